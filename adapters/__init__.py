@@ -1,0 +1,1 @@
+"""Driven side: one module for each port and service."""

@@ -1,0 +1,1 @@
+"""The migration itself: pure, standard library only."""

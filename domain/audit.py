@@ -1,0 +1,65 @@
+"""Every change of a record is an audit event; its id is the same however often it is delivered (protocol.md §3)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from domain.record import Intent, Record, State
+
+SCHEMA_VERSION = "1"
+SOURCE = "keyshift"
+
+DETAIL_TYPES: Mapping[State, str] = {
+    State.NEW: "Object Claimed",
+    State.COPIED: "Object Migrated",
+    State.CONFLICT: "Object In Conflict",
+    State.TOMBSTONE: "Copy Deleted With Its Source",
+    State.GONE: "Source Vanished",
+    State.PARKED: "Object Parked",
+    State.CLEANED: "Source Cleaned",
+    State.ROLLED_BACK: "Object Rolled Back",
+    State.ROLLBACK_CONFLICT: "Rollback In Conflict",
+    State.PURGED: "Copy Purged",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """One fact for EventBridge; ``time`` is seconds since 1970."""
+
+    event_id: str
+    detail_type: str
+    time: float
+    detail: Mapping[str, object]
+
+
+def audit_event(record: Record, *, migration: str) -> AuditEvent:
+    """The event that tells of the change which made ``record`` what it is."""
+    running = record.claim is not None
+    event_id = f"{record.record_id}:{record.revision}"
+    detail = {
+        "schema_version": SCHEMA_VERSION,
+        "event_id": event_id,
+        "migration": migration,
+        "revision": record.revision,
+        "state": record.state.value,
+        "running": running,
+        "mode": record.mode.value,
+        "source": record.source.uri,
+        "target": record.target.uri,
+        "source_etag": record.source_etag,
+        "source_version": record.source_version,
+        "target_etag": record.target_etag,
+        "target_version": record.target_version,
+        "size": record.size,
+        "rule": record.rule,
+        "rules_digest": record.rules_digest,
+        "cause": record.cause,
+        "intent": _described(record.intent) if record.intent is not None else None,
+        "unsettled": [_described(intent) for intent in sorted(record.maybe)],
+    }
+    detail_type = "Attempt Under Way" if running else DETAIL_TYPES[record.state]
+    return AuditEvent(event_id, detail_type, record.changed_at, detail)
+
+
+def _described(intent: Intent) -> Mapping[str, str]:
+    return {"action": intent.action.value, "etag": intent.etag, "version_id": intent.version_id}

@@ -1,0 +1,84 @@
+"""Where an object is, and the order in which S3 says its events happened."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+MAX_KEY_BYTES = 1_024
+"""Longest key in bytes of UTF-8, not characters (S3 user guide, object-keys)."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Location:
+    """A bucket and a raw key: never URL-encoded, every byte significant."""
+
+    bucket: str
+    key: str
+
+    @property
+    def uri(self) -> str:
+        """``s3://bucket/key`` with the key as it is."""
+        return f"s3://{self.bucket}/{self.key}"
+
+    @property
+    def record_id(self) -> str:
+        """The manifest's partition key: a key may be longer than DynamoDB's sort key (1,024 bytes)."""
+        return sha256(f"{self.bucket}\0{self.key}".encode()).hexdigest()
+
+
+def key_fault(key: str) -> str | None:
+    """Say why S3 would refuse ``key``, or ``None`` when it is a valid object key."""
+    try:
+        size = len(key.encode())
+    except UnicodeEncodeError:
+        return "it is not valid Unicode (a lone surrogate)"
+    if not size:
+        return "it is empty"
+    if size > MAX_KEY_BYTES:
+        return f"it has {size} bytes of UTF-8, S3 allows {MAX_KEY_BYTES}"
+    depth = 0
+    for segment in key.split("/"):
+        # S3 refuses a key in which, read from the left, ".." ever outnumbers the real segments before it.
+        depth += -1 if segment == ".." else 0 if segment in ("", ".") else 1
+        if depth < 0:
+            return "its '..' segments lead above the bucket"
+    return None
+
+
+def unclean_segment(key: str) -> str | None:
+    """Say which segment of ``key`` is unclean (empty, ``.`` or ``..``), or ``None``: many clients normalise them."""
+    for segment in key.split("/"):
+        if segment in ("", ".", ".."):
+            return "an empty segment" if not segment else f"a '{segment}' segment"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Sequencer:
+    """S3's order of the events of one key; comparable only between texts of one length.
+
+    AWS has published both left and right padding for texts of different length, so nothing is concluded
+    from such a pair (aws-facts.md §1.3).
+    """
+
+    text: str
+
+    def __post_init__(self) -> None:
+        int(self.text, 16)
+
+    def is_at_most(self, other: "Sequencer | None") -> bool:
+        """Whether this event is certainly not newer than ``other``."""
+        return other is not None and len(self.text) == len(other.text) and self.value <= other.value
+
+    @property
+    def value(self) -> int:
+        """The hexadecimal number."""
+        return int(self.text, 16)
+
+
+def newer_sequencer(known: Sequencer | None, seen: Sequencer | None) -> Sequencer | None:
+    """The later of two sequencers; where that cannot be told the known one stands, which drops less."""
+    if known is None:
+        return seen
+    if seen is None or len(seen.text) != len(known.text) or seen.value <= known.value:
+        return known
+    return seen

@@ -1,0 +1,202 @@
+"""The manifest record of one source object, and the pure rules by which it may change (protocol.md §3, §4)."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from domain.keys import Location, Sequencer
+from domain.notices import Notice, NoticeKind
+
+
+class State(StrEnum):
+    """What the record says about source and target when nobody is working on it."""
+
+    NEW = "NEW"
+    COPIED = "COPIED"
+    CONFLICT = "CONFLICT"
+    TOMBSTONE = "TOMBSTONE"
+    """The owner deleted it and the copy went along."""
+    GONE = "GONE"
+    """The source is absent and we cannot say why; a copy that exists is kept."""
+    PARKED = "PARKED"
+    """It waits for somebody: archived, no permission, no possible key; ``cause`` says which."""
+    CLEANED = "CLEANED"
+    ROLLED_BACK = "ROLLED_BACK"
+    ROLLBACK_CONFLICT = "ROLLBACK_CONFLICT"
+    PURGED = "PURGED"
+    """Rolled back, and the copy that we had created is deleted."""
+
+
+class Mode(StrEnum):
+    """Whether forward events still count."""
+
+    FORWARD = "FORWARD"
+    ROLLED_BACK = "ROLLED_BACK"
+
+
+class Origin(StrEnum):
+    """How the target came to be."""
+
+    CREATED = "created"
+    ADOPTED = "adopted"
+
+
+class Action(StrEnum):
+    """What an attempt is about to do."""
+
+    COPY = "copy"
+    DELETE_TARGET = "delete-target"
+    DELETE_SOURCE = "delete-source"
+    ROLL_BACK = "roll-back"
+    PURGE = "purge"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Intent:
+    """What an attempt is about to do, durable before it does it.
+
+    A copy names the source's ``etag`` and, where known, its ``version_id``; ``target_etag`` is the etag that
+    the target must have if the copy lands, so that a later attempt recognises it; empty where nobody can tell.
+    ``checksum`` (``CRC64NVME=…``, of the whole object) serves where etags cannot: encrypted targets.
+    """
+
+    action: Action
+    etag: str = ""
+    version_id: str = ""
+    target_etag: str = ""
+    checksum: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The running attempt: its fencing token and the time (seconds since 1970) when it ends."""
+
+    token: str
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A multipart copy under way, of exactly this source; ``part_size`` in bytes."""
+
+    upload_id: str
+    etag: str
+    version_id: str
+    last_modified: int
+    part_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One manifest item. Without a claim there is no intent; with ``maybe`` not empty it is unfinished.
+
+    ``marker_version`` is the delete marker that our cleanup put on a versioned source.
+    """
+
+    source: Location
+    target: Location
+    state: State = State.NEW
+    revision: int = 1
+    mode: Mode = Mode.FORWARD
+    sequencer: Sequencer | None = None
+    source_etag: str | None = None
+    source_version: str | None = None
+    target_etag: str | None = None
+    target_version: str | None = None
+    size: int | None = None
+    claim: Claim | None = None
+    intent: Intent | None = None
+    maybe: frozenset[Intent] = frozenset()
+    upload: Upload | None = None
+    marker_version: str | None = None
+    origin: Origin | None = None
+    cause: str | None = None
+    rule: str = ""
+    rules_digest: str = ""
+    verified_at: float | None = None
+    changed_at: float = 0.0
+
+    @property
+    def record_id(self) -> str:
+        """The partition key."""
+        return self.source.record_id
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether an attempt ended without saying what it did, or still runs."""
+        return self.claim is not None or bool(self.maybe)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRequest:
+    """One attempt's wish to work on a source object, for the reason that ``notice`` gives."""
+
+    notice: Notice
+    target: Location
+    claim: Claim
+    intent: Intent | None
+    now: float
+    rule: str = ""
+    rules_digest: str = ""
+
+
+class Refusal(StrEnum):
+    """Why a claim was not granted."""
+
+    ROLLED_BACK = "rolled-back"
+    INCORPORATED = "incorporated"
+    BUSY = "busy"
+
+
+def refusal(record: Record | None, request: ClaimRequest) -> Refusal | None:
+    """Say why ``request`` must not be granted on ``record``, or ``None``.
+
+    The DynamoDB adapter holds the same rule as a condition expression; the contract suite compares the two.
+    """
+    if record is None:
+        return None
+    if record.mode is not Mode.FORWARD:
+        return Refusal.ROLLED_BACK
+    if record.claim is not None and record.claim.deadline >= request.now:
+        return Refusal.BUSY
+    if not record.is_unfinished and is_incorporated(record, request.notice):
+        return Refusal.INCORPORATED
+    return None
+
+
+def is_incorporated(record: Record, notice: Notice) -> bool:
+    """Whether a finished record already reflects what ``notice`` tells."""
+    if notice.kind is not NoticeKind.LISTED:
+        return notice.sequencer is not None and notice.sequencer.is_at_most(record.sequencer)
+    return (
+        record.state in (State.COPIED, State.CLEANED)
+        and notice.etag is not None
+        and record.source_etag == notice.etag
+        and notice.version_id in (None, record.source_version)
+    )
+
+
+def claimed(record: Record | None, request: ClaimRequest) -> Record:
+    """The record after a granted claim: an abandoned attempt's intent becomes one of ``maybe``."""
+    if record is None:
+        return Record(
+            source=request.notice.source,
+            target=request.target,
+            claim=request.claim,
+            intent=request.intent,
+            rule=request.rule,
+            rules_digest=request.rules_digest,
+            changed_at=request.now,
+        )
+    return replace(
+        record,
+        claim=request.claim,
+        intent=request.intent,
+        maybe=left_over(record),
+        revision=record.revision + 1,
+        changed_at=request.now,
+    )
+
+
+def left_over(record: Record) -> frozenset[Intent]:
+    """Every intent of which nobody knows whether it took effect."""
+    return record.maybe | ({record.intent} if record.intent is not None else frozenset())

@@ -1,0 +1,1 @@
+"""Driving side: decode, call one use case, encode."""
