@@ -1,7 +1,8 @@
 """What the domain asks of the world; each docstring is the contract that every adapter and fake is tested against.
 
-Every method may raise a TransientError (the effect may or may not have happened) or a PermanentError (nothing
-happened). Expected answers are values.
+Every method may raise a ThrottledError, a LeaseExpiredError or a PermanentError (nothing happened, and nothing of it
+is still on its way), or an UnavailableError (the effect may have happened, or may still happen). Calls that change
+S3 are therefore sent once: what an SDK's own retry hides, the caller could not tell apart. Expected answers are values.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,10 +38,11 @@ class Refused(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A conditional write that S3 did: the target's new etag (no quotes) and version."""
+    """A conditional write that S3 did: the target's new etag (no quotes) and version, and the version it read."""
 
     etag: str
     version_id: str | None = None
+    source_version_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,9 +76,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A multipart copy under way, of exactly this source; ``part_size`` in bytes."""
+    """A multipart copy to ``location`` under way, of exactly this source; ``part_size`` in bytes."""
 
     upload_id: str
+    location: Location
     etag: str
     version_id: str
     last_modified: int

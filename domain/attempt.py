@@ -1,0 +1,174 @@
+"""One worker's try at one object: its claim, how long it may send, and the record while it is ours."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, Self, TypeVar
+
+from domain.errors import LeaseExpiredError, TransientError, UnavailableError
+from domain.keys import Location
+from domain.parts import GIB, MIB
+from domain.ports import Clock, Manifest, MultipartStore, ObjectStore, TargetObject
+from domain.record import Claim, Intent, Record, State, left_over
+
+Answer = TypeVar("Answer")
+
+
+class Verdict(StrEnum):
+    """What is to become of the message."""
+
+    DONE = "done"
+    RETURN = "return"
+    """Give it back; it is due again after a while."""
+    CONTINUE = "continue"
+    """A large copy goes on in another attempt: enqueue a row for the object, then acknowledge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended; ``retry_after`` in seconds counts for a returned message."""
+
+    verdict: Verdict
+    state: State | None
+    reason: str
+    retry_after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A fencing token nobody else has, and for how many seconds from now requests may be sent."""
+
+    token: str
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationPolicy:
+    """What one migration decided once for all its objects; sizes in bytes, times in seconds.
+
+    ``request_seconds`` is the longest that one request may still take effect after it was sent; ``margin_seconds``
+    covers the difference between two workers' clocks. ``promised_storage_class`` is the operator's word that every
+    object has this class, which saves a HEAD for each event. ``encrypted_targets`` says that the target bucket
+    encrypts with KMS, so that etags there are no digests.
+    """
+
+    mirror_deletes: bool = True
+    multipart_above: int = GIB
+    part_size: int = 128 * MIB
+    parts_at_once: int = 16
+    request_seconds: float = 120.0
+    margin_seconds: float = 30.0
+    promised_storage_class: str | None = None
+    encrypted_targets: bool = False
+    rules_digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationPorts:
+    """The world as one attempt sees it."""
+
+    store: ObjectStore
+    multipart: MultipartStore
+    manifest: Manifest
+    clock: Clock
+
+
+class ClaimLostError(TransientError):
+    """Somebody took the record over: what we did is in its ``maybe``, and they will look."""
+
+    cause = "claim-lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A claim and the monotonic second until which its holder may send.
+
+    The claim outlives that second by the longest request and a margin, since S3 cannot be fenced by our token
+    (protocol.md §6).
+    """
+
+    claim: Claim
+    send_before: float
+    started: float
+
+    @classmethod
+    def begin(cls, attempt: Attempt, policy: MigrationPolicy, clock: Clock) -> Self:
+        """Start the clock; the monotonic time is read first, so that it can only be on the safe side."""
+        send_before = clock.monotonic() + attempt.limit
+        started = clock.now()
+        deadline = started + attempt.limit + policy.request_seconds + policy.margin_seconds
+        return cls(Claim(attempt.token, deadline), send_before, started)
+
+
+class HeldRecord:
+    """The record of one object while our claim on it stands."""
+
+    def __init__(self, record: Record, *, lease: Lease, ports: MigrationPorts) -> None:
+        self.record = record
+        self.at_claim = record
+        self.lease = lease
+        self._ports = ports
+        self._in_doubt = False
+
+    def rewrite(self, **changes: Any) -> None:
+        """Change the record, still holding it; ClaimLostError when it is no longer ours."""
+        self._write(replace(self.record, **changes))
+
+    def declare_intent(self, intent: Intent) -> None:
+        """Make durable what we are about to do; what we declared before stays among ``maybe``."""
+        if self.record.intent != intent:
+            self.rewrite(intent=intent, maybe=left_over(self.record))
+
+    def commit(self, state: State, **changes: Any) -> Outcome:
+        """Say what the object's state is now, and give the claim back with nothing left unsettled."""
+        settled = {"intent": None, "maybe": frozenset(), "upload": None, "cause": None} | changes
+        self._write(replace(self.record, state=state, claim=None, **settled))
+        return Outcome(Verdict.DONE, state, self.record.cause or state.value)
+
+    def park(self, cause: str) -> None:
+        """Set the object aside with its cause; what may have been written stays known."""
+        self._write(self._given_back(state=State.PARKED, cause=cause))
+
+    def release(self) -> None:
+        """Give the claim back without a result; whatever we may have written stays among ``maybe``."""
+        self._write(self._given_back())
+
+    def forget_intent(self) -> None:
+        """Give the claim back, certain that what we had declared was never sent."""
+        self._write(replace(self.record, claim=None, intent=None))
+
+    def target(self, location: Location, *, if_match: str | None, storage_class: str = "STANDARD") -> TargetObject:
+        """Where to write, under this lease."""
+        return TargetObject(location, if_match, self.lease.send_before, storage_class)
+
+    def send(self, request: Callable[[], Answer]) -> Answer:
+        """Send one request that changes S3, if it can end before the claim does.
+
+        A request without a usable answer leaves us in doubt: it may still take effect, so the claim then has to
+        run out by itself.
+        """
+        if self._ports.clock.monotonic() >= self.lease.send_before:
+            raise LeaseExpiredError(f"{self.record.source.uri}: no time left to change anything; it is tried again")
+        try:
+            return request()
+        except UnavailableError:
+            self._in_doubt = True
+            raise
+
+    def give_back_after_error(self) -> None:
+        """Release the claim unless one of our requests may still be on its way."""
+        if not self._in_doubt:
+            self.release()
+
+    def has_time_for(self, seconds: float) -> bool:
+        """Whether requests may still be sent that many seconds from now."""
+        return self._ports.clock.monotonic() + seconds < self.lease.send_before
+
+    def _given_back(self, **changes: Any) -> Record:
+        return replace(self.record, claim=None, intent=None, maybe=left_over(self.record), **changes)
+
+    def _write(self, record: Record) -> None:
+        written = replace(record, revision=self.record.revision + 1, changed_at=self._ports.clock.now())
+        if not self._ports.manifest.write_record(written, before=self.record):
+            raise ClaimLostError(f"{self.record.source.uri}: another worker took it over; it is tried again")
+        self.record = written

@@ -1,0 +1,285 @@
+"""Migrate one object: claim, copy, commit; reconcile whatever is not as expected (protocol.md §4, §5)."""
+
+from dataclasses import replace
+
+from domain.attempt import (
+    Attempt,
+    HeldRecord,
+    Lease,
+    MigrationPolicy,
+    MigrationPorts,
+    Outcome,
+    Verdict,
+)
+from domain.copying import HandedOn, abort_upload, copy_intent, copy_seen
+from domain.errors import ArchivedError, LeaseExpiredError, PermanentError, ThrottledError, UnavailableError
+from domain.keys import Location, newer_sequencer
+from domain.notices import Notice, NoticeKind
+from domain.objects import ObjectState, is_digest
+from domain.parts import MAX_COPY_BYTES
+from domain.ports import Deleted, Refused, SourceObject, Written
+from domain.reconciling import Decision, Sight, Step, decide, may_hide_a_version
+from domain.record import Action, ClaimRequest, Intent, Origin, Record, Refusal, State, claimed, refusal
+
+ROUNDS = 4
+"""How often one attempt looks at both keys before it gives the message back (protocol.md §5)."""
+BUSY_SECONDS = 5
+UNSETTLED_SECONDS = 2
+
+
+def migrate_object(  # noqa: PLR0913  # what, where to, why, and the world
+    notice: Notice,
+    *,
+    target: Location,
+    rule: str,
+    attempt: Attempt,
+    ports: MigrationPorts,
+    policy: MigrationPolicy,
+) -> Outcome:
+    """Bring the object that ``notice`` names to ``target``, or say why not.
+
+    Raises TransientError when the message is to be given back unsettled; nothing is lost then.
+    """
+    lease = Lease.begin(attempt, policy, ports.clock)
+    request = ClaimRequest(
+        notice, target, lease.claim, _first_intent(notice, policy), lease.started, rule, policy.rules_digest
+    )
+    answer = ports.manifest.claim_record(request)
+    before = answer.before
+    if answer.granted:
+        record = claimed(before, request)
+    elif before is not None and before.claim == lease.claim:
+        record = before  # our earlier try landed and its answer was lost
+        before = None if record.revision == 1 else replace(record, claim=None, intent=None)
+    else:
+        return _refused(before, request)
+    return _Migration(notice, HeldRecord(record, lease=lease, ports=ports), ports, policy).run(before, target)
+
+
+def park_object(  # noqa: PLR0913  # as migrate_object
+    notice: Notice,
+    *,
+    target: Location,
+    rule: str,
+    cause: str,
+    attempt: Attempt,
+    ports: MigrationPorts,
+    policy: MigrationPolicy,
+) -> Outcome:
+    """Record that the object cannot be migrated as things are, with the cause; nothing in S3 is touched."""
+    lease = Lease.begin(attempt, policy, ports.clock)
+    request = ClaimRequest(notice, target, lease.claim, None, lease.started, rule, policy.rules_digest)
+    answer = ports.manifest.claim_record(request)
+    if not answer.granted:
+        return _refused(answer.before, request)
+    held = HeldRecord(claimed(answer.before, request), lease=lease, ports=ports)
+    held.park(cause)
+    return Outcome(Verdict.DONE, State.PARKED, cause)
+
+
+def _first_intent(notice: Notice, policy: MigrationPolicy) -> Intent | None:
+    # A delete becomes an intent only after both keys were looked at.
+    if notice.kind is NoticeKind.REMOVED or notice.etag is None:
+        return None
+    return copy_intent(notice.etag, notice.version_id, policy)
+
+
+def _refused(before: Record | None, request: ClaimRequest) -> Outcome:
+    why = refusal(before, request) or Refusal.BUSY
+    state = before.state if before is not None else None
+    if why is Refusal.BUSY:
+        return Outcome(Verdict.RETURN, state, "another worker has it", BUSY_SECONDS)
+    return Outcome(Verdict.DONE, state, why.value)
+
+
+class _Migration:
+    """One attempt under a granted claim."""
+
+    def __init__(self, notice: Notice, held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy) -> None:
+        self._notice = notice
+        self._held = held
+        self._ports = ports
+        self._policy = policy
+        self._source = notice.source
+        self._declared: frozenset[Intent] = frozenset()
+
+    def run(self, before: Record | None, target: Location) -> Outcome:
+        """Do the attempt; the claim is given back however it ends, unless a request may still be on its way."""
+        held = self._held
+        self._note_intent()
+        try:
+            if held.record.target != target:
+                held.park(f"the rules now say {target.uri}, it was begun for {held.record.target.uri}: roll it back")
+                return Outcome(Verdict.DONE, State.PARKED, held.record.cause or "")
+            outcome = self._copy_by_notice(before) if self._is_plain_copy(before) else None
+            return outcome or self._reconcile()
+        except ArchivedError as error:
+            held.park(error.cause)
+            return Outcome(Verdict.DONE, State.PARKED, str(error))
+        except PermanentError as error:
+            held.park(error.cause)
+            return Outcome(Verdict.RETURN, State.PARKED, str(error), BUSY_SECONDS)
+        except (ThrottledError, LeaseExpiredError, UnavailableError):
+            held.give_back_after_error()
+            raise
+
+    def _is_plain_copy(self, before: Record | None) -> bool:
+        """Whether the notice itself is all the reading that is needed: S3 checks it at both ends."""
+        notice = self._notice
+        if notice.kind is NoticeKind.REMOVED or notice.etag is None:
+            return False
+        if before is None:
+            return True
+        in_order = notice.kind is NoticeKind.CREATED and notice.sequencer is not None
+        comparable = before.sequencer is None or (
+            notice.sequencer is not None and len(notice.sequencer.text) == len(before.sequencer.text)
+        )
+        settled = not before.is_unfinished and before.state not in (State.CONFLICT, State.PARKED)
+        return in_order and comparable and settled
+
+    def _copy_by_notice(self, before: Record | None) -> Outcome | None:
+        """The common path; ``None`` when S3 refused and both keys must be looked at."""
+        notice, target = self._notice, self._held.record.target
+        if_match = before.target_etag if before is not None else None
+        origin = Origin.CREATED if if_match is None else self._held.record.origin
+        decision = Decision(Step.COPY, State.COPIED, if_match=if_match, origin=origin)
+        storage_class = notice.storage_class or self._policy.promised_storage_class
+        if not self._fits_one_request() or storage_class is None:
+            seen = self._look(self._source)
+            if seen is None or seen.etag != notice.etag:
+                return None
+            return self._copy(decision, seen)
+        source = SourceObject(self._source, notice.etag or "")
+        goal = self._held.target(target, if_match=if_match, storage_class=storage_class)
+        answer = self._held.send(lambda: self._ports.store.copy_object(source, goal, seen=None))
+        if isinstance(answer, Refused):
+            return None
+        return self._commit_copy(
+            decision, answer, etag=notice.etag or "", version_id=notice.version_id, size=notice.size
+        )
+
+    def _fits_one_request(self) -> bool:
+        notice, policy = self._notice, self._policy
+        small = notice.size is not None and notice.size <= min(policy.multipart_above, MAX_COPY_BYTES)
+        return small and is_digest(notice.etag or "") and not policy.encrypted_targets
+
+    def _reconcile(self) -> Outcome:
+        """Look at both keys and do what they ask for, a few times at most."""
+        for _ in range(ROUNDS):
+            sight = self._see()
+            outcome = self._act(decide(sight), sight)
+            if outcome is not None:
+                return outcome
+        self._held.release()
+        return Outcome(Verdict.RETURN, None, "both keys keep changing", UNSETTLED_SECONDS)
+
+    def _see(self) -> Sight:
+        sight = Sight(
+            record=self._held.at_claim,
+            declared=self._declared,
+            source=self._look(self._source),
+            target=self._look(self._held.record.target),
+            removed=self._notice.kind is NoticeKind.REMOVED,
+            mirror_deletes=self._policy.mirror_deletes,
+        )
+        if may_hide_a_version(sight):
+            return replace(sight, hidden=self._ports.store.find_hidden_version(self._source))
+        return sight
+
+    def _look(self, location: Location) -> ObjectState | None:
+        return self._ports.store.look_at_object(location, with_tags=True)
+
+    def _act(self, decision: Decision, sight: Sight) -> Outcome | None:
+        if decision.step is Step.COPY and sight.source is not None:
+            return self._copy(decision, sight.source)
+        if decision.step is Step.COPY_HIDDEN and sight.hidden is not None:
+            return self._copy_hidden(decision, sight)
+        if decision.step is Step.DELETE_TARGET and decision.if_match is not None:
+            return self._delete_target(decision.if_match)
+        return self._settle(decision, sight)
+
+    def _copy(self, decision: Decision, seen: ObjectState) -> Outcome | None:
+        answer = copy_seen(
+            self._held,
+            self._source,
+            self._held.record.target,
+            seen=seen,
+            if_match=decision.if_match,
+            ports=self._ports,
+            policy=self._policy,
+        )
+        self._note_intent()
+        if isinstance(answer, HandedOn):
+            self._held.release()
+            return Outcome(Verdict.CONTINUE, None, f"{answer.parts_left} parts are left to copy")
+        if isinstance(answer, Refused):
+            return None
+        return self._commit_copy(decision, answer, etag=seen.etag, version_id=seen.version_id, size=seen.size)
+
+    def _copy_hidden(self, decision: Decision, sight: Sight) -> Outcome | None:
+        """Copy what our delete marker hid, by its version; the key stays cleaned."""
+        hidden = sight.hidden
+        if hidden is None:
+            return None
+        seen = self._ports.store.look_at_object(self._source, version_id=hidden.version_id, with_tags=True)
+        if seen is None:
+            return None
+        self._held.declare_intent(copy_intent(seen.etag, hidden.version_id, self._policy))
+        self._note_intent()
+        abort_upload(self._held, self._ports.multipart)
+        source = SourceObject(self._source, seen.etag, hidden.version_id)
+        goal = self._held.target(self._held.record.target, if_match=decision.if_match, storage_class=seen.storage_class)
+        answer = self._held.send(lambda: self._ports.store.copy_object(source, goal, seen=seen))
+        if isinstance(answer, Refused):
+            return None
+        return self._commit_copy(decision, answer, etag=seen.etag, version_id=hidden.version_id, size=seen.size)
+
+    def _delete_target(self, if_match: str) -> Outcome | None:
+        held = self._held
+        held.declare_intent(Intent(Action.DELETE_TARGET))
+        answer = held.send(
+            lambda: self._ports.store.delete_object(
+                held.record.target, if_match=if_match, send_before=held.lease.send_before
+            )
+        )
+        if isinstance(answer, Deleted) or answer is Refused.SOURCE_ABSENT:
+            return self._commit(State.TOMBSTONE, source_etag=None, target_etag=None, target_version=None, origin=None)
+        return None
+
+    def _settle(self, decision: Decision, sight: Sight) -> Outcome:
+        source, target = sight.source, sight.target
+        changes: dict[str, object] = {"cause": decision.cause, "origin": decision.origin}
+        if not decision.keeps_target:
+            changes |= {"target_etag": None, "target_version": None}
+        elif target is not None:
+            changes |= {"target_etag": target.etag, "target_version": target.version_id}
+        if decision.state is State.CONFLICT:
+            changes["origin"] = self._held.record.origin
+        if decision.state is State.COPIED and source is not None:
+            changes |= {"source_etag": source.etag, "source_version": source.version_id, "size": source.size}
+        return self._commit(decision.state, **changes)
+
+    def _commit_copy(
+        self, decision: Decision, answer: Written, *, etag: str, version_id: str | None, size: int | None
+    ) -> Outcome:
+        return self._commit(
+            decision.state,
+            source_etag=etag,
+            source_version=answer.source_version_id or version_id,
+            target_etag=answer.etag,
+            target_version=answer.version_id,
+            origin=decision.origin,
+            size=size,
+            verified_at=None,
+            upload=None,
+        )
+
+    def _commit(self, state: State, **changes: object) -> Outcome:
+        if "upload" not in changes:
+            abort_upload(self._held, self._ports.multipart)
+        sequencer = newer_sequencer(self._held.record.sequencer, self._notice.sequencer)
+        return self._held.commit(state, sequencer=sequencer, **changes)
+
+    def _note_intent(self) -> None:
+        if self._held.record.intent is not None:
+            self._declared |= {self._held.record.intent}

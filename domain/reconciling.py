@@ -1,0 +1,138 @@
+"""Decide from what both keys hold now (protocol.md §5): pure, one row of the table after the other."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domain.objects import ObjectState, same_object
+from domain.ports import HiddenVersion
+from domain.record import Action, Intent, Origin, Record, State
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one look at both keys showed, and what was known when the claim began.
+
+    ``declared`` are the intents of this very attempt. ``removed`` says that the notice is an owner's delete.
+    """
+
+    record: Record
+    declared: frozenset[Intent]
+    source: ObjectState | None
+    target: ObjectState | None
+    hidden: HiddenVersion | None = None
+    removed: bool = False
+    mirror_deletes: bool = True
+
+
+class Step(StrEnum):
+    """What to do next."""
+
+    SETTLE = "settle"
+    """Both keys are as they should be, or never can be: only the record is written."""
+    COPY = "copy"
+    COPY_HIDDEN = "copy-hidden"
+    DELETE_TARGET = "delete-target"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The next step; ``if_match`` is the target etag it depends on (``None``: the target must be absent).
+
+    ``keeps_target`` says whether the record goes on naming the target it knows.
+    """
+
+    step: Step
+    state: State
+    cause: str | None = None
+    if_match: str | None = None
+    origin: Origin | None = None
+    keeps_target: bool = True
+
+
+def is_known(target: ObjectState, record: Record, declared: frozenset[Intent]) -> bool:
+    """Whether the target is one that we wrote or adopted, in this attempt or an earlier one."""
+    if record.target_etag == target.etag:
+        return True
+    return any(_wrote(intent, target) for intent in record.maybe | declared if intent.action is Action.COPY)
+
+
+def _wrote(intent: Intent, target: ObjectState) -> bool:
+    if intent.target_etag and intent.target_etag == target.etag:
+        return True
+    if not intent.checksum or not target.full_checksums:
+        return False
+    algorithm, _, checksum = intent.checksum.partition("=")
+    return target.checksums.get(algorithm) == checksum
+
+
+def was_cleaned(record: Record) -> bool:
+    """Whether we emptied the source key ourselves, or may have."""
+    return record.state is State.CLEANED or any(intent.action is Action.DELETE_SOURCE for intent in record.maybe)
+
+
+def may_hide_a_version(sight: Sight) -> bool:
+    """Whether our delete marker may cover something that the owner wrote and nobody copied yet."""
+    return (
+        sight.source is None
+        and sight.target is not None
+        and sight.record.source_version is not None
+        and was_cleaned(sight.record)
+        and is_known(sight.target, sight.record, sight.declared)
+    )
+
+
+def decide(sight: Sight) -> Decision:
+    """The one right step for what was seen; whatever cannot be decided from S3 is a CONFLICT, never a guess."""
+    if sight.source is None:
+        return _decide_without_source(sight)
+    record, target = sight.record, sight.target
+    if target is None:
+        was_ours = record.target_etag is not None or record.state is State.CONFLICT
+        ours_to_delete = any(intent.action is Action.DELETE_TARGET for intent in record.maybe)
+        if was_ours and not ours_to_delete:
+            return _conflict("the copy was deleted by somebody else")
+        return Decision(Step.COPY, State.COPIED, origin=Origin.CREATED)
+    known = is_known(target, record, sight.declared)
+    if same_object(sight.source, target):
+        return Decision(Step.SETTLE, State.COPIED, origin=record.origin or _origin_of(target, record))
+    if known:
+        return Decision(Step.COPY, State.COPIED, if_match=target.etag, origin=record.origin)
+    return _conflict("somebody else's object is at the target")
+
+
+def _origin_of(target: ObjectState, record: Record) -> Origin:
+    ours = any(_wrote(intent, target) for intent in record.maybe if intent.action is Action.COPY)
+    return Origin.CREATED if ours else Origin.ADOPTED
+
+
+def _decide_without_source(sight: Sight) -> Decision:
+    record, target = sight.record, sight.target
+    cleaned = was_cleaned(record)
+    known = target is not None and is_known(target, record, sight.declared)
+    if known and cleaned and _hides_an_owners_version(sight):
+        return Decision(Step.COPY_HIDDEN, State.CLEANED, if_match=target.etag if target else None, origin=record.origin)
+    # After our own cleanup a late delete event proves nothing: we emptied the key.
+    mirrored = sight.removed and sight.mirror_deletes and not cleaned
+    if target is not None and known:
+        if mirrored and record.state is not State.CONFLICT:
+            return Decision(Step.DELETE_TARGET, State.TOMBSTONE, if_match=target.etag)
+        state = State.CLEANED if cleaned else State.GONE
+        return Decision(Step.SETTLE, state, origin=record.origin)
+    if target is not None:
+        return _conflict("the source is gone and somebody else's object is at the target")
+    if cleaned:
+        return _conflict("the copy was deleted by somebody else after the source was cleaned up")
+    state = State.TOMBSTONE if sight.removed else State.GONE
+    return Decision(Step.SETTLE, state, keeps_target=False)
+
+
+def _hides_an_owners_version(sight: Sight) -> bool:
+    hidden, record = sight.hidden, sight.record
+    if hidden is None or hidden.version_id == record.source_version:
+        return False
+    # Another marker than ours on top is the owner's own delete.
+    return record.marker_version in (None, hidden.marker_id)
+
+
+def _conflict(cause: str) -> Decision:
+    return Decision(Step.SETTLE, State.CONFLICT, cause=cause, keeps_target=False)
