@@ -1,6 +1,6 @@
 """Copy one object under a claim: in one request or in parts, always recognisable afterwards (protocol.md §4, §7)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domain.attempt import HeldRecord, MigrationPolicy, MigrationPorts
 from domain.errors import ArchivedError, RefusedRequestError
@@ -47,10 +47,12 @@ def copy_seen(  # noqa: PLR0913  # a copy has two ends, a condition, and the wor
     if_match: str | None,
     ports: MigrationPorts,
     policy: MigrationPolicy,
+    intent: Intent | None = None,
 ) -> CopyAnswer:
     """Copy the source that ``seen`` describes (tags read) to ``target``.
 
-    ``if_match`` is the etag the target must have, ``None`` where there must be none. Raises ArchivedError for a
+    ``if_match`` is the etag the target must have, ``None`` where there must be none; ``intent`` is what is declared,
+    a copy to be recognised by its etag or checksum unless the caller has another. Raises ArchivedError for a
     source that must be restored first, RefusedRequestError for one that S3 cannot hold.
     """
     if seen.is_archived:
@@ -58,8 +60,8 @@ def copy_seen(  # noqa: PLR0913  # a copy has two ends, a condition, and the wor
     if seen.size > MAX_OBJECT_BYTES:
         raise RefusedRequestError(f"{source.uri} has {seen.size} bytes, more than one S3 object can be made of")
     checksum = full_checksum(seen.checksums) if seen.full_checksums else ""
-    intent = copy_intent(seen.etag, seen.version_id, policy, checksum=checksum)
-    recognisable = bool(intent.target_etag or intent.checksum)
+    intent = intent or copy_intent(seen.etag, seen.version_id, policy, checksum=checksum)
+    recognisable = bool(intent.target_etag or intent.checksum) or intent.action is not Action.COPY
     if seen.size > min(policy.multipart_above, MAX_COPY_BYTES) or (seen.size and not recognisable):
         return _PartsCopy(held, source, target, seen=seen, if_match=if_match, ports=ports, policy=policy).run(intent)
     abort_upload(held, ports.multipart)
@@ -147,10 +149,11 @@ class _PartsCopy:
         return copied if isinstance(copied, Refused) else dict(copied)
 
     def _complete(self, intent: Intent, upload_id: str, etags: dict[int, str]) -> Written | Refused:
-        foretold = ""
-        if not self._policy.encrypted_targets and all(is_digest(etag) for etag in etags.values()):
-            foretold = composed_etag(etags)
-        self._held.declare_intent(Intent(Action.COPY, intent.etag, intent.version_id, foretold, intent.checksum))
+        if intent.action is Action.COPY:
+            foretold = ""
+            if not self._policy.encrypted_targets and all(is_digest(etag) for etag in etags.values()):
+                foretold = composed_etag(etags)
+            self._held.declare_intent(replace(intent, target_etag=foretold))
         answer = self._held.send(
             lambda: self._multipart.complete_upload(
                 self._target, upload_id=upload_id, etags=etags, size=self._seen.size

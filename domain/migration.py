@@ -50,7 +50,8 @@ def migrate_object(  # noqa: PLR0913  # what, where to, why, and the world
         record = claimed(before, request)
     elif before is not None and before.claim == lease.claim:
         record = before  # our earlier try landed and its answer was lost
-        before = None if record.revision == 1 else replace(record, claim=None, intent=None)
+        is_new = record.state is State.NEW and not record.maybe
+        before = None if is_new else replace(record, claim=None, intent=None)
     else:
         return _refused(before, request)
     return _Migration(notice, HeldRecord(record, lease=lease, ports=ports), ports, policy).run(before, target)

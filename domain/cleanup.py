@@ -1,0 +1,97 @@
+"""Delete one source whose bytes are proven to be at the target (protocol.md §9)."""
+
+from dataclasses import replace
+
+from domain.attempt import Attempt, HeldRecord, Lease, MigrationPolicy, MigrationPorts, Outcome, Verdict
+from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, UnavailableError
+from domain.objects import ObjectState
+from domain.ports import Deleted, Refused
+from domain.record import Action, Intent, Mode, Record, State, left_over
+
+DELETE_SOURCE = Intent(Action.DELETE_SOURCE)
+
+
+def clean_source(
+    record_id: str, *, attempt: Attempt, ports: MigrationPorts, policy: MigrationPolicy, need_proof: bool = True
+) -> Outcome:
+    """Delete the source of a copied and verified record, if both keys still hold what was verified.
+
+    ``need_proof`` asks for ``verified_at``. The caller has made sure that nothing pins the object and that it has
+    been quiet for longer than any claim. Raises TransientError when it is to be tried again.
+    """
+    record = ports.manifest.read_record(record_id)
+    if record is None or record.mode is not Mode.FORWARD:
+        return Outcome(Verdict.DONE, record.state if record else None, "not to be cleaned")
+    lease = Lease.begin(attempt, policy, ports.clock)
+    blocked = _blocked(record, lease, need_proof=need_proof)
+    if blocked is not None:
+        return blocked
+    mine = record
+    if record.claim != lease.claim:
+        mine = replace(
+            record,
+            claim=lease.claim,
+            intent=DELETE_SOURCE,
+            maybe=left_over(record),
+            revision=record.revision + 1,
+            changed_at=lease.started,
+        )
+        if not ports.manifest.write_record(mine, before=record):
+            return Outcome(Verdict.RETURN, record.state, "another worker has it")
+    held = HeldRecord(mine, lease=lease, ports=ports)
+    try:
+        return _delete_if_proven(held, ports)
+    except (ThrottledError, LeaseExpiredError, UnavailableError, PermanentError):
+        held.give_back_after_error()
+        raise
+
+
+def _blocked(record: Record, lease: Lease, *, need_proof: bool) -> Outcome | None:
+    """Why the record cannot be claimed for cleanup, or ``None``."""
+    claim = record.claim
+    if claim is not None and claim != lease.claim:
+        running = claim.deadline >= lease.started
+        if running or record.intent != DELETE_SOURCE:
+            return Outcome(Verdict.RETURN, record.state, "another attempt must end or be reconciled first")
+    if record.state is not State.COPIED or (record.maybe and claim is None):
+        return Outcome(Verdict.DONE, record.state, "only a finished copy is cleaned")
+    if need_proof and record.verified_at is None:
+        return Outcome(Verdict.DONE, record.state, "it is not verified")
+    return None
+
+
+def _delete_if_proven(held: HeldRecord, ports: MigrationPorts) -> Outcome:
+    record = held.record
+    target = ports.store.look_at_object(record.target, with_tags=True)
+    if target is None or target.etag != record.target_etag:
+        return held.commit(State.CONFLICT, cause="the target is no longer what was copied")
+    source = ports.store.look_at_object(record.source, with_tags=True)
+    if source is not None and not _is_as_verified(source, target, record):
+        held.forget_intent()
+        return Outcome(Verdict.DONE, State.COPIED, "the source has changed since it was copied")
+    answer = held.send(
+        lambda: ports.store.delete_object(
+            record.source, if_match=record.source_etag or "", send_before=held.lease.send_before
+        )
+    )
+    if isinstance(answer, Deleted):
+        return held.commit(State.CLEANED, marker_version=answer.marker_id)
+    if answer is Refused.SOURCE_ABSENT:
+        # Absent already: by an earlier attempt of ours that died, or by its owner.
+        return held.commit(State.CLEANED if DELETE_SOURCE in record.maybe else State.GONE)
+    held.forget_intent()
+    return Outcome(Verdict.DONE, State.COPIED, "the source changed at the last moment")
+
+
+def _is_as_verified(source: ObjectState, target: ObjectState, record: Record) -> bool:
+    """Whether the source still is the version that was copied, metadata and tags included.
+
+    The version id tells a re-put of the same bytes; where none is kept, the metadata must at least be the target's.
+    """
+    return (
+        source.etag == record.source_etag
+        and source.version_id == record.source_version
+        and source.metadata == target.metadata
+        and source.headers == target.headers
+        and source.tags == target.tags
+    )

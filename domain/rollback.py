@@ -1,0 +1,135 @@
+"""Take the migration of one key back (protocol.md §10): the owner's word stands, and late events are fenced."""
+
+from dataclasses import replace
+
+from domain.attempt import Attempt, HeldRecord, Lease, MigrationPolicy, MigrationPorts, Outcome, Verdict
+from domain.copying import HandedOn, abort_upload, copy_seen
+from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, UnavailableError
+from domain.keys import Location
+from domain.objects import ObjectState
+from domain.ports import Refused
+from domain.reconciling import is_known, was_cleaned
+from domain.record import Action, Intent, Mode, Origin, Record, State, left_over
+
+ROLL_BACK = Intent(Action.ROLL_BACK)
+PURGE = Intent(Action.PURGE)
+_ENDED = (State.ROLLED_BACK, State.ROLLBACK_CONFLICT, State.PURGED)
+
+
+def roll_back_object(
+    source: Location, target: Location, *, attempt: Attempt, ports: MigrationPorts, policy: MigrationPolicy
+) -> Outcome:
+    """Put the source back if we had cleaned it, and see to it that no forward event counts any more.
+
+    A source that was never migrated gets a record too: the fence for its late events. Raises TransientError when it
+    is to be tried again.
+    """
+    lease = Lease.begin(attempt, policy, ports.clock)
+    record = ports.manifest.read_record(source.record_id)
+    if record is None:
+        fence = Record(source, target, State.ROLLED_BACK, mode=Mode.ROLLED_BACK, changed_at=lease.started)
+        if ports.manifest.write_record(fence, before=None):
+            return Outcome(Verdict.DONE, State.ROLLED_BACK, "nothing was migrated")
+        return Outcome(Verdict.RETURN, None, "another worker has it")
+    if record.mode is Mode.ROLLED_BACK and record.claim is None and record.state in _ENDED:
+        return Outcome(Verdict.DONE, record.state, "already rolled back")
+    if record.claim is not None and record.claim != lease.claim and record.claim.deadline >= lease.started:
+        return Outcome(Verdict.RETURN, record.state, "another worker has it")
+    mine = replace(
+        record,
+        claim=lease.claim,
+        mode=Mode.ROLLED_BACK,
+        intent=ROLL_BACK,
+        maybe=left_over(record),
+        revision=record.revision + 1,
+        changed_at=lease.started,
+    )
+    if not ports.manifest.write_record(mine, before=record):
+        return Outcome(Verdict.RETURN, record.state, "another worker has it")
+    held = HeldRecord(mine, lease=lease, ports=ports)
+    try:
+        return _restore(held, ports, policy)
+    except (ThrottledError, LeaseExpiredError, UnavailableError, PermanentError):
+        held.give_back_after_error()
+        raise
+
+
+def _restore(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy) -> Outcome:
+    record = held.record
+    source = ports.store.look_at_object(record.source, with_tags=True)
+    if source is None and record.source_version is not None and was_cleaned(record):
+        hidden = ports.store.find_hidden_version(record.source)
+        if hidden is not None and record.marker_version in (None, hidden.marker_id):
+            held.send(
+                lambda: ports.store.remove_delete_marker(
+                    record.source, marker_id=hidden.marker_id, send_before=held.lease.send_before
+                )
+            )
+            # Another marker than ours is the owner's delete, and the owner's word stands.
+        return _finish(held, ports, State.ROLLED_BACK)
+    if source is None and (was_cleaned(record) or record.state is State.CONFLICT):
+        return _copy_back(held, ports, policy)
+    return _finish(held, ports, State.ROLLED_BACK)
+
+
+def _copy_back(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy) -> Outcome:
+    record = held.record
+    target = ports.store.look_at_object(record.target, with_tags=True)
+    if target is None or not is_known(target, record, frozenset()):
+        return _finish(
+            held, ports, State.ROLLBACK_CONFLICT, cause="the copy is no longer ours, the source cannot be restored"
+        )
+    answer = copy_seen(
+        held, record.target, record.source, seen=target, if_match=None, ports=ports, policy=policy, intent=ROLL_BACK
+    )
+    if isinstance(answer, HandedOn):
+        held.release()
+        return Outcome(Verdict.CONTINUE, None, f"{answer.parts_left} parts are left to copy back")
+    if answer is Refused.PRECONDITION and ports.store.look_at_object(record.source) is not None:
+        return _finish(held, ports, State.ROLLED_BACK)  # the owner wrote it meanwhile, or our earlier try had landed
+    if isinstance(answer, Refused):
+        return _finish(held, ports, State.ROLLBACK_CONFLICT, cause="the copy changed while it was copied back")
+    return _finish(held, ports, State.ROLLED_BACK)
+
+
+def _finish(held: HeldRecord, ports: MigrationPorts, state: State, *, cause: str | None = None) -> Outcome:
+    abort_upload(held, ports.multipart)
+    # What may have been written stays known, for the purge; only our own intent is settled.
+    return held.commit(state, cause=cause, maybe=held.record.maybe - {ROLL_BACK})
+
+
+def purge_copy(record_id: str, *, attempt: Attempt, ports: MigrationPorts, policy: MigrationPolicy) -> Outcome:
+    """Delete the copy that we created, once the source is back; never one that we adopted or somebody changed."""
+    record = ports.manifest.read_record(record_id)
+    if record is None or record.mode is not Mode.ROLLED_BACK:
+        return Outcome(Verdict.DONE, record.state if record else None, "it is not rolled back")
+    lease = Lease.begin(attempt, policy, ports.clock)
+    claim = record.claim
+    if record.state is not State.ROLLED_BACK or (claim is not None and claim.deadline >= lease.started):
+        done = record.state in (State.PURGED, State.ROLLBACK_CONFLICT)
+        return Outcome(Verdict.DONE if done else Verdict.RETURN, record.state, "rollback itself must finish first")
+    if claim is not None and record.intent != PURGE:
+        return Outcome(Verdict.RETURN, record.state, "rollback itself must finish first")
+    if record.origin is Origin.ADOPTED:
+        return Outcome(Verdict.DONE, record.state, "the copy was there before us")
+    mine = replace(record, claim=lease.claim, intent=PURGE, revision=record.revision + 1, changed_at=lease.started)
+    if not ports.manifest.write_record(mine, before=record):
+        return Outcome(Verdict.RETURN, record.state, "another worker has it")
+    held = HeldRecord(mine, lease=lease, ports=ports)
+    try:
+        return _purge(held, ports)
+    except (ThrottledError, LeaseExpiredError, UnavailableError, PermanentError):
+        held.give_back_after_error()
+        raise
+
+
+def _purge(held: HeldRecord, ports: MigrationPorts) -> Outcome:
+    record = held.record
+    target: ObjectState | None = ports.store.look_at_object(record.target)
+    if target is not None and is_known(target, record, frozenset()):
+        etag = target.etag
+        if ports.store.look_at_object(record.source) is None:
+            # Absent without proof that its owner deleted it: the copy may be the only one.
+            return held.commit(State.ROLLBACK_CONFLICT, cause="the source is absent, so the copy is kept")
+        held.send(lambda: ports.store.delete_object(record.target, if_match=etag, send_before=held.lease.send_before))
+    return held.commit(State.PURGED)
