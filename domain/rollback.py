@@ -65,9 +65,9 @@ def _restore(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy) -
                     record.source, marker_id=hidden.marker_id, send_before=held.lease.send_before
                 )
             )
-            # Another marker than ours is the owner's delete, and the owner's word stands.
+        # Another marker than ours is the owner's delete, and the owner's word stands.
         return _finish(held, ports, State.ROLLED_BACK)
-    if source is None and (was_cleaned(record) or record.state is State.CONFLICT):
+    if source is None and record.source_version is None and (was_cleaned(record) or record.state is State.CONFLICT):
         return _copy_back(held, ports, policy)
     return _finish(held, ports, State.ROLLED_BACK)
 
@@ -77,7 +77,7 @@ def _copy_back(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy)
     target = ports.store.look_at_object(record.target, with_tags=True)
     if target is None or not is_known(target, record, frozenset()):
         return _finish(
-            held, ports, State.ROLLBACK_CONFLICT, cause="the copy is no longer ours, the source cannot be restored"
+            held, ports, State.ROLLBACK_CONFLICT, cause="the copy is no longer ours, nothing to restore from"
         )
     answer = copy_seen(
         held, record.target, record.source, seen=target, if_match=None, ports=ports, policy=policy, intent=ROLL_BACK

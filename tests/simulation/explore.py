@@ -1,0 +1,166 @@
+"""Explore every interleaving of a scenario and check the invariants of protocol.md §2 after every step."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from domain.record import Mode, State
+from tests.simulation.steps import NOBODY, Explorer
+from tests.simulation.world import Scenario, World, first_world, hides, is_dead
+
+
+@dataclass
+class Findings:
+    """How much was explored, and for each broken invariant the shortest way there."""
+
+    states: int = 0
+    complete: bool = True
+    broken: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
+
+    def readable(self) -> str:
+        """Each broken invariant with its trace."""
+        return "\n".join(
+            "\n    ".join([f"{text}", *trace]) for text, trace in self.broken.values()
+        )
+
+
+def explore(scenario: Scenario, *, at_most: int = 2_000_000) -> Findings:
+    """Breadth first, so that a trace is as short as can be."""
+    explorer, start = Explorer(scenario), first_world(scenario)
+    ways: list[tuple[int, str]] = [(-1, "")]
+    numbers = {start: 0}
+    queue = deque([start])
+    backwards: list[tuple[int, int]] = []
+    good: list[int] = []
+    findings = Findings()
+
+    def note(text: str, number: int, last: str | None = None) -> None:
+        kind = text.split()[0]
+        if kind not in findings.broken:
+            trace: list[str] = [] if last is None else [last]
+            while number > 0:
+                number, step = ways[number]
+                trace.append(step)
+            findings.broken[kind] = (text, trace[::-1])
+
+    while queue:
+        world = queue.popleft()
+        number = numbers[world]
+        faults = faults_of(world)
+        for text in faults:
+            note(text, number)
+        if faults:
+            continue
+        if at_rest(world):
+            faults = faults_at_rest(world, scenario)
+            for text in faults:
+                note(text, number)
+            if not faults:
+                good.append(number)
+        for step, after, broken in explorer.changes(world):
+            for text in broken:
+                note(text, number, step)
+            if broken:
+                continue
+            known = numbers.get(after)
+            if known is None:
+                known = numbers[after] = len(ways)
+                ways.append((number, step))
+                queue.append(after)
+            backwards.append((known, number))
+        if len(ways) > at_most:
+            findings.complete = False
+            break
+    findings.states = len(ways)
+    if findings.complete and not findings.broken:
+        stuck = _cannot_reach(good, backwards, len(ways))
+        if stuck is not None:
+            note("I7 there is no way from here to a good end", stuck)
+    return findings
+
+
+def _cannot_reach(good: list[int], backwards: list[tuple[int, int]], count: int) -> int | None:
+    before: dict[int, list[int]] = {}
+    for later, earlier in backwards:
+        before.setdefault(later, []).append(earlier)
+    reached, stack = set(good), list(good)
+    while stack:
+        for earlier in before.get(stack.pop(), ()):
+            if earlier not in reached:
+                reached.add(earlier)
+                stack.append(earlier)
+    return next((number for number in range(count) if number not in reached), None)
+
+
+def at_rest(world: World) -> bool:
+    """Whether nothing will happen any more by itself."""
+    record = world.record
+    claim = record.claim if record is not None else None
+    return (
+        not world.messages
+        and not world.in_flight
+        and all(worker is None or is_dead(worker) for worker in world.workers)
+        and not (claim is not None and claim.deadline >= 0)
+    )
+
+
+def faults_of(world: World) -> list[str]:
+    """Invariants that must hold at every moment (I1, I3)."""
+    faults = []
+    truth, target, record = world.truth, world.target, world.record
+    if truth is not None:
+        at_source = world.source is not None and world.source.value == truth
+        at_target = target is not None and target.value == truth
+        theirs = world.last_author == "foreign" and any(world.versions[n] == truth for n in world.seen_at_target)
+        if not (at_source or at_target or hides(world, truth) or theirs):
+            faults.append(f"I1 LOSS: {truth} is nowhere (source {world.source}, target {target})")
+    if record is None or record.is_unfinished or record.mode is not Mode.FORWARD or world.last_author == "foreign":
+        return faults
+    if record.state in (State.COPIED, State.CLEANED) and (target is None or target.etag != record.target_etag):
+        faults.append(f"I3 the record says {record.state} {record.target_etag}, the target is {target}")
+    if record.state is State.TOMBSTONE and target is not None:
+        faults.append(f"I3 the record says TOMBSTONE, the target is {target}")
+    return faults
+
+
+def faults_at_rest(world: World, scenario: Scenario) -> list[str]:
+    """Invariants that must hold once nothing happens any more (I3, I4, I6, I7)."""
+    if world.produced < len(scenario.producer) or world.foreign < len(scenario.foreign):
+        return []
+    record, truth, target = world.record, world.truth, world.target
+    meddled = bool(scenario.foreign) or scenario.target is not None
+    if record is None:
+        return [] if truth is None else ["I7 there is no record"]
+    if record.mode is Mode.ROLLED_BACK:
+        return _faults_after_rollback(world, scenario, meddled=meddled)
+    faults = []
+    if record.is_unfinished:
+        faults.append(f"I7 unfinished at rest: {record}")
+    if record.upload is not None:
+        faults.append("I7 an upload is left behind")
+    if record.state is State.CONFLICT:
+        return faults if meddled else [*faults, f"I7 CONFLICT ({record.cause}) with nobody to blame"]
+    if truth is None:
+        ours = target is not None and target.author != "foreign"
+        if scenario.mirror and scenario.delete_events and ours and record.state is not State.CLEANED:
+            faults.append(f"I7 its owner deleted it, the target is {target}")
+    elif world.last_author != "foreign" and (target is None or target.value != truth):
+        faults.append(f"I7 not converged: {truth}, target {target}, source {world.source}, {record}")
+    if record.state in (State.COPIED, State.CLEANED) and (State.COPIED.value, record.source_etag or "") not in (
+        world.audited | {(State.COPIED.value, etag) for state, etag in world.audited if state == State.CLEANED.value}
+    ):
+        faults.append("I4 the copy was never reported")
+    return faults
+
+
+def _faults_after_rollback(world: World, scenario: Scenario, *, meddled: bool) -> list[str]:
+    record, truth = world.record, world.truth
+    if record is None or record.state is State.ROLLBACK_CONFLICT:
+        return [] if meddled or "del" in scenario.producer else ["I6 a rollback conflict with nobody to blame"]
+    faults = []
+    if record.claim is not None and record.claim.token != NOBODY:
+        faults.append("I7 a claim is left behind")
+    if truth is not None and (world.source is None or world.source.value != truth):
+        faults.append(f"I6 the source is {world.source}, its owner's last word is {truth}")
+    if record.state is State.PURGED and world.target is not None and world.target.author == "us":
+        faults.append(f"I6 the copy is left behind: {world.target}")
+    return faults

@@ -1,0 +1,67 @@
+"""The scenarios of protocol.md's model (those without references), for the real code."""
+
+from tests.simulation.world import Message, Scenario
+
+K: Message = ("K", 0, "")
+R: Message = ("R", 0, "")
+P: Message = ("P", 0, "")
+
+
+def listed(value: str) -> Message:
+    """A backfill row that saw this value."""
+    return ("I", 0, value)
+
+
+SCENARIOS = {
+    scenario.name.split()[0]: scenario
+    for scenario in (
+        Scenario("S01 create, two crashes", ("A",), duplicates=2, crashes=2),
+        Scenario("S02 overwrite", ("A", "B")),
+        Scenario("S03 overwrite twice", ("A", "B", "C")),
+        Scenario("S04 same content again", ("A", "B", "A")),
+        Scenario("S05 other metadata, same bytes", ("A", "A*")),
+        Scenario("S06 delete", ("A", "del")),
+        Scenario("S07 delete and put again", ("A", "del", "A")),
+        Scenario("S08 delete and put other", ("A", "del", "B"), duplicates=0),
+        Scenario("S09 no delete events", ("A", "del", "B"), delete_events=False),
+        Scenario("S10 stale row", ("A", "B"), jobs=(listed("A"),), duplicates=0),
+        Scenario("S11 stale row of a deleted object", ("A", "del"), jobs=(listed("A"),)),
+        Scenario("S12 foreign object", ("A", "B"), ("X",), duplicates=0),
+        Scenario("S13 foreign object, identical", ("A", "B"), ("A",), duplicates=0),
+        Scenario("S14 foreign delete", ("A", "B"), ("del",)),
+        Scenario("S15 foreign object, then delete", ("A",), ("X", "del")),
+        Scenario("S16 target there before", ("A", "B"), target="X", duplicates=0),
+        Scenario("S17 target there before, identical", ("A", "B"), target="A", duplicates=0),
+        Scenario("S18 cleanup and overwrite", ("A", "B"), jobs=(K,), duplicates=0),
+        Scenario("S19 cleanup and owner's delete", ("A", "del"), jobs=(K,), duplicates=0),
+        Scenario("S20 cleanup and the same put again", ("A", "A"), jobs=(K,), crashes=0),
+        Scenario("S21 cleanup and foreign object", ("A",), ("X",), (K,)),
+        Scenario("S22 cleanup and foreign delete", ("A",), ("del",), (K,)),
+        Scenario("S23 rollback and events", ("A", "B"), jobs=(R, P), duplicates=0),
+        Scenario("S24 rollback and cleanup", ("A",), jobs=(K, R, P), duplicates=0, crashes=2),
+        Scenario("S25 rollback, cleanup, overwrite", ("A", "B"), jobs=(K, R, P), duplicates=0),
+        Scenario("S26 rollback and delete", ("A", "del"), jobs=(R, P), duplicates=0),
+        Scenario("S27 rollback and foreign object", ("A",), ("X",), (K, R, P), duplicates=0),
+        Scenario("S28 three workers", ("A", "B"), workers=3),
+        Scenario("S29 in parts", ("A", "B"), in_parts=True),
+        Scenario("S30 in parts, same content again", ("A", "B", "A"), in_parts=True, duplicates=0),
+        Scenario("S31 versioned cleanup, other metadata", ("A", "A*"), jobs=(K,), versioned=True, duplicates=0),
+        Scenario("S32 versioned cleanup and delete", ("A", "B", "del"), jobs=(K,), versioned=True, duplicates=0, crashes=0),
+        Scenario("S33 fenced cleanup, other metadata", ("A", "A*"), jobs=(K,), fenced_cleanup=True, duplicates=0),
+        Scenario("S34 older than events", ("B",), jobs=(listed("A"),), source="A"),
+        Scenario("S35 older than events, stale row", (), jobs=(listed("A"),), source="B", crashes=2),
+        Scenario("S38 lost answers", ("A", "B"), duplicates=0, lost_answers=2),
+        Scenario("S39 lost answers, cleanup, rollback", ("A",), jobs=(K, R, P), duplicates=0, lost_answers=1),
+        Scenario("S40 lost answers and delete", ("A", "del"), duplicates=0, lost_answers=1),
+        Scenario("S41 owner's delete and foreign object", ("A", "del"), ("X",), duplicates=0),
+        Scenario("S42 rollback, purge, foreign object", ("A",), ("X",), (R, P), duplicates=0),
+        Scenario("S43 cleanup and late delete", ("A", "del", "A"), jobs=(K,), duplicates=0),
+        Scenario("S44 overwrite, two crashes", ("A", "B"), duplicates=2, crashes=2),
+        Scenario("S45 versioned cleanup and rollback", ("A", "B"), jobs=(K, R, P), versioned=True, duplicates=0, crashes=0),
+        Scenario("S46 versioned cleanup, same content", ("A", "B", "A"), jobs=(K,), versioned=True, duplicates=0, crashes=0),
+        Scenario("S47 in parts, no checksums, lost answer", ("A", "B"), in_parts=True, checksums=False, duplicates=0, lost_answers=1),
+        Scenario("S48 etags only", ("A", "B", "A"), checksums=False, duplicates=0),
+        Scenario("S49 in parts and foreign object", ("A",), ("X",), in_parts=True, duplicates=0),
+        Scenario("S50 in parts and delete", ("A", "del"), in_parts=True, duplicates=0),
+    )
+}
