@@ -99,14 +99,15 @@ class _PartsCopy:
         upload_id, etags = self._resume() or self._start(intent)
         missing = [part for part in self._parts() if part.number not in etags]
         while missing:
-            if not self._held.has_time_for(self._policy.request_seconds / 2):
-                return HandedOn(len(missing))
             batch, missing = missing[: self._policy.parts_at_once], missing[self._policy.parts_at_once :]
             copied = self._copy(upload_id, batch)
             if isinstance(copied, Refused):
                 abort_upload(self._held, self._multipart)
                 return copied
             etags |= copied
+            # Asked after a batch, not before: however short its time, every attempt makes some progress.
+            if missing and not self._held.has_time_for(self._policy.request_seconds / 2):
+                return HandedOn(len(missing))
         return self._complete(intent, upload_id, etags)
 
     def _parts(self) -> list[Part]:

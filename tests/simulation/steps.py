@@ -152,7 +152,8 @@ class Explorer:
             if not parts:
                 return None, Refused.SOURCE_ABSENT
             values = [parts[number] for number in sorted(parts)]
-            value = values[0] if len(set(values)) == 1 else (f"{values[0][0]}/{values[-1][0]}", values[-1][1])
+            texts = sorted({text for text, _ in values})
+            value = ("/".join(texts), values[-1][1])
             return ("complete", upload_id, value, self._target_condition(if_match)), None
         _, forward, etag, version, if_match = call
         read = self._read(world, etag, version, forward=forward)
@@ -258,9 +259,9 @@ class Explorer:
             why = None
         if why is not None:
             return world, ClaimAnswer(granted=False, before=before)
+        if before is not None and self._ablated("intent-kept"):
+            before = replace(before, intent=None, maybe=frozenset())
         after = claimed(before, request)
-        if self._ablated("intent-kept"):
-            after = replace(after, maybe=frozenset())
         return self._recorded(world, after), ClaimAnswer(granted=True, before=before)
 
     def _write(self, world: World, call: Call, token: str, broken: list[str]) -> tuple[World, Any]:
