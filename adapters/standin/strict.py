@@ -1,0 +1,111 @@
+"""The strict layer in front of the emulator's S3: every request passes here, on the event loop's thread."""
+
+from collections.abc import Callable
+from typing import Any
+
+from adapters.standin.copying import Copies
+from adapters.standin.keyrules import key_refusal
+from adapters.standin.limits import Limits
+from adapters.standin.multipart import Multiparts
+from adapters.standin.preconditions import target_refusal
+from adapters.standin.wire import Answer, S3Request, operation_of
+
+_Handler = Callable[[S3Request], Answer]
+
+
+class StrictS3:
+    """Takes the place of the emulator's request table; ``install`` once per process."""
+
+    def __init__(self, s3: Any, limits: Limits) -> None:
+        self._s3 = s3
+        self._base = s3._dispatch
+        copies, multiparts = Copies(s3, limits, self._pass), Multiparts(s3, limits, self._pass)
+        self._handlers: dict[str, _Handler] = {
+            "CopyObject": copies.copy_object,
+            "UploadPartCopy": copies.upload_part_copy,
+            "CreateMultipartUpload": multiparts.create_upload,
+            "CompleteMultipartUpload": multiparts.complete_upload,
+            "PutObject": self._put_object,
+            "DeleteObject": self._delete_object,
+            "HeadObject": self._head_object,
+            "GetObject": self._get_object,
+        }
+
+    def install(self) -> None:
+        """Put the layer in front."""
+        self._s3._dispatch = self.dispatch
+
+    def dispatch(  # noqa: PLR0913, PLR0917 - the signature of the function that it replaces
+        self, method: str, bucket: str, key: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+    ) -> Answer:
+        """Answer one request; the emulator calls this with its own argument order."""
+        if key:
+            refused = key_refusal(key)
+            if refused:
+                return refused
+        handler = self._handlers.get(operation_of(method, key, query, headers), self._pass)
+        return handler(S3Request(method, bucket, key, headers, body, query))
+
+    def _pass(self, request: S3Request) -> Answer:
+        answer: Answer = self._base(
+            request.method, request.bucket, request.key, request.headers, request.body, request.query
+        )
+        return answer
+
+    def _current(self, request: S3Request) -> dict[str, Any] | None:
+        bucket = self._s3._buckets.get(request.bucket)
+        found: dict[str, Any] | None = bucket["objects"].get(request.key) if bucket else None
+        return found
+
+    def _put_object(self, request: S3Request) -> Answer:
+        current = self._current(request)
+        if request.bucket in self._s3._buckets:
+            refused = target_refusal(request.headers, current, key=request.key)
+            if refused:
+                return refused
+        request.headers.setdefault("content-type", "binary/octet-stream")
+        answer = self._pass(request)
+        if answer[0] == 200 and not request.headers.get("x-amz-tagging"):
+            # An overwrite without tags has none; the emulator keeps those of the object before it.
+            written = self._current(request)
+            version_id = written.get("version_id") if written else None
+            self._s3._object_tags.pop((request.bucket, request.key, version_id), None)
+        return answer
+
+    def _delete_object(self, request: S3Request) -> Answer:
+        current = self._current(request)
+        if request.bucket in self._s3._buckets:
+            refused = target_refusal({"if-match": request.headers.get("if-match", "")}, current, key=request.key)
+            if refused:
+                return refused
+        answer = self._pass(request)
+        marker = answer[1].get("x-amz-delete-marker") and not request.parameter("versionId")
+        if answer[0] == 204 and marker and current is None:
+            # Each delete of a versioned key makes a marker and an event, even where nothing was left to hide.
+            self._s3._fire_s3_event_async(
+                request.bucket,
+                request.key,
+                "s3:ObjectRemoved:DeleteMarkerCreated",
+                deletion_type="Delete Marker Created",
+                version_id=answer[1]["x-amz-version-id"],
+            )
+        return answer
+
+    def _head_object(self, request: S3Request) -> Answer:
+        answer = self._get_object(request)
+        if answer[0] == 200:
+            version_id = answer[1].get("x-amz-version-id")
+            known = None if version_id in {None, "null"} else version_id
+            tags = self._s3._object_tags.get((request.bucket, request.key, known))
+            if tags:
+                answer[1]["x-amz-tagging-count"] = str(len(tags))
+        return answer
+
+    def _get_object(self, request: S3Request) -> Answer:
+        answer = self._pass(request)
+        headers = answer[1]
+        if "x-amz-checksum-type" in headers:
+            values = [value for name, value in headers.items() if name.startswith("x-amz-checksum-")]
+            composite = any("-" in value for value in values)
+            headers["x-amz-checksum-type"] = "COMPOSITE" if composite else "FULL_OBJECT"
+        return answer
