@@ -18,12 +18,10 @@ class Findings:
 
     def readable(self) -> str:
         """Each broken invariant with its trace."""
-        return "\n".join(
-            "\n    ".join([f"{text}", *trace]) for text, trace in self.broken.values()
-        )
+        return "\n".join("\n    ".join([f"{text}", *trace]) for text, trace in self.broken.values())
 
 
-def explore(scenario: Scenario, *, at_most: int = 2_000_000) -> Findings:
+def explore(scenario: Scenario, *, at_most: int = 2_000_000) -> Findings:  # noqa: C901, PLR0912  # one search loop
     """Breadth first, so that a trace is as short as can be."""
     explorer, start = Explorer(scenario), first_world(scenario)
     ways: list[tuple[int, str]] = [(-1, "")]
@@ -34,7 +32,7 @@ def explore(scenario: Scenario, *, at_most: int = 2_000_000) -> Findings:
     findings = Findings()
 
     def note(text: str, number: int, last: str | None = None) -> None:
-        kind = text.split()[0]
+        kind = text.split(maxsplit=1)[0]
         if kind not in findings.broken:
             trace: list[str] = [] if last is None else [last]
             while number > 0:
@@ -122,7 +120,7 @@ def faults_of(world: World) -> list[str]:
     return faults
 
 
-def faults_at_rest(world: World, scenario: Scenario) -> list[str]:
+def faults_at_rest(world: World, scenario: Scenario) -> list[str]:  # noqa: C901  # a list of what must hold
     """Invariants that must hold once nothing happens any more (I3, I4, I6, I7)."""
     if world.produced < len(scenario.producer) or world.foreign < len(scenario.foreign):
         return []

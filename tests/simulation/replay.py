@@ -21,7 +21,7 @@ History = tuple[Any, ...]
 Call = tuple[Any, ...]
 
 
-class NeedsAnswer(BaseException):  # noqa: N818  # no error: it passes through every except clause of the real code
+class NeedsAnswer(BaseException):  # no error: it passes through every except clause of the real code
     """The code has come to a call whose answer is not in the history."""
 
     def __init__(self, call: Call) -> None:
@@ -159,9 +159,7 @@ def next_call(message: Message, slot: int, history: History, scenario: Scenario)
 def _run(message: Message, attempt: Attempt, ports: MigrationPorts, policy: MigrationPolicy) -> Verdict:
     kind = message[0]
     if kind == "K":
-        return clean_source(
-            SOURCE.record_id, attempt=attempt, ports=ports, policy=policy, need_proof=False
-        ).verdict
+        return clean_source(SOURCE.record_id, attempt=attempt, ports=ports, policy=policy, need_proof=False).verdict
     if kind == "R":
         return roll_back_object(SOURCE, TARGET, attempt=attempt, ports=ports, policy=policy).verdict
     if kind == "P":

@@ -5,6 +5,8 @@ from tests.simulation.world import Message, Scenario
 K: Message = ("K", 0, "")
 R: Message = ("R", 0, "")
 P: Message = ("P", 0, "")
+QUIET: dict[str, int] = {"duplicates": 0, "crashes": 0}
+ONE_LOST: dict[str, int] = {"duplicates": 0, "lost_answers": 1}
 
 
 def listed(value: str) -> Message:
@@ -46,7 +48,9 @@ SCENARIOS = {
         Scenario("S29 in parts", ("A", "B"), in_parts=True),
         Scenario("S30 in parts, same content again", ("A", "B", "A"), in_parts=True, duplicates=0),
         Scenario("S31 versioned cleanup, other metadata", ("A", "A*"), jobs=(K,), versioned=True, duplicates=0),
-        Scenario("S32 versioned cleanup and delete", ("A", "B", "del"), jobs=(K,), versioned=True, duplicates=0, crashes=0),
+        Scenario(
+            "S32 versioned cleanup, delete", ("A", "B", "del"), jobs=(K,), versioned=True, duplicates=0, crashes=0
+        ),
         Scenario("S33 fenced cleanup, other metadata", ("A", "A*"), jobs=(K,), fenced_cleanup=True, duplicates=0),
         Scenario("S34 older than events", ("B",), jobs=(listed("A"),), source="A"),
         Scenario("S35 older than events, stale row", (), jobs=(listed("A"),), source="B", crashes=2),
@@ -57,9 +61,20 @@ SCENARIOS = {
         Scenario("S42 rollback, purge, foreign object", ("A",), ("X",), (R, P), duplicates=0),
         Scenario("S43 cleanup and late delete", ("A", "del", "A"), jobs=(K,), duplicates=0),
         Scenario("S44 overwrite, two crashes", ("A", "B"), duplicates=2, crashes=2),
-        Scenario("S45 versioned cleanup and rollback", ("A", "B"), jobs=(K, R, P), versioned=True, duplicates=0, crashes=0),
-        Scenario("S46 versioned cleanup, same content", ("A", "B", "A"), jobs=(K,), versioned=True, duplicates=0, crashes=0),
-        Scenario("S47 in parts, no checksums, lost answer", ("A", "B"), in_parts=True, checksums=False, duplicates=0, lost_answers=1),
+        Scenario(
+            "S45 versioned cleanup and rollback", ("A", "B"), jobs=(K, R, P), versioned=True, duplicates=0, crashes=0
+        ),
+        Scenario(
+            "S46 versioned cleanup, same content", ("A", "B", "A"), jobs=(K,), versioned=True, duplicates=0, crashes=0
+        ),
+        Scenario(
+            "S47 in parts, no checksums, lost answer",
+            ("A", "B"),
+            in_parts=True,
+            checksums=False,
+            duplicates=0,
+            lost_answers=1,
+        ),
         Scenario("S48 etags only", ("A", "B", "A"), checksums=False, duplicates=0),
         Scenario("S49 in parts and foreign object", ("A",), ("X",), in_parts=True, duplicates=0),
         Scenario("S50 in parts and delete", ("A", "del"), in_parts=True, duplicates=0),

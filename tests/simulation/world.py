@@ -23,7 +23,7 @@ OBJECT_BYTES = 6 * MIB
 """Large enough for two parts of the least size S3 allows."""
 
 Message = tuple[str, int, str]
-"""Kind (C created, D removed by its owner, d removed by us, I listed, K clean, R roll back, P purge), version, value."""
+"""Kind (C created, D removed by its owner, d by us, I listed, K clean, R roll back, P purge), version, value."""
 
 
 def digest(value: str) -> str:
@@ -190,7 +190,7 @@ def removed(messages: tuple[Message, ...], message: Message) -> tuple[Message, .
 
 def is_dead(worker: Any) -> bool:
     """Whether the process behind this slot was killed."""
-    return worker == "dead"
+    return bool(worker == "dead")
 
 
 def hides(world: World, value: str) -> bool:
@@ -242,7 +242,11 @@ def _foreign_writer(world: World, scenario: Scenario) -> Iterator[Change]:
                 after = after._replace(foreign_delete=max(world.seen_at_target, default=0))
         yield "new-layout writer deletes", after, ()
         return
-    yield f"new-layout writer puts {word}", after._replace(target=Stored(word, -1, "foreign"), last_author="foreign"), ()
+    yield (
+        f"new-layout writer puts {word}",
+        after._replace(target=Stored(word, -1, "foreign"), last_author="foreign"),
+        (),
+    )
 
 
 def _delivery(world: World, scenario: Scenario) -> Iterator[Change]:
