@@ -84,7 +84,7 @@ class MessageLog:
                 message["receipt_handle"] = handle
                 message["visible_at"] = now + visibility_seconds
                 message["receive_count"] += 1
-                message["first_receive_at"] = message["first_receive_at"] or now
+                message["first_receive_at"] = message.get("first_receive_at") or now
                 self._handles[handle] = number
                 heapq.heappush(self._hidden, (message["visible_at"], number))
                 taken.append(message)
@@ -108,7 +108,8 @@ class MessageLog:
         with self._lock:
             while self._messages:
                 number, message = next(iter(self._messages.items()))
-                if message.get("enqueued_at", message["sent_at"]) > cutoff:
+                sent_at: float = message["enqueued_at"] if "enqueued_at" in message else message["sent_at"]
+                if sent_at > cutoff:
                     return
                 del self._messages[number]
 
