@@ -32,10 +32,10 @@ class AuditEvent:
     detail: Mapping[str, object]
 
 
-def audit_event(record: Record, *, migration: str) -> AuditEvent:
-    """The event that tells of the change which made ``record`` what it is."""
+def audit_event(record: Record, *, migration: str, removed: bool = False) -> AuditEvent:
+    """The event that tells of the change which made ``record`` what it is, or of its removal from the manifest."""
     running = record.claim is not None
-    event_id = f"{record.record_id}:{record.revision}"
+    event_id = f"{record.record_id}:{record.revision}" + (":removed" if removed else "")
     detail = {
         "schema_version": SCHEMA_VERSION,
         "event_id": event_id,
@@ -58,6 +58,8 @@ def audit_event(record: Record, *, migration: str) -> AuditEvent:
         "unsettled": [_described(intent) for intent in sorted(record.maybe)],
     }
     detail_type = "Attempt Under Way" if running else DETAIL_TYPES[record.state]
+    if removed:
+        detail_type = "Record Removed"
     return AuditEvent(event_id, detail_type, record.changed_at, detail)
 
 

@@ -1,0 +1,50 @@
+"""What every handler is given: the world behind ports, the rules, and where to say what happens."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from domain.attempt import MigrationPolicy, MigrationPorts
+from domain.control import Control
+from domain.ports import ControlPanel, EventBus, MessageQueue, ProgressCounters
+from domain.record import Record
+from domain.rules import CompiledRules
+from handlers.observability import Observer
+from handlers.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """Everything that ``bootstrap`` wires together, and that tests replace by fakes."""
+
+    settings: Settings
+    rules: CompiledRules
+    policy: MigrationPolicy
+    ports: MigrationPorts
+    events_queue: MessageQueue
+    backfill_queue: MessageQueue
+    bus: EventBus
+    progress: ProgressCounters
+    control: "CachedControl"
+    record_of_item: Callable[[Mapping[str, Any]], Record | None]
+    new_token: Callable[[], str]
+    observer: Observer
+
+
+class CachedControl:
+    """The control item, read again after a few seconds."""
+
+    def __init__(self, panel: ControlPanel, *, seconds: float, monotonic: Callable[[], float]) -> None:
+        self._panel = panel
+        self._seconds = seconds
+        self._monotonic = monotonic
+        self._read_at: float | None = None
+        self._control = Control()
+
+    def current(self) -> Control:
+        """What the operator said last, at most that many seconds old."""
+        now = self._monotonic()
+        if self._read_at is None or now - self._read_at >= self._seconds:
+            self._control = self._panel.read_control()
+            self._read_at = now
+        return self._control

@@ -1,0 +1,12 @@
+"""Lambda: SQS batches of S3 notifications, direct, through EventBridge or SNS."""
+
+from typing import Any
+
+from handlers.batch import respond_to_batch
+from handlers.bootstrap import dependencies_of, seconds_left_of
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str]]]:
+    """Migrate what the events name; the answer names the messages that must stay in the queue."""
+    dependencies = dependencies_of("object-events")
+    return respond_to_batch(event, dependencies, seconds_left=seconds_left_of(context, dependencies))

@@ -1,0 +1,46 @@
+"""What the environment says: one typed model, every mistake named with its variable."""
+
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from domain.errors import InputError
+from domain.parts import GIB, MAX_COPY_BYTES, MIB, MIN_PART_BYTES
+
+PREFIX = "KEYSHIFT_"
+
+
+class Settings(BaseSettings):
+    """Settings of one migration's functions and workers, read from ``KEYSHIFT_*``; sizes in bytes, times in seconds."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    rules_file: Path
+    table: str
+    events_queue_url: str = ""
+    backfill_queue_url: str = ""
+    bus: str = "default"
+    region: str = "us-east-1"
+    endpoint_url: str | None = None
+    attempt_seconds: float = Field(default=840.0, gt=0)
+    """How long one attempt may send requests; under Lambda the remaining time decides."""
+    request_seconds: float = Field(default=120.0, gt=0)
+    margin_seconds: float = Field(default=30.0, gt=0)
+    multipart_above: int = Field(default=GIB, ge=0, le=MAX_COPY_BYTES)
+    part_size: int = Field(default=128 * MIB, ge=MIN_PART_BYTES)
+    parts_at_once: int = Field(default=16, ge=1, le=100)
+    concurrency: int = Field(default=16, ge=1, le=256)
+    encrypted_targets: bool = False
+    own_principals: tuple[str, ...] = ()
+    """Principal ids under which keyshift itself deletes, so that its own delete events are recognised."""
+    control_seconds: float = Field(default=2.0, ge=0)
+
+
+def read_settings() -> Settings:
+    """The settings from the environment; InputError names every variable that is missing or wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = [f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
+        raise InputError("the settings cannot be used:\n  " + "\n  ".join(faults)) from error
