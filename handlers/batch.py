@@ -1,9 +1,8 @@
-"""One batch of queue messages: every notice migrated on its own, each message acknowledged only when all of it is done."""
+"""A batch of queue messages: every notice is migrated on its own; a message is done when all of it is done."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from domain.attempt import Attempt, Outcome, Verdict
@@ -14,7 +13,7 @@ from domain.notices import Notice
 from domain.record import State
 from domain.rules import MapOutcome, MappedKey
 from handlers.dependencies import Dependencies
-from handlers.messages import Arrived, BackfillRow, decode_message, pack_rows
+from handlers.messages import BackfillRow, Decoded, decode_message, encode_backfill
 
 LEAST_SECONDS = 5.0
 """With less time than this no new attempt is begun: its message goes back untouched."""
@@ -70,51 +69,53 @@ def handle_messages(
         return [Handled(body.message_id, done=False, retry_after=30) for body in bodies]
     workers = min(dependencies.settings.concurrency, control.concurrency or dependencies.settings.concurrency)
     with ThreadPoolExecutor(workers, thread_name_prefix="object") as pool:
-        decoded = [(body, _decoded(body, dependencies)) for body in bodies]
-        futures = [
-            (
-                body,
-                None if arrived is None else [pool.submit(_handle, one, dependencies, seconds_left) for one in arrived],
-            )
-            for body, arrived in decoded
+        decoded = [(body, *_decoded(body, dependencies)) for body in bodies]
+        waiting = [
+            (body, faulty, [pool.submit(_handle, notice, dependencies, seconds_left) for notice in notices])
+            for body, notices, faulty in decoded
         ]
         return [
-            Handled(body.message_id, done=False, retry_after=UNEXPECTED_SECONDS)
-            if waiting is None
-            else _summed(body, [future.result() for future in waiting])
-            for body, waiting in futures
+            _summed(body, [future.result() for future in futures], faulty=faulty) for body, faulty, futures in waiting
         ]
 
 
-def _decoded(body: Body, dependencies: Dependencies) -> Sequence[Arrived] | None:
+def _decoded(body: Body, dependencies: Dependencies) -> tuple[tuple[Notice, ...], bool]:
+    """The notices of a message, and whether some of it cannot be read, so that it has to end in the DLQ."""
+    observer = dependencies.observer
     try:
-        return decode_message(body.text, migration=dependencies.rules.migration)
+        decoded = decode_message(body.text, own_principals=dependencies.settings.own_principals)
+        if decoded.migration not in (None, dependencies.rules.migration):
+            raise MalformedMessageError(
+                f"its rows are of migration {decoded.migration!r}, this is {dependencies.rules.migration!r}"
+            )
     except MalformedMessageError as error:
-        dependencies.observer.count("MalformedMessages")
-        dependencies.observer.fail(
-            "malformed message, it will end in the DLQ", message_id=body.message_id, why=str(error)
-        )
-        return None
+        decoded = Decoded(faults=(str(error),))
+    for fault in decoded.faults:
+        observer.count("MalformedMessages")
+        observer.fail("malformed message, it will end in the DLQ", message_id=body.message_id, why=fault)
+    for reason in decoded.ignored:
+        observer.debug("nothing to do", message_id=body.message_id, why=reason)
+    return decoded.notices, bool(decoded.faults)
 
 
-def _summed(body: Body, results: Sequence[_Result]) -> Handled:
+def _summed(body: Body, results: Sequence[_Result], *, faulty: bool) -> Handled:
     returned = [result.outcome for result in results if result.outcome.verdict is Verdict.RETURN]
     return Handled(
         body.message_id,
-        done=not returned,
-        retry_after=max((outcome.retry_after for outcome in returned), default=0),
+        done=not returned and not faulty,
+        retry_after=max((outcome.retry_after for outcome in returned), default=UNEXPECTED_SECONDS if faulty else 0),
         throttled=any(result.throttled for result in results),
         outcomes=tuple(result.outcome for result in results),
     )
 
 
-def _handle(arrived: Arrived, dependencies: Dependencies, seconds_left: Callable[[], float]) -> _Result:
-    notice, observer = arrived.notice, dependencies.observer
+def _handle(notice: Notice, dependencies: Dependencies, seconds_left: Callable[[], float]) -> _Result:
+    observer = dependencies.observer
     limit = min(dependencies.settings.attempt_seconds, seconds_left())
     if limit < LEAST_SECONDS:
         return _Result(Outcome(Verdict.RETURN, None, "no time left for another object"))
     try:
-        outcome = _migrated(arrived, dependencies, limit)
+        outcome = _migrated(notice, dependencies, limit)
         if outcome.verdict is Verdict.CONTINUE:
             _hand_on(notice, dependencies)
     except MissingResourceError:
@@ -136,16 +137,14 @@ def _handle(arrived: Arrived, dependencies: Dependencies, seconds_left: Callable
     return _Result(outcome)
 
 
-def _migrated(arrived: Arrived, dependencies: Dependencies, limit: float) -> Outcome:
-    notice, rules = arrived.notice, dependencies.rules
+def _migrated(notice: Notice, dependencies: Dependencies, limit: float) -> Outcome:
+    rules = dependencies.rules
     if notice.source.bucket != rules.source_bucket:
         if notice.source.bucket == rules.target_bucket:
             return Outcome(Verdict.DONE, None, "target-bucket")
         raise MalformedMessageError(
             f"{notice.source.uri} is in another bucket than {rules.source_bucket}, which this migration moves"
         )
-    if arrived.principal and arrived.principal in dependencies.settings.own_principals:
-        return Outcome(Verdict.DONE, None, "our-own-doing")
     mapped = rules.map_key(notice.source.key)
     if mapped.outcome is MapOutcome.KEEP:
         return Outcome(Verdict.DONE, None, "keep")
@@ -180,10 +179,9 @@ def _attempted(notice: Notice, mapped: MappedKey, dependencies: Dependencies, li
 
 def _hand_on(notice: Notice, dependencies: Dependencies) -> None:
     """A copy too large for one attempt goes on with a row of its own."""
-    row = BackfillRow(key=notice.source.key)
-    rules = dependencies.rules
-    bodies = pack_rows(iter([row]), migration=rules.migration, bucket=notice.source.bucket, rows_per_message=1)
-    dependencies.backfill_queue.send_messages(list(islice(bodies, 1)))
+    migration = dependencies.rules.migration
+    bodies = encode_backfill([BackfillRow.of_notice(notice)], migration=migration, bucket=notice.source.bucket)
+    dependencies.backfill_queue.send_messages(list(bodies))
 
 
 def _report(outcome: Outcome, notice: Notice, dependencies: Dependencies) -> None:

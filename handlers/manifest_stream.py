@@ -14,7 +14,7 @@ from handlers.dependencies import Dependencies
 Change = tuple[Record | None, Record | None]
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str]]]:
+def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str]]]:  # noqa: ARG001  # Lambda's two
     """Publish the changes; the answer names the first one that was not published, and the stream comes back to it."""
     return respond(event, dependencies_of("manifest-stream"))
 
@@ -48,11 +48,13 @@ def _change(record: Mapping[str, Any], dependencies: Dependencies) -> Change:
 
 
 def _events(changes: Sequence[Change], dependencies: Dependencies) -> list[AuditEvent]:
-    return [
-        audit_event(new if new is not None else old, migration=dependencies.rules.migration, removed=new is None)
-        for old, new in changes
-        if new is not None or old is not None
-    ]
+    migration = dependencies.rules.migration
+    events = []
+    for old, new in changes:
+        told = new or old
+        if told is not None:
+            events.append(audit_event(told, migration=migration, removed=new is None))
+    return events
 
 
 def _count(raw: Sequence[Mapping[str, Any]], changes: Sequence[Change], dependencies: Dependencies) -> None:
