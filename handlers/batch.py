@@ -84,12 +84,11 @@ def _decoded(body: Body, dependencies: Dependencies) -> tuple[tuple[Notice, ...]
     observer = dependencies.observer
     try:
         decoded = decode_message(body.text, own_principals=dependencies.settings.own_principals)
-        if decoded.migration not in (None, dependencies.rules.migration):
-            raise MalformedMessageError(
-                f"its rows are of migration {decoded.migration!r}, this is {dependencies.rules.migration!r}"
-            )
     except MalformedMessageError as error:
         decoded = Decoded(faults=(str(error),))
+    if decoded.migration not in (None, dependencies.rules.migration):
+        fault = f"its rows are of migration {decoded.migration!r}, this is {dependencies.rules.migration!r}"
+        decoded = Decoded(faults=(fault,))
     for fault in decoded.faults:
         observer.count("MalformedMessages")
         observer.fail("malformed message, it will end in the DLQ", message_id=body.message_id, why=fault)
