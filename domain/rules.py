@@ -1,0 +1,191 @@
+"""The rules of one migration, compiled: which key goes where, and where a key came from (product.md §2)."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice, product
+
+from domain.keys import Location, key_fault
+from domain.templates import Captures, Template, TooManyParsesError
+
+MAX_REVERSE = 64
+"""Most legacy keys that are named for one target key, and most words of a dropped name that are tried."""
+
+
+class MapOutcome(StrEnum):
+    """What the rules say about one key."""
+
+    MOVE = "move"
+    KEEP = "keep"
+    UNMAPPED = "unmapped"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class MappedKey:
+    """The rules' answer for ``key``; ``target`` only for a move, ``reason`` for everything else."""
+
+    outcome: MapOutcome
+    key: str
+    rule: str | None = None
+    target: Location | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One ``from`` of a rule with the rule's ``to``."""
+
+    rule: str
+    source: Template
+    target: Template
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """Names that ``to`` does not use."""
+        return tuple(name for name in self.source.names if name not in self.target.names)
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether ``to`` changes a text."""
+        return any(piece.filter for piece in self.target.placeholders)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """An exception to the proofs: this finding of this rule (with that other rule, where given) is accepted."""
+
+    rule: str
+    finding: str
+    why: str
+    other_rule: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BucketSide:
+    """One side of the migration; ``expected_owner`` is a 12-digit account, ``prefix`` stands before every template."""
+
+    bucket: str
+    prefix: str = ""
+    expected_owner: str | None = None
+    region: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRules:
+    """One rules file, ready to map keys.
+
+    ``unmapped`` is report, fail or keep; ``deletes`` is mirror or keep; ``promised_storage_class`` is the class that
+    the user promises for every live write; ``digest`` names the content (SHA-256, hexadecimal).
+    """
+
+    migration: str
+    source: BucketSide
+    target: BucketSide
+    branches: tuple[Branch, ...]
+    keep: tuple[Template, ...] = ()
+    unmapped: str = "report"
+    deletes: str = "mirror"
+    allow: tuple[Allowed, ...] = ()
+    references: tuple[Mapping[str, object], ...] = ()
+    promised_storage_class: str | None = None
+    digest: str = ""
+
+    @property
+    def source_bucket(self) -> str:
+        """The bucket that objects leave."""
+        return self.source.bucket
+
+    @property
+    def source_prefix(self) -> str:
+        """What every source key begins with."""
+        return self.source.prefix
+
+    @property
+    def source_owner(self) -> str | None:
+        """The account that must own the source bucket."""
+        return self.source.expected_owner
+
+    @property
+    def target_bucket(self) -> str:
+        """The bucket that objects go to."""
+        return self.target.bucket
+
+    @property
+    def target_prefix(self) -> str:
+        """What every target key begins with."""
+        return self.target.prefix
+
+    @property
+    def target_owner(self) -> str | None:
+        """The account that must own the target bucket."""
+        return self.target.expected_owner
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The rules' names, in their order."""
+        return tuple(dict.fromkeys(branch.rule for branch in self.branches))
+
+    def map_key(self, key: str) -> MappedKey:
+        """What happens to the object at the raw ``key`` of the source bucket: ``keep`` first, then the first rule."""
+        fault = key_fault(key)
+        if fault is not None:
+            return MappedKey(MapOutcome.REJECTED, key, reason=f"it is no S3 key: {fault}")
+        if not key.startswith(self.source.prefix):
+            return MappedKey(MapOutcome.UNMAPPED, key, reason=f"it does not begin with '{self.source.prefix}'")
+        rest = key[len(self.source.prefix) :]
+        try:
+            for template in self.keep:
+                if template.match(rest) is not None:
+                    return MappedKey(MapOutcome.KEEP, key, reason=f"keep '{template.text}'")
+            for branch in self.branches:
+                captures = branch.source.match(rest)
+                if captures is not None:
+                    return self._moved(key, branch, captures)
+        except TooManyParsesError as error:
+            return MappedKey(MapOutcome.REJECTED, key, reason=str(error))
+        if self.unmapped == "keep":
+            return MappedKey(MapOutcome.KEEP, key, reason="no rule matches it")
+        return MappedKey(MapOutcome.UNMAPPED, key, reason="no rule matches it")
+
+    def unmap_key(self, target_key: str) -> tuple[MappedKey, ...]:
+        """The legacy keys that map to the raw ``target_key``, at most MAX_REVERSE; each is mapped again to prove it.
+
+        A rule that drops or changes a text cannot be turned round and names none, unless what it drops has few words.
+        """
+        if not target_key.startswith(self.target.prefix):
+            return ()
+        rest = target_key[len(self.target.prefix) :]
+        found: dict[str, MappedKey] = {}
+        for branch in self.branches:
+            for key in islice(_sources(branch, rest), MAX_REVERSE):
+                mapped = self.map_key(self.source.prefix + key)
+                if mapped.target is not None and mapped.target.key == target_key:
+                    found.setdefault(mapped.key, mapped)
+        return tuple(found.values())[:MAX_REVERSE]
+
+    def _moved(self, key: str, branch: Branch, captures: Captures) -> MappedKey:
+        target = Location(self.target.bucket, self.target.prefix + branch.target.render(captures))
+        fault = key_fault(target.key)
+        if fault is not None:
+            reason = f"its new key would be no S3 key: {fault}"
+            return MappedKey(MapOutcome.REJECTED, key, branch.rule, reason=reason)
+        if target == Location(self.source.bucket, key):
+            return MappedKey(MapOutcome.KEEP, key, branch.rule, reason="its new key is the one it has")
+        return MappedKey(MapOutcome.MOVE, key, branch.rule, target)
+
+
+def _sources(branch: Branch, target: str) -> Iterator[str]:
+    """Candidates for what ``branch`` could have mapped to ``target``, not proven."""
+    if branch.is_filtered:
+        return
+    kinds = branch.source.kinds
+    words = [kinds[name].dfa.texts(MAX_REVERSE + 1) for name in branch.dropped]
+    if any(len(options) > MAX_REVERSE for options in words):
+        return
+    try:
+        for captures in branch.target.parses(target):
+            for choice in product(*words):
+                yield branch.source.render({**captures, **dict(zip(branch.dropped, choice, strict=True))})
+    except TooManyParsesError:
+        return

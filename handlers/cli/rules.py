@@ -1,0 +1,93 @@
+"""``keyshift rules``: what the rules file says about keys."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+import click
+
+from domain.errors import InputError
+from domain.rules import CompiledRules, MapOutcome, MappedKey
+from handlers.rules_file import load_rules
+
+
+@click.group()
+def rules() -> None:
+    """Look at a rules file: map keys, prove that no two objects can land on one key."""
+
+
+@rules.command("map")
+@click.argument("file")
+@click.argument("keys", nargs=-1, metavar="[KEY]...")
+@click.option("-0", "--null", "null", is_flag=True, help="Keys on standard input end in NUL, not in a line feed.")
+@click.option("--reverse", is_flag=True, help="The keys are target keys: print the legacy keys that map to them.")
+@click.pass_context
+def map_keys(context: click.Context, file: str, keys: tuple[str, ...], *, null: bool, reverse: bool) -> None:
+    r"""Print one JSON line for each KEY: where the rules in FILE move it.
+
+    Without KEY the keys are read from standard input, one a line. Exit code 1 when a key is rejected, or is unmapped
+    and the file says 'unmapped: fail'.
+
+    \b
+    Example:
+      printf '%s\n' 'training-output/cookie-1/output/model.tar.gz' | keyshift rules map migrations/edge-cv-portal.yaml
+    """
+    is_wished = True
+    try:
+        compiled = load_rules(file)
+        for key in keys or read_keys(sys.stdin.buffer, end=b"\0" if null else b"\n"):
+            for mapped in _reversed(compiled, key) if reverse else (compiled.map_key(key),):
+                click.echo(json.dumps(row(mapped)))
+                is_wished &= not is_refused(compiled, mapped)
+    except InputError as error:
+        click.echo(str(error), err=True)
+        context.exit(2)
+    context.exit(0 if is_wished else 1)
+
+
+def row(mapped: MappedKey) -> dict[str, str | None]:
+    """The answer as product.md §2 writes it."""
+    return {
+        "key": mapped.key,
+        "outcome": mapped.outcome.value,
+        "rule": mapped.rule,
+        "target_bucket": mapped.target.bucket if mapped.target else None,
+        "target_key": mapped.target.key if mapped.target else None,
+        "reason": mapped.reason,
+    }
+
+
+def is_refused(compiled: CompiledRules, mapped: MappedKey) -> bool:
+    """Whether the answer is a no for the whole command."""
+    if mapped.outcome is MapOutcome.UNMAPPED:
+        return compiled.unmapped == "fail"
+    return mapped.outcome is MapOutcome.REJECTED
+
+
+def read_keys(stream: BinaryIO, *, end: bytes) -> Iterator[str]:
+    """The keys of a stream in bounded memory, without their ends; raises InputError for what is not UTF-8."""
+    for number, line in enumerate(_lines(stream, end), start=1):
+        try:
+            yield line.decode()
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"standard input: key {number} is not UTF-8 at byte {error.start + 1}; S3 keys are UTF-8, "
+                "so convert the list (and never URL-decode it twice)"
+            ) from None
+
+
+def _lines(stream: BinaryIO, end: bytes) -> Iterator[bytes]:
+    pending = b""
+    while block := stream.read(65_536):
+        *whole, pending = (pending + block).split(end)
+        yield from whole
+    if pending:
+        yield pending
+
+
+def _reversed(compiled: CompiledRules, target_key: str) -> Iterable[MappedKey]:
+    found = compiled.unmap_key(target_key)
+    if found:
+        return found
+    return (MappedKey(MapOutcome.UNMAPPED, target_key, reason="no rule leads back from it to a legacy key"),)
