@@ -204,7 +204,8 @@ class _Compiler:
         self._check_size(template, self._file.target.prefix, place)
         first = template.pieces[0]
         opening = self._file.target.prefix + (first if isinstance(first, str) else "")
-        if key_fault(opening.rpartition("/")[0] or "x") == "its '..' segments lead above the bucket":
+        above = opening.rpartition("/")[0]
+        if above and len(above) < MAX_KEY_BYTES // 4 and key_fault(above) is not None:
             self._blame(place, "every key that it makes leads above the bucket with '..', which S3 refuses")
         return template
 

@@ -1,0 +1,99 @@
+"""The rules say where each key goes, and where it came from."""
+
+import pytest
+
+from domain.keys import Location
+from domain.rules import CompiledRules, MapOutcome
+from handlers.rules_file import read_rules
+
+HEAD = "version: 1\nmigration: m\nsource: {bucket: src-bucket}\ntarget: {bucket: dst-bucket}\n"
+
+
+def rules(body: str, head: str = HEAD) -> CompiledRules:
+    """Rules from the text after the usual head."""
+    return read_rules(head + body)
+
+
+def test_the_first_rule_that_matches_wins() -> None:
+    """Later rules do not see a key that an earlier one matched."""
+    compiled = rules("rules:\n- {name: a, from: 'x/{n}', to: 'a/{n}'}\n- {name: b, from: '{n...}', to: 'b/{n...}'}\n")
+    assert compiled.map_key("x/1").target == Location("dst-bucket", "a/1")
+    assert compiled.map_key("x/1/2").rule == "b"
+
+
+def test_keep_comes_before_every_rule() -> None:
+    """A key that ``keep`` names stays, also when a rule would match it."""
+    compiled = rules("rules: [{name: a, from: '{n*}', to: 'a/{n}'}]\nkeep: ['stay/{x...}']\n")
+    assert compiled.map_key("stay/1").outcome is MapOutcome.KEEP
+    assert compiled.map_key("stay/").outcome is MapOutcome.MOVE
+
+
+def test_a_key_that_would_move_to_itself_is_kept() -> None:
+    """The target being the source is no move."""
+    head = HEAD.replace("dst-bucket", "src-bucket")
+    assert rules("rules: [{name: a, from: '{n*}', to: '{n}'}]\n", head).map_key("x").outcome is MapOutcome.KEEP
+    assert rules("rules: [{name: a, from: '{n*}', to: '{n}'}]\n").map_key("x").outcome is MapOutcome.MOVE
+
+
+def test_prefixes_stand_outside_the_templates() -> None:
+    """The source prefix is taken off before matching, the target prefix is put on after."""
+    head = HEAD.replace("src-bucket}", "src-bucket, prefix: 'in//'}").replace(
+        "dst-bucket}", "dst-bucket, prefix: out/}"
+    )
+    compiled = rules("rules: [{name: a, from: 'x/{n}', to: 'y/{n}'}]\n", head)
+    assert compiled.map_key("in//x/1").target == Location("dst-bucket", "out/y/1")
+    assert compiled.map_key("x/1").outcome is MapOutcome.UNMAPPED
+    assert [found.key for found in compiled.unmap_key("out/y/1")] == ["in//x/1"]
+    assert compiled.unmap_key("y/1") == ()
+
+
+@pytest.mark.parametrize(
+    ("key", "words"), [("", "empty"), ("a" * 1025, "1025 bytes"), ("../a", "above"), ("\udcff", "surrogate")]
+)
+def test_what_is_no_key_is_rejected_with_its_reason(key: str, words: str) -> None:
+    """A text that S3 refuses as a key is rejected, never mapped."""
+    mapped = rules("rules: [{name: a, from: '{n*}', to: 'a/{n}'}]\n").map_key(key)
+    assert mapped.outcome is MapOutcome.REJECTED
+    assert words in str(mapped.reason)
+
+
+def test_a_target_that_is_too_long_is_rejected_at_its_very_edge() -> None:
+    """1,024 bytes of target pass, 1,025 do not; bytes count, not characters."""
+    compiled = rules("rules: [{name: a, from: '{n*}', to: 'aa/{n}'}]\n")
+    assert compiled.map_key("é" * 510 + "x").outcome is MapOutcome.MOVE
+    assert compiled.map_key("é" * 511).outcome is MapOutcome.REJECTED
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "a b", "a+b", "a%b", "a%2Fb", "a#b", "a?versionId=x", "a//b", "/a", "a/./b", "a/../b", "a\U0001f600",
+        "e\u0301", "a'b\"c", "a\nb\r\t", "a\x01\x7f", "x" * 1022, "a/", "{a}", "null\x00byte",
+    ],
+)  # fmt: skip
+def test_every_odd_key_moves_raw_and_comes_back(key: str) -> None:
+    """Each class of awkward key is mapped byte for byte, there and back."""
+    compiled = rules("rules: [{name: a, from: '{n*}', to: 'n/{n}'}]\n")
+    assert compiled.map_key(key).target == Location("dst-bucket", f"n/{key}")
+    assert [found.key for found in compiled.unmap_key(f"n/{key}")] == [key]
+
+
+def test_a_rule_that_drops_a_text_names_no_source_unless_few_are_possible() -> None:
+    """Reverse mapping answers only what it can prove."""
+    wide = rules("rules: [{name: a, from: '{d}/{n}', to: '{n}'}]\n")
+    few = rules("kinds: {d: [u, v]}\nrules: [{name: a, from: '{d:d}/{n}', to: '{n}'}]\n")
+    assert wide.unmap_key("x") == ()
+    assert {found.key for found in few.unmap_key("x")} == {"u/x", "v/x"}
+
+
+def test_a_filter_is_not_turned_round() -> None:
+    """Upper and lower case texts share a target, so no source is named."""
+    compiled = rules("rules: [{name: a, from: '{n}', to: '{n|lower}/x'}]\n")
+    assert compiled.map_key("AbC").target == Location("dst-bucket", "abc/x")
+    assert compiled.unmap_key("abc/x") == ()
+
+
+def test_unmapped_can_mean_keep() -> None:
+    """``unmapped: keep`` leaves what no rule matches where it is."""
+    compiled = rules("rules: [{name: a, from: 'x', to: 'y'}]\nunmapped: keep\n")
+    assert compiled.map_key("z").outcome is MapOutcome.KEEP
