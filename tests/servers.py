@@ -38,13 +38,14 @@ class Server:
 
     def client(self, service: str, **config: Any) -> Any:
         """A boto3 client that sends each request once, so that a test sees the server's own answer."""
+        settings: dict[str, Any] = {"retries": {"total_max_attempts": 1}, "s3": {"addressing_style": "path"}}
         return boto3.client(  # type: ignore[call-overload]  # the service's name is not known here
             service,
             endpoint_url=self.endpoint_url,
             aws_access_key_id=self.access_key,
             aws_secret_access_key=self.secret_key,
             region_name=REGION,
-            config=Config(**({"retries": {"total_max_attempts": 1}, "s3": {"addressing_style": "path"}} | config)),
+            config=Config(**(settings | config)),
         )
 
 

@@ -22,11 +22,11 @@ ADMIN_PREFIX = "/_standin/"
 class Application:
     """Answers the admin path itself, spoils what the plan says, and leaves the rest to ``emulator``."""
 
-    def __init__(self, emulator: Any, limits: Limits, connections: MutableMapping[Any, Any]) -> None:
+    def __init__(self, emulator: Any, limits: Limits, plan: FaultPlan, connections: MutableMapping[Any, Any]) -> None:
         self._emulator = emulator
         self._limits = limits
         self._connections = connections
-        self._plan = FaultPlan()
+        self._plan = plan
         self.on_ready: Callable[[], None] = lambda: None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,6 +1,6 @@
 """Faults on request: what AWS does now and then and no emulator does by itself."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -83,11 +83,15 @@ class FaultPlan:
 
     def take(self, operation: str, bucket: str, key: str) -> Fault | None:
         """The fault for this request, if there is one."""
+        return self._use(lambda fault: fault.concerns(operation, bucket, key))
+
+    def take_exactly(self, operation: str) -> Fault | None:
+        """The fault for one entry of a request; a fault for every operation does not concern entries."""
+        return self._use(lambda fault: fault.operation == operation)
+
+    def _use(self, wanted: Callable[[Fault], bool]) -> Fault | None:
         for at, (fault, left) in enumerate(self._remaining):
-            if fault.concerns(operation, bucket, key):
-                if left == 1:
-                    del self._remaining[at]
-                else:
-                    self._remaining[at] = (fault, left - 1)
+            if wanted(fault):
+                self._remaining[at : at + 1] = [(fault, left - 1)] if left > 1 else []
                 return fault
         return None

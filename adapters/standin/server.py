@@ -13,7 +13,9 @@ from weakref import WeakValueDictionary
 
 from adapters.standin.application import Application
 from adapters.standin.emulator import load_emulator
+from adapters.standin.entries import install_entries
 from adapters.standin.events import Notifications
+from adapters.standin.faults import FaultPlan
 from adapters.standin.limits import Limits
 from adapters.standin.move_tasks import install_move_tasks
 from adapters.standin.queues import install_queues
@@ -44,7 +46,9 @@ async def _serve(listener: socket.socket, url: str, ready_file: Path | None, lim
     Notifications(emulator).install(asyncio.get_running_loop())
     install_queues(emulator.sqs)
     install_move_tasks(emulator.sqs)
-    application = Application(emulator.app, limits, _recorded_connections())
+    plan = FaultPlan()
+    install_entries(emulator, plan)
+    application = Application(emulator.app, limits, plan, _recorded_connections())
     if ready_file is not None:
         application.on_ready = lambda: _announce(ready_file, url)
     config = Config()

@@ -67,9 +67,10 @@ def test_200_can_carry_an_error(s3: Any, bucket: str, standin_process: StandIn) 
 
 
 def test_200_can_be_empty(s3: Any, bucket: str, standin_process: StandIn) -> None:
-    """200 OK with no body looks like success to botocore, but has no CopyObjectResult."""
+    """200 OK with no body looks like success to botocore, but has no etag."""
     standin_process.inject(Fault("CopyObject", FaultKind.EMPTY_200))
-    assert "CopyObjectResult" not in copy(s3, bucket)
+    assert not copy(s3, bucket).get("CopyObjectResult")
+    assert not exists(s3, bucket)
 
 
 @pytest.mark.parametrize("moment", FaultMoment)
@@ -118,6 +119,24 @@ def test_other_services_can_fail_too(standin: Server, standin_process: StandIn) 
         tables.list_tables()
     assert raised.value.response["Error"] == {"Code": "ProvisionedThroughputExceededException", "Message": "slow"}
     tables.list_tables()
+
+
+def test_single_entries_can_fail(standin: Server, standin_process: StandIn) -> None:
+    """One event of a PutEvents and one message of a batch fail in requests that succeed; the others arrive."""
+    standin_process.inject(Fault("PutEventsEntry", code="ThrottlingException", message="slow"))
+    entry = {"Source": "keyshift", "DetailType": "Migrated", "Detail": "{}"}
+    answer = standin.client("events").put_events(Entries=[entry, entry])
+    assert answer["FailedEntryCount"] == 1
+    assert answer["Entries"][0] == {"ErrorCode": "ThrottlingException", "ErrorMessage": "slow"}
+    assert answer["Entries"][1]["EventId"]
+    standin_process.inject(Fault("SendMessageBatchEntry", code="InternalError", message="again"))
+    sqs = standin.client("sqs")
+    url = sqs.create_queue(QueueName=new_name("q"))["QueueUrl"]
+    messages = [{"Id": name, "MessageBody": name} for name in ("a", "b")]
+    batch = sqs.send_message_batch(QueueUrl=url, Entries=messages)
+    assert [(one["Id"], one["Code"], one["SenderFault"]) for one in batch["Failed"]] == [("a", "InternalError", False)]
+    assert [one["Id"] for one in batch["Successful"]] == ["b"]
+    assert [one["Body"] for one in sqs.receive_message(QueueUrl=url)["Messages"]] == ["b"]
 
 
 def test_the_process_ends_with_its_block() -> None:

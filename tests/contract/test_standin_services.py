@@ -150,11 +150,11 @@ def test_a_failed_condition_brings_the_old_item(tables: Any, table: str) -> None
     condition = {"ConditionExpression": "attribute_not_exists(pk)", "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
     with pytest.raises(ClientError) as raised:
         tables.put_item(TableName=table, Item=item, **condition)
-    assert raised.value.response["Item"] == item
+    assert dict[str, Any](raised.value.response)["Item"] == item
     with pytest.raises(ClientError) as raised:
         tables.update_item(TableName=table, Key={"pk": {"S": "a"}}, UpdateExpression="REMOVE n", **condition)
     assert raised.value.response["Error"]["Code"] == "ConditionalCheckFailedException"
-    assert raised.value.response["Item"] == item
+    assert dict[str, Any](raised.value.response)["Item"] == item
 
 
 def test_update_expressions_know_lists_defaults_and_sizes(tables: Any, table: str) -> None:
