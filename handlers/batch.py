@@ -1,194 +1,160 @@
-"""A batch of queue messages: every notice is migrated on its own; a message is done when all of it is done."""
+"""A batch of queue messages: every object is migrated on its own; a message is done when all of it is done."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from domain.attempt import Attempt, Outcome, Verdict
-from domain.errors import KeyshiftError, MalformedMessageError, MissingResourceError, ThrottledError, TransientError
+from domain.attempt import Outcome, Verdict
+from domain.errors import KeyshiftError, MalformedMessageError
 from domain.keys import Location
-from domain.migration import migrate_object, park_object
 from domain.notices import Notice
-from domain.record import State
-from domain.rules import MapOutcome, MappedKey
+from domain.ports import Message, MessageQueue
+from handlers.attempting import Ended, SecondsLeft, attempt_notice
 from handlers.dependencies import Dependencies
-from handlers.messages import BackfillRow, Decoded, decode_message, encode_backfill
+from handlers.messages import Decoded, decode_message
+from handlers.observability import traced
 
-LEAST_SECONDS = 5.0
-"""With less time than this no new attempt is begun: its message goes back untouched."""
-UNEXPECTED_SECONDS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """One queue message as the source of notices."""
-
-    message_id: str
-    text: str
+PAUSE_SECONDS = 30
+MOST_DELAY_SECONDS = 900
+"""A message that must wait comes back later each time, so that waiting alone does not bring it to the DLQ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Handled:
     """What became of one message; ``retry_after`` in seconds counts for one that goes back."""
 
-    message_id: str
+    message: Message
     done: bool
     retry_after: int = 0
-    throttled: bool = False
     outcomes: tuple[Outcome, ...] = ()
 
+    @property
+    def delay(self) -> int:
+        """Seconds until it is due again: doubled with every time that it was received."""
+        doubled = min(self.message.receive_count - 1, 10)
+        return min(self.retry_after << doubled, MOST_DELAY_SECONDS)
 
-@dataclass(frozen=True, slots=True)
-class _Result:
-    outcome: Outcome
-    throttled: bool = False
+
+@dataclass(slots=True)
+class _Open:
+    """A message while its notices are worked on; a faulty one ends in the DLQ whatever they do."""
+
+    message: Message
+    notices: tuple[Notice, ...]
+    faulty: bool
+    ended: list[Ended] = field(default_factory=list)
+
+    def handled(self) -> Handled:
+        returned = [one.outcome for one in self.ended if one.outcome.verdict is Verdict.RETURN]
+        retry_after = max((outcome.retry_after for outcome in returned), default=0)
+        done = not returned and not self.faulty
+        return Handled(self.message, done, retry_after, tuple(one.outcome for one in self.ended))
 
 
-def bodies_of(event: Mapping[str, Any]) -> list[Body]:
+def messages_of(event: Mapping[str, Any]) -> list[Message]:
     """The messages of a Lambda SQS event."""
-    return [Body(str(record["messageId"]), str(record["body"])) for record in event["Records"]]
+    return [_message(record) for record in event["Records"]]
+
+
+def _message(record: Mapping[str, Any]) -> Message:
+    attributes = record.get("attributes", {})
+    return Message(
+        message_id=str(record["messageId"]),
+        receipt_handle=str(record.get("receiptHandle", "")),
+        body=str(record["body"]),
+        receive_count=int(attributes.get("ApproximateReceiveCount", 1)),
+        sent_at=int(attributes.get("SentTimestamp", 0)) / 1000,
+    )
 
 
 def respond_to_batch(
-    event: Mapping[str, Any], dependencies: Dependencies, *, seconds_left: Callable[[], float]
+    event: Mapping[str, Any], dependencies: Dependencies, *, queue: MessageQueue, seconds_left: SecondsLeft
 ) -> dict[str, list[dict[str, str]]]:
-    """The partial batch response: which messages Lambda must leave in the queue."""
-    handled = handle_messages(bodies_of(event), dependencies, seconds_left=seconds_left)
+    """The partial batch response: which messages Lambda must leave in the queue.
+
+    Permanent errors that concern everything (a missing table, no permission for it) are raised: the whole batch
+    comes back.
+    """
+    with traced("batch", function=dependencies.observer.function):
+        handled = handle_messages(messages_of(event), dependencies, seconds_left=seconds_left)
+    returned = [one for one in handled if not one.done]
+    give_back(returned, queue, dependencies)
     dependencies.observer.flush()
-    return {"batchItemFailures": [{"itemIdentifier": one.message_id} for one in handled if not one.done]}
+    return {"batchItemFailures": [{"itemIdentifier": one.message.message_id} for one in returned]}
+
+
+def give_back(returned: Sequence[Handled], queue: MessageQueue, dependencies: Dependencies) -> None:
+    """Make messages visible again when they are due; one that we fail to tell SQS about comes back by itself."""
+    by_delay: dict[int, list[Message]] = {}
+    for one in returned:
+        by_delay.setdefault(one.delay, []).append(one.message)
+    for delay, messages in by_delay.items():
+        try:
+            queue.return_messages(messages, delay=delay)
+        except KeyshiftError as error:
+            dependencies.observer.info("messages come back after their visibility time-out", why=str(error))
 
 
 def handle_messages(
-    bodies: Sequence[Body], dependencies: Dependencies, *, seconds_left: Callable[[], float]
+    messages: Sequence[Message],
+    dependencies: Dependencies,
+    *,
+    seconds_left: SecondsLeft,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> list[Handled]:
-    """Migrate whatever the messages name, several objects at a time; one bad message never harms another."""
+    """Migrate whatever the messages name, several objects at a time; one bad message never harms another.
+
+    Once ``stopping`` says so, no other object is begun, and what was not begun goes back.
+    """
     control = dependencies.control.current()
     if control.paused:
-        dependencies.observer.info("paused, messages go back", reason=control.reason, messages=len(bodies))
-        return [Handled(body.message_id, done=False, retry_after=30) for body in bodies]
-    workers = min(dependencies.settings.concurrency, control.concurrency or dependencies.settings.concurrency)
-    with ThreadPoolExecutor(workers, thread_name_prefix="object") as pool:
-        decoded = [(body, *_decoded(body, dependencies)) for body in bodies]
-        waiting = [
-            (body, faulty, [pool.submit(_handle, notice, dependencies, seconds_left) for notice in notices])
-            for body, notices, faulty in decoded
-        ]
-        return [
-            _summed(body, [future.result() for future in futures], faulty=faulty) for body, faulty, futures in waiting
-        ]
+        dependencies.observer.info("paused, messages go back", reason=control.reason, messages=len(messages))
+        return [Handled(message, done=False, retry_after=PAUSE_SECONDS) for message in messages]
+    concurrency = min(dependencies.settings.concurrency, control.concurrency or dependencies.settings.concurrency)
+    dependencies.pace.cap(concurrency)
+    opened = [_opened(message, dependencies) for message in messages]
+    # Notices of one object are worked on one after the other: side by side they would only refuse each other.
+    work: dict[Location, list[tuple[_Open, Notice]]] = {}
+    for one in opened:
+        for notice in one.notices:
+            work.setdefault(notice.source, []).append((one, notice))
+    with ThreadPoolExecutor(concurrency, thread_name_prefix="object") as pool:
+        futures = [pool.submit(_work_off, chain, dependencies, seconds_left, stopping) for chain in work.values()]
+        try:
+            for future in futures:
+                for one, ended in future.result():
+                    one.ended.append(ended)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [one.handled() for one in opened]
 
 
-def _decoded(body: Body, dependencies: Dependencies) -> tuple[tuple[Notice, ...], bool]:
-    """The notices of a message, and whether some of it cannot be read, so that it has to end in the DLQ."""
-    observer = dependencies.observer
+def _work_off(
+    chain: list[tuple[_Open, Notice]],
+    dependencies: Dependencies,
+    seconds_left: SecondsLeft,
+    stopping: Callable[[], bool],
+) -> list[tuple[_Open, Ended]]:
+    return [
+        (one, attempt_notice(notice, dependencies, seconds_left=seconds_left, stopping=stopping))
+        for one, notice in chain
+    ]
+
+
+def _opened(message: Message, dependencies: Dependencies) -> _Open:
+    observer, ours = dependencies.observer, dependencies.rules.migration
     try:
-        decoded = decode_message(body.text, own_principals=dependencies.settings.own_principals)
+        decoded = decode_message(message.body, own_principals=dependencies.settings.own_principals)
     except MalformedMessageError as error:
         decoded = Decoded(faults=(str(error),))
-    if decoded.migration not in (None, dependencies.rules.migration):
-        fault = f"its rows are of migration {decoded.migration!r}, this is {dependencies.rules.migration!r}"
-        decoded = Decoded(faults=(fault,))
+    if decoded.migration not in (None, ours):
+        decoded = Decoded(faults=(f"its rows are of migration {decoded.migration!r}, this is {ours!r}",))
     for fault in decoded.faults:
         observer.count("MalformedMessages")
-        observer.fail("malformed message, it will end in the DLQ", message_id=body.message_id, why=fault)
+        observer.fail("malformed message, it will end in the DLQ", message_id=message.message_id, why=fault)
     for reason in decoded.ignored:
-        observer.debug("nothing to do", message_id=body.message_id, why=reason)
-    return decoded.notices, bool(decoded.faults)
-
-
-def _summed(body: Body, results: Sequence[_Result], *, faulty: bool) -> Handled:
-    returned = [result.outcome for result in results if result.outcome.verdict is Verdict.RETURN]
-    return Handled(
-        body.message_id,
-        done=not returned and not faulty,
-        retry_after=max((outcome.retry_after for outcome in returned), default=UNEXPECTED_SECONDS if faulty else 0),
-        throttled=any(result.throttled for result in results),
-        outcomes=tuple(result.outcome for result in results),
-    )
-
-
-def _handle(notice: Notice, dependencies: Dependencies, seconds_left: Callable[[], float]) -> _Result:
-    observer = dependencies.observer
-    limit = min(dependencies.settings.attempt_seconds, seconds_left())
-    if limit < LEAST_SECONDS:
-        return _Result(Outcome(Verdict.RETURN, None, "no time left for another object"))
-    try:
-        outcome = _migrated(notice, dependencies, limit)
-        if outcome.verdict is Verdict.CONTINUE:
-            _hand_on(notice, dependencies)
-    except MissingResourceError:
-        raise  # a bucket or table that does not exist concerns everything, not this object
-    except TransientError as error:
-        observer.count("Retries")
-        observer.info("to be tried again", source=notice.source, cause=error.cause, why=str(error))
-        outcome = Outcome(Verdict.RETURN, None, str(error), UNEXPECTED_SECONDS)
-        return _Result(outcome, throttled=isinstance(error, ThrottledError))
-    except KeyshiftError as error:
-        observer.count("Failures")
-        observer.fail("failed", source=notice.source, cause=error.cause, why=str(error))
-        return _Result(Outcome(Verdict.RETURN, None, str(error), UNEXPECTED_SECONDS))
-    except Exception as error:  # noqa: BLE001  # a fault of ours with one object must not take its batch along
-        observer.count("Failures")
-        observer.fail("unexpected", source=notice.source, cause=type(error).__name__, why=str(error))
-        return _Result(Outcome(Verdict.RETURN, None, str(error), UNEXPECTED_SECONDS))
-    _report(outcome, notice, dependencies)
-    return _Result(outcome)
-
-
-def _migrated(notice: Notice, dependencies: Dependencies, limit: float) -> Outcome:
-    rules = dependencies.rules
-    if notice.source.bucket != rules.source_bucket:
-        if notice.source.bucket == rules.target_bucket:
-            return Outcome(Verdict.DONE, None, "target-bucket")
-        raise MalformedMessageError(
-            f"{notice.source.uri} is in another bucket than {rules.source_bucket}, which this migration moves"
-        )
-    mapped = rules.map_key(notice.source.key)
-    if mapped.outcome is MapOutcome.KEEP:
-        return Outcome(Verdict.DONE, None, "keep")
-    if mapped.outcome is MapOutcome.UNMAPPED:
-        if rules.unmapped == "fail":
-            return Outcome(Verdict.RETURN, None, "no rule maps this key, and the rules say: unmapped: fail")
-        return Outcome(Verdict.DONE, None, "unmapped")
-    return _attempted(notice, mapped, dependencies, limit)
-
-
-def _attempted(notice: Notice, mapped: MappedKey, dependencies: Dependencies, limit: float) -> Outcome:
-    attempt = Attempt(dependencies.new_token(), limit)
-    if mapped.outcome is MapOutcome.REJECTED or mapped.target is None:
-        return park_object(
-            notice,
-            target=mapped.target or Location(dependencies.rules.target_bucket, ""),
-            rule=mapped.rule or "",
-            cause=f"impossible-key: {mapped.reason}",
-            attempt=attempt,
-            ports=dependencies.ports,
-            policy=dependencies.policy,
-        )
-    return migrate_object(
-        notice,
-        target=mapped.target,
-        rule=mapped.rule or "",
-        attempt=attempt,
-        ports=dependencies.ports,
-        policy=dependencies.policy,
-    )
-
-
-def _hand_on(notice: Notice, dependencies: Dependencies) -> None:
-    """A copy too large for one attempt goes on with a row of its own."""
-    migration = dependencies.rules.migration
-    bodies = encode_backfill([BackfillRow.of_notice(notice)], migration=migration, bucket=notice.source.bucket)
-    dependencies.backfill_queue.send_messages(list(bodies))
-
-
-def _report(outcome: Outcome, notice: Notice, dependencies: Dependencies) -> None:
-    observer = dependencies.observer
-    observer.count("Returned" if outcome.verdict is Verdict.RETURN else "Handled")
-    fields = {"state": outcome.state, "verdict": outcome.verdict.value, "why": outcome.reason}
-    if outcome.state in (State.CONFLICT, State.PARKED):
-        observer.count("Conflicts" if outcome.state is State.CONFLICT else "Parked")
-        observer.warn("needs somebody", source=notice.source, **fields)
-    else:
-        observer.debug("handled", source=notice.source, **fields)
+        observer.count("Ignored")
+        observer.debug("nothing to do", message_id=message.message_id, why=reason)
+    return _Open(message, decoded.notices, bool(decoded.faults))

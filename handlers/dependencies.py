@@ -1,7 +1,8 @@
 """What every handler is given: the world behind ports, the rules, and where to say what happens."""
 
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from domain.attempt import MigrationPolicy, MigrationPorts
@@ -10,6 +11,7 @@ from domain.ports import ControlPanel, EventBus, MessageQueue, ProgressCounters
 from domain.record import Record
 from domain.rules import CompiledRules
 from handlers.observability import Observer
+from handlers.pacing import Pace
 from handlers.settings import Settings
 
 
@@ -29,6 +31,8 @@ class Dependencies:
     record_of_item: Callable[[Mapping[str, Any]], Record | None]
     new_token: Callable[[], str]
     observer: Observer
+    pace: Pace = field(default_factory=Pace)
+    sleep: Callable[[float], None] = time.sleep
 
 
 class CachedControl:

@@ -1,11 +1,15 @@
-"""Logs and metrics: JSON lines with the object and the migration, metrics with bounded dimensions."""
+"""Logs, metrics and traces: JSON lines with the object as fields, metrics with bounded dimensions."""
 
 import os
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import TextIO
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from domain.keys import Location
 
@@ -13,14 +17,16 @@ NAMESPACE = "keyshift"
 
 
 class Observer:
-    """Where one function or worker says what it does; keys are JSON fields, never part of a message text."""
+    """Where one function or worker says what it does; keys are JSON fields, never part of a message's text."""
 
-    def __init__(self, *, migration: str, function: str, level: str = "INFO") -> None:
-        self._logger = Logger(service=function, level=level, stream=sys.stderr, log_uncaught_exceptions=False)
+    def __init__(self, *, migration: str, function: str, level: str = "INFO", stream: TextIO | None = None) -> None:
+        self._logger = Logger(service=function, level=level, stream=stream or sys.stderr, log_uncaught_exceptions=False)
         self._logger.append_keys(migration=migration)
         self._migration = migration
-        self._function = function
+        self.function = function
         self._counts: Counter[str] = Counter()
+        self._totals: Counter[str] = Counter()
+        self._counting = Lock()
 
     def info(self, text: str, *, source: Location | None = None, **fields: object) -> None:
         """Say what happened."""
@@ -38,22 +44,49 @@ class Observer:
         """Say what somebody has to do something about."""
         self._logger.error(text, extra=_fields(source, fields))
 
+    def crash(self, text: str, *, source: Location | None = None, **fields: object) -> None:
+        """Say that something of ours is wrong, with the traceback of the exception being handled."""
+        self._logger.error(text, extra=_fields(source, fields), exc_info=True)  # noqa: LOG014  # called from exception handlers
+
     def count(self, name: str, number: int = 1) -> None:
         """Add to a metric; its name comes from a fixed set."""
-        self._counts[name] += number
+        with self._counting:
+            self._counts[name] += number
+            self._totals[name] += number
+
+    def totals(self) -> dict[str, int]:
+        """Everything counted since the start."""
+        with self._counting:
+            return dict(self._totals)
 
     def flush(self) -> None:
-        """Write the metrics as one EMF line, where CloudWatch reads it; elsewhere they are dropped."""
-        counts, self._counts = self._counts, Counter()
-        if not counts or "AWS_LAMBDA_FUNCTION_NAME" not in os.environ:
+        """Write the metrics as one EMF line, in Lambda, where CloudWatch reads it."""
+        with self._counting:
+            counts, self._counts = self._counts, Counter()
+        counted = {name: number for name, number in counts.items() if number}
+        if not counted or "AWS_LAMBDA_FUNCTION_NAME" not in os.environ:
             return
-        metrics = Metrics(namespace=NAMESPACE, service=self._function)
+        metrics = EphemeralMetrics(namespace=NAMESPACE)
         metrics.add_dimension(name="migration", value=self._migration)
-        for name, number in counts.items():
+        metrics.add_dimension(name="function", value=self.function)
+        for name, number in counted.items():
             metrics.add_metric(name=name, unit=MetricUnit.Count, value=number)
         metrics.flush_metrics()
 
 
 def _fields(source: Location | None, fields: dict[str, object]) -> dict[str, object]:
-    place = {} if source is None else {"bucket": source.bucket, "key": source.key}
+    place = {} if source is None else {"bucket": source.bucket, "object_key": source.key}
     return {**place, **fields}
+
+
+@contextmanager
+def traced(name: str, *, function: str) -> Iterator[None]:
+    """An X-Ray subsegment when Lambda sampled this invocation; importing the tracer takes a quarter of a second."""
+    if "AWS_LAMBDA_FUNCTION_NAME" not in os.environ or "Sampled=1" not in os.environ.get("_X_AMZN_TRACE_ID", ""):
+        yield
+        return
+    from aws_lambda_powertools import Tracer
+
+    tracer = Tracer(service=function, auto_patch=False)
+    with tracer.provider.in_subsegment(name=f"keyshift {name}"):
+        yield

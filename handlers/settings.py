@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from domain.errors import InputError
 from domain.parts import GIB, MAX_COPY_BYTES, MIB, MIN_PART_BYTES
@@ -44,3 +44,5 @@ def read_settings() -> Settings:
     except ValidationError as error:
         faults = [f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
         raise InputError("the settings cannot be used:\n  " + "\n  ".join(faults)) from error
+    except SettingsError as error:  # a list that is not JSON
+        raise InputError(f'the settings cannot be used: {error}; write lists as JSON, ["one", "two"]') from error

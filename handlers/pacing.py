@@ -1,0 +1,59 @@
+"""How many objects are worked on at once: one more after a good while, half as many when S3 asks to slow down."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Condition
+
+CALM_SECONDS = 1.0
+"""Requests already on their way are throttled together: they count as one word of S3."""
+
+
+class Pace:
+    """A limit on concurrent objects, shared by every batch of one process (additive increase, halving)."""
+
+    def __init__(self, most: int = 16, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._most = most
+        self._limit = float(most)
+        self._active = 0
+        self._slowed_at: float | None = None
+        self._monotonic = monotonic
+        self._changed = Condition()
+
+    @property
+    def limit(self) -> int:
+        """How many objects may be worked on now, at least one."""
+        return max(1, int(min(self._limit, self._most)))
+
+    def cap(self, most: int) -> None:
+        """The operator's upper bound."""
+        with self._changed:
+            self._most = max(1, most)
+            self._changed.notify_all()
+
+    @contextmanager
+    def slot(self) -> Iterator[None]:
+        """Wait until one more object may be worked on."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._active < self.limit)
+            self._active += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._active -= 1
+                self._changed.notify_all()
+
+    def speed_up(self) -> None:
+        """One object went well: a whole round of them allows one more."""
+        with self._changed:
+            self._limit = min(self._limit + 1 / self._limit, float(self._most))
+            self._changed.notify_all()
+
+    def slow_down(self) -> None:
+        """S3 (or DynamoDB) asked for fewer requests."""
+        with self._changed:
+            now = self._monotonic()
+            if self._slowed_at is None or now - self._slowed_at >= CALM_SECONDS:
+                self._limit = max(1.0, min(self._limit, float(self._most)) / 2)
+                self._slowed_at = now
