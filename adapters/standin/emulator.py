@@ -26,8 +26,11 @@ class Emulator:
 
 
 def load_emulator() -> Emulator:
-    """Import ministack; raises EmulatorVersionError when another version is installed."""
-    found = metadata.version("ministack")
+    """Import ministack; raises EmulatorVersionError when it is missing or of another version."""
+    try:
+        found = metadata.version("ministack")
+    except metadata.PackageNotFoundError:
+        found = "none"
     if found != EMULATOR_VERSION:
         raise EmulatorVersionError(
             f"The stand-in needs ministack {EMULATOR_VERSION}, found {found}. Install it: uv sync --extra demo"

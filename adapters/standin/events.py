@@ -38,9 +38,9 @@ class Change:
 
 
 class Notifications:
-    """Takes the place of the emulator's own, which starts a thread for each event and loses some under load.
+    """Takes the place of the emulator's own, which starts a thread for each event.
 
-    A thread that appends to a queue while a delete rebuilds its list loses the message; here the event loop delivers.
+    Those threads share its queues with the event loop without a lock and deliver in any order; here the loop delivers.
     """
 
     def __init__(self, emulator: Emulator) -> None:

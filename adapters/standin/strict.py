@@ -8,7 +8,7 @@ from adapters.standin.keyrules import key_refusal
 from adapters.standin.limits import Limits
 from adapters.standin.multipart import Multiparts
 from adapters.standin.preconditions import target_refusal
-from adapters.standin.wire import Answer, S3Request, operation_of
+from adapters.standin.wire import Answer, S3Request, operation_of, parsable, s3_error
 
 _Handler = Callable[[S3Request], Answer]
 
@@ -39,12 +39,20 @@ class StrictS3:
         self, method: str, bucket: str, key: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
     ) -> Answer:
         """Answer one request; the emulator calls this with its own argument order."""
-        if key:
-            refused = key_refusal(key)
-            if refused:
-                return refused
-        handler = self._handlers.get(operation_of(method, key, query, headers), self._pass)
-        return handler(S3Request(method, bucket, key, headers, body, query))
+        refused = self._owner_refusal(bucket, headers) or (key_refusal(key) if key else None)
+        if refused:
+            return refused
+        operation = operation_of(method, key, query, headers)
+        answer = self._handlers.get(operation, self._pass)(S3Request(method, bucket, key, headers, body, query))
+        return answer if operation == "GetObject" and answer[0] < 300 else parsable(answer)
+
+    def _owner_refusal(self, bucket: str, headers: dict[str, str]) -> Answer | None:
+        """ExpectedBucketOwner and ExpectedSourceBucketOwner; the stand-in's buckets are all of one account."""
+        account = self._s3.get_account_id()
+        owners = (headers.get("x-amz-expected-bucket-owner"), headers.get("x-amz-source-expected-bucket-owner"))
+        if all(owner in {None, account} for owner in owners):
+            return None
+        return s3_error("AccessDenied", "Access Denied", 403, BucketName=bucket)
 
     def _pass(self, request: S3Request) -> Answer:
         answer: Answer = self._base(

@@ -1,5 +1,6 @@
 """S3 requests and answers as the layer sees them: the operation's name, and errors in S3's XML."""
 
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from xml.sax.saxutils import escape
 
 Answer = tuple[int, dict[str, str], bytes]
 
+_NOT_IN_XML = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _SUBRESOURCES = ("tagging", "acl", "retention", "legal-hold", "annotation", "attributes", "restore")
 _BUCKET_READS = {"uploads": "ListMultipartUploads", "versions": "ListObjectVersions", "list-type": "ListObjectsV2"}
 
@@ -84,3 +86,9 @@ def s3_error(code: str, message: str, status: int, **fields: str) -> Answer:
     body = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}</Error>'.encode()
     headers = {"Content-Type": "application/xml", "x-amz-request-id": request_id, "x-amz-id-2": host_id}
     return status, headers, body
+
+
+def parsable(answer: Answer) -> Answer:
+    """The answer with what XML 1.0 cannot carry replaced; keys may hold control characters, SDKs choke on them."""
+    status, headers, body = answer
+    return (status, headers, _NOT_IN_XML.sub("\ufffd".encode(), body)) if _NOT_IN_XML.search(body) else answer

@@ -203,6 +203,24 @@ def test_keys_that_s3_refuses(s3: Any, bucket: str, key: str, code: str) -> None
     assert (error["Status"], error["Code"]) == (400, code)
 
 
+def test_keys_with_control_characters_do_not_break_answers(s3: Any, bucket: str) -> None:
+    """XML cannot carry U+0001: uploads, errors and listings of such a key can be read all the same."""
+    key = "control\x01"
+    assert refused(s3.get_object, Bucket=bucket, Key=key)["Code"] == "NoSuchKey"
+    assert refused(copy, s3=s3, bucket=bucket, source=key, target="t")["Code"] == "NoSuchKey"
+    uploaded(s3, bucket, key, [b"1\x01"])
+    assert [one["Key"] for one in s3.list_objects_v2(Bucket=bucket)["Contents"]] == [key]
+    assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"1\x01"
+
+
+def test_a_bucket_of_another_owner_is_denied(s3: Any, bucket: str) -> None:
+    """ExpectedBucketOwner and ExpectedSourceBucketOwner guard against a bucket that changed hands."""
+    s3.put_object(Bucket=bucket, Key="s", Body=b"", ExpectedBucketOwner="000000000000")
+    for name in ("ExpectedBucketOwner", "ExpectedSourceBucketOwner"):
+        error = refused(copy, s3=s3, bucket=bucket, source="s", target="t", **{name: "111111111111"})
+        assert (error["Status"], error["Code"]) == (403, "AccessDenied")
+
+
 def test_a_version_can_be_pinned(s3: Any, versioned: str) -> None:
     """A copy reads the version it names, with that version's tags, and says so."""
     first = s3.put_object(Bucket=versioned, Key="s", Body=b"1", Tagging="n=1")["VersionId"]
