@@ -79,7 +79,7 @@ class DynamoDbManifest:
 
 
 def _old(error: ClientError) -> Record | None:
-    item = error.response.get("Item")
+    item: Any = error.response.get("Item")
     return to_record(item) if item else None
 
 

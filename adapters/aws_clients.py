@@ -1,0 +1,133 @@
+"""The AWS clients of one process, each made once, on first use; touch them before threads start."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+from adapters.aws_errors import translated
+from adapters.system_clock import SystemClock
+from domain.errors import InputError, LeaseExpiredError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sts import STSClient
+
+_CONNECT_SECONDS = 5
+_ANSWER_SECONDS = 30
+"""Longer than SQS's longest poll (20 s)."""
+_SEND_BEFORE: ContextVar[float | None] = ContextVar("send_before", default=None)
+
+
+@contextmanager
+def sending_before(moment: float) -> Iterator[None]:
+    """Let this thread's S3 requests leave only before ``moment`` (monotonic seconds).
+
+    The time is looked at when the signed request is about to go out, at each try of it; past the moment
+    LeaseExpiredError is raised (protocol.md §6).
+    """
+    token = _SEND_BEFORE.set(moment)
+    try:
+        yield
+    finally:
+        _SEND_BEFORE.reset(token)
+
+
+@dataclass(frozen=True)
+class AwsClients:
+    """``request_seconds`` is the longest that a request which changes S3 is waited for; ``connections`` per client.
+
+    The endpoint, the region and the credentials come from the environment unless given (``AWS_ENDPOINT_URL``, …).
+    """
+
+    connections: int = 64
+    request_seconds: float = 110.0
+    endpoint_url: str | None = None
+    region: str | None = None
+    access_key_id: str | None = None
+    secret_access_key: str | None = None
+    monotonic: Callable[[], float] = SystemClock().monotonic
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        with translated("Session", "the AWS configuration"):
+            return boto3.Session(
+                aws_access_key_id=self.access_key_id,
+                aws_secret_access_key=self.secret_access_key,
+                region_name=self.region,
+            )
+
+    @cached_property
+    def s3(self) -> "S3Client":
+        """For reads and for what may be repeated; the SDK tries again."""
+        client: S3Client = self._make("s3", attempts=5, seconds=self.request_seconds)
+        return self._guarded(client)
+
+    @cached_property
+    def s3_once(self) -> "S3Client":
+        """For what changes an object: sent once, since a repeat that the SDK hides cannot be told from a refusal."""
+        client: S3Client = self._make("s3", attempts=1, seconds=self.request_seconds)
+        return self._guarded(client)
+
+    @cached_property
+    def dynamodb(self) -> "DynamoDBClient":
+        """The manifest's table."""
+        client: DynamoDBClient = self._make("dynamodb", attempts=6)
+        return client
+
+    @cached_property
+    def streams(self) -> "DynamoDBStreamsClient":
+        """The table's stream."""
+        client: DynamoDBStreamsClient = self._make("dynamodbstreams", attempts=6)
+        return client
+
+    @cached_property
+    def sqs(self) -> "SQSClient":
+        """Queues."""
+        client: SQSClient = self._make("sqs", attempts=5)
+        return client
+
+    @cached_property
+    def events(self) -> "EventBridgeClient":
+        """EventBridge."""
+        client: EventBridgeClient = self._make("events", attempts=5)
+        return client
+
+    @cached_property
+    def sts(self) -> "STSClient":
+        """Who we are."""
+        client: STSClient = self._make("sts", attempts=3)
+        return client
+
+    def _make(self, service: Any, *, attempts: int, seconds: float = _ANSWER_SECONDS) -> Any:
+        config = Config(
+            retries={"total_max_attempts": attempts, "mode": "standard"},
+            connect_timeout=_CONNECT_SECONDS,
+            read_timeout=seconds,
+            max_pool_connections=self.connections,
+            tcp_keepalive=True,
+            user_agent_extra="keyshift",
+        )
+        try:
+            with translated("CreateClient", service):
+                return self._session.client(service, endpoint_url=self.endpoint_url, config=config)
+        except ValueError as error:
+            raise InputError(f"The AWS endpoint or region cannot be used: {error}; correct AWS_ENDPOINT_URL") from error
+
+    def _guarded(self, client: "S3Client") -> "S3Client":
+        def refuse_late_requests(**_unused: Any) -> None:
+            moment = _SEND_BEFORE.get()
+            if moment is not None and self.monotonic() >= moment:
+                raise LeaseExpiredError("The claim has no time left for this request: not sent, it is tried again")
+
+        client.meta.events.register("before-send.s3", refuse_late_requests)
+        return client
