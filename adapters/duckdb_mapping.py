@@ -30,8 +30,9 @@ ASK = -3
 
 @dataclass(frozen=True, slots=True)
 class MappingSql:
-    """Two expressions over ``column``: ``branch`` (its index, or one of the constants above) and, over a row that has
-    ``branch``, ``target``.
+    """Two expressions over the key's column.
+
+    ``branch`` is a branch's index or one of the constants above; ``target`` is for a row that has ``branch``.
     """
 
     branch: str
@@ -76,7 +77,7 @@ def register_one_key_mapping(connection: "duckdb.DuckDBPyConnection", rules: Com
 
         return pa.array(map_one(keys.to_pylist()), type=pa.string())  # type: ignore[attr-defined]
 
-    connection.create_function("map_one", batched, ["VARCHAR"], "VARCHAR", type="arrow")  # type: ignore[arg-type]
+    connection.create_function("map_one", batched, ["VARCHAR"], "VARCHAR", type="arrow")  # type: ignore[call-overload]
 
 
 def _condition(template: Template, rest: str, index: int) -> str:
@@ -128,9 +129,7 @@ def _pattern(template: Template) -> tuple[str, list[tuple[int, int]]]:
 def _rendered(branch: Branch, rest: str, prefix: str) -> str:
     pattern, _ = _pattern(branch.source)
     groups: dict[str, int] = {}
-    number = 0
-    for piece in branch.source.placeholders:
-        number += 1
+    for number, piece in enumerate(branch.source.placeholders, start=1):
         groups.setdefault(piece.name, number)
     pieces = branch.target.pieces
     if any(isinstance(piece, Placeholder) and piece.filter for piece in pieces) or not groups:
