@@ -1,17 +1,29 @@
 """Lambda: the manifest's stream is the outbox; each change becomes an audit event and counts."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from domain.audit import AuditEvent, audit_event
+from domain.audit import SCHEMA_VERSION, AuditEvent, audit_event
 from domain.progress import progress_of
 from domain.record import Record
 from handlers.bootstrap import dependencies_of
 from handlers.dependencies import Dependencies
 
-Change = tuple[Record | None, Record | None]
+TOKEN_CHARACTERS = 36
+"""Longest ClientRequestToken (botocore model, TransactWriteItems)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """One change of a record: its place in the stream, what to publish, what to count."""
+
+    event_id: str
+    sequence_number: str
+    published: AuditEvent
+    deltas: Mapping[str, int]
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str]]]:  # noqa: ARG001  # Lambda's two
@@ -21,47 +33,61 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str
 
 def respond(event: Mapping[str, Any], dependencies: Dependencies) -> dict[str, list[dict[str, str]]]:
     """Audit events first, figures after, so that a crash between the two can only publish twice under one id."""
-    raw = [record for record in event["Records"] if _is_record_item(record)]
-    changes = [_change(record, dependencies) for record in raw]
-    unsent = dependencies.bus.publish_events(_events(changes, dependencies))
-    sent = unsent[0] if unsent else len(changes)
-    _count(raw[:sent], changes[:sent], dependencies)
-    dependencies.observer.count("AuditEvents", sent)
+    changes = [change for entry in event["Records"] for change in _changes(entry, dependencies)]
+    if not changes:
+        return {"batchItemFailures": []}
+    unsent = dependencies.bus.publish_events([change.published for change in changes])
+    sent = changes[: min(unsent)] if unsent else changes
+    _count(sent, dependencies)
+    dependencies.observer.count("AuditEvents", len(sent))
     dependencies.observer.flush()
     if not unsent:
         return {"batchItemFailures": []}
-    first = raw[sent]["dynamodb"]["SequenceNumber"]
+    first = changes[len(sent)].sequence_number
     dependencies.observer.fail("audit event not accepted, it is sent again", sequence_number=first)
     return {"batchItemFailures": [{"itemIdentifier": first}]}
 
 
-def _is_record_item(record: Mapping[str, Any]) -> bool:
-    """Control, counters and checkpoints live in the same table under keys that no SHA-256 has."""
-    return "#" not in str(record["dynamodb"]["Keys"]["pk"]["S"])
+def _changes(entry: Mapping[str, Any], dependencies: Dependencies) -> Iterator[_Change]:
+    """The change that a stream entry tells of; none for control, counters and checkpoints, which share the table."""
+    images = entry["dynamodb"]
+    record_id, number = str(images["Keys"]["pk"]["S"]), str(images["SequenceNumber"])
+    if "#" in record_id:  # no SHA-256 has one
+        return
+    try:
+        old, new = _record(images.get("OldImage"), dependencies), _record(images.get("NewImage"), dependencies)
+    except (KeyError, TypeError, ValueError) as error:
+        # One item that cannot be read must neither stop the stream nor be missing from the audit.
+        dependencies.observer.crash("a record cannot be read", record_id=record_id, sequence_number=number)
+        yield _Change(str(entry["eventID"]), number, _unreadable(entry, record_id, error, dependencies), {})
+        return
+    told = new or old
+    if told is not None:
+        published = audit_event(told, migration=dependencies.rules.migration, removed=new is None)
+        yield _Change(str(entry["eventID"]), number, published, progress_of(old, new))
 
 
-def _change(record: Mapping[str, Any], dependencies: Dependencies) -> Change:
-    images = record["dynamodb"]
-    old, new = images.get("OldImage"), images.get("NewImage")
-    read = dependencies.record_of_item
-    return (read(old) if old else None, read(new) if new else None)
+def _record(image: Mapping[str, Any] | None, dependencies: Dependencies) -> Record | None:
+    return dependencies.record_of_item(image) if image else None
 
 
-def _events(changes: Sequence[Change], dependencies: Dependencies) -> list[AuditEvent]:
-    migration = dependencies.rules.migration
-    events = []
-    for old, new in changes:
-        told = new or old
-        if told is not None:
-            events.append(audit_event(told, migration=migration, removed=new is None))
-    return events
+def _unreadable(entry: Mapping[str, Any], record_id: str, error: Exception, dependencies: Dependencies) -> AuditEvent:
+    event_id = f"{record_id}:{entry['eventID']}:unreadable"
+    detail = {
+        "schema_version": SCHEMA_VERSION,
+        "event_id": event_id,
+        "migration": dependencies.rules.migration,
+        "cause": f"{type(error).__name__}: {error}",
+    }
+    return AuditEvent(event_id, "Record Unreadable", dependencies.ports.clock.now(), detail)
 
 
-def _count(raw: Sequence[Mapping[str, Any]], changes: Sequence[Change], dependencies: Dependencies) -> None:
+def _count(changes: Sequence[_Change], dependencies: Dependencies) -> None:
     deltas: Counter[str] = Counter()
-    for before, after in changes:
-        deltas.update(progress_of(before, after))
+    for change in changes:
+        deltas.update(change.deltas)
     changed = {name: delta for name, delta in deltas.items() if delta}
     if changed:
-        names = "\n".join(str(record["eventID"]) for record in raw)
-        dependencies.progress.add_progress(changed, batch_id=sha256(names.encode()).hexdigest()[:36])
+        names = "\n".join(change.event_id for change in changes)
+        batch_id = sha256(names.encode()).hexdigest()[:TOKEN_CHARACTERS]
+        dependencies.progress.add_progress(changed, batch_id=batch_id)

@@ -1,0 +1,44 @@
+"""The environment becomes typed settings, and every mistake in it names its variable."""
+
+import pytest
+
+from domain.errors import InputError
+from handlers.settings import read_settings
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what a test sets is set."""
+    monkeypatch.setenv("KEYSHIFT_RULES_FILE", "rules.yaml")
+    monkeypatch.setenv("KEYSHIFT_TABLE", "manifest")
+
+
+def test_defaults_need_only_table_and_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rules file and a table are enough to begin."""
+    settings = read_settings()
+    assert (settings.table, str(settings.rules_file)) == ("manifest", "rules.yaml")
+    assert settings.own_principals == ()
+
+
+def test_a_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever deploys reads which variable to set."""
+    monkeypatch.delenv("KEYSHIFT_TABLE")
+    with pytest.raises(InputError, match="KEYSHIFT_TABLE: Field required"):
+        read_settings()
+
+
+def test_every_mistake_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two wrong values are two lines, not two rounds."""
+    monkeypatch.setenv("KEYSHIFT_CONCURRENCY", "many")
+    monkeypatch.setenv("KEYSHIFT_PART_SIZE", "1")
+    with pytest.raises(InputError) as refused:
+        read_settings()
+    assert "KEYSHIFT_CONCURRENCY" in str(refused.value)
+    assert "KEYSHIFT_PART_SIZE" in str(refused.value)
+
+
+def test_a_list_that_is_not_json_says_how_to_write_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No traceback for something an operator can cause."""
+    monkeypatch.setenv("KEYSHIFT_OWN_PRINCIPALS", "AWS:me")
+    with pytest.raises(InputError, match=r"own_principals.*lists as JSON"):
+        read_settings()
