@@ -3,12 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
+from adapters.standin.attributes import attribute_refusal
 from adapters.standin.copying import Copies
 from adapters.standin.keyrules import key_refusal
 from adapters.standin.limits import Limits
 from adapters.standin.multipart import Multiparts
 from adapters.standin.preconditions import target_refusal
 from adapters.standin.wire import Answer, S3Request, operation_of, parsable, s3_error
+
+_CREATORS = frozenset({"PutObject", "CopyObject", "CreateMultipartUpload"})
+_ENCRYPTION = "x-amz-server-side-encryption"
+_MANAGED_KEY = "arn:aws:kms:us-east-1:000000000000:key/00000000-0000-4000-8000-000000000053"
 
 _Handler = Callable[[S3Request], Answer]
 
@@ -39,10 +44,15 @@ class StrictS3:
         self, method: str, bucket: str, key: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
     ) -> Answer:
         """Answer one request; the emulator calls this with its own argument order."""
+        operation = operation_of(method, key, query, headers)
         refused = self._owner_refusal(bucket, headers) or (key_refusal(key) if key else None)
+        if refused is None and operation in _CREATORS:
+            refused = attribute_refusal(headers)
+            if headers.get(_ENCRYPTION, "").startswith("aws:kms"):
+                # KMS without a key of one's own means the account's key for S3.
+                headers.setdefault(f"{_ENCRYPTION}-aws-kms-key-id", _MANAGED_KEY)
         if refused:
             return refused
-        operation = operation_of(method, key, query, headers)
         answer = self._handlers.get(operation, self._pass)(S3Request(method, bucket, key, headers, body, query))
         return answer if operation == "GetObject" and answer[0] < 300 else parsable(answer)
 
@@ -112,6 +122,9 @@ class StrictS3:
     def _get_object(self, request: S3Request) -> Answer:
         answer = self._pass(request)
         headers = answer[1]
+        if answer[0] in {200, 206} and f"{_ENCRYPTION}-customer-algorithm" not in headers:
+            # Every object written since January 2023 is encrypted, with SSE-S3 where nothing else was asked.
+            headers.setdefault(_ENCRYPTION, "AES256")
         if "x-amz-checksum-type" in headers:
             values = [value for name, value in headers.items() if name.startswith("x-amz-checksum-")]
             composite = any("-" in value for value in values)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-from adapters.standin import Fault, FaultKind, FaultMoment, StandIn, running_standin
+from adapters.standin import Fault, FaultKind, FaultMoment, StandIn
 from tests.servers import Server, new_name
 
 
@@ -137,10 +137,3 @@ def test_single_entries_can_fail(standin: Server, standin_process: StandIn) -> N
     assert [(one["Id"], one["Code"], one["SenderFault"]) for one in batch["Failed"]] == [("a", "InternalError", False)]
     assert [one["Id"] for one in batch["Successful"]] == ["b"]
     assert [one["Body"] for one in sqs.receive_message(QueueUrl=url)["Messages"]] == ["b"]
-
-
-def test_the_process_ends_with_its_block() -> None:
-    """After the block nothing runs and nothing answers, even when the block failed."""
-    with pytest.raises(ZeroDivisionError), running_standin() as standin:
-        raise ZeroDivisionError
-    assert standin.process.poll() is not None

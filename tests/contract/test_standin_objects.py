@@ -123,6 +123,33 @@ def test_replace_without_a_content_type_is_binary(s3: Any, bucket: str) -> None:
     assert "ContentEncoding" not in head
 
 
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"Metadata": {"m": "x" * 2048}}, "MetadataTooLarge"),
+        ({"Tagging": "&".join(f"t{number}=v" for number in range(11))}, "BadRequest"),
+        ({"Tagging": "t=1&t=2"}, "InvalidTag"),
+    ],
+)
+def test_too_many_attributes_are_refused(s3: Any, bucket: str, settings: dict[str, Any], code: str) -> None:
+    """Over 2 KB of metadata or ten tags nothing is written, by no operation."""
+    s3.put_object(Bucket=bucket, Key="s", Body=b"", Metadata={"m": "x" * 2047})
+    call = {"Bucket": bucket, "Key": "t"} | settings
+    replaced = {"MetadataDirective": "REPLACE", "TaggingDirective": "REPLACE"}
+    assert refused(s3.put_object, **call)["Code"] == code
+    assert refused(s3.copy_object, **call, **replaced, CopySource={"Bucket": bucket, "Key": "s"})["Code"] == code
+    assert refused(s3.create_multipart_upload, **call)["Code"] == code
+    assert refused(s3.head_object, Bucket=bucket, Key="t")["Status"] == 404
+
+
+def test_every_object_is_encrypted(s3: Any, bucket: str) -> None:
+    """SSE-S3 where nothing was asked, KMS where it was; a copy does not inherit the source's."""
+    s3.put_object(Bucket=bucket, Key="s", Body=b"", ServerSideEncryption="aws:kms")
+    copy(s3, bucket, "s", "t")
+    found = [s3.head_object(Bucket=bucket, Key=key)["ServerSideEncryption"] for key in ("s", "t")]
+    assert found == ["aws:kms", "AES256"]
+
+
 def test_an_overwrite_without_tags_has_none(s3: Any, bucket: str) -> None:
     """Tags belong to the object that was replaced."""
     s3.put_object(Bucket=bucket, Key="s", Body=b"1", Tagging="a=1")
