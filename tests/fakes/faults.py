@@ -1,0 +1,41 @@
+"""Scripted faults: the next call fails, before or after its effect."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from domain.errors import KeyshiftError
+
+Moment = Literal["before", "after"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    error: KeyshiftError
+    when: Moment
+    call: str | None
+
+
+class ScriptedFaults:
+    """What every fake can be told."""
+
+    def __init__(self) -> None:
+        self._faults: list[_Fault] = []
+        self.calls: list[str] = []
+
+    def fail_next(self, error: KeyshiftError, *, when: Moment = "before", call: str | None = None) -> None:
+        """Let the next call (or the next one of that name) raise; ``after``: it took effect all the same."""
+        self._faults.append(_Fault(error, when, call))
+
+    @contextmanager
+    def _faulty(self, call: str) -> Iterator[None]:
+        self.calls.append(call)
+        fault = next((one for one in self._faults if one.call in (None, call)), None)
+        if fault is not None:
+            self._faults.remove(fault)
+        if fault is not None and fault.when == "before":
+            raise fault.error
+        yield
+        if fault is not None:
+            raise fault.error

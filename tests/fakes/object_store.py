@@ -1,0 +1,230 @@
+"""S3 in memory: every condition is evaluated, versions and uploads are kept."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from domain.errors import ArchivedError, LeaseExpiredError, RefusedRequestError
+from domain.keys import Location
+from domain.objects import ContentHeaders, Encryption, ListedObject, Lock, ObjectState
+from domain.parts import MAX_COPY_BYTES, MIN_PART_BYTES, Part
+from domain.ports import Clock, Deleted, HiddenVersion, Refused, SourceObject, TargetObject, Written
+from tests.fakes.buckets import Buckets, Version, described, md5_text
+from tests.fakes.clock import FakeClock
+from tests.fakes.faults import ScriptedFaults
+
+
+@dataclass(slots=True)
+class _Upload:
+    location: Location
+    state: ObjectState
+    parts: dict[int, bytes] = field(default_factory=dict)
+
+
+class InMemoryObjectStore(ScriptedFaults):
+    """ObjectStore, MultipartStore and ObjectListing in memory; the owners' calls are ``put`` and ``remove``."""
+
+    def __init__(
+        self, clock: Clock | None = None, *, max_copy: int = MAX_COPY_BYTES, min_part: int = MIN_PART_BYTES
+    ) -> None:
+        super().__init__()
+        self._clock = clock or FakeClock()
+        self._max_copy = max_copy
+        self._min_part = min_part
+        self.buckets = Buckets()
+        self.uploads: dict[str, _Upload] = {}
+
+    # What owners do, without faults.
+    def create_bucket(self, name: str, *, versioned: bool = False, kms: bool = False) -> None:
+        """Make an empty bucket."""
+        self.buckets.create(name, versioned=versioned, kms=kms)
+
+    def put(  # everything that an owner can say of an object
+        self,
+        location: Location,
+        body: bytes,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+        headers: ContentHeaders | None = None,
+        storage_class: str = "STANDARD",
+        part_sizes: list[int] | None = None,
+    ) -> ObjectState:
+        """Write an object, in parts where their sizes are given; what HEAD and its tags would show."""
+        state = described(metadata=metadata, tags=tags, headers=headers, storage_class=storage_class)
+        return _state(self.buckets.put(location, body, state, part_sizes=part_sizes))
+
+    def remove(self, location: Location) -> str | None:
+        """Delete; the delete marker's version where versions are kept."""
+        return self.buckets.remove(location)
+
+    def body(self, location: Location) -> bytes | None:
+        """The current bytes."""
+        found = self.buckets.current(location)
+        return found.body if found is not None else None
+
+    # ObjectStore
+    def look_at_object(
+        self, location: Location, *, version_id: str | None = None, with_tags: bool = False
+    ) -> ObjectState | None:
+        """See the port."""
+        with self._faulty("look_at_object"):
+            found = self.buckets.version(location, version_id)
+            if found is None:
+                return None
+            state = _state(found)
+            return state if with_tags else replace(state, tags=None)
+
+    def copy_object(self, source: SourceObject, target: TargetObject, *, seen: ObjectState | None) -> Written | Refused:
+        """See the port."""
+        self._check_time(target.send_before)
+        with self._faulty("copy_object"):
+            if source.location == target.location:
+                raise RefusedRequestError(f"{source.location.uri}: it cannot be copied onto itself")
+            found = self._source(source)
+            if isinstance(found, Refused):
+                return Refused.PRECONDITION if target.if_match and found is Refused.SOURCE_ABSENT else found
+            if len(found.body) > self._max_copy:
+                raise RefusedRequestError(f"{source.location.uri}: larger than one copy may be ({self._max_copy})")
+            if not self._holds(target):
+                return Refused.PRECONDITION
+            state = _inherited(_state(found), seen, target)
+            written = self.buckets.put(target.location, found.body, state)
+            return Written(_state(written).etag, written.version_id, found.version_id)
+
+    def delete_object(self, location: Location, *, if_match: str, send_before: float) -> Deleted | Refused:
+        """See the port."""
+        self._check_time(send_before)
+        with self._faulty("delete_object"):
+            found = self.buckets.current(location)
+            if found is None:
+                return Refused.SOURCE_ABSENT
+            if _state(found).etag != if_match:
+                return Refused.PRECONDITION
+            return Deleted(self.buckets.remove(location))
+
+    def find_hidden_version(self, location: Location) -> HiddenVersion | None:
+        """See the port."""
+        with self._faulty("find_hidden_version"):
+            versions = self.buckets.bucket(location.bucket).versions.get(location.key, [])
+            if not versions or versions[-1].state is not None:
+                return None
+            hidden = next((one for one in reversed(versions) if one.state is not None), None)
+            if hidden is None:
+                return None
+            return HiddenVersion(hidden.version_id or "", _state(hidden).etag, versions[-1].version_id or "")
+
+    def remove_delete_marker(self, location: Location, *, marker_id: str, send_before: float) -> None:
+        """See the port."""
+        self._check_time(send_before)
+        with self._faulty("remove_delete_marker"):
+            self.buckets.remove_version(location, marker_id)
+
+    # MultipartStore
+    def create_upload(self, target: TargetObject, *, seen: ObjectState) -> str:
+        """See the port."""
+        self._check_time(target.send_before)
+        with self._faulty("create_upload"):
+            if seen.tags is None:
+                raise ValueError("the tags of a multipart copy's source must be read first")
+            self.buckets.bucket(target.location.bucket)
+            upload_id = f"upload-{len(self.calls)}"
+            self.uploads[upload_id] = _Upload(target.location, replace(seen, storage_class=target.storage_class))
+            return upload_id
+
+    def copy_parts(
+        self, source: SourceObject, target: TargetObject, *, upload_id: str, parts: Sequence[Part]
+    ) -> Mapping[int, str] | Refused:
+        """See the port."""
+        self._check_time(target.send_before)
+        with self._faulty("copy_parts"):
+            upload = self.uploads.get(upload_id)
+            if upload is None:
+                return Refused.CONCURRENT
+            found = self._source(source)
+            if isinstance(found, Refused):
+                return found
+            for part in parts:
+                upload.parts[part.number] = found.body[part.first : part.last + 1]
+            return {part.number: md5_text(upload.parts[part.number]) for part in parts}
+
+    def list_parts(self, target: Location, *, upload_id: str) -> Mapping[int, str] | None:
+        """See the port."""
+        with self._faulty("list_parts"):
+            upload = self.uploads.get(upload_id)
+            return {number: md5_text(body) for number, body in upload.parts.items()} if upload is not None else None
+
+    def complete_upload(
+        self, target: TargetObject, *, upload_id: str, etags: Mapping[int, str], size: int
+    ) -> Written | Refused:
+        """See the port."""
+        self._check_time(target.send_before)
+        with self._faulty("complete_upload"):
+            upload = self.uploads.get(upload_id)
+            if upload is None:
+                return Refused.SOURCE_ABSENT
+            bodies = [upload.parts[number] for number in sorted(etags)]
+            if any(md5_text(upload.parts[number]) != etag for number, etag in etags.items()):
+                raise RefusedRequestError(f"{target.location.uri}: InvalidPart")
+            if sum(map(len, bodies)) != size or any(len(body) < self._min_part for body in bodies[:-1]):
+                raise RefusedRequestError(
+                    f"{target.location.uri}: the parts do not make {size} bytes, or are too small"
+                )
+            if not self._holds(target):
+                return Refused.PRECONDITION
+            sizes = [len(body) for body in bodies]
+            written = self.buckets.put(target.location, b"".join(bodies), upload.state, part_sizes=sizes)
+            del self.uploads[upload_id]
+            return Written(_state(written).etag, written.version_id)
+
+    def abort_upload(self, target: Location, *, upload_id: str) -> None:
+        """See the port."""
+        with self._faulty("abort_upload"):
+            self.uploads.pop(upload_id, None)
+
+    # ObjectListing
+    def list_objects(self, bucket: str, *, prefix: str = "", after: str = "") -> Iterator[ListedObject]:
+        """See the port."""
+        with self._faulty("list_objects"):
+            keys = sorted(self.buckets.bucket(bucket).versions, key=str.encode)
+        for key in keys:
+            found = self.buckets.current(Location(bucket, key))
+            if found is not None and key.startswith(prefix) and key.encode() > after.encode():
+                state = _state(found)
+                yield ListedObject(key, state.etag, state.size, state.storage_class)
+
+    def _check_time(self, send_before: float) -> None:
+        if self._clock.monotonic() >= send_before:
+            raise LeaseExpiredError("no time left: not sent")
+
+    def _source(self, source: SourceObject) -> Version | Refused:
+        found = self.buckets.version(source.location, source.version_id)
+        if found is None:
+            return Refused.SOURCE_ABSENT
+        state = _state(found)
+        if source.etag and state.etag != source.etag:
+            return Refused.PRECONDITION
+        if state.is_archived:
+            raise ArchivedError(f"{source.location.uri} is archived: restore it first")
+        return found
+
+    def _holds(self, target: TargetObject) -> bool:
+        current = self.buckets.current(target.location)
+        return (_state(current).etag if current is not None else None) == target.if_match
+
+
+def _state(version: Version) -> ObjectState:
+    if version.state is None:
+        raise ValueError("a delete marker has no state")
+    return version.state
+
+
+def _inherited(found: ObjectState, seen: ObjectState | None, target: TargetObject) -> ObjectState:
+    """What a copy carries over by itself, and what HEAD's answer adds (aws-facts.md §2.3)."""
+    redirect = seen.headers.website_redirect_location if seen is not None else None
+    return replace(
+        found,
+        headers=replace(found.headers, website_redirect_location=redirect),
+        storage_class=target.storage_class,
+        encryption=seen.encryption if seen is not None else Encryption(),
+        lock=seen.lock if seen is not None else Lock(),
+    )

@@ -1,0 +1,46 @@
+"""The control item and the counters in memory."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from domain.control import Control
+from tests.fakes.faults import ScriptedFaults
+
+
+class InMemoryControlPanel(ScriptedFaults):
+    """ControlPanel in memory."""
+
+    def __init__(self, control: Control | None = None) -> None:
+        super().__init__()
+        self.control = control or Control()
+
+    def read_control(self) -> Control:
+        """See the port."""
+        with self._faulty("read_control"):
+            return self.control
+
+    def write_control(self, control: Control) -> None:
+        """See the port."""
+        with self._faulty("write_control"):
+            self.control = control
+
+
+class InMemoryProgressCounters(ScriptedFaults):
+    """ProgressCounters in memory; batch ids are remembered for ever."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._counters: Counter[str] = Counter()
+        self._batches: set[str] = set()
+
+    def add_progress(self, deltas: Mapping[str, int], *, batch_id: str) -> None:
+        """See the port."""
+        with self._faulty("add_progress"):
+            if batch_id not in self._batches:
+                self._batches.add(batch_id)
+                self._counters.update(deltas)
+
+    def read_progress(self) -> Mapping[str, int]:
+        """See the port."""
+        with self._faulty("read_progress"):
+            return dict(self._counters)
