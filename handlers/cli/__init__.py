@@ -1,8 +1,10 @@
 """The command line: one module for each group of commands."""
 
+import sys
+
 
 def main() -> None:
     """Run the keyshift command line."""
-    from handlers.cli.app import keyshift
+    from handlers.cli.app import run
 
-    keyshift()
+    sys.exit(run())

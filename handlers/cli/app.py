@@ -1,0 +1,83 @@
+"""The command line's root: commands are loaded when they are called, errors become one sentence."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from domain.errors import InputError, KeyshiftError
+
+COMMANDS = {
+    "backfill": ("handlers.cli.backfill", "backfill", "Enqueue the objects that are there already."),
+    "demo": ("handlers.cli.demo", "demo", "Move a live bucket on an embedded stand-in, and check every byte."),
+    "doctor": ("handlers.cli.doctor", "doctor", "Say what is missing before anything starts."),
+    "rules": ("handlers.cli.rules", "rules", "Work with a rules file."),
+    "status": ("handlers.cli.status", "status", "Show how far the migration is."),
+    "uploads": ("handlers.cli.uploads", "uploads", "List or abort multipart uploads that no record names."),
+    "worker": ("handlers.cli.worker", "worker", "Run the handlers outside Lambda."),
+}
+FAILED, MISUSED = 1, 2
+INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when it is run, so that ``--help`` is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        """Every command, sorted."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's
+        """The command, loaded."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's
+        """Their one-line help, without loading them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in sorted(COMMANDS.items())])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="keyshift")
+def keyshift() -> None:
+    """Move the objects of a live S3 bucket to a new key layout without losing a byte.
+
+    \b
+    Try it on this machine, nothing leaves it:
+      keyshift demo
+    See what a rules file does with a key:
+      keyshift rules map migrations/edge-cv-portal.yaml 'training-output/j1/output/model.tar.gz'
+    """
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code: 0 as wished, 1 the answer is no, 2 used wrongly or unreadable input."""
+    try:
+        answer: Any = keyshift.main(args=arguments, prog_name="keyshift", standalone_mode=False)
+    except click.exceptions.Abort:
+        _say("stopped")
+        return INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return MISUSED
+    except KeyshiftError as error:
+        _say(str(error))
+        return MISUSED if isinstance(error, InputError) else FAILED
+    except KeyboardInterrupt:
+        _say("stopped")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone; nothing is left to say, and the interpreter must not try to.
+        sys.stdout = None  # type: ignore[assignment]
+        return FAILED
+    return answer if isinstance(answer, int) else 0
+
+
+def _say(text: str) -> None:
+    print(f"keyshift: {text}", file=sys.stderr)  # noqa: T201  # the command line's own voice

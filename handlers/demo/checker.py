@@ -1,0 +1,89 @@
+"""Compare what is in the buckets with the owners' book; the migrator is not asked."""
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+from domain.keys import Location
+from domain.rules import CompiledRules, MapOutcome
+from handlers.demo.ledger import Entry
+from handlers.demo.objects import OwnedObject
+
+
+@dataclass(frozen=True, slots=True)
+class FoundObject:
+    """One object as a plain GET, HEAD and GetObjectTagging show it."""
+
+    body: bytes
+    metadata: Mapping[str, str]
+    tags: Mapping[str, str]
+    content_type: str | None
+    cache_control: str | None
+
+
+class OwnersBucket(Protocol):
+    """S3 as an owner uses it."""
+
+    def put_object(self, location: Location, written: OwnedObject) -> None:
+        """Write it."""
+
+    def delete_object(self, location: Location) -> None:
+        """Delete it."""
+
+    def read_object(self, location: Location) -> FoundObject | None:
+        """Read it; ``None`` when it is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One key that is not as its owner left it; ``kind`` is lost, wrong or stale."""
+
+    kind: str
+    source: Location
+    target: Location
+    why: str
+
+
+def target_of(rules: CompiledRules, key: str) -> Location:
+    """Where the object must be in the end; a key that does not move stays."""
+    mapped = rules.map_key(key)
+    if mapped.outcome is MapOutcome.MOVE and mapped.target is not None:
+        return mapped.target
+    return Location(rules.source_bucket, key)
+
+
+def compare(
+    entries: Mapping[str, Entry], rules: CompiledRules, bucket: OwnersBucket, *, threads: int = 8
+) -> list[Difference]:
+    """Every difference between the book and the buckets."""
+    with ThreadPoolExecutor(threads, thread_name_prefix="check") as pool:
+        answers = pool.map(lambda item: _compare_one(*item, rules, bucket), entries.items())
+        return [answer for answer in answers if answer is not None]
+
+
+def _compare_one(key: str, entry: Entry, rules: CompiledRules, bucket: OwnersBucket) -> Difference | None:
+    source, target = Location(rules.source_bucket, key), target_of(rules, key)
+    found = bucket.read_object(target)
+    if entry.last is None:
+        if found is None:
+            return None
+        return Difference("stale", source, target, "its owner deleted it, the copy is still there")
+    if found is None:
+        return Difference("lost", source, target, "it is not there")
+    why = _unlike(found, entry.last)
+    if why is None:
+        return None
+    older = any(found.body == one.body() for one in entry.earlier) and found.body != entry.last.body()
+    return Difference("stale" if older else "wrong", source, target, why)
+
+
+def _unlike(found: FoundObject, wanted: OwnedObject) -> str | None:
+    differences: Iterable[tuple[str, object, object]] = (
+        ("bytes", found.body, wanted.body()),
+        ("metadata", dict(found.metadata), dict(wanted.metadata)),
+        ("tags", dict(found.tags), dict(wanted.tags)),
+        ("content type", found.content_type, wanted.content_type),
+        ("cache control", found.cache_control, wanted.cache_control),
+    )
+    return next((f"its {name} differ" for name, one, other in differences if one != other), None)
