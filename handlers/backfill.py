@@ -10,4 +10,4 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str
     """Migrate the rows; the answer names the messages that must stay in the queue."""
     dependencies = dependencies_of("backfill")
     queue = dependencies.backfill_queue
-    return respond_to_batch(event, dependencies, queue=queue, seconds_left=seconds_left_of(context, dependencies))
+    return respond_to_batch(event, dependencies, queue=queue, seconds_left=seconds_left_of(context))

@@ -10,4 +10,4 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str
     """Migrate what the events name; the answer names the messages that must stay in the queue."""
     dependencies = dependencies_of("object-events")
     queue = dependencies.events_queue
-    return respond_to_batch(event, dependencies, queue=queue, seconds_left=seconds_left_of(context, dependencies))
+    return respond_to_batch(event, dependencies, queue=queue, seconds_left=seconds_left_of(context))

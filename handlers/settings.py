@@ -21,7 +21,7 @@ class Settings(BaseSettings):
     events_queue_url: str = ""
     backfill_queue_url: str = ""
     bus: str = "default"
-    region: str = "us-east-1"
+    region: str | None = None
     endpoint_url: str | None = None
     attempt_seconds: float = Field(default=840.0, gt=0)
     """How long one attempt may send requests; under Lambda the remaining time decides."""

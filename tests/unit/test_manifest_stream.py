@@ -1,0 +1,83 @@
+"""Every change of a record is published and counted, in the order of the stream."""
+
+from dataclasses import replace
+from typing import Any
+
+from domain.keys import Location
+from domain.record import Claim, Record, State
+from handlers.manifest_stream import respond
+from tests.unit.handler_world import BUCKET, bench
+
+BEGUN = Record(
+    source=Location(BUCKET, "old/a"), target=Location(BUCKET, "new/a"), claim=Claim("t", 1.0), rule="move", size=3
+)
+DONE = replace(BEGUN, claim=None, state=State.COPIED, revision=2)
+
+
+def change(number: int, old: Record | None, new: Record | None, pk: str | None = None) -> dict[str, Any]:
+    """One entry of a stream event; an image is an item that the bench reads as its record."""
+    told = new or old
+    images: dict[str, Any] = {"OldImage": {"record": old}} if old else {}
+    images |= {"NewImage": {"record": new}} if new else {}
+    key = pk or (told.record_id if told else "")
+    return {
+        "eventID": f"e{number}",
+        "dynamodb": {"Keys": {"pk": {"S": key}}, "SequenceNumber": f"{number}00", **images},
+    }
+
+
+def test_each_change_is_published_once_under_its_own_id() -> None:
+    """Claim, copy and removal of one record are three events."""
+    made = bench()
+    records = [change(1, None, BEGUN), change(2, BEGUN, DONE), change(3, DONE, None)]
+    assert respond({"Records": records}, made.dependencies) == {"batchItemFailures": []}
+    ids = [f"{DONE.record_id}:1", f"{DONE.record_id}:2", f"{DONE.record_id}:2:removed"]
+    assert ids == [event.event_id for event in made.bus.events]
+    assert made.bus.events[2].detail_type == "Record Removed"
+
+
+def test_figures_follow_the_records() -> None:
+    """One object copied, three bytes, one record in that state."""
+    made = bench()
+    respond({"Records": [change(1, None, BEGUN), change(2, BEGUN, DONE)]}, made.dependencies)
+    expected = {"records.COPIED": 1, "objects_copied": 1, "bytes_copied": 3, "rule.move": 1}
+    assert expected == {name: figure for name, figure in made.figures.figures.items() if figure}
+
+
+def test_a_repeated_batch_counts_once() -> None:
+    """The stream may deliver twice, the figures may not."""
+    made = bench()
+    event = {"Records": [change(1, BEGUN, DONE)]}
+    respond(event, made.dependencies)
+    respond(event, made.dependencies)
+    assert made.figures.figures["objects_copied"] == 1
+
+
+def test_the_first_change_that_was_not_accepted_is_named() -> None:
+    """The stream comes back from there, and nothing after it is counted yet."""
+    made = bench()
+    made.bus.refuse = [1, 2]
+    other = {"eventID": "e0", "dynamodb": {"Keys": {"pk": {"S": "control#"}}, "SequenceNumber": "000"}}
+    records = [change(1, None, BEGUN), other, change(2, BEGUN, DONE), change(3, DONE, None)]
+    answer = respond({"Records": records}, made.dependencies)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "200"}]}
+    assert made.figures.figures == {"records.NEW": 1}
+
+
+def test_what_shares_the_table_is_no_record() -> None:
+    """Control, counters and checkpoints are not audited."""
+    made = bench()
+    assert respond({"Records": [change(1, None, BEGUN, pk="counters#unit")]}, made.dependencies) == {
+        "batchItemFailures": []
+    }
+    assert (made.bus.events, made.figures.figures) == ([], {})
+
+
+def test_an_item_that_cannot_be_read_is_audited_and_stops_nothing() -> None:
+    """The audit says that something happened there, and the next change goes through."""
+    made = bench()
+    broken = change(1, None, BEGUN)
+    broken["dynamodb"]["NewImage"] = {"nonsense": 1}
+    respond({"Records": [broken, change(2, BEGUN, DONE)]}, made.dependencies)
+    assert [event.detail_type for event in made.bus.events] == ["Record Unreadable", "Object Migrated"]
+    assert len(made.lines("ERROR")) == 1
