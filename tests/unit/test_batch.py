@@ -1,6 +1,7 @@
 """A batch acknowledges exactly the messages of which everything is done."""
 
 import json
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,8 @@ from domain.control import Control
 from domain.errors import MissingResourceError, ThrottledError, UnavailableError
 from domain.keys import Location
 from domain.parts import MIB
-from domain.record import Claim, Record, State
+from domain.ports import ClaimAnswer
+from domain.record import Claim, ClaimRequest, Record, State
 from handlers.batch import MOST_DELAY_SECONDS, respond_to_batch
 from handlers.messages import BackfillRow, decode_message, encode_backfill
 from tests.unit.handler_world import BUCKET, RULES, Bench, bench, created, direct, etag_of, sqs_event
@@ -225,6 +227,14 @@ def test_two_events_of_one_key_do_not_get_in_each_others_way() -> None:
     """They are worked on one after the other, so neither meets the other's claim."""
     made = bench()
     made.world.put("old/a", b"two")
+    claim = made.world.claim_record
+
+    def slow(request: ClaimRequest) -> ClaimAnswer:
+        answered = claim(request)
+        time.sleep(0.05)
+        return answered
+
+    made.world.claim_record = slow  # type: ignore[method-assign]
     older = created("old/a", b"one", sequencer="0055AED6DCD90281E5")
     newer = created("old/a", b"two", sequencer="0055AED6DCD90281E6")
     assert answer(made, direct(older), direct(newer), direct(older)) == []

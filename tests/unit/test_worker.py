@@ -133,9 +133,17 @@ def test_a_paused_worker_does_not_poll() -> None:
     made = bench()
     made.panel.write_control(Control(paused=True))
     made.live.send_messages([direct(created("old/a", b"one"))])
-    working(made, lambda: True)
-    time.sleep(0.05)
-    assert made.live.count_messages() == (1, 0)
+    polled: list[int] = []
+    receive = made.live.receive_messages
+
+    def noted(*, at_most: int, wait: int) -> Any:
+        polled.append(at_most)
+        return receive(at_most=at_most, wait=wait)
+
+    made.live.receive_messages = noted  # type: ignore[method-assign]
+    ends = time.monotonic() + 0.3
+    working(made, lambda: time.monotonic() > ends)
+    assert polled == []
 
 
 class Changes:
