@@ -18,6 +18,11 @@ def is_record(item: Item) -> bool:
     return "revision" in item and "target_key" in item
 
 
+def record_of_item(item: Item) -> Record | None:
+    """The record that an item, or an image in the table's stream, holds; ``None`` where it is something else."""
+    return to_record(item) if is_record(item) else None
+
+
 def to_item(record: Record) -> dict[str, Any]:
     """The whole item."""
     item: dict[str, Any] = {
@@ -54,7 +59,7 @@ def to_item(record: Record) -> dict[str, Any]:
 
 
 def to_record(item: Item) -> Record:
-    """The record that an item, or an image in the table's stream, holds."""
+    """The record that a record's item holds."""
     texts = {name: item[name]["S"] for name in _TEXTS if name in item}
     claim = Claim(item["token"]["S"], float(item["deadline"]["N"])) if "token" in item else None
     intents = item.get("intent", {"L": []})["L"]

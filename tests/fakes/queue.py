@@ -45,7 +45,8 @@ class InMemoryQueue(ScriptedFaults):
     def receive_messages(self, *, at_most: int, wait: int) -> Sequence[Message]:
         """See the port."""
         with self._faulty("receive_messages"):
-            now, taken = self._clock.now(), []
+            now = self._clock.now()
+            taken: list[Message] = []
             for held in list(self._held.values()):
                 if held.visible_at > now or len(taken) == at_most:
                     continue

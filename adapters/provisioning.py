@@ -1,0 +1,174 @@
+"""Creates what a migration needs where nobody deployed it: for the demo, for tests, for a quick start."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from adapters.aws_clients import AwsClients
+from adapters.aws_errors import error_code, translated
+from adapters.record_item import PARTITION_KEY
+
+_DAY = 24 * 3600
+DEAD_LETTER_SECONDS = 14 * _DAY
+"""A dead message keeps the time at which it was sent, so its queue must keep messages longer than the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePair:
+    """A queue and its dead-letter queue."""
+
+    url: str
+    arn: str
+    dead_url: str
+    dead_arn: str
+
+
+def create_manifest_table(clients: AwsClients, table: str) -> None:
+    """Create the table on demand with its stream, or leave the one that is there; returns when it is usable."""
+    client = clients.dynamodb
+    with translated("CreateTable", table):
+        try:
+            client.create_table(
+                TableName=table,
+                AttributeDefinitions=[{"AttributeName": PARTITION_KEY, "AttributeType": "S"}],
+                KeySchema=[{"AttributeName": PARTITION_KEY, "KeyType": "HASH"}],
+                BillingMode="PAY_PER_REQUEST",
+                StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+            )
+        except ClientError as error:
+            if error_code(error) != "ResourceInUseException":
+                raise
+            client.get_waiter("table_exists").wait(TableName=table)
+            return
+        client.get_waiter("table_exists").wait(TableName=table)
+        # Only the markers of counted batches carry this attribute: records are kept for ever.
+        client.update_time_to_live(
+            TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"}
+        )
+
+
+def create_queue(clients: AwsClients, name: str, *, visibility: int = 60, max_receives: int = 10) -> QueuePair:
+    """Create a standard queue and ``NAME-dead``, to which a message goes after ``max_receives``; repeatable."""
+    retention = {"MessageRetentionPeriod": str(DEAD_LETTER_SECONDS)}
+    dead_url, dead_arn = _queue(clients, f"{name}-dead", retention)
+    redrive = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": max_receives})
+    attributes = {
+        "VisibilityTimeout": str(visibility),
+        "MessageRetentionPeriod": str(4 * _DAY),
+        "ReceiveMessageWaitTimeSeconds": "20",
+        "RedrivePolicy": redrive,
+    }
+    url, arn = _queue(clients, name, attributes)
+    return QueuePair(url, arn, dead_url, dead_arn)
+
+
+def create_bus(clients: AwsClients, name: str) -> None:
+    """Create an event bus, or leave the one that is there."""
+    with translated("CreateEventBus", name):
+        try:
+            clients.events.create_event_bus(Name=name)
+        except ClientError as error:
+            if error_code(error) != "ResourceAlreadyExistsException":
+                raise
+
+
+def create_bucket(clients: AwsClients, name: str, *, versioned: bool = False) -> None:
+    """Create a bucket, or leave our own that is there."""
+    client = clients.s3
+    place: dict[str, Any] = {}
+    if client.meta.region_name != "us-east-1":
+        place = {"CreateBucketConfiguration": {"LocationConstraint": client.meta.region_name}}
+    with translated("CreateBucket", f"s3://{name}"):
+        try:
+            client.create_bucket(Bucket=name, **place)
+        except ClientError as error:
+            if error_code(error) != "BucketAlreadyOwnedByYou":
+                raise
+        if versioned:
+            client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+
+
+def send_bucket_events(  # noqa: PLR0913  # what, where to, and which
+    clients: AwsClients,
+    bucket: str,
+    queue: QueuePair,
+    *,
+    configuration_id: str = "keyshift",
+    events: Sequence[str] = ("s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:ObjectRestore:Completed"),
+    prefix: str = "",
+) -> None:
+    """Let the bucket tell the queue of its changes; every other notification of the bucket stays as it is."""
+    _allow(clients, queue, "s3.amazonaws.com", f"arn:aws:s3:::{bucket}")
+    wanted: dict[str, Any] = {"Id": configuration_id, "QueueArn": queue.arn, "Events": list(events)}
+    if prefix:
+        wanted["Filter"] = {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix}]}}
+
+    def add(configuration: dict[str, Any]) -> None:
+        others = [one for one in configuration.get("QueueConfigurations", []) if one.get("Id") != configuration_id]
+        configuration["QueueConfigurations"] = [*others, wanted]
+
+    _change_notifications(clients, bucket, add)
+
+
+def send_bucket_events_to_eventbridge(clients: AwsClients, bucket: str) -> None:
+    """Let the bucket send all its events to the default bus; its other notifications stay as they are."""
+
+    def add(configuration: dict[str, Any]) -> None:
+        configuration["EventBridgeConfiguration"] = {}
+
+    _change_notifications(clients, bucket, add)
+
+
+def route_events(
+    clients: AwsClients, rule: str, pattern: Mapping[str, Any], queue: QueuePair, *, bus: str = "default"
+) -> None:
+    """Send the bus's events that match ``pattern`` to the queue; repeatable."""
+    with translated("PutRule", f"{bus}/{rule}"):
+        answer = clients.events.put_rule(Name=rule, EventBusName=bus, EventPattern=json.dumps(dict(pattern)))
+        _allow(clients, queue, "events.amazonaws.com", answer["RuleArn"])
+        clients.events.put_targets(Rule=rule, EventBusName=bus, Targets=[{"Id": "queue", "Arn": queue.arn}])
+
+
+def _queue(clients: AwsClients, name: str, attributes: Mapping[str, str]) -> tuple[str, str]:
+    given: Any = dict(attributes)
+    with translated("CreateQueue", name):
+        try:
+            url = clients.sqs.create_queue(QueueName=name, Attributes=given)["QueueUrl"]
+        except ClientError as error:
+            if error_code(error) not in ("QueueAlreadyExists", "QueueNameExists"):
+                raise
+            url = clients.sqs.get_queue_url(QueueName=name)["QueueUrl"]  # there, with other attributes
+            clients.sqs.set_queue_attributes(QueueUrl=url, Attributes=given)
+        answer = clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    return url, answer["Attributes"]["QueueArn"]
+
+
+def _allow(clients: AwsClients, queue: QueuePair, service: str, source_arn: str) -> None:
+    """Add to the queue's policy, which may hold somebody else's statements."""
+    statement = {
+        "Sid": f"keyshift-{service.split('.', maxsplit=1)[0]}-{source_arn.rsplit(':', maxsplit=1)[-1]}",
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+        "Action": "sqs:SendMessage",
+        "Resource": queue.arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": source_arn}},
+    }
+    with translated("SetQueueAttributes", queue.url):
+        answer = clients.sqs.get_queue_attributes(QueueUrl=queue.url, AttributeNames=["Policy"])
+        text = answer.get("Attributes", {}).get("Policy")
+        policy: dict[str, Any] = json.loads(text) if text else {"Version": "2012-10-17", "Statement": []}
+        others = [one for one in policy["Statement"] if one.get("Sid") != statement["Sid"]]
+        policy["Statement"] = [*others, statement]
+        clients.sqs.set_queue_attributes(QueueUrl=queue.url, Attributes={"Policy": json.dumps(policy)})
+
+
+def _change_notifications(clients: AwsClients, bucket: str, change: Any) -> None:
+    """Read, change and write back: the call replaces the whole configuration (aws-facts.md §1.4)."""
+    with translated("PutBucketNotificationConfiguration", f"s3://{bucket}"):
+        configuration: Any = dict(clients.s3.get_bucket_notification_configuration(Bucket=bucket))
+        configuration.pop("ResponseMetadata", None)
+        change(configuration)
+        clients.s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=configuration)
