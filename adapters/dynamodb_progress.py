@@ -9,6 +9,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from adapters.aws_clients import AwsClients
 from adapters.aws_errors import error_code, translated
 from adapters.record_item import PARTITION_KEY, number, text
+from adapters.system_clock import SystemClock
 from domain.errors import ThrottledError
 from domain.ports import Clock
 
@@ -24,10 +25,10 @@ class DynamoDbProgressCounters:
     would be forgotten after ten minutes, and emulators ignore it.
     """
 
-    def __init__(self, clients: AwsClients, table: str, clock: Clock) -> None:
+    def __init__(self, clients: AwsClients, table: str, clock: Clock | None = None) -> None:
         self._client = clients.dynamodb
         self._table = table
-        self._clock = clock
+        self._clock = clock or SystemClock()
 
     def add_progress(self, deltas: Mapping[str, int], *, batch_id: str) -> None:
         """See the port."""

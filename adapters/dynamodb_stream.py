@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
@@ -12,6 +13,7 @@ from adapters.aws_clients import AwsClients
 from adapters.aws_errors import error_code, translated
 from adapters.record_item import PARTITION_KEY
 from adapters.stream_position import CLOSED, Planned, Position, PositionItem
+from adapters.system_clock import SystemClock
 from domain.errors import MissingResourceError
 from domain.ports import Clock
 
@@ -29,28 +31,29 @@ class _Batch:
     numbers: Sequence[str]
 
 
-class DynamoDbStreamReader:
+class DynamoDbChangeReader:
     """Reads each shard in order, a child after its parent, and goes on where the last reader stopped.
 
     Items that are no records are left out: the reader's own position is in the same table. ``token`` is this
-    process's own; while another one reads, nothing is returned.
+    reader's own; while another one reads, nothing is returned.
     """
 
     def __init__(  # noqa: PLR0913  # the world, who we are, and two limits
         self,
         clients: AwsClients,
         table: str,
-        clock: Clock,
         *,
-        token: str,
+        clock: Clock | None = None,
+        token: str | None = None,
         lease_seconds: float = 10.0,
         at_most: int = 200,
     ) -> None:
         self._tables = clients.dynamodb
         self._client = clients.streams
         self._table = table
-        self._clock = clock
-        self._item = PositionItem(clients, table, clock, token=token, lease_seconds=lease_seconds)
+        self._clock = clock or SystemClock()
+        token = token or uuid4().hex
+        self._item = PositionItem(clients, table, self._clock, token=token, lease_seconds=lease_seconds)
         self._lease_seconds = lease_seconds
         self._at_most = at_most
         self._arn: str | None = None

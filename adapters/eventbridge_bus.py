@@ -19,7 +19,7 @@ _TIME_BYTES = 14
 _TRIES = 5
 
 
-class EventBridgeEventBus:
+class EventBridgeBus:
     """EventBus on EventBridge; ``bus`` is a name or an ARN."""
 
     def __init__(self, clients: AwsClients, bus: str = "default") -> None:
