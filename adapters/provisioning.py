@@ -97,7 +97,12 @@ def send_bucket_events(  # noqa: PLR0913  # what, where to, and which
     queue: QueuePair,
     *,
     configuration_id: str = "keyshift",
-    events: Sequence[str] = ("s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:ObjectRestore:Completed"),
+    events: Sequence[str] = (
+        "s3:ObjectCreated:*",
+        "s3:ObjectRemoved:*",
+        "s3:LifecycleExpiration:*",
+        "s3:ObjectRestore:Completed",
+    ),
     prefix: str = "",
 ) -> None:
     """Let the bucket tell the queue of its changes; every other notification of the bucket stays as it is."""

@@ -1,33 +1,61 @@
 """Wires adapters to ports; the only module that imports adapters. Production and tests call it the same way."""
 
+import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from adapters.aws_clients import AwsClients
+from adapters.aws_inspector import AwsInspector
 from adapters.dynamodb_control import DynamoDbControlPanel
+from adapters.dynamodb_manifest import DynamoDbManifest
 from adapters.dynamodb_progress import DynamoDbProgressCounters
 from adapters.dynamodb_stream import DynamoDbChangeReader
 from adapters.eventbridge_bus import EventBridgeBus
-from adapters.sqs_queue import SqsMessageQueue
-
-from adapters.aws_clients import AwsClients
-from adapters.dynamodb_manifest import DynamoDbManifest
+from adapters.provisioning import (
+    create_bucket,
+    create_bus,
+    create_manifest_table,
+    create_queue,
+    route_events,
+    send_bucket_events,
+)
 from adapters.record_item import is_record, to_record
+from adapters.s3_listing import S3ObjectListing
 from adapters.s3_multipart_store import S3MultipartStore
 from adapters.s3_object_store import S3ObjectStore
+from adapters.s3_owners_bucket import S3OwnersBucket
 from adapters.s3_requests import Owners
+from adapters.sqs_queue import SqsMessageQueue
+from adapters.standin import running_standin
 from adapters.system_clock import SystemClock
 from domain.attempt import MigrationPolicy, MigrationPorts
+from domain.parts import MIN_PART_BYTES
 from domain.record import Record
 from domain.rules import CompiledRules
+from handlers.demo.objects import MULTIPART_ABOVE
+from handlers.demo.stage import Stage
 from handlers.dependencies import CachedControl, Dependencies
 from handlers.observability import Observer
 from handlers.pacing import Pace
 from handlers.rules_file import load_rules
-from handlers.settings import Settings, read_settings
+from handlers.settings import Settings, environment_of, read_settings
 
+DEMO_VISIBILITY_SECONDS = 20
+DEMO_SETTINGS: Mapping[str, Any] = {
+    "attempt_seconds": 8.0,
+    "request_seconds": 6.0,
+    "margin_seconds": 1.0,
+    "multipart_above": MULTIPART_ABOVE,
+    "part_size": MIN_PART_BYTES,
+    "concurrency": 4,
+    "control_seconds": 1.0,
+}
+"""Short claims, so that what a killed worker held is taken over while one watches."""
 RESERVE_SECONDS = 10.0
 """What a Lambda invocation keeps for giving messages back and answering."""
 
@@ -42,13 +70,17 @@ def clients_of(settings: Settings) -> AwsClients:
     )
 
 
+def owners_of(rules: CompiledRules) -> Owners:
+    """The accounts that the rules expect the buckets to belong to."""
+    sides = (rules.source, rules.target)
+    return Owners({side.bucket: side.expected_owner for side in sides if side.expected_owner is not None})
+
+
 def bootstrap(settings: Settings, *, function: str, rules: CompiledRules | None = None) -> Dependencies:
     """Everything that a handler, a worker or a command needs for one migration; nothing is sent yet."""
     rules = rules or load_rules(settings.rules_file)
     clients = clients_of(settings)
-    owners = Owners(
-        {side.bucket: side.expected_owner for side in (rules.source, rules.target) if side.expected_owner is not None}
-    )
+    owners = owners_of(rules)
     clock = SystemClock()
     return Dependencies(
         settings=settings,
@@ -72,6 +104,44 @@ def bootstrap(settings: Settings, *, function: str, rules: CompiledRules | None 
         observer=Observer(migration=rules.migration, function=function, stream=sys.stderr),
         pace=Pace(settings.concurrency),
     )
+
+
+def object_listing(settings: Settings, rules: CompiledRules) -> S3ObjectListing:
+    """Listings of the source and target buckets."""
+    return S3ObjectListing(clients_of(settings), owners=owners_of(rules))
+
+
+def inspector_of(settings: Settings) -> AwsInspector:
+    """What doctor and status look at."""
+    return AwsInspector(clients_of(settings))
+
+
+@contextmanager
+def demo_stage(rules: CompiledRules, rules_file: Path) -> Iterator[Stage]:
+    """A stand-in of AWS in a process of its own, with bucket, queues, table and bus; all of it is gone afterwards."""
+    with running_standin() as standin:
+        os.environ.update(standin.environment())
+        given = Settings(rules_file=rules_file, table="keyshift", bus="keyshift", **DEMO_SETTINGS)
+        clients = clients_of(given)
+        events, backfill, audit = (
+            create_queue(clients, f"keyshift-{name}", visibility=DEMO_VISIBILITY_SECONDS, max_receives=100)
+            for name in ("events", "backfill", "audit")
+        )
+        create_bucket(clients, rules.source_bucket)
+        create_manifest_table(clients, given.table)
+        create_bus(clients, given.bus)
+        route_events(clients, "audit", {"source": ["keyshift"]}, audit, bus=given.bus)
+        settings = given.model_copy(update={"events_queue_url": events.url, "backfill_queue_url": backfill.url})
+        yield Stage(
+            settings=settings,
+            rules=rules,
+            environment={**standin.environment(), **environment_of(settings)},
+            owners_bucket=S3OwnersBucket(clients),
+            events_queue=SqsMessageQueue(clients, events.url),
+            audit_queue=SqsMessageQueue(clients, audit.url),
+            dead_queue=SqsMessageQueue(clients, events.dead_url),
+            begin_events=lambda: send_bucket_events(clients, rules.source_bucket, events),
+        )
 
 
 def change_reader(settings: Settings) -> DynamoDbChangeReader:

@@ -1,6 +1,8 @@
 """What the environment says: one typed model, every mistake named with its variable."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
@@ -37,12 +39,20 @@ class Settings(BaseSettings):
     control_seconds: float = Field(default=2.0, ge=0)
 
 
-def read_settings() -> Settings:
-    """The settings from the environment; InputError names every variable that is missing or wrong."""
+def read_settings(**given: Any) -> Settings:
+    """The settings from the environment, ``given`` ones first; InputError names every one that is missing or wrong."""
     try:
-        return Settings()
+        return Settings(**given)
     except ValidationError as error:
         faults = [f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
         raise InputError("the settings cannot be used:\n  " + "\n  ".join(faults)) from error
     except SettingsError as error:  # a list that is not JSON
         raise InputError(f'the settings cannot be used: {error}; write lists as JSON, ["one", "two"]') from error
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The variables that give another process these settings."""
+    given = settings.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    return {
+        PREFIX + name.upper(): value if isinstance(value, str) else json.dumps(value) for name, value in given.items()
+    }

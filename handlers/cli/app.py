@@ -46,7 +46,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="keyshift")
 def keyshift() -> None:
-    """Move the objects of a live S3 bucket to a new key layout without losing a byte.
+    r"""Move the objects of a live S3 bucket to a new key layout without losing a byte.
 
     \b
     Try it on this machine, nothing leaves it:
@@ -74,7 +74,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has gone; nothing is left to say, and the interpreter must not try to.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return FAILED
     return answer if isinstance(answer, int) else 0
 

@@ -6,33 +6,46 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from domain.keys import Location
+from domain.objects import ObjectState
 from domain.rules import CompiledRules, MapOutcome
 from handlers.demo.ledger import Entry
 from handlers.demo.objects import OwnedObject
 
 
-@dataclass(frozen=True, slots=True)
-class FoundObject:
-    """One object as a plain GET, HEAD and GetObjectTagging show it."""
-
-    body: bytes
-    metadata: Mapping[str, str]
-    tags: Mapping[str, str]
-    content_type: str | None
-    cache_control: str | None
-
-
 class OwnersBucket(Protocol):
     """S3 as an owner uses it."""
 
-    def put_object(self, location: Location, written: OwnedObject) -> None:
+    def put_object(  # noqa: PLR0913  # what an owner may say about an object
+        self,
+        location: Location,
+        *,
+        body: bytes,
+        metadata: Mapping[str, str],
+        tags: Mapping[str, str],
+        content_type: str,
+        cache_control: str | None = None,
+        in_parts: bool = False,
+    ) -> None:
         """Write it."""
 
     def delete_object(self, location: Location) -> None:
         """Delete it."""
 
-    def read_object(self, location: Location) -> FoundObject | None:
-        """Read it; ``None`` when it is not there."""
+    def read_object(self, location: Location) -> tuple[bytes, ObjectState] | None:
+        """Its bytes, and what HEAD and GetObjectTagging say; ``None`` when it is not there."""
+
+
+def write_object(bucket: OwnersBucket, location: Location, written: OwnedObject) -> None:
+    """Write what an owner made up."""
+    bucket.put_object(
+        location,
+        body=written.body(),
+        metadata=written.metadata,
+        tags=written.tags,
+        content_type=written.content_type,
+        cache_control=written.cache_control,
+        in_parts=written.in_parts,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +71,7 @@ def compare(
 ) -> list[Difference]:
     """Every difference between the book and the buckets."""
     with ThreadPoolExecutor(threads, thread_name_prefix="check") as pool:
-        answers = pool.map(lambda item: _compare_one(*item, rules, bucket), entries.items())
+        answers = pool.map(lambda item: _compare_one(item[0], item[1], rules, bucket), entries.items())
         return [answer for answer in answers if answer is not None]
 
 
@@ -74,16 +87,18 @@ def _compare_one(key: str, entry: Entry, rules: CompiledRules, bucket: OwnersBuc
     why = _unlike(found, entry.last)
     if why is None:
         return None
-    older = any(found.body == one.body() for one in entry.earlier) and found.body != entry.last.body()
+    body = found[0]
+    older = body != entry.last.body() and any(body == one.body() for one in entry.earlier)
     return Difference("stale" if older else "wrong", source, target, why)
 
 
-def _unlike(found: FoundObject, wanted: OwnedObject) -> str | None:
+def _unlike(found: tuple[bytes, ObjectState], wanted: OwnedObject) -> str | None:
+    body, state = found
     differences: Iterable[tuple[str, object, object]] = (
-        ("bytes", found.body, wanted.body()),
-        ("metadata", dict(found.metadata), dict(wanted.metadata)),
-        ("tags", dict(found.tags), dict(wanted.tags)),
-        ("content type", found.content_type, wanted.content_type),
-        ("cache control", found.cache_control, wanted.cache_control),
+        ("bytes", body, wanted.body()),
+        ("metadata", dict(state.metadata), dict(wanted.metadata)),
+        ("tags", dict(state.tags or {}), dict(wanted.tags)),
+        ("content type", state.headers.content_type, wanted.content_type),
+        ("cache control", state.headers.cache_control, wanted.cache_control),
     )
     return next((f"its {name} differ" for name, one, other in differences if one != other), None)

@@ -57,7 +57,7 @@ def new_object(random: Random, *, large: bool = False) -> OwnedObject:
         size=LARGE_BYTES if large else random.choice((0, 1, 17, 900, 1024, 2048, 5000)),
         seed=seed,
         metadata={"line": f"line-{seed % 7}", "note": "a b+c%20"} if seed % 3 else {},
-        tags={"cost center": "vision & co", "line": str(seed % 7)} if seed % 4 == 0 else {},
+        tags={"cost center": "vision + co", "line": str(seed % 7)} if seed % 4 == 0 else {},
         content_type=random.choice(("application/gzip", "image/jpeg", "application/octet-stream")),
         cache_control="max-age=60" if seed % 5 == 0 else None,
         in_parts=large,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from random import Random
 
 from domain.keys import Location
-from handlers.demo.checker import OwnersBucket
+from handlers.demo.checker import OwnersBucket, write_object
 from handlers.demo.ledger import Ledger
 from handlers.demo.objects import new_object
 
@@ -62,7 +62,7 @@ class Owners:
 
     def _write(self, key: str, random: Random) -> None:
         written = new_object(random)
-        self._bucket.put_object(Location(self._bucket_name, key), written)
+        write_object(self._bucket, Location(self._bucket_name, key), written)
         self._ledger.note(key, written)
 
     def _delete(self, key: str) -> None:

@@ -1,0 +1,138 @@
+"""``keyshift doctor``: what is missing, before anything starts."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from domain.errors import KeyshiftError
+from domain.keys import Location
+from domain.rules import CompiledRules
+from handlers.cli.options import json_option, with_settings
+from handlers.settings import Settings
+
+if TYPE_CHECKING:
+    from handlers.bootstrap import AwsInspector
+
+MOST_SKEW_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: ``level`` is ok, warn or fail."""
+
+    level: str
+    part: str
+    text: str
+
+
+@click.command()
+@json_option
+@with_settings
+@click.pass_context
+def doctor(context: click.Context, settings: Settings, *, as_json: bool) -> None:
+    r"""Look at credentials, buckets, table, queues and bus, and say what would go wrong. Writes nothing.
+
+    Exit code 1 when something is missing.
+
+    \b
+    Example:
+      keyshift doctor --rules portal.yaml --table keyshift --events-queue URL --backfill-queue URL
+    """
+    from handlers.bootstrap import inspector_of
+    from handlers.rules_file import load_rules
+
+    rules = load_rules(settings.rules_file)
+    findings = list(examine(settings, rules, inspector_of(settings)))
+    for finding in findings:
+        click.echo(json.dumps(asdict(finding)) if as_json else f"{finding.level:4}  {finding.part}: {finding.text}")
+    context.exit(1 if any(finding.level == "fail" for finding in findings) else 0)
+
+
+def examine(settings: Settings, rules: CompiledRules, inspector: "AwsInspector") -> Iterator[Finding]:
+    """Every finding; one part that fails does not hide the others."""
+    checks: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
+        ("credentials", lambda: _identity(inspector)),
+        ("source bucket", lambda: _source(rules, inspector)),
+        ("target bucket", lambda: _target(rules, inspector)),
+        ("manifest table", lambda: _table(settings, inspector)),
+        ("events queue", lambda: _queue("events queue", settings.events_queue_url, settings, inspector)),
+        ("backfill queue", lambda: _queue("backfill queue", settings.backfill_queue_url, settings, inspector)),
+        ("event bus", lambda: _bus(settings, inspector)),
+    ]
+    for part, check in checks:
+        try:
+            yield from check()
+        except KeyshiftError as error:
+            yield Finding("fail", part, str(error))
+
+
+def _identity(inspector: "AwsInspector") -> Iterator[Finding]:
+    yield Finding("ok", "credentials", inspector.identity())
+
+
+def _source(rules: CompiledRules, inspector: "AwsInspector") -> Iterator[Finding]:
+    name = rules.source_bucket
+    facts = inspector.bucket(name)
+    yield Finding("ok", "source bucket", f"{name} can be listed, versioning is {facts.versioning}")
+    if facts.versioning == "Off":
+        yield Finding(
+            "warn",
+            "source bucket",
+            f"{name} keeps no versions: before cleanup, deny its producers by bucket policy, or metadata that they "
+            "change in the very moment of the delete is lost",
+        )
+    if not facts.sends_events:
+        yield Finding("fail", "source bucket", f"{name} sends no events: live writes would not be migrated")
+    skew = abs(facts.server_time - time.time())
+    if facts.server_time and skew > MOST_SKEW_SECONDS:
+        yield Finding("fail", "clock", f"this machine's clock is {skew:.0f} s away from S3's: claims would end early")
+    inspector.can_read(Location(name, rules.source_prefix + "keyshift-doctor-looks-for-this"))
+
+
+def _target(rules: CompiledRules, inspector: "AwsInspector") -> Iterator[Finding]:
+    if rules.target_bucket == rules.source_bucket:
+        return
+    facts = inspector.bucket(rules.target_bucket)
+    yield Finding("ok", "target bucket", f"{rules.target_bucket} can be listed, versioning is {facts.versioning}")
+    inspector.can_read(Location(rules.target_bucket, rules.target_prefix + "keyshift-doctor-looks-for-this"))
+
+
+def _table(settings: Settings, inspector: "AwsInspector") -> Iterator[Finding]:
+    view = inspector.table_stream(settings.table)
+    if view == "NEW_AND_OLD_IMAGES":
+        yield Finding("ok", "manifest table", f"{settings.table} has its stream")
+        return
+    has = f"has a stream of {view}" if view else "has no stream"
+    yield Finding("fail", "manifest table", f"{settings.table} {has}: audit events need NEW_AND_OLD_IMAGES")
+
+
+def _queue(part: str, url: str, settings: Settings, inspector: "AwsInspector") -> Iterator[Finding]:
+    if not url:
+        yield Finding("fail", part, "no URL is given")
+        return
+    facts = inspector.queue(url)
+    yield Finding("ok", part, f"visibility {facts.visibility_seconds} s, retention {facts.retention_seconds // 3600} h")
+    if not facts.dead_letter_arn:
+        yield Finding(
+            "fail", part, "it has no dead-letter queue: a message that cannot be read would come back for ever"
+        )
+    elif facts.most_receives < 5:
+        yield Finding(
+            "warn", part, f"after {facts.most_receives} receives a message goes to the DLQ: AWS advises 5 or more"
+        )
+    if facts.visibility_seconds < settings.attempt_seconds:
+        yield Finding(
+            "warn",
+            part,
+            f"its visibility time-out is shorter than an attempt ({settings.attempt_seconds:.0f} s): messages would "
+            "come twice",
+        )
+
+
+def _bus(settings: Settings, inspector: "AwsInspector") -> Iterator[Finding]:
+    inspector.bus(settings.bus)
+    yield Finding("ok", "event bus", f"{settings.bus} is there")

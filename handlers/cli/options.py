@@ -1,0 +1,40 @@
+"""Options that every command of one migration shares; each has an environment variable of the same meaning."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+import click
+
+from handlers.settings import PREFIX, Settings, read_settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_SHARED = (
+    ("rules_file", "--rules", "The rules file."),
+    ("table", "--table", "The manifest table."),
+    ("events_queue_url", "--events-queue", "URL of the queue with S3's events."),
+    ("backfill_queue_url", "--backfill-queue", "URL of the queue with backfill rows."),
+    ("bus", "--bus", "The event bus for audit events."),
+    ("region", "--region", "The AWS region."),
+    ("endpoint_url", "--endpoint-url", "Another server than AWS."),
+)
+
+
+def with_settings(command: Command) -> Command:
+    """Give the command a ``settings`` argument, made of its options and the environment."""
+
+    @wraps(command)
+    def with_read_settings(*arguments: Any, **options: Any) -> Any:
+        given = {name: options.pop(name) for name, _, _ in _SHARED}
+        settings: Settings = read_settings(**{name: value for name, value in given.items() if value is not None})
+        return command(*arguments, settings=settings, **options)
+
+    decorated: Any = with_read_settings
+    for name, flag, text in reversed(_SHARED):
+        decorated = click.option(flag, name, help=f"{text}  [env: {PREFIX}{name.upper()}]")(decorated)
+    result: Command = decorated
+    return result
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="For machines: JSON instead of a table.")

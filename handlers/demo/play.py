@@ -1,0 +1,208 @@
+"""The play itself: seed, switch events on, backfill, live, kill, wait, compare."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from domain.keys import Location
+from domain.ports import Manifest, MessageQueue, ObjectListing
+from domain.record import State
+from handlers.cli.backfill import Enqueued, Feeder
+from handlers.demo.auditor import Auditor
+from handlers.demo.checker import Difference, compare, write_object
+from handlers.demo.ledger import Ledger
+from handlers.demo.objects import legacy_keys, new_object
+from handlers.demo.owners import Owners
+from handlers.demo.stage import Stage, Workers
+from handlers.demo.troublemaker import Troublemaker
+
+LEAST_LIVE_SECONDS = 12.0
+PATIENCE_SECONDS = 70.0
+SEEDING_THREADS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """How large the play is."""
+
+    objects: int = 2_000
+    large: int = 5
+    workers: int = 3
+    owners: int = 3
+    kills: int = 2
+    seed: int = 1
+
+
+@dataclass(slots=True)
+class Result:
+    """The figures of one play."""
+
+    objects: int = 0
+    migrated: int = 0
+    lost: int = 0
+    wrong: int = 0
+    stale: int = 0
+    duplicates_delivered: int = 0
+    workers_killed: int = 0
+    audit_events: int = 0
+    audit_missing: int = 0
+    seconds: float = 0.0
+    owners_writes: int = 0
+    differences: list[Difference] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
+
+    @property
+    def is_good(self) -> bool:
+        """Nothing lost, wrong, stale or unaudited, and everything came to rest."""
+        return not (self.lost or self.wrong or self.stale or self.audit_missing or self.troubles)
+
+    def figures(self) -> dict[str, float]:
+        """For machines."""
+        names = (
+            *("objects", "migrated", "lost", "wrong", "stale", "duplicates_delivered", "workers_killed"),
+            *("audit_events", "audit_missing", "seconds"),
+        )
+        return {name: getattr(self, name) for name in names}
+
+
+Say = Callable[[str], None]
+
+
+class Play:
+    """One run on a prepared stage."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        *,
+        manifest: Manifest,
+        listing: ObjectListing,
+        backfill_queue: MessageQueue,
+        parameters: Parameters,
+        say: Say,
+    ) -> None:
+        self._stage = stage
+        self._manifest = manifest
+        self._listing = listing
+        self._backfill_queue = backfill_queue
+        self._parameters = parameters
+        self._say = say
+        self._ledger = Ledger()
+        self._random = Random(parameters.seed)
+
+    def run(self) -> Result:
+        """Play it to its end; the result is good or says what is not."""
+        started, parameters, stage = time.monotonic(), self._parameters, self._stage
+        keys = self._seed()
+        stage.begin_events()
+        auditor = Auditor(stage.audit_queue)
+        trouble = Troublemaker(stage.events_queue, seed=parameters.seed)
+        owners = Owners(stage.owners_bucket, stage.rules.source_bucket, self._ledger, pause=0.03)
+        result = Result()
+        with tempfile.TemporaryDirectory(prefix="keyshift-demo-") as folder:
+            workers = Workers(stage, Path(folder), lanes=2)
+            try:
+                auditor.start()
+                workers.start(parameters.workers)
+                trouble.start()
+                owners.start(keys, threads=parameters.owners, seed=parameters.seed)
+                self._say(
+                    f"{parameters.workers} workers run, the owners go on writing and deleting, deliveries are shuffled"
+                )
+                self._backfill_and_kill(workers)
+                owners.stop()
+                trouble.stop()
+                self._say(f"the owners are done after {self._ledger.writes:,} writes, waiting for the last messages")
+                self._come_to_rest(auditor, result)
+                result.troubles += [f"a worker ended by itself: {words}" for words in workers.fallen()]
+            finally:
+                owners.stop()
+                trouble.stop()
+                workers.stop()
+                auditor.stop()
+        self._compare(result, auditor)
+        result.troubles += [repr(error) for error in (*owners.failures, *trouble.failures, *auditor.failures)]
+        result.duplicates_delivered = trouble.duplicated
+        result.workers_killed = workers.killed
+        result.owners_writes = self._ledger.writes
+        result.seconds = round(time.monotonic() - started, 1)
+        return result
+
+    def _seed(self) -> list[str]:
+        parameters, bucket = self._parameters, self._stage.rules.source_bucket
+        keys = list(legacy_keys(self._random, parameters.objects))
+        large = set(keys[-parameters.large :] if parameters.large else ())
+        written = [(key, new_object(self._random, large=key in large)) for key in keys]
+        self._say(
+            f"seeding {len(written):,} objects in the portal's legacy layouts, {len(large)} of them uploaded in parts"
+        )
+
+        def seed(item: tuple[str, object]) -> None:
+            key, made = item
+            write_object(self._stage.owners_bucket, Location(bucket, key), made)  # type: ignore[arg-type]
+            self._ledger.note(key, made)  # type: ignore[arg-type]
+
+        with ThreadPoolExecutor(SEEDING_THREADS, thread_name_prefix="seed") as pool:
+            list(pool.map(seed, written))
+        # The large ones have no live owner: rewriting 11 MiB again and again would only test this machine's memory.
+        return [key for key in keys if key not in large]
+
+    def _backfill_and_kill(self, workers: Workers) -> None:
+        begun, parameters = time.monotonic(), self._parameters
+        done = Enqueued()
+        feeder = Feeder(self._stage.rules, self._listing, self._backfill_queue)
+        moments = [LEAST_LIVE_SECONDS * (number + 1) / (parameters.kills + 1) for number in range(parameters.kills)]
+        feeding = feeder.enqueue(done, rows=20, backlog=60)
+        fed = False
+        while not fed or time.monotonic() - begun < LEAST_LIVE_SECONDS:
+            if not fed:
+                fed = next(feeding, "end") == "end"
+                if fed:
+                    self._say(
+                        f"the backfill has enqueued {done.outcomes['move']:,} objects in {done.messages} messages"
+                    )
+            else:
+                time.sleep(0.2)
+            if moments and time.monotonic() - begun >= moments[0]:
+                moments.pop(0)
+                workers.kill_one()
+                self._say("a worker was killed (SIGKILL) in the middle of its work, another one starts")
+
+    def _come_to_rest(self, auditor: Auditor, result: Result) -> None:
+        """Until every queue is empty, every record is finished and every change is audited."""
+        ends = time.monotonic() + PATIENCE_SECONDS
+        shown = time.monotonic()
+        while True:
+            queues = (self._stage.events_queue, self._backfill_queue)
+            waiting = sum(sum(queue.count_messages()) for queue in queues)
+            records = list(self._manifest.scan_records())
+            unfinished = sum(record.is_unfinished for record in records)
+            unaudited = len(auditor.missing(records))
+            if not (waiting or unfinished or unaudited):
+                return
+            if time.monotonic() > ends:
+                if waiting or unfinished:
+                    result.troubles.append(f"not at rest: {waiting} messages waiting, {unfinished} records unfinished")
+                return
+            if time.monotonic() - shown > 3.0:
+                shown = time.monotonic()
+                self._say(f"{waiting} messages, {unfinished} unfinished records, {unaudited} changes not audited yet")
+            time.sleep(0.5)
+
+    def _compare(self, result: Result, auditor: Auditor) -> None:
+        stage, entries = self._stage, self._ledger.entries()
+        result.differences = compare(entries, stage.rules, stage.owners_bucket)
+        kinds = [difference.kind for difference in result.differences]
+        result.lost, result.wrong, result.stale = (kinds.count(kind) for kind in ("lost", "wrong", "stale"))
+        records = list(self._manifest.scan_records())
+        result.objects = len(entries)
+        result.migrated = sum(record.state is State.COPIED for record in records)
+        result.audit_events = len(auditor.event_ids)
+        result.audit_missing = len(auditor.missing(records))
+        dead = sum(stage.dead_queue.count_messages())
+        if dead:
+            result.troubles.append(f"{dead} messages are in the dead-letter queue")
