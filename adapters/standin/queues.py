@@ -245,6 +245,20 @@ class DeepQueues:
         log.hide(handle, now + int(data.get("VisibilityTimeout", 30)))
         return {}
 
+    def change_visibility_batch(self, data: dict[str, Any], url: str) -> dict[str, Any]:
+        """ChangeMessageVisibilityBatch: 200 with the entries that failed."""
+        sqs = self._sqs
+        entries = data.get("Entries", [])
+        sqs._validate_batch_entries(entries, "ChangeMessageVisibilityBatchRequestEntry")
+        done, failed = [], []
+        for entry in entries:
+            try:
+                self.change_visibility({"QueueUrl": data.get("QueueUrl", url)} | entry, url)
+                done.append({"Id": entry["Id"]})
+            except sqs._Err as error:
+                failed.append({"Id": entry["Id"], "Code": error.code, "Message": error.message, "SenderFault": True})
+        return {"Successful": done, "Failed": failed}
+
     def delete_received(self, queue_url: str, handles: set[str]) -> None:
         """What Lambda's pollers delete."""
         log = self._sqs._get_q(queue_url)["messages"]
@@ -268,6 +282,7 @@ def install_queues(sqs: Any) -> None:
         "DeleteMessage": ("_act_delete_message", deep.delete_message),
         "DeleteMessageBatch": ("_act_delete_message_batch", deep.delete_message_batch),
         "ChangeMessageVisibility": ("_act_change_visibility", deep.change_visibility),
+        "ChangeMessageVisibilityBatch": ("_act_change_visibility_batch", deep.change_visibility_batch),
     }
     for action, (name, function) in actions.items():
         setattr(sqs, name, function)
