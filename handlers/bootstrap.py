@@ -45,6 +45,8 @@ from handlers.pacing import Pace
 from handlers.rules_file import load_rules
 from handlers.settings import Settings, environment_of, read_settings
 
+__all__ = ["AwsInspector"]
+
 DEMO_VISIBILITY_SECONDS = 20
 DEMO_SETTINGS: Mapping[str, Any] = {
     "attempt_seconds": 8.0,

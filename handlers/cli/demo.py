@@ -23,7 +23,9 @@ SHOWN_DIFFERENCES = 10
 @click.option("--seed", default=1, show_default=True, help="Of the dice: which keys, which deeds.")
 @json_option
 @click.pass_context
-def demo(context: click.Context, *, objects: int, workers: int, kills: int, seed: int, as_json: bool) -> None:
+def demo(  # noqa: PLR0913  # its options
+    context: click.Context, *, objects: int, workers: int, kills: int, seed: int, as_json: bool
+) -> None:
     r"""Move a live bucket to the portal's new layout on an embedded AWS stand-in, and check every byte.
 
     Owners write, overwrite and delete while the backfill runs; messages are delivered twice, late and out of order;

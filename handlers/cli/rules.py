@@ -8,7 +8,9 @@ from typing import BinaryIO
 import click
 
 from domain.errors import InputError
+from domain.proofs import prove_rules
 from domain.rules import CompiledRules, MapOutcome, MappedKey
+from handlers.cli.rules_report import json_lines, text_lines
 from handlers.rules_file import load_rules
 
 
@@ -44,6 +46,36 @@ def map_keys(context: click.Context, file: str, keys: tuple[str, ...], *, null: 
         click.echo(str(error), err=True)
         context.exit(2)
     context.exit(0 if is_wished else 1)
+
+
+@rules.command("check")
+@click.argument("file")
+@click.option("--json", "as_json", is_flag=True, help="One JSON line for each finding, the verdict last.")
+@click.pass_context
+def check_rules(context: click.Context, file: str, *, as_json: bool) -> None:
+    r"""Prove, before a byte moves, that no two keys can collide, nothing loops, and every target is a good key.
+
+    Exit code 0 when all is proven or each exception is allowed by name in FILE, 1 when not, 2 when FILE is unusable,
+    also when it allows what is not there.
+
+    \b
+    Example:
+      keyshift rules check migrations/edge-cv-portal.yaml
+    """
+    try:
+        compiled = load_rules(file)
+    except InputError as error:
+        click.echo(str(error), err=True)
+        context.exit(2)
+    proof = prove_rules(compiled)
+    for line in (json_lines if as_json else text_lines)(compiled, proof):
+        click.echo(line)
+    for entry in proof.unneeded:
+        click.echo(
+            f"{file}: it allows '{entry.finding}' for rule '{entry.rule}', but there is no such finding; remove the entry",
+            err=True,
+        )
+    context.exit(2 if proof.unneeded else 0 if proof.is_wished else 1)
 
 
 def row(mapped: MappedKey) -> dict[str, str | None]:

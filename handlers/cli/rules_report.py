@@ -1,0 +1,70 @@
+"""A proof as JSON lines and as text."""
+
+import json
+from collections.abc import Iterator
+
+from domain.proofs import Finding, FindingKind, Proof
+from domain.rules import CompiledRules
+
+LONGEST = 160
+"""Characters of a key that a person is shown; the JSON lines have all of it."""
+
+
+def json_lines(rules: CompiledRules, proof: Proof) -> Iterator[str]:
+    """One line for each finding as product.md §2 writes it, and the verdict."""
+    for finding in proof.findings:
+        yield json.dumps(
+            {
+                "finding": finding.kind.value,
+                "rule": finding.rule,
+                "other_rule": finding.other_rule,
+                "keys": finding.keys,
+                "targets": finding.targets,
+                "allowed": finding.allowed,
+                "why": finding.why,
+            }
+        )
+    yield json.dumps(
+        {"verdict": proof.verdict.value, **_counts(proof), "rules": len(rules.rules), "digest": rules.digest}
+    )
+
+
+def text_lines(rules: CompiledRules, proof: Proof) -> Iterator[str]:
+    """The same for a person: what is not allowed last, next to the verdict."""
+    for finding in sorted(proof.findings, key=_weight):
+        yield from _text(finding)
+    counts = _counts(proof)
+    yield (
+        f"{rules.migration}: {proof.verdict.value} ({len(rules.rules)} rules, {counts['findings']} findings, "
+        f"{counts['allowed']} of them allowed, {counts['undecided']} undecided)"
+    )
+
+
+def _text(finding: Finding) -> Iterator[str]:
+    other = f" and '{finding.other_rule}'" if finding.other_rule and finding.other_rule != finding.rule else ""
+    allowed = "allowed " if finding.allowed else ""
+    yield f"{allowed}{finding.kind.value}: '{finding.rule}'{other}: {finding.why}"
+    if len(finding.keys) == 1 and len(finding.targets) > 1:
+        for target in finding.targets:
+            yield f"    {_short(finding.keys[0])} -> {_short(target)}"
+        return
+    for key, target in zip(finding.keys, finding.targets, strict=True):
+        yield f"    {_short(key)} -> {_short(target)}"
+
+
+def _short(key: str) -> str:
+    quoted = json.dumps(key, ensure_ascii=not key.isprintable())
+    return quoted if len(quoted) <= LONGEST else f"{quoted[:LONGEST]}… ({len(key.encode())} bytes)"
+
+
+def _weight(finding: Finding) -> int:
+    return 0 if finding.kind is FindingKind.NOTE else 1 if finding.allowed else 2
+
+
+def _counts(proof: Proof) -> dict[str, int]:
+    counted = [finding for finding in proof.findings if finding.kind is not FindingKind.NOTE]
+    return {
+        "findings": len(counted),
+        "allowed": sum(finding.allowed for finding in counted),
+        "undecided": sum(finding.kind is FindingKind.UNDECIDED for finding in counted),
+    }
