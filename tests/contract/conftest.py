@@ -1,0 +1,24 @@
+"""The worlds that the ports' suites run in."""
+
+import pytest
+
+from tests.contract.object_worlds import FakeWorld, ObjectWorld, ServerWorld
+
+MOTO_IGNORES = "moto 5.2.5 ignores conditions on copies (emulators.md)"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The marker of tests on which a server is known to disagree with AWS."""
+    config.addinivalue_line("markers", "disagrees(server, why): this server is known to differ from AWS; strictly")
+
+
+@pytest.fixture(params=["fake", "standin", "seaweedfs", "moto"])
+def world(request: pytest.FixtureRequest) -> ObjectWorld:
+    """The object ports, in memory and on each server."""
+    for marker in request.node.iter_markers("disagrees"):
+        if marker.args[0] == request.param:
+            request.applymarker(pytest.mark.xfail(strict=True, reason=marker.args[1]))
+    if request.param == "fake":
+        return FakeWorld()
+    fixture = "moto_endpoint" if request.param == "moto" else request.param
+    return ServerWorld(request.getfixturevalue(fixture))

@@ -1,0 +1,195 @@
+"""S3 as a test of the object ports sees it: the fake, or the adapters on a server."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import quote, urlencode
+
+from adapters.aws_clients import AwsClients
+from adapters.s3_listing import S3ObjectListing
+from adapters.s3_multipart_store import S3MultipartStore
+from adapters.s3_object_store import S3ObjectStore
+from domain.keys import Location
+from domain.objects import ContentHeaders, ObjectState
+from domain.parts import MIN_PART_BYTES
+from domain.ports import MultipartStore, ObjectListing, ObjectStore, SourceObject, TargetObject
+from tests.fakes.object_store import InMemoryObjectStore
+from tests.servers import REGION, Server, new_name
+
+FAR = float("inf")
+"""A monotonic second that never comes."""
+
+
+class ObjectWorld(Protocol):
+    """The ports under test, and what owners do to the same buckets."""
+
+    name: str
+
+    @property
+    def store(self) -> ObjectStore:
+        """Single objects."""
+
+    @property
+    def multipart(self) -> MultipartStore:
+        """Multipart copies."""
+
+    @property
+    def listing(self) -> ObjectListing:
+        """Listings."""
+
+    def bucket(self, *, versioned: bool = False) -> str:
+        """A new bucket."""
+
+    def put(self, location: Location, body: bytes, **said: Any) -> None:
+        """An owner's write; ``said`` are ``metadata``, ``tags``, ``headers``, ``storage_class``."""
+
+    def remove(self, location: Location) -> None:
+        """An owner's delete."""
+
+    def body(self, location: Location) -> bytes | None:
+        """The current bytes."""
+
+
+class FakeWorld:
+    """The in-memory store."""
+
+    name = "fake"
+
+    def __init__(self) -> None:
+        self.store = self.multipart = self.listing = InMemoryObjectStore()
+
+    def bucket(self, *, versioned: bool = False) -> str:
+        """See ObjectWorld."""
+        name = new_name("bucket")
+        self.store.create_bucket(name, versioned=versioned)
+        return name
+
+    def put(self, location: Location, body: bytes, **said: Any) -> None:
+        """See ObjectWorld."""
+        self.store.put(location, body, **said)
+
+    def remove(self, location: Location) -> None:
+        """See ObjectWorld."""
+        self.store.remove(location)
+
+    def body(self, location: Location) -> bytes | None:
+        """See ObjectWorld."""
+        return self.store.body(location)
+
+
+class ServerWorld:
+    """The S3 adapters on a server."""
+
+    def __init__(self, server: Server) -> None:
+        self.name = server.name
+        clients = clients_for(server)
+        self._owner = server.client("s3")
+        self.store = S3ObjectStore(clients)
+        self.multipart = S3MultipartStore(clients, part_workers=4)
+        self.listing = S3ObjectListing(clients)
+
+    def bucket(self, *, versioned: bool = False) -> str:
+        """See ObjectWorld."""
+        name = new_name("bucket")
+        self._owner.create_bucket(Bucket=name)
+        if versioned:
+            self._owner.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+        return name
+
+    def put(
+        self,
+        location: Location,
+        body: bytes,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+        headers: ContentHeaders | None = None,
+        storage_class: str = "STANDARD",
+    ) -> None:
+        """See ObjectWorld."""
+        named = (
+            {
+                "ContentType": headers.content_type,
+                "ContentEncoding": headers.content_encoding,
+                "ContentDisposition": headers.content_disposition,
+                "ContentLanguage": headers.content_language,
+                "CacheControl": headers.cache_control,
+                "Expires": headers.expires,
+            }
+            if headers is not None
+            else {}
+        )
+        said: dict[str, Any] = {name: text for name, text in named.items() if text is not None}
+        said |= {"Metadata": dict(metadata or {}), "StorageClass": storage_class}
+        said |= {"Tagging": urlencode(dict(tags), quote_via=quote)} if tags else {}
+        self._owner.put_object(Bucket=location.bucket, Key=location.key, Body=body, **said)
+
+    def remove(self, location: Location) -> None:
+        """See ObjectWorld."""
+        self._owner.delete_object(Bucket=location.bucket, Key=location.key)
+
+    def body(self, location: Location) -> bytes | None:
+        """See ObjectWorld."""
+        try:
+            answer = self._owner.get_object(Bucket=location.bucket, Key=location.key)
+        except self._owner.exceptions.NoSuchKey:
+            return None
+        body: bytes = answer["Body"].read()
+        return body
+
+
+def clients_for(server: Server) -> AwsClients:
+    """The product's own clients on that server."""
+    return AwsClients(
+        endpoint_url=server.endpoint_url,
+        region=REGION,
+        access_key_id=server.access_key,
+        secret_access_key=server.secret_key,
+        request_seconds=30,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A source that exists and its target, in one new bucket."""
+
+    world: ObjectWorld
+    source: Location
+    target: Location
+
+    def seen(self) -> ObjectState:
+        """The source as HEAD and its tags show it."""
+        state = self.world.store.look_at_object(self.source, with_tags=True)
+        assert state is not None
+        return state
+
+    def origin(self, *, version_id: str | None = None) -> SourceObject:
+        """The source as it is now."""
+        return SourceObject(self.source, self.seen().etag, version_id)
+
+    def goal(self, if_match: str | None = None, *, storage_class: str = "STANDARD") -> TargetObject:
+        """The target on that condition."""
+        return TargetObject(self.target, if_match, FAR, storage_class)
+
+
+def new_pair(world: ObjectWorld, body: bytes = b"bytes", *, versioned: bool = False, **said: Any) -> Pair:
+    """A new bucket with one object to move."""
+    bucket = world.bucket(versioned=versioned)
+    pair = Pair(world, Location(bucket, "old/key"), Location(bucket, "new/key"))
+    world.put(pair.source, body, **said)
+    return pair
+
+
+TWO_PARTS = b"a" * MIN_PART_BYTES + b"b"
+EVERYTHING: dict[str, Any] = {
+    "metadata": {"owner": "line-1", "note": "a b"},
+    "tags": {"stage": "raw", "a b": "x=y+z/@"},
+    "headers": ContentHeaders(
+        content_type="application/x-tar",
+        content_encoding="gzip",
+        content_disposition='attachment; filename="a.tar"',
+        content_language="de",
+        cache_control="no-store",
+        expires="Wed, 21 Oct 2026 07:28:00 GMT",
+    ),
+}

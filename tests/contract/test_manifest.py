@@ -1,0 +1,190 @@
+"""Manifest: the fake and DynamoDB keep one contract, and the condition expression is the domain's rule."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+
+from adapters.dynamodb_control import DynamoDbControlPanel
+from adapters.dynamodb_manifest import DynamoDbManifest
+from adapters.dynamodb_progress import DynamoDbProgressCounters
+from adapters.record_item import to_item
+from adapters.standin import StandIn
+from domain.control import Control
+from domain.errors import MissingResourceError
+from domain.keys import Location
+from domain.notices import Notice, NoticeKind
+from domain.ports import ClaimAnswer, Manifest
+from domain.record import Action, Claim, ClaimRequest, Intent, Mode, Record, State, claimed, left_over, refusal
+from tests.contract.records import TARGET, records, requests
+from tests.contract.table_worlds import TableWorld, new_table
+from tests.fakes.manifest import InMemoryManifest
+from tests.servers import Server, new_name, standin_server
+
+FIRST, SECOND = Claim("t1", 100.0), Claim("t2", 300.5)
+INTENT = Intent(Action.COPY, "e" * 32, "", "e" * 32)
+
+
+@pytest.fixture(params=["fake", "standin", "moto"])
+def manifest(request: pytest.FixtureRequest) -> Manifest:
+    """An empty manifest."""
+    if request.param == "fake":
+        return InMemoryManifest()
+    world = new_table(request.getfixturevalue("moto_endpoint" if request.param == "moto" else request.param))
+    return DynamoDbManifest(world.clients, world.table)
+
+
+@pytest.fixture
+def table(standin: Server) -> TableWorld:
+    """A table on the stand-in."""
+    return new_table(standin)
+
+
+def new_request(claim: Claim = FIRST, *, source: Location | None = None, now: float = 50.0) -> ClaimRequest:
+    """A wish to copy a new source."""
+    source = source or Location("bucket", new_name("key"))
+    notice = Notice(NoticeKind.LISTED, source, etag="e" * 32)
+    return ClaimRequest(notice, TARGET, claim, INTENT, now, "rule", "digest")
+
+
+def test_first_claim_makes_the_record(manifest: Manifest) -> None:
+    """A claim on an unknown source is granted and leaves exactly the domain's record."""
+    request = new_request()
+    assert manifest.claim_record(request) == ClaimAnswer(granted=True, before=None)
+    assert manifest.read_record(request.notice.source.record_id) == claimed(None, request)
+
+
+def test_claim_of_a_held_record_is_refused_with_the_record(manifest: Manifest) -> None:
+    """Who comes second learns who holds it, and changes nothing."""
+    request = new_request()
+    manifest.claim_record(request)
+    held = claimed(None, request)
+    answer = manifest.claim_record(replace(request, claim=SECOND))
+    assert answer == ClaimAnswer(granted=False, before=held)
+    assert manifest.read_record(held.record_id) == held
+
+
+def test_a_repeated_claim_finds_its_own_token(manifest: Manifest) -> None:
+    """A claim whose answer was lost is recognised by its token."""
+    request = new_request()
+    manifest.claim_record(request)
+    answer = manifest.claim_record(request)
+    assert not answer.granted
+    assert answer.before is not None
+    assert answer.before.claim == request.claim
+
+
+def test_an_expired_claim_is_taken_over_with_its_intent(manifest: Manifest) -> None:
+    """Past its deadline a claim is taken over; what it may have done is among ``maybe``."""
+    request = new_request()
+    manifest.claim_record(request)
+    later = replace(request, claim=SECOND, now=FIRST.deadline + 0.5)
+    answer = manifest.claim_record(later)
+    assert answer.granted
+    now = manifest.read_record(request.notice.source.record_id)
+    assert now == claimed(claimed(None, request), later)
+    assert now is not None
+    assert now.maybe == {INTENT}
+
+
+def test_a_claim_at_its_very_deadline_still_stands(manifest: Manifest) -> None:
+    """The deadline itself belongs to the holder."""
+    request = new_request()
+    manifest.claim_record(request)
+    assert not manifest.claim_record(replace(request, claim=SECOND, now=FIRST.deadline)).granted
+
+
+def test_write_replaces_what_was_read(manifest: Manifest) -> None:
+    """A commit on the record as it was is done, with every field."""
+    request = new_request()
+    manifest.claim_record(request)
+    held = claimed(None, request)
+    done = replace(held, state=State.COPIED, claim=None, intent=None, revision=2, size=0, changed_at=51.25)
+    assert manifest.write_record(done, before=held)
+    assert manifest.read_record(done.record_id) == done
+
+
+def test_write_repeated_is_true(manifest: Manifest) -> None:
+    """A commit whose answer was lost is true when it comes again."""
+    request = new_request()
+    manifest.claim_record(request)
+    held = claimed(None, request)
+    done = replace(held, claim=None, intent=None, maybe=left_over(held), revision=2)
+    assert [manifest.write_record(done, before=held) for _ in range(2)] == [True, True]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"claim": SECOND}, {"mode": Mode.ROLLED_BACK}, {"revision": 7}, {"claim": None, "intent": None}],
+    ids=["token", "mode", "revision", "released"],
+)
+def test_write_over_somebody_elses_change_is_false(manifest: Manifest, other: dict[str, object]) -> None:
+    """Another token, mode or revision: nothing is written."""
+    request = new_request()
+    manifest.claim_record(request)
+    held = claimed(None, request)
+    changed = replace(held, **other)  # type: ignore[arg-type]  # a parametrised change
+    assert manifest.write_record(changed, before=held)
+    done = replace(held, state=State.COPIED, claim=None, intent=None, revision=2)
+    assert not manifest.write_record(done, before=held)
+    assert manifest.read_record(held.record_id) == changed
+
+
+def test_write_of_a_new_record_needs_an_absent_one(manifest: Manifest) -> None:
+    """``before=None`` creates, once."""
+    first = Record(Location("bucket", new_name("key")), TARGET)
+    assert manifest.write_record(first, before=None)
+    assert not manifest.write_record(replace(first, state=State.ROLLED_BACK), before=None)
+    assert manifest.read_record(first.record_id) == first
+
+
+def test_segments_hold_every_record_once(manifest: Manifest) -> None:
+    """Segments of a scan part the records among them."""
+    written = [Record(Location("bucket", f"key-{number}"), TARGET) for number in range(25)]
+    for record in written:
+        manifest.write_record(record, before=None)
+    found = [record for segment in range(3) for record in manifest.scan_records(segment=segment, segments=3)]
+    assert sorted(one.record_id for one in found) == sorted(one.record_id for one in written)
+
+
+def test_an_unknown_record_is_none(manifest: Manifest) -> None:
+    """What nobody wrote is not there."""
+    assert manifest.read_record("0" * 64) is None
+
+
+def test_scan_leaves_out_what_is_no_record(table: TableWorld) -> None:
+    """Control and counters share the table and are not records."""
+    DynamoDbControlPanel(table.clients, table.table).write_control(Control(paused=True))
+    DynamoDbProgressCounters(table.clients, table.table).add_progress({"copied": 1}, batch_id="b")
+    manifest = DynamoDbManifest(table.clients, table.table)
+    record = Record(Location("bucket", "key"), TARGET)
+    manifest.write_record(record, before=None)
+    assert list(manifest.scan_records()) == [record]
+
+
+def test_a_missing_table_is_named(standin: Server) -> None:
+    """Without its table the manifest says which one is missing."""
+    manifest = DynamoDbManifest(new_table(standin).clients, "no-such-table")
+    with pytest.raises(MissingResourceError, match="no-such-table"):
+        manifest.read_record("0" * 64)
+
+
+@pytest.fixture(scope="module")
+def put_and_claim(standin_process: StandIn) -> TableWorld:
+    """One table for all examples, each of which has a key of its own."""
+    return new_table(standin_server(standin_process))
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(record=records(), request=requests())
+def test_the_condition_is_the_domains_rule(put_and_claim: TableWorld, record: Record, request: ClaimRequest) -> None:
+    """On any record DynamoDB grants what ``refusal`` grants, and leaves what ``claimed`` says."""
+    source = Location("bucket", new_name("key"))
+    record = replace(record, source=source)
+    request = replace(request, notice=replace(request.notice, source=source))
+    manifest = DynamoDbManifest(put_and_claim.clients, put_and_claim.table)
+    put_and_claim.clients.dynamodb.put_item(TableName=put_and_claim.table, Item=to_item(record))
+    why = refusal(record, request)
+    event(str(why))
+    assert manifest.claim_record(request) == ClaimAnswer(granted=why is None, before=record)
+    assert manifest.read_record(record.record_id) == (record if why else claimed(record, request))
