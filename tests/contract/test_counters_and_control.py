@@ -1,0 +1,73 @@
+"""ProgressCounters and ControlPanel: the fakes and DynamoDB keep one contract."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from adapters.dynamodb_control import DynamoDbControlPanel
+from adapters.dynamodb_progress import DynamoDbProgressCounters
+from domain.control import Control
+from domain.ports import ControlPanel, ProgressCounters
+from tests.contract.table_worlds import new_table
+from tests.fakes.panel import InMemoryControlPanel, InMemoryProgressCounters
+
+WORLDS = ["fake", "standin", "moto"]
+
+
+@pytest.fixture(params=WORLDS)
+def counters(request: pytest.FixtureRequest) -> ProgressCounters:
+    """Counters at zero."""
+    if request.param == "fake":
+        return InMemoryProgressCounters()
+    world = new_table(request.getfixturevalue("moto_endpoint" if request.param == "moto" else request.param))
+    return DynamoDbProgressCounters(world.clients, world.table)
+
+
+@pytest.fixture(params=WORLDS)
+def panel(request: pytest.FixtureRequest) -> ControlPanel:
+    """A panel that nobody has used."""
+    if request.param == "fake":
+        return InMemoryControlPanel()
+    world = new_table(request.getfixturevalue("moto_endpoint" if request.param == "moto" else request.param))
+    return DynamoDbControlPanel(world.clients, world.table)
+
+
+def test_counters_begin_empty_and_add_up(counters: ProgressCounters) -> None:
+    """Each batch adds; figures may go down too."""
+    assert dict(counters.read_progress()) == {}
+    counters.add_progress({"objects.COPIED": 3, "bytes": 2**45}, batch_id="one")
+    counters.add_progress({"objects.COPIED": -1, "a b/é": 1}, batch_id="two")
+    assert dict(counters.read_progress()) == {"objects.COPIED": 2, "bytes": 2**45, "a b/é": 1}
+
+
+def test_a_batch_counts_once(counters: ProgressCounters) -> None:
+    """The same batch delivered again changes nothing."""
+    for _ in range(3):
+        counters.add_progress({"copied": 5}, batch_id="same")
+    assert dict(counters.read_progress()) == {"copied": 5}
+
+
+def test_an_empty_batch_is_no_error(counters: ProgressCounters) -> None:
+    """Nothing to add, nothing added."""
+    counters.add_progress({}, batch_id="empty")
+    assert dict(counters.read_progress()) == {}
+
+
+def test_batches_at_the_same_time_all_count(counters: ProgressCounters) -> None:
+    """Several writers lose nothing of each other's."""
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda number: counters.add_progress({"n": 1}, batch_id=f"b{number}"), range(12)))
+    assert dict(counters.read_progress()) == {"n": 12}
+
+
+def test_without_a_word_everything_runs(panel: ControlPanel) -> None:
+    """No control item means full speed."""
+    assert panel.read_control() == Control()
+
+
+def test_the_last_word_counts_whole(panel: ControlPanel) -> None:
+    """Every field is kept, and a limit that is lifted is gone."""
+    panel.write_control(Control(True, "too many errors", 12.5, 1e9, 4, fence=3, changed_at=1_790_000_000.25))
+    assert panel.read_control() == Control(True, "too many errors", 12.5, 1e9, 4, fence=3, changed_at=1_790_000_000.25)
+    panel.write_control(Control(fence=4))
+    assert panel.read_control() == Control(fence=4)
