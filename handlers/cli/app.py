@@ -46,7 +46,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="keyshift")
 def keyshift() -> None:
-    r"""Move the objects of a live S3 bucket to a new key layout without losing a byte.
+    """Move the objects of a live S3 bucket to a new key layout without losing a byte.
 
     \b
     Try it on this machine, nothing leaves it:

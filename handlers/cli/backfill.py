@@ -2,34 +2,13 @@
 
 import json
 import time
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import click
 
 from domain.errors import InputError
-from domain.ports import MessageQueue, ObjectListing
-from domain.rules import CompiledRules, MapOutcome
 from handlers.cli.options import json_option, with_settings
-from handlers.messages import BackfillRow, encode_backfill
+from handlers.feeder import Enqueued, Feeder
 from handlers.settings import Settings
-
-MESSAGES_AT_ONCE = 10
-BACKLOG_SECONDS = 1.0
-
-
-@dataclass(slots=True)
-class Enqueued:
-    """How far a backfill has come; ``last_key`` and everything before it is enqueued or needs no move."""
-
-    outcomes: Counter[str] = field(default_factory=Counter)
-    messages: int = 0
-    last_key: str = ""
-
-    def as_json(self) -> dict[str, object]:
-        """For machines."""
-        return {"listed": self.outcomes.total(), **self.outcomes, "messages": self.messages, "last_key": self.last_key}
 
 
 @click.command()
@@ -52,7 +31,7 @@ def backfill(  # noqa: PLR0913  # its options
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    r"""Enqueue every object that the rules move, for the workers to migrate.
+    """Enqueue every object that the rules move, for the workers to migrate.
 
     Stopped half-way, it says with which --after to go on; an object that is enqueued twice is migrated once.
 
@@ -89,48 +68,3 @@ def _report(done: Enqueued, *, as_json: bool, dry_run: bool) -> None:
             click.echo(f"{done.outcomes[outcome]:,} {outcome}")
     if done.last_key and not dry_run:
         click.echo(f"last key: {done.last_key!r} (go on with --after)")
-
-
-class Feeder:
-    """Turns a listing into messages."""
-
-    def __init__(self, rules: CompiledRules, listing: ObjectListing, queue: MessageQueue) -> None:
-        self._rules = rules
-        self._listing = listing
-        self._queue = queue
-
-    def enqueue(
-        self, done: Enqueued, *, prefix: str = "", rows: int = 50, backlog: int = 200, dry_run: bool = False
-    ) -> Iterator[None]:
-        """Enqueue what moves, yielding now and then; ``done`` never runs ahead of what the queue has accepted."""
-        waiting: list[BackfillRow] = []
-        last_key = done.last_key
-        for listed in self._listing.list_objects(
-            self._rules.source_bucket, prefix=self._rules.source_prefix + prefix, after=done.last_key
-        ):
-            outcome = self._rules.map_key(listed.key).outcome
-            done.outcomes[outcome.value] += 1
-            last_key = listed.key
-            if outcome in (MapOutcome.MOVE, MapOutcome.REJECTED):
-                waiting.append(BackfillRow.of_listed(listed))
-            if len(waiting) >= rows * MESSAGES_AT_ONCE:
-                self._send(waiting, done, rows=rows, backlog=backlog, dry_run=dry_run)
-                waiting, done.last_key = [], last_key
-                yield
-        self._send(waiting, done, rows=rows, backlog=backlog, dry_run=dry_run)
-        done.last_key = last_key
-        yield
-
-    def _send(self, waiting: list[BackfillRow], done: Enqueued, *, rows: int, backlog: int, dry_run: bool) -> None:
-        bodies = list(
-            encode_backfill(
-                waiting, migration=self._rules.migration, bucket=self._rules.source_bucket, at_most_rows=rows
-            )
-        )
-        done.messages += len(bodies)
-        if dry_run or not bodies:
-            return
-        # A short queue keeps live events quick and a pause effective.
-        while sum(self._queue.count_messages()) > backlog:
-            time.sleep(BACKLOG_SECONDS)
-        self._queue.send_messages(bodies)

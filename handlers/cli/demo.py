@@ -26,7 +26,7 @@ SHOWN_DIFFERENCES = 10
 def demo(  # noqa: PLR0913  # its options
     context: click.Context, *, objects: int, workers: int, kills: int, seed: int, as_json: bool
 ) -> None:
-    r"""Move a live bucket to the portal's new layout on an embedded AWS stand-in, and check every byte.
+    """Move a live bucket to the portal's new layout on an embedded AWS stand-in, and check every byte.
 
     Owners write, overwrite and delete while the backfill runs; messages are delivered twice, late and out of order;
     workers are killed. Then every object is compared with what its owner wrote last. Exit code 1 if anything is lost,

@@ -34,7 +34,7 @@ class Finding:
 @with_settings
 @click.pass_context
 def doctor(context: click.Context, settings: Settings, *, as_json: bool) -> None:
-    r"""Look at credentials, buckets, table, queues and bus, and say what would go wrong. Writes nothing.
+    """Look at credentials, buckets, table, queues and bus, and say what would go wrong. Writes nothing.
 
     Exit code 1 when something is missing.
 

@@ -65,7 +65,7 @@ class Status:
 @json_option
 @with_settings
 def status(settings: Settings, *, watch: bool, interval: float, exact: bool, as_json: bool) -> None:
-    r"""Show records per state, what was copied, queue and DLQ depths, and whether it is paused.
+    """Show records per state, what was copied, queue and DLQ depths, and whether it is paused.
 
     The counters are made from the manifest's stream, seconds behind; --exact reads every record.
 

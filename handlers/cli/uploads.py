@@ -16,7 +16,7 @@ from handlers.settings import Settings
 @json_option
 @with_settings
 def uploads(settings: Settings, *, abort: bool, yes: bool, older_than: int, as_json: bool) -> None:
-    r"""List multipart uploads under the target's prefix that no manifest record names.
+    """List multipart uploads under the target's prefix that no manifest record names.
 
     Their parts are billed until somebody aborts them. Uploads of other programs are listed too: look before you abort.
 

@@ -14,7 +14,7 @@ from handlers.settings import Settings
 @click.option("--audit/--no-audit", default=True, show_default=True, help="Publish the manifest's stream.")
 @with_settings
 def worker(settings: Settings, *, lanes: int, audit: bool) -> None:
-    r"""Poll the queues and migrate what they name, until SIGTERM or Ctrl-C.
+    """Poll the queues and migrate what they name, until SIGTERM or Ctrl-C.
 
     What was begun is finished, the rest goes back to its queue; logs are JSON lines on standard error. Any number of
     workers may run at once; of those with --audit one reads the stream at a time.

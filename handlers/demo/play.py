@@ -11,7 +11,6 @@ from random import Random
 from domain.keys import Location
 from domain.ports import Manifest, MessageQueue, ObjectListing
 from domain.record import State
-from handlers.cli.backfill import Enqueued, Feeder
 from handlers.demo.auditor import Auditor
 from handlers.demo.checker import Difference, compare, write_object
 from handlers.demo.ledger import Ledger
@@ -19,6 +18,7 @@ from handlers.demo.objects import legacy_keys, new_object
 from handlers.demo.owners import Owners
 from handlers.demo.stage import Stage, Workers
 from handlers.demo.troublemaker import Troublemaker
+from handlers.feeder import Enqueued, Feeder
 
 LEAST_LIVE_SECONDS = 12.0
 PATIENCE_SECONDS = 70.0
