@@ -6,7 +6,7 @@ from enum import StrEnum
 from itertools import islice, product
 
 from domain.keys import Location, key_fault
-from domain.templates import Captures, Template, TooManyParsesError
+from domain.templates import Captures, Filter, Kind, Template, TooManyParsesError
 
 MAX_REVERSE = 64
 """Most legacy keys that are named for one target key, and most words of a dropped name that are tried."""
@@ -177,7 +177,8 @@ class CompiledRules:
 
 def _sources(branch: Branch, target: str) -> Iterator[str]:
     """Candidates for what ``branch`` could have mapped to ``target``, not proven."""
-    if branch.is_filtered:
+    filters = {piece.name: piece.filter for piece in branch.target.placeholders if piece.filter is not None}
+    if filters and branch.target.has_repeats:
         return
     kinds = branch.source.kinds
     words = [kinds[name].dfa.texts(MAX_REVERSE + 1) for name in branch.dropped]
@@ -185,7 +186,15 @@ def _sources(branch: Branch, target: str) -> Iterator[str]:
         return
     try:
         for captures in branch.target.parses(target):
-            for choice in product(*words):
-                yield branch.source.render({**captures, **dict(zip(branch.dropped, choice, strict=True))})
+            names = [*branch.dropped, *filters]
+            origins = [_origins(kinds[name], chosen, captures[name]) for name, chosen in filters.items()]
+            for choice in product(*words, *origins):
+                yield branch.source.render({**captures, **dict(zip(names, choice, strict=True))})
     except TooManyParsesError:
         return
+
+
+def _origins(kind: Kind, chosen: Filter, text: str) -> list[str]:
+    """The kind's texts that the filter turns into ``text``; none where there are too many to try."""
+    tried = list(islice(chosen.origins(text), 64 * MAX_REVERSE))
+    return [origin for origin in tried if kind.dfa.accepts(origin)] if len(tried) < 64 * MAX_REVERSE else []

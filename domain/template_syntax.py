@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from domain.automata import TooManyStatesError
 from domain.automata_expressions import ExpressionError, parse_expression
-from domain.templates import PATH, SEGMENT, TEXT, Filter, Kind, Placeholder, Template, kind_of_expression
+from domain.templates import PATH, SEGMENT, TEXT, Filter, Kind, Placeholder, Template, image_of_kind, kind_of_expression
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FORMS = {"": SEGMENT, "...": PATH, "*": TEXT}
@@ -72,7 +72,10 @@ def parse_target(text: str, captured: Mapping[str, Kind]) -> Template:
             raise TemplateError(f"'{{{part.inner}}}' is captured in another form; write '{{{name}}}'", part.position)
         if "|" in suffix and word not in list(Filter):
             raise TemplateError(f"'{word}' is no filter; there are {', '.join(Filter)}", part.position)
-        pieces.append(Placeholder(name, captured[name], repeats=name in seen, filter=Filter(word) if word else None))
+        kind = captured[name]
+        chosen = Filter(word) if word else None
+        image = image_of_kind(kind, chosen) if chosen is not None else None
+        pieces.append(Placeholder(name, kind, name in seen, chosen, image))
         seen.add(name)
     return _template(text, pieces)
 

@@ -7,8 +7,21 @@ empty, ``{name:kind}`` a named kind or an inline expression. Earlier placeholder
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import product
 
-from domain.automata import ANY, Chars, Choice, Dfa, Expression, Repeat, Series, compile_expression, literal, others
+from domain.automata import (
+    ANY,
+    Chars,
+    Choice,
+    Dfa,
+    Expression,
+    Repeat,
+    Series,
+    compile_expression,
+    joined,
+    literal,
+    others,
+)
 from domain.errors import PermanentError
 
 MAX_STEPS = 1_000_000
@@ -28,6 +41,22 @@ class Filter(StrEnum):
     def apply(self, text: str) -> str:
         """The text with its ASCII letters changed."""
         return text.translate(_TO_LOWER if self is Filter.LOWER else _TO_UPPER)
+
+    def written(self, low: int, high: int) -> Iterator[tuple[int, int, int]]:
+        """What becomes of a range of code points: low, high, and by how much they grew."""
+        first, last, shift = (65, 90, 32) if self is Filter.LOWER else (97, 122, -32)
+        if low < first:
+            yield low, min(high, first - 1), 0
+        if high > last:
+            yield max(low, last + 1), high, 0
+        if low <= last and high >= first:
+            yield max(low, first) + shift, min(high, last) + shift, shift
+
+    def origins(self, text: str) -> Iterator[str]:
+        """Every text that becomes ``text``; twice as many with each ASCII letter."""
+        if self.apply(text) == text:
+            letters = ((letter, letter.swapcase()) if letter.isascii() else (letter,) for letter in text)
+            yield from map("".join, product(*(tuple(dict.fromkeys(pair)) for pair in letters)))
 
 
 _TO_LOWER = {code: code + 32 for code in range(65, 91)}
@@ -54,6 +83,23 @@ def kind_of_expression(label: str, expression: Expression) -> Kind:
     """A kind that matches what the expression describes; raises TooManyStatesError."""
     dfa = compile_expression(expression)
     return Kind(label, expression, dfa, dfa.ends)
+
+
+def image_of_kind(kind: Kind, chosen: Filter) -> Kind:
+    """What the filter makes of the kind's texts."""
+    return kind_of_expression(f"{kind.label}|{chosen}", _image(kind.expression, chosen))
+
+
+def _image(expression: Expression, chosen: Filter) -> Expression:
+    match expression:
+        case Chars(ranges):
+            return Chars(joined(part[:2] for low, high in ranges for part in chosen.written(low, high)))
+        case Series(items):
+            return Series(tuple(_image(item, chosen) for item in items))
+        case Choice(items):
+            return Choice(tuple(_image(item, chosen) for item in items))
+        case Repeat(item, least, most):
+            return Repeat(_image(item, chosen), least, most)
 
 
 def kind_of_words(label: str, words: Sequence[str]) -> Kind:
@@ -109,12 +155,16 @@ TEXT = _built_in("any text", Repeat(Chars(ANY), 1, None), _text_ends)
 
 @dataclass(frozen=True, slots=True)
 class Placeholder:
-    """One placeholder; ``repeats`` when its name came before in the template and must match the same text."""
+    """One placeholder; ``repeats`` when its name came before in the template and must match the same text.
+
+    ``image`` is what the filter makes of the kind's texts.
+    """
 
     name: str
     kind: Kind
     repeats: bool = False
     filter: Filter | None = None
+    image: Kind | None = None
 
 
 Captures = Mapping[str, str]
@@ -225,7 +275,7 @@ class _Walk:
 
     def _ends(self, piece: str | Placeholder, position: int) -> Iterator[int]:
         if isinstance(piece, Placeholder) and not piece.repeats:
-            return piece.kind.find_ends(self._key, position)
+            return (piece.image or piece.kind).find_ends(self._key, position)
         text = piece if isinstance(piece, str) else self._bound[piece.name]
         return iter((position + len(text),) if self._key.startswith(text, position) else ())
 

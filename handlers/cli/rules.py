@@ -26,14 +26,14 @@ def rules() -> None:
 @click.option("--reverse", is_flag=True, help="The keys are target keys: print the legacy keys that map to them.")
 @click.pass_context
 def map_keys(context: click.Context, file: str, keys: tuple[str, ...], *, null: bool, reverse: bool) -> None:
-    r"""Print one JSON line for each KEY: where the rules in FILE move it.
+    """Print one JSON line for each KEY: where the rules in FILE move it.
 
     Without KEY the keys are read from standard input, one a line. Exit code 1 when a key is rejected, or is unmapped
     and the file says 'unmapped: fail'.
 
     \b
     Example:
-      printf '%s\n' 'training-output/cookie-1/output/model.tar.gz' | keyshift rules map migrations/edge-cv-portal.yaml
+      printf '%s\\n' 'training-output/cookie-1/output/model.tar.gz' | keyshift rules map migrations/edge-cv-portal.yaml
     """
     is_wished = True
     try:
@@ -53,7 +53,7 @@ def map_keys(context: click.Context, file: str, keys: tuple[str, ...], *, null: 
 @click.option("--json", "as_json", is_flag=True, help="One JSON line for each finding, the verdict last.")
 @click.pass_context
 def check_rules(context: click.Context, file: str, *, as_json: bool) -> None:
-    r"""Prove, before a byte moves, that no two keys can collide, nothing loops, and every target is a good key.
+    """Prove, before a byte moves, that no two keys can collide, nothing loops, and every target is a good key.
 
     Exit code 0 when all is proven or each exception is allowed by name in FILE, 1 when not, 2 when FILE is unusable,
     also when it allows what is not there.
@@ -71,10 +71,8 @@ def check_rules(context: click.Context, file: str, *, as_json: bool) -> None:
     for line in (json_lines if as_json else text_lines)(compiled, proof):
         click.echo(line)
     for entry in proof.unneeded:
-        click.echo(
-            f"{file}: it allows '{entry.finding}' for rule '{entry.rule}', but there is no such finding; remove the entry",
-            err=True,
-        )
+        message = f"it allows '{entry.finding}' for '{entry.rule}', but there is no such finding; remove the entry"
+        click.echo(f"{file}: {message}", err=True)
     context.exit(2 if proof.unneeded else 0 if proof.is_wished else 1)
 
 

@@ -1,0 +1,197 @@
+"""What a proof works on: the rules' automata, where a key ends up, and the search for evidence."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from itertools import islice, product
+
+from domain.automata_search import (
+    BudgetSpentError,
+    Excluding,
+    Found,
+    Machine,
+    Step,
+    Walkable,
+    literal_step,
+    search,
+    template_steps,
+)
+from domain.keys import Location, key_fault
+from domain.rules import Branch, CompiledRules, MapOutcome
+from domain.templates import Captures, Template
+
+KEEP = "keep"
+"""The name by which findings speak of the ``keep`` templates."""
+CANDIDATES = 40
+"""Candidates that one search may offer before the question counts as undecided."""
+COARSE_BUDGET, FINE_BUDGET = 60_000, 15_000
+"""States that one search may meet: about a second, and the finer ones cost more for each."""
+SAMPLES = 3
+"""Texts that are tried for a name which ``to`` drops."""
+MAX_SOURCES = 6
+"""Source keys that are tried for one candidate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Real keys and what the real rules make of them; ``winner``: who takes them, if not asked."""
+
+    keys: tuple[str, ...]
+    targets: tuple[str, ...]
+    winner: str | None = None
+
+
+class Open(StrEnum):
+    """The answers without evidence."""
+
+    IMPOSSIBLE = "impossible"
+    UNDECIDED = "undecided"
+
+
+Answer = Evidence | Open
+
+
+def settle(
+    stages: Sequence[Callable[[], Sequence[Walkable] | None]],
+    confirm: Callable[[Found], Evidence | None],
+    *,
+    differ: bool = False,
+) -> Answer:
+    """Ask each stage, the cheap and coarse one first, for a text; only a confirmed one is evidence.
+
+    A stage whose search ends without any text proves that there is none, because each stage's machines accept at
+    least what the rules accept.
+    """
+    for number, build in enumerate(stages):
+        machines = build()
+        if machines is None:
+            continue
+        budget = COARSE_BUDGET if not number else FINE_BUDGET
+        try:
+            offered = 0
+            for found in islice(search(machines, differ=differ, budget=budget), CANDIDATES):
+                offered += 1
+                evidence = confirm(found)
+                if evidence is not None:
+                    return evidence
+            if not offered:
+                return Open.IMPOSSIBLE
+            for found in islice(search(machines, differ=differ, budget=budget, visits=4), CANDIDATES):
+                evidence = confirm(found)
+                if evidence is not None:
+                    return evidence
+        except BudgetSpentError:
+            continue
+    return Open.UNDECIDED
+
+
+class Subject:
+    """The rules under proof, with each automaton made once."""
+
+    def __init__(self, rules: CompiledRules) -> None:
+        self.rules = rules
+        self._keys: dict[int, Machine] = {}
+        self._targets: dict[int, Machine] = {}
+        self._places: dict[str, tuple[str, Location] | None] = {}
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether sources and targets live in one bucket."""
+        return self.rules.source.bucket == self.rules.target.bucket
+
+    @cached_property
+    def keep_machines(self) -> list[Machine]:
+        """The source keys that each ``keep`` template matches."""
+        return [self._read(template) for template in self.rules.keep]
+
+    @cached_property
+    def exact_keep(self) -> list[Machine]:
+        """Those that describe their keys exactly."""
+        pairs = zip(self.rules.keep, self.keep_machines, strict=True)
+        return [machine for template, machine in pairs if not template.has_repeats]
+
+    def keys(self, branch: Branch) -> Machine:
+        """The source keys that the branch matches, or more."""
+        if id(branch) not in self._keys:
+            self._keys[id(branch)] = self._read(branch.source)
+        return self._keys[id(branch)]
+
+    def targets(self, branch: Branch) -> Machine:
+        """The target keys that the branch can make, or more."""
+        if id(branch) not in self._targets:
+            self._targets[id(branch)] = Machine(template_steps(branch.target, self.rules.target.prefix))
+        return self._targets[id(branch)]
+
+    def exact_before(self, branch: Branch) -> list[Machine]:
+        """Everything that surely takes its keys away from ``branch``: ``keep`` and earlier branches, where exact."""
+        at = next(index for index, other in enumerate(self.rules.branches) if other is branch)
+        earlier = [self.keys(other) for other in self.rules.branches[:at] if not other.source.has_repeats]
+        return [*self.exact_keep, *earlier]
+
+    def won_targets(self, branch: Branch, before: Sequence[Machine] | None = None) -> Walkable | None:
+        """The target keys of the keys that ``branch`` wins, or more; ``None`` where ``to`` reorders its names."""
+        steps = _transducer(branch, self.rules.source.prefix, self.rules.target.prefix)
+        if steps is None:
+            return None
+        return Excluding(Machine(steps), self.exact_before(branch) if before is None else before)
+
+    def sources(self, branch: Branch, captures: Captures) -> Iterator[str]:
+        """Source keys with these captures; for names that are missing a few texts are tried."""
+        kinds = branch.source.kinds
+        missing = [name for name in branch.source.names if name not in captures]
+        choices = [kinds[name].dfa.texts(SAMPLES) for name in missing]
+        for choice in islice(product(*choices), MAX_SOURCES):
+            filled = {**captures, **dict(zip(missing, choice, strict=True))}
+            yield self.rules.source.prefix + branch.source.render(filled)
+
+    def place(self, key: str) -> tuple[str, Location] | None:
+        """Which rule (or KEEP) decides where the object at ``key`` ends up, and where; ``None``: it is not decided."""
+        if key not in self._places:
+            self._places[key] = self._find_place(key)
+        return self._places[key]
+
+    def _find_place(self, key: str) -> tuple[str, Location] | None:
+        mapped = self.rules.map_key(key)
+        if mapped.outcome is MapOutcome.MOVE and mapped.target is not None:
+            return mapped.rule or KEEP, mapped.target
+        if mapped.outcome is MapOutcome.KEEP and (mapped.rule is not None or self.is_kept(key)):
+            return mapped.rule or KEEP, Location(self.rules.source.bucket, key)
+        return None
+
+    def is_kept(self, key: str) -> bool:
+        """Whether a ``keep`` template names the key."""
+        rest = self.within(key)
+        return rest is not None and any(template.match(rest) is not None for template in self.rules.keep)
+
+    def within(self, key: str) -> str | None:
+        """The valid key without the source prefix; ``None`` where it is no key or has another prefix."""
+        prefix = self.rules.source.prefix
+        return key[len(prefix) :] if key_fault(key) is None and key.startswith(prefix) else None
+
+    def _read(self, template: Template) -> Machine:
+        return Machine(template_steps(template, self.rules.source.prefix))
+
+
+def _transducer(branch: Branch, source_prefix: str, target_prefix: str) -> list[Step] | None:
+    """Steps that read the source and write the target, where ``to`` has each name once and in the order of ``from``."""
+    if branch.target.has_repeats:
+        return None
+    steps = [literal_step(source_prefix, writes=False), literal_step(target_prefix, reads=False)]
+    writes = list(branch.target.pieces)
+    wanted = set(branch.target.names)
+    for piece in branch.source.pieces:
+        if isinstance(piece, str):
+            steps.append(literal_step(piece, writes=False))
+            continue
+        if piece.repeats or piece.name not in wanted:
+            steps.append(Step(piece.kind.dfa, piece.name, writes=False))
+            continue
+        while writes and isinstance(writes[0], str):
+            steps.append(literal_step(str(writes.pop(0)), reads=False))
+        following = writes.pop(0)
+        if isinstance(following, str) or following.name != piece.name:
+            return None
+        steps.append(Step(piece.kind.dfa, piece.name, filter=following.filter))
+    steps.extend(literal_step(str(piece), reads=False) for piece in writes)
+    return steps

@@ -1,0 +1,164 @@
+"""Proofs about where keys go: collisions, loops, unclean targets."""
+
+from collections.abc import Iterator
+from itertools import islice, permutations, product
+
+from domain.automata import ANY, Chars, Choice, Repeat, Series, compile_expression, literal
+from domain.automata_search import BudgetSpentError, Excluding, Found, Machine, Step, Walkable, search
+from domain.keys import key_fault, unclean_segment
+from domain.proofs_subject import CANDIDATES, KEEP, MAX_SOURCES, Answer, Evidence, Open, Subject, settle
+from domain.rules import Branch, MapOutcome
+
+_ANYTHING = Repeat(Chars(ANY), 0, None)
+_SLASH = literal("/")
+_UNCLEAN = Machine(
+    [
+        Step(
+            compile_expression(
+                Series(
+                    (
+                        Repeat(Series((_ANYTHING, _SLASH)), 0, 1),
+                        Choice((literal(""), literal("."), literal(".."))),
+                        Repeat(Series((_SLASH, _ANYTHING)), 0, 1),
+                    )
+                )
+            )
+        )
+    ]
+)
+"""Every text with an empty, ``.`` or ``..`` segment; ``unclean_segment`` says the same of one text."""
+
+
+def find_collision(subject: Subject, one: Branch, other: Branch) -> Answer:
+    """Two keys, one won by each branch, that end up in one place."""
+
+    def confirm(found: Found) -> Evidence | None:
+        sources = subject.sources(one, found.captures[0])
+        others = list(subject.sources(other, found.captures[1]))
+        for key, twin in product(sources, others):
+            evidence = _same_place(subject, key, twin)
+            if evidence is not None and _ruled(subject, evidence.keys) == (one.rule, other.rule):
+                return evidence
+        return None
+
+    def coarse() -> tuple[Machine, Machine]:
+        return subject.targets(one), subject.targets(other)
+
+    def fine() -> list[Walkable] | None:
+        exact = [] if one.source.has_repeats else [subject.keys(one)]
+        first, second = subject.won_targets(one, []), subject.won_targets(other, exact)
+        return None if first is None or second is None else [first, second]
+
+    def finest() -> list[Walkable] | None:
+        first, second = subject.won_targets(one), subject.won_targets(other)
+        return None if first is None or second is None else [first, second]
+
+    return settle([coarse, fine, finest], confirm)
+
+
+def find_collision_with_keep(subject: Subject, branch: Branch, at: int) -> Answer:
+    """A key whose target is a key that stays."""
+
+    def confirm(found: Found) -> Evidence | None:
+        for key in subject.sources(branch, found.captures[0]):
+            evidence = _same_place(subject, key, found.text)
+            if evidence is not None and _ruled(subject, evidence.keys) == (branch.rule, KEEP):
+                return evidence
+        return None
+
+    keep = subject.keep_machines[at]
+
+    def fine() -> list[Walkable] | None:
+        won = subject.won_targets(branch)
+        return None if won is None else [won, keep]
+
+    return settle([lambda: (subject.targets(branch), keep), fine], confirm)
+
+
+def find_collision_within(subject: Subject, branch: Branch) -> Answer:
+    """Two keys won by the branch that end up in one place: what ``to`` drops, changes or runs together."""
+    kinds = branch.source.kinds
+    loses = [name for name in branch.dropped if len(kinds[name].dfa.texts(2)) > 1]
+    if loses:
+        return _vary_dropped(subject, branch) or Open.UNDECIDED
+
+    def confirm(found: Found) -> Evidence | None:
+        first, second = (list(subject.sources(branch, captures)) for captures in found.captures)
+        for key, twin in product(first, second):
+            evidence = _same_place(subject, key, twin)
+            if evidence is not None and _ruled(subject, evidence.keys) == (branch.rule, branch.rule):
+                return evidence
+        return None
+
+    machine = subject.targets(branch)
+    return settle([lambda: (machine, machine)], confirm, differ=True)
+
+
+def _vary_dropped(subject: Subject, branch: Branch) -> Evidence | None:
+    try:
+        for found in islice(search([subject.targets(branch)], visits=2), CANDIDATES // 10):
+            keys = list(islice(subject.sources(branch, found.captures[0]), MAX_SOURCES))
+            for key, twin in permutations(keys, 2):
+                evidence = _same_place(subject, key, twin)
+                if evidence is not None and _ruled(subject, evidence.keys) == (branch.rule, branch.rule):
+                    return evidence
+    except BudgetSpentError:
+        return None
+    return None
+
+
+def find_loop(subject: Subject, branch: Branch, again: Branch) -> Answer:
+    """A key that the branch moves to a place from which ``again`` moves it on."""
+    if branch.source.pieces == branch.target.pieces and subject.rules.source == subject.rules.target:
+        return Open.IMPOSSIBLE
+
+    def confirm(found: Found) -> Evidence | None:
+        for key in subject.sources(branch, found.captures[0]):
+            first = subject.rules.map_key(key)
+            if first.outcome is MapOutcome.MOVE and first.target is not None and first.rule == branch.rule:
+                second = subject.rules.map_key(first.target.key)
+                if second.outcome is MapOutcome.MOVE and second.target is not None and second.rule == again.rule:
+                    return Evidence((key, first.target.key), (first.target.key, second.target.key))
+        return None
+
+    def coarse() -> list[Walkable]:
+        return [subject.targets(branch), Excluding(subject.keys(again), subject.exact_keep)]
+
+    def fine() -> list[Walkable] | None:
+        won = subject.won_targets(branch)
+        return None if won is None else [won, Excluding(subject.keys(again), subject.exact_keep)]
+
+    return settle([coarse, fine], confirm)
+
+
+def find_invalid_target(subject: Subject, branch: Branch) -> Answer:
+    """A key whose target S3 or its clients cannot take as it is."""
+
+    def confirm(found: Found) -> Evidence | None:
+        for key in subject.sources(branch, found.captures[0]):
+            mapped = subject.rules.map_key(key)
+            if mapped.rule == branch.rule and mapped.outcome is not MapOutcome.KEEP:
+                target = mapped.target.key if mapped.target is not None else found.text
+                if unclean_segment(target) is not None or key_fault(target) is not None:
+                    return Evidence((key,), (target,))
+        return None
+
+    def fine() -> list[Walkable] | None:
+        won = subject.won_targets(branch)
+        return None if won is None else [won, _UNCLEAN]
+
+    return settle([lambda: (subject.targets(branch), _UNCLEAN), fine], confirm)
+
+
+def _same_place(subject: Subject, key: str, twin: str) -> Evidence | None:
+    if key == twin:
+        return None
+    one, other = subject.place(key), subject.place(twin)
+    if one is None or other is None or one[1] != other[1]:
+        return None
+    return Evidence((key, twin), (one[1].key, other[1].key))
+
+
+def _ruled(subject: Subject, keys: tuple[str, ...]) -> tuple[str, ...]:
+    places: Iterator[tuple[str, object] | None] = (subject.place(key) for key in keys)
+    return tuple(place[0] for place in places if place is not None)
