@@ -78,10 +78,12 @@ def owners_of(rules: CompiledRules) -> Owners:
     return Owners({side.bucket: side.expected_owner for side in sides if side.expected_owner is not None})
 
 
-def bootstrap(settings: Settings, *, function: str, rules: CompiledRules | None = None) -> Dependencies:
+def bootstrap(
+    settings: Settings, *, function: str, rules: CompiledRules | None = None, clients: AwsClients | None = None
+) -> Dependencies:
     """Everything that a handler, a worker or a command needs for one migration; nothing is sent yet."""
     rules = rules or load_rules(settings.rules_file)
-    clients = clients_of(settings)
+    clients = clients or clients_of(settings)
     owners = owners_of(rules)
     clock = SystemClock()
     return Dependencies(
@@ -146,9 +148,9 @@ def demo_stage(rules: CompiledRules, rules_file: Path) -> Iterator[Stage]:
         )
 
 
-def change_reader(settings: Settings) -> DynamoDbChangeReader:
+def change_reader(settings: Settings, *, clients: AwsClients | None = None) -> DynamoDbChangeReader:
     """The manifest's stream for a worker; one of several workers reads it at a time."""
-    return DynamoDbChangeReader(clients_of(settings), settings.table)
+    return DynamoDbChangeReader(clients or clients_of(settings), settings.table)
 
 
 def policy_of(settings: Settings, rules: CompiledRules) -> MigrationPolicy:

@@ -30,6 +30,9 @@ class ChangeReader(Protocol):
     def confirm_changes(self, event: Mapping[str, Any], failed: str | None) -> None:
         """Go on after this batch, or from the record with the sequence number that failed."""
 
+    def release(self) -> None:
+        """Let another process read."""
+
 
 class Worker:
     """One process that works the queues off until it is told to stop; killed, it loses nothing (protocol.md §6)."""
@@ -44,6 +47,7 @@ class Worker:
     ) -> None:
         self._dependencies = dependencies
         self._steps: list[Callable[[], bool]] = [self._work] * lanes
+        self._changes = changes
         if changes is not None:
             self._steps.append(lambda: self._publish(changes))
         self._heartbeat = heartbeat
@@ -67,6 +71,7 @@ class Worker:
             self._say("working")
         for thread in threads:
             thread.join()
+        self._let_others_read()
         self._say("worker stopped")
         if self._failure is not None:
             raise self._failure
@@ -134,6 +139,14 @@ class Worker:
             queue.return_messages(messages, delay=0)
         except KeyshiftError as error:
             self._dependencies.observer.info("messages come back after their visibility time-out", why=str(error))
+
+    def _let_others_read(self) -> None:
+        if self._changes is None:
+            return
+        try:
+            self._changes.release()
+        except KeyshiftError as error:
+            self._dependencies.observer.info("another worker reads the stream a little later", why=str(error))
 
     def _publish(self, changes: ChangeReader) -> bool:
         event = changes.read_changes()

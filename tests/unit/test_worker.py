@@ -152,6 +152,11 @@ class Changes:
     def __init__(self, *events: Mapping[str, Any]) -> None:
         self.events = list(events)
         self.confirmed: list[str | None] = []
+        self.released = False
+
+    def release(self) -> None:
+        """Another process may read."""
+        self.released = True
 
     def read_changes(self) -> Mapping[str, Any] | None:
         """The first batch that is not confirmed."""
@@ -172,6 +177,7 @@ def test_changes_are_published_until_they_are_accepted() -> None:
     made.bus.refuse = [0]
     working(made, lambda: changes.confirmed == ["100", None], changes=changes)
     assert [event.detail_type for event in made.bus.events] == ["Record Unreadable"]
+    assert changes.released
 
 
 def test_a_heartbeat_says_what_was_done() -> None:

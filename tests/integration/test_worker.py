@@ -1,0 +1,66 @@
+"""The worker process on the stand-in: both queues, the stream, and an end without loss."""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from adapters.standin import Fault, StandIn
+from handlers.messages import BackfillRow, encode_backfill
+from handlers.worker import Worker
+from tests.integration.site import Site
+from tests.servers import Server
+
+
+@pytest.fixture
+def site(standin: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """A migration of one bucket."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", standin.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", standin.secret_key)
+    return Site(standin, tmp_path)
+
+
+def run_until(site: Site, is_done: Callable[[], bool], *, seconds: float = 30) -> None:
+    """Run a worker until something is so, and stop it gracefully."""
+    worker = Worker(site.dependencies, lanes=2, changes=site.change_reader())
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    ends = time.monotonic() + seconds
+    while not is_done() and time.monotonic() < ends:
+        time.sleep(0.05)
+    worker.stop()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert is_done()
+
+
+def test_events_rows_and_audit_in_one_process(site: Site) -> None:
+    """What was there before and what is written now are both moved, audited and counted."""
+    for number in range(20):
+        site.put(f"old/live-{number}", b"live")
+    rows = [BackfillRow(key=f"old/live-{number}") for number in range(20)]
+    site.dependencies.backfill_queue.send_messages(list(encode_backfill(rows, migration="site", bucket=site.name)))
+    counted = site.dependencies.progress.read_progress
+    queues = (site.dependencies.events_queue, site.dependencies.backfill_queue)
+    run_until(
+        site,
+        lambda: counted().get("records.COPIED") == 20 and all(queue.count_messages() == (0, 0) for queue in queues),
+    )
+    assert len(site.keys("new/")) == 20
+    ids = [event["detail"]["event_id"] for event in site.audited()]
+    records = list(site.dependencies.ports.manifest.scan_records())
+    wanted = {f"{record.record_id}:{number}" for record in records for number in range(1, record.revision + 1)}
+    assert wanted == set(ids)
+
+
+def test_slow_down_slows_the_run_and_fails_nothing(site: Site, standin_process: StandIn) -> None:
+    """Every object arrives and no message is given back."""
+    for number in range(10):
+        site.put(f"old/{number}", b"x")
+    standin_process.inject(Fault("CopyObject", count=8, bucket=site.name))
+    run_until(site, lambda: len(site.keys("new/")) == 10)
+    totals = site.dependencies.observer.totals()
+    assert totals["Throttled"] >= 1
+    assert totals.get("Returned", 0) == 0
