@@ -74,7 +74,7 @@ def test_nothing_to_publish_is_nothing(world: BusWorld) -> None:
 def test_failed_entries_are_published_again(standin: Server, standin_process: StandIn) -> None:
     """PutEvents answers 200 with some entries failed; they are tried again and nothing is left over."""
     world = eventbridge(standin)
-    standin_process.inject(Fault(action="entries", operation="PutEvents", times=2))
+    standin_process.inject(Fault("PutEventsEntry", code="InternalFailure", count=2))
     assert list(world.bus.publish_events([new_event(number) for number in range(5)])) == []
     assert standin_process.pending_faults() == 0
     assert sorted(world.heard()) == [f"id-{number}" for number in range(5)]

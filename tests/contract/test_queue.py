@@ -139,7 +139,7 @@ def test_a_body_that_no_queue_takes_sends_nothing(standin: Server) -> None:
 def test_single_failed_entries_are_sent_again(standin: Server, standin_process: StandIn) -> None:
     """SQS answers 200 with some entries failed; only they are sent again, so nothing doubles."""
     queue = sqs(standin)
-    standin_process.inject(Fault(action="entries", operation="SendMessageBatch", times=2))
+    standin_process.inject(Fault("SendMessageBatchEntry", code="InternalError", count=2))
     queue.send_messages([str(number) for number in range(10)])
     assert standin_process.pending_faults() == 0
     assert queue.count_messages() == (10, 0)

@@ -1,0 +1,319 @@
+"""The S3 adapters when AWS does what emulators do not do by themselves, and the exact requests they send."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.stub import ANY, Stubber
+
+from adapters.aws_clients import AwsClients
+from adapters.s3_multipart_store import S3MultipartStore
+from adapters.s3_object_store import S3ObjectStore
+from adapters.s3_requests import Owners
+from adapters.standin import StandIn
+from adapters.standin.faults import Fault, FaultKind, FaultMoment
+from domain.errors import AccessDeniedError, ArchivedError, KeyshiftError, ThrottledError, UnavailableError
+from domain.keys import Location
+from domain.objects import ContentHeaders, Encryption, Lock, ObjectState
+from domain.parts import Part
+from domain.ports import Refused, SourceObject, TargetObject, Written
+from tests.contract.object_worlds import FAR, TWO_PARTS, ServerWorld, new_pair
+from tests.servers import Server, new_name
+
+SOURCE, TARGET = Location("old-bucket", "old/%2F key?versionId=x"), Location("new-bucket", "new/key")
+ETAG = "e" * 32
+
+
+@pytest.fixture
+def world(standin: Server) -> ServerWorld:
+    """The adapters on the stand-in."""
+    return ServerWorld(standin)
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (Fault("CopyObject", code="SlowDown", status=503), ThrottledError),
+        (Fault("CopyObject", code="InternalError", status=500), UnavailableError),
+        (Fault("CopyObject", kind=FaultKind.ERROR_IN_200, code="InternalError"), UnavailableError),
+        (Fault("CopyObject", kind=FaultKind.ERROR_IN_200, code="AccessDenied"), AccessDeniedError),
+        (Fault("CopyObject", kind=FaultKind.EMPTY_200, moment=FaultMoment.AFTER), UnavailableError),
+        (Fault("CopyObject", kind=FaultKind.RESET), UnavailableError),
+        (Fault("CopyObject", kind=FaultKind.RESET, moment=FaultMoment.AFTER), UnavailableError),
+        (Fault("CopyObject", code="AccessDenied", status=403), AccessDeniedError),
+        (Fault("CopyObject", code="InvalidObjectState", status=403), ArchivedError),
+    ],
+    ids=lambda value: f"{value.kind}-{value.code}-{value.moment}" if isinstance(value, Fault) else "",
+)
+def test_a_copy_that_fails_is_sent_once(
+    world: ServerWorld, standin_process: StandIn, fault: Fault, expected: type[KeyshiftError]
+) -> None:
+    """No hidden repeat: a second fault for the same call is still there afterwards."""
+    pair = new_pair(world)
+    standin_process.inject(fault)
+    standin_process.inject(fault)
+    with pytest.raises(expected):
+        world.store.copy_object(pair.origin(), pair.goal(), seen=None)
+    assert standin_process.pending_faults() == 1
+
+
+def test_a_409_is_tried_again(world: ServerWorld, standin_process: StandIn) -> None:
+    """A concurrent write is a refusal without effect: the copy is sent again and lands."""
+    pair = new_pair(world)
+    standin_process.inject(Fault("CopyObject", status=409, code="ConditionalRequestConflict", count=2))
+    assert isinstance(world.store.copy_object(pair.origin(), pair.goal(), seen=None), Written)
+
+
+def test_a_409_that_stays_is_concurrent(world: ServerWorld, standin_process: StandIn) -> None:
+    """After a few tries the caller is told."""
+    pair = new_pair(world)
+    standin_process.inject(Fault("DeleteObject", status=409, code="ConditionalRequestConflict", count=9))
+    answer = world.store.delete_object(pair.source, if_match=pair.seen().etag, send_before=FAR)
+    assert answer is Refused.CONCURRENT
+    assert world.body(pair.source) == b"bytes"
+
+
+def test_a_409_on_completion_is_not_tried_again(world: ServerWorld, standin_process: StandIn) -> None:
+    """S3 wants a new upload then."""
+    pair = new_pair(world, TWO_PARTS)
+    upload_id = world.multipart.create_upload(pair.goal(), seen=pair.seen())
+    standin_process.inject(Fault("CompleteMultipartUpload", status=409, code="ConditionalRequestConflict"))
+    answer = world.multipart.complete_upload(pair.goal(), upload_id=upload_id, etags={1: ETAG}, size=1)
+    assert answer is Refused.CONCURRENT
+
+
+@pytest.mark.parametrize("status", [403, 500, 503])
+def test_a_failed_look_is_never_absent(world: ServerWorld, standin_process: StandIn, status: int) -> None:
+    """Only a certain 404 is None."""
+    pair = new_pair(world)
+    code = {403: "AccessDenied", 500: "InternalError", 503: "SlowDown"}[status]
+    standin_process.inject(Fault("HeadObject", status=status, code=code, count=9))
+    with pytest.raises((AccessDeniedError, UnavailableError, ThrottledError)):
+        world.store.look_at_object(pair.source)
+
+
+def test_a_part_is_repeated_by_the_sdk(world: ServerWorld, standin_process: StandIn) -> None:
+    """Parts may be sent again: the same bytes under the same number."""
+    pair = new_pair(world, TWO_PARTS)
+    upload_id = world.multipart.create_upload(pair.goal(), seen=pair.seen())
+    standin_process.inject(Fault("UploadPartCopy", kind=FaultKind.ERROR_IN_200, code="InternalError"))
+    parts = [Part(1, 0, len(TWO_PARTS) - 2), Part(2, len(TWO_PARTS) - 1, len(TWO_PARTS) - 1)]
+    answer = world.multipart.copy_parts(pair.origin(), pair.goal(), upload_id=upload_id, parts=parts)
+    assert not isinstance(answer, Refused)
+    assert set(answer) == {1, 2}
+    world.multipart.abort_upload(pair.target, upload_id=upload_id)
+
+
+def test_an_unreachable_endpoint_is_named() -> None:
+    """The message says where nobody answers."""
+    clients = AwsClients(
+        endpoint_url="http://127.0.0.1:9", region="us-east-1", access_key_id="a", secret_access_key="b"
+    )
+    pinned = TargetObject(TARGET, None, FAR)
+    with pytest.raises(UnavailableError, match=r"cannot reach http://127\.0\.0\.1:9"):
+        S3ObjectStore(clients).copy_object(SourceObject(SOURCE, ETAG), pinned, seen=None)
+
+
+# What is sent, to the letter: a server that ignores a parameter would not show its absence.
+SEEN = ObjectState(
+    etag=ETAG,
+    size=9,
+    headers=ContentHeaders("a/b", "gzip", "inline", "de", "no-store", "soon", "/elsewhere"),
+    metadata={"owner": "x"},
+    tags={"a b": "c=d"},
+    storage_class="STANDARD_IA",
+    encryption=Encryption("aws:kms", "key-1", bucket_key=True),
+    lock=Lock("GOVERNANCE", "2999-01-01T00:00:00+00:00", legal_hold=True),
+    checksums={"CRC32C": "abc="},
+    full_checksums=True,
+)
+NOT_INHERITED = {
+    "WebsiteRedirectLocation": "/elsewhere",
+    "ServerSideEncryption": "aws:kms",
+    "SSEKMSKeyId": "key-1",
+    "BucketKeyEnabled": True,
+    "ObjectLockMode": "GOVERNANCE",
+    "ObjectLockRetainUntilDate": datetime(2999, 1, 1, tzinfo=UTC),
+    "ObjectLockLegalHoldStatus": "ON",
+}
+
+
+@pytest.fixture
+def clients() -> AwsClients:
+    """Clients that never get to send."""
+    return AwsClients(region="us-east-1", access_key_id="a", secret_access_key="b")
+
+
+def owners() -> Owners:
+    """Each bucket has its account."""
+    return Owners({"old-bucket": "111111111111", "new-bucket": "222222222222"})
+
+
+def test_every_parameter_of_a_replacing_copy(clients: AwsClients) -> None:
+    """Source pinned by etag and version, target by etag, owners named, nothing of the source left behind."""
+    expected: dict[str, Any] = {
+        "Bucket": "new-bucket",
+        "Key": "new/key",
+        "CopySource": {"Bucket": "old-bucket", "Key": SOURCE.key, "VersionId": "v1"},
+        "CopySourceIfMatch": f'"{ETAG}"',
+        "IfMatch": '"known"',
+        "MetadataDirective": "COPY",
+        "TaggingDirective": "COPY",
+        "StorageClass": "STANDARD_IA",
+        "ExpectedBucketOwner": "222222222222",
+        "ExpectedSourceBucketOwner": "111111111111",
+    } | NOT_INHERITED
+    answer = {"CopyObjectResult": {"ETag": f'"{ETAG}"'}, "VersionId": "t1", "CopySourceVersionId": "v1"}
+    with Stubber(clients.s3_once) as stub:
+        stub.add_response("copy_object", answer, expected)
+        target = TargetObject(TARGET, "known", FAR, "STANDARD_IA")
+        copied = S3ObjectStore(clients, owners=owners()).copy_object(
+            SourceObject(SOURCE, ETAG, "v1"), target, seen=SEEN
+        )
+        stub.assert_no_pending_responses()
+    assert copied == Written(ETAG, "t1", "v1")
+
+
+def test_a_first_copy_wants_an_absent_target(clients: AwsClients) -> None:
+    """If-None-Match: * and no If-Match."""
+    expected: dict[str, Any] = {
+        "Bucket": "new-bucket",
+        "Key": "new/key",
+        "CopySource": {"Bucket": "old-bucket", "Key": SOURCE.key},
+        "CopySourceIfMatch": f'"{ETAG}"',
+        "IfNoneMatch": "*",
+        "MetadataDirective": "COPY",
+        "TaggingDirective": "COPY",
+        "StorageClass": "STANDARD",
+    }
+    with Stubber(clients.s3_once) as stub:
+        stub.add_response("copy_object", {"CopyObjectResult": {"ETag": f'"{ETAG}"'}}, expected)
+        S3ObjectStore(clients).copy_object(SourceObject(SOURCE, ETAG), TargetObject(TARGET, None, FAR), seen=None)
+        stub.assert_no_pending_responses()
+
+
+def test_every_parameter_of_an_upload(clients: AwsClients) -> None:
+    """CreateMultipartUpload inherits nothing, so all of it is said again."""
+    expected: dict[str, Any] = {
+        "Bucket": "new-bucket",
+        "Key": "new/key",
+        "Metadata": {"owner": "x"},
+        "Tagging": "a%20b=c%3Dd",
+        "ContentType": "a/b",
+        "ContentEncoding": "gzip",
+        "ContentDisposition": "inline",
+        "ContentLanguage": "de",
+        "CacheControl": "no-store",
+        "StorageClass": "STANDARD_IA",
+        "ChecksumAlgorithm": "CRC32C",
+        "ChecksumType": "FULL_OBJECT",
+        "ExpectedBucketOwner": "222222222222",
+    } | NOT_INHERITED
+    store = S3MultipartStore(clients, owners=owners())
+    with Stubber(clients.s3_once) as stub:
+        stub.add_response("create_multipart_upload", {"UploadId": "u"}, expected)
+        assert store.create_upload(TargetObject(TARGET, None, FAR, "STANDARD_IA"), seen=SEEN) == "u"
+
+
+def test_an_expires_text_that_is_no_date_is_sent_as_it_is(clients: AwsClients) -> None:
+    """The SDK would take dates only; the owner's header must survive all the same."""
+    sent: list[bytes] = []
+
+    def catch(request: Any, **_unused: Any) -> None:
+        sent.append(request.headers["Expires"])
+        raise UnavailableError("caught before it was sent")
+
+    clients.s3_once.meta.events.register("before-send.s3", catch)
+    with pytest.raises(UnavailableError, match="caught"):
+        S3MultipartStore(clients).create_upload(TargetObject(TARGET, None, FAR), seen=SEEN)
+    assert sent == [b"soon"]
+
+
+def test_every_part_is_pinned(clients: AwsClients) -> None:
+    """Each part names the etag, the version, its bytes and both owners."""
+    expected: dict[str, Any] = {
+        "Bucket": "new-bucket",
+        "Key": "new/key",
+        "CopySource": {"Bucket": "old-bucket", "Key": SOURCE.key, "VersionId": "v1"},
+        "CopySourceIfMatch": f'"{ETAG}"',
+        "CopySourceRange": "bytes=5242880-5242889",
+        "UploadId": "u",
+        "PartNumber": 2,
+        "ExpectedBucketOwner": "222222222222",
+        "ExpectedSourceBucketOwner": "111111111111",
+    }
+    with Stubber(clients.s3) as stub:
+        stub.add_response("upload_part_copy", {"CopyPartResult": {"ETag": '"p"'}}, expected)
+        answer = S3MultipartStore(clients, owners=owners()).copy_parts(
+            SourceObject(SOURCE, ETAG, "v1"),
+            TargetObject(TARGET, None, FAR),
+            upload_id="u",
+            parts=[Part(2, 5_242_880, 5_242_889)],
+        )
+    assert answer == {2: "p"}
+
+
+def test_completion_names_parts_size_and_condition(clients: AwsClients) -> None:
+    """Parts in order, the object's size, the target's condition."""
+    expected: dict[str, Any] = {
+        "Bucket": "new-bucket",
+        "Key": "new/key",
+        "UploadId": "u",
+        "MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": "a"}, {"PartNumber": 2, "ETag": "b"}]},
+        "MpuObjectSize": 9,
+        "IfNoneMatch": "*",
+    }
+    with Stubber(clients.s3_once) as stub:
+        stub.add_response("complete_multipart_upload", {"ETag": '"c-2"'}, expected)
+        answer = S3MultipartStore(clients).complete_upload(
+            TargetObject(TARGET, None, FAR), upload_id="u", etags={2: "b", 1: "a"}, size=9
+        )
+    assert answer == Written("c-2")
+
+
+def test_a_completion_without_a_result_is_no_success(clients: AwsClients) -> None:
+    """An answer that names no etag is a doubt."""
+    with Stubber(clients.s3_once) as stub:
+        stub.add_response("complete_multipart_upload", {}, dict.fromkeys(_COMPLETION, ANY))
+        with pytest.raises(UnavailableError):
+            S3MultipartStore(clients).complete_upload(
+                TargetObject(TARGET, None, FAR), upload_id="u", etags={1: "a"}, size=9
+            )
+
+
+_COMPLETION = ("Bucket", "Key", "UploadId", "MultipartUpload", "MpuObjectSize", "IfNoneMatch")
+
+
+def test_tags_of_another_object_than_heads_are_read_again(clients: AwsClients) -> None:
+    """HEAD's tag count tells that an overwrite came between the two requests."""
+    head: dict[str, Any] = {
+        "ETag": f'"{ETAG}"',
+        "ContentLength": 1,
+        "LastModified": datetime(2026, 1, 1, tzinfo=UTC),
+    }
+    with Stubber(clients.s3) as stub:
+        stub.add_response("head_object", head | {"TagCount": 1})
+        stub.add_response("get_object_tagging", {"TagSet": []})
+        stub.add_response("head_object", head | {"ETag": '"newer"'})
+        stub.add_response("get_object_tagging", {"TagSet": []})
+        seen = S3ObjectStore(clients).look_at_object(SOURCE, with_tags=True)
+        stub.assert_no_pending_responses()
+    assert seen is not None
+    assert (seen.etag, seen.tags) == ("newer", {})
+
+
+def test_the_guard_looks_at_the_clock_when_the_request_goes_out(standin: Server) -> None:
+    """A process that was stopped while it built the request does not send it."""
+    from dataclasses import replace
+
+    from tests.contract.object_worlds import clients_for
+
+    seconds = iter([5.0, 11.0])
+    clients = replace(clients_for(standin), monotonic=lambda: next(seconds))
+    bucket = new_name("bucket")
+    clients.s3.create_bucket(Bucket=bucket)
+    store = S3ObjectStore(clients)
+    here = Location(bucket, "key")
+    assert store.delete_object(here, if_match=ETAG, send_before=10.0) is Refused.SOURCE_ABSENT
+    with pytest.raises(KeyshiftError, match="not sent"):
+        store.delete_object(here, if_match=ETAG, send_before=10.0)
