@@ -153,24 +153,23 @@ class Play:
 
     def _backfill_and_kill(self, workers: Workers) -> None:
         begun, parameters = time.monotonic(), self._parameters
+        moments = [LEAST_LIVE_SECONDS * (number + 1) / (parameters.kills + 1) for number in range(parameters.kills)]
+        with ThreadPoolExecutor(1, thread_name_prefix="feed") as pool:
+            feeding = pool.submit(self._feed)
+            while moments or not feeding.done() or time.monotonic() - begun < LEAST_LIVE_SECONDS:
+                time.sleep(0.2)
+                if moments and time.monotonic() - begun >= moments[0]:
+                    moments.pop(0)
+                    workers.kill_one()
+                    self._say("a worker was killed (SIGKILL) in the middle of its work, another one starts")
+            feeding.result()
+
+    def _feed(self) -> None:
         done = Enqueued()
         feeder = Feeder(self._stage.rules, self._listing, self._backfill_queue)
-        moments = [LEAST_LIVE_SECONDS * (number + 1) / (parameters.kills + 1) for number in range(parameters.kills)]
-        feeding = feeder.enqueue(done, rows=20, backlog=60)
-        fed = False
-        while not fed or time.monotonic() - begun < LEAST_LIVE_SECONDS:
-            if not fed:
-                fed = next(feeding, "end") == "end"
-                if fed:
-                    self._say(
-                        f"the backfill has enqueued {done.outcomes['move']:,} objects in {done.messages} messages"
-                    )
-            else:
-                time.sleep(0.2)
-            if moments and time.monotonic() - begun >= moments[0]:
-                moments.pop(0)
-                workers.kill_one()
-                self._say("a worker was killed (SIGKILL) in the middle of its work, another one starts")
+        for _ in feeder.enqueue(done, rows=20, backlog=60):
+            pass
+        self._say(f"the backfill has enqueued {done.outcomes['move']:,} objects in {done.messages} messages")
 
     def _come_to_rest(self, auditor: Auditor, result: Result) -> None:
         """Until every queue is empty, every record is finished and every change is audited."""
