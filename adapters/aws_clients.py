@@ -44,13 +44,15 @@ def sending_before(moment: float) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class AwsClients:
-    """``request_seconds`` is the longest that a request which changes S3 is waited for; ``connections`` per client.
+    """``request_seconds`` is the longest that a request which changes S3 is waited for; ``connections`` per client,
+    ``read_attempts`` of a request to S3 that may be repeated.
 
     The endpoint, the region and the credentials come from the environment unless given (``AWS_ENDPOINT_URL``, …).
     """
 
     connections: int = 64
     request_seconds: float = 110.0
+    read_attempts: int = 5
     endpoint_url: str | None = None
     region: str | None = None
     access_key_id: str | None = None
@@ -69,7 +71,7 @@ class AwsClients:
     @cached_property
     def s3(self) -> "S3Client":
         """For reads and for what may be repeated; the SDK tries again."""
-        client: S3Client = self._make("s3", attempts=5, seconds=self.request_seconds)
+        client: S3Client = self._make("s3", attempts=self.read_attempts, seconds=self.request_seconds)
         return self._guarded(client)
 
     @cached_property

@@ -1,7 +1,7 @@
 """S3 as a test of the object ports sees it: the fake, or the adapters on a server."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
@@ -80,9 +80,9 @@ class FakeWorld:
 class ServerWorld:
     """The S3 adapters on a server."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, *, attempts: int = 5) -> None:
         self.name = server.name
-        clients = clients_for(server)
+        clients = replace(clients_for(server), read_attempts=attempts)
         self._owner = server.client("s3")
         self.store = S3ObjectStore(clients)
         self.multipart = S3MultipartStore(clients, part_workers=4)
@@ -96,33 +96,9 @@ class ServerWorld:
             self._owner.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
         return name
 
-    def put(
-        self,
-        location: Location,
-        body: bytes,
-        *,
-        metadata: Mapping[str, str] | None = None,
-        tags: Mapping[str, str] | None = None,
-        headers: ContentHeaders | None = None,
-        storage_class: str = "STANDARD",
-    ) -> None:
+    def put(self, location: Location, body: bytes, **said: Any) -> None:
         """See ObjectWorld."""
-        named = (
-            {
-                "ContentType": headers.content_type,
-                "ContentEncoding": headers.content_encoding,
-                "ContentDisposition": headers.content_disposition,
-                "ContentLanguage": headers.content_language,
-                "CacheControl": headers.cache_control,
-                "Expires": headers.expires,
-            }
-            if headers is not None
-            else {}
-        )
-        said: dict[str, Any] = {name: text for name, text in named.items() if text is not None}
-        said |= {"Metadata": dict(metadata or {}), "StorageClass": storage_class}
-        said |= {"Tagging": urlencode(dict(tags), quote_via=quote)} if tags else {}
-        self._owner.put_object(Bucket=location.bucket, Key=location.key, Body=body, **said)
+        self._owner.put_object(Bucket=location.bucket, Key=location.key, Body=body, **_put_parameters(**said))
 
     def remove(self, location: Location) -> None:
         """See ObjectWorld."""
@@ -136,6 +112,27 @@ class ServerWorld:
             return None
         body: bytes = answer["Body"].read()
         return body
+
+
+def _put_parameters(
+    *,
+    metadata: Mapping[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
+    headers: ContentHeaders | None = None,
+    storage_class: str = "STANDARD",
+) -> dict[str, Any]:
+    headers = headers or ContentHeaders()
+    named = {
+        "ContentType": headers.content_type,
+        "ContentEncoding": headers.content_encoding,
+        "ContentDisposition": headers.content_disposition,
+        "ContentLanguage": headers.content_language,
+        "CacheControl": headers.cache_control,
+        "Expires": headers.expires,
+    }
+    said: dict[str, Any] = {name: text for name, text in named.items() if text is not None}
+    said |= {"Metadata": dict(metadata or {}), "StorageClass": storage_class}
+    return said | ({"Tagging": urlencode(dict(tags), quote_via=quote)} if tags else {})
 
 
 def clients_for(server: Server) -> AwsClients:

@@ -1,5 +1,6 @@
 """The S3 adapters when AWS does what emulators do not do by themselves, and the exact requests they send."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from domain.keys import Location
 from domain.objects import ContentHeaders, Encryption, Lock, ObjectState
 from domain.parts import Part
 from domain.ports import Refused, SourceObject, TargetObject, Written
-from tests.contract.object_worlds import FAR, TWO_PARTS, ServerWorld, new_pair
+from tests.contract.object_worlds import FAR, TWO_PARTS, ServerWorld, clients_for, new_pair
 from tests.servers import Server, new_name
 
 SOURCE, TARGET = Location("old-bucket", "old/%2F key?versionId=x"), Location("new-bucket", "new/key")
@@ -83,8 +84,9 @@ def test_a_409_on_completion_is_not_tried_again(world: ServerWorld, standin_proc
 
 
 @pytest.mark.parametrize("status", [403, 500, 503])
-def test_a_failed_look_is_never_absent(world: ServerWorld, standin_process: StandIn, status: int) -> None:
+def test_a_failed_look_is_never_absent(standin: Server, standin_process: StandIn, status: int) -> None:
     """Only a certain 404 is None."""
+    world = ServerWorld(standin, attempts=1)
     pair = new_pair(world)
     code = {403: "AccessDenied", 500: "InternalError", 503: "SlowDown"}[status]
     standin_process.inject(Fault("HeadObject", status=status, code=code, count=9))
@@ -304,10 +306,6 @@ def test_tags_of_another_object_than_heads_are_read_again(clients: AwsClients) -
 
 def test_the_guard_looks_at_the_clock_when_the_request_goes_out(standin: Server) -> None:
     """A process that was stopped while it built the request does not send it."""
-    from dataclasses import replace
-
-    from tests.contract.object_worlds import clients_for
-
     seconds = iter([5.0, 11.0])
     clients = replace(clients_for(standin), monotonic=lambda: next(seconds))
     bucket = new_name("bucket")
