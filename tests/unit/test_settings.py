@@ -3,7 +3,7 @@
 import pytest
 
 from domain.errors import InputError
-from handlers.settings import read_settings
+from handlers.settings import environment_of, read_settings
 
 
 @pytest.fixture(autouse=True)
@@ -37,8 +37,26 @@ def test_every_mistake_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None
     assert "KEYSHIFT_PART_SIZE" in str(refused.value)
 
 
-def test_a_list_that_is_not_json_says_how_to_write_it(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("text", ["AWS:one,AWS:two", " AWS:one , AWS:two", '["AWS:one", "AWS:two"]'])
+def test_a_list_is_written_with_commas_or_as_json(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Both mean the same."""
+    monkeypatch.setenv("KEYSHIFT_OWN_PRINCIPALS", text)
+    assert read_settings().own_principals == ("AWS:one", "AWS:two")
+
+
+def test_a_list_that_is_neither_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     """No traceback for something an operator can cause."""
-    monkeypatch.setenv("KEYSHIFT_OWN_PRINCIPALS", "AWS:me")
-    with pytest.raises(InputError, match=r"own_principals.*lists as JSON"):
+    monkeypatch.setenv("KEYSHIFT_OWN_PRINCIPALS", '["one')
+    with pytest.raises(InputError, match="KEYSHIFT_OWN_PRINCIPALS"):
         read_settings()
+
+
+def test_what_is_given_counts_more_than_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An option on the command line overrules a variable."""
+    assert read_settings(table="other").table == "other"
+
+
+def test_another_process_reads_the_same_settings() -> None:
+    """What a worker process is started with are this one's settings."""
+    settings = read_settings(concurrency=3, encrypted_targets=True, own_principals=("a", "b"), multipart_above=7)
+    assert read_settings(environment_of(settings)) == settings
