@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -44,9 +44,10 @@ def sending_before(moment: float) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class AwsClients:
-    """``request_seconds`` is the longest that a request which changes S3 is waited for; ``connections`` per client,
-    ``read_attempts`` of a request to S3 that may be repeated.
+    """How this process talks to AWS.
 
+    ``request_seconds`` is the longest that a request to S3 is waited for; ``connections`` are per client;
+    ``read_attempts`` counts for what may be repeated in S3.
     The endpoint, the region and the credentials come from the environment unless given (``AWS_ENDPOINT_URL``, …).
     """
 
@@ -56,7 +57,7 @@ class AwsClients:
     endpoint_url: str | None = None
     region: str | None = None
     access_key_id: str | None = None
-    secret_access_key: str | None = None
+    secret_access_key: str | None = field(default=None, repr=False)
     monotonic: Callable[[], float] = SystemClock().monotonic
 
     @cached_property
