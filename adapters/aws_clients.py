@@ -1,5 +1,6 @@
 """The AWS clients of one process, each made once, on first use; touch them before threads start."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -66,7 +67,8 @@ class AwsClients:
             return boto3.Session(
                 aws_access_key_id=self.access_key_id,
                 aws_secret_access_key=self.secret_access_key,
-                region_name=self.region,
+                # botocore itself reads AWS_DEFAULT_REGION only, every other SDK AWS_REGION.
+                region_name=self.region or os.environ.get("AWS_REGION"),
             )
 
     @cached_property

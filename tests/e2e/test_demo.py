@@ -1,0 +1,34 @@
+"""The demo's own path, small."""
+
+import json
+
+from tests.e2e.command_line import run_keyshift
+
+FIGURES = [
+    "objects",
+    "migrated",
+    "lost",
+    "wrong",
+    "stale",
+    "duplicates_delivered",
+    "workers_killed",
+    "audit_events",
+    "audit_missing",
+    "seconds",
+]
+
+
+def test_the_demo_loses_nothing() -> None:
+    """A live bucket moves under kills, duplicates and reordering, and every figure that must be 0 is 0."""
+    answer = run_keyshift(
+        "demo", "--objects", "150", "--workers", "2", "--kills", "1", "--seed", "7", "--json", seconds=240
+    )
+    assert answer.returncode == 0, answer.stderr
+    figures = json.loads(answer.stdout)
+    assert list(figures) == FIGURES
+    assert [figures[name] for name in ("lost", "wrong", "stale", "audit_missing")] == [0, 0, 0, 0]
+    assert figures["objects"] >= 150
+    assert figures["migrated"] > 75
+    assert figures["workers_killed"] == 1
+    assert figures["duplicates_delivered"] > 0
+    assert figures["audit_events"] >= 2 * figures["migrated"]

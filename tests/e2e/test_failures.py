@@ -1,0 +1,136 @@
+"""What a user can cause: each failure is one sentence with a remedy, and no traceback."""
+
+from pathlib import Path
+
+import pytest
+
+from adapters.standin import Fault, StandIn
+from tests.e2e.command_line import assert_one_sentence, run_keyshift
+from tests.servers import Server, new_name
+
+RULES = """
+version: 1
+migration: failures
+source: {{bucket: {bucket}}}
+target: {{bucket: {bucket}}}
+rules:
+  - {{name: move, from: "old/{{rest*}}", to: "new/{{rest*}}"}}
+"""
+
+
+def variables(server: Server, folder: Path, bucket: str, **more: str) -> dict[str, str]:
+    """The environment of a migration of ``bucket`` on ``server``."""
+    rules = folder / "rules.yaml"
+    rules.write_text(RULES.format(bucket=bucket), encoding="utf-8")
+    return {
+        "AWS_ENDPOINT_URL": server.endpoint_url,
+        "AWS_ACCESS_KEY_ID": server.access_key,
+        "AWS_SECRET_ACCESS_KEY": server.secret_key,
+        "KEYSHIFT_RULES_FILE": str(rules),
+        "KEYSHIFT_TABLE": "no-table",
+        "KEYSHIFT_EVENTS_QUEUE_URL": f"{server.endpoint_url}/000000000000/no-events",
+        "KEYSHIFT_BACKFILL_QUEUE_URL": f"{server.endpoint_url}/000000000000/no-backfill",
+        **more,
+    }
+
+
+def test_a_missing_bucket(standin: Server, tmp_path: Path) -> None:
+    """The bucket is named, and what to do."""
+    bucket = new_name("missing")
+    answer = run_keyshift("backfill", "--list", "--dry-run", "--json", more=variables(standin, tmp_path, bucket))
+    said = assert_one_sentence(answer, code=1, says=f"s3://{bucket}")
+    assert "create it, or correct its name" in said
+
+
+def test_wrong_credentials(seaweedfs: Server, tmp_path: Path) -> None:
+    """A server that checks signatures refuses, and the user is told to renew the credentials."""
+    more = variables(seaweedfs, tmp_path, "any-bucket", AWS_SECRET_ACCESS_KEY="wrong")
+    answer = run_keyshift("backfill", "--list", "--dry-run", "--json", more=more)
+    assert "credentials" in assert_one_sentence(answer, code=1, says="SignatureDoesNotMatch")
+
+
+def test_no_credentials_at_all(standin: Server, tmp_path: Path) -> None:
+    """Without credentials the remedy is to configure them."""
+    more = variables(standin, tmp_path, "any-bucket")
+    del more["AWS_ACCESS_KEY_ID"], more["AWS_SECRET_ACCESS_KEY"]
+    answer = run_keyshift("backfill", "--list", "--dry-run", "--json", more=more)
+    assert_one_sentence(answer, code=1, says="configure AWS credentials")
+
+
+@pytest.mark.parametrize("command", [("rules", "map", "FILE", "key"), ("backfill", "--list", "--rules", "FILE")])
+def test_an_unreadable_rules_file(command: tuple[str, ...], standin: Server, tmp_path: Path) -> None:
+    """A rules file that is not there, and one that is a folder, are named."""
+    more = variables(standin, tmp_path, "any-bucket")
+    for path in (tmp_path / "absent.yaml", tmp_path):
+        answer = run_keyshift(*(str(path) if word == "FILE" else word for word in command), more=more)
+        assert_one_sentence(answer, code=2, says=str(path))
+
+
+def test_a_rules_file_that_is_not_yaml(tmp_path: Path) -> None:
+    """The place of the mistake is given."""
+    path = tmp_path / "broken.yaml"
+    path.write_text("version: 1\nrules: [", encoding="utf-8")
+    assert_one_sentence(run_keyshift("rules", "map", path, "key"), code=2, says=f"{path}:")
+
+
+def test_a_rules_file_of_bytes_that_are_no_text(tmp_path: Path) -> None:
+    """Bytes that are not UTF-8 are an input error, too."""
+    path = tmp_path / "binary.yaml"
+    path.write_bytes(b"\xff\xfe\x00rules")
+    assert_one_sentence(run_keyshift("rules", "map", path, "key"), code=2, says=str(path))
+
+
+def test_a_full_disk_on_the_server(standin: Server, standin_process: StandIn, tmp_path: Path) -> None:
+    """The server's lack of room is called what it is."""
+    bucket = new_name("full")
+    standin.client("s3").create_bucket(Bucket=bucket)
+    standin.client("s3").put_object(Bucket=bucket, Key="old/a", Body=b"a")
+    queue = standin.client("sqs").create_queue(QueueName=bucket)["QueueUrl"]
+    standin_process.inject(
+        Fault("SendMessageBatch", count=50, status=500, code="InternalError", message="write: no space left on device")
+    )
+    answer = run_keyshift(
+        "backfill", "--list", "--json", more=variables(standin, tmp_path, bucket, KEYSHIFT_BACKFILL_QUEUE_URL=queue)
+    )
+    assert "free or add storage" in assert_one_sentence(answer, code=1, says="no room left")
+
+
+def test_an_unreachable_endpoint(standin: Server, tmp_path: Path) -> None:
+    """The address is named, and what to check."""
+    more = variables(standin, tmp_path, "any-bucket", AWS_ENDPOINT_URL="http://127.0.0.1:1")
+    answer = run_keyshift("backfill", "--list", "--dry-run", "--json", more=more)
+    assert "check the network and AWS_ENDPOINT_URL" in assert_one_sentence(answer, code=1, says="127.0.0.1:1")
+
+
+def test_an_endpoint_that_is_no_url(standin: Server, tmp_path: Path) -> None:
+    """A malformed address is wrong use."""
+    more = variables(standin, tmp_path, "any-bucket", AWS_ENDPOINT_URL="not a url")
+    answer = run_keyshift("backfill", "--list", "--dry-run", "--json", more=more)
+    assert_one_sentence(answer, code=2, says="AWS_ENDPOINT_URL")
+
+
+def test_settings_that_are_missing() -> None:
+    """Every missing setting is named with its variable; nothing else is said."""
+    answer = run_keyshift("status")
+    assert answer.returncode == 2
+    assert "Traceback" not in answer.stderr
+    assert "KEYSHIFT_RULES_FILE" in answer.stderr
+    assert "KEYSHIFT_TABLE" in answer.stderr
+
+
+def test_a_missing_table_ends_the_worker(standin: Server, tmp_path: Path) -> None:
+    """A worker without its table does not spin: it says what is missing and ends with 1."""
+    answer = run_keyshift("worker", more=variables(standin, tmp_path, new_name("worker")), seconds=60)
+    assert answer.returncode == 1
+    assert "Traceback" not in answer.stderr
+    assert "does not exist: create it" in answer.stderr.strip().splitlines()[-1]
+
+
+def test_doctor_names_everything_that_is_missing(standin: Server, tmp_path: Path) -> None:
+    """Nothing was created: bucket, table, both queues and the bus each fail on a line of their own."""
+    more = variables(standin, tmp_path, new_name("doctor"), KEYSHIFT_BUS="no-bus")
+    answer = run_keyshift("doctor", more=more)
+    failed = [line for line in answer.stdout.splitlines() if line.startswith("fail")]
+    assert answer.returncode == 1
+    assert "Traceback" not in answer.stderr
+    assert len(failed) == 5, answer.stdout
