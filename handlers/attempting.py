@@ -22,7 +22,7 @@ from handlers.dependencies import Dependencies
 from handlers.messages import BackfillRow, encode_backfill
 
 LEAST_SECONDS = 5.0
-"""With less time than this no attempt is begun: its message goes back untouched."""
+"""With less time than this (or half of a shorter attempt) none is begun: its message goes back untouched."""
 SHORT_ATTEMPT_SECONDS = 60.0
 """An object copied in one request is done in this time; a worker that dies holds its claim no longer than needed."""
 RETRY_SECONDS = 10
@@ -58,7 +58,7 @@ def attempt_notice(
             return Ended(notice, outcome)
         dependencies.pace.slow_down()
         jittered = pause * (0.5 + random.random())  # noqa: S311  # spreads retries, guards nothing
-        if seconds_left() - jittered < LEAST_SECONDS:
+        if seconds_left() - jittered < _least(dependencies):
             break
         dependencies.sleep(jittered)
         pause = min(pause * 2, MOST_PAUSE_SECONDS)
@@ -68,7 +68,7 @@ def attempt_notice(
 def _attempt_once(notice: Notice, dependencies: Dependencies, seconds_left: SecondsLeft) -> Outcome | None:
     """How it ended, ``None`` when the service asked to slow down."""
     observer, left = dependencies.observer, seconds_left()
-    if left < LEAST_SECONDS:
+    if left < _least(dependencies):
         return Outcome(Verdict.RETURN, None, "no time left for another object")
     try:
         outcome = _migrated(notice, dependencies, _limit(notice, dependencies, left))
@@ -95,6 +95,10 @@ def _attempt_once(notice: Notice, dependencies: Dependencies, seconds_left: Seco
     dependencies.pace.speed_up()
     _report(outcome, notice, dependencies)
     return outcome
+
+
+def _least(dependencies: Dependencies) -> float:
+    return min(LEAST_SECONDS, dependencies.settings.attempt_seconds / 2)
 
 
 def _limit(notice: Notice, dependencies: Dependencies, left: float) -> float:

@@ -1,5 +1,6 @@
 """A batch of queue messages: every object is migrated on its own; a message is done when all of it is done."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -27,13 +28,14 @@ class Handled:
     message: Message
     done: bool
     retry_after: int = 0
+    most_delay: int = MOST_DELAY_SECONDS
     outcomes: tuple[Outcome, ...] = ()
 
     @property
     def delay(self) -> int:
         """Seconds until it is due again: doubled with every time that it was received."""
         doubled = min(self.message.receive_count - 1, 10)
-        return min(self.retry_after << doubled, MOST_DELAY_SECONDS)
+        return min(self.retry_after << doubled, self.most_delay)
 
 
 @dataclass(slots=True)
@@ -45,11 +47,11 @@ class _Open:
     faulty: bool
     ended: list[Ended] = field(default_factory=list)
 
-    def handled(self) -> Handled:
+    def handled(self, most_delay: int) -> Handled:
         returned = [one.outcome for one in self.ended if one.outcome.verdict is Verdict.RETURN]
         retry_after = max((outcome.retry_after for outcome in returned), default=0)
         done = not returned and not self.faulty
-        return Handled(self.message, done, retry_after, tuple(one.outcome for one in self.ended))
+        return Handled(self.message, done, retry_after, most_delay, tuple(one.outcome for one in self.ended))
 
 
 def messages_of(event: Mapping[str, Any]) -> list[Message]:
@@ -128,7 +130,14 @@ def handle_messages(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return [one.handled() for one in opened]
+    return [one.handled(_most_delay(dependencies)) for one in opened]
+
+
+def _most_delay(dependencies: Dependencies) -> int:
+    """Whatever a message waits for, it is another worker's claim at worst, and none lasts longer than this."""
+    settings = dependencies.settings
+    longest_claim = settings.attempt_seconds + settings.request_seconds + settings.margin_seconds
+    return min(MOST_DELAY_SECONDS, math.ceil(longest_claim))
 
 
 def _work_off(

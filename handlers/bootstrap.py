@@ -50,6 +50,7 @@ __all__ = ["AwsInspector"]
 DEMO_VISIBILITY_SECONDS = 20
 DEMO_SETTINGS: Mapping[str, Any] = {
     "attempt_seconds": 8.0,
+    "batch_seconds": 15.0,
     "request_seconds": 6.0,
     "margin_seconds": 1.0,
     "multipart_above": MULTIPART_ABOVE,

@@ -31,6 +31,8 @@ class Settings(BaseModel):
     endpoint_url: str | None = None
     attempt_seconds: float = Field(default=840.0, gt=0)
     """How long one attempt may send requests; under Lambda the remaining time decides."""
+    batch_seconds: float = Field(default=240.0, gt=0)
+    """How long a worker works on what one receive brought; less than the queues' visibility time-out."""
     request_seconds: float = Field(default=120.0, gt=0)
     margin_seconds: float = Field(default=30.0, gt=0)
     multipart_above: int = Field(default=GIB, ge=0, le=MAX_COPY_BYTES)

@@ -117,7 +117,7 @@ class Worker:
         messages = queue.receive_messages(at_most=at_most, wait=wait)
         if not messages:
             return False
-        ends = time.monotonic() + self._dependencies.settings.attempt_seconds
+        ends = time.monotonic() + self._dependencies.settings.batch_seconds
         try:
             handled = handle_messages(
                 messages,

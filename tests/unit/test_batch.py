@@ -103,6 +103,17 @@ def test_a_busy_message_is_due_again_later_each_time() -> None:
     assert made.live.returned == [("m1", 5), ("m1", 10), ("m1", 40), ("m1", MOST_DELAY_SECONDS)]
 
 
+def test_no_message_waits_longer_than_a_claim_can_last() -> None:
+    """With short claims the next try comes as soon as a dead worker's claim must be over."""
+    made = bench(attempt_seconds=8.0, request_seconds=6.0, margin_seconds=0.5)
+    held = Location(BUCKET, "old/b")
+    made.world.records[held.record_id] = Record(
+        source=held, target=Location(BUCKET, "new/b"), claim=Claim("somebody", 2_000.0)
+    )
+    answer(made, rows("old/b"), receive_count=5)
+    assert made.live.returned == [("m1", 15)]
+
+
 def test_a_message_that_cannot_be_given_back_is_still_a_failure() -> None:
     """SQS brings it back after its visibility time-out."""
     made = bench()
