@@ -223,3 +223,11 @@ def test_hidden_version_is_not_a_longer_keys(world: ObjectWorld) -> None:
     world.remove(longer)
     assert world.store.find_hidden_version(pair.source) is None
     assert world.store.find_hidden_version(Location(pair.source.bucket, "old")) is None
+
+
+def test_a_marker_over_nothing_hides_nothing(world: ObjectWorld) -> None:
+    """A delete marker on a key that never had a version does not hide a longer key's."""
+    pair = new_pair(world, versioned=True)
+    shorter = Location(pair.source.bucket, "old")
+    world.remove(shorter)
+    assert world.store.find_hidden_version(shorter) is None
