@@ -324,6 +324,21 @@ def test_parts_but_the_last_have_a_least_size(s3: Any, bucket: str) -> None:
         uploaded(s3, bucket, "t", [b"small", b"last"])
 
 
+def test_parts_come_in_order(s3: Any, bucket: str, standin_process: StandIn) -> None:
+    """Parts listed out of order, or twice, are InvalidPartOrder at completion; the upload survives that."""
+    standin_process.set_limits(part_bytes=1)
+    call = {"Bucket": bucket, "Key": "t", "UploadId": s3.create_multipart_upload(Bucket=bucket, Key="t")["UploadId"]}
+    one, two = (
+        {"PartNumber": number, "ETag": s3.upload_part(**call, PartNumber=number, Body=body)["ETag"]}
+        for number, body in ((1, b"one"), (2, b"two"))
+    )
+    for parts in ([two, one], [one, one]):
+        with pytest.raises(ClientError, match="InvalidPartOrder"):
+            s3.complete_multipart_upload(**call, MultipartUpload={"Parts": parts})
+    s3.complete_multipart_upload(**call, MultipartUpload={"Parts": [one, two]})
+    assert s3.get_object(Bucket=bucket, Key="t")["Body"].read() == b"onetwo"
+
+
 def test_a_range_of_a_small_source_is_refused(s3: Any, bucket: str) -> None:
     """UploadPartCopy reads by range only from a source over 5 MiB."""
     s3.put_object(Bucket=bucket, Key="s", Body=b"12")

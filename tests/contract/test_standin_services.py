@@ -64,6 +64,36 @@ def test_a_received_message_is_hidden_until_its_timeout(sqs: Any, queues: tuple[
     assert (again["MessageId"], again["Attributes"]["ApproximateReceiveCount"]) == (message["MessageId"], "2")
 
 
+def test_a_batch_tells_its_unknown_handles(sqs: Any, queues: tuple[str, str]) -> None:
+    """Of a batch, entries under a handle that the queue never gave out fail; the others are done."""
+    _, url = queues
+    send(sqs, url, 2)
+    one, other = (message["ReceiptHandle"] for message in receive(sqs, url, VisibilityTimeout=60))
+    unknown = {"Id": "b", "ReceiptHandle": "nobody's"}
+    entries = [entry | {"VisibilityTimeout": 0} for entry in ({"Id": "a", "ReceiptHandle": one}, unknown)]
+    shown = sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
+    assert depth(sqs, url) == (1, 1)
+    deleted = sqs.delete_message_batch(QueueUrl=url, Entries=[{"Id": "a", "ReceiptHandle": other}, unknown])
+    assert depth(sqs, url) == (1, 0)
+    for answer in (shown, deleted):
+        assert [entry["Id"] for entry in answer["Successful"]] == ["a"]
+        assert [(entry["Id"], entry["Code"]) for entry in answer["Failed"]] == [("b", "ReceiptHandleIsInvalid")]
+
+
+def test_visibility_changes_only_in_flight(sqs: Any, queues: tuple[str, str]) -> None:
+    """A message that is visible again, or deleted, is no longer its receiver's to hide or show."""
+    _, url = queues
+    send(sqs, url, 1)
+    (message,) = receive(sqs, url, VisibilityTimeout=60)
+    call = {"QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"]}
+    sqs.change_message_visibility(**call, VisibilityTimeout=0)
+    for _ in range(2):
+        with pytest.raises(ClientError, match="InvalidParameterValue"):
+            sqs.change_message_visibility(**call, VisibilityTimeout=60)
+        sqs.delete_message(**call)
+    assert depth(sqs, url) == (0, 0)
+
+
 def test_a_stale_receipt_handle_deletes_nothing(sqs: Any, queues: tuple[str, str]) -> None:
     """Deleting under the handle of an earlier receive answers well and leaves the message."""
     _, url = queues
