@@ -26,6 +26,7 @@ NO_BRANCH = -1
 KEPT = -2
 ASK = -3
 """This key is mapped by the one-key mapping."""
+REJECTED = -4
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,6 @@ class MappingSql:
 
     branch: str
     target: str
-    has_fallback: bool
 
 
 def mapping_sql(rules: CompiledRules, *, column: str = "key") -> MappingSql:
@@ -56,7 +56,7 @@ def mapping_sql(rules: CompiledRules, *, column: str = "key") -> MappingSql:
         if _is_vectorisable(one.source)
     ]
     target = f"CASE branch {' '.join(targets)} END" if targets else "NULL"
-    return MappingSql(branch, target, has_fallback=True)
+    return MappingSql(branch, target)
 
 
 def register_one_key_mapping(connection: "duckdb.DuckDBPyConnection", rules: CompiledRules) -> None:
@@ -261,3 +261,29 @@ def _quoted(text: str) -> str:
     if "\0" not in text:
         return plain
     return "(" + " || chr(0) || ".join("'" + part.replace("'", "''") + "'" for part in text.split("\0")) + ")"
+
+
+def mapped_sql(rules: CompiledRules, rows: str) -> str:
+    """``rows`` (SQL with a column ``key``) with ``branch`` and ``target`` added, exactly as ``map_key`` would say.
+
+    ``branch`` is the branch's index for a key that moves, else NO_BRANCH, KEPT or REJECTED; ``target`` is the target
+    key of one that moves. ``register_one_key_mapping`` must have been called on the connection.
+    """
+    sql = mapping_sql(rules)
+    same = "target_0 = key" if rules.source_bucket == rules.target_bucket else "false"
+    unmapped = KEPT if rules.unmapped == "keep" else NO_BRANCH
+    doubtful = f"strlen(target_0) > {MAX_KEY_BYTES} OR contains(target_0, '..') OR target_0 = ''"
+    return f"""
+        SELECT * EXCLUDE (branch_0, target_0, asked),
+          CASE WHEN asked IS NULL THEN
+              CASE WHEN {same} THEN {KEPT} WHEN branch_0 = {NO_BRANCH} THEN {unmapped} ELSE branch_0 END
+            WHEN starts_with(asked, 'move ') THEN CAST(split_part(asked, ' ', 2) AS INTEGER)
+            WHEN starts_with(asked, 'keep ') THEN {KEPT}
+            WHEN starts_with(asked, 'rejected ') THEN {REJECTED}
+            ELSE {NO_BRANCH} END AS branch,
+          CASE WHEN asked IS NULL THEN CASE WHEN {same} THEN NULL ELSE target_0 END
+            WHEN starts_with(asked, 'move ') THEN regexp_extract(asked, '(?s)\\Amove -?[0-9]+ (.*)\\z', 1) END AS target
+        FROM (SELECT *, CASE WHEN branch_0 = {ASK} OR {doubtful} THEN map_one(key) END AS asked
+          FROM (SELECT *, {sql.target.replace("CASE branch ", "CASE branch_0 ", 1)} AS target_0
+            FROM (SELECT *, {sql.branch} AS branch_0 FROM ({rows}))))
+    """

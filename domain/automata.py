@@ -1,9 +1,11 @@
 """Finite automata over ranges of code points: what a placeholder may match, exactly, with no backtracking."""
 
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice, pairwise
+from heapq import heappop, heappush
+from itertools import pairwise
 from typing import TypeAlias
 
 Ranges: TypeAlias = tuple[tuple[int, int], ...]
@@ -202,20 +204,40 @@ class Dfa:
         return seen == len(self.edges)
 
     def texts(self, at_most: int) -> list[str]:
-        """The first ``at_most`` accepted texts by length, then by code points; all there are when fewer."""
+        """The first ``at_most`` accepted texts, shorter ones first; all there are when fewer."""
+        missing = self._missing()
         found: list[str] = []
-        level: list[tuple[str, int]] = [("", 0)]
-        while level and len(found) < at_most:
-            found.extend(text for text, state in level if state in self.accepting)
-            # Each text of a level leads to at least one accepted text, so so many are enough for the answer.
-            longer = (
-                (text + chr(code), state)
-                for text, here in level[: at_most + 1]
-                for low, high, state in self.edges[here]
-                for code in range(low, min(high, low + at_most) + 1)
-            )
-            level = list(islice(longer, 4 * at_most + 4))
-        return found[:at_most]
+        # Best first by the length that a text will have in the end, so a loop that leads nowhere is not followed.
+        todo = [(missing[0], 0, "", 0)] if missing else []
+        while todo and len(found) < at_most:
+            _, before, text, state = heappop(todo)
+            if state < 0:
+                found.append(text)
+                continue
+            if state in self.accepting:
+                heappush(todo, (len(text), before - 1, text, -1))
+            for low, high, following in self.edges[state]:
+                if following in missing:
+                    for code in range(low, min(high, low + at_most) + 1):
+                        size = len(text) + 1
+                        heappush(todo, (size + missing[following], -size, text + chr(code), following))
+        return found
+
+    def _missing(self) -> dict[int, int]:
+        """How many characters each state is away from an accepting one."""
+        found = dict.fromkeys(self.accepting, 0)
+        todo = deque(self.accepting)
+        before: dict[int, set[int]] = {}
+        for state, edges in enumerate(self.edges):
+            for _, _, following in edges:
+                before.setdefault(following, set()).add(state)
+        while todo:
+            state = todo.popleft()
+            for earlier in before.get(state, ()):
+                if earlier not in found:
+                    found[earlier] = found[state] + 1
+                    todo.append(earlier)
+        return found
 
 
 def compile_expression(expression: Expression) -> Dfa:
@@ -227,9 +249,9 @@ def compile_expression(expression: Expression) -> Dfa:
     start = builder.new_state()
     end = builder.add(expression, start)
     first = builder.closure([start])
-    numbers, todo, edges = {first: 0}, [first], list[Edges]()
+    numbers, todo, edges = {first: 0}, deque([first]), list[Edges]()
     while todo:
-        states = todo.pop(0)
+        states = todo.popleft()
         here: list[tuple[int, int, int]] = []
         for ranges, target in _split([move for state in states for move in builder.moves[state]]):
             reached = builder.closure(target)

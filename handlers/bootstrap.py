@@ -35,6 +35,7 @@ from adapters.standin import running_standin
 from adapters.system_clock import SystemClock
 from domain.attempt import MigrationPolicy, MigrationPorts
 from domain.parts import MIN_PART_BYTES
+from domain.planning import PlanFigures
 from domain.record import Record
 from domain.rules import CompiledRules
 from handlers.demo.objects import MULTIPART_ABOVE
@@ -119,6 +120,29 @@ def object_listing(settings: Settings, rules: CompiledRules) -> S3ObjectListing:
 def inspector_of(settings: Settings) -> AwsInspector:
     """What doctor and status look at."""
     return AwsInspector(clients_of(settings))
+
+
+def plan_objects(  # noqa: PLR0913  # where the objects are, and what the plan may use
+    rules: CompiledRules,
+    *,
+    inventory: str | None,
+    out: Path | None,
+    memory: str,
+    region: str,
+    endpoint_url: str | None,
+    part_size: int,
+) -> PlanFigures:
+    """The figures of an inventory, or without one of a listing of the source bucket."""
+    from adapters.duckdb_plan import DuckDbPlanner
+    from adapters.inventory_files import opened_inventory
+
+    clients = AwsClients(region=region, endpoint_url=endpoint_url)
+    planner = DuckDbPlanner(rules, memory=memory)
+    if inventory is None:
+        listing = S3ObjectListing(clients, owners=owners_of(rules))
+        return planner.plan_listing(listing, part_size=part_size, out=out)
+    with opened_inventory(inventory, clients) as local:
+        return planner.plan_inventory(local, part_size=part_size, out=out)
 
 
 @contextmanager

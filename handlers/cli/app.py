@@ -13,6 +13,7 @@ COMMANDS = {
     "backfill": ("handlers.cli.backfill", "backfill", "Enqueue the objects that are there already."),
     "demo": ("handlers.cli.demo", "demo", "Move a live bucket on an embedded stand-in, and check every byte."),
     "doctor": ("handlers.cli.doctor", "doctor", "Say what is missing before anything starts."),
+    "plan": ("handlers.cli.plan", "plan", "Say what would move, what would go wrong, and what it costs."),
     "rules": ("handlers.cli.rules", "rules", "Work with a rules file."),
     "status": ("handlers.cli.status", "status", "Show how far the migration is."),
     "uploads": ("handlers.cli.uploads", "uploads", "List or abort multipart uploads that no record names."),

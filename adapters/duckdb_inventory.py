@@ -1,0 +1,95 @@
+"""An inventory as a DuckDB relation with one set of columns, whatever its format."""
+
+import duckdb
+
+from adapters.inventory_files import LocalInventory
+from domain.errors import InputError
+
+COLUMNS = {
+    "key": "VARCHAR",
+    "version_id": "VARCHAR",
+    "size": "BIGINT",
+    "e_tag": "VARCHAR",
+    "storage_class": "VARCHAR",
+    "is_multipart_uploaded": "BOOLEAN",
+    "encryption_status": "VARCHAR",
+    "object_lock_mode": "VARCHAR",
+    "object_lock_legal_hold_status": "VARCHAR",
+    "intelligent_tiering_access_tier": "VARCHAR",
+}
+"""What a plan needs; only the key must be there."""
+
+
+def connect(*, memory: str = "2GB", threads: int | None = None, folder: str | None = None) -> duckdb.DuckDBPyConnection:
+    """A database that spills to disk (``folder``) beyond ``memory``, and reads nothing from the network."""
+    connection = duckdb.connect()
+    connection.execute("SET memory_limit = ?", [memory])
+    connection.execute("SET preserve_insertion_order = false")
+    connection.execute("SET autoinstall_known_extensions = false")
+    if threads is not None:
+        connection.execute("SET threads = ?", [threads])
+    if folder is not None:
+        connection.execute("SET temp_directory = ?", [folder])
+    return connection
+
+
+def inventory_sql(connection: duckdb.DuckDBPyConnection, local: LocalInventory) -> str:
+    """SQL for the current objects of the inventory: the columns above, missing ones NULL, keys raw.
+
+    Delete markers and noncurrent versions are left out. Raises InputError for a schema that the files do not have.
+    """
+    inventory = local.inventory
+    source = _source(connection, local)
+    try:
+        described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+    except duckdb.Error as error:
+        raise InputError(f"the inventory cannot be read: {_first_line(error)}") from error
+    present = {str(row[0]).lower() for row in described}
+    if "key" not in present:
+        raise InputError(f"the inventory's files have no column 'key', only {', '.join(sorted(present))}")
+    columns = [_column(name, kind, present, encoded=inventory.has_encoded_keys) for name, kind in COLUMNS.items()]
+    wanted = []
+    if "is_latest" in present:
+        wanted.append("coalesce(TRY_CAST(is_latest AS BOOLEAN), true)")
+    if "is_delete_marker" in present:
+        wanted.append("NOT coalesce(TRY_CAST(is_delete_marker AS BOOLEAN), false)")
+    where = f" WHERE {' AND '.join(wanted)}" if wanted else ""
+    return f"SELECT {', '.join(columns)} FROM {source}{where}"
+
+
+def _source(connection: duckdb.DuckDBPyConnection, local: LocalInventory) -> str:
+    files = "[" + ", ".join("'" + str(path).replace("'", "''") + "'" for path in local.paths) + "]"
+    inventory = local.inventory
+    if inventory.file_format == "Parquet":
+        return f"read_parquet({files}, union_by_name = true)"
+    if inventory.file_format == "CSV":
+        columns = "{" + ", ".join(f"'{name}': 'VARCHAR'" for name in inventory.columns) + "}"
+        return (
+            f"read_csv({files}, header = false, columns = {columns}, auto_detect = false, delim = ',', quote = '\"', "
+            "escape = '\"', compression = 'gzip', strict_mode = true, null_padding = false)"
+        )
+    import pyarrow.dataset
+
+    connection.register("orc_inventory", pyarrow.dataset.dataset([str(path) for path in local.paths], format="orc"))
+    return "orc_inventory"
+
+
+def _column(name: str, kind: str, present: set[str], *, encoded: bool) -> str:
+    if name not in present:
+        return f"CAST(NULL AS {kind}) AS {name}"
+    if name == "key" and encoded:
+        return "url_decode(replace(key, '+', ' ')) AS key"
+    if name == "e_tag":
+        return "trim(e_tag, '\"') AS e_tag"
+    if kind == "VARCHAR":
+        return f"CAST({name} AS VARCHAR) AS {name}"
+    # A CSV's empty text is no number; a text that is none at all must not be taken for one.
+    return (
+        f"CAST(nullif(CAST({name} AS VARCHAR), '') AS {kind}) AS {name}"
+        if encoded
+        else f"CAST({name} AS {kind}) AS {name}"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

@@ -1,0 +1,204 @@
+"""Counts a whole key set in DuckDB: one mapping pass into a narrow table, everything else from that."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from adapters.duckdb_inventory import connect, inventory_sql
+from adapters.duckdb_mapping import KEPT, NO_BRANCH, REJECTED, mapped_sql, register_one_key_mapping
+from adapters.inventory_files import LocalInventory
+from domain.errors import InputError
+from domain.parts import MAX_COPY_BYTES
+from domain.planning import Collision, PlanFigures, Shape, Share
+from domain.ports import ObjectListing
+from domain.rules import CompiledRules
+
+SHOWN = 20
+_ARCHIVED = (
+    "storage_class IN ('GLACIER', 'DEEP_ARCHIVE') OR coalesce(intelligent_tiering_access_tier, '') LIKE '%ARCHIVE%'"
+)
+_LOCKED = "coalesce(object_lock_mode, '') <> '' OR upper(coalesce(object_lock_legal_hold_status, '')) = 'ON'"
+_SHAPE = (
+    "regexp_replace(regexp_replace(left(key, 200), '[0-9a-fA-F]{8,}(-[0-9a-fA-F]{4,})*', '<id>', 'g'), "
+    "'[0-9]+', '<n>', 'g')"
+)
+
+
+class DuckDbPlanner:
+    """Plans from an inventory or a listing; reads only, spills to ``folder`` beyond ``memory``."""
+
+    def __init__(self, rules: CompiledRules, *, memory: str = "2GB", threads: int | None = None) -> None:
+        self._rules = rules
+        self._memory = memory
+        self._threads = threads
+
+    def plan_inventory(self, local: LocalInventory, *, part_size: int, out: Path | None = None) -> PlanFigures:
+        """The figures of an inventory; with ``out`` every row that moves is written there as Parquet."""
+        if local.inventory.source_bucket != self._rules.source_bucket:
+            raise InputError(
+                f"the inventory is of bucket {local.inventory.source_bucket}, the rules move {self._rules.source_bucket}"
+            )
+        with self._connection() as connection:
+            return self._plan(connection, inventory_sql(connection, local), part_size, out)
+
+    def plan_listing(self, listing: ObjectListing, *, part_size: int, out: Path | None = None) -> PlanFigures:
+        """The figures of a listing of the source bucket."""
+        import pyarrow as pa
+
+        with self._connection() as connection:
+            connection.execute(
+                "CREATE TEMP TABLE listed (key VARCHAR, size BIGINT, e_tag VARCHAR, storage_class VARCHAR)"
+            )
+            for rows in _batched(listing, self._rules):
+                connection.register("batch", pa.Table.from_pylist(rows))
+                connection.execute("INSERT INTO listed SELECT key, size, e_tag, storage_class FROM batch")
+                connection.unregister("batch")
+            nothing = "NULL::VARCHAR AS version_id, NULL::BOOLEAN AS is_multipart_uploaded, "
+            nothing += "NULL::VARCHAR AS encryption_status, NULL::VARCHAR AS object_lock_mode, "
+            nothing += (
+                "NULL::VARCHAR AS object_lock_legal_hold_status, NULL::VARCHAR AS intelligent_tiering_access_tier"
+            )
+            rows_sql = f"SELECT *, {nothing} FROM listed"
+            return self._plan(connection, rows_sql, part_size, out)
+
+    @contextmanager
+    def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with tempfile.TemporaryDirectory(prefix="keyshift-plan-") as folder:
+            connection = connect(memory=self._memory, threads=self._threads, folder=folder)
+            connection.execute(f"ATTACH '{folder}/plan.duckdb' AS spill")
+            connection.execute("USE spill")
+            register_one_key_mapping(connection, self._rules)
+            try:
+                yield connection
+            except duckdb.Error as error:
+                raise InputError(f"the key set cannot be read: {str(error).strip().splitlines()[0]}") from error
+            finally:
+                connection.close()
+
+    def _plan(self, connection: duckdb.DuckDBPyConnection, rows: str, part_size: int, out: Path | None) -> PlanFigures:
+        mapped = mapped_sql(self._rules, rows)
+        if out is not None:
+            quoted = str(out).replace("'", "''")
+            connection.execute(f"COPY (SELECT * FROM ({mapped})) TO '{quoted}' (FORMAT parquet, COMPRESSION zstd)")
+            mapped = f"SELECT * FROM read_parquet('{quoted}')"
+        # Only what the figures need: a hash stands for a key or target, so that memory does not grow with key length.
+        connection.execute(
+            f"""CREATE TABLE facts AS SELECT branch, size, storage_class, encryption_status, is_multipart_uploaded,
+              ({_ARCHIVED}) AS archived, ({_LOCKED}) AS locked, hash(key) AS source_hash, hash(target) AS target_hash,
+              CASE WHEN branch IN ({NO_BRANCH}, {REJECTED}) THEN key END AS key FROM ({mapped})"""
+        )
+        shares = self._shares(connection)
+        colliding, collisions = self._collisions(connection, mapped)
+        special = self._row(
+            connection,
+            f"""SELECT count(*) FILTER (size > {MAX_COPY_BYTES}), coalesce(sum(size) FILTER (size > {MAX_COPY_BYTES}), 0),
+              count(*) FILTER (is_multipart_uploaded), coalesce(sum(size) FILTER (is_multipart_uploaded), 0),
+              count(*) FILTER (archived), coalesce(sum(size) FILTER (archived), 0), count(*) FILTER (locked),
+              coalesce(sum(ceil(size / greatest({part_size}, size / 10000.0))) FILTER (size > {MAX_COPY_BYTES}), 0)
+              FROM facts WHERE branch >= 0""",
+        )
+        rules: dict[str, Share] = {name: Share() for name in self._rules.rules}
+        for index, branch in enumerate(self._rules.branches):
+            share = shares.get(index, Share())
+            known = rules[branch.rule]
+            rules[branch.rule] = Share(known.objects + share.objects, known.size + share.size)
+        return PlanFigures(
+            rules=rules,
+            kept=shares.get(KEPT, Share()),
+            unmapped=shares.get(NO_BRANCH, Share()),
+            rejected=shares.get(REJECTED, Share()),
+            rejected_examples=tuple(
+                str(row[0])
+                for row in connection.execute(
+                    f"SELECT key FROM facts WHERE branch = {REJECTED} ORDER BY key LIMIT {SHOWN}"
+                ).fetchall()
+            ),
+            shapes=self._shapes(connection),
+            collisions=collisions,
+            colliding_targets=colliding,
+            large=Share(special[0], special[1]),
+            in_parts=Share(special[2], special[3]),
+            archived=Share(special[4], special[5]),
+            locked=special[6],
+            parts=int(special[7]),
+            storage_classes=self._classes(connection),
+            encryption=self._encryption(connection),
+        )
+
+    @staticmethod
+    def _row(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
+        row = connection.execute(sql).fetchone()
+        return tuple(row or ())
+
+    @staticmethod
+    def _shares(connection: duckdb.DuckDBPyConnection) -> Mapping[int, Share]:
+        rows = connection.execute(
+            "SELECT branch, count(*), coalesce(sum(size), 0) FROM facts GROUP BY branch"
+        ).fetchall()
+        return {int(row[0]): Share(int(row[1]), int(row[2])) for row in rows}
+
+    @staticmethod
+    def _classes(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Share]:
+        rows = connection.execute(
+            "SELECT storage_class, count(*), coalesce(sum(size), 0) FROM facts WHERE branch >= 0 GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+        return {str(row[0] or "unknown"): Share(int(row[1]), int(row[2])) for row in rows}
+
+    @staticmethod
+    def _encryption(connection: duckdb.DuckDBPyConnection) -> Mapping[str, int]:
+        rows = connection.execute(
+            "SELECT encryption_status, count(*) FROM facts WHERE branch >= 0 GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+        return {str(row[0] or "unknown"): int(row[1]) for row in rows}
+
+    @staticmethod
+    def _shapes(connection: duckdb.DuckDBPyConnection) -> tuple[Shape, ...]:
+        rows = connection.execute(
+            f"""SELECT {_SHAPE} AS shape, count(*) AS objects, min(key) FROM facts WHERE branch = {NO_BRANCH}
+              GROUP BY 1 ORDER BY objects DESC, shape LIMIT {SHOWN}"""
+        ).fetchall()
+        return tuple(Shape(str(row[0]), int(row[1]), str(row[2])) for row in rows)
+
+    def _collisions(self, connection: duckdb.DuckDBPyConnection, mapped: str) -> tuple[int, tuple[Collision, ...]]:
+        """Targets that two objects would have, or that an object which is there already has."""
+        same_bucket = self._rules.source_bucket == self._rules.target_bucket
+        places = "SELECT target_hash AS place, 1 AS moves FROM facts WHERE branch >= 0"
+        if same_bucket:
+            places += " UNION ALL SELECT source_hash, 0 FROM facts"
+        connection.execute(
+            f"""CREATE TABLE suspects AS SELECT place FROM ({places}) GROUP BY place
+              HAVING sum(moves) > 1 OR (sum(moves) > 0 AND count(*) > sum(moves))"""
+        )
+        if not self._row(connection, "SELECT count(*) FROM suspects")[0]:
+            return 0, ()
+        # Equal hashes are only suspects: the keys themselves decide.
+        there = (
+            "UNION ALL SELECT key AS place, key, 0 FROM rows SEMI JOIN suspects ON hash(rows.key) = suspects.place"
+            if same_bucket
+            else ""
+        )
+        connection.execute(
+            f"""CREATE TABLE meetings AS WITH rows AS ({mapped})
+              SELECT place, list(key ORDER BY key)[1:{SHOWN}] AS keys, count(*) > sum(moves) AS occupied FROM (
+                SELECT target AS place, key, 1 AS moves FROM rows SEMI JOIN suspects ON hash(rows.target) = suspects.place
+                WHERE target IS NOT NULL {there})
+              GROUP BY place HAVING sum(moves) > 1 OR (sum(moves) > 0 AND count(*) > sum(moves))"""
+        )
+        number = int(self._row(connection, "SELECT count(*) FROM meetings")[0])
+        rows = connection.execute(f"SELECT * FROM meetings ORDER BY place LIMIT {SHOWN}").fetchall()
+        return number, tuple(Collision(str(row[0]), tuple(row[1]), bool(row[2])) for row in rows)
+
+
+def _batched(listing: ObjectListing, rules: CompiledRules, *, rows: int = 50_000) -> Iterator[list[dict[str, Any]]]:
+    batch: list[dict[str, Any]] = []
+    for one in listing.list_objects(rules.source_bucket, prefix=rules.source_prefix):
+        batch.append({"key": one.key, "size": one.size, "e_tag": one.etag, "storage_class": one.storage_class})
+        if len(batch) >= rows:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,106 @@
+"""An inventory's files, local or in S3, each proven whole by its MD5 before a row of it is believed."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import md5
+from pathlib import Path, PurePosixPath
+
+from adapters.aws_clients import AwsClients
+from adapters.aws_errors import translated
+from domain.errors import InputError
+from domain.inventory import Inventory, InventoryFile, read_inventory_manifest
+
+_CHUNK = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class LocalInventory:
+    """An inventory whose data files are on this machine, in the manifest's order."""
+
+    inventory: Inventory
+    paths: tuple[Path, ...]
+
+
+@contextmanager
+def opened_inventory(place: str, clients: AwsClients | None, *, folder: Path | None = None) -> Iterator[LocalInventory]:
+    """The inventory whose ``manifest.json`` is at ``place`` (a path or an s3:// URI), every file verified.
+
+    Raises InputError naming the file that is missing, truncated or altered.
+    """
+    if not place.startswith("s3://"):
+        yield _local(Path(place))
+        return
+    if clients is None:
+        raise InputError(f"{place}: no AWS access is configured")
+    temporary = Path(tempfile.mkdtemp(prefix="keyshift-inventory-", dir=folder))
+    try:
+        yield _downloaded(place, clients, temporary)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _local(path: Path) -> LocalInventory:
+    manifest = path / "manifest.json" if path.is_dir() else path
+    inventory = _verified_manifest(manifest, str(manifest))
+    paths = tuple(_find(one, manifest.parent) for one in inventory.files)
+    for one, found in zip(inventory.files, paths, strict=True):
+        _verify(one, found)
+    return LocalInventory(inventory, paths)
+
+
+def _verified_manifest(manifest: Path, name: str) -> Inventory:
+    try:
+        text = manifest.read_bytes()
+        checksum = manifest.with_name("manifest.checksum").read_text().strip().lower()
+    except OSError as error:
+        hint = "; S3 writes manifest.checksum last, without it the report is not complete" if manifest.exists() else ""
+        raise InputError(f"{name} cannot be read: {error.strerror} ({error.filename}){hint}") from error
+    if md5(text, usedforsecurity=False).hexdigest() != checksum:
+        raise InputError(f"{name} does not match its manifest.checksum: fetch both again")
+    try:
+        return read_inventory_manifest(text.decode(), name=name)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name} is not UTF-8") from error
+
+
+def _find(one: InventoryFile, beside: Path) -> Path:
+    """Where a data file lies: as S3 laid it out, or beside the manifest."""
+    name = PurePosixPath(one.key).name
+    for candidate in (beside / name, beside / "data" / name, beside.parent / "data" / name):
+        if candidate.is_file():
+            return candidate
+    raise InputError(f"the inventory's data file {one.key} is missing: expected {beside.parent / 'data' / name}")
+
+
+def _verify(one: InventoryFile, path: Path) -> None:
+    size = path.stat().st_size
+    if size != one.size:
+        raise InputError(f"{path} has {size} bytes, the manifest says {one.size}: it is truncated or altered")
+    digest = md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    if digest.hexdigest() != one.md5:
+        raise InputError(f"{path} has the MD5 {digest.hexdigest()}, the manifest says {one.md5}: fetch it again")
+
+
+def _downloaded(place: str, clients: AwsClients, folder: Path) -> LocalInventory:
+    bucket, _, key = place.removeprefix("s3://").partition("/")
+    for name in ("manifest.json", "manifest.checksum"):
+        _download(clients, bucket, str(PurePosixPath(key).with_name(name)), folder / name)
+    inventory = _verified_manifest(folder / "manifest.json", place)
+    paths = []
+    for number, one in enumerate(inventory.files):
+        path = folder / f"{number}-{PurePosixPath(one.key).name}"
+        _download(clients, inventory.destination_bucket, one.key, path)
+        _verify(one, path)
+        paths.append(path)
+    return LocalInventory(inventory, tuple(paths))
+
+
+def _download(clients: AwsClients, bucket: str, key: str, path: Path) -> None:
+    with translated("GetObject", f"s3://{bucket}/{key}"), path.open("wb") as file:
+        shutil.copyfileobj(clients.s3.get_object(Bucket=bucket, Key=key)["Body"], file, _CHUNK)

@@ -1,0 +1,94 @@
+"""What an S3 Inventory's manifest says: which bucket, which columns, which files (aws-facts.md §3.1)."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from domain.errors import InputError
+
+FORMATS = ("CSV", "ORC", "Parquet")
+_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
+_COLUMN = re.compile(r"(?:required|optional)\s+\w+(?:\([^)]*\))?\s+(\w+)|(\w+)\s*:")
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryFile:
+    """One data file; ``size`` in bytes, ``md5`` hexadecimal."""
+
+    key: str
+    size: int
+    md5: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """One inventory report; columns in the spelling of its Parquet form, ``created_at`` in seconds since 1970."""
+
+    source_bucket: str
+    destination_bucket: str
+    file_format: str
+    columns: tuple[str, ...]
+    files: tuple[InventoryFile, ...]
+    created_at: float
+
+    @property
+    def lists_versions(self) -> bool:
+        """Whether it has every version, not only the current ones."""
+        return "is_latest" in self.columns
+
+    @property
+    def has_encoded_keys(self) -> bool:
+        """Only CSV writes keys URL-encoded, a space as a plus sign."""
+        return self.file_format == "CSV"
+
+
+def read_inventory_manifest(text: str, *, name: str) -> Inventory:
+    """Parse ``manifest.json``; InputError names ``name`` and what is wrong with it."""
+    try:
+        content = json.loads(text)
+        files = tuple(
+            InventoryFile(str(one["key"]), int(one["size"]), str(one["MD5checksum"]).lower())
+            for one in content["files"]
+        )
+        file_format = str(content["fileFormat"])
+        inventory = Inventory(
+            source_bucket=str(content["sourceBucket"]),
+            destination_bucket=str(content["destinationBucket"]).rpartition(":")[2],
+            file_format=file_format,
+            columns=_columns(str(content["fileSchema"]), file_format),
+            files=files,
+            created_at=int(content["creationTimestamp"]) / 1000,
+        )
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{name} is no inventory manifest: {error}") from error
+    except KeyError as error:
+        raise InputError(f"{name} is no inventory manifest: {error} is missing") from error
+    return _checked(inventory, name)
+
+
+def _checked(inventory: Inventory, name: str) -> Inventory:
+    if inventory.file_format not in FORMATS:
+        raise InputError(f"{name}: the file format {inventory.file_format!r} is none of {', '.join(FORMATS)}")
+    if not inventory.files:
+        raise InputError(f"{name} lists no data files: the bucket was empty, or the report is not complete")
+    missing = [column for column in ("bucket", "key") if column not in inventory.columns]
+    if missing:
+        raise InputError(f"{name}: its schema has no column {missing[0]!r}, only {', '.join(inventory.columns)}")
+    return inventory
+
+
+def _columns(schema: str, file_format: str) -> tuple[str, ...]:
+    if file_format == "CSV":
+        return tuple(column_name(part) for part in schema.split(","))
+    found: Sequence[Any] = _COLUMN.findall(schema)
+    return tuple(first or second for first, second in found)
+
+
+def column_name(text: str) -> str:
+    """``IsMultipartUploaded`` as ``is_multipart_uploaded``, the Parquet form's spelling."""
+    bare = text.strip()
+    if bare == "ETag":
+        return "e_tag"
+    return _CAPITAL.sub("_", bare).lower()

@@ -1,0 +1,153 @@
+"""``keyshift plan``: what would move, what would go wrong, what it costs; it writes nothing but --out and --html."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import yaml
+
+from domain.errors import InputError
+from domain.estimate import Estimate, Prices, estimate, prices_from
+from domain.planning import PlanFigures, Share
+from handlers.cli.options import json_option
+from handlers.rules_file import load_rules
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PART_SIZE = 128 * 1024 * 1024
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--inventory", help="Where an S3 Inventory's manifest.json is: a path or an s3:// URI.")
+@click.option("--list", "listing", is_flag=True, help="Take the objects from a listing of the source bucket.")
+@click.option("--out", type=click.Path(path_type=Path), help="Save the mapped rows as Parquet, for a backfill.")
+@click.option("--html", type=click.Path(path_type=Path), help="Write the plan as one self-contained HTML file.")
+@click.option("--prices", type=click.Path(path_type=Path), help="A YAML file with your own prices.")
+@click.option("--concurrency", default=100, show_default=True, type=click.IntRange(1), help="Objects at once.")
+@click.option("--memory", default="2GB", show_default=True, help="What the plan may use; more goes to disk.")
+@click.option("--endpoint-url", envvar="KEYSHIFT_ENDPOINT_URL", help="Another server than AWS.")
+@click.option("--region", envvar="KEYSHIFT_REGION", default="us-east-1", show_default=True, help="The AWS region.")
+@json_option
+@click.pass_context
+def plan(  # noqa: PLR0913  # its options
+    context: click.Context,
+    file: Path,
+    *,
+    inventory: str | None,
+    listing: bool,
+    out: Path | None,
+    html: Path | None,
+    prices: Path | None,
+    concurrency: int,
+    memory: str,
+    endpoint_url: str | None,
+    region: str,
+    as_json: bool,
+) -> None:
+    r"""Map every object of an inventory or a listing by the rules in FILE, and say what would happen.
+
+    Reports objects and bytes per rule, unmapped keys by shape, collisions, what is archived, large or locked, what a
+    move does not preserve, cost and duration. Exit code 1 when objects collide or a key is impossible.
+
+    \b
+    Example:
+      keyshift plan portal.yaml --inventory s3://inventories/line-1/all/2026-11-22T01-00Z/manifest.json
+      keyshift plan portal.yaml --list --out plan.parquet
+    """
+    from handlers.bootstrap import plan_objects
+
+    if listing == bool(inventory):
+        raise InputError("say where the objects come from: either --inventory MANIFEST or --list")
+    rules = load_rules(file)
+    bill = read_prices(prices)
+    figures = plan_objects(
+        rules,
+        inventory=inventory,
+        out=out,
+        memory=memory,
+        region=region,
+        endpoint_url=endpoint_url,
+        part_size=PART_SIZE,
+    )
+    cost = estimate(figures, bill, concurrency=concurrency)
+    if html is not None:
+        from handlers.cli.plan_html import plan_page
+
+        html.write_text(plan_page(rules.migration, figures, cost, bill), encoding="utf-8")
+    if as_json:
+        click.echo(json.dumps(as_dict(rules.migration, figures, cost, bill)))
+    else:
+        from rich.console import Console
+
+        show(Console(), rules.migration, figures, cost, bill)
+    context.exit(0 if figures.is_safe else 1)
+
+
+def read_prices(path: Path | None) -> Prices:
+    """The default prices, or those with the user's own in ``path``."""
+    if path is None:
+        return Prices()
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise InputError(f"the prices in {path} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} must hold a mapping of price names to numbers")
+    return prices_from(content)
+
+
+def as_dict(migration: str, figures: PlanFigures, cost: Estimate, prices: Prices) -> dict[str, Any]:
+    """For machines."""
+    return {
+        "migration": migration,
+        **asdict(figures),
+        "moving": asdict(figures.moving),
+        "total": figures.total,
+        "safe": figures.is_safe,
+        "fidelity": list(figures.fidelity()),
+        "cost": {**asdict(cost), "dollars": cost.dollars, "prices_as_of": prices.as_of},
+    }
+
+
+def rows_of(figures: PlanFigures) -> list[tuple[str, Share]]:
+    """The table's lines, rules first."""
+    rows = [(f"rule {name}", share) for name, share in figures.rules.items()]
+    rows += [("stays where it is", figures.kept), ("unmapped", figures.unmapped), ("rejected", figures.rejected)]
+    rows += [("above 5 GiB (in parts)", figures.large), ("uploaded in parts", figures.in_parts)]
+    return [*rows, ("archived", figures.archived)]
+
+
+def show(console: "Console", migration: str, figures: PlanFigures, cost: Estimate, prices: Prices) -> None:
+    """For people."""
+    from rich.table import Table
+
+    table = Table(title=f"plan of {migration}: {figures.total:,} objects", title_justify="left")
+    for name in ("what", "objects", "bytes"):
+        table.add_column(name, justify="left" if name == "what" else "right")
+    for name, share in rows_of(figures):
+        table.add_row(name, f"{share.objects:,}", f"{share.size:,}")
+    console.print(table)
+    for collision in figures.collisions:
+        met = "an object that is there already" if collision.occupied else "each other"
+        click.echo(f"COLLISION at {collision.target!r}: {', '.join(map(repr, collision.keys))} would meet {met}")
+    if figures.colliding_targets > len(figures.collisions):
+        click.echo(f"... and {figures.colliding_targets - len(figures.collisions):,} more targets with collisions")
+    for key in figures.rejected_examples:
+        click.echo(f"REJECTED {key!r}")
+    for shape in figures.shapes:
+        click.echo(f"unmapped {shape.objects:,} x {shape.shape!r}, for example {shape.example!r}")
+    for note in figures.fidelity():
+        click.echo(f"not preserved: {note}")
+    bill = Table(title=f"cost in US dollars (prices of {prices.as_of})", title_justify="left")
+    for name in ("item", "requests", "dollars"):
+        bill.add_column(name, justify="left" if name == "item" else "right")
+    for line in cost.lines:
+        bill.add_row(line.name, f"{line.requests:,}" if line.requests else "", f"{line.dollars:,.2f}")
+    bill.add_row("together", "", f"{cost.dollars:,.2f}")
+    console.print(bill)
+    click.echo(f"until cleanup, both copies are stored: {cost.doubled_storage_per_month:,.2f} dollars a month more")
+    click.echo(f"about {cost.seconds / 3600:.1f} hours; what limits it is {cost.bottleneck}")
