@@ -73,6 +73,7 @@ def test_a_batch_tells_its_unknown_handles(sqs: Any, queues: tuple[str, str]) ->
     entries = [entry | {"VisibilityTimeout": 0} for entry in ({"Id": "a", "ReceiptHandle": one}, unknown)]
     shown = sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
     assert depth(sqs, url) == (1, 1)
+    assert len(receive(sqs, url, VisibilityTimeout=0)) == 1
     deleted = sqs.delete_message_batch(QueueUrl=url, Entries=[{"Id": "a", "ReceiptHandle": other}, unknown])
     assert depth(sqs, url) == (1, 0)
     for answer in (shown, deleted):
