@@ -50,6 +50,11 @@ class Step:
         return ((low, high, 0),) if self.filter is None else self.filter.written(low, high)
 
 
+def _plainness(move: Move) -> int:
+    """Letters first, then digits: the first way found into a state is the one that people read."""
+    return 0 if move.low <= 97 <= move.high else 1 if move.low <= 48 <= move.high else 2
+
+
 class Walkable(Protocol):
     """What the search walks."""
 
@@ -98,7 +103,7 @@ class Machine:
         """Every next character, also of later steps where the steps before them may end."""
         found = self._moves.get(state)
         if found is None:
-            found = self._moves[state] = list(self._find_moves(state))
+            found = self._moves[state] = sorted(self._find_moves(state), key=_plainness)
         return found
 
     def is_accepting(self, state: State) -> bool:
@@ -144,7 +149,7 @@ class Excluding:
         """Every next character of the base, split where the others go different ways."""
         found = self._moves.get(state)
         if found is None:
-            found = self._moves[state] = list(self._find_moves(state))
+            found = self._moves[state] = sorted(self._find_moves(state), key=_plainness)
         return found
 
     def is_accepting(self, state: State) -> bool:

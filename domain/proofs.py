@@ -166,12 +166,14 @@ def _never_wins(subject: Subject, branches: list[Branch]) -> Answer:
 
 
 def _notes(subject: Subject) -> Iterator[Finding]:
-    for branch in subject.rules.branches:
-        growth = find_growth(subject, branch)
-        if growth is not None:
-            size = len(growth.keys[0].encode())
+    """For each rule the form that leaves the least room."""
+    for rule in subject.rules.rules:
+        own = (find_growth(subject, branch) for branch in subject.rules.branches if branch.rule == rule)
+        sized = [(len(growth.keys[0].encode()), growth) for growth in own if growth is not None]
+        if sized:
+            size, growth = min(sized, key=lambda pair: pair[0])
             why = f"targets grow: this source key of {size} bytes is the longest of its form that still fits"
-            yield Finding(FindingKind.NOTE, branch.rule, None, growth.keys, growth.targets, why=why)
+            yield Finding(FindingKind.NOTE, rule, None, growth.keys, growth.targets, why=why)
 
 
 def _allowed(rules: CompiledRules, finding: Finding) -> Finding:

@@ -17,7 +17,7 @@ def find_growth(subject: Subject, branch: Branch) -> Evidence | None:
     free = [name for name, kind in kinds.items() if writes[name] >= reads[name] and not kind.dfa.is_finite]
     if not free or (target <= source and all(writes[name] <= reads[name] for name in free)):
         return None
-    name = max(free, key=lambda free_name: writes[free_name] / reads[free_name])
+    name = max(free, key=lambda name: (writes[name] / reads[name], -len(kinds[name].dfa.edges)))
     room = (MAX_KEY_BYTES - target) // writes[name] + len(shortest[name])
     text = _text_of_size(kinds[name].dfa, room)
     if text is None:
@@ -35,7 +35,7 @@ def _text_of_size(dfa: Dfa, at_most: int) -> str | None:
     for _ in range(at_most):
         reached: dict[int, tuple[int, str]] = {}
         for state in levels[-1]:
-            for low, high, following in dfa.edges[state]:
+            for low, high, following in sorted(dfa.edges[state], key=lambda edge: not edge[0] <= 97 <= edge[1]):
                 code = next((code for code in (97, 48, max(low, 33)) if low <= code <= min(high, 126)), None)
                 if code is not None:
                     reached.setdefault(following, (state, chr(code)))

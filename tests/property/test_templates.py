@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.automata import compile_expression
@@ -100,11 +100,12 @@ def by_length(text: str) -> tuple[int, str]:
     return len(text), text
 
 
-@given(st.sampled_from(["a*", "(a|b){1,2}", "a?b?", "[ab]/|a", "a{3}", "(a|bb)*"]))
+@settings(deadline=None)
+@given(st.sampled_from(["a*", "(a|b){1,2}", "a?b?", "[ab]/|a", "a{3}", "(a|bb)*", "b(/*b){0,2}", "a/*b|bb"]))
 def test_the_texts_of_an_automaton_are_the_shortest(expression: str) -> None:
     """They come by length, and all of them when they are few."""
     dfa = compile_expression(parse_expression(expression))
     every = ["".join(letters) for size in range(9) for letters in product("/ab", repeat=size)]
     accepted = [text for text in every if dfa.accepts(text)]
     assert sorted(accepted, key=by_length)[:8] == sorted(dfa.texts(8), key=by_length)
-    assert dfa.is_finite == (len(dfa.texts(1_000)) < 1_000)
+    assert dfa.is_finite == (len(dfa.texts(200)) < 200)
