@@ -58,7 +58,7 @@ def inventory_sql(connection: duckdb.DuckDBPyConnection, local: LocalInventory) 
 
 
 def _source(connection: duckdb.DuckDBPyConnection, local: LocalInventory) -> str:
-    files = "[" + ", ".join("'" + str(path).replace("'", "''") + "'" for path in local.paths) + "]"
+    files = "[" + ", ".join("'" + str(path).replace("'", "''") + "'" for path in local.paths.values()) + "]"
     inventory = local.inventory
     if inventory.file_format == "Parquet":
         return f"read_parquet({files}, union_by_name = true)"
@@ -70,7 +70,9 @@ def _source(connection: duckdb.DuckDBPyConnection, local: LocalInventory) -> str
         )
     import pyarrow.dataset
 
-    connection.register("orc_inventory", pyarrow.dataset.dataset([str(path) for path in local.paths], format="orc"))
+    connection.register(
+        "orc_inventory", pyarrow.dataset.dataset([str(path) for path in local.paths.values()], format="orc")
+    )
     return "orc_inventory"
 
 

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import md5
@@ -21,33 +21,41 @@ class LocalInventory:
     """An inventory whose data files are on this machine, in the manifest's order."""
 
     inventory: Inventory
-    paths: tuple[Path, ...]
+    paths: Mapping[str, Path]
 
 
 @contextmanager
-def opened_inventory(place: str, clients: AwsClients | None, *, folder: Path | None = None) -> Iterator[LocalInventory]:
+def opened_inventory(
+    place: str, clients: AwsClients | None, *, only: str | None = None, folder: Path | None = None
+) -> Iterator[LocalInventory]:
     """The inventory whose ``manifest.json`` is at ``place`` (a path or an s3:// URI), every file verified.
 
-    Raises InputError naming the file that is missing, truncated or altered.
+    ``only`` is the key of the one data file that is wanted, or empty for the manifest alone. Raises InputError naming
+    the file that is missing, truncated or altered.
     """
     if not place.startswith("s3://"):
-        yield _local(Path(place))
+        yield _local(Path(place), only)
         return
     if clients is None:
         raise InputError(f"{place}: no AWS access is configured")
     temporary = Path(tempfile.mkdtemp(prefix="keyshift-inventory-", dir=folder))
     try:
-        yield _downloaded(place, clients, temporary)
+        yield _downloaded(place, clients, temporary, only)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _local(path: Path) -> LocalInventory:
+def _wanted(inventory: Inventory, only: str | None) -> list[InventoryFile]:
+    return [one for one in inventory.files if only is None or one.key == only]
+
+
+def _local(path: Path, only: str | None) -> LocalInventory:
     manifest = path / "manifest.json" if path.is_dir() else path
     inventory = _verified_manifest(manifest, str(manifest))
-    paths = tuple(_find(one, manifest.parent) for one in inventory.files)
-    for one, found in zip(inventory.files, paths, strict=True):
-        _verify(one, found)
+    paths = {}
+    for one in _wanted(inventory, only):
+        paths[one.key] = _find(one, manifest.parent)
+        _verify(one, paths[one.key])
     return LocalInventory(inventory, paths)
 
 
@@ -87,18 +95,17 @@ def _verify(one: InventoryFile, path: Path) -> None:
         raise InputError(f"{path} has the MD5 {digest.hexdigest()}, the manifest says {one.md5}: fetch it again")
 
 
-def _downloaded(place: str, clients: AwsClients, folder: Path) -> LocalInventory:
+def _downloaded(place: str, clients: AwsClients, folder: Path, only: str | None) -> LocalInventory:
     bucket, _, key = place.removeprefix("s3://").partition("/")
     for name in ("manifest.json", "manifest.checksum"):
         _download(clients, bucket, str(PurePosixPath(key).with_name(name)), folder / name)
     inventory = _verified_manifest(folder / "manifest.json", place)
-    paths = []
-    for number, one in enumerate(inventory.files):
-        path = folder / f"{number}-{PurePosixPath(one.key).name}"
+    paths = {}
+    for number, one in enumerate(_wanted(inventory, only)):
+        paths[one.key] = path = folder / f"{number}-{PurePosixPath(one.key).name}"
         _download(clients, inventory.destination_bucket, one.key, path)
         _verify(one, path)
-        paths.append(path)
-    return LocalInventory(inventory, tuple(paths))
+    return LocalInventory(inventory, paths)
 
 
 def _download(clients: AwsClients, bucket: str, key: str, path: Path) -> None:

@@ -29,12 +29,16 @@ class HandedOn:
 CopyAnswer = Written | Refused | HandedOn
 
 
-def copy_intent(etag: str, version_id: str | None, policy: MigrationPolicy, *, checksum: str = "") -> Intent:
+def copy_intent(
+    etag: str, version_id: str | None, policy: MigrationPolicy, *, checksum: str = "", is_encrypted: bool = False
+) -> Intent:
     """What a copy of this source in one request would leave behind.
 
-    The etag can be foretold only where source and target etags both are the MD5 of the bytes (aws-facts.md §2.4).
+    The etag can be foretold only where source and target etags both are the MD5 of the bytes (aws-facts.md §2.4):
+    uploaded in one part, and no KMS key involved.
     """
-    foretold = etag if is_digest(etag) and not policy.encrypted_targets else ""
+    plain = is_digest(etag) and not is_encrypted and not policy.encrypted_targets
+    foretold = etag if plain else ""
     return Intent(Action.COPY, etag, version_id or "", foretold, checksum)
 
 
@@ -60,7 +64,8 @@ def copy_seen(  # noqa: PLR0913  # a copy has two ends, a condition, and the wor
     if seen.size > MAX_OBJECT_BYTES:
         raise RefusedRequestError(f"{source.uri} has {seen.size} bytes, more than one S3 object can be made of")
     checksum = full_checksum(seen.checksums) if seen.full_checksums else ""
-    intent = intent or copy_intent(seen.etag, seen.version_id, policy, checksum=checksum)
+    is_encrypted = is_digest(seen.etag) and not seen.etag_is_digest
+    intent = intent or copy_intent(seen.etag, seen.version_id, policy, checksum=checksum, is_encrypted=is_encrypted)
     recognisable = bool(intent.target_etag or intent.checksum) or intent.action is not Action.COPY
     if seen.size > min(policy.multipart_above, MAX_COPY_BYTES) or (seen.size and not recognisable):
         return _PartsCopy(held, source, target, seen=seen, if_match=if_match, ports=ports, policy=policy).run(intent)

@@ -54,7 +54,8 @@ def migrate_object(  # noqa: PLR0913  # what, where to, why, and the world
         before = None if is_new else replace(record, claim=None, intent=None)
     else:
         return _refused(before, request)
-    return _Migration(notice, HeldRecord(record, lease=lease, ports=ports), ports, policy).run(before, target)
+    held = HeldRecord(record, lease=lease, ports=ports)
+    return _Migration(notice, held, ports, policy, rule=rule).run(before, target)
 
 
 def park_object(  # noqa: PLR0913  # as migrate_object
@@ -96,8 +97,11 @@ def _refused(before: Record | None, request: ClaimRequest) -> Outcome:
 class _Migration:
     """One attempt under a granted claim."""
 
-    def __init__(self, notice: Notice, held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy) -> None:
+    def __init__(
+        self, notice: Notice, held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy, *, rule: str
+    ) -> None:
         self._notice = notice
+        self._rule = rule
         self._held = held
         self._ports = ports
         self._policy = policy
@@ -109,6 +113,9 @@ class _Migration:
         held = self._held
         self._note_intent()
         try:
+            if held.record.target != target and held.record.holds_nothing:
+                # Parked before anything was written, say for a key the rules of that day could not map.
+                held.rewrite(target=target, rule=self._rule, rules_digest=self._policy.rules_digest)
             if held.record.target != target:
                 held.park(f"the rules now say {target.uri}, it was begun for {held.record.target.uri}: roll it back")
                 return Outcome(Verdict.DONE, State.PARKED, held.record.cause or "")

@@ -106,9 +106,15 @@ def same_object(one: ObjectState, other: ObjectState) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ListedObject:
-    """One row of ListObjectsV2; ``etag`` without quotes, ``size`` in bytes."""
+    """One row of ListObjectsV2 or of an inventory; ``etag`` without quotes, ``size`` in bytes.
+
+    An inventory may leave out all but the key. ``is_encrypted`` says that a KMS key is involved, so that the etag is
+    no digest of the bytes.
+    """
 
     key: str
-    etag: str
-    size: int
-    storage_class: str = "STANDARD"
+    etag: str | None
+    size: int | None
+    storage_class: str | None = "STANDARD"
+    version_id: str | None = None
+    is_encrypted: bool = False

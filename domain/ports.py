@@ -222,3 +222,13 @@ class ControlPanel(Protocol):
 
     def write_control(self, control: Control) -> None:
         """Replace the control item."""
+
+
+class BackfillJournal(Protocol):
+    """How far each data file of an inventory has been enqueued."""
+
+    def read_rows_done(self, inventory_id: str, file_key: str) -> int:
+        """How many of the file's rows, from its first, are enqueued or need no move; 0 where nothing is known."""
+
+    def write_rows_done(self, inventory_id: str, file_key: str, rows: int) -> None:
+        """Remember it; a smaller number than the one known is ignored, since two runs may overlap."""

@@ -122,9 +122,17 @@ class Record:
         return self.source.record_id
 
     @property
+    def holds_nothing(self) -> bool:
+        """Whether no attempt ever wrote, or may have written, to the target."""
+        return self.target_etag is None and not self.maybe and self.upload is None and self.state in _UNTOUCHED
+
+    @property
     def is_unfinished(self) -> bool:
         """Whether an attempt ended without saying what it did, or still runs."""
         return self.claim is not None or bool(self.maybe)
+
+
+_UNTOUCHED = (State.NEW, State.PARKED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,56 +6,49 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from adapters.aws_clients import AwsClients
-from adapters.aws_inspector import AwsInspector
 from adapters.dynamodb_control import DynamoDbControlPanel
+from adapters.dynamodb_journal import DynamoDbBackfillJournal
 from adapters.dynamodb_manifest import DynamoDbManifest
 from adapters.dynamodb_progress import DynamoDbProgressCounters
 from adapters.dynamodb_stream import DynamoDbChangeReader
 from adapters.eventbridge_bus import EventBridgeBus
-from adapters.provisioning import (
-    create_bucket,
-    create_bus,
-    create_manifest_table,
-    create_queue,
-    route_events,
-    send_bucket_events,
-)
 from adapters.record_item import is_record, to_record
 from adapters.s3_listing import S3ObjectListing
 from adapters.s3_multipart_store import S3MultipartStore
 from adapters.s3_object_store import S3ObjectStore
-from adapters.s3_owners_bucket import S3OwnersBucket
 from adapters.s3_requests import Owners
 from adapters.sqs_queue import SqsMessageQueue
-from adapters.standin import running_standin
 from adapters.system_clock import SystemClock
 from domain.attempt import MigrationPolicy, MigrationPorts
-from domain.parts import MIN_PART_BYTES
-from domain.planning import PlanFigures
+from domain.parts import MIB
 from domain.record import Record
 from domain.rules import CompiledRules
-from handlers.demo.objects import MULTIPART_ABOVE
-from handlers.demo.stage import Stage
 from handlers.dependencies import CachedControl, Dependencies
 from handlers.observability import Observer
 from handlers.pacing import Pace
 from handlers.rules_file import load_rules
 from handlers.settings import Settings, environment_of, read_settings
 
-__all__ = ["AwsInspector"]
+if TYPE_CHECKING:
+    from adapters.aws_inspector import AwsInspector as AwsInspector  # noqa: PLC0414  # commands name its type
+    from domain.inventory import Inventory
+    from domain.planning import PlanFigures
+    from handlers.demo.stage import Stage
+    from handlers.inventory_feeder import Rows
 
+# What only the command line needs is imported where it is used, so that a Lambda function starts without it.
 DEMO_VISIBILITY_SECONDS = 20
 DEMO_SETTINGS: Mapping[str, Any] = {
     "attempt_seconds": 8.0,
     "batch_seconds": 15.0,
     "request_seconds": 6.0,
     "margin_seconds": 1.0,
-    "multipart_above": MULTIPART_ABOVE,
-    "part_size": MIN_PART_BYTES,
+    "multipart_above": 6 * MIB,
+    "part_size": 5 * MIB,
     "concurrency": 4,
     "control_seconds": 1.0,
 }
@@ -117,8 +110,10 @@ def object_listing(settings: Settings, rules: CompiledRules) -> S3ObjectListing:
     return S3ObjectListing(clients_of(settings), owners=owners_of(rules))
 
 
-def inspector_of(settings: Settings) -> AwsInspector:
+def inspector_of(settings: Settings) -> "AwsInspector":
     """What doctor and status look at."""
+    from adapters.aws_inspector import AwsInspector
+
     return AwsInspector(clients_of(settings))
 
 
@@ -131,7 +126,7 @@ def plan_objects(  # noqa: PLR0913  # where the objects are, and what the plan m
     region: str,
     endpoint_url: str | None,
     part_size: int,
-) -> PlanFigures:
+) -> "PlanFigures":
     """The figures of an inventory, or without one of a listing of the source bucket."""
     from adapters.duckdb_plan import DuckDbPlanner
     from adapters.inventory_files import opened_inventory
@@ -145,21 +140,64 @@ def plan_objects(  # noqa: PLR0913  # where the objects are, and what the plan m
         return planner.plan_inventory(local, part_size=part_size, out=out)
 
 
+def inventory_queue(settings: Settings) -> SqsMessageQueue:
+    """Where reports arrive and tasks wait."""
+    return SqsMessageQueue(clients_of(settings), settings.inventory_queue_url)
+
+
+def journal_of(settings: Settings) -> DynamoDbBackfillJournal:
+    """How far each inventory is enqueued."""
+    return DynamoDbBackfillJournal(clients_of(settings), settings.table)
+
+
 @contextmanager
-def demo_stage(rules: CompiledRules, rules_file: Path) -> Iterator[Stage]:
+def inventory_files(
+    settings: Settings, place: str, *, only: str | None = None
+) -> Iterator[tuple["Inventory", Mapping[str, "Rows"]]]:
+    """An inventory and, for each data file (or the one named ``only``), its rows from a given one on; all verified."""
+    from adapters.inventory_files import opened_inventory
+    from adapters.inventory_rows import read_rows
+
+    with opened_inventory(place, clients_of(settings), only=only) as local:
+        inventory = local.inventory
+        yield (
+            inventory,
+            {
+                key: lambda start, path=path: read_rows(path, inventory, start=start)  # type: ignore[misc]
+                for key, path in local.paths.items()
+            },
+        )
+
+
+@contextmanager
+def plan_rows(path: Path, bucket: str) -> Iterator[tuple["Inventory", Mapping[str, "Rows"]]]:
+    """A saved plan as an inventory of one file."""
+    from adapters.inventory_rows import plan_inventory, read_rows
+
+    inventory = plan_inventory(path, bucket)
+    yield inventory, {path.name: lambda start: read_rows(path, inventory, start=start)}
+
+
+@contextmanager
+def demo_stage(rules: CompiledRules, rules_file: Path) -> Iterator["Stage"]:
     """A stand-in of AWS in a process of its own, with bucket, queues, table and bus; all of it is gone afterwards."""
+    from adapters import provisioning
+    from adapters.s3_owners_bucket import S3OwnersBucket
+    from adapters.standin import running_standin
+    from handlers.demo.stage import Stage
+
     with running_standin() as standin:
         os.environ.update(standin.environment())
         given = Settings(rules_file=rules_file, table="keyshift", bus="keyshift", **DEMO_SETTINGS)
         clients = clients_of(given)
         events, backfill, audit = (
-            create_queue(clients, f"keyshift-{name}", visibility=DEMO_VISIBILITY_SECONDS, max_receives=100)
+            provisioning.create_queue(clients, f"keyshift-{name}", visibility=DEMO_VISIBILITY_SECONDS, max_receives=100)
             for name in ("events", "backfill", "audit")
         )
-        create_bucket(clients, rules.source_bucket)
-        create_manifest_table(clients, given.table)
-        create_bus(clients, given.bus)
-        route_events(clients, "audit", {"source": ["keyshift"]}, audit, bus=given.bus)
+        provisioning.create_bucket(clients, rules.source_bucket)
+        provisioning.create_manifest_table(clients, given.table)
+        provisioning.create_bus(clients, given.bus)
+        provisioning.route_events(clients, "audit", {"source": ["keyshift"]}, audit, bus=given.bus)
         settings = given.model_copy(update={"events_queue_url": events.url, "backfill_queue_url": backfill.url})
         yield Stage(
             settings=settings,
@@ -169,7 +207,7 @@ def demo_stage(rules: CompiledRules, rules_file: Path) -> Iterator[Stage]:
             events_queue=SqsMessageQueue(clients, events.url),
             audit_queue=SqsMessageQueue(clients, audit.url),
             dead_queue=SqsMessageQueue(clients, events.dead_url),
-            begin_events=lambda: send_bucket_events(clients, rules.source_bucket, events),
+            begin_events=lambda: provisioning.send_bucket_events(clients, rules.source_bucket, events),
         )
 
 

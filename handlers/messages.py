@@ -49,7 +49,15 @@ class BackfillRow(BaseModel):
     @classmethod
     def of_listed(cls, listed: ListedObject) -> "BackfillRow":
         """The row for an object of a listing."""
-        return cls(key=listed.key, etag=listed.etag, size=listed.size, storage_class=listed.storage_class)
+        # Without a class the worker looks at the object first: the etag of an encrypted one foretells nothing.
+        storage_class = None if listed.is_encrypted else listed.storage_class
+        return cls(
+            key=listed.key,
+            etag=listed.etag,
+            size=listed.size,
+            version_id=listed.version_id,
+            storage_class=storage_class,
+        )
 
     @classmethod
     def of_notice(cls, notice: Notice) -> "BackfillRow":

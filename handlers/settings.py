@@ -26,6 +26,7 @@ class Settings(BaseModel):
     table: str
     events_queue_url: str = ""
     backfill_queue_url: str = ""
+    inventory_queue_url: str = ""
     bus: str = "default"
     region: str | None = None
     endpoint_url: str | None = None
@@ -39,6 +40,8 @@ class Settings(BaseModel):
     part_size: int = Field(default=128 * MIB, ge=MIN_PART_BYTES)
     parts_at_once: int = Field(default=16, ge=1, le=100)
     concurrency: int = Field(default=16, ge=1, le=256)
+    backlog: int = Field(default=200, ge=1)
+    """Messages in the backfill queue above which nothing more is enqueued."""
     encrypted_targets: bool = False
     own_principals: tuple[str, ...] = ()
     """Principal ids under which keyshift itself deletes, so that its own delete events are recognised."""

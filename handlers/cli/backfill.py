@@ -2,17 +2,22 @@
 
 import json
 import time
+from pathlib import Path
 
 import click
 
 from domain.errors import InputError
+from domain.ports import BackfillJournal, MessageQueue
 from handlers.cli.options import json_option, with_settings
 from handlers.feeder import Enqueued, Feeder
+from handlers.inventory_feeder import Fed, InventoryFeeder, NoJournal, NoQueue
 from handlers.settings import Settings
 
 
 @click.command()
 @click.option("--list", "listing", is_flag=True, help="Take the objects from a listing of the source bucket.")
+@click.option("--inventory", help="Take them from an S3 Inventory: a path or s3:// URI of its manifest.json.")
+@click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="Take them from a plan saved with --out.")
 @click.option("--prefix", default="", help="Only keys that begin so (after the rules' own prefix).")
 @click.option("--after", default="", help="Only keys after this one: where an earlier run stopped.")
 @click.option("--rows", default=50, show_default=True, type=click.IntRange(1, 1000), help="Objects in one message.")
@@ -24,6 +29,8 @@ def backfill(  # noqa: PLR0913  # its options
     settings: Settings,
     *,
     listing: bool,
+    inventory: str | None,
+    plan_file: Path | None,
     prefix: str,
     after: str,
     rows: int,
@@ -39,11 +46,19 @@ def backfill(  # noqa: PLR0913  # its options
     Example:
       keyshift backfill --list --dry-run
       keyshift backfill --list --after 'training-output/cookie-7/output/model.tar.gz'
+      keyshift backfill --inventory s3://inventories/line-1/all/2026-11-22T01-00Z/manifest.json
     """
     from handlers.bootstrap import bootstrap, object_listing
 
-    if not listing:
-        raise InputError("say where the objects come from: --list reads a listing of the source bucket")
+    if sum((listing, inventory is not None, plan_file is not None)) != 1:
+        raise InputError("say where the objects come from: one of --list, --inventory MANIFEST and --plan FILE")
+    if inventory is not None or plan_file is not None:
+        if prefix or after:
+            raise InputError("--prefix and --after go with --list; an inventory goes on by itself where it stopped")
+        _feed_files(
+            settings, inventory or str(plan_file), saved=plan_file, backlog=backlog, dry_run=dry_run, as_json=as_json
+        )
+        return
     dependencies = bootstrap(settings, function="backfill-command")
     done = Enqueued(last_key=after)
     feeder = Feeder(dependencies.rules, object_listing(settings, dependencies.rules), dependencies.backfill_queue)
@@ -55,6 +70,41 @@ def backfill(  # noqa: PLR0913  # its options
                 click.echo(f"{done.outcomes.total():,} listed, {done.outcomes['move']:,} to move", err=True)
     finally:
         _report(done, as_json=as_json, dry_run=dry_run)
+
+
+def _feed_files(  # noqa: PLR0913  # where from, how far, and how to say it
+    settings: Settings, place: str, *, saved: Path | None, backlog: int, dry_run: bool, as_json: bool
+) -> None:
+    """Every data file after the other; stopped at any moment, the same command goes on where it was."""
+    from handlers.bootstrap import bootstrap, inventory_files, journal_of, plan_rows
+
+    dependencies = bootstrap(settings, function="backfill-command")
+    rules = dependencies.rules
+    queue: MessageQueue = NoQueue() if dry_run else dependencies.backfill_queue
+    journal: BackfillJournal = NoJournal() if dry_run else journal_of(settings)
+    feeder = InventoryFeeder(rules, queue, journal, backlog=backlog)
+    fed, begun = Fed(), time.monotonic()
+    opened = inventory_files(settings, place) if saved is None else plan_rows(saved, rules.source_bucket)
+    with opened as (inventory, files):
+        if inventory.source_bucket != rules.source_bucket:
+            raise InputError(f"{place} is of bucket {inventory.source_bucket}, the rules move {rules.source_bucket}")
+        for number, (key, rows) in enumerate(files.items(), start=1):
+            feeder.feed(place, key, rows, fed)
+            seconds = max(time.monotonic() - begun, 0.001)
+            left = seconds / number * (len(files) - number)
+            rate = fed.rows / seconds
+            click.echo(
+                f"file {number} of {len(files)}: {fed.rows:,} rows, {rate:,.0f}/s, about {left:.0f} s to go", err=True
+            )
+    if as_json:
+        click.echo(json.dumps(fed.as_json()))
+        return
+    verb = "would be enqueued" if dry_run else "enqueued"
+    skipped = f" ({fed.skipped:,} rows were done before)" if fed.skipped else ""
+    click.echo(f"{fed.outcomes['move']:,} objects {verb} in {fed.messages:,} messages{skipped}")
+    for outcome in ("keep", "unmapped", "rejected", "not_current"):
+        if fed.outcomes[outcome]:
+            click.echo(f"{fed.outcomes[outcome]:,} {outcome}")
 
 
 def _report(done: Enqueued, *, as_json: bool, dry_run: bool) -> None:

@@ -10,8 +10,9 @@ import yaml
 
 from domain.errors import InputError
 from domain.estimate import Estimate, Prices, estimate, prices_from
-from domain.planning import PlanFigures, Share
+from domain.planning import PlanFigures
 from handlers.cli.options import json_option
+from handlers.cli.plan_html import plan_page, rows_of
 from handlers.rules_file import load_rules
 
 if TYPE_CHECKING:
@@ -75,8 +76,6 @@ def plan(  # noqa: PLR0913  # its options
     )
     cost = estimate(figures, bill, concurrency=concurrency)
     if html is not None:
-        from handlers.cli.plan_html import plan_page
-
         html.write_text(plan_page(rules.migration, figures, cost, bill), encoding="utf-8")
     if as_json:
         click.echo(json.dumps(as_dict(rules.migration, figures, cost, bill)))
@@ -111,14 +110,6 @@ def as_dict(migration: str, figures: PlanFigures, cost: Estimate, prices: Prices
         "fidelity": list(figures.fidelity()),
         "cost": {**asdict(cost), "dollars": cost.dollars, "prices_as_of": prices.as_of},
     }
-
-
-def rows_of(figures: PlanFigures) -> list[tuple[str, Share]]:
-    """The table's lines, rules first."""
-    rows = [(f"rule {name}", share) for name, share in figures.rules.items()]
-    rows += [("stays where it is", figures.kept), ("unmapped", figures.unmapped), ("rejected", figures.rejected)]
-    rows += [("above 5 GiB (in parts)", figures.large), ("uploaded in parts", figures.in_parts)]
-    return [*rows, ("archived", figures.archived)]
 
 
 def show(console: "Console", migration: str, figures: PlanFigures, cost: Estimate, prices: Prices) -> None:

@@ -3,8 +3,7 @@
 from html import escape
 
 from domain.estimate import Estimate, Prices
-from domain.planning import PlanFigures
-from handlers.cli.plan import rows_of
+from domain.planning import PlanFigures, Share
 
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b}
@@ -13,6 +12,14 @@ td,th{border-bottom:1px solid #ddd;padding:.3rem .5rem;text-align:right}
 td:first-child,th:first-child{text-align:left}code{overflow-wrap:anywhere}.bad{color:#a00}
 @media print{body{margin:0}}
 """
+
+
+def rows_of(figures: PlanFigures) -> list[tuple[str, Share]]:
+    """The table's lines, rules first."""
+    rows = [(f"rule {name}", share) for name, share in figures.rules.items()]
+    rows += [("stays where it is", figures.kept), ("unmapped", figures.unmapped), ("rejected", figures.rejected)]
+    rows += [("above 5 GiB (in parts)", figures.large), ("uploaded in parts", figures.in_parts)]
+    return [*rows, ("archived", figures.archived)]
 
 
 def plan_page(migration: str, figures: PlanFigures, cost: Estimate, prices: Prices) -> str:

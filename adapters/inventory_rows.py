@@ -1,0 +1,111 @@
+"""The rows of one inventory file, streamed from a given row on, in memory that does not grow with the file."""
+
+import csv
+import gzip
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_plus
+
+from domain.errors import InputError
+from domain.inventory import Inventory
+from domain.objects import ListedObject
+
+_BATCH_ROWS = 8_192
+_TRUE = frozenset({"true", "True", True})
+_WANTED = (
+    *("bucket", "key", "version_id", "is_latest", "is_delete_marker", "size", "e_tag", "storage_class"),
+    "encryption_status",
+)
+
+
+def plan_inventory(path: Path, bucket: str) -> Inventory:
+    """A plan saved by ``keyshift plan --out`` in the shape of an inventory; its rows are current and of one bucket."""
+    import pyarrow.parquet
+
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            columns = tuple(file.schema_arrow.names)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is no saved plan: {error}") from error
+    if not {"key", "branch", "target"} <= set(columns):
+        raise InputError(f"{path} is no saved plan: it has the columns {', '.join(columns)}")
+    return Inventory(bucket, "", "Parquet", columns, (), 0.0)
+
+
+def read_rows(path: Path, inventory: Inventory, *, start: int = 0) -> Iterator[ListedObject | None]:
+    """One answer for each row from row ``start`` on (counted from 0); ``None``: a delete marker or an old version.
+
+    Raises InputError naming file and row where a row cannot be read.
+    """
+    rows = {"CSV": _csv_rows, "Parquet": _parquet_rows, "ORC": _orc_rows}[inventory.file_format]
+    number = start
+    try:
+        for row in rows(path, inventory, start):
+            number += 1
+            yield _listed(row, inventory)
+    except (OSError, EOFError, zlib.error, csv.Error, ValueError, KeyError) as error:
+        raise InputError(f"{path}, row {number + 1}: it cannot be read ({error}); fetch the file again") from error
+
+
+def _csv_rows(path: Path, inventory: Inventory, start: int) -> Iterator[Mapping[str, Any]]:
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        reader = csv.reader(file, strict=True)
+        for number, row in enumerate(reader):
+            if number < start:
+                continue
+            if len(row) != len(inventory.columns):
+                raise ValueError(f"{len(row)} columns, the manifest names {len(inventory.columns)}")
+            yield dict(zip(inventory.columns, row, strict=True)) | {
+                "key": unquote_plus(row[inventory.columns.index("key")], errors="strict")
+            }
+
+
+def _parquet_rows(path: Path, inventory: Inventory, start: int) -> Iterator[Mapping[str, Any]]:  # noqa: ARG001
+    import pyarrow.parquet
+
+    with pyarrow.parquet.ParquetFile(path) as file:
+        columns = [name for name in _WANTED if name in file.schema_arrow.names]
+        group_start = 0
+        for group in range(file.num_row_groups):
+            rows = file.metadata.row_group(group).num_rows
+            if group_start + rows > start:
+                position = group_start
+                for batch in file.iter_batches(_BATCH_ROWS, row_groups=[group], columns=columns):
+                    yield from _from(batch, max(0, start - position))
+                    position += batch.num_rows
+            group_start += rows
+
+
+def _orc_rows(path: Path, inventory: Inventory, start: int) -> Iterator[Mapping[str, Any]]:  # noqa: ARG001
+    import pyarrow.orc
+
+    file = pyarrow.orc.ORCFile(path)
+    columns = [name for name in _WANTED if name in file.schema.names]
+    position = 0
+    for stripe in range(file.nstripes):
+        batch = file.read_stripe(stripe, columns=columns)
+        yield from _from(batch, max(0, start - position))
+        position += batch.num_rows
+
+
+def _from(batch: Any, skip: int) -> Iterator[Mapping[str, Any]]:
+    for offset in range(skip, batch.num_rows, _BATCH_ROWS):
+        yield from batch.slice(offset, _BATCH_ROWS).to_pylist()
+
+
+def _listed(row: Mapping[str, Any], inventory: Inventory) -> ListedObject | None:
+    if row.get("is_delete_marker") in _TRUE or str(row.get("is_latest", "true")).lower() == "false":
+        return None
+    if row.get("bucket", inventory.source_bucket) != inventory.source_bucket:
+        raise ValueError(f"the row is of bucket {row['bucket']!r}, the manifest is of {inventory.source_bucket!r}")
+    size = row.get("size")
+    return ListedObject(
+        key=row["key"],
+        etag=str(row.get("e_tag") or "").strip('"') or None,
+        size=None if size in (None, "") else int(size),
+        storage_class=row.get("storage_class") or None,
+        version_id=row.get("version_id") or None,
+        is_encrypted="KMS" in str(row.get("encryption_status") or ""),
+    )
