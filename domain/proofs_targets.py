@@ -109,7 +109,7 @@ def _vary_dropped(subject: Subject, branch: Branch) -> Evidence | None:
 
 def find_loop(subject: Subject, branch: Branch, again: Branch) -> Answer:
     """A key that the branch moves to a place from which ``again`` moves it on."""
-    if branch.source.pieces == branch.target.pieces and subject.rules.source == subject.rules.target:
+    if _stays(subject, branch) or _stays(subject, again):
         return Open.IMPOSSIBLE
 
     def confirm(found: Found) -> Evidence | None:
@@ -129,6 +129,11 @@ def find_loop(subject: Subject, branch: Branch, again: Branch) -> Answer:
         return None if won is None else [won, Excluding(subject.keys(again), subject.exact_keep)]
 
     return settle([coarse, fine], confirm)
+
+
+def _stays(subject: Subject, branch: Branch) -> bool:
+    """Whether every target of the branch is its own source."""
+    return branch.source.pieces == branch.target.pieces and subject.rules.source == subject.rules.target
 
 
 def find_invalid_target(subject: Subject, branch: Branch) -> Answer:
