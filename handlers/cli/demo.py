@@ -2,15 +2,20 @@
 
 import json
 import sys
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
 import click
 
 from domain.errors import InputError
+from domain.progress import OBJECTS_COPIED
 from handlers.cli.options import json_option
 from handlers.demo.play import Parameters, Play, Result
+from handlers.dependencies import Dependencies
 
 RULES = "edge-cv-portal.yaml"
 SHOWN_DIFFERENCES = 10
@@ -40,11 +45,7 @@ def demo(  # noqa: PLR0913  # its options
     from handlers.rules_file import load_rules
 
     rules_path = packaged_rules(RULES)
-    started = time.monotonic()
-
-    def say(text: str) -> None:
-        click.echo(f"{time.monotonic() - started:6.1f} s  {text}", err=as_json)
-
+    say = _teller(as_json=as_json)
     parameters = Parameters(objects=objects, workers=workers, kills=kills, seed=seed)
     say("starting the stand-in and creating bucket, queues, table and bus")
     with demo_stage(load_rules(rules_path), rules_path) as stage:
@@ -57,7 +58,8 @@ def demo(  # noqa: PLR0913  # its options
             parameters=parameters,
             say=say,
         )
-        result = play.run()
+        with _live(dependencies, shown=sys.stdout.isatty() and not as_json):
+            result = play.run()
     if as_json:
         click.echo(json.dumps(result.figures()))
     else:
@@ -69,6 +71,44 @@ def demo(  # noqa: PLR0913  # its options
     for trouble in result.troubles:
         click.echo(trouble, err=True)
     context.exit(0 if result.is_good else 1)
+
+
+def _teller(*, as_json: bool) -> Callable[[str], None]:
+    started = time.monotonic()
+
+    def say(text: str) -> None:
+        line = f"{time.monotonic() - started:6.1f} s  {text}"
+        # Rich's standard output is the one that the live line gives way to; JSON keeps it for itself.
+        click.echo(line, err=True) if as_json else sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+
+    return say
+
+
+@contextmanager
+def _live(dependencies: Dependencies, *, shown: bool) -> Iterator[None]:
+    """On a terminal, a last line with the figures as the migration's own counters give them."""
+    if not shown:
+        yield
+        return
+    from rich.console import Console
+
+    ended = threading.Event()
+    with Console().status("") as status:
+
+        def look() -> None:
+            while not ended.wait(1.0):
+                counters = dependencies.progress.read_progress()
+                waiting = sum(dependencies.events_queue.count_messages() + dependencies.backfill_queue.count_messages())
+                status.update(f"{counters.get(OBJECTS_COPIED, 0):,} copies made, {waiting:,} messages to go")
+
+        thread = threading.Thread(target=look, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
 
 def packaged_rules(name: str) -> Path:

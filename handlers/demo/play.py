@@ -10,9 +10,8 @@ from random import Random
 
 from domain.keys import Location
 from domain.ports import Manifest, MessageQueue, ObjectListing
-from domain.record import State
 from handlers.demo.auditor import Auditor
-from handlers.demo.checker import Difference, compare, write_object
+from handlers.demo.checker import Difference, compare, target_of, write_object
 from handlers.demo.ledger import Ledger
 from handlers.demo.objects import legacy_keys, new_object
 from handlers.demo.owners import Owners
@@ -190,7 +189,8 @@ class Play:
                 return
             if time.monotonic() - shown > 3.0:
                 shown = time.monotonic()
-                self._say(f"{waiting} messages, {unfinished} unfinished records, {unaudited} changes not audited yet")
+                left = f"{unfinished} records unfinished, {unaudited} changes not audited yet"
+                self._say(f"{waiting} messages left" if waiting else left)
             time.sleep(0.5)
 
     def _compare(self, result: Result, auditor: Auditor) -> None:
@@ -200,9 +200,13 @@ class Play:
         result.lost, result.wrong, result.stale = (kinds.count(kind) for kind in ("lost", "wrong", "stale"))
         records = list(self._manifest.scan_records())
         result.objects = len(entries)
-        result.migrated = sum(record.state is State.COPIED for record in records)
+        different = {difference.source.key for difference in result.differences}
+        moving = {key for key in entries if target_of(stage.rules, key).key != key}
+        result.migrated = sum(entries[key].last is not None for key in moving - different)
         result.audit_events = len(auditor.event_ids)
-        result.audit_missing = len(auditor.missing(records))
+        # A key that moves and has no record at all was never audited either.
+        unrecorded = moving - {record.source.key for record in records}
+        result.audit_missing = len(auditor.missing(records)) + len(unrecorded)
         dead = sum(stage.dead_queue.count_messages())
         if dead:
             result.troubles.append(f"{dead} messages are in the dead-letter queue")

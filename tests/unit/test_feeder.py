@@ -75,9 +75,7 @@ def test_a_stopped_backfill_goes_on_where_it_stopped() -> None:
     """Every key is enqueued, and ``last_key`` never runs ahead of what the queue has accepted."""
     keys = [f"old/{number:03}" for number in range(95)]
     queue, store, done = InMemoryQueue(), bucket_of(*keys), Enqueued()
-    first = Feeder(RULES, store, queue).enqueue(done, rows=2)
-    next(first)
-    first.close()
+    next(Feeder(RULES, store, queue).enqueue(done, rows=2))
     assert keys[: len(rows_of(queue))] == rows_of(queue)
     assert rows_of(queue)[-1] == done.last_key
     list(Feeder(RULES, store, queue).enqueue(Enqueued(last_key=done.last_key), rows=2))
