@@ -49,7 +49,7 @@ def plan(  # noqa: PLR0913  # its options
     region: str,
     as_json: bool,
 ) -> None:
-    r"""Map every object of an inventory or a listing by the rules in FILE, and say what would happen.
+    """Map every object of an inventory or a listing by the rules in FILE, and say what would happen.
 
     Reports objects and bytes per rule, unmapped keys by shape, collisions, what is archived, large or locked, what a
     move does not preserve, cost and duration. Exit code 1 when objects collide or a key is impossible.
