@@ -1,4 +1,4 @@
-"""Peak memory and rate of feeding an inventory of 0.2 and 2 million rows, queue and journal left out (``--dry-run``)."""
+"""Peak memory and rate of feeding an inventory of 0.2 and 2 million rows, without queue or journal (``--dry-run``)."""
 
 import json
 import os
