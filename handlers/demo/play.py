@@ -22,6 +22,8 @@ from handlers.feeder import Enqueued, Feeder
 LEAST_LIVE_SECONDS = 12.0
 PATIENCE_SECONDS = 70.0
 SEEDING_THREADS = 8
+OWNERS_PAUSE_SECONDS = 0.1
+"""Live events go first: owners as fast as the workers would leave the backfill nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ class Play:
         stage.begin_events()
         auditor = Auditor(stage.audit_queue)
         trouble = Troublemaker(stage.events_queue, seed=parameters.seed)
-        owners = Owners(stage.owners_bucket, stage.rules.source_bucket, self._ledger, pause=0.03)
+        owners = Owners(stage.owners_bucket, stage.rules.source_bucket, self._ledger, pause=OWNERS_PAUSE_SECONDS)
         result = Result()
         with tempfile.TemporaryDirectory(prefix="keyshift-demo-") as folder:
             workers = Workers(stage, Path(folder), lanes=2)
