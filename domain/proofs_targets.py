@@ -11,7 +11,7 @@ from domain.rules import Branch, MapOutcome
 
 _ANYTHING = Repeat(Chars(ANY), 0, None)
 _SLASH = literal("/")
-_UNCLEAN = Machine(
+UNCLEAN = Machine(
     [
         Step(
             compile_expression(
@@ -150,9 +150,9 @@ def find_invalid_target(subject: Subject, branch: Branch) -> Answer:
 
     def fine() -> list[Walkable] | None:
         won = subject.won_targets(branch)
-        return None if won is None else [won, _UNCLEAN]
+        return None if won is None else [won, UNCLEAN]
 
-    return settle([lambda: (subject.targets(branch), _UNCLEAN), fine], confirm)
+    return settle([lambda: (subject.targets(branch), UNCLEAN), fine], confirm)
 
 
 def _same_place(subject: Subject, key: str, twin: str) -> Evidence | None:
