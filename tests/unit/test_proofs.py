@@ -88,7 +88,7 @@ def test_a_machine_of_texts_ends_where_a_dash_loop_could_run_for_ever() -> None:
 
 def test_only_exact_templates_take_keys_away_in_a_proof() -> None:
     """A repeated name matches fewer keys than its automaton, so leaving those out would leave out too much."""
-    body = "rules: [{name: a, from: '{n}/{n}', to: 'x'}, {name: b, from: '{n}/{m}', to: 'y/{n}/{m}'}]\nkeep: ['{n}{n}', z]\n"
-    subject = Subject(read_rules(HEAD + body))
+    body = "rules: [{name: a, from: '{n}/{n}', to: 'x'}, {name: b, from: '{n}/{m}', to: 'y/{n}/{m}'}]\n"
+    subject = Subject(read_rules(HEAD + body + "keep: ['{n}{n}', z]\n"))
     first, second = subject.rules.branches
     assert subject.exact_before(second) == subject.exact_before(first) == subject.keep_machines[1:]
