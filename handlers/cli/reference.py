@@ -26,7 +26,9 @@ def reference() -> str:
 def _sections(command: click.Command, path: tuple[str, ...]) -> Iterator[str]:
     name = " ".join(path)
     if not isinstance(command, click.Group):
-        context = click.Context(command, info_name=name, terminal_width=WIDTH, max_content_width=WIDTH)
+        context = click.Context(
+            command, info_name=name, terminal_width=WIDTH, max_content_width=WIDTH, **keyshift.context_settings
+        )
         yield f"\n## {name}\n\n```text\n{command.get_help(context)}\n```\n"
         return
     context = click.Context(command)

@@ -74,7 +74,7 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
     command = keyshift.get_command(click.Context(keyshift), name)
     assert command is not None
     for one in command.commands.values() if isinstance(command, click.Group) else (command,):
-        text = one.get_help(click.Context(one, info_name=f"keyshift {name}"))
+        text = one.get_help(click.Context(one, info_name=f"keyshift {name}", **keyshift.context_settings))
         assert "\n  Example:\n" in text, one.name
         assert "\\b" not in text
     assert run([name, "--help"]) == 0

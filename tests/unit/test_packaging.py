@@ -14,7 +14,20 @@ ROOT = Path(__file__).resolve().parents[2]
 OURS = ("handlers", "domain", "adapters")
 PURE = frozenset(
     {"__future__", "bisect", "collections", "contextlib", "dataclasses", "enum", "functools", "hashlib", "heapq"}
-    | {"itertools", "math", "operator", "re", "string", "typing", "urllib", "fractions", "decimal", "types", "zlib"}
+    | {
+        "itertools",
+        "json",
+        "math",
+        "operator",
+        "re",
+        "string",
+        "typing",
+        "urllib",
+        "fractions",
+        "decimal",
+        "types",
+        "zlib",
+    }
 )
 
 
