@@ -53,7 +53,7 @@ def copy_seen(  # noqa: PLR0913  # a copy has two ends, a condition, and the wor
     policy: MigrationPolicy,
     intent: Intent | None = None,
 ) -> CopyAnswer:
-    """Copy the source that ``seen`` describes (tags read) to ``target``.
+    """Copy the source that ``seen`` describes to ``target``.
 
     ``if_match`` is the etag the target must have, ``None`` where there must be none; ``intent`` is what is declared,
     a copy to be recognised by its etag or checksum unless the caller has another. Raises ArchivedError for a
@@ -68,12 +68,24 @@ def copy_seen(  # noqa: PLR0913  # a copy has two ends, a condition, and the wor
     intent = intent or copy_intent(seen.etag, seen.version_id, policy, checksum=checksum, is_encrypted=is_encrypted)
     recognisable = bool(intent.target_etag or intent.checksum) or intent.action is not Action.COPY
     if seen.size > min(policy.multipart_above, MAX_COPY_BYTES) or (seen.size and not recognisable):
+        with_tags = _with_tags(source, seen, ports)
+        if with_tags is None:
+            return Refused.PRECONDITION
+        seen = with_tags
         return _PartsCopy(held, source, target, seen=seen, if_match=if_match, ports=ports, policy=policy).run(intent)
     abort_upload(held, ports.multipart)
     held.declare_intent(intent)
     origin = SourceObject(source, seen.etag)
     goal = held.target(target, if_match=if_match, storage_class=seen.storage_class)
     return held.send(lambda: ports.store.copy_object(origin, goal, seen=seen))
+
+
+def _with_tags(source: Location, seen: ObjectState, ports: MigrationPorts) -> ObjectState | None:
+    """The same object with its tags, which a multipart copy must be given; ``None`` when it has changed meanwhile."""
+    if seen.tags is not None:
+        return seen
+    again = ports.store.look_at_object(source, version_id=seen.version_id, with_tags=True)
+    return again if again is not None and again.etag == seen.etag else None
 
 
 class _PartsCopy:

@@ -153,7 +153,7 @@ class _Migration:
         decision = Decision(Step.COPY, State.COPIED, if_match=if_match, origin=origin)
         storage_class = notice.storage_class or self._policy.promised_storage_class
         if not self._fits_one_request() or storage_class is None:
-            seen = self._look(self._source)
+            seen = self._ports.store.look_at_object(self._source)
             if seen is None or seen.etag != notice.etag:
                 return None
             return self._copy(decision, seen)

@@ -1,6 +1,7 @@
 """Run the real domain code up to its first call that has no answer yet."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from domain.attempt import Attempt, MigrationPolicy, MigrationPorts, Verdict
@@ -58,7 +59,8 @@ class ReplayedPorts:
     ) -> ObjectState | None:
         """HEAD."""
         at_source = location == SOURCE
-        return as_seen(self._ask("look", at_source, version_id), self._scenario, at_source=at_source)
+        seen = as_seen(self._ask("look", at_source, version_id), self._scenario, at_source=at_source)
+        return seen if seen is None or with_tags else replace(seen, tags=None)
 
     def copy_object(self, source: SourceObject, target: TargetObject, *, seen: ObjectState | None) -> Any:
         """CopyObject."""
