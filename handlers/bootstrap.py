@@ -24,6 +24,7 @@ from adapters.s3_requests import Owners
 from adapters.sqs_queue import SqsMessageQueue
 from adapters.system_clock import SystemClock
 from domain.attempt import MigrationPolicy, MigrationPorts
+from domain.keys import Location
 from domain.parts import MIB
 from domain.record import Record
 from domain.rules import CompiledRules
@@ -115,6 +116,14 @@ def inspector_of(settings: Settings) -> "AwsInspector":
     from adapters.aws_inspector import AwsInspector
 
     return AwsInspector(clients_of(settings))
+
+
+def probe_of(settings: Settings, rules: CompiledRules) -> Iterator[tuple[str, bool]]:
+    """Whether the target bucket honours each condition; writes and deletes two small objects."""
+    from adapters.conditions_probe import probe_conditions
+
+    target = Location(rules.target_bucket, rules.target_prefix)
+    return probe_conditions(clients_of(settings), target=target, owners=owners_of(rules))
 
 
 def plan_objects(  # noqa: PLR0913  # where the objects are, and what the plan may use

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -30,23 +30,27 @@ class Finding:
 
 
 @click.command()
+@click.option("--probe", is_flag=True, help="Also try each S3 condition with two small objects at the target.")
 @json_option
 @with_settings
 @click.pass_context
-def doctor(context: click.Context, settings: Settings, *, as_json: bool) -> None:
-    """Look at credentials, buckets, table, queues and bus, and say what would go wrong. Writes nothing.
+def doctor(context: click.Context, settings: Settings, *, probe: bool, as_json: bool) -> None:
+    """Look at credentials, buckets, table, queues and bus, and say what would go wrong.
 
-    Exit code 1 when something is missing.
+    Writes nothing, but with --probe two small objects, which it deletes again. Exit code 1 when something is missing.
 
     \b
     Example:
       keyshift doctor --rules portal.yaml --table keyshift --events-queue URL --backfill-queue URL
+      keyshift doctor --probe
     """
-    from handlers.bootstrap import inspector_of
+    from handlers.bootstrap import inspector_of, probe_of
     from handlers.rules_file import load_rules
 
     rules = load_rules(settings.rules_file)
     findings = list(examine(settings, rules, inspector_of(settings)))
+    if probe:
+        findings += tried(probe_of(settings, rules))
     for finding in findings:
         click.echo(json.dumps(asdict(finding)) if as_json else f"{finding.level:4}  {finding.part}: {finding.text}")
     context.exit(1 if any(finding.level == "fail" for finding in findings) else 0)
@@ -70,6 +74,16 @@ def examine(settings: Settings, rules: CompiledRules, inspector: "AwsInspector")
             yield Finding("fail", part, str(error))
 
 
+def tried(conditions: Iterable[tuple[str, bool]]) -> Iterator[Finding]:
+    """One finding for each condition."""
+    ignored = "ignored: here keyshift could overwrite or lose what others write; use a server that honours it"
+    try:
+        for name, is_honoured in conditions:
+            yield Finding("ok" if is_honoured else "fail", name, "honoured" if is_honoured else ignored)
+    except KeyshiftError as error:
+        yield Finding("fail", "probe", str(error))
+
+
 def _identity(inspector: "AwsInspector") -> Iterator[Finding]:
     yield Finding("ok", "credentials", inspector.identity())
 
@@ -86,10 +100,10 @@ def _source(rules: CompiledRules, inspector: "AwsInspector") -> Iterator[Finding
             "change in the very moment of the delete is lost",
         )
     if not facts.sends_events:
-        yield Finding("fail", "source bucket", f"{name} sends no events: live writes would not be migrated")
+        yield Finding("fail", "source bucket", f"{name} tells nobody of live writes: let it notify the events queue")
     skew = abs(facts.server_time - time.time())
     if facts.server_time and skew > MOST_SKEW_SECONDS:
-        yield Finding("fail", "clock", f"this machine's clock is {skew:.0f} s away from S3's: claims would end early")
+        yield Finding("fail", "clock", f"this machine's clock is {skew:.0f} s off: set it, or claims end early")
     inspector.can_read(Location(name, rules.source_prefix + "keyshift-doctor-looks-for-this"))
 
 
@@ -107,18 +121,20 @@ def _table(settings: Settings, inspector: "AwsInspector") -> Iterator[Finding]:
         yield Finding("ok", "manifest table", f"{settings.table} has its stream")
         return
     has = f"has a stream of {view}" if view else "has no stream"
-    yield Finding("fail", "manifest table", f"{settings.table} {has}: audit events need NEW_AND_OLD_IMAGES")
+    yield Finding("fail", "manifest table", f"{settings.table} {has}: enable one with NEW_AND_OLD_IMAGES for the audit")
 
 
 def _queue(part: str, url: str, settings: Settings, inspector: "AwsInspector") -> Iterator[Finding]:
     if not url:
-        yield Finding("fail", part, "no URL is given")
+        yield Finding("fail", part, f"no URL is given: set --{part.replace(' ', '-')} or its variable")
         return
     facts = inspector.queue(url)
     yield Finding("ok", part, f"visibility {facts.visibility_seconds} s, retention {facts.retention_seconds // 3600} h")
     if not facts.dead_letter_arn:
         yield Finding(
-            "fail", part, "it has no dead-letter queue: a message that cannot be read would come back for ever"
+            "fail",
+            part,
+            "it has no dead-letter queue: give it one, or a bad message comes back for ever",
         )
     elif facts.most_receives < 5:
         yield Finding(

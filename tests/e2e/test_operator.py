@@ -1,0 +1,96 @@
+"""What an operator does: doctor, backfill, status and uploads against a migration that is set up."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from adapters.conditions_probe import probe_conditions
+from adapters.s3_requests import Owners
+from domain.keys import Location
+from tests.e2e.command_line import run_keyshift
+from tests.integration.site import Site
+from tests.servers import Server
+
+
+@pytest.fixture
+def site(standin: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """A migration of one bucket."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", standin.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", standin.secret_key)
+    return Site(standin, tmp_path)
+
+
+def variables(site: Site, standin: Server) -> dict[str, str]:
+    """The site as an operator's environment."""
+    keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
+    return {**keys, **site.environment()}
+
+
+def test_doctor_finds_nothing_missing(site: Site, standin: Server) -> None:
+    """Everything is there, the conditions are honoured, and the probe leaves nothing behind."""
+    answer = run_keyshift("doctor", "--probe", "--json", more=variables(site, standin))
+    findings = [json.loads(line) for line in answer.stdout.splitlines()]
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert [one for one in findings if one["level"] == "fail"] == []
+    assert len([one for one in findings if one["text"] == "honoured"]) == 4
+    assert site.keys("") == []
+
+
+def test_the_probe_sees_a_server_that_ignores_conditions(moto_endpoint: Server, site: Site) -> None:
+    """Moto copies whatever the conditions say (style.md): the probe must not call that honoured."""
+    other = moto_endpoint.client("s3")
+    other.create_bucket(Bucket=site.name)
+    clients = type(site.clients)(
+        endpoint_url=moto_endpoint.endpoint_url, region="us-east-1", access_key_id="test", secret_access_key="test"
+    )
+    answers = dict(probe_conditions(clients, target=Location(site.name, ""), owners=Owners()))
+    assert not answers["CopyObject: If-Match on the source"]
+    assert not answers["CopyObject: If-None-Match on the target"]
+    assert other.list_objects_v2(Bucket=site.name)["KeyCount"] == 0
+
+
+def test_backfill_counts_first_and_then_enqueues(site: Site, standin: Server) -> None:
+    """A dry run says what the real run then does; going on after the last key finds nothing more."""
+    for number in range(3):
+        site.put(f"old/{number}", b"x")
+    site.put("other", b"x")
+    more = variables(site, standin)
+    command = ("backfill", "--list", "--json")
+    dry = json.loads(run_keyshift(*command, "--dry-run", more=more).stdout)
+    real = json.loads(run_keyshift(*command, more=more).stdout)
+    assert dry["move"] == real["move"] == 3
+    assert real["unmapped"] == 1
+    (message,) = site.dependencies.backfill_queue.receive_messages(at_most=10, wait=1)
+    assert [row["key"] for row in json.loads(message.body)["rows"]] == ["old/0", "old/1", "old/2"]
+    again = run_keyshift(*command, "--after", real["last_key"], more=more)
+    assert json.loads(again.stdout)["listed"] == 0
+
+
+def test_status_counts_queues_and_records(site: Site, standin: Server) -> None:
+    """One JSON object with what waits, and plain text without --json."""
+    site.put("old/1", b"x")
+    answer = run_keyshift("status", "--json", more=variables(site, standin))
+    status = json.loads(answer.stdout)
+    assert answer.returncode == 0, answer.stderr
+    # The write, and S3's own test event from when the notification was configured.
+    assert status["queues"]["events"] == {"waiting": 2, "in_work": 0, "dead": 0}
+    assert status["records"] == {}
+    assert not status["paused"]
+    plain = run_keyshift("status", more=variables(site, standin))
+    assert "2 waiting" in plain.stdout
+
+
+def test_uploads_are_listed_and_aborted_only_on_yes(site: Site, standin: Server) -> None:
+    """An upload that no record names is shown; without --yes nothing happens to it."""
+    client = site.clients.s3
+    upload_id = client.create_multipart_upload(Bucket=site.name, Key="new/large")["UploadId"]
+    more = variables(site, standin)
+    command = ("uploads", "--older-than", "-1", "--json")
+    listed = json.loads(run_keyshift(*command, more=more).stdout)
+    assert (listed["upload_id"], listed["aborted"]) == (upload_id, False)
+    dry = run_keyshift(*command, "--abort", more=more)
+    assert not json.loads(dry.stdout)["aborted"]
+    assert "nothing was aborted" in dry.stderr
+    assert json.loads(run_keyshift(*command, "--abort", "--yes", more=more).stdout)["aborted"]
+    assert run_keyshift(*command, more=more).stdout == ""
