@@ -34,6 +34,7 @@ from botocore.exceptions import (
     TokenRetrievalError,
     UnauthorizedSSOTokenError,
 )
+from botocore.parsers import ResponseParserError
 
 from domain.errors import (
     AccessDeniedError,
@@ -165,6 +166,8 @@ def translated(action: str, subject: str) -> Iterator[None]:
         raise from_client_error(error, action, subject) from error
     except BotoCoreError as error:
         raise _from_sdk_error(error, action, subject) from error
+    except ResponseParserError as error:  # no BotoCoreError; its text holds the whole answer
+        raise UnavailableError(f"{action} on {subject}: the answer cannot be read; it is tried again") from error
     except OSError as error:  # a socket's error that botocore did not wrap
         raise UnavailableError(f"{action} on {subject} got no answer: {error}; it is tried again") from error
 

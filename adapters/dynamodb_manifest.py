@@ -71,7 +71,10 @@ class DynamoDbManifest:
         page: dict[str, Any] = {}
         while True:
             with translated("Scan", self._table):
-                answer = self._client.scan(TableName=self._table, Segment=segment, TotalSegments=segments, **page)
+                # Consistent, so that a record written before the scan began is never missed.
+                answer = self._client.scan(
+                    TableName=self._table, Segment=segment, TotalSegments=segments, ConsistentRead=True, **page
+                )
             yield from (to_record(item) for item in answer["Items"] if is_record(item))
             if not answer.get("LastEvaluatedKey"):
                 return

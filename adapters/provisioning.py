@@ -44,7 +44,7 @@ def create_manifest_table(clients: AwsClients, table: str) -> None:
             client.get_waiter("table_exists").wait(TableName=table)
             return
         client.get_waiter("table_exists").wait(TableName=table)
-        # Only the markers of counted batches carry this attribute: records are kept for ever.
+        # Only counted batches' markers and backfills' checkpoints carry this attribute: records are kept for ever.
         client.update_time_to_live(
             TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"}
         )

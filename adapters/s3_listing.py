@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote_plus
 
 from adapters.aws_clients import AwsClients
 from adapters.aws_errors import translated
@@ -31,18 +32,22 @@ class S3ObjectListing:
             page = {"ContinuationToken": answer["NextContinuationToken"]}
 
     def list_uploads(self, bucket: str, *, prefix: str = "") -> Iterator[tuple[Location, str, float]]:
-        """Multipart uploads that are neither completed nor aborted: where to, id, when begun (seconds since 1970)."""
+        """Multipart uploads that are neither completed nor aborted: where to, id, when begun (seconds since 1970).
+
+        Keys come URL-encoded here too, but of this call the SDK does not know it.
+        """
         page: dict[str, Any] = {}
         while True:
             with translated("ListMultipartUploads", f"s3://{bucket}/{prefix}"):
                 answer = self._client.list_multipart_uploads(
-                    Bucket=bucket, Prefix=prefix, **page, **self._owner(bucket)
+                    Bucket=bucket, Prefix=prefix, EncodingType="url", **page, **self._owner(bucket)
                 )
+            decoded = unquote_plus if answer.get("EncodingType") == "url" else str
             for upload in answer.get("Uploads", []):
-                yield Location(bucket, upload["Key"]), upload["UploadId"], upload["Initiated"].timestamp()
+                yield Location(bucket, decoded(upload["Key"])), upload["UploadId"], upload["Initiated"].timestamp()
             if not answer.get("IsTruncated"):
                 return
-            page = {"KeyMarker": answer["NextKeyMarker"], "UploadIdMarker": answer["NextUploadIdMarker"]}
+            page = {"KeyMarker": decoded(answer["NextKeyMarker"]), "UploadIdMarker": answer["NextUploadIdMarker"]}
 
     def _owner(self, bucket: str) -> Any:
         return self._owners.of(Location(bucket, ""))

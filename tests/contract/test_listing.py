@@ -1,9 +1,15 @@
 """ObjectListing: the fake and the S3 adapter keep one contract."""
 
-import pytest
+from datetime import UTC, datetime
 
+import pytest
+from botocore.stub import Stubber
+
+from adapters.s3_listing import S3ObjectListing
 from domain.keys import Location
-from tests.contract.object_worlds import ObjectWorld
+from domain.ports import TargetObject
+from tests.contract.object_worlds import FAR, ObjectWorld, ServerWorld, clients_for, new_pair
+from tests.servers import Server
 
 KEYS = ["a", "a b", "a+b", "a/b", "a//b", "a%2Fb", "á", "\U0001f600", "\uffff", "a\nb", "a\x01b", "/a", 'quote"', "ü/z"]
 
@@ -39,3 +45,41 @@ def test_listing_crosses_pages(world: ObjectWorld) -> None:
     for number in range(count):
         world.put(Location(bucket, f"{number:05}"), b"x")
     assert len(list(world.listing.list_objects(bucket))) == count
+
+
+def test_unfinished_uploads_are_listed_until_they_are_aborted(standin: Server) -> None:
+    """Uploads under the prefix, with place, id and time; what is aborted is gone from the list."""
+    world = ServerWorld(standin)
+    pair = new_pair(world)
+    place = Location(pair.target.bucket, "new/a b+c%2F😀")
+    upload_id = world.multipart.create_upload(TargetObject(place, None, FAR), seen=pair.seen())
+    world.multipart.create_upload(pair.goal(), seen=pair.seen())
+    listed = list(world.listing.list_uploads(place.bucket, prefix="new/a"))
+    assert [(where, named) for where, named, _ in listed] == [(place, upload_id)]
+    assert abs(listed[0][2] - datetime.now(UTC).timestamp()) < 60
+    world.multipart.abort_upload(place, upload_id=upload_id)
+    assert [where for where, _, _ in world.listing.list_uploads(place.bucket)] == [pair.target]
+
+
+def test_encoded_keys_of_uploads_are_decoded(standin: Server) -> None:
+    """S3 is asked to encode, since XML cannot carry every key; the marker of the next page is the raw key."""
+    clients = clients_for(standin)
+    begun = datetime(2026, 1, 1, tzinfo=UTC)
+    asked = {"Bucket": "b", "Prefix": "", "EncodingType": "url"}
+    first = {
+        "EncodingType": "url",
+        "IsTruncated": True,
+        "NextKeyMarker": "a%01+%2B",
+        "NextUploadIdMarker": "1",
+        "Uploads": [{"Key": "a%01+%2B", "UploadId": "1", "Initiated": begun}],
+    }
+    last = {
+        "EncodingType": "url",
+        "IsTruncated": False,
+        "Uploads": [{"Key": "%252F", "UploadId": "2", "Initiated": begun}],
+    }
+    with Stubber(clients.s3) as stub:
+        stub.add_response("list_multipart_uploads", first, asked)
+        stub.add_response("list_multipart_uploads", last, asked | {"KeyMarker": "a\x01 +", "UploadIdMarker": "1"})
+        rows = list(S3ObjectListing(clients).list_uploads("b"))
+    assert [where.key for where, _, _ in rows] == ["a\x01 +", "%2F"]

@@ -13,6 +13,7 @@ from botocore.exceptions import (
     ParamValidationError,
     ReadTimeoutError,
 )
+from botocore.parsers import ResponseParserError
 
 from adapters.aws_errors import translated
 from domain.errors import (
@@ -121,6 +122,7 @@ def test_a_full_disk_behind_a_500_is_named() -> None:
         ),
         (ConnectTimeoutError(endpoint_url="http://10.0.0.1/"), UnavailableError, "cannot reach http://10.0.0.1/"),
         (ReadTimeoutError(endpoint_url="http://s3/"), UnavailableError, "tried again"),
+        (ResponseParserError("invalid XML received:\nb'<Copy'"), UnavailableError, "tried again"),
         (IncompleteReadError(actual_bytes=1, expected_bytes=2), UnavailableError, "tried again"),
         (NoCredentialsError(), AccessDeniedError, "AWS_PROFILE"),
         (NoRegionError(), RefusedRequestError, "AWS_REGION"),
