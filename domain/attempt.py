@@ -9,7 +9,7 @@ from domain.errors import LeaseExpiredError, TransientError, UnavailableError
 from domain.keys import Location
 from domain.parts import GIB, MIB
 from domain.ports import Clock, Manifest, MultipartStore, ObjectStore, TargetObject
-from domain.record import Claim, Intent, Record, State, left_over
+from domain.record import Claim, Intent, Mode, Record, State, left_over
 
 Answer = TypeVar("Answer")
 
@@ -172,3 +172,24 @@ class HeldRecord:
         if not self._ports.manifest.write_record(written, before=self.record):
             raise ClaimLostError(f"{self.record.source.uri}: another worker took it over; it is tried again")
         self.record = written
+
+
+def take_claim(
+    record: Record, intent: Intent, *, lease: Lease, ports: MigrationPorts, mode: Mode | None = None
+) -> HeldRecord | None:
+    """Claim a record that was just read, for a job of its own; ``None``: somebody else was quicker.
+
+    Whatever an abandoned attempt had declared stays among ``maybe``.
+    """
+    mine = replace(
+        record,
+        claim=lease.claim,
+        mode=mode or record.mode,
+        intent=intent,
+        maybe=left_over(record),
+        revision=record.revision + 1,
+        changed_at=lease.started,
+    )
+    if not ports.manifest.write_record(mine, before=record):
+        return None
+    return HeldRecord(mine, lease=lease, ports=ports)

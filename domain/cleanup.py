@@ -1,12 +1,10 @@
 """Delete one source whose bytes are proven to be at the target (protocol.md §9)."""
 
-from dataclasses import replace
-
-from domain.attempt import Attempt, HeldRecord, Lease, MigrationPolicy, MigrationPorts, Outcome, Verdict
+from domain.attempt import Attempt, HeldRecord, Lease, MigrationPolicy, MigrationPorts, Outcome, Verdict, take_claim
 from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, UnavailableError
 from domain.objects import ObjectState
 from domain.ports import Deleted, Refused
-from domain.record import Action, Intent, Mode, Record, State, left_over
+from domain.record import Action, Intent, Mode, Record, State
 
 DELETE_SOURCE = Intent(Action.DELETE_SOURCE)
 
@@ -26,19 +24,9 @@ def clean_source(
     blocked = _blocked(record, lease, need_proof=need_proof)
     if blocked is not None:
         return blocked
-    mine = record
-    if record.claim != lease.claim:
-        mine = replace(
-            record,
-            claim=lease.claim,
-            intent=DELETE_SOURCE,
-            maybe=left_over(record),
-            revision=record.revision + 1,
-            changed_at=lease.started,
-        )
-        if not ports.manifest.write_record(mine, before=record):
-            return Outcome(Verdict.RETURN, record.state, "another worker has it")
-    held = HeldRecord(mine, lease=lease, ports=ports)
+    held = take_claim(record, DELETE_SOURCE, lease=lease, ports=ports)
+    if held is None:
+        return Outcome(Verdict.RETURN, record.state, "another worker has it")
     try:
         return _delete_if_proven(held, ports)
     except (ThrottledError, LeaseExpiredError, UnavailableError, PermanentError):
@@ -49,7 +37,7 @@ def clean_source(
 def _blocked(record: Record, lease: Lease, *, need_proof: bool) -> Outcome | None:
     """Why the record cannot be claimed for cleanup, or ``None``."""
     claim = record.claim
-    if claim is not None and claim != lease.claim:
+    if claim is not None:
         running = claim.deadline >= lease.started
         if running or record.intent != DELETE_SOURCE:
             return Outcome(Verdict.RETURN, record.state, "another attempt must end or be reconciled first")

@@ -1,15 +1,13 @@
 """Take the migration of one key back (protocol.md §10): the owner's word stands, and late events are fenced."""
 
-from dataclasses import replace
-
-from domain.attempt import Attempt, HeldRecord, Lease, MigrationPolicy, MigrationPorts, Outcome, Verdict
+from domain.attempt import Attempt, HeldRecord, Lease, MigrationPolicy, MigrationPorts, Outcome, Verdict, take_claim
 from domain.copying import HandedOn, abort_upload, copy_seen
 from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, UnavailableError
 from domain.keys import Location
 from domain.objects import ObjectState
 from domain.ports import Refused
 from domain.reconciling import is_known, was_cleaned
-from domain.record import Action, Intent, Mode, Origin, Record, State, left_over
+from domain.record import Action, Intent, Mode, Origin, Record, State
 
 ROLL_BACK = Intent(Action.ROLL_BACK)
 PURGE = Intent(Action.PURGE)
@@ -33,20 +31,11 @@ def roll_back_object(
         return Outcome(Verdict.RETURN, None, "another worker has it")
     if record.mode is Mode.ROLLED_BACK and record.claim is None and record.state in _ENDED:
         return Outcome(Verdict.DONE, record.state, "already rolled back")
-    if record.claim is not None and record.claim != lease.claim and record.claim.deadline >= lease.started:
+    if record.claim is not None and record.claim.deadline >= lease.started:
         return Outcome(Verdict.RETURN, record.state, "another worker has it")
-    mine = replace(
-        record,
-        claim=lease.claim,
-        mode=Mode.ROLLED_BACK,
-        intent=ROLL_BACK,
-        maybe=left_over(record),
-        revision=record.revision + 1,
-        changed_at=lease.started,
-    )
-    if not ports.manifest.write_record(mine, before=record):
+    held = take_claim(record, ROLL_BACK, lease=lease, ports=ports, mode=Mode.ROLLED_BACK)
+    if held is None:
         return Outcome(Verdict.RETURN, record.state, "another worker has it")
-    held = HeldRecord(mine, lease=lease, ports=ports)
     try:
         return _restore(held, ports, policy)
     except (ThrottledError, LeaseExpiredError, UnavailableError, PermanentError):
@@ -112,10 +101,9 @@ def purge_copy(record_id: str, *, attempt: Attempt, ports: MigrationPorts, polic
         return Outcome(Verdict.RETURN, record.state, "rollback itself must finish first")
     if record.origin is Origin.ADOPTED:
         return Outcome(Verdict.DONE, record.state, "the copy was there before us")
-    mine = replace(record, claim=lease.claim, intent=PURGE, revision=record.revision + 1, changed_at=lease.started)
-    if not ports.manifest.write_record(mine, before=record):
+    held = take_claim(record, PURGE, lease=lease, ports=ports)
+    if held is None:
         return Outcome(Verdict.RETURN, record.state, "another worker has it")
-    held = HeldRecord(mine, lease=lease, ports=ports)
     try:
         return _purge(held, ports)
     except (ThrottledError, LeaseExpiredError, UnavailableError, PermanentError):
