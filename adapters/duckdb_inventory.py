@@ -25,6 +25,8 @@ def connect(*, memory: str = "2GB", threads: int | None = None, folder: str | No
     connection = duckdb.connect()
     connection.execute("SET memory_limit = ?", [memory])
     connection.execute("SET preserve_insertion_order = false")
+    # The bar goes to standard output, where --json's one answer belongs.
+    connection.execute("SET enable_progress_bar = false")
     connection.execute("SET autoinstall_known_extensions = false")
     if threads is not None:
         connection.execute("SET threads = ?", [threads])
@@ -39,14 +41,13 @@ def inventory_sql(connection: duckdb.DuckDBPyConnection, local: LocalInventory) 
     Delete markers and noncurrent versions are left out. Raises InputError for a schema that the files do not have.
     """
     inventory = local.inventory
+    _check_columns(local)
     source = _source(connection, local)
     try:
         described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
     except duckdb.Error as error:
         raise InputError(f"the inventory cannot be read: {_first_line(error)}") from error
     present = {str(row[0]).lower() for row in described}
-    if "key" not in present:
-        raise InputError(f"the inventory's files have no column 'key', only {', '.join(sorted(present))}")
     columns = [_column(name, kind, present, encoded=inventory.has_encoded_keys) for name, kind in COLUMNS.items()]
     wanted = []
     if "is_latest" in present:
@@ -55,6 +56,24 @@ def inventory_sql(connection: duckdb.DuckDBPyConnection, local: LocalInventory) 
         wanted.append("NOT coalesce(TRY_CAST(is_delete_marker AS BOOLEAN), false)")
     where = f" WHERE {' AND '.join(wanted)}" if wanted else ""
     return f"SELECT {', '.join(columns)} FROM {source}{where}"
+
+
+def _check_columns(local: LocalInventory) -> None:
+    """Every file has what the manifest promises: a column that one file lacks would read as empty there."""
+    if local.inventory.file_format == "CSV":
+        return
+    import pyarrow.orc
+    import pyarrow.parquet
+
+    for path in local.paths.values():
+        is_orc = local.inventory.file_format == "ORC"
+        try:
+            schema = pyarrow.orc.ORCFile(path).schema if is_orc else pyarrow.parquet.read_schema(path)
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path} cannot be read as {local.inventory.file_format}: {_first_line(error)}") from error
+        for name in local.inventory.columns:
+            if name not in schema.names:
+                raise InputError(f"{path} has no column {name!r}, which the manifest names: fetch the report again")
 
 
 def _source(connection: duckdb.DuckDBPyConnection, local: LocalInventory) -> str:

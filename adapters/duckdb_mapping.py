@@ -49,7 +49,8 @@ def mapping_sql(rules: CompiledRules, *, column: str = "key") -> MappingSql:
     outside = [f"WHEN NOT starts_with({column}, {prefix}) THEN {NO_BRANCH}"] if rules.source.prefix else []
     # Such keys are too long or may lead above the bucket: S3's own rules decide, in one place.
     odd = f"WHEN strlen({column}) > {MAX_KEY_BYTES} OR contains({column}, '..') OR {column} = '' THEN {ASK}"
-    branch = f"CASE {' '.join([odd, *outside, *keep, *moves])} ELSE {NO_BRANCH} END"
+    unmapped = KEPT if rules.unmapped == "keep" else NO_BRANCH
+    branch = f"CASE {' '.join([odd, *outside, *keep, *moves])} ELSE {unmapped} END"
     targets = [
         f"WHEN {index} THEN {_rendered(one, rest, rules.target.prefix)}"
         for index, one in enumerate(rules.branches)
@@ -271,12 +272,11 @@ def mapped_sql(rules: CompiledRules, rows: str) -> str:
     """
     sql = mapping_sql(rules)
     same = "target_0 = key" if rules.source_bucket == rules.target_bucket else "false"
-    unmapped = KEPT if rules.unmapped == "keep" else NO_BRANCH
     doubtful = f"strlen(target_0) > {MAX_KEY_BYTES} OR contains(target_0, '..') OR target_0 = ''"
     return f"""
         SELECT * EXCLUDE (branch_0, target_0, asked),
           CASE WHEN asked IS NULL THEN
-              CASE WHEN {same} THEN {KEPT} WHEN branch_0 = {NO_BRANCH} THEN {unmapped} ELSE branch_0 END
+              CASE WHEN {same} THEN {KEPT} ELSE branch_0 END
             WHEN starts_with(asked, 'move ') THEN CAST(split_part(asked, ' ', 2) AS INTEGER)
             WHEN starts_with(asked, 'keep ') THEN {KEPT}
             WHEN starts_with(asked, 'rejected ') THEN {REJECTED}

@@ -11,6 +11,7 @@ import duckdb
 from adapters.duckdb_inventory import connect, inventory_sql
 from adapters.duckdb_mapping import KEPT, NO_BRANCH, REJECTED, mapped_sql, register_one_key_mapping
 from adapters.inventory_files import LocalInventory
+from adapters.inventory_rows import read_rows
 from domain.errors import InputError
 from domain.parts import MAX_COPY_BYTES
 from domain.planning import Collision, PlanFigures, Shape, Share
@@ -42,14 +43,18 @@ class DuckDbPlanner:
             raise InputError(
                 f"the inventory is of bucket {local.inventory.source_bucket}, the rules move {self._rules.source_bucket}"
             )
-        with self._connection() as connection:
-            return self._plan(connection, inventory_sql(connection, local), part_size, out)
+        with _saved_whole(out) as partial, self._connection() as connection:
+            try:
+                return self._plan(connection, inventory_sql(connection, local), part_size, partial)
+            except duckdb.Error:
+                _read_one_by_one(local)
+                raise
 
     def plan_listing(self, listing: ObjectListing, *, part_size: int, out: Path | None = None) -> PlanFigures:
         """The figures of a listing of the source bucket."""
         import pyarrow as pa
 
-        with self._connection() as connection:
+        with _saved_whole(out) as partial, self._connection() as connection:
             connection.execute(
                 "CREATE TEMP TABLE listed (key VARCHAR, size BIGINT, e_tag VARCHAR, storage_class VARCHAR)"
             )
@@ -63,7 +68,7 @@ class DuckDbPlanner:
                 "NULL::VARCHAR AS object_lock_legal_hold_status, NULL::VARCHAR AS intelligent_tiering_access_tier"
             )
             rows_sql = f"SELECT *, {nothing} FROM listed"
-            return self._plan(connection, rows_sql, part_size, out)
+            return self._plan(connection, rows_sql, part_size, partial)
 
     @contextmanager
     def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -191,6 +196,27 @@ class DuckDbPlanner:
         number = int(self._row(connection, "SELECT count(*) FROM meetings")[0])
         rows = connection.execute(f"SELECT * FROM meetings ORDER BY place LIMIT {SHOWN}").fetchall()
         return number, tuple(Collision(str(row[0]), tuple(row[1]), bool(row[2])) for row in rows)
+
+
+@contextmanager
+def _saved_whole(out: Path | None) -> Iterator[Path | None]:
+    """Where to write what becomes ``out`` only when everything has succeeded."""
+    if out is None:
+        yield None
+        return
+    partial = out.with_name(f".{out.name}.partial")
+    try:
+        yield partial
+        partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _read_one_by_one(local: LocalInventory) -> None:
+    """Raise InputError naming file and row if a row is bad; DuckDB's own message names neither."""
+    for path in local.paths.values():
+        for _ in read_rows(path, local.inventory):
+            pass
 
 
 def _batched(listing: ObjectListing, rules: CompiledRules, *, rows: int = 50_000) -> Iterator[list[dict[str, Any]]]:

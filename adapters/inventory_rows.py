@@ -43,8 +43,8 @@ def read_rows(path: Path, inventory: Inventory, *, start: int = 0) -> Iterator[L
     number = start
     try:
         for row in rows(path, inventory, start):
-            number += 1
             yield _listed(row, inventory)
+            number += 1
     except (OSError, EOFError, zlib.error, csv.Error, ValueError, KeyError) as error:
         raise InputError(f"{path}, row {number + 1}: it cannot be read ({error}); fetch the file again") from error
 

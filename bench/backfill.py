@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.inventories import write_inventory
+from bench.generated import generated
 
 ROWS = (200_000, 2_000_000)
 FORMATS = ("CSV", "Parquet")
@@ -19,7 +19,7 @@ def main() -> None:
     for file_format in FORMATS:
         for rows in ROWS:
             with tempfile.TemporaryDirectory(prefix="keyshift-bench-") as folder:
-                manifest = write_inventory(Path(folder), file_format=file_format, rows=rows)
+                manifest = generated(Path(folder), file_format, rows)
                 print(json.dumps(measured(manifest, file_format, rows)), flush=True)
 
 
