@@ -42,7 +42,8 @@ _GENERATED = """CREATE TABLE inv AS SELECT '{bucket}' AS bucket, CASE (i % 10)
 
 def write_inventory(folder: Path, *, file_format: str, rows: int) -> Path:
     """Generate ``rows`` rows like the portal's bucket; where the manifest is."""
-    connection = duckdb.connect(config={"enable_progress_bar": "false"})
+    connection = duckdb.connect()
+    connection.execute("SET enable_progress_bar = false")
     connection.execute(_GENERATED.format(bucket=BUCKET, rows=rows))
     columns = ("bucket", "key", "size", "e_tag", "storage_class", "is_multipart_uploaded")
     return _written(connection, folder, file_format, columns, 1)

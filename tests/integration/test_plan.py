@@ -75,7 +75,7 @@ def test_every_format_gives_the_same_figures(tmp_path: Path, file_format: str) -
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_old_versions_and_delete_markers_do_not_move(tmp_path: Path, file_format: str) -> None:
     """Only the current version of each key counts, one without a version id too."""
-    rows = [
+    rows: list[dict[str, object]] = [
         {"key": "a/1", "version_id": "v2", "is_latest": True, "is_delete_marker": False, "size": 1},
         {"key": "a/1", "version_id": "v1", "is_latest": False, "is_delete_marker": False, "size": 100},
         {"key": "a/2", "version_id": "v4", "is_latest": True, "is_delete_marker": True},
