@@ -28,6 +28,8 @@ _SHAPE = (
     "'[0-9]+', '<n>', 'g')"
 )
 
+_SUSPECTED = "hash(key) IN (SELECT source_hash FROM suspected_sources)"
+
 
 class DuckDbPlanner:
     """Plans from an inventory or a listing; reads only, spills to ``folder`` beyond ``memory``."""
@@ -86,10 +88,12 @@ class DuckDbPlanner:
 
     def _plan(self, connection: duckdb.DuckDBPyConnection, rows: str, part_size: int, out: Path | None) -> PlanFigures:
         mapped = mapped_sql(self._rules, rows)
+        suspected = mapped_sql(self._rules, f"SELECT * FROM ({rows}) WHERE {_SUSPECTED}")
         if out is not None:
             quoted = str(out).replace("'", "''")
             connection.execute(f"COPY (SELECT * FROM ({mapped})) TO '{quoted}' (FORMAT parquet, COMPRESSION zstd)")
             mapped = f"SELECT * FROM read_parquet('{quoted}')"
+            suspected = f"{mapped} WHERE {_SUSPECTED}"
         # Only what the figures need: a hash stands for a key or target, so that memory does not grow with key length.
         connection.execute(
             f"""CREATE TABLE facts AS SELECT branch, size, storage_class, encryption_status, is_multipart_uploaded,
@@ -97,7 +101,7 @@ class DuckDbPlanner:
               CASE WHEN branch IN ({NO_BRANCH}, {REJECTED}) THEN key END AS key FROM ({mapped})"""
         )
         shares = self._shares(connection)
-        colliding, collisions = self._collisions(connection, mapped)
+        colliding, collisions = self._collisions(connection, suspected)
         special = self._row(
             connection,
             f"""SELECT count(*) FILTER (size > {MAX_COPY_BYTES}), coalesce(sum(size) FILTER (size > {MAX_COPY_BYTES}), 0),
@@ -168,7 +172,7 @@ class DuckDbPlanner:
         ).fetchall()
         return tuple(Shape(str(row[0]), int(row[1]), str(row[2])) for row in rows)
 
-    def _collisions(self, connection: duckdb.DuckDBPyConnection, mapped: str) -> tuple[int, tuple[Collision, ...]]:
+    def _collisions(self, connection: duckdb.DuckDBPyConnection, suspected: str) -> tuple[int, tuple[Collision, ...]]:
         """Targets that two objects would have, or that an object which is there already has."""
         same_bucket = self._rules.source_bucket == self._rules.target_bucket
         places = "SELECT target_hash AS place, 1 AS moves FROM facts WHERE branch >= 0"
@@ -180,14 +184,18 @@ class DuckDbPlanner:
         )
         if not self._row(connection, "SELECT count(*) FROM suspects")[0]:
             return 0, ()
-        # Equal hashes are only suspects: the keys themselves decide.
+        connection.execute(
+            """CREATE TABLE suspected_sources AS SELECT source_hash FROM facts SEMI JOIN suspects
+              ON facts.target_hash = suspects.place WHERE branch >= 0 UNION SELECT place FROM suspects"""
+        )
+        # Equal hashes are only suspects: the keys themselves decide, and only theirs are mapped a second time.
         there = (
             "UNION ALL SELECT key AS place, key, 0 FROM rows SEMI JOIN suspects ON hash(rows.key) = suspects.place"
             if same_bucket
             else ""
         )
         connection.execute(
-            f"""CREATE TABLE meetings AS WITH rows AS ({mapped})
+            f"""CREATE TABLE meetings AS WITH rows AS ({suspected})
               SELECT place, list(key ORDER BY key)[1:{SHOWN}] AS keys, count(*) > sum(moves) AS occupied FROM (
                 SELECT target AS place, key, 1 AS moves FROM rows SEMI JOIN suspects ON hash(rows.target) = suspects.place
                 WHERE target IS NOT NULL {there})
