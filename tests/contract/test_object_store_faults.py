@@ -315,3 +315,15 @@ def test_the_guard_looks_at_the_clock_when_the_request_goes_out(standin: Server)
     assert store.delete_object(here, if_match=ETAG, send_before=10.0) is Refused.SOURCE_ABSENT
     with pytest.raises(KeyshiftError, match="not sent"):
         store.delete_object(here, if_match=ETAG, send_before=10.0)
+
+
+def test_an_upload_is_aborted_until_no_part_is_left(clients: AwsClients) -> None:
+    """A part that was under way during the first abort keeps the upload alive, so it is aborted again."""
+    upload = {"Bucket": TARGET.bucket, "Key": TARGET.key, "UploadId": "u"}
+    with Stubber(clients.s3) as stub:
+        stub.add_response("abort_multipart_upload", {}, upload)
+        stub.add_response("list_parts", {"Parts": [{"PartNumber": 1, "ETag": '"late"'}]}, upload)
+        stub.add_response("abort_multipart_upload", {}, upload)
+        stub.add_client_error("list_parts", "NoSuchUpload", http_status_code=404, expected_params=upload)
+        S3MultipartStore(clients).abort_upload(TARGET, upload_id="u")
+        stub.assert_no_pending_responses()
