@@ -1,0 +1,97 @@
+"""``keyshift backfill --inventory`` and ``--plan`` as an operator runs them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from handlers.messages import decode_message
+from tests.e2e.command_line import run_keyshift
+from tests.integration.site import Site
+from tests.inventories import altered, data_file, write_rows
+from tests.servers import Server
+
+KEYS = ("old/a b+c", "old/é%41", "old/#", "keep/me")
+
+
+@pytest.fixture
+def site(standin: Server, tmp_path: Path) -> Site:
+    """A migration of one bucket."""
+    return Site(standin, tmp_path)
+
+
+@pytest.fixture
+def variables(site: Site, standin: Server) -> dict[str, str]:
+    """The site as an operator's environment."""
+    keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
+    return {**keys, **site.environment()}
+
+
+def report(site: Site, folder: Path, file_format: str) -> Path:
+    """An inventory of KEYS."""
+    rows = [{"key": key, "size": 3, "e_tag": "e" * 32, "storage_class": "STANDARD"} for key in KEYS]
+    manifest = write_rows(folder / "inventory", [{"bucket": site.name, **row} for row in rows], file_format=file_format)
+    return altered(manifest, sourceBucket=site.name)
+
+
+def enqueued(site: Site) -> list[str]:
+    """The keys in the backfill queue, taken out."""
+    queue = site.dependencies.backfill_queue
+    messages = queue.receive_messages(at_most=10, wait=0)
+    queue.delete_messages(messages)
+    return sorted(notice.source.key for one in messages for notice in decode_message(one.body).notices)
+
+
+@pytest.mark.parametrize("file_format", ["CSV", "ORC", "Parquet"])
+def test_an_inventory_is_enqueued_once(site: Site, variables: dict[str, str], tmp_path: Path, file_format: str) -> None:
+    """Only what moves is enqueued; the same command again finds every row done."""
+    manifest = str(report(site, tmp_path, file_format))
+    answer = run_keyshift("backfill", "--inventory", manifest, "--json", more=variables)
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout) == {"rows": 4, "skipped": 0, "messages": 1, "move": 3, "unmapped": 1}
+    assert enqueued(site) == sorted(key for key in KEYS if key.startswith("old/"))
+    again = run_keyshift("backfill", "--inventory", manifest, "--json", more=variables)
+    assert json.loads(again.stdout) == {"rows": 0, "skipped": 4, "messages": 0}
+    assert enqueued(site) == []
+
+
+def test_a_dry_run_enqueues_and_remembers_nothing(site: Site, variables: dict[str, str], tmp_path: Path) -> None:
+    """It counts; the real run afterwards begins at the first row."""
+    manifest = str(report(site, tmp_path, "CSV"))
+    dry = run_keyshift("backfill", "--inventory", manifest, "--dry-run", more=variables)
+    assert "3 objects would be enqueued in 1 messages" in dry.stdout
+    assert enqueued(site) == []
+    real = run_keyshift("backfill", "--inventory", manifest, more=variables)
+    assert "3 objects enqueued in 1 messages" in real.stdout
+
+
+def test_a_saved_plan_is_enqueued(site: Site, variables: dict[str, str], tmp_path: Path) -> None:
+    """A backfill can start from what ``plan --out`` saved."""
+    saved = str(tmp_path / "plan.parquet")
+    manifest = str(report(site, tmp_path, "Parquet"))
+    rules = str(site.settings.rules_file)
+    assert run_keyshift("plan", rules, "--inventory", manifest, "--out", saved, more=variables).returncode == 0
+    answer = run_keyshift("backfill", "--plan", saved, "--json", more=variables)
+    assert json.loads(answer.stdout)["move"] == 3
+    assert enqueued(site) == sorted(key for key in KEYS if key.startswith("old/"))
+
+
+def test_a_truncated_file_is_one_sentence(site: Site, variables: dict[str, str], tmp_path: Path) -> None:
+    """Exit code 2, the file and what is wrong with it are named, nothing is enqueued."""
+    manifest = report(site, tmp_path, "CSV")
+    file = data_file(manifest)
+    file.write_bytes(file.read_bytes()[:-5])
+    answer = run_keyshift("backfill", "--inventory", str(manifest), more=variables)
+    assert answer.returncode == 2
+    assert len(answer.stderr.strip().splitlines()) == 1
+    assert file.name in answer.stderr
+    assert "truncated" in answer.stderr
+    assert enqueued(site) == []
+
+
+@pytest.mark.parametrize("options", [[], ["--list", "--plan", "p.parquet"], ["--plan", "nothing.parquet"]])
+def test_a_source_that_cannot_be_used_is_one_sentence(variables: dict[str, str], options: list[str]) -> None:
+    """None, two, or one that is not there."""
+    answer = run_keyshift("backfill", *options, more=variables)
+    assert answer.returncode == 2
+    assert "Traceback" not in answer.stderr
