@@ -40,7 +40,7 @@ class DuckDbPlanner:
         self._threads = threads
 
     def plan_inventory(self, local: LocalInventory, *, part_size: int, out: Path | None = None) -> PlanFigures:
-        """The figures of an inventory; with ``out`` every row that moves is written there as Parquet."""
+        """The figures of an inventory; with ``out`` every row and its target is written there as Parquet."""
         if local.inventory.source_bucket != self._rules.source_bucket:
             raise InputError(
                 f"the inventory is of bucket {local.inventory.source_bucket}, the rules move {self._rules.source_bucket}"
