@@ -6,14 +6,8 @@ from typing import Any
 
 from domain.errors import InputError, KeyshiftError, MalformedMessageError
 from domain.ports import BackfillJournal, MessageQueue
-from handlers.bootstrap import (
-    RESERVE_SECONDS,
-    dependencies_of,
-    inventory_files,
-    inventory_queue,
-    journal_of,
-    seconds_left_of,
-)
+from handlers.bootstrap import RESERVE_SECONDS, dependencies_of, seconds_left_of
+from handlers.bootstrap.inventories import inventory_files, inventory_queue, journal_of
 from handlers.dependencies import Dependencies
 from handlers.inventory_feeder import Fed, InventoryFeeder
 from handlers.messages import decode_message

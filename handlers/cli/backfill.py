@@ -48,7 +48,8 @@ def backfill(  # noqa: PLR0913  # its options
       keyshift backfill --list --after 'training-output/cookie-7/output/model.tar.gz'
       keyshift backfill --inventory s3://inventories/line-1/all/2026-11-22T01-00Z/manifest.json
     """
-    from handlers.bootstrap import bootstrap, object_listing
+    from handlers.bootstrap import bootstrap
+    from handlers.bootstrap.inspection import object_listing
 
     if sum((listing, inventory is not None, plan_file is not None)) != 1:
         raise InputError("say where the objects come from: one of --list, --inventory MANIFEST and --plan FILE")
@@ -76,7 +77,8 @@ def _feed_files(  # noqa: PLR0913  # where from, how far, and how to say it
     settings: Settings, place: str, *, saved: Path | None, backlog: int, dry_run: bool, as_json: bool
 ) -> None:
     """Every data file after the other; stopped at any moment, the same command goes on where it was."""
-    from handlers.bootstrap import bootstrap, inventory_files, journal_of, plan_rows
+    from handlers.bootstrap import bootstrap
+    from handlers.bootstrap.inventories import inventory_files, journal_of, plan_rows
 
     dependencies = bootstrap(settings, function="backfill-command")
     rules = dependencies.rules

@@ -41,7 +41,9 @@ def demo(  # noqa: PLR0913  # its options
     Example:
       keyshift demo --objects 500 --json
     """
-    from handlers.bootstrap import bootstrap, demo_stage, object_listing
+    from handlers.bootstrap import bootstrap
+    from handlers.bootstrap.inspection import object_listing
+    from handlers.bootstrap.stage import demo_stage
     from handlers.rules_file import load_rules
 
     rules_path = packaged_rules(RULES)

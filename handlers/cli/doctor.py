@@ -15,7 +15,7 @@ from handlers.cli.options import json_option, with_settings
 from handlers.settings import Settings
 
 if TYPE_CHECKING:
-    from handlers.bootstrap import AwsInspector
+    from handlers.bootstrap.inspection import AwsInspector
 
 MOST_SKEW_SECONDS = 5.0
 
@@ -44,7 +44,7 @@ def doctor(context: click.Context, settings: Settings, *, probe: bool, as_json: 
       keyshift doctor --rules portal.yaml --table keyshift --events-queue URL --backfill-queue URL
       keyshift doctor --probe
     """
-    from handlers.bootstrap import inspector_of, probe_of
+    from handlers.bootstrap.inspection import inspector_of, probe_of
     from handlers.rules_file import load_rules
 
     rules = load_rules(settings.rules_file)

@@ -18,7 +18,7 @@ from handlers.settings import Settings
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from handlers.bootstrap import AwsInspector
+    from handlers.bootstrap.inspection import AwsInspector
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,8 @@ def status(settings: Settings, *, watch: bool, interval: float, exact: bool, as_
       keyshift status --watch
       keyshift status --json --exact
     """
-    from handlers.bootstrap import bootstrap, inspector_of
+    from handlers.bootstrap import bootstrap
+    from handlers.bootstrap.inspection import inspector_of
 
     dependencies = bootstrap(settings, function="status-command")
     inspector = inspector_of(settings)

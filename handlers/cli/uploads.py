@@ -25,7 +25,8 @@ def uploads(settings: Settings, *, abort: bool, yes: bool, older_than: int, as_j
       keyshift uploads
       keyshift uploads --abort --yes
     """
-    from handlers.bootstrap import bootstrap, object_listing
+    from handlers.bootstrap import bootstrap
+    from handlers.bootstrap.inspection import object_listing
 
     dependencies = bootstrap(settings, function="uploads-command")
     rules, manifest = dependencies.rules, dependencies.ports.manifest

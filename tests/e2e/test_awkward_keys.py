@@ -10,7 +10,8 @@ import pytest
 from domain.keys import Location
 from domain.ports import Message
 from handlers.batch import respond_to_batch
-from handlers.bootstrap import bootstrap, object_listing
+from handlers.bootstrap import bootstrap
+from handlers.bootstrap.inspection import object_listing
 from handlers.dependencies import Dependencies
 from handlers.feeder import Enqueued, Feeder
 from tests.e2e.awkward_keys import KEYS, RULES

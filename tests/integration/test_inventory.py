@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from domain.errors import InputError, MalformedMessageError
-from handlers.bootstrap import inventory_queue, journal_of
+from handlers.bootstrap.inventories import inventory_queue, journal_of
 from handlers.inventory import take_on
 from handlers.messages import decode_message
 from tests.integration.site import Site

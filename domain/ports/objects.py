@@ -1,31 +1,13 @@
-"""What the domain asks of the world; each docstring is the contract that every adapter and fake is tested against.
-
-Every method may raise a ThrottledError, a LeaseExpiredError or a PermanentError (nothing happened, and nothing of it
-is still on its way), or an UnavailableError (the effect may have happened, or may still happen). Calls that change
-S3 are therefore sent once: what an SDK's own retry hides, the caller could not tell apart. Expected answers are values.
-"""
+"""S3 objects, one at a time and in parts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from domain.audit import AuditEvent
-from domain.control import Control
 from domain.keys import Location
 from domain.objects import ListedObject, ObjectState
 from domain.parts import Part
-from domain.record import ClaimRequest, Record
-
-
-class Clock(Protocol):
-    """Time as a port, so that a simulation owns it."""
-
-    def now(self) -> float:
-        """Seconds since 1970, UTC."""
-
-    def monotonic(self) -> float:
-        """Seconds of a clock that never steps back and counts while the process is stopped."""
 
 
 class Refused(StrEnum):
@@ -132,103 +114,8 @@ class MultipartStore(Protocol):
         """Drop the upload and its parts; repeatable."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimAnswer:
-    """Whether the claim was granted, and the record as it was before (``None``: there was none)."""
-
-    granted: bool
-    before: Record | None
-
-
-class Manifest(Protocol):
-    """The ledger: one record for each source object, strongly consistent for one record."""
-
-    def claim_record(self, request: ClaimRequest) -> ClaimAnswer:
-        """Claim in one conditional write, by the rule of ``domain.record.refusal``."""
-
-    def write_record(self, record: Record, *, before: Record | None) -> bool:
-        """Replace ``before`` (revision, token and mode unchanged since; ``None``: absent) by ``record``.
-
-        ``True`` also when this very record is already there: an earlier try of ours had landed. ``False`` when
-        somebody else changed it.
-        """
-
-    def read_record(self, record_id: str) -> Record | None:
-        """The record now."""
-
-    def scan_records(self, *, segment: int = 0, segments: int = 1) -> Iterator[Record]:
-        """Every record, in no order; what changes meanwhile may be seen or missed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One received SQS message; ``sent_at`` is seconds since 1970, ``receive_count`` starts at 1."""
-
-    message_id: str
-    receipt_handle: str
-    body: str
-    receive_count: int = 1
-    sent_at: float = 0.0
-
-
-class MessageQueue(Protocol):
-    """One SQS queue: at least once, in no order."""
-
-    def send_messages(self, bodies: Sequence[str], *, delay: int = 0) -> None:
-        """Send every body, after ``delay`` seconds; returns only when all are accepted."""
-
-    def receive_messages(self, *, at_most: int, wait: int) -> Sequence[Message]:
-        """Up to ``at_most`` (1 to 10) messages, waiting up to ``wait`` seconds for the first."""
-
-    def delete_messages(self, messages: Sequence[Message]) -> None:
-        """Acknowledge; repeatable."""
-
-    def return_messages(self, messages: Sequence[Message], *, delay: int) -> None:
-        """Make them visible again after ``delay`` seconds; a message that is gone meanwhile is no error."""
-
-    def count_messages(self) -> tuple[int, int]:
-        """About how many wait and how many are being worked on."""
-
-
-class EventBus(Protocol):
-    """EventBridge."""
-
-    def publish_events(self, events: Sequence[AuditEvent]) -> Sequence[int]:
-        """Publish; indexes (ascending) of the events that were not accepted after retries."""
-
-
 class ObjectListing(Protocol):
     """ListObjectsV2."""
 
     def list_objects(self, bucket: str, *, prefix: str = "", after: str = "") -> Iterator[ListedObject]:
         """Objects in the order of their keys' UTF-8 bytes, only those after the key ``after``."""
-
-
-class ProgressCounters(Protocol):
-    """Figures of one migration, kept beside the records."""
-
-    def add_progress(self, deltas: Mapping[str, int], *, batch_id: str) -> None:
-        """Add to the named counters once, however often the same ``batch_id`` comes within ten minutes."""
-
-    def read_progress(self) -> Mapping[str, int]:
-        """The counters now."""
-
-
-class ControlPanel(Protocol):
-    """The operator's word to everything that runs."""
-
-    def read_control(self) -> Control:
-        """The control item now; running at full speed where there is none."""
-
-    def write_control(self, control: Control) -> None:
-        """Replace the control item."""
-
-
-class BackfillJournal(Protocol):
-    """How far each data file of an inventory has been enqueued."""
-
-    def read_rows_done(self, inventory_id: str, file_key: str) -> int:
-        """How many of the file's rows, from its first, are enqueued or need no move; 0 where nothing is known."""
-
-    def write_rows_done(self, inventory_id: str, file_key: str, rows: int) -> None:
-        """Remember it; a smaller number than the one known is ignored, since two runs may overlap."""

@@ -1,0 +1,45 @@
+"""What the domain asks of the world; each docstring is the contract that every adapter and fake is tested against.
+
+Every method may raise a ThrottledError, a LeaseExpiredError or a PermanentError (nothing happened, and nothing of it
+is still on its way), or an UnavailableError (the effect may have happened, or may still happen). Calls that change
+S3 are therefore sent once: what an SDK's own retry hides, the caller could not tell apart. Expected answers are values.
+"""
+
+from domain.ports.ledger import BackfillJournal, ClaimAnswer, Clock, ControlPanel, Manifest, ProgressCounters
+from domain.ports.messaging import EventBus, Message, MessageQueue
+from domain.ports.objects import (
+    Deleted,
+    HiddenVersion,
+    MultipartStore,
+    ObjectListing,
+    ObjectStore,
+    Refused,
+    SourceObject,
+    TargetObject,
+    Written,
+)
+from domain.ports.operations import PinFinder, ReferenceFinder, StageBook
+
+__all__ = [
+    "BackfillJournal",
+    "ClaimAnswer",
+    "Clock",
+    "ControlPanel",
+    "Deleted",
+    "EventBus",
+    "HiddenVersion",
+    "Manifest",
+    "Message",
+    "MessageQueue",
+    "MultipartStore",
+    "ObjectListing",
+    "ObjectStore",
+    "PinFinder",
+    "ProgressCounters",
+    "ReferenceFinder",
+    "Refused",
+    "SourceObject",
+    "StageBook",
+    "TargetObject",
+    "Written",
+]

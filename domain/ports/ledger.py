@@ -1,0 +1,76 @@
+"""The manifest and what is kept beside its records."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from domain.control import Control
+from domain.record import ClaimRequest, Record
+
+
+class Clock(Protocol):
+    """Time as a port, so that a simulation owns it."""
+
+    def now(self) -> float:
+        """Seconds since 1970, UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds of a clock that never steps back and counts while the process is stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimAnswer:
+    """Whether the claim was granted, and the record as it was before (``None``: there was none)."""
+
+    granted: bool
+    before: Record | None
+
+
+class Manifest(Protocol):
+    """The ledger: one record for each source object, strongly consistent for one record."""
+
+    def claim_record(self, request: ClaimRequest) -> ClaimAnswer:
+        """Claim in one conditional write, by the rule of ``domain.record.refusal``."""
+
+    def write_record(self, record: Record, *, before: Record | None) -> bool:
+        """Replace ``before`` (revision, token and mode unchanged since; ``None``: absent) by ``record``.
+
+        ``True`` also when this very record is already there: an earlier try of ours had landed. ``False`` when
+        somebody else changed it.
+        """
+
+    def read_record(self, record_id: str) -> Record | None:
+        """The record now."""
+
+    def scan_records(self, *, segment: int = 0, segments: int = 1) -> Iterator[Record]:
+        """Every record, in no order; what changes meanwhile may be seen or missed."""
+
+
+class ProgressCounters(Protocol):
+    """Figures of one migration, kept beside the records."""
+
+    def add_progress(self, deltas: Mapping[str, int], *, batch_id: str) -> None:
+        """Add to the named counters once, however often the same ``batch_id`` comes within ten minutes."""
+
+    def read_progress(self) -> Mapping[str, int]:
+        """The counters now."""
+
+
+class ControlPanel(Protocol):
+    """The operator's word to everything that runs."""
+
+    def read_control(self) -> Control:
+        """The control item now; running at full speed where there is none."""
+
+    def write_control(self, control: Control) -> None:
+        """Replace the control item."""
+
+
+class BackfillJournal(Protocol):
+    """How far each data file of an inventory has been enqueued."""
+
+    def read_rows_done(self, inventory_id: str, file_key: str) -> int:
+        """How many of the file's rows, from its first, are enqueued or need no move; 0 where nothing is known."""
+
+    def write_rows_done(self, inventory_id: str, file_key: str, rows: int) -> None:
+        """Remember it; a smaller number than the one known is ignored, since two runs may overlap."""

@@ -1,0 +1,114 @@
+"""Wires adapters to ports; the only module that imports adapters. Production and tests call it the same way."""
+
+import sys
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+from uuid import uuid4
+
+from adapters.aws_clients import AwsClients
+from adapters.dynamodb_control import DynamoDbControlPanel
+from adapters.dynamodb_manifest import DynamoDbManifest
+from adapters.dynamodb_progress import DynamoDbProgressCounters
+from adapters.dynamodb_stream import DynamoDbChangeReader
+from adapters.eventbridge_bus import EventBridgeBus
+from adapters.record_item import is_record, to_record
+from adapters.s3_multipart_store import S3MultipartStore
+from adapters.s3_object_store import S3ObjectStore
+from adapters.s3_requests import Owners
+from adapters.sqs_queue import SqsMessageQueue
+from adapters.system_clock import SystemClock
+from domain.attempt import MigrationPolicy, MigrationPorts
+from domain.record import Record
+from domain.rules import CompiledRules
+from handlers.dependencies import CachedControl, Dependencies
+from handlers.observability import Observer
+from handlers.pacing import Pace
+from handlers.rules_file import load_rules
+from handlers.settings import Settings, read_settings
+
+RESERVE_SECONDS = 10.0
+"""What a Lambda invocation keeps for giving messages back and answering."""
+
+
+def clients_of(settings: Settings) -> AwsClients:
+    """The AWS clients of this process; a request that changes S3 is given up before its claim counts on it."""
+    return AwsClients(
+        connections=2 * settings.concurrency + 8,
+        request_seconds=settings.request_seconds * 0.9,
+        endpoint_url=settings.endpoint_url,
+        region=settings.region,
+    )
+
+
+def owners_of(rules: CompiledRules) -> Owners:
+    """The accounts that the rules expect the buckets to belong to."""
+    sides = (rules.source, rules.target)
+    return Owners({side.bucket: side.expected_owner for side in sides if side.expected_owner is not None})
+
+
+def bootstrap(
+    settings: Settings, *, function: str, rules: CompiledRules | None = None, clients: AwsClients | None = None
+) -> Dependencies:
+    """Everything that a handler, a worker or a command needs for one migration; nothing is sent yet."""
+    rules = rules or load_rules(settings.rules_file)
+    clients = clients or clients_of(settings)
+    owners = owners_of(rules)
+    clock = SystemClock()
+    return Dependencies(
+        settings=settings,
+        rules=rules,
+        policy=policy_of(settings, rules),
+        ports=MigrationPorts(
+            store=S3ObjectStore(clients, owners=owners),
+            multipart=S3MultipartStore(clients, owners=owners, part_workers=settings.parts_at_once),
+            manifest=DynamoDbManifest(clients, settings.table),
+            clock=clock,
+        ),
+        events_queue=SqsMessageQueue(clients, settings.events_queue_url),
+        backfill_queue=SqsMessageQueue(clients, settings.backfill_queue_url),
+        bus=EventBridgeBus(clients, settings.bus),
+        progress=DynamoDbProgressCounters(clients, settings.table),
+        control=CachedControl(
+            DynamoDbControlPanel(clients, settings.table), seconds=settings.control_seconds, monotonic=clock.monotonic
+        ),
+        record_of_item=_record_of_item,
+        new_token=lambda: uuid4().hex,
+        observer=Observer(migration=rules.migration, function=function, stream=sys.stderr),
+        pace=Pace(settings.concurrency),
+    )
+
+
+def change_reader(settings: Settings, *, clients: AwsClients | None = None) -> DynamoDbChangeReader:
+    """The manifest's stream for a worker; one of several workers reads it at a time."""
+    return DynamoDbChangeReader(clients or clients_of(settings), settings.table)
+
+
+def policy_of(settings: Settings, rules: CompiledRules) -> MigrationPolicy:
+    """What is decided once for all objects of the migration."""
+    return MigrationPolicy(
+        mirror_deletes=rules.deletes == "mirror",
+        multipart_above=settings.multipart_above,
+        part_size=settings.part_size,
+        parts_at_once=settings.parts_at_once,
+        request_seconds=settings.request_seconds,
+        margin_seconds=settings.margin_seconds,
+        promised_storage_class=rules.promised_storage_class,
+        encrypted_targets=settings.encrypted_targets,
+        rules_digest=rules.digest,
+    )
+
+
+def _record_of_item(item: Mapping[str, Any]) -> Record | None:
+    return to_record(item) if is_record(item) else None
+
+
+@cache
+def dependencies_of(function: str) -> Dependencies:
+    """The dependencies of a Lambda function, from its environment, made on its first invocation."""
+    return bootstrap(read_settings(), function=function)
+
+
+def seconds_left_of(context: Any) -> Callable[[], float]:
+    """How long this invocation may still begin new work."""
+    return lambda: float(context.get_remaining_time_in_millis()) / 1000 - RESERVE_SECONDS

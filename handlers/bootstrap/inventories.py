@@ -1,0 +1,73 @@
+"""Inventories and plans: what is read before and during a backfill."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from adapters.aws_clients import AwsClients
+from adapters.dynamodb_journal import DynamoDbBackfillJournal
+from adapters.inventory_files import opened_inventory
+from adapters.inventory_rows import plan_inventory, read_rows
+from adapters.s3_listing import S3ObjectListing
+from adapters.sqs_queue import SqsMessageQueue
+from domain.inventory import Inventory
+from domain.planning import PlanFigures
+from domain.rules import CompiledRules
+from handlers.bootstrap import clients_of, owners_of
+from handlers.inventory_feeder import Rows
+from handlers.settings import Settings
+
+
+def plan_objects(  # noqa: PLR0913  # where the objects are, and what the plan may use
+    rules: CompiledRules,
+    *,
+    inventory: str | None,
+    out: Path | None,
+    memory: str,
+    region: str,
+    endpoint_url: str | None,
+    part_size: int,
+) -> PlanFigures:
+    """The figures of an inventory, or without one of a listing of the source bucket."""
+    from adapters.duckdb_plan import DuckDbPlanner  # DuckDB is not there in a Lambda function
+
+    clients = AwsClients(region=region, endpoint_url=endpoint_url)
+    planner = DuckDbPlanner(rules, memory=memory)
+    if inventory is None:
+        listing = S3ObjectListing(clients, owners=owners_of(rules))
+        return planner.plan_listing(listing, part_size=part_size, out=out)
+    with opened_inventory(inventory, clients) as local:
+        return planner.plan_inventory(local, part_size=part_size, out=out)
+
+
+def inventory_queue(settings: Settings) -> SqsMessageQueue:
+    """Where reports arrive and tasks wait."""
+    return SqsMessageQueue(clients_of(settings), settings.inventory_queue_url)
+
+
+def journal_of(settings: Settings) -> DynamoDbBackfillJournal:
+    """How far each inventory is enqueued."""
+    return DynamoDbBackfillJournal(clients_of(settings), settings.table)
+
+
+@contextmanager
+def inventory_files(
+    settings: Settings, place: str, *, only: str | None = None
+) -> Iterator[tuple[Inventory, Mapping[str, Rows]]]:
+    """An inventory and, for each data file (or the one named ``only``), its rows from a given one on; all verified."""
+    with opened_inventory(place, clients_of(settings), only=only) as local:
+        inventory = local.inventory
+        yield (
+            inventory,
+            {
+                key: lambda start, path=path: read_rows(path, inventory, start=start)  # type: ignore[misc]
+                for key, path in local.paths.items()
+            },
+        )
+
+
+@contextmanager
+def plan_rows(path: Path, bucket: str) -> Iterator[tuple[Inventory, Mapping[str, Rows]]]:
+    """A saved plan as an inventory of one file."""
+    inventory = plan_inventory(path, bucket)
+    yield inventory, {path.name: lambda start: read_rows(path, inventory, start=start)}

@@ -1,0 +1,58 @@
+"""The demo's world: an embedded stand-in of AWS with everything that a migration needs."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from adapters import provisioning
+from adapters.s3_owners_bucket import S3OwnersBucket
+from adapters.sqs_queue import SqsMessageQueue
+from adapters.standin import running_standin
+from domain.parts import MIB
+from domain.rules import CompiledRules
+from handlers.bootstrap import clients_of
+from handlers.demo.stage import Stage
+from handlers.settings import Settings, environment_of
+
+DEMO_VISIBILITY_SECONDS = 20
+DEMO_SETTINGS: Mapping[str, Any] = {
+    "attempt_seconds": 8.0,
+    "batch_seconds": 15.0,
+    "request_seconds": 6.0,
+    "margin_seconds": 1.0,
+    "multipart_above": 6 * MIB,
+    "part_size": 5 * MIB,
+    "concurrency": 4,
+    "control_seconds": 1.0,
+}
+"""Short claims, so that what a killed worker held is taken over while one watches."""
+
+
+@contextmanager
+def demo_stage(rules: CompiledRules, rules_file: Path) -> Iterator[Stage]:
+    """A stand-in of AWS in a process of its own, with bucket, queues, table and bus; all of it is gone afterwards."""
+    with running_standin() as standin:
+        os.environ.update(standin.environment())
+        given = Settings(rules_file=rules_file, table="keyshift", bus="keyshift", **DEMO_SETTINGS)
+        clients = clients_of(given)
+        events, backfill, audit = (
+            provisioning.create_queue(clients, f"keyshift-{name}", visibility=DEMO_VISIBILITY_SECONDS, max_receives=100)
+            for name in ("events", "backfill", "audit")
+        )
+        provisioning.create_bucket(clients, rules.source_bucket)
+        provisioning.create_manifest_table(clients, given.table)
+        provisioning.create_bus(clients, given.bus)
+        provisioning.route_events(clients, "audit", {"source": ["keyshift"]}, audit, bus=given.bus)
+        settings = given.model_copy(update={"events_queue_url": events.url, "backfill_queue_url": backfill.url})
+        yield Stage(
+            settings=settings,
+            rules=rules,
+            environment={**standin.environment(), **environment_of(settings)},
+            owners_bucket=S3OwnersBucket(clients),
+            events_queue=SqsMessageQueue(clients, events.url),
+            audit_queue=SqsMessageQueue(clients, audit.url),
+            dead_queue=SqsMessageQueue(clients, events.dead_url),
+            begin_events=lambda: provisioning.send_bucket_events(clients, rules.source_bucket, events),
+        )
