@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sts import STSClient
@@ -105,6 +106,12 @@ class AwsClients:
     def events(self) -> "EventBridgeClient":
         """EventBridge."""
         client: EventBridgeClient = self._make("events", attempts=5)
+        return client
+
+    @cached_property
+    def functions(self) -> "LambdaClient":
+        """Lambda: the pollers of our queues."""
+        client: LambdaClient = self._make("lambda", attempts=5)
         return client
 
     @cached_property

@@ -46,7 +46,7 @@ class SqsMessageQueue:
                 MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
                 **self._visibility,
             )
-        return [_message(received) for received in answer.get("Messages", [])]
+        return [to_message(received) for received in answer.get("Messages", [])]
 
     def delete_messages(self, messages: Sequence[Message]) -> None:
         """See the port."""
@@ -130,7 +130,8 @@ def _batches(bodies: Sequence[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _message(received: Mapping[str, Any]) -> Message:
+def to_message(received: Mapping[str, Any]) -> Message:
+    """What ReceiveMessage answered for one message."""
     attributes = received.get("Attributes", {})
     return Message(
         message_id=received["MessageId"],

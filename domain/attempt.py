@@ -26,12 +26,13 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an attempt ended; ``retry_after`` in seconds counts for a returned message."""
+    """How an attempt ended; ``retry_after`` in seconds counts for a returned message, ``cause`` names its error."""
 
     verdict: Verdict
     state: State | None
     reason: str
     retry_after: int = 0
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)

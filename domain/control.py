@@ -1,13 +1,26 @@
 """What the operator (or the circuit breaker) tells everything that runs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+BREAKER = "circuit-breaker"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Rates per second for the whole migration, ``None``: no limit; ``concurrency`` objects at once in one process."""
+
+    objects_per_second: float | None = None
+    bytes_per_second: float | None = None
+    concurrency: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
     """The control item; rates are per second for the whole migration, ``None`` means no limit.
 
-    ``fence`` grows by one with every change, ``changed_at`` is seconds since 1970.
+    ``concurrency`` counts in each worker process or function instance. ``fence`` grows by one with every change,
+    ``changed_at`` is seconds since 1970, ``by`` who changed it. ``mappings`` are the event source mappings that a
+    pause switched off, and that resume switches on again.
     """
 
     paused: bool = False
@@ -17,3 +30,34 @@ class Control:
     concurrency: int | None = None
     fence: int = 0
     changed_at: float = 0.0
+    by: str = ""
+    mappings: tuple[str, ...] = ()
+
+    @property
+    def limits(self) -> Limits:
+        """What throttle sets."""
+        return Limits(self.objects_per_second, self.bytes_per_second, self.concurrency)
+
+
+def paused(before: Control, *, reason: str, by: str, now: float, mappings: tuple[str, ...] = ()) -> Control:
+    """Nothing new begins; mappings that an earlier pause switched off stay remembered."""
+    known = tuple(sorted({*before.mappings, *mappings}))
+    return replace(before, paused=True, reason=reason, by=by, changed_at=now, fence=before.fence + 1, mappings=known)
+
+
+def resumed(before: Control, *, by: str, now: float) -> Control:
+    """Work goes on within the same limits; the circuit breaker counts from nothing."""
+    return replace(before, paused=False, reason="", by=by, changed_at=now, fence=before.fence + 1, mappings=())
+
+
+def throttled(before: Control, limits: Limits, *, by: str, now: float) -> Control:
+    """Exactly these limits from now on."""
+    return replace(
+        before,
+        objects_per_second=limits.objects_per_second,
+        bytes_per_second=limits.bytes_per_second,
+        concurrency=limits.concurrency,
+        by=by,
+        changed_at=now,
+        fence=before.fence + 1,
+    )

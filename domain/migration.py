@@ -126,7 +126,7 @@ class _Migration:
             return Outcome(Verdict.DONE, State.PARKED, str(error))
         except PermanentError as error:
             held.park(error.cause)
-            return Outcome(Verdict.RETURN, State.PARKED, str(error), BUSY_SECONDS)
+            return Outcome(Verdict.RETURN, State.PARKED, str(error), BUSY_SECONDS, error.cause)
         except (ThrottledError, LeaseExpiredError, UnavailableError):
             held.give_back_after_error()
             raise

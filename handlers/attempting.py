@@ -1,10 +1,11 @@
 """One notice: map its key, attempt the migration in the time that is left, and say how it ended."""
 
+import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from domain.attempt import Attempt, Outcome, Verdict
+from domain.attempt import Attempt, MigrationPorts, Outcome, Verdict
 from domain.errors import (
     AccessDeniedError,
     KeyshiftError,
@@ -20,12 +21,14 @@ from domain.record import State
 from domain.rules import MapOutcome, MappedKey
 from handlers.dependencies import Dependencies
 from handlers.messages import BackfillRow, encode_backfill
+from handlers.rates import HeldBack, HeldBackError, PacedMultipartStore
 
 LEAST_SECONDS = 5.0
 """With less time than this (or half of a shorter attempt) none is begun: its message goes back untouched."""
 SHORT_ATTEMPT_SECONDS = 60.0
 """An object copied in one request is done in this time; a worker that dies holds its claim no longer than needed."""
 RETRY_SECONDS = 10
+PAUSE_SECONDS = 30
 THROTTLED_TRIES = 6
 """Being slowed down is no failure: the object waits here first, and only then costs a receive of its message."""
 MOST_PAUSE_SECONDS = 5.0
@@ -35,10 +38,11 @@ SecondsLeft = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How one notice ended."""
+    """How one notice ended; ``waits``: it was not begun, or not gone on with, for no fault of its own."""
 
     notice: Notice
     outcome: Outcome
+    waits: bool = False
 
 
 def attempt_notice(
@@ -48,12 +52,26 @@ def attempt_notice(
 
     Raises only what concerns every object alike: a missing table or queue, or no permission for it.
     """
-    pause = 0.2
+    pause, paid = 0.2, _paid_bytes(notice, dependencies)
+    left = _left_after(seconds_left, dependencies)
+    if dependencies.rules.map_key(notice.source.key).outcome is MapOutcome.MOVE:
+        held = dependencies.gate.admit(objects=1, size=paid, seconds_left=left, stopping=stopping)
+        if held is not None:
+            return _held_back(notice, held)
     for _ in range(THROTTLED_TRIES):
         with dependencies.pace.slot():
+            control = dependencies.control.current()
+            if control.paused:
+                return _held_back(notice, HeldBack(f"paused: {control.reason}", PAUSE_SECONDS))
             if stopping():
-                return Ended(notice, Outcome(Verdict.RETURN, None, "stopping"))
-            outcome = _attempt_once(notice, dependencies, seconds_left)
+                return _held_back(notice, HeldBack("stopping"))
+            dependencies.pace.cap(least_of(dependencies.settings.concurrency, control.concurrency))
+            if left() < 0:
+                return _held_back(notice, HeldBack("no time left for another object"))
+            try:
+                outcome = _attempt_once(notice, dependencies, seconds_left, paid)
+            except HeldBackError as error:
+                return _held_back(notice, HeldBack(str(error), PAUSE_SECONDS))
         if outcome is not None:
             return Ended(notice, outcome)
         dependencies.pace.slow_down()
@@ -65,36 +83,72 @@ def attempt_notice(
     return Ended(notice, Outcome(Verdict.RETURN, None, "throttled for too long", RETRY_SECONDS))
 
 
-def _attempt_once(notice: Notice, dependencies: Dependencies, seconds_left: SecondsLeft) -> Outcome | None:
+def _held_back(notice: Notice, held: HeldBack) -> Ended:
+    return Ended(notice, Outcome(Verdict.RETURN, None, held.why, math.ceil(held.seconds)), waits=True)
+
+
+def least_of(wanted: int, limit: int | None) -> int:
+    """The operator's limit can only lower it."""
+    return wanted if limit is None else min(wanted, limit)
+
+
+def _paid_bytes(notice: Notice, dependencies: Dependencies) -> int:
+    """What the rate of bytes counts before the object begins; larger ones pay for each batch of parts."""
+    size = notice.size or 0
+    is_copied = notice.kind is not NoticeKind.REMOVED and size <= dependencies.policy.multipart_above
+    return size if is_copied else 0
+
+
+def _left_after(seconds_left: SecondsLeft, dependencies: Dependencies) -> SecondsLeft:
+    """How long an object may wait and still be given the least time that one needs."""
+    return lambda: seconds_left() - _least(dependencies)
+
+
+def _attempt_once(notice: Notice, dependencies: Dependencies, seconds_left: SecondsLeft, paid: int) -> Outcome | None:
     """How it ended, ``None`` when the service asked to slow down."""
-    observer, left = dependencies.observer, seconds_left()
-    if left < _least(dependencies):
-        return Outcome(Verdict.RETURN, None, "no time left for another object")
+
+    def wait(size: int) -> HeldBack | None:
+        left = _left_after(seconds_left, dependencies)
+        held = dependencies.gate.admit(objects=0, size=size, seconds_left=left, stopping=lambda: False)
+        return held or _paused(dependencies)
+
+    ports = replace(dependencies.ports, multipart=PacedMultipartStore(dependencies.ports.multipart, wait, paid=paid))
     try:
-        outcome = _migrated(notice, dependencies, _limit(notice, dependencies, left))
+        outcome = _migrated(notice, dependencies, _limit(notice, dependencies, seconds_left()), ports)
         if outcome.verdict is Verdict.CONTINUE:
             _hand_on(notice, dependencies)
-    except (MissingResourceError, AccessDeniedError):
-        # What concerns one object was parked with its cause; this came from the table or the queue itself.
+    except (MissingResourceError, AccessDeniedError, HeldBackError):
+        # What concerns one object was parked with its cause; this came from the table, the queue or the operator.
         raise
     except ThrottledError:
-        observer.count("Throttled")
+        dependencies.observer.count("Throttled")
         return None
-    except TransientError as error:
-        observer.count("Retries")
-        observer.info("to be tried again", source=notice.source, cause=error.cause, why=str(error))
-        return Outcome(Verdict.RETURN, None, str(error), RETRY_SECONDS)
-    except KeyshiftError as error:
-        observer.count("Failures")
-        observer.fail("failed", source=notice.source, cause=error.cause, why=str(error))
-        return Outcome(Verdict.RETURN, None, str(error), RETRY_SECONDS)
     except Exception as error:  # noqa: BLE001  # a fault of ours with one object must not take its batch along
-        observer.count("Failures")
-        observer.crash("unexpected", source=notice.source, cause=type(error).__name__, why=str(error))
-        return Outcome(Verdict.RETURN, None, str(error), RETRY_SECONDS)
+        return _failed(error, notice, dependencies)
     dependencies.pace.speed_up()
+    if outcome.cause:
+        dependencies.breaker.note_failure(notice.source.record_id, cause=outcome.cause, said=outcome.reason)
+    elif outcome.state is not None and outcome.verdict is not Verdict.RETURN:
+        dependencies.breaker.note_success()
     _report(outcome, notice, dependencies)
     return outcome
+
+
+def _failed(error: Exception, notice: Notice, dependencies: Dependencies) -> Outcome:
+    """Called while the error is handled, so that a fault of ours is logged with its traceback."""
+    observer, source = dependencies.observer, notice.source
+    cause = error.cause if isinstance(error, KeyshiftError) else "unexpected"
+    dependencies.breaker.note_failure(source.record_id, cause=cause, said=str(error))
+    if isinstance(error, TransientError):
+        observer.count("Retries")
+        observer.info("to be tried again", source=source, cause=cause, why=str(error))
+    elif isinstance(error, KeyshiftError):
+        observer.count("Failures")
+        observer.fail("failed", source=source, cause=cause, why=str(error))
+    else:
+        observer.count("Failures")
+        observer.crash("unexpected", source=source, cause=type(error).__name__, why=str(error))
+    return Outcome(Verdict.RETURN, None, str(error), RETRY_SECONDS, cause)
 
 
 def _least(dependencies: Dependencies) -> float:
@@ -109,7 +163,12 @@ def _limit(notice: Notice, dependencies: Dependencies, left: float) -> float:
     return limit
 
 
-def _migrated(notice: Notice, dependencies: Dependencies, limit: float) -> Outcome:
+def _paused(dependencies: Dependencies) -> HeldBack | None:
+    control = dependencies.control.current()
+    return HeldBack(f"paused: {control.reason}") if control.paused else None
+
+
+def _migrated(notice: Notice, dependencies: Dependencies, limit: float, ports: MigrationPorts) -> Outcome:
     rules = dependencies.rules
     if notice.source.bucket != rules.source_bucket:
         if notice.source.bucket == rules.target_bucket:
@@ -125,10 +184,12 @@ def _migrated(notice: Notice, dependencies: Dependencies, limit: float) -> Outco
         if rules.unmapped == "fail":
             return Outcome(Verdict.RETURN, None, "no rule maps this key, and the rules say: unmapped: fail")
         return Outcome(Verdict.DONE, None, "unmapped")
-    return _attempted(notice, mapped, dependencies, limit)
+    return _attempted(notice, mapped, dependencies, limit, ports)
 
 
-def _attempted(notice: Notice, mapped: MappedKey, dependencies: Dependencies, limit: float) -> Outcome:
+def _attempted(
+    notice: Notice, mapped: MappedKey, dependencies: Dependencies, limit: float, ports: MigrationPorts
+) -> Outcome:
     attempt = Attempt(dependencies.new_token(), limit)
     if mapped.outcome is MapOutcome.REJECTED or mapped.target is None:
         return park_object(
@@ -137,7 +198,7 @@ def _attempted(notice: Notice, mapped: MappedKey, dependencies: Dependencies, li
             rule=mapped.rule or "",
             cause=f"impossible-key: {mapped.reason}",
             attempt=attempt,
-            ports=dependencies.ports,
+            ports=ports,
             policy=dependencies.policy,
         )
     return migrate_object(
@@ -145,7 +206,7 @@ def _attempted(notice: Notice, mapped: MappedKey, dependencies: Dependencies, li
         target=mapped.target,
         rule=mapped.rule or "",
         attempt=attempt,
-        ports=dependencies.ports,
+        ports=ports,
         policy=dependencies.policy,
     )
 

@@ -2,34 +2,41 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 from domain.attempt import Outcome, Verdict
 from domain.errors import KeyshiftError, MalformedMessageError
 from domain.keys import Location
-from domain.notices import Notice
+from domain.notices import Notice, NoticeKind
 from domain.ports import Message, MessageQueue
-from handlers.attempting import Ended, SecondsLeft, attempt_notice
+from handlers.attempting import PAUSE_SECONDS, Ended, SecondsLeft, attempt_notice, least_of
 from handlers.dependencies import Dependencies
 from handlers.messages import Decoded, decode_message
 from handlers.observability import traced
 
-PAUSE_SECONDS = 30
+PAUSED_MOST_SECONDS = 60
+"""After a resume no message may sleep on for long."""
+RENEW_AT = 2
+"""A message that only ever waited is replaced by a copy of itself at this receive: waiting alone must not bring it to
+the DLQ, however few receives its queue allows."""
 MOST_DELAY_SECONDS = 900
 """A message that must wait comes back later each time, so that waiting alone does not bring it to the DLQ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """What became of one message; ``retry_after`` in seconds counts for one that goes back."""
+    """What became of one message; ``retry_after`` in seconds counts for one that goes back.
+
+    ``waits``: nothing of it failed, it was held back by a pause, a rate or a stop.
+    """
 
     message: Message
     done: bool
     retry_after: int = 0
     most_delay: int = MOST_DELAY_SECONDS
     outcomes: tuple[Outcome, ...] = ()
+    waits: bool = False
 
     @property
     def delay(self) -> int:
@@ -48,10 +55,13 @@ class _Open:
     ended: list[Ended] = field(default_factory=list)
 
     def handled(self, most_delay: int) -> Handled:
-        returned = [one.outcome for one in self.ended if one.outcome.verdict is Verdict.RETURN]
-        retry_after = max((outcome.retry_after for outcome in returned), default=0)
+        returned = [one for one in self.ended if one.outcome.verdict is Verdict.RETURN]
+        retry_after = max((one.outcome.retry_after for one in returned), default=0)
         done = not returned and not self.faulty
-        return Handled(self.message, done, retry_after, most_delay, tuple(one.outcome for one in self.ended))
+        waits = not done and not self.faulty and all(one.waits for one in returned)
+        outcomes = tuple(one.outcome for one in self.ended)
+        most = PAUSED_MOST_SECONDS if waits else most_delay
+        return Handled(self.message, done, retry_after, most, outcomes, waits)
 
 
 def messages_of(event: Mapping[str, Any]) -> list[Message]:
@@ -81,21 +91,40 @@ def respond_to_batch(
     with traced("batch", function=dependencies.observer.function):
         handled = handle_messages(messages_of(event), dependencies, seconds_left=seconds_left)
     returned = [one for one in handled if not one.done]
-    give_back(returned, queue, dependencies)
+    renewed = give_back(returned, queue, dependencies)
     dependencies.observer.flush()
-    return {"batchItemFailures": [{"itemIdentifier": one.message.message_id} for one in returned]}
+    left = [one.message.message_id for one in returned if one.message.message_id not in renewed]
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in left]}
 
 
-def give_back(returned: Sequence[Handled], queue: MessageQueue, dependencies: Dependencies) -> None:
-    """Make messages visible again when they are due; one that we fail to tell SQS about comes back by itself."""
+def give_back(returned: Sequence[Handled], queue: MessageQueue, dependencies: Dependencies) -> frozenset[str]:
+    """Make messages visible again when they are due; one that we fail to tell SQS about comes back by itself.
+
+    What only waited is sent again as new; the ids of those, which are to be deleted.
+    """
+    renewed = _renewed([one for one in returned if one.waits and one.message.receive_count >= RENEW_AT], queue)
     by_delay: dict[int, list[Message]] = {}
     for one in returned:
-        by_delay.setdefault(one.delay, []).append(one.message)
+        if one.message.message_id not in renewed:
+            by_delay.setdefault(one.delay, []).append(one.message)
     for delay, messages in by_delay.items():
         try:
             queue.return_messages(messages, delay=delay)
         except KeyshiftError as error:
             dependencies.observer.info("messages come back after their visibility time-out", why=str(error))
+    return renewed
+
+
+def _renewed(waiting: Sequence[Handled], queue: MessageQueue) -> frozenset[str]:
+    """Sent before anything is deleted: a crash between the two leaves a duplicate, which costs one refused claim."""
+    renewed: set[str] = set()
+    for one in waiting:
+        try:
+            queue.send_messages([one.message.body], delay=min(one.retry_after, PAUSED_MOST_SECONDS))
+        except KeyshiftError:
+            break  # it goes back like the others, and counts one receive more
+        renewed.add(one.message.message_id)
+    return frozenset(renewed)
 
 
 def handle_messages(
@@ -112,25 +141,42 @@ def handle_messages(
     control = dependencies.control.current()
     if control.paused:
         dependencies.observer.info("paused, messages go back", reason=control.reason, messages=len(messages))
-        return [Handled(message, done=False, retry_after=PAUSE_SECONDS) for message in messages]
-    concurrency = min(dependencies.settings.concurrency, control.concurrency or dependencies.settings.concurrency)
-    dependencies.pace.cap(concurrency)
+        return [
+            Handled(message, done=False, retry_after=PAUSE_SECONDS, most_delay=PAUSED_MOST_SECONDS, waits=True)
+            for message in messages
+        ]
+    concurrency = dependencies.settings.concurrency
+    dependencies.pace.cap(least_of(concurrency, control.concurrency))
     opened = [_opened(message, dependencies) for message in messages]
     # Notices of one object are worked on one after the other: side by side they would only refuse each other.
     work: dict[Location, list[tuple[_Open, Notice]]] = {}
     for one in opened:
         for notice in one.notices:
             work.setdefault(notice.source, []).append((one, notice))
-    with ThreadPoolExecutor(concurrency, thread_name_prefix="object") as pool:
+    with dependencies.objects_at_once(concurrency) as pool:
         futures = [pool.submit(_work_off, chain, dependencies, seconds_left, stopping) for chain in work.values()]
         try:
             for future in futures:
                 for one, ended in future.result():
                     one.ended.append(ended)
-        except BaseException:
+        except BaseException as error:
             pool.shutdown(wait=False, cancel_futures=True)
+            if isinstance(error, KeyshiftError):
+                dependencies.breaker.note_fatal(error)
             raise
-    return [one.handled(_most_delay(dependencies)) for one in opened]
+    handled = [one.handled(_most_delay(dependencies)) for one in opened]
+    _note_ages(opened, handled, dependencies)
+    dependencies.breaker.share()
+    return handled
+
+
+def _note_ages(opened: Sequence[_Open], handled: Sequence[Handled], dependencies: Dependencies) -> None:
+    """How long after it was sent a message was done: the lag of live events, and of the backfill."""
+    now = dependencies.ports.clock.now()
+    for one, ended in zip(opened, handled, strict=True):
+        if ended.done and one.notices and one.message.sent_at:
+            is_event = any(notice.kind is not NoticeKind.LISTED for notice in one.notices)
+            dependencies.breaker.note_age(max(0.0, now - one.message.sent_at), is_event=is_event)
 
 
 def _most_delay(dependencies: Dependencies) -> int:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,8 +11,10 @@ from domain.control import Control
 from domain.ports import ControlPanel, EventBus, MessageQueue, ProgressCounters
 from domain.record import Record
 from domain.rules import CompiledRules
+from handlers.breaking import Breaker, NoBreaker
 from handlers.observability import Observer
 from handlers.pacing import Pace
+from handlers.rates import Gate, OpenGate
 from handlers.settings import Settings
 
 
@@ -32,7 +35,11 @@ class Dependencies:
     new_token: Callable[[], str]
     observer: Observer
     pace: Pace = field(default_factory=Pace)
+    gate: Gate = field(default_factory=OpenGate)
+    breaker: Breaker = field(default_factory=NoBreaker)
     sleep: Callable[[float], None] = time.sleep
+    objects_at_once: Callable[[int], Executor] = ThreadPoolExecutor
+    """Makes what works on that many objects of a batch side by side."""
 
 
 class CachedControl:
@@ -49,6 +56,11 @@ class CachedControl:
         """What the operator said last, at most that many seconds old."""
         now = self._monotonic()
         if self._read_at is None or now - self._read_at >= self._seconds:
-            self._control = self._panel.read_control()
-            self._read_at = now
+            return self.refresh()
+        return self._control
+
+    def refresh(self) -> Control:
+        """What the operator says now."""
+        self._control = self._panel.read_control()
+        self._read_at = self._monotonic()
         return self._control

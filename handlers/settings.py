@@ -46,6 +46,15 @@ class Settings(BaseModel):
     own_principals: tuple[str, ...] = ()
     """Principal ids under which keyshift itself deletes, so that its own delete events are recognised."""
     control_seconds: float = Field(default=2.0, ge=0)
+    functions: tuple[str, ...] = ()
+    """Lambda functions whose event source mappings a pause switches off."""
+    breaker_failures: float = Field(default=0.5, ge=0, le=1)
+    """The part of the objects of one window that must fail for the circuit breaker to trip; 0: never."""
+    breaker_least: int = Field(default=20, ge=1)
+    """So many objects must have ended in a window before their failures count."""
+    breaker_denied: int = Field(default=5, ge=0)
+    """So many objects denied one after the other (permission, KMS key, missing bucket) trip it; 0: never."""
+    breaker_seconds: float = Field(default=30.0, ge=1)
 
 
 def read_settings(environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
@@ -57,8 +66,9 @@ def read_settings(environment: Mapping[str, str] | None = None, **given: Any) ->
     found: dict[str, Any] = {
         name: variables[variable_of(name)] for name in Settings.model_fields if variable_of(name) in variables
     }
-    if "own_principals" in found:
-        found["own_principals"] = _listed(found["own_principals"])
+    for name in ("functions", "own_principals"):
+        if name in found:
+            found[name] = _listed(found[name])
     try:
         return Settings(**(found | given))
     except ValidationError as error:

@@ -131,7 +131,10 @@ class Worker:
         done = [one.message for one in handled if one.done]
         if done:
             queue.delete_messages(done)
-        give_back([one for one in handled if not one.done], queue, self._dependencies)
+        returned = [one for one in handled if not one.done]
+        renewed = give_back(returned, queue, self._dependencies)
+        if renewed:
+            queue.delete_messages([one.message for one in returned if one.message.message_id in renewed])
         return True
 
     def _return_quietly(self, queue: MessageQueue, messages: Sequence[Message]) -> None:

@@ -5,6 +5,7 @@ is still on its way), or an UnavailableError (the effect may have happened, or m
 S3 are therefore sent once: what an SDK's own retry hides, the caller could not tell apart. Expected answers are values.
 """
 
+from domain.ports.auditing import BookedEvent, ChainHead, EventBook, SegmentArchive, StoredSegment
 from domain.ports.ledger import BackfillJournal, ClaimAnswer, Clock, ControlPanel, Manifest, ProgressCounters
 from domain.ports.messaging import EventBus, Message, MessageQueue
 from domain.ports.objects import (
@@ -19,27 +20,46 @@ from domain.ports.objects import (
     Written,
 )
 from domain.ports.operations import PinFinder, ReferenceFinder, StageBook
+from domain.ports.steering import (
+    DeadLetter,
+    DeadLetterQueue,
+    EventSourceMappings,
+    MoveTask,
+    PulseBook,
+    RateLedger,
+)
 
 __all__ = [
     "BackfillJournal",
+    "BookedEvent",
+    "ChainHead",
     "ClaimAnswer",
     "Clock",
     "ControlPanel",
+    "DeadLetter",
+    "DeadLetterQueue",
     "Deleted",
+    "EventBook",
     "EventBus",
+    "EventSourceMappings",
     "HiddenVersion",
     "Manifest",
     "Message",
     "MessageQueue",
+    "MoveTask",
     "MultipartStore",
     "ObjectListing",
     "ObjectStore",
     "PinFinder",
     "ProgressCounters",
+    "PulseBook",
+    "RateLedger",
     "ReferenceFinder",
     "Refused",
+    "SegmentArchive",
     "SourceObject",
     "StageBook",
+    "StoredSegment",
     "TargetObject",
     "Written",
 ]

@@ -62,8 +62,11 @@ class ControlPanel(Protocol):
     def read_control(self) -> Control:
         """The control item now; running at full speed where there is none."""
 
-    def write_control(self, control: Control) -> None:
-        """Replace the control item."""
+    def write_control(self, control: Control, *, before: Control) -> bool:
+        """Replace ``before`` (its fence unchanged since), or the absence of an item where that fence is 0.
+
+        ``True`` also when this very control is already there; ``False`` when somebody else changed it.
+        """
 
 
 class BackfillJournal(Protocol):

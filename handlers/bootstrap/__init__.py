@@ -10,6 +10,8 @@ from adapters.aws_clients import AwsClients
 from adapters.dynamodb_control import DynamoDbControlPanel
 from adapters.dynamodb_manifest import DynamoDbManifest
 from adapters.dynamodb_progress import DynamoDbProgressCounters
+from adapters.dynamodb_pulse import DynamoDbPulseBook
+from adapters.dynamodb_rates import DynamoDbRateLedger
 from adapters.dynamodb_stream import DynamoDbChangeReader
 from adapters.eventbridge_bus import EventBridgeBus
 from adapters.record_item import is_record, to_record
@@ -19,11 +21,14 @@ from adapters.s3_requests import Owners
 from adapters.sqs_queue import SqsMessageQueue
 from adapters.system_clock import SystemClock
 from domain.attempt import MigrationPolicy, MigrationPorts
+from domain.breaker import BreakerPolicy
 from domain.record import Record
 from domain.rules import CompiledRules
+from handlers.breaking import CircuitBreaker
 from handlers.dependencies import CachedControl, Dependencies
 from handlers.observability import Observer
 from handlers.pacing import Pace
+from handlers.rates import RateGate
 from handlers.rules_file import load_rules
 from handlers.settings import Settings, read_settings
 
@@ -55,6 +60,9 @@ def bootstrap(
     clients = clients or clients_of(settings)
     owners = owners_of(rules)
     clock = SystemClock()
+    panel = DynamoDbControlPanel(clients, settings.table)
+    control = CachedControl(panel, seconds=settings.control_seconds, monotonic=clock.monotonic)
+    observer = Observer(migration=rules.migration, function=function, stream=sys.stderr)
     return Dependencies(
         settings=settings,
         rules=rules,
@@ -69,13 +77,28 @@ def bootstrap(
         backfill_queue=SqsMessageQueue(clients, settings.backfill_queue_url),
         bus=EventBridgeBus(clients, settings.bus),
         progress=DynamoDbProgressCounters(clients, settings.table),
-        control=CachedControl(
-            DynamoDbControlPanel(clients, settings.table), seconds=settings.control_seconds, monotonic=clock.monotonic
-        ),
+        control=control,
         record_of_item=_record_of_item,
         new_token=lambda: uuid4().hex,
-        observer=Observer(migration=rules.migration, function=function, stream=sys.stderr),
+        observer=observer,
         pace=Pace(settings.concurrency),
+        gate=RateGate(
+            DynamoDbRateLedger(clients, settings.table),
+            current=control.current,
+            refresh=control.refresh,
+            now=clock.now,
+        ),
+        breaker=CircuitBreaker(
+            BreakerPolicy(
+                settings.breaker_failures, settings.breaker_least, settings.breaker_denied, settings.breaker_seconds
+            ),
+            panel=panel,
+            pulse=DynamoDbPulseBook(clients, settings.table),
+            current=control.current,
+            refresh=control.refresh,
+            now=clock.now,
+            observer=observer,
+        ),
     )
 
 

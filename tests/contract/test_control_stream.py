@@ -95,7 +95,7 @@ def test_a_failed_change_and_those_after_it_come_again(table: TableWorld) -> Non
 
 def test_what_is_no_record_is_left_out(table: TableWorld) -> None:
     """Control, counters and the reader's own position do not feed the stream back."""
-    DynamoDbControlPanel(table.clients, table.table).write_control(Control(paused=True))
+    DynamoDbControlPanel(table.clients, table.table).write_control(Control(paused=True), before=Control())
     DynamoDbProgressCounters(table.clients, table.table).add_progress({"n": 1}, batch_id="b")
     changes = reader(table)
     assert changes.read_changes() is None

@@ -69,7 +69,19 @@ def test_without_a_word_everything_runs(panel: ControlPanel) -> None:
 
 def test_the_last_word_counts_whole(panel: ControlPanel) -> None:
     """Every field is kept, and a limit that is lifted is gone."""
-    panel.write_control(Control(True, "too many errors", 12.5, 1e9, 4, fence=3, changed_at=1_790_000_000.25))
-    assert panel.read_control() == Control(True, "too many errors", 12.5, 1e9, 4, fence=3, changed_at=1_790_000_000.25)
-    panel.write_control(Control(fence=4))
-    assert panel.read_control() == Control(fence=4)
+    first = Control(
+        True, "too many errors", 12.5, 1e9, 4, fence=1, changed_at=1_790_000_000.25, by="me", mappings=("a",)
+    )
+    assert panel.write_control(first, before=Control())
+    assert panel.read_control() == first
+    assert panel.write_control(Control(fence=2), before=first)
+    assert panel.read_control() == Control(fence=2)
+
+
+def test_a_word_spoken_over_is_refused(panel: ControlPanel) -> None:
+    """Two operators at once: the second one has to look first; the repeat of what is there is no refusal."""
+    mine, theirs = Control(paused=True, fence=1, by="me"), Control(fence=1, by="them")
+    assert panel.write_control(theirs, before=Control())
+    assert not panel.write_control(mine, before=Control())
+    assert panel.write_control(theirs, before=Control())
+    assert panel.read_control() == theirs

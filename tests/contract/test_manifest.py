@@ -154,7 +154,7 @@ def test_an_unknown_record_is_none(manifest: Manifest) -> None:
 
 def test_scan_leaves_out_what_is_no_record(table: TableWorld) -> None:
     """Control and counters share the table and are not records."""
-    DynamoDbControlPanel(table.clients, table.table).write_control(Control(paused=True))
+    DynamoDbControlPanel(table.clients, table.table).write_control(Control(paused=True), before=Control())
     DynamoDbProgressCounters(table.clients, table.table).add_progress({"copied": 1}, batch_id="b")
     manifest = DynamoDbManifest(table.clients, table.table)
     record = Record(Location("bucket", "key"), TARGET)

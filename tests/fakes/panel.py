@@ -19,10 +19,13 @@ class InMemoryControlPanel(ScriptedFaults):
         with self._faulty("read_control"):
             return self.control
 
-    def write_control(self, control: Control) -> None:
+    def write_control(self, control: Control, *, before: Control) -> bool:
         """See the port."""
         with self._faulty("write_control"):
+            if self.control.fence != before.fence:
+                return self.control == control
             self.control = control
+            return True
 
 
 class InMemoryProgressCounters(ScriptedFaults):

@@ -244,9 +244,12 @@ class Panel:
         """As it was written last."""
         return self.control
 
-    def write_control(self, control: Control) -> None:
-        """Replace it."""
+    def write_control(self, control: Control, *, before: Control) -> bool:
+        """Replace it on its fence."""
+        if self.control.fence != before.fence:
+            return False
         self.control = control
+        return True
 
 
 @dataclass

@@ -137,7 +137,7 @@ def test_nothing_is_begun_without_time() -> None:
 def test_a_paused_migration_does_nothing() -> None:
     """Messages go back, and not for the same moment."""
     made = bench()
-    made.panel.write_control(Control(paused=True, reason="lunch"))
+    made.panel.write_control(Control(paused=True, reason="lunch"), before=Control())
     made.world.put("old/a", b"one")
     assert answer(made, direct(created("old/a", b"one"))) == ["m1"]
     assert made.world.records == {}

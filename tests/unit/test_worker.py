@@ -131,7 +131,7 @@ def test_stopping_finishes_what_was_begun_and_returns_the_rest() -> None:
 def test_a_paused_worker_does_not_poll() -> None:
     """No message is received, so none is counted towards the dead-letter queue."""
     made = bench()
-    made.panel.write_control(Control(paused=True))
+    made.panel.write_control(Control(paused=True), before=Control())
     made.live.send_messages([direct(created("old/a", b"one"))])
     polled: list[int] = []
     receive = made.live.receive_messages

@@ -1,0 +1,48 @@
+"""How the last half minute went, for the whole migration: what ended, what failed and why, how old messages were."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Window:
+    """A stretch of time under one word of the operator: ``number`` counts stretches since 1970.
+
+    A later fence makes a new window, so that what failed before a resume does not count after it.
+    """
+
+    fence: int
+    number: int
+
+    @classmethod
+    def at(cls, now: float, *, fence: int, seconds: float) -> "Window":
+        """The window of that moment."""
+        return cls(fence, int(now // seconds))
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What ended in one window; ``denied`` failed for a reason that concerns many objects alike.
+
+    ``oldest_event`` and ``oldest_row`` are the greatest ages (seconds) at which a live event and a backfill message
+    were done.
+    """
+
+    ended: int = 0
+    failed: int = 0
+    denied: int = 0
+    causes: Mapping[str, int] = field(default_factory=dict)
+    oldest_event: float = 0.0
+    oldest_row: float = 0.0
+
+    def plus(self, other: "Tally") -> "Tally":
+        """Both together."""
+        return Tally(
+            self.ended + other.ended,
+            self.failed + other.failed,
+            self.denied + other.denied,
+            dict(Counter(self.causes) + Counter(other.causes)),
+            max(self.oldest_event, other.oldest_event),
+            max(self.oldest_row, other.oldest_row),
+        )
