@@ -6,9 +6,15 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	then command -v $$python; break; fi; done)
 UV_VERSION := 0.13.9
 BIN := .venv/bin
+LAYERS := build/layers
+STAGE ?= dev
+RULES ?= migrations/edge-cv-portal.yaml
+PARAMS ?=
+# What pyarrow needs to read files; its servers, tests and headers would take the layers over Lambda's 250 MB.
+ARROW_LEFT_OUT := tests include src libarrow_flight* _flight* libarrow_substrait* _substrait*
 SCENARIOS ?= S03 S04 S07 S11 S23 S24 S25 S27 S28 S29 S30 S38 S39 S43 S44 S47
 
-.PHONY: help demo test check bench simulate fmt clean
+.PHONY: help demo test check bench simulate fmt clean layers package deploy-test deploy
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +41,45 @@ check: .venv/.ready ## Format, lint, types, import contracts
 simulate: .venv/.ready ## Explore the large scenarios completely (SCENARIOS="S24 S25" for some)
 	$(BIN)/python -m tests.simulation $(SCENARIOS)
 
+node_modules/.ready: package.json package-lock.json
+	@command -v npm >/dev/null || { echo "npm is needed to deploy (Node.js 20.19 or later): https://nodejs.org"; exit 1; }
+	npm ci --ignore-scripts --no-fund --no-audit --loglevel=error
+	@touch $@
+
+# $(call layer,folder,python version,platform): both layers of one platform, from uv.lock
+define layer
+	@rm -rf $(1) && mkdir -p $(1)/runtime $(1)/arrow
+	@$(BIN)/uv export --quiet --frozen --no-dev --no-emit-project --format requirements-txt -o $(1)/runtime.txt
+	@$(BIN)/uv export --quiet --frozen --no-dev --no-emit-project --extra cli --format requirements-txt -o $(1)/cli.txt
+	@awk '/^pyarrow==/ {on=1} on {print} on && !/\\$$/ {exit}' $(1)/cli.txt > $(1)/arrow.txt
+	@for name in runtime arrow; do $(BIN)/uv pip install --quiet --no-deps --require-hashes --only-binary :all: \
+		--python-version $(2) --python-platform $(3) --target $(1)/$$name/python -r $(1)/$$name.txt || exit 1; done
+	@cd $(1)/arrow/python/pyarrow && rm -rf $(ARROW_LEFT_OUT)
+	@rm -rf $(1)/*/python/bin
+	@compiler=$$(command -v python$(2) || $(BIN)/uv python find --no-python-downloads $(2) 2>/dev/null || true); \
+		if [ -n "$$compiler" ]; then $$compiler -m compileall -q --invalidation-mode unchecked-hash $(1)/*/python; \
+		else echo "no python$(2) is here to compile the layers: they work, but each cold start takes longer"; fi
+	@touch $@
+endef
+
+build/layers/lambda/.ready: .venv/.ready
+	$(call layer,build/layers/lambda,3.13,aarch64-manylinux_2_28)
+
+# The same for this machine, so that the stand-in can run what was built.
+build/layers/here/.ready: .venv/.ready
+	$(call layer,build/layers/here,$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'),$$(uname -m)-manylinux_2_28)
+
+layers: build/layers/lambda/.ready ## Install the functions' dependencies for Lambda, from uv.lock
+
+package: layers node_modules/.ready ## Build what is deployed, without an account: .serverless/
+	$(BIN)/python -m tests.deployment package $(PARAMS)
+
+deploy-test: layers build/layers/here/.ready node_modules/.ready ## Build it, check it, deploy it to the stand-in and use it there
+	$(BIN)/pytest -q tests/deployment
+
+deploy: layers node_modules/.ready ## Put it into the AWS account of your credentials (STAGE=… RULES=… PARAMS=…)
+	npx osls deploy --stage $(STAGE) --param rulesFile=$(RULES) $(PARAMS)
+
 bench: .venv/.ready ## Measure, beside the peers
 	$(BIN)/python -m bench
 
@@ -43,4 +88,4 @@ fmt: .venv/.ready ## Format and mend
 	$(BIN)/ruff format .
 
 clean: ## Remove what was built
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist build node_modules .serverless

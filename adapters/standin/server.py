@@ -12,6 +12,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from adapters.standin.application import Application
+from adapters.standin.archives import install_archives
 from adapters.standin.emulator import load_emulator
 from adapters.standin.entries import install_entries
 from adapters.standin.events import Notifications
@@ -46,6 +47,7 @@ async def _serve(listener: socket.socket, url: str, ready_file: Path | None, lim
     Notifications(emulator).install(asyncio.get_running_loop())
     install_queues(emulator.sqs)
     install_move_tasks(emulator.sqs)
+    install_archives(emulator.eventbridge)
     plan = FaultPlan()
     install_entries(emulator, plan)
     application = Application(emulator.app, limits, plan, _recorded_connections())

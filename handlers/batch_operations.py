@@ -1,0 +1,106 @@
+"""Lambda: the tasks of an S3 Batch Operations job, with the same care as backfill rows (aws-facts.md §3.3)."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from domain.attempt import Verdict
+from domain.errors import InputError, KeyshiftError
+from domain.record import State
+from domain.rules import MapOutcome
+from handlers.attempting import attempt_notice
+from handlers.bootstrap import dependencies_of, seconds_left_of
+from handlers.dependencies import Dependencies
+from handlers.messages import BackfillRow
+
+SUCCEEDED, AGAIN, FAILED = "Succeeded", "TemporaryFailure", "PermanentFailure"
+RESULT_CHARACTERS = 1024
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class _Task(_Model):
+    task_id: str = Field(alias="taskId")
+    key: str = Field(alias="s3Key")
+    bucket_arn: str = Field(alias="s3BucketArn", default="")
+    bucket: str = Field(alias="s3Bucket", default="")
+
+    def bucket_name(self) -> str:
+        """Schema 1.0 gives an ARN, 2.0 a name."""
+        return self.bucket or self.bucket_arn.rpartition(":")[2]
+
+
+class _Job(_Model):
+    arguments: Mapping[str, str] | None = Field(alias="userArguments", default=None)
+
+
+class _Invocation(_Model):
+    version: str = Field(alias="invocationSchemaVersion")
+    invocation_id: str = Field(alias="invocationId")
+    job: _Job = _Job()
+    tasks: tuple[_Task, ...]
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Migrate what the tasks name; the answer says for each task whether the job may try it again."""
+    return respond(event, dependencies_of("batch-operations"), seconds_left=seconds_left_of(context))
+
+
+def respond(
+    event: Mapping[str, Any], dependencies: Dependencies, *, seconds_left: Callable[[], float]
+) -> dict[str, Any]:
+    """One result for each task; InputError for an event that is not of Batch Operations.
+
+    An exception would count as a permanent failure of every task, so whatever may pass is answered as temporary.
+    """
+    try:
+        asked = _Invocation.model_validate(event)
+    except ValidationError as error:
+        raise InputError(f"this is no invocation by S3 Batch Operations: {error}") from error
+    results = []
+    for task in asked.tasks:
+        code, text = _result(task, asked.job, dependencies, seconds_left)
+        results.append({"taskId": task.task_id, "resultCode": code, "resultString": text[:RESULT_CHARACTERS]})
+    dependencies.observer.flush()
+    return {
+        "invocationSchemaVersion": asked.version,
+        "treatMissingKeysAs": AGAIN,
+        "invocationId": asked.invocation_id,
+        "results": results,
+    }
+
+
+def _result(
+    task: _Task, job: _Job, dependencies: Dependencies, seconds_left: Callable[[], float]
+) -> tuple[str, str]:
+    rules = dependencies.rules
+    wanted = (job.arguments or {}).get("migration", rules.migration)
+    if wanted != rules.migration:
+        return FAILED, f"the job is for migration {wanted}, this function moves {rules.migration}"
+    if task.bucket_name() != rules.source_bucket:
+        return FAILED, f"the task is in bucket {task.bucket_name()}, the rules move {rules.source_bucket}"
+    # The manifest's key is percent-encoded once, by whatever wrote it; `keyshift batch-manifest` writes no "+".
+    key = unquote(task.key)
+    if rules.unmapped == "fail" and rules.map_key(key).outcome is MapOutcome.UNMAPPED:
+        return FAILED, "no rule maps this key, and the rules say: unmapped: fail"
+    try:
+        control = dependencies.control.current()
+        if control.paused:
+            return AGAIN, f"the migration is paused: {control.reason}"
+        # Without etag and version: what the key holds now is moved, not what it held when the manifest was written.
+        notice = BackfillRow(key=key).notice(rules.source_bucket)
+        outcome = attempt_notice(notice, dependencies, seconds_left=seconds_left, stopping=lambda: False).outcome
+    except KeyshiftError as error:
+        dependencies.observer.count("Failures")
+        dependencies.observer.fail("batch operations task", cause=error.cause, why=str(error))
+        return AGAIN, str(error)
+    if outcome.verdict is Verdict.RETURN:
+        return AGAIN, outcome.reason
+    if outcome.verdict is Verdict.CONTINUE:
+        return SUCCEEDED, "a large copy, which goes on in the backfill queue"
+    said = f"{outcome.state}: {outcome.reason}" if outcome.state else outcome.reason
+    return (FAILED if outcome.state in (State.CONFLICT, State.PARKED) else SUCCEEDED), said
