@@ -41,7 +41,8 @@ def _blocked(record: Record, lease: Lease, *, need_proof: bool) -> Outcome | Non
         running = claim.deadline >= lease.started
         if running or record.intent != DELETE_SOURCE:
             return Outcome(Verdict.RETURN, record.state, "another attempt must end or be reconciled first")
-    if record.state is not State.COPIED or (record.maybe and claim is None):
+    # What an earlier cleanup began and could not end is cleanup's to go on with: its delete raises no event.
+    if record.state is not State.COPIED or (record.maybe - {DELETE_SOURCE} and claim is None):
         return Outcome(Verdict.DONE, record.state, "only a finished copy is cleaned")
     if need_proof and record.verified_at is None:
         return Outcome(Verdict.DONE, record.state, "it is not verified")

@@ -80,16 +80,24 @@ class InMemoryObjectStore(ScriptedFaults):
         with self._faulty("copy_object"):
             if source.location == target.location:
                 raise RefusedRequestError(f"{source.location.uri}: it cannot be copied onto itself")
-            found = self._source(source)
-            if isinstance(found, Refused):
-                return Refused.PRECONDITION if target.if_match and found is Refused.SOURCE_ABSENT else found
-            if len(found.body) > self._max_copy:
-                raise RefusedRequestError(f"{source.location.uri}: larger than one copy may be ({self._max_copy})")
-            if not self._holds(target):
-                return Refused.PRECONDITION
-            state = _inherited(_state(found), seen, target)
-            written = self.buckets.put(target.location, found.body, state)
-            return Written(_state(written).etag, written.version_id, found.version_id)
+            found = self.read_for_copy(source, target)
+            return found if isinstance(found, Refused) else self.write_copy(found, target, seen=seen)
+
+    def read_for_copy(self, source: SourceObject, target: TargetObject) -> Version | Refused:
+        """The first half of a copy: S3 reads the source, on the source's condition."""
+        found = self._source(source)
+        if isinstance(found, Refused):
+            return Refused.PRECONDITION if target.if_match and found is Refused.SOURCE_ABSENT else found
+        if len(found.body) > self._max_copy:
+            raise RefusedRequestError(f"{source.location.uri}: larger than one copy may be ({self._max_copy})")
+        return found
+
+    def write_copy(self, found: Version, target: TargetObject, *, seen: ObjectState | None) -> Written | Refused:
+        """The second half: S3 writes what it has read, on the target's condition."""
+        if not self._holds(target):
+            return Refused.PRECONDITION
+        written = self.buckets.put(target.location, found.body, _inherited(_state(found), seen, target))
+        return Written(_state(written).etag, written.version_id, found.version_id)
 
     def delete_object(self, location: Location, *, if_match: str, send_before: float) -> Deleted | Refused:
         """See the port."""

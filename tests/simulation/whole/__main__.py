@@ -1,0 +1,90 @@
+"""``python -m tests.simulation.whole --seeds 500``: whole migrations by seed; a broken one is made small."""
+
+import argparse
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
+
+from tests.simulation.whole.plans import Plan, read_changes
+from tests.simulation.whole.run import Found, run
+
+TRIES = 40
+"""Seeds tried for each simpler plan while a failure is made small."""
+
+
+def main(arguments: list[str]) -> int:
+    """1 when an invariant breaks."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation.whole", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=200, help="how many seeds")
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--seed", type=int, help="only this one, with its trace")
+    parser.add_argument("--with", action="append", default=[], dest="changes", metavar="NAME=VALUE", help="of the plan")
+    parser.add_argument("--keep-going", action="store_true", help="do not stop at the first broken seed")
+    options = parser.parse_args(arguments)
+    changes = read_changes(options.changes)
+    if options.seed is not None:
+        return _replay(Plan.of_seed(options.seed, **changes))
+    return _many(range(options.first, options.first + options.seeds), changes, keep_going=options.keep_going)
+
+
+def _replay(plan: Plan) -> int:
+    found = run(plan)
+    print(found.trace)  # noqa: T201
+    print(f"{found.steps:,} steps, faults {found.faults}")  # noqa: T201
+    for key, text in found.broken:
+        print(f"{key}: {text}")  # noqa: T201
+    return 1 if found.broken else 0
+
+
+def _many(seeds: range, changes: dict[str, object], *, keep_going: bool) -> int:
+    started, steps, faults, failed = time.monotonic(), 0, Counter[str](), 0
+    for seed in seeds:
+        found = run(Plan.of_seed(seed, **changes))
+        steps += found.steps
+        faults.update(found.faults)
+        if found.broken:
+            failed += 1
+            print(f"seed {seed}: {found.broken[0]}", flush=True)  # noqa: T201
+            if not keep_going:
+                _show(shrink(found))
+                break
+    seconds = time.monotonic() - started
+    injected = ", ".join(f"{name} {number:,}" for name, number in sorted(faults.items()))
+    print(  # noqa: T201
+        f"{len(seeds):,} seeds, {steps:,} steps in {seconds:.0f} s, {faults.total():,} faults injected "
+        f"({injected}), {failed} seeds broken"
+    )
+    return 1 if failed else 0
+
+
+def _show(found: Found) -> None:
+    print(found.trace)  # noqa: T201
+    for key, text in found.broken:
+        print(f"{key}: {text}")  # noqa: T201
+    print(f"replay: python -m tests.simulation.whole {found.plan.arguments()}")  # noqa: T201
+
+
+def shrink(found: Found) -> Found:
+    """A simpler plan that breaks the same invariant, found by trying."""
+    kind, best, smaller = found.broken[0][1].split()[0], found, True
+    while smaller:
+        smaller = False
+        for plan in best.plan.smaller():
+            tried = _first_broken(plan, kind)
+            if tried is not None:
+                best, smaller = tried, True
+                break
+    return best
+
+
+def _first_broken(plan: Plan, kind: str) -> Found | None:
+    for number in range(TRIES):
+        tried = run(replace(plan, seed=plan.seed if number == 0 else 1_000_000 + number))
+        if tried.broken and tried.broken[0][1].split()[0] == kind:
+            return tried
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,60 @@
+"""Chance decides, from one seed, which request fails and how."""
+
+from dataclasses import dataclass, field
+from random import Random
+
+from domain.errors import ThrottledError, UnavailableError
+from tests.simulation.whole.scheduler import Fate, Process, Request
+
+MUTATIONS = frozenset(
+    {"copy_object", "delete_object", "copy_parts", "complete_upload", "create_upload", "abort_upload"}
+    | {"remove_delete_marker", "claim_record", "write_record"}
+)
+KINDS = ("error", "throttle", "lost", "time-out", "slow", "stall", "late", "kill-before", "kill-sent", "kill-after")
+UNKILLABLE = ("service",)
+
+
+@dataclass(slots=True)
+class SeededDice:
+    """Faults strike with ``rate``, one of ``kinds``; ``calm`` ends them. ``request_seconds`` is the timing rule's."""
+
+    random: Random
+    rate: float
+    request_seconds: float
+    longest_stall: float
+    kinds: tuple[str, ...] = KINDS
+    calm: bool = False
+    usual: Fate = field(default_factory=Fate)
+
+    def fate(self, process: Process, request: Request) -> Fate:  # noqa: C901  # a case for each kind of fault
+        """See the protocol."""
+        random = self.random
+        delay, gap, answer = random.random() * 0.2, random.random() * 0.2, random.random() * 0.2
+        if self.calm or not self.kinds or random.random() >= self.rate:
+            return Fate(delay=delay, gap=gap, answer=answer)
+        kind = random.choice(self.kinds)
+        if kind in ("slow", "time-out") and request.name not in MUTATIONS:
+            kind = "error"
+        unknown = UnavailableError(f"{request.subject}: no answer to {request.name}")
+        give_up = self.request_seconds * 0.9
+        match kind:
+            case "error":
+                return Fate(delay=delay, effect=False, error=unknown, word=kind)
+            case "throttle":
+                return Fate(delay=delay, effect=False, error=ThrottledError("SlowDown"), word=kind)
+            case "lost":
+                return Fate(delay=delay, gap=gap, error=unknown, word=kind)
+            case "time-out":
+                late = random.uniform(0, self.request_seconds - 5)
+                return Fate(delay=late, gap=gap, answer=1e9, error=unknown, gives_up=give_up, word=kind)
+            case "slow":
+                return Fate(delay=random.uniform(0, give_up - 5), gap=gap, answer=answer, word=kind)
+            case "stall":
+                return Fate(stall=random.uniform(0, self.longest_stall), delay=delay, gap=gap, word=kind)
+            case "late":
+                return Fate(delay=delay, gap=gap, answer=random.uniform(0, self.longest_stall), word=kind)
+        moment = kind.removeprefix("kill-")
+        late = random.uniform(0, self.request_seconds - 5) if random.random() < 0.3 else delay
+        if moment == "before":
+            return Fate(kill="before", word=kind)
+        return Fate(delay=late, gap=gap, kill="sent" if moment == "sent" else "after", word=kind)

@@ -1,0 +1,148 @@
+"""Owners, strangers and operators: what happens around keyshift, without asking it."""
+
+from domain.control import Control
+from domain.keys import Location
+from domain.objects import ObjectState
+from handlers.messages import BackfillRow, encode_backfill
+from tests.simulation.whole.ports import SCALE
+from tests.simulation.whole.site import Site
+from tests.simulation.whole.truth import KeyTruth, Value, value_of
+
+
+class People:
+    """Lets everybody do what the plan says, at times that chance decides."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._old_rows: list[tuple[Location, ObjectState]] = []
+        self.left = 0
+
+    def begin(self) -> None:
+        """Plan the whole day."""
+        plan, random = self._site.plan, self._site.random
+        for key in self._site.truth.keys.values():
+            before = random.random() < 0.5
+            for number in range(random.randint(1, plan.words)):
+                if before and number == 0:
+                    self.put(key, tell=False)
+                else:
+                    self._later(lambda key=key: self.speak(key))
+        keys = list(self._site.truth.keys.values())
+        for _ in range(plan.strangers):
+            self._later(lambda: self.meddle(random.choice(keys)))
+        for _ in range(plan.stale_rows):
+            self._later(self.send_old_row)
+        for _ in range(plan.pauses):
+            self._later(self.pause)
+
+    def _later(self, what: "object") -> None:
+        self.left += 1
+
+        def happens() -> None:
+            self.left -= 1
+            what()  # type: ignore[operator]
+
+        self._site.scheduler.at(self._site.random.random() * self._site.plan.seconds, happens)
+
+    # Owners
+    def speak(self, key: KeyTruth) -> None:
+        """An owner puts or deletes."""
+        if key.owner is not None and self._site.random.random() < self._site.plan.removes:
+            self.remove(key)
+        else:
+            self.put(key)
+
+    def put(self, key: KeyTruth, *, value: Value | None = None, tell: bool = True) -> None:
+        """An owner puts ``value``, or something new, or something that was there before."""
+        body, mark = value or self._new_value(key)
+        state = self._site.store.put(key.source, body, metadata={"put": mark})
+        key.words.append((body, mark))
+        self._old_rows.append((key.source, state))
+        self._site.say("owner", f"puts {key.source.key} {body.decode()}/{mark} {state.etag[:6]}", len(key.words) - 1)
+        if tell:
+            self._site.service.object_written(key.source)
+        else:
+            key.lost_events += 1
+        self._site.check(key)
+
+    def _new_value(self, key: KeyTruth) -> Value:
+        plan, random, number = self._site.plan, self._site.random, self._site.next_number()
+        said = [word for word in key.words if word is not None]
+        if said and random.random() < plan.repeats:
+            body, mark = random.choice(said)
+            # The one window that is open by nature (protocol.md §11): the same bytes with other metadata, put while
+            # the unversioned source is being cleaned up.
+            fenced = plan.cleanup and not plan.versioned
+            return body, mark if fenced or random.random() < 0.5 else f"m{number}"
+        times = 4 if random.random() < plan.large else 1
+        return f"{number % 1000:03d}".encode() * times, f"m{number}"
+
+    def remove(self, key: KeyTruth) -> None:
+        """An owner deletes."""
+        self._site.store.remove(key.source)
+        key.words.append(None)
+        self._site.say("owner", f"deletes {key.source.key}", len(key.words) - 1)
+        self._site.service.object_deleted(key.source)
+        self._site.check(key)
+
+    # Strangers
+    def meddle(self, key: KeyTruth) -> None:
+        """A new-layout writer writes or deletes at the target."""
+        there = self._site.store.buckets.current(key.target)
+        if there is not None and self._site.random.random() < 0.4:
+            self.take_away(key)
+            return
+        source = value_of(self._site.store.buckets.current(key.source))
+        if source is not None and self._site.random.random() < 0.3:
+            self.intrude(key, source)
+        else:
+            number = self._site.next_number()
+            self.intrude(key, (f"F{number % 100:02d}".encode(), f"f{number}"))
+
+    def intrude(self, key: KeyTruth, value: Value) -> None:
+        """A stranger puts."""
+        self._site.store.put(key.target, value[0], metadata={"put": value[1]})
+        key.author, key.meddled = "foreign", True
+        if key.number_of(value) >= 0:
+            key.seen.add(key.number_of(value))
+        self._site.say("stranger", f"puts {key.target.key}", value)
+        self._site.service.object_written(key.target)
+
+    def take_away(self, key: KeyTruth) -> None:
+        """A stranger deletes."""
+        record = self._site.manifest.records.get(key.source.record_id)
+        self._site.store.remove(key.target)
+        if record is not None and record.target_etag is not None:
+            key.foreign_delete = max((number for number in key.seen), default=0)
+        key.author, key.meddled = "foreign", True
+        self._site.say("stranger", f"deletes {key.target.key}")
+        self._site.service.object_deleted(key.target)
+
+    # Operators
+    def send_old_row(self) -> None:
+        """A row of an old inventory arrives."""
+        if not self._old_rows:
+            return
+        location, state = self._site.random.choice(self._old_rows)
+        row = BackfillRow(
+            key=location.key,
+            etag=state.etag,
+            size=state.size * SCALE,
+            storage_class="STANDARD",
+            version_id=state.version_id if self._site.random.random() < 0.5 else None,
+        )
+        self._site.say("operator", f"sends an old row of {location.key}", state.etag[:6])
+        self._site.backfill.send_messages(
+            list(encode_backfill([row], migration=self._site.rules.migration, bucket=location.bucket))
+        )
+
+    def pause(self) -> None:
+        """The operator pauses everything for a while."""
+        self._site.panel.control = Control(paused=True, reason="simulation")
+        self._site.say("operator", "pauses")
+
+        def resume() -> None:
+            self._site.panel.control = Control()
+            self._site.say("operator", "resumes")
+
+        self._site.scheduler.at(60.0, resume)

@@ -1,0 +1,122 @@
+"""What one seed stands for: how many keys and workers, what owners, strangers, operators and faults do."""
+
+from dataclasses import dataclass, fields, replace
+from random import Random
+from typing import Any
+
+from tests.simulation.whole.dice import KINDS
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One simulated migration; rates are probabilities, times are seconds."""
+
+    seed: int
+    keys: int = 4
+    workers: int = 2
+    words: int = 3
+    """How often each owner writes or deletes, at most."""
+    seconds: float = 600.0
+    """How long owners and strangers are at it."""
+    repeats: float = 0.3
+    """How often an owner puts bytes that were there before."""
+    removes: float = 0.2
+    strangers: int = 0
+    """How often somebody writes or deletes at a target."""
+    backfill: bool = True
+    stale_rows: int = 0
+    lost_events: float = 0.0
+    duplicates: float = 0.1
+    latest_event: float = 300.0
+    fault_rate: float = 0.05
+    kinds: tuple[str, ...] = KINDS
+    longest_stall: float = 150.0
+    pauses: int = 0
+    cleanup: bool = False
+    rollback: bool = False
+    purge: bool = False
+    versioned: bool = False
+    other_bucket: bool = False
+    encrypted: bool = False
+    mirrors: bool = True
+    large: float = 0.2
+    """How many objects are copied in parts."""
+    parts_at_once: int = 2
+    promised: bool = False
+    knows_itself: bool = True
+    max_receives: int = 8
+
+    @classmethod
+    def of_seed(cls, seed: int, **given: Any) -> "Plan":
+        """The plan that the seed stands for, less what is given."""
+        random = Random(seed * 7_919 + 1)
+        chance = random.random
+        other_bucket = chance() < 0.4
+        rollback = chance() < 0.3
+        plan = cls(
+            seed,
+            keys=random.choice((1, 2, 4, 8, 16)),
+            workers=random.randint(1, 5),
+            words=random.randint(1, 6),
+            seconds=random.choice((60.0, 600.0, 1_800.0)),
+            strangers=random.choice((0, 0, 3, 12)),
+            backfill=chance() < 0.7,
+            stale_rows=random.choice((0, 4, 12)),
+            lost_events=random.choice((0.0, 0.0, 0.1)),
+            duplicates=random.choice((0.0, 0.1, 0.4)),
+            fault_rate=random.choice((0.0, 0.02, 0.1, 0.25)),
+            pauses=random.choice((0, 0, 2)),
+            cleanup=chance() < 0.5,
+            rollback=rollback,
+            purge=rollback and chance() < 0.7,
+            versioned=chance() < 0.4,
+            other_bucket=other_bucket,
+            encrypted=other_bucket and chance() < 0.5,
+            mirrors=chance() < 0.8,
+            parts_at_once=random.choice((1, 2, 4)),
+            promised=chance() < 0.3,
+            knows_itself=chance() < 0.7,
+            max_receives=random.choice((3, 8, 50)),
+        )
+        return replace(plan, **given)
+
+    def smaller(self) -> list["Plan"]:
+        """Simpler plans of the same kind, the simplest first."""
+        changes: list[dict[str, Any]] = [
+            {"keys": 1},
+            {"keys": max(1, self.keys // 2)},
+            {"workers": 1},
+            {"workers": max(1, self.workers - 1)},
+            *({"kinds": ()}, {"fault_rate": 0.0}),
+            *({"kinds": tuple(kind for kind in self.kinds if kind != one)} for one in self.kinds),
+            *({"strangers": 0}, {"strangers": self.strangers // 2}),
+            *({"stale_rows": 0}, {"lost_events": 0.0}, {"duplicates": 0.0}, {"pauses": 0}, {"backfill": False}),
+            *({"cleanup": False}, {"rollback": False, "purge": False}, {"purge": False}, {"versioned": False}),
+            *({"other_bucket": False, "encrypted": False}, {"encrypted": False}, {"large": 0.0}),
+            *({"words": 1}, {"words": max(1, self.words - 1)}, {"max_receives": 50}, {"knows_itself": True}),
+        ]
+        found = [replace(self, **change) for change in changes]
+        return [plan for number, plan in enumerate(found) if plan != self and plan not in found[:number]]
+
+    def arguments(self) -> str:
+        """What to give to the command so that it makes this plan."""
+        usual = Plan.of_seed(self.seed)
+        told = [f"--seed {self.seed}"]
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if one.name != "seed" and value != getattr(usual, one.name):
+                told.append(f"--with {one.name}={','.join(value) if isinstance(value, tuple) else value}")
+        return " ".join(told)
+
+
+def read_changes(texts: list[str]) -> dict[str, Any]:
+    """``name=value`` as the plan's own types."""
+    usual, found = Plan(0), dict[str, Any]()
+    for text in texts:
+        name, _, value = text.partition("=")
+        kind = type(getattr(usual, name))
+        if kind is tuple:
+            found[name] = tuple(one for one in value.split(",") if one)
+        else:
+            found[name] = value == "True" if kind is bool else kind(value)
+    return found

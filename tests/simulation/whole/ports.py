@@ -1,0 +1,326 @@
+"""Every port as one process sees it: each call is a request whose fate the scheduler decides."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from domain.audit import AuditEvent
+from domain.control import Control
+from domain.errors import UnavailableError
+from domain.keys import Location
+from domain.objects import ListedObject, ObjectState
+from domain.parts import MIB, Part
+from domain.ports import (
+    NO_HISTORY,
+    ClaimAnswer,
+    Deleted,
+    HiddenVersion,
+    Message,
+    Refused,
+    SourceObject,
+    TargetObject,
+    Written,
+)
+from domain.progress import Span
+from domain.record import ClaimRequest, Record
+from tests.fakes.queue import InMemoryQueue
+from tests.simulation.whole.scheduler import Phases, Process, Request
+
+if TYPE_CHECKING:
+    from tests.simulation.whole.site import Site
+
+NEVER = float("inf")
+SCALE = MIB
+"""One stored byte stands for so many, so that a body of a dozen bytes is copied in parts."""
+PAGE = 5
+"""Keys of one page of a listing: what happens between two pages makes rows stale."""
+
+
+def at_once(effect: Callable[[], Any]) -> Any:
+    """A request that the server does in one step."""
+    return effect()
+    yield
+
+
+class _Asking:
+    def __init__(self, process: Process, site: "Site") -> None:
+        self._process = process
+        self._site = site
+
+    def _ask(self, name: str, subject: str, effect: Callable[[], Any], send_before: float | None = None) -> Any:
+        return self._process.ask(Request(name, subject, partial(at_once, effect), send_before))
+
+
+class SimulatedStore(_Asking):
+    """ObjectStore, MultipartStore and ObjectListing; the conditions are evaluated by the in-memory store."""
+
+    def look_at_object(
+        self, location: Location, *, version_id: str | None = None, with_tags: bool = False
+    ) -> ObjectState | None:
+        """HEAD."""
+        look = self._site.store.look_at_object
+        seen: ObjectState | None = self._ask(
+            "look_at_object", location.key, lambda: look(location, version_id=version_id, with_tags=with_tags)
+        )
+        return seen if seen is None else replace(seen, size=seen.size * SCALE)
+
+    def copy_object(self, source: SourceObject, target: TargetObject, *, seen: ObjectState | None) -> Written | Refused:
+        """CopyObject: S3 reads first and writes later."""
+        request = Request(
+            "copy_object",
+            f"{source.location.key} {source.etag[:6]} -> {target.location.key} if {_short(target.if_match)}",
+            lambda: self._copying(source, target, seen),
+            target.send_before,
+        )
+        answer: Written | Refused = self._process.ask(request)
+        return answer
+
+    def _copying(self, source: SourceObject, target: TargetObject, seen: ObjectState | None) -> Phases:
+        store, truth = self._site.store, self._site.truth
+        read = store.read_for_copy(source, target)
+        if isinstance(read, Refused):
+            return read  # type: ignore[return-value]  # a generator's return value is the answer
+        yield
+        before = store.buckets.current(target.location)
+        answer = store.write_copy(read, target, seen=seen)
+        if isinstance(answer, Written):
+            truth.written(target.location, read, before)
+            self._site.service.object_written(target.location)
+        return answer  # type: ignore[return-value]  # as above
+
+    def delete_object(self, location: Location, *, if_match: str, send_before: float) -> Deleted | Refused:
+        """DeleteObject."""
+
+        def effect() -> Deleted | Refused:
+            there = self._site.store.buckets.current(location)
+            answer = self._site.store.delete_object(location, if_match=if_match, send_before=NEVER)
+            if isinstance(answer, Deleted) and there is not None:
+                self._site.truth.deleted(location, there)
+                self._site.service.object_deleted(location, by_us=True)
+            return answer
+
+        answer: Deleted | Refused = self._ask(
+            "delete_object", f"{location.key} if {_short(if_match)}", effect, send_before
+        )
+        return answer
+
+    def find_hidden_version(self, location: Location) -> HiddenVersion | None:
+        """ListObjectVersions."""
+        answer: HiddenVersion | None = self._ask(
+            "find_hidden_version", location.key, lambda: self._site.store.find_hidden_version(location)
+        )
+        return answer
+
+    def remove_delete_marker(self, location: Location, *, marker_id: str, send_before: float) -> None:
+        """DeleteObject of a marker."""
+        remove = self._site.store.remove_delete_marker
+        self._ask(
+            "remove_delete_marker",
+            location.key,
+            lambda: remove(location, marker_id=marker_id, send_before=NEVER),
+            send_before,
+        )
+
+    def create_upload(self, target: TargetObject, *, seen: ObjectState) -> str:
+        """CreateMultipartUpload."""
+
+        def effect() -> str:
+            number = self._site.next_number()
+            upload_id = self._site.store.create_upload(replace(target, send_before=NEVER), seen=seen)
+            self._site.store.uploads[f"u{number}"] = self._site.store.uploads.pop(upload_id)
+            return f"u{number}"
+
+        return str(self._ask("create_upload", target.location.key, effect, target.send_before))
+
+    def copy_parts(
+        self, source: SourceObject, target: TargetObject, *, upload_id: str, parts: Sequence[Part]
+    ) -> Mapping[int, str] | Refused:
+        """UploadPartCopy, one part after the other, each a read of its own."""
+        request = Request(
+            "copy_parts",
+            f"{source.location.key} {source.etag[:6]} -> {target.location.key} {upload_id} {[p.number for p in parts]}",
+            lambda: self._copying_parts(source, target, upload_id, parts),
+            target.send_before,
+        )
+        answer: Mapping[int, str] | Refused = self._process.ask(request)
+        return answer
+
+    def _copying_parts(
+        self, source: SourceObject, target: TargetObject, upload_id: str, parts: Sequence[Part]
+    ) -> Phases:
+        copied: dict[int, str] = {}
+        for part in parts:
+            small = Part(part.number, part.first // SCALE, (part.last + 1) // SCALE - 1)
+            goal = replace(target, send_before=NEVER)
+            answer = self._site.store.copy_parts(source, goal, upload_id=upload_id, parts=[small])
+            if isinstance(answer, Refused):
+                return answer  # type: ignore[return-value]  # a generator's return value is the answer
+            copied |= answer
+            yield
+        return copied  # type: ignore[return-value]  # as above
+
+    def list_parts(self, target: Location, *, upload_id: str) -> Mapping[int, str] | None:
+        """ListParts."""
+        answer: Mapping[int, str] | None = self._ask(
+            "list_parts", target.key, lambda: self._site.store.list_parts(target, upload_id=upload_id)
+        )
+        return answer
+
+    def complete_upload(
+        self, target: TargetObject, *, upload_id: str, etags: Mapping[int, str], size: int
+    ) -> Written | Refused:
+        """CompleteMultipartUpload."""
+
+        def effect() -> Written | Refused:
+            store, upload = self._site.store, self._site.store.uploads.get(upload_id)
+            before = store.buckets.current(target.location)
+            answer = store.complete_upload(
+                replace(target, send_before=NEVER), upload_id=upload_id, etags=etags, size=size // SCALE
+            )
+            made = store.buckets.current(target.location)
+            if isinstance(answer, Written) and made is not None and made.state is not None and upload is not None:
+                read = replace(made, state=replace(made.state, etag=upload.state.etag))
+                self._site.truth.written(target.location, read, before)
+                self._site.service.object_written(target.location)
+            return answer
+
+        answer: Written | Refused = self._ask(
+            "complete_upload",
+            f"{target.location.key} {upload_id} if {_short(target.if_match)}",
+            effect,
+            target.send_before,
+        )
+        return answer
+
+    def abort_upload(self, target: Location, *, upload_id: str) -> None:
+        """AbortMultipartUpload."""
+        abort = self._site.store.abort_upload
+        self._ask("abort_upload", f"{target.key} {upload_id}", lambda: abort(target, upload_id=upload_id))
+
+    def list_objects(self, bucket: str, *, prefix: str = "", after: str = "") -> Iterator[ListedObject]:
+        """ListObjectsV2, a page at a time."""
+        last = after
+        while True:
+            page = self._ask("list_objects", f"{prefix} after {last}", partial(self._page, bucket, prefix, last))
+            yield from page
+            if len(page) < PAGE:
+                return
+            last = page[-1].key
+
+    def _page(self, bucket: str, prefix: str, after: str) -> list[ListedObject]:
+        rows = self._site.store.list_objects(bucket, prefix=prefix, after=after)
+        return [replace(row, size=(row.size or 0) * SCALE) for row, _ in zip(rows, range(PAGE), strict=False)]
+
+
+class SimulatedManifest(_Asking):
+    """Manifest; every change is the stream's next entry."""
+
+    def claim_record(self, request: ClaimRequest) -> ClaimAnswer:
+        """The conditional UpdateItem."""
+        answer: ClaimAnswer = self._ask(
+            "claim_record", request.notice.source.key, lambda: self._site.manifest.claim_record(request)
+        )
+        return answer
+
+    def write_record(self, record: Record, *, before: Record | None) -> bool:
+        """The conditional PutItem."""
+        subject = f"{record.source.key} {record.state} {'held' if record.claim else 'free'}"
+        return bool(self._ask("write_record", subject, lambda: self._site.manifest.write_record(record, before=before)))
+
+    def read_record(self, record_id: str) -> Record | None:
+        """GetItem."""
+        answer: Record | None = self._ask(
+            "read_record", record_id[:6], lambda: self._site.manifest.read_record(record_id)
+        )
+        return answer
+
+    def scan_records(self, *, segment: int = 0, segments: int = 1) -> Iterator[Record]:
+        """Scan, in one page."""
+        scan = self._site.manifest.scan_records
+        yield from self._ask("scan_records", "", lambda: list(scan(segment=segment, segments=segments)))
+
+
+class SimulatedQueue(_Asking):
+    """MessageQueue: what is received comes in any order, and sometimes stays in the queue too."""
+
+    def __init__(self, process: Process, site: "Site", queue: InMemoryQueue, name: str) -> None:
+        super().__init__(process, site)
+        self._queue = queue
+        self._name = name
+
+    def send_messages(self, bodies: Sequence[str], *, delay: int = 0) -> None:
+        """SendMessageBatch."""
+        self._ask("send_messages", self._name, lambda: self._queue.send_messages(bodies, delay=delay))
+
+    def receive_messages(self, *, at_most: int, wait: int) -> Sequence[Message]:
+        """ReceiveMessage."""
+        received: Sequence[Message] = self._ask(
+            "receive_messages", self._name, lambda: self._queue.receive_messages(at_most=at_most, wait=wait)
+        )
+        return received
+
+    def delete_messages(self, messages: Sequence[Message]) -> None:
+        """DeleteMessageBatch."""
+        self._ask("delete_messages", _named(self._name, messages), lambda: self._queue.delete_messages(messages))
+
+    def return_messages(self, messages: Sequence[Message], *, delay: int) -> None:
+        """ChangeMessageVisibilityBatch."""
+        back = self._queue.return_messages
+        self._ask(
+            "return_messages", f"{_named(self._name, messages)} for {delay} s", lambda: back(messages, delay=delay)
+        )
+
+    def count_messages(self) -> tuple[int, int]:
+        """GetQueueAttributes."""
+        counted: tuple[int, int] = self._ask("count_messages", self._name, self._queue.count_messages)
+        return counted
+
+
+class SimulatedOperations(_Asking):
+    """EventBus, ProgressCounters and ControlPanel."""
+
+    def publish_events(self, events: Sequence[AuditEvent]) -> Sequence[int]:
+        """PutEvents, of which some entries may fail."""
+
+        def effect() -> Sequence[int]:
+            bus, refuse = self._site.bus, self._site.bus_refuses()
+            bus.refuse = {event.event_id for event in events if refuse()}
+            return bus.publish_events(events)
+
+        refused: Sequence[int] = self._ask("publish_events", f"{len(events)}", effect)
+        return refused
+
+    def add_progress(
+        self, deltas: Mapping[str, int], *, batch_id: str, history: Mapping[Span, Mapping[str, int]] = NO_HISTORY
+    ) -> None:
+        """TransactWriteItems with a token."""
+        add = self._site.counters.add_progress
+        self._ask("add_progress", batch_id[:6], lambda: add(deltas, batch_id=batch_id, history=history))
+
+    def read_history(self, seconds: int) -> Mapping[Span, Mapping[str, int]]:
+        """Nobody asks in a simulation."""
+        history: Mapping[Span, Mapping[str, int]] = self._site.counters.read_history(seconds)
+        return history
+
+    def read_progress(self) -> Mapping[str, int]:
+        """GetItem."""
+        read: Mapping[str, int] = self._ask("read_progress", "", self._site.counters.read_progress)
+        return read
+
+    def read_control(self) -> Control:
+        """GetItem."""
+        control: Control = self._ask("read_control", "", self._site.panel.read_control)
+        return control
+
+    def write_control(self, control: Control, *, before: Control) -> bool:
+        """The operator's."""
+        raise UnavailableError(f"no process writes the control item here: {control} {before}")
+
+
+def _short(etag: str | None) -> str:
+    return "absent" if etag is None else etag[:6]
+
+
+def _named(name: str, messages: Sequence[Message]) -> str:
+    return f"{name} {[message.message_id for message in messages]}"

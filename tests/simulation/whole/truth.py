@@ -1,0 +1,213 @@
+"""What the owners really did, and the invariants of protocol.md §2, checked after every effect."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from domain.keys import Location
+from domain.record import Action, Mode, Record, State
+from tests.fakes.buckets import Version
+from tests.fakes.object_store import InMemoryObjectStore
+
+ORDER = 16
+"""Sequencers from one word of an owner to the next."""
+Value = tuple[bytes, str]
+"""The bytes, and the owner's metadata, which tells two puts of the same bytes apart."""
+
+
+def value_of(version: Version | None) -> Value | None:
+    """What a stored version holds."""
+    if version is None or version.state is None:
+        return None
+    return version.body, version.state.metadata.get("put", "")
+
+
+@dataclass
+class KeyTruth:
+    """The history of one source key and its target; ``words[n]`` is the owner's n-th word (``None``: a delete)."""
+
+    source: Location
+    target: Location
+    versioned: bool
+    mirrors: bool
+    words: list[Value | None] = field(default_factory=lambda: [None])
+    author: str = "nobody"
+    """Who wrote or deleted the target last."""
+    newest: int = 0
+    seen: set[int] = field(default_factory=set)
+    foreign_delete: int | None = None
+    meddled: bool = False
+    lost_events: int = 0
+    lost_deletes: bool = False
+    announced: set[tuple[str, str]] = field(default_factory=set)
+
+    @property
+    def owner(self) -> Value | None:
+        """The owner's last word."""
+        return self.words[-1]
+
+    def number_of(self, value: Value | None) -> int:
+        """The last word that said this; -1 where the owner never did."""
+        return next((n for n in range(len(self.words) - 1, -1, -1) if self.words[n] == value), -1)
+
+
+class Truth:
+    """All keys, and every broken invariant with the key it broke for."""
+
+    def __init__(self, store: InMemoryObjectStore) -> None:
+        self._store = store
+        self.keys: dict[Location, KeyTruth] = {}
+        self._by_target: dict[Location, KeyTruth] = {}
+        self._by_record: dict[str, KeyTruth] = {}
+        self.broken: list[tuple[str, str]] = []
+
+    def add(self, key: KeyTruth) -> None:
+        """Watch one more key."""
+        self.keys[key.source] = key
+        self._by_target[key.target] = key
+        self._by_record[key.source.record_id] = key
+
+    def of_target(self, location: Location) -> KeyTruth:
+        """The key whose target that is."""
+        return self._by_target[location]
+
+    def fault(self, key: KeyTruth, text: str) -> None:
+        """Remember a broken invariant."""
+        self.broken.append((key.source.key, text))
+
+    # What happened
+    def recorded(self, record: Record) -> None:
+        """The manifest holds this record now."""
+        key = self._by_record[record.record_id]
+        if record.intent is not None:
+            key.announced.add((record.intent.action.value, record.intent.etag))
+        if record.claim is None and record.sequencer is not None:
+            vanished = record.state is State.GONE and record.target_etag is None
+            if record.state in (State.COPIED, State.CLEANED, State.TOMBSTONE) or vanished:
+                key.newest = max(key.newest, min(record.sequencer.value // ORDER, len(key.words) - 1))
+
+    def written(self, location: Location, read: Version, before: Version | None) -> None:
+        """One of our copies has written ``location``, where ``before`` was."""
+        if location in self.keys:
+            self._copied_back(self.keys[location], read)
+            return
+        key = self._by_target[location]
+        value = value_of(read)
+        number = key.number_of(value)
+        there = value_of(before)
+        if number < 0:
+            self.fault(key, f"I1 torn or invented object {value}")
+        if key.author == "foreign" and there is not None and key.number_of(there) < 0:
+            self.fault(key, f"I2b the foreign object {there} is overwritten by word {number}")
+        gone = key.foreign_delete
+        if there is None and gone is not None and None not in key.words[gone + 1 : number + 1]:
+            self.fault(key, "I2c what the new-layout owner deleted is brought back")
+        if 0 <= number < key.newest and key.words[key.newest] != value:
+            self.fault(key, f"I2 word {number} {value} is written over newer word {key.newest}")
+        state = read.state
+        if state is None or (Action.COPY.value, state.etag) not in key.announced:
+            self.fault(key, f"I4 the copy of {value} was not announced")
+        key.author = "us"
+        key.newest = max(key.newest, number)
+        key.seen.add(number)
+
+    def _copied_back(self, key: KeyTruth, read: Version) -> None:
+        value = value_of(read)
+        if key.owner is not None and key.owner != value:
+            self.fault(key, f"I6 the source is restored as {value}, its owner's last word is {key.owner}")
+        if (Action.ROLL_BACK.value, "") not in key.announced:
+            self.fault(key, "I4 the copy back was not announced")
+        key.words.append(value)
+
+    def deleted(self, location: Location, gone: Version) -> None:
+        """One of our deletes has removed ``gone``."""
+        if location in self.keys:
+            self._source_deleted(self.keys[location], gone)
+            return
+        key, value = self._by_target[location], value_of(gone)
+        if key.author == "foreign" and key.number_of(value) < 0:
+            self.fault(key, f"I2b the foreign object {value} is deleted")
+        if key.owner is not None and key.owner not in self._at_source(key):
+            self.fault(key, f"I1 the copy {value} is deleted while the source does not hold {key.owner}")
+        if not {(Action.DELETE_TARGET.value, ""), (Action.PURGE.value, "")} & key.announced:
+            self.fault(key, "I4 the delete of the copy was not announced")
+        key.author = "us"
+        if key.owner is None:
+            key.newest = max(key.newest, len(key.words) - 1)
+
+    def _source_deleted(self, key: KeyTruth, gone: Version) -> None:
+        if (Action.DELETE_SOURCE.value, "") not in key.announced:
+            self.fault(key, "I4 the delete of the source was not announced")
+        target = value_of(self._store.buckets.current(key.target))
+        if key.owner is not None and not key.versioned and target != key.owner and not self._taken_over(key):
+            self.fault(key, f"I5 the source {value_of(gone)} is deleted, the target holds {target}")
+
+    def _taken_over(self, key: KeyTruth) -> bool:
+        return key.author == "foreign" and any(key.words[number] == key.owner for number in key.seen)
+
+    def _at_source(self, key: KeyTruth) -> set[Value | None]:
+        versions = self._store.buckets.bucket(key.source.bucket).versions.get(key.source.key, [])
+        return {value_of(one) for one in versions}
+
+    # What must hold at every moment
+    def check(self, key: KeyTruth, record: Record | None) -> None:
+        """I1 and I3 of one key now."""
+        there = self._store.buckets.current(key.target)
+        target, truth = value_of(there), key.owner
+        if truth is not None and target != truth and truth not in self._at_source(key) and not self._taken_over(key):
+            self.fault(key, f"I1 {truth} is nowhere, the target holds {target}")
+        if record is None or record.is_unfinished or record.mode is not Mode.FORWARD or key.author == "foreign":
+            return
+        etag = there.state.etag if there is not None and there.state is not None else None
+        if record.state in (State.COPIED, State.CLEANED) and etag != record.target_etag:
+            self.fault(key, f"I3 the record says {record.state} {record.target_etag}, the target is {target} {etag}")
+        if record.state is State.TOMBSTONE and target is not None:
+            self.fault(key, f"I3 the record says TOMBSTONE, the target is {target}")
+
+    # What must hold at rest
+    def check_at_rest(self, key: KeyTruth, record: Record | None) -> None:
+        """I3, I6 and I7 of one key when nothing happens any more."""
+        for text in self._faults_at_rest(key, record):
+            self.fault(key, text)
+
+    def _faults_at_rest(  # noqa: C901  # a list of what must hold
+        self, key: KeyTruth, record: Record | None
+    ) -> Iterator[str]:
+        truth, target = key.owner, self._store.buckets.current(key.target)
+        if record is None:
+            if truth is not None:
+                yield "I7 there is no record"
+            return
+        if record.claim is not None or record.upload is not None:
+            yield f"I7 a claim or an upload is left behind: {record}"
+        if record.mode is Mode.ROLLED_BACK:
+            yield from self._faults_after_rollback(key, record)
+            return
+        if record.maybe:
+            yield f"I7 unfinished: {record}"
+        if record.state is State.CONFLICT:
+            if not key.meddled:
+                yield f"I7 CONFLICT ({record.cause}) with nobody to blame"
+            return
+        held = value_of(target)
+        if truth is None:
+            ours = held is not None and key.author != "foreign"
+            if ours and key.mirrors and not key.lost_deletes and record.state is not State.CLEANED:
+                yield f"I7 its owner deleted it, the target still holds {held}: {record}"
+        elif key.author != "foreign" and held != truth and not (key.lost_events and held and held[0] == truth[0]):
+            yield f"I7 not converged: the owner says {truth}, the target is {held}: {record}"
+        if record.state not in (State.COPIED, State.CLEANED, State.TOMBSTONE, State.GONE):
+            yield f"I7 {record.state} is no end: {record}"
+
+    def _faults_after_rollback(self, key: KeyTruth, record: Record) -> Iterator[str]:
+        truth, source = key.owner, value_of(self._store.buckets.current(key.source))
+        if record.state is State.ROLLBACK_CONFLICT:
+            if not key.meddled and None not in key.words[1:]:
+                yield f"I6 a rollback conflict ({record.cause}) with nobody to blame"
+            return
+        if record.state not in (State.ROLLED_BACK, State.PURGED):
+            yield f"I7 {record.state} is no end of a rollback"
+        if truth is not None and source != truth and not self._taken_over(key):
+            yield f"I6 the source is {source}, its owner's last word is {truth}"
+        target = self._store.buckets.current(key.target)
+        if record.state is State.PURGED and target is not None and key.author == "us":
+            yield f"I6 the copy is left behind: {value_of(target)}"
