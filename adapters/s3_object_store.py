@@ -130,9 +130,13 @@ class S3ObjectStore:
 
     def remove_delete_marker(self, location: Location, *, marker_id: str, send_before: float) -> None:
         """See the port."""
-        with translated("DeleteObject", f"{location.uri} (version {marker_id})"), sending_before(send_before):
+        self.remove_version(location, version_id=marker_id, send_before=send_before)
+
+    def remove_version(self, location: Location, *, version_id: str, send_before: float) -> None:
+        """See VersionStore."""
+        with translated("DeleteObject", f"{location.uri} (version {version_id})"), sending_before(send_before):
             try:
-                self._once.delete_object(**self._at(location, marker_id))
+                self._once.delete_object(**self._at(location, version_id))
             except ClientError as error:
                 if error_code(error) not in ABSENT:
                     raise

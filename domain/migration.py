@@ -25,6 +25,8 @@ ROUNDS = 4
 """How often one attempt looks at both keys before it gives the message back (protocol.md §5)."""
 BUSY_SECONDS = 5
 UNSETTLED_SECONDS = 2
+_VERIFIED = ("source_etag", "source_version", "target_etag", "target_version")
+"""What a verification speaks of: once one of these changes, it counts no more."""
 
 
 def migrate_object(  # noqa: PLR0913  # what, where to, why, and the world
@@ -265,6 +267,9 @@ class _Migration:
             changes["origin"] = self._held.record.origin
         if decision.state is State.COPIED and source is not None:
             changes |= {"source_etag": source.etag, "source_version": source.version_id, "size": source.size}
+        known = self._held.record
+        if any(getattr(known, name) != changes.get(name, getattr(known, name)) for name in _VERIFIED):
+            changes["verified_at"] = None
         return self._commit(decision.state, **changes)
 
     def _commit_copy(

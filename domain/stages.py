@@ -1,6 +1,7 @@
 """How far the migration as a whole is; the gates between stages are the operator's commands (product.md §1)."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -21,12 +22,33 @@ class Stage(StrEnum):
     ROLLED_BACK = "rolled-back"
 
 
+_NEXT: Mapping[Stage, tuple[Stage, ...]] = {
+    Stage.PREPARED: (Stage.LIVE, Stage.ROLLING_BACK),
+    Stage.LIVE: (Stage.CUT_OVER, Stage.ROLLING_BACK),
+    Stage.CUT_OVER: (Stage.CLEANING, Stage.ROLLING_BACK),
+    Stage.CLEANING: (Stage.DONE, Stage.ROLLING_BACK),
+    Stage.DONE: (),
+    Stage.ROLLING_BACK: (Stage.ROLLED_BACK,),
+    Stage.ROLLED_BACK: (),
+}
+_REMEDIES: Mapping[Stage, str] = {
+    Stage.PREPARED: "run keyshift start first",
+    Stage.LIVE: "run keyshift cutover first",
+    Stage.CUT_OVER: "run keyshift cleanup first",
+    Stage.CLEANING: "run keyshift cleanup --finish, or keyshift rollback",
+    Stage.DONE: "it is over: nothing more can be changed",
+    Stage.ROLLING_BACK: "run keyshift rollback until it has ended",
+    Stage.ROLLED_BACK: "begin a new migration: another name in the rules file, another table",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class StageEntry:
     """The stage, since when (seconds since 1970), who or what set it and why.
 
     ``postponed_until`` is the time before which a cut-over is refused; ``capture`` is what the live capture was
-    before we switched it on, as JSON text, so that rollback can restore it; ``revision`` grows with every change.
+    before we switched it on, as JSON text, so that rollback can restore it; ``revision`` grows with every change, at
+    ``changed_at`` (seconds since 1970).
     """
 
     stage: Stage = Stage.PREPARED
@@ -36,3 +58,32 @@ class StageEntry:
     postponed_until: float | None = None
     capture: str = ""
     revision: int = 0
+    changed_at: float = 0.0
+
+
+def stage_fault(now: Stage, wanted: Stage) -> str | None:
+    """Say why the migration cannot go from ``now`` to ``wanted`` and what to do, or ``None``; staying is no move."""
+    if wanted is now or wanted in _NEXT[now]:
+        return None
+    return f"the migration is {now.value}, it cannot become {wanted.value}: {_REMEDIES[now]}"
+
+
+def advanced(before: StageEntry, stage: Stage, *, by: str, why: str, now: float) -> StageEntry:
+    """The entry after a step to ``stage``; a postponement ends with it. Raises ValueError for a step that is none."""
+    fault = stage_fault(before.stage, stage)
+    if fault is not None:
+        raise ValueError(fault)
+    since = before.since if stage is before.stage else now
+    return replace(before, stage=stage, since=since, by=by, why=why, postponed_until=None, revision=before.revision + 1)
+
+
+def postponed(before: StageEntry, until: float | None, *, by: str, why: str, now: float) -> StageEntry:
+    """The entry with the cut-over put off until then (seconds since 1970), or allowed again."""
+    return replace(before, postponed_until=until, by=by, why=why, revision=before.revision + 1, changed_at=now)
+
+
+def captured(before: StageEntry, capture: str, *, by: str, now: float) -> StageEntry:
+    """The entry that remembers what live capture was before we touched it; what is remembered first stands."""
+    if before.capture:
+        return before
+    return replace(before, capture=capture, by=by, revision=before.revision + 1, changed_at=now)

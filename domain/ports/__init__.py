@@ -5,8 +5,16 @@ is still on its way), or an UnavailableError (the effect may have happened, or m
 S3 are therefore sent once: what an SDK's own retry hides, the caller could not tell apart. Expected answers are values.
 """
 
-from domain.ports.auditing import BookedEvent, ChainHead, EventBook, SegmentArchive, StoredSegment
-from domain.ports.ledger import BackfillJournal, ClaimAnswer, Clock, ControlPanel, Manifest, ProgressCounters
+from domain.ports.auditing import BookedEvent, ChainHead, Deferred, EventBook, SegmentArchive, StoredSegment
+from domain.ports.ledger import (
+    NO_HISTORY,
+    BackfillJournal,
+    ClaimAnswer,
+    Clock,
+    ControlPanel,
+    Manifest,
+    ProgressCounters,
+)
 from domain.ports.messaging import EventBus, Message, MessageQueue
 from domain.ports.objects import (
     Deleted,
@@ -19,7 +27,17 @@ from domain.ports.objects import (
     TargetObject,
     Written,
 )
-from domain.ports.operations import PinFinder, ReferenceFinder, StageBook
+from domain.ports.operations import (
+    ByteReader,
+    Capture,
+    KeyBook,
+    LiveCapture,
+    PinFinder,
+    ProbeBook,
+    ReferenceFinder,
+    StageBook,
+    VersionStore,
+)
 from domain.ports.steering import (
     DeadLetter,
     DeadLetterQueue,
@@ -30,19 +48,25 @@ from domain.ports.steering import (
 )
 
 __all__ = [
+    "NO_HISTORY",
     "BackfillJournal",
     "BookedEvent",
+    "ByteReader",
+    "Capture",
     "ChainHead",
     "ClaimAnswer",
     "Clock",
     "ControlPanel",
     "DeadLetter",
     "DeadLetterQueue",
+    "Deferred",
     "Deleted",
     "EventBook",
     "EventBus",
     "EventSourceMappings",
     "HiddenVersion",
+    "KeyBook",
+    "LiveCapture",
     "Manifest",
     "Message",
     "MessageQueue",
@@ -51,6 +75,7 @@ __all__ = [
     "ObjectListing",
     "ObjectStore",
     "PinFinder",
+    "ProbeBook",
     "ProgressCounters",
     "PulseBook",
     "RateLedger",
@@ -61,5 +86,6 @@ __all__ = [
     "StageBook",
     "StoredSegment",
     "TargetObject",
+    "VersionStore",
     "Written",
 ]

@@ -1,9 +1,12 @@
 """What the operator's commands ask of the world beside the engine's ports."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 from domain.holders import Pin, Reference
+from domain.keys import Location
+from domain.objects import ObjectState
 from domain.stages import StageEntry
 
 
@@ -29,3 +32,76 @@ class PinFinder(Protocol):
 
     def find_pins(self) -> Iterator[Pin]:
         """Every pin on a legacy object that the rules move."""
+
+
+class ByteReader(Protocol):
+    """Reads whole objects, for what HEAD cannot prove."""
+
+    def digest_object(self, location: Location, *, seen: ObjectState) -> str | None:
+        """The SHA-256 (hexadecimal) of exactly the object that was ``seen``; ``None`` when it is no longer that one."""
+
+
+class VersionStore(Protocol):
+    """Single versions of S3 objects."""
+
+    def remove_version(self, location: Location, *, version_id: str, send_before: float) -> None:
+        """Delete exactly that version for good; repeatable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """How live capture was found and set up.
+
+    ``before`` and ``after`` are the bucket's notification configuration as JSON text before and after we changed it;
+    ``rule`` is the EventBridge rule that we made, empty where there is none.
+    """
+
+    bucket: str
+    before: str
+    after: str
+    rule: str = ""
+
+
+class LiveCapture(Protocol):
+    """The source bucket's notifications."""
+
+    def read_configuration(self) -> str:
+        """The bucket's whole notification configuration as JSON text, the same text for the same configuration."""
+
+    def plan_capture(self, *, through: str) -> Capture:
+        """What switching on would change; ``through`` is ``queue`` or ``eventbridge``. Nothing is written."""
+
+    def switch_on(self, capture: Capture) -> None:
+        """Let the bucket's events reach the events queue; every other notification stays. Repeatable."""
+
+    def restore(self, capture: Capture) -> str:
+        """Take away what we added; what others changed since stays. The configuration that is then, as JSON text."""
+
+    def write_probe(self, location: Location) -> None:
+        """Write a small new object (If-None-Match ``*``), whose event shows that capture works."""
+
+    def remove_probe(self, location: Location) -> None:
+        """Delete it again, its version too where versions are kept; repeatable."""
+
+
+class ProbeBook(Protocol):
+    """Which probes have come all the way through the events queue to a handler."""
+
+    def note_arrival(self, key: str) -> None:
+        """Remember that the event of the probe at ``key`` was received; repeatable."""
+
+    def has_arrived(self, key: str) -> bool:
+        """Whether it was."""
+
+
+class KeyBook(Protocol):
+    """The keys of all records, on disk, so that millions of them need no memory."""
+
+    def add_pairs(self, pairs: Iterator[tuple[Location, Location | None]]) -> None:
+        """Remember sources, each with its target where there is or was a copy."""
+
+    def has_source(self, location: Location) -> bool:
+        """Whether a record is of this source."""
+
+    def has_target(self, location: Location) -> bool:
+        """Whether a record names this target."""

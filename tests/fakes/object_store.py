@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 
 from domain.errors import ArchivedError, LeaseExpiredError, RefusedRequestError
 from domain.keys import Location
@@ -126,6 +127,20 @@ class InMemoryObjectStore(ScriptedFaults):
         self._check_time(send_before)
         with self._faulty("remove_delete_marker"):
             self.buckets.remove_version(location, marker_id)
+
+    def remove_version(self, location: Location, *, version_id: str, send_before: float) -> None:
+        """See VersionStore."""
+        self._check_time(send_before)
+        with self._faulty("remove_version"):
+            self.buckets.remove_version(location, version_id)
+
+    def digest_object(self, location: Location, *, seen: ObjectState) -> str | None:
+        """See ByteReader."""
+        with self._faulty("digest_object"):
+            found = self.buckets.version(location, seen.version_id)
+            if found is None or _state(found).etag != seen.etag:
+                return None
+            return sha256(found.body).hexdigest()
 
     # MultipartStore
     def create_upload(self, target: TargetObject, *, seen: ObjectState) -> str:

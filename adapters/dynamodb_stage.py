@@ -1,0 +1,80 @@
+"""The stage of the migration: one item of the manifest table."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from adapters.aws_clients import AwsClients
+from adapters.aws_errors import error_code, translated
+from adapters.record_item import PARTITION_KEY, number, text
+from domain.audit_stage import STAGE_ID
+from domain.stages import Stage, StageEntry
+
+# "revision" marks a record's item (adapters.record_item), and a stage is none.
+_REVISION = "stage_revision"
+
+
+class DynamoDbStageBook:
+    """StageBook on DynamoDB."""
+
+    def __init__(self, clients: AwsClients, table: str) -> None:
+        self._client = clients.dynamodb
+        self._table = table
+
+    def read_stage(self) -> StageEntry:
+        """See the port."""
+        with translated("GetItem", f"{self._table} ({STAGE_ID})"):
+            answer = self._client.get_item(
+                TableName=self._table, Key={PARTITION_KEY: text(STAGE_ID)}, ConsistentRead=True
+            )
+        return stage_of_item(answer.get("Item", {}))
+
+    def write_stage(self, entry: StageEntry, *, before: StageEntry) -> bool:
+        """See the port; a repeat by the SDK finds our own entry."""
+        absent = f" OR attribute_not_exists({_REVISION})" if before.revision == 0 else ""
+        with translated("PutItem", f"{self._table} ({STAGE_ID})"):
+            try:
+                self._client.put_item(
+                    TableName=self._table,
+                    Item=_item_of(entry),
+                    ConditionExpression=f"{_REVISION} = :revision{absent}",
+                    ExpressionAttributeValues={":revision": number(before.revision)},
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except ClientError as error:
+                if error_code(error) != "ConditionalCheckFailedException":
+                    raise
+                there: Any = error.response.get("Item") or {}
+                return stage_of_item(there) == entry
+        return True
+
+
+def stage_of_item(item: Mapping[str, Any]) -> StageEntry:
+    """The entry that an item, or an image in the table's stream, holds; PREPARED for no item."""
+    if not item:
+        return StageEntry()
+    return StageEntry(
+        stage=Stage(item["stage"]["S"]),
+        since=float(item["since"]["N"]),
+        by=item["by"]["S"],
+        why=item["why"]["S"],
+        postponed_until=float(item["postponed_until"]["N"]) if "postponed_until" in item else None,
+        capture=item["capture"]["S"],
+        revision=int(item[_REVISION]["N"]),
+        changed_at=float(item["changed_at"]["N"]),
+    )
+
+
+def _item_of(entry: StageEntry) -> dict[str, Any]:
+    item: dict[str, Any] = {
+        PARTITION_KEY: text(STAGE_ID),
+        "stage": text(entry.stage.value),
+        "since": number(entry.since),
+        "by": text(entry.by),
+        "why": text(entry.why),
+        "capture": text(entry.capture),
+        _REVISION: number(entry.revision),
+        "changed_at": number(entry.changed_at),
+    }
+    return item | ({"postponed_until": number(entry.postponed_until)} if entry.postponed_until is not None else {})
