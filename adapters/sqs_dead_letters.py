@@ -7,6 +7,7 @@ from typing import Any
 from adapters.aws_clients import AwsClients
 from adapters.aws_errors import translated
 from adapters.sqs_queue import SqsMessageQueue, to_message
+from domain.errors import InputError
 from domain.ports import DeadLetter, MoveTask
 
 
@@ -88,14 +89,25 @@ class SqsDeadLetterQueue:
 
 
 def dead_letters_of(clients: AwsClients, queue_url: str) -> SqsDeadLetterQueue | None:
-    """The dead-letter queue that ``queue_url`` names in its RedrivePolicy; ``None`` where it names none."""
+    """The dead-letter queue that ``queue_url`` names in its RedrivePolicy; ``None`` where it names none.
+
+    Raises InputError where the dead-letter queue itself hands messages on, so that a look would not be harmless.
+    """
     with translated("GetQueueAttributes", queue_url):
         answer = clients.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["RedrivePolicy", "QueueArn"])
     about = answer.get("Attributes", {})
     arn = str(json.loads(about.get("RedrivePolicy") or "{}").get("deadLetterTargetArn", ""))
     if not arn:
         return None
-    return SqsDeadLetterQueue(clients, arn=arn, url=_url_of(clients, arn), source_arn=about["QueueArn"])
+    url = _url_of(clients, arn)
+    with translated("GetQueueAttributes", url):
+        own = clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"]).get("Attributes", {})
+    if own.get("RedrivePolicy"):
+        raise InputError(
+            f"the dead-letter queue {url} has a RedrivePolicy of its own: looking at its messages would move them on; "
+            "remove that policy first"
+        )
+    return SqsDeadLetterQueue(clients, arn=arn, url=url, source_arn=about["QueueArn"])
 
 
 def _url_of(clients: AwsClients, arn: str) -> str:

@@ -46,7 +46,7 @@ def take_on(
 
     Raises InputError for a report that cannot be used: such a message belongs into the DLQ.
     """
-    task = _task_of(body)
+    task = task_of(body)
     if task is not None:
         _work_on(task, dependencies, queue=queue, journal=journal, seconds_left=seconds_left)
         return
@@ -63,7 +63,8 @@ def take_on(
         dependencies.observer.info("inventory fanned out", manifest=manifest, files=len(tasks))
 
 
-def _task_of(body: str) -> Mapping[str, str] | None:
+def task_of(body: str) -> Mapping[str, str] | None:
+    """A task of our own, ``None`` for anything else; MalformedMessageError where the body is no JSON."""
     try:
         content = json.loads(body)
     except ValueError as error:

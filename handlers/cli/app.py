@@ -18,6 +18,10 @@ COMMANDS = {
     "status": ("handlers.cli.status", "status", "Show how far the migration is."),
     "uploads": ("handlers.cli.uploads", "uploads", "List or abort multipart uploads that no record names."),
     "worker": ("handlers.cli.worker", "worker", "Run the handlers outside Lambda."),
+    "dlq": ("handlers.cli.dlq", "dlq", "Look at dead letters, replay or purge them."),
+    "pause": ("handlers.cli.control", "pause", "Let nothing new begin, while everything runs."),
+    "resume": ("handlers.cli.control", "resume", "Let work go on after a pause or the circuit breaker."),
+    "throttle": ("handlers.cli.control", "throttle", "Set or lift limits, while everything runs."),
 }
 FAILED, MISUSED = 1, 2
 INTERRUPTED = 130

@@ -1,0 +1,73 @@
+"""What the commands steer with: queues, their dead letters, event source mappings, and the pulse."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from adapters.dynamodb_control import DynamoDbControlPanel
+from adapters.dynamodb_pulse import DynamoDbPulseBook
+from adapters.lambda_mappings import LambdaEventSourceMappings
+from adapters.sqs_dead_letters import dead_letters_of
+from adapters.sqs_queue import SqsMessageQueue
+from adapters.system_clock import SystemClock
+from domain.ports import Clock, ControlPanel, DeadLetterQueue, EventSourceMappings, MessageQueue
+from domain.stages import Stage
+from handlers.bootstrap import bootstrap, clients_of
+from handlers.looking import Lookout
+from handlers.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """What pause, resume and throttle act on."""
+
+    panel: ControlPanel
+    mappings: EventSourceMappings
+    clock: Clock
+
+
+def steering_of(settings: Settings) -> Steering:
+    """The control item and the functions' event source mappings."""
+    clients = clients_of(settings)
+    return Steering(
+        DynamoDbControlPanel(clients, settings.table),
+        LambdaEventSourceMappings(clients, settings.functions),
+        SystemClock(),
+    )
+
+
+def queues_of(settings: Settings) -> Mapping[str, MessageQueue]:
+    """Every queue that the settings name."""
+    clients = clients_of(settings)
+    return {name: SqsMessageQueue(clients, url) for name, url in _urls(settings).items()}
+
+
+def dead_letter_queues(settings: Settings) -> Mapping[str, DeadLetterQueue]:
+    """The dead-letter queue of each queue that has one; queues that share one have one entry, ``events+backfill``."""
+    clients = clients_of(settings)
+    found = {name: dead_letters_of(clients, url) for name, url in _urls(settings).items()}
+    names: dict[str, list[str]] = {}
+    for name, dead in found.items():
+        if dead is not None:
+            names.setdefault(dead.arn, []).append(name)
+    return {"+".join(names[dead.arn]): dead for name, dead in found.items() if dead and names[dead.arn][0] == name}
+
+
+def lookout_of(settings: Settings) -> Lookout:
+    """What status looks at."""
+    return Lookout(
+        bootstrap(settings, function="status-command"),
+        queues=queues_of(settings),
+        dead=dead_letter_queues(settings),
+        pulse=DynamoDbPulseBook(clients_of(settings), settings.table),
+        stage=lambda: Stage.PREPARED.value,
+        monotonic=SystemClock().monotonic,
+    )
+
+
+def _urls(settings: Settings) -> dict[str, str]:
+    urls = {
+        "events": settings.events_queue_url,
+        "backfill": settings.backfill_queue_url,
+        "inventory": settings.inventory_queue_url,
+    }
+    return {name: url for name, url in urls.items() if url}

@@ -1,0 +1,183 @@
+"""``keyshift pause``, ``resume`` and ``throttle``: the operator's word to everything that runs."""
+
+import getpass
+import json
+import re
+import socket
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any
+
+import click
+
+from domain.control import Control, Limits
+from handlers.cli.options import json_option, with_settings
+from handlers.settings import Settings
+from handlers.steering import Steered, pause_migration, resume_migration, throttle_migration
+
+NO_LIMIT = "none"
+_UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_SIZE = re.compile(r"(?P<number>\d+(\.\d+)?) ?(?P<unit>[KMG]i?B)?")
+functions_option = click.option(
+    "--function",
+    "functions",
+    multiple=True,
+    help="A Lambda function whose event source mappings are switched too.  [env: KEYSHIFT_FUNCTIONS]",
+)
+
+
+class LimitType(click.ParamType[Any]):
+    """A number above 0 (bytes also as 50MiB), or ``none``."""
+
+    name = "number|none"
+
+    def __init__(self, parse: Callable[[str], float]) -> None:
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number; ``none`` stays the word."""
+        if value == NO_LIMIT:
+            return NO_LIMIT
+        try:
+            limit = self._parse(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no number above 0, and not {NO_LIMIT!r}", param, ctx)
+        if not 0 < limit < float("inf"):
+            self.fail(f"{value!r} is not above 0; to stop everything use keyshift pause", param, ctx)
+        return limit
+
+
+def _bytes(text: str) -> float:
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(text)
+    return float(found["number"]) * _UNITS[found["unit"] or ""]
+
+
+@click.command()
+@click.option("--reason", default="by an operator", show_default=True, help="Why, for everybody who looks.")
+@functions_option
+@json_option
+@with_settings
+def pause(settings: Settings, *, reason: str, functions: tuple[str, ...], as_json: bool) -> None:
+    """Let nothing new begin, on workers and on Lambda, within seconds.
+
+    Requests that were sent end; a large copy stops between two batches of parts and goes on after resume. Messages
+    wait in their queues without using up receives. Event source mappings of the functions named are switched off.
+
+    \b
+    Example:
+      keyshift pause --reason "KMS key rotation"
+      keyshift pause --function keyshift-object-events --function keyshift-backfill
+    """
+    from handlers.bootstrap.steering import steering_of
+
+    settings = _with_functions(settings, functions)
+    steering = steering_of(settings)
+    done = pause_migration(steering.panel, steering.mappings, reason=reason, by=_me(), now=steering.clock.now)
+    words = "paused" if done.changed and not done.before.paused else "was paused already"
+    _answer(done, f"{words}: {done.after.reason} ({done.after.by})", settings, as_json=as_json, verb="switched off")
+
+
+@click.command()
+@functions_option
+@json_option
+@with_settings
+def resume(settings: Settings, *, functions: tuple[str, ...], as_json: bool) -> None:
+    """Let work go on after a pause or after the circuit breaker, within the same limits.
+
+    The breaker counts from nothing. Exactly those event source mappings are switched on that pause had switched off.
+
+    \b
+    Example:
+      keyshift resume
+    """
+    from handlers.bootstrap.steering import steering_of
+
+    settings = _with_functions(settings, functions)
+    steering = steering_of(settings)
+    done = resume_migration(steering.panel, steering.mappings, by=_me(), now=steering.clock.now)
+    was = f"resumed; it was paused: {done.before.reason} ({done.before.by})"
+    _answer(done, was if done.changed else "was not paused", settings, as_json=as_json, verb="switched on")
+
+
+@click.command()
+@click.option("--objects-per-second", type=LimitType(float), help="Objects begun a second, of the whole migration.")
+@click.option("--bytes-per-second", type=LimitType(_bytes), help="Bytes a second, of the whole migration (50MiB).")
+@click.option("--concurrency", type=LimitType(int), help="Objects at once in each worker or function instance.")
+@click.option("--off", is_flag=True, help="Lift every limit.")
+@json_option
+@with_settings
+def throttle(  # noqa: PLR0913  # its options
+    settings: Settings,
+    *,
+    objects_per_second: Any,
+    bytes_per_second: Any,
+    concurrency: Any,
+    off: bool,
+    as_json: bool,
+) -> None:
+    """Set or lift limits while everything runs; a limit that is not named stays, "none" lifts one.
+
+    All workers and functions share the rates; live events count too. Without an option the limits are shown.
+
+    \b
+    Example:
+      keyshift throttle --objects-per-second 200 --bytes-per-second 50MiB
+      keyshift throttle --objects-per-second none
+      keyshift throttle --off
+    """
+    from handlers.bootstrap.steering import steering_of
+
+    named = {
+        "objects_per_second": objects_per_second,
+        "bytes_per_second": bytes_per_second,
+        "concurrency": concurrency,
+    }
+    given = {name: None if limit == NO_LIMIT else limit for name, limit in named.items() if limit is not None}
+    if off and given:
+        raise click.UsageError("--off lifts every limit: give it alone")
+    steering = steering_of(settings)
+
+    def choose(limits: Limits) -> Limits:
+        return Limits() if off else replace(limits, **given)
+
+    done = throttle_migration(steering.panel, choose, by=_me(), now=steering.clock.now)
+    if as_json:
+        click.echo(json.dumps({"changed": done.changed, **asdict(done.after.limits)}))
+        return
+    click.echo(said_limits(done.after) or "no limits")
+
+
+def said_limits(control: Control) -> str:
+    """The limits in words; empty where there are none."""
+    rates = (("objects/s", control.objects_per_second), ("bytes/s", control.bytes_per_second))
+    said = [f"{limit:,.10g} {unit}" for unit, limit in rates if limit is not None]
+    if control.concurrency is not None:
+        said.append(f"{control.concurrency} objects at once in each process")
+    return ", ".join(said)
+
+
+def _with_functions(settings: Settings, functions: tuple[str, ...]) -> Settings:
+    return settings.model_copy(update={"functions": functions}) if functions else settings
+
+
+def _me() -> str:
+    try:
+        return f"{getpass.getuser()}@{socket.gethostname()}"
+    except (KeyError, OSError):  # a container whose user has no name
+        return f"operator@{socket.gethostname()}"
+
+
+def _answer(done: Steered, words: str, settings: Settings, *, as_json: bool, verb: str) -> None:
+    if as_json:
+        answer = {"changed": done.changed, **asdict(done.after), "switched": list(done.switched)}
+        click.echo(json.dumps(answer))
+        return
+    click.echo(words)
+    for mapping in done.switched:
+        click.echo(f"event source mapping {mapping} {verb}")
+    if not settings.functions and not done.switched:
+        click.echo(
+            "no Lambda function is named (KEYSHIFT_FUNCTIONS): workers obey, no event source mapping is switched"
+        )

@@ -1,0 +1,150 @@
+"""``keyshift dlq``: look at dead letters; the commands that change something are in dlq_changes."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from domain.audit import audit_event
+from handlers.cli.dlq_changes import purge, replay
+from handlers.cli.dlq_desk import Choice, Desk, choosing, limit_option
+from handlers.cli.options import json_option, with_settings
+from handlers.cli.times import said_age
+from handlers.dead_letters import Letter, Wanted, grouped, letter_json
+from handlers.settings import Settings
+
+
+@click.group()
+def dlq() -> None:
+    """Look at dead letters, replay them, purge them.
+
+    \b
+    Example:
+      keyshift dlq list
+    """
+
+
+@dlq.command("list")
+@choosing
+@click.option("--each", is_flag=True, help="One line for each message instead of groups.")
+@json_option
+@with_settings
+def list_letters(  # its options
+    settings: Settings,
+    *,
+    choice: Choice,
+    each: bool,
+    as_json: bool,
+) -> None:
+    """Group the dead letters of every queue by cause: what the manifest says of their objects, or what is unreadable.
+
+    Letters are hidden for as long as this looks, and visible again at its end. The cause "overtaken" means that
+    everything a letter asks for is done already.
+
+    \b
+    Example:
+      keyshift dlq list
+      keyshift dlq list --cause access-denied --since 2h --each
+    """
+    with Desk(settings, choice.queue).chosen(choice) as queues:
+        found = [letter for one in queues for letter in one.letters]
+    if each and as_json:
+        for letter in found:
+            click.echo(json.dumps(letter_json(letter)))
+        return
+    if as_json:
+        for group in grouped(found):
+            click.echo(json.dumps(asdict(group)))
+        return
+    _show_letters(found) if each else _show_groups(found)
+
+
+def _show_groups(found: Sequence[Letter]) -> None:
+    if not found:
+        click.echo("no dead letters")
+        return
+    rows = [
+        (group.queue, group.cause, f"{group.letters:,}", said_age(group.oldest), group.example, group.why)
+        for group in grouped(found)
+    ]
+    _table(("queue", "cause", "letters", "oldest", "for example", "why"), rows)
+
+
+def _show_letters(found: Sequence[Letter]) -> None:
+    rows = [
+        (one.message_id, one.queue, one.cause, said_age(one.dead.message.sent_at), one.seen[0].key if one.seen else "")
+        for one in found
+    ]
+    _table(("message", "queue", "cause", "sent", "first key"), rows)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*head)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))  # Text: a key may hold what rich takes for markup
+    Console().print(table)
+
+
+@dlq.command("show")
+@click.argument("message_id")
+@limit_option
+@json_option
+@with_settings
+@click.pass_context
+def show_letter(context: click.Context, settings: Settings, *, message_id: str, limit: int, as_json: bool) -> None:
+    """Show one dead letter: its body, why it is there, and what the manifest's records say of its objects.
+
+    Exit code 1 when there is no such letter.
+
+    \b
+    Example:
+      keyshift dlq show 0f2a4c7e-6a61-4a0b-a0f5-1b1f0c3f9f0e
+    """
+    desk = Desk(settings, None)
+    with desk.chosen(Choice(Wanted(frozenset({message_id})), None, limit)) as queues:
+        letter = next((one.letters[0] for one in queues if one.letters), None)
+    if letter is None:
+        click.echo(f"no dead letter has the id {message_id}; see keyshift dlq list --each", err=True)
+        context.exit(1)
+    migration = desk.dependencies.rules.migration
+    records = [
+        dict(audit_event(one.record, migration=migration).detail) | {"changed_at": one.record.changed_at}
+        for one in letter.seen
+        if one.record is not None
+    ]
+    if as_json:
+        click.echo(json.dumps({**letter_json(letter, whole=True), "records": records}))
+        return
+    _show_whole(letter, records)
+
+
+def _show_whole(letter: Letter, records: Sequence[Mapping[str, Any]]) -> None:
+    message = letter.dead.message
+    click.echo(f"message   {message.message_id}")
+    click.echo(
+        f"queue     {letter.queue}, sent {said_age(message.sent_at)} ago, received {message.receive_count} times"
+    )
+    click.echo(f"cause     {letter.cause}: {letter.why}")
+    for one in letter.seen:
+        click.echo(f"object    {one.key!r}  {one.cause}" + ("  (nothing left to do)" if one.settled else ""))
+    for record in records:
+        click.echo(f"record    {record['source']!r}")
+        told = ("state", "revision", "changed_at", "rule", "target", "cause", "source_etag", "target_etag", "unsettled")
+        for name in told:
+            if record.get(name) not in (None, "", []):
+                click.echo(f"  {name}: {record[name]}")
+    click.echo("body")
+    try:
+        click.echo(json.dumps(json.loads(message.body), indent=2))
+    except ValueError:
+        click.echo(repr(message.body))
+
+
+dlq.add_command(replay)
+dlq.add_command(purge)

@@ -1,0 +1,96 @@
+"""Which dead letters a command is about, and holding them while it looks."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import update_wrapper
+from typing import Any, TypeVar
+
+import click
+
+from domain.errors import InputError
+from domain.ports import DeadLetterQueue
+from handlers.cli.times import parse_since
+from handlers.dead_letters import Held, Letter, Wanted, read_letter
+from handlers.dependencies import Dependencies
+from handlers.settings import Settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+limit_option = click.option(
+    "--limit", default=10_000, show_default=True, type=click.IntRange(1, 100_000), help="Look at so many at most."
+)
+_FILTERS = (
+    click.option("--queue", help="Only this queue's dead letters: events, backfill or inventory."),
+    click.option("--cause", help="Only with this cause (see dlq list)."),
+    click.option("--key", help="Only those that name this key; a trailing * makes it a prefix."),
+    click.option("--since", help="Only those sent since then: 2h, 3d, or 2026-11-22T10:00Z."),
+    click.option("--rule", help="Only those that name an object of this rule."),
+    limit_option,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The options that choose letters, read."""
+
+    wanted: Wanted
+    queue: str | None
+    limit: int
+
+
+def choosing(command: Command) -> Command:
+    """Give the command a ``choice``, made of its filters and, where it has them, its message ids."""
+
+    def read(*arguments: Any, message_ids: tuple[str, ...] = (), **options: Any) -> Any:
+        given = {name: options.pop(name) for name in ("queue", "cause", "key", "since", "rule", "limit")}
+        since = parse_since(given["since"], now=time.time())
+        wanted = Wanted(frozenset(message_ids), given["cause"], given["key"], since, given["rule"])
+        return command(*arguments, choice=Choice(wanted, given["queue"], given["limit"]), **options)
+
+    decorated: Any = update_wrapper(read, command)
+    for option in reversed(_FILTERS):
+        decorated = option(decorated)
+    result: Command = decorated
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The chosen letters of one queue while they are held."""
+
+    name: str
+    queue: DeadLetterQueue
+    held: Held
+    letters: Sequence[Letter]
+
+
+class Desk:
+    """The dead-letter queues of one migration."""
+
+    def __init__(self, settings: Settings, queue: str | None) -> None:
+        from handlers.bootstrap import bootstrap
+        from handlers.bootstrap.steering import dead_letter_queues
+
+        self.dependencies: Dependencies = bootstrap(settings, function="dlq-command")
+        every = dead_letter_queues(settings)
+        if not every:
+            raise InputError("no queue has a dead-letter queue: set --events-queue and --backfill-queue, ask doctor")
+        self.queues: Mapping[str, DeadLetterQueue] = {
+            name: dead for name, dead in every.items() if queue is None or queue in name.split("+")
+        }
+        if not self.queues:
+            raise InputError(f"there is no dead-letter queue of {queue!r}, only of {', '.join(every)}")
+
+    @contextmanager
+    def chosen(self, choice: Choice) -> Iterator[list[Chosen]]:
+        """The letters that are wanted, hidden from others inside the block; what is left then is visible again."""
+        with ExitStack() as stack:
+            found = []
+            for name, dead in self.queues.items():
+                held = stack.enter_context(Held(dead, limit=choice.limit))
+                letters = [read_letter(one, name, self.dependencies) for one in held.letters()]
+                if len(letters) >= choice.limit:
+                    click.echo(f"{name}: looked at {choice.limit:,} of about {dead.count_letters():,}", err=True)
+                found.append(Chosen(name, dead, held, [one for one in letters if choice.wanted.fits(one)]))
+            yield found

@@ -1,0 +1,123 @@
+"""What ``keyshift status`` shows: a view for a terminal of any width, one line for a log."""
+
+from collections.abc import Iterator, Mapping
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from handlers.cli.control import said_limits
+from handlers.cli.times import said_seconds
+from handlers.looking import Status
+
+NARROW = 60
+MOST_LINES = 6
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+
+def view_of(now: Status, *, width: int, problem: str = "") -> RenderableType:
+    """The whole view; ``problem`` says why the figures are not fresh."""
+    narrow = width < NARROW
+    parts: list[RenderableType] = [Text(f"migration {now.migration}, stage {now.stage}", style="bold")]
+    if problem:
+        parts.append(Text(f"no fresh figures: {problem}", style="yellow"))
+    if now.control.paused:
+        reason = now.control.reason or "by an operator"
+        parts.append(Text(f"PAUSED by {now.control.by or 'an operator'}: {reason}", style="bold red"))
+        parts.append(Text("go on with: keyshift resume", style="red"))
+    parts += [_bar(now, width), _figures(now), _queues(now, narrow=narrow)]
+    for title, counts in (("failures by cause", now.causes), ("copied by rule", now.rules)):
+        if counts:
+            parts.append(_counts(title, counts))
+    return Group(*parts)
+
+
+def _bar(now: Status, width: int) -> RenderableType:
+    left = now.waiting + now.records.get("NEW", 0)
+    total = now.done + left
+    room = max(10, min(40, width - 26))
+    full = room * now.done // total if total else 0
+    share = f"{100 * now.done // total}%" if total else "-"
+    return Text(f"[{'#' * full}{'.' * (room - full)}] {share} of what is known")
+
+
+def _figures(now: Status) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, said in _lines(now):
+        grid.add_row(name, Text(said))
+    return grid
+
+
+def _lines(now: Status) -> Iterator[tuple[str, str]]:
+    yield "copied", f"{now.objects_copied:,} objects, {said_bytes(now.bytes_copied)}"
+    if now.objects_per_second is not None:
+        size = f", {said_bytes(now.bytes_per_second or 0)}/s"
+        yield "rate", f"{now.objects_per_second:,.1f} objects/s{size}"
+    if now.seconds_left is not None:
+        yield "to go", f"at least {said_seconds(now.seconds_left)}"
+    yield "lag", _lag(now)
+    limits = said_limits(now.control)
+    if limits:
+        yield "limits", limits
+    recent = now.recent
+    if recent is not None:
+        yield "lately", f"{recent.ended:,} ended, {recent.failed:,} failed"
+    if now.records:
+        yield "records", ", ".join(f"{number:,} {state}" for state, number in now.records.items())
+
+
+def _lag(now: Status) -> str:
+    recent = now.recent
+    if recent is None:
+        return "nothing was worked on lately" if now.waiting else "none, nothing waits"
+    ages = (("live", recent.oldest_event), ("backfill", recent.oldest_row))
+    said = [f"{name} {said_seconds(age)}" for name, age in ages if age]
+    return ", ".join(said) or "none"
+
+
+def _queues(now: Status, *, narrow: bool) -> RenderableType:
+    table = Table(box=None, padding=(0, 2) if not narrow else (0, 1), pad_edge=False)
+    for column, justify in (("queue", "left"), ("waiting", "right"), ("in work", "right"), ("dead", "right")):
+        table.add_column(column, justify="left" if justify == "left" else "right", header_style="dim")
+    for name, depth in now.queues.items():
+        dead = Text(f"{depth.dead:,}", style="bold red" if depth.dead else "")
+        table.add_row(name, f"{depth.waiting:,}", f"{depth.in_work:,}", dead)
+    return table
+
+
+def _counts(title: str, counts: Mapping[str, int]) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(justify="right")
+    grid.add_column(overflow="ellipsis", no_wrap=True)
+    ranked = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    for name, number in ranked[:MOST_LINES]:
+        grid.add_row(f"{number:,}", Text(name))
+    if len(ranked) > MOST_LINES:
+        grid.add_row("", f"and {len(ranked) - MOST_LINES} more")
+    return Group(Text(title, style="dim"), grid)
+
+
+def line_of(now: Status) -> str:
+    """One line for a log or a pipe."""
+    queues = ", ".join(
+        f"{name} {depth.waiting}+{depth.in_work} (dead {depth.dead})" for name, depth in now.queues.items()
+    )
+    states = ", ".join(f"{state} {number}" for state, number in now.records.items()) or "no records yet"
+    rate = "" if now.objects_per_second is None else f", {now.objects_per_second:.1f}/s"
+    paused = f"; PAUSED: {now.control.reason}" if now.control.paused else ""
+    causes = ", ".join(f"{cause} {number}" for cause, number in now.causes.items())
+    failures = f"; failures: {causes}" if causes else ""
+    return (
+        f"{now.migration}: {now.objects_copied} copied{rate}; {states}; queues: {queues}; lag: {_lag(now)}"
+        f"{failures}{paused}"
+    )
+
+
+def said_bytes(size: float) -> str:
+    """In the largest unit that fits."""
+    unit = 0
+    while size >= 1024 and unit < len(_UNITS) - 1:
+        size, unit = size / 1024, unit + 1
+    return f"{size:,.0f} bytes" if not unit else f"{size:,.1f} {_UNITS[unit]}"

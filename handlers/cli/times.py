@@ -1,0 +1,41 @@
+"""Times as people write and read them."""
+
+import re
+import time
+from datetime import UTC, datetime
+
+from domain.errors import InputError
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_SPAN = re.compile(r"(?P<number>\d+(\.\d+)?)(?P<unit>[smhd])")
+
+
+def parse_since(text: str | None, *, now: float) -> float | None:
+    """Seconds since 1970 for ``2h`` (ago) or an ISO 8601 time, UTC unless it names a zone; InputError otherwise."""
+    if text is None:
+        return None
+    span = _SPAN.fullmatch(text)
+    if span is not None:
+        return now - float(span["number"]) * _UNITS[span["unit"]]
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(f"{text!r} is no time: write 30m, 2h, 3d, or 2026-11-22T10:00Z") from error
+    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def said_age(moment: float) -> str:
+    """How long ago, in the largest unit that fits; a dash where it is not known."""
+    return said_seconds(max(0.0, time.time() - moment)) if moment else "-"
+
+
+def said_seconds(seconds: float) -> str:
+    """``75`` is ``1m 15s``."""
+    left = round(seconds)
+    if left < 60:
+        return f"{left}s"
+    if left < 3600:
+        return f"{left // 60}m {left % 60}s"
+    if left < 86_400:
+        return f"{left // 3600}h {left % 3600 // 60}m"
+    return f"{left // 86_400}d {left % 86_400 // 3600}h"
