@@ -24,6 +24,7 @@ from domain.record import Action, ClaimRequest, Intent, Origin, Record, Refusal,
 ROUNDS = 4
 """How often one attempt looks at both keys before it gives the message back (protocol.md §5)."""
 BUSY_SECONDS = 5
+BUSY = "another worker has it"
 UNSETTLED_SECONDS = 2
 _VERIFIED = ("source_etag", "source_version", "target_etag", "target_version")
 """What a verification speaks of: once one of these changes, it counts no more."""
@@ -92,7 +93,7 @@ def _refused(before: Record | None, request: ClaimRequest) -> Outcome:
     why = refusal(before, request) or Refusal.BUSY
     state = before.state if before is not None else None
     if why is Refusal.BUSY:
-        return Outcome(Verdict.RETURN, state, "another worker has it", BUSY_SECONDS)
+        return Outcome(Verdict.RETURN, state, BUSY, BUSY_SECONDS)
     return Outcome(Verdict.DONE, state, why.value)
 
 

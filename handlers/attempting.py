@@ -15,7 +15,7 @@ from domain.errors import (
     TransientError,
 )
 from domain.keys import Location
-from domain.migration import migrate_object, park_object
+from domain.migration import BUSY, migrate_object, park_object
 from domain.notices import Notice, NoticeKind
 from domain.record import State
 from domain.rules import MapOutcome, MappedKey
@@ -221,6 +221,8 @@ def _hand_on(notice: Notice, dependencies: Dependencies) -> None:
 def _report(outcome: Outcome, notice: Notice, dependencies: Dependencies) -> None:
     observer = dependencies.observer
     observer.count("Returned" if outcome.verdict is Verdict.RETURN else "Handled")
+    if outcome.reason == BUSY:
+        observer.count("ClaimsHeld")
     fields = {"state": outcome.state, "verdict": outcome.verdict.value, "why": outcome.reason}
     if outcome.state in (State.CONFLICT, State.PARKED):
         observer.count("Conflicts" if outcome.state is State.CONFLICT else "Parked")
