@@ -1,0 +1,132 @@
+"""What pause, resume and throttle write, on which conditions, and what the audit is told."""
+
+import pytest
+
+from domain.audit_control import control_event
+from domain.control import BREAKER, Control, Limits, paused, resumed, throttled
+from domain.errors import UnavailableError
+from handlers.steering import TRIES, pause_migration, resume_migration, throttle_migration
+from tests.fakes.panel import InMemoryControlPanel
+from tests.fakes.steering import InMemoryMappings
+
+NOW = 1_790_000_000.0
+
+
+def pause(panel: InMemoryControlPanel, mappings: InMemoryMappings, reason: str = "lunch") -> bool:
+    """Pause as an operator; whether anything changed."""
+    return pause_migration(panel, mappings, reason=reason, by="me", now=lambda: NOW).changed
+
+
+def test_resume_switches_on_exactly_what_pauses_switched_off() -> None:
+    """A mapping that somebody else had switched off stays off."""
+    panel, mappings = InMemoryControlPanel(), InMemoryMappings(a=True, b=False, c=True)
+    assert pause(panel, mappings)
+    assert mappings.enabled == {"a": False, "b": False, "c": False}
+    assert panel.control.mappings == ("a", "c")
+    done = resume_migration(panel, mappings, by="me", now=lambda: NOW)
+    assert done.switched == ("a", "c")
+    assert mappings.enabled == {"a": True, "b": False, "c": True}
+    assert panel.control == Control(fence=2, by="me", changed_at=NOW)
+
+
+def test_a_pause_dying_half_way_is_completed_by_the_next() -> None:
+    """The names are durable before anything is switched, so that resume finds them."""
+    panel, mappings = InMemoryControlPanel(), InMemoryMappings(a=True)
+    mappings.fail_next(UnavailableError("time-out"), call="disable_mappings")
+    with pytest.raises(UnavailableError):
+        pause(panel, mappings)
+    assert panel.control.paused
+    assert panel.control.mappings == ("a",)
+    pause(panel, mappings)
+    assert mappings.enabled == {"a": False}
+    resume_migration(panel, mappings, by="me", now=lambda: NOW)
+    assert mappings.enabled == {"a": True}
+
+
+def test_a_second_pause_changes_nothing_and_keeps_the_reason() -> None:
+    """Nor does a resume of what runs."""
+    panel, mappings = InMemoryControlPanel(), InMemoryMappings()
+    assert pause(panel, mappings, "breaker")
+    assert not pause(panel, mappings, "me too")
+    assert panel.control.reason == "breaker"
+    assert resume_migration(panel, mappings, by="me", now=lambda: NOW).changed
+    assert not resume_migration(panel, mappings, by="me", now=lambda: NOW).changed
+    assert panel.control.fence == 2
+
+
+def test_a_word_spoken_meanwhile_is_not_lost() -> None:
+    """The change is made again on what is there now."""
+
+    class Busy(InMemoryControlPanel):
+        def read_control(self) -> Control:
+            seen = super().read_control()
+            if seen.fence < 2:
+                self.control = throttled(seen, Limits(objects_per_second=5), by="them", now=NOW)
+            return seen
+
+    panel = Busy()
+    pause(panel, InMemoryMappings())
+    assert panel.control.paused
+    assert panel.control.objects_per_second == 5
+
+
+def test_endless_changes_by_others_are_an_error_with_a_remedy() -> None:
+    """It is said, not tried for ever."""
+
+    class Restless(InMemoryControlPanel):
+        reads = 0
+
+        def read_control(self) -> Control:
+            self.reads += 1
+            seen = super().read_control()
+            self.control = throttled(seen, Limits(concurrency=seen.fence + 1), by="them", now=NOW)
+            return seen
+
+    panel = Restless()
+    with pytest.raises(UnavailableError, match="try again"):
+        throttle_migration(panel, lambda _: Limits(1.0), by="me", now=lambda: NOW)
+    assert panel.reads == TRIES
+
+
+def test_limits_that_are_there_already_are_not_written() -> None:
+    """The fence grows only when something changes: it empties the line of reserved time."""
+    panel = InMemoryControlPanel()
+    for changed in (True, False):
+        done = throttle_migration(panel, lambda _: Limits(10.0), by="me", now=lambda: NOW)
+        assert done.changed is changed
+    assert panel.control.fence == 1
+
+
+RUNNING = Control(fence=3, changed_at=1.0)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "detail_type"),
+    [
+        (None, paused(Control(), reason="x", by=BREAKER, now=NOW), "Migration Paused"),
+        (RUNNING, paused(RUNNING, reason="x", by="me", now=NOW), "Migration Paused"),
+        (paused(RUNNING, reason="x", by="me", now=NOW), resumed(RUNNING, by="me", now=NOW), "Migration Resumed"),
+        (RUNNING, throttled(RUNNING, Limits(1.0), by="me", now=NOW), "Migration Throttled"),
+        (RUNNING, RUNNING, "Control Changed"),
+        (RUNNING, None, "Control Removed"),
+    ],
+)
+def test_every_change_is_an_audit_event(before: Control | None, after: Control | None, detail_type: str) -> None:
+    """With who, why and the limits; its id is the fence's, so that a repeat is recognised."""
+    event = control_event(before, after, migration="m")
+    told = after or before
+    assert told is not None
+    assert detail_type == event.detail_type
+    assert event.event_id.startswith(f"keyshift#control:{told.fence}")
+    assert (event.detail["by"], event.detail["reason"], event.detail["paused"]) == (told.by, told.reason, told.paused)
+    assert event.detail["limits"] == {
+        "objects_per_second": told.objects_per_second,
+        "bytes_per_second": None,
+        "concurrency": None,
+    }
+
+
+def test_a_change_of_nothing_is_a_mistake() -> None:
+    """The stream never tells of one."""
+    with pytest.raises(ValueError, match="image"):
+        control_event(None, None, migration="m")
