@@ -17,21 +17,21 @@ from domain.errors import (
 from domain.keys import Location
 from domain.migration import BUSY, migrate_object, park_object
 from domain.notices import Notice, NoticeKind
+from domain.probing import is_probe
 from domain.record import State
 from domain.rules import MapOutcome, MappedKey
 from handlers.dependencies import Dependencies
 from handlers.messages import BackfillRow, encode_backfill
-from handlers.rates import HeldBack, HeldBackError, PacedMultipartStore
+from handlers.rates import PAUSED_SECONDS, HeldBack, HeldBackError, PacedMultipartStore
 
 LEAST_SECONDS = 5.0
 """With less time than this (or half of a shorter attempt) none is begun: its message goes back untouched."""
 SHORT_ATTEMPT_SECONDS = 60.0
 """An object copied in one request is done in this time; a worker that dies holds its claim no longer than needed."""
 RETRY_SECONDS = 10
-PAUSE_SECONDS = 30
 THROTTLED_TRIES = 6
 """Being slowed down is no failure: the object waits here first, and only then costs a receive of its message."""
-MOST_PAUSE_SECONDS = 5.0
+MOST_WAIT_SECONDS = 5.0
 
 SecondsLeft = Callable[[], float]
 
@@ -62,7 +62,7 @@ def attempt_notice(
         with dependencies.pace.slot():
             control = dependencies.control.current()
             if control.paused:
-                return _held_back(notice, HeldBack(f"paused: {control.reason}", PAUSE_SECONDS))
+                return _held_back(notice, HeldBack(f"paused: {control.reason}", PAUSED_SECONDS))
             if stopping():
                 return _held_back(notice, HeldBack("stopping"))
             dependencies.pace.cap(least_of(dependencies.settings.concurrency, control.concurrency))
@@ -71,7 +71,7 @@ def attempt_notice(
             try:
                 outcome = _attempt_once(notice, dependencies, seconds_left, paid)
             except HeldBackError as error:
-                return _held_back(notice, HeldBack(str(error), PAUSE_SECONDS))
+                return _held_back(notice, HeldBack(str(error), PAUSED_SECONDS))
         if outcome is not None:
             return Ended(notice, outcome)
         dependencies.pace.slow_down()
@@ -79,7 +79,7 @@ def attempt_notice(
         if seconds_left() - jittered < _least(dependencies):
             break
         dependencies.sleep(jittered)
-        pause = min(pause * 2, MOST_PAUSE_SECONDS)
+        pause = min(pause * 2, MOST_WAIT_SECONDS)
     return Ended(notice, Outcome(Verdict.RETURN, None, "throttled for too long", RETRY_SECONDS))
 
 
@@ -129,7 +129,7 @@ def _attempt_once(notice: Notice, dependencies: Dependencies, seconds_left: Seco
     if outcome.cause:
         dependencies.breaker.note_failure(notice.source.record_id, cause=outcome.cause, said=outcome.reason)
     elif outcome.state is not None and outcome.verdict is not Verdict.RETURN:
-        dependencies.breaker.note_success()
+        dependencies.breaker.note_success(notice.source.record_id)
     _report(outcome, notice, dependencies)
     return outcome
 
@@ -176,6 +176,9 @@ def _migrated(notice: Notice, dependencies: Dependencies, limit: float, ports: M
         raise MalformedMessageError(
             f"{notice.source.uri} is in another bucket than {rules.source_bucket}, which this migration moves"
         )
+    if is_probe(notice.source.key):
+        dependencies.probes.note_arrival(notice.source.key)
+        return Outcome(Verdict.DONE, None, "probe")
     mapped = rules.map_key(notice.source.key)
     if mapped.outcome is MapOutcome.KEEP:
         return Outcome(Verdict.DONE, None, "keep")

@@ -10,10 +10,11 @@ from domain.errors import KeyshiftError, MalformedMessageError
 from domain.keys import Location
 from domain.notices import Notice, NoticeKind
 from domain.ports import Message, MessageQueue
-from handlers.attempting import PAUSE_SECONDS, Ended, SecondsLeft, attempt_notice, least_of
+from handlers.attempting import Ended, SecondsLeft, attempt_notice, least_of
 from handlers.dependencies import Dependencies
 from handlers.messages import Decoded, decode_message
 from handlers.observability import traced
+from handlers.rates import PAUSED_SECONDS
 
 PAUSED_MOST_SECONDS = 60
 """After a resume no message may sleep on for long."""
@@ -142,7 +143,7 @@ def handle_messages(
     if control.paused:
         dependencies.observer.info("paused, messages go back", reason=control.reason, messages=len(messages))
         return [
-            Handled(message, done=False, retry_after=PAUSE_SECONDS, most_delay=PAUSED_MOST_SECONDS, waits=True)
+            Handled(message, done=False, retry_after=int(PAUSED_SECONDS), most_delay=PAUSED_MOST_SECONDS, waits=True)
             for message in messages
         ]
     concurrency = dependencies.settings.concurrency

@@ -13,6 +13,8 @@ from handlers.observability import Observer
 FLUSH_SECONDS = 2.0
 """Figures of objects that went well are shared this often; a denied object is shared at once."""
 TRIES = 5
+MOST_KNOWN = 10_000
+"""Failed objects that one process remembers: poison that comes back and back must not pause the others."""
 
 
 class CircuitBreaker:
@@ -39,20 +41,27 @@ class CircuitBreaker:
         self._unshared = Tally()
         self._streak = Streak()
         self._fence = -1
+        self._known: dict[str, None] = {}
         self._shared_at = float("-inf")
         self._lock = Lock()
 
-    def note_success(self) -> None:
+    def note_success(self, record_id: str) -> None:
         """An object ended as it should."""
         with self._lock:
+            self._known.pop(record_id, None)
             self._streak = Streak()
             self._unshared = self._unshared.plus(Tally(ended=1))
         self.share()
 
     def note_failure(self, record_id: str, *, cause: str, said: str) -> None:
-        """An object failed, for that cause."""
+        """An object failed, for that cause; what is known to fail does not count again when it is retried."""
         denied = cause in DENIED
         with self._lock:
+            if record_id in self._known:
+                return
+            self._known[record_id] = None
+            if len(self._known) > MOST_KNOWN:
+                self._known.pop(next(iter(self._known)))
             if self._fence != self._current().fence:
                 # Somebody resumed or changed the rate: what was denied before is settled.
                 self._fence, self._streak = self._current().fence, Streak()
@@ -111,7 +120,7 @@ class CircuitBreaker:
 class NoBreaker:
     """Counts nothing and never trips."""
 
-    def note_success(self) -> None:
+    def note_success(self, record_id: str) -> None:
         """Nothing."""
 
     def note_failure(self, record_id: str, *, cause: str, said: str) -> None:

@@ -20,6 +20,7 @@ IDLE_CREDIT_SECONDS = 1.0
 SPARE_SECONDS = 1.0
 """What is reserved and not used this long after its time is dropped."""
 LOOK_SECONDS = 0.25
+PAUSED_SECONDS = 30.0
 """How long nobody asks whether the operator has changed his mind."""
 
 
@@ -89,7 +90,7 @@ class RateGate:
             control = self._current()
             rate = _rate_of(control, line)
             if control.paused:
-                return HeldBack(f"paused: {control.reason}")
+                return HeldBack(f"paused: {control.reason}", PAUSED_SECONDS)
             if rate is None:
                 return None
             if stopping():
