@@ -18,6 +18,7 @@ from domain.errors import MissingResourceError
 from domain.ports import Clock
 
 _LOG = logging.getLogger(__name__)
+AUDITED_ITEMS = frozenset({"keyshift#control", "keyshift#stage"})
 _SHARDS_SECONDS = 10.0
 _EXPIRED = frozenset({"ExpiredIteratorException", "TrimmedDataAccessException"})
 
@@ -34,7 +35,8 @@ class _Batch:
 class DynamoDbChangeReader:
     """Reads each shard in order, a child after its parent, and goes on where the last reader stopped.
 
-    Items that are no records are left out: the reader's own position is in the same table. ``token`` is this
+    Items that are no records are left out, but the control and the stage, which are audited: the reader's own
+    position is in the same table, and would feed the stream for ever. ``token`` is this
     reader's own; while another one reads, nothing is returned.
     """
 
@@ -155,7 +157,7 @@ class DynamoDbChangeReader:
             planned = self._position.planned
             if planned is not None and planned.shard_id == shard_id:
                 page, following = self._as_planned(page, following, planned)
-            told = [change for change in page if "#" not in change["dynamodb"]["Keys"][PARTITION_KEY]["S"]]
+            told = [change for change in page if _is_told(change["dynamodb"]["Keys"][PARTITION_KEY]["S"])]
             if told:
                 return self._deliver(shard_id, first, page, following, told)
             self._iterators[shard_id] = following
@@ -238,6 +240,10 @@ class DynamoDbChangeReader:
         if not table.get("LatestStreamArn"):
             raise MissingResourceError(f"The table {self._table} has no stream; enable it with NEW_AND_OLD_IMAGES")
         return table["LatestStreamArn"]
+
+
+def _is_told(item_id: str) -> bool:
+    return "#" not in item_id or item_id in AUDITED_ITEMS
 
 
 def _as_lambda(change: Mapping[str, Any], arn: str) -> dict[str, Any]:

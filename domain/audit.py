@@ -1,7 +1,10 @@
 """Every change of a record is an audit event; its id is the same however often it is delivered (protocol.md §3)."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
+from hashlib import sha256
+from typing import Any
 
 from domain.record import Intent, Record, State
 
@@ -56,11 +59,31 @@ def audit_event(record: Record, *, migration: str, removed: bool = False) -> Aud
         "cause": record.cause,
         "intent": _described(record.intent) if record.intent is not None else None,
         "unsettled": [_described(intent) for intent in sorted(record.maybe)],
+        "origin": record.origin.value if record.origin is not None else None,
+        "verified_at": record.verified_at,
+        "record_digest": record_digest(record),
     }
     detail_type = "Attempt Under Way" if running else DETAIL_TYPES[record.state]
     if removed:
         detail_type = "Record Removed"
     return AuditEvent(event_id, detail_type, record.changed_at, detail)
+
+
+def record_digest(record: Record) -> str:
+    """SHA-256 of everything that the record holds, its claim too.
+
+    What a field of a later version adds does not change the digest of a record that does not have it.
+    """
+    return sha256(json.dumps(_plain(record), sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        named = {one.name: getattr(value, one.name) for one in fields(value)}
+        return {name: _plain(part) for name, part in named.items() if part is not None and part != frozenset()}
+    if isinstance(value, frozenset):
+        return [_plain(part) for part in sorted(value)]
+    return value
 
 
 def _described(intent: Intent) -> Mapping[str, str]:

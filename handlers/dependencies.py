@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from domain.attempt import MigrationPolicy, MigrationPorts
+from domain.audit import AuditEvent
+from domain.chain_writing import ChainWriter
 from domain.control import Control
-from domain.ports import ControlPanel, EventBus, MessageQueue, ProgressCounters
+from domain.ports import ControlPanel, EventBus, MessageQueue, ProbeBook, ProgressCounters
 from domain.record import Record
 from domain.rules import CompiledRules
 from handlers.breaking import Breaker, NoBreaker
@@ -16,6 +18,24 @@ from handlers.observability import Observer
 from handlers.pacing import Pace
 from handlers.rates import Gate, OpenGate
 from handlers.settings import Settings
+
+ItemEvent = Callable[[str, Mapping[str, Any] | None, Mapping[str, Any] | None, str], AuditEvent | None]
+"""The audit event of an item that is no record: its id, its old and new image, the migration."""
+
+
+def no_item_event(*_change: object) -> None:
+    """Nothing beside the records is audited."""
+
+
+class NoProbes:
+    """Nobody waits for a probe."""
+
+    def note_arrival(self, key: str) -> None:
+        """It is forgotten."""
+
+    def has_arrived(self, key: str) -> bool:  # noqa: ARG002  # the port's
+        """Never."""
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +57,9 @@ class Dependencies:
     pace: Pace = field(default_factory=Pace)
     gate: Gate = field(default_factory=OpenGate)
     breaker: Breaker = field(default_factory=NoBreaker)
+    chain: ChainWriter | None = None
+    event_of_item: ItemEvent = no_item_event
+    probes: ProbeBook = field(default_factory=NoProbes)
     sleep: Callable[[float], None] = time.sleep
     objects_at_once: Callable[[int], Executor] = ThreadPoolExecutor
     """Makes what works on that many objects of a batch side by side."""

@@ -7,18 +7,18 @@ from hashlib import sha256
 from typing import Any
 
 from domain.audit import SCHEMA_VERSION, AuditEvent, audit_event
-from domain.progress import progress_of
+from domain.progress import history_of, progress_of
 from domain.record import Record
 from handlers.bootstrap import dependencies_of
 from handlers.dependencies import Dependencies
 
 TOKEN_CHARACTERS = 36
-"""Longest ClientRequestToken (botocore model, TransactWriteItems)."""
+"""Enough of a digest to name a batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """One change of a record: its place in the stream, what to publish, what to count."""
+    """One change: its place in the stream, what to publish, what to count."""
 
     event_id: str
     sequence_number: str
@@ -32,12 +32,16 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str
 
 
 def respond(event: Mapping[str, Any], dependencies: Dependencies) -> dict[str, list[dict[str, str]]]:
-    """Audit events first, figures after, so that a crash between the two can only publish twice under one id."""
+    """Events first, then the chain, then the figures: a crash between them only repeats what is recognised.
+
+    Nothing is acknowledged before it is in the chain; an error of the chain returns the whole batch.
+    """
     changes = [change for entry in event["Records"] for change in _changes(entry, dependencies)]
     if not changes:
         return {"batchItemFailures": []}
     unsent = dependencies.bus.publish_events([change.published for change in changes])
     sent = changes[: min(unsent)] if unsent else changes
+    _chain(sent, dependencies)
     _count(sent, dependencies)
     dependencies.observer.count("AuditEvents", len(sent))
     dependencies.observer.flush()
@@ -49,22 +53,27 @@ def respond(event: Mapping[str, Any], dependencies: Dependencies) -> dict[str, l
 
 
 def _changes(entry: Mapping[str, Any], dependencies: Dependencies) -> Iterator[_Change]:
-    """The change that a stream entry tells of; none for control, counters and checkpoints, which share the table."""
+    """The change that a stream entry tells of; none for counters and checkpoints, which share the table."""
     images = entry["dynamodb"]
-    record_id, number = str(images["Keys"]["pk"]["S"]), str(images["SequenceNumber"])
-    if "#" in record_id:  # no SHA-256 has one
-        return
+    item_id, number = str(images["Keys"]["pk"]["S"]), str(images["SequenceNumber"])
+    deltas: Mapping[str, int] = {}
     try:
-        old, new = _record(images.get("OldImage"), dependencies), _record(images.get("NewImage"), dependencies)
+        if "#" in item_id:  # no SHA-256 has one
+            old, new = images.get("OldImage"), images.get("NewImage")
+            published = dependencies.event_of_item(item_id, old, new, dependencies.rules.migration)
+        else:
+            before, after = _record(images.get("OldImage"), dependencies), _record(images.get("NewImage"), dependencies)
+            told = after or before
+            if told is None:
+                return
+            published = audit_event(told, migration=dependencies.rules.migration, removed=after is None)
+            deltas = progress_of(before, after)
     except (KeyError, TypeError, ValueError) as error:
         # One item that cannot be read must neither stop the stream nor be missing from the audit.
-        dependencies.observer.crash("a record cannot be read", record_id=record_id, sequence_number=number)
-        yield _Change(str(entry["eventID"]), number, _unreadable(entry, record_id, error, dependencies), {})
-        return
-    told = new or old
-    if told is not None:
-        published = audit_event(told, migration=dependencies.rules.migration, removed=new is None)
-        yield _Change(str(entry["eventID"]), number, published, progress_of(old, new))
+        dependencies.observer.crash("an item cannot be read", record_id=item_id, sequence_number=number)
+        published = _unreadable(entry, item_id, error, dependencies)
+    if published is not None:
+        yield _Change(str(entry["eventID"]), number, published, deltas)
 
 
 def _record(image: Mapping[str, Any] | None, dependencies: Dependencies) -> Record | None:
@@ -79,7 +88,19 @@ def _unreadable(entry: Mapping[str, Any], record_id: str, error: Exception, depe
         "migration": dependencies.rules.migration,
         "cause": f"{type(error).__name__}: {error}",
     }
-    return AuditEvent(event_id, "Record Unreadable", dependencies.ports.clock.now(), detail)
+    # The stream's own time, so that a repeated delivery is the same event.
+    moment = entry["dynamodb"].get("ApproximateCreationDateTime") or dependencies.ports.clock.now()
+    return AuditEvent(event_id, "Record Unreadable", float(moment), detail)
+
+
+def _chain(changes: Sequence[_Change], dependencies: Dependencies) -> None:
+    if dependencies.chain is None:
+        return
+    link = dependencies.chain.append_events([change.published for change in changes])
+    if link is not None:
+        # The log is a second place that knows the link: ``audit verify --expect`` compares it.
+        observer = dependencies.observer
+        observer.info("audit segment", sequence=link.sequence, sha256=link.sha256, events=len(changes))
 
 
 def _count(changes: Sequence[_Change], dependencies: Dependencies) -> None:
@@ -90,4 +111,5 @@ def _count(changes: Sequence[_Change], dependencies: Dependencies) -> None:
     if changed:
         names = "\n".join(change.event_id for change in changes)
         batch_id = sha256(names.encode()).hexdigest()[:TOKEN_CHARACTERS]
-        dependencies.progress.add_progress(changed, batch_id=batch_id)
+        history = history_of((change.published.time, change.deltas) for change in changes)
+        dependencies.progress.add_progress(changed, batch_id=batch_id, history=history)

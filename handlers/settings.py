@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -46,6 +46,12 @@ class Settings(BaseModel):
     own_principals: tuple[str, ...] = ()
     """Principal ids under which keyshift itself deletes, so that its own delete events are recognised."""
     control_seconds: float = Field(default=2.0, ge=0)
+    audit_bucket: str = ""
+    """Where the audit chain's segments are kept; without one there is no chain."""
+    audit_prefix: str = "audit"
+    audit_retention_days: int | None = Field(default=None, ge=1)
+    """How long each segment is locked, in a bucket with object lock; without it the bucket's own default counts."""
+    audit_lock_mode: Literal["GOVERNANCE", "COMPLIANCE"] = "GOVERNANCE"
     functions: tuple[str, ...] = ()
     """Lambda functions whose event source mappings a pause switches off."""
     breaker_failures: float = Field(default=0.5, ge=0, le=1)

@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from domain.control import Control
+from domain.progress import Span
 from domain.record import ClaimRequest, Record
+
+NO_HISTORY: Mapping[Span, Mapping[str, int]] = MappingProxyType({})
 
 
 class Clock(Protocol):
@@ -49,11 +53,19 @@ class Manifest(Protocol):
 class ProgressCounters(Protocol):
     """Figures of one migration, kept beside the records."""
 
-    def add_progress(self, deltas: Mapping[str, int], *, batch_id: str) -> None:
-        """Add to the named counters once, however often the same ``batch_id`` comes within ten minutes."""
+    def add_progress(
+        self, deltas: Mapping[str, int], *, batch_id: str, history: Mapping[Span, Mapping[str, int]] = NO_HISTORY
+    ) -> None:
+        """Add to the named counters, and to those of each span of ``history``, all or nothing.
+
+        Once, however often the same ``batch_id`` comes within a day.
+        """
 
     def read_progress(self) -> Mapping[str, int]:
         """The counters now."""
+
+    def read_history(self, seconds: int) -> Mapping[Span, Mapping[str, int]]:
+        """Every span of that length that has counters, in order; minutes are forgotten after a week."""
 
 
 class ControlPanel(Protocol):

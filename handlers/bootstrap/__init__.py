@@ -9,6 +9,7 @@ from uuid import uuid4
 from adapters.aws_clients import AwsClients
 from adapters.dynamodb_control import DynamoDbControlPanel
 from adapters.dynamodb_manifest import DynamoDbManifest
+from adapters.dynamodb_probes import DynamoDbProbeBook
 from adapters.dynamodb_progress import DynamoDbProgressCounters
 from adapters.dynamodb_pulse import DynamoDbPulseBook
 from adapters.dynamodb_rates import DynamoDbRateLedger
@@ -24,6 +25,7 @@ from domain.attempt import MigrationPolicy, MigrationPorts
 from domain.breaker import BreakerPolicy
 from domain.record import Record
 from domain.rules import CompiledRules
+from handlers.bootstrap.audit_chain import chain_writer, event_of_item
 from handlers.breaking import CircuitBreaker
 from handlers.dependencies import CachedControl, Dependencies
 from handlers.observability import Observer
@@ -78,10 +80,13 @@ def bootstrap(
         bus=EventBridgeBus(clients, settings.bus),
         progress=DynamoDbProgressCounters(clients, settings.table),
         control=control,
+        probes=DynamoDbProbeBook(clients, settings.table),
         record_of_item=_record_of_item,
         new_token=lambda: uuid4().hex,
         observer=observer,
         pace=Pace(settings.concurrency),
+        chain=chain_writer(settings, rules, clients),
+        event_of_item=event_of_item,
         gate=RateGate(
             DynamoDbRateLedger(clients, settings.table),
             current=control.current,

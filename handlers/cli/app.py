@@ -10,6 +10,7 @@ import click
 from domain.errors import InputError, KeyshiftError
 
 COMMANDS = {
+    "audit": ("handlers.cli.audit", "audit", "Check the audit chain, or read one object's history in it."),
     "backfill": ("handlers.cli.backfill", "backfill", "Enqueue the objects that are there already."),
     "demo": ("handlers.cli.demo", "demo", "Move a live bucket on an embedded stand-in, and check every byte."),
     "doctor": ("handlers.cli.doctor", "doctor", "Say what is missing before anything starts."),

@@ -66,6 +66,7 @@ def examine(settings: Settings, rules: CompiledRules, inspector: "AwsInspector")
         ("events queue", lambda: _queue("events queue", settings.events_queue_url, settings, inspector)),
         ("backfill queue", lambda: _queue("backfill queue", settings.backfill_queue_url, settings, inspector)),
         ("event bus", lambda: _bus(settings, inspector)),
+        ("audit chain", lambda: _audit(settings, rules)),
     ]
     for part, check in checks:
         try:
@@ -152,3 +153,16 @@ def _queue(part: str, url: str, settings: Settings, inspector: "AwsInspector") -
 def _bus(settings: Settings, inspector: "AwsInspector") -> Iterator[Finding]:
     inspector.bus(settings.bus)
     yield Finding("ok", "event bus", f"{settings.bus} is there")
+
+
+def _audit(settings: Settings, rules: CompiledRules) -> Iterator[Finding]:
+    from handlers.bootstrap.auditing import audit_place
+
+    if not settings.audit_bucket:
+        yield Finding("warn", "audit chain", "off: without KEYSHIFT_AUDIT_BUCKET nobody can prove what was done")
+        return
+    place = audit_place(settings, rules)
+    if place.is_locked:
+        yield Finding("ok", "audit chain", f"in {place.bucket}, which has object lock")
+        return
+    yield Finding("warn", "audit chain", f"{place.bucket} has no object lock: tampering is found, but not prevented")

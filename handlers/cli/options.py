@@ -16,6 +16,7 @@ _SHARED = (
     ("events_queue_url", "--events-queue", "URL of the queue with S3's events."),
     ("backfill_queue_url", "--backfill-queue", "URL of the queue with backfill rows."),
     ("bus", "--bus", "The event bus for audit events."),
+    ("audit_bucket", "--audit-bucket", "The bucket of the audit chain."),
     ("region", "--region", "The AWS region."),
     ("endpoint_url", "--endpoint-url", "Another server than AWS."),
 )

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+from adapters.dynamodb_chain_head import DynamoDbChainHead
 from adapters.dynamodb_control import DynamoDbControlPanel
 from adapters.dynamodb_manifest import DynamoDbManifest
 from adapters.dynamodb_progress import DynamoDbProgressCounters
 from adapters.dynamodb_stream import DynamoDbChangeReader
 from adapters.record_item import record_of_item
+from domain.chain import Link
 from domain.control import Control
 from domain.errors import MissingResourceError
 from domain.keys import Location
@@ -94,8 +96,8 @@ def test_a_failed_change_and_those_after_it_come_again(table: TableWorld) -> Non
 
 
 def test_what_is_no_record_is_left_out(table: TableWorld) -> None:
-    """Control, counters and the reader's own position do not feed the stream back."""
-    DynamoDbControlPanel(table.clients, table.table).write_control(Control(paused=True), before=Control())
+    """Counters, the chain's head and the reader's own position do not feed the stream back."""
+    DynamoDbChainHead(table.clients, table.table).advance_head(Link(1, "a" * 64))
     DynamoDbProgressCounters(table.clients, table.table).add_progress({"n": 1}, batch_id="b")
     changes = reader(table)
     assert changes.read_changes() is None
@@ -105,6 +107,14 @@ def test_what_is_no_record_is_left_out(table: TableWorld) -> None:
     assert event is not None
     changes.confirm_changes(event, None)
     assert [changes.read_changes() for _ in range(3)] == [None] * 3
+
+
+def test_the_operators_word_is_told(table: TableWorld) -> None:
+    """A change of the control item is audited, so it comes with the records."""
+    DynamoDbControlPanel(table.clients, table.table).write_control(Control(paused=True, fence=1), before=Control())
+    event = reader(table).read_changes()
+    assert event is not None
+    assert [entry["dynamodb"]["Keys"]["pk"]["S"] for entry in event["Records"]] == ["keyshift#control"]
 
 
 def test_one_reader_at_a_time(table: TableWorld) -> None:

@@ -1,5 +1,6 @@
 """ProgressCounters and ControlPanel: the fakes and DynamoDB keep one contract."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -8,6 +9,7 @@ from adapters.dynamodb_control import DynamoDbControlPanel
 from adapters.dynamodb_progress import DynamoDbProgressCounters
 from domain.control import Control
 from domain.ports import ControlPanel, ProgressCounters
+from domain.progress import HOUR, MINUTE, Span
 from tests.contract.table_worlds import new_table
 from tests.fakes.panel import InMemoryControlPanel, InMemoryProgressCounters
 
@@ -85,3 +87,16 @@ def test_a_word_spoken_over_is_refused(panel: ControlPanel) -> None:
     assert not panel.write_control(mine, before=Control())
     assert panel.write_control(theirs, before=Control())
     assert panel.read_control() == theirs
+
+
+def test_history_counts_with_its_batch(counters: ProgressCounters) -> None:
+    """Each span adds up; a repeated batch adds to none; spans come in order."""
+    hour = int(time.time() // HOUR) * HOUR
+    first, second, later = Span(hour, HOUR), Span(hour - HOUR, HOUR), Span(hour + MINUTE, MINUTE)
+    for _ in range(2):
+        counters.add_progress({"n": 1}, batch_id="one", history={first: {"n": 1}, later: {"n": 1}})
+    counters.add_progress({"n": 5}, batch_id="two", history={first: {"n": 2}, second: {"n": 3, "m": 1}})
+    assert {second: {"n": 3, "m": 1}, first: {"n": 3}} == counters.read_history(HOUR)
+    assert {later: {"n": 1}} == counters.read_history(MINUTE)
+    assert list(counters.read_history(HOUR)) == [second, first]
+    assert dict(counters.read_progress()) == {"n": 6}

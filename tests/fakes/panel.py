@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from domain.control import Control
+from domain.ports import NO_HISTORY
+from domain.progress import Span
 from tests.fakes.faults import ScriptedFaults
 
 
@@ -35,15 +37,25 @@ class InMemoryProgressCounters(ScriptedFaults):
         super().__init__()
         self._counters: Counter[str] = Counter()
         self._batches: set[str] = set()
+        self._history: dict[Span, Counter[str]] = {}
 
-    def add_progress(self, deltas: Mapping[str, int], *, batch_id: str) -> None:
+    def add_progress(
+        self, deltas: Mapping[str, int], *, batch_id: str, history: Mapping[Span, Mapping[str, int]] = NO_HISTORY
+    ) -> None:
         """See the port."""
         with self._faulty("add_progress"):
             if batch_id not in self._batches:
                 self._batches.add(batch_id)
                 self._counters.update(deltas)
+                for span, added in history.items():
+                    self._history.setdefault(span, Counter()).update(added)
 
     def read_progress(self) -> Mapping[str, int]:
         """See the port."""
         with self._faulty("read_progress"):
             return dict(self._counters)
+
+    def read_history(self, seconds: int) -> Mapping[Span, Mapping[str, int]]:
+        """See the port."""
+        with self._faulty("read_history"):
+            return {span: dict(self._history[span]) for span in sorted(self._history) if span.seconds == seconds}

@@ -18,6 +18,7 @@ from domain.keys import Location
 from domain.objects import ObjectState
 from domain.parts import Part
 from domain.ports import (
+    NO_HISTORY,
     ClaimAnswer,
     Deleted,
     HiddenVersion,
@@ -27,6 +28,7 @@ from domain.ports import (
     TargetObject,
     Written,
 )
+from domain.progress import Span
 from domain.record import ClaimRequest, Record, claimed, refusal
 from handlers.dependencies import CachedControl, Dependencies
 from handlers.observability import Observer
@@ -222,7 +224,9 @@ class Figures:
     figures: dict[str, int] = field(default_factory=dict)
     batches: set[str] = field(default_factory=set)
 
-    def add_progress(self, deltas: Mapping[str, int], *, batch_id: str) -> None:
+    def add_progress(
+        self, deltas: Mapping[str, int], *, batch_id: str, history: Mapping[Span, Mapping[str, int]] = NO_HISTORY
+    ) -> None:
         """Add once."""
         if batch_id not in self.batches:
             self.batches.add(batch_id)
@@ -232,6 +236,10 @@ class Figures:
     def read_progress(self) -> Mapping[str, int]:
         """The figures now."""
         return dict(self.figures)
+
+    def read_history(self, seconds: int) -> Mapping[Span, Mapping[str, int]]:
+        """None is kept."""
+        return {}
 
 
 @dataclass

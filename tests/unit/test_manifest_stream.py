@@ -3,15 +3,22 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from domain.chain_reading import ChainReader, Finding
+from domain.chain_writing import ChainWriter
+from domain.errors import UnavailableError
 from domain.keys import Location
 from domain.record import Claim, Record, State
+from handlers.bootstrap.audit_chain import event_of_item
 from handlers.manifest_stream import respond
+from tests.fakes.archive import InMemoryChainHead, InMemorySegmentArchive
 from tests.unit.handler_world import BUCKET, bench
 
 BEGUN = Record(
     source=Location(BUCKET, "old/a"), target=Location(BUCKET, "new/a"), claim=Claim("t", 1.0), rule="move", size=3
 )
-DONE = replace(BEGUN, claim=None, state=State.COPIED, revision=2)
+DONE = replace(BEGUN, claim=None, state=State.COPIED, revision=2, changed_at=1.5)
 
 
 def change(number: int, old: Record | None, new: Record | None, pk: str | None = None) -> dict[str, Any]:
@@ -40,7 +47,8 @@ def test_figures_follow_the_records() -> None:
     """One object copied, three bytes, one record in that state."""
     made = bench()
     respond({"Records": [change(1, None, BEGUN), change(2, BEGUN, DONE)]}, made.dependencies)
-    expected = {"records.COPIED": 1, "objects_copied": 1, "bytes_copied": 3, "rule.move": 1}
+    expected = {"records.COPIED": 1, "objects_copied": 1, "bytes_copied": 3, "rule.move": 1, "rule_bytes.move": 3}
+    expected |= {"changes": 2, "copy_milliseconds": 1_500}
     assert expected == {name: figure for name, figure in made.figures.figures.items() if figure}
 
 
@@ -61,7 +69,46 @@ def test_the_first_change_that_was_not_accepted_is_named() -> None:
     records = [change(1, None, BEGUN), other, change(2, BEGUN, DONE), change(3, DONE, None)]
     answer = respond({"Records": records}, made.dependencies)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "200"}]}
-    assert made.figures.figures == {"records.NEW": 1}
+    assert made.figures.figures == {"records.NEW": 1, "changes": 1}
+
+
+def test_every_accepted_change_is_in_the_chain_before_it_is_acknowledged() -> None:
+    """What the bus did not accept is not in the chain yet; it comes again."""
+    made = bench()
+    archive, head = InMemorySegmentArchive(), InMemoryChainHead()
+    writer = ChainWriter(migration="unit", archive=archive, head=head)
+    dependencies = replace(made.dependencies, chain=writer)
+    made.bus.refuse = [1]
+    respond({"Records": [change(1, None, BEGUN), change(2, BEGUN, DONE)]}, dependencies)
+    respond({"Records": [change(2, BEGUN, DONE)]}, dependencies)
+    told = [one for number in (1, 2) for one in ChainReader("unit").read(number, archive.segments[number])]
+    assert [f"{DONE.record_id}:1", f"{DONE.record_id}:2"] == [
+        one.event_id for one in told if not isinstance(one, Finding)
+    ]
+    assert head.head is not None
+    assert [head.head.sha256] == [line["sha256"] for line in made.lines("INFO") if line.get("sequence") == 2]
+
+
+def test_without_the_chain_nothing_is_acknowledged() -> None:
+    """An archive that does not answer brings the batch back, and the figures wait for it."""
+    made = bench()
+    archive = InMemorySegmentArchive()
+    archive.fail_next(UnavailableError("no answer"))
+    writer = ChainWriter(migration="unit", archive=archive, head=InMemoryChainHead())
+    with pytest.raises(UnavailableError):
+        respond({"Records": [change(1, None, BEGUN)]}, replace(made.dependencies, chain=writer))
+    assert made.figures.figures == {}
+
+
+def test_the_operators_word_is_audited() -> None:
+    """A change of the control item is an event among the others, and no figure."""
+    made = bench()
+    dependencies = replace(made.dependencies, event_of_item=event_of_item)
+    images = {"Keys": {"pk": {"S": "keyshift#control"}}, "SequenceNumber": "100"}
+    image = {"paused": {"BOOL": True}, "reason": {"S": "x"}, "fence": {"N": "1"}, "changed_at": {"N": "5.5"}}
+    respond({"Records": [{"eventID": "e1", "dynamodb": {**images, "NewImage": image}}]}, dependencies)
+    assert [(event.detail_type, event.time) for event in made.bus.events] == [("Migration Paused", 5.5)]
+    assert made.figures.figures == {}
 
 
 def test_what_shares_the_table_is_no_record() -> None:

@@ -1,0 +1,26 @@
+"""The published schemas, as tests use them."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from domain.audit import SOURCE, AuditEvent
+
+SCHEMAS = Path(__file__).resolve().parents[1] / "docs" / "schemas"
+
+
+@cache
+def validator(name: str) -> Draft202012Validator:
+    """A schema of docs/schemas, itself checked."""
+    schema: dict[str, Any] = json.loads((SCHEMAS / f"{name}.json").read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+def check_event(event: AuditEvent) -> None:
+    """Raise what the schema says against an event, in the form in which EventBridge delivers it."""
+    detail = json.loads(json.dumps(dict(event.detail)))
+    validator("audit-event-1").validate({"source": SOURCE, "detail-type": event.detail_type, "detail": detail})

@@ -1,0 +1,173 @@
+"""The audit chain from the stream to ``keyshift audit``, on the stand-in."""
+
+import gzip
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.dynamodb_control import DynamoDbControlPanel
+from adapters.dynamodb_stage import DynamoDbStageBook
+from domain.control import Control
+from domain.keys import Location
+from domain.stages import Stage, StageEntry
+from handlers.batch import respond_to_batch
+from handlers.manifest_stream import respond
+from tests.audit_schema import validator
+from tests.e2e.command_line import assert_one_sentence, run_keyshift
+from tests.integration.site import Site, lambda_event
+from tests.servers import Server, new_name
+
+
+@pytest.fixture
+def site(standin: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """A migration of three objects whose audit chain has two segments."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", standin.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", standin.secret_key)
+    bucket = new_name("audit")
+    standin.client("s3").create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    made = Site(standin, tmp_path, audit_bucket=bucket)
+    for keys in (["old/a", "old/b\n"], ["old/c"]):
+        for key in keys:
+            made.put(key, b"body")
+        deliver(made)
+        for event in made.changes():
+            assert respond(event, made.dependencies) == {"batchItemFailures": []}
+    return made
+
+
+def deliver(site: Site) -> None:
+    """Every live event, as an event source mapping does."""
+    queue = site.dependencies.events_queue
+    while messages := queue.receive_messages(at_most=10, wait=1):
+        respond_to_batch(lambda_event(messages), site.dependencies, queue=queue, seconds_left=lambda: 300.0)
+        queue.delete_messages(messages)
+
+
+def variables(site: Site, standin: Server) -> dict[str, str]:
+    """The site as an operator's environment."""
+    keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
+    return {**keys, **site.environment()}
+
+
+def verified(site: Site, standin: Server, *more: str) -> tuple[list[dict[str, Any]], dict[str, Any], int]:
+    """The findings, the summary and the exit code of ``audit verify``."""
+    answer = run_keyshift("audit", "verify", "--json", *more, more=variables(site, standin))
+    assert "Traceback" not in answer.stderr
+    lines = [json.loads(line) for line in answer.stdout.splitlines()]
+    return [line["finding"] for line in lines[:-1]], lines[-1]["summary"], answer.returncode
+
+
+def key_of(sequence: int) -> str:
+    """Where a segment is."""
+    return f"audit/site/{sequence:012d}.jsonl.gz"
+
+
+def test_an_untouched_audit_is_whole(site: Site, standin: Server) -> None:
+    """Exit code 0, the link that was logged is confirmed, doctor knows the lock, and every line fits the schema."""
+    findings, summary, code = verified(site, standin)
+    assert (findings, code) == ([], 0)
+    assert (summary["segments"], summary["records"], summary["good"]) == (2, 3, True)
+    link = f"{summary['last_sequence']}:{summary['last_sha256']}"
+    assert verified(site, standin, "--expect", link)[2] == 0
+    assert verified(site, standin, "--expect", f"2:{'f' * 64}")[2] == 1
+    answer = run_keyshift("audit", "verify", more=variables(site, standin))
+    assert answer.stdout.startswith("the audit is whole: 2 segments, ")
+    assert "which has object lock" in run_keyshift("doctor", more=variables(site, standin)).stdout
+    for number in (1, 2):
+        body = site.clients.s3.get_object(Bucket=site.settings.audit_bucket, Key=key_of(number))["Body"].read()
+        for line in gzip.decompress(body).splitlines():
+            validator("audit-segment-1").validate(json.loads(line))
+
+
+def test_events_on_the_bus_fit_the_schema(site: Site) -> None:
+    """As EventBridge delivers them."""
+    seen, ends = list[dict[str, Any]](), time.monotonic() + 10
+    while len(seen) < 6 and time.monotonic() < ends:
+        seen += list(site.audited())
+    for event in seen:
+        validator("audit-event-1").validate(event)
+    assert {"Attempt Under Way", "Object Migrated"} == {event["detail-type"] for event in seen}
+
+
+def test_an_overwritten_segment_is_located(site: Site, standin: Server) -> None:
+    """One event in other words, well packed: segment, line and record are named."""
+    s3, bucket = site.clients.s3, site.settings.audit_bucket
+    lines = gzip.decompress(s3.get_object(Bucket=bucket, Key=key_of(1))["Body"].read()).split(b"\n")
+    lines[2] = lines[2].replace(b'"rule":"move"', b'"rule":"none"')
+    s3.put_object(Bucket=bucket, Key=key_of(1), Body=gzip.compress(b"\n".join(lines)))
+    findings, _, code = verified(site, standin)
+    assert code == 1
+    subject = json.loads(lines[2])["event"]["event_id"].partition(":")[0]
+    assert ("line-altered", 1, 2, subject) in [
+        (one["fault"], one["segment"], one["line"], one["subject"]) for one in findings
+    ]
+
+
+def test_a_removed_segment_is_located(site: Site, standin: Server) -> None:
+    """In a bucket with versions a delete marker hides it; that counts as removed."""
+    site.clients.s3.delete_object(Bucket=site.settings.audit_bucket, Key=key_of(2))
+    findings, _, code = verified(site, standin)
+    assert code == 1
+    assert [(one["fault"], one["segment"]) for one in findings if one["segment"] == 2] == [("chain-truncated", 2)]
+
+
+def test_the_operators_word_and_the_stage_are_in_the_chain(site: Site, standin: Server) -> None:
+    """A change of either without its event is found, like one of a record."""
+    panel, book = DynamoDbControlPanel(site.clients, site.name), DynamoDbStageBook(site.clients, site.name)
+    long_ago = Control(paused=True, reason="lunch", fence=1, changed_at=1_790_000_000.0)
+    assert panel.write_control(long_ago, before=Control())
+    assert book.write_stage(StageEntry(Stage.LIVE, revision=1, changed_at=1_790_000_000.0), before=StageEntry())
+    assert {"keyshift#control", "keyshift#stage"} == {one["subject"] for one in verified(site, standin)[0]}
+    for event in site.changes():
+        respond(event, site.dependencies)
+    assert verified(site, standin)[::2] == ([], 0)
+
+
+def test_a_record_changed_in_the_table_is_found(site: Site, standin: Server) -> None:
+    """Somebody marks an object as verified in DynamoDB; a person reads which one."""
+    record_id = Location(site.name, "old/a").record_id
+    site.clients.dynamodb.update_item(
+        TableName=site.name,
+        Key={"pk": {"S": record_id}},
+        UpdateExpression="SET verified_at = :now",
+        ExpressionAttributeValues={":now": {"N": "1790000000"}},
+    )
+    for event in site.changes():  # the stream tells it too, under a number that was told already
+        respond(event, site.dependencies)
+    answer = run_keyshift("audit", "verify", more=variables(site, standin))
+    assert answer.returncode == 1
+    assert "revision-contradicted: " in answer.stdout
+    assert f"record-altered: s3://{site.name}/old/a: revision 3 in the manifest" in answer.stdout
+    assert "THE AUDIT IS BROKEN: 2 findings" in answer.stdout
+
+
+def test_show_prints_one_objects_history(site: Site, standin: Server) -> None:
+    """By key and by URI, odd keys too; of an unknown object nothing."""
+    more = variables(site, standin)
+    lines = run_keyshift("audit", "show", "old/b\n", more=more).stdout.splitlines()
+    said = ["Attempt Under Way", "about to copy", "Object Migrated", "now: revision 3, COPIED"]
+    assert all(words in line for words, line in zip(said, lines, strict=True)), lines
+    answer = run_keyshift("audit", "show", f"s3://{site.name}/old/c", "--json", more=more)
+    events = [json.loads(line) for line in answer.stdout.splitlines()]
+    assert [(one["segment"], one["line"], one["detail"]["revision"]) for one in events] == [
+        (2, 1, 1),
+        (2, 2, 2),
+        (2, 3, 3),
+    ]
+    assert_one_sentence(run_keyshift("audit", "show", "nothing", more=more), code=1, says="nothing is known of s3://")
+
+
+def test_without_an_audit_bucket_it_is_off(site: Site, standin: Server) -> None:
+    """Both the command and doctor say which variable to set."""
+    more = {name: value for name, value in variables(site, standin).items() if name != "KEYSHIFT_AUDIT_BUCKET"}
+    assert_one_sentence(run_keyshift("audit", "verify", more=more), code=2, says="set KEYSHIFT_AUDIT_BUCKET")
+    assert "off: without KEYSHIFT_AUDIT_BUCKET" in run_keyshift("doctor", more=more).stdout
+
+
+def test_an_unusable_link_is_refused(site: Site, standin: Server) -> None:
+    """The form is named."""
+    answer = run_keyshift("audit", "verify", "--expect", "2", more=variables(site, standin))
+    assert_one_sentence(answer, code=2, says="SEQUENCE:SHA256")
