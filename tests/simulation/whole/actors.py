@@ -12,6 +12,7 @@ from handlers import manifest_stream
 from handlers.batch import respond_to_batch
 from handlers.dependencies import Dependencies
 from handlers.feeder import Enqueued, Feeder
+from handlers.messages import BackfillRow, encode_backfill
 from tests.integration.site import lambda_event
 from tests.simulation.whole.scheduler import Process
 from tests.simulation.whole.site import MARGIN_SECONDS, Site
@@ -104,6 +105,22 @@ def fills_back(site: Site, process: Process) -> None:
             process.sleep(POLL_SECONDS)
         else:
             return
+
+
+def requeues_unfinished(site: Site, process: Process) -> None:
+    """What ``verify --requeue`` does with records that nobody finishes.
+
+    A worker may be killed over a message that was delivered twice and that the other worker then deletes: its claim
+    stays, and no message is left that would settle it.
+    """
+    dependencies = site.dependencies(process)
+    rows = [
+        BackfillRow(key=record.source.key)
+        for record in dependencies.ports.manifest.scan_records()
+        if record.mode is Mode.FORWARD and record.is_unfinished
+    ]
+    bodies = encode_backfill(rows, migration=dependencies.rules.migration, bucket=dependencies.rules.source_bucket)
+    dependencies.backfill_queue.send_messages(list(bodies))
 
 
 def replays_the_dead(site: Site, process: Process) -> None:

@@ -113,7 +113,7 @@ class People:
         record = self._site.manifest.records.get(key.source.record_id)
         self._site.store.remove(key.target)
         if record is not None and record.target_etag is not None:
-            key.foreign_delete = max((number for number in key.seen), default=0)
+            key.foreign_delete = (max(key.seen, default=0), len(key.words) - 1)
         key.author, key.meddled = "foreign", True
         self._site.say("stranger", f"deletes {key.target.key}")
         self._site.service.object_deleted(key.target)

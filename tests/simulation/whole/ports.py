@@ -235,6 +235,13 @@ class SimulatedManifest(_Asking):
         )
         return answer
 
+    def read_records(self, record_ids: Sequence[str]) -> dict[str, Record]:
+        """BatchGetItem."""
+        answer: dict[str, Record] = self._ask(
+            "read_records", "", lambda: dict(self._site.manifest.read_records(record_ids))
+        )
+        return answer
+
     def scan_records(self, *, segment: int = 0, segments: int = 1) -> Iterator[Record]:
         """Scan, in one page."""
         scan = self._site.manifest.scan_records

@@ -14,14 +14,15 @@ from tests.simulation.whole.actors import (
     follows_the_stream,
     purges,
     replays_the_dead,
+    requeues_unfinished,
     rolls_back,
     works_on,
 )
 from tests.simulation.whole.dice import SeededDice
 from tests.simulation.whole.people import People
 from tests.simulation.whole.plans import Plan
-from tests.simulation.whole.scheduler import Process, StuckError
-from tests.simulation.whole.site import LONGEST_CLAIM, REQUEST_SECONDS, Site
+from tests.simulation.whole.scheduler import EPOCH, Process, StuckError
+from tests.simulation.whole.site import LONGEST_CLAIM, MARGIN_SECONDS, REQUEST_SECONDS, Site
 
 SETTLED_SECONDS = 40_000.0
 """Far longer than everything that may wait: claims, visibility time-outs, replays."""
@@ -82,6 +83,7 @@ def _live(site: Site, dice: SeededDice) -> None:
     site.panel.control = type(site.panel.control)()
     _until(site, lambda: _is_quiet(site))
     _finish(site, "backfill-2", fills_back)
+    _finish(site, "verify", requeues_unfinished)
     _until(site, lambda: _is_quiet(site))
     if plan.cleanup and not plan.rollback:
         _finish(site, "cleanup-2", finishes_cleanup)
@@ -113,12 +115,13 @@ def _finish(site: Site, name: str, body: "object") -> None:
 
 
 def _is_quiet(site: Site) -> bool:
+    now = EPOCH + site.scheduler.time - MARGIN_SECONDS
     return (
         site.events.is_empty
         and site.backfill.is_empty
         and not site.service.under_way
         and site.published == len(site.manifest.changes)
-        and not any(record.claim for record in site.manifest.records.values() if not site.plan.cleanup)
+        and not any(record.claim and record.claim.deadline > now for record in site.manifest.records.values())
     )
 
 

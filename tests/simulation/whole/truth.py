@@ -34,7 +34,8 @@ class KeyTruth:
     """Who wrote or deleted the target last."""
     newest: int = 0
     seen: set[int] = field(default_factory=set)
-    foreign_delete: int | None = None
+    foreign_delete: tuple[int, int] | None = None
+    """The newest word that a stranger's delete took away, and the owner's last word at that time."""
     meddled: bool = False
     lost_events: int = 0
     lost_deletes: bool = False
@@ -99,7 +100,7 @@ class Truth:
         if key.author == "foreign" and there is not None and key.number_of(there) < 0:
             self.fault(key, f"I2b the foreign object {there} is overwritten by word {number}")
         gone = key.foreign_delete
-        if there is None and gone is not None and None not in key.words[gone + 1 : number + 1]:
+        if there is None and gone and number <= gone[1] and None not in key.words[gone[0] + 1 : number + 1]:
             self.fault(key, "I2c what the new-layout owner deleted is brought back")
         if 0 <= number < key.newest and key.words[key.newest] != value:
             self.fault(key, f"I2 word {number} {value} is written over newer word {key.newest}")
