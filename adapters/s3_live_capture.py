@@ -2,7 +2,6 @@
 
 import json
 from typing import Any
-from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
@@ -148,11 +147,6 @@ class S3LiveCapture:
 
     def _owner(self) -> Any:
         return self._owners.of(Location(self._bucket, ""))
-
-
-def probe_location(bucket: str, prefix: str) -> Location:
-    """A key that nobody else uses, under the reserved prefix."""
-    return Location(bucket, f"{prefix}.keyshift/probe-{uuid4().hex}")
 
 
 def _text(configuration: Any) -> str:

@@ -58,9 +58,10 @@ def _delete_if_proven(held: HeldRecord, ports: MigrationPorts) -> Outcome:
     if target is None or target.etag != record.target_etag:
         return held.commit(State.CONFLICT, cause="the target is no longer what was copied")
     source = ports.store.look_at_object(record.source, with_tags=True)
-    if source is not None and not _is_as_verified(source, target, record):
+    kept = _why_kept(source, target, record, held.lease.started)
+    if kept is not None:
         held.forget_intent()
-        return Outcome(Verdict.DONE, State.COPIED, "the source has changed since it was copied")
+        return Outcome(Verdict.DONE, State.COPIED, kept)
     answer = held.send(
         lambda: ports.store.delete_object(
             record.source, if_match=record.source_etag or "", send_before=held.lease.send_before
@@ -73,6 +74,30 @@ def _delete_if_proven(held: HeldRecord, ports: MigrationPorts) -> Outcome:
         return held.commit(State.CLEANED if DELETE_SOURCE in record.maybe else State.GONE)
     held.forget_intent()
     return Outcome(Verdict.DONE, State.COPIED, "the source changed at the last moment")
+
+
+def preview_source(record: Record, *, ports: MigrationPorts, now: float) -> str | None:
+    """Why ``clean_source`` would leave this source where it is, as far as looking can tell; ``None``: it would go."""
+    if record.mode is not Mode.FORWARD or record.state is not State.COPIED:
+        return f"its record is {record.state.value}"
+    if record.is_unfinished and record.maybe != {DELETE_SOURCE}:
+        return "an attempt runs, or ended without saying what it did"
+    if record.verified_at is None:
+        return "it is not verified"
+    target = ports.store.look_at_object(record.target, with_tags=True)
+    if target is None or target.etag != record.target_etag:
+        return "the target is no longer what was copied"
+    return _why_kept(ports.store.look_at_object(record.source, with_tags=True), target, record, now)
+
+
+def _why_kept(source: ObjectState | None, target: ObjectState, record: Record, now: float) -> str | None:
+    if source is None:
+        return None
+    if source.lock.in_force(now):
+        return "object lock holds it"
+    if not _is_as_verified(source, target, record):
+        return "the source has changed since it was copied"
+    return None
 
 
 def _is_as_verified(source: ObjectState, target: ObjectState, record: Record) -> bool:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 
 _MD5 = re.compile(r"[0-9a-f]{32}\Z")
@@ -38,6 +39,11 @@ class Lock:
     mode: str | None = None
     retain_until: str | None = None
     legal_hold: bool = False
+
+    def in_force(self, now: float) -> bool:
+        """Whether it binds anybody at that moment (seconds since 1970)."""
+        retained = self.retain_until is not None and datetime.fromisoformat(self.retain_until).timestamp() > now
+        return self.legal_hold or retained
 
 
 @dataclass(frozen=True, slots=True)

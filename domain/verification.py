@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
 from domain.keys import Location
@@ -191,7 +190,7 @@ def compare_objects(  # noqa: C901  # one row for each thing that a copy carries
         yield Difference.STORAGE_CLASS
     if _weaker_encryption(source, target):
         yield Difference.ENCRYPTION
-    if _in_force(source.lock, now) != _in_force(target.lock, now):
+    if _binding(source.lock, now) != _binding(target.lock, now):
         yield Difference.LOCK
 
 
@@ -212,11 +211,9 @@ def _weaker_encryption(source: ObjectState, target: ObjectState) -> bool:
     return (wanted.algorithm, wanted.kms_key_id) != (target.encryption.algorithm, target.encryption.kms_key_id)
 
 
-def _in_force(lock: Lock, now: float) -> Lock:
+def _binding(lock: Lock, now: float) -> Lock:
     """A retention that is over cannot be set again, and binds nobody."""
-    if lock.retain_until is None or datetime.fromisoformat(lock.retain_until).timestamp() > now:
-        return lock
-    return Lock(legal_hold=lock.legal_hold)
+    return lock if lock.in_force(now) else Lock()
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,13 +107,14 @@ class Worker:
             self._stopped.wait(PAUSED_SECONDS)
             return False
         live, backfill = self._dependencies.events_queue, self._dependencies.backfill_queue
-        if self._serve(live, at_most=EVENTS_AT_ONCE, wait=0):
+        if self.serve(live, at_most=EVENTS_AT_ONCE, wait=0):
             return True
-        if self._serve(backfill, at_most=BACKFILL_AT_ONCE, wait=0):
+        if self.serve(backfill, at_most=BACKFILL_AT_ONCE, wait=0):
             return True
-        return self._serve(live, at_most=EVENTS_AT_ONCE, wait=LONG_POLL_SECONDS)
+        return self.serve(live, at_most=EVENTS_AT_ONCE, wait=LONG_POLL_SECONDS)
 
-    def _serve(self, queue: MessageQueue, *, at_most: int, wait: int) -> bool:
+    def serve(self, queue: MessageQueue, *, at_most: int, wait: int) -> bool:
+        """Receive once and work it off; whether there was anything."""
         messages = queue.receive_messages(at_most=at_most, wait=wait)
         if not messages:
             return False

@@ -24,6 +24,21 @@ def parse_since(text: str | None, *, now: float) -> float | None:
     return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
 
 
+def parse_moment(text: str, *, now: float) -> float:
+    """Seconds since 1970 for ``12h`` (from now) or an ISO 8601 time, UTC unless it names a zone."""
+    if _SPAN.fullmatch(text) is not None:
+        return now + parse_span(text)
+    return parse_since(text, now=now) or now
+
+
+def parse_span(text: str) -> float:
+    """Seconds of ``90s``, ``15m``, ``24h`` or ``7d``; InputError otherwise."""
+    span = _SPAN.fullmatch(text)
+    if span is None:
+        raise InputError(f"{text!r} is no length of time: write 90s, 15m, 24h or 7d")
+    return float(span["number"]) * _UNITS[span["unit"]]
+
+
 def said_age(moment: float) -> str:
     """How long ago, in the largest unit that fits; a dash where it is not known."""
     return said_seconds(max(0.0, time.time() - moment)) if moment else "-"

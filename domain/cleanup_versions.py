@@ -1,0 +1,73 @@
+"""Delete the verified version of a cleaned source for good; what the record needs to undo it, it has before."""
+
+from domain.attempt import Attempt, HeldRecord, Lease, MigrationPolicy, MigrationPorts, Outcome, Verdict, take_claim
+from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, UnavailableError
+from domain.ports import VersionStore
+from domain.record import Action, Intent, Mode, Record, State
+
+
+def forget_version(
+    record_id: str, *, attempt: Attempt, ports: MigrationPorts, versions: VersionStore, policy: MigrationPolicy
+) -> Outcome:
+    """Delete the version that our delete marker hides, if it is the verified one and the target still holds its copy.
+
+    From then on the record names no source version: rollback copies back from the target, and nothing that lies
+    deeper in the bucket is ever taken for the owner's newest. The marker stays, so that older versions stay hidden.
+    Raises TransientError when it is to be tried again.
+    """
+    record = ports.manifest.read_record(record_id)
+    lease = Lease.begin(attempt, policy, ports.clock)
+    if record is None or record.mode is not Mode.FORWARD or record.state is not State.CLEANED:
+        return Outcome(Verdict.DONE, record.state if record else None, "its source is not cleaned")
+    if record.claim is not None and record.claim.deadline >= lease.started:
+        return Outcome(Verdict.RETURN, record.state, "another worker has it")
+    begun = _begun(record)
+    if begun is None and record.source_version is None:
+        return Outcome(Verdict.DONE, State.CLEANED, "no version is left to delete")
+    intent = begun or Intent(Action.DELETE_SOURCE, record.source_etag or "", record.source_version or "")
+    held = take_claim(record, intent, lease=lease, ports=ports)
+    if held is None:
+        return Outcome(Verdict.RETURN, record.state, "another worker has it")
+    try:
+        return _forget(held, intent, ports, versions)
+    except (ThrottledError, LeaseExpiredError, UnavailableError, PermanentError):
+        held.give_back_after_error()
+        raise
+
+
+def _begun(record: Record) -> Intent | None:
+    """What an attempt that died had begun."""
+    intents = record.maybe | ({record.intent} if record.intent is not None else frozenset())
+    return next((one for one in intents if one.action is Action.DELETE_SOURCE and one.version_id), None)
+
+
+def _forget(held: HeldRecord, intent: Intent, ports: MigrationPorts, versions: VersionStore) -> Outcome:
+    record = held.record
+    target = ports.store.look_at_object(record.target)
+    if target is None or target.etag != record.target_etag:
+        return _kept(held, "the target is no longer what was copied")
+    if record.source_version is not None:
+        hidden = ports.store.find_hidden_version(record.source)
+        known = (record.source_version, record.marker_version)
+        if hidden is None or known != (hidden.version_id, hidden.marker_id):
+            return _kept(held, "our delete marker no longer hides the verified version")
+        seen = ports.store.look_at_object(record.source, version_id=record.source_version)
+        if seen is not None and seen.lock.in_force(held.lease.started):
+            return _kept(held, "object lock holds it")
+        # Durable before the delete: from here on a restore copies back, and no older version counts as newer.
+        held.rewrite(source_version=None)
+    held.send(
+        lambda: versions.remove_version(record.source, version_id=intent.version_id, send_before=held.lease.send_before)
+    )
+    return held.commit(State.CLEANED)
+
+
+def _kept(held: HeldRecord, why: str) -> Outcome:
+    record = held.record
+    if record.source_version is None:
+        held.release()
+    else:
+        held.commit(
+            State.CLEANED, maybe=frozenset(one for one in record.maybe if one.action is not Action.DELETE_SOURCE)
+        )
+    return Outcome(Verdict.DONE, State.CLEANED, why)

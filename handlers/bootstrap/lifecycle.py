@@ -1,0 +1,104 @@
+"""The operator's world: what start, verify, cutover, cleanup and rollback act on."""
+
+import getpass
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from adapters.aws_inspector import AwsInspector
+from adapters.dynamodb_control import DynamoDbControlPanel
+from adapters.dynamodb_stage import DynamoDbStageBook
+from adapters.lambda_mappings import LambdaEventSourceMappings
+from adapters.s3_byte_reader import S3ByteReader
+from adapters.s3_listing import S3ObjectListing
+from adapters.s3_live_capture import S3LiveCapture
+from adapters.s3_object_store import S3ObjectStore
+from adapters.sqlite_key_book import SqliteKeyBook
+from domain.errors import InputError
+from domain.ports import KeyBook
+from domain.rules import CompiledRules
+from handlers.bootstrap import bootstrap, clients_of, owners_of
+from handlers.bootstrap.inventories import inventory_files
+from handlers.dependencies import Dependencies
+from handlers.lifecycle import Operation
+from handlers.settings import Settings
+
+
+def operation_of(settings: Settings, *, function: str, dependencies: Dependencies | None = None) -> Operation:
+    """Everything of one migration that an operator's command may need; nothing is sent yet."""
+    dependencies = dependencies or bootstrap(settings, function=function)
+    clients, rules = clients_of(settings), dependencies.rules
+    owners = owners_of(rules)
+    return Operation(
+        dependencies=dependencies,
+        stages=DynamoDbStageBook(clients, settings.table),
+        capture=S3LiveCapture(
+            clients,
+            bucket=rules.source_bucket,
+            prefix=rules.source_prefix,
+            queue_url=settings.events_queue_url,
+            migration=rules.migration,
+            owners=owners,
+        ),
+        panel=DynamoDbControlPanel(clients, settings.table),
+        mappings=LambdaEventSourceMappings(clients, settings.functions),
+        reader=S3ByteReader(clients, owners=owners),
+        versions=S3ObjectStore(clients, owners=owners),
+        listing=S3ObjectListing(clients, owners=owners),
+        versioning=lambda: AwsInspector(clients).bucket(rules.source_bucket).versioning,
+        key_book=key_book,
+        by=operator_name(),
+    )
+
+
+def operator_name() -> str:
+    """Who runs this, for the audit."""
+    try:
+        return f"{getpass.getuser()}@{socket.gethostname()}"
+    except (KeyError, OSError):  # a container whose user has no name
+        return f"operator@{socket.gethostname()}"
+
+
+@contextmanager
+def key_book() -> Iterator[KeyBook]:
+    """A book of keys in a temporary file."""
+    book = SqliteKeyBook()
+    try:
+        yield book
+    finally:
+        book.close()
+
+
+def keys_of_both_sides(
+    settings: Settings, operation: Operation, inventories: tuple[str, ...]
+) -> Iterator[tuple[str, str]]:
+    """Bucket and key of every object of both sides, from inventories where they are given, else from listings."""
+    rules = operation.dependencies.rules
+    wanted = _prefixes(rules)
+    for place in inventories:
+        with inventory_files(settings, place) as (inventory, files):
+            if inventory.source_bucket not in wanted:
+                raise InputError(f"{place} is of bucket {inventory.source_bucket}, the rules name {', '.join(wanted)}")
+            prefixes = wanted.pop(inventory.source_bucket)
+            for rows in files.values():
+                for row in rows(0):
+                    if row is not None and row.key.startswith(prefixes):
+                        yield inventory.source_bucket, row.key
+    for bucket, prefixes in wanted.items():
+        for prefix in prefixes:
+            for listed in operation.listing.list_objects(bucket, prefix=prefix):
+                yield bucket, listed.key
+
+
+def _prefixes(rules: CompiledRules) -> dict[str, tuple[str, ...]]:
+    """What of each bucket belongs to the migration; a prefix under another one is part of it."""
+    sides: dict[str, set[str]] = {}
+    for bucket, prefix in ((rules.source_bucket, rules.source_prefix), (rules.target_bucket, rules.target_prefix)):
+        sides.setdefault(bucket, set()).add(prefix)
+    return {bucket: tuple(sorted(_outermost(found))) for bucket, found in sides.items()}
+
+
+def _outermost(prefixes: set[str]) -> Iterator[str]:
+    for one in prefixes:
+        if not any(one != other and one.startswith(other) for other in prefixes):
+            yield one

@@ -1,0 +1,187 @@
+"""Cleanup: sources go one by one, each only where everything about it is proven and nothing holds it."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from domain.attempt import Outcome, Verdict
+from domain.cleanup import clean_source, preview_source
+from domain.cleanup_versions import forget_version
+from domain.errors import KeyshiftError
+from domain.record import Mode, Record, State
+from domain.stages import Stage, advanced, stage_fault
+from handlers.lifecycle import Holders, Operation, Shut
+from handlers.sweeping import patiently, swept
+
+HOLDERS_SECONDS = 600.0
+"""Applications go on writing: who holds what is looked up again after so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """What became of one source: ``verdict`` is would-go, cleaned, held or failed."""
+
+    source: str
+    verdict: str
+    why: str = ""
+    size: int = 0
+
+
+@dataclass(slots=True)
+class CleanupTally:
+    """Counts them; ``reasons`` counts what holds sources, by the first words."""
+
+    verdicts: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    bytes_gone: int = 0
+
+    def add(self, one: Cleaned) -> None:
+        """Count one."""
+        self.verdicts[one.verdict] += 1
+        if one.why:
+            self.reasons[one.why.partition(":")[0]] += 1
+        if one.verdict in ("cleaned", "would-go"):
+            self.bytes_gone += one.size
+
+
+def refuse_cleanup(operation: Operation) -> Shut | None:
+    """Why nothing may be cleaned at all, or ``None``."""
+    fault = stage_fault(operation.stages.read_stage().stage, Stage.CLEANING)
+    if fault is not None:
+        return Shut(fault)
+    control = operation.control()
+    if control.paused:
+        return Shut(f"the migration is paused ({control.reason}): keyshift resume first")
+    versioning, word = operation.versioning(), operation.dependencies.rules.unversioned_source
+    if versioning != "Enabled" and word == "refuse":
+        bucket = operation.dependencies.rules.source_bucket
+        return Shut(
+            f"bucket {bucket} keeps no versions (versioning is {versioning}): an owner who puts the same bytes with"
+            " other metadata at the very moment of a delete would lose them. Fence its producers with a bucket policy"
+            " and say `cleanup: {unversioned_source: fenced}` in the rules file, or accept it there with `accept`"
+        )
+    return None
+
+
+class Cleaner:
+    """Cleans, or says what it would clean."""
+
+    def __init__(self, operation: Operation, *, soak: float, forgets_versions: bool) -> None:
+        self._operation = operation
+        self._ports = operation.dependencies.ports
+        self._policy = operation.dependencies.policy
+        self._soak = soak
+        self._forgets = forgets_versions
+        self._holders = Holders(operation, HOLDERS_SECONDS, self._ports.clock.monotonic)
+        entry = operation.stages.read_stage()
+        self._since = entry.since if entry.stage is Stage.CUT_OVER else 0.0
+
+    def cleaned(self, *, yes: bool, threads: int, per_second: float | None) -> Iterator[Cleaned]:
+        """Every source that is or was to go, in no order; stopped at any moment, a later run goes on."""
+        yield from swept(
+            self._candidates(),
+            lambda record: self._one(record, yes=yes),
+            threads=threads,
+            per_second=per_second if yes else None,
+            sleep=self._operation.dependencies.sleep,
+        )
+
+    def _candidates(self) -> Iterator[Record]:
+        for record in self._ports.manifest.scan_records():
+            done = record.state is State.CLEANED and not (self._forgets and _has_version(record))
+            if record.mode is Mode.FORWARD and not done and record.state is not State.TOMBSTONE:
+                # Looked up here, in one thread.
+                self._holders.holder_of(record.source)
+                yield record
+
+    def _one(self, record: Record, *, yes: bool) -> Cleaned:
+        try:
+            why = self._held(record)
+            if why is not None:
+                return Cleaned(record.source.uri, "held", why)
+            if not yes:
+                why = self._preview(record)
+                return Cleaned(record.source.uri, "held" if why else "would-go", why or "", record.size or 0)
+            outcome = patiently(lambda: self._clean(record), sleep=self._operation.dependencies.sleep)
+        except KeyshiftError as error:
+            return Cleaned(record.source.uri, "failed", f"{error.cause}: {error}")
+        if outcome.verdict is Verdict.DONE and outcome.state is State.CLEANED and outcome.reason == State.CLEANED.value:
+            return Cleaned(record.source.uri, "cleaned", "", record.size or 0)
+        return Cleaned(record.source.uri, "held", outcome.reason)
+
+    def _clean(self, record: Record) -> Outcome:
+        operation = self._operation
+        if record.state is State.COPIED:
+            outcome = clean_source(
+                record.record_id, attempt=operation.attempt(), ports=self._ports, policy=self._policy
+            )
+            if outcome.state is not State.CLEANED or not self._forgets or record.source_version is None:
+                return outcome
+        return forget_version(
+            record.record_id,
+            attempt=operation.attempt(),
+            ports=self._ports,
+            versions=operation.versions,
+            policy=self._policy,
+        )
+
+    def _preview(self, record: Record) -> str | None:
+        if record.state is State.CLEANED:
+            return None
+        return preview_source(record, ports=self._ports, now=self._ports.clock.now())
+
+    def _held(self, record: Record) -> str | None:
+        """What holds it, known without a look at S3; the first reason that applies."""
+        now, holder = self._ports.clock.now(), self._holders.holder_of(record.source)
+        if holder is not None:
+            return holder
+        if record.state is State.CLEANED:
+            return None
+        if record.claim is not None and record.claim.deadline >= now:
+            return "another attempt has it"
+        if record.state is not State.COPIED:
+            return f"its record is {record.state.value}" + (f": {record.cause}" if record.cause else "")
+        if record.verified_at is None:
+            return "it is not verified: keyshift verify"
+        left = max(record.verified_at, self._since) + self._soak - now
+        if left > 0:
+            return f"soak time: {left:.0f} s to go"
+        quiet = record.changed_at + self._operation.longest_claim() - now
+        if quiet > 0:
+            return f"quiet time: changed lately, {quiet:.0f} s to go"
+        return None
+
+
+def _has_version(record: Record) -> bool:
+    return record.source_version is not None or bool(record.maybe)
+
+
+def begin_cleaning(operation: Operation) -> None:
+    """The stage is CLEANING from the first delete on."""
+    now = operation.dependencies.ports.clock.now()
+    operation.change_stage(
+        lambda before: (
+            before
+            if before.stage is Stage.CLEANING
+            else advanced(before, Stage.CLEANING, by=operation.by, why="cleanup", now=now)
+        )
+    )
+
+
+def finish_migration(operation: Operation) -> Shut | None:
+    """The stage is DONE, if no source that the rules moved is left to clean; nothing can be undone any more."""
+    left, example = 0, ""
+    for record in operation.dependencies.ports.manifest.scan_records():
+        if record.is_unfinished or record.state not in (State.CLEANED, State.TOMBSTONE):
+            left += 1
+            example = example or f"{record.source.uri} ({record.state.value})"
+    if left:
+        return Shut(f"{left:,} records are not cleaned, such as {example}: keyshift cleanup says what holds each one")
+    now = operation.dependencies.ports.clock.now()
+    fault = stage_fault(operation.stages.read_stage().stage, Stage.DONE)
+    if fault is not None:
+        return Shut(fault)
+    operation.change_stage(
+        lambda before: advanced(before, Stage.DONE, by=operation.by, why="every source is cleaned", now=now)
+    )
+    return None

@@ -1,0 +1,102 @@
+"""``keyshift cleanup``: the sources go, each only where everything about it is proven."""
+
+import json
+
+import click
+
+from domain.errors import InputError
+from handlers.cleaning import CleanupTally
+from handlers.cli.options import json_option, with_settings
+from handlers.cli.sweep_progress import progress
+from handlers.cli.times import parse_span
+from handlers.settings import Settings
+
+MOST_SHOWN = 50
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Really delete; without it only what would go and what is held is shown.")
+@click.option("--soak", default="24h", show_default=True, help="Least time since verification and cut-over.")
+@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Sources a second at most.")
+@click.option("--versions", is_flag=True, help="Delete the verified version for good, not only hide it by a marker.")
+@click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 256), help="Objects at once.")
+@click.option("--finish", is_flag=True, help="Say that it is over: nothing can be undone any more.")
+@click.option("--confirm", metavar="MIGRATION", help="With --finish: the migration's name, typed.")
+@json_option
+@with_settings
+@click.pass_context
+def cleanup(  # noqa: PLR0913  # its options
+    context: click.Context,
+    settings: Settings,
+    *,
+    yes: bool,
+    soak: str,
+    rate: float | None,
+    versions: bool,
+    threads: int,
+    finish: bool,
+    confirm: str | None,
+    as_json: bool,
+) -> None:
+    """Delete sources whose verified copies are at the target, and say what holds the others and why.
+
+    Held are: unverified, changed since, in soak time, referred to, pinned, locked, worked on. Deletes are conditional
+    on the verified version, and in a bucket with versions they only leave markers. Stopped at any moment, the same
+    command goes on. Exit code 1 when something failed or nothing may be cleaned.
+
+    \b
+    Example:
+      keyshift cleanup
+      keyshift cleanup --soak 7d --rate 100 --yes
+      keyshift cleanup --finish --confirm edge-cv-portal
+    """
+    from handlers.bootstrap.lifecycle import operation_of
+    from handlers.cleaning import Cleaner, begin_cleaning, finish_migration, refuse_cleanup
+
+    operation = operation_of(settings, function="cleanup-command")
+    if finish:
+        name = operation.dependencies.rules.migration
+        if confirm != name:
+            raise InputError(f"--finish cannot be undone: type the migration's name too (--confirm {name})")
+        shut = finish_migration(operation)
+        _answer(context, shut.why if shut else None, "the migration is done", as_json=as_json)
+        return
+    shut = refuse_cleanup(operation)
+    if shut is not None:
+        _answer(context, shut.why, "", as_json=as_json)
+        return
+    cleaner = Cleaner(operation, soak=parse_span(soak), forgets_versions=versions)
+    if yes:
+        begin_cleaning(operation)
+    tally = CleanupTally()
+    with progress("cleaning" if yes else "looking", None) as step:
+        for one in cleaner.cleaned(yes=yes, threads=threads, per_second=rate):
+            step()
+            tally.add(one)
+            if as_json:
+                click.echo(json.dumps({"source": one.source, "verdict": one.verdict, "why": one.why, "size": one.size}))
+            elif sum(tally.verdicts.values()) <= MOST_SHOWN:
+                click.echo(f"{one.verdict:9} {one.source!r}" + (f"  ({one.why})" if one.why else ""))
+    _summarise(tally, yes=yes, as_json=as_json)
+    context.exit(1 if tally.verdicts["failed"] else 0)
+
+
+def _answer(context: click.Context, refused: str | None, done: str, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"refused": refused} if refused else {"done": done}))
+    else:
+        click.echo(f"no: {refused}" if refused else done, err=refused is not None)
+    context.exit(1 if refused else 0)
+
+
+def _summarise(tally: CleanupTally, *, yes: bool, as_json: bool) -> None:
+    if as_json:
+        counted = {"verdicts": dict(tally.verdicts), "held_by": dict(tally.reasons), "bytes": tally.bytes_gone}
+        click.echo(json.dumps(counted | {"dry_run": not yes}))
+        return
+    for verdict, count in sorted(tally.verdicts.items()):
+        click.echo(f"{count:,} {verdict}")
+    for reason, count in tally.reasons.most_common():
+        click.echo(f"  {count:,} held: {reason}")
+    if not yes:
+        click.echo("dry run: nothing was deleted, give --yes to do it", err=True)

@@ -1,0 +1,116 @@
+"""``keyshift cutover``: every gate is looked at, and only when all are open readers go to the new side first."""
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from domain.errors import InputError
+from domain.gates import ACCEPTABLE, Gate
+from handlers.cli.options import json_option, with_settings
+from handlers.cli.sweep_progress import progress
+from handlers.cli.times import parse_moment
+from handlers.settings import Settings
+
+if TYPE_CHECKING:
+    from handlers.lifecycle import Operation
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Really cut over; without it only the gates are shown.")
+@click.option("--postpone", metavar="UNTIL", help="Refuse until then (12h, 2026-12-01T06:00Z); never: allow it again.")
+@click.option("--why", default="", help="The reason, for everybody who looks.")
+@click.option("--accept", multiple=True, type=click.Choice(ACCEPTABLE), help="Go on in spite of these; say --why.")
+@click.option("--most-waiting", default=10, show_default=True, help="Live messages that may wait.")
+@click.option("--most-lag", default=60.0, show_default=True, help="Seconds that a live event may be old.")
+@click.option("--inventory", "inventories", multiple=True, help="A manifest.json instead of a listing.")
+@json_option
+@with_settings
+@click.pass_context
+def cutover(  # noqa: PLR0913  # its options
+    context: click.Context,
+    settings: Settings,
+    *,
+    yes: bool,
+    postpone: str | None,
+    why: str,
+    accept: tuple[str, ...],
+    most_waiting: int,
+    most_lag: float,
+    inventories: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Cut over to the new layout, if every gate is open: objects, references, queues, dead letters, lag.
+
+    Each gate that is shut names what is missing and the command that fixes it. Exit code 1 when one holds.
+
+    \b
+    Example:
+      keyshift cutover
+      keyshift cutover --yes
+      keyshift cutover --postpone 2026-12-01T06:00Z --why "release freeze"
+      keyshift cutover --postpone never
+      keyshift cutover --yes --accept parked --why "three test images, key too long"
+    """
+    from handlers.bootstrap.lifecycle import keys_of_both_sides, operation_of
+    from handlers.bootstrap.steering import lookout_of
+    from handlers.readiness import cut_over, look_for_cutover
+
+    if accept and not why:
+        raise InputError("--accept needs a reason: give --why")
+    operation = operation_of(settings, function="cutover-command")
+    if postpone is not None:
+        _postpone(operation, postpone, why, as_json=as_json)
+        return
+    source = operation.dependencies.rules.source_bucket
+    keys = (key for bucket, key in keys_of_both_sides(settings, operation, inventories) if bucket == source)
+    with progress("looking", None) as step:
+        seen = look_for_cutover(operation, lookout_of(settings), keys=keys, most_lag=most_lag, seen=step)
+    accepted = frozenset(accept)
+    if yes:
+        gates, entry = cut_over(
+            operation, seen, most_waiting=most_waiting, most_lag=most_lag, accepted=accepted, why=why
+        )
+    else:
+        from domain.gates import cutover_gates
+
+        entry, gates = None, cutover_gates(seen, most_waiting=most_waiting, most_lag=most_lag, accepted=accepted)
+    shut = any(gate.holds for gate in gates)
+    _show(gates, done=entry is not None, shut=shut, yes=yes, as_json=as_json)
+    context.exit(1 if shut else 0)
+
+
+def _postpone(operation: "Operation", until: str, why: str, *, as_json: bool) -> None:
+    from handlers.readiness import postpone_cutover
+
+    now = operation.dependencies.ports.clock.now()
+    moment = None if until == "never" else parse_moment(until, now=now)
+    if moment is not None and moment <= now:
+        raise InputError(f"{until!r} is over: name a time to come")
+    entry = postpone_cutover(operation, moment, why=why or "by an operator")
+    if as_json:
+        click.echo(json.dumps({"stage": entry.stage.value, "postponed_until": entry.postponed_until, "why": entry.why}))
+    elif moment is None:
+        click.echo("the cut-over is not postponed any more")
+    else:
+        until = f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M:%SZ}"
+        click.echo(f"the cut-over is postponed until {until}: {entry.why}")
+
+
+def _show(gates: tuple[Gate, ...], *, done: bool, shut: bool, yes: bool, as_json: bool) -> None:
+    if as_json:
+        for gate in gates:
+            named = {"gate": gate.name, "open": gate.open, "accepted": gate.accepted, "says": gate.says}
+            click.echo(json.dumps(named | {"remedy": gate.remedy if gate.holds else ""}))
+        click.echo(json.dumps({"cut_over": done, "open": not shut}))
+        return
+    for gate in gates:
+        word = "open" if gate.open else "accepted" if gate.accepted else "SHUT"
+        click.echo(f"{word:8}  {gate.name}: {gate.says}" + (f"  ->  {gate.remedy}" if gate.holds else ""))
+    if done:
+        click.echo("cut over: readers go to the new side first; sources stay until keyshift cleanup")
+    elif shut:
+        click.echo("no: open the gates above first", err=True)
+    elif not yes:
+        click.echo("every gate is open; dry run: give --yes to cut over", err=True)

@@ -1,0 +1,119 @@
+"""``keyshift rollback``: everything back to how it was, as long as the migration is not done."""
+
+import json
+
+import click
+
+from handlers.cli.options import json_option, with_settings
+from handlers.cli.sweep_progress import progress
+from handlers.settings import Settings
+from handlers.undoing import RollbackPlan, RolledBack
+
+MOST_SHOWN = 50
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Really do it; without it only what would change is shown.")
+@click.option("--purge", is_flag=True, help="After a rollback has ended: delete the copies that keyshift created.")
+@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Objects a second at most.")
+@click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 256), help="Objects at once.")
+@json_option
+@with_settings
+@click.pass_context
+def rollback(  # noqa: PLR0913  # its options
+    context: click.Context,
+    settings: Settings,
+    *,
+    yes: bool,
+    purge: bool,
+    rate: float | None,
+    threads: int,
+    as_json: bool,
+) -> None:
+    """Stop the migration and put back what it changed: notifications, sources, references.
+
+    What owners wrote after the move stays. Copies stay too, until --purge, which is refused while anything may still
+    name or need one. Stopped at any moment, the same command goes on. Exit code 1 unless the original state is back.
+
+    \b
+    Example:
+      keyshift rollback
+      keyshift rollback --yes
+      keyshift rollback --purge --yes
+    """
+    from handlers.bootstrap.lifecycle import operation_of
+    from handlers.lifecycle import Shut
+    from handlers.undoing import plan_rollback, purge_copies, roll_back
+
+    operation = operation_of(settings, function="rollback-command")
+    if purge:
+        found = purge_copies(operation, yes=yes, threads=threads, per_second=rate)
+        if isinstance(found, Shut):
+            _refuse(context, found.why, as_json=as_json)
+            return
+        failed = 0
+        for source, verdict, why in found:
+            failed += verdict == "failed"
+            row = {"source": source, "verdict": verdict, "why": why}
+            click.echo(json.dumps(row) if as_json else f"{verdict:9} {source!r}  ({why})")
+        if not yes:
+            click.echo("dry run: nothing was deleted, give --yes to do it", err=True)
+        context.exit(1 if failed else 0)
+    with progress("rolling back" if yes else "looking", None) as step:
+        answer = (
+            roll_back(operation, threads=threads, per_second=rate, seen=step, say=_say)
+            if yes
+            else plan_rollback(operation, seen=step)
+        )
+    if isinstance(answer, Shut):
+        _refuse(context, answer.why, as_json=as_json)
+    elif isinstance(answer, RollbackPlan):
+        _show_plan(answer, as_json=as_json)
+    else:
+        _show(answer, as_json=as_json)
+        context.exit(0 if answer.clean else 1)
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _refuse(context: click.Context, why: str, *, as_json: bool) -> None:
+    click.echo(json.dumps({"refused": why}) if as_json else f"no: {why}", err=not as_json)
+    context.exit(1)
+
+
+def _show_plan(plan: RollbackPlan, *, as_json: bool) -> None:
+    rows = {
+        "sources to restore": plan.restores,
+        "objects to fence": plan.fences,
+        "objects in conflict": plan.conflicts,
+        "rolled back already": plan.done,
+        "copies that stay until --purge": plan.copies_kept,
+        "references to put back": plan.references,
+        "notifications": plan.capture,
+    }
+    if as_json:
+        click.echo(json.dumps({name.replace(" ", "_").replace("--", ""): value for name, value in rows.items()}))
+    else:
+        for name, value in rows.items():
+            if value is not None:
+                click.echo(f"{name}: {value}")
+    click.echo("dry run: nothing was changed, give --yes to do it", err=True)
+
+
+def _show(done: RolledBack, *, as_json: bool) -> None:
+    if as_json:
+        for source, why in done.troubles:
+            click.echo(json.dumps({"source": source, "why": why}))
+        counted = {"states": dict(done.states), "references": done.references, "clean": done.clean}
+        click.echo(json.dumps(counted | {"notifications_as_before": done.configuration_as_before}))
+        return
+    for source, why in done.troubles[:MOST_SHOWN]:
+        click.echo(f"{source!r}: {why}")
+    for state, count in sorted(done.states.items()):
+        click.echo(f"{count:,} {state}")
+    click.echo(f"{done.references:,} references put back")
+    if not done.configuration_as_before:
+        click.echo(f"the bucket's notifications differ from before, since others changed them: {done.configuration}")
+    click.echo("the original state is back" if done.clean else f"{len(done.troubles):,} differences: see above")

@@ -1,0 +1,81 @@
+"""``keyshift start``: live capture, switched on and proven effective."""
+
+import json
+
+import click
+
+from handlers.cli.options import json_option, with_settings
+from handlers.settings import Settings
+
+
+@click.command()
+@click.option(
+    "--through",
+    type=click.Choice(["queue", "eventbridge"]),
+    default="queue",
+    show_default=True,
+    help="S3 straight to the queue, or through EventBridge, beside any other notification.",
+)
+@click.option("--wait", default=600.0, show_default=True, help="Give up after so many seconds without a probe.")
+@click.option("--probes", default=3, show_default=True, type=click.IntRange(1, 100), help="Probes that must arrive.")
+@click.option("--yes", is_flag=True, help="Really switch it on; without it only what would change is shown.")
+@json_option
+@with_settings
+@click.pass_context
+def start(  # noqa: PLR0913  # its options
+    context: click.Context,
+    settings: Settings,
+    *,
+    through: str,
+    wait: float,
+    probes: int,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Let the source bucket's events reach the events queue, wait until that is effective, then the stage is live.
+
+    Other notifications of the bucket stay; what was there before is remembered for rollback. Small objects are
+    written under .keyshift/ (on the condition that none is there) until their events arrive, and deleted again.
+
+    \b
+    Example:
+      keyshift start
+      keyshift start --through eventbridge --yes
+    """
+    from handlers.bootstrap.lifecycle import operation_of
+    from handlers.lifecycle import Shut
+    from handlers.opening import plan_start, start_capture
+
+    operation = operation_of(settings, function="start-command")
+    if not yes:
+        planned = plan_start(operation, through=through)
+        if isinstance(planned, Shut):
+            _refused(context, planned.why, as_json=as_json)
+            return
+        changes = planned.before != planned.after or bool(planned.rule)
+        if as_json:
+            click.echo(json.dumps({"changes": changes, "before": planned.before, "after": planned.after}))
+        else:
+            click.echo(f"before: {planned.before}\nafter:  {planned.after}")
+        click.echo("dry run: nothing was changed, give --yes to do it", err=True)
+        return
+    opened = start_capture(
+        operation, through=through, wait=wait, probes=probes, say=lambda text: click.echo(text, err=True)
+    )
+    if isinstance(opened, Shut):
+        _refused(context, opened.why, as_json=as_json)
+        return
+    if as_json:
+        click.echo(json.dumps({"stage": "live", "seconds": opened.seconds, "changed": opened.changed}))
+        return
+    click.echo(
+        f"live capture is effective ({opened.probes} probes, {opened.seconds:.0f} s): keyshift backfill may begin"
+    )
+
+
+def _refused(context: click.Context, why: str, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"refused": why}))
+    else:
+        click.echo(f"no: {why}", err=True)
+    context.exit(1)

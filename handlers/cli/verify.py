@@ -1,0 +1,155 @@
+"""``keyshift verify``: is every object where it belongs, byte for byte, with everything it carries."""
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from domain.keys import Location
+from domain.ports import KeyBook
+from domain.record import Record
+from domain.verification import Finding
+from handlers.cli.options import json_option, with_settings
+from handlers.cli.sweep_progress import progress
+from handlers.findings_file import findings_file, row_of
+from handlers.settings import Settings
+from handlers.sweeping import swept
+from handlers.verifying import Requeuer, Tally, Verifier, held_references
+
+if TYPE_CHECKING:
+    from handlers.lifecycle import Operation
+
+
+@click.command()
+@click.option("--deep", is_flag=True, help="Read both sides where nothing that S3 says proves equal bytes.")
+@click.option("--sample", type=click.IntRange(1), help="Only so many records, as good as random, and no keys.")
+@click.option("--inventory", "inventories", multiple=True, help="A manifest.json instead of a listing, one a bucket.")
+@click.option("--unverified", is_flag=True, help="Only what no earlier run has proven: goes on where one stopped.")
+@click.option("--no-keys", is_flag=True, help="Records only: no listing, so no source without a record is found.")
+@click.option("--strict", is_flag=True, help="Foreign objects and keys of no layout count as differences.")
+@click.option("--no-mark", is_flag=True, help="Change nothing: what is proven is not marked for cleanup.")
+@click.option("--requeue", is_flag=True, help="Enqueue what another look by a worker may settle.")
+@click.option("--out", type=click.Path(path_type=Path), help="Every finding: a .csv, .json or .parquet file.")
+@click.option("--threads", default=16, show_default=True, type=click.IntRange(1, 256), help="Objects at once.")
+@json_option
+@with_settings
+@click.pass_context
+def verify(  # noqa: PLR0913  # its options
+    context: click.Context,
+    settings: Settings,
+    *,
+    deep: bool,
+    sample: int | None,
+    inventories: tuple[str, ...],
+    unverified: bool,
+    no_keys: bool,
+    strict: bool,
+    no_mark: bool,
+    requeue: bool,
+    out: Path | None,
+    threads: int,
+    as_json: bool,
+) -> None:
+    """Compare every record with what both keys hold, and find keys that no record accounts for.
+
+    Bytes (full-object checksums, or read with --deep), size, metadata, headers, tags, storage class, encryption and
+    lock. What is proven is marked, which cutover and cleanup ask for. Exit code 1 when there is a difference.
+
+    \b
+    Example:
+      keyshift verify --out findings.csv
+      keyshift verify --deep --unverified --requeue
+      keyshift verify --inventory s3://inventories/line-1/all/2026-11-22T01-00Z/manifest.json
+    """
+    from handlers.bootstrap.lifecycle import keys_of_both_sides, operation_of
+
+    operation = operation_of(settings, function="verify-command")
+    tally, requeuer = Tally(), Requeuer(operation.dependencies)
+    with ExitStack() as stack:
+        book = stack.enter_context(operation.key_book())
+        add = stack.enter_context(findings_file(out))
+        verifier = Verifier(
+            operation.dependencies, book=book, reader=operation.reader if deep else None, marks=not no_mark
+        )
+        findings = _of_records(operation, verifier, book, sample=sample, unverified=unverified, threads=threads)
+        stages: list[Iterable[Finding | None]] = [findings, held_references(operation.finders)]
+        if sample is None and not no_keys:
+            keys = (Location(*place) for place in keys_of_both_sides(settings, operation, inventories))
+            stages.append(swept(keys, verifier.verify_key, threads=threads))
+        for name, found in zip(("records", "references", "keys"), stages, strict=False):
+            step = stack.enter_context(progress(name, None))
+            for finding in found:
+                step()
+                if finding is None:
+                    continue
+                add(finding)
+                tally.add(finding)
+                if requeue:
+                    requeuer.add(finding)
+                if finding.differences or (strict and finding.remarks):
+                    _say(finding, as_json=as_json, shown=sum(tally.differences.values()))
+        requeuer.flush()
+    _summarise(tally, requeuer.enqueued, strict=strict, as_json=as_json)
+    context.exit(0 if tally.summary(strict=strict).clean else 1)
+
+
+def _of_records(  # noqa: PLR0913  # which, and how
+    operation: "Operation",
+    verifier: Verifier,
+    book: KeyBook,
+    *,
+    sample: int | None,
+    unverified: bool,
+    threads: int,
+) -> Iterator[Finding]:
+    def booked() -> Iterator[Record]:
+        for record in operation.dependencies.ports.manifest.scan_records():
+            book.add_pairs(iter([(record.source, record.target if record.target.key else None)]))
+            if not (unverified and record.verified_at is not None):
+                yield record
+
+    # A scan comes in the order of the partition keys' hash: its first records are as good as drawn at random.
+    yield from swept(islice(booked(), sample), verifier.verify_record, threads=threads)
+
+
+MOST_SHOWN = 50
+
+
+def _say(finding: Finding, *, as_json: bool, shown: int) -> None:
+    if as_json:
+        click.echo(json.dumps(row_of(finding)))
+        return
+    if shown == MOST_SHOWN + 1:
+        click.echo("… more: see them all with --out FILE or --json")
+    if shown <= MOST_SHOWN:
+        what = ", ".join([*finding.differences, *finding.remarks])
+        place = finding.source or finding.target
+        detail = f"  ({finding.detail})" if finding.detail else ""
+        click.echo(f"{what}: {place.uri if place else '?'!r}{detail}")
+
+
+def _summarise(tally: Tally, enqueued: int, *, strict: bool, as_json: bool) -> None:
+    summary = tally.summary(strict=strict)
+    if as_json:
+        counted = {"objects": summary.objects, "verified": summary.verified, "clean": summary.clean}
+        more = {"differences": dict(summary.differences), "remarks": dict(summary.remarks), "requeued": enqueued}
+        click.echo(json.dumps(counted | more))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="verification", show_header=False, title_justify="left")
+    table.add_column("what")
+    table.add_column("objects", justify="right")
+    table.add_row("looked at", f"{summary.objects:,}")
+    table.add_row("proven equal", f"{summary.verified:,}")
+    for name, count in sorted((*summary.differences.items(), *summary.remarks.items())):
+        table.add_row(name, f"{count:,}")
+    if enqueued:
+        table.add_row("enqueued again", f"{enqueued:,}")
+    table.add_row("verdict", "no difference" if summary.clean else "differences")
+    Console().print(table)

@@ -1,0 +1,123 @@
+"""What start, cutover, cleanup and rollback share: the world of an operator, and steps of the stage."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from domain.attempt import Attempt
+from domain.control import Control
+from domain.errors import UnavailableError
+from domain.holders import Pin, Reference
+from domain.keys import Location
+from domain.ports import (
+    ByteReader,
+    ControlPanel,
+    EventSourceMappings,
+    KeyBook,
+    LiveCapture,
+    ObjectListing,
+    PinFinder,
+    ReferenceFinder,
+    StageBook,
+    VersionStore,
+)
+from domain.stages import StageEntry
+from handlers.dependencies import Dependencies
+
+TRIES = 5
+
+
+class ReferenceUndo(Protocol):
+    """Puts rewritten references back."""
+
+    def undo_references(self) -> int:
+        """Write the legacy URIs back wherever we had replaced them; how many places. Repeatable."""
+
+    def rewritten_references(self) -> int:
+        """How many places still hold what we wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shut:
+    """The answer is no; ``why`` names the object and the remedy."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operator's world; ``versioning`` of the source bucket is Enabled, Suspended or Off."""
+
+    dependencies: Dependencies
+    stages: StageBook
+    capture: LiveCapture
+    panel: ControlPanel
+    mappings: EventSourceMappings
+    reader: ByteReader
+    versions: VersionStore
+    listing: ObjectListing
+    versioning: Callable[[], str]
+    key_book: Callable[[], AbstractContextManager[KeyBook]]
+    by: str
+    finders: tuple[ReferenceFinder, ...] = ()
+    pins: tuple[PinFinder, ...] = ()
+    undo: ReferenceUndo | None = None
+
+    def change_stage(self, change: Callable[[StageEntry], StageEntry]) -> tuple[StageEntry, StageEntry]:
+        """The entry before and after; UnavailableError when others change it each time."""
+        for _ in range(TRIES):
+            before = self.stages.read_stage()
+            after = change(before)
+            if after == before or self.stages.write_stage(after, before=before):
+                return before, after
+        raise UnavailableError("the stage was changed by others each time: look at `keyshift status`, then try again")
+
+    def control(self) -> Control:
+        """The operator's word now."""
+        return self.panel.read_control()
+
+    def attempt(self) -> Attempt:
+        """A new try at one object."""
+        return Attempt(self.dependencies.new_token(), self.dependencies.settings.attempt_seconds)
+
+    def longest_claim(self) -> float:
+        """Seconds after which no request of an attempt can still be under way (protocol.md §6)."""
+        settings = self.dependencies.settings
+        return settings.attempt_seconds + settings.request_seconds + settings.margin_seconds
+
+    def references(self) -> Iterator[Reference]:
+        """Every legacy URI that is still held."""
+        for finder in self.finders:
+            yield from finder.find_references()
+
+    def find_pins(self) -> Iterator[Pin]:
+        """Everything that cannot be edited and keeps a source where it is."""
+        for finder in self.pins:
+            yield from finder.find_pins()
+
+
+@dataclass(slots=True)
+class Holders:
+    """Who holds which source, looked up again after a while, since applications go on writing."""
+
+    operation: Operation
+    seconds: float
+    monotonic: Callable[[], float]
+    _held: dict[Location, str] = field(default_factory=dict)
+    _looked: float | None = None
+
+    def holder_of(self, location: Location) -> str | None:
+        """Why this source must stay, or ``None``."""
+        now = self.monotonic()
+        if self._looked is None or now - self._looked >= self.seconds:
+            self._held = dict(_held(self.operation.references(), self.operation.find_pins()))
+            self._looked = now
+        return self._held.get(location)
+
+
+def _held(references: Iterable[Reference], pins: Iterable[Pin]) -> Iterator[tuple[Location, str]]:
+    for reference in references:
+        yield reference.source, f"a reference: {reference.holder} {reference.path}"
+    for pin in pins:
+        yield pin.source, f"a pin: {pin.holder} ({pin.remedy})"
