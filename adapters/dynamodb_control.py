@@ -63,6 +63,8 @@ def control_of_item(item: Mapping[str, Any]) -> Control:
         changed_at=float(item["changed_at"]["N"]),
         by=item.get("by", {"S": ""})["S"],
         mappings=tuple(one["S"] for one in item.get("mappings", {"L": []})["L"]),
+        paused_by=item.get("paused_by", {"S": ""})["S"],
+        paused_at=_number(item, "paused_at") or 0.0,
     )
 
 
@@ -80,6 +82,8 @@ def _item_of(control: Control) -> dict[str, Any]:
         "changed_at": number(control.changed_at),
         "by": text(control.by),
         "mappings": {"L": [text(one) for one in control.mappings]},
+        "paused_by": text(control.paused_by),
+        "paused_at": number(control.paused_at),
     }
     return item | {name: number(limit) for name, limit in limits.items() if limit is not None}
 

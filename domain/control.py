@@ -19,8 +19,8 @@ class Control:
     """The control item; rates are per second for the whole migration, ``None`` means no limit.
 
     ``concurrency`` counts in each worker process or function instance. ``fence`` grows by one with every change,
-    ``changed_at`` is seconds since 1970, ``by`` who changed it. ``mappings`` are the event source mappings that a
-    pause switched off, and that resume switches on again.
+    ``changed_at`` is seconds since 1970, ``by`` who changed it last; ``paused_by`` and ``paused_at`` tell of the
+    pause. ``mappings`` are the event source mappings that a pause switched off, and that resume switches on again.
     """
 
     paused: bool = False
@@ -32,6 +32,8 @@ class Control:
     changed_at: float = 0.0
     by: str = ""
     mappings: tuple[str, ...] = ()
+    paused_by: str = ""
+    paused_at: float = 0.0
 
     @property
     def limits(self) -> Limits:
@@ -42,12 +44,24 @@ class Control:
 def paused(before: Control, *, reason: str, by: str, now: float, mappings: tuple[str, ...] = ()) -> Control:
     """Nothing new begins; mappings that an earlier pause switched off stay remembered."""
     known = tuple(sorted({*before.mappings, *mappings}))
-    return replace(before, paused=True, reason=reason, by=by, changed_at=now, fence=before.fence + 1, mappings=known)
+    begun = before.paused_at if before.paused else now
+    return replace(
+        before,
+        paused=True,
+        reason=reason,
+        by=by,
+        changed_at=now,
+        fence=before.fence + 1,
+        mappings=known,
+        paused_by=by,
+        paused_at=begun,
+    )
 
 
 def resumed(before: Control, *, by: str, now: float) -> Control:
     """Work goes on within the same limits; the circuit breaker counts from nothing."""
-    return replace(before, paused=False, reason="", by=by, changed_at=now, fence=before.fence + 1, mappings=())
+    running = replace(before, paused=False, reason="", mappings=(), paused_by="", paused_at=0.0)
+    return replace(running, by=by, changed_at=now, fence=before.fence + 1)
 
 
 def throttled(before: Control, limits: Limits, *, by: str, now: float) -> Control:

@@ -36,7 +36,7 @@ def pause_migration(
     def change(before: Control) -> Control:
         if before.paused and set(polling) <= set(before.mappings):
             return before
-        why, who = (before.reason, before.by) if before.paused else (reason, by)
+        why, who = (before.reason, before.paused_by) if before.paused else (reason, by)
         return paused(before, reason=why, by=who, now=now(), mappings=polling)
 
     before, after = _written(panel, change)

@@ -76,7 +76,9 @@ def pause(settings: Settings, *, reason: str, functions: tuple[str, ...], as_jso
     steering = steering_of(settings)
     done = pause_migration(steering.panel, steering.mappings, reason=reason, by=_me(), now=steering.clock.now)
     words = "paused" if done.changed and not done.before.paused else "was paused already"
-    _answer(done, f"{words}: {done.after.reason} ({done.after.by})", settings, as_json=as_json, verb="switched off")
+    _answer(
+        done, f"{words}: {done.after.reason} ({done.after.paused_by})", settings, as_json=as_json, verb="switched off"
+    )
 
 
 @click.command()
@@ -97,7 +99,7 @@ def resume(settings: Settings, *, functions: tuple[str, ...], as_json: bool) -> 
     settings = _with_functions(settings, functions)
     steering = steering_of(settings)
     done = resume_migration(steering.panel, steering.mappings, by=_me(), now=steering.clock.now)
-    was = f"resumed; it was paused: {done.before.reason} ({done.before.by})"
+    was = f"resumed; it was paused: {done.before.reason} ({done.before.paused_by})"
     _answer(done, was if done.changed else "was not paused", settings, as_json=as_json, verb="switched on")
 
 

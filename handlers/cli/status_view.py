@@ -23,7 +23,7 @@ def view_of(now: Status, *, width: int, problem: str = "") -> RenderableType:
         parts.append(Text(f"no fresh figures: {problem}", style="yellow"))
     if now.control.paused:
         reason = now.control.reason or "by an operator"
-        parts.append(Text(f"PAUSED by {now.control.by or 'an operator'}: {reason}", style="bold red"))
+        parts.append(Text(f"PAUSED by {now.control.paused_by or 'an operator'}: {reason}", style="bold red"))
         parts.append(Text("go on with: keyshift resume", style="red"))
     parts += [_bar(now, width), _figures(now), _queues(now, narrow=narrow)]
     for title, counts in (("failures by cause", now.causes), ("copied by rule", now.rules)):

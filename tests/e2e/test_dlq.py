@@ -1,0 +1,142 @@
+"""The dead-letter commands on a migration that is set up: what they show, and that they lose nothing."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from adapters.sqs_queue import SqsMessageQueue
+from handlers.batch import handle_messages
+from handlers.messages import BackfillRow, encode_backfill
+from tests.e2e.command_line import assert_one_sentence, environment, run_keyshift
+from tests.integration.site import Site
+from tests.servers import Server
+
+POISON = '{"hello": "[bold]world[/]"}'
+
+
+@pytest.fixture
+def site(standin: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """A migration of one bucket: one key is copied, two wait; their rows and a poison message are dead letters."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", standin.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", standin.secret_key)
+    made = Site(standin, tmp_path)
+    made.clients.s3.put_bucket_notification_configuration(Bucket=made.name, NotificationConfiguration={})
+    for key in ("old/done", "old/[red]open", "old/other"):
+        made.put(key, b"x")
+    queue = made.dependencies.backfill_queue
+    queue.send_messages([row(made, "old/done")])
+    done = queue.receive_messages(at_most=10, wait=1)
+    handle_messages(done, made.dependencies, seconds_left=lambda: 300.0)
+    queue.delete_messages(done)
+    SqsMessageQueue(made.clients, made.backfill.dead_url).send_messages(
+        [row(made, key) for key in ("old/done", "old/[red]open", "old/other")]
+    )
+    SqsMessageQueue(made.clients, made.events.dead_url).send_messages([POISON])
+    return made
+
+
+def row(site: Site, key: str) -> str:
+    """A backfill message of one row, as a listing would make it."""
+    etag = "9dd4e461268c8034f5c8564e155c67a6"  # MD5 of x
+    rows = [BackfillRow(key=key, etag=etag, size=1, storage_class="STANDARD")]
+    (body,) = encode_backfill(rows, migration="site", bucket=site.name)
+    return body
+
+
+@pytest.fixture
+def more(site: Site, standin: Server) -> dict[str, str]:
+    """The site as an operator's environment."""
+    keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
+    given = {name: value for name, value in site.environment().items() if name != "KEYSHIFT_FUNCTIONS"}
+    return {**keys, **given}
+
+
+def listed(more: dict[str, str], *arguments: str) -> list[dict[str, object]]:
+    """The JSON Lines of ``dlq list``."""
+    answer = run_keyshift("dlq", "list", "--json", *arguments, more=more)
+    assert answer.returncode == 0, answer.stderr
+    return [json.loads(line) for line in answer.stdout.splitlines()]
+
+
+def test_letters_are_grouped_shown_replayed_and_purged(site: Site, more: dict[str, str], tmp_path: Path) -> None:
+    """The whole way of an operator, each step seen by the next; looking never loses a letter."""
+    groups = {(one["queue"], one["cause"]): one["letters"] for one in listed(more)}
+    assert groups == {
+        ("backfill", "never-attempted"): 2,
+        ("backfill", "overtaken"): 1,
+        ("events", "malformed-message"): 1,
+    }
+    plain = run_keyshift("dlq", "list", "--each", more={**more, "COLUMNS": "200"})
+    assert "old/[red]open" in plain.stdout
+    (letter,) = listed(more, "--each", "--key", "old/[*", "--rule", "move", "--since", "1h", "--queue", "backfill")
+    shown = json.loads(run_keyshift("dlq", "show", str(letter["message_id"]), "--json", more=more).stdout)
+    assert json.loads(shown["body"])["rows"][0]["key"] == "old/[red]open"
+    dry = run_keyshift("dlq", "replay", str(letter["message_id"]), more=more)
+    assert "1 letters would be sent back" in dry.stdout
+    assert "dry run" in dry.stderr
+    replay = ("dlq", "replay", "--key", "old/*", "--rate", "50", "--yes", "--json")
+    answer = json.loads(run_keyshift(*replay, more=more).stdout)
+    assert answer == {"replayed": 2, "overtaken": 1, "missing": [], "dry_run": False}
+    waiting = site.dependencies.backfill_queue.receive_messages(at_most=10, wait=1)
+    assert sorted(json.loads(one.body)["rows"][0]["key"] for one in waiting) == ["old/[red]open", "old/other"]
+    assert sum(site.dependencies.events_queue.count_messages()) == 0
+    wrong = run_keyshift("dlq", "purge", "--all", "--count", "2", more=more)
+    assert wrong.returncode == 1
+    assert "there are 1, not 2" in wrong.stderr
+    saved = tmp_path / "purged.jsonl"
+    purge = ("dlq", "purge", "--cause", "malformed-message", "--count", "1", "--save", saved, "--json")
+    assert json.loads(run_keyshift(*purge, more=more).stdout) == {"found": 1, "deleted": 1}
+    assert json.loads(saved.read_text())["body"] == POISON
+    assert listed(more) == []
+
+
+def test_a_letter_is_readable_with_its_record(site: Site, more: dict[str, str]) -> None:
+    """For people: why it is there, what the manifest says, and the body."""
+    (letter,) = listed(more, "--each", "--cause", "overtaken")
+    shown = run_keyshift("dlq", "show", str(letter["message_id"]), more=more).stdout
+    assert "overtaken: everything it asks for is incorporated" in shown
+    assert "state: COPIED" in shown
+    assert f"target: s3://{site.name}/new/done" in shown
+    assert '"kind": "backfill"' in shown
+    missing = run_keyshift("dlq", "show", "no-such-id", more=more)
+    assert missing.returncode == 1
+    assert "dlq list --each" in missing.stderr
+
+
+def test_everything_is_moved_by_sqs(site: Site, more: dict[str, str]) -> None:
+    """Unlooked-at, each to the queue that it came from."""
+    dry = json.loads(run_keyshift("dlq", "replay", "--all", "--json", more=more).stdout)
+    assert dry == {"moved": 4, "failed": {}, "dry_run": True}
+    real = run_keyshift("dlq", "replay", "--all", "--rate", "100", "--yes", more=more)
+    assert "4 letters moved back" in real.stdout, real.stderr
+    assert sum(site.dependencies.backfill_queue.count_messages()) == 3
+    assert sum(site.dependencies.events_queue.count_messages()) == 1
+
+
+@pytest.mark.parametrize("command", [("replay", "--yes"), ("purge",), ("replay", "--all", "--cause", "kms")])
+def test_an_unclear_choice_is_refused(command: tuple[str, ...], more: dict[str, str]) -> None:
+    """Nothing is chosen by accident."""
+    assert_one_sentence(run_keyshift("dlq", *command, more=more), code=2, says="say which letters")
+
+
+def test_a_purge_asks_for_the_count_on_a_terminal(site: Site, more: dict[str, str]) -> None:
+    """The number typed is the word that counts; anything else deletes nothing."""
+    for typed, code, left in (("3", 1, 1), ("1", 0, 0)):
+        main, child = pty.openpty()
+        command = [sys.executable, "-m", "handlers.cli", "dlq", "purge", "--cause", "malformed-message"]
+        process = subprocess.Popen(  # noqa: S603  # ourselves
+            command, env=environment(more), stdin=child, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        os.close(child)
+        os.write(main, f"{typed}\n".encode())
+        _, said = process.communicate(timeout=60)
+        os.close(main)
+        assert code == process.returncode, said
+        assert "Type their number" in said
+        dead = SqsMessageQueue(site.clients, site.events.dead_url)
+        assert sum(dead.count_messages()) == left

@@ -1,0 +1,141 @@
+"""What the person on call does to two running workers: pause, throttle, and the breaker's own pause."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from adapters.sqs_queue import SqsMessageQueue
+from adapters.standin import Fault, StandIn
+from domain.record import Record, State
+from handlers.messages import BackfillRow, encode_backfill
+from tests.e2e.command_line import run_keyshift
+from tests.e2e.workers import running_workers, wait_until
+from tests.integration.site import Site
+from tests.servers import Server
+
+ROWS = 5
+CONCURRENCY = 4
+
+
+@pytest.fixture
+def site(standin: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """A migration of one bucket, whose control item is read every two seconds as in production."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", standin.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", standin.secret_key)
+    return Site(standin, tmp_path, control_seconds=2.0, concurrency=CONCURRENCY)
+
+
+@pytest.fixture
+def more(site: Site, standin: Server) -> dict[str, str]:
+    """The site as an operator's environment."""
+    keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
+    given = {name: value for name, value in site.environment().items() if name != "KEYSHIFT_FUNCTIONS"}
+    return {**keys, **given}
+
+
+def fill(site: Site, objects: int) -> None:
+    """Objects and their backfill rows; the bucket tells nobody of them, so that nothing is done twice."""
+    site.clients.s3.put_bucket_notification_configuration(Bucket=site.name, NotificationConfiguration={})
+    rows = []
+    for number in range(objects):
+        site.put(f"old/{number:04}", b"x")
+        rows.append(BackfillRow(key=f"old/{number:04}", storage_class="STANDARD"))
+    bodies = encode_backfill(rows, migration="site", bucket=site.name, at_most_rows=ROWS)
+    site.dependencies.backfill_queue.send_messages(list(bodies))
+
+
+def records(site: Site) -> list[Record]:
+    """The manifest now."""
+    return list(site.dependencies.ports.manifest.scan_records())
+
+
+def copied(site: Site) -> int:
+    """How many records say so."""
+    return sum(record.state is State.COPIED for record in records(site))
+
+
+def dead(site: Site) -> int:
+    """How many letters are dead."""
+    return sum(SqsMessageQueue(site.clients, site.backfill.dead_url).count_messages())
+
+
+def test_a_pause_holds_both_workers_and_costs_no_message(site: Site, more: dict[str, str], tmp_path: Path) -> None:
+    """What was begun ends, nothing else begins; after resume everything is done, and no letter is dead."""
+    fill(site, 120)
+    assert run_keyshift("throttle", "--objects-per-second", "12", more=more).returncode == 0
+    with running_workers(2, more=more, folder=tmp_path):
+        wait_until(lambda: copied(site) >= 15)
+        answer = run_keyshift("pause", "--reason", "a look at the costs", more=more)
+        assert answer.returncode == 0, answer.stderr
+        assert "paused: a look at the costs" in answer.stdout
+        assert "no Lambda function is named" in answer.stdout
+        time.sleep(5)
+        held = records(site)
+        assert not any(record.claim for record in held)
+        assert len(held) < 120
+        time.sleep(3)
+        assert held == records(site)
+        status = json.loads(run_keyshift("status", "--json", more=more).stdout)
+        assert (status["paused"], status["reason"]) == (True, "a look at the costs")
+        control = site.dependencies.control.refresh()
+        late = max(record.changed_at for record in held) - control.changed_at
+        print(f"the last change came {late:.1f} s after the pause")
+        assert run_keyshift("throttle", "--off", more=more).returncode == 0
+        assert run_keyshift("resume", more=more).stdout.startswith("resumed; it was paused: a look at the costs")
+        wait_until(lambda: copied(site) == 120, seconds=120)
+    assert dead(site) == 0
+
+
+def test_two_workers_share_one_rate(site: Site, more: dict[str, str], tmp_path: Path) -> None:
+    """In no stretch of time more than the tolerance says, and not much less over all of it."""
+    rate, objects = 20.0, 160
+    fill(site, objects)
+    assert run_keyshift("throttle", "--objects-per-second", str(rate), more=more).returncode == 0
+    with running_workers(2, more=more, folder=tmp_path):
+        wait_until(lambda: copied(site) == objects, seconds=90)
+    ended = sorted(record.changed_at for record in records(site))
+    for seconds in (1.0, 2.0, 4.0):
+        most = max(sum(1 for moment in ended if begun <= moment < begun + seconds) for begun in ended)
+        # Ends are seen here, beginnings are promised: an object that took long ends among later ones.
+        assert most <= rate * (seconds + 2.5) + 2 * CONCURRENCY
+    achieved = objects / (ended[-1] - ended[0])
+    print(f"{achieved:.1f} objects/s at a limit of {rate:.0f}/s")
+    assert achieved <= rate * 1.4
+    workers = [Path(tmp_path, f"worker-{number}.log").read_text() for number in range(2)]
+    assert all('"Handled"' in log for log in workers), "one worker did everything"
+
+
+def test_broken_permissions_trip_the_breaker_and_nothing_is_lost(
+    site: Site, more: dict[str, str], standin_process: StandIn, tmp_path: Path
+) -> None:
+    """A few objects are parked of many; the reason is in status; after fix, resume and replay all are there."""
+    fill(site, 300)
+    assert run_keyshift("throttle", "--objects-per-second", "40", more=more).returncode == 0
+    with running_workers(2, more=more, folder=tmp_path):
+        wait_until(lambda: copied(site) >= 40)
+        standin_process.inject(
+            Fault("CopyObject", count=100_000, status=403, code="AccessDenied", message="no", bucket=site.name)
+        )
+        wait_until(lambda: site.dependencies.control.refresh().paused)
+        time.sleep(3)
+        parked = sum(record.state is State.PARKED for record in records(site))
+        print(f"{parked} objects were parked before everything stood still")
+        assert 5 <= parked <= 2 * (5 + CONCURRENCY)
+        status = json.loads(run_keyshift("status", "--json", "--exact", more=more).stdout)
+        assert status["by"] == "circuit-breaker"
+        assert "access-denied" in status["reason"]
+        assert "s3:PutObject" in status["reason"]
+        assert status["failures_by_cause"] == {"access-denied": parked}
+        standin_process.clear_faults()
+        assert run_keyshift("throttle", "--off", more=more).returncode == 0
+        assert "circuit-breaker" in run_keyshift("resume", more=more).stdout
+
+        def all_done() -> bool:
+            if dead(site):
+                run_keyshift("dlq", "replay", "--all", "--yes", more=more)
+            return copied(site) == 300
+
+        wait_until(all_done, seconds=120, every=1.0)
+    assert len(site.keys("new/")) == 300
