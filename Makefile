@@ -12,9 +12,10 @@ RULES ?= migrations/edge-cv-portal.yaml
 PARAMS ?=
 # What pyarrow needs to read files; its servers, tests and headers would take the layers over Lambda's 250 MB.
 ARROW_LEFT_OUT := tests include src libarrow_flight* _flight* libarrow_substrait* _substrait*
+FUZZ_SECONDS ?= 60
 SCENARIOS ?= S03 S04 S07 S11 S23 S24 S25 S27 S28 S29 S30 S38 S39 S43 S44 S47
 
-.PHONY: help demo test check bench simulate fmt clean layers package deploy-test deploy
+.PHONY: help demo test check bench simulate fmt clean layers package deploy-test deploy fuzz chaos audit
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,14 +30,18 @@ help: ## Show what there is
 demo: .venv/.ready ## Move a live bucket on an embedded stand-in, and prove that nothing is lost
 	@$(BIN)/keyshift demo
 
-test: .venv/.ready ## Every test
-	$(BIN)/pytest -n 2 --dist loadfile
+test: .venv/.ready ## Every test but deploy-test
+	$(BIN)/pytest -n 2 --dist loadfile --ignore=tests/deployment
 
-check: .venv/.ready ## Format, lint, types, import contracts
+check: .venv/.ready ## Format, lint, types, import contracts, known vulnerabilities
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.security.audit_dependencies
+
+audit: .venv/.ready ## Known vulnerabilities of the locked dependencies
+	$(BIN)/python -m tests.security.audit_dependencies
 
 simulate: .venv/.ready ## Explore the large scenarios completely (SCENARIOS="S24 S25" for some)
 	$(BIN)/python -m tests.simulation $(SCENARIOS)
@@ -56,9 +61,10 @@ define layer
 		--python-version $(2) --python-platform $(3) --target $(1)/$$name/python -r $(1)/$$name.txt || exit 1; done
 	@cd $(1)/arrow/python/pyarrow && rm -rf $(ARROW_LEFT_OUT)
 	@rm -rf $(1)/*/python/bin
-	@compiler=$$(command -v python$(2) || $(BIN)/uv python find --no-python-downloads $(2) 2>/dev/null || true); \
-		if [ -n "$$compiler" ]; then $$compiler -m compileall -q --invalidation-mode unchecked-hash $(1)/*/python; \
-		else echo "no python$(2) is here to compile the layers: they work, but each cold start takes longer"; fi
+	@for compiler in python$(2) "$$($(BIN)/uv python find --no-python-downloads $(2) 2>/dev/null)" none; do \
+		if [ "$$compiler" = none ]; then echo "no python$(2) is here to compile $(1): it works, but starts slower"; break; fi; \
+		if [ -n "$$compiler" ] && "$$compiler" -c '' 2>/dev/null; then \
+			"$$compiler" -m compileall -q --invalidation-mode unchecked-hash $(1)/*/python; break; fi; done
 	@touch $@
 endef
 
@@ -74,11 +80,21 @@ layers: build/layers/lambda/.ready ## Install the functions' dependencies for La
 package: layers node_modules/.ready ## Build what is deployed, without an account: .serverless/
 	$(BIN)/python -m tests.deployment package $(PARAMS)
 
+iam: layers node_modules/.ready ## Write docs/iam.md anew, after a change of a role or of a call
+	@$(BIN)/python -m tests.deployment iam > build/iam.md && mv build/iam.md docs/iam.md
+
 deploy-test: layers build/layers/here/.ready node_modules/.ready ## Build it, check it, deploy it to the stand-in and use it there
 	$(BIN)/pytest -q tests/deployment
 
 deploy: layers node_modules/.ready ## Put it into the AWS account of your credentials (STAGE=… RULES=… PARAMS=…)
 	npx osls deploy --stage $(STAGE) --param rulesFile=$(RULES) $(PARAMS)
+
+fuzz: .venv/.ready ## Fuzz every decoder of outside input, FUZZ_SECONDS=60 each
+	@$(BIN)/uv sync --quiet --frozen --all-extras --inexact --group fuzz
+	$(BIN)/python -m tests.fuzz $(FUZZ_SECONDS)
+
+chaos: .venv/.ready ## Kill, stop, cut off and delay real workers on real servers, then compare every byte
+	$(BIN)/python -m tests.chaos
 
 bench: .venv/.ready ## Measure, beside the peers
 	$(BIN)/python -m bench

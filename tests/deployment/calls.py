@@ -1,0 +1,68 @@
+"""The AWS calls that each function really makes, recorded while its handler runs on the stand-in."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from adapters.aws_clients import AwsClients
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: botocore's names, and the parameters that decide which permissions it needs."""
+
+    service: str
+    operation: str
+    resource: str
+    with_version: bool = False
+    creates: bool = False
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Collects calls, each kind once."""
+
+    calls: set[Call] = field(default_factory=set)
+
+    def watch(self, client: Any) -> None:
+        """Note every call of a client; the SDK's own hook, before it touches the parameters."""
+        service = client.meta.service_model.service_name
+        client.meta.events.register_first(f"provide-client-params.{service}", self._note)
+
+    def _note(self, params: dict[str, Any], model: Any, **_unused: Any) -> None:
+        service, operation = model.service_model.service_name, model.name
+        for part in params.get("TransactItems", [{}]):
+            place = next(iter(part.values())) if part else params
+            kind = {"Put": "PutItem", "Update": "UpdateItem", "ConditionCheck": "ConditionCheckItem"}
+            named = kind.get(next(iter(part), ""), operation)
+            self.calls.add(Call(service, named, _resource(place), "VersionId" in params))
+        source = params.get("CopySource")
+        if isinstance(source, dict):
+            self.calls.add(Call(service, f"{operation} (source)", str(source["Bucket"]), "VersionId" in source))
+        for name in ("Tagging", "ObjectLockMode", "ObjectLockLegalHoldStatus"):
+            if name in params:
+                self.calls.add(Call(service, f"{operation} ({name})", _resource(params)))
+
+
+def _resource(params: dict[str, Any]) -> str:
+    entries = params.get("Entries") or [{}]
+    bus = entries[0].get("EventBusName", "")
+    return str(params.get("Bucket") or params.get("TableName") or params.get("QueueUrl") or bus)
+
+
+@contextmanager
+def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
+    """Every call of every client that is made meanwhile."""
+    recorder, made = Recorder(), AwsClients._make
+
+    def make(clients: AwsClients, service: Any, **options: Any) -> Any:
+        client = made(clients, service, **options)
+        recorder.watch(client)
+        return client
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AwsClients, "_make", make)
+        yield recorder

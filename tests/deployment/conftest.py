@@ -1,0 +1,45 @@
+"""The stack, packaged once and deployed once."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adapters.standin import StandIn, running_standin
+from tests.deployment.artefact import ROOT, RULES, Artefact, package, require_built
+from tests.deployment.site import DeployedSite, deployed_site
+
+
+@pytest.fixture(scope="session")
+def own_standin() -> Iterator[StandIn]:
+    """A stand-in that checks every request against the caller's IAM policies, as AWS does."""
+    before = os.environ.get("AUTH")
+    os.environ["AUTH"] = "true"
+    try:
+        with running_standin() as standin:
+            yield standin
+    finally:
+        os.environ.pop("AUTH") if before is None else os.environ.update(AUTH=before)
+
+
+@pytest.fixture(scope="session")
+def artefact(own_standin: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Artefact:
+    """What is deployed to Lambda, with the rules file that ships."""
+    return package(own_standin, tmp_path_factory.mktemp("artefact"))
+
+
+@pytest.fixture(scope="session")
+def site(own_standin: StandIn, artefact: Artefact) -> Iterator[DeployedSite]:
+    """The stack on the stand-in; after ``artefact``, since osls builds in one place."""
+    require_built()
+    rules = ROOT / "build" / "deploy-test.yaml"
+    rules.write_text(RULES.format(source="deployed-source", target="deployed-target"), encoding="utf-8")
+    with deployed_site(own_standin, rules.relative_to(ROOT)) as deployed:
+        yield deployed
+
+
+@pytest.fixture(scope="session")
+def code(artefact: Artefact, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The function's zip, unpacked."""
+    return artefact.unpack("keyshift", tmp_path_factory.mktemp("code"))

@@ -1,0 +1,117 @@
+"""Which IAM action each recorded call needs, and in which statement (Sid) of its function's role it stands.
+
+From the Service Authorization Reference as aws-facts.md §2 quotes it: a copy needs the tagging permissions beside the
+object's, HEAD shows an object's lock only to who may read it, and says 404 only to who may list the bucket.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from tests.deployment.calls import Call
+
+Need = tuple[str, str]
+"""Sid and action."""
+
+_READ = {"source": "ReadSource", "target": "WriteTarget"}
+_LIST = {"source": "ListSource", "target": "ListTarget"}
+_TABLE = {"inventory": "Checkpoints", "manifestStream": "Count"}
+_WRITES = ("CopyObject", "CreateMultipartUpload", "UploadPartCopy", "CompleteMultipartUpload")
+_EXTRAS = {
+    "(Tagging)": "s3:PutObjectTagging",
+    "(ObjectLockMode)": "s3:PutObjectRetention",
+    "(ObjectLockLegalHoldStatus)": "s3:PutObjectLegalHold",
+}
+_TARGET = {
+    "ListParts": "s3:ListMultipartUploadParts",
+    "AbortMultipartUpload": "s3:AbortMultipartUpload",
+}
+_QUEUES: Mapping[tuple[str, str], Need] = {
+    ("SendMessageBatch", "backfill"): ("SendBackfill", "sqs:SendMessage"),
+    ("SendMessageBatch", "inventory"): ("Continue", "sqs:SendMessage"),
+    ("GetQueueAttributes", "backfill"): ("Backlog", "sqs:GetQueueAttributes"),
+}
+BY_SERVICES: Mapping[Need, str] = {
+    ("Consume", "sqs:ReceiveMessage"): "Lambda's event source mapping",
+    ("Consume", "sqs:DeleteMessage"): "Lambda's event source mapping",
+    ("Consume", "sqs:GetQueueAttributes"): "Lambda's event source mapping",
+    ("ReadStream", "dynamodb:DescribeStream"): "Lambda's event source mapping",
+    ("ReadStream", "dynamodb:GetRecords"): "Lambda's event source mapping",
+    ("ReadStream", "dynamodb:GetShardIterator"): "Lambda's event source mapping",
+    ("ReadStream", "dynamodb:ListStreams"): "Lambda's event source mapping",
+    ("Gap", "sqs:SendMessage"): "Lambda's event source mapping, of a batch that expired",
+    ("WriteLog", "logs:CreateLogStream"): "Lambda's logging",
+    ("WriteLog", "logs:PutLogEvents"): "Lambda's logging",
+    ("Trace", "xray:PutTraceSegments"): "X-Ray, of sampled invocations",
+    ("Trace", "xray:PutTelemetryRecords"): "X-Ray, of sampled invocations",
+    ("ObjectKey", "kms:Decrypt"): "S3, of an object encrypted with that key (GetObject, UploadPartCopy)",
+    ("ObjectKey", "kms:GenerateDataKey"): "S3, of an object encrypted with that key (CopyObject)",
+}
+"""What a function's own code never calls."""
+
+
+def needs_of(call: Call, *, kind: str, function: str) -> Iterator[Need]:
+    """The permissions that the call needs; ``kind`` says what its resource is. Raises LookupError for a new call."""
+    if call.service == "dynamodb":
+        yield _TABLE.get(function, "WriteRecords"), f"dynamodb:{call.operation}"
+    elif call.service == "events":
+        yield "Publish", f"events:{call.operation}"
+    elif call.service == "sqs" and call.operation == "ChangeMessageVisibilityBatch":
+        yield "Consume", "sqs:ChangeMessageVisibility"
+    elif call.service == "sqs":
+        yield _QUEUES[call.operation, kind]
+    elif kind == "reports":
+        yield "ReadReports", f"s3:{call.operation}"
+    elif kind == "segments":
+        yield from _segment_needs(call)
+    else:
+        yield from _object_needs(call, kind)
+
+
+def _segment_needs(call: Call) -> Iterator[Need]:
+    if call.operation in ("ListObjectsV2", "HeadObject", "GetObject"):
+        yield "ListSegments", "s3:ListBucket"
+    if call.operation in ("HeadObject", "GetObject"):
+        yield "Segments", "s3:GetObject"
+    if call.operation == "PutObject":
+        yield "Segments", "s3:PutObject"
+
+
+def _object_needs(call: Call, kind: str) -> Iterator[Need]:
+    name, _, extra = call.operation.partition(" ")
+    if extra == "(source)":
+        yield from _reading(kind, call.with_version)
+        if name == "CopyObject":
+            yield from _tagging(kind, call.with_version)
+            yield "WriteTarget", "s3:PutObjectTagging"
+    elif extra:
+        yield "WriteTarget", _EXTRAS[extra]
+    elif name in _WRITES:
+        yield "WriteTarget", "s3:PutObject"
+    elif name == "DeleteObject":
+        yield "MirrorDeletes", "s3:DeleteObject"
+    elif name in _TARGET:
+        yield "WriteTarget", _TARGET[name]
+    elif name == "HeadObject":
+        yield from _reading(kind, call.with_version)
+        yield _READ[kind], "s3:GetObjectRetention"
+        yield _READ[kind], "s3:GetObjectLegalHold"
+        yield _LIST[kind], "s3:ListBucket"
+    elif name == "GetObjectTagging":
+        yield from _tagging(kind, call.with_version)
+    elif name in ("HeadBucket", "ListObjectsV2"):
+        yield _LIST[kind], "s3:ListBucket"
+    elif name == "ListObjectVersions":
+        yield _LIST[kind], "s3:ListBucketVersions"
+    else:
+        raise LookupError(f"{call}: say in tests/deployment/permissions.py which permission it needs")
+
+
+def _reading(kind: str, with_version: bool) -> Iterator[Need]:
+    yield _READ[kind], "s3:GetObject"
+    if with_version:
+        yield _READ[kind], "s3:GetObjectVersion"
+
+
+def _tagging(kind: str, with_version: bool) -> Iterator[Need]:
+    yield _READ[kind], "s3:GetObjectTagging"
+    if with_version:
+        yield _READ[kind], "s3:GetObjectVersionTagging"

@@ -1,0 +1,275 @@
+"""Runs every function's handler through all that it can meet, on the stand-in, and records its calls."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters import provisioning
+from adapters.aws_clients import AwsClients
+from adapters.dynamodb_chain_head import CHAIN_ID
+from adapters.dynamodb_manifest import DynamoDbManifest
+from adapters.dynamodb_stream import DynamoDbChangeReader
+from adapters.sqs_queue import SqsMessageQueue
+from adapters.standin import StandIn
+from domain.keys import Location
+from domain.parts import MIB
+from domain.record import State
+from handlers import backfill, batch_operations, inventory, manifest_stream, object_events
+from handlers.bootstrap import dependencies_of
+from handlers.messages import BackfillRow, encode_backfill
+from tests.deployment.artefact import RULES
+from tests.deployment.calls import Call, Recorder, recorded
+from tests.deployment.permissions import needs_of
+from tests.deployment.roles import FUNCTION_ROLES
+from tests.integration.site import Context, lambda_event
+from tests.servers import new_name
+
+SECONDS = 50.0
+"""An invocation too short for a second batch of parts."""
+Feed = Callable[[str, str | None], None]
+"""Tell the function of a key, and of the etag or ``None`` for a delete."""
+Needs = dict[tuple[str, str], set[str]]
+"""Sid and action to the calls that need them."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A migration from one bucket to another, with everything beside it."""
+
+    standin: StandIn
+    clients: AwsClients
+    name: str
+    queues: Mapping[str, provisioning.QueuePair]
+
+    def kind(self, resource: str) -> str:
+        """What a recorded call's resource is to the migration."""
+        known = {self.name: "table", f"{self.name}-audit": "bus"}
+        known |= {f"{self.name}-{one}": one for one in ("source", "target", "reports", "segments")}
+        known |= {pair.url: name for name, pair in self.queues.items()}
+        if resource not in known:
+            raise LookupError(f"a call on {resource!r}, which is no part of the migration")
+        return known[resource]
+
+    def environment(self, rules: Path) -> dict[str, str]:
+        """What the stack gives to its functions."""
+        return {
+            **self.standin.environment(),
+            "KEYSHIFT_RULES_FILE": str(rules),
+            "KEYSHIFT_TABLE": self.name,
+            "KEYSHIFT_BUS": f"{self.name}-audit",
+            "KEYSHIFT_AUDIT_BUCKET": f"{self.name}-segments",
+            **{f"KEYSHIFT_{name.upper()}_QUEUE_URL": pair.url for name, pair in self.queues.items()},
+            "KEYSHIFT_MULTIPART_ABOVE": str(5 * MIB),
+            "KEYSHIFT_PART_SIZE": str(5 * MIB),
+            "KEYSHIFT_PARTS_AT_ONCE": "1",
+            "KEYSHIFT_CONTROL_SECONDS": "0",
+        }
+
+    def put(self, key: str, body: bytes, **more: Any) -> str:
+        """An owner writes; the etag."""
+        answer = self.clients.s3.put_object(Bucket=f"{self.name}-source", Key=key, Body=body, **more)
+        return answer["ETag"].strip('"')
+
+    def delete(self, key: str) -> None:
+        """An owner deletes."""
+        self.clients.s3.delete_object(Bucket=f"{self.name}-source", Key=key)
+
+
+@contextmanager
+def made_place(standin: StandIn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """The migration, its functions' environment set."""
+    keys = standin.environment()
+    clients = AwsClients(
+        endpoint_url=standin.endpoint_url,
+        region=keys["AWS_REGION"],
+        access_key_id=keys["AWS_ACCESS_KEY_ID"],
+        secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
+    )
+    # Made before the recording begins, so that what the test itself calls is not recorded.
+    _ = (clients.s3, clients.dynamodb, clients.streams, clients.sqs, clients.events)
+    name = new_name("place")
+    for one in ("source", "target", "segments"):
+        clients.s3.create_bucket(Bucket=f"{name}-{one}", ObjectLockEnabledForBucket=True)
+    provisioning.create_bucket(clients, f"{name}-reports")
+    provisioning.create_manifest_table(clients, name)
+    provisioning.create_bus(clients, f"{name}-audit")
+    queues = {
+        one: provisioning.create_queue(clients, f"{name}-{one}", max_receives=100)
+        for one in ("events", "backfill", "inventory")
+    }
+    place = Place(standin, clients, name, queues)
+    rules = folder / "rules.yaml"
+    rules.write_text(RULES.format(source=f"{name}-source", target=f"{name}-target"), encoding="utf-8")
+    with monkeypatch.context() as patch:
+        for variable, value in place.environment(rules).items():
+            patch.setenv(variable, value)
+        dependencies_of.cache_clear()
+        yield place
+        dependencies_of.cache_clear()
+
+
+def needs_of_functions(standin: StandIn, folder: Path) -> dict[str, Needs]:
+    """For each function, the permissions that its recorded calls need."""
+    found: dict[str, Needs] = {}
+    monkeypatch = pytest.MonkeyPatch()
+    for function in FUNCTION_ROLES:
+        with made_place(standin, folder, monkeypatch) as place, recorded(monkeypatch) as recorder:
+            _SCENARIOS[function](place, recorder)
+        found[function] = _needs(function, place, recorder.calls)
+    return found
+
+
+def _needs(function: str, place: Place, calls: set[Call]) -> Needs:
+    needs: Needs = {}
+    for call in calls:
+        for need in needs_of(call, kind=place.kind(call.resource), function=function):
+            needs.setdefault(need, set()).add(call.operation.replace(" (source)", ""))
+    return needs
+
+
+def _event(place: Place, key: str, etag: str | None) -> str:
+    """An EventBridge event as S3 sends it, without the order of events: the handler looks for itself."""
+    subject: dict[str, Any] = {"key": key}
+    if etag is not None:
+        versions = place.clients.s3.list_object_versions(Bucket=f"{place.name}-source", Prefix=key)["Versions"]
+        subject |= {"etag": etag, "version-id": versions[0]["VersionId"], "size": versions[0]["Size"]}
+    detail = {"bucket": {"name": f"{place.name}-source"}, "object": subject, "reason": "PutObject"}
+    kind = "Object Created" if etag is not None else "Object Deleted"
+    return json.dumps({"source": "aws.s3", "detail-type": kind, "detail": detail})
+
+
+def _objects(place: Place, feed: Feed) -> None:
+    """An object's whole life, small and large, locked, in conflict, broken off, cleaned up and written again."""
+    feed("old/small", place.put("old/small", b"one", Tagging="kind=small", Metadata={"a": "b"}))
+    feed("old/small", place.put("old/small", b"two"))
+    place.delete("old/small")
+    feed("old/small", None)
+    until = datetime.now(UTC) + timedelta(days=1)
+    lock = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": until, "ObjectLockLegalHoldStatus": "ON"}
+    feed("old/locked", place.put("old/locked", b"kept", **lock))
+    place.clients.s3.put_object(Bucket=f"{place.name}-target", Key="new/foreign", Body=b"theirs")
+    feed("old/foreign", place.put("old/foreign", b"ours"))
+    _large(place, feed)
+    feed("old/cleaned", place.put("old/cleaned", b"first"))
+    manifest = DynamoDbManifest(place.clients, place.name)
+    record = manifest.read_record(Location(f"{place.name}-source", "old/cleaned").record_id)
+    if record is None:
+        raise LookupError("old/cleaned was not moved")
+    place.put("old/cleaned", b"hidden by the marker")
+    place.delete("old/cleaned")
+    manifest.write_record(replace(record, state=State.CLEANED, revision=record.revision + 1), before=record)
+    feed("old/cleaned", None)
+
+
+def _large(place: Place, feed: Feed) -> None:
+    """Copies that do not end in their attempt: one goes on, one is given up since its owner deleted the object."""
+    for key in ("old/long", "old/given-up"):
+        etag = place.put(key, bytes(11 * MIB), Tagging="kind=large")
+        feed(key, etag)
+        if key == "old/given-up":
+            place.delete(key)
+            etag = None
+        for _ in range(2):
+            feed(key, etag)
+
+
+def _live(place: Place, recorder: Recorder) -> None:  # noqa: ARG001  # the scenarios' two
+    queue = SqsMessageQueue(place.clients, place.queues["events"].url)
+    _objects(place, lambda key, etag: _one(object_events.handler, queue, _event(place, key, etag)))
+
+
+def _rows(place: Place, recorder: Recorder) -> None:  # noqa: ARG001  # the scenarios' two
+    queue = SqsMessageQueue(place.clients, place.queues["backfill"].url)
+
+    def feed(key: str, etag: str | None) -> None:
+        bodies = encode_backfill(
+            [BackfillRow(key=key, etag=etag)], migration="deployed", bucket=f"{place.name}-source"
+        )
+        _one(backfill.handler, queue, next(iter(bodies)))
+
+    _objects(place, feed)
+
+
+def _one(handler: Any, queue: SqsMessageQueue, body: str) -> None:
+    queue.send_messages([body])
+    messages = queue.receive_messages(at_most=10, wait=1)
+    handler(lambda_event(messages), Context(seconds=SECONDS))
+    queue.delete_messages(messages)
+
+
+def _batch(place: Place, recorder: Recorder) -> None:  # noqa: ARG001  # the scenarios' two
+    def feed(key: str, etag: str | None) -> None:  # noqa: ARG001  # a job's task knows none
+        task = {"taskId": "1", "s3Key": key, "s3VersionId": None, "s3Bucket": f"{place.name}-source"}
+        event = {"invocationSchemaVersion": "2.0", "invocationId": "i", "job": {"id": "j"}, "tasks": [task]}
+        batch_operations.handler(event, Context(seconds=SECONDS))
+
+    _objects(place, feed)
+
+
+def _inventory(place: Place, recorder: Recorder) -> None:  # noqa: ARG001  # the scenarios' two
+    import gzip
+
+    source, reports = f"{place.name}-source", f"{place.name}-reports"
+    data = gzip.compress(f'"{source}","old/a","3","abc"\n'.encode())
+    key, base = "data/one.csv.gz", f"{source}/all/2026-11-23T01-00Z"
+    manifest = json.dumps(
+        {
+            "sourceBucket": source,
+            "destinationBucket": f"arn:aws:s3:::{reports}",
+            "version": "2016-11-30",
+            "creationTimestamp": "1795400000000",
+            "fileFormat": "CSV",
+            "fileSchema": "Bucket, Key, Size, ETag",
+            "files": [{"key": key, "size": len(data), "MD5checksum": _md5(data)}],
+        }
+    ).encode()
+    for name, body in (
+        (key, data),
+        (f"{base}/manifest.json", manifest),
+        (f"{base}/manifest.checksum", _md5(manifest).encode()),
+    ):
+        place.clients.s3.put_object(Bucket=reports, Key=name, Body=body)
+    queue = SqsMessageQueue(place.clients, place.queues["inventory"].url)
+    detail = {"bucket": {"name": reports}, "object": {"key": f"{base}/manifest.checksum", "etag": "e", "size": 32}}
+    queue.send_messages([json.dumps({"source": "aws.s3", "detail-type": "Object Created", "detail": detail})])
+    while messages := queue.receive_messages(at_most=10, wait=0):
+        inventory.handler(lambda_event(messages), Context())
+        queue.delete_messages(messages)
+
+
+def _md5(body: bytes) -> str:
+    return hashlib.md5(body, usedforsecurity=False).hexdigest()
+
+
+def _stream(place: Place, recorder: Recorder) -> None:
+    feed = SqsMessageQueue(place.clients, place.queues["events"].url)
+    for number in range(2):
+        etag = place.put("old/a", b"one" * (number + 1))
+        feed.send_messages([_event(place, "old/a", etag)])
+        object_events.handler(lambda_event(feed.receive_messages(at_most=10, wait=1)), Context())
+    recorder.calls.clear()
+    reader = DynamoDbChangeReader(place.clients, place.name)
+    table: Any = {"TableName": place.name}
+    while (event := reader.read_changes()) is not None:
+        manifest_stream.handler(dict(event), Context())
+        # As after a crash between the first segment and the head that names it: a new process gets the batch again.
+        place.clients.dynamodb.delete_item(**table, Key={"pk": {"S": CHAIN_ID}})
+        dependencies_of.cache_clear()
+        manifest_stream.handler(dict(event), Context())
+        reader.confirm_changes(event, None)
+
+
+_SCENARIOS: Mapping[str, Callable[[Place, Recorder], None]] = {
+    "objectEvents": _live,
+    "backfill": _rows,
+    "inventory": _inventory,
+    "manifestStream": _stream,
+    "batchOperations": _batch,
+}

@@ -1,0 +1,124 @@
+"""The stack as it runs on the stand-in: its buckets, queues, table and functions."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import boto3
+
+from adapters.standin import StandIn
+from tests.deployment.artefact import LOCAL_LAYERS, ROOT, run_osls
+
+STAGE, STACK = "test", "keyshift-test"
+SOURCE, TARGET, REPORTS = "deployed-source", "deployed-target", "deployed-reports"
+SECONDS = 40.0
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class DeployedSite:
+    """A deployed stack, and the account's owner who looks at it."""
+
+    standin: StandIn
+    rules: Path
+    outputs: Mapping[str, str]
+
+    def client(self, service: str) -> Any:
+        """A client with all permissions."""
+        keys = root_environment(self.standin)
+        return boto3.client(  # type: ignore[call-overload]  # the service's name is not known here
+            service,
+            endpoint_url=self.standin.endpoint_url,
+            region_name=keys["AWS_REGION"],
+            aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def put(self, key: str, body: bytes) -> None:
+        """An owner writes."""
+        self.client("s3").put_object(Bucket=SOURCE, Key=key, Body=body)
+
+    def moved(self, key: str) -> bytes | None:
+        """The bytes at a target key."""
+        s3 = self.client("s3")
+        try:
+            return bytes(s3.get_object(Bucket=TARGET, Key=key)["Body"].read())
+        except s3.exceptions.NoSuchKey:
+            return None
+
+    def logged(self, function: str) -> str:
+        """Everything that a function wrote."""
+        logs = self.client("logs")
+        answer = logs.filter_log_events(logGroupName=f"/aws/lambda/{STACK}-{function}")
+        return "\n".join(one["message"] for one in answer["events"])
+
+
+def awaited(look: Callable[[], Answer | None], *, seconds: float = SECONDS) -> Answer | None:
+    """What ``look`` sees as soon as it sees something."""
+    ends = time.monotonic() + seconds
+    while (seen := look()) is None and time.monotonic() < ends:
+        time.sleep(0.1)
+    return seen
+
+
+def root_environment(standin: StandIn) -> dict[str, str]:
+    """The emulator takes this key for the account's root; every other one needs policies."""
+    return {**standin.environment(), "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+
+@contextmanager
+def deployed_site(standin: StandIn, rules: Path) -> Iterator[DeployedSite]:
+    """Deploy with one command into an account in which the owner's buckets are already there and in use."""
+    site = DeployedSite(standin, rules, {})
+    s3, sqs = site.client("s3"), site.client("sqs")
+    for bucket in (SOURCE, TARGET, REPORTS):
+        s3.create_bucket(Bucket=bucket)
+    arn = _their_queue(sqs)
+    s3.put_bucket_notification_configuration(
+        Bucket=SOURCE,
+        NotificationConfiguration={
+            "EventBridgeConfiguration": {},
+            "QueueConfigurations": [{"Id": "theirs", "QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}],
+        },
+    )
+    s3.put_bucket_notification_configuration(
+        Bucket=REPORTS, NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+    arguments = deploy_arguments(rules)
+    run_osls(standin, "deploy", *arguments, more=root_environment(standin))
+    stack = site.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
+    yield DeployedSite(standin, rules, {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]})
+
+
+def deploy_arguments(rules: Path) -> list[str]:
+    """The options of the test's deployment: this machine's layers instead of Lambda's."""
+    chosen = {
+        "rulesFile": str(rules),
+        "layers": str(LOCAL_LAYERS.relative_to(ROOT)),
+        "inventoryBucket": REPORTS,
+        "batchBucket": REPORTS,
+    }
+    options = [word for name, value in chosen.items() for word in ("--param", f"{name}={value}")]
+    return ["--stage", STAGE, *options]
+
+
+def _their_queue(sqs: Any) -> str:
+    url = sqs.create_queue(QueueName="theirs")["QueueUrl"]
+    arn: str = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "s3.amazonaws.com"},
+                "Action": "sqs:SendMessage",
+                "Resource": arn,
+            }
+        ],
+    }
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
+    return arn

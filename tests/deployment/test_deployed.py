@@ -1,0 +1,133 @@
+"""The deployed stack at work: events in, objects at their new keys, and nobody else's things touched."""
+
+import gzip
+import hashlib
+import json
+from typing import Any
+
+from handlers.messages import BackfillRow, encode_backfill
+from tests.deployment.artefact import run_osls
+from tests.deployment.site import (
+    REPORTS,
+    SOURCE,
+    STACK,
+    DeployedSite,
+    awaited,
+    deploy_arguments,
+    root_environment,
+)
+
+
+def test_an_object_arrives_at_its_new_key(site: DeployedSite) -> None:
+    """Bucket, EventBridge, queue, function, with the role's own permissions."""
+    site.put("old/a b+c/\u00e9", b"hello")
+    assert awaited(lambda: site.moved("new/a b+c/\u00e9")) == b"hello"
+
+
+def test_its_change_reaches_the_audit(site: DeployedSite) -> None:
+    """Table stream, function, chain and bus."""
+    site.put("old/audited", b"hello")
+    s3, bucket = site.client("s3"), site.outputs["AuditBucketName"]
+    assert awaited(lambda: site.moved("new/audited")) == b"hello"
+    segments = awaited(lambda: s3.list_objects_v2(Bucket=bucket).get("Contents"))
+    assert segments
+    assert segments[0]["Key"].startswith("audit/deployed/")
+
+
+def test_the_owners_notifications_are_as_before(site: DeployedSite) -> None:
+    """The stack made a rule beside them; it changed nothing on the bucket."""
+    answer = site.client("s3").get_bucket_notification_configuration(Bucket=SOURCE)
+    assert [one["Id"] for one in answer["QueueConfigurations"]] == ["theirs"]
+    assert answer["EventBridgeConfiguration"] == {}
+
+
+def test_backfill_rows_are_worked_off(site: DeployedSite) -> None:
+    """The backfill queue's function, under its own role."""
+    site.client("s3").put_object(Bucket=SOURCE, Key="old/row", Body=b"row")
+    awaited(lambda: site.moved("new/row"))
+    site.client("s3").put_object(Bucket=SOURCE, Key="old/row", Body=b"rows")
+    (body,) = encode_backfill([BackfillRow(key="old/row")], migration="deployed", bucket=SOURCE)
+    site.client("sqs").send_message(QueueUrl=site.outputs["BackfillQueueUrl"], MessageBody=body)
+    found = awaited(lambda: "Handled" in site.logged("backfill") or None)
+    assert found
+    assert awaited(lambda: site.moved("new/row") == b"rows" or None)
+
+
+def test_an_inventory_report_is_taken_on(site: DeployedSite) -> None:
+    """Its checksum's arrival in the reports' bucket is enough."""
+    s3 = site.client("s3")
+    data = gzip.compress(f'"{SOURCE}","old/inventoried","9","{_md5(b"inventory")}"\n'.encode())
+    manifest = {
+        "sourceBucket": SOURCE,
+        "destinationBucket": f"arn:aws:s3:::{REPORTS}",
+        "version": "2016-11-30",
+        "creationTimestamp": "1795400000000",
+        "fileFormat": "CSV",
+        "fileSchema": "Bucket, Key, Size, ETag",
+        "files": [{"key": "daily/data/one.csv.gz", "size": len(data), "MD5checksum": _md5(data)}],
+    }
+    text = json.dumps(manifest).encode()
+    base = f"daily/{SOURCE}/all/2026-11-23T01-00Z"
+    s3.put_object(Bucket=REPORTS, Key="daily/data/one.csv.gz", Body=data)
+    s3.put_object(Bucket=REPORTS, Key=f"{base}/manifest.json", Body=text)
+    s3.put_object(Bucket=REPORTS, Key=f"{base}/manifest.checksum", Body=_md5(text).encode())
+    assert awaited(lambda: "inventory file fed" in site.logged("inventory") or None), site.logged("inventory")
+
+
+def test_a_batch_operations_task_is_done(site: DeployedSite) -> None:
+    """Invoked as the job does it, with a key that is encoded once."""
+    site.put("old/100%", b"batch")
+    task = {"taskId": "t", "s3Key": "old/100%25", "s3VersionId": None, "s3BucketArn": f"arn:aws:s3:::{SOURCE}"}
+    event: dict[str, Any] = {"invocationSchemaVersion": "1.0", "invocationId": "i", "job": {"id": "j"}, "tasks": [task]}
+    client = site.client("lambda")
+    answer = client.invoke(FunctionName=f"{STACK}-batch-operations", Payload=json.dumps(event).encode())
+    (result,) = json.loads(answer["Payload"].read())["results"]
+    # The live event of the same object may hold it at this moment.
+    assert result["resultCode"] in ("Succeeded", "TemporaryFailure"), result
+    assert awaited(lambda: site.moved("new/100%")) == b"batch"
+
+
+def test_without_its_permissions_a_function_moves_nothing(site: DeployedSite) -> None:
+    """So what the other tests saw was allowed by the roles of the template, and by nothing else."""
+    iam, role = site.client("iam"), _role_of(site, "ObjectEventsRole")
+    policy = iam.get_role_policy(RoleName=role, PolicyName="keyshift")["PolicyDocument"]
+    kept = [one for one in policy["Statement"] if one["Sid"] != "WriteTarget"]
+    narrowed = json.dumps({"Version": "2012-10-17", "Statement": kept})
+    iam.put_role_policy(RoleName=role, PolicyName="keyshift", PolicyDocument=narrowed)
+    try:
+        site.put("old/forbidden", b"stays")
+        denied = awaited(lambda: "access-denied" in site.logged("object-events").lower() or None)
+        assert denied, site.logged("object-events")[-2000:]
+        assert site.moved("new/forbidden") is None
+    finally:
+        iam.put_role_policy(RoleName=role, PolicyName="keyshift", PolicyDocument=json.dumps(policy))
+
+
+def test_a_second_deployment_changes_nothing_and_loses_nothing(site: DeployedSite) -> None:
+    """An upgrade keeps the ledger."""
+    before = site.client("dynamodb").scan(TableName=site.outputs["Table"], Select="COUNT")["Count"]
+    assert before > 0
+    run_osls(site.standin, "deploy", *deploy_arguments(site.rules), more=root_environment(site.standin))
+    after = site.client("dynamodb").scan(TableName=site.outputs["Table"], Select="COUNT")["Count"]
+    assert after >= before
+
+
+def _role_of(site: DeployedSite, logical: str) -> str:
+    cloudformation = site.client("cloudformation")
+    answer = cloudformation.describe_stack_resource(StackName=STACK, LogicalResourceId=logical)
+    return str(answer["StackResourceDetail"]["PhysicalResourceId"])
+
+
+def _md5(body: bytes) -> str:
+    return hashlib.md5(body, usedforsecurity=False).hexdigest()
+
+
+def test_removing_the_stack_keeps_what_holds_data(site: DeployedSite) -> None:
+    """Last of all: the functions are gone; ledger, queues and audit are there, and so are the owner's objects."""
+    table, bucket = site.outputs["Table"], site.outputs["AuditBucketName"]
+    run_osls(site.standin, "remove", *deploy_arguments(site.rules), more=root_environment(site.standin))
+    assert site.client("dynamodb").describe_table(TableName=table)["Table"]["TableStatus"] == "ACTIVE"
+    assert site.client("s3").list_objects_v2(Bucket=bucket)["KeyCount"] > 0
+    assert site.client("sqs").get_queue_url(QueueName=f"{STACK}-events-dead")["QueueUrl"]
+    assert site.client("lambda").list_functions()["Functions"] == []
+    assert site.moved("new/audited") == b"hello"

@@ -1,0 +1,179 @@
+"""What the synthesised template promises, part by part."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.deployment.artefact import ROOT, Artefact
+
+DAYS_14 = 14 * 24 * 3600
+KEPT = (
+    *("AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::Events::Archive", "AWS::S3::BucketPolicy"),
+)
+
+
+def properties(artefact: Artefact, name: str) -> dict[str, Any]:
+    """One resource's."""
+    found: dict[str, Any] = artefact.template["Resources"][name]["Properties"]
+    return found
+
+
+def test_cfn_lint_finds_nothing(artefact: Artefact) -> None:
+    """W3005 is osls' own habit: a DependsOn beside a GetAtt."""
+    template = artefact.folder / "cloudformation-template-update-stack.json"
+    command = [str(Path(sys.executable).with_name("cfn-lint")), "-i", "W3005", "-r", "us-east-1", "--", str(template)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # a tool of ours
+    assert (answer.returncode, answer.stdout) == (0, "")
+
+
+def test_every_handler_is_deployed(artefact: Artefact) -> None:
+    """A new handler module without a function would never run."""
+    deployed = {one["Properties"]["Handler"] for one in artefact.resources("AWS::Lambda::Function").values()}
+    assert handlers_of_tree() == {one.removesuffix(".handler") for one in deployed}
+
+
+def handlers_of_tree() -> set[str]:
+    """Modules with ``def handler(event, context)``, the shape that Lambda calls."""
+    found = set()
+    for path in (ROOT / "handlers").rglob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and node.name == "handler" and len(node.args.args) == 2:
+                found.add(str(path.relative_to(ROOT).with_suffix("")))
+    return found
+
+
+def test_functions_run_on_the_named_platform(artefact: Artefact) -> None:
+    """Python 3.13 on arm64, with the layer and traced by sampling."""
+    for name, one in artefact.resources("AWS::Lambda::Function").items():
+        about = one["Properties"]
+        assert (about["Runtime"], about["Architectures"]) == ("python3.13", ["arm64"]), name
+        assert about["TracingConfig"] == {"Mode": "Active"}
+        assert {"Ref": "RuntimeLambdaLayer"} in about["Layers"]
+
+
+def test_a_message_stays_hidden_six_times_as_long_as_its_function_runs(artefact: Artefact) -> None:
+    """Otherwise a message comes back while it is worked on (aws-facts.md §4)."""
+    checked = []
+    for mapping in artefact.resources("AWS::Lambda::EventSourceMapping").values():
+        about = mapping["Properties"]
+        queue, attribute = about["EventSourceArn"]["Fn::GetAtt"]
+        assert about["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        if attribute != "Arn":
+            continue
+        function = _function_of(about["FunctionName"])
+        assert properties(artefact, queue)["VisibilityTimeout"] == 6 * properties(artefact, function)["Timeout"]
+        assert 2 <= about["ScalingConfig"]["MaximumConcurrency"] <= 1000
+        checked.append(queue)
+    assert sorted(checked) == ["BackfillQueue", "EventsQueue", "InventoryQueue"]
+
+
+def _function_of(name: Any) -> str:
+    """The logical id; osls writes it as a GetAtt or a Ref."""
+    found = re.search(r"(\w+LambdaFunction)", json.dumps(name))
+    assert found is not None, name
+    return found[1]
+
+
+def test_every_queue_is_encrypted_and_keeps_its_messages(artefact: Artefact) -> None:
+    """14 days each; every one that a function works off has its dead-letter queue, which only it may use."""
+    for name, one in artefact.resources("AWS::SQS::Queue").items():
+        about = one["Properties"]
+        assert about["SqsManagedSseEnabled"] is True, name
+        assert about["MessageRetentionPeriod"] == DAYS_14, name
+        if name.endswith("DeadQueue"):
+            assert about["RedriveAllowPolicy"]["redrivePermission"] == "byQueue"
+        elif name != "AuditGapQueue":
+            redrive = about["RedrivePolicy"]
+            assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": [name.replace("Queue", "DeadQueue"), "Arn"]}
+            assert redrive["maxReceiveCount"] >= 5
+
+
+def test_only_named_sources_may_send(artefact: Artefact) -> None:
+    """Each statement of a queue's policy is bound to the rule or bucket that sends."""
+    for policy in artefact.resources("AWS::SQS::QueuePolicy").values():
+        for one in policy["Properties"]["PolicyDocument"]["Statement"]:
+            for statement in one.get("Fn::If", [None, one])[1:]:
+                assert "aws:SourceArn" in statement["Condition"]["ArnEquals"]
+
+
+def test_the_manifest_table_can_be_restored_and_not_deleted_by_mistake(artefact: Artefact) -> None:
+    """On demand, with stream, point-in-time recovery, deletion protection and the expiry of markers."""
+    about = properties(artefact, "ManifestTable")
+    assert about["BillingMode"] == "PAY_PER_REQUEST"
+    assert about["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+    assert about["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert about["DeletionProtectionEnabled"] is True
+    assert about["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+
+
+def test_what_holds_data_outlives_the_stack(artefact: Artefact) -> None:
+    """Deleting the stack, or replacing a part, deletes nothing that was learnt."""
+    kept = {name for kind in KEPT for name in artefact.resources(kind)} | {"AuditBucket", "AuditLog"}
+    kept -= {"ServerlessDeploymentBucketPolicy"}  # osls' own, of zips only
+    for name in kept:
+        one = artefact.template["Resources"][name]
+        assert (one.get("DeletionPolicy"), one.get("UpdateReplacePolicy")) == ("Retain", "Retain"), name
+
+
+def test_the_users_buckets_are_never_the_stacks(artefact: Artefact) -> None:
+    """The only buckets that the stack makes are its audit's and the one for its own zips."""
+    assert set(artefact.resources("AWS::S3::Bucket")) == {"AuditBucket", "ServerlessDeploymentBucket"}
+
+
+def test_an_audit_segment_cannot_be_deleted(artefact: Artefact) -> None:
+    """Object lock with a default retention, versions, no public access."""
+    about = properties(artefact, "AuditBucket")
+    assert about["ObjectLockEnabled"] is True
+    assert about["ObjectLockConfiguration"]["Rule"]["DefaultRetention"] == {"Mode": "GOVERNANCE", "Days": 365}
+    assert about["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert set(about["PublicAccessBlockConfiguration"].values()) == {True}
+
+
+def test_each_alarm_leads_into_the_runbook(artefact: Artefact) -> None:
+    """Its description names a section that is there."""
+    runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    anchors = set(re.findall(r'(?:name|id)="(alarm-[a-z-]+)"', runbook))
+    anchors |= {
+        re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
+        for title in re.findall(r"^#+ (.+)$", runbook, re.MULTILINE)
+    }
+    named = set()
+    for one in artefact.resources("AWS::CloudWatch::Alarm").values():
+        found = re.search(r"docs/runbook\.md#(alarm-[a-z-]+)$", one["Properties"]["AlarmDescription"])
+        assert found is not None, one["Properties"]["AlarmName"]
+        named.add(found[1])
+    wanted = "dlq-depth oldest-message-age failure-rate breaker-open throttles iterator-age live-lag stuck-leases"
+    assert named == {f"alarm-{one}" for one in (*wanted.split(), "audit-gap")}
+    assert named <= anchors
+
+
+def test_alarms_look_at_metrics_that_are_written(artefact: Artefact) -> None:
+    """A misspelt metric would never sound."""
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "handlers").rglob("*.py"))
+    for one in artefact.resources("AWS::CloudWatch::Alarm").values():
+        about = one["Properties"]
+        if about["Namespace"] == "keyshift":
+            assert f'"{about["MetricName"]}"' in source, about["MetricName"]
+            assert {each["Name"] for each in about["Dimensions"]} == {"migration", "function"}
+
+
+def test_the_dashboard_is_json(artefact: Artefact) -> None:
+    """CloudFormation does not look into the text."""
+    body = json.loads(properties(artefact, "Dashboard")["DashboardBody"]["Fn::Sub"])
+    assert len(body["widgets"]) == 6
+
+
+def test_every_parameter_is_explained() -> None:
+    """Each has a comment of its own, or shares the one above it."""
+    lines = (ROOT / "serverless.yml").read_text(encoding="utf-8").splitlines()
+    start = lines.index("  default:") + 1
+    block = lines[start : next(at for at in range(start, len(lines)) if not lines[at].startswith("    "))]
+    explained = False
+    for line in block:
+        explained = explained or line.lstrip().startswith("#")
+        assert explained, line
+    assert block[0].lstrip().startswith("#")
