@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_greengrassv2 import GreengrassV2Client
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sts import STSClient
 
@@ -50,7 +52,8 @@ class AwsClients:
 
     ``request_seconds`` is the longest that a request to S3 is waited for; ``connections`` are per client;
     ``read_attempts`` counts for what may be repeated in S3.
-    The endpoint, the region and the credentials come from the environment unless given (``AWS_ENDPOINT_URL``, …).
+    The endpoint, the region and the credentials come from the environment unless given (``AWS_ENDPOINT_URL``, …);
+    ``endpoints`` are those of single services (``sagemaker``, ``greengrassv2``) that have another one.
     """
 
     connections: int = 64
@@ -60,6 +63,8 @@ class AwsClients:
     region: str | None = None
     access_key_id: str | None = None
     secret_access_key: str | None = field(default=None, repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    endpoints: tuple[tuple[str, str], ...] = ()
     monotonic: Callable[[], float] = SystemClock().monotonic
 
     @cached_property
@@ -68,6 +73,7 @@ class AwsClients:
             return boto3.Session(
                 aws_access_key_id=self.access_key_id,
                 aws_secret_access_key=self.secret_access_key,
+                aws_session_token=self.session_token,
                 # botocore itself reads AWS_DEFAULT_REGION only, every other SDK AWS_REGION.
                 region_name=self.region or os.environ.get("AWS_REGION"),
             )
@@ -120,6 +126,18 @@ class AwsClients:
         client: STSClient = self._make("sts", attempts=3)
         return client
 
+    @cached_property
+    def sagemaker(self) -> "SageMakerClient":
+        """The portal's training and compilation jobs."""
+        client: SageMakerClient = self._make("sagemaker", attempts=5)
+        return client
+
+    @cached_property
+    def greengrass(self) -> "GreengrassV2Client":
+        """Published components."""
+        client: GreengrassV2Client = self._make("greengrassv2", attempts=5)
+        return client
+
     def _make(self, service: Any, *, attempts: int, seconds: float = _ANSWER_SECONDS) -> Any:
         config = Config(
             retries={"total_max_attempts": attempts, "mode": "standard"},
@@ -131,7 +149,8 @@ class AwsClients:
         )
         try:
             with translated("CreateClient", service):
-                return self._session.client(service, endpoint_url=self.endpoint_url, config=config)
+                endpoint_url = dict(self.endpoints).get(service, self.endpoint_url)
+                return self._session.client(service, endpoint_url=endpoint_url, config=config)
         except ValueError as error:
             raise InputError(f"The AWS endpoint or region cannot be used: {error}; correct AWS_ENDPOINT_URL") from error
 

@@ -1,0 +1,55 @@
+"""The use cases' accounts, each entered through its role."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+from adapters.aws_clients import AwsClients
+from adapters.aws_errors import translated
+from domain.portal.records import UseCase
+from domain.ports import Clock, Workplace
+
+_SESSION_SECONDS = 3_600
+_RENEW_SECONDS = 600
+"""Credentials with less than this left are renewed: a long upload must not outlive them."""
+
+
+class StsWorkplaces:
+    """Workplaces through STS AssumeRole with an external id; a session is kept until ten minutes before its end."""
+
+    def __init__(self, clients: AwsClients, *, make: Callable[[AwsClients], Workplace], clock: Clock) -> None:
+        self._clients = clients
+        self._make = make
+        self._clock = clock
+        self._open: dict[UseCase, tuple[float, Workplace]] = {}
+        self._lock = threading.Lock()
+
+    def open_workplace(self, use_case: UseCase) -> Workplace:
+        """See the port."""
+        with self._lock:
+            ends, workplace = self._open.get(use_case, (0.0, None))
+            if workplace is None or ends - self._clock.now() < _RENEW_SECONDS:
+                ends, workplace = self._entered(use_case)
+                self._open[use_case] = ends, workplace
+            return workplace
+
+    def _entered(self, use_case: UseCase) -> tuple[float, Workplace]:
+        region = use_case.region or self._clients.region
+        if use_case.role_arn is None:
+            return float("inf"), self._make(replace(self._clients, region=region))
+        external = {"ExternalId": use_case.external_id} if use_case.external_id else {}
+        with translated("AssumeRole", use_case.role_arn):
+            answer = self._clients.sts.assume_role(
+                RoleArn=use_case.role_arn,
+                RoleSessionName=f"keyshift-{use_case.use_case_id}"[:64],
+                DurationSeconds=_SESSION_SECONDS,
+                **external,  # type: ignore[arg-type]  # a text, where there is one
+            )["Credentials"]
+        clients = replace(
+            self._clients,
+            region=region,
+            access_key_id=answer["AccessKeyId"],
+            secret_access_key=answer["SecretAccessKey"],
+            session_token=answer["SessionToken"],
+        )
+        return answer["Expiration"].timestamp(), self._make(clients)
