@@ -1,6 +1,7 @@
 """The manifest in a DynamoDB table."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -9,10 +10,13 @@ from adapters.aws_clients import AwsClients
 from adapters.aws_errors import error_code, translated
 from adapters.claim_update import claim_update
 from adapters.record_item import PARTITION_KEY, is_record, number, text, to_item, to_record
+from domain.errors import ThrottledError
 from domain.ports import ClaimAnswer
 from domain.record import ClaimRequest, Record
 
 _REFUSED = "ConditionalCheckFailedException"
+_BATCH = 100
+"""Keys of one BatchGetItem."""
 
 
 class DynamoDbManifest:
@@ -65,6 +69,28 @@ class DynamoDbManifest:
             )
         item = answer.get("Item")
         return to_record(item) if item and is_record(item) else None
+
+    def read_records(self, record_ids: Sequence[str]) -> dict[str, Record]:
+        """See the port; what DynamoDB leaves unprocessed is asked again."""
+        found: dict[str, Record] = {}
+        wanted = list(dict.fromkeys(record_ids))
+        for start in range(0, len(wanted), _BATCH):
+            keys: Any = [{PARTITION_KEY: text(record_id)} for record_id in wanted[start : start + _BATCH]]
+            for pause in (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, None):
+                with translated("BatchGetItem", self._table):
+                    answer = self._client.batch_get_item(
+                        RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}}
+                    )
+                records = [to_record(item) for item in answer["Responses"].get(self._table, []) if is_record(item)]
+                found |= {record.record_id: record for record in records}
+                left: Any = answer.get("UnprocessedKeys", {})
+                keys = left.get(self._table, {}).get("Keys")
+                if not keys:
+                    break
+                if pause is None:
+                    raise ThrottledError(f"BatchGetItem on {self._table}: some records stay unread; it is tried again")
+                time.sleep(pause)
+        return found
 
     def scan_records(self, *, segment: int = 0, segments: int = 1) -> Iterator[Record]:
         """See the port."""

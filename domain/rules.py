@@ -1,11 +1,12 @@
 """The rules of one migration, compiled: which key goes where, and where a key came from (product.md §2)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice, product
 
 from domain.keys import Location, key_fault
+from domain.references import References
 from domain.templates import Captures, Filter, Kind, Template, TooManyParsesError
 
 MAX_REVERSE = 64
@@ -77,6 +78,7 @@ class CompiledRules:
 
     ``unmapped`` is report, fail or keep; ``deletes`` is mirror or keep; ``promised_storage_class`` is the class that
     the user promises for every live write; ``digest`` names the content (SHA-256, hexadecimal).
+    ``unversioned_source`` says whether cleanup may delete from a bucket without versions: refuse, accept or fenced.
     """
 
     migration: str
@@ -87,9 +89,10 @@ class CompiledRules:
     unmapped: str = "report"
     deletes: str = "mirror"
     allow: tuple[Allowed, ...] = ()
-    references: tuple[Mapping[str, object], ...] = ()
+    references: References = References()
     promised_storage_class: str | None = None
     digest: str = ""
+    unversioned_source: str = "refuse"
 
     @property
     def source_bucket(self) -> str:

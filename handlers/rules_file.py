@@ -13,6 +13,7 @@ from domain.keys import MAX_KEY_BYTES, key_fault
 from domain.rules import Allowed, Branch, BucketSide, CompiledRules
 from domain.template_syntax import TemplateError, parse_source, parse_target, read_kind
 from domain.templates import Kind, Template, kind_of_words
+from handlers.rules_references import ReferenceModel, compile_references
 from handlers.yaml_places import Path as Place
 from handlers.yaml_places import PlacedYaml, read_yaml
 
@@ -73,6 +74,10 @@ class _Allow(_Model):
     other_rule: str | None = None
 
 
+class _Cleanup(_Model):
+    unversioned_source: Literal["refuse", "accept", "fenced"] = "refuse"
+
+
 class _File(_Model):
     version: Literal[1]
     migration: Name
@@ -83,8 +88,9 @@ class _File(_Model):
     keep: list[str] = []
     unmapped: Literal["report", "fail", "keep"] = "report"
     allow: list[_Allow] = []
-    references: list[dict[str, Any]] = []
+    references: list[ReferenceModel] = []
     deletes: Literal["mirror", "keep"] = "mirror"
+    cleanup: _Cleanup = _Cleanup()
 
 
 def load_rules(path: Path | str) -> CompiledRules:
@@ -141,6 +147,7 @@ class _Compiler:
         branches = self._branches(kinds)
         keep = [self._source(text, kinds, ("keep", at), file.source.prefix) for at, text in enumerate(file.keep)]
         self._check_allow()
+        references = compile_references(file.references, kinds, self._blame)
         if self._mistakes:
             raise RulesError("\n".join(dict.fromkeys(self._mistakes)))
         return CompiledRules(
@@ -152,9 +159,10 @@ class _Compiler:
             unmapped=file.unmapped,
             deletes=file.deletes,
             allow=tuple(Allowed(**entry.model_dump()) for entry in file.allow),
-            references=tuple(file.references),
+            references=references,
             promised_storage_class=file.source.storage_class,
             digest=_digest(file),
+            unversioned_source=file.cleanup.unversioned_source,
         )
 
     def _blame(self, place: Place, message: str) -> None:
@@ -223,6 +231,6 @@ class _Compiler:
 
 
 def _digest(file: _File) -> str:
-    """The name of what decides about keys and objects; reasons and references do not."""
-    content = file.model_dump(exclude={"allow", "references"})
+    """The name of what decides about keys and objects; reasons, references and cleanup's own rules do not."""
+    content = file.model_dump(exclude={"allow", "references", "cleanup"})
     return sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()

@@ -1,6 +1,6 @@
 """The manifest and what is kept beside its records."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
@@ -45,6 +45,9 @@ class Manifest(Protocol):
 
     def read_record(self, record_id: str) -> Record | None:
         """The record now."""
+
+    def read_records(self, record_ids: Sequence[str]) -> Mapping[str, Record]:
+        """The records now, by their ids, each consistent for itself; ids without a record are left out."""
 
     def scan_records(self, *, segment: int = 0, segments: int = 1) -> Iterator[Record]:
         """Every record, in no order; what changes meanwhile may be seen or missed."""

@@ -152,6 +152,16 @@ def test_an_unknown_record_is_none(manifest: Manifest) -> None:
     assert manifest.read_record("0" * 64) is None
 
 
+def test_many_records_are_read_at_once(manifest: Manifest) -> None:
+    """Every record that is there, by its id, more than one request can hold; the others are left out."""
+    written = [Record(Location("bucket", f"key-{number}"), TARGET) for number in range(105)]
+    for record in written:
+        manifest.write_record(record, before=None)
+    wanted = [record.record_id for record in written]
+    assert manifest.read_records([*wanted, "0" * 64, wanted[0]]) == {one.record_id: one for one in written}
+    assert manifest.read_records([]) == {}
+
+
 def test_scan_leaves_out_what_is_no_record(table: TableWorld) -> None:
     """Control and counters share the table and are not records."""
     DynamoDbControlPanel(table.clients, table.table).write_control(Control(paused=True), before=Control())

@@ -1,6 +1,6 @@
 """The manifest as a dict, by the domain's own rules."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from domain.ports import ClaimAnswer
 from domain.record import ClaimRequest, Record, claimed, refusal
@@ -37,6 +37,11 @@ class InMemoryManifest(ScriptedFaults):
         """See the port."""
         with self._faulty("read_record"):
             return self.records.get(record_id)
+
+    def read_records(self, record_ids: Sequence[str]) -> dict[str, Record]:
+        """See the port."""
+        with self._faulty("read_records"):
+            return {one: self.records[one] for one in record_ids if one in self.records}
 
     def scan_records(self, *, segment: int = 0, segments: int = 1) -> Iterator[Record]:
         """See the port."""

@@ -126,6 +126,10 @@ class ReplayedPorts:
         answer: Record | None = self._ask("read")
         return answer
 
+    def read_records(self, record_ids: Sequence[str]) -> dict[str, Record]:
+        """Not used by the protocol."""
+        raise AssertionError(record_ids)
+
     def scan_records(self, *, segment: int = 0, segments: int = 1) -> Iterator[Record]:
         """Not used by the protocol."""
         raise AssertionError((segment, segments))

@@ -158,6 +158,10 @@ class World:
         """The record now."""
         return self.records.get(record_id)
 
+    def read_records(self, record_ids: Sequence[str]) -> dict[str, Record]:
+        """Those records now."""
+        return {one: self.records[one] for one in record_ids if one in self.records}
+
     def scan_records(self, *, segment: int = 0, segments: int = 1) -> Iterator[Record]:
         """Every record."""
         yield from list(self.records.values())

@@ -21,7 +21,7 @@ rules:
     to: "{y}/{x}"
 allow:
   - {rule: a, finding: lossy, why: "because", other_rule: keep}
-references: [{table: t}]
+references: [{table: items, key: id, attributes: [uri]}]
 """
 
 
@@ -39,7 +39,7 @@ def test_a_good_file_becomes_rules() -> None:
     assert compiled.source_owner == "111122223333"
     assert compiled.target_prefix == "p/"
     assert compiled.allow == (Allowed("a", "lossy", "because", "keep"),)
-    assert compiled.references == ({"table": "t"},)
+    assert [one.table for one in compiled.references.tables] == ["items"]
     assert [branch.source.text for branch in compiled.branches] == ["{x:two}/{y:word}", "{x:two}-{y:word}"]
     assert len(compiled.digest) == 64
 

@@ -1,0 +1,239 @@
+"""What one item says: which places hold which URIs, and the item with other URIs in them (protocol.md §8)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from domain.holders import Reference
+from domain.keys import Location
+from domain.references import AttributePath, Item, TableReferences
+from domain.references_json import strings_of, with_strings
+from domain.references_paths import Place, matches, value_at, values_at, with_value, write_place
+from domain.rules import CompiledRules, MapOutcome
+from domain.uris import ObjectUri, UnusableUri, read_uri
+
+MAX_ITEM_BYTES = 400 * 1024
+"""DynamoDB's limit, attribute names included (aws-facts.md §5)."""
+
+MAX_EDITS = 40
+"""Of one write by their own paths: an expression has at most 4 KB. More are written as whole attributes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One URI in an item: at ``place``, in its JSON text at ``inside``; ``uri`` as it is written."""
+
+    place: Place
+    inside: Place | None
+    uri: str
+    attribute: AttributePath
+
+    @property
+    def text(self) -> str:
+        """The place for people."""
+        return place_text(self.place, self.inside)
+
+
+def place_text(place: Place, inside: Place | None) -> str:
+    """A place in an item, and in the JSON text there, for people."""
+    return write_place(place) + (f":{write_place(inside)}" if inside is not None else "")
+
+
+class Outcome(StrEnum):
+    """What became, or would become, of one reference."""
+
+    REWRITTEN = "rewritten"
+    READY = "ready"
+    """It would be rewritten: nothing was written in this run."""
+    WAITING = "waiting"
+    """The object is not migrated, or something is under way; a later run comes back to it."""
+    STAYS = "stays"
+    """It is not ours to rewrite, or cannot be; ``why`` says so."""
+    RESTORED = "restored"
+    LOST = "not-restored"
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """One reference and what became of it; ``new_uri`` where there is one."""
+
+    reference: Reference
+    outcome: Outcome
+    why: str = ""
+    new_uri: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Legacy:
+    """A held URI of an object that the rules move."""
+
+    held: Held
+    uri: ObjectUri
+    source: Location
+    target: Location
+
+
+def held_uris(item: Item, table: TableReferences) -> Iterator[Held]:
+    """Every text at the declared places, each once, whether it is a URI or not."""
+    seen: set[tuple[Place, Place | None, str]] = set()
+    for attribute in table.attributes:
+        for place, value in values_at(item, attribute.path):
+            for inside, text in _texts(value, attribute):
+                if (place, inside, text) not in seen:
+                    seen.add((place, inside, text))
+                    yield Held(place, inside, text, attribute)
+
+
+def _texts(value: Item, attribute: AttributePath) -> Iterator[tuple[Place | None, str]]:
+    texts = [value["S"]] if "S" in value else value.get("SS", [])
+    for text in texts:
+        if attribute.inside is None:
+            yield None, text
+            continue
+        try:
+            strings = strings_of(text)
+        except ValueError:
+            continue
+        yield from ((one.place, one.value) for one in strings if matches(attribute.inside, one.place))
+
+
+def judge(held: Held, rules: CompiledRules) -> Legacy | str | None:
+    """The legacy object that a text names, or why it stays as it is; ``None`` where it is no concern of ours."""
+    uri = read_uri(held.uri, bucket=held.attribute.bucket)
+    if uri is None:
+        return None
+    if isinstance(uri, UnusableUri):
+        return uri.reason if rules.source_bucket in uri.text else None
+    if uri.location.bucket != rules.source_bucket:
+        return None
+    mapped = rules.map_key(uri.location.key)
+    if mapped.target is not None and mapped.outcome is MapOutcome.MOVE:
+        return Legacy(held, uri, uri.location, mapped.target)
+    return None if mapped.outcome is MapOutcome.KEEP or _is_new(uri, rules) else mapped.reason
+
+
+def _is_new(uri: ObjectUri, rules: CompiledRules) -> bool:
+    return uri.location.bucket == rules.target_bucket and bool(rules.unmap_key(uri.location.key))
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """One URI to be replaced by another at a place; ``record_id`` is the manifest record that allows it.
+
+    ``merged``: a string set held the new URI already, so that two members became one.
+    """
+
+    place: Place
+    inside: Place | None
+    before: str
+    after: str
+    record_id: str
+    merged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One attribute value of an item and what replaces it."""
+
+    place: Place
+    before: Item
+    after: Item
+
+
+def edits_of(item: Item, switches: Sequence[Switch]) -> list[Edit]:
+    """The attribute values that the switches change, each once however many of its URIs are switched."""
+    places = dict.fromkeys(switch.place for switch in switches)
+    edits: list[Edit] = []
+    for place in places:
+        before = value_at(item, place)
+        if before is None:
+            continue
+        after = before
+        for switch in switches:
+            if switch.place == place:
+                after = _switched(after, switch)
+        if after != before:
+            edits.append(Edit(place, before, after))
+    if len(edits) <= MAX_EDITS:
+        return edits
+    changed = edited(item, edits)
+    names = dict.fromkeys(str(edit.place[0]) for edit in edits)
+    return [Edit((name,), item[name], changed[name]) for name in names]
+
+
+def _switched(value: Item, switch: Switch) -> Item:
+    if "SS" in value:
+        if switch.merged and switch.after not in value["SS"]:  # taken back: the other member was always there
+            return {"SS": [*value["SS"], switch.after]}
+        members = [_text_switched(one, switch) for one in value["SS"]]
+        return {"SS": list(dict.fromkeys(members))}
+    return {"S": _text_switched(value["S"], switch)}
+
+
+def _text_switched(text: str, switch: Switch) -> str:
+    if switch.inside is None:
+        return switch.after if text == switch.before else text
+    try:
+        strings = strings_of(text)
+    except ValueError:
+        return text
+    starts = {one.start: switch.after for one in strings if (one.place, one.value) == (switch.inside, switch.before)}
+    return with_strings(text, starts)
+
+
+def edited(item: Item, edits: Sequence[Edit]) -> Item:
+    """The item after the edits."""
+    for edit in edits:
+        item = with_value(item, edit.place, edit.after)
+    return item
+
+
+def item_size(item: Item) -> int:
+    """About what DynamoDB counts for an item, in bytes, rather more than less."""
+    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
+
+
+def _value_size(value: Item) -> int:
+    kind, content = next(iter(value.items()))
+    if kind == "M":
+        return 3 + sum(1 + len(name.encode()) + _value_size(one) for name, one in content.items())
+    if kind == "L":
+        return 3 + sum(1 + _value_size(one) for one in content)
+    if kind in ("SS", "NS"):
+        return sum(len(one.encode()) for one in content)
+    if kind == "S":
+        return len(content.encode())
+    if kind == "N":
+        return len(content) // 2 + 2
+    if kind == "BS":
+        return sum(map(len, content))
+    return len(content) if kind == "B" else 1
+
+
+def relocated(item: Item, table: TableReferences, switches: Sequence[Switch]) -> dict[Switch, Switch]:
+    """The switches whose new URI still stands in the item, each with itself turned round, at the place of today.
+
+    A list may have been reordered since: a URI is looked for at its own place first, then at any other to which
+    the same declared path leads.
+    """
+    free = list(held_uris(item, table))
+    found: dict[Switch, Switch] = {}
+    for exactly in (True, False):
+        for switch in switches:
+            if switch in found:
+                continue
+            at = next((one for one in free if _stands(one, switch, table, exactly=exactly)), None)
+            if at is not None:
+                free.remove(at)
+                found[switch] = replace(
+                    switch, place=at.place, inside=at.inside, before=switch.after, after=switch.before
+                )
+    return found
+
+
+def _stands(held: Held, switch: Switch, table: TableReferences, *, exactly: bool) -> bool:
+    if held.uri != switch.after:
+        return False
+    if exactly:
+        return (held.place, held.inside) == (switch.place, switch.inside)
+    return any(attribute == held.attribute and matches(attribute.path, switch.place) for attribute in table.attributes)

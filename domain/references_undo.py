@@ -1,0 +1,129 @@
+"""Put the old URIs of rewritten references back, and nothing else (protocol.md §8, §10)."""
+
+from dataclasses import dataclass, replace
+
+from domain.holders import Reference
+from domain.keys import Location
+from domain.ports.objects import ObjectStore
+from domain.ports.references import Changed, ItemChange, JournalEntry
+from domain.record import Mode, Record, State
+from domain.references import Item, TableReferences
+from domain.references_items import (
+    MAX_ITEM_BYTES,
+    Outcome,
+    Reported,
+    Switch,
+    edited,
+    edits_of,
+    item_size,
+    place_text,
+    relocated,
+)
+from domain.references_rewriting import TRIES, ReferencePorts, chunks_of
+
+
+def undo_entry(
+    entry: JournalEntry, table: TableReferences, *, ports: ReferencePorts, only: frozenset[str] | None = None
+) -> list[Reported]:
+    """Put the old URIs of one journal entry back where the new ones still stand; what became of each.
+
+    An old URI is put back only while its object is at the old place. Everything else in the item, and what others
+    changed since, stays. ``only`` names the records it is wanted for. Raises TransientError.
+    """
+    wanted = [one for one in entry.switches if only is None or one.record_id in only]
+    if not wanted:
+        return []
+    for _ in range(TRIES):
+        attempt = _Undo(entry, table, wanted, ports)
+        answer = attempt.write(ports)
+        if answer is Changed.DONE:
+            return attempt.reports
+        if answer is Changed.JOURNAL_CHANGED:
+            return []  # another undo was quicker, and reports it
+    return [_lost(table.holder(entry.key), one, None, "the item keeps changing; run again") for one in wanted]
+
+
+@dataclass(frozen=True, slots=True)
+class _Returning:
+    """A switch of the journal, and the same turned round, at the place where its new URI stands now."""
+
+    original: Switch
+    back: Switch
+
+
+class _Undo:
+    """One look at an item and what can be put back in it."""
+
+    def __init__(
+        self, entry: JournalEntry, table: TableReferences, wanted: list[Switch], ports: ReferencePorts
+    ) -> None:
+        self._entry = entry
+        self._holder = table.holder(entry.key)
+        self._records = ports.manifest.read_records(list(dict.fromkeys(one.record_id for one in wanted)))
+        self._item: Item = {}
+        self._returning: list[_Returning] = []
+        self.reports: list[Reported] = []
+        possible = self._possible(wanted, ports.store)
+        item = ports.tables.read_item(entry.table, entry.key)
+        if item is None:
+            self._lose(possible, "the item is gone")
+            return
+        self._item = item
+        found = relocated(item, table, tuple(possible))
+        self._lose([one for one in possible if one not in found], "the new URI is no longer in the item")
+        chunk = next(chunks_of(list(found)), [])
+        for one in list(found)[: len(chunk)]:
+            self._returning.append(_Returning(one, found[one]))
+
+    def _possible(self, wanted: list[Switch], store: ObjectStore) -> list[Switch]:
+        why = {one: not_back(self._records.get(one), store) for one in dict.fromkeys(s.record_id for s in wanted)}
+        for one in wanted:
+            if why[one.record_id]:
+                self._lose([one], why[one.record_id])
+        return [one for one in wanted if not why[one.record_id]]
+
+    def _lose(self, switches: list[Switch], why: str) -> None:
+        self.reports += [_lost(self._holder, one, self._records.get(one.record_id), why) for one in switches]
+
+    def write(self, ports: ReferencePorts) -> Changed:
+        """Write what can be put back, if there is anything; the reports then tell it."""
+        if not self._returning:
+            return Changed.DONE
+        entry = self._entry
+        edits = edits_of(self._item, [one.back for one in self._returning])
+        if item_size(edited(self._item, edits)) > MAX_ITEM_BYTES:
+            why = f"the item would have more than {MAX_ITEM_BYTES} bytes; make it smaller, then run again"
+            self._lose([one.original for one in self._returning], why)
+            return Changed.DONE
+        done = [one.original for one in self._returning]
+        left = tuple(one for one in entry.switches if one not in done)
+        after = replace(entry, switches=left, revision=entry.revision + 1)
+        checks = tuple(self._records[one] for one in dict.fromkeys(switch.record_id for switch in done))
+        answer = ports.tables.change_item(ItemChange(entry.table, entry.key, tuple(edits), checks, after, entry))
+        if answer is Changed.DONE:
+            self.reports += [self._restored(one) for one in self._returning]
+        return answer
+
+    def _restored(self, one: _Returning) -> Reported:
+        place = place_text(one.back.place, one.back.inside)
+        source = self._records[one.back.record_id].source
+        return Reported(Reference(self._holder, place, one.back.after, source), Outcome.RESTORED, "", one.back.before)
+
+
+def not_back(record: Record | None, store: ObjectStore) -> str:
+    """Why an old URI must not be put back; an empty text when the object is at its old place."""
+    if record is None:
+        return "the manifest has no record of the object"
+    if record.claim is not None:
+        return "an attempt at the object is under way; run again"
+    if record.mode is Mode.FORWARD and record.state is State.CLEANED:
+        return "the old object is cleaned up; roll the migration back first"
+    if store.look_at_object(record.source) is None:
+        return f"{record.source.uri} is not there"
+    return ""
+
+
+def _lost(holder: str, switch: Switch, record: Record | None, why: str) -> Reported:
+    source = record.source if record is not None else Location("", switch.before)
+    reference = Reference(holder, place_text(switch.place, switch.inside), switch.before, source)
+    return Reported(reference, Outcome.LOST, why, switch.after)

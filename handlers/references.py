@@ -1,0 +1,181 @@
+"""References as jobs: scan the tables in parallel segments, find what is left, undo."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+
+from domain.errors import TransientError
+from domain.holders import Reference
+from domain.keys import Location
+from domain.ports import ReferenceJournal, ReferringTables, ScanPosition
+from domain.references import Item, TableReferences
+from domain.references_items import Legacy, Outcome, Reported, held_uris, judge, place_text
+from domain.references_rewriting import ReferencePorts, rewrite_item
+from domain.references_undo import undo_entry
+from domain.rules import CompiledRules
+
+PASSES = 3
+"""An item that a service error kept from being read or written is tried so often."""
+_END = object()
+
+
+class Rate:
+    """So many items per second over all segments; ``None``: as fast as DynamoDB allows."""
+
+    def __init__(
+        self, per_second: float | None, *, monotonic: Callable[[], float], sleep: Callable[[float], None]
+    ) -> None:
+        self._gap = 0.0 if not per_second else 1.0 / per_second
+        self._next = monotonic()
+        self._monotonic, self._sleep = monotonic, sleep
+        self._lock = threading.Lock()
+
+    def wait(self) -> None:
+        """Return when the next item is due."""
+        if not self._gap:
+            return
+        with self._lock:
+            now = self._monotonic()
+            due = self._next = max(self._next, now - 1.0) + self._gap
+        if due > now:
+            self._sleep(due - now)
+
+
+@dataclass(frozen=True, slots=True)
+class TableScan:
+    """One run over the declared tables; with ``dry_run`` nothing is written.
+
+    ``resume`` goes on where a run with as many segments was stopped; a dry run always sees everything.
+    """
+
+    segments: int = 4
+    dry_run: bool = True
+    resume: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """Everything that can be done with the references of the rules file's tables."""
+
+    rules: CompiledRules
+    ports: ReferencePorts
+    new_id: Callable[[], str]
+    rate: Rate
+
+    def tables(self, name: str | None = None) -> Sequence[TableReferences]:
+        """The declared tables, or the one of that name."""
+        return [one for one in self.rules.references.tables if name in (None, one.table)]
+
+    def scan(self, tables: Sequence[TableReferences], how: TableScan) -> Iterator[Reported]:
+        """Rewrite, or with a dry run judge, every reference of these tables; what became of each, as it becomes known.
+
+        Raises the first error of a segment that trying again did not help; the others' progress is kept.
+        """
+        for table in tables:
+            yield from self._segments(table, how)
+
+    def rewrite(self, table: TableReferences, item: Item, *, dry_run: bool = False) -> list[Reported]:
+        """One item."""
+        return rewrite_item(item, table, rules=self.rules, ports=self.ports, new_id=self.new_id(), dry_run=dry_run)
+
+    def find_references(self) -> Iterator[Reference]:
+        """See the port ReferenceFinder: every place in a table that holds a legacy URI of an object that moves."""
+        for table in self.tables():
+            for page in self.ports.tables.scan_items(table.table):
+                for item in page.items:
+                    yield from self._legacy(table, item)
+
+    def undo_references(self, only: frozenset[str] | None = None) -> Iterator[Reported]:
+        """Put every old URI back that was replaced, of these records or of all; what became of each.
+
+        For rollback: after the sources are back, before copies are purged. Entries of a table that the rules file no
+        longer declares are reported, not touched.
+        """
+        declared = {one.table: one for one in self.rules.references.tables}
+        for entry in self.ports.journal.scan_entries():
+            table = declared.get(entry.table)
+            if table is not None:
+                yield from _repeated(lambda: undo_entry(entry, table, ports=self.ports, only=only))  # noqa: B023  # called at once
+                continue
+            why = f"the rules file no longer declares the table {entry.table}: declare it again, then undo"
+            bare = TableReferences(entry.table, tuple(entry.key), ())
+            for switch in entry.switches:
+                place = place_text(switch.place, switch.inside)
+                source = Location(self.rules.source_bucket, switch.before)
+                yield Reported(
+                    Reference(bare.holder(entry.key), place, switch.before, source), Outcome.LOST, why, switch.after
+                )
+
+    def _legacy(self, table: TableReferences, item: Item) -> Iterator[Reference]:
+        holder = table.holder(table.key_of(item))
+        for held in held_uris(item, table):
+            judged = judge(held, self.rules)
+            if isinstance(judged, Legacy):
+                yield Reference(holder, held.text, held.uri, judged.source)
+
+    def _segments(self, table: TableReferences, how: TableScan) -> Iterator[Reported]:
+        found: queue.Queue[list[Reported] | object] = queue.Queue(maxsize=100)
+        stop = threading.Event()
+        with ThreadPoolExecutor(how.segments, thread_name_prefix="segment") as pool:
+
+            def put(reports: list[Reported] | object) -> None:
+                while not stop.is_set():
+                    with suppress(queue.Full):
+                        found.put(reports, timeout=0.5)
+                        return
+
+            def work(segment: int) -> None:
+                try:
+                    self._segment(table, how, segment, put, stop)
+                finally:
+                    put(_END)
+
+            futures = [pool.submit(work, segment) for segment in range(how.segments)]
+            ended = 0
+            try:
+                while ended < how.segments:
+                    reports = found.get()
+                    if isinstance(reports, list):
+                        yield from reports
+                    else:
+                        ended += 1
+                for future in futures:
+                    future.result()
+            finally:
+                stop.set()
+
+    def _segment(
+        self,
+        table: TableReferences,
+        how: TableScan,
+        segment: int,
+        put: Callable[[list[Reported]], None],
+        stop: threading.Event,
+    ) -> None:
+        scan_id = f"{table.table}#{segment}-of-{how.segments}"
+        journal: ReferenceJournal = self.ports.journal
+        position = journal.read_position(scan_id) if how.resume and not how.dry_run else ScanPosition()
+        if position.done:
+            return
+        tables: ReferringTables = self.ports.tables
+        pages = tables.scan_items(table.table, segment=segment, segments=how.segments, after=position.last_key)
+        for page in pages:
+            for item in page.items:
+                if stop.is_set():
+                    return
+                self.rate.wait()
+                put(_repeated(lambda: self.rewrite(table, item, dry_run=how.dry_run)))  # noqa: B023  # called at once
+            if not how.dry_run:
+                journal.write_position(scan_id, ScanPosition(page.last_key, done=page.last_key is None))
+
+
+def _repeated(job: Callable[[], list[Reported]]) -> list[Reported]:
+    for _ in range(PASSES - 1):
+        try:
+            return job()
+        except TransientError:
+            continue
+    return job()

@@ -1,0 +1,150 @@
+"""A migration with tables that refer to its objects, in memory: what the suites about references share."""
+
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+from domain.attempt import Attempt, MigrationPolicy, MigrationPorts
+from domain.cleanup import clean_source
+from domain.keys import Location
+from domain.migration import migrate_object
+from domain.notices import Notice, NoticeKind
+from domain.record import Record
+from domain.references_rewriting import ReferencePorts
+from domain.rollback import roll_back_object
+from domain.rules import CompiledRules
+from domain.stages import StageEntry
+from handlers.references import Rate, References
+from handlers.resolver import Resolver
+from handlers.rules_file import read_rules
+from tests.fakes.clock import FakeClock
+from tests.fakes.manifest import InMemoryManifest
+from tests.fakes.object_store import InMemoryObjectStore
+from tests.fakes.references import InMemoryReferences
+
+RULES = """
+version: 1
+migration: line
+source: {bucket: line-1}
+target: {bucket: line-1}
+kinds: {word: "[a-z0-9]+"}
+rules:
+  - {name: move, from: "old//{rest...}", to: "new/{rest...}"}
+keep: ["new/{rest...}"]
+references:
+  - table: jobs
+    key: id
+    attributes:
+      - uri
+      - "steps[*].uri"
+      - "meta.*.uri"
+      - all
+      - {path: config, json: "model.*"}
+      - {path: config, json: "list[*]"}
+      - {path: bare, bucket: line-1}
+    indexes: {by-uri: uri}
+  - manifests: ["old//{rest...}.manifest", "new/{rest...}.manifest"]
+    attributes: [source-ref, "*-ref"]
+"""
+POLICY = MigrationPolicy(request_seconds=5.0, margin_seconds=1.0)
+UNLIMITED = Rate(None, monotonic=lambda: 0.0, sleep=lambda _: None)
+
+
+class InMemoryStageBook:
+    """StageBook in memory."""
+
+    def __init__(self) -> None:
+        self.entry = StageEntry()
+
+    def read_stage(self) -> StageEntry:
+        """See the port."""
+        return self.entry
+
+    def write_stage(self, entry: StageEntry, *, before: StageEntry) -> bool:
+        """See the port."""
+        if self.entry != before:
+            return False
+        self.entry = entry
+        return True
+
+
+class ReferringWorld:
+    """One bucket, one manifest, one table of jobs."""
+
+    def __init__(self, *, rules: str = RULES, versioned: bool = False) -> None:
+        self.rules: CompiledRules = read_rules(rules)
+        self.clock = FakeClock()
+        self.store = InMemoryObjectStore(self.clock)
+        self.store.create_bucket("line-1", versioned=versioned)
+        self.manifest = InMemoryManifest()
+        self.tables = InMemoryReferences(self.manifest)
+        for table in self.rules.references.tables:
+            self.tables.create_table(table.table, *table.key)
+        self.stages = InMemoryStageBook()
+        self._numbers = count(1)
+        self.migration_ports = MigrationPorts(self.store, self.store, self.manifest, self.clock)
+        ports = ReferencePorts(self.tables, self.tables, self.manifest, self.store, self.clock)
+        self.references = References(self.rules, ports, new_id=lambda: f"e{next(self._numbers)}", rate=UNLIMITED)
+        self.resolver = Resolver(self.rules, self.manifest, self.store, self.stages)
+        self.jobs = self.rules.references.tables[0]
+
+    def put(self, key: str, body: bytes = b"bytes") -> Location:
+        """An owner writes."""
+        place = Location("line-1", key)
+        self.store.put(place, body)
+        return place
+
+    def migrate(self, key: str) -> Record:
+        """Bring the object at this legacy key to its new one."""
+        source = Location("line-1", key)
+        target = self.rules.map_key(key).target
+        assert target is not None
+        migrate_object(
+            Notice(NoticeKind.LISTED, source),
+            target=target,
+            rule="move",
+            attempt=self.attempt(),
+            ports=self.migration_ports,
+            policy=POLICY,
+        )
+        return self.record(key)
+
+    def clean(self, key: str) -> None:
+        """Delete the source."""
+        clean_source(
+            self.record(key).record_id,
+            attempt=self.attempt(),
+            ports=self.migration_ports,
+            policy=POLICY,
+            need_proof=False,
+        )
+
+    def roll_back(self, key: str) -> None:
+        """Take it back."""
+        record = self.record(key)
+        roll_back_object(
+            record.source, record.target, attempt=self.attempt(), ports=self.migration_ports, policy=POLICY
+        )
+
+    def attempt(self) -> Attempt:
+        """A new token."""
+        return Attempt(f"t{next(self._numbers)}", 60.0)
+
+    def record(self, key: str) -> Record:
+        """The record of this legacy key."""
+        return self.manifest.records[Location("line-1", key).record_id]
+
+    def change_record(self, key: str, **changes: Any) -> None:
+        """Somebody else changes the record."""
+        record = self.record(key)
+        self.manifest.records[record.record_id] = replace(record, revision=record.revision + 1, **changes)
+
+    def job(self, number: str = "1") -> dict[str, Any]:
+        """The item of a job."""
+        return dict(self.tables.tables["jobs"][f'[{{"S": "{number}"}}]'])
+
+    def put_job(self, number: str = "1", **attributes: Any) -> dict[str, Any]:
+        """The application writes a job, attributes in DynamoDB's JSON."""
+        item = {"id": {"S": number}, **attributes}
+        self.tables.put_item("jobs", item)
+        return item
