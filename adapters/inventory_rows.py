@@ -45,7 +45,7 @@ def read_rows(path: Path, inventory: Inventory, *, start: int = 0) -> Iterator[L
         for row in rows(path, inventory, start):
             yield _listed(row, inventory)
             number += 1
-    except (OSError, EOFError, zlib.error, csv.Error, ValueError, KeyError) as error:
+    except (OSError, EOFError, zlib.error, csv.Error, ValueError, KeyError, OverflowError) as error:
         raise InputError(f"{path}, row {number + 1}: it cannot be read ({error}); fetch the file again") from error
 
 
@@ -100,12 +100,21 @@ def _listed(row: Mapping[str, Any], inventory: Inventory) -> ListedObject | None
         return None
     if row.get("bucket", inventory.source_bucket) != inventory.source_bucket:
         raise ValueError(f"the row is of bucket {row['bucket']!r}, the manifest is of {inventory.source_bucket!r}")
-    size = row.get("size")
+    size = _size(row.get("size"))
+    if not isinstance(row["key"], str) or not row["key"]:
+        raise ValueError("it has no key")  # noqa: TRY004  # a bad row like any other
     return ListedObject(
         key=row["key"],
         etag=str(row.get("e_tag") or "").strip('"') or None,
-        size=None if size in (None, "") else int(size),
+        size=size,
         storage_class=row.get("storage_class") or None,
         version_id=row.get("version_id") or None,
         is_encrypted="KMS" in str(row.get("encryption_status") or ""),
     )
+
+
+def _size(value: Any) -> int | None:
+    size = None if value in (None, "") else int(value)
+    if size is not None and size < 0:
+        raise ValueError(f"its size is {size}")
+    return size

@@ -153,7 +153,7 @@ def _queue(clients: AwsClients, name: str, attributes: Mapping[str, str]) -> tup
 
 def _allow(clients: AwsClients, queue: QueuePair, service: str, source_arn: str) -> None:
     """Add to the queue's policy, which may hold somebody else's statements."""
-    statement = {
+    statement: dict[str, Any] = {
         "Sid": f"keyshift-{service.split('.', maxsplit=1)[0]}-{source_arn.rsplit(':', maxsplit=1)[-1]}",
         "Effect": "Allow",
         "Principal": {"Service": service},
@@ -161,6 +161,9 @@ def _allow(clients: AwsClients, queue: QueuePair, service: str, source_arn: str)
         "Resource": queue.arn,
         "Condition": {"ArnEquals": {"aws:SourceArn": source_arn}},
     }
+    if source_arn.startswith("arn:aws:s3:::"):
+        # A bucket's ARN names no account, and the name may one day be somebody else's.
+        statement["Condition"] |= {"StringEquals": {"aws:SourceAccount": queue.arn.split(":")[4]}}
     with translated("SetQueueAttributes", queue.url):
         answer = clients.sqs.get_queue_attributes(QueueUrl=queue.url, AttributeNames=["Policy"])
         text = answer.get("Attributes", {}).get("Policy")

@@ -61,7 +61,7 @@ def read_inventory_manifest(text: str, *, name: str) -> Inventory:
             files=files,
             created_at=int(content["creationTimestamp"]) / 1000,
         )
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise InputError(f"{name} is no inventory manifest: {error}") from error
     except KeyError as error:
         raise InputError(f"{name} is no inventory manifest: {error} is missing") from error
@@ -73,6 +73,9 @@ def _checked(inventory: Inventory, name: str) -> Inventory:
         raise InputError(f"{name}: the file format {inventory.file_format!r} is none of {', '.join(FORMATS)}")
     if not inventory.files:
         raise InputError(f"{name} lists no data files: the bucket was empty, or the report is not complete")
+    double = [column for column in inventory.columns if inventory.columns.count(column) > 1]
+    if double:
+        raise InputError(f"{name}: its schema names the column {double[0]!r} twice")
     missing = [column for column in ("bucket", "key") if column not in inventory.columns]
     if missing:
         raise InputError(f"{name}: its schema has no column {missing[0]!r}, only {', '.join(inventory.columns)}")

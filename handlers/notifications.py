@@ -130,7 +130,7 @@ def _direct_notice(entry: Any, own_principals: Collection[str]) -> Notice | Igno
 
 def bus_notice(event: Mapping[str, Any], *, own_principals: Collection[str]) -> Notice | Ignored:
     """The notice in one EventBridge event; its key is raw and is never decoded."""
-    if event.get("detail-type") not in DETAIL_TYPES:
+    if str(event.get("detail-type")) not in DETAIL_TYPES:
         return Ignored(f"{event.get('detail-type')} changes nothing that is moved")
     parsed = validated(_BusEvent, event)
     kind = DETAIL_TYPES[parsed.detail_type]

@@ -31,8 +31,9 @@ class PlacedYaml:
 
 def read_yaml(text: str, name: str) -> PlacedYaml:
     """Read one YAML document; raises RulesError for what is no YAML and for keys that come twice."""
-    loader = _Loader(text)
+    loader = None
     try:
+        loader = _Loader(text)  # refuses characters that no YAML may hold
         root = loader.get_single_node()
         if root is None:
             raise RulesError(f"{name}:1:1: the file is empty; see docs/rules.md for an example")
@@ -47,7 +48,8 @@ def read_yaml(text: str, name: str) -> PlacedYaml:
     except (ValueError, RecursionError):
         raise RulesError(f"{name}:1:1: this is no usable YAML: a value is impossible or nested too deep") from None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
     if reader.mistakes:
         raise RulesError("\n".join(reader.mistakes))
     return PlacedYaml(name, value, reader.places)

@@ -54,26 +54,41 @@ def new_name(prefix: str = "t") -> str:
     return f"{prefix}-{uuid.uuid4().hex[:16]}"
 
 
-@contextmanager
-def running_seaweedfs() -> Iterator[Server]:
-    """SeaweedFS with its S3 gateway, which checks signatures and honours conditions; its files go with it."""
-    ports = _free_ports(4)
-    keys = {"accessKey": "seaweed", "secretKey": "seaweedsecret"}
-    identity = {"name": "tests", "credentials": [keys], "actions": ["Admin", "Read", "Write", "List", "Tagging"]}
-    with tempfile.TemporaryDirectory(prefix="keyshift-seaweedfs-", ignore_cleanup_errors=True) as folder:
+class SeaweedFs:
+    """SeaweedFS on a folder of its own; it can be ended and started again on the same ports with the same files."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        ports = _free_ports(4)
+        keys = {"accessKey": "seaweed", "secretKey": "seaweedsecret"}
+        identity = {"name": "tests", "credentials": [keys], "actions": ["Admin", "Read", "Write", "List", "Tagging"]}
         settings = Path(folder, "s3.json")
         settings.write_text(json.dumps({"identities": [identity]}))
         data = Path(folder, "data")
         data.mkdir()
-        command = [str(Path(sys.executable).with_name("weed")), "server", f"-dir={data}"]
-        command += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-volume.max=0", "-master.volumeSizeLimitMB=64"]
-        command += ["-filer", "-s3", f"-s3.config={settings}", "-s3.port.iceberg=0", "-s3.port.lance=0"]
+        self._command = [str(Path(sys.executable).with_name("weed")), "server", f"-dir={data}"]
+        self._command += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-volume.max=0", "-master.volumeSizeLimitMB=64"]
+        self._command += ["-filer", "-s3", f"-s3.config={settings}", "-s3.port.iceberg=0", "-s3.port.lance=0"]
         for name, port in zip(("master", "volume", "filer", "s3"), ports, strict=True):
-            command += [f"-{name}.port={port}", f"-{name}.port.grpc={port + _SEAWEEDFS_GRPC_OFFSET}"]
-        server = Server("seaweedfs", f"http://127.0.0.1:{ports[3]}", keys["accessKey"], keys["secretKey"])
-        with _running(command, folder):
-            _await_buckets(server)
-            yield server
+            self._command += [f"-{name}.port={port}", f"-{name}.port.grpc={port + _SEAWEEDFS_GRPC_OFFSET}"]
+        self.server = Server("seaweedfs", f"http://127.0.0.1:{ports[3]}", keys["accessKey"], keys["secretKey"])
+
+    @contextmanager
+    def running(self) -> Iterator[Server]:
+        """Started and ready while the block runs."""
+        with _running(self._command, self._folder):
+            _await_buckets(self.server)
+            yield self.server
+
+
+@contextmanager
+def running_seaweedfs() -> Iterator[Server]:
+    """SeaweedFS with its S3 gateway, which checks signatures and honours conditions; its files go with it."""
+    with (
+        tempfile.TemporaryDirectory(prefix="keyshift-seaweedfs-", ignore_cleanup_errors=True) as folder,
+        SeaweedFs(folder).running() as server,
+    ):
+        yield server
 
 
 @contextmanager

@@ -1,0 +1,222 @@
+"""One campaign: owners write and delete, the backfill runs, and everything that may break, breaks; then compare."""
+
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from domain.keys import Location
+from domain.ports import Manifest, MessageQueue, ObjectListing, ProgressCounters
+from domain.progress import OBJECTS_COPIED
+from handlers.bootstrap import bootstrap
+from handlers.bootstrap.inspection import object_listing
+from handlers.bootstrap.stage import demo_stage
+from handlers.cli.demo import packaged_rules
+from handlers.demo.auditor import Auditor
+from handlers.demo.checker import OwnersBucket, compare, write_object
+from handlers.demo.ledger import Ledger
+from handlers.demo.objects import legacy_keys, new_object
+from handlers.demo.owners import Owners
+from handlers.demo.stage import Stage
+from handlers.demo.troublemaker import Troublemaker
+from handlers.feeder import Enqueued, Feeder
+from handlers.rules_file import load_rules
+from tests.chaos.crew import Crew, Tormentor
+from tests.chaos.proxy import QUIET, FaultProxy, Troubles
+
+STORM = Troubles(
+    reset_before=0.01,
+    reset_after=0.015,
+    held=0.01,
+    late=0.01,
+    doubled_request=0.01,
+    doubled_answer=0.005,
+    cut_off=0.01,
+)
+Say = Callable[[str], None]
+_START_SECONDS = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How long and how large; times in seconds.
+
+    The patience is for messages that were returned again and again: each time they wait longer, at most 15 minutes.
+    """
+
+    objects: int = 3_000
+    large: int = 6
+    workers: int = 4
+    storm_seconds: float = 90.0
+    patience_seconds: float = 900.0
+    outages: int = 3
+    least_troubles: int = 30
+    torment_pause: float = 6.0
+    seed: int = 1
+
+
+@dataclass(slots=True)
+class Figures:
+    """What happened, and what is wrong in the end."""
+
+    objects: int = 0
+    writes: int = 0
+    audit_events: int = 0
+    deeds: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+
+    def lines(self) -> Iterator[str]:
+        """For people."""
+        yield f"objects compared: {self.objects:,} after {self.writes:,} writes and deletes of their owners"
+        yield "done to the workers and their requests: " + ", ".join(
+            f"{name} {count:,}" for name, count in sorted(self.deeds.items())
+        )
+        yield f"audit events: {self.audit_events:,}"
+        yield f"wrong: {len(self.wrong)}"
+        yield from self.wrong[:20]
+
+
+@contextmanager
+def storm(proxy: FaultProxy, size: Size, say: Say) -> Iterator[None]:
+    """Troubles while the block runs, and none after it."""
+    proxy.troubles = STORM
+    say("the storm begins")
+    try:
+        yield
+    finally:
+        proxy.troubles = QUIET
+        proxy.down = False
+
+
+def run_on_standin(size: Size, say: Say) -> Figures:
+    """Everything on the stand-in, events included; its outages are the proxy's."""
+    path = packaged_rules("edge-cv-portal.yaml")
+    figures = Figures()
+    with (
+        demo_stage(load_rules(path), path) as stage,
+        tempfile.TemporaryDirectory(prefix="keyshift-chaos-") as folder,
+    ):
+        proxy = FaultProxy(stage.environment["AWS_ENDPOINT_URL"], seed=size.seed)
+        crew = Crew({**stage.environment, "AWS_ENDPOINT_URL": proxy.endpoint_url}, Path(folder), size.workers)
+        dependencies = bootstrap(stage.settings, function="chaos")
+        ledger, random = Ledger(), Random(size.seed)
+        keys = seed_objects(stage, ledger, random, size)
+        stage.begin_events()
+        auditor = Auditor(stage.audit_queue)
+        trouble = Troublemaker(stage.events_queue, seed=size.seed)
+        owners = Owners(stage.owners_bucket, stage.rules.source_bucket, ledger, pause=0.1)
+        tormentor = Tormentor(crew, seed=size.seed, pause=size.torment_pause)
+        try:
+            auditor.start()
+            crew.fill()
+            trouble.start()
+            owners.start(keys, threads=3, seed=size.seed)
+            await_first_copies(dependencies.progress)
+            with storm(proxy, size, say), ThreadPoolExecutor(1) as pool:
+                tormentor.start()
+                listing = object_listing(stage.settings, stage.rules)
+                feeding = pool.submit(feed, stage, listing, dependencies.backfill_queue)
+                for _ in range(size.outages + 1):
+                    time.sleep(size.storm_seconds / (size.outages + 1))
+                    proxy.down = True
+                    time.sleep(2.5)
+                    proxy.down = False
+                await_troubles(proxy, size)
+                owners.stop()
+                tormentor.stop()
+                proxy.troubles = QUIET
+                say("the storm is over")
+                feeding.result()
+            trouble.stop()
+            queues = (dependencies.events_queue, dependencies.backfill_queue)
+            figures.wrong += come_to_rest(queues, dependencies.ports.manifest, auditor, size)
+        finally:
+            owners.stop()
+            tormentor.stop()
+            trouble.stop()
+            crew.stop()
+            auditor.stop()
+            proxy.close()
+        figures.wrong += crew.fallen()
+        figures.wrong += [repr(error) for error in (*owners.failures, *trouble.failures, *auditor.failures)]
+        figures.deeds = tormentor.deeds + proxy.happened + Counter({"doubled messages": trouble.duplicated})
+        figures.audit_events = len(auditor.event_ids)
+        settle(figures, stage, ledger, dependencies.ports.manifest)
+    return figures
+
+
+def seed_objects(stage: Stage, ledger: Ledger, random: Random, size: Size) -> list[str]:
+    """Write the first objects; the keys that live owners may go on with."""
+    keys = list(legacy_keys(random, size.objects))
+    large = set(keys[-size.large :])
+    write_all(stage.owners_bucket, stage.rules.source_bucket, keys, large=large, ledger=ledger, random=random)
+    return [key for key in keys if key not in large]
+
+
+def write_all(  # where, what, and who keeps the book
+    bucket: OwnersBucket, name: str, keys: Sequence[str], *, large: Container[str], ledger: Ledger, random: Random
+) -> None:
+    """An object for each key, noted in the owners' book."""
+    made = {key: new_object(random, large=key in large) for key in keys}
+
+    def write(key: str) -> None:
+        write_object(bucket, Location(name, key), made[key])
+        ledger.note(key, made[key])
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, keys))
+
+
+def feed(stage: Stage, listing: ObjectListing, queue: MessageQueue) -> None:
+    """The backfill, slow enough to last through the storm."""
+    for _ in Feeder(stage.rules, listing, queue).enqueue(Enqueued(), rows=20, backlog=40):
+        pass
+
+
+def await_first_copies(progress: ProgressCounters) -> None:
+    """Until the workers are at work: a storm over a crew that still starts troubles nobody."""
+    ends = time.monotonic() + _START_SECONDS
+    while progress.read_progress().get(OBJECTS_COPIED, 0) < 5 and time.monotonic() < ends:
+        time.sleep(0.2)
+
+
+def await_troubles(proxy: FaultProxy, size: Size) -> None:
+    """Until so many requests were spoiled; a slow machine needs longer for that."""
+    ends = time.monotonic() + 3 * size.storm_seconds
+    while proxy.happened.total() < size.least_troubles and time.monotonic() < ends:
+        time.sleep(0.2)
+
+
+def come_to_rest(queues: tuple[MessageQueue, ...], manifest: Manifest, auditor: Auditor, size: Size) -> list[str]:
+    """Wait until nothing waits, nothing is unfinished and everything is audited; what is not so in the end."""
+    ends = time.monotonic() + size.patience_seconds
+    while True:
+        waiting = sum(sum(queue.count_messages()) for queue in queues)
+        records = list(manifest.scan_records()) if not waiting else []
+        unfinished = [record.source.uri for record in records if record.is_unfinished]
+        unaudited = auditor.missing(records)
+        if not (waiting or unfinished or unaudited):
+            return []
+        if time.monotonic() > ends:
+            return [f"not at rest: {waiting} messages, unfinished {unfinished[:3]}, not audited {len(unaudited)}"]
+        time.sleep(0.5)
+
+
+def settle(
+    figures: Figures, stage: Stage, ledger: Ledger, manifest: Manifest, bucket: OwnersBucket | None = None
+) -> None:
+    """Compare the buckets with the owners' book, and look for dead messages."""
+    entries = ledger.entries()
+    figures.objects, figures.writes = len(entries), ledger.writes
+    records: Mapping[str, str] = {one.source.key: f"{one.state} {one.cause}" for one in manifest.scan_records()}
+    figures.wrong += [
+        f"{one.kind}: {one.source.uri!r} -> {one.target.uri!r}: {one.why} (record: {records.get(one.source.key)})"
+        for one in compare(entries, stage.rules, bucket or stage.owners_bucket)
+    ]
+    if dead := sum(stage.dead_queue.count_messages()):
+        figures.wrong.append(f"{dead} messages are in the dead-letter queue")

@@ -1,0 +1,35 @@
+"""``python -m tests.chaos.skewed_worker SECONDS``: a worker whose wall clock is so many seconds wrong."""
+
+import signal
+import sys
+from dataclasses import replace
+
+from adapters.system_clock import SystemClock
+from handlers.bootstrap import bootstrap, change_reader
+from handlers.settings import read_settings
+from handlers.worker import Worker
+
+
+class SkewedClock(SystemClock):
+    """A wall clock that is wrong; the monotonic one has no date to be wrong about."""
+
+    def __init__(self, offset: float) -> None:
+        self._offset = offset
+
+    def now(self) -> float:
+        """Seconds since 1970, as this machine believes."""
+        return super().now() + self._offset
+
+
+def main() -> None:
+    """Run until SIGTERM."""
+    settings = read_settings()
+    dependencies = bootstrap(settings, function="worker")
+    ports = replace(dependencies.ports, clock=SkewedClock(float(sys.argv[1])))
+    worker = Worker(replace(dependencies, ports=ports), lanes=2, changes=change_reader(settings))
+    signal.signal(signal.SIGTERM, lambda *_: worker.stop())
+    worker.run()
+
+
+if __name__ == "__main__":
+    main()
