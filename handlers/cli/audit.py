@@ -16,6 +16,7 @@ from domain.chain_verification import ChainVerifier
 from domain.errors import InputError
 from domain.keys import Location
 from domain.ports import Deferred, Manifest
+from domain.record import Record
 from handlers.cli.options import json_option, with_settings
 from handlers.settings import Settings
 
@@ -79,13 +80,15 @@ def verify(context: click.Context, settings: Settings, *, expect: tuple[str, ...
     context.exit(0 if figures.is_good else 1)
 
 
-def findings_of(verifier: ChainVerifier, manifest: Manifest, items: Iterable[Deferred]) -> Iterator[Finding]:
-    """Every step of a verification, with its progress on a terminal."""
-    with _progress() as say:
+def findings_of(
+    verifier: ChainVerifier, manifest: Manifest, items: Iterable[Deferred], *, records: Iterable[Record] | None = None
+) -> Iterator[Finding]:
+    """Every step of a verification, with its progress on a terminal; ``records`` are the manifest's."""
+    with progress() as say:
         verifier.on_segment = lambda sequence: say(f"reading the chain: segment {sequence:,}")
         yield from verifier.read_chain()
         say("comparing the manifest's records")
-        yield from verifier.compare_records(manifest.scan_records())
+        yield from verifier.compare_records(manifest.scan_records() if records is None else records)
         yield from verifier.compare_items(items)
         say("reading what was appended meanwhile")
         yield from verifier.settle(manifest, now=time.time())
@@ -125,7 +128,7 @@ def show(context: click.Context, settings: Settings, *, key: str, as_json: bool)
     source = _location(key, rules.source_bucket)
     archive = audit_archive(settings, rules)
     known = 0
-    with _progress() as say:
+    with progress() as say:
         for event in _events(source.record_id, archive.read_segments(), say):
             known += 1
             click.echo(json.dumps(event) if as_json else _line(event))
@@ -183,7 +186,7 @@ def _link(text: str) -> tuple[int, str]:
 
 
 @contextmanager
-def _progress() -> "Iterator[Callable[[str], None]]":
+def progress() -> "Iterator[Callable[[str], None]]":
     """Says on a terminal how far it is; nothing anywhere else."""
     if not sys.stderr.isatty():
         yield lambda _text: None

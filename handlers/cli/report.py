@@ -1,0 +1,183 @@
+"""``keyshift report``: how it went, as one page, or object by object."""
+
+import csv
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from domain.errors import InputError
+from domain.estimate import Prices
+from domain.progress import HOUR
+from domain.record import Record
+from domain.reporting import COLUMNS, Tallied, length_of, row_of
+from domain.spending import Planned, spent
+from handlers.cli.audit import findings_of, progress, verdict_of
+from handlers.cli.options import with_settings
+from handlers.cli.plan import read_prices
+from handlers.cli.report_page import Report, report_page
+from handlers.dependencies import Dependencies
+from handlers.settings import Settings
+
+FINDINGS_SHOWN = 20
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), help="Write the page there.  [default: report.html]")
+@click.option("--csv", "as_csv", is_flag=True, help="Every object as a line of CSV on standard output.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Every object as a line of JSON, and the figures as the last one."
+)
+@click.option("--plan", type=click.Path(path_type=Path), help="What 'plan --json' said, or 'plan --out' saved.")
+@click.option("--prices", type=click.Path(path_type=Path), help="A YAML file with your own prices.")
+@click.option("--quick", is_flag=True, help="Counters only: read neither the records nor the audit chain.")
+@with_settings
+@click.pass_context
+def report(  # noqa: PLR0913  # its options
+    context: click.Context,
+    settings: Settings,
+    *,
+    out: Path | None,
+    as_csv: bool,
+    as_json: bool,
+    plan: Path | None,
+    prices: Path | None,
+    quick: bool,
+) -> None:
+    """Write one self-contained HTML file: progress, rules, failures, what was kept, cost, and the audit's verdict.
+
+    With --csv or --json every object's outcome goes to standard output instead; add --out to have the page too. In CSV
+    a text that a spreadsheet would take for a formula begins with an apostrophe. Exit code 1 when the audit chain is
+    broken.
+
+    \b
+    Example:
+      keyshift report --plan plan.json --out report.html
+      keyshift report --csv > objects.csv
+    """
+    from handlers.bootstrap import bootstrap
+    from handlers.bootstrap.reporting import read_plan
+    from handlers.rules_file import load_rules
+
+    if as_csv and as_json:
+        raise InputError("choose one of --csv and --json: both go to standard output")
+    if quick and as_csv:
+        raise InputError("--quick reads no records, so it has no objects for --csv: leave one of the two out")
+    rules = load_rules(settings.rules_file)
+    planned = read_plan(plan, rules) if plan is not None else None
+    dependencies = bootstrap(settings, function="report-command", rules=rules)
+    printed = _csv_rows if as_csv else _json_rows if as_json else None
+    made = make_report(dependencies, planned=planned, prices=read_prices(prices), quick=quick, printed=printed)
+    if as_json:
+        click.echo(json.dumps({"summary": _summary(made)}))
+    if out is not None or not (as_csv or as_json):
+        _write(out or Path("report.html"), report_page(made))
+    context.exit(1 if made.audit_is_good is False else 0)
+
+
+def make_report(
+    dependencies: Dependencies, *, planned: Planned | None, prices: Prices, quick: bool, printed: Any = None
+) -> Report:
+    """Look at everything; ``printed`` hands every record on after it was printed."""
+    from handlers.bootstrap.steering import lookout_of
+
+    now = time.time()
+    status = lookout_of(dependencies.settings).look(exact=False)
+    counters = dependencies.progress.read_progress()
+    hours = dependencies.progress.read_history(HOUR)
+    length = length_of(hours, now=now)
+    tallied, audit, is_good, findings = None, "not read (--quick)", None, list[str]()
+    if not quick:
+        tallied = Tallied()
+        audit, is_good, findings = _read_records(dependencies, tallied, printed)
+    return Report(
+        made_at=now,
+        status=status,
+        counters=counters,
+        history=hours if length == HOUR else dependencies.progress.read_history(length),
+        tallied=tallied,
+        bill=spent(counters, prices),
+        prices_as_of=prices.as_of,
+        planned=planned,
+        audit=audit,
+        audit_is_good=is_good,
+        audit_findings=findings,
+    )
+
+
+def _read_records(dependencies: Dependencies, tallied: Tallied, printed: Any) -> tuple[str, bool | None, list[str]]:
+    """Read every record once: to count it, to print it, and to compare it with the audit chain."""
+    from handlers.bootstrap.auditing import audited_items, chain_verifier
+
+    settings, rules, manifest = dependencies.settings, dependencies.rules, dependencies.ports.manifest
+    records = tallied.watch(manifest.scan_records())
+    if printed is not None:
+        records = printed(records)
+    if not settings.audit_bucket:
+        with progress() as say:
+            say("reading the manifest's records")
+            for _ in records:
+                pass
+        return "off: there is no KEYSHIFT_AUDIT_BUCKET, so nobody can prove what was done", None, []
+    findings: list[str] = []
+    with chain_verifier(settings, rules, expected={}, started=time.time()) as verifier:
+        for finding in findings_of(verifier, manifest, audited_items(settings), records=records):
+            if len(findings) < FINDINGS_SHOWN:
+                findings.append(f"{finding.fault.value}: {finding.text}")
+        return verdict_of(verifier), verifier.figures.is_good, findings
+
+
+def _csv_rows(records: Iterable[Record]) -> Iterator[Record]:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for record in records:
+        row = row_of(record)
+        writer.writerow([guarded(row[name]) for name in COLUMNS])
+        yield record
+
+
+def _json_rows(records: Iterable[Record]) -> Iterator[Record]:
+    for record in records:
+        sys.stdout.write(json.dumps(row_of(record)) + "\n")
+        yield record
+
+
+def guarded(value: object) -> str:
+    """A cell of CSV; a spreadsheet must not run what an owner called an object."""
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        value = "; ".join(map(str, value))
+    text = str(value)
+    return "'" + text if isinstance(value, str) and text.startswith(_FORMULA) else text
+
+
+def _summary(made: Report) -> dict[str, Any]:
+    tallied = made.tallied
+    return {
+        **made.status.as_json(),
+        "records_read": tallied.records if tallied is not None else None,
+        "verified": tallied.verified if tallied is not None else None,
+        "outcomes": dict(tallied.outcomes) if tallied is not None else None,
+        "kept": dict(tallied.kept) if tallied is not None else None,
+        "changed": dict(tallied.changed) if tallied is not None else None,
+        "lost": dict(tallied.lost) if tallied is not None else None,
+        "history": [{"start": span.start, "seconds": span.seconds, **added} for span, added in made.history.items()],
+        "cost": {"dollars": sum(line.dollars for line in made.bill), "lines": [asdict(line) for line in made.bill]},
+        "plan": asdict(made.planned) if made.planned is not None else None,
+        "audit": {"verdict": made.audit, "good": made.audit_is_good, "findings": list(made.audit_findings)},
+    }
+
+
+def _write(path: Path, page: str) -> None:
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error}; give another --out") from error
+    click.echo(f"written: {path}", err=True)

@@ -1,0 +1,88 @@
+"""``keyshift report`` on the stand-in: the page, and every object as CSV and JSON."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from adapters.standin import StandIn
+from handlers.manifest_stream import respond
+from tests.e2e.command_line import assert_one_sentence, run_keyshift
+from tests.integration.site import Site
+from tests.integration.test_audit_command import deliver, variables
+from tests.servers import Server, new_name, standin_server
+
+KEYS = ["old/<script>alert(1)</script>", "old/=1+1", 'old/red flower, two\n"lines"', "old/\u00e9"]
+
+
+@pytest.fixture(scope="module")
+def site(standin_process: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """Four objects moved, with odd keys; everything is audited and counted."""
+    server = standin_server(standin_process)
+    bucket = new_name("audit")
+    server.client("s3").create_bucket(Bucket=bucket)
+    made = Site(server, tmp_path_factory.mktemp("report"), audit_bucket=bucket)
+    for key in KEYS:
+        made.put(key, b"four")
+    deliver(made)
+    for event in made.changes():
+        respond(event, made.dependencies)
+    return made
+
+
+def test_the_page_tells_of_the_run(site: Site, standin: Server, tmp_path: Path) -> None:
+    """With the audit's verdict and the plan beside it; an owner's key is text."""
+    more = variables(site, standin)
+    plan = tmp_path / "plan.parquet"
+    command = ("plan", site.settings.rules_file, "--list", "--endpoint-url", standin.endpoint_url)
+    said = run_keyshift(*command, "--out", plan, "--json", more=more)
+    (tmp_path / "plan.json").write_text(said.stdout)
+    for name in ("plan.parquet", "plan.json"):
+        out = tmp_path / f"{name}.html"
+        answer = run_keyshift("report", "--plan", tmp_path / name, "--out", out, more=more)
+        assert (answer.returncode, answer.stdout) == (0, ""), answer.stderr
+        page = out.read_text(encoding="utf-8")
+        assert "4 of 4 planned" in page
+        assert "the audit is whole: 1 segments, " in page
+        assert "Copies each minute" in page
+        assert "<script" not in page
+
+
+def test_every_object_is_a_line(site: Site, standin: Server) -> None:
+    """CSV without formulas, JSON with the figures last; both know the keys as they are."""
+    more = variables(site, standin)
+    rows = list(csv.DictReader(io.StringIO(run_keyshift("report", "--csv", more=more).stdout)))
+    assert sorted(KEYS) == sorted(row["source_key"] for row in rows)
+    assert {"moved"} == {row["outcome"] for row in rows}
+    lines = [json.loads(line) for line in run_keyshift("report", "--json", more=more).stdout.splitlines()]
+    summary = lines.pop()["summary"]
+    assert sorted(KEYS) == sorted(line["source_key"] for line in lines)
+    assert (summary["records_read"], summary["outcomes"], summary["audit"]["good"]) == (4, {"moved": 4}, True)
+    assert sum(span["objects_copied"] for span in summary["history"]) == 4
+    assert summary["cost"]["dollars"] > 0
+
+
+def test_a_broken_audit_is_told(site: Site, standin: Server, tmp_path: Path) -> None:
+    """Exit code 1, and the page says what was found."""
+    s3, bucket, key = site.clients.s3, site.settings.audit_bucket, "audit/site/000000000001.jsonl.gz"
+    body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    s3.put_object(Bucket=bucket, Key=key, Body=body[:-1])
+    answer = run_keyshift("report", "--out", tmp_path / "r.html", more=variables(site, standin))
+    s3.put_object(Bucket=bucket, Key=key, Body=body)
+    assert answer.returncode == 1
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "THE AUDIT IS BROKEN" in page
+    assert "segment-altered: segment 1 is damaged" in page
+
+
+def test_a_quick_report_reads_counters_only(site: Site, standin: Server, tmp_path: Path) -> None:
+    """It says what it did not read, and has no rows to give."""
+    more = variables(site, standin)
+    assert run_keyshift("report", "--quick", "--out", tmp_path / "q.html", more=more).returncode == 0
+    assert "The records were not read" in (tmp_path / "q.html").read_text(encoding="utf-8")
+    assert_one_sentence(run_keyshift("report", "--quick", "--csv", more=more), code=2, says="--quick")
+    assert_one_sentence(run_keyshift("report", "--json", "--csv", more=more), code=2, says="choose one")
+    answer = run_keyshift("report", "--quick", "--out", tmp_path / "no" / "r.html", more=more)
+    assert_one_sentence(answer, code=2, says="another --out")
