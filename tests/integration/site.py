@@ -62,10 +62,20 @@ class Context:
 class Site:
     """A migration of one bucket, and what its owners and operators see of it."""
 
-    def __init__(self, server: Server, folder: Path, *, through_eventbridge: bool = False, **settings: Any) -> None:
+    def __init__(  # how the site is made
+        self,
+        server: Server,
+        folder: Path,
+        *,
+        through_eventbridge: bool = False,
+        captured: bool = True,
+        versioned: bool = False,
+        rules_text: str = RULES,
+        **settings: Any,
+    ) -> None:
         self.name = new_name("site")
         self.clients = _clients(server)
-        create_bucket(self.clients, self.name)
+        create_bucket(self.clients, self.name, versioned=versioned)
         create_manifest_table(self.clients, self.name)
         self.events = create_queue(self.clients, f"{self.name}-events", visibility=30, max_receives=3)
         self.backfill = create_queue(self.clients, f"{self.name}-backfill", visibility=30, max_receives=3)
@@ -76,10 +86,10 @@ class Site:
             send_bucket_events_to_eventbridge(self.clients, self.name)
             pattern = {"source": ["aws.s3"], "detail": {"bucket": {"name": [self.name]}}}
             route_events(self.clients, f"{self.name}-s3", pattern, self.events)
-        else:
+        elif captured:
             send_bucket_events(self.clients, self.name, self.events)
         rules = folder / "rules.yaml"
-        rules.write_text(RULES.format(bucket=self.name), encoding="utf-8")
+        rules.write_text(rules_text.format(bucket=self.name), encoding="utf-8")
         self.settings = Settings(
             **{
                 "rules_file": rules,

@@ -1,0 +1,498 @@
+"""A migration's whole life on the stand-in: what start, verify, cutover, cleanup and rollback do to it."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.system_clock import SystemClock
+from domain.holders import Pin, Reference
+from domain.keys import Location
+from domain.ports import Capture
+from domain.record import Mode, Record, State
+from domain.stages import Stage, advanced
+from domain.verification import Difference, Finding, Remark
+from handlers.bootstrap.lifecycle import keys_of_both_sides, operation_of
+from handlers.bootstrap.steering import lookout_of
+from handlers.cleaning import Cleaned, Cleaner, begin_cleaning, finish_migration, refuse_cleanup
+from handlers.lifecycle import Operation, Shut
+from handlers.opening import Opened, plan_start, start_capture
+from handlers.readiness import cut_over, look_for_cutover, postpone_cutover
+from handlers.sweeping import swept
+from handlers.undoing import RollbackPlan, RolledBack, plan_rollback, purge_copies, roll_back
+from handlers.verifying import Requeuer, Verifier, held_references
+from handlers.worker import Worker
+from tests.integration.site import RULES, Site
+from tests.servers import Server
+
+ACCEPTING = RULES + "cleanup: {{unversioned_source: accept}}\n"
+SHORT: dict[str, Any] = {"attempt_seconds": 20.0, "request_seconds": 5.0, "margin_seconds": 1.0}
+HOUR = 3600.0
+
+
+class ShiftedClock(SystemClock):
+    """The real time of day and then some; requests' deadlines are monotonic and stay real."""
+
+    def __init__(self) -> None:
+        self.shift = 0.0
+
+    def now(self) -> float:
+        """Seconds since 1970, shifted."""
+        return super().now() + self.shift
+
+
+@pytest.fixture
+def credentials(standin: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """The stand-in, with its keys where the product looks for them."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", standin.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", standin.secret_key)
+    return standin
+
+
+@dataclass
+class Life:
+    """A site and its operator."""
+
+    site: Site
+    operation: Operation
+    clock: ShiftedClock
+
+    def let_time_pass(self) -> None:
+        """Longer than any claim."""
+        self.clock.shift += HOUR
+
+    def work(self) -> None:
+        """Workers work both queues off."""
+        worker = Worker(self.site.dependencies, lanes=1)
+        queues = (self.site.dependencies.events_queue, self.site.dependencies.backfill_queue)
+        while sum(worker.serve(queue, at_most=10, wait=0) for queue in queues):
+            pass
+
+    def start(self) -> Opened | Shut:
+        """Live capture goes on."""
+        return start_capture(self.operation, through="queue", wait=20, probes=1, say=lambda _: None, probe_seconds=1)
+
+    def verify(self, *, deep: bool = False, marks: bool = True) -> list[Finding]:
+        """Every finding, those of no difference too."""
+        with self.operation.key_book() as book:
+            reader = self.operation.reader if deep else None
+            verifier = Verifier(self.site.dependencies, book=book, reader=reader, marks=marks)
+            records = list(self.records())
+            book.add_pairs(iter([(one.source, one.target if one.target.key else None) for one in records]))
+            found: list[Finding] = list(swept(records, verifier.verify_record, threads=4))
+            keys = (Location(*one) for one in keys_of_both_sides(self.site.settings, self.operation, ()))
+            found += [one for one in swept(keys, verifier.verify_key, threads=4) if one is not None]
+        return found + list(held_references(self.operation.finders))
+
+    def records(self) -> Iterator[Record]:
+        """The manifest."""
+        return self.site.dependencies.ports.manifest.scan_records()
+
+    def record(self, key: str) -> Record:
+        """The record of a source key."""
+        return next(one for one in self.records() if one.source.key == key)
+
+    def shut_gates(self, **accept: Any) -> dict[str, str]:
+        """What a cut-over now says no to, and the stage afterwards."""
+        keys = [key for _, key in keys_of_both_sides(self.site.settings, self.operation, ())]
+        lookout = lookout_of(self.site.settings)
+        seen = look_for_cutover(self.operation, lookout, keys=keys, most_lag=0, seen=lambda: None)
+        accepted = frozenset(accept.pop("accept", ()))
+        gates, _ = cut_over(self.operation, seen, most_waiting=5, most_lag=3600, accepted=accepted, why="test")
+        return {gate.name: gate.says for gate in gates if gate.holds}
+
+    def clean(self, *, yes: bool, soak: float = 0, versions: bool = False) -> dict[str, Cleaned]:
+        """What became of each source."""
+        cleaner = Cleaner(self.operation, soak=soak, forgets_versions=versions)
+        if yes:
+            begin_cleaning(self.operation)
+        return {one.source.rpartition("/")[2]: one for one in cleaner.cleaned(yes=yes, threads=2, per_second=None)}
+
+    def roll_back(self) -> RolledBack:
+        """Everything back."""
+        done = roll_back(self.operation, threads=2, per_second=None, seen=lambda: None, say=lambda _: None)
+        assert isinstance(done, RolledBack), done
+        return done
+
+    def at(self, stage: Stage) -> None:
+        """Jump there over the stages before it."""
+        order = [Stage.LIVE, Stage.CUT_OVER, Stage.CLEANING, Stage.DONE]
+        for one in order[: order.index(stage) + 1]:
+            if order.index(one) >= 0 and self.operation.stages.read_stage().stage is not one:
+                self.operation.change_stage(lambda before, one=one: advanced(before, one, by="t", why="t", now=1.0))
+
+
+def life_on(server: Server, folder: Path, **more: Any) -> Life:
+    """A site without live capture, and its operator."""
+    site = Site(server, folder, **({"captured": False, "rules_text": ACCEPTING} | SHORT | more))
+    clock = ShiftedClock()
+    ports = replace(site.dependencies.ports, clock=clock)
+    site.dependencies = replace(site.dependencies, ports=ports)
+    return Life(site, operation_of(site.settings, function="test", dependencies=site.dependencies), clock)
+
+
+@pytest.fixture
+def life(credentials: Server, tmp_path: Path) -> Life:
+    """A migration that has not begun."""
+    return life_on(credentials, tmp_path)
+
+
+@pytest.fixture
+def moved(life: Life) -> Life:
+    """Three objects that are copied."""
+    assert isinstance(life.start(), Opened)
+    for number in range(3):
+        life.site.put(f"old/{number}", b"body" * (number + 1), Metadata={"n": str(number)}, Tagging="a=b")
+    life.work()
+    return life
+
+
+def by_key(found: list[Finding]) -> dict[str, tuple[Difference, ...]]:
+    """The differences of each source key."""
+    return {one.source.key: one.differences for one in found if one.source is not None}
+
+
+def test_start_keeps_other_notifications_and_is_live_when_a_probe_arrived(life: Life) -> None:
+    """A topic's notification stays as it is; the probe is gone afterwards, and what was before is remembered."""
+    theirs = {"Id": "theirs", "QueueArn": life.site.backfill.arn, "Events": ["s3:ObjectTagging:*"]}
+    life.site.clients.s3.put_bucket_notification_configuration(
+        Bucket=life.site.name, NotificationConfiguration={"QueueConfigurations": [theirs]}
+    )
+    before = life.operation.capture.read_configuration()
+    opened = life.start()
+    assert isinstance(opened, Opened)
+    entry = life.operation.stages.read_stage()
+    assert entry.stage is Stage.LIVE
+    assert json.loads(entry.capture)["before"] == before
+    assert sorted(
+        one["Id"] for one in json.loads(life.operation.capture.read_configuration())["QueueConfigurations"]
+    ) == [
+        "keyshift",
+        "theirs",
+    ]
+    assert life.site.keys("") == []
+    life.site.put("old/1", b"x")
+    life.work()
+    assert life.site.read("new/1") == b"x"
+    assert isinstance(life.start(), Opened), "a second start finds everything there"
+
+
+def test_start_through_eventbridge(life: Life) -> None:
+    """EventBridge lives beside every other notification; rollback takes the rule and the switch away again."""
+    before = life.operation.capture.read_configuration()
+    opened = start_capture(
+        life.operation, through="eventbridge", wait=20, probes=1, say=lambda _: None, probe_seconds=1
+    )
+    assert isinstance(opened, Opened)
+    assert "EventBridgeConfiguration" in life.operation.capture.read_configuration()
+    assert life.roll_back().clean
+    assert life.operation.capture.read_configuration() == before
+
+
+def test_start_says_no_while_paused_and_when_nothing_arrives(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each refusal names the remedy, and the stage stays; the probes are gone all the same."""
+    assert isinstance(plan_start(life.operation, through="queue"), Capture)
+    control = life.operation.panel.read_control()
+    life.operation.panel.write_control(replace(control, paused=True, reason="lunch", fence=1), before=control)
+    shut = life.start()
+    assert isinstance(shut, Shut)
+    assert "keyshift resume" in shut.why
+    life.operation.panel.write_control(replace(control, fence=2), before=replace(control, fence=1))
+    monkeypatch.setattr(life.operation.capture, "switch_on", lambda _: None)
+    late = start_capture(life.operation, through="queue", wait=1.5, probes=1, say=lambda _: None, probe_seconds=1)
+    assert isinstance(late, Shut)
+    assert "no event of a probe arrived" in late.why
+    assert life.operation.stages.read_stage().stage is Stage.PREPARED
+    assert life.site.keys("") == []
+
+
+def test_verify_proves_what_is_right_and_marks_it(moved: Life) -> None:
+    """No difference, every record marked; a second run writes nothing, and a new copy loses the mark."""
+    found = moved.verify()
+    assert {one.differences for one in found} == {()}
+    assert all(one.verified for one in found)
+    marked = moved.record("old/0")
+    assert marked.verified_at is not None
+    moved.verify()
+    assert moved.record("old/0") == marked
+    moved.site.put("old/0", b"again")
+    moved.work()
+    assert moved.record("old/0").verified_at is None
+
+
+def test_verify_names_everything_that_is_planted_and_nothing_else(moved: Life) -> None:
+    """One difference for each thing that is wrong, with its own name."""
+    site, s3 = moved.site, moved.site.clients.s3
+    for number in range(3, 9):
+        site.put(f"old/{number}", b"body", Metadata={"n": str(number)})
+    moved.work()
+    moved.verify()
+    s3.delete_object(Bucket=site.name, Key="new/3")
+    site.put("new/4", b"somebody else's")
+    s3.put_object_tagging(Bucket=site.name, Key="new/5", Tagging={"TagSet": [{"Key": "x", "Value": "y"}]})
+    s3.put_bucket_notification_configuration(Bucket=site.name, NotificationConfiguration={})
+    site.put("old/6", b"changed, and nobody was told")
+    s3.delete_object(Bucket=site.name, Key="old/7")
+    site.put("old/not-migrated", b"x")
+    site.put("new/foreign", b"x")
+    site.put("elsewhere", b"x")
+    found = moved.verify()
+    wrong = {key: differences for key, differences in by_key(found).items() if differences}
+    assert wrong == {
+        "old/3": (Difference.MISSING,),
+        "old/4": (Difference.TARGET_CHANGED, Difference.SIZE, Difference.METADATA),
+        "old/5": (Difference.TAGS,),
+        "old/6": (Difference.CHANGED_SINCE,),
+        "old/7": (Difference.SOURCE_ABSENT,),
+        "old/not-migrated": (Difference.NOT_MIGRATED,),
+    }
+    remarks = {one.target.key: one.remarks for one in found if one.remarks and one.target is not None}
+    assert remarks == {"new/foreign": (Remark.FOREIGN,), "elsewhere": (Remark.OUTSIDE,)}
+    assert moved.record("old/5").verified_at is None, "what was proven once and is no more loses its mark"
+
+
+def test_what_differs_is_enqueued_again_and_repaired(moved: Life) -> None:
+    """One flag: what a worker can settle is settled by the protocol."""
+    site = moved.site
+    site.clients.s3.put_bucket_notification_configuration(Bucket=site.name, NotificationConfiguration={})
+    site.put("old/0", b"changed")
+    site.put("old/late", b"late")
+    site.clients.s3.put_object_tagging(Bucket=site.name, Key="new/1", Tagging={"TagSet": []})
+    requeuer = Requeuer(site.dependencies)
+    for finding in moved.verify():
+        requeuer.add(finding)
+    requeuer.flush()
+    assert requeuer.enqueued == 3
+    moved.work()
+    assert {one.differences for one in moved.verify()} == {()}
+    assert (site.read("new/0"), site.read("new/late")) == (b"changed", b"late")
+
+
+def test_only_reading_proves_what_was_uploaded_in_parts(credentials: Server, tmp_path: Path) -> None:
+    """Without a checksum and with an etag that is no digest: unproven, until --deep reads both sides."""
+    life = life_on(credentials, tmp_path)
+    assert isinstance(life.start(), Opened)
+    s3, name = life.site.clients.s3, life.site.name
+    upload = s3.create_multipart_upload(Bucket=name, Key="old/parts")["UploadId"]
+    part = s3.upload_part(Bucket=name, Key="old/parts", UploadId=upload, PartNumber=1, Body=b"p" * 100)
+    s3.complete_multipart_upload(
+        Bucket=name,
+        Key="old/parts",
+        UploadId=upload,
+        MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]},
+    )
+    life.work()
+    shallow = by_key(life.verify())["old/parts"]
+    assert set(shallow) <= {Difference.UNPROVEN}
+    assert by_key(life.verify(deep=True))["old/parts"] == ()
+    assert life.record("old/parts").verified_at is not None
+
+
+def test_cutover_names_every_shut_gate_and_goes_on_when_all_are_open(moved: Life) -> None:
+    """Unverified, uncopied, referred to, postponed: each says so; then the stage changes, and once."""
+    site = moved.site
+    site.clients.s3.put_bucket_notification_configuration(Bucket=site.name, NotificationConfiguration={})
+    site.put("old/late", b"late")
+    held = Reference("table t id=1", "artifact", f"s3://{site.name}/old/0", Location(site.name, "old/0"))
+    moved.operation = replace(moved.operation, finders=(Finder([held]),))
+    postpone_cutover(moved.operation, moved.operation.dependencies.ports.clock.now() + HOUR, why="freeze")
+    shut = moved.shut_gates()
+    assert set(shut) == {"postponed", "uncopied", "unverified", "references"}
+    assert "old/late" in shut["uncopied"]
+    assert "freeze" in shut["postponed"]
+    assert moved.operation.stages.read_stage().stage is Stage.LIVE
+    site.clients.s3.delete_object(Bucket=site.name, Key="old/late")
+    moved.operation = replace(moved.operation, finders=())
+    postpone_cutover(moved.operation, None, why="")
+    assert set(moved.shut_gates()) == {"unverified"}
+    moved.verify()
+    assert moved.shut_gates() == {}
+    assert moved.operation.stages.read_stage().stage is Stage.CUT_OVER
+    assert moved.shut_gates() == {}
+
+
+class Finder:
+    """References that a test plants."""
+
+    def __init__(self, found: list[Reference]) -> None:
+        self.found = found
+
+    def find_references(self) -> Iterator[Reference]:
+        """See ReferenceFinder."""
+        yield from self.found
+
+
+class Pinned:
+    """Pins that a test plants."""
+
+    def __init__(self, found: list[Pin]) -> None:
+        self.found = found
+
+    def find_pins(self) -> Iterator[Pin]:
+        """See PinFinder."""
+        yield from self.found
+
+
+def settled(life: Life) -> Life:
+    """Verified, cut over, and quiet for longer than any claim."""
+    life.verify()
+    assert life.shut_gates() == {}
+    life.let_time_pass()
+    return life
+
+
+def test_a_dry_cleanup_says_what_would_go_and_what_is_held(moved: Life) -> None:
+    """Pinned, referred to, changed since: each with its reason; nothing is deleted."""
+    settled(moved)
+    name = moved.site.name
+    pin = Pin("component c 1.0.0", f"s3://{name}/old/0", Location(name, "old/0"), "publish it again")
+    held = Reference("table t id=1", "artifact", f"s3://{name}/old/1", Location(name, "old/1"))
+    moved.operation = replace(moved.operation, finders=(Finder([held]),), pins=(Pinned([pin]),))
+    told = moved.clean(yes=False)
+    assert {key: one.verdict for key, one in told.items()} == {"0": "held", "1": "held", "2": "would-go"}
+    assert "publish it again" in told["0"].why
+    assert "table t id=1" in told["1"].why
+    assert moved.clean(yes=False, soak=9 * HOUR)["2"].why.startswith("soak time")
+    assert len(moved.site.keys("old/")) == 3
+
+
+def test_cleanup_deletes_what_is_proven_and_goes_on_where_it_stopped(moved: Life) -> None:
+    """What changed stays; what went is readable at its target; DONE only when all are gone."""
+    moved.site.put("old/3", b"x")
+    moved.work()
+    settled(moved)
+    moved.site.clients.s3.put_bucket_notification_configuration(Bucket=moved.site.name, NotificationConfiguration={})
+    moved.site.put("old/0", b"body", Metadata={"n": "other"})
+    first = moved.clean(yes=True)
+    assert {key: one.verdict for key, one in first.items()} == {
+        "0": "held",
+        "1": "cleaned",
+        "2": "cleaned",
+        "3": "cleaned",
+    }
+    assert moved.site.keys("old/") == ["old/0"]
+    assert moved.site.read("new/1") == b"body" * 2
+    again = moved.clean(yes=True)
+    assert {key: one.verdict for key, one in again.items()} == {"0": "held"}
+    shut = finish_migration(moved.operation)
+    assert isinstance(shut, Shut)
+    assert "old/0" in shut.why
+    moved.site.put("old/0", b"body", Metadata={"n": "0"}, Tagging="a=b")
+    moved.let_time_pass()
+    moved.clean(yes=True)
+    assert finish_migration(moved.operation) is None
+    assert moved.operation.stages.read_stage().stage is Stage.DONE
+    assert isinstance(plan_rollback(moved.operation, seen=lambda: None), Shut)
+
+
+def test_cleanup_refuses_a_bucket_without_versions_unless_the_rules_accept_it(
+    credentials: Server, tmp_path: Path
+) -> None:
+    """The refusal names both ways out; a versioned bucket needs neither."""
+    life = life_on(credentials, tmp_path, rules_text=RULES)
+    life.at(Stage.CUT_OVER)
+    shut = refuse_cleanup(life.operation)
+    assert isinstance(shut, Shut)
+    assert "unversioned_source: fenced" in shut.why
+    versioned = life_on(credentials, tmp_path, rules_text=RULES, versioned=True)
+    early = refuse_cleanup(versioned.operation)
+    assert isinstance(early, Shut)
+    assert "keyshift start" in early.why
+    versioned.at(Stage.CUT_OVER)
+    assert refuse_cleanup(versioned.operation) is None
+
+
+@pytest.mark.parametrize("versions", [False, True])
+def test_rollback_restores_bytes_metadata_tags_and_notifications(
+    credentials: Server, tmp_path: Path, versions: bool
+) -> None:
+    """From CLEANING, also when the verified versions were deleted for good; copies go only by a purge."""
+    life = life_on(credentials, tmp_path, versioned=True, rules_text=RULES)
+    before = life.operation.capture.read_configuration()
+    assert isinstance(life.start(), Opened)
+    site = life.site
+    site.put("old/0", b"older")
+    for number in range(2):
+        site.put(f"old/{number}", b"body", Metadata={"n": str(number)}, Tagging="a=b", ContentType="image/png")
+    life.work()
+    originals = [seen(site, f"old/{number}") for number in range(2)]
+    settled(life)
+    assert {one.verdict for one in life.clean(yes=True, versions=versions).values()} == {"cleaned"}
+    assert site.keys("old/") == []
+    kept = site.clients.s3.list_object_versions(Bucket=site.name, Prefix="old/").get("Versions", [])
+    assert len(kept) == (1 if versions else 3)
+    plan = plan_rollback(life.operation, seen=lambda: None)
+    assert isinstance(plan, RollbackPlan)
+    assert (plan.restores, plan.fences, plan.copies_kept) == (2, 0, 2)
+    done = life.roll_back()
+    assert done.troubles == []
+    assert done.configuration_as_before
+    assert [seen(site, f"old/{number}") for number in range(2)] == originals
+    assert life.operation.capture.read_configuration() == before
+    assert life.operation.stages.read_stage().stage is Stage.ROLLED_BACK
+    assert {one.mode for one in life.records()} == {Mode.ROLLED_BACK}
+    purge(life)
+    assert site.keys("new/") == []
+    assert [seen(site, f"old/{number}") for number in range(2)] == originals
+
+
+def purge(life: Life) -> None:
+    """Dry first, then really."""
+    life.let_time_pass()
+    dry = purge_copies(life.operation, yes=False, threads=2, per_second=None)
+    assert not isinstance(dry, Shut), dry
+    assert {verdict for _, verdict, _ in dry} == {"would-go"}
+    real = purge_copies(life.operation, yes=True, threads=2, per_second=None)
+    assert not isinstance(real, Shut)
+    assert {verdict for _, verdict, _ in real} == {"purged"}
+
+
+def seen(site: Site, key: str) -> tuple[Any, ...]:
+    """Bytes, metadata, headers and tags of an object."""
+    answer = site.clients.s3.get_object(Bucket=site.name, Key=key)
+    tags = site.clients.s3.get_object_tagging(Bucket=site.name, Key=key)["TagSet"]
+    return answer["Body"].read(), answer["Metadata"], answer["ContentType"], tags
+
+
+def test_rollback_leaves_owners_and_strangers_their_words(moved: Life) -> None:
+    """What an owner wrote since stays; a notification that somebody else added stays; the plan said so before."""
+    site = moved.site
+    site.put("old/0", b"newer")
+    notes: Any = json.loads(moved.operation.capture.read_configuration())
+    notes["QueueConfigurations"].append(
+        {"Id": "theirs", "QueueArn": site.backfill.arn, "Events": ["s3:ObjectTagging:*"]}
+    )
+    site.clients.s3.put_bucket_notification_configuration(Bucket=site.name, NotificationConfiguration=notes)
+    done = moved.roll_back()
+    assert done.troubles == []
+    assert not done.configuration_as_before
+    assert [one["Id"] for one in json.loads(done.configuration)["QueueConfigurations"]] == ["theirs"]
+    assert site.read("old/0") == b"newer"
+    assert {one.state for one in moved.records()} == {State.ROLLED_BACK}
+    assert moved.operation.panel.read_control().paused
+
+
+def test_rollback_says_what_it_could_not_restore(moved: Life) -> None:
+    """A copy that a stranger overwrote after cleanup is no source of truth: a conflict, named."""
+    settled(moved)
+    moved.clean(yes=True)
+    moved.site.put("new/1", b"a stranger's")
+    done = moved.roll_back()
+    assert [(source.rpartition("/")[2], why.partition(":")[0]) for source, why in done.troubles] == [
+        ("1", "in conflict")
+    ]
+    assert moved.site.read("old/0") == b"body"
+    assert moved.site.read("new/1") == b"a stranger's"
+
+
+def test_purge_waits_for_the_rollback_and_for_quiet(moved: Life) -> None:
+    """Before, it is refused; right after, it names the seconds to go."""
+    early = purge_copies(moved.operation, yes=True, threads=1, per_second=None)
+    assert isinstance(early, Shut)
+    moved.roll_back()
+    soon = purge_copies(moved.operation, yes=True, threads=1, per_second=None)
+    assert isinstance(soon, Shut)
+    assert "try again in" in soon.why
