@@ -6,6 +6,7 @@ import sys
 BENCHES = {
     "plan": "rows a second and peak memory of keyshift plan, beside merely reading the file and a plain loop",
     "backfill": "peak memory of feeding an inventory of 0.2 and 2 million rows",
+    "recording": "status --watch in a real run, as docs/status-watch.cast (asciinema)",
 }
 
 

@@ -26,7 +26,6 @@ def control_event(before: Control | None, after: Control | None, *, migration: s
         "paused": told.paused,
         "reason": told.reason,
         "by": told.by,
-        "paused_by": told.paused_by,
         "limits": asdict(told.limits),
         "event_source_mappings": list(told.mappings),
     }

@@ -98,16 +98,25 @@ def respond_to_batch(
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in left]}
 
 
-def give_back(returned: Sequence[Handled], queue: MessageQueue, dependencies: Dependencies) -> frozenset[str]:
+def give_back(
+    returned: Sequence[Handled],
+    queue: MessageQueue,
+    dependencies: Dependencies,
+    *,
+    most_wait: int = PAUSED_MOST_SECONDS,
+) -> frozenset[str]:
     """Make messages visible again when they are due; one that we fail to tell SQS about comes back by itself.
 
-    What only waited is sent again as new; the ids of those, which are to be deleted.
+    What only waited comes back within ``most_wait`` seconds, and is sent again as new when it waited before; the ids
+    of those, which are to be deleted.
     """
-    renewed = _renewed([one for one in returned if one.waits and one.message.receive_count >= RENEW_AT], queue)
+    waiting = [one for one in returned if one.waits and one.message.receive_count >= RENEW_AT]
+    renewed = _renewed(waiting, queue, most_wait)
     by_delay: dict[int, list[Message]] = {}
     for one in returned:
         if one.message.message_id not in renewed:
-            by_delay.setdefault(one.delay, []).append(one.message)
+            delay = min(one.delay, most_wait) if one.waits else one.delay
+            by_delay.setdefault(delay, []).append(one.message)
     for delay, messages in by_delay.items():
         try:
             queue.return_messages(messages, delay=delay)
@@ -116,12 +125,12 @@ def give_back(returned: Sequence[Handled], queue: MessageQueue, dependencies: De
     return renewed
 
 
-def _renewed(waiting: Sequence[Handled], queue: MessageQueue) -> frozenset[str]:
+def _renewed(waiting: Sequence[Handled], queue: MessageQueue, most_wait: int) -> frozenset[str]:
     """Sent before anything is deleted: a crash between the two leaves a duplicate, which costs one refused claim."""
     renewed: set[str] = set()
     for one in waiting:
         try:
-            queue.send_messages([one.message.body], delay=min(one.retry_after, PAUSED_MOST_SECONDS))
+            queue.send_messages([one.message.body], delay=min(one.retry_after, most_wait))
         except KeyshiftError:
             break  # it goes back like the others, and counts one receive more
         renewed.add(one.message.message_id)

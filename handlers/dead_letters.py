@@ -19,7 +19,7 @@ VISIBILITY_SECONDS = 120
 """If we die while we look, the letters show again after this time."""
 OVERTAKEN = "overtaken"
 _EMPTY_ANSWERS = 2
-"""SQS may answer with nothing although something is there; so often in a row it is believed."""
+"""SQS may answer with nothing although it counts more letters; so often in a row it is believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class Held:
     def letters(self) -> Iterator[DeadLetter]:
         """Each letter once, at most ``limit``."""
         empty, found = 0, 0
-        while empty < _EMPTY_ANSWERS and found < self._limit:
+        while found < self._limit and (not empty or (empty < _EMPTY_ANSWERS and found < self._queue.count_letters())):
             received = self._queue.receive_letters(visibility=self._visibility)
             fresh = [one for one in received if one.message.message_id not in self._held]
             # Seen again when looking took longer than it was hidden; the newest handle is the one that counts.

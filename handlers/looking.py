@@ -49,8 +49,8 @@ class Status:
 
     @property
     def seconds_left(self) -> float | None:
-        """At least; only when the rate is known and something is left."""
-        if not self.objects_per_second or not self.waiting:
+        """At least; only when it runs, the rate is known and something is left."""
+        if self.control.paused or not self.objects_per_second or not self.waiting:
             return None
         return self.waiting / self.objects_per_second
 

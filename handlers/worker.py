@@ -16,6 +16,8 @@ BACKFILL_AT_ONCE = 2
 """A backfill message holds many objects, and live events must not wait behind them."""
 LONG_POLL_SECONDS = 2
 PAUSED_SECONDS = 1.0
+MOST_WAIT_SECONDS = 3
+"""A paused worker does not poll, so what it held back may be visible soon: a resume is felt at once."""
 IDLE_SECONDS = 0.2
 HEARTBEAT_SECONDS = 30.0
 FIRST_BACK_OFF, LONGEST_BACK_OFF = 0.5, 10.0
@@ -133,7 +135,7 @@ class Worker:
         if done:
             queue.delete_messages(done)
         returned = [one for one in handled if not one.done]
-        renewed = give_back(returned, queue, self._dependencies)
+        renewed = give_back(returned, queue, self._dependencies, most_wait=MOST_WAIT_SECONDS)
         if renewed:
             queue.delete_messages([one.message for one in returned if one.message.message_id in renewed])
         return True

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from adapters.dynamodb_control import DynamoDbControlPanel
 from adapters.dynamodb_pulse import DynamoDbPulseBook
+from adapters.dynamodb_stage import DynamoDbStageBook
 from adapters.lambda_mappings import LambdaEventSourceMappings
 from adapters.sqs_dead_letters import dead_letters_of
 from adapters.sqs_queue import SqsMessageQueue
 from adapters.system_clock import SystemClock
 from domain.ports import Clock, ControlPanel, DeadLetterQueue, EventSourceMappings, MessageQueue
-from domain.stages import Stage
 from handlers.bootstrap import bootstrap, clients_of
 from handlers.looking import Lookout
 from handlers.settings import Settings
@@ -54,12 +54,13 @@ def dead_letter_queues(settings: Settings) -> Mapping[str, DeadLetterQueue]:
 
 def lookout_of(settings: Settings) -> Lookout:
     """What status looks at."""
+    stages = DynamoDbStageBook(clients_of(settings), settings.table)
     return Lookout(
         bootstrap(settings, function="status-command"),
         queues=queues_of(settings),
         dead=dead_letter_queues(settings),
         pulse=DynamoDbPulseBook(clients_of(settings), settings.table),
-        stage=lambda: Stage.PREPARED.value,
+        stage=lambda: stages.read_stage().stage.value,
         monotonic=SystemClock().monotonic,
     )
 

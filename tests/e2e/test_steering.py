@@ -31,8 +31,7 @@ def site(standin: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Si
 def more(site: Site, standin: Server) -> dict[str, str]:
     """The site as an operator's environment."""
     keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
-    given = {name: value for name, value in site.environment().items() if name != "KEYSHIFT_FUNCTIONS"}
-    return {**keys, **given}
+    return {**keys, **site.environment()}
 
 
 def fill(site: Site, objects: int) -> None:
@@ -79,9 +78,6 @@ def test_a_pause_holds_both_workers_and_costs_no_message(site: Site, more: dict[
         assert held == records(site)
         status = json.loads(run_keyshift("status", "--json", more=more).stdout)
         assert (status["paused"], status["reason"]) == (True, "a look at the costs")
-        control = site.dependencies.control.refresh()
-        late = max(record.changed_at for record in held) - control.changed_at
-        print(f"the last change came {late:.1f} s after the pause")
         assert run_keyshift("throttle", "--off", more=more).returncode == 0
         assert run_keyshift("resume", more=more).stdout.startswith("resumed; it was paused: a look at the costs")
         wait_until(lambda: copied(site) == 120, seconds=120)
@@ -100,9 +96,7 @@ def test_two_workers_share_one_rate(site: Site, more: dict[str, str], tmp_path: 
         most = max(sum(1 for moment in ended if begun <= moment < begun + seconds) for begun in ended)
         # Ends are seen here, beginnings are promised: an object that took long ends among later ones.
         assert most <= rate * (seconds + 2.5) + 2 * CONCURRENCY
-    achieved = objects / (ended[-1] - ended[0])
-    print(f"{achieved:.1f} objects/s at a limit of {rate:.0f}/s")
-    assert achieved <= rate * 1.4
+    assert objects / (ended[-1] - ended[0]) <= rate * 1.4
     workers = [Path(tmp_path, f"worker-{number}.log").read_text() for number in range(2)]
     assert all('"Handled"' in log for log in workers), "one worker did everything"
 
@@ -121,10 +115,9 @@ def test_broken_permissions_trip_the_breaker_and_nothing_is_lost(
         wait_until(lambda: site.dependencies.control.refresh().paused)
         time.sleep(3)
         parked = sum(record.state is State.PARKED for record in records(site))
-        print(f"{parked} objects were parked before everything stood still")
         assert 5 <= parked <= 2 * (5 + CONCURRENCY)
         status = json.loads(run_keyshift("status", "--json", "--exact", more=more).stdout)
-        assert status["by"] == "circuit-breaker"
+        assert status["paused_by"] == "circuit-breaker"
         assert "access-denied" in status["reason"]
         assert "s3:PutObject" in status["reason"]
         assert status["failures_by_cause"] == {"access-denied": parked}

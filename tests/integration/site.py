@@ -108,7 +108,7 @@ class Site:
 
     def environment(self) -> dict[str, str]:
         """The same as variables, as Lambda would have them."""
-        given = self.settings.model_dump(mode="json", exclude_none=True, exclude={"own_principals"})
+        given = self.settings.model_dump(mode="json", exclude_none=True, exclude={"own_principals", "functions"})
         return {f"KEYSHIFT_{name.upper()}": str(value) for name, value in given.items()}
 
     def put(self, key: str, body: bytes, **more: Any) -> None:

@@ -87,7 +87,7 @@ def test_broken_permissions_pause_at_once() -> None:
     assert len(line.handle(line.keys[20:])) == 20
     assert line.states() == {State.COPIED: 20, State.PARKED: 5}
     control = line.made.panel.control
-    assert (control.paused, control.by) == (True, BREAKER)
+    assert (control.paused, control.paused_by) == (True, BREAKER)
     assert "access-denied: 5 objects one after the other" in control.reason
     assert "give the role s3:PutObject" in control.reason
     assert [one["reason"] for one in line.made.lines("ERROR")] == [control.reason]

@@ -81,7 +81,7 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
     assert "Usage: keyshift" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["backfill", "demo", "doctor", "status", "uploads"])
+@pytest.mark.parametrize("name", ["backfill", "demo", "doctor", "pause", "resume", "status", "throttle", "uploads"])
 def test_what_prints_figures_prints_json(name: str) -> None:
     """The commands with a result have --json."""
     command = keyshift.get_command(click.Context(keyshift), name)

@@ -1,0 +1,54 @@
+"""The recording in the documents is what a run of today shows."""
+
+import json
+import re
+from pathlib import Path
+
+from bench import recording
+from tests.e2e.documents import ROOT
+
+CAST = ROOT / "docs" / "status-watch.cast"
+STORY = ["of what is known", "copied by rule", "PAUSED by circuit-breaker: access-denied", "failures by cause", "100%"]
+
+
+def told(path: Path) -> list[str]:
+    """What the terminal showed, frame by frame, without its control sequences."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    head = json.loads(lines[0])
+    assert (head["version"], head["width"], head["height"]) == (2, recording.WIDTH, recording.HEIGHT)
+    moments = [json.loads(line)[0] for line in lines[1:]]
+    assert moments == sorted(moments)
+    return [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text) for text in recording.frames(lines)]
+
+
+def labels(frames: list[str]) -> set[str]:
+    """The words that begin a line."""
+    return {line.split()[0] for frame in frames for line in frame.splitlines() if line.strip() and line[0].isalpha()}
+
+
+def in_order(frames: list[str]) -> bool:
+    """Whether the story is told, one thing after the other."""
+    at = 0
+    for wanted in STORY:
+        while at < len(frames) and wanted not in frames[at]:
+            at += 1
+    return at < len(frames)
+
+
+def test_the_recording_can_be_made_again(tmp_path: Path) -> None:
+    """The same story with the same labels; figures and times differ."""
+    shown = told(CAST)
+    again = tmp_path / "again.cast"
+    recording.main("90", str(again))
+    made = told(again)
+    assert in_order(shown)
+    assert in_order(made)
+    assert {"migration", "copied", "rate", "lag", "limits", "lately", "records", "queue", "PAUSED"} <= labels(made)
+    assert labels(made) <= labels(shown)
+
+
+def test_the_recording_tells_nothing_of_the_machine() -> None:
+    """No path, no user, no host."""
+    text = CAST.read_text(encoding="utf-8")
+    for secret in (str(ROOT), "/tmp", "/home", "root@", "127.0.0.1"):  # noqa: S108  # looked for, not used
+        assert secret not in text
