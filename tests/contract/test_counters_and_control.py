@@ -2,7 +2,6 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
 
@@ -72,8 +71,9 @@ def test_without_a_word_everything_runs(panel: ControlPanel) -> None:
 
 def test_the_last_word_counts_whole(panel: ControlPanel) -> None:
     """Every field is kept, and a limit that is lifted is gone."""
-    paused = {"by": "me", "mappings": ("a",), "paused_by": "x", "paused_at": 5.5}
-    first = replace(Control(True, "too many errors", 12.5, 1e9, 4, fence=1, changed_at=1_790_000_000.25), **paused)
+    first = Control(
+        True, "errors", 12.5, 1e9, 4, 1, 1_790_000_000.25, "me", ("a",), paused_by="x", paused_at=1_790_000_000.5
+    )
     assert panel.write_control(first, before=Control())
     assert panel.read_control() == first
     assert panel.write_control(Control(fence=2), before=first)

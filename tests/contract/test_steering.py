@@ -149,7 +149,8 @@ def poller(request: pytest.FixtureRequest) -> Poller:
     ]
     return Poller(
         LambdaEventSourceMappings(clients, [name]),
-        *ids,
+        ids[0],
+        ids[1],
         lambda one: clients.functions.get_event_source_mapping(UUID=one)["State"] in ("Enabled", "Enabling"),
     )
 
