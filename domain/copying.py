@@ -52,8 +52,9 @@ def copy_seen(  # noqa: PLR0913  # a copy has two ends, a condition, and the wor
     ports: MigrationPorts,
     policy: MigrationPolicy,
     intent: Intent | None = None,
+    version_id: str | None = None,
 ) -> CopyAnswer:
-    """Copy the source that ``seen`` describes to ``target``.
+    """Copy the source that ``seen`` describes to ``target``; with a ``version_id`` that version, current or not.
 
     ``if_match`` is the etag the target must have, ``None`` where there must be none; ``intent`` is what is declared,
     a copy to be recognised by its etag or checksum unless the caller has another. Raises ArchivedError for a
@@ -75,7 +76,7 @@ def copy_seen(  # noqa: PLR0913  # a copy has two ends, a condition, and the wor
         return _PartsCopy(held, source, target, seen=seen, if_match=if_match, ports=ports, policy=policy).run(intent)
     abort_upload(held, ports.multipart)
     held.declare_intent(intent)
-    origin = SourceObject(source, seen.etag)
+    origin = SourceObject(source, seen.etag, version_id)
     goal = held.target(target, if_match=if_match, storage_class=seen.storage_class)
     return held.send(lambda: ports.store.copy_object(origin, goal, seen=seen))
 

@@ -209,7 +209,7 @@ class _Migration:
             return self._delete_target(decision.if_match)
         return self._settle(decision, sight)
 
-    def _copy(self, decision: Decision, seen: ObjectState) -> Outcome | None:
+    def _copy(self, decision: Decision, seen: ObjectState, *, version_id: str | None = None) -> Outcome | None:
         answer = copy_seen(
             self._held,
             self._source,
@@ -218,6 +218,7 @@ class _Migration:
             if_match=decision.if_match,
             ports=self._ports,
             policy=self._policy,
+            version_id=version_id,
         )
         self._note_intent()
         if isinstance(answer, HandedOn):
@@ -235,15 +236,7 @@ class _Migration:
         seen = self._ports.store.look_at_object(self._source, version_id=hidden.version_id, with_tags=True)
         if seen is None:
             return None
-        self._held.declare_intent(copy_intent(seen.etag, hidden.version_id, self._policy))
-        self._note_intent()
-        abort_upload(self._held, self._ports.multipart)
-        source = SourceObject(self._source, seen.etag, hidden.version_id)
-        goal = self._held.target(self._held.record.target, if_match=decision.if_match, storage_class=seen.storage_class)
-        answer = self._held.send(lambda: self._ports.store.copy_object(source, goal, seen=seen))
-        if isinstance(answer, Refused):
-            return None
-        return self._commit_copy(decision, answer, etag=seen.etag, version_id=hidden.version_id, size=seen.size)
+        return self._copy(decision, seen, version_id=hidden.version_id)
 
     def _delete_target(self, if_match: str) -> Outcome | None:
         held = self._held
