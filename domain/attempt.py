@@ -176,11 +176,11 @@ class HeldRecord:
 
 
 def take_claim(
-    record: Record, intent: Intent, *, lease: Lease, ports: MigrationPorts, mode: Mode | None = None
+    record: Record, intent: Intent, *, lease: Lease, ports: MigrationPorts, mode: Mode | None = None, **changes: Any
 ) -> HeldRecord | None:
     """Claim a record that was just read, for a job of its own; ``None``: somebody else was quicker.
 
-    Whatever an abandoned attempt had declared stays among ``maybe``.
+    Whatever an abandoned attempt had declared stays among ``maybe``; ``changes`` are made along with the claim.
     """
     mine = replace(
         record,
@@ -190,6 +190,7 @@ def take_claim(
         maybe=left_over(record),
         revision=record.revision + 1,
         changed_at=lease.started,
+        **changes,
     )
     if not ports.manifest.write_record(mine, before=record):
         return None

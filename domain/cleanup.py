@@ -1,7 +1,5 @@
 """Delete one source whose bytes are proven to be at the target (protocol.md §9)."""
 
-from dataclasses import replace
-
 from domain.attempt import Attempt, HeldRecord, Lease, MigrationPolicy, MigrationPorts, Outcome, Verdict, take_claim
 from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, UnavailableError
 from domain.objects import ObjectState
@@ -27,7 +25,7 @@ def clean_source(
     if blocked is not None:
         return blocked
     # A marker of an earlier cleanup is not what this one puts: kept, rollback would take ours for the owner's delete.
-    held = take_claim(replace(record, marker_version=None), DELETE_SOURCE, lease=lease, ports=ports)
+    held = take_claim(record, DELETE_SOURCE, lease=lease, ports=ports, marker_version=None)
     if held is None:
         return Outcome(Verdict.RETURN, record.state, "another worker has it")
     try:
