@@ -19,6 +19,7 @@ from adapters.standin.events import Notifications
 from adapters.standin.faults import FaultPlan
 from adapters.standin.limits import Limits
 from adapters.standin.move_tasks import install_move_tasks
+from adapters.standin.permissions import install_permissions
 from adapters.standin.queues import install_queues
 from adapters.standin.strict import StrictS3
 
@@ -48,6 +49,7 @@ async def _serve(listener: socket.socket, url: str, ready_file: Path | None, lim
     install_queues(emulator.sqs)
     install_move_tasks(emulator.sqs)
     install_archives(emulator.eventbridge)
+    install_permissions()
     plan = FaultPlan()
     install_entries(emulator, plan)
     application = Application(emulator.app, limits, plan, _recorded_connections())

@@ -50,6 +50,8 @@ class Recorder:
 def _resource(params: dict[str, Any]) -> str:
     entries = params.get("Entries") or [{}]
     bus = entries[0].get("EventBusName", "")
+    for table in params.get("RequestItems", {}):
+        return str(table)
     return str(params.get("Bucket") or params.get("TableName") or params.get("QueueUrl") or bus)
 
 

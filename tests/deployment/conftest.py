@@ -1,7 +1,7 @@
 """The stack, packaged once and deployed once."""
 
-import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,13 +14,11 @@ from tests.deployment.site import DeployedSite, deployed_site
 @pytest.fixture(scope="session")
 def own_standin() -> Iterator[StandIn]:
     """A stand-in that checks every request against the caller's IAM policies, as AWS does."""
-    before = os.environ.get("AUTH")
-    os.environ["AUTH"] = "true"
-    try:
-        with running_standin() as standin:
-            yield standin
-    finally:
-        os.environ.pop("AUTH") if before is None else os.environ.update(AUTH=before)
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
+        patch.setenv("AUTH", "true")
+        standin = stack.enter_context(running_standin())
+        patch.undo()  # only this one
+        yield standin
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ Need = tuple[str, str]
 
 _READ = {"source": "ReadSource", "target": "WriteTarget"}
 _LIST = {"source": "ListSource", "target": "ListTarget"}
-_TABLE = {"inventory": "Checkpoints", "manifestStream": "Count"}
+_TABLE = {"inventory": "Checkpoints", "manifestStream": "Count", "resolver": "ReadRecords"}
 _WRITES = ("CopyObject", "CreateMultipartUpload", "UploadPartCopy", "CompleteMultipartUpload")
 _EXTRAS = {
     "(Tagging)": "s3:PutObjectTagging",
@@ -62,6 +62,9 @@ def needs_of(call: Call, *, kind: str, function: str) -> Iterator[Need]:
         yield "ReadReports", f"s3:{call.operation}"
     elif kind == "segments":
         yield from _segment_needs(call)
+    elif function == "resolver":
+        renamed = {"ReadSource": "LookSource", "ListSource": "FindSource", "WriteTarget": "LookTarget"}
+        yield from ((renamed.get(sid, sid), action) for sid, action in _object_needs(call, kind))
     else:
         yield from _object_needs(call, kind)
 

@@ -11,6 +11,7 @@ FUNCTION_ROLES = {
     "inventory": "InventoryRole",
     "manifestStream": "ManifestStreamRole",
     "batchOperations": "BatchOperationsRole",
+    "resolver": "ResolverRole",
 }
 
 

@@ -21,7 +21,7 @@ from adapters.standin import StandIn
 from domain.keys import Location
 from domain.parts import MIB
 from domain.record import State
-from handlers import backfill, batch_operations, inventory, manifest_stream, object_events
+from handlers import backfill, batch_operations, inventory, manifest_stream, object_events, resolver
 from handlers.bootstrap import dependencies_of
 from handlers.messages import BackfillRow, encode_backfill
 from tests.deployment.artefact import RULES
@@ -266,10 +266,24 @@ def _stream(place: Place, recorder: Recorder) -> None:
         reader.confirm_changes(event, None)
 
 
+def _resolver(place: Place, recorder: Recorder) -> None:  # noqa: ARG001  # the scenarios' two
+    place.put("old/unmoved", b"here")
+    place.put("old/moved", b"there")
+    queue = SqsMessageQueue(place.clients, place.queues["events"].url)
+    etag = place.put("old/moved", b"there too")
+    before = set(recorder.calls)
+    _one(object_events.handler, queue, _event(place, "old/moved", etag))
+    recorder.calls &= before
+    keys = ("old/unmoved", "old/moved", "old/absent", "new/moved", "new/absent")
+    uris = [f"s3://{place.name}-{'source' if key[0] == 'o' else 'target'}/{key}" for key in keys]
+    resolver.handler({"uris": uris}, Context())
+
+
 _SCENARIOS: Mapping[str, Callable[[Place, Recorder], None]] = {
     "objectEvents": _live,
     "backfill": _rows,
     "inventory": _inventory,
     "manifestStream": _stream,
     "batchOperations": _batch,
+    "resolver": _resolver,
 }

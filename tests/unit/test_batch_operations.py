@@ -1,0 +1,101 @@
+"""S3 Batch Operations: each task's result is what the job may do next."""
+
+from typing import Any
+
+import pytest
+
+from domain.attempt import MigrationPolicy
+from domain.control import Control
+from domain.errors import InputError, TransientError
+from domain.keys import Location
+from handlers.batch_operations import RESULT_CHARACTERS, respond
+from tests.unit.handler_world import BUCKET, RULES, Bench, bench
+
+
+def asked(key: str, *, version: str = "2.0", bucket: str = BUCKET, **job: Any) -> dict[str, Any]:
+    """An invocation as S3 makes it."""
+    place = {"s3Bucket": bucket} if version == "2.0" else {"s3BucketArn": f"arn:aws:s3:::{bucket}"}
+    task = {"taskId": "task", "s3Key": key, "s3VersionId": "older", **place}
+    return {"invocationSchemaVersion": version, "invocationId": "id", "job": {"id": "job", **job}, "tasks": [task]}
+
+
+def answered(made: Bench, event: dict[str, Any]) -> tuple[str, str]:
+    """Code and text of the one result."""
+    answer = respond(event, made.dependencies, seconds_left=lambda: 300.0)
+    (result,) = answer["results"]
+    assert (answer["invocationId"], result["taskId"]) == ("id", "task")
+    assert answer["invocationSchemaVersion"] == event["invocationSchemaVersion"]
+    return result["resultCode"], result["resultString"]
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_an_object_is_moved(version: str) -> None:
+    """Both schemas; the key is decoded once, so a percent sign of its own survives."""
+    made = bench()
+    made.world.put("old/a b%41+c", b"bytes")
+    assert answered(made, asked("old/a%20b%2541%2Bc", version=version))[0] == "Succeeded"
+    assert made.world.objects[Location(BUCKET, "new/a b%41+c")] == b"bytes"
+
+
+def test_a_task_done_twice_is_done_once() -> None:
+    """The job may repeat a task whose answer it lost."""
+    made = bench()
+    made.world.put("old/a", b"bytes")
+    assert answered(made, asked("old/a"))[0] == answered(made, asked("old/a"))[0] == "Succeeded"
+    assert made.world.copies == 1
+
+
+def test_what_may_pass_is_temporary() -> None:
+    """An exception would be permanent, so none is raised."""
+    made = bench()
+    made.world.put("old/a", b"bytes")
+    made.world.faults.append(TransientError("the table is busy"))
+    assert answered(made, asked("old/a"))[0] == "TemporaryFailure"
+    assert answered(made, asked("old/a"))[0] == "Succeeded"
+
+
+def test_a_paused_migration_is_temporary() -> None:
+    """Nothing is copied, and the job says why."""
+    made = bench()
+    made.world.put("old/a", b"bytes")
+    made.panel.control = Control(paused=True, reason="lunch")
+    code, said = answered(made, asked("old/a"))
+    assert (code, "lunch" in said, made.world.copies) == ("TemporaryFailure", True, 0)
+
+
+@pytest.mark.parametrize(
+    ("event", "says"),
+    [
+        (asked("old/a", bucket="another"), "another"),
+        (asked("old/a", userArguments={"migration": "theirs"}), "theirs"),
+    ],
+)
+def test_a_job_for_somebody_else_is_refused(event: dict[str, Any], says: str) -> None:
+    """For good: a repeat would say the same."""
+    made = bench()
+    made.world.put("old/a", b"bytes")
+    code, said = answered(made, event)
+    assert (code, says in said, made.world.copies) == ("PermanentFailure", True, 0)
+
+
+def test_an_unmapped_key_fails_where_the_rules_say_so() -> None:
+    """By default it is merely not moved."""
+    assert answered(bench(), asked("other/a")) == ("Succeeded", "unmapped")
+    strict = bench(rules=RULES.replace("unmapped: report", "unmapped: fail"))
+    assert answered(strict, asked("other/a"))[0] == "PermanentFailure"
+
+
+def test_a_conflict_is_in_the_jobs_report() -> None:
+    """Somebody must look: the target holds what is not ours."""
+    made = bench(policy=MigrationPolicy())
+    made.world.put("old/a", b"ours")
+    made.world.put("new/a", b"theirs")
+    code, said = answered(made, asked("old/a"))
+    assert (code, said.startswith("CONFLICT")) == ("PermanentFailure", True)
+    assert len(said) <= RESULT_CHARACTERS
+
+
+def test_another_event_is_no_invocation() -> None:
+    """Whoever wires it to a queue learns it at once."""
+    with pytest.raises(InputError, match="Batch Operations"):
+        respond({"Records": []}, bench().dependencies, seconds_left=lambda: 300.0)
