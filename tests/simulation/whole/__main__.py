@@ -6,8 +6,10 @@ import time
 from collections import Counter
 from dataclasses import replace
 
+from tests.simulation.scenarios import SCENARIOS
 from tests.simulation.whole.plans import Plan, read_changes
 from tests.simulation.whole.run import Found, run
+from tests.simulation.whole.sweep import sweep
 
 TRIES = 40
 """Seeds tried for each simpler plan while a failure is made small."""
@@ -20,20 +22,35 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seed", type=int, help="only this one, with its trace")
     parser.add_argument("--with", action="append", default=[], dest="changes", metavar="NAME=VALUE", help="of the plan")
+    parser.add_argument("--sweep", type=int, default=0, metavar="ORDERS", help="crash at every call of the scenarios")
     parser.add_argument("--keep-going", action="store_true", help="do not stop at the first broken seed")
     options = parser.parse_args(arguments)
     changes = read_changes(options.changes)
+    if options.sweep:
+        return _sweep(options.sweep)
     if options.seed is not None:
         return _replay(Plan.of_seed(options.seed, **changes))
     return _many(range(options.first, options.first + options.seeds), changes, keep_going=options.keep_going)
 
 
+def _sweep(orders: int) -> int:
+    started = time.monotonic()
+    swept = sweep(list(SCENARIOS), orders=orders)
+    for text in swept.broken[:3]:
+        print(text)
+    print(
+        f"{swept.scenarios} scenarios in {orders} orders each: {swept.crashes:,} crashes in {swept.plays:,} plays, "
+        f"{len(swept.broken)} did not converge, {time.monotonic() - started:.0f} s"
+    )
+    return 1 if swept.broken else 0
+
+
 def _replay(plan: Plan) -> int:
     found = run(plan)
-    print(found.trace)  # noqa: T201
-    print(f"{found.steps:,} steps, faults {found.faults}")  # noqa: T201
+    print(found.trace)
+    print(f"{found.steps:,} steps, faults {found.faults}")
     for key, text in found.broken:
-        print(f"{key}: {text}")  # noqa: T201
+        print(f"{key}: {text}")
     return 1 if found.broken else 0
 
 
@@ -45,13 +62,13 @@ def _many(seeds: range, changes: dict[str, object], *, keep_going: bool) -> int:
         faults.update(found.faults)
         if found.broken:
             failed += 1
-            print(f"seed {seed}: {found.broken[0]}", flush=True)  # noqa: T201
+            print(f"seed {seed}: {found.broken[0]}", flush=True)
             if not keep_going:
                 _show(shrink(found))
                 break
     seconds = time.monotonic() - started
     injected = ", ".join(f"{name} {number:,}" for name, number in sorted(faults.items()))
-    print(  # noqa: T201
+    print(
         f"{len(seeds):,} seeds, {steps:,} steps in {seconds:.0f} s, {faults.total():,} faults injected "
         f"({injected}), {failed} seeds broken"
     )
@@ -59,10 +76,10 @@ def _many(seeds: range, changes: dict[str, object], *, keep_going: bool) -> int:
 
 
 def _show(found: Found) -> None:
-    print(found.trace)  # noqa: T201
+    print(found.trace)
     for key, text in found.broken:
-        print(f"{key}: {text}")  # noqa: T201
-    print(f"replay: python -m tests.simulation.whole {found.plan.arguments()}")  # noqa: T201
+        print(f"{key}: {text}")
+    print(f"replay: python -m tests.simulation.whole {found.plan.arguments()}")
 
 
 def shrink(found: Found) -> Found:

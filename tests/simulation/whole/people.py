@@ -77,12 +77,13 @@ class People:
         times = 4 if random.random() < plan.large else 1
         return f"{number % 1000:03d}".encode() * times, f"m{number}"
 
-    def remove(self, key: KeyTruth) -> None:
+    def remove(self, key: KeyTruth, *, tell: bool = True) -> None:
         """An owner deletes."""
         self._site.store.remove(key.source)
         key.words.append(None)
         self._site.say("owner", f"deletes {key.source.key}", len(key.words) - 1)
-        self._site.service.object_deleted(key.source)
+        if tell:
+            self._site.service.object_deleted(key.source)
         self._site.check(key)
 
     # Strangers

@@ -43,6 +43,7 @@ class Plan:
     """How many objects are copied in parts."""
     parts_at_once: int = 2
     promised: bool = False
+    checksums: bool = True
     knows_itself: bool = True
     max_receives: int = 8
 

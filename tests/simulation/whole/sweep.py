@@ -1,0 +1,166 @@
+"""The scenarios of protocol.md with the real handlers, and a crash before and after every one of their calls."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from random import Random
+from typing import Literal
+
+from domain.keys import Location
+from handlers.messages import BackfillRow, encode_backfill
+from tests.fakes.buckets import md5_text
+from tests.simulation.scenarios import SCENARIOS
+from tests.simulation.whole.people import People
+from tests.simulation.whole.plans import Plan
+from tests.simulation.whole.ports import SCALE
+from tests.simulation.whole.run import Found, employ_everybody, observed, settle, until
+from tests.simulation.whole.scheduler import QUIET, Fate, Process, Request
+from tests.simulation.whole.site import LEGACY, Site
+from tests.simulation.whole.truth import KeyTruth, Value
+from tests.simulation.world import Scenario
+
+ORDER_SECONDS = 20.0
+"""Everything that a scenario names begins within this time, in an order that chance decides."""
+
+
+@dataclass(slots=True)
+class OneCrash:
+    """Every request goes well, but for the one with this number: its sender dies before or after it took effect."""
+
+    random: Random
+    number: int = -1
+    moment: Literal["before", "after"] = "before"
+    calls: list[str] = field(default_factory=list)
+    calm: bool = False
+
+    def fate(self, process: Process, request: Request) -> Fate:
+        """See the protocol."""
+        delay, gap = self.random.random() * 0.5, self.random.random() * 0.5
+        if request.name in QUIET or self.calm:
+            return Fate(delay=delay, gap=gap)
+        self.calls.append(f"{process.name} {request}")
+        dies = len(self.calls) - 1 == self.number
+        return Fate(delay=delay, gap=gap, kill=self.moment if dies else "", word=f"crash {self.moment}" if dies else "")
+
+
+def plan_of(scenario: Scenario, seed: int) -> Plan:
+    """The scenario as a plan with one key."""
+    kinds = {job[0] for job in scenario.jobs}
+    return Plan(
+        seed,
+        keys=1,
+        workers=scenario.workers,
+        backfill=False,
+        duplicates=0.3 if scenario.duplicates else 0.0,
+        latest_event=ORDER_SECONDS,
+        fault_rate=0.0,
+        kinds=(),
+        cleanup="K" in kinds,
+        rollback="R" in kinds,
+        purge="P" in kinds,
+        versioned=scenario.versioned,
+        mirrors=scenario.mirror,
+        checksums=scenario.checksums,
+        max_receives=50,
+    )
+
+
+def play(scenario: Scenario, *, seed: int, number: int = -1, moment: Literal["before", "after"] = "before") -> Found:
+    """Play a scenario in one order, with at most one crash; ``steps`` of what is found counts the calls."""
+    random = Random(seed)
+    dice = OneCrash(random, number, moment)
+    site = Site(plan_of(scenario, seed), dice, random)
+
+    def live() -> None:
+        people = _Cast(site, scenario)
+        people.begin()
+        cleanup_at = ORDER_SECONDS * (1.5 if scenario.fenced_cleanup else random.random())
+        employ_everybody(site, cleanup_at=cleanup_at, rollback_at=ORDER_SECONDS * random.uniform(0.5, 3))
+        until(site, lambda: site.scheduler.time > 4 * ORDER_SECONDS)
+        settle(site)
+
+    found = observed(site, live)
+    found.steps = len(dice.calls)
+    return found
+
+
+class _Cast:
+    """Lets owner, stranger and operator say their lines."""
+
+    def __init__(self, site: Site, scenario: Scenario) -> None:
+        self._site = site
+        self._scenario = scenario
+        self._people = People(site)
+        (self._key,) = site.truth.keys.values()
+
+    def begin(self) -> None:
+        """Plan the scenario."""
+        site, scenario, key, people = self._site, self._scenario, self._key, self._people
+        if scenario.source is not None:
+            people.put(key, value=self._value(scenario.source), tell=False)
+        if scenario.target is not None:
+            people.intrude(key, self._value(scenario.target))
+        for at, word in self._times(scenario.producer):
+            site.scheduler.at(at, lambda word=word: self._speak(key, word))  # type: ignore[misc]
+        for at, word in self._times(scenario.foreign):
+            site.scheduler.at(at, lambda word=word: self._meddle(key, word))  # type: ignore[misc]
+        for at, word in self._times(tuple(job[2] for job in scenario.jobs if job[0] == "I")):
+            site.scheduler.at(at, lambda word=word: self._list(key, word))  # type: ignore[misc]
+
+    def _times(self, words: tuple[str, ...]) -> Iterator[tuple[float, str]]:
+        times = sorted(self._site.random.random() * ORDER_SECONDS for _ in words)
+        return zip(times, words, strict=True)
+
+    def _value(self, word: str) -> Value:
+        return word[0].encode() * (12 if self._scenario.in_parts else 3), word[1:]
+
+    def _speak(self, key: KeyTruth, word: str) -> None:
+        if word != "del":
+            self._people.put(key, value=self._value(word))
+        elif key.owner is not None:
+            key.lost_deletes |= not self._scenario.delete_events
+            self._people.remove(key, tell=self._scenario.delete_events)
+
+    def _meddle(self, key: KeyTruth, word: str) -> None:
+        if word != "del":
+            self._people.intrude(key, self._value(word))
+        elif self._site.store.buckets.current(key.target) is not None:
+            self._people.take_away(key)
+
+    def _list(self, key: KeyTruth, word: str) -> None:
+        body = self._value(word)[0]
+        row = BackfillRow(key=key.source.key, etag=md5_text(body), size=len(body) * SCALE, storage_class="STANDARD")
+        bodies = encode_backfill([row], migration=self._site.rules.migration, bucket=Location(LEGACY, "").bucket)
+        self._site.backfill.send_messages(list(bodies))
+
+
+@dataclass
+class Swept:
+    """How many crashes were survived, and what was found."""
+
+    scenarios: int = 0
+    plays: int = 0
+    crashes: int = 0
+    broken: list[str] = field(default_factory=list)
+
+
+def sweep(names: list[str], *, orders: int) -> Swept:
+    """Every scenario in so many orders, each with a crash before and after each of its calls."""
+    swept = Swept()
+    for name in names:
+        swept.scenarios += 1
+        for seed in range(orders):
+            for number, moment, found in _crashes(SCENARIOS[name], seed):
+                swept.plays += 1
+                swept.crashes += number >= 0
+                if found.broken:
+                    swept.broken.append(f"{name} order {seed} call {number} {moment}: {found.broken[0]}\n{found.trace}")
+    return swept
+
+
+def _crashes(scenario: Scenario, seed: int) -> Iterator[tuple[int, str, Found]]:
+    plain = play(scenario, seed=seed)
+    yield -1, "no crash", plain
+    moments: tuple[Literal["before", "after"], ...] = ("before", "after")
+    for number in range(plain.steps):
+        for moment in moments:
+            yield number, moment, play(scenario, seed=seed, number=number, moment=moment)
