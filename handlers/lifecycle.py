@@ -28,14 +28,22 @@ from handlers.dependencies import Dependencies
 TRIES = 5
 
 
+@dataclass(frozen=True, slots=True)
+class ReferencesUndone:
+    """How many places hold their legacy URI again, and which could not get it back: the place and why."""
+
+    restored: int = 0
+    lost: tuple[tuple[str, str], ...] = ()
+
+
 class ReferenceUndo(Protocol):
     """Puts rewritten references back."""
 
-    def undo_references(self) -> int:
-        """Write the legacy URIs back wherever we had replaced them; how many places. Repeatable."""
+    def undo_references(self) -> ReferencesUndone:
+        """Write the legacy URIs back wherever what we wrote still stands; repeatable."""
 
     def rewritten_references(self) -> int:
-        """How many places still hold what we wrote."""
+        """How many places we rewrote and have not put back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,12 +113,11 @@ def roll_back(  # how fast, and what to say meanwhile
     trouble = _all_objects(operation, threads=threads, per_second=per_second, seen=seen)
     if operation.undo is not None:
         say("putting references back")
-        done.references = operation.undo.undo_references()
+        undone = operation.undo.undo_references()
+        done.references = undone.restored
+        done.troubles += undone.lost
     say("verifying that the original state is back")
-    done.troubles = [*trouble.items(), *_check(operation, done, threads=threads, seen=seen)]
-    left = operation.undo.rewritten_references() if operation.undo is not None else 0
-    if left:
-        done.troubles.append(("references", f"{left} places still hold what we wrote: keyshift references undo --yes"))
+    done.troubles += [*trouble.items(), *_check(operation, done, threads=threads, seen=seen)]
     if not trouble:
         operation.change_stage(
             lambda before: advanced(
@@ -231,9 +230,10 @@ def purge_copies(
     quiet = entry.since + operation.longest_claim() - clock.now()
     if quiet > 0:
         return Shut(f"a request of an earlier attempt may still be under way: try again in {quiet:.0f} s")
-    left = operation.undo.rewritten_references() if operation.undo is not None else 0
-    if left:
-        return Shut(f"{left} references still name copies: keyshift references undo --yes first")
+    lost = operation.undo.undo_references().lost if operation.undo is not None and yes else ()
+    if lost:
+        place, why = lost[0]
+        return Shut(f"{len(lost)} references still name copies, such as {place} ({why}): put them back first")
     records = (one for one in operation.dependencies.ports.manifest.scan_records() if _has_copy(one))
     return swept(
         records,

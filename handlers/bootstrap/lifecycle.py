@@ -16,12 +16,17 @@ from adapters.s3_object_store import S3ObjectStore
 from adapters.sqlite_key_book import SqliteKeyBook
 from domain.errors import InputError
 from domain.ports import KeyBook
+from domain.references_items import Outcome
 from domain.rules import CompiledRules
 from handlers.bootstrap import bootstrap, clients_of, owners_of
 from handlers.bootstrap.inventories import inventory_files
+from handlers.bootstrap.references import references_of
 from handlers.dependencies import Dependencies
-from handlers.lifecycle import Operation
+from handlers.lifecycle import Operation, ReferencesUndone
+from handlers.references import References
 from handlers.settings import Settings
+
+NOTHING_OF_OURS = ("the item is gone", "the new URI is no longer in the item")
 
 
 def operation_of(settings: Settings, *, function: str, dependencies: Dependencies | None = None) -> Operation:
@@ -29,6 +34,7 @@ def operation_of(settings: Settings, *, function: str, dependencies: Dependencie
     dependencies = dependencies or bootstrap(settings, function=function)
     clients, rules = clients_of(settings), dependencies.rules
     owners = owners_of(rules)
+    references = references_of(settings, rules=rules, clients=clients)
     return Operation(
         dependencies=dependencies,
         stages=DynamoDbStageBook(clients, settings.table),
@@ -48,7 +54,30 @@ def operation_of(settings: Settings, *, function: str, dependencies: Dependencie
         versioning=lambda: AwsInspector(clients).bucket(rules.source_bucket).versioning,
         key_book=key_book,
         by=operator_name(),
+        finders=(references,),
+        undo=UndoneReferences(references),
     )
+
+
+class UndoneReferences:
+    """ReferenceUndo over the journal of rewritten references."""
+
+    def __init__(self, references: References) -> None:
+        self._references = references
+
+    def undo_references(self) -> ReferencesUndone:
+        """See the port; a place that is gone, or holds something else by now, has nothing of ours to lose."""
+        restored, lost = 0, []
+        for one in self._references.undo_references():
+            if one.outcome is Outcome.RESTORED:
+                restored += 1
+            elif one.why not in NOTHING_OF_OURS:
+                lost.append((f"{one.reference.holder} {one.reference.path}", one.why))
+        return ReferencesUndone(restored, tuple(lost))
+
+    def rewritten_references(self) -> int:
+        """See the port."""
+        return sum(len(entry.switches) for entry in self._references.ports.journal.scan_entries())
 
 
 def operator_name() -> str:

@@ -1,0 +1,149 @@
+"""StageBook, ProbeBook, KeyBook, ByteReader and VersionStore: the fakes and the adapters keep one contract."""
+
+from collections.abc import Iterator
+from hashlib import sha256
+
+import pytest
+
+from adapters.dynamodb_probes import DynamoDbProbeBook
+from adapters.dynamodb_stage import DynamoDbStageBook
+from adapters.s3_byte_reader import S3ByteReader
+from adapters.s3_object_store import S3ObjectStore
+from adapters.sqlite_key_book import SqliteKeyBook
+from domain.errors import MissingResourceError
+from domain.keys import Location
+from domain.ports import ByteReader, KeyBook, ProbeBook, StageBook, VersionStore
+from domain.stages import Stage, StageEntry
+from tests.contract.object_worlds import FAR, FakeWorld, ObjectWorld, ServerWorld, clients_for
+from tests.contract.table_worlds import new_table
+from tests.fakes.lifecycle import InMemoryKeyBook, InMemoryProbeBook, InMemoryStageBook
+
+TABLES = ["fake", "standin", "moto"]
+
+
+def table_of(request: pytest.FixtureRequest) -> tuple[object, ...]:
+    """Clients and a new table on the server that the test is for."""
+    world = new_table(request.getfixturevalue("moto_endpoint" if request.param == "moto" else request.param))
+    return world.clients, world.table
+
+
+@pytest.fixture(params=TABLES)
+def stages(request: pytest.FixtureRequest) -> StageBook:
+    """A book that nobody has written in."""
+    return InMemoryStageBook() if request.param == "fake" else DynamoDbStageBook(*table_of(request))  # type: ignore[arg-type]
+
+
+@pytest.fixture(params=TABLES)
+def probes(request: pytest.FixtureRequest) -> ProbeBook:
+    """No probe has arrived."""
+    return InMemoryProbeBook() if request.param == "fake" else DynamoDbProbeBook(*table_of(request))  # type: ignore[arg-type]
+
+
+@pytest.fixture(params=["fake", "sqlite"])
+def book(request: pytest.FixtureRequest) -> Iterator[KeyBook]:
+    """An empty book of keys."""
+    if request.param == "fake":
+        yield InMemoryKeyBook()
+        return
+    sqlite = SqliteKeyBook()
+    yield sqlite
+    sqlite.close()
+
+
+@pytest.fixture(params=["fake", "standin", "seaweedfs"])
+def objects(request: pytest.FixtureRequest) -> tuple[ObjectWorld, ByteReader, VersionStore]:
+    """A world of objects, and what reads and deletes single versions in it."""
+    if request.param == "fake":
+        fake = FakeWorld()
+        return fake, fake.store, fake.store
+    server = request.getfixturevalue(request.param)
+    clients = clients_for(server)
+    return ServerWorld(server), S3ByteReader(clients), S3ObjectStore(clients)
+
+
+def test_a_migration_of_which_nothing_was_said_is_prepared(stages: StageBook) -> None:
+    """No entry means PREPARED."""
+    assert stages.read_stage() == StageEntry()
+
+
+def test_a_stage_is_kept_whole_and_replaces_only_what_was_read(stages: StageBook) -> None:
+    """Every field comes back; somebody else's change in between is never overwritten; our own repeat is no refusal."""
+    live = StageEntry(Stage.LIVE, 12.5, "me", "probes", 99.25, '{"a":1}', revision=1, changed_at=1_790_000_000.25)
+    assert stages.write_stage(live, before=StageEntry())
+    assert stages.read_stage() == live
+    assert stages.write_stage(live, before=StageEntry()), "an earlier try of ours had landed"
+    other = StageEntry(Stage.ROLLING_BACK, revision=1)
+    assert not stages.write_stage(other, before=StageEntry())
+    assert stages.write_stage(StageEntry(Stage.CUT_OVER, revision=2), before=live)
+    assert stages.read_stage() == StageEntry(Stage.CUT_OVER, revision=2)
+
+
+def test_a_probe_has_arrived_once_somebody_noted_it(probes: ProbeBook) -> None:
+    """Each key for itself; noting twice is no error."""
+    assert not probes.has_arrived("a/.keyshift/probe-1")
+    for _ in range(2):
+        probes.note_arrival("a/.keyshift/probe-1")
+    assert probes.has_arrived("a/.keyshift/probe-1")
+    assert not probes.has_arrived("a/.keyshift/probe-2")
+
+
+def test_a_book_knows_its_sources_and_targets(book: KeyBook) -> None:
+    """By bucket and raw key; a source without a target is known as a source only."""
+    pairs = [(Location("b", f"old/{number}"), Location("b", f"new/{number}")) for number in range(25_000)]
+    book.add_pairs(iter([*pairs, (Location("b", "parked"), None)]))
+    book.add_pairs(iter(pairs[:3]))
+    assert book.has_source(Location("b", "old/24999"))
+    assert book.has_target(Location("b", "new/0"))
+    assert book.has_source(Location("b", "parked"))
+    assert not book.has_source(Location("b", "new/0"))
+    assert not book.has_target(Location("other", "new/0"))
+
+
+def test_a_digest_is_that_of_the_object_that_was_seen(objects: tuple[ObjectWorld, ByteReader, VersionStore]) -> None:
+    """Of every byte; ``None`` once the object is another one or gone; an empty object has a digest too."""
+    world, reader, _ = objects
+    place = Location(world.bucket(), "k")
+    for body in (b"", b"bytes" * 300_000):
+        world.put(place, body)
+        seen = world.store.look_at_object(place)
+        assert seen is not None
+        assert reader.digest_object(place, seen=seen) == sha256(body).hexdigest()
+    world.put(place, b"other")
+    assert reader.digest_object(place, seen=seen) is None
+    world.remove(place)
+    assert reader.digest_object(place, seen=seen) is None
+
+
+def test_a_version_is_deleted_for_good_and_only_that_one(
+    objects: tuple[ObjectWorld, ByteReader, VersionStore],
+) -> None:
+    """The marker above it and the versions below it stay; deleting again is no error."""
+    world, _, versions = objects
+    place = Location(world.bucket(versioned=True), "k")
+    world.put(place, b"one")
+    world.put(place, b"two")
+    seen = world.store.look_at_object(place)
+    assert seen is not None
+    assert seen.version_id is not None
+    world.remove(place)
+    for _ in range(2):
+        versions.remove_version(place, version_id=seen.version_id, send_before=FAR)
+    hidden = world.store.find_hidden_version(place)
+    assert hidden is not None
+    assert hidden.version_id != seen.version_id
+    assert world.body(place) is None
+
+
+# SeaweedFS answers 412 or NoSuchKey there, as if the object were another one.
+@pytest.mark.parametrize("objects", ["fake", "standin"], indirect=True)
+def test_reading_from_a_bucket_that_is_not_there_is_an_error(
+    objects: tuple[ObjectWorld, ByteReader, VersionStore],
+) -> None:
+    """A missing bucket is never an absent object."""
+    world, reader, _ = objects
+    place = Location(world.bucket(), "k")
+    world.put(place, b"x")
+    seen = world.store.look_at_object(place)
+    assert seen is not None
+    with pytest.raises(MissingResourceError):
+        reader.digest_object(Location("no-such-bucket-anywhere", "k"), seen=seen)

@@ -1,0 +1,111 @@
+"""LiveCapture: switching on and restoring leave everybody else's notifications alone."""
+
+import json
+from typing import Any
+
+import pytest
+
+from adapters.provisioning import create_bucket, create_queue, send_bucket_events
+from adapters.s3_live_capture import S3LiveCapture
+from domain.errors import KeyshiftError
+from domain.keys import Location
+from domain.ports import LiveCapture
+from tests.contract.object_worlds import clients_for
+from tests.fakes.lifecycle import InMemoryLiveCapture
+from tests.servers import Server, new_name
+
+
+@pytest.fixture(params=["fake", "standin"])
+def capture(request: pytest.FixtureRequest) -> LiveCapture:
+    """The capture of a new bucket whose notifications somebody else uses too."""
+    bucket = new_name("captured")
+    if request.param == "fake":
+        return InMemoryLiveCapture(bucket, {"theirs": "tagging"})
+    clients = clients_for(request.getfixturevalue("standin"))
+    create_bucket(clients, bucket)
+    theirs, ours = create_queue(clients, new_name("theirs")), create_queue(clients, new_name("ours"))
+    send_bucket_events(clients, bucket, theirs, configuration_id="theirs", events=["s3:ObjectTagging:*"])
+    return S3LiveCapture(clients, bucket=bucket, prefix="old/", queue_url=ours.url, migration="m")
+
+
+def test_planning_changes_nothing_and_switching_on_adds(capture: LiveCapture) -> None:
+    """What was there stays; twice is once."""
+    before = capture.read_configuration()
+    planned = capture.plan_capture(through="queue")
+    assert planned.before == before == capture.read_configuration()
+    assert planned.after != before
+    for _ in range(2):
+        capture.switch_on(planned)
+    assert "theirs" in capture.read_configuration()
+    assert capture.read_configuration() != before
+
+
+def test_restoring_gives_exactly_what_was_before(capture: LiveCapture) -> None:
+    """The same text; restoring twice, or what was never switched on, changes nothing."""
+    before = capture.read_configuration()
+    planned = capture.plan_capture(through="queue")
+    assert capture.restore(planned) == before
+    capture.switch_on(planned)
+    for _ in range(2):
+        assert capture.restore(planned) == before
+    assert capture.read_configuration() == before
+
+
+def test_a_probe_may_be_removed_twice(capture: LiveCapture) -> None:
+    """It is written under a key that nobody has, and gone afterwards."""
+    bucket = capture.plan_capture(through="queue").bucket
+    probe = Location(bucket, "old/.keyshift/probe-1")
+    capture.write_probe(probe)
+    capture.remove_probe(probe)
+    capture.remove_probe(probe)
+
+
+def test_what_others_changed_meanwhile_stays(standin: Server) -> None:
+    """Restoring takes away our entry only; an entry of an earlier migration under our name comes back."""
+    clients = clients_for(standin)
+    bucket = new_name("captured")
+    create_bucket(clients, bucket)
+    earlier, ours = create_queue(clients, new_name("earlier")), create_queue(clients, new_name("ours"))
+    send_bucket_events(clients, bucket, earlier, configuration_id="keyshift", prefix="elsewhere/")
+    capture = S3LiveCapture(clients, bucket=bucket, prefix="old/", queue_url=ours.url, migration="m")
+    before = capture.read_configuration()
+    planned = capture.plan_capture(through="queue")
+    capture.switch_on(planned)
+    changed: Any = json.loads(capture.read_configuration())
+    changed["EventBridgeConfiguration"] = {}
+    clients.s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=changed)
+    left = json.loads(capture.restore(planned))
+    assert left.pop("EventBridgeConfiguration") == {}
+    assert left == json.loads(before)
+
+
+def test_a_queue_that_is_told_already_needs_no_change(standin: Server) -> None:
+    """A deployment that set the notification up is found; a narrower prefix or other events are not enough."""
+    clients = clients_for(standin)
+    bucket = new_name("captured")
+    create_bucket(clients, bucket)
+    ours = create_queue(clients, new_name("ours"))
+    capture = S3LiveCapture(clients, bucket=bucket, prefix="old/", queue_url=ours.url, migration="m")
+    send_bucket_events(clients, bucket, ours, configuration_id="deployed", prefix="old/deep/")
+    narrow = capture.plan_capture(through="queue")
+    assert narrow.before != narrow.after
+    send_bucket_events(clients, bucket, ours, configuration_id="deployed", prefix="old/")
+    wide = capture.plan_capture(through="queue")
+    assert wide.before == wide.after
+
+
+def test_a_version_of_a_probe_leaves_nothing_behind(standin: Server) -> None:
+    """In a bucket with versions neither the probe's version nor a marker stays."""
+    clients = clients_for(standin)
+    bucket = new_name("captured")
+    create_bucket(clients, bucket, versioned=True)
+    queue = create_queue(clients, new_name("ours"))
+    capture = S3LiveCapture(clients, bucket=bucket, prefix="", queue_url=queue.url, migration="m")
+    probe = Location(bucket, ".keyshift/probe-1")
+    capture.write_probe(probe)
+    with pytest.raises(KeyshiftError, match="PreconditionFailed"):
+        capture.write_probe(probe)
+    capture.remove_probe(probe)
+    listed = clients.s3.list_object_versions(Bucket=bucket)
+    assert "Versions" not in listed
+    assert "DeleteMarkers" not in listed
