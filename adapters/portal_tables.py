@@ -1,7 +1,6 @@
 """The portal's own tables: training jobs, models, use cases, and who works on which."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -11,20 +10,10 @@ from botocore.exceptions import ClientError
 from adapters.aws_clients import AwsClients
 from adapters.aws_errors import error_code, translated
 from domain.errors import InputError
-from domain.portal.records import Item, UseCase
+from domain.portal.records import Item, PortalTables, UseCase
 
 _TO, _FROM = TypeSerializer(), TypeDeserializer()
 _REFUSED = "ConditionalCheckFailedException"
-
-
-@dataclass(frozen=True, slots=True)
-class PortalTables:
-    """Their names; without ``user_roles`` the claims alone decide."""
-
-    trainings: str
-    models: str
-    use_cases: str
-    user_roles: str = ""
 
 
 class DynamoDbTrainingBook:

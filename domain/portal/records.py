@@ -15,6 +15,16 @@ CREATING = "Creating"
 
 
 @dataclass(frozen=True, slots=True)
+class PortalTables:
+    """The names of the portal's tables; without ``user_roles`` the claims alone decide."""
+
+    trainings: str
+    models: str
+    use_cases: str
+    user_roles: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class UseCase:
     """One use case of the portal; ``prefix`` is the root of its new layout, ``role_arn`` is assumed where given."""
 

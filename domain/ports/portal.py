@@ -7,7 +7,9 @@ from typing import Any, Protocol
 
 from domain.keys import Location
 from domain.portal.records import Item, JobEnd, UseCase
-from domain.ports.objects import Refused, Written
+from domain.ports.ledger import Clock, Manifest
+from domain.ports.objects import ObjectStore, Refused, Written
+from domain.ports.operations import StageBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class ComponentService(Protocol):
         """The recipe of a component version; ``None`` when there is none."""
 
     def read_state(self, arn: str) -> str:
-        """Greengrass's word for the version's state: ``DEPLOYABLE``, ``REQUESTED``, ``FAILED``, …"""
+        """Greengrass's word for the version's state: ``DEPLOYABLE``, ``REQUESTED`` or ``FAILED``, say."""
 
     def list_versions(self, component_arn: str) -> list[str]:
         """Every version of a component, newest first; none when it does not exist."""
@@ -146,3 +148,16 @@ class Workplaces(Protocol):
 
     def open_workplace(self, use_case: UseCase) -> Workplace:
         """The services under the use case's role, with its external id; our own where it names no role."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortalPorts:
+    """The world of the portal's functions: their own tables and accounts, and the migration that they live through."""
+
+    trainings: TrainingBook
+    use_cases: UseCaseBook
+    workplaces: Workplaces
+    clock: Clock
+    manifest: Manifest
+    store: ObjectStore
+    stages: StageBook

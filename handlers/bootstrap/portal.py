@@ -1,0 +1,43 @@
+"""Wires what the portal's functions ask of the world."""
+
+from adapters.aws_clients import AwsClients
+from adapters.dynamodb_manifest import DynamoDbManifest
+from adapters.dynamodb_stage import DynamoDbStageBook
+from adapters.greengrass_components import GreengrassComponentService
+from adapters.portal_objects import S3ObjectStreams
+from adapters.portal_tables import DynamoDbTrainingBook, DynamoDbUseCaseBook
+from adapters.s3_object_store import S3ObjectStore
+from adapters.sagemaker_jobs import SageMakerJobService
+from adapters.sts_workplaces import StsWorkplaces
+from adapters.system_clock import SystemClock
+from domain.portal.records import PortalTables
+from domain.ports import PortalPorts, Workplace
+from domain.rules import CompiledRules
+from handlers.bootstrap import clients_of, owners_of
+from handlers.settings import Settings
+
+
+def portal_ports(
+    settings: Settings, rules: CompiledRules, tables: PortalTables, *, clients: AwsClients | None = None
+) -> PortalPorts:
+    """The portal's tables and accounts, and the migration's manifest; nothing is sent yet."""
+    clients = clients or clients_of(settings)
+    owners = owners_of(rules)
+    clock = SystemClock()
+
+    def workplace(entered: AwsClients) -> Workplace:
+        return Workplace(
+            SageMakerJobService(entered),
+            GreengrassComponentService(entered),
+            S3ObjectStreams(entered, owners=owners),
+        )
+
+    return PortalPorts(
+        trainings=DynamoDbTrainingBook(clients, tables),
+        use_cases=DynamoDbUseCaseBook(clients, tables),
+        workplaces=StsWorkplaces(clients, make=workplace, clock=clock),
+        clock=clock,
+        manifest=DynamoDbManifest(clients, settings.table),
+        store=S3ObjectStore(clients, owners=owners),
+        stages=DynamoDbStageBook(clients, settings.table),
+    )

@@ -1,0 +1,1 @@
+"""The edge computer-vision portal's functions, on the new layout."""

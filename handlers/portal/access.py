@@ -1,0 +1,73 @@
+"""Who asks, and what the portal's roles allow; the identity provider's claims are the truth."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from domain.ports import UseCaseBook
+from handlers.portal.errors import HttpError
+
+
+class Role(StrEnum):
+    """The portal's roles, the least first."""
+
+    VIEWER = "Viewer"
+    OPERATOR = "Operator"
+    DATA_SCIENTIST = "DataScientist"
+    USE_CASE_ADMIN = "UseCaseAdmin"
+    PORTAL_ADMIN = "PortalAdmin"
+
+
+BUILDERS = frozenset({Role.DATA_SCIENTIST, Role.USE_CASE_ADMIN, Role.PORTAL_ADMIN})
+"""May train, compile, package and publish; an Operator deploys, which is another thing."""
+EVERYBODY = frozenset(Role)
+
+_GROUPS: Mapping[str, Role] = {
+    "portal-admins": Role.PORTAL_ADMIN,
+    "usecase-admins": Role.USE_CASE_ADMIN,
+    "cv-data-scientists": Role.DATA_SCIENTIST,
+    "cv-operators": Role.OPERATOR,
+    "cv-viewers": Role.VIEWER,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The caller."""
+
+    user_id: str
+    email: str
+    role: Role
+
+
+def identity_of(event: Mapping[str, Any]) -> Identity:
+    """The caller, from a Cognito authorizer's claims or a Lambda authorizer's context; 401 without either."""
+    authorizer = (event.get("requestContext") or {}).get("authorizer") or {}
+    claims = authorizer.get("claims") or (authorizer.get("jwt") or {}).get("claims") or {}
+    if claims.get("sub"):
+        role = _role(claims.get("custom:role"), claims.get("custom:groups") or claims.get("cognito:groups"))
+        return Identity(str(claims["sub"]), str(claims.get("email") or claims["sub"]), role)
+    if authorizer.get("userId"):
+        role = _role(authorizer.get("role"), authorizer.get("groups"))
+        return Identity(str(authorizer["userId"]), str(authorizer.get("email") or authorizer["userId"]), role)
+    raise HttpError(401, "The request has no identity: sign in again")
+
+
+def require(identity: Identity, use_case_id: str, roles: frozenset[Role], use_cases: UseCaseBook) -> None:
+    """403 unless the role allows it and the use case was given to this user; a PortalAdmin has all of them."""
+    if identity.role not in roles:
+        needed = ", ".join(role.value for role in Role if role in roles)
+        raise HttpError(403, f"The role {identity.role.value} does not allow this; it needs one of: {needed}")
+    if identity.role is not Role.PORTAL_ADMIN and not use_cases.is_assigned(identity.user_id, use_case_id):
+        raise HttpError(403, f"The use case {use_case_id} is not yours: ask its administrator")
+
+
+def _role(role: object, groups: object) -> Role:
+    """The role that the claim names, else the greatest that a group gives; anything unknown is a Viewer."""
+    if isinstance(role, str) and role in set(Role):
+        return Role(role)
+    listed = groups if isinstance(groups, list) else str(groups or "").strip("[]").replace(" ", ",").split(",")
+    given = [_GROUPS.get(str(one)) or (Role(one) if one in set(Role) else None) for one in listed]
+    order = list(Role)
+    return max((one for one in given if one is not None), key=order.index, default=Role.VIEWER)

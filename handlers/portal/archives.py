@@ -1,0 +1,239 @@
+"""Archives that somebody else made: read as a stream, refused where they are hostile, never unpacked to a disk."""
+
+import gzip
+import re
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import IO, Any, Protocol, cast
+
+from domain.errors import InputError
+from domain.parts import GIB, MIB
+from domain.ports import ObjectReader, ObjectWriter
+
+_CHUNK = MIB
+_LARGEST_HEADER = MIB
+"""A tar header may say that a name is gigabytes long; tarfile would read it into memory."""
+_OLD = (1980, 1, 1, 0, 0, 0)
+"""Every member's time, so that the same model makes the same zip."""
+_DRIVE = re.compile(r"[A-Za-z]:")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class ArchiveError(InputError):
+    """An archive that is broken, hostile or too large."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveLimits:
+    """How much an archive may hold; sizes in bytes. ``ratio`` counts above ``ratio_free`` bytes."""
+
+    members: int = 10_000
+    member_bytes: int = 20 * GIB
+    total_bytes: int = 50 * GIB
+    ratio: int = 200
+    ratio_free: int = 64 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A regular file of an archive under its clean name."""
+
+    name: str
+    size: int
+    is_executable: bool
+
+
+class _Readable(Protocol):
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+def read_members(source: ObjectReader, limits: ArchiveLimits) -> Iterator[tuple[Member, IO[bytes]]]:
+    """Every regular file of a ``tar.gz``, in order; each body is read before the next is asked for.
+
+    Raises ArchiveError for what is no such archive, is cut short or damaged, passes a limit, or has a member whose
+    name leads out of the folder, is there twice, or is anything but a file or folder.
+    """
+    compressed = _Counted(source)
+    stream = _Forward(gzip.GzipFile(fileobj=cast("IO[bytes]", compressed)), compressed, limits)
+    try:
+        with tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r:") as archive:
+            seen: dict[str, bool] = {}
+            for number, info in enumerate(archive, start=1):
+                if number > limits.members:
+                    raise ArchiveError(f"The archive has more than {limits.members:,} members")
+                name = _clean_name(info, limits)
+                _require_new(seen, name, is_folder=info.isdir())
+                body = archive.extractfile(info) if info.isreg() else None
+                if body is not None:
+                    yield Member(name, info.size, bool(info.mode & stat.S_IXUSR)), body
+                archive.members = []  # type: ignore[attr-defined]  # tarfile would keep them all
+        stream.drain()
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ArchiveError(f"The archive is no tar.gz, or it is damaged or cut short ({error})") from error
+
+
+def read_small(body: _Readable, name: str, *, most: int = 4 * MIB) -> bytes:
+    """A member that is read as a whole."""
+    found = body.read(most + 1)
+    if len(found) > most:
+        raise ArchiveError(f"{name} is larger than {most:,} bytes")
+    return found
+
+
+def copy_member(body: _Readable, write: Callable[[bytes], Any]) -> None:
+    """All bytes of a member, a MiB at a time."""
+    while chunk := body.read(_CHUNK):
+        write(chunk)
+
+
+class ZipStream:
+    """A zip that is written as it grows, into something that cannot be sought in."""
+
+    def __init__(self, sink: ObjectWriter) -> None:
+        self._zip = zipfile.ZipFile(cast("IO[bytes]", _Sink(sink)), "w", zipfile.ZIP_DEFLATED)
+
+    def add_bytes(self, name: str, body: bytes) -> None:
+        """A member from memory."""
+        self._zip.writestr(_zip_info(name, is_executable=False), body)
+
+    def add_member(self, name: str, member: Member, body: _Readable) -> None:
+        """A member from another archive."""
+        info = _zip_info(name, is_executable=member.is_executable)
+        # The size stands after the bytes here, in four or eight bytes: that must be known before.
+        with self._zip.open(info, "w", force_zip64=member.size >= GIB) as out:
+            copy_member(body, out.write)
+
+    def close(self) -> None:
+        """Write the directory."""
+        self._zip.close()
+
+
+class TarStream:
+    """A ``tar.gz`` that is written as it grows."""
+
+    def __init__(self, sink: ObjectWriter) -> None:
+        self._tar = tarfile.open(fileobj=cast("IO[bytes]", _Sink(sink)), mode="w|gz")  # noqa: SIM115  # closed below
+
+    def add_member(self, name: str, member: Member, body: IO[bytes]) -> None:
+        """A member from another archive."""
+        info = tarfile.TarInfo(name)
+        info.size = member.size
+        self._tar.addfile(info, body)
+
+    def close(self) -> None:
+        """Write the end."""
+        self._tar.close()
+
+
+class _Sink:
+    """An ObjectWriter as ``zipfile`` and ``tarfile`` want a file: no ``tell``, so they never seek."""
+
+    def __init__(self, sink: ObjectWriter) -> None:
+        self._sink = sink
+
+    def write(self, body: bytes) -> int:
+        return self._sink.write(bytes(body))
+
+    def flush(self) -> None:
+        """Nothing waits here."""
+
+
+class _Counted:
+    def __init__(self, source: ObjectReader) -> None:
+        self._source = source
+        self.count = 0
+
+    def read(self, size: int = -1) -> bytes:
+        body = self._source.read(_CHUNK if size < 0 else size)
+        self.count += len(body)
+        return body
+
+
+class _Forward:
+    """A decompressed stream as ``tarfile`` wants a file; it only goes forward, and it counts."""
+
+    def __init__(self, source: _Readable, compressed: _Counted, limits: ArchiveLimits) -> None:
+        self._source = source
+        self._compressed = compressed
+        self._limits = limits
+        self._at = 0
+        self._last = b""
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, position: int, whence: int = 0) -> int:
+        if whence or position < self._at:
+            raise ArchiveError("The archive asks to be read backwards")
+        while self._at < position:
+            if not self.read(min(position - self._at, _CHUNK)):
+                break
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= _LARGEST_HEADER:
+            raise ArchiveError(f"The archive has a header of more than {_LARGEST_HEADER:,} bytes")
+        body = self._source.read(size)
+        while len(body) < size and (more := self._source.read(size - len(body))):
+            body += more
+        self._at += len(body)
+        self._last = body
+        self._check()
+        return body
+
+    def drain(self) -> None:
+        """Read to the end, where the checksum is; a tar ends in zeros, anything else was a damaged header."""
+        if len(self._last) != tarfile.BLOCKSIZE or any(self._last):
+            raise ArchiveError("The archive is damaged or cut short: its end is not marked")
+        while self.read(_CHUNK):
+            pass
+
+    def _check(self) -> None:
+        if self._at > self._limits.total_bytes:
+            raise ArchiveError(f"The archive holds more than {self._limits.total_bytes:,} bytes")
+        if self._at > self._limits.ratio_free and self._at > self._limits.ratio * max(self._compressed.count, 1):
+            raise ArchiveError(f"The archive unpacks to more than {self._limits.ratio} times its size")
+
+
+def _clean_name(info: tarfile.TarInfo, limits: ArchiveLimits) -> str:
+    said = ascii(info.name[:200])
+    if not (info.isreg() or info.isdir()) or info.issparse():
+        raise ArchiveError(f"{said} is neither a file nor a folder (a link, a device or the like)")
+    if info.size > limits.member_bytes:
+        raise ArchiveError(f"{said} has {info.size:,} bytes, {limits.member_bytes:,} are allowed")
+    try:
+        info.name.encode()
+    except UnicodeEncodeError as error:
+        raise ArchiveError(f"{said} is no UTF-8") from error
+    if info.name.startswith("/") or _DRIVE.match(info.name) or "\\" in info.name or _CONTROL.search(info.name):
+        raise ArchiveError(f"{said} is an absolute name, or has a backslash or a control character")
+    segments = [one for one in info.name.split("/") if one not in ("", ".")]
+    if ".." in segments:
+        raise ArchiveError(f"{said} leads out of the folder")
+    if not segments and not info.isdir():
+        raise ArchiveError(f"{said} is no name of a file")
+    return "/".join(segments)
+
+
+def _require_new(seen: dict[str, bool], name: str, *, is_folder: bool) -> None:
+    """A file once only, and nothing both as a file and as a folder."""
+    if name in seen and not (is_folder and seen[name]):
+        raise ArchiveError(f"{name[:200]!a} is in the archive twice")
+    parents = name.split("/")[:-1]
+    for depth in range(1, len(parents) + 1):
+        parent = "/".join(parents[:depth])
+        if not seen.setdefault(parent, True):
+            raise ArchiveError(f"{parent[:200]!a} is both a file and a folder")
+    if name:
+        seen[name] = is_folder
+
+
+def _zip_info(name: str, *, is_executable: bool) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name, _OLD)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    info.external_attr = (stat.S_IFREG | (0o755 if is_executable else 0o644)) << 16
+    return info

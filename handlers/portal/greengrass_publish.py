@@ -1,0 +1,231 @@
+"""Lambda: publishes packaged models as Greengrass components, and published ones again from the new layout."""
+
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from domain.portal.components import (
+    ComponentVersion,
+    RecipeRequest,
+    component_name,
+    newest,
+    recipe_of,
+    republished,
+)
+from domain.portal.jobs import digest_of
+from domain.portal.records import Item, with_entries
+from domain.portal.targets import PLATFORMS, Target
+from domain.ports import ComponentService
+from handlers.portal.access import BUILDERS, Identity
+from handlers.portal.desk import Desk, Portal
+from handlers.portal.errors import HttpError
+from handlers.portal.http import Answer, answered, body_of, caller, respond
+from handlers.portal.presenting import presented
+from handlers.portal.wiring import portal_of
+
+_LOOKS, _LOOK_SECONDS = 15, 2.0
+_SAME = ("component_name", "component_version")
+_BUSY = ("REQUESTED", "INITIATED", "IN_PROGRESS")
+
+
+class PublishRequest(BaseModel):
+    """Under which name; without a version the next major one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    component_name: str = Field(min_length=7, max_length=128)
+    component_version: str | None = None
+    friendly_name: str | None = Field(default=None, max_length=128)
+    targets: list[Target] | None = Field(default=None, min_length=1, max_length=len(Target))
+
+    @field_validator("component_version")
+    @classmethod
+    def _semantic(cls, text: str | None) -> str | None:
+        if text is not None and ComponentVersion.parse(text) is None:
+            raise ValueError("a version is three numbers up to 999999, such as 1.0.0")
+        return text
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer one request."""
+    return respond(event, context, portal_of(), routes)
+
+
+def routes(api: APIGatewayRestResolver, portal: Portal) -> None:
+    """``POST /training/{id}/publish`` and ``POST /training/{id}/republish``."""
+
+    def publish(training_id: str) -> Response[str]:
+        request = body_of(api, PublishRequest)
+        identity = caller(api)
+        item, desk = portal.training(training_id, identity, BUILDERS)
+        return answered(*publish_components(portal, desk, item, identity, request))
+
+    def publish_again(training_id: str) -> Response[str]:
+        identity = caller(api)
+        item, desk = portal.training(training_id, identity, BUILDERS)
+        return answered(*republish_components(portal, desk, item, identity))
+
+    api.post("/training/<training_id>/publish")(publish)
+    api.post("/training/<training_id>/republish")(publish_again)
+
+
+def publish_components(portal: Portal, desk: Desk, item: Item, identity: Identity, request: PublishRequest) -> Answer:
+    """One component version of each packaged target; a version that exists with the same artifact is the answer."""
+    packed = _packaged(item, request.targets)
+    components = desk.open_workplace().components
+    entries = []
+    for target, package in packed.items():
+        name = component_name(request.component_name, target)
+        uri = _new_artifact(desk, str(package["component_package_s3"]))
+        version = _version(components, name, request.component_version, uri)
+        friendly = f"{request.friendly_name or request.component_name} ({target.value})"
+        recipe = recipe_of(RecipeRequest(name, version, friendly, target, uri))
+        entries.append(_published(portal, components, recipe, target, item, identity))
+    return _recorded(portal, desk, item, entries, request.component_name, identity)
+
+
+def republish_components(portal: Portal, desk: Desk, item: Item, identity: Identity) -> Answer:
+    """Each published component of the record whose artifact is at a legacy URI, again as its next major version.
+
+    What names the new layout already is left alone, so a repeat publishes nothing twice.
+    """
+    components = desk.open_workplace().components
+    entries = []
+    for name, entry in {one["component_name"]: one for one in _with_arn(item)}.items():
+        versions = components.list_versions(components.component_arn(name))
+        last = newest(versions)
+        arn = f"{components.component_arn(name)}:versions:{last}" if last else str(entry["component_arn"])
+        recipe = components.read_recipe(arn)
+        if recipe is None:
+            raise HttpError(409, f"Greengrass has no component {arn}: publish it instead", field="component_name")
+        known = ComponentVersion.parse(str(recipe["ComponentVersion"])) or ComponentVersion(0)
+        again = republished(recipe, version=(last or known).next_major, new_uri=lambda uri: _new_artifact(desk, uri))
+        if again.moved:
+            target = Target(entry["target"])
+            entries.append(_published(portal, components, dict(again.recipe), target, item, identity))
+    if not entries:
+        body = {"training_id": item["training_id"], "published_components": []}
+        return 200, {**body, "message": "Every component is published from the new layout"}
+    return _recorded(portal, desk, item, entries, None, identity)
+
+
+def _with_arn(item: Item) -> list[Item]:
+    return [one for one in item.get("published_components", []) if one.get("component_arn")]
+
+
+def _packaged(item: Item, targets: list[Target] | None) -> dict[Target, Item]:
+    found = {
+        Target(one["target"]): one
+        for one in item.get("packaged_components", [])
+        if one.get("status") == "packaged" and one.get("component_package_s3") and one.get("target") in set(Target)
+    }
+    missing = [target.value for target in targets or () if target not in found]
+    if missing or not found:
+        said = f"for {', '.join(missing)}" if missing else "of this training"
+        raise HttpError(409, f"There is no packaged component {said}: package first", field="targets")
+    return {target: one for target, one in found.items() if targets is None or target in targets}
+
+
+def _new_artifact(desk: Desk, uri: str) -> str:
+    """The artifact's new URI, only if its bytes are there: Greengrass reads them at once, and never again looks."""
+    path = desk.resolve(uri)
+    if path.new is None or desk.layout.fault_of(path.new.key) is not None:
+        raise HttpError(409, f"A component has no place in the new layout: {path.reason}", field="component_package_s3")
+    # A legacy object may be answered from its old key although the copy is there: the new name itself decides.
+    there = path.location == path.new or desk.resolve(path.new.uri).location == path.new
+    if not there:
+        key = path.new.key
+        raise HttpError(409, f"{key} is not migrated yet: publish it when it is", field="component_package_s3")
+    return path.new.uri
+
+
+def _version(components: ComponentService, name: str, wanted: str | None, uri: str) -> ComponentVersion:
+    """The version that was asked for, else the next; a newest one with this very artifact is taken again."""
+    asked = ComponentVersion.parse(wanted) if wanted is not None else None
+    if asked is not None:
+        return asked
+    last = newest(components.list_versions(components.component_arn(name)))
+    if last is None:
+        return ComponentVersion(1)
+    recipe = components.read_recipe(f"{components.component_arn(name)}:versions:{last}")
+    return last if recipe is not None and _has_artifact(recipe, uri) else last.next_major
+
+
+def _has_artifact(recipe: Any, uri: str) -> bool:
+    return any(one.get("Uri") == uri for manifest in recipe["Manifests"] for one in manifest.get("Artifacts", []))
+
+
+def _published(  # noqa: PLR0913, PLR0917  # what is published, and for whom
+    portal: Portal,
+    components: ComponentService,
+    recipe: dict[str, Any],
+    target: Target,
+    item: Item,
+    identity: Identity,
+) -> dict[str, Any]:
+    name, version = recipe["ComponentName"], recipe["ComponentVersion"]
+    uri = recipe["Manifests"][0]["Artifacts"][0]["Uri"]
+    tags = {
+        "dda-portal:managed": "true",
+        "dda-portal:usecase-id": str(item["usecase_id"])[:256],
+        "dda-portal:training-id": str(item["training_id"]),
+        "dda-portal:created-by": identity.user_id[:256],
+    }
+    token = digest_of("publish", name, version, uri)[:64]
+    arn = components.create_component_version(recipe, tags=tags, client_token=token)
+    if arn is None:
+        arn = f"{components.component_arn(name)}:versions:{version}"
+        there = components.read_recipe(arn)
+        if there is None or not _has_artifact(there, uri):
+            raise HttpError(
+                409, f"{name} {version} exists with another artifact: give another version", field="component_version"
+            )
+    state = _settled_state(portal, components, arn)
+    return {
+        "target": target.value,
+        "platform": PLATFORMS[target].architecture,
+        "component_name": name,
+        "component_version": version,
+        "component_arn": arn,
+        "status": "published" if state == "DEPLOYABLE" else "publishing" if state in _BUSY else "failed",
+    }
+
+
+def _settled_state(portal: Portal, components: ComponentService, arn: str) -> str:
+    state = components.read_state(arn)
+    for _ in range(_LOOKS):
+        if state not in _BUSY:
+            break
+        portal.sleep(_LOOK_SECONDS)
+        state = components.read_state(arn)
+    return state
+
+
+def _recorded(  # noqa: PLR0913, PLR0917  # what was published, and for whom
+    portal: Portal, desk: Desk, item: Item, entries: list[dict[str, Any]], name: str | None, identity: Identity
+) -> Answer:
+    item = portal.change(
+        item["training_id"],
+        lambda now: {"published_components": with_entries(now, "published_components", entries, same=_SAME)},
+    )
+    for version in dict.fromkeys(entry["component_version"] for entry in entries):
+        ours = [entry for entry in entries if entry["component_version"] == version]
+        portal.trainings.write_model(
+            {
+                "model_id": f"{item['training_id']}-{version}",
+                "usecase_id": item["usecase_id"],
+                "name": name or item.get("model_name", ours[0]["component_name"]),
+                "version": version,
+                "stage": "candidate",
+                "training_job_id": item["training_id"],
+                "dataset_manifest_id": item.get("dataset_manifest_s3", ""),
+                "component_arns": {entry["target"]: entry["component_arn"] for entry in ours},
+                "deployed_devices": [],
+                "created_by": identity.user_id,
+                "created_at": int(portal.clock.now() * 1_000),
+            }
+        )
+    failed = any(entry["status"] == "failed" for entry in entries)
+    body = {"training_id": item["training_id"], "published_components": entries}
+    return 502 if failed else 200, presented(body, paths=desk.paths, layout=desk.layout)

@@ -1,0 +1,102 @@
+"""From API Gateway to a function of the portal and back: routes, errors, idempotency keys."""
+
+import json
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from pydantic import BaseModel, ValidationError
+
+from domain.errors import InputError, KeyshiftError, TransientError
+from domain.portal.layout import LayoutError
+from handlers.portal.access import Identity, identity_of
+from handlers.portal.desk import Portal
+from handlers.portal.errors import HttpError
+
+Body = TypeVar("Body", bound=BaseModel)
+Answer = tuple[int, Mapping[str, Any]]
+LONGEST_TOKEN = 256
+
+
+def new_api() -> APIGatewayRestResolver:
+    """An API whose errors are answers: 400, 401, 403, 404, 409 as said; 502 and 503 for what AWS says."""
+    api = APIGatewayRestResolver(strip_prefixes=["/api/v1"])
+
+    def refused(error: HttpError) -> Response[str]:
+        return answered(error.status, error.body())
+
+    def invalid(error: ValidationError) -> Response[str]:
+        faults = [{"field": ".".join(map(str, one["loc"])) or "body", "why": one["msg"]} for one in error.errors()]
+        said = "; ".join(f"{one['field']}: {one['why']}" for one in faults)
+        return answered(400, {"error": said, "field": faults[0]["field"], "faults": faults})
+
+    def unfit(error: LayoutError) -> Response[str]:
+        return answered(400, {"error": str(error), "field": error.field})
+
+    def unusable(error: InputError) -> Response[str]:
+        return answered(409, {"error": str(error)})
+
+    def later(error: TransientError) -> Response[str]:
+        return answered(503, {"error": str(error), "cause": error.cause}, {"Retry-After": "5"})
+
+    def upstream(error: KeyshiftError) -> Response[str]:
+        return answered(502, {"error": str(error), "cause": error.cause})
+
+    # As calls, because powertools' decorators have no types.
+    for kind, answer in (
+        (HttpError, refused),
+        (ValidationError, invalid),
+        (LayoutError, unfit),
+        (InputError, unusable),
+        (TransientError, later),
+        (KeyshiftError, upstream),
+    ):
+        api.exception_handler(kind)(answer)
+    return api
+
+
+def answered(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response[str]:
+    """A JSON answer."""
+    return Response(
+        status_code=status,
+        content_type="application/json",
+        body=json.dumps(body, default=_number),
+        headers={"Cache-Control": "no-store", **(headers or {})},
+    )
+
+
+def respond(
+    event: Mapping[str, Any], context: Any, portal: Portal, routes: Callable[[APIGatewayRestResolver, Portal], None]
+) -> dict[str, Any]:
+    """Answer one request; the routes are made for this portal."""
+    api = new_api()
+    routes(api, portal)
+    return api.resolve(dict(event), context)
+
+
+def caller(api: APIGatewayRestResolver) -> Identity:
+    """Who asks."""
+    return identity_of(api.current_event.raw_event)
+
+
+def body_of(api: APIGatewayRestResolver, model: type[Body]) -> Body:
+    """The request's body by its model; no body is an empty one."""
+    return model.model_validate_json(api.current_event.decoded_body or "{}")
+
+
+def token_of(api: APIGatewayRestResolver, given: str | None, portal: Portal) -> str:
+    """The caller's idempotency key (header ``Idempotency-Key``, or ``client_token`` in the body), else a new one."""
+    headers = {name.lower(): value for name, value in (api.current_event.headers or {}).items()}
+    token = headers.get("idempotency-key") or given or portal.new_token()
+    if len(token) > LONGEST_TOKEN:
+        raise HttpError(400, f"The idempotency key has at most {LONGEST_TOKEN} characters", field="Idempotency-Key")
+    return token
+
+
+def _number(value: Any) -> int | float | list[str]:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(str, value))
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")

@@ -1,0 +1,95 @@
+"""Lambda: SageMaker says that a job changed its state; the record gets the artifact that SageMaker names."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from domain.errors import KeyshiftError, MalformedMessageError
+from domain.portal.records import Item, JobEnd, compilation_changes, training_changes
+from domain.portal.targets import Target
+from handlers.portal.compilation import start_compilation
+from handlers.portal.desk import Desk, Portal
+from handlers.portal.errors import HttpError
+from handlers.portal.wiring import portal_of
+
+TRAINING = "SageMaker Training Job State Change"
+COMPILATION = "SageMaker Compilation Job State Change"
+_WORDS = {TRAINING: "TrainingJob", COMPILATION: "CompilationJob"}
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001  # Lambda's two
+    """Take one event; an error lets EventBridge deliver it again."""
+    return take_event(event, portal_of())
+
+
+def take_event(event: Mapping[str, Any], portal: Portal) -> dict[str, Any]:
+    """Note in the record what the event says, once and never backwards; what was done, for the log.
+
+    Raises MalformedMessageError for an event of another kind.
+    """
+    kind = str(event.get("detail-type"))
+    detail = event.get("detail")
+    word = _WORDS.get(kind)
+    if word is None or not isinstance(detail, Mapping) or not detail.get(f"{word}Name"):
+        raise MalformedMessageError(f"This is no state change of a SageMaker job: {kind!r}")
+    end = _end_of(detail, word)
+    item = portal.trainings.find_training(job_name=end.name)
+    if item is None:
+        portal.say("no record names this job", job=end.name)
+        return {"job": end.name, "outcome": "unknown"}
+    desk = portal.desk_of(str(item["usecase_id"]))
+    end = _with_artifact(desk, end, word)
+    decide = training_changes if word == "TrainingJob" else compilation_changes
+    done: list[bool] = []
+
+    def changes_of(now: Item) -> dict[str, Any]:
+        changes = decide(now, end)
+        done.append(bool(changes))
+        return changes
+
+    item = portal.change(str(item["training_id"]), changes_of)
+    if word == "TrainingJob" and end.status.upper() == "COMPLETED":
+        _compile_if_wished(portal, desk, item)
+    return {"job": end.name, "training_id": item["training_id"], "outcome": "noted" if done[-1] else "known"}
+
+
+def _end_of(detail: Mapping[str, Any], word: str) -> JobEnd:
+    artifact = (detail.get("ModelArtifacts") or {}).get("S3ModelArtifacts")
+    return JobEnd(
+        str(detail[f"{word}Name"]),
+        str(detail.get(f"{word}Status") or ""),
+        str(artifact) if artifact else None,
+        str(detail["FailureReason"]) if detail.get("FailureReason") else None,
+    )
+
+
+def _with_artifact(desk: Desk, end: JobEnd, word: str) -> JobEnd:
+    """The artifact of a completed job: from the event, else from the describe call, never made up.
+
+    Where the object that it names has moved already, its new URI is noted, so that a late event brings no legacy
+    reference back.
+    """
+    if end.status.upper() == "COMPLETED" and end.artifact is None:
+        jobs = desk.open_workplace().jobs
+        describe = jobs.describe_training_job if word == "TrainingJob" else jobs.describe_compilation_job
+        described = describe(end.name)
+        end = replace(end, artifact=described[1].artifact) if described is not None else end
+    if end.artifact is None:
+        return end
+    path = desk.resolve(end.artifact)
+    moved = path.new is not None and path.location == path.new and path.new.uri != end.artifact
+    return replace(end, artifact=path.new.uri) if moved and path.new is not None else end
+
+
+def _compile_if_wished(portal: Portal, desk: Desk, item: Item) -> None:
+    """``auto_compile``: under a key of its own, so that a repeated event starts nothing twice."""
+    targets = [Target(one) for one in item.get("compilation_targets", []) if one in set(Target)]
+    if not (item.get("auto_compile") and targets and item.get("artifact_s3")):
+        return
+    try:
+        start_compilation(portal, desk, item, targets, f"auto {item['training_id']}")
+    except HttpError as error:
+        portal.say("not compiled by itself", training_id=item["training_id"], why=str(error))
+    except KeyshiftError as error:
+        portal.say("not compiled by itself", training_id=item["training_id"], why=str(error))
+        raise
