@@ -126,7 +126,8 @@ def _workers(more: Mapping[str, str], folder: Path) -> Iterator[None]:
 
 
 def _keyshift(more: Mapping[str, str], *arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "handlers.cli", *arguments], env={**os.environ, **more}, check=True)
+    command = [sys.executable, "-m", "handlers.cli", *arguments]
+    subprocess.run(command, env={**os.environ, **more}, check=True, stdout=subprocess.DEVNULL)
 
 
 def _story(standin: StandIn, more: Mapping[str, str], objects: int) -> Callable[[], bool]:
@@ -154,8 +155,7 @@ def _story(standin: StandIn, more: Mapping[str, str], objects: int) -> Callable[
             state.update(step=2, since=now)
         elif state["step"] == 2 and now - state["since"] > 5:
             standin.clear_faults()
-            subprocess.Popen([sys.executable, "-m", "handlers.cli", "resume"], env={**os.environ, **more},
-                             stdout=subprocess.DEVNULL)  # fmt: skip
+            _keyshift(more, "resume")
             state["step"] = 3
         elif state["step"] == 3 and copied() == objects:
             state.update(step=4, since=now)

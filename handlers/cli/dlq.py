@@ -1,6 +1,7 @@
 """``keyshift dlq``: look at dead letters; the commands that change something are in dlq_changes."""
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -139,6 +140,8 @@ def _show_whole(letter: Letter, records: Sequence[Mapping[str, Any]]) -> None:
         for name in told:
             if record.get(name) not in (None, "", []):
                 click.echo(f"  {name}: {record[name]}")
+    for one in letter.seen[:1]:
+        click.echo(f"history   keyshift audit show {shlex.quote(one.key)}")
     click.echo("body")
     try:
         click.echo(json.dumps(json.loads(message.body), indent=2))

@@ -13,6 +13,7 @@ from adapters.sqs_queue import SqsMessageQueue
 from handlers.batch import handle_messages
 from handlers.messages import BackfillRow, encode_backfill
 from tests.e2e.command_line import assert_one_sentence, environment, run_keyshift
+from tests.e2e.workers import RunHere, run_here
 from tests.integration.site import Site
 from tests.servers import Server
 
@@ -55,16 +56,24 @@ def more(site: Site, standin: Server) -> dict[str, str]:
     return {**keys, **site.environment()}
 
 
-def listed(more: dict[str, str], *arguments: str) -> list[dict[str, object]]:
+@pytest.fixture
+def keyshift(more: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunHere:
+    """The command line with that environment."""
+    return run_here(more, monkeypatch, capsys)
+
+
+def listed(keyshift: RunHere, *arguments: str) -> list[dict[str, object]]:
     """The JSON Lines of ``dlq list``."""
-    answer = run_keyshift("dlq", "list", "--json", *arguments, more=more)
+    answer = keyshift("dlq", "list", "--json", *arguments)
     assert answer.returncode == 0, answer.stderr
     return [json.loads(line) for line in answer.stdout.splitlines()]
 
 
-def test_letters_are_grouped_shown_replayed_and_purged(site: Site, more: dict[str, str], tmp_path: Path) -> None:
+def test_letters_are_grouped_shown_replayed_and_purged(
+    site: Site, more: dict[str, str], keyshift: RunHere, tmp_path: Path
+) -> None:
     """The whole way of an operator, each step seen by the next; looking never loses a letter."""
-    groups = {(one["queue"], one["cause"]): one["letters"] for one in listed(more)}
+    groups = {(one["queue"], one["cause"]): one["letters"] for one in listed(keyshift)}
     assert groups == {
         ("backfill", "never-attempted"): 2,
         ("backfill", "overtaken"): 1,
@@ -72,55 +81,56 @@ def test_letters_are_grouped_shown_replayed_and_purged(site: Site, more: dict[st
     }
     plain = run_keyshift("dlq", "list", "--each", more={**more, "COLUMNS": "200"})
     assert "old/[red]open" in plain.stdout
-    (letter,) = listed(more, "--each", "--key", "old/[*", "--rule", "move", "--since", "1h", "--queue", "backfill")
-    shown = json.loads(run_keyshift("dlq", "show", str(letter["message_id"]), "--json", more=more).stdout)
+    (letter,) = listed(keyshift, "--each", "--key", "old/[*", "--rule", "move", "--since", "1h", "--queue", "backfill")
+    shown = json.loads(keyshift("dlq", "show", str(letter["message_id"]), "--json").stdout)
     assert json.loads(shown["body"])["rows"][0]["key"] == "old/[red]open"
-    dry = run_keyshift("dlq", "replay", str(letter["message_id"]), more=more)
+    dry = keyshift("dlq", "replay", str(letter["message_id"]))
     assert "1 letters would be sent back" in dry.stdout
     assert "dry run" in dry.stderr
     replay = ("dlq", "replay", "--key", "old/*", "--rate", "50", "--yes", "--json")
-    answer = json.loads(run_keyshift(*replay, more=more).stdout)
+    answer = json.loads(keyshift(*replay).stdout)
     assert answer == {"replayed": 2, "overtaken": 1, "missing": [], "dry_run": False}
     waiting = site.dependencies.backfill_queue.receive_messages(at_most=10, wait=1)
     assert sorted(json.loads(one.body)["rows"][0]["key"] for one in waiting) == ["old/[red]open", "old/other"]
     assert sum(site.dependencies.events_queue.count_messages()) == 1  # S3's own test event
-    wrong = run_keyshift("dlq", "purge", "--all", "--count", "2", more=more)
+    wrong = keyshift("dlq", "purge", "--all", "--count", "2")
     assert wrong.returncode == 1
     assert "there are 1, not 2" in wrong.stderr
     saved = tmp_path / "purged.jsonl"
     purge = ("dlq", "purge", "--cause", "malformed-message", "--count", "1", "--save", saved, "--json")
-    assert json.loads(run_keyshift(*purge, more=more).stdout) == {"found": 1, "deleted": 1}
+    assert json.loads(keyshift(*purge).stdout) == {"found": 1, "deleted": 1}
     assert json.loads(saved.read_text())["body"] == POISON
-    assert listed(more) == []
+    assert listed(keyshift) == []
 
 
-def test_a_letter_is_readable_with_its_record(site: Site, more: dict[str, str]) -> None:
+def test_a_letter_is_readable_with_its_record(site: Site, keyshift: RunHere) -> None:
     """For people: why it is there, what the manifest says, and the body."""
-    (letter,) = listed(more, "--each", "--cause", "overtaken")
-    shown = run_keyshift("dlq", "show", str(letter["message_id"]), more=more).stdout
+    (letter,) = listed(keyshift, "--each", "--cause", "overtaken")
+    shown = keyshift("dlq", "show", str(letter["message_id"])).stdout
     assert "overtaken: everything it asks for is incorporated" in shown
     assert "state: COPIED" in shown
+    assert "keyshift audit show old/done" in shown
     assert f"target: s3://{site.name}/new/done" in shown
     assert '"kind": "backfill"' in shown
-    missing = run_keyshift("dlq", "show", "no-such-id", more=more)
+    missing = keyshift("dlq", "show", "no-such-id")
     assert missing.returncode == 1
     assert "dlq list --each" in missing.stderr
 
 
-def test_everything_is_moved_by_sqs(site: Site, more: dict[str, str]) -> None:
+def test_everything_is_moved_by_sqs(site: Site, keyshift: RunHere) -> None:
     """Unlooked-at, each to the queue that it came from."""
-    dry = json.loads(run_keyshift("dlq", "replay", "--all", "--json", more=more).stdout)
+    dry = json.loads(keyshift("dlq", "replay", "--all", "--json").stdout)
     assert dry == {"moved": 4, "failed": {}, "dry_run": True}
-    real = run_keyshift("dlq", "replay", "--all", "--rate", "100", "--yes", more=more)
+    real = keyshift("dlq", "replay", "--all", "--rate", "100", "--yes")
     assert "4 letters moved back" in real.stdout, real.stderr
     assert sum(site.dependencies.backfill_queue.count_messages()) == 3
     assert sum(site.dependencies.events_queue.count_messages()) == 1 + 1  # and S3's own test event
 
 
 @pytest.mark.parametrize("command", [("replay", "--yes"), ("purge",), ("replay", "--all", "--cause", "kms")])
-def test_an_unclear_choice_is_refused(command: tuple[str, ...], more: dict[str, str]) -> None:
+def test_an_unclear_choice_is_refused(command: tuple[str, ...], keyshift: RunHere) -> None:
     """Nothing is chosen by accident."""
-    assert_one_sentence(run_keyshift("dlq", *command, more=more), code=2, says="say which letters")
+    assert_one_sentence(keyshift("dlq", *command), code=2, says="say which letters")
 
 
 def test_a_purge_asks_for_the_count_on_a_terminal(site: Site, more: dict[str, str]) -> None:

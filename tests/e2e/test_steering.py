@@ -11,7 +11,7 @@ from adapters.standin import Fault, StandIn
 from domain.record import Record, State
 from handlers.messages import BackfillRow, encode_backfill
 from tests.e2e.command_line import run_keyshift
-from tests.e2e.workers import running_workers, wait_until
+from tests.e2e.workers import RunHere, run_here, running_workers, wait_until
 from tests.integration.site import Site
 from tests.servers import Server
 
@@ -32,6 +32,12 @@ def more(site: Site, standin: Server) -> dict[str, str]:
     """The site as an operator's environment."""
     keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
     return {**keys, **site.environment()}
+
+
+@pytest.fixture
+def keyshift(more: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunHere:
+    """The command line with that environment."""
+    return run_here(more, monkeypatch, capsys)
 
 
 def fill(site: Site, objects: int) -> None:
@@ -60,10 +66,12 @@ def dead(site: Site) -> int:
     return sum(SqsMessageQueue(site.clients, site.backfill.dead_url).count_messages())
 
 
-def test_a_pause_holds_both_workers_and_costs_no_message(site: Site, more: dict[str, str], tmp_path: Path) -> None:
+def test_a_pause_holds_both_workers_and_costs_no_message(
+    site: Site, more: dict[str, str], keyshift: RunHere, tmp_path: Path
+) -> None:
     """What was begun ends, nothing else begins; after resume everything is done, and no letter is dead."""
     fill(site, 120)
-    assert run_keyshift("throttle", "--objects-per-second", "12", more=more).returncode == 0
+    assert keyshift("throttle", "--objects-per-second", "12").returncode == 0
     with running_workers(2, more=more, folder=tmp_path):
         wait_until(lambda: copied(site) >= 15)
         answer = run_keyshift("pause", "--reason", "a look at the costs", more=more)
@@ -76,19 +84,19 @@ def test_a_pause_holds_both_workers_and_costs_no_message(site: Site, more: dict[
         assert len(held) < 120
         time.sleep(3)
         assert held == records(site)
-        status = json.loads(run_keyshift("status", "--json", more=more).stdout)
+        status = json.loads(keyshift("status", "--json").stdout)
         assert (status["paused"], status["reason"]) == (True, "a look at the costs")
-        assert run_keyshift("throttle", "--off", more=more).returncode == 0
-        assert run_keyshift("resume", more=more).stdout.startswith("resumed; it was paused: a look at the costs")
+        assert keyshift("throttle", "--off").returncode == 0
+        assert keyshift("resume").stdout.startswith("resumed; it was paused: a look at the costs")
         wait_until(lambda: copied(site) == 120, seconds=120)
     assert dead(site) == 0
 
 
-def test_two_workers_share_one_rate(site: Site, more: dict[str, str], tmp_path: Path) -> None:
+def test_two_workers_share_one_rate(site: Site, more: dict[str, str], keyshift: RunHere, tmp_path: Path) -> None:
     """In no stretch of time more than the tolerance says, and not much less over all of it."""
     rate, objects = 20.0, 160
     fill(site, objects)
-    assert run_keyshift("throttle", "--objects-per-second", str(rate), more=more).returncode == 0
+    assert keyshift("throttle", "--objects-per-second", str(rate)).returncode == 0
     with running_workers(2, more=more, folder=tmp_path):
         wait_until(lambda: copied(site) == objects, seconds=90)
     ended = sorted(record.changed_at for record in records(site))
@@ -102,11 +110,11 @@ def test_two_workers_share_one_rate(site: Site, more: dict[str, str], tmp_path: 
 
 
 def test_broken_permissions_trip_the_breaker_and_nothing_is_lost(
-    site: Site, more: dict[str, str], standin_process: StandIn, tmp_path: Path
+    site: Site, more: dict[str, str], keyshift: RunHere, standin_process: StandIn, tmp_path: Path
 ) -> None:
     """A few objects are parked of many; the reason is in status; after fix, resume and replay all are there."""
-    fill(site, 300)
-    assert run_keyshift("throttle", "--objects-per-second", "40", more=more).returncode == 0
+    fill(site, 200)
+    assert keyshift("throttle", "--objects-per-second", "40").returncode == 0
     with running_workers(2, more=more, folder=tmp_path):
         wait_until(lambda: copied(site) >= 40)
         standin_process.inject(
@@ -116,19 +124,19 @@ def test_broken_permissions_trip_the_breaker_and_nothing_is_lost(
         time.sleep(3)
         parked = sum(record.state is State.PARKED for record in records(site))
         assert 5 <= parked <= 2 * (5 + CONCURRENCY)
-        status = json.loads(run_keyshift("status", "--json", "--exact", more=more).stdout)
+        status = json.loads(keyshift("status", "--json", "--exact").stdout)
         assert status["paused_by"] == "circuit-breaker"
         assert "access-denied" in status["reason"]
         assert "s3:PutObject" in status["reason"]
         assert status["failures_by_cause"] == {"access-denied": parked}
         standin_process.clear_faults()
-        assert run_keyshift("throttle", "--off", more=more).returncode == 0
-        assert "circuit-breaker" in run_keyshift("resume", more=more).stdout
+        assert keyshift("throttle", "--off").returncode == 0
+        assert "circuit-breaker" in keyshift("resume").stdout
 
         def all_done() -> bool:
             if dead(site):
-                run_keyshift("dlq", "replay", "--all", "--yes", more=more)
-            return copied(site) == 300
+                keyshift("dlq", "replay", "--all", "--yes")
+            return copied(site) == 200
 
         wait_until(all_done, seconds=120, every=1.0)
-    assert len(site.keys("new/")) == 300
+    assert len(site.keys("new/")) == 200

@@ -1,4 +1,4 @@
-"""Real worker processes, and waiting for what they do."""
+"""Real worker processes, waiting for what they do, and commands run in this process to save their start."""
 
 import subprocess
 import sys
@@ -6,7 +6,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
+import pytest
+
+from handlers.cli.app import run
 from tests.e2e.command_line import environment
 
 
@@ -39,3 +43,24 @@ def wait_until(is_so: Callable[[], bool], *, seconds: float = 60, every: float =
     while not is_so():
         assert time.monotonic() < ends, f"not so after {seconds} s"
         time.sleep(every)
+
+
+class RunHere(Protocol):
+    """Runs the command line in this process, with an operator's environment."""
+
+    def __call__(self, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+        """Its exit code and what it wrote."""
+
+
+def run_here(more: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunHere:
+    """The command line as a function: most of a command's time is its start."""
+    for name, value in more.items():
+        monkeypatch.setenv(name, value)
+
+    def call(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        capsys.readouterr()
+        code = run([str(one) for one in arguments])
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess([], code, said.out, said.err)
+
+    return call
