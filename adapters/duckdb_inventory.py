@@ -16,6 +16,7 @@ COLUMNS = {
     "object_lock_mode": "VARCHAR",
     "object_lock_legal_hold_status": "VARCHAR",
     "intelligent_tiering_access_tier": "VARCHAR",
+    "last_modified_date": "TIMESTAMP",
 }
 """What a plan needs; only the key must be there."""
 
@@ -49,11 +50,17 @@ def inventory_sql(connection: duckdb.DuckDBPyConnection, local: LocalInventory) 
         raise InputError(f"the inventory cannot be read: {_first_line(error)}") from error
     present = {str(row[0]).lower() for row in described}
     columns = [_column(name, kind, present, encoded=inventory.has_encoded_keys) for name, kind in COLUMNS.items()]
+    # A row of another bucket stops the plan; _read_one_by_one then says which row of which file it is.
+    bucket = inventory.source_bucket.replace("'", "''")
+    columns[0] = (
+        f"CASE WHEN coalesce(bucket, '{bucket}') = '{bucket}' THEN {columns[0].removesuffix(' AS key')} "
+        "ELSE error('a row of another bucket') END AS key"
+    )
     wanted = []
     if "is_latest" in present:
-        wanted.append("coalesce(TRY_CAST(is_latest AS BOOLEAN), true)")
+        wanted.append(f"coalesce({_flag('is_latest', encoded=inventory.has_encoded_keys)}, true)")
     if "is_delete_marker" in present:
-        wanted.append("NOT coalesce(TRY_CAST(is_delete_marker AS BOOLEAN), false)")
+        wanted.append(f"NOT coalesce({_flag('is_delete_marker', encoded=inventory.has_encoded_keys)}, false)")
     where = f" WHERE {' AND '.join(wanted)}" if wanted else ""
     return f"SELECT {', '.join(columns)} FROM {source}{where}"
 
@@ -102,6 +109,8 @@ def _column(name: str, kind: str, present: set[str], *, encoded: bool) -> str:
         return "url_decode(replace(key, '+', ' ')) AS key"
     if name == "e_tag":
         return "trim(e_tag, '\"') AS e_tag"
+    if name == "key":
+        return "key AS key"
     if kind == "VARCHAR":
         return f"CAST({name} AS VARCHAR) AS {name}"
     # A CSV's empty text is no number; a text that is none at all must not be taken for one.
@@ -110,6 +119,11 @@ def _column(name: str, kind: str, present: set[str], *, encoded: bool) -> str:
         if encoded
         else f"CAST({name} AS {kind}) AS {name}"
     )
+
+
+def _flag(name: str, *, encoded: bool) -> str:
+    """A boolean column; in CSV an empty text is none, and a text that is neither true nor false stops the plan."""
+    return f"CAST(nullif({name}, '') AS BOOLEAN)" if encoded else f"CAST({name} AS BOOLEAN)"
 
 
 def _first_line(error: Exception) -> str:

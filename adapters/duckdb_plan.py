@@ -14,7 +14,7 @@ from adapters.inventory_files import LocalInventory
 from adapters.inventory_rows import read_rows
 from domain.errors import InputError
 from domain.parts import MAX_COPY_BYTES
-from domain.planning import Collision, PlanFigures, Shape, Share
+from domain.planning import EARLY_DELETION_DAYS, Collision, EarlyDeletion, PlanFigures, Shape, Share
 from domain.ports import ObjectListing
 from domain.rules import CompiledRules
 
@@ -47,7 +47,8 @@ class DuckDbPlanner:
             )
         with _saved_whole(out) as partial, self._connection() as connection:
             try:
-                return self._plan(connection, inventory_sql(connection, local), part_size, partial)
+                rows = inventory_sql(connection, local)
+                return self._plan(connection, rows, part_size, partial, at=local.inventory.created_at)
             except duckdb.Error:
                 _read_one_by_one(local)
                 raise
@@ -67,7 +68,8 @@ class DuckDbPlanner:
             nothing = "NULL::VARCHAR AS version_id, NULL::BOOLEAN AS is_multipart_uploaded, "
             nothing += "NULL::VARCHAR AS encryption_status, NULL::VARCHAR AS object_lock_mode, "
             nothing += (
-                "NULL::VARCHAR AS object_lock_legal_hold_status, NULL::VARCHAR AS intelligent_tiering_access_tier"
+                "NULL::VARCHAR AS object_lock_legal_hold_status, NULL::VARCHAR AS intelligent_tiering_access_tier, "
+                "NULL::TIMESTAMP AS last_modified_date"
             )
             rows_sql = f"SELECT *, {nothing} FROM listed"
             return self._plan(connection, rows_sql, part_size, partial)
@@ -86,7 +88,15 @@ class DuckDbPlanner:
             finally:
                 connection.close()
 
-    def _plan(self, connection: duckdb.DuckDBPyConnection, rows: str, part_size: int, out: Path | None) -> PlanFigures:
+    def _plan(  # what to read, and for what
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        rows: str,
+        part_size: int,
+        out: Path | None,
+        *,
+        at: float | None = None,
+    ) -> PlanFigures:
         mapped = mapped_sql(self._rules, rows)
         suspected = mapped_sql(self._rules, f"SELECT * FROM ({rows}) WHERE {_SUSPECTED}")
         if out is not None:
@@ -98,6 +108,7 @@ class DuckDbPlanner:
         connection.execute(
             f"""CREATE TABLE facts AS SELECT branch, size, storage_class, encryption_status, is_multipart_uploaded,
               ({_ARCHIVED}) AS archived, ({_LOCKED}) AS locked, hash(key) AS source_hash, hash(target) AS target_hash,
+              {_early_days(at)} AS early_days,
               CASE WHEN branch IN ({NO_BRANCH}, {REJECTED}) THEN key END AS key FROM ({mapped})"""
         )
         shares = self._shares(connection)
@@ -136,6 +147,7 @@ class DuckDbPlanner:
             parts=int(special[7]),
             storage_classes=self._classes(connection),
             encryption=self._encryption(connection),
+            early_deletion=self._early_deletion(connection),
         )
 
     @staticmethod
@@ -156,6 +168,16 @@ class DuckDbPlanner:
             "SELECT storage_class, count(*), coalesce(sum(size), 0) FROM facts WHERE branch >= 0 GROUP BY 1 ORDER BY 1"
         ).fetchall()
         return {str(row[0] or "unknown"): Share(int(row[1]), int(row[2])) for row in rows}
+
+    @staticmethod
+    def _early_deletion(connection: duckdb.DuckDBPyConnection) -> Mapping[str, EarlyDeletion]:
+        classes = ", ".join(f"'{name}'" for name in EARLY_DELETION_DAYS)
+        rows = connection.execute(
+            f"""SELECT storage_class, coalesce(sum(size * early_days), 0) / 1073741824.0,
+              count(*) FILTER (early_days IS NULL) FROM facts
+              WHERE branch >= 0 AND storage_class IN ({classes}) GROUP BY 1 ORDER BY 1"""
+        ).fetchall()
+        return {str(row[0]): EarlyDeletion(float(row[1]), int(row[2])) for row in rows}
 
     @staticmethod
     def _encryption(connection: duckdb.DuckDBPyConnection) -> Mapping[str, int]:
@@ -205,6 +227,16 @@ class DuckDbPlanner:
         number = int(self._row(connection, "SELECT count(*) FROM meetings")[0])
         rows = connection.execute(f"SELECT * FROM meetings ORDER BY place LIMIT {SHOWN}").fetchall()
         return number, tuple(Collision(str(row[0]), tuple(row[1]), bool(row[2])) for row in rows)
+
+
+def _early_days(at: float | None) -> str:
+    """Days (SQL) that S3 would still bill for a source deleted at the time of the inventory; NULL: its age is unknown."""
+    if at is None:
+        return "NULL::BIGINT"
+    least = " ".join(f"WHEN '{name}' THEN {days}" for name, days in EARLY_DELETION_DAYS.items())
+    age = f"date_diff('day', last_modified_date, to_timestamp({at})::TIMESTAMP)"
+    # greatest() would take an unknown age for none.
+    return f"CASE WHEN last_modified_date IS NOT NULL THEN greatest(0, (CASE storage_class {least} END) - {age}) END"
 
 
 @contextmanager

@@ -13,10 +13,10 @@ from domain.inventory import Inventory
 from domain.objects import ListedObject
 
 _BATCH_ROWS = 8_192
-_TRUE = frozenset({"true", "True", True})
+_FLAGS = {"true": True, "false": False, "": None, "none": None}
 _WANTED = (
     *("bucket", "key", "version_id", "is_latest", "is_delete_marker", "size", "e_tag", "storage_class"),
-    "encryption_status",
+    *("encryption_status", "is_multipart_uploaded"),
 )
 
 
@@ -96,13 +96,14 @@ def _from(batch: Any, skip: int) -> Iterator[Mapping[str, Any]]:
 
 
 def _listed(row: Mapping[str, Any], inventory: Inventory) -> ListedObject | None:
-    if row.get("is_delete_marker") in _TRUE or str(row.get("is_latest", "true")).lower() == "false":
+    is_latest, is_marker, _ = (_flag(row, name) for name in ("is_latest", "is_delete_marker", "is_multipart_uploaded"))
+    if is_marker or is_latest is False:
         return None
     if row.get("bucket", inventory.source_bucket) != inventory.source_bucket:
         raise ValueError(f"the row is of bucket {row['bucket']!r}, the manifest is of {inventory.source_bucket!r}")
     size = _size(row.get("size"))
     if not isinstance(row["key"], str) or not row["key"]:
-        raise ValueError("it has no key")  # noqa: TRY004  # a bad row like any other
+        raise ValueError("it has no key")  # a bad row like any other
     return ListedObject(
         key=row["key"],
         etag=str(row.get("e_tag") or "").strip('"') or None,
@@ -111,6 +112,13 @@ def _listed(row: Mapping[str, Any], inventory: Inventory) -> ListedObject | None
         version_id=row.get("version_id") or None,
         is_encrypted="KMS" in str(row.get("encryption_status") or ""),
     )
+
+
+def _flag(row: Mapping[str, Any], name: str) -> bool | None:
+    text = str(row.get(name)).lower()
+    if text not in _FLAGS:
+        raise ValueError(f"its {name} is {row[name]!r}, neither true nor false")
+    return _FLAGS[text]
 
 
 def _size(value: Any) -> int | None:

@@ -3,12 +3,13 @@
 from dataclasses import dataclass, fields
 
 from domain.errors import InputError
-from domain.planning import PlanFigures
+from domain.planning import EARLY_DELETION_DAYS, PlanFigures
 
 ROWS_PER_MESSAGE = 50
 WRITES_PER_SECOND = 3_500
 """PUT and COPY requests a second that one partitioned prefix takes at least."""
 HOURS = 3_600.0
+DAYS_PER_MONTH = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,11 @@ class Prices:
     kms_per_million: float = 3.0
     transfer_per_gib: float = 0.0
     storage_gib_month: float = 0.023
+    standard_ia_gib_month: float = 0.0125
+    onezone_ia_gib_month: float = 0.01
+    glacier_ir_gib_month: float = 0.004
+    glacier_gib_month: float = 0.0036
+    deep_archive_gib_month: float = 0.00099
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +113,7 @@ def estimate(
         Line("EventBridge", writes, writes * prices.eventbridge_per_million / million),
         Line("KMS", 2 * encrypted, 2 * encrypted * prices.kms_per_million / million),
         Line("transfer", 0, moving.size / 2**30 * prices.transfer_per_gib),
+        Line("early deletion, if cleaned up today", 0, _early_deletion(figures, prices)),
     )
     by_workers, by_prefix = work / concurrency, moving.objects / WRITES_PER_SECOND
     slower = "the concurrency" if by_workers >= by_prefix else "S3's writes per prefix (3,500/s until it partitions)"
@@ -116,3 +123,9 @@ def estimate(
         slower,
         moving.size / 2**30 * prices.storage_gib_month,
     )
+
+
+def _early_deletion(figures: PlanFigures, prices: Prices) -> float:
+    """Dollars for the days that are missing to each class's least age, at the class's own price."""
+    by_class = {name: float(getattr(prices, f"{name.lower()}_gib_month")) for name in EARLY_DELETION_DAYS}
+    return sum(one.gib_days / DAYS_PER_MONTH * by_class[name] for name, one in figures.early_deletion.items())

@@ -31,6 +31,14 @@ class Collision:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlyDeletion:
+    """What S3 bills for sources of a class deleted too young, in GiB-days; ``undated`` objects are not in it."""
+
+    gib_days: float = 0.0
+    undated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PlanFigures:
     """Everything counted; sizes in bytes.
 
@@ -53,6 +61,7 @@ class PlanFigures:
     storage_classes: Mapping[str, Share] = field(default_factory=dict)
     encryption: Mapping[str, int] = field(default_factory=dict)
     locked: int = 0
+    early_deletion: Mapping[str, EarlyDeletion] = field(default_factory=dict)
 
     @property
     def moving(self) -> Share:
@@ -86,8 +95,11 @@ class PlanFigures:
             notes.append(f"{self.archived.objects:,} archived objects are parked until somebody restores them")
         classes = [name for name in self.storage_classes if name in EARLY_DELETION_DAYS]
         if classes:
+            undated = sum(one.undated for one in self.early_deletion.values())
+            unknown = f"; the age of {undated:,} of them is not known, they are not in the bill" if undated else ""
             notes.append(
                 f"sources in {', '.join(sorted(classes))} deleted before their least age are billed for the rest"
+                + unknown
             )
         if any("KMS" in name for name in self.encryption):
             notes.append("objects under a KMS key get the target bucket's key where theirs cannot be used")

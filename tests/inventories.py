@@ -22,6 +22,7 @@ COLUMNS = {
     "object_lock_mode": "VARCHAR",
     "object_lock_legal_hold_status": "VARCHAR",
     "intelligent_tiering_access_tier": "VARCHAR",
+    "last_modified_date": "TIMESTAMP",
 }
 """The columns in their order, in the Parquet form's spelling."""
 _ENDINGS = {"CSV": "csv.gz", "ORC": "orc", "Parquet": "parquet"}
@@ -131,9 +132,9 @@ def _schema(file_format: str, columns: Sequence[str]) -> str:
     if file_format == "CSV":
         return ", ".join("ETag" if name == "e_tag" else name.title().replace("_", "") for name in columns)
     if file_format == "ORC":
-        kinds = {"VARCHAR": "string", "BIGINT": "bigint", "BOOLEAN": "boolean"}
+        kinds = {"VARCHAR": "string", "BIGINT": "bigint", "BOOLEAN": "boolean", "TIMESTAMP": "timestamp"}
         return f"struct<{','.join(f'{name}:{kinds[COLUMNS[name]]}' for name in columns)}>"
-    kinds = {"VARCHAR": "binary {} (UTF8)", "BIGINT": "int64 {}", "BOOLEAN": "boolean {}"}
+    kinds = {"VARCHAR": "binary {} (UTF8)", "BIGINT": "int64 {}", "BOOLEAN": "boolean {}", "TIMESTAMP": "int64 {} (TIMESTAMP_MILLIS)"}
     return (
         f"message s3.inventory {{ {' '.join(f'optional {kinds[COLUMNS[name]].format(name)};' for name in columns)} }}"
     )

@@ -222,3 +222,19 @@ def test_an_inventory_in_s3_is_fetched_and_verified(tmp_path: Path, standin: Ser
     client.put_object(Bucket=bucket, Key=f"all/data/{data.name}", Body=data.read_bytes()[:-1])
     with pytest.raises(InputError, match="truncated"):
         run(tmp_path, "--inventory", place, "--json", "--endpoint-url", standin.endpoint_url)
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_early_deletion_is_in_the_bill(tmp_path: Path, file_format: str) -> None:
+    """Each class counts the days that its youngest objects miss, by the inventory's own date; old ones cost nothing."""
+    rows = [
+        {"key": "a/1", "size": 30 * GIB, "storage_class": "STANDARD_IA", "last_modified_date": "2025-11-12 01:00:00"},
+        {"key": "a/2", "size": 9 * GIB, "storage_class": "STANDARD_IA", "last_modified_date": "2024-01-01 00:00:00"},
+        {"key": "a/3", "size": 2 * GIB, "storage_class": "DEEP_ARCHIVE", "last_modified_date": "2025-11-22 01:00:00"},
+        {"key": "a/4", "size": GIB, "storage_class": "STANDARD_IA"},
+        {"key": "a/5", "size": GIB, "storage_class": "STANDARD", "last_modified_date": "2025-11-22 01:00:00"},
+    ]
+    seen = planned(tmp_path, write_rows(tmp_path, rows, file_format=file_format))
+    (line,) = [one for one in seen["cost"]["lines"] if one["name"].startswith("early deletion")]
+    assert line["dollars"] == pytest.approx(30 * 20 / 30 * 0.0125 + 2 * 180 / 30 * 0.00099, abs=0.005)
+    assert any("the age of 1 of them is not known" in note for note in seen["fidelity"])

@@ -96,6 +96,7 @@ def test_a_file_of_another_format_is_named(
         (f'"{BUCKET}","a/x","1","2"', "row 4: it cannot be read (4 columns, the manifest names 3)"),
         (f'"{BUCKET}","a/x","much"', "row 4: it cannot be read (invalid literal"),
         (f'"{BUCKET}","a/%FF","1"', "row 4: it cannot be read ('utf-8' codec"),
+        ('"elsewhere","a/x","1"', "row 4: it cannot be read (the row is of bucket 'elsewhere'"),
     ],
 )
 def test_a_bad_row_of_a_csv_is_named(tmp_path: Path, row: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,3 +140,16 @@ def test_wrong_prices_are_refused(tmp_path: Path, text: str, says: str, capsys: 
     prices.write_text(text)
     assert run(["plan", str(rules), "--list", "--prices", str(prices)]) == 2
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("column", ["is_latest", "is_delete_marker", "is_multipart_uploaded"])
+def test_a_flag_that_is_neither_true_nor_false_is_named(
+    tmp_path: Path, column: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """File, row and what it holds; it is not taken for one of the two."""
+    manifest = write_rows(tmp_path, [{"key": "a/1", column: True}], file_format="CSV")
+    data_file(manifest).write_bytes(gzip.compress(f'"{BUCKET}","a/1","true"\n"{BUCKET}","a/2","perhaps"'.encode()))
+    resealed(manifest)
+    assert f"row 2: it cannot be read (its {column} is 'perhaps', neither true nor false)" in refused(
+        tmp_path, manifest, capsys
+    )

@@ -6,11 +6,16 @@ from random import Random
 
 import pytest
 
+from domain.keys import Location
 from domain.objects import ListedObject
+from domain.ports import Message
+from domain.record import State
+from handlers.batch import handle_messages
 from handlers.inventory_feeder import Fed, InventoryFeeder, NoJournal, NoQueue
 from handlers.messages import decode_message
 from handlers.rules_file import load_rules
 from tests.fakes.queue import InMemoryQueue
+from tests.unit.handler_world import BUCKET, bench, etag_of
 
 RULES = load_rules("migrations/edge-cv-portal.yaml")
 ROWS = 6_000
@@ -100,6 +105,45 @@ def test_no_kill_loses_a_row(seed: int) -> None:
     print(f"seed {seed}: {kills} kills")  # noqa: T201  # shown when the test fails
     assert set(keys_in(queue.bodies)) == MOVING
     assert kills
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_at_the_end_every_object_is_moved_exactly_once(seed: int) -> None:
+    """Feeder and worker are both killed at random; in the end each object is at its target, copied and recorded once.
+
+    What was enqueued twice, or delivered again because a worker died before it acknowledged, moves nothing.
+    """
+    dice, random = Dice(seed), Random(seed)
+    moving = [f"old/{number}" for number in range(540)]  # more than one checkpoint
+
+    def rows(start: int) -> Iterator[ListedObject | None]:
+        yield from (ListedObject(key, etag_of(key.encode()), len(key), "STANDARD") for key in moving[start:])
+
+    made, journal, queue = bench(concurrency=1), Journal(dice), Queue(dice)
+    world, dependencies = made.world, made.dependencies
+    for key in moving:
+        world.put(key, key.encode())
+    kills = 0
+    fed = False
+    while not fed:
+        dice.deadly = kills < 8
+        try:
+            feeder = InventoryFeeder(dependencies.rules, queue, journal, backlog=100)
+            fed = feeder.feed("inventory", "file", rows, Fed())
+        except KilledError:
+            kills += 1
+    print(f"seed {seed}: {kills} kills")  # noqa: T201  # shown when the test fails
+    deliveries = [Message(f"m{number}", "", body) for number, body in enumerate(queue.bodies)]
+    deliveries += [one for one in deliveries if random.random() < 0.3]  # its worker died before it said so
+    random.shuffle(deliveries)
+    handled = handle_messages(deliveries, dependencies, seconds_left=lambda: 300.0)
+    assert all(one.done for one in handled)
+    assert {key: world.objects[Location(BUCKET, key.replace("old/", "new/"))] for key in moving} == {
+        key: key.encode() for key in moving
+    }
+    assert len(world.objects) == 2 * len(moving)
+    assert world.copies == len(moving)
+    assert [one.state for one in world.records.values()] == [State.COPIED] * len(moving)
 
 
 def test_the_checkpoint_never_runs_ahead() -> None:
