@@ -74,7 +74,8 @@ def advanced(before: StageEntry, stage: Stage, *, by: str, why: str, now: float)
     if fault is not None:
         raise ValueError(fault)
     since = before.since if stage is before.stage else now
-    return replace(before, stage=stage, since=since, by=by, why=why, postponed_until=None, revision=before.revision + 1)
+    entry = replace(before, stage=stage, since=since, by=by, why=why, postponed_until=None)
+    return replace(entry, revision=before.revision + 1, changed_at=now)
 
 
 def postponed(before: StageEntry, until: float | None, *, by: str, why: str, now: float) -> StageEntry:

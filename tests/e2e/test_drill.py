@@ -157,7 +157,7 @@ def replay_what_died(drill: Drill) -> None:
     SqsMessageQueue(drill.site.clients, drill.site.backfill.dead_url).send_messages([body])
     shut = {one["gate"] for one in drill.keyshift("cutover", code=1) if one.get("open") is False and "gate" in one}
     assert "dead backfill" in shut
-    drill.keyshift("dlq", "replay", "--queue", "backfill", "--yes")
+    drill.keyshift("dlq", "replay", "--all", "--yes")
     wait_until(lambda: drill.in_state(State.COPIED) == OBJECTS)
 
 
