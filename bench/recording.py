@@ -40,12 +40,12 @@ rules:
 CAST = Path("docs/status-watch.cast")
 
 
-def main(objects: str = "900", out: str = str(CAST)) -> None:
-    """Record with so many objects into ``out``."""
+def main(objects: str = "900", out: str = str(CAST), hold: str = "5") -> None:
+    """Record with so many objects into ``out``; what is to be read stays for ``hold`` seconds."""
     with running_standin() as standin, tempfile.TemporaryDirectory() as folder:
         more = _world(standin, Path(folder), int(objects))
         with _workers(more, Path(folder)):
-            events = record(more, _story(standin, more, int(objects)))
+            events = record(more, _story(standin, more, int(objects), hold=float(hold)))
     lines = [json.dumps({"version": 2, "width": WIDTH, "height": HEIGHT, "title": "keyshift status --watch"})]
     lines += [json.dumps([round(moment, 3), "o", text]) for moment, text in events]
     Path(out).write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -130,7 +130,7 @@ def _keyshift(more: Mapping[str, str], *arguments: str) -> None:
     subprocess.run(command, env={**os.environ, **more}, check=True, stdout=subprocess.DEVNULL)
 
 
-def _story(standin: StandIn, more: Mapping[str, str], objects: int) -> Callable[[], bool]:
+def _story(standin: StandIn, more: Mapping[str, str], objects: int, *, hold: float) -> Callable[[], bool]:
     """Each step waits for what the one before has done; True at the end."""
     clients = AwsClients(endpoint_url=standin.endpoint_url, region=more["AWS_REGION"],
                          access_key_id=more["AWS_ACCESS_KEY_ID"],
@@ -153,13 +153,13 @@ def _story(standin: StandIn, more: Mapping[str, str], objects: int) -> Callable[
             state["step"] = 1
         elif state["step"] == 1 and panel.read_control().paused:
             state.update(step=2, since=now)
-        elif state["step"] == 2 and now - state["since"] > 5:
+        elif state["step"] == 2 and now - state["since"] > hold:
             standin.clear_faults()
             _keyshift(more, "resume")
             state["step"] = 3
         elif state["step"] == 3 and copied() == objects:
             state.update(step=4, since=now)
-        return state["step"] == 4 and now - state["since"] > 4
+        return state["step"] == 4 and now - state["since"] > hold
 
     return told
 

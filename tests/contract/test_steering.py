@@ -1,9 +1,7 @@
 """RateLedger, PulseBook, EventSourceMappings and DeadLetterQueue: fakes and adapters keep one contract."""
 
-import io
 import json
 import time
-import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from adapters.sqs_queue import SqsMessageQueue
 from domain.errors import InputError
 from domain.ports import DeadLetterQueue, EventSourceMappings, MessageQueue, PulseBook, RateLedger
 from domain.pulse import Tally, Window
+from tests.contract.functions import new_function
 from tests.contract.object_worlds import clients_for
 from tests.contract.table_worlds import new_table
 from tests.fakes.clock import FakeClock
@@ -130,23 +129,7 @@ def poller(request: pytest.FixtureRequest) -> Poller:
         fake = InMemoryMappings(a=True, b=False)
         return Poller(fake, "a", "b", lambda one: fake.enabled[one])
     clients = clients_for(request.getfixturevalue("standin"))
-    name = new_name("function")
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as file:
-        file.writestr("handler.py", "def handler(event, context):\n    return {}\n")
-    clients.functions.create_function(
-        FunctionName=name,
-        Runtime="python3.13",
-        Role="arn:aws:iam::000000000000:role/r",
-        Handler="handler.handler",
-        Code={"ZipFile": archive.getvalue()},
-    )
-    ids = [
-        clients.functions.create_event_source_mapping(
-            FunctionName=name, EventSourceArn=create_queue(clients, new_name("q")).arn, Enabled=enabled
-        )["UUID"]
-        for enabled in (True, False)
-    ]
+    name, ids = new_function(clients, True, False)
     return Poller(
         LambdaEventSourceMappings(clients, [name]),
         ids[0],

@@ -42,7 +42,7 @@ def test_the_recording_can_be_made_again(tmp_path: Path) -> None:
     """The same story with the same labels; figures and times differ."""
     shown = told(CAST)
     again = tmp_path / "again.cast"
-    recording.main("90", str(again))
+    recording.main("45", str(again), "1.5")
     made = told(again)
     assert in_order(shown)
     assert in_order(made)

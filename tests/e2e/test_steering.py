@@ -10,6 +10,7 @@ from adapters.sqs_queue import SqsMessageQueue
 from adapters.standin import Fault, StandIn
 from domain.record import Record, State
 from handlers.messages import BackfillRow, encode_backfill
+from tests.contract.functions import new_function
 from tests.e2e.command_line import run_keyshift
 from tests.e2e.workers import RunHere, run_here, running_workers, wait_until
 from tests.integration.site import Site
@@ -140,3 +141,39 @@ def test_broken_permissions_trip_the_breaker_and_nothing_is_lost(
 
         wait_until(all_done, seconds=120, every=1.0)
     assert len(site.keys("new/")) == 200
+
+
+def test_event_source_mappings_are_switched_with_the_pause(site: Site, keyshift: RunHere) -> None:
+    """Of the functions named, exactly those that polled; resume needs no names, the item remembers."""
+    name, (on, off) = new_function(site.clients, True, False)
+
+    def states() -> list[bool]:
+        mappings = [site.clients.functions.get_event_source_mapping(UUID=one) for one in (on, off)]
+        return [one["State"] in ("Enabled", "Enabling") for one in mappings]
+
+    paused = json.loads(keyshift("pause", "--function", name, "--json").stdout)
+    assert (paused["switched"], states()) == ([on], [False, False])
+    again = keyshift("pause", "--function", name).stdout
+    assert "was paused already: by an operator" in again
+    assert f"event source mapping {on} switched on" in keyshift("resume").stdout
+    assert states() == [True, False]
+    assert "was not paused" in keyshift("resume").stdout
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "many", "inf", "nan"])
+def test_a_limit_that_is_none_is_refused(keyshift: RunHere, limit: str) -> None:
+    """A rate of 0 would be a pause that nobody sees."""
+    answer = keyshift("throttle", "--objects-per-second", limit)
+    assert answer.returncode == 2
+    assert "above 0" in answer.stderr
+
+
+def test_limits_that_are_not_named_stay(keyshift: RunHere) -> None:
+    """Sizes are written as people do; ``none`` lifts one, --off all; without options they are shown."""
+    keyshift("throttle", "--objects-per-second", "20", "--bytes-per-second", "1.5MiB")
+    keyshift("throttle", "--concurrency", "3")
+    limits = json.loads(keyshift("throttle", "--objects-per-second", "none", "--json").stdout)
+    assert limits == {"changed": True, "objects_per_second": None, "bytes_per_second": 1_572_864.0, "concurrency": 3}
+    assert keyshift("throttle").stdout == "1,572,864 bytes/s, 3 objects at once in each process\n"
+    assert keyshift("throttle", "--off").stdout == "no limits\n"
+    assert keyshift("throttle", "--off", "--concurrency", "3").returncode == 2

@@ -1,14 +1,17 @@
 """A batch under the circuit breaker, under a pause that comes in its middle, and under a rate."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from domain.attempt import MigrationPolicy
 from domain.breaker import BreakerPolicy
 from domain.control import BREAKER, Control, resumed
 from domain.errors import AccessDeniedError, KeyshiftError, MissingResourceError, ThrottledError, UnavailableError
 from domain.keys import Location
+from domain.parts import MIB, Part
 from domain.ports import SourceObject, TargetObject
 from domain.record import State
 from handlers.batch import RENEW_AT, respond_to_batch
@@ -16,7 +19,7 @@ from handlers.breaking import CircuitBreaker
 from handlers.dependencies import Dependencies
 from handlers.rates import RateGate
 from tests.fakes.steering import InMemoryPulseBook, InMemoryRateLedger
-from tests.unit.handler_world import BUCKET, Bench, bench, created, direct, sqs_event
+from tests.unit.handler_world import BUCKET, Bench, bench, created, direct, etag_of, sqs_event
 
 DENIED = AccessDeniedError("CopyObject: AccessDenied; give the role s3:PutObject")
 
@@ -276,3 +279,29 @@ def test_two_breakers_trip_once() -> None:
     other.handle(other.keys[:10])
     assert line.made.panel.control.fence == fence
     assert Location(BUCKET, "old/000").record_id not in other.made.world.records
+
+
+def test_a_large_copy_stops_between_two_batches_of_parts() -> None:
+    """Its upload stays in the record, nothing is in doubt, and the message does not count the receive."""
+    policy = MigrationPolicy(multipart_above=1, part_size=5 * MIB, parts_at_once=1, promised_storage_class="STANDARD")
+    line = Line(objects=0)
+    line.dependencies = replace(line.dependencies, policy=policy)
+    body, copied = bytes(12 * MIB), list[int]()
+    line.made.world.put("old/huge", body)
+
+    def pause_then_copy(
+        source: SourceObject, target: TargetObject, *, upload_id: str, parts: Sequence[Part]
+    ) -> dict[int, str]:
+        line.made.panel.control = Control(paused=True, reason="lunch", fence=1)
+        copied.extend(part.number for part in parts)
+        return {part.number: etag_of(b"part") for part in parts}
+
+    line.made.world.copy_parts = pause_then_copy  # type: ignore[method-assign]
+    event = sqs_event(direct(created("old/huge", body)), receive_count=RENEW_AT)
+    answer = respond_to_batch(event, line.dependencies, queue=line.made.live, seconds_left=lambda: 300.0)
+    assert answer == {"batchItemFailures": []}
+    assert len(line.made.live.waiting) == 1
+    assert copied == [1]
+    record = line.made.world.records[Location(BUCKET, "old/huge").record_id]
+    assert record.claim is None
+    assert record.upload is not None
