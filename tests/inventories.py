@@ -26,7 +26,7 @@ COLUMNS = {
 }
 """The columns in their order, in the Parquet form's spelling."""
 _ENDINGS = {"CSV": "csv.gz", "ORC": "orc", "Parquet": "parquet"}
-_GENERATED = """CREATE TABLE inv AS SELECT '{bucket}' AS bucket, CASE (i % 10)
+_GENERATED = """CREATE OR REPLACE VIEW inv AS SELECT '{bucket}' AS bucket, CASE (i % 10)
   WHEN 0 THEN 'datasets//training-output/cookie-' || (20251211000000 + i) || '/output/model.tar.gz'
   WHEN 1 THEN 'datasets//compilation-output/cookie-' || i || '/model-jetson-xavier.tar.gz'
   WHEN 2 THEN 'model_artifacts/model-' || lower(right('000000000000' || hex(i), 12)) || '/'
@@ -38,16 +38,20 @@ _GENERATED = """CREATE TABLE inv AS SELECT '{bucket}' AS bucket, CASE (i % 10)
   ELSE 'datasets/labeled/' || i || '/image.png' END AS key,
   (1000 + i)::BIGINT AS size, md5(i::VARCHAR) AS e_tag,
   CASE WHEN i % 1000 = 7 THEN 'GLACIER' ELSE 'STANDARD' END AS storage_class, i % 100 = 0 AS is_multipart_uploaded
-  FROM range({rows}) t(i)"""
+  FROM range({first}, {last}) t(i)"""
 
 
-def write_inventory(folder: Path, *, file_format: str, rows: int) -> Path:
-    """Generate ``rows`` rows like the portal's bucket; where the manifest is."""
+def write_inventory(folder: Path, *, file_format: str, rows: int, files: int = 1) -> Path:
+    """Generate ``rows`` rows like the portal's bucket, in so many files; where the manifest is."""
     connection = duckdb.connect()
     connection.execute("SET enable_progress_bar = false")
-    connection.execute(_GENERATED.format(bucket=BUCKET, rows=rows))
     columns = ("bucket", "key", "size", "e_tag", "storage_class", "is_multipart_uploaded")
-    return _written(connection, folder, file_format, columns, 1)
+    paths = _data_paths(folder, file_format, files)
+    for number, path in enumerate(paths):
+        first, last = rows * number // files, rows * (number + 1) // files
+        connection.execute(_GENERATED.format(bucket=BUCKET, first=first, last=last))
+        _write_data(connection, path, file_format, columns, "true")
+    return _manifest(folder, file_format, columns, paths)
 
 
 def write_rows(
@@ -91,11 +95,19 @@ def data_file(manifest: Path) -> Path:
 def _written(
     connection: duckdb.DuckDBPyConnection, folder: Path, file_format: str, columns: Sequence[str], files: int
 ) -> Path:
-    (folder / "data").mkdir(parents=True, exist_ok=True)
-    (folder / "2026-11-22T01-00Z").mkdir(exist_ok=True)
-    paths = [folder / "data" / f"{number}.{_ENDINGS[file_format]}" for number in range(files)]
+    paths = _data_paths(folder, file_format, files)
     for number, path in enumerate(paths):
         _write_data(connection, path, file_format, columns, f"rowid % {files} = {number}")
+    return _manifest(folder, file_format, columns, paths)
+
+
+def _data_paths(folder: Path, file_format: str, files: int) -> list[Path]:
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    return [folder / "data" / f"{number}.{_ENDINGS[file_format]}" for number in range(files)]
+
+
+def _manifest(folder: Path, file_format: str, columns: Sequence[str], paths: Sequence[Path]) -> Path:
+    (folder / "2026-11-22T01-00Z").mkdir(exist_ok=True)
     content = {
         "sourceBucket": BUCKET,
         "destinationBucket": "arn:aws:s3:::inventories",
@@ -134,7 +146,12 @@ def _schema(file_format: str, columns: Sequence[str]) -> str:
     if file_format == "ORC":
         kinds = {"VARCHAR": "string", "BIGINT": "bigint", "BOOLEAN": "boolean", "TIMESTAMP": "timestamp"}
         return f"struct<{','.join(f'{name}:{kinds[COLUMNS[name]]}' for name in columns)}>"
-    kinds = {"VARCHAR": "binary {} (UTF8)", "BIGINT": "int64 {}", "BOOLEAN": "boolean {}", "TIMESTAMP": "int64 {} (TIMESTAMP_MILLIS)"}
+    kinds = {
+        "VARCHAR": "binary {} (UTF8)",
+        "BIGINT": "int64 {}",
+        "BOOLEAN": "boolean {}",
+        "TIMESTAMP": "int64 {} (TIMESTAMP_MILLIS)",
+    }
     return (
         f"message s3.inventory {{ {' '.join(f'optional {kinds[COLUMNS[name]].format(name)};' for name in columns)} }}"
     )
