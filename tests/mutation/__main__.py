@@ -5,6 +5,7 @@ module; with top-level ``domain`` and tests that import it by that name a forked
 """
 
 import argparse
+import ast
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -27,7 +28,7 @@ PROTOCOL_TESTS = (
     ("tests/simulation/whole/test_seeds.py", "-k", "whole"),
 )
 OTHER_TESTS = (("tests/unit", "-k", "not cli and not docs and not packaging and not worker"), ("tests/property",))
-PRELOADED = ("hypothesis", "greenlet", "pydantic", "boto3", "yaml", "rich", "click", "aws_lambda_powertools", "duckdb")
+PRELOADED = ("greenlet", "pydantic", "boto3", "yaml", "rich", "click", "aws_lambda_powertools", "duckdb")
 SECONDS = 150
 
 
@@ -91,6 +92,15 @@ def main(arguments: list[str]) -> int:
     for name in PRELOADED:
         importlib.import_module(name)
     verdicts = Counter[str]()
+    for suites in (PROTOCOL_TESTS, OTHER_TESTS):
+        untouched = Mutant("domain", 0, "", "", ast.parse(""))
+        if not set(names) <= set(PROTOCOL) and suites is PROTOCOL_TESTS:
+            continue
+        if suites is OTHER_TESTS and set(names) <= set(PROTOCOL):
+            continue
+        if survives(untouched, suites) != "survived":
+            print(f"the tests fail without a mutant: {suites}")
+            return 1
     for mutant in sorted(chosen, key=lambda one: (one.module, one.line)):
         suites = PROTOCOL_TESTS if mutant.module.removeprefix("domain.") in PROTOCOL else OTHER_TESTS
         verdict = survives(mutant, suites)

@@ -93,7 +93,8 @@ def _change(node: Any, number: int) -> None:
         case ast.BinOp():
             node.op = COUNTED[type(node.op)]()
         case ast.Constant():
-            node.value = not node.value if isinstance(node.value, bool) else node.value + 1
+            value: Any = node.value
+            node.value = not value if isinstance(value, bool) else value + 1
         case ast.Call():
             del node.keywords[number]
         case ast.Return():

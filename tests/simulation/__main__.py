@@ -17,10 +17,10 @@ def main(names: list[str]) -> int:
         failed += bool(findings.broken)
         kinds = " ".join(findings.broken) or "holds"
         seconds = time.monotonic() - started
-        print(f"{SCENARIOS[name].name:45s} {findings.states:9,} states {seconds:6.1f} s  {kinds}", flush=True)  # noqa: T201
+        print(f"{SCENARIOS[name].name:45s} {findings.states:9,} states {seconds:6.1f} s  {kinds}", flush=True)
         if findings.broken:
-            print(findings.readable(), flush=True)  # noqa: T201
-    print(f"{states:,} states, {failed} scenarios broken")  # noqa: T201
+            print(findings.readable(), flush=True)
+    print(f"{states:,} states, {failed} scenarios broken")
     return 1 if failed else 0
 
 

@@ -150,6 +150,10 @@ class Scheduler:
         self.at(0.0, lambda: process.go_on(None), process)
         return process
 
+    def processes(self) -> list["Process"]:
+        """Those alive, by name."""
+        return sorted(self._alive, key=lambda process: process.name)
+
     def ended(self, process: "Process") -> None:
         """It has returned or is dead."""
         self._alive.discard(process)
