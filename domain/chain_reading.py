@@ -52,21 +52,17 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class ChainedEvent:
-    """One event of the chain; ``fields`` is as ``domain.chain.event_fields`` made it."""
+    """One event of the chain; ``fields`` is as ``domain.chain.event_fields`` made it, equal ones have equal digests."""
 
     segment: int
     line: int
     fields: Mapping[str, Any]
+    digest: bytes
 
     @property
     def event_id(self) -> str:
         """Its id."""
         return str(self.fields.get("event_id", ""))
-
-    @property
-    def digest(self) -> bytes:
-        """Equal events have equal digests."""
-        return sha256(canonical(self.fields)).digest()
 
 
 @dataclass(slots=True)
@@ -163,13 +159,14 @@ def _lines(
     last, is_right = 0, True
     for place, line in enumerate(lines[1:], start=1):
         said = _object(line)
-        if said is None or not _is_line(said) or not _is_canonical(said, line):
+        written = _canonical_event(said, line)
+        if said is None or written is None:
             yield Finding(Fault.LINE_ALTERED, f"segment {sequence}, line {place} cannot be read", sequence, place)
             # What it was linked by is unknown, so the next line is taken at its word.
             digest, last, is_right = "", last + 1, False
             continue
-        number, event = said["line"], ChainedEvent(sequence, place, said["event"])
-        linked = line_digest(digest, canonical(event.fields))
+        number, event = said["line"], ChainedEvent(sequence, place, said["event"], sha256(written).digest())
+        linked = line_digest(digest, written)
         if number != last + 1:
             is_right = False
             yield _out_of_order(sequence, place, number, last, event)
@@ -215,11 +212,17 @@ def _object(line: bytes) -> dict[str, Any] | None:
     return said if isinstance(said, dict) else None
 
 
-def _is_canonical(said: Mapping[str, Any], line: bytes) -> bool:
+def _canonical_event(said: Mapping[str, Any] | None, line: bytes) -> bytes | None:
+    """The event as it was written; ``None`` for a line that is not in its canonical form."""
+    if said is None or not _is_line(said):
+        return None
     try:
-        return canonical(said) == line
+        written = canonical(said["event"])
     except (ValueError, RecursionError):
-        return False
+        return None
+    # Its names are sorted already, so the line is made without writing the event a second time.
+    whole = b'{"event":' + written + f',"line":{said["line"]},"sha256":"{said["sha256"]}"}}'.encode()
+    return written if whole == line else None
 
 
 def _is_header(said: Mapping[str, Any]) -> bool:

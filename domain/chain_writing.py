@@ -41,18 +41,19 @@ class ChainWriter:
         raise ThrottledError(f"{self._migration}: other writers of the audit chain are always quicker; tried again")
 
     def _end(self) -> Link:
-        head = self._head.read_head()
-        if head is not None:
-            return head
-        last = self._archive.last_sequence()
-        if not last:
-            return Link()
-        self._is_anchored = False
-        return self._link(last)
+        return self._head.read_head() or Link()
 
     def _follow(self, at: Link) -> Link:
-        """Where the chain goes on after ``at``: far ahead by the head, otherwise one segment further."""
+        """Where the chain goes on after ``at``: far ahead by the head, otherwise one segment further.
+
+        Segments without any head are looked for by listing, which no other start needs the permission for.
+        """
         head = self._head.read_head()
+        if head is None and not at.sequence:
+            # Another writer's first segment may not be anchored yet; more than that means that the head was removed.
+            last = self._archive.last_sequence()
+            self._is_anchored = last <= 1
+            return self._link(last) if last else at
         if head is not None and head.sequence > at.sequence:
             return head
         return self._link(at.sequence + 1)

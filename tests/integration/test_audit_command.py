@@ -10,6 +10,7 @@ import pytest
 
 from adapters.dynamodb_control import DynamoDbControlPanel
 from adapters.dynamodb_stage import DynamoDbStageBook
+from adapters.standin import StandIn
 from domain.control import Control
 from domain.keys import Location
 from domain.stages import Stage, StageEntry
@@ -18,17 +19,26 @@ from handlers.manifest_stream import respond
 from tests.audit_schema import validator
 from tests.e2e.command_line import assert_one_sentence, run_keyshift
 from tests.integration.site import Site, lambda_event
-from tests.servers import Server, new_name
+from tests.servers import Server, new_name, standin_server
+
+
+@pytest.fixture(scope="module")
+def whole_site(standin_process: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A site that no test changes."""
+    return audited_site(standin_server(standin_process), tmp_path_factory.mktemp("audit"))
 
 
 @pytest.fixture
-def site(standin: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+def site(standin: Server, tmp_path: Path) -> Site:
+    """A site to tamper with."""
+    return audited_site(standin, tmp_path)
+
+
+def audited_site(server: Server, folder: Path) -> Site:
     """A migration of three objects whose audit chain has two segments."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", standin.access_key)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", standin.secret_key)
     bucket = new_name("audit")
-    standin.client("s3").create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
-    made = Site(standin, tmp_path, audit_bucket=bucket)
+    server.client("s3").create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    made = Site(server, folder, audit_bucket=bucket)
     for keys in (["old/a", "old/b\n"], ["old/c"]):
         for key in keys:
             made.put(key, b"body")
@@ -65,28 +75,30 @@ def key_of(sequence: int) -> str:
     return f"audit/site/{sequence:012d}.jsonl.gz"
 
 
-def test_an_untouched_audit_is_whole(site: Site, standin: Server) -> None:
+def test_an_untouched_audit_is_whole(whole_site: Site, standin: Server) -> None:
     """Exit code 0, the link that was logged is confirmed, doctor knows the lock, and every line fits the schema."""
-    findings, summary, code = verified(site, standin)
+    findings, summary, code = verified(whole_site, standin)
     assert (findings, code) == ([], 0)
     assert (summary["segments"], summary["records"], summary["good"]) == (2, 3, True)
     link = f"{summary['last_sequence']}:{summary['last_sha256']}"
-    assert verified(site, standin, "--expect", link)[2] == 0
-    assert verified(site, standin, "--expect", f"2:{'f' * 64}")[2] == 1
-    answer = run_keyshift("audit", "verify", more=variables(site, standin))
+    assert verified(whole_site, standin, "--expect", link)[2] == 0
+    assert verified(whole_site, standin, "--expect", f"2:{'f' * 64}")[2] == 1
+    answer = run_keyshift("audit", "verify", more=variables(whole_site, standin))
     assert answer.stdout.startswith("the audit is whole: 2 segments, ")
-    assert "which has object lock" in run_keyshift("doctor", more=variables(site, standin)).stdout
+    assert "which has object lock" in run_keyshift("doctor", more=variables(whole_site, standin)).stdout
     for number in (1, 2):
-        body = site.clients.s3.get_object(Bucket=site.settings.audit_bucket, Key=key_of(number))["Body"].read()
+        body = whole_site.clients.s3.get_object(Bucket=whole_site.settings.audit_bucket, Key=key_of(number))[
+            "Body"
+        ].read()
         for line in gzip.decompress(body).splitlines():
             validator("audit-segment-1").validate(json.loads(line))
 
 
-def test_events_on_the_bus_fit_the_schema(site: Site) -> None:
+def test_events_on_the_bus_fit_the_schema(whole_site: Site) -> None:
     """As EventBridge delivers them."""
     seen, ends = list[dict[str, Any]](), time.monotonic() + 10
     while len(seen) < 6 and time.monotonic() < ends:
-        seen += list(site.audited())
+        seen += list(whole_site.audited())
     for event in seen:
         validator("audit-event-1").validate(event)
     assert {"Attempt Under Way", "Object Migrated"} == {event["detail-type"] for event in seen}
@@ -144,13 +156,13 @@ def test_a_record_changed_in_the_table_is_found(site: Site, standin: Server) -> 
     assert "THE AUDIT IS BROKEN: 2 findings" in answer.stdout
 
 
-def test_show_prints_one_objects_history(site: Site, standin: Server) -> None:
+def test_show_prints_one_objects_history(whole_site: Site, standin: Server) -> None:
     """By key and by URI, odd keys too; of an unknown object nothing."""
-    more = variables(site, standin)
+    more = variables(whole_site, standin)
     lines = run_keyshift("audit", "show", "old/b\n", more=more).stdout.splitlines()
     said = ["Attempt Under Way", "about to copy", "Object Migrated", "now: revision 3, COPIED"]
     assert all(words in line for words, line in zip(said, lines, strict=True)), lines
-    answer = run_keyshift("audit", "show", f"s3://{site.name}/old/c", "--json", more=more)
+    answer = run_keyshift("audit", "show", f"s3://{whole_site.name}/old/c", "--json", more=more)
     events = [json.loads(line) for line in answer.stdout.splitlines()]
     assert [(one["segment"], one["line"], one["detail"]["revision"]) for one in events] == [
         (2, 1, 1),
@@ -160,14 +172,14 @@ def test_show_prints_one_objects_history(site: Site, standin: Server) -> None:
     assert_one_sentence(run_keyshift("audit", "show", "nothing", more=more), code=1, says="nothing is known of s3://")
 
 
-def test_without_an_audit_bucket_it_is_off(site: Site, standin: Server) -> None:
+def test_without_an_audit_bucket_it_is_off(whole_site: Site, standin: Server) -> None:
     """Both the command and doctor say which variable to set."""
-    more = {name: value for name, value in variables(site, standin).items() if name != "KEYSHIFT_AUDIT_BUCKET"}
+    more = {name: value for name, value in variables(whole_site, standin).items() if name != "KEYSHIFT_AUDIT_BUCKET"}
     assert_one_sentence(run_keyshift("audit", "verify", more=more), code=2, says="set KEYSHIFT_AUDIT_BUCKET")
     assert "off: without KEYSHIFT_AUDIT_BUCKET" in run_keyshift("doctor", more=more).stdout
 
 
-def test_an_unusable_link_is_refused(site: Site, standin: Server) -> None:
+def test_an_unusable_link_is_refused(whole_site: Site, standin: Server) -> None:
     """The form is named."""
-    answer = run_keyshift("audit", "verify", "--expect", "2", more=variables(site, standin))
+    answer = run_keyshift("audit", "verify", "--expect", "2", more=variables(whole_site, standin))
     assert_one_sentence(answer, code=2, says="SEQUENCE:SHA256")

@@ -1,5 +1,6 @@
 """Whatever is done to the chain, its head or the manifest is found, and found where it was done."""
 
+import gzip
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -7,8 +8,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from domain import chain
 from domain.audit import AuditEvent, audit_event
-from domain.chain import Link, canonical, link_of
+from domain.chain import Link, canonical, link_of, packed
 from domain.chain_reading import ChainedEvent, ChainReader, Fault, Finding
 from domain.record import State
 from tests.audited import MIGRATION, NOW, Audited, audited
@@ -285,8 +287,35 @@ def test_nonsense_is_a_finding_and_no_crash(lines: list[bytes]) -> None:
     assert located(made.verify(), 1)
 
 
-def test_a_segment_that_unpacks_to_far_too_much_is_a_finding() -> None:
-    """Memory stays bounded."""
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda body: body[:-9], "it ends in the middle"),
+        (lambda body: body + b"x", "something follows its end"),
+        (lambda body: body[:-5] + b"\x00" + body[-4:], "it cannot be unpacked"),
+        (lambda _body: packed([b"x" * 300, b""])[:12], "it ends in the middle"),
+        (lambda body: gzip.compress(gzip.decompress(body)[:-1]), "its last line does not end"),
+    ],
+)
+def test_a_damaged_segment_says_how(damage: Callable[[bytes], bytes], says: str) -> None:
+    """Cut short, lengthened, or altered in its checksum."""
+    made = audited([[0], [1]])
+    made.archive.segments[1] = damage(made.archive.segments[1])
+    assert [says in one.text for one in made.verify() if "is damaged" in one.text] == [True]
+
+
+def test_a_segment_that_unpacks_to_far_too_much_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory stays bounded by what a batch can have."""
     made = audited([[0]])
-    made.archive.segments[1] = made.archive.segments[1] + b"x"
-    assert located(made.verify(), 1)
+    monkeypatch.setattr(chain, "MAX_SEGMENT_BYTES", 20_000)
+    made.rewrite(1, [*made.lines(1), b"0" * 40_000])
+    assert ["it unpacks to more than 20,000 bytes" in one.text for one in made.verify() if "damaged" in one.text] == [
+        True
+    ]
+
+
+def test_a_noted_link_is_compared() -> None:
+    """The right one confirms, a wrong one is found at its segment."""
+    made = audited([[0], [1]])
+    assert made.verify(expected={1: link_of(1, made.archive.segments[1]).sha256}) == []
+    assert [(one.fault, one.segment) for one in made.verify(expected={1: "f" * 64})] == [(Fault.SEGMENT_ALTERED, 1)]

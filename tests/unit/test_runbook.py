@@ -1,0 +1,49 @@
+"""Whoever is called at night finds what the alarm and the finding name."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from domain import errors
+from domain.chain_reading import Fault
+from domain.errors import KeyshiftError
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+SECTIONS: dict[str, str] = dict(re.findall(r"^### (alarm-[a-z-]+)\n(.*?)(?=^##|\Z)", RUNBOOK, re.MULTILINE | re.DOTALL))
+
+
+def test_every_alarm_of_the_stack_has_its_section() -> None:
+    """And every section is some alarm's."""
+    named = set(re.findall(r"docs/runbook\.md#(alarm-[a-z-]+)", (ROOT / "serverless.yml").read_text(encoding="utf-8")))
+    assert named == set(SECTIONS)
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_a_section_says_what_to_do(name: str) -> None:
+    """What it means, where to look, what next, whom to call."""
+    for word in (r"\*\*Means\*\*", r"\*\*Look\*\*", r"\*\*Next\*\*", r"\*\*[Cc]all"):
+        assert re.search(word, SECTIONS[name])
+
+
+def test_anchors_named_elsewhere_exist() -> None:
+    """In code, documents and messages."""
+    places = [*ROOT.glob("docs/*.md"), *(ROOT / "handlers").rglob("*.py")]
+    named = {one for path in places for one in re.findall(r"runbook\.md#([a-z-]+)", path.read_text(encoding="utf-8"))}
+    headings = {heading.lower().replace(" ", "-") for heading in re.findall(r"^#+ (.*)$", RUNBOOK, re.MULTILINE)}
+    assert named <= headings
+    assert "alarm-audit-gap" in named
+
+
+def test_every_finding_is_explained() -> None:
+    """By its name."""
+    audit = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
+    assert [fault.value for fault in Fault if f"`{fault.value}`" not in audit] == []
+
+
+def test_every_cause_that_parks_an_object_is_explained() -> None:
+    """The errors that need somebody."""
+    parking = ("AccessDeniedError", "EncryptionError", "ArchivedError", "MissingResourceError", "StorageFullError")
+    kinds: list[type[KeyshiftError]] = [getattr(errors, name) for name in parking]
+    assert [kind.cause for kind in kinds if f"| `{kind.cause}` |" not in RUNBOOK] == []
