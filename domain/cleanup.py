@@ -45,6 +45,8 @@ def _blocked(record: Record, lease: Lease, *, need_proof: bool) -> Outcome | Non
     # What an earlier cleanup began and could not end is cleanup's to go on with: its delete raises no event.
     if record.state is not State.COPIED or (record.maybe - {DELETE_SOURCE} and claim is None):
         return Outcome(Verdict.DONE, record.state, "only a finished copy is cleaned")
+    if record.is_rewritten and record.source_version is None:
+        return Outcome(Verdict.DONE, record.state, "its copy has other content: this is the only original")
     if need_proof and record.verified_at is None:
         return Outcome(Verdict.DONE, record.state, "it is not verified")
     return None

@@ -49,14 +49,18 @@ class Decision:
     keeps_target: bool = True
 
 
+_WRITES = (Action.COPY, Action.REWRITE)
+
+
 def is_known(target: ObjectState, record: Record, declared: frozenset[Intent]) -> bool:
     """Whether the target is one that we wrote or adopted, in this attempt or an earlier one."""
     if record.target_etag == target.etag:
         return True
-    return any(_wrote(intent, target) for intent in record.maybe | declared if intent.action is Action.COPY)
+    return any(wrote(intent, target) for intent in record.maybe | declared if intent.action in _WRITES)
 
 
-def _wrote(intent: Intent, target: ObjectState) -> bool:
+def wrote(intent: Intent, target: ObjectState) -> bool:
+    """Whether the target is what this intent would leave behind."""
     if intent.target_etag and intent.target_etag == target.etag:
         return True
     if not intent.checksum or not target.full_checksums:
@@ -93,15 +97,27 @@ def decide(sight: Sight) -> Decision:
             return _conflict("the copy was deleted by somebody else")
         return Decision(Step.COPY, State.COPIED, origin=Origin.CREATED)
     known = is_known(target, record, sight.declared)
-    if same_object(sight.source, target):
+    if same_object(sight.source, target) or _is_rewritten_copy(sight.source, target, record):
         return Decision(Step.SETTLE, State.COPIED, origin=record.origin or _origin_of(target, record))
     if known:
         return Decision(Step.COPY, State.COPIED, if_match=target.etag, origin=record.origin)
     return _conflict("somebody else's object is at the target")
 
 
+def _is_rewritten_copy(source: ObjectState, target: ObjectState, record: Record) -> bool:
+    """Whether the target is our own rewriting of this very source, so that another copy would only undo it."""
+    return (
+        record.is_rewritten
+        and target.etag == record.target_etag
+        and (source.etag, source.version_id) == (record.source_etag, record.source_version)
+        and source.metadata == target.metadata
+        and source.headers == target.headers
+        and source.tags == target.tags
+    )
+
+
 def _origin_of(target: ObjectState, record: Record) -> Origin:
-    ours = any(_wrote(intent, target) for intent in record.maybe if intent.action is Action.COPY)
+    ours = any(wrote(intent, target) for intent in record.maybe if intent.action is Action.COPY)
     return Origin.CREATED if ours else Origin.ADOPTED
 
 

@@ -48,6 +48,8 @@ class Action(StrEnum):
     DELETE_SOURCE = "delete-source"
     ROLL_BACK = "roll-back"
     PURGE = "purge"
+    REWRITE = "rewrite"
+    """Other content at the target, with the references in it switched."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -90,7 +92,8 @@ class Upload:
 class Record:
     """One manifest item. Without a claim there is no intent; with ``maybe`` not empty it is unfinished.
 
-    ``marker_version`` is the delete marker that our cleanup put on a versioned source.
+    ``marker_version`` is the delete marker that our cleanup put on a versioned source. ``rewritten_etag`` is the etag
+    of a manifest's content with its references switched, which is no longer the source's content.
     """
 
     source: Location
@@ -114,6 +117,7 @@ class Record:
     rule: str = ""
     rules_digest: str = ""
     verified_at: float | None = None
+    rewritten_etag: str | None = None
     changed_at: float = 0.0
 
     @property
@@ -125,6 +129,11 @@ class Record:
     def holds_nothing(self) -> bool:
         """Whether no attempt ever wrote, or may have written, to the target."""
         return self.target_etag is None and not self.maybe and self.upload is None and self.state in _UNTOUCHED
+
+    @property
+    def is_rewritten(self) -> bool:
+        """Whether the target holds, by our own rewriting, other content than the source; a new copy ends that."""
+        return self.rewritten_etag is not None and self.rewritten_etag == self.target_etag
 
     @property
     def is_unfinished(self) -> bool:

@@ -77,7 +77,7 @@ class CompiledRules:
     """One rules file, ready to map keys.
 
     ``unmapped`` is report, fail or keep; ``deletes`` is mirror or keep; ``promised_storage_class`` is the class that
-    the user promises for every live write; ``digest`` names the content (SHA-256, hexadecimal).
+    the user promises for every live write; ``pins`` are the services that keep URIs for ever and are to be asked; ``digest`` names the content (SHA-256, hexadecimal).
     ``unversioned_source`` says whether cleanup may delete from a bucket without versions: refuse, accept or fenced.
     """
 
@@ -90,6 +90,7 @@ class CompiledRules:
     deletes: str = "mirror"
     allow: tuple[Allowed, ...] = ()
     references: References = References()
+    pins: tuple[str, ...] = ()
     promised_storage_class: str | None = None
     digest: str = ""
     unversioned_source: str = "refuse"

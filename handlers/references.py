@@ -16,6 +16,7 @@ from domain.references_items import Legacy, Outcome, Reported, held_uris, judge,
 from domain.references_rewriting import ReferencePorts, rewrite_item
 from domain.references_undo import undo_entry
 from domain.rules import CompiledRules
+from handlers.manifests import ManifestScan
 
 PASSES = 3
 """An item that a service error kept from being read or written is tried so often."""
@@ -64,6 +65,7 @@ class References:
     ports: ReferencePorts
     new_id: Callable[[], str]
     rate: Rate
+    manifests: ManifestScan | None = None
 
     def tables(self, name: str | None = None) -> Sequence[TableReferences]:
         """The declared tables, or the one of that name."""
@@ -87,6 +89,22 @@ class References:
             for page in self.ports.tables.scan_items(table.table):
                 for item in page.items:
                     yield from self._legacy(table, item)
+        if self.manifests is not None:
+            yield from self.manifests.find_references()
+
+    def scan_manifests(self, *, dry_run: bool) -> Iterator[Reported]:
+        """The manifests that the rules file declares, if it does."""
+        if self.manifests is not None:
+            yield from self.manifests.scan(dry_run=dry_run)
+
+    def rewritten(self) -> Iterator[Reported]:
+        """What an undo would try to put back; nothing is written."""
+        for entry in self.ports.journal.scan_entries():
+            holder = TableReferences(entry.table, tuple(entry.key), ()).holder(entry.key)
+            for switch in entry.switches:
+                source = Location(self.rules.source_bucket, switch.before)
+                place = place_text(switch.place, switch.inside)
+                yield Reported(Reference(holder, place, switch.before, source), Outcome.REWRITTEN, new_uri=switch.after)
 
     def undo_references(self, only: frozenset[str] | None = None) -> Iterator[Reported]:
         """Put every old URI back that was replaced, of these records or of all; what became of each.

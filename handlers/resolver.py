@@ -54,7 +54,7 @@ class Resolver:
                 list(dict.fromkeys(legacy.record_id for names in waiting.values() for legacy in names.legacy))
             )
             found = pool.map(
-                lambda names, known=records, now=stage: resolve(  # type: ignore[misc]  # bound at once
+                lambda names, known=records, now=stage: resolve(
                     names, rules=self.rules, records=known, stage=now, look=self.store.look_at_object
                 ),
                 waiting.values(),

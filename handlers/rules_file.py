@@ -89,6 +89,7 @@ class _File(_Model):
     unmapped: Literal["report", "fail", "keep"] = "report"
     allow: list[_Allow] = []
     references: list[ReferenceModel] = []
+    pins: list[Literal["greengrass", "sagemaker"]] = []
     deletes: Literal["mirror", "keep"] = "mirror"
     cleanup: _Cleanup = _Cleanup()
 
@@ -160,6 +161,7 @@ class _Compiler:
             deletes=file.deletes,
             allow=tuple(Allowed(**entry.model_dump()) for entry in file.allow),
             references=references,
+            pins=tuple(file.pins),
             promised_storage_class=file.source.storage_class,
             digest=_digest(file),
             unversioned_source=file.cleanup.unversioned_source,
@@ -232,5 +234,5 @@ class _Compiler:
 
 def _digest(file: _File) -> str:
     """The name of what decides about keys and objects; reasons, references and cleanup's own rules do not."""
-    content = file.model_dump(exclude={"allow", "references", "cleanup"})
+    content = file.model_dump(exclude={"allow", "references", "pins", "cleanup"})
     return sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()

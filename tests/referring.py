@@ -1,6 +1,7 @@
 """A migration with tables that refer to its objects, in memory: what the suites about references share."""
 
 from dataclasses import replace
+from functools import cache
 from itertools import count
 from typing import Any
 
@@ -50,6 +51,12 @@ POLICY = MigrationPolicy(request_seconds=5.0, margin_seconds=1.0)
 UNLIMITED = Rate(None, monotonic=lambda: 0.0, sleep=lambda _: None)
 
 
+@cache
+def _compiled(rules: str) -> CompiledRules:
+    """Reading the portal's rules takes longer than a test."""
+    return read_rules(rules)
+
+
 class InMemoryStageBook:
     """StageBook in memory."""
 
@@ -72,7 +79,7 @@ class ReferringWorld:
     """One bucket, one manifest, one table of jobs."""
 
     def __init__(self, *, rules: str = RULES, versioned: bool = False) -> None:
-        self.rules: CompiledRules = read_rules(rules)
+        self.rules: CompiledRules = _compiled(rules)
         self.clock = FakeClock()
         self.store = InMemoryObjectStore(self.clock)
         self.store.create_bucket("line-1", versioned=versioned)

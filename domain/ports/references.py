@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from domain.keys import Location
+from domain.pins import HeldUri
 from domain.ports.objects import Refused, TargetObject
 from domain.record import Record
 from domain.references import Item
@@ -117,3 +118,10 @@ class RecordReader(Protocol):
 
     def read_records(self, record_ids: Sequence[str]) -> Mapping[str, Record]:
         """The records now, by their ids; ids without a record are left out."""
+
+
+class UriHolder(Protocol):
+    """A service whose things hold URIs and cannot be edited."""
+
+    def list_uris(self) -> Iterator[HeldUri]:
+        """Every URI that it holds, of whatever bucket."""

@@ -20,7 +20,7 @@ from domain.references_items import Outcome
 from domain.rules import CompiledRules
 from handlers.bootstrap import bootstrap, clients_of, owners_of
 from handlers.bootstrap.inventories import inventory_files
-from handlers.bootstrap.references import references_of
+from handlers.bootstrap.references import pins_of, references_of
 from handlers.dependencies import Dependencies
 from handlers.lifecycle import Operation, ReferencesUndone
 from handlers.references import References
@@ -55,6 +55,7 @@ def operation_of(settings: Settings, *, function: str, dependencies: Dependencie
         key_book=key_book,
         by=operator_name(),
         finders=(references,),
+        pins=(pins_of(settings, rules=rules, clients=clients),),
         undo=UndoneReferences(references),
     )
 

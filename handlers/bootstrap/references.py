@@ -1,17 +1,28 @@
 """References, pins and the resolver: what holds URIs of the objects that move."""
 
 import time
+from collections.abc import Callable
 from uuid import uuid4
 
 from adapters.aws_clients import AwsClients
 from adapters.dynamodb_manifest import DynamoDbManifest
 from adapters.dynamodb_references import DynamoDbReferences
 from adapters.dynamodb_stage import DynamoDbStageBook
+from adapters.manifest_lines import S3ManifestContents
+from adapters.pins_greengrass import GreengrassComponents
+from adapters.pins_sagemaker import SageMakerModels
+from adapters.s3_listing import S3ObjectListing
+from adapters.s3_multipart_store import S3MultipartStore
 from adapters.s3_object_store import S3ObjectStore
 from adapters.system_clock import SystemClock
+from domain.attempt import MigrationPorts
+from domain.ports.references import UriHolder
+from domain.references_manifests import ManifestPorts
 from domain.references_rewriting import ReferencePorts
 from domain.rules import CompiledRules
-from handlers.bootstrap import clients_of, owners_of
+from handlers.bootstrap import clients_of, owners_of, policy_of
+from handlers.manifests import ManifestScan
+from handlers.pins import Pins
 from handlers.references import Rate, References
 from handlers.resolver import Resolver
 from handlers.rules_file import load_rules
@@ -41,7 +52,39 @@ def references_of(
         ),
         new_id=lambda: uuid4().hex,
         rate=Rate(items_per_second, monotonic=clock.monotonic, sleep=time.sleep),
+        manifests=manifests_of(settings, rules=rules, clients=clients),
     )
+
+
+def manifests_of(settings: Settings, *, rules: CompiledRules, clients: AwsClients) -> ManifestScan:
+    """The JSON Lines manifests that the rules file names."""
+    owners = owners_of(rules)
+    migration = MigrationPorts(
+        store=S3ObjectStore(clients, owners=owners),
+        multipart=S3MultipartStore(clients, owners=owners, part_workers=1),
+        manifest=DynamoDbManifest(clients, settings.table),
+        clock=SystemClock(),
+    )
+    return ManifestScan(
+        rules,
+        ManifestPorts(migration, S3ManifestContents(clients, owners=owners)),
+        policy_of(settings, rules),
+        S3ObjectListing(clients, owners=owners),
+        new_token=lambda: uuid4().hex,
+        attempt_seconds=settings.attempt_seconds,
+    )
+
+
+def pins_of(settings: Settings, *, rules: CompiledRules | None = None, clients: AwsClients | None = None) -> Pins:
+    """What keeps legacy objects where they are; also the gates' PinFinder."""
+    rules = rules or load_rules(settings.rules_file)
+    clients = clients or clients_of(settings)
+    makers: dict[str, Callable[[AwsClients], UriHolder]] = {
+        "greengrass": GreengrassComponents,
+        "sagemaker": SageMakerModels,
+    }
+    holders = tuple(makers[service](clients) for service in rules.pins)
+    return Pins(rules, holders, S3ObjectListing(clients, owners=owners_of(rules)))
 
 
 def resolver_of(

@@ -65,6 +65,7 @@ def records(source: Location = SOURCE) -> st.SearchStrategy[Record]:
             rule=st.sampled_from(["", "training"]),
             rules_digest=st.sampled_from(["", "d" * 64]),
             verified_at=st.none() | times,
+            rewritten_etag=st.none() | etags,
             changed_at=times,
         ),
         st.none() | st.tuples(claims, st.none() | intents),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from domain.errors import KeyshiftError
@@ -15,6 +15,7 @@ class _Fault:
     error: KeyshiftError
     when: Moment
     call: str | None
+    skip: int = 0
 
 
 class ScriptedFaults:
@@ -28,12 +29,23 @@ class ScriptedFaults:
         """Let the next call (or the next one of that name) raise; ``after``: it took effect all the same."""
         self._faults.append(_Fault(error, when, call))
 
+    def fail_nth(self, nth: int, error: KeyshiftError, *, when: Moment = "before", call: str | None = None) -> None:
+        """Let the call of that name after ``nth`` more of them raise."""
+        self._faults.append(_Fault(error, when, call, nth))
+
+    def forget_faults(self) -> None:
+        """Nothing fails any more."""
+        self._faults.clear()
+
     @contextmanager
     def _faulty(self, call: str) -> Iterator[None]:
         self.calls.append(call)
         fault = next((one for one in self._faults if one.call in (None, call)), None)
         if fault is not None:
             self._faults.remove(fault)
+        if fault is not None and fault.skip:
+            self._faults.append(replace(fault, skip=fault.skip - 1))
+            fault = None
         if fault is not None and fault.when == "before":
             raise fault.error
         yield

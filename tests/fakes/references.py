@@ -15,6 +15,10 @@ from tests.fakes.manifest import InMemoryManifest
 PAGE = 2
 
 
+def _nobody(_change: ItemChange) -> None:
+    """Nobody writes in between."""
+
+
 class InMemoryReferences(ScriptedFaults):
     """ReferringTables and ReferenceJournal; ``between`` is what others do just before a change is written."""
 

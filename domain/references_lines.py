@@ -1,0 +1,117 @@
+"""Lines of a JSON Lines manifest with their references switched; every other byte of a line stays as it was."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from domain.attempt import MigrationPorts
+from domain.errors import RefusedRequestError
+from domain.holders import Reference
+from domain.keys import Location
+from domain.record import Record
+from domain.references import ManifestReferences
+from domain.references_items import Held, Legacy, Outcome, Reported, judge
+from domain.references_json import strings_of, with_strings
+from domain.references_paths import matches
+from domain.references_rewriting import not_ready
+from domain.rules import CompiledRules
+from domain.uris import UnusableUri, write_uri
+
+LINES_AT_ONCE = 100
+"""Lines whose records are read in one request."""
+MAX_LINE_BYTES = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line as it was and as it is to be, with the references that were or were not switched."""
+
+    before: bytes
+    after: bytes
+    reports: tuple[Reported, ...]
+
+
+def lines_of(blocks: Iterator[bytes], *, name: str) -> Iterator[bytes]:
+    """The lines with their ends, in bounded memory; together they are exactly the blocks."""
+    pending = b""
+    for block in blocks:
+        *whole, pending = (pending + block).split(b"\n")
+        yield from (line + b"\n" for line in whole)
+        if len(pending) > MAX_LINE_BYTES:
+            raise RefusedRequestError(f"{name} has a line of more than {MAX_LINE_BYTES} bytes: it is no manifest")
+    if pending:
+        yield pending
+
+
+def rewritten_lines(
+    lines: Iterator[bytes],
+    declared: Sequence[ManifestReferences],
+    *,
+    holder: str,
+    rules: CompiledRules,
+    ports: MigrationPorts,
+) -> Iterator[Line]:
+    """Each line with every reference switched whose object is verified at its new key."""
+    first = 1
+    while block := list(islice(lines, LINES_AT_ONCE)):
+        found = [_legacy_in(line, declared, holder, first + at, rules) for at, line in enumerate(block)]
+        ids = [legacy.source.record_id for places, _ in found for _, legacy in places]
+        records = ports.manifest.read_records(list(dict.fromkeys(ids)))
+        verdicts = {one: not_ready(records.get(one), ports.store) for one in dict.fromkeys(ids)}
+        for at, (line, (places, reports)) in enumerate(zip(block, found, strict=True)):
+            yield _switched(line, places, reports, holder, first + at, rules, records, verdicts)
+        first += len(block)
+
+
+def _legacy_in(
+    line: bytes, declared: Sequence[ManifestReferences], holder: str, number: int, rules: CompiledRules
+) -> tuple[list[tuple[int, Legacy]], list[Reported]]:
+    """The legacy references of a line by their positions in its text, and what is to be said of others."""
+    if not line.strip():
+        return [], []
+    try:
+        strings = strings_of(line.decode())
+    except ValueError:
+        reference = Reference(holder, f"line {number}", "", Location(rules.source_bucket, ""))
+        return [], [Reported(reference, Outcome.STAYS, "the line is no JSON")]
+    places: list[tuple[int, Legacy]] = []
+    reports: list[Reported] = []
+    for one in strings:
+        attribute = next((a for entry in declared for a in entry.attributes if matches(a.path, one.place)), None)
+        if attribute is None:
+            continue
+        held = Held(one.place, None, one.value, attribute)
+        judged = judge(held, rules)
+        if isinstance(judged, Legacy):
+            places.append((one.start, judged))
+        elif judged is not None:
+            reference = Reference(holder, f"line {number} {held.text}", one.value, Location(rules.source_bucket, ""))
+            reports.append(Reported(reference, Outcome.STAYS, judged))
+    return places, reports
+
+
+def _switched(  # noqa: PLR0913, PLR0917  # one line and all that decides about it
+    line: bytes,
+    places: list[tuple[int, Legacy]],
+    reports: list[Reported],
+    holder: str,
+    number: int,
+    rules: CompiledRules,
+    records: Mapping[str, Record],
+    verdicts: Mapping[str, str],
+) -> Line:
+    changed: dict[int, str] = {}
+    for start, legacy in places:
+        reference = Reference(holder, f"line {number} {legacy.held.text}", legacy.held.uri, legacy.source)
+        record, why = records.get(legacy.source.record_id), verdicts[legacy.source.record_id]
+        if why or record is None:
+            reports.append(Reported(reference, Outcome.WAITING, why))
+            continue
+        written = write_uri(legacy.uri, record.target, region=rules.target.region)
+        if isinstance(written, UnusableUri):
+            reports.append(Reported(reference, Outcome.STAYS, written.reason))
+            continue
+        changed[start] = written
+        reports.append(Reported(reference, Outcome.READY, new_uri=written))
+    after = with_strings(line.decode(), changed).encode() if changed else line
+    return Line(line, after, tuple(reports))

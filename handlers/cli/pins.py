@@ -1,0 +1,41 @@
+"""``keyshift pins``: what holds old URIs and cannot be edited."""
+
+import json
+
+import click
+
+from handlers.cli.options import json_option, with_settings
+from handlers.settings import Settings
+
+
+@click.command()
+@json_option
+@with_settings
+@click.pass_context
+def pins(context: click.Context, settings: Settings, *, as_json: bool) -> None:
+    """List what keeps legacy objects where they are, and what must be published again before they can be deleted.
+
+    Looked through: published Greengrass components and the deployments that use them, SageMaker models and model
+    packages, as 'pins' in the rules file says. Cleanup leaves exactly these objects alone. Exit code 1 when there is
+    a pin.
+
+    \b
+    Example:
+      keyshift pins
+      keyshift pins --json
+    """
+    from handlers.bootstrap.references import pins_of
+
+    found = pins_of(settings)
+    if not found.holders:
+        click.echo("the rules file asks no service: say 'pins: [greengrass, sagemaker]', or those you use", err=True)
+    number = 0
+    for number, pin in enumerate(found.find_pins(), start=1):  # noqa: B007  # counted
+        if as_json:
+            row = {"holder": pin.holder, "uri": pin.uri, "source": pin.source.uri, "remedy": pin.remedy}
+            click.echo(json.dumps(row))
+        else:
+            click.echo(f"{pin.source.uri!r} is held by {pin.holder}: {pin.remedy}")
+    if not as_json:
+        click.echo(f"{number:,} pins" if number else "no pins")
+    context.exit(1 if number else 0)

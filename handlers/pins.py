@@ -1,0 +1,29 @@
+"""What cannot be edited and holds old URIs: the gates' PinFinder."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from domain.holders import Pin
+from domain.keys import Location
+from domain.pins import pins_of
+from domain.ports import ObjectListing
+from domain.ports.references import UriHolder
+from domain.rules import CompiledRules
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """Looks through every service that keeps URIs for ever."""
+
+    rules: CompiledRules
+    holders: tuple[UriHolder, ...]
+    listing: ObjectListing
+
+    def find_pins(self) -> Iterator[Pin]:
+        """See the port PinFinder; a service that does not answer is an error, never "no pins"."""
+        for holder in self.holders:
+            for held in holder.list_uris():
+                yield from pins_of(held, rules=self.rules, below=self._below)
+
+    def _below(self, place: Location) -> Iterable[Location]:
+        return (Location(place.bucket, one.key) for one in self.listing.list_objects(place.bucket, prefix=place.key))

@@ -1,0 +1,88 @@
+"""Lambda: references rewritten as things happen: an object was copied, or an application wrote an old URI."""
+
+from base64 import b64decode
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from domain.errors import TransientError
+from domain.keys import Location
+from domain.record import State
+from domain.references import Item, TableReferences
+from domain.references_items import Outcome, Reported
+from handlers.references import References
+
+_REFERABLE = (State.COPIED.value, State.CLEANED.value)
+
+
+def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001  # Lambda's two
+    """Rewrite what the event makes possible: an object was copied, or an application wrote an old URI."""
+    return respond(event, _references())
+
+
+def respond(event: Mapping[str, Any], references: References) -> dict[str, Any]:
+    """For a stream: the first change that could not be worked off, from which the stream comes back.
+
+    An event of the audit bus that could not be worked off raises: EventBridge delivers it again.
+    """
+    if "detail" in event:
+        reports = list(_by_source(str(event["detail"].get("source", "")), event["detail"], references))
+        return {"rewritten": _rewritten(reports)}
+    reports = []
+    for entry in event["Records"]:
+        try:
+            reports += _changed(entry, references)
+        except TransientError:
+            number = entry["dynamodb"]["SequenceNumber"]
+            return {"batchItemFailures": [{"itemIdentifier": number}], "rewritten": _rewritten(reports)}
+    return {"batchItemFailures": [], "rewritten": _rewritten(reports)}
+
+
+def _changed(entry: Mapping[str, Any], references: References) -> list[Reported]:
+    image: Item | None = entry["dynamodb"].get("NewImage")
+    if image is None:
+        return []
+    table_name = str(entry.get("eventSourceARN", "")).partition("/")[2].partition("/")[0]
+    table = next(iter(references.tables(table_name)), None) if table_name else None
+    if table is not None:
+        return _rewrite(table, {name: _plain(image[name]) for name in table.key}, references)
+    is_free = "target_key" in image and "token" not in image
+    if not is_free or image["state"]["S"] not in _REFERABLE or image["mode"]["S"] != "FORWARD":
+        return []
+    return list(_by_uri(Location(image["bucket"]["S"], image["key"]["S"]).uri, references))
+
+
+def _by_source(uri: str, detail: Mapping[str, Any], references: References) -> Iterator[Reported]:
+    if detail.get("state") in _REFERABLE and not detail.get("running"):
+        yield from _by_uri(uri, references)
+
+
+def _by_uri(uri: str, references: References) -> Iterator[Reported]:
+    for table in references.tables():
+        for index, attribute in table.indexes.items():
+            found = references.ports.tables.find_items(table.table, index=index, attribute=attribute, text=uri)
+            for item in found:
+                yield from _rewrite(table, table.key_of(item), references)
+
+
+def _rewrite(table: TableReferences, key: Item, references: References) -> list[Reported]:
+    """The item as it is now: an event may be old."""
+    item = references.ports.tables.read_item(table.table, key)
+    return references.rewrite(table, item) if item is not None else []
+
+
+def _plain(value: Item) -> Item:
+    """Lambda's events hold binary values as base64 text."""
+    return {"B": b64decode(value["B"])} if isinstance(value.get("B"), str) else value
+
+
+def _rewritten(reports: list[Reported]) -> int:
+    return sum(one.outcome is Outcome.REWRITTEN for one in reports)
+
+
+@cache
+def _references() -> References:
+    from handlers.bootstrap.references import references_of
+    from handlers.settings import read_settings
+
+    return references_of(read_settings())

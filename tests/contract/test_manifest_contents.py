@@ -1,0 +1,64 @@
+"""ManifestContents: the fake and S3 keep one contract."""
+
+import pytest
+
+from adapters.manifest_lines import S3ManifestContents
+from domain.keys import Location
+from domain.parts import MIN_PART_BYTES
+from domain.ports import ManifestContents, Refused, Written
+from tests.contract.object_worlds import FakeWorld, ObjectWorld, clients_for, new_pair
+from tests.fakes.contents import InMemoryContents
+from tests.fakes.object_store import InMemoryObjectStore
+
+
+@pytest.fixture
+def contents(request: pytest.FixtureRequest, world: ObjectWorld) -> ManifestContents:
+    """The port beside the world's stores."""
+    if isinstance(world, FakeWorld):
+        assert isinstance(world.store, InMemoryObjectStore)
+        return InMemoryContents(world.store)
+    name = request.node.callspec.params["world"]
+    fixture = "moto_endpoint" if name == "moto" else name
+    return S3ManifestContents(clients_for(request.getfixturevalue(fixture)))
+
+
+def test_the_bytes_come_back_on_their_etag(world: ObjectWorld, contents: ManifestContents) -> None:
+    """All of them, in blocks; another etag is refused, an absent key is told apart."""
+    body = bytes(range(256)) * 9_000
+    pair = new_pair(world, body)
+    blocks = contents.read_content(pair.source, etag=pair.seen().etag)
+    assert not isinstance(blocks, Refused)
+    assert b"".join(blocks) == body
+    assert contents.read_content(pair.source, etag="0" * 32) is Refused.PRECONDITION
+    absent = contents.read_content(Location(pair.source.bucket, "absent"), etag="0" * 32)
+    assert absent in (Refused.SOURCE_ABSENT, Refused.PRECONDITION)
+
+
+def test_parts_become_one_object(world: ObjectWorld, contents: ManifestContents) -> None:
+    """Uploaded parts complete on the target's condition, with what was said of the object."""
+    pair = new_pair(world, metadata={"m": "1"}, tags={"t": "2"})
+    seen = pair.seen()
+    upload_id = world.multipart.create_upload(pair.goal(), seen=seen)
+    bodies = [b"a" * MIN_PART_BYTES, b"b"]
+    etags: dict[int, str] = {}
+    for number, body in enumerate(bodies, start=1):
+        answer = contents.upload_part(pair.goal(), upload_id=upload_id, number=number, body=body)
+        assert not isinstance(answer, Refused)
+        etags[number] = answer
+    written = world.multipart.complete_upload(pair.goal(), upload_id=upload_id, etags=etags, size=sum(map(len, bodies)))
+    assert isinstance(written, Written)
+    now = world.store.look_at_object(pair.target, with_tags=True)
+    assert now is not None
+    assert (now.etag, now.metadata, now.tags) == (written.etag, {"m": "1"}, {"t": "2"})
+    blocks = contents.read_content(pair.target, etag=written.etag)
+    assert not isinstance(blocks, Refused)
+    assert b"".join(blocks) == b"".join(bodies)
+
+
+def test_a_part_of_an_aborted_upload_is_refused(world: ObjectWorld, contents: ManifestContents) -> None:
+    """Somebody aborted it: nothing can be written any more."""
+    pair = new_pair(world)
+    upload_id = world.multipart.create_upload(pair.goal(), seen=pair.seen())
+    world.multipart.abort_upload(pair.target, upload_id=upload_id)
+    answer = contents.upload_part(pair.goal(), upload_id=upload_id, number=1, body=b"x")
+    assert answer is Refused.CONCURRENT

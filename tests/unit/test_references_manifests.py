@@ -1,0 +1,233 @@
+"""JSON Lines manifests: new content at the new key, only on verified copies, and rollback has the original."""
+
+import json
+
+import pytest
+
+from domain.errors import KeyshiftError, UnavailableError
+from domain.objects import ObjectState
+from domain.record import Mode, State
+from domain.references_items import Outcome, Reported
+from domain.references_manifests import ManifestPorts
+from handlers.manifests import ManifestScan
+from tests.fakes.contents import InMemoryContents
+from tests.fakes.faults import Moment, ScriptedFaults
+from tests.fakes.object_store import InMemoryObjectStore
+from tests.referring import POLICY, ReferringWorld
+
+MANIFEST, NEW = "old//set.manifest", "new/set.manifest"
+CONTENT = (
+    b'{"source-ref":"s3://line-1/old//a.png",  "n": 1.50, "x":"s3://line-1/old//a.png"}\r\n'
+    b"\n"
+    b'{"source-ref":"s3:\\/\\/line-1\\/old\\/\\/b.png","mask-ref":"s3://line-1/old//a.png","u":"\\u00e9"}\n'
+    b"no json\n"
+    b'{"source-ref":"s3://elsewhere/c.png"}'
+)
+REWRITTEN = CONTENT.replace(b'"source-ref":"s3://line-1/old//a', b'"source-ref":"s3://line-1/new/a').replace(
+    b'"mask-ref":"s3://line-1/old//a', b'"mask-ref":"s3://line-1/new/a'
+)
+ALL = REWRITTEN.replace(b"s3:\\/\\/line-1\\/old\\/\\/b", b"s3:\\/\\/line-1\\/new\\/b")
+
+
+class ManifestWorld(ReferringWorld):
+    """A migrated manifest whose first image is migrated and whose second one is not yet."""
+
+    def __init__(self, *, versioned: bool = False) -> None:
+        super().__init__(versioned=versioned)
+        self.contents = InMemoryContents(self.store)
+        store = InMemoryObjectStore
+        assert isinstance(self.store, store)
+        self.scan = ManifestScan(
+            self.rules,
+            ManifestPorts(self.migration_ports, self.contents),
+            POLICY,
+            self.store,
+            new_token=lambda: self.attempt().token,
+            attempt_seconds=600.0,
+        )
+        self.put("old//a.png")
+        self.put("old//b.png")
+        self.place = self.put(MANIFEST, CONTENT)
+        self.store.put(self.place, CONTENT, metadata={"m": "1"}, tags={"t": "2"}, storage_class="STANDARD_IA")
+        self.migrate("old//a.png")
+        self.migrate(MANIFEST)
+
+    def rewrite(self) -> list[Reported]:
+        """One run."""
+        return list(self.scan.scan(dry_run=False))
+
+    def content(self) -> bytes | None:
+        """What is at the new key."""
+        return self.store.body(self.record(MANIFEST).target)
+
+    def seen(self) -> ObjectState:
+        """The manifest at its new key."""
+        seen = self.store.look_at_object(self.record(MANIFEST).target, with_tags=True)
+        assert seen is not None
+        return seen
+
+
+def test_switched_lines_are_new_content_and_nothing_else_changes() -> None:
+    """Spaces, ends of lines, escapes and other attributes stay; metadata, tags and class go along; the source stays."""
+    world = ManifestWorld()
+    reports = world.rewrite()
+    assert world.content() == REWRITTEN
+    assert world.store.body(world.place) == CONTENT
+    seen, record = world.seen(), world.record(MANIFEST)
+    assert (seen.metadata, seen.tags, seen.storage_class) == ({"m": "1"}, {"t": "2"}, "STANDARD_IA")
+    assert (record.target_etag, record.is_rewritten, record.state) == (seen.etag, True, State.COPIED)
+    assert not record.is_unfinished
+    assert world.store.uploads == {}
+    assert [one.outcome for one in reports] == [Outcome.REWRITTEN, Outcome.WAITING, Outcome.STAYS]
+
+
+def test_what_waits_is_switched_later_and_the_finder_says_so_until_then() -> None:
+    """A manifest is finished only when its last image is migrated."""
+    world = ManifestWorld()
+    world.rewrite()
+    assert [one.path for one in world.scan.find_references()] == ["line 3 source-ref"]
+    world.migrate("old//b.png")
+    world.rewrite()
+    assert world.content() == ALL
+    assert list(world.scan.find_references()) == []
+    before = world.record(MANIFEST).target_etag
+    world.rewrite()
+    assert world.record(MANIFEST).target_etag == before
+
+
+def test_a_dry_run_writes_nothing() -> None:
+    """Only what would be done is told."""
+    world = ManifestWorld()
+    reports = list(world.scan.scan(dry_run=True))
+    assert [one.outcome for one in reports] == [Outcome.READY, Outcome.WAITING, Outcome.READY, Outcome.STAYS]
+    assert world.content() == CONTENT
+    assert not world.record(MANIFEST).is_rewritten
+
+
+def test_another_look_at_the_manifest_leaves_the_new_content() -> None:
+    """Reconciling does not copy the old content over it, but a new content of its owner is copied."""
+    world = ManifestWorld()
+    world.rewrite()
+    world.change_record(MANIFEST, maybe=frozenset())
+    world.migrate(MANIFEST)
+    assert world.content() == REWRITTEN
+    fresh = b'{"source-ref":"s3://line-1/old//a.png"}\n'
+    world.store.put(world.place, fresh, metadata={"m": "1"}, tags={"t": "2"})
+    world.migrate(MANIFEST)
+    assert world.content() == fresh
+    assert not world.record(MANIFEST).is_rewritten
+    world.rewrite()
+    assert world.content() == fresh.replace(b"old//", b"new/")
+
+
+def test_somebody_elses_content_is_left_alone() -> None:
+    """A manifest that was written anew at its new key is not ours to switch."""
+    world = ManifestWorld()
+    world.store.put(world.record(MANIFEST).target, b'{"source-ref":"s3://line-1/old//a.png"}')
+    reports = world.rewrite()
+    assert [one.outcome for one in reports] == [Outcome.WAITING]
+    assert b"old//" in (world.content() or b"")
+
+
+def test_the_original_of_a_rewritten_manifest_is_not_cleaned_up() -> None:
+    """Without versions the source is the only original, so rollback finds it untouched."""
+    world = ManifestWorld()
+    world.rewrite()
+    world.clean(MANIFEST)
+    assert world.store.body(world.place) == CONTENT
+    world.roll_back(MANIFEST)
+    assert world.store.body(world.place) == CONTENT
+    assert world.record(MANIFEST).mode is Mode.ROLLED_BACK
+
+
+def test_with_versions_it_is_cleaned_up_and_rolled_back_to_its_own_bytes() -> None:
+    """The version under our delete marker is the original."""
+    world = ManifestWorld(versioned=True)
+    world.rewrite()
+    world.clean(MANIFEST)
+    assert world.record(MANIFEST).state is State.CLEANED
+    world.migrate("old//b.png")
+    world.rewrite()
+    assert world.content() == ALL
+    assert world.record(MANIFEST).state is State.CLEANED
+    world.roll_back(MANIFEST)
+    assert world.store.body(world.place) == CONTENT
+
+
+CALLS = (
+    ("store", "look_at_object"),
+    ("store", "create_upload"),
+    ("store", "complete_upload"),
+    ("store", "abort_upload"),
+    ("manifest", "write_record"),
+    ("manifest", "scan_records"),
+    ("manifest", "read_records"),
+    ("contents", "read_content"),
+    ("contents", "upload_part"),
+)
+MOMENTS: tuple[Moment, ...] = ("before", "after")
+
+
+@pytest.mark.parametrize("nth", range(5))
+@pytest.mark.parametrize("when", MOMENTS)
+@pytest.mark.parametrize(("port", "call"), CALLS)
+def test_a_fault_at_any_call_leaves_a_manifest_that_the_next_run_ends(
+    port: str, call: str, when: Moment, nth: int
+) -> None:
+    """Whatever call fails, before or after its effect: old or new content, never a mixture, and then the new one."""
+    world = ManifestWorld()
+    fake: ScriptedFaults = getattr(world, port)
+    fake.fail_nth(nth, UnavailableError("no answer"), when=when, call=call)
+    try:
+        world.rewrite()
+    except KeyshiftError:
+        assert world.content() in (CONTENT, REWRITTEN)
+    fake.forget_faults()
+    world.clock.advance(10_000)
+    world.rewrite()
+    assert world.content() == REWRITTEN
+    record = world.record(MANIFEST)
+    assert (record.target_etag, record.is_rewritten) == (world.seen().etag, True)
+    world.clock.advance(10_000)
+    world.migrate(MANIFEST)
+    assert world.content() == REWRITTEN
+
+
+def test_a_manifest_that_is_not_moved_is_reported_and_holds_cleanup_up() -> None:
+    """Already in the new layout, with old URIs: not rewritten behind its owner's back, but never forgotten."""
+    world = ManifestWorld()
+    world.put("new/kept.manifest", b'{"source-ref":"s3://line-1/old//a.png"}\n')
+    told = [one for one in world.rewrite() if one.reference.holder.endswith("kept.manifest")]
+    assert [one.outcome for one in told] == [Outcome.STAYS]
+    assert "s3://line-1/new/kept.manifest" in {one.holder for one in world.scan.find_references()}
+
+
+def test_many_lines_take_several_parts() -> None:
+    """Any size: parts of the least size, one after the other; each line still is what it should be."""
+    world = ManifestWorld()
+    rows = [{"source-ref": "s3://line-1/old//a.png", "n": n, "pad": "x" * 1000} for n in range(12_000)]
+    content = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+    world.store.put(world.place, content)
+    world.migrate(MANIFEST)
+    world.contents.calls.clear()
+    policy = POLICY.__class__(request_seconds=5.0, margin_seconds=1.0, part_size=5 * 1024 * 1024)
+    scan = ManifestScan(
+        world.rules,
+        ManifestPorts(world.migration_ports, _Blocks(world.store)),
+        policy,
+        world.store,
+        new_token=lambda: "many",
+        attempt_seconds=600.0,
+    )
+    list(scan.scan(dry_run=False))
+    assert world.content() == content.replace(b"old//", b"new/")
+    assert world.seen().etag.endswith("-3")
+
+
+class _Blocks(InMemoryContents):
+    """Contents in blocks of a usual size."""
+
+    def read_content(self, location, *, etag):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        """See the port."""
+        found = self._store.body(location) or b""
+        return (found[at : at + 65_536] for at in range(0, len(found), 65_536))
