@@ -1,0 +1,335 @@
+"""A use case of the portal with its migration: in memory, or on the stand-in, moto and a small Greengrass."""
+
+import io
+import json
+import tarfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from adapters.aws_clients import AwsClients
+from adapters.provisioning import create_bucket, create_manifest_table
+from domain.attempt import Attempt, MigrationPolicy, MigrationPorts
+from domain.cleanup import clean_source
+from domain.keys import Location
+from domain.migration import migrate_object
+from domain.notices import Notice, NoticeKind
+from domain.objects import ContentHeaders
+from domain.portal.records import JobEnd, PortalTables, UseCase
+from domain.portal.targets import Target
+from domain.ports import PortalPorts
+from domain.rules import CompiledRules
+from handlers.bootstrap import bootstrap
+from handlers.bootstrap.portal import portal_ports
+from handlers.dependencies import Dependencies
+from handlers.portal import (
+    compilation,
+    compilation_read,
+    greengrass_publish,
+    job_events,
+    packaging,
+    training,
+    training_read,
+)
+from handlers.portal.desk import Portal
+from handlers.portal.http import respond
+from handlers.portal.settings import PortalSettings
+from handlers.portal.wiring import portal_on, tables_of
+from handlers.rules_file import load_rules
+from handlers.settings import Settings
+from tests.fakes.clock import FakeClock
+from tests.fakes.lifecycle import InMemoryStageBook
+from tests.fakes.manifest import InMemoryManifest
+from tests.fakes.object_store import InMemoryObjectStore
+from tests.fakes.portal import InMemoryTrainingBook, InMemoryUseCaseBook, InMemoryWorkplaces
+from tests.servers import REGION, Server, new_name
+
+ROOT = Path(__file__).resolve().parents[1]
+RULES_FILE = ROOT / "migrations" / "edge-cv-portal.yaml"
+BASE_RULES = load_rules(RULES_FILE)
+USE_CASE = "line-1"
+ROLE = "arn:aws:iam::123456789012:role/SageMakerExecution"
+ALGORITHM = "arn:aws:sagemaker:us-east-1:865070037744:algorithm/lfv-public"
+POLICY = MigrationPolicy(request_seconds=5.0, margin_seconds=1.0)
+ROUTES = (training, training_read, compilation, compilation_read, packaging, greengrass_publish)
+GIVEN = PortalSettings(
+    training_table="training-jobs", models_table="models", use_cases_table="use-cases", algorithm_arn=ALGORITHM
+)
+MANIFEST_KEY = "datasets/manifests/cookies.manifest"
+TRAINED = {
+    "config.yaml": b"dataset:\n  image_width: 640\n  image_height: 480\n",
+    "mochi.json": json.dumps({"stages": [{"input_shape": [1, 3, 480, 640]}]}).encode(),
+    "export_artifacts/manifest.json": json.dumps(
+        {"model_graph": {"stages": [{"type": "classifier", "input_shape": [1, 3, 480, 640]}]}}
+    ).encode(),
+    "export_artifacts/network.pt": b"weights" * 100,
+}
+
+
+def tar_gz(members: Mapping[str, bytes]) -> bytes:
+    """An archive of files."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz", compresslevel=1) as archive:
+        for name, body in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(body)
+            archive.addfile(info, io.BytesIO(body))
+    return out.getvalue()
+
+
+TRAINED_MODEL = tar_gz(TRAINED)
+COMPILED_MODEL = tar_gz({"compiled.so": b"code" * 50, "compiled_model.json": b"{}"})
+
+
+@dataclass(frozen=True)
+class HttpAnswer:
+    """What the caller of the API sees."""
+
+    status: int
+    body: dict[str, Any]
+
+
+class PortalWorld:
+    """The portal, its bucket, and the migration of that bucket, one object at a time."""
+
+    def __init__(self, ports: PortalPorts, migration: MigrationPorts, rules: CompiledRules, owner: Any) -> None:
+        self.rules = rules
+        self.bucket = rules.source_bucket
+        self.ports = ports
+        self.migration = migration
+        self.owner = owner
+        self.portal: Portal = replace(portal_on(ports, rules, GIVEN), sleep=lambda _seconds: None)
+        self._tokens = (f"t{number}" for number in count())
+
+    # The callers of the API.
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        role: str | None = "PortalAdmin",
+        key: str | None = None,
+        user: str = "ada",
+    ) -> HttpAnswer:
+        """One request through API Gateway; ``role`` ``None`` is nobody."""
+        claims = {"sub": user, "email": f"{user}@example.org", "custom:role": role}
+        event = {
+            "httpMethod": method,
+            "path": f"/api/v1{path}",
+            "headers": {"Idempotency-Key": key} if key else {},
+            "queryStringParameters": None,
+            "requestContext": {"authorizer": {"claims": claims} if role else {}, "stage": "prod", "path": path},
+            "body": body if isinstance(body, str) or body is None else json.dumps(body),
+            "isBase64Encoded": False,
+        }
+        answer = respond(event, None, self.portal, self._routes(method, path))
+        return HttpAnswer(answer["statusCode"], json.loads(answer["body"]))
+
+    @staticmethod
+    def _routes(method: str, path: str) -> Callable[..., None]:
+        if path == "/training":
+            return training.routes
+        tail = path.split("/")[3] if path.count("/") > 2 else ""
+        if method == "GET":
+            return compilation_read.routes if tail == "compile" else training_read.routes
+        return {"compile": compilation.routes, "package": packaging.routes}.get(tail, greengrass_publish.routes)
+
+    def train(self, **more: Any) -> HttpAnswer:
+        """Start a training job, of a manifest that is there."""
+        if self.read(MANIFEST_KEY) is None:
+            self.put(MANIFEST_KEY, b"{}\n")
+        key = more.pop("key", None)
+        body = {
+            "usecase_id": USE_CASE,
+            "model_name": "cookie",
+            "model_version": "1",
+            "model_type": "classification",
+            "dataset_manifest_s3": f"s3://{self.bucket}/{MANIFEST_KEY}",
+            **more,
+        }
+        return self.call("POST", "/training", body, key=key)
+
+    # SageMaker, as far as it writes and tells.
+    def finish_training(self, training_id: str, *, artifact: str | None = None) -> str:
+        """The job writes its model where SageMaker would, and the event comes; the artifact's URI."""
+        item = self.item(training_id)
+        name = item["training_job_name"]
+        uri = artifact or f"{item['s3_output_path']}{name}/output/model.tar.gz"
+        self.put(key_of(uri), TRAINED_MODEL)
+        self.tell_training(name, uri)
+        return uri
+
+    def tell_training(self, name: str, uri: str | None) -> dict[str, Any]:
+        """The event of a completed training job."""
+        artifacts = {"ModelArtifacts": {"S3ModelArtifacts": uri}} if uri else {}
+        detail = {"TrainingJobName": name, "TrainingJobStatus": "Completed", **artifacts}
+        return job_events.take_event({"detail-type": job_events.TRAINING, "detail": detail}, self.portal)
+
+    def finish_compilation(self, training_id: str) -> list[str]:
+        """Every compilation job that runs writes its model, and its event comes; the artifacts' URIs."""
+        uris = []
+        for job in self.item(training_id)["compilation_jobs"]:
+            if job["status"] == "InProgress":
+                target = Target(job["target"])
+                layout = self.portal.layout_of(self.use_case)
+                folder = layout.compilation_output_uri(job["compilation_job_name"], target)
+                uris.append(f"{folder}model-LINUX.tar.gz")
+                self.put(key_of(uris[-1]), COMPILED_MODEL)
+                self.tell_compilation(job["compilation_job_name"], uris[-1])
+        return uris
+
+    def tell_compilation(self, name: str, uri: str) -> dict[str, Any]:
+        """The event of a completed compilation job."""
+        detail = {
+            "CompilationJobName": name,
+            "CompilationJobStatus": "COMPLETED",
+            "ModelArtifacts": {"S3ModelArtifacts": uri},
+        }
+        return job_events.take_event({"detail-type": job_events.COMPILATION, "detail": detail}, self.portal)
+
+    # The bucket and the tables.
+    @property
+    def use_case(self) -> UseCase:
+        """The use case."""
+        found = self.ports.use_cases.read_use_case(USE_CASE)
+        assert found is not None
+        return found
+
+    def item(self, training_id: str) -> dict[str, Any]:
+        """The record."""
+        item = self.ports.trainings.read_training(training_id)
+        assert item is not None
+        return dict(item)
+
+    def put(self, key: str, body: bytes, *, metadata: Mapping[str, str] | None = None, tags: Any = None) -> None:
+        """Somebody writes an object."""
+        self.owner.put(Location(self.bucket, key), body, metadata or {}, tags or {})
+
+    def read(self, key: str) -> bytes | None:
+        """The bytes at a key."""
+        body: bytes | None = self.owner.read(Location(self.bucket, key))
+        return body
+
+    # The migration.
+    def move(self, key: str) -> Location:
+        """Migrate one object by a row of a listing; where it is then."""
+        mapped = self.rules.map_key(key)
+        assert mapped.target is not None
+        assert mapped.rule is not None
+        migrate_object(
+            Notice(NoticeKind.LISTED, Location(self.bucket, key)),
+            target=mapped.target,
+            rule=mapped.rule,
+            attempt=Attempt(next(self._tokens), 60.0),
+            ports=self.migration,
+            policy=POLICY,
+        )
+        return mapped.target
+
+    def clean(self, key: str) -> None:
+        """Delete one source."""
+        record_id = Location(self.bucket, key).record_id
+        attempt = Attempt(next(self._tokens), 60.0)
+        clean_source(record_id, attempt=attempt, ports=self.migration, policy=POLICY, need_proof=False)
+
+
+def key_of(uri: str) -> str:
+    """The key of an ``s3://`` URI."""
+    return uri.split("/", 3)[3]
+
+
+class _MemoryOwner:
+    def __init__(self, store: InMemoryObjectStore) -> None:
+        self._store = store
+
+    def put(self, location: Location, body: bytes, metadata: Mapping[str, str], tags: Mapping[str, str]) -> None:
+        headers = ContentHeaders(content_type="binary/octet-stream")
+        self._store.put(location, body, metadata=metadata, tags=tags, headers=headers)
+
+    def read(self, location: Location) -> bytes | None:
+        return self._store.body(location)
+
+
+class _ServerOwner:
+    def __init__(self, clients: AwsClients) -> None:
+        self._s3 = clients.s3
+
+    def put(self, location: Location, body: bytes, metadata: Mapping[str, str], tags: Mapping[str, str]) -> None:
+        tagging = "&".join(f"{name}={value}" for name, value in tags.items())
+        self._s3.put_object(
+            Bucket=location.bucket, Key=location.key, Body=body, Metadata=dict(metadata), Tagging=tagging
+        )
+
+    def read(self, location: Location) -> bytes | None:
+        try:
+            return bytes(self._s3.get_object(Bucket=location.bucket, Key=location.key)["Body"].read())
+        except self._s3.exceptions.NoSuchKey:
+            return None
+
+
+class MemoryWorld(PortalWorld):
+    """Everything in memory."""
+
+    def __init__(self, rules: CompiledRules = BASE_RULES) -> None:
+        self.clock = FakeClock()
+        self.store = InMemoryObjectStore(self.clock)
+        self.store.create_bucket(rules.source_bucket)
+        self.trainings = InMemoryTrainingBook()
+        self.use_cases = InMemoryUseCaseBook(UseCase(USE_CASE, rules.source_bucket, ROLE))
+        self.workplaces = InMemoryWorkplaces(self.store)
+        self.manifest = InMemoryManifest()
+        self.stages = InMemoryStageBook()
+        migration = MigrationPorts(store=self.store, multipart=self.store, manifest=self.manifest, clock=self.clock)
+        ports = PortalPorts(
+            self.trainings, self.use_cases, self.workplaces, self.clock, self.manifest, self.store, self.stages
+        )
+        super().__init__(ports, migration, rules, _MemoryOwner(self.store))
+
+    def jobs_of(self, name: str) -> Mapping[str, Any]:
+        """What a job was made of."""
+        return self.workplaces.jobs.requests[name]
+
+    def end_of(self, name: str, end: JobEnd) -> None:
+        """What describe says from now on."""
+        self.workplaces.jobs.ends[name] = end
+
+
+class ServerWorld(PortalWorld):
+    """S3 and DynamoDB on the stand-in, SageMaker on moto, Greengrass on the small HTTP fake."""
+
+    def __init__(self, standin: Server, moto: Server, greengrass: str) -> None:
+        self.clients = AwsClients(
+            endpoint_url=standin.endpoint_url,
+            region=REGION,
+            access_key_id=standin.access_key,
+            secret_access_key=standin.secret_key,
+            endpoints=(("sagemaker", moto.endpoint_url), ("greengrassv2", greengrass)),
+        )
+        bucket, table = new_name("line"), new_name("portal")
+        side = replace(BASE_RULES.source, bucket=bucket)
+        rules = replace(BASE_RULES, source=side, target=side)
+        create_bucket(self.clients, bucket)
+        create_manifest_table(self.clients, table)
+        tables = tables_of(GIVEN)
+        names = PortalTables(*(f"{table}-{name}" for name in (tables.trainings, tables.models, tables.use_cases)))
+        for name, key in zip(
+            (names.trainings, names.models, names.use_cases), ("training_id", "model_id", "usecase_id"), strict=True
+        ):
+            self.clients.dynamodb.create_table(
+                TableName=name,
+                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+                KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+                BillingMode="PAY_PER_REQUEST",
+            )
+        use_case = {"usecase_id": USE_CASE, "s3_bucket": bucket, "sagemaker_execution_role_arn": ROLE}
+        self.clients.dynamodb.put_item(
+            TableName=names.use_cases, Item={name: {"S": value} for name, value in use_case.items()}
+        )
+        self.tables = names
+        settings = Settings(rules_file=RULES_FILE, table=table, region=REGION, endpoint_url=standin.endpoint_url)
+        self.dependencies: Dependencies = bootstrap(settings, function="portal", rules=rules, clients=self.clients)
+        ports = portal_ports(settings, rules, names, clients=self.clients)
+        super().__init__(ports, self.dependencies.ports, rules, _ServerOwner(self.clients))
