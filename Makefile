@@ -13,9 +13,11 @@ PARAMS ?=
 # What pyarrow needs to read files; its servers, tests and headers would take the layers over Lambda's 250 MB.
 ARROW_LEFT_OUT := tests include src libarrow_flight* _flight* libarrow_substrait* _substrait*
 FUZZ_SECONDS ?= 60
+SEEDS ?= 2000
+MUTANTS ?= 60
 SCENARIOS ?= S03 S04 S07 S11 S23 S24 S25 S27 S28 S29 S30 S38 S39 S43 S44 S47
 
-.PHONY: help demo test check bench simulate fmt clean layers package deploy-test deploy fuzz chaos audit
+.PHONY: help demo test check bench simulate mutate fmt clean layers package deploy-test deploy fuzz chaos audit
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,8 +45,13 @@ check: .venv/.ready ## Format, lint, types, import contracts, known vulnerabilit
 audit: .venv/.ready ## Known vulnerabilities of the locked dependencies
 	$(BIN)/python -m tests.security.audit_dependencies
 
-simulate: .venv/.ready ## Explore the large scenarios completely (SCENARIOS="S24 S25" for some)
+simulate: .venv/.ready ## Whole migrations by seed (SEEDS=2000), a crash at every call, large scenarios explored completely
+	$(BIN)/python -m tests.simulation.whole --seeds $(SEEDS)
+	$(BIN)/python -m tests.simulation.whole --sweep 4
 	$(BIN)/python -m tests.simulation $(SCENARIOS)
+
+mutate: .venv/.ready ## Change the domain in one place at a time (MUTANTS=60), and see whether a test notices
+	$(BIN)/python -m tests.mutation --sample $(MUTANTS)
 
 node_modules/.ready: package.json package-lock.json
 	@command -v npm >/dev/null || { echo "npm is needed to deploy (Node.js 20.19 or later): https://nodejs.org"; exit 1; }
