@@ -1,16 +1,22 @@
 """What doctor, status and the listing commands look at."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
+from adapters.aws_clients import AwsClients
 from adapters.aws_inspector import AwsInspector
 from adapters.conditions_probe import probe_conditions
+from adapters.inventory_files import opened_inventory
+from adapters.inventory_rows import read_rows
 from adapters.s3_listing import S3ObjectListing
+from adapters.s3_requests import Owners
+from domain.errors import InputError
 from domain.keys import Location
 from domain.rules import CompiledRules
 from handlers.bootstrap import clients_of, owners_of
 from handlers.settings import Settings
 
-__all__ = ["AwsInspector", "inspector_of", "object_listing", "probe_of"]
+__all__ = ["AwsInspector", "inspector_of", "object_listing", "probe_of", "sampled_keys"]
 
 
 def object_listing(settings: Settings, rules: CompiledRules) -> S3ObjectListing:
@@ -27,3 +33,20 @@ def probe_of(settings: Settings, rules: CompiledRules) -> Iterator[tuple[str, bo
     """Whether the target bucket honours each condition; writes and deletes two small objects."""
     target = Location(rules.target_bucket, rules.target_prefix)
     return probe_conditions(clients_of(settings), target=target, owners=owners_of(rules))
+
+
+@contextmanager
+def sampled_keys(
+    bucket: str, prefix: str, *, inventory: str | None, region: str | None, endpoint_url: str | None
+) -> Iterator[Iterator[str]]:
+    """The keys below the prefix, of an inventory or of a listing; raises InputError for another bucket's inventory."""
+    clients = AwsClients(region=region, endpoint_url=endpoint_url)
+    if inventory is None:
+        listing = S3ObjectListing(clients, owners=Owners({}))
+        yield (one.key for one in listing.list_objects(bucket, prefix=prefix))
+        return
+    with opened_inventory(inventory, clients) as local:
+        if local.inventory.source_bucket != bucket:
+            raise InputError(f"{inventory} is of bucket {local.inventory.source_bucket}, not of {bucket}")
+        rows = (row for path in local.paths.values() for row in read_rows(path, local.inventory))
+        yield (row.key for row in rows if row is not None and row.key.startswith(prefix))
