@@ -17,7 +17,7 @@ from domain.record import State
 from handlers.batch import RENEW_AT, respond_to_batch
 from handlers.breaking import CircuitBreaker
 from handlers.dependencies import Dependencies
-from handlers.rates import RateGate
+from handlers.rates import OpenGate, RateGate
 from tests.fakes.steering import InMemoryPulseBook, InMemoryRateLedger
 from tests.unit.handler_world import BUCKET, Bench, bench, created, direct, etag_of, sqs_event
 
@@ -305,3 +305,55 @@ def test_a_large_copy_stops_between_two_batches_of_parts() -> None:
     record = line.made.world.records[Location(BUCKET, "old/huge").record_id]
     assert record.claim is None
     assert record.upload is not None
+
+
+def test_a_message_of_which_one_object_failed_is_not_made_new() -> None:
+    """The other object only waited; the failure counts."""
+    line = Line()
+    line.broken, line.only = DENIED, line.keys[0]
+    copy = line.copy
+
+    def pause_then_copy(source: SourceObject, target: TargetObject, *, seen: Any) -> Any:
+        line.made.panel.control = Control(paused=True, fence=1)
+        return copy(source, target, seen=seen)
+
+    line.made.world.copy_object = pause_then_copy  # type: ignore[method-assign]
+    event = sqs_event(direct(*(created(key, b"one") for key in line.keys[:2])), receive_count=RENEW_AT)
+    answer = respond_to_batch(event, line.dependencies, queue=line.made.live, seconds_left=lambda: 300.0)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
+    assert line.made.live.waiting == []
+    assert line.states() == {State.PARKED: 1}
+
+
+def test_a_pause_holds_without_a_gate_too() -> None:
+    """Each object asks again before it begins."""
+    line = Line()
+    line.dependencies = replace(line.dependencies, gate=OpenGate())
+    copy = line.copy
+
+    def pause_then_copy(source: SourceObject, target: TargetObject, *, seen: Any) -> Any:
+        line.made.panel.control = Control(paused=True, fence=1)
+        return copy(source, target, seen=seen)
+
+    line.made.world.copy_object = pause_then_copy  # type: ignore[method-assign]
+    assert len(line.handle(line.keys[:5])) == 4
+    assert line.states() == {State.COPIED: 1}
+
+
+def test_the_breaker_never_speaks_over_an_operators_pause() -> None:
+    """It knew only an older word when it tripped: the operator's reason stays."""
+    line = Line()
+    theirs = Control(paused=True, reason="lunch", paused_by="ann", fence=9)
+    line.made.panel.control = theirs
+    breaker = CircuitBreaker(
+        BreakerPolicy(),
+        panel=line.made.panel,
+        pulse=line.pulse,
+        current=Control,
+        refresh=Control,
+        now=line.made.world.now,
+        observer=line.made.dependencies.observer,
+    )
+    for number in range(9):
+        breaker.note_failure(str(number), cause="access-denied", said="no")
+    assert line.made.panel.control == theirs

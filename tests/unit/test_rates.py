@@ -188,3 +188,19 @@ def test_parts_held_back_are_not_sent() -> None:
     store = PacedMultipartStore(World(), lambda _: HeldBack("paused: lunch"), paid=0)
     with pytest.raises(HeldBackError, match="paused: lunch"):
         copy(store)
+
+
+def test_a_raised_limit_shortens_the_wait() -> None:
+    """What was reserved under the old word is not sat out under the new one."""
+    road = Road(objects_per_second=0.001)
+    assert road.admit() is None
+    waited = road.clock.now()
+
+    def raise_it(seconds: float) -> None:
+        road.clock.advance(seconds)
+        road.panel.control = Control(objects_per_second=1.0, fence=2)
+
+    read = road.panel.read_control
+    road.gates = [RateGate(road.ledger, current=read, refresh=read, now=road.clock.now, sleep=raise_it)]
+    assert road.admit() is None
+    assert road.clock.now() - waited < 2
