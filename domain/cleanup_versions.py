@@ -21,6 +21,8 @@ def forget_version(
         return Outcome(Verdict.DONE, record.state if record else None, "its source is not cleaned")
     if record.claim is not None and record.claim.deadline >= lease.started:
         return Outcome(Verdict.RETURN, record.state, "another worker has it")
+    if record.is_rewritten:
+        return Outcome(Verdict.DONE, State.CLEANED, "its copy has other content: this is the only original")
     begun = _begun(record)
     if begun is None and record.source_version is None:
         return Outcome(Verdict.DONE, State.CLEANED, "no version is left to delete")

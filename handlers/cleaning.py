@@ -168,11 +168,15 @@ def begin_cleaning(operation: Operation) -> None:
     )
 
 
-def finish_migration(operation: Operation) -> Shut | None:
-    """The stage is DONE, if no source that the rules moved is left to clean; nothing can be undone any more."""
+def finish_migration(operation: Operation, *, keep_rest: bool = False) -> Shut | None:
+    """The stage is DONE, if no source that the rules moved is left to clean; nothing can be undone any more.
+
+    With ``keep_rest`` sources that are held may stay where they are, as long as no attempt is unfinished.
+    """
     left, example = 0, ""
     for record in operation.dependencies.ports.manifest.scan_records():
-        if record.is_unfinished or record.state not in (State.CLEANED, State.TOMBSTONE):
+        cleaned = record.state in (State.CLEANED, State.TOMBSTONE) or keep_rest
+        if record.is_unfinished or not cleaned:
             left += 1
             example = example or f"{record.source.uri} ({record.state.value})"
     if left:
@@ -181,7 +185,6 @@ def finish_migration(operation: Operation) -> Shut | None:
     fault = stage_fault(operation.stages.read_stage().stage, Stage.DONE)
     if fault is not None:
         return Shut(fault)
-    operation.change_stage(
-        lambda before: advanced(before, Stage.DONE, by=operation.by, why="every source is cleaned", now=now)
-    )
+    why = "the sources that are left stay" if keep_rest else "every source is cleaned"
+    operation.change_stage(lambda before: advanced(before, Stage.DONE, by=operation.by, why=why, now=now))
     return None

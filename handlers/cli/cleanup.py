@@ -22,6 +22,7 @@ MOST_SHOWN = 50
 @click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 256), help="Objects at once.")
 @click.option("--finish", is_flag=True, help="Say that it is over: nothing can be undone any more.")
 @click.option("--confirm", metavar="MIGRATION", help="With --finish: the migration's name, typed.")
+@click.option("--keep-rest", is_flag=True, help="With --finish: sources that are held stay for ever.")
 @json_option
 @with_settings
 @click.pass_context
@@ -36,6 +37,7 @@ def cleanup(  # noqa: PLR0913  # its options
     threads: int,
     finish: bool,
     confirm: str | None,
+    keep_rest: bool,
     as_json: bool,
 ) -> None:
     """Delete sources whose verified copies are at the target, and say what holds the others and why.
@@ -58,7 +60,7 @@ def cleanup(  # noqa: PLR0913  # its options
         name = operation.dependencies.rules.migration
         if confirm != name:
             raise InputError(f"--finish cannot be undone: type the migration's name too (--confirm {name})")
-        shut = finish_migration(operation)
+        shut = finish_migration(operation, keep_rest=keep_rest)
         _answer(context, shut.why if shut else None, "the migration is done", as_json=as_json)
         return
     shut = refuse_cleanup(operation)

@@ -12,6 +12,7 @@ from adapters.s3_object_store import S3ObjectStore
 from adapters.sqlite_key_book import SqliteKeyBook
 from domain.errors import MissingResourceError
 from domain.keys import Location
+from domain.objects import ObjectState
 from domain.ports import ByteReader, KeyBook, ProbeBook, StageBook, VersionStore
 from domain.stages import Stage, StageEntry
 from tests.contract.object_worlds import FAR, FakeWorld, ObjectWorld, ServerWorld, clients_for
@@ -99,14 +100,20 @@ def test_a_book_knows_its_sources_and_targets(book: KeyBook) -> None:
     assert not book.has_target(Location("other", "new/0"))
 
 
+def seen_at(world: ObjectWorld, place: Location) -> ObjectState:
+    """What is there."""
+    seen = world.store.look_at_object(place)
+    assert seen is not None
+    return seen
+
+
 def test_a_digest_is_that_of_the_object_that_was_seen(objects: tuple[ObjectWorld, ByteReader, VersionStore]) -> None:
     """Of every byte; ``None`` once the object is another one or gone; an empty object has a digest too."""
     world, reader, _ = objects
     place = Location(world.bucket(), "k")
     for body in (b"", b"bytes" * 300_000):
         world.put(place, body)
-        seen = world.store.look_at_object(place)
-        assert seen is not None
+        seen = seen_at(world, place)
         assert reader.digest_object(place, seen=seen) == sha256(body).hexdigest()
     world.put(place, b"other")
     assert reader.digest_object(place, seen=seen) is None
@@ -122,8 +129,7 @@ def test_a_version_is_deleted_for_good_and_only_that_one(
     place = Location(world.bucket(versioned=True), "k")
     world.put(place, b"one")
     world.put(place, b"two")
-    seen = world.store.look_at_object(place)
-    assert seen is not None
+    seen = seen_at(world, place)
     assert seen.version_id is not None
     world.remove(place)
     for _ in range(2):
@@ -143,7 +149,6 @@ def test_reading_from_a_bucket_that_is_not_there_is_an_error(
     world, reader, _ = objects
     place = Location(world.bucket(), "k")
     world.put(place, b"x")
-    seen = world.store.look_at_object(place)
-    assert seen is not None
+    seen = seen_at(world, place)
     with pytest.raises(MissingResourceError):
         reader.digest_object(Location("no-such-bucket-anywhere", "k"), seen=seen)

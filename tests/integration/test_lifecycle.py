@@ -381,10 +381,7 @@ def test_cleanup_deletes_what_is_proven_and_goes_on_where_it_stopped(moved: Life
     shut = finish_migration(moved.operation)
     assert isinstance(shut, Shut)
     assert "old/0" in shut.why
-    moved.site.put("old/0", b"body", Metadata={"n": "0"}, Tagging="a=b")
-    moved.let_time_pass()
-    moved.clean(yes=True)
-    assert finish_migration(moved.operation) is None
+    assert finish_migration(moved.operation, keep_rest=True) is None
     assert moved.operation.stages.read_stage().stage is Stage.DONE
     assert isinstance(plan_rollback(moved.operation, seen=lambda: None), Shut)
 

@@ -1,6 +1,7 @@
 """A verified version that goes for good: what may go wrong leaves a way back."""
 
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 
@@ -47,7 +48,7 @@ def test_the_version_goes_and_rollback_copies_back_from_the_target() -> None:
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_lost_answer_is_gone_on_with(when: str) -> None:
+def test_a_lost_answer_is_gone_on_with(when: Literal["before", "after"]) -> None:
     """The claim runs out, then the same version is deleted again; nothing older is touched."""
     world = cleaned()
     world.store.fail_next(UnavailableError("no answer"), when=when, call="remove_version")
