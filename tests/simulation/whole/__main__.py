@@ -46,7 +46,7 @@ def _sweep(orders: int) -> int:
 
 
 def _replay(plan: Plan) -> int:
-    found = run(plan)
+    found = run(plan, told=True)
     print(found.trace)
     print(f"{found.steps:,} steps, faults {found.faults}")
     for key, text in found.broken:

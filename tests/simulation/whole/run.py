@@ -41,15 +41,15 @@ class Found:
     trace: str = ""
 
 
-def run(plan: Plan) -> Found:
-    """The whole life of one migration."""
+def run(plan: Plan, *, told: bool = False) -> Found:
+    """The whole life of one migration; with its trace where it is broken or ``told`` is wanted."""
     random = Random(plan.seed)
     dice = SeededDice(random, plan.fault_rate, REQUEST_SECONDS, plan.longest_stall, plan.kinds)
     site = Site(plan, dice, random)
-    return observed(site, lambda: _live(site, dice))
+    return observed(site, lambda: _live(site, dice), told=told)
 
 
-def observed(site: Site, live: Callable[[], None]) -> Found:
+def observed(site: Site, live: Callable[[], None], *, told: bool = False) -> Found:
     """Let it live, and check what is left at its rest."""
     plan = site.plan
     site.crashes().clear()
@@ -66,7 +66,8 @@ def observed(site: Site, live: Callable[[], None]) -> Found:
         site.closing = True
         site.scheduler.close()
     broken = [*site.truth.broken, *(("", f"an unexpected exception: {text}") for text in site.crashes())]
-    trace = site.scheduler.trace.readable(broken[0][0].rpartition("/")[2]) if broken else ""
+    word = broken[0][0].rpartition("/")[2] if broken else ""
+    trace = site.scheduler.trace.readable(word) if broken or told else ""
     return Found(plan, site.scheduler.steps, dict(site.scheduler.faults), broken, trace)
 
 

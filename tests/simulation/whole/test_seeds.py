@@ -13,7 +13,7 @@ import tests.fakes.manifest
 from domain.objects import ObjectState
 from domain.record import Intent, Record
 from tests.fakes.object_store import InMemoryObjectStore
-from tests.simulation.whole.__main__ import shrink
+from tests.simulation.whole.__main__ import main, shrink
 from tests.simulation.whole.dice import KINDS
 from tests.simulation.whole.plans import Plan, read_changes
 from tests.simulation.whole.run import Found, run
@@ -101,3 +101,21 @@ def test_a_failure_is_made_small(monkeypatch: pytest.MonkeyPatch) -> None:
     assert small.plan.keys == 1
     assert small.broken
     assert "stranger" in small.trace
+
+
+def test_the_command_counts_and_replays(capsys: pytest.CaptureFixture[str]) -> None:
+    """``--seeds`` prints seeds, steps and faults; ``--seed`` the trace of one."""
+    assert main(["--seeds", "3", "--first", "10"]) == 0
+    assert capsys.readouterr().out.startswith("3 seeds, ")
+    assert main(["--seed", "5027", "--with", "keys=1"]) == 0
+    assert "claim_record old/k0" in capsys.readouterr().out
+
+
+def test_the_command_stops_at_a_broken_seed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It prints the invariant, the trace and the command that plays it again."""
+    monkeypatch.setattr(domain.reconciling, "is_known", _everything_is_ours)
+    assert main(["--seeds", "50", "--with", "strangers=12"]) == 1
+    told = capsys.readouterr().out
+    assert "replay: python -m tests.simulation.whole --seed" in told
