@@ -39,9 +39,13 @@ def fidelity_of(record: Record) -> Fidelity:
         return Fidelity("adopted", ("bytes", "metadata", "headers", "tags"))
     changed = ["Last-Modified: it is the time of the copy, so age-based lifecycle rules start again"]
     lost = ["ACL: the target bucket's owner and policy decide"]
-    if record.target_etag is not None and record.source_etag != record.target_etag:
+    kept = _ALL
+    if record.is_rewritten:
+        kept = _ALL[1:]
+        changed.append("content: the references in it name the new keys")
+    elif record.target_etag is not None and record.source_etag != record.target_etag:
         changed.append("ETag: it was uploaded in other parts, or is encrypted with another key")
     if record.source_version not in (None, "null"):
         changed.append("version id: the copy is a new version")
         lost.append("older versions: they stay at the source")
-    return Fidelity(outcome, _ALL, tuple(changed), tuple(lost))
+    return Fidelity(outcome, kept, tuple(changed), tuple(lost))

@@ -34,6 +34,13 @@ def test_a_moved_object_says_what_it_lost() -> None:
     assert (deleted.outcome, deleted.kept) == ("deleted with its source", ())
 
 
+def test_a_rewritten_manifest_did_not_keep_its_bytes() -> None:
+    """Its content is changed on purpose, and said so."""
+    rewritten = fidelity_of(replace(RECORD, target_etag="c" * 32, rewritten_etag="c" * 32))
+    assert "bytes" not in rewritten.kept
+    assert any("references" in note for note in rewritten.changed)
+
+
 def test_every_state_has_an_outcome() -> None:
     """A new state cannot be forgotten."""
     assert len({fidelity_of(replace(RECORD, state=state)).outcome for state in State}) == len(State)
