@@ -1,7 +1,5 @@
 """The operator's world: what start, verify, cutover, cleanup and rollback act on."""
 
-import getpass
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,6 +23,7 @@ from handlers.dependencies import Dependencies
 from handlers.lifecycle import Operation, ReferencesUndone
 from handlers.references import References
 from handlers.settings import Settings
+from handlers.who import operator_name
 
 NOTHING_OF_OURS = ("the item is gone", "the new URI is no longer in the item")
 
@@ -79,14 +78,6 @@ class UndoneReferences:
     def rewritten_references(self) -> int:
         """See the port."""
         return sum(len(entry.switches) for entry in self._references.ports.journal.scan_entries())
-
-
-def operator_name() -> str:
-    """Who runs this, for the audit."""
-    try:
-        return f"{getpass.getuser()}@{socket.gethostname()}"
-    except (KeyError, OSError):  # a container whose user has no name
-        return f"operator@{socket.gethostname()}"
 
 
 @contextmanager

@@ -1,9 +1,7 @@
 """``keyshift pause``, ``resume`` and ``throttle``: the operator's word to everything that runs."""
 
-import getpass
 import json
 import re
-import socket
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
@@ -14,6 +12,7 @@ from domain.control import Control, Limits
 from handlers.cli.options import json_option, with_settings
 from handlers.settings import Settings
 from handlers.steering import Steered, pause_migration, resume_migration, throttle_migration
+from handlers.who import operator_name
 
 NO_LIMIT = "none"
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
@@ -74,7 +73,7 @@ def pause(settings: Settings, *, reason: str, functions: tuple[str, ...], as_jso
 
     settings = _with_functions(settings, functions)
     steering = steering_of(settings)
-    done = pause_migration(steering.panel, steering.mappings, reason=reason, by=_me(), now=steering.clock.now)
+    done = pause_migration(steering.panel, steering.mappings, reason=reason, by=operator_name(), now=steering.clock.now)
     words = "paused" if done.changed and not done.before.paused else "was paused already"
     _answer(
         done, f"{words}: {done.after.reason} ({done.after.paused_by})", settings, as_json=as_json, verb="switched off"
@@ -98,7 +97,7 @@ def resume(settings: Settings, *, functions: tuple[str, ...], as_json: bool) -> 
 
     settings = _with_functions(settings, functions)
     steering = steering_of(settings)
-    done = resume_migration(steering.panel, steering.mappings, by=_me(), now=steering.clock.now)
+    done = resume_migration(steering.panel, steering.mappings, by=operator_name(), now=steering.clock.now)
     was = f"resumed; it was paused: {done.before.reason} ({done.before.paused_by})"
     _answer(done, was if done.changed else "was not paused", settings, as_json=as_json, verb="switched on")
 
@@ -144,7 +143,7 @@ def throttle(  # noqa: PLR0913  # its options
     def choose(limits: Limits) -> Limits:
         return Limits() if off else replace(limits, **given)
 
-    done = throttle_migration(steering.panel, choose, by=_me(), now=steering.clock.now)
+    done = throttle_migration(steering.panel, choose, by=operator_name(), now=steering.clock.now)
     if as_json:
         click.echo(json.dumps({"changed": done.changed, **asdict(done.after.limits)}))
         return
@@ -162,13 +161,6 @@ def said_limits(control: Control) -> str:
 
 def _with_functions(settings: Settings, functions: tuple[str, ...]) -> Settings:
     return settings.model_copy(update={"functions": functions}) if functions else settings
-
-
-def _me() -> str:
-    try:
-        return f"{getpass.getuser()}@{socket.gethostname()}"
-    except (KeyError, OSError):  # a container whose user has no name
-        return f"operator@{socket.gethostname()}"
 
 
 def _answer(done: Steered, words: str, settings: Settings, *, as_json: bool, verb: str) -> None:
