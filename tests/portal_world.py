@@ -2,8 +2,10 @@
 
 import io
 import json
+import re
 import tarfile
-from collections.abc import Callable, Mapping
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -333,3 +335,70 @@ class ServerWorld(PortalWorld):
         self.dependencies: Dependencies = bootstrap(settings, function="portal", rules=rules, clients=self.clients)
         ports = portal_ports(settings, rules, names, clients=self.clients)
         super().__init__(ports, self.dependencies.ports, rules, _ServerOwner(self.clients))
+
+
+_SAID = re.compile(r"(?:s3://|https?://[^\s/]*amazonaws)\S*", re.IGNORECASE)
+
+
+def paths_in(value: Any) -> Iterator[str]:
+    """Every S3 path in an answer."""
+    if isinstance(value, str):
+        yield from [value] if value.lower().startswith(("s3://", "http")) else _SAID.findall(value)
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from paths_in(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from paths_in(one)
+
+
+def play_workflow(world: PortalWorld, state: str, targets: list[Target], name: str) -> None:
+    """Train, compile, package, publish and read; in every state but ``clean`` the models are of the old layout."""
+    trained = world.train(model_name=name, key=f"key of {name}")
+    assert trained.status == 201, trained
+    training_id, job = trained.body["training_id"], trained.body["training_job_name"]
+    legacy = f"datasets//training-output/{job}/output/model.tar.gz"
+    uri = world.finish_training(training_id, artifact=None if state == "clean" else f"s3://{world.bucket}/{legacy}")
+    if state != "clean":
+        moved(world, legacy, state)
+        world.tell_training(job, uri)  # the same event once more, late
+    body = {"targets": [target.value for target in targets]}
+    assert world.call("POST", f"/training/{training_id}/compile", body, key="c").status == 201
+    assert world.call("POST", f"/training/{training_id}/compile", body, key="c").status == 200
+    if state == "clean":
+        world.finish_compilation(training_id)
+    else:
+        for entry in world.item(training_id)["compilation_jobs"]:
+            old = f"datasets//compilation-output/{entry['compilation_job_name']}/model-x.tar.gz"
+            world.put(old, COMPILED_MODEL)
+            if state == "moving":
+                moved(world, old, "cleaned")
+            world.tell_compilation(entry["compilation_job_name"], f"s3://{world.bucket}/{old}")
+            moved(world, old, "cleaned" if state == "moving" else state)
+    packed = world.call("POST", f"/training/{training_id}/package", {}, key="p")
+    assert packed.status == 200, packed
+    for entry in packed.body["packaged_components"]:
+        archive = world.read(key_of(entry["component_package_s3"]))
+        assert archive is not None
+        with zipfile.ZipFile(io.BytesIO(archive)) as component:
+            assert component.testzip() is None
+            assert component.read("classifier/compiled.so") == b"code" * 50
+            assert json.loads(component.read("manifest.json"))["dataset"] == {"image_width": 640, "image_height": 480}
+    published = world.call("POST", f"/training/{training_id}/publish", {"component_name": f"model-{name}"})
+    assert published.status == 200, published
+    assert len(published.body["published_components"]) == len(targets)
+    layout = world.portal.layout_of(world.use_case)
+    for path in ("", "/compile"):
+        answer = world.call("GET", f"/training/{training_id}{path}")
+        assert answer.status == 200
+        assert "unresolved" not in answer.body
+        for one in paths_in(answer.body):
+            assert layout.fault_of(key_of(one)) is None
+
+
+def moved(world: PortalWorld, key: str, state: str) -> None:
+    """As far as the migration has come."""
+    if state in ("moved", "cleaned", "moving"):
+        world.move(key)
+    if state == "cleaned":
+        world.clean(key)
