@@ -93,8 +93,8 @@ def _world(standin: StandIn, folder: Path, objects: int) -> dict[str, str]:
     rows = []
     for number in range(objects):
         key = f"labels/{number:04}.json" if number % 3 == 0 else f"training-output/job-{number % 7}/part-{number:04}"
-        clients.s3.put_object(Bucket=BUCKET, Key=key, Body=os.urandom(2_000))
-        rows.append(BackfillRow(key=key, storage_class="STANDARD"))
+        etag = clients.s3.put_object(Bucket=BUCKET, Key=key, Body=os.urandom(2_000))["ETag"].strip('"')
+        rows.append(BackfillRow(key=key, etag=etag, size=2_000, storage_class="STANDARD"))
     bodies = encode_backfill(rows, migration="line-1", bucket=BUCKET, at_most_rows=10)
     SqsMessageQueue(clients, backfill.url).send_messages(list(bodies))
     return {
