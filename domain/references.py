@@ -59,3 +59,6 @@ class References:
 
     tables: tuple[TableReferences, ...] = ()
     manifests: tuple[ManifestReferences, ...] = ()
+
+
+NO_REFERENCES = References()

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from itertools import islice, product
 
 from domain.keys import Location, key_fault
-from domain.references import References
+from domain.references import NO_REFERENCES, References
 from domain.templates import Captures, Filter, Kind, Template, TooManyParsesError
 
 MAX_REVERSE = 64
@@ -76,9 +77,10 @@ class BucketSide:
 class CompiledRules:
     """One rules file, ready to map keys.
 
-    ``unmapped`` is report, fail or keep; ``deletes`` is mirror or keep; ``promised_storage_class`` is the class that
-    the user promises for every live write; ``pins`` are the services that keep URIs for ever and are to be asked; ``digest`` names the content (SHA-256, hexadecimal).
-    ``unversioned_source`` says whether cleanup may delete from a bucket without versions: refuse, accept or fenced.
+    ``unmapped`` is report, fail or keep; ``deletes`` is mirror or keep; ``promised_storage_class`` is the class
+    that the user promises for every live write; ``pins`` are the services that keep URIs for ever and are to be
+    asked; ``digest`` names the content (SHA-256, hexadecimal). ``unversioned_source`` says whether cleanup may
+    delete from a bucket without versions: refuse, accept or fenced.
     """
 
     migration: str
@@ -89,7 +91,7 @@ class CompiledRules:
     unmapped: str = "report"
     deletes: str = "mirror"
     allow: tuple[Allowed, ...] = ()
-    references: References = References()
+    references: References = NO_REFERENCES
     pins: tuple[str, ...] = ()
     promised_storage_class: str | None = None
     digest: str = ""
@@ -185,7 +187,7 @@ def _sources(branch: Branch, target: str) -> Iterator[str]:
     if filters and branch.target.has_repeats:
         return
     kinds = branch.source.kinds
-    words = [kinds[name].dfa.texts(MAX_REVERSE + 1) for name in branch.dropped]
+    words = [_words(kinds[name]) for name in branch.dropped]
     if any(len(options) > MAX_REVERSE for options in words):
         return
     try:
@@ -196,6 +198,12 @@ def _sources(branch: Branch, target: str) -> Iterator[str]:
                 yield branch.source.render({**captures, **dict(zip(names, choice, strict=True))})
     except TooManyParsesError:
         return
+
+
+@lru_cache(maxsize=256)
+def _words(kind: Kind) -> tuple[str, ...]:
+    """The kind's texts, one more than are tried at most: counting them for every key would take far too long."""
+    return tuple(kind.dfa.texts(MAX_REVERSE + 1))
 
 
 def _origins(kind: Kind, chosen: Filter, text: str) -> list[str]:

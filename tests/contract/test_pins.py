@@ -1,0 +1,146 @@
+"""UriHolder: SageMaker on moto, Greengrass on a small server of the documented API (no emulator has it)."""
+
+import json
+import threading
+from base64 import b64encode
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from adapters.aws_clients import AwsClients
+from adapters.pins_greengrass import GreengrassComponents
+from adapters.pins_sagemaker import SageMakerModels
+from domain.errors import KeyshiftError
+from domain.holders import Pin
+from domain.keys import Location
+from domain.pins import HeldUri, pins_of
+from handlers.pins import Pins
+from tests.contract.object_worlds import clients_for
+from tests.referring import ReferringWorld
+from tests.servers import REGION, Server, new_name
+
+ARN = "arn:aws:greengrass:us-east-1:123456789012:components:model"
+RECIPE = {
+    "RecipeFormatVersion": "2020-01-25",
+    "Manifests": [{"Artifacts": [{"Uri": "s3://line-1/old//a.zip"}, {"URI": "s3://other/b.zip"}]}],
+}
+
+
+class _Greengrass(BaseHTTPRequestHandler):
+    """ListComponents, ListComponentVersions, GetComponent, ListDeployments, GetDeployment; one result a page."""
+
+    def do_GET(self) -> None:  # the base class's name
+        """Answer by the path."""
+        parts = urlsplit(self.path)
+        path, query = unquote(parts.path), parts.query
+        answer: dict[str, Any] = {}
+        if path == "/greengrass/v2/components":
+            more = "nextToken" not in query
+            answer = {"components": [] if more else [{"arn": ARN, "componentName": "model"}]}
+            answer |= {"nextToken": "2"} if more else {}
+        elif path.endswith("/versions"):
+            versions = [(f"{ARN}:versions:{one}", one) for one in ("1.0.0", "1.0.1")]
+            answer = {
+                "componentVersions": [
+                    {"arn": arn, "componentName": "model", "componentVersion": one} for arn, one in versions
+                ]
+            }
+        elif path.endswith(":versions:1.0.0"):
+            recipe = b64encode(json.dumps(RECIPE).encode()).decode()
+            answer = {"recipeOutputFormat": "JSON", "recipe": recipe}
+        elif "/components/" in path:
+            answer = {"recipeOutputFormat": "JSON", "recipe": b64encode(b"{}").decode()}
+        elif path == "/greengrass/v2/deployments":
+            answer = {"deployments": [{"deploymentId": "d1", "deploymentName": "line", "targetArn": "t"}]}
+        elif path.endswith("/deployments/d1"):
+            answer = {"deploymentId": "d1", "components": {"model": {"componentVersion": "1.0.0"}}}
+        body = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class's name
+        """Say nothing."""
+
+
+@pytest.fixture
+def greengrass() -> Iterator[AwsClients]:
+    """Clients of a server with one component in two versions, the first of them deployed."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Greengrass)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    url = f"http://127.0.0.1:{server.server_address[1]}"
+    yield AwsClients(endpoint_url=url, region=REGION, access_key_id="test", secret_access_key="test")
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_components_are_held_with_their_deployments(greengrass: AwsClients) -> None:
+    """Every artifact URI of every version, through all pages, with who uses it and what to do."""
+    held = list(GreengrassComponents(greengrass).list_uris())
+    assert [one.uri for one in held] == ["s3://line-1/old//a.zip", "s3://other/b.zip"]
+    assert {one.holder for one in held} == {"Greengrass component model 1.0.0, in deployment line"}
+    assert "publish model as a new version" in held[0].remedy
+
+
+def test_models_and_model_packages_hold_their_data(moto_endpoint: Server) -> None:
+    """Primary and further containers of models, and registered packages."""
+    clients = clients_for(moto_endpoint)
+    sagemaker = clients.sagemaker
+    name, group = new_name("model"), new_name("group")
+    role = "arn:aws:iam::123456789012:role/r"
+    one, two = f"s3://line-1/old//{name}/model.tar.gz", f"s3://line-1/old//{name}/package.tar.gz"
+    sagemaker.create_model(ModelName=name, ExecutionRoleArn=role, PrimaryContainer={"Image": "i", "ModelDataUrl": one})
+    sagemaker.create_model_package_group(ModelPackageGroupName=group, ModelPackageGroupDescription="d")
+    sagemaker.create_model_package(
+        ModelPackageGroupName=group,
+        ModelPackageDescription="d",
+        InferenceSpecification={
+            "Containers": [{"Image": "i", "ModelDataUrl": two}],
+            "SupportedContentTypes": ["a"],
+            "SupportedResponseMIMETypes": ["a"],
+        },
+    )
+    held = {one.uri: one for one in SageMakerModels(clients).list_uris()}
+    assert held[one].holder == f"SageMaker model {name}"
+    assert held[two].holder.startswith("SageMaker model package ")
+
+
+def test_a_service_that_does_not_answer_is_an_error() -> None:
+    """Silence is not "no pins"."""
+    clients = AwsClients(
+        endpoint_url="http://127.0.0.1:1", region=REGION, access_key_id="t", secret_access_key="t", read_attempts=1
+    )
+    with pytest.raises(KeyshiftError):
+        list(SageMakerModels(clients).list_uris())
+
+
+class _Held:
+    """A service with these URIs."""
+
+    def __init__(self, *uris: HeldUri) -> None:
+        self._uris = uris
+
+    def list_uris(self) -> Iterator[HeldUri]:
+        """See the port."""
+        yield from self._uris
+
+
+def test_pins_are_exactly_the_legacy_objects_that_are_held() -> None:
+    """One object by its URI, every object below a prefix; new, foreign and unmapped ones are no pins."""
+    world = ReferringWorld()
+    for key in ("old//a", "old//p/1", "old//p/2", "new/x", "stray"):
+        world.put(key)
+    uris = ("s3://line-1/old//a", "https://line-1.s3.amazonaws.com/old//a", "s3://line-1/new/x", "s3://o/old//a")
+    held = [HeldUri("h", uri, "again") for uri in (*uris, "s3://line-1/stray", "model.tar.gz")]
+    held += [HeldUri("h", "s3://line-1/old//p/", "again", is_prefix=True), HeldUri("h", "s3://o/", "", is_prefix=True)]
+    found = list(Pins(world.rules, (_Held(*held),), world.store).find_pins())
+    assert [one.source.key for one in found] == ["old//a", "old//a", "old//p/1", "old//p/2"]
+    assert found[0] == Pin("h", "s3://line-1/old//a", Location("line-1", "old//a"), "again")
+    assert list(pins_of(held[0], rules=world.rules, below=lambda _: ())) == found[:1]

@@ -1,0 +1,177 @@
+"""References, manifests, resolver and events on the stand-in, as an operator and as Lambda run them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handlers.bootstrap.references import references_of, resolver_of
+from handlers.reference_events import respond
+from tests.e2e.command_line import run_keyshift
+from tests.integration.site import Site
+from tests.servers import Server
+
+RULES = """
+version: 1
+migration: site
+source: {{bucket: {bucket}}}
+target: {{bucket: {bucket}}}
+rules:
+  - {{name: move, from: "old/{{rest*}}", to: "new/{{rest*}}"}}
+references:
+  - table: {bucket}-jobs
+    key: id
+    attributes: [uri, "steps[*].uri", all]
+    indexes: {{by-uri: uri}}
+  - manifests: ["old/{{rest*}}.manifest"]
+    attributes: [source-ref]
+"""
+
+
+class ReferringSite(Site):
+    """A site with a table of jobs and a manifest."""
+
+    def __init__(self, server: Server, folder: Path) -> None:
+        super().__init__(server, folder)
+        self.jobs = f"{self.name}-jobs"
+        self.settings.rules_file.write_text(RULES.format(bucket=self.name), encoding="utf-8")
+        self.clients.dynamodb.create_table(
+            TableName=self.jobs,
+            AttributeDefinitions=[
+                {"AttributeName": "id", "AttributeType": "S"},
+                {"AttributeName": "uri", "AttributeType": "S"},
+            ],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": "by-uri",
+                    "KeySchema": [{"AttributeName": "uri", "KeyType": "HASH"}],
+                    "Projection": {"ProjectionType": "KEYS_ONLY"},
+                }
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        self.keys_of_access = {"AWS_ACCESS_KEY_ID": server.access_key, "AWS_SECRET_ACCESS_KEY": server.secret_key}
+
+    def uri(self, key: str) -> str:
+        """A URI in the site's bucket."""
+        return f"s3://{self.name}/{key}"
+
+    def put_job(self, number: str, **attributes: Any) -> None:
+        """The application writes."""
+        self.clients.dynamodb.put_item(TableName=self.jobs, Item={"id": {"S": number}, **attributes})
+
+    def job(self, number: str) -> dict[str, Any]:
+        """The item now."""
+        return dict(self.clients.dynamodb.get_item(TableName=self.jobs, Key={"id": {"S": number}})["Item"])
+
+    def migrate(self) -> None:
+        """Work the events off."""
+        from handlers.batch import handle_messages
+
+        while messages := self.queue(self.events).receive_messages(at_most=10, wait=1):
+            handle_messages(messages, self.dependencies, seconds_left=lambda: 300.0)
+            self.queue(self.events).delete_messages(messages)
+
+    def keyshift(self, *words: str, code: int) -> list[dict[str, Any]]:
+        """A command's JSON lines."""
+        answer = run_keyshift(*words, "--json", more=self.environment() | self.keys_of_access)
+        assert answer.returncode == code, answer.stderr
+        return [json.loads(line) for line in answer.stdout.splitlines()]
+
+
+@pytest.fixture
+def site(standin: Server, tmp_path: Path) -> ReferringSite:
+    """Three objects, one of them a manifest, and their migration."""
+    made = ReferringSite(standin, tmp_path)
+    made.put("old/a.tar", b"a")
+    made.put("old/b.png", b"b")
+    made.put(
+        "old/set.manifest", b'{"source-ref": "%s", "n":1.0}\n' % made.uri("old/b.png").encode(), Metadata={"m": "1"}
+    )
+    return made
+
+
+def test_an_operator_rewrites_and_takes_it_back(site: ReferringSite) -> None:
+    """Scan, rewrite, scan, undo on the command line: items and manifest follow, and the items go back."""
+    site.put_job("1", uri={"S": site.uri("old/a.tar")}, all={"SS": [site.uri("old/b.png"), "x"]}, n={"N": "1.50"})
+    before = site.job("1")
+    site.migrate()
+    *found, counts = site.keyshift("references", "scan", code=1)
+    assert sorted(one["path"] for one in found) == ["all", "line 1 source-ref", "uri"]
+    assert counts == {"counts": {"ready": 3}}
+    assert site.keyshift("references", "rewrite", "--yes", code=0)[-1] == {"counts": {"rewritten": 3}}
+    assert site.job("1")["uri"] == {"S": site.uri("new/a.tar")}
+    assert site.read("new/set.manifest") == b'{"source-ref": "%s", "n":1.0}\n' % site.uri("new/b.png").encode()
+    head = site.clients.s3.head_object(Bucket=site.name, Key="new/set.manifest")
+    assert head["Metadata"] == {"m": "1"}
+    assert site.keyshift("references", "scan", code=0) == [{"counts": {}}]
+    assert len(site.keyshift("references", "undo", code=0)) == 3
+    assert site.keyshift("references", "undo", "--yes", code=0)[-1] == {"counts": {"restored": 2}}
+    now = site.job("1")
+    assert sorted(now.pop("all")["SS"]) == sorted(before.pop("all")["SS"])
+    assert now == before
+
+
+def test_the_resolver_answers_on_the_command_line(site: ReferringSite) -> None:
+    """Several URIs at once, also from standard input; exit code 1 when one has no answer."""
+    site.migrate()
+    answers = site.keyshift("resolve", site.uri("old/a.tar"), site.uri("new/a.tar"), code=0)
+    assert [one["location"] for one in answers] == [site.uri("old/a.tar"), site.uri("new/a.tar")]
+    (answer,) = site.keyshift("resolve", site.uri("old/none"), code=1)
+    assert answer["fault"] == "vanished"
+    text = run_keyshift(
+        "resolve", more=site.environment() | site.keys_of_access, keys=f"{site.uri('old/a.tar')}\nhello\n"
+    )
+    assert (text.returncode, len(text.stdout.splitlines())) == (1, 2)
+    assert "malformed" in text.stdout
+
+
+def test_an_unknown_table_is_named(site: ReferringSite) -> None:
+    """With those that are known."""
+    answer = run_keyshift("references", "scan", "--table", "nope", more=site.environment() | site.keys_of_access)
+    assert answer.returncode == 2
+    assert site.jobs in answer.stderr
+
+
+def test_pins_without_services_say_so(site: ReferringSite) -> None:
+    """Nothing is asked unless the rules file says so."""
+    answer = run_keyshift("pins", more=site.environment() | site.keys_of_access)
+    assert (answer.returncode, answer.stdout) == (0, "no pins\n")
+    assert "pins: [greengrass, sagemaker]" in answer.stderr
+
+
+def test_a_copied_object_rewrites_its_references_by_event(site: ReferringSite) -> None:
+    """The manifest's own stream, then the same as an event of the audit bus, which finds nothing left."""
+    site.put_job("1", uri={"S": site.uri("old/a.tar")})
+    references = references_of(site.settings, clients=site.clients)
+    assert [respond(event, references)["rewritten"] for event in site.changes()] == []
+    site.migrate()
+    assert sum(respond(event, references)["rewritten"] for event in site.changes()) == 1
+    assert site.job("1")["uri"] == {"S": site.uri("new/a.tar")}
+    site.put_job("1", uri={"S": site.uri("old/a.tar")})
+    detail = {"source": site.uri("old/a.tar"), "state": "COPIED", "running": False}
+    assert [respond({"detail": detail}, references)["rewritten"] for _ in range(2)] == [1, 0]
+
+
+def test_an_old_uri_that_is_written_again_is_rewritten_by_the_tables_stream(site: ReferringSite) -> None:
+    """The event names only the item: what it holds now is what counts."""
+    site.migrate()
+    references = references_of(site.settings, clients=site.clients)
+    site.put_job("7", uri={"S": site.uri("old/b.png")})
+    entry = {
+        "eventSourceARN": f"arn:aws:dynamodb:us-east-1:000000000000:table/{site.jobs}/stream/now",
+        "dynamodb": {"NewImage": {"id": {"S": "7"}, "uri": {"S": "stale"}}, "SequenceNumber": "1"},
+    }
+    assert respond({"Records": [entry]}, references) == {"batchItemFailures": [], "rewritten": 1}
+    assert site.job("7")["uri"] == {"S": site.uri("new/b.png")}
+    gone = {**entry, "dynamodb": {"OldImage": {"id": {"S": "7"}}, "SequenceNumber": "2"}}
+    assert respond({"Records": [gone]}, references)["rewritten"] == 0
+
+
+def test_the_resolver_is_a_plain_call(site: ReferringSite) -> None:
+    """On real records and objects."""
+    site.migrate()
+    answer = resolver_of(site.settings, clients=site.clients).resolve(site.uri("old/a.tar"))
+    assert (answer.new_uri, str(answer.state)) == (site.uri("new/a.tar"), "COPIED")
