@@ -119,8 +119,9 @@ class InMemoryJobService(ScriptedFaults):
 class InMemoryComponentService(ScriptedFaults):
     """ComponentService; a version is immutable, and the same client token publishes once."""
 
-    def __init__(self) -> None:
+    def __init__(self, account: str = ACCOUNT) -> None:
         super().__init__()
+        self._account = account
         self.recipes: dict[str, Mapping[str, Any]] = {}
         self.tokens: dict[str, str] = {}
 
@@ -153,7 +154,7 @@ class InMemoryComponentService(ScriptedFaults):
 
     def component_arn(self, name: str) -> str:
         """See the port."""
-        return _arn("greengrass", f"components:{name}")
+        return _arn("greengrass", f"components:{name}", self._account)
 
 
 class InMemoryObjectStreams(ScriptedFaults):
@@ -222,5 +223,5 @@ class InMemoryWorkplaces:
         return Workplace(self.jobs, self.components, self.objects)
 
 
-def _arn(service: str, rest: str) -> str:
-    return f"arn:aws:{service}:us-east-1:{ACCOUNT}:{rest}"
+def _arn(service: str, rest: str, account: str = ACCOUNT) -> str:
+    return f"arn:aws:{service}:us-east-1:{account}:{rest}"

@@ -14,11 +14,14 @@ from urllib.parse import unquote, urlsplit
 
 from tests.fakes.portal import InMemoryComponentService
 
+STANDIN_ACCOUNT = "000000000000"
+"""What the stand-in's GetCallerIdentity says: component ARNs are made of it."""
+
 
 @contextmanager
 def running_greengrass() -> Iterator[tuple[str, InMemoryComponentService]]:
     """The endpoint and what it holds."""
-    components = InMemoryComponentService()
+    components = InMemoryComponentService(STANDIN_ACCOUNT)
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_arguments: Any) -> None:

@@ -1,7 +1,7 @@
 """The portal's properties (the founding plan's thirteen; 9 and 10 are with the references and the resolver)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -99,7 +99,11 @@ def test_property_05_every_built_key_is_valid(built: tuple[Layout, Location], pr
     layout, location = built
     assert layout.fault_of(location.key) is None
     hostile = Layout("line-1", prefix)
-    for make in (lambda: hostile.training(job, path), lambda: hostile.dataset(DatasetKind.RAW, path)):
+    makes: tuple[Callable[[], Location], ...] = (
+        lambda: hostile.training(job, path),
+        lambda: hostile.dataset(DatasetKind.RAW, path),
+    )
+    for make in makes:
         refused: LayoutError | None = None
         try:
             key = make().key

@@ -143,7 +143,12 @@ def _member(name: str, *, kind: bytes = tarfile.REGTYPE, body: bytes = b"x", tim
     info = tarfile.TarInfo(name)
     info.type, info.linkname = kind, "/etc/passwd"
     info.size = len(body) if kind == tarfile.REGTYPE else 0
-    return _archive(lambda archive: [archive.addfile(info, io.BytesIO(body)) for _ in range(times)] and None)
+
+    def add(archive: tarfile.TarFile) -> None:
+        for _ in range(times):
+            archive.addfile(info, io.BytesIO(body))
+
+    return _archive(add)
 
 
 def _long_name(size: int) -> bytes:
