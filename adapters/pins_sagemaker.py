@@ -28,9 +28,9 @@ class SageMakerModels:
         for package in self._pages("ListModelPackages", "list_model_packages", "ModelPackageSummaryList", **every):
             arn = package["ModelPackageArn"]
             with translated("DescribeModelPackage", arn):
-                described = self._client.describe_model_package(ModelPackageName=arn)
+                registered = self._client.describe_model_package(ModelPackageName=arn)
             remedy = f"register the model again with the new URI, then delete the model package {arn}"
-            yield from _held(f"SageMaker model package {arn}", described, remedy)
+            yield from _held(f"SageMaker model package {arn}", registered, remedy)
 
     def _pages(self, action: str, method: str, field: str, **given: Any) -> Iterator[Mapping[str, Any]]:
         page: dict[str, Any] = {}

@@ -1,12 +1,10 @@
-"""Where the bytes of URIs are right now: for services as a plain call, and as a Lambda function."""
+"""Where the bytes of URIs are right now, as a plain call for services and commands."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import cache
 from typing import Any
 
-from domain.errors import InputError
 from domain.ports import Manifest, ObjectStore, StageBook
 from domain.resolver import Fault, Names, Resolution, names_of, resolve
 from domain.rules import CompiledRules
@@ -16,8 +14,6 @@ BATCH = 100
 LOOKS_AT_ONCE = 16
 ROUNDS = 3
 """A key that moves between the read of its record and the look at S3 is found in the next round."""
-MOST_URIS = 1_000
-"""Of one invocation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,26 +63,3 @@ class Resolver:
 def as_json(answer: Resolution) -> dict[str, Any]:
     """For machines."""
     return asdict(answer)
-
-
-def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001  # Lambda's two
-    """Answer ``{"uris": […]}`` (or ``{"uri": …}``) with ``{"answers": […]}``."""
-    return respond(event, _resolver())
-
-
-def respond(event: Mapping[str, Any], resolver: Resolver) -> dict[str, Any]:
-    """The answers; raises InputError for an event of another shape."""
-    uris = event.get("uris", [event["uri"]] if "uri" in event else None)
-    if not isinstance(uris, list) or not all(isinstance(uri, str) for uri in uris):
-        raise InputError('the event must be {"uris": ["s3://…", …]} or {"uri": "s3://…"}')
-    if len(uris) > MOST_URIS:
-        raise InputError(f"the event has {len(uris)} URIs, one call answers {MOST_URIS}; send them in parts")
-    return {"answers": [as_json(answer) for answer in resolver.resolve_all(uris)]}
-
-
-@cache
-def _resolver() -> Resolver:
-    from handlers.bootstrap.references import resolver_of
-    from handlers.settings import read_settings
-
-    return resolver_of(read_settings())

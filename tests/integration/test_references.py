@@ -130,7 +130,7 @@ def test_the_resolver_answers_on_the_command_line(site: ReferringSite) -> None:
 
 def test_an_unknown_table_is_named(site: ReferringSite) -> None:
     """With those that are known."""
-    answer = run_keyshift("references", "scan", "--table", "nope", more=site.environment() | site.keys_of_access)
+    answer = run_keyshift("references", "scan", "--only", "nope", more=site.environment() | site.keys_of_access)
     assert answer.returncode == 2
     assert site.jobs in answer.stderr
 
