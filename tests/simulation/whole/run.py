@@ -163,6 +163,9 @@ def _check_at_rest(site: Site) -> None:
     records = site.manifest.records
     for key in site.truth.keys.values():
         site.truth.check_at_rest(key, records.get(key.source.record_id))
+    for before, after in site.manifest.changes:
+        if after.revision != (before.revision + 1 if before is not None else 1):
+            site.truth.broken.append((after.source.key, f"I4 revision {after.revision} follows {before}"))
     wanted = {audit_event(after, migration="whole").event_id for _, after in site.manifest.changes}
     missing = wanted - {event.event_id for event in site.bus.events}
     if missing:

@@ -76,6 +76,18 @@ def test_cleanup_goes_on_with_what_an_earlier_cleanup_could_not_end() -> None:
     assert not world.manifest.records[SOURCE.record_id].is_unfinished
 
 
+def test_a_cleanup_that_leaves_its_source_leaves_the_record_free() -> None:
+    """A source that changed is kept, and nobody has to wait for the claim to end (a surviving mutant)."""
+    world = World()
+    world.owner_puts(b"a")
+    world.store.put(SOURCE, b"b")
+    assert world.clean() is Verdict.DONE
+    record = world.manifest.records[SOURCE.record_id]
+    assert record.claim is None
+    assert record.intent is None
+    assert world.store.body(SOURCE) == b"b"
+
+
 def test_rollback_restores_a_source_that_was_cleaned_twice() -> None:
     """The marker of the first cleanup is not taken for that of the second, whose answer was lost."""
     world = World()
