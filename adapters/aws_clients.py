@@ -138,6 +138,10 @@ class AwsClients:
         client: GreengrassV2Client = self._make("greengrassv2", attempts=5)
         return client
 
+    def client_of(self, service: str) -> Any:
+        """A client of a service that only a few commands ask."""
+        return self._make(service, attempts=5)
+
     def _make(self, service: Any, *, attempts: int, seconds: float = _ANSWER_SECONDS) -> Any:
         config = Config(
             retries={"total_max_attempts": attempts, "mode": "standard"},

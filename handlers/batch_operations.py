@@ -74,9 +74,7 @@ def respond(
     }
 
 
-def _result(
-    task: _Task, job: _Job, dependencies: Dependencies, seconds_left: Callable[[], float]
-) -> tuple[str, str]:
+def _result(task: _Task, job: _Job, dependencies: Dependencies, seconds_left: Callable[[], float]) -> tuple[str, str]:
     rules = dependencies.rules
     wanted = (job.arguments or {}).get("migration", rules.migration)
     if wanted != rules.migration:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from adapters.aws_clients import AwsClients
 from adapters.aws_inspector import AwsInspector
 from adapters.conditions_probe import probe_conditions
+from adapters.deployed_stack import DeployedStack
 from adapters.inventory_files import opened_inventory
 from adapters.inventory_rows import read_rows
 from adapters.s3_listing import S3ObjectListing
@@ -16,12 +17,25 @@ from domain.rules import CompiledRules
 from handlers.bootstrap import clients_of, owners_of
 from handlers.settings import Settings
 
-__all__ = ["AwsInspector", "inspector_of", "object_listing", "probe_of", "sampled_keys"]
+__all__ = [
+    "AwsInspector",
+    "DeployedStack",
+    "deployed_stack",
+    "inspector_of",
+    "object_listing",
+    "probe_of",
+    "sampled_keys",
+]
 
 
 def object_listing(settings: Settings, rules: CompiledRules) -> S3ObjectListing:
     """Listings of the source and target buckets."""
     return S3ObjectListing(clients_of(settings), owners=owners_of(rules))
+
+
+def deployed_stack(settings: Settings, name: str) -> DeployedStack:
+    """What doctor looks at of a deployed stack."""
+    return DeployedStack(clients_of(settings), name)
 
 
 def inspector_of(settings: Settings) -> AwsInspector:

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +11,7 @@ import click
 from domain.errors import KeyshiftError
 from domain.keys import Location
 from domain.rules import CompiledRules
+from handlers.cli.finding import Finding
 from handlers.cli.options import json_option, with_settings
 from handlers.settings import Settings
 
@@ -20,21 +21,13 @@ if TYPE_CHECKING:
 MOST_SKEW_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line: ``level`` is ok, warn or fail."""
-
-    level: str
-    part: str
-    text: str
-
-
 @click.command()
 @click.option("--probe", is_flag=True, help="Also try each S3 condition with two small objects at the target.")
+@click.option("--stack", help="Also look at this deployed stack; table, queues and bus are taken from it.")
 @json_option
 @with_settings
 @click.pass_context
-def doctor(context: click.Context, settings: Settings, *, probe: bool, as_json: bool) -> None:
+def doctor(context: click.Context, settings: Settings, *, probe: bool, stack: str | None, as_json: bool) -> None:
     """Look at credentials, buckets, table, queues and bus, and say what would go wrong.
 
     Writes nothing, but with --probe two small objects, which it deletes again. Exit code 1 when something is missing.
@@ -43,12 +36,19 @@ def doctor(context: click.Context, settings: Settings, *, probe: bool, as_json: 
     Example:
       keyshift doctor --rules portal.yaml --table keyshift --events-queue URL --backfill-queue URL
       keyshift doctor --probe
+      keyshift doctor --rules portal.yaml --table keyshift-prod-manifest --stack keyshift-prod
     """
-    from handlers.bootstrap.inspection import inspector_of, probe_of
+    from handlers.bootstrap.inspection import deployed_stack, inspector_of, probe_of
+    from handlers.cli.stack_doctor import examine_stack, with_stack
     from handlers.rules_file import load_rules
 
     rules = load_rules(settings.rules_file)
-    findings = list(examine(settings, rules, inspector_of(settings)))
+    found: list[Finding] = []
+    if stack is not None:
+        deployed = deployed_stack(settings, stack)
+        settings = with_stack(settings, deployed.resources)
+        found += examine_stack(rules, deployed, queue=inspector_of(settings).queue)
+    findings = list(examine(settings, rules, inspector_of(settings))) + found
     if probe:
         findings += tried(probe_of(settings, rules))
     for finding in findings:

@@ -13,7 +13,7 @@ from tests.deployment.scenarios import needs_of_functions
 def main(arguments: list[str]) -> int:
     """The exit code."""
     if arguments[:1] not in (["package"], ["iam"]):
-        print("python -m tests.deployment package|iam", file=sys.stderr)  # noqa: T201  # a command's own voice
+        print("python -m tests.deployment package|iam", file=sys.stderr)  # a command's own voice
         return 2
     folder = ROOT / ".serverless"
     try:
@@ -21,13 +21,13 @@ def main(arguments: list[str]) -> int:
             built = package(standin, folder, *arguments[1:])
             if arguments[0] == "iam":
                 with tempfile.TemporaryDirectory() as rules:
-                    print(iam_document(built, needs_of_functions(standin, Path(rules))), end="")  # noqa: T201
+                    print(iam_document(built, needs_of_functions(standin, Path(rules))), end="")
                 return 0
     except ArtefactError as error:
-        print(error, file=sys.stderr)  # noqa: T201
+        print(error, file=sys.stderr)
         return 1
     for path in sorted(folder.glob("*.zip")):
-        print(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1e6:.1f} MB")  # noqa: T201
+        print(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1e6:.1f} MB")
     return 0
 
 

@@ -86,5 +86,3 @@ def package(standin: StandIn, folder: Path, *arguments: str) -> Artefact:
     root = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     run_osls(standin, "package", "--package", str(folder), *arguments, more=root)
     return Artefact(folder)
-
-

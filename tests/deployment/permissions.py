@@ -14,15 +14,24 @@ Need = tuple[str, str]
 _READ = {"source": "ReadSource", "target": "WriteTarget"}
 _LIST = {"source": "ListSource", "target": "ListTarget"}
 _TABLE = {"inventory": "Checkpoints", "manifestStream": "Count", "resolver": "ReadRecords"}
-_WRITES = ("CopyObject", "CreateMultipartUpload", "UploadPartCopy", "CompleteMultipartUpload")
 _EXTRAS = {
     "(Tagging)": "s3:PutObjectTagging",
     "(ObjectLockMode)": "s3:PutObjectRetention",
     "(ObjectLockLegalHoldStatus)": "s3:PutObjectLegalHold",
 }
-_TARGET = {
-    "ListParts": "s3:ListMultipartUploadParts",
-    "AbortMultipartUpload": "s3:AbortMultipartUpload",
+_TARGET: Mapping[str, Need] = {
+    "DeleteObject": ("MirrorDeletes", "s3:DeleteObject"),
+    "ListParts": ("WriteTarget", "s3:ListMultipartUploadParts"),
+    "AbortMultipartUpload": ("WriteTarget", "s3:AbortMultipartUpload"),
+    **dict.fromkeys(
+        ("CopyObject", "CreateMultipartUpload", "UploadPartCopy", "CompleteMultipartUpload"),
+        ("WriteTarget", "s3:PutObject"),
+    ),
+}
+_BUCKET = {
+    "HeadBucket": "s3:ListBucket",
+    "ListObjectsV2": "s3:ListBucket",
+    "ListObjectVersions": "s3:ListBucketVersions",
 }
 _QUEUES: Mapping[tuple[str, str], Need] = {
     ("SendMessageBatch", "backfill"): ("SendBackfill", "sqs:SendMessage"),
@@ -87,12 +96,8 @@ def _object_needs(call: Call, kind: str) -> Iterator[Need]:
             yield "WriteTarget", "s3:PutObjectTagging"
     elif extra:
         yield "WriteTarget", _EXTRAS[extra]
-    elif name in _WRITES:
-        yield "WriteTarget", "s3:PutObject"
-    elif name == "DeleteObject":
-        yield "MirrorDeletes", "s3:DeleteObject"
     elif name in _TARGET:
-        yield "WriteTarget", _TARGET[name]
+        yield _TARGET[name]
     elif name == "HeadObject":
         yield from _reading(kind, call.with_version)
         yield _READ[kind], "s3:GetObjectRetention"
@@ -100,10 +105,8 @@ def _object_needs(call: Call, kind: str) -> Iterator[Need]:
         yield _LIST[kind], "s3:ListBucket"
     elif name == "GetObjectTagging":
         yield from _tagging(kind, call.with_version)
-    elif name in ("HeadBucket", "ListObjectsV2"):
-        yield _LIST[kind], "s3:ListBucket"
-    elif name == "ListObjectVersions":
-        yield _LIST[kind], "s3:ListBucketVersions"
+    elif name in _BUCKET:
+        yield _LIST[kind], _BUCKET[name]
     else:
         raise LookupError(f"{call}: say in tests/deployment/permissions.py which permission it needs")
 

@@ -21,7 +21,7 @@ from adapters.standin import StandIn
 from domain.keys import Location
 from domain.parts import MIB
 from domain.record import State
-from handlers import backfill, batch_operations, inventory, manifest_stream, object_events, resolver
+from handlers import backfill, batch_operations, inventory, manifest_stream, object_events, resolver_function
 from handlers.bootstrap import dependencies_of
 from handlers.messages import BackfillRow, encode_backfill
 from tests.deployment.artefact import RULES
@@ -171,7 +171,7 @@ def _objects(place: Place, feed: Feed) -> None:
 def _large(place: Place, feed: Feed) -> None:
     """Copies that do not end in their attempt: one goes on, one is given up since its owner deleted the object."""
     for key in ("old/long", "old/given-up"):
-        etag = place.put(key, bytes(11 * MIB), Tagging="kind=large")
+        etag: str | None = place.put(key, bytes(11 * MIB), Tagging="kind=large")
         feed(key, etag)
         if key == "old/given-up":
             place.delete(key)
@@ -180,18 +180,16 @@ def _large(place: Place, feed: Feed) -> None:
             feed(key, etag)
 
 
-def _live(place: Place, recorder: Recorder) -> None:  # noqa: ARG001  # the scenarios' two
+def _live(place: Place, recorder: Recorder) -> None:  # the scenarios' two
     queue = SqsMessageQueue(place.clients, place.queues["events"].url)
     _objects(place, lambda key, etag: _one(object_events.handler, queue, _event(place, key, etag)))
 
 
-def _rows(place: Place, recorder: Recorder) -> None:  # noqa: ARG001  # the scenarios' two
+def _rows(place: Place, recorder: Recorder) -> None:  # the scenarios' two
     queue = SqsMessageQueue(place.clients, place.queues["backfill"].url)
 
     def feed(key: str, etag: str | None) -> None:
-        bodies = encode_backfill(
-            [BackfillRow(key=key, etag=etag)], migration="deployed", bucket=f"{place.name}-source"
-        )
+        bodies = encode_backfill([BackfillRow(key=key, etag=etag)], migration="deployed", bucket=f"{place.name}-source")
         _one(backfill.handler, queue, next(iter(bodies)))
 
     _objects(place, feed)
@@ -204,8 +202,8 @@ def _one(handler: Any, queue: SqsMessageQueue, body: str) -> None:
     queue.delete_messages(messages)
 
 
-def _batch(place: Place, recorder: Recorder) -> None:  # noqa: ARG001  # the scenarios' two
-    def feed(key: str, etag: str | None) -> None:  # noqa: ARG001  # a job's task knows none
+def _batch(place: Place, recorder: Recorder) -> None:  # the scenarios' two
+    def feed(key: str, etag: str | None) -> None:  # a job's task knows none
         task = {"taskId": "1", "s3Key": key, "s3VersionId": None, "s3Bucket": f"{place.name}-source"}
         event = {"invocationSchemaVersion": "2.0", "invocationId": "i", "job": {"id": "j"}, "tasks": [task]}
         batch_operations.handler(event, Context(seconds=SECONDS))
@@ -213,7 +211,7 @@ def _batch(place: Place, recorder: Recorder) -> None:  # noqa: ARG001  # the sce
     _objects(place, feed)
 
 
-def _inventory(place: Place, recorder: Recorder) -> None:  # noqa: ARG001  # the scenarios' two
+def _inventory(place: Place, recorder: Recorder) -> None:  # the scenarios' two
     import gzip
 
     source, reports = f"{place.name}-source", f"{place.name}-reports"
@@ -266,7 +264,7 @@ def _stream(place: Place, recorder: Recorder) -> None:
         reader.confirm_changes(event, None)
 
 
-def _resolver(place: Place, recorder: Recorder) -> None:  # noqa: ARG001  # the scenarios' two
+def _resolver(place: Place, recorder: Recorder) -> None:  # the scenarios' two
     place.put("old/unmoved", b"here")
     place.put("old/moved", b"there")
     queue = SqsMessageQueue(place.clients, place.queues["events"].url)
@@ -276,7 +274,7 @@ def _resolver(place: Place, recorder: Recorder) -> None:  # noqa: ARG001  # the 
     recorder.calls &= before
     keys = ("old/unmoved", "old/moved", "old/absent", "new/moved", "new/absent")
     uris = [f"s3://{place.name}-{'source' if key[0] == 'o' else 'target'}/{key}" for key in keys]
-    resolver.handler({"uris": uris}, Context())
+    resolver_function.handler({"uris": uris}, Context())
 
 
 _SCENARIOS: Mapping[str, Callable[[Place, Recorder], None]] = {

@@ -85,11 +85,15 @@ def deployed_site(standin: StandIn, rules: Path) -> Iterator[DeployedSite]:
             "QueueConfigurations": [{"Id": "theirs", "QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}],
         },
     )
-    s3.put_bucket_notification_configuration(
-        Bucket=REPORTS, NotificationConfiguration={"EventBridgeConfiguration": {}}
-    )
+    s3.put_bucket_notification_configuration(Bucket=REPORTS, NotificationConfiguration={"EventBridgeConfiguration": {}})
     arguments = deploy_arguments(rules)
     run_osls(standin, "deploy", *arguments, more=root_environment(standin))
+    # The emulator's CloudFormation passes over these two settings of a table (its API has them).
+    table, expiry = f"{STACK}-manifest", {"Enabled": True, "AttributeName": "expires_at"}
+    recovery = {"PointInTimeRecoveryEnabled": True}
+    dynamodb = site.client("dynamodb")
+    dynamodb.update_continuous_backups(TableName=table, PointInTimeRecoverySpecification=recovery)
+    dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=expiry)
     stack = site.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
     yield DeployedSite(standin, rules, {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]})
 

@@ -17,7 +17,7 @@ LIMIT = 262_144_000
 """Bytes of a function with its layers, unzipped (Lambda's quotas)."""
 AARCH64 = 183
 """e_machine of an ELF file (elf.h)."""
-HANDLERS = ("object_events", "backfill", "inventory", "manifest_stream", "batch_operations", "resolver")
+HANDLERS = ("object_events", "backfill", "inventory", "manifest_stream", "batch_operations", "resolver_function")
 PROGRAM = """
 import sys, json
 code, layers, name, event = sys.argv[1], sys.argv[2].split(":"), sys.argv[3], json.loads(sys.argv[4])
@@ -88,7 +88,7 @@ def test_a_handler_runs_with_nothing_but_the_artefact(
     event: dict[str, Any] = {"Records": []}
     if name == "batch_operations":
         event = {"invocationSchemaVersion": "1.0", "invocationId": "i", "job": {"id": "j"}, "tasks": []}
-    if name == "resolver":
+    if name == "resolver_function":
         event = {"uris": []}
     with made_place(standin_process, tmp_path, monkeypatch) as place:
         environment = place.environment(tmp_path / "rules.yaml")

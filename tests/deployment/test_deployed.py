@@ -3,10 +3,11 @@
 import gzip
 import hashlib
 import json
+import subprocess
 from typing import Any
 
 from handlers.messages import BackfillRow, encode_backfill
-from tests.deployment.artefact import run_osls
+from tests.deployment.artefact import ROOT, run_osls
 from tests.deployment.site import (
     REPORTS,
     SOURCE,
@@ -16,6 +17,7 @@ from tests.deployment.site import (
     deploy_arguments,
     root_environment,
 )
+from tests.e2e.command_line import run_keyshift
 
 
 def test_an_object_arrives_at_its_new_key(site: DeployedSite) -> None:
@@ -102,8 +104,48 @@ def test_without_its_permissions_a_function_moves_nothing(site: DeployedSite) ->
         denied = awaited(lambda: "AccessDenied" in site.logged("object-events") or None)
         assert denied, site.logged("object-events")[-2000:]
         assert site.moved("new/forbidden") is None
+        assert "ObjectEventsRole may not s3:PutObject" in doctor(site).stdout
     finally:
         iam.put_role_policy(RoleName=role, PolicyName="keyshift", PolicyDocument=json.dumps(policy))
+
+
+def test_doctor_finds_the_stack_sound(site: DeployedSite) -> None:
+    """Every part of it, from the outside."""
+    answer = doctor(site)
+    lines = [json.loads(line) for line in answer.stdout.splitlines()]
+    failed = [line for line in lines if line["level"] == "fail"]
+    assert failed == [], answer.stderr
+    parts = {line["part"] for line in lines if line["level"] == "ok"}
+    assert {"permissions", "function ObjectEvents", "function ManifestStream", "events queue's policy"} <= parts
+
+
+def test_doctor_finds_what_is_broken(site: DeployedSite) -> None:
+    """A mapping that is disabled, a queue that hides too short, a rule that is off, a lifecycle rule that bites."""
+    functions, sqs, events, s3 = (site.client(name) for name in ("lambda", "sqs", "events", "s3"))
+    (mapping,) = functions.list_event_source_mappings(FunctionName=f"{STACK}-backfill")["EventSourceMappings"]
+    functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    sqs.set_queue_attributes(QueueUrl=site.outputs["EventsQueueUrl"], Attributes={"VisibilityTimeout": "30"})
+    events.disable_rule(Name=f"{STACK}-source")
+    rule = {"ID": "old", "Status": "Enabled", "Filter": {"Prefix": "old/"}, "Expiration": {"Days": 30}}
+    s3.put_bucket_lifecycle_configuration(Bucket=SOURCE, LifecycleConfiguration={"Rules": [rule]})
+    try:
+        answer = doctor(site)
+    finally:
+        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+        sqs.set_queue_attributes(QueueUrl=site.outputs["EventsQueueUrl"], Attributes={"VisibilityTimeout": "1800"})
+        events.enable_rule(Name=f"{STACK}-source")
+        s3.delete_bucket_lifecycle(Bucket=SOURCE)
+    assert answer.returncode == 1
+    said = [json.loads(line) for line in answer.stdout.splitlines()]
+    failed = {(line["part"], line["level"]) for line in said if line["level"] != "ok"}
+    wanted = {("function Backfill", "fail"), ("function ObjectEvents", "fail"), ("events queue's policy", "fail")}
+    assert wanted | {("source bucket", "warn")} <= failed
+
+
+def doctor(site: DeployedSite) -> subprocess.CompletedProcess[str]:
+    """The command, as the owner runs it."""
+    options = ("--rules", ROOT / site.rules, "--table", "taken-from-the-stack", "--stack", STACK, "--json")
+    return run_keyshift("doctor", *options, more=root_environment(site.standin))
 
 
 def test_a_second_deployment_changes_nothing_and_loses_nothing(site: DeployedSite) -> None:

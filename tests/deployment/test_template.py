@@ -11,9 +11,7 @@ from typing import Any
 from tests.deployment.artefact import ROOT, Artefact
 
 DAYS_14 = 14 * 24 * 3600
-KEPT = (
-    *("AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::Events::Archive", "AWS::S3::BucketPolicy"),
-)
+KEPT = (*("AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::Events::Archive", "AWS::S3::BucketPolicy"),)
 
 
 def properties(artefact: Artefact, name: str) -> dict[str, Any]:

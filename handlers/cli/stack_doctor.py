@@ -1,0 +1,178 @@
+"""``keyshift doctor --stack``: is what is deployed as it must be, and would anything around it bite."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from domain.errors import KeyshiftError
+from domain.rules import CompiledRules
+from handlers.cli.finding import Finding
+from handlers.settings import Settings
+
+if TYPE_CHECKING:
+    from handlers.bootstrap.inspection import DeployedStack
+
+_QUEUES = {"ObjectEvents": "EventsQueue", "Backfill": "BackfillQueue", "Inventory": "InventoryQueue"}
+_MOVERS = ("ObjectEventsRole", "BackfillRole", "BatchOperationsRole")
+_READ = ("s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectTagging")
+_WRITE = ("s3:GetObject", "s3:PutObject", "s3:PutObjectTagging", "s3:AbortMultipartUpload")
+_LEDGER = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+VISIBILITY = 6
+"""Times the function's time-out (Lambda's own advice for queues)."""
+LEAST_CONCURRENCY = 100
+LEAST_ABORT_DAYS = 7
+"""A multipart copy of the largest objects takes days."""
+
+
+def with_stack(settings: Settings, resources: Mapping[str, str]) -> Settings:
+    """The settings with what the stack made in the place of what was not given."""
+    made = {
+        "events_queue_url": resources.get("EventsQueue", ""),
+        "backfill_queue_url": resources.get("BackfillQueue", ""),
+        "inventory_queue_url": resources.get("InventoryQueue", ""),
+        "audit_bucket": resources.get("AuditBucket", ""),
+        "table": resources.get("ManifestTable", settings.table),
+        "bus": resources.get("AuditBus", settings.bus),
+    }
+    return settings.model_copy(update=made)
+
+
+def examine_stack(rules: CompiledRules, stack: "DeployedStack", *, queue: Any) -> Iterator[Finding]:
+    """Every finding; one part that cannot be looked at does not hide the others. ``queue`` gives a queue's facts."""
+    checks: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
+        *(
+            (f"function {name}", lambda name=name: _function(stack, name, queue))
+            for name in (*_QUEUES, "ManifestStream")
+        ),  # type: ignore[misc]  # bound at once
+        ("events queue's policy", lambda: _senders(stack)),
+        ("manifest table", lambda: _table(stack)),
+        ("permissions", lambda: _permissions(rules, stack)),
+        ("concurrency", lambda: _concurrency(stack)),
+        ("source bucket", lambda: _bucket(rules.source_bucket, _openings(rules, "source"), stack, is_source=True)),
+        ("target bucket", lambda: _bucket(rules.target_bucket, _openings(rules, "target"), stack, is_source=False)),
+    ]
+    for part, check in checks:
+        try:
+            yield from check()
+        except KeyshiftError as error:
+            yield Finding("fail", part, str(error))
+
+
+def _function(stack: "DeployedStack", name: str, queue: Any) -> Iterator[Finding]:
+    part = f"function {name}"
+    function = stack.resources.get(f"{name}LambdaFunction")
+    if function is None:
+        yield Finding("fail", part, f"{stack.name} has none: deploy it again")
+        return
+    mappings = stack.mappings(function)
+    if not mappings:
+        yield Finding("fail", part, "nothing feeds it: its event source mapping is missing, deploy again")
+    for one in mappings:
+        if one.state not in ("Enabled", "Creating", "Enabling", "Updating"):
+            yield Finding("fail", part, f"its mapping is {one.state}: `keyshift resume` enables what a pause disabled")
+        elif not one.reports_failures:
+            yield Finding("fail", part, "its mapping lacks ReportBatchItemFailures: failed messages would be lost")
+        else:
+            yield Finding("ok", part, f"its mapping is {one.state}, at most {one.concurrency or 'any'} at once")
+    if name not in _QUEUES:
+        return
+    facts = queue(stack.resources[_QUEUES[name]])
+    wanted = VISIBILITY * stack.time_out(function)
+    if facts.visibility_seconds < wanted:
+        yield Finding("fail", part, f"messages are hidden for {facts.visibility_seconds} s, {wanted} s are needed")
+    if not facts.dead_letter_arn:
+        yield Finding("fail", part, "its queue has no dead-letter queue: a bad message comes back for ever")
+
+
+def _senders(stack: "DeployedStack") -> Iterator[Finding]:
+    part = "events queue's policy"
+    rule = stack.resources.get("SourceRule")
+    if rule is not None and stack.rule_state(rule) != "ENABLED":
+        yield Finding("fail", part, f"the rule {rule} is disabled: live writes are not captured; enable it")
+    conditions = stack.senders(stack.resources["EventsQueue"])
+    wanted = f"rule/{rule}" if rule else ":s3:::"
+    if any(wanted in one for one in conditions):
+        yield Finding("ok", part, "S3's events of the source bucket may arrive, and nothing else")
+    else:
+        yield Finding("fail", part, "it lets no event of the source bucket in: deploy again")
+
+
+def _table(stack: "DeployedStack") -> Iterator[Finding]:
+    facts = stack.table(stack.resources["ManifestTable"])
+    wrong = {
+        "no stream of both images: there would be no audit": facts.stream_view != "NEW_AND_OLD_IMAGES",
+        "no point-in-time recovery": not facts.recovery,
+        f"its expiry is on '{facts.expiry}', not on expires_at": facts.expiry != "expires_at",
+        "no deletion protection": not facts.protected,
+    }
+    for text, is_so in wrong.items():
+        if is_so:
+            yield Finding("fail", "manifest table", f"{text}; deploy again, or switch it on")
+    if not any(wrong.values()):
+        yield Finding("ok", "manifest table", "stream, recovery, expiry and deletion protection are on")
+
+
+def _permissions(rules: CompiledRules, stack: "DeployedStack") -> Iterator[Finding]:
+    own = stack.account()
+    source, target = f"arn:aws:s3:::{rules.source_bucket}", f"arn:aws:s3:::{rules.target_bucket}"
+    owners = rules.source.expected_owner or own, rules.target.expected_owner or own
+    is_fine = True
+    for role in _MOVERS:
+        name = stack.resources[role]
+        denied = [
+            *stack.denied(name, _READ, f"{source}/{rules.source_prefix}key", account=owners[0]),
+            *stack.denied(name, ("s3:ListBucket",), source, account=owners[0]),
+            *stack.denied(name, _WRITE, f"{target}/{rules.target_prefix}key", account=owners[1]),
+            *stack.denied(name, _LEDGER, _table_arn(stack, own), account=own),
+        ]
+        for action in dict.fromkeys(denied):
+            is_fine = False
+            yield Finding("fail", "permissions", f"{role} may not {action}: deploy again; docs/iam.md says what for")
+    if is_fine:
+        yield Finding("ok", "permissions", "the roles allow what the functions call; bucket policies are not simulated")
+
+
+def _table_arn(stack: "DeployedStack", account: str) -> str:
+    return f"arn:aws:dynamodb:{stack.region()}:{account}:table/{stack.resources['ManifestTable']}"
+
+
+def _concurrency(stack: "DeployedStack") -> Iterator[Finding]:
+    most = stack.concurrency()
+    level = "ok" if most >= LEAST_CONCURRENCY else "warn"
+    hint = "" if level == "ok" else ": new accounts have few; ask for more, or throttled receives end in the DLQ"
+    yield Finding(level, "concurrency", f"{most} invocations may run at once in this account{hint}")
+
+
+def _openings(rules: CompiledRules, side: str) -> tuple[str, ...]:
+    """How the keys of one side begin, as far as the rules say."""
+    prefix = rules.source_prefix if side == "source" else rules.target_prefix
+    pieces = ((branch.source if side == "source" else branch.target).pieces[0] for branch in rules.branches)
+    return tuple({prefix + (piece if isinstance(piece, str) else "") for piece in pieces})
+
+
+def _bucket(name: str, openings: tuple[str, ...], stack: "DeployedStack", *, is_source: bool) -> Iterator[Finding]:
+    part = "source bucket" if is_source else "target bucket"
+    facts = stack.bucket(name)
+    for rule in facts.lifecycle:
+        yield from _lifecycle(rule, part, openings)
+    if facts.lock_mode:
+        yield Finding("warn", part, f"objects are locked by default ({facts.lock_mode}): cleanup and undo must wait")
+    if facts.requester_pays:
+        yield Finding("fail", part, "it is requester pays, which keyshift does not ask for: switch that off")
+    if facts.encryption.startswith("aws:kms"):
+        yield Finding("warn", part, "its default is KMS: set kmsKeyArn, and KEYSHIFT_ENCRYPTED_TARGETS for a target")
+    yield Finding("ok", part, f"{name}: {len(facts.lifecycle)} lifecycle rules looked at")
+
+
+def _lifecycle(rule: Mapping[str, Any], part: str, openings: tuple[str, ...]) -> Iterator[Finding]:
+    about = rule.get("Filter", {})
+    prefix = str(rule.get("Prefix") or about.get("Prefix") or about.get("And", {}).get("Prefix") or "")
+    if not any(one.startswith(prefix) or prefix.startswith(one) for one in openings):
+        return
+    called = f"lifecycle rule '{rule.get('ID', '')}' on '{prefix}'"
+    if "Expiration" in rule or "NoncurrentVersionExpiration" in rule:
+        yield Finding("warn", part, f"{called} deletes objects that move: a copy's age begins anew; suspend it")
+    if "Transitions" in rule or "NoncurrentVersionTransitions" in rule:
+        yield Finding("warn", part, f"{called} moves objects to another class, perhaps an archive: suspend it")
+    days = rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation", LEAST_ABORT_DAYS)
+    if days < LEAST_ABORT_DAYS:
+        yield Finding("warn", part, f"{called} aborts uploads after {days} days: the largest copies take longer")
