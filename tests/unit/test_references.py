@@ -335,3 +335,24 @@ def test_paths_lead_to_places(path: str, place: tuple[str | int, ...], *, is_mat
 def test_every_answer_of_a_change_is_handled() -> None:
     """A new answer must not pass unnoticed."""
     assert set(Changed) == {"done", "item-changed", "record-changed", "journal-changed", "too-large"}
+
+
+def test_undo_prefers_the_place_that_was_rewritten() -> None:
+    """A new URI that the application itself wrote beside ours stays."""
+    world = new_world("old//a")
+    world.put_job(steps={"L": [{"M": {"uri": {"S": NEW}}}, {"M": {"uri": {"S": OLD}}}]})
+    before = world.job()
+    rewrite(world)
+    list(world.references.undo_references())
+    assert world.job() == before
+
+
+def test_undo_leaves_a_reference_whose_source_its_owner_deleted() -> None:
+    """An old URI that leads nowhere is not put back."""
+    world = new_world("old//a")
+    world.put_job(uri={"S": OLD})
+    rewrite(world)
+    world.store.remove(Location("line-1", "old//a"))
+    (report,) = world.references.undo_references()
+    assert (report.outcome, report.why) == (Outcome.LOST, "s3://line-1/old//a is not there")
+    assert world.job()["uri"] == {"S": NEW}
