@@ -53,7 +53,7 @@ def progress_of(before: Record | None, after: Record | None) -> Mapping[str, int
         deltas[CHANGES] = 1
         deltas[RECORDS + after.state.value] += 1
         deltas[CAUSE + cause_word(after)] += after.state in FAILURES
-        deltas[FAILED] = after.state in FAILURES and (before is None or before.state is not after.state)
+        deltas[FAILED] += after.state in FAILURES and (before is None or before.state is not after.state)
         if before is not None and _finishes_a_copy(before, after):
             size = after.size or 0
             deltas.update({OBJECTS_COPIED: 1, BYTES_COPIED: size, RULE + after.rule: 1, RULE_BYTES + after.rule: size})

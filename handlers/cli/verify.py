@@ -12,6 +12,7 @@ import click
 from domain.keys import Location
 from domain.ports import KeyBook
 from domain.record import Record
+from domain.stages import Stage
 from domain.verification import Finding
 from handlers.cli.options import json_option, with_settings
 from handlers.cli.sweep_progress import progress
@@ -22,6 +23,8 @@ from handlers.verifying import Requeuer, Tally, Verifier, held_references
 
 if TYPE_CHECKING:
     from handlers.lifecycle import Operation
+
+_BACKWARD = (Stage.ROLLING_BACK, Stage.ROLLED_BACK)
 
 
 @click.command()
@@ -76,7 +79,9 @@ def verify(  # noqa: PLR0913  # its options
             operation.dependencies, book=book, reader=operation.reader if deep else None, marks=not no_mark
         )
         findings = _of_records(operation, verifier, book, sample=sample, unverified=unverified, threads=threads)
-        stages: list[Iterable[Finding | None]] = [findings, held_references(operation.finders)]
+        # Where everything goes back, legacy URIs are what is wanted.
+        finders = () if operation.stages.read_stage().stage in _BACKWARD else operation.finders
+        stages: list[Iterable[Finding | None]] = [findings, held_references(finders)]
         if sample is None and not no_keys:
             keys = (Location(*place) for place in keys_of_both_sides(settings, operation, inventories))
             stages.append(swept(keys, verifier.verify_key, threads=threads))

@@ -18,7 +18,7 @@ from tests.e2e.workers import running_workers, wait_until
 from tests.integration.site import Site
 from tests.servers import Server
 
-OBJECTS = 24
+OBJECTS = 16
 RULES = """
 version: 1
 migration: drill
@@ -144,7 +144,7 @@ def break_permissions_and_fix_them(drill: Drill, standin: StandIn) -> None:
     denied = Fault("CopyObject", status=403, code="AccessDenied", message="no", count=10_000, bucket=drill.site.name)
     standin.inject(denied)
     drill.keyshift("backfill", "--list", "--rows", "4")
-    wait_until(lambda: drill.keyshift("status")[0]["paused"])
+    wait_until(lambda: drill.site.dependencies.control.refresh().paused)
     assert "denied" in json.dumps(drill.keyshift("status")[0])
     assert drill.in_state(State.COPIED) == 0
     standin.clear_faults()
@@ -182,9 +182,10 @@ def cut_over(drill: Drill) -> None:
 
 def clean_partly(drill: Drill) -> None:
     """A cleanup that is killed half-way."""
-    assert drill.keyshift("cleanup", "--soak", "0s")[-1]["dry_run"]
     command = [sys.executable, "-m", "handlers.cli", "cleanup", "--soak", "0s", "--rate", "4", "--yes"]
-    wait_until(lambda: drill.keyshift("cleanup", "--soak", "0s")[-1]["verdicts"].get("would-go", 0) > OBJECTS // 2)
+    wait_until(
+        lambda: drill.keyshift("cleanup", "--soak", "0s")[-1]["verdicts"].get("would-go", 0) > OBJECTS // 2, every=2
+    )
     process = subprocess.Popen(command, env=environment(drill.more))  # noqa: S603  # ourselves
     try:
         wait_until(lambda: drill.in_state(State.CLEANED) >= 4, every=0.05)
