@@ -10,7 +10,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = ROOT / "build" / "layers" / "here"
-HANDLERS = ("object_events", "backfill", "inventory", "manifest_stream", "batch_operations", "resolver_function")
+HANDLERS = (
+    "object_events",
+    "backfill",
+    "inventory",
+    "manifest_stream",
+    "batch_operations",
+    "resolver_function",
+    "reference_events",
+)
 BARE = "import boto3; boto3.client('s3', region_name='us-east-1')"
 LEFT_OUT = ("handlers/cli", "handlers/demo", "adapters/standin")
 ROUNDS = 15

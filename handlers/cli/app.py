@@ -12,7 +12,7 @@ from domain.errors import InputError, KeyshiftError
 COMMANDS = {
     "audit": ("handlers.cli.audit", "audit", "Check the audit chain, or read one object's history in it."),
     "backfill": ("handlers.cli.backfill", "backfill", "Enqueue the objects that are there already."),
-    "batch-manifest": ("handlers.cli.batch_manifest", "batch_manifest", "Write the manifest of a Batch Operations job."),
+    "batch-manifest": ("handlers.cli.batch_manifest", "batch_manifest", "Write the manifest of an S3 batch job."),
     "cleanup": ("handlers.cli.cleanup", "cleanup", "Delete the sources of verified copies."),
     "cutover": ("handlers.cli.cutover", "cutover", "Send readers to the new side, if every gate is open."),
     "demo": ("handlers.cli.demo", "demo", "Move a live bucket on an embedded stand-in, and check every byte."),

@@ -42,7 +42,7 @@ def examine_stack(rules: CompiledRules, stack: "DeployedStack", *, queue: Any) -
         *(
             (f"function {name}", lambda name=name: _function(stack, name, queue))
             for name in (*_QUEUES, "ManifestStream")
-        ),  # type: ignore[misc]  # bound at once
+        ),
         ("events queue's policy", lambda: _senders(stack)),
         ("manifest table", lambda: _table(stack)),
         ("permissions", lambda: _permissions(rules, stack)),

@@ -13,7 +13,12 @@ Need = tuple[str, str]
 
 _READ = {"source": "ReadSource", "target": "WriteTarget"}
 _LIST = {"source": "ListSource", "target": "ListTarget"}
-_TABLE = {"inventory": "Checkpoints", "manifestStream": "Count", "resolver": "ReadRecords"}
+_TABLE = {
+    "inventory": "Checkpoints",
+    "manifestStream": "Count",
+    "resolver": "ReadRecords",
+    "referenceEvents": "Journal",
+}
 _EXTRAS = {
     "(Tagging)": "s3:PutObjectTagging",
     "(ObjectLockMode)": "s3:PutObjectRetention",
@@ -59,7 +64,9 @@ BY_SERVICES: Mapping[Need, str] = {
 
 def needs_of(call: Call, *, kind: str, function: str) -> Iterator[Need]:
     """The permissions that the call needs; ``kind`` says what its resource is. Raises LookupError for a new call."""
-    if call.service == "dynamodb":
+    if kind == "referring":
+        yield "Referrers", f"dynamodb:{call.operation}"
+    elif call.service == "dynamodb":
         yield _TABLE.get(function, "WriteRecords"), f"dynamodb:{call.operation}"
     elif call.service == "events":
         yield "Publish", f"events:{call.operation}"
@@ -71,7 +78,7 @@ def needs_of(call: Call, *, kind: str, function: str) -> Iterator[Need]:
         yield "ReadReports", f"s3:{call.operation}"
     elif kind == "segments":
         yield from _segment_needs(call)
-    elif function == "resolver":
+    elif function in ("resolver", "referenceEvents"):
         renamed = {"ReadSource": "LookSource", "ListSource": "FindSource", "WriteTarget": "LookTarget"}
         yield from ((renamed.get(sid, sid), action) for sid, action in _object_needs(call, kind))
     else:

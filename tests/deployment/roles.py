@@ -12,6 +12,7 @@ FUNCTION_ROLES = {
     "manifestStream": "ManifestStreamRole",
     "batchOperations": "BatchOperationsRole",
     "resolver": "ResolverRole",
+    "referenceEvents": "ReferenceEventsRole",
 }
 
 

@@ -21,7 +21,15 @@ from adapters.standin import StandIn
 from domain.keys import Location
 from domain.parts import MIB
 from domain.record import State
-from handlers import backfill, batch_operations, inventory, manifest_stream, object_events, resolver_function
+from handlers import (
+    backfill,
+    batch_operations,
+    inventory,
+    manifest_stream,
+    object_events,
+    reference_events,
+    resolver_function,
+)
 from handlers.bootstrap import dependencies_of
 from handlers.messages import BackfillRow, encode_backfill
 from tests.deployment.artefact import RULES
@@ -31,6 +39,10 @@ from tests.deployment.roles import FUNCTION_ROLES
 from tests.integration.site import Context, lambda_event
 from tests.servers import new_name
 
+REFERENCES = """
+references:
+  - {{table: {table}, key: id, attributes: [uri], indexes: {{by-uri: uri}}}}
+"""
 SECONDS = 50.0
 """An invocation too short for a second batch of parts."""
 Feed = Callable[[str, str | None], None]
@@ -50,7 +62,7 @@ class Place:
 
     def kind(self, resource: str) -> str:
         """What a recorded call's resource is to the migration."""
-        known = {self.name: "table", f"{self.name}-audit": "bus"}
+        known = {self.name: "table", f"{self.name}-jobs": "referring", f"{self.name}-audit": "bus"}
         known |= {f"{self.name}-{one}": one for one in ("source", "target", "reports", "segments")}
         known |= {pair.url: name for name, pair in self.queues.items()}
         if resource not in known:
@@ -82,6 +94,12 @@ class Place:
         self.clients.s3.delete_object(Bucket=f"{self.name}-source", Key=key)
 
 
+def forget_dependencies() -> None:
+    """What functions keep between invocations, made anew in the next, as after a cold start."""
+    for kept in (dependencies_of, resolver_function._resolver, reference_events._references):
+        kept.cache_clear()
+
+
 @contextmanager
 def made_place(standin: StandIn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     """The migration, its functions' environment set."""
@@ -106,13 +124,14 @@ def made_place(standin: StandIn, folder: Path, monkeypatch: pytest.MonkeyPatch) 
     }
     place = Place(standin, clients, name, queues)
     rules = folder / "rules.yaml"
-    rules.write_text(RULES.format(source=f"{name}-source", target=f"{name}-target"), encoding="utf-8")
+    text = RULES.format(source=f"{name}-source", target=f"{name}-target")
+    rules.write_text(text + REFERENCES.format(table=f"{name}-jobs"), encoding="utf-8")
     with monkeypatch.context() as patch:
         for variable, value in place.environment(rules).items():
             patch.setenv(variable, value)
-        dependencies_of.cache_clear()
+        forget_dependencies()
         yield place
-        dependencies_of.cache_clear()
+        forget_dependencies()
 
 
 def needs_of_functions(standin: StandIn, folder: Path) -> dict[str, Needs]:
@@ -259,7 +278,7 @@ def _stream(place: Place, recorder: Recorder) -> None:
         manifest_stream.handler(dict(event), Context())
         # As after a crash between the first segment and the head that names it: a new process gets the batch again.
         place.clients.dynamodb.delete_item(**table, Key={"pk": {"S": CHAIN_ID}})
-        dependencies_of.cache_clear()
+        forget_dependencies()
         manifest_stream.handler(dict(event), Context())
         reader.confirm_changes(event, None)
 
@@ -277,6 +296,35 @@ def _resolver(place: Place, recorder: Recorder) -> None:  # the scenarios' two
     resolver_function.handler({"uris": uris}, Context())
 
 
+def _references(place: Place, recorder: Recorder) -> None:
+    table, source = f"{place.name}-jobs", f"s3://{place.name}-source"
+    dynamodb: Any = place.clients.dynamodb
+    keys = [{"AttributeName": "uri", "KeyType": "HASH"}]
+    dynamodb.create_table(
+        TableName=table,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": one, "AttributeType": "S"} for one in ("id", "uri")],
+        GlobalSecondaryIndexes=[{"IndexName": "by-uri", "KeySchema": keys, "Projection": {"ProjectionType": "ALL"}}],
+    )
+    for name in ("a", "absent"):
+        dynamodb.put_item(TableName=table, Item={"id": {"S": name}, "uri": {"S": f"{source}/old/{name}"}})
+    queue = SqsMessageQueue(place.clients, place.queues["events"].url)
+    _one(object_events.handler, queue, _event(place, "old/a", place.put("old/a", b"one")))
+    recorder.calls.clear()
+    reader = DynamoDbChangeReader(place.clients, place.name)
+    while (event := reader.read_changes()) is not None:
+        reference_events.handler(dict(event), Context())
+        reader.confirm_changes(event, None)
+    arn = f"arn:aws:dynamodb:us-east-1:000000000000:table/{table}/stream/1"
+    image = {"id": {"S": "absent"}, "uri": {"S": f"{source}/old/absent"}}
+    entry = {"eventSourceARN": arn, "dynamodb": {"NewImage": image, "SequenceNumber": "1"}}
+    reference_events.handler({"Records": [entry]}, Context())
+    item = dynamodb.get_item(TableName=table, Key={"id": {"S": "a"}})["Item"]
+    if item["uri"]["S"] != f"s3://{place.name}-target/new/a":
+        raise LookupError(f"the reference was not rewritten: {item}")
+
+
 _SCENARIOS: Mapping[str, Callable[[Place, Recorder], None]] = {
     "objectEvents": _live,
     "backfill": _rows,
@@ -284,4 +332,5 @@ _SCENARIOS: Mapping[str, Callable[[Place, Recorder], None]] = {
     "manifestStream": _stream,
     "batchOperations": _batch,
     "resolver": _resolver,
+    "referenceEvents": _references,
 }

@@ -17,7 +17,15 @@ LIMIT = 262_144_000
 """Bytes of a function with its layers, unzipped (Lambda's quotas)."""
 AARCH64 = 183
 """e_machine of an ELF file (elf.h)."""
-HANDLERS = ("object_events", "backfill", "inventory", "manifest_stream", "batch_operations", "resolver_function")
+HANDLERS = (
+    "object_events",
+    "backfill",
+    "inventory",
+    "manifest_stream",
+    "batch_operations",
+    "resolver_function",
+    "reference_events",
+)
 PROGRAM = """
 import sys, json
 code, layers, name, event = sys.argv[1], sys.argv[2].split(":"), sys.argv[3], json.loads(sys.argv[4])
