@@ -17,7 +17,7 @@ SEEDS ?= 2000
 MUTANTS ?= 60
 SCENARIOS ?= S03 S04 S07 S11 S23 S24 S25 S27 S28 S29 S30 S38 S39 S43 S44 S47
 
-.PHONY: help demo test check bench simulate mutate fmt clean layers package deploy-test deploy fuzz chaos audit
+.PHONY: help demo test check bench simulate mutate fmt clean layers package iam deploy-test deploy deploy-portal fuzz chaos audit
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -102,6 +102,9 @@ fuzz: .venv/.ready ## Fuzz every decoder of outside input, FUZZ_SECONDS=60 each
 
 chaos: .venv/.ready ## Kill, stop, cut off and delay real workers on real servers, then compare every byte
 	$(BIN)/python -m tests.chaos
+
+deploy-portal: layers node_modules/.ready ## Put the portal's functions beside it (STAGE=… PARAMS=…)
+	npx osls deploy --config serverless-portal.yml --stage $(STAGE) $(PARAMS)
 
 bench: .venv/.ready ## Measure, beside the peers
 	$(BIN)/python -m bench
