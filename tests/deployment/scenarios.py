@@ -2,17 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from adapters import provisioning
-from adapters.aws_clients import AwsClients
 from adapters.dynamodb_chain_head import CHAIN_ID
 from adapters.dynamodb_manifest import DynamoDbManifest
 from adapters.dynamodb_stream import DynamoDbChangeReader
@@ -30,108 +27,19 @@ from handlers import (
     reference_events,
     resolver_function,
 )
-from handlers.bootstrap import dependencies_of
 from handlers.messages import BackfillRow, encode_backfill
-from tests.deployment.artefact import RULES
 from tests.deployment.calls import Call, Recorder, recorded
 from tests.deployment.permissions import needs_of
+from tests.deployment.place import Place, forget_dependencies, made_place
 from tests.deployment.roles import FUNCTION_ROLES
 from tests.integration.site import Context, lambda_event
-from tests.servers import new_name
 
-REFERENCES = """
-references:
-  - {{table: {table}, key: id, attributes: [uri], indexes: {{by-uri: uri}}}}
-"""
 SECONDS = 50.0
 """An invocation too short for a second batch of parts."""
 Feed = Callable[[str, str | None], None]
 """Tell the function of a key, and of the etag or ``None`` for a delete."""
 Needs = dict[tuple[str, str], set[str]]
 """Sid and action to the calls that need them."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """A migration from one bucket to another, with everything beside it."""
-
-    standin: StandIn
-    clients: AwsClients
-    name: str
-    queues: Mapping[str, provisioning.QueuePair]
-
-    def kind(self, resource: str) -> str:
-        """What a recorded call's resource is to the migration."""
-        known = {self.name: "table", f"{self.name}-jobs": "referring", f"{self.name}-audit": "bus"}
-        known |= {f"{self.name}-{one}": one for one in ("source", "target", "reports", "segments")}
-        known |= {pair.url: name for name, pair in self.queues.items()}
-        if resource not in known:
-            raise LookupError(f"a call on {resource!r}, which is no part of the migration")
-        return known[resource]
-
-    def environment(self, rules: Path) -> dict[str, str]:
-        """What the stack gives to its functions."""
-        return {
-            **self.standin.environment(),
-            "KEYSHIFT_RULES_FILE": str(rules),
-            "KEYSHIFT_TABLE": self.name,
-            "KEYSHIFT_BUS": f"{self.name}-audit",
-            "KEYSHIFT_AUDIT_BUCKET": f"{self.name}-segments",
-            **{f"KEYSHIFT_{name.upper()}_QUEUE_URL": pair.url for name, pair in self.queues.items()},
-            "KEYSHIFT_MULTIPART_ABOVE": str(5 * MIB),
-            "KEYSHIFT_PART_SIZE": str(5 * MIB),
-            "KEYSHIFT_PARTS_AT_ONCE": "1",
-            "KEYSHIFT_CONTROL_SECONDS": "0",
-        }
-
-    def put(self, key: str, body: bytes, **more: Any) -> str:
-        """An owner writes; the etag."""
-        answer = self.clients.s3.put_object(Bucket=f"{self.name}-source", Key=key, Body=body, **more)
-        return answer["ETag"].strip('"')
-
-    def delete(self, key: str) -> None:
-        """An owner deletes."""
-        self.clients.s3.delete_object(Bucket=f"{self.name}-source", Key=key)
-
-
-def forget_dependencies() -> None:
-    """What functions keep between invocations, made anew in the next, as after a cold start."""
-    for kept in (dependencies_of, resolver_function._resolver, reference_events._references):
-        kept.cache_clear()
-
-
-@contextmanager
-def made_place(standin: StandIn, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    """The migration, its functions' environment set."""
-    keys = standin.environment()
-    clients = AwsClients(
-        endpoint_url=standin.endpoint_url,
-        region=keys["AWS_REGION"],
-        access_key_id=keys["AWS_ACCESS_KEY_ID"],
-        secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
-    )
-    # Made before the recording begins, so that what the test itself calls is not recorded.
-    _ = (clients.s3, clients.dynamodb, clients.streams, clients.sqs, clients.events)
-    name = new_name("place")
-    for one in ("source", "target", "segments"):
-        clients.s3.create_bucket(Bucket=f"{name}-{one}", ObjectLockEnabledForBucket=True)
-    provisioning.create_bucket(clients, f"{name}-reports")
-    provisioning.create_manifest_table(clients, name)
-    provisioning.create_bus(clients, f"{name}-audit")
-    queues = {
-        one: provisioning.create_queue(clients, f"{name}-{one}", max_receives=100)
-        for one in ("events", "backfill", "inventory")
-    }
-    place = Place(standin, clients, name, queues)
-    rules = folder / "rules.yaml"
-    text = RULES.format(source=f"{name}-source", target=f"{name}-target")
-    rules.write_text(text + REFERENCES.format(table=f"{name}-jobs"), encoding="utf-8")
-    with monkeypatch.context() as patch:
-        for variable, value in place.environment(rules).items():
-            patch.setenv(variable, value)
-        forget_dependencies()
-        yield place
-        forget_dependencies()
 
 
 def needs_of_functions(standin: StandIn, folder: Path) -> dict[str, Needs]:

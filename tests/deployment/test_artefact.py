@@ -11,7 +11,7 @@ import pytest
 
 from adapters.standin import StandIn
 from tests.deployment.artefact import LAMBDA_LAYERS, LOCAL_LAYERS, Artefact
-from tests.deployment.scenarios import made_place
+from tests.deployment.place import made_place
 
 LIMIT = 262_144_000
 """Bytes of a function with its layers, unzipped (Lambda's quotas)."""

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from adapters.aws_clients import AwsClients
 from adapters.provisioning import create_manifest_table
 from adapters.standin import StandIn
 from tests.deployment.artefact import LOCAL_LAYERS, ROOT, Artefact, package, run_osls
 from tests.deployment.roles import statements
 from tests.deployment.site import DeployedSite, root_environment
 from tests.deployment.test_template import handlers_of_tree
-from tests.integration.site import AwsClients
 
 CONFIG = ("--config", "serverless-portal.yml")
 MANIFEST = "keyshift-portal-manifest"

@@ -7,7 +7,7 @@ from urllib.parse import unquote, unquote_plus
 import pytest
 
 from tests.e2e.command_line import assert_one_sentence, run_keyshift
-from tests.inventories import write_rows
+from tests.inventories import altered, write_rows
 
 RULES = """
 version: 1
@@ -31,7 +31,8 @@ def rules(tmp_path: Path) -> Path:
 def test_every_key_that_moves_is_in_it_once(tmp_path: Path, rules: Path) -> None:
     """Encoded so that both of the decoders in use read the same key; what is unmapped is left out."""
     rows = [{"bucket": "line-1", "key": key, "size": 1, "e_tag": "e"} for key in [*KEYS, "other/key"]]
-    manifest, plan = write_rows(tmp_path / "inventory", rows, file_format="Parquet"), tmp_path / "plan.parquet"
+    written, plan = write_rows(tmp_path / "inventory", rows, file_format="Parquet"), tmp_path / "plan.parquet"
+    manifest = altered(written, sourceBucket="line-1")
     made = run_keyshift("plan", rules, "--inventory", manifest, "--out", plan)
     assert plan.exists(), made.stderr
     answer = run_keyshift("batch-manifest", plan, "--rules", rules, "--table", "unused")
