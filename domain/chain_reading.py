@@ -218,10 +218,10 @@ def _canonical_event(said: Mapping[str, Any] | None, line: bytes) -> bytes | Non
         return None
     try:
         written = canonical(said["event"])
+        # Its names are sorted already, so the line is made without writing the event a second time.
+        whole = b'{"event":' + written + f',"line":{said["line"]},"sha256":"{said["sha256"]}"}}'.encode()
     except (ValueError, RecursionError):
         return None
-    # Its names are sorted already, so the line is made without writing the event a second time.
-    whole = b'{"event":' + written + f',"line":{said["line"]},"sha256":"{said["sha256"]}"}}'.encode()
     return written if whole == line else None
 
 

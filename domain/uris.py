@@ -111,8 +111,8 @@ def _read_http(text: str, found: re.Match[str], host: re.Match[str]) -> ObjectUr
             return UnusableUri(text, f"'{bucket}' is no bucket name")
     try:
         key = unquote_to_bytes(path).decode()
-    except UnicodeDecodeError:
-        return UnusableUri(text, "its percent-encoding is no UTF-8")
+    except UnicodeError:
+        return UnusableUri(text, "its text or its percent-encoding is no UTF-8")
     if re.search(r"%(?![0-9A-Fa-f]{2})", path):
         return UnusableUri(text, "it holds a '%' that encodes nothing")
     literal = frozenset(path) - _UNRESERVED - {"%"}

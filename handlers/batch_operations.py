@@ -82,7 +82,13 @@ def _result(task: _Task, job: _Job, dependencies: Dependencies, seconds_left: Ca
     if task.bucket_name() != rules.source_bucket:
         return FAILED, f"the task is in bucket {task.bucket_name()}, the rules move {rules.source_bucket}"
     # The manifest's key is percent-encoded once, by whatever wrote it; `keyshift batch-manifest` writes no "+".
-    key = unquote(task.key)
+    try:
+        key = unquote(task.key, errors="strict")
+        key.encode()  # a lone surrogate is no text that a request could carry
+    except UnicodeError:
+        return FAILED, f"the key {task.key!a} is not UTF-8 after URL decoding: write the manifest anew"
+    if not key:
+        return FAILED, "the task names no key"
     if rules.unmapped == "fail" and rules.map_key(key).outcome is MapOutcome.UNMAPPED:
         return FAILED, "no rule maps this key, and the rules say: unmapped: fail"
     try:

@@ -43,8 +43,8 @@ class Identity:
 
 def identity_of(event: Mapping[str, Any]) -> Identity:
     """The caller, from a Cognito authorizer's claims or a Lambda authorizer's context; 401 without either."""
-    authorizer = (event.get("requestContext") or {}).get("authorizer") or {}
-    claims = authorizer.get("claims") or (authorizer.get("jwt") or {}).get("claims") or {}
+    authorizer = _part(_part(event, "requestContext"), "authorizer")
+    claims = _part(authorizer, "claims") or _part(_part(authorizer, "jwt"), "claims")
     if claims.get("sub"):
         role = _role(claims.get("custom:role"), claims.get("custom:groups") or claims.get("cognito:groups"))
         return Identity(str(claims["sub"]), str(claims.get("email") or claims["sub"]), role)
@@ -61,6 +61,12 @@ def require(identity: Identity, use_case_id: str, roles: frozenset[Role], use_ca
         raise HttpError(403, f"The role {identity.role.value} does not allow this; it needs one of: {needed}")
     if identity.role is not Role.PORTAL_ADMIN and not use_cases.is_assigned(identity.user_id, use_case_id):
         raise HttpError(403, f"The use case {use_case_id} is not yours: ask its administrator")
+
+
+def _part(of: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """An object inside another one; empty where there is none, or something else (a Lambda authorizer's text)."""
+    found = of.get(name)
+    return found if isinstance(found, Mapping) else {}
 
 
 def _role(role: object, groups: object) -> Role:

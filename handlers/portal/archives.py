@@ -20,6 +20,7 @@ _LARGEST_HEADER = MIB
 _OLD = (1980, 1, 1, 0, 0, 0)
 """Every member's time, so that the same model makes the same zip."""
 _DRIVE = re.compile(r"[A-Za-z]:")
+_DAMAGE = (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -69,11 +70,16 @@ def read_members(source: ObjectReader, limits: ArchiveLimits) -> Iterator[tuple[
                 _require_new(seen, name, is_folder=info.isdir())
                 body = archive.extractfile(info) if info.isreg() else None
                 if body is not None:
-                    yield Member(name, info.size, bool(info.mode & stat.S_IXUSR)), body
+                    checked = cast("IO[bytes]", _Body(body))
+                    yield Member(name, info.size, bool(info.mode & stat.S_IXUSR)), checked
                 archive.members = []  # type: ignore[attr-defined]  # tarfile would keep them all
         stream.drain()
-    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ArchiveError(f"The archive is no tar.gz, or it is damaged or cut short ({error})") from error
+    except _DAMAGE as error:
+        raise _damaged(error) from error
+
+
+def _damaged(error: Exception) -> ArchiveError:
+    return ArchiveError(f"The archive is no tar.gz, or it is damaged or cut short ({error})")
 
 
 def read_small(body: _Readable, name: str, *, most: int = 4 * MIB) -> bytes:
@@ -151,6 +157,19 @@ class _Counted:
         body = self._source.read(_CHUNK if size < 0 else size)
         self.count += len(body)
         return body
+
+
+class _Body:
+    """A member's bytes; whoever reads them is outside of ``read_members`` and must get its errors all the same."""
+
+    def __init__(self, body: _Readable) -> None:
+        self._body = body
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            return self._body.read(size)
+        except _DAMAGE as error:
+            raise _damaged(error) from error
 
 
 class _Forward:

@@ -87,7 +87,7 @@ def body_of(api: APIGatewayRestResolver, model: type[Body]) -> Body:
 
 def token_of(api: APIGatewayRestResolver, given: str | None, portal: Portal) -> str:
     """The caller's idempotency key (header ``Idempotency-Key``, or ``client_token`` in the body), else a new one."""
-    headers = {name.lower(): value for name, value in (api.current_event.headers or {}).items()}
+    headers = {name.lower(): str(value) for name, value in (api.current_event.headers or {}).items() if value}
     token = headers.get("idempotency-key") or given or portal.new_token()
     if len(token) > LONGEST_TOKEN:
         raise HttpError(400, f"The idempotency key has at most {LONGEST_TOKEN} characters", field="Idempotency-Key")

@@ -54,7 +54,8 @@ def take_event(event: Mapping[str, Any], portal: Portal) -> dict[str, Any]:
 
 
 def _end_of(detail: Mapping[str, Any], word: str) -> JobEnd:
-    artifact = (detail.get("ModelArtifacts") or {}).get("S3ModelArtifacts")
+    artifacts = detail.get("ModelArtifacts")
+    artifact = artifacts.get("S3ModelArtifacts") if isinstance(artifacts, Mapping) else None
     return JobEnd(
         str(detail[f"{word}Name"]),
         str(detail.get(f"{word}Status") or ""),

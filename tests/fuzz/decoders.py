@@ -17,6 +17,7 @@ from domain.inventory import read_inventory_manifest
 from domain.keys import Location
 from handlers.messages import decode_message
 from handlers.rules_file import read_rules
+from tests.fuzz import deeper
 from tests.fuzz.growing import Dice, damaged, damaged_bytes, grown_text
 from tests.inventories import write_rows
 
@@ -137,4 +138,12 @@ DECODERS = (
     Decoder("inventory-rows", feed_rows),
     Decoder("saved-plan", feed_saved_plan),
     Decoder("rules-file", feed_rules),
+    Decoder("batch-operations", deeper.feed_batch_job),
+    Decoder("dead-letter", deeper.feed_dead_letter),
+    Decoder("api-request", deeper.feed_request),
+    Decoder("job-event", deeper.feed_job_event),
+    Decoder("archive", deeper.feed_archive),
+    Decoder("audit-segment", deeper.feed_segment),
+    Decoder("uri", deeper.feed_uri),
+    Decoder("json-line", deeper.feed_json_line),
 )
