@@ -1,7 +1,7 @@
 """Every change of a record is an audit event; its id is the same however often it is delivered (protocol.md §3)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from hashlib import sha256
@@ -82,7 +82,8 @@ def record_digest(record: Record) -> str:
 
 
 def _plain(value: Any) -> Any:
-    names = _field_names(type(value))
+    kind: Hashable = type(value)
+    names = _field_names(kind)
     if names:
         named = ((name, getattr(value, name)) for name in names)
         return {name: _plain(part) for name, part in named if part is not None and part != _NOTHING}

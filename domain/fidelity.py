@@ -39,7 +39,7 @@ def fidelity_of(record: Record) -> Fidelity:
         return Fidelity("adopted", ("bytes", "metadata", "headers", "tags"))
     changed = ["Last-Modified: it is the time of the copy, so age-based lifecycle rules start again"]
     lost = ["ACL: the target bucket's owner and policy decide"]
-    kept = _ALL
+    kept: tuple[str, ...] = _ALL
     if record.is_rewritten:
         kept = _ALL[1:]
         changed.append("content: the references in it name the new keys")
