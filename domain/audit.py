@@ -1,7 +1,7 @@
 """Every change of a record is an audit event; its id is the same however often it is delivered (protocol.md §3)."""
 
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from hashlib import sha256
@@ -82,8 +82,7 @@ def record_digest(record: Record) -> str:
 
 
 def _plain(value: Any) -> Any:
-    kind: Hashable = type(value)
-    names = _field_names(kind)
+    names = _field_names(value)
     if names:
         named = ((name, getattr(value, name)) for name in names)
         return {name: _plain(part) for name, part in named if part is not None and part != _NOTHING}
@@ -92,8 +91,13 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _field_names(value: object) -> tuple[str, ...]:
+    kind: Any = type(value)  # mypy sees a class of anything as one that cannot be hashed
+    return _names_of(kind)
+
+
 @cache
-def _field_names(kind: type) -> tuple[str, ...]:
+def _names_of(kind: type) -> tuple[str, ...]:
     """Asked once for each class: a verification digests millions of records."""
     return tuple(one.name for one in fields(kind)) if is_dataclass(kind) else ()
 

@@ -86,8 +86,9 @@ def feed_batch_job(dice: Dice) -> None:
     if isinstance(event, dict):
         world = bench(concurrency=1)
         answer = batch_operations.respond(event, world.dependencies, seconds_left=lambda: 300.0)
+        named = [str(one["s3Key"]).encode(errors="replace") for one in event["tasks"]]
         asked = {quote(one.source.key, safe="") for one in world.world.records.values()}
-        assert asked <= {quote(unquote_to_bytes(str(one["s3Key"]).encode(errors="replace")), safe="") for one in event["tasks"]}
+        assert asked <= {quote(unquote_to_bytes(one), safe="") for one in named}
         assert len(answer["results"]) == len(event["tasks"])
 
 

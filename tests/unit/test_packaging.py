@@ -15,6 +15,8 @@ OURS = ("handlers", "domain", "adapters")
 PURE = frozenset(
     {"__future__", "bisect", "collections", "contextlib", "dataclasses", "enum", "functools", "hashlib", "heapq"}
     | {
+        "base64",
+        "datetime",  # to write times; now() has no place in the domain
         "itertools",
         "json",
         "math",
