@@ -1,5 +1,7 @@
 """ManifestContents: the fake and S3 keep one contract."""
 
+from dataclasses import replace
+
 import pytest
 
 from adapters.manifest_lines import S3ManifestContents
@@ -38,7 +40,9 @@ def test_parts_become_one_object(world: ObjectWorld, contents: ManifestContents)
     """Uploaded parts complete on the target's condition, with what was said of the object."""
     pair = new_pair(world, metadata={"m": "1"}, tags={"t": "2"})
     seen = pair.seen()
-    upload_id = world.multipart.create_upload(pair.goal(), seen=seen)
+    # The parts carry a CRC32, which the upload must have been told of (S3 refuses another kind than it expects).
+    described = replace(seen, checksums={"CRC32": ""}, full_checksums=True)
+    upload_id = world.multipart.create_upload(pair.goal(), seen=described)
     bodies = [b"a" * MIN_PART_BYTES, b"b"]
     etags: dict[int, str] = {}
     for number, body in enumerate(bodies, start=1):
@@ -55,6 +59,7 @@ def test_parts_become_one_object(world: ObjectWorld, contents: ManifestContents)
     assert b"".join(blocks) == b"".join(bodies)
 
 
+@pytest.mark.disagrees("moto", "moto 5.2.5 answers 500 to a part of an upload that is gone")
 def test_a_part_of_an_aborted_upload_is_refused(world: ObjectWorld, contents: ManifestContents) -> None:
     """Somebody aborted it: nothing can be written any more."""
     pair = new_pair(world)

@@ -182,7 +182,7 @@ def cut_over(drill: Drill) -> None:
 
 def clean_partly(drill: Drill) -> None:
     """A cleanup that is killed half-way."""
-    command = [sys.executable, "-m", "handlers.cli", "cleanup", "--soak", "0s", "--rate", "4", "--yes"]
+    command = [sys.executable, "-m", "handlers.cli", "cleanup", "--soak", "0s", "--rate", "1", "--yes"]
     wait_until(
         lambda: drill.keyshift("cleanup", "--soak", "0s")[-1]["verdicts"].get("would-go", 0) > OBJECTS // 2, every=2
     )
