@@ -12,6 +12,7 @@ from domain.audit import audit_event
 from handlers.cli.dlq_changes import purge, replay
 from handlers.cli.dlq_desk import Choice, Desk, choosing, limit_option
 from handlers.cli.options import json_option, with_settings
+from handlers.cli.printable import printable
 from handlers.cli.times import said_age
 from handlers.dead_letters import Letter, Wanted, grouped, letter_json
 from handlers.settings import Settings
@@ -88,7 +89,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
     table = Table(*head)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))  # Text: a key may hold what rich takes for markup
+        table.add_row(*(Text(printable(cell)) for cell in row))  # Text: a key may hold what rich takes for markup
     Console().print(table)
 
 
@@ -131,7 +132,7 @@ def _show_whole(letter: Letter, records: Sequence[Mapping[str, Any]]) -> None:
     click.echo(
         f"queue     {letter.queue}, sent {said_age(message.sent_at)} ago, received {message.receive_count} times"
     )
-    click.echo(f"cause     {letter.cause}: {letter.why}")
+    click.echo(f"cause     {letter.cause}: {printable(letter.why)}")
     for one in letter.seen:
         click.echo(f"object    {one.key!r}  {one.cause}" + ("  (nothing left to do)" if one.settled else ""))
     for record in records:
@@ -139,9 +140,9 @@ def _show_whole(letter: Letter, records: Sequence[Mapping[str, Any]]) -> None:
         told = ("state", "revision", "changed_at", "rule", "target", "cause", "source_etag", "target_etag", "unsettled")
         for name in told:
             if record.get(name) not in (None, "", []):
-                click.echo(f"  {name}: {record[name]}")
+                click.echo(f"  {name}: {printable(str(record[name]))}")
     for one in letter.seen[:1]:
-        click.echo(f"history   keyshift audit show {shlex.quote(one.key)}")
+        click.echo(f"history   keyshift audit show {shlex.quote(printable(one.key))}")
     click.echo("body")
     try:
         click.echo(json.dumps(json.loads(message.body), indent=2))

@@ -17,6 +17,7 @@ from domain.progress import (
 )
 from domain.reporting import Tallied, series
 from domain.spending import NOT_COUNTED, Planned
+from handlers.cli.printable import printable
 from handlers.cli.report_charts import Points, area_chart, bar_chart
 from handlers.cli.report_style import STYLE
 from handlers.looking import Status
@@ -62,7 +63,7 @@ def report_page(report: Report) -> str:
 
 def shown(text: str) -> str:
     """A text that somebody else chose, safe in HTML, with nothing invisible or turning in it."""
-    visible = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+    visible = printable(text)
     return escape(visible)
 
 

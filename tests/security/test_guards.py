@@ -7,6 +7,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -196,3 +197,42 @@ def test_the_dependency_audit_tells_what_it_knows() -> None:
         {"name": "c", "version": "1", "skip_reason": "not found"},
     ]
     assert read_answer(answer) == (["a 1: PYSEC-1, fixed in 2"], 2, 1)
+
+
+def test_no_key_reaches_a_terminal_as_it_is(standin: Server, tmp_path: Path) -> None:
+    """Commands that name objects show a hostile key's control characters escaped, in tables and JSON alike."""
+    site = Site(standin, tmp_path)
+    key = "old/\x1b[2Jx\ny\u202e\x07.bin"
+    site.put(key, b"x")
+    queue = site.dependencies.events_queue
+    (dead,) = (site.queue(replace(site.events, url=site.events.dead_url)),)
+    bus = {"source": "aws.s3", "detail-type": "Object Created"}
+    dead.send_messages([json.dumps(bus | {"detail": {"bucket": {"name": site.name}, "object": {"key": key}}})])
+    queue.send_messages([json.dumps({"source": "x", "detail-type": key})])
+    keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
+    more = site.environment() | keys
+    rules = str(site.settings.rules_file)
+    commands: list[tuple[str, ...]] = [
+        ("rules", "map", rules, key),
+        ("plan", rules, "--list"),
+        ("backfill", "--list"),
+        ("dlq", "list"),
+        ("dlq", "list", "--key", key),
+        ("verify",),
+        ("verify", "--json"),
+        ("resolve", f"s3://{site.name}/{key}"),
+        ("audit", "show", key),
+        ("cleanup",),
+        ("report", "--out", str(tmp_path / "r.html")),
+        ("status",),
+        ("uploads",),
+    ]
+    listed = run_keyshift("dlq", "list", "--each", "--json", more=more).stdout.splitlines()
+    commands += [("dlq", "show", json.loads(listed[0])["message_id"]), ("dlq", "list", "--each")]
+    raw = set()
+    for command in commands:
+        done = run_keyshift(*command, more=more)
+        said = done.stdout + done.stderr
+        assert "Traceback" not in said, command
+        raw |= {command[:2] for hostile in ("\x1b[2J", "\x07", "\u202e") if hostile in said}
+    assert raw == set()
