@@ -336,6 +336,20 @@ class ServerWorld(PortalWorld):
         ports = portal_ports(settings, rules, names, clients=self.clients)
         super().__init__(ports, self.dependencies.ports, rules, _ServerOwner(self.clients))
 
+    def jobs_of(self, name: str) -> Mapping[str, Any]:
+        """What SageMaker says that a job was made of."""
+        sagemaker = self.clients.sagemaker
+        try:
+            return dict(sagemaker.describe_training_job(TrainingJobName=name))
+        except sagemaker.exceptions.ClientError:
+            return dict(sagemaker.describe_compilation_job(CompilationJobName=name))
+
+    def forget_trainings(self) -> None:
+        """The next example begins with an empty table: events find their record by a scan."""
+        found = self.clients.dynamodb.scan(TableName=self.tables.trainings, ProjectionExpression="training_id")
+        for item in found["Items"]:
+            self.clients.dynamodb.delete_item(TableName=self.tables.trainings, Key=item)
+
 
 _SAID = re.compile(r"(?:s3://|https?://[^\s/]*amazonaws)\S*", re.IGNORECASE)
 

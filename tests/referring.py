@@ -1,24 +1,27 @@
-"""A migration with tables that refer to its objects, in memory: what the suites about references share."""
+"""A migration with tables that refer to its objects, which the suites about references share."""
 
 from dataclasses import replace
 from functools import cache
 from itertools import count
-from typing import Any
+from typing import Any, Protocol
 
 from domain.attempt import Attempt, MigrationPolicy, MigrationPorts
 from domain.cleanup import clean_source
 from domain.keys import Location
 from domain.migration import migrate_object
 from domain.notices import Notice, NoticeKind
+from domain.ports import Clock, StageBook
 from domain.record import Record
+from domain.references import Item
 from domain.references_rewriting import ReferencePorts
 from domain.rollback import roll_back_object
 from domain.rules import CompiledRules
-from domain.stages import StageEntry
+from domain.stages import Stage, StageEntry
 from handlers.references import Rate, References
 from handlers.resolver import Resolver
 from handlers.rules_file import read_rules
 from tests.fakes.clock import FakeClock
+from tests.fakes.faults import ScriptedFaults
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.references import InMemoryReferences
@@ -52,7 +55,7 @@ UNLIMITED = Rate(None, monotonic=lambda: 0.0, sleep=lambda _: None)
 
 
 @cache
-def _compiled(rules: str) -> CompiledRules:
+def compiled(rules: str) -> CompiledRules:
     """Reading the portal's rules takes longer than a test."""
     return read_rules(rules)
 
@@ -75,39 +78,60 @@ class InMemoryStageBook:
         return True
 
 
-class ReferringWorld:
-    """One bucket, one manifest, one table of jobs."""
+class TurnedClock(Clock, Protocol):
+    """A clock that the test puts forward."""
 
-    def __init__(self, *, rules: str = RULES, versioned: bool = False) -> None:
-        self.rules: CompiledRules = _compiled(rules)
-        self.clock = FakeClock()
-        self.store = InMemoryObjectStore(self.clock)
-        self.store.create_bucket("line-1", versioned=versioned)
-        self.manifest = InMemoryManifest()
-        self.tables = InMemoryReferences(self.manifest)
-        for table in self.rules.references.tables:
-            self.tables.create_table(table.table, *table.key)
-        self.stages = InMemoryStageBook()
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+
+
+class Referring:
+    """What can be done to a bucket, its migration and the tables that refer to it; ``faults`` are its ports'."""
+
+    rules: CompiledRules
+    clock: TurnedClock
+    migration_ports: MigrationPorts
+    references: References
+    resolver: Resolver
+    stages: StageBook
+    faults: dict[str, ScriptedFaults]
+
+    def __init__(self) -> None:
         self._numbers = count(1)
-        self.migration_ports = MigrationPorts(self.store, self.store, self.manifest, self.clock)
-        ports = ReferencePorts(self.tables, self.tables, self.manifest, self.store, self.clock)
-        self.references = References(self.rules, ports, new_id=lambda: f"e{next(self._numbers)}", rate=UNLIMITED)
-        self.resolver = Resolver(self.rules, self.manifest, self.store, self.stages)
-        self.jobs = self.rules.references.tables[0]
+
+    @property
+    def bucket(self) -> str:
+        """The bucket."""
+        return self.rules.source_bucket
+
+    def write(self, place: Location, body: bytes) -> None:
+        """An owner writes there."""
+        raise NotImplementedError
+
+    def body(self, place: Location) -> bytes | None:
+        """The bytes there."""
+        raise NotImplementedError
+
+    def write_item(self, table: str, item: Item) -> None:
+        """The application writes."""
+        raise NotImplementedError
+
+    def stored(self, table: str) -> list[dict[str, Any]]:
+        """The table's items in the order of their keys."""
+        raise NotImplementedError
 
     def put(self, key: str, body: bytes = b"bytes") -> Location:
         """An owner writes."""
-        place = Location("line-1", key)
-        self.store.put(place, body)
+        place = Location(self.bucket, key)
+        self.write(place, body)
         return place
 
     def migrate(self, key: str) -> Record:
         """Bring the object at this legacy key to its new one."""
-        source = Location("line-1", key)
         target = self.rules.map_key(key).target
         assert target is not None
         migrate_object(
-            Notice(NoticeKind.LISTED, source),
+            Notice(NoticeKind.LISTED, Location(self.bucket, key)),
             target=target,
             rule="move",
             attempt=self.attempt(),
@@ -133,13 +157,69 @@ class ReferringWorld:
             record.source, record.target, attempt=self.attempt(), ports=self.migration_ports, policy=POLICY
         )
 
+    def cut_over(self) -> None:
+        """Readers go to the new side first from now on."""
+        now = self.stages.read_stage()
+        if now.stage is Stage.PREPARED:
+            assert self.stages.write_stage(StageEntry(Stage.CUT_OVER, revision=now.revision + 1), before=now)
+
     def attempt(self) -> Attempt:
         """A new token."""
         return Attempt(f"t{next(self._numbers)}", 60.0)
 
+    def find_record(self, key: str) -> Record | None:
+        """The record of this legacy key, if there is one."""
+        return self.migration_ports.manifest.read_record(Location(self.bucket, key).record_id)
+
     def record(self, key: str) -> Record:
         """The record of this legacy key."""
-        return self.manifest.records[Location("line-1", key).record_id]
+        record = self.find_record(key)
+        assert record is not None
+        return record
+
+
+class ReferringWorld(Referring):
+    """One bucket, one manifest, one table of jobs, in memory."""
+
+    stages: InMemoryStageBook
+
+    def __init__(self, *, rules: str = RULES, versioned: bool = False) -> None:
+        super().__init__()
+        self.rules = compiled(rules)
+        self.clock = FakeClock()
+        self.store = InMemoryObjectStore(self.clock)
+        self.store.create_bucket("line-1", versioned=versioned)
+        self.manifest = InMemoryManifest()
+        self.tables = InMemoryReferences(self.manifest)
+        for table in self.rules.references.tables:
+            self.tables.create_table(table.table, *table.key)
+        self.stages = InMemoryStageBook()
+        self.migration_ports = MigrationPorts(self.store, self.store, self.manifest, self.clock)
+        ports = ReferencePorts(self.tables, self.tables, self.manifest, self.store, self.clock)
+        self.references = References(self.rules, ports, new_id=lambda: f"e{next(self._numbers)}", rate=UNLIMITED)
+        self.resolver = Resolver(self.rules, self.manifest, self.store, self.stages)
+        self.faults = {"tables": self.tables, "manifest": self.manifest, "store": self.store}
+        self.jobs = self.rules.references.tables[0]
+
+    def write(self, place: Location, body: bytes) -> None:
+        """See Referring."""
+        self.store.put(place, body)
+
+    def body(self, place: Location) -> bytes | None:
+        """See Referring."""
+        return self.store.body(place)
+
+    def write_item(self, table: str, item: Item) -> None:
+        """See Referring."""
+        self.tables.put_item(table, item)
+
+    def stored(self, table: str) -> list[dict[str, Any]]:
+        """See Referring."""
+        return [dict(item) for _, item in sorted(self.tables.tables[table].items())]
+
+    def record(self, key: str) -> Record:
+        """The record of this legacy key, whatever faults wait."""
+        return self.manifest.records[Location(self.bucket, key).record_id]
 
     def change_record(self, key: str, **changes: Any) -> None:
         """Somebody else changes the record."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from domain.errors import KeyshiftError
 
@@ -51,3 +51,21 @@ class ScriptedFaults:
         yield
         if fault is not None:
             raise fault.error
+
+
+class FaultyPort(ScriptedFaults):
+    """A real adapter that can be told to fail: before its request is sent, or after it took effect."""
+
+    def __init__(self, adapter: Any) -> None:
+        super().__init__()
+        self._adapter = adapter
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._adapter, name)
+
+        def faulty(*arguments: Any, **named: Any) -> Any:
+            with self._faulty(name):
+                answer = call(*arguments, **named)
+                return iter(list(answer)) if isinstance(answer, Iterator) else answer
+
+        return faulty

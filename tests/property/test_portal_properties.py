@@ -18,7 +18,7 @@ from handlers.verifying import Verifier
 from tests.fakes.lifecycle import InMemoryKeyBook
 from tests.fakes.portal_greengrass import running_greengrass
 from tests.portal_world import MemoryWorld, ServerWorld, key_of, paths_in, play_workflow
-from tests.servers import Server
+from tests.servers import Server, standin_server
 
 JOBS = st.from_regex(r"\A[A-Za-z0-9](-{0,3}[A-Za-z0-9]){0,14}\Z")
 SEGMENTS = st.text(
@@ -208,9 +208,7 @@ def greengrass() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def shared_world(standin_process: Any, moto_endpoint: Server, greengrass: str) -> ServerWorld:
     """One world on the emulators for all examples; each uses jobs of its own."""
-    keys = standin_process.environment()
-    standin = Server("standin", standin_process.endpoint_url, keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"])
-    return ServerWorld(standin, moto_endpoint, greengrass)
+    return ServerWorld(standin_server(standin_process), moto_endpoint, greengrass)
 
 
 NUMBERS = iter(range(1_000_000))
@@ -248,11 +246,22 @@ def test_property_08_a_migrated_object_is_the_same(
 @SHARED
 @given(NAMES, st.lists(TARGETS, min_size=1, max_size=3, unique=True), st.booleans())
 def test_property_11_new_calls_configure_new_paths(name: str, targets: list[Target], old_artifact: bool) -> None:
-    """What SageMaker is asked for, and what is written, is in the new layout.
+    """What SageMaker is asked for, and what is written, is in the new layout."""
+    check_new_paths(MemoryWorld(), name, targets, old_artifact=old_artifact)
 
-    Over the fakes; tests/integration/test_portal_workflow.py asks moto what it was really told.
-    """
-    world = MemoryWorld()
+
+@SHARED
+@given(NAMES, st.lists(TARGETS, min_size=1, max_size=2, unique=True), st.booleans())
+def test_property_11_new_calls_configure_new_paths_on_the_emulators(
+    shared_world: ServerWorld, name: str, targets: list[Target], old_artifact: bool
+) -> None:
+    """The same, and moto says what SageMaker was really told."""
+    check_new_paths(shared_world, name, targets, old_artifact=old_artifact)
+    shared_world.forget_trainings()
+
+
+def check_new_paths(world: MemoryWorld | ServerWorld, name: str, targets: list[Target], *, old_artifact: bool) -> None:
+    """Property 11 in this world."""
     layout = world.portal.layout_of(world.use_case)
     trained = world.train(model_name=f"m{name}")
     assert trained.status == 201, trained
@@ -343,8 +352,15 @@ STATES = st.sampled_from(["clean", "before", "moving", "moved", "cleaned"])
 @SHARED
 @given(STATES, st.lists(TARGETS, min_size=1, max_size=2, unique=True))
 def test_property_13_the_workflow_runs_in_every_state(state: str, targets: list[Target]) -> None:
-    """On a clean bucket, with old models not yet, just now or long since migrated, and cleaned up.
-
-    Over the fakes; tests/integration/test_portal_workflow.py plays each state once on the emulators.
-    """
+    """On a clean bucket, with old models not yet, just now or long since migrated, and cleaned up."""
     play_workflow(MemoryWorld(), state, targets, "flow")
+
+
+@SHARED
+@given(STATES, st.lists(TARGETS, min_size=1, max_size=2, unique=True))
+def test_property_13_the_workflow_runs_in_every_state_on_the_emulators(
+    shared_world: ServerWorld, state: str, targets: list[Target]
+) -> None:
+    """The same on S3 and DynamoDB (stand-in), SageMaker (moto) and the small Greengrass."""
+    play_workflow(shared_world, state, targets, f"flow-{next(NUMBERS)}")
+    shared_world.forget_trainings()

@@ -1,19 +1,22 @@
 """Properties 9 and 10 of the edge-CV portal, over the real code with its own rules (workload.md)."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.errors import KeyshiftError, UnavailableError
 from domain.keys import Location
 from domain.record import State
 from domain.references_items import Outcome
-from domain.stages import Stage, StageEntry
+from domain.stages import Stage
 from handlers.references import TableScan
 from tests.fakes.faults import Moment, ScriptedFaults
-from tests.referring import ReferringWorld
+from tests.property.referring_server import ReferringServer, ServerReferringWorld, in_bucket
+from tests.referring import Referring, ReferringWorld, compiled
+from tests.servers import standin_server
 
 PORTAL = Path("migrations/edge-cv-portal.yaml").read_text(encoding="utf-8").replace("manufacturing-line-1", "line-1")
 JOBS = [f"cookie-{number}" for number in range(3)]
@@ -60,16 +63,21 @@ items = st.builds(
     st.dictionaries(st.sampled_from(["usecase_id", "status", "artifact_s3"]), plain),
 )
 jobs = st.lists(items, min_size=1, max_size=3)
+_World = TypeVar("_World", bound=Referring)
 DECLARED = ("artifact_s3", "dataset_manifest_s3", "compilation_jobs", "packaged_components")
 
 
 def new_world(records: list[dict[str, Any]]) -> ReferringWorld:
     """Every object at its legacy key, and these training jobs."""
-    world = ReferringWorld(rules=PORTAL)
+    return filled(ReferringWorld(rules=PORTAL), records)
+
+
+def filled(world: _World, records: list[dict[str, Any]]) -> _World:
+    """Every object at its legacy key, and these training jobs."""
     for key in KEYS:
         world.put(key, key.encode())
     for number, item in enumerate(records):
-        world.tables.put_item("training-jobs", {"training_id": {"S": str(number)}, **item})
+        world.write_item("training-jobs", {"training_id": {"S": str(number)}, **item})
     return world
 
 
@@ -82,11 +90,6 @@ def texts(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
-def stored(world: ReferringWorld) -> list[dict[str, Any]]:
-    """The training jobs as they are."""
-    return [dict(item) for _, item in sorted(world.tables.tables["training-jobs"].items())]
-
-
 def skeleton(item: dict[str, Any]) -> dict[str, Any]:
     """An item without the texts at the declared places."""
     rest = {name: value for name, value in item.items() if name not in DECLARED}
@@ -96,9 +99,9 @@ def skeleton(item: dict[str, Any]) -> dict[str, Any]:
     return rest
 
 
-def assert_no_dangling(world: ReferringWorld, records: list[dict[str, Any]]) -> None:
+def assert_no_dangling(world: Referring, records: list[dict[str, Any]]) -> None:
     """Each place holds its old text, or names a place at which exactly that object's bytes are."""
-    for before, now in zip(records, stored(world), strict=True):
+    for before, now in zip(records, world.stored("training-jobs"), strict=True):
         for old, new in zip(texts([before[n] for n in DECLARED]), texts([now[n] for n in DECLARED]), strict=True):
             if old == new:
                 continue
@@ -106,7 +109,7 @@ def assert_no_dangling(world: ReferringWorld, records: list[dict[str, Any]]) -> 
             target = world.rules.map_key(answer).target
             assert target is not None
             assert new.endswith(target.key)
-            assert world.store.body(target) == answer.encode()
+            assert world.body(target) == answer.encode()
 
 
 @settings(max_examples=150, deadline=None)
@@ -115,19 +118,24 @@ def test_property_09_no_record_names_a_migrated_legacy_location(
     records: list[dict[str, Any]], migrated: set[str]
 ) -> None:
     """After the rewriting no record names a migrated legacy location; all else is untouched; undo restores it all."""
-    world = new_world(records)
+    check_rewriting(new_world(records), records, migrated)
+
+
+def check_rewriting(world: Referring, records: list[dict[str, Any]], migrated: set[str]) -> None:
+    """Property 9 in this world."""
     for key in migrated:
         assert world.migrate(key).state is State.COPIED
-    tables = world.references.tables("training-jobs")
+    tables = world.references.tables()
     list(world.references.scan(tables, TableScan(segments=2, dry_run=False)))
-    for before, now in zip(records, stored(world), strict=True):
+    for before, now in zip(records, world.stored("training-jobs"), strict=True):
         places = texts([now[name] for name in DECLARED])
-        assert not [text for text in places for key in migrated if any(text == form.format(key) for form in FORMS)]
+        legacy = {in_bucket(form.format(key), world.bucket) for key in migrated for form in FORMS}
+        assert not legacy.intersection(places)
         assert skeleton({"training_id": now["training_id"], **before}) == skeleton(now)
     assert_no_dangling(world, records)
     undone = list(world.references.undo_references())
     assert {one.outcome for one in undone} <= {Outcome.RESTORED}
-    assert [{k: v for k, v in one.items() if k != "training_id"} for one in stored(world)] == records
+    assert [{k: v for k, v in one.items() if k != "training_id"} for one in world.stored("training-jobs")] == records
 
 
 FAULTS: tuple[tuple[str, str], ...] = (
@@ -169,7 +177,7 @@ def test_no_reference_is_rewritten_to_a_key_without_its_bytes(
     assert_no_dangling(world, records)
     assert not [one for one in world.references.find_references() if one.source.key in migrated]
     list(world.references.undo_references())
-    assert [{k: v for k, v in one.items() if k != "training_id"} for one in stored(world)] == records
+    assert [{k: v for k, v in one.items() if k != "training_id"} for one in world.stored("training-jobs")] == records
 
 
 steps = st.lists(
@@ -187,53 +195,101 @@ def test_property_10_every_legacy_reference_resolves_to_readable_bytes_at_every_
     records: list[dict[str, Any]], taken: list[tuple[str, str]], planned: list[tuple[tuple[str, str], int, Moment]]
 ) -> None:
     """Migration, rewriting, cut-over, cleanup, undo and rollback, in any order and with faults: all stays readable."""
-    world = new_world(records)
+    check_steps(new_world(records), records, taken, planned)
+
+
+def check_steps(
+    world: Referring,
+    records: list[dict[str, Any]],
+    taken: list[tuple[str, str]],
+    planned: list[tuple[tuple[str, str], int, Moment]],
+) -> None:
+    """Property 10 in this world."""
     for (port, call), nth, when in planned:
-        fake: ScriptedFaults = getattr(world, port)
-        fake.fail_nth(nth, UnavailableError("no answer"), when=when, call=call)
-    tables = world.references.tables("training-jobs")
+        world.faults[port].fail_nth(nth, UnavailableError("no answer"), when=when, call=call)
     for step, key in taken:
         try:
-            if step == "migrate" and Location("line-1", key).record_id not in _rolled_back(world):
-                world.migrate(key)
-            elif step == "rewrite":
-                list(world.references.scan(tables, TableScan(segments=1, dry_run=False)))
-            elif step == "cut-over" and world.stages.entry.stage is Stage.PREPARED:
-                world.stages.entry = StageEntry(Stage.CUT_OVER)
-            elif step == "clean" and world.stages.entry.stage is Stage.CUT_OVER and _known(world, key):
-                world.clean(key)
-            elif step == "roll-back" and _known(world, key):
-                world.roll_back(key)
-            elif step == "undo":
-                list(world.references.undo_references())
+            take_step(world, step, key)
         except KeyshiftError:
             world.clock.advance(1_000)
         assert_readable(world, records)
 
 
-def _known(world: ReferringWorld, key: str) -> bool:
-    return Location("line-1", key).record_id in world.manifest.records
+def take_step(world: Referring, step: str, key: str) -> None:
+    """As far as an operator may at this moment."""
+    record = world.find_record(key)
+    if step == "migrate" and (record is None or record.state is not State.ROLLED_BACK):
+        world.migrate(key)
+    elif step == "rewrite":
+        list(world.references.scan(world.references.tables(), TableScan(segments=1, dry_run=False)))
+    elif step == "cut-over":
+        world.cut_over()
+    elif step == "clean" and record and world.stages.read_stage().stage is Stage.CUT_OVER:
+        world.clean(key)
+    elif step == "roll-back" and record:
+        world.roll_back(key)
+    elif step == "undo":
+        list(world.references.undo_references())
 
 
-def _rolled_back(world: ReferringWorld) -> set[str]:
-    return {one.record_id for one in world.manifest.records.values() if one.state is State.ROLLED_BACK}
-
-
-def assert_readable(world: ReferringWorld, records: list[dict[str, Any]]) -> None:
+def assert_readable(world: Referring, records: list[dict[str, Any]]) -> None:
     """Every URI that a record ever held or holds now leads to the bytes of its object."""
-    waiting = {id(fake): fake for fake in (world.tables, world.manifest, world.store)}
-    kept = {one: list(fake._faults) for one, fake in waiting.items()}
-    for fake in waiting.values():
-        fake.forget_faults()
+    kept = {name: list(one._faults) for name, one in world.faults.items()}
+    for one in world.faults.values():
+        one.forget_faults()
     wanted: dict[str, str] = {}
-    for before, now in zip(records, stored(world), strict=True):
+    for before, now in zip(records, world.stored("training-jobs"), strict=True):
         for old, new in zip(texts([before[n] for n in DECLARED]), texts([now[n] for n in DECLARED]), strict=True):
             key = next((key for key in KEYS if old.endswith("/" + key)), None)
             if key is not None:
                 wanted |= {old: key, new: key}
+    found: dict[str, bytes | None] = {}
     for answer in world.resolver.resolve_all(list(wanted)):
         assert answer.location is not None, answer
-        place = answer.location.partition("line-1")[2].partition("/")[2]
-        assert world.store.body(Location("line-1", place)) == wanted[answer.uri].encode(), answer
-    for one, fake in waiting.items():
-        fake._faults.extend(kept[one])
+        place = answer.location.partition(world.bucket)[2].partition("/")[2]
+        if place not in found:
+            found[place] = world.body(Location(world.bucket, place))
+        assert found[place] == wanted[answer.uri].encode(), answer
+    for name, one in world.faults.items():
+        one._faults.extend(kept[name])
+
+
+ON_SERVERS = settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+@pytest.fixture(scope="module")
+def server(standin_process: Any) -> ReferringServer:
+    """The stand-in with clients that every example uses."""
+    return ReferringServer.of(standin_server(standin_process))
+
+
+def served(server: ReferringServer, records: list[dict[str, Any]]) -> ServerReferringWorld:
+    """A bucket and tables of this example's own, on the stand-in; ``records`` name that bucket then."""
+    world = ServerReferringWorld(server, compiled(PORTAL))
+    records[:] = in_bucket(records, world.bucket)
+    return filled(world, records)
+
+
+@ON_SERVERS
+@given(records=jobs, migrated=st.sets(st.sampled_from(KEYS)))
+def test_property_09_no_record_names_a_migrated_legacy_location_on_the_emulators(
+    server: ReferringServer, records: list[dict[str, Any]], migrated: set[str]
+) -> None:
+    """The same with S3 and DynamoDB of the stand-in: adapters, conditions and transactions are the real ones."""
+    check_rewriting(served(server, records), records, migrated)
+
+
+@ON_SERVERS
+@given(records=jobs, taken=steps, planned=faults)
+def test_property_10_every_legacy_reference_resolves_to_readable_bytes_at_every_step_on_the_emulators(
+    server: ReferringServer,
+    records: list[dict[str, Any]],
+    taken: list[tuple[str, str]],
+    planned: list[tuple[tuple[str, str], int, Moment]],
+) -> None:
+    """The same on the stand-in; faults strike before the request is sent, or after it took effect."""
+    check_steps(served(server, records), records, taken, planned)
