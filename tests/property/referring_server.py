@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from hypothesis import HealthCheck, Phase, settings
+
 from adapters.aws_clients import AwsClients
 from adapters.provisioning import create_bucket, create_manifest_table
 from adapters.system_clock import SystemClock
@@ -16,6 +18,13 @@ from handlers.settings import Settings
 from tests.fakes.faults import FaultyPort
 from tests.referring import Referring
 from tests.servers import REGION, Server, new_name
+
+ON_SERVERS = settings(
+    max_examples=100,
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # the fakes' version shrinks; here it takes minutes
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 
 
 class AdvancingClock(SystemClock):

@@ -18,6 +18,7 @@ from handlers.verifying import Verifier
 from tests.fakes.lifecycle import InMemoryKeyBook
 from tests.fakes.portal_greengrass import running_greengrass
 from tests.portal_world import MemoryWorld, ServerWorld, key_of, paths_in, play_workflow
+from tests.property.referring_server import ON_SERVERS
 from tests.servers import Server, standin_server
 
 JOBS = st.from_regex(r"\A[A-Za-z0-9](-{0,3}[A-Za-z0-9]){0,14}\Z")
@@ -250,7 +251,7 @@ def test_property_11_new_calls_configure_new_paths(name: str, targets: list[Targ
     check_new_paths(MemoryWorld(), name, targets, old_artifact=old_artifact)
 
 
-@SHARED
+@ON_SERVERS
 @given(NAMES, st.lists(TARGETS, min_size=1, max_size=2, unique=True), st.booleans())
 def test_property_11_new_calls_configure_new_paths_on_the_emulators(
     shared_world: ServerWorld, name: str, targets: list[Target], old_artifact: bool
@@ -356,7 +357,7 @@ def test_property_13_the_workflow_runs_in_every_state(state: str, targets: list[
     play_workflow(MemoryWorld(), state, targets, "flow")
 
 
-@SHARED
+@ON_SERVERS
 @given(STATES, st.lists(TARGETS, min_size=1, max_size=2, unique=True))
 def test_property_13_the_workflow_runs_in_every_state_on_the_emulators(
     shared_world: ServerWorld, state: str, targets: list[Target]
