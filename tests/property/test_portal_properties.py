@@ -290,7 +290,7 @@ def check_new_paths(world: MemoryWorld | ServerWorld, name: str, targets: list[T
 PLANTS = st.lists(
     st.sampled_from(["nothing", "missing", "overwritten", "orphan", "unmigrated", "changed", "stray"]),
     min_size=1,
-    max_size=2,
+    max_size=3,
 )
 EXPECTED = {
     "missing": {Difference.MISSING},
@@ -351,14 +351,14 @@ STATES = st.sampled_from(["clean", "before", "moving", "moved", "cleaned"])
 
 
 @SHARED
-@given(STATES, st.lists(TARGETS, min_size=1, max_size=2, unique=True))
+@given(STATES, st.lists(TARGETS, min_size=1, max_size=3, unique=True))
 def test_property_13_the_workflow_runs_in_every_state(state: str, targets: list[Target]) -> None:
     """On a clean bucket, with old models not yet, just now or long since migrated, and cleaned up."""
     play_workflow(MemoryWorld(), state, targets, "flow")
 
 
 @ON_SERVERS
-@given(STATES, st.lists(TARGETS, min_size=1, max_size=2, unique=True))
+@given(STATES, st.lists(TARGETS, min_size=1, max_size=3, unique=True))
 def test_property_13_the_workflow_runs_in_every_state_on_the_emulators(
     shared_world: ServerWorld, state: str, targets: list[Target]
 ) -> None:
