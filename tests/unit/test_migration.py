@@ -14,7 +14,7 @@ from domain.migration import migrate_object, park_object
 from domain.notices import Notice, NoticeKind
 from domain.objects import ContentHeaders
 from domain.parts import MIB
-from domain.record import Record, State
+from domain.record import Action, Intent, Mode, Record, State
 from domain.rollback import purge_copy, roll_back_object
 from tests.fakes.clock import FakeClock
 from tests.fakes.manifest import InMemoryManifest
@@ -237,6 +237,51 @@ def test_cleanup_wants_proof() -> None:
     world.migrate(listed(b"bytes"))
     outcome = clean_source(SOURCE.record_id, attempt=world.attempt(), ports=world.ports, policy=POLICY)
     assert (outcome.reason, world.store.body(SOURCE)) == ("it is not verified", b"bytes")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mode": Mode.ROLLED_BACK},
+        {"state": State.CONFLICT},
+        {"state": State.PARKED},
+        {"state": State.TOMBSTONE},
+        {"maybe": frozenset({Intent(Action.COPY, "e")})},
+        {"state": State.CONFLICT, "maybe": frozenset({Intent(Action.COPY, "e")})},
+    ],
+    ids=str,
+)
+def test_cleanup_touches_only_finished_forward_copies(changes: dict[str, Any]) -> None:
+    """Verified or not: any other mode or state, and any unsettled intent, keeps the source and the record."""
+    world = World()
+    world.store.put(SOURCE, b"bytes")
+    world.migrate(listed(b"bytes"))
+    before = world.record
+    after = replace(before, verified_at=1.0, revision=before.revision + 1, **changes)
+    assert world.manifest.write_record(after, before=before)
+    outcome = clean_source(SOURCE.record_id, attempt=world.attempt(), ports=world.ports, policy=POLICY)
+    assert (outcome.verdict, world.store.body(SOURCE), world.record) == (Verdict.DONE, b"bytes", after)
+
+
+def test_cleanup_keeps_the_only_original() -> None:
+    """A copy whose references were rewritten has other bytes; without versions nothing else holds the old ones."""
+    world = World()
+    world.store.put(SOURCE, b"bytes")
+    world.migrate(listed(b"bytes"))
+    before = world.record
+    after = replace(before, verified_at=1.0, rewritten_etag=before.target_etag, revision=before.revision + 1)
+    assert world.manifest.write_record(after, before=before)
+    outcome = clean_source(SOURCE.record_id, attempt=world.attempt(), ports=world.ports, policy=POLICY)
+    assert "only original" in outcome.reason
+    assert world.store.body(SOURCE) == b"bytes"
+
+
+def test_cleanup_of_what_was_never_recorded_is_nothing_to_do() -> None:
+    """No record, no proof: the source stays."""
+    world = World()
+    world.store.put(SOURCE, b"bytes")
+    outcome = clean_source(SOURCE.record_id, attempt=world.attempt(), ports=world.ports, policy=POLICY)
+    assert (outcome.verdict, world.store.body(SOURCE)) == (Verdict.DONE, b"bytes")
 
 
 @pytest.mark.parametrize("versioned", [False, True])
