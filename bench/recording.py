@@ -52,6 +52,9 @@ def main(objects: str = "900", out: str = str(CAST), hold: str = "5") -> None:
     print(f"{out}: {len(events)} frames, {events[-1][0]:.0f} s")
 
 
+MOST_SECONDS = 120.0
+
+
 def record(more: Mapping[str, str], story: Callable[[], bool]) -> list[tuple[float, str]]:
     """What the command writes to its terminal until the story is told, with seconds since it began."""
     main_end, child = pty.openpty()
@@ -62,7 +65,8 @@ def record(more: Mapping[str, str], story: Callable[[], bool]) -> list[tuple[flo
     os.close(child)
     decode, events, begun = codecs.getincrementaldecoder("utf-8")("replace").decode, list[tuple[float, str]](), None
     try:
-        while process.poll() is None:
+        ends = time.monotonic() + MOST_SECONDS  # a story that is not told by then is missed, not waited for
+        while process.poll() is None and time.monotonic() < ends:
             if select.select([main_end], [], [], 0.1)[0]:
                 text = decode(os.read(main_end, 65_536))
                 begun = begun or time.monotonic()

@@ -4,7 +4,6 @@ import json
 import re
 from pathlib import Path
 
-from bench import recording
 from tests.e2e.documents import ROOT
 
 CAST = ROOT / "docs" / "status-watch.cast"
@@ -38,15 +37,10 @@ def in_order(shown: str) -> bool:
     return True
 
 
-def test_the_recording_can_be_made_again(tmp_path: Path) -> None:
-    """The same story with the same labels; figures and times differ."""
+def test_the_recording_tells_its_story() -> None:
+    """What the documents show says one thing after the other, with every label."""
     shown = told(CAST)
-    again = tmp_path / "again.cast"
-    recording.main("45", str(again), "1.5")
-    made = told(again)
     assert in_order(shown)
-    assert in_order(made)
-    assert labels(made) >= LABELS
     assert labels(shown) >= LABELS
 
 
