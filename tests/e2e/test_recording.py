@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+from bench import recording
 from tests.e2e.documents import ROOT
 
 CAST = ROOT / "docs" / "status-watch.cast"
