@@ -1,5 +1,7 @@
 """Delete one source whose bytes are proven to be at the target (protocol.md §9)."""
 
+from typing import TypeGuard
+
 from domain.attempt import Attempt, HeldRecord, Lease, MigrationPolicy, MigrationPorts, Outcome, Verdict, take_claim
 from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, UnavailableError
 from domain.objects import ObjectState
@@ -55,7 +57,7 @@ def _blocked(record: Record, lease: Lease, *, need_proof: bool) -> Outcome | Non
 def _delete_if_proven(held: HeldRecord, ports: MigrationPorts) -> Outcome:
     record = held.record
     target = ports.store.look_at_object(record.target, with_tags=True)
-    if target is None or target.etag != record.target_etag:
+    if not _is_the_copy(target, record):
         return held.commit(State.CONFLICT, cause="the target is no longer what was copied")
     source = ports.store.look_at_object(record.source, with_tags=True)
     kept = _why_kept(source, target, record, held.lease.started)
@@ -85,7 +87,7 @@ def preview_source(record: Record, *, ports: MigrationPorts, now: float) -> str 
     if record.verified_at is None:
         return "it is not verified"
     target = ports.store.look_at_object(record.target, with_tags=True)
-    if target is None or target.etag != record.target_etag:
+    if not _is_the_copy(target, record):
         return "the target is no longer what was copied"
     return _why_kept(ports.store.look_at_object(record.source, with_tags=True), target, record, now)
 
@@ -98,6 +100,10 @@ def _why_kept(source: ObjectState | None, target: ObjectState, record: Record, n
     if not _is_as_verified(source, target, record):
         return "the source has changed since it was copied"
     return None
+
+
+def _is_the_copy(target: ObjectState | None, record: Record) -> TypeGuard[ObjectState]:
+    return target is not None and target.etag == record.target_etag
 
 
 def _is_as_verified(source: ObjectState, target: ObjectState, record: Record) -> bool:

@@ -278,7 +278,7 @@ class Explorer:
 
     def _recorded(self, world: World, record: Record | None) -> World:
         record = without_history(record)
-        after = world._replace(record=record)
+        after = world._replace(record=record, copy_at_claim=_copy_at_claim(world, record))
         if record is None:
             return after
         facts = set(world.audited)
@@ -386,7 +386,8 @@ class Explorer:
         taken_over = world.last_author == "foreign" and any(
             world.versions[number] == truth for number in world.seen_at_target
         )
-        if truth is not None and not versioned and not at_target and not taken_over:
+        # Who takes the target over after cleanup began decides for himself; what was there before, cleanup had to see.
+        if truth is not None and not versioned and not at_target and not (taken_over and world.copy_at_claim):
             broken.append(f"I5 LOSS: source {source.value} deleted, the target holds {world.target}")
         record = world.record
         if record is not None and record.mode is Mode.ROLLED_BACK and record.state in (State.ROLLED_BACK, State.PURGED):
@@ -397,6 +398,14 @@ class Explorer:
         if self.scenario.delete_events:
             after = after._replace(messages=added(after.messages, ("d", len(world.versions), "")))
         return after, "deleted"
+
+
+def _copy_at_claim(world: World, record: Record | None) -> bool:
+    if record is None or record.claim is None or record.intent != Intent(Action.DELETE_SOURCE):
+        return False
+    if world.record is not None and world.record.claim == record.claim:
+        return world.copy_at_claim
+    return world.target is not None and world.target.etag == record.target_etag
 
 
 def _reflected(record: Record) -> int:

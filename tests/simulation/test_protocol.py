@@ -80,7 +80,12 @@ def _nothing_hidden(sight: Sight) -> bool:
     return False
 
 
+def _never_taken_over(target: ObjectState | None, record: Record) -> bool:
+    return target is not None
+
+
 CODE_CONDITIONS = [
+    ("second look at the target", domain.cleanup, "_is_the_copy", _never_taken_over, "S21", "I5"),
     ("foreign content is foreign", domain.reconciling, "is_known", _everything_is_ours, "S12", "I2b"),
     ("the new owner deleted it", domain.migration, "decide", _bring_back, "S14", "I2c"),
     ("late delete after cleanup", domain.reconciling, "was_cleaned", _never_cleaned, "S43", "I1"),

@@ -70,6 +70,8 @@ class World(NamedTuple):
     newest: int
     seen_at_target: frozenset[int]
     foreign_delete: int | None
+    copy_at_claim: bool
+    """Whether the recorded copy was at the target when the claim of the cleanup that runs was written."""
 
     @property
     def truth(self) -> str | None:
@@ -127,6 +129,7 @@ def first_world(scenario: Scenario) -> World:
         newest=0,
         seen_at_target=frozenset(),
         foreign_delete=None,
+        copy_at_claim=False,
     )
 
 
