@@ -84,6 +84,7 @@ class Cleaner:
             threads=threads,
             per_second=per_second if yes else None,
             sleep=self._operation.dependencies.sleep,
+            at_once=self._operation.dependencies.objects_at_once,
         )
 
     def _candidates(self) -> Iterator[Record]:

@@ -3,7 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -66,6 +66,8 @@ class References:
     new_id: Callable[[], str]
     rate: Rate
     manifests: ManifestScan | None = None
+    segments_at_once: Callable[[int], Executor] = ThreadPoolExecutor
+    """Makes what reads that many segments of a table side by side."""
 
     def tables(self, name: str | None = None) -> Sequence[TableReferences]:
         """The declared tables, or the one of that name."""
@@ -137,7 +139,7 @@ class References:
     def _segments(self, table: TableReferences, how: TableScan) -> Iterator[Reported]:
         found: queue.Queue[list[Reported] | object] = queue.Queue(maxsize=100)
         stop = threading.Event()
-        with ThreadPoolExecutor(how.segments, thread_name_prefix="segment") as pool:
+        with self.segments_at_once(how.segments) as pool:
 
             def put(reports: list[Reported] | object) -> None:
                 while not stop.is_set():

@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from domain.errors import TransientError
@@ -25,11 +25,15 @@ def swept(  # noqa: PLR0913  # what, how, and how fast
     per_second: float | None = None,
     sleep: Callable[[float], None] = time.sleep,
     monotonic: Callable[[], float] = time.monotonic,
+    at_once: Callable[[int], Executor] = ThreadPoolExecutor,
 ) -> Iterator[Answer]:
-    """The answers, in the order of the things; an exception of ``work`` ends the sweep after what was begun."""
+    """The answers, in the order of the things; an exception of ``work`` ends the sweep after what was begun.
+
+    ``at_once`` makes what works on that many things side by side.
+    """
     waiting: deque[Future[Answer]] = deque()
     due = monotonic()
-    with ThreadPoolExecutor(threads) as pool:
+    with at_once(threads) as pool:
         try:
             for thing in things:
                 if per_second is not None:

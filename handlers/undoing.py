@@ -146,6 +146,7 @@ def _all_objects(
             threads=threads,
             per_second=per_second,
             sleep=operation.dependencies.sleep,
+            at_once=operation.dependencies.objects_at_once,
         ):
             seen()
             if isinstance(outcome, str):
@@ -192,6 +193,7 @@ def _check(
         lambda record: (record, _trouble(operation, record)),
         threads=threads,
         sleep=operation.dependencies.sleep,
+        at_once=operation.dependencies.objects_at_once,
     ):
         seen()
         done.states[record.state.value] += 1
@@ -241,6 +243,7 @@ def purge_copies(
         threads=threads,
         per_second=per_second if yes else None,
         sleep=operation.dependencies.sleep,
+        at_once=operation.dependencies.objects_at_once,
     )
 
 
