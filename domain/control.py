@@ -20,7 +20,8 @@ class Control:
 
     ``concurrency`` counts in each worker process or function instance. ``fence`` grows by one with every change,
     ``changed_at`` is seconds since 1970, ``by`` who changed it last; ``paused_by`` and ``paused_at`` tell of the
-    pause. ``mappings`` are the event source mappings that a pause switched off, and that resume switches on again.
+    pause. ``mappings`` are the event source mappings that pauses switched off, and that resume switches on again. They
+    stay remembered: a pause that is slow, or dies, may switch one off after a resume, and the next resume mends that.
     """
 
     paused: bool = False
@@ -60,7 +61,7 @@ def paused(before: Control, *, reason: str, by: str, now: float, mappings: tuple
 
 def resumed(before: Control, *, by: str, now: float) -> Control:
     """Work goes on within the same limits; the circuit breaker counts from nothing."""
-    running = replace(before, paused=False, reason="", mappings=(), paused_by="", paused_at=0.0)
+    running = replace(before, paused=False, reason="", paused_by="", paused_at=0.0)
     return replace(running, by=by, changed_at=now, fence=before.fence + 1)
 
 

@@ -29,7 +29,8 @@ def pause_migration(
 ) -> Steered:
     """Let nothing new begin; mappings that poll are remembered before they are switched off.
 
-    A crash between the two leaves names too many in the item, and resuming what runs is harmless.
+    A crash between the two leaves names too many in the item, and resuming what runs is harmless. Raises
+    UnavailableError when somebody resumed before the mappings were off; they are on again then.
     """
     polling = tuple(mappings.list_enabled())
 
@@ -41,19 +42,24 @@ def pause_migration(
 
     before, after = _written(panel, change)
     mappings.disable_mappings(polling)
+    if polling and not panel.read_control().paused:
+        mappings.enable_mappings(polling)
+        raise UnavailableError(
+            "the migration was resumed while it was being paused: pause again if it is to stand still"
+        )
     return Steered(before, after, polling)
 
 
 def resume_migration(
     panel: ControlPanel, mappings: EventSourceMappings, *, by: str, now: Callable[[], float]
 ) -> Steered:
-    """Let work go on, and switch on exactly the mappings that pauses switched off."""
+    """Let work go on, and switch on exactly the mappings that pauses switched off, this one or an earlier one."""
     seen = panel.read_control()
     # Before the word is given: a crash here leaves it paused, and everything to be done again.
     mappings.enable_mappings(seen.mappings)
 
     def change(before: Control) -> Control:
-        return resumed(before, by=by, now=now()) if before.paused or before.mappings else before
+        return resumed(before, by=by, now=now()) if before.paused else before
 
     before, after = _written(panel, change)
     late = tuple(one for one in before.mappings if one not in seen.mappings)

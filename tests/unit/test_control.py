@@ -1,5 +1,7 @@
 """What pause, resume and throttle write, on which conditions, and what the audit is told."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from domain.audit_control import control_event
@@ -26,7 +28,43 @@ def test_resume_switches_on_exactly_what_pauses_switched_off() -> None:
     done = resume_migration(panel, mappings, by="me", now=lambda: NOW)
     assert done.switched == ("a", "c")
     assert mappings.enabled == {"a": True, "b": False, "c": True}
-    assert panel.control == Control(fence=2, by="me", changed_at=NOW)
+    assert panel.control == Control(fence=2, by="me", changed_at=NOW, mappings=("a", "c"))
+
+
+class Overtaken(InMemoryMappings):
+    """A pause is so slow that somebody resumes before it switches anything off."""
+
+    def __init__(self, panel: InMemoryControlPanel, *, dies: bool) -> None:
+        super().__init__(a=True)
+        self._panel, self._dies = panel, dies
+
+    def disable_mappings(self, ids: Sequence[str]) -> None:
+        """Resumed just before."""
+        resume_migration(self._panel, self, by="you", now=lambda: NOW)
+        super().disable_mappings(ids)
+        if self._dies:
+            raise UnavailableError("killed")
+
+
+def test_a_pause_that_a_resume_overtakes_leaves_everything_running() -> None:
+    """Who paused is told; without it the pollers stayed off for ever in a migration that is not paused."""
+    panel = InMemoryControlPanel()
+    mappings = Overtaken(panel, dies=False)
+    with pytest.raises(UnavailableError, match="pause again"):
+        pause(panel, mappings)
+    assert not panel.control.paused
+    assert mappings.enabled == {"a": True}
+
+
+def test_the_next_resume_mends_what_a_pause_that_died_switched_off_too_late() -> None:
+    """What pauses switched off stays remembered, also of a migration that is not paused."""
+    panel = InMemoryControlPanel()
+    mappings = Overtaken(panel, dies=True)
+    with pytest.raises(UnavailableError, match="killed"):
+        pause(panel, mappings)
+    assert mappings.enabled == {"a": False}
+    assert not resume_migration(panel, mappings, by="me", now=lambda: NOW).changed
+    assert mappings.enabled == {"a": True}
 
 
 def test_a_pause_dying_half_way_is_completed_by_the_next() -> None:
