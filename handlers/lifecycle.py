@@ -73,10 +73,13 @@ class Operation:
     undo: ReferenceUndo | None = None
 
     def change_stage(self, change: Callable[[StageEntry], StageEntry]) -> tuple[StageEntry, StageEntry]:
-        """The entry before and after; UnavailableError when others change it each time."""
+        """The entry before and after; UnavailableError when others change it each time, or to what forbids ours."""
         for _ in range(TRIES):
             before = self.stages.read_stage()
-            after = change(before)
+            try:
+                after = change(before)
+            except ValueError as fault:  # the stage was another one when the command looked first
+                raise UnavailableError(f"another command was quicker: {fault}") from fault
             if after == before or self.stages.write_stage(after, before=before):
                 return before, after
         raise UnavailableError("the stage was changed by others each time: look at `keyshift status`, then try again")

@@ -14,6 +14,7 @@ from handlers.opening import read_capture
 from handlers.steering import pause_migration
 from handlers.sweeping import patiently, swept
 
+BACKWARD = (Stage.ROLLING_BACK, Stage.ROLLED_BACK)
 ENDED = (State.ROLLED_BACK, State.ROLLBACK_CONFLICT, State.PURGED)
 ROUNDS_SECONDS = 2.0
 REASON = "rolling back: keep it paused"
@@ -51,6 +52,8 @@ class RolledBack:
 
     states: Counter[str] = field(default_factory=Counter)
     troubles: list[tuple[str, str]] = field(default_factory=list)
+    open: int = 0
+    """Records that are not rolled back: of attempts that had begun before the pause, and wrote after the pass."""
     references: int = 0
     configuration_as_before: bool = True
     configuration: str = ""
@@ -90,15 +93,19 @@ def roll_back(  # how fast, and what to say meanwhile
     seen: Callable[[], None],
     say: Callable[[str], None],
 ) -> RolledBack | Shut:
-    """Undo everything in the order of protocol.md §10; stopped at any moment, another run goes on."""
+    """Undo everything in the order of protocol.md §10; stopped at any moment, another run goes on.
+
+    After the end a run looks for what a worker that was stopped meanwhile wrote too late, and rolls that back too.
+    """
     clock = operation.dependencies.ports.clock
-    fault = stage_fault(operation.stages.read_stage().stage, Stage.ROLLING_BACK)
+    stage = operation.stages.read_stage().stage
+    fault = stage_fault(stage, Stage.ROLLING_BACK) if stage is not Stage.ROLLED_BACK else None
     if fault is not None:
         return Shut(fault)
     _, entry = operation.change_stage(
         lambda before: (
             before
-            if before.stage is Stage.ROLLING_BACK
+            if before.stage in BACKWARD
             else advanced(before, Stage.ROLLING_BACK, by=operation.by, why="rollback", now=clock.now())
         )
     )
@@ -118,7 +125,7 @@ def roll_back(  # how fast, and what to say meanwhile
         done.troubles += undone.lost
     say("verifying that the original state is back")
     done.troubles += [*trouble.items(), *_check(operation, done, threads=threads, seen=seen)]
-    if not trouble:
+    if not trouble and not done.open:
         operation.change_stage(
             lambda before: advanced(
                 before, Stage.ROLLED_BACK, by=operation.by, why=f"{len(done.troubles)} differences", now=clock.now()
@@ -197,6 +204,7 @@ def _check(
     ):
         seen()
         done.states[record.state.value] += 1
+        done.open += not _is_ended(record)
         if trouble is not None:
             yield record.source.uri, trouble
 
@@ -204,7 +212,7 @@ def _check(
 def _trouble(operation: Operation, record: Record) -> str | None:
     store = operation.dependencies.ports.store
     if not _is_ended(record):
-        return f"it is not rolled back: its record is {record.state.value}"
+        return f"it is not rolled back: its record is {record.state.value}; run keyshift rollback again"
     if record.state is State.ROLLBACK_CONFLICT:
         return f"in conflict: {record.cause}"
     try:
@@ -236,7 +244,8 @@ def purge_copies(
     if lost:
         place, why = lost[0]
         return Shut(f"{len(lost)} references still name copies, such as {place} ({why}): put them back first")
-    records = (one for one in operation.dependencies.ports.manifest.scan_records() if _has_copy(one))
+    manifest = operation.dependencies.ports.manifest
+    records = (one for one in manifest.scan_records() if _has_copy(one) or not _is_ended(one))
     return swept(
         records,
         lambda record: _purge(operation, record, yes=yes),
@@ -253,6 +262,8 @@ def _has_copy(record: Record) -> bool:
 
 def _purge(operation: Operation, record: Record, *, yes: bool) -> tuple[str, str, str]:
     dependencies, source = operation.dependencies, record.source.uri
+    if record.mode is not Mode.ROLLED_BACK:
+        return source, "held", "it is not rolled back, a late attempt wrote it: run keyshift rollback again"
     if record.origin is Origin.ADOPTED:
         return source, "held", "the copy was there before us"
     if not yes:
