@@ -10,7 +10,10 @@ PARTITION_KEY = "pk"
 Item = Mapping[str, Any]
 """Attributes in DynamoDB's JSON, ``{"S": …}``: what the client and a stream's images both hold."""
 
-_TEXTS = ("source_etag", "source_version", "target_etag", "target_version", "marker_version", "cause", "rewritten_etag")
+_TEXTS = (
+    *("source_etag", "source_version", "target_etag", "target_version", "marker_version", "cause", "rewritten_etag"),
+    "cleaned_etag",
+)
 
 
 def is_record(item: Item) -> bool:

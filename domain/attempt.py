@@ -122,13 +122,13 @@ class HeldRecord:
 
     def commit(self, state: State, **changes: Any) -> Outcome:
         """Say what the object's state is now, and give the claim back with nothing left unsettled."""
-        settled = {"intent": None, "maybe": frozenset(), "upload": None, "cause": None} | changes
+        settled = {"intent": None, "maybe": frozenset(), "upload": None, "cause": None, "cleaned_etag": None} | changes
         self._write(replace(self.record, state=state, claim=None, **settled))
         return Outcome(Verdict.DONE, state, self.record.cause or state.value)
 
-    def park(self, cause: str) -> None:
+    def park(self, cause: str, **changes: Any) -> None:
         """Set the object aside with its cause; what may have been written stays known."""
-        self._write(self._given_back(state=State.PARKED, cause=cause))
+        self._write(self._given_back(state=State.PARKED, cause=cause, **changes))
 
     def release(self) -> None:
         """Give the claim back without a result; whatever we may have written stays among ``maybe``."""

@@ -58,7 +58,9 @@ def _delete_if_proven(held: HeldRecord, ports: MigrationPorts) -> Outcome:
     record = held.record
     target = ports.store.look_at_object(record.target, with_tags=True)
     if not _is_the_copy(target, record):
-        return held.commit(State.CONFLICT, cause="the target is no longer what was copied")
+        emptied = record.source_etag if DELETE_SOURCE in record.maybe else None
+        cause = "the target is no longer what was copied"
+        return held.commit(State.CONFLICT, cause=cause, cleaned_etag=emptied)
     source = ports.store.look_at_object(record.source, with_tags=True)
     kept = _why_kept(source, target, record, held.lease.started)
     if kept is not None:

@@ -18,7 +18,7 @@ from domain.notices import Notice, NoticeKind
 from domain.objects import ObjectState, is_digest
 from domain.parts import MAX_COPY_BYTES
 from domain.ports import Deleted, Refused, SourceObject, Written
-from domain.reconciling import Decision, Sight, Step, decide, may_hide_a_version
+from domain.reconciling import Decision, Sight, Step, cleaned_etag_of, decide, may_hide_a_version
 from domain.record import Action, ClaimRequest, Intent, Origin, Record, Refusal, State, claimed, refusal
 
 ROUNDS = 4
@@ -125,14 +125,21 @@ class _Migration:
             outcome = self._copy_by_notice(before) if self._is_plain_copy(before) else None
             return outcome or self._reconcile()
         except ArchivedError as error:
-            held.park(error.cause)
-            return Outcome(Verdict.DONE, State.PARKED, str(error))
+            self._park(error.cause)
+            return Outcome(Verdict.DONE, held.record.state, str(error))
         except PermanentError as error:
-            held.park(error.cause)
-            return Outcome(Verdict.RETURN, State.PARKED, str(error), BUSY_SECONDS, error.cause)
+            self._park(error.cause)
+            return Outcome(Verdict.RETURN, held.record.state, str(error), BUSY_SECONDS, error.cause)
         except (ThrottledError, LeaseExpiredError, UnavailableError):
             held.give_back_after_error()
             raise
+
+    def _park(self, cause: str) -> None:
+        """Set it aside; a conflict stays one, and a cleanup of the source stays known: both decide what comes next."""
+        if self._held.record.state is State.CONFLICT:
+            self._held.release()
+        else:
+            self._held.park(cause, cleaned_etag=cleaned_etag_of(self._held.record))
 
     def _is_plain_copy(self, before: Record | None) -> bool:
         """Whether the notice itself is all the reading that is needed: S3 checks it at both ends."""
@@ -259,6 +266,7 @@ class _Migration:
             changes |= {"target_etag": target.etag, "target_version": target.version_id}
         if decision.state is State.CONFLICT:
             changes["origin"] = self._held.record.origin
+            changes["cleaned_etag"] = cleaned_etag_of(sight.record) if source is None else None
         if decision.state is State.COPIED and source is not None:
             changes |= {"source_etag": source.etag, "source_version": source.version_id, "size": source.size}
         known = self._held.record

@@ -71,7 +71,14 @@ def wrote(intent: Intent, target: ObjectState) -> bool:
 
 def was_cleaned(record: Record) -> bool:
     """Whether we emptied the source key ourselves, or may have."""
-    return record.state is State.CLEANED or any(intent.action is Action.DELETE_SOURCE for intent in record.maybe)
+    if record.state is State.CLEANED or record.cleaned_etag is not None:
+        return True
+    return any(intent.action is Action.DELETE_SOURCE for intent in record.maybe)
+
+
+def cleaned_etag_of(record: Record) -> str | None:
+    """What a record in a state that does not say so must remember of a cleanup of its source."""
+    return record.cleaned_etag or ((record.source_etag or "") if was_cleaned(record) else None)
 
 
 def may_hide_a_version(sight: Sight) -> bool:

@@ -93,7 +93,8 @@ class Record:
     """One manifest item. Without a claim there is no intent; with ``maybe`` not empty it is unfinished.
 
     ``marker_version`` is the delete marker that our cleanup put on a versioned source. ``rewritten_etag`` is the etag
-    of a manifest's content with its references switched, which is no longer the source's content.
+    of a manifest's content with its references switched, which is no longer the source's content. ``cleaned_etag`` is
+    that of the source that our cleanup deleted, or may have, while ``state`` says something else (CONFLICT, PARKED).
     """
 
     source: Location
@@ -118,6 +119,7 @@ class Record:
     rules_digest: str = ""
     verified_at: float | None = None
     rewritten_etag: str | None = None
+    cleaned_etag: str | None = None
     changed_at: float = 0.0
 
     @property

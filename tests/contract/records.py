@@ -60,6 +60,7 @@ def records(source: Location = SOURCE) -> st.SearchStrategy[Record]:
             maybe=st.frozensets(intents, max_size=2),
             upload=st.none() | uploads,
             marker_version=st.none() | versions,
+            cleaned_etag=st.none() | st.just("") | etags,
             origin=st.none() | st.sampled_from(Origin),
             cause=st.none() | st.sampled_from(["kms", ""]),
             rule=st.sampled_from(["", "training"]),
