@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from adapters.duckdb_patterns import is_vectorisable, pattern_of, spans_of
+from adapters.duckdb_cuts import Cuts, cuts_of, quoted
+from adapters.duckdb_patterns import is_vectorisable, pattern_of
 from domain.keys import MAX_KEY_BYTES
 from domain.rules import Branch, CompiledRules
 from domain.templates import Filter, Placeholder, Template
@@ -40,7 +41,7 @@ def mapping_sql(rules: CompiledRules, *, column: str = "key") -> MappingSql:
     rest = f"substr({column}, {len(rules.source.prefix) + 1})" if rules.source.prefix else column
     keep = [_condition(template, rest, KEPT) for template in rules.keep]
     moves = [_condition(branch.source, rest, index) for index, branch in enumerate(rules.branches)]
-    prefix = _quoted(rules.source.prefix)
+    prefix = quoted(rules.source.prefix)
     outside = [f"WHEN NOT starts_with({column}, {prefix}) THEN {NO_BRANCH}"] if rules.source.prefix else []
     # Such keys are too long or may lead above the bucket: S3's own rules decide, in one place.
     odd = f"WHEN strlen({column}) > {MAX_KEY_BYTES} OR contains({column}, '..') OR {column} = '' THEN {ASK}"
@@ -81,12 +82,11 @@ def _condition(template: Template, rest: str, index: int) -> str:
     tests = [*_literal_tests(template, rest)]
     pattern, repeats = pattern_of(template)
     if any(isinstance(piece, Placeholder) for piece in template.pieces):
-        tests.append(f"regexp_full_match({rest}, {_quoted(pattern)})")
+        tests.append(f"regexp_full_match({rest}, {quoted(pattern)})")
     if not is_vectorisable(template):
         return f"WHEN {' AND '.join(tests)} THEN {ASK}"
-    spans = spans_of(template)
     for first, again in repeats:
-        texts = [_captured(number, rest, pattern, spans) for number in (first, again)]
+        texts = [_extracted(number, rest, pattern) for number in (first, again)]
         tests.append(" = ".join(texts))
     return f"WHEN {' AND '.join(tests)} THEN {index}"
 
@@ -94,42 +94,82 @@ def _condition(template: Template, rest: str, index: int) -> str:
 def _literal_tests(template: Template, rest: str) -> list[str]:
     pieces = template.pieces
     if len(pieces) == 1 and isinstance(pieces[0], str):
-        return [f"{rest} = {_quoted(pieces[0])}"]
+        return [f"{rest} = {quoted(pieces[0])}"]
     tests = []
     for number, piece in enumerate(pieces):
         if isinstance(piece, str):
             test = "starts_with" if number == 0 else "ends_with" if number == len(pieces) - 1 else "contains"
-            tests.append(f"{test}({rest}, {_quoted(piece)})")
+            tests.append(f"{test}({rest}, {quoted(piece)})")
     return tests
 
 
-def _captured(number: int, rest: str, pattern: str, spans: dict[int, tuple[int, int]]) -> str:
-    if number in spans:
-        first, length = spans[number]
-        return f"substring({rest}, {first}, {length})"
-    return f"regexp_extract({rest}, {_quoted(_anchored(pattern))}, {number})"
-
-
 def _rendered(branch: Branch, rest: str, prefix: str) -> str:
+    """SQL of the target: cut and put together where that is certain, else by the expression."""
+    cuts = cuts_of(branch.source, rest)
+    pieces = _cut_pieces(branch, cuts)
+    if pieces is None:
+        return _replaced(branch, rest, prefix)
+    target = " || ".join([quoted(prefix), *pieces] if prefix else pieces) or "''"
+    if cuts.condition is None:
+        return target
+    return f"CASE WHEN {cuts.condition} THEN {target} ELSE {_replaced(branch, rest, prefix)} END"
+
+
+def _cut_pieces(branch: Branch, cuts: Cuts) -> list[str] | None:
+    groups = _groups(branch.source)
+    tail, verbatim = _verbatim(branch)
+    pieces = branch.target.pieces[: len(branch.target.pieces) - tail]
+    wanted = {groups[piece.name] for piece in pieces if isinstance(piece, Placeholder)}
+    if not wanted <= cuts.texts.keys() or (verbatim and verbatim not in cuts.rests):
+        return None
+    texts = [
+        quoted(piece) if isinstance(piece, str) else _filtered(piece, cuts.texts[groups[piece.name]])
+        for piece in pieces
+    ]
+    return [*texts, cuts.rests[verbatim]] if verbatim else texts
+
+
+def _verbatim(branch: Branch) -> tuple[int, int]:
+    """How many pieces end source and target alike, and the number of the placeholder that begins them (0: none)."""
+    tail = number = 0
+    placeholder = len(branch.source.placeholders)
+    for at, (source, target) in enumerate(zip(branch.source.pieces[::-1], branch.target.pieces[::-1], strict=False), 1):
+        if isinstance(source, str) or isinstance(target, str):
+            if source != target:
+                break
+            continue
+        if source.name != target.name or target.filter is not None:
+            break
+        tail, number, placeholder = at, placeholder, placeholder - 1
+    return tail, number
+
+
+def _replaced(branch: Branch, rest: str, prefix: str) -> str:
     pattern, _ = pattern_of(branch.source)
-    groups: dict[str, int] = {}
-    for number, piece in enumerate(branch.source.placeholders, start=1):
-        groups.setdefault(piece.name, number)
+    groups = _groups(branch.source)
     pieces = branch.target.pieces
-    spans = spans_of(branch.source)
-    is_filtered = any(isinstance(piece, Placeholder) and piece.filter for piece in pieces)
-    if is_filtered or all(groups[piece.name] in spans for piece in pieces if isinstance(piece, Placeholder)):
-        parts = [_quoted(prefix)] if prefix else []
+    if any(isinstance(piece, Placeholder) and piece.filter for piece in pieces):
+        parts = [quoted(prefix)] if prefix else []
         parts += [
-            _quoted(piece)
-            if isinstance(piece, str)
-            else _filtered(piece, _captured(groups[piece.name], rest, pattern, spans))
+            quoted(piece) if isinstance(piece, str) else _filtered(piece, _extracted(groups[piece.name], rest, pattern))
             for piece in pieces
         ]
         return " || ".join(parts) or "''"
     texts = [prefix.replace("\\", "\\\\")]
     texts += [piece.replace("\\", "\\\\") if isinstance(piece, str) else f"\\{groups[piece.name]}" for piece in pieces]
-    return f"regexp_replace({rest}, {_quoted(_anchored(pattern))}, {_quoted(''.join(texts))})"
+    return f"regexp_replace({rest}, {quoted(_anchored(pattern))}, {quoted(''.join(texts))})"
+
+
+def _groups(template: Template) -> dict[str, int]:
+    """The number of each name's first placeholder, from 1."""
+    groups: dict[str, int] = {}
+    for number, piece in enumerate(template.placeholders, start=1):
+        groups.setdefault(piece.name, number)
+    return groups
+
+
+def _extracted(number: int, rest: str, pattern: str) -> str:
+    return f"regexp_extract({rest}, {quoted(_anchored(pattern))}, {number})"
 
 
 def _anchored(pattern: str) -> str:
@@ -142,14 +182,6 @@ def _filtered(piece: Placeholder, text: str) -> str:
     if piece.filter is Filter.UPPER:
         return f"translate({text}, '{_UPPERCASE.lower()}', '{_UPPERCASE}')"
     return text
-
-
-def _quoted(text: str) -> str:
-    """The text as a SQL string."""
-    plain = "'" + text.replace("'", "''") + "'"
-    if "\0" not in text:
-        return plain
-    return "(" + " || chr(0) || ".join("'" + part.replace("'", "''") + "'" for part in text.split("\0")) + ")"
 
 
 def mapped_sql(rules: CompiledRules, rows: str) -> str:

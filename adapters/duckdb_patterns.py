@@ -11,7 +11,7 @@ from domain.templates import PATH, SEGMENT, TEXT, Kind, Placeholder, Template
 
 _MOST_GROUPS = 9
 _SEGMENT_RE = r"(?:[^/.][^/]*?|\.[^/.][^/]*?|\.\.[^/]+?)"
-_BUILT_IN = {SEGMENT: _SEGMENT_RE, PATH: f"(?:{_SEGMENT_RE}(?:/{_SEGMENT_RE})*?)", TEXT: "(?s:.)+?"}
+BUILT_IN = {SEGMENT: _SEGMENT_RE, PATH: f"(?:{_SEGMENT_RE}(?:/{_SEGMENT_RE})*?)", TEXT: "(?s:.)+?"}
 
 
 def pattern_of(template: Template) -> tuple[str, list[tuple[int, int]]]:
@@ -43,14 +43,14 @@ def is_vectorisable(template: Template) -> bool:
         if not isinstance(piece, Placeholder):
             continue
         following = pieces[number + 1] if number + 1 < len(pieces) else None
-        alone = _has_one_end(kinds[piece.name], following)
+        alone = has_one_end(kinds[piece.name], following)
         repeated = sum(other.name == piece.name for other in template.placeholders) > 1
         if not (alone or (not repeated and _ends_ascend(kinds[piece.name]))):
             return False
     return True
 
 
-def _has_one_end(kind: Kind, following: str | Placeholder | None) -> bool:
+def has_one_end(kind: Kind, following: str | Placeholder | None) -> bool:
     """Whether, from a given start, at most one end can lead to a match."""
     if following is None:
         return True
@@ -61,48 +61,49 @@ def _has_one_end(kind: Kind, following: str | Placeholder | None) -> bool:
 
 
 def _ends_ascend(kind: Kind) -> bool:
-    return kind in _BUILT_IN or _is_words(kind.expression) or _lazy_ends_ascend(kind.expression)
+    return kind in BUILT_IN or _is_words(kind.expression) or _lazy_ends_ascend(kind.expression)
 
 
 def _is_words(expression: Expression) -> bool:
     """Whether it is a list of words, the shorter first, as ``kind_of_words`` makes it."""
     if not isinstance(expression, Choice):
         return False
-    lengths = [_fixed_length(item) for item in expression.items]
+    lengths = [fixed_length(item) for item in expression.items]
     return all(length is not None for length in lengths) and lengths == sorted(length or 0 for length in lengths)
 
 
 def _lazy_ends_ascend(expression: Expression) -> bool:
     """Whether a lazy match tries its ends in ascending order; ``False`` also where that is merely not certain."""
-    if _fixed_length(expression) is not None:
+    if fixed_length(expression) is not None:
         return True
     match expression:
         case Series(items):
-            variable = [item for item in items if _fixed_length(item) is None]
+            variable = [item for item in items if fixed_length(item) is None]
             return len(variable) == 1 and _lazy_ends_ascend(variable[0])
         case Repeat(item, least, most):
-            return _fixed_length(item) is not None or (least == 0 and most == 1 and _lazy_ends_ascend(item))
+            return fixed_length(item) is not None or (least == 0 and most == 1 and _lazy_ends_ascend(item))
     return False
 
 
-def _fixed_length(expression: Expression) -> int | None:
+def fixed_length(expression: Expression) -> int | None:
+    """How many characters every text of the expression has; None where they differ."""
     match expression:
         case Chars():
             return 1
         case Series(items):
-            lengths = [_fixed_length(item) for item in items]
+            lengths = [fixed_length(item) for item in items]
             return None if None in lengths else sum(length or 0 for length in lengths)
         case Choice(items):
-            different = {_fixed_length(item) for item in items}
+            different = {fixed_length(item) for item in items}
             return different.pop() if len(different) == 1 else None
         case Repeat(item, least, most):
-            length = _fixed_length(item)
+            length = fixed_length(item)
             return length * least if length is not None and least == most else None
     return None
 
 
 def _re2_of_kind(kind: Kind) -> str:
-    return _BUILT_IN.get(kind) or re2_of(kind.expression)
+    return BUILT_IN.get(kind) or re2_of(kind.expression)
 
 
 def re2_of(expression: Expression) -> str:
@@ -130,20 +131,3 @@ def re2_literal(text: str) -> str:
     return "".join(
         character if re.match(r"[A-Za-z0-9/_-]", character) else f"\\x{{{ord(character):X}}}" for character in text
     )
-
-
-def spans_of(template: Template) -> dict[int, tuple[int, int]]:
-    """First character (from 1) and length of each group whose place is the same in every key: no need to search it."""
-    spans, number, first = {}, 0, 1
-    for piece in template.pieces:
-        if isinstance(piece, str):
-            first += len(piece)
-            continue
-        number += 1
-        kind = template.kinds[piece.name]
-        length = None if kind in _BUILT_IN else _fixed_length(kind.expression)
-        if length is None:
-            break
-        spans[number] = (first, length)
-        first += length
-    return spans

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,15 @@ _SHAPE = (
 _SUSPECTED = "hash(key) IN (SELECT source_hash FROM suspected_sources)"
 
 
+@dataclass(frozen=True, slots=True)
+class _KeySet:
+    """SQL of the rows, when they were taken (UTC), and whether they cost too much to be read a second time."""
+
+    sql: str
+    taken_at: float | None = None
+    read_once: bool = False
+
+
 class DuckDbPlanner:
     """Plans from an inventory or a listing; reads only, spills to ``folder`` beyond ``memory``."""
 
@@ -48,7 +58,8 @@ class DuckDbPlanner:
         with _saved_whole(out) as partial, self._connection() as connection:
             try:
                 rows = inventory_sql(connection, local)
-                return self._plan(connection, rows, part_size, partial, at=local.inventory.created_at)
+                keys = _KeySet(rows, local.inventory.created_at, read_once=local.inventory.file_format == "CSV")
+                return self._plan(connection, keys, part_size, partial)
             except duckdb.Error:
                 _read_one_by_one(local)
                 raise
@@ -72,7 +83,7 @@ class DuckDbPlanner:
                 "NULL::TIMESTAMP AS last_modified_date"
             )
             rows_sql = f"SELECT *, {nothing} FROM listed"
-            return self._plan(connection, rows_sql, part_size, partial)
+            return self._plan(connection, _KeySet(rows_sql), part_size, partial)
 
     @contextmanager
     def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -88,28 +99,25 @@ class DuckDbPlanner:
             finally:
                 connection.close()
 
-    def _plan(  # what to read, and for what
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        rows: str,
-        part_size: int,
-        out: Path | None,
-        *,
-        at: float | None = None,
+    def _plan(
+        self, connection: duckdb.DuckDBPyConnection, keys: _KeySet, part_size: int, out: Path | None
     ) -> PlanFigures:
-        mapped = mapped_sql(self._rules, rows)
-        suspected = mapped_sql(self._rules, f"SELECT * FROM ({rows}) WHERE {_SUSPECTED}")
+        mapped = mapped_sql(self._rules, keys.sql)
+        again = "facts" if keys.read_once else f"({keys.sql})"
+        suspected = mapped_sql(self._rules, f"SELECT key FROM {again} WHERE {_SUSPECTED}")
         if out is not None:
             quoted = str(out).replace("'", "''")
             connection.execute(f"COPY (SELECT * FROM ({mapped})) TO '{quoted}' (FORMAT parquet, COMPRESSION zstd)")
             mapped = f"SELECT * FROM read_parquet('{quoted}')"
             suspected = f"{mapped} WHERE {_SUSPECTED}"
         # Only what the figures need: a hash stands for a key or target, so that memory does not grow with key length.
+        # A packed CSV is read once only, so its keys stay at hand for the few that are looked at again.
+        kept_keys = "key" if keys.read_once else f"CASE WHEN branch IN ({NO_BRANCH}, {REJECTED}) THEN key END AS key"
         connection.execute(
             f"""CREATE TABLE facts AS SELECT branch, size, storage_class, encryption_status, is_multipart_uploaded,
               ({_ARCHIVED}) AS archived, ({_LOCKED}) AS locked, hash(key) AS source_hash, hash(target) AS target_hash,
-              {_early_days(at)} AS early_days,
-              CASE WHEN branch IN ({NO_BRANCH}, {REJECTED}) THEN key END AS key FROM ({mapped})"""
+              {_early_days(keys.taken_at)} AS early_days,
+              {kept_keys} FROM ({mapped})"""
         )
         shares = self._shares(connection)
         colliding, collisions = self._collisions(connection, suspected)
@@ -197,13 +205,14 @@ class DuckDbPlanner:
     def _collisions(self, connection: duckdb.DuckDBPyConnection, suspected: str) -> tuple[int, tuple[Collision, ...]]:
         """Targets that two objects would have, or that an object which is there already has."""
         same_bucket = self._rules.source_bucket == self._rules.target_bucket
-        places = "SELECT target_hash AS place, 1 AS moves FROM facts WHERE branch >= 0"
-        if same_bucket:
-            places += " UNION ALL SELECT source_hash, 0 FROM facts"
-        connection.execute(
-            f"""CREATE TABLE suspects AS SELECT place FROM ({places}) GROUP BY place
-              HAVING sum(moves) > 1 OR (sum(moves) > 0 AND count(*) > sum(moves))"""
+        twice = "SELECT target_hash AS place FROM facts WHERE branch >= 0 GROUP BY 1 HAVING count(*) > 1"
+        there = (
+            "UNION SELECT source_hash FROM facts SEMI JOIN (SELECT target_hash FROM facts WHERE branch >= 0) AS targets "
+            "ON facts.source_hash = targets.target_hash"
+            if same_bucket
+            else ""
         )
+        connection.execute(f"CREATE TABLE suspects AS {twice} {there}")
         if not self._row(connection, "SELECT count(*) FROM suspects")[0]:
             return 0, ()
         connection.execute(
@@ -212,7 +221,7 @@ class DuckDbPlanner:
         )
         # Equal hashes are only suspects (1,084 of 300,000 keys that differ in two digits had another's hash): the keys
         # themselves decide, and only theirs are mapped a second time.
-        there = (
+        occupied = (
             "UNION ALL SELECT key AS place, key, 0 FROM rows SEMI JOIN suspects ON hash(rows.key) = suspects.place"
             if same_bucket
             else ""
@@ -221,7 +230,7 @@ class DuckDbPlanner:
             f"""CREATE TABLE meetings AS WITH rows AS ({suspected})
               SELECT place, list(key ORDER BY key)[1:{SHOWN}] AS keys, count(*) > sum(moves) AS occupied FROM (
                 SELECT target AS place, key, 1 AS moves FROM rows SEMI JOIN suspects ON hash(rows.target) = suspects.place
-                WHERE target IS NOT NULL {there})
+                WHERE target IS NOT NULL {occupied})
               GROUP BY place HAVING sum(moves) > 1 OR (sum(moves) > 0 AND count(*) > sum(moves))"""
         )
         number = int(self._row(connection, "SELECT count(*) FROM meetings")[0])

@@ -21,6 +21,11 @@ connection.execute("SET enable_progress_bar = false")
 connection.execute("SET memory_limit = '2GB'")
 print(connection.execute(sys.argv[1]).fetchone())
 """
+_MD5 = """import hashlib, sys
+for path in sys.argv[1:]:
+    with open(path, "rb") as file:
+        print(hashlib.file_digest(file, "md5").hexdigest())
+"""
 _LOOP = """import duckdb, sys, time
 from handlers.rules_file import load_rules
 rules = load_rules(sys.argv[1])
@@ -42,6 +47,10 @@ def main(rows: str = "10000000", formats: str = "Parquet,CSV") -> None:
             key = _KEY[file_format]
             read = f"SELECT count(*), sum(strlen({key})) FROM {source}"
             report("floor: every key read", file_format, number, [sys.executable, "-c", _FLOOR, read])
+            whole = f"SELECT max(COLUMNS(*)) FROM {source}"
+            report("floor: every column read", file_format, number, [sys.executable, "-c", _FLOOR, whole])
+            files = [str(path) for path in sorted(data_file(manifest).parent.iterdir())]
+            report("MD5 of the files, which a plan checks", file_format, number, [sys.executable, "-c", _MD5, *files])
             alone = f"SELECT count(*) FROM (SELECT 1 FROM {source} GROUP BY hash({key}) HAVING count(*) > 1)"
             report("keys that occur twice, no rules", file_format, number, [sys.executable, "-c", _FLOOR, alone])
             command = [sys.executable, "-m", "handlers.cli", "plan", RULES, "--inventory", str(manifest), "--json"]

@@ -20,7 +20,7 @@ KINDS = {
 SOURCES = [
     *("{a}/x/{b...}", "{a...}/y/{b}", "{b*}-{a:[ab]+}", "{a}{b}", "x/{a}/{a}/{b*}", "{a:maybe}x{b}", "{a:words}{b*}"),
     *("{a:letters}{b:line}", "{b...}/{a}", "{a*}.{b*}", "{a:[0-9]{2}}{b*}", "x'\\%{{{a}/{b*}", "{a:maybe}{b:letters}"),
-    *("{a:maybe}{b...}", "{a...}{b...}", "{a:words}/{a}/{b...}", "é{a*} {b}", "{b}/{a:.*}", "{a*}{b*}"),
+    *("{a:maybe}{b...}", "{a...}{b...}", "{a:words}/{a}/{b...}", "é{a*} {b}", "{b}/{a:.*}", "{a*}{b*}", "{a*}aa{b*}"),
 ]
 TARGETS = ["n/{a}/{b}", "{b}/{a}", "{a}-{b}-{a}", "m/{b}{a}", "{b}", "k/{a|upper}/{b|lower}", "\\1'%{a}\\{b}", "z"]
 KEEPS = ["x/{a*}", "{a:words}", "x", "{a}/{a}"]
@@ -113,6 +113,14 @@ def test_a_planted_disagreement_is_found() -> None:
     swapped = CompiledRules("m", side, side, (second, first))
     assert disagreements(rules, ["a/x/b", "y"]) == []
     assert len(disagreements(rules, ["a/x/b", "y"], in_sql=swapped)) == 1
+
+
+def test_a_literal_that_overlaps_itself_is_not_taken_for_the_only_one() -> None:
+    """``aa`` is in ``aaab`` twice: only the second place leaves a text for what stands before."""
+    source = parse_source("{a*}aa{b*}", KINDS)
+    side = BucketSide("src-bucket", "")
+    rules = CompiledRules("m", side, side, (Branch("r", source, parse_target("n/{b}/{a}", source.kinds)),))
+    assert disagreements(rules, ["aaab", "xaaa", "aaaa", "xaab", "aab", "xaayaaz"]) == []
 
 
 def test_a_key_outside_the_prefix_is_unmapped_even_where_unmapped_keys_are_kept() -> None:
