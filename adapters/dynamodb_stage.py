@@ -63,6 +63,8 @@ def stage_of_item(item: Mapping[str, Any]) -> StageEntry:
         capture=item["capture"]["S"],
         revision=int(item[_REVISION]["N"]),
         changed_at=float(item["changed_at"]["N"]),
+        # An entry of an earlier version lacks it: the beginning of its stage is late enough.
+        cut_over_at=float(item.get("cut_over_at", item["since"])["N"]),
     )
 
 
@@ -76,5 +78,6 @@ def _item_of(entry: StageEntry) -> dict[str, Any]:
         "capture": text(entry.capture),
         _REVISION: number(entry.revision),
         "changed_at": number(entry.changed_at),
+        "cut_over_at": number(entry.cut_over_at),
     }
     return item | ({"postponed_until": number(entry.postponed_until)} if entry.postponed_until is not None else {})

@@ -46,9 +46,9 @@ _REMEDIES: Mapping[Stage, str] = {
 class StageEntry:
     """The stage, since when (seconds since 1970), who or what set it and why.
 
-    ``postponed_until`` is the time before which a cut-over is refused; ``capture`` is what the live capture was
-    before we switched it on, as JSON text, so that rollback can restore it; ``revision`` grows with every change, at
-    ``changed_at`` (seconds since 1970).
+    ``postponed_until`` is the time before which a cut-over is refused; ``cut_over_at`` is when it was done, which later
+    stages must know too; ``capture`` is what the live capture was before we switched it on, as JSON text, so that
+    rollback can restore it; ``revision`` grows with every change, at ``changed_at`` (seconds since 1970).
     """
 
     stage: Stage = Stage.PREPARED
@@ -59,6 +59,7 @@ class StageEntry:
     capture: str = ""
     revision: int = 0
     changed_at: float = 0.0
+    cut_over_at: float = 0.0
 
 
 def stage_fault(now: Stage, wanted: Stage) -> str | None:
@@ -74,7 +75,8 @@ def advanced(before: StageEntry, stage: Stage, *, by: str, why: str, now: float)
     if fault is not None:
         raise ValueError(fault)
     since = before.since if stage is before.stage else now
-    entry = replace(before, stage=stage, since=since, by=by, why=why, postponed_until=None)
+    cut_over_at = since if stage is Stage.CUT_OVER else before.cut_over_at
+    entry = replace(before, stage=stage, since=since, by=by, why=why, postponed_until=None, cut_over_at=cut_over_at)
     return replace(entry, revision=before.revision + 1, changed_at=now)
 
 

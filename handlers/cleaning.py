@@ -73,8 +73,7 @@ class Cleaner:
         self._soak = soak
         self._forgets = forgets_versions
         self._holders = Holders(operation, HOLDERS_SECONDS, self._ports.clock.monotonic)
-        entry = operation.stages.read_stage()
-        self._since = entry.since if entry.stage is Stage.CUT_OVER else 0.0
+        self._cut_over_at = operation.stages.read_stage().cut_over_at
 
     def cleaned(self, *, yes: bool, threads: int, per_second: float | None) -> Iterator[Cleaned]:
         """Every source that is or was to go, in no order; stopped at any moment, a later run goes on."""
@@ -144,7 +143,7 @@ class Cleaner:
             return f"its record is {record.state.value}" + (f": {record.cause}" if record.cause else "")
         if record.verified_at is None:
             return "it is not verified: keyshift verify"
-        left = max(record.verified_at, self._since) + self._soak - now
+        left = max(record.verified_at, self._cut_over_at) + self._soak - now
         if left > 0:
             return f"soak time: {left:.0f} s to go"
         quiet = record.changed_at + self._operation.longest_claim() - now

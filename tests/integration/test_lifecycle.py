@@ -386,6 +386,18 @@ def test_cleanup_deletes_what_is_proven_and_goes_on_where_it_stopped(moved: Life
     assert isinstance(plan_rollback(moved.operation, seen=lambda: None), Shut)
 
 
+def test_the_soak_time_since_the_cut_over_holds_in_every_run(moved: Life) -> None:
+    """Verified long before it was cut over: a second cleanup, which finds the stage changed by the first, waits too."""
+    moved.verify()
+    moved.let_time_pass()
+    assert moved.shut_gates() == {}
+    for _ in range(2):
+        told = moved.clean(yes=True, soak=HOUR / 2)
+        assert {one.why.partition(":")[0] for one in told.values()} == {"soak time"}
+    moved.let_time_pass()
+    assert {one.verdict for one in moved.clean(yes=True, soak=HOUR / 2).values()} == {"cleaned"}
+
+
 def test_cleanup_refuses_a_bucket_without_versions_unless_the_rules_accept_it(
     credentials: Server, tmp_path: Path
 ) -> None:

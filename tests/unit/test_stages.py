@@ -45,6 +45,16 @@ def test_a_step_ends_a_postponement() -> None:
     assert advanced(off, Stage.CUT_OVER, by="me", why="", now=8.0).postponed_until is None
 
 
+def test_when_it_was_cut_over_is_known_in_later_stages_too() -> None:
+    """Cleanup asks for it on every run, also after its first one has changed the stage."""
+    live = advanced(StageEntry(), Stage.LIVE, by="me", why="", now=3.0)
+    over = advanced(live, Stage.CUT_OVER, by="me", why="", now=5.0)
+    again = advanced(over, Stage.CUT_OVER, by="me", why="", now=7.0)
+    cleaning = advanced(again, Stage.CLEANING, by="me", why="", now=9.0)
+    assert [one.cut_over_at for one in (live, over, again, cleaning)] == [0.0, 5.0, 5.0, 5.0]
+    assert cleaning.since == 9.0
+
+
 def test_each_change_of_the_stage_is_an_event_of_its_own() -> None:
     """Its id grows with the revision; its kind says what changed."""
     live = advanced(StageEntry(), Stage.LIVE, by="me", why="probes", now=3.0)
