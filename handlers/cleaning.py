@@ -102,6 +102,9 @@ class Cleaner:
             if not yes:
                 why = self._preview(record)
                 return Cleaned(record.source.uri, "held" if why else "would-go", why or "", record.size or 0)
+            control = self._operation.dependencies.control.current()
+            if control.paused:
+                return Cleaned(record.source.uri, "held", f"paused: {control.reason}")
             outcome = patiently(lambda: self._clean(record), sleep=self._operation.dependencies.sleep)
         except KeyshiftError as error:
             return Cleaned(record.source.uri, "failed", f"{error.cause}: {error}")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from adapters.system_clock import SystemClock
+from domain.control import paused, resumed
 from domain.holders import Pin, Reference
 from domain.keys import Location
 from domain.ports import Capture
@@ -396,6 +397,21 @@ def test_the_soak_time_since_the_cut_over_holds_in_every_run(moved: Life) -> Non
         assert {one.why.partition(":")[0] for one in told.values()} == {"soak time"}
     moved.let_time_pass()
     assert {one.verdict for one in moved.clean(yes=True, soak=HOUR / 2).values()} == {"cleaned"}
+
+
+def test_a_pause_holds_a_cleanup_that_runs(moved: Life) -> None:
+    """Whoever pauses wants nothing deleted either; after resume the next run goes on."""
+    settled(moved)
+    before = moved.operation.panel.read_control()
+    word = paused(before, reason="wrong bucket?", by="me", now=1.0)
+    assert moved.operation.panel.write_control(word, before=before)
+    moved.site.dependencies.control.refresh()
+    told = moved.clean(yes=True)
+    assert {(one.verdict, one.why) for one in told.values()} == {("held", "paused: wrong bucket?")}
+    assert len(moved.site.keys("old/")) == 3
+    assert moved.operation.panel.write_control(resumed(word, by="me", now=2.0), before=word)
+    moved.site.dependencies.control.refresh()
+    assert {one.verdict for one in moved.clean(yes=True).values()} == {"cleaned"}
 
 
 def test_cleanup_refuses_a_bucket_without_versions_unless_the_rules_accept_it(
