@@ -8,7 +8,8 @@ from botocore.exceptions import ClientError
 from adapters.aws_clients import AwsClients
 from adapters.aws_errors import error_code, translated
 from adapters.record_item import PARTITION_KEY, number, text
-from adapters.reference_items import JOURNAL_PREFIX, REVISION, entry_of_item, item_of_entry
+from adapters.reference_items import REVISION, entry_of_item, item_of_entry
+from domain.audit_references import JOURNAL_ID
 from domain.errors import ThrottledError
 from domain.ports.references import Changed, ItemChange, ItemPage, JournalEntry, ScanPosition
 from domain.record import Record
@@ -95,7 +96,7 @@ class DynamoDbReferences:
                     ConsistentRead=True,
                     FilterExpression="begins_with(#pk, :journal) AND #open > :zero",
                     ExpressionAttributeNames={"#pk": PARTITION_KEY, "#open": "open_switches"},
-                    ExpressionAttributeValues={":journal": text(JOURNAL_PREFIX), ":zero": {"N": "0"}},
+                    ExpressionAttributeValues={":journal": text(JOURNAL_ID), ":zero": {"N": "0"}},
                     **page,
                 )
             yield from map(entry_of_item, answer["Items"])

@@ -14,11 +14,13 @@ from adapters.aws_errors import error_code, translated
 from adapters.record_item import PARTITION_KEY
 from adapters.stream_position import CLOSED, Planned, Position, PositionItem
 from adapters.system_clock import SystemClock
+from domain.audit_control import CONTROL_ID
+from domain.audit_references import JOURNAL_ID
+from domain.audit_stage import STAGE_ID
 from domain.errors import MissingResourceError
 from domain.ports import Clock
 
 _LOG = logging.getLogger(__name__)
-AUDITED_ITEMS = frozenset({"keyshift#control", "keyshift#stage"})
 _SHARDS_SECONDS = 10.0
 _EXPIRED = frozenset({"ExpiredIteratorException", "TrimmedDataAccessException"})
 
@@ -35,9 +37,9 @@ class _Batch:
 class DynamoDbChangeReader:
     """Reads each shard in order, a child after its parent, and goes on where the last reader stopped.
 
-    Items that are no records are left out, but the control and the stage, which are audited: the reader's own
-    position is in the same table, and would feed the stream for ever. ``token`` is this
-    reader's own; while another one reads, nothing is returned.
+    Items that are no records are left out, but the control, the stage and the journal of references, which are audited:
+    the reader's own position is in the same table, and would feed the stream for ever. ``token`` is this reader's own;
+    while another one reads, nothing is returned.
     """
 
     def __init__(  # noqa: PLR0913  # the world, who we are, and two limits
@@ -243,7 +245,7 @@ class DynamoDbChangeReader:
 
 
 def _is_told(item_id: str) -> bool:
-    return "#" not in item_id or item_id in AUDITED_ITEMS
+    return "#" not in item_id or item_id in (CONTROL_ID, STAGE_ID) or item_id.startswith(JOURNAL_ID)
 
 
 def _as_lambda(change: Mapping[str, Any], arn: str) -> dict[str, Any]:

@@ -5,20 +5,25 @@ from hashlib import sha256
 from typing import Any
 
 from adapters.record_item import PARTITION_KEY, number, text
+from domain.audit_references import JOURNAL_ID
 from domain.ports.references import JournalEntry
 from domain.references import Item
 from domain.references_items import Switch
 from domain.references_paths import Place
 
-JOURNAL_PREFIX = "keyshift#reference#"
 REVISION = "entry_revision"
 """Not ``revision``, by which a record is told."""
+
+
+def journal_id(entry: JournalEntry) -> str:
+    """The id of the entry's item."""
+    return JOURNAL_ID + sha256(entry.entry_id.encode()).hexdigest()
 
 
 def item_of_entry(entry: JournalEntry) -> dict[str, Any]:
     """The whole item; ``open_switches`` is what is left to restore."""
     return {
-        PARTITION_KEY: text(JOURNAL_PREFIX + sha256(entry.entry_id.encode()).hexdigest()),
+        PARTITION_KEY: text(journal_id(entry)),
         "entry_id": text(entry.entry_id),
         "referring_table": text(entry.table),
         "item_key": {"M": dict(entry.key)},

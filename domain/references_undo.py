@@ -97,7 +97,7 @@ class _Undo:
             return Changed.DONE
         done = [one.original for one in self._returning]
         left = tuple(one for one in entry.switches if one not in done)
-        after = replace(entry, switches=left, revision=entry.revision + 1)
+        after = replace(entry, switches=left, revision=entry.revision + 1, written_at=ports.clock.now())
         checks = tuple(self._records[one] for one in dict.fromkeys(switch.record_id for switch in done))
         answer = ports.tables.change_item(ItemChange(entry.table, entry.key, tuple(edits), checks, after, entry))
         if answer is Changed.DONE:

@@ -15,7 +15,10 @@ from domain.references_items import Edit, Switch
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """The before-images of one write on one item; what is restored is no longer among ``switches``."""
+    """The before-images of one write on one item; what is restored is no longer among ``switches``.
+
+    ``written_at`` is when this revision was written, seconds since 1970.
+    """
 
     entry_id: str
     table: str

@@ -7,9 +7,11 @@ from adapters.aws_clients import AwsClients
 from adapters.dynamodb_chain_head import DynamoDbChainHead
 from adapters.dynamodb_control import CONTROL_ID, control_of_item
 from adapters.dynamodb_stage import stage_of_item
+from adapters.reference_items import entry_of_item
 from adapters.s3_segment_archive import Retention, S3SegmentArchive
 from domain.audit import AuditEvent
 from domain.audit_control import control_event
+from domain.audit_references import JOURNAL_ID, references_event
 from domain.audit_stage import STAGE_ID, stage_event
 from domain.chain_writing import ChainWriter
 from domain.rules import CompiledRules
@@ -47,4 +49,7 @@ def event_of_item(item_id: str, old: Image | None, new: Image | None, migration:
     if item_id == STAGE_ID:
         earlier, later = (stage_of_item(image) if image else None for image in (old, new))
         return stage_event(earlier, later, migration=migration)
+    if item_id.startswith(JOURNAL_ID):
+        first, second = (entry_of_item(image) if image else None for image in (old, new))
+        return references_event(item_id, first, second, migration=migration)
     return None

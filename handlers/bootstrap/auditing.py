@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from adapters.dynamodb_chain_head import DynamoDbChainHead
 from adapters.dynamodb_control import DynamoDbControlPanel
+from adapters.dynamodb_references import DynamoDbReferences
 from adapters.dynamodb_stage import DynamoDbStageBook
+from adapters.reference_items import journal_id
 from adapters.s3_segment_archive import S3SegmentArchive
 from adapters.sqlite_event_book import SqliteEventBook
 from domain.audit_control import CONTROL_ID
@@ -40,7 +42,7 @@ def audit_place(settings: Settings, rules: CompiledRules) -> AuditPlace:
 
 
 def audited_items(settings: Settings) -> Iterator[Deferred]:
-    """The control and the stage, as far as anybody ever changed them."""
+    """The control, the stage and the journal's open entries, as far as anybody ever changed them."""
     clients = clients_of(settings)
     control = DynamoDbControlPanel(clients, settings.table).read_control()
     if control.fence:
@@ -48,6 +50,9 @@ def audited_items(settings: Settings) -> Iterator[Deferred]:
     entry = DynamoDbStageBook(clients, settings.table).read_stage()
     if entry.revision:
         yield Deferred(STAGE_ID, "the stage", entry.revision, "", entry.changed_at)
+    for one in DynamoDbReferences(clients, settings.table).scan_entries():
+        place = f"the references of an item of {one.table}"
+        yield Deferred(journal_id(one), place, one.revision, "", one.written_at)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from domain.keys import Location
 from domain.ports import Deferred, Manifest
 from domain.record import Record
 from handlers.cli.options import json_option, with_settings
+from handlers.cli.printable import printable
 from handlers.settings import Settings
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def verdict_of(verifier: ChainVerifier) -> str:
 @with_settings
 @click.pass_context
 def show(context: click.Context, settings: Settings, *, key: str, as_json: bool) -> None:
-    """Print every event of one source object in the chain, and its record now; KEY is the source's, or its s3:// URI.
+    """Print every event of one source object and of references to it, and its record now; KEY: the source's, or a URI.
 
     Reads the whole chain. Exit code 1 when nothing is known of the object.
 
@@ -156,7 +157,9 @@ def _events(record_id: str, segments: Iterable[Any], say: "Callable[[str], None]
             if record_id.encode() not in line:
                 continue
             event = json.loads(line).get("event")
-            if event is not None and event["event_id"].startswith(record_id):
+            if event is not None and (
+                event["event_id"].startswith(record_id) or record_id in event["detail"].get("record_ids", ())
+            ):
                 yield {"segment": stored.sequence, "line": number, **event}
 
 
@@ -166,6 +169,11 @@ def _line(event: dict[str, Any]) -> str:
     intent = detail.get("intent")
     about = f", about to {intent['action']} {intent['etag']}".rstrip() if intent else ""
     cause = f", {detail['cause']}" if detail.get("cause") else ""
+    if "references" in detail:
+        item = " ".join(f"{name}={value}" for name, value in detail["item_key"].items())
+        cause = printable(
+            f", table {detail['table']} {item}: {', '.join(one['place'] for one in detail['references'])}"
+        )
     place = f"segment {event['segment']} line {event['line']}"
     return f"{moment}  {detail.get('revision', '-'):>4}  {event['detail_type']}{about}{cause}  ({place})"
 

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from handlers.bootstrap.references import references_of, resolver_of
+from handlers.manifest_stream import respond as respond_to_changes
 from handlers.reference_events import respond
 from tests.e2e.command_line import run_keyshift
 from tests.integration.site import Site
-from tests.servers import Server
+from tests.servers import Server, new_name
 
 RULES = """
 version: 1
@@ -32,8 +33,8 @@ references:
 class ReferringSite(Site):
     """A site with a table of jobs and a manifest."""
 
-    def __init__(self, server: Server, folder: Path) -> None:
-        super().__init__(server, folder)
+    def __init__(self, server: Server, folder: Path, **settings: Any) -> None:
+        super().__init__(server, folder, **settings)
         self.jobs = f"{self.name}-jobs"
         self.settings.rules_file.write_text(RULES.format(bucket=self.name), encoding="utf-8")
         self.clients.dynamodb.create_table(
@@ -112,6 +113,45 @@ def test_an_operator_rewrites_and_takes_it_back(site: ReferringSite) -> None:
     now = site.job("1")
     assert sorted(now.pop("all")["SS"]) == sorted(before.pop("all")["SS"])
     assert now == before
+
+
+def test_rewrites_and_undos_are_in_the_audit_chain(standin: Server, tmp_path: Path) -> None:
+    """The object's history names them, and a journal entry that somebody else changed is found."""
+    bucket = new_name("audit")
+    standin.client("s3").create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    site = ReferringSite(standin, tmp_path, audit_bucket=bucket)
+    site.put("old/a.tar", b"a")
+    site.put_job("1", uri={"S": site.uri("old/a.tar")})
+    site.migrate()
+    site.keyshift("references", "rewrite", "--yes", code=0)
+    told(site)
+    assert site.keyshift("audit", "verify", code=0)[-1]["summary"]["good"]
+    history = site.keyshift("audit", "show", "old/a.tar", code=0)
+    (rewritten,) = [one for one in history if one["detail_type"] == "References Rewritten"]
+    assert rewritten["detail"]["references"] == [
+        {"place": "uri", "before": site.uri("old/a.tar"), "after": site.uri("new/a.tar")}
+    ]
+    (entry,) = site.clients.dynamodb.scan(
+        TableName=site.name,
+        FilterExpression="begins_with(pk, :journal)",
+        ExpressionAttributeValues={":journal": {"S": "keyshift#reference#"}},
+    )["Items"]
+    forged = entry | {"entry_revision": {"N": "2"}, "written_at": {"N": "1"}}
+    site.clients.dynamodb.put_item(TableName=site.name, Item=forged)
+    findings = site.keyshift("audit", "verify", code=1)
+    assert [one["finding"]["fault"] for one in findings[:-1]] == ["record-unaudited"]
+    assert "the references of an item" in findings[0]["finding"]["text"]
+    site.clients.dynamodb.put_item(TableName=site.name, Item=entry)
+    site.keyshift("references", "undo", "--yes", code=0)
+    told(site)
+    text = run_keyshift("audit", "show", "old/a.tar", more=site.environment() | site.keys_of_access).stdout
+    assert f"References Restored, table {site.jobs} id=1: uri" in text
+
+
+def told(site: Site) -> None:
+    """The stream handler sees every change."""
+    for event in site.changes():
+        assert respond_to_changes(event, site.dependencies) == {"batchItemFailures": []}
 
 
 def test_the_resolver_answers_on_the_command_line(site: ReferringSite) -> None:

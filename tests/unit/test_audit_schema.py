@@ -7,12 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import ValidationError
 
+from adapters.reference_items import journal_id
 from domain.audit import audit_event, record_digest
 from domain.audit_control import control_event
+from domain.audit_references import references_event
 from domain.audit_stage import stage_event
 from domain.control import Control, paused, resumed, throttled
 from domain.keys import Location
+from domain.ports.references import JournalEntry
 from domain.record import Record
+from domain.references_items import Switch
 from domain.stages import Stage, StageEntry
 from handlers.manifest_stream import respond
 from tests.audit_schema import check_event
@@ -48,6 +52,31 @@ def test_every_stage_event_fits() -> None:
     pairs = [(None, second), (second, third), (third, fourth), (fourth, fifth), (fifth, replace(fifth, revision=5))]
     for before, after in [*pairs, (fifth, None)]:
         check_event(stage_event(before, after, migration="m"))
+
+
+def test_every_event_of_references_fits() -> None:
+    """Rewritten, restored in part, restored, removed."""
+    switches = tuple(
+        Switch(("uris", at), None, f"s3://b/old/{at}", f"s3://b/new/{at}", Location("b", f"old/{at}").record_id)
+        for at in range(30)
+    )
+    first = JournalEntry("e", "jobs", {"id": {"S": "7"}, "n": {"N": "1"}}, switches, 1.0)
+    second = replace(first, switches=switches[1:], revision=2)
+    third = replace(second, switches=(), revision=3)
+    item_id = journal_id(first)
+    told = []
+    for before, after in [(None, first), (first, second), (second, third), (third, None)]:
+        event = references_event(item_id, before, after, migration="m")
+        check_event(event)
+        told.append((event.detail_type, event.detail["count"], event.detail["left_to_restore"]))
+    assert told == [
+        ("References Rewritten", 30, 30),
+        ("References Restored", 1, 29),
+        ("References Restored", 29, 0),
+        ("Reference Entry Removed", 0, 0),
+    ]
+    restored = references_event(item_id, first, second, migration="m").detail["references"]
+    assert restored == [{"place": "uris[0]", "before": "s3://b/new/0", "after": "s3://b/old/0"}]
 
 
 def test_an_unreadable_item_fits() -> None:
