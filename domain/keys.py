@@ -1,5 +1,6 @@
 """Where an object is, and the order in which S3 says its events happened."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -50,6 +51,12 @@ def unclean_segment(key: str) -> str | None:
         if segment in ("", ".", ".."):
             return "an empty segment" if not segment else f"a '{segment}' segment"
     return None
+
+
+def outermost(prefixes: Iterable[str]) -> tuple[str, ...]:
+    """The prefixes, in order, without those that begin with another one and are part of it."""
+    known = set(prefixes)
+    return tuple(sorted(one for one in known if not any(one != other and one.startswith(other) for other in known)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,12 @@ from domain.references_items import Outcome, Reported
 from domain.references_lines import Line, lines_of, rewritten_lines
 from domain.rules import CompiledRules
 
+LOOKS = 3
+"""How often a manifest that changes while it is read is read again."""
 MAX_TOLD = 100
 """Lines of one manifest that are reported one by one; the rest are counted."""
 REWRITE = Intent(Action.REWRITE)
+CHANGED = "somebody changed the manifest at its new key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +42,34 @@ class ManifestPorts:
 
 
 def read_manifest(
-    location: Location,
-    etag: str,
-    declared: Sequence[ManifestReferences],
-    *,
-    rules: CompiledRules,
-    ports: ManifestPorts,
+    location: Location, declared: Sequence[ManifestReferences], *, rules: CompiledRules, ports: ManifestPorts
 ) -> Iterator[Reported]:
-    """What a manifest's lines hold now, judged; nothing is written. Nothing when it changed meanwhile."""
-    blocks = ports.contents.read_content(location, etag=etag)
-    if isinstance(blocks, Refused):
+    """What a manifest's lines hold now, whoever wrote them, judged; nothing where certainly no object is.
+
+    Nothing is written. Raises UnavailableError when it changes each time that it is read.
+    """
+    blocks = _content_now(location, ports)
+    if blocks is None:
         return
     lines = lines_of(blocks, name=location.uri)
     for line in rewritten_lines(lines, declared, holder=location.uri, rules=rules, ports=ports.migration):
         yield from line.reports
+
+
+def _content_now(location: Location, ports: ManifestPorts) -> Iterator[bytes] | None:
+    for _ in range(LOOKS):
+        seen = ports.migration.store.look_at_object(location)
+        if seen is None:
+            return None
+        blocks = ports.contents.read_content(location, etag=seen.etag)
+        if not isinstance(blocks, Refused):
+            return blocks
+    raise UnavailableError(f"{location.uri} changes faster than it can be read; it is tried again")
+
+
+def is_ours(record: Record, seen: ObjectState) -> bool:
+    """Whether the manifest at the new key is one that we wrote, as far as the record knows."""
+    return seen.etag == record.target_etag or any(wrote(intent, seen) for intent in record.maybe)
 
 
 def why_not(record: Record, now: float) -> str:
@@ -119,18 +136,14 @@ class _Rewriting:
     def run(self) -> list[Reported]:
         held, migration = self._held, self._ports.migration
         seen = migration.store.look_at_object(held.record.target, with_tags=True)
-        if seen is None or not self._is_ours(seen):
-            return self._stop("somebody changed the manifest at its new key")
+        if seen is None or not is_ours(held.at_claim, seen):
+            return self._stop(CHANGED)
         if not any(line.after != line.before for line in self._lines(seen)):
             return self._settle(seen)
         if not held.has_time_for(self._policy.request_seconds / 2):
             return self._stop("no time left; run again")
         self._reports, self._untold, self._switched = [], 0, 0
         return self._write(seen)
-
-    def _is_ours(self, seen: ObjectState) -> bool:
-        record = self._held.at_claim
-        return seen.etag == record.target_etag or any(wrote(intent, seen) for intent in record.maybe)
 
     def _lines(self, seen: ObjectState) -> Iterator[Line]:
         place = self._held.record.target
@@ -171,7 +184,7 @@ class _Rewriting:
         answer = held.send(lambda: multipart.complete_upload(goal, upload_id=upload_id, etags=etags, size=self._size))
         if isinstance(answer, Refused):
             abort_upload(held, multipart)
-            return self._stop("somebody changed the manifest at its new key")
+            return self._stop(CHANGED)
         held.commit(
             held.record.state,
             target_etag=answer.etag,

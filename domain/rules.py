@@ -1,12 +1,12 @@
 """The rules of one migration, compiled: which key goes where, and where a key came from (product.md §2)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from itertools import islice, product
 
-from domain.keys import Location, key_fault
+from domain.keys import Location, key_fault, outermost
 from domain.references import NO_REFERENCES, References
 from domain.templates import Captures, Filter, Kind, Template, TooManyParsesError
 
@@ -108,11 +108,6 @@ class CompiledRules:
         return self.source.prefix
 
     @property
-    def source_owner(self) -> str | None:
-        """The account that must own the source bucket."""
-        return self.source.expected_owner
-
-    @property
     def target_bucket(self) -> str:
         """The bucket that objects go to."""
         return self.target.bucket
@@ -123,9 +118,12 @@ class CompiledRules:
         return self.target.prefix
 
     @property
-    def target_owner(self) -> str | None:
-        """The account that must own the target bucket."""
-        return self.target.expected_owner
+    def prefixes(self) -> Mapping[str, tuple[str, ...]]:
+        """What of each bucket belongs to the migration; a prefix under another one is part of it."""
+        sides: dict[str, list[str]] = {}
+        for side in (self.source, self.target):
+            sides.setdefault(side.bucket, []).append(side.prefix)
+        return {bucket: outermost(found) for bucket, found in sides.items()}
 
     @property
     def rules(self) -> tuple[str, ...]:

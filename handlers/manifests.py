@@ -1,24 +1,26 @@
 """The JSON Lines manifests that the rules file declares: look through them, or switch their references."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domain.attempt import Attempt, MigrationPolicy
+from domain.errors import ArchivedError
 from domain.holders import Reference
-from domain.keys import Location
+from domain.keys import Location, outermost
 from domain.ports import ObjectListing
 from domain.record import Mode, Record, State
 from domain.references import ManifestReferences
 from domain.references_items import Outcome, Reported
-from domain.references_manifests import ManifestPorts, read_manifest, rewrite_manifest
+from domain.references_manifests import CHANGED, ManifestPorts, is_ours, read_manifest, rewrite_manifest
 from domain.rules import CompiledRules, MapOutcome
 
+_MOVED = (State.COPIED, State.CLEANED)
 _NOT_MOVED = "the manifest is not moved by a rule, so it is not rewritten; write it anew, or add a rule for it"
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestScan:
-    """Manifests that were moved, by their records; manifests that stay where they are, by a listing."""
+    """Manifests that a rule moves, by their records; manifests that stay where they are, by a listing."""
 
     rules: CompiledRules
     ports: ManifestPorts
@@ -31,9 +33,11 @@ class ManifestScan:
         """Judge every reference of every manifest; without ``dry_run`` switch what is verified."""
         if not self.rules.references.manifests:
             return
-        for record, declared in self._moved():
-            if dry_run:
-                yield from self._read(record.target, record.target_etag or "", declared)
+        for record, declared in self._recorded():
+            if record.state not in _MOVED:
+                yield from self._waiting(record, declared)
+            elif dry_run:
+                yield from self._foretold(record, declared)
             else:
                 yield from rewrite_manifest(
                     record,
@@ -43,50 +47,86 @@ class ManifestScan:
                     policy=self.policy,
                     attempt=Attempt(self.new_token(), self.attempt_seconds),
                 )
-        for location, etag, declared in self._staying():
-            for one in self._read(location, etag, declared):
-                is_open = one.outcome in (Outcome.READY, Outcome.WAITING)
-                yield Reported(one.reference, Outcome.STAYS, _NOT_MOVED) if is_open else one
+        for location, declared in self._staying():
+            for one in self._read(location, declared):
+                yield replace(one, outcome=Outcome.STAYS, why=_NOT_MOVED, new_uri="") if _is_open(one) else one
 
     def find_references(self) -> Iterator[Reference]:
         """Every legacy URI in a line; a manifest of which nobody knows what it holds counts as one."""
         if not self.rules.references.manifests:
             return
-        for record, declared in self._moved():
+        for record, declared in self._recorded():
             if record.is_unfinished:
                 yield Reference(record.target.uri, "unfinished", record.source.uri, record.source)
-            yield from self._open(record.target, record.target_etag or "", declared)
-        for location, etag, declared in self._staying():
-            yield from self._open(location, etag, declared)
+            for place in _places(record):
+                yield from self._open(place, declared)
+        for location, declared in self._staying():
+            yield from self._open(location, declared)
 
-    def _open(self, location: Location, etag: str, declared: list[ManifestReferences]) -> Iterator[Reference]:
-        for one in self._read(location, etag, declared):
-            if one.outcome in (Outcome.READY, Outcome.WAITING):
-                yield one.reference
+    def _open(self, location: Location, declared: list[ManifestReferences]) -> Iterator[Reference]:
+        yield from (one.reference for one in self._read(location, declared) if _is_open(one))
 
-    def _read(self, location: Location, etag: str, declared: list[ManifestReferences]) -> Iterator[Reported]:
-        return read_manifest(location, etag, declared, rules=self.rules, ports=self.ports)
+    def _foretold(self, record: Record, declared: list[ManifestReferences]) -> Iterator[Reported]:
+        """What a rewriting would do, which leaves somebody else's content alone."""
+        seen = self.ports.migration.store.look_at_object(record.target)
+        ours = seen is not None and is_ours(record, seen)
+        for one in self._read(record.target, declared):
+            is_left = one.outcome is Outcome.READY and not ours
+            yield replace(one, outcome=Outcome.WAITING, why=CHANGED, new_uri="") if is_left else one
 
-    def _moved(self) -> Iterator[tuple[Record, list[ManifestReferences]]]:
+    def _waiting(self, record: Record, declared: list[ManifestReferences]) -> Iterator[Reported]:
+        """What stands in a manifest that is not moved although a rule moves it."""
+        why = f"the manifest is {record.state.value}" + (f": {record.cause}" if record.cause else "")
+        for place in _places(record):
+            for one in self._read(place, declared):
+                yield replace(one, outcome=Outcome.WAITING, why=why, new_uri="") if _is_open(one) else one
+
+    def _read(self, location: Location, declared: list[ManifestReferences]) -> Iterator[Reported]:
+        try:
+            yield from read_manifest(location, declared, rules=self.rules, ports=self.ports)
+        except ArchivedError as error:
+            yield Reported(Reference(location.uri, "archived", location.uri, location), Outcome.WAITING, str(error))
+
+    def _recorded(self) -> Iterator[tuple[Record, list[ManifestReferences]]]:
         for record in self.ports.migration.manifest.scan_records():
-            is_copied = record.mode is Mode.FORWARD and record.state in (State.COPIED, State.CLEANED)
-            declared = self._declared(record.source, record.target) if is_copied else []
+            declared = self._declared(record.source, record.target) if record.mode is Mode.FORWARD else []
             if declared:
                 yield record, declared
 
-    def _staying(self) -> Iterator[tuple[Location, str, list[ManifestReferences]]]:
+    def _staying(self) -> Iterator[tuple[Location, list[ManifestReferences]]]:
+        """Manifests of which there is no record, on both sides; what moves is not here, it gets one."""
         rules = self.rules
-        if rules.source_bucket != rules.target_bucket:
-            return
-        moved = {record.target.key for record, _ in self._moved()}
-        for listed in self.listing.list_objects(rules.target_bucket, prefix=rules.target_prefix):
-            location = Location(rules.target_bucket, listed.key)
-            declared = self._declared(location, location)
-            if declared and listed.key not in moved and rules.map_key(listed.key).outcome is not MapOutcome.MOVE:
-                yield location, listed.etag or "", declared
+        known = {place for record, _ in self._recorded() for place in _places(record)}
+        for bucket, opening in self._openings():
+            for listed in self.listing.list_objects(bucket, prefix=opening):
+                location = Location(bucket, listed.key)
+                moves = bucket == rules.source_bucket and rules.map_key(listed.key).outcome is MapOutcome.MOVE
+                declared = self._declared(location, location)
+                if declared and not moves and location not in known:
+                    yield location, declared
+
+    def _openings(self) -> Iterator[tuple[str, str]]:
+        """How the keys of manifests begin in each bucket; one beginning is no part of another."""
+        templates = [template for one in self.rules.references.manifests for template in one.keys]
+        begun = {first if isinstance(first, str) else "" for template in templates for first in template.pieces[:1]}
+        for bucket, prefixes in self.rules.prefixes.items():
+            yield from (
+                (bucket, one) for one in outermost(prefix + opening for prefix in prefixes for opening in begun)
+            )
 
     def _declared(self, source: Location, target: Location) -> list[ManifestReferences]:
         """The declarations that name the manifest, at its old or its new key."""
         old = source.key.removeprefix(self.rules.source_prefix)
         new = target.key.removeprefix(self.rules.target_prefix)
         return [one for one in self.rules.references.manifests if one.names(old) or one.names(new)]
+
+
+def _places(record: Record) -> tuple[Location, ...]:
+    """Where applications read the manifest: at its new key, or where a move that did not end has left it."""
+    if record.state in _MOVED:
+        return (record.target,)
+    return (record.source, record.target) if record.target.key else (record.source,)
+
+
+def _is_open(one: Reported) -> bool:
+    return one.outcome in (Outcome.READY, Outcome.WAITING)

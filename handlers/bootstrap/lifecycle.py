@@ -15,7 +15,6 @@ from adapters.sqlite_key_book import SqliteKeyBook
 from domain.errors import InputError
 from domain.ports import KeyBook
 from domain.references_items import Outcome
-from domain.rules import CompiledRules
 from handlers.bootstrap import bootstrap, clients_of, owners_of
 from handlers.bootstrap.inventories import inventory_files
 from handlers.bootstrap.references import pins_of, references_of
@@ -95,7 +94,7 @@ def keys_of_both_sides(
 ) -> Iterator[tuple[str, str]]:
     """Bucket and key of every object of both sides, from inventories where they are given, else from listings."""
     rules = operation.dependencies.rules
-    wanted = _prefixes(rules)
+    wanted = dict(rules.prefixes)
     for place in inventories:
         with inventory_files(settings, place) as (inventory, files):
             if inventory.source_bucket not in wanted:
@@ -109,17 +108,3 @@ def keys_of_both_sides(
         for prefix in prefixes:
             for listed in operation.listing.list_objects(bucket, prefix=prefix):
                 yield bucket, listed.key
-
-
-def _prefixes(rules: CompiledRules) -> dict[str, tuple[str, ...]]:
-    """What of each bucket belongs to the migration; a prefix under another one is part of it."""
-    sides: dict[str, set[str]] = {}
-    for bucket, prefix in ((rules.source_bucket, rules.source_prefix), (rules.target_bucket, rules.target_prefix)):
-        sides.setdefault(bucket, set()).add(prefix)
-    return {bucket: tuple(sorted(_outermost(found))) for bucket, found in sides.items()}
-
-
-def _outermost(prefixes: set[str]) -> Iterator[str]:
-    for one in prefixes:
-        if not any(one != other and one.startswith(other) for other in prefixes):
-            yield one

@@ -1,19 +1,23 @@
 """JSON Lines manifests: new content at the new key, only on verified copies, and rollback has the original."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from domain.errors import KeyshiftError, UnavailableError
+from domain.errors import ArchivedError, KeyshiftError, UnavailableError
+from domain.keys import Location
 from domain.objects import ObjectState
+from domain.ports import Refused
 from domain.record import Mode, State
 from domain.references_items import Outcome, Reported
-from domain.references_manifests import ManifestPorts
+from domain.references_manifests import CHANGED, ManifestPorts
 from handlers.manifests import ManifestScan
 from tests.fakes.contents import InMemoryContents
 from tests.fakes.faults import Moment, ScriptedFaults
 from tests.fakes.object_store import InMemoryObjectStore
-from tests.referring import POLICY, ReferringWorld
+from tests.referring import POLICY, RULES, ReferringWorld
 
 MANIFEST, NEW = "old//set.manifest", "new/set.manifest"
 CONTENT = (
@@ -127,6 +131,86 @@ def test_somebody_elses_content_is_left_alone() -> None:
     reports = world.rewrite()
     assert [one.outcome for one in reports] == [Outcome.WAITING]
     assert b"old//" in (world.content() or b"")
+
+
+def test_what_stands_in_somebody_elses_manifest_is_still_a_reference() -> None:
+    """Whoever reads it looks for the old objects: cleanup must leave them, and a dry run must not say that it would."""
+    world = ManifestWorld()
+    world.store.put(world.record(MANIFEST).target, b'{"source-ref":"s3://line-1/old//a.png"}')
+    assert [(one.path, one.source.key) for one in world.scan.find_references()] == [("line 1 source-ref", "old//a.png")]
+    (told,) = world.scan.scan(dry_run=True)
+    assert (told.outcome, told.new_uri, told.why) == (Outcome.WAITING, "", CHANGED)
+
+
+@pytest.mark.parametrize("state", [State.PARKED, State.CONFLICT, State.GONE])
+def test_a_manifest_that_did_not_move_holds_what_it_names(state: State) -> None:
+    """Parked or in conflict, it is read where it lies, at either key; nothing of it is rewritten."""
+    world = ManifestWorld()
+    world.change_record(MANIFEST, state=state, cause="access-denied")
+    assert [one.path for one in world.scan.find_references()] == 2 * [
+        "line 1 source-ref",
+        "line 3 source-ref",
+        "line 3 mask-ref",
+    ]
+    told = [one for one in world.rewrite() if one.outcome is not Outcome.STAYS]
+    assert {(one.outcome, one.why) for one in told} == {(Outcome.WAITING, f"the manifest is {state}: access-denied")}
+    assert world.content() == CONTENT
+    world.store.remove(world.record(MANIFEST).target)
+    assert len(list(world.scan.find_references())) == 3
+
+
+def test_a_manifest_that_cannot_be_read_counts_as_a_reference() -> None:
+    """Archived, say: nobody knows what it holds, so the answer is not that nothing is left."""
+    world = ManifestWorld()
+    world.contents.fail_next(ArchivedError(f"{NEW} is archived: restore it first"), call="read_content")
+    (found,) = world.scan.find_references()
+    assert (found.holder, found.path) == (world.record(MANIFEST).target.uri, "archived")
+
+
+def test_a_manifest_that_changes_while_it_is_read_is_read_again() -> None:
+    """Another etag is no sign that nothing stands in it; one that never rests is an error."""
+    world = ManifestWorld()
+    place = world.record(MANIFEST).target
+    restless = _Restless(world.store, changes=2)
+    scan = replace(world.scan, ports=ManifestPorts(world.migration_ports, restless))
+    assert [one.holder for one in scan.find_references()] == [place.uri]
+    restless.changes = 99
+    with pytest.raises(UnavailableError, match="changes faster"):
+        list(scan.find_references())
+
+
+class _Restless(InMemoryContents):
+    """Somebody writes the manifest between the look and the read, so many times."""
+
+    def __init__(self, store: InMemoryObjectStore, *, changes: int) -> None:
+        super().__init__(store)
+        self.changes = changes
+
+    def read_content(self, location: Location, *, etag: str) -> Iterator[bytes] | Refused:
+        """See the port."""
+        if self.changes:
+            self.changes -= 1
+            self._store.put(location, b'{"source-ref":"s3://line-1/old//a.png"}' + b" " * self.changes)
+        return super().read_content(location, etag=etag)
+
+
+@pytest.mark.parametrize("place", [Location("line-1", "kept.manifest"), Location("line-2", "v2/kept.manifest")])
+def test_manifests_that_stay_are_found_in_both_buckets(place: Location) -> None:
+    """Where the new layout is in another bucket, the old one still has those that no rule moves."""
+    rules = RULES.replace("target: {bucket: line-1}", "target: {bucket: line-2, prefix: v2/}").replace(
+        'manifests: ["old//{rest...}.manifest"', 'manifests: ["{name}.manifest"'
+    )
+    world = ReferringWorld(rules=rules)
+    world.store.create_bucket("line-2")
+    scan = ManifestScan(
+        world.rules,
+        ManifestPorts(world.migration_ports, InMemoryContents(world.store)),
+        POLICY,
+        world.store,
+        new_token=lambda: "token",
+    )
+    world.store.put(place, b'{"source-ref":"s3://line-1/old//a.png"}')
+    assert [one.holder for one in scan.find_references()] == [place.uri]
 
 
 def test_the_original_of_a_rewritten_manifest_is_not_cleaned_up() -> None:

@@ -36,7 +36,7 @@ def test_a_good_file_becomes_rules() -> None:
     """Everything that the file says is in the compiled rules."""
     compiled = read_rules(GOOD)
     assert compiled.promised_storage_class == "STANDARD"
-    assert compiled.source_owner == "111122223333"
+    assert compiled.source.expected_owner == "111122223333"
     assert compiled.target_prefix == "p/"
     assert compiled.allow == (Allowed("a", "lossy", "because", "keep"),)
     assert [one.table for one in compiled.references.tables] == ["items"]
