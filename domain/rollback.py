@@ -11,6 +11,7 @@ from domain.record import Action, Intent, Mode, Origin, Record, State
 
 ROLL_BACK = Intent(Action.ROLL_BACK)
 PURGE = Intent(Action.PURGE)
+BUSY = "somebody writes the key at this moment (409), so nothing was done: run it again"
 _ENDED = (State.ROLLED_BACK, State.ROLLBACK_CONFLICT, State.PURGED)
 
 
@@ -74,6 +75,9 @@ def _copy_back(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy)
     if isinstance(answer, HandedOn):
         held.release()
         return Outcome(Verdict.CONTINUE, None, f"{answer.parts_left} parts are left to copy back")
+    if answer is Refused.CONCURRENT:
+        held.release()
+        return Outcome(Verdict.RETURN, record.state, BUSY)
     if answer is Refused.PRECONDITION and ports.store.look_at_object(record.source) is not None:
         return _finish(held, ports, State.ROLLED_BACK)  # the owner wrote it meanwhile, or our earlier try had landed
     if isinstance(answer, Refused):
@@ -119,5 +123,10 @@ def _purge(held: HeldRecord, ports: MigrationPorts) -> Outcome:
         if ports.store.look_at_object(record.source) is None:
             # Absent without proof that its owner deleted it: the copy may be the only one.
             return held.commit(State.ROLLBACK_CONFLICT, cause="the source is absent, so the copy is kept")
-        held.send(lambda: ports.store.delete_object(record.target, if_match=etag, send_before=held.lease.send_before))
+        answer = held.send(
+            lambda: ports.store.delete_object(record.target, if_match=etag, send_before=held.lease.send_before)
+        )
+        if answer is Refused.CONCURRENT:
+            held.forget_intent()
+            return Outcome(Verdict.RETURN, record.state, BUSY)
     return held.commit(State.PURGED)

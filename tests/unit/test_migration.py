@@ -12,8 +12,9 @@ from domain.errors import AccessDeniedError, LeaseExpiredError, ThrottledError, 
 from domain.keys import Location, Sequencer
 from domain.migration import migrate_object, park_object
 from domain.notices import Notice, NoticeKind
-from domain.objects import ContentHeaders
+from domain.objects import ContentHeaders, ObjectState
 from domain.parts import MIB
+from domain.ports import Deleted, Refused, SourceObject, TargetObject, Written
 from domain.record import Action, Intent, Mode, Record, State
 from domain.rollback import purge_copy, roll_back_object
 from tests.fakes.clock import FakeClock
@@ -299,3 +300,48 @@ def test_rollback_restores_what_cleanup_deleted(versioned: bool) -> None:
     assert world.migrate(created(b"bytes", 9)).reason == "rolled-back"
     purged = purge_copy(SOURCE.record_id, attempt=world.attempt(), ports=world.ports, policy=POLICY)
     assert (purged.state, world.store.body(TARGET), world.store.body(SOURCE)) == (State.PURGED, None, b"bytes")
+
+
+class _BusyStore(InMemoryObjectStore):
+    """The same buckets; copies and deletes are refused with 409 ``busy`` times, as S3 does beside another write."""
+
+    def __init__(self, world: World, *, busy: int) -> None:
+        super().__init__(world.clock)
+        self.buckets = world.store.buckets
+        self.busy = busy
+
+    def copy_object(self, source: SourceObject, target: TargetObject, *, seen: ObjectState | None) -> Written | Refused:
+        """See the port."""
+        if self.busy:
+            self.busy -= 1
+            return Refused.CONCURRENT
+        return super().copy_object(source, target, seen=seen)
+
+    def delete_object(self, location: Location, *, if_match: str, send_before: float) -> Deleted | Refused:
+        """See the port."""
+        if self.busy:
+            self.busy -= 1
+            return Refused.CONCURRENT
+        return super().delete_object(location, if_match=if_match, send_before=send_before)
+
+
+def test_a_busy_key_is_neither_rolled_back_nor_purged_but_tried_again() -> None:
+    """A 409 says that nothing was done: the record must not say that the copy is gone, or past restoring."""
+    world = World()
+    world.store.put(SOURCE, b"bytes")
+    world.migrate(listed(b"bytes"))
+    clean_source(SOURCE.record_id, attempt=world.attempt(), ports=world.ports, policy=POLICY, need_proof=False)
+    ports = replace(world.ports, store=_BusyStore(world, busy=1))
+    tried = [roll_back_object(SOURCE, TARGET, attempt=world.attempt(), ports=ports, policy=POLICY) for _ in range(2)]
+    assert [(one.verdict, one.state) for one in tried] == [
+        (Verdict.RETURN, State.CLEANED),
+        (Verdict.DONE, State.ROLLED_BACK),
+    ]
+    assert world.store.body(SOURCE) == b"bytes"
+    ports = replace(world.ports, store=_BusyStore(world, busy=1))
+    purges = [purge_copy(SOURCE.record_id, attempt=world.attempt(), ports=ports, policy=POLICY) for _ in range(2)]
+    assert [(one.verdict, one.state) for one in purges] == [
+        (Verdict.RETURN, State.ROLLED_BACK),
+        (Verdict.DONE, State.PURGED),
+    ]
+    assert world.store.body(TARGET) is None
