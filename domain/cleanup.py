@@ -9,6 +9,7 @@ from domain.ports import Deleted, Refused
 from domain.record import Action, Intent, Mode, Record, State
 
 DELETE_SOURCE = Intent(Action.DELETE_SOURCE)
+ONLY_ORIGINAL = "its copy has other content: this is the only original"
 
 
 def clean_source(
@@ -48,7 +49,7 @@ def _blocked(record: Record, lease: Lease, *, need_proof: bool) -> Outcome | Non
     if record.state is not State.COPIED or (record.maybe - {DELETE_SOURCE} and claim is None):
         return Outcome(Verdict.DONE, record.state, "only a finished copy is cleaned")
     if record.is_rewritten and record.source_version is None:
-        return Outcome(Verdict.DONE, record.state, "its copy has other content: this is the only original")
+        return Outcome(Verdict.DONE, record.state, ONLY_ORIGINAL)
     if need_proof and record.verified_at is None:
         return Outcome(Verdict.DONE, record.state, "it is not verified")
     return None
@@ -86,6 +87,8 @@ def preview_source(record: Record, *, ports: MigrationPorts, now: float) -> str 
         return f"its record is {record.state.value}"
     if record.is_unfinished and record.maybe != {DELETE_SOURCE}:
         return "an attempt runs, or ended without saying what it did"
+    if record.is_rewritten and record.source_version is None:
+        return ONLY_ORIGINAL
     if record.verified_at is None:
         return "it is not verified"
     target = ports.store.look_at_object(record.target, with_tags=True)

@@ -1,6 +1,7 @@
 """Delete the verified version of a cleaned source for good; what the record needs to undo it, it has before."""
 
 from domain.attempt import Attempt, HeldRecord, Lease, MigrationPolicy, MigrationPorts, Outcome, Verdict, take_claim
+from domain.cleanup import ONLY_ORIGINAL
 from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, UnavailableError
 from domain.ports import VersionStore
 from domain.record import Action, Intent, Mode, Record, State
@@ -22,7 +23,7 @@ def forget_version(
     if record.claim is not None and record.claim.deadline >= lease.started:
         return Outcome(Verdict.RETURN, record.state, "another worker has it")
     if record.is_rewritten:
-        return Outcome(Verdict.DONE, State.CLEANED, "its copy has other content: this is the only original")
+        return Outcome(Verdict.DONE, State.CLEANED, ONLY_ORIGINAL)
     begun = _begun(record)
     if begun is None and record.source_version is None:
         return Outcome(Verdict.DONE, State.CLEANED, "no version is left to delete")

@@ -266,6 +266,10 @@ def _purge(operation: Operation, record: Record, *, yes: bool) -> tuple[str, str
         return source, "held", "it is not rolled back, a late attempt wrote it: run keyshift rollback again"
     if record.origin is Origin.ADOPTED:
         return source, "held", "the copy was there before us"
+    # A later rollback took back what a late worker wrote: the stage is old by then, the key is not.
+    quiet = record.changed_at + operation.longest_claim() - dependencies.ports.clock.now()
+    if quiet > 0:
+        return source, "held", f"quiet time: changed lately, {quiet:.0f} s to go"
     if not yes:
         return source, "would-go", record.target.uri
     try:

@@ -514,6 +514,27 @@ def test_rollback_says_what_it_could_not_restore(moved: Life) -> None:
     assert moved.site.read("new/1") == b"a stranger's"
 
 
+def test_purge_waits_for_each_key_that_a_later_rollback_took_back(moved: Life) -> None:
+    """The stage is old by then, but a request at this key may still be under way."""
+    moved.roll_back()
+    moved.let_time_pass()
+    late, manifest = moved.record("old/0"), moved.operation.dependencies.ports.manifest
+    written = replace(late, state=State.COPIED, mode=Mode.FORWARD, revision=late.revision + 1)
+    assert manifest.write_record(written, before=late)
+    moved.roll_back()
+    for yes in (False, True):
+        found = purge_copies(moved.operation, yes=yes, threads=1, per_second=None)
+        assert not isinstance(found, Shut)
+        told = {source.rpartition("/")[2]: (verdict, why) for source, verdict, why in found}
+        assert {key: verdict for key, (verdict, _) in told.items()} == {
+            "0": "held",
+            "1": "purged" if yes else "would-go",
+            "2": "purged" if yes else "would-go",
+        }
+        assert told["0"][1].startswith("quiet time")
+    assert moved.site.keys("new/") == ["new/0"]
+
+
 def test_purge_waits_for_the_rollback_and_for_quiet(moved: Life) -> None:
     """Before, it is refused; right after, it names the seconds to go."""
     early = purge_copies(moved.operation, yes=True, threads=1, per_second=None)

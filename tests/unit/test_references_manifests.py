@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from domain.cleanup import ONLY_ORIGINAL, preview_source
 from domain.errors import ArchivedError, KeyshiftError, UnavailableError
 from domain.keys import Location
 from domain.objects import ObjectState
@@ -217,6 +218,9 @@ def test_the_original_of_a_rewritten_manifest_is_not_cleaned_up() -> None:
     """Without versions the source is the only original, so rollback finds it untouched."""
     world = ManifestWorld()
     world.rewrite()
+    world.change_record(MANIFEST, verified_at=1.0)
+    told = preview_source(world.record(MANIFEST), ports=world.migration_ports, now=world.clock.now())
+    assert told == ONLY_ORIGINAL, "the dry run says so too"
     world.clean(MANIFEST)
     assert world.store.body(world.place) == CONTENT
     world.roll_back(MANIFEST)
