@@ -11,11 +11,11 @@ from tests.simulation.whole.actors import (
     employ,
     finishes_cleanup,
     follows_the_stream,
-    replays_the_dead,
     rolls_back,
     works_on,
 )
 from tests.simulation.whole.dice import KINDS, SeededDice
+from tests.simulation.whole.operators import replays_the_dead
 from tests.simulation.whole.people import People
 from tests.simulation.whole.plans import Plan
 from tests.simulation.whole.run import observed, settle

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from dataclasses import replace
 
-from tests.simulation.scenarios import SCENARIOS
+from tests.simulation.whole.acts import PLAYS
 from tests.simulation.whole.plans import Plan, read_changes
 from tests.simulation.whole.run import Found, run
 from tests.simulation.whole.sweep import sweep
@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
 
 def _sweep(orders: int) -> int:
     started = time.monotonic()
-    swept = sweep(list(SCENARIOS), orders=orders)
+    swept = sweep(list(PLAYS), orders=orders)
     for text in swept.broken[:3]:
         print(text)
     print(

@@ -12,7 +12,6 @@ from handlers import manifest_stream
 from handlers.batch import respond_to_batch
 from handlers.dependencies import Dependencies
 from handlers.feeder import Enqueued, Feeder
-from handlers.messages import BackfillRow, encode_backfill
 from tests.integration.site import lambda_event
 from tests.simulation.whole.scheduler import Process
 from tests.simulation.whole.site import MARGIN_SECONDS, Site
@@ -44,6 +43,9 @@ def works_on(which: str) -> Body:
         dependencies = site.dependencies(process)
         queue = dependencies.events_queue if which == "events" else dependencies.backfill_queue
         while not site.closing:
+            if not site.mappings.enabled[which]:  # Lambda polls no more
+                process.sleep(POLL_SECONDS)
+                continue
             try:
                 messages = queue.receive_messages(at_most=10 if which == "events" else 2, wait=0)
                 if not messages:
@@ -105,31 +107,6 @@ def fills_back(site: Site, process: Process) -> None:
             process.sleep(POLL_SECONDS)
         else:
             return
-
-
-def requeues_unfinished(site: Site, process: Process) -> None:
-    """What ``verify --requeue`` does with records that nobody finishes.
-
-    A worker may be killed over a message that was delivered twice and that the other worker then deletes: its claim
-    stays, and no message is left that would settle it.
-    """
-    dependencies = site.dependencies(process)
-    rows = [
-        BackfillRow(key=record.source.key)
-        for record in dependencies.ports.manifest.scan_records()
-        if record.mode is Mode.FORWARD and record.is_unfinished
-    ]
-    bodies = encode_backfill(rows, migration=dependencies.rules.migration, bucket=dependencies.rules.source_bucket)
-    dependencies.backfill_queue.send_messages(list(bodies))
-
-
-def replays_the_dead(site: Site, process: Process) -> None:
-    """The operator who looks after the dead-letter queues now and then."""
-    while not site.closing:
-        process.sleep(120.0)
-        for name, queue in (("events", site.events), ("backfill", site.backfill)):
-            if queue.replay_dead():
-                site.say("operator", f"replays the dead letters of {name}")
 
 
 def cleans_up(site: Site, process: Process) -> None:

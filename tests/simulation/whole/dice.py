@@ -3,14 +3,27 @@
 from dataclasses import dataclass, field
 from random import Random
 
-from domain.errors import ThrottledError, UnavailableError
+from domain.errors import AccessDeniedError, ThrottledError, UnavailableError
 from tests.simulation.whole.scheduler import Fate, Process, Request
 
 MUTATIONS = frozenset(
     {"copy_object", "delete_object", "copy_parts", "complete_upload", "create_upload", "abort_upload"}
-    | {"remove_delete_marker", "claim_record", "write_record"}
+    | {"remove_delete_marker", "remove_version", "claim_record", "write_record", "change_item", "write_control"}
+    | {"write_stage", "send_messages", "send_back", "delete_letters", "move_all"}
 )
-KINDS = ("error", "throttle", "lost", "time-out", "slow", "stall", "late", "kill-before", "kill-sent", "kill-after")
+KINDS = (
+    "denied",
+    "error",
+    "throttle",
+    "lost",
+    "time-out",
+    "slow",
+    "stall",
+    "late",
+    "kill-before",
+    "kill-sent",
+    "kill-after",
+)
 UNKILLABLE = ("service",)
 
 
@@ -40,6 +53,9 @@ class SeededDice:
         match kind:
             case "error":
                 return Fate(delay=delay, effect=False, error=unknown, word=kind)
+            case "denied":
+                why = AccessDeniedError(f"{request.subject}: a key policy was wrong for a moment")
+                return Fate(delay=delay, effect=False, error=why, word=kind)
             case "throttle":
                 return Fate(delay=delay, effect=False, error=ThrottledError("SlowDown"), word=kind)
             case "lost":

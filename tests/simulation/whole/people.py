@@ -1,8 +1,8 @@
 """Owners, strangers and operators: what happens around keyshift, without asking it."""
 
-from domain.control import Control
 from domain.keys import Location
 from domain.objects import ObjectState
+from domain.record import Action, left_over
 from handlers.messages import BackfillRow, encode_backfill
 from tests.simulation.whole.ports import SCALE
 from tests.simulation.whole.site import Site
@@ -32,17 +32,26 @@ class People:
             self._later(lambda: self.meddle(random.choice(keys)))
         for _ in range(plan.stale_rows):
             self._later(self.send_old_row)
-        for _ in range(plan.pauses):
-            self._later(self.pause)
+        self.begin_application(plan.seconds)
 
-    def _later(self, what: "object") -> None:
+    def begin_application(self, seconds: float) -> None:
+        """Plan what the application writes in that time, and messages that nobody can read."""
+        plan, random, application = self._site.plan, self._site.random, self._site.application
+        for _ in range(plan.garbage):
+            self._later(lambda: self._site.events.send_messages(["{no message"]), seconds)
+        for number in range(plan.items):
+            application.edit(number)
+        for _ in range(plan.edits if plan.items else 0):
+            self._later(lambda: application.edit(random.randrange(plan.items)), seconds)
+
+    def _later(self, what: "object", seconds: float | None = None) -> None:
         self.left += 1
 
         def happens() -> None:
             self.left -= 1
             what()  # type: ignore[operator]
 
-        self._site.scheduler.at(self._site.random.random() * self._site.plan.seconds, happens)
+        self._site.scheduler.at(self._site.random.random() * (seconds or self._site.plan.seconds), happens)
 
     # Owners
     def speak(self, key: KeyTruth) -> None:
@@ -57,6 +66,7 @@ class People:
         body, mark = value or self._new_value(key)
         state = self._site.store.put(key.source, body, metadata={"put": mark})
         key.words.append((body, mark))
+        key.emptied = False
         self._old_rows.append((key.source, state))
         self._site.say("owner", f"puts {key.source.key} {body.decode()}/{mark} {state.etag[:6]}", len(key.words) - 1)
         if tell:
@@ -81,6 +91,7 @@ class People:
         """An owner deletes."""
         self._site.store.remove(key.source)
         key.words.append(None)
+        key.emptied = False
         self._site.say("owner", f"deletes {key.source.key}", len(key.words) - 1)
         if tell:
             self._site.service.object_deleted(key.source)
@@ -113,7 +124,9 @@ class People:
         """A stranger deletes."""
         record = self._site.manifest.records.get(key.source.record_id)
         self._site.store.remove(key.target)
-        if record is not None and record.target_etag is not None:
+        # While a delete of ours is pending nobody can tell afterwards whose it was (protocol.md §5).
+        ours = {intent.action for intent in left_over(record)} if record is not None else set()
+        if record is not None and record.target_etag is not None and Action.DELETE_TARGET not in ours:
             key.foreign_delete = (max(key.seen, default=0), len(key.words) - 1)
         key.author, key.meddled = "foreign", True
         self._site.say("stranger", f"deletes {key.target.key}")
@@ -136,14 +149,3 @@ class People:
         self._site.backfill.send_messages(
             list(encode_backfill([row], migration=self._site.rules.migration, bucket=location.bucket))
         )
-
-    def pause(self) -> None:
-        """The operator pauses everything for a while."""
-        self._site.panel.control = Control(paused=True, reason="simulation")
-        self._site.say("operator", "pauses")
-
-        def resume() -> None:
-            self._site.panel.control = Control()
-            self._site.say("operator", "resumes")
-
-        self._site.scheduler.at(60.0, resume)

@@ -32,6 +32,22 @@ class Plan:
     kinds: tuple[str, ...] = KINDS
     longest_stall: float = 150.0
     pauses: int = 0
+    verifies: bool = False
+    """Whether an operator verifies again and again while everything goes on."""
+    items: int = 0
+    """How many items of the application hold URIs."""
+    edits: int = 0
+    """How often the application writes them meanwhile."""
+    rewrites: bool = False
+    """Whether the command rewrites references too, beside the function that follows what happens."""
+    by_command: bool = False
+    """Whether cleanup and rollback are the operator's whole commands, with their gates, and not only their cores."""
+    forgets: bool = False
+    """Whether cleanup deletes the versions too."""
+    buried: float = 0.0
+    """How many events come to lie among the dead letters, as after a day of a wrong permission."""
+    garbage: int = 0
+    """How many messages nobody can read."""
     cleanup: bool = False
     rollback: bool = False
     purge: bool = False
@@ -78,6 +94,14 @@ class Plan:
             promised=chance() < 0.3,
             knows_itself=chance() < 0.7,
             max_receives=random.choice((3, 8, 50)),
+            verifies=chance() < 0.4,
+            items=random.choice((0, 1, 3, 6)),
+            edits=random.choice((4, 12, 30)),
+            rewrites=chance() < 0.5,
+            by_command=chance() < 0.5,
+            forgets=chance() < 0.5,
+            buried=random.choice((0.0, 0.0, 0.1)),
+            garbage=random.choice((0, 0, 2)),
         )
         return replace(plan, **given)
 
@@ -94,6 +118,8 @@ class Plan:
             *({"stale_rows": 0}, {"lost_events": 0.0}, {"duplicates": 0.0}, {"pauses": 0}, {"backfill": False}),
             *({"cleanup": False}, {"rollback": False, "purge": False}, {"purge": False}, {"versioned": False}),
             *({"other_bucket": False, "encrypted": False}, {"encrypted": False}, {"large": 0.0}),
+            *({"items": 0, "edits": 0}, {"items": min(1, self.items)}, {"edits": self.edits // 2}, {"rewrites": False}),
+            *({"verifies": False}, {"by_command": False}, {"forgets": False}, {"buried": 0.0}, {"garbage": 0}),
             *({"words": 1}, {"words": max(1, self.words - 1)}, {"max_receives": 50}, {"knows_itself": True}),
         ]
         found = [replace(self, **change) for change in changes]

@@ -1,34 +1,16 @@
-"""Every port as one process sees it: each call is a request whose fate the scheduler decides."""
+"""S3 and the manifest as one process sees them: each call is a request whose fate the scheduler decides."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
-from domain.audit import AuditEvent
-from domain.control import Control
-from domain.errors import UnavailableError
 from domain.keys import Location
 from domain.objects import ListedObject, ObjectState
 from domain.parts import MIB, Part
-from domain.ports import (
-    NO_HISTORY,
-    ClaimAnswer,
-    Deleted,
-    HiddenVersion,
-    Message,
-    Refused,
-    SourceObject,
-    TargetObject,
-    Written,
-)
-from domain.progress import Span
+from domain.ports import ClaimAnswer, Deleted, HiddenVersion, Refused, SourceObject, TargetObject, Written
 from domain.record import ClaimRequest, Record
-from tests.fakes.queue import InMemoryQueue
-from tests.simulation.whole.scheduler import Phases, Process, Request
-
-if TYPE_CHECKING:
-    from tests.simulation.whole.site import Site
+from tests.simulation.whole.asking import Asking
+from tests.simulation.whole.scheduler import Phases, Request
 
 NEVER = float("inf")
 SCALE = MIB
@@ -37,22 +19,7 @@ PAGE = 5
 """Keys of one page of a listing: what happens between two pages makes rows stale."""
 
 
-def at_once(effect: Callable[[], Any]) -> Any:
-    """A request that the server does in one step."""
-    return effect()
-    yield
-
-
-class _Asking:
-    def __init__(self, process: Process, site: "Site") -> None:
-        self._process = process
-        self._site = site
-
-    def _ask(self, name: str, subject: str, effect: Callable[[], Any], send_before: float | None = None) -> Any:
-        return self._process.ask(Request(name, subject, partial(at_once, effect), send_before))
-
-
-class SimulatedStore(_Asking):
+class SimulatedStore(Asking):
     """ObjectStore, MultipartStore and ObjectListing; the conditions are evaluated by the in-memory store."""
 
     def look_at_object(
@@ -63,6 +30,7 @@ class SimulatedStore(_Asking):
         seen: ObjectState | None = self._ask(
             "look_at_object", location.key, lambda: look(location, version_id=version_id, with_tags=with_tags)
         )
+        self._site.looks[self._process.name, location] = seen.etag if seen is not None else None
         if seen is not None and not self._site.plan.checksums:
             seen = replace(seen, checksums={}, full_checksums=False)
         return seen if seen is None else replace(seen, size=seen.size * SCALE)
@@ -99,6 +67,7 @@ class SimulatedStore(_Asking):
             answer = self._site.store.delete_object(location, if_match=if_match, send_before=NEVER)
             if isinstance(answer, Deleted) and there is not None:
                 self._site.truth.deleted(location, there)
+                self._site.application.deleted(location, by=self._process)
                 self._site.service.object_deleted(location, by_us=True)
             return answer
 
@@ -123,6 +92,17 @@ class SimulatedStore(_Asking):
             lambda: remove(location, marker_id=marker_id, send_before=NEVER),
             send_before,
         )
+
+    def remove_version(self, location: Location, *, version_id: str, send_before: float) -> None:
+        """DeleteObject of a version, for good."""
+
+        def effect() -> None:
+            gone = self._site.store.buckets.version(location, version_id)
+            self._site.store.remove_version(location, version_id=version_id, send_before=NEVER)
+            if gone is not None:
+                self._site.truth.forgotten(location, gone)
+
+        self._ask("remove_version", f"{location.key} {version_id}", effect, send_before)
 
     def create_upload(self, target: TargetObject, *, seen: ObjectState) -> str:
         """CreateMultipartUpload."""
@@ -215,7 +195,7 @@ class SimulatedStore(_Asking):
         return [replace(row, size=(row.size or 0) * SCALE) for row, _ in zip(rows, range(PAGE), strict=False)]
 
 
-class SimulatedManifest(_Asking):
+class SimulatedManifest(Asking):
     """Manifest; every change is the stream's next entry."""
 
     def claim_record(self, request: ClaimRequest) -> ClaimAnswer:
@@ -250,86 +230,5 @@ class SimulatedManifest(_Asking):
         yield from self._ask("scan_records", "", lambda: list(scan(segment=segment, segments=segments)))
 
 
-class SimulatedQueue(_Asking):
-    """MessageQueue: what is received comes in any order, and sometimes stays in the queue too."""
-
-    def __init__(self, process: Process, site: "Site", queue: InMemoryQueue, name: str) -> None:
-        super().__init__(process, site)
-        self._queue = queue
-        self._name = name
-
-    def send_messages(self, bodies: Sequence[str], *, delay: int = 0) -> None:
-        """SendMessageBatch."""
-        self._ask("send_messages", self._name, lambda: self._queue.send_messages(bodies, delay=delay))
-
-    def receive_messages(self, *, at_most: int, wait: int) -> Sequence[Message]:
-        """ReceiveMessage."""
-        received: Sequence[Message] = self._ask(
-            "receive_messages", self._name, lambda: self._queue.receive_messages(at_most=at_most, wait=wait)
-        )
-        return received
-
-    def delete_messages(self, messages: Sequence[Message]) -> None:
-        """DeleteMessageBatch."""
-        self._ask("delete_messages", _named(self._name, messages), lambda: self._queue.delete_messages(messages))
-
-    def return_messages(self, messages: Sequence[Message], *, delay: int) -> None:
-        """ChangeMessageVisibilityBatch."""
-        back = self._queue.return_messages
-        self._ask(
-            "return_messages", f"{_named(self._name, messages)} for {delay} s", lambda: back(messages, delay=delay)
-        )
-
-    def count_messages(self) -> tuple[int, int]:
-        """GetQueueAttributes."""
-        counted: tuple[int, int] = self._ask("count_messages", self._name, self._queue.count_messages)
-        return counted
-
-
-class SimulatedOperations(_Asking):
-    """EventBus, ProgressCounters and ControlPanel."""
-
-    def publish_events(self, events: Sequence[AuditEvent]) -> Sequence[int]:
-        """PutEvents, of which some entries may fail."""
-
-        def effect() -> Sequence[int]:
-            bus, refuse = self._site.bus, self._site.bus_refuses()
-            bus.refuse = {event.event_id for event in events if refuse()}
-            return bus.publish_events(events)
-
-        refused: Sequence[int] = self._ask("publish_events", f"{len(events)}", effect)
-        return refused
-
-    def add_progress(
-        self, deltas: Mapping[str, int], *, batch_id: str, history: Mapping[Span, Mapping[str, int]] = NO_HISTORY
-    ) -> None:
-        """TransactWriteItems with a token."""
-        add = self._site.counters.add_progress
-        self._ask("add_progress", batch_id[:6], lambda: add(deltas, batch_id=batch_id, history=history))
-
-    def read_history(self, seconds: int) -> Mapping[Span, Mapping[str, int]]:
-        """Nobody asks in a simulation."""
-        history: Mapping[Span, Mapping[str, int]] = self._site.counters.read_history(seconds)
-        return history
-
-    def read_progress(self) -> Mapping[str, int]:
-        """GetItem."""
-        read: Mapping[str, int] = self._ask("read_progress", "", self._site.counters.read_progress)
-        return read
-
-    def read_control(self) -> Control:
-        """GetItem."""
-        control: Control = self._ask("read_control", "", self._site.panel.read_control)
-        return control
-
-    def write_control(self, control: Control, *, before: Control) -> bool:
-        """The operator's."""
-        raise UnavailableError(f"no process writes the control item here: {control} {before}")
-
-
 def _short(etag: str | None) -> str:
     return "absent" if etag is None else etag[:6]
-
-
-def _named(name: str, messages: Sequence[Message]) -> str:
-    return f"{name} {[message.message_id for message in messages]}"

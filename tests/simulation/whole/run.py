@@ -7,6 +7,8 @@ from random import Random, getstate, seed, setstate
 
 from domain.audit import audit_event
 from domain.progress import RECORDS
+from domain.record import Mode
+from domain.stages import Stage
 from tests.simulation.whole.actors import (
     Body,
     cleans_up,
@@ -15,16 +17,33 @@ from tests.simulation.whole.actors import (
     finishes_cleanup,
     follows_the_stream,
     purges,
-    replays_the_dead,
-    requeues_unfinished,
     rolls_back,
     works_on,
 )
 from tests.simulation.whole.dice import SeededDice
+from tests.simulation.whole.operators import (
+    cleans_by_command,
+    finishes_by_command,
+    pauses,
+    purges_by_command,
+    replays_the_dead,
+    requeues,
+    resumes,
+    rolls_back_by_command,
+    says_what_is,
+    verifies,
+)
 from tests.simulation.whole.people import People
 from tests.simulation.whole.plans import Plan
+from tests.simulation.whole.referrers import (
+    finishes_references,
+    follows_references,
+    rewrites_references,
+    undoes_references,
+)
 from tests.simulation.whole.scheduler import EPOCH, Process, StuckError
 from tests.simulation.whole.site import LONGEST_CLAIM, MARGIN_SECONDS, REQUEST_SECONDS, Site
+from tests.simulation.whole.truth import value_of
 
 SETTLED_SECONDS = 40_000.0
 """Far longer than everything that may wait: claims, visibility time-outs, replays."""
@@ -92,38 +111,62 @@ def employ_everybody(site: Site, *, cleanup_at: float, rollback_at: float) -> No
     employ(site, "dead-letters", replays_the_dead)
     if plan.backfill:
         employ(site, "backfill", fills_back)
+    if plan.items:
+        employ(site, "references", follows_references)
+    if plan.items and plan.rewrites:
+        employ(site, "rewrite", rewrites_references)
+    if plan.verifies:
+        employ(site, "verify", verifies)
+    for number in range(plan.pauses):
+        at = site.random.random() * plan.seconds
+        site.scheduler.at(at, lambda number=number: _employ(site, f"pause-{number}", pauses))  # type: ignore[misc]
     if plan.cleanup:
-        site.scheduler.at(cleanup_at, lambda: _employ_cleaner(site))
+        cleans = cleans_by_command if plan.by_command else cleans_up
+        site.scheduler.at(cleanup_at, lambda: _employ(site, "cleanup", cleans))
     if plan.rollback:
-        site.scheduler.at(rollback_at, lambda: _employ_roller(site))
+        site.scheduler.at(rollback_at, lambda: _employ(site, "rollback", rolls_back_of(plan)))
+
+
+def rolls_back_of(plan: Plan) -> Body:
+    """Rollback as the plan wants it; the command puts references back by itself."""
+    if plan.by_command:
+        return rolls_back_by_command
+
+    def body(site: Site, process: Process) -> None:
+        rolls_back(site, process)
+        undoes_references(site, process)
+
+    return body
 
 
 def settle(site: Site) -> None:
     """Nobody writes and nothing fails any more: everything comes to its end."""
     plan = site.plan
-    site.panel.control = type(site.panel.control)()
+    _finish(site, "resume", resumes)
     until(site, lambda: _is_quiet(site))
-    _finish(site, "backfill-2", fills_back)
-    _finish(site, "verify", requeues_unfinished)
-    until(site, lambda: _is_quiet(site))
-    if plan.cleanup and not plan.rollback:
-        _finish(site, "cleanup-2", finishes_cleanup)
+    if not plan.rollback:
+        _finish(site, "backfill-2", fills_back)
         until(site, lambda: _is_quiet(site))
+        _finish(site, "requeue", requeues)
+        until(site, lambda: _is_quiet(site))
+        _finish(site, "rewrite-2", finishes_references)
+        if plan.cleanup:
+            _finish(site, "cleanup-2", finishes_by_command if plan.by_command else finishes_cleanup)
+            until(site, lambda: _is_quiet(site))
+        _finish(site, "verify-2", says_what_is)
     if plan.rollback:
-        _finish(site, "rollback-2", rolls_back)
+        _finish(site, "rollback-2", rolls_back_of(plan))
         quiet_from = site.scheduler.time + LONGEST_CLAIM
         until(site, lambda: site.scheduler.time > quiet_from)
-        if plan.purge:
-            _finish(site, "purge", purges)
-        until(site, lambda: _is_quiet(site))
+        _finish(site, "undo-2", undoes_references)
+        if plan.purge and (plan.by_command or not site.lost):
+            _finish(site, "purge", purges_by_command if plan.by_command else purges)
+    until(site, lambda: _is_quiet(site))
 
 
-def _employ_cleaner(site: Site) -> None:
-    employ(site, "cleanup", cleans_up)
-
-
-def _employ_roller(site: Site) -> None:
-    employ(site, "rollback", rolls_back)
+def _employ(site: Site, name: str, body: Body) -> None:
+    if not site.closing:
+        employ(site, name, body)
 
 
 def until(site: Site, what: Callable[[], bool]) -> None:
@@ -145,11 +188,14 @@ def _finish(site: Site, name: str, body: Body) -> None:
 
 def _is_quiet(site: Site) -> bool:
     now = EPOCH + site.scheduler.time - MARGIN_SECONDS
+    # A rollback by command keeps the migration paused: what waits in the queues then waits for ever.
+    paused_for_good = site.stages.entry.stage in (Stage.ROLLING_BACK, Stage.ROLLED_BACK)
     return (
-        site.events.is_empty
-        and site.backfill.is_empty
+        (paused_for_good or (site.events.is_empty and site.backfill.is_empty))
         and not site.service.under_way
+        and (not site.plan.items or site.followed == len(site.application.stream))
         and site.published == len(site.manifest.changes)
+        and (not site.plan.items or site.heard == len(site.bus.events))
         and not any(record.claim and record.claim.deadline > now for record in site.manifest.records.values())
     )
 
@@ -159,10 +205,26 @@ def _what_is_left(site: Site) -> str:
     return f"{len(site.events.bodies)} events, {len(site.backfill.bodies)} rows, claims on {claims}"
 
 
+def _check_findings(site: Site) -> None:
+    """What the last verification called proven is so."""
+    for finding in site.findings or ():
+        if finding.verified and finding.source is not None and finding.target is not None:
+            source, target = (site.store.buckets.current(one) for one in (finding.source, finding.target))
+            if value_of(source) != value_of(target):
+                text = f"I3 verification calls {value_of(source)} and {value_of(target)} the same"
+                site.truth.broken.append((finding.source.key, text))
+
+
 def _check_at_rest(site: Site) -> None:
     records = site.manifest.records
     for key in site.truth.keys.values():
-        site.truth.check_at_rest(key, records.get(key.source.record_id))
+        record = records.get(key.source.record_id)
+        if record is not None or not (site.plan.rollback and site.plan.by_command):
+            site.truth.check_at_rest(key, record)
+        if site.plan.rollback and record is not None and record.mode is Mode.FORWARD:
+            site.truth.fault(key, f"I6 it is migrated after the rollback: {record}")
+    site.application.check_at_rest()
+    _check_findings(site)
     for before, after in site.manifest.changes:
         if after.revision != (before.revision + 1 if before is not None else 1):
             site.truth.broken.append((after.source.key, f"I4 revision {after.revision} follows {before}"))

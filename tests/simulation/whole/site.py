@@ -1,10 +1,8 @@
 """A whole migration in memory: S3 with its notifications, the manifest with its stream, queues, bus and hosts."""
 
-import io
-import json
-from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, Future
-from functools import cache
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,185 +11,46 @@ from domain.attempt import Attempt, MigrationPolicy, MigrationPorts
 from domain.keys import Location
 from domain.parts import MIB, MIN_PART_BYTES
 from domain.record import Record
+from domain.references_rewriting import ReferencePorts
 from domain.rules import CompiledRules
+from domain.stages import Stage, StageEntry
+from domain.verification import Finding
+from handlers.bootstrap.lifecycle import UndoneReferences
 from handlers.dependencies import CachedControl, Dependencies
-from handlers.observability import Observer
+from handlers.lifecycle import Operation
 from handlers.pacing import Pace
+from handlers.references import Rate, References
 from handlers.rules_file import read_rules
 from handlers.settings import Settings
 from tests.fakes.bus import InMemoryEventBus
-from tests.fakes.manifest import InMemoryManifest
+from tests.fakes.lifecycle import InMemoryKeyBook, InMemoryLiveCapture, InMemoryStageBook
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.panel import InMemoryControlPanel, InMemoryProgressCounters
-from tests.fakes.queue import InMemoryQueue
+from tests.fakes.steering import InMemoryMappings
+from tests.simulation.whole.application import DECLARED, Application
+from tests.simulation.whole.asking import Asked
 from tests.simulation.whole.plans import Plan
-from tests.simulation.whole.ports import (
-    SCALE,
-    SimulatedManifest,
-    SimulatedOperations,
-    SimulatedQueue,
-    SimulatedStore,
-)
-from tests.simulation.whole.scheduler import EPOCH, Dice, Process, Scheduler
-from tests.simulation.whole.truth import ORDER, KeyTruth, Truth
+from tests.simulation.whole.ports import SCALE, SimulatedManifest, SimulatedStore
+from tests.simulation.whole.ports_operations import SimulatedOperations, SimulatedQueue, SimulatedTables
+from tests.simulation.whole.scheduler import Dice, Process, Scheduler
+from tests.simulation.whole.servers import Clocked, DeadLetters, InTurn, StandardQueue, Watched, observer
+from tests.simulation.whole.service import OURS, Service
+from tests.simulation.whole.truth import KeyTruth, Truth
 
 ATTEMPT_SECONDS, REQUEST_SECONDS, MARGIN_SECONDS = 40.0, 20.0, 10.0
 LONGEST_CLAIM = ATTEMPT_SECONDS + REQUEST_SECONDS + MARGIN_SECONDS
-VISIBILITY_SECONDS = 60.0
-OURS = "AWS:AROAKEYSHIFT"
+CONTROL_SECONDS = 5.0
 LEGACY = "legacy"
-
-
-class Watched(InMemoryManifest):
-    """The manifest, which tells the truth of every change."""
-
-    def __init__(self, told: Callable[[Record], None]) -> None:
-        super().__init__()
-        self._told = told
-
-    def _put(self, record: Record) -> None:
-        super()._put(record)
-        self._told(record)
-
-
-class Clocked:
-    """The scheduler's time as a clock of the servers."""
-
-    def __init__(self, scheduler: Scheduler) -> None:
-        self._scheduler = scheduler
-
-    def now(self) -> float:
-        """Seconds since 1970."""
-        return EPOCH + self._scheduler.time
-
-    def monotonic(self) -> float:
-        """The same seconds."""
-        return self._scheduler.time
-
-
-class StandardQueue(InMemoryQueue):
-    """SQS as it is at its worst: any order, and now and then a message that stays visible."""
-
-    def __init__(self, clock: Any, random: Random, *, duplicates: float, max_receives: int) -> None:
-        super().__init__(clock, visibility=VISIBILITY_SECONDS, max_receives=max_receives)
-        self._random = random
-        self._duplicates = duplicates
-
-    def receive_messages(self, *, at_most: int, wait: int) -> Any:
-        """See the port."""
-        mixed = list(self._held.items())
-        self._random.shuffle(mixed)
-        self._held = dict(mixed)
-        taken = super().receive_messages(at_most=at_most, wait=wait)
-        for message in taken:
-            if self._random.random() < self._duplicates:
-                self._held[message.message_id].visible_at = self._clock.now()
-        return taken
-
-    def replay_dead(self) -> int:
-        """What an operator's replay does."""
-        bodies = [message.body for message in self.dead]
-        self.dead.clear()
-        self.send_messages(bodies)
-        return len(bodies)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is left, dead messages counted."""
-        return not self._held and not self.dead
-
-
-class InTurn(Executor):
-    """Works on a batch's objects one after the other: a process of the simulation is one thread."""
-
-    def __init__(self, _: int) -> None:
-        pass
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Do it now."""
-        future: Future[Any] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except BaseException as error:  # noqa: BLE001  # a killed process is told by its future, as in a real pool
-            future.set_exception(error)
-        return future
-
-
-class SilentObserver(Observer):
-    """Says nothing; a fault of ours, which the handlers survive, is remembered."""
-
-    def __init__(self) -> None:
-        super().__init__(migration="whole", function="simulation", level="CRITICAL", stream=io.StringIO())
-        self.crashes: dict[str, None] = {}
-
-    def crash(self, text: str, *, source: Location | None = None, **fields: object) -> None:
-        """Remember it."""
-        self.crashes[f"{text} {source} {fields}"] = None
-
-
-@cache
-def _observer() -> SilentObserver:
-    return SilentObserver()
 
 
 @cache
 def rules_of(deletes: str, target: str) -> CompiledRules:
-    """One rule."""
+    """One rule, and a table that refers to what it moves."""
     return read_rules(
         f"version: 1\nmigration: whole\nsource: {{bucket: {LEGACY}}}\ntarget: {{bucket: {target}}}\n"
-        f'rules:\n  - {{name: move, from: "old/{{rest...}}", to: "new/{{rest...}}"}}\ndeletes: {deletes}\n'
+        f'rules:\n  - {{name: move, from: "old/{{rest...}}", to: "new/{{rest...}}"}}\n'
+        f"deletes: {deletes}\ncleanup: {{unversioned_source: fenced}}\n{DECLARED}"
     )
-
-
-class Service:
-    """S3's notifications: late, twice, out of order, or lost."""
-
-    def __init__(self, site: "Site") -> None:
-        self._site = site
-        self.under_way = 0
-
-    def object_written(self, location: Location) -> None:
-        """A PUT or COPY has happened."""
-        version = self._site.store.buckets.current(location)
-        if version is None or version.state is None:
-            return
-        state, key = version.state, self._site.truth.keys.get(location)
-        seen = {"size": state.size * SCALE, "eTag": state.etag, "versionId": version.version_id}
-        number = ORDER * (len(key.words) - 1) if key is not None else self._site.next_number()
-        self._notify("ObjectCreated:Put", location, number, seen, "AWS:OWNER")
-
-    def object_deleted(self, location: Location, *, by_us: bool = False) -> None:
-        """A DELETE has happened."""
-        key = self._site.truth.keys.get(location)
-        # Our own delete comes after the owner's last word and before his next one.
-        number = ORDER * (len(key.words) - 1) + by_us if key is not None else self._site.next_number()
-        name = "ObjectRemoved:DeleteMarkerCreated" if key is not None and key.versioned else "ObjectRemoved:Delete"
-        self._notify(name, location, number, {}, OURS if by_us else "AWS:OWNER")
-
-    def _notify(self, name: str, location: Location, number: int, seen: Mapping[str, Any], who: str) -> None:
-        plan, random, key = self._site.plan, self._site.random, self._site.truth.keys.get(location)
-        if key is not None and random.random() < plan.lost_events:
-            key.lost_events += 1
-            key.lost_deletes |= name.startswith("ObjectRemoved")
-            self._site.say("S3", f"loses {name} {location.key}")
-            return
-        told = {"key": location.key, "sequencer": f"{number:018x}", **seen}
-        entry = {
-            "eventVersion": "2.1",
-            "eventSource": "aws:s3",
-            "eventName": name,
-            "userIdentity": {"principalId": who},
-            "s3": {"bucket": {"name": location.bucket}, "object": told},
-        }
-        body = json.dumps({"Records": [entry]})
-        for _ in range(2 if random.random() < plan.duplicates else 1):
-            self.under_way += 1
-            late = random.choice((0.1, 2.0, 30.0, plan.latest_event))
-            self._site.scheduler.at(random.random() * late, lambda: self._arrive(body))
-
-    def _arrive(self, body: str) -> None:
-        self.under_way -= 1
-        self._site.events.send_messages([body])
 
 
 class Site:
@@ -213,12 +72,29 @@ class Site:
             StandardQueue(clock, random, duplicates=plan.duplicates / 2, max_receives=plan.max_receives)
             for _ in range(2)
         )
+        self.letters = {
+            name: DeadLetters(queue, self.scheduler, random)
+            for name, queue in (("events", self.events), ("backfill", self.backfill))
+        }
         self.bus = InMemoryEventBus()
         self.counters = InMemoryProgressCounters()
         self.panel = InMemoryControlPanel()
+        self.mappings = InMemoryMappings(events=True, backfill=True)
+        self.stages = InMemoryStageBook(StageEntry(stage=Stage.CUT_OVER))
+        self.capture = InMemoryLiveCapture(LEGACY)
         self.service = Service(self)
+        self.application = Application(self, target_bucket=self.target_bucket)
+        self.looks: dict[tuple[str, Location], str | None] = {}
+        """What each process saw last at each place: the etag."""
+        self.passes: dict[Process, float] = {}
+        """When each process began its pass of cleanup."""
+        self.findings: list[Finding] | None = None
+        """What the last verification of all said."""
         self.rules = rules_of("mirror" if plan.mirrors else "keep", self.target_bucket)
-        self.published = 0
+        self.lost: tuple[tuple[str, str], ...] = ()
+        """The places that the last undo could not put back, and why."""
+        self.published, self.followed, self.heard = 0, 0, 0
+        """How far the readers of the manifest's stream, of the application's, and of the bus are."""
         self.closing = False
         self._numbers = 0
         for number in range(plan.keys):
@@ -280,6 +156,7 @@ class Site:
                 request_seconds=REQUEST_SECONDS,
                 margin_seconds=MARGIN_SECONDS,
                 concurrency=4,
+                control_seconds=CONTROL_SECONDS,
                 own_principals=(OURS,) if self.plan.knows_itself else (),
             ),
             rules=self.rules,
@@ -289,10 +166,10 @@ class Site:
             backfill_queue=SimulatedQueue(process, self, self.backfill, "backfill"),
             bus=operations,
             progress=operations,
-            control=CachedControl(operations, seconds=5, monotonic=process.monotonic),
+            control=CachedControl(operations, seconds=CONTROL_SECONDS, monotonic=process.monotonic),
             record_of_item=lambda item: item["record"],
             new_token=lambda: f"t{self.next_number()}",
-            observer=_observer(),
+            observer=observer(),
             pace=Pace(4, monotonic=process.monotonic),
             sleep=process.sleep,
             objects_at_once=InTurn,
@@ -300,4 +177,36 @@ class Site:
 
     def crashes(self) -> dict[str, None]:
         """Exceptions that no handler expected, each once."""
-        return _observer().crashes
+        return observer().crashes
+
+    def references(self, process: Process) -> References:
+        """What rewrites references in this process."""
+        tables: Any = SimulatedTables(process, self)
+        manifest = SimulatedManifest(process, self)
+        return References(
+            self.rules,
+            ReferencePorts(tables, tables, manifest, SimulatedStore(process, self), process),
+            new_id=lambda: f"e{self.next_number()}",
+            rate=Rate(None, monotonic=process.monotonic, sleep=process.sleep),
+            segments_at_once=InTurn,
+        )
+
+    def operation(self, process: Process) -> Operation:
+        """An operator's world in this process."""
+        references, store = self.references(process), SimulatedStore(process, self)
+        asked: Callable[..., Any] = partial(Asked, process, self)
+        return Operation(
+            dependencies=self.dependencies(process),
+            stages=asked(self.stages, "stage"),
+            capture=asked(self.capture, "capture"),
+            panel=SimulatedOperations(process, self),
+            mappings=asked(self.mappings, "mappings"),
+            reader=asked(self.store, "bytes"),
+            versions=store,
+            listing=store,
+            versioning=lambda: "Enabled" if self.plan.versioned else "Off",
+            key_book=lambda: nullcontext(InMemoryKeyBook()),
+            by="operator",
+            finders=(references,),
+            undo=UndoneReferences(references),
+        )

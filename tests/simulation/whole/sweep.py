@@ -1,14 +1,14 @@
 """The scenarios of protocol.md with the real handlers, and a crash before and after every one of their calls."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Literal
 
 from domain.keys import Location
 from handlers.messages import BackfillRow, encode_backfill
 from tests.fakes.buckets import md5_text
-from tests.simulation.scenarios import SCENARIOS
+from tests.simulation.whole.acts import PLAYS, Play
 from tests.simulation.whole.people import People
 from tests.simulation.whole.plans import Plan
 from tests.simulation.whole.ports import SCALE
@@ -27,6 +27,8 @@ class OneCrash:
     """Every request goes well, but for the one with this number: its sender dies before or after it took effect."""
 
     random: Random
+    acted: bool = False
+    """Whether it is about operators: then what they do is never without interest."""
     number: int = -1
     moment: Literal["before", "after"] = "before"
     calls: list[str] = field(default_factory=list)
@@ -35,19 +37,22 @@ class OneCrash:
     def fate(self, process: Process, request: Request) -> Fate:
         """See the protocol."""
         delay, gap = self.random.random() * 0.5, self.random.random() * 0.5
-        if request.name in QUIET or self.calm:
+        watched = self.acted and not process.name.startswith(("worker", "stream"))
+        if (request.name in QUIET and not watched) or self.calm:
             return Fate(delay=delay, gap=gap)
         self.calls.append(f"{process.name} {request}")
         dies = len(self.calls) - 1 == self.number
         return Fate(delay=delay, gap=gap, kill=self.moment if dies else "", word=f"crash {self.moment}" if dies else "")
 
 
-def plan_of(scenario: Scenario, seed: int) -> Plan:
+def plan_of(play: Play, seed: int) -> Plan:
     """The scenario as a plan with one key."""
+    scenario = play.scenario
     kinds = {job[0] for job in scenario.jobs}
-    return Plan(
+    plan = Plan(
         seed,
         keys=1,
+        seconds=2 * ORDER_SECONDS,
         workers=scenario.workers,
         backfill=False,
         duplicates=0.3 if scenario.duplicates else 0.0,
@@ -62,13 +67,14 @@ def plan_of(scenario: Scenario, seed: int) -> Plan:
         checksums=scenario.checksums,
         max_receives=50,
     )
+    return replace(plan, **play.changes)
 
 
-def play(scenario: Scenario, *, seed: int, number: int = -1, moment: Literal["before", "after"] = "before") -> Found:
+def perform(play: Play, *, seed: int, number: int = -1, moment: Literal["before", "after"] = "before") -> Found:
     """Play a scenario in one order, with at most one crash; ``steps`` of what is found counts the calls."""
-    random = Random(seed)
-    dice = OneCrash(random, number, moment)
-    site = Site(plan_of(scenario, seed), dice, random)
+    random, scenario = Random(seed), play.scenario
+    dice = OneCrash(random, bool(play.changes), number, moment)
+    site = Site(plan_of(play, seed), dice, random)
 
     def live() -> None:
         people = _Cast(site, scenario)
@@ -99,6 +105,7 @@ class _Cast:
             people.put(key, value=self._value(scenario.source), tell=False)
         if scenario.target is not None:
             people.intrude(key, self._value(scenario.target))
+        people.begin_application(ORDER_SECONDS)
         for at, word in self._times(scenario.producer):
             site.scheduler.at(at, lambda word=word: self._speak(key, word))  # type: ignore[misc]
         for at, word in self._times(scenario.foreign):
@@ -149,7 +156,7 @@ def sweep(names: list[str], *, orders: int) -> Swept:
     for name in names:
         swept.scenarios += 1
         for seed in range(orders):
-            for number, moment, found in _crashes(SCENARIOS[name], seed):
+            for number, moment, found in _crashes(PLAYS[name], seed):
                 swept.plays += 1
                 swept.crashes += number >= 0
                 if found.broken:
@@ -157,10 +164,10 @@ def sweep(names: list[str], *, orders: int) -> Swept:
     return swept
 
 
-def _crashes(scenario: Scenario, seed: int) -> Iterator[tuple[int, str, Found]]:
-    plain = play(scenario, seed=seed)
+def _crashes(play: Play, seed: int) -> Iterator[tuple[int, str, Found]]:
+    plain = perform(play, seed=seed)
     yield -1, "no crash", plain
     moments: tuple[Literal["before", "after"], ...] = ("before", "after")
     for number in range(plain.steps):
         for moment in moments:
-            yield number, moment, play(scenario, seed=seed, number=number, moment=moment)
+            yield number, moment, perform(play, seed=seed, number=number, moment=moment)

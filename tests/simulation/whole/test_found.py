@@ -1,30 +1,45 @@
 """What the simulation found in our own code, one test for each, so that it stays found."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from random import Random
+from typing import TypeVar
+
+import pytest
 
 from domain.attempt import Attempt, MigrationPolicy, MigrationPorts, Verdict
 from domain.cleanup import clean_source
-from domain.errors import ThrottledError, UnavailableError
+from domain.errors import AccessDeniedError, ThrottledError, UnavailableError
 from domain.keys import Location, Sequencer
 from domain.migration import migrate_object
 from domain.notices import Notice, NoticeKind
 from domain.objects import ObjectState
-from domain.record import State
+from domain.record import Mode, State
 from domain.rollback import roll_back_object
+from domain.stages import Stage
+from handlers.cleaning import begin_cleaning
+from handlers.lifecycle import Shut
+from handlers.undoing import RolledBack, purge_copies, roll_back
 from tests.fakes.clock import FakeClock
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.object_store import InMemoryObjectStore
+from tests.simulation.whole.dice import SeededDice
+from tests.simulation.whole.people import People
+from tests.simulation.whole.plans import Plan
+from tests.simulation.whole.scheduler import Process
+from tests.simulation.whole.site import LONGEST_CLAIM, REQUEST_SECONDS, Site
 
+Answer = TypeVar("Answer")
 SOURCE, TARGET = Location("legacy", "old/a"), Location("renewed", "new/a")
 
 
 class World:
-    """One versioned key whose target may be encrypted."""
+    """One key, whose versions are kept or not, and whose target may be encrypted."""
 
-    def __init__(self, *, encrypted: bool = False) -> None:
+    def __init__(self, *, encrypted: bool = False, versioned: bool = True) -> None:
         self.clock = FakeClock()
         self.store = InMemoryObjectStore(self.clock)
-        self.store.create_bucket(SOURCE.bucket, versioned=True)
+        self.store.create_bucket(SOURCE.bucket, versioned=versioned)
         self.store.create_bucket(TARGET.bucket, kms=encrypted)
         self.manifest = InMemoryManifest()
         self.ports = MigrationPorts(self.store, self.store, self.manifest, self.clock)
@@ -118,3 +133,177 @@ def test_a_hidden_version_is_recognised_at_an_encrypted_target() -> None:
     world.notice(NoticeKind.CREATED, state.etag)
     assert world.store.body(TARGET) == b"b"
     assert world.state() is State.CLEANED
+
+
+def cleaned(*, versioned: bool) -> World:
+    """A world whose source our cleanup has deleted."""
+    world = World(versioned=versioned)
+    world.owner_puts(b"a")
+    assert world.clean() is Verdict.DONE
+    assert world.state() is State.CLEANED
+    return world
+
+
+@pytest.mark.parametrize(("versioned", "end"), [(True, State.ROLLED_BACK), (False, State.ROLLBACK_CONFLICT)])
+def test_a_conflict_does_not_forget_that_cleanup_deleted_the_source(versioned: bool, end: State) -> None:
+    """Somebody deletes the copy, and whatever is heard later, rollback removes our marker, or says it cannot.
+
+    The record became GONE, or a conflict that did not know of the cleanup: rollback said ROLLED_BACK, and the source
+    stayed deleted (seed 5231).
+    """
+    world = cleaned(versioned=versioned)
+    world.store.remove(TARGET)
+    for _ in range(2):
+        world.notice(NoticeKind.LISTED)
+        assert world.state() is State.CONFLICT
+        assert "deleted by somebody else" in (world.manifest.records[SOURCE.record_id].cause or "")
+    roll_back_object(SOURCE, TARGET, attempt=world.attempt(), ports=world.ports, policy=world.policy)
+    assert world.state() is end
+    assert world.store.body(SOURCE) == (b"a" if versioned else None)
+
+
+def test_a_cleaned_object_that_was_parked_keeps_its_copy() -> None:
+    """A denied look parks it; the late event of our own delete must not be taken for its owner's then."""
+    world = cleaned(versioned=False)
+    world.store.fail_next(AccessDeniedError("key policy"), call="look_at_object")
+    world.notice(NoticeKind.LISTED)
+    assert world.state() is State.PARKED
+    world.notice(NoticeKind.REMOVED)
+    assert world.store.body(TARGET) == b"a"
+    assert world.state() is State.CLEANED
+
+
+def test_a_conflict_that_cannot_be_looked_at_stays_a_conflict() -> None:
+    """What a new-layout owner deleted is not brought back because a look was denied in between."""
+    world = World()
+    world.owner_puts(b"a")
+    world.store.remove(TARGET)
+    world.notice(NoticeKind.LISTED)
+    assert world.state() is State.CONFLICT
+    world.store.fail_next(AccessDeniedError("key policy"), call="look_at_object")
+    world.notice(NoticeKind.LISTED)
+    world.notice(NoticeKind.LISTED)
+    assert world.store.body(TARGET) is None
+    assert world.state() is State.CONFLICT
+
+
+def test_a_cleanup_that_meets_a_conflict_knows_of_the_one_before() -> None:
+    """The delete was done, its answer lost, the copy deleted by somebody: our marker still goes at a rollback."""
+    world = World()
+    world.owner_puts(b"a")
+    world.store.fail_next(UnavailableError("lost"), call="delete_object", when="after")
+    assert world.clean() is Verdict.RETURN
+    world.clock.advance(10_000)
+    world.store.remove(TARGET)
+    assert world.clean() is Verdict.DONE
+    assert world.state() is State.CONFLICT
+    roll_back_object(SOURCE, TARGET, attempt=world.attempt(), ports=world.ports, policy=world.policy)
+    assert world.store.body(SOURCE) == b"a"
+
+
+class Operators:
+    """Two keys of a migration in memory, and what operators do in it, one command at a time."""
+
+    def __init__(self) -> None:
+        random = Random(1)
+        dice = SeededDice(random, 0.0, REQUEST_SECONDS, 0.0, calm=True)
+        self.site = Site(Plan(1, keys=2, other_bucket=True), dice, random)
+        self.keys = list(self.site.truth.keys.values())
+        people = People(self.site)
+        for key in self.keys:
+            people.put(key, tell=False)
+
+    def migrate(self, process: Process, number: int) -> None:
+        """One worker's work on one key."""
+        key, dependencies = self.keys[number], self.site.dependencies(process)
+        migrate_object(
+            Notice(NoticeKind.LISTED, key.source),
+            target=key.target,
+            rule="move",
+            attempt=self.site.attempt(),
+            ports=dependencies.ports,
+            policy=dependencies.policy,
+        )
+
+    def roll_back(self, process: Process) -> RolledBack:
+        """``keyshift rollback --yes``."""
+        operation = self.site.operation(process)
+        done = roll_back(operation, threads=1, per_second=None, seen=lambda: None, say=lambda _: None)
+        assert isinstance(done, RolledBack), done
+        return done
+
+    def together(self, *bodies: Callable[[Process], Answer]) -> list[Answer]:
+        """What each of them answers."""
+        answers = dict[int, Answer]()
+
+        def begin(number: int, body: Callable[[Process], Answer]) -> Process:
+            return self.site.scheduler.spawn(f"p{number}", lambda own: answers.update({number: body(own)}))
+
+        processes = [begin(number, body) for number, body in enumerate(bodies)]
+        self.site.scheduler.run(until=lambda: all(one.done for one in processes), at_most=10_000)
+        return [answers[number] for number in range(len(bodies))]
+
+    def stage(self) -> Stage:
+        """The migration's."""
+        return self.site.stages.entry.stage
+
+    def modes(self) -> list[Mode]:
+        """Of all records."""
+        return [record.mode for record in self.site.manifest.records.values()]
+
+
+def test_a_rollback_does_not_end_before_what_a_late_worker_wrote_is_back() -> None:
+    """A key whose first attempt began before the pause has no record in the rollback's pass: it goes on (seed 233)."""
+    world = Operators()
+    world.together(lambda process: world.migrate(process, 0))
+
+    def works_late(process: Process) -> RolledBack | None:
+        while Mode.ROLLED_BACK not in world.modes():
+            process.sleep(0.01)
+        world.migrate(process, 1)
+        return None
+
+    _, first = world.together(works_late, world.roll_back)
+    assert first is not None
+    assert (first.open, first.clean) == (1, False)
+    assert world.stage() is Stage.ROLLING_BACK
+    (second,) = world.together(world.roll_back)
+    assert second.clean
+    assert world.stage() is Stage.ROLLED_BACK
+    assert world.modes() == [Mode.ROLLED_BACK] * 2
+
+
+def test_a_rollback_can_be_run_again_after_its_end() -> None:
+    """A worker that was stopped for long writes even later: purge holds its copy, another run takes it back."""
+    world = Operators()
+    world.together(lambda process: world.migrate(process, 0))
+    (first,) = world.together(world.roll_back)
+    assert first.clean
+    world.together(lambda process: world.migrate(process, 1))
+
+    def purges(process: Process) -> list[tuple[str, str, str]]:
+        process.sleep(LONGEST_CLAIM)
+        answer = purge_copies(world.site.operation(process), yes=True, threads=1, per_second=None)
+        assert not isinstance(answer, Shut)
+        return list(answer)
+
+    (purged,) = world.together(purges)
+    assert {verdict for _, verdict, _ in purged} == {"purged", "held"}
+    assert any("run keyshift rollback again" in why for _, _, why in purged)
+    (second,) = world.together(world.roll_back)
+    assert second.clean
+    assert world.modes() == [Mode.ROLLED_BACK] * 2
+
+
+def test_a_command_that_another_one_overtook_says_so() -> None:
+    """A rollback begins between cleanup's look at the stage and its first step: a sentence, and no traceback."""
+    world = Operators()
+    world.together(world.roll_back)
+
+    def cleans(process: Process) -> str:
+        with pytest.raises(UnavailableError) as refused:
+            begin_cleaning(world.site.operation(process))
+        return str(refused.value)
+
+    (said,) = world.together(cleans)
+    assert said.startswith("another command was quicker: the migration is rolled-back, it cannot become cleaning")

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.simulation.scenarios import SCENARIOS
+from tests.simulation.whole.acts import ACTS
 from tests.simulation.whole.sweep import sweep
 
 
@@ -10,5 +11,13 @@ from tests.simulation.whole.sweep import sweep
 def test_a_crash_at_any_call_converges(number: int) -> None:
     """Before and after each port call of a quarter of the scenarios, in one order; ``make simulate`` tries more."""
     swept = sweep(list(SCENARIOS)[number::4], orders=1)
+    assert swept.crashes > 300
+    assert not swept.broken, swept.broken[0]
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_operators_may_die_at_any_call(number: int) -> None:
+    """Verification, the rewriting of references and its undo, replays, pauses, cleanup and rollback by command."""
+    swept = sweep([play.name for play in ACTS][number::4], orders=1)
     assert swept.crashes > 300
     assert not swept.broken, swept.broken[0]

@@ -40,6 +40,12 @@ class KeyTruth:
     lost_events: int = 0
     lost_deletes: bool = False
     announced: set[tuple[str, str]] = field(default_factory=set)
+    cleaner: str = ""
+    """The token of the cleanup that has, or had, the record."""
+    copy_at_claim: bool = False
+    """Whether the recorded copy was at the target when that cleanup began."""
+    emptied: bool = False
+    """Whether it was our cleanup that took the source away, and nobody has written or deleted it since."""
 
     @property
     def owner(self) -> Value | None:
@@ -81,6 +87,9 @@ class Truth:
         key = self._by_record[record.record_id]
         if record.intent is not None:
             key.announced.add((record.intent.action.value, record.intent.etag))
+            if record.intent.action is Action.DELETE_SOURCE and record.claim and record.claim.token != key.cleaner:
+                key.cleaner = record.claim.token
+                key.copy_at_claim = self._etag(key.target) == record.target_etag
         if record.claim is None and record.sequencer is not None:
             vanished = record.state is State.GONE and record.target_etag is None
             if record.state in (State.COPIED, State.CLEANED, State.TOMBSTONE) or vanished:
@@ -118,6 +127,7 @@ class Truth:
         if (Action.ROLL_BACK.value, "") not in key.announced:
             self.fault(key, "I4 the copy back was not announced")
         key.words.append(value)
+        key.emptied = False
 
     def deleted(self, location: Location, gone: Version) -> None:
         """One of our deletes has removed ``gone``."""
@@ -138,9 +148,25 @@ class Truth:
     def _source_deleted(self, key: KeyTruth, gone: Version) -> None:
         if (Action.DELETE_SOURCE.value, "") not in key.announced:
             self.fault(key, "I4 the delete of the source was not announced")
+        key.emptied = key.owner is not None
         target = value_of(self._store.buckets.current(key.target))
-        if key.owner is not None and not key.versioned and target != key.owner and not self._taken_over(key):
+        if key.owner is not None and not key.versioned and target != key.owner and not self._taken_over_since(key):
             self.fault(key, f"I5 the source {value_of(gone)} is deleted, the target holds {target}")
+
+    def forgotten(self, location: Location, gone: Version) -> None:
+        """A version of a source is deleted for good."""
+        key, target = self.keys[location], value_of(self._store.buckets.current(self.keys[location].target))
+        is_newest = key.owner is not None and value_of(gone) == key.owner and key.owner not in self._at_source(key)
+        if is_newest and target != key.owner and not self._taken_over_since(key):
+            self.fault(key, f"I5 the last version {value_of(gone)} is deleted for good, the target holds {target}")
+
+    def _taken_over_since(self, key: KeyTruth) -> bool:
+        """Whether somebody took the target over after cleanup began: what was there before, cleanup had to see."""
+        return key.copy_at_claim and self._taken_over(key)
+
+    def _etag(self, location: Location) -> str | None:
+        there = self._store.buckets.current(location)
+        return there.state.etag if there is not None and there.state is not None else None
 
     def _taken_over(self, key: KeyTruth) -> bool:
         return key.author == "foreign" and any(key.words[number] == key.owner for number in key.seen)
@@ -158,7 +184,7 @@ class Truth:
             self.fault(key, f"I1 {truth} is nowhere, the target holds {target}")
         if record is None or record.is_unfinished or record.mode is not Mode.FORWARD or key.author == "foreign":
             return
-        etag = there.state.etag if there is not None and there.state is not None else None
+        etag = self._etag(key.target)
         if record.state in (State.COPIED, State.CLEANED) and etag != record.target_etag:
             self.fault(key, f"I3 the record says {record.state} {record.target_etag}, the target is {target} {etag}")
         if record.state is State.TOMBSTONE and target is not None:
@@ -194,7 +220,7 @@ class Truth:
             ours = held is not None and key.author != "foreign"
             if ours and key.mirrors and not key.lost_deletes and record.state is not State.CLEANED:
                 yield f"I7 its owner deleted it, the target still holds {held}: {record}"
-        elif key.author != "foreign" and held != truth and not (key.lost_events and held and held[0] == truth[0]):
+        elif key.author != "foreign" and held != truth:
             yield f"I7 not converged: the owner says {truth}, the target is {held}: {record}"
         if record.state not in (State.COPIED, State.CLEANED, State.TOMBSTONE, State.GONE):
             yield f"I7 {record.state} is no end: {record}"
@@ -207,6 +233,8 @@ class Truth:
             return
         if record.state not in (State.ROLLED_BACK, State.PURGED):
             yield f"I7 {record.state} is no end of a rollback"
+        if key.emptied and source is None:
+            yield f"I6 the record says {record.state}, and the source that cleanup deleted is not back: {record}"
         if truth is not None and source != truth and not self._taken_over(key):
             yield f"I6 the source is {source}, its owner's last word is {truth}"
         target = self._store.buckets.current(key.target)

@@ -1,0 +1,46 @@
+"""Scenarios in which operators and an application act: verify, references, dead letters, pause, cleanup, rollback."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.simulation.scenarios import SCENARIOS, K, P, R
+from tests.simulation.world import Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """A scenario, and what its plan has beside it."""
+
+    scenario: Scenario
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Its first word."""
+        return self.scenario.name.split()[0]
+
+
+REFERRED: Mapping[str, Any] = {"items": 1, "edits": 3, "rewrites": True}
+ACTS = (
+    Play(Scenario("A01 verify and overwrite", ("A", "B")), {"verifies": True}),
+    Play(Scenario("A02 verify, every event lost", ("A", "A*", "B"), duplicates=0), {"lost_events": 1.0}),
+    Play(Scenario("A03 verify and foreign object", ("A",), ("X",)), {"verifies": True}),
+    Play(Scenario("A04 cleanup by command", ("A", "B"), jobs=(K,)), {"by_command": True, "verifies": True}),
+    Play(
+        Scenario("A05 cleanup by command, versions too", ("A", "B"), jobs=(K,), versioned=True),
+        {"by_command": True, "forgets": True},
+    ),
+    Play(Scenario("A06 cleanup by command and foreign delete", ("A",), ("del",), (K,)), {"by_command": True}),
+    Play(Scenario("A07 references and overwrite", ("A", "B")), REFERRED),
+    Play(Scenario("A08 references and owner's delete", ("A", "del")), REFERRED),
+    Play(Scenario("A09 references and foreign delete", ("A",), ("del",)), REFERRED),
+    Play(Scenario("A10 references and cleanup", ("A",), jobs=(K,)), {**REFERRED, "by_command": True}),
+    Play(Scenario("A11 references and rollback", ("A", "B"), jobs=(R, P)), REFERRED),
+    Play(Scenario("A12 references, rollback by command", ("A",), jobs=(K, R, P)), {**REFERRED, "by_command": True}),
+    Play(Scenario("A13 dead letters", ("A", "B")), {"buried": 1.0, "garbage": 1}),
+    Play(Scenario("A14 dead letters and owner's delete", ("A", "del")), {"buried": 1.0}),
+    Play(Scenario("A15 pause and resume", ("A", "B")), {"pauses": 2}),
+    Play(Scenario("A16 pause and rollback by command", ("A", "B"), jobs=(R, P)), {"pauses": 1, "by_command": True}),
+)
+PLAYS = {play.name: play for play in (*map(Play, SCENARIOS.values()), *ACTS)}

@@ -1,0 +1,202 @@
+"""Operators with their commands: verify, dlq, pause and resume, cleanup and rollback with all their gates."""
+
+from collections.abc import Callable
+
+from domain.errors import KeyshiftError
+from domain.keys import Location
+from domain.stages import Stage
+from domain.verification import Finding
+from handlers.cleaning import Cleaned, Cleaner, begin_cleaning, refuse_cleanup
+from handlers.cli.dlq_acts import Replayed, move_all, purge_letters, replay_letters
+from handlers.dead_letters import Held, read_letter
+from handlers.lifecycle import Shut
+from handlers.steering import pause_migration, resume_migration
+from handlers.undoing import BACKWARD, purge_copies, roll_back
+from handlers.verifying import Requeuer, Verifier, held_references
+from tests.simulation.whole.actors import POLL_SECONDS
+from tests.simulation.whole.ports_operations import SimulatedDeadLetters
+from tests.simulation.whole.scheduler import Process
+from tests.simulation.whole.site import Site
+
+PAUSE_SECONDS = 60.0
+
+
+def until_answered(process: Process, job: Callable[[], object]) -> None:
+    """Again and again, as an operator does who is told of an error."""
+    while True:
+        try:
+            job()
+        except KeyshiftError:
+            process.sleep(POLL_SECONDS)
+        else:
+            return
+
+
+# Verification
+def verify_once(site: Site, process: Process, *, requeue: bool) -> list[Finding]:
+    """``keyshift verify --deep``, every record, every reference and every key of both sides."""
+    operation = site.operation(process)
+    requeuer = Requeuer(operation.dependencies)
+    found: list[Finding] = []
+    with operation.key_book() as book:
+        verifier = Verifier(operation.dependencies, book=book, reader=operation.reader, marks=True)
+        for record in operation.dependencies.ports.manifest.scan_records():
+            book.add_pairs(iter([(record.source, record.target)]))
+            found.append(verifier.verify_record(record))
+        found += held_references(operation.finders)
+        for bucket in dict.fromkeys((site.rules.source_bucket, site.rules.target_bucket)):
+            for listed in operation.listing.list_objects(bucket):
+                stray = verifier.verify_key(Location(bucket, listed.key))
+                found += [stray] if stray is not None else []
+    if requeue:
+        for finding in found:
+            requeuer.add(finding)
+        requeuer.flush()
+    return found
+
+
+def verifies(site: Site, process: Process) -> None:
+    """Verification in the middle of it all, sometimes with ``--requeue``."""
+    while not site.closing:
+        process.sleep(site.random.uniform(20, 300))
+        try:
+            verify_once(site, process, requeue=site.random.random() < 0.5)
+        except KeyshiftError:
+            process.sleep(POLL_SECONDS)
+
+
+def requeues(site: Site, process: Process) -> None:
+    """``verify --requeue`` until a run has ended."""
+    until_answered(process, lambda: verify_once(site, process, requeue=True))
+
+
+def says_what_is(site: Site, process: Process) -> None:
+    """The verification whose word is compared with the truth."""
+    while site.findings is None:
+        try:
+            site.findings = verify_once(site, process, requeue=False)
+        except KeyshiftError:
+            process.sleep(POLL_SECONDS)
+
+
+# Dead letters
+def replays_the_dead(site: Site, process: Process) -> None:
+    """``dlq replay`` and ``dlq purge`` of what nobody can read, whenever the alarm of a dead-letter queue rings."""
+    while not site.closing:
+        process.sleep(120.0)
+        for name, letters in site.letters.items():
+            if letters.source.dead:
+                try:
+                    _look_after(site, process, name)
+                except KeyshiftError:
+                    process.sleep(POLL_SECONDS)
+
+
+def _look_after(site: Site, process: Process, name: str) -> None:
+    dependencies = site.dependencies(process)
+    queue = SimulatedDeadLetters(process, site, site.letters[name], name)
+    if site.random.random() < 0.3:
+        move_all({name: queue}, rate=None, really=True, say=lambda _: None, sleep=process.sleep)
+        return
+    with Held(queue, limit=100) as held:
+        letters = [read_letter(one, name, dependencies) for one in held.letters()]
+        unreadable = [one for one in letters if one.cause == "malformed-message"]
+        purge_letters(queue, held, unreadable)
+        rest = [one for one in letters if one not in unreadable]
+        rate = site.random.choice((None, 5))
+        replay_letters(queue, held, rest, Replayed(), rate=rate, really=True, sleep=process.sleep)
+
+
+# Pause and resume
+def pauses(site: Site, process: Process) -> None:
+    """``pause``, and ``resume`` a minute later; killed in between, the operator does both again."""
+    operation = site.operation(process)
+    panel, mappings = operation.panel, operation.mappings
+    until_answered(process, lambda: pause_migration(panel, mappings, reason="whole", by="operator", now=process.now))
+    process.sleep(PAUSE_SECONDS)
+    resumes(site, process)
+
+
+def resumes(site: Site, process: Process) -> None:
+    """``resume``, unless the migration is rolled back, which keeps it paused."""
+    operation = site.operation(process)
+    if site.stages.entry.stage not in BACKWARD:
+        until_answered(
+            process, lambda: resume_migration(operation.panel, operation.mappings, by="operator", now=process.now)
+        )
+
+
+# Cleanup
+def clean_by_command(site: Site, process: Process) -> list[Cleaned]:
+    """``keyshift cleanup --yes``."""
+    operation = site.operation(process)
+    if refuse_cleanup(operation) is not None:
+        return []
+    site.passes[process] = site.scheduler.time
+    cleaner = Cleaner(operation, soak=0.0, forgets_versions=site.plan.forgets and site.plan.versioned)
+    begin_cleaning(operation)
+    return list(cleaner.cleaned(yes=True, threads=2, per_second=None))
+
+
+def cleans_by_command(site: Site, process: Process) -> None:
+    """The command again and again, whatever the verification has proven by then."""
+    while not site.closing:
+        try:
+            clean_by_command(site, process)
+        except KeyshiftError:
+            process.sleep(POLL_SECONDS)
+        process.sleep(60.0)
+
+
+def finishes_by_command(site: Site, process: Process) -> None:
+    """Verification and cleanup in turn, until a pass cleans nothing and nothing has to wait any more."""
+    while True:
+        try:
+            verify_once(site, process, requeue=True)
+            done = clean_by_command(site, process)
+        except KeyshiftError:
+            process.sleep(POLL_SECONDS)
+            continue
+        if not any(one.verdict in ("cleaned", "failed") or _waits(one) for one in done):
+            return
+        process.sleep(90.0)
+
+
+def _waits(one: Cleaned) -> bool:
+    return one.why.startswith(("quiet time", "another attempt", "another worker", "soak time"))
+
+
+def _is_busy(why: str) -> bool:
+    return why in ("another worker has it", "rollback itself must finish first")
+
+
+# Rollback
+def rolls_back_by_command(site: Site, process: Process) -> None:
+    """``keyshift rollback --yes`` until the stage says that it has ended."""
+    operation = site.operation(process)
+    while True:
+        try:
+            done = roll_back(operation, threads=2, per_second=None, seen=lambda: None, say=lambda _: None)
+        except KeyshiftError:
+            process.sleep(20.0)
+            continue
+        if isinstance(done, Shut) or site.stages.entry.stage is Stage.ROLLED_BACK:
+            return
+        process.sleep(20.0)
+
+
+def purges_by_command(site: Site, process: Process) -> None:
+    """``keyshift rollback --purge-copies --yes``, until nothing has failed, or references say no."""
+    operation = site.operation(process)
+    while True:
+        try:
+            answer = purge_copies(operation, yes=True, threads=2, per_second=None)
+            left = [] if isinstance(answer, Shut) else [one for one in answer if one[1] == "failed" or _is_busy(one[2])]
+        except KeyshiftError:
+            process.sleep(20.0)
+            continue
+        if isinstance(answer, Shut) and "references" in answer.why:
+            return
+        if not isinstance(answer, Shut) and not left:
+            return
+        process.sleep(60.0)

@@ -1,0 +1,83 @@
+"""What keeps references right: the function that follows what happens, the command that rewrites, and the undo."""
+
+from typing import Any
+
+from domain.errors import KeyshiftError
+from handlers.bootstrap.lifecycle import UndoneReferences
+from handlers.reference_events import respond
+from handlers.references import TableScan
+from tests.simulation.whole.actors import POLL_SECONDS
+from tests.simulation.whole.application import TABLE
+from tests.simulation.whole.scheduler import Process
+from tests.simulation.whole.site import Site
+
+STREAM = f"arn:aws:dynamodb:eu-west-1:111122223333:table/{TABLE}/stream/1"
+
+
+def follows_references(site: Site, process: Process) -> None:
+    """The reference function with its two sources: the stream of the application's table, and the audit bus."""
+    references = site.references(process)
+    while not site.closing:
+        try:
+            if site.followed < len(site.application.stream):
+                images = site.application.stream[site.followed : site.followed + 5]
+                entries = [_entry(site.followed + number, image) for number, image in enumerate(images)]
+                failures = respond({"Records": entries}, references)["batchItemFailures"]
+                process.sleep(0.01)  # a crash here makes the batch come again
+                site.followed = int(failures[0]["itemIdentifier"]) if failures else site.followed + len(entries)
+                if failures:
+                    process.sleep(POLL_SECONDS)
+            elif site.heard < len(site.bus.events):
+                event = site.bus.events[site.heard]
+                respond({"detail": event.detail}, references)
+                site.heard += 1
+            else:
+                process.sleep(POLL_SECONDS)
+        except KeyshiftError:
+            process.sleep(POLL_SECONDS)
+
+
+def _entry(number: int, image: Any) -> dict[str, Any]:
+    images = {"SequenceNumber": str(number)} | ({"NewImage": image} if image is not None else {})
+    return {"eventSourceARN": STREAM, "dynamodb": images}
+
+
+def rewrites_references(site: Site, process: Process) -> None:
+    """``keyshift references rewrite``, now and then."""
+    while not site.closing:
+        process.sleep(site.random.uniform(20, 200))
+        try:
+            rewrite_once(site, process, resume=site.random.random() < 0.5)
+        except KeyshiftError:
+            process.sleep(POLL_SECONDS)
+
+
+def rewrite_once(site: Site, process: Process, *, resume: bool) -> None:
+    """One run over the application's table."""
+    references = site.references(process)
+    how = TableScan(segments=2, dry_run=False, resume=resume)
+    for _ in references.scan(references.tables(), how):
+        pass
+
+
+def finishes_references(site: Site, process: Process) -> None:
+    """The command before the cut-over: until a run has ended."""
+    while True:
+        try:
+            rewrite_once(site, process, resume=False)
+        except KeyshiftError:
+            process.sleep(POLL_SECONDS)
+        else:
+            return
+
+
+def undoes_references(site: Site, process: Process) -> None:
+    """``keyshift references undo``, until a run has ended; what cannot be put back then is ``site.lost``."""
+    undo = UndoneReferences(site.references(process))
+    while True:
+        try:
+            site.lost = undo.undo_references().lost
+        except KeyshiftError:
+            process.sleep(POLL_SECONDS)
+        else:
+            return

@@ -1,0 +1,68 @@
+"""S3's notifications: late, twice, out of order, or lost."""
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from domain.keys import Location
+from tests.simulation.whole.ports import SCALE
+from tests.simulation.whole.truth import ORDER
+
+if TYPE_CHECKING:
+    from tests.simulation.whole.site import Site
+
+OURS = "AWS:AROAKEYSHIFT"
+
+
+class Service:
+    """S3's notifications: late, twice, out of order, or lost."""
+
+    def __init__(self, site: "Site") -> None:
+        self._site = site
+        self.under_way = 0
+
+    def object_written(self, location: Location) -> None:
+        """A PUT or COPY has happened."""
+        version = self._site.store.buckets.current(location)
+        if version is None or version.state is None:
+            return
+        state, key = version.state, self._site.truth.keys.get(location)
+        seen = {"size": state.size * SCALE, "eTag": state.etag, "versionId": version.version_id}
+        number = ORDER * (len(key.words) - 1) if key is not None else self._site.next_number()
+        self._notify("ObjectCreated:Put", location, number, seen, "AWS:OWNER")
+
+    def object_deleted(self, location: Location, *, by_us: bool = False) -> None:
+        """A DELETE has happened."""
+        key = self._site.truth.keys.get(location)
+        # Our own delete comes after the owner's last word and before his next one.
+        number = ORDER * (len(key.words) - 1) + by_us if key is not None else self._site.next_number()
+        name = "ObjectRemoved:DeleteMarkerCreated" if key is not None and key.versioned else "ObjectRemoved:Delete"
+        self._notify(name, location, number, {}, OURS if by_us else "AWS:OWNER")
+
+    def _notify(self, name: str, location: Location, number: int, seen: Mapping[str, Any], who: str) -> None:
+        plan, random, key = self._site.plan, self._site.random, self._site.truth.keys.get(location)
+        if key is not None and random.random() < plan.lost_events:
+            key.lost_events += 1
+            key.lost_deletes |= name.startswith("ObjectRemoved")
+            self._site.say("S3", f"loses {name} {location.key}")
+            return
+        told = {"key": location.key, "sequencer": f"{number:018x}", **seen}
+        entry = {
+            "eventVersion": "2.1",
+            "eventSource": "aws:s3",
+            "eventName": name,
+            "userIdentity": {"principalId": who},
+            "s3": {"bucket": {"name": location.bucket}, "object": told},
+        }
+        body = json.dumps({"Records": [entry]})
+        for _ in range(2 if random.random() < plan.duplicates else 1):
+            self.under_way += 1
+            late = random.choice((0.1, 2.0, 30.0, plan.latest_event))
+            self._site.scheduler.at(random.random() * late, lambda: self._arrive(body))
+
+    def _arrive(self, body: str) -> None:
+        self.under_way -= 1
+        if self._site.random.random() < self._site.plan.buried:
+            self._site.events.bury(body)
+        else:
+            self._site.events.send_messages([body])
