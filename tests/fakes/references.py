@@ -6,6 +6,7 @@ from json import dumps
 from typing import Any
 
 from domain.ports import Changed, ItemChange, ItemPage, JournalEntry, ScanPosition
+from domain.record import Record
 from domain.references import Item
 from domain.references_items import MAX_ITEM_BYTES, edited, item_size
 from domain.references_paths import value_at
@@ -17,6 +18,10 @@ PAGE = 2
 
 def _nobody(_change: ItemChange) -> None:
     """Nobody writes in between."""
+
+
+def _is_as_read(manifest: InMemoryManifest, record: Record) -> bool:
+    return manifest.records.get(record.record_id) == record
 
 
 class InMemoryReferences(ScriptedFaults):
@@ -83,7 +88,7 @@ class InMemoryReferences(ScriptedFaults):
             return Changed.ITEM_CHANGED
         if self.journal.get(change.entry.entry_id) != change.entry_before:
             return Changed.JOURNAL_CHANGED
-        if any(self._manifest.records.get(record.record_id) != record for record in change.records):
+        if not all(_is_as_read(self._manifest, record) for record in change.records):
             return Changed.RECORD_CHANGED
         after = edited(item, change.edits)
         if item_size(after) > MAX_ITEM_BYTES:

@@ -109,7 +109,8 @@ class People:
             self.intrude(key, source)
         else:
             number = self._site.next_number()
-            self.intrude(key, (f"F{number % 100:02d}".encode(), f"f{number}"))
+            mark = source[1] if source is not None and self._site.random.random() < 0.3 else f"f{number}"
+            self.intrude(key, (f"F{number % 100:02d}".encode(), mark))
 
     def intrude(self, key: KeyTruth, value: Value) -> None:
         """A stranger puts."""

@@ -7,11 +7,23 @@ from typing import Any
 
 import pytest
 
+import domain.cleanup
+import domain.migration
 import domain.reconciling
 import domain.record
+import domain.references_rewriting
+import domain.references_undo
+import domain.verification
+import handlers.dead_letters
+import handlers.references
+import handlers.steering
+import handlers.undoing
 import tests.fakes.manifest
+import tests.fakes.references
+from domain.control import Control, resumed
 from domain.objects import ObjectState
 from domain.record import Intent, Record
+from handlers.lifecycle import Holders
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.simulation.whole.__main__ import main, shrink
 from tests.simulation.whole.dice import KINDS
@@ -71,12 +83,75 @@ def _nothing_left_over(record: Record) -> frozenset[Intent]:
     return frozenset()
 
 
+def _any_object(target: ObjectState | None, record: Record) -> bool:
+    return target is not None
+
+
+def _always_ended(record: Record) -> bool:
+    return True
+
+
+def _nobody_knows(record: Record) -> None:
+    return None
+
+
+class _Anything:
+    """Equal to whatever it is compared with."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+
+def _any_value(item: object, place: object) -> _Anything:
+    return _Anything()
+
+
+def _no_reason(record: Record | None, store: object) -> str:
+    return ""
+
+
+def _nothing(*_: object, **__: object) -> list[Any]:
+    return []
+
+
+def _nobody_holds_it(self: object, location: object) -> None:
+    return None
+
+
+def _overtaken(notice: object, record: object) -> tuple[str, bool]:
+    return "overtaken", True
+
+
+def _forgets_mappings(before: Control, *, by: str, now: float) -> Control:
+    return resumed(replace(before, mappings=()), by=by, now=now)
+
+
+REFERRED: dict[str, Any] = {"items": 6, "edits": 30}
+BY_COMMAND: dict[str, Any] = {"by_command": True, "cleanup": True, "rollback": False}
+BACKWARD: dict[str, Any] = {"cleanup": True, "rollback": True, "strangers": 12}
 WEAKENED: list[tuple[Any, str, Callable[..., Any], dict[str, Any], str]] = [
     (domain.reconciling, "is_known", _everything_is_ours, {"strangers": 12}, "I2b"),
     (domain.reconciling, "was_cleaned", _never_cleaned, {"cleanup": True, "rollback": False, "strangers": 0}, "I1"),
     (tests.fakes.manifest, "_same_holder", _always_holds, {"fault_rate": 0.25, "cleanup": True}, "I3"),
     (InMemoryObjectStore, "_holds", _always_holds, {"strangers": 12}, "I2b"),
     (domain.record, "left_over", _nothing_left_over, {"fault_rate": 0.25, "strangers": 0}, "I7"),
+    (domain.cleanup, "_is_the_copy", _any_object, {"cleanup": True, "strangers": 12, "versioned": False}, "I5"),
+    (domain.migration, "cleaned_etag_of", _nobody_knows, {**BACKWARD, "fault_rate": 0.25}, "I6"),
+    # References: only to what is seen there, of records that are as they were read, on the old value.
+    (domain.references_rewriting, "not_ready", _no_reason, REFERRED, "I9"),
+    (tests.fakes.references, "_is_as_read", _always_holds, {**REFERRED, "fault_rate": 0.1}, "I9"),
+    (tests.fakes.references, "value_at", _any_value, REFERRED, "I8"),
+    (domain.references_undo, "not_back", _no_reason, {**REFERRED, "rollback": True}, "I9"),
+    (handlers.references, "undo_entry", _nothing, {**REFERRED, "rollback": True}, "I6"),
+    (handlers.references, "rewrite_item", _nothing, {**REFERRED, "rollback": False}, "I7"),
+    (Holders, "holder_of", _nobody_holds_it, {**REFERRED, **BY_COMMAND}, "I5"),
+    # Operators: what verification proves, which letters need no replay, what a resume switches on, when rollback ends.
+    (domain.verification, "compare_objects", _nothing, {"lost_events": 0.3, "rollback": False, "repeats": 0.8}, "I3"),
+    (handlers.dead_letters, "_cause", _overtaken, {"buried": 0.5, "mirrors": True, "rollback": False}, "I7"),
+    (handlers.steering, "resumed", _forgets_mappings, {"pauses": 4, "rollback": False, "seconds": 60.0}, "I7"),
+    (handlers.undoing, "_is_ended", _always_ended, {"by_command": True, "rollback": True}, "I6"),
 ]
 
 
