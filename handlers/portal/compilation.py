@@ -1,12 +1,14 @@
 """Lambda: ``POST /training/{id}/compile`` starts one Neo job for each target, each with a folder of its own."""
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from domain.errors import InputError, PermanentError
 from domain.portal.jobs import compilation_job_name, digest_of
-from domain.portal.records import CREATING, Item, is_final, with_entries
+from domain.portal.records import CREATING, Item, JobEnd, is_final, with_entries
 from domain.portal.targets import PLATFORMS, Target
 from domain.ports import JobService, Workplace
 from handlers.portal.access import BUILDERS
@@ -18,6 +20,10 @@ from handlers.portal.presenting import presented
 from handlers.portal.wiring import portal_of
 
 REPACKAGED = "output/model_for_compilation.tar.gz"
+REFUSED = "Failed"
+"""Not SageMaker's word for a compilation job (FAILED): it never was one."""
+STARTING_SECONDS = 900.0
+"""A function's longest life: a job without an ARN after this time was never started by the request that entered it."""
 
 
 class CompilationRequest(BaseModel):
@@ -81,34 +87,47 @@ def _entries(portal: Portal, item: Item, targets: list[Target], token: str, dige
     jobs = item.get("compilation_jobs", [])
     entered = {job.get("target") for job in jobs if job.get("request") == digest}
     missing = [target for target in dict.fromkeys(targets) if target.value not in entered]
+    now = portal.clock.now()
     for job in jobs:
-        if job.get("target") in missing and not is_final(job.get("status")):
+        if job.get("target") in missing and _is_under_way(job, now):
             name = job.get("compilation_job_name")
             raise HttpError(409, f"{job['target']} is being compiled already, by the job {name}", field="targets")
-    now = portal.clock.now()
     return [
         {
             "target": target.value,
             "compilation_job_name": compilation_job_name(str(item["model_name"]), target, now=now, token=token),
             "status": CREATING,
             "request": digest,
+            "created_at": int(now * 1_000),
         }
         for target in missing
     ]
 
 
+def _is_under_way(job: Item, now: float) -> bool:
+    """Whether the job runs, or the request that entered it may still start it."""
+    if job.get("status") != CREATING or job.get("compilation_job_arn"):
+        return not is_final(job.get("status"))
+    return now - int(job.get("created_at", 0)) / 1_000 < STARTING_SECONDS
+
+
 def _started(portal: Portal, desk: Desk, item: Item, jobs: list[Item]) -> Item:
-    workplace = desk.open_workplace()
-    source, config = _neo_input(portal, desk, item, workplace)
-    arns: dict[str, str] = {}
+    waiting = [job for job in jobs if not job.get("compilation_job_arn")]
+    begun: dict[str, tuple[str, JobEnd]] = {}
     try:
-        for job in jobs:
-            if not job.get("compilation_job_arn"):
-                request = job_request(desk, job, source_uri=source, data_input_config=config)
-                arns[job["compilation_job_name"]] = _arn(workplace.jobs, request)
+        workplace = desk.open_workplace()
+        source, config = _neo_input(portal, desk, item, workplace)
+        for job in waiting:
+            request = job_request(desk, job, source_uri=source, data_input_config=config)
+            begun[job["compilation_job_name"]] = _begun(workplace.jobs, request)
+    except (PermanentError, InputError) as error:
+        names = {job["compilation_job_name"] for job in waiting} - begun.keys()
+        reason = str(error)[:1_000]
+        portal.change(item["training_id"], lambda now: _failed(now, names, reason))
+        raise
     finally:
-        if arns:
-            item = portal.change(item["training_id"], lambda now: _noted(now, arns))
+        if begun:
+            item = portal.change(item["training_id"], lambda now: _noted(now, begun))
     return item
 
 
@@ -120,23 +139,38 @@ def _neo_input(portal: Portal, desk: Desk, item: Item, workplace: Workplace) -> 
     return target.uri, config
 
 
-def _arn(jobs: JobService, request: dict[str, Any]) -> str:
+def _begun(jobs: JobService, request: dict[str, Any]) -> tuple[str, JobEnd]:
+    """The ARN of the job and how it stands; one of this name is an earlier try of the same request."""
+    name = request["CompilationJobName"]
     arn = jobs.create_compilation_job(request)
     if arn is not None:
-        return arn
-    described = jobs.describe_compilation_job(request["CompilationJobName"])
+        return arn, JobEnd(name, "InProgress")
+    described = jobs.describe_compilation_job(name)
     if described is None:
-        raise HttpError(503, f"SageMaker does not show the job {request['CompilationJobName']} yet: try again")
-    return described[0]
+        raise HttpError(503, f"SageMaker does not show the job {name} yet: try again")
+    return described
 
 
-def _noted(item: Item, arns: dict[str, str]) -> dict[str, Any]:
+def _noted(item: Item, begun: Mapping[str, tuple[str, JobEnd]]) -> dict[str, Any]:
+    """What is known of the jobs that were started; what an event said of one meanwhile stays."""
     jobs = [dict(job) for job in item.get("compilation_jobs", [])]
     for job in jobs:
-        arn = arns.get(str(job.get("compilation_job_name")))
-        if arn is not None:
+        if job.get("compilation_job_name") in begun:
+            arn, end = begun[job["compilation_job_name"]]
+            if job.get("status") in (CREATING, REFUSED) and not job.get("compilation_job_arn"):
+                job["status"] = end.status
+                if end.artifact:
+                    job["compiled_model_s3"] = end.artifact
             job["compilation_job_arn"] = arn
-            job["status"] = "InProgress" if job.get("status") == CREATING else job["status"]
+    return {"compilation_jobs": jobs} if jobs != item.get("compilation_jobs") else {}
+
+
+def _failed(item: Item, names: Collection[str], reason: str) -> dict[str, Any]:
+    """Jobs that nobody started, and that the same request may start when its cause is gone."""
+    jobs = [dict(job) for job in item.get("compilation_jobs", [])]
+    for job in jobs:
+        if job.get("compilation_job_name") in names and job.get("status") == CREATING:
+            job["status"], job["failure_reason"] = REFUSED, reason
     return {"compilation_jobs": jobs} if jobs != item.get("compilation_jobs") else {}
 
 

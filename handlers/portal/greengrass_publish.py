@@ -1,5 +1,6 @@
 """Lambda: publishes packaged models as Greengrass components, and published ones again from the new layout."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
@@ -88,7 +89,8 @@ def publish_components(portal: Portal, desk: Desk, item: Item, identity: Identit
 def republish_components(portal: Portal, desk: Desk, item: Item, identity: Identity) -> Answer:
     """Each published component of the record whose artifact is at a legacy URI, again as its next major version.
 
-    What names the new layout already is left alone, so a repeat publishes nothing twice.
+    What names the new layout already is not published twice; a version that an earlier try published and did not
+    live to record is recorded.
     """
     components = desk.open_workplace().components
     entries = []
@@ -101,9 +103,11 @@ def republish_components(portal: Portal, desk: Desk, item: Item, identity: Ident
             raise HttpError(409, f"Greengrass has no component {arn}: publish it instead", field="component_name")
         known = ComponentVersion.parse(str(recipe["ComponentVersion"])) or ComponentVersion(0)
         again = republished(recipe, version=(last or known).next_major, new_uri=lambda uri: _new_artifact(desk, uri))
+        target = Target(entry["target"])
         if again.moved:
-            target = Target(entry["target"])
             entries.append(_published(portal, components, dict(again.recipe), target, item, identity))
+        elif arn != entry["component_arn"]:
+            entries.append(_entry(portal, components, recipe, target, arn))
     if not entries:
         body = {"training_id": item["training_id"], "published_components": []}
         return 200, {**body, "message": "Every component is published from the new layout"}
@@ -181,12 +185,19 @@ def _published(  # noqa: PLR0913, PLR0917  # what is published, and for whom
             raise HttpError(
                 409, f"{name} {version} exists with another artifact: give another version", field="component_version"
             )
+    return _entry(portal, components, recipe, target, arn)
+
+
+def _entry(
+    portal: Portal, components: ComponentService, recipe: Mapping[str, Any], target: Target, arn: str
+) -> dict[str, Any]:
+    """What the record says of a component version."""
     state = _settled_state(portal, components, arn)
     return {
         "target": target.value,
         "platform": PLATFORMS[target].architecture,
-        "component_name": name,
-        "component_version": version,
+        "component_name": recipe["ComponentName"],
+        "component_version": recipe["ComponentVersion"],
         "component_arn": arn,
         "status": "published" if state == "DEPLOYABLE" else "publishing" if state in _BUSY else "failed",
     }

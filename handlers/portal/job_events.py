@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 
 from domain.errors import KeyshiftError, MalformedMessageError
@@ -91,6 +92,8 @@ def _compile_if_wished(portal: Portal, desk: Desk, item: Item) -> None:
         start_compilation(portal, desk, item, targets, f"auto {item['training_id']}")
     except HttpError as error:
         portal.say("not compiled by itself", training_id=item["training_id"], why=str(error))
+        if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise
     except KeyshiftError as error:
         portal.say("not compiled by itself", training_id=item["training_id"], why=str(error))
         raise

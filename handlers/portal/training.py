@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from domain.errors import PermanentError
 from domain.portal.jobs import digest_of, training_id_of, training_job_name
-from domain.portal.records import CREATING, Item
+from domain.portal.records import CREATING, Item, JobEnd, training_changes
 from domain.portal.targets import Target
 from handlers.portal.access import BUILDERS, Identity
 from handlers.portal.desk import Desk, Portal
@@ -129,18 +129,21 @@ def _started(portal: Portal, desk: Desk, item: Item) -> Item:
         arn = jobs.create_training_job(job_request(desk, item))
     except PermanentError as error:
         reason = str(error)[:1_000]
-        portal.change(item["training_id"], lambda _now: {"status": "Failed", "failure_reason": reason})
+        # What an event said meanwhile of a job that an earlier try had started stays.
+        failed = {"status": "Failed", "failure_reason": reason}
+        portal.change(item["training_id"], lambda now: failed if now.get("status") == CREATING else {})
         raise
+    end = JobEnd(name, "InProgress")
     if arn is None:
         described = jobs.describe_training_job(name)
         if described is None:
             raise HttpError(503, f"SageMaker has a job {name} and does not show it yet: try again")
-        arn = described[0]
+        arn, end = described
 
     def note(now: Item) -> dict[str, Any]:
         # An event may have come first: what it said of the job's end stays.
         waiting = now.get("status") in (CREATING, "Failed") and not now.get("training_job_arn")
-        return {"training_job_arn": arn, **({"status": "InProgress"} if waiting else {})}
+        return {"training_job_arn": arn, **(training_changes({**now, "status": CREATING}, end) if waiting else {})}
 
     return portal.change(item["training_id"], note)
 
