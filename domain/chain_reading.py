@@ -204,6 +204,12 @@ def _span(first: int, last: int) -> str:
     return f"segment {first} is" if first == last else f"segments {first} to {last} are"
 
 
+def read_event(line: bytes) -> Mapping[str, Any] | None:
+    """The event that a segment's line tells, linked or not; ``None`` for the header and for what was damaged."""
+    said = _object(line)
+    return said["event"] if said is not None and _is_line(said) else None
+
+
 def _object(line: bytes) -> dict[str, Any] | None:
     try:
         said = json.loads(line)

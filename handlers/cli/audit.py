@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from domain.chain_reading import Finding
+from domain.chain_reading import Finding, read_event
 from domain.chain_verification import ChainVerifier
 from domain.errors import InputError
 from domain.keys import Location
@@ -156,7 +156,10 @@ def _events(record_id: str, segments: Iterable[Any], say: "Callable[[str], None]
             # Parsing only what names the record makes a long chain five times quicker to read.
             if record_id.encode() not in line:
                 continue
-            event = json.loads(line).get("event")
+            event = read_event(line)
+            if event is None and number:
+                where = f"segment {stored.sequence}, line {number}"
+                click.echo(f"{where} cannot be read: keyshift audit verify says what was done to the chain", err=True)
             if event is not None and (
                 event["event_id"].startswith(record_id) or record_id in event["detail"].get("record_ids", ())
             ):

@@ -118,6 +118,23 @@ def test_an_overwritten_segment_is_located(site: Site, standin: Server) -> None:
     ]
 
 
+def test_the_history_of_one_object_survives_a_damaged_line(site: Site, standin: Server) -> None:
+    """What can be read is shown, and what cannot is named; no traceback where somebody tampered."""
+    s3, bucket = site.clients.s3, site.settings.audit_bucket
+    lines = gzip.decompress(s3.get_object(Bucket=bucket, Key=key_of(1))["Body"].read()).split(b"\n")
+    subject = json.loads(lines[1])["event"]["event_id"].partition(":")[0]
+    uri = json.loads(lines[1])["event"]["detail"]["source"]
+    ours = [number for number, line in enumerate(lines) if subject.encode() in line]
+    lines[ours[0]] = b"{" + lines[ours[0]]
+    s3.put_object(Bucket=bucket, Key=key_of(1), Body=gzip.compress(b"\n".join(lines)))
+    answer = run_keyshift("audit", "show", uri, "--json", more=variables(site, standin))
+    assert answer.returncode == 0, answer.stderr
+    assert f"segment 1, line {ours[0]} cannot be read" in answer.stderr
+    shown = [json.loads(line) for line in answer.stdout.splitlines()]
+    assert shown
+    assert {one["event_id"].partition(":")[0] for one in shown} == {subject}
+
+
 def test_a_removed_segment_is_located(site: Site, standin: Server) -> None:
     """In a bucket with versions a delete marker hides it; that counts as removed."""
     site.clients.s3.delete_object(Bucket=site.settings.audit_bucket, Key=key_of(2))
