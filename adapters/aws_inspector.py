@@ -79,16 +79,6 @@ class AwsInspector:
             int(redrive.get("maxReceiveCount", 0)),
         )
 
-    def queue_depth(self, arn: str) -> int:
-        """About how many messages wait in the queue of that ARN."""
-        with translated("GetQueueUrl", arn):
-            url = self._clients.sqs.get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
-        with translated("GetQueueAttributes", url):
-            about = self._clients.sqs.get_queue_attributes(
-                QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-            )["Attributes"]
-        return sum(int(number) for number in about.values())
-
     def bus(self, name: str) -> None:
         """Raises MissingResourceError where there is no such event bus."""
         with translated("DescribeEventBus", name):

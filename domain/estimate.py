@@ -8,7 +8,6 @@ from domain.planning import EARLY_DELETION_DAYS, PlanFigures
 ROWS_PER_MESSAGE = 50
 WRITES_PER_SECOND = 3_500
 """PUT and COPY requests a second that one partitioned prefix takes at least."""
-HOURS = 3_600.0
 DAYS_PER_MONTH = 30.0
 
 

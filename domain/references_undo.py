@@ -21,6 +21,10 @@ from domain.references_items import (
 )
 from domain.references_rewriting import TRIES, ReferencePorts, chunks_of
 
+ITEM_GONE, URI_GONE = "the item is gone", "the new URI is no longer in the item"
+NOTHING_OF_OURS = (ITEM_GONE, URI_GONE)
+"""Why a URI is not put back where nothing that we wrote stands any more: others decided that."""
+
 
 def undo_entry(
     entry: JournalEntry, table: TableReferences, *, ports: ReferencePorts, only: frozenset[str] | None = None
@@ -66,11 +70,11 @@ class _Undo:
         possible = self._possible(wanted, ports.store)
         item = ports.tables.read_item(entry.table, entry.key)
         if item is None:
-            self._lose(possible, "the item is gone")
+            self._lose(possible, ITEM_GONE)
             return
         self._item = item
         found = relocated(item, table, tuple(possible))
-        self._lose([one for one in possible if one not in found], "the new URI is no longer in the item")
+        self._lose([one for one in possible if one not in found], URI_GONE)
         chunk = next(chunks_of(list(found)), [])
         for one in list(found)[: len(chunk)]:
             self._returning.append(_Returning(one, found[one]))

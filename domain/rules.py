@@ -47,11 +47,6 @@ class Branch:
         """Names that ``to`` does not use."""
         return tuple(name for name in self.source.names if name not in self.target.names)
 
-    @property
-    def is_filtered(self) -> bool:
-        """Whether ``to`` changes a text."""
-        return any(piece.filter for piece in self.target.placeholders)
-
 
 @dataclass(frozen=True, slots=True)
 class Allowed:

@@ -1,7 +1,7 @@
 """Wires adapters to ports; the only module that imports adapters. Production and tests call it the same way."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 from uuid import uuid4
@@ -15,7 +15,7 @@ from adapters.dynamodb_pulse import DynamoDbPulseBook
 from adapters.dynamodb_rates import DynamoDbRateLedger
 from adapters.dynamodb_stream import DynamoDbChangeReader
 from adapters.eventbridge_bus import EventBridgeBus
-from adapters.record_item import is_record, to_record
+from adapters.record_item import record_of_item
 from adapters.s3_multipart_store import S3MultipartStore
 from adapters.s3_object_store import S3ObjectStore
 from adapters.s3_requests import Owners
@@ -23,7 +23,6 @@ from adapters.sqs_queue import SqsMessageQueue
 from adapters.system_clock import SystemClock
 from domain.attempt import MigrationPolicy, MigrationPorts
 from domain.breaker import BreakerPolicy
-from domain.record import Record
 from domain.rules import CompiledRules
 from handlers.bootstrap.audit_chain import chain_writer, event_of_item
 from handlers.breaking import CircuitBreaker
@@ -81,7 +80,7 @@ def bootstrap(
         progress=DynamoDbProgressCounters(clients, settings.table),
         control=control,
         probes=DynamoDbProbeBook(clients, settings.table),
-        record_of_item=_record_of_item,
+        record_of_item=record_of_item,
         new_token=lambda: uuid4().hex,
         observer=observer,
         pace=Pace(settings.concurrency),
@@ -125,10 +124,6 @@ def policy_of(settings: Settings, rules: CompiledRules) -> MigrationPolicy:
         encrypted_targets=settings.encrypted_targets,
         rules_digest=rules.digest,
     )
-
-
-def _record_of_item(item: Mapping[str, Any]) -> Record | None:
-    return to_record(item) if is_record(item) else None
 
 
 @cache

@@ -5,12 +5,12 @@ from typing import Any
 
 from adapters.aws_clients import AwsClients
 from adapters.dynamodb_chain_head import DynamoDbChainHead
-from adapters.dynamodb_control import CONTROL_ID, control_of_item
+from adapters.dynamodb_control import control_of_item
 from adapters.dynamodb_stage import stage_of_item
 from adapters.reference_items import entry_of_item
 from adapters.s3_segment_archive import Retention, S3SegmentArchive
 from domain.audit import AuditEvent
-from domain.audit_control import control_event
+from domain.audit_control import CONTROL_ID, control_event
 from domain.audit_references import JOURNAL_ID, references_event
 from domain.audit_stage import STAGE_ID, stage_event
 from domain.chain_writing import ChainWriter

@@ -15,6 +15,7 @@ from adapters.sqlite_key_book import SqliteKeyBook
 from domain.errors import InputError
 from domain.ports import KeyBook
 from domain.references_items import Outcome
+from domain.references_undo import NOTHING_OF_OURS
 from handlers.bootstrap import bootstrap, clients_of, owners_of
 from handlers.bootstrap.inventories import inventory_files
 from handlers.bootstrap.references import pins_of, references_of
@@ -23,8 +24,6 @@ from handlers.lifecycle import Operation, ReferencesUndone
 from handlers.references import References
 from handlers.settings import Settings
 from handlers.who import operator_name
-
-NOTHING_OF_OURS = ("the item is gone", "the new URI is no longer in the item")
 
 
 def operation_of(settings: Settings, *, function: str, dependencies: Dependencies | None = None) -> Operation:

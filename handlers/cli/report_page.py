@@ -20,13 +20,13 @@ from domain.spending import NOT_COUNTED, Planned
 from handlers.cli.printable import printable
 from handlers.cli.report_charts import Points, area_chart, bar_chart
 from handlers.cli.report_style import STYLE
+from handlers.cli.sizes import said_bytes
 from handlers.looking import Status
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _TEXTS = frozenset({"", "what", "cause", "state", "outcome"})
 _MOST_NARROW = 3
 """Columns that a phone has room for."""
-_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +65,6 @@ def shown(text: str) -> str:
     """A text that somebody else chose, safe in HTML, with nothing invisible or turning in it."""
     visible = printable(text)
     return escape(visible)
-
-
-def said_bytes(size: float) -> str:
-    """Bytes in the largest unit that leaves a number of at least one."""
-    unit = 0
-    while size >= 1024 and unit < len(_UNITS) - 1:
-        size, unit = size / 1024, unit + 1
-    return f"{size:,.0f} {_UNITS[unit]}" if unit == 0 else f"{size:,.1f} {_UNITS[unit]}"
 
 
 def said_number(number: float) -> str:

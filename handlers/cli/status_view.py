@@ -7,12 +7,12 @@ from rich.table import Table
 from rich.text import Text
 
 from handlers.cli.control import said_limits
+from handlers.cli.sizes import said_bytes
 from handlers.cli.times import said_seconds
 from handlers.looking import Status
 
 NARROW = 60
 MOST_LINES = 6
-_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 def view_of(now: Status, *, width: int, problem: str = "") -> RenderableType:
@@ -113,11 +113,3 @@ def line_of(now: Status) -> str:
         f"{now.migration}: {now.objects_copied} copied{rate}; {states}; queues: {queues}; lag: {_lag(now)}"
         f"{failures}{paused}"
     )
-
-
-def said_bytes(size: float) -> str:
-    """In the largest unit that fits."""
-    unit = 0
-    while size >= 1024 and unit < len(_UNITS) - 1:
-        size, unit = size / 1024, unit + 1
-    return f"{size:,.0f} bytes" if not unit else f"{size:,.1f} {_UNITS[unit]}"

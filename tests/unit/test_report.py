@@ -17,7 +17,8 @@ from domain.spending import spent
 from handlers.bootstrap.reporting import read_plan
 from handlers.cli.report import guarded
 from handlers.cli.report_charts import MOST_POINTS, area_chart, bar_chart
-from handlers.cli.report_page import report_page, said_bytes, said_number, shown
+from handlers.cli.report_page import report_page, said_number, shown
+from handlers.cli.sizes import said_bytes
 from handlers.rules_file import read_rules
 from tests.report_sample import HOSTILE, START, sample_records, sample_report
 from tests.unit.handler_world import RULES

@@ -12,8 +12,9 @@ from domain.errors import UnavailableError
 from domain.keys import Location
 from domain.pulse import Tally, Window
 from domain.record import Record, State
+from handlers.cli.sizes import said_bytes
 from handlers.cli.status import _looked
-from handlers.cli.status_view import line_of, said_bytes, view_of
+from handlers.cli.status_view import line_of, view_of
 from handlers.looking import Depth, Lookout, Status
 from tests.fakes.clock import FakeClock
 from tests.fakes.queue import InMemoryQueue
