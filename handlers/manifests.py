@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from domain.attempt import Attempt, MigrationPolicy
+from domain.cleanup import DELETE_SOURCE
 from domain.errors import ArchivedError
 from domain.holders import Reference
 from domain.keys import Location, outermost
@@ -56,7 +57,8 @@ class ManifestScan:
         if not self.rules.references.manifests:
             return
         for record, declared in self._recorded():
-            if record.is_unfinished:
+            # A cleanup that was broken off touched the source alone; counted here it could never go on.
+            if record.claim is not None or record.maybe - {DELETE_SOURCE}:
                 yield Reference(record.target.uri, "unfinished", record.source.uri, record.source)
             for place in _places(record):
                 yield from self._open(place, declared)

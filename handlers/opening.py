@@ -16,6 +16,7 @@ from handlers.worker import EVENTS_AT_ONCE, Worker
 
 PROBE_SECONDS = 15.0
 """A probe written before the configuration is effective never has an event, so another one is written."""
+LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,8 @@ def start_capture(  # noqa: PLR0913  # how, how long, and what to say meanwhile
 def _probe_arrives(operation: Operation, *, until: float, probe_seconds: float) -> bool:
     """Write probes until one of them has come all the way through the events queue; all are deleted again."""
     rules, clock = operation.dependencies.rules, operation.dependencies.ports.clock
-    worker = Worker(operation.dependencies, lanes=1)
+    # Where functions poll the queue this command must not: it may lack their permissions to move what it would receive.
+    worker = None if operation.mappings.list_enabled() else Worker(operation.dependencies, lanes=1)
     written: list[Location] = []
     due = clock.monotonic()
     try:
@@ -94,8 +96,11 @@ def _probe_arrives(operation: Operation, *, until: float, probe_seconds: float) 
                 written.append(probe)
                 operation.capture.write_probe(probe)
                 due = clock.monotonic() + probe_seconds
-            # Whoever receives it notes it; with no worker about, this command works the queue off itself.
-            worker.serve(operation.dependencies.events_queue, at_most=EVENTS_AT_ONCE, wait=1)
+            # Whoever receives it notes it; with nobody about, this command works the queue off itself.
+            if worker is None:
+                operation.dependencies.sleep(LOOK_SECONDS)
+            else:
+                worker.serve(operation.dependencies.events_queue, at_most=EVENTS_AT_ONCE, wait=1)
             if any(_arrived(operation, written)):
                 return True
         return False

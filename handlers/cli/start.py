@@ -36,6 +36,7 @@ def start(  # noqa: PLR0913  # its options
 
     Other notifications of the bucket stay; what was there before is remembered for rollback. Small objects are
     written under .keyshift/ (on the condition that none is there) until their events arrive, and deleted again.
+    Until then this command works the events queue off itself, unless KEYSHIFT_FUNCTIONS names functions that do.
 
     \b
     Example:

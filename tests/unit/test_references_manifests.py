@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from domain.cleanup import ONLY_ORIGINAL, preview_source
+from domain.cleanup import DELETE_SOURCE, ONLY_ORIGINAL, preview_source
 from domain.errors import ArchivedError, KeyshiftError, UnavailableError
 from domain.keys import Location
 from domain.objects import ObjectState
 from domain.ports import Refused
-from domain.record import Mode, State
+from domain.record import Action, Intent, Mode, State
 from domain.references_items import Outcome, Reported
 from domain.references_manifests import CHANGED, ManifestPorts
 from handlers.manifests import ManifestScan
@@ -98,6 +98,17 @@ def test_what_waits_is_switched_later_and_the_finder_says_so_until_then() -> Non
     before = world.record(MANIFEST).target_etag
     world.rewrite()
     assert world.record(MANIFEST).target_etag == before
+
+
+def test_a_manifest_of_which_nobody_knows_what_it_holds_counts_as_a_reference() -> None:
+    """A broken-off rewrite does; a broken-off cleanup does not, which would hold itself for ever."""
+    world = ManifestWorld()
+    world.migrate("old//b.png")
+    world.rewrite()
+    world.change_record(MANIFEST, maybe=frozenset({Intent(Action.REWRITE)}))
+    assert [one.path for one in world.scan.find_references()] == ["unfinished"]
+    world.change_record(MANIFEST, maybe=frozenset({DELETE_SOURCE}))
+    assert list(world.scan.find_references()) == []
 
 
 def test_a_dry_run_writes_nothing() -> None:
