@@ -1,12 +1,6 @@
 """UriHolder: SageMaker on moto, Greengrass on a small server of the documented API (no emulator has it)."""
 
-import json
-import threading
-from base64 import b64encode
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -19,66 +13,16 @@ from domain.keys import Location
 from domain.pins import HeldUri, pins_of
 from handlers.pins import Pins
 from tests.contract.object_worlds import clients_for
+from tests.fakes.pinned_greengrass import running_pinned_greengrass
 from tests.referring import ReferringWorld
 from tests.servers import REGION, Server, new_name
-
-ARN = "arn:aws:greengrass:us-east-1:123456789012:components:model"
-RECIPE = {
-    "RecipeFormatVersion": "2020-01-25",
-    "Manifests": [{"Artifacts": [{"Uri": "s3://line-1/old//a.zip"}, {"URI": "s3://other/b.zip"}]}],
-}
-
-
-class _Greengrass(BaseHTTPRequestHandler):
-    """ListComponents, ListComponentVersions, GetComponent, ListDeployments, GetDeployment; one result a page."""
-
-    def do_GET(self) -> None:  # the base class's name
-        """Answer by the path."""
-        parts = urlsplit(self.path)
-        path, query = unquote(parts.path), parts.query
-        answer: dict[str, Any] = {}
-        if path == "/greengrass/v2/components":
-            more = "nextToken" not in query
-            answer = {"components": [] if more else [{"arn": ARN, "componentName": "model"}]}
-            answer |= {"nextToken": "2"} if more else {}
-        elif path.endswith("/versions"):
-            versions = [(f"{ARN}:versions:{one}", one) for one in ("1.0.0", "1.0.1")]
-            answer = {
-                "componentVersions": [
-                    {"arn": arn, "componentName": "model", "componentVersion": one} for arn, one in versions
-                ]
-            }
-        elif path.endswith(":versions:1.0.0"):
-            recipe = b64encode(json.dumps(RECIPE).encode()).decode()
-            answer = {"recipeOutputFormat": "JSON", "recipe": recipe}
-        elif "/components/" in path:
-            answer = {"recipeOutputFormat": "JSON", "recipe": b64encode(b"{}").decode()}
-        elif path == "/greengrass/v2/deployments":
-            answer = {"deployments": [{"deploymentId": "d1", "deploymentName": "line", "targetArn": "t"}]}
-        elif path.endswith("/deployments/d1"):
-            answer = {"deploymentId": "d1", "components": {"model": {"componentVersion": "1.0.0"}}}
-        body = json.dumps(answer).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class's name
-        """Say nothing."""
 
 
 @pytest.fixture
 def greengrass() -> Iterator[AwsClients]:
     """Clients of a server with one component in two versions, the first of them deployed."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Greengrass)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    url = f"http://127.0.0.1:{server.server_address[1]}"
-    yield AwsClients(endpoint_url=url, region=REGION, access_key_id="test", secret_access_key="test")
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with running_pinned_greengrass() as url:
+        yield AwsClients(endpoint_url=url, region=REGION, access_key_id="test", secret_access_key="test")
 
 
 def test_components_are_held_with_their_deployments(greengrass: AwsClients) -> None:

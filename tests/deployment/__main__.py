@@ -7,6 +7,8 @@ from pathlib import Path
 from adapters.standin import running_standin
 from tests.deployment.artefact import ROOT, ArtefactError, package
 from tests.deployment.iam_document import iam_document
+from tests.deployment.operated import enforcing_standin, operated_site
+from tests.deployment.operator_needs import needs_of_operators
 from tests.deployment.scenarios import needs_of_functions
 
 
@@ -21,7 +23,9 @@ def main(arguments: list[str]) -> int:
             built = package(standin, folder, *arguments[1:])
             if arguments[0] == "iam":
                 with tempfile.TemporaryDirectory() as rules:
-                    print(iam_document(built, needs_of_functions(standin, Path(rules))), end="")
+                    needs = needs_of_functions(standin, Path(rules))
+                with enforcing_standin() as enforcing, operated_site(enforcing) as operated:
+                    print(iam_document(built, needs, needs_of_operators(operated)), end="")
                 return 0
     except ArtefactError as error:
         print(error, file=sys.stderr)

@@ -9,16 +9,24 @@ import pytest
 
 from adapters.aws_clients import AwsClients
 
+_NAMES = (
+    *("Key", "IndexName", "QueueName", "SourceArn", "Rule", "Name", "FunctionName", "UUID", "StackName", "RoleName"),
+    *("PolicySourceArn", "arn", "deploymentId", "ModelName", "ModelPackageName"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request: botocore's names, and the parameters that decide which permissions it needs."""
+    """One request: botocore's names, and the parameters that decide which permissions it needs.
+
+    ``name`` is the object's key, the index, the rule, the function …: what is inside the resource or has no other.
+    """
 
     service: str
     operation: str
     resource: str
     with_version: bool = False
-    creates: bool = False
+    name: str = ""
 
 
 @dataclass(slots=True)
@@ -38,13 +46,14 @@ class Recorder:
             place = next(iter(part.values())) if part else params
             kind = {"Put": "PutItem", "Update": "UpdateItem", "ConditionCheck": "ConditionCheckItem"}
             named = kind.get(next(iter(part), ""), operation)
-            self.calls.add(Call(service, named, _resource(place), "VersionId" in params))
+            self.calls.add(Call(service, named, _resource(place), "VersionId" in params, _name(params)))
         source = params.get("CopySource")
         if isinstance(source, dict):
-            self.calls.add(Call(service, f"{operation} (source)", str(source["Bucket"]), "VersionId" in source))
+            bucket, key = str(source["Bucket"]), str(source["Key"])
+            self.calls.add(Call(service, f"{operation} (source)", bucket, "VersionId" in source, key))
         for name in ("Tagging", "ObjectLockMode", "ObjectLockLegalHoldStatus"):
             if name in params:
-                self.calls.add(Call(service, f"{operation} ({name})", _resource(params)))
+                self.calls.add(Call(service, f"{operation} ({name})", _resource(params), name=_name(params)))
 
 
 def _resource(params: dict[str, Any]) -> str:
@@ -53,6 +62,10 @@ def _resource(params: dict[str, Any]) -> str:
     for table in params.get("RequestItems", {}):
         return str(table)
     return str(params.get("Bucket") or params.get("TableName") or params.get("QueueUrl") or bus)
+
+
+def _name(params: dict[str, Any]) -> str:
+    return next((str(params[one]) for one in _NAMES if isinstance(params.get(one), str)), "")
 
 
 @contextmanager

@@ -1,23 +1,21 @@
 """The stack, packaged once and deployed once."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from adapters.standin import StandIn, running_standin
+from adapters.standin import StandIn
 from tests.deployment.artefact import ROOT, RULES, Artefact, package, require_built
+from tests.deployment.operated import enforcing_standin, operated_site
+from tests.deployment.operator_needs import OperatorsNeeds, needs_of_operators
 from tests.deployment.site import DeployedSite, deployed_site
 
 
 @pytest.fixture(scope="session")
 def own_standin() -> Iterator[StandIn]:
     """A stand-in that checks every request against the caller's IAM policies, as AWS does."""
-    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
-        patch.setenv("AUTH", "true")
-        standin = stack.enter_context(running_standin())
-        patch.undo()  # only this one
+    with enforcing_standin() as standin:
         yield standin
 
 
@@ -41,3 +39,10 @@ def site(own_standin: StandIn, artefact: Artefact) -> Iterator[DeployedSite]:
 def code(artefact: Artefact, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The function's zip, unpacked."""
     return artefact.unpack("keyshift", tmp_path_factory.mktemp("code"))
+
+
+@pytest.fixture(scope="session")
+def operators() -> Iterator[OperatorsNeeds]:
+    """Every command, run under its role on a stack of its own."""
+    with enforcing_standin() as standin, operated_site(standin) as operated:
+        yield needs_of_operators(operated)

@@ -1,9 +1,12 @@
 """docs/iam.md: every IAM statement of the stack beside the calls that need it, from what was recorded."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tests.deployment.artefact import Artefact
+from tests.deployment.operated import ACTING, OPERATOR
+from tests.deployment.operator_needs import WITHOUT_ROLE, OperatorsNeeds
 from tests.deployment.permissions import BY_SERVICES
 from tests.deployment.roles import FUNCTION_ROLES, statements
 
@@ -19,39 +22,76 @@ Every statement on objects and buckets has a condition on `aws:ResourceAccount`:
 account than the rules file's `expected_owner` (or this account) is refused. The wildcard resource `*` stands only
 where AWS knows no resource.
 """
-_OTHERS = {
-    "BatchJobRole": "The role of S3 Batch Operations jobs",
-    "OperatorRole": "The operator's role, for the command line; whoever assumes it must name the external id",
+_JOB = (
+    "BatchJobRole",
+    "The role of S3 Batch Operations jobs",
+    {"Invoke": "the job, for each task", "Manifest": "the job: its manifest and its completion report"},
+)
+_OPERATORS = f"""## The command line
+
+Two roles, by what they may destroy. Each command was run on a deployed stack under the credentials of the role that is
+named here, with every request checked, through a whole migration (`tests/deployment/operating.py`): from the plan to a
+purge after a rollback. The acting operator's role allows all that the operator's does. Whoever assumes one must name
+its external id.
+
+- The operator's role deletes, writes and overwrites no object of anybody's. It may write and delete probes: keys that
+  begin with `.keyshift/probe-` below the source's prefix and with `keyshift-probe-` below the target's.
+- SQS knows no permission that sends a dead letter back and could not delete it: whoever may replay may purge.
+- `cutover --yes` changes the ledger's item that `start` changes too: whoever may start could write it. Every change
+  of it is in the audit.
+- For {", ".join(f"`{one}`" for one in sorted(WITHOUT_ROLE))} neither role is made: `init` lists a bucket before
+  there is a stack, `worker` needs what the functions' roles allow, the others ask AWS nothing.
+
+| Role | Commands |
+|---|---|
+"""
+_ABOUT = {
+    OPERATOR: ("OperatorRole", "operator", "The operator"),
+    ACTING: ("ActingOperatorRole", "acting", "The acting operator, besides all of the operator's"),
 }
-_OTHER_REASONS: Mapping[str, str] = {
-    "Invoke": "the job, for each task",
-    "Manifest": "the job: its manifest and its completion report",
-    "ReadSource": "`keyshift plan`, `verify`, `doctor`",
-    "ListSource": "`keyshift backfill --list`, `plan`, `verify`, `doctor`",
-    "LookAtBuckets": "`keyshift doctor`, `uploads`",
-    "Records": "`keyshift status`, `doctor`, `pause`, `resume`",
-    "Queues": "`keyshift status`, `backfill`, `doctor`",
-    "Bus": "`keyshift doctor`",
-    "Stack": "`keyshift doctor --stack`",
-    "Functions": "`keyshift doctor --stack`",
-    "Simulate": "`keyshift doctor --stack`",
-}
+_TABLE = ("| Statement | Action | Resource | Needed by |", "|---|---|---|---|")
+MOST_NAMED = 5
 
 
-def iam_document(artefact: Artefact, needs: Mapping[str, Mapping[tuple[str, str], set[str]]]) -> str:
+def iam_document(
+    artefact: Artefact, needs: Mapping[str, Mapping[tuple[str, str], set[str]]], operators: OperatorsNeeds
+) -> str:
     """The page."""
     lines = [_HEAD]
     for function, role in FUNCTION_ROLES.items():
-        lines += [f"## {function}\n", "| Statement | Action | Resource | Needed by |", "|---|---|---|---|"]
-        lines += _rows(artefact, role, needs[function])
-        lines.append("")
-    for role, title in _OTHERS.items():
-        lines += [f"## {title}\n", "| Statement | Action | Resource | Needed by |", "|---|---|---|---|"]
-        for one in statements(artefact, role):
-            reason = _OTHER_REASONS[one["Sid"]]
-            lines += [f"| {one['Sid']} | `{action}` | {_place(one)} | {reason} |" for action in one["Action"]]
-        lines.append("")
+        lines += [f"## {function}\n", *_TABLE, *_rows(artefact, role, needs[function]), ""]
+    role, title, reasons = _JOB
+    lines += [f"## {title}\n", *_TABLE]
+    for one in statements(artefact, role):
+        lines += [f"| {one['Sid']} | `{action}` | {_place(one)} | {reasons[one['Sid']]} |" for action in one["Action"]]
+    lines += ["", *_command_line(artefact, operators)]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _command_line(artefact: Artefact, operators: OperatorsNeeds) -> Iterator[str]:
+    text = _OPERATORS.rstrip("\n")
+    for name, (role, _, _) in _ABOUT.items():
+        commands = ", ".join(f"`{one}`" for one in sorted(operators.roles[name].commands))
+        text += f"\n| `{role}` | {commands} |"
+    yield f"{text}\n"
+    for name, (role, policy, title) in _ABOUT.items():
+        yield f"### {title}\n"
+        yield from _TABLE
+        needed = operators.roles[name].needed
+        for one in statements(artefact, role, policy=policy):
+            for action in one["Action"]:
+                need = (one["Sid"], action)
+                reason = _commands(needed.get(need, set())) or BY_SERVICES.get(need, "nothing")
+                yield f"| {one['Sid']} | `{action}` | {_place(one)} | {reason} |"
+        yield ""
+
+
+def _commands(names: set[str]) -> str:
+    """All of them, or some where they are many."""
+    named = [f"`{one}`" for one in sorted(names)]
+    if len(named) <= MOST_NAMED:
+        return ", ".join(named)
+    return f"{len(named)} commands: {', '.join(named[: MOST_NAMED - 1])} …"
 
 
 def _rows(artefact: Artefact, role: str, needs: Mapping[tuple[str, str], set[str]]) -> Iterator[str]:
@@ -76,6 +116,5 @@ def _named(resource: Any) -> str:
     if function == "Fn::GetAtt":
         return value[0] if value[1] in ("Arn", "StreamArn") else ".".join(value)
     text = str(value)
-    for plain in ("arn:${AWS::Partition}:s3:::", "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:"):
-        text = text.replace(plain, "")
-    return text
+    text = text.replace("arn:${AWS::Partition}:s3:::", "")
+    return re.sub(r"arn:\$\{AWS::Partition\}:[a-z]+:\$\{AWS::Region\}:\$\{AWS::AccountId\}:", "", text)

@@ -16,10 +16,12 @@ FUNCTION_ROLES = {
 }
 
 
-def statements(artefact: Artefact, role: str) -> Iterator[Mapping[str, Any]]:
-    """Every statement of a role, also those that a parameter switches on."""
-    for policy in artefact.template["Resources"][role]["Properties"]["Policies"]:
-        for one in policy["PolicyDocument"]["Statement"]:
+def statements(artefact: Artefact, role: str, *, policy: str | None = None) -> Iterator[Mapping[str, Any]]:
+    """Every statement of a role, or of one of its policies, also those that a parameter switches on."""
+    for document in artefact.template["Resources"][role]["Properties"]["Policies"]:
+        if policy not in (None, document["PolicyName"]):
+            continue
+        for one in document["PolicyDocument"]["Statement"]:
             yield one["Fn::If"][1] if "Fn::If" in one else one
 
 

@@ -29,14 +29,7 @@ class DeployedSite:
 
     def client(self, service: str) -> Any:
         """A client with all permissions."""
-        keys = root_environment(self.standin)
-        return boto3.client(  # type: ignore[call-overload]  # the service's name is not known here
-            service,
-            endpoint_url=self.standin.endpoint_url,
-            region_name=keys["AWS_REGION"],
-            aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
-        )
+        return root_client(self.standin, service)
 
     def put(self, key: str, body: bytes) -> None:
         """An owner writes."""
@@ -70,6 +63,30 @@ def root_environment(standin: StandIn) -> dict[str, str]:
     return {**standin.environment(), "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 
+def root_client(standin: StandIn, service: str) -> Any:
+    """A client with all permissions."""
+    keys = root_environment(standin)
+    return boto3.client(  # type: ignore[call-overload]  # the service's name is not known here
+        service,
+        endpoint_url=standin.endpoint_url,
+        region_name=keys["AWS_REGION"],
+        aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
+def stack_outputs(standin: StandIn, stack: str) -> dict[str, str]:
+    """What a deployed stack says of itself; first sets of its table what the emulator's CloudFormation passes over."""
+    answer = root_client(standin, "cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in answer["Outputs"]}
+    table, expiry = outputs["Table"], {"Enabled": True, "AttributeName": "expires_at"}
+    recovery = {"PointInTimeRecoveryEnabled": True}
+    dynamodb = root_client(standin, "dynamodb")
+    dynamodb.update_continuous_backups(TableName=table, PointInTimeRecoverySpecification=recovery)
+    dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=expiry)
+    return outputs
+
+
 @contextmanager
 def deployed_site(standin: StandIn, rules: Path) -> Iterator[DeployedSite]:
     """Deploy with one command into an account in which the owner's buckets are already there and in use."""
@@ -88,26 +105,20 @@ def deployed_site(standin: StandIn, rules: Path) -> Iterator[DeployedSite]:
     s3.put_bucket_notification_configuration(Bucket=REPORTS, NotificationConfiguration={"EventBridgeConfiguration": {}})
     arguments = deploy_arguments(rules)
     run_osls(standin, "deploy", *arguments, more=root_environment(standin))
-    # The emulator's CloudFormation passes over these two settings of a table (its API has them).
-    table, expiry = f"{STACK}-manifest", {"Enabled": True, "AttributeName": "expires_at"}
-    recovery = {"PointInTimeRecoveryEnabled": True}
-    dynamodb = site.client("dynamodb")
-    dynamodb.update_continuous_backups(TableName=table, PointInTimeRecoverySpecification=recovery)
-    dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=expiry)
-    stack = site.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
-    yield DeployedSite(standin, rules, {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]})
+    yield DeployedSite(standin, rules, stack_outputs(standin, STACK))
 
 
-def deploy_arguments(rules: Path) -> list[str]:
-    """The options of the test's deployment: this machine's layers instead of Lambda's."""
+def deploy_arguments(rules: Path, *, stage: str = STAGE, reports: str = REPORTS, **more: str) -> list[str]:
+    """The options of the test's deployment: this machine's layers instead of Lambda's; ``more`` are parameters."""
     chosen = {
         "rulesFile": str(rules),
         "layers": str(LOCAL_LAYERS.relative_to(ROOT)),
-        "inventoryBucket": REPORTS,
-        "batchBucket": REPORTS,
+        "inventoryBucket": reports,
+        "batchBucket": reports,
+        **more,
     }
     options = [word for name, value in chosen.items() for word in ("--param", f"{name}={value}")]
-    return ["--stage", STAGE, *options]
+    return ["--stage", stage, *options]
 
 
 def _their_queue(sqs: Any) -> str:

@@ -7,13 +7,16 @@ import pytest
 from adapters.standin import StandIn
 from tests.deployment.artefact import ROOT, Artefact
 from tests.deployment.iam_document import iam_document
+from tests.deployment.operator_needs import OperatorsNeeds
 from tests.deployment.permissions import BY_SERVICES
 from tests.deployment.roles import FUNCTION_ROLES, allowed, statements
 from tests.deployment.scenarios import Needs, needs_of_functions
 
 WITHOUT_RESOURCES = {
     *("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
-    *("lambda:ListEventSourceMappings", "lambda:GetAccountSettings", "events:ListRules"),
+    *("lambda:ListEventSourceMappings", "lambda:GetAccountSettings"),
+    *("greengrass:ListComponents", "greengrass:ListDeployments"),
+    *("sagemaker:ListModels", "sagemaker:ListModelPackages"),
 }
 """Actions for which AWS defines no resource."""
 
@@ -43,19 +46,23 @@ def test_no_resource_is_a_wildcard_without_need(artefact: Artefact) -> None:
 
 def test_every_statement_on_objects_names_the_owner(artefact: Artefact) -> None:
     """A bucket of the same name in another account is refused."""
-    for function in FUNCTION_ROLES.values():
-        for one in statements(artefact, function):
+    for role in artefact.resources("AWS::IAM::Role"):
+        for one in statements(artefact, role):
             if any(action.startswith("s3:") for action in one["Action"]):
-                assert "aws:ResourceAccount" in one["Condition"]["StringEquals"], (function, one["Sid"])
+                assert "aws:ResourceAccount" in one["Condition"]["StringEquals"], (role, one["Sid"])
 
 
-def test_another_account_must_name_the_external_id(artefact: Artefact) -> None:
-    """The operator's role cannot be assumed without it."""
-    role = artefact.template["Resources"]["OperatorRole"]["Properties"]
-    (trusted,) = role["AssumeRolePolicyDocument"]["Statement"]
-    assert trusted["Condition"] == {"StringEquals": {"sts:ExternalId": "keyshift-operator"}}
+@pytest.mark.parametrize(
+    ("role", "external_id"),
+    [("OperatorRole", "keyshift-operator"), ("ActingOperatorRole", "keyshift-acting-operator")],
+)
+def test_whoever_takes_a_role_on_names_its_external_id(artefact: Artefact, role: str, external_id: str) -> None:
+    """Neither role of the command line can be assumed without its own."""
+    (trusted,) = artefact.template["Resources"][role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trusted["Condition"] == {"StringEquals": {"sts:ExternalId": external_id}}
 
 
-def test_the_document_is_current(artefact: Artefact, needs: dict[str, Needs]) -> None:
+def test_the_document_is_current(artefact: Artefact, needs: dict[str, Needs], operators: OperatorsNeeds) -> None:
     """Write it anew with ``make iam``."""
-    assert (ROOT / Path("docs/iam.md")).read_text(encoding="utf-8") == iam_document(artefact, needs)
+    made = iam_document(artefact, needs, operators)
+    assert (ROOT / Path("docs/iam.md")).read_text(encoding="utf-8") == made

@@ -1,0 +1,263 @@
+"""A deployed stack for the command line: its owners' objects and tables, and commands under a role's credentials."""
+
+import contextlib
+import gzip
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.standin import StandIn, running_standin
+from domain.parts import MIB
+from handlers.cli.app import run
+from tests.deployment.artefact import ROOT, require_built, run_osls
+from tests.deployment.authorizations import ACCOUNT, Demand, demands_of
+from tests.deployment.calls import recorded
+from tests.deployment.site import deploy_arguments, root_client, root_environment, stack_outputs
+from tests.fakes.pinned_greengrass import running_pinned_greengrass
+from tests.servers import REGION, Server, running_moto
+
+STAGE, STACK = "ops", "keyshift-ops"
+SOURCE, TARGET, REPORTS, JOBS = "operated-source", "operated-target", "operated-reports", "operated-jobs"
+OPERATOR, ACTING = "operator", "acting-operator"
+_FLAGS = (
+    "--yes",
+    "--stack",
+    "--probe",
+    "--inventory",
+    "--deep",
+    "--requeue",
+    "--all",
+    "--exact",
+    "--purge",
+    "--abort",
+    "--versions",
+)
+_TABLE_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{JOBS}"
+_RULES = f"""
+version: 1
+migration: operated
+source: {{bucket: {SOURCE}, prefix: legacy/}}
+target: {{bucket: {TARGET}, prefix: layout/}}
+rules:
+  - {{name: move, from: "old/{{rest*}}", to: "new/{{rest*}}"}}
+references:
+  - {{table: {JOBS}, key: id, attributes: [uri], indexes: {{by-uri: uri}}}}
+  - {{manifests: ["old/{{rest*}}.manifest"], attributes: [source-ref]}}
+pins: [greengrass, sagemaker]
+"""
+_SETTINGS = {
+    "MULTIPART_ABOVE": str(5 * MIB),
+    "PART_SIZE": str(5 * MIB),
+    "ATTEMPT_SECONDS": "4",
+    "REQUEST_SECONDS": "2",
+    "MARGIN_SECONDS": "0.5",
+    "CONTROL_SECONDS": "0",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class OperatedSite:
+    """The stack, and every call that each command made so far: by role, then by command."""
+
+    standin: StandIn
+    rules: Path
+    outputs: Mapping[str, str]
+    endpoints: Mapping[str, str]
+    monkeypatch: pytest.MonkeyPatch
+    demands: dict[str, dict[str, set[tuple[str, Demand]]]] = field(default_factory=dict)
+
+    def client(self, service: str) -> Any:
+        """The account's owner looks and acts."""
+        return root_client(self.standin, service)
+
+    def credentials(self, role: str) -> dict[str, str]:
+        """What a profile with ``role_arn`` and ``external_id`` gives to the command line."""
+        answer = self.client("sts").assume_role(
+            RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{STACK}-{role}",
+            RoleSessionName="test",
+            ExternalId=f"keyshift-{role}",
+        )["Credentials"]
+        names = {
+            "ACCESS_KEY_ID": "AccessKeyId",
+            "SECRET_ACCESS_KEY": "SecretAccessKey",
+            "SESSION_TOKEN": "SessionToken",
+        }
+        return {f"AWS_{name}": answer[each] for name, each in names.items()}
+
+    def settings(self) -> dict[str, str]:
+        """The stack's outputs, as docs/deploy.md says to take them, and short times."""
+        outputs = {
+            "RULES_FILE": str(ROOT / self.rules),
+            "TABLE": self.outputs["Table"],
+            "EVENTS_QUEUE_URL": self.outputs["EventsQueueUrl"],
+            "BACKFILL_QUEUE_URL": self.outputs["BackfillQueueUrl"],
+            "INVENTORY_QUEUE_URL": self.outputs["InventoryQueueUrl"],
+            "BUS": self.outputs["Bus"],
+            "AUDIT_BUCKET": self.outputs["AuditBucketName"],
+            "FUNCTIONS": self.outputs["Functions"],
+        }
+        return {f"KEYSHIFT_{name}": value for name, value in (outputs | _SETTINGS).items()}
+
+    def run(self, role: str, *words: str, code: int | None = 0) -> Said:
+        """Run a command under the role's credentials; ``None``: whatever its exit code."""
+        out, err = io.StringIO(), io.StringIO()
+        with self.monkeypatch.context() as patch:
+            for name in [one for one in os.environ if one.startswith(("AWS_", "KEYSHIFT_"))]:
+                patch.delenv(name)
+            own = {**self.standin.environment(), **self.endpoints, **self.settings(), **self.credentials(role)}
+            for name, value in own.items():
+                patch.setenv(name, value)
+            with recorded(patch) as recorder, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                ended = run(list(words))
+        said = Said(ended, out.getvalue(), err.getvalue())
+        noted = self.demands.setdefault(role, {}).setdefault(command_of(words), set())
+        noted |= {(call.operation.partition(" ")[0], one) for call in recorder.calls for one in demands_of(call)}
+        if code is not None and ended != code:
+            raise AssertionError(f"{role}: keyshift {' '.join(words)} ended with {ended}\n{said.out}\n{said.err}")
+        return said
+
+    def tried(self, role: str, *words: str) -> str:
+        """What a command says that the role does not allow; its calls are not the role's needs."""
+        kept = {name: set(one) for name, one in self.demands.get(role, {}).items()}
+        said = self.run(role, *words, code=1)
+        self.demands[role] = kept
+        return said.out + said.err
+
+    def put(self, key: str, body: bytes, **more: Any) -> None:
+        """An owner writes."""
+        self.client("s3").put_object(Bucket=SOURCE, Key=f"legacy/{key}", Body=body, **more)
+
+    def keys(self, bucket: str, prefix: str = "") -> set[str]:
+        """What a bucket holds."""
+        answer = self.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix)
+        return {one["Key"] for one in answer.get("Contents", [])}
+
+    def dead(self, body: str) -> None:
+        """A message that nobody could work off."""
+        sqs = self.client("sqs")
+        sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName=f"{STACK}-events-dead")["QueueUrl"], MessageBody=body)
+
+    def job(self) -> str:
+        """The URI that the application's table holds."""
+        item = self.client("dynamodb").get_item(TableName=JOBS, Key={"id": {"S": "1"}})["Item"]
+        return str(item["uri"]["S"])
+
+
+def command_of(words: tuple[str, ...]) -> str:
+    """A command as the documents name it: its words, and the options that change what it calls."""
+    group = 2 if words[0] in ("dlq", "references", "audit") else 1
+    return " ".join([*words[:group], *(one for one in words if one in _FLAGS)])
+
+
+@contextmanager
+def enforcing_standin() -> Iterator[StandIn]:
+    """A stand-in that checks every request against the caller's IAM policies, as AWS does."""
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
+        patch.setenv("AUTH", "true")
+        standin = stack.enter_context(running_standin())
+        patch.undo()  # only this one
+        yield standin
+
+
+@contextmanager
+def operated_site(standin: StandIn) -> Iterator[OperatedSite]:
+    """The stack of a migration with references and pins, beside whatever else the stand-in has."""
+    require_built()
+    rules = ROOT / "build" / "operated.yaml"
+    rules.write_text(_RULES, encoding="utf-8")
+    s3 = root_client(standin, "s3")
+    for bucket in (SOURCE, TARGET):
+        s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    s3.create_bucket(Bucket=REPORTS)
+    _create_jobs(root_client(standin, "dynamodb"))
+    arguments = deploy_arguments(
+        rules.relative_to(ROOT),
+        stage=STAGE,
+        reports=REPORTS,
+        referenceTableArns=f"{_TABLE_ARN},{_TABLE_ARN}/index/*",
+    )
+    run_osls(standin, "deploy", *arguments, more=root_environment(standin))
+    outputs = stack_outputs(standin, STACK)
+    s3.delete_bucket_policy(Bucket=outputs["AuditBucketName"])  # it refuses plain HTTP, all that the stand-in speaks
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as servers:
+        patch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
+        moto, greengrass = servers.enter_context(running_moto()), servers.enter_context(running_pinned_greengrass())
+        _create_model(moto)
+        endpoints = {"AWS_ENDPOINT_URL_SAGEMAKER": moto.endpoint_url, "AWS_ENDPOINT_URL_GREENGRASSV2": greengrass}
+        yield OperatedSite(standin, rules.relative_to(ROOT), outputs, endpoints, patch)
+
+
+def write_inventory(site: OperatedSite, keys: list[str]) -> str:
+    """An inventory of the source bucket with these keys; its manifest's URI."""
+    s3 = site.client("s3")
+    data = gzip.compress("".join(f'"{SOURCE}","legacy/{key}","1","{_md5(b"")}"\n' for key in keys).encode())
+    manifest = {
+        "sourceBucket": SOURCE,
+        "destinationBucket": f"arn:aws:s3:::{REPORTS}",
+        "version": "2016-11-30",
+        "creationTimestamp": "1795400000000",
+        "fileFormat": "CSV",
+        "fileSchema": "Bucket, Key, Size, ETag",
+        "files": [{"key": "daily/one.csv.gz", "size": len(data), "MD5checksum": _md5(data)}],
+    }
+    text = json.dumps(manifest).encode()
+    place = "daily/2026-11-23T01-00Z"
+    for key, body in (("daily/one.csv.gz", data), (f"{place}/manifest.json", text)):
+        s3.put_object(Bucket=REPORTS, Key=key, Body=body)
+    s3.put_object(Bucket=REPORTS, Key=f"{place}/manifest.checksum", Body=_md5(text).encode())
+    return f"s3://{REPORTS}/{place}/manifest.json"
+
+
+def _create_jobs(dynamodb: Any) -> None:
+    dynamodb.create_table(
+        TableName=JOBS,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": one, "AttributeType": "S"} for one in ("id", "uri")],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by-uri",
+                "KeySchema": [{"AttributeName": "uri", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+
+
+def _create_model(moto: Server) -> None:
+    """A model and a model package, so that there is something to describe."""
+    sagemaker, data = moto.client("sagemaker"), "s3://elsewhere/model.tar.gz"
+    container = {"Image": "i", "ModelDataUrl": data}
+    role = f"arn:aws:iam::{ACCOUNT}:role/r"
+    sagemaker.create_model(ModelName="m", ExecutionRoleArn=role, PrimaryContainer=container)
+    sagemaker.create_model_package_group(ModelPackageGroupName="g", ModelPackageGroupDescription="d")
+    sagemaker.create_model_package(
+        ModelPackageGroupName="g",
+        ModelPackageDescription="d",
+        InferenceSpecification={
+            "Containers": [container],
+            "SupportedContentTypes": ["a"],
+            "SupportedResponseMIMETypes": ["a"],
+        },
+    )
+
+
+def _md5(body: bytes) -> str:
+    return hashlib.md5(body, usedforsecurity=False).hexdigest()

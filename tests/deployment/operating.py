@@ -1,0 +1,156 @@
+"""A migration's whole life by command, each command under the role that needs no more: what operators do."""
+
+import json
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from domain.parts import MIB
+from tests.deployment.operated import (
+    ACTING,
+    JOBS,
+    OPERATOR,
+    SOURCE,
+    STACK,
+    TARGET,
+    OperatedSite,
+    write_inventory,
+)
+from tests.deployment.site import awaited
+
+LONGEST_CLAIM = 7.0
+"""Seconds: an attempt, a request and the margin of OperatedSite's settings, and a little."""
+MOVED = ("a", "b", "big", "locked", "set.manifest")
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What the operator was told who tried it all the same, and what was there afterwards."""
+
+    cleanup: str
+    rewrite: str
+    abort: str
+    sources: frozenset[str]
+    uri: str
+
+
+def operate(site: OperatedSite) -> Refused:
+    """From the plan to the purge after a rollback."""
+    with tempfile.TemporaryDirectory() as folder:
+        _prepare(site, Path(folder))
+        _watch(site, Path(folder))
+    _mend(site)
+    refused = _refused(site)
+    _act(site)
+    return refused
+
+
+def _prepare(site: OperatedSite, folder: Path) -> None:
+    """Look before anything moves, switch capture on, feed what is there."""
+    rules = str(site.rules)
+    site.put("old/a", b"a", Tagging="line=1")
+    inventory = write_inventory(site, ["old/a"])
+    site.run(OPERATOR, "plan", rules, "--list", "--out", str(folder / "plan.parquet"))
+    site.run(OPERATOR, "plan", rules, "--inventory", inventory)
+    site.run(OPERATOR, "start")
+    site.run(OPERATOR, "start", "--through", "eventbridge", "--probes", "1", "--wait", "60", "--yes")
+    site.run(OPERATOR, "doctor", "--stack", STACK)
+    site.run(OPERATOR, "doctor", "--probe")
+    site.run(OPERATOR, "backfill", "--list")
+    site.run(OPERATOR, "backfill", "--inventory", inventory)
+    site.put("old/b", b"bb")
+    site.put("old/big", bytes(6 * MIB))
+    site.put("old/locked", b"locked")
+    line = json.dumps({"source-ref": f"s3://{SOURCE}/legacy/old/a"})
+    site.put("old/set.manifest", f"{line}\n".encode(), Tagging="kind=manifest")
+    wanted = {f"layout/new/{key}" for key in MOVED}
+    if not awaited(lambda: wanted <= site.keys(TARGET) or None):
+        raise LookupError(f"only {sorted(site.keys(TARGET))} arrived")
+    site.client("s3").create_multipart_upload(Bucket=TARGET, Key="layout/new/left-behind")
+
+
+def _watch(site: OperatedSite, folder: Path) -> None:
+    """What changes nothing of the owners', and steering."""
+    site.run(OPERATOR, "status")
+    site.run(OPERATOR, "status", "--exact")
+    site.run(OPERATOR, "throttle", "--objects-per-second", "100")
+    site.run(OPERATOR, "throttle", "--off")
+    site.run(OPERATOR, "pause", "--reason", "a test")
+    site.run(OPERATOR, "resume")
+    site.run(OPERATOR, "resolve", f"s3://{SOURCE}/legacy/old/a", f"s3://{SOURCE}/legacy/old/unknown", code=1)
+    site.run(OPERATOR, "pins")
+    site.run(OPERATOR, "uploads", "--older-than", "0")
+    site.run(OPERATOR, "audit", "show", "legacy/old/a")
+    site.run(OPERATOR, "audit", "verify")
+    site.run(OPERATOR, "report", "--out", str(folder / "report.html"))
+    site.run(OPERATOR, "references", "scan", code=1)
+    site.run(OPERATOR, "references", "rewrite", code=1)
+
+
+def _mend(site: OperatedSite) -> None:
+    """Dead letters, and differences."""
+    bodies = {one: _event(one) for one in ("legacy/elsewhere/replayed", "legacy/elsewhere/moved")}
+    for body in (*bodies.values(), "nobody reads this"):
+        site.dead(body)
+    listed = site.run(OPERATOR, "dlq", "list", "--each", "--json").out
+    letters = [json.loads(line) for line in listed.splitlines()]
+    unreadable = next(one["message_id"] for one in letters if one["cause"] == "malformed-message")
+    replayed = next(one["message_id"] for one in letters if "elsewhere/replayed" in json.dumps(one))
+    site.run(OPERATOR, "dlq", "show", unreadable)
+    site.run(OPERATOR, "dlq", "replay", replayed, "--yes")
+    site.run(ACTING, "dlq", "purge", unreadable, "--count", "1")
+    site.run(OPERATOR, "dlq", "replay", "--all", "--yes")
+    site.put("old/late", b"late")
+    site.run(OPERATOR, "verify", "--requeue", code=None)  # the late object may have arrived
+    site.run(OPERATOR, "verify", "--deep", code=1)
+
+
+def _refused(site: OperatedSite) -> Refused:
+    """What the operator may look at, and not do."""
+    site.run(OPERATOR, "cutover", code=1)
+    site.run(OPERATOR, "references", "undo")
+    site.run(OPERATOR, "rollback")
+    # Written after the copies, as an application does that knows nothing: no function sees it, only a scan.
+    uri = {"S": f"s3://{SOURCE}/legacy/old/b"}
+    site.client("dynamodb").put_item(TableName=JOBS, Item={"id": {"S": "1"}, "uri": uri})
+    rewrite = site.tried(OPERATOR, "references", "rewrite", "--yes")
+    held = site.job()
+    time.sleep(LONGEST_CLAIM)
+    site.run(ACTING, "references", "rewrite", "--yes")
+    abort = site.tried(OPERATOR, "uploads", "--abort", "--older-than", "0", "--yes")
+    site.run(ACTING, "references", "undo", "--yes")
+    site.run(ACTING, "references", "rewrite", "--yes")
+    site.run(OPERATOR, "verify")
+    site.run(ACTING, "cutover", "--yes")
+    time.sleep(LONGEST_CLAIM)
+    site.run(OPERATOR, "cleanup", "--soak", "0s")
+    cleanup = site.tried(OPERATOR, "cleanup", "--soak", "0s", "--yes")
+    return Refused(cleanup, rewrite, abort, frozenset(site.keys(SOURCE, "legacy/old/")), held)
+
+
+def _act(site: OperatedSite) -> None:
+    """What deletes and restores, in small and in parts, also of what was locked meanwhile."""
+    time.sleep(LONGEST_CLAIM)
+    site.run(ACTING, "uploads", "--abort", "--older-than", "0", "--yes")
+    site.run(ACTING, "cleanup", "--soak", "0s", "--yes")
+    site.run(ACTING, "cleanup", "--soak", "0s", "--versions", "--yes")
+    if left := site.keys(SOURCE, "legacy/old/"):
+        raise LookupError(f"cleanup left {sorted(left)}")
+    s3, locked = site.client("s3"), {"Bucket": TARGET, "Key": "layout/new/locked"}
+    s3.put_object_legal_hold(**locked, LegalHold={"Status": "ON"})
+    until = datetime.now(UTC) + timedelta(days=1)
+    s3.put_object_retention(**locked, Retention={"Mode": "GOVERNANCE", "RetainUntilDate": until})
+    site.run(ACTING, "rollback", "--yes")
+    if site.keys(SOURCE, "legacy/old/") != {f"legacy/old/{key}" for key in (*MOVED, "late")}:
+        raise LookupError(f"rollback restored {sorted(site.keys(SOURCE))}")
+    time.sleep(LONGEST_CLAIM)
+    site.run(ACTING, "rollback", "--purge", "--yes")
+
+
+def _event(key: str) -> str:
+    """An event of S3's about an object of no rule."""
+    subject = {"key": key, "etag": "e", "size": 1, "sequencer": "1"}
+    detail = {"bucket": {"name": SOURCE}, "object": subject, "reason": "PutObject"}
+    return json.dumps({"source": "aws.s3", "detail-type": "Object Created", "detail": detail})
