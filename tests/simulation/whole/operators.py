@@ -167,7 +167,7 @@ def _waits(one: Cleaned) -> bool:
 
 
 def _is_busy(why: str) -> bool:
-    return why in ("another worker has it", "rollback itself must finish first")
+    return why.startswith(("another worker has it", "rollback itself must finish first", "quiet time"))
 
 
 # Rollback
