@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from adapters.aws_clients import AwsClients
 from adapters.aws_errors import error_code, translated
+from adapters.s3_known_buckets import KnownBuckets
 from adapters.s3_requests import ABSENT, CONFLICT, PRECONDITION, Owners, place, unquoted
 from domain.errors import UnavailableError
 from domain.keys import Location
@@ -33,6 +34,7 @@ class S3ObjectStreams:
     ) -> None:
         self._clients = clients
         self._owners = owners or Owners()
+        self._buckets = KnownBuckets(clients, self._owners)
         self._part_bytes = part_bytes
         self._read_bytes = read_bytes
 
@@ -62,9 +64,10 @@ class S3ObjectStreams:
             try:
                 return self._clients.s3.head_object(**place(location), **self._owners.of(location))  # type: ignore[arg-type]  # texts
             except ClientError as error:
-                if error_code(error) in ABSENT:
-                    return None
-                raise
+                if error_code(error) not in ABSENT:
+                    raise
+        self._buckets.require(location)
+        return None
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attem
 
 from adapters.aws_clients import AwsClients, sending_before
 from adapters.aws_errors import error_code, translated
+from adapters.s3_known_buckets import KnownBuckets
 from adapters.s3_requests import (
     ABSENT,
     CONFLICT,
@@ -24,14 +25,13 @@ from adapters.s3_requests import (
     target_condition,
     unquoted,
 )
-from domain.errors import MissingResourceError, RefusedRequestError, UnavailableError
+from domain.errors import RefusedRequestError, UnavailableError
 from domain.keys import Location
 from domain.objects import ObjectState
 from domain.ports import Deleted, HiddenVersion, Refused, SourceObject, TargetObject, Written
 
 _LOOKS = 4
 _CONFLICT_TRIES = 4
-_BUCKET_KNOWN_SECONDS = 60.0
 
 
 class S3ObjectStore:
@@ -41,8 +41,7 @@ class S3ObjectStore:
         self._reads = clients.s3
         self._once = clients.s3_once
         self._owners = owners or Owners()
-        self._monotonic = clients.monotonic
-        self._buckets_seen: dict[str, float] = {}
+        self._buckets = KnownBuckets(clients, self._owners)
 
     def look_at_object(
         self, location: Location, *, version_id: str | None = None, with_tags: bool = False
@@ -51,7 +50,7 @@ class S3ObjectStore:
         for _ in range(_LOOKS):
             answer = self._head(location, version_id)
             if answer is None:
-                self._check_bucket(location)
+                self._buckets.require(location)
                 return None
             seen = object_state(answer)
             if not with_tags:
@@ -161,22 +160,6 @@ class S3ObjectStore:
                     return None
                 raise
         return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
-
-    def _check_bucket(self, location: Location) -> None:
-        seen_at = self._buckets_seen.get(location.bucket)
-        if seen_at is not None and self._monotonic() - seen_at < _BUCKET_KNOWN_SECONDS:
-            return
-        owner: dict[str, Any] = self._owners.of(location)
-        with translated("HeadBucket", f"s3://{location.bucket}"):
-            try:
-                self._reads.head_bucket(Bucket=location.bucket, **owner)
-            except ClientError as error:
-                if error_code(error) in ("404", "NoSuchBucket"):
-                    raise MissingResourceError(
-                        f"The bucket {location.bucket} does not exist; create it, or correct its name"
-                    ) from error
-                raise
-        self._buckets_seen[location.bucket] = self._monotonic()
 
     def _at(self, location: Location, version_id: str | None = None) -> dict[str, Any]:
         return place(location) | self._owners.of(location) | ({"VersionId": version_id} if version_id else {})

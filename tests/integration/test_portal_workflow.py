@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from domain.errors import MissingResourceError
 from domain.keys import Location
 from domain.portal.targets import Target
 from domain.ports import Refused, Written
@@ -79,6 +80,15 @@ def test_a_published_legacy_component_is_published_again(world: ServerWorld) -> 
     script = manifest["Lifecycle"]["Startup"]["Script"]
     assert script == "run {artifacts:decompressedPath}/component/ --model_version 2.0.0 --model_name m"
     assert world.call("POST", "/training/old/republish").body["published_components"] == []
+
+
+def test_a_bucket_that_is_not_there_is_no_absent_object(world: ServerWorld) -> None:
+    """HEAD answers 404 for both; only of a bucket that exists it says that the key is free."""
+    streams = world.ports.workplaces.open_workplace(world.use_case).objects
+    assert streams.open_object(Location(world.bucket, "none")) is None
+    for look in (streams.open_object, streams.read_metadata):
+        with pytest.raises(MissingResourceError, match="does not exist"):
+            look(Location("no-bucket-of-ours", "none"))
 
 
 def test_large_objects_are_written_in_parts_and_never_over_another(world: ServerWorld) -> None:
