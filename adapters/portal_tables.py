@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from adapters.aws_clients import AwsClients
@@ -149,7 +149,9 @@ def _plain(item: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _whole(value: Any) -> Any:
-    """Whole numbers as int; others stay Decimal, so that they can be written back as they were."""
+    """Whole numbers as int, binaries as bytes; others stay Decimal, so that they can be written back as they were."""
+    if isinstance(value, Binary):
+        return bytes(value.value)  # type: ignore[attr-defined]  # the stubs lack it
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else value
     if isinstance(value, list):

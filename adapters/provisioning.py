@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from adapters.aws_clients import AwsClients
 from adapters.aws_errors import error_code, translated
 from adapters.record_item import PARTITION_KEY
+from domain.portal.records import PortalTables, UseCase
 
 _DAY = 24 * 3600
 DEAD_LETTER_SECONDS = 14 * _DAY
@@ -89,6 +90,31 @@ def create_bucket(clients: AwsClients, name: str, *, versioned: bool = False) ->
                 raise
         if versioned:
             client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+
+
+def create_portal_tables(clients: AwsClients, tables: PortalTables) -> None:
+    """Create the portal's tables on demand, but the one of its users' roles; not repeatable."""
+    keys = ((tables.trainings, "training_id"), (tables.models, "model_id"), (tables.use_cases, "usecase_id"))
+    for name, key in keys:
+        with translated("CreateTable", name):
+            clients.dynamodb.create_table(
+                TableName=name,
+                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+                KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+                BillingMode="PAY_PER_REQUEST",
+            )
+            clients.dynamodb.get_waiter("table_exists").wait(TableName=name)
+
+
+def write_use_case(clients: AwsClients, tables: PortalTables, use_case: UseCase) -> None:
+    """Enter a use case that is in our own account."""
+    item = {
+        "usecase_id": use_case.use_case_id,
+        "s3_bucket": use_case.bucket,
+        "sagemaker_execution_role_arn": use_case.execution_role_arn,
+    }
+    with translated("PutItem", f"{tables.use_cases} ({use_case.use_case_id})"):
+        clients.dynamodb.put_item(TableName=tables.use_cases, Item={name: {"S": value} for name, value in item.items()})
 
 
 def send_bucket_events(  # noqa: PLR0913  # what, where to, and which

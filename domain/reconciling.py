@@ -145,7 +145,8 @@ def _decide_without_source(sight: Sight) -> Decision:
         return _conflict("the source is gone and somebody else's object is at the target")
     if cleaned:
         return _conflict("the copy was deleted by somebody else after the source was cleaned up")
-    state = State.TOMBSTONE if sight.removed else State.GONE
+    # A row of a listing that comes after the owner's delete was seen knows less than the record does.
+    state = State.TOMBSTONE if sight.removed or record.state is State.TOMBSTONE else State.GONE
     return Decision(Step.SETTLE, state, keeps_target=False)
 
 

@@ -3,16 +3,15 @@
 import io
 import json
 import re
-import tarfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from adapters.aws_clients import AwsClients
-from adapters.provisioning import create_bucket, create_manifest_table
+from adapters.provisioning import create_bucket, create_manifest_table, create_portal_tables, write_use_case
 from domain.attempt import Attempt, MigrationPolicy, MigrationPorts
 from domain.cleanup import clean_source
 from domain.keys import Location
@@ -25,20 +24,14 @@ from domain.ports import PortalPorts
 from domain.rules import CompiledRules
 from handlers.bootstrap import bootstrap
 from handlers.bootstrap.portal import portal_ports
+from handlers.demo.models import COMPILED, TRAINED, tar_gz
 from handlers.dependencies import Dependencies
-from handlers.portal import (
-    compilation,
-    compilation_read,
-    greengrass_publish,
-    job_events,
-    packaging,
-    training,
-    training_read,
-)
+from handlers.portal import job_events
 from handlers.portal.desk import Portal
 from handlers.portal.http import respond
 from handlers.portal.settings import PortalSettings
 from handlers.portal.wiring import portal_on, tables_of
+from handlers.portal_demo.caller import HttpAnswer, answer_of, function_of, request_event
 from handlers.rules_file import load_rules
 from handlers.settings import Settings
 from tests.fakes.clock import FakeClock
@@ -55,42 +48,12 @@ USE_CASE = "line-1"
 ROLE = "arn:aws:iam::123456789012:role/SageMakerExecution"
 ALGORITHM = "arn:aws:sagemaker:us-east-1:865070037744:algorithm/lfv-public"
 POLICY = MigrationPolicy(request_seconds=5.0, margin_seconds=1.0)
-ROUTES = (training, training_read, compilation, compilation_read, packaging, greengrass_publish)
 GIVEN = PortalSettings(
     training_table="training-jobs", models_table="models", use_cases_table="use-cases", algorithm_arn=ALGORITHM
 )
 MANIFEST_KEY = "datasets/manifests/cookies.manifest"
-TRAINED = {
-    "config.yaml": b"dataset:\n  image_width: 640\n  image_height: 480\n",
-    "mochi.json": json.dumps({"stages": [{"input_shape": [1, 3, 480, 640]}]}).encode(),
-    "export_artifacts/manifest.json": json.dumps(
-        {"model_graph": {"stages": [{"type": "classifier", "input_shape": [1, 3, 480, 640]}]}}
-    ).encode(),
-    "export_artifacts/network.pt": b"weights" * 100,
-}
-
-
-def tar_gz(members: Mapping[str, bytes]) -> bytes:
-    """An archive of files."""
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz", compresslevel=1) as archive:
-        for name, body in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(body)
-            archive.addfile(info, io.BytesIO(body))
-    return out.getvalue()
-
-
 TRAINED_MODEL = tar_gz(TRAINED)
-COMPILED_MODEL = tar_gz({"compiled.so": b"code" * 50, "compiled_model.json": b"{}"})
-
-
-@dataclass(frozen=True)
-class HttpAnswer:
-    """What the caller of the API sees."""
-
-    status: int
-    body: dict[str, Any]
+COMPILED_MODEL = tar_gz(COMPILED)
 
 
 class PortalWorld:
@@ -117,27 +80,8 @@ class PortalWorld:
         user: str = "ada",
     ) -> HttpAnswer:
         """One request through API Gateway; ``role`` ``None`` is nobody."""
-        claims = {"sub": user, "email": f"{user}@example.org", "custom:role": role}
-        event = {
-            "httpMethod": method,
-            "path": f"/api/v1{path}",
-            "headers": {"Idempotency-Key": key} if key else {},
-            "queryStringParameters": None,
-            "requestContext": {"authorizer": {"claims": claims} if role else {}, "stage": "prod", "path": path},
-            "body": body if isinstance(body, str) or body is None else json.dumps(body),
-            "isBase64Encoded": False,
-        }
-        answer = respond(event, None, self.portal, self._routes(method, path))
-        return HttpAnswer(answer["statusCode"], json.loads(answer["body"]))
-
-    @staticmethod
-    def _routes(method: str, path: str) -> Callable[..., None]:
-        if path == "/training":
-            return training.routes
-        tail = path.split("/")[3] if path.count("/") > 2 else ""
-        if method == "GET":
-            return compilation_read.routes if tail == "compile" else training_read.routes
-        return {"compile": compilation.routes, "package": packaging.routes}.get(tail, greengrass_publish.routes)
+        event = request_event(method, path, body, role=role, key=key, user=user)
+        return answer_of(respond(event, None, self.portal, function_of(method, path).routes))
 
     def train(self, **more: Any) -> HttpAnswer:
         """Start a training job, of a manifest that is there."""
@@ -317,19 +261,8 @@ class ServerWorld(PortalWorld):
         create_manifest_table(self.clients, table)
         tables = tables_of(GIVEN)
         names = PortalTables(*(f"{table}-{name}" for name in (tables.trainings, tables.models, tables.use_cases)))
-        for name, key in zip(
-            (names.trainings, names.models, names.use_cases), ("training_id", "model_id", "usecase_id"), strict=True
-        ):
-            self.clients.dynamodb.create_table(
-                TableName=name,
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
-                KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
-                BillingMode="PAY_PER_REQUEST",
-            )
-        use_case = {"usecase_id": USE_CASE, "s3_bucket": bucket, "sagemaker_execution_role_arn": ROLE}
-        self.clients.dynamodb.put_item(
-            TableName=names.use_cases, Item={name: {"S": value} for name, value in use_case.items()}
-        )
+        create_portal_tables(self.clients, names)
+        write_use_case(self.clients, names, UseCase(USE_CASE, bucket, ROLE))
         self.tables = names
         settings = Settings(rules_file=RULES_FILE, table=table, region=REGION, endpoint_url=standin.endpoint_url)
         self.dependencies: Dependencies = bootstrap(settings, function="portal", rules=rules, clients=self.clients)

@@ -31,7 +31,7 @@ DEMO_SETTINGS: Mapping[str, Any] = {
 
 
 @contextmanager
-def demo_stage(rules: CompiledRules, rules_file: Path) -> Iterator[Stage]:
+def demo_stage(rules: CompiledRules, rules_file: Path, *, versioned: bool = False) -> Iterator[Stage]:
     """A stand-in of AWS in a process of its own, with bucket, queues, table and bus; all of it is gone afterwards."""
     with running_standin() as standin:
         os.environ.update(standin.environment())
@@ -41,7 +41,7 @@ def demo_stage(rules: CompiledRules, rules_file: Path) -> Iterator[Stage]:
             provisioning.create_queue(clients, f"keyshift-{name}", visibility=DEMO_VISIBILITY_SECONDS, max_receives=100)
             for name in ("events", "backfill", "audit")
         )
-        provisioning.create_bucket(clients, rules.source_bucket)
+        provisioning.create_bucket(clients, rules.source_bucket, versioned=versioned)
         provisioning.create_manifest_table(clients, given.table)
         provisioning.create_bus(clients, given.bus)
         provisioning.route_events(clients, "audit", {"source": ["keyshift"]}, audit, bus=given.bus)

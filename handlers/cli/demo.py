@@ -6,8 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,7 +17,12 @@ from domain.errors import InputError
 from domain.progress import OBJECTS_COPIED
 from handlers.cli.options import json_option
 from handlers.demo.play import Parameters, Play, Result
+from handlers.demo.stage import Stage
 from handlers.dependencies import Dependencies
+
+if TYPE_CHECKING:
+    from handlers.portal_demo.act import PortalAct
+    from handlers.portal_demo.result import PortalResult
 
 RULES = "edge-cv-portal.yaml"
 SHOWN_DIFFERENCES = 10
@@ -26,10 +33,11 @@ SHOWN_DIFFERENCES = 10
 @click.option("--workers", default=3, show_default=True, type=click.IntRange(1, 16), help="Worker processes.")
 @click.option("--kills", default=2, show_default=True, type=click.IntRange(0, 8), help="Workers to kill on the way.")
 @click.option("--seed", default=1, show_default=True, help="Of the dice: which keys, which deeds.")
+@click.option("--portal", is_flag=True, help="Use the portal meanwhile, then rewrite its references and clean up.")
 @json_option
 @click.pass_context
 def demo(  # noqa: PLR0913  # its options
-    context: click.Context, *, objects: int, workers: int, kills: int, seed: int, as_json: bool
+    context: click.Context, *, objects: int, workers: int, kills: int, seed: int, portal: bool, as_json: bool
 ) -> None:
     """Move a live bucket to the portal's new layout on an embedded AWS stand-in, and check every byte.
 
@@ -37,20 +45,23 @@ def demo(  # noqa: PLR0913  # its options
     workers are killed. Then every object is compared with what its owner wrote last. Exit code 1 if anything is lost,
     wrong, stale or unaudited.
 
+    With --portal the edge-CV portal's functions are used all the while: jobs end in the old and in the new layout,
+    models are compiled, packaged and published, old URIs are resolved. Then its references are rewritten, the migration
+    is verified, cut over and cleaned up, and every record is compared. SageMaker and Greengrass are played.
+
     \b
     Example:
       keyshift demo --objects 500 --json
+      keyshift demo --portal --objects 300
     """
     from handlers.bootstrap import bootstrap
     from handlers.bootstrap.inspection import object_listing
-    from handlers.bootstrap.stage import demo_stage
-    from handlers.rules_file import load_rules
 
     rules_path = packaged_rules(RULES)
     say = _teller(as_json=as_json)
     parameters = Parameters(objects=objects, workers=workers, kills=kills, seed=seed)
     say("starting the stand-in and creating bucket, queues, table and bus")
-    with demo_stage(load_rules(rules_path), rules_path) as stage:
+    with _playing(rules_path, parameters, say, portal=portal) as (stage, act):
         dependencies = bootstrap(stage.settings, function="demo")
         play = Play(
             stage,
@@ -59,20 +70,48 @@ def demo(  # noqa: PLR0913  # its options
             backfill_queue=dependencies.backfill_queue,
             parameters=parameters,
             say=say,
+            acts=[act] if act is not None else [],
         )
         with _live(dependencies, shown=sys.stdout.isatty() and not as_json):
             result = play.run()
+    part = act.result if act is not None else None
     if as_json:
-        click.echo(json.dumps(result.figures()))
+        click.echo(json.dumps(result.figures() | ({"portal": part.figures()} if part is not None else {})))
     else:
+        if part is not None:
+            _show_portal(part)
         _show(result)
+    for fault in part.faults[:SHOWN_DIFFERENCES] if part is not None else ():
+        click.echo(f"{fault.kind}: {fault.what}", err=True)
     for difference in result.differences[:SHOWN_DIFFERENCES]:
         click.echo(
             f"{difference.kind}: {difference.source.uri!r} -> {difference.target.uri!r}: {difference.why}", err=True
         )
     for trouble in result.troubles:
         click.echo(trouble, err=True)
-    context.exit(0 if result.is_good else 1)
+    context.exit(0 if result.is_good and (part is None or part.is_good) else 1)
+
+
+@contextmanager
+def _playing(
+    rules_path: Path, parameters: Parameters, say: Callable[[str], None], *, portal: bool
+) -> Iterator[tuple[Stage, "PortalAct | None"]]:
+    """The stage, and the portal's part where it is wished."""
+    from handlers.bootstrap.stage import demo_stage
+    from handlers.rules_file import load_rules
+
+    rules = load_rules(rules_path)
+    if not portal:
+        with demo_stage(rules, rules_path) as stage:
+            yield stage, None
+        return
+    from handlers.bootstrap.portal_stage import portal_demo_stage
+    from handlers.portal_demo.act import PortalAct
+    from handlers.portal_demo.records import USE_CASE
+
+    with portal_demo_stage(rules, rules_path, use_case_id=USE_CASE) as on:
+        act = PortalAct(on, seed=parameters.seed, say=say)
+        yield replace(on.stage, begin_events=act.begin_events), act
 
 
 def _teller(*, as_json: bool) -> Callable[[str], None]:
@@ -136,3 +175,16 @@ def _show(result: Result) -> None:
     Console(file=sys.stdout).print(table)
     verdict = f"lost {result.lost}, wrong {result.wrong}, stale {result.stale}, audit_missing {result.audit_missing}"
     click.echo(verdict)
+
+
+def _show_portal(part: "PortalResult") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    title = "what became of the portal (SageMaker and Greengrass are played)"
+    table = Table(title=title, show_header=False, title_justify="left")
+    table.add_column("figure")
+    table.add_column("number", justify="right")
+    for name, number in part.figures().items():
+        table.add_row(name.replace("_", " "), f"{number:,}")
+    Console(file=sys.stdout).print(table)

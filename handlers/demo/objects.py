@@ -34,7 +34,7 @@ AWKWARD_NAMES = (
 
 @dataclass(frozen=True, slots=True)
 class OwnedObject:
-    """One object as its owner writes it; the bytes follow from ``seed`` and ``size``."""
+    """One object as its owner writes it; the bytes are ``content``, or follow from ``seed`` and ``size``."""
 
     size: int
     seed: int
@@ -43,11 +43,19 @@ class OwnedObject:
     content_type: str = "application/octet-stream"
     cache_control: str | None = None
     in_parts: bool = False
+    content: bytes | None = None
 
     def body(self) -> bytes:
         """The bytes."""
+        if self.content is not None:
+            return self.content
         block = sha256(str(self.seed).encode()).digest() * 128
         return (block * (self.size // len(block) + 1))[: self.size]
+
+
+def object_of(content: bytes, *, content_type: str = "application/gzip") -> OwnedObject:
+    """An object of which the bytes are given."""
+    return OwnedObject(len(content), 0, content_type=content_type, content=content)
 
 
 def new_object(random: Random, *, large: bool = False) -> OwnedObject:

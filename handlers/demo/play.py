@@ -2,11 +2,12 @@
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Protocol
 
 from domain.keys import Location
 from domain.ports import Manifest, MessageQueue, ObjectListing
@@ -73,6 +74,22 @@ class Result:
 Say = Callable[[str], None]
 
 
+class Act(Protocol):
+    """Something else that goes on while the bucket moves, with a judge of its own."""
+
+    def prepare(self, ledger: Ledger) -> None:
+        """Before the bucket tells of its changes; what it writes for good it notes in the book."""
+
+    def begin(self) -> None:
+        """The workers run."""
+
+    def end(self) -> None:
+        """Returns when nothing of it writes any more; the workers still run."""
+
+    def conclude(self) -> None:
+        """Every queue is empty and every record at rest; the workers still run."""
+
+
 class Play:
     """One run on a prepared stage."""
 
@@ -85,8 +102,10 @@ class Play:
         backfill_queue: MessageQueue,
         parameters: Parameters,
         say: Say,
+        acts: Sequence[Act] = (),
     ) -> None:
         self._stage = stage
+        self._acts = acts
         self._manifest = manifest
         self._listing = listing
         self._backfill_queue = backfill_queue
@@ -99,6 +118,8 @@ class Play:
         """Play it to its end; the result is good or says what is not."""
         started, parameters, stage = time.monotonic(), self._parameters, self._stage
         keys = self._seed()
+        for act in self._acts:
+            act.prepare(self._ledger)
         stage.begin_events()
         auditor = Auditor(stage.audit_queue)
         trouble = Troublemaker(stage.events_queue, seed=parameters.seed)
@@ -114,11 +135,18 @@ class Play:
                 self._say(
                     f"{parameters.workers} workers run, the owners go on writing and deleting, deliveries are shuffled"
                 )
+                for act in self._acts:
+                    act.begin()
                 self._backfill_and_kill(workers)
                 owners.stop()
                 trouble.stop()
                 self._say(f"the owners are done after {self._ledger.writes:,} writes, waiting for the last messages")
+                for act in self._acts:
+                    act.end()
                 self._come_to_rest(auditor, result)
+                for act in self._acts:
+                    act.conclude()
+                    self._come_to_rest(auditor, result)
                 result.troubles += [f"a worker ended by itself: {words}" for words in workers.fallen()]
             finally:
                 owners.stop()

@@ -28,6 +28,18 @@ class Stage:
     begin_events: Callable[[], None]
 
 
+def own_command(*arguments: str) -> list[str]:
+    """``keyshift`` of this installation."""
+    return [sys.executable, "-m", "handlers.cli", *arguments]
+
+
+def environment_on(stage: Stage) -> dict[str, str]:
+    """The variables of a process that works on this stage."""
+    root = str(Path(__file__).resolve().parents[2])
+    found = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    return {**os.environ, **stage.environment, "PYTHONPATH": found}
+
+
 @dataclass(slots=True)
 class Workers:
     """Worker processes of the demo; their logs go to files of their own."""
@@ -47,10 +59,8 @@ class Workers:
                 self.processes.append(self._spawn(log.fileno()))
 
     def _spawn(self, log: int) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "handlers.cli", "worker", "--lanes", str(self.lanes)]
-        root = str(Path(__file__).resolve().parents[2])
-        environment = {**os.environ, **self.stage.environment, "POWERTOOLS_LOG_LEVEL": "INFO"}
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+        environment = {**environment_on(self.stage), "POWERTOOLS_LOG_LEVEL": "INFO"}
+        command = own_command("worker", "--lanes", str(self.lanes))
         return subprocess.Popen(command, stdout=log, stderr=log, env=environment)  # noqa: S603  # ourselves
 
     def kill_one(self) -> None:

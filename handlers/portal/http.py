@@ -1,6 +1,7 @@
 """From API Gateway to a function of the portal and back: routes, errors, idempotency keys."""
 
 import json
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -61,7 +62,7 @@ def answered(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | 
     return Response(
         status_code=status,
         content_type="application/json",
-        body=json.dumps(body, default=_number),
+        body=json.dumps(body, default=_written),
         headers={"Cache-Control": "no-store", **(headers or {})},
     )
 
@@ -94,7 +95,9 @@ def token_of(api: APIGatewayRestResolver, given: str | None, portal: Portal) -> 
     return token
 
 
-def _number(value: Any) -> int | float | list[str]:
+def _written(value: Any) -> int | float | str | list[str]:
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, (set, frozenset)):

@@ -93,7 +93,7 @@ def clients_at(service: str, url: str) -> AwsClients:
 def test_a_record_is_created_once(world: PortalWorld) -> None:
     """The second create answers with what is there, and writes nothing."""
     book, name = world.ports.trainings, new_name()
-    item = {"training_id": name, "epochs": 3, "jobs": [{"on": True, "none": None}]}
+    item = {"training_id": name, "epochs": 3, "jobs": [{"on": True, "none": None}], "mark": b"\x00\xff"}
     assert book.read_training(name) is None
     assert book.create_training(item) is None
     assert book.create_training({"training_id": name, "epochs": 4}) == item

@@ -9,10 +9,9 @@ from typing import Any
 from domain.keys import Location
 from domain.portal.records import Item, JobEnd, UseCase
 from domain.ports import ObjectReader, ObjectWriter, Refused, Workplace, Written
+from handlers.demo.cloud import ACCOUNT, PlayedComponents, PlayedJobs
 from tests.fakes.faults import ScriptedFaults
 from tests.fakes.object_store import InMemoryObjectStore
-
-ACCOUNT = "123456789012"
 
 
 class InMemoryTrainingBook(ScriptedFaults):
@@ -78,83 +77,47 @@ class InMemoryUseCaseBook:
         return (user_id, use_case_id) in self.assigned
 
 
-class InMemoryJobService(ScriptedFaults):
-    """JobService; a name is taken for ever, as in SageMaker. ``requests`` are what jobs were made of."""
+class InMemoryJobService(ScriptedFaults, PlayedJobs):
+    """JobService that errs as told."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.requests: dict[str, Mapping[str, Any]] = {}
-        self.ends: dict[str, JobEnd] = {}
+        ScriptedFaults.__init__(self)
+        PlayedJobs.__init__(self)
 
     def create_training_job(self, request: Mapping[str, Any]) -> str | None:
         """See the port."""
         with self._faulty("create_training_job"):
-            return self._create(request["TrainingJobName"], "training-job", request)
+            return super().create_training_job(request)
 
     def create_compilation_job(self, request: Mapping[str, Any]) -> str | None:
         """See the port."""
         with self._faulty("create_compilation_job"):
-            return self._create(request["CompilationJobName"], "compilation-job", request)
+            return super().create_compilation_job(request)
 
     def describe_training_job(self, name: str) -> tuple[str, JobEnd] | None:
         """See the port."""
-        return self._describe(name, "training-job")
+        with self._faulty("describe"):
+            return super().describe_training_job(name)
 
     def describe_compilation_job(self, name: str) -> tuple[str, JobEnd] | None:
         """See the port."""
-        return self._describe(name, "compilation-job")
-
-    def _create(self, name: str, kind: str, request: Mapping[str, Any]) -> str | None:
-        if name in self.requests:
-            return None
-        self.requests[name] = request
-        self.ends[name] = JobEnd(name, "InProgress")
-        return _arn("sagemaker", f"{kind}/{name}")
-
-    def _describe(self, name: str, kind: str) -> tuple[str, JobEnd] | None:
         with self._faulty("describe"):
-            return (_arn("sagemaker", f"{kind}/{name}"), self.ends[name]) if name in self.ends else None
+            return super().describe_compilation_job(name)
 
 
-class InMemoryComponentService(ScriptedFaults):
-    """ComponentService; a version is immutable, and the same client token publishes once."""
+class InMemoryComponentService(ScriptedFaults, PlayedComponents):
+    """ComponentService that errs as told."""
 
     def __init__(self, account: str = ACCOUNT) -> None:
-        super().__init__()
-        self._account = account
-        self.recipes: dict[str, Mapping[str, Any]] = {}
-        self.tokens: dict[str, str] = {}
+        ScriptedFaults.__init__(self)
+        PlayedComponents.__init__(self, account)
 
     def create_component_version(
         self, recipe: Mapping[str, Any], *, tags: Mapping[str, str], client_token: str
     ) -> str | None:
         """See the port."""
         with self._faulty("create_component_version"):
-            if client_token in self.tokens:
-                return self.tokens[client_token]
-            arn = f"{self.component_arn(recipe['ComponentName'])}:versions:{recipe['ComponentVersion']}"
-            if arn in self.recipes:
-                return None
-            self.recipes[arn] = deepcopy(recipe)
-            self.tokens[client_token] = arn
-            return arn
-
-    def read_recipe(self, arn: str) -> Mapping[str, Any] | None:
-        """See the port."""
-        return deepcopy(self.recipes.get(arn))
-
-    def read_state(self, arn: str) -> str:
-        """See the port."""
-        return "DEPLOYABLE" if arn in self.recipes else "FAILED"
-
-    def list_versions(self, component_arn: str) -> list[str]:
-        """See the port."""
-        begin = f"{component_arn}:versions:"
-        return [arn.removeprefix(begin) for arn in reversed(self.recipes) if arn.startswith(begin)]
-
-    def component_arn(self, name: str) -> str:
-        """See the port."""
-        return _arn("greengrass", f"components:{name}", self._account)
+            return super().create_component_version(recipe, tags=tags, client_token=client_token)
 
 
 class InMemoryObjectStreams(ScriptedFaults):
@@ -221,7 +184,3 @@ class InMemoryWorkplaces:
         """See the port."""
         self.opened.append(use_case)
         return Workplace(self.jobs, self.components, self.objects)
-
-
-def _arn(service: str, rest: str, account: str = ACCOUNT) -> str:
-    return f"arn:aws:{service}:us-east-1:{account}:{rest}"

@@ -75,6 +75,17 @@ def test_a_live_event_keeps_the_class_that_it_does_not_name() -> None:
     assert (seen.storage_class, seen.metadata, seen.tags) == ("STANDARD_IA", {"a": "b"}, {"t": "1"})
 
 
+def test_a_late_row_of_a_listing_does_not_forget_that_the_owner_deleted() -> None:
+    """An inventory is older than live capture: its row finds nothing, and the record still knows why."""
+    world = World()
+    world.store.put(SOURCE, b"bytes")
+    assert world.migrate(created(b"bytes")).state is State.COPIED
+    world.store.remove(SOURCE)
+    removed = Notice(NoticeKind.REMOVED, SOURCE, sequencer=Sequencer(f"{2:018x}"))
+    assert world.migrate(removed).state is State.TOMBSTONE
+    assert world.migrate(listed(b"bytes")).state is State.TOMBSTONE
+
+
 def test_an_archived_object_is_parked_and_its_restore_brings_it_back() -> None:
     """The message is done, the record waits; the restore's notice copies it."""
     world = World()

@@ -15,8 +15,9 @@ from domain.portal.layout import Layout, LayoutError
 from domain.portal.records import JobEnd
 from domain.portal.targets import Target
 from handlers.cli.app import COMMANDS
+from handlers.demo.models import tar_gz
 from handlers.portal.archives import ArchiveError, ArchiveLimits, ZipStream, copy_member, read_members
-from tests.portal_world import COMPILED_MODEL, ROOT, TRAINED_MODEL, MemoryWorld, key_of, tar_gz
+from tests.portal_world import COMPILED_MODEL, ROOT, TRAINED_MODEL, MemoryWorld, key_of
 
 
 @pytest.fixture
@@ -62,6 +63,14 @@ def test_a_bad_request_names_the_field(world: MemoryWorld) -> None:
     assert world.call("POST", "/training", "{broken").status == 400
     assert world.train(usecase_id="nobody").status == 404
     assert world.workplaces.jobs.requests == {}
+
+
+def test_an_answer_can_say_whatever_a_record_holds(world: MemoryWorld) -> None:
+    """DynamoDB's binaries as base64 and its sets as sorted lists: an old record may hold either."""
+    training_id = world.train().body["training_id"]
+    world.trainings.items[training_id] |= {"mark": b"\x00\xff", "labels": {"b", "a"}}
+    answer = world.call("GET", f"/training/{training_id}")
+    assert (answer.status, answer.body["mark"], answer.body["labels"]) == (200, "AP8=", ["a", "b"])
 
 
 def test_a_repeated_request_starts_one_job(world: MemoryWorld) -> None:
