@@ -17,13 +17,16 @@ from domain.objects import ObjectState
 from domain.record import Mode, State
 from domain.rollback import roll_back_object
 from domain.stages import Stage
+from domain.verification import Difference
 from handlers.cleaning import begin_cleaning
 from handlers.lifecycle import Shut
 from handlers.undoing import RolledBack, purge_copies, roll_back
 from tests.fakes.clock import FakeClock
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.object_store import InMemoryObjectStore
+from tests.simulation.whole.actors import employ, works_on
 from tests.simulation.whole.dice import SeededDice
+from tests.simulation.whole.operators import verify_once
 from tests.simulation.whole.people import People
 from tests.simulation.whole.plans import Plan
 from tests.simulation.whole.scheduler import Process
@@ -307,3 +310,20 @@ def test_a_command_that_another_one_overtook_says_so() -> None:
 
     (said,) = world.together(cleans)
     assert said.startswith("another command was quicker: the migration is rolled-back, it cannot become cleaning")
+
+
+def test_verification_settles_a_claim_for_which_no_message_is_left() -> None:
+    """A worker dies over a message that another one then deletes: ``verify --requeue`` finds the claim (seed 4229)."""
+    world = Operators()
+    site = world.site
+    killed = site.scheduler.spawn("killed", lambda process: world.migrate(process, 0))
+    site.scheduler.run(until=lambda: bool(site.manifest.records), at_most=10)
+    killed.kill()
+    world.together(lambda process: process.sleep(2 * LONGEST_CLAIM))
+    assert site.backfill.is_empty
+    assert [record.is_unfinished for record in site.manifest.records.values()] == [True]
+    (found,) = world.together(lambda process: verify_once(site, process, requeue=True))
+    assert Difference.UNFINISHED in found[0].differences
+    employ(site, "worker", works_on("backfill"))
+    site.scheduler.run(until=lambda: site.backfill.is_empty, at_most=1_000)
+    assert [(one.state, one.is_unfinished) for one in site.manifest.records.values()] == [(State.COPIED, False)] * 2
