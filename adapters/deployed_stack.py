@@ -67,7 +67,8 @@ class DeployedStack:
     def mappings(self, function: str) -> Sequence[MappingFacts]:
         """The function's event source mappings."""
         with translated("ListEventSourceMappings", function):
-            answer = self._clients.functions.list_event_source_mappings(FunctionName=function)
+            pages = self._clients.functions.get_paginator("list_event_source_mappings").paginate(FunctionName=function)
+            found = [one for page in pages for one in page["EventSourceMappings"]]
         return [
             MappingFacts(
                 one.get("State", ""),
@@ -75,7 +76,7 @@ class DeployedStack:
                 one.get("ScalingConfig", {}).get("MaximumConcurrency"),
                 one.get("EventSourceArn", ""),
             )
-            for one in answer["EventSourceMappings"]
+            for one in found
         ]
 
     def time_out(self, function: str) -> int:
@@ -126,10 +127,12 @@ class DeployedStack:
             arn = iam.get_role(RoleName=role)["Role"]["Arn"]
         context = {"ContextKeyName": "aws:ResourceAccount", "ContextKeyValues": [account], "ContextKeyType": "string"}
         with translated("SimulatePrincipalPolicy", role):
-            answer = iam.simulate_principal_policy(
+            # IAM may answer with a part of the results, however few they are.
+            pages = iam.get_paginator("simulate_principal_policy").paginate(
                 PolicySourceArn=arn, ActionNames=list(actions), ResourceArns=[resource], ContextEntries=[context]
             )
-        return [one["EvalActionName"] for one in answer["EvaluationResults"] if one["EvalDecision"] != "allowed"]
+            found = [one for page in pages for one in page["EvaluationResults"]]
+        return [one["EvalActionName"] for one in found if one["EvalDecision"] != "allowed"]
 
     def account(self) -> str:
         """This account's number."""
