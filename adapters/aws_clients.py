@@ -12,6 +12,7 @@ import boto3
 from botocore.config import Config
 
 from adapters.aws_errors import translated
+from adapters.foreign_answers import refuse_foreign_answers
 from adapters.system_clock import SystemClock
 from domain.errors import InputError, LeaseExpiredError
 
@@ -154,7 +155,9 @@ class AwsClients:
         try:
             with translated("CreateClient", service):
                 endpoint_url = dict(self.endpoints).get(service, self.endpoint_url)
-                return self._session.client(service, endpoint_url=endpoint_url, config=config)
+                client = self._session.client(service, endpoint_url=endpoint_url, config=config)
+                client.meta.events.register("before-parse", refuse_foreign_answers)
+                return client
         except ValueError as error:
             raise InputError(f"The AWS endpoint or region cannot be used: {error}; correct AWS_ENDPOINT_URL") from error
 

@@ -16,6 +16,7 @@ InvalidRequest, InvalidArgument, ValidationException, …, 400    RefusedRequest
 ServiceUnavailable is no throttling: unlike SlowDown it does not say that nothing was done. Only HEAD's bare 503 is.
 """
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,6 +26,7 @@ from botocore.exceptions import (
     ConnectTimeoutError,
     CredentialRetrievalError,
     EndpointConnectionError,
+    InvalidRegionError,
     NoCredentialsError,
     NoRegionError,
     ParamValidationError,
@@ -36,6 +38,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+from adapters.aws_permissions import needed_for
 from domain.errors import (
     AccessDeniedError,
     ArchivedError,
@@ -48,6 +51,7 @@ from domain.errors import (
     UnavailableError,
 )
 
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _THROTTLED = frozenset(
     {
         "SlowDown",
@@ -137,24 +141,6 @@ _NO_CREDENTIALS = (
     UnauthorizedSSOTokenError,
 )
 _UNREACHABLE = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError)
-_NEEDED = {
-    "HeadObject": "s3:GetObject, and s3:ListBucket, without which S3 cannot say that a key is absent",
-    "HeadBucket": "s3:ListBucket",
-    "GetObjectTagging": "s3:GetObjectTagging and s3:GetObjectVersionTagging",
-    "CopyObject": (
-        "s3:GetObject and s3:GetObjectTagging on the source, s3:PutObject and s3:PutObjectTagging on the target"
-    ),
-    "UploadPartCopy": "s3:GetObject on the source and s3:PutObject on the target",
-    "CreateMultipartUpload": "s3:PutObject and s3:PutObjectTagging",
-    "CompleteMultipartUpload": "s3:PutObject",
-    "AbortMultipartUpload": "s3:AbortMultipartUpload",
-    "ListMultipartUploads": "s3:ListBucketMultipartUploads",
-    "ListParts": "s3:ListMultipartUploadParts",
-    "ListObjectsV2": "s3:ListBucket",
-    "ListObjectVersions": "s3:ListBucketVersions",
-    "DeleteObject": "s3:DeleteObject",
-    "PutEvents": "events:PutEvents",
-}
 
 
 @contextmanager
@@ -167,8 +153,13 @@ def translated(action: str, subject: str) -> Iterator[None]:
     except BotoCoreError as error:
         raise _from_sdk_error(error, action, subject) from error
     except ResponseParserError as error:  # no BotoCoreError; its text holds the whole answer
-        raise UnavailableError(f"{action} on {subject}: the answer cannot be read; it is tried again") from error
-    except OSError as error:  # a socket's error that botocore did not wrap
+        said = f"{action} on {subject}: the answer cannot be read, perhaps it is a proxy's: check AWS_ENDPOINT_URL"
+        raise UnavailableError(f"{said}; it is tried again") from error
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            why = f"no room left on this machine ({error.strerror}): free some, or set TMPDIR"
+            raise StorageFullError(f"{action} on {subject}: {why}") from error
+        # A socket's error that botocore did not wrap.
         raise UnavailableError(f"{action} on {subject} got no answer: {error}; it is tried again") from error
 
 
@@ -195,8 +186,7 @@ def from_code(code: str, message: str, action: str, subject: str, *, status: int
     if code.startswith("KMS.") or (code in _DENIED and "kms:" in lowered):
         return EncryptionError(f"{said}; enable the KMS key, or allow kms:Decrypt and kms:GenerateDataKey on it")
     if code in _DENIED:
-        needed = _NEEDED.get(action, f"the permission for {action}")
-        return AccessDeniedError(f"{said}; give the role {needed}")
+        return AccessDeniedError(f"{said}; give the role {needed_for(action)}")
     if code in _CREDENTIALS:
         return AccessDeniedError(f"{said}; AWS does not accept these credentials: check or renew them")
     if code in _SKEWED:
@@ -214,8 +204,8 @@ def _from_sdk_error(error: BotoCoreError, action: str, subject: str) -> Keyshift
     said = f"{action} on {subject}: {' '.join(str(error).split()).rstrip('.')}"
     if isinstance(error, _NO_CREDENTIALS):
         return AccessDeniedError(f"{said}; configure AWS credentials (AWS_PROFILE, or the role of this machine)")
-    if isinstance(error, NoRegionError):
-        return RefusedRequestError(f"{said}; set AWS_REGION")
+    if isinstance(error, (NoRegionError, InvalidRegionError)):
+        return RefusedRequestError(f"{said}; set AWS_REGION to one such as eu-central-1")
     if isinstance(error, ParamValidationError):
         return RefusedRequestError(said)
     if isinstance(error, _UNREACHABLE):
