@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -254,12 +254,18 @@ def _saved_whole(out: Path | None) -> Iterator[Path | None]:
     if out is None:
         yield None
         return
+    # Looked at before the work: a device or a link to one must not become a file, and a folder cannot.
+    if not out.parent.is_dir() or (out.exists() and not out.is_file()):
+        raise InputError(f"{out} cannot be written: it must be a file in a folder that is there; give another --out")
     partial = out.with_name(f".{out.name}.partial")
     try:
         yield partial
         partial.replace(out)
+    except OSError as error:
+        raise InputError(f"{out} cannot be written: {error.strerror}; give another --out") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
 
 
 def _read_one_by_one(local: LocalInventory) -> None:

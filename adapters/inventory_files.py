@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from hashlib import md5
 from pathlib import Path, PurePosixPath
 
+from botocore.exceptions import ClientError
+
 from adapters.aws_clients import AwsClients
-from adapters.aws_errors import translated
+from adapters.aws_errors import error_code, translated
+from adapters.s3_requests import ABSENT
 from domain.errors import InputError
 from domain.inventory import Inventory, InventoryFile, read_inventory_manifest
 
@@ -97,6 +100,8 @@ def _verify(one: InventoryFile, path: Path) -> None:
 
 def _downloaded(place: str, clients: AwsClients, folder: Path, only: str | None) -> LocalInventory:
     bucket, _, key = place.removeprefix("s3://").partition("/")
+    if not bucket or not PurePosixPath(key).name:
+        raise InputError(f"{place} names no object: write s3://BUCKET/PREFIX/DATE/manifest.json")
     for name in ("manifest.json", "manifest.checksum"):
         _download(clients, bucket, str(PurePosixPath(key).with_name(name)), folder / name)
     inventory = _verified_manifest(folder / "manifest.json", place)
@@ -110,4 +115,10 @@ def _downloaded(place: str, clients: AwsClients, folder: Path, only: str | None)
 
 def _download(clients: AwsClients, bucket: str, key: str, path: Path) -> None:
     with translated("GetObject", f"s3://{bucket}/{key}"), path.open("wb") as file:
-        shutil.copyfileobj(clients.s3.get_object(Bucket=bucket, Key=key)["Body"], file, _CHUNK)
+        try:
+            answer = clients.s3.get_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            if error_code(error) not in ABSENT:
+                raise
+            raise InputError(f"s3://{bucket}/{key} is not there: give the manifest.json of a whole report") from error
+        shutil.copyfileobj(answer["Body"], file, _CHUNK)

@@ -40,9 +40,11 @@ def findings_file(path: Path | None) -> Iterator[Add]:
     try:
         with kinds[path.suffix](partial) as add:
             yield add
+        partial.replace(path)
+    except BrokenPipeError:  # of standard output, where findings go too
+        raise
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}; choose another place with --out") from error
-    partial.replace(path)
 
 
 @contextmanager

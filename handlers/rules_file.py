@@ -24,7 +24,8 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-def _check_bucket(value: object) -> object:
+def checked_bucket(value: object) -> object:
+    """The name of a bucket as it is; raises ValueError for what S3 takes for no name."""
     if isinstance(value, str) and (not _BUCKET.fullmatch(value) or ".." in value):
         raise ValueError(
             f"'{value}' is no bucket name: 3 to 63 of a-z, 0-9, '.', '-', with a letter or digit at each end"
@@ -44,7 +45,7 @@ def _as_list(value: object) -> object:
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 Owner = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
-Bucket = Annotated[str, BeforeValidator(_check_bucket)]
+Bucket = Annotated[str, BeforeValidator(checked_bucket)]
 Prefix = Annotated[str, BeforeValidator(_check_prefix)]
 Words = Annotated[list[str], Field(min_length=1)]
 SourceTexts = Annotated[Words, BeforeValidator(_as_list)]
@@ -128,6 +129,8 @@ def _mistake(error: Any) -> tuple[Place, str]:
             return place, f"'{last}' must be a text; write it in quotes"
         case "string_pattern_mismatch":
             return place, f"'{error['input']}' does not have the form {error['ctx']['pattern']}"
+        case "model_type" | "model_attributes_type":
+            return place, f"{last if place else 'the file'} must hold names and values (name: value), see docs/rules.md"
         case "value_error":
             return place, str(error["ctx"]["error"])
         case _:

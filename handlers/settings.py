@@ -20,10 +20,10 @@ class Settings(BaseModel):
     A plain model: pydantic-settings would add a quarter of a second to every cold start.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     rules_file: Path
-    table: str
+    table: str = Field(min_length=1)
     events_queue_url: str = ""
     backfill_queue_url: str = ""
     inventory_queue_url: str = ""
@@ -78,8 +78,14 @@ def read_settings(environment: Mapping[str, str] | None = None, **given: Any) ->
     try:
         return Settings(**(found | given))
     except ValidationError as error:
-        faults = [f"{variable_of(str(fault['loc'][0]))}: {fault['msg']}" for fault in error.errors()]
+        faults = [f"{variable_of(str(fault['loc'][0]))}: {_fault(fault)}" for fault in error.errors()]
         raise InputError("the settings cannot be used:\n  " + "\n  ".join(faults)) from error
+
+
+def _fault(fault: Mapping[str, Any]) -> str:
+    if fault["type"] == "missing":
+        return "not set; set it, or give the option of the same meaning"
+    return str(fault["msg"])
 
 
 def variable_of(name: str) -> str:

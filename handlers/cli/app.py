@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from domain.errors import InputError, KeyshiftError
+from domain.errors import InputError, KeyshiftError, ThrottledError
 
 COMMANDS = {
     "audit": ("handlers.cli.audit", "audit", "Check the audit chain, or read one object's history in it."),
@@ -37,6 +37,7 @@ COMMANDS = {
 }
 FAILED, MISUSED = 1, 2
 INTERRUPTED = 130
+AGAIN = "; it is tried again"
 
 
 class LazyGroup(click.Group):
@@ -76,6 +77,25 @@ def keyshift() -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code: 0 as wished, 1 the answer is no, 2 used wrongly or unreadable input."""
     try:
+        code = _answered(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here its failure can still be said, at the interpreter's end it could not
+    except BrokenPipeError:
+        # Whoever read our output has gone; nothing is left to say, and the interpreter must not try to.
+        sys.stdout = None
+        return FAILED
+    except UnicodeEncodeError as error:
+        _say(f"the output's encoding {error.encoding} has no {error.object[error.start]!a}: set PYTHONUTF8=1")
+        return FAILED
+    except OSError as error:
+        sys.stdout = None
+        _say(f"{error.filename or 'the output'} cannot be written or read: {error.strerror}; mend that first")
+        return FAILED
+    return code
+
+
+def _answered(arguments: Sequence[str] | None) -> int:
+    try:
         answer: Any = keyshift.main(args=arguments, prog_name="keyshift", standalone_mode=False)
     except click.exceptions.Abort:
         _say("stopped")
@@ -84,16 +104,20 @@ def run(arguments: Sequence[str] | None = None) -> int:
         error.show()
         return MISUSED
     except KeyshiftError as error:
-        _say(str(error))
+        _say(_said(error))
         return MISUSED if isinstance(error, InputError) else FAILED
     except KeyboardInterrupt:
         _say("stopped")
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has gone; nothing is left to say, and the interpreter must not try to.
-        sys.stdout = None
-        return FAILED
     return answer if isinstance(answer, int) else 0
+
+
+def _said(error: KeyshiftError) -> str:
+    """A worker tries again by itself, a command's user has to."""
+    text = str(error)
+    if isinstance(error, ThrottledError):
+        return f"{text.removesuffix(AGAIN)}; wait a little, then run the command again"
+    return f"{text.removesuffix(AGAIN)}; run the command again" if text.endswith(AGAIN) else text
 
 
 def _say(text: str) -> None:

@@ -114,7 +114,7 @@ def verdict_of(verifier: ChainVerifier) -> str:
 def show(context: click.Context, settings: Settings, *, key: str, as_json: bool) -> None:
     """Print every event of one source object and of references to it, and its record now; KEY: the source's, or a URI.
 
-    Reads the whole chain. Exit code 1 when nothing is known of the object.
+    Reads the whole chain. Exit code 1 when it has no record.
 
     \b
     Example:
@@ -191,7 +191,7 @@ def _location(key: str, bucket: str) -> Location:
 def _link(text: str) -> tuple[int, str]:
     sequence, _, digest = text.partition(":")
     is_digest = len(digest) == SHA256_DIGITS and set(digest.lower()) <= set("0123456789abcdef")
-    if not sequence.isdigit() or not is_digest:
+    if not (sequence.isascii() and sequence.isdigit()) or not is_digest:
         raise InputError(f"--expect {text!r} must be SEQUENCE:SHA256, as in the log line 'audit segment'")
     return int(sequence), digest.lower()
 

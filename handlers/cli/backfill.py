@@ -1,6 +1,7 @@
 """``keyshift backfill``: enqueue what is there already."""
 
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import click
 
 from domain.errors import InputError
 from domain.ports import BackfillJournal, MessageQueue
-from handlers.cli.options import json_option, with_settings
+from handlers.cli.options import json_option, need_queues, with_settings
 from handlers.feeder import Enqueued, Feeder
 from handlers.inventory_feeder import Fed, InventoryFeeder, NoJournal, NoQueue
 from handlers.settings import Settings
@@ -21,7 +22,13 @@ from handlers.settings import Settings
 @click.option("--prefix", default="", help="Only keys that begin so (after the rules' own prefix).")
 @click.option("--after", default="", help="Only keys after this one: where an earlier run stopped.")
 @click.option("--rows", default=50, show_default=True, type=click.IntRange(1, 1000), help="Objects in one message.")
-@click.option("--backlog", default=200, show_default=True, help="Wait while more messages than this are in the queue.")
+@click.option(
+    "--backlog",
+    default=200,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Wait while more messages than this are in the queue.",
+)
 @click.option("--dry-run", is_flag=True, help="Count only; nothing is enqueued.")
 @json_option
 @with_settings
@@ -53,6 +60,8 @@ def backfill(  # noqa: PLR0913  # its options
 
     if sum((listing, inventory is not None, plan_file is not None)) != 1:
         raise InputError("say where the objects come from: one of --list, --inventory MANIFEST and --plan FILE")
+    if not dry_run:
+        need_queues(settings, "backfill")
     if inventory is not None or plan_file is not None:
         if prefix or after:
             raise InputError("--prefix and --after go with --list; an inventory goes on by itself where it stopped")
@@ -70,7 +79,9 @@ def backfill(  # noqa: PLR0913  # its options
                 shown = time.monotonic()
                 click.echo(f"{done.outcomes.total():,} listed, {done.outcomes['move']:,} to move", err=True)
     finally:
-        _report(done, as_json=as_json, dry_run=dry_run)
+        # Stopped by an error it still says how far it came, but never that there is nothing where nothing was seen.
+        if done.outcomes.total() or sys.exc_info()[0] is None:
+            _report(done, as_json=as_json, dry_run=dry_run)
 
 
 def _feed_files(  # noqa: PLR0913  # where from, how far, and how to say it

@@ -6,7 +6,7 @@ import click
 
 from domain.errors import InputError
 from handlers.cleaning import CleanupTally
-from handlers.cli.options import json_option, with_settings
+from handlers.cli.options import ABOVE_ZERO, json_option, with_settings
 from handlers.cli.sweep_progress import progress
 from handlers.cli.times import parse_span
 from handlers.settings import Settings
@@ -17,7 +17,7 @@ MOST_SHOWN = 50
 @click.command()
 @click.option("--yes", is_flag=True, help="Really delete; without it only what would go and what is held is shown.")
 @click.option("--soak", default="24h", show_default=True, help="Least time since verification and cut-over.")
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Sources a second at most.")
+@click.option("--rate", type=ABOVE_ZERO, help="Sources a second at most.")
 @click.option("--versions", is_flag=True, help="Delete the verified version for good, not only hide it by a marker.")
 @click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 256), help="Objects at once.")
 @click.option("--finish", is_flag=True, help="Say that it is over: nothing can be undone any more.")
@@ -55,6 +55,7 @@ def cleanup(  # noqa: PLR0913  # its options
     from handlers.bootstrap.lifecycle import operation_of
     from handlers.cleaning import Cleaner, begin_cleaning, finish_migration, refuse_cleanup
 
+    soak_seconds = parse_span(soak)
     operation = operation_of(settings, function="cleanup-command")
     if finish:
         name = operation.dependencies.rules.migration
@@ -67,7 +68,7 @@ def cleanup(  # noqa: PLR0913  # its options
     if shut is not None:
         _answer(context, shut.why, "", as_json=as_json)
         return
-    cleaner = Cleaner(operation, soak=parse_span(soak), forgets_versions=versions)
+    cleaner = Cleaner(operation, soak=soak_seconds, forgets_versions=versions)
     if yes:
         begin_cleaning(operation)
     tally = CleanupTally()

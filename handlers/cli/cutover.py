@@ -8,7 +8,7 @@ import click
 
 from domain.errors import InputError
 from domain.gates import ACCEPTABLE, Gate
-from handlers.cli.options import json_option, with_settings
+from handlers.cli.options import Number, json_option, need_queues, with_settings
 from handlers.cli.sweep_progress import progress
 from handlers.cli.times import parse_moment
 from handlers.settings import Settings
@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 @click.option("--postpone", metavar="UNTIL", help="Refuse until then (12h, 2026-12-01T06:00Z); never: allow it again.")
 @click.option("--why", default="", help="The reason, for everybody who looks.")
 @click.option("--accept", multiple=True, type=click.Choice(ACCEPTABLE), help="Go on in spite of these; say --why.")
-@click.option("--most-waiting", default=10, show_default=True, help="Live messages that may wait.")
-@click.option("--most-lag", default=60.0, show_default=True, help="Seconds that a live event may be old.")
+@click.option(
+    "--most-waiting", default=10, show_default=True, type=click.IntRange(0), help="Live messages that may wait."
+)
+@click.option(
+    "--most-lag", default=60.0, show_default=True, type=Number(0), help="Seconds that a live event may be old."
+)
 @click.option("--inventory", "inventories", multiple=True, help="A manifest.json instead of a listing.")
 @json_option
 @with_settings
@@ -63,6 +67,7 @@ def cutover(  # noqa: PLR0913  # its options
     if postpone is not None:
         _postpone(operation, postpone, why, as_json=as_json)
         return
+    need_queues(settings, "events", "backfill")
     source = operation.dependencies.rules.source_bucket
     keys = (key for bucket, key in keys_of_both_sides(settings, operation, inventories) if bucket == source)
     with progress("looking", None) as step:

@@ -17,6 +17,10 @@ from handlers.cli.times import said_age
 from handlers.dead_letters import Letter, Wanted, grouped, letter_json
 from handlers.settings import Settings
 
+WIDE = 200
+"""Characters of a line that no terminal shows: a pipe or a file."""
+_TYPED = ("message", "cause")
+
 
 @click.group()
 def dlq() -> None:
@@ -87,10 +91,14 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*head)
+    table = Table()
+    for name in head:
+        # What is typed into the next command is never cut off.
+        table.add_column(name, no_wrap=name in _TYPED, overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))  # Text: a key may hold what rich takes for markup
-    Console().print(table)
+    console = Console()
+    (console if console.is_terminal else Console(width=max(console.width, WIDE))).print(table)
 
 
 @dlq.command("show")

@@ -13,7 +13,8 @@ from domain.proofs import Proof, prove_rules
 from domain.rules import CompiledRules, MapOutcome
 from handlers.cli.options import json_option
 from handlers.cli.rules_report import text_lines
-from handlers.rules_file import read_rules
+from handlers.cli.written import write_text
+from handlers.rules_file import checked_bucket, read_rules
 
 
 @click.command()
@@ -60,6 +61,10 @@ def init(  # noqa: PLR0913  # its options
             raise InputError(f"{path} is there already: name another file, or replace it with --force")
     if not below.endswith("/") or below.startswith("/") or "//" in below:
         raise InputError(f"--below {below!r} must end in one slash, and neither begin with one nor hold two in a row")
+    try:
+        checked_bucket(bucket)
+    except ValueError as error:
+        raise InputError(f"{error}; give the name alone, without s3://") from error
     with sampled_keys(bucket, prefix, inventory=inventory, region=region, endpoint_url=endpoint_url) as found:
         keys = list(islice(found, sample))
     if not keys:
@@ -71,8 +76,8 @@ def init(  # noqa: PLR0913  # its options
     compiled = read_rules(text, name=str(out))
     proof = prove_rules(compiled)
     unmapped = sum(compiled.map_key(key).outcome is MapOutcome.UNMAPPED for key in keys)
-    out.write_text(text, encoding="utf-8")
-    env_file.write_text(env_text(out, compiled.migration, region, endpoint_url), encoding="utf-8")
+    write_text(out, text, option="--out")
+    write_text(env_file, env_text(out, compiled.migration, region, endpoint_url), option="--env")
     lines = _json_lines if as_json else _text_lines
     for line in lines(guesses, compiled, proof, keys=len(keys), unmapped=unmapped):
         click.echo(line)

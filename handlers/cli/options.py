@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from functools import wraps
+from math import isfinite
 from typing import Any, TypeVar
 
 import click
 
+from domain.errors import InputError
 from handlers.settings import PREFIX, Settings, read_settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -36,6 +38,30 @@ def with_settings(command: Command) -> Command:
         decorated = click.option(flag, name, help=f"{text}  [env: {PREFIX}{name.upper()}]")(decorated)
     result: Command = decorated
     return result
+
+
+class Number(click.FloatRange):
+    """A number in a range; unlike click's own it refuses nan, which no comparison catches, and infinity."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number."""
+        number = super().convert(value, param, ctx)
+        if not isfinite(number):
+            self.fail(f"{value!r} is no number that can be counted with", param, ctx)
+        return number
+
+
+ABOVE_ZERO = Number(min=0, min_open=True)
+
+
+def need_queues(settings: Settings, *names: str) -> None:
+    """Raise InputError where a queue is not named: what does not look at one must not say that nothing waits there."""
+    missing = [name for name in names if not getattr(settings, f"{name}_queue_url")]
+    if missing:
+        said = ", ".join(f"--{name}-queue (or {PREFIX}{name.upper()}_QUEUE_URL)" for name in missing)
+        raise InputError(f"this command needs the URL of each queue: give {said}")
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="For machines: JSON instead of a table.")

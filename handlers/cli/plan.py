@@ -1,6 +1,7 @@
 """``keyshift plan``: what would move, what would go wrong, what it costs; it writes nothing but --out and --html."""
 
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,13 @@ from domain.estimate import Estimate, Prices, estimate, prices_from
 from domain.planning import PlanFigures
 from handlers.cli.options import json_option
 from handlers.cli.plan_html import plan_page, rows_of
+from handlers.cli.written import write_text
 from handlers.rules_file import load_rules
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+_MEMORY = re.compile(r"0*[1-9]\d*(\.\d+)? ?[KMGT]i?B", re.IGNORECASE | re.ASCII)
 PART_SIZE = 128 * 1024 * 1024
 
 
@@ -63,6 +66,8 @@ def plan(  # noqa: PLR0913  # its options
 
     if listing == bool(inventory):
         raise InputError("say where the objects come from: either --inventory MANIFEST or --list")
+    if not _MEMORY.fullmatch(memory):
+        raise InputError(f"--memory {memory!r} is no amount of memory: write 2GB or 512MiB")
     rules = load_rules(file)
     bill = read_prices(prices)
     figures = plan_objects(
@@ -75,14 +80,15 @@ def plan(  # noqa: PLR0913  # its options
         part_size=PART_SIZE,
     )
     cost = estimate(figures, bill, concurrency=concurrency)
-    if html is not None:
-        html.write_text(plan_page(rules.migration, figures, cost, bill), encoding="utf-8")
     if as_json:
         click.echo(json.dumps(as_dict(rules.migration, figures, cost, bill)))
     else:
         from rich.console import Console
 
         show(Console(), rules.migration, figures, cost, bill)
+    # Last, so that a page that cannot be written takes nothing away that took long to find.
+    if html is not None:
+        write_text(html, plan_page(rules.migration, figures, cost, bill), option="--html")
     context.exit(0 if figures.is_safe else 1)
 
 
@@ -91,8 +97,8 @@ def read_prices(path: Path | None) -> Prices:
     if path is None:
         return Prices()
     try:
-        content = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise InputError(f"the prices in {path} cannot be read: {error}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path} must hold a mapping of price names to numbers")

@@ -9,7 +9,7 @@ import click
 
 from domain.errors import InputError
 from domain.references_items import Outcome, Reported
-from handlers.cli.options import json_option, with_settings
+from handlers.cli.options import ABOVE_ZERO, json_option, with_settings
 from handlers.references import References, TableScan
 from handlers.settings import Settings
 
@@ -29,9 +29,7 @@ def scan_options(command: Command) -> Command:
     command = click.option(
         "--segments", default=4, show_default=True, type=click.IntRange(1, 256), help="Parts of a table read at once."
     )(command)
-    return click.option("--rate", type=click.FloatRange(0, min_open=True), help="At most so many items a second.")(
-        command
-    )
+    return click.option("--rate", type=ABOVE_ZERO, help="At most so many items a second.")(command)
 
 
 @references.command("scan")

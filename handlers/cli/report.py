@@ -21,6 +21,7 @@ from handlers.cli.audit import findings_of, progress, verdict_of
 from handlers.cli.options import with_settings
 from handlers.cli.plan import read_prices
 from handlers.cli.report_page import Report, report_page
+from handlers.cli.written import write_text
 from handlers.dependencies import Dependencies
 from handlers.settings import Settings
 
@@ -176,8 +177,5 @@ def _summary(made: Report) -> dict[str, Any]:
 
 
 def _write(path: Path, page: str) -> None:
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error}; give another --out") from error
+    write_text(path, page, option="--out")
     click.echo(f"written: {path}", err=True)

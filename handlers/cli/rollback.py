@@ -4,7 +4,7 @@ import json
 
 import click
 
-from handlers.cli.options import json_option, with_settings
+from handlers.cli.options import ABOVE_ZERO, json_option, with_settings
 from handlers.cli.sweep_progress import progress
 from handlers.settings import Settings
 from handlers.undoing import RollbackPlan, RolledBack
@@ -15,7 +15,7 @@ MOST_SHOWN = 50
 @click.command()
 @click.option("--yes", is_flag=True, help="Really do it; without it only what would change is shown.")
 @click.option("--purge", is_flag=True, help="After a rollback has ended: delete the copies that keyshift created.")
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Objects a second at most.")
+@click.option("--rate", type=ABOVE_ZERO, help="Objects a second at most.")
 @click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 256), help="Objects at once.")
 @json_option
 @with_settings

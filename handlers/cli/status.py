@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from domain.errors import TransientError
-from handlers.cli.options import json_option, with_settings
+from handlers.cli.options import Number, json_option, with_settings
 from handlers.settings import Settings
 
 if TYPE_CHECKING:
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--watch", is_flag=True, help="Look again every --interval seconds until Ctrl-C.")
-@click.option(
-    "--interval", default=2.0, show_default=True, type=click.FloatRange(0.1), help="Seconds between two looks."
-)
+@click.option("--interval", default=2.0, show_default=True, type=Number(0.1), help="Seconds between two looks.")
 @click.option("--looks", default=0, type=click.IntRange(0), help="With --watch: stop after so many.")
 @click.option("--exact", is_flag=True, help="Count the manifest's records one by one instead of trusting the counters.")
 @json_option

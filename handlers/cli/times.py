@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from domain.errors import InputError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_LAST_MOMENT = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 _SPAN = re.compile(r"(?P<number>\d+(\.\d+)?)(?P<unit>[smhd])")
 
 
@@ -26,9 +27,10 @@ def parse_since(text: str | None, *, now: float) -> float | None:
 
 def parse_moment(text: str, *, now: float) -> float:
     """Seconds since 1970 for ``12h`` (from now) or an ISO 8601 time, UTC unless it names a zone."""
-    if _SPAN.fullmatch(text) is not None:
-        return now + parse_span(text)
-    return parse_since(text, now=now) or now
+    moment = now + parse_span(text) if _SPAN.fullmatch(text) is not None else parse_since(text, now=now) or now
+    if moment >= _LAST_MOMENT:
+        raise InputError(f"{text!r} is after the year 9999: name a nearer time")
+    return moment
 
 
 def parse_span(text: str) -> float:

@@ -5,7 +5,7 @@ from types import FrameType
 
 import click
 
-from handlers.cli.options import with_settings
+from handlers.cli.options import need_queues, with_settings
 from handlers.settings import Settings
 
 
@@ -26,6 +26,7 @@ def worker(settings: Settings, *, lanes: int, audit: bool) -> None:
     from handlers.bootstrap import bootstrap, change_reader
     from handlers.worker import Worker
 
+    need_queues(settings, "events", "backfill")
     dependencies = bootstrap(settings, function="worker")
     running = Worker(dependencies, lanes=lanes, changes=change_reader(settings) if audit else None)
 

@@ -79,8 +79,11 @@ def test_letters_are_grouped_shown_replayed_and_purged(
         ("backfill", "overtaken"): 1,
         ("events", "malformed-message"): 1,
     }
-    plain = run_keyshift("dlq", "list", "--each", more={**more, "COLUMNS": "200"})
+    plain = run_keyshift("dlq", "list", "--each", more={**more, "COLUMNS": "80"})
     assert "old/[red]open" in plain.stdout
+    # What is typed into the next command is whole, however narrow the terminal that the pipe began in.
+    assert all(str(one["message_id"]) in plain.stdout for one in listed(keyshift, "--each"))
+    assert "malformed-message" in run_keyshift("dlq", "list", more={**more, "COLUMNS": "80"}).stdout
     (letter,) = listed(keyshift, "--each", "--key", "old/[*", "--rule", "move", "--since", "1h", "--queue", "backfill")
     shown = json.loads(keyshift("dlq", "show", str(letter["message_id"]), "--json").stdout)
     assert json.loads(shown["body"])["rows"][0]["key"] == "old/[red]open"

@@ -1,12 +1,17 @@
 """What a user can cause: each failure is one sentence with a remedy, and no traceback."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from adapters.standin import Fault, StandIn
-from tests.e2e.command_line import assert_one_sentence, run_keyshift
+from tests.e2e.command_line import assert_one_sentence, environment, run_keyshift
+from tests.integration.site import Site
 from tests.servers import Server, new_name
+from tests.strangers import answering
 
 RULES = """
 version: 1
@@ -134,3 +139,103 @@ def test_doctor_names_everything_that_is_missing(standin: Server, tmp_path: Path
     assert answer.returncode == 1
     assert "Traceback" not in answer.stderr
     assert len(failed) == 5, answer.stdout
+
+
+@pytest.mark.parametrize("command", [("status",), ("rules", "check", "FILE"), ("--help",)])
+def test_a_standard_output_without_room(command: tuple[str, ...], standin: Server, tmp_path: Path) -> None:
+    """What was to be shown did not come: exit code 1, one sentence, also where only the last flush fails."""
+    site = Site(standin, tmp_path)
+    words = [str(site.settings.rules_file) if word == "FILE" else word for word in command]
+    keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
+    with Path("/dev/full").open("w") as full:
+        answer = subprocess.run(  # noqa: S603  # ourselves
+            [sys.executable, "-m", "handlers.cli", *words],
+            env=environment({**keys, **site.environment()}),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert answer.stderr == "keyshift: the output cannot be written or read: No space left on device; mend that first\n"
+    assert answer.returncode == 1
+
+
+def test_a_reader_that_leaves_early(tmp_path: Path) -> None:
+    """``keyshift … | head``: nothing is said, whether much was still to come or only the last flush."""
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(RULES.format(bucket="any-bucket"), encoding="utf-8")
+    for keys in (1, 50_000):
+        command = [sys.executable, "-m", "handlers.cli", "rules", "map", str(rules)]
+        reader, writer = os.pipe()
+        os.close(reader)
+        with os.fdopen(writer, "wb") as pipe:
+            answer = subprocess.run(  # noqa: S603  # ourselves
+                command, env=environment(), input=b"old/k\n" * keys, stdout=pipe, stderr=subprocess.PIPE, check=False
+            )
+        assert answer.stderr == b""
+        assert answer.returncode == 1
+
+
+def test_files_that_cannot_be_written(standin: Server, tmp_path: Path) -> None:
+    """Each is named with its option; what a plan found is shown all the same, and nothing but a file is replaced."""
+    bucket = new_name("unwritable")
+    standin.client("s3").create_bucket(Bucket=bucket)
+    standin.client("s3").put_object(Bucket=bucket, Key="old/a", Body=b"a")
+    more = variables(standin, tmp_path, bucket)
+    rules, absent = more["KEYSHIFT_RULES_FILE"], tmp_path / "absent" / "file"
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    for place in (absent, tmp_path, fifo):
+        answer = run_keyshift("plan", rules, "--list", "--out", place, more=more)
+        assert "give another --out" in assert_one_sentence(answer, code=2, says=str(place))
+    assert fifo.is_fifo()
+    for place in (absent, tmp_path):
+        answer = run_keyshift("plan", rules, "--list", "--html", place, more=more)
+        assert "give another --html" in assert_one_sentence(answer, code=2, says=str(place))
+        assert "1 objects" in answer.stdout
+    answer = run_keyshift("init", bucket, "--out", absent, "--env", tmp_path / "env", more=more)
+    assert "give another --out" in assert_one_sentence(answer, code=2, says=str(absent))
+    folder = tmp_path / "folder.csv"
+    folder.mkdir()
+    site = Site(standin, tmp_path)
+    answer = run_keyshift("verify", "--out", folder, more={**more, **site.environment()})
+    assert "choose another place with --out" in assert_one_sentence(answer, code=2, says=str(folder))
+
+
+def test_an_inventory_that_is_not_there(standin: Server, tmp_path: Path) -> None:
+    """The object is named; nobody is told that it is tried again."""
+    bucket = new_name("inventory")
+    standin.client("s3").create_bucket(Bucket=bucket)
+    more, place = variables(standin, tmp_path, bucket), f"s3://{bucket}/all/2026-11-22T01-00Z/manifest.json"
+    for command in (("plan", more["KEYSHIFT_RULES_FILE"]), ("backfill", "--dry-run"), ("init", bucket)):
+        answer = run_keyshift(*command, "--inventory", place, more=more)
+        assert "give the manifest.json of a whole report" in assert_one_sentence(answer, code=2, says=place)
+
+
+def test_a_proxy_that_answers_for_aws(standin: Server, tmp_path: Path) -> None:
+    """A pause that nobody at AWS has seen is no pause, and a bucket that nobody listed is not empty."""
+    with answering(200, b"<html>log in</html>", "text/html") as url:
+        more = variables(standin, tmp_path, "any-bucket", AWS_ENDPOINT_URL=url)
+        for command in (("pause",), ("backfill", "--list", "--dry-run"), ("dlq", "list"), ("uploads",)):
+            answer = run_keyshift(*command, more=more)
+            assert "check AWS_ENDPOINT_URL; run the command again" in assert_one_sentence(answer, code=1, says=" on ")
+            assert answer.stdout == ""
+
+
+def test_a_refusal_names_the_permission(standin: Server, tmp_path: Path) -> None:
+    """The word that goes into the policy, which is often not the call's."""
+    denied = b'{"__type": "x#AccessDeniedException", "message": "not authorized"}'
+    with answering(400, denied, "application/x-amz-json-1.0") as url:
+        more = variables(standin, tmp_path, "any-bucket", AWS_ENDPOINT_URL=url)
+        assert_one_sentence(run_keyshift("pause", more=more), code=1, says="give the role dynamodb:GetItem")
+        assert_one_sentence(run_keyshift("dlq", "list", more=more), code=1, says="give the role sqs:GetQueueAttributes")
+
+
+def test_nothing_left_behind_is_said(standin: Server, tmp_path: Path) -> None:
+    """``uploads`` without an upload says so, and is silent for machines."""
+    site = Site(standin, tmp_path)
+    keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
+    more = {**keys, **site.environment()}
+    assert run_keyshift("uploads", more=more).stdout == "no upload is left behind\n"
+    assert run_keyshift("uploads", "--json", more=more).stdout == ""

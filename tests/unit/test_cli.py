@@ -1,13 +1,15 @@
 """The command line's root: quick help, one sentence for an error, the documented exit codes."""
 
+import errno
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
 
-from domain.errors import InputError, MissingResourceError, RulesError
+from domain.errors import InputError, MissingResourceError, RulesError, ThrottledError, UnavailableError
 from handlers.cli.app import COMMANDS, keyshift, run
 
 
@@ -20,6 +22,11 @@ def failing() -> Iterator[type[BaseException]]:
         "missing": MissingResourceError("s3://b does not exist; create it"),
         "interrupt": KeyboardInterrupt(),
         "pipe": BrokenPipeError(),
+        "full": OSError(errno.ENOSPC, "No space left on device"),
+        "file": PermissionError(errno.EACCES, "Permission denied", "/there"),
+        "text": UnicodeEncodeError("ascii", "k\u00fc", 1, 2, "ordinal not in range"),
+        "slow": ThrottledError("HeadObject on b: SlowDown; AWS wants fewer"),
+        "again": UnavailableError("HeadObject on s3://b/k got no answer; it is tried again"),
         "abort": click.exceptions.Abort(),
     }
 
@@ -43,10 +50,26 @@ def failing() -> Iterator[type[BaseException]]:
         ("missing", 1, "keyshift: s3://b does not exist; create it\n"),
         ("interrupt", 130, "keyshift: stopped\n"),
         ("abort", 130, "keyshift: stopped\n"),
+        (
+            "full",
+            1,
+            "keyshift: the output cannot be written or read: No space left on device; mend that first\n",
+        ),
+        ("file", 1, "keyshift: /there cannot be written or read: Permission denied; mend that first\n"),
+        ("text", 1, "keyshift: the output's encoding ascii has no '\\xfc': set PYTHONUTF8=1\n"),
+        (
+            "slow",
+            1,
+            "keyshift: HeadObject on b: SlowDown; AWS wants fewer; wait a little, then run the command again\n",
+        ),
+        ("again", 1, "keyshift: HeadObject on s3://b/k got no answer; run the command again\n"),
     ],
 )
-def test_an_error_is_one_sentence(what: str, code: int, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_is_one_sentence(
+    what: str, code: int, says: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Standard error has the sentence, standard output nothing, and the exit code says which sort it is."""
+    monkeypatch.setattr(sys, "stdout", sys.stdout)  # put back afterwards: ``run`` gives it up where it failed
     assert code == run(["fail", what])
     captured = capsys.readouterr()
     assert says == captured.err.lstrip("\n")
@@ -66,6 +89,77 @@ def test_wrong_use_is_2(arguments: list[str], capsys: pytest.CaptureFixture[str]
     """A usage error names what is wrong, and is no failure of the migration."""
     assert run(arguments) == 2
     assert "Error: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["cleanup", "--rate", "nan"],
+        ["rollback", "--rate", "inf"],
+        ["references", "scan", "--rate", "nan"],
+        ["cutover", "--most-lag", "nan"],
+        ["cutover", "--most-lag", "-1"],
+        ["cutover", "--most-waiting", "-1"],
+        ["backfill", "--backlog", "0"],
+        ["uploads", "--older-than", "-1"],
+        ["status", "--interval", "nan"],
+    ],
+)
+def test_a_number_that_means_nothing_is_wrong_use(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Not a number, infinite, negative where it counts something: refused by its option's name."""
+    assert run(arguments) == 2
+    assert f"Invalid value for '{arguments[-2]}'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["plan", "none.yaml", "--list", "--memory", "lots"], "--memory 'lots' is no amount of memory"),
+        (["plan", "none.yaml", "--list", "--memory", "-1GB"], "--memory '-1GB' is no amount of memory"),
+        (["plan", "none.yaml", "--list", "--memory", "0GB"], "--memory '0GB' is no amount of memory"),
+        (["init", "s3://bucket/prefix", "--force"], "give the name alone, without s3://"),
+        (["init", "Bad_Name", "--force"], "'Bad_Name' is no bucket name"),
+    ],
+)
+def test_a_value_of_the_wrong_form_is_named(
+    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything is asked of AWS or read."""
+    assert run(arguments) == 2
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["audit", "verify", "--expect", f"²:{'0' * 64}"], "must be SEQUENCE:SHA256"),
+        (["cutover", "--postpone", "99999999999d"], "is after the year 9999"),
+        (["cleanup", "--soak", "24"], "'24' is no length of time"),
+        (["cutover"], "give --events-queue (or KEYSHIFT_EVENTS_QUEUE_URL), --backfill-queue"),
+        (["worker"], "give --events-queue"),
+        (["backfill", "--list"], "give --backfill-queue"),
+        (["backfill", "--dry-run", "--inventory", "s3://bucket"], "s3://bucket names no object"),
+        (["report", "--prices", "PRICES"], "the prices in"),
+    ],
+)
+def test_what_a_migration_cannot_use_is_named(  # each by its own sentence
+    arguments: list[str],
+    says: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also a cut-over that sees no queue: gates that nobody looked at must not count as open."""
+    rules = tmp_path / "rules.yaml"
+    places = "source: {bucket: some-bucket}\ntarget: {bucket: some-bucket}\n"
+    rules.write_text(f"version: 1\nmigration: m\n{places}rules:\n  - {{name: a, from: 'o/{{x}}', to: 'n/{{x}}'}}\n")
+    (tmp_path / "prices.yaml").write_bytes(b"as_of: \xff")
+    monkeypatch.setenv("KEYSHIFT_RULES_FILE", str(rules))
+    monkeypatch.setenv("KEYSHIFT_TABLE", "table")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    assert run([str(tmp_path / "prices.yaml") if one == "PRICES" else one for one in arguments]) == 2
+    assert says in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
