@@ -90,7 +90,7 @@ class Cleaner:
         for record in self._ports.manifest.scan_records():
             done = record.state is State.CLEANED and not (self._forgets and _has_version(record))
             if record.mode is Mode.FORWARD and not done and record.state is not State.TOMBSTONE:
-                # Looked up here, in one thread.
+                # Looked up here first: a look that fails must end the run, not be repeated for each object.
                 self._holders.holder_of(record.source)
                 yield record
 

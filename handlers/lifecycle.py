@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Protocol
 
 from domain.attempt import Attempt
@@ -110,21 +111,23 @@ class Operation:
 
 @dataclass(slots=True)
 class Holders:
-    """Who holds which source, looked up again after a while, since applications go on writing."""
+    """Who holds which source, looked up again ``seconds`` after the last look ended: applications go on writing."""
 
     operation: Operation
     seconds: float
     monotonic: Callable[[], float]
     _held: dict[Location, str] = field(default_factory=dict)
     _looked: float | None = None
+    _lock: Lock = field(default_factory=Lock)
 
     def holder_of(self, location: Location) -> str | None:
         """Why this source must stay, or ``None``."""
-        now = self.monotonic()
-        if self._looked is None or now - self._looked >= self.seconds:
-            self._held = dict(_held(self.operation.references(), self.operation.find_pins()))
-            self._looked = now
-        return self._held.get(location)
+        # One look for all threads; a look at large tables may take longer than what is known is good for.
+        with self._lock:
+            if self._looked is None or self.monotonic() - self._looked >= self.seconds:
+                self._held = dict(_held(self.operation.references(), self.operation.find_pins()))
+                self._looked = self.monotonic()
+            return self._held.get(location)
 
 
 def _held(references: Iterable[Reference], pins: Iterable[Pin]) -> Iterator[tuple[Location, str]]:

@@ -19,13 +19,14 @@ from domain.verification import Difference, Finding, Remark
 from handlers.bootstrap.lifecycle import keys_of_both_sides, operation_of
 from handlers.bootstrap.steering import lookout_of
 from handlers.cleaning import Cleaned, Cleaner, begin_cleaning, finish_migration, refuse_cleanup
-from handlers.lifecycle import Operation, Shut
+from handlers.lifecycle import Holders, Operation, Shut
 from handlers.opening import Opened, plan_start, start_capture
 from handlers.readiness import cut_over, look_for_cutover, postpone_cutover
 from handlers.sweeping import swept
 from handlers.undoing import RollbackPlan, RolledBack, plan_rollback, purge_copies, roll_back
 from handlers.verifying import Requeuer, Verifier, held_references
 from handlers.worker import Worker
+from tests.fakes.clock import FakeClock
 from tests.integration.site import RULES, Site
 from tests.servers import Server
 
@@ -325,6 +326,34 @@ class Finder:
     def find_references(self) -> Iterator[Reference]:
         """See ReferenceFinder."""
         yield from self.found
+
+
+class SlowFinder(Finder):
+    """A look through large tables: each takes an hour."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__([])
+        self.clock = clock
+        self.looks = 0
+
+    def find_references(self) -> Iterator[Reference]:
+        """See ReferenceFinder."""
+        self.looks += 1
+        self.clock.advance(HOUR)
+        yield from self.found
+
+
+def test_a_look_for_holders_that_takes_long_is_not_taken_again_for_each_object(life: Life) -> None:
+    """What it found is good from its end on; then everything is looked through again."""
+    clock = FakeClock()
+    finder = SlowFinder(clock)
+    holders = Holders(replace(life.operation, finders=(finder,), pins=()), HOUR / 6, clock.monotonic)
+    for _ in range(3):
+        assert holders.holder_of(Location(life.site.name, "old/0")) is None
+    assert finder.looks == 1
+    clock.advance(HOUR / 6)
+    holders.holder_of(Location(life.site.name, "old/0"))
+    assert finder.looks == 2
 
 
 class Pinned:
