@@ -156,8 +156,11 @@ def settle(site: Site) -> None:
         _finish(site, "verify-2", says_what_is)
     if plan.rollback:
         _finish(site, "rollback-2", rolls_back_of(plan))
-        quiet_from = site.scheduler.time + LONGEST_CLAIM
+        # A worker may have been stopped so long before its claim that no claim of its time stands any more.
+        quiet_from = site.scheduler.time + max(LONGEST_CLAIM, plan.longest_stall)
         until(site, lambda: site.scheduler.time > quiet_from)
+        if plan.by_command:
+            _finish(site, "rollback-3", rolls_back_by_command)
         _finish(site, "undo-2", undoes_references)
         if plan.purge and (plan.by_command or not site.lost):
             _finish(site, "purge", purges_by_command if plan.by_command else purges)
