@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from adapters.aws_clients import AwsClients
-from adapters.aws_errors import error_code, translated
+from adapters.aws_errors import error_code, from_code, translated
 from adapters.record_item import PARTITION_KEY
 from domain.portal.records import PortalTables, UseCase
 
@@ -160,7 +160,9 @@ def route_events(
     with translated("PutRule", f"{bus}/{rule}"):
         answer = clients.events.put_rule(Name=rule, EventBusName=bus, EventPattern=json.dumps(dict(pattern)))
         _allow(clients, queue, "events.amazonaws.com", answer["RuleArn"])
-        clients.events.put_targets(Rule=rule, EventBusName=bus, Targets=[{"Id": "queue", "Arn": queue.arn}])
+        put = clients.events.put_targets(Rule=rule, EventBusName=bus, Targets=[{"Id": "queue", "Arn": queue.arn}])
+        for failed in put.get("FailedEntries", []):  # in a 200: several changes of one rule at the same time, say
+            raise from_code(failed.get("ErrorCode", ""), failed.get("ErrorMessage", ""), "PutTargets", f"{bus}/{rule}")
 
 
 def _queue(clients: AwsClients, name: str, attributes: Mapping[str, str]) -> tuple[str, str]:

@@ -3,11 +3,13 @@
 import json
 from typing import Any
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 
-from adapters.provisioning import create_bucket, create_queue, send_bucket_events
+from adapters.provisioning import create_bucket, create_queue, route_events, send_bucket_events
 from adapters.s3_live_capture import S3LiveCapture
-from domain.errors import KeyshiftError
+from domain.errors import KeyshiftError, UnavailableError
 from domain.keys import Location
 from domain.ports import LiveCapture
 from tests.contract.object_worlds import clients_for
@@ -109,3 +111,18 @@ def test_a_version_of_a_probe_leaves_nothing_behind(standin: Server) -> None:
     listed = clients.s3.list_object_versions(Bucket=bucket)
     assert "Versions" not in listed
     assert "DeleteMarkers" not in listed
+
+
+def test_a_rule_whose_target_was_not_taken_is_no_success(standin: Server) -> None:
+    """PutTargets answers 200 and names what failed: no event would ever arrive."""
+    clients = clients_for(standin)
+    queue = create_queue(clients, new_name("ours"))
+    events = clients.__dict__["events"] = boto3.client(
+        "events", aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1"
+    )
+    failed = {"TargetId": "queue", "ErrorCode": "ConcurrentModificationException", "ErrorMessage": "again"}
+    with Stubber(events) as stubber:
+        stubber.add_response("put_rule", {"RuleArn": "arn:aws:events:us-east-1:000000000000:rule/r"})
+        stubber.add_response("put_targets", {"FailedEntryCount": 1, "FailedEntries": [failed]})
+        with pytest.raises(UnavailableError, match="ConcurrentModificationException"):
+            route_events(clients, "r", {"source": ["aws.s3"]}, queue)
