@@ -19,20 +19,25 @@ def main(arguments: list[str]) -> int:
         return 2
     folder = ROOT / ".serverless"
     try:
+        if arguments[0] == "iam":
+            print(_permissions(folder), end="")
+            return 0
         with running_standin() as standin:
-            built = package(standin, folder, *arguments[1:])
-            if arguments[0] == "iam":
-                with tempfile.TemporaryDirectory() as rules:
-                    needs = needs_of_functions(standin, Path(rules))
-                with enforcing_standin() as enforcing, operated_site(enforcing) as operated:
-                    print(iam_document(built, needs, needs_of_operators(operated)), end="")
-                return 0
+            package(standin, folder, *arguments[1:])
     except ArtefactError as error:
         print(error, file=sys.stderr)
         return 1
     for path in sorted(folder.glob("*.zip")):
         print(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1e6:.1f} MB")
     return 0
+
+
+def _permissions(folder: Path) -> str:
+    """The page; packaged last, since a deployment is built in the same place."""
+    with enforcing_standin() as standin, operated_site(standin) as operated:
+        operators = needs_of_operators(operated)
+    with running_standin() as standin, tempfile.TemporaryDirectory() as rules:
+        return iam_document(package(standin, folder), needs_of_functions(standin, Path(rules)), operators)
 
 
 if __name__ == "__main__":

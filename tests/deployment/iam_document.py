@@ -115,6 +115,8 @@ def _named(resource: Any) -> str:
     (function, value), *_ = resource.items()
     if function == "Fn::GetAtt":
         return value[0] if value[1] in ("Arn", "StreamArn") else ".".join(value)
+    if function == "Fn::Split":
+        return _named(value[1])
     text = str(value)
     text = text.replace("arn:${AWS::Partition}:s3:::", "")
     return re.sub(r"arn:\$\{AWS::Partition\}:[a-z]+:\$\{AWS::Region\}:\$\{AWS::AccountId\}:", "", text)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from adapters.standin import Fault
 from domain.parts import MIB
 from tests.deployment.operated import (
     ACTING,
@@ -65,9 +66,7 @@ def _prepare(site: OperatedSite, folder: Path) -> None:
     site.put("old/locked", b"locked")
     line = json.dumps({"source-ref": f"s3://{SOURCE}/legacy/old/a"})
     site.put("old/set.manifest", f"{line}\n".encode(), Tagging="kind=manifest")
-    wanted = {f"layout/new/{key}" for key in MOVED}
-    if not awaited(lambda: wanted <= site.keys(TARGET) or None):
-        raise LookupError(f"only {sorted(site.keys(TARGET))} arrived")
+    _await_copies(site, *MOVED)
     site.client("s3").create_multipart_upload(Bucket=TARGET, Key="layout/new/left-behind")
 
 
@@ -102,9 +101,12 @@ def _mend(site: OperatedSite) -> None:
     site.run(OPERATOR, "dlq", "replay", replayed, "--yes")
     site.run(ACTING, "dlq", "purge", unreadable, "--count", "1")
     site.run(OPERATOR, "dlq", "replay", "--all", "--yes")
+    site.run(OPERATOR, "pause", "--reason", "so that something is missing")
     site.put("old/late", b"late")
-    site.run(OPERATOR, "verify", "--requeue", code=None)  # the late object may have arrived
+    site.run(OPERATOR, "verify", "--requeue", code=1)
+    site.run(OPERATOR, "resume")
     site.run(OPERATOR, "verify", "--deep", code=1)
+    _await_copies(site, *MOVED, "late")
 
 
 def _refused(site: OperatedSite) -> Refused:
@@ -142,11 +144,20 @@ def _act(site: OperatedSite) -> None:
     s3.put_object_legal_hold(**locked, LegalHold={"Status": "ON"})
     until = datetime.now(UTC) + timedelta(days=1)
     s3.put_object_retention(**locked, Retention={"Mode": "GOVERNANCE", "RetainUntilDate": until})
+    # S3 wants another upload after this answer: what was begun is aborted, and looked for.
+    conflict = Fault("CompleteMultipartUpload", status=409, code="ConditionalRequestConflict", bucket=SOURCE)
+    site.standin.inject(conflict)
     site.run(ACTING, "rollback", "--yes")
     if site.keys(SOURCE, "legacy/old/") != {f"legacy/old/{key}" for key in (*MOVED, "late")}:
         raise LookupError(f"rollback restored {sorted(site.keys(SOURCE))}")
     time.sleep(LONGEST_CLAIM)
     site.run(ACTING, "rollback", "--purge", "--yes")
+
+
+def _await_copies(site: OperatedSite, *keys: str) -> None:
+    wanted = {f"layout/new/{key}" for key in keys}
+    if not awaited(lambda: wanted <= site.keys(TARGET) or None):
+        raise LookupError(f"only {sorted(site.keys(TARGET))} arrived")
 
 
 def _event(key: str) -> str:
