@@ -22,3 +22,23 @@ def new_table(server: Server) -> TableWorld:
     table = new_name("manifest")
     create_manifest_table(clients, table)
     return TableWorld(clients, table)
+
+
+def create_referring_table(clients: AwsClients, table: str) -> None:
+    """A table of an application whose items hold URIs: key ``id``, index ``by-uri`` on ``uri``."""
+    clients.dynamodb.create_table(
+        TableName=table,
+        AttributeDefinitions=[
+            {"AttributeName": "id", "AttributeType": "S"},
+            {"AttributeName": "uri", "AttributeType": "S"},
+        ],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by-uri",
+                "KeySchema": [{"AttributeName": "uri", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )

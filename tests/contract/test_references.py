@@ -20,7 +20,7 @@ from domain.ports import (
 from domain.record import Claim, Mode, Record, State
 from domain.references import Item
 from domain.references_items import Edit, Switch
-from tests.contract.table_worlds import new_table
+from tests.contract.table_worlds import create_referring_table, new_table
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.references import InMemoryReferences
 from tests.servers import new_name
@@ -70,22 +70,7 @@ def world(request: pytest.FixtureRequest) -> World:
         fake.create_table(table, "id")
         return World(fake, manifest, table)
     made = new_table(request.getfixturevalue("moto_endpoint" if request.param == "moto" else request.param))
-    made.clients.dynamodb.create_table(
-        TableName=table,
-        AttributeDefinitions=[
-            {"AttributeName": "id", "AttributeType": "S"},
-            {"AttributeName": "uri", "AttributeType": "S"},
-        ],
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "by-uri",
-                "KeySchema": [{"AttributeName": "uri", "KeyType": "HASH"}],
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
-            }
-        ],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    create_referring_table(made.clients, table)
     references = DynamoDbReferences(made.clients, made.table)
     return World(references, DynamoDbManifest(made.clients, made.table), table, made.clients)
 

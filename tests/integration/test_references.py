@@ -9,6 +9,7 @@ import pytest
 from handlers.bootstrap.references import references_of, resolver_of
 from handlers.manifest_stream import respond as respond_to_changes
 from handlers.reference_events import respond
+from tests.contract.table_worlds import create_referring_table
 from tests.e2e.command_line import run_keyshift
 from tests.integration.site import Site
 from tests.servers import Server, new_name
@@ -37,22 +38,7 @@ class ReferringSite(Site):
         super().__init__(server, folder, **settings)
         self.jobs = f"{self.name}-jobs"
         self.settings.rules_file.write_text(RULES.format(bucket=self.name), encoding="utf-8")
-        self.clients.dynamodb.create_table(
-            TableName=self.jobs,
-            AttributeDefinitions=[
-                {"AttributeName": "id", "AttributeType": "S"},
-                {"AttributeName": "uri", "AttributeType": "S"},
-            ],
-            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": "by-uri",
-                    "KeySchema": [{"AttributeName": "uri", "KeyType": "HASH"}],
-                    "Projection": {"ProjectionType": "KEYS_ONLY"},
-                }
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        create_referring_table(self.clients, self.jobs)
         self.keys_of_access = {"AWS_ACCESS_KEY_ID": server.access_key, "AWS_SECRET_ACCESS_KEY": server.secret_key}
 
     def uri(self, key: str) -> str:
