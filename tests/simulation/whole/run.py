@@ -145,8 +145,9 @@ def settle(site: Site) -> None:
     _finish(site, "resume", resumes)
     until(site, lambda: _is_quiet(site))
     if not plan.rollback:
-        _finish(site, "backfill-2", fills_back)
-        until(site, lambda: _is_quiet(site))
+        if plan.backfill:
+            _finish(site, "backfill-2", fills_back)
+            until(site, lambda: _is_quiet(site))
         _finish(site, "requeue", requeues)
         until(site, lambda: _is_quiet(site))
         _finish(site, "rewrite-2", finishes_references)
