@@ -12,6 +12,7 @@ from domain.notices import Notice, NoticeKind
 from domain.ports import Message, MessageQueue
 from handlers.attempting import Ended, SecondsLeft, attempt_notice, least_of
 from handlers.dependencies import Dependencies
+from handlers.invocations import records_of
 from handlers.messages import Decoded, decode_message
 from handlers.observability import traced
 from handlers.rates import PAUSED_SECONDS
@@ -66,8 +67,8 @@ class _Open:
 
 
 def messages_of(event: Mapping[str, Any]) -> list[Message]:
-    """The messages of a Lambda SQS event."""
-    return [_message(record) for record in event["Records"]]
+    """The messages of a Lambda SQS event; raises InputError for another event."""
+    return [_message(record) for record in records_of(event, source="SQS", needs=("messageId", "body"))]
 
 
 def _message(record: Mapping[str, Any]) -> Message:

@@ -10,6 +10,7 @@ from handlers.bootstrap import RESERVE_SECONDS, dependencies_of, seconds_left_of
 from handlers.bootstrap.inventories import inventory_files, inventory_queue, journal_of
 from handlers.dependencies import Dependencies
 from handlers.inventory_feeder import Fed, InventoryFeeder
+from handlers.invocations import records_of
 from handlers.messages import decode_message
 
 CHECKSUM = "/manifest.checksum"
@@ -23,7 +24,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str
     seconds_left = seconds_left_of(context)
     queue, journal = inventory_queue(dependencies.settings), journal_of(dependencies.settings)
     failures = []
-    for record in event["Records"]:
+    for record in records_of(event, source="SQS", needs=("messageId", "body")):
         try:
             take_on(record["body"], dependencies, queue=queue, journal=journal, seconds_left=seconds_left)
         except KeyshiftError as error:
@@ -67,7 +68,7 @@ def task_of(body: str) -> Mapping[str, str] | None:
     """A task of our own, ``None`` for anything else; MalformedMessageError where the body is no JSON."""
     try:
         content = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # nested too deep for a parser: it must fail alone in its batch
         raise MalformedMessageError(f"the message is not JSON: {error}") from error
     if not isinstance(content, dict) or content.get("kind") != KIND:
         return None

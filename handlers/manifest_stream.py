@@ -11,6 +11,7 @@ from domain.progress import history_of, progress_of
 from domain.record import Record
 from handlers.bootstrap import dependencies_of
 from handlers.dependencies import Dependencies
+from handlers.invocations import records_of
 
 TOKEN_CHARACTERS = 36
 """Enough of a digest to name a batch."""
@@ -36,7 +37,8 @@ def respond(event: Mapping[str, Any], dependencies: Dependencies) -> dict[str, l
 
     Nothing is acknowledged before it is in the chain; an error of the chain returns the whole batch.
     """
-    changes = [change for entry in event["Records"] for change in _changes(entry, dependencies)]
+    entries = records_of(event, source="a DynamoDB stream", needs=("eventID", "dynamodb"))
+    changes = [change for entry in entries for change in _changes(entry, dependencies)]
     if not changes:
         return {"batchItemFailures": []}
     unsent = dependencies.bus.publish_events([change.published for change in changes])

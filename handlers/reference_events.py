@@ -10,6 +10,7 @@ from domain.keys import Location
 from domain.record import State
 from domain.references import Item, TableReferences
 from domain.references_items import Outcome, Reported
+from handlers.invocations import records_of
 from handlers.references import References
 
 _REFERABLE = (State.COPIED.value, State.CLEANED.value)
@@ -25,11 +26,11 @@ def respond(event: Mapping[str, Any], references: References) -> dict[str, Any]:
 
     An event of the audit bus that could not be worked off raises: EventBridge delivers it again.
     """
-    if "detail" in event:
+    if isinstance(event, Mapping) and isinstance(event.get("detail"), Mapping):
         reports = list(_by_source(str(event["detail"].get("source", "")), event["detail"], references))
         return {"rewritten": _rewritten(reports)}
     reports = []
-    for entry in event["Records"]:
+    for entry in records_of(event, source="a DynamoDB stream, nor of the audit bus,", needs=("dynamodb",)):
         try:
             reports += _changed(entry, references)
         except TransientError:

@@ -20,7 +20,8 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:  # noqa: 
 
 def respond(event: Mapping[str, Any], resolver: Resolver) -> dict[str, Any]:
     """The answers; raises InputError for an event of another shape."""
-    uris = event.get("uris", [event["uri"]] if "uri" in event else None)
+    given = event if isinstance(event, Mapping) else {}
+    uris = given.get("uris", [given["uri"]] if "uri" in given else None)
     if not isinstance(uris, list) or not all(isinstance(uri, str) for uri in uris):
         raise InputError('the event must be {"uris": ["s3://…", …]} or {"uri": "s3://…"}')
     if len(uris) > MOST_URIS:
