@@ -8,6 +8,7 @@ from botocore.parsers import ResponseParserError
 
 _PAGE = re.compile(rb"\s*(<\?xml[^>]*>\s*)?<(!doctype\s+)?html", re.IGNORECASE)
 _OPENINGS = {"json": b"{", "rest-json": b"{", "rest-xml": b"<", "query": b"<"}
+_WITH_ETAG = ("GetObject", "HeadObject", "PutObject", "UploadPart")
 FIRST_ERROR = 300
 
 
@@ -18,19 +19,21 @@ def refuse_foreign_answers(operation_model: Any, response_dict: Mapping[str, Any
     messages, a record that is not there.
     """
     opening = _OPENINGS.get(operation_model.service_model.resolved_protocol)
-    if opening is None or response_dict["status_code"] >= FIRST_ERROR or not _has_body(operation_model):
+    if opening is None or response_dict["status_code"] >= FIRST_ERROR:
         return
-    body = bytes(response_dict["body"]).lstrip()
-    if not body.startswith(opening) or _PAGE.match(body):
+    is_foreign = operation_model.name in _WITH_ETAG and "etag" not in response_dict["headers"]
+    if not operation_model.has_streaming_output and not operation_model.has_event_stream_output:
+        body = bytes(response_dict["body"]).lstrip()
+        is_foreign |= _PAGE.match(body) is not None
+        is_foreign |= _has_body(operation_model) and not body.startswith(opening)
+    if is_foreign:
         raise ResponseParserError("the answer is not of AWS")
 
 
 def _has_body(operation_model: Any) -> bool:
-    """Whether AWS writes something into the body that is neither the object's own bytes nor text."""
+    """Whether AWS writes something into the body that is no text."""
     shape = operation_model.output_shape
-    if shape is None or operation_model.has_streaming_output or operation_model.has_event_stream_output:
-        return False
-    if operation_model.http.get("method") == "HEAD":
+    if shape is None or operation_model.http.get("method") == "HEAD":
         return False
     payload = shape.serialization.get("payload")
     if payload is not None:
