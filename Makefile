@@ -10,6 +10,7 @@ LAYERS := build/layers
 STAGE ?= dev
 RULES ?= migrations/edge-cv-portal.yaml
 PARAMS ?=
+PORTAL ?=
 # What pyarrow needs to read files; its servers, tests and headers would take the layers over Lambda's 250 MB.
 ARROW_LEFT_OUT := tests include src libarrow_flight* _flight* libarrow_substrait* _substrait*
 FUZZ_SECONDS ?= 60
@@ -29,8 +30,8 @@ help: ## Show what there is
 	$(BIN)/uv sync --quiet --frozen --all-extras --inexact
 	@touch $@
 
-demo: .venv/.ready ## Move a live bucket on an embedded stand-in, and prove that nothing is lost
-	@$(BIN)/keyshift demo
+demo: .venv/.ready ## Move a live bucket on an embedded stand-in, prove that nothing is lost (PORTAL=1: use the portal too)
+	@$(BIN)/keyshift demo $(if $(PORTAL),--portal)
 
 test: .venv/.ready ## Every test but deploy-test
 	$(BIN)/pytest -n 2 --dist loadfile --ignore=tests/deployment

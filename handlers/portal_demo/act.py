@@ -171,7 +171,7 @@ class PortalAct:
             wanted = {**before[kind], **first}
             faults = [*judge_items(kind, wanted, after, moved)]
             faults += judge_bytes(kind, after, location_of=self.world.location_of, is_good=self.world.is_good)
-            self.result.faults += faults
+            self.result.faults += [fault for fault in faults if fault not in self.result.faults]
         for key in self.world.past.manifests:
             place = self.world.target(key)
             if self.world.read(place) not in self.world.bodies_of(place.key, rewritten=True):
