@@ -97,7 +97,9 @@ def test_two_rules_of_one_name_are_refused() -> None:
     assert mistakes(text) == ["f.yaml:12:6: there are two rules named 'a'; rename one"]
 
 
-@pytest.mark.parametrize(("text", "words"), [("", "empty"), ("- a\n", "names and values"), ("just text", "names and values")])
+@pytest.mark.parametrize(
+    ("text", "words"), [("", "empty"), ("- a\n", "names and values"), ("just text", "names and values")]
+)
 def test_a_file_that_is_no_mapping_is_refused(text: str, words: str) -> None:
     """A list, a text or nothing at all gets one sentence."""
     (said,) = mistakes(text)
