@@ -86,7 +86,7 @@ def test_uploads_are_listed_and_aborted_only_on_yes(site: Site, standin: Server)
     client = site.clients.s3
     upload_id = client.create_multipart_upload(Bucket=site.name, Key="new/large")["UploadId"]
     more = variables(site, standin)
-    command = ("uploads", "--older-than", "-1", "--json")
+    command = ("uploads", "--older-than", "0", "--json")
     listed = json.loads(run_keyshift(*command, more=more).stdout)
     assert (listed["upload_id"], listed["aborted"]) == (upload_id, False)
     dry = run_keyshift(*command, "--abort", more=more)
