@@ -101,7 +101,11 @@ def _source(rules: CompiledRules, inspector: "AwsInspector") -> Iterator[Finding
             "change in the very moment of the delete is lost",
         )
     if not facts.sends_events:
-        yield Finding("fail", "source bucket", f"{name} tells nobody of live writes: let it notify the events queue")
+        yield Finding(
+            "fail",
+            "source bucket",
+            f"{name} tells nobody of live writes: run keyshift start, which lets it notify the events queue",
+        )
     skew = abs(facts.server_time - time.time())
     if facts.server_time and skew > MOST_SKEW_SECONDS:
         yield Finding("fail", "clock", f"this machine's clock is {skew:.0f} s off: set it, or claims end early")

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from handlers.cli.options import json_option, with_settings
+from handlers.cli.options import Number, json_option, need_queues, with_settings
 from handlers.settings import Settings
 
 
@@ -16,7 +16,9 @@ from handlers.settings import Settings
     show_default=True,
     help="S3 straight to the queue, or through EventBridge, beside any other notification.",
 )
-@click.option("--wait", default=600.0, show_default=True, help="Give up after so many seconds without a probe.")
+@click.option(
+    "--wait", default=600.0, show_default=True, type=Number(0), help="Give up after so many seconds without a probe."
+)
 @click.option("--probes", default=3, show_default=True, type=click.IntRange(1, 100), help="Probes that must arrive.")
 @click.option("--yes", is_flag=True, help="Really switch it on; without it only what would change is shown.")
 @json_option
@@ -47,6 +49,7 @@ def start(  # noqa: PLR0913  # its options
     from handlers.lifecycle import Shut
     from handlers.opening import plan_start, start_capture
 
+    need_queues(settings, "events")
     operation = operation_of(settings, function="start-command")
     if not yes:
         planned = plan_start(operation, through=through)

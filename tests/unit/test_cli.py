@@ -103,6 +103,7 @@ def test_wrong_use_is_2(arguments: list[str], capsys: pytest.CaptureFixture[str]
         ["backfill", "--backlog", "0"],
         ["uploads", "--older-than", "-1"],
         ["status", "--interval", "nan"],
+        ["start", "--wait", "nan"],
     ],
 )
 def test_a_number_that_means_nothing_is_wrong_use(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -137,6 +138,7 @@ def test_a_value_of_the_wrong_form_is_named(
         (["cleanup", "--soak", "24"], "'24' is no length of time"),
         (["cutover"], "give --events-queue (or KEYSHIFT_EVENTS_QUEUE_URL), --backfill-queue"),
         (["worker"], "give --events-queue"),
+        (["start"], "give --events-queue"),
         (["backfill", "--list"], "give --backfill-queue"),
         (["backfill", "--dry-run", "--inventory", "s3://bucket"], "s3://bucket names no object"),
         (["report", "--prices", "PRICES"], "the prices in"),
