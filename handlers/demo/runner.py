@@ -1,12 +1,12 @@
 """Ends the played SageMaker jobs as SageMaker does: the input is read, the output is written, then an event comes."""
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from domain.keys import Location
 from domain.portal.records import JobEnd
+from handlers.demo.background import Background
 from handlers.demo.cloud import PlayedJobs
 from handlers.demo.cloud_http import job_detail
 from handlers.demo.models import compiled_model, trained_model
@@ -14,7 +14,7 @@ from handlers.demo.models import compiled_model, trained_model
 LOOK_SECONDS = 0.3
 
 
-class JobRunner:
+class JobRunner(Background):
     """A thread in which jobs end, each on the second look; ``tell`` takes EventBridge's events.
 
     ``read`` gives the bytes at a URI (``None``: there are none), ``write`` makes an object.
@@ -28,35 +28,21 @@ class JobRunner:
         write: Callable[[Location, bytes], None],
         tell: Callable[[dict[str, Any]], None],
     ) -> None:
+        super().__init__()
         self._jobs = jobs
         self._read = read
         self._write = write
         self._tell = tell
         self._told: set[str] = set()
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self.failures: list[BaseException] = []
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End; a job that runs still runs."""
-        self._stopped.set()
-        self._thread.join()
 
     def tell_again(self, name: str) -> None:
         """The last event of a job once more, as it is delivered late."""
         self._tell(event_of(self._jobs.requests[name], self._jobs.ends[name]))
 
-    def _run(self) -> None:
-        try:
-            while not self._stopped.wait(LOOK_SECONDS):
-                for name in self._jobs.running():
-                    self._step(name)
-        except Exception as error:  # noqa: BLE001  # told to the demo, which must not report success then
-            self.failures.append(error)
+    def _round(self) -> None:
+        if not self._stopped.wait(LOOK_SECONDS):
+            for name in self._jobs.running():
+                self._step(name)
 
     def _step(self, name: str) -> None:
         request, end = self._jobs.requests[name], self._jobs.ends[name]

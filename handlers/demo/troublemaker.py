@@ -1,43 +1,31 @@
 """Deliveries as bad as SQS may make them: twice, late and out of order."""
 
-import threading
 from random import Random
 
 from domain.ports import Message, MessageQueue
+from handlers.demo.background import Background
 
 HOLD_SECONDS = 1.0
 LATEST_SECONDS = 4
 
 
-class Troublemaker:
-    """Takes messages out of a queue now and then, and puts them back later, shuffled, some of them twice."""
+class Troublemaker(Background):
+    """Takes messages out of a queue now and then, and puts them back later, shuffled, some of them twice.
+
+    Everything that it took is back when ``stop`` returns.
+    """
 
     def __init__(self, queue: MessageQueue, *, seed: int) -> None:
+        super().__init__()
         self._queue = queue
         self._random = Random(seed)
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
         self.duplicated = 0
         self.reordered = 0
-        self.failures: list[BaseException] = []
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Everything that was taken is back when this returns."""
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        try:
-            while not self._stopped.is_set():
-                held: list[Message] = list(self._queue.receive_messages(at_most=10, wait=1))
-                self._stopped.wait(HOLD_SECONDS)
-                self._put_back(held)
-        except Exception as error:  # noqa: BLE001  # told to the demo, which must not report success then
-            self.failures.append(error)
+    def _round(self) -> None:
+        held: list[Message] = list(self._queue.receive_messages(at_most=10, wait=1))
+        self._stopped.wait(HOLD_SECONDS)
+        self._put_back(held)
 
     def _put_back(self, held: list[Message]) -> None:
         self._random.shuffle(held)

@@ -12,10 +12,12 @@ from domain.rules import MapOutcome
 from handlers.cli.demo import packaged_rules
 from handlers.demo.cloud import PlayedComponents, PlayedJobs
 from handlers.demo.runner import JobRunner
+from handlers.portal_demo.events import MOST_REFUSED, JobEvents
 from handlers.portal_demo.judge import ITEM, REFERENCE, held_by, judge_bytes, judge_items
 from handlers.portal_demo.records import OUTSIDE, past_of
 from handlers.portal_demo.result import COUNTED, MUST_BE_ZERO, PortalResult
 from handlers.rules_file import load_rules
+from tests.fakes.queue import InMemoryQueue
 
 RULES = load_rules(packaged_rules("edge-cv-portal.yaml"))
 OLD, NEW = "s3://b/datasets//training-output/j/output/model.tar.gz", "s3://b/models/training/j/output/model.tar.gz"
@@ -185,3 +187,18 @@ def test_a_component_without_its_artifact_fails() -> None:
         assert arn is not None
         states.append(components.read_state(arn))
     assert states == ["DEPLOYABLE", "FAILED"]
+
+
+def test_an_event_that_the_portal_refuses_is_delivered_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here it cannot work at all, since nobody said where its tables are: at last that is a failure, not silence."""
+    monkeypatch.delenv("KEYSHIFT_RULES_FILE", raising=False)
+    queue, result = InMemoryQueue(), PortalResult()
+    queue.send_messages([json.dumps({"detail-type": "x"})] * (MOST_REFUSED + 5))
+    events = JobEvents(queue, result)
+    events.start()
+    while not events.failures:
+        time.sleep(0.02)
+    events.stop()
+    assert events.refused == MOST_REFUSED + 1
+    assert len(queue.bodies) == MOST_REFUSED + 5
+    assert result.counts["job_events"] == 0
