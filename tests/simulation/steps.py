@@ -270,7 +270,9 @@ class Explorer:
             return world, True
         current = without_history(world.record)
         same_holder = current is not None and before is not None and current.claim == before.claim != None  # noqa: E711
-        if current != before and not (same_holder or self._ablated("commit-check")):
+        takes = record is not None and record.claim is not None and (before is None or before.claim != record.claim)
+        condition = "claim-as-read" if takes else "commit-check"
+        if current != before and not (same_holder or self._ablated(condition)):
             return world, False
         if record is not None and self._ablated("intent-kept"):
             record = replace(record, maybe=frozenset())
