@@ -15,7 +15,7 @@ PORTAL ?=
 ARROW_LEFT_OUT := tests include src libarrow_flight* _flight* libarrow_substrait* _substrait*
 FUZZ_SECONDS ?= 60
 SEEDS ?= 2000
-MUTANTS ?= 60
+MUTANTS ?= 200
 SCENARIOS ?= S03 S04 S07 S11 S23 S24 S25 S27 S28 S29 S30 S38 S39 S43 S44 S47
 
 .PHONY: help demo test check bench simulate mutate fmt clean layers package iam deploy-test deploy deploy-portal fuzz chaos audit
@@ -51,8 +51,8 @@ simulate: .venv/.ready ## Whole migrations by seed (SEEDS=2000), a crash at ever
 	$(BIN)/python -m tests.simulation.whole --sweep 4
 	$(BIN)/python -m tests.simulation $(SCENARIOS)
 
-mutate: .venv/.ready ## Change the domain in one place at a time (MUTANTS=60), and see whether a test notices
-	$(BIN)/python -m tests.mutation --sample $(MUTANTS)
+mutate: .venv/.ready ## Change the domain in one place at a time (MUTANTS=200, 0: everywhere), and see whether a test notices
+	$(BIN)/python -m tests.mutation --sample $(MUTANTS) --deep
 
 node_modules/.ready: package.json package-lock.json
 	@command -v npm >/dev/null || { echo "npm is needed to deploy (Node.js 20.19 or later): https://nodejs.org"; exit 1; }

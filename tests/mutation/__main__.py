@@ -1,122 +1,108 @@
-"""``python -m tests.mutation --sample 200``: change the domain's meaning in one place, see whether a test notices.
+"""``python -m tests.mutation``: change the domain's meaning in one place at a time, and see whether a test notices.
 
-A small mutator of our own: mutmut 3 wants one package root and copies the sources, cosmic-ray needs a session for each
-module; with top-level ``domain`` and tests that import it by that name a forked process with an import hook is simpler.
+A mutator of our own: mutmut 3 wants one package root and copies the sources, cosmic-ray starts a test run for each
+mutant. Here every test's lines are recorded once; a mutant is judged by the tests that reach it, in a forked process
+that has everything imported, which takes well under a second for most.
 """
 
 import argparse
-import ast
 import importlib
-import importlib.abc
-import importlib.machinery
-import os
-import signal
 import sys
-import time
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from random import Random
-from types import ModuleType
 
-from tests.mutation.mutants import Mutant, mutants_of
+from tests.mutation.judging import SURVIVED, Job, job_of, judge
+from tests.mutation.mutants import mutants_of
+from tests.mutation.recording import kept_recording
+from tests.mutation.results import (
+    NOTICED,
+    add_result,
+    read_examined,
+    read_results,
+    result_of,
+    table,
+    with_examined,
+)
 
-PROTOCOL = ("attempt", "cleanup", "copying", "keys", "migration", "parts", "reconciling", "record", "rollback")
-PROTOCOL_TESTS = (
-    ("tests/unit/test_migration.py", "tests/unit/test_parts.py", "tests/unit/test_batch.py"),
+CORE = frozenset(
     (
-        "tests/simulation/whole/test_found.py",
-        "tests/simulation/whole/test_sweep.py::test_a_crash_at_any_call_converges[3]",
-        "tests/simulation/whole/test_seeds.py::test_whole_migrations_keep_every_invariant[0]",
-    ),
+        *("attempt", "breaker", "cleanup", "cleanup_versions", "control", "copying", "gates", "keys", "migration"),
+        *("objects", "parts", "progress", "reconciling", "record", "references", "references_items"),
+        *("references_json", "references_lines", "references_manifests", "references_paths"),
+        *("references_rewriting", "references_undo", "rollback", "stages", "verification"),
+    )
 )
-OTHER_TESTS = (
-    ("tests/unit/test_templates.py", "tests/unit/test_rules.py", "tests/unit/test_rules_check.py"),
-    ("tests/unit/test_inventory.py", "tests/unit/test_manifest_stream.py", "tests/unit/test_proofs.py"),
-    ("tests/property/test_templates.py", "tests/property/test_rules.py", "tests/property/test_proofs.py"),
-)
+"""The modules that decide what is written, deleted or rewritten."""
 PRELOADED = ("greenlet", "pydantic", "boto3", "yaml", "rich", "click", "aws_lambda_powertools", "duckdb")
-SECONDS = 300
-"""After this long a mutant counts as one that never ends."""
-
-
-class Replaced(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Gives the mutant for its module."""
-
-    def __init__(self, mutant: Mutant) -> None:
-        self._mutant = mutant
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        """See importlib."""
-        return importlib.machinery.ModuleSpec(fullname, self) if fullname == self._mutant.module else None
-
-    def exec_module(self, module: ModuleType) -> None:
-        """See importlib."""
-        exec(compile(self._mutant.code, f"{self._mutant.module} (mutant)", "exec"), module.__dict__)  # noqa: S102  # that is the point
-
-
-def survives(mutant: Mutant, suites: Sequence[Sequence[str]]) -> str:
-    """``survived``, ``killed`` or ``timed out``, in a process of its own."""
-    child = os.fork()
-    if child == 0:
-        os.setsid()
-        _judge(mutant, suites)
-    ends = time.monotonic() + SECONDS
-    while time.monotonic() < ends:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return "survived" if os.waitstatus_to_exitcode(status) == 0 else "killed"
-        time.sleep(0.05)
-    os.killpg(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return "timed out"
-
-
-def _judge(mutant: Mutant, suites: Sequence[Sequence[str]]) -> None:
-    import pytest
-
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
-    sys.meta_path.insert(0, Replaced(mutant))
-    for suite in suites:
-        if pytest.main(["-x", "-q", "-p", "no:cacheprovider", *suite]) != 0:
-            os._exit(1)
-    os._exit(0)
 
 
 def main(arguments: list[str]) -> int:
-    """Print the survivors and the score; 0 always, since a survivor may be an equal program."""
+    """Print each survivor and the score by module; 1 when a survivor of the core has not been examined."""
+    options = _parser().parse_args(arguments)
+    if not options.report:
+        _judge(options)
+    results = with_examined(read_results(options.results), read_examined())
+    for one in results:
+        if one.verdict not in NOTICED and one.verdict != "equal" and options.report:
+            print(f"{one.verdict:11s} {one.module}:{one.line} {one.function}: {one.change}")
+    print("\n".join(table(results, CORE)))
+    return int(any(one.verdict == SURVIVED and one.module.removeprefix("domain.") in CORE for one in results))
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
-    parser.add_argument("modules", nargs="*", help="names in domain/; the protocol's core if none is given")
-    parser.add_argument("--sample", type=int, default=60, help="how many mutants of all that there are")
+    parser.add_argument("modules", nargs="*", help="in domain/, like attempt or portal/jobs (default: all)")
+    parser.add_argument("--core", action="store_true", help="only the modules that write, delete or rewrite")
+    parser.add_argument("--sample", type=int, default=0, help="how many mutants of all that there are (0: every one)")
     parser.add_argument("--seed", type=int, default=1, help="which sample")
-    options = parser.parse_args(arguments)
-    names = options.modules or PROTOCOL
-    every = [mutant for name in names for mutant in mutants_of(Path("domain", f"{name}.py"))]
-    chosen = Random(options.seed).sample(every, min(options.sample, len(every)))
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--results", type=Path, default=Path("build/mutation.jsonl"), help="JSON Lines, added to")
+    parser.add_argument(
+        "--recording", type=Path, default=Path("build/mutation.lines"), help="which test runs which line"
+    )
+    parser.add_argument("--seconds", type=float, default=10.0, help="of tests for each mutant, fastest first")
+    parser.add_argument("--deep", action="store_true", help="and a sweep of crashes and whole migrations for each")
+    parser.add_argument("--again", action="store_true", help="judge the survivors on file again")
+    parser.add_argument("--report", action="store_true", help="only print what is on file")
+    return parser
+
+
+def _judge(options: argparse.Namespace) -> None:
+    options.results.parent.mkdir(parents=True, exist_ok=True)
+    every = [mutant for path in _paths(options) for mutant in mutants_of(path)]
+    chosen = Random(options.seed).sample(every, min(options.sample, len(every)) if options.sample else len(every))
+    known = {_change_of(one): one.verdict for one in read_results(options.results)}
+    wanted = sorted(
+        (one for one in chosen if _is_wanted(known.get(_change_of(result_of(one, "", 0))), again=options.again)),
+        key=lambda one: (one.module, one.line),
+    )
+    print(f"{len(wanted)} mutants to judge of {len(every):,} that there are", flush=True)
+    recording = kept_recording(options.recording)
     for name in PRELOADED:
         importlib.import_module(name)
-    verdicts = Counter[str]()
-    for suites in (PROTOCOL_TESTS, OTHER_TESTS):
-        untouched = Mutant("nothing", 0, "", "", ast.parse(""))
-        if not set(names) <= set(PROTOCOL) and suites is PROTOCOL_TESTS:
-            continue
-        if suites is OTHER_TESTS and set(names) <= set(PROTOCOL):
-            continue
-        if survives(untouched, suites) != "survived":
-            print(f"the tests fail without a mutant: {suites}")
-            return 1
-    for mutant in sorted(chosen, key=lambda one: (one.module, one.line)):
-        suites = PROTOCOL_TESTS if mutant.module.removeprefix("domain.") in PROTOCOL else OTHER_TESTS
-        verdict = survives(mutant, suites)
-        verdicts[verdict] += 1
-        print(f"{verdict:10s} {mutant}", flush=True)
-    noticed = verdicts["killed"] + verdicts["timed out"]
-    print(f"{noticed} of {len(chosen)} mutants noticed ({noticed / len(chosen):.0%}), of {len(every):,} that there are")
-    return 0
+
+    def told(job: Job, verdict: str) -> None:
+        add_result(options.results, result_of(job.mutant, verdict, len(job.tests)))
+        if verdict not in NOTICED:
+            print(f"{verdict:11s} {job.mutant}", flush=True)
+
+    jobs = [job_of(one, recording, at_most=options.seconds, deep=options.deep) for one in wanted]
+    judge(jobs, told, processes=options.processes)
+
+
+def _paths(options: argparse.Namespace) -> list[Path]:
+    if options.modules:
+        return [Path("domain", f"{name}.py") for name in options.modules]
+    every = sorted(path for path in Path("domain").rglob("*.py") if "ports" not in path.parts)
+    return [path for path in every if path.stem in CORE and path.parent.name == "domain"] if options.core else every
+
+
+def _is_wanted(verdict: str | None, *, again: bool) -> bool:
+    return verdict is None or (again and verdict not in NOTICED)
+
+
+def _change_of(one: object) -> tuple[object, ...]:
+    return tuple(getattr(one, name) for name in ("module", "occurrence", "before", "after"))
 
 
 if __name__ == "__main__":

@@ -1,17 +1,34 @@
-"""The mutator of ``make mutate``: each mutant is one change that compiles."""
+"""The mutator of ``make mutate``: each mutant is one change that compiles, judged by the tests that reach it."""
 
+import pickle
+import subprocess
+import sys
 from pathlib import Path
 
+from tests.mutation.judging import KILLED, NOT_REACHED, SURVIVED, job_of
 from tests.mutation.mutants import mutants_of
+from tests.mutation.recording import Recording, digest_of_sources
+from tests.mutation.results import Result, read_results, table, with_examined
+
+PARTS = Path("domain", "parts.py")
+FUNCTION = "cut_into_parts"
+TEST = "tests/unit/test_parts.py::test_parts_cover_every_byte_once"
+
+
+def changes_in(tmp_path: Path, code: str) -> set[tuple[str, str]]:
+    """What is changed in this code, and into what."""
+    path = tmp_path / "one.py"
+    path.write_text(code)
+    return {(mutant.before, mutant.after) for mutant in mutants_of(path)}
 
 
 def test_each_mutant_is_one_change(tmp_path: Path) -> None:
     """Comparisons, conditions, numbers, named arguments, returned values and calls are changed, one at a time."""
-    path = tmp_path / "one.py"
-    path.write_text("def f(a, b):\n    g(a)\n    if a < b and not b:\n        return h(a, key=1)\n    return None\n")
-    changes = {(mutant.before, mutant.after) for mutant in mutants_of(path)}
+    code = "def f(a, b):\n    g(a)\n    if a < b and not b:\n        return h(a, key=1)\n    return None\n"
+    changes = changes_in(tmp_path, code)
     assert ("a < b", "a <= b") in changes
     assert ("a < b and (not b)", "a < b or not b") in changes
+    assert ("a < b and (not b)", "a < b and True") in changes
     assert ("not b", "not not b") in changes
     assert ("h(a, key=1)", "h(a)") in changes
     assert ("1", "2") in changes
@@ -19,9 +36,63 @@ def test_each_mutant_is_one_change(tmp_path: Path) -> None:
     assert ("g(a)", "None") in changes
 
 
+def test_guards_loops_and_filters_are_changed(tmp_path: Path) -> None:
+    """A raise that is left out, a loop that is never entered, a filter that lets everything through."""
+    code = "def f(a):\n    while a:\n        continue\n    raise E(1)\n\n\ndef g(a):\n    return [b for b in a if b]\n"
+    changes = changes_in(tmp_path, code)
+    assert ("raise E(1)", "None") in changes
+    assert ("continue", "break") in changes
+    assert ("[b for b in a if b]", "[b for b in a]") in changes
+    assert any(before.startswith("while a") and after.startswith("while False") for before, after in changes)
+
+
+def test_what_no_test_should_notice_is_left_alone(tmp_path: Path) -> None:
+    """Forms of dataclasses, numbers named at the top, annotations, and what an error says."""
+    code = "LIMIT = 5\n\n\n@dataclass(frozen=True, slots=True)\nclass A:\n    b: Literal[1]\n\n\n"
+    assert changes_in(tmp_path, code) == set()
+
+
 def test_every_mutant_of_the_protocol_compiles() -> None:
     """What does not compile would be killed for nothing."""
     found = list(mutants_of(Path("domain", "reconciling.py")))
     assert len(found) > 50
     for mutant in found:
-        compile(mutant.code, mutant.module, "exec")
+        compile(mutant.tree(), mutant.module, "exec")
+
+
+def test_a_mutant_is_judged_by_the_tests_that_reach_it() -> None:
+    """Fastest first, within the seconds that were given, and none that was too slow or failed without a mutant."""
+    mutant = next(one for one in mutants_of(PARTS) if one.function is not None)
+    tests = frozenset({"slow", "quick", "middle", "endless"})
+    seconds = {"slow": 6.0, "quick": 1.0, "middle": 4.0, "endless": 1000.0}
+    recording = Recording(seconds, {str(PARTS): {mutant.line: tests}})
+    assert job_of(mutant, recording, at_most=100.0, deep=False).tests == ["quick", "middle", "slow"]
+    assert job_of(mutant, recording, at_most=6.0, deep=False).tests == ["quick", "middle"]
+    assert job_of(mutant, Recording(seconds, {}), at_most=6.0, deep=False).tests == []
+
+
+def test_mutants_are_really_judged(tmp_path: Path) -> None:
+    """With one test of one function, its mutants are killed, and those of another function are not reached."""
+    mutants = [one for one in mutants_of(PARTS) if one.function is not None]
+    named = {one.function[0] for one in mutants if one.function}
+    reached = {one.line: frozenset({TEST}) for one in mutants if one.function and one.function[0] == FUNCTION}
+    lines, results = tmp_path / "lines", tmp_path / "results.jsonl"
+    lines.write_bytes(pickle.dumps((digest_of_sources(), ({TEST: 0.1}, {str(PARTS): reached}))))
+    command = [sys.executable, "-m", "tests.mutation", "parts", "--recording", str(lines), "--results", str(results)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # ourselves
+    verdicts = {(one.function, one.verdict) for one in read_results(results)}
+    assert (FUNCTION, KILLED) in verdicts, answer.stderr
+    assert {verdict for function, verdict in verdicts if function in named - {FUNCTION}} <= {NOT_REACHED}
+    assert "| `parts` |" in answer.stdout
+
+
+def test_survivors_that_were_examined_are_equal_programs() -> None:
+    """They count neither for nor against the score; what was killed stays killed."""
+    results = [
+        Result("domain.keys", 1, "f", "a", "b", 1, SURVIVED, 3),
+        Result("domain.keys", 2, "f", "a", "c", 2, SURVIVED, 3),
+        Result("domain.keys", 3, "f", "d", "e", 3, KILLED, 3),
+    ]
+    judged = with_examined(results, {"domain.keys": {"a => b": "why"}})
+    assert [one.verdict for one in judged] == ["equal", SURVIVED, KILLED]
+    assert table(judged, frozenset({"keys"}))[2] == "| `keys` | 3 | 1 | 0 | 1 | 1 | 0 | 50.0% |"

@@ -1,0 +1,97 @@
+"""Verdicts on file, the survivors that were examined, and the table of both."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import yaml
+
+from tests.mutation.judging import KILLED, NOT_REACHED, SURVIVED, TIMED_OUT
+from tests.mutation.mutants import Mutant
+
+EXAMINED = Path(__file__).with_name("examined.yaml")
+EQUAL = "equal"
+NOTICED = frozenset({KILLED, TIMED_OUT})
+_COLUMNS = (KILLED, TIMED_OUT, EQUAL, SURVIVED, NOT_REACHED)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The verdict on one mutant, which is told by what it changes and not by its line: lines move."""
+
+    module: str
+    line: int
+    function: str
+    before: str
+    after: str
+    occurrence: int
+    verdict: str
+    tests: int
+
+    @property
+    def change(self) -> str:
+        """The change as ``examined.yaml`` spells it."""
+        return f"{self.before} => {self.after}"
+
+
+def result_of(mutant: Mutant, verdict: str, tests: int) -> Result:
+    """What is kept of a judged mutant."""
+    function = mutant.function[0] if mutant.function else ""
+    return Result(mutant.module, mutant.line, function, mutant.before, mutant.after, mutant.place[0], verdict, tests)
+
+
+def read_results(path: Path) -> list[Result]:
+    """The results of a file of JSON Lines; the last one counts where a mutant was judged twice."""
+    last: dict[tuple[str, int, str, str], Result] = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        result = Result(**json.loads(line))
+        last[result.module, result.occurrence, result.before, result.after] = result
+    return list(last.values())
+
+
+def add_result(path: Path, result: Result) -> None:
+    """Append one result."""
+    with path.open("a", encoding="utf-8") as lines:
+        lines.write(json.dumps(asdict(result)) + "\n")
+
+
+def read_examined(path: Path = EXAMINED) -> Mapping[str, Mapping[str, str]]:
+    """By module, each change that no test can notice, and why."""
+    return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+
+
+def with_examined(results: Iterable[Result], examined: Mapping[str, Mapping[str, str]]) -> list[Result]:
+    """The survivors that were examined count as equal programs."""
+    return [
+        Result(**(asdict(one) | {"verdict": EQUAL}))
+        if one.verdict not in NOTICED and one.change in examined.get(one.module, {})
+        else one
+        for one in results
+    ]
+
+
+def table(results: Iterable[Result], core: frozenset[str]) -> list[str]:
+    """Lines of Markdown: the figures of each module of the core, and of the core and the rest together."""
+    modules: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for one in results:
+        modules[one.module.removeprefix("domain.")][one.verdict] += 1
+    lines = [
+        "| Module | Judged | Killed | Timed out | Equal | Survived | Not reached | Score |",
+        "|---|---" + "|---" * 6 + "|",
+    ]
+    within = sorted(name for name in modules if name in core)
+    without = sorted(name for name in modules if name not in core)
+    lines += [_row(f"`{name}`", modules[name]) for name in within]
+    for title, names in (("**the protocol's core**", within), ("**the rest**", without)):
+        if names:
+            lines.append(_row(title, sum((modules[name] for name in names), Counter())))
+    return lines
+
+
+def _row(title: str, verdicts: Mapping[str, int]) -> str:
+    judged = sum(verdicts.values())
+    noticed, open_ = sum(verdicts.get(one, 0) for one in NOTICED), judged - verdicts.get(EQUAL, 0)
+    figures = " | ".join(str(verdicts.get(column, 0)) for column in _COLUMNS)
+    return f"| {title} | {judged} | {figures} | {noticed / open_ if open_ else 1:.1%} |"
