@@ -13,7 +13,7 @@ from handlers.portal_demo.caller import HttpAnswer, call
 from handlers.portal_demo.records import ASTRAY, USE_CASE
 from handlers.portal_demo.result import PortalResult
 
-LONGEST_WAIT_SECONDS = 60.0
+LONGEST_WAIT_SECONDS = 600.0
 LOOK_SECONDS = 0.5
 
 
