@@ -13,7 +13,7 @@ from random import Random
 
 from tests.mutation.judging import SURVIVED, Job, job_of, judge
 from tests.mutation.mutants import mutants_of
-from tests.mutation.recording import kept_recording
+from tests.mutation.recording import kept_recording, record
 from tests.mutation.results import (
     NOTICED,
     add_result,
@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seconds", type=float, default=10.0, help="of tests for each mutant, fastest first")
     parser.add_argument("--deep", action="store_true", help="and a sweep of crashes and whole migrations for each")
+    parser.add_argument("--tests", nargs="+", default=(), help="judge by these files or folders only")
     parser.add_argument("--again", action="store_true", help="judge the survivors on file again")
     parser.add_argument("--report", action="store_true", help="only print what is on file")
     return parser
@@ -77,7 +78,7 @@ def _judge(options: argparse.Namespace) -> None:
         key=lambda one: (one.module, one.line),
     )
     print(f"{len(wanted)} mutants to judge of {len(every):,} that there are", flush=True)
-    recording = kept_recording(options.recording)
+    recording = record(options.tests) if options.tests else kept_recording(options.recording)
     for name in PRELOADED:
         importlib.import_module(name)
 

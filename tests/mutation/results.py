@@ -11,7 +11,7 @@ import yaml
 from tests.mutation.judging import KILLED, NOT_REACHED, SURVIVED, TIMED_OUT
 from tests.mutation.mutants import Mutant
 
-EXAMINED = Path(__file__).with_name("examined.yaml")
+EXAMINED = Path(__file__).with_name("examined")
 EQUAL = "equal"
 NOTICED = frozenset({KILLED, TIMED_OUT})
 _COLUMNS = (KILLED, TIMED_OUT, EQUAL, SURVIVED, NOT_REACHED)
@@ -32,7 +32,7 @@ class Result:
 
     @property
     def change(self) -> str:
-        """The change as ``examined.yaml`` spells it."""
+        """The change as the files in ``examined/`` spell it."""
         return f"{self.before} => {self.after}"
 
 
@@ -57,9 +57,12 @@ def add_result(path: Path, result: Result) -> None:
         lines.write(json.dumps(asdict(result)) + "\n")
 
 
-def read_examined(path: Path = EXAMINED) -> Mapping[str, Mapping[str, str]]:
-    """By module, each change that no test can notice, and why."""
-    return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+def read_examined(folder: Path = EXAMINED) -> Mapping[str, Mapping[str, str]]:
+    """By module, each change that no test can notice, and why; a file ``attempt.yaml`` is about ``domain.attempt``."""
+    return {
+        f"domain.{path.stem}": yaml.safe_load(path.read_text(encoding="utf-8"))
+        for path in sorted(folder.glob("*.yaml"))
+    }
 
 
 def with_examined(results: Iterable[Result], examined: Mapping[str, Mapping[str, str]]) -> list[Result]:
