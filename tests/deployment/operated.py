@@ -154,6 +154,18 @@ class OperatedSite:
         sqs = self.client("sqs")
         sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName=f"{STACK}-events-dead")["QueueUrl"], MessageBody=body)
 
+    def messages(self) -> dict[str, int]:
+        """How many messages each queue holds, waiting, delayed or in a worker's hands."""
+        sqs, counts = self.client("sqs"), {}
+        for name in ("EventsQueueUrl", "BackfillQueueUrl", "InventoryQueueUrl"):
+            answer = sqs.get_queue_attributes(QueueUrl=self.outputs[name], AttributeNames=["All"])["Attributes"]
+            counts[name] = sum(int(value) for key, value in answer.items() if key.startswith("ApproximateNumberOf"))
+        return counts
+
+    def is_quiet(self) -> bool | None:
+        """Whether no message is left that a function could still act on; ``None``: not yet."""
+        return None if any(self.messages().values()) else True
+
     def job(self) -> str:
         """The URI that the application's table holds."""
         item = self.client("dynamodb").get_item(TableName=JOBS, Key={"id": {"S": "1"}})["Item"]
