@@ -1,0 +1,238 @@
+"""Which requests a migration costs, and what its record says afterwards: facts that whole runs leave open."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import md5
+
+import pytest
+
+from domain.attempt import MigrationPolicy, Verdict
+from domain.control import Control, Limits, paused, resumed, throttled
+from domain.keys import Location, Sequencer, key_fault, newer_sequencer, outermost, unclean_segment
+from domain.migration import park_object
+from domain.notices import Notice, NoticeKind
+from domain.parts import MIB
+from domain.record import Action, Claim, Intent, Mode, Origin, State
+from tests.unit.test_migration import POLICY, SOURCE, TARGET, World, created, listed
+
+NOW = 1_790_000_000.0
+ETAG = md5(b"bytes", usedforsecurity=False).hexdigest()
+PROMISED = replace(POLICY, promised_storage_class="STANDARD")
+
+
+def calls(world: World, notice: Notice, **more: object) -> list[str]:
+    """What the store is asked for one notice."""
+    world.store.calls.clear()
+    world.migrate(notice, **more)  # type: ignore[arg-type]
+    return list(world.store.calls)
+
+
+def holding(body: bytes = b"bytes", *, versioned: bool = False) -> World:
+    """A world with one source."""
+    world = World(versioned=versioned)
+    world.store.put(SOURCE, body)
+    return world
+
+
+def test_a_listed_object_costs_one_request() -> None:
+    """The row says all that the copy's conditions need."""
+    assert calls(holding(), listed(b"bytes")) == ["copy_object"]
+
+
+def test_an_event_is_looked_at_unless_the_class_was_promised() -> None:
+    """An event does not name the storage class."""
+    assert calls(holding(), created(b"bytes")) == ["look_at_object", "copy_object"]
+    assert calls(holding(), created(b"bytes"), policy=PROMISED) == ["copy_object"]
+
+
+def test_the_class_that_was_promised_is_written() -> None:
+    """And the row's own class before it."""
+    world = holding()
+    world.migrate(created(b"bytes"), policy=replace(POLICY, promised_storage_class="STANDARD_IA"))
+    seen = world.store.look_at_object(TARGET)
+    assert seen is not None
+    assert seen.storage_class == "STANDARD_IA"
+    world = holding()
+    world.migrate(replace(listed(b"bytes"), storage_class="GLACIER_IR"), policy=PROMISED)
+    seen = world.store.look_at_object(TARGET)
+    assert seen is not None
+    assert seen.storage_class == "GLACIER_IR"
+
+
+@pytest.mark.parametrize(
+    ("change", "policy"),
+    [
+        ({"size": None}, POLICY),
+        ({"size": 6 * MIB + 1}, POLICY),
+        ({"etag": f"{ETAG}-2"}, POLICY),
+        ({}, replace(POLICY, encrypted_targets=True)),
+    ],
+)
+def test_what_one_request_may_not_do_is_looked_at_first(change: dict[str, object], policy: MigrationPolicy) -> None:
+    """An unknown or large size, an etag that is no digest, and targets whose etags are none."""
+    notice = replace(listed(b"bytes"), **change)  # type: ignore[arg-type]
+    assert calls(holding(), notice, policy=policy)[0] == "look_at_object"
+
+
+def test_the_largest_object_of_one_request_is_copied_in_one() -> None:
+    """The limit itself is allowed."""
+    body = bytes(6 * MIB)
+    assert calls(holding(body), listed(body)) == ["copy_object"]
+
+
+def test_a_newer_event_replaces_the_copy_in_one_request() -> None:
+    """On the condition of the copy that the record knows; origin stays."""
+    world = holding()
+    world.migrate(created(b"bytes", 1), policy=PROMISED)
+    world.store.put(SOURCE, b"newer")
+    assert calls(world, created(b"newer", 2), policy=PROMISED) == ["copy_object"]
+    assert world.store.body(TARGET) == b"newer"
+    assert world.record.origin is Origin.CREATED
+    assert world.record.sequencer == Sequencer(f"{2:018x}")
+
+
+def _no_order(notice: Notice) -> Notice:
+    return replace(notice, sequencer=None)
+
+
+def _another_length(notice: Notice) -> Notice:
+    return replace(notice, sequencer=Sequencer("0" * 20 + "2"))
+
+
+def _a_row(notice: Notice) -> Notice:
+    return replace(notice, kind=NoticeKind.LISTED)
+
+
+@pytest.mark.parametrize("change", [_no_order, _another_length, _a_row])
+def test_what_cannot_be_ordered_is_looked_at(change: Callable[[Notice], Notice]) -> None:
+    """Both keys, before anything is written."""
+    world = holding()
+    world.migrate(created(b"bytes", 1), policy=PROMISED)
+    world.store.put(SOURCE, b"newer")
+    asked = calls(world, change(created(b"newer", 2)), policy=PROMISED)
+    assert asked[:2] == ["look_at_object", "look_at_object"]
+    assert world.store.body(TARGET) == b"newer"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"state": State.CONFLICT},
+        {"state": State.PARKED},
+        {"maybe": frozenset({Intent(Action.COPY, ETAG)})},
+    ],
+)
+def test_an_unsettled_record_is_looked_at(changes: dict[str, object]) -> None:
+    """What may be at the target is seen first."""
+    world = holding()
+    world.migrate(created(b"bytes", 1), policy=PROMISED)
+    world.manifest.records[SOURCE.record_id] = replace(world.record, **changes)  # type: ignore[arg-type]
+    world.store.put(SOURCE, b"newer")
+    assert calls(world, created(b"newer", 2), policy=PROMISED)[:2] == ["look_at_object", "look_at_object"]
+
+
+def test_an_event_of_what_is_gone_meanwhile_copies_nothing() -> None:
+    """The look says so, and the record."""
+    world = World()
+    assert "copy_object" not in calls(world, created(b"bytes"))
+    world = holding(b"other")
+    world.migrate(created(b"bytes"))
+    assert world.store.body(TARGET) == b"other"
+    assert world.record.source_etag == md5(b"other", usedforsecurity=False).hexdigest()
+
+
+def test_another_workers_claim_returns_the_message_with_the_state() -> None:
+    """Also for an object that is only to be parked."""
+    world = holding()
+    world.migrate(listed(b"bytes"))
+    lease = World().clock.now() + 1e6
+    world.manifest.records[SOURCE.record_id] = replace(world.record, claim=Claim("other", lease))
+    outcome = world.migrate(listed(b"bytes"))
+    assert (outcome.verdict, outcome.state, outcome.retry_after) == (Verdict.RETURN, State.COPIED, 5)
+    parked = park_object(
+        listed(b"bytes"), target=TARGET, rule="r", cause="x", attempt=world.attempt(), ports=world.ports, policy=POLICY
+    )
+    assert (parked.verdict, parked.state) == (Verdict.RETURN, State.COPIED)
+
+
+def test_rolled_back_is_done_with_its_state() -> None:
+    """No message of a rolled-back object waits."""
+    world = holding()
+    world.migrate(listed(b"bytes"))
+    world.manifest.records[SOURCE.record_id] = replace(world.record, mode=Mode.ROLLED_BACK)
+    outcome = world.migrate(listed(b"bytes"))
+    assert (outcome.verdict, outcome.state) == (Verdict.DONE, State.COPIED)
+
+
+def test_another_target_parks_what_was_begun_and_moves_what_was_not() -> None:
+    """The message names the target that holds the copy; an empty record takes the new one with its rule and digest."""
+    world, other = holding(), Location("line", "newer/k")
+    world.migrate(listed(b"bytes"))
+    world.store.put(SOURCE, b"newer")
+    outcome = world.migrate(listed(b"newer"), target=other)
+    assert (outcome.verdict, outcome.state) == (Verdict.DONE, State.PARKED)
+    assert outcome.reason == f"the rules now say {other.uri}, it was begun for {TARGET.uri}: roll it back"
+    world = holding()
+    policy = replace(POLICY, rules_digest="first")
+    park_object(
+        listed(b"bytes"),
+        target=TARGET,
+        rule="old",
+        cause="x",
+        attempt=world.attempt(),
+        ports=world.ports,
+        policy=policy,
+        target=TARGET,
+        rule="old",
+        cause="x",
+        attempt=world.attempt(),
+        ports=world.ports,
+        policy=policy,
+    )
+    world.migrate(listed(b"bytes"), target=other, policy=replace(POLICY, rules_digest="second"))
+    assert (world.record.target, world.record.rule, world.record.rules_digest) == (other, "r", "second")
+    assert world.store.body(other) == b"bytes"
+
+
+# Who steered, and when
+
+
+def test_a_pause_says_who_and_when_and_keeps_the_first_moment() -> None:
+    """A second pause changes the reason and the name, not since when nothing runs."""
+    first = paused(Control(), reason="a", by="me", now=NOW)
+    assert (first.by, first.paused_by, first.paused_at, first.changed_at, first.fence) == ("me", "me", NOW, NOW, 1)
+    second = paused(first, reason="b", by="you", now=NOW + 9)
+    assert (second.by, second.paused_by, second.paused_at, second.changed_at) == ("you", "you", NOW, NOW + 9)
+    running = resumed(second, by="them", now=NOW + 10)
+    assert (running.by, running.changed_at, running.fence) == ("them", NOW + 10, 3)
+    assert (running.paused_by, running.paused_at, running.reason) == ("", 0.0, "")
+    slow = throttled(running, Limits(1.0, 2.0, 3), by="us", now=NOW + 11)
+    assert (slow.limits, slow.by, slow.changed_at, slow.fence) == (Limits(1.0, 2.0, 3), "us", NOW + 11, 4)
+
+
+# Keys and their events' order
+
+
+def test_the_later_sequencer_counts_where_that_can_be_told() -> None:
+    """Another length tells nothing: the known one stands."""
+    one, two, ten, longer = (Sequencer(text) for text in ("01", "02", "0a", "002"))
+    assert newer_sequencer(None, two) == two
+    assert newer_sequencer(one, None) == one
+    assert newer_sequencer(one, two) == two
+    assert newer_sequencer(two, one) == two
+    assert newer_sequencer(one, longer) == one
+    assert newer_sequencer(two, ten) == ten
+    assert ten.value == 10
+    with pytest.raises(ValueError, match="invalid literal"):
+        Sequencer("0g")
+
+
+def test_a_key_is_refused_for_what_is_wrong_with_it() -> None:
+    """The segments are named, and dots that lead out of the bucket from its very first segment."""
+    assert unclean_segment("a//b") == "an empty segment"
+    assert unclean_segment("a/./b") == "a '.' segment"
+    assert unclean_segment("a/b") is None
+    assert key_fault("../a") == "its '..' segments lead above the bucket"
+    assert key_fault("a/../b") is None
+    assert key_fault("a/../../b") is not None
+    assert outermost(["a/", "a/b", "b"]) == ("a/", "b")
