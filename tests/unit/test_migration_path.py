@@ -182,12 +182,6 @@ def test_another_target_parks_what_was_begun_and_moves_what_was_not() -> None:
         attempt=world.attempt(),
         ports=world.ports,
         policy=policy,
-        target=TARGET,
-        rule="old",
-        cause="x",
-        attempt=world.attempt(),
-        ports=world.ports,
-        policy=policy,
     )
     world.migrate(listed(b"bytes"), target=other, policy=replace(POLICY, rules_digest="second"))
     assert (world.record.target, world.record.rule, world.record.rules_digest) == (other, "r", "second")
