@@ -1,0 +1,218 @@
+"""What is decided for each sight of both keys: a table of facts, one difference at a time."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from domain.objects import ContentHeaders, ObjectState
+from domain.ports import HiddenVersion
+from domain.reconciling import Decision, Sight, Step, cleaned_etag_of, decide, is_known, may_hide_a_version, wrote
+from domain.record import Action, Intent, Origin, Record, State
+from tests.unit.test_migration import SOURCE, TARGET
+
+OLD, NEW, FOREIGN = "1" * 32, "2" * 32, "f" * 32
+RECORD = Record(
+    SOURCE, TARGET, State.COPIED, source_etag=OLD, source_version="v1", target_etag=OLD, origin=Origin.ADOPTED
+)
+SOURCE_SEEN = ObjectState(NEW, 5, version_id="v2", metadata={"a": "b"}, tags={})
+TARGET_SEEN = ObjectState(OLD, 5, version_id="t1", metadata={"a": "b"}, tags={})
+GONE_BY_OTHERS = "the copy was deleted by somebody else"
+NO_FACTS: frozenset[Intent] = frozenset()
+
+
+def sight(**changes: Any) -> Sight:
+    """A source that is newer than its copy, and a record that knows the copy."""
+    known = {"record": RECORD, "declared": NO_FACTS, "source": SOURCE_SEEN, "target": TARGET_SEEN}
+    return Sight(**{**known, "removed": False, "mirror_deletes": True, "hidden": None, **changes})
+
+
+def record(**changes: Any) -> Record:
+    """The record with something else in it."""
+    return replace(RECORD, **changes)
+
+
+def settle(state: State, **more: Any) -> Decision:
+    """Nothing but the record is written."""
+    return Decision(Step.SETTLE, state, **more)
+
+
+def conflict(cause: str) -> Decision:
+    """Left alone."""
+    return Decision(Step.SETTLE, State.CONFLICT, cause, keeps_target=False)
+
+
+NEW_COPY = Decision(Step.COPY, State.COPIED, origin=Origin.CREATED)
+KEPT = settle(State.CLEANED, origin=Origin.ADOPTED)
+GONE = settle(State.GONE, origin=Origin.ADOPTED)
+REPLACED = Decision(Step.COPY, State.COPIED, if_match=OLD, origin=Origin.ADOPTED)
+SAME = replace(SOURCE_SEEN, etag=NEW, version_id="t1")
+MAYBE_DELETED = frozenset({Intent(Action.DELETE_TARGET, OLD)})
+MAYBE_COPIED = frozenset({Intent(Action.COPY, NEW, "v2", NEW)})
+MAYBE_CLEANED = frozenset({Intent(Action.DELETE_SOURCE)})
+UNKNOWN = record(state=State.NEW, target_etag=None, origin=None)
+
+
+@pytest.mark.parametrize(
+    ("seen", "decided"),
+    [
+        # The copy is absent.
+        (sight(target=None), conflict(GONE_BY_OTHERS)),
+        (sight(target=None, record=record(target_etag=None, state=State.CONFLICT)), conflict(GONE_BY_OTHERS)),
+        (sight(target=None, record=record(maybe=MAYBE_DELETED)), NEW_COPY),
+        (sight(target=None, record=record(maybe=MAYBE_COPIED)), conflict(GONE_BY_OTHERS)),
+        (sight(target=None, record=UNKNOWN), NEW_COPY),
+        # The copy is there.
+        (sight(), REPLACED),
+        (sight(record=UNKNOWN), conflict("somebody else's object is at the target")),
+        (sight(target=SAME), settle(State.COPIED, origin=Origin.ADOPTED)),
+        (sight(target=SAME, record=record(origin=Origin.CREATED)), settle(State.COPIED, origin=Origin.CREATED)),
+        (sight(target=SAME, record=UNKNOWN), settle(State.COPIED, origin=Origin.ADOPTED)),
+        (sight(target=SAME, record=replace(UNKNOWN, maybe=MAYBE_COPIED)), settle(State.COPIED, origin=Origin.CREATED)),
+        (
+            sight(target=SAME, record=replace(UNKNOWN, maybe=frozenset({Intent(Action.REWRITE, NEW, "", NEW)}))),
+            settle(State.COPIED, origin=Origin.ADOPTED),
+        ),
+        # The source is absent.
+        (sight(source=None), settle(State.GONE, origin=Origin.ADOPTED)),
+        (sight(source=None, removed=True), Decision(Step.DELETE_TARGET, State.TOMBSTONE, if_match=OLD)),
+        (sight(source=None, removed=True, mirror_deletes=False), settle(State.GONE, origin=Origin.ADOPTED)),
+        (
+            sight(source=None, removed=True, record=record(state=State.CONFLICT)),
+            settle(State.GONE, origin=Origin.ADOPTED),
+        ),
+        (
+            sight(source=None, removed=True, record=record(state=State.CLEANED)),
+            settle(State.CLEANED, origin=Origin.ADOPTED),
+        ),
+        (sight(source=None, record=record(maybe=MAYBE_CLEANED)), settle(State.CLEANED, origin=Origin.ADOPTED)),
+        (
+            sight(source=None, record=UNKNOWN),
+            conflict("the source is gone and somebody else's object is at the target"),
+        ),
+        (
+            sight(source=None, target=None, record=record(state=State.CLEANED)),
+            conflict("the copy was deleted by somebody else after the source was cleaned up"),
+        ),
+        (sight(source=None, target=None), settle(State.GONE, keeps_target=False)),
+        (sight(source=None, target=None, removed=True), settle(State.TOMBSTONE, keeps_target=False)),
+        (
+            sight(source=None, target=None, record=record(state=State.TOMBSTONE)),
+            settle(State.TOMBSTONE, keeps_target=False),
+        ),
+    ],
+)
+def test_each_sight_has_its_step(seen: Sight, decided: Decision) -> None:
+    """The whole decision, conditions and origin included."""
+    assert decide(seen) == decided
+
+
+HIDDEN = HiddenVersion(version_id="v2", etag=NEW, marker_id="m1")
+CLEANED = record(state=State.CLEANED, marker_version="m1")
+COPY_HIDDEN = Decision(Step.COPY_HIDDEN, State.CLEANED, if_match=OLD, origin=Origin.ADOPTED)
+
+
+@pytest.mark.parametrize(
+    ("changes", "decided"),
+    [
+        ({}, COPY_HIDDEN),
+        ({"record": replace(CLEANED, marker_version=None)}, COPY_HIDDEN),
+        ({"record": replace(CLEANED, marker_version="m0")}, KEPT),
+        ({"hidden": None}, KEPT),
+        ({"hidden": HiddenVersion(version_id="v1", etag=OLD, marker_id="m1")}, KEPT),
+        ({"record": replace(CLEANED, state=State.COPIED)}, settle(State.GONE, origin=Origin.ADOPTED)),
+        (
+            {"target": replace(TARGET_SEEN, etag=FOREIGN)},
+            conflict("the source is gone and somebody else's object is at the target"),
+        ),
+    ],
+)
+def test_what_our_marker_hides_is_copied_only_where_it_is_the_owners(
+    changes: dict[str, Any], decided: Decision
+) -> None:
+    """A version that was written before our marker and never copied."""
+    assert decide(sight(**{"source": None, "record": CLEANED, "hidden": HIDDEN, **changes})) == decided
+
+
+@pytest.mark.parametrize(
+    ("changes", "may"),
+    [
+        ({}, True),
+        ({"source": SOURCE_SEEN}, False),
+        ({"target": None}, False),
+        ({"target": replace(TARGET_SEEN, etag=FOREIGN)}, False),
+        ({"record": replace(CLEANED, source_version=None)}, False),
+        ({"record": RECORD}, False),
+    ],
+)
+def test_a_hidden_version_is_looked_for_only_where_there_may_be_one(changes: dict[str, Any], *, may: bool) -> None:
+    """A listing of versions costs a request."""
+    assert may_hide_a_version(sight(**{"source": None, "record": CLEANED, **changes})) is may
+
+
+REWRITTEN = record(source_etag=NEW, source_version="v2", target_etag=OLD, rewritten_etag=OLD)
+
+
+@pytest.mark.parametrize(
+    ("known", "source", "settled"),
+    [
+        (REWRITTEN, {}, True),
+        (replace(REWRITTEN, rewritten_etag=None), {}, False),
+        (REWRITTEN, {"etag": FOREIGN}, False),
+        (REWRITTEN, {"version_id": "v3"}, False),
+        (REWRITTEN, {"metadata": {"a": "c"}}, False),
+        (REWRITTEN, {"headers": ContentHeaders(content_type="text/csv")}, False),
+        (REWRITTEN, {"tags": {"t": "1"}}, False),
+    ],
+)
+def test_our_own_rewriting_of_this_very_source_stays(known: Record, source: dict[str, Any], *, settled: bool) -> None:
+    """Another copy would only undo it; of another source it is due."""
+    step = decide(sight(record=known, source=replace(SOURCE_SEEN, **source))).step
+    assert step is (Step.SETTLE if settled else Step.COPY)
+
+
+CHECKED = replace(TARGET_SEEN, etag=FOREIGN, checksums={"CRC64NVME": "x"}, full_checksums=True)
+
+
+@pytest.mark.parametrize(
+    ("intent", "target", "ours"),
+    [
+        (Intent(Action.COPY, NEW, target_etag=OLD), TARGET_SEEN, True),
+        (Intent(Action.COPY, NEW, target_etag=NEW), TARGET_SEEN, False),
+        (Intent(Action.COPY, NEW), replace(TARGET_SEEN, etag=""), False),
+        (Intent(Action.COPY, NEW, checksum="CRC64NVME=x"), CHECKED, True),
+        (Intent(Action.COPY, NEW, checksum="CRC64NVME=y"), CHECKED, False),
+        (Intent(Action.COPY, NEW, checksum="CRC64NVME=x"), replace(CHECKED, full_checksums=False), False),
+        (Intent(Action.COPY, NEW), CHECKED, False),
+        (Intent(Action.COPY, NEW, checksum="SHA256="), CHECKED, False),
+    ],
+)
+def test_a_target_is_recognised_by_etag_or_whole_checksum(intent: Intent, target: ObjectState, *, ours: bool) -> None:
+    """Never by what neither says."""
+    assert wrote(intent, target) is ours
+
+
+def test_only_what_writes_makes_a_target_known() -> None:
+    """Declared in this attempt or in an earlier one."""
+    copied, deleted = Intent(Action.COPY, NEW, "", FOREIGN), Intent(Action.DELETE_TARGET, NEW, "", FOREIGN)
+    target = replace(TARGET_SEEN, etag=FOREIGN)
+    assert is_known(target, record(maybe=frozenset({copied})), NO_FACTS)
+    assert is_known(target, RECORD, frozenset({copied}))
+    assert is_known(target, RECORD, frozenset({replace(copied, action=Action.REWRITE)}))
+    assert not is_known(target, RECORD, frozenset({deleted}))
+
+
+def test_a_cleanup_stays_known_by_the_etag_that_it_deleted() -> None:
+    """The first one that was noted, else the record's; empty where it had none."""
+    assert cleaned_etag_of(RECORD) is None
+    assert cleaned_etag_of(record(state=State.CLEANED)) == OLD
+    assert cleaned_etag_of(record(state=State.CLEANED, source_etag=None)) == ""
+    assert cleaned_etag_of(record(cleaned_etag=NEW)) == NEW
+    assert cleaned_etag_of(record(maybe=MAYBE_CLEANED)) == OLD
+
+
+def test_a_decision_keeps_its_target_and_a_sight_mirrors_unless_told() -> None:
+    """What a caller that names neither gets."""
+    assert Decision(Step.SETTLE, State.GONE).keeps_target
+    assert Sight(RECORD, NO_FACTS, None, None).mirror_deletes
+    assert not Sight(RECORD, NO_FACTS, None, None).removed
