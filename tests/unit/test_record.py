@@ -1,0 +1,248 @@
+"""What a record, an object's look and an attempt's writes mean, one field at a time."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from domain.attempt import Attempt, HeldRecord, Lease, MigrationPorts, take_claim
+from domain.errors import LeaseExpiredError
+from domain.keys import Sequencer
+from domain.notices import Notice, NoticeKind
+from domain.objects import ContentHeaders, Encryption, Lock, ObjectState, same_bytes, same_object
+from domain.progress import progress_of
+from domain.record import (
+    Action,
+    Claim,
+    ClaimRequest,
+    Intent,
+    Mode,
+    Record,
+    Refusal,
+    State,
+    Upload,
+    is_incorporated,
+    refusal,
+)
+from domain.stages import Stage, StageEntry, advanced, captured, postponed
+from tests.fakes.clock import FakeClock
+from tests.fakes.manifest import InMemoryManifest
+from tests.fakes.object_store import InMemoryObjectStore
+from tests.unit.test_migration import POLICY, SOURCE, TARGET
+
+NOW = 1_790_000_000.0
+OLD, NEW = "1" * 32, "2" * 32
+RECORD = Record(SOURCE, TARGET, State.COPIED, source_etag=OLD, source_version="v1", sequencer=Sequencer("05"))
+COPY = Intent(Action.COPY, OLD)
+OBJECT = ObjectState(OLD, 5, tags={}, metadata={"a": "b"})
+
+
+def record(**changes: Any) -> Record:
+    """The record with something else in it."""
+    return replace(RECORD, **changes)
+
+
+# Records
+
+
+@pytest.mark.parametrize(
+    ("changes", "holds"),
+    [
+        ({"state": State.NEW}, False),
+        ({"state": State.PARKED}, False),
+        ({}, True),
+        ({"state": State.NEW, "target_etag": OLD}, True),
+        ({"state": State.NEW, "maybe": frozenset({COPY})}, True),
+        ({"state": State.NEW, "upload": Upload("u", TARGET, OLD, "", 0, 5)}, True),
+    ],
+)
+def test_a_target_is_untouched_only_where_nothing_was_begun(changes: dict[str, Any], *, holds: bool) -> None:
+    """Only such a record may take another target."""
+    assert record(**changes).holds_nothing is not holds
+
+
+def test_a_rewriting_counts_while_the_target_is_it() -> None:
+    """Another copy ends it; a record without etags is no rewriting."""
+    assert not record(target_etag=None, rewritten_etag=None).is_rewritten
+    assert not record(target_etag=OLD, rewritten_etag=NEW).is_rewritten
+    assert record(target_etag=OLD, rewritten_etag=OLD).is_rewritten
+
+
+ROW = Notice(NoticeKind.LISTED, SOURCE, OLD)
+EVENT = Notice(NoticeKind.CREATED, SOURCE, NEW, sequencer=Sequencer("06"))
+
+
+@pytest.mark.parametrize(
+    ("known", "notice", "incorporated"),
+    [
+        (RECORD, ROW, True),
+        (record(state=State.CLEANED), ROW, True),
+        (record(state=State.GONE), ROW, False),
+        (RECORD, replace(ROW, etag=NEW), False),
+        (record(source_etag=None), replace(ROW, etag=None), False),
+        (RECORD, replace(ROW, version_id="v1"), True),
+        (RECORD, replace(ROW, version_id="v2"), False),
+        (RECORD, replace(ROW, sequencer=Sequencer("01"), etag=NEW), False),
+        (RECORD, EVENT, False),
+        (RECORD, replace(EVENT, sequencer=Sequencer("05")), True),
+        (record(state=State.GONE), replace(EVENT, sequencer=Sequencer("04")), True),
+        (RECORD, replace(EVENT, sequencer=None, etag=OLD), False),
+    ],
+)
+def test_what_a_record_has_already_seen(known: Record, notice: Notice, *, incorporated: bool) -> None:
+    """Rows by etag and version, events by their order alone."""
+    assert is_incorporated(known, notice) is incorporated
+
+
+def test_a_claim_is_refused_for_one_reason() -> None:
+    """An unfinished record is never taken for a finished one."""
+    request = ClaimRequest(ROW, TARGET, Claim("t", NOW + 9), None, NOW)
+    assert refusal(None, request) is None
+    assert refusal(RECORD, request) is Refusal.INCORPORATED
+    assert refusal(record(mode=Mode.ROLLED_BACK), request) is Refusal.ROLLED_BACK
+    assert refusal(record(claim=Claim("o", NOW)), request) is Refusal.BUSY
+    assert refusal(record(claim=Claim("o", NOW - 1)), request) is None
+    assert refusal(record(maybe=frozenset({COPY})), request) is None
+
+
+# Looks
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ({}, {}, True),
+        ({"size": 6}, {}, False),
+        ({"etag": NEW}, {}, False),
+        ({"etag": f"{OLD}-2"}, {"etag": f"{OLD}-2"}, False),
+        ({"encryption": Encryption("aws:kms")}, {}, False),
+        ({}, {"encryption": Encryption("aws:kms")}, False),
+        ({"encryption": Encryption("AES256")}, {}, True),
+        ({"etag": NEW, "checksums": {"A": "x"}, "full_checksums": True},) * 2 + (True,),
+        (
+            {"checksums": {"A": "x"}, "full_checksums": True},
+            {"checksums": {"A": "y"}, "full_checksums": True},
+            False,
+        ),
+        ({"checksums": {"A": "x"}, "full_checksums": True}, {"checksums": {"B": "y"}, "full_checksums": True}, True),
+        ({"checksums": {"A": "x"}}, {"checksums": {"A": "y"}, "full_checksums": True}, True),
+        ({"checksums": {"A": "x"}, "full_checksums": True}, {"checksums": {"A": "y"}}, True),
+    ],
+)
+def test_the_same_bytes_need_a_proof(one: dict[str, Any], other: dict[str, Any], *, same: bool) -> None:
+    """A checksum of the whole object that both have, else etags that are digests of the bytes."""
+    assert same_bytes(replace(OBJECT, **one), replace(OBJECT, **other)) is same
+
+
+@pytest.mark.parametrize(
+    "change", [{"metadata": {}}, {"headers": ContentHeaders(content_type="text/csv")}, {"tags": {"t": "1"}}]
+)
+def test_the_same_object_is_more_than_its_bytes(change: dict[str, Any]) -> None:
+    """Tags must have been read on both sides."""
+    assert same_object(OBJECT, OBJECT)
+    assert not same_object(OBJECT, replace(OBJECT, **change))
+    assert not same_object(replace(OBJECT, tags=None), replace(OBJECT, tags=None))
+
+
+def test_a_restored_archive_can_be_read() -> None:
+    """Until then it cannot, by class or by tier."""
+    assert not OBJECT.is_archived
+    assert replace(OBJECT, storage_class="GLACIER").is_archived
+    assert replace(OBJECT, archive_status="ARCHIVE_ACCESS").is_archived
+    assert not replace(OBJECT, storage_class="GLACIER", restored=True).is_archived
+
+
+def test_a_retention_binds_until_its_moment() -> None:
+    """A legal hold without one."""
+    until = Lock("GOVERNANCE", "2026-09-21T14:13:20+00:00")
+    assert until.in_force(NOW - 1)
+    assert not until.in_force(NOW)
+    assert Lock(legal_hold=True).in_force(NOW)
+    assert not Lock().in_force(NOW)
+
+
+# Writes
+
+
+def _held(intent: Intent | None = None, **changes: Any) -> tuple[HeldRecord, InMemoryManifest, FakeClock]:
+    clock, manifest = FakeClock(), InMemoryManifest()
+    store = InMemoryObjectStore(clock)
+    before = record(**changes)
+    manifest.records[before.record_id] = before
+    ports = MigrationPorts(store, store, manifest, clock)
+    lease = Lease.begin(Attempt("t", 60.0), POLICY, clock)
+    held = take_claim(before, intent or COPY, lease=lease, ports=ports)
+    assert held is not None
+    return held, manifest, clock
+
+
+def test_a_claim_outlives_its_requests_and_is_the_next_revision() -> None:
+    """Its end is the attempt's, the longest request's and the margin's; what was declared before stays."""
+    earlier = Intent(Action.COPY, NEW)
+    held, manifest, clock = _held(intent=COPY, claim=Claim("dead", 0.0), maybe=frozenset({earlier}), revision=7)
+    known = manifest.records[SOURCE.record_id]
+    assert known.claim == Claim("t", clock.now() + 60.0 + POLICY.request_seconds + POLICY.margin_seconds)
+    assert (known.revision, known.changed_at, known.maybe) == (8, clock.now(), frozenset({earlier}))
+    clock.advance(3.0)
+    held.declare_intent(Intent(Action.COPY, "3" * 32))
+    known = manifest.records[SOURCE.record_id]
+    assert (known.revision, known.changed_at, known.maybe) == (9, clock.now(), frozenset({earlier, COPY}))
+    held.release()
+    known = manifest.records[SOURCE.record_id]
+    assert (known.claim, known.intent, len(known.maybe)) == (None, None, 3)
+
+
+def test_a_commit_says_its_cause_or_its_state() -> None:
+    """In the outcome, for the log."""
+    assert _held()[0].commit(State.CONFLICT, cause="why").reason == "why"
+    assert _held()[0].commit(State.COPIED).reason == "COPIED"
+
+
+def test_nothing_is_sent_from_the_last_second_on() -> None:
+    """The claim could end before the request does."""
+    held, _, clock = _held()
+    assert held.has_time_for(59.0)
+    assert not held.has_time_for(60.0)
+    clock.advance(59.0)
+    assert held.send(lambda: "sent") == "sent"
+    clock.advance(1.0)
+    with pytest.raises(LeaseExpiredError, match="no time left"):
+        held.send(lambda: "sent")
+
+
+# Counters and stages
+
+
+def test_counters_count_a_finished_copy_once() -> None:
+    """What did not end, ended otherwise, or fails again adds nothing to them."""
+    running = record(claim=Claim("t", NOW), changed_at=NOW)
+    done = progress_of(running, record(size=5, rule="r", changed_at=NOW + 2))
+    counted = {"objects_copied": 1, "bytes_copied": 5, "rule.r": 1, "rule_bytes.r": 5, "copy_milliseconds": 2000}
+    assert counted.items() <= done.items()
+    assert "bytes_copied" not in progress_of(running, record(size=None))
+    assert 0 not in progress_of(running, record(size=None)).values()
+    assert "copy_milliseconds" not in progress_of(replace(running, changed_at=NOW + 9), record(changed_at=NOW))
+    for before, after in ((RECORD, RECORD), (running, running), (running, record(state=State.GONE))):
+        assert "objects_copied" not in progress_of(before, after)
+    parked = record(state=State.PARKED, cause="archived")
+    assert progress_of(RECORD, parked)["failed"] == 1
+    assert progress_of(None, parked)["failed"] == 1
+    assert "failed" not in progress_of(parked, parked)
+
+
+def test_a_stage_says_who_when_and_why() -> None:
+    """Each step is the next revision; a postponement changes nothing else."""
+    first = advanced(StageEntry(), Stage.LIVE, by="me", why="a", now=NOW)
+    assert (first.by, first.why, first.since, first.changed_at, first.revision) == ("me", "a", NOW, NOW, 1)
+    later = postponed(first, NOW + 9, by="you", why="b", now=NOW + 1)
+    assert (later.postponed_until, later.by, later.why, later.changed_at, later.revision) == (
+        NOW + 9,
+        "you",
+        "b",
+        NOW + 1,
+        2,
+    )
+    assert (later.stage, later.since) == (Stage.LIVE, NOW)
+    kept = captured(later, "before us", by="them", now=NOW + 2)
+    assert (kept.capture, kept.by, kept.changed_at, kept.revision) == ("before us", "them", NOW + 2, 3)
+    assert captured(kept, "again", by="x", now=NOW + 3) is kept
