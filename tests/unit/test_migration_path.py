@@ -8,11 +8,15 @@ import pytest
 
 from domain.attempt import MigrationPolicy, Verdict
 from domain.control import Control, Limits, paused, resumed, throttled
+from domain.errors import AccessDeniedError
 from domain.keys import Location, Sequencer, key_fault, newer_sequencer, outermost, unclean_segment
 from domain.migration import park_object
 from domain.notices import Notice, NoticeKind
 from domain.parts import MIB
-from domain.record import Action, Claim, Intent, Mode, Origin, State
+from domain.ports import ClaimAnswer, Refused
+from domain.record import Action, Claim, ClaimRequest, Intent, Mode, Origin, State
+from tests.fakes.manifest import InMemoryManifest
+from tests.fakes.object_store import InMemoryObjectStore
 from tests.unit.test_migration import POLICY, SOURCE, TARGET, World, created, listed
 
 NOW = 1_790_000_000.0
@@ -230,3 +234,108 @@ def test_a_key_is_refused_for_what_is_wrong_with_it() -> None:
     assert key_fault("a/../b") is None
     assert key_fault("a/../../b") is not None
     assert outermost(["a/", "a/b", "b"]) == ("a/", "b")
+
+
+# Deletes, settling, and what a lost answer leaves
+
+
+def removed(order: int) -> Notice:
+    """S3's event of a delete."""
+    return Notice(NoticeKind.REMOVED, SOURCE, sequencer=Sequencer(f"{order:018x}"))
+
+
+def mirrored() -> World:
+    """A copy whose source its owner has deleted."""
+    world = holding()
+    world.migrate(created(b"bytes", 1), policy=PROMISED)
+    world.store.remove(SOURCE)
+    return world
+
+
+def test_a_mirrored_delete_forgets_the_copy_and_its_source() -> None:
+    """Both keys are looked at first; nothing of the object is known afterwards."""
+    world = mirrored()
+    assert calls(world, removed(2)) == ["look_at_object", "look_at_object", "delete_object"]
+    assert world.store.body(TARGET) is None
+    known = world.record
+    assert (known.state, known.source_etag, known.source_version) == (State.TOMBSTONE, None, None)
+    assert (known.target_etag, known.target_version, known.origin, known.is_unfinished) == (None, None, None, False)
+
+
+def test_a_delete_whose_copy_is_gone_too_is_a_tombstone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """S3 says absent at the last moment."""
+    world = mirrored()
+    monkeypatch.setattr(InMemoryObjectStore, "delete_object", lambda *_, **__: Refused.SOURCE_ABSENT)
+    assert world.migrate(removed(2)).state is State.TOMBSTONE
+    assert world.record.target_etag is None
+
+
+def test_keys_that_keep_changing_are_left_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record is free meanwhile."""
+    world = mirrored()
+    monkeypatch.setattr(InMemoryObjectStore, "delete_object", lambda *_, **__: Refused.PRECONDITION)
+    outcome = world.migrate(removed(2))
+    assert (outcome.verdict, outcome.reason, outcome.retry_after) == (Verdict.RETURN, "both keys keep changing", 2)
+    assert world.record.claim is None
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_claim_whose_answer_was_lost_is_ours(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """The same attempt asks again and goes on as if nothing had been there, or from what was there."""
+    world = holding()
+    for _ in range(times - 1):
+        world.migrate(created(b"bytes", 1), policy=PROMISED)
+        world.store.put(SOURCE, b"newer")
+    real = InMemoryManifest.claim_record
+
+    def claim_record(self: InMemoryManifest, request: ClaimRequest) -> ClaimAnswer:
+        real(self, request)
+        return real(self, request)  # as the adapter repeats it
+
+    monkeypatch.setattr(InMemoryManifest, "claim_record", claim_record)
+    body = world.store.body(SOURCE) or b""
+    assert calls(world, created(body, times), policy=PROMISED) == ["copy_object"]
+    assert world.store.body(TARGET) == body
+    assert not world.record.is_unfinished
+
+
+def test_a_conflict_that_cannot_be_looked_at_stays_a_conflict() -> None:
+    """Parked it would forget what it is; the claim is given back."""
+    world = World()
+    world.store.put(SOURCE, b"bytes")
+    world.store.put(TARGET, b"a stranger's")
+    assert world.migrate(listed(b"bytes")).state is State.CONFLICT
+    world.store.fail_next(AccessDeniedError("no"))
+    assert world.migrate(listed(b"bytes")).verdict is Verdict.RETURN
+    assert (world.record.state, world.record.claim) == (State.CONFLICT, None)
+
+
+def test_an_object_that_is_there_already_is_adopted_and_stays_verified() -> None:
+    """Another look that finds the same says nothing new; one that finds another target does."""
+    world = holding()
+    world.store.put(TARGET, b"bytes")
+    assert world.migrate(listed(b"bytes")).state is State.COPIED
+    known = world.record
+    assert (known.origin, known.source_etag, known.target_etag, known.size) == (Origin.ADOPTED, ETAG, ETAG, 5)
+    world.manifest.records[SOURCE.record_id] = replace(known, verified_at=NOW)
+    world.migrate(Notice(NoticeKind.LISTED, SOURCE))
+    assert world.record.verified_at == NOW
+    world.store.put(SOURCE, b"newer")
+    world.migrate(listed(b"newer"))
+    copied = world.record
+    assert (copied.verified_at, copied.origin) == (None, Origin.ADOPTED)
+
+
+def test_versions_are_recorded_as_s3_gave_them() -> None:
+    """Of what was read and of what was written."""
+    world = holding(versioned=True)
+    world.migrate(listed(b"bytes"))
+    source, target = world.store.look_at_object(SOURCE), world.store.look_at_object(TARGET)
+    assert source is not None
+    assert target is not None
+    assert (world.record.source_version, world.record.target_version) == (source.version_id, target.version_id)
+    assert (world.record.size, world.record.origin) == (5, Origin.CREATED)
+    world.store.remove(SOURCE)
+    world.migrate(Notice(NoticeKind.LISTED, SOURCE))
+    assert world.record.state is State.GONE
+    assert world.record.target_etag == ETAG

@@ -126,3 +126,83 @@ def test_remarks_count_only_when_strict() -> None:
     assert Summary(1, 1, {}, {"foreign": 1}).clean
     assert not Summary(1, 1, {}, {"foreign": 1}, strict=True).clean
     assert not Summary(1, 0, {"bytes": 1}, {}).clean
+
+
+WHOLE = {"full_checksums": True}
+
+
+@pytest.mark.parametrize(
+    ("record", "source", "target", "needed"),
+    [
+        (COPIED, {"etag": OTHER + "-2"}, {}, True),
+        (COPIED, {}, {}, False),
+        (COPIED, {"etag": OTHER}, {}, False),
+        (COPIED, {"etag": OTHER + "-2", "size": 5}, {}, False),
+        (COPIED, None, {}, False),
+        (COPIED, {}, None, False),
+        (replace(COPIED, state=State.CLEANED), {"etag": OTHER + "-2"}, {}, False),
+        (replace(COPIED, rewritten_etag=ETAG), {"etag": OTHER + "-2"}, {}, False),
+        (COPIED, {"etag": OTHER + "-2", "checksums": {"A": "x"}, **WHOLE}, {"checksums": {"A": "y"}, **WHOLE}, False),
+        (COPIED, {"etag": OTHER + "-2", "checksums": {"A": "x"}, **WHOLE}, {"checksums": {"B": "y"}, **WHOLE}, True),
+        (COPIED, {"etag": OTHER + "-2", "checksums": {"A": "x"}, **WHOLE}, {"checksums": {"A": "y"}}, True),
+        (COPIED, {"etag": OTHER + "-2", "checksums": {"A": "x"}}, {"checksums": {"A": "y"}, **WHOLE}, True),
+    ],
+)
+def test_bytes_are_read_only_where_nothing_else_can_tell(
+    record: Record, source: dict[str, Any] | None, target: dict[str, Any] | None, *, needed: bool
+) -> None:
+    """Of a copy with both sides there, of one size, and neither proven the same nor proven different."""
+    sides = [replace(SEEN, **one) if one is not None else None for one in (source, target)]
+    assert needs_reading(record, Sides(sides[0], sides[1])) is needed
+
+
+@pytest.mark.parametrize(
+    ("digests", "found"),
+    [
+        (("x", "x"), set()),
+        (("x", "y"), {Difference.BYTES}),
+        (("x", None), {Difference.UNPROVEN}),
+        ((None, "x"), {Difference.UNPROVEN}),
+    ],
+)
+def test_digests_prove_only_as_a_pair(digests: tuple[str | None, str | None], found: set[Difference]) -> None:
+    """One alone says nothing."""
+    record = replace(COPIED, source_etag=OTHER + "-2")
+    source = replace(SEEN, etag=OTHER + "-2")
+    assert differences(record, source, SEEN, source_digest=digests[0], target_digest=digests[1]) == found
+
+
+def test_a_finding_names_both_places_the_state_and_the_cause() -> None:
+    """As a report prints them."""
+    found = judge(replace(COPIED, state=State.CONFLICT, cause="why"), Sides(SEEN, SEEN), now=NOW)
+    assert found == Finding(COPIED.source, COPIED.target, "CONFLICT", (Difference.CONFLICT,), detail="why")
+    assert judge(COPIED, Sides(SEEN, SEEN), now=NOW).detail == ""
+    assert not Finding(COPIED.source, COPIED.target, "COPIED").verified
+
+
+def test_tags_that_nobody_read_are_not_the_same() -> None:
+    """Not even where both are unread."""
+    unread = replace(SEEN, tags=None)
+    assert differences(COPIED, unread, unread) == {Difference.TAGS}
+
+
+def test_after_a_rollback_only_our_own_copy_without_its_source_counts() -> None:
+    """A stranger's object is nobody's source."""
+    rolled_back = replace(COPIED, state=State.ROLLED_BACK)
+    assert differences(rolled_back, None, SEEN) == {Difference.SOURCE_ABSENT}
+    assert differences(rolled_back, None, replace(SEEN, etag=OTHER)) == set()
+    assert differences(rolled_back, SEEN, SEEN) == set()
+
+
+def test_a_rewritten_copy_may_differ_in_content_and_in_nothing_else() -> None:
+    """Its etag is the proof of its bytes."""
+    record = replace(COPIED, source_etag=OTHER, rewritten_etag=ETAG)
+    assert differences(record, replace(SEEN, etag=OTHER, size=9), SEEN) == set()
+    assert differences(record, replace(SEEN, etag=OTHER, metadata={}), SEEN) == {Difference.METADATA}
+
+
+def test_remarks_count_only_where_that_was_asked_for() -> None:
+    """Strict."""
+    assert Summary(1, 1, {}, {"x": 1}).clean
+    assert not Summary(1, 1, {}, {"x": 1}, strict=True).clean
+    assert Summary(1, 1, {}, {}, strict=True).clean
