@@ -71,3 +71,11 @@ def test_tallies_add_up_and_keep_the_greatest_age() -> None:
     one = Tally(1, 1, 0, {"kms": 1}, oldest_event=5.0)
     two = Tally(2, 1, 1, {"kms": 1, "refused": 1}, oldest_event=3.0, oldest_row=9.0)
     assert one.plus(two) == Tally(3, 2, 1, {"kms": 2, "refused": 1}, 5.0, 9.0)
+
+
+def test_the_reason_names_the_commonest_cause_and_what_was_said() -> None:
+    """Half of all are enough; without a word of its own it says where to look."""
+    tally = Tally(ended=10, failed=5, denied=5, causes={"a-rare-one": 1, "kms": 4})
+    said = trip_reason(tally, denied("a"), POLICY)
+    assert said == "kms: 5 of 10 objects in 30 s. give the role s3:PutObject"
+    assert trip_reason(tally, Streak(), POLICY) == "kms: 5 of 10 objects in 30 s. see the workers' logs"
