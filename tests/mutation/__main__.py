@@ -11,11 +11,12 @@ import sys
 from pathlib import Path
 from random import Random
 
-from tests.mutation.judging import SURVIVED, Job, job_of, judge
+from tests.mutation.judging import Job, job_of, judge
 from tests.mutation.mutants import mutants_of
 from tests.mutation.recording import kept_recording, record
 from tests.mutation.results import (
     NOTICED,
+    UNNOTICED,
     add_result,
     read_examined,
     read_results,
@@ -37,16 +38,16 @@ PRELOADED = ("greenlet", "pydantic", "boto3", "yaml", "rich", "click", "aws_lamb
 
 
 def main(arguments: list[str]) -> int:
-    """Print each survivor and the score by module; 1 when a survivor of the core has not been examined."""
+    """Print each survivor and the score by module; 1 when one of the core was noticed by nothing, or not examined."""
     options = _parser().parse_args(arguments)
     if not options.report:
         _judge(options)
     results = with_examined(read_results(options.results), read_examined())
     for one in results:
-        if one.verdict not in NOTICED and one.verdict != "equal" and options.report:
+        if one.verdict in UNNOTICED and options.report:
             print(f"{one.verdict:11s} {one.module}:{one.line} {one.function}: {one.change}")
     print("\n".join(table(results, CORE)))
-    return int(any(one.verdict == SURVIVED and one.module.removeprefix("domain.") in CORE for one in results))
+    return int(any(one.verdict in UNNOTICED and one.module.removeprefix("domain.") in CORE for one in results))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -88,7 +89,10 @@ def _judge(options: argparse.Namespace) -> None:
             print(f"{verdict:11s} {job.mutant}", flush=True)
 
     jobs = [job_of(one, recording, at_most=options.seconds, deep=options.deep) for one in wanted]
-    judge(jobs, told, processes=options.processes)
+    if options.tests:
+        # Tests that were named and do not reach a mutant say nothing of what the others found.
+        jobs = [one for one in jobs if one.tests or _change_of(result_of(one.mutant, "", 0)) not in known]
+    judge(jobs, told, seconds=recording.seconds, processes=options.processes)
 
 
 def _paths(options: argparse.Namespace) -> list[Path]:
@@ -103,7 +107,7 @@ def _is_wanted(verdict: str | None, *, again: bool) -> bool:
 
 
 def _change_of(one: object) -> tuple[object, ...]:
-    return tuple(getattr(one, name) for name in ("module", "occurrence", "before", "after"))
+    return tuple(getattr(one, name) for name in ("module", "occurrence", "way", "before", "after"))
 
 
 if __name__ == "__main__":

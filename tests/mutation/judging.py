@@ -5,21 +5,21 @@ import gc
 import importlib.abc
 import importlib.machinery
 import os
-import resource
-import signal
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from types import CodeType, FunctionType, ModuleType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
+from tests.mutation.forking import SURVIVED, fork_each
 from tests.mutation.mutants import Mutant
 from tests.mutation.recording import Recording
 
-KILLED, SURVIVED, TIMED_OUT, NOT_REACHED = "killed", "survived", "timed out", "not reached"
+NOT_REACHED = "not reached"
 _WHOLE = "tests/simulation/whole/"
 DEEP = frozenset(
     {
@@ -29,9 +29,6 @@ DEEP = frozenset(
     }
 )
 """A crash at every call of every scenario, and whole migrations by seed."""
-SLACK_SECONDS = 20.0
-"""A mutant has four times the recorded time of its tests and this; one that takes longer never ends."""
-_MEMORY = 6 * 2**30
 _ONES_OWN = ("-q", "-x", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "tests.mutation.steady")
 
 
@@ -63,52 +60,96 @@ def job_of(mutant: Mutant, recording: Recording, *, at_most: float, deep: bool) 
 Told = Callable[[Job, str], None]
 
 
-def judge(jobs: Sequence[Job], told: Told, *, processes: int) -> None:
-    """Tell the verdict on each.
+def judge(jobs: Sequence[Job], told: Told, *, seconds: Mapping[str, float], processes: int) -> None:
+    """Tell the verdict on each; ``seconds`` of each test.
 
-    Those that need a new import come first, while this process has not imported ``domain`` yet.
+    A test that fails here without a mutant would kill every one, so it is named and judges nothing. Mutants that need
+    a new import come first, while this process has not imported ``domain`` yet.
     """
-    for job in jobs:
+    controls = [Control(test, seconds[test]) for test in sorted({test for job in jobs for test in job.tests})]
+    unfit = _apart(_unfit, controls, processes) if controls else frozenset()
+    for one in sorted(unfit):
+        sys.stderr.write(f"judges nothing, it fails without a mutant: {one}\n")
+    fit = [replace(job, tests=[test for test in job.tests if test not in unfit]) for job in jobs]
+    for job in fit:
         if not job.tests:
             told(job, NOT_REACHED)
-    _fork_each((job for job in jobs if job.tests and job.mutant.function is None), _import_again, told, processes)
-    within = [job for job in jobs if job.tests and job.mutant.function is not None]
+    fork_each((job for job in fit if job.tests and job.mutant.function is None), _import_again, told, processes)
+    within = [job for job in fit if job.tests and job.mutant.function is not None]
     if within:
-        loop = _Loop(within, told, processes)
-        if pytest.main([*_ONES_OWN, *sorted({test.split("::")[0] for job in within for test in job.tests})], [loop]):
-            sys.exit("pytest could not collect the tests")
+
+        def judged(session: pytest.Session) -> None:
+            functions = _functions_of_the_domain()
+            gc.freeze()
+
+            def run(job: Job) -> NoReturn:
+                _exchange(job.mutant, functions)
+                _run_tests(session, job.tests)
+
+            fork_each(iter(within), run, told, processes)
+
+        _collected({test for job in within for test in job.tests}, judged)
 
 
-class _Loop:
-    """Takes the place of pytest's own loop once everything is collected."""
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A test that is run as it will be for a mutant, without one."""
 
-    def __init__(self, jobs: Sequence[Job], told: Told, processes: int) -> None:
-        self._jobs, self._told, self._processes = jobs, told, processes
+    test: str
+    seconds: float
 
-    def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """See pytest."""
-        items = {item.nodeid: item for item in session.items}
-        functions: dict[tuple[str, str, int], list[FunctionType]] = {}
-        for one in gc.get_objects():
-            if isinstance(one, FunctionType) and f"{os.sep}domain{os.sep}" in one.__code__.co_filename:
-                code = one.__code__
-                functions.setdefault(
-                    (os.path.relpath(code.co_filename), code.co_qualname, code.co_firstlineno), []
-                ).append(one)
-        gc.freeze()
 
-        def run(job: Job) -> NoReturn:
-            _exchange(job.mutant, functions)
-            chosen = [items[test] for test in job.tests if test in items]
-            for item, following in zip(chosen, [*chosen[1:], None], strict=True):
-                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-                if session.testsfailed:
-                    session._setupstate.teardown_exact(None)  # servers that fixtures started must end
-                    os._exit(1)
-            os._exit(0)
+def _unfit(controls: Sequence[Control], processes: int) -> frozenset[str]:
+    failed: set[str] = set()
 
-        _fork_each(iter(self._jobs), run, self._told, self._processes)
-        return True
+    def told(control: Control, verdict: str) -> None:
+        if verdict != SURVIVED:
+            failed.add(control.test)
+
+    def controlled(session: pytest.Session) -> None:
+        fork_each(iter(controls), lambda control: _run_tests(session, [control.test]), told, processes)
+
+    _collected({control.test for control in controls}, controlled)
+    return frozenset(failed)
+
+
+def _apart(run: Callable[[Sequence[Control], int], frozenset[str]], *arguments: Any) -> frozenset[str]:
+    """Run it in a process that ends with it, so that what it imports is not imported here."""
+    with ProcessPoolExecutor(1, mp_context=get_context("fork")) as pool:
+        return pool.submit(run, *arguments).result()
+
+
+def _collected(tests: Collection[str], act: Callable[[pytest.Session], None]) -> None:
+    """Act in place of pytest's own loop, once everything is collected."""
+
+    class Loop:
+        def pytest_runtestloop(self, session: pytest.Session) -> bool:
+            act(session)
+            return True
+
+    if pytest.main([*_ONES_OWN, *sorted({test.split("::")[0] for test in tests})], [Loop()]):
+        sys.exit("pytest could not collect the tests")
+
+
+def _run_tests(session: pytest.Session, tests: Sequence[str]) -> NoReturn:
+    items = {item.nodeid: item for item in session.items}
+    chosen = [items[test] for test in tests if test in items]
+    for item, following in zip(chosen, [*chosen[1:], None], strict=True):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.testsfailed:
+            session._setupstate.teardown_exact(None)  # servers that fixtures started must end
+            os._exit(1)
+    os._exit(0)
+
+
+def _functions_of_the_domain() -> dict[tuple[str, str, int], list[FunctionType]]:
+    functions: dict[tuple[str, str, int], list[FunctionType]] = {}
+    for one in gc.get_objects():
+        if isinstance(one, FunctionType) and f"{os.sep}domain{os.sep}" in one.__code__.co_filename:
+            code = one.__code__
+            place = os.path.relpath(code.co_filename), code.co_qualname, code.co_firstlineno
+            functions.setdefault(place, []).append(one)
+    return functions
 
 
 def _exchange(mutant: Mutant, functions: dict[tuple[str, str, int], list[FunctionType]]) -> None:
@@ -154,40 +195,3 @@ class _Replaced(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def exec_module(self, module: ModuleType) -> None:
         """See importlib."""
         exec(compile(self._tree, f"{self._name} (mutant)", "exec"), module.__dict__)  # noqa: S102  # that is the point
-
-
-def _fork_each(jobs: Iterator[Job], run: Callable[[Job], NoReturn], told: Told, processes: int) -> None:
-    """Run each in a process of its own, so many at once, each within its time."""
-    running: dict[int, tuple[Job, float]] = {}
-    waiting = next(jobs, None)
-    while running or waiting is not None:
-        while waiting is not None and len(running) < processes:
-            running[_fork(waiting, run)] = waiting, time.monotonic() + SLACK_SECONDS + 4 * waiting.seconds
-            waiting = next(jobs, None)
-        for child, (job, ends) in list(running.items()):
-            done, status = os.waitpid(child, os.WNOHANG)
-            if done:
-                told(job, SURVIVED if os.waitstatus_to_exitcode(status) == 0 else KILLED)
-            elif time.monotonic() > ends:
-                os.killpg(child, signal.SIGKILL)
-                os.waitpid(child, 0)
-                told(job, TIMED_OUT)
-            else:
-                continue
-            del running[child]
-        time.sleep(0.005)
-
-
-def _fork(job: Job, run: Callable[[Job], NoReturn]) -> int:
-    child = os.fork()
-    if child:
-        return child
-    os.setsid()
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(nowhere, stream)
-    try:
-        run(job)
-    except BaseException:  # noqa: BLE001  # whatever it is, the mutant was noticed
-        os._exit(1)

@@ -8,18 +8,23 @@ from pathlib import Path
 
 import yaml
 
-from tests.mutation.judging import KILLED, NOT_REACHED, SURVIVED, TIMED_OUT
+from tests.mutation.forking import KILLED, SURVIVED, TIMED_OUT
+from tests.mutation.judging import NOT_REACHED
 from tests.mutation.mutants import Mutant
 
 EXAMINED = Path(__file__).with_name("examined")
 EQUAL = "equal"
 NOTICED = frozenset({KILLED, TIMED_OUT})
+UNNOTICED = frozenset({SURVIVED, NOT_REACHED})
 _COLUMNS = (KILLED, TIMED_OUT, EQUAL, SURVIVED, NOT_REACHED)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The verdict on one mutant, which is told by what it changes and not by its line: lines move."""
+    """The verdict on one mutant, which is told by what it changes and not by its line: lines move.
+
+    ``occurrence`` is the number of its node in the file, ``way`` which of that node's changes it is.
+    """
 
     module: str
     line: int
@@ -27,6 +32,7 @@ class Result:
     before: str
     after: str
     occurrence: int
+    way: int
     verdict: str
     tests: int
 
@@ -39,15 +45,15 @@ class Result:
 def result_of(mutant: Mutant, verdict: str, tests: int) -> Result:
     """What is kept of a judged mutant."""
     function = mutant.function[0] if mutant.function else ""
-    return Result(mutant.module, mutant.line, function, mutant.before, mutant.after, mutant.place[0], verdict, tests)
+    return Result(mutant.module, mutant.line, function, mutant.before, mutant.after, *mutant.place, verdict, tests)
 
 
 def read_results(path: Path) -> list[Result]:
     """The results of a file of JSON Lines; the last one counts where a mutant was judged twice."""
-    last: dict[tuple[str, int, str, str], Result] = {}
+    last: dict[tuple[str, int, int, str, str], Result] = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         result = Result(**json.loads(line))
-        last[result.module, result.occurrence, result.before, result.after] = result
+        last[result.module, result.occurrence, result.way, result.before, result.after] = result
     return list(last.values())
 
 

@@ -5,7 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.mutation.judging import KILLED, NOT_REACHED, SURVIVED, job_of
+from tests.mutation.forking import KILLED, SURVIVED
+from tests.mutation.judging import NOT_REACHED, job_of
 from tests.mutation.mutants import mutants_of
 from tests.mutation.recording import Recording, digest_of_sources
 from tests.mutation.results import Result, read_results, table, with_examined
@@ -86,12 +87,38 @@ def test_mutants_are_really_judged(tmp_path: Path) -> None:
     assert "| `parts` |" in answer.stdout
 
 
+FAILING = """
+import os
+from domain.parts import cut_into_parts
+
+def test_that_fails_where_mutants_are_judged():
+    assert cut_into_parts(5, part_size=5)
+    assert "PYTEST_VERSION_OF_THE_RECORDING" in os.environ
+"""
+
+
+def test_a_test_that_fails_without_a_mutant_kills_nothing(tmp_path: Path) -> None:
+    """It would kill every one; it is named, and what only it reaches is not reached."""
+    folder = Path("build", "mutation-control")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "test_failing.py").write_text(FAILING, encoding="utf-8")
+    test = f"{folder}/test_failing.py::test_that_fails_where_mutants_are_judged"
+    lines, results = tmp_path / "lines", tmp_path / "results.jsonl"
+    reached = {one.line: frozenset({test}) for one in mutants_of(PARTS) if one.function is not None}
+    lines.write_bytes(pickle.dumps((digest_of_sources(), ({test: 0.1}, {str(PARTS): reached}))))
+    command = [sys.executable, "-m", "tests.mutation", "parts", "--recording", str(lines), "--results", str(results)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # ourselves
+    assert f"judges nothing, it fails without a mutant: {test}" in answer.stderr
+    assert {one.verdict for one in read_results(results)} == {NOT_REACHED}
+    assert answer.returncode == 1
+
+
 def test_survivors_that_were_examined_are_equal_programs() -> None:
     """They count neither for nor against the score; what was killed stays killed."""
     results = [
-        Result("domain.keys", 1, "f", "a", "b", 1, SURVIVED, 3),
-        Result("domain.keys", 2, "f", "a", "c", 2, SURVIVED, 3),
-        Result("domain.keys", 3, "f", "d", "e", 3, KILLED, 3),
+        Result("domain.keys", 1, "f", "a", "b", 1, 0, SURVIVED, 3),
+        Result("domain.keys", 2, "f", "a", "c", 2, 0, SURVIVED, 3),
+        Result("domain.keys", 3, "f", "d", "e", 3, 0, KILLED, 3),
     ]
     judged = with_examined(results, {"domain.keys": {"a => b": "why"}})
     assert [one.verdict for one in judged] == ["equal", SURVIVED, KILLED]
