@@ -7,13 +7,9 @@ from hashlib import md5
 import pytest
 
 from domain.cleanup import DELETE_SOURCE, ONLY_ORIGINAL, clean_source, preview_source
-from domain.cleanup_versions import forget_version
-from domain.keys import Location
-from domain.objects import ContentHeaders, Lock
+from domain.objects import ContentHeaders
 from domain.record import Action, Claim, Intent, Mode, Record, State
-from tests.fakes.buckets import Version
-from tests.unit.test_cleanup_versions import cleaned
-from tests.unit.test_migration import POLICY, SOURCE, TARGET, World, listed
+from tests.unit.test_migration import POLICY, SOURCE, World, listed
 
 COPY_ETAG = md5(b"bytes", usedforsecurity=False).hexdigest()
 CHANGED = "the source has changed since it was copied"
@@ -24,15 +20,8 @@ def copied(*, versioned: bool = False) -> World:
     world = World(versioned=versioned)
     world.store.put(SOURCE, b"bytes", metadata={"a": "b"})
     world.migrate(listed(b"bytes"))
-    edit(world, verified_at=world.clock.now())
+    world.edit(verified_at=world.clock.now())
     return world
-
-
-def edit(world: World, **changes: object) -> None:
-    """The record as something else left it."""
-    before = world.record
-    after = replace(before, revision=before.revision + 1, **changes)  # type: ignore[arg-type]
-    assert world.manifest.write_record(after, before=before)
 
 
 def preview(world: World, record: Record | None = None) -> str | None:
@@ -109,76 +98,6 @@ def test_the_same_bytes_put_again_are_another_version() -> None:
 def test_a_claim_ends_after_its_last_second(deadline: float, *, goes: bool) -> None:
     """A dead attempt's delete is gone on with, a living one's is not."""
     world = copied()
-    edit(world, claim=Claim("other", world.clock.now() + deadline), intent=DELETE_SOURCE)
+    world.edit(claim=Claim("other", world.clock.now() + deadline), intent=DELETE_SOURCE)
     clean(world)
     assert (world.store.body(SOURCE) is None) is goes
-
-
-def forget(world: World) -> tuple[str, str]:
-    """How a try to delete the version ends."""
-    attempt = world.attempt()
-    outcome = forget_version(SOURCE.record_id, attempt=attempt, ports=world.ports, versions=world.store, policy=POLICY)
-    return outcome.verdict.value, outcome.reason
-
-
-def version_is_there(world: World) -> bool:
-    """Whether the verified version can still be read."""
-    kept = world.store.buckets.bucket("line").versions["old//k"]
-    return any(one.state is not None and one.body == b"bytes" for one in kept)
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"mode": Mode.ROLLED_BACK}, ("done", "its source is not cleaned")),
-        ({"state": State.CONFLICT}, ("done", "its source is not cleaned")),
-        ({"rewritten_etag": COPY_ETAG}, ("done", ONLY_ORIGINAL)),
-        ({"claim": Claim("other", 9e9)}, ("return", "another worker has it")),
-    ],
-)
-def test_a_version_stays_by_its_record(changes: dict[str, object], said: tuple[str, str]) -> None:
-    """Each alone is enough."""
-    world = cleaned()
-    edit(world, **changes)
-    assert forget(world) == said
-    assert version_is_there(world)
-
-
-def test_no_record_is_no_cleaned_source() -> None:
-    """A key that nobody migrated."""
-    world = World(versioned=True)
-    assert forget(world) == ("done", "its source is not cleaned")
-
-
-def _locked(version: Version) -> Version:
-    assert version.state is not None
-    return replace(version, state=replace(version.state, lock=Lock(legal_hold=True)))
-
-
-def test_a_version_under_object_lock_stays_and_the_record_is_free() -> None:
-    """The lock is the verified version's own, whatever hides it."""
-    world = cleaned()
-    versions = world.store.buckets.bucket("line").versions
-    versions["old//k"] = [_locked(one) if one.body == b"bytes" else one for one in versions["old//k"]]
-    assert forget(world) == ("done", "object lock holds it")
-    assert version_is_there(world)
-    assert not world.record.is_unfinished
-    assert world.record.source_version is not None
-
-
-def test_a_version_stays_when_its_copy_is_gone() -> None:
-    """Nothing at the target is no copy either."""
-    world = cleaned()
-    world.store.remove(TARGET)
-    assert forget(world) == ("done", "the target is no longer what was copied")
-    assert version_is_there(world)
-    assert world.record.maybe == frozenset()
-
-
-def test_another_key_is_untouched() -> None:
-    """A version that was already begun is the one that goes."""
-    world = cleaned()
-    world.store.put(Location("line", "old//other"), b"bytes")
-    assert forget(world) == ("done", "CLEANED")
-    assert world.store.body(Location("line", "old//other")) == b"bytes"
-    assert not version_is_there(world)

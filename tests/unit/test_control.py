@@ -168,3 +168,16 @@ def test_a_change_of_nothing_is_a_mistake() -> None:
     """The stream never tells of one."""
     with pytest.raises(ValueError, match="image"):
         control_event(None, None, migration="m")
+
+
+def test_a_pause_says_who_and_when_and_keeps_the_first_moment() -> None:
+    """A second pause changes the reason and the name, not since when nothing runs."""
+    first = paused(Control(), reason="a", by="me", now=NOW)
+    assert (first.by, first.paused_by, first.paused_at, first.changed_at, first.fence) == ("me", "me", NOW, NOW, 1)
+    second = paused(first, reason="b", by="you", now=NOW + 9)
+    assert (second.by, second.paused_by, second.paused_at, second.changed_at) == ("you", "you", NOW, NOW + 9)
+    running = resumed(second, by="them", now=NOW + 10)
+    assert (running.by, running.changed_at, running.fence) == ("them", NOW + 10, 3)
+    assert (running.paused_by, running.paused_at, running.reason) == ("", 0.0, "")
+    slow = throttled(running, Limits(1.0, 2.0, 3), by="us", now=NOW + 11)
+    assert (slow.limits, slow.by, slow.changed_at, slow.fence) == (Limits(1.0, 2.0, 3), "us", NOW + 11, 4)

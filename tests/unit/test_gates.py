@@ -7,9 +7,7 @@ from domain.gates import Gate, RecordCensus, cutover_gates
 from domain.keys import Location
 from domain.record import Record, State
 from domain.stages import Stage, StageEntry
-from tests.unit.test_stages import readiness
-
-NOW = 1_790_000_000.0
+from tests.unit.test_stages import NOW, readiness
 
 COPIED = Record(Location("b", "old/k"), Location("b", "new/k"), State.COPIED, verified_at=NOW)
 

@@ -45,6 +45,10 @@ class World:
         """One try."""
         return migrate_object(notice, target=target, rule="r", attempt=self.attempt(), ports=self.ports, policy=policy)
 
+    def edit(self, **changes: Any) -> None:
+        """The one record as something else left it."""
+        self.manifest.records[SOURCE.record_id] = replace(self.record, **changes)
+
     @property
     def record(self) -> Record:
         """The one record."""

@@ -7,9 +7,8 @@ from hashlib import md5
 import pytest
 
 from domain.attempt import MigrationPolicy, Verdict
-from domain.control import Control, Limits, paused, resumed, throttled
 from domain.errors import AccessDeniedError
-from domain.keys import Location, Sequencer, key_fault, newer_sequencer, outermost, unclean_segment
+from domain.keys import Location, Sequencer
 from domain.migration import park_object
 from domain.notices import Notice, NoticeKind
 from domain.parts import MIB
@@ -130,7 +129,7 @@ def test_an_unsettled_record_is_looked_at(changes: dict[str, object]) -> None:
     """What may be at the target is seen first."""
     world = holding()
     world.migrate(created(b"bytes", 1), policy=PROMISED)
-    world.manifest.records[SOURCE.record_id] = replace(world.record, **changes)  # type: ignore[arg-type]
+    world.edit(**changes)
     world.store.put(SOURCE, b"newer")
     assert calls(world, created(b"newer", 2), policy=PROMISED)[:2] == ["look_at_object", "look_at_object"]
 
@@ -149,8 +148,7 @@ def test_another_workers_claim_returns_the_message_with_the_state() -> None:
     """Also for an object that is only to be parked."""
     world = holding()
     world.migrate(listed(b"bytes"))
-    lease = World().clock.now() + 1e6
-    world.manifest.records[SOURCE.record_id] = replace(world.record, claim=Claim("other", lease))
+    world.edit(claim=Claim("other", world.clock.now() + 1.0))
     outcome = world.migrate(listed(b"bytes"))
     assert (outcome.verdict, outcome.state, outcome.retry_after) == (Verdict.RETURN, State.COPIED, 5)
     parked = park_object(
@@ -163,7 +161,7 @@ def test_rolled_back_is_done_with_its_state() -> None:
     """No message of a rolled-back object waits."""
     world = holding()
     world.migrate(listed(b"bytes"))
-    world.manifest.records[SOURCE.record_id] = replace(world.record, mode=Mode.ROLLED_BACK)
+    world.edit(mode=Mode.ROLLED_BACK)
     outcome = world.migrate(listed(b"bytes"))
     assert (outcome.verdict, outcome.state) == (Verdict.DONE, State.COPIED)
 
@@ -190,53 +188,6 @@ def test_another_target_parks_what_was_begun_and_moves_what_was_not() -> None:
     world.migrate(listed(b"bytes"), target=other, policy=replace(POLICY, rules_digest="second"))
     assert (world.record.target, world.record.rule, world.record.rules_digest) == (other, "r", "second")
     assert world.store.body(other) == b"bytes"
-
-
-# Who steered, and when
-
-
-def test_a_pause_says_who_and_when_and_keeps_the_first_moment() -> None:
-    """A second pause changes the reason and the name, not since when nothing runs."""
-    first = paused(Control(), reason="a", by="me", now=NOW)
-    assert (first.by, first.paused_by, first.paused_at, first.changed_at, first.fence) == ("me", "me", NOW, NOW, 1)
-    second = paused(first, reason="b", by="you", now=NOW + 9)
-    assert (second.by, second.paused_by, second.paused_at, second.changed_at) == ("you", "you", NOW, NOW + 9)
-    running = resumed(second, by="them", now=NOW + 10)
-    assert (running.by, running.changed_at, running.fence) == ("them", NOW + 10, 3)
-    assert (running.paused_by, running.paused_at, running.reason) == ("", 0.0, "")
-    slow = throttled(running, Limits(1.0, 2.0, 3), by="us", now=NOW + 11)
-    assert (slow.limits, slow.by, slow.changed_at, slow.fence) == (Limits(1.0, 2.0, 3), "us", NOW + 11, 4)
-
-
-# Keys and their events' order
-
-
-def test_the_later_sequencer_counts_where_that_can_be_told() -> None:
-    """Another length tells nothing: the known one stands."""
-    one, two, ten, longer = (Sequencer(text) for text in ("01", "02", "0a", "002"))
-    assert newer_sequencer(None, two) == two
-    assert newer_sequencer(one, None) == one
-    assert newer_sequencer(one, two) == two
-    assert newer_sequencer(two, one) == two
-    assert newer_sequencer(one, longer) == one
-    assert newer_sequencer(two, ten) == ten
-    assert ten.value == 10
-    with pytest.raises(ValueError, match="invalid literal"):
-        Sequencer("0g")
-
-
-def test_a_key_is_refused_for_what_is_wrong_with_it() -> None:
-    """The segments are named, and dots that lead out of the bucket from its very first segment."""
-    assert unclean_segment("a//b") == "an empty segment"
-    assert unclean_segment("a/./b") == "a '.' segment"
-    assert unclean_segment("a/b") is None
-    assert key_fault("../a") == "its '..' segments lead above the bucket"
-    assert key_fault("a/../b") is None
-    assert key_fault("a/../../b") is not None
-    assert outermost(["a/", "a/b", "b"]) == ("a/", "b")
-
-
-# Deletes, settling, and what a lost answer leaves
 
 
 def removed(order: int) -> Notice:
@@ -317,7 +268,7 @@ def test_an_object_that_is_there_already_is_adopted_and_stays_verified() -> None
     assert world.migrate(listed(b"bytes")).state is State.COPIED
     known = world.record
     assert (known.origin, known.source_etag, known.target_etag, known.size) == (Origin.ADOPTED, ETAG, ETAG, 5)
-    world.manifest.records[SOURCE.record_id] = replace(known, verified_at=NOW)
+    world.edit(verified_at=NOW)
     world.migrate(Notice(NoticeKind.LISTED, SOURCE))
     assert world.record.verified_at == NOW
     world.store.put(SOURCE, b"newer")

@@ -10,7 +10,6 @@ from domain.errors import LeaseExpiredError
 from domain.keys import Sequencer
 from domain.notices import Notice, NoticeKind
 from domain.objects import ContentHeaders, Encryption, Lock, ObjectState, same_bytes, same_object
-from domain.progress import progress_of
 from domain.record import (
     Action,
     Claim,
@@ -24,7 +23,6 @@ from domain.record import (
     is_incorporated,
     refusal,
 )
-from domain.stages import Stage, StageEntry, advanced, captured, postponed
 from tests.fakes.clock import FakeClock
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.object_store import InMemoryObjectStore
@@ -208,41 +206,3 @@ def test_nothing_is_sent_from_the_last_second_on() -> None:
     clock.advance(1.0)
     with pytest.raises(LeaseExpiredError, match="no time left"):
         held.send(lambda: "sent")
-
-
-# Counters and stages
-
-
-def test_counters_count_a_finished_copy_once() -> None:
-    """What did not end, ended otherwise, or fails again adds nothing to them."""
-    running = record(claim=Claim("t", NOW), changed_at=NOW)
-    done = progress_of(running, record(size=5, rule="r", changed_at=NOW + 2))
-    counted = {"objects_copied": 1, "bytes_copied": 5, "rule.r": 1, "rule_bytes.r": 5, "copy_milliseconds": 2000}
-    assert counted.items() <= done.items()
-    assert "bytes_copied" not in progress_of(running, record(size=None))
-    assert 0 not in progress_of(running, record(size=None)).values()
-    assert "copy_milliseconds" not in progress_of(replace(running, changed_at=NOW + 9), record(changed_at=NOW))
-    for before, after in ((RECORD, RECORD), (running, running), (running, record(state=State.GONE))):
-        assert "objects_copied" not in progress_of(before, after)
-    parked = record(state=State.PARKED, cause="archived")
-    assert progress_of(RECORD, parked)["failed"] == 1
-    assert progress_of(None, parked)["failed"] == 1
-    assert "failed" not in progress_of(parked, parked)
-
-
-def test_a_stage_says_who_when_and_why() -> None:
-    """Each step is the next revision; a postponement changes nothing else."""
-    first = advanced(StageEntry(), Stage.LIVE, by="me", why="a", now=NOW)
-    assert (first.by, first.why, first.since, first.changed_at, first.revision) == ("me", "a", NOW, NOW, 1)
-    later = postponed(first, NOW + 9, by="you", why="b", now=NOW + 1)
-    assert (later.postponed_until, later.by, later.why, later.changed_at, later.revision) == (
-        NOW + 9,
-        "you",
-        "b",
-        NOW + 1,
-        2,
-    )
-    assert (later.stage, later.since) == (Stage.LIVE, NOW)
-    kept = captured(later, "before us", by="them", now=NOW + 2)
-    assert (kept.capture, kept.by, kept.changed_at, kept.revision) == ("before us", "them", NOW + 2, 3)
-    assert captured(kept, "again", by="x", now=NOW + 3) is kept

@@ -33,11 +33,6 @@ def migrated(*, cleaned: bool, versioned: bool = False) -> World:
     return world
 
 
-def edit(world: World, **changes: Any) -> None:
-    """The record as something else left it."""
-    world.manifest.records[SOURCE.record_id] = replace(world.record, **changes)
-
-
 def roll_back(world: World, **policy: Any) -> Outcome:
     """One try."""
     attempt = replace(world.attempt(), limit=policy.pop("limit", 60.0))
@@ -72,15 +67,15 @@ def test_a_fence_that_somebody_else_was_quicker_to_write_returns(monkeypatch: py
 def test_a_claim_holds_until_after_its_last_second() -> None:
     """Of an attempt, of a rollback, and of a purge."""
     world = migrated(cleaned=True)
-    edit(world, claim=Claim("other", world.clock.now()))
+    world.edit(claim=Claim("other", world.clock.now()))
     assert roll_back(world) == Outcome(Verdict.RETURN, State.CLEANED, ANOTHER)
-    edit(world, claim=Claim("other", world.clock.now() - 0.001))
+    world.edit(claim=Claim("other", world.clock.now() - 0.001))
     assert roll_back(world).state is State.ROLLED_BACK
-    edit(world, claim=Claim("other", world.clock.now()), intent=PURGE)
+    world.edit(claim=Claim("other", world.clock.now()), intent=PURGE)
     assert purge(world) == Outcome(Verdict.RETURN, State.ROLLED_BACK, UNFINISHED)
-    edit(world, claim=Claim("other", world.clock.now() - 0.001), intent=ROLL_BACK)
+    world.edit(claim=Claim("other", world.clock.now() - 0.001), intent=ROLL_BACK)
     assert purge(world) == Outcome(Verdict.RETURN, State.ROLLED_BACK, UNFINISHED)
-    edit(world, intent=PURGE)
+    world.edit(intent=PURGE)
     assert purge(world).state is State.PURGED
 
 
@@ -88,7 +83,7 @@ def test_a_claim_holds_until_after_its_last_second() -> None:
 def test_what_ended_is_not_done_again(state: State) -> None:
     """Nothing is looked at."""
     world = migrated(cleaned=True)
-    edit(world, mode=Mode.ROLLED_BACK, state=state)
+    world.edit(mode=Mode.ROLLED_BACK, state=state)
     assert roll_back(world) == Outcome(Verdict.DONE, state, "already rolled back")
     assert world.store.calls == []
 
@@ -96,11 +91,11 @@ def test_what_ended_is_not_done_again(state: State) -> None:
 def test_a_rollback_that_died_is_gone_on_with() -> None:
     """Its record says ROLLED_BACK by mode only, or still carries a dead claim."""
     world = migrated(cleaned=True)
-    edit(world, mode=Mode.ROLLED_BACK)
+    world.edit(mode=Mode.ROLLED_BACK)
     assert roll_back(world).state is State.ROLLED_BACK
     assert world.store.body(SOURCE) == b"bytes"
     world.store.remove(SOURCE)
-    edit(world, claim=Claim("dead", 0.0), intent=ROLL_BACK)
+    world.edit(claim=Claim("dead", 0.0), intent=ROLL_BACK)
     roll_back(world)
     assert world.record.claim is None
 
@@ -118,7 +113,7 @@ def test_an_owners_delete_stays_a_delete() -> None:
     """Nothing that we had not cleaned comes back."""
     world = migrated(cleaned=False)
     world.store.remove(SOURCE)
-    edit(world, source_version=None)
+    world.edit(source_version=None)
     assert roll_back(world).state is State.ROLLED_BACK
     assert world.store.body(SOURCE) is None
 
@@ -138,7 +133,7 @@ def test_only_our_own_marker_is_taken_away(*, ours: bool) -> None:
     """Another one is the owner's delete."""
     world = migrated(cleaned=True, versioned=True)
     if not ours:
-        edit(world, marker_version="somebody's")
+        world.edit(marker_version="somebody's")
     assert roll_back(world).state is State.ROLLED_BACK
     assert (world.store.body(SOURCE) == b"bytes") is ours
     assert ("remove_delete_marker" in world.store.calls) is ours
@@ -169,7 +164,7 @@ def test_a_strangers_object_is_nothing_to_restore_from(*, there: bool) -> None:
 def test_a_conflict_that_had_no_source_is_restored_from_our_copy() -> None:
     """Its cleanup may have come first."""
     world = migrated(cleaned=True)
-    edit(world, state=State.CONFLICT, cleaned_etag=None)
+    world.edit(state=State.CONFLICT, cleaned_etag=None)
     assert roll_back(world).state is State.ROLLED_BACK
     assert world.store.body(SOURCE) == b"bytes"
 
@@ -253,7 +248,7 @@ def test_what_is_not_rolled_back_is_not_purged(mode: Mode | None) -> None:
     """Also where there is no record at all."""
     world = World() if mode is None else migrated(cleaned=False)
     if mode is not None:
-        edit(world, state=State.ROLLED_BACK)
+        world.edit(state=State.ROLLED_BACK)
     outcome = purge(world)
     assert (outcome.verdict, outcome.reason) == (Verdict.DONE, "it is not rolled back")
     assert outcome.state is (None if mode is None else State.ROLLED_BACK)
@@ -272,7 +267,7 @@ def test_a_copy_stays_by_its_record(changes: dict[str, Any], verdict: Verdict, r
     """Each alone is enough."""
     world = migrated(cleaned=False)
     roll_back(world)
-    edit(world, **changes)
+    world.edit(**changes)
     assert purge(world) == Outcome(verdict, world.record.state, reason)
     assert world.store.body(TARGET) == b"bytes"
 

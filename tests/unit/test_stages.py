@@ -11,6 +11,7 @@ from domain.probing import is_probe, probe_location
 from domain.record import Action, Intent, Mode, Record, State
 from domain.stages import Stage, StageEntry, advanced, captured, postponed, stage_fault
 
+NOW = 1_790_000_000.0
 FORWARD = [Stage.PREPARED, Stage.LIVE, Stage.CUT_OVER, Stage.CLEANING, Stage.DONE]
 RECORD = Record(Location("b", "old/k"), Location("b", "new/k"), State.COPIED, verified_at=1.0)
 
@@ -43,6 +44,24 @@ def test_a_step_ends_a_postponement() -> None:
     assert (off.stage, off.since, off.postponed_until) == (Stage.LIVE, 5.0, 99.0)
     assert postponed(off, None, by="me", why="", now=7.0).postponed_until is None
     assert advanced(off, Stage.CUT_OVER, by="me", why="", now=8.0).postponed_until is None
+
+
+def test_a_stage_says_who_when_and_why() -> None:
+    """Each step is the next revision; a postponement changes nothing else."""
+    first = advanced(StageEntry(), Stage.LIVE, by="me", why="a", now=NOW)
+    assert (first.by, first.why, first.since, first.changed_at, first.revision) == ("me", "a", NOW, NOW, 1)
+    later = postponed(first, NOW + 9, by="you", why="b", now=NOW + 1)
+    assert (later.postponed_until, later.by, later.why, later.changed_at, later.revision) == (
+        NOW + 9,
+        "you",
+        "b",
+        NOW + 1,
+        2,
+    )
+    assert (later.stage, later.since) == (Stage.LIVE, NOW)
+    kept = captured(later, "before us", by="them", now=NOW + 2)
+    assert (kept.capture, kept.by, kept.changed_at, kept.revision) == ("before us", "them", NOW + 2, 3)
+    assert captured(kept, "again", by="x", now=NOW + 3) is kept
 
 
 def test_when_it_was_cut_over_is_known_in_later_stages_too() -> None:
