@@ -12,6 +12,7 @@ import pytest
 from adapters.sqs_queue import SqsMessageQueue
 from adapters.standin import Fault, StandIn
 from domain.record import Record, State
+from handlers.cli.app import INTERRUPTED
 from handlers.messages import BackfillRow, encode_backfill
 from tests.e2e.command_line import environment, run_keyshift
 from tests.e2e.workers import running_workers, wait_until
@@ -186,11 +187,13 @@ def clean_partly(drill: Drill) -> None:
     wait_until(
         lambda: drill.keyshift("cleanup", "--soak", "0s")[-1]["verdicts"].get("would-go", 0) > OBJECTS // 2, every=2
     )
+    # What was started in the background of a script ignores SIGINT, and so would its children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(command, env=environment(drill.more))  # noqa: S603  # ourselves
     try:
         wait_until(lambda: drill.in_state(State.CLEANED) >= 4, every=0.05)
         process.send_signal(signal.SIGINT)
-        process.wait(timeout=30)
+        assert process.wait(timeout=30) == INTERRUPTED
     finally:
         process.kill()
     assert 4 <= drill.in_state(State.CLEANED) < OBJECTS
