@@ -46,7 +46,7 @@ def roll_back_object(
 
 def _restore(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy) -> Outcome:
     record = held.record
-    source = ports.store.look_at_object(record.source, with_tags=True)
+    source = ports.store.look_at_object(record.source)
     if source is None and record.source_version is not None and was_cleaned(record):
         hidden = ports.store.find_hidden_version(record.source)
         if hidden is not None and record.marker_version in (None, hidden.marker_id):
