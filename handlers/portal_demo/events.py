@@ -15,7 +15,7 @@ MOST_REFUSED = 20
 class JobEvents(Background):
     """A thread that hands each event of the queue to the real handler; what it refuses is delivered again.
 
-    A handler that goes on refusing ends the thread: its error is among ``failures``.
+    After more than ``MOST_REFUSED`` refusals the thread ends: the last error is among ``failures``.
     """
 
     def __init__(self, queue: MessageQueue, result: PortalResult) -> None:
