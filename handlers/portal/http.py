@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 from pydantic import BaseModel, ValidationError
 
 from domain.errors import InputError, KeyshiftError, TransientError
@@ -20,9 +21,26 @@ Answer = tuple[int, Mapping[str, Any]]
 LONGEST_TOKEN = 256
 
 
-def new_api() -> APIGatewayRestResolver:
+class OneRequest(APIGatewayRestResolver):
+    """The routes of one request.
+
+    Powertools keeps the current event in an attribute of the class, which requests side by side in one process would
+    share: one would be answered with the identity and the body of another.
+    """
+
+    def __init__(self, event: Mapping[str, Any]) -> None:
+        super().__init__(strip_prefixes=["/api/v1"])
+        self._event = APIGatewayProxyEvent(dict(event))
+
+    @property
+    def current_event(self) -> APIGatewayProxyEvent:  # type: ignore[override]  # there it is a plain attribute
+        """This request."""
+        return self._event
+
+
+def api_of(event: Mapping[str, Any]) -> APIGatewayRestResolver:
     """An API whose errors are answers: 400, 401, 403, 404, 409 as said; 502 and 503 for what AWS says."""
-    api = APIGatewayRestResolver(strip_prefixes=["/api/v1"])
+    api = OneRequest(event)
 
     def refused(error: HttpError) -> Response[str]:
         return answered(error.status, error.body())
@@ -71,7 +89,7 @@ def respond(
     event: Mapping[str, Any], context: Any, portal: Portal, routes: Callable[[APIGatewayRestResolver, Portal], None]
 ) -> dict[str, Any]:
     """Answer one request; the routes are made for this portal."""
-    api = new_api()
+    api = api_of(event)
     routes(api, portal)
     return api.resolve(dict(event), context)
 
