@@ -214,14 +214,24 @@ class Play:
             if not (waiting or unfinished or unaudited):
                 return
             if time.monotonic() > ends:
-                if waiting or unfinished:
-                    result.troubles.append(f"not at rest: {waiting} messages waiting, {unfinished} records unfinished")
+                result.troubles += self._restless(waiting)
                 return
             if time.monotonic() - shown > 3.0:
                 shown = time.monotonic()
                 left = f"{unfinished} records unfinished, {unaudited} changes not audited yet"
                 self._say(f"{waiting} messages left" if waiting else left)
             time.sleep(0.5)
+
+    def _restless(self, waiting: int) -> list[str]:
+        """What is left when patience ends."""
+        left = [record.source.uri for record in self._manifest.scan_records() if record.is_unfinished]
+        if not (waiting or left):
+            return []
+        such = f", such as {left[0]}" if left else ""
+        what = f"{waiting} messages waiting, {len(left)} records unfinished{such}"
+        return [
+            f"not at rest after {PATIENCE_SECONDS:.0f} s: {what}; on a busy machine run it again with fewer --objects"
+        ]
 
     def _compare(self, result: Result, auditor: Auditor) -> None:
         stage, entries = self._stage, self._ledger.entries()
