@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Self, TypeVar
 
-from domain.errors import LeaseExpiredError, TransientError, UnavailableError
+from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, TransientError, UnavailableError
 from domain.keys import Location
 from domain.parts import GIB, MIB
-from domain.ports import Clock, Manifest, MultipartStore, ObjectStore, TargetObject
-from domain.record import Claim, Intent, Mode, Record, State, left_over
+from domain.ports import Clock, Manifest, MultipartStore, ObjectStore, Refused, TargetObject
+from domain.record import Action, Claim, Intent, Mode, Record, State, left_over
 
 Answer = TypeVar("Answer")
 
@@ -110,15 +110,17 @@ class HeldRecord:
         self.lease = lease
         self._ports = ports
         self._in_doubt = False
+        self._may_be_done = False
 
     def rewrite(self, **changes: Any) -> None:
         """Change the record, still holding it; ClaimLostError when it is no longer ours."""
         self._write(replace(self.record, **changes))
 
     def declare_intent(self, intent: Intent) -> None:
-        """Make durable what we are about to do; what we declared before stays among ``maybe``."""
+        """Make durable what we are about to do; what we declared before and may have done stays among ``maybe``."""
         if self.record.intent != intent:
-            self.rewrite(intent=intent, maybe=left_over(self.record))
+            self.rewrite(intent=intent, maybe=self._unsettled())
+            self._may_be_done = False
 
     def commit(self, state: State, **changes: Any) -> Outcome:
         """Say what the object's state is now, and give the claim back with nothing left unsettled."""
@@ -142,19 +144,28 @@ class HeldRecord:
         """Where to write, under this lease."""
         return TargetObject(location, if_match, self.lease.send_before, storage_class)
 
-    def send(self, request: Callable[[], Answer]) -> Answer:
+    def send(self, request: Callable[[], Answer], *, is_last: bool = True) -> Answer:
         """Send one request that changes S3, if it can end before the claim does.
 
         A request without a usable answer leaves us in doubt: it may still take effect, so the claim then has to
-        run out by itself.
+        run out by itself. One that is refused has done nothing: the port sends it once, so that no 412
+        can be the answer to our own success. ``is_last`` is false for one that leaves nothing where the intent says
+        without another one after it, and that no other attempt goes on with.
         """
         if self._ports.clock.monotonic() >= self.lease.send_before:
             raise LeaseExpiredError(f"{self.record.source.uri}: no time left to change anything; it is tried again")
+        was_done, self._may_be_done = self._may_be_done, self._may_be_done or is_last
         try:
-            return request()
+            answer = request()
         except UnavailableError:
             self._in_doubt = True
             raise
+        except (ThrottledError, PermanentError, LeaseExpiredError):
+            self._may_be_done = was_done
+            raise
+        if isinstance(answer, Refused):
+            self._may_be_done = was_done
+        return answer
 
     def give_back_after_error(self) -> None:
         """Release the claim unless one of our requests may still be on its way."""
@@ -166,7 +177,17 @@ class HeldRecord:
         return self._ports.clock.monotonic() + seconds < self.lease.send_before
 
     def _given_back(self, **changes: Any) -> Record:
-        return replace(self.record, claim=None, intent=None, maybe=left_over(self.record), **changes)
+        return replace(self.record, claim=None, intent=None, maybe=self._unsettled(), **changes)
+
+    def _unsettled(self) -> frozenset[Intent]:
+        """What may have been done. A write to the target that was not sent, or was refused, was not.
+
+        Kept, it would make an equal object of somebody else's at the target ours.
+        """
+        intent = self.record.intent
+        if intent is not None and intent.action in (Action.COPY, Action.REWRITE) and not self._may_be_done:
+            return self.record.maybe
+        return left_over(self.record)
 
     def _write(self, record: Record) -> None:
         written = replace(record, revision=self.record.revision + 1, changed_at=self._ports.clock.now())

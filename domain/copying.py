@@ -156,7 +156,8 @@ class _PartsCopy:
         return None
 
     def _start(self, intent: Intent) -> tuple[str, dict[int, str]]:
-        self._held.declare_intent(intent)
+        # Until it is completed nothing is at the target: were it recognisable, a stranger's equal object would be ours.
+        self._held.declare_intent(replace(intent, target_etag="", checksum=""))
         upload_id = self._held.send(lambda: self._multipart.create_upload(self._target, seen=self._seen))
         self._held.rewrite(upload=self._upload(upload_id))
         return upload_id, {}

@@ -109,12 +109,10 @@ class _Migration:
         self._ports = ports
         self._policy = policy
         self._source = notice.source
-        self._declared: frozenset[Intent] = frozenset()
 
     def run(self, before: Record | None, target: Location) -> Outcome:
         """Do the attempt; the claim is given back however it ends, unless a request may still be on its way."""
         held = self._held
-        self._note_intent()
         try:
             if held.record.target != target and held.record.holds_nothing:
                 # Parked before anything was written, say for a key the rules of that day could not map.
@@ -194,7 +192,6 @@ class _Migration:
     def _see(self) -> Sight:
         sight = Sight(
             record=self._held.at_claim,
-            declared=self._declared,
             source=self._look(self._source),
             target=self._look(self._held.record.target),
             removed=self._notice.kind is NoticeKind.REMOVED,
@@ -227,7 +224,6 @@ class _Migration:
             policy=self._policy,
             version_id=version_id,
         )
-        self._note_intent()
         if isinstance(answer, HandedOn):
             self._held.release()
             return Outcome(Verdict.CONTINUE, None, f"{answer.parts_left} parts are left to copy")
@@ -294,7 +290,3 @@ class _Migration:
             abort_upload(self._held, self._ports.multipart)
         sequencer = newer_sequencer(self._held.record.sequencer, self._notice.sequencer)
         return self._held.commit(state, sequencer=sequencer, **changes)
-
-    def _note_intent(self) -> None:
-        if self._held.record.intent is not None:
-            self._declared |= {self._held.record.intent}

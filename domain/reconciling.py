@@ -12,11 +12,11 @@ from domain.record import Action, Intent, Origin, Record, State
 class Sight:
     """What one look at both keys showed, and what was known when the claim began.
 
-    ``declared`` are the intents of this very attempt. ``removed`` says that the notice is an owner's delete.
+    What this very attempt has declared is none of it: whatever it sent before it looks was refused, so nothing at the
+    target is its own. ``removed`` says that the notice is an owner's delete.
     """
 
     record: Record
-    declared: frozenset[Intent]
     source: ObjectState | None
     target: ObjectState | None
     hidden: HiddenVersion | None = None
@@ -52,11 +52,11 @@ class Decision:
 _WRITES = (Action.COPY, Action.REWRITE)
 
 
-def is_known(target: ObjectState, record: Record, declared: frozenset[Intent]) -> bool:
-    """Whether the target is one that we wrote or adopted, in this attempt or an earlier one."""
+def is_known(target: ObjectState, record: Record) -> bool:
+    """Whether the target is one that an attempt before this one wrote or adopted."""
     if record.target_etag == target.etag:
         return True
-    return any(wrote(intent, target) for intent in record.maybe | declared if intent.action in _WRITES)
+    return any(wrote(intent, target) for intent in record.maybe if intent.action in _WRITES)
 
 
 def wrote(intent: Intent, target: ObjectState) -> bool:
@@ -88,7 +88,7 @@ def may_hide_a_version(sight: Sight) -> bool:
         and sight.target is not None
         and sight.record.source_version is not None
         and was_cleaned(sight.record)
-        and is_known(sight.target, sight.record, sight.declared)
+        and is_known(sight.target, sight.record)
     )
 
 
@@ -103,7 +103,7 @@ def decide(sight: Sight) -> Decision:
         if was_ours and not ours_to_delete:
             return _conflict("the copy was deleted by somebody else")
         return Decision(Step.COPY, State.COPIED, origin=Origin.CREATED)
-    known = is_known(target, record, sight.declared)
+    known = is_known(target, record)
     if same_object(sight.source, target) or _is_rewritten_copy(sight.source, target, record):
         return Decision(Step.SETTLE, State.COPIED, origin=record.origin or _origin_of(target, record))
     if known:
@@ -131,7 +131,7 @@ def _origin_of(target: ObjectState, record: Record) -> Origin:
 def _decide_without_source(sight: Sight) -> Decision:
     record, target = sight.record, sight.target
     cleaned = was_cleaned(record)
-    known = target is not None and is_known(target, record, sight.declared)
+    known = target is not None and is_known(target, record)
     if known and cleaned and _hides_an_owners_version(sight):
         return Decision(Step.COPY_HIDDEN, State.CLEANED, if_match=target.etag if target else None, origin=record.origin)
     # After our own cleanup a late delete event proves nothing: we emptied the key.

@@ -65,7 +65,7 @@ def _restore(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy) -
 def _copy_back(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy) -> Outcome:
     record = held.record
     target = ports.store.look_at_object(record.target, with_tags=True)
-    if target is None or not is_known(target, record, frozenset()):
+    if target is None or not is_known(target, record):
         return _finish(
             held, ports, State.ROLLBACK_CONFLICT, cause="the copy is no longer ours, nothing to restore from"
         )
@@ -118,7 +118,7 @@ def purge_copy(record_id: str, *, attempt: Attempt, ports: MigrationPorts, polic
 def _purge(held: HeldRecord, ports: MigrationPorts) -> Outcome:
     record = held.record
     target: ObjectState | None = ports.store.look_at_object(record.target)
-    if target is not None and is_known(target, record, frozenset()):
+    if target is not None and is_known(target, record):
         etag = target.etag
         if ports.store.look_at_object(record.source) is None:
             # Absent without proof that its owner deleted it: the copy may be the only one.

@@ -4,12 +4,15 @@ from dataclasses import replace
 
 import pytest
 
+import domain.attempt
 import domain.cleanup
+import domain.copying
 import domain.migration
 import domain.reconciling
+from domain.attempt import HeldRecord
 from domain.objects import ObjectState
 from domain.reconciling import Decision, Sight, Step, decide
-from domain.record import Intent, Origin, Record, State
+from domain.record import Intent, Origin, Record, State, left_over
 from tests.simulation.explore import explore
 from tests.simulation.scenarios import SCENARIOS
 
@@ -17,6 +20,7 @@ from tests.simulation.scenarios import SCENARIOS
 SMALL = (
     *("S01", "S02", "S05", "S06", "S08", "S09", "S10", "S12", "S13", "S15", "S16", "S17", "S18", "S19", "S20", "S21"),
     *("S22", "S31", "S32", "S33", "S34", "S35", "S40", "S41", "S42", "S45", "S46", "S48", "S49", "S50"),
+    *("S51", "S52", "S53", "S54", "S55"),
 )
 
 
@@ -72,7 +76,7 @@ def test_a_claim_that_ends_under_a_living_holder_breaks_the_order() -> None:
     assert "I2" in findings.broken
 
 
-def _everything_is_ours(target: ObjectState, record: Record, declared: frozenset[Intent]) -> bool:
+def _everything_is_ours(target: ObjectState, record: Record) -> bool:
     return True
 
 
@@ -98,7 +102,17 @@ def _never_taken_over(target: ObjectState | None, record: Record) -> bool:
     return target is not None
 
 
+def _all_left_over(held: HeldRecord) -> frozenset[Intent]:
+    return left_over(held.record)
+
+
+def _as_it_is(intent: Intent, **_: object) -> Intent:
+    return intent
+
+
 CODE_CONDITIONS = [
+    ("a copy that was not sent is not ours", domain.attempt.HeldRecord, "_unsettled", _all_left_over, "S54", "I2b"),
+    ("parts are no object yet", domain.copying, "replace", _as_it_is, "S55", "I2b"),
     ("second look at the target", domain.cleanup, "_is_the_copy", _never_taken_over, "S21", "I5"),
     ("foreign content is foreign", domain.reconciling, "is_known", _everything_is_ours, "S12", "I2b"),
     ("the new owner deleted it", domain.migration, "decide", _bring_back, "S14", "I2c"),

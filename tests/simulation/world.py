@@ -101,6 +101,8 @@ class Scenario:
     checksums: bool = True
     ablations: frozenset[str] = frozenset()
     early_expiry: bool = False
+    undisturbed: bool = False
+    """Holds only where no attempt dies and no answer is lost: by nature, see where it is used."""
 
 
 def first_world(scenario: Scenario) -> World:

@@ -10,6 +10,7 @@ from domain.attempt import HeldRecord, Lease, MigrationPolicy, Verdict, take_cla
 from domain.copying import copy_intent, copy_seen
 from domain.errors import ArchivedError, RefusedRequestError, UnavailableError
 from domain.migration import migrate_object
+from domain.notices import Notice, NoticeKind
 from domain.objects import Encryption, ObjectState
 from domain.parts import MAX_OBJECT_BYTES, MIB, composed_etag
 from domain.ports import Refused, Written
@@ -34,13 +35,19 @@ def claimed_world(body: bytes = b"bytes") -> tuple[World, HeldRecord, ObjectStat
     world = World()
     world.store.put(SOURCE, body)
     world.migrate(listed(body))
-    lease = Lease.begin(world.attempt(), POLICY, world.clock)
-    held = take_claim(world.record, Intent(Action.COPY, DIGEST), lease=lease, ports=world.ports)
+    held = claim(world)
     seen = world.store.look_at_object(SOURCE, with_tags=True)
-    assert held is not None
     assert seen is not None
     world.store.calls.clear()
     return world, held, seen
+
+
+def claim(world: World) -> HeldRecord:
+    """The record that is there, held."""
+    lease = Lease.begin(world.attempt(), POLICY, world.clock)
+    held = take_claim(world.record, Intent(Action.COPY, DIGEST), lease=lease, ports=world.ports)
+    assert held is not None
+    return held
 
 
 def copy(world: World, held: HeldRecord, seen: ObjectState, policy: MigrationPolicy = POLICY) -> object:
@@ -221,3 +228,71 @@ def test_a_lost_answer_at_the_end_is_recognised_by_its_etag() -> None:
     world.store.calls.clear()
     assert world.migrate(listed(LARGE)).state is State.COPIED
     assert not {"copy_parts", "complete_upload", "copy_object"} & set(world.store.calls)
+
+
+def test_a_large_object_is_looked_at_for_its_class_and_once_more_for_its_tags() -> None:
+    """The second look finds the same object, and the upload begins."""
+    world = holding_large()
+    world.migrate(listed(LARGE))
+    assert world.store.calls[:3] == ["look_at_object", "look_at_object", "create_upload"]
+
+
+def test_a_version_under_another_one_goes_in_parts_with_its_own_tags() -> None:
+    """It is read by its id, whatever is current; the owner's newer tags are another object's."""
+    world = holding_large(versioned=True)
+    seen = world.store.look_at_object(SOURCE)
+    assert seen is not None
+    world.store.put(SOURCE, b"newer", tags={"t": "2"})
+    world.migrate(listed(b"newer"))
+    held, current = claim(world), world.record.target_etag
+    answer = copy_seen(
+        *(held, SOURCE, TARGET),
+        seen=seen,
+        if_match=current,
+        ports=world.ports,
+        policy=POLICY,
+        version_id=seen.version_id,
+    )
+    assert isinstance(answer, Written)
+    assert answer.source_version_id == seen.version_id
+    copied = world.store.look_at_object(TARGET, with_tags=True)
+    assert copied is not None
+    assert (world.store.body(TARGET), copied.tags) == (LARGE, {"t": "1"})
+
+
+def test_parts_that_are_refused_again_and_again_leave_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message comes back; until then nobody is billed for parts."""
+    world = holding_large()
+    monkeypatch.setattr(InMemory, "copy_parts", lambda *_, **__: Refused.PRECONDITION)
+    assert world.migrate(listed(LARGE)).verdict is Verdict.RETURN
+    assert world.store.uploads == {}
+    assert world.record.upload is None
+
+
+def test_a_copy_that_is_handed_on_is_unfinished_also_where_the_row_named_no_etag() -> None:
+    """No duplicate, cleanup or cut-over takes it for done."""
+    world = holding_large()
+    row, policy = Notice(NoticeKind.LISTED, SOURCE), replace(SHORT, request_seconds=400.0)
+    assert world.migrate(row, policy=policy).verdict is Verdict.CONTINUE
+    assert world.record.claim is None
+    assert world.record.is_unfinished
+
+
+def test_parts_whose_etags_are_no_digests_foretell_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody can compose their object's etag; they are made one object all the same."""
+    world, copy_parts, complete = holding_large(), InMemory.copy_parts, InMemory.complete_upload
+
+    def copy_opaque(self: InMemory, *arguments: object, **named: object) -> object:
+        etags = copy_parts(self, *arguments, **named)  # type: ignore[arg-type]
+        return {number: f"opaque {etag}" for number, etag in etags.items()} if isinstance(etags, dict) else etags
+
+    def complete_opaque(self: InMemory, *arguments: object, etags: dict[int, str], **named: object) -> object:
+        plain = {number: etag.removeprefix("opaque ") for number, etag in etags.items()}
+        return complete(self, *arguments, etags=plain, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(InMemory, "copy_parts", copy_opaque)
+    monkeypatch.setattr(InMemory, "complete_upload", complete_opaque)
+    assert world.migrate(listed(LARGE)).state is State.COPIED
+    assert world.store.body(TARGET) == LARGE
+    declared = [now.intent.target_etag for _, now in world.manifest.changes if now.intent is not None]
+    assert declared[-1] == ""

@@ -13,9 +13,9 @@ from domain.keys import Location, Sequencer
 from domain.migration import migrate_object, park_object
 from domain.notices import Notice, NoticeKind
 from domain.objects import ContentHeaders, ObjectState
-from domain.parts import MIB
+from domain.parts import MIB, MIN_PART_BYTES
 from domain.ports import Deleted, Refused, SourceObject, TargetObject, Written
-from domain.record import Action, Intent, Mode, Record, State
+from domain.record import Action, Intent, Mode, Record, State, Upload
 from domain.rollback import purge_copy, roll_back_object
 from tests.fakes.clock import FakeClock
 from tests.fakes.manifest import InMemoryManifest
@@ -48,6 +48,13 @@ class World:
     def edit(self, **changes: Any) -> None:
         """The one record as something else left it."""
         self.manifest.records[SOURCE.record_id] = replace(self.record, **changes)
+
+    def leave_upload(self) -> None:
+        """As an attempt that could not end leaves one: begun, and named by the record."""
+        seen = self.store.look_at_object(TARGET, with_tags=True)
+        assert seen is not None
+        upload_id = self.store.create_upload(TargetObject(TARGET, seen.etag, 9e9), seen=seen)
+        self.edit(upload=Upload(upload_id, TARGET, seen.etag, "", seen.last_modified, MIN_PART_BYTES))
 
     @property
     def record(self) -> Record:

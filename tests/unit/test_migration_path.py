@@ -68,6 +68,7 @@ def test_the_class_that_was_promised_is_written() -> None:
         ({"size": None}, POLICY),
         ({"size": 6 * MIB + 1}, POLICY),
         ({"etag": f"{ETAG}-2"}, POLICY),
+        ({"etag": ""}, POLICY),
         ({}, replace(POLICY, encrypted_targets=True)),
     ],
 )
@@ -230,6 +231,17 @@ def test_keys_that_keep_changing_are_left_for_a_moment(monkeypatch: pytest.Monke
     assert world.record.claim is None
 
 
+def lose_claim_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each claim is asked for twice, as the adapter repeats one whose answer was lost."""
+    real = InMemoryManifest.claim_record
+
+    def claim_record(self: InMemoryManifest, request: ClaimRequest) -> ClaimAnswer:
+        real(self, request)
+        return real(self, request)
+
+    monkeypatch.setattr(InMemoryManifest, "claim_record", claim_record)
+
+
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_claim_whose_answer_was_lost_is_ours(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
     """The same attempt asks again and goes on as if nothing had been there, or from what was there."""
@@ -237,13 +249,7 @@ def test_a_claim_whose_answer_was_lost_is_ours(monkeypatch: pytest.MonkeyPatch, 
     for _ in range(times - 1):
         world.migrate(created(b"bytes", 1), policy=PROMISED)
         world.store.put(SOURCE, b"newer")
-    real = InMemoryManifest.claim_record
-
-    def claim_record(self: InMemoryManifest, request: ClaimRequest) -> ClaimAnswer:
-        real(self, request)
-        return real(self, request)  # as the adapter repeats it
-
-    monkeypatch.setattr(InMemoryManifest, "claim_record", claim_record)
+    lose_claim_answers(monkeypatch)
     body = world.store.body(SOURCE) or b""
     assert calls(world, created(body, times), policy=PROMISED) == ["copy_object"]
     assert world.store.body(TARGET) == body

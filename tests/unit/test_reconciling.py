@@ -18,12 +18,11 @@ RECORD = Record(
 SOURCE_SEEN = ObjectState(NEW, 5, version_id="v2", metadata={"a": "b"}, tags={})
 TARGET_SEEN = ObjectState(OLD, 5, version_id="t1", metadata={"a": "b"}, tags={})
 GONE_BY_OTHERS = "the copy was deleted by somebody else"
-NO_FACTS: frozenset[Intent] = frozenset()
 
 
 def sight(**changes: Any) -> Sight:
     """A source that is newer than its copy, and a record that knows the copy."""
-    known = {"record": RECORD, "declared": NO_FACTS, "source": SOURCE_SEEN, "target": TARGET_SEEN}
+    known = {"record": RECORD, "source": SOURCE_SEEN, "target": TARGET_SEEN}
     return Sight(**{**known, "removed": False, "mirror_deletes": True, "hidden": None, **changes})
 
 
@@ -196,10 +195,9 @@ def test_only_what_writes_makes_a_target_known() -> None:
     """Declared in this attempt or in an earlier one."""
     copied, deleted = Intent(Action.COPY, NEW, "", FOREIGN), Intent(Action.DELETE_TARGET, NEW, "", FOREIGN)
     target = replace(TARGET_SEEN, etag=FOREIGN)
-    assert is_known(target, record(maybe=frozenset({copied})), NO_FACTS)
-    assert is_known(target, RECORD, frozenset({copied}))
-    assert is_known(target, RECORD, frozenset({replace(copied, action=Action.REWRITE)}))
-    assert not is_known(target, RECORD, frozenset({deleted}))
+    assert is_known(target, record(maybe=frozenset({copied})))
+    assert is_known(target, record(maybe=frozenset({replace(copied, action=Action.REWRITE)})))
+    assert not is_known(target, record(maybe=frozenset({deleted})))
 
 
 def test_a_cleanup_stays_known_by_the_etag_that_it_deleted() -> None:
@@ -214,5 +212,11 @@ def test_a_cleanup_stays_known_by_the_etag_that_it_deleted() -> None:
 def test_a_decision_keeps_its_target_and_a_sight_mirrors_unless_told() -> None:
     """What a caller that names neither gets."""
     assert Decision(Step.SETTLE, State.GONE).keeps_target
-    assert Sight(RECORD, NO_FACTS, None, None).mirror_deletes
-    assert not Sight(RECORD, NO_FACTS, None, None).removed
+    assert decide(Sight(RECORD, None, TARGET_SEEN)) == GONE
+    assert decide(Sight(RECORD, None, TARGET_SEEN, removed=True)).step is Step.DELETE_TARGET
+
+
+def test_a_strangers_object_is_no_rewriting_of_ours() -> None:
+    """Though the source is the very one that was copied, with the same metadata: only the etag tells."""
+    seen = sight(record=REWRITTEN, target=replace(TARGET_SEEN, etag=FOREIGN))
+    assert decide(seen) == conflict("somebody else's object is at the target")

@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 
-from domain.attempt import Attempt, HeldRecord, Lease, MigrationPorts, take_claim
-from domain.errors import LeaseExpiredError
+from adapters.s3_requests import not_inherited
+from domain.attempt import Attempt, HeldRecord, Lease, MigrationPolicy, MigrationPorts, take_claim
+from domain.errors import AccessDeniedError, KeyshiftError, LeaseExpiredError, ThrottledError
 from domain.keys import Sequencer
 from domain.notices import Notice, NoticeKind
 from domain.objects import ContentHeaders, Encryption, Lock, ObjectState, same_bytes, same_object
+from domain.parts import GIB, MIN_PART_BYTES
+from domain.ports import Refused
 from domain.record import (
     Action,
     Claim,
@@ -142,6 +145,15 @@ def test_the_same_object_is_more_than_its_bytes(change: dict[str, Any]) -> None:
     assert not same_object(replace(OBJECT, tags=None), replace(OBJECT, tags=None))
 
 
+def test_a_bucket_key_is_asked_for_only_where_the_source_has_one() -> None:
+    """S3 is told of one only for an object that said so; the etag is no digest with or without one."""
+    secret = replace(OBJECT, encryption=Encryption("aws:kms", "key"))
+    assert not secret.etag_is_digest
+    assert "BucketKeyEnabled" not in not_inherited(secret, now=NOW)
+    shared = replace(OBJECT, encryption=Encryption("aws:kms", "key", bucket_key=True))
+    assert not_inherited(shared, now=NOW)["BucketKeyEnabled"]
+
+
 def test_a_restored_archive_can_be_read() -> None:
     """Until then it cannot, by class or by tier."""
     assert not OBJECT.is_archived
@@ -175,19 +187,66 @@ def _held(intent: Intent | None = None, **changes: Any) -> tuple[HeldRecord, InM
 
 
 def test_a_claim_outlives_its_requests_and_is_the_next_revision() -> None:
-    """Its end is the attempt's, the longest request's and the margin's; what was declared before stays."""
+    """Its end is the attempt's, the longest request's and the margin's; what may have been done before stays."""
     earlier = Intent(Action.COPY, NEW)
     held, manifest, clock = _held(intent=COPY, claim=Claim("dead", 0.0), maybe=frozenset({earlier}), revision=7)
     known = manifest.records[SOURCE.record_id]
     assert known.claim == Claim("t", clock.now() + 60.0 + POLICY.request_seconds + POLICY.margin_seconds)
     assert (known.revision, known.changed_at, known.maybe) == (8, clock.now(), frozenset({earlier}))
     clock.advance(3.0)
+    held.send(lambda: None)
     held.declare_intent(Intent(Action.COPY, "3" * 32))
     known = manifest.records[SOURCE.record_id]
     assert (known.revision, known.changed_at, known.maybe) == (9, clock.now(), frozenset({earlier, COPY}))
+    held.send(lambda: None)
     held.release()
     known = manifest.records[SOURCE.record_id]
     assert (known.claim, known.intent, len(known.maybe)) == (None, None, 3)
+
+
+@pytest.mark.parametrize("error", [ThrottledError("slow down"), AccessDeniedError("no")])
+def test_a_copy_that_was_not_sent_or_was_refused_is_not_what_may_have_been_done(error: KeyshiftError) -> None:
+    """S3 said no, or was not asked: an equal object at the target is somebody else's. What was sent before stays."""
+    held, manifest, _ = _held(intent=COPY)
+    held.send(lambda: None)
+    held.declare_intent(Intent(Action.COPY, NEW))
+    assert held.send(lambda: Refused.PRECONDITION) is Refused.PRECONDITION
+    held.declare_intent(Intent(Action.COPY, "3" * 32))
+    with pytest.raises(type(error)):
+        held.send(lambda: _raised(error))
+    held.declare_intent(Intent(Action.COPY, "4" * 32))
+    assert manifest.records[SOURCE.record_id].maybe == {COPY}
+    held.send(lambda: "a part")
+    assert held.send(lambda: Refused.SOURCE_ABSENT) is Refused.SOURCE_ABSENT
+    held.release()
+    assert manifest.records[SOURCE.record_id].maybe == {COPY, Intent(Action.COPY, "4" * 32)}
+
+
+def test_a_step_that_leaves_nothing_forgets_no_copy_before_it() -> None:
+    """An upload begun after a copy of the same intent was sent: the copy still may have been done."""
+    held, manifest, _ = _held(intent=COPY)
+    held.send(lambda: None)
+    held.send(lambda: "an upload", is_last=False)
+    held.release()
+    assert manifest.records[SOURCE.record_id].maybe == {COPY}
+
+
+def test_the_defaults_of_a_migration_fit_s3() -> None:
+    """Parts that it takes, of objects that one request could not copy."""
+    assert MIN_PART_BYTES <= MigrationPolicy().part_size <= MigrationPolicy().multipart_above <= 5 * GIB
+
+
+def test_a_delete_that_was_declared_stays_known() -> None:
+    """Absent is absent, whoever did it: only what it had begun says whose delete it was."""
+    held, manifest, _ = _held(intent=COPY)
+    held.send(lambda: None)
+    held.declare_intent(Intent(Action.DELETE_TARGET))
+    held.release()
+    assert manifest.records[SOURCE.record_id].maybe == {COPY, Intent(Action.DELETE_TARGET)}
+
+
+def _raised(error: Exception) -> None:
+    raise error
 
 
 def test_a_commit_says_its_cause_or_its_state() -> None:

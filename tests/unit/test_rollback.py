@@ -21,11 +21,11 @@ UNFINISHED = "rollback itself must finish first"
 ETAG = md5(b"bytes", usedforsecurity=False).hexdigest()
 
 
-def migrated(*, cleaned: bool, versioned: bool = False) -> World:
+def migrated(*, cleaned: bool, versioned: bool = False, body: bytes = b"bytes") -> World:
     """A copy whose source is still there, or was cleaned."""
     world = World(versioned=versioned)
-    world.store.put(SOURCE, b"bytes", metadata={"a": "b"}, tags={"t": "1"})
-    world.migrate(listed(b"bytes"))
+    world.store.put(SOURCE, body, metadata={"a": "b"}, tags={"t": "1"})
+    world.migrate(listed(body))
     if cleaned:
         clean_source(SOURCE.record_id, attempt=world.attempt(), ports=world.ports, policy=POLICY, need_proof=False)
         assert world.record.state is State.CLEANED
@@ -217,11 +217,7 @@ def test_a_refused_copy_says_what_it_found(  # what is refused, and what follows
 
 def test_a_large_copy_comes_back_over_several_attempts() -> None:
     """Each gives its claim back; no upload is left at the end."""
-    body = bytes(11 * 1024 * 1024)
-    world = World()
-    world.store.put(SOURCE, body)
-    world.migrate(listed(body))
-    clean_source(SOURCE.record_id, attempt=world.attempt(), ports=world.ports, policy=POLICY, need_proof=False)
+    world = migrated(cleaned=True, body=bytes(11 * 1024 * 1024))
     outcome = roll_back(world, parts_at_once=1, limit=2.0)
     assert (outcome.verdict, outcome.reason) == (Verdict.CONTINUE, "2 parts are left to copy back")
     assert world.record.claim is None
