@@ -73,7 +73,7 @@ def _legacy_in(
         strings = strings_of(line.decode())
     except ValueError:
         reference = Reference(holder, f"line {number}", "", Location(rules.source_bucket, ""))
-        return [], [Reported(reference, Outcome.STAYS, "the line is no JSON")]
+        return [], [Reported(reference, Outcome.STAYS, "the line is no JSON, or nested too deep to be read")]
     places: list[tuple[int, Legacy]] = []
     reports: list[Reported] = []
     for one in strings:

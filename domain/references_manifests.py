@@ -74,7 +74,9 @@ def is_ours(record: Record, seen: ObjectState) -> bool:
 
 def why_not(record: Record, now: float) -> str:
     """Why this manifest must not be rewritten now; an empty text when it may be."""
-    if record.mode is not Mode.FORWARD or record.state not in (State.COPIED, State.CLEANED):
+    if record.mode is not Mode.FORWARD:
+        return "the manifest is rolled back"
+    if record.state not in (State.COPIED, State.CLEANED):
         return f"the manifest is {record.state.value}"
     if record.state is State.CLEANED and record.source_version is None:
         return "its old object is cleaned up in an unversioned bucket, so a rollback could not bring its content back"
@@ -137,6 +139,7 @@ class _Rewriting:
         held, migration = self._held, self._ports.migration
         seen = migration.store.look_at_object(held.record.target, with_tags=True)
         if seen is None or not is_ours(held.at_claim, seen):
+            abort_upload(held, migration.multipart)
             return self._stop(CHANGED)
         if not any(line.after != line.before for line in self._lines(seen)):
             return self._settle(seen)
@@ -170,9 +173,10 @@ class _Rewriting:
         abort_upload(held, multipart)
         described = replace(seen, checksums={"CRC32": ""}, full_checksums=True)
         goal = held.target(held.record.target, if_match=seen.etag, storage_class=seen.storage_class)
-        upload_id = held.send(lambda: multipart.create_upload(goal, seen=described))
+        upload_id = held.send(lambda: multipart.create_upload(goal, seen=described), is_last=False)
         part_size = part_size_for(2 * seen.size + 1, wanted=self._policy.part_size)
-        upload = Upload(upload_id, goal.location, seen.etag, seen.version_id or "", seen.last_modified, part_size)
+        # Of no source: a copy that finds it must not go on with it.
+        upload = Upload(upload_id, goal.location, "", "", seen.last_modified, part_size)
         held.rewrite(upload=upload)
         etags = self._upload(seen, goal, upload_id, part_size)
         if etags is None:
@@ -203,7 +207,7 @@ class _Rewriting:
             self._crc = zlib.crc32(body, self._crc)
             self._size += len(body)
             send = partial(self._ports.contents.upload_part, goal, upload_id=upload_id, number=number, body=body)
-            answer = self._held.send(send)
+            answer = self._held.send(send, is_last=False)
             if isinstance(answer, Refused):
                 return None
             etags[number] = answer
@@ -240,14 +244,12 @@ class _Rewriting:
 
 
 def _parts(lines: Iterator[bytes], part_size: int) -> Iterator[bytes]:
-    """The same bytes in parts of at least this size, but the last one; one part at least."""
+    """The same bytes in parts of this size, but the last one."""
     pending = bytearray()
-    sent = False
     for line in lines:
         pending += line
         while len(pending) >= part_size:
             yield bytes(pending[:part_size])
-            sent = True
             del pending[:part_size]
-    if pending or not sent:
+    if pending:
         yield bytes(pending)

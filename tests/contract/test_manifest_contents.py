@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from adapters.manifest_lines import S3ManifestContents
+from domain.errors import RefusedRequestError
 from domain.keys import Location
-from domain.parts import MIN_PART_BYTES
+from domain.parts import MAX_PARTS, MIN_PART_BYTES
 from domain.ports import ManifestContents, Refused, Written
 from tests.contract.object_worlds import FakeWorld, ObjectWorld, clients_for, new_pair
 from tests.fakes.contents import InMemoryContents
@@ -67,3 +68,17 @@ def test_a_part_of_an_aborted_upload_is_refused(world: ObjectWorld, contents: Ma
     world.multipart.abort_upload(pair.target, upload_id=upload_id)
     answer = contents.upload_part(pair.goal(), upload_id=upload_id, number=1, body=b"x")
     assert answer is Refused.CONCURRENT
+
+
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(0, marks=pytest.mark.disagrees("moto", "moto 5.2.5 takes a part 0")), MAX_PARTS + 1],
+)
+def test_parts_are_counted_from_one_to_ten_thousand(
+    world: ObjectWorld, contents: ManifestContents, number: int
+) -> None:
+    """S3 takes no other number (docs: multipart upload limits)."""
+    pair = new_pair(world)
+    upload_id = world.multipart.create_upload(pair.goal(), seen=pair.seen())
+    with pytest.raises(RefusedRequestError, match=r"Invalid(Argument|Part)"):
+        contents.upload_part(pair.goal(), upload_id=upload_id, number=number, body=b"x")

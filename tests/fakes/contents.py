@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
+from domain.errors import RefusedRequestError
 from domain.keys import Location
+from domain.parts import MAX_PARTS
 from domain.ports import Refused, TargetObject
 from tests.fakes.buckets import md5_text
 from tests.fakes.faults import ScriptedFaults
@@ -36,5 +38,7 @@ class InMemoryContents(ScriptedFaults):
             upload = self._store.uploads.get(upload_id)
             if upload is None:
                 return Refused.CONCURRENT
+            if not 1 <= number <= MAX_PARTS:
+                raise RefusedRequestError(f"{target.location.uri}: InvalidArgument: part {number}")
             upload.parts[number] = body
             return md5_text(body)
