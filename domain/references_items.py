@@ -18,6 +18,8 @@ MAX_ITEM_BYTES = 400 * 1024
 MAX_EDITS = 40
 """Of one write by their own paths: an expression has at most 4 KB. More are written as whole attributes."""
 
+UNREADABLE = "the text is no JSON, or nested too deep; correct it by hand, or declare the place without 'json'"
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -32,6 +34,11 @@ class Held:
     def text(self) -> str:
         """The place for people."""
         return place_text(self.place, self.inside)
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether ``uri`` is a whole text that should have been JSON and is none."""
+        return self.inside is None and self.attribute.inside is not None
 
 
 def place_text(place: Place, inside: Place | None) -> str:
@@ -74,7 +81,10 @@ class Legacy:
 
 
 def held_uris(item: Item, table: TableReferences) -> Iterator[Held]:
-    """Every text at the declared places, each once, whether it is a URI or not."""
+    """Every text at the declared places, each once, whether it is a URI or not.
+
+    What was declared as JSON and cannot be read as such comes as a whole: a URI in it would go unseen otherwise.
+    """
     seen: set[tuple[Place, Place | None, str]] = set()
     for attribute in table.attributes:
         for place, value in values_at(item, attribute.path):
@@ -93,12 +103,16 @@ def _texts(value: Item, attribute: AttributePath) -> Iterator[tuple[Place | None
         try:
             strings = strings_of(text)
         except ValueError:
+            yield None, text
             continue
         yield from ((one.place, one.value) for one in strings if matches(attribute.inside, one.place))
 
 
 def judge(held: Held, rules: CompiledRules) -> Legacy | str | None:
     """The legacy object that a text names, or why it stays as it is; ``None`` where it is no concern of ours."""
+    if held.is_unreadable:
+        is_concern = rules.source_bucket in held.uri or (held.uri and held.attribute.bucket == rules.source_bucket)
+        return UNREADABLE if is_concern else None
     uri = read_uri(held.uri, bucket=held.attribute.bucket)
     if uri is None:
         return None
@@ -221,7 +235,7 @@ def relocated(item: Item, table: TableReferences, switches: Sequence[Switch]) ->
     A list may have been reordered since: a URI is looked for at its own place first, then at any other to which
     the same declared path leads.
     """
-    free = list(held_uris(item, table))
+    free = [held for held in held_uris(item, table) if not held.is_unreadable]
     found: dict[Switch, Switch] = {}
     for exactly in (True, False):
         for switch in switches:

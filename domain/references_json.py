@@ -8,8 +8,14 @@ from json.decoder import scanstring  # type: ignore[attr-defined]  # public in t
 
 from domain.references_paths import Place
 
+MAX_DEPTH = 200
+"""Of objects and lists in each other. DynamoDB's own nest 32 deep; Python's stack ends below 1,000."""
+
 _SPACE = re.compile(r"[ \t\n\r]*")
-_SCALAR = re.compile(r"-?[0-9][0-9.eE+-]*|true|false|null")
+_SCALAR = re.compile(r"-?[0-9][0-9.eE+-]*|true|false|null|NaN|-?Infinity")
+"""The last two are no JSON, but Python writes and reads them."""
+
+_TOO_DEEP = f"it is nested more than {MAX_DEPTH} deep"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +29,11 @@ class JsonString:
 
 
 def strings_of(text: str) -> list[JsonString]:
-    """Every string value of a JSON text, in its order; raises ValueError for what is no JSON."""
-    json.loads(text)  # refuses whatever the walk below takes for granted
+    """Every string value of a JSON text, in its order; raises ValueError for what is no JSON, or nested too deep."""
+    try:
+        json.loads(text)  # refuses whatever the walk below takes for granted
+    except RecursionError as error:
+        raise ValueError(_TOO_DEEP) from error
     found: list[JsonString] = []
     _walk(text, _space(text, 0), (), found)
     return found
@@ -60,6 +69,8 @@ def _walk(text: str, at: int, place: Place, found: list[JsonString]) -> int:
     if text[at] not in "{[":
         scalar = _SCALAR.match(text, at)
         return scalar.end() if scalar is not None else at + 1
+    if len(place) == MAX_DEPTH:
+        raise ValueError(_TOO_DEEP)
     is_object, number = text[at] == "{", 0
     at = _space(text, at + 1)
     while text[at] not in "}]":

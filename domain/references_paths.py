@@ -56,7 +56,7 @@ def read_path(text: str) -> Path:
         else:
             steps.append(Step(name=found["quoted"] or found["name"], exact=found["quoted"] is not None))
         at = found.end()
-    if not steps or text.endswith("."):
+    if not steps:
         raise PathError(f"'{text}' ends where a name is missing")
     return tuple(steps)
 

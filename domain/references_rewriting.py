@@ -115,7 +115,8 @@ class _Found:
     def _legacy(self, held: Held) -> Legacy | None:
         judged = judge(held, self._rules)
         if isinstance(judged, str):
-            here = Reference(self._holder, held.text, held.uri, Location(self._rules.source_bucket, held.uri))
+            uri = "" if held.is_unreadable else held.uri
+            here = Reference(self._holder, held.text, uri, Location(self._rules.source_bucket, uri))
             self.others.append(Reported(here, Outcome.STAYS, judged))
             return None
         return judged

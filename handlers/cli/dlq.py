@@ -154,7 +154,7 @@ def _show_whole(letter: Letter, records: Sequence[Mapping[str, Any]]) -> None:
     click.echo("body")
     try:
         click.echo(json.dumps(json.loads(message.body), indent=2))
-    except ValueError:
+    except (ValueError, RecursionError):
         click.echo(repr(message.body))
 
 

@@ -17,6 +17,8 @@ from handlers.portal.errors import HttpError
 REQUEST = "keyshift-request"
 """The metadata that names the request which wrote an object, so that a repeat knows it as its own."""
 ROUNDS = 3
+_UNREADABLE = (yaml.YAMLError, ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError)
+"""What the members of somebody's archive may lead to, nesting without end among it."""
 _MANIFEST, _CONFIG, _SHAPE = "export_artifacts/manifest.json", "config.yaml", "mochi.json"
 
 
@@ -87,7 +89,7 @@ def read_trained_model(source: ObjectReader, limits: ArchiveLimits) -> TrainedMo
         width, height = (int(config["dataset"][name]) for name in ("image_width", "image_height"))
         folder = str(stage["type"])
         shape = manifest.get("input_shape") or stage["input_shape"]
-    except (yaml.YAMLError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+    except _UNREADABLE as error:
         raise ArchiveError(f"The trained model's {_CONFIG} or {_MANIFEST} lacks something: {error!r}") from error
     if not folder.isidentifier():
         raise ArchiveError(f"The trained model's first stage has the type {folder!r}, which is no name of a folder")
@@ -117,7 +119,7 @@ def repackage_for_neo(source: ObjectReader, objects: ObjectStreams, target: Loca
 def _input_config(text: bytes) -> str:
     try:
         return json.dumps({"input_shape": json.loads(text)["stages"][0]["input_shape"]})
-    except (ValueError, KeyError, IndexError, TypeError) as error:
+    except _UNREADABLE as error:
         raise ArchiveError(f"The trained model's {_SHAPE} names no input shape: {error!r}") from error
 
 

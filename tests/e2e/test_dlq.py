@@ -120,6 +120,16 @@ def test_a_letter_is_readable_with_its_record(site: Site, keyshift: RunHere) -> 
     assert "dlq list --each" in missing.stderr
 
 
+def test_a_letter_nested_without_end_is_shown_as_it_is(site: Site, keyshift: RunHere) -> None:
+    """Whoever wrote it, the operator can look at it."""
+    body = "[" * 50_000
+    SqsMessageQueue(site.clients, site.events.dead_url).send_messages([body])
+    letters = listed(keyshift, "--each", "--cause", "malformed-message")
+    shown = [keyshift("dlq", "show", str(letter["message_id"])) for letter in letters]
+    assert [one.returncode for one in shown] == [0, 0]
+    assert any(body in one.stdout for one in shown)
+
+
 def test_everything_is_moved_by_sqs(site: Site, keyshift: RunHere) -> None:
     """Unlooked-at, each to the queue that it came from."""
     dry = json.loads(keyshift("dlq", "replay", "--all", "--json").stdout)

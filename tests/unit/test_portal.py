@@ -10,13 +10,16 @@ from collections.abc import Callable
 import pytest
 
 from domain.errors import AccessDeniedError, UnavailableError
+from domain.keys import Location
 from domain.portal.components import ComponentVersion, component_name
 from domain.portal.layout import Layout, LayoutError
 from domain.portal.records import JobEnd
 from domain.portal.targets import Target
 from handlers.cli.app import COMMANDS
-from handlers.demo.models import tar_gz
+from handlers.demo.models import TRAINED, tar_gz
 from handlers.portal.archives import ArchiveError, ArchiveLimits, ZipStream, copy_member, read_members
+from handlers.portal.models import read_trained_model, repackage_for_neo
+from tests.fakes.portal import InMemoryObjectStreams
 from tests.portal_world import COMPILED_MODEL, ROOT, TRAINED_MODEL, MemoryWorld, key_of
 
 
@@ -202,6 +205,20 @@ def test_hostile_archives_are_refused(name: str) -> None:
     """With words, before anything of them is used."""
     with pytest.raises(ArchiveError):
         _read_all(HOSTILE[name])
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "export_artifacts/manifest.json"])
+def test_a_description_nested_without_end_is_the_archives_mistake(name: str) -> None:
+    """It is told with the member's name, like any other mistake in it."""
+    with pytest.raises(ArchiveError, match=re.escape(name)):
+        read_trained_model(io.BytesIO(tar_gz({**TRAINED, name: b"[" * 100_000})), ArchiveLimits())
+
+
+def test_a_shape_nested_without_end_is_the_archives_mistake() -> None:
+    """Read when the model is packed anew for the compilation."""
+    model, target = io.BytesIO(tar_gz({**TRAINED, "mochi.json": b"[" * 100_000})), Location("line-1", "packed")
+    with pytest.raises(ArchiveError, match=r"mochi\.json"):
+        repackage_for_neo(model, InMemoryObjectStreams(MemoryWorld().store), target, ArchiveLimits())
 
 
 def test_an_archive_becomes_a_zip_with_the_same_bytes() -> None:

@@ -170,7 +170,7 @@ def test_a_record_that_changes_meanwhile_stops_the_write() -> None:
 
 def test_an_item_too_large_after_the_change_is_refused_whole() -> None:
     """Beyond 400 KB nothing of the item is changed, and the report says so."""
-    world = ReferringWorld(rules=_LONGER)
+    world = ReferringWorld(rules=LONGER)
     world.put("old//a")
     world.migrate("old//a")
     uri = "s3://line-1/old//a"
@@ -181,7 +181,7 @@ def test_an_item_too_large_after_the_change_is_refused_whole() -> None:
     assert "409600 bytes" in report.why
 
 
-_LONGER = """
+LONGER = """
 version: 1
 migration: line
 source: {bucket: line-1}

@@ -87,11 +87,15 @@ def test_an_item_weighs_its_names_and_values(value: dict[str, Any], size: int) -
 
 
 def test_a_place_is_held_once_though_two_paths_lead_to_it() -> None:
-    """And a text of another kind than JSON is passed over, not the ones after it."""
+    """And a text of another kind than JSON is passed over by the paths in it, not the ones after it."""
     rules = compiled(RULES)
     table = rules.references.tables[0]
     item = {"uri": {"S": "a"}, "steps": {"L": [{"M": {"uri": {"S": "b"}}}]}, "config": {"S": "no json"}}
-    assert [(one.place, one.uri) for one in held_uris(item, table)] == [(("uri",), "a"), (("steps", 0, "uri"), "b")]
+    assert [(one.place, one.uri) for one in held_uris(item, table)] == [
+        (("uri",), "a"),
+        (("steps", 0, "uri"), "b"),
+        (("config",), "no json"),
+    ]
     config = {"config": {"S": '{"model": {"uri": "m", "other": "o"}, "list": ["l"], "elsewhere": "e"}'}}
     assert [one.uri for one in held_uris(config, table)] == ["m", "o", "l"]
     doubled = type(table)(table.table, table.key, (*table.attributes, AttributePath("again", read_path("uri"))))
