@@ -22,6 +22,7 @@ _FOUND = re.compile(
     + r")(?![0-9A-Za-z])|(?P<number>[0-9]+)"
 )
 NAME, REST, TEXT = "name", "rest", "text"
+_UNCLEAN = (("",), (".",), ("..",))
 MOST_TEXTS = 6
 """With more different texts in one place, the place is a name and not a part of the layout."""
 MOST_SHAPES = 5
@@ -102,19 +103,20 @@ def guess_rules(keys: Iterable[str], *, below: str, at_most: int = 40) -> tuple[
 def _fits(shape: ShapeKey, below: str) -> bool:
     """Whether the fixed text alone leaves room for the new beginning (keys have at most 1,024 bytes)."""
     fixed = "".join(piece for segment in shape for piece in segment if isinstance(piece, str))
-    return len((below + fixed).encode()) + len(shape) <= MAX_KEY_BYTES
+    return len((below + fixed).encode()) + len(shape) - 1 <= MAX_KEY_BYTES
 
 
 def _segment(text: str) -> Segment:
-    """The segment with ids, days and numbers as holes; two holes never touch, so that it has one reading."""
+    """The segment with ids, days and numbers as holes; two holes never touch, so that it has one reading.
+
+    They cannot: a number is as long as its digits, and the other kinds stand between what is no letter and no digit.
+    """
     pieces: list[str | Hole] = []
     at = 0
     for match in _FOUND.finditer(text):
         if match.start() > at:
             pieces.append(text[at : match.start()])
-        if pieces and isinstance(pieces[-1], Hole):
-            return (Hole(NAME),)
-        pieces.append(Hole(match.lastgroup or NAME))
+        pieces.append(Hole(str(match.lastgroup)))
         at = match.end()
     if at < len(text) or not pieces:
         pieces.append(text[at:])
@@ -126,7 +128,7 @@ def _with_names(shapes: dict[ShapeKey, _Seen]) -> dict[ShapeKey, _Seen]:
     for position in range(max(map(len, shapes), default=0) - 1, -1, -1):
         groups: dict[tuple[ShapeKey, ShapeKey], list[ShapeKey]] = defaultdict(list)
         for shape in shapes:
-            if len(shape) > position and shape[position] != ("",):
+            if len(shape) > position and shape[position] not in _UNCLEAN:  # what no name can be
                 groups[shape[:position], shape[position + 1 :]].append(shape)
         for (before, after), members in groups.items():
             if len(members) <= MOST_TEXTS:
@@ -156,7 +158,7 @@ def _with_rests(shapes: dict[ShapeKey, _Seen]) -> dict[ShapeKey, _Seen]:
     for depth in range(max(map(len, shapes), default=0) - 1, 0, -1):
         groups: dict[ShapeKey, list[ShapeKey]] = defaultdict(list)
         for shape, seen in shapes.items():
-            if seen.objects < rare and len(shape) > depth and shape[depth:] not in (((Hole(REST),),), ((Hole(TEXT),),)):
+            if seen.objects < rare and len(shape) > depth:
                 groups[shape[:depth]].append(shape)
         for beginning, members in groups.items():
             if len(members) <= MOST_SHAPES:
@@ -212,7 +214,8 @@ def _sureness(shape: ShapeKey, seen: _Seen) -> tuple[Sureness, str]:
     if all(isinstance(segment[0], Hole) for segment in shape):
         return Sureness.GUESS, "nothing in it is fixed: it would match almost any key of this depth"
     if seen.objects < MANY:
-        return Sureness.GUESS, f"only {seen.objects} objects look like this"
+        few = "1 object looks" if seen.objects == 1 else f"{seen.objects} objects look"
+        return Sureness.GUESS, f"only {few} like this"
     if NAME in kinds:
         return Sureness.LIKELY, "one place takes many texts that have no common form"
     return Sureness.SURE, "every changing place has a form of its own" if kinds else "all of them have this very key"

@@ -8,7 +8,7 @@ MAX_KEY_BYTES = 1_024
 """Longest key in bytes of UTF-8, not characters (S3 user guide, object-keys)."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Location:
     """A bucket and a raw key: never URL-encoded, every byte significant."""
 

@@ -58,10 +58,111 @@ def test_random_keys_are_a_guess_and_say_so() -> None:
     assert "almost any key" in guess.why
 
 
+SEVEN = ("acme", "globex", "initech", "stark", "tyrell", "umbrella", "wayne")
+"""One text more than a place may take and still be a part of the layout."""
+
+
 def test_few_objects_are_a_guess() -> None:
     """An anecdote is no layout."""
     (guess,) = guess_rules(["once/only-1.txt"], below="new/")
     assert (guess.sureness, guess.objects) == (Sureness.GUESS, 1)
+    assert guess.why == "only 1 object looks like this"
+    (guess,) = guess_rules([f"few/{n}.txt" for n in range(19)], below="new/")
+    assert (guess.sureness, guess.why) == (Sureness.GUESS, "only 19 objects look like this")
+    (guess,) = guess_rules([f"few/{n}.txt" for n in range(20)], below="new/")
+    assert (guess.sureness, guess.why) == (Sureness.SURE, "every changing place has a form of its own")
+    (guess,) = guess_rules(20 * ["one/and/the/same.txt"], below="new/")
+    assert guess.why == "all of them have this very key"
+
+
+@pytest.mark.parametrize(
+    ("keys", "sources"),
+    [
+        ([f"in/{name}.csv" for name in SEVEN], ["in/{name}.csv"]),
+        ([f"in/{name}.tar.gz" for name in SEVEN], ["in/{name}.tar.gz"]),
+        ([f"in/{name}" for name in SEVEN], ["in/{name}"]),
+        ([f"in/{name}.{end}" for name, end in zip(SEVEN, "ababaab", strict=True)], ["in/{name}"]),
+        ([f"{name}/data.csv" for name in SEVEN], ["{name}/data.csv"]),
+        (20 * [f"in/{name}.csv" for name in SEVEN[:6]], [f"in/{name}.csv" for name in SEVEN[:6]]),
+        ([f"{n}.csv/{name}.csv" for n in (1, 2) for name in SEVEN], ["{number:number}.csv/{name}.csv"]),
+        (
+            [*(f"few/{name}.csv" for name in SEVEN[:2]), *(f"many/{name}.csv" for name in SEVEN)],
+            ["few/acme.csv", "few/globex.csv", "many/{name}.csv"],
+        ),
+    ],
+)
+def test_a_place_is_a_name_from_the_seventh_text_on(keys: list[str], sources: list[str]) -> None:
+    """And a last place keeps the file extension if all have the same, however many dots it has."""
+    assert sorted(by_source(keys)) == sorted(sources)
+
+
+@pytest.mark.parametrize(
+    ("keys", "sources"),
+    [
+        ([f"x/{'q/' * n}end" for n in range(7)], ["x/end", "x/q/{rest...}"]),
+        ([f"x/{'q/' * n}/end" for n in range(7)], ["x//end", "x/q/{text*}"]),
+        ([f"x/{'q/' * (n > 0)}{'r/' * n}{'/' * (n == 1)}end" for n in range(7)], ["x/end", "x/q/r/{text*}"]),
+        ([f"x/{'q/' * n}end" for n in range(5)], [f"x/{'q/' * n}end" for n in range(5)]),
+        ([f"in/{name}.csv" for name in SEVEN[:6]], ["in/{rest...}"]),
+        (["x/q", *(f"x/q/{'r/' * n}end" for n in range(5))], ["x/{rest...}"]),
+        ([f"{'q/' * n}end" for n in range(6)], [f"{'q/' * n}end" for n in range(6)]),
+        (
+            [*(f"a/{'q/' * n}end" for n in range(1, 3)), *(f"x/{'q/' * n}end" for n in range(6))],
+            ["a/q/end", "a/q/q/end", "x/{rest...}"],
+        ),
+    ],
+)
+def test_many_rare_shapes_under_one_beginning_are_that_beginning(keys: list[str], sources: list[str]) -> None:
+    """The longest beginning with more than five shapes; its rest is any text where some key is not clean."""
+    assert sorted(by_source(keys)) == sorted(sources)
+
+
+def test_a_shape_that_is_not_rare_keeps_its_rule() -> None:
+    """Twenty objects are enough to be a layout beside the rest, with the smallest key as the example."""
+    keys = [f"x/{'q/' * n}end" for n in range(7)] + [f"x/q/{n}" for n in range(20)]
+    guesses = by_source(keys)
+    assert sorted(guesses) == ["x/end", "x/q/{number:number}", "x/q/{rest...}"]
+    rest = guesses["x/q/{rest...}"]
+    assert (rest.objects, rest.example, rest.sureness) == (6, "x/q/end", Sureness.GUESS)
+    assert rest.why == "many shapes under one beginning: only the beginning is known"
+    assert guesses["x/q/{number:number}"].sureness is Sureness.SURE
+
+
+@pytest.mark.parametrize("unclean", ["", ".", ".."])
+def test_what_is_no_clean_segment_is_no_name(unclean: str) -> None:
+    """A name's placeholder would not match it, so its keys would be left behind by the rule that was made of them."""
+    keys = [f"in/{name}/x" for name in SEVEN] + [f"in/{unclean}/x"]
+    assert sorted(by_source(keys)) == [f"in/{unclean}/x", "in/{name}/x"]
+
+
+def test_narrow_guesses_come_before_open_ones() -> None:
+    """Rules are tried in their order: what takes any text must not come first."""
+    keys = [f"a/{'q/' * n}/end" for n in range(1, 7)] + [f"b/{'q/' * n}end" for n in range(1, 7)] + ["c/1"]
+    assert [guess.source for guess in guess_rules(keys, below="n/")] == [
+        "c/{number:number}",
+        "a/q/{text*}",
+        "b/q/{rest...}",
+    ]
+
+
+def test_where_everything_changes_nothing_is_pretended() -> None:
+    """Numbers alone would match almost any key of two segments."""
+    (guess,) = guess_rules([f"{n}/{n}" for n in range(50)], below="new/")
+    assert (guess.source, guess.name) == ("{number:number}/{number2:number}", "keys")
+    assert guess.why == "nothing in it is fixed: it would match almost any key of this depth"
+
+
+def test_names_of_rules_come_from_four_fixed_words_and_are_never_the_same() -> None:
+    """A rule's name is what audit and plan call it."""
+    keys = ["one/two/three/four/five-1.txt", "a/1", "a/1/1", "a/1/1/1"]
+    assert [guess.name for guess in guess_rules(keys, below="new/")] == ["a", "a-2", "a-3", "one-two-three-four"]
+
+
+def test_only_the_most_frequent_shapes_are_guessed() -> None:
+    """And what leaves no room for the new beginning, or is a folder's marker, is left unmapped."""
+    keys = ["a/x", "a/x/", "b/1", "b/2", "c/y" + "z" * 1018, "d/y" + "z" * 1017]
+    assert [guess.source[:3] for guess in guess_rules(keys, below="new/")] == ["a/x", "b/{", "d/y"]
+    assert [guess.source for guess in guess_rules(keys, below="new/", at_most=1)] == ["b/{number:number}"]
 
 
 def test_a_doubled_slash_stays_in_the_source_and_leaves_the_target() -> None:

@@ -14,9 +14,14 @@ def test_the_later_sequencer_counts_where_that_can_be_told() -> None:
     assert newer_sequencer(two, one) == two
     assert newer_sequencer(one, longer) == one
     assert newer_sequencer(two, ten) == ten
-    assert ten.value == 10
+    assert Sequencer("1a").value == 26
     with pytest.raises(ValueError, match="invalid literal"):
         Sequencer("0g")
+
+
+def test_the_known_sequencer_stands_where_both_are_one_number() -> None:
+    """S3 writes it in either case; the same event again changes nothing in the record."""
+    assert newer_sequencer(Sequencer("0A"), Sequencer("0a")) == Sequencer("0A")
 
 
 def test_a_key_is_refused_for_what_is_wrong_with_it() -> None:
@@ -27,4 +32,5 @@ def test_a_key_is_refused_for_what_is_wrong_with_it() -> None:
     assert key_fault("../a") == "its '..' segments lead above the bucket"
     assert key_fault("a/../b") is None
     assert key_fault("a/../../b") is not None
+    assert key_fault("./../a") == key_fault("/../a") == "its '..' segments lead above the bucket"
     assert outermost(["a/", "a/b", "b"]) == ("a/", "b")
