@@ -18,7 +18,7 @@ _GZIP = 31
 """zlib's word for a gzip header; it holds no time and no name, so equal lines are equal bytes."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Link:
     """A segment by its number (from 1) and the SHA-256 of its bytes as stored; number 0 is before the first."""
 
@@ -95,7 +95,7 @@ def unpacked(body: bytes) -> tuple[list[bytes], str | None]:
     try:
         for start in range(0, len(body), 4096):
             text += unpacker.decompress(body[start : start + 4096], MAX_SEGMENT_BYTES - len(text) + 1)
-            if len(text) > MAX_SEGMENT_BYTES or unpacker.unconsumed_tail:
+            if len(text) > MAX_SEGMENT_BYTES:
                 return [], f"it unpacks to more than {MAX_SEGMENT_BYTES:,} bytes"
     except zlib.error as error:
         fault = f"it cannot be unpacked ({error})"

@@ -116,7 +116,7 @@ class ChainReader:
                 "which its next batch mends, or somebody added them"
             )
             yield Finding(Fault.NOT_ANCHORED, text, after.sequence + 1)
-        for head in {before, after}:
+        for head in dict.fromkeys((before, after)):
             if head is not None and self.known.get(head.sequence, head.sha256) != head.sha256:
                 text = (
                     f"segment {head.sequence} has SHA-256 {self.known[head.sequence]}, the head says {head.sha256}: "

@@ -78,8 +78,10 @@ def write_uri(uri: ObjectUri, location: Location, *, region: str | None = None) 
             return UnusableUri(uri.text, f"a bare key cannot say that the object is now in {location.bucket}")
         return location.key
     service = uri.service
-    if location.bucket != uri.location.bucket and (uri.region or "accelerate" in service.lower()):
-        if uri.region is None or region is None:
+    if location.bucket != uri.location.bucket and "accelerate" in service.lower():
+        return UnusableUri(uri.text, "its host is the old bucket's transfer acceleration; the new bucket may have none")
+    if location.bucket != uri.location.bucket and uri.region is not None:
+        if region is None:
             return UnusableUri(uri.text, "its host belongs to the old bucket; say target.region in the rules file")
         service = service.replace(uri.region, region)
     path = _encoded(location.key, uri.literal)

@@ -1,13 +1,15 @@
 """Appending to the chain: beside other writers, and after every crash."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.chain import Link, link_of
+from domain.chain import Link, link_of, seal_segment
 from domain.chain_reading import Fault
 from domain.errors import ThrottledError, UnavailableError
-from tests.audited import Audited, audited
+from tests.audited import MIGRATION, Audited, audited
 
 
 def test_no_events_make_no_segment() -> None:
@@ -117,3 +119,45 @@ def test_links_are_of_the_stored_bytes() -> None:
     """Whoever has the object can compute its link with sha256sum."""
     made = audited([[0]])
     assert made.head.head == link_of(1, made.archive.segments[1]) != Link()
+
+
+class Overtaken(Audited):
+    """``steps`` happen in turn, each just before a slow writer's next try to store a segment."""
+
+    def overtake(self, *steps: Callable[[], object]) -> None:
+        """Let these be quicker than whoever writes next."""
+        left, write = list(steps), self.archive.write_segment
+
+        def write_late(sequence: int, body: bytes) -> bool:
+            if left:
+                left.pop(0)()
+            return write(sequence, body)
+
+        vars(self.archive)["write_segment"] = write_late
+
+    def store_unanchored(self, number: int) -> None:
+        """A whole segment of another first writer, whose anchor is late."""
+        at = link_of(number - 1, self.archive.segments[number - 1]) if number > 1 else Link()
+        events = [self.change(number)]
+        self.archive.segments[number] = seal_segment(events, after=at, migration=MIGRATION, is_anchored=True).body
+
+
+def test_others_whose_first_anchors_are_late_are_no_lost_head() -> None:
+    """Two were quicker, one after the other, and have not anchored yet."""
+    made = Overtaken()
+    made.overtake(lambda: made.store_unanchored(1), lambda: made.store_unanchored(2))
+    made.writer().append_events([made.change(0)])
+    assert made.verify() == []
+    assert made.figures.segments == 3
+    assert made.archive.calls.count("last_sequence") == 1
+
+
+def test_others_who_anchored_meanwhile_are_no_lost_head() -> None:
+    """The writer saw an empty chain; when it was refused there were segments, and their head."""
+    made = Overtaken()
+    quick = made.writer()
+    made.overtake(lambda: [quick.append_events([made.change(number)]) for number in range(3)])
+    made.writer().append_events([made.change(9)])
+    assert made.verify() == []
+    assert made.figures.segments == 4
+    assert made.archive.calls.count("last_sequence") == 0

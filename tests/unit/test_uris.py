@@ -16,6 +16,12 @@ NEW = Location("line-1", "new/ä b+c.tar")
         ("s3://line-1/a//b c%20", "a//b c%20", UriForm.S3, "s3://line-1/new/ä b+c.tar"),
         ("S3://line-1/a", "a", UriForm.S3, "S3://line-1/new/ä b+c.tar"),
         (
+            "HTTPS://line-1.S3.amazonaws.com/a\nb",
+            "a\nb",
+            UriForm.VIRTUAL_HOSTED,
+            "HTTPS://line-1.S3.amazonaws.com/new/%C3%A4%20b%2Bc.tar",
+        ),
+        (
             "https://line-1.s3.amazonaws.com/a%2520b",
             "a%20b",
             UriForm.VIRTUAL_HOSTED,
@@ -64,6 +70,8 @@ def test_each_form_is_decoded_once_and_written_again(text: str, key: str, form: 
         ("https://line-1.s3.amazonaws.com/%ff", "no UTF-8"),
         ("https://line-1.s3.amazonaws.com/a#b", "fragment"),
         ("https://s3.amazonaws.com/NO/a", "no bucket name"),
+        ("https://line-1.s3.amazonaws.com", "it names a bucket, not an object"),
+        ("https://line-1.s3.amazonaws.com/", "it names a bucket, not an object"),
         ("s3://line-1", "not an object"),
         ("s3://Line_1/a", "no bucket name"),
         ("s3://line-1/" + "k" * 1025, "S3 allows 1024"),
@@ -87,6 +95,7 @@ def test_a_bare_key_needs_its_bucket() -> None:
     uri = read_uri("old/a", bucket="line-1")
     assert isinstance(uri, ObjectUri)
     assert write_uri(uri, NEW) == NEW.key
+    assert read_uri("", bucket="line-1") is None
     assert isinstance(write_uri(uri, Location("other", "a")), UnusableUri)
 
 
@@ -97,6 +106,20 @@ def test_another_region_must_be_known() -> None:
     other = Location("line-2", "b")
     assert isinstance(write_uri(uri, other), UnusableUri)
     assert write_uri(uri, other, region="us-east-2") == "https://line-2.s3.us-east-2.amazonaws.com/b"
+
+
+def test_a_host_without_a_region_serves_every_bucket_but_not_an_accelerated_one() -> None:
+    """The global endpoint finds any bucket; transfer acceleration is switched on for each bucket by itself."""
+    uri, other = read_uri("https://line-1.s3.amazonaws.com/a"), Location("line-2", "b")
+    assert isinstance(uri, ObjectUri)
+    assert write_uri(uri, other) == "https://line-2.s3.amazonaws.com/b"
+    fast = read_uri("https://line-1.s3-accelerate.amazonaws.com/a")
+    assert isinstance(fast, ObjectUri)
+    assert write_uri(fast, Location("line-1", "b")) == "https://line-1.s3-accelerate.amazonaws.com/b"
+    for region in (None, "us-east-2"):
+        refused = write_uri(fast, other, region=region)
+        assert isinstance(refused, UnusableUri)
+        assert "transfer acceleration" in refused.reason
 
 
 @given(key=st.text(min_size=1, max_size=40).filter(lambda key: key_fault(key) is None))
