@@ -6,7 +6,8 @@ possible ends of each are tried in ascending order, or only one end is possible.
 
 import re
 
-from domain.automata import ANY, Chars, Choice, Expression, Repeat, Series, common
+from domain.automata import Chars, Choice, Expression, Repeat, Series
+from domain.automata_characters import ANY, common
 from domain.templates import PATH, SEGMENT, TEXT, Kind, Placeholder, Template
 
 _MOST_GROUPS = 9

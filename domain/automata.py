@@ -5,48 +5,13 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TypeAlias
 
-Ranges: TypeAlias = tuple[tuple[int, int], ...]
-"""Code points as ascending, disjoint, inclusive ranges."""
+from domain.automata_characters import Ranges, of_characters, plainness, readable
 
-ANY: Ranges = ((0, 0xD7FF), (0xE000, 0x10FFFF))
-"""Every code point that UTF-8 can hold; surrogates are in no valid key."""
 MAX_STATES = 4_096
 """A larger automaton is refused: the expression is a mistake or an attack."""
-
-
-def joined(pairs: Iterable[tuple[int, int]]) -> Ranges:
-    """The union of the pairs."""
-    merged: list[tuple[int, int]] = []
-    for low, high in sorted(pairs):
-        if merged and low <= merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
-        else:
-            merged.append((low, high))
-    return tuple(merged)
-
-
-def common(one: Ranges, other: Ranges) -> Ranges:
-    """The code points in both."""
-    pairs = ((max(a, c), min(b, d)) for a, b in one for c, d in other)
-    return joined((low, high) for low, high in pairs if low <= high)
-
-
-def others(ranges: Ranges) -> Ranges:
-    """Every code point that is not in ``ranges``."""
-    gaps, start = [], 0
-    for low, high in ranges:
-        gaps.append((start, low - 1))
-        start = high + 1
-    gaps.append((start, 0x10FFFF))
-    return common(ANY, tuple((low, high) for low, high in gaps if low <= high))
-
-
-def of_characters(text: str) -> Ranges:
-    """The characters of ``text``."""
-    return joined((ord(character), ord(character)) for character in text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,23 +169,24 @@ class Dfa:
         return seen == len(self.edges)
 
     def texts(self, at_most: int) -> list[str]:
-        """The first ``at_most`` accepted texts, shorter ones first; all there are when fewer."""
+        """The first ``at_most`` accepted texts, shorter and easily read ones first; all there are when fewer."""
         missing = self._missing()
         found: list[str] = []
         # Best first by the length that a text will have in the end, so a loop that leads nowhere is not followed.
-        todo = [(missing[0], 0, "", 0)] if missing else []
+        todo = [(missing[0], 0, tuple[int, ...](), "", 0)] if missing else []
         while todo and len(found) < at_most:
-            _, before, text, state = heappop(todo)
+            _, before, plain, text, state = heappop(todo)
             if state < 0:
                 found.append(text)
                 continue
             if state in self.accepting:
-                heappush(todo, (len(text), before - 1, text, -1))
+                heappush(todo, (len(text), before - 1, plain, text, -1))
             for low, high, following in self.edges[state]:
                 if following in missing:
-                    for code in range(low, min(high, low + at_most) + 1):
+                    for code in islice(readable(low, high), at_most):
                         size = len(text) + 1
-                        heappush(todo, (size + missing[following], -size, text + chr(code), following))
+                        said = (*plain, plainness(code))
+                        heappush(todo, (size + missing[following], -size, said, text + chr(code), following))
         return found
 
     def _missing(self) -> dict[int, int]:

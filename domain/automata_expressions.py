@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from domain.automata import ANY, Chars, Choice, Expression, Ranges, Repeat, Series, joined, of_characters, others
+from domain.automata import Chars, Choice, Expression, Repeat, Series
+from domain.automata_characters import ANY, Ranges, joined, of_characters, others
 
 MAX_REPEAT = 1_024
 """Longer than any key."""
@@ -114,7 +115,7 @@ class _Parser:
             self.take()
         elif self.peek() == "+":
             raise ExpressionError("possessive repetitions are not possible", self.position)
-        if self.peek() in ("*", "+", "?", "{") and self.peek():
+        if self.peek() in ("*", "+", "?", "{"):
             raise ExpressionError("two repetitions in a row", self.position)
         least, most = bounds
         if most is not None and most < least:

@@ -7,14 +7,12 @@ share, or both: a template read as it stands does both, a rule seen as a transdu
 from collections import deque
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import NamedTuple, Protocol, TypeAlias
 
 from domain.automata import Dfa, compile_expression, literal
+from domain.automata_characters import readable
 from domain.templates import Captures, Filter, Template
-
-_PLAIN = [ord(character) for character in "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-_./ "]
-"""Characters that make a counterexample easy to read."""
 
 State: TypeAlias = Hashable
 
@@ -230,7 +228,8 @@ def search(
             count = met.get((states, differs), 0)
             if count < visits:
                 met[states, differs] = count + 1
-                code = _readable(low, high, count)
+                codes = list(islice(readable(low, high), count + 1))
+                code = codes[count % len(codes)]
                 taken = tuple(None if move is None else (move, code) for move in moves)
                 nodes.append(_Node(states, differs, node, taken))
 
@@ -261,15 +260,6 @@ def _joint_moves(
             if move.low <= high and move.high >= low
         ]
     yield from together
-
-
-def _readable(low: int, high: int, number: int) -> int:
-    """A character of the range, another one for each number where there are so many."""
-    plain = [code for code in _PLAIN if low <= code <= high]
-    if plain:
-        return plain[number % len(plain)]
-    first = max(low, 0x21) if high >= 0x21 else low
-    return min(first + number, high)
 
 
 def _found(machines: Sequence[Walkable], node: _Node) -> Found:

@@ -169,11 +169,11 @@ def _notes(subject: Subject) -> Iterator[Finding]:
     """For each rule the form that leaves the least room."""
     for rule in subject.rules.rules:
         own = (find_growth(subject, branch) for branch in subject.rules.branches if branch.rule == rule)
-        sized = [(len(growth.keys[0].encode()), growth) for growth in own if growth is not None]
+        sized = [(len(growth.key.encode()), growth) for growth in own if growth is not None]
         if sized:
             size, growth = min(sized, key=lambda pair: pair[0])
-            why = f"targets grow: this source key of {size} bytes is the longest of its form that still fits"
-            yield Finding(FindingKind.NOTE, rule, None, growth.keys, growth.targets, why=why)
+            why = f"targets grow: this source key of {size} bytes still fits, none with a longer '{growth.name}' does"
+            yield Finding(FindingKind.NOTE, rule, None, (growth.key,), (growth.target,), why=why)
 
 
 def _allowed(rules: CompiledRules, finding: Finding) -> Finding:

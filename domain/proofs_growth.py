@@ -1,13 +1,29 @@
 """How long a source key may be when its target is longer."""
 
-from domain.automata import Dfa
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from domain.automata import Dfa, Edges
+from domain.automata_characters import readable
 from domain.keys import MAX_KEY_BYTES
-from domain.proofs_subject import Evidence, Subject
+from domain.proofs_subject import Subject
 from domain.rules import Branch, MapOutcome
 
+WIDTHS = ((0, 0x7F), (0x80, 0x7FF), (0x800, 0xFFFF), (0x10000, 0x10FFFF))
+"""The code points that take one byte in UTF-8, two, three and four."""
 
-def find_growth(subject: Subject, branch: Branch) -> Evidence | None:
-    """Where targets grow: the longest source key, of one free name and else the shortest texts, that still fits."""
+
+class Growth(NamedTuple):
+    """A key whose target still fits, where none with a longer ``name`` does."""
+
+    name: str
+    key: str
+    target: str
+
+
+def find_growth(subject: Subject, branch: Branch) -> Growth | None:
+    """Where targets grow: the key with the longest text for one free name, and else the shortest ones, that fits."""
     kinds = branch.source.kinds
     shortest = {name: next(iter(kind.dfa.texts(1)), "") for name, kind in kinds.items()}
     source = len((subject.rules.source.prefix + branch.source.render(shortest)).encode())
@@ -18,7 +34,7 @@ def find_growth(subject: Subject, branch: Branch) -> Evidence | None:
     if not free or (target <= source and all(writes[name] <= reads[name] for name in free)):
         return None
     name = max(free, key=lambda name: (writes[name] / reads[name], -len(kinds[name].dfa.edges)))
-    room = (MAX_KEY_BYTES - target) // writes[name] + len(shortest[name])
+    room = (MAX_KEY_BYTES - target) // writes[name] + len(shortest[name].encode())
     text = _text_of_size(kinds[name].dfa, room)
     if text is None:
         return None
@@ -26,26 +42,41 @@ def find_growth(subject: Subject, branch: Branch) -> Evidence | None:
     mapped = subject.rules.map_key(key)
     if mapped.outcome is not MapOutcome.MOVE or mapped.rule != branch.rule or mapped.target is None:
         return None
-    return Evidence((key,), (mapped.target.key,))
+    return Growth(name, key, mapped.target.key)
 
 
 def _text_of_size(dfa: Dfa, at_most: int) -> str | None:
-    """The longest accepted ASCII text of at most so many characters."""
+    """The longest accepted text of at most so many bytes, in characters that people can read where there is one."""
     levels: list[dict[int, tuple[int, str]]] = [{0: (0, "")}]
-    for _ in range(at_most):
+    steps = [_steps(edges) for edges in dfa.edges]
+    for size in range(1, at_most + 1):
         reached: dict[int, tuple[int, str]] = {}
-        for state in levels[-1]:
-            for low, high, following in sorted(dfa.edges[state], key=lambda edge: not edge[0] <= 97 <= edge[1]):
-                code = next((code for code in (97, 48, max(low, 33)) if low <= code <= min(high, 126)), None)
-                if code is not None:
-                    reached.setdefault(following, (state, chr(code)))
+        for width in range(1, min(size, len(WIDTHS)) + 1):
+            for state in levels[size - width]:
+                for character, following in steps[state][width - 1]:
+                    reached.setdefault(following, (state, character))
         levels.append(reached)
     for size in range(at_most, -1, -1):
-        ends = [state for state in levels[size] if state in dfa.accepting]
-        if ends:
-            state, text = ends[0], list[str]()
-            for level in reversed(levels[1 : size + 1]):
-                state, character = level[state]
-                text.append(character)
-            return "".join(reversed(text))
+        texts = [_text_back(levels, size, state) for state in levels[size] if state in dfa.accepting]
+        if texts:
+            return next(filter(str.isprintable, texts), texts[0])
     return None
+
+
+def _text_back(levels: Sequence[Mapping[int, tuple[int, str]]], size: int, state: int) -> str:
+    text: list[str] = []
+    while size:
+        state, character = levels[size][state]
+        text.append(character)
+        size -= len(character.encode())
+    return "".join(reversed(text))
+
+
+def _steps(edges: Edges) -> list[list[tuple[str, int]]]:
+    """By its width in bytes less one, a readable character of each edge, and the state it leads to."""
+    found: list[list[tuple[str, int]]] = [[] for _ in WIDTHS]
+    for low, high, following in sorted(edges, key=lambda edge: not edge[0] <= ord("a") <= edge[1]):
+        for steps, (first, last) in zip(found, WIDTHS, strict=True):
+            for code in islice(readable(max(low, first), min(high, last)), 1):
+                steps.append((chr(code), following))
+    return found

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from itertools import islice, permutations, product
 
-from domain.automata import ANY, Chars, Choice, Repeat, Series, compile_expression, literal
+from domain.automata import Chars, Choice, Repeat, Series, compile_expression, literal
+from domain.automata_characters import ANY
 from domain.automata_search import BudgetSpentError, Excluding, Found, Machine, Step, Walkable, search
 from domain.keys import key_fault, unclean_segment
 from domain.proofs_subject import CANDIDATES, KEEP, MAX_SOURCES, Answer, Evidence, Open, Subject, settle
@@ -132,12 +133,16 @@ def find_loop(subject: Subject, branch: Branch, again: Branch) -> Answer:
 
 
 def _stays(subject: Subject, branch: Branch) -> bool:
-    """Whether every target of the branch is its own source."""
-    return branch.source.pieces == branch.target.pieces and subject.rules.source == subject.rules.target
+    """Whether every target of the branch is its own source: then nothing is moved, wherever that is."""
+    source, target = subject.rules.source, subject.rules.target
+    in_place = (source.bucket, source.prefix) == (target.bucket, target.prefix)
+    return in_place and branch.source.pieces == branch.target.pieces
 
 
 def find_invalid_target(subject: Subject, branch: Branch) -> Answer:
     """A key whose target S3 or its clients cannot take as it is."""
+    if _stays(subject, branch):
+        return Open.IMPOSSIBLE
 
     def confirm(found: Found) -> Evidence | None:
         for key in subject.sources(branch, found.captures[0]):

@@ -9,19 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
 
-from domain.automata import (
-    ANY,
-    Chars,
-    Choice,
-    Dfa,
-    Expression,
-    Repeat,
-    Series,
-    compile_expression,
-    joined,
-    literal,
-    others,
-)
+from domain.automata import Chars, Choice, Dfa, Expression, Repeat, Series, compile_expression, literal
+from domain.automata_characters import ANY, joined, others
 from domain.errors import PermanentError
 
 MAX_STEPS = 1_000_000

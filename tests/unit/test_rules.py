@@ -3,7 +3,7 @@
 import pytest
 
 from domain.keys import Location
-from domain.rules import CompiledRules, MapOutcome
+from domain.rules import MAX_REVERSE, CompiledRules, MapOutcome, MappedKey
 from handlers.rules_file import read_rules
 
 HEAD = "version: 1\nmigration: m\nsource: {bucket: src-bucket}\ntarget: {bucket: dst-bucket}\n"
@@ -98,4 +98,67 @@ def test_a_filter_is_turned_round_by_trying_both_cases() -> None:
 def test_unmapped_can_mean_keep() -> None:
     """``unmapped: keep`` leaves what no rule matches where it is."""
     compiled = rules("rules: [{name: a, from: 'x', to: 'y'}]\nunmapped: keep\n")
-    assert compiled.map_key("z").outcome is MapOutcome.KEEP
+    assert compiled.map_key("z") == MappedKey(MapOutcome.KEEP, "z", reason="no rule matches it")
+
+
+def test_every_outcome_that_is_no_move_has_its_reason() -> None:
+    """What plan and map print beside the key."""
+    head = HEAD.replace("src-bucket}", "src-bucket, prefix: in/}").replace("dst-bucket}", "src-bucket, prefix: in/}")
+    text = "rules: [{name: same, from: 's/{n}', to: 's/{n}'}, {name: long, from: 'l/{n}', to: 'longer/{n}'}]\n"
+    compiled = rules(text + "keep: ['k/{x...}']\n", head)
+    told = {
+        key: (mapped.outcome, mapped.rule, mapped.reason)
+        for key in ("out/s/1", "in/k/1", "in/s/1", "in/x", "in/l/" + "z" * 1015)
+        for mapped in [compiled.map_key(key)]
+    }
+    assert list(told.values()) == [
+        (MapOutcome.UNMAPPED, None, "it does not begin with 'in/'"),
+        (MapOutcome.KEEP, None, "keep 'k/{x...}'"),
+        (MapOutcome.KEEP, "same", "its new key is the one it has"),
+        (MapOutcome.UNMAPPED, None, "no rule matches it"),
+        (MapOutcome.REJECTED, "long", "its new key would be no S3 key: it has 1025 bytes of UTF-8, S3 allows 1024"),
+    ]
+
+
+def test_a_key_that_can_be_split_in_too_many_ways_is_rejected_with_the_remedy() -> None:
+    """It is parked and named, and does not stop the others."""
+    compiled = rules("rules: [{name: a, from: '{a*}{b*}{c*}{a}{b}{z:[x]}', to: '{a}'}]\n")
+    mapped = compiled.map_key("a" * 600)
+    assert (mapped.outcome, mapped.target) == (MapOutcome.REJECTED, None)
+    assert "make the rule's placeholders narrower" in str(mapped.reason)
+
+
+def test_a_kept_key_is_nobodys_source() -> None:
+    """Its new key would be another object's name, so that no old place is named for it."""
+    compiled = rules("rules: [{name: a, from: '{n*}', to: 'a/{n}'}]\nkeep: ['stay/{x...}']\n")
+    assert compiled.unmap_key("a/stay/1") == ()
+    assert [found.key for found in compiled.unmap_key("a/stay")] == ["stay"]
+
+
+def test_a_text_that_comes_twice_in_the_target_is_turned_round() -> None:
+    """Both places must hold the same."""
+    compiled = rules("rules: [{name: a, from: '{n}', to: '{n}/{n}'}]\n")
+    assert [found.key for found in compiled.unmap_key("x/x")] == ["x"]
+    assert compiled.unmap_key("x/y") == ()
+
+
+def test_as_many_dropped_words_as_are_tried_still_name_every_source() -> None:
+    """One more word names none: an incomplete answer would be taken for the whole one."""
+    for words, sources in ((MAX_REVERSE, MAX_REVERSE), (MAX_REVERSE + 1, 0)):
+        kinds = f"kinds: {{d: [{', '.join(f'w{n}' for n in range(words))}]}}\n"
+        compiled = rules(kinds + "rules: [{name: a, from: '{d:d}/{n}', to: '{n}'}]\n")
+        assert len(compiled.unmap_key("x")) == sources
+
+
+def test_what_the_kind_does_not_hold_is_no_origin_of_a_filtered_text() -> None:
+    """Only lower case was ever captured, so only that is tried: ten letters have a thousand other spellings."""
+    compiled = rules("rules: [{name: a, from: '{n:[a-z]+}', to: '{n|upper}/x'}]\n")
+    assert [found.key for found in compiled.unmap_key("ABCDEFGHIJ/x")] == ["abcdefghij"]
+
+
+def test_a_kind_of_words_takes_nothing_else() -> None:
+    """Not even a text of the same length."""
+    compiled = rules("kinds: {d: [u, vv]}\nrules: [{name: a, from: '{d:d}/{n}', to: '{n}'}]\n")
+    assert [compiled.map_key(key).outcome.value for key in ("u/x", "vv/x", "w/x", "uu/x")] == [
+        *("move", "move", "unmapped", "unmapped")
+    ]

@@ -88,6 +88,65 @@ def test_a_longer_target_is_noted_with_the_longest_key_that_fits() -> None:
     assert proof.verdict is Verdict.PROVEN
 
 
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("[!a]+", "a" * 1_017),
+        ("[!a-z]+", "a" * 1_017),
+        ("[!0]+", "!" * 1_017),
+        ("[0-9]+", "0" * 1_017),
+        ("[ab]+", "a" * 1_017),
+        ("[!]+", "!" * 1_017),
+        ("[~]+", "~" * 1_017),
+        ("(ab)+", "ab" * 508),
+        ("ab*", "a" + "b" * 1_016),
+        (r"b\x7f+|ca+", "c" + "a" * 1_016),
+        (r"b\x7f+|c", "b" + "\x7f" * 1_016),
+        ("[é]+", "é" * 508),
+        ("a{1,5}|é+", "é" * 508),
+        ("[é]*[日]+", "é" * 507 + "日"),
+        ("[日]*[é]", "日" * 338 + "é"),
+        ("[𐀀-𐀂]+", "𐀀" * 254),
+        ("([à-日]{2})+", "ࠀ" + "à" * 507),
+        ("[ab]", ""),
+        ("[ab]{2,9}", ""),
+    ],
+)
+def test_the_longest_key_that_fits_is_noted_in_texts_that_its_kind_takes(kind: str, expected: str) -> None:
+    """To the last byte that the kind can fill, printable, letters where it may be; nothing of a kind of short texts."""
+    notes = prove(f"rules: [{{name: r, from: 'x/{{n:{kind}}}', to: 'longer/{{n}}'}}]\n").findings
+    assert [(finding.keys, finding.targets) for finding in notes] == (
+        [(("x/" + expected,), ("longer/" + expected,))] if expected else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        (["{name: r, from: 'longer/{n}', to: 'x/{n}'}"], {}),
+        (["{name: r, from: 'aaaaaaaaaaaaaaaa/{n}', to: '{n}{n}'}"], {"r": ("a" * 16 + "/" + "a" * 512, 1_024, "n")}),
+        (["{name: r, from: '{a:b+}/{z:c+}', to: '{a}{a}/{z}'}"], {"r": ("b" * 511 + "/c", 1_024, "a")}),
+        (["{name: r, from: '{z:bc+}/{a:d+}', to: 'long/{z}/{a}'}"], {"r": ("bc/" + "d" * 1_016, 1_024, "a")}),
+        (["{name: r, from: 'x/{m}/{n:[ab]}', to: 'longer/target/{n}'}"], {}),
+        (["{name: a, from: 'x/{n...}', to: 'y/{n}'}", "{name: b, from: 'x/{n}', to: 'longer/{n}'}"], {}),
+        (
+            ["{name: a, from: 'x/{n:b+}', to: 'xx/{n}'}", "{name: b, from: 'y/{n:c+}', to: 'yyyy/{n}'}"],
+            {"a": ("x/" + "b" * 1_021, 1_024, "n"), "b": ("y/" + "c" * 1_019, 1_024, "n")},
+        ),
+        (["{name: a, from: ['xyz/{n:b+}', 'z/{n:b+}'], to: 'longer/{n}'}"], {"a": ("z/" + "b" * 1_017, 1_024, "n")}),
+        (["{name: a, from: ['x/{n:b+}', 'z/{n:b+}'], to: 'longer/{n}'}"], {"a": ("x/" + "b" * 1_017, 1_024, "n")}),
+    ],
+)
+def test_a_rule_whose_targets_grow_has_one_note(rules: list[str], expected: dict[str, tuple[str, int, str]]) -> None:
+    """Of its own keys, in the form that leaves the least room; none where nothing grows."""
+    findings = prove(f"rules: [{', '.join(rules)}]\n").findings
+    notes = {finding.rule: finding for finding in findings if finding.kind is FindingKind.NOTE}
+    sizes = {rule: (note.keys[0], len(note.targets[0])) for rule, note in notes.items()}
+    assert sizes == {rule: (key, size) for rule, (key, size, _) in expected.items()}
+    why = "targets grow: this source key of {} bytes still fits, none with a longer '{}' does"
+    assert [note.why for note in notes.values()] == [why.format(len(key), name) for key, _, name in expected.values()]
+
+
 def test_the_portal_s_rules_are_decided_to_the_last_finding() -> None:
     """Nothing is undecided or unexplained, nothing loops, every rule can win, every target is clean."""
     proof = prove_rules(load_rules("migrations/edge-cv-portal.yaml"))
