@@ -3,6 +3,7 @@
 from typing import TypeGuard
 
 from domain.attempt import Attempt, HeldRecord, Lease, MigrationPolicy, MigrationPorts, Outcome, Verdict, take_claim
+from domain.copying import abort_upload
 from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, UnavailableError
 from domain.objects import ObjectState
 from domain.ports import Deleted, Refused
@@ -24,7 +25,7 @@ def clean_source(
     if record is None or record.mode is not Mode.FORWARD:
         return Outcome(Verdict.DONE, record.state if record else None, "not to be cleaned")
     lease = Lease.begin(attempt, policy, ports.clock)
-    blocked = _blocked(record, lease, need_proof=need_proof)
+    blocked = _blocked(record, lease.started, need_proof=need_proof)
     if blocked is not None:
         return blocked
     # A marker of an earlier cleanup is not what this one puts: kept, rollback would take ours for the owner's delete.
@@ -38,16 +39,18 @@ def clean_source(
         raise
 
 
-def _blocked(record: Record, lease: Lease, *, need_proof: bool) -> Outcome | None:
+def _blocked(record: Record, now: float, *, need_proof: bool) -> Outcome | None:
     """Why the record cannot be claimed for cleanup, or ``None``."""
     claim = record.claim
     if claim is not None:
-        running = claim.deadline >= lease.started
+        running = claim.deadline >= now
         if running or record.intent != DELETE_SOURCE:
             return Outcome(Verdict.RETURN, record.state, "another attempt must end or be reconciled first")
-    # What an earlier cleanup began and could not end is cleanup's to go on with: its delete raises no event.
-    if record.state is not State.COPIED or (record.maybe - {DELETE_SOURCE} and claim is None):
+    if record.state is not State.COPIED:
         return Outcome(Verdict.DONE, record.state, "only a finished copy is cleaned")
+    # What an earlier cleanup began and could not end is cleanup's to go on with: its delete raises no event.
+    if record.maybe - {DELETE_SOURCE}:
+        return Outcome(Verdict.DONE, record.state, "an attempt ended without saying what it did")
     if record.is_rewritten and record.source_version is None:
         return Outcome(Verdict.DONE, record.state, ONLY_ORIGINAL)
     if need_proof and record.verified_at is None:
@@ -56,6 +59,7 @@ def _blocked(record: Record, lease: Lease, *, need_proof: bool) -> Outcome | Non
 
 
 def _delete_if_proven(held: HeldRecord, ports: MigrationPorts) -> Outcome:
+    abort_upload(held, ports.multipart)
     record = held.record
     target = ports.store.look_at_object(record.target, with_tags=True)
     if not _is_the_copy(target, record):
@@ -85,12 +89,9 @@ def preview_source(record: Record, *, ports: MigrationPorts, now: float) -> str 
     """Why ``clean_source`` would leave this source where it is, as far as looking can tell; ``None``: it would go."""
     if record.mode is not Mode.FORWARD or record.state is not State.COPIED:
         return f"its record is {record.state.value}"
-    if record.is_unfinished and record.maybe != {DELETE_SOURCE}:
-        return "an attempt runs, or ended without saying what it did"
-    if record.is_rewritten and record.source_version is None:
-        return ONLY_ORIGINAL
-    if record.verified_at is None:
-        return "it is not verified"
+    blocked = _blocked(record, now, need_proof=True)
+    if blocked is not None:
+        return blocked.reason
     target = ports.store.look_at_object(record.target, with_tags=True)
     if not _is_the_copy(target, record):
         return "the target is no longer what was copied"

@@ -2,6 +2,7 @@
 
 from domain.attempt import Attempt, HeldRecord, Lease, MigrationPolicy, MigrationPorts, Outcome, Verdict, take_claim
 from domain.cleanup import ONLY_ORIGINAL
+from domain.copying import abort_upload
 from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, UnavailableError
 from domain.ports import VersionStore
 from domain.record import Action, Intent, Mode, Record, State
@@ -45,6 +46,7 @@ def _begun(record: Record) -> Intent | None:
 
 
 def _forget(held: HeldRecord, intent: Intent, ports: MigrationPorts, versions: VersionStore) -> Outcome:
+    abort_upload(held, ports.multipart)
     record = held.record
     target = ports.store.look_at_object(record.target)
     if target is None or target.etag != record.target_etag:

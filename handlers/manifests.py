@@ -1,6 +1,6 @@
 """The JSON Lines manifests that the rules file declares: look through them, or switch their references."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from domain.attempt import Attempt, MigrationPolicy
@@ -17,6 +17,9 @@ from domain.rules import CompiledRules, MapOutcome
 
 _MOVED = (State.COPIED, State.CLEANED)
 _NOT_MOVED = "the manifest is not moved by a rule, so it is not rewritten; write it anew, or add a rule for it"
+
+NOT_MIGRATED = "the manifest is not migrated yet"
+NOT_COPIED = "the manifest's content at its old key is not at the new one (written anew, or the copy was taken away)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,10 @@ class ManifestScan:
         if not self.rules.references.manifests:
             return
         for record, declared in self._recorded():
+            yield from self._waiting(self._not_copied(record), declared, NOT_COPIED)
             if record.state not in _MOVED:
-                yield from self._waiting(record, declared)
+                why = f"the manifest is {record.state.value}" + (f": {record.cause}" if record.cause else "")
+                yield from self._waiting(_places(record), declared, why)
             elif dry_run:
                 yield from self._foretold(record, declared)
             else:
@@ -48,9 +53,10 @@ class ManifestScan:
                     policy=self.policy,
                     attempt=Attempt(self.new_token(), self.attempt_seconds),
                 )
-        for location, declared in self._staying():
+        for location, declared, moves in self._unrecorded():
+            outcome, why = (Outcome.WAITING, NOT_MIGRATED) if moves else (Outcome.STAYS, _NOT_MOVED)
             for one in self._read(location, declared):
-                yield replace(one, outcome=Outcome.STAYS, why=_NOT_MOVED, new_uri="") if _is_open(one) else one
+                yield replace(one, outcome=outcome, why=why, new_uri="") if _is_open(one) else one
 
     def find_references(self) -> Iterator[Reference]:
         """Every legacy URI in a line; a manifest of which nobody knows what it holds counts as one."""
@@ -60,9 +66,9 @@ class ManifestScan:
             # A cleanup that was broken off touched the source alone; counted here it could never go on.
             if record.claim is not None or record.maybe - {DELETE_SOURCE}:
                 yield Reference(record.target.uri, "unfinished", record.source.uri, record.source)
-            for place in _places(record):
+            for place in (*_places(record), *self._not_copied(record)):
                 yield from self._open(place, declared)
-        for location, declared in self._staying():
+        for location, declared, _ in self._unrecorded():
             yield from self._open(location, declared)
 
     def _open(self, location: Location, declared: list[ManifestReferences]) -> Iterator[Reference]:
@@ -76,10 +82,20 @@ class ManifestScan:
             is_left = one.outcome is Outcome.READY and not ours
             yield replace(one, outcome=Outcome.WAITING, why=CHANGED, new_uri="") if is_left else one
 
-    def _waiting(self, record: Record, declared: list[ManifestReferences]) -> Iterator[Reported]:
-        """What stands in a manifest that is not moved although a rule moves it."""
-        why = f"the manifest is {record.state.value}" + (f": {record.cause}" if record.cause else "")
-        for place in _places(record):
+    def _not_copied(self, record: Record) -> tuple[Location, ...]:
+        """The old key of a moved manifest while its content stands nowhere else, whatever the record says."""
+        if record.state not in _MOVED:
+            return ()
+        look = self.ports.migration.store.look_at_object
+        source, target = look(record.source), look(record.target)
+        is_copied = target is not None and target.etag == record.target_etag
+        if source is None or (is_copied and source.etag == record.source_etag):
+            return ()
+        return (record.source,)
+
+    def _waiting(self, places: Iterable[Location], declared: list[ManifestReferences], why: str) -> Iterator[Reported]:
+        """What stands where applications still read it, and no rewriting comes yet."""
+        for place in places:
             for one in self._read(place, declared):
                 yield replace(one, outcome=Outcome.WAITING, why=why, new_uri="") if _is_open(one) else one
 
@@ -90,22 +106,26 @@ class ManifestScan:
             yield Reported(Reference(location.uri, "archived", location.uri, location), Outcome.WAITING, str(error))
 
     def _recorded(self) -> Iterator[tuple[Record, list[ManifestReferences]]]:
+        """Manifests that a rule moves; one that is rolled back holds what its objects' rollback needs."""
+        yield from ((record, declared) for record, declared in self._records() if record.mode is Mode.FORWARD)
+
+    def _records(self) -> Iterator[tuple[Record, list[ManifestReferences]]]:
         for record in self.ports.migration.manifest.scan_records():
-            declared = self._declared(record.source, record.target) if record.mode is Mode.FORWARD else []
+            declared = self._declared(record.source, record.target)
             if declared:
                 yield record, declared
 
-    def _staying(self) -> Iterator[tuple[Location, list[ManifestReferences]]]:
-        """Manifests of which there is no record, on both sides; what moves is not here, it gets one."""
+    def _unrecorded(self) -> Iterator[tuple[Location, list[ManifestReferences], bool]]:
+        """Manifests of which there is no record, on both sides, and whether a rule moves them."""
         rules = self.rules
-        known = {place for record, _ in self._recorded() for place in _places(record)}
+        known = {place for record, _ in self._records() for place in (record.source, record.target)}
         for bucket, opening in self._openings():
             for listed in self.listing.list_objects(bucket, prefix=opening):
                 location = Location(bucket, listed.key)
                 moves = bucket == rules.source_bucket and rules.map_key(listed.key).outcome is MapOutcome.MOVE
                 declared = self._declared(location, location)
-                if declared and not moves and location not in known:
-                    yield location, declared
+                if declared and location not in known:
+                    yield location, declared, moves
 
     def _openings(self) -> Iterator[tuple[str, str]]:
         """How the keys of manifests begin in each bucket; one beginning is no part of another."""

@@ -8,11 +8,13 @@ import pytest
 
 from domain.cleanup import ONLY_ORIGINAL, clean_source
 from domain.cleanup_versions import forget_version
-from domain.errors import UnavailableError
+from domain.errors import ThrottledError, UnavailableError
 from domain.keys import Location
 from domain.objects import Lock
-from domain.record import Claim, Mode, State
+from domain.ports import HiddenVersion
+from domain.record import Action, Claim, Intent, Mode, State, left_over
 from domain.rollback import roll_back_object
+from tests.fakes.clock import FakeClock
 from tests.unit.test_migration import POLICY, SOURCE, TARGET, World, created, listed
 
 COPY_ETAG = md5(b"bytes", usedforsecurity=False).hexdigest()
@@ -27,6 +29,14 @@ def cleaned() -> World:
     clean_source(SOURCE.record_id, attempt=world.attempt(), ports=world.ports, policy=POLICY, need_proof=False)
     assert world.record.state is State.CLEANED
     return world
+
+
+def test_an_upload_that_an_attempt_left_is_dropped_with_its_parts() -> None:
+    """Its record names it no longer afterwards."""
+    world = cleaned()
+    world.leave_upload()
+    assert forget(world) == "CLEANED"
+    assert (world.store.uploads, world.record.upload) == ({}, None)
 
 
 def forget(world: World) -> str:
@@ -124,6 +134,7 @@ def version_is_there(world: World) -> bool:
         ({"state": State.CONFLICT}, ("done", "its source is not cleaned")),
         ({"rewritten_etag": COPY_ETAG}, ("done", ONLY_ORIGINAL)),
         ({"claim": Claim("other", 9e9)}, ("return", "another worker has it")),
+        ({"claim": Claim("other", FakeClock().now())}, ("return", "another worker has it")),
     ],
 )
 def test_a_version_stays_by_its_record(changes: dict[str, object], said: tuple[str, str]) -> None:
@@ -166,3 +177,110 @@ def test_another_key_is_untouched() -> None:
     assert forgotten(world) == ("done", "CLEANED")
     assert world.store.body(Location("line", "old//other")) == b"bytes"
     assert not version_is_there(world)
+
+
+def test_what_is_to_go_is_named_before_it_goes() -> None:
+    """Bytes and version: whoever reads the history knows what the delete was about."""
+    world = cleaned()
+    version = world.record.source_version
+    assert version is not None
+    forget(world)
+    declared = [now.intent for _, now in world.manifest.changes if now.intent is not None]
+    assert declared[-1] == Intent(Action.DELETE_SOURCE, COPY_ETAG, version)
+
+
+def test_somebody_quicker_keeps_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record changed since it was read."""
+    world = cleaned()
+    monkeypatch.setattr(world.manifest, "write_record", lambda *_, **__: False)
+    assert forgotten(world) == ("return", "another worker has it")
+    assert version_is_there(world)
+
+
+def test_being_slowed_down_frees_the_record_and_names_nothing_as_begun() -> None:
+    """A look that failed deleted nothing: what the copy's loss then shows settles it."""
+    world = cleaned()
+    world.store.fail_next(ThrottledError("slow down"))
+    with pytest.raises(ThrottledError):
+        forget(world)
+    assert world.record.claim is None
+    world.store.remove(TARGET)
+    assert forget(world) == "the target is no longer what was copied"
+    assert not world.record.is_unfinished
+
+
+def test_a_copy_that_was_begun_is_no_delete_that_was_begun() -> None:
+    """The owner wrote again and nobody copied it yet: the version that its copy's attempt named must stay."""
+    world = cleaned()
+    forget(world)
+    written = world.store.put(SOURCE, b"newer")
+    world.store.fail_next(UnavailableError("no answer"), call="copy_object")
+    with pytest.raises(UnavailableError):
+        world.migrate(created(b"newer", 9, version_id=written.version_id))
+    world.edit(claim=None, intent=None, maybe=left_over(world.record))
+    assert world.record.state is State.CLEANED
+    assert {one.version_id for one in world.record.maybe} == {written.version_id}
+    assert forgotten(world) == ("done", "no version is left to delete")
+    assert world.store.body(SOURCE) == b"newer"
+
+
+def test_a_hidden_source_without_a_version_is_not_what_was_begun() -> None:
+    """The version that goes is then the record's own."""
+    world = cleaned()
+    world.edit(maybe=frozenset({Intent(Action.DELETE_SOURCE)}))
+    assert forgotten(world) == ("done", "CLEANED")
+    assert not version_is_there(world)
+
+
+def test_a_version_stays_when_its_marker_was_taken_away() -> None:
+    """Somebody made it current again."""
+    world = cleaned()
+    world.store.buckets.remove_version(SOURCE, world.record.marker_version or "")
+    assert world.store.body(SOURCE) == b"bytes"
+    assert forgotten(world) == ("done", "our delete marker no longer hides the verified version")
+    assert world.store.body(SOURCE) == b"bytes"
+
+
+def test_a_version_that_went_by_itself_is_as_good_as_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lifecycle rule was quicker, between two looks."""
+    world = cleaned()
+    real = world.store.find_hidden_version
+
+    def find_hidden_version(location: Location) -> HiddenVersion | None:
+        found = real(location)
+        world.store.buckets.remove_version(SOURCE, world.record.source_version or "")
+        return found
+
+    monkeypatch.setattr(world.store, "find_hidden_version", find_hidden_version)
+    assert forgotten(world) == ("done", "CLEANED")
+    assert world.record.source_version is None
+
+
+def test_a_delete_that_was_begun_stays_known_when_the_copy_is_lost_meanwhile() -> None:
+    """Its request may have taken effect: the record is free and says so."""
+    world = cleaned()
+    version = world.record.source_version or ""
+    world.store.fail_next(UnavailableError("no answer"), call="remove_version")
+    with pytest.raises(UnavailableError):
+        forget(world)
+    world.clock.advance(100.0)
+    world.store.put(TARGET, b"a stranger's")
+    assert forgotten(world) == ("done", "the target is no longer what was copied")
+    assert version_is_there(world)
+    assert world.record.claim is None
+    assert world.record.maybe == {Intent(Action.DELETE_SOURCE, COPY_ETAG, version)}
+
+
+def test_a_copy_whose_answer_was_lost_stays_ours_after_a_version_was_kept() -> None:
+    """Forgotten, the owner's next bytes would meet our own copy as a stranger's object."""
+    world = cleaned()
+    world.store.put(SOURCE, b"newer")
+    world.store.fail_next(UnavailableError("no answer"), when="after", call="copy_object")
+    with pytest.raises(UnavailableError):
+        world.migrate(created(b"newer", 8))
+    world.clock.advance(100.0)
+    assert forgotten(world) == ("done", "the target is no longer what was copied")
+    assert {one.action for one in world.record.maybe} == {Action.COPY}
+    world.store.put(SOURCE, b"newest")
+    assert world.migrate(created(b"newest", 9)).state is State.COPIED
+    assert world.store.body(TARGET) == b"newest"

@@ -14,7 +14,7 @@ from domain.ports import Refused
 from domain.record import Action, Intent, Mode, State
 from domain.references_items import Outcome, Reported
 from domain.references_manifests import CHANGED, ManifestPorts
-from handlers.manifests import ManifestScan
+from handlers.manifests import NOT_COPIED, NOT_MIGRATED, ManifestScan
 from tests.fakes.contents import InMemoryContents
 from tests.fakes.faults import Moment, ScriptedFaults
 from tests.fakes.object_store import InMemoryObjectStore
@@ -141,7 +141,9 @@ def test_somebody_elses_content_is_left_alone() -> None:
     world = ManifestWorld()
     world.store.put(world.record(MANIFEST).target, b'{"source-ref":"s3://line-1/old//a.png"}')
     reports = world.rewrite()
-    assert [one.outcome for one in reports] == [Outcome.WAITING]
+    assert [one.outcome for one in reports if one.reference.holder == world.record(MANIFEST).target.uri] == [
+        Outcome.WAITING
+    ]
     assert b"old//" in (world.content() or b"")
 
 
@@ -149,9 +151,39 @@ def test_what_stands_in_somebody_elses_manifest_is_still_a_reference() -> None:
     """Whoever reads it looks for the old objects: cleanup must leave them, and a dry run must not say that it would."""
     world = ManifestWorld()
     world.store.put(world.record(MANIFEST).target, b'{"source-ref":"s3://line-1/old//a.png"}')
-    assert [(one.path, one.source.key) for one in world.scan.find_references()] == [("line 1 source-ref", "old//a.png")]
-    (told,) = world.scan.scan(dry_run=True)
+    new = world.record(MANIFEST).target.uri
+    found = [(one.path, one.source.key) for one in world.scan.find_references() if one.holder == new]
+    assert found == [("line 1 source-ref", "old//a.png")]
+    (told,) = (one for one in world.scan.scan(dry_run=True) if one.reference.holder == new)
     assert (told.outcome, told.new_uri, told.why) == (Outcome.WAITING, "", CHANGED)
+
+
+def test_what_stands_at_the_old_key_alone_is_still_a_reference() -> None:
+    """Its owner wrote it anew and the event is late or lost, or somebody took the copy away: cleanup must leave it."""
+    world = ManifestWorld()
+    world.rewrite()
+    assert [one.holder for one in world.scan.find_references()] == [world.record(MANIFEST).target.uri]
+    world.put(MANIFEST, b'{"source-ref":"s3://line-1/old//a.png"}')
+    (anew,) = (one for one in world.scan.find_references() if one.holder == world.place.uri)
+    assert (anew.path, anew.source.key) == ("line 1 source-ref", "old//a.png")
+    (told,) = (one for one in world.scan.scan(dry_run=True) if one.reference.holder == world.place.uri)
+    assert (told.outcome, told.why) == (Outcome.WAITING, NOT_COPIED)
+    world.put(MANIFEST, CONTENT)
+    world.store.remove(world.record(MANIFEST).target)
+    assert len(list(world.scan.find_references())) == 3
+    world.store.remove(world.place)
+    assert list(world.scan.find_references()) == []
+
+
+def test_a_manifest_that_is_not_migrated_yet_holds_what_it_names() -> None:
+    """It has no record: its event is late or lost."""
+    world = ManifestWorld()
+    late = world.put("old//late.manifest", b'{"source-ref":"s3://line-1/old//a.png"}')
+    assert [one.source.key for one in world.scan.find_references() if one.holder == late.uri] == ["old//a.png"]
+    (told,) = (one for one in world.rewrite() if one.reference.holder == late.uri)
+    assert (told.outcome, told.why, told.new_uri) == (Outcome.WAITING, NOT_MIGRATED, "")
+    world.change_record(MANIFEST, mode=Mode.ROLLED_BACK)
+    assert [one.holder for one in world.scan.find_references()] == [late.uri]
 
 
 @pytest.mark.parametrize("state", [State.PARKED, State.CONFLICT, State.GONE])

@@ -22,6 +22,7 @@ class Play:
 
 
 REFERRED: Mapping[str, Any] = {"items": 1, "edits": 3, "rewrites": True}
+MANIFEST: Mapping[str, Any] = {"manifests": 1}
 ACTS = (
     Play(Scenario("A01 verify and overwrite", ("A", "B")), {"verifies": True}),
     Play(Scenario("A02 verify, every event lost", ("A", "A*", "B"), duplicates=0), {"lost_events": 1.0}),
@@ -42,5 +43,18 @@ ACTS = (
     Play(Scenario("A14 dead letters and owner's delete", ("A", "del")), {"buried": 1.0}),
     Play(Scenario("A15 pause and resume", ("A", "B")), {"pauses": 2}),
     Play(Scenario("A16 pause and rollback by command", ("A", "B"), jobs=(R, P)), {"pauses": 1, "by_command": True}),
+    Play(Scenario("A17 manifest and overwrite", ("A", "B")), MANIFEST),
+    Play(Scenario("A18 manifest and owner's delete", ("A", "del")), MANIFEST),
+    Play(Scenario("A19 manifest and foreign object", ("A",), ("X",)), MANIFEST),
+    Play(Scenario("A20 manifest and cleanup", ("A", "B"), jobs=(K,)), {**MANIFEST, "by_command": True}),
+    Play(
+        Scenario("A21 manifest and cleanup, versions too", ("A",), jobs=(K,), versioned=True),
+        {**MANIFEST, "by_command": True, "forgets": True},
+    ),
+    Play(Scenario("A22 manifest and rollback", ("A", "B"), jobs=(R, P)), MANIFEST),
+    Play(
+        Scenario("A23 manifest, rollback by command", ("A",), jobs=(K, R, P), versioned=True),
+        {**MANIFEST, "by_command": True},
+    ),
 )
-PLAYS = {play.name: play for play in (*map(Play, SCENARIOS.values()), *ACTS)}
+PLAYS = {play.name: play for play in (*(Play(one) for one in SCENARIOS.values() if not one.undisturbed), *ACTS)}

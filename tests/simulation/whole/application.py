@@ -11,6 +11,7 @@ from domain.keys import Location
 from domain.ports import ItemChange
 from domain.record import Mode, State
 from tests.fakes.references import InMemoryReferences
+from tests.simulation.whole.manifests import is_manifest
 from tests.simulation.whole.scheduler import Process
 from tests.simulation.whole.truth import KeyTruth, value_of
 
@@ -75,7 +76,8 @@ class Application:
         self.check(item_id)
 
     def _some_uri(self) -> str:
-        return self._site.random.choice(list(self._site.truth.keys)).uri
+        keys = [key.source for key in self._site.truth.keys.values() if not is_manifest(key)]
+        return self._site.random.choice(keys).uri
 
     def _change(self, random: Random) -> Edit:
         uri, number = self._some_uri(), self._site.next_number()

@@ -4,6 +4,7 @@ from domain.keys import Location
 from domain.objects import ObjectState
 from domain.record import Action, left_over
 from handlers.messages import BackfillRow, encode_backfill
+from tests.simulation.whole.manifests import LINES, is_manifest
 from tests.simulation.whole.ports import SCALE
 from tests.simulation.whole.site import Site
 from tests.simulation.whole.truth import KeyTruth, Value, value_of
@@ -69,6 +70,7 @@ class People:
         key.emptied = False
         self._old_rows.append((key.source, state))
         self._site.say("owner", f"puts {key.source.key} {body.decode()}/{mark} {state.etag[:6]}", len(key.words) - 1)
+        self._site.manifests.changed(key.source)
         if tell:
             self._site.service.object_written(key.source)
         else:
@@ -78,18 +80,22 @@ class People:
     def _new_value(self, key: KeyTruth) -> Value:
         plan, random, number = self._site.plan, self._site.random, self._site.next_number()
         said = [word for word in key.words if word is not None]
+        manifest = self._site.manifests.content(number, random.randint(1, LINES)) if is_manifest(key) else None
         if said and random.random() < plan.repeats:
             body, mark = random.choice(said)
             # The one window that is open by nature (protocol.md §11): the same bytes with other metadata, put while
             # the unversioned source is being cleaned up.
             fenced = plan.cleanup and not plan.versioned
             return body, mark if fenced or random.random() < 0.5 else f"m{number}"
+        if manifest is not None:
+            return manifest, f"m{number}"
         times = 4 if random.random() < plan.large else 1
         return f"{number % 1000:03d}".encode() * times, f"m{number}"
 
     def remove(self, key: KeyTruth, *, tell: bool = True) -> None:
         """An owner deletes."""
         self._site.store.remove(key.source)
+        self._site.manifests.changed(key.source)
         key.words.append(None)
         key.emptied = False
         self._site.say("owner", f"deletes {key.source.key}", len(key.words) - 1)
@@ -115,6 +121,7 @@ class People:
     def intrude(self, key: KeyTruth, value: Value) -> None:
         """A stranger puts."""
         self._site.store.put(key.target, value[0], metadata={"put": value[1]})
+        self._site.manifests.changed(key.target)
         key.author, key.meddled = "foreign", True
         if key.number_of(value) >= 0:
             key.seen.add(key.number_of(value))
@@ -125,6 +132,7 @@ class People:
         """A stranger deletes."""
         record = self._site.manifest.records.get(key.source.record_id)
         self._site.store.remove(key.target)
+        self._site.manifests.changed(key.target)
         # While a delete of ours is pending nobody can tell afterwards whose it was (protocol.md §5).
         ours = {intent.action for intent in left_over(record)} if record is not None else set()
         if record is not None and record.target_etag is not None and Action.DELETE_TARGET not in ours:

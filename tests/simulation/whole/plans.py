@@ -40,6 +40,8 @@ class Plan:
     """How often the application writes them meanwhile."""
     rewrites: bool = False
     """Whether the command rewrites references too, beside the function that follows what happens."""
+    manifests: int = 0
+    """How many more objects are manifests whose lines hold URIs of the others."""
     by_command: bool = False
     """Whether cleanup and rollback are the operator's whole commands, with their gates, and not only their cores."""
     forgets: bool = False
@@ -102,6 +104,7 @@ class Plan:
             forgets=chance() < 0.5,
             buried=random.choice((0.0, 0.0, 0.1)),
             garbage=random.choice((0, 0, 2)),
+            manifests=random.choice((0, 0, 1, 3)),
         )
         return replace(plan, **given)
 
@@ -119,6 +122,7 @@ class Plan:
             *({"cleanup": False}, {"rollback": False, "purge": False}, {"purge": False}, {"versioned": False}),
             *({"other_bucket": False, "encrypted": False}, {"encrypted": False}, {"large": 0.0}),
             *({"items": 0, "edits": 0}, {"items": min(1, self.items)}, {"edits": self.edits // 2}, {"rewrites": False}),
+            *({"manifests": 0}, {"manifests": min(1, self.manifests)}),
             *({"verifies": False}, {"by_command": False}, {"forgets": False}, {"buried": 0.0}, {"garbage": 0}),
             *({"words": 1}, {"words": max(1, self.words - 1)}, {"max_receives": 50}, {"knows_itself": True}),
         ]

@@ -56,6 +56,7 @@ class SimulatedStore(Asking):
         answer = store.write_copy(read, target, seen=seen)
         if isinstance(answer, Written):
             truth.written(target.location, read, before)
+            self._site.manifests.changed(target.location)
             self._site.service.object_written(target.location)
         return answer  # type: ignore[return-value]  # as above
 
@@ -68,6 +69,8 @@ class SimulatedStore(Asking):
             if isinstance(answer, Deleted) and there is not None:
                 self._site.truth.deleted(location, there)
                 self._site.application.deleted(location, by=self._process)
+                self._site.manifests.deleted(location, by=self._process)
+                self._site.manifests.changed(location)
                 self._site.service.object_deleted(location, by_us=True)
             return answer
 
@@ -157,13 +160,18 @@ class SimulatedStore(Asking):
         def effect() -> Written | Refused:
             store, upload = self._site.store, self._site.store.uploads.get(upload_id)
             before = store.buckets.current(target.location)
-            answer = store.complete_upload(
-                replace(target, send_before=NEVER), upload_id=upload_id, etags=etags, size=size // SCALE
-            )
+            is_copy = upload_id not in self._site.manifests.rewritings
+            stored = size // SCALE if is_copy else size
+            goal = replace(target, send_before=NEVER)
+            answer = store.complete_upload(goal, upload_id=upload_id, etags=etags, size=stored)
             made = store.buckets.current(target.location)
             if isinstance(answer, Written) and made is not None and made.state is not None and upload is not None:
-                read = replace(made, state=replace(made.state, etag=upload.state.etag))
-                self._site.truth.written(target.location, read, before)
+                if is_copy:
+                    read = replace(made, state=replace(made.state, etag=upload.state.etag))
+                    self._site.truth.written(target.location, read, before)
+                else:
+                    self._site.manifests.rewritten(target.location, made, before, by=self._process.name)
+                self._site.manifests.changed(target.location)
                 self._site.service.object_written(target.location)
             return answer
 

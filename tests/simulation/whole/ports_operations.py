@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from domain.audit import AuditEvent
 from domain.control import Control
+from domain.keys import Location
 from domain.ports import (
     NO_HISTORY,
     Changed,
@@ -14,9 +15,12 @@ from domain.ports import (
     ItemPage,
     Message,
     MoveTask,
+    Refused,
+    TargetObject,
 )
 from domain.progress import Span
 from domain.references import Item
+from tests.fakes.contents import InMemoryContents
 from tests.fakes.queue import InMemoryQueue
 from tests.simulation.whole.asking import Asked, Asking
 from tests.simulation.whole.scheduler import Phases, Process, Request
@@ -203,3 +207,42 @@ class SimulatedTables(Asked):
 
 def _named(name: str, messages: Sequence[Message]) -> str:
     return f"{name} {[message.message_id for message in messages]}"
+
+
+class SimulatedContents(Asking):
+    """ManifestContents: the answer begins, and its rest comes later; a content is never scaled."""
+
+    def __init__(self, process: Process, site: "Site") -> None:
+        super().__init__(process, site)
+        self._contents = InMemoryContents(site.store)
+
+    def read_content(self, location: Location, *, etag: str) -> Iterator[bytes] | Refused:
+        """GetObject."""
+        read = self._contents.read_content
+        answer: list[bytes] | Refused = self._ask(
+            "read_content", location.key, lambda: _whole(read(location, etag=etag))
+        )
+        if isinstance(answer, Refused):
+            return answer
+        return self._rest_of(location, answer)
+
+    def _rest_of(self, location: Location, blocks: list[bytes]) -> Iterator[bytes]:
+        yield from blocks[:1]
+        self._ask("read_rest", location.key, lambda: None)
+        yield from blocks[1:]
+
+    def upload_part(self, target: TargetObject, *, upload_id: str, number: int, body: bytes) -> str | Refused:
+        """UploadPart."""
+
+        def effect() -> str | Refused:
+            self._site.manifests.rewritings.add(upload_id)
+            return self._contents.upload_part(target, upload_id=upload_id, number=number, body=body)
+
+        answer: str | Refused = self._ask(
+            "upload_part", f"{target.location.key} {upload_id} part {number}", effect, target.send_before
+        )
+        return answer
+
+
+def _whole(answer: Iterator[bytes] | Refused) -> list[bytes] | Refused:
+    return answer if isinstance(answer, Refused) else list(answer)

@@ -1,5 +1,6 @@
 """What keeps references right: the function that follows what happens, the command that rewrites, and the undo."""
 
+from contextlib import suppress
 from typing import Any
 
 from domain.errors import KeyshiftError
@@ -11,6 +12,8 @@ from tests.simulation.whole.application import TABLE
 from tests.simulation.whole.scheduler import Process
 from tests.simulation.whole.site import Site
 
+UNDER_WAY = ("under way", "another worker has it", "run again")
+"""What a rewriting of manifests says where a later run comes further."""
 STREAM = f"arn:aws:dynamodb:eu-west-1:111122223333:table/{TABLE}/stream/1"
 
 
@@ -52,23 +55,23 @@ def rewrites_references(site: Site, process: Process) -> None:
             process.sleep(POLL_SECONDS)
 
 
-def rewrite_once(site: Site, process: Process, *, resume: bool) -> None:
-    """One run over the application's table."""
+def rewrite_once(site: Site, process: Process, *, resume: bool) -> bool:
+    """One run over the application's table, and the manifests."""
     references = site.references(process)
     how = TableScan(segments=2, dry_run=False, resume=resume)
     for _ in references.scan(references.tables(), how):
         pass
+    told = list(references.scan_manifests(dry_run=False))
+    return not any(said in one.why for one in told for said in UNDER_WAY)
 
 
 def finishes_references(site: Site, process: Process) -> None:
-    """The command before the cut-over: until a run has ended."""
+    """The command before the cut-over: until a run has ended, and met no other attempt at a manifest."""
     while True:
-        try:
-            rewrite_once(site, process, resume=False)
-        except KeyshiftError:
-            process.sleep(POLL_SECONDS)
-        else:
-            return
+        with suppress(KeyshiftError):
+            if rewrite_once(site, process, resume=False):
+                return
+        process.sleep(POLL_SECONDS)
 
 
 def undoes_references(site: Site, process: Process) -> None:

@@ -11,6 +11,7 @@ from domain.attempt import Attempt, MigrationPolicy, MigrationPorts
 from domain.keys import Location
 from domain.parts import MIB, MIN_PART_BYTES
 from domain.record import Record
+from domain.references_manifests import ManifestPorts
 from domain.references_rewriting import ReferencePorts
 from domain.rules import CompiledRules
 from domain.stages import Stage, StageEntry
@@ -18,6 +19,7 @@ from domain.verification import Finding
 from handlers.bootstrap.lifecycle import UndoneReferences
 from handlers.dependencies import CachedControl, Dependencies
 from handlers.lifecycle import Operation
+from handlers.manifests import ManifestScan
 from handlers.pacing import Pace
 from handlers.references import Rate, References
 from handlers.rules_file import read_rules
@@ -29,9 +31,16 @@ from tests.fakes.panel import InMemoryControlPanel, InMemoryProgressCounters
 from tests.fakes.steering import InMemoryMappings
 from tests.simulation.whole.application import DECLARED, Application
 from tests.simulation.whole.asking import Asked
+from tests.simulation.whole.manifests import DECLARED as MANIFESTS
+from tests.simulation.whole.manifests import Manifests
 from tests.simulation.whole.plans import Plan
 from tests.simulation.whole.ports import SCALE, SimulatedManifest, SimulatedStore
-from tests.simulation.whole.ports_operations import SimulatedOperations, SimulatedQueue, SimulatedTables
+from tests.simulation.whole.ports_operations import (
+    SimulatedContents,
+    SimulatedOperations,
+    SimulatedQueue,
+    SimulatedTables,
+)
 from tests.simulation.whole.scheduler import Dice, Process, Scheduler
 from tests.simulation.whole.servers import Clocked, DeadLetters, InTurn, StandardQueue, Watched, observer
 from tests.simulation.whole.service import OURS, Service
@@ -44,12 +53,12 @@ LEGACY = "legacy"
 
 
 @cache
-def rules_of(deletes: str, target: str) -> CompiledRules:
-    """One rule, and a table that refers to what it moves."""
+def rules_of(deletes: str, target: str, manifests: str) -> CompiledRules:
+    """One rule, and a table and manifests that refer to what it moves."""
     return read_rules(
         f"version: 1\nmigration: whole\nsource: {{bucket: {LEGACY}}}\ntarget: {{bucket: {target}}}\n"
         f'rules:\n  - {{name: move, from: "old/{{rest...}}", to: "new/{{rest...}}"}}\n'
-        f"deletes: {deletes}\ncleanup: {{unversioned_source: fenced}}\n{DECLARED}"
+        f"deletes: {deletes}\ncleanup: {{unversioned_source: fenced}}\n{DECLARED}{manifests}"
     )
 
 
@@ -84,13 +93,15 @@ class Site:
         self.capture = InMemoryLiveCapture(LEGACY)
         self.service = Service(self)
         self.application = Application(self, target_bucket=self.target_bucket)
+        self.manifests = Manifests(self, target_bucket=self.target_bucket)
         self.looks: dict[tuple[str, Location], str | None] = {}
         """What each process saw last at each place: the etag."""
         self.passes: dict[Process, float] = {}
         """When each process began its pass of cleanup."""
         self.findings: list[Finding] | None = None
         """What the last verification of all said."""
-        self.rules = rules_of("mirror" if plan.mirrors else "keep", self.target_bucket)
+        declared = MANIFESTS if plan.manifests else ""
+        self.rules = rules_of("mirror" if plan.mirrors else "keep", self.target_bucket, declared)
         self.lost: tuple[tuple[str, str], ...] = ()
         """The places that the last undo could not put back, and why."""
         self.published, self.followed, self.heard = 0, 0, 0
@@ -98,9 +109,13 @@ class Site:
         self.closing = False
         self._numbers = 0
         for number in range(plan.keys):
-            source = Location(LEGACY, f"old/k{number}")
-            target = Location(self.target_bucket, f"new/k{number}")
-            self.truth.add(KeyTruth(source, target, plan.versioned, plan.mirrors))
+            self._add_key(f"k{number}")
+        for number in range(plan.manifests):
+            self._add_key(f"m{number}.manifest", plain=self.manifests.plain)
+
+    def _add_key(self, name: str, **more: Any) -> None:
+        source, target = Location(LEGACY, f"old/{name}"), Location(self.target_bucket, f"new/{name}")
+        self.truth.add(KeyTruth(source, target, self.plan.versioned, self.plan.mirrors, **more))
 
     @property
     def healthy(self) -> bool:
@@ -133,9 +148,8 @@ class Site:
         """A new attempt."""
         return Attempt(f"t{self.next_number()}", ATTEMPT_SECONDS)
 
-    def dependencies(self, process: Process) -> Dependencies:
-        """What the handlers are given in this process."""
-        policy = MigrationPolicy(
+    def _policy(self) -> MigrationPolicy:
+        return MigrationPolicy(
             mirror_deletes=self.plan.mirrors,
             multipart_above=6 * MIB,
             part_size=MIN_PART_BYTES,
@@ -146,6 +160,9 @@ class Site:
             encrypted_targets=self.plan.encrypted,
             rules_digest=self.rules.digest,
         )
+
+    def dependencies(self, process: Process) -> Dependencies:
+        """What the handlers are given in this process."""
         store = SimulatedStore(process, self)
         operations = SimulatedOperations(process, self)
         return Dependencies(
@@ -160,7 +177,7 @@ class Site:
                 own_principals=(OURS,) if self.plan.knows_itself else (),
             ),
             rules=self.rules,
-            policy=policy,
+            policy=self._policy(),
             ports=MigrationPorts(store, store, SimulatedManifest(process, self), process),
             events_queue=SimulatedQueue(process, self, self.events, "events"),
             backfill_queue=SimulatedQueue(process, self, self.backfill, "backfill"),
@@ -182,10 +199,19 @@ class Site:
     def references(self, process: Process) -> References:
         """What rewrites references in this process."""
         tables: Any = SimulatedTables(process, self)
-        manifest = SimulatedManifest(process, self)
+        manifest, store = SimulatedManifest(process, self), SimulatedStore(process, self)
+        manifests = ManifestScan(
+            self.rules,
+            ManifestPorts(MigrationPorts(store, store, manifest, process), SimulatedContents(process, self)),
+            self._policy(),
+            store,
+            lambda: f"t{self.next_number()}",
+            ATTEMPT_SECONDS,
+        )
         return References(
             self.rules,
-            ReferencePorts(tables, tables, manifest, SimulatedStore(process, self), process),
+            ReferencePorts(tables, tables, manifest, store, process),
+            manifests=manifests,
             new_id=lambda: f"e{self.next_number()}",
             rate=Rate(None, monotonic=process.monotonic, sleep=process.sleep),
             segments_at_once=InTurn,

@@ -1,5 +1,6 @@
 """The scenarios of protocol.md with the real handlers, and a crash before and after every one of their calls."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -9,6 +10,7 @@ from domain.keys import Location
 from handlers.messages import BackfillRow, encode_backfill
 from tests.fakes.buckets import md5_text
 from tests.simulation.whole.acts import PLAYS, Play
+from tests.simulation.whole.manifests import is_manifest
 from tests.simulation.whole.people import People
 from tests.simulation.whole.plans import Plan
 from tests.simulation.whole.ports import SCALE
@@ -46,7 +48,7 @@ class OneCrash:
 
 
 def plan_of(play: Play, seed: int) -> Plan:
-    """The scenario as a plan with one key."""
+    """The scenario as a plan with one key, and one more where that one is a manifest."""
     scenario = play.scenario
     kinds = {job[0] for job in scenario.jobs}
     plan = Plan(
@@ -96,11 +98,13 @@ class _Cast:
         self._site = site
         self._scenario = scenario
         self._people = People(site)
-        (self._key,) = site.truth.keys.values()
+        *self._others, self._key = site.truth.keys.values()
 
     def begin(self) -> None:
         """Plan the scenario."""
         site, scenario, key, people = self._site, self._scenario, self._key, self._people
+        for other in self._others:
+            people.put(other, value=(b"named", ""))
         if scenario.source is not None:
             people.put(key, value=self._value(scenario.source), tell=False)
         if scenario.target is not None:
@@ -118,6 +122,8 @@ class _Cast:
         return zip(times, words, strict=True)
 
     def _value(self, word: str) -> Value:
+        if is_manifest(self._key):
+            return json.dumps({"r": self._others[0].source.uri, "n": word[0]}).encode(), word[1:]
         return word[0].encode() * (12 if self._scenario.in_parts else 3), word[1:]
 
     def _speak(self, key: KeyTruth, word: str) -> None:

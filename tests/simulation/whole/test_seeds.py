@@ -67,7 +67,7 @@ def first_broken(seeds: range, **given: Any) -> Found:
     raise AssertionError("nothing broke")
 
 
-def _everything_is_ours(target: ObjectState, record: Record, declared: object) -> bool:
+def _everything_is_ours(target: ObjectState, record: Record) -> bool:
     return True
 
 

@@ -1,6 +1,6 @@
 """What the owners really did, and the invariants of protocol.md §2, checked after every effect."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from domain.keys import Location
@@ -44,6 +44,8 @@ class KeyTruth:
     """The token of the cleanup that has, or had, the record."""
     copy_at_claim: bool = False
     """Whether the recorded copy was at the target when that cleanup began."""
+    plain: Callable[[bytes], bytes] = bytes
+    """What is at the target as the owner wrote it: a manifest's references may be switched there."""
     emptied: bool = False
     """Whether it was our cleanup that took the source away, and nobody has written or deleted it since."""
 
@@ -51,6 +53,11 @@ class KeyTruth:
     def owner(self) -> Value | None:
         """The owner's last word."""
         return self.words[-1]
+
+    def holds(self, version: Version | None) -> Value | None:
+        """What a version at the target holds, as the owner wrote it."""
+        value = value_of(version)
+        return value if value is None else (self.plain(value[0]), value[1])
 
     def number_of(self, value: Value | None) -> int:
         """The last word that said this; -1 where the owner never did."""
@@ -103,7 +110,7 @@ class Truth:
         key = self._by_target[location]
         value = value_of(read)
         number = key.number_of(value)
-        there = value_of(before)
+        there = key.holds(before)
         if number < 0:
             self.fault(key, f"I1 torn or invented object {value}")
         if key.author == "foreign" and there is not None and key.number_of(there) < 0:
@@ -134,7 +141,8 @@ class Truth:
         if location in self.keys:
             self._source_deleted(self.keys[location], gone)
             return
-        key, value = self._by_target[location], value_of(gone)
+        key = self._by_target[location]
+        value = key.holds(gone)
         if key.author == "foreign" and key.number_of(value) < 0:
             self.fault(key, f"I2b the foreign object {value} is deleted")
         if key.owner is not None and key.owner not in self._at_source(key):
@@ -179,7 +187,7 @@ class Truth:
     def check(self, key: KeyTruth, record: Record | None) -> None:
         """I1 and I3 of one key now."""
         there = self._store.buckets.current(key.target)
-        target, truth = value_of(there), key.owner
+        target, truth = key.holds(there), key.owner
         if truth is not None and target != truth and truth not in self._at_source(key) and not self._taken_over(key):
             self.fault(key, f"I1 {truth} is nowhere, the target holds {target}")
         if record is None or record.is_unfinished or record.mode is not Mode.FORWARD or key.author == "foreign":
@@ -215,7 +223,7 @@ class Truth:
             if not key.meddled:
                 yield f"I7 CONFLICT ({record.cause}) with nobody to blame"
             return
-        held = value_of(target)
+        held = key.holds(target)
         if truth is None:
             ours = held is not None and key.author != "foreign"
             if ours and key.mirrors and not key.lost_deletes and record.state is not State.CLEANED:

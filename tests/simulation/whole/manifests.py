@@ -1,0 +1,135 @@
+"""JSON Lines manifests among the objects, and what must hold of every rewriting of one (protocol.md §8)."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from domain.keys import Location
+from domain.record import Action, Mode, Record, State
+from tests.fakes.buckets import Version
+from tests.simulation.whole.scheduler import Process
+from tests.simulation.whole.truth import KeyTruth, value_of
+
+if TYPE_CHECKING:
+    from tests.simulation.whole.site import Site
+
+DECLARED = """  - manifests: ["old/{rest...}.manifest", "new/{rest...}.manifest"]
+    attributes: [r]
+"""
+LINES = 3
+_MOVED = (State.COPIED, State.CLEANED)
+
+
+class Manifests:
+    """Objects whose lines hold URIs of others; their owners only ever write old ones."""
+
+    def __init__(self, site: "Site", *, target_bucket: str) -> None:
+        self._site = site
+        self._old = re.compile(rb"s3://legacy/old/(k\d+)")
+        self._new = re.compile(rf"s3://{target_bucket}/new/(k\d+)".encode())
+        self._since: dict[Location, dict[str, float]] = {}
+        self.rewritings: set[str] = set()
+        """The uploads that carry new content and not a copy."""
+
+    @property
+    def keys(self) -> list[KeyTruth]:
+        """Those that are manifests."""
+        return [key for key in self._site.truth.keys.values() if is_manifest(key)]
+
+    def content(self, number: int, lines: int) -> bytes:
+        """What an owner puts: lines with URIs of other objects, and one that is no JSON now and then."""
+        random = self._site.random
+        others = [key.source.uri for key in self._site.truth.keys.values() if not is_manifest(key)]
+        rows = [json.dumps({"r": random.choice(others)}) for _ in range(lines)]
+        return "\n".join([*rows, f"n{number}"]).encode()
+
+    def plain(self, body: bytes) -> bytes:
+        """The content as its owner wrote it, whichever of its references are switched."""
+        return self._new.sub(rb"s3://legacy/old/\1", body)
+
+    # What happened
+    def changed(self, location: Location) -> None:
+        """Somebody wrote or deleted there: remember since when which objects are named by old URIs."""
+        known, now = self._since.get(location, {}), self._site.scheduler.time
+        names = self._old.findall(self._body(location))
+        self._since[location] = {name.decode(): known.get(name.decode(), now) for name in names}
+
+    def rewritten(self, location: Location, made: Version, before: Version | None, *, by: str) -> None:
+        """A rewriting of ours has replaced ``before``."""
+        truth, key = self._site.truth, self._site.truth.of_target(location)
+        there, now = value_of(before), value_of(made)
+        if key.number_of(key.holds(before)) < 0:
+            truth.fault(key, f"I2b a rewriting overwrites the foreign object {there}")
+        elif there is None or key.holds(made) != key.holds(before):
+            truth.fault(key, f"I8 a rewriting changes more than references: {there} became {now}")
+        if (Action.REWRITE.value, _etag(before)) not in key.announced:
+            truth.fault(key, "I4 the rewriting was not announced")
+        switched = set(self._new.findall(made.body)) - set(self._new.findall(before.body if before else b""))
+        for name in sorted(switched):
+            self._check_switched(key, self._key(name.decode()), by)
+
+    def _check_switched(self, key: KeyTruth, other: KeyTruth, by: str) -> None:
+        if self._site.looks.get((by, other.target)) is None:
+            self._site.truth.fault(key, f"I9 a line is switched to {other.target.key}, where nobody has seen the copy")
+        there = other.holds(self._site.store.buckets.current(other.target))
+        if other.author != "foreign" and (there is None or other.number_of(there) < 0):
+            self._site.truth.fault(key, f"I9 a line is switched to {other.target.key}, which holds {there}")
+
+    def deleted(self, location: Location, *, by: Process) -> None:
+        """Cleanup has deleted a source: no manifest may have named it since before this pass of cleanup began."""
+        began = self._site.passes.get(by)
+        if began is None or location not in self._site.truth.keys:
+            return
+        name = location.key.rpartition("/")[2]
+        for key in self.keys:
+            for place in self._read_at(key):
+                if self._since.get(place, {}).get(name, began) < began:
+                    text = f"I5 the source {location.key} is deleted, and {place.key} names it"
+                    self._site.truth.fault(key, text)
+
+    def _read_at(self, key: KeyTruth) -> Iterator[Location]:
+        """Where its readers find it: at its new key, and at the old one what is not copied yet."""
+        source, target = (self._site.store.buckets.current(place) for place in (key.source, key.target))
+        if target is not None:
+            yield key.target
+        if source is not None and value_of(source) != key.holds(target):
+            yield key.source
+
+    # What must hold
+    def check_at_rest(self) -> None:
+        """I7 of every line when nothing happens any more."""
+        for key in self.keys:
+            record = self._record(key)
+            if record is None or not self._is_settled(key, record):
+                continue
+            if record.state is State.CLEANED and record.source_version is None:
+                continue  # never rewritten: a rollback could not bring the old content back
+            for name in sorted(set(self._old.findall(self._body(key.target)))):
+                other = self._key(name.decode())
+                named = self._record(other)
+                if named is not None and self._is_settled(other, named):
+                    self._site.truth.fault(key, f"I7 the line that names {other.source.key} was never switched")
+
+    def _is_settled(self, key: KeyTruth, record: Record) -> bool:
+        moved = record.mode is Mode.FORWARD and not record.is_unfinished and record.state in _MOVED
+        return moved and _etag(self._site.store.buckets.current(key.target)) == record.target_etag
+
+    def _record(self, key: KeyTruth) -> Record | None:
+        return self._site.manifest.records.get(key.source.record_id)
+
+    def _key(self, name: str) -> KeyTruth:
+        return self._site.truth.keys[Location("legacy", f"old/{name}")]
+
+    def _body(self, location: Location) -> bytes:
+        there = self._site.store.buckets.current(location)
+        return there.body if there is not None and there.state is not None else b""
+
+
+def is_manifest(key: KeyTruth) -> bool:
+    """By its name."""
+    return key.source.key.endswith(".manifest")
+
+
+def _etag(version: Version | None) -> str:
+    return version.state.etag if version is not None and version.state is not None else ""
