@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import yaml
 
@@ -63,19 +64,23 @@ def add_result(path: Path, result: Result) -> None:
         lines.write(json.dumps(asdict(result)) + "\n")
 
 
-def read_examined(folder: Path = EXAMINED) -> Mapping[str, Mapping[str, str]]:
-    """By module, each change that no test can notice, and why; a file ``attempt.yaml`` is about ``domain.attempt``."""
+Examined: TypeAlias = Mapping[str, Mapping[str, Mapping[str, str]]]
+"""By module and function each change that no test can notice, and why; the function is empty outside of any."""
+
+
+def read_examined(folder: Path = EXAMINED) -> Examined:
+    """What was examined; a file ``attempt.yaml`` is about ``domain.attempt``."""
     return {
         f"domain.{path.stem}": yaml.safe_load(path.read_text(encoding="utf-8"))
         for path in sorted(folder.glob("*.yaml"))
     }
 
 
-def with_examined(results: Iterable[Result], examined: Mapping[str, Mapping[str, str]]) -> list[Result]:
+def with_examined(results: Iterable[Result], examined: Examined) -> list[Result]:
     """The survivors that were examined count as equal programs."""
     return [
         Result(**(asdict(one) | {"verdict": EQUAL}))
-        if one.verdict not in NOTICED and one.change in examined.get(one.module, {})
+        if one.verdict not in NOTICED and one.change in examined.get(one.module, {}).get(one.function, {})
         else one
         for one in results
     ]

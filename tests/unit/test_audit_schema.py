@@ -1,6 +1,8 @@
 """Every event that can be made fits the published schema."""
 
+import json
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 from hypothesis import given
@@ -15,7 +17,7 @@ from domain.audit_stage import stage_event
 from domain.control import Control, paused, resumed, throttled
 from domain.keys import Location
 from domain.ports.references import JournalEntry
-from domain.record import Record
+from domain.record import Action, Intent, Record
 from domain.references_items import Switch
 from domain.stages import Stage, StageEntry
 from handlers.manifest_stream import respond
@@ -101,3 +103,67 @@ def test_a_field_that_is_missing_does_not_fit() -> None:
 def test_records_have_one_digest_only_when_they_are_equal(one: Record, other: Record) -> None:
     """Everything that a record holds is in its digest."""
     assert (one == other) == (record_digest(one) == record_digest(other))
+
+
+def test_a_digest_is_of_the_fields_in_one_order_and_of_what_is_there() -> None:
+    """The figure is stored in the chain for years: the same record has the same one in every version."""
+    plain = Record(Location("line-1", "old/a"), Location("line-1", "new/a"))
+    told = json.dumps(
+        {
+            "changed_at": 0.0,
+            "mode": "FORWARD",
+            "revision": 1,
+            "rule": "",
+            "rules_digest": "",
+            "source": {"bucket": "line-1", "key": "old/a"},
+            "state": "NEW",
+            "target": {"bucket": "line-1", "key": "new/a"},
+        },
+        separators=(",", ":"),
+    )
+    assert record_digest(plain) == sha256(told.encode()).hexdigest()
+    unsettled = frozenset({Intent(Action.COPY, "b"), Intent(Action.COPY, "a")})
+    told = told.replace('"mode"', f'"maybe":[{_intent("a")},{_intent("b")}],"mode"')
+    assert record_digest(replace(plain, maybe=unsettled)) == sha256(told.encode()).hexdigest()
+
+
+def _intent(etag: str) -> str:
+    return f'{{"action":"copy","checksum":"","etag":"{etag}","target_etag":"","version_id":""}}'
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_events_of_control_and_references_have_ids_of_their_change(*, removed: bool) -> None:
+    """A repeated delivery is recognised, and a removal is no repetition of the last change."""
+    ending = ":removed" if removed else ""
+    control = replace(Control(), fence=7)
+    entry = JournalEntry("e", "jobs", {"id": {"S": "7"}}, (), 1.0, revision=4)
+    changes = (control, None) if removed else (None, control)
+    assert control_event(*changes, migration="m").event_id == f"keyshift#control:7{ending}"
+    entries = (entry, None) if removed else (None, entry)
+    assert references_event("id", *entries, migration="m").event_id == f"id:4{ending}"
+
+
+def test_only_a_change_of_the_pause_is_a_pause_or_a_resume() -> None:
+    """What stays paused, or running, while something else changes was changed or throttled."""
+    running, stopped = Control(), replace(Control(), paused=True)
+    kinds = {
+        (before.paused, after.paused): control_event(before, after, migration="m").detail_type
+        for before in (running, stopped)
+        for after in (running, stopped)
+    }
+    assert kinds == {
+        (False, False): "Control Changed",
+        (True, True): "Control Changed",
+        (False, True): "Migration Paused",
+        (True, False): "Migration Resumed",
+    }
+
+
+def test_a_removed_entry_names_what_it_still_held() -> None:
+    """The last word about those references; a change without images is none."""
+    switch = Switch(("uri",), None, "s3://b/old/a", "s3://b/new/a", Location("b", "old/a").record_id)
+    entry = JournalEntry("e", "jobs", {"id": {"S": "7"}}, (switch,), 1.0)
+    removed = references_event("id", entry, None, migration="m")
+    assert (removed.detail_type, removed.detail["count"]) == ("Reference Entry Removed", 1)
+    with pytest.raises(ValueError, match="old or a new image"):
+        references_event("id", None, None, migration="m")

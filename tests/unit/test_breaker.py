@@ -79,3 +79,9 @@ def test_the_reason_names_the_commonest_cause_and_what_was_said() -> None:
     said = trip_reason(tally, denied("a"), POLICY)
     assert said == "kms: 5 of 10 objects in 30 s. give the role s3:PutObject"
     assert trip_reason(tally, Streak(), POLICY) == "kms: 5 of 10 objects in 30 s. see the workers' logs"
+
+
+def test_of_two_causes_that_failed_as_often_each_worker_names_the_same() -> None:
+    """The first by its name, in whatever order they came."""
+    for causes in ({"kms": 10, "refused": 10}, {"refused": 10, "kms": 10}):
+        assert trip_reason(Tally(20, 20, 0, causes), Streak(), POLICY) == "kms: 20 of 20 objects failed in 30 s"

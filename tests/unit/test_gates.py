@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from domain.gates import Gate, RecordCensus, cutover_gates
+from domain.gates import ACCEPTABLE, Gate, RecordCensus, cutover_gates
 from domain.keys import Location
 from domain.record import Record, State
 from domain.stages import Stage, StageEntry
@@ -61,3 +61,15 @@ def test_the_stage_says_why_it_may_or_may_not() -> None:
     shut = gate("stage", entry=StageEntry(Stage.PREPARED))
     assert not shut.open
     assert shut.says.startswith("the migration is prepared, it cannot become cut-over")
+
+
+def test_the_lag_that_is_allowed_is_allowed() -> None:
+    """A second more is not."""
+    assert gate("lag", lag=60.0).open
+    assert not gate("lag", lag=61.0).open
+
+
+def test_nothing_is_accepted_where_nothing_holds() -> None:
+    """A record of the cut-over says what an operator really put up with."""
+    gates = cutover_gates(readiness(COPIED), most_waiting=2, most_lag=60.0, accepted=frozenset(ACCEPTABLE))
+    assert all(one.open and not one.accepted for one in gates)

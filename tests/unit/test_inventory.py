@@ -45,6 +45,7 @@ def test_columns_have_one_spelling_whatever_the_format() -> None:
         ({"fileFormat": "Avro"}, "'Avro' is none of CSV, ORC, Parquet"),
         ({"files": []}, "lists no data files"),
         ({"fileSchema": "Bucket, Size"}, "no column 'key'"),
+        ({"fileSchema": "Bucket, Key, Size, Key"}, "names the column 'key' twice"),
         ({"files": [{"key": "a"}]}, "'size' is missing"),
         ({"files": [{"key": "a", "size": "many", "MD5checksum": ""}]}, "no inventory manifest"),
         ({"files": 7}, "no inventory manifest"),

@@ -114,12 +114,13 @@ def test_a_test_that_fails_without_a_mutant_kills_nothing(tmp_path: Path) -> Non
 
 
 def test_survivors_that_were_examined_are_equal_programs() -> None:
-    """They count neither for nor against the score; what was killed stays killed."""
+    """Neither for nor against the score, in the function that was looked at; what was killed stays killed."""
     results = [
         Result("domain.keys", 1, "f", "a", "b", 1, 0, SURVIVED, 3),
         Result("domain.keys", 2, "f", "a", "c", 2, 0, SURVIVED, 3),
         Result("domain.keys", 3, "f", "d", "e", 3, 0, KILLED, 3),
+        Result("domain.keys", 4, "g", "a", "b", 4, 0, SURVIVED, 3),
     ]
-    judged = with_examined(results, {"domain.keys": {"a => b": "why"}})
-    assert [one.verdict for one in judged] == ["equal", SURVIVED, KILLED]
-    assert table(judged, frozenset({"keys"}))[2] == "| `keys` | 3 | 1 | 0 | 1 | 1 | 0 | 50.0% |"
+    judged = with_examined(results, {"domain.keys": {"f": {"a => b": "why", "d => e": "why"}}})
+    assert [one.verdict for one in judged] == ["equal", SURVIVED, KILLED, SURVIVED]
+    assert table(judged, frozenset({"keys"}))[2] == "| `keys` | 4 | 1 | 0 | 1 | 2 | 0 | 33.3% |"

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.attempt import MigrationPolicy
 from domain.parts import (
     GIB,
     MAX_OBJECT_BYTES,
@@ -17,6 +18,8 @@ from domain.parts import (
     cut_into_parts,
     part_size_for,
 )
+from tests.unit.test_copying import LARGE, holding_large
+from tests.unit.test_migration import TARGET, listed
 
 
 @given(size=st.integers(1, 3_000_000), part_size=st.integers(1_000, 1_000_000))
@@ -51,3 +54,11 @@ def test_composed_etag_is_the_md5_of_the_parts_md5s() -> None:
     one, two = md5(b"one", usedforsecurity=False), md5(b"two", usedforsecurity=False)
     whole = md5(one.digest() + two.digest(), usedforsecurity=False).hexdigest()
     assert composed_etag({2: two.hexdigest(), 1: one.hexdigest()}) == f"{whole}-2"
+
+
+def test_parts_are_as_large_as_the_documentation_says_unless_told_otherwise() -> None:
+    """128 MiB (docs/plan.md): each part is a request that is billed."""
+    world = holding_large()
+    world.migrate(listed(LARGE), policy=MigrationPolicy(multipart_above=6 * MIB))
+    assert {now.upload.part_size for _, now in world.manifest.changes if now.upload is not None} == {128 * MIB}
+    assert world.store.body(TARGET) == LARGE

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from domain.keys import Location
-from domain.progress import progress_of
+from domain.progress import HOUR, MINUTE, history_of, progress_of
 from domain.record import Claim, Record, State
 
 NOW = 1_790_000_000.0
@@ -33,3 +33,10 @@ def test_counters_count_a_finished_copy_once() -> None:
     assert progress_of(COPIED, parked)["failed"] == 1
     assert progress_of(None, parked)["failed"] == 1
     assert "failed" not in progress_of(parked, parked)
+
+
+def test_a_batch_of_forty_minutes_is_still_counted_in_minutes() -> None:
+    """One more, and only its hours count: a transaction takes no more items."""
+    for minutes, lengths in ((40, {HOUR, MINUTE}), (41, {HOUR})):
+        history = history_of((minute * 60.0, {"objects_copied": 1}) for minute in range(minutes))
+        assert {span.seconds for span in history} == lengths

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from domain.errors import InputError
-from domain.estimate import Prices
+from domain.estimate import Line, Prices, estimate
 from domain.fidelity import fidelity_of
+from domain.planning import Share
 from domain.progress import HOUR, MINUTE, Span, history_of, progress_of
 from domain.record import Claim, Record, State
 from domain.reporting import COLUMNS, MOST_CAUSES, SHOWN, Tallied, length_of, row_of, series
-from domain.spending import spent
+from domain.spending import Planned, spent
 from handlers.bootstrap.reporting import read_plan
 from handlers.cli.report import guarded
 from handlers.cli.report_charts import MOST_POINTS, area_chart, bar_chart
@@ -22,6 +23,7 @@ from handlers.cli.sizes import said_bytes
 from handlers.rules_file import read_rules
 from tests.report_sample import HOSTILE, START, sample_records, sample_report
 from tests.unit.handler_world import RULES
+from tests.unit.test_estimate import figures
 
 RECORD = sample_records()[0]
 
@@ -55,6 +57,42 @@ def test_a_tally_counts_and_keeps_little() -> None:
     assert list(tallied.watch([RECORD, *records])) == [RECORD, *records]
     assert (tallied.records, len(tallied.causes), tallied.causes["other"]) == (MOST_CAUSES + 8, MOST_CAUSES + 1, 7)
     assert len(tallied.troubled) == SHOWN
+
+
+def test_a_tally_adds_up_what_the_records_say() -> None:
+    """Sizes, what runs, what is verified, outcomes, and what a move kept, changed and lost."""
+    tallied = Tallied()
+    unknown = Record(RECORD.source, RECORD.target)
+    running = replace(RECORD, claim=Claim("t", 1.0), size=24, verified_at=None)
+    for record in (RECORD, RECORD, running, unknown, unknown):
+        tallied.count(record)
+    assert (tallied.records, tallied.size, tallied.running, tallied.verified) == (5, 2_024, 1, 2)
+    assert dict(tallied.outcomes) == {"moved": 3, "waiting": 2}
+    assert (tallied.kept["bytes"], set(tallied.changed.values()), set(tallied.lost.values())) == (3, {3}, {3})
+    assert (tallied.causes, tallied.troubled) == ({}, [])
+
+
+def test_a_cause_that_is_known_is_counted_also_when_there_are_too_many() -> None:
+    """Only new ones become "other"."""
+    tallied = Tallied()
+    for number in [*range(MOST_CAUSES), 0, MOST_CAUSES]:
+        tallied.count(replace(RECORD, state=State.PARKED, cause=f"cause {number}"))
+    assert (tallied.causes["cause 0"], tallied.causes["other"]) == (2, 1)
+
+
+def test_a_row_says_when_and_whether_it_runs() -> None:
+    """Whole seconds in UTC, as every other tool reads them."""
+    row = row_of(replace(RECORD, claim=Claim("t", 1.0), verified_at=1_790_000_000.9, changed_at=0.0))
+    assert (row["running"], row["verified_at"]) == (True, "2026-09-21T14:13:20+00:00")
+    assert row["changed_at"] == "1970-01-01T00:00:00+00:00"
+    assert (row_of(RECORD)["running"], row_of(replace(RECORD, verified_at=None))["verified_at"]) == (False, None)
+
+
+def test_an_etag_that_nobody_knows_has_not_changed() -> None:
+    """A version alone is new."""
+    assert fidelity_of(replace(RECORD, target_etag=None)).changed == fidelity_of(RECORD).changed
+    rewritten = fidelity_of(replace(RECORD, target_etag="c" * 32, rewritten_etag="c" * 32))
+    assert rewritten.kept == ("metadata", "headers", "tags", "storage class", "KMS key", "object lock")
 
 
 def test_a_row_has_every_column() -> None:
@@ -114,6 +152,11 @@ def test_short_histories_are_shown_in_minutes() -> None:
     assert length_of(hour, now=7 * 24 * 3_600.0) == HOUR
     assert length_of({Span(0, HOUR): {}, Span(7 * HOUR, HOUR): {}}, now=8.0 * HOUR) == HOUR
     assert length_of({}, now=0.0) == MINUTE
+    first, days = 100.0 * HOUR, 24.0 * HOUR
+    five, six = ({Span(start * HOUR, HOUR): {"n": 1} for start in (100, last)} for last in (105, 106))
+    assert length_of(five, now=first + 6 * days - 1) == MINUTE
+    assert length_of(five, now=first + 6 * days) == HOUR
+    assert length_of(six, now=first + 1) == HOUR
 
 
 def test_the_bill_so_far_follows_the_counters() -> None:
@@ -121,6 +164,21 @@ def test_the_bill_so_far_follows_the_counters() -> None:
     lines = {line.name: line for line in spent({"objects_copied": 10**6, "changes": 2 * 10**6}, Prices())}
     assert (lines["S3 copies"].dollars, lines["DynamoDB writes"].dollars) == (5.0, 1.25)
     assert spent({}, Prices()) == ()
+    prices = Prices(sqs_per_million=2e6, eventbridge_per_million=3e6, copy_per_million=0.0, lambda_gib_second=5.0)
+    assert spent({"objects_copied": 7, "changes": 20, "copy_milliseconds": 4_000}, prices) == (
+        Line("S3 copies", 7, 0.0),
+        Line("DynamoDB writes", 20, 20 * 0.625 / 1e6),
+        Line("EventBridge", 20, 60.0),
+        Line("SQS (at most)", 21, 42.0),
+        Line("Lambda time (512 MiB)", 0, 10.0),
+    )
+
+
+def test_what_was_planned_stands_beside_it() -> None:
+    """Objects, bytes, each rule, dollars and seconds, as the plan said."""
+    planned = figures(rules={"a": Share(2, 30), "b": Share(3, 40)})
+    bill = estimate(planned, Prices(), concurrency=1)
+    assert Planned.of(planned, bill) == Planned(5, 70, planned.rules, bill.dollars, bill.seconds)
 
 
 @pytest.mark.parametrize("chart", [area_chart, bar_chart])
