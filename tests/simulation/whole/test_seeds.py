@@ -11,10 +11,13 @@ import domain.cleanup
 import domain.migration
 import domain.reconciling
 import domain.record
+import domain.references_lines
+import domain.references_manifests
 import domain.references_rewriting
 import domain.references_undo
 import domain.verification
 import handlers.dead_letters
+import handlers.manifests
 import handlers.references
 import handlers.steering
 import handlers.undoing
@@ -24,6 +27,7 @@ from domain.control import Control, resumed
 from domain.objects import ObjectState
 from domain.record import Intent, Record
 from handlers.lifecycle import Holders
+from handlers.manifests import ManifestScan
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.simulation.whole.__main__ import main, shrink
 from tests.simulation.whole.dice import KINDS
@@ -129,6 +133,7 @@ def _forgets_mappings(before: Control, *, by: str, now: float) -> Control:
 
 
 REFERRED: dict[str, Any] = {"items": 6, "edits": 30}
+LISTED: dict[str, Any] = {"manifests": 3}
 BY_COMMAND: dict[str, Any] = {"by_command": True, "cleanup": True, "rollback": False}
 BACKWARD: dict[str, Any] = {"cleanup": True, "rollback": True, "by_command": False, "strangers": 12, "keys": 16} | {
     "fault_rate": 0.25,
@@ -150,6 +155,12 @@ WEAKENED: list[tuple[Any, str, Callable[..., Any], dict[str, Any], str]] = [
     (handlers.references, "undo_entry", _nothing, {**REFERRED, "rollback": True}, "I6"),
     (handlers.references, "rewrite_item", _nothing, {**REFERRED, "rollback": False}, "I7"),
     (Holders, "holder_of", _nobody_holds_it, {**REFERRED, **BY_COMMAND}, "I5"),
+    # Manifests: the same, over the owner's content only, and whatever a line still names holds its object.
+    (domain.references_lines, "not_ready", _no_reason, {**LISTED, "rollback": False}, "I9"),
+    (domain.references_manifests, "is_ours", _always_holds, {**LISTED, "strangers": 12, "rollback": False}, "I2b"),
+    (handlers.manifests, "rewrite_manifest", _nothing, {**LISTED, "rollback": False}, "I7"),
+    (ManifestScan, "_not_copied", _nothing, {**LISTED, **BY_COMMAND}, "I5"),
+    (ManifestScan, "_unrecorded", _nothing, {**LISTED, **BY_COMMAND}, "I5"),
     # Operators: what verification proves, which letters need no replay, what a resume switches on, when rollback ends.
     (domain.verification, "compare_objects", _nothing, {"lost_events": 0.3, "rollback": False, "repeats": 0.8}, "I3"),
     (handlers.dead_letters, "_cause", _overtaken, {"buried": 0.5, "mirrors": True, "rollback": False}, "I7"),
