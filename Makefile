@@ -97,7 +97,8 @@ deploy-test: layers build/layers/here/.ready node_modules/.ready ## Build it, ch
 deploy: layers node_modules/.ready ## Put it into the AWS account of your credentials (STAGE=… RULES=… PARAMS=…)
 	npx osls deploy --stage $(STAGE) --param rulesFile=$(RULES) $(PARAMS)
 
-fuzz: .venv/.ready ## Fuzz every decoder of outside input, FUZZ_SECONDS=60 each
+fuzz: .venv/.ready ## New examples for every property, then every decoder of outside input, FUZZ_SECONDS=60 each
+	$(BIN)/pytest -q -n 2 --dist loadfile --hypothesis-profile=search -m hypothesis --ignore=tests/deployment
 	@$(BIN)/uv sync --quiet --frozen --all-extras --inexact --group fuzz
 	$(BIN)/python -m tests.fuzz $(FUZZ_SECONDS)
 

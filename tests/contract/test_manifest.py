@@ -185,7 +185,7 @@ def put_and_claim(standin_process: StandIn) -> TableWorld:
     return new_table(standin_server(standin_process))
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(record=records(), request=requests())
 def test_the_condition_is_the_domains_rule(put_and_claim: TableWorld, record: Record, request: ClaimRequest) -> None:
     """On any record DynamoDB grants what ``refusal`` grants, and leaves what ``claimed`` says."""

@@ -33,7 +33,7 @@ class Drawn:
 def test_no_input_makes_a_decoder_fall_over(decoder: Decoder) -> None:
     """Whatever is changed in a recorded input: it is decoded, or refused with a sentence of ours."""
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=150, suppress_health_check=list(HealthCheck))
     @given(st.data())
     def fed(data: st.DataObject) -> None:
         decoder.try_once(Drawn(data))

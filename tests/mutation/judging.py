@@ -29,7 +29,7 @@ DEEP = frozenset(
     }
 )
 """A crash at every call of every scenario, and whole migrations by seed."""
-_ONES_OWN = ("-q", "-x", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "tests.mutation.steady")
+_ONES_OWN = ("-q", "-x", "-s", "-p", "no:cacheprovider", "-p", "no:xdist")
 
 
 @dataclass(frozen=True, slots=True)

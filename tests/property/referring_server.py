@@ -21,7 +21,6 @@ from tests.servers import REGION, Server, new_name
 
 ON_SERVERS = settings(
     max_examples=100,
-    deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # the fakes' version shrinks; here it takes minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

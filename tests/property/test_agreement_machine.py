@@ -243,7 +243,5 @@ def test_fakes_and_adapters_agree(machine: Any) -> None:
     """After every step both worlds gave the same answer and hold the same objects and records."""
     run_state_machine_as_test(
         machine,
-        settings=settings(
-            max_examples=12, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+        settings=settings(max_examples=12, stateful_step_count=15, suppress_health_check=list(HealthCheck)),
     )

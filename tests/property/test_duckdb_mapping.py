@@ -95,7 +95,7 @@ def disagreements(rules: CompiledRules, keys: Sequence[str], *, in_sql: Compiled
     return found
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(rule_sets(), KEYS)
 def test_sql_maps_every_key_as_the_one_key_mapping_does(rules: CompiledRules, keys: list[str]) -> None:
     """Outcome, rule and target are equal for hostile keys under every form of rule."""

@@ -34,7 +34,6 @@ NAMES = st.text(min_size=1, max_size=200)
 ROOTS = ("datasets/", "models/", "deployments/")
 SHARED = settings(
     max_examples=100,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

@@ -21,7 +21,7 @@ def writes(machine: Walkable, text: str) -> bool:
     return next(search([machine, Machine([literal_step(text)])]), None) is not None
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(PAIRS, KEYS | st.builds("{}/{}/{}".format, KEYS, st.just("x"), KEYS), st.sampled_from(["", "p/"]))
 def test_no_key_and_no_target_is_missing_from_its_automata(pairs: list[tuple[str, str]], key: str, prefix: str) -> None:
     """What the rules map is in the key machine, the target machine and the transducer without earlier rules' keys."""
@@ -42,7 +42,7 @@ def test_no_key_and_no_target_is_missing_from_its_automata(pairs: list[tuple[str
     assert won is None or writes(won, mapped.target.key)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.text("a./", max_size=7))
 def test_the_automaton_of_unclean_keys_is_the_one_key_check(text: str) -> None:
     """Both call the same texts unclean."""

@@ -112,7 +112,7 @@ def assert_no_dangling(world: Referring, records: list[dict[str, Any]]) -> None:
             assert world.body(target) == answer.encode()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(records=jobs, migrated=st.sets(st.sampled_from(KEYS)))
 def test_property_09_no_record_names_a_migrated_legacy_location(
     records: list[dict[str, Any]], migrated: set[str]
@@ -152,7 +152,7 @@ faults = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(records=jobs, migrated=st.sets(st.sampled_from(KEYS), min_size=1), planned=faults)
 def test_no_reference_is_rewritten_to_a_key_without_its_bytes(
     records: list[dict[str, Any]], migrated: set[str], planned: list[tuple[tuple[str, str], int, Moment]]
@@ -194,7 +194,7 @@ steps = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(records=jobs, taken=steps, planned=faults)
 def test_property_10_every_legacy_reference_resolves_to_readable_bytes_at_every_step(
     records: list[dict[str, Any]], taken: list[tuple[str, str]], planned: list[tuple[tuple[str, str], int, Moment]]

@@ -1,6 +1,6 @@
 """Mapping there and back over random rules."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.rules import Branch, BucketSide, CompiledRules, MapOutcome
@@ -22,7 +22,6 @@ def compiled(pairs: list[tuple[str, str]], prefixes: tuple[str, str]) -> Compile
     )
 
 
-@settings(deadline=None)
 @given(BRANCHES, st.sampled_from([("", ""), ("x/", ""), ("", "n/"), ("a", "b/")]), st.text("abxy/.-", max_size=10))
 def test_a_moved_key_is_found_again_where_the_rule_can_be_turned_round(
     pairs: list[tuple[str, str]], prefixes: tuple[str, str], key: str

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.automata import compile_expression
@@ -55,7 +55,6 @@ def every_parse(template: Template, key: str, index: int = 0, start: int = 0) ->
                 yield {**rest, piece.name: text}
 
 
-@settings(deadline=None)
 @given(templates(), KEYS)
 def test_a_template_finds_every_parse_and_the_shortest_first(text: str, key: str) -> None:
     """The search agrees with enumeration, in its order too."""
@@ -63,7 +62,6 @@ def test_a_template_finds_every_parse_and_the_shortest_first(text: str, key: str
     assert list(template.parses(key)) == list(every_parse(template, key))
 
 
-@settings(deadline=None)
 @given(templates(), KEYS)
 def test_a_match_rendered_by_its_own_template_is_the_key(text: str, key: str) -> None:
     """``from`` used as ``to`` gives the key back."""
@@ -74,7 +72,6 @@ def test_a_match_rendered_by_its_own_template_is_the_key(text: str, key: str) ->
 
 
 @pytest.mark.parametrize("kind", [SEGMENT, PATH, TEXT], ids=lambda kind: str(kind.label))
-@settings(deadline=None)
 @given(text=st.text(ALPHABET + "\n\U0001f600", max_size=12), start=st.integers(0, 3))
 def test_the_quick_ends_are_those_of_the_automaton(kind: Kind, text: str, start: int) -> None:
     """The hand-written scanners and the automata that proofs use describe the same texts."""
@@ -82,7 +79,6 @@ def test_the_quick_ends_are_those_of_the_automaton(kind: Kind, text: str, start:
     assert list(kind.find_ends(text, start)) == list(kind.dfa.ends(text, start))
 
 
-@settings(deadline=None)
 @given(st.text("ab/", max_size=8))
 def test_an_expression_accepts_what_python_s_re_accepts(text: str) -> None:
     """Our reading of expressions is the usual one."""
@@ -99,7 +95,6 @@ def test_an_expression_accepts_what_python_s_re_accepts(text: str) -> None:
         assert expected == compile_expression(parse_expression(expression)).accepts(text), expression
 
 
-@settings(deadline=None)
 @given(st.sampled_from(["a*", "(a|b){1,2}", "a?b?", "[ab]/|a", "a{3}", "(a|bb)*", "b(/*b){0,2}", "a/*b|bb"]))
 def test_the_texts_of_an_automaton_are_the_shortest(expression: str) -> None:
     """They come by length, and all of them when they are few."""

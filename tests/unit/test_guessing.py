@@ -180,7 +180,7 @@ def test_the_portal_is_recognised_in_its_main_shapes() -> None:
     assert outcomes.count(MapOutcome.MOVE) >= 0.98 * len(keys)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(KEYS, min_size=1, max_size=30, unique=True))
 def test_what_is_written_can_be_read_and_maps_what_it_was_made_of(keys: list[str]) -> None:
     """Whatever the keys hold, the file is valid, and each guess's own example is mapped."""
