@@ -122,6 +122,22 @@ def test_both_limits_alike_are_said_to_be_the_concurrency() -> None:
     assert estimate(given, Prices(), concurrency=7, seconds_per_object=0.002).bottleneck == "the concurrency"
 
 
+@pytest.mark.parametrize(
+    ("given", "safe"),
+    [
+        ({}, True),
+        ({"colliding_targets": 1}, False),
+        ({"rejected": Share(1, 5)}, False),
+        ({"colliding_targets": 2, "rejected": Share(1, 5)}, False),
+    ],
+)
+def test_a_plan_is_safe_where_nothing_collides_and_no_key_is_impossible(
+    given: dict[str, object], *, safe: bool
+) -> None:
+    """One of the two is enough against it; the command's exit code says it."""
+    assert figures(**given).is_safe is safe
+
+
 def test_the_total_is_everything_that_was_looked_at() -> None:
     """Moved, kept, unmapped and impossible."""
     given = figures(rules={"a": Share(1, 0), "b": Share(2, 0)}, kept=Share(4), unmapped=Share(8), rejected=Share(16))

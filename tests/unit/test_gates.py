@@ -56,7 +56,9 @@ def test_a_postponement_ends_with_its_moment() -> None:
 
 
 def test_the_stage_says_why_it_may_or_may_not() -> None:
-    """A fault with its remedy, else the stage it is in."""
+    """A fault with its remedy, else the stage it is in; once cut over it may stay so."""
+    over = gate("stage", entry=StageEntry(Stage.CUT_OVER))
+    assert (over.name, over.open, over.says, over.remedy) == ("stage", True, "cut over already", "")
     assert gate("stage", entry=StageEntry(Stage.LIVE)).says == "the migration is live"
     shut = gate("stage", entry=StageEntry(Stage.PREPARED))
     assert not shut.open

@@ -245,6 +245,16 @@ def test_a_delete_that_was_declared_stays_known() -> None:
     assert manifest.records[SOURCE.record_id].maybe == {COPY, Intent(Action.DELETE_TARGET)}
 
 
+def test_intents_have_an_order() -> None:
+    """What may have been done is a set, and is written down in one order: equal records are equal items."""
+    delete = Intent(Action.DELETE_TARGET)
+    assert sorted([delete, replace(COPY, etag="2"), replace(COPY, etag="1")]) == [
+        replace(COPY, etag="1"),
+        replace(COPY, etag="2"),
+        delete,
+    ]
+
+
 def _raised(error: Exception) -> None:
     raise error
 
