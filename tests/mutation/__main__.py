@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=10.0, help="of tests for each mutant, fastest first")
     parser.add_argument("--deep", action="store_true", help="and a sweep of crashes and whole migrations for each")
     parser.add_argument("--tests", nargs="+", default=(), help="judge by these files or folders only")
-    parser.add_argument("--again", action="store_true", help="judge the survivors on file again")
+    parser.add_argument("--again", action="store_true", help="judge the survivors on file again that nobody examined")
     parser.add_argument("--report", action="store_true", help="only print what is on file")
     return parser
 
@@ -73,7 +73,7 @@ def _judge(options: argparse.Namespace) -> None:
     options.results.parent.mkdir(parents=True, exist_ok=True)
     every = [mutant for path in _paths(options) for mutant in mutants_of(path)]
     chosen = Random(options.seed).sample(every, min(options.sample, len(every)) if options.sample else len(every))
-    known = {_change_of(one): one.verdict for one in read_results(options.results)}
+    known = {_change_of(one): one.verdict for one in with_examined(read_results(options.results), read_examined())}
     wanted = sorted(
         (one for one in chosen if _is_wanted(known.get(_change_of(result_of(one, "", 0))), again=options.again)),
         key=lambda one: (one.module, one.line),
@@ -103,7 +103,7 @@ def _paths(options: argparse.Namespace) -> list[Path]:
 
 
 def _is_wanted(verdict: str | None, *, again: bool) -> bool:
-    return verdict is None or (again and verdict not in NOTICED)
+    return verdict is None or (again and verdict in UNNOTICED)
 
 
 def _change_of(one: object) -> tuple[object, ...]:

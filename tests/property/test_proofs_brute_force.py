@@ -176,7 +176,7 @@ class Oracle:
                 return any(self.is_ambiguous(b, keys[0]) for b in self.compiled.branches if b.rule == rule)
             case "invalid-target":
                 target = self.targets.get(keys[0])
-                return target is None or unclean_segment(target) is not None
+                return target is None or (keys[0] in self.moves and unclean_segment(target) is not None)
             case "unreachable":
                 return all(self.winners[key] != rule for key in keys)
             case _:

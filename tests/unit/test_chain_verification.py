@@ -37,6 +37,7 @@ def test_good_is_only_a_verification_without_findings() -> None:
     made = audited([[0, 0]])
     assert made.verify() == []
     assert made.figures.is_good
+    assert (made.figures.segments, made.figures.events, made.figures.records) == (1, 2, 1)
     record = next(iter(made.manifest.records.values()))
     made.manifest.records[record.record_id] = replace(record, rule="another")
     made.manifest.records["x"] = replace(record, rule="else")

@@ -144,9 +144,12 @@ def test_a_recipe_starts_the_model_from_its_own_folder() -> None:
         "runWith": {"posixUser": "root"},
     }
     assert recipe["ComponentConfiguration"]["DefaultConfiguration"]["Autostart"] is False
+    (artifact,) = [dict(one) for one in manifest["Artifacts"]]
+    manifest["Artifacts"][0] |= {"Digest": "of the old archive", "Algorithm": "SHA-256"}  # Greengrass adds them
     moved = uri.replace("component.zip", "moved.zip")
     again = republished(recipe, version=ComponentVersion(3), new_uri=lambda _: moved)
     assert (again.moved, again.recipe["Lifecycle"]) == ({uri: moved}, {})
+    assert again.recipe["Manifests"][0]["Artifacts"] == [artifact | {"Uri": moved}]
     started = again.recipe["Manifests"][0]["Lifecycle"]["Startup"]
     assert (started["Timeout"], started["requiresPrivilege"]) == (900, True)
     assert "{artifacts:decompressedPath}/moved/ --model_version 3.0.0 " in started["Script"]

@@ -227,6 +227,16 @@ def test_a_collision_is_told_with_two_keys_that_their_rules_really_win(
             ["invalid-target r: x// -> //", "overlap r a: x// -> // y//"],
         ),
         (["r x// w/s", "a x/{n:[/a]} y/{n}"], [], ["overlap r a: x// -> w/s y//"]),
+        (
+            ["a x/{p:a?}/{q:a?} x/{q}/{p}"],  # x// stays
+            [],
+            ["invalid-target a: x//a -> x/a/", "loop a a: x/a/ x//a -> x//a x/a/"],
+        ),
+        (
+            ["a a/{x:[a-z]{3}} n/{x}-old", "b b/{y:[a-z]{3}} n/new-{y}"],
+            [],
+            ["collision a b: a/new b/old -> n/new-old n/new-old"],
+        ),
     ],
 )
 def test_what_goes_wrong_in_one_bucket_is_told_with_keys_that_really_go_there(

@@ -23,6 +23,7 @@ from domain.record import (
     Refusal,
     State,
     Upload,
+    claimed,
     is_incorporated,
     refusal,
 )
@@ -104,6 +105,23 @@ def test_a_claim_is_refused_for_one_reason() -> None:
     assert refusal(record(claim=Claim("o", NOW)), request) is Refusal.BUSY
     assert refusal(record(claim=Claim("o", NOW - 1)), request) is None
     assert refusal(record(maybe=frozenset({COPY})), request) is None
+
+
+def test_a_claim_begins_a_record_or_goes_on_with_it() -> None:
+    """What an abandoned attempt meant to do may have been done; a record that is known keeps what it knows."""
+    request = ClaimRequest(ROW, TARGET, Claim("t", NOW + 9), COPY, NOW, rule="r", rules_digest="d")
+    assert claimed(None, request) == Record(
+        ROW.source, TARGET, claim=request.claim, intent=COPY, rule="r", rules_digest="d", changed_at=NOW
+    )
+    known = record(intent=Intent(Action.DELETE_TARGET), maybe=frozenset({COPY}), revision=7, rule="first")
+    assert claimed(known, request) == replace(
+        known,
+        claim=request.claim,
+        intent=COPY,
+        maybe=frozenset({COPY, Intent(Action.DELETE_TARGET)}),
+        revision=8,
+        changed_at=NOW,
+    )
 
 
 # Looks

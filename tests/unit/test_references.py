@@ -142,6 +142,15 @@ def test_an_item_that_changes_meanwhile_is_read_again() -> None:
     assert world.job() == {"id": {"S": "1"}, "uri": {"S": "s3://line-1/new/b"}, "note": {"S": "mine"}}
 
 
+def test_an_item_that_is_deleted_meanwhile_is_no_concern_any_more() -> None:
+    """Its owner's delete wins, and nothing is reported of what is not there."""
+    world = new_world("old//a")
+    world.put_job(uri={"S": OLD})
+    world.tables.between = lambda change: world.tables.remove_item(change.table, change.key)
+    assert rewrite(world) == []
+    assert (list(world.tables.tables[world.jobs.table].values()), world.tables.journal) == ([], {})
+
+
 def test_an_item_that_never_rests_is_left_to_a_later_run() -> None:
     """Tries are bounded."""
     world = new_world("old//a")

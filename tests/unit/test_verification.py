@@ -25,8 +25,11 @@ def differences(record: Record, source: ObjectState | None, target: ObjectState 
 
 
 def test_a_true_copy_is_verified() -> None:
-    """No difference, and the proof is said."""
+    """No difference, and the proof is said; of nothing else."""
     assert judge(COPIED, Sides(SEEN, SEEN), now=NOW).verified
+    assert not judge(COPIED, Sides(SEEN, replace(SEEN, metadata={})), now=NOW).verified
+    put_back = judge(replace(COPIED, state=State.ROLLED_BACK), Sides(SEEN, SEEN), now=NOW)
+    assert (put_back.differences, put_back.verified) == ((), False)
 
 
 @pytest.mark.parametrize(
