@@ -165,7 +165,8 @@ def settle(site: Site) -> None:
         _finish(site, "undo-2", undoes_references)
         if plan.purge and (plan.by_command or not site.lost):
             _finish(site, "purge", purges_by_command if plan.by_command else purges)
-    until(site, lambda: _is_quiet(site))
+    # A rewriting that was killed this late is gone on with by the next one; there is none after a rollback.
+    until(site, lambda: _is_quiet(site) and (plan.rollback or not plan.manifests or not _are_left(site)))
 
 
 def _employ(site: Site, name: str, body: Body) -> None:
@@ -202,6 +203,10 @@ def _is_quiet(site: Site) -> bool:
         and (not site.plan.items or site.heard == len(site.bus.events))
         and not any(record.claim and record.claim.deadline > now for record in site.manifest.records.values())
     )
+
+
+def _are_left(site: Site) -> bool:
+    return any(record.is_unfinished for record in site.manifest.records.values())
 
 
 def _what_is_left(site: Site) -> str:
