@@ -24,7 +24,8 @@ from adapters.standin import StandIn, running_standin
 
 REGION = "us-east-1"
 _STARTUP_SECONDS = 60
-_SEAWEEDFS_GRPC_OFFSET = 10_000
+_FIRST_PORT, _PORTS = 20_000, 6_000
+"""With as many twins for gRPC right behind them, below 32,768: there connections of others begin, and take any port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +71,14 @@ class SeaweedFs:
         self._command += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-volume.max=0", "-master.volumeSizeLimitMB=64"]
         self._command += ["-filer", "-s3", f"-s3.config={settings}", "-s3.port.iceberg=0", "-s3.port.lance=0"]
         for name, port in zip(("master", "volume", "filer", "s3"), ports, strict=True):
-            self._command += [f"-{name}.port={port}", f"-{name}.port.grpc={port + _SEAWEEDFS_GRPC_OFFSET}"]
+            self._command += [f"-{name}.port={port}", f"-{name}.port.grpc={port + _PORTS}"]
         self.server = Server("seaweedfs", f"http://127.0.0.1:{ports[3]}", keys["accessKey"], keys["secretKey"])
 
     @contextmanager
     def running(self) -> Iterator[Server]:
         """Started and ready while the block runs."""
-        with _running(self._command, self._folder):
-            _await_buckets(self.server)
+        with _running(self._command, self._folder) as process:
+            _await_buckets(self.server, process, Path(self._folder, "log"))
             yield self.server
 
 
@@ -158,9 +159,8 @@ def _free_ports(count: int) -> list[int]:
     found: list[int] = []
     while len(found) < count:
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            # Below the usual ephemeral range the twin stays under 65,536.
-            port = 20_000 + listener.getsockname()[1] % 12_000
-        if port not in found and _is_free(port) and _is_free(port + _SEAWEEDFS_GRPC_OFFSET):
+            port = _FIRST_PORT + listener.getsockname()[1] % _PORTS
+        if port not in found and _is_free(port) and _is_free(port + _PORTS):
             found.append(port)
     return found
 
@@ -171,7 +171,7 @@ def _is_free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def _await_buckets(server: Server) -> None:
+def _await_buckets(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
     """Ready is when a bucket can be written: the gateway answers before its volumes do."""
     bucket = new_name("ready")
     deadline = time.monotonic() + _STARTUP_SECONDS
@@ -182,9 +182,10 @@ def _await_buckets(server: Server) -> None:
             client.put_object(Bucket=bucket, Key="ready", Body=b"ready")
             client.delete_object(Bucket=bucket, Key="ready")
             client.delete_bucket(Bucket=bucket)
-        except Exception:
-            if time.monotonic() > deadline:
-                raise
+        except Exception as error:
+            if process.poll() is not None or time.monotonic() > deadline:
+                end = log.read_text(encoding="utf-8", errors="replace")[-2_000:]
+                raise RuntimeError(f"{server.name} did not start (exit code {process.poll()}): {end}") from error
             time.sleep(0.2)
         else:
             return

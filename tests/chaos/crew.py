@@ -81,7 +81,8 @@ class Tormentor:
     def stop(self) -> None:
         """Wake whoever still sleeps, and do no more."""
         self._ended.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
         for _, process in self._asleep:
             process.send_signal(signal.SIGCONT)
 
