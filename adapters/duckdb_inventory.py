@@ -43,7 +43,7 @@ def inventory_sql(connection: duckdb.DuckDBPyConnection, local: LocalInventory) 
     """
     inventory = local.inventory
     _check_columns(local)
-    source = _source(connection, local)
+    source = _source(local)
     try:
         described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
     except duckdb.Error as error:
@@ -69,13 +69,11 @@ def _check_columns(local: LocalInventory) -> None:
     """Every file has what the manifest promises: a column that one file lacks would read as empty there."""
     if local.inventory.file_format == "CSV":
         return
-    import pyarrow.orc
     import pyarrow.parquet
 
     for path in local.paths.values():
-        is_orc = local.inventory.file_format == "ORC"
         try:
-            schema = pyarrow.orc.ORCFile(path).schema if is_orc else pyarrow.parquet.read_schema(path)
+            schema = pyarrow.parquet.read_schema(path)
         except (OSError, ValueError) as error:
             raise InputError(f"{path} cannot be read as {local.inventory.file_format}: {_first_line(error)}") from error
         for name in local.inventory.columns:
@@ -83,23 +81,15 @@ def _check_columns(local: LocalInventory) -> None:
                 raise InputError(f"{path} has no column {name!r}, which the manifest names: fetch the report again")
 
 
-def _source(connection: duckdb.DuckDBPyConnection, local: LocalInventory) -> str:
+def _source(local: LocalInventory) -> str:
     files = "[" + ", ".join("'" + str(path).replace("'", "''") + "'" for path in local.paths.values()) + "]"
-    inventory = local.inventory
-    if inventory.file_format == "Parquet":
+    if local.inventory.file_format != "CSV":
         return f"read_parquet({files}, union_by_name = true)"
-    if inventory.file_format == "CSV":
-        columns = "{" + ", ".join(f"'{name}': 'VARCHAR'" for name in inventory.columns) + "}"
-        return (
-            f"read_csv({files}, header = false, columns = {columns}, auto_detect = false, delim = ',', quote = '\"', "
-            "escape = '\"', compression = 'gzip', strict_mode = true, null_padding = false)"
-        )
-    import pyarrow.dataset
-
-    connection.register(
-        "orc_inventory", pyarrow.dataset.dataset([str(path) for path in local.paths.values()], format="orc")
+    columns = "{" + ", ".join(f"'{name}': 'VARCHAR'" for name in local.inventory.columns) + "}"
+    return (
+        f"read_csv({files}, header = false, columns = {columns}, auto_detect = false, delim = ',', quote = '\"', "
+        "escape = '\"', compression = 'gzip', strict_mode = true, null_padding = false)"
     )
-    return "orc_inventory"
 
 
 def _column(name: str, kind: str, present: set[str], *, encoded: bool) -> str:

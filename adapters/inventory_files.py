@@ -1,10 +1,10 @@
-"""An inventory's files, local or in S3, each proven whole by its MD5 before a row of it is believed."""
+"""An inventory's files, local or in S3, each proven whole by its MD5 before a row of it is believed; ORC as Parquet."""
 
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import md5
 from pathlib import Path, PurePosixPath
 
@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from adapters.aws_clients import AwsClients
 from adapters.aws_errors import error_code, translated
+from adapters.orc_conversion import write_as_parquet
 from adapters.s3_requests import ABSENT
 from domain.errors import InputError
 from domain.inventory import Inventory, InventoryFile, read_inventory_manifest
@@ -36,16 +37,30 @@ def opened_inventory(
     ``only`` is the key of the one data file that is wanted, or empty for the manifest alone. Raises InputError naming
     the file that is missing, truncated or altered.
     """
-    if not place.startswith("s3://"):
-        yield _local(Path(place), only)
-        return
-    if clients is None:
-        raise InputError(f"{place}: no AWS access is configured")
     temporary = Path(tempfile.mkdtemp(prefix="keyshift-inventory-", dir=folder))
     try:
-        yield _downloaded(place, clients, temporary, only)
+        if not place.startswith("s3://"):
+            yield _readable(_local(Path(place), only), temporary)
+        elif clients is None:
+            raise InputError(f"{place}: no AWS access is configured")
+        else:
+            yield _readable(_downloaded(place, clients, temporary, only), temporary)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _readable(local: LocalInventory, folder: Path) -> LocalInventory:
+    """The same inventory in a format whose reader survives a damaged file; copies in ``folder`` are replaced."""
+    if local.inventory.file_format != "ORC":
+        return local
+    paths = {}
+    for number, (key, path) in enumerate(local.paths.items()):
+        paths[key] = folder / f"{number}.parquet" / path.name
+        paths[key].parent.mkdir()
+        write_as_parquet(path, paths[key])
+        if path.is_relative_to(folder):
+            path.unlink()
+    return LocalInventory(replace(local.inventory, file_format="Parquet"), paths)
 
 
 def _wanted(inventory: Inventory, only: str | None) -> list[InventoryFile]:

@@ -39,7 +39,7 @@ def read_rows(path: Path, inventory: Inventory, *, start: int = 0) -> Iterator[L
 
     Raises InputError naming file and row where a row cannot be read.
     """
-    rows = {"CSV": _csv_rows, "Parquet": _parquet_rows, "ORC": _orc_rows}[inventory.file_format]
+    rows = {"CSV": _csv_rows, "Parquet": _parquet_rows}[inventory.file_format]
     number = start
     try:
         for row in rows(path, inventory, start):
@@ -76,18 +76,6 @@ def _parquet_rows(path: Path, inventory: Inventory, start: int) -> Iterator[Mapp
                     yield from _from(batch, max(0, start - position))
                     position += batch.num_rows
             group_start += rows
-
-
-def _orc_rows(path: Path, inventory: Inventory, start: int) -> Iterator[Mapping[str, Any]]:  # noqa: ARG001
-    import pyarrow.orc
-
-    file = pyarrow.orc.ORCFile(path)
-    columns = [name for name in _WANTED if name in file.schema.names]
-    position = 0
-    for stripe in range(file.nstripes):
-        batch = file.read_stripe(stripe, columns=columns)
-        yield from _from(batch, max(0, start - position))
-        position += batch.num_rows
 
 
 def _from(batch: Any, skip: int) -> Iterator[Mapping[str, Any]]:

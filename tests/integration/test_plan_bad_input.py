@@ -16,6 +16,7 @@ source: {{bucket: {BUCKET}}}
 target: {{bucket: {BUCKET}}}
 rules: [{{name: a, from: "a/{{n*}}", to: "b/{{n}}"}}]
 """
+DAMAGED = Path("tests/fuzz/damaged.orc")
 ROWS = [{"key": f"a/{number}", "size": number} for number in range(5)]
 
 
@@ -87,6 +88,18 @@ def test_a_file_of_another_format_is_named(
     data_file(manifest).write_bytes(b"not at all")
     resealed(manifest)
     assert data_file(manifest).name in refused(tmp_path, manifest, capsys)
+
+
+def test_a_file_that_ends_its_reader_by_a_signal_does_not_end_us(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """pyarrow 26 dies of this one, which atheris found; it is a bad file like any other."""
+    manifest = write_rows(tmp_path, ROWS, file_format="ORC")
+    data_file(manifest).write_bytes(DAMAGED.read_bytes())
+    resealed(manifest)
+    sentence = refused(tmp_path, manifest, capsys)
+    assert f"{data_file(manifest)} cannot be read as ORC: " in sentence
+    assert sentence.endswith("; fetch it again")
 
 
 @pytest.mark.parametrize(
