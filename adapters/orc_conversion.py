@@ -1,6 +1,6 @@
 """ORC files made into Parquet by a process of its own: a damaged or hostile one can end that process, and not ours.
 
-pyarrow's ORC reader (26.0.1) is ended by a signal on some damaged files, found by ``make fuzz``; no ``except`` sees that.
+pyarrow's ORC reader (26.0.1) is ended by a signal on some damaged files (``make fuzz``), which no ``except`` sees.
 """
 
 import os

@@ -93,7 +93,7 @@ def test_a_file_of_another_format_is_named(
 def test_a_file_that_ends_its_reader_by_a_signal_does_not_end_us(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """pyarrow 26 dies of this one, which atheris found; it is a bad file like any other."""
+    """Pyarrow 26 dies of this one, which atheris found; it is a bad file like any other."""
     manifest = write_rows(tmp_path, ROWS, file_format="ORC")
     data_file(manifest).write_bytes(DAMAGED.read_bytes())
     resealed(manifest)
