@@ -27,6 +27,7 @@ from handlers.demo.troublemaker import Troublemaker
 from handlers.feeder import Enqueued, Feeder
 from handlers.rules_file import load_rules
 from tests.chaos.crew import Crew, Tormentor
+from tests.chaos.on_call import somebody_on_call
 from tests.chaos.proxy import QUIET, FaultProxy, Troubles
 
 STORM = Troubles(
@@ -93,13 +94,14 @@ def storm(proxy: FaultProxy, size: Size, say: Say) -> Iterator[None]:
         proxy.down = False
 
 
-def run_on_standin(size: Size, say: Say) -> Figures:
+def run_on_standin(size: Size, say: Say) -> Figures:  # noqa: PLR0915  # one story, told in order
     """Everything on the stand-in, events included; its outages are the proxy's."""
     path = packaged_rules("edge-cv-portal.yaml")
     figures = Figures()
     with (
         demo_stage(load_rules(path), path) as stage,
         tempfile.TemporaryDirectory(prefix="keyshift-chaos-") as folder,
+        somebody_on_call(stage.settings) as on_call,
     ):
         proxy = FaultProxy(stage.environment["AWS_ENDPOINT_URL"], seed=size.seed)
         crew = Crew({**stage.environment, "AWS_ENDPOINT_URL": proxy.endpoint_url}, Path(folder), size.workers)
@@ -143,8 +145,10 @@ def run_on_standin(size: Size, say: Say) -> Figures:
             auditor.stop()
             proxy.close()
         figures.wrong += crew.fallen()
-        figures.wrong += [repr(error) for error in (*owners.failures, *trouble.failures, *auditor.failures)]
-        figures.deeds = tormentor.deeds + proxy.happened + Counter({"doubled messages": trouble.duplicated})
+        faults = (*owners.failures, *trouble.failures, *auditor.failures, *on_call.failures)
+        figures.wrong += [repr(error) for error in faults]
+        beside = Counter({"doubled messages": trouble.duplicated, "breaker resumed": on_call.resumed})
+        figures.deeds = tormentor.deeds + proxy.happened + beside
         figures.audit_events = len(auditor.event_ids)
         settle(figures, stage, ledger, dependencies.ports.manifest)
     return figures

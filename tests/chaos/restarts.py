@@ -23,6 +23,7 @@ from handlers.messages import BackfillRow, encode_backfill
 from handlers.rules_file import load_rules
 from tests.chaos.campaign import Figures, Say, Size, come_to_rest, settle, storm, write_all
 from tests.chaos.crew import Crew, Tormentor
+from tests.chaos.on_call import somebody_on_call
 from tests.chaos.proxy import FaultProxy
 from tests.servers import REGION, SeaweedFs, Server
 
@@ -102,7 +103,10 @@ def run_on_seaweedfs(size: Size, say: Say) -> Figures:  # noqa: PLR0915  # one s
         rules_file.write_text(RULES, encoding="utf-8")
         weed = SeaweedFs(str(folder))
         proxy = FaultProxy(weed.server.endpoint_url, seed=size.seed)
-        with demo_stage(load_rules(rules_file), rules_file) as stage:
+        with (
+            demo_stage(load_rules(rules_file), rules_file) as stage,
+            somebody_on_call(stage.settings) as on_call,
+        ):
             keys = {"AWS_ACCESS_KEY_ID": weed.server.access_key, "AWS_SECRET_ACCESS_KEY": weed.server.secret_key}
             os.environ.update(keys)
             dependencies = bootstrap(stage.settings, function="chaos")
@@ -144,7 +148,7 @@ def run_on_seaweedfs(size: Size, say: Say) -> Figures:  # noqa: PLR0915  # one s
                 crew.stop()
                 auditor.stop()
                 proxy.close()
-            figures.wrong += [*crew.fallen(), *(repr(error) for error in auditor.failures)]
-            figures.deeds += tormentor.deeds + proxy.happened + Counter()
+            figures.wrong += [*crew.fallen(), *(repr(error) for error in (*auditor.failures, *on_call.failures))]
+            figures.deeds += tormentor.deeds + proxy.happened + Counter({"breaker resumed": on_call.resumed})
             figures.audit_events = len(auditor.event_ids)
     return figures
