@@ -18,8 +18,11 @@ from domain.rules import CompiledRules, MapOutcome
 _MOVED = (State.COPIED, State.CLEANED)
 _NOT_MOVED = "the manifest is not moved by a rule, so it is not rewritten; write it anew, or add a rule for it"
 
-NOT_MIGRATED = "the manifest is not migrated yet"
-NOT_COPIED = "the manifest's content at its old key is not at the new one (written anew, or the copy was taken away)"
+NOT_MIGRATED = "the manifest is not migrated yet: let its message come, or keyshift backfill, then run again"
+NOT_COPIED = (
+    "the manifest's content at its old key is not at the new one (written anew, or the copy was taken away): "
+    "let its message come, or keyshift verify --requeue, then run again"
+)
 
 
 @dataclass(frozen=True, slots=True)
