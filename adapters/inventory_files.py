@@ -37,14 +37,13 @@ def opened_inventory(
     ``only`` is the key of the one data file that is wanted, or empty for the manifest alone. Raises InputError naming
     the file that is missing, truncated or altered.
     """
+    local = None if place.startswith("s3://") else _local(Path(place), only)
+    if local is not None and local.inventory.file_format != "ORC":
+        yield local
+        return
     temporary = Path(tempfile.mkdtemp(prefix="keyshift-inventory-", dir=folder))
     try:
-        if not place.startswith("s3://"):
-            yield _readable(_local(Path(place), only), temporary)
-        elif clients is None:
-            raise InputError(f"{place}: no AWS access is configured")
-        else:
-            yield _readable(_downloaded(place, clients, temporary, only), temporary)
+        yield _readable(local or _downloaded(place, clients, temporary, only), temporary)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -113,7 +112,9 @@ def _verify(one: InventoryFile, path: Path) -> None:
         raise InputError(f"{path} has the MD5 {digest.hexdigest()}, the manifest says {one.md5}: fetch it again")
 
 
-def _downloaded(place: str, clients: AwsClients, folder: Path, only: str | None) -> LocalInventory:
+def _downloaded(place: str, clients: AwsClients | None, folder: Path, only: str | None) -> LocalInventory:
+    if clients is None:
+        raise InputError(f"{place}: no AWS access is configured")
     bucket, _, key = place.removeprefix("s3://").partition("/")
     if not bucket or not PurePosixPath(key).name:
         raise InputError(f"{place} names no object: write s3://BUCKET/PREFIX/DATE/manifest.json")

@@ -13,6 +13,8 @@ from domain.errors import InputError
 
 _LONGEST_SECONDS = 840
 """What is left of a Lambda function's 15 minutes for one file; a file of a report takes seconds."""
+_NOT_WRITTEN = 3
+"""The exit code for a target that cannot be written: no fault of the file, so another remedy. stderr is the errno."""
 _MOST_MEMORY = 8 * 1024**3
 """Bytes of addresses; a damaged file may claim any size."""
 
@@ -20,9 +22,11 @@ _MOST_MEMORY = 8 * 1024**3
 def write_as_parquet(source: Path, target: Path) -> None:
     """Write the rows of an ORC file, in their order, as a Parquet file.
 
-    Raises InputError naming the file where it cannot be read, or where reading it ends or outlasts its process.
+    Raises InputError naming the file where it cannot be read, or where reading it ends or outlasts its process, and
+    OSError naming the target where that cannot be written.
     """
-    command = [sys.executable, "-m", "adapters.orc_conversion", str(source), str(target)]
+    # -P: a folder of the name ``adapters`` where the command is called must not be taken for ours.
+    command = [sys.executable, "-P", "-m", "adapters.orc_conversion", str(source), str(target)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
         done = subprocess.run(  # noqa: S603  # ourselves
@@ -35,7 +39,15 @@ def write_as_parquet(source: Path, target: Path) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise InputError(f"{source} could not be read as ORC within {_LONGEST_SECONDS} seconds") from None
+        why = f"{source} could not be read as ORC within {_LONGEST_SECONDS} seconds; fetch it again, or take CSV"
+        raise InputError(why) from None
+    if done.returncode == _NOT_WRITTEN:
+        number = int(done.stderr.split()[-1])
+        raise OSError(number, os.strerror(number), str(target))
+    if done.returncode == -signal.SIGKILL:
+        raise InputError(
+            f"{source} could not be read as ORC: its reader was killed; give it more memory, then run again"
+        )
     if done.returncode:
         raise InputError(f"{source} cannot be read as ORC: {_reason(done.returncode, done.stderr)}; fetch it again")
 
@@ -64,4 +76,8 @@ if __name__ == "__main__":
     try:
         _convert(sys.argv[1], sys.argv[2])
     except (OSError, ValueError, KeyError, OverflowError, MemoryError, NotImplementedError) as error:
+        # The source was read before (its MD5 fits), and pyarrow's own refusals have no number.
+        if isinstance(error, OSError) and error.errno:
+            sys.stderr.write(f"{error.errno}")
+            sys.exit(_NOT_WRITTEN)
         sys.exit(str(error).strip().partition("\n")[0] or type(error).__name__)
