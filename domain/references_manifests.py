@@ -31,6 +31,12 @@ MAX_TOLD = 100
 """Lines of one manifest that are reported one by one; the rest are counted."""
 REWRITE = Intent(Action.REWRITE)
 CHANGED = "somebody changed the manifest at its new key"
+UNDER_WAY = "an attempt at the manifest is under way"
+TAKEN = "another worker has it"
+NO_TIME = "no time left; run again"
+BROKEN_OFF = "no time left, or the upload was aborted; run again"
+PASSING = frozenset({UNDER_WAY, TAKEN, NO_TIME, BROKEN_OFF})
+"""Why a manifest waits where a later run comes further by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,7 @@ def why_not(record: Record, now: float) -> str:
     if record.state is State.CLEANED and record.source_version is None:
         return "its old object is cleaned up in an unversioned bucket, so a rollback could not bring its content back"
     if record.claim is not None and record.claim.deadline >= now:
-        return "an attempt at the manifest is under way"
+        return UNDER_WAY
     if any(intent.action is not Action.REWRITE for intent in record.maybe) or (
         record.intent is not None and record.intent.action is not Action.REWRITE
     ):
@@ -108,7 +114,7 @@ def rewrite_manifest(  # noqa: PLR0913  # a manifest, what decides about it, and
     held = take_claim(record, REWRITE, lease=lease, ports=ports.migration) if not why else None
     if held is None:
         reference = Reference(holder, "", record.source.uri, record.source)
-        return [Reported(reference, Outcome.WAITING, why or "another worker has it")]
+        return [Reported(reference, Outcome.WAITING, why or TAKEN)]
     try:
         return _Rewriting(held, declared, rules, ports, policy).run()
     except (ThrottledError, LeaseExpiredError, UnavailableError, PermanentError):
@@ -144,7 +150,7 @@ class _Rewriting:
         if not any(line.after != line.before for line in self._lines(seen)):
             return self._settle(seen)
         if not held.has_time_for(self._policy.request_seconds / 2):
-            return self._stop("no time left; run again")
+            return self._stop(NO_TIME)
         self._reports, self._untold, self._switched = [], 0, 0
         return self._write(seen)
 
@@ -181,7 +187,7 @@ class _Rewriting:
         etags = self._upload(seen, goal, upload_id, part_size)
         if etags is None:
             abort_upload(held, multipart)
-            return self._stop("no time left, or the upload was aborted; run again")
+            return self._stop(BROKEN_OFF)
         foretold = composed_etag(etags) if all(is_digest(one) for one in etags.values()) else ""
         checksum = "CRC32=" + b64encode(self._crc.to_bytes(4, "big")).decode()
         held.declare_intent(Intent(Action.REWRITE, seen.etag, seen.version_id or "", foretold, checksum))

@@ -32,6 +32,7 @@ MAX_RECORDS = 98
 """A transaction has at most 100 actions (aws-facts.md §5): the item, the journal, and one check for each record."""
 MAX_JOURNAL_BYTES = 300 * 1024
 """Of one entry; it must stay below the item limit."""
+UNSETTLED = "an attempt at the object is under way or ended without a result"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,7 @@ def not_ready(record: Record | None, store: ObjectStore) -> str:
     if record.state not in (State.COPIED, State.CLEANED):
         return f"the object is {record.state.value}" + (f": {record.cause}" if record.cause else "")
     if record.is_unfinished:
-        return "an attempt at the object is under way or ended without a result"
+        return UNSETTLED
     seen = store.look_at_object(record.target)
     if seen is None or seen.etag != record.target_etag:
         return f"{record.target.uri} no longer holds what was copied there"

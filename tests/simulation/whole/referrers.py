@@ -4,6 +4,8 @@ from contextlib import suppress
 from typing import Any
 
 from domain.errors import KeyshiftError
+from domain.references_manifests import PASSING
+from domain.references_rewriting import UNSETTLED
 from handlers.bootstrap.lifecycle import UndoneReferences
 from handlers.reference_events import respond
 from handlers.references import TableScan
@@ -12,8 +14,6 @@ from tests.simulation.whole.application import TABLE
 from tests.simulation.whole.scheduler import Process
 from tests.simulation.whole.site import Site
 
-UNDER_WAY = ("under way", "another worker has it", "run again")
-"""What a rewriting of manifests says where a later run comes further."""
 STREAM = f"arn:aws:dynamodb:eu-west-1:111122223333:table/{TABLE}/stream/1"
 
 
@@ -62,7 +62,7 @@ def rewrite_once(site: Site, process: Process, *, resume: bool) -> bool:
     for _ in references.scan(references.tables(), how):
         pass
     told = list(references.scan_manifests(dry_run=False))
-    return not any(said in one.why for one in told for said in UNDER_WAY)
+    return not any(one.why in PASSING or one.why == UNSETTLED for one in told)
 
 
 def finishes_references(site: Site, process: Process) -> None:
