@@ -12,7 +12,7 @@ Item = Mapping[str, Any]
 
 _TEXTS = (
     *("source_etag", "source_version", "target_etag", "target_version", "marker_version", "cause", "rewritten_etag"),
-    "cleaned_etag",
+    *("cleaned_etag", "replaceable_etag"),
 )
 
 

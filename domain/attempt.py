@@ -1,6 +1,6 @@
 """One worker's try at one object: its claim, how long it may send, and the record while it is ours."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Self, TypeVar
@@ -101,6 +101,16 @@ class Lease:
         return cls(Claim(attempt.token, deadline), send_before, started)
 
 
+_SETTLED: Mapping[str, Any] = {
+    "intent": None,
+    "maybe": frozenset(),
+    "upload": None,
+    "cause": None,
+    "cleaned_etag": None,
+    "replaceable_etag": None,
+}
+
+
 class HeldRecord:
     """The record of one object while our claim on it stands."""
 
@@ -124,8 +134,7 @@ class HeldRecord:
 
     def commit(self, state: State, **changes: Any) -> Outcome:
         """Say what the object's state is now, and give the claim back with nothing left unsettled."""
-        settled = {"intent": None, "maybe": frozenset(), "upload": None, "cause": None, "cleaned_etag": None} | changes
-        self._write(replace(self.record, state=state, claim=None, **settled))
+        self._write(replace(self.record, state=state, claim=None, **{**_SETTLED, **changes}))
         return Outcome(Verdict.DONE, state, self.record.cause or state.value)
 
     def park(self, cause: str, **changes: Any) -> None:

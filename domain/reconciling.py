@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from domain.objects import ObjectState, same_object
 from domain.ports import HiddenVersion
-from domain.record import Action, Intent, Origin, Record, State
+from domain.record import EMPTY_TARGET, Action, Intent, Origin, Record, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ class Decision:
 
 
 _WRITES = (Action.COPY, Action.REWRITE)
+EMPTIED = "what was at the target was deleted by somebody else"
 
 
 def is_known(target: ObjectState, record: Record) -> bool:
@@ -100,14 +101,16 @@ def decide(sight: Sight) -> Decision:
     if target is None:
         was_ours = record.target_etag is not None or record.state is State.CONFLICT
         ours_to_delete = any(intent.action is Action.DELETE_TARGET for intent in record.maybe)
-        if was_ours and not ours_to_delete:
-            return _conflict("the copy was deleted by somebody else")
+        if was_ours and not ours_to_delete and record.replaceable_etag != EMPTY_TARGET:
+            return _conflict("the copy was deleted by somebody else" if record.target_etag else EMPTIED)
         return Decision(Step.COPY, State.COPIED, origin=Origin.CREATED)
     known = is_known(target, record)
     if same_object(sight.source, target) or _is_rewritten_copy(sight.source, target, record):
         return Decision(Step.SETTLE, State.COPIED, origin=record.origin or _origin_of(target, record))
     if known:
         return Decision(Step.COPY, State.COPIED, if_match=target.etag, origin=record.origin)
+    if target.etag == record.replaceable_etag:
+        return Decision(Step.COPY, State.COPIED, if_match=target.etag, origin=Origin.CREATED)
     return _conflict("somebody else's object is at the target")
 
 
@@ -137,7 +140,8 @@ def _decide_without_source(sight: Sight) -> Decision:
     # After our own cleanup a late delete event proves nothing: we emptied the key.
     mirrored = sight.removed and sight.mirror_deletes and not cleaned
     if target is not None and known:
-        if mirrored and record.state is not State.CONFLICT:
+        # Of a decided conflict ``maybe`` holds only what was done since: what is known is the copy that took over.
+        if mirrored and (record.state is not State.CONFLICT or record.replaceable_etag is not None):
             return Decision(Step.DELETE_TARGET, State.TOMBSTONE, if_match=target.etag)
         state = State.CLEANED if cleaned else State.GONE
         return Decision(Step.SETTLE, state, origin=record.origin)

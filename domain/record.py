@@ -88,6 +88,10 @@ class Upload:
     part_size: int
 
 
+EMPTY_TARGET = ""
+"""Instead of an etag: nothing is at the target, and the source may be copied there although somebody emptied it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One manifest item. Without a claim there is no intent; with ``maybe`` not empty it is unfinished.
@@ -95,6 +99,8 @@ class Record:
     ``marker_version`` is the delete marker that our cleanup put on a versioned source. ``rewritten_etag`` is the etag
     of a manifest's content with its references switched, which is no longer the source's content. ``cleaned_etag`` is
     that of the source that our cleanup deleted, or may have, while ``state`` says something else (CONFLICT, PARKED).
+    ``replaceable_etag`` is an operator's word on a conflict, good until the next commit: the etag of what lies at the
+    target and may be replaced by the source, or EMPTY_TARGET.
     """
 
     source: Location
@@ -120,6 +126,7 @@ class Record:
     verified_at: float | None = None
     rewritten_etag: str | None = None
     cleaned_etag: str | None = None
+    replaceable_etag: str | None = None
     changed_at: float = 0.0
 
     @property

@@ -147,9 +147,12 @@ class Requeuer:
 
     def add(self, finding: Finding) -> None:
         """Enqueue the source of a finding that is repairable so."""
-        if finding.source is None or not REPAIRABLE.intersection(finding.differences):
-            return
-        self._rows.append(BackfillRow(key=finding.source.key))
+        if finding.source is not None and REPAIRABLE.intersection(finding.differences):
+            self.add_key(finding.source.key)
+
+    def add_key(self, key: str) -> None:
+        """Enqueue a source."""
+        self._rows.append(BackfillRow(key=key))
         if len(self._rows) >= ROWS_AT_ONCE:
             self.flush()
 

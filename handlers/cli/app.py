@@ -14,6 +14,7 @@ COMMANDS = {
     "backfill": ("handlers.cli.backfill", "backfill", "Enqueue the objects that are there already."),
     "batch-manifest": ("handlers.cli.batch_manifest", "batch_manifest", "Write the manifest of an S3 batch job."),
     "cleanup": ("handlers.cli.cleanup", "cleanup", "Delete the sources of verified copies."),
+    "conflicts": ("handlers.cli.conflicts", "conflicts", "Show what is in conflict, and decide it."),
     "cutover": ("handlers.cli.cutover", "cutover", "Send readers to the new side, if every gate is open."),
     "demo": ("handlers.cli.demo", "demo", "Move a live bucket on an embedded stand-in, and check every byte."),
     "doctor": ("handlers.cli.doctor", "doctor", "Say what is missing before anything starts."),

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from domain.keys import Location, Sequencer
 from domain.notices import Notice, NoticeKind
-from domain.record import Action, Claim, ClaimRequest, Intent, Mode, Origin, Record, State, Upload
+from domain.record import EMPTY_TARGET, Action, Claim, ClaimRequest, Intent, Mode, Origin, Record, State, Upload
 
 SOURCE = Location("bucket", "old/key")
 TARGET = Location("bucket", "new/key")
@@ -61,6 +61,7 @@ def records(source: Location = SOURCE) -> st.SearchStrategy[Record]:
             upload=st.none() | uploads,
             marker_version=st.none() | versions,
             cleaned_etag=st.none() | st.just("") | etags,
+            replaceable_etag=st.none() | st.just(EMPTY_TARGET) | etags,
             origin=st.none() | st.sampled_from(Origin),
             cause=st.none() | st.sampled_from(["kms", ""]),
             rule=st.sampled_from(["", "training"]),

@@ -6,9 +6,11 @@ from typing import Any
 
 from domain.attempt import Attempt, MigrationPolicy, MigrationPorts, Verdict
 from domain.cleanup import clean_source
+from domain.conflicts import Conflict, take_source, why_not_taken
 from domain.errors import KeyshiftError, UnavailableError
 from domain.keys import Location
 from domain.migration import migrate_object
+from domain.notices import Notice, NoticeKind
 from domain.objects import ObjectState
 from domain.parts import MIB, Part
 from domain.ports import ClaimAnswer, Deleted, HiddenVersion, Refused, SourceObject, TargetObject, Written
@@ -168,7 +170,23 @@ def _run(message: Message, attempt: Attempt, ports: MigrationPorts, policy: Migr
         return clean_source(SOURCE.record_id, attempt=attempt, ports=ports, policy=policy, need_proof=False).verdict
     if kind == "R":
         return roll_back_object(SOURCE, TARGET, attempt=attempt, ports=ports, policy=policy).verdict
+    if kind == "T":
+        return _take_source(attempt, ports, policy)
     if kind == "P":
         return purge_copy(SOURCE.record_id, attempt=attempt, ports=ports, policy=policy).verdict
     notice = notice_of(message)
     return migrate_object(notice, target=TARGET, rule="r", attempt=attempt, ports=ports, policy=policy).verdict
+
+
+def _take_source(attempt: Attempt, ports: MigrationPorts, policy: MigrationPolicy) -> Verdict:
+    """The operator's command on whatever he finds, and the row that it sends, which comes again if its worker dies."""
+    record = ports.manifest.read_record(SOURCE.record_id)
+    if record is None:
+        return Verdict.DONE
+    look = ports.store.look_at_object
+    conflict = Conflict(record, look(SOURCE, with_tags=True), look(TARGET, with_tags=True))
+    replacing = conflict.target.etag if conflict.target is not None else None
+    if not why_not_taken(conflict, replacing=replacing):
+        ports.manifest.write_record(take_source(conflict, by="op", why="w", now=0.0), before=record)
+    row = Notice(NoticeKind.LISTED, SOURCE)
+    return migrate_object(row, target=TARGET, rule="r", attempt=attempt, ports=ports, policy=policy).verdict

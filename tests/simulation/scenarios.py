@@ -7,6 +7,7 @@ from tests.simulation.world import Message, Scenario
 K: Message = ("K", 0, "")
 R: Message = ("R", 0, "")
 P: Message = ("P", 0, "")
+T: Message = ("T", 0, "")
 
 
 def listed(value: str) -> Message:
@@ -90,5 +91,14 @@ SCENARIOS = {
         undisturbed(Scenario("S53 equal bytes there before, purge", ("A",), jobs=(R, P), target="A*")),
         undisturbed(Scenario("S54 equal bytes there before, in parts", ("A", "B"), target="A*", in_parts=True)),
         undisturbed(Scenario("S55 equal bytes while copied in parts", ("A",), ("A*",), in_parts=True)),
+        Scenario("S56 take over what was there before", ("A", "B"), jobs=(T,), target="X"),
+        Scenario("S57 take over what was deleted", ("A", "B"), ("del",), (T,), duplicates=0),
+        Scenario("S58 take over while others write", ("A",), ("X", "del"), (T, T), duplicates=0),
+        Scenario("S59 take over and delete", ("A", "del"), jobs=(T,), target="X", duplicates=0),
+        Scenario("S60 take over and rollback", ("A",), jobs=(T, R, P), target="X", duplicates=0),
+        Scenario("S61 take over in parts", ("A", "B"), jobs=(T,), target="X", in_parts=True, duplicates=0),
+        Scenario("S62 take over and cleanup", ("A",), ("X",), (T, K), duplicates=0),
+        Scenario("S63 take over, lost answers", ("A",), jobs=(T,), target="X", duplicates=0, lost_answers=1),
+        Scenario("S64 take over twice, as others write twice", ("A",), ("Y", "del"), (T, T), target="X", duplicates=0),
     )
 }

@@ -283,6 +283,9 @@ class Explorer:
         after = world._replace(record=record, copy_at_claim=_copy_at_claim(world, record))
         if record is None:
             return after
+        known = world.record.replaceable_etag if world.record is not None else None
+        if record.replaceable_etag is not None and record.replaceable_etag != known:
+            after = after._replace(allowed=record.replaceable_etag)
         facts = set(world.audited)
         if record.intent is not None:
             facts.add((record.intent.action.value, record.intent.etag))
@@ -319,10 +322,12 @@ class Explorer:
             return world, Refused.PRECONDITION
         if condition not in (None, "anything") and (target is None or target.etag != condition):
             return world, Refused.PRECONDITION
-        if target is not None and target.author == "foreign" and target.value not in world.versions:
+        is_given_up = world.allowed == ("" if target is None else target.etag)
+        if target is not None and target.author == "foreign" and target.value not in world.versions and not is_given_up:
             broken.append(f"I2b foreign object {target.value} overwritten by version {number}")
         deleted = world.foreign_delete
-        if target is None and deleted is not None and None not in world.versions[deleted + 1 : number + 1]:
+        is_kept_away = deleted is not None and None not in world.versions[deleted + 1 : number + 1]
+        if target is None and is_kept_away and not is_given_up:
             broken.append("I2c what the new-layout owner deleted is brought back")
         if "/" in text:
             broken.append(f"I1 torn object {text}")
@@ -336,6 +341,8 @@ class Explorer:
             last_author="us",
             newest=max(world.newest, number),
             seen_at_target=world.seen_at_target | {number},
+            allowed=None,
+            foreign_delete=None if is_given_up else deleted,
         )
         return after, (new.etag, number)
 

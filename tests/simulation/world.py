@@ -23,7 +23,8 @@ OBJECT_BYTES = 6 * MIB
 """Large enough for two parts of the least size S3 allows."""
 
 Message = tuple[str, int, str]
-"""Kind (C created, D removed by its owner, d by us, I listed, K clean, R roll back, P purge), version, value."""
+"""Kind (C created, D removed by its owner, d by us, I listed, K clean, R roll back, P purge, T take source), version,
+value."""
 
 
 def digest(value: str) -> str:
@@ -72,6 +73,8 @@ class World(NamedTuple):
     foreign_delete: int | None
     copy_at_claim: bool
     """Whether the recorded copy was at the target when the claim of the cleanup that runs was written."""
+    allowed: str | None
+    """What an operator gives up at the target, as in the record, until our next copy."""
 
     @property
     def truth(self) -> str | None:
@@ -132,6 +135,7 @@ def first_world(scenario: Scenario) -> World:
         seen_at_target=frozenset(),
         foreign_delete=None,
         copy_at_claim=False,
+        allowed=None,
     )
 
 

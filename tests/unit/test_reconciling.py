@@ -7,8 +7,18 @@ import pytest
 
 from domain.objects import ContentHeaders, ObjectState
 from domain.ports import HiddenVersion
-from domain.reconciling import Decision, Sight, Step, cleaned_etag_of, decide, is_known, may_hide_a_version, wrote
-from domain.record import Action, Intent, Origin, Record, State
+from domain.reconciling import (
+    EMPTIED,
+    Decision,
+    Sight,
+    Step,
+    cleaned_etag_of,
+    decide,
+    is_known,
+    may_hide_a_version,
+    wrote,
+)
+from domain.record import EMPTY_TARGET, Action, Intent, Origin, Record, State
 from tests.unit.test_migration import SOURCE, TARGET
 
 OLD, NEW, FOREIGN = "1" * 32, "2" * 32, "f" * 32
@@ -18,6 +28,7 @@ RECORD = Record(
 SOURCE_SEEN = ObjectState(NEW, 5, version_id="v2", metadata={"a": "b"}, tags={})
 TARGET_SEEN = ObjectState(OLD, 5, version_id="t1", metadata={"a": "b"}, tags={})
 GONE_BY_OTHERS = "the copy was deleted by somebody else"
+FOREIGN_THERE = "somebody else's object is at the target"
 
 
 def sight(**changes: Any) -> Sight:
@@ -50,6 +61,7 @@ MAYBE_DELETED = frozenset({Intent(Action.DELETE_TARGET, OLD)})
 MAYBE_COPIED = frozenset({Intent(Action.COPY, NEW, "v2", NEW)})
 MAYBE_CLEANED = frozenset({Intent(Action.DELETE_SOURCE)})
 UNKNOWN = record(state=State.NEW, target_etag=None, origin=None)
+STRANGE = replace(UNKNOWN, state=State.CONFLICT)
 
 
 @pytest.mark.parametrize(
@@ -57,13 +69,24 @@ UNKNOWN = record(state=State.NEW, target_etag=None, origin=None)
     [
         # The copy is absent.
         (sight(target=None), conflict(GONE_BY_OTHERS)),
-        (sight(target=None, record=record(target_etag=None, state=State.CONFLICT)), conflict(GONE_BY_OTHERS)),
+        (sight(target=None, record=STRANGE), conflict(EMPTIED)),
         (sight(target=None, record=record(maybe=MAYBE_DELETED)), NEW_COPY),
         (sight(target=None, record=record(maybe=MAYBE_COPIED)), conflict(GONE_BY_OTHERS)),
         (sight(target=None, record=UNKNOWN), NEW_COPY),
+        # An operator has spoken: of an empty target, or of one object there.
+        (sight(target=None, record=replace(STRANGE, replaceable_etag=EMPTY_TARGET)), NEW_COPY),
+        (sight(target=None, record=replace(STRANGE, replaceable_etag=OLD)), conflict(EMPTIED)),
+        (sight(record=replace(STRANGE, replaceable_etag=EMPTY_TARGET)), conflict(FOREIGN_THERE)),
+        (sight(record=replace(STRANGE, replaceable_etag=NEW)), conflict(FOREIGN_THERE)),
+        (sight(record=replace(STRANGE, replaceable_etag=OLD)), replace(REPLACED, origin=Origin.CREATED)),
+        (
+            sight(target=SAME, record=replace(STRANGE, replaceable_etag=NEW)),
+            settle(State.COPIED, origin=Origin.ADOPTED),
+        ),
         # The copy is there.
         (sight(), REPLACED),
-        (sight(record=UNKNOWN), conflict("somebody else's object is at the target")),
+        (sight(record=UNKNOWN), conflict(FOREIGN_THERE)),
+        (sight(record=STRANGE), conflict(FOREIGN_THERE)),
         (sight(target=SAME), settle(State.COPIED, origin=Origin.ADOPTED)),
         (sight(target=SAME, record=record(origin=Origin.CREATED)), settle(State.COPIED, origin=Origin.CREATED)),
         (sight(target=SAME, record=UNKNOWN), settle(State.COPIED, origin=Origin.ADOPTED)),
@@ -79,6 +102,18 @@ UNKNOWN = record(state=State.NEW, target_etag=None, origin=None)
         (
             sight(source=None, removed=True, record=record(state=State.CONFLICT)),
             settle(State.GONE, origin=Origin.ADOPTED),
+        ),
+        (
+            sight(source=None, removed=True, record=record(state=State.CONFLICT, replaceable_etag=FOREIGN)),
+            Decision(Step.DELETE_TARGET, State.TOMBSTONE, if_match=OLD),
+        ),
+        (
+            sight(source=None, removed=True, record=record(state=State.CONFLICT, replaceable_etag=EMPTY_TARGET)),
+            Decision(Step.DELETE_TARGET, State.TOMBSTONE, if_match=OLD),
+        ),
+        (
+            sight(source=None, removed=True, record=replace(STRANGE, replaceable_etag=OLD)),
+            conflict("the source is gone and somebody else's object is at the target"),
         ),
         (
             sight(source=None, removed=True, record=record(state=State.CLEANED)),
@@ -219,4 +254,4 @@ def test_a_decision_keeps_its_target_and_a_sight_mirrors_unless_told() -> None:
 def test_a_strangers_object_is_no_rewriting_of_ours() -> None:
     """Though the source is the very one that was copied, with the same metadata: only the etag tells."""
     seen = sight(record=REWRITTEN, target=replace(TARGET_SEEN, etag=FOREIGN))
-    assert decide(seen) == conflict("somebody else's object is at the target")
+    assert decide(seen) == conflict(FOREIGN_THERE)

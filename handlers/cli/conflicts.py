@@ -1,0 +1,210 @@
+"""``keyshift conflicts``: what stands against what, and the operator's word on it."""
+
+import json
+import shlex
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from domain.conflicts import Conflict, why_not_taken
+from domain.errors import InputError
+from domain.objects import ObjectState
+from handlers.cli.options import json_option, need_queues, with_settings
+from handlers.cli.printable import printable
+from handlers.conflicts import ConflictDesk, Decided
+from handlers.settings import Settings
+from handlers.verifying import Requeuer
+
+if TYPE_CHECKING:
+    from handlers.lifecycle import Operation
+
+MOST_SHOWN = 50
+
+
+@click.group()
+def conflicts() -> None:
+    """See what nobody may guess, and decide it.
+
+    \b
+    Example:
+      keyshift conflicts list
+    """
+
+
+@conflicts.command("list")
+@click.option("--threads", default=16, show_default=True, type=click.IntRange(1, 256), help="Objects at once.")
+@json_option
+@with_settings
+@click.pass_context
+def list_conflicts(context: click.Context, settings: Settings, *, threads: int, as_json: bool) -> None:
+    """List every object in conflict: why, and what both keys hold now.
+
+    A copy that somebody replaced or deleted after it was made becomes a conflict when its owner writes again; until
+    then keyshift verify finds it, and take-source takes its key all the same. Exit code 1 when there is a conflict.
+
+    \b
+    Example:
+      keyshift conflicts list
+      keyshift conflicts list --json
+    """
+    desk, number = ConflictDesk(_operation(settings)), 0
+    for number, one in enumerate(desk.find_conflicts(threads=threads), start=1):  # counted
+        if as_json:
+            click.echo(json.dumps(_row(one)))
+        elif number <= MOST_SHOWN:
+            _show(one)
+    if not as_json:
+        click.echo(f"{number:,} in conflict" + (", the rest with --json" if number > MOST_SHOWN else ""))
+    context.exit(1 if number else 0)
+
+
+def _operation(settings: Settings) -> "Operation":
+    from handlers.bootstrap.lifecycle import operation_of
+
+    return operation_of(settings, function="conflicts-command")
+
+
+def _row(one: Conflict) -> dict[str, Any]:
+    record = one.record
+    return {
+        "key": record.source.key,
+        "cause": record.cause,
+        "source": record.source.uri,
+        "source_holds": _held(one.source),
+        "target": record.target.uri,
+        "target_holds": _held(one.target),
+        "decided": one.is_decided,
+        "may_be_taken": not why_not_taken(one, replacing=None),
+        "why_not": why_not_taken(one, replacing=None),
+        "changed_at": record.changed_at,
+    }
+
+
+def _held(seen: ObjectState | None) -> dict[str, Any] | None:
+    if seen is None:
+        return None
+    return {
+        "etag": seen.etag,
+        "size": seen.size,
+        "version_id": seen.version_id,
+        "last_modified": seen.last_modified,
+        "metadata": dict(seen.metadata),
+    }
+
+
+def _show(one: Conflict) -> None:
+    record = one.record
+    click.echo(f"{record.source.key!r}: {printable(record.cause or '')}")
+    for name, location, seen in (("source", record.source, one.source), ("target", record.target, one.target)):
+        click.echo(f"  {name}  {location.uri!r}: {_told(seen)}")
+    refused = why_not_taken(one, replacing=None)
+    if one.is_decided:
+        click.echo("  next    decided; a worker comes to it (keyshift verify --requeue sends it again)")
+    elif refused:
+        click.echo(f"  next    {printable(refused)}")
+    else:
+        key = shlex.quote(printable(record.source.key))
+        click.echo(f"  next    keyshift conflicts take-source {key} --why … --yes")
+
+
+def _told(seen: ObjectState | None) -> str:
+    if seen is None:
+        return "nothing"
+    when = f"{datetime.fromtimestamp(seen.last_modified, UTC):%Y-%m-%d %H:%M:%SZ}"
+    return f"{seen.size:,} bytes, etag {seen.etag}, written {when}"
+
+
+@conflicts.command("take-source")
+@click.argument("keys", nargs=-1)
+@click.option("--empty", is_flag=True, help="Every conflict whose target holds nothing now, instead of keys.")
+@click.option("--replacing", metavar="ETAG", help="The object at the target that is given up; of one key only.")
+@click.option("--why", default="", help="The reason, for the audit; --yes needs it.")
+@click.option("--yes", is_flag=True, help="Really decide it.")
+@click.option("--threads", default=16, show_default=True, type=click.IntRange(1, 256), help="Objects at once.")
+@json_option
+@with_settings
+@click.pass_context
+def take_source(  # noqa: PLR0913  # its options
+    context: click.Context,
+    settings: Settings,
+    *,
+    keys: tuple[str, ...],
+    empty: bool,
+    replacing: str | None,
+    why: str,
+    yes: bool,
+    threads: int,
+    as_json: bool,
+) -> None:
+    """Let sources take their targets although somebody else wrote or emptied them: those named, or --empty.
+
+    Whose target holds nothing is copied there again. Somebody else's object is replaced only when its etag is given,
+    and only while it is that one; in a bucket without versions it is lost then. A dry run unless --yes: then the
+    decision is in the manifest and the audit, and a worker or function copies. Exit code 1 when a key was refused.
+
+    \b
+    Example:
+      keyshift conflicts take-source legacy/a.png
+      keyshift conflicts take-source legacy/a.png --why "the line writes it" --yes
+      keyshift conflicts take-source legacy/a.png --replacing 9b2cf535f27731c974343645a3985328 --why "a test" --yes
+      keyshift conflicts take-source --empty --why "removed on 28 November" --yes
+    """
+    if bool(keys) == empty:
+        raise InputError("say which: source keys as keyshift conflicts list shows them, or --empty (alone)")
+    if replacing is not None and len(keys) != 1:
+        raise InputError("--replacing is about one object: give its source key alone")
+    if yes and not why:
+        raise InputError("--yes needs a reason: give --why")
+    if yes:
+        need_queues(settings, "backfill")
+    operation = _operation(settings)
+    desk, requeuer = ConflictDesk(operation), Requeuer(operation.dependencies)
+    shut = desk.refuse()
+    if shut is not None:
+        click.echo(json.dumps({"refused": shut.why}) if as_json else f"no: {shut.why}", err=not as_json)
+        context.exit(1)
+    done = []
+    try:
+        for conflict in _chosen(desk, keys, threads=threads):
+            one = desk.decide(conflict, replacing=replacing, why=why, yes=yes)
+            if one.outcome == "taken":
+                requeuer.add_key(one.key)
+            done.append(one)
+            _say(one, as_json=as_json)
+    finally:
+        # What is decided is sent whatever stops us; what is not sent, keyshift verify --requeue sends.
+        requeuer.flush()
+    _summarise(done, yes=yes, as_json=as_json)
+    context.exit(0 if all(one.is_good for one in done) else 1)
+
+
+def _chosen(desk: ConflictDesk, keys: tuple[str, ...], *, threads: int) -> Iterator[Conflict]:
+    if keys:
+        # All are looked at before one is decided: a mistyped key leaves nothing half done.
+        yield from [desk.conflict_of(key) for key in dict.fromkeys(keys)]
+        return
+    yield from (one for one in desk.find_conflicts(threads=threads) if one.source is not None and one.target is None)
+
+
+def _say(one: Decided, *, as_json: bool) -> None:
+    replaced = one.replaced.etag if one.replaced is not None else None
+    if as_json:
+        click.echo(json.dumps({"key": one.key, "outcome": one.outcome, "why": one.why, "replaces": replaced}))
+        return
+    more = one.why or (f"in place of {replaced}" if replaced else "to an empty target")
+    click.echo(f"{one.outcome:10} {one.key!r}  ({printable(more)})")
+
+
+def _summarise(done: Iterable[Decided], *, yes: bool, as_json: bool) -> None:
+    found = list(done)
+    good = sum(one.is_good for one in found)
+    if as_json:
+        click.echo(json.dumps({"decided": good if yes else 0, "refused": len(found) - good, "dry_run": not yes}))
+        return
+    click.echo(
+        f"{good:,} of {len(found):,} " + ("decided: workers or functions copy them" if yes else "would be taken")
+    )
+    if not yes:
+        click.echo("dry run: nothing was decided, give --yes and --why to do it", err=True)
