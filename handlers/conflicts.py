@@ -44,8 +44,12 @@ class ConflictDesk:
 
         Raises a KeyshiftError where a key cannot be looked at: what is unknown is shown to nobody as absent.
         """
-        records = self._ports.manifest.scan_records()
-        yield from swept((one for one in records if one.state is State.CONFLICT), self._seen, threads=threads)
+        yield from swept(
+            (one for one in self._ports.manifest.scan_records() if one.state is State.CONFLICT),
+            self._seen,
+            threads=threads,
+            at_once=self._operation.dependencies.objects_at_once,
+        )
 
     def conflict_of(self, key: str) -> Conflict:
         """The record of one source key with what both keys hold now; InputError where no record knows it."""

@@ -35,9 +35,10 @@ class Desk:
         return answer.stdout + answer.stderr
 
     def work(self) -> None:
-        """Workers work the events off."""
+        """Workers work both queues off."""
         worker = Worker(self.site.dependencies, lanes=1)
-        while worker.serve(self.site.dependencies.events_queue, at_most=10, wait=0):
+        queues = (self.site.dependencies.events_queue, self.site.dependencies.backfill_queue)
+        while sum(worker.serve(queue, at_most=10, wait=0) for queue in queues):
             pass
 
 
@@ -107,6 +108,63 @@ def test_cleanup_and_rollback_from_the_command_line(desk: Desk) -> None:
     assert "cannot become" in desk.said("cutover", code=1)
 
 
+def test_conflicts_are_shown_and_decided(desk: Desk) -> None:
+    """The runbook's way: look, remove what is in the way or give it up by its etag, and the source is copied."""
+    desk.run("start", "--yes", "--probes", "1", "--wait", "60")
+    s3, name = desk.site.clients.s3, desk.site.name
+    for key in ("1", "2", "odd 'one"):
+        s3.put_object(Bucket=name, Key=f"new/{key}", Body=b"a stranger's")
+        desk.site.put(f"old/{key}", f"body {key}".encode(), Tagging="line=1")
+    desk.work()
+    desk.site.put("old/fine", b"x")
+    desk.work()
+    shown = {one["key"]: one for one in desk.run("conflicts", "list", code=1)}
+    assert set(shown) == {"old/1", "old/2", "old/odd 'one"}
+    etag = shown["old/1"]["target_holds"]["etag"]
+    assert (shown["old/1"]["source_holds"]["size"], shown["old/1"]["may_be_taken"]) == (6, False)
+    assert f"--replacing {etag}" in desk.said("conflicts", "list", code=1)
+
+    (refused, counted) = desk.run("conflicts", "take-source", "old/1", code=1)
+    assert (refused["outcome"], counted) == ("refused", {"decided": 0, "refused": 1, "dry_run": True})
+    (dry, _) = desk.run("conflicts", "take-source", "old/1", "--replacing", etag)
+    assert (dry["outcome"], dry["replaces"]) == ("would-take", etag)
+    desk.work()
+    assert desk.site.read("new/1") == b"a stranger's"
+
+    s3.delete_object(Bucket=name, Key="new/2")
+    s3.delete_object(Bucket=name, Key="new/odd 'one")
+    desk.run("verify", "--requeue", code=1)
+    desk.work()
+    told = desk.said("conflicts", "list", code=1)
+    assert """keyshift conflicts take-source 'old/odd '"'"'one' --why""" in told
+    taken = desk.run("conflicts", "take-source", "--empty", "--why", "removed", "--yes")
+    assert {one["key"] for one in taken[:-1]} == {"old/2", "old/odd 'one"}
+    (one, _) = desk.run("conflicts", "take-source", "old/1", "--replacing", etag, "--why", "a test", "--yes")
+    assert one["outcome"] == "taken"
+    assert "decided; a worker comes to it" in desk.said("conflicts", "list", code=1)
+    desk.work()
+    assert [desk.site.read(f"new/{key}") for key in ("1", "2", "odd 'one")] == [b"body 1", b"body 2", b"body odd 'one"]
+    assert desk.said("conflicts", "list").startswith("0 in conflict")
+    assert desk.run("verify")[-1]["clean"]
+    assert "its copy is where it belongs" in desk.said("conflicts", "take-source", "old/1", code=1)
+
+
+def test_a_copy_that_was_taken_away_is_copied_again_on_an_operators_word(desk: Desk) -> None:
+    """Verify names it, and its owner need not write again; after a rollback nothing is decided any more."""
+    desk.run("start", "--yes", "--probes", "1", "--wait", "60")
+    desk.site.put("old/1", b"x")
+    desk.work()
+    desk.site.clients.s3.delete_object(Bucket=desk.site.name, Key="new/1")
+    assert desk.run("verify", "--requeue", code=1)[-1]["differences"] == {"missing": 1}
+    desk.work()
+    assert "missing" in desk.said("verify", code=1)
+    desk.run("conflicts", "take-source", "old/1", "--why", "by mistake", "--yes")
+    desk.work()
+    assert desk.run("verify")[-1]["clean"]
+    desk.run("rollback", "--yes")
+    assert "is rolled-back: nothing is copied" in desk.said("conflicts", "take-source", "old/1", code=1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -114,6 +172,12 @@ def test_cleanup_and_rollback_from_the_command_line(desk: Desk) -> None:
         (("cutover", "--accept", "parked"), "give --why"),
         (("cutover", "--postpone", "2001-01-01T00:00Z"), "is over"),
         (("verify", "--out", "findings.txt"), "must end in one of .csv"),
+        (("conflicts", "take-source"), "say which: source keys"),
+        (("conflicts", "take-source", "old/1", "--empty"), "say which: source keys"),
+        (("conflicts", "take-source", "old/1", "old/2", "--replacing", "e"), "give its source key alone"),
+        (("conflicts", "take-source", "--empty", "--replacing", "e"), "give its source key alone"),
+        (("conflicts", "take-source", "old/1", "--yes"), "give --why"),
+        (("conflicts", "take-source", "old/unknown"), "no record knows s3://"),
         (("verify", "--inventory", "no-such/manifest.json"), "cannot be read"),
     ],
 )

@@ -100,5 +100,7 @@ SCENARIOS = {
         Scenario("S62 take over and cleanup", ("A",), ("X",), (T, K), duplicates=0),
         Scenario("S63 take over, lost answers", ("A",), jobs=(T,), target="X", duplicates=0, lost_answers=1),
         Scenario("S64 take over twice, as others write twice", ("A",), ("Y", "del"), (T, T), target="X", duplicates=0),
+        # An operator's word is about an etag too: bytes that come again before the commit are the ones that he gave up.
+        undisturbed(Scenario("S65 take over, and the same comes again", ("A", "B"), ("X",), (T,), target="X")),
     )
 }

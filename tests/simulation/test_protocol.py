@@ -20,7 +20,7 @@ from tests.simulation.scenarios import SCENARIOS
 SMALL = (
     *("S01", "S02", "S05", "S06", "S08", "S09", "S10", "S12", "S13", "S15", "S16", "S17", "S18", "S19", "S20", "S21"),
     *("S22", "S31", "S32", "S33", "S34", "S35", "S40", "S41", "S42", "S45", "S46", "S48", "S49", "S50"),
-    *("S51", "S52", "S53", "S54", "S55"),
+    *("S51", "S52", "S53", "S54", "S55", "S59", "S60", "S62", "S63", "S65"),
 )
 
 
@@ -90,6 +90,13 @@ def _never_cleaned(record: Record) -> bool:
     return False
 
 
+def _not_about_conflicts(sight: Sight) -> Decision:
+    decided = sight.record.replaceable_etag is not None and sight.source is not None and sight.target is not None
+    if decided and sight.target is not None:
+        return Decision(Step.COPY, State.COPIED, if_match=sight.target.etag, origin=Origin.CREATED)
+    return decide(sight)
+
+
 def _always_as_verified(source: ObjectState, target: ObjectState, record: Record) -> bool:
     return True
 
@@ -110,6 +117,7 @@ def _as_it_is(intent: Intent, **_: object) -> Intent:
     return intent
 
 
+_STILL_DECIDED = {name: value for name, value in domain.attempt._SETTLED.items() if name != "replaceable_etag"}
 CODE_CONDITIONS = [
     ("a copy that was not sent is not ours", domain.attempt.HeldRecord, "_unsettled", _all_left_over, "S54", "I2b"),
     ("parts are no object yet", domain.copying, "replace", _as_it_is, "S55", "I2b"),
@@ -118,6 +126,8 @@ CODE_CONDITIONS = [
     ("the new owner deleted it", domain.migration, "decide", _bring_back, "S14", "I2c"),
     ("late delete after cleanup", domain.reconciling, "was_cleaned", _never_cleaned, "S43", "I1"),
     ("second look at the source", domain.cleanup, "_is_as_verified", _always_as_verified, "S33", "I5"),
+    ("an operator's word counts once", domain.attempt, "_SETTLED", _STILL_DECIDED, "S65", "I2b"),
+    ("an operator's word is about what he saw", domain.migration, "decide", _not_about_conflicts, "S64", "I2b"),
     ("versions hidden by our marker", domain.migration, "may_hide_a_version", _nothing_hidden, "S31", "I7"),
 ]
 

@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 from domain.errors import KeyshiftError
 from domain.keys import Location
+from domain.record import State
 from domain.stages import Stage
 from domain.verification import Finding
 from handlers.cleaning import Cleaned, Cleaner, begin_cleaning, refuse_cleanup
 from handlers.cli.dlq_acts import Replayed, move_all, purge_letters, replay_letters
+from handlers.conflicts import ConflictDesk
 from handlers.dead_letters import Held, read_letter
 from handlers.lifecycle import Shut
 from handlers.steering import pause_migration, resume_migration
@@ -17,6 +19,7 @@ from tests.simulation.whole.actors import POLL_SECONDS
 from tests.simulation.whole.ports_operations import SimulatedDeadLetters
 from tests.simulation.whole.scheduler import Process
 from tests.simulation.whole.site import Site
+from tests.simulation.whole.truth import KeyTruth
 
 PAUSE_SECONDS = 60.0
 
@@ -77,6 +80,38 @@ def says_what_is(site: Site, process: Process) -> None:
             site.findings = verify_once(site, process, requeue=False)
         except KeyshiftError:
             process.sleep(POLL_SECONDS)
+
+
+# Conflicts
+def decides(site: Site, process: Process) -> None:
+    """``conflicts take-source`` of what is in conflict, and of keys whose copies may have been taken away."""
+    while not site.closing and not getattr(site.scheduler.dice, "calm", True):
+        process.sleep(site.random.uniform(20, 200))
+        try:
+            decide_once(site, process, chance=0.7)
+        except KeyshiftError:
+            process.sleep(POLL_SECONDS)
+
+
+def decide_once(site: Site, process: Process, *, chance: float) -> None:
+    """Look, decide what is in the way, and send what was decided."""
+    operation = site.operation(process)
+    desk, requeuer = ConflictDesk(operation), Requeuer(operation.dependencies)
+    if desk.refuse() is not None:
+        return
+    shown = list(desk.find_conflicts(threads=2))
+    shown += [desk.conflict_of(key.source.key) for key in site.truth.keys.values() if _may_be_copied(site, key)]
+    for one in shown:
+        if site.random.random() < chance:
+            replacing = one.target.etag if one.target is not None else None
+            if desk.decide(one, replacing=replacing, why="whole", yes=True).outcome == "taken":
+                requeuer.add_key(one.record.source.key)
+    requeuer.flush()
+
+
+def _may_be_copied(site: Site, key: KeyTruth) -> bool:
+    record = site.manifest.records.get(key.source.record_id)
+    return record is not None and record.state is State.COPIED and site.random.random() < 0.2
 
 
 # Dead letters

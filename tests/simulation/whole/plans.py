@@ -50,6 +50,8 @@ class Plan:
     """How many events come to lie among the dead letters, as after a day of a wrong permission."""
     garbage: int = 0
     """How many messages nobody can read."""
+    decides: bool = False
+    """Whether an operator now and then lets sources take their targets over what strangers did."""
     cleanup: bool = False
     rollback: bool = False
     purge: bool = False
@@ -105,6 +107,7 @@ class Plan:
             buried=random.choice((0.0, 0.0, 0.1)),
             garbage=random.choice((0, 0, 2)),
             manifests=random.choice((0, 0, 1, 3)),
+            decides=chance() < 0.5,
         )
         return replace(plan, **given)
 
@@ -124,6 +127,7 @@ class Plan:
             *({"items": 0, "edits": 0}, {"items": min(1, self.items)}, {"edits": self.edits // 2}, {"rewrites": False}),
             *({"manifests": 0}, {"manifests": min(1, self.manifests)}),
             *({"verifies": False}, {"by_command": False}, {"forgets": False}, {"buried": 0.0}, {"garbage": 0}),
+            {"decides": False},
             *({"words": 1}, {"words": max(1, self.words - 1)}, {"max_receives": 50}, {"knows_itself": True}),
         ]
         found = [replace(self, **change) for change in changes]

@@ -23,6 +23,7 @@ from tests.simulation.whole.actors import (
 from tests.simulation.whole.dice import SeededDice
 from tests.simulation.whole.operators import (
     cleans_by_command,
+    decides,
     finishes_by_command,
     pauses,
     purges_by_command,
@@ -100,7 +101,9 @@ def _live(site: Site, dice: SeededDice) -> None:
     settle(site)
 
 
-def employ_everybody(site: Site, *, cleanup_at: float, rollback_at: float) -> None:
+def employ_everybody(  # noqa: C901  # a list of who may come
+    site: Site, *, cleanup_at: float, rollback_at: float
+) -> None:
     """Start the functions and commands of the plan."""
     plan = site.plan
     for number in range(plan.workers):
@@ -117,6 +120,8 @@ def employ_everybody(site: Site, *, cleanup_at: float, rollback_at: float) -> No
         employ(site, "rewrite", rewrites_references)
     if plan.verifies:
         employ(site, "verify", verifies)
+    if plan.decides:
+        employ(site, "decide", decides)
     for number in range(plan.pauses):
         at = site.random.random() * plan.seconds
         site.scheduler.at(at, lambda number=number: _employ(site, f"pause-{number}", pauses))  # type: ignore[misc]

@@ -68,6 +68,7 @@ def plan_of(play: Play, seed: int) -> Plan:
         mirrors=scenario.mirror,
         checksums=scenario.checksums,
         max_receives=50,
+        decides="T" in kinds,
     )
     return replace(plan, **play.changes)
 

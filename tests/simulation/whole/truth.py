@@ -46,6 +46,10 @@ class KeyTruth:
     """Whether the recorded copy was at the target when that cleanup began."""
     plain: Callable[[bytes], bytes] = bytes
     """What is at the target as the owner wrote it: a manifest's references may be switched there."""
+    allowed: str | None = None
+    """What an operator gives up at the target, until our next copy."""
+    word: str | None = None
+    """The same as the record has it."""
     emptied: bool = False
     """Whether it was our cleanup that took the source away, and nobody has written or deleted it since."""
 
@@ -92,6 +96,8 @@ class Truth:
     def recorded(self, record: Record) -> None:
         """The manifest holds this record now."""
         key = self._by_record[record.record_id]
+        if record.replaceable_etag != key.word:
+            key.word = key.allowed = record.replaceable_etag
         if record.intent is not None:
             key.announced.add((record.intent.action.value, record.intent.etag))
             if record.intent.action is Action.DELETE_SOURCE and record.claim and record.claim.token != key.cleaner:
@@ -111,19 +117,22 @@ class Truth:
         value = value_of(read)
         number = key.number_of(value)
         there = key.holds(before)
+        is_given_up = key.allowed == (before.state.etag if before is not None and before.state is not None else "")
         if number < 0:
             self.fault(key, f"I1 torn or invented object {value}")
-        if key.author == "foreign" and there is not None and key.number_of(there) < 0:
+        if key.author == "foreign" and there is not None and key.number_of(there) < 0 and not is_given_up:
             self.fault(key, f"I2b the foreign object {there} is overwritten by word {number}")
         gone = key.foreign_delete
-        if there is None and gone and number <= gone[1] and None not in key.words[gone[0] + 1 : number + 1]:
+        is_kept_away = gone and number <= gone[1] and None not in key.words[gone[0] + 1 : number + 1]
+        if there is None and is_kept_away and not is_given_up:
             self.fault(key, "I2c what the new-layout owner deleted is brought back")
         if 0 <= number < key.newest and key.words[key.newest] != value:
             self.fault(key, f"I2 word {number} {value} is written over newer word {key.newest}")
         state = read.state
         if state is None or (Action.COPY.value, state.etag) not in key.announced:
             self.fault(key, f"I4 the copy of {value} was not announced")
-        key.author = "us"
+        key.author, key.allowed = "us", None
+        key.foreign_delete = None if is_given_up else gone
         key.newest = max(key.newest, number)
         key.seen.add(number)
 
