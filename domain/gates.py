@@ -153,7 +153,7 @@ def _uncopied_gate(seen: Readiness) -> Gate:
 
 _RECORD_GATES = (
     ("unfinished", "attempts run or ended without saying what they did", "keyshift verify --requeue"),
-    ("conflict", "objects are in conflict", "keyshift verify, settle each one, keyshift verify --requeue"),
+    ("conflict", "objects are in conflict", "keyshift conflicts list says what to do about each"),
     ("parked", "objects are parked", "see each cause: keyshift verify --out parked.csv"),
     ("gone", "sources vanished and we cannot say why; their copies are kept", "keyshift verify --requeue"),
     ("unverified", "copies are not verified since they changed", "keyshift verify"),

@@ -19,9 +19,12 @@ _MOVED = (State.COPIED, State.CLEANED)
 _NOT_MOVED = "the manifest is not moved by a rule, so it is not rewritten; write it anew, or add a rule for it"
 
 NOT_MIGRATED = "the manifest is not migrated yet: let its message come, or keyshift backfill, then run again"
-NOT_COPIED = (
-    "the manifest's content at its old key is not at the new one (written anew, or the copy was taken away): "
-    "let its message come, or keyshift verify --requeue, then run again"
+WRITTEN_ANEW = (
+    "the manifest was written anew at its old key: let its message come, or keyshift verify --requeue, then run again"
+)
+TAKEN_AWAY = (
+    "somebody replaced or deleted the manifest at its new key, and its old key still has what was moved: "
+    "keyshift conflicts take-source copies it again, then run again"
 )
 
 
@@ -41,7 +44,8 @@ class ManifestScan:
         if not self.rules.references.manifests:
             return
         for record, declared in self._recorded():
-            yield from self._waiting(self._not_copied(record), declared, NOT_COPIED)
+            if why := self._not_copied(record):
+                yield from self._waiting((record.source,), declared, why)
             if record.state not in _MOVED:
                 why = f"the manifest is {record.state.value}" + (f": {record.cause}" if record.cause else "")
                 yield from self._waiting(_places(record), declared, why)
@@ -69,7 +73,7 @@ class ManifestScan:
             # A cleanup that was broken off touched the source alone; counted here it could never go on.
             if record.claim is not None or record.maybe - {DELETE_SOURCE}:
                 yield Reference(record.target.uri, "unfinished", record.source.uri, record.source)
-            for place in (*_places(record), *self._not_copied(record)):
+            for place in (*_places(record), *((record.source,) if self._not_copied(record) else ())):
                 yield from self._open(place, declared)
         for location, declared, _ in self._unrecorded():
             yield from self._open(location, declared)
@@ -85,16 +89,18 @@ class ManifestScan:
             is_left = one.outcome is Outcome.READY and not ours
             yield replace(one, outcome=Outcome.WAITING, why=CHANGED, new_uri="") if is_left else one
 
-    def _not_copied(self, record: Record) -> tuple[Location, ...]:
-        """The old key of a moved manifest while its content stands nowhere else, whatever the record says."""
+    def _not_copied(self, record: Record) -> str:
+        """Why the content at a moved manifest's old key stands nowhere else, whatever the record says; or nothing."""
         if record.state not in _MOVED:
-            return ()
+            return ""
         look = self.ports.migration.store.look_at_object
         source, target = look(record.source), look(record.target)
+        if source is None:
+            return ""
+        if source.etag != record.source_etag:
+            return WRITTEN_ANEW
         is_copied = target is not None and target.etag == record.target_etag
-        if source is None or (is_copied and source.etag == record.source_etag):
-            return ()
-        return (record.source,)
+        return "" if is_copied else TAKEN_AWAY
 
     def _waiting(self, places: Iterable[Location], declared: list[ManifestReferences], why: str) -> Iterator[Reported]:
         """What stands where applications still read it, and no rewriting comes yet."""

@@ -174,7 +174,7 @@ class OperatedSite:
 
 def command_of(words: tuple[str, ...]) -> str:
     """A command as the documents name it: its words, and the options that change what it calls."""
-    group = 2 if words[0] in ("dlq", "references", "audit") else 1
+    group = 2 if words[0] in ("conflicts", "dlq", "references", "audit") else 1
     return " ".join([*words[:group], *(one for one in words if one in _FLAGS)])
 
 

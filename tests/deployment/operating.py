@@ -23,7 +23,7 @@ from tests.deployment.site import awaited
 
 LONGEST_CLAIM = 7.0
 """Seconds: an attempt, a request and the margin of OperatedSite's settings, and a little."""
-MOVED = ("a", "b", "big", "locked", "set.manifest")
+MOVED = ("a", "b", "big", "disputed", "locked", "set.manifest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ def operate(site: OperatedSite) -> Refused:
     with tempfile.TemporaryDirectory() as folder:
         _prepare(site, Path(folder))
         _watch(site, Path(folder))
+    _decide(site)
     _mend(site)
     refused = _refused(site)
     _act(site)
@@ -65,6 +66,8 @@ def _prepare(site: OperatedSite, folder: Path) -> None:
     site.put("old/b", b"bb")
     site.put("old/big", bytes(6 * MIB))
     site.put("old/locked", b"locked")
+    site.client("s3").put_object(Bucket=TARGET, Key="layout/new/disputed", Body=b"a stranger's")
+    site.put("old/disputed", b"the owner's")
     line = json.dumps({"source-ref": f"s3://{SOURCE}/legacy/old/a"})
     site.put("old/set.manifest", f"{line}\n".encode(), Tagging="kind=manifest")
     _await_copies(site, *MOVED)
@@ -87,6 +90,16 @@ def _watch(site: OperatedSite, folder: Path) -> None:
     site.run(OPERATOR, "report", "--out", str(folder / "report.html"))
     site.run(OPERATOR, "references", "scan", code=1)
     site.run(OPERATOR, "references", "rewrite", code=1)
+
+
+def _decide(site: OperatedSite) -> None:
+    """A conflict is shown, and decided."""
+    listed = awaited(lambda: site.run(OPERATOR, "conflicts", "list", "--json", code=None).out)
+    (shown,) = [json.loads(line) for line in (listed or "").splitlines()]
+    etag = shown["target_holds"]["etag"]
+    site.run(ACTING, "conflicts", "take-source", shown["key"], "--replacing", etag, "--why", "a test", "--yes")
+    if not awaited(lambda: site.run(OPERATOR, "conflicts", "list", code=None).code == 0 or None):
+        raise LookupError(f"{shown['key']} is in conflict still")
 
 
 def _mend(site: OperatedSite) -> None:

@@ -14,7 +14,7 @@ from domain.ports import Refused
 from domain.record import Action, Intent, Mode, State
 from domain.references_items import Outcome, Reported
 from domain.references_manifests import CHANGED, ManifestPorts
-from handlers.manifests import NOT_COPIED, NOT_MIGRATED, ManifestScan
+from handlers.manifests import NOT_MIGRATED, TAKEN_AWAY, WRITTEN_ANEW, ManifestScan
 from tests.fakes.contents import InMemoryContents
 from tests.fakes.faults import Moment, ScriptedFaults
 from tests.fakes.object_store import InMemoryObjectStore
@@ -167,10 +167,12 @@ def test_what_stands_at_the_old_key_alone_is_still_a_reference() -> None:
     (anew,) = (one for one in world.scan.find_references() if one.holder == world.place.uri)
     assert (anew.path, anew.source.key) == ("line 1 source-ref", "old//a.png")
     (told,) = (one for one in world.scan.scan(dry_run=True) if one.reference.holder == world.place.uri)
-    assert (told.outcome, told.why) == (Outcome.WAITING, NOT_COPIED)
+    assert (told.outcome, told.why) == (Outcome.WAITING, WRITTEN_ANEW)
     world.put(MANIFEST, CONTENT)
     world.store.remove(world.record(MANIFEST).target)
     assert len(list(world.scan.find_references())) == 3
+    told_now = [one for one in world.scan.scan(dry_run=True) if one.outcome is Outcome.WAITING]
+    assert [(one.reference.holder, one.why) for one in told_now] == 3 * [(world.place.uri, TAKEN_AWAY)]
     world.store.remove(world.place)
     assert list(world.scan.find_references()) == []
 
