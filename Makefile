@@ -88,7 +88,7 @@ layers: build/layers/lambda/.ready ## Install the functions' dependencies for La
 package: layers node_modules/.ready ## Build what is deployed, without an account: .serverless/
 	$(BIN)/python -m tests.deployment package $(PARAMS)
 
-iam: layers node_modules/.ready ## Write docs/iam.md anew, after a change of a role or of a call
+iam: layers build/layers/here/.ready node_modules/.ready ## Write docs/iam.md anew, after a change of a role or of a call
 	@$(BIN)/python -m tests.deployment iam > build/iam.md && mv build/iam.md docs/iam.md
 
 deploy-test: layers build/layers/here/.ready node_modules/.ready ## Build it, check it, deploy it to the stand-in and use it there
