@@ -22,6 +22,7 @@ from handlers.feeder import Enqueued, Feeder
 
 LEAST_LIVE_SECONDS = 12.0
 PATIENCE_SECONDS = 70.0
+"""Without any progress; a claim that a killed worker leaves has to run out by itself."""
 SEEDING_THREADS = 8
 OWNERS_PAUSE_SECONDS = 0.1
 """Live events go first: owners as fast as the workers would leave the backfill nothing."""
@@ -202,8 +203,7 @@ class Play:
 
     def _come_to_rest(self, auditor: Auditor, result: Result) -> None:
         """Until every queue is empty, every record is finished and every change is audited."""
-        ends = time.monotonic() + PATIENCE_SECONDS
-        shown = time.monotonic()
+        shown, ends, least = time.monotonic(), time.monotonic() + PATIENCE_SECONDS, None
         while True:
             queues = (self._stage.events_queue, self._backfill_queue)
             waiting = sum(sum(queue.count_messages()) for queue in queues)
@@ -213,6 +213,8 @@ class Play:
             unaudited = len(auditor.missing(records))
             if not (waiting or unfinished or unaudited):
                 return
+            if least is None or (waiting, unfinished + unaudited) < least:
+                least, ends = (waiting, unfinished + unaudited), time.monotonic() + PATIENCE_SECONDS
             if time.monotonic() > ends:
                 result.troubles += self._restless(waiting)
                 return
@@ -230,7 +232,7 @@ class Play:
         such = f", such as {left[0]}" if left else ""
         what = f"{waiting} messages waiting, {len(left)} records unfinished{such}"
         return [
-            f"not at rest after {PATIENCE_SECONDS:.0f} s: {what}; on a busy machine run it again with fewer --objects"
+            f"no progress for {PATIENCE_SECONDS:.0f} s: {what}; on a busy machine run it again with fewer --objects"
         ]
 
     def _compare(self, result: Result, auditor: Auditor) -> None:

@@ -27,8 +27,8 @@ from tests.mutation.results import (
 
 CORE = frozenset(
     (
-        *("attempt", "breaker", "cleanup", "cleanup_versions", "control", "copying", "gates", "keys", "migration"),
-        *("objects", "parts", "progress", "reconciling", "record", "references", "references_items"),
+        *("attempt", "breaker", "cleanup", "cleanup_versions", "conflicts", "control", "copying", "gates", "keys"),
+        *("migration", "objects", "parts", "progress", "reconciling", "record", "references", "references_items"),
         *("references_json", "references_lines", "references_manifests", "references_paths"),
         *("references_rewriting", "references_undo", "rollback", "stages", "verification"),
     )
