@@ -26,6 +26,8 @@ ROUNDS = 4
 BUSY_SECONDS = 5
 BUSY = "another worker has it"
 UNSETTLED_SECONDS = 2
+RULES_SECONDS = 60
+"""Other rules come with another deployment."""
 _VERIFIED = ("source_etag", "source_version", "target_etag", "target_version")
 """What a verification speaks of: once one of these changes, it counts no more."""
 
@@ -78,8 +80,8 @@ def park_object(  # noqa: PLR0913  # as migrate_object
     if not answer.granted:
         return _refused(answer.before, request)
     held = HeldRecord(claimed(answer.before, request), lease=lease, ports=ports)
-    held.park(cause)
-    return Outcome(Verdict.DONE, State.PARKED, cause)
+    _set_aside(held, cause)
+    return Outcome(_verdict_of_rules(notice, held.record), held.record.state, cause, RULES_SECONDS)
 
 
 def _first_intent(notice: Notice, policy: MigrationPolicy) -> Intent | None:
@@ -87,6 +89,23 @@ def _first_intent(notice: Notice, policy: MigrationPolicy) -> Intent | None:
     if notice.kind is NoticeKind.REMOVED or notice.etag is None:
         return None
     return copy_intent(notice.etag, notice.version_id, policy)
+
+
+def _set_aside(held: HeldRecord, cause: str) -> None:
+    """Park it; a conflict stays one, and a cleanup of the source stays known: both decide what comes next."""
+    if held.record.state is State.CONFLICT:
+        held.release()
+    else:
+        held.park(cause, cleaned_etag=cleaned_etag_of(held.record))
+
+
+def _verdict_of_rules(notice: Notice, record: Record) -> Verdict:
+    """What becomes of a message that the rules of the day stand against.
+
+    A parked source is still there when the rules are mended; of a delete nothing is there that could tell of it then.
+    """
+    is_told_once = notice.kind is NoticeKind.REMOVED and not record.holds_nothing
+    return Verdict.RETURN if is_told_once else Verdict.DONE
 
 
 def _refused(before: Record | None, request: ClaimRequest) -> Outcome:
@@ -118,26 +137,20 @@ class _Migration:
                 # Parked before anything was written, say for a key the rules of that day could not map.
                 held.rewrite(target=target, rule=self._rule, rules_digest=self._policy.rules_digest)
             if held.record.target != target:
-                held.park(f"the rules now say {target.uri}, it was begun for {held.record.target.uri}: roll it back")
-                return Outcome(Verdict.DONE, State.PARKED, held.record.cause or "")
+                cause = f"the rules now say {target.uri}, it was begun for {held.record.target.uri}: roll it back"
+                _set_aside(held, cause)
+                return Outcome(_verdict_of_rules(self._notice, held.record), held.record.state, cause, RULES_SECONDS)
             outcome = self._copy_by_notice(before) if self._is_plain_copy(before) else None
             return outcome or self._reconcile()
         except ArchivedError as error:
-            self._park(error.cause)
+            _set_aside(held, error.cause)
             return Outcome(Verdict.DONE, held.record.state, str(error))
         except PermanentError as error:
-            self._park(error.cause)
+            _set_aside(held, error.cause)
             return Outcome(Verdict.RETURN, held.record.state, str(error), BUSY_SECONDS, error.cause)
         except (ThrottledError, LeaseExpiredError, UnavailableError):
             held.give_back_after_error()
             raise
-
-    def _park(self, cause: str) -> None:
-        """Set it aside; a conflict stays one, and a cleanup of the source stays known: both decide what comes next."""
-        if self._held.record.state is State.CONFLICT:
-            self._held.release()
-        else:
-            self._held.park(cause, cleaned_etag=cleaned_etag_of(self._held.record))
 
     def _is_plain_copy(self, before: Record | None) -> bool:
         """Whether the notice itself is all the reading that is needed: S3 checks it at both ends."""

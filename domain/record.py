@@ -136,7 +136,9 @@ class Record:
 
     @property
     def holds_nothing(self) -> bool:
-        """Whether no attempt ever wrote, or may have written, to the target."""
+        """Whether no attempt ever wrote, or may have written, to the target; under an impossible key nothing can be."""
+        if not self.target.key:
+            return True
         return self.target_etag is None and not self.maybe and self.upload is None and self.state in _UNTOUCHED
 
     @property

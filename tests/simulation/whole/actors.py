@@ -1,6 +1,7 @@
 """The processes: functions and commands around the real handlers and use cases, each begun again when it dies."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from domain.attempt import Outcome, Verdict
@@ -54,7 +55,7 @@ def works_on(which: str) -> Body:
                 ends = process.monotonic() + INVOCATION_SECONDS
                 answer = respond_to_batch(
                     lambda_event(messages),
-                    dependencies,
+                    replace(dependencies, rules=site.deployed),
                     queue=queue,
                     seconds_left=lambda ends=ends: ends - process.monotonic(),  # type: ignore[misc]
                 )

@@ -1,4 +1,4 @@
-"""Scenarios in which operators and an application act: verify, references, dead letters, pause, cleanup, rollback."""
+"""Scenarios in which operators and an application act: verify, decide, replay, pause, rewrite, clean up, roll back."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -55,6 +55,13 @@ ACTS = (
     Play(
         Scenario("A23 manifest, rollback by command", ("A",), jobs=(K, R, P), versioned=True),
         {**MANIFEST, "by_command": True},
+    ),
+    Play(Scenario("A24 decide over a foreign object", ("A", "B"), ("X",)), {"decides": True}),
+    Play(Scenario("A25 decide over a foreign delete", ("A", "B"), ("del",)), {"decides": True}),
+    Play(Scenario("A26 decide and delete", ("A", "del"), target="X"), {"decides": True}),
+    Play(
+        Scenario("A27 decide, cleanup and rollback by command", ("A",), ("X",), (K, R, P)),
+        {"decides": True, "by_command": True},
     ),
 )
 PLAYS = {play.name: play for play in (*(Play(one) for one in SCENARIOS.values() if not one.undisturbed), *ACTS)}

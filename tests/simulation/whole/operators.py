@@ -86,7 +86,7 @@ def says_what_is(site: Site, process: Process) -> None:
 def decides(site: Site, process: Process) -> None:
     """``conflicts take-source`` of what is in conflict, and of keys whose copies may have been taken away."""
     while not site.closing and not getattr(site.scheduler.dice, "calm", True):
-        process.sleep(site.random.uniform(20, 200))
+        process.sleep(site.random.uniform(5, 80))
         try:
             decide_once(site, process, chance=0.7)
         except KeyshiftError:

@@ -50,6 +50,8 @@ class Plan:
     """How many events come to lie among the dead letters, as after a day of a wrong permission."""
     garbage: int = 0
     """How many messages nobody can read."""
+    redeploys: int = 0
+    """How often other rules are deployed for a while, under which no key can be moved."""
     decides: bool = False
     """Whether an operator now and then lets sources take their targets over what strangers did."""
     cleanup: bool = False
@@ -108,6 +110,7 @@ class Plan:
             garbage=random.choice((0, 0, 2)),
             manifests=random.choice((0, 0, 1, 3)),
             decides=chance() < 0.5,
+            redeploys=random.choice((0, 0, 1, 3)),
         )
         return replace(plan, **given)
 
@@ -127,7 +130,7 @@ class Plan:
             *({"items": 0, "edits": 0}, {"items": min(1, self.items)}, {"edits": self.edits // 2}, {"rewrites": False}),
             *({"manifests": 0}, {"manifests": min(1, self.manifests)}),
             *({"verifies": False}, {"by_command": False}, {"forgets": False}, {"buried": 0.0}, {"garbage": 0}),
-            {"decides": False},
+            *({"decides": False}, {"redeploys": 0}, {"redeploys": min(1, self.redeploys)}),
             *({"words": 1}, {"words": max(1, self.words - 1)}, {"max_receives": 50}, {"knows_itself": True}),
         ]
         found = [replace(self, **change) for change in changes]

@@ -8,6 +8,7 @@ from random import Random, getstate, seed, setstate
 from domain.audit import audit_event
 from domain.progress import RECORDS
 from domain.record import Mode, State
+from domain.rules import CompiledRules
 from domain.stages import Stage
 from tests.simulation.whole.actors import (
     Body,
@@ -125,11 +126,24 @@ def employ_everybody(  # noqa: C901  # a list of who may come
     for number in range(plan.pauses):
         at = site.random.random() * plan.seconds
         site.scheduler.at(at, lambda number=number: _employ(site, f"pause-{number}", pauses))  # type: ignore[misc]
+    for _ in range(plan.redeploys):
+        _redeploy(site, site.random.random() * plan.seconds)
     if plan.cleanup:
         cleans = cleans_by_command if plan.by_command else cleans_up
         site.scheduler.at(cleanup_at, lambda: _employ(site, "cleanup", cleans))
     if plan.rollback:
         site.scheduler.at(rollback_at, lambda: _employ(site, "rollback", rolls_back_of(plan)))
+
+
+def _redeploy(site: Site, at: float) -> None:
+    """Somebody deploys other rules, sees what they do, and puts the old ones back."""
+
+    def deploy(rules: CompiledRules) -> None:
+        site.deployed = rules
+        site.say("operator", "deploys", "the rules" if rules is site.rules else "other rules")
+
+    site.scheduler.at(at, lambda: deploy(site.other_rules))
+    site.scheduler.at(at + site.random.uniform(10, 120), lambda: deploy(site.rules))
 
 
 def rolls_back_of(plan: Plan) -> Body:
@@ -147,6 +161,7 @@ def rolls_back_of(plan: Plan) -> Body:
 def settle(site: Site) -> None:
     """Nobody writes and nothing fails any more: everything comes to its end."""
     plan = site.plan
+    until(site, lambda: site.deployed is site.rules)
     _finish(site, "resume", resumes)
     until(site, lambda: _is_quiet(site))
     if not plan.rollback:

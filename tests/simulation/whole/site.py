@@ -50,14 +50,16 @@ ATTEMPT_SECONDS, REQUEST_SECONDS, MARGIN_SECONDS = 40.0, 20.0, 10.0
 LONGEST_CLAIM = ATTEMPT_SECONDS + REQUEST_SECONDS + MARGIN_SECONDS
 CONTROL_SECONDS = 5.0
 LEGACY = "legacy"
+TOO_LONG = "x" * 1022 + "/"
+"""A prefix under which every key is too long for S3."""
 
 
 @cache
-def rules_of(deletes: str, target: str, manifests: str) -> CompiledRules:
+def rules_of(deletes: str, target: str, manifests: str, *, prefix: str = "new/") -> CompiledRules:
     """One rule, and a table and manifests that refer to what it moves."""
     return read_rules(
         f"version: 1\nmigration: whole\nsource: {{bucket: {LEGACY}}}\ntarget: {{bucket: {target}}}\n"
-        f'rules:\n  - {{name: move, from: "old/{{rest...}}", to: "new/{{rest...}}"}}\n'
+        f'rules:\n  - {{name: move, from: "old/{{rest...}}", to: "{prefix}{{rest...}}"}}\n'
         f"deletes: {deletes}\ncleanup: {{unversioned_source: fenced}}\n{DECLARED}{manifests}"
     )
 
@@ -101,7 +103,10 @@ class Site:
         self.findings: list[Finding] | None = None
         """What the last verification of all said."""
         declared = MANIFESTS if plan.manifests else ""
-        self.rules = rules_of("mirror" if plan.mirrors else "keep", self.target_bucket, declared)
+        deletes = "mirror" if plan.mirrors else "keep"
+        self.rules = rules_of(deletes, self.target_bucket, declared)
+        self.other_rules = rules_of(deletes, self.target_bucket, declared, prefix=TOO_LONG)
+        self.deployed = self.rules
         self.lost: tuple[tuple[str, str], ...] = ()
         """The places that the last undo could not put back, and why."""
         self.published, self.followed, self.heard = 0, 0, 0

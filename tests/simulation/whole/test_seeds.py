@@ -23,6 +23,7 @@ import handlers.steering
 import handlers.undoing
 import tests.fakes.manifest
 import tests.fakes.references
+from domain.attempt import HeldRecord, Verdict
 from domain.control import Control, resumed
 from domain.objects import ObjectState
 from domain.reconciling import Decision, Sight, Step, decide
@@ -131,6 +132,14 @@ def _takes_whatever_is_there(sight: Sight) -> Decision:
     return decide(sight)
 
 
+def _forgets_what_it_was(held: HeldRecord, cause: str) -> None:
+    held.park(cause)
+
+
+def _is_done_with_it(notice: object, record: object) -> Verdict:
+    return Verdict.DONE
+
+
 def _overtaken(notice: object, record: object) -> tuple[str, bool]:
     return "overtaken", True
 
@@ -146,6 +155,7 @@ BACKWARD: dict[str, Any] = {"cleanup": True, "rollback": True, "by_command": Fal
     "fault_rate": 0.25,
     "knows_itself": False,
 }
+CLEANED: dict[str, Any] = {"redeploys": 3, "cleanup": True, "strangers": 0}
 DECIDED: dict[str, Any] = {"decides": True, "strangers": 12, "rollback": False, "fault_rate": 0.0}
 STILL_DECIDED = {name: value for name, value in domain.attempt._SETTLED.items() if name != "replaceable_etag"}
 WEAKENED: list[tuple[Any, str, Any, dict[str, Any], str]] = [
@@ -170,6 +180,10 @@ WEAKENED: list[tuple[Any, str, Any, dict[str, Any], str]] = [
     (handlers.manifests, "rewrite_manifest", _nothing, {**LISTED, "rollback": False}, "I7"),
     (ManifestScan, "_not_copied", _nothing, {**LISTED, **BY_COMMAND}, "I5"),
     (ManifestScan, "_unrecorded", _nothing, {**LISTED, **BY_COMMAND}, "I5"),
+    # Other rules, deployed for a while: what was known before is known after, and a delete is not told in vain.
+    (domain.migration, "_set_aside", _forgets_what_it_was, CLEANED | {"rollback": False}, "I1"),
+    (domain.migration, "_set_aside", _forgets_what_it_was, CLEANED | {"rollback": True}, "I6"),
+    (domain.migration, "_verdict_of_rules", _is_done_with_it, {"redeploys": 3, "rollback": False}, "I7"),
     # Operators: what verification proves, which letters need no replay, what a resume switches on, when rollback ends.
     (domain.verification, "compare_objects", _nothing, {"lost_events": 0.3, "rollback": False, "repeats": 0.8}, "I3"),
     # An operator's word on a conflict: once, and about nothing but what he saw.
