@@ -1,6 +1,7 @@
 """Operators with their commands: verify, dlq, pause and resume, cleanup and rollback with all their gates."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from domain.errors import KeyshiftError
 from domain.keys import Location
@@ -85,12 +86,12 @@ def says_what_is(site: Site, process: Process) -> None:
 # Conflicts
 def decides(site: Site, process: Process) -> None:
     """``conflicts take-source`` of what is in conflict, and of keys whose copies may have been taken away."""
-    while not site.closing and not getattr(site.scheduler.dice, "calm", True):
+    while not site.closing:
         process.sleep(site.random.uniform(5, 80))
-        try:
+        if getattr(site.scheduler.dice, "calm", True):
+            return  # after the last rewriting it would be too late
+        with suppress(KeyshiftError):
             decide_once(site, process, chance=0.7)
-        except KeyshiftError:
-            process.sleep(POLL_SECONDS)
 
 
 def decide_once(site: Site, process: Process, *, chance: float) -> None:
