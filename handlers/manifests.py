@@ -43,7 +43,8 @@ class ManifestScan:
         """Judge every reference of every manifest; without ``dry_run`` switch what is verified."""
         if not self.rules.references.manifests:
             return
-        for record, declared in self._recorded():
+        known: set[Location] = set()
+        for record, declared in self._recorded(known):
             if why := self._not_copied(record):
                 yield from self._waiting((record.source,), declared, why)
             if record.state not in _MOVED:
@@ -60,7 +61,7 @@ class ManifestScan:
                     policy=self.policy,
                     attempt=Attempt(self.new_token(), self.attempt_seconds),
                 )
-        for location, declared, moves in self._unrecorded():
+        for location, declared, moves in self._unrecorded(known):
             outcome, why = (Outcome.WAITING, NOT_MIGRATED) if moves else (Outcome.STAYS, _NOT_MOVED)
             for one in self._read(location, declared):
                 yield replace(one, outcome=outcome, why=why, new_uri="") if _is_open(one) else one
@@ -69,13 +70,14 @@ class ManifestScan:
         """Every legacy URI in a line; a manifest of which nobody knows what it holds counts as one."""
         if not self.rules.references.manifests:
             return
-        for record, declared in self._recorded():
+        known: set[Location] = set()
+        for record, declared in self._recorded(known):
             # A cleanup that was broken off touched the source alone; counted here it could never go on.
             if record.claim is not None or record.maybe - {DELETE_SOURCE}:
                 yield Reference(record.target.uri, "unfinished", record.source.uri, record.source)
             for place in (*_places(record), *((record.source,) if self._not_copied(record) else ())):
                 yield from self._open(place, declared)
-        for location, declared, _ in self._unrecorded():
+        for location, declared, _ in self._unrecorded(known):
             yield from self._open(location, declared)
 
     def _open(self, location: Location, declared: list[ManifestReferences]) -> Iterator[Reference]:
@@ -114,20 +116,24 @@ class ManifestScan:
         except ArchivedError as error:
             yield Reported(Reference(location.uri, "archived", location.uri, location), Outcome.WAITING, str(error))
 
-    def _recorded(self) -> Iterator[tuple[Record, list[ManifestReferences]]]:
-        """Manifests that a rule moves; one that is rolled back holds what its objects' rollback needs."""
-        yield from ((record, declared) for record, declared in self._records() if record.mode is Mode.FORWARD)
+    def _recorded(self, known: set[Location]) -> Iterator[tuple[Record, list[ManifestReferences]]]:
+        """Manifests that a rule moves; one that is rolled back holds what its objects' rollback needs.
 
-    def _records(self) -> Iterator[tuple[Record, list[ManifestReferences]]]:
+        The places of every record that was read come into ``known``.
+        """
         for record in self.ports.migration.manifest.scan_records():
             declared = self._declared(record.source, record.target)
             if declared:
-                yield record, declared
+                known |= {record.source, record.target}
+                if record.mode is Mode.FORWARD:
+                    yield record, declared
 
-    def _unrecorded(self) -> Iterator[tuple[Location, list[ManifestReferences], bool]]:
-        """Manifests of which there is no record, on both sides, and whether a rule moves them."""
+    def _unrecorded(self, known: set[Location]) -> Iterator[tuple[Location, list[ManifestReferences], bool]]:
+        """Manifests that no record which was read accounts for, on both sides, and whether a rule moves them.
+
+        One that got its record after those were read is among them: nobody has looked into it yet.
+        """
         rules = self.rules
-        known = {place for record, _ in self._records() for place in (record.source, record.target)}
         for bucket, opening in self._openings():
             for listed in self.listing.list_objects(bucket, prefix=opening):
                 location = Location(bucket, listed.key)

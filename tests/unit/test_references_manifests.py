@@ -11,12 +11,13 @@ from domain.errors import ArchivedError, KeyshiftError, UnavailableError
 from domain.keys import Location
 from domain.objects import ObjectState
 from domain.ports import Refused
-from domain.record import Action, Intent, Mode, State
+from domain.record import Action, Intent, Mode, Record, State
 from domain.references_items import Outcome, Reported
 from domain.references_manifests import CHANGED, ManifestPorts
 from handlers.manifests import NOT_MIGRATED, TAKEN_AWAY, WRITTEN_ANEW, ManifestScan
 from tests.fakes.contents import InMemoryContents
 from tests.fakes.faults import Moment, ScriptedFaults
+from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.referring import POLICY, RULES, ReferringWorld
 
@@ -186,6 +187,30 @@ def test_a_manifest_that_is_not_migrated_yet_holds_what_it_names() -> None:
     assert (told.outcome, told.why, told.new_uri) == (Outcome.WAITING, NOT_MIGRATED, "")
     world.change_record(MANIFEST, mode=Mode.ROLLED_BACK)
     assert [one.holder for one in world.scan.find_references()] == [late.uri]
+
+
+class _Late(InMemoryManifest):
+    """A worker claims the manifest right after the records were read."""
+
+    def scan_records(self, *, segment: int = 0, segments: int = 1) -> Iterator[Record]:
+        """See the port."""
+        yield from list(super().scan_records(segment=segment, segments=segments))
+        self.records.setdefault(LATE.record_id, Record(LATE, Location("line-1", "new/late.manifest")))
+
+
+LATE = Location("line-1", "old//late.manifest")
+
+
+def test_a_manifest_whose_record_comes_while_one_looks_is_not_passed_over() -> None:
+    """It was neither among the records nor taken for one without a record: cleanup deleted what its lines name."""
+    world = ManifestWorld()
+    world.put(LATE.key, b'{"source-ref":"s3://line-1/old//a.png"}')
+    manifest = _Late()
+    manifest.records = dict(world.manifest.records)
+    ports = ManifestPorts(replace(world.migration_ports, manifest=manifest), world.contents)
+    found = [one.source.key for one in replace(world.scan, ports=ports).find_references() if one.holder == LATE.uri]
+    assert found == ["old//a.png"]
+    assert LATE.record_id in manifest.records
 
 
 @pytest.mark.parametrize("state", [State.PARKED, State.CONFLICT, State.GONE])

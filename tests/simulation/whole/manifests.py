@@ -29,6 +29,8 @@ class Manifests:
         self._old = re.compile(rb"s3://legacy/old/(k\d+)")
         self._new = re.compile(rf"s3://{target_bucket}/new/(k\d+)".encode())
         self._since: dict[Location, dict[str, float]] = {}
+        self._read_at_old: set[Location] = set()
+        """Old keys at which readers still have to look."""
         self.rewritings: set[str] = set()
         """The uploads that carry new content and not a copy."""
 
@@ -54,6 +56,17 @@ class Manifests:
         known, now = self._since.get(location, {}), self._site.scheduler.time
         names = self._old.findall(self._body(location))
         self._since[location] = {name.decode(): known.get(name.decode(), now) for name in names}
+        for key in self.keys:
+            if location in (key.source, key.target):
+                self._look_at_old(key)
+
+    def _look_at_old(self, key: KeyTruth) -> None:
+        """What its content at the old key names counts from when that content stood nowhere else."""
+        if key.source not in self._read_at(key):
+            self._read_at_old.discard(key.source)
+        elif key.source not in self._read_at_old:
+            self._read_at_old.add(key.source)
+            self._since[key.source] = dict.fromkeys(self._since.get(key.source, {}), self._site.scheduler.time)
 
     def rewritten(self, location: Location, made: Version, before: Version | None, *, by: str) -> None:
         """A rewriting of ours has replaced ``before``."""
