@@ -43,7 +43,7 @@ def why_not_taken(conflict: Conflict, *, replacing: str | None) -> str:
         return f"it is {record.state.value}: only a conflict, or a copy that somebody took away, can be decided"
     if source is None:
         return f"nothing is at {record.source.uri}: there is no source to copy"
-    if record.state is State.COPIED and target is not None and is_known(target, record):
+    if target is not None and is_known(target, record):
         return "its copy is where it belongs: there is nothing to decide"
     if target is None:
         return "" if replacing is None else f"nothing is at {record.target.uri} to be replaced: leave --replacing away"

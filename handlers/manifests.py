@@ -72,8 +72,9 @@ class ManifestScan:
             return
         known: set[Location] = set()
         for record, declared in self._recorded(known):
-            # A cleanup that was broken off touched the source alone; counted here it could never go on.
-            if record.claim is not None or record.maybe - {DELETE_SOURCE}:
+            # A cleanup touches the source alone; one that was broken off, or killed, could never go on if it counted.
+            is_claimed = record.claim is not None and record.intent != DELETE_SOURCE
+            if is_claimed or record.maybe - {DELETE_SOURCE}:
                 yield Reference(record.target.uri, "unfinished", record.source.uri, record.source)
             for place in (*_places(record), *((record.source,) if self._not_copied(record) else ())):
                 yield from self._open(place, declared)

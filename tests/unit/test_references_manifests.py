@@ -11,7 +11,7 @@ from domain.errors import ArchivedError, KeyshiftError, UnavailableError
 from domain.keys import Location
 from domain.objects import ObjectState
 from domain.ports import Refused
-from domain.record import Action, Intent, Mode, Record, State
+from domain.record import Action, Claim, Intent, Mode, Record, State
 from domain.references_items import Outcome, Reported
 from domain.references_manifests import CHANGED, ManifestPorts
 from handlers.manifests import NOT_MIGRATED, TAKEN_AWAY, WRITTEN_ANEW, ManifestScan
@@ -110,6 +110,14 @@ def test_a_manifest_of_which_nobody_knows_what_it_holds_counts_as_a_reference() 
     assert [one.path for one in world.scan.find_references()] == ["unfinished"]
     world.change_record(MANIFEST, maybe=frozenset({DELETE_SOURCE}))
     assert list(world.scan.find_references()) == []
+    # Killed, it leaves its claim too; of a claim without an intent nobody knows what comes of it.
+    world.change_record(MANIFEST, maybe=frozenset(), claim=Claim("t", 1.0), intent=DELETE_SOURCE)
+    assert list(world.scan.find_references()) == []
+    for intent in (None, Intent(Action.COPY)):
+        world.change_record(MANIFEST, intent=intent)
+        assert [one.path for one in world.scan.find_references()] == ["unfinished"]
+    world.change_record(MANIFEST, intent=DELETE_SOURCE, maybe=frozenset({Intent(Action.REWRITE)}))
+    assert [one.path for one in world.scan.find_references()] == ["unfinished"]
 
 
 def test_a_dry_run_writes_nothing() -> None:
