@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 
+from adapters.standin import Fault, StandIn
 from handlers.worker import Worker
 from tests.e2e.command_line import assert_one_sentence, run_keyshift
 from tests.integration.site import RULES, Site
@@ -147,6 +148,29 @@ def test_conflicts_are_shown_and_decided(desk: Desk) -> None:
     assert desk.said("conflicts", "list").startswith("0 in conflict")
     assert desk.run("verify")[-1]["clean"]
     assert "its copy is where it belongs" in desk.said("conflicts", "take-source", "old/1", code=1)
+
+
+def test_a_conflict_that_cannot_be_seen_is_not_decided(desk: Desk, standin_process: StandIn) -> None:
+    """A denied look is never an empty target; what is decided while the queue is missing is carried out later."""
+    desk.run("start", "--yes", "--probes", "1", "--wait", "60")
+    desk.site.clients.s3.put_object(Bucket=desk.site.name, Key="new/1", Body=b"a stranger's")
+    desk.site.put("old/1", b"body")
+    desk.work()
+    denied = Fault("HeadObject", status=403, code="AccessDenied", message="no", count=100, bucket=desk.site.name)
+    standin_process.inject(denied)
+    for arguments in (("conflicts", "list"), ("conflicts", "take-source", "--empty", "--why", "w", "--yes")):
+        answer = run_keyshift(*arguments, more=desk.more)
+        assert "give the role s3:GetObject" in assert_one_sentence(answer, code=1, says=f"s3://{desk.site.name}/old/1")
+    standin_process.clear_faults()
+    desk.site.clients.s3.delete_object(Bucket=desk.site.name, Key="new/1")
+    gone = {"KEYSHIFT_BACKFILL_QUEUE_URL": f"{desk.site.settings.backfill_queue_url}-gone"}
+    taking = ("conflicts", "take-source", "--empty", "--why", "w", "--yes")
+    answer = run_keyshift(*taking, more={**desk.more, **gone})
+    assert (answer.returncode, answer.stdout.split()[0]) == (1, "taken")
+    assert "-gone: " in answer.stderr
+    desk.run("verify", "--requeue", code=1)
+    desk.work()
+    assert desk.site.read("new/1") == b"body"
 
 
 def test_a_copy_that_was_taken_away_is_copied_again_on_an_operators_word(desk: Desk) -> None:
