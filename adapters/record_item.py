@@ -118,17 +118,19 @@ def _intent_map(intent: Intent) -> dict[str, Any]:
         "checksum": intent.checksum,
     }
     named = {name: text(value) for name, value in fields.items() if value}
-    return {"M": {"action": text(intent.action.value)} | named}
+    since = {"not_before": number(intent.not_before)} if intent.is_doubtful else {}
+    return {"M": {"action": text(intent.action.value)} | named | since}
 
 
 def _intent(value: Mapping[str, Any]) -> Intent:
-    fields = {name: attribute["S"] for name, attribute in value["M"].items()}
+    fields = {name: attribute.get("S") or attribute["N"] for name, attribute in value["M"].items()}
     return Intent(
         Action(fields["action"]),
         fields.get("etag", ""),
         fields.get("version_id", ""),
         fields.get("target_etag", ""),
         fields.get("checksum", ""),
+        int(fields.get("not_before", "0")),
     )
 
 

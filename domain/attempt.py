@@ -85,12 +85,13 @@ class Lease:
     """A claim and the monotonic second until which its holder may send.
 
     The claim outlives that second by the longest request and a margin, since S3 cannot be fenced by our token
-    (protocol.md §6).
+    (protocol.md §6). What S3 wrote before ``not_before`` was there before this attempt, however wrong the clocks.
     """
 
     claim: Claim
     send_before: float
     started: float
+    not_before: int
 
     @classmethod
     def begin(cls, attempt: Attempt, policy: MigrationPolicy, clock: Clock) -> Self:
@@ -98,7 +99,8 @@ class Lease:
         send_before = clock.monotonic() + attempt.limit
         started = clock.now()
         deadline = started + attempt.limit + policy.request_seconds + policy.margin_seconds
-        return cls(Claim(attempt.token, deadline), send_before, started)
+        not_before = max(1, int(started - policy.margin_seconds))
+        return cls(Claim(attempt.token, deadline), send_before, started, not_before)
 
 
 _SETTLED: Mapping[str, Any] = {
@@ -111,6 +113,9 @@ _SETTLED: Mapping[str, Any] = {
 }
 
 
+_WRITES = (Action.COPY, Action.REWRITE)
+
+
 class HeldRecord:
     """The record of one object while our claim on it stands."""
 
@@ -121,6 +126,13 @@ class HeldRecord:
         self._ports = ports
         self._in_doubt = False
         self._may_be_done = False
+        self._doubtful: frozenset[Intent] = frozenset()
+
+    @property
+    def as_known(self) -> Record:
+        """The record as of the claim, and what this attempt may have written although S3 refused it."""
+        written = {intent for intent in self._unsettled() if intent.action in _WRITES}
+        return replace(self.at_claim, maybe=self.at_claim.maybe | written)
 
     def rewrite(self, **changes: Any) -> None:
         """Change the record, still holding it; ClaimLostError when it is no longer ours."""
@@ -157,9 +169,8 @@ class HeldRecord:
         """Send one request that changes S3, if it can end before the claim does.
 
         A request without a usable answer leaves us in doubt: it may still take effect, so the claim then has to
-        run out by itself. One that is refused has done nothing: the port sends it once, so that no 412
-        can be the answer to our own success. ``is_last`` is false for one that leaves nothing where the intent says
-        without another one after it, and that no other attempt goes on with.
+        run out by itself. One that is refused counts as not done, see ``send_copy``. ``is_last`` is false for one
+        that leaves nothing where the intent says without another one after it.
         """
         if self._ports.clock.monotonic() >= self.lease.send_before:
             raise LeaseExpiredError(f"{self.record.source.uri}: no time left to change anything; it is tried again")
@@ -176,6 +187,22 @@ class HeldRecord:
             self._may_be_done = was_done
         return answer
 
+    def send_copy(self, request: Callable[[], Answer]) -> Answer:
+        """Send the copy that was declared; S3's refusal is remembered as a doubt.
+
+        The port sends it once, but a proxy on the way may send it again, and then the second answer is the refusal of
+        the first one's success (protocol.md §5).
+        """
+        answer = self.send(request)
+        intent = self.record.intent
+        if isinstance(answer, Refused) and intent is not None and intent.action is Action.COPY:
+            self._doubtful |= {replace(intent, not_before=self.lease.not_before)}
+        return answer
+
+    def keep_in_doubt(self) -> None:
+        """Count what was declared as perhaps done, whatever S3 answered."""
+        self._may_be_done = True
+
     def give_back_after_error(self) -> None:
         """Release the claim unless one of our requests may still be on its way."""
         if not self._in_doubt:
@@ -189,20 +216,26 @@ class HeldRecord:
         return replace(self.record, claim=None, intent=None, maybe=self._unsettled(), **changes)
 
     def _unsettled(self) -> frozenset[Intent]:
-        """What may have been done. A write to the target that was not sent, or was refused, was not.
+        """What may have been done. A write to the target that was not sent was not, and a refused one hardly.
 
-        Kept, it would make an equal object of somebody else's at the target ours.
+        Kept without that doubt, it would make an equal object of somebody else's at the target ours.
         """
-        intent = self.record.intent
-        if intent is not None and intent.action in (Action.COPY, Action.REWRITE) and not self._may_be_done:
-            return self.record.maybe
-        return left_over(self.record)
+        intent, maybe = self.record.intent, self.record.maybe
+        if intent is None or intent.action not in _WRITES or self._may_be_done:
+            maybe = left_over(self.record)
+        return _with_doubtful(maybe, self._doubtful)
 
     def _write(self, record: Record) -> None:
         written = replace(record, revision=self.record.revision + 1, changed_at=self._ports.clock.now())
         if not self._ports.manifest.write_record(written, before=self.record):
             raise ClaimLostError(f"{self.record.source.uri}: another worker took it over; it is tried again")
         self.record = written
+
+
+def _with_doubtful(maybe: frozenset[Intent], doubtful: frozenset[Intent]) -> frozenset[Intent]:
+    """Both; of a copy that is refused again and again the first refusal counts, which leaves more in doubt."""
+    known = {replace(intent, not_before=0) for intent in maybe}
+    return maybe | {intent for intent in doubtful if replace(intent, not_before=0) not in known}
 
 
 def take_claim(

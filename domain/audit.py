@@ -37,6 +37,8 @@ class AuditEvent:
 
 
 _NOTHING: frozenset[Intent] = frozenset()
+_LATER = {"not_before": 0}
+"""Fields that came with a later version, and the value of those who do not have them."""
 
 
 def audit_event(record: Record, *, migration: str, removed: bool = False) -> AuditEvent:
@@ -85,10 +87,14 @@ def _plain(value: Any) -> Any:
     names = _field_names(value)
     if names:
         named = ((name, getattr(value, name)) for name in names)
-        return {name: _plain(part) for name, part in named if part is not None and part != _NOTHING}
+        return {name: _plain(part) for name, part in named if not _is_absent(name, part)}
     if isinstance(value, frozenset):
         return [_plain(part) for part in sorted(value)]
     return value
+
+
+def _is_absent(name: str, part: object) -> bool:
+    return part is None or part == _NOTHING or (name in _LATER and part == _LATER[name])
 
 
 def _field_names(value: object) -> tuple[str, ...]:

@@ -79,8 +79,10 @@ def _delete_if_proven(held: HeldRecord, ports: MigrationPorts) -> Outcome:
     if isinstance(answer, Deleted):
         return held.commit(State.CLEANED, marker_version=answer.marker_id)
     if answer is Refused.SOURCE_ABSENT:
-        # Absent already: by an earlier attempt of ours that died, or by its owner.
-        return held.commit(State.CLEANED if DELETE_SOURCE in record.maybe else State.GONE)
+        # Absent already: by an earlier attempt of ours that died, by this one when something on the way sent it twice,
+        # or by its owner. If it may be ours, the delete's event must not take the copy, the only one, along.
+        may_be_ours = source is not None or DELETE_SOURCE in record.maybe
+        return held.commit(State.CLEANED if may_be_ours else State.GONE)
     held.forget_intent()
     return Outcome(Verdict.DONE, State.COPIED, "the source changed at the last moment")
 

@@ -78,7 +78,7 @@ def copy_seen(  # noqa: PLR0913  # a copy has two ends, a condition, and the wor
     held.declare_intent(intent)
     origin = SourceObject(source, seen.etag, version_id)
     goal = held.target(target, if_match=if_match, storage_class=seen.storage_class)
-    return held.send(lambda: ports.store.copy_object(origin, goal, seen=seen))
+    return held.send_copy(lambda: ports.store.copy_object(origin, goal, seen=seen))
 
 
 def _with_tags(source: Location, seen: ObjectState, ports: MigrationPorts) -> ObjectState | None:
@@ -163,8 +163,10 @@ class _PartsCopy:
         return upload_id, {}
 
     def _copy(self, upload_id: str, batch: list[Part]) -> dict[int, str] | Refused:
+        # A part is no object: of an upload gone on with, what stands declared is still the claim's own intent.
         copied = self._held.send(
-            lambda: self._multipart.copy_parts(self._source, self._target, upload_id=upload_id, parts=batch)
+            lambda: self._multipart.copy_parts(self._source, self._target, upload_id=upload_id, parts=batch),
+            is_last=False,
         )
         return copied if isinstance(copied, Refused) else dict(copied)
 
@@ -179,11 +181,24 @@ class _PartsCopy:
                 self._target, upload_id=upload_id, etags=etags, size=self._seen.size
             )
         )
+        if isinstance(answer, Refused) and may_be_completed(answer, self._held, self._multipart):
+            self._held.keep_in_doubt()
         if answer is Refused.CONCURRENT:  # S3 wants a 409 here to start again from CreateMultipartUpload
             abort_upload(self._held, self._multipart)
         if isinstance(answer, Written):
             return Written(answer.etag, answer.version_id, self._seen.version_id)
         return answer
+
+
+def may_be_completed(refused: Refused, held: HeldRecord, multipart: MultipartStore) -> bool:
+    """Whether a refused CompleteMultipartUpload may be done: by itself, sent twice on the way, since nobody else would.
+
+    Only an upload that is still there after a refused condition certainly is not.
+    """
+    upload = held.record.upload
+    if refused is not Refused.PRECONDITION or upload is None:
+        return True
+    return multipart.list_parts(upload.location, upload_id=upload.upload_id) is None
 
 
 def abort_upload(held: HeldRecord, multipart: MultipartStore) -> None:

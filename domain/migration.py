@@ -180,7 +180,7 @@ class _Migration:
             return self._copy(decision, seen)
         source = SourceObject(self._source, notice.etag or "")
         goal = self._held.target(target, if_match=if_match, storage_class=storage_class)
-        answer = self._held.send(lambda: self._ports.store.copy_object(source, goal, seen=None))
+        answer = self._held.send_copy(lambda: self._ports.store.copy_object(source, goal, seen=None))
         if isinstance(answer, Refused):
             return None
         return self._commit_copy(
@@ -204,7 +204,7 @@ class _Migration:
 
     def _see(self) -> Sight:
         sight = Sight(
-            record=self._held.at_claim,
+            record=self._held.as_known,
             source=self._look(self._source),
             target=self._look(self._held.record.target),
             removed=self._notice.kind is NoticeKind.REMOVED,

@@ -12,8 +12,8 @@ from domain.record import EMPTY_TARGET, Action, Intent, Origin, Record, State
 class Sight:
     """What one look at both keys showed, and what was known when the claim began.
 
-    What this very attempt has declared is none of it: whatever it sent before it looks was refused, so nothing at the
-    target is its own. ``removed`` says that the notice is an owner's delete.
+    Whatever this very attempt sent before it looks was refused, so of what it declared only those doubts are known.
+    ``removed`` says that the notice is an owner's delete.
     """
 
     record: Record
@@ -51,13 +51,25 @@ class Decision:
 
 _WRITES = (Action.COPY, Action.REWRITE)
 EMPTIED = "what was at the target was deleted by somebody else"
+NOBODY_KNOWS = (
+    "what is at the target may be our copy, which S3 refused but a proxy may have sent twice, or somebody else's"
+)
 
 
 def is_known(target: ObjectState, record: Record) -> bool:
     """Whether the target is one that an attempt before this one wrote or adopted."""
     if record.target_etag == target.etag:
         return True
-    return any(wrote(intent, target) for intent in record.maybe if intent.action in _WRITES)
+    return any(wrote(intent, target) for intent in record.maybe if intent.action in _WRITES and not intent.is_doubtful)
+
+
+def doubted(target: ObjectState, record: Record) -> frozenset[Intent]:
+    """The refused copies that may have written the target all the same."""
+    return frozenset(
+        intent
+        for intent in record.maybe
+        if intent.is_doubtful and wrote(intent, target) and target.last_modified >= intent.not_before
+    )
 
 
 def wrote(intent: Intent, target: ObjectState) -> bool:
@@ -111,7 +123,26 @@ def decide(sight: Sight) -> Decision:
         return Decision(Step.COPY, State.COPIED, if_match=target.etag, origin=record.origin)
     if target.etag == record.replaceable_etag:
         return Decision(Step.COPY, State.COPIED, if_match=target.etag, origin=Origin.CREATED)
-    return _conflict("somebody else's object is at the target")
+    doubts = doubted(target, record)
+    if any(_is_overwritten(sight.source, intent) for intent in doubts):
+        return Decision(Step.COPY, State.COPIED, if_match=target.etag, origin=record.origin)
+    return _conflict(_whose(doubts, record, "somebody else's object is at the target"))
+
+
+def _whose(doubts: frozenset[Intent], record: Record, theirs: str) -> str:
+    """The cause; what was once in doubt stays so, though the record forgets the copies that S3 refused."""
+    was_in_doubt = record.state is State.CONFLICT and record.cause == NOBODY_KNOWS
+    return NOBODY_KNOWS if doubts or was_in_doubt else theirs
+
+
+def _is_overwritten(source: ObjectState, intent: Intent) -> bool:
+    """Whether the source is no longer what that copy was of.
+
+    While it still is, a copy of it would be the same in everything, so what is not is somebody else's: say of a
+    producer who writes to both places.
+    """
+    both_known = bool(source.version_id and intent.version_id)
+    return source.etag != intent.etag or (both_known and source.version_id != intent.version_id)
 
 
 def _is_rewritten_copy(source: ObjectState, target: ObjectState, record: Record) -> bool:
@@ -127,7 +158,9 @@ def _is_rewritten_copy(source: ObjectState, target: ObjectState, record: Record)
 
 
 def _origin_of(target: ObjectState, record: Record) -> Origin:
-    ours = any(wrote(intent, target) for intent in record.maybe if intent.action is Action.COPY)
+    ours = any(
+        wrote(intent, target) for intent in record.maybe if intent.action is Action.COPY and not intent.is_doubtful
+    )
     return Origin.CREATED if ours else Origin.ADOPTED
 
 
@@ -146,7 +179,9 @@ def _decide_without_source(sight: Sight) -> Decision:
         state = State.CLEANED if cleaned else State.GONE
         return Decision(Step.SETTLE, state, origin=record.origin)
     if target is not None:
-        return _conflict("the source is gone and somebody else's object is at the target")
+        # Were a refused copy ours here, the object of a producer who moves by himself would go with his old one.
+        theirs = "the source is gone and somebody else's object is at the target"
+        return _conflict(_whose(doubted(target, record), record, theirs))
     if cleaned:
         return _conflict("the copy was deleted by somebody else after the source was cleaned up")
     # A row of a listing that comes after the owner's delete was seen knows less than the record does.

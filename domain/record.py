@@ -59,6 +59,9 @@ class Intent:
     A copy names the source's ``etag`` and, where known, its ``version_id``; ``target_etag`` is the etag that
     the target must have if the copy lands, so that a later attempt recognises it; empty where nobody can tell.
     ``checksum`` (``CRC64NVME=…``, of the whole object) serves where etags cannot: encrypted targets.
+
+    ``not_before`` (seconds since 1970) marks a copy that S3 refused and that may be done all the same, because
+    something on the way sent it twice: only what S3 wrote since then can be its work, and that is no proof.
     """
 
     action: Action
@@ -66,6 +69,12 @@ class Intent:
     version_id: str = ""
     target_etag: str = ""
     checksum: str = ""
+    not_before: int = 0
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether S3 said that it was not done."""
+        return self.not_before > 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from domain.attempt import Attempt, HeldRecord, Lease, MigrationPolicy, MigrationPorts, take_claim
-from domain.copying import abort_upload
+from domain.copying import abort_upload, may_be_completed
 from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, UnavailableError
 from domain.holders import Reference
 from domain.keys import Location
@@ -193,16 +193,24 @@ class _Rewriting:
         held.declare_intent(Intent(Action.REWRITE, seen.etag, seen.version_id or "", foretold, checksum))
         answer = held.send(lambda: multipart.complete_upload(goal, upload_id=upload_id, etags=etags, size=self._size))
         if isinstance(answer, Refused):
-            abort_upload(held, multipart)
-            return self._stop(CHANGED)
-        held.commit(
-            held.record.state,
-            target_etag=answer.etag,
-            target_version=answer.version_id,
-            rewritten_etag=answer.etag,
-            verified_at=None,
-        )
+            return self._look_again(answer)
+        self._commit_content(answer.etag, answer.version_id)
+        return self._told()
+
+    def _told(self) -> list[Reported]:
         return [self._summary(Outcome.REWRITTEN, f"{self._switched} references switched"), *self._rest()]
+
+    def _look_again(self, refused: Refused) -> list[Reported]:
+        """S3 refused our content: because of somebody else's there, or of our own, sent twice by a proxy."""
+        held, migration = self._held, self._ports.migration
+        if may_be_completed(refused, held, migration.multipart):
+            held.keep_in_doubt()
+            seen, intent = migration.store.look_at_object(held.record.target), held.record.intent
+            if seen is not None and intent is not None and wrote(intent, seen):
+                self._commit_content(seen.etag, seen.version_id)
+                return self._told()
+        abort_upload(held, migration.multipart)
+        return self._stop(CHANGED)
 
     def _upload(self, seen: ObjectState, goal: TargetObject, upload_id: str, part_size: int) -> dict[int, str] | None:
         """Every part's etag; ``None`` when there is no time, or the upload is gone."""
@@ -226,14 +234,17 @@ class _Rewriting:
         if seen.etag == held.record.target_etag:
             held.commit(held.record.state)
         else:
-            held.commit(
-                held.record.state,
-                target_etag=seen.etag,
-                target_version=seen.version_id,
-                rewritten_etag=seen.etag,
-                verified_at=None,
-            )
+            self._commit_content(seen.etag, seen.version_id)
         return self._rest()
+
+    def _commit_content(self, etag: str, version_id: str | None) -> None:
+        self._held.commit(
+            self._held.record.state,
+            target_etag=etag,
+            target_version=version_id,
+            rewritten_etag=etag,
+            verified_at=None,
+        )
 
     def _stop(self, why: str) -> list[Reported]:
         self._held.forget_intent()

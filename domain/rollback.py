@@ -6,7 +6,7 @@ from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, Una
 from domain.keys import Location
 from domain.objects import ObjectState
 from domain.ports import Refused
-from domain.reconciling import is_known, was_cleaned
+from domain.reconciling import NOBODY_KNOWS, doubted, is_known, was_cleaned
 from domain.record import Action, Intent, Mode, Origin, Record, State
 
 ROLL_BACK = Intent(Action.ROLL_BACK)
@@ -78,8 +78,8 @@ def _copy_back(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy)
     if answer is Refused.CONCURRENT:
         held.release()
         return Outcome(Verdict.RETURN, record.state, BUSY)
-    if answer is Refused.PRECONDITION and ports.store.look_at_object(record.source) is not None:
-        return _finish(held, ports, State.ROLLED_BACK)  # the owner wrote it meanwhile, or our earlier try had landed
+    if isinstance(answer, Refused) and ports.store.look_at_object(record.source) is not None:
+        return _finish(held, ports, State.ROLLED_BACK)  # the owner wrote it meanwhile, or we, by a try sent twice
     if isinstance(answer, Refused):
         return _finish(held, ports, State.ROLLBACK_CONFLICT, cause="the copy changed while it was copied back")
     return _finish(held, ports, State.ROLLED_BACK)
@@ -87,7 +87,9 @@ def _copy_back(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy)
 
 def _finish(held: HeldRecord, ports: MigrationPorts, state: State, *, cause: str | None = None) -> Outcome:
     abort_upload(held, ports.multipart)
-    # What may have been written stays known, for the purge; only our own intent is settled.
+    # What may have been written stays known, for the purge, a doubt too; only our own intent is settled.
+    if held.record.cause == NOBODY_KNOWS:
+        cause = cause or NOBODY_KNOWS
     return held.commit(state, cause=cause, maybe=held.record.maybe - {ROLL_BACK})
 
 
@@ -129,4 +131,6 @@ def _purge(held: HeldRecord, ports: MigrationPorts) -> Outcome:
         if answer is Refused.CONCURRENT:
             held.forget_intent()
             return Outcome(Verdict.RETURN, record.state, BUSY)
+    elif target is not None and (doubted(target, record) or record.cause == NOBODY_KNOWS):
+        return held.commit(State.ROLLBACK_CONFLICT, cause=NOBODY_KNOWS)
     return held.commit(State.PURGED)

@@ -27,6 +27,7 @@ intents = st.builds(
     version_id=st.one_of(st.just(""), versions),
     target_etag=st.one_of(st.just(""), etags),
     checksum=checksums,
+    not_before=st.sampled_from([0, 1_790_000_000]),
 )
 claims = st.builds(Claim, token=tokens, deadline=times)
 uploads = st.builds(

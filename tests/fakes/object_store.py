@@ -31,7 +31,7 @@ class InMemoryObjectStore(ScriptedFaults):
         self._clock = clock or FakeClock()
         self._max_copy = max_copy
         self._min_part = min_part
-        self.buckets = Buckets()
+        self.buckets = Buckets(self._clock.now)
         self.uploads: dict[str, _Upload] = {}
 
     # What owners do, without faults.

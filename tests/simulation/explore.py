@@ -3,6 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
+from domain.reconciling import NOBODY_KNOWS
 from domain.record import Mode, State
 from tests.simulation.steps import NOBODY, Explorer
 from tests.simulation.world import Scenario, World, first_world, hides, is_dead
@@ -125,7 +126,7 @@ def faults_at_rest(world: World, scenario: Scenario) -> list[str]:  # noqa: C901
     if world.produced < len(scenario.producer) or world.foreign < len(scenario.foreign):
         return []
     record, truth, target = world.record, world.truth, world.target
-    meddled = bool(scenario.foreign) or scenario.target is not None
+    meddled = bool(scenario.foreign) or scenario.target is not None or _is_in_doubt(world, scenario)
     if record is None:
         return [] if truth is None else ["I7 there is no record"]
     if record.mode is Mode.ROLLED_BACK:
@@ -148,6 +149,12 @@ def faults_at_rest(world: World, scenario: Scenario) -> list[str]:  # noqa: C901
     ):
         faults.append("I4 the copy was never reported")
     return faults
+
+
+def _is_in_doubt(world: World, scenario: Scenario) -> bool:
+    """Whether nobody can prove whose the target is: a copy was sent twice, and its source has gone since."""
+    doubled = world.doubled < scenario.doubled
+    return doubled and "del" in scenario.producer and world.record is not None and world.record.cause == NOBODY_KNOWS
 
 
 def _faults_after_rollback(world: World, scenario: Scenario, *, meddled: bool) -> list[str]:

@@ -20,6 +20,11 @@ def undisturbed(scenario: Scenario) -> Scenario:
     return replace(scenario, duplicates=0, crashes=0, undisturbed=True)
 
 
+def sent_twice(scenario: Scenario) -> Scenario:
+    """Where a proxy sends one of the requests twice."""
+    return replace(scenario, name=f"{scenario.name}, sent twice", duplicates=0, doubled=1)
+
+
 SCENARIOS = {
     scenario.name.split()[0]: scenario
     for scenario in (
@@ -102,5 +107,17 @@ SCENARIOS = {
         Scenario("S64 take over twice, as others write twice", ("A",), ("Y", "del"), (T, T), target="X", duplicates=0),
         # An operator's word is about an etag too: bytes that come again before the commit are the ones that he gave up.
         undisturbed(Scenario("S65 take over, and the same comes again", ("A", "B"), ("X",), (T,), target="X")),
+        sent_twice(Scenario("S66 overwrite", ("A", "B"))),
+        sent_twice(Scenario("S67 delete", ("A", "del"))),
+        sent_twice(Scenario("S68 overwrite in parts", ("A", "B"), in_parts=True)),
+        sent_twice(Scenario("S69 cleanup", ("A",), jobs=(K,), knows_itself=False)),
+        sent_twice(Scenario("S70 cleanup and delete", ("A", "del"), jobs=(K,))),
+        sent_twice(Scenario("S71 cleanup and rollback", ("A",), jobs=(K, R, P))),
+        sent_twice(Scenario("S72 foreign object", ("A", "B"), ("X",))),
+        sent_twice(Scenario("S73 foreign delete", ("A", "B"), ("del",))),
+        sent_twice(Scenario("S74 versioned overwrite and cleanup", ("A", "B"), jobs=(K,), versioned=True)),
+        sent_twice(undisturbed(Scenario("S75 equal bytes there before", ("A", "B"), target="A*"))),
+        sent_twice(undisturbed(Scenario("S76 who writes to both places", ("A",), target="A*", target_is_new=True))),
+        sent_twice(undisturbed(Scenario("S77 who moves by himself", ("A", "del"), target="A*", target_is_new=True))),
     )
 }

@@ -67,6 +67,9 @@ class Explorer:
             after = after._replace(in_flight=world.in_flight[:index] + world.in_flight[index + 1 :])
             slot = int(token[1:]) if token != NOBODY else -1
             waiting = slot >= 0 and not is_dead(world.workers[slot])
+            if waiting and world.doubled:
+                twice = after._replace(doubled=world.doubled - 1)
+                yield f"w{slot} {request[0]} takes effect and is sent again", self._again(twice, slot), tuple(broken)
             if waiting:
                 yield f"w{slot} {request[0]} takes effect: {answer}", self._answered(after, slot, answer), tuple(broken)
                 if world.lost_answers:
@@ -80,6 +83,15 @@ class Explorer:
                 late[index] = (token, request)
                 gone = self._answered(world, slot, LOST)._replace(lost_answers=world.lost_answers - 1)
                 yield f"w{slot} times out waiting for {request[0]}", gone._replace(in_flight=tuple(late)), ()
+
+    def _again(self, world: World, slot: int) -> World:
+        """The request that this worker waits for reaches S3 once more, and the answer will be that one's."""
+        message, history = world.workers[slot]
+        request, answer = self._prepared(world, self._calls[message, slot, history])
+        if request is None:
+            return self._answered(world, slot, answer)
+        flying = (*world.in_flight, (f"w{slot}", (*request, len(history))))
+        return world._replace(in_flight=tuple(sorted(flying, key=repr)))
 
     def _answered(self, world: World, slot: int, answer: Any) -> World:
         message, history = world.workers[slot]

@@ -11,7 +11,7 @@ import domain.migration
 import domain.reconciling
 from domain.attempt import HeldRecord
 from domain.objects import ObjectState
-from domain.reconciling import Decision, Sight, Step, decide
+from domain.reconciling import Decision, Sight, Step, decide, wrote
 from domain.record import Intent, Origin, Record, State, left_over
 from tests.simulation.explore import explore
 from tests.simulation.scenarios import SCENARIOS
@@ -20,7 +20,8 @@ from tests.simulation.scenarios import SCENARIOS
 SMALL = (
     *("S01", "S02", "S05", "S06", "S08", "S09", "S10", "S12", "S13", "S15", "S16", "S17", "S18", "S19", "S20", "S21"),
     *("S22", "S31", "S32", "S33", "S34", "S35", "S40", "S41", "S42", "S45", "S46", "S48", "S49", "S50"),
-    *("S51", "S52", "S53", "S54", "S55", "S59", "S60", "S62", "S63", "S65"),
+    *("S51", "S52", "S53", "S54", "S55", "S59", "S60", "S62", "S63", "S65", "S66", "S67", "S69", "S70", "S72", "S73"),
+    *("S75", "S76", "S77"),
 )
 
 
@@ -117,6 +118,26 @@ def _as_it_is(intent: Intent, **_: object) -> Intent:
     return intent
 
 
+def _always_overwritten(source: ObjectState, intent: Intent) -> bool:
+    return True
+
+
+def _knows_what_was_refused(target: ObjectState, record: Record) -> bool:
+    return record.target_etag == target.etag or any(wrote(intent, target) for intent in record.maybe)
+
+
+def _doubts_without_dates(target: ObjectState, record: Record) -> frozenset[Intent]:
+    return frozenset(intent for intent in record.maybe if intent.is_doubtful and wrote(intent, target))
+
+
+def _without_doubts(maybe: frozenset[Intent], doubtful: frozenset[Intent]) -> frozenset[Intent]:
+    return maybe
+
+
+def _never_completed(*_: object) -> bool:
+    return False
+
+
 _STILL_DECIDED = {name: value for name, value in domain.attempt._SETTLED.items() if name != "replaceable_etag"}
 CODE_CONDITIONS = [
     ("a copy that was not sent is not ours", domain.attempt.HeldRecord, "_unsettled", _all_left_over, "S54", "I2b"),
@@ -128,6 +149,18 @@ CODE_CONDITIONS = [
     ("second look at the source", domain.cleanup, "_is_as_verified", _always_as_verified, "S33", "I5"),
     ("an operator's word counts once", domain.attempt, "_SETTLED", _STILL_DECIDED, "S65", "I2b"),
     ("an operator's word is about what he saw", domain.migration, "decide", _not_about_conflicts, "S64", "I2b"),
+    (
+        "a refused copy is no copy of what is there",
+        domain.reconciling,
+        "_is_overwritten",
+        _always_overwritten,
+        "S76",
+        "I2b",
+    ),
+    ("a refused copy is not known", domain.reconciling, "is_known", _knows_what_was_refused, "S77", "I2b"),
+    ("a refused copy wrote nothing before", domain.reconciling, "doubted", _doubts_without_dates, "S75", "I2b"),
+    ("a refused copy is remembered", domain.attempt, "_with_doubtful", _without_doubts, "S66", "I7"),
+    ("an upload that is gone may be done", domain.copying, "may_be_completed", _never_completed, "S68", "I7"),
     ("versions hidden by our marker", domain.migration, "may_hide_a_version", _nothing_hidden, "S31", "I7"),
 ]
 

@@ -19,6 +19,10 @@ from domain.record import Claim, Record
 
 SOURCE = Location("bucket", "old/key")
 TARGET = Location("bucket", "new/key")
+NOW = 1_000.0
+"""The only second there is, but for ``LONG_AGO``."""
+LONG_AGO = -2
+"""The version of an object that was at the target before everything."""
 OBJECT_BYTES = 6 * MIB
 """Large enough for two parts of the least size S3 allows."""
 
@@ -68,6 +72,7 @@ class World(NamedTuple):
     duplicates: int
     crashes: int
     lost_answers: int
+    doubled: int
     newest: int
     seen_at_target: frozenset[int]
     foreign_delete: int | None
@@ -94,11 +99,17 @@ class Scenario:
     crashes: int = 1
     duplicates: int = 1
     lost_answers: int = 0
+    doubled: int = 0
+    """How many requests that change S3 a proxy sends twice."""
     source: str | None = None
     target: str | None = None
+    target_is_new: bool = False
+    """Whether what is at the target at the beginning was put there in the same second."""
     versioned: bool = False
     mirror: bool = True
     delete_events: bool = True
+    knows_itself: bool = True
+    """Whether the handler knows the events of our own deletes by who made them."""
     fenced_cleanup: bool = False
     in_parts: bool = False
     checksums: bool = True
@@ -111,7 +122,11 @@ class Scenario:
 def first_world(scenario: Scenario) -> World:
     """How it starts."""
     source = None if scenario.source is None else Stored(scenario.source, 1, "owner")
-    target = None if scenario.target is None else Stored(scenario.target, -1, "foreign")
+    target = (
+        None
+        if scenario.target is None
+        else Stored(scenario.target, -1 if scenario.target_is_new else LONG_AGO, "foreign")
+    )
     return World(
         source=source,
         versions=(None,) if source is None else (None, source.value),
@@ -131,6 +146,7 @@ def first_world(scenario: Scenario) -> World:
         duplicates=scenario.duplicates,
         crashes=scenario.crashes,
         lost_answers=scenario.lost_answers,
+        doubled=scenario.doubled,
         newest=0,
         seen_at_target=frozenset(),
         foreign_delete=None,
@@ -149,7 +165,7 @@ def as_seen(stored: Stored | None, scenario: Scenario, *, at_source: bool) -> Ob
         etag=stored.etag,
         size=OBJECT_BYTES,
         version_id=str(stored.version) if has_version else None,
-        last_modified=stored.version if at_source else 0,
+        last_modified=stored.version if at_source else 0 if stored.version == LONG_AGO else int(NOW),
         metadata={"star": "yes"} if stored.value.endswith("*") else {},
         tags={},
         checksums=checksums,
@@ -163,7 +179,7 @@ def notice_of(message: Message) -> Notice:
     if kind == "I":
         return Notice(NoticeKind.LISTED, SOURCE, digest(value), size=OBJECT_BYTES, storage_class="STANDARD")
     order = Sequencer(f"{version:018x}")
-    if kind == "D":
+    if kind in ("D", "d"):
         return Notice(NoticeKind.REMOVED, SOURCE, sequencer=order)
     return Notice(
         NoticeKind.CREATED, SOURCE, digest(value), size=OBJECT_BYTES, sequencer=order, storage_class="STANDARD"

@@ -115,11 +115,12 @@ def test_what_came_after_a_copy_that_was_never_made_is_not_ours_either(
     assert world.store.body(TARGET) == body
 
 
+@pytest.mark.parametrize("attempts", [1, 2])
 @pytest.mark.parametrize("knows", [{"checksums": {}, "full_checksums": False}, {}])
 def test_parts_that_wait_for_the_next_attempt_make_nothing_ours(
-    monkeypatch: pytest.MonkeyPatch, knows: dict[str, object]
+    monkeypatch: pytest.MonkeyPatch, knows: dict[str, object], attempts: int
 ) -> None:
-    """Neither by the etag nor by the checksum of the source: only its completion is an object."""
+    """Whether it began the upload or went on with one; neither by the etag nor by the checksum of the source: only its completion is an object."""
     real = InMemory.look_at_object
 
     def look_at_object(self: InMemory, *arguments: object, **named: object) -> ObjectState | None:
@@ -129,7 +130,8 @@ def test_parts_that_wait_for_the_next_attempt_make_nothing_ours(
     monkeypatch.setattr(InMemory, "look_at_object", look_at_object)
     world = holding(LARGE)
     policy = replace(SHORT, request_seconds=1_000.0)
-    assert world.migrate(listed(LARGE), policy=policy).verdict is Verdict.CONTINUE
+    for _ in range(attempts):
+        assert world.migrate(listed(LARGE), policy=policy).verdict is Verdict.CONTINUE
     assert world.record.upload is not None
     assert world.record.upload.version_id == ""
     assert {(one.target_etag, one.checksum) for one in world.record.maybe} == {("", "")}

@@ -22,7 +22,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seed", type=int, help="only this one, with its trace")
     parser.add_argument("--with", action="append", default=[], dest="changes", metavar="NAME=VALUE", help="of the plan")
-    parser.add_argument("--sweep", type=int, default=0, metavar="ORDERS", help="crash at every call of the scenarios")
+    parser.add_argument(
+        "--sweep", type=int, default=0, metavar="ORDERS", help="every fault at every call of the scenarios"
+    )
     parser.add_argument("--keep-going", action="store_true", help="do not stop at the first broken seed")
     options = parser.parse_args(arguments)
     changes = read_changes(options.changes)
@@ -38,8 +40,9 @@ def _sweep(orders: int) -> int:
     swept = sweep(list(PLAYS), orders=orders)
     for text in swept.broken[:3]:
         print(text)
+    faults = f"{swept.crashes:,} crashes and {swept.doubled:,} requests sent twice"
     print(
-        f"{swept.scenarios} scenarios in {orders} orders each: {swept.crashes:,} crashes in {swept.plays:,} plays, "
+        f"{swept.scenarios} scenarios in {orders} orders each: {faults} in {swept.plays:,} plays, "
         f"{len(swept.broken)} did not converge, {time.monotonic() - started:.0f} s"
     )
     return 1 if swept.broken else 0

@@ -20,6 +20,7 @@ KINDS = (
     "slow",
     "stall",
     "late",
+    "doubled",
     "kill-before",
     "kill-sent",
     "kill-after",
@@ -46,7 +47,7 @@ class SeededDice:
         if self.calm or not self.kinds or random.random() >= self.rate:
             return Fate(delay=delay, gap=gap, answer=answer)
         kind = random.choice(self.kinds)
-        if kind in ("slow", "time-out") and request.name not in MUTATIONS:
+        if kind in ("slow", "time-out", "doubled") and request.name not in MUTATIONS:
             kind = "error"
         unknown = UnavailableError(f"{request.subject}: no answer to {request.name}")
         give_up = self.request_seconds * 0.9
@@ -67,6 +68,8 @@ class SeededDice:
                 return Fate(delay=random.uniform(0, give_up - 5), gap=gap, answer=answer, word=kind)
             case "stall":
                 return Fate(stall=random.uniform(0, self.longest_stall), delay=delay, gap=gap, word=kind)
+            case "doubled":
+                return Fate(delay=delay, gap=gap, answer=answer, doubled=True, word=kind)
             case "late":
                 return Fate(delay=delay, gap=gap, answer=random.uniform(0, self.longest_stall), word=kind)
         moment = kind.removeprefix("kill-")

@@ -1,8 +1,9 @@
 """S3 and the manifest as one process sees them: each call is a request whose fate the scheduler decides."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import cast
 
 from domain.keys import Location
 from domain.objects import ListedObject, ObjectState
@@ -37,10 +38,20 @@ class SimulatedStore(Asking):
 
     def copy_object(self, source: SourceObject, target: TargetObject, *, seen: ObjectState | None) -> Written | Refused:
         """CopyObject: S3 reads first and writes later."""
+        done: list[Written] = []
+
+        def copying() -> Phases:
+            outcome = yield from cast("Generator[None, None, Written | Refused]", self._copying(source, target, seen))
+            if isinstance(outcome, Written):
+                done.append(outcome)
+            elif done:  # sent twice on the way
+                self._site.truth.refused_after_success(target.location)
+            return outcome  # type: ignore[return-value]  # a generator's return value is the answer
+
         request = Request(
             "copy_object",
             f"{source.location.key} {source.etag[:6]} -> {target.location.key} if {_short(target.if_match)}",
-            lambda: self._copying(source, target, seen),
+            copying,
             target.send_before,
         )
         answer: Written | Refused = self._process.ask(request)

@@ -56,17 +56,15 @@ def rewrites_references(site: Site, process: Process) -> None:
 
 
 def rewrite_once(site: Site, process: Process, *, resume: bool) -> bool:
-    """One run over the application's table, and the manifests."""
+    """One run over the application's table, and the manifests; whether a later one would come no further."""
     references = site.references(process)
     how = TableScan(segments=2, dry_run=False, resume=resume)
-    for _ in references.scan(references.tables(), how):
-        pass
-    told = list(references.scan_manifests(dry_run=False))
+    told = [*references.scan(references.tables(), how), *references.scan_manifests(dry_run=False)]
     return not any(one.why in PASSING or one.why == UNSETTLED for one in told)
 
 
 def finishes_references(site: Site, process: Process) -> None:
-    """The command before the cut-over: until a run has ended, and met no other attempt at a manifest."""
+    """The command before the cut-over: until a run has ended, and met no other attempt at an object or a manifest."""
     while True:
         with suppress(KeyshiftError):
             if rewrite_once(site, process, resume=False):

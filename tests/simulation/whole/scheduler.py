@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from greenlet import getcurrent, greenlet
@@ -44,7 +44,8 @@ class Fate:
     """What becomes of one request; times in seconds.
 
     ``kill`` is when the process dies: before it sends, after it has sent, or before it reads the answer. Without an
-    ``effect`` the server never sees the request; ``gives_up`` is when the client stops to wait.
+    ``effect`` the server never sees the request; ``gives_up`` is when the client stops to wait. A ``doubled`` one
+    reaches the server twice, and the answer is the second one's: a proxy on the way sent it again.
     """
 
     stall: float = 0.0
@@ -52,6 +53,7 @@ class Fate:
     gap: float = 0.01
     answer: float = 0.01
     effect: bool = True
+    doubled: bool = False
     error: KeyshiftError | None = None
     gives_up: float | None = None
     kill: Literal["", "before", "sent", "after"] = ""
@@ -286,6 +288,10 @@ class Process:
         if request.name not in QUIET or error is not None:
             told = error if answer is None and error else answer
             scheduler.trace.add(scheduler.time, self.name, str(request), told)
+        if fate.doubled:
+            scheduler.trace.add(scheduler.time, self.name, f"a proxy sends it again: {request}")
+            scheduler.at(fate.gap, lambda: self._work(request, request.begin(), replace(fate, doubled=False)), self)
+            return
         if error is fate.error and error is not None:
             scheduler.trace.add(scheduler.time, self.name, f"never learns of {request}")
         if fate.kill == "after" and self._waiting is request:

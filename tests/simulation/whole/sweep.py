@@ -1,4 +1,4 @@
-"""The scenarios of protocol.md with the real handlers, and a crash before and after every one of their calls."""
+"""The scenarios of protocol.md with the real handlers: a crash before and after each call, and each sent twice."""
 
 import json
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from domain.keys import Location
 from handlers.messages import BackfillRow, encode_backfill
 from tests.fakes.buckets import md5_text
 from tests.simulation.whole.acts import PLAYS, Play
+from tests.simulation.whole.dice import MUTATIONS
 from tests.simulation.whole.manifests import is_manifest
 from tests.simulation.whole.people import People
 from tests.simulation.whole.plans import Plan
@@ -20,20 +21,25 @@ from tests.simulation.whole.site import LEGACY, Site
 from tests.simulation.whole.truth import KeyTruth, Value
 from tests.simulation.world import Scenario
 
+Moment = Literal["before", "after", "twice"]
 ORDER_SECONDS = 20.0
 """Everything that a scenario names begins within this time, in an order that chance decides."""
 
 
 @dataclass(slots=True)
-class OneCrash:
-    """Every request goes well, but for the one with this number: its sender dies before or after it took effect."""
+class OneFault:
+    """Every request goes well, but for the one with this number.
+
+    Its sender dies before or after it took effect, or something on the way sends it twice.
+    """
 
     random: Random
     acted: bool = False
     """Whether it is about operators: then what they do is never without interest."""
     number: int = -1
-    moment: Literal["before", "after"] = "before"
+    moment: Moment = "before"
     calls: list[str] = field(default_factory=list)
+    """Their names."""
     calm: bool = False
 
     def fate(self, process: Process, request: Request) -> Fate:
@@ -42,9 +48,12 @@ class OneCrash:
         watched = self.acted and not process.name.startswith(("worker", "stream"))
         if (request.name in QUIET and not watched) or self.calm:
             return Fate(delay=delay, gap=gap)
-        self.calls.append(f"{process.name} {request}")
-        dies = len(self.calls) - 1 == self.number
-        return Fate(delay=delay, gap=gap, kill=self.moment if dies else "", word=f"crash {self.moment}" if dies else "")
+        self.calls.append(request.name)
+        if len(self.calls) - 1 != self.number:
+            return Fate(delay=delay, gap=gap)
+        if self.moment == "twice":
+            return Fate(delay=delay, gap=gap, doubled=True, word="sent twice")
+        return Fate(delay=delay, gap=gap, kill=self.moment, word=f"crash {self.moment}")
 
 
 def plan_of(play: Play, seed: int) -> Plan:
@@ -73,10 +82,13 @@ def plan_of(play: Play, seed: int) -> Plan:
     return replace(plan, **play.changes)
 
 
-def perform(play: Play, *, seed: int, number: int = -1, moment: Literal["before", "after"] = "before") -> Found:
-    """Play a scenario in one order, with at most one crash; ``steps`` of what is found counts the calls."""
-    random, scenario = Random(seed), play.scenario
-    dice = OneCrash(random, bool(play.changes), number, moment)
+def perform(play: Play, *, seed: int, number: int = -1, moment: Moment = "before") -> Found:
+    """Play a scenario in one order, with at most one fault; ``steps`` of what is found counts the calls."""
+    return _perform(play, OneFault(Random(seed), bool(play.changes), number, moment), seed)
+
+
+def _perform(play: Play, dice: OneFault, seed: int) -> Found:
+    random, scenario = dice.random, play.scenario
     site = Site(plan_of(play, seed), dice, random)
 
     def live() -> None:
@@ -149,32 +161,34 @@ class _Cast:
 
 @dataclass
 class Swept:
-    """How many crashes were survived, and what was found."""
+    """How many crashes and doubled requests were survived, and what was found."""
 
     scenarios: int = 0
     plays: int = 0
     crashes: int = 0
+    doubled: int = 0
     broken: list[str] = field(default_factory=list)
 
 
 def sweep(names: list[str], *, orders: int) -> Swept:
-    """Every scenario in so many orders, each with a crash before and after each of its calls."""
+    """Every scenario in so many orders, each with each fault at each of its calls."""
     swept = Swept()
     for name in names:
         swept.scenarios += 1
         for seed in range(orders):
-            for number, moment, found in _crashes(PLAYS[name], seed):
+            for number, moment, found in _faults(PLAYS[name], seed):
                 swept.plays += 1
-                swept.crashes += number >= 0
+                swept.crashes += moment in ("before", "after")
+                swept.doubled += moment == "twice"
                 if found.broken:
                     swept.broken.append(f"{name} order {seed} call {number} {moment}: {found.broken[0]}\n{found.trace}")
     return swept
 
 
-def _crashes(play: Play, seed: int) -> Iterator[tuple[int, str, Found]]:
-    plain = perform(play, seed=seed)
-    yield -1, "no crash", plain
-    moments: tuple[Literal["before", "after"], ...] = ("before", "after")
-    for number in range(plain.steps):
+def _faults(play: Play, seed: int) -> Iterator[tuple[int, str, Found]]:
+    dice = OneFault(Random(seed), bool(play.changes))
+    yield -1, "no fault", _perform(play, dice, seed)
+    for number, name in enumerate(dice.calls):
+        moments: tuple[Moment, ...] = ("before", "after", "twice") if name in MUTATIONS else ("before", "after")
         for moment in moments:
             yield number, moment, perform(play, seed=seed, number=number, moment=moment)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from domain.keys import Location
+from domain.reconciling import NOBODY_KNOWS
 from domain.record import Action, Mode, Record, State
 from tests.fakes.buckets import Version
 from tests.fakes.object_store import InMemoryObjectStore
@@ -50,6 +51,8 @@ class KeyTruth:
     """What an operator gives up at the target, until our next copy."""
     word: str | None = None
     """The same as the record has it."""
+    doubted: bool = False
+    """Whether S3 refused the second of two sendings of one copy: nobody can prove whose the first one's work is."""
     emptied: bool = False
     """Whether it was our cleanup that took the source away, and nobody has written or deleted it since."""
 
@@ -135,6 +138,11 @@ class Truth:
         key.foreign_delete = None if is_given_up else gone
         key.newest = max(key.newest, number)
         key.seen.add(number)
+
+    def refused_after_success(self, location: Location) -> None:
+        """A copy to ``location`` was done, and its sender is told that it was not."""
+        if location in self._by_target:
+            self._by_target[location].doubted = True
 
     def _copied_back(self, key: KeyTruth, read: Version) -> None:
         value = value_of(read)
@@ -229,7 +237,7 @@ class Truth:
         if record.maybe:
             yield f"I7 unfinished: {record}"
         if record.state is State.CONFLICT:
-            if not key.meddled:
+            if not key.meddled and not (key.doubted and record.cause == NOBODY_KNOWS):
                 yield f"I7 CONFLICT ({record.cause}) with nobody to blame"
             return
         held = key.holds(target)
@@ -245,7 +253,8 @@ class Truth:
     def _faults_after_rollback(self, key: KeyTruth, record: Record) -> Iterator[str]:
         truth, source = key.owner, value_of(self._store.buckets.current(key.source))
         if record.state is State.ROLLBACK_CONFLICT:
-            if not key.meddled and None not in key.words[1:]:
+            in_doubt = key.doubted and record.cause == NOBODY_KNOWS
+            if not key.meddled and not in_doubt and None not in key.words[1:]:
                 yield f"I6 a rollback conflict ({record.cause}) with nobody to blame"
             return
         if record.state not in (State.ROLLED_BACK, State.PURGED):
