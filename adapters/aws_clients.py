@@ -13,6 +13,7 @@ from botocore.config import Config
 
 from adapters.aws_errors import translated
 from adapters.foreign_answers import refuse_foreign_answers
+from adapters.repeated_answers import AnswerNumbers
 from adapters.system_clock import SystemClock
 from domain.errors import InputError, LeaseExpiredError
 
@@ -157,6 +158,9 @@ class AwsClients:
                 endpoint_url = dict(self.endpoints).get(service, self.endpoint_url)
                 client = self._session.client(service, endpoint_url=endpoint_url, config=config)
                 client.meta.events.register("before-parse", refuse_foreign_answers)
+                # botocore has no public name for the connections of a client.
+                numbers = AnswerNumbers(client._endpoint.http_session.close)  # noqa: SLF001
+                client.meta.events.register("before-parse", numbers.refuse_repeated_answer)
                 return client
         except ValueError as error:
             raise InputError(f"The AWS endpoint or region cannot be used: {error}; correct AWS_ENDPOINT_URL") from error

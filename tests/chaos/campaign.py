@@ -24,9 +24,11 @@ from handlers.demo.objects import legacy_keys, new_object
 from handlers.demo.owners import Owners
 from handlers.demo.stage import Stage
 from handlers.demo.troublemaker import Troublemaker
+from handlers.dependencies import Dependencies
 from handlers.feeder import Enqueued, Feeder
 from handlers.rules_file import load_rules
 from tests.chaos.crew import Crew, Tormentor
+from tests.chaos.doubts import decide_doubts
 from tests.chaos.on_call import somebody_on_call
 from tests.chaos.proxy import QUIET, FaultProxy, Troubles
 
@@ -59,6 +61,7 @@ class Size:
     least_troubles: int = 30
     torment_pause: float = 6.0
     seed: int = 1
+    troubles: Troubles = STORM
 
 
 @dataclass(slots=True)
@@ -85,7 +88,7 @@ class Figures:
 @contextmanager
 def storm(proxy: FaultProxy, size: Size, say: Say) -> Iterator[None]:
     """Troubles while the block runs, and none after it."""
-    proxy.troubles = STORM
+    proxy.troubles = size.troubles
     say("the storm begins")
     try:
         yield
@@ -135,8 +138,7 @@ def run_on_standin(size: Size, say: Say) -> Figures:  # noqa: PLR0915  # one sto
                 say("the storm is over")
                 feeding.result()
             trouble.stop()
-            queues = (dependencies.events_queue, dependencies.backfill_queue)
-            figures.wrong += come_to_rest(queues, dependencies.ports.manifest, auditor, size)
+            figures.wrong += come_to_an_end(dependencies, auditor, size, figures)
         finally:
             owners.stop()
             tormentor.stop()
@@ -148,7 +150,7 @@ def run_on_standin(size: Size, say: Say) -> Figures:  # noqa: PLR0915  # one sto
         faults = (*owners.failures, *trouble.failures, *auditor.failures, *on_call.failures)
         figures.wrong += [repr(error) for error in faults]
         beside = Counter({"doubled messages": trouble.duplicated, "breaker resumed": on_call.resumed})
-        figures.deeds = tormentor.deeds + proxy.happened + beside
+        figures.deeds += tormentor.deeds + proxy.happened + beside
         figures.audit_events = len(auditor.event_ids)
         settle(figures, stage, ledger, dependencies.ports.manifest)
     return figures
@@ -194,6 +196,16 @@ def await_troubles(proxy: FaultProxy, size: Size) -> None:
     ends = time.monotonic() + 3 * size.storm_seconds
     while proxy.happened.total() < size.least_troubles and time.monotonic() < ends:
         time.sleep(0.2)
+
+
+def come_to_an_end(dependencies: Dependencies, auditor: Auditor, size: Size, figures: Figures) -> list[str]:
+    """Rest, and once more after somebody has decided what nobody can tell from S3; what is not so in the end."""
+    queues = (dependencies.events_queue, dependencies.backfill_queue)
+    wrong = come_to_rest(queues, dependencies.ports.manifest, auditor, size)
+    if not wrong and (doubts := decide_doubts(dependencies, dependencies.backfill_queue)):
+        figures.deeds["doubts decided"] += doubts
+        wrong = come_to_rest(queues, dependencies.ports.manifest, auditor, size)
+    return wrong
 
 
 def come_to_rest(queues: tuple[MessageQueue, ...], manifest: Manifest, auditor: Auditor, size: Size) -> list[str]:

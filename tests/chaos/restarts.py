@@ -21,7 +21,7 @@ from handlers.demo.ledger import Ledger
 from handlers.demo.owners import Owners
 from handlers.messages import BackfillRow, encode_backfill
 from handlers.rules_file import load_rules
-from tests.chaos.campaign import Figures, Say, Size, come_to_rest, settle, storm, write_all
+from tests.chaos.campaign import Figures, Say, Size, come_to_an_end, settle, storm, write_all
 from tests.chaos.crew import Crew, Tormentor
 from tests.chaos.on_call import somebody_on_call
 from tests.chaos.proxy import FaultProxy
@@ -140,8 +140,7 @@ def run_on_seaweedfs(size: Size, say: Say) -> Figures:  # noqa: PLR0915  # one s
                     tormentor.stop()
                 say("the storm is over")
                 with weed.running():
-                    queues = (dependencies.events_queue, dependencies.backfill_queue)
-                    figures.wrong += come_to_rest(queues, dependencies.ports.manifest, auditor, size)
+                    figures.wrong += come_to_an_end(dependencies, auditor, size, figures)
                     settle(figures, stage, ledger, dependencies.ports.manifest, bucket)
             finally:
                 tormentor.stop()

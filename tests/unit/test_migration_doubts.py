@@ -120,7 +120,7 @@ def test_what_came_after_a_copy_that_was_never_made_is_not_ours_either(
 def test_parts_that_wait_for_the_next_attempt_make_nothing_ours(
     monkeypatch: pytest.MonkeyPatch, knows: dict[str, object], attempts: int
 ) -> None:
-    """Whether it began the upload or went on with one; neither by the etag nor by the checksum of the source: only its completion is an object."""
+    """Begun or gone on with, neither by etag nor by checksum: only its completion is an object."""
     real = InMemory.look_at_object
 
     def look_at_object(self: InMemory, *arguments: object, **named: object) -> ObjectState | None:
