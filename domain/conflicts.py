@@ -8,7 +8,7 @@ ordinary attempt, on the condition that the target is still what the operator sa
 from dataclasses import dataclass, replace
 
 from domain.objects import ObjectState, same_object
-from domain.reconciling import is_known
+from domain.reconciling import NOBODY_KNOWS, is_known
 from domain.record import EMPTY_TARGET, Mode, Record, State
 
 TAKEN = "an operator lets the source take its target"
@@ -41,8 +41,12 @@ def why_not_taken(conflict: Conflict, *, replacing: str | None) -> str:
         return "an attempt at it runs, or ended without a result: keyshift verify --requeue, then look again"
     if record.state not in (State.CONFLICT, State.COPIED):
         return f"it is {record.state.value}: only a conflict, or a copy that somebody took away, can be decided"
+    in_doubt = record.cause == NOBODY_KNOWS
     if source is None:
-        return f"nothing is at {record.source.uri}: there is no source to copy"
+        ours = (
+            f"; if {record.target.uri} holds only our copy, delete it: keyshift verify --requeue then settles the key"
+        )
+        return f"nothing is at {record.source.uri}: there is no source to copy" + (ours if in_doubt else "")
     if target is not None and is_known(target, record):
         return "its copy is where it belongs: there is nothing to decide"
     if target is None:
@@ -52,7 +56,7 @@ def why_not_taken(conflict: Conflict, *, replacing: str | None) -> str:
     if replacing is not None:
         return f"{record.target.uri} holds {target.etag} now, not {replacing}: look again with keyshift conflicts list"
     return (
-        f"{record.target.uri} holds somebody else's object: remove or rename it,"
+        f"{record.target.uri} holds {'our copy or ' if in_doubt else ''}somebody else's object: remove or rename it,"
         f" or give it up with --replacing {target.etag}"
     )
 

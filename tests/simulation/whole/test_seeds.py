@@ -118,6 +118,14 @@ def _no_reason(record: Record | None, store: object) -> str:
     return ""
 
 
+def _without_doubts(maybe: frozenset[Intent], doubtful: frozenset[Intent]) -> frozenset[Intent]:
+    return maybe
+
+
+def _never_completed(*_: object) -> bool:
+    return False
+
+
 def _nothing(*_: object, **__: object) -> list[Any]:
     return []
 
@@ -156,6 +164,7 @@ BACKWARD: dict[str, Any] = {"cleanup": True, "rollback": True, "by_command": Fal
     "knows_itself": False,
 }
 CLEANED: dict[str, Any] = {"redeploys": 3, "cleanup": True, "strangers": 0}
+DOUBLED: dict[str, Any] = {"kinds": ("doubled",), "fault_rate": 0.3, "strangers": 0, "rollback": False}
 DECIDED: dict[str, Any] = {"decides": True, "strangers": 12, "rollback": False, "fault_rate": 0.0}
 STILL_DECIDED = {name: value for name, value in domain.attempt._SETTLED.items() if name != "replaceable_etag"}
 WEAKENED: list[tuple[Any, str, Any, dict[str, Any], str]] = [
@@ -180,6 +189,10 @@ WEAKENED: list[tuple[Any, str, Any, dict[str, Any], str]] = [
     (handlers.manifests, "rewrite_manifest", _nothing, {**LISTED, "rollback": False}, "I7"),
     (ManifestScan, "_not_copied", _nothing, {**LISTED, **BY_COMMAND}, "I5"),
     (ManifestScan, "_unrecorded", _nothing, {**LISTED, **BY_COMMAND}, "I5"),
+    # What S3 refused may be done all the same, where something on the way sent it twice.
+    (domain.attempt, "_with_doubtful", _without_doubts, DOUBLED, "I3"),
+    (domain.copying, "may_be_completed", _never_completed, DOUBLED | {"large": 0.8}, "I7"),
+    (domain.references_manifests, "may_be_completed", _never_completed, DOUBLED | LISTED | {"fault_rate": 0.1}, "I3"),
     # Other rules, deployed for a while: what was known before is known after, and a delete is not told in vain.
     (domain.migration, "_set_aside", _forgets_what_it_was, CLEANED | {"rollback": False}, "I1"),
     (domain.migration, "_set_aside", _forgets_what_it_was, CLEANED | {"rollback": True}, "I6"),
