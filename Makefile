@@ -46,7 +46,7 @@ check: .venv/.ready ## Format, lint, types, import contracts, known vulnerabilit
 audit: .venv/.ready ## Known vulnerabilities of the locked dependencies
 	$(BIN)/python -m tests.security.audit_dependencies
 
-simulate: .venv/.ready ## Whole migrations by seed (SEEDS=2000), a crash at every call, large scenarios explored completely
+simulate: .venv/.ready ## Whole migrations by seed (SEEDS=2000), every fault at every call, large scenarios explored completely
 	$(BIN)/python -m tests.simulation.whole --seeds $(SEEDS)
 	$(BIN)/python -m tests.simulation.whole --sweep 4
 	$(BIN)/python -m tests.simulation $(SCENARIOS)
