@@ -78,7 +78,8 @@ def _delete_if_proven(held: HeldRecord, ports: MigrationPorts) -> Outcome:
     )
     if isinstance(answer, Deleted):
         return held.commit(State.CLEANED, marker_version=answer.marker_id)
-    if answer is Refused.SOURCE_ABSENT:
+    # Some servers refuse the condition where nothing is (SeaweedFS: 412).
+    if answer is Refused.SOURCE_ABSENT or ports.store.look_at_object(record.source) is None:
         # Absent already: by an earlier attempt of ours that died, by this one when something on the way sent it twice,
         # or by its owner. If it may be ours, the delete's event must not take the copy, the only one, along.
         may_be_ours = source is not None or DELETE_SOURCE in record.maybe

@@ -199,6 +199,21 @@ def test_cleanups_delete_is_ours_although_it_found_nothing(monkeypatch: pytest.M
     assert world.store.body(SOURCE) == b"bytes"
 
 
+def test_some_servers_refuse_to_delete_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SeaweedFS: 412. What is gone did not change at the last moment."""
+    world = migrated(cleaned=False)
+    real = InMemoryObjectStore.delete_object
+
+    def delete_object(self: InMemoryObjectStore, *arguments: object, **named: object) -> object:
+        real(self, *arguments, **named)  # type: ignore[arg-type]
+        return Refused.PRECONDITION
+
+    monkeypatch.setattr(InMemoryObjectStore, "delete_object", delete_object)
+    assert clean(world).state is State.CLEANED
+    assert world.record.cleaned_etag is None
+    assert world.migrate(removed(9)).state is State.CLEANED
+
+
 def test_a_source_that_was_gone_before_cleanup_looked_was_its_owners() -> None:
     """Nothing of ours was sent then."""
     world = migrated(cleaned=False)
