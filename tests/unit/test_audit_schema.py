@@ -125,6 +125,8 @@ def test_a_digest_is_of_the_fields_in_one_order_and_of_what_is_there() -> None:
     unsettled = frozenset({Intent(Action.COPY, "b"), Intent(Action.COPY, "a")})
     told = told.replace('"mode"', f'"maybe":[{_intent("a")},{_intent("b")}],"mode"')
     assert record_digest(replace(plain, maybe=unsettled)) == sha256(told.encode()).hexdigest()
+    doubted = frozenset(replace(one, not_before=1) for one in unsettled)
+    assert record_digest(replace(plain, maybe=doubted)) != record_digest(replace(plain, maybe=unsettled))
 
 
 def _intent(etag: str) -> str:

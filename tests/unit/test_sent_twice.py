@@ -6,10 +6,11 @@ import pytest
 
 from domain.attempt import Outcome, Verdict
 from domain.cleanup import clean_source
+from domain.conflicts import Conflict, why_not_taken
 from domain.errors import UnavailableError
 from domain.ports import Refused
 from domain.reconciling import NOBODY_KNOWS
-from domain.record import Origin, State
+from domain.record import Intent, Origin, State
 from domain.references_items import Outcome as Reported
 from domain.references_manifests import CHANGED
 from tests.fakes.object_store import InMemoryObjectStore
@@ -99,6 +100,44 @@ def test_a_doubt_is_remembered_until_somebody_can_look(monkeypatch: pytest.Monke
     assert world.store.body(TARGET) == b"newer"
 
 
+def test_a_copy_that_is_refused_again_and_again_is_one_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first refusal's time counts: what the first sending wrote is older than the second one."""
+    world = holding()
+
+    def refused(*_: object, **__: object) -> Refused:
+        world.store.fail_next(UnavailableError("no answer"), call="look_at_object")
+        return Refused.PRECONDITION
+
+    monkeypatch.setattr(InMemoryObjectStore, "copy_object", refused)
+    doubts: list[frozenset[Intent]] = []
+    for _ in range(4):
+        with pytest.raises(UnavailableError):
+            world.migrate(listed(b"bytes"))
+        doubts.append(world.record.maybe)
+        world.clock.advance(100)
+    # The row alone knows no checksum; whoever looks at the source does.
+    assert [len(one) for one in doubts] == [1, 2, 2, 2]
+    assert doubts[0] < doubts[1] == doubts[2] == doubts[3]
+
+
+def test_a_refused_delete_is_no_delete_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stranger replaced the copy and took his own away again: it is not brought back."""
+    world = migrated(cleaned=False)
+    world.store.remove(SOURCE)
+    real = InMemoryObjectStore.delete_object
+
+    def delete_object(self: InMemoryObjectStore, *arguments: object, **named: object) -> object:
+        self.put(TARGET, b"theirs")
+        answer = real(self, *arguments, **named)  # type: ignore[arg-type]
+        self.remove(TARGET)
+        self.put(SOURCE, b"newer")
+        return answer
+
+    monkeypatch.setattr(InMemoryObjectStore, "delete_object", delete_object)
+    assert world.migrate(removed(2)).state is State.CONFLICT
+    assert world.store.body(TARGET) is None
+
+
 def test_a_copy_that_is_gone_too_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """The record knows of no target, so nobody took a copy away."""
     world = holding()
@@ -116,6 +155,26 @@ def test_where_the_source_is_gone_nobody_can_tell(monkeypatch: pytest.MonkeyPatc
     assert world.store.body(TARGET) == b"bytes"
 
 
+def test_the_remedy_says_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our copy, or somebody's; without a source there is nothing to take over."""
+    world = holding()
+    send_twice(monkeypatch, "copy_object", between=lambda: world.store.remove(SOURCE))
+    world.migrate(listed(b"bytes"))
+    target = world.store.look_at_object(TARGET, with_tags=True)
+    gone = why_not_taken(Conflict(world.record, None, target), replacing=None)
+    assert gone.endswith(
+        "if s3://line/new/k holds only our copy, delete it: keyshift verify --requeue then settles the key"
+    )
+    other = world.store.put(SOURCE, b"newer")
+    assert "holds our copy or somebody else's object" in why_not_taken(
+        Conflict(world.record, other, target), replacing=None
+    )
+    world.edit(cause=THEIRS)
+    assert why_not_taken(Conflict(world.record, None, target), replacing=None).endswith("there is no source to copy")
+    theirs = why_not_taken(Conflict(world.record, other, target), replacing=None)
+    assert "holds somebody else's object" in theirs
+
+
 def test_a_producer_who_writes_to_both_places_keeps_what_he_wrote() -> None:
     """In the same second, with metadata of his own: while his old object is as it was, ours would be the same."""
     world = holding()
@@ -125,6 +184,15 @@ def test_a_producer_who_writes_to_both_places_keeps_what_he_wrote() -> None:
     seen = world.store.look_at_object(TARGET)
     assert seen is not None
     assert seen.metadata == strangers()
+
+
+def test_other_bytes_are_no_work_of_a_refused_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written in the same second, and the owner overwrites his object: the stranger's stays."""
+    world = holding()
+    world.store.put(TARGET, b"theirs")
+    send_twice(monkeypatch, "copy_object", between=lambda: world.store.put(SOURCE, b"newer"))
+    assert world.migrate(listed(b"bytes")).state is State.CONFLICT
+    assert (world.record.cause, world.store.body(TARGET)) == (THEIRS, b"theirs")
 
 
 @pytest.mark.parametrize(("seconds", "state"), [(3.0, State.CONFLICT), (2.0, State.COPIED)])
