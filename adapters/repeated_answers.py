@@ -23,26 +23,25 @@ class AnswerNumbers:
     def __init__(self, drop_connections: Callable[[], object]) -> None:
         self._drop_connections = drop_connections
         self._seen: OrderedDict[str, None] = OrderedDict()
-        self._refused: str | None = None
+        self._last: Mapping[str, str] = {}
         self._lock = Lock()
 
     def refuse_repeated_answer(self, response_dict: Mapping[str, Any], **_unused: Any) -> None:
         """A botocore handler of ``before-parse``: raises ResponseParserError for an answer that came before.
 
-        A server that gives no ids is taken as it is; so is one that gives all its answers the same one, from the
-        second that is noticed, which came on a connection of its own.
+        A server that gives no ids is taken as it is; while all answers have had the same one (S3Proxy gives no other),
+        only what is the last one's copy in every header is refused.
         """
         headers = response_dict["headers"]
         number = next((headers[name] for name in _NUMBERS if headers.get(name)), None)
-        if number is not None and self._came_before(number):
+        if number is not None and self._came_before(number, dict(headers)):
             self._drop_connections()
             raise ResponseParserError("the answer to another request came again")
 
-    def _came_before(self, number: str) -> bool:
+    def _came_before(self, number: str, headers: Mapping[str, str]) -> bool:
         with self._lock:
-            came_before = number in self._seen and number != self._refused
-            if came_before:
-                self._refused = number
+            came_before = number in self._seen and (len(self._seen) > 1 or headers == self._last)
+            self._last = headers
             self._seen[number] = None
             if len(self._seen) > KEPT:
                 self._seen.popitem(last=False)
