@@ -39,6 +39,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from adapters.aws_permissions import needed_for
+from adapters.repeated_answers import RepeatedAnswerError
 from domain.errors import (
     AccessDeniedError,
     ArchivedError,
@@ -152,6 +153,9 @@ def translated(action: str, subject: str) -> Iterator[None]:
         raise from_client_error(error, action, subject) from error
     except BotoCoreError as error:
         raise _from_sdk_error(error, action, subject) from error
+    except RepeatedAnswerError as error:
+        said = f"{action} on {subject}: the answer to another request came again, so a proxy repeats answers: bypass it"
+        raise UnavailableError(f"{said}, or check AWS_ENDPOINT_URL; it is tried again") from error
     except ResponseParserError as error:  # no BotoCoreError; its text holds the whole answer
         said = f"{action} on {subject}: the answer cannot be read, perhaps it is a proxy's: check AWS_ENDPOINT_URL"
         raise UnavailableError(f"{said}; it is tried again") from error

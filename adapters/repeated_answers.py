@@ -12,6 +12,10 @@ KEPT = 4_096
 _NUMBERS = ("x-amz-request-id", "x-amzn-requestid")
 
 
+class RepeatedAnswerError(ResponseParserError):
+    """The answer was another request's; what became of this one is unknown."""
+
+
 class AnswerNumbers:
     """The request ids that one client has read; AWS gives each request another one.
 
@@ -27,7 +31,7 @@ class AnswerNumbers:
         self._lock = Lock()
 
     def refuse_repeated_answer(self, response_dict: Mapping[str, Any], **_unused: Any) -> None:
-        """A botocore handler of ``before-parse``: raises ResponseParserError for an answer that came before.
+        """A botocore handler of ``before-parse``: raises RepeatedAnswerError for an answer that came before.
 
         A server that gives no ids is taken as it is; while all answers have had the same one (S3Proxy gives no other),
         only what is the last one's copy in every header is refused.
@@ -36,7 +40,7 @@ class AnswerNumbers:
         number = next((headers[name] for name in _NUMBERS if headers.get(name)), None)
         if number is not None and self._came_before(number, dict(headers)):
             self._drop_connections()
-            raise ResponseParserError("the answer to another request came again")
+            raise RepeatedAnswerError("the answer to another request came again")
 
     def _came_before(self, number: str, headers: Mapping[str, str]) -> bool:
         with self._lock:
