@@ -9,7 +9,7 @@ from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, Tra
 from domain.keys import Location
 from domain.parts import GIB, MIB
 from domain.ports import Clock, Manifest, MultipartStore, ObjectStore, Refused, TargetObject
-from domain.record import Action, Claim, Intent, Mode, Record, State, left_over
+from domain.record import TARGET_WRITES, Action, Claim, Intent, Mode, Record, State, left_over
 
 Answer = TypeVar("Answer")
 
@@ -113,9 +113,6 @@ _SETTLED: Mapping[str, Any] = {
 }
 
 
-_WRITES = (Action.COPY, Action.REWRITE)
-
-
 class HeldRecord:
     """The record of one object while our claim on it stands."""
 
@@ -131,7 +128,7 @@ class HeldRecord:
     @property
     def as_known(self) -> Record:
         """The record as of the claim, and what this attempt may have written although S3 refused it."""
-        written = {intent for intent in self._unsettled() if intent.action in _WRITES}
+        written = {intent for intent in self._unsettled() if intent.action in TARGET_WRITES}
         return replace(self.at_claim, maybe=self.at_claim.maybe | written)
 
     def rewrite(self, **changes: Any) -> None:
@@ -199,9 +196,11 @@ class HeldRecord:
             self._doubtful |= {replace(intent, not_before=self.lease.not_before)}
         return answer
 
-    def keep_in_doubt(self) -> None:
-        """Count what was declared as perhaps done, whatever S3 answered."""
+    def ask_if_done(self, may_be_done: Callable[[], bool]) -> bool:
+        """Whether what was declared and refused may be done all the same; while nobody can answer, it may."""
         self._may_be_done = True
+        self._may_be_done = may_be_done()
+        return self._may_be_done
 
     def give_back_after_error(self) -> None:
         """Release the claim unless one of our requests may still be on its way."""
@@ -221,7 +220,7 @@ class HeldRecord:
         Kept without that doubt, it would make an equal object of somebody else's at the target ours.
         """
         intent, maybe = self.record.intent, self.record.maybe
-        if intent is None or intent.action not in _WRITES or self._may_be_done:
+        if intent is None or intent.action not in TARGET_WRITES or self._may_be_done:
             maybe = left_over(self.record)
         return _with_doubtful(maybe, self._doubtful)
 

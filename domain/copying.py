@@ -181,8 +181,9 @@ class _PartsCopy:
                 self._target, upload_id=upload_id, etags=etags, size=self._seen.size
             )
         )
-        if isinstance(answer, Refused) and may_be_completed(answer, self._held, self._multipart):
-            self._held.keep_in_doubt()
+        if isinstance(answer, Refused):
+            refused = answer
+            self._held.ask_if_done(lambda: may_be_completed(refused, self._held, self._multipart))
         if answer is Refused.CONCURRENT:  # S3 wants a 409 here to start again from CreateMultipartUpload
             abort_upload(self._held, self._multipart)
         if isinstance(answer, Written):

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from domain.objects import ObjectState, same_object
 from domain.ports import HiddenVersion
-from domain.record import EMPTY_TARGET, Action, Intent, Origin, Record, State
+from domain.record import EMPTY_TARGET, TARGET_WRITES, Action, Intent, Origin, Record, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,6 @@ class Decision:
     keeps_target: bool = True
 
 
-_WRITES = (Action.COPY, Action.REWRITE)
 EMPTIED = "what was at the target was deleted by somebody else"
 NOBODY_KNOWS = (
     "what is at the target may be our copy, which S3 refused but a proxy may have sent twice, or somebody else's"
@@ -60,7 +59,9 @@ def is_known(target: ObjectState, record: Record) -> bool:
     """Whether the target is one that an attempt before this one wrote or adopted."""
     if record.target_etag == target.etag:
         return True
-    return any(wrote(intent, target) for intent in record.maybe if intent.action in _WRITES and not intent.is_doubtful)
+    return any(
+        wrote(intent, target) for intent in record.maybe if intent.action in TARGET_WRITES and not intent.is_doubtful
+    )
 
 
 def doubted(target: ObjectState, record: Record) -> frozenset[Intent]:

@@ -52,6 +52,9 @@ class Action(StrEnum):
     """Other content at the target, with the references in it switched."""
 
 
+TARGET_WRITES = (Action.COPY, Action.REWRITE)
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Intent:
     """What an attempt is about to do, durable before it does it.

@@ -203,8 +203,7 @@ class _Rewriting:
     def _look_again(self, refused: Refused) -> list[Reported]:
         """S3 refused our content: because of somebody else's there, or of our own, sent twice by a proxy."""
         held, migration = self._held, self._ports.migration
-        if may_be_completed(refused, held, migration.multipart):
-            held.keep_in_doubt()
+        if held.ask_if_done(lambda: may_be_completed(refused, held, migration.multipart)):
             seen, intent = migration.store.look_at_object(held.record.target), held.record.intent
             if seen is not None and intent is not None and wrote(intent, seen):
                 self._commit_content(seen.etag, seen.version_id)

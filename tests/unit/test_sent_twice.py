@@ -29,15 +29,12 @@ def nothing() -> None:
     """Nothing happens in between."""
 
 
-def send_twice(
-    monkeypatch: pytest.MonkeyPatch, call: str, *, between: Callable[[], object] = nothing, only: bool = True
-) -> None:
-    """The next such request (or all of them) arrives twice; ``between`` happens before the second one."""
+def send_twice(monkeypatch: pytest.MonkeyPatch, call: str, *, between: Callable[[], object] = nothing) -> None:
+    """The next such request arrives twice; ``between`` happens before the second one."""
     real = getattr(InMemoryObjectStore, call)
 
     def twice(self: InMemoryObjectStore, *arguments: object, **named: object) -> object:
-        if only:
-            monkeypatch.setattr(InMemoryObjectStore, call, real)
+        monkeypatch.setattr(InMemoryObjectStore, call, real)
         real(self, *arguments, **named)
         between()
         return real(self, *arguments, **named)
@@ -253,6 +250,26 @@ def test_an_upload_that_is_gone_may_be_done(monkeypatch: pytest.MonkeyPatch, ref
 
     monkeypatch.setattr(InMemoryObjectStore, "complete_upload", complete_upload)
     assert world.migrate(listed(LARGE)).state is State.COPIED
+    assert world.store.body(TARGET) == b"newer"
+
+
+def test_an_upload_that_nobody_can_ask_about_may_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A question without an answer is no "not done": the next attempt knows the copy again."""
+    world = holding(LARGE)
+    real = InMemoryObjectStore.complete_upload
+
+    def complete_upload(self: InMemoryObjectStore, *arguments: object, **named: object) -> object:
+        monkeypatch.setattr(InMemoryObjectStore, "complete_upload", real)
+        real(self, *arguments, **named)  # type: ignore[arg-type]
+        self.fail_next(UnavailableError("no answer"), call="list_parts")
+        return Refused.PRECONDITION
+
+    monkeypatch.setattr(InMemoryObjectStore, "complete_upload", complete_upload)
+    with pytest.raises(UnavailableError):
+        world.migrate(listed(LARGE))
+    assert world.record.is_unfinished
+    world.store.put(SOURCE, b"newer")
+    assert world.migrate(created(b"newer", 2)).state is State.COPIED
     assert world.store.body(TARGET) == b"newer"
 
 
