@@ -52,9 +52,9 @@ def _forget(held: HeldRecord, intent: Intent, ports: MigrationPorts, versions: V
     if target is None or target.etag != record.target_etag:
         return _kept(held, "the target is no longer what was copied")
     if record.source_version is not None:
-        hidden = ports.store.find_hidden_version(record.source)
+        top = ports.store.find_top_marker(record.source)
         known = (record.source_version, record.marker_version)
-        if hidden is None or known != (hidden.version_id, hidden.marker_id):
+        if top is None or top.hidden is None or known != (top.hidden.version_id, top.marker_id):
             return _kept(held, "our delete marker no longer hides the verified version")
         seen = ports.store.look_at_object(record.source, version_id=record.source_version)
         if seen is not None and seen.lock.in_force(held.lease.started):

@@ -17,7 +17,7 @@ from domain.keys import Location, newer_sequencer
 from domain.notices import Notice, NoticeKind
 from domain.objects import ObjectState, is_digest
 from domain.parts import MAX_COPY_BYTES
-from domain.ports import Deleted, Refused, SourceObject, Written
+from domain.ports import Deleted, HiddenVersion, Refused, SourceObject, Written
 from domain.reconciling import Decision, Sight, Step, cleaned_etag_of, decide, may_hide_a_version
 from domain.record import Action, ClaimRequest, Intent, Origin, Record, Refusal, State, claimed, refusal
 
@@ -211,7 +211,7 @@ class _Migration:
             mirror_deletes=self._policy.mirror_deletes,
         )
         if may_hide_a_version(sight):
-            return replace(sight, hidden=self._ports.store.find_hidden_version(self._source))
+            return replace(sight, top=self._ports.store.find_top_marker(self._source))
         return sight
 
     def _look(self, location: Location) -> ObjectState | None:
@@ -220,8 +220,8 @@ class _Migration:
     def _act(self, decision: Decision, sight: Sight) -> Outcome | None:
         if decision.step is Step.COPY and sight.source is not None:
             return self._copy(decision, sight.source)
-        if decision.step is Step.COPY_HIDDEN and sight.hidden is not None:
-            return self._copy_hidden(decision, sight)
+        if decision.step is Step.COPY_HIDDEN and sight.top is not None and sight.top.hidden is not None:
+            return self._copy_hidden(decision, sight.top.hidden)
         if decision.step is Step.DELETE_TARGET and decision.if_match is not None:
             return self._delete_target(decision.if_match)
         return self._settle(decision, sight)
@@ -244,11 +244,8 @@ class _Migration:
             return None
         return self._commit_copy(decision, answer, etag=seen.etag, version_id=seen.version_id, size=seen.size)
 
-    def _copy_hidden(self, decision: Decision, sight: Sight) -> Outcome | None:
+    def _copy_hidden(self, decision: Decision, hidden: HiddenVersion) -> Outcome | None:
         """Copy what our delete marker hid, by its version; the key stays cleaned."""
-        hidden = sight.hidden
-        if hidden is None:
-            return None
         seen = self._ports.store.look_at_object(self._source, version_id=hidden.version_id, with_tags=True)
         if seen is None:
             return None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.objects import ObjectState, same_object
-from domain.ports import HiddenVersion
+from domain.ports import TopMarker
 from domain.record import EMPTY_TARGET, TARGET_WRITES, Action, Intent, Origin, Record, State
 
 
@@ -19,7 +19,7 @@ class Sight:
     record: Record
     source: ObjectState | None
     target: ObjectState | None
-    hidden: HiddenVersion | None = None
+    top: TopMarker | None = None
     removed: bool = False
     mirror_deletes: bool = True
 
@@ -191,11 +191,11 @@ def _decide_without_source(sight: Sight) -> Decision:
 
 
 def _hides_an_owners_version(sight: Sight) -> bool:
-    hidden, record = sight.hidden, sight.record
-    if hidden is None or hidden.version_id == record.source_version:
+    top, record = sight.top, sight.record
+    if top is None or top.hidden is None or top.hidden.version_id == record.source_version:
         return False
     # Another marker than ours on top is the owner's own delete.
-    return record.marker_version in (None, hidden.marker_id)
+    return record.marker_version in (None, top.marker_id)
 
 
 def _conflict(cause: str) -> Decision:

@@ -48,11 +48,11 @@ def _restore(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy) -
     record = held.record
     source = ports.store.look_at_object(record.source)
     if source is None and record.source_version is not None and was_cleaned(record):
-        hidden = ports.store.find_hidden_version(record.source)
-        if hidden is not None and record.marker_version in (None, hidden.marker_id):
+        top = ports.store.find_top_marker(record.source)
+        if top is not None and top.hidden is not None and record.marker_version in (None, top.marker_id):
             held.send(
                 lambda: ports.store.remove_delete_marker(
-                    record.source, marker_id=hidden.marker_id, send_before=held.lease.send_before
+                    record.source, marker_id=top.marker_id, send_before=held.lease.send_before
                 )
             )
         # Another marker than ours is the owner's delete, and the owner's word stands.

@@ -97,7 +97,7 @@ def _wrongly_put(world: World, value: tuple[str, int, str], scenario: Scenario, 
         broken.append("I2c what the new-layout owner deleted is brought back")
     if "/" in text:
         broken.append(f"I1 torn object {text}")
-    if number < world.newest and world.versions[world.newest] != text:
+    if number < world.newest and text not in (world.versions[world.newest], world.truth):
         broken.append(f"I2 word {number}={text} written over newer word {world.newest}")
     if (Action.COPY.value, digest(text)) not in world.audited:
         broken.append(f"I4 copy of {text} was not announced")
@@ -130,7 +130,7 @@ def _undelete(world: World, marker_id: str, broken: list[str], scenario: Scenari
     after = world._replace(at_source=without(world.at_source, marker_id))
     if gone.value != MARKER:
         broken.append(f"I6 instead of a marker {gone.value} was deleted")
-    if gone.author != "us" and not world.is_traceless:
+    if gone.author != "us" and not (world.is_traceless or world.is_doubtful):
         broken.append("I6 the marker of the owner's delete was taken away")
     if scenario.delete_events:
         after = after._replace(messages=added(after.messages, Message("d", len(world.versions), "", marker_id)))
@@ -146,7 +146,7 @@ def _wrongly_back(world: World) -> list[str]:
     source, truth = world.source, world.truth
     if source is not None and truth is not None and source.value != truth:
         broken.append(f"I6 source restored as {source.value}, its owner's last word is {truth}")
-    if source is not None and truth is None and not (world.is_traceless or world.in_doubt):
+    if source is not None and truth is None and not (world.is_traceless or world.is_doubtful):
         broken.append(f"I6 source restored as {source.value}, its owner deleted it")
     if (Action.ROLL_BACK.value, "") not in world.audited:
         broken.append("I4 the restore of the source was not announced")

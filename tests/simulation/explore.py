@@ -131,7 +131,7 @@ def faults_at_rest(world: World, scenario: Scenario) -> list[str]:
     if record.state is State.CONFLICT:
         excused = scenario.is_meddled or _may_have_moved(scenario)
         return faults if excused else [*faults, f"I7 CONFLICT ({record.cause}) with nobody to blame"]
-    if scenario.cleans and not world.cleaned:
+    if scenario.cleans and not (world.cleaned and world.source is None):
         faults.append(f"I7 cleanup left the source {world.source}, {record}")
     return [*faults, *_dishonest(world), *_not_converged(world, scenario)]
 
@@ -147,7 +147,7 @@ def _dishonest(world: World) -> list[str]:
     if record is None:
         return []
     faults = []
-    if record.state is State.CLEANED and not (world.cleaned or world.in_doubt):
+    if record.state is State.CLEANED and not (world.cleaned or world.is_doubtful):
         faults.append(f"I3 the record says that we cleaned the source up, which is {world.source}")
     if record.state in (State.CLEANED, State.GONE, State.TOMBSTONE) and world.source is not None:
         faults.append(f"I3 the record says {record.state}, the source is {world.source}")
@@ -164,7 +164,7 @@ def _not_converged(world: World, scenario: Scenario) -> list[str]:
     if truth is None:
         ours = target is not None and target.author == "us"
         # Of a key that we emptied, or may have, his delete proves nothing.
-        proven = scenario.delete_events and not world.cleaned and not world.in_doubt
+        proven = scenario.delete_events and not world.cleaned and not world.is_doubtful
         return [f"I7 its owner deleted it, the target is {target}"] if scenario.mirror and proven and ours else []
     if world.last_author != "foreign" and (target is None or target.value != truth):
         return [f"I7 not converged: {truth}, target {target}, source {world.source}, {world.record}"]
@@ -183,7 +183,7 @@ def _faults_after_rollback(world: World, scenario: Scenario) -> list[str]:
         faults.append("I7 a claim is left behind")
     if truth is not None and (source is None or source.value != truth) and is_kept(world):
         faults.append(f"I6 the source is {source}, its owner's last word is {truth}")
-    if truth is None and source is not None and not (world.is_traceless or world.in_doubt):
+    if truth is None and source is not None and not (world.is_traceless or world.is_doubtful):
         faults.append(f"I6 the source is {source}, its owner deleted it")
     if record.state is State.PURGED and world.target is not None and world.target.author == "us":
         faults.append(f"I6 the copy is left behind: {world.target}")

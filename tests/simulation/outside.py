@@ -1,12 +1,11 @@
 """What the producer, his lifecycle rules, the new-layout writer and the queue may do next."""
 
 from collections.abc import Callable, Iterator
-
 from typing import Any
 
 from tests.fakes.buckets import NULL, Versioning
 from tests.simulation.histories import MARKER, History, Stored, current, with_deleted, with_written, without
-from tests.simulation.world import Change, Message, Scenario, World, added, is_dead, removed, replaced
+from tests.simulation.world import Change, Message, Scenario, World, added, is_dead, removed, replaced, with_doubt
 
 EVENTS = ("C", "D", "E", "d")
 LIFECYCLE = ("expire", "clear", "unmark")
@@ -64,20 +63,20 @@ def _put(world: World, word: str) -> World:
     history = with_written(world.at_source, stored, world.versioning, new_id=str(number))
     event = Message("C", number, word, history[-1].id if world.versioning is Versioning.ENABLED else "")
     after = world._replace(at_source=history, messages=added(world.messages, event))
-    return _said(after, word)._replace(cleaned=False, is_traceless=False)
+    return _said(after, word)._replace(is_traceless=False)
 
 
 def _deleted(world: World, scenario: Scenario) -> World:
-    number, was_there = len(world.versions), world.source is not None
+    number = len(world.versions)
     history = with_deleted(world.at_source, "owner", world.versioning, new_id=world.next_marker)
     marks = world.versioning is not Versioning.OFF
     # Whose delete it was cannot be known of one in the very moment of a cleanup.
-    pending = any(worker[0].kind == "K" and worker[1] for worker in _living(world))
+    cleaning = any(worker[0].kind == "K" and worker[1] for worker in _living(world))
+    if cleaning or any(request[:2] == ("delete", True) for _, request in world.in_flight):
+        world = with_doubt(world)
     after = _said(world, None)._replace(
         at_source=history,
         markers=world.markers + marks,
-        cleaned=world.cleaned and not was_there,
-        in_doubt=world.in_doubt or pending or any(request[:2] == ("delete", True) for _, request in world.in_flight),
         # A marker null in the place of ours looks like ours.
         is_traceless=world.is_traceless or (world.cleaned and world.versioning is not Versioning.ENABLED),
     )

@@ -14,7 +14,7 @@ from domain.migration import migrate_object
 from domain.notices import Notice, NoticeKind
 from domain.objects import ObjectState
 from domain.parts import MIB, Part
-from domain.ports import ClaimAnswer, Deleted, HiddenVersion, Refused, SourceObject, TargetObject, Written
+from domain.ports import ClaimAnswer, Deleted, Refused, SourceObject, TargetObject, TopMarker, Written
 from domain.record import ClaimRequest, Record
 from domain.rollback import purge_copy, roll_back_object
 from handlers.notifications import direct_notices
@@ -83,13 +83,10 @@ class ReplayedPorts:
         answer = self._ask("delete", location == SOURCE, if_match)
         return answer if isinstance(answer, Refused) else Deleted(answer or None)
 
-    def find_hidden_version(self, location: Location) -> HiddenVersion | None:
+    def find_top_marker(self, location: Location) -> TopMarker | None:
         """ListObjectVersions."""
-        answer = self._ask("hidden")
-        if answer is None or answer[1] is None:
-            return None
-        marker_id, (version_id, etag) = answer
-        return HiddenVersion(version_id, etag, marker_id)
+        answer: TopMarker | None = self._ask("marker")
+        return answer
 
     def remove_delete_marker(self, location: Location, *, marker_id: str, send_before: float) -> None:
         """DeleteObject of our marker."""

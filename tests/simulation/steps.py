@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from domain.ports import ClaimAnswer, Refused
+from domain.ports import ClaimAnswer, HiddenVersion, Refused, TopMarker
 from domain.record import ClaimRequest, Intent, Record, Refusal, claimed, refusal
 from tests.fakes.buckets import Versioning
 from tests.simulation.effects import apply_request
@@ -19,12 +19,13 @@ from tests.simulation.world import (
     expired,
     is_dead,
     replaced,
+    with_doubt,
     without_history,
 )
 
 SENT = ("copy", "complete", "delete", "undelete", "forget")
 """Requests that take effect some time after they were sent, perhaps after their sender died."""
-TO_S3 = (*SENT, "look", "hidden", "create", "part", "parts", "abort")
+TO_S3 = (*SENT, "look", "marker", "create", "part", "parts", "abort")
 CLEANS = ("K", "F")
 NOBODY = "nobody"
 """The token of a claim whose holder is gone."""
@@ -96,9 +97,8 @@ class Explorer:
         return world._replace(in_flight=tuple(sorted(flying, key=repr)))
 
     def _lost(self, world: World, slot: int) -> World:
-        cleans = world.workers[slot][0].kind in CLEANS
-        lost = self._answered(world, slot, LOST)
-        return lost._replace(lost_answers=world.lost_answers - 1, in_doubt=world.in_doubt or cleans)
+        before = with_doubt(world) if world.workers[slot][0].kind in CLEANS else world
+        return self._answered(before, slot, LOST)._replace(lost_answers=world.lost_answers - 1)
 
     def _answered(self, world: World, slot: int, answer: Any) -> World:
         message, history = world.workers[slot]
@@ -110,11 +110,8 @@ class Explorer:
         token = f"w{slot}"
         waiting = any(sender == token for sender, _ in world.in_flight) and len(history) < self._asked(world, slot)
         if world.crashes:
-            killed = world._replace(
-                workers=replaced(world.workers, slot, "dead"),
-                crashes=world.crashes - 1,
-                in_doubt=world.in_doubt or message.kind in CLEANS,
-            )
+            before = with_doubt(world) if message.kind in CLEANS else world
+            killed = before._replace(workers=replaced(world.workers, slot, "dead"), crashes=world.crashes - 1)
             yield f"w{slot} is killed", killed._replace(messages=added(world.messages, message)), ()
         if waiting:
             return
@@ -215,7 +212,7 @@ class Explorer:
     def _at_once(self, world: World, call: Call, token: str, broken: list[str]) -> tuple[World, Any]:
         steps: dict[str, Callable[[World, Call, str, list[str]], tuple[World, Any]]] = {
             "look": self._look,
-            "hidden": self._hidden,
+            "marker": self._top_marker,
             "create": self._create,
             "part": self._part,
             "parts": self._parts,
@@ -233,11 +230,12 @@ class Explorer:
             found = version(world.at_source if at_source else world.at_target, version_id)
         return world, found if found is None else self._shown(world, found, at_source=at_source)
 
-    def _hidden(self, world: World, call: Call, token: str, broken: list[str]) -> tuple[World, Any]:
+    def _top_marker(self, world: World, call: Call, token: str, broken: list[str]) -> tuple[World, Any]:
         if not world.at_source or world.at_source[-1].value != MARKER:
             return world, None
         hidden = noncurrent(world.at_source)
-        return world, (world.at_source[-1].id, (hidden[-1].id, hidden[-1].etag) if hidden else None)
+        newest = HiddenVersion(hidden[-1].id, hidden[-1].etag, hidden[-1].number) if hidden else None
+        return world, TopMarker(world.at_source[-1].id, newest)
 
     def _create(self, world: World, call: Call, token: str, broken: list[str]) -> tuple[World, Any]:
         uploads = dict(world.uploads) | {token: ()}

@@ -69,11 +69,14 @@ class World(NamedTuple):
     copy_at_claim: bool
     """Whether the owner's last word was at the target when the cleanup that runs was claimed."""
     cleaned: bool
-    """Whether it was our delete that emptied the source, and nothing was put there since."""
-    in_doubt: bool
-    """Whether a cleanup died, or an answer to it was lost, so that nobody can know whether its delete was done."""
+    """Whether our delete emptied the source, and we did not put it back: his events from before may come later."""
+    in_doubt: frozenset[str]
+    """The etags of objects of which nobody can know whether our cleanup deleted them.
+
+    It died, an answer to it was lost, or the owner deleted in the very moment.
+    """
     is_traceless: bool
-    """Whether the owner deleted what we had emptied, where that leaves no marker of his own."""
+    """Whether the owner deleted what we had emptied before, where that leaves no marker of his own."""
     markers: int
     copies: int
     allowed: str | None
@@ -93,6 +96,12 @@ class World(NamedTuple):
     def truth(self) -> str | None:
         """The owner's last word."""
         return self.versions[self.owner]
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether nobody can know who deleted what the owner put last."""
+        put = next((word for word in reversed(self.versions[: self.owner + 1]) if word is not None), None)
+        return put is not None and digest(put) in self.in_doubt
 
     @property
     def was_announced(self) -> bool:
@@ -192,7 +201,7 @@ def first_world(scenario: Scenario) -> World:
         foreign_delete=None,
         copy_at_claim=False,
         cleaned=False,
-        in_doubt=False,
+        in_doubt=frozenset(),
         is_traceless=False,
         markers=0,
         copies=0,
@@ -259,6 +268,12 @@ def is_kept(world: World) -> bool:
     truth = world.truth
     places = (world.source, world.target, *noncurrent(world.at_source))
     return truth is None or any(one is not None and one.value == truth for one in places)
+
+
+def with_doubt(world: World) -> World:
+    """After a moment in which our cleanup may have deleted the object, and nobody can know."""
+    stored = (world.source, world.target, *noncurrent(world.at_source)[-1:])
+    return world._replace(in_doubt=world.in_doubt | {digest(one.value) for one in stored if one is not None})
 
 
 Change = tuple[str, World, tuple[str, ...]]

@@ -21,11 +21,11 @@ from domain.ports import (
     NO_HISTORY,
     ClaimAnswer,
     Deleted,
-    HiddenVersion,
     Message,
     Refused,
     SourceObject,
     TargetObject,
+    TopMarker,
     Written,
 )
 from domain.progress import Span
@@ -106,7 +106,7 @@ class World:
         del self.objects[location]
         return Deleted()
 
-    def find_hidden_version(self, location: Location) -> HiddenVersion | None:
+    def find_top_marker(self, location: Location) -> TopMarker | None:
         """No versions here."""
         return None
 

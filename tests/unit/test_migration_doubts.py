@@ -219,7 +219,7 @@ def emptied() -> World:
 def test_the_event_of_our_own_cleanup_copies_nothing() -> None:
     """What our marker hides is what was copied."""
     world = emptied()
-    assert calls(world, removed(2)) == [*BOTH, "find_hidden_version"]
+    assert calls(world, removed(2)) == [*BOTH, "find_top_marker"]
     assert (world.record.state, world.record.is_unfinished) == (State.CLEANED, False)
 
 
@@ -229,7 +229,7 @@ def test_a_large_version_that_our_marker_hides_is_looked_at_once_and_keeps_its_t
     world.store.put(SOURCE, LARGE, tags={"t": "1"})
     world.edit(marker_version=world.store.remove(SOURCE))
     asked = calls(world, removed(2))
-    assert asked[:5] == [*BOTH, "find_hidden_version", "look_at_object", "create_upload"]
+    assert asked[:5] == [*BOTH, "find_top_marker", "look_at_object", "create_upload"]
     seen = world.store.look_at_object(TARGET, with_tags=True)
     assert seen is not None
     assert (world.record.state, world.store.body(TARGET), seen.tags) == (State.CLEANED, LARGE, {"t": "1"})

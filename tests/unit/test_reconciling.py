@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from domain.objects import ContentHeaders, ObjectState
-from domain.ports import HiddenVersion
+from domain.ports import HiddenVersion, TopMarker
 from domain.reconciling import (
     EMPTIED,
     Decision,
@@ -34,7 +34,7 @@ FOREIGN_THERE = "somebody else's object is at the target"
 def sight(**changes: Any) -> Sight:
     """A source that is newer than its copy, and a record that knows the copy."""
     known = {"record": RECORD, "source": SOURCE_SEEN, "target": TARGET_SEEN}
-    return Sight(**{**known, "removed": False, "mirror_deletes": True, "hidden": None, **changes})
+    return Sight(**{**known, "removed": False, "mirror_deletes": True, "top": None, **changes})
 
 
 def record(**changes: Any) -> Record:
@@ -141,7 +141,7 @@ def test_each_sight_has_its_step(seen: Sight, decided: Decision) -> None:
     assert decide(seen) == decided
 
 
-HIDDEN = HiddenVersion(version_id="v2", etag=NEW, marker_id="m1")
+HIDDEN = TopMarker("m1", HiddenVersion("v2", NEW, last_modified=9))
 CLEANED = record(state=State.CLEANED, marker_version="m1")
 COPY_HIDDEN = Decision(Step.COPY_HIDDEN, State.CLEANED, if_match=OLD, origin=Origin.ADOPTED)
 
@@ -152,8 +152,8 @@ COPY_HIDDEN = Decision(Step.COPY_HIDDEN, State.CLEANED, if_match=OLD, origin=Ori
         ({}, COPY_HIDDEN),
         ({"record": replace(CLEANED, marker_version=None)}, COPY_HIDDEN),
         ({"record": replace(CLEANED, marker_version="m0")}, KEPT),
-        ({"hidden": None}, KEPT),
-        ({"hidden": HiddenVersion(version_id="v1", etag=OLD, marker_id="m1")}, KEPT),
+        ({"top": None}, KEPT),
+        ({"top": TopMarker("m1", HiddenVersion("v1", OLD, last_modified=9))}, KEPT),
         ({"record": replace(CLEANED, state=State.COPIED)}, settle(State.GONE, origin=Origin.ADOPTED)),
         (
             {"target": replace(TARGET_SEEN, etag=FOREIGN)},
@@ -165,7 +165,7 @@ def test_what_our_marker_hides_is_copied_only_where_it_is_the_owners(
     changes: dict[str, Any], decided: Decision
 ) -> None:
     """A version that was written before our marker and never copied."""
-    assert decide(sight(**{"source": None, "record": CLEANED, "hidden": HIDDEN, **changes})) == decided
+    assert decide(sight(**{"source": None, "record": CLEANED, "top": HIDDEN, **changes})) == decided
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import cast
 from domain.keys import Location
 from domain.objects import ListedObject, ObjectState
 from domain.parts import MIB, Part
-from domain.ports import ClaimAnswer, Deleted, HiddenVersion, Refused, SourceObject, TargetObject, Written
+from domain.ports import ClaimAnswer, Deleted, Refused, SourceObject, TargetObject, TopMarker, Written
 from domain.record import ClaimRequest, Record
 from tests.simulation.whole.asking import Asking
 from tests.simulation.whole.scheduler import Phases, Request
@@ -90,10 +90,10 @@ class SimulatedStore(Asking):
         )
         return answer
 
-    def find_hidden_version(self, location: Location) -> HiddenVersion | None:
+    def find_top_marker(self, location: Location) -> TopMarker | None:
         """ListObjectVersions."""
-        answer: HiddenVersion | None = self._ask(
-            "find_hidden_version", location.key, lambda: self._site.store.find_hidden_version(location)
+        answer: TopMarker | None = self._ask(
+            "find_top_marker", location.key, lambda: self._site.store.find_top_marker(location)
         )
         return answer
 
