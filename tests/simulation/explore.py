@@ -21,8 +21,10 @@ class Findings:
         return "\n".join("\n    ".join([f"{text}", *trace]) for text, trace in self.broken.values())
 
 
-def explore(scenario: Scenario, *, at_most: int = 2_000_000) -> Findings:  # noqa: C901, PLR0912  # one search loop
-    """Breadth first, so that a trace is as short as can be."""
+def explore(  # noqa: C901, PLR0912  # one search loop
+    scenario: Scenario, *, at_most: int = 2_000_000, until: str | None = None
+) -> Findings:
+    """Breadth first, so that a trace is as short as can be; not further than ``until`` that invariant is broken."""
     explorer, start = Explorer(scenario), first_world(scenario)
     ways: list[tuple[int, str]] = [(-1, "")]
     numbers = {start: 0}
@@ -32,7 +34,7 @@ def explore(scenario: Scenario, *, at_most: int = 2_000_000) -> Findings:  # noq
     findings = Findings()
 
     def note(text: str, number: int, last: str | None = None) -> None:
-        kind = text.split(maxsplit=1)[0]
+        kind = text.split(maxsplit=1)[0].strip(":")
         if kind not in findings.broken:
             trace: list[str] = [] if last is None else [last]
             while number > 0:
@@ -65,7 +67,7 @@ def explore(scenario: Scenario, *, at_most: int = 2_000_000) -> Findings:  # noq
                 ways.append((number, step))
                 queue.append(after)
             backwards.append((known, number))
-        if len(ways) > at_most:
+        if len(ways) > at_most or until in findings.broken:
             findings.complete = False
             break
     findings.states = len(ways)
