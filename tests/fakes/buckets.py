@@ -36,15 +36,13 @@ class Bucket:
 class Buckets:
     """All buckets and one counter that orders every write.
 
-    ``now`` (seconds since 1970) dates what is written; no two writes have the same second, so that their dates order
-    them.
+    ``now`` (seconds since 1970) dates what is written, in whole seconds as S3 does: two writes may have the same date.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._buckets: dict[str, Bucket] = {}
         self._writes = 0
-        self._last_modified = 0
 
     def create(self, name: str, *, versioned: bool = False, kms: bool = False) -> None:
         """Make an empty bucket."""
@@ -74,7 +72,6 @@ class Buckets:
         """Write an object; of ``state`` its description counts, etag, size, version and checksums are S3's own."""
         bucket = self.bucket(location.bucket)
         self._writes += 1
-        self._last_modified = max(self._last_modified + 1, int(self._now()))
         version_id = f"v{self._writes}" if bucket.versioned else None
         encryption = Encryption("aws:kms", "key", bucket_key=True) if bucket.kms else Encryption("AES256")
         described = replace(
@@ -82,7 +79,7 @@ class Buckets:
             etag=self._etag(bucket, body, part_sizes),
             size=len(body),
             version_id=version_id,
-            last_modified=self._last_modified,
+            last_modified=int(self._now()),
             encryption=encryption if state.encryption.algorithm in (None, "AES256") else state.encryption,
             checksums={"CRC32": b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()},
             full_checksums=True,
