@@ -161,8 +161,8 @@ class Site:
             parts_at_once=self.plan.parts_at_once,
             request_seconds=REQUEST_SECONDS,
             margin_seconds=MARGIN_SECONDS,
-            promised_storage_class="STANDARD",
-            promised_plain=True if self.plan.promised else None,
+            promised_storage_class="STANDARD" if self.plan.promised else None,
+            promised_plain=self.plan.promised,
             encrypted_targets=self.plan.encrypted,
             rules_digest=self.rules.digest,
         )
