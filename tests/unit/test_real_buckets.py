@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from adapters.inventory_rows import rules_out_lock_and_key
 from domain.attempt import Outcome, Verdict
 from domain.cleanup import clean_source
 from domain.cleanup_versions import forget_version
@@ -480,3 +481,24 @@ def test_a_purge_without_an_answer_is_neither_done_nor_a_rollback_that_must_fini
     assert (again.verdict, "another purge" in again.reason) == (Verdict.RETURN, True)
     assert purge(world).state is State.PURGED
     assert world.store.body(TARGET) is None
+
+
+@pytest.mark.parametrize(
+    ("row", "plain"),
+    [
+        ({"encryption_status": "SSE-S3"}, True),
+        ({"encryption_status": "NOT-SSE"}, True),
+        ({"encryption_status": "SSE-KMS"}, False),
+        ({"encryption_status": "DSSE-KMS"}, False),
+        ({"encryption_status": ""}, False),
+        ({"encryption_status": "SSE-S3", "object_lock_mode": "GOVERNANCE"}, False),
+        ({"encryption_status": "SSE-S3", "object_lock_legal_hold_status": "On"}, False),
+        ({"encryption_status": "SSE-S3", "object_lock_legal_hold_status": "Off"}, True),
+        ({"encryption_status": "SSE-S3", "object_lock_retain_until_date": "2030-01-01"}, False),
+    ],
+)
+def test_an_inventory_rules_out_lock_and_key_only_by_its_columns(row: dict[str, str], *, plain: bool) -> None:
+    """Each column must be there and say so; an inventory without them rules nothing out."""
+    columns = dict.fromkeys(("object_lock_mode", "object_lock_retain_until_date", "object_lock_legal_hold_status"), "")
+    assert rules_out_lock_and_key(columns | row) is plain
+    assert not rules_out_lock_and_key(row)
