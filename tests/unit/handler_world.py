@@ -293,7 +293,7 @@ def bench(*, rules: str = RULES, policy: MigrationPolicy | None = None, **settin
     dependencies = Dependencies(
         settings=Settings(rules_file=Path("rules.yaml"), table="manifest", **({"concurrency": 4} | settings)),
         rules=compiled,
-        policy=policy or MigrationPolicy(promised_storage_class="STANDARD"),
+        policy=policy or MigrationPolicy(promised_storage_class="STANDARD", promised_plain=True),
         ports=MigrationPorts(world, world, world, world),
         events_queue=live,
         backfill_queue=backfill,
