@@ -27,39 +27,38 @@ def apply_request(world: World, request: tuple[Any, ...], broken: list[str], sce
 def _applied(world: World, request: tuple[Any, ...], broken: list[str], scenario: Scenario) -> Effect:
     if request[0] == "delete":
         delete = _delete_source if request[1] else _delete_target
-        return delete(world, request[2], broken, scenario)
+        return delete(world, request, broken, scenario)
     if request[0] == "undelete":
         return _undelete(world, request[1], broken, scenario)
     if request[0] == "forget":
         return _forget(world, request[1], broken)
     if request[0] == "complete":
-        _, upload_id, value, condition, _ = request
+        upload_id = request[1]
         if upload_id not in dict(world.uploads):
             return world, Refused.SOURCE_ABSENT
-        after, answer = _put_target(world, value, condition, broken, scenario, parts=True)
+        after, answer = _put_target(world, request, broken, scenario)
         if not isinstance(answer, Refused):
             after = after._replace(uploads=tuple(item for item in after.uploads if item[0] != upload_id))
         return after, answer
-    _, forward, value, condition, _ = request
-    if forward:
-        return _put_target(world, value, condition, broken, scenario, parts=False)
-    return _put_back(world, value, condition, broken)
+    if request[1]:
+        return _put_target(world, request, broken, scenario)
+    return _put_back(world, request, broken)
 
 
-def _cannot_be_told(target: Stored, world: World, scenario: Scenario) -> bool:
-    """Whether nothing in S3 tells this object from one that we put there: its bytes, where no versions are kept."""
-    return not scenario.target_versioned and target.etag in world.ours
+def _cannot_be_told(target: Stored, seen: Stored | None, world: World, scenario: Scenario) -> bool:
+    """Whether nothing tells the sender that this object is not one that we put there.
+
+    Its bytes are those of one, and no versions are kept; or it came after the sender had looked: a condition of S3
+    knows bytes only.
+    """
+    if target.etag not in world.ours:
+        return False
+    is_later = seen is not None and seen.author == "us" and seen.date != target.date
+    return is_later or not (scenario.target_versioned or scenario.told_by_date)
 
 
-def _put_target(
-    world: World,
-    value: tuple[str, int, str],
-    condition: str | None,
-    broken: list[str],
-    scenario: Scenario,
-    *,
-    parts: bool,
-) -> Effect:
+def _put_target(world: World, request: tuple[Any, ...], broken: list[str], scenario: Scenario) -> Effect:
+    name, _, value, condition, seen, _ = request
     text, number, read_id = value
     target = world.target
     if condition is None and target is not None:
@@ -67,8 +66,8 @@ def _put_target(
     if condition not in (None, "anything") and (target is None or target.etag != condition):
         return world, Refused.PRECONDITION
     is_given_up = world.allowed == ("" if target is None else target.etag)
-    broken += _wrongly_put(world, value, scenario, is_given_up=is_given_up)
-    new = Stored(text, number, "us", parts)
+    broken += _wrongly_put(world, value, seen, scenario, is_given_up=is_given_up)
+    new = Stored(text, number, "us", name == "complete", date=world.time)
     history = with_written(world.at_target, new, scenario.at_target, new_id=f"t{world.copies + 1}")
     after = world._replace(
         at_target=history,
@@ -84,13 +83,15 @@ def _put_target(
     return after, (new.etag, version_id, read_id)
 
 
-def _wrongly_put(world: World, value: tuple[str, int, str], scenario: Scenario, *, is_given_up: bool) -> list[str]:
+def _wrongly_put(
+    world: World, value: tuple[str, int, str], seen: Stored | None, scenario: Scenario, *, is_given_up: bool
+) -> list[str]:
     text, number, _ = value
     target, deleted, broken = world.target, world.foreign_delete, []
     if target is not None and target.author == "foreign" and not is_given_up:
         # What is the owner's object in everything is brought up to date with him.
         is_the_owners = target.value in world.versions
-        if not is_the_owners and not _cannot_be_told(target, world, scenario):
+        if not is_the_owners and not _cannot_be_told(target, seen, world, scenario):
             broken.append(f"I2b foreign object {target.value} overwritten by word {number}")
     is_kept_away = deleted is not None and None not in world.versions[deleted + 1 : number + 1]
     if target is None and is_kept_away and not is_given_up:
@@ -104,11 +105,14 @@ def _wrongly_put(world: World, value: tuple[str, int, str], scenario: Scenario, 
     return broken
 
 
-def _put_back(world: World, value: tuple[str, int, str], condition: str | None, broken: list[str]) -> Effect:
-    if world.source is not None:
+def _put_back(world: World, request: tuple[Any, ...], broken: list[str]) -> Effect:
+    (text, _, read_id), condition = request[2], request[3]
+    if (world.source.etag if world.source is not None else None) != condition:
         return world, Refused.PRECONDITION
-    text, number, read_id = value[0], len(world.versions), value[2]
-    history = with_written(world.at_source, Stored(text, number, "us"), world.versioning, new_id=str(number))
+    number = len(world.versions)
+    history = with_written(
+        world.at_source, Stored(text, number, "us", date=world.time), world.versioning, new_id=str(number)
+    )
     after = world._replace(
         at_source=history,
         versions=(*world.versions, text),
@@ -164,13 +168,14 @@ def _forget(world: World, version_id: str, broken: list[str]) -> Effect:
     return world._replace(at_source=without(world.at_source, version_id)), ""
 
 
-def _delete_target(world: World, if_match: str | None, broken: list[str], scenario: Scenario) -> Effect:
+def _delete_target(world: World, request: tuple[Any, ...], broken: list[str], scenario: Scenario) -> Effect:
+    if_match, seen = request[2], request[3]
     target, truth = world.target, world.truth
     if target is None:
         return world, Refused.SOURCE_ABSENT
     if if_match is not None and target.etag != if_match:
         return world, Refused.PRECONDITION
-    if target.author == "foreign" and not _cannot_be_told(target, world, scenario):
+    if target.author == "foreign" and not _cannot_be_told(target, seen, world, scenario):
         broken.append(f"I2b foreign object {target.value} deleted")
     at_source = world.source is not None and world.source.value == truth
     if truth is not None and not at_source:
@@ -188,7 +193,8 @@ def _delete_target(world: World, if_match: str | None, broken: list[str], scenar
     return after, new_id if scenario.target_versioned else ""
 
 
-def _delete_source(world: World, if_match: str | None, broken: list[str], scenario: Scenario) -> Effect:
+def _delete_source(world: World, request: tuple[Any, ...], broken: list[str], scenario: Scenario) -> Effect:
+    if_match = request[2]
     source, truth, record = world.source, world.truth, world.record
     if source is None:
         return world, Refused.SOURCE_ABSENT

@@ -15,7 +15,7 @@ def digest(value: str) -> str:
 
 
 class Stored(NamedTuple):
-    """An object at a key: which value, as which of the owner's words, by whom, in parts or not, as which version.
+    """An object at a key: which value, as which of the owner's words, by whom, in parts or not, as which version, when.
 
     While versioning was off or is suspended the version is ``null``.
     """
@@ -25,6 +25,7 @@ class Stored(NamedTuple):
     author: str
     parts: bool = False
     id: str = NULL
+    date: int = 0
 
     @property
     def etag(self) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.fakes.buckets import NULL, Versioning
 from tests.simulation.histories import MARKER, History, Stored, current, with_deleted, with_written, without
-from tests.simulation.world import Change, Message, Scenario, World, added, is_dead, removed, replaced, with_doubt
+from tests.simulation.world import PACE, Change, Message, Scenario, World, added, is_dead, removed, replaced, with_doubt
 
 EVENTS = ("C", "D", "E", "d")
 LIFECYCLE = ("expire", "clear", "unmark")
@@ -34,7 +34,7 @@ def _producer(world: World, scenario: Scenario) -> Iterator[Change]:
     # A lifecycle rule counts days: whatever was to be done is done by then.
     if word in LIFECYCLE and not is_quiet(world):
         return
-    after = world._replace(produced=world.produced + 1)
+    after = world._replace(produced=world.produced + 1, time=world.time + PACE)
     spoken: dict[str, Callable[[], World]] = {
         "enable": lambda: after._replace(versioning=Versioning.ENABLED),
         "suspend": lambda: after._replace(versioning=Versioning.SUSPENDED),
@@ -59,7 +59,7 @@ def _said(world: World, word: str | None) -> World:
 
 def _put(world: World, word: str) -> World:
     number = len(world.versions)
-    stored = Stored(word, number, "owner")
+    stored = Stored(word, number, "owner", date=world.time)
     history = with_written(world.at_source, stored, world.versioning, new_id=str(number))
     event = Message("C", number, word, history[-1].id if world.versioning is Versioning.ENABLED else "")
     after = world._replace(at_source=history, messages=added(world.messages, event))
@@ -71,7 +71,7 @@ def _deleted(world: World, scenario: Scenario) -> World:
     history = with_deleted(world.at_source, "owner", world.versioning, new_id=world.next_marker)
     marks = world.versioning is not Versioning.OFF
     # Whose delete it was cannot be known of one in the very moment of a cleanup.
-    cleaning = any(worker[0].kind == "K" and worker[1] for worker in _living(world))
+    cleaning = any(worker[0].kind == "K" and len(worker[1]) > 1 for worker in _living(world))
     if cleaning or any(request[:2] == ("delete", True) for _, request in world.in_flight):
         world = with_doubt(world)
     after = _said(world, None)._replace(
@@ -126,7 +126,7 @@ def _without_versions(world: World, gone: History) -> World:
 
 
 def _put_at_target(world: World, scenario: Scenario, value: str) -> World:
-    stored = Stored(value, -1, "foreign")
+    stored = Stored(value, -1, "foreign", date=world.time)
     history = with_written(world.at_target, stored, scenario.at_target, new_id=f"t{world.copies + 1}")
     return world._replace(at_target=history, copies=world.copies + scenario.target_versioned, last_author="foreign")
 
@@ -135,14 +135,14 @@ def _foreign_writer(world: World, scenario: Scenario) -> Iterator[Change]:
     if world.foreign == len(scenario.foreign):
         return
     word = scenario.foreign[world.foreign]
-    after = world._replace(foreign=world.foreign + 1)
+    after = world._replace(foreign=world.foreign + 1, time=world.time + PACE)
     if word != "del":
         yield f"new-layout writer puts {word}", _put_at_target(after, scenario, word), ()
         return
     if world.target is not None:
         new_id = f"t{world.copies + 1}"
         after = after._replace(
-            at_target=with_deleted(world.at_target, "foreign", scenario.at_target, new_id=new_id),
+            at_target=with_deleted(after.at_target, "foreign", scenario.at_target, new_id=new_id),
             copies=world.copies + scenario.target_versioned,
             last_author="foreign",
         )
@@ -162,7 +162,7 @@ def _delivery(world: World, scenario: Scenario) -> Iterator[Change]:
             continue
         if scenario.jobs_last and message.kind not in EVENTS and not _is_due(world, scenario, message):
             continue
-        started = world._replace(workers=replaced(world.workers, idle, (message, ())))
+        started = world._replace(workers=replaced(world.workers, idle, (message, ((None, world.time),))))
         yield f"w{idle} receives {_text(message)}", started._replace(messages=removed(world.messages, message)), ()
         if world.duplicates:
             twice = started._replace(duplicates=world.duplicates - 1)

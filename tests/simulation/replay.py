@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from domain.attempt import Attempt, MigrationPolicy, MigrationPorts, Verdict
 from domain.cleanup import clean_source
@@ -18,14 +18,26 @@ from domain.ports import ClaimAnswer, Deleted, Refused, SourceObject, TargetObje
 from domain.record import ClaimRequest, Record
 from domain.rollback import purge_copy, roll_back_object
 from handlers.notifications import direct_notices
-from tests.simulation.histories import digest
-from tests.simulation.world import NOW, OBJECT_BYTES, SOURCE, TARGET, Message, Scenario, as_seen
+from tests.simulation.histories import Stored, digest
+from tests.simulation.world import OBJECT_BYTES, SOURCE, TARGET, Message, Scenario, as_seen
 
 LOST = ("lost",)
 """The answer to a request never came."""
+
+
+class Look(NamedTuple):
+    """The answer to a look at one of the keys."""
+
+    at_source: bool
+    stored: Stored | None
+
+
 THROTTLED, DENIED = ("throttled",), ("denied",)
 """S3 did not do what it was asked."""
+FOREVER = 1e9
+"""Seconds that a claim stands, by the clock: the world says when it ends."""
 History = tuple[Any, ...]
+"""What a worker was answered and when, after the moment at which it received its message."""
 Call = tuple[Any, ...]
 
 
@@ -41,12 +53,13 @@ class ReplayedPorts:
     """All ports at once: each call is answered from the history, or stops the run."""
 
     def __init__(self, history: History, scenario: Scenario) -> None:
-        self._answers = iter(history)
+        (_, self._now), *answers = history
+        self._answers = iter(answers)
         self._scenario = scenario
 
     def _ask(self, *call: Any) -> Any:
         try:
-            answer = next(self._answers)
+            answer, self._now = next(self._answers)
         except StopIteration:
             raise NeedsAnswer(call) from None
         if answer == LOST:
@@ -58,8 +71,8 @@ class ReplayedPorts:
         return answer
 
     def now(self) -> float:
-        """Time stands still: claims end when the world says so."""
-        return NOW
+        """When the last answer came; claims end when the world says so."""
+        return float(self._now)
 
     def monotonic(self) -> float:
         """It stands still too."""
@@ -69,8 +82,8 @@ class ReplayedPorts:
         self, location: Location, *, version_id: str | None = None, with_tags: bool = False
     ) -> ObjectState | None:
         """HEAD."""
-        at_source = location == SOURCE
-        seen = as_seen(self._ask("look", at_source, version_id), self._scenario, at_source=at_source)
+        answer: Look = self._ask("look", location == SOURCE, version_id)
+        seen = as_seen(answer.stored, self._scenario)
         return seen if seen is None or with_tags else replace(seen, tags=None)
 
     def copy_object(self, source: SourceObject, target: TargetObject, *, seen: ObjectState | None) -> Any:
@@ -169,7 +182,7 @@ def next_call(message: Message, slot: int, history: History, scenario: Scenario)
         parts_at_once=1,
     )
     try:
-        verdict = _run(message, Attempt(f"w{slot}", 10.0), ports, policy)
+        verdict = _run(message, Attempt(f"w{slot}", FOREVER), ports, policy)
     except NeedsAnswer as stopped:
         return stopped.call
     except KeyshiftError:
@@ -196,7 +209,7 @@ def _run(message: Message, attempt: Attempt, ports: MigrationPorts, policy: Migr
 
 def notice_of(message: Message) -> Notice:
     """What the handler would make of this message."""
-    kind, number, value, version_id = message
+    kind, value, version_id = message.kind, message.value, message.version_id
     if kind == "I":
         return Notice(NoticeKind.LISTED, SOURCE, digest(value), size=OBJECT_BYTES, storage_class="STANDARD")
     if kind in ("D", "E", "d"):
@@ -207,14 +220,14 @@ def notice_of(message: Message) -> Notice:
         digest(value),
         version_id=version_id or None,
         size=OBJECT_BYTES,
-        sequencer=Sequencer(_sequencer(number)),
+        sequencer=Sequencer(_sequencer(message)),
         storage_class="STANDARD",
     )
 
 
 def _told(message: Message) -> Notice:
     """A removal as S3 tells it, read by the handler's own code."""
-    told = {"key": SOURCE.key, "sequencer": _sequencer(message.number)}
+    told = {"key": SOURCE.key, "sequencer": _sequencer(message)}
     if message.version_id:
         told["versionId"] = message.version_id
     entry = {
@@ -228,8 +241,9 @@ def _told(message: Message) -> Notice:
     return notice
 
 
-def _sequencer(number: int) -> str:
-    return f"{number:018x}"
+def _sequencer(message: Message) -> str:
+    """Our own delete comes before the word whose number it would have had."""
+    return f"{2 * message.number - (message.kind == 'd'):018x}"
 
 
 def _take_source(attempt: Attempt, ports: MigrationPorts, policy: MigrationPolicy) -> Verdict:

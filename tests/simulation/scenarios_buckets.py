@@ -63,6 +63,9 @@ BUCKETS = {
         calm(Scenario("W43 equal bytes over a versioned copy", ("A", "B"), foreign=("A*",), target_versioned=True)),
         calm(Scenario("W44 equal bytes, delete", ("A", "del"), foreign=("A*",), target_versioned=True)),
         calm(Scenario("W45 equal bytes, purge", ("A",), foreign=("A*",), jobs=(R, P), target_versioned=True)),
+        calm(Scenario("W46 equal bytes, told by their date", ("A", "B"), foreign=("A*",), told_by_date=True)),
+        calm(Scenario("W47 equal bytes, date, delete", ("A", "del"), foreign=("A*",), told_by_date=True)),
+        calm(Scenario("W48 equal bytes, date, purge", ("A",), foreign=("A*",), jobs=(R, P), told_by_date=True)),
         # V: null, a version and none.
         in_turn(Scenario("W50 versioning switched on after the copy", ("A", "enable"), jobs=(K,), cleans=True)),
         in_turn(Scenario("W51 and rollback", ("A", "enable"), jobs=(K, R, P))),

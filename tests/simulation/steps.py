@@ -10,7 +10,7 @@ from tests.fakes.buckets import Versioning
 from tests.simulation.effects import apply_request
 from tests.simulation.histories import MARKER, Stored, digest, noncurrent, version
 from tests.simulation.outside import outside_changes
-from tests.simulation.replay import DENIED, LOST, THROTTLED, Call, next_call
+from tests.simulation.replay import DENIED, LOST, THROTTLED, Call, Look, next_call
 from tests.simulation.world import (
     Change,
     Scenario,
@@ -93,7 +93,7 @@ class Explorer:
         request, answer = self._prepared(world, self._calls[message, slot, history])
         if request is None:
             return self._answered(world, slot, answer)
-        flying = (*world.in_flight, (f"w{slot}", (*request, len(history))))
+        flying = (*world.in_flight, (f"w{slot}", (*request, _seen_target(history), len(history))))
         return world._replace(in_flight=tuple(sorted(flying, key=repr)))
 
     def _lost(self, world: World, slot: int) -> World:
@@ -102,7 +102,7 @@ class Explorer:
 
     def _answered(self, world: World, slot: int, answer: Any) -> World:
         message, history = world.workers[slot]
-        return world._replace(workers=replaced(world.workers, slot, (message, (*history, answer))))
+        return world._replace(workers=replaced(world.workers, slot, (message, (*history, (answer, world.time)))))
 
     # ------------------------------------------------------------------ workers
     def _worker(self, world: World, slot: int) -> Iterator[Change]:
@@ -162,7 +162,7 @@ class Explorer:
             yield f"w{slot} {_short(call)}: {answer}", self._answered(world, slot, answer), ()
             return
         history = world.workers[slot][1]
-        flying = (*world.in_flight, (f"w{slot}", (*request, len(history))))
+        flying = (*world.in_flight, (f"w{slot}", (*request, _seen_target(history), len(history))))
         yield f"w{slot} sends {_short(call)}", world._replace(in_flight=tuple(sorted(flying, key=repr))), ()
 
     def _prepared(self, world: World, call: Call) -> tuple[tuple[Any, ...] | None, Any]:
@@ -228,13 +228,13 @@ class Explorer:
         found = world.source if at_source else world.target
         if version_id is not None:
             found = version(world.at_source if at_source else world.at_target, version_id)
-        return world, found if found is None else self._shown(world, found, at_source=at_source)
+        return world, Look(at_source, found if found is None else self._shown(world, found, at_source=at_source))
 
     def _top_marker(self, world: World, call: Call, token: str, broken: list[str]) -> tuple[World, Any]:
         if not world.at_source or world.at_source[-1].value != MARKER:
             return world, None
         hidden = noncurrent(world.at_source)
-        newest = HiddenVersion(hidden[-1].id, hidden[-1].etag, hidden[-1].number) if hidden else None
+        newest = HiddenVersion(hidden[-1].id, hidden[-1].etag, hidden[-1].date) if hidden else None
         return world, TopMarker(world.at_source[-1].id, newest)
 
     def _create(self, world: World, call: Call, token: str, broken: list[str]) -> tuple[World, Any]:
@@ -312,6 +312,12 @@ class Explorer:
         if record.claim is None:
             facts.add((record.state.value, record.source_etag or ""))
         return after._replace(audited=frozenset(facts))
+
+
+def _seen_target(history: Any) -> Stored | None:
+    """What the sender's last look at the target showed."""
+    looks = (one for one, _ in reversed(history) if isinstance(one, Look) and not one.at_source)
+    return next((one.stored for one in looks), None)
 
 
 def _short(thing: Any) -> str:

@@ -13,15 +13,15 @@ from domain.keys import Location
 from domain.objects import ObjectState
 from domain.parts import MIB
 from domain.record import Claim, Record
-from tests.fakes.buckets import Versioning
+from tests.fakes.buckets import NULL, Versioning
 from tests.simulation.histories import History, Stored, current, digest, noncurrent
 
 SOURCE = Location("bucket", "old/key")
 TARGET = Location("bucket", "new/key")
-NOW = 1_000.0
-"""The only second there is, but for ``LONG_AGO``."""
-LONG_AGO = -2
-"""The number of an object that was at the target before everything."""
+NOW = 1_000
+"""The second in which it begins; what was there before has the date 0."""
+PACE = 100
+"""Between two words of owners and strangers there are more seconds than clocks differ by."""
 OBJECT_BYTES = 6 * MIB
 """Large enough for two parts of the least size S3 allows."""
 
@@ -54,6 +54,7 @@ class World(NamedTuple):
     in_flight: tuple[Any, ...]
     uploads: tuple[tuple[str, tuple[Any, ...]], ...]
     audited: frozenset[tuple[str, str]]
+    time: int
     produced: int
     foreign: int
     duplicates: int
@@ -138,9 +139,11 @@ class Scenario:
     source: str | None = None
     target: str | None = None
     target_is_new: bool = False
-    """Whether what is at the target at the beginning was put there in the same second."""
+    """Whether what is at the target at the beginning was put there in the second of the producer's first word."""
     versioned: bool = False
     target_versioned: bool = False
+    told_by_date: bool = False
+    """Whether a stranger's equal bytes must be told by their date where no versions are kept: without faults only."""
     tells_read_version: bool = True
     """Whether CopyObject says which version of the source it read; SeaweedFS does not."""
     mirror: bool = True
@@ -172,9 +175,13 @@ class Scenario:
 
 def first_world(scenario: Scenario) -> World:
     """How it starts."""
-    source = () if scenario.source is None else (Stored(scenario.source, 1, "owner", id="1" * scenario.versioned),)
-    number = -1 if scenario.target_is_new else LONG_AGO
-    target = () if scenario.target is None else (Stored(scenario.target, number, "foreign", id="t0"),)
+    source = (
+        ()
+        if scenario.source is None
+        else (Stored(scenario.source, 1, "owner", id="1" if scenario.versioned else NULL),)
+    )
+    date = NOW + PACE if scenario.target_is_new else 0
+    target = () if scenario.target is None else (Stored(scenario.target, -1, "foreign", id="t0", date=date),)
     return World(
         at_source=source,
         at_target=target,
@@ -188,6 +195,7 @@ def first_world(scenario: Scenario) -> World:
         in_flight=(),
         uploads=(),
         audited=frozenset(),
+        time=NOW,
         produced=0,
         foreign=0,
         duplicates=scenario.duplicates,
@@ -209,7 +217,7 @@ def first_world(scenario: Scenario) -> World:
     )
 
 
-def as_seen(stored: Stored | None, scenario: Scenario, *, at_source: bool) -> ObjectState | None:
+def as_seen(stored: Stored | None, scenario: Scenario) -> ObjectState | None:
     """What HEAD and GetObjectTagging would say; a version without an id is one that S3 does not tell."""
     if stored is None:
         return None
@@ -218,7 +226,7 @@ def as_seen(stored: Stored | None, scenario: Scenario, *, at_source: bool) -> Ob
         etag=stored.etag,
         size=OBJECT_BYTES,
         version_id=stored.id or None,
-        last_modified=stored.number if at_source else 0 if stored.number == LONG_AGO else int(NOW),
+        last_modified=stored.date,
         metadata={"star": "yes"} if stored.value.endswith("*") else {},
         tags={},
         checksums=checksums,
