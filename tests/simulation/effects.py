@@ -4,7 +4,7 @@ Judged by what the owner and the new-layout writer did and by what S3 holds, nev
 is read for I4 only, which is about the record.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from domain.ports import Refused
 from domain.record import Action, Mode, State
@@ -13,6 +13,24 @@ from tests.simulation.histories import MARKER, Stored, digest, with_deleted, wit
 from tests.simulation.world import Message, Scenario, World, added, is_kept
 
 Effect = tuple[World, Any]
+MARGIN = 30
+"""Seconds by which clocks may differ."""
+
+
+class Sight(NamedTuple):
+    """What a request's sender can know: its last look at the target, when it asked about the source, when it began."""
+
+    target: Stored | None
+    source_at: int
+    began: int
+
+
+class Copied(NamedTuple):
+    """The answer to a copy."""
+
+    etag: str
+    version_id: str
+    read_id: str
 
 
 def apply_request(world: World, request: tuple[Any, ...], broken: list[str], scenario: Scenario) -> Effect:
@@ -29,7 +47,7 @@ def _applied(world: World, request: tuple[Any, ...], broken: list[str], scenario
         delete = _delete_source if request[1] else _delete_target
         return delete(world, request, broken, scenario)
     if request[0] == "undelete":
-        return _undelete(world, request[1], broken, scenario)
+        return _undelete(world, request, broken, scenario)
     if request[0] == "forget":
         return _forget(world, request[1], broken)
     if request[0] == "complete":
@@ -45,20 +63,22 @@ def _applied(world: World, request: tuple[Any, ...], broken: list[str], scenario
     return _put_back(world, request, broken)
 
 
-def _cannot_be_told(target: Stored, seen: Stored | None, world: World, scenario: Scenario) -> bool:
-    """Whether nothing tells the sender that this object is not one that we put there.
+def _cannot_be_told(target: Stored, sight: Sight, world: World, scenario: Scenario) -> bool:
+    """Whether nothing tells the sender that this object is not one that we put there (docs/reliability.md).
 
     Its bytes are those of one, and no versions are kept; or it came after the sender had looked: a condition of S3
-    knows bytes only.
+    knows bytes only; or it came while the sender copied the very same bytes and was refused.
     """
     if target.etag not in world.ours:
-        return False
+        was_sent = (Action.COPY.value, target.etag) in world.audited
+        return was_sent and target.date >= sight.began - MARGIN
+    seen = sight.target
     is_later = seen is not None and seen.author == "us" and seen.date != target.date
     return is_later or not (scenario.target_versioned or scenario.told_by_date)
 
 
 def _put_target(world: World, request: tuple[Any, ...], broken: list[str], scenario: Scenario) -> Effect:
-    name, _, value, condition, seen, _ = request
+    name, _, value, condition, sight, _ = request
     text, number, read_id = value
     target = world.target
     if condition is None and target is not None:
@@ -66,7 +86,7 @@ def _put_target(world: World, request: tuple[Any, ...], broken: list[str], scena
     if condition not in (None, "anything") and (target is None or target.etag != condition):
         return world, Refused.PRECONDITION
     is_given_up = world.allowed == ("" if target is None else target.etag)
-    broken += _wrongly_put(world, value, seen, scenario, is_given_up=is_given_up)
+    broken += _wrongly_put(world, value, sight, scenario, is_given_up=is_given_up)
     new = Stored(text, number, "us", name == "complete", date=world.time)
     history = with_written(world.at_target, new, scenario.at_target, new_id=f"t{world.copies + 1}")
     after = world._replace(
@@ -80,18 +100,18 @@ def _put_target(world: World, request: tuple[Any, ...], broken: list[str], scena
         foreign_delete=None if is_given_up else world.foreign_delete,
     )
     version_id = history[-1].id if scenario.at_target is Versioning.ENABLED else ""
-    return after, (new.etag, version_id, read_id)
+    return after, Copied(new.etag, version_id, read_id)
 
 
 def _wrongly_put(
-    world: World, value: tuple[str, int, str], seen: Stored | None, scenario: Scenario, *, is_given_up: bool
+    world: World, value: tuple[str, int, str], sight: Sight, scenario: Scenario, *, is_given_up: bool
 ) -> list[str]:
     text, number, _ = value
     target, deleted, broken = world.target, world.foreign_delete, []
     if target is not None and target.author == "foreign" and not is_given_up:
         # What is the owner's object in everything is brought up to date with him.
         is_the_owners = target.value in world.versions
-        if not is_the_owners and not _cannot_be_told(target, seen, world, scenario):
+        if not is_the_owners and not _cannot_be_told(target, sight, world, scenario):
             broken.append(f"I2b foreign object {target.value} overwritten by word {number}")
     is_kept_away = deleted is not None and None not in world.versions[deleted + 1 : number + 1]
     if target is None and is_kept_away and not is_given_up:
@@ -106,7 +126,7 @@ def _wrongly_put(
 
 
 def _put_back(world: World, request: tuple[Any, ...], broken: list[str]) -> Effect:
-    (text, _, read_id), condition = request[2], request[3]
+    (text, _, read_id), condition, sight = request[2], request[3], request[4]
     if (world.source.etag if world.source is not None else None) != condition:
         return world, Refused.PRECONDITION
     number = len(world.versions)
@@ -122,12 +142,13 @@ def _put_back(world: World, request: tuple[Any, ...], broken: list[str]) -> Effe
     after = after._replace(messages=added(world.messages, Message("C", number, text, version_id)))
     if world.truth == text:
         after = after._replace(owner=number)
-    broken += _wrongly_back(after)
-    return after, (digest(text), version_id, read_id)
+    after = _judged_back(after, sight, broken)
+    return after, Copied(digest(text), version_id, read_id)
 
 
-def _undelete(world: World, marker_id: str, broken: list[str], scenario: Scenario) -> Effect:
+def _undelete(world: World, request: tuple[Any, ...], broken: list[str], scenario: Scenario) -> Effect:
     """Delete a delete marker; under version null there may be an object by now, and it would go."""
+    _, marker_id, sight, _ = request
     gone = next((one for one in world.at_source if one.id == marker_id), None)
     if gone is None:
         return world, ""
@@ -139,22 +160,24 @@ def _undelete(world: World, marker_id: str, broken: list[str], scenario: Scenari
     if scenario.delete_events:
         after = after._replace(messages=added(after.messages, Message("d", len(world.versions), "", marker_id)))
     if world.source is None and after.source is not None:
-        after = after._replace(cleaned=False)
-        broken += _wrongly_back(after)
+        after = _judged_back(after._replace(cleaned=False), sight, broken)
     return after, ""
 
 
-def _wrongly_back(world: World) -> list[str]:
-    """What came back to the source and is not the owner's last word."""
-    broken = []
+def _judged_back(world: World, sight: Sight, broken: list[str]) -> World:
+    """What came back to the source should be the owner's last word, as far as the sender could know it."""
     source, truth = world.source, world.truth
-    if source is not None and truth is not None and source.value != truth:
-        broken.append(f"I6 source restored as {source.value}, its owner's last word is {truth}")
-    if source is not None and truth is None and not (world.is_traceless or world.is_doubtful):
-        broken.append(f"I6 source restored as {source.value}, its owner deleted it")
     if (Action.ROLL_BACK.value, "") not in world.audited:
         broken.append("I4 the restore of the source was not announced")
-    return broken
+    if source is None or source.value == truth:
+        return world
+    if world.said_at > sight.source_at:
+        return world._replace(is_too_late=truth is None)
+    if truth is not None:
+        broken.append(f"I6 source restored as {source.value}, its owner's last word is {truth}")
+    elif not (world.is_traceless or world.is_doubtful):
+        broken.append(f"I6 source restored as {source.value}, its owner deleted it")
+    return world
 
 
 def _forget(world: World, version_id: str, broken: list[str]) -> Effect:
@@ -169,13 +192,13 @@ def _forget(world: World, version_id: str, broken: list[str]) -> Effect:
 
 
 def _delete_target(world: World, request: tuple[Any, ...], broken: list[str], scenario: Scenario) -> Effect:
-    if_match, seen = request[2], request[3]
+    if_match, sight = request[2], request[3]
     target, truth = world.target, world.truth
     if target is None:
         return world, Refused.SOURCE_ABSENT
     if if_match is not None and target.etag != if_match:
         return world, Refused.PRECONDITION
-    if target.author == "foreign" and not _cannot_be_told(target, seen, world, scenario):
+    if target.author == "foreign" and not _cannot_be_told(target, sight, world, scenario):
         broken.append(f"I2b foreign object {target.value} deleted")
     at_source = world.source is not None and world.source.value == truth
     if truth is not None and not at_source:

@@ -185,7 +185,7 @@ def _faults_after_rollback(world: World, scenario: Scenario) -> list[str]:
         faults.append("I7 a claim is left behind")
     if truth is not None and (source is None or source.value != truth) and is_kept(world):
         faults.append(f"I6 the source is {source}, its owner's last word is {truth}")
-    if truth is None and source is not None and not (world.is_traceless or world.is_doubtful):
+    if truth is None and source is not None and not (world.is_traceless or world.is_doubtful or world.is_too_late):
         faults.append(f"I6 the source is {source}, its owner deleted it")
     if record.state is State.PURGED and world.target is not None and world.target.author == "us":
         faults.append(f"I6 the copy is left behind: {world.target}")

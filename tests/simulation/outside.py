@@ -34,7 +34,7 @@ def _producer(world: World, scenario: Scenario) -> Iterator[Change]:
     # A lifecycle rule counts days: whatever was to be done is done by then.
     if word in LIFECYCLE and not is_quiet(world):
         return
-    after = world._replace(produced=world.produced + 1, time=world.time + PACE)
+    after = world._replace(produced=world.produced + 1, time=world.time + PACE, said_at=world.time + PACE)
     spoken: dict[str, Callable[[], World]] = {
         "enable": lambda: after._replace(versioning=Versioning.ENABLED),
         "suspend": lambda: after._replace(versioning=Versioning.SUSPENDED),
@@ -46,7 +46,11 @@ def _producer(world: World, scenario: Scenario) -> Iterator[Change]:
         "unmark": lambda: _unmarked(after),
     }
     speak = spoken.get(word, lambda: _put(after, word))
-    yield f"owner: {word} (word {len(world.versions)})", speak(), ()
+    yield f"owner: {word} (word {len(world.versions)})", _later(speak()), ()
+
+
+def _later(world: World) -> World:
+    return world._replace(time=world.time + PACE)
 
 
 def _living(world: World) -> Iterator[Any]:
@@ -63,7 +67,7 @@ def _put(world: World, word: str) -> World:
     history = with_written(world.at_source, stored, world.versioning, new_id=str(number))
     event = Message("C", number, word, history[-1].id if world.versioning is Versioning.ENABLED else "")
     after = world._replace(at_source=history, messages=added(world.messages, event))
-    return _said(after, word)._replace(is_traceless=False)
+    return _said(after, word)._replace(is_traceless=False, is_too_late=False)
 
 
 def _deleted(world: World, scenario: Scenario) -> World:
@@ -77,6 +81,7 @@ def _deleted(world: World, scenario: Scenario) -> World:
     after = _said(world, None)._replace(
         at_source=history,
         markers=world.markers + marks,
+        is_too_late=False,
         # A marker null in the place of ours looks like ours.
         is_traceless=world.is_traceless or (world.cleaned and world.versioning is not Versioning.ENABLED),
     )
@@ -137,7 +142,7 @@ def _foreign_writer(world: World, scenario: Scenario) -> Iterator[Change]:
     word = scenario.foreign[world.foreign]
     after = world._replace(foreign=world.foreign + 1, time=world.time + PACE)
     if word != "del":
-        yield f"new-layout writer puts {word}", _put_at_target(after, scenario, word), ()
+        yield f"new-layout writer puts {word}", _later(_put_at_target(after, scenario, word)), ()
         return
     if world.target is not None:
         new_id = f"t{world.copies + 1}"
@@ -149,7 +154,7 @@ def _foreign_writer(world: World, scenario: Scenario) -> Iterator[Change]:
         # Before keyshift said that a copy is there, nobody could mean it.
         if world.was_announced:
             after = after._replace(foreign_delete=max(world.seen_at_target, default=0))
-    yield "new-layout writer deletes", after, ()
+    yield "new-layout writer deletes", _later(after), ()
 
 
 def _delivery(world: World, scenario: Scenario) -> Iterator[Change]:

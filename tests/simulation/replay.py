@@ -32,6 +32,12 @@ class Look(NamedTuple):
     stored: Stored | None
 
 
+class Marked(NamedTuple):
+    """The answer to the question what hides the source."""
+
+    top: TopMarker | None
+
+
 THROTTLED, DENIED = ("throttled",), ("denied",)
 """S3 did not do what it was asked."""
 FOREVER = 1e9
@@ -98,8 +104,8 @@ class ReplayedPorts:
 
     def find_top_marker(self, location: Location) -> TopMarker | None:
         """ListObjectVersions."""
-        answer: TopMarker | None = self._ask("marker")
-        return answer
+        answer: Marked = self._ask("marker")
+        return answer.top
 
     def remove_delete_marker(self, location: Location, *, marker_id: str, send_before: float) -> None:
         """DeleteObject of our marker."""

@@ -37,7 +37,7 @@ BUCKETS = {
         # A: what our marker hid is removed for good.
         in_turn(Scenario("W10 noncurrent versions expire", ("A", "clear"), jobs=(K, R, P), versioned=True)),
         in_turn(Scenario("W11 and the marker too", ("A", "clear", "unmark"), jobs=(K, R, P), versioned=True)),
-        calm(Scenario("W12 a version destroyed", ("A", "B", "destroy"), jobs=(K,), versioned=True)),
+        alone(Scenario("W12 a version destroyed", ("A", "B", "destroy"), jobs=(K,), versioned=True)),
         alone(Scenario("W13 a version destroyed, rollback", ("A", "B", "destroy"), jobs=(K, R, P), versioned=True)),
         # M: the owner deletes after our cleanup.
         alone(Scenario("W20 cleanup, delete, rollback", ("A", "del"), jobs=(K, R), versioned=True, lost_answers=1)),
@@ -54,8 +54,8 @@ BUCKETS = {
         alone(Scenario("W23 versions forgotten, delete, rollback", ("A", "del"), jobs=(K, F, R), versioned=True)),
         # N: a cleanup that never sent its delete.
         calm(Scenario("W30 refused cleanup and delete", ("A", "del"), jobs=(K,), refusals=1)),
-        calm(Scenario("W31 refused cleanup, delete, rollback", ("A", "del"), jobs=(K, R), refusals=1)),
-        calm(Scenario("W32 refused cleanup, versioned", ("A", "del"), jobs=(K, R), refusals=1, versioned=True)),
+        alone(Scenario("W31 refused cleanup, delete, rollback", ("A", "del"), jobs=(K, R), refusals=1)),
+        alone(Scenario("W32 refused cleanup, versioned", ("A", "del"), jobs=(K, R), refusals=1, versioned=True)),
         # D: objects that keyshift did not create.
         calm(Scenario("W40 who writes to both places", ("A", ">", "del"))),
         calm(Scenario("W41 who writes to both places, row", (">", "del"), source="A", jobs=(listed("A"),))),

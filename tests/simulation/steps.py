@@ -7,10 +7,10 @@ from typing import Any
 from domain.ports import ClaimAnswer, HiddenVersion, Refused, TopMarker
 from domain.record import ClaimRequest, Intent, Record, Refusal, claimed, refusal
 from tests.fakes.buckets import Versioning
-from tests.simulation.effects import apply_request
+from tests.simulation.effects import Copied, Sight, apply_request
 from tests.simulation.histories import MARKER, Stored, digest, noncurrent, version
 from tests.simulation.outside import outside_changes
-from tests.simulation.replay import DENIED, LOST, THROTTLED, Call, Look, next_call
+from tests.simulation.replay import DENIED, LOST, THROTTLED, Call, Look, Marked, next_call
 from tests.simulation.world import (
     Change,
     Scenario,
@@ -93,7 +93,7 @@ class Explorer:
         request, answer = self._prepared(world, self._calls[message, slot, history])
         if request is None:
             return self._answered(world, slot, answer)
-        flying = (*world.in_flight, (f"w{slot}", (*request, _seen_target(history), len(history))))
+        flying = (*world.in_flight, (f"w{slot}", (*request, _sight(history), len(history))))
         return world._replace(in_flight=tuple(sorted(flying, key=repr)))
 
     def _lost(self, world: World, slot: int) -> World:
@@ -102,7 +102,9 @@ class Explorer:
 
     def _answered(self, world: World, slot: int, answer: Any) -> World:
         message, history = world.workers[slot]
-        return world._replace(workers=replaced(world.workers, slot, (message, (*history, (answer, world.time)))))
+        return world._replace(
+            workers=replaced(world.workers, slot, (message, (*history, (answer, _when(answer, world, history)))))
+        )
 
     # ------------------------------------------------------------------ workers
     def _worker(self, world: World, slot: int) -> Iterator[Change]:
@@ -162,7 +164,7 @@ class Explorer:
             yield f"w{slot} {_short(call)}: {answer}", self._answered(world, slot, answer), ()
             return
         history = world.workers[slot][1]
-        flying = (*world.in_flight, (f"w{slot}", (*request, _seen_target(history), len(history))))
+        flying = (*world.in_flight, (f"w{slot}", (*request, _sight(history), len(history))))
         yield f"w{slot} sends {_short(call)}", world._replace(in_flight=tuple(sorted(flying, key=repr))), ()
 
     def _prepared(self, world: World, call: Call) -> tuple[tuple[Any, ...] | None, Any]:
@@ -232,10 +234,10 @@ class Explorer:
 
     def _top_marker(self, world: World, call: Call, token: str, broken: list[str]) -> tuple[World, Any]:
         if not world.at_source or world.at_source[-1].value != MARKER:
-            return world, None
+            return world, Marked(None)
         hidden = noncurrent(world.at_source)
         newest = HiddenVersion(hidden[-1].id, hidden[-1].etag, hidden[-1].date) if hidden else None
-        return world, TopMarker(world.at_source[-1].id, newest)
+        return world, Marked(TopMarker(world.at_source[-1].id, newest))
 
     def _create(self, world: World, call: Call, token: str, broken: list[str]) -> tuple[World, Any]:
         uploads = dict(world.uploads) | {token: ()}
@@ -314,10 +316,18 @@ class Explorer:
         return after._replace(audited=frozenset(facts))
 
 
-def _seen_target(history: Any) -> Stored | None:
-    """What the sender's last look at the target showed."""
-    looks = (one for one, _ in reversed(history) if isinstance(one, Look) and not one.at_source)
-    return next((one.stored for one in looks), None)
+def _when(answer: Any, world: World, history: Any) -> int:
+    """The time of an answer; of one that tells nothing about S3 it makes no difference, so there are fewer worlds."""
+    tells = isinstance(answer, (Look, Marked)) or (isinstance(answer, tuple) and len(answer) == len(Copied._fields))
+    return world.time if tells else history[-1][1]
+
+
+def _sight(history: Any) -> Sight:
+    """What the sender of a request can know."""
+    looks = [one for one, _ in history if isinstance(one, Look) and not one.at_source]
+    at_source = [when for one, when in history if isinstance(one, Marked) or (isinstance(one, Look) and one.at_source)]
+    target = looks[-1].stored if looks else None
+    return Sight(target, at_source[-1] if at_source else history[0][1], history[0][1])
 
 
 def _short(thing: Any) -> str:

@@ -21,7 +21,7 @@ TARGET = Location("bucket", "new/key")
 NOW = 1_000
 """The second in which it begins; what was there before has the date 0."""
 PACE = 100
-"""Between two words of owners and strangers there are more seconds than clocks differ by."""
+"""Seconds before and after each word of an owner or a stranger: more than the margin for the clocks."""
 OBJECT_BYTES = 6 * MIB
 """Large enough for two parts of the least size S3 allows."""
 
@@ -76,6 +76,10 @@ class World(NamedTuple):
 
     It died, an answer to it was lost, or the owner deleted in the very moment.
     """
+    said_at: int
+    """When the owner last spoke."""
+    is_too_late: bool
+    """Whether the owner deleted after the look upon which we put the source back: S3 has no condition for that."""
     is_traceless: bool
     """Whether the owner deleted what we had emptied before, where that leaves no marker of his own."""
     markers: int
@@ -139,7 +143,7 @@ class Scenario:
     source: str | None = None
     target: str | None = None
     target_is_new: bool = False
-    """Whether what is at the target at the beginning was put there in the second of the producer's first word."""
+    """Whether what is at the target at the beginning was put there right after the producer's first word."""
     versioned: bool = False
     target_versioned: bool = False
     told_by_date: bool = False
@@ -180,7 +184,7 @@ def first_world(scenario: Scenario) -> World:
         if scenario.source is None
         else (Stored(scenario.source, 1, "owner", id="1" if scenario.versioned else NULL),)
     )
-    date = NOW + PACE if scenario.target_is_new else 0
+    date = NOW + 2 * PACE if scenario.target_is_new else 0
     target = () if scenario.target is None else (Stored(scenario.target, -1, "foreign", id="t0", date=date),)
     return World(
         at_source=source,
@@ -210,6 +214,8 @@ def first_world(scenario: Scenario) -> World:
         copy_at_claim=False,
         cleaned=False,
         in_doubt=frozenset(),
+        said_at=0,
+        is_too_late=False,
         is_traceless=False,
         markers=0,
         copies=0,
