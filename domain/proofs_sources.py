@@ -3,7 +3,8 @@
 from contextlib import suppress
 from itertools import islice
 
-from domain.automata_search import BudgetSpentError, Excluding, Found, search
+from domain.automata_excluding import Excluding
+from domain.automata_search import BudgetSpentError, Found, search
 from domain.proofs_subject import Answer, Evidence, Subject, settle
 from domain.rules import Branch
 from domain.templates import Template

@@ -6,17 +6,9 @@ from enum import StrEnum
 from functools import cached_property
 from itertools import islice, product
 
-from domain.automata_search import (
-    BudgetSpentError,
-    Excluding,
-    Found,
-    Machine,
-    Step,
-    Walkable,
-    literal_step,
-    search,
-    template_steps,
-)
+from domain.automata_excluding import Excluding
+from domain.automata_machines import Machine, Step, Walkable, literal_step, template_steps
+from domain.automata_search import BudgetSpentError, Found, search
 from domain.keys import Location, key_fault
 from domain.rules import Branch, CompiledRules, MapOutcome
 from domain.templates import Captures, Template

@@ -5,7 +5,9 @@ from itertools import islice, permutations, product
 
 from domain.automata import Chars, Choice, Repeat, Series, compile_expression, literal
 from domain.automata_characters import ANY
-from domain.automata_search import BudgetSpentError, Excluding, Found, Machine, Step, Walkable, search
+from domain.automata_excluding import Excluding
+from domain.automata_machines import Machine, Step, Walkable
+from domain.automata_search import BudgetSpentError, Found, search
 from domain.keys import key_fault, unclean_segment
 from domain.proofs_subject import CANDIDATES, KEEP, MAX_SOURCES, Answer, Evidence, Open, Subject, settle
 from domain.rules import Branch, MapOutcome

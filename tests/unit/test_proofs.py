@@ -4,17 +4,9 @@ import pytest
 
 from domain.automata import Dfa, TooManyStatesError, compile_expression
 from domain.automata_expressions import parse_expression
-from domain.automata_search import (
-    BudgetSpentError,
-    Excluding,
-    Found,
-    Machine,
-    Step,
-    Walkable,
-    literal_step,
-    search,
-    template_steps,
-)
+from domain.automata_excluding import Excluding
+from domain.automata_machines import Machine, Step, Walkable, literal_step, template_steps
+from domain.automata_search import BudgetSpentError, Found, search
 from domain.keys import Location
 from domain.proofs import Finding, FindingKind, Proof, Verdict, prove_rules
 from domain.proofs_subject import Answer, Evidence, Subject, settle
