@@ -49,10 +49,22 @@ class Excluding:
             for at, here in followed
         )
 
-    def shelf(self, state: State) -> Hashable:
-        """The steps that base and others are in."""
+    def shelves(self, state: State) -> Sequence[Hashable]:
+        """The step that the base is in with where the others are, then with one of the others less."""
         inner, followed = _pair(state)
-        return self._base.shelf(inner), frozenset((at, self._others[at].shelf(one)) for at, one in followed)
+        fewer = (followed, *(followed - {one} for one in followed))
+        return [(at, some) for at in self._base.shelves(inner) for some in fewer]
+
+    def copied(self, state: State) -> tuple[Machine, State] | None:
+        """The base where it writes what it reads."""
+        return self._base.copied(_pair(state)[0])
+
+    def bars(self, state: State, machine: Machine, other: State) -> bool:
+        """Whether the base copies, so that the text is a key, and one of the others takes each such key."""
+        inner, followed = _pair(state)
+        return self._base.copied(inner) is not None and any(
+            self._others[at].has_all(one, machine, other) for at, one in followed
+        )
 
     def _find_moves(self, state: State) -> Iterator[Move]:
         inner, followed = _pair(state)
@@ -67,8 +79,7 @@ class Excluding:
 
     def _is_lost(self, inner: State, followed: Followed) -> bool:
         """Whether one of the others takes every key to which the base may still get."""
-        endings = (self._others[at].ending(state) for at, state in followed)
-        return any(self._base.fits(inner, *ending) for ending in endings if ending is not None)
+        return any(self._others[at].has_all(state, self._base, inner) for at, state in followed)
 
     def _split(self, followed: Followed) -> list[tuple[int, int, Followed]]:
         if followed not in self._splits:
@@ -95,10 +106,7 @@ class Excluding:
     def _has_all(self, one: tuple[int, State], other: tuple[int, State]) -> bool:
         """Whether ``one`` accepts all that ``other`` does."""
         (at, state), (other_at, other_state) = one, other
-        if at == other_at and self._others[at].covers(state, other_state):
-            return True
-        ending = self._others[at].ending(state)
-        return ending is not None and self._others[other_at].fits(other_state, *ending)
+        return self._others[at].has_all(state, self._others[other_at], other_state)
 
 
 def _pair(state: State) -> tuple[State, Followed]:

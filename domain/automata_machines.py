@@ -65,8 +65,14 @@ class Walkable(Protocol):
     def covers(self, state: State, other: State) -> bool:
         """Whether all that it may read and write from ``other`` is also possible from ``state``; no where unsure."""
 
-    def shelf(self, state: State) -> Hashable:
-        """A rough name: only states of one shelf are compared."""
+    def shelves(self, state: State) -> Sequence[Hashable]:
+        """Its shelf, and then others on which a state that covers it may lie: only those are looked at."""
+
+    def copied(self, state: State) -> "tuple[Machine, State] | None":
+        """What reads from here on exactly what it writes; ``None`` where that may differ."""
+
+    def bars(self, state: State, machine: "Machine", other: State) -> bool:
+        """Whether every text that ``machine`` still accepts from ``other`` is a key that is excluded here."""
 
 
 def literal_step(text: str, *, reads: bool = True, writes: bool = True) -> Step:
@@ -94,6 +100,8 @@ class Machine:
         self._accepting: dict[State, bool] = {}
         self._covers = [inclusion_within(step.dfa) for step in steps]
         self._fits: dict[int, tuple[Dfa, Inclusion]] = {}
+        changed = [at for at, step in enumerate(steps) if not (step.reads and step.writes and step.filter is None)]
+        self._copied_from = changed[-1] + 1 if changed else 0
         self.start: State = (0, 0)
         self.names = tuple(step.name for step in steps)
 
@@ -118,9 +126,25 @@ class Machine:
         (at, inner), (other_at, other_inner) = _parts(state), _parts(other)
         return at == other_at and (inner == other_inner or self._covers[at].holds(other_inner, inner))
 
-    def shelf(self, state: State) -> Hashable:
+    def shelves(self, state: State) -> Sequence[Hashable]:
         """The step."""
-        return _parts(state)[0]
+        return (_parts(state)[0],)
+
+    def copied(self, state: State) -> "tuple[Machine, State] | None":
+        """Itself where this and all later steps write what they read."""
+        return (self, state) if _parts(state)[0] >= self._copied_from else None
+
+    def bars(self, state: State, machine: "Machine", other: State) -> bool:
+        """It excludes nothing."""
+        del state, machine, other
+        return False
+
+    def has_all(self, state: State, machine: "Machine", other: State) -> bool:
+        """Whether all that ``machine`` may read from ``other`` is accepted from ``state``; no where unsure."""
+        if machine is self and self.covers(state, other):
+            return True
+        ending = self.ending(state)
+        return ending is not None and machine.fits(other, *ending)
 
     def ending(self, state: State) -> tuple[Dfa, int] | None:
         """In the last step the automaton that alone decides about the rest, and its state."""

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, product
 from typing import NamedTuple
 
 from domain.automata_characters import readable
@@ -87,16 +87,27 @@ def find_shared(machines: Sequence[Walkable], *, budget: int) -> Found | None:
             if states in met:
                 continue
             met.add(states)
-            shelf = shelves.setdefault(
-                tuple(machine.shelf(state) for machine, state in zip(machines, states, strict=True)), []
-            )
-            if any(_cover(machines, other, states) for other in shelf):
+            if _is_barred(machines, states):
                 continue
-            shelf.append(states)
+            places = product(*(machine.shelves(state) for machine, state in zip(machines, states, strict=True)))
+            own = next(places)
+            here = shelves.setdefault(own, [])
+            if any(_cover(machines, other, states) for place in (own, *places) for other in shelves.get(place, ())):
+                continue
+            here.append(states)
             code = next(readable(low, high))
             taken = tuple(None if move is None else (move, code) for move in moves)
             nodes.append(_Node(states, differs=False, before=node, taken=taken))
     return None
+
+
+def _is_barred(machines: Sequence[Walkable], states: tuple[State, ...]) -> bool:
+    """Whether every text that they still share is a key which one of them excludes."""
+    for machine, state in zip(machines, states, strict=True):
+        copied = machine.copied(state)
+        if copied is not None and any(other.bars(there, *copied) for other, there in zip(machines, states, strict=True)):
+            return True
+    return False
 
 
 def _cover(machines: Sequence[Walkable], states: tuple[State, ...], others: tuple[State, ...]) -> bool:

@@ -1,10 +1,13 @@
 """Proofs about which rule takes a key: overlap, unreachable, ambiguous."""
 
+from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 
 from domain.automata_excluding import Excluding
 from domain.automata_search import BudgetSpentError, Found, search
+from domain.proofs_refining import Blame, refine_or_settle
 from domain.proofs_subject import Answer, Evidence, Subject, settle
 from domain.rules import Branch
 from domain.templates import Template
@@ -55,7 +58,13 @@ def find_won_key(subject: Subject, branch: Branch) -> Answer:
         return None
 
     machine = subject.keys(branch)
-    return settle([lambda: (machine,), lambda: (Excluding(machine, subject.exact_before(branch)),)], confirm)
+
+    def blame(found: Found) -> Iterator[Blame]:
+        for taker in subject.takers(branch, (found.text, *subject.sources(branch, found.captures[0]))):
+            yield Blame(0, taker)
+
+    stages = [lambda: (machine,), lambda: (Excluding(machine, subject.exact_before(branch)),)]
+    return refine_or_settle([partial(subject.left_to, branch)], stages, confirm, blame)
 
 
 def find_lost_key(subject: Subject, branch: Branch) -> Evidence:

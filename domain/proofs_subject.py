@@ -1,6 +1,6 @@
 """What a proof works on: the rules' automata, where a key ends up, and the search for evidence."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -86,6 +86,7 @@ class Subject:
         self._keys: dict[int, Machine] = {}
         self._targets: dict[int, Machine] = {}
         self._places: dict[str, tuple[str, Location] | None] = {}
+        self._remainders: dict[tuple[str, int, frozenset[int]], Excluding] = {}
 
     @property
     def is_in_place(self) -> bool:
@@ -127,6 +128,35 @@ class Subject:
         if steps is None:
             return None
         return Excluding(Machine(steps), self.exact_before(branch) if before is None else before)
+
+    def left_to(self, branch: Branch, others: Sequence[Machine]) -> Walkable:
+        """The source keys that the branch matches and none of the ``others`` takes, or more."""
+        return self._without(("keys", id(branch)), self.keys(branch), others)
+
+    def written_by(self, branch: Branch, others: Sequence[Machine]) -> Walkable:
+        """The target keys of the keys that none of the ``others`` takes, or more."""
+        steps = _transducer(branch, self.rules.source.prefix, self.rules.target.prefix)
+        if steps is None or not others:
+            return self.targets(branch)
+        return self._without(("targets", id(branch)), Machine(steps), others)
+
+    def _without(self, name: tuple[str, int], base: Machine, others: Sequence[Machine]) -> Walkable:
+        if not others:
+            return base
+        known = (*name, frozenset(map(id, others)))
+        if known not in self._remainders:
+            self._remainders[known] = Excluding(base, others)
+        return self._remainders[known]
+
+    def takers(self, branch: Branch, keys: Iterable[str]) -> Iterator[Machine]:
+        """What takes each key before ``branch`` has its turn, where that is known exactly."""
+        at = next(index for index, other in enumerate(self.rules.branches) if other is branch)
+        templates = [*self.rules.keep, *(other.source for other in self.rules.branches[:at])]
+        for rest in filter(None, map(self.within, keys)):
+            taker = next((index for index, one in enumerate(templates) if one.match(rest) is not None), None)
+            if taker is not None and not templates[taker].has_repeats:
+                kept = len(self.rules.keep)
+                yield self.keep_machines[taker] if taker < kept else self.keys(self.rules.branches[taker - kept])
 
     def sources(self, branch: Branch, captures: Captures) -> Iterator[str]:
         """Source keys with these captures; for names that are missing a few texts are tried."""
@@ -174,7 +204,9 @@ def _transducer(branch: Branch, source_prefix: str, target_prefix: str) -> list[
     wanted = set(branch.target.names)
     for piece in branch.source.pieces:
         if isinstance(piece, str):
-            steps.append(literal_step(piece, writes=False))
+            is_copied = writes[:1] == [piece]
+            steps.append(literal_step(piece, writes=is_copied))
+            writes = writes[1:] if is_copied else writes
             continue
         if piece.repeats or piece.name not in wanted:
             steps.append(Step(piece.kind.dfa, piece.name, writes=False))

@@ -1,6 +1,7 @@
 """Proofs about where keys go: collisions, loops, unclean targets."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice, permutations, product
 
 from domain.automata import Chars, Choice, Repeat, Series, compile_expression, literal
@@ -9,6 +10,7 @@ from domain.automata_excluding import Excluding
 from domain.automata_machines import Machine, Step, Walkable
 from domain.automata_search import BudgetSpentError, Found, search
 from domain.keys import key_fault, unclean_segment
+from domain.proofs_refining import Blame, Side, refine_or_settle
 from domain.proofs_subject import CANDIDATES, KEEP, MAX_SOURCES, Answer, Evidence, Open, Subject, settle
 from domain.rules import Branch, MapOutcome
 
@@ -56,7 +58,13 @@ def find_collision(subject: Subject, one: Branch, other: Branch) -> Answer:
         first, second = subject.won_targets(one), subject.won_targets(other)
         return None if first is None or second is None else [first, second]
 
-    return settle([coarse, fine, finest], confirm)
+    def blame(found: Found) -> Iterator[Blame]:
+        for side, branch in enumerate((one, other)):
+            for taker in subject.takers(branch, subject.sources(branch, found.captures[side])):
+                yield Blame(side, taker)
+
+    sides = [partial(subject.written_by, one), partial(subject.written_by, other)]
+    return refine_or_settle(sides, [coarse, fine, finest], confirm, blame)
 
 
 def find_collision_with_keep(subject: Subject, branch: Branch, at: int) -> Answer:
@@ -75,7 +83,8 @@ def find_collision_with_keep(subject: Subject, branch: Branch, at: int) -> Answe
         won = subject.won_targets(branch)
         return None if won is None else [won, keep]
 
-    return settle([lambda: (subject.targets(branch), keep), fine], confirm)
+    sides: list[Side] = [partial(subject.written_by, branch), lambda _: keep]
+    return refine_or_settle(sides, [lambda: (subject.targets(branch), keep), fine], confirm, _taken(subject, branch))
 
 
 def find_collision_within(subject: Subject, branch: Branch) -> Answer:
@@ -131,7 +140,16 @@ def find_loop(subject: Subject, branch: Branch, again: Branch) -> Answer:
         won = subject.won_targets(branch)
         return None if won is None else [won, Excluding(subject.keys(again), subject.exact_keep)]
 
-    return settle([coarse, fine], confirm)
+    def blame(found: Found) -> Iterator[Blame]:
+        for key in subject.sources(branch, found.captures[0]):
+            for taker in subject.takers(branch, [key]):
+                yield Blame(0, taker)
+            target = subject.rules.map_key(key).target
+            for taker in subject.takers(again, [target.key] if target is not None else []):
+                yield Blame(1, taker)
+
+    sides: list[Side] = [partial(subject.written_by, branch), partial(subject.left_to, again)]
+    return refine_or_settle(sides, [coarse, fine], confirm, blame)
 
 
 def _stays(subject: Subject, branch: Branch) -> bool:
@@ -159,7 +177,18 @@ def find_invalid_target(subject: Subject, branch: Branch) -> Answer:
         won = subject.won_targets(branch)
         return None if won is None else [won, UNCLEAN]
 
-    return settle([lambda: (subject.targets(branch), UNCLEAN), fine], confirm)
+    sides: list[Side] = [partial(subject.written_by, branch), lambda _: UNCLEAN]
+    return refine_or_settle(sides, [lambda: (subject.targets(branch), UNCLEAN), fine], confirm, _taken(subject, branch))
+
+
+def _taken(subject: Subject, branch: Branch) -> Callable[[Found], Iterator[Blame]]:
+    """Blames what takes the first side's keys away."""
+
+    def blame(found: Found) -> Iterator[Blame]:
+        for taker in subject.takers(branch, subject.sources(branch, found.captures[0])):
+            yield Blame(0, taker)
+
+    return blame
 
 
 def _same_place(subject: Subject, key: str, twin: str) -> Evidence | None:
