@@ -6,6 +6,7 @@ share, or both: a template read as it stands does both, a rule seen as a transdu
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from domain.automata import Dfa, compile_expression, literal
@@ -77,7 +78,12 @@ class Walkable(Protocol):
 
 def literal_step(text: str, *, reads: bool = True, writes: bool = True) -> Step:
     """A step that is exactly ``text``."""
-    return Step(compile_expression(literal(text)), None, reads, writes)
+    return Step(_literal_dfa(text), None, reads, writes)
+
+
+@lru_cache(maxsize=1_024)
+def _literal_dfa(text: str) -> Dfa:
+    return compile_expression(literal(text))
 
 
 def template_steps(template: Template, prefix: str) -> list[Step]:

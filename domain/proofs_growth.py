@@ -1,6 +1,7 @@
 """How long a source key may be when its target is longer."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
@@ -45,6 +46,7 @@ def find_growth(subject: Subject, branch: Branch) -> Growth | None:
     return Growth(name, key, mapped.target.key)
 
 
+@lru_cache(maxsize=64)
 def _text_of_size(dfa: Dfa, at_most: int) -> str | None:
     """The longest accepted text of at most so many bytes, in characters that people can read where there is one."""
     levels: list[dict[int, tuple[int, str]]] = [{0: (0, "")}]

@@ -61,7 +61,7 @@ def refine_or_settle(
     sides: Sequence[Side],
     stages: Sequence[Callable[[], Sequence[Walkable] | None]],
     confirm: Callable[[Found], Evidence | None],
-    blame: Callable[[Found], Iterable[Blame]],
+    blame: Callable[[Found], Iterable[Blame]] = lambda _: (),
 ) -> Answer:
     """The quick way, and the slow one where that does not decide."""
     answer = refine(sides, confirm, blame)

@@ -28,7 +28,8 @@ def find_overlap(subject: Subject, one: Branch, other: Branch) -> Answer:
                     return Evidence((key,), (prefix + one.target.render(taken), prefix + other.target.render(also)))
         return None
 
-    return settle([lambda: (subject.keys(one), subject.keys(other))], confirm)
+    first, second = subject.keys(one), subject.keys(other)
+    return refine_or_settle([lambda _: first, lambda _: second], [lambda: (first, second)], confirm)
 
 
 def find_overlap_with_keep(subject: Subject, branch: Branch, at: int) -> Answer:
@@ -44,7 +45,8 @@ def find_overlap_with_keep(subject: Subject, branch: Branch, at: int) -> Answer:
                     return Evidence((key,), (subject.rules.target.prefix + branch.target.render(taken), key))
         return None
 
-    return settle([lambda: (subject.keys(branch), subject.keep_machines[at])], confirm)
+    first, second = subject.keys(branch), subject.keep_machines[at]
+    return refine_or_settle([lambda _: first, lambda _: second], [lambda: (first, second)], confirm)
 
 
 def find_won_key(subject: Subject, branch: Branch) -> Answer:

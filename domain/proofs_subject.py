@@ -85,6 +85,7 @@ class Subject:
         self.rules = rules
         self._keys: dict[int, Machine] = {}
         self._targets: dict[int, Machine] = {}
+        self._transducers: dict[int, Machine | None] = {}
         self._places: dict[str, tuple[str, Location] | None] = {}
         self._remainders: dict[tuple[str, int, frozenset[int]], Excluding] = {}
 
@@ -124,10 +125,8 @@ class Subject:
 
     def won_targets(self, branch: Branch, before: Sequence[Machine] | None = None) -> Walkable | None:
         """The target keys of the keys that ``branch`` wins, or more; ``None`` where ``to`` reorders its names."""
-        steps = _transducer(branch, self.rules.source.prefix, self.rules.target.prefix)
-        if steps is None:
-            return None
-        return Excluding(Machine(steps), self.exact_before(branch) if before is None else before)
+        moving = self._moving(branch)
+        return None if moving is None else Excluding(moving, self.exact_before(branch) if before is None else before)
 
     def left_to(self, branch: Branch, others: Sequence[Machine]) -> Walkable:
         """The source keys that the branch matches and none of the ``others`` takes, or more."""
@@ -135,10 +134,16 @@ class Subject:
 
     def written_by(self, branch: Branch, others: Sequence[Machine]) -> Walkable:
         """The target keys of the keys that none of the ``others`` takes, or more."""
-        steps = _transducer(branch, self.rules.source.prefix, self.rules.target.prefix)
-        if steps is None or not others:
+        moving = self._moving(branch)
+        if moving is None or not others:
             return self.targets(branch)
-        return self._without(("targets", id(branch)), Machine(steps), others)
+        return self._without(("targets", id(branch)), moving, others)
+
+    def _moving(self, branch: Branch) -> Machine | None:
+        if id(branch) not in self._transducers:
+            steps = _transducer(branch, self.rules.source.prefix, self.rules.target.prefix)
+            self._transducers[id(branch)] = None if steps is None else Machine(steps)
+        return self._transducers[id(branch)]
 
     def _without(self, name: tuple[str, int], base: Machine, others: Sequence[Machine]) -> Walkable:
         if not others:
