@@ -8,7 +8,7 @@ from itertools import islice, product
 
 from domain.automata_excluding import Excluding
 from domain.automata_machines import Machine, Step, Walkable, literal_step, template_steps
-from domain.automata_search import BudgetSpentError, Found, search
+from domain.automata_search import BudgetSpentError, Found, find_shared, search
 from domain.keys import Location, key_fault
 from domain.rules import Branch, CompiledRules, MapOutcome
 from domain.templates import Captures, Template
@@ -86,6 +86,7 @@ class Subject:
         self._keys: dict[int, Machine] = {}
         self._targets: dict[int, Machine] = {}
         self._transducers: dict[int, Machine | None] = {}
+        self._kept_always: dict[int, bool] = {}
         self._places: dict[str, tuple[str, Location] | None] = {}
         self._remainders: dict[tuple[str, int, frozenset[int]], Excluding] = {}
 
@@ -162,6 +163,16 @@ class Subject:
             if taker is not None and not templates[taker].has_repeats:
                 kept = len(self.rules.keep)
                 yield self.keep_machines[taker] if taker < kept else self.keys(self.rules.branches[taker - kept])
+
+    def is_kept_always(self, branch: Branch) -> bool:
+        """Whether ``keep`` surely takes every target of the branch: one look that answers for every later rule."""
+        if id(branch) not in self._kept_always:
+            escaping = Excluding(self.targets(branch), self.exact_keep)
+            try:
+                self._kept_always[id(branch)] = find_shared([escaping], budget=FINE_BUDGET) is None
+            except BudgetSpentError:
+                self._kept_always[id(branch)] = False
+        return self._kept_always[id(branch)]
 
     def sources(self, branch: Branch, captures: Captures) -> Iterator[str]:
         """Source keys with these captures; for names that are missing a few texts are tried."""

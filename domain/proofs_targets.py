@@ -121,7 +121,7 @@ def _vary_dropped(subject: Subject, branch: Branch) -> Evidence | None:
 
 def find_loop(subject: Subject, branch: Branch, again: Branch) -> Answer:
     """A key that the branch moves to a place from which ``again`` moves it on."""
-    if _stays(subject, branch) or _stays(subject, again):
+    if _stays(subject, branch) or _stays(subject, again) or subject.is_kept_always(branch):
         return Open.IMPOSSIBLE
 
     def confirm(found: Found) -> Evidence | None:
