@@ -21,7 +21,8 @@ FORMS = (
     *("{%s}", "{%s...}", "{%s*}", "{%s:a*}", "{%s:[ab]}", "{%s:(a|ab)/?}", "{%s:two}"),
     *("{%s:[ab]{1,3}}", "{%s:(.*/)?}", "{%s:[aA]+}", "{%s:count}"),
 )
-SIZES = (("ab/", 6), ("aA/b", 5), ("a./-", 5))
+SIZES = (("ab/", 5), ("aA/b", 4), ("a./-", 4), ("ab/", 5), ("aA/b", 4), ("a./-", 4), ("ab/", 6), ("aA/b", 5), ("a./-", 5))
+"""Letters, and how long a key may be: most files with fewer keys, so that there are more files."""
 
 
 def source_of(random: Random) -> tuple[str, list[str]]:
