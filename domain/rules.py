@@ -12,8 +12,8 @@ from domain.templates import Captures, Effort, Filter, Kind, Template, TooManyPa
 
 MAX_REVERSE = 64
 """Most legacy keys that are named for one target key, and most words of a dropped name that are tried."""
-MAX_EFFORT = 4_000_000
-"""Characters that may be looked at to turn one target key round: a few seconds at most."""
+MAX_EFFORT = 2_000_000
+"""Characters that may be looked at to turn one target key round: about two seconds."""
 
 
 class MapOutcome(StrEnum):

@@ -293,24 +293,28 @@ class _Walk:
         """Every parse of the rest of the key by the rest of the pieces."""
         if (index, position) in self._failed:
             return
-        self._count(index, position)
+        self._count(index)
         if index == len(self._pieces):
             if position == len(self._key):
                 yield self._captures()
             return
-        succeeded = False
+        succeeded, last = False, position
         for end in self._ends(index, position):
+            if self._effort is not None:
+                self._effort.spend(1 + end - last)
+                last = end
             if (index + 1, end) not in self._failed:
                 self._bind(self._pieces[index], position, end)
                 for captures in self.parses(index + 1, end):
                     succeeded = True
                     yield captures
+        if self._effort is not None:
+            # Behind the last end the kind may have been read on, perhaps to the key's own end.
+            self._effort.spend((len(self._key) - last) // 4)
         if not succeeded and index >= self._free_from:
             self._failed.add((index, position))
 
-    def _count(self, index: int, position: int) -> None:
-        if self._effort is not None:
-            self._effort.spend(1 + len(self._key) - position)
+    def _count(self, index: int) -> None:
         if index < self._free_from:
             self._steps += 1
             if self._steps > MAX_STEPS:
