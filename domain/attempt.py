@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 
 from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, TransientError, UnavailableError
 from domain.keys import Location
-from domain.parts import GIB, MIB
+from domain.parts import MULTIPART_ABOVE, PART_BYTES
 from domain.ports import Clock, Manifest, MultipartStore, ObjectStore, Refused, TargetObject
 from domain.record import TARGET_WRITES, Action, Claim, Intent, Mode, Record, State, left_over
 
@@ -54,8 +54,8 @@ class MigrationPolicy:
     """
 
     mirror_deletes: bool = True
-    multipart_above: int = GIB
-    part_size: int = 128 * MIB
+    multipart_above: int = MULTIPART_ABOVE
+    part_size: int = PART_BYTES
     parts_at_once: int = 16
     request_seconds: float = 120.0
     margin_seconds: float = 30.0
