@@ -93,7 +93,7 @@ class Excluding:
         return self._splits[followed]
 
     def _reduce(self, followed: Followed) -> Followed:
-        if len(followed) < 2:  # noqa: PLR2004  # one state has nothing beside it
+        if len(followed) < 2:  # one state has nothing beside it
             return followed
         if followed not in self._reduced:
             kept = sorted(followed, key=str)

@@ -54,9 +54,7 @@ class Inclusion:
         self._known.update(dict.fromkeys(before, True))
         return True
 
-    def _refute(
-        self, pair: tuple[State, int], before: dict[tuple[State, int], tuple[State, int] | None]
-    ) -> None:
+    def _refute(self, pair: tuple[State, int], before: dict[tuple[State, int], tuple[State, int] | None]) -> None:
         here: tuple[State, int] | None = pair
         while here is not None:
             self._known[here] = False

@@ -186,5 +186,3 @@ def _parts(state: State) -> tuple[int, int]:
         raise TypeError(state)
     at, inner = state
     return at, inner
-
-

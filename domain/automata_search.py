@@ -105,7 +105,9 @@ def _is_barred(machines: Sequence[Walkable], states: tuple[State, ...]) -> bool:
     """Whether every text that they still share is a key which one of them excludes."""
     for machine, state in zip(machines, states, strict=True):
         copied = machine.copied(state)
-        if copied is not None and any(other.bars(there, *copied) for other, there in zip(machines, states, strict=True)):
+        if copied is not None and any(
+            other.bars(there, *copied) for other, there in zip(machines, states, strict=True)
+        ):
             return True
     return False
 

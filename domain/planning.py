@@ -8,7 +8,7 @@ from domain.parts import MULTIPART_ABOVE, PART_BYTES
 
 @dataclass(frozen=True, slots=True)
 class Cutting:
-    """How the workers copy large objects, in bytes: in parts of ``part_size`` where an object is ``above`` this size."""
+    """How the workers copy large objects, in bytes: one ``above`` this size in parts of ``part_size``."""
 
     above: int = MULTIPART_ABOVE
     part_size: int = PART_BYTES

@@ -5,12 +5,13 @@ found and turns out to belong to another rule names the one to leave out, and th
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from domain.automata_machines import Machine, Walkable
 from domain.automata_search import BudgetSpentError, Found, find_shared
-from domain.proofs_subject import Answer, Evidence, Open, settle
+from domain.proofs_subject import Allowance, Answer, Evidence, Open, settle
 
 REFINED_BUDGET = 6_000
 """States that one quick search may meet."""
@@ -30,17 +31,21 @@ class Blame:
 
 
 def refine(
-    sides: Sequence[Side], confirm: Callable[[Found], Evidence | None], blame: Callable[[Found], Iterable[Blame]]
+    sides: Sequence[Side],
+    confirm: Callable[[Found], Evidence | None],
+    blame: Callable[[Found], Iterable[Blame]],
+    allowance: Allowance,
 ) -> Answer:
     """Evidence, the proof that there is none, or UNDECIDED where leaving rules out one by one does not decide.
 
     Each machine accepts at least what the rules accept, so that a search without any text is a proof.
     """
     excluded: list[list[Machine]] = [[] for _ in sides]
-    try:
+    budget = allowance.budget(REFINED_BUDGET)
+    with suppress(BudgetSpentError):
         for _ in range(ROUNDS):
             machines = [side(others) for side, others in zip(sides, excluded, strict=True)]
-            found = find_shared(machines, budget=REFINED_BUDGET)
+            found = find_shared(machines, budget=budget)
             if found is None:
                 return Open.IMPOSSIBLE
             evidence = confirm(found)
@@ -52,8 +57,7 @@ def refine(
                     excluded[one.side].append(one.machine)
             if sum(map(len, excluded)) == known:
                 break
-    except BudgetSpentError:
-        pass
+    allowance.left -= budget
     return Open.UNDECIDED
 
 
@@ -62,7 +66,9 @@ def refine_or_settle(
     stages: Sequence[Callable[[], Sequence[Walkable] | None]],
     confirm: Callable[[Found], Evidence | None],
     blame: Callable[[Found], Iterable[Blame]] = lambda _: (),
+    *,
+    allowance: Allowance,
 ) -> Answer:
     """The quick way, and the slow one where that does not decide."""
-    answer = refine(sides, confirm, blame)
-    return settle(stages, confirm) if answer is Open.UNDECIDED else answer
+    answer = refine(sides, confirm, blame, allowance)
+    return settle(stages, confirm, allowance=allowance) if answer is Open.UNDECIDED else answer

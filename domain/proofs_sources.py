@@ -29,7 +29,9 @@ def find_overlap(subject: Subject, one: Branch, other: Branch) -> Answer:
         return None
 
     first, second = subject.keys(one), subject.keys(other)
-    return refine_or_settle([lambda _: first, lambda _: second], [lambda: (first, second)], confirm)
+    return refine_or_settle(
+        [lambda _: first, lambda _: second], [lambda: (first, second)], confirm, allowance=subject.allowance
+    )
 
 
 def find_overlap_with_keep(subject: Subject, branch: Branch, at: int) -> Answer:
@@ -46,7 +48,9 @@ def find_overlap_with_keep(subject: Subject, branch: Branch, at: int) -> Answer:
         return None
 
     first, second = subject.keys(branch), subject.keep_machines[at]
-    return refine_or_settle([lambda _: first, lambda _: second], [lambda: (first, second)], confirm)
+    return refine_or_settle(
+        [lambda _: first, lambda _: second], [lambda: (first, second)], confirm, allowance=subject.allowance
+    )
 
 
 def find_won_key(subject: Subject, branch: Branch) -> Answer:
@@ -65,8 +69,13 @@ def find_won_key(subject: Subject, branch: Branch) -> Answer:
         for taker in subject.takers(branch, (found.text, *subject.sources(branch, found.captures[0]))):
             yield Blame(0, taker)
 
-    stages = [lambda: (machine,), lambda: (Excluding(machine, subject.exact_before(branch)),)]
-    return refine_or_settle([partial(subject.left_to, branch)], stages, confirm, blame)
+    return refine_or_settle(
+        [partial(subject.left_to, branch)],
+        [lambda: (machine,), lambda: (Excluding(machine, subject.exact_before(branch)),)],
+        confirm,
+        blame,
+        allowance=subject.allowance,
+    )
 
 
 def find_lost_key(subject: Subject, branch: Branch) -> Evidence:
@@ -94,4 +103,4 @@ def find_ambiguity(subject: Subject, branch: Branch) -> Answer:
         return None
 
     machine = subject.keys(branch)
-    return settle([lambda: (machine, machine)], confirm, differ=True)
+    return settle([lambda: (machine, machine)], confirm, differ=True, allowance=subject.allowance)

@@ -1,6 +1,7 @@
 """What a proof works on: the rules' automata, where a key ends up, and the search for evidence."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -19,6 +20,8 @@ CANDIDATES = 40
 """Candidates that one search may offer before the question counts as undecided."""
 COARSE_BUDGET, FINE_BUDGET = 60_000, 15_000
 """States that one search may meet: about a second, and the finer ones cost more for each."""
+ALLOWANCE, LEAST_BUDGET = 3_000_000, 1_000
+"""States that all undecided questions of one file may use up, and what each may when that is gone."""
 SAMPLES = 3
 """Texts that are tried for a name which ``to`` drops."""
 MAX_SOURCES = 6
@@ -44,37 +47,56 @@ class Open(StrEnum):
 Answer = Evidence | Open
 
 
+@dataclass(slots=True)
+class Allowance:
+    """What the questions of one file may still use up: a file of many undecided ones must end as well."""
+
+    left: int = ALLOWANCE
+
+    def budget(self, wanted: int) -> int:
+        """``wanted``, or less when little is left."""
+        return min(wanted, max(LEAST_BUDGET, self.left // 20))
+
+
 def settle(
     stages: Sequence[Callable[[], Sequence[Walkable] | None]],
     confirm: Callable[[Found], Evidence | None],
     *,
     differ: bool = False,
+    allowance: Allowance | None = None,
 ) -> Answer:
     """Ask each stage, the cheap and coarse one first, for a text; only a confirmed one is evidence.
 
     A stage whose search ends without any text proves that there is none, because each stage's machines accept at
     least what the rules accept.
     """
+    allowance = allowance or Allowance()
     for number, build in enumerate(stages):
         machines = build()
         if machines is None:
             continue
-        budget = COARSE_BUDGET if not number else FINE_BUDGET
-        try:
-            offered = 0
-            for found in islice(search(machines, differ=differ, budget=budget), CANDIDATES):
+        budget = allowance.budget(COARSE_BUDGET if not number else FINE_BUDGET)
+        answer = _asked(machines, confirm, budget, differ=differ)
+        if answer is not Open.UNDECIDED:
+            return answer
+        allowance.left -= budget
+    return Open.UNDECIDED
+
+
+def _asked(
+    machines: Sequence[Walkable], confirm: Callable[[Found], Evidence | None], budget: int, *, differ: bool
+) -> Answer:
+    """One stage: a first round, and where it offers texts a second one that comes to each state by more ways."""
+    offered = 0
+    with suppress(BudgetSpentError):
+        for visits in (1, 4):
+            for found in islice(search(machines, differ=differ, budget=budget, visits=visits), CANDIDATES):
                 offered += 1
                 evidence = confirm(found)
                 if evidence is not None:
                     return evidence
             if not offered:
                 return Open.IMPOSSIBLE
-            for found in islice(search(machines, differ=differ, budget=budget, visits=4), CANDIDATES):
-                evidence = confirm(found)
-                if evidence is not None:
-                    return evidence
-        except BudgetSpentError:
-            continue
     return Open.UNDECIDED
 
 
@@ -83,6 +105,7 @@ class Subject:
 
     def __init__(self, rules: CompiledRules) -> None:
         self.rules = rules
+        self.allowance = Allowance()
         self._keys: dict[int, Machine] = {}
         self._targets: dict[int, Machine] = {}
         self._transducers: dict[int, Machine | None] = {}

@@ -64,7 +64,7 @@ def find_collision(subject: Subject, one: Branch, other: Branch) -> Answer:
                 yield Blame(side, taker)
 
     sides = [partial(subject.written_by, one), partial(subject.written_by, other)]
-    return refine_or_settle(sides, [coarse, fine, finest], confirm, blame)
+    return refine_or_settle(sides, [coarse, fine, finest], confirm, blame, allowance=subject.allowance)
 
 
 def find_collision_with_keep(subject: Subject, branch: Branch, at: int) -> Answer:
@@ -84,7 +84,13 @@ def find_collision_with_keep(subject: Subject, branch: Branch, at: int) -> Answe
         return None if won is None else [won, keep]
 
     sides: list[Side] = [partial(subject.written_by, branch), lambda _: keep]
-    return refine_or_settle(sides, [lambda: (subject.targets(branch), keep), fine], confirm, _taken(subject, branch))
+    return refine_or_settle(
+        sides,
+        [lambda: (subject.targets(branch), keep), fine],
+        confirm,
+        _taken(subject, branch),
+        allowance=subject.allowance,
+    )
 
 
 def find_collision_within(subject: Subject, branch: Branch) -> Answer:
@@ -103,7 +109,7 @@ def find_collision_within(subject: Subject, branch: Branch) -> Answer:
         return None
 
     machine = subject.targets(branch)
-    return settle([lambda: (machine, machine)], confirm, differ=True)
+    return settle([lambda: (machine, machine)], confirm, differ=True, allowance=subject.allowance)
 
 
 def _vary_dropped(subject: Subject, branch: Branch) -> Evidence | None:
@@ -125,13 +131,8 @@ def find_loop(subject: Subject, branch: Branch, again: Branch) -> Answer:
         return Open.IMPOSSIBLE
 
     def confirm(found: Found) -> Evidence | None:
-        for key in subject.sources(branch, found.captures[0]):
-            first = subject.rules.map_key(key)
-            if first.outcome is MapOutcome.MOVE and first.target is not None and first.rule == branch.rule:
-                second = subject.rules.map_key(first.target.key)
-                if second.outcome is MapOutcome.MOVE and second.target is not None and second.rule == again.rule:
-                    return Evidence((key, first.target.key), (first.target.key, second.target.key))
-        return None
+        keys = subject.sources(branch, found.captures[0])
+        return next((evidence for key in keys if (evidence := _moved_twice(subject, key, (branch, again)))), None)
 
     def coarse() -> list[Walkable]:
         return [subject.targets(branch), Excluding(subject.keys(again), subject.exact_keep)]
@@ -149,7 +150,18 @@ def find_loop(subject: Subject, branch: Branch, again: Branch) -> Answer:
                 yield Blame(1, taker)
 
     sides: list[Side] = [partial(subject.written_by, branch), partial(subject.left_to, again)]
-    return refine_or_settle(sides, [coarse, fine], confirm, blame)
+    return refine_or_settle(sides, [coarse, fine], confirm, blame, allowance=subject.allowance)
+
+
+def _moved_twice(subject: Subject, key: str, by: tuple[Branch, Branch]) -> Evidence | None:
+    """The key and its target, where the rules of the two branches move one after the other."""
+    targets: list[str] = []
+    for branch in by:
+        mapped = subject.rules.map_key(targets[-1] if targets else key)
+        if mapped.outcome is not MapOutcome.MOVE or mapped.target is None or mapped.rule != branch.rule:
+            return None
+        targets.append(mapped.target.key)
+    return Evidence((key, targets[0]), tuple(targets))
 
 
 def _stays(subject: Subject, branch: Branch) -> bool:
@@ -178,7 +190,13 @@ def find_invalid_target(subject: Subject, branch: Branch) -> Answer:
         return None if won is None else [won, UNCLEAN]
 
     sides: list[Side] = [partial(subject.written_by, branch), lambda _: UNCLEAN]
-    return refine_or_settle(sides, [lambda: (subject.targets(branch), UNCLEAN), fine], confirm, _taken(subject, branch))
+    return refine_or_settle(
+        sides,
+        [lambda: (subject.targets(branch), UNCLEAN), fine],
+        confirm,
+        _taken(subject, branch),
+        allowance=subject.allowance,
+    )
 
 
 def _taken(subject: Subject, branch: Branch) -> Callable[[Found], Iterator[Blame]]:

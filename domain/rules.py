@@ -135,10 +135,13 @@ class CompiledRules:
         """The rules' names, in their order."""
         return tuple(dict.fromkeys(branch.rule for branch in self.branches))
 
-    def map_key(self, key: str) -> MappedKey:
-        """What happens to the object at the raw ``key`` of the source bucket: ``keep`` first, then the first rule."""
+    def map_key(self, key: str, effort: Effort | None = None) -> MappedKey:
+        """What happens to the object at the raw ``key`` of the source bucket: ``keep`` first, then the first rule.
+
+        With an ``effort`` a key that needs more is rejected, as one that can be split in too many ways always is.
+        """
         try:
-            return self._map(key)
+            return self._map(key, effort)
         except TooManyParsesError as error:
             return MappedKey(MapOutcome.REJECTED, key, reason=str(error))
 

@@ -30,7 +30,9 @@ class Effort:
         """Raises TooManyParsesError when nothing is left."""
         self.left -= amount
         if self.left < 0:
-            raise TooManyParsesError("the key can be taken apart in too many ways; make the rule's placeholders narrower")
+            raise TooManyParsesError(
+                "the key can be taken apart in too many ways; make the rule's placeholders narrower"
+            )
 
 
 class Filter(StrEnum):
@@ -229,7 +231,7 @@ class Template:
         return sum(len(piece.encode()) for piece in self.pieces if isinstance(piece, str))
 
     def match(self, key: str, effort: Effort | None = None) -> Captures | None:
-        """What each name takes, or ``None``. Raises TooManyParsesError (repeated names and a hostile key, or no effort)."""
+        """What each name takes, or ``None``. Raises TooManyParsesError (repeated names, or no effort left)."""
         return next(self.parses(key, effort), None)
 
     def parses(self, key: str, effort: Effort | None = None) -> Iterator[Captures]:

@@ -1,4 +1,4 @@
-"""``rules check`` against brute force over many random files: ``python -m tests.property.brute_force_run --files 20000``.
+"""``rules check`` against brute force: ``python -m tests.property.brute_force_run --files 20000``.
 
 Each file has a number that makes it again. Exit code 1 where the check and the keys disagree; the last line has the
 figures. ``--verdicts`` writes one line for each file, so that two versions of the check can be compared.
@@ -30,9 +30,9 @@ def source_of(random: Random) -> tuple[str, list[str]]:
     text, names = "", list[str]()
     for _ in range(random.randint(1, 5)):
         choice = random.randint(0, 7)
-        if choice < 3:  # noqa: PLR2004  # three of eight are literals
+        if choice < 3:  # three of eight are literals
             text += random.choice(LITERALS)
-        elif choice == 7 and names:  # noqa: PLR2004
+        elif choice == 7 and names:
             text += "{" + random.choice(names) + "}"
         else:
             names.append(f"n{len(names)}")
@@ -54,7 +54,7 @@ def target_of(random: Random, names: list[str]) -> str:
 
 def file_of(number: int) -> str:
     """The rules file of this number, which may be unusable."""
-    random = Random(number)  # noqa: S311  # not for secrets
+    random = Random(number)  # not for secrets
     rules: list[dict[str, object]] = []
     for at in range(random.randint(1, 3)):
         source, names = source_of(random)
@@ -84,7 +84,9 @@ def faults_of(text: str, size: tuple[str, int], path: Path) -> tuple[str, list[s
     """The verdict, and where check and keys disagree."""
     findings, verdict, code = check(text, path)
     oracle = Oracle(read_rules(text), every_key(*size))
-    faults = [f"not told: {kind} {sorted(names)}" for kind, names in oracle.facts() if not is_told((kind, names), findings)]
+    faults = [
+        f"not told: {kind} {sorted(names)}" for kind, names in oracle.facts() if not is_told((kind, names), findings)
+    ]
     faults += [f"invented: {finding}" for finding in findings if not oracle.confirm(finding)]
     winners = set(oracle.winners.values()) - {KEEP}
     unreachable = {one["rule"] for one in findings if one["finding"] == "unreachable" and not one["other_rule"]}
@@ -129,9 +131,9 @@ def main() -> int:
         with chosen.verdicts.open("w") as written:
             verdicts, faults = run(numbers, written)
     for fault in faults:
-        print(fault)
+        sys.stdout.write(fault + "\n")
     told = ", ".join(f"{name} {count}" for name, count in sorted(verdicts.items()))
-    print(f"{chosen.files} files from {chosen.first} on: {told}; {len(faults)} disagreements")
+    sys.stdout.write(f"{chosen.files} files from {chosen.first} on: {told}; {len(faults)} disagreements\n")
     return 1 if faults else 0
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from domain.automata import Dfa, TooManyStatesError, compile_expression
-from domain.automata_expressions import parse_expression
 from domain.automata_excluding import Excluding
+from domain.automata_expressions import parse_expression
 from domain.automata_machines import Machine, Step, Walkable, literal_step, template_steps
 from domain.automata_search import BudgetSpentError, Found, search
 from domain.keys import Location
