@@ -12,7 +12,8 @@ from adapters.duckdb_cuts import Cuts, cuts_of, quoted
 from adapters.duckdb_patterns import is_readable, is_vectorisable, pattern_of
 from domain.keys import MAX_KEY_BYTES
 from domain.rules import Branch, CompiledRules
-from domain.templates import Filter, Placeholder, Template
+from domain.template_filters import Filter
+from domain.templates import Placeholder, Template
 
 if TYPE_CHECKING:
     import duckdb

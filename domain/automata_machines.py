@@ -11,7 +11,8 @@ from typing import NamedTuple, Protocol
 
 from domain.automata import Dfa, compile_expression, literal
 from domain.automata_inclusion import Inclusion, State, inclusion_within
-from domain.templates import Filter, Template
+from domain.template_filters import Filter
+from domain.templates import Template
 
 
 class Move(NamedTuple):

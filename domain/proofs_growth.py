@@ -10,7 +10,7 @@ from domain.automata_characters import readable
 from domain.keys import MAX_KEY_BYTES
 from domain.proofs_subject import Subject
 from domain.rules import Branch, MapOutcome
-from domain.templates import Effort
+from domain.template_filters import Effort
 
 WIDTHS = ((0, 0x7F), (0x80, 0x7FF), (0x800, 0xFFFF), (0x10000, 0x10FFFF))
 """The code points that take one byte in UTF-8, two, three and four."""

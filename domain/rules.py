@@ -8,7 +8,8 @@ from itertools import islice, product
 
 from domain.keys import Location, key_fault, outermost
 from domain.references import NO_REFERENCES, References
-from domain.templates import Captures, Effort, Filter, Kind, Template, TooManyParsesError
+from domain.template_filters import Effort, Filter, TooManyParsesError
+from domain.templates import Captures, Kind, Template
 
 MAX_REVERSE = 64
 """Most legacy keys that are named for one target key, and most words of a dropped name that are tried."""

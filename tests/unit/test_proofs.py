@@ -10,8 +10,8 @@ from domain.automata_search import BudgetSpentError, Found, search
 from domain.keys import Location
 from domain.proofs import Finding, FindingKind, Proof, Verdict, prove_rules
 from domain.proofs_subject import Answer, Evidence, Subject, settle
+from domain.template_filters import Filter
 from domain.template_syntax import parse_source
-from domain.templates import Filter
 from handlers.rules_file import read_rules
 
 HEAD = "version: 1\nmigration: m\nsource: {bucket: one-bucket}\ntarget: {bucket: one-bucket}\n"

@@ -4,7 +4,7 @@ import pytest
 
 from domain.proofs import Verdict, prove_rules
 from domain.rules import MAX_EFFORT, CompiledRules
-from domain.templates import Effort
+from domain.template_filters import Effort
 from handlers.rules_file import read_rules
 
 HEAD = "version: 1\nmigration: m\nsource: {bucket: src-bucket}\ntarget: {bucket: dst-bucket}\n"
