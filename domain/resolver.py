@@ -95,7 +95,9 @@ def names_of(text: str, rules: CompiledRules) -> Names | Resolution:
         if mapped.outcome is MapOutcome.KEEP and place.bucket != rules.target_bucket:
             return Names(uri, (), place)
     if place.bucket == rules.target_bucket:
-        sources = tuple(Location(rules.source_bucket, one.key) for one in rules.unmap_key(place.key))
+        turned = rules.turn_round(place.key)
+        sources = tuple(Location(rules.source_bucket, one.key) for one in turned.keys)
+        why = turned.reason or why
         kept = place.bucket == rules.source_bucket and rules.map_key(place.key).outcome is MapOutcome.KEEP
         if sources or kept or place.bucket != rules.source_bucket:
             return Names(uri, sources, place)

@@ -11,7 +11,7 @@ from adapters.inventory_rows import plan_inventory, read_rows
 from adapters.s3_listing import S3ObjectListing
 from adapters.sqs_queue import SqsMessageQueue
 from domain.inventory import Inventory
-from domain.planning import PlanFigures
+from domain.planning import Cutting, PlanFigures
 from domain.rules import CompiledRules
 from handlers.bootstrap import clients_of, owners_of
 from handlers.inventory_feeder import Rows
@@ -26,7 +26,7 @@ def plan_objects(  # noqa: PLR0913  # where the objects are, and what the plan m
     memory: str,
     region: str,
     endpoint_url: str | None,
-    part_size: int,
+    cutting: Cutting,
 ) -> PlanFigures:
     """The figures of an inventory, or without one of a listing of the source bucket."""
     from adapters.duckdb_plan import DuckDbPlanner  # DuckDB is not there in a Lambda function
@@ -35,9 +35,9 @@ def plan_objects(  # noqa: PLR0913  # where the objects are, and what the plan m
     planner = DuckDbPlanner(rules, memory=memory)
     if inventory is None:
         listing = S3ObjectListing(clients, owners=owners_of(rules))
-        return planner.plan_listing(listing, part_size=part_size, out=out)
+        return planner.plan_listing(listing, cutting=cutting, out=out)
     with opened_inventory(inventory, clients) as local:
-        return planner.plan_inventory(local, part_size=part_size, out=out)
+        return planner.plan_inventory(local, cutting=cutting, out=out)
 
 
 def inventory_queue(settings: Settings) -> SqsMessageQueue:
