@@ -172,7 +172,7 @@ def _judged_back(world: World, sight: Sight, broken: list[str]) -> World:
     if source is None or source.value == truth:
         return world
     if world.said_at > sight.source_at:
-        return world._replace(is_too_late=truth is None)
+        return world._replace(is_too_late=True)
     if truth is not None:
         broken.append(f"I6 source restored as {source.value}, its owner's last word is {truth}")
     elif not (world.is_traceless or world.is_doubtful):

@@ -183,7 +183,9 @@ def _faults_after_rollback(world: World, scenario: Scenario) -> list[str]:
         faults.append("I6 a rollback conflict with nobody to blame")
     if record.claim is not None and record.claim.token != NOBODY:
         faults.append("I7 a claim is left behind")
-    if truth is not None and (source is None or source.value != truth) and is_kept(world):
+    # What changed between its look and its write a rollback can only tell.
+    is_told = world.is_too_late and record.state is State.ROLLBACK_CONFLICT
+    if truth is not None and (source is None or source.value != truth) and is_kept(world) and not is_told:
         faults.append(f"I6 the source is {source}, its owner's last word is {truth}")
     if truth is None and source is not None and not (world.is_traceless or world.is_doubtful or world.is_too_late):
         faults.append(f"I6 the source is {source}, its owner deleted it")

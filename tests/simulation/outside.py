@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.fakes.buckets import NULL, Versioning
-from tests.simulation.histories import MARKER, History, Stored, current, with_deleted, with_written, without
-from tests.simulation.world import PACE, Change, Message, Scenario, World, added, is_dead, removed, replaced, with_doubt
+from tests.simulation.histories import MARKER, History, Stored, with_deleted, with_written, without
+from tests.simulation.world import Change, Message, Scenario, World, added, is_dead, removed, replaced, with_doubt
 
 EVENTS = ("C", "D", "E", "d")
 LIFECYCLE = ("expire", "clear", "unmark")
@@ -34,7 +34,8 @@ def _producer(world: World, scenario: Scenario) -> Iterator[Change]:
     # A lifecycle rule counts days: whatever was to be done is done by then.
     if word in LIFECYCLE and not is_quiet(world):
         return
-    after = world._replace(produced=world.produced + 1, time=world.time + PACE, said_at=world.time + PACE)
+    after = world._replace(produced=world.produced + 1, time=world.time + scenario.pace)
+    after = after._replace(said_at=moment(after, scenario))
     spoken: dict[str, Callable[[], World]] = {
         "enable": lambda: after._replace(versioning=Versioning.ENABLED),
         "suspend": lambda: after._replace(versioning=Versioning.SUSPENDED),
@@ -45,12 +46,17 @@ def _producer(world: World, scenario: Scenario) -> Iterator[Change]:
         "clear": lambda: _without_versions(after, after.at_source[:-1]),
         "unmark": lambda: _unmarked(after),
     }
-    speak = spoken.get(word, lambda: _put(after, word))
-    yield f"owner: {word} (word {len(world.versions)})", _later(speak()), ()
+    speak = spoken.get(word, lambda: _put(after, scenario, word))
+    yield f"owner: {word} (word {len(world.versions)})", _later(speak(), scenario), ()
 
 
-def _later(world: World) -> World:
-    return world._replace(time=world.time + PACE)
+def moment(world: World, scenario: Scenario) -> int:
+    """When something happens: the time, or the number of words where it stands still."""
+    return world.time if scenario.pace else len(world.versions)
+
+
+def _later(world: World, scenario: Scenario) -> World:
+    return world._replace(time=world.time + scenario.pace)
 
 
 def _living(world: World) -> Iterator[Any]:
@@ -61,9 +67,9 @@ def _said(world: World, word: str | None) -> World:
     return world._replace(versions=(*world.versions, word), owner=len(world.versions))
 
 
-def _put(world: World, word: str) -> World:
+def _put(world: World, scenario: Scenario, word: str) -> World:
     number = len(world.versions)
-    stored = Stored(word, number, "owner", date=world.time)
+    stored = Stored(word, number, "owner", date=world.time if scenario.pace else number)
     history = with_written(world.at_source, stored, world.versioning, new_id=str(number))
     event = Message("C", number, word, history[-1].id if world.versioning is Versioning.ENABLED else "")
     after = world._replace(at_source=history, messages=added(world.messages, event))
@@ -91,13 +97,19 @@ def _deleted(world: World, scenario: Scenario) -> World:
 
 
 def _destroyed(world: World) -> World:
-    """Of a version that is not current this says nothing about the object."""
+    """Of a version that is not current this says nothing about the object.
+
+    He does not destroy what he put over a marker of ours: whether the object is to be what lies under it, or to be
+    deleted as S3 then shows it, he alone could say.
+    """
     newest = next((one for one in reversed(world.at_source) if one.value != MARKER), None)
     if newest is None:
         return world
     number, history = len(world.versions), without(world.at_source, newest.id)
-    there = current(history)
-    word = world.truth if world.source is None else there.value if there is not None else None
+    below = history[-1] if history else None
+    if world.source is not None and below is not None and (below.value, below.author) == (MARKER, "us"):
+        return world
+    word = world.truth if world.source is None else (below.value or None) if below is not None else None
     event = Message("D", number, "", newest.id)
     return _said(world, word)._replace(at_source=history, messages=added(world.messages, event))
 
@@ -140,9 +152,9 @@ def _foreign_writer(world: World, scenario: Scenario) -> Iterator[Change]:
     if world.foreign == len(scenario.foreign):
         return
     word = scenario.foreign[world.foreign]
-    after = world._replace(foreign=world.foreign + 1, time=world.time + PACE)
+    after = world._replace(foreign=world.foreign + 1, time=world.time + scenario.pace)
     if word != "del":
-        yield f"new-layout writer puts {word}", _later(_put_at_target(after, scenario, word)), ()
+        yield f"new-layout writer puts {word}", _later(_put_at_target(after, scenario, word), scenario), ()
         return
     if world.target is not None:
         new_id = f"t{world.copies + 1}"
@@ -154,7 +166,7 @@ def _foreign_writer(world: World, scenario: Scenario) -> Iterator[Change]:
         # Before keyshift said that a copy is there, nobody could mean it.
         if world.was_announced:
             after = after._replace(foreign_delete=max(world.seen_at_target, default=0))
-    yield "new-layout writer deletes", _later(after), ()
+    yield "new-layout writer deletes", _later(after, scenario), ()
 
 
 def _delivery(world: World, scenario: Scenario) -> Iterator[Change]:
@@ -167,7 +179,8 @@ def _delivery(world: World, scenario: Scenario) -> Iterator[Change]:
             continue
         if scenario.jobs_last and message.kind not in EVENTS and not _is_due(world, scenario, message):
             continue
-        started = world._replace(workers=replaced(world.workers, idle, (message, ((None, world.time),))))
+        begun = (None, moment(world, scenario) if message.kind == "R" else world.time)
+        started = world._replace(workers=replaced(world.workers, idle, (message, (begun,))))
         yield f"w{idle} receives {_text(message)}", started._replace(messages=removed(world.messages, message)), ()
         if world.duplicates:
             twice = started._replace(duplicates=world.duplicates - 1)

@@ -19,7 +19,7 @@ from domain.record import ClaimRequest, Record
 from domain.rollback import purge_copy, roll_back_object
 from handlers.notifications import direct_notices
 from tests.simulation.histories import Stored, digest
-from tests.simulation.world import OBJECT_BYTES, SOURCE, TARGET, Message, Scenario, as_seen
+from tests.simulation.world import NOW, OBJECT_BYTES, SOURCE, TARGET, Message, Scenario, as_seen
 
 LOST = ("lost",)
 """The answer to a request never came."""
@@ -78,7 +78,7 @@ class ReplayedPorts:
 
     def now(self) -> float:
         """When the last answer came; claims end when the world says so."""
-        return float(self._now)
+        return float(self._now if self._scenario.pace else NOW)
 
     def monotonic(self) -> float:
         """It stands still too."""

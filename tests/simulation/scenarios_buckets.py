@@ -11,8 +11,8 @@ from tests.simulation.world import Scenario
 
 
 def calm(scenario: Scenario) -> Scenario:
-    """Without crashes and duplicates."""
-    return replace(scenario, crashes=0, duplicates=0)
+    """Without crashes and duplicates, with time that passes."""
+    return replace(scenario, crashes=0, duplicates=0, is_dated=True)
 
 
 def alone(scenario: Scenario) -> Scenario:

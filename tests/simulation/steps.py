@@ -9,7 +9,7 @@ from domain.record import ClaimRequest, Intent, Record, Refusal, claimed, refusa
 from tests.fakes.buckets import Versioning
 from tests.simulation.effects import Copied, Sight, apply_request
 from tests.simulation.histories import MARKER, Stored, digest, noncurrent, version
-from tests.simulation.outside import outside_changes
+from tests.simulation.outside import moment, outside_changes
 from tests.simulation.replay import DENIED, LOST, THROTTLED, Call, Look, Marked, next_call
 from tests.simulation.world import (
     Change,
@@ -102,9 +102,9 @@ class Explorer:
 
     def _answered(self, world: World, slot: int, answer: Any) -> World:
         message, history = world.workers[slot]
-        return world._replace(
-            workers=replaced(world.workers, slot, (message, (*history, (answer, _when(answer, world, history)))))
-        )
+        when = moment(world, self.scenario) if message.kind == "R" else world.time
+        entry = (answer, when if _tells_of_s3(answer) else history[-1][1])
+        return world._replace(workers=replaced(world.workers, slot, (message, (*history, entry))))
 
     # ------------------------------------------------------------------ workers
     def _worker(self, world: World, slot: int) -> Iterator[Change]:
@@ -316,10 +316,9 @@ class Explorer:
         return after._replace(audited=frozenset(facts))
 
 
-def _when(answer: Any, world: World, history: Any) -> int:
-    """The time of an answer; of one that tells nothing about S3 it makes no difference, so there are fewer worlds."""
-    tells = isinstance(answer, (Look, Marked)) or (isinstance(answer, tuple) and len(answer) == len(Copied._fields))
-    return world.time if tells else history[-1][1]
+def _tells_of_s3(answer: Any) -> bool:
+    """Whether the time of an answer matters; there are fewer worlds where it is not remembered."""
+    return isinstance(answer, (Look, Marked, Copied))
 
 
 def _sight(history: Any) -> Sight:

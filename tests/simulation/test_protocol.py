@@ -9,14 +9,17 @@ import domain.cleanup
 import domain.copying
 import domain.migration
 import domain.reconciling
+import domain.rollback
 from domain.attempt import HeldRecord
 from domain.objects import ObjectState
+from domain.ports import HiddenVersion
 from domain.reconciling import Decision, Sight, Step, decide, wrote
 from domain.record import Intent, Origin, Record, State, left_over
 from tests.simulation.explore import explore
 from tests.simulation.scenarios import SCENARIOS
 from tests.simulation.scenarios_buckets import BUCKETS
 
+ALL = SCENARIOS | BUCKETS
 # The larger ones (up to 1.5 million states each) are run by ``make simulate``.
 SMALL = (
     *("S01", "S02", "S05", "S06", "S08", "S09", "S10", "S12", "S13", "S15", "S16", "S17", "S18", "S19", "S20", "S21"),
@@ -147,6 +150,22 @@ def _never_completed(*_: object) -> bool:
     return False
 
 
+def _whatever_is_hidden(hidden: HiddenVersion, record: Record, copy: ObjectState | None) -> bool:
+    return True
+
+
+def _never_put_since(*_: object) -> bool:
+    return False
+
+
+def _created(target: ObjectState, record: Record) -> Origin:
+    return Origin.CREATED
+
+
+def _as_texts(one: str | None, other: str | None) -> bool:
+    return one != other
+
+
 _STILL_DECIDED = {name: value for name, value in domain.attempt._SETTLED.items() if name != "replaceable_etag"}
 CODE_CONDITIONS = [
     ("a copy that was not sent is not ours", domain.attempt.HeldRecord, "_unsettled", _all_left_over, "S54", "I2b"),
@@ -171,6 +190,13 @@ CODE_CONDITIONS = [
     ("a refused copy is remembered", domain.attempt, "_with_doubtful", _without_doubts, "S66", "I7"),
     ("an upload that is gone may be done", domain.copying, "may_be_completed", _never_completed, "S68", "I7"),
     ("versions hidden by our marker", domain.migration, "may_hide_a_version", _nothing_hidden, "S31", "I7"),
+    ("an older version is not what we hid", domain.reconciling, "is_what_we_hid", _whatever_is_hidden, "W12", "I1"),
+    ("nor is it restored", domain.rollback, "is_what_we_hid", _whatever_is_hidden, "W02", "I6"),
+    ("what the owner put after our copy", domain.rollback, "is_put_after", _never_put_since, "W22", "I6"),
+    ("a delete that was not sent is not done", domain.attempt.HeldRecord, "_unsettled", _all_left_over, "W30", "I7"),
+    ("what was there is not our copy", domain.reconciling, "_origin_of", _created, "W40", "I2b"),
+    ("equal bytes put since are not ours", domain.reconciling, "was_put_since", _never_put_since, "W44", "I2b"),
+    ("an unknown version proves nothing", domain.cleanup, "is_other_version", _as_texts, "W50", "I7"),
 ]
 
 
@@ -186,5 +212,5 @@ def test_each_look_is_needed(  # noqa: PLR0917  # one column each
 ) -> None:
     """With the look taken out of the code the exploration finds the invariant broken."""
     monkeypatch.setattr(module, name, broken_code)
-    findings = explore(SCENARIOS[scenario], at_most=400_000, until=broken)
+    findings = explore(ALL[scenario], at_most=400_000, until=broken)
     assert broken in findings.broken

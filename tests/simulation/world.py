@@ -79,7 +79,7 @@ class World(NamedTuple):
     said_at: int
     """When the owner last spoke."""
     is_too_late: bool
-    """Whether the owner deleted after the look upon which we put the source back: S3 has no condition for that."""
+    """Whether the owner spoke after the look upon which we put the source back: S3 has no condition for that."""
     is_traceless: bool
     """Whether the owner deleted what we had emptied before, where that leaves no marker of his own."""
     markers: int
@@ -166,6 +166,14 @@ class Scenario:
     undisturbed: bool = False
     """Holds only where no attempt dies and no answer is lost: by nature, see where it is used."""
 
+    is_dated: bool = False
+    """Whether time passes between the words, so that dates tell which came first; there are more worlds then."""
+
+    @property
+    def pace(self) -> int:
+        """Seconds before and after each word; of versions the code compares dates."""
+        return PACE if self.is_dated or self.versioned else 0
+
     @property
     def at_target(self) -> Versioning:
         """The target bucket's versioning."""
@@ -184,7 +192,7 @@ def first_world(scenario: Scenario) -> World:
         if scenario.source is None
         else (Stored(scenario.source, 1, "owner", id="1" if scenario.versioned else NULL),)
     )
-    date = NOW + 2 * PACE if scenario.target_is_new else 0
+    date = NOW + 2 * scenario.pace if scenario.target_is_new else 0
     target = () if scenario.target is None else (Stored(scenario.target, -1, "foreign", id="t0", date=date),)
     return World(
         at_source=source,
