@@ -16,7 +16,7 @@ ARROW_LEFT_OUT := tests include src libarrow_flight* _flight* libarrow_substrait
 FUZZ_SECONDS ?= 60
 SEEDS ?= 2000
 MUTANTS ?= 200
-SCENARIOS ?= S03 S04 S07 S11 S23 S24 S25 S27 S28 S29 S30 S38 S39 S43 S44 S47 S56 S57 S58 S61 S64
+SCENARIOS ?= S03 S04 S07 S11 S23 S24 S25 S27 S28 S29 S30 S38 S39 S43 S44 S45 S46 S47 S56 S57 S58 S61 S64 W22
 
 .PHONY: help demo test check bench simulate mutate fmt clean layers package iam deploy-test deploy deploy-portal fuzz chaos audit
 

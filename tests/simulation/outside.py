@@ -69,7 +69,7 @@ def _said(world: World, word: str | None) -> World:
 
 def _put(world: World, scenario: Scenario, word: str) -> World:
     number = len(world.versions)
-    stored = Stored(word, number, "owner", date=world.time if scenario.pace else number)
+    stored = Stored(word, number, "owner", date=world.time + (0 if scenario.pace else number))
     history = with_written(world.at_source, stored, world.versioning, new_id=str(number))
     event = Message("C", number, word, history[-1].id if world.versioning is Versioning.ENABLED else "")
     after = world._replace(at_source=history, messages=added(world.messages, event))
