@@ -7,19 +7,20 @@ from itertools import islice
 from domain.attempt import MigrationPorts
 from domain.errors import RefusedRequestError
 from domain.holders import Reference
-from domain.keys import Location
 from domain.record import Record
 from domain.references import ManifestReferences
-from domain.references_items import Held, Legacy, Outcome, Reported, judge
+from domain.references_items import Held, Outcome, Reported
 from domain.references_json import strings_of, with_strings
+from domain.references_judging import Legacy, Stuck, judge, judge_line
 from domain.references_paths import matches
-from domain.references_rewriting import not_ready
+from domain.references_rewriting import not_ready, reported
 from domain.rules import CompiledRules
 from domain.uris import UnusableUri, write_uri
 
 LINES_AT_ONCE = 100
 """Lines whose records are read in one request."""
 MAX_LINE_BYTES = 32 * 1024 * 1024
+NO_JSON = "the line is no JSON, or nested too deep to be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,24 +70,24 @@ def _legacy_in(
     """The legacy references of a line by their positions in its text, and what is to be said of others."""
     if not line.strip():
         return [], []
+    declared_here = [attribute for entry in declared for attribute in entry.attributes]
     try:
         strings = strings_of(line.decode())
     except ValueError:
-        reference = Reference(holder, f"line {number}", "", Location(rules.source_bucket, ""))
-        return [], [Reported(reference, Outcome.STAYS, "the line is no JSON, or nested too deep to be read")]
+        stuck = judge_line(line, declared_here, NO_JSON, rules)
+        return [], [reported(stuck, holder, f"line {number}", "", rules=rules)]
     places: list[tuple[int, Legacy]] = []
     reports: list[Reported] = []
     for one in strings:
-        attribute = next((a for entry in declared for a in entry.attributes if matches(a.path, one.place)), None)
+        attribute = next((a for a in declared_here if matches(a.path, one.place)), None)
         if attribute is None:
             continue
         held = Held(one.place, None, one.value, attribute)
         judged = judge(held, rules)
         if isinstance(judged, Legacy):
             places.append((one.start, judged))
-        elif judged is not None:
-            reference = Reference(holder, f"line {number} {held.text}", one.value, Location(rules.source_bucket, ""))
-            reports.append(Reported(reference, Outcome.STAYS, judged))
+        elif isinstance(judged, Stuck):
+            reports.append(reported(judged, holder, f"line {number} {held.text}", one.value, rules=rules))
     return places, reports
 
 
@@ -105,13 +106,13 @@ def _switched(  # noqa: PLR0913, PLR0917  # one line and all that decides about 
         reference = Reference(holder, f"line {number} {legacy.held.text}", legacy.held.uri, legacy.source)
         record, why = records.get(legacy.source.record_id), verdicts[legacy.source.record_id]
         if why or record is None:
-            reports.append(Reported(reference, Outcome.WAITING, why))
+            reports.append(Reported(reference, Outcome.WAITING, why, also=legacy.also))
             continue
         written = write_uri(legacy.uri, record.target, region=rules.target.region)
         if isinstance(written, UnusableUri):
-            reports.append(Reported(reference, Outcome.STAYS, written.reason))
+            reports.append(Reported(reference, Outcome.HOLDS, written.reason, also=legacy.also))
             continue
         changed[start] = written
-        reports.append(Reported(reference, Outcome.READY, new_uri=written))
+        reports.append(Reported(reference, Outcome.READY, new_uri=written, also=legacy.also))
     after = with_strings(line.decode(), changed).encode() if changed else line
     return Line(line, after, tuple(reports))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from domain.errors import RefusedRequestError
 from domain.holders import Reference
 from domain.keys import Location
 from domain.ports.objects import ObjectStore
@@ -103,7 +104,12 @@ class _Undo:
         left = tuple(one for one in entry.switches if one not in done)
         after = replace(entry, switches=left, revision=entry.revision + 1, written_at=ports.clock.now())
         checks = tuple(self._records[one] for one in dict.fromkeys(switch.record_id for switch in done))
-        answer = ports.tables.change_item(ItemChange(entry.table, entry.key, tuple(edits), checks, after, entry))
+        change = ItemChange(entry.table, entry.key, tuple(edits), checks, after, entry)
+        try:
+            answer = ports.tables.change_item(change)
+        except RefusedRequestError as error:  # of this item alone; the others' references are put back
+            self._lose(done, str(error))
+            return Changed.DONE
         if answer is Changed.DONE:
             self.reports += [self._restored(one) for one in self._returning]
         return answer

@@ -125,9 +125,23 @@ class Holders:
         # One look for all threads; a look at large tables may take longer than what is known is good for.
         with self._lock:
             if self._looked is None or self.monotonic() - self._looked >= self.seconds:
-                self._held = dict(_held(self.operation.references(), self.operation.find_pins()))
+                self._held = dict(self._look())
                 self._looked = self.monotonic()
-            return self._held.get(location)
+            return next((self._held[one] for one in _around(location) if one in self._held), None)
+
+    def _look(self) -> Iterator[tuple[Location, str]]:
+        return _held(self.operation.references(), self.operation.find_pins())
+
+
+def _around(location: Location) -> Iterator[Location]:
+    """The location, its bucket as a whole, and every folder that it is in: what may name any of these names it."""
+    yield location
+    at = 0
+    while True:
+        yield Location(location.bucket, location.key[:at])
+        at = location.key.find("/", at) + 1
+        if not at:
+            return
 
 
 def _held(references: Iterable[Reference], pins: Iterable[Pin]) -> Iterator[tuple[Location, str]]:

@@ -67,7 +67,7 @@ class ManifestScan:
                 yield replace(one, outcome=outcome, why=why, new_uri="") if _is_open(one) else one
 
     def find_references(self) -> Iterator[Reference]:
-        """Every legacy URI in a line; a manifest of which nobody knows what it holds counts as one."""
+        """Every legacy URI in a line, and what may be one; a manifest whose content is not known counts as one."""
         if not self.rules.references.manifests:
             return
         known: set[Location] = set()
@@ -82,7 +82,8 @@ class ManifestScan:
             yield from self._open(location, declared)
 
     def _open(self, location: Location, declared: list[ManifestReferences]) -> Iterator[Reference]:
-        yield from (one.reference for one in self._read(location, declared) if _is_open(one))
+        for one in self._read(location, declared):
+            yield from one.held
 
     def _foretold(self, record: Record, declared: list[ManifestReferences]) -> Iterator[Reported]:
         """What a rewriting would do, which leaves somebody else's content alone."""
