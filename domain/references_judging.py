@@ -1,20 +1,26 @@
 """What a held text is to the rules: a reference that can be switched, one that cannot and holds, or no concern."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from domain.keys import Location
 from domain.references import AttributePath
 from domain.references_items import Held
 from domain.rules import CompiledRules, MapOutcome
 from domain.templates import Template, TooManyParsesError
-from domain.uri_hosts import may_name
+from domain.uri_hosts import is_bucket_name, may_name
 from domain.uris import ObjectUri, UnusableUri, read_uri
 
 UNKNOWN = "it speaks of the bucket in a form that cannot be read"
+SEVERAL = "it holds more than one URI"
 FOLDER = "it names a folder, below which objects move"
 REMEDY = "correct it by hand, or name it under 'accept' in the rules file"
 UNREADABLE = f"the text is no JSON, or nested too deep; declare the place without 'json', {REMEDY}"
+
+
+_URI_BEGINS = re.compile(r":(?://|::)|%3a%2f%2f", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +51,13 @@ def judge(held: Held, rules: CompiledRules) -> Legacy | Stuck | None:
     return _accepted(judged, held) if isinstance(judged, Stuck) and judged.holds else judged
 
 
-def judge_line(line: bytes, attributes: Sequence[AttributePath], reason: str, rules: CompiledRules) -> Stuck:
+def judge_line(line: bytes, attributes: Sequence[AttributePath], reason: str, bucket: str) -> Stuck:
     """A manifest's line that cannot be read: it holds everything where it speaks of the bucket, or bare keys may."""
     text = line.replace(b"\0", b"").decode("utf-8", "replace").strip()
     places = [Held((), None, text, attribute) for attribute in attributes]
-    if not may_name(text, rules.source_bucket) and not _bare(places, rules.source_bucket):
+    if not may_name(text, bucket) and not _bare(places, bucket):
         return Stuck(reason)
-    found = Stuck(f"{reason}; {REMEDY}", (Location(rules.source_bucket, ""),))
+    found = Stuck(f"{reason}; {REMEDY}", (Location(bucket, ""),))
     return next((one for one in (_accepted(found, held) for held in places) if not one.holds), found)
 
 
@@ -85,14 +91,17 @@ def _judge_text(held: Held, rules: CompiledRules) -> Legacy | Stuck | None:
     uri = read_uri(held.uri, bucket=held.attribute.bucket)
     if uri is None:
         return Stuck(f"{UNKNOWN}; {REMEDY}", (Location(bucket, ""),)) if may_name(held.uri, bucket) else None
+    anything = (Location(bucket, ""),) if _names_more(held.uri, bucket) else ()
     if isinstance(uri, UnusableUri):
-        return _unusable(uri, rules)
+        return Stuck(f"{SEVERAL}; {REMEDY}", anything) if anything else _unusable(uri, rules)
+    mapped = rules.map_key(uri.location.key)
+    moving = anything or _moving(uri.others, rules)
+    if uri.location.bucket == bucket and mapped.target is not None and mapped.outcome is MapOutcome.MOVE:
+        return Legacy(held, uri, uri.location, mapped.target, moving)
+    if anything:
+        return Stuck(f"{SEVERAL}; {REMEDY}", anything)
     if uri.location.bucket != bucket:
         return None
-    mapped = rules.map_key(uri.location.key)
-    moving = _moving(uri.others, rules)
-    if mapped.target is not None and mapped.outcome is MapOutcome.MOVE:
-        return Legacy(held, uri, uri.location, mapped.target, moving)
     if mapped.outcome is MapOutcome.KEEP or _is_new(uri.location.key, rules):
         return None
     if not moving and _is_folder(uri.location.key, rules):
@@ -120,7 +129,8 @@ def _bare(places: Iterable[Held], bucket: str) -> bool:
 def _unusable(uri: UnusableUri, rules: CompiledRules) -> Stuck | None:
     bucket = rules.source_bucket
     if uri.bucket is not None and not _speaks_of(uri, bucket):
-        return None
+        is_none = not is_bucket_name(uri.bucket) and may_name(uri.text, bucket)
+        return Stuck(f"{UNKNOWN}; {REMEDY}", (Location(bucket, ""),)) if is_none else None
     reason = f"{uri.reason}; {REMEDY}"
     if uri.keys is None:
         return Stuck(reason, (Location(bucket, ""),))
@@ -130,6 +140,12 @@ def _unusable(uri: UnusableUri, rules: CompiledRules) -> Stuck | None:
     if uri.bucket is None or any(_is_expected(key, rules) for key in uri.keys):
         return None
     return Stuck(uri.reason)
+
+
+def _names_more(text: str, bucket: str) -> bool:
+    """Whether another URI stands in the text of one, and speaks of the bucket: a list, or a URL with one in it."""
+    found = list(islice(_URI_BEGINS.finditer(text), 2))
+    return len(found) == 2 and may_name(text[found[1].start() :], bucket)
 
 
 def _speaks_of(uri: UnusableUri, bucket: str) -> bool:

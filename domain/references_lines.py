@@ -11,7 +11,7 @@ from domain.record import Record
 from domain.references import ManifestReferences
 from domain.references_items import Held, Outcome, Reported
 from domain.references_json import strings_of, with_strings
-from domain.references_judging import Legacy, Stuck, judge, judge_line
+from domain.references_judging import Legacy, Stuck, copies_named, judge, judge_line
 from domain.references_paths import matches
 from domain.references_rewriting import not_ready, reported
 from domain.rules import CompiledRules
@@ -64,6 +64,28 @@ def rewritten_lines(
         first += len(block)
 
 
+def copies_in(
+    lines: Iterator[bytes], declared: Sequence[ManifestReferences], *, holder: str, rules: CompiledRules
+) -> Iterator[Reference]:
+    """Every place of the new layout that a line names, or may name; a line that cannot be read may name any."""
+    attributes = [attribute for entry in declared for attribute in entry.attributes]
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            strings = strings_of(line.decode())
+        except ValueError:
+            stuck = judge_line(line, attributes, NO_JSON, rules.target_bucket)
+            yield from (Reference(holder, f"line {number}", "", place) for place in stuck.holds)
+            continue
+        for one in strings:
+            attribute = next((a for a in attributes if matches(a.path, one.place)), None)
+            if attribute is not None:
+                held = Held(one.place, None, one.value, attribute)
+                for place in copies_named(held, rules):
+                    yield Reference(holder, f"line {number} {held.text}", one.value, place)
+
+
 def _legacy_in(
     line: bytes, declared: Sequence[ManifestReferences], holder: str, number: int, rules: CompiledRules
 ) -> tuple[list[tuple[int, Legacy]], list[Reported]]:
@@ -74,7 +96,7 @@ def _legacy_in(
     try:
         strings = strings_of(line.decode())
     except ValueError:
-        stuck = judge_line(line, declared_here, NO_JSON, rules)
+        stuck = judge_line(line, declared_here, NO_JSON, rules.source_bucket)
         return [], [reported(stuck, holder, f"line {number}", "", rules=rules)]
     places: list[tuple[int, Legacy]] = []
     reports: list[Reported] = []

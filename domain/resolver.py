@@ -153,9 +153,7 @@ def _taken_away(names: Names, records: Mapping[str, Record]) -> bool:
     if names.is_legacy or names.new is None:
         return False
     known = [records[one.record_id] for one in names.legacy if one.record_id in records]
-    return any(
-        one.target == names.new and one.target_etag is not None and one.mode is Mode.FORWARD for one in known
-    )
+    return any(one.target == names.new and one.target_etag is not None and one.mode is Mode.FORWARD for one in known)
 
 
 def _serves(record: Record | None) -> bool:

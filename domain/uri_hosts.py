@@ -38,6 +38,11 @@ def is_access_point(bucket: str) -> bool:
     return _ALIAS.fullmatch(bucket) is not None or _ARN.fullmatch(bucket) is not None
 
 
+def is_bucket_name(text: str) -> bool:
+    """Whether a bucket may have this name (S3 user guide, naming rules since 2018)."""
+    return re.fullmatch(BUCKET, text) is not None
+
+
 def may_name(text: str, bucket: str) -> bool:
     """Whether a text that cannot be read speaks of the bucket, or of an access point that may be the bucket's.
 

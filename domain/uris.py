@@ -6,7 +6,7 @@ from enum import StrEnum
 from urllib.parse import unquote, unquote_plus, unquote_to_bytes
 
 from domain.keys import Location, key_fault
-from domain.uri_hosts import ACCESS_POINT_HOST, BUCKET, SERVICE, is_access_point
+from domain.uri_hosts import ACCESS_POINT_HOST, SERVICE, is_access_point, is_bucket_name
 
 _S3 = re.compile(r"(?P<scheme>\s*s3[an]?://)(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
 """``s3a`` and ``s3n`` are Hadoop's names for the same."""
@@ -153,7 +153,7 @@ def _read_plain(text: str, form: UriForm, scheme: str, rest: str) -> ObjectUri |
     bucket, _, key = rest.partition("/")
     if is_access_point(bucket):
         return _of_point(text, key)
-    if re.fullmatch(BUCKET, bucket) is None:
+    if not is_bucket_name(bucket):
         keys = readings_of(key) if key else None
         return UnusableUri(text, f"'{bucket}' is no bucket name", bucket.strip(), keys)
     if form is UriForm.ARN and ("*" in key or "?" in key):
@@ -195,7 +195,7 @@ def _http_fault(path: str, found: re.Match[str], bucket: str) -> str:
         return "a fragment is no part of an object's URL"
     if "+" in path:
         return "S3 and other readers disagree whether '+' in a URL is a space; write %20 or %2B"
-    if re.fullmatch(BUCKET, bucket) is None:
+    if not is_bucket_name(bucket):
         return f"'{bucket}' is no bucket name"
     try:
         unquote_to_bytes(path).decode()

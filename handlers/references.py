@@ -13,7 +13,7 @@ from domain.keys import Location
 from domain.ports import ReferenceJournal, ReferringTables, ScanPosition
 from domain.references import Item, TableReferences
 from domain.references_items import Outcome, Reported, held_uris, place_text
-from domain.references_judging import Stuck, judge
+from domain.references_judging import Stuck, copies_named, judge
 from domain.references_rewriting import ReferencePorts, reported, rewrite_item
 from domain.references_undo import undo_entry
 from domain.rules import CompiledRules
@@ -95,6 +95,17 @@ class References:
                     yield from self._legacy(table, item)
         if self.manifests is not None:
             yield from self.manifests.find_references()
+
+    def find_copy_references(self) -> Iterator[Reference]:
+        """See the port ReferenceFinder: what names places of the new layout."""
+        for table in self.tables():
+            for page in self.ports.tables.scan_items(table.table):
+                for item in page.items:
+                    for held in held_uris(item, table):
+                        for place in copies_named(held, self.rules):
+                            yield Reference(table.holder(table.key_of(item)), held.text, held.uri, place)
+        if self.manifests is not None:
+            yield from self.manifests.find_copy_references()
 
     def scan_manifests(self, *, dry_run: bool) -> Iterator[Reported]:
         """The manifests that the rules file declares, if it does."""
@@ -191,7 +202,7 @@ class References:
         """Other rules read the same items in another way: what was seen under them counts for nothing."""
         return f"{table.table}#{segment}-of-{how.segments}#{self.rules.digest[:16]}"
 
-    def _segment(
+    def _segment(  # noqa: PLR0913, PLR0917  # one part of a table, from where, and who is told
         self,
         table: TableReferences,
         how: TableScan,

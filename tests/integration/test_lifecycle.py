@@ -327,6 +327,10 @@ class Finder:
         """See ReferenceFinder."""
         yield from self.found
 
+    def find_copy_references(self) -> Iterator[Reference]:
+        """See ReferenceFinder."""
+        yield from self.found
+
 
 class SlowFinder(Finder):
     """A look through large tables: each takes an hour."""
@@ -363,6 +367,10 @@ class Pinned:
         self.found = found
 
     def find_pins(self) -> Iterator[Pin]:
+        """See PinFinder."""
+        yield from self.found
+
+    def find_copy_pins(self) -> Iterator[Pin]:
         """See PinFinder."""
         yield from self.found
 
