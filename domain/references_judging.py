@@ -63,27 +63,30 @@ def judge_line(line: bytes, attributes: Sequence[AttributePath], reason: str, bu
 
 def copies_named(held: Held, rules: CompiledRules) -> Iterator[Location]:
     """Places of the new layout that a text may name: purging what is there would leave it dangling."""
+    bucket = rules.target_bucket
     uri = read_uri(held.uri, bucket=None if held.is_unreadable else held.attribute.bucket)
-    if isinstance(uri, ObjectUri):
-        found: Iterable[Location] = (uri.location, *uri.others)
-    elif _is_accepted(held):
-        return
+    found: Iterable[Location]
+    if _names_more(held.uri, bucket):
+        found = (Location(bucket, ""),)
+    elif isinstance(uri, ObjectUri):
+        found = (uri.location, *uri.others)
     else:
-        found = _copies_unread(held, uri, rules.target_bucket)
+        found = _copies_unread(held, uri, bucket)
+    if not isinstance(uri, ObjectUri) and _is_accepted(held):
+        return
     for place in found:
         inside = place.key.startswith(rules.target_prefix) or rules.target_prefix.startswith(place.key)
         is_legacy = place.bucket == rules.source_bucket and rules.map_key(place.key).outcome is MapOutcome.MOVE
-        if place.bucket == rules.target_bucket and inside and not is_legacy:
+        if place.bucket == bucket and inside and not is_legacy:
             yield place
 
 
 def _copies_unread(held: Held, uri: UnusableUri | None, bucket: str) -> Iterable[Location]:
-    if uri is not None and uri.bucket is not None and not _speaks_of(uri, bucket):
-        return ()
-    if uri is not None and uri.keys is not None:
-        return [Location(bucket, key) for key in uri.keys]
+    if uri is not None and (uri.bucket is None or _speaks_of(uri, bucket)):
+        return [Location(bucket, key) for key in uri.keys] if uri.keys is not None else (Location(bucket, ""),)
+    is_open = uri is None or not is_bucket_name(str(uri.bucket))
     bare = held.is_unreadable and _bare([held], bucket)
-    return (Location(bucket, ""),) if uri is not None or bare or may_name(held.uri, bucket) else ()
+    return (Location(bucket, ""),) if bare or (is_open and may_name(held.uri, bucket)) else ()
 
 
 def _judge_text(held: Held, rules: CompiledRules) -> Legacy | Stuck | None:
