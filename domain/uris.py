@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from urllib.parse import unquote, unquote_plus, unquote_to_bytes
 
 from domain.keys import Location, key_fault
@@ -24,6 +25,9 @@ _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 _MAX_HOST = 300
 """A host name has at most 253 characters, a port comes after it."""
 _OF_ONE_BUCKET = ("accelerate", "website")
+_PATTERN = "'*' and '?' stand for any text"
+_MAX_ENDS = 16
+"""Places in a key at which a query or a fragment may begin."""
 _NO_UTF8 = "its text or its percent-encoding is no UTF-8"
 
 POINT = "it names an access point, which does not tell its bucket"
@@ -55,12 +59,14 @@ class ObjectUri:
     service: str = ""
     region: str | None = None
     literal: frozenset[str] = frozenset()
+    written: str = ""
+    """The key as it stands in a URL: its writer may not have encoded it."""
 
     @property
     def others(self) -> tuple[Location, ...]:
-        """Places that some readers take it for: who decodes the key once more, or looks for a query in it."""
+        """Places that some readers take it for: who decodes the key once more, or not at all, or cuts a query off."""
         bucket, key = self.location.bucket, self.location.key
-        return tuple(Location(bucket, one) for one in readings_of(key) if one != key)
+        return tuple(Location(bucket, one) for one in readings_of(key, self.written or key) if one != key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +90,10 @@ def readings_of(*keys: str) -> tuple[str, ...]:
     """
     found = dict.fromkeys(keys)
     for key in keys:
-        cut = re.split(r"[?#]", key, maxsplit=1)[0]
-        for one in dict.fromkeys((key, cut)):
+        ends = islice(re.finditer(r"[?#]", key), _MAX_ENDS)
+        for one in (key, *(key[: end.start()] for end in ends)):
             found |= dict.fromkeys((one, unquote(one, errors="replace"), unquote_plus(one, errors="replace")))
-    found |= dict.fromkeys([one.strip() for one in found])
+    found |= dict.fromkeys([cut for one in found for cut in (one.strip(), one[:-1] if one[-1:].isspace() else one)])
     return tuple(one for one in found if key_fault(one) is None)
 
 
@@ -119,6 +125,8 @@ def read_uri(text: str, *, bucket: str | None = None) -> ObjectUri | UnusableUri
 
 def write_uri(uri: ObjectUri, location: Location, *, region: str | None = None) -> str | UnusableUri:
     """The same form for another place; ``region`` is where the other bucket is, if that is known."""
+    if uri.form is UriForm.ARN and _is_pattern(location.key):
+        return _unwritable(uri, f"in an ARN, {_PATTERN}, and so they do in the new key {location.key}")
     if uri.form in (UriForm.S3, UriForm.ARN):
         return f"{uri.scheme}{location.bucket}/{location.key}"
     moves = location.bucket != uri.location.bucket
@@ -156,9 +164,13 @@ def _read_plain(text: str, form: UriForm, scheme: str, rest: str) -> ObjectUri |
     if not is_bucket_name(bucket):
         keys = readings_of(key) if key else None
         return UnusableUri(text, f"'{bucket}' is no bucket name", bucket.strip(), keys)
-    if form is UriForm.ARN and ("*" in key or "?" in key):
-        return UnusableUri(text, "'*' and '?' in an ARN stand for any text", bucket)
+    if form is UriForm.ARN and _is_pattern(key):
+        return UnusableUri(text, f"in an ARN, {_PATTERN}", bucket)
     return _usable(ObjectUri(text, form, Location(bucket, key), scheme=scheme))
+
+
+def _is_pattern(key: str) -> bool:
+    return "*" in key or "?" in key
 
 
 def _http_keys(found: re.Match[str]) -> tuple[str, ...]:
@@ -184,7 +196,7 @@ def _read_http(text: str, found: re.Match[str], host: re.Match[str]) -> ObjectUr
     literal = frozenset(path) - _UNRESERVED - {"%"}
     region = host["region"] or host["private_region"]
     place = Location(bucket, unquote_to_bytes(path).decode())
-    return _usable(ObjectUri(text, form, place, found["scheme"], host["service"], region, literal))
+    return _usable(ObjectUri(text, form, place, found["scheme"], host["service"], region, literal, path))
 
 
 def _http_fault(path: str, found: re.Match[str], bucket: str) -> str:
