@@ -8,7 +8,7 @@ from domain.holders import Reference
 from domain.keys import Location
 from domain.references import AttributePath, Item, TableReferences
 from domain.references_json import strings_of, with_strings
-from domain.references_paths import Place, matches, value_at, values_at, with_value, write_place
+from domain.references_paths import Path, Place, matches, value_at, values_at, with_value, write_place
 
 MAX_ITEM_BYTES = 400 * 1024
 """DynamoDB's limit, attribute names included (aws-facts.md §5)."""
@@ -25,12 +25,16 @@ MAX_EDITS = 40
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One URI in an item: at ``place``, in its JSON text at ``inside``; ``uri`` as it is written."""
+    """One URI in an item: at ``place``, in its JSON text at ``inside``; ``uri`` as it is written.
+
+    ``is_deeper``: the declared place has a list or a map instead of a text, and it stands somewhere in there.
+    """
 
     place: Place
     inside: Place | None
     uri: str
     attribute: AttributePath
+    is_deeper: bool = False
 
     @property
     def text(self) -> str:
@@ -40,7 +44,7 @@ class Held:
     @property
     def is_unreadable(self) -> bool:
         """Whether ``uri`` is a whole text that should have been JSON and is none."""
-        return self.inside is None and self.attribute.inside is not None
+        return self.inside is None and self.attribute.inside is not None and not self.is_deeper
 
 
 def place_text(place: Place, inside: Place | None) -> str:
@@ -91,12 +95,34 @@ def held_uris(item: Item, table: TableReferences) -> Iterator[Held]:
     What was declared as JSON and cannot be read as such comes as a whole: a URI in it would go unseen otherwise.
     """
     seen: set[tuple[Place, Place | None, str]] = set()
+    deeper: list[Held] = []
     for attribute in table.attributes:
         for place, value in values_at(item, attribute.path):
+            deeper += (Held(below, None, text, attribute, is_deeper=True) for below, text in texts_below(value, place))
             for inside, text in _texts(value, attribute):
-                if (place, inside, text) not in seen:
+                held = Held(place, inside, text, attribute, is_deeper=is_deeper(attribute.inside, inside))
+                if held.is_deeper:
+                    deeper.append(held)
+                elif (place, inside, text) not in seen:
                     seen.add((place, inside, text))
-                    yield Held(place, inside, text, attribute)
+                    yield held
+    for held in deeper:  # last: another declared path may lead there
+        if (held.place, held.inside, held.uri) not in seen:
+            seen.add((held.place, held.inside, held.uri))
+            yield held
+
+
+def is_deeper(path: Path | None, place: Place | None) -> bool:
+    """Whether the place is not where the path leads, but below."""
+    return path is not None and place is not None and len(place) > len(path) and matches(path, place[: len(path)])
+
+
+def texts_below(value: Item, place: Place) -> Iterator[tuple[Place, str]]:
+    """Every text in a list or map, and where it stands."""
+    children = value["M"].items() if "M" in value else enumerate(value["L"]) if "L" in value else ()
+    for key, child in children:
+        yield from (((*place, key), text) for text in ([child["S"]] if "S" in child else child.get("SS", [])))
+        yield from texts_below(child, (*place, key))
 
 
 def _texts(value: Item, attribute: AttributePath) -> Iterator[tuple[Place | None, str]]:
@@ -110,7 +136,10 @@ def _texts(value: Item, attribute: AttributePath) -> Iterator[tuple[Place | None
         except ValueError:
             yield None, text
             continue
-        yield from ((one.place, one.value) for one in strings if matches(attribute.inside, one.place))
+        inside = attribute.inside
+        yield from (
+            (one.place, one.value) for one in strings if matches(inside, one.place) or is_deeper(inside, one.place)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +254,7 @@ def relocated(item: Item, table: TableReferences, switches: Sequence[Switch]) ->
     A list may have been reordered since: a URI is looked for at its own place first, then at any other to which
     the same declared path leads.
     """
-    free = [held for held in held_uris(item, table) if not held.is_unreadable]
+    free = [held for held in held_uris(item, table) if not held.is_unreadable and not held.is_deeper]
     found: dict[Switch, Switch] = {}
     for exactly in (True, False):
         for switch in switches:

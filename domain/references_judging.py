@@ -14,6 +14,7 @@ from domain.uri_hosts import is_bucket_name, may_name
 from domain.uris import ObjectUri, UnusableUri, read_uri
 
 UNKNOWN = "it speaks of the bucket in a form that cannot be read"
+DEEPER = "the declared place has a list or a map where a text is expected: declare the path of the text in it"
 SEVERAL = "it holds more than one URI"
 FOLDER = "it names a folder, below which objects move"
 REMEDY = "correct it by hand, or name it under 'accept' in the rules file"
@@ -48,6 +49,8 @@ class Stuck:
 def judge(held: Held, rules: CompiledRules) -> Legacy | Stuck | None:
     """The legacy object that a text names, or why it stays as it is; ``None`` where it is no concern of ours."""
     judged = _unreadable(held, rules) if held.is_unreadable else _judge_text(held, rules)
+    if held.is_deeper and isinstance(judged, Legacy):
+        judged = Stuck(f"{DEEPER}; {REMEDY}", (judged.source, *judged.also))
     return _accepted(judged, held) if isinstance(judged, Stuck) and judged.holds else judged
 
 

@@ -8,9 +8,9 @@ from domain.attempt import MigrationPorts
 from domain.errors import RefusedRequestError
 from domain.holders import Reference
 from domain.record import Record
-from domain.references import ManifestReferences
-from domain.references_items import Held, Outcome, Reported
-from domain.references_json import strings_of, with_strings
+from domain.references import AttributePath, ManifestReferences
+from domain.references_items import Held, Outcome, Reported, is_deeper
+from domain.references_json import JsonString, strings_of, with_strings
 from domain.references_judging import Legacy, Stuck, copies_named, judge, judge_line
 from domain.references_paths import matches
 from domain.references_rewriting import not_ready, reported
@@ -79,9 +79,8 @@ def copies_in(
             yield from (Reference(holder, f"line {number}", "", place) for place in stuck.holds)
             continue
         for one in strings:
-            attribute = next((a for a in attributes if matches(a.path, one.place)), None)
-            if attribute is not None:
-                held = Held(one.place, None, one.value, attribute)
+            held = _held(one, attributes)
+            if held is not None:
                 for place in copies_named(held, rules):
                     yield Reference(holder, f"line {number} {held.text}", one.value, place)
 
@@ -101,16 +100,23 @@ def _legacy_in(
     places: list[tuple[int, Legacy]] = []
     reports: list[Reported] = []
     for one in strings:
-        attribute = next((a for a in declared_here if matches(a.path, one.place)), None)
-        if attribute is None:
+        held = _held(one, declared_here)
+        if held is None:
             continue
-        held = Held(one.place, None, one.value, attribute)
         judged = judge(held, rules)
         if isinstance(judged, Legacy):
             places.append((one.start, judged))
         elif isinstance(judged, Stuck):
             reports.append(reported(judged, holder, f"line {number} {held.text}", one.value, rules=rules))
     return places, reports
+
+
+def _held(one: JsonString, attributes: Sequence[AttributePath]) -> Held | None:
+    exact = next((attribute for attribute in attributes if matches(attribute.path, one.place)), None)
+    if exact is not None:
+        return Held(one.place, None, one.value, exact)
+    above = next((attribute for attribute in attributes if is_deeper(attribute.path, one.place)), None)
+    return Held(one.place, None, one.value, above, is_deeper=True) if above is not None else None
 
 
 def _switched(  # noqa: PLR0913, PLR0917  # one line and all that decides about it

@@ -313,3 +313,42 @@ def test_a_rules_file_cannot_accept_every_text() -> None:
     """That would switch the gate off."""
     with pytest.raises(RulesError, match="it would accept every text"):
         read_rules(RULES.replace("    indexes:", "    accept: [{text: '*', why: never mind}]\n    indexes:"))
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "path"),
+    [
+        ("uri", {"L": [{"S": "x"}, {"S": f"s3://line-1/{KEY}"}]}, "uri[1]"),
+        ("uri", {"M": {"of": {"SS": ["x", f"s3://line-1/{KEY}"]}}}, "uri.of"),
+        ("config", {"S": json.dumps({"model": {"deep": {"uri": f"s3://line-1/{KEY}"}}})}, "config:model.deep.uri"),
+    ],
+)
+def test_a_list_or_map_at_a_declared_place_holds_what_it_names(attribute: str, value: Any, path: str) -> None:
+    """The application changed its form since it was declared; the report says which path to declare."""
+    world = new_world(KEY)
+    before = world.put_job(**{attribute: value})
+    (report,) = rewrite(world)
+    assert (report.outcome, report.reference.path) == (Outcome.HOLDS, path)
+    assert "declare the path of the text in it" in report.why
+    assert world.job() == before
+    assert held(world) == {Location("line-1", KEY)}
+
+
+def test_a_declared_path_below_another_one_is_rewritten_as_such() -> None:
+    """Both are declared, the list and what is in it."""
+    world = ReferringWorld(rules=RULES.replace("      - uri\n", '      - uri\n      - "uri[*]"\n'))
+    world.put(KEY)
+    world.migrate(KEY)
+    world.put_job(uri={"L": [{"S": f"s3://line-1/{KEY}"}]})
+    assert [one.outcome for one in rewrite(world)] == [Outcome.REWRITTEN]
+    assert held(world) == set()
+
+
+def test_a_list_in_a_manifests_line_holds_what_it_names() -> None:
+    """Where a text was declared."""
+    from tests.unit.test_references_manifests import ManifestWorld
+
+    world = ManifestWorld()
+    place = world.put("new/own.manifest", json.dumps({"source-ref": [f"s3://line-1/{KEY}"]}).encode())
+    found = [one for one in world.scan.find_references() if one.holder == place.uri]
+    assert [(one.path, one.source.key) for one in found] == [("line 1 source-ref[0]", KEY)]
