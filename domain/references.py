@@ -15,7 +15,7 @@ Item: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Texts that are no references by the operator's word, ``*`` is any text; only texts that cannot be rewritten."""
+    """Texts that are not references by an operator's word; ``*`` is any text. Only for what cannot be rewritten."""
 
     text: str
     why: str

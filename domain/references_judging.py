@@ -18,7 +18,7 @@ DEEPER = "the declared place has a list or a map where a text is expected: decla
 SEVERAL = "it holds more than one URI"
 FOLDER = "it names a folder, below which objects move"
 REMEDY = "correct it by hand, or name it under 'accept' in the rules file"
-UNREADABLE = f"the text is no JSON, or nested too deep; declare the place without 'json', {REMEDY}"
+UNREADABLE = f"the text is not JSON, or nested too deep; declare the place without 'json', {REMEDY}"
 
 
 _URI_BEGINS = re.compile(r":(?://|::)|%3a%2f%2f", re.IGNORECASE)
@@ -47,7 +47,7 @@ class Stuck:
 
 
 def judge(held: Held, rules: CompiledRules) -> Legacy | Stuck | None:
-    """The legacy object that a text names, or why it stays as it is; ``None`` where it is no concern of ours."""
+    """The legacy object that a text names, or why it stays as it is; ``None`` where it does not concern us."""
     judged = _unreadable(held, rules) if held.is_unreadable else _judge_text(held, rules)
     if held.is_deeper and isinstance(judged, Legacy):
         judged = Stuck(f"{DEEPER}; {REMEDY}", (judged.source, *judged.also))
@@ -198,7 +198,7 @@ def _beginning(template: Template) -> str:
 
 
 def _accepted(found: Stuck, held: Held) -> Stuck:
-    """The same, holding nothing, where the rules file says that such a text is no reference."""
+    """The same, holding nothing, where the rules file says that such a text is not a reference."""
     for one in held.attribute.accept:
         if one.takes(held.uri):
             return Stuck(f"accepted in the rules file: {one.why}")

@@ -20,7 +20,7 @@ from domain.uris import UnusableUri, write_uri
 LINES_AT_ONCE = 100
 """Lines whose records are read in one request."""
 MAX_LINE_BYTES = 32 * 1024 * 1024
-NO_JSON = "the line is no JSON, or nested too deep to be read"
+NO_JSON = "the line is not JSON, or nested too deep to be read"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ MAX_JOURNAL_BYTES = 300 * 1024
 MAX_ATTRIBUTES = 98
 """Attributes of the item itself in one write: written as wholes, that many always fit DynamoDB's expressions."""
 MAX_TOLD = 200
-"""Characters of a text that is reported although it is no URI: it may be as long as an item."""
+"""Characters of a reported text that are told: it may be as long as an item."""
 UNSETTLED = "an attempt at the object is under way or ended without a result"
 TWICE = "another text of the set has the new URI at the same place, so an undo could not tell the two apart"
 

@@ -28,7 +28,7 @@ _OF_ONE_BUCKET = ("accelerate", "website")
 _PATTERN = "'*' and '?' stand for any text"
 _MAX_ENDS = 16
 """Places in a key at which a query or a fragment may begin."""
-_NO_UTF8 = "its text or its percent-encoding is no UTF-8"
+_NO_UTF8 = "its text or its percent-encoding is not UTF-8"
 
 POINT = "it names an access point, which does not tell its bucket"
 
@@ -163,7 +163,7 @@ def _read_plain(text: str, form: UriForm, scheme: str, rest: str) -> ObjectUri |
         return _of_point(text, key)
     if not is_bucket_name(bucket):
         keys = readings_of(key) if key else None
-        return UnusableUri(text, f"'{bucket}' is no bucket name", bucket.strip(), keys)
+        return UnusableUri(text, f"'{bucket}' is not a bucket name", bucket.strip(), keys)
     if form is UriForm.ARN and _is_pattern(key):
         return UnusableUri(text, f"in an ARN, {_PATTERN}", bucket)
     return _usable(ObjectUri(text, form, Location(bucket, key), scheme=scheme))
@@ -208,7 +208,7 @@ def _http_fault(path: str, found: re.Match[str], bucket: str) -> str:
     if "+" in path:
         return "S3 and other readers disagree whether '+' in a URL is a space; write %20 or %2B"
     if not is_bucket_name(bucket):
-        return f"'{bucket}' is no bucket name"
+        return f"'{bucket}' is not a bucket name"
     try:
         unquote_to_bytes(path).decode()
     except UnicodeError:

@@ -39,7 +39,7 @@ class AttributeModel(_Model):
 
 
 class AcceptedModel(_Model):
-    """Texts that are no references, although they speak of the bucket."""
+    """Texts that are not references, although they name the bucket."""
 
     text: Annotated[str, Field(min_length=1)]
     why: Annotated[str, Field(min_length=1)]

@@ -1,4 +1,4 @@
-"""A text in which an object that moves is named, in whatever form and by whatever writer, is never dropped."""
+"""A text in which an object that moves is named, in any form and by any writer, is never dropped."""
 
 import json
 from collections.abc import Callable

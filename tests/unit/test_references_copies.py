@@ -41,7 +41,7 @@ def named(world: ReferringWorld) -> set[Location]:
     ],
 )
 def test_a_text_names_the_copies_that_it_may_mean(text: str, places: set[Location]) -> None:
-    """In every form that is read for legacy URIs; those are no concern here."""
+    """In every form that is read for legacy URIs; those do not matter here."""
     world = new_world()
     world.put_job(uri={"S": text})
     assert named(world) == places
@@ -87,7 +87,7 @@ def test_what_was_rewritten_and_put_back_names_no_copy() -> None:
 
 
 def test_manifests_that_stay_name_copies_and_those_that_are_purged_do_not() -> None:
-    """A rewritten copy would hold itself for ever; what an application wrote at either key counts."""
+    """A rewritten copy would hold itself without end; what an application wrote at either key counts."""
     world = ManifestWorld()
     world.migrate("old//b.png")
     world.rewrite()

@@ -1,4 +1,4 @@
-"""Whatever may name an object that moves holds it: every form in which AWS or a common reader writes a place."""
+"""What may name an object that moves holds it: every form in which AWS or a common reader writes a place."""
 
 import json
 from typing import Any
@@ -191,7 +191,7 @@ def test_both_readings_of_a_plus_are_held(path: str, keys: set[str]) -> None:
     ],
 )
 def test_a_folder_holds_what_moves_below_it(text: str, *, folder: bool) -> None:
-    """Whoever lists it finds nothing there after a cleanup; a new folder is no concern."""
+    """A reader that lists it finds nothing there after a cleanup; a new folder holds nothing."""
     world, _ = told(text)
     assert (Location("line-1", "old/") in held(world)) is folder
 
@@ -303,7 +303,7 @@ def test_the_rules_file_accepts_texts_that_are_no_references(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["s3://line-1/old//see line-1?X-Amz-1", VERSION, "line-1 is another matter"])
 def test_what_is_accepted_takes_nothing_else_with_it(text: str) -> None:
-    """A URI that is certain holds its object whatever it looks like; so do texts of another form."""
+    """A URI that is certain holds its object in spite of its look; so do texts of another form."""
     world = ReferringWorld(rules=ACCEPTING)
     world.put_job(uri={"S": text})
     assert held(world)

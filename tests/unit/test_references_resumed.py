@@ -1,4 +1,4 @@
-"""Where a rewriting of a table goes on, and when it begins anew."""
+"""Where a rewriting of a table goes on, and when it begins again."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from tests.referring import ReferringWorld
 from tests.unit.test_references import OLD, new_world
 
 SEGMENTS = 3
-ANEW = TableScan(segments=SEGMENTS, dry_run=False)
+AFRESH = TableScan(segments=SEGMENTS, dry_run=False)
 RESUMED = TableScan(segments=SEGMENTS, dry_run=False, resume=True)
 
 
@@ -27,7 +27,7 @@ def finished() -> ReferringWorld:
     world = new_world("old//a")
     for number in range(9):
         world.put_job(str(number), uri={"S": OLD})
-    assert rewritten(world, ANEW) == 9
+    assert rewritten(world, AFRESH) == 9
     world.put_job("0", uri={"S": OLD})
     return world
 
@@ -38,7 +38,7 @@ def test_a_resumed_run_after_one_that_ended_sees_everything() -> None:
     assert rewritten(world, RESUMED) == 1
 
 
-def test_a_run_that_begins_anew_forgets_the_end_of_the_one_before() -> None:
+def test_a_run_that_begins_again_forgets_the_end_of_the_one_before() -> None:
     """It is stopped at its first page: the resumed one reads every segment, also those not begun yet."""
     world = finished()
     for number in range(9):
