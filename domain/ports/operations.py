@@ -24,7 +24,14 @@ class ReferenceFinder(Protocol):
     """Looks through everything that the rules file's ``references`` name."""
 
     def find_references(self) -> Iterator[Reference]:
-        """Every place that still holds a legacy URI of an object that the rules move, whether it is migrated or not."""
+        """Every place that still holds a legacy URI of an object that the rules move, whether it is migrated or not.
+
+        Where a text may be one, or the key is not certain, there is one for each object that it may name. A source
+        without a key, or whose key ends in a slash, stands for everything below it.
+        """
+
+    def find_copy_references(self) -> Iterator[Reference]:
+        """The same for places of the new layout, which is what each one's ``source`` is then."""
 
 
 class PinFinder(Protocol):
@@ -32,6 +39,9 @@ class PinFinder(Protocol):
 
     def find_pins(self) -> Iterator[Pin]:
         """Every pin on a legacy object that the rules move."""
+
+    def find_copy_pins(self) -> Iterator[Pin]:
+        """Every pin on a place of the new layout, which is what its ``source`` is then."""
 
 
 class ByteReader(Protocol):
