@@ -63,7 +63,7 @@ def _following(answer: _Page) -> dict[str, Any]:
 
 
 def _entries(answer: _Page) -> list[tuple[str, Mapping[str, Any] | None]]:
-    """A page's versions, each with its key, and its delete markers without a version; each key's stay in their order."""
+    """A page's versions by their keys, delete markers without one; a key's versions stay in their order."""
     entries = [(one["Key"], one) for one in answer.get("Versions", [])]
     return sorted([*entries, *((one["Key"], None) for one in answer.get("DeleteMarkers", []))], key=lambda one: one[0])
 

@@ -106,8 +106,8 @@ def verdict_of(verifier: ChainVerifier) -> str:
         return f"THE AUDIT IS BROKEN: {figures.findings:,} findings{late} in {counted}; docs/runbook.md#alarm-audit-gap"
     if figures.late:
         return (
-            f"the audit is late: {figures.late:,} findings in {counted} that the stream may still mend; look whether it "
-            "lags (docs/runbook.md#alarm-iterator-age), and verify again within a day"
+            f"the audit is late: {figures.late:,} findings in {counted} that the stream may still mend; look whether "
+            "it lags (docs/runbook.md#alarm-iterator-age), and verify again within a day"
         )
     young = f", {figures.pending:,} changes too young to be in it yet" if figures.pending else ""
     end = f"; it ends at {figures.last_sequence}:{figures.last_sha256}" if figures.last_sequence else ""

@@ -57,7 +57,7 @@ class ScriptedStreams:
     def get_shard_iterator(
         self,
         *,
-        StreamArn: str,  # noqa: N803, ARG002
+        StreamArn: str,  # noqa: N803
         ShardId: str,  # noqa: N803
         ShardIteratorType: str,  # noqa: N803
         SequenceNumber: str | None = None,  # noqa: N803

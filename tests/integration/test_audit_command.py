@@ -204,7 +204,7 @@ def test_the_history_of_one_object_survives_a_damaged_line(plain_site: Site, sta
 
 
 def test_a_removed_segment_is_located(site: Site, standin: Server) -> None:
-    """In a bucket with versions a delete marker hides it, and its version is read; without its version it is cut off."""
+    """In a bucket with versions a delete marker hides it, and its version is read; without that it is cut off."""
     s3, bucket = site.clients.s3, site.settings.audit_bucket
     version = s3.head_object(Bucket=bucket, Key=key_of(2))["VersionId"]
     s3.delete_object(Bucket=bucket, Key=key_of(2))

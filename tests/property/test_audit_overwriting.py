@@ -1,4 +1,4 @@
-"""What a writer adds or writes over is found: under object lock, in a bucket without versions, and at the chain's end."""
+"""What another program adds or writes over is found: under object lock, without versions, and at the chain's end."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""Writers of one chain in every order of their calls: none of it looks broken, and nothing that was added looks whole."""
+"""Writers of one chain in any order of their calls: it never looks broken, and what was added never looks whole."""
 
 import threading
 from collections.abc import Sequence
