@@ -174,8 +174,8 @@ class ChainReader:
                 yield Finding(Fault.HEAD_MISSING, text, sequence, 0)
         elif head < self.anchored:
             text = (
-                f"when segment {sequence} was written the head was at {head}, and it had been at {self.anchored} before: it "
-                "was removed or set back and segments may have been cut off, or another program added earlier ones"
+                f"when segment {sequence} was written the head was at {head}, and at {self.anchored} before that: it "
+                "was removed or set back and segments may be cut off, or another program added earlier ones"
             )
             yield Finding(Fault.HEAD_MISSING, text, sequence, 0)
         else:
