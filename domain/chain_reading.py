@@ -98,7 +98,7 @@ class ChainReader:
         lines, fault = unpacked(body)
         header = _object(lines[0]) if lines else None
         yield from self._link(sequence, header, follows=follows)
-        if header is not None and _is_header(header):
+        if header is not None and _is_header(header) and header["sequence"] == sequence:
             yield from self._anchoring(sequence, header)
         if fault is not None:
             text = f"segment {sequence} is damaged: {fault}, after {max(0, len(lines) - 1)} readable lines"

@@ -50,8 +50,9 @@ def audit() -> None:
 def verify(context: click.Context, settings: Settings, *, expect: tuple[str, ...], as_json: bool) -> None:
     """Read the whole chain and compare it with itself, with its head, and with every record of the manifest.
 
-    Finds what was removed, altered, inserted or reordered, and says where: segment, line, record. Exit code 1 when
-    anything was found. Writes nothing but a temporary file.
+    Finds what was removed, altered, inserted or reordered, and says where: segment, line, record. Of each segment the
+    oldest version is read, and newer ones are found. Exit code 1 when anything was found, or is late and may still come
+    through the stream. Writes nothing but a temporary file.
 
     \b
     Example:
@@ -71,8 +72,7 @@ def verify(context: click.Context, settings: Settings, *, expect: tuple[str, ...
             if as_json:
                 click.echo(json.dumps({"finding": asdict(finding)}))
             elif shown <= SHOWN:
-                late = "late, " if finding.is_late else ""
-                click.echo(f"{late}{finding.fault.value}: {printable(finding.text)}")
+                click.echo(line_of(finding))
     figures = verifier.figures
     if as_json:
         click.echo(json.dumps({"summary": {**asdict(figures), "good": figures.is_good}}))
@@ -95,6 +95,12 @@ def findings_of(
         yield from verifier.compare_items(items.list_items())
         say("reading what was appended meanwhile")
         yield from verifier.settle(manifest, items, now=time.time())
+
+
+def line_of(finding: Finding) -> str:
+    """A finding for a person; its text may hold a producer's key."""
+    late = "late, " if finding.is_late else ""
+    return f"{late}{finding.fault.value}: {printable(finding.text)}"
 
 
 def verdict_of(verifier: ChainVerifier) -> str:
