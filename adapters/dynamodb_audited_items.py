@@ -13,6 +13,7 @@ from domain.audit_control import CONTROL_ID
 from domain.audit_references import JOURNAL_ID
 from domain.audit_stage import STAGE_ID
 from domain.ports import Deferred
+from domain.references import Item
 
 
 class DynamoDbAuditedItems:
@@ -40,9 +41,7 @@ class DynamoDbAuditedItems:
                     **page,
                 )
             for item in answer["Items"]:
-                entry = entry_of_item(item)
-                place = f"the references of an item of {entry.table}"
-                yield Deferred(str(item[PARTITION_KEY]["S"]), place, entry.revision, "", entry.written_at)
+                yield _state_of(item)
             if not answer.get("LastEvaluatedKey"):
                 return
             page = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
@@ -56,3 +55,13 @@ class DynamoDbAuditedItems:
                 TableName=self._table, Key={PARTITION_KEY: text(item_id)}, ConsistentRead=True
             )
         return "Item" in answer
+
+
+def _state_of(item: Item) -> Deferred:
+    """An entry that cannot be read counts as set back: the chain tells more of it than its revision 0."""
+    item_id = str(item[PARTITION_KEY]["S"])
+    try:
+        entry = entry_of_item(item)
+    except (KeyError, TypeError, ValueError):
+        return Deferred(item_id, f"the damaged entry {item_id}", 0, "", 0.0)
+    return Deferred(item_id, f"the references of an item of {entry.table}", entry.revision, "", entry.written_at)

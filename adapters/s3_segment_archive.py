@@ -1,7 +1,7 @@
 """The audit chain's segments in S3: written once, never overwritten, under object lock where the bucket has it.
 
-Object lock keeps versions, not keys: a PutObject over a locked key succeeds and makes a newer version. So whatever
-checks the chain reads the oldest version of each key, which lock keeps, and is told of newer ones.
+Object lock keeps versions, not keys: a PutObject over a locked key succeeds and makes a newer version. So the
+check of the chain reads the oldest version of each key, which lock keeps, and is told of newer ones.
 """
 
 import time

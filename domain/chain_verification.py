@@ -213,7 +213,7 @@ class ChainVerifier:
 def _around(stored: StoredSegment) -> Iterator[Finding]:
     """What lies there beside the one version that a segment has."""
     if stored.sequence is None:
-        text = f"{stored.key} is no segment's key: another program put it there"
+        text = f"{stored.key} is not a segment's key: another program put it there"
         yield Finding(Fault.SEGMENT_FOREIGN, text)
         return
     if stored.versions > 1:

@@ -58,7 +58,7 @@ class ChainHead(Protocol):
     def doubt_segments(self, last: int, *, seen: Link | None) -> bool:
         """Note that another writer builds upon the segments up to ``last``, which the head does not anchor.
 
-        From then on ``advance_head`` refuses their links. ``False``, and no note, when the head is no more ``seen``.
+        From then on ``advance_head`` refuses their links. ``False``, and no note, when the head is not ``seen`` now.
         """
 
 

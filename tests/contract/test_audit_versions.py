@@ -266,3 +266,11 @@ def test_an_item_that_is_not_audited_is_none(table: TableWorld) -> None:
     """Although it lies in the same table."""
     DynamoDbChainHead(table.clients, table.table).advance_head(Link(1, "a" * 64))
     assert not DynamoDbAuditedItems(table.clients, table.table).has_item("keyshift#chain")
+
+
+def test_a_damaged_entry_of_the_journal_is_listed_as_set_back(table: TableWorld) -> None:
+    """It neither hides nor ends a verification."""
+    item: Any = item_of_entry(ENTRY) | {"item_key": {"S": "?"}}
+    table.clients.dynamodb.put_item(TableName=table.table, Item=item)
+    damaged = Deferred(journal_id(ENTRY), f"the damaged entry {journal_id(ENTRY)}", 0, "", 0.0)
+    assert list(DynamoDbAuditedItems(table.clients, table.table).list_items())[2:] == [damaged]

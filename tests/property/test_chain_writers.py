@@ -109,7 +109,7 @@ def test_writers_in_any_order_make_one_whole_chain(writers: int, before: int, sc
 
 @settings(deadline=None)
 @given(st.integers(1, 3), st.integers(0, 2), schedules, st.integers(0, 20))
-def test_an_added_segment_is_found_whoever_goes_on_after_it(
+def test_an_added_segment_is_found_in_any_order_of_calls(
     writers: int, before: int, schedule: list[tuple[int, int]], when: int
 ) -> None:
     """Another program that may write to the bucket alone adds a segment with right links at any moment."""

@@ -29,7 +29,7 @@ def verdict(**figures: Any) -> str:
     ],
 )
 def test_the_verdict_is_whole_late_or_broken(figures: dict[str, Any], said: str, unsaid: str) -> None:
-    """Late is no word for tampering, and neither is good."""
+    """What is late is not called broken, and neither of the two is good."""
     assert said in verdict(**figures)
     assert unsaid not in verdict(**figures)
     assert Verification(**figures).is_good == ("whole" in verdict(**figures))

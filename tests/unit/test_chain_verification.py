@@ -78,7 +78,9 @@ def test_a_strange_key_is_told_once_and_hides_nothing() -> None:
     assert [one.fault for one in verifier.read_chain()] == [Fault.SEGMENT_FOREIGN] * 2
     made.writer().append_events([made.change(0)])
     made.archive.strange.append("~later")
-    assert [one.text for one in verifier.read_chain()] == ["~later is no segment's key: another program put it there"]
+    assert [one.text for one in verifier.read_chain()] == [
+        "~later is not a segment's key: another program put it there"
+    ]
     assert (heard, verifier.figures.segments) == ([1, 2, 3], 3)
 
 
