@@ -198,12 +198,17 @@ def test_another_telling_that_says_something_else_is_a_contradiction(again: Audi
     assert [(one.fault, one.segment) for one in made.verify()] == [(Fault.REVISION_CONTRADICTED, 3)]
 
 
-def test_a_first_telling_that_was_altered_excuses_no_other() -> None:
-    """The line that the second telling is compared with is the oldest version's, and it must be what was booked."""
+@pytest.mark.parametrize("keeps_versions", [True, False])
+def test_a_first_telling_that_was_altered_excuses_no_other(*, keeps_versions: bool) -> None:
+    """The second one is compared with the oldest version's line, which must be what was booked when it was read."""
     made = audited([[0]])
     made.items.items[ENTRY] = Deferred(ENTRY, "an entry", 1, "", LONG_AGO)
     made.writer().append_events([reference_event(1, count=1)])
     made.writer().append_events([reference_event(1, count=2)])
     forged = seal_segment([reference_event(1, count=2)], after=Link(1), migration=MIGRATION).body
-    made.archive.overwrite(2, forged)
-    assert [one.fault for one in made.verify()] == [Fault.SEGMENT_OVERWRITTEN, Fault.REVISION_CONTRADICTED]
+    if keeps_versions:
+        made.archive.overwrite(2, forged)
+    else:  # it is written over after it was read
+        vars(made.archive)["read_original"] = lambda _sequence: forged
+    overwritten = [Fault.SEGMENT_OVERWRITTEN] if keeps_versions else []
+    assert [one.fault for one in made.verify()] == [*overwritten, Fault.REVISION_CONTRADICTED]
