@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from handlers.bootstrap.inspection import AwsInspector
 
 MOST_SKEW_SECONDS = 5.0
+_UNLOCKED = "what is written over or deleted there may be gone; note a link of the chain (docs/audit.md)"
 
 
 @click.command()
@@ -169,4 +170,4 @@ def _audit(settings: Settings, rules: CompiledRules) -> Iterator[Finding]:
     if place.is_locked:
         yield Finding("ok", "audit chain", f"in {place.bucket}, which has object lock")
         return
-    yield Finding("warn", "audit chain", f"{place.bucket} has no object lock: tampering is found, but not prevented")
+    yield Finding("warn", "audit chain", f"{place.bucket} has no object lock: {_UNLOCKED}")
