@@ -178,8 +178,7 @@ class S3LiveCapture:
             f"s3://{self._bucket}: the {met[0]} is another migration's and sends events of keys that begin with"
             f" '{self._prefix}' too. Two migrations must not move the same keys: roll the other one back or finish it,"
             " or give the two rules files source prefixes of which neither begins the other. Where they have such"
-            " prefixes already, run `keyshift start --yes` of the other one again: it narrows what an earlier version captured"
-            " too widely"
+            " prefixes already, run `keyshift start --yes` of the other one again: it narrows what it captures"
         )
 
     def _rules(self, queue: str) -> tuple[list[SourceRule], list[SourceRule]]:

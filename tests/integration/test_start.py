@@ -29,12 +29,15 @@ target: {{bucket: {bucket}}}
 rules:
   - {{name: move, from: "{{rest*}}", to: "x/{{rest*}}"}}
 """
-ALLOWED = LOOP + """
+ALLOWED = (
+    LOOP
+    + """
 allow:
   - {{rule: move, finding: loop, why: "a test"}}
   - {{rule: move, finding: invalid-target, why: "a test"}}
   - {{rule: move, finding: collision, why: "a test"}}
 """
+)
 
 
 def test_refuted_rules_do_not_start(credentials: Server, tmp_path: Path) -> None:
