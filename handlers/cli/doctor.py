@@ -16,13 +16,13 @@ from handlers.cli.options import json_option, with_settings
 from handlers.settings import Settings
 
 if TYPE_CHECKING:
-    from handlers.bootstrap.inspection import AwsInspector
+    from handlers.bootstrap.inspection import AwsInspector, Tried
 
 MOST_SKEW_SECONDS = 5.0
 
 
 @click.command()
-@click.option("--probe", is_flag=True, help="Also try each S3 condition with two small objects at the target.")
+@click.option("--probe", is_flag=True, help="Also try each S3 condition with small objects at the target.")
 @click.option("--stack", help="Also look at this deployed stack; table, queues and bus are taken from it.")
 @json_option
 @with_settings
@@ -30,7 +30,7 @@ MOST_SKEW_SECONDS = 5.0
 def doctor(context: click.Context, settings: Settings, *, probe: bool, stack: str | None, as_json: bool) -> None:
     """Look at credentials, buckets, table, queues and bus, and say what would go wrong.
 
-    Writes nothing, but with --probe two small objects, which it deletes again. Exit code 1 when something is missing.
+    Writes nothing, but with --probe small objects, which it deletes again. Exit code 1 when something is missing.
 
     \b
     Example:
@@ -75,12 +75,16 @@ def examine(settings: Settings, rules: CompiledRules, inspector: "AwsInspector")
             yield Finding("fail", part, str(error))
 
 
-def tried(conditions: Iterable[tuple[str, bool]]) -> Iterator[Finding]:
+def tried(conditions: Iterable["Tried"]) -> Iterator[Finding]:
     """One finding for each condition."""
-    ignored = "ignored: here keyshift could overwrite or lose what others write; use a server that honours it"
     try:
-        for name, is_honoured in conditions:
-            yield Finding("ok" if is_honoured else "fail", name, "honoured" if is_honoured else ignored)
+        for one in conditions:
+            if not one.fault:
+                yield Finding("ok", one.name, "honoured")
+            elif one.is_vital:
+                yield Finding("fail", one.name, f"{one.fault}; use a server that honours it")
+            else:
+                yield Finding("warn", one.name, one.fault)
     except KeyshiftError as error:
         yield Finding("fail", "probe", str(error))
 
