@@ -83,6 +83,19 @@ class S3LiveCapture:
             return Capture(self._bucket, _text(before), _text(before | {_BRIDGE: {}}), own, "eventbridge")
         return self._added_to(before, entries, queue)
 
+    def find_fault(self, capture: Capture) -> str | None:
+        """See the port."""
+        now, queue = self._read(), self._queue_arn()
+        if not capture.rule and capture.through != "eventbridge":
+            if any(one.destination == queue and one.tells_all(self._prefix) for one in entries_of(now)):
+                return None
+            return f"bucket {self._bucket} does not tell queue {queue} of all its writes and deletes any more"
+        if _BRIDGE not in now:
+            return f"bucket {self._bucket} does not send its events to EventBridge any more"
+        if any(one.tells_all(self._prefix) for one in self._rules(queue)[0]):
+            return None
+        return f"no enabled rule of EventBridge sends all events of bucket {self._bucket} to queue {queue} any more"
+
     def switch_on(self, capture: Capture) -> None:
         """See the port."""
         queue = QueuePair(self._queue_url, self._queue_arn(), "", "")

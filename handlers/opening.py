@@ -113,7 +113,8 @@ def _remembered(before: str, planned: Capture) -> str:
     if not before:
         return json.dumps(asdict(planned))
     first = read_capture(before)
-    if planned.before == planned.after and planned.rule in ("", first.rule):
+    is_known = planned.through == first.through and planned.rule in ("", first.rule)
+    if is_known and planned.before == planned.after:
         return before
     return json.dumps(asdict(replace(planned, before=first.before, rule=planned.rule or first.rule)))
 

@@ -97,6 +97,12 @@ class LiveCapture(Protocol):
         the one of another migration.
         """
 
+    def find_fault(self, capture: Capture) -> str | None:
+        """What of ``capture`` is not there any more; ``None`` where events still have their way to the events queue.
+
+        It says nothing of the queue's policy, or of whether a new configuration counts already: only a probe does.
+        """
+
     def switch_on(self, capture: Capture) -> None:
         """Let the bucket's events reach the events queue; every other notification stays. Repeatable.
 

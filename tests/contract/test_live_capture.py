@@ -92,6 +92,20 @@ def test_restoring_gives_exactly_what_was_before(capture: LiveCapture) -> None:
     assert capture.read_configuration() == before
 
 
+@pytest.mark.parametrize("through", ["queue", "eventbridge"])
+def test_what_is_not_there_any_more_is_a_fault(captures: Captures, through: str) -> None:
+    """Before it is switched on, and after it was taken away; another migration's way is not ours."""
+    capture, other = captures("m", "a/"), captures("other", "b/")
+    plan = planned(capture, through)
+    assert capture.find_fault(plan) is not None
+    other.switch_on(planned(other, through))
+    assert capture.find_fault(plan) is not None
+    capture.switch_on(plan)
+    assert capture.find_fault(plan) is None
+    capture.restore(plan)
+    assert capture.find_fault(plan) is not None
+
+
 def test_two_migrations_of_one_bucket_live_side_by_side(captures: Captures) -> None:
     """Starting the second one leaves the first one's entry, and so does rolling either of them back."""
     first, second = captures("m", "a/"), captures("other", "b/")
@@ -273,6 +287,23 @@ def test_eventbridge_is_refused_beside_a_notification_that_serves(standing: Stan
     """The other way round: the queue is told directly already."""
     send_bucket_events(standing.clients, standing.bucket, standing.ours, configuration_id="set")
     assert "twice" in refused(standing.capture(), "eventbridge")
+
+
+@pytest.mark.parametrize("lost", ["bridge", "rule", "target"])
+def test_a_way_through_eventbridge_is_whole_or_a_fault(standing: Standing, lost: str) -> None:
+    """The bucket's switch, an enabled rule, and its target: another team may take each of them away."""
+    deployed = standing.rule(standing.ours)
+    capture = standing.capture()
+    plan = planned(capture, "auto")
+    capture.switch_on(plan)
+    assert capture.find_fault(plan) is None
+    if lost == "bridge":
+        standing.write({})
+    elif lost == "rule":
+        standing.clients.events.disable_rule(Name=deployed)
+    else:
+        standing.clients.events.remove_targets(Rule=deployed, Ids=["queue"])
+    assert capture.find_fault(plan) is not None
 
 
 @pytest.mark.parametrize("flaw", ["disabled", "narrow", "choosy", "elsewhere"])

@@ -103,6 +103,12 @@ class InMemoryLiveCapture(ScriptedFaults):
             way = "eventbridge" if added else "queue"
             return Capture(self.bucket, json.dumps(self.entries, sort_keys=True), after, through=way)
 
+    def find_fault(self, capture: Capture) -> str | None:
+        """See the port."""
+        with self._faulty("find_fault"):
+            wanted = {self.name} | ({"EventBridge"} if capture.through == "eventbridge" else set())
+            return f"{self.bucket} sends nothing any more" if wanted - set(self.entries) else None
+
     def switch_on(self, capture: Capture) -> None:
         """See the port."""
         with self._faulty("switch_on"):
