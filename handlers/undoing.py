@@ -58,6 +58,8 @@ class RolledBack:
     references: int = 0
     configuration_as_before: bool = True
     configuration: str = ""
+    stays: str = ""
+    """What of live capture stays switched on, and why."""
 
     @property
     def clean(self) -> bool:
@@ -115,8 +117,9 @@ def roll_back(  # how fast, and what to say meanwhile
     pause_migration(operation.panel, operation.mappings, reason=REASON, by=operation.by, now=clock.now)
     if entry.capture:
         remembered = read_capture(entry.capture)
-        done.configuration = operation.capture.restore(remembered)
-        done.configuration_as_before = done.configuration == remembered.before
+        restored = operation.capture.restore(remembered)
+        done.configuration, done.stays = restored.configuration, restored.stays
+        done.configuration_as_before = restored.is_as_before
     say("fencing and restoring objects")
     trouble = _all_objects(operation, threads=threads, per_second=per_second, seen=seen)
     if operation.undo is not None:

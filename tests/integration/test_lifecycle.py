@@ -174,7 +174,7 @@ def test_start_keeps_other_notifications_and_is_live_when_a_probe_arrived(life: 
     assert sorted(
         one["Id"] for one in json.loads(life.operation.capture.read_configuration())["QueueConfigurations"]
     ) == [
-        "keyshift",
+        "keyshift-site",
         "theirs",
     ]
     assert life.site.keys("") == []
@@ -185,15 +185,21 @@ def test_start_keeps_other_notifications_and_is_live_when_a_probe_arrived(life: 
 
 
 def test_start_through_eventbridge(life: Life) -> None:
-    """EventBridge lives beside every other notification; rollback takes the rule and the switch away again."""
+    """EventBridge lives beside every other notification; rollback takes the rule away, and the switch stays on."""
     before = life.operation.capture.read_configuration()
     opened = start_capture(
         life.operation, through="eventbridge", wait=20, probes=1, say=lambda _: None, probe_seconds=1
     )
     assert isinstance(opened, Opened)
     assert "EventBridgeConfiguration" in life.operation.capture.read_configuration()
-    assert life.roll_back().clean
-    assert life.operation.capture.read_configuration() == before
+    done = life.roll_back()
+    assert done.clean
+    assert "EventBridge stays switched on" in done.stays
+    assert json.loads(life.operation.capture.read_configuration()) == json.loads(before) | {
+        "EventBridgeConfiguration": {}
+    }
+    rules = life.site.clients.events.list_rule_names_by_target(TargetArn=life.site.events.arn)["RuleNames"]
+    assert rules == []
 
 
 def test_start_says_no_while_paused_and_when_nothing_arrives(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
