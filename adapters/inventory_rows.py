@@ -4,6 +4,7 @@ import csv
 import gzip
 import zlib
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
@@ -16,7 +17,7 @@ _BATCH_ROWS = 8_192
 _FLAGS = {"true": True, "false": False, "": None, "none": None}
 _WANTED = (
     *("bucket", "key", "version_id", "is_latest", "is_delete_marker", "size", "e_tag", "storage_class"),
-    *("encryption_status", "is_multipart_uploaded"),
+    *("encryption_status", "is_multipart_uploaded", "last_modified_date"),
 )
 
 
@@ -99,6 +100,7 @@ def _listed(row: Mapping[str, Any], inventory: Inventory) -> ListedObject | None
         storage_class=row.get("storage_class") or None,
         version_id=row.get("version_id") or None,
         is_encrypted="KMS" in str(row.get("encryption_status") or ""),
+        last_modified=_moment(row.get("last_modified_date")),
     )
 
 
@@ -107,6 +109,14 @@ def _flag(row: Mapping[str, Any], name: str) -> bool | None:
     if text not in _FLAGS:
         raise ValueError(f"its {name} is {row[name]!r}, neither true nor false")
     return _FLAGS[text]
+
+
+def _moment(value: Any) -> float | None:
+    """CSV has ISO 8601 text, Parquet a timestamp without a zone, which is UTC."""
+    if value in (None, ""):
+        return None
+    moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _size(value: Any) -> int | None:

@@ -54,6 +54,17 @@ class S3LiveCapture:
             raise InputError(f"events come through 'queue' or 'eventbridge', not {through!r}")
         return Capture(self._bucket, _text(before), _text(before | {_BRIDGE: {}}), self._rule)
 
+    def find_fault(self, capture: Capture) -> str | None:
+        """See the port; a notification straight to the queue must tell of writes and of deletes under our prefix."""
+        now, after = self._read(), json.loads(capture.after)
+        arn = self._queue_arn()
+        straight = not capture.rule and any(one.get("QueueArn") == arn for one in after.get(_QUEUES, []))
+        if straight and not any(self._serves_us(one) for one in now.get(_QUEUES, [])):
+            return f"bucket {self._bucket} does not tell queue {arn} of all its writes and deletes any more"
+        if not straight and _BRIDGE not in now:
+            return f"bucket {self._bucket} does not send its events to EventBridge any more"
+        return None
+
     def switch_on(self, capture: Capture) -> None:
         """See the port."""
         queue = QueuePair(self._queue_url, self._queue_arn(), "", "")

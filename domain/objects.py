@@ -115,7 +115,7 @@ class ListedObject:
     """One row of ListObjectsV2 or of an inventory; ``etag`` without quotes, ``size`` in bytes.
 
     An inventory may leave out all but the key. ``is_encrypted`` says that a KMS key is involved, so that the etag is
-    no digest of the bytes.
+    no digest of the bytes. ``last_modified`` is in seconds since 1970, UTC.
     """
 
     key: str
@@ -124,3 +124,4 @@ class ListedObject:
     storage_class: str | None = "STANDARD"
     version_id: str | None = None
     is_encrypted: bool = False
+    last_modified: float | None = None

@@ -30,6 +30,7 @@ from domain.ports.objects import (
 from domain.ports.operations import (
     ByteReader,
     Capture,
+    CensusBook,
     KeyBook,
     LiveCapture,
     PinFinder,
@@ -77,6 +78,7 @@ __all__ = [
     "BookedEvent",
     "ByteReader",
     "Capture",
+    "CensusBook",
     "ChainHead",
     "Changed",
     "ClaimAnswer",

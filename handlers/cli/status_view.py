@@ -82,9 +82,14 @@ def _queues(now: Status, *, narrow: bool) -> RenderableType:
     for column, justify in (("queue", "left"), ("waiting", "right"), ("in work", "right"), ("dead", "right")):
         table.add_column(column, justify="left" if justify == "left" else "right", header_style="dim")
     for name, depth in now.queues.items():
-        dead = Text(f"{depth.dead:,}", style="bold red" if depth.dead else "")
+        dead = Text(_dead(depth.dead), style="" if depth.dead == 0 else "bold red")
         table.add_row(name, f"{depth.waiting:,}", f"{depth.in_work:,}", dead)
     return table
+
+
+def _dead(number: int | None) -> str:
+    """A queue without a dead-letter queue drops messages uncounted."""
+    return "unknown" if number is None else f"{number:,}"
 
 
 def _counts(title: str, counts: Mapping[str, int]) -> RenderableType:
@@ -102,7 +107,7 @@ def _counts(title: str, counts: Mapping[str, int]) -> RenderableType:
 def line_of(now: Status) -> str:
     """One line for a log or a pipe."""
     queues = ", ".join(
-        f"{name} {depth.waiting}+{depth.in_work} (dead {depth.dead})" for name, depth in now.queues.items()
+        f"{name} {depth.waiting}+{depth.in_work} (dead {_dead(depth.dead)})" for name, depth in now.queues.items()
     )
     states = ", ".join(f"{state} {number}" for state, number in now.records.items()) or "no records yet"
     rate = "" if now.objects_per_second is None else f", {now.objects_per_second:.1f}/s"
