@@ -139,6 +139,16 @@ def objects_of_both_sides(
                 yield bucket, listed
 
 
+def inventory_warning(settings: Settings, inventory: Inventory, place: str) -> str | None:
+    """What a backfill from this report or saved plan may leave out, or ``None``."""
+    live_at = DynamoDbStageBook(clients_of(settings), settings.table).read_stage().live_at
+    says_when = inventory.created_at > 0
+    fault = inventory_fault(inventory, live_at=live_at) if says_when else "does not say when its objects were listed"
+    if fault is None:
+        return None
+    return f"{place} {fault}. Run keyshift backfill --list afterwards: it finds what the report lacks"
+
+
 def _check_inventory(operation: Operation, inventory: Inventory, place: str, columns: tuple[str, ...]) -> None:
     fault = inventory_fault(inventory, live_at=operation.stages.read_stage().live_at)
     if fault is not None:

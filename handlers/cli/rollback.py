@@ -33,7 +33,8 @@ def rollback(  # noqa: PLR0913  # its options
     """Stop the migration and put back what it changed: notifications, sources, references.
 
     What owners wrote after the move stays. Copies stay too, until --purge, which is refused while anything may still
-    name or need one. Stopped at any moment, the same command goes on. Exit code 1 unless the original state is back.
+    name or need one. Stopped at any moment, the same command goes on. Exit code 1 unless the original state is back,
+    and with --purge while a copy is left that keyshift created.
 
     \b
     Example:
@@ -51,14 +52,16 @@ def rollback(  # noqa: PLR0913  # its options
         if isinstance(found, Shut):
             _refuse(context, found.why, as_json=as_json)
             return
-        failed = 0
+        left = 0
         for source, verdict, why in found:
-            failed += verdict == "failed"
+            left += verdict in ("failed", "held")
             row = {"source": source, "verdict": verdict, "why": why}
             click.echo(json.dumps(row) if as_json else f"{verdict:9} {source!r}  ({why})")
         if not yes:
             click.echo("dry run: nothing was deleted, give --yes to do it", err=True)
-        context.exit(1 if failed else 0)
+        elif left:
+            click.echo(f"{left:,} copies are left, each with its reason above: mend that, then run it again", err=True)
+        context.exit(1 if left and yes else 0)
     with progress("rolling back" if yes else "looking", None) as step:
         answer = (
             roll_back(operation, threads=threads, per_second=rate, seen=step, say=_say)
