@@ -18,6 +18,7 @@ from domain.keys import Location
 from domain.ports import Deferred, Manifest
 from domain.record import Record
 from handlers.cli.options import json_option, with_settings
+from handlers.cli.output import console, say
 from handlers.cli.printable import printable
 from handlers.settings import Settings
 
@@ -70,7 +71,7 @@ def verify(context: click.Context, settings: Settings, *, expect: tuple[str, ...
             if as_json:
                 click.echo(json.dumps({"finding": asdict(finding)}))
             elif shown <= SHOWN:
-                click.echo(f"{finding.fault.value}: {finding.text}")
+                say(f"{finding.fault.value}: {finding.text}")
     figures = verifier.figures
     if as_json:
         click.echo(json.dumps({"summary": {**asdict(figures), "good": figures.is_good}}))
@@ -132,15 +133,15 @@ def show(context: click.Context, settings: Settings, *, key: str, as_json: bool)
     with progress() as say:
         for event in _events(source.record_id, archive.read_segments(), say):
             known += 1
-            click.echo(json.dumps(event) if as_json else _line(event))
+            say(json.dumps(event) if as_json else _line(event))
     record = bootstrap(settings, function="audit-command", rules=rules).ports.manifest.read_record(source.record_id)
     if record is None and not known:
-        click.echo(f"nothing is known of {source.uri}", err=True)
+        say(f"nothing is known of {source.uri}", err=True)
     elif record is None:
-        click.echo(f"{source.uri} has no record in the manifest now", err=True)
+        say(f"{source.uri} has no record in the manifest now", err=True)
     elif not as_json:
         cause = f", {record.cause}" if record.cause else ""
-        click.echo(f"now: revision {record.revision}, {record.state.value}{cause}")
+        say(f"now: revision {record.revision}, {record.state.value}{cause}")
     context.exit(0 if record is not None else 1)
 
 
@@ -202,7 +203,5 @@ def progress() -> "Iterator[Callable[[str], None]]":
     if not sys.stderr.isatty():
         yield lambda _text: None
         return
-    from rich.console import Console
-
-    with Console(stderr=True).status("starting") as status:
+    with console(stderr=True).status("starting") as status:
         yield status.update

@@ -9,6 +9,7 @@ from domain.errors import InputError
 from domain.gates import DEFAULT_LIMITS
 from handlers.cleaning import CleanupTally
 from handlers.cli.options import ABOVE_ZERO, json_option, need_queues, with_settings
+from handlers.cli.output import say
 from handlers.cli.sweep_progress import progress
 from handlers.cli.times import parse_span
 from handlers.settings import Settings
@@ -97,7 +98,7 @@ def cleanup(  # noqa: PLR0913  # its options
             if as_json:
                 click.echo(json.dumps({"source": one.source, "verdict": one.verdict, "why": one.why, "size": one.size}))
             elif sum(tally.verdicts.values()) <= MOST_SHOWN:
-                click.echo(f"{one.verdict:9} {one.source!r}" + (f"  ({one.why})" if one.why else ""))
+                say(f"{one.verdict:9} {one.source!r}" + (f"  ({one.why})" if one.why else ""))
     _summarise(tally, yes=yes, as_json=as_json)
     context.exit(1 if tally.verdicts["failed"] else 0)
 
@@ -123,7 +124,7 @@ def _answer(context: click.Context, refused: str | None, done: str, *, as_json: 
     if as_json:
         click.echo(json.dumps({"refused": refused} if refused else {"done": done}))
     else:
-        click.echo(f"no: {refused}" if refused else done, err=refused is not None)
+        say(f"no: {refused}" if refused else done, err=refused is not None)
     context.exit(1 if refused else 0)
 
 
@@ -135,6 +136,6 @@ def _summarise(tally: CleanupTally, *, yes: bool, as_json: bool) -> None:
     for verdict, count in sorted(tally.verdicts.items()):
         click.echo(f"{count:,} {verdict}")
     for reason, count in tally.reasons.most_common():
-        click.echo(f"  {count:,} held: {reason}")
+        say(f"  {count:,} held: {reason}")
     if not yes:
         click.echo("dry run: nothing was deleted, give --yes to do it", err=True)

@@ -9,6 +9,7 @@ import click
 from domain.errors import InputError
 from domain.gates import ACCEPTABLE, DEFAULT_LIMITS, Gate, Limits
 from handlers.cli.options import Number, json_option, need_queues, with_settings
+from handlers.cli.output import say
 from handlers.cli.sweep_progress import progress
 from handlers.cli.times import parse_moment, parse_span
 from handlers.settings import Settings
@@ -114,7 +115,7 @@ def _postpone(operation: "Operation", until: str, why: str, *, as_json: bool) ->
         click.echo("the cut-over is not postponed any more")
     else:
         until = f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M:%SZ}"
-        click.echo(f"the cut-over is postponed until {until}: {entry.why}")
+        say(f"the cut-over is postponed until {until}: {entry.why}")
 
 
 def _show(gates: tuple[Gate, ...], *, done: bool, shut: bool, yes: bool, as_json: bool) -> None:
@@ -126,7 +127,7 @@ def _show(gates: tuple[Gate, ...], *, done: bool, shut: bool, yes: bool, as_json
         return
     for gate in gates:
         word = "open" if gate.open else "accepted" if gate.accepted else "SHUT"
-        click.echo(f"{word:8}  {gate.name}: {gate.says}" + (f"  ->  {gate.remedy}" if gate.holds else ""))
+        say(f"{word:8}  {gate.name}: {gate.says}" + (f"  ->  {gate.remedy}" if gate.holds else ""))
     if done:
         click.echo("cut over: readers go to the new side first; sources stay until keyshift cleanup")
     elif shut:

@@ -5,6 +5,7 @@ import json
 import click
 
 from handlers.cli.options import ABOVE_ZERO, json_option, with_settings
+from handlers.cli.output import say
 from handlers.cli.sweep_progress import progress
 from handlers.settings import Settings
 from handlers.undoing import RollbackPlan, RolledBack
@@ -56,7 +57,7 @@ def rollback(  # noqa: PLR0913  # its options
         for source, verdict, why in found:
             left += verdict in ("failed", "held")
             row = {"source": source, "verdict": verdict, "why": why}
-            click.echo(json.dumps(row) if as_json else f"{verdict:9} {source!r}  ({why})")
+            say(json.dumps(row) if as_json else f"{verdict:9} {source!r}  ({why})")
         if not yes:
             click.echo("dry run: nothing was deleted, give --yes to do it", err=True)
         elif left:
@@ -82,7 +83,7 @@ def _say(text: str) -> None:
 
 
 def _refuse(context: click.Context, why: str, *, as_json: bool) -> None:
-    click.echo(json.dumps({"refused": why}) if as_json else f"no: {why}", err=not as_json)
+    say(json.dumps({"refused": why}) if as_json else f"no: {why}", err=not as_json)
     context.exit(1)
 
 
@@ -113,10 +114,10 @@ def _show(done: RolledBack, *, as_json: bool) -> None:
         click.echo(json.dumps(counted | {"notifications_as_before": done.configuration_as_before}))
         return
     for source, why in done.troubles[:MOST_SHOWN]:
-        click.echo(f"{source!r}: {why}")
+        say(f"{source!r}: {why}")
     for state, count in sorted(done.states.items()):
         click.echo(f"{count:,} {state}")
     click.echo(f"{done.references:,} references put back")
     if not done.configuration_as_before:
-        click.echo(f"the bucket's notifications differ from before, since others changed them: {done.configuration}")
+        say(f"the bucket's notifications differ from before, since others changed them: {done.configuration}")
     click.echo("the original state is back" if done.clean else f"{len(done.troubles):,} differences: see above")

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from handlers.cli.control import said_limits
+from handlers.cli.printable import printable
 from handlers.cli.sizes import said_bytes
 from handlers.cli.times import said_seconds
 from handlers.looking import Status
@@ -20,10 +21,11 @@ def view_of(now: Status, *, width: int, problem: str = "") -> RenderableType:
     narrow = width < NARROW
     parts: list[RenderableType] = [Text(f"migration {now.migration}, stage {now.stage}", style="bold")]
     if problem:
-        parts.append(Text(f"no fresh figures: {problem}", style="yellow"))
+        parts.append(Text(printable(f"no fresh figures: {problem}"), style="yellow"))
     if now.control.paused:
         reason = now.control.reason or "by an operator"
-        parts.append(Text(f"PAUSED by {now.control.paused_by or 'an operator'}: {reason}", style="bold red"))
+        words = printable(f"PAUSED by {now.control.paused_by or 'an operator'}: {reason}")
+        parts.append(Text(words, style="bold red"))
         parts.append(Text("go on with: keyshift resume", style="red"))
     parts += [_bar(now, width), _figures(now), _queues(now, narrow=narrow)]
     for title, counts in (("failures by cause", now.causes), ("copied by rule", now.rules)):
@@ -98,7 +100,7 @@ def _counts(title: str, counts: Mapping[str, int]) -> RenderableType:
     grid.add_column(overflow="ellipsis", no_wrap=True)
     ranked = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
     for name, number in ranked[:MOST_LINES]:
-        grid.add_row(f"{number:,}", Text(name))
+        grid.add_row(f"{number:,}", Text(printable(name)))
     if len(ranked) > MOST_LINES:
         grid.add_row("", f"and {len(ranked) - MOST_LINES} more")
     return Group(Text(title, style="dim"), grid)

@@ -15,6 +15,7 @@ from domain.record import Record
 from domain.stages import Stage
 from domain.verification import Finding
 from handlers.cli.options import json_option, with_settings
+from handlers.cli.output import console, say
 from handlers.cli.sweep_progress import progress
 from handlers.cli.times import parse_span
 from handlers.findings_file import findings_file, row_of
@@ -152,7 +153,7 @@ def _say(finding: Finding, *, as_json: bool, shown: int) -> None:
         what = ", ".join([*finding.differences, *finding.remarks])
         place = finding.source or finding.target
         detail = f"  ({finding.detail})" if finding.detail else ""
-        click.echo(f"{what}: {place.uri if place else '?'!r}{detail}")
+        say(f"{what}: {place.uri if place else '?'!r}{detail}")
 
 
 def _summarise(tally: Tally, enqueued: int, *, strict: bool, as_json: bool) -> None:
@@ -162,7 +163,6 @@ def _summarise(tally: Tally, enqueued: int, *, strict: bool, as_json: bool) -> N
         more = {"differences": dict(summary.differences), "remarks": dict(summary.remarks), "requeued": enqueued}
         click.echo(json.dumps(counted | more))
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(title="verification", show_header=False, title_justify="left")
@@ -175,4 +175,4 @@ def _summarise(tally: Tally, enqueued: int, *, strict: bool, as_json: bool) -> N
     if enqueued:
         table.add_row("enqueued again", f"{enqueued:,}")
     table.add_row("verdict", "no difference" if summary.clean else "differences")
-    Console().print(table)
+    console().print(table)

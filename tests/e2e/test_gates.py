@@ -10,7 +10,6 @@ from tests.integration.site import Site
 from tests.inventories import altered, write_rows
 
 __all__ = ["desk"]
-HOSTILE = "old/evil\x1b[2K\x1b[1A\r\x07\u202e\nopen      stage"
 
 
 def begun(desk: Desk, *keys: str) -> Site:
