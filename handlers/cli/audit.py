@@ -18,7 +18,8 @@ from domain.keys import Location
 from domain.ports import Deferred, Manifest
 from domain.record import Record
 from handlers.cli.options import json_option, with_settings
-from handlers.cli.output import console, say
+from handlers.cli.output import console
+from handlers.cli.output import say as tell
 from handlers.cli.printable import printable
 from handlers.settings import Settings
 
@@ -71,7 +72,7 @@ def verify(context: click.Context, settings: Settings, *, expect: tuple[str, ...
             if as_json:
                 click.echo(json.dumps({"finding": asdict(finding)}))
             elif shown <= SHOWN:
-                say(f"{finding.fault.value}: {finding.text}")
+                tell(f"{finding.fault.value}: {finding.text}")
     figures = verifier.figures
     if as_json:
         click.echo(json.dumps({"summary": {**asdict(figures), "good": figures.is_good}}))
@@ -133,15 +134,15 @@ def show(context: click.Context, settings: Settings, *, key: str, as_json: bool)
     with progress() as say:
         for event in _events(source.record_id, archive.read_segments(), say):
             known += 1
-            say(json.dumps(event) if as_json else _line(event))
+            tell(json.dumps(event) if as_json else _line(event))
     record = bootstrap(settings, function="audit-command", rules=rules).ports.manifest.read_record(source.record_id)
     if record is None and not known:
-        say(f"nothing is known of {source.uri}", err=True)
+        tell(f"nothing is known of {source.uri}", err=True)
     elif record is None:
-        say(f"{source.uri} has no record in the manifest now", err=True)
+        tell(f"{source.uri} has no record in the manifest now", err=True)
     elif not as_json:
         cause = f", {record.cause}" if record.cause else ""
-        say(f"now: revision {record.revision}, {record.state.value}{cause}")
+        tell(f"now: revision {record.revision}, {record.state.value}{cause}")
     context.exit(0 if record is not None else 1)
 
 
