@@ -4,14 +4,18 @@ import os
 import pty
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from adapters.dynamodb_stage import DynamoDbStageBook
 from adapters.sqs_queue import SqsMessageQueue
+from domain.stages import Stage, advanced
+from handlers.cli.app import run
 from handlers.cli.printable import printable
 from handlers.messages import BackfillRow, encode_backfill
-from tests.e2e.command_line import environment, run_keyshift
+from tests.e2e.command_line import environment
 from tests.e2e.test_lifecycle_commands import Desk, desk
 
 __all__ = ["desk"]
@@ -34,6 +38,9 @@ def hostile(desk: Desk) -> Desk:
     site.put(f"old/changed{TAIL}", b"no event tells of that either")
     rows = encode_backfill([BackfillRow(key=f"old/dead{TAIL}")], migration="site", bucket=site.name, at_most_rows=1)
     SqsMessageQueue(site.clients, site.backfill.dead_url).send_messages(list(rows))
+    stages = DynamoDbStageBook(site.clients, site.settings.table)
+    live = stages.read_stage()
+    assert stages.write_stage(advanced(live, Stage.CUT_OVER, by="test", why="test", now=time.time()), before=live)
     return desk
 
 
@@ -43,7 +50,9 @@ def faults(said: str) -> list[str]:
     return [*map(repr, steering), *(line for line in said.splitlines() if line.startswith("open      faked"))]
 
 
-def test_no_command_prints_what_steers_a_terminal(hostile: Desk, tmp_path: Path) -> None:
+def test_no_command_prints_what_steers_a_terminal(
+    hostile: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Each character that is not printable is shown as its escape, on both streams; JSON has escapes of its own."""
     uri = f"s3://{hostile.site.name}/old/copied{TAIL}"
     rules = hostile.more["KEYSHIFT_RULES_FILE"]
@@ -77,12 +86,16 @@ def test_no_command_prints_what_steers_a_terminal(hostile: Desk, tmp_path: Path)
         ("rollback", "--yes"),
         ("rollback", "--purge"),
     )
+    for name, value in hostile.more.items():
+        monkeypatch.setenv(name, value)
+    capsys.readouterr()
     said: dict[str, str] = {}
     for command in commands:
-        answer = run_keyshift(*command, more=hostile.more)
-        said[command[0]] = said.get(command[0], "") + answer.stdout + answer.stderr
-        assert "Traceback" not in answer.stderr, answer.stderr
-        assert faults(answer.stdout + answer.stderr) == [], command
+        run(command)
+        shown = "".join(capsys.readouterr())
+        said[command[0]] = said.get(command[0], "") + shown
+        assert "Traceback" not in shown, shown
+        assert faults(shown) == [], command
     for name in ("verify", "cutover", "conflicts", "dlq", "resolve", "rules", "cleanup", "status"):
         assert "faked: every gate" in said[name], f"{name} prints no such text here, so nothing was shown"
 
