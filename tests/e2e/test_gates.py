@@ -1,5 +1,6 @@
 """Gates that must not open by mistake, as an operator meets them: each world here opened one of them once."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -117,3 +118,20 @@ def test_a_migration_is_not_finished_while_sources_have_no_record(desk: Desk) ->
         told = desk.run("cleanup", "--finish", "--confirm", "site", *more, code=1)
         assert "old/forgotten" in told[-1]["refused"]
         assert "keyshift backfill --list" in told[-1]["refused"]
+
+
+def test_a_purge_that_leaves_copies_does_not_end_with_0(desk: Desk) -> None:
+    """A copy whose source is absent stays: in this run, and in each later one until an operator has looked."""
+    short = {"ATTEMPT": 4, "REQUEST": 2, "MARGIN": 1}
+    desk.more |= {f"KEYSHIFT_{name}_SECONDS": str(seconds) for name, seconds in short.items()}
+    site = begun(desk, "old/a", "old/b")
+    desk.run("rollback", "--yes")
+    site.clients.s3.delete_object(Bucket=site.name, Key="old/a")
+    time.sleep(sum(short.values()))
+    assert {one["verdict"] for one in desk.run("rollback", "--purge")} == {"would-go"}
+    told = {
+        one["source"].rpartition("/")[2]: one["verdict"] for one in desk.run("rollback", "--purge", "--yes", code=1)
+    }
+    assert told == {"a": "held", "b": "purged"}
+    assert "1 copies are left" in desk.said("rollback", "--purge", "--yes", code=1)
+    assert site.read("new/a") == b"body of old/a"
