@@ -9,7 +9,8 @@ from domain.keys import Location
 from domain.references import AttributePath
 from domain.references_items import Held
 from domain.rules import CompiledRules, MapOutcome
-from domain.templates import Template, TooManyParsesError
+from domain.template_filters import TooManyParsesError
+from domain.templates import Template
 from domain.uri_hosts import is_bucket_name, may_name
 from domain.uris import ObjectUri, UnusableUri, read_uri
 

@@ -52,7 +52,7 @@ class StageEntry:
     ``postponed_until`` is the time before which a cut-over is refused; ``cut_over_at`` is when it was done, which later
     stages must know too; ``capture`` is what the live capture was before we switched it on, as JSON text, so that
     rollback can restore it; ``rules_digest`` names the rules that were proven then; ``revision`` grows with every
-    change, at ``changed_at`` (seconds since 1970).
+    change, at ``changed_at`` (seconds since 1970). Live capture was proven first at ``live_at``.
     """
 
     stage: Stage = Stage.PREPARED
@@ -65,6 +65,7 @@ class StageEntry:
     changed_at: float = 0.0
     cut_over_at: float = 0.0
     rules_digest: str = ""
+    live_at: float = 0.0
 
 
 def stage_fault(now: Stage, wanted: Stage) -> str | None:
@@ -81,7 +82,9 @@ def advanced(before: StageEntry, stage: Stage, *, by: str, why: str, now: float)
         raise ValueError(fault)
     since = before.since if stage is before.stage else now
     cut_over_at = since if stage is Stage.CUT_OVER else before.cut_over_at
-    entry = replace(before, stage=stage, since=since, by=by, why=why, postponed_until=None, cut_over_at=cut_over_at)
+    live_at = since if stage is Stage.LIVE else before.live_at
+    entry = replace(before, stage=stage, since=since, by=by, why=why, postponed_until=None)
+    entry = replace(entry, cut_over_at=cut_over_at, live_at=live_at)
     return replace(entry, revision=before.revision + 1, changed_at=now)
 
 

@@ -13,6 +13,7 @@ from domain.holders import Pin, Reference
 from domain.keys import Location
 from domain.ports import (
     ByteReader,
+    CensusBook,
     ControlPanel,
     EventSourceMappings,
     KeyBook,
@@ -68,6 +69,7 @@ class Operation:
     listing: ObjectListing
     versioning: Callable[[], str]
     key_book: Callable[[], AbstractContextManager[KeyBook]]
+    census_book: Callable[[], AbstractContextManager[CensusBook]]
     by: str
     finders: tuple[ReferenceFinder, ...] = ()
     pins: tuple[PinFinder, ...] = ()

@@ -76,7 +76,7 @@ def start_capture(  # noqa: PLR0913  # how, how long, and what to say meanwhile
     operation.capture.switch_on(planned)
     begun = clock.monotonic()
     for number in range(1, probes + 1):
-        if not _probe_arrives(operation, until=begun + wait, probe_seconds=probe_seconds):
+        if not probe_arrives(operation, until=begun + wait, probe_seconds=probe_seconds):
             return Shut(
                 f"no event of a probe arrived within {wait:.0f} s: check the queue's policy and that"
                 " `keyshift doctor` finds nothing, then start again with a longer --wait (AWS may take five minutes)"
@@ -119,7 +119,7 @@ def _remembered(before: str, planned: Capture) -> str:
     return json.dumps(asdict(replace(planned, before=first.before, rule=planned.rule or first.rule)))
 
 
-def _probe_arrives(operation: Operation, *, until: float, probe_seconds: float) -> bool:
+def probe_arrives(operation: Operation, *, until: float, probe_seconds: float) -> bool:
     """Write probes until one of them has come all the way through the events queue; all are deleted again."""
     rules, clock = operation.dependencies.rules, operation.dependencies.ports.clock
     # Where functions poll the queue this command must not: it may lack their permissions to move what it would receive.

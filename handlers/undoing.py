@@ -233,7 +233,9 @@ def _trouble(operation: Operation, record: Record) -> str | None:
 def purge_copies(
     operation: Operation, *, yes: bool, threads: int, per_second: float | None
 ) -> Iterator[tuple[str, str, str]] | Shut:
-    """Delete the copies that we created, source by source: source, verdict (would-go, purged, held) and why.
+    """Delete the copies that we created, source by source: source, verdict and why.
+
+    The verdict is would-go, purged, held, failed, or kept: an adopted copy, which is not ours to delete.
 
     Only after a rollback that has ended, when it has been quiet for longer than any claim and no reference of ours is
     left that names a copy. A copy that an application's own URI names, or a pin, is held.
@@ -269,7 +271,8 @@ def purge_copies(
 
 
 def _has_copy(record: Record) -> bool:
-    return record.state is State.ROLLED_BACK and (record.target_etag is not None or bool(record.maybe))
+    left = record.target_etag is not None or bool(record.maybe)
+    return record.state in (State.ROLLED_BACK, State.ROLLBACK_CONFLICT) and left
 
 
 def _purge(operation: Operation, record: Record, holders: Holders, *, yes: bool) -> tuple[str, str, str]:
@@ -277,7 +280,9 @@ def _purge(operation: Operation, record: Record, holders: Holders, *, yes: bool)
     if record.mode is not Mode.ROLLED_BACK:
         return source, "held", "it is not rolled back, a late attempt wrote it: run keyshift rollback again"
     if record.origin is Origin.ADOPTED:
-        return source, "held", "the copy was there before us"
+        return source, "kept", "the copy was there before us"
+    if record.state is State.ROLLBACK_CONFLICT:
+        return source, "held", f"in conflict: {record.cause}"
     # A later rollback took back what a late worker wrote: the stage is old by then, the key is not.
     quiet = record.changed_at + operation.longest_claim() - dependencies.ports.clock.now()
     if quiet > 0:

@@ -22,15 +22,27 @@ ROWS_AT_ONCE = 500
 
 
 class Verifier:
-    """Judges records and keys; it changes nothing but ``verified_at``, and that only with ``marks``."""
+    """Judges records and keys; it changes nothing but ``verified_at``, and that only with ``marks``.
 
-    def __init__(self, dependencies: Dependencies, *, book: KeyBook, reader: ByteReader | None, marks: bool) -> None:
+    A mark from before ``fresh_since`` (seconds since 1970) is renewed where what it says is proven again.
+    """
+
+    def __init__(  # what is judged, and what is marked
+        self,
+        dependencies: Dependencies,
+        *,
+        book: KeyBook,
+        reader: ByteReader | None,
+        marks: bool,
+        fresh_since: float = 0.0,
+    ) -> None:
         self._dependencies = dependencies
         self._rules = dependencies.rules
         self._ports = dependencies.ports
         self._book = book
         self._reader = reader
         self._marks = marks
+        self._fresh_since = fresh_since
 
     def verify_record(self, record: Record) -> Finding:
         """The finding of one record; what cannot be looked at is a finding too."""
@@ -60,7 +72,8 @@ class Verifier:
         finding = judge(record, self._with_digests(record, sides), now=self._ports.clock.now())
         if not self._marks or record.state is not State.COPIED or record.mode is not Mode.FORWARD:
             return finding
-        if finding.verified == (record.verified_at is not None) or record.claim is not None:
+        as_marked = finding.verified == (record.verified_at is not None) and not self._is_old(record, sides)
+        if as_marked or record.claim is not None:
             return finding
         now = self._ports.clock.now()
         marked = replace(
@@ -69,6 +82,13 @@ class Verifier:
         if self._ports.manifest.write_record(marked, before=record):
             return finding
         return replace(finding, differences=(Difference.UNFINISHED,), verified=False, detail="it changed meanwhile")
+
+    def _is_old(self, record: Record, sides: Sides) -> bool:
+        """Whether its mark is too old, or older than what S3 dates: then a cut-over cannot tell what it was of."""
+        if record.verified_at is None:
+            return False
+        dated = [side.last_modified for side in (sides.source, sides.target) if side is not None]
+        return record.verified_at < max([self._fresh_since, *dated])
 
     def _with_digests(self, record: Record, sides: Sides) -> Sides:
         source, target = sides.source, sides.target

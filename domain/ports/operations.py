@@ -1,9 +1,11 @@
 """What the operator's commands ask of the world beside the engine's ports."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from domain.census import Expected, Role
+from domain.control import Control
 from domain.holders import Pin, Reference
 from domain.keys import Location
 from domain.objects import ObjectState
@@ -16,8 +18,11 @@ class StageBook(Protocol):
     def read_stage(self) -> StageEntry:
         """The stage now, strongly consistent; PREPARED where nothing was ever said."""
 
-    def write_stage(self, entry: StageEntry, *, before: StageEntry) -> bool:
-        """Replace ``before`` (its revision unchanged since); ``False`` when somebody else changed it meanwhile."""
+    def write_stage(self, entry: StageEntry, *, before: StageEntry, control: Control | None = None) -> bool:
+        """Replace ``before`` (its revision unchanged since); ``False`` when another writer changed it meanwhile.
+
+        With ``control`` it is written only while the control item is that one (its fence unchanged since), in one step.
+        """
 
 
 class ReferenceFinder(Protocol):
@@ -137,6 +142,19 @@ class ProbeBook(Protocol):
 
     def has_arrived(self, key: str) -> bool:
         """Whether it was."""
+
+
+class CensusBook(Protocol):
+    """What every record says that its two keys hold, on disk, to be compared with a listing of both sides."""
+
+    def add_expected(self, expected: Iterator[Expected]) -> None:
+        """Remember them; of one place of one role the last one counts."""
+
+    def meet(self, place: Location) -> Sequence[Expected]:
+        """What records say of a place that a listing shows, at most one of each role; it counts as met from now on."""
+
+    def find_unmet(self) -> Iterator[tuple[str, Role]]:
+        """The record ids, each with the role of a place that was never met although an object is expected there."""
 
 
 class KeyBook(Protocol):

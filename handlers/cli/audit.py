@@ -18,6 +18,8 @@ from domain.keys import Location
 from domain.ports import AuditedItems, Manifest
 from domain.record import Record
 from handlers.cli.options import json_option, with_settings
+from handlers.cli.output import console
+from handlers.cli.output import say as tell
 from handlers.cli.printable import printable
 from handlers.settings import Settings
 
@@ -147,15 +149,15 @@ def show(context: click.Context, settings: Settings, *, key: str, as_json: bool)
     with progress() as say:
         for event in _events(source.record_id, archive.read_segments(), say):
             known += 1
-            click.echo(json.dumps(event) if as_json else _line(event))
+            tell(json.dumps(event) if as_json else _line(event))
     record = bootstrap(settings, function="audit-command", rules=rules).ports.manifest.read_record(source.record_id)
     if record is None and not known:
-        click.echo(f"nothing is known of {source.uri}", err=True)
+        tell(f"nothing is known of {source.uri}", err=True)
     elif record is None:
-        click.echo(f"{source.uri} has no record in the manifest now", err=True)
+        tell(f"{source.uri} has no record in the manifest now", err=True)
     elif not as_json:
         cause = f", {record.cause}" if record.cause else ""
-        click.echo(f"now: revision {record.revision}, {record.state.value}{cause}")
+        tell(f"now: revision {record.revision}, {record.state.value}{cause}")
     context.exit(0 if record is not None else 1)
 
 
@@ -217,7 +219,5 @@ def progress() -> "Iterator[Callable[[str], None]]":
     if not sys.stderr.isatty():
         yield lambda _text: None
         return
-    from rich.console import Console
-
-    with Console(stderr=True).status("starting") as status:
+    with console(stderr=True).status("starting") as status:
         yield status.update

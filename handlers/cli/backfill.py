@@ -100,6 +100,7 @@ def _feed_files(  # noqa: PLR0913  # where from, how far, and how to say it
     """Every data file after the other; stopped at any moment, the same command goes on where it was."""
     from handlers.bootstrap import bootstrap
     from handlers.bootstrap.inventories import inventory_files, journal_of, plan_rows
+    from handlers.bootstrap.lifecycle import inventory_warning
 
     dependencies = bootstrap(settings, function="backfill-command")
     rules = dependencies.rules
@@ -111,6 +112,9 @@ def _feed_files(  # noqa: PLR0913  # where from, how far, and how to say it
     with opened as (inventory, files):
         if inventory.source_bucket != rules.source_bucket:
             raise InputError(f"{place} is of bucket {inventory.source_bucket}, the rules move {rules.source_bucket}")
+        warning = inventory_warning(settings, inventory, place) if not dry_run else None
+        if warning is not None:
+            click.echo(f"note: {warning}", err=True)
         for number, (key, rows) in enumerate(files.items(), start=1):
             feeder.feed(inventory.content_of(key), key, rows, fed, again=again)
             seconds = max(time.monotonic() - begun, 0.001)

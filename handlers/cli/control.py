@@ -10,6 +10,7 @@ import click
 
 from domain.control import Control, Limits
 from handlers.cli.options import json_option, with_settings
+from handlers.cli.output import say
 from handlers.settings import Settings
 from handlers.steering import Steered, pause_migration, resume_migration, throttle_migration
 from handlers.who import operator_name
@@ -168,7 +169,7 @@ def _answer(done: Steered, words: str, settings: Settings, *, as_json: bool, ver
         answer = {"changed": done.changed, **asdict(done.after), "switched": list(done.switched)}
         click.echo(json.dumps(answer))
         return
-    click.echo(words)
+    say(words)
     for mapping in done.switched:
         click.echo(f"event source mapping {mapping} {verb}")
     if not settings.functions and not done.switched:

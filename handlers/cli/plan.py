@@ -14,6 +14,7 @@ from domain.estimate import Estimate, Prices, estimate, prices_from
 from domain.parts import MAX_COPY_BYTES, MIN_PART_BYTES, MULTIPART_ABOVE, PART_BYTES
 from domain.planning import Cutting, PlanFigures
 from handlers.cli.options import json_option
+from handlers.cli.output import console
 from handlers.cli.plan_html import plan_page, rows_of
 from handlers.cli.written import write_text
 from handlers.rules_file import load_rules
@@ -101,9 +102,7 @@ def plan(  # noqa: PLR0913  # its options
     if as_json:
         click.echo(json.dumps(as_dict(rules.migration, figures, cost, bill)))
     else:
-        from rich.console import Console
-
-        show(Console(), rules.migration, figures, cost, bill)
+        show(console(), rules.migration, figures, cost, bill)
     # Last, so that a page that cannot be written takes nothing away that took long to find.
     if html is not None:
         write_text(html, plan_page(rules.migration, figures, cost, bill), option="--html")
@@ -136,7 +135,7 @@ def as_dict(migration: str, figures: PlanFigures, cost: Estimate, prices: Prices
     }
 
 
-def show(console: "Console", migration: str, figures: PlanFigures, cost: Estimate, prices: Prices) -> None:
+def show(terminal: "Console", migration: str, figures: PlanFigures, cost: Estimate, prices: Prices) -> None:
     """For people."""
     from rich.table import Table
 
@@ -145,7 +144,7 @@ def show(console: "Console", migration: str, figures: PlanFigures, cost: Estimat
         table.add_column(name, justify="left" if name == "what" else "right")
     for name, share in rows_of(figures):
         table.add_row(name, f"{share.objects:,}", f"{share.size:,}")
-    console.print(table)
+    terminal.print(table)
     for collision in figures.collisions:
         met = "an object that is there already" if collision.occupied else "each other"
         click.echo(f"COLLISION at {collision.target!r}: {', '.join(map(repr, collision.keys))} would meet {met}")
@@ -163,6 +162,6 @@ def show(console: "Console", migration: str, figures: PlanFigures, cost: Estimat
     for line in cost.lines:
         bill.add_row(line.name, f"{line.requests:,}" if line.requests else "", f"{line.dollars:,.2f}")
     bill.add_row("together", "", f"{cost.dollars:,.2f}")
-    console.print(bill)
+    terminal.print(bill)
     click.echo(f"until cleanup, both copies are stored: {cost.doubled_storage_per_month:,.2f} dollars a month more")
     click.echo(f"about {cost.seconds / 3600:.1f} hours; what limits it is {cost.bottleneck}")

@@ -10,6 +10,7 @@ import click
 from domain.errors import InputError
 from domain.references_items import Outcome, Reported
 from handlers.cli.options import ABOVE_ZERO, json_option, with_settings
+from handlers.cli.output import say
 from handlers.references import References, TableScan
 from handlers.settings import Settings
 
@@ -140,7 +141,7 @@ def _tell(reports: Iterable[Reported], *, as_json: bool) -> int:
             held = one.reference
             arrow = f" -> {one.new_uri!r}" if one.new_uri else ""
             why = f"  ({one.why})" if one.why else ""
-            click.echo(f"{one.outcome.value:12}  {held.holder}  {held.path}  {held.uri!r}{arrow}{why}")
+            say(f"{one.outcome.value:12}  {held.holder}  {held.path}  {held.uri!r}{arrow}{why}")
     if as_json:
         click.echo(json.dumps({"counts": dict(sorted(counts.items()))}))
     else:

@@ -80,6 +80,45 @@ def test_planning_changes_nothing_and_switching_on_adds(capture: LiveCapture) ->
     assert capture.read_configuration() == plan.after != before
 
 
+def test_a_capture_that_is_there_has_no_fault_and_one_that_was_taken_away_has(capture: LiveCapture) -> None:
+    """Before it is on it is not there; another program that replaces the configuration takes it away again."""
+    plan = planned(capture)
+    assert isinstance(capture.find_fault(plan), str)
+    capture.switch_on(plan)
+    assert capture.find_fault(plan) is None
+    capture.restore(plan)
+    fault = capture.find_fault(plan)
+    assert fault is not None
+    assert plan.bucket in fault
+
+
+def test_a_notification_that_was_narrowed_is_a_fault(standin: Server) -> None:
+    """Events of a part of the sources, or of writes without deletes, are not live capture; nor is a lost bridge."""
+    clients = clients_for(standin)
+    bucket = new_name("captured")
+    create_bucket(clients, bucket)
+    ours = create_queue(clients, new_name("ours"))
+    capture = S3LiveCapture(clients, bucket=bucket, prefix="old/", queue_url=ours.url, migration=new_name("m"))
+    plan = planned(capture)
+    capture.switch_on(plan)
+    narrowed: tuple[dict[str, Any], ...] = (
+        {"prefix": "old/deep/"},
+        {"prefix": "old/", "events": ["s3:ObjectCreated:*"]},
+    )
+    for narrower in narrowed:
+        assert capture.find_fault(plan) is None
+        clients.s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
+        send_bucket_events(clients, bucket, ours, configuration_id="theirs", **narrower)
+        assert "all its writes and deletes" in (capture.find_fault(plan) or "")
+        clients.s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
+        capture.switch_on(plan)
+    clients.s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
+    bridged = planned(capture, "eventbridge")
+    assert "EventBridge" in (capture.find_fault(bridged) or "")
+    capture.switch_on(bridged)
+    assert capture.find_fault(bridged) is None
+
+
 def test_restoring_gives_exactly_what_was_before(capture: LiveCapture) -> None:
     """The same text; restoring twice, or what was never switched on, changes nothing."""
     before = capture.read_configuration()

@@ -1,30 +1,35 @@
 """The stage, probes, keys and live capture in memory."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from domain.census import Expected, Role
+from domain.control import Control
 from domain.keys import Location
 from domain.ports import Capture, CaptureRefused, Restored
 from domain.stages import StageEntry
 from tests.fakes.faults import ScriptedFaults
+from tests.fakes.panel import InMemoryControlPanel
 
 
 class InMemoryStageBook(ScriptedFaults):
     """StageBook in memory."""
 
-    def __init__(self, entry: StageEntry | None = None) -> None:
+    def __init__(self, entry: StageEntry | None = None, panel: InMemoryControlPanel | None = None) -> None:
         super().__init__()
         self.entry = entry or StageEntry()
+        self.panel = panel or InMemoryControlPanel()
 
     def read_stage(self) -> StageEntry:
         """See the port."""
         with self._faulty("read_stage"):
             return self.entry
 
-    def write_stage(self, entry: StageEntry, *, before: StageEntry) -> bool:
+    def write_stage(self, entry: StageEntry, *, before: StageEntry, control: Control | None = None) -> bool:
         """See the port."""
         with self._faulty("write_stage"):
-            if self.entry.revision != before.revision:
+            moved = control is not None and self.panel.control.fence != control.fence
+            if moved or self.entry.revision != before.revision:
                 return self.entry == entry
             self.entry = entry
             return True
@@ -46,6 +51,29 @@ class InMemoryProbeBook(ScriptedFaults):
         """See the port."""
         with self._faulty("has_arrived"):
             return key in self._arrived
+
+
+class InMemoryCensusBook:
+    """CensusBook in memory."""
+
+    def __init__(self) -> None:
+        self._expected: dict[tuple[Location, Role], Expected] = {}
+        self._met: set[Location] = set()
+
+    def add_expected(self, expected: Iterator[Expected]) -> None:
+        """See the port."""
+        self._expected |= {(one.place, one.role): one for one in expected}
+
+    def meet(self, place: Location) -> Sequence[Expected]:
+        """See the port."""
+        self._met.add(place)
+        known = (self._expected.get((place, role)) for role in Role)
+        return [one for one in known if one is not None]
+
+    def find_unmet(self) -> Iterator[tuple[str, Role]]:
+        """See the port."""
+        unmet = (one for one in self._expected.values() if one.needs_object and one.place not in self._met)
+        yield from ((one.record_id, one.role) for one in unmet)
 
 
 class InMemoryKeyBook:

@@ -11,13 +11,14 @@ import pytest
 from adapters.system_clock import SystemClock
 from domain.control import paused, resumed
 from domain.errors import AccessDeniedError
+from domain.gates import Limits
 from domain.holders import Pin, Reference
 from domain.keys import Location
 from domain.ports import Capture
 from domain.record import Mode, Record, State
 from domain.stages import Stage, advanced
 from domain.verification import Difference, Finding, Remark
-from handlers.bootstrap.lifecycle import keys_of_both_sides, operation_of
+from handlers.bootstrap.lifecycle import keys_of_both_sides, objects_of_both_sides, operation_of
 from handlers.bootstrap.steering import lookout_of
 from handlers.cleaning import Cleaned, Cleaner, begin_cleaning, finish_migration, refuse_cleanup
 from handlers.lifecycle import Holders, Operation, Shut
@@ -34,6 +35,7 @@ from tests.servers import Server
 ACCEPTING = RULES + "cleanup: {{unversioned_source: accept}}\n"
 SHORT: dict[str, Any] = {"attempt_seconds": 20.0, "request_seconds": 5.0, "margin_seconds": 1.0}
 HOUR = 3600.0
+LIMITS = Limits(most_waiting=5, most_lag=9 * HOUR)
 
 
 class ShiftedClock(SystemClock):
@@ -100,11 +102,12 @@ class Life:
 
     def shut_gates(self, **accept: Any) -> dict[str, str]:
         """What a cut-over now says no to, and the stage afterwards."""
-        keys = [key for _, key in keys_of_both_sides(self.site.settings, self.operation, ())]
-        lookout = lookout_of(self.site.settings)
-        seen = look_for_cutover(self.operation, lookout, keys=keys, most_lag=0, seen=lambda: None)
-        accepted = frozenset(accept.pop("accept", ()))
-        gates, _ = cut_over(self.operation, seen, most_waiting=5, most_lag=3600, accepted=accepted, why="test")
+        objects = objects_of_both_sides(self.site.settings, self.operation, ())
+        lookout, accepted = lookout_of(self.site.settings), frozenset(accept.pop("accept", ()))
+        look = look_for_cutover(
+            self.operation, lookout, objects=objects, limits=replace(LIMITS, most_lag=0), seen=lambda: None
+        )
+        gates, _ = cut_over(self.operation, lookout, look, limits=LIMITS, accepted=accepted, why="test", wait=20)
         return {gate.name: gate.says for gate in gates if gate.holds}
 
     def clean(self, *, yes: bool, soak: float = 0, versions: bool = False) -> dict[str, Cleaned]:
@@ -113,6 +116,11 @@ class Life:
         if yes:
             begin_cleaning(self.operation)
         return {one.source.rpartition("/")[2]: one for one in cleaner.cleaned(yes=yes, threads=2, per_second=None)}
+
+    def finish(self, **more: Any) -> Shut | None:
+        """The end, or why not."""
+        objects = objects_of_both_sides(self.site.settings, self.operation, ())
+        return finish_migration(self.operation, lookout_of(self.site.settings), objects=objects, **more)
 
     def roll_back(self) -> RolledBack:
         """Everything back."""
@@ -302,7 +310,7 @@ def test_only_reading_proves_what_was_uploaded_in_parts(credentials: Server, tmp
 
 
 def test_cutover_names_every_shut_gate_and_goes_on_when_all_are_open(moved: Life) -> None:
-    """Unverified, uncopied, referred to, postponed: each says so; then the stage changes, and once."""
+    """Unverified, uncopied, not captured, referred to, postponed: each says so; then the stage changes, and once."""
     site = moved.site
     site.clients.s3.put_bucket_notification_configuration(Bucket=site.name, NotificationConfiguration={})
     site.put("old/late", b"late")
@@ -310,11 +318,12 @@ def test_cutover_names_every_shut_gate_and_goes_on_when_all_are_open(moved: Life
     moved.operation = replace(moved.operation, finders=(Finder([held]),))
     postpone_cutover(moved.operation, moved.operation.dependencies.ports.clock.now() + HOUR, why="freeze")
     shut = moved.shut_gates()
-    assert set(shut) == {"postponed", "uncopied", "unverified", "references"}
+    assert set(shut) == {"postponed", "capture", "uncopied", "unverified", "references"}
     assert "old/late" in shut["uncopied"]
     assert "freeze" in shut["postponed"]
     assert moved.operation.stages.read_stage().stage is Stage.LIVE
     site.clients.s3.delete_object(Bucket=site.name, Key="old/late")
+    assert isinstance(moved.start(), Opened)
     moved.operation = replace(moved.operation, finders=())
     postpone_cutover(moved.operation, None, why="")
     assert set(moved.shut_gates()) == {"unverified"}
@@ -423,10 +432,18 @@ def test_cleanup_deletes_what_is_proven_and_goes_on_where_it_stopped(moved: Life
     assert moved.site.read("new/1") == b"body" * 2
     again = moved.clean(yes=True)
     assert {key: one.verdict for key, one in again.items()} == {"0": "held"}
-    shut = finish_migration(moved.operation)
+    shut = moved.finish()
     assert isinstance(shut, Shut)
     assert "old/0" in shut.why
-    assert finish_migration(moved.operation, keep_rest=True) is None
+    unseen = moved.finish(keep_rest=True)
+    assert isinstance(unseen, Shut)
+    assert unseen.why.startswith("changed: 1 "), "no event told of what its owner wrote there"
+    moved.site.clients.s3.delete_object(Bucket=moved.site.name, Key="old/0")
+    requeuer = Requeuer(moved.site.dependencies)
+    requeuer.add_key("old/0")
+    requeuer.flush()
+    moved.work()
+    assert moved.finish(keep_rest=True) is None
     assert moved.operation.stages.read_stage().stage is Stage.DONE
     assert isinstance(plan_rollback(moved.operation, seen=lambda: None), Shut)
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from domain.audit_stage import stage_event
-from domain.gates import Readiness, RecordCensus, cutover_gates
+from domain.census import Compared, Found
+from domain.gates import Limits, Readiness, RecordCensus, cutover_gates
 from domain.keys import Location
 from domain.probing import is_probe, probe_location
 from domain.record import Action, Intent, Mode, Record, State
@@ -13,6 +14,7 @@ from domain.stages import Stage, StageEntry, advanced, captured, postponed, rule
 
 NOW = 1_790_000_000.0
 FORWARD = [Stage.PREPARED, Stage.LIVE, Stage.CUT_OVER, Stage.CLEANING, Stage.DONE]
+LIMITS = Limits(most_waiting=2)
 RECORD = Record(Location("b", "old/k"), Location("b", "new/k"), State.COPIED, verified_at=1.0)
 
 
@@ -129,8 +131,8 @@ def readiness(*records: Record, **changes: Any) -> Readiness:
         "queues": {"events": (0, 0, 0), "backfill": (0, 0, 0)},
         "lag": 1.0,
         "paused": None,
-        "uncopied": 0,
-        "uncopied_example": "",
+        "capture": None,
+        "compared": Compared(),
         "references": 0,
         "reference_example": "",
         "now": 10.0,
@@ -140,7 +142,7 @@ def readiness(*records: Record, **changes: Any) -> Readiness:
 
 def shut(seen: Readiness, *accepted: str) -> set[str]:
     """The gates that hold."""
-    gates = cutover_gates(seen, most_waiting=2, most_lag=60.0, accepted=frozenset(accepted))
+    gates = cutover_gates(seen, limits=LIMITS, accepted=frozenset(accepted))
     assert all(gate.remedy for gate in gates if gate.holds), "each names what opens it"
     return {gate.name for gate in gates if gate.holds}
 
@@ -159,8 +161,13 @@ def shut(seen: Readiness, *accepted: str) -> set[str]:
         ({"queues": {"inventory": (0, 0, 1)}}, "dead inventory"),
         ({"lag": 61.0}, "lag"),
         ({"lag": None}, None),
-        ({"uncopied": 1}, "uncopied"),
-        ({"uncopied": None}, "uncopied"),
+        ({"lag": None, "queues": {"events": (1, 0, 0)}}, "lag"),
+        ({"queues": {"events": (0, 0, None)}}, "dead events"),
+        ({"capture": "the notification is gone"}, "capture"),
+        ({"compared": Compared(uncopied=Found(1, "s3://b/old/k"))}, "uncopied"),
+        ({"compared": Compared(changed=Found(1, "s3://b/old/k"))}, "changed"),
+        ({"compared": Compared(replaced=Found(1, "s3://b/new/k"))}, "replaced"),
+        ({"fallen": {"conflict": 1}}, "conflict"),
         ({"references": 1}, "references"),
     ],
 )

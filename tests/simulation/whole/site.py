@@ -25,7 +25,7 @@ from handlers.references import Rate, References
 from handlers.rules_file import read_rules
 from handlers.settings import Settings
 from tests.fakes.bus import InMemoryEventBus
-from tests.fakes.lifecycle import InMemoryKeyBook, InMemoryLiveCapture, InMemoryStageBook
+from tests.fakes.lifecycle import InMemoryCensusBook, InMemoryKeyBook, InMemoryLiveCapture, InMemoryStageBook
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.panel import InMemoryControlPanel, InMemoryProgressCounters
 from tests.fakes.steering import InMemoryMappings
@@ -238,6 +238,7 @@ class Site:
             listing=store,
             versioning=lambda: "Enabled" if self.plan.versioned else "Off",
             key_book=lambda: nullcontext(InMemoryKeyBook()),
+            census_book=lambda: nullcontext(InMemoryCensusBook()),
             by="operator",
             finders=(references,),
             undo=UndoneReferences(references),
