@@ -416,9 +416,10 @@ def test_a_copy_that_a_stranger_replaced_or_deleted_is_seen(here: Place, replace
 
 def test_what_changes_with_an_event_during_the_look_is_on_its_way(here: Place) -> None:
     """A worker has copied it since the census, has it now, or its event is younger than the lag allowed."""
+    here.store.put(Location(BUCKET, "old/b"), b"newer")
+    here.clock.advance(HOUR)
     here.store.put(Location(BUCKET, "old/a"), b"newer")
     here.store.put(Location(BUCKET, "old/young"), b"young")
-    here.store.put(Location(BUCKET, "old/b"), b"newer")
     here.change("b", claim=Claim("t", here.clock.now() + 60))
     operation = here.operation()
     look = look_for_cutover(operation, here.lookout(), objects=here.objects(), limits=LIMITS, seen=lambda: None)
