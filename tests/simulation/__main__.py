@@ -4,7 +4,10 @@ import sys
 import time
 
 from tests.simulation.explore import explore
-from tests.simulation.scenarios import SCENARIOS
+from tests.simulation.scenarios import SCENARIOS as PROTOCOL
+from tests.simulation.scenarios_buckets import BUCKETS
+
+SCENARIOS = PROTOCOL | BUCKETS
 
 
 def main(names: list[str]) -> int:

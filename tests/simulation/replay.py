@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from domain.attempt import Attempt, MigrationPolicy, MigrationPorts, Verdict
 from domain.cleanup import clean_source
+from domain.cleanup_versions import forget_version
 from domain.conflicts import Conflict, take_source, why_not_taken
-from domain.errors import KeyshiftError, UnavailableError
-from domain.keys import Location
+from domain.errors import AccessDeniedError, KeyshiftError, ThrottledError, UnavailableError
+from domain.keys import Location, Sequencer
 from domain.migration import migrate_object
 from domain.notices import Notice, NoticeKind
 from domain.objects import ObjectState
@@ -16,11 +17,33 @@ from domain.parts import MIB, Part
 from domain.ports import ClaimAnswer, Deleted, Refused, SourceObject, TargetObject, TopMarker, Written
 from domain.record import ClaimRequest, Record
 from domain.rollback import purge_copy, roll_back_object
-from tests.simulation.world import NOW, SOURCE, TARGET, Message, Scenario, as_seen, notice_of
+from handlers.notifications import direct_notices
+from tests.simulation.histories import Stored, digest
+from tests.simulation.world import OBJECT_BYTES, SOURCE, TARGET, Message, Scenario, as_seen
 
 LOST = ("lost",)
 """The answer to a request never came."""
+
+
+class Look(NamedTuple):
+    """The answer to a look at one of the keys."""
+
+    at_source: bool
+    stored: Stored | None
+
+
+class Marked(NamedTuple):
+    """The answer to the question what hides the source."""
+
+    top: TopMarker | None
+
+
+THROTTLED, DENIED = ("throttled",), ("denied",)
+"""S3 did not do what it was asked."""
+FOREVER = 1e9
+"""Seconds that a claim stands, by the clock: the world says when it ends."""
 History = tuple[Any, ...]
+"""What a worker was answered and when, after the moment at which it received its message."""
 Call = tuple[Any, ...]
 
 
@@ -36,21 +59,26 @@ class ReplayedPorts:
     """All ports at once: each call is answered from the history, or stops the run."""
 
     def __init__(self, history: History, scenario: Scenario) -> None:
-        self._answers = iter(history)
+        (_, self._now), *answers = history
+        self._answers = iter(answers)
         self._scenario = scenario
 
     def _ask(self, *call: Any) -> Any:
         try:
-            answer = next(self._answers)
+            answer, self._now = next(self._answers)
         except StopIteration:
             raise NeedsAnswer(call) from None
         if answer == LOST:
             raise UnavailableError(f"no answer to {call[0]}")
+        if answer == THROTTLED:
+            raise ThrottledError(f"SlowDown: {call[0]}")
+        if answer == DENIED:
+            raise AccessDeniedError(f"AccessDenied: {call[0]}")
         return answer
 
     def now(self) -> float:
-        """Time stands still: claims end when the world says so."""
-        return NOW
+        """When the last answer came; claims end when the world says so."""
+        return float(self._now)
 
     def monotonic(self) -> float:
         """It stands still too."""
@@ -60,8 +88,8 @@ class ReplayedPorts:
         self, location: Location, *, version_id: str | None = None, with_tags: bool = False
     ) -> ObjectState | None:
         """HEAD."""
-        at_source = location == SOURCE
-        seen = as_seen(self._ask("look", at_source, version_id), self._scenario, at_source=at_source)
+        answer: Look = self._ask("look", location == SOURCE, version_id)
+        seen = as_seen(answer.stored, self._scenario)
         return seen if seen is None or with_tags else replace(seen, tags=None)
 
     def copy_object(self, source: SourceObject, target: TargetObject, *, seen: ObjectState | None) -> Any:
@@ -72,16 +100,20 @@ class ReplayedPorts:
     def delete_object(self, location: Location, *, if_match: str, send_before: float) -> Deleted | Refused:
         """DeleteObject."""
         answer = self._ask("delete", location == SOURCE, if_match)
-        return answer if isinstance(answer, Refused) else Deleted("marker" if self._scenario.versioned else None)
+        return answer if isinstance(answer, Refused) else Deleted(answer or None)
 
     def find_top_marker(self, location: Location) -> TopMarker | None:
         """ListObjectVersions."""
-        answer: TopMarker | None = self._ask("hidden")
-        return answer
+        answer: Marked = self._ask("marker")
+        return answer.top
 
     def remove_delete_marker(self, location: Location, *, marker_id: str, send_before: float) -> None:
         """DeleteObject of our marker."""
         self._ask("undelete", marker_id)
+
+    def remove_version(self, location: Location, *, version_id: str, send_before: float) -> None:
+        """DeleteObject of a version, for good."""
+        self._ask("forget", version_id)
 
     def create_upload(self, target: TargetObject, *, seen: ObjectState) -> str:
         """CreateMultipartUpload."""
@@ -139,13 +171,13 @@ class ReplayedPorts:
     def _written(self, answer: Any) -> Written | Refused:
         if isinstance(answer, Refused):
             return answer
-        etag, version = answer
-        return Written(etag, None, str(version) if self._scenario.versioned else None)
+        etag, version_id, read = answer
+        return Written(etag, version_id or None, (read or None) if self._scenario.tells_read_version else None)
 
 
 def next_call(message: Message, slot: int, history: History, scenario: Scenario) -> Call:
     """What the real code does next: one of its port calls, or ``("ack",)`` or ``("nack",)``."""
-    if message[0] == "d" and scenario.knows_itself:
+    if message.kind == "d" and scenario.knows_itself:
         return ("ack",)
     replayed = ReplayedPorts(history, scenario)
     ports = MigrationPorts(store=replayed, multipart=replayed, manifest=replayed, clock=replayed)
@@ -156,7 +188,7 @@ def next_call(message: Message, slot: int, history: History, scenario: Scenario)
         parts_at_once=1,
     )
     try:
-        verdict = _run(message, Attempt(f"w{slot}", 10.0), ports, policy)
+        verdict = _run(message, Attempt(f"w{slot}", FOREVER), ports, policy)
     except NeedsAnswer as stopped:
         return stopped.call
     except KeyshiftError:
@@ -165,17 +197,59 @@ def next_call(message: Message, slot: int, history: History, scenario: Scenario)
 
 
 def _run(message: Message, attempt: Attempt, ports: MigrationPorts, policy: MigrationPolicy) -> Verdict:
-    kind = message[0]
+    kind = message.kind
     if kind == "K":
         return clean_source(SOURCE.record_id, attempt=attempt, ports=ports, policy=policy, need_proof=False).verdict
     if kind == "R":
         return roll_back_object(SOURCE, TARGET, attempt=attempt, ports=ports, policy=policy).verdict
     if kind == "T":
         return _take_source(attempt, ports, policy)
+    if kind == "F":
+        versions: Any = ports.store
+        return forget_version(SOURCE.record_id, attempt=attempt, ports=ports, versions=versions, policy=policy).verdict
     if kind == "P":
         return purge_copy(SOURCE.record_id, attempt=attempt, ports=ports, policy=policy).verdict
     notice = notice_of(message)
     return migrate_object(notice, target=TARGET, rule="r", attempt=attempt, ports=ports, policy=policy).verdict
+
+
+def notice_of(message: Message) -> Notice:
+    """What the handler would make of this message."""
+    kind, value, version_id = message.kind, message.value, message.version_id
+    if kind == "I":
+        return Notice(NoticeKind.LISTED, SOURCE, digest(value), size=OBJECT_BYTES, storage_class="STANDARD")
+    if kind in ("D", "E", "d"):
+        return _told(message)
+    return Notice(
+        NoticeKind.CREATED,
+        SOURCE,
+        digest(value),
+        version_id=version_id or None,
+        size=OBJECT_BYTES,
+        sequencer=Sequencer(_sequencer(message)),
+        storage_class="STANDARD",
+    )
+
+
+def _told(message: Message) -> Notice:
+    """A removal as S3 tells it, read by the handler's own code."""
+    told = {"key": SOURCE.key, "sequencer": _sequencer(message)}
+    if message.version_id:
+        told["versionId"] = message.version_id
+    entry = {
+        "eventVersion": "2.6",
+        "eventName": "LifecycleExpiration:Delete" if message.kind == "E" else "ObjectRemoved:Delete",
+        "s3": {"bucket": {"name": SOURCE.bucket}, "object": told},
+    }
+    (notice,) = direct_notices([entry], own_principals=())
+    if not isinstance(notice, Notice):
+        raise TypeError(notice)
+    return notice
+
+
+def _sequencer(message: Message) -> str:
+    """Our own delete comes before the word whose number it would have had."""
+    return f"{2 * message.number - (message.kind == 'd'):018x}"
 
 
 def _take_source(attempt: Attempt, ports: MigrationPorts, policy: MigrationPolicy) -> Verdict:

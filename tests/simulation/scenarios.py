@@ -4,15 +4,16 @@ from dataclasses import replace
 
 from tests.simulation.world import Message, Scenario
 
-K: Message = ("K", 0, "")
-R: Message = ("R", 0, "")
-P: Message = ("P", 0, "")
-T: Message = ("T", 0, "")
+K = Message("K", 0, "")
+F = Message("F", 0, "")
+R = Message("R", 0, "")
+P = Message("P", 0, "")
+T = Message("T", 0, "")
 
 
 def listed(value: str) -> Message:
     """A backfill row that saw this value."""
-    return ("I", 0, value)
+    return Message("I", 0, value)
 
 
 def undisturbed(scenario: Scenario) -> Scenario:

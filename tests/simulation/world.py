@@ -6,59 +6,47 @@ again up to its next call, and the state of the whole world can be compared and 
 ``A``, ``B``, ``X`` are bytes; ``A*`` has the same bytes as ``A`` and other metadata.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from hashlib import md5
 from typing import Any, NamedTuple
 
-from domain.keys import Location, Sequencer
-from domain.notices import Notice, NoticeKind
+from domain.keys import Location
 from domain.objects import ObjectState
-from domain.parts import MIB, composed_etag
+from domain.parts import MIB
 from domain.record import Claim, Record
+from tests.fakes.buckets import NULL, Versioning
+from tests.simulation.histories import History, Stored, current, digest, noncurrent
 
 SOURCE = Location("bucket", "old/key")
 TARGET = Location("bucket", "new/key")
-NOW = 1_000.0
-"""The only second there is, but for ``LONG_AGO``."""
-LONG_AGO = -2
-"""The version of an object that was at the target before everything."""
+NOW = 1_000
+"""The second in which it begins; what was there before has the date 0."""
+PACE = 100
+"""Seconds before and after each word of an owner or a stranger: more than the margin for the clocks."""
 OBJECT_BYTES = 6 * MIB
 """Large enough for two parts of the least size S3 allows."""
 
-Message = tuple[str, int, str]
-"""Kind (C created, D removed by its owner, d by us, I listed, K clean, R roll back, P purge, T take source), version,
-value."""
 
+class Message(NamedTuple):
+    """One message: an event, a row or an operator's job.
 
-def digest(value: str) -> str:
-    """The etag of these bytes uploaded in one request; metadata does not count."""
-    return md5(value.rstrip("*").encode(), usedforsecurity=False).hexdigest()
+    Kinds: C created, D removed by its owner, E removed by his lifecycle rule, d removed by us, I listed, K clean,
+    F forget the version, R roll back, P purge, T take source. ``version_id`` is what an event names.
+    """
 
-
-class Stored(NamedTuple):
-    """An object at a key: which value, as which of the owner's versions, by whom, in parts or not."""
-
+    kind: str
+    number: int
     value: str
-    version: int
-    author: str
-    parts: bool = False
-
-    @property
-    def etag(self) -> str:
-        """Its etag."""
-        whole = digest(self.value)
-        return composed_etag({1: whole, 2: whole}) if self.parts else whole
+    version_id: str = ""
 
 
 class World(NamedTuple):
-    """Everything there is; ``versions[n]`` is what the owner wrote as version n (``None``: a delete)."""
+    """Everything there is; ``versions[n]`` is what the owner wrote as his word n (``None``: a delete)."""
 
-    source: Stored | None
+    at_source: History
+    at_target: History
+    versioning: Versioning
     versions: tuple[str | None, ...]
     owner: int
-    hidden: tuple[int, ...]
-    target: Stored | None
     last_author: str
     record: Record | None
     messages: tuple[Message, ...]
@@ -66,30 +54,79 @@ class World(NamedTuple):
     in_flight: tuple[Any, ...]
     uploads: tuple[tuple[str, tuple[Any, ...]], ...]
     audited: frozenset[tuple[str, str]]
-    effects: frozenset[tuple[str, str]]
+    time: int
     produced: int
     foreign: int
     duplicates: int
     crashes: int
     lost_answers: int
     doubled: int
+    refusals: int
     newest: int
     seen_at_target: frozenset[int]
+    ours: frozenset[str]
+    """The etags of all that we ever put at the target."""
     foreign_delete: int | None
     copy_at_claim: bool
-    """Whether the recorded copy was at the target when the claim of the cleanup that runs was written."""
+    """Whether the owner's last word was at the target when the cleanup that runs was claimed."""
+    cleaned: bool
+    """Whether our delete emptied the source, and we did not put it back: his events from before may come later."""
+    in_doubt: frozenset[str]
+    """The etags of objects of which nobody can know whether our cleanup deleted them.
+
+    It died, an answer to it was lost, or the owner deleted in the very moment.
+    """
+    said_at: int
+    """When the owner last spoke."""
+    is_too_late: bool
+    """Whether the owner deleted after the look upon which we put the source back: S3 has no condition for that."""
+    is_traceless: bool
+    """Whether the owner deleted what we had emptied before, where that leaves no marker of his own."""
+    markers: int
+    copies: int
     allowed: str | None
     """What an operator gives up at the target, as in the record, until our next copy."""
+
+    @property
+    def source(self) -> Stored | None:
+        """The object at the source key."""
+        return current(self.at_source)
+
+    @property
+    def target(self) -> Stored | None:
+        """The object at the target key."""
+        return current(self.at_target)
 
     @property
     def truth(self) -> str | None:
         """The owner's last word."""
         return self.versions[self.owner]
 
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether nobody can know who deleted what the owner put last."""
+        put = next((word for word in reversed(self.versions[: self.owner + 1]) if word is not None), None)
+        return put is not None and digest(put) in self.in_doubt
+
+    @property
+    def was_announced(self) -> bool:
+        """Whether keyshift ever told the world that a copy is at the target."""
+        return any(state in ("COPIED", "CLEANED") for state, _ in self.audited)
+
+    @property
+    def next_marker(self) -> str:
+        """The id of the next delete marker."""
+        return f"m{self.markers + 1}"
+
 
 @dataclass(frozen=True)
 class Scenario:
-    """What happens besides the workers, and how often faults may strike."""
+    """What happens besides the workers, and how often faults may strike.
+
+    The producer's words: a value is put; ``del``; ``>`` puts what is at the source at the target as well; ``enable``
+    and ``suspend`` versioning; ``destroy`` deletes the newest version for good. His lifecycle rules, days later:
+    ``expire`` the object, ``clear`` away noncurrent versions, ``unmark`` a delete marker that hides nothing.
+    """
 
     name: str
     producer: tuple[str, ...] = ()
@@ -101,16 +138,27 @@ class Scenario:
     lost_answers: int = 0
     doubled: int = 0
     """How many requests that change S3 a proxy sends twice."""
+    refusals: int = 0
+    """How many requests of a cleanup S3 throttles or denies."""
     source: str | None = None
     target: str | None = None
     target_is_new: bool = False
-    """Whether what is at the target at the beginning was put there in the same second."""
+    """Whether what is at the target at the beginning was put there right after the producer's first word."""
     versioned: bool = False
+    target_versioned: bool = False
+    told_by_date: bool = False
+    """Whether a stranger's equal bytes must be told by their date where no versions are kept: without faults only."""
+    tells_read_version: bool = True
+    """Whether CopyObject says which version of the source it read; SeaweedFS does not."""
     mirror: bool = True
     delete_events: bool = True
     knows_itself: bool = True
     """Whether the handler knows the events of our own deletes by who made them."""
     fenced_cleanup: bool = False
+    jobs_last: bool = False
+    """Whether operators begin only after all events are worked off, one job after the other."""
+    cleans: bool = False
+    """Whether cleanup must have emptied the source in the end."""
     in_parts: bool = False
     checksums: bool = True
     ablations: frozenset[str] = frozenset()
@@ -118,71 +166,77 @@ class Scenario:
     undisturbed: bool = False
     """Holds only where no attempt dies and no answer is lost: by nature, see where it is used."""
 
+    @property
+    def at_target(self) -> Versioning:
+        """The target bucket's versioning."""
+        return Versioning.ENABLED if self.target_versioned else Versioning.OFF
+
+    @property
+    def is_meddled(self) -> bool:
+        """Whether others than keyshift write to the target."""
+        return bool(self.foreign) or self.target is not None or ">" in self.producer
+
 
 def first_world(scenario: Scenario) -> World:
     """How it starts."""
-    source = None if scenario.source is None else Stored(scenario.source, 1, "owner")
-    target = (
-        None
-        if scenario.target is None
-        else Stored(scenario.target, -1 if scenario.target_is_new else LONG_AGO, "foreign")
+    source = (
+        ()
+        if scenario.source is None
+        else (Stored(scenario.source, 1, "owner", id="1" if scenario.versioned else NULL),)
     )
+    date = NOW + 2 * PACE if scenario.target_is_new else 0
+    target = () if scenario.target is None else (Stored(scenario.target, -1, "foreign", id="t0", date=date),)
     return World(
-        source=source,
-        versions=(None,) if source is None else (None, source.value),
-        owner=0 if source is None else 1,
-        hidden=(),
-        target=target,
-        last_author="nobody" if target is None else "foreign",
+        at_source=source,
+        at_target=target,
+        versioning=Versioning.ENABLED if scenario.versioned else Versioning.OFF,
+        versions=(None,) if scenario.source is None else (None, scenario.source),
+        owner=len(source),
+        last_author="foreign" if target else "nobody",
         record=None,
         messages=tuple(sorted(scenario.jobs)),
         workers=(None,) * (scenario.workers + scenario.crashes),
         in_flight=(),
         uploads=(),
         audited=frozenset(),
-        effects=frozenset(),
+        time=NOW,
         produced=0,
         foreign=0,
         duplicates=scenario.duplicates,
         crashes=scenario.crashes,
         lost_answers=scenario.lost_answers,
         doubled=scenario.doubled,
+        refusals=scenario.refusals,
         newest=0,
         seen_at_target=frozenset(),
+        ours=frozenset(),
         foreign_delete=None,
         copy_at_claim=False,
+        cleaned=False,
+        in_doubt=frozenset(),
+        said_at=0,
+        is_too_late=False,
+        is_traceless=False,
+        markers=0,
+        copies=0,
         allowed=None,
     )
 
 
-def as_seen(stored: Stored | None, scenario: Scenario, *, at_source: bool) -> ObjectState | None:
-    """What HEAD and GetObjectTagging would say."""
+def as_seen(stored: Stored | None, scenario: Scenario) -> ObjectState | None:
+    """What HEAD and GetObjectTagging would say; a version without an id is one that S3 does not tell."""
     if stored is None:
         return None
-    has_version = scenario.versioned and at_source
     checksums = {"CRC64NVME": digest(stored.value)} if scenario.checksums else {}
     return ObjectState(
         etag=stored.etag,
         size=OBJECT_BYTES,
-        version_id=str(stored.version) if has_version else None,
-        last_modified=stored.version if at_source else 0 if stored.version == LONG_AGO else int(NOW),
+        version_id=stored.id or None,
+        last_modified=stored.date,
         metadata={"star": "yes"} if stored.value.endswith("*") else {},
         tags={},
         checksums=checksums,
         full_checksums=bool(checksums),
-    )
-
-
-def notice_of(message: Message) -> Notice:
-    """What the handler would make of this message."""
-    kind, version, value = message
-    if kind == "I":
-        return Notice(NoticeKind.LISTED, SOURCE, digest(value), size=OBJECT_BYTES, storage_class="STANDARD")
-    order = Sequencer(f"{version:018x}")
-    if kind in ("D", "d"):
-        return Notice(NoticeKind.REMOVED, SOURCE, sequencer=order)
-    return Notice(
-        NoticeKind.CREATED, SOURCE, digest(value), size=OBJECT_BYTES, sequencer=order, storage_class="STANDARD"
     )
 
 
@@ -219,71 +273,21 @@ def is_dead(worker: Any) -> bool:
 
 
 def hides(world: World, value: str) -> bool:
-    """Whether a stored noncurrent version holds this value."""
-    return any(world.versions[number] == value for number in world.hidden)
+    """Whether a stored noncurrent version of the source holds this value."""
+    return any(one.value == value for one in noncurrent(world.at_source))
+
+
+def is_kept(world: World) -> bool:
+    """Whether the owner's last word is at the source, at the target or in a stored version of the source."""
+    truth = world.truth
+    places = (world.source, world.target, *noncurrent(world.at_source))
+    return truth is None or any(one is not None and one.value == truth for one in places)
+
+
+def with_doubt(world: World) -> World:
+    """After a moment in which our cleanup may have deleted the object, and nobody can know."""
+    stored = (world.source, world.target, *noncurrent(world.at_source)[-1:])
+    return world._replace(in_doubt=world.in_doubt | {digest(one.value) for one in stored if one is not None})
 
 
 Change = tuple[str, World, tuple[str, ...]]
-
-
-def outside_changes(world: World, scenario: Scenario) -> Iterator[Change]:
-    """What the producer, the new-layout writer and the queue may do next."""
-    yield from _producer(world, scenario)
-    yield from _foreign_writer(world, scenario)
-    yield from _delivery(world, scenario)
-
-
-def _producer(world: World, scenario: Scenario) -> Iterator[Change]:
-    if world.produced == len(scenario.producer):
-        return
-    word, number, current = scenario.producer[world.produced], len(world.versions), world.source
-    after = world._replace(produced=world.produced + 1, owner=number)
-    if scenario.versioned and current is not None:
-        after = after._replace(hidden=(*world.hidden, current.version))
-    if word == "del":
-        after = after._replace(source=None, versions=(*world.versions, None))
-        if scenario.delete_events:
-            after = after._replace(messages=added(world.messages, ("D", number, "")))
-        yield f"owner deletes (version {number})", after, ()
-        return
-    after = after._replace(
-        source=Stored(word, number, "owner"),
-        versions=(*world.versions, word),
-        messages=added(world.messages, ("C", number, word)),
-    )
-    yield f"owner puts {word} (version {number})", after, ()
-
-
-def _foreign_writer(world: World, scenario: Scenario) -> Iterator[Change]:
-    if world.foreign == len(scenario.foreign):
-        return
-    word = scenario.foreign[world.foreign]
-    after = world._replace(foreign=world.foreign + 1)
-    if word == "del":
-        committed = world.record is not None and world.record.target_etag is not None
-        if world.target is not None:
-            after = after._replace(target=None, last_author="foreign")
-            if committed:
-                after = after._replace(foreign_delete=max(world.seen_at_target, default=0))
-        yield "new-layout writer deletes", after, ()
-        return
-    yield (
-        f"new-layout writer puts {word}",
-        after._replace(target=Stored(word, -1, "foreign"), last_author="foreign"),
-        (),
-    )
-
-
-def _delivery(world: World, scenario: Scenario) -> Iterator[Change]:
-    idle = next((slot for slot, worker in enumerate(world.workers) if worker is None), None)
-    busy = sum(worker is not None and not is_dead(worker) for worker in world.workers)
-    if idle is None or busy >= scenario.workers:
-        return
-    for message in sorted(set(world.messages)):
-        if scenario.fenced_cleanup and message[0] == "K" and world.produced < len(scenario.producer):
-            continue
-        started = world._replace(workers=replaced(world.workers, idle, (message, ())))
-        yield f"w{idle} receives {message}", started._replace(messages=removed(world.messages, message)), ()
-        if world.duplicates:
-            twice = started._replace(duplicates=world.duplicates - 1)
-            yield f"w{idle} receives {message}, which stays in the queue too", twice, ()
