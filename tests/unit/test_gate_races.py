@@ -55,7 +55,7 @@ class ProvingCapture(InMemoryLiveCapture):
     def write_probe(self, location: Location) -> None:
         """Its event is delivered and noted."""
         super().write_probe(location)
-        if self.works and "keyshift" in self.entries:
+        if self.works and self.name in self.entries:
             self.arrived.note_arrival(location.key)
 
 
