@@ -2,7 +2,6 @@
 
 from domain.keys import Location
 from domain.objects import ObjectState
-from domain.record import Action, left_over
 from handlers.messages import BackfillRow, encode_backfill
 from tests.simulation.whole.manifests import LINES, is_manifest
 from tests.simulation.whole.ports import SCALE
@@ -66,8 +65,7 @@ class People:
         """An owner puts ``value``, or something new, or something that was there before."""
         body, mark = value or self._new_value(key)
         state = self._site.store.put(key.source, body, metadata={"put": mark})
-        key.words.append((body, mark))
-        key.emptied = False
+        self._site.truth.owner_put(key, self._site.there(key.source))
         self._old_rows.append((key.source, state))
         self._site.say("owner", f"puts {key.source.key} {body.decode()}/{mark} {state.etag[:6]}", len(key.words) - 1)
         self._site.manifests.changed(key.source)
@@ -94,10 +92,10 @@ class People:
 
     def remove(self, key: KeyTruth, *, tell: bool = True) -> None:
         """An owner deletes."""
+        was_there = self._site.store.buckets.current(key.source) is not None
         self._site.store.remove(key.source)
         self._site.manifests.changed(key.source)
-        key.words.append(None)
-        key.emptied = False
+        self._site.truth.owner_deleted(key, self._site.store.buckets.top(key.source), was_there=was_there)
         self._site.say("owner", f"deletes {key.source.key}", len(key.words) - 1)
         if tell:
             self._site.service.object_deleted(key.source)
@@ -121,23 +119,16 @@ class People:
     def intrude(self, key: KeyTruth, value: Value) -> None:
         """A stranger puts."""
         self._site.store.put(key.target, value[0], metadata={"put": value[1]})
+        self._site.truth.foreign_put(key, self._site.there(key.target))
         self._site.manifests.changed(key.target)
-        key.author, key.meddled = "foreign", True
-        if key.number_of(value) >= 0:
-            key.seen.add(key.number_of(value))
         self._site.say("stranger", f"puts {key.target.key}", value)
         self._site.service.object_written(key.target)
 
     def take_away(self, key: KeyTruth) -> None:
         """A stranger deletes."""
-        record = self._site.manifest.records.get(key.source.record_id)
         self._site.store.remove(key.target)
+        self._site.truth.foreign_deleted(key, self._site.store.buckets.top(key.target))
         self._site.manifests.changed(key.target)
-        # While a delete of ours is pending nobody can tell afterwards whose it was (protocol.md §5).
-        ours = {intent.action for intent in left_over(record)} if record is not None else set()
-        if record is not None and record.target_etag is not None and Action.DELETE_TARGET not in ours:
-            key.foreign_delete = (max(key.seen, default=0), len(key.words) - 1)
-        key.author, key.meddled = "foreign", True
         self._site.say("stranger", f"deletes {key.target.key}")
         self._site.service.object_deleted(key.target)
 

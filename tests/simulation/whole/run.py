@@ -7,7 +7,6 @@ from random import Random, getstate, seed, setstate
 
 from domain.audit import audit_event
 from domain.progress import RECORDS
-from domain.record import Mode, State
 from domain.rules import CompiledRules
 from domain.stages import Stage
 from tests.simulation.whole.actors import (
@@ -45,7 +44,7 @@ from tests.simulation.whole.referrers import (
 )
 from tests.simulation.whole.scheduler import EPOCH, Process, StuckError
 from tests.simulation.whole.site import LONGEST_CLAIM, MARGIN_SECONDS, REQUEST_SECONDS, Site
-from tests.simulation.whole.truth import value_of
+from tests.simulation.whole.truth import Writer, value_of
 
 SETTLED_SECONDS = 40_000.0
 """Far longer than everything that may wait: claims, visibility time-outs, replays."""
@@ -240,8 +239,7 @@ def _check_findings(site: Site) -> None:
         if finding.verified and finding.source is not None and finding.target is not None:
             source, target = (site.store.buckets.current(one) for one in (finding.source, finding.target))
             held = site.truth.keys[finding.source].holds(target)
-            record = site.manifest.records.get(finding.source.record_id)
-            is_cleaned = source is None and record is not None and record.state is State.CLEANED
+            is_cleaned = source is None and site.truth.keys[finding.source].emptied_by is Writer.KEYSHIFT
             if value_of(source) != held and not is_cleaned:  # a cleanup that still runs may have been later
                 text = f"I3 verification calls {value_of(source)} and {held} the same"
                 site.truth.broken.append((finding.source.key, text))
@@ -250,11 +248,8 @@ def _check_findings(site: Site) -> None:
 def _check_at_rest(site: Site) -> None:
     records = site.manifest.records
     for key in site.truth.keys.values():
-        record = records.get(key.source.record_id)
-        if record is not None or not (site.plan.rollback and site.plan.by_command):
-            site.truth.check_at_rest(key, record)
-        if site.plan.rollback and record is not None and record.mode is Mode.FORWARD:
-            site.truth.fault(key, f"I6 it is migrated after the rollback: {record}")
+        site.truth.check_at_rest(key, rolled_back=site.plan.rollback)
+        site.claims.check_at_rest(key, records.get(key.source.record_id), rolled_back=site.plan.rollback)
     site.application.check_at_rest()
     site.manifests.check_at_rest()
     _check_findings(site)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from domain.keys import Location
 from tests.simulation.whole.ports import SCALE
-from tests.simulation.whole.truth import ORDER
 
 if TYPE_CHECKING:
     from tests.simulation.whole.site import Site
@@ -26,16 +25,15 @@ class Service:
         version = self._site.store.buckets.current(location)
         if version is None or version.state is None:
             return
-        state, key = version.state, self._site.truth.keys.get(location)
+        state = version.state
         seen = {"size": state.size * SCALE, "eTag": state.etag, "versionId": version.version_id}
-        number = ORDER * (len(key.words) - 1) if key is not None else self._site.next_number()
+        number = self._site.next_number()
         self._notify("ObjectCreated:Put", location, number, seen, "AWS:OWNER")
 
     def object_deleted(self, location: Location, *, by_us: bool = False) -> None:
         """A DELETE has happened."""
         key = self._site.truth.keys.get(location)
-        # Our own delete comes after the owner's last word and before his next one.
-        number = ORDER * (len(key.words) - 1) + by_us if key is not None else self._site.next_number()
+        number = self._site.next_number()
         name = "ObjectRemoved:DeleteMarkerCreated" if key is not None and key.versioned else "ObjectRemoved:Delete"
         self._notify(name, location, number, {}, OURS if by_us else "AWS:OWNER")
 

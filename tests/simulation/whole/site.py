@@ -24,6 +24,7 @@ from handlers.pacing import Pace
 from handlers.references import Rate, References
 from handlers.rules_file import read_rules
 from handlers.settings import Settings
+from tests.fakes.buckets import Version
 from tests.fakes.bus import InMemoryEventBus
 from tests.fakes.lifecycle import InMemoryKeyBook, InMemoryLiveCapture, InMemoryStageBook
 from tests.fakes.object_store import InMemoryObjectStore
@@ -31,6 +32,7 @@ from tests.fakes.panel import InMemoryControlPanel, InMemoryProgressCounters
 from tests.fakes.steering import InMemoryMappings
 from tests.simulation.whole.application import DECLARED, Application
 from tests.simulation.whole.asking import Asked
+from tests.simulation.whole.claims import Claims
 from tests.simulation.whole.manifests import DECLARED as MANIFESTS
 from tests.simulation.whole.manifests import Manifests
 from tests.simulation.whole.plans import Plan
@@ -77,7 +79,8 @@ class Site:
         self.store.create_bucket(LEGACY, versioned=plan.versioned)
         if plan.other_bucket:
             self.store.create_bucket(self.target_bucket, kms=plan.encrypted)
-        self.truth = Truth(self.store)
+        self.truth = Truth(self.store, clock.now)
+        self.claims = Claims(self.truth, self.store)
         self.manifest = Watched(self._recorded)
         self.events, self.backfill = (
             StandardQueue(clock, random, duplicates=plan.duplicates / 2, max_receives=plan.max_receives)
@@ -127,6 +130,13 @@ class Site:
         """Whether no invariant is broken yet."""
         return not self.truth.broken
 
+    def there(self, location: Location) -> Version:
+        """What has just been written there."""
+        found = self.store.buckets.current(location)
+        if found is None:
+            raise LookupError(f"nothing is at {location.uri}")
+        return found
+
     def say(self, who: str, what: str, how: Any = "") -> None:
         """A line of the trace."""
         self.scheduler.trace.add(self.scheduler.time, who, what, how)
@@ -143,11 +153,10 @@ class Site:
 
     def check(self, key: KeyTruth) -> None:
         """The invariants of one key now."""
-        self.truth.check(key, self.manifest.records.get(key.source.record_id))
+        self.claims.check(key, self.manifest.records.get(key.source.record_id))
 
     def _recorded(self, record: Record) -> None:
-        self.truth.recorded(record)
-        self.check(self.truth.keys[record.source])
+        self.claims.recorded(record)
 
     def attempt(self) -> Attempt:
         """A new attempt."""

@@ -1,0 +1,68 @@
+"""What nobody can decide, by nature: small predicates over facts of the world, each with its sentence.
+
+Each sentence stands among what docs/reliability.md does not promise. No predicate reads a record.
+"""
+
+from tests.fakes.buckets import Version
+from tests.simulation.whole.history import KeyTruth, Made, Writer
+
+DELETE_IN_DOUBT = "delete in doubt"
+AFTER_CLEANUP = "delete after cleanup"
+PUT_AFTER_CLEANUP = "put and delete after cleanup"
+COPY_IN_DOUBT = "copy in doubt"
+SAME_BYTES_AGAIN = "same bytes again"
+REFUSED_COPY = "copy refused"
+SENTENCES = {
+    DELETE_IN_DOUBT: "An owner deletes a source while cleanup's own delete of that very version is under way or has had"
+    " no answer: keyshift counts the delete as its own. The copy stays, and rollback restores the source.",
+    AFTER_CLEANUP: "An owner deletes a key that cleanup has emptied: nothing is there to follow, and the copy stays."
+    " Without versions rollback restores the source, because the owner's delete left no trace.",
+    PUT_AFTER_CLEANUP: "Without versions an owner puts and deletes a key again after its cleanup, before keyshift can"
+    " copy what he put: the older copy stays, and rollback restores it.",
+    COPY_IN_DOUBT: "A worker dies, or has no answer, over a copy, and a stranger puts the same bytes or deletes the"
+    " target before another worker looks: keyshift takes the stranger's object for its copy.",
+    SAME_BYTES_AGAIN: "Without versions a stranger puts the same bytes over keyshift's copy: the etag is the same, so a"
+    " later copy, a mirrored delete or a purge takes his object for the copy.",
+    REFUSED_COPY: "A stranger puts the same bytes seconds before S3 refuses keyshift's copy of them: once the owner"
+    " has overwritten the source, keyshift takes his object for a copy that a proxy sent twice.",
+}
+
+
+def why_unfollowed(key: KeyTruth, *, is_being_cleaned: bool, keeps_markers: bool) -> str | None:
+    """Why keyshift cannot know of the owner's delete that happens now, or ``None``."""
+    doubt = key.doubt_at_source
+    if is_being_cleaned or (doubt is not None and (not keeps_markers or doubt.about == key.shadow.current)):
+        return DELETE_IN_DOUBT
+    if key.emptied_by is Writer.KEYSHIFT:
+        return AFTER_CLEANUP
+    if not keeps_markers and key.cleaned_at is not None and not any(word > key.cleaned_at for word in key.carried):
+        return PUT_AFTER_CLEANUP
+    return None
+
+
+def why_indistinct(
+    key: KeyTruth, made: Made, version: Version, *, refused_within: float | None, copies: list[tuple[Made, str]]
+) -> str | None:
+    """Why nothing tells a foreign version at the target from keyshift's copy, or ``None``.
+
+    ``refused_within``: how long after it was put S3 refused a copy of the same bytes; ``copies``: those that keyshift
+    made at this target, with their etags.
+    """
+    if made.value is None or version.state is None or not key.has_said_bytes(made.value[0]):
+        return None
+    if key.doubt_at_target is not None:
+        return COPY_IN_DOUBT
+    if version.version_id is None and any(etag == version.state.etag and one.at <= made.at for one, etag in copies):
+        return SAME_BYTES_AGAIN
+    return REFUSED_COPY if refused_within is not None else None
+
+
+def may_come_back(key: KeyTruth, *, keeps_markers: bool) -> bool:
+    """Whether rollback may restore what its owner deleted: keyshift cannot know of that delete."""
+    why = key.unfollowed.get(len(key.words) - 1)
+    return why in (DELETE_IN_DOUBT, PUT_AFTER_CLEANUP) or (why == AFTER_CLEANUP and not keeps_markers)
+
+
+def may_outlive(key: KeyTruth) -> bool:
+    """Whether the copy may outlive a source that its owner deleted: keyshift cannot know of that delete."""
+    return key.lost_deletes or len(key.words) - 1 in key.unfollowed
