@@ -24,6 +24,10 @@ class _Work:
 
     key: KeyTruth
     has_written: bool = False
+    is_troubled: bool = False
+    """Whether one of its requests went wrong, so that it may have ended without a result."""
+    at_target: int | None = None
+    """What was at the target, as the process knew when it wrote to the manifest last."""
     seen: dict[Location, tuple[float, int | None]] = field(default_factory=dict)
 
 
@@ -37,9 +41,12 @@ class Doubts:
     def asks(self, process: str, key: KeyTruth | None) -> None:
         """The process turns to this key, or to none."""
         work = self._works.get(process)
-        if key is None:
-            self._works.pop(process, None)
-        elif work is None or work.key is not key:
+        if work is not None and work.key is not key:
+            if work.at_target is not None and not work.is_troubled:
+                work.key.noted.add(work.at_target)
+            del self._works[process]
+            work = None
+        if key is not None and work is None:
             self._works[process] = _Work(key)
 
     def saw(self, process: str, location: Location, version: Version | None) -> None:
@@ -69,7 +76,10 @@ class Doubts:
     def refused(self, process: str, name: str) -> None:
         """The process knows that nothing was done: denied, throttled, not sent."""
         work = self._works.get(process)
-        if work is not None and name in TO_MANIFEST and work.has_written:
+        if work is None:
+            return
+        work.is_troubled = True
+        if name in TO_MANIFEST and work.has_written:
             self._open_all(process, work)
 
     def unanswered(self, process: str, name: str, location: Location | None) -> None:
@@ -77,6 +87,7 @@ class Doubts:
         work = self._works.get(process)
         if work is None:
             return
+        work.is_troubled = True
         if name in TO_MANIFEST:
             self._open_all(process, work)
         elif location == work.key.target and name in AT_TARGET:
@@ -93,9 +104,7 @@ class Doubts:
 
     def _written(self, process: str, work: _Work) -> None:
         key = work.key
-        number_at_target = work.seen.get(key.target, (0.0, None))[1]
-        if number_at_target is not None:
-            key.noted.add(number_at_target)
+        work.at_target = work.seen.get(key.target, (0.0, None))[1]
         for place in (key.source, key.target):
             at, number = work.seen.get(place, (-1.0, None))
             doubt = key.doubt_at_source if place == key.source else key.doubt_at_target

@@ -101,7 +101,7 @@ class KeyTruth:
     carried: set[int] = field(default_factory=set)
     """The words that keyshift's copies brought to the target."""
     noted: set[int] = field(default_factory=set)
-    """The versions at the target that a process of keyshift wrote or saw before it wrote to the manifest."""
+    """The versions at the target that a process of keyshift wrote or saw, and then ended its work undisturbed."""
     foreign_delete: tuple[int, int] | None = None
     """The newest word that a stranger's delete took away, and the owner's last word at that time."""
     meddled: bool = False

@@ -10,7 +10,7 @@ from domain.keys import Location
 from tests.fakes.buckets import Version
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.simulation.whole.doubts import Doubts
-from tests.simulation.whole.excuses import may_come_back, may_outlive, why_indistinct, why_unfollowed
+from tests.simulation.whole.excuses import REFUSED_COPY, may_come_back, may_outlive, why_indistinct, why_unfollowed
 from tests.simulation.whole.history import KeyTruth, Made, Value, Writer, value_of
 
 __all__ = ["KeyTruth", "Truth", "Value", "Writer", "value_of"]
@@ -226,7 +226,8 @@ class Truth:
             self._check_lost(key, gone, "I5 deleting the source", by=by)
             return
         key, made = self._by_target[location], self.maker_of(gone)
-        if made.writer is not Writer.KEYSHIFT and gone.number not in key.indistinct:
+        # A copy that S3 refused is proof enough to go on over what is there, and never to delete it.
+        if made.writer is not Writer.KEYSHIFT and key.indistinct.get(gone.number) in (None, REFUSED_COPY):
             self.fault(key, f"I2b the foreign object {made.value} is deleted")
         if not key.mirrors and not by.startswith(PURGERS):
             self.fault(key, "I1 the copy is deleted, and deletes are not mirrored")
