@@ -12,7 +12,10 @@ PUT_AFTER_CLEANUP = "put and delete after cleanup"
 COPY_IN_DOUBT = "copy in doubt"
 SAME_BYTES_AGAIN = "same bytes again"
 REFUSED_COPY = "copy refused"
+ERASED = "erased under the marker"
 SENTENCES = {
+    ERASED: "An owner removes for good, by its id, his newest version while keyshift's delete marker lies over the key:"
+    " keyshift cannot tell him from a lifecycle rule, so the copy may stay and rollback may restore it.",
     DELETE_IN_DOUBT: "An owner deletes a source while cleanup's own delete of that very version is under way or has had"
     " no answer: keyshift counts the delete as its own. The copy stays, and rollback restores the source.",
     AFTER_CLEANUP: "An owner deletes a key that cleanup has emptied: nothing is there to follow, and the copy stays."

@@ -120,7 +120,7 @@ class KeyTruth:
     indistinct: dict[int, str] = field(default_factory=dict)
     """Foreign versions at the target that nothing tells from keyshift's copy, with the name of the excuse."""
     erased_under_marker: bool = False
-    """Whether its owner removed for good a version that keyshift's marker hid."""
+    """Whether its owner removed his newest version for good while a marker of keyshift's lay in the bucket."""
     plain: Callable[[bytes], bytes] = bytes
     """What is at the target as the owner wrote it: a manifest's references may be switched there."""
 

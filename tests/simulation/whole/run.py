@@ -49,6 +49,17 @@ from tests.simulation.whole.truth import Writer, value_of
 SETTLED_SECONDS = 40_000.0
 """Far longer than everything that may wait: claims, visibility time-outs, replays."""
 
+ROLES = ("cleanup", "worker", "")
+"""Whose role lacks a permission, by the first letters of the process: the operator's, the functions', or everybody's."""
+PERMISSIONS = (
+    ("delete_object",),
+    ("look_at_object",),
+    ("copy_object", "create_upload"),
+    ("delete_object", "remove_version", "remove_delete_marker"),
+    ("find_hidden_version",),
+    ("write_record",),
+)
+
 
 @dataclass
 class Found:
@@ -130,8 +141,28 @@ def employ_everybody(  # noqa: C901  # a list of who may come
     if plan.cleanup:
         cleans = cleans_by_command if plan.by_command else cleans_up
         site.scheduler.at(cleanup_at, lambda: _employ(site, "cleanup", cleans))
-    if plan.rollback:
+    for _ in range(plan.roles):
+        _take_permissions(site, site.random.random() * plan.seconds)
+    if plan.rollback and not plan.afterwards:
         site.scheduler.at(rollback_at, lambda: _employ(site, "rollback", rolls_back_of(plan)))
+
+
+def _take_permissions(site: Site, at: float) -> None:
+    """An operator takes a permission from a role, sees what that does, and gives it back."""
+    random, lacking = site.random, getattr(site.scheduler.dice, "lacking", set())
+    who = random.choice(ROLES)
+    what = {(who, call) for call in random.choice(PERMISSIONS)}
+
+    def take() -> None:
+        lacking.update(what)
+        site.say("operator", f"takes from {who or 'all'}", sorted(call for _, call in what))
+
+    def give() -> None:
+        lacking.difference_update(what)
+        site.say("operator", f"gives back to {who or 'all'}", sorted(call for _, call in what))
+
+    site.scheduler.at(at, take)
+    site.scheduler.at(at + random.uniform(10, 200), give)
 
 
 def _redeploy(site: Site, at: float) -> None:
@@ -163,16 +194,16 @@ def settle(site: Site) -> None:
     until(site, lambda: site.deployed is site.rules)
     _finish(site, "resume", resumes)
     until(site, lambda: _is_quiet(site))
-    if not plan.rollback:
-        if plan.backfill:
-            _finish(site, "backfill-2", fills_back)
-            until(site, lambda: _is_quiet(site))
-        _finish(site, "requeue", requeues)
+    if not plan.rollback or plan.afterwards:
+        _settle_forward(site, "2")
+    if plan.afterwards:
+        people = People(site)
+        people.speak_again()
+        until(site, lambda: not people.left)
         until(site, lambda: _is_quiet(site))
-        _finish(site, "rewrite-2", finishes_references)
-        if plan.cleanup:
-            _finish(site, "cleanup-2", finishes_by_command if plan.by_command else finishes_cleanup)
-            until(site, lambda: _is_quiet(site))
+        if not plan.rollback:
+            _settle_forward(site, "3")
+    if not plan.rollback:
         _finish(site, "verify-2", says_what_is)
     if plan.rollback:
         _finish(site, "rollback-2", rolls_back_of(plan))
@@ -186,6 +217,20 @@ def settle(site: Site) -> None:
             _finish(site, "purge", purges_by_command if plan.by_command else purges)
     # A rewriting that was killed this late is gone on with by the next one; there is none after a rollback.
     until(site, lambda: _is_quiet(site) and (plan.rollback or not plan.manifests or not _are_left(site)))
+
+
+def _settle_forward(site: Site, life: str) -> None:
+    """What operators do until nothing is left to migrate and to clean."""
+    plan = site.plan
+    if plan.backfill:
+        _finish(site, f"backfill-{life}", fills_back)
+        until(site, lambda: _is_quiet(site))
+    _finish(site, f"requeue-{life}", requeues)
+    until(site, lambda: _is_quiet(site))
+    _finish(site, f"rewrite-{life}", finishes_references)
+    if plan.cleanup:
+        _finish(site, f"cleanup-{life}", finishes_by_command if plan.by_command else finishes_cleanup)
+        until(site, lambda: _is_quiet(site))
 
 
 def _employ(site: Site, name: str, body: Body) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from domain.keys import Location
+from tests.fakes.buckets import Version
 from tests.simulation.whole.ports import SCALE
 
 if TYPE_CHECKING:
@@ -36,6 +37,12 @@ class Service:
         number = self._site.next_number()
         name = "ObjectRemoved:DeleteMarkerCreated" if key is not None and key.versioned else "ObjectRemoved:Delete"
         self._notify(name, location, number, {}, OURS if by_us else "AWS:OWNER")
+
+    def version_removed(self, location: Location, gone: Version) -> None:
+        """A DELETE that named a version has happened."""
+        self._notify(
+            "ObjectRemoved:Delete", location, self._site.next_number(), {"versionId": gone.version_id}, "AWS:OWNER"
+        )
 
     def _notify(self, name: str, location: Location, number: int, seen: Mapping[str, Any], who: str) -> None:
         plan, random, key = self._site.plan, self._site.random, self._site.truth.keys.get(location)

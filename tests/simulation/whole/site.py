@@ -57,12 +57,15 @@ TOO_LONG = "x" * 1022 + "/"
 
 
 @cache
-def rules_of(deletes: str, target: str, manifests: str, *, prefix: str = "new/") -> CompiledRules:
+def rules_of(deletes: str, target: str, manifests: str, *, kind: str = "usual") -> CompiledRules:
     """One rule, and a table and manifests that refer to what it moves."""
+    prefix = TOO_LONG if kind == "impossible" else "new/"
+    source = "elsewhere" if kind == "unmapped" else "old"
+    kept = 'keep: ["old/{rest...}"]\n' if kind == "keep" else ""
     return read_rules(
         f"version: 1\nmigration: whole\nsource: {{bucket: {LEGACY}}}\ntarget: {{bucket: {target}}}\n"
-        f'rules:\n  - {{name: move, from: "old/{{rest...}}", to: "{prefix}{{rest...}}"}}\n'
-        f"deletes: {deletes}\ncleanup: {{unversioned_source: fenced}}\n{DECLARED}{manifests}"
+        f'rules:\n  - {{name: move, from: "{source}/{{rest...}}", to: "{prefix}{{rest...}}"}}\n'
+        f"{kept}deletes: {deletes}\ncleanup: {{unversioned_source: fenced}}\n{DECLARED}{manifests}"
     )
 
 
@@ -78,7 +81,7 @@ class Site:
         self.target_bucket = "renewed" if plan.other_bucket else LEGACY
         self.store.create_bucket(LEGACY, versioned=plan.versioned)
         if plan.other_bucket:
-            self.store.create_bucket(self.target_bucket, kms=plan.encrypted)
+            self.store.create_bucket(self.target_bucket, versioned=plan.versioned_target, kms=plan.encrypted)
         self.truth = Truth(self.store, clock.now)
         self.claims = Claims(self.truth, self.store)
         self.manifest = Watched(self._recorded)
@@ -108,7 +111,7 @@ class Site:
         declared = MANIFESTS if plan.manifests else ""
         deletes = "mirror" if plan.mirrors else "keep"
         self.rules = rules_of(deletes, self.target_bucket, declared)
-        self.other_rules = rules_of(deletes, self.target_bucket, declared, prefix=TOO_LONG)
+        self.other_rules = rules_of(deletes, self.target_bucket, declared, kind=plan.other_rules)
         self.deployed = self.rules
         self.lost: tuple[tuple[str, str], ...] = ()
         """The places that the last undo could not put back, and why."""

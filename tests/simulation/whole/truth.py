@@ -94,7 +94,9 @@ class Truth:
             key.emptied_by = by
         if by is Writer.RULE and is_newest:
             return  # without keyshift's marker it would be current, and no such rule would take it
-        key.erased_under_marker |= is_newest and key.emptied_by is Writer.KEYSHIFT
+        versions = self._store.buckets.bucket(key.source.bucket).versions.get(key.source.key, [])
+        makers = {self.maker_of(one).writer for one in versions if one.state is None}
+        key.erased_under_marker |= is_newest and Writer.KEYSHIFT in makers
         key.shadow.erase(gone.version_id or "null")
         self._spoken(key)
 
