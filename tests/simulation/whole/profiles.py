@@ -8,6 +8,13 @@ Profile = Callable[[Random], Mapping[str, Any]]
 FORWARD: Mapping[str, Any] = {"rollback": False, "purge": False}
 
 
+ALONE: Mapping[str, Any] = {
+    **{"redeploys": 0, "roles": 0, "dual": 0.0, "moves": 0.0, "twins": 0.0, "erases": 0.0, "afterwards": 0},
+    **{"versioned_target": False, "unfenced": False},
+}
+"""What the profiles are about: each plays its own part only."""
+
+
 def _cleanup_without_effect(random: Random) -> Mapping[str, Any]:
     """N: cleanup meets throttling or a role that lacks a permission, and owners delete afterwards."""
     kinds = random.choice((("throttle", "denied"), ("throttle",), ()))
@@ -72,4 +79,4 @@ PROFILES: Mapping[str, Profile] = {
 
 def changes_of(name: str, seed: int) -> dict[str, Any]:
     """What the profile makes of this seed's plan."""
-    return dict(PROFILES[name](Random(f"{name}:{seed}")))
+    return {**ALONE, **PROFILES[name](Random(f"{name}:{seed}"))}

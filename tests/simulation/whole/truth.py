@@ -97,8 +97,10 @@ class Truth:
         versions = self._store.buckets.bucket(key.source.bucket).versions.get(key.source.key, [])
         makers = {self.maker_of(one).writer for one in versions if one.state is None}
         key.erased_under_marker |= is_newest and Writer.KEYSHIFT in makers
+        before = key.shadow.current
         key.shadow.erase(gone.version_id or "null")
-        self._spoken(key)
+        if key.shadow.current != before:
+            self._spoken(key)
 
     def _spoken(self, key: KeyTruth) -> None:
         number = key.shadow.current
