@@ -14,15 +14,11 @@ from domain.parts import composed_etag
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of a key; without a state it is a delete marker.
-
-    ``number`` is that of the write that made it, so a test that watches every write knows who made each version.
-    """
+    """One version of a key; without a state it is a delete marker."""
 
     version_id: str | None
     state: ObjectState | None
     body: bytes = b""
-    number: int = 0
 
 
 @dataclass(slots=True)
@@ -73,7 +69,7 @@ class Buckets:
     def find(self, location: Location, version_id: str) -> Version | None:
         """That version, also where it is a delete marker."""
         versions = self.bucket(location.bucket).versions.get(location.key, [])
-        return next((one for one in versions if one.version_id == version_id), None)
+        return next((one for one in versions if one.is_named(version_id)), None)
 
     def version(self, location: Location, version_id: str | None) -> Version | None:
         """That version, or the current one; a delete marker is none."""
@@ -101,7 +97,7 @@ class Buckets:
             checksums={"CRC32": b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()},
             full_checksums=True,
         )
-        version = Version(version_id, described, body, self._writes)
+        version = Version(version_id, described, body)
         known = bucket.versions.setdefault(location.key, [])
         if not bucket.versioned:
             known.clear()
@@ -123,7 +119,7 @@ class Buckets:
             bucket.versions.pop(location.key, None)
             return None
         self._writes += 1
-        marker = Version(f"v{self._writes}", None, number=self._writes)
+        marker = Version(f"v{self._writes}", None)
         bucket.versions.setdefault(location.key, []).append(marker)
         return marker.version_id
 

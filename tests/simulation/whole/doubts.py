@@ -53,7 +53,7 @@ class Doubts:
         """A look at a place was answered."""
         work = self._works.get(process)
         if work is not None:
-            work.seen[location] = (self._now(), version.number if version is not None else None)
+            work.seen[location] = (self._now(), version.written if version is not None else None)
 
     def last_look(self, process: str, location: Location) -> int | None:
         """The version that the process saw there last, in its work on the key."""

@@ -54,7 +54,7 @@ class Truth:
 
     def maker_of(self, version: Version) -> Made:
         """Who made a stored version."""
-        return self.made[version.number]
+        return self.made[version.written]
 
     def is_copy(self, key: KeyTruth) -> bool:
         """Whether keyshift made what is at the target now."""
@@ -65,7 +65,7 @@ class Truth:
     def owner_put(self, key: KeyTruth, version: Version) -> None:
         """An owner has put an object."""
         self._note(version, Writer.OWNER)
-        key.shadow.put(version.version_id, version.number)
+        key.shadow.put(version.version_id, version.written)
         key.emptied_by = None
         self._spoken(key)
 
@@ -185,7 +185,7 @@ class Truth:
                 older = there.of is not None and word < key.word_of(there.of)
                 if older and key.words[word] != key.holds(before):
                     yield f"I2 word {word} is written over newer word {key.word_of(there.of)}"
-            elif not is_given_up and key.number_of(there.value) < 0 and before.number not in key.indistinct:
+            elif not is_given_up and key.number_of(there.value) < 0 and before.written not in key.indistinct:
                 # What is equal in everything to a word of the owner is adopted, and follows him (protocol.md §5).
                 yield f"I2b the foreign object {there.value} is overwritten by word {word}"
             return
@@ -231,7 +231,7 @@ class Truth:
             return
         key, made = self._by_target[location], self.maker_of(gone)
         # A copy that S3 refused is proof enough to go on over what is there, and never to delete it.
-        if made.writer is not Writer.KEYSHIFT and key.indistinct.get(gone.number) in (None, REFUSED_COPY):
+        if made.writer is not Writer.KEYSHIFT and key.indistinct.get(gone.written) in (None, REFUSED_COPY):
             self.fault(key, f"I2b the foreign object {made.value} is deleted")
         if not key.mirrors and not by.startswith(PURGERS):
             self.fault(key, "I1 the copy is deleted, and deletes are not mirrored")
@@ -263,13 +263,13 @@ class Truth:
     ) -> Made:
         value = value_of(version)
         value = value if value is None else (plain(value[0]), value[1])
-        made = self.made[version.number] = Made(version.number, writer, value, self._now(), of)
+        made = self.made[version.written] = Made(version.written, writer, value, self._now(), of)
         return made
 
     def _doubt_whose(self, key: KeyTruth, refused_within: float | None) -> None:
         """Whether anything tells the foreign object at the target from keyshift's copy."""
         there = self._store.buckets.current(key.target)
-        if there is None or self.maker_of(there).writer is Writer.KEYSHIFT or there.number in key.indistinct:
+        if there is None or self.maker_of(there).writer is Writer.KEYSHIFT or there.written in key.indistinct:
             return
         made = self.maker_of(there)
         recent = refused_within is not None and self._now() - made.at < refused_within
@@ -277,7 +277,7 @@ class Truth:
             key, made, there, refused_within=refused_within if recent else None, copies=self._copies.get(key.target, [])
         )
         if why is not None:
-            key.indistinct[there.number] = why
+            key.indistinct[there.written] = why
 
     def look_for_doubts(self, location: Location) -> None:
         """A request of keyshift's about this place had no answer: what is at the target may count as its work."""
