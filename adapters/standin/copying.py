@@ -144,7 +144,18 @@ class Copies:
             extra = "".join(f"<Checksum{name}>{value}</Checksum{name}>" for name, value in checksums.items())
             extra += "<ChecksumType>FULL_OBJECT</ChecksumType>"
             body = body.replace(b"</CopyObjectResult>", f"{extra}</CopyObjectResult>".encode())
+        if status == 200:
+            self._lock_as_asked(request)
         return status, answer_headers, body
+
+    def _lock_as_asked(self, request: S3Request) -> None:
+        """A copy is locked as its request says, or as its bucket does by default; never as its source is."""
+        s3 = self._s3
+        version_id = s3._buckets[request.bucket]["objects"][request.key].get("version_id")
+        for locks in (s3._object_retention, s3._object_legal_hold):
+            locks.pop((request.bucket, request.key, version_id), None)
+        if s3._bucket_object_lock.get(request.bucket):
+            s3._apply_object_lock_from_headers(request.bucket, request.key, request.headers, version_id)
 
     def _as_copied(self, found: Found, asked: str) -> dict[str, Any]:
         """The source as its copy will be: single part, whole-object checksum, no website redirect."""

@@ -125,6 +125,9 @@ class StrictS3:
         if answer[0] in {200, 206} and f"{_ENCRYPTION}-customer-algorithm" not in headers:
             # Every object written since January 2023 is encrypted, with SSE-S3 where nothing else was asked.
             headers.setdefault(_ENCRYPTION, "AES256")
+        if answer[0] in {200, 206} and request.bucket in self._s3._bucket_versioning:
+            # What was written while versioning was off or suspended; a write's own answer does not say so.
+            headers.setdefault("x-amz-version-id", "null")
         if "x-amz-checksum-type" in headers:
             values = [value for name, value in headers.items() if name.startswith("x-amz-checksum-")]
             composite = any("-" in value for value in values)

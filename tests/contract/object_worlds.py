@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
@@ -10,9 +11,10 @@ from adapters.s3_listing import S3ObjectListing
 from adapters.s3_multipart_store import S3MultipartStore
 from adapters.s3_object_store import S3ObjectStore
 from domain.keys import Location
-from domain.objects import ContentHeaders, ObjectState
+from domain.objects import ContentHeaders, Encryption, Lock, ObjectState
 from domain.parts import MIN_PART_BYTES
 from domain.ports import MultipartStore, ObjectListing, ObjectStore, SourceObject, TargetObject
+from tests.fakes.buckets import Versioning
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.servers import REGION, Server, new_name
 
@@ -37,14 +39,20 @@ class ObjectWorld(Protocol):
     def listing(self) -> ObjectListing:
         """Listings."""
 
-    def bucket(self, *, versioned: bool = False) -> str:
-        """A new bucket."""
+    def bucket(self, *, versioned: bool = False, locks: bool = False) -> str:
+        """A new bucket; ``locks``: with Object Lock, which keeps versions too."""
+
+    def set_versioning(self, bucket: str, status: Versioning) -> None:
+        """An owner switches versioning on, or suspends it."""
 
     def put(self, location: Location, body: bytes, **said: Any) -> None:
-        """An owner's write; ``said`` are ``metadata``, ``tags``, ``headers``, ``storage_class``."""
+        """An owner's write; ``said`` is what the fake's ``put`` can be told besides."""
 
     def remove(self, location: Location) -> None:
         """An owner's delete."""
+
+    def destroy(self, location: Location, version_id: str) -> None:
+        """An owner's delete of one version, or delete marker, for good."""
 
     def body(self, location: Location) -> bytes | None:
         """The current bytes."""
@@ -58,11 +66,15 @@ class FakeWorld:
     def __init__(self) -> None:
         self.store = self.multipart = self.listing = InMemoryObjectStore()
 
-    def bucket(self, *, versioned: bool = False) -> str:
+    def bucket(self, *, versioned: bool = False, locks: bool = False) -> str:
         """See ObjectWorld."""
         name = new_name("bucket")
-        self.store.create_bucket(name, versioned=versioned)
+        self.store.create_bucket(name, versioned=versioned or locks)
         return name
+
+    def set_versioning(self, bucket: str, status: Versioning) -> None:
+        """See ObjectWorld."""
+        self.store.set_versioning(bucket, status)
 
     def put(self, location: Location, body: bytes, **said: Any) -> None:
         """See ObjectWorld."""
@@ -71,6 +83,10 @@ class FakeWorld:
     def remove(self, location: Location) -> None:
         """See ObjectWorld."""
         self.store.remove(location)
+
+    def destroy(self, location: Location, version_id: str) -> None:
+        """See ObjectWorld."""
+        self.store.destroy(location, version_id)
 
     def body(self, location: Location) -> bytes | None:
         """See ObjectWorld."""
@@ -88,13 +104,17 @@ class ServerWorld:
         self.multipart = S3MultipartStore(clients, part_workers=4)
         self.listing = S3ObjectListing(clients)
 
-    def bucket(self, *, versioned: bool = False) -> str:
+    def bucket(self, *, versioned: bool = False, locks: bool = False) -> str:
         """See ObjectWorld."""
         name = new_name("bucket")
-        self._owner.create_bucket(Bucket=name)
+        self._owner.create_bucket(Bucket=name, ObjectLockEnabledForBucket=locks)
         if versioned:
-            self._owner.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+            self.set_versioning(name, Versioning.ENABLED)
         return name
+
+    def set_versioning(self, bucket: str, status: Versioning) -> None:
+        """See ObjectWorld."""
+        self._owner.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": status.value})
 
     def put(self, location: Location, body: bytes, **said: Any) -> None:
         """See ObjectWorld."""
@@ -103,6 +123,10 @@ class ServerWorld:
     def remove(self, location: Location) -> None:
         """See ObjectWorld."""
         self._owner.delete_object(Bucket=location.bucket, Key=location.key)
+
+    def destroy(self, location: Location, version_id: str) -> None:
+        """See ObjectWorld."""
+        self._owner.delete_object(Bucket=location.bucket, Key=location.key, VersionId=version_id)
 
     def body(self, location: Location) -> bytes | None:
         """See ObjectWorld."""
@@ -120,6 +144,8 @@ def _put_parameters(
     tags: Mapping[str, str] | None = None,
     headers: ContentHeaders | None = None,
     storage_class: str = "STANDARD",
+    encryption: Encryption | None = None,
+    lock: Lock | None = None,
 ) -> dict[str, Any]:
     headers = headers or ContentHeaders()
     named = {
@@ -132,6 +158,12 @@ def _put_parameters(
     }
     said: dict[str, Any] = {name: text for name, text in named.items() if text is not None}
     said |= {"Metadata": dict(metadata or {}), "StorageClass": storage_class}
+    if encryption is not None:
+        said |= {"ServerSideEncryption": encryption.algorithm, "SSEKMSKeyId": encryption.kms_key_id}
+    if lock is not None and lock.legal_hold:
+        said["ObjectLockLegalHoldStatus"] = "ON"
+    if lock is not None and lock.retain_until is not None:
+        said |= {"ObjectLockMode": lock.mode, "ObjectLockRetainUntilDate": datetime.fromisoformat(lock.retain_until)}
     return said | ({"Tagging": urlencode(dict(tags), quote_via=quote)} if tags else {})
 
 

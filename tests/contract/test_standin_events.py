@@ -214,3 +214,13 @@ def test_eventbridge_has_its_own_shape(standin: Server, s3: Any, sqs: Any, queue
     assert (deleted["detail-type"], deleted["detail"]["deletion-type"]) == ("Object Deleted", "Delete Marker Created")
     assert deleted["detail"]["object"].pop("sequencer") > first
     assert deleted["detail"]["object"] == {"key": "a b+c%20.bin", "version-id": marker}
+
+
+def test_a_delete_while_suspended_is_told_as_a_marker_null(s3: Any, sqs: Any, queue: str, bucket: str) -> None:
+    """While versioning is suspended, a delete is a DeleteMarkerCreated of version null."""
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+    s3.put_object(Bucket=bucket, Key="k", Body=b"1")
+    s3.delete_object(Bucket=bucket, Key="k")
+    _, record = changes(sqs, queue, 2)
+    assert record["eventName"] == "ObjectRemoved:DeleteMarkerCreated"
+    assert record["s3"]["object"]["versionId"] == "null"

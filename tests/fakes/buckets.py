@@ -4,21 +4,54 @@ import zlib
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from hashlib import md5
 
-from domain.errors import MissingResourceError
+from domain.errors import AccessDeniedError, MissingResourceError
 from domain.keys import Location
-from domain.objects import ContentHeaders, Encryption, ObjectState
+from domain.objects import ContentHeaders, Encryption, Lock, ObjectState
 from domain.parts import composed_etag
+
+NULL = "null"
+"""The version id of what was written while versioning was off or suspended; S3 says it once versioning was ever on."""
+
+
+class Versioning(StrEnum):
+    """A bucket's versioning as GetBucketVersioning tells it; ``OFF``: it was never switched on."""
+
+    OFF = "Off"
+    ENABLED = "Enabled"
+    SUSPENDED = "Suspended"
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of a key; without a state it is a delete marker."""
+    """One version of a key; without a state it is a delete marker.
+
+    ``version_id`` is ``None`` where versioning was never on. ``written`` orders all writes of the store.
+    """
 
     version_id: str | None
     state: ObjectState | None
     body: bytes = b""
+    written: int = 0
+
+    def is_named(self, version_id: str) -> bool:
+        """Whether a request with that id is about it; ``null`` names the object of an unversioned bucket too."""
+        return (self.version_id or NULL) == version_id
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What S3 tells of a change, named as in the message: ``ObjectRemoved:Delete``.
+
+    ``written`` takes the sequencer's place: of a lifecycle expiry it is as old as the object that expires.
+    """
+
+    name: str
+    location: Location
+    version_id: str | None
+    written: int
 
 
 @dataclass(slots=True)
@@ -28,9 +61,14 @@ class Bucket:
     ``kms``: objects are encrypted with a KMS key, so that etags are no digests.
     """
 
-    versioned: bool = False
+    versioning: Versioning = Versioning.OFF
     kms: bool = False
     versions: dict[str, list[Version]] = field(default_factory=dict)
+
+    @property
+    def keeps_versions(self) -> bool:
+        """Whether a write keeps what was there before."""
+        return self.versioning is Versioning.ENABLED
 
 
 class Buckets:
@@ -48,7 +86,19 @@ class Buckets:
 
     def create(self, name: str, *, versioned: bool = False, kms: bool = False) -> None:
         """Make an empty bucket."""
-        self._buckets[name] = Bucket(versioned, kms)
+        self._buckets[name] = Bucket(Versioning.ENABLED if versioned else Versioning.OFF, kms)
+
+    def set_versioning(self, name: str, status: Versioning) -> None:
+        """PutBucketVersioning: it can be suspended, but never be off again.
+
+        What was written before has version ``null`` from then on.
+        """
+        bucket = self.bucket(name)
+        if status is Versioning.OFF:
+            raise ValueError("versioning that was on can only be suspended")
+        if bucket.versioning is Versioning.OFF:
+            bucket.versions = {key: [_as_null(one) for one in known] for key, known in bucket.versions.items()}
+        bucket.versioning = status
 
     def bucket(self, name: str) -> Bucket:
         """The bucket; MissingResourceError when there is none."""
@@ -76,36 +126,46 @@ class Buckets:
         if version_id is None:
             return self.current(location)
         versions = self.bucket(location.bucket).versions.get(location.key, [])
-        return next((one for one in versions if one.version_id == version_id and one.state is not None), None)
+        return next((one for one in versions if one.is_named(version_id) and one.state is not None), None)
 
     def put(
         self, location: Location, body: bytes, state: ObjectState, *, part_sizes: list[int] | None = None
     ) -> Version:
         """Write an object; of ``state`` its description counts, etag, size, version and checksums are S3's own."""
         bucket = self.bucket(location.bucket)
-        self._writes += 1
+        version_id = self._next_version_id(bucket)
         self._last_modified = max(self._last_modified + 1, int(self._now()))
-        version_id = f"v{self._writes}" if bucket.versioned else None
         encryption = Encryption("aws:kms", "key", bucket_key=True) if bucket.kms else Encryption("AES256")
+        if state.encryption.algorithm not in (None, "AES256"):
+            encryption = state.encryption
         described = replace(
             state,
-            etag=self._etag(bucket, body, part_sizes),
+            etag=self._etag(body, part_sizes, is_digest=encryption.algorithm == "AES256"),
             size=len(body),
             version_id=version_id,
             last_modified=self._last_modified,
-            encryption=encryption if state.encryption.algorithm in (None, "AES256") else state.encryption,
+            encryption=encryption,
             checksums={"CRC32": b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()},
             full_checksums=True,
         )
-        version = Version(version_id, described, body)
-        known = bucket.versions.setdefault(location.key, [])
-        if not bucket.versioned:
-            known.clear()
-        known.append(version)
+        version = Version(version_id, described, body, self._writes)
+        self._append(bucket, location.key, version)
         return version
 
-    def _etag(self, bucket: Bucket, body: bytes, part_sizes: list[int] | None) -> str:
-        salt = f"{self._writes}:".encode() if bucket.kms else b""
+    def _next_version_id(self, bucket: Bucket) -> str | None:
+        self._writes += 1
+        if bucket.versioning is Versioning.OFF:
+            return None
+        return f"v{self._writes}" if bucket.keeps_versions else NULL
+
+    @staticmethod
+    def _append(bucket: Bucket, key: str, version: Version) -> None:
+        """Make it current; it takes the place of the version with the same id, which only ``null`` can have."""
+        known = [one for one in bucket.versions.get(key, []) if one.version_id != version.version_id]
+        bucket.versions[key] = [*known, version]
+
+    def _etag(self, body: bytes, part_sizes: list[int] | None, *, is_digest: bool) -> str:
+        salt = b"" if is_digest else f"{self._writes}:".encode()
         if part_sizes is None:
             return md5_text(salt + body)
         starts = [sum(part_sizes[:index]) for index in range(len(part_sizes))]
@@ -113,23 +173,49 @@ class Buckets:
         return composed_etag({number: md5_text(salt + part) for number, part in enumerate(parts, start=1)})
 
     def remove(self, location: Location) -> str | None:
-        """Delete without a condition; the delete marker's version where versions are kept."""
+        """Delete without a condition; the delete marker's version where versioning is or was on.
+
+        While it is suspended the marker is version ``null``, and takes the place of an older version ``null``.
+        """
         bucket = self.bucket(location.bucket)
-        if not bucket.versioned:
+        if bucket.versioning is Versioning.OFF:
             bucket.versions.pop(location.key, None)
             return None
-        self._writes += 1
-        marker = Version(f"v{self._writes}", None)
-        bucket.versions.setdefault(location.key, []).append(marker)
+        marker = Version(self._next_version_id(bucket), None, written=self._writes)
+        self._append(bucket, location.key, marker)
         return marker.version_id
 
-    def remove_version(self, location: Location, version_id: str) -> None:
-        """Delete exactly that version for good."""
+    def remove_version(self, location: Location, version_id: str) -> Notification | None:
+        """Delete exactly that version, or delete marker, for good; what S3 tells of it, if there was one.
+
+        AccessDeniedError while Object Lock protects it.
+        """
         versions = self.bucket(location.bucket).versions
-        left = [one for one in versions.get(location.key, []) if one.version_id != version_id]
-        versions[location.key] = left
-        if not left:
+        known = versions.get(location.key, [])
+        gone = next((one for one in known if one.is_named(version_id)), None)
+        if gone is None:
+            return None
+        if self.is_locked(gone):
+            raise AccessDeniedError(f"{location.uri}: its version {version_id} is protected by Object Lock")
+        self._writes += 1
+        self.forget(location, gone)
+        return Notification("ObjectRemoved:Delete", location, gone.version_id, self._writes)
+
+    def forget(self, location: Location, gone: Version) -> None:
+        """Take one version out of its key's history."""
+        versions = self.bucket(location.bucket).versions
+        versions[location.key] = [one for one in versions[location.key] if one is not gone]
+        if not versions[location.key]:
             del versions[location.key]
+
+    def is_locked(self, version: Version) -> bool:
+        """Whether retention or a legal hold protects it now."""
+        return version.state is not None and version.state.lock.in_force(self._now())
+
+
+def _as_null(version: Version) -> Version:
+    state = replace(version.state, version_id=NULL) if version.state is not None else None
+    return replace(version, version_id=NULL, state=state)
 
 
 def described(
@@ -138,6 +224,8 @@ def described(
     tags: Mapping[str, str] | None = None,
     headers: ContentHeaders | None = None,
     storage_class: str = "STANDARD",
+    encryption: Encryption | None = None,
+    lock: Lock | None = None,
 ) -> ObjectState:
     """What an owner says of an object."""
     return ObjectState(
@@ -147,6 +235,8 @@ def described(
         metadata=dict(metadata or {}),
         tags=dict(tags or {}),
         storage_class=storage_class,
+        encryption=encryption or Encryption(),
+        lock=lock or Lock(),
     )
 
 

@@ -9,7 +9,8 @@ from domain.keys import Location
 from domain.objects import ContentHeaders, Encryption, ListedObject, Lock, ObjectState
 from domain.parts import MAX_COPY_BYTES, MIN_PART_BYTES, Part
 from domain.ports import Clock, Deleted, HiddenVersion, Refused, SourceObject, TargetObject, Written
-from tests.fakes.buckets import Buckets, Version, described, md5_text
+from tests.fakes.bucket_lifecycle import LifecycleRule, run_lifecycle
+from tests.fakes.buckets import NULL, Buckets, Notification, Version, Versioning, described, md5_text
 from tests.fakes.clock import FakeClock
 from tests.fakes.faults import ScriptedFaults
 
@@ -48,15 +49,36 @@ class InMemoryObjectStore(ScriptedFaults):
         tags: Mapping[str, str] | None = None,
         headers: ContentHeaders | None = None,
         storage_class: str = "STANDARD",
+        encryption: Encryption | None = None,
+        lock: Lock | None = None,
         part_sizes: list[int] | None = None,
     ) -> ObjectState:
         """Write an object, in parts where their sizes are given; what HEAD and its tags would show."""
-        state = described(metadata=metadata, tags=tags, headers=headers, storage_class=storage_class)
+        state = described(
+            metadata=metadata,
+            tags=tags,
+            headers=headers,
+            storage_class=storage_class,
+            encryption=encryption,
+            lock=lock,
+        )
         return _state(self.buckets.put(location, body, state, part_sizes=part_sizes))
 
     def remove(self, location: Location) -> str | None:
         """Delete; the delete marker's version where versions are kept."""
         return self.buckets.remove(location)
+
+    def set_versioning(self, bucket: str, status: Versioning) -> None:
+        """Switch a bucket's versioning on, or suspend it."""
+        self.buckets.set_versioning(bucket, status)
+
+    def destroy(self, location: Location, version_id: str) -> Notification | None:
+        """Delete a version, or a delete marker, for good; what S3 tells of it."""
+        return self.buckets.remove_version(location, version_id)
+
+    def run_lifecycle(self, bucket: str, rule: LifecycleRule) -> list[Notification]:
+        """Let a lifecycle rule do all that is due under it now; what S3 tells of it."""
+        return run_lifecycle(self.buckets, bucket, rule)
 
     def body(self, location: Location) -> bytes | None:
         """The current bytes."""
@@ -98,7 +120,7 @@ class InMemoryObjectStore(ScriptedFaults):
         if not self._holds(target):
             return Refused.PRECONDITION
         written = self.buckets.put(target.location, found.body, _inherited(_state(found), seen, target))
-        return Written(_state(written).etag, written.version_id, found.version_id)
+        return Written(_state(written).etag, _told(written), found.version_id)
 
     def delete_object(self, location: Location, *, if_match: str, send_before: float) -> Deleted | Refused:
         """See the port."""
@@ -197,7 +219,7 @@ class InMemoryObjectStore(ScriptedFaults):
             sizes = [len(body) for body in bodies]
             written = self.buckets.put(target.location, b"".join(bodies), upload.state, part_sizes=sizes)
             del self.uploads[upload_id]
-            return Written(_state(written).etag, written.version_id)
+            return Written(_state(written).etag, _told(written))
 
     def abort_upload(self, target: Location, *, upload_id: str) -> None:
         """See the port."""
@@ -233,6 +255,11 @@ class InMemoryObjectStore(ScriptedFaults):
     def _holds(self, target: TargetObject) -> bool:
         current = self.buckets.current(target.location)
         return (_state(current).etag if current is not None else None) == target.if_match
+
+
+def _told(written: Version) -> str | None:
+    """The version id that a write answers: none for a version ``null``, which only HEAD and listings name."""
+    return None if written.version_id == NULL else written.version_id
 
 
 def _state(version: Version) -> ObjectState:
