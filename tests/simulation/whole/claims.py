@@ -98,7 +98,8 @@ class Claims:
         if record.maybe:
             yield "I7 unfinished"
         if record.state is State.CONFLICT:
-            if not key.meddled and not (key.doubled and record.cause == NOBODY_KNOWS):
+            in_doubt = key.doubled and record.cause == NOBODY_KNOWS
+            if not key.meddled and not in_doubt and not key.is_erased:
                 yield f"I7 CONFLICT ({record.cause}) with no writer to blame"
             if there is not None and self._truth.is_copy(key) and "somebody else's" in (record.cause or ""):
                 yield f"I3 CONFLICT ({record.cause}), and keyshift's own copy is at the target"
@@ -108,7 +109,7 @@ class Claims:
         if record.state is State.CLEANED:
             self._check_cleaned(key)
         source = self._store.buckets.current(key.source)
-        if source is not None and record.state is not State.COPIED:
+        if source is not None and record.state is not State.COPIED and not key.is_erased:
             yield f"I3 the record says {record.state}, and {value_of(source)} is at the source"
 
     def _faults_after_rollback(self, key: KeyTruth, record: Record) -> Iterator[str]:
@@ -120,12 +121,12 @@ class Claims:
         source = value_of(self._store.buckets.current(key.source))
         if record.state is State.ROLLBACK_CONFLICT:
             in_doubt = key.doubled and record.cause == NOBODY_KNOWS
-            if not key.meddled and not in_doubt and None not in key.words[1:]:
+            if not key.meddled and not in_doubt and not key.is_erased and None not in key.words[1:]:
                 yield f"I6 a rollback conflict ({record.cause}) with no writer to blame"
             return
         if record.state not in BACK:
             yield f"I7 {record.state} does not end a rollback"
-        elif key.owner is not None and source is None and not key.erased_under_marker:
+        elif key.owner is not None and source is None and not key.is_erased:
             yield f"I6 the record says {record.state}, and the source of {key.owner} is not back"
         if record.state is State.PURGED and there is not None and self._truth.is_copy(key):
             yield f"I6 the copy {value_of(there)} is left behind"

@@ -8,18 +8,20 @@ from tests.simulation.whole.history import KeyTruth, Made, Writer
 
 DELETE_IN_DOUBT = "delete in doubt"
 AFTER_CLEANUP = "delete after cleanup"
+UNSEEN_AFTER_CLEANUP = "unseen delete after cleanup"
 PUT_AFTER_CLEANUP = "put and delete after cleanup"
 COPY_IN_DOUBT = "copy in doubt"
 SAME_BYTES_AGAIN = "same bytes again"
 REFUSED_COPY = "copy refused"
 ERASED = "erased under the marker"
 SENTENCES = {
-    ERASED: "An owner removes for good, by its id, his newest version while keyshift's delete marker lies over the key:"
-    " keyshift cannot tell him from a lifecycle rule, so the copy may stay and rollback may restore it.",
+    ERASED: "An owner removes a version or a marker of a cleaned key for good, by its id: keyshift cannot tell him from a"
+    " lifecycle rule. The copy stays as it is, and rollback may restore what he removed.",
     DELETE_IN_DOUBT: "An owner deletes a source while cleanup's own delete of that very version is under way or has had"
     " no answer: keyshift counts the delete as its own. The copy stays, and rollback restores the source.",
-    AFTER_CLEANUP: "An owner deletes a key that cleanup has emptied: nothing is there to follow, and the copy stays."
-    " Without versions rollback restores the source, because the owner's delete left no trace.",
+    AFTER_CLEANUP: "An owner deletes a key that cleanup has emptied: there is nothing to follow, and the copy stays.",
+    UNSEEN_AFTER_CLEANUP: "Where no versions are kept, an owner's delete of a key that cleanup has emptied leaves no"
+    " trace: the copy stays, and rollback restores the source.",
     PUT_AFTER_CLEANUP: "Without versions an owner puts and deletes a key again after its cleanup, before keyshift can"
     " copy what he put: the older copy stays, and rollback restores it.",
     COPY_IN_DOUBT: "A worker dies, or has no answer, over a copy, and a stranger puts the same bytes or deletes the"
@@ -37,7 +39,7 @@ def why_unfollowed(key: KeyTruth, *, is_being_cleaned: bool, keeps_markers: bool
     if is_being_cleaned or (doubt is not None and (not keeps_markers or doubt.about == key.shadow.current)):
         return DELETE_IN_DOUBT
     if key.emptied_by is Writer.KEYSHIFT:
-        return AFTER_CLEANUP
+        return AFTER_CLEANUP if keeps_markers else UNSEEN_AFTER_CLEANUP
     if not keeps_markers and key.cleaned_at is not None and not any(word > key.cleaned_at for word in key.carried):
         return PUT_AFTER_CLEANUP
     return None
@@ -60,12 +62,12 @@ def why_indistinct(
     return REFUSED_COPY if refused_within is not None else None
 
 
-def may_come_back(key: KeyTruth, *, keeps_markers: bool) -> bool:
+def may_come_back(key: KeyTruth) -> bool:
     """Whether rollback may restore what its owner deleted: keyshift cannot know of that delete."""
     why = key.unfollowed.get(len(key.words) - 1)
-    return why in (DELETE_IN_DOUBT, PUT_AFTER_CLEANUP) or (why == AFTER_CLEANUP and not keeps_markers)
+    return key.is_erased or why in (DELETE_IN_DOUBT, PUT_AFTER_CLEANUP, UNSEEN_AFTER_CLEANUP)
 
 
 def may_outlive(key: KeyTruth) -> bool:
     """Whether the copy may outlive a source that its owner deleted: keyshift cannot know of that delete."""
-    return key.lost_deletes or len(key.words) - 1 in key.unfollowed
+    return key.lost_deletes or key.is_erased or len(key.words) - 1 in key.unfollowed

@@ -67,6 +67,11 @@ class Shadow:
         self.stack.append((name, number))
 
     @property
+    def top(self) -> str | None:
+        """The version id on top."""
+        return self.stack[-1][0] if self.stack else None
+
+    @property
     def current(self) -> int | None:
         """The number of the put that a reader would find."""
         return self.stack[-1][1] if self.stack else None
@@ -119,8 +124,8 @@ class KeyTruth:
     """Deletes among the words of which keyshift cannot know, with the name of the excuse."""
     indistinct: dict[int, str] = field(default_factory=dict)
     """Foreign versions at the target that nothing tells from keyshift's copy, with the name of the excuse."""
-    erased_under_marker: bool = False
-    """Whether its owner removed his newest version for good while a marker of keyshift's lay in the bucket."""
+    is_erased: bool = False
+    """Whether its owner removed a version or marker for good while a marker of keyshift's lay over the key."""
     plain: Callable[[bytes], bytes] = bytes
     """What is at the target as the owner wrote it: a manifest's references may be switched there."""
 

@@ -8,8 +8,12 @@ from handlers.messages import BackfillRow, encode_backfill
 from tests.simulation.whole.manifests import LINES, is_manifest
 from tests.simulation.whole.ports import SCALE
 from tests.simulation.whole.history import KeyTruth, Value, Writer, value_of
-from tests.simulation.whole.producers import Producers
+from tests.simulation.whole.producers import Producers, run_rule, suspend
 from tests.simulation.whole.site import Site
+
+
+MEANWHILE = ("current", "class")
+"""Rules that need no noncurrent version of a day."""
 
 
 class People:
@@ -36,6 +40,11 @@ class People:
             self._later(lambda: self.meddle(random.choice(keys)))
         for _ in range(plan.stale_rows):
             self._later(self.send_old_row)
+        if plan.versioned and plan.suspends:
+            at = 1.0 if plan.suspends == "first" else plan.seconds
+            self._later(lambda: suspend(self._site), at)
+        if plan.lifecycle in MEANWHILE:
+            self._later(lambda: run_rule(self._site, plan.lifecycle))
         self.begin_application(plan.seconds)
 
     def begin_application(self, seconds: float) -> None:
@@ -50,6 +59,8 @@ class People:
 
     def speak_again(self) -> None:
         """Owners go on when everything has come to rest, within a minute."""
+        if self._site.plan.lifecycle:
+            self._later(lambda: run_rule(self._site, self._site.plan.lifecycle), 60.0)
         for key in self._site.truth.keys.values():
             for _ in range(self._site.random.randint(0, self._site.plan.afterwards)):
                 self._later(lambda key=key: self.speak(key), 60.0)  # type: ignore[misc]
@@ -96,7 +107,7 @@ class People:
             body, mark = random.choice(said)
             # The one window that is open by nature (protocol.md §11): the same bytes with other metadata, put while
             # the unversioned source is being cleaned up.
-            fenced = plan.cleanup and not plan.versioned and not plan.unfenced
+            fenced = plan.cleanup and (not plan.versioned or bool(plan.suspends)) and not plan.unfenced
             return body, mark if fenced or random.random() < 0.5 else f"m{number}"
         if manifest is not None:
             return manifest, f"m{number}"

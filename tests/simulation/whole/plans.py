@@ -66,6 +66,10 @@ class Plan:
     """How often an owner removes a version, or a delete marker, for good."""
     afterwards: int = 0
     """How often, at most, each owner writes or deletes after everything has settled; a rollback comes after that."""
+    lifecycle: str = ""
+    """Which lifecycle rule of the source bucket runs after everything has settled, or meanwhile where that may be."""
+    suspends: str = ""
+    """When the source bucket's versioning is suspended: ``first`` or ``later``."""
     unfenced: bool = False
     """Whether owners put the same bytes with other metadata while an unversioned source is being cleaned up."""
     decides: bool = False
@@ -136,6 +140,8 @@ class Plan:
             twins=random.choice((0.0, 0.0, 0.5)),
             erases=random.choice((0.0, 0.0, 0.0, 0.2)),
             afterwards=random.choice((0, 0, 2)),
+            lifecycle=random.choice(("", "", "", "noncurrent", "markers", "older", "current", "class")),
+            suspends=random.choice(("", "", "", "first", "later")),
             versioned_target=other_bucket and chance() < 0.4,
         )
         return replace(plan, **given)
@@ -157,7 +163,7 @@ class Plan:
             *({"manifests": 0}, {"manifests": min(1, self.manifests)}),
             *({"verifies": False}, {"by_command": False}, {"forgets": False}, {"buried": 0.0}, {"garbage": 0}),
             *({"roles": 0}, {"dual": 0.0}, {"moves": 0.0}, {"twins": 0.0}, {"erases": 0.0}, {"afterwards": 0}),
-            *({"versioned_target": False}, {"unfenced": False}),
+            *({"lifecycle": ""}, {"suspends": ""}, {"versioned_target": False}, {"unfenced": False}),
             *({"decides": False}, {"redeploys": 0}, {"redeploys": min(1, self.redeploys)}),
             *({"words": 1}, {"words": max(1, self.words - 1)}, {"max_receives": 50}, {"knows_itself": True}),
         ]

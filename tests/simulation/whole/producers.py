@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tests.simulation.whole.history import KeyTruth, Value, Writer, value_of
+from tests.fakes.bucket_lifecycle import LifecycleRule
+from tests.fakes.buckets import Version, Versioning
+from tests.simulation.whole.history import NULL, KeyTruth, Value, Writer, value_of
 
 if TYPE_CHECKING:
     from tests.simulation.whole.people import People
@@ -28,7 +30,7 @@ class Producers:
             self.put_both(key)
         elif plan.moves and random.random() < plan.moves and key.owner is not None:
             self.move(key)
-        elif plan.erases and key.versioned and random.random() < plan.erases:
+        elif plan.erases and plan.versioned and random.random() < plan.erases:
             self.erase(key)
         else:
             return False
@@ -59,7 +61,7 @@ class Producers:
         if not versions:
             return
         gone = site.random.choice(versions)
-        buckets.remove_version(key.source, gone.version_id or "")
+        buckets.remove_version(key.source, gone.version_id or NULL)
         site.truth.owner_erased(key, gone)
         site.manifests.changed(key.source)
         site.say("owner", f"removes {key.source.key} {gone.version_id} for good", len(key.words) - 1)
@@ -68,3 +70,46 @@ class Producers:
 
     def _soon(self, what: Callable[[], None]) -> None:
         self._later(what, self._site.random.choice(BETWEEN))
+
+
+RULES = {
+    "noncurrent": LifecycleRule("old/", expires_noncurrent=True),
+    "markers": LifecycleRule("old/", expires_noncurrent=True, removes_expired_markers=True),
+    "older": LifecycleRule("old/", expires_noncurrent=True, newer_noncurrent_versions=1),
+    "current": LifecycleRule("old/", expires_current=True),
+    "class": LifecycleRule("old/", transition_to="STANDARD_IA"),
+}
+
+
+def run_rule(site: "Site", name: str) -> None:
+    """A lifecycle rule of the source bucket does what is due under it."""
+    bucket = next(iter(site.truth.keys)).bucket
+    before = {key.source: list(_versions(site, key)) for key in site.truth.keys.values()}
+    told = site.store.run_lifecycle(bucket, RULES[name])
+    site.say("rule", f"of lifecycle runs: {name}", len(told))
+    for key in site.truth.keys.values():
+        left = {one.written for one in _versions(site, key)}
+        was_current = bool(before[key.source]) and before[key.source][-1].state is not None
+        is_marked = was_current and bool(left) and max(left) > before[key.source][-1].written
+        for gone in before[key.source]:
+            if gone.written not in left and not (was_current and gone is before[key.source][-1]):
+                site.say("rule", f"removes {key.source.key} {gone.version_id}")
+                site.truth.owner_erased(key, gone, by=Writer.RULE)
+        if was_current and (is_marked or not left or before[key.source][-1].written not in left):
+            marker = site.store.buckets.top(key.source)
+            site.say("rule", f"expires {key.source.key}", len(key.words))
+            site.truth.owner_deleted(key, marker, was_there=True, by=Writer.RULE)
+        site.manifests.changed(key.source)
+        site.check(key)
+    for one in told:
+        site.service.rule_told(one)
+
+
+def suspend(site: "Site") -> None:
+    """An operator of the source bucket suspends its versioning."""
+    site.store.set_versioning(next(iter(site.truth.keys)).bucket, Versioning.SUSPENDED)
+    site.say("operator", "suspends versioning")
+
+
+def _versions(site: "Site", key: KeyTruth) -> list[Version]:
+    return site.store.buckets.bucket(key.source.bucket).versions.get(key.source.key, [])

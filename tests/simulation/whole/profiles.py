@@ -10,7 +10,7 @@ FORWARD: Mapping[str, Any] = {"rollback": False, "purge": False}
 
 ALONE: Mapping[str, Any] = {
     **{"redeploys": 0, "roles": 0, "dual": 0.0, "moves": 0.0, "twins": 0.0, "erases": 0.0, "afterwards": 0},
-    **{"versioned_target": False, "unfenced": False},
+    **{"versioned_target": False, "unfenced": False, "lifecycle": "", "suspends": ""},
 }
 """What the profiles are about: each plays its own part only."""
 
@@ -65,6 +65,29 @@ def _roles(random: Random) -> Mapping[str, Any]:
     return {"roles": 4, "fault_rate": random.choice((0.0, 0.02)), "cleanup": random.random() < 0.7}
 
 
+def _suspended(random: Random) -> Mapping[str, Any]:
+    """S: the source bucket's versioning is suspended in the middle."""
+    back = random.random() < 0.6
+    return {
+        **{"versioned": True, "suspends": random.choice(("first", "later")), "cleanup": True, "strangers": 0},
+        **{"rollback": back, "purge": back, "afterwards": random.choice((0, 1)), "by_command": random.random() < 0.5},
+    }
+
+
+def _removed_by_rules(random: Random) -> Mapping[str, Any]:
+    """A: lifecycle rules remove what keyshift's markers made noncurrent; then all is rolled back."""
+    return {
+        **{"versioned": True, "cleanup": True, "lifecycle": random.choice(("noncurrent", "markers", "older"))},
+        **{"afterwards": 1, "erases": random.choice((0.0, 0.3)), "rollback": True, "purge": random.random() < 0.5},
+        **{"by_command": random.random() < 0.5, "forgets": False, "strangers": 0},
+    }
+
+
+def _expired(random: Random) -> Mapping[str, Any]:
+    """X: a lifecycle rule expires sources; its event is as old as their creation."""
+    return {"lifecycle": "current", "mirrors": True, "strangers": 0, "versioned": random.random() < 0.5, **FORWARD}
+
+
 PROFILES: Mapping[str, Profile] = {
     "N": _cleanup_without_effect,
     "D1": _dual_writers,
@@ -74,6 +97,9 @@ PROFILES: Mapping[str, Profile] = {
     "U": _other_rules,
     "V": _erased,
     "P": _roles,
+    "S": _suspended,
+    "A": _removed_by_rules,
+    "X": _expired,
 }
 
 

@@ -247,7 +247,7 @@ class Site:
             reader=asked(self.store, "bytes"),
             versions=store,
             listing=store,
-            versioning=lambda: "Enabled" if self.plan.versioned else "Off",
+            versioning=lambda: self.store.buckets.bucket(LEGACY).versioning.value,
             key_book=lambda: nullcontext(InMemoryKeyBook()),
             by="operator",
             finders=(references,),

@@ -11,7 +11,7 @@ from tests.fakes.buckets import Version
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.simulation.whole.doubts import Doubts
 from tests.simulation.whole.excuses import REFUSED_COPY, may_come_back, may_outlive, why_indistinct, why_unfollowed
-from tests.simulation.whole.history import KeyTruth, Made, Value, Writer, value_of
+from tests.simulation.whole.history import NULL, KeyTruth, Made, Value, Writer, value_of
 
 __all__ = ["KeyTruth", "Truth", "Value", "Writer", "value_of"]
 PURGERS = "purge"
@@ -84,23 +84,30 @@ class Truth:
             key.unfollowed[len(key.words) - 1] = why
 
     def owner_erased(self, key: KeyTruth, gone: Version, *, by: Writer = Writer.OWNER) -> None:
-        """A version of the source is removed for good; a rule only takes what is not current."""
-        top = key.shadow.stack[-1] if key.shadow.stack else None
-        is_newest = top is not None and gone.version_id == top[0]
-        there = self._store.buckets.current(key.source)
-        if there is not None:
+        """A version, or a marker, of the source is removed for good; a rule only takes what is not current."""
+        versions = self._store.buckets.bucket(key.source.bucket).versions.get(key.source.key, [])
+        makers = {self.maker_of(one).writer for one in (*versions, gone) if one.state is None}
+        is_hidden = key.emptied_by is Writer.KEYSHIFT
+        is_newest = key.shadow.top == (gone.version_id or NULL)
+        if self._store.buckets.current(key.source) is not None:
             key.emptied_by = None
         elif gone.state is not None and is_newest and key.emptied_by is None:
             key.emptied_by = by
-        if by is Writer.RULE and is_newest:
-            return  # without keyshift's marker it would be current, and no such rule would take it
-        versions = self._store.buckets.bucket(key.source.bucket).versions.get(key.source.key, [])
-        makers = {self.maker_of(one).writer for one in versions if one.state is None}
-        key.erased_under_marker |= is_newest and Writer.KEYSHIFT in makers
+        if by is Writer.OWNER:
+            key.is_erased |= Writer.KEYSHIFT in makers
+        if is_newest and (is_hidden or by is Writer.RULE):
+            # Only keyshift's marker made it noncurrent: it stays the owner's word (see ERASED).
+            self._check_kept(key, by)
+            return
         before = key.shadow.current
-        key.shadow.erase(gone.version_id or "null")
+        key.shadow.erase(gone.version_id or NULL)
         if key.shadow.current != before:
             self._spoken(key)
+
+    def _check_kept(self, key: KeyTruth, by: Writer) -> None:
+        truth = key.owner
+        if by is Writer.RULE and truth is not None and not key.is_foreign and not self._is_stored(key, truth):
+            self.fault(key, f"I1 a rule took {truth}, which only keyshift's marker had made noncurrent")
 
     def _spoken(self, key: KeyTruth) -> None:
         number = key.shadow.current
@@ -207,15 +214,15 @@ class Truth:
         value = self._note(made, Writer.KEYSHIFT, of=number).value
         if before is not None:
             self.fault(key, f"I6 the copy back overwrites {value_of(before)} at the source")
-        if key.owner is None and not may_come_back(key, keeps_markers=key.versioned):
+        if key.owner is None and not may_come_back(key):
             self.fault(key, f"I6 {value} is brought back, its owner deleted it")
-        if key.owner is not None and key.owner != value and not key.erased_under_marker:
+        if key.owner is not None and key.owner != value and not key.is_erased:
             self.fault(key, f"I6 the source is restored as {value}, its owner's last word is {key.owner}")
         key.emptied_by = None
 
     def uncovered(self, key: KeyTruth, marker: Version) -> None:
         """keyshift has removed a delete marker of the source."""
-        if self.maker_of(marker).writer is not Writer.KEYSHIFT and not may_come_back(key, keeps_markers=True):
+        if self.maker_of(marker).writer is not Writer.KEYSHIFT and not may_come_back(key):
             self.fault(key, "I6 the delete marker of the owner is removed")
         if self._store.buckets.current(key.source) is not None:
             key.emptied_by = None
@@ -298,18 +305,18 @@ class Truth:
             if target is not None and self.is_copy(key) and key.mirrors and not may_outlive(key):
                 yield f"I7 its owner deleted it, keyshift's copy {held} is still at the target"
             return
-        if held != truth and not key.is_foreign and not key.doubled and not key.erased_under_marker:
+        if held != truth and not key.is_foreign and not key.doubled and not key.is_erased:
             yield f"I7 not converged: the owner says {truth}, the target is {held}"
         source = value_of(self._store.buckets.current(key.source))
-        if source != truth and key.emptied_by is not Writer.KEYSHIFT and not key.erased_under_marker:
+        if source != truth and key.emptied_by is not Writer.KEYSHIFT and not key.is_erased:
             yield f"I1 the owner says {truth}, the source is {source}, and keyshift did not clean it"
 
     def _faults_after_rollback(self, key: KeyTruth) -> Iterator[str]:
         truth, source = key.owner, value_of(self._store.buckets.current(key.source))
         if truth is None:
-            if source is not None and not may_come_back(key, keeps_markers=key.versioned):
+            if source is not None and not may_come_back(key):
                 yield f"I6 its owner deleted it, and {source} is at the source"
-        elif source != truth and not key.erased_under_marker and self.can_restore(key):
+        elif source != truth and not key.is_erased and self.can_restore(key):
             yield f"I6 the source is {source}, its owner's last word is {truth}"
 
     def can_restore(self, key: KeyTruth) -> bool:
@@ -326,4 +333,4 @@ class Truth:
 
 def keeps_markers(marker: Version | None) -> bool:
     """Whether a delete left a marker with an id of its own."""
-    return marker is not None and marker.version_id not in (None, "null")
+    return marker is not None and marker.version_id not in (None, NULL)
