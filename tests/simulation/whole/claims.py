@@ -37,14 +37,14 @@ class Claims:
             self._check_cleaned(key)
 
     def copied(self, location: Location, etag: str) -> None:
-        """keyshift has copied the source of this etag to ``location``."""
+        """The source of this etag is copied to ``location``, by keyshift."""
         if location in self._truth.keys:
             self._want(self._truth.keys[location], "the copy back", (Action.ROLL_BACK, ""))
         else:
             self._want(self._truth.of_target(location), f"the copy of {etag[:6]}", (Action.COPY, etag))
 
     def deleted(self, location: Location) -> None:
-        """keyshift has deleted there."""
+        """It has deleted there."""
         if location in self._truth.keys:
             self._want(self._truth.keys[location], "the delete of the source", (Action.DELETE_SOURCE, ""))
         else:
@@ -52,7 +52,7 @@ class Claims:
             self._want(key, "the delete of the copy", (Action.DELETE_TARGET, ""), (Action.PURGE, ""))
 
     def rewritten(self, key: KeyTruth, etag: str) -> None:
-        """keyshift has switched references in the manifest that had this etag."""
+        """It has switched references in the manifest that had this etag."""
         self._want(key, "the rewriting", (Action.REWRITE, etag))
 
     def _want(self, key: KeyTruth, what: str, *intents: tuple[Action, str]) -> None:

@@ -42,7 +42,7 @@ class SeededDice:
     """Whose requests (by the first letters of the process) of which name are denied now."""
     usual: Fate = field(default_factory=Fate)
 
-    def fate(self, process: Process, request: Request) -> Fate:  # noqa: C901  # a case for each kind of fault
+    def fate(self, process: Process, request: Request) -> Fate:  # noqa: C901, PLR0912  # a case for each fault
         """See the protocol."""
         random = self.random
         delay, gap, answer = random.random() * 0.2, random.random() * 0.2, random.random() * 0.2

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from domain.keys import Location
 from tests.fakes.buckets import Version
-from tests.simulation.whole.history import Doubt, KeyTruth
+from tests.simulation.whole.excuses import DELETE_IN_DOUBT
+from tests.simulation.whole.history import Doubt, KeyTruth, Writer
 
 AT_TARGET = ("copy_object", "complete_upload", "delete_object")
 AT_SOURCE = ("delete_object", "remove_delete_marker", "remove_version", "copy_object", "complete_upload")
@@ -129,6 +130,9 @@ class Doubts:
     def _open_at_source(self, key: KeyTruth) -> None:
         if key.doubt_at_source is None:
             key.doubt_at_source = Doubt(self._now(), key.shadow.current)
+        if key.emptied_by not in (None, Writer.KEYSHIFT):
+            # Its owner was quicker, and keyshift does not know of it yet.
+            key.unfollowed.setdefault(len(key.words) - 1, DELETE_IN_DOUBT)
 
     def _open_at_target(self, key: KeyTruth) -> None:
         if key.doubt_at_target is None:

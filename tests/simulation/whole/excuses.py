@@ -15,8 +15,8 @@ SAME_BYTES_AGAIN = "same bytes again"
 REFUSED_COPY = "copy refused"
 ERASED = "erased under the marker"
 SENTENCES = {
-    ERASED: "An owner removes a version or a marker of a cleaned key for good, by its id: keyshift cannot tell him from a"
-    " lifecycle rule. The copy stays as it is, and rollback may restore what he removed.",
+    ERASED: "An owner removes a version or a marker of a cleaned key for good, by its id: keyshift cannot tell him from"
+    " a lifecycle rule. The copy stays as it is, and rollback may restore what he removed.",
     DELETE_IN_DOUBT: "An owner deletes a source while cleanup's own delete of that very version is under way or has had"
     " no answer: keyshift counts the delete as its own. The copy stays, and rollback restores the source.",
     AFTER_CLEANUP: "An owner deletes a key that cleanup has emptied: there is nothing to follow, and the copy stays.",

@@ -79,7 +79,7 @@ class Shadow:
 
 @dataclass(slots=True)
 class Doubt:
-    """keyshift cannot know whether a request of its own took effect; ``about`` is the put that it was about."""
+    """Whether a request of its own took effect keyshift cannot know; ``about`` is the put that it was about."""
 
     since: float
     about: int | None

@@ -5,12 +5,11 @@ from collections.abc import Callable
 from domain.keys import Location
 from domain.objects import ObjectState
 from handlers.messages import BackfillRow, encode_backfill
+from tests.simulation.whole.history import KeyTruth, Value, Writer, value_of
 from tests.simulation.whole.manifests import LINES, is_manifest
 from tests.simulation.whole.ports import SCALE
-from tests.simulation.whole.history import KeyTruth, Value, Writer, value_of
 from tests.simulation.whole.producers import Producers, run_rule, suspend
 from tests.simulation.whole.site import Site
-
 
 MEANWHILE = ("current", "class")
 """Rules that need no noncurrent version of a day."""

@@ -180,7 +180,6 @@ class SimulatedStore(Asking):
         self, target: TargetObject, *, upload_id: str, etags: Mapping[int, str], size: int
     ) -> Written | Refused:
         """CompleteMultipartUpload."""
-
         done: list[Version | None] = []
 
         def effect() -> Written | Refused:

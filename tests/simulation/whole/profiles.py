@@ -9,8 +9,17 @@ FORWARD: Mapping[str, Any] = {"rollback": False, "purge": False}
 
 
 ALONE: Mapping[str, Any] = {
-    **{"redeploys": 0, "roles": 0, "dual": 0.0, "moves": 0.0, "twins": 0.0, "erases": 0.0, "afterwards": 0},
-    **{"versioned_target": False, "unfenced": False, "lifecycle": "", "suspends": ""},
+    "redeploys": 0,
+    "roles": 0,
+    "dual": 0.0,
+    "moves": 0.0,
+    "twins": 0.0,
+    "erases": 0.0,
+    "afterwards": 0,
+    "versioned_target": False,
+    "unfenced": False,
+    "lifecycle": "",
+    "suspends": "",
 }
 """What the profiles are about: each plays its own part only."""
 
@@ -37,8 +46,14 @@ def _equal_bytes(random: Random) -> Mapping[str, Any]:
 def _after_cleanup(random: Random) -> Mapping[str, Any]:
     """M: owners go on after a cleanup of a bucket that keeps versions, and then all is rolled back."""
     return {
-        **{"versioned": True, "cleanup": True, "rollback": random.random() < 0.7, "afterwards": random.randint(1, 3)},
-        **{"forgets": random.random() < 0.5, "by_command": random.random() < 0.6, "removes": 0.6, "strangers": 0},
+        "versioned": True,
+        "cleanup": True,
+        "rollback": random.random() < 0.7,
+        "afterwards": random.randint(1, 3),
+        "forgets": random.random() < 0.5,
+        "by_command": random.random() < 0.6,
+        "removes": 0.6,
+        "strangers": 0,
     }
 
 
@@ -69,17 +84,30 @@ def _suspended(random: Random) -> Mapping[str, Any]:
     """S: the source bucket's versioning is suspended in the middle."""
     back = random.random() < 0.6
     return {
-        **{"versioned": True, "suspends": random.choice(("first", "later")), "cleanup": True, "strangers": 0},
-        **{"rollback": back, "purge": back, "afterwards": random.choice((0, 1)), "by_command": random.random() < 0.5},
+        "versioned": True,
+        "suspends": random.choice(("first", "later")),
+        "cleanup": True,
+        "strangers": 0,
+        "rollback": back,
+        "purge": back,
+        "afterwards": random.choice((0, 1)),
+        "by_command": random.random() < 0.5,
     }
 
 
 def _removed_by_rules(random: Random) -> Mapping[str, Any]:
     """A: lifecycle rules remove what keyshift's markers made noncurrent; then all is rolled back."""
     return {
-        **{"versioned": True, "cleanup": True, "lifecycle": random.choice(("noncurrent", "markers", "older"))},
-        **{"afterwards": 1, "erases": random.choice((0.0, 0.3)), "rollback": True, "purge": random.random() < 0.5},
-        **{"by_command": random.random() < 0.5, "forgets": False, "strangers": 0},
+        "versioned": True,
+        "cleanup": True,
+        "lifecycle": random.choice(("noncurrent", "markers", "older")),
+        "afterwards": 1,
+        "erases": random.choice((0.0, 0.3)),
+        "rollback": True,
+        "purge": random.random() < 0.5,
+        "by_command": random.random() < 0.5,
+        "forgets": False,
+        "strangers": 0,
     }
 
 

@@ -7,7 +7,6 @@ from random import Random, getstate, seed, setstate
 
 from domain.audit import audit_event
 from domain.progress import RECORDS
-from domain.rules import CompiledRules
 from domain.stages import Stage
 from tests.simulation.whole.actors import (
     Body,
@@ -20,6 +19,7 @@ from tests.simulation.whole.actors import (
     rolls_back,
     works_on,
 )
+from tests.simulation.whole.deployments import redeploy, take_permissions
 from tests.simulation.whole.dice import SeededDice
 from tests.simulation.whole.operators import (
     cleans_by_command,
@@ -42,23 +42,13 @@ from tests.simulation.whole.referrers import (
     rewrites_references,
     undoes_references,
 )
+from tests.simulation.whole.rest import AtRest
 from tests.simulation.whole.scheduler import EPOCH, Process, StuckError
 from tests.simulation.whole.site import LONGEST_CLAIM, MARGIN_SECONDS, REQUEST_SECONDS, Site
 from tests.simulation.whole.truth import Writer, value_of
 
 SETTLED_SECONDS = 40_000.0
 """Far longer than everything that may wait: claims, visibility time-outs, replays."""
-
-ROLES = ("cleanup", "worker", "")
-"""Whose role lacks a permission, by the first letters of the process: the operator's, the functions', or everybody's."""
-PERMISSIONS = (
-    ("delete_object",),
-    ("look_at_object",),
-    ("copy_object", "create_upload"),
-    ("delete_object", "remove_version", "remove_delete_marker"),
-    ("find_hidden_version",),
-    ("write_record",),
-)
 
 
 @dataclass
@@ -137,43 +127,14 @@ def employ_everybody(  # noqa: C901  # a list of who may come
         at = site.random.random() * plan.seconds
         site.scheduler.at(at, lambda number=number: _employ(site, f"pause-{number}", pauses))  # type: ignore[misc]
     for _ in range(plan.redeploys):
-        _redeploy(site, site.random.random() * plan.seconds)
+        redeploy(site, site.random.random() * plan.seconds)
     if plan.cleanup:
         cleans = cleans_by_command if plan.by_command else cleans_up
         site.scheduler.at(cleanup_at, lambda: _employ(site, "cleanup", cleans))
     for _ in range(plan.roles):
-        _take_permissions(site, site.random.random() * plan.seconds)
+        take_permissions(site, site.random.random() * plan.seconds)
     if plan.rollback and not plan.afterwards:
         site.scheduler.at(rollback_at, lambda: _employ(site, "rollback", rolls_back_of(plan)))
-
-
-def _take_permissions(site: Site, at: float) -> None:
-    """An operator takes a permission from a role, sees what that does, and gives it back."""
-    random, lacking = site.random, getattr(site.scheduler.dice, "lacking", set())
-    who = random.choice(ROLES)
-    what = {(who, call) for call in random.choice(PERMISSIONS)}
-
-    def take() -> None:
-        lacking.update(what)
-        site.say("operator", f"takes from {who or 'all'}", sorted(call for _, call in what))
-
-    def give() -> None:
-        lacking.difference_update(what)
-        site.say("operator", f"gives back to {who or 'all'}", sorted(call for _, call in what))
-
-    site.scheduler.at(at, take)
-    site.scheduler.at(at + random.uniform(10, 200), give)
-
-
-def _redeploy(site: Site, at: float) -> None:
-    """Somebody deploys other rules, sees what they do, and puts the old ones back."""
-
-    def deploy(rules: CompiledRules) -> None:
-        site.deployed = rules
-        site.say("operator", "deploys", "the rules" if rules is site.rules else "other rules")
-
-    site.scheduler.at(at, lambda: deploy(site.other_rules))
-    site.scheduler.at(at + site.random.uniform(10, 120), lambda: deploy(site.rules))
 
 
 def rolls_back_of(plan: Plan) -> Body:
@@ -291,9 +252,9 @@ def _check_findings(site: Site) -> None:
 
 
 def _check_at_rest(site: Site) -> None:
-    records = site.manifest.records
+    records, at_rest = site.manifest.records, AtRest(site.truth, site.store)
     for key in site.truth.keys.values():
-        site.truth.check_at_rest(key, rolled_back=site.plan.rollback)
+        at_rest.check(key, rolled_back=site.plan.rollback)
         site.claims.check_at_rest(key, records.get(key.source.record_id), rolled_back=site.plan.rollback)
     site.application.check_at_rest()
     site.manifests.check_at_rest()

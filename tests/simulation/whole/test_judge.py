@@ -8,7 +8,7 @@ import pytest
 from tests.simulation.whole import excuses
 
 HERE = Path(excuses.__file__).parent
-INDEPENDENT = ("history", "doubts", "excuses", "truth")
+INDEPENDENT = ("history", "doubts", "excuses", "truth", "rest")
 PURE = {"domain.keys": {"Location"}}
 """Vocabulary: where an object is."""
 

@@ -10,7 +10,7 @@ from domain.keys import Location
 from tests.fakes.buckets import Version
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.simulation.whole.doubts import Doubts
-from tests.simulation.whole.excuses import REFUSED_COPY, may_come_back, may_outlive, why_indistinct, why_unfollowed
+from tests.simulation.whole.excuses import REFUSED_COPY, may_come_back, why_indistinct, why_unfollowed
 from tests.simulation.whole.history import NULL, KeyTruth, Made, Value, Writer, value_of
 
 __all__ = ["KeyTruth", "Truth", "Value", "Writer", "value_of"]
@@ -56,6 +56,10 @@ class Truth:
         """Who made a stored version."""
         return self.made[version.written]
 
+    def was_copied(self, key: KeyTruth) -> bool:
+        """Whether keyshift ever wrote the target."""
+        return bool(self._copies.get(key.target))
+
     def is_copy(self, key: KeyTruth) -> bool:
         """Whether keyshift made what is at the target now."""
         there = self._store.buckets.current(key.target)
@@ -69,7 +73,9 @@ class Truth:
         key.emptied_by = None
         self._spoken(key)
 
-    def owner_deleted(self, key: KeyTruth, marker: Version | None, *, was_there: bool, by: Writer = Writer.OWNER) -> None:
+    def owner_deleted(
+        self, key: KeyTruth, marker: Version | None, *, was_there: bool, by: Writer = Writer.OWNER
+    ) -> None:
         """An owner, or a rule of his, has deleted the key without naming a version."""
         why = why_unfollowed(
             key, is_being_cleaned=self.doubts.is_being_cleaned(key), keeps_markers=keeps_markers(marker)
@@ -106,7 +112,7 @@ class Truth:
 
     def _check_kept(self, key: KeyTruth, by: Writer) -> None:
         truth = key.owner
-        if by is Writer.RULE and truth is not None and not key.is_foreign and not self._is_stored(key, truth):
+        if by is Writer.RULE and truth is not None and not key.is_foreign and not self.is_stored(key, truth):
             self.fault(key, f"I1 a rule took {truth}, which only keyshift's marker had made noncurrent")
 
     def _spoken(self, key: KeyTruth) -> None:
@@ -221,7 +227,7 @@ class Truth:
         key.emptied_by = None
 
     def uncovered(self, key: KeyTruth, marker: Version) -> None:
-        """keyshift has removed a delete marker of the source."""
+        """A delete marker of the source is removed, by keyshift."""
         if self.maker_of(marker).writer is not Writer.KEYSHIFT and not may_come_back(key):
             self.fault(key, "I6 the delete marker of the owner is removed")
         if self._store.buckets.current(key.source) is not None:
@@ -247,20 +253,26 @@ class Truth:
         self._mirrored[location] = len(key.words) - 1
 
     def forgotten(self, location: Location, gone: Version, *, by: str) -> None:
-        """keyshift has deleted a version of a source for good."""
+        """A version of a source is deleted for good, by keyshift."""
         self._check_lost(self.keys[location], gone, "I5 deleting the version for good", by=by)
 
     def _check_lost(self, key: KeyTruth, gone: Version | None, doing: str, *, by: str) -> None:
         """The owner's newest bytes were in what keyshift took away, and are nowhere else."""
         truth = key.owner
-        if truth is None or gone is None or truth not in (value_of(gone), key.holds(gone)) or self._is_stored(key, truth):
+        if (
+            truth is None
+            or gone is None
+            or truth not in (value_of(gone), key.holds(gone))
+            or self.is_stored(key, truth)
+        ):
             return
         seen = self.made.get(self.doubts.last_look(by, key.target) or -1)
         if seen is not None and seen.value == truth and key.is_foreign and doing.startswith("I5"):
             return  # a stranger took the copy away after cleanup's last look at it: that is his own decision
         self.fault(key, f"{doing} loses {truth}, the target holds {key.holds(self._store.buckets.current(key.target))}")
 
-    def _is_stored(self, key: KeyTruth, value: Value) -> bool:
+    def is_stored(self, key: KeyTruth, value: Value) -> bool:
+        """Whether the source has a version of it, or the target holds it."""
         versions = self._store.buckets.bucket(key.source.bucket).versions.get(key.source.key, [])
         there = self._store.buckets.current(key.target)
         return any(value_of(one) == value for one in versions) or key.holds(there) == value
@@ -291,44 +303,6 @@ class Truth:
         key = self.of(location)
         if key is not None:
             self._doubt_whose(key, None)
-
-    # What must hold at rest
-    def check_at_rest(self, key: KeyTruth, *, rolled_back: bool) -> None:
-        """I6 and I7 of one key when nothing happens any more."""
-        for text in self._faults_after_rollback(key) if rolled_back else self._faults_at_rest(key):
-            self.fault(key, text)
-
-    def _faults_at_rest(self, key: KeyTruth) -> Iterator[str]:
-        truth, target = key.owner, self._store.buckets.current(key.target)
-        held = key.holds(target)
-        if truth is None:
-            if target is not None and self.is_copy(key) and key.mirrors and not may_outlive(key):
-                yield f"I7 its owner deleted it, keyshift's copy {held} is still at the target"
-            return
-        if held != truth and not key.is_foreign and not key.doubled and not key.is_erased:
-            yield f"I7 not converged: the owner says {truth}, the target is {held}"
-        source = value_of(self._store.buckets.current(key.source))
-        if source != truth and key.emptied_by is not Writer.KEYSHIFT and not key.is_erased:
-            yield f"I1 the owner says {truth}, the source is {source}, and keyshift did not clean it"
-
-    def _faults_after_rollback(self, key: KeyTruth) -> Iterator[str]:
-        truth, source = key.owner, value_of(self._store.buckets.current(key.source))
-        if truth is None:
-            if source is not None and not may_come_back(key):
-                yield f"I6 its owner deleted it, and {source} is at the source"
-        elif source != truth and not key.is_erased and self.can_restore(key):
-            yield f"I6 the source is {source}, its owner's last word is {truth}"
-
-    def can_restore(self, key: KeyTruth) -> bool:
-        """Whether the owner's last word is still where a rollback can take it from."""
-        versions = self._store.buckets.bucket(key.source.bucket).versions.get(key.source.key, [])
-        if any(value_of(one) == key.owner for one in versions):
-            return True
-        there = self._store.buckets.current(key.target)
-        if there is None or key.holds(there) != key.owner:
-            return not key.is_foreign
-        # What lay there before keyshift, equal in everything, was adopted: keyshift cleaned the source because of it.
-        return not key.is_foreign or not self._copies.get(key.target)
 
 
 def keeps_markers(marker: Version | None) -> bool:
