@@ -66,11 +66,12 @@ def _replay(plan: Plan) -> int:
 
 
 def _many(plans: list[Plan], *, keep_going: bool) -> int:
-    started, steps, faults, failed = time.monotonic(), 0, Counter[str](), 0
+    started, steps, faults, failed, excused = time.monotonic(), 0, Counter[str](), 0, Counter[str]()
     for plan in plans:
         found = run(plan)
         steps += found.steps
         faults.update(found.faults)
+        excused.update(found.excused)
         if found.broken:
             failed += 1
             print(f"seed {plan.seed}: {found.broken[0]}", flush=True)
@@ -83,6 +84,7 @@ def _many(plans: list[Plan], *, keep_going: bool) -> int:
         f"{len(plans):,} seeds, {steps:,} steps in {seconds:.0f} s, {faults.total():,} faults injected "
         f"({injected}), {failed} seeds broken"
     )
+    print("excused: " + (", ".join(f"{why} {number:,}" for why, number in sorted(excused.items())) or "nothing"))
     return 1 if failed else 0
 
 

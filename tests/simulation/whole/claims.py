@@ -10,7 +10,7 @@ from domain.reconciling import NOBODY_KNOWS
 from domain.record import Action, Mode, Record, State
 from tests.fakes.buckets import Version
 from tests.fakes.object_store import InMemoryObjectStore
-from tests.simulation.whole.excuses import DELETE_IN_DOUBT, PUT_AFTER_CLEANUP
+from tests.simulation.whole.excuses import DELETE_IN_DOUBT, PUT_AFTER_CLEANUP, why_gone
 from tests.simulation.whole.history import KeyTruth, Writer, value_of
 from tests.simulation.whole.truth import Truth
 
@@ -108,6 +108,9 @@ class Claims:
             yield f"I7 {record.state} does not end it"
         if record.state is State.CLEANED:
             self._check_cleaned(key)
+        is_other = key.owner is not None and key.holds(there) != key.owner and why_gone(key) is None
+        if record.state is State.COPIED and is_other and not key.is_foreign:
+            yield f"I3 the record says COPIED, the target is {key.holds(there)}, the owner says {key.owner}"
         source = self._store.buckets.current(key.source)
         if source is not None and record.state is not State.COPIED and not key.is_erased:
             yield f"I3 the record says {record.state}, and {value_of(source)} is at the source"
@@ -126,7 +129,7 @@ class Claims:
             return
         if record.state not in BACK:
             yield f"I7 {record.state} does not end a rollback"
-        elif key.owner is not None and source is None and not key.is_erased:
+        elif key.owner is not None and source is None and why_gone(key) is None:
             yield f"I6 the record says {record.state}, and the source of {key.owner} is not back"
         if record.state is State.PURGED and there is not None and self._truth.is_copy(key):
             yield f"I6 the copy {value_of(there)} is left behind"

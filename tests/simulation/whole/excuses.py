@@ -4,7 +4,7 @@ Each sentence stands among what docs/reliability.md does not promise. No predica
 """
 
 from tests.fakes.buckets import Version
-from tests.simulation.whole.history import KeyTruth, Made, Writer
+from tests.simulation.whole.history import NULL, KeyTruth, Made, Value, Writer, value_of
 
 DELETE_IN_DOUBT = "delete in doubt"
 AFTER_CLEANUP = "delete after cleanup"
@@ -13,6 +13,10 @@ PUT_AFTER_CLEANUP = "put and delete after cleanup"
 COPY_IN_DOUBT = "copy in doubt"
 SAME_BYTES_AGAIN = "same bytes again"
 REFUSED_COPY = "copy refused"
+SENT_TWICE = "copy sent twice"
+NOT_TOLD = "delete not told"
+TAKEN_OVER = "target taken over"
+PUT_AGAIN = "same bytes put again"
 ERASED = "erased under the marker"
 SENTENCES = {
     ERASED: "An owner removes a version or a marker of a cleaned key for good, by its id: keyshift cannot tell him from"
@@ -28,6 +32,13 @@ SENTENCES = {
     " target before another worker looks: keyshift takes the stranger's object for its copy.",
     SAME_BYTES_AGAIN: "Without versions a stranger puts the same bytes over keyshift's copy: the etag is the same, so a"
     " later copy, a mirrored delete or a purge takes his object for the copy.",
+    SENT_TWICE: "A proxy sends a copy twice, and its source is gone or put again before keyshift looks: the key becomes"
+    " a CONFLICT that says so.",
+    NOT_TOLD: "S3 never tells of an owner's delete: the copy stays.",
+    TAKEN_OVER: "A stranger overwrites or deletes the copy between cleanup's last look at it and the delete of the"
+    " source: that is his own decision.",
+    PUT_AGAIN: "Without versions, and with producers that are not fenced, an owner puts the same bytes with other"
+    " metadata between cleanup's last look and its delete: that metadata is lost.",
     REFUSED_COPY: "A stranger puts the same bytes seconds before S3 refuses keyshift's copy of them: once the owner"
     " has overwritten the source, keyshift takes his object for a copy that a proxy sent twice.",
 }
@@ -62,12 +73,45 @@ def why_indistinct(
     return REFUSED_COPY if refused_within is not None else None
 
 
-def may_come_back(key: KeyTruth) -> bool:
-    """Whether rollback may restore what its owner deleted: keyshift cannot know of that delete."""
+def why_comes_back(key: KeyTruth) -> str | None:
+    """Why rollback may restore what its owner deleted: keyshift cannot know of that delete."""
     why = key.unfollowed.get(len(key.words) - 1)
-    return key.is_erased or why in (DELETE_IN_DOUBT, PUT_AFTER_CLEANUP, UNSEEN_AFTER_CLEANUP)
+    if why in (DELETE_IN_DOUBT, PUT_AFTER_CLEANUP, UNSEEN_AFTER_CLEANUP):
+        return why
+    return ERASED if key.is_erased else None
 
 
-def may_outlive(key: KeyTruth) -> bool:
-    """Whether the copy may outlive a source that its owner deleted: keyshift cannot know of that delete."""
-    return key.lost_deletes or key.is_erased or len(key.words) - 1 in key.unfollowed
+def why_outlives(key: KeyTruth) -> str | None:
+    """Why the copy may outlive a source that its owner deleted: keyshift cannot know of that delete."""
+    return key.unfollowed.get(len(key.words) - 1) or (
+        ERASED if key.is_erased else NOT_TOLD if key.lost_deletes else None
+    )
+
+
+def why_other(key: KeyTruth) -> str | None:
+    """Why the target may hold something else than the owner's last word, although keyshift wrote it last."""
+    return SENT_TWICE if key.doubled else why_gone(key)
+
+
+def why_gone(key: KeyTruth) -> str | None:
+    """Why the source may lack what its owner put last."""
+    return ERASED if key.is_erased else PUT_AGAIN if key.has_lost_metadata else None
+
+
+def why_lost(
+    key: KeyTruth, gone: Version, seen_at_source: int | None, seen: Made | None, held: Value | None
+) -> str | None:
+    """Why a source may be deleted although the target does not hold what it held.
+
+    ``seen``: what cleanup saw at the target, and ``seen_at_source`` at the source, when it looked last.
+    """
+    value = value_of(gone)
+    if seen is not None and seen.value == value and key.is_foreign:
+        return TAKEN_OVER
+    same_bytes = value is not None and held is not None and held[0] == value[0]
+    return PUT_AGAIN if same_bytes and gone.version_id is None and seen_at_source != gone.written else None
+
+
+def keeps_markers(marker: Version | None) -> bool:
+    """Whether a delete left a marker with an id of its own."""
+    return marker is not None and marker.version_id not in (None, NULL)

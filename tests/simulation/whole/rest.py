@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tests.fakes.object_store import InMemoryObjectStore
-from tests.simulation.whole.excuses import may_come_back, may_outlive
+from tests.simulation.whole.excuses import why_comes_back, why_gone, why_other, why_outlives
 from tests.simulation.whole.history import KeyTruth, Writer, value_of
 from tests.simulation.whole.truth import Truth
 
@@ -14,6 +14,7 @@ class AtRest:
     def __init__(self, truth: Truth, store: InMemoryObjectStore) -> None:
         self._truth = truth
         self._store = store
+        self._excuses = truth.excuses
 
     def check(self, key: KeyTruth, *, rolled_back: bool) -> None:
         """I6 and I7 of one key when nothing happens any more."""
@@ -24,21 +25,21 @@ class AtRest:
         truth, target = key.owner, self._store.buckets.current(key.target)
         held = key.holds(target)
         if truth is None:
-            if target is not None and self._truth.is_copy(key) and key.mirrors and not may_outlive(key):
+            if target is not None and self._truth.is_copy(key) and key.mirrors and not self._excuses(why_outlives(key)):
                 yield f"I7 its owner deleted it, keyshift's copy {held} is still at the target"
             return
-        if held != truth and not key.is_foreign and not key.doubled and not key.is_erased:
+        if held != truth and not key.is_foreign and not self._excuses(why_other(key)):
             yield f"I7 not converged: the owner says {truth}, the target is {held}"
         source = value_of(self._store.buckets.current(key.source))
-        if source != truth and key.emptied_by is not Writer.KEYSHIFT and not key.is_erased:
+        if source != truth and key.emptied_by is not Writer.KEYSHIFT and not self._excuses(why_gone(key)):
             yield f"I1 the owner says {truth}, the source is {source}, and keyshift did not clean it"
 
     def _faults_after_rollback(self, key: KeyTruth) -> Iterator[str]:
         truth, source = key.owner, value_of(self._store.buckets.current(key.source))
         if truth is None:
-            if source is not None and not may_come_back(key):
+            if source is not None and not self._excuses(why_comes_back(key)):
                 yield f"I6 its owner deleted it, and {source} is at the source"
-        elif source != truth and not key.is_erased and self.can_restore(key):
+        elif source != truth and self.can_restore(key) and not self._excuses(why_gone(key)):
             yield f"I6 the source is {source}, its owner's last word is {truth}"
 
     def can_restore(self, key: KeyTruth) -> bool:

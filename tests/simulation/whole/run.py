@@ -60,6 +60,8 @@ class Found:
     faults: dict[str, int] = field(default_factory=dict)
     broken: list[tuple[str, str]] = field(default_factory=list)
     trace: str = ""
+    excused: Counter[str] = field(default_factory=Counter)
+    """How often the judge needed each excuse."""
 
 
 def run(plan: Plan, *, told: bool = False) -> Found:
@@ -89,7 +91,7 @@ def observed(site: Site, live: Callable[[], None], *, told: bool = False) -> Fou
     broken = [*site.truth.broken, *(("", f"an unexpected exception: {text}") for text in site.crashes())]
     word = broken[0][0].rpartition("/")[2] if broken else ""
     trace = site.scheduler.trace.readable(word) if broken or told else ""
-    return Found(plan, site.scheduler.steps, dict(site.scheduler.faults), broken, trace)
+    return Found(plan, site.scheduler.steps, dict(site.scheduler.faults), broken, trace, site.truth.excused)
 
 
 def _live(site: Site, dice: SeededDice) -> None:

@@ -4,14 +4,18 @@ It reads no record. What keyshift says of the world is compared with it in ``cla
 predicate of ``excuses``.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from domain.keys import Location
 from tests.fakes.buckets import Version
-from tests.fakes.object_store import InMemoryObjectStore
-from tests.simulation.whole.doubts import Doubts
-from tests.simulation.whole.excuses import REFUSED_COPY, may_come_back, why_indistinct, why_unfollowed
-from tests.simulation.whole.history import NULL, KeyTruth, Made, Value, Writer, value_of
+from tests.simulation.whole.chronicle import Chronicle
+from tests.simulation.whole.excuses import (
+    PUT_AGAIN,
+    REFUSED_COPY,
+    why_comes_back,
+    why_lost,
+)
+from tests.simulation.whole.history import KeyTruth, Value, Writer, value_of
 
 __all__ = ["KeyTruth", "Truth", "Value", "Writer", "value_of"]
 PURGERS = "purge"
@@ -20,127 +24,8 @@ LONGEST_ATTEMPT = 90.0
 """Seconds: an attempt, its last request and the margins of the clocks."""
 
 
-class Truth:
-    """All keys, and every broken invariant with the key it broke for."""
-
-    def __init__(self, store: InMemoryObjectStore, now: Callable[[], float]) -> None:
-        self._store = store
-        self._now = now
-        self.doubts = Doubts(now)
-        self.keys: dict[Location, KeyTruth] = {}
-        self.made: dict[int, Made] = {}
-        self._by_target: dict[Location, KeyTruth] = {}
-        self._mirrored: dict[Location, int] = {}
-        self._copies: dict[Location, list[tuple[Made, str]]] = {}
-        self._parts: dict[str, dict[int, int]] = {}
-        self.broken: list[tuple[str, str]] = []
-
-    def add(self, key: KeyTruth) -> None:
-        """Watch one more key."""
-        self.keys[key.source] = key
-        self._by_target[key.target] = key
-
-    def of_target(self, location: Location) -> KeyTruth:
-        """The key whose target that is."""
-        return self._by_target[location]
-
-    def of(self, location: Location) -> KeyTruth | None:
-        """The key whose source or target that is."""
-        return self.keys.get(location) or self._by_target.get(location)
-
-    def fault(self, key: KeyTruth, text: str) -> None:
-        """Remember a broken invariant."""
-        self.broken.append((key.source.key, text))
-
-    def maker_of(self, version: Version) -> Made:
-        """Who made a stored version."""
-        return self.made[version.written]
-
-    def was_copied(self, key: KeyTruth) -> bool:
-        """Whether keyshift ever wrote the target."""
-        return bool(self._copies.get(key.target))
-
-    def is_copy(self, key: KeyTruth) -> bool:
-        """Whether keyshift made what is at the target now."""
-        there = self._store.buckets.current(key.target)
-        return there is not None and self.maker_of(there).writer is Writer.KEYSHIFT
-
-    # Owners, at the source
-    def owner_put(self, key: KeyTruth, version: Version) -> None:
-        """An owner has put an object."""
-        self._note(version, Writer.OWNER)
-        key.shadow.put(version.version_id, version.written)
-        key.emptied_by = None
-        self._spoken(key)
-
-    def owner_deleted(
-        self, key: KeyTruth, marker: Version | None, *, was_there: bool, by: Writer = Writer.OWNER
-    ) -> None:
-        """An owner, or a rule of his, has deleted the key without naming a version."""
-        why = why_unfollowed(
-            key, is_being_cleaned=self.doubts.is_being_cleaned(key), keeps_markers=keeps_markers(marker)
-        )
-        if marker is not None:
-            self._note(marker, by)
-        if was_there:
-            key.emptied_by = by
-        key.shadow.delete(marker.version_id if marker is not None else None)
-        self._spoken(key)
-        if why is not None:
-            key.unfollowed[len(key.words) - 1] = why
-
-    def owner_erased(self, key: KeyTruth, gone: Version, *, by: Writer = Writer.OWNER) -> None:
-        """A version, or a marker, of the source is removed for good; a rule only takes what is not current."""
-        versions = self._store.buckets.bucket(key.source.bucket).versions.get(key.source.key, [])
-        makers = {self.maker_of(one).writer for one in (*versions, gone) if one.state is None}
-        is_hidden = key.emptied_by is Writer.KEYSHIFT
-        is_newest = key.shadow.top == (gone.version_id or NULL)
-        if self._store.buckets.current(key.source) is not None:
-            key.emptied_by = None
-        elif gone.state is not None and is_newest and key.emptied_by is None:
-            key.emptied_by = by
-        if by is Writer.OWNER:
-            key.is_erased |= Writer.KEYSHIFT in makers
-        if is_newest and (is_hidden or by is Writer.RULE):
-            # Only keyshift's marker made it noncurrent: it stays the owner's word (see ERASED).
-            self._check_kept(key, by)
-            return
-        before = key.shadow.current
-        key.shadow.erase(gone.version_id or NULL)
-        if key.shadow.current != before:
-            self._spoken(key)
-
-    def _check_kept(self, key: KeyTruth, by: Writer) -> None:
-        truth = key.owner
-        if by is Writer.RULE and truth is not None and not key.is_foreign and not self.is_stored(key, truth):
-            self.fault(key, f"I1 a rule took {truth}, which only keyshift's marker had made noncurrent")
-
-    def _spoken(self, key: KeyTruth) -> None:
-        number = key.shadow.current
-        key.numbers.append(number)
-        key.words.append(self.made[number].value if number is not None else None)
-
-    # Everybody else, at the target
-    def foreign_put(self, key: KeyTruth, version: Version, *, by: Writer = Writer.STRANGER) -> None:
-        """Somebody else than keyshift has put an object at the target."""
-        self._note(version, by, key.plain)
-        key.last_at_target, key.meddled = by, True
-        self._doubt_whose(key, None)
-
-    def foreign_deleted(self, key: KeyTruth, marker: Version | None, *, by: Writer = Writer.STRANGER) -> None:
-        """Somebody else has deleted the target."""
-        if marker is not None:
-            self._note(marker, by)
-        # What no process could write down was never known to keyshift: it cannot miss it (COPY_IN_DOUBT).
-        known = [self.made[number] for number in key.noted]
-        words = [key.word_of(one.of) if one.of is not None else key.number_of(one.value) for one in known]
-        if any(word >= 0 for word in words):
-            key.foreign_delete = (max(words), len(key.words) - 1)
-        key.last_at_target, key.meddled = by, True
-
-    def gives_up(self, key: KeyTruth, etag: str) -> None:
-        """An operator lets the source take the place of what has this etag, or of nothing (empty)."""
-        key.given_up = etag
+class Truth(Chronicle):
+    """Judges every write and delete of keyshift's at the moment of its effect."""
 
     # keyshift
     def written(self, location: Location, read: Version, before: Version | None, *, by: str) -> None:
@@ -198,7 +83,11 @@ class Truth:
                 older = there.of is not None and word < key.word_of(there.of)
                 if older and key.words[word] != key.holds(before):
                     yield f"I2 word {word} is written over newer word {key.word_of(there.of)}"
-            elif not is_given_up and key.number_of(there.value) < 0 and before.written not in key.indistinct:
+            elif (
+                not is_given_up
+                and key.number_of(there.value) < 0
+                and not self.excuses(key.indistinct.get(before.written))
+            ):
                 # What is equal in everything to a word of the owner is adopted, and follows him (protocol.md §5).
                 yield f"I2b the foreign object {there.value} is overwritten by word {word}"
             return
@@ -220,7 +109,7 @@ class Truth:
         value = self._note(made, Writer.KEYSHIFT, of=number).value
         if before is not None:
             self.fault(key, f"I6 the copy back overwrites {value_of(before)} at the source")
-        if key.owner is None and not may_come_back(key):
+        if key.owner is None and not self.excuses(why_comes_back(key)):
             self.fault(key, f"I6 {value} is brought back, its owner deleted it")
         if key.owner is not None and key.owner != value and not key.is_erased:
             self.fault(key, f"I6 the source is restored as {value}, its owner's last word is {key.owner}")
@@ -228,7 +117,7 @@ class Truth:
 
     def uncovered(self, key: KeyTruth, marker: Version) -> None:
         """A delete marker of the source is removed, by keyshift."""
-        if self.maker_of(marker).writer is not Writer.KEYSHIFT and not may_come_back(key):
+        if self.maker_of(marker).writer is not Writer.KEYSHIFT and not self.excuses(why_comes_back(key)):
             self.fault(key, "I6 the delete marker of the owner is removed")
         if self._store.buckets.current(key.source) is not None:
             key.emptied_by = None
@@ -243,8 +132,9 @@ class Truth:
             self._check_lost(key, gone, "I5 deleting the source", by=by)
             return
         key, made = self._by_target[location], self.maker_of(gone)
+        why = key.indistinct.get(gone.written)
         # A copy that S3 refused is proof enough to go on over what is there, and never to delete it.
-        if made.writer is not Writer.KEYSHIFT and key.indistinct.get(gone.written) in (None, REFUSED_COPY):
+        if made.writer is not Writer.KEYSHIFT and not self.excuses(why if why != REFUSED_COPY else None):
             self.fault(key, f"I2b the foreign object {made.value} is deleted")
         if not key.mirrors and not by.startswith(PURGERS):
             self.fault(key, "I1 the copy is deleted, and deletes are not mirrored")
@@ -266,45 +156,11 @@ class Truth:
             or self.is_stored(key, truth)
         ):
             return
-        seen = self.made.get(self.doubts.last_look(by, key.target) or -1)
-        if seen is not None and seen.value == truth and key.is_foreign and doing.startswith("I5"):
-            return  # a stranger took the copy away after cleanup's last look at it: that is his own decision
-        self.fault(key, f"{doing} loses {truth}, the target holds {key.holds(self._store.buckets.current(key.target))}")
-
-    def is_stored(self, key: KeyTruth, value: Value) -> bool:
-        """Whether the source has a version of it, or the target holds it."""
-        versions = self._store.buckets.bucket(key.source.bucket).versions.get(key.source.key, [])
-        there = self._store.buckets.current(key.target)
-        return any(value_of(one) == value for one in versions) or key.holds(there) == value
-
-    def _note(
-        self, version: Version, writer: Writer, plain: Callable[[bytes], bytes] = bytes, *, of: int | None = None
-    ) -> Made:
-        value = value_of(version)
-        value = value if value is None else (plain(value[0]), value[1])
-        made = self.made[version.written] = Made(version.written, writer, value, self._now(), of)
-        return made
-
-    def _doubt_whose(self, key: KeyTruth, refused_within: float | None) -> None:
-        """Whether anything tells the foreign object at the target from keyshift's copy."""
-        there = self._store.buckets.current(key.target)
-        if there is None or self.maker_of(there).writer is Writer.KEYSHIFT or there.written in key.indistinct:
-            return
-        made = self.maker_of(there)
-        recent = refused_within is not None and self._now() - made.at < refused_within
-        why = why_indistinct(
-            key, made, there, refused_within=refused_within if recent else None, copies=self._copies.get(key.target, [])
-        )
-        if why is not None:
-            key.indistinct[there.written] = why
-
-    def look_for_doubts(self, location: Location) -> None:
-        """A request of keyshift's about this place had no answer: what is at the target may count as its work."""
-        key = self.of(location)
-        if key is not None:
-            self._doubt_whose(key, None)
-
-
-def keeps_markers(marker: Version | None) -> bool:
-    """Whether a delete left a marker with an id of its own."""
-    return marker is not None and marker.version_id not in (None, NULL)
+        held = key.holds(self._store.buckets.current(key.target))
+        if doing.startswith("I5"):
+            seen = self.made.get(self.doubts.last_look(by, key.target) or -1)
+            why = why_lost(key, gone, seen_at_source=self.doubts.last_look(by, key.source), seen=seen, held=held)
+            key.has_lost_metadata = why == PUT_AGAIN
+            if self.excuses(why):
+                return
+        self.fault(key, f"{doing} loses {truth}, the target holds {held}")
