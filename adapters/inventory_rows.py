@@ -17,7 +17,9 @@ _FLAGS = {"true": True, "false": False, "": None, "none": None}
 _WANTED = (
     *("bucket", "key", "version_id", "is_latest", "is_delete_marker", "size", "e_tag", "storage_class"),
     *("encryption_status", "is_multipart_uploaded"),
+    *("object_lock_mode", "object_lock_retain_until_date", "object_lock_legal_hold_status"),
 )
+_LOCK_COLUMNS = _WANTED[-3:]
 
 
 def plan_inventory(path: Path, bucket: str) -> Inventory:
@@ -99,7 +101,17 @@ def _listed(row: Mapping[str, Any], inventory: Inventory) -> ListedObject | None
         storage_class=row.get("storage_class") or None,
         version_id=row.get("version_id") or None,
         is_encrypted="KMS" in str(row.get("encryption_status") or ""),
+        is_plain=_is_plain(row),
     )
+
+
+def _is_plain(row: Mapping[str, Any]) -> bool:
+    """Whether the columns rule out a KMS key and an object lock; an inventory without them rules nothing out."""
+    encryption = str(row.get("encryption_status") or "")
+    if not encryption or "KMS" in encryption or any(column not in row for column in _LOCK_COLUMNS):
+        return False
+    mode, until, hold = (str(row[column] or "") for column in _LOCK_COLUMNS)
+    return not mode and not until and hold.upper() in ("", "OFF")
 
 
 def _flag(row: Mapping[str, Any], name: str) -> bool | None:

@@ -58,6 +58,8 @@ def to_item(record: Record) -> dict[str, Any]:
         item["origin"] = text(record.origin.value)
     if record.verified_at is not None:
         item["verified_at"] = number(record.verified_at)
+    if record.copied_before is not None:
+        item["copied_before"] = number(record.copied_before)
     return item
 
 
@@ -82,6 +84,7 @@ def to_record(item: Item) -> Record:
         rule=item["rule"]["S"],
         rules_digest=item["rules_digest"]["S"],
         verified_at=float(item["verified_at"]["N"]) if "verified_at" in item else None,
+        copied_before=int(item["copied_before"]["N"]) if "copied_before" in item else None,
         changed_at=float(item["changed_at"]["N"]),
         **texts,
     )

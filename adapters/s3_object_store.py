@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
@@ -28,7 +28,10 @@ from adapters.s3_requests import (
 from domain.errors import RefusedRequestError, UnavailableError
 from domain.keys import Location
 from domain.objects import ObjectState
-from domain.ports import Deleted, HiddenVersion, Refused, SourceObject, TargetObject, Written
+from domain.ports import Deleted, HiddenVersion, Refused, SourceObject, TargetObject, TopMarker, Written
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import ObjectVersionTypeDef
 
 _LOOKS = 4
 _CONFLICT_TRIES = 4
@@ -108,7 +111,7 @@ class S3ObjectStore:
                 raise
         return Deleted(answer.get("VersionId") if answer.get("DeleteMarker") else None)
 
-    def find_hidden_version(self, location: Location) -> HiddenVersion | None:
+    def find_top_marker(self, location: Location) -> TopMarker | None:
         """See the port; S3 lists a key's versions newest first, and the key itself before longer ones."""
         marker_id: str | None = None
         page: dict[str, Any] = {"Bucket": location.bucket, "Prefix": location.key} | self._owners.of(location)
@@ -121,10 +124,9 @@ class S3ObjectStore:
             if marker_id is None:
                 return None
             if versions:
-                newest = versions[0]
-                return HiddenVersion(newest["VersionId"], unquoted(newest["ETag"]), marker_id)
+                return TopMarker(marker_id, _hidden(versions[0]))
             if not answer.get("IsTruncated") or answer.get("NextKeyMarker") != location.key:
-                return None
+                return TopMarker(marker_id, None)
             page |= {"KeyMarker": answer["NextKeyMarker"], "VersionIdMarker": answer["NextVersionIdMarker"]}
 
     def remove_delete_marker(self, location: Location, *, marker_id: str, send_before: float) -> None:
@@ -163,6 +165,11 @@ class S3ObjectStore:
 
     def _at(self, location: Location, version_id: str | None = None) -> dict[str, Any]:
         return place(location) | self._owners.of(location) | ({"VersionId": version_id} if version_id else {})
+
+
+def _hidden(listed: "ObjectVersionTypeDef") -> HiddenVersion:
+    modified = int(listed["LastModified"].timestamp())
+    return HiddenVersion(listed["VersionId"], unquoted(listed["ETag"]), modified)
 
 
 def _through_conflicts() -> Callable[..., Any]:

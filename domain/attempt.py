@@ -1,5 +1,6 @@
 """One worker's try at one object: its claim, how long it may send, and the record while it is ours."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -7,8 +8,10 @@ from typing import Any, Self, TypeVar
 
 from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, TransientError, UnavailableError
 from domain.keys import Location
+from domain.objects import ObjectState
 from domain.parts import GIB, MIB
 from domain.ports import Clock, Manifest, MultipartStore, ObjectStore, Refused, TargetObject
+from domain.reconciling import wrote
 from domain.record import TARGET_WRITES, Action, Claim, Intent, Mode, Record, State, left_over
 
 Answer = TypeVar("Answer")
@@ -47,19 +50,24 @@ class Attempt:
 class MigrationPolicy:
     """What one migration decided once for all its objects; sizes in bytes, times in seconds.
 
+    ``mirror_adopted`` lets a source's delete take along a target that another writer made; ``mirror_deletes`` alone
+    takes only what keyshift made.
     ``request_seconds`` is the longest that one request may still take effect after it was sent; ``margin_seconds``
-    covers the difference between two workers' clocks. ``promised_storage_class`` is the operator's word that every
-    object has this class, which saves a HEAD for each event. ``encrypted_targets`` says that the target bucket
-    encrypts with KMS, so that etags there are no digests.
+    covers the difference between two workers' clocks. ``promised_storage_class`` is the class that the rules
+    file promises for every object, and ``promised_plain`` the promise that none has a KMS key or an object lock: both
+    together save a HEAD for each event. ``encrypted_targets`` says that the target bucket encrypts with KMS, so that
+    etags there are not digests.
     """
 
     mirror_deletes: bool = True
+    mirror_adopted: bool = False
     multipart_above: int = GIB
     part_size: int = 128 * MIB
     parts_at_once: int = 16
     request_seconds: float = 120.0
     margin_seconds: float = 30.0
     promised_storage_class: str | None = None
+    promised_plain: bool = False
     encrypted_targets: bool = False
     rules_digest: str = ""
 
@@ -92,6 +100,7 @@ class Lease:
     send_before: float
     started: float
     not_before: int
+    margin_seconds: float
 
     @classmethod
     def begin(cls, attempt: Attempt, policy: MigrationPolicy, clock: Clock) -> Self:
@@ -100,7 +109,7 @@ class Lease:
         started = clock.now()
         deadline = started + attempt.limit + policy.request_seconds + policy.margin_seconds
         not_before = max(1, int(started - policy.margin_seconds))
-        return cls(Claim(attempt.token, deadline), send_before, started, not_before)
+        return cls(Claim(attempt.token, deadline), send_before, started, not_before, policy.margin_seconds)
 
 
 _SETTLED: Mapping[str, Any] = {
@@ -124,12 +133,26 @@ class HeldRecord:
         self._in_doubt = False
         self._may_be_done = False
         self._doubtful: frozenset[Intent] = frozenset()
+        self._ruled_out: frozenset[Intent] = frozenset()
 
     @property
     def as_known(self) -> Record:
         """The record as of the claim, and what this attempt may have written although S3 refused it."""
         written = {intent for intent in self._unsettled() if intent.action in TARGET_WRITES}
         return replace(self.at_claim, maybe=self.at_claim.maybe | written)
+
+    def note_target(self, target: ObjectState | None) -> None:
+        """Forget the earlier attempts' writes that left something else than what was just seen at the target.
+
+        Their claims outlived their requests, so what is not there now was not written, or is replaced.
+        """
+        self._ruled_out = frozenset(
+            intent
+            for intent in self.at_claim.maybe
+            if intent.action in TARGET_WRITES
+            and intent.is_recognisable
+            and (target is None or not wrote(intent, target))
+        )
 
     def rewrite(self, **changes: Any) -> None:
         """Change the record, still holding it; ClaimLostError when it is no longer ours."""
@@ -154,9 +177,13 @@ class HeldRecord:
         """Give the claim back without a result; whatever we may have written stays among ``maybe``."""
         self._write(self._given_back())
 
-    def forget_intent(self) -> None:
-        """Give the claim back, certain that what we had declared was never sent."""
-        self._write(replace(self.record, claim=None, intent=None))
+    def forget_intent(self, *, without_effect: bool = False) -> None:
+        """Give the claim back, certain that what we had declared was never sent.
+
+        ``without_effect``: a look showed that what earlier attempts had declared alike had no effect either.
+        """
+        maybe = self.record.maybe - {self.record.intent} if without_effect else self.record.maybe
+        self._write(replace(self.record, claim=None, intent=None, maybe=maybe))
 
     def target(self, location: Location, *, if_match: str | None, storage_class: str = "STANDARD") -> TargetObject:
         """Where to write, under this lease."""
@@ -207,6 +234,10 @@ class HeldRecord:
         if not self._in_doubt:
             self.release()
 
+    def copied_before(self) -> int:
+        """From which second on S3 dates what another writer puts at the target, if what is there now is ours."""
+        return math.ceil(self._ports.clock.now() + self.lease.margin_seconds)
+
     def has_time_for(self, seconds: float) -> bool:
         """Whether requests may still be sent that many seconds from now."""
         return self._ports.clock.monotonic() + seconds < self.lease.send_before
@@ -215,20 +246,28 @@ class HeldRecord:
         return replace(self.record, claim=None, intent=None, maybe=self._unsettled(), **changes)
 
     def _unsettled(self) -> frozenset[Intent]:
-        """What may have been done. A write to the target that was not sent was not, and a refused one hardly.
+        """What may have been done: what was not sent was not, and what S3 refused hardly.
 
-        Kept without that doubt, it would make an equal object of somebody else's at the target ours.
+        Kept without that doubt, a write would make another writer's equal object ours, and a delete an owner's own.
         """
-        intent, maybe = self.record.intent, self.record.maybe
-        if intent is None or intent.action not in TARGET_WRITES or self._may_be_done:
-            maybe = left_over(self.record)
-        return _with_doubtful(maybe, self._doubtful)
+        intent, maybe = self.record.intent, self.record.maybe - self._ruled_out
+        if intent is not None and (self._may_be_done or intent.is_task):
+            maybe |= {intent}
+        return _with_doubtful(_bounded(maybe), self._doubtful)
 
     def _write(self, record: Record) -> None:
         written = replace(record, revision=self.record.revision + 1, changed_at=self._ports.clock.now())
         if not self._ports.manifest.write_record(written, before=self.record):
             raise ClaimLostError(f"{self.record.source.uri}: another worker took it over; it is tried again")
         self.record = written
+
+
+def _bounded(maybe: frozenset[Intent]) -> frozenset[Intent]:
+    """The same, with one entry for all the writes to the target that nothing can recognise."""
+    return frozenset(
+        Intent(intent.action) if intent.action in TARGET_WRITES and not intent.is_recognisable else intent
+        for intent in maybe
+    )
 
 
 def _with_doubtful(maybe: frozenset[Intent], doubtful: frozenset[Intent]) -> frozenset[Intent]:

@@ -5,8 +5,9 @@ from typing import TypeGuard
 from domain.attempt import Attempt, HeldRecord, Lease, MigrationPolicy, MigrationPorts, Outcome, Verdict, take_claim
 from domain.copying import abort_upload
 from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, UnavailableError
-from domain.objects import ObjectState
+from domain.objects import ObjectState, is_other_version
 from domain.ports import Deleted, Refused
+from domain.reconciling import is_put_after, is_what_we_hid
 from domain.record import Action, Intent, Mode, Record, State
 
 DELETE_SOURCE = Intent(Action.DELETE_SOURCE)
@@ -69,8 +70,11 @@ def _delete_if_proven(held: HeldRecord, ports: MigrationPorts) -> Outcome:
     source = ports.store.look_at_object(record.source, with_tags=True)
     kept = _why_kept(source, target, record, held.lease.started)
     if kept is not None:
-        held.forget_intent()
+        held.forget_intent(without_effect=True)
         return Outcome(Verdict.DONE, State.COPIED, kept)
+    if source is not None and record.source_version is None and source.version_id is not None:
+        # A server that does not tell a copy's source version, or versioning that came later: now it is known.
+        held.rewrite(source_version=source.version_id)
     answer = held.send(
         lambda: ports.store.delete_object(
             record.source, if_match=record.source_etag or "", send_before=held.lease.send_before
@@ -80,12 +84,29 @@ def _delete_if_proven(held: HeldRecord, ports: MigrationPorts) -> Outcome:
         return held.commit(State.CLEANED, marker_version=answer.marker_id)
     # Some servers refuse the condition where nothing is (SeaweedFS: 412).
     if answer is Refused.SOURCE_ABSENT or ports.store.look_at_object(record.source) is None:
-        # Absent already: by an earlier attempt of ours that died, by this one when something on the way sent it twice,
-        # or by its owner. If it may be ours, the delete's event must not take the copy, the only one, along.
-        may_be_ours = source is not None or DELETE_SOURCE in record.maybe
-        return held.commit(State.CLEANED if may_be_ours else State.GONE)
-    held.forget_intent()
+        return _settle_absent(held, ports, target, may_be_ours=source is not None or DELETE_SOURCE in record.maybe)
+    held.forget_intent(without_effect=True)
     return Outcome(Verdict.DONE, State.COPIED, "the source changed at the last moment")
+
+
+def _settle_absent(held: HeldRecord, ports: MigrationPorts, copy: ObjectState, *, may_be_ours: bool) -> Outcome:
+    """Commit a source that is absent already.
+
+    An earlier attempt of ours deleted it, or this one when something on the way sent it twice, or its owner did. If it
+    may be ours, the delete's event must not take the copy, the only one, along.
+    """
+    record = held.record
+    if not may_be_ours:
+        return held.commit(State.GONE)
+    if record.source_version is None:
+        return held.commit(State.CLEANED)
+    top = ports.store.find_top_marker(record.source)
+    if top is None or top.hidden is None:
+        return held.commit(State.CLEANED)
+    if is_what_we_hid(top.hidden, record, copy):
+        return held.commit(State.CLEANED, marker_version=top.marker_id)
+    # The owner put a version after our copy and deleted it: the marker above it is his.
+    return held.commit(State.GONE if is_put_after(top.hidden, copy) else State.CLEANED)
 
 
 def preview_source(record: Record, *, ports: MigrationPorts, now: float) -> str | None:
@@ -118,11 +139,11 @@ def _is_the_copy(target: ObjectState | None, record: Record) -> TypeGuard[Object
 def _is_as_verified(source: ObjectState, target: ObjectState, record: Record) -> bool:
     """Whether the source still is the version that was copied, metadata and tags included.
 
-    The version id tells a re-put of the same bytes; where none is kept, the metadata must at least be the target's.
+    The version id tells a re-put of the same bytes; where none is known, the metadata must at least be the target's.
     """
     return (
         source.etag == record.source_etag
-        and source.version_id == record.source_version
+        and not is_other_version(source.version_id, record.source_version)
         and source.metadata == target.metadata
         and source.headers == target.headers
         and source.tags == target.tags

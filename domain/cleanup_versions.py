@@ -15,6 +15,7 @@ def forget_version(
 
     From then on the record names no source version: rollback copies back from the target, and nothing that lies
     deeper in the bucket is ever taken for the owner's newest. The marker stays, so that older versions stay hidden.
+    A version that a lifecycle rule, a producer or S3 (versioning suspended) removed before counts as deleted.
     Raises TransientError when it is to be tried again.
     """
     record = ports.manifest.read_record(record_id)
@@ -51,13 +52,17 @@ def _forget(held: HeldRecord, intent: Intent, ports: MigrationPorts, versions: V
     target = ports.store.look_at_object(record.target)
     if target is None or target.etag != record.target_etag:
         return _kept(held, "the target is no longer what was copied")
+    top = ports.store.find_top_marker(record.source)
+    if top is None or top.marker_id != record.marker_version:
+        return _kept(held, "our delete marker no longer hides the verified version")
+    # Asked of the version itself: versioning that is suspended lets another object take the id ``null``.
+    seen = ports.store.look_at_object(record.source, version_id=intent.version_id)
+    if seen is None or seen.etag != record.source_etag or intent.version_id == record.marker_version:
+        return held.commit(State.CLEANED, source_version=None)
+    if top.hidden is None or top.hidden.version_id != intent.version_id:
+        return _kept(held, "our delete marker no longer hides the verified version")
     if record.source_version is not None:
-        hidden = ports.store.find_hidden_version(record.source)
-        known = (record.source_version, record.marker_version)
-        if hidden is None or known != (hidden.version_id, hidden.marker_id):
-            return _kept(held, "our delete marker no longer hides the verified version")
-        seen = ports.store.look_at_object(record.source, version_id=record.source_version)
-        if seen is not None and seen.lock.in_force(held.lease.started):
+        if seen.lock.in_force(held.lease.started):
             return _kept(held, "object lock holds it")
         # Durable before the delete: from here on a restore copies back, and no older version counts as newer.
         held.rewrite(source_version=None)

@@ -70,6 +70,7 @@ def take_source(conflict: Conflict, *, by: str, why: str, now: float) -> Record:
         replaceable_etag=EMPTY_TARGET if target is None else target.etag,
         target_etag=None,
         target_version=None,
+        copied_before=None,
         verified_at=None,
         cause=f"{TAKEN}: {by}: {why}",
         revision=record.revision + 1,

@@ -26,6 +26,7 @@ class HandedOn:
     parts_left: int
 
 
+UPLOAD = Intent(Action.UPLOAD)
 CopyAnswer = Written | Refused | HandedOn
 
 
@@ -156,9 +157,9 @@ class _PartsCopy:
         return None
 
     def _start(self, intent: Intent) -> tuple[str, dict[int, str]]:
-        # Until it is completed nothing is at the target: were it recognisable, a stranger's equal object would be ours.
-        self._held.declare_intent(replace(intent, target_etag="", checksum=""))
-        upload_id = self._held.send(lambda: self._multipart.create_upload(self._target, seen=self._seen))
+        # Until it is completed nothing is at the target: as a copy it would make another writer's equal object ours.
+        self._held.declare_intent(UPLOAD if intent.action is Action.COPY else intent)
+        upload_id = self._held.send(lambda: self._multipart.create_upload(self._target, seen=self._seen), is_last=False)
         self._held.rewrite(upload=self._upload(upload_id))
         return upload_id, {}
 

@@ -1,6 +1,8 @@
 """Migrate one object: claim, copy, commit; reconcile whatever is not as expected (protocol.md §4, §5)."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from domain.attempt import (
     Attempt,
@@ -17,8 +19,8 @@ from domain.keys import Location, newer_sequencer
 from domain.notices import Notice, NoticeKind
 from domain.objects import ObjectState, is_digest
 from domain.parts import MAX_COPY_BYTES
-from domain.ports import Deleted, Refused, SourceObject, Written
-from domain.reconciling import Decision, Sight, Step, cleaned_etag_of, decide, may_hide_a_version
+from domain.ports import Deleted, HiddenVersion, Refused, SourceObject, Written
+from domain.reconciling import Decision, Sight, Step, cleaned_etag_of, decide, is_known, may_hide_a_version
 from domain.record import Action, ClaimRequest, Intent, Origin, Record, Refusal, State, claimed, refusal
 
 ROUNDS = 4
@@ -28,6 +30,7 @@ BUSY = "another worker has it"
 UNSETTLED_SECONDS = 2
 RULES_SECONDS = 60
 """Other rules come with another deployment."""
+_NO_TARGET: Mapping[str, Any] = {"target_etag": None, "target_version": None, "copied_before": None}
 _VERIFIED = ("source_etag", "source_version", "target_etag", "target_version")
 """What a verification speaks of: once one of these changes, it counts no more."""
 
@@ -170,10 +173,13 @@ class _Migration:
         """The common path; ``None`` when S3 refused and both keys must be looked at."""
         notice, target = self._notice, self._held.record.target
         if_match = before.target_etag if before is not None else None
+        if if_match is not None and self._is_taken_over():
+            return None
         origin = Origin.CREATED if if_match is None else self._held.record.origin
         decision = Decision(Step.COPY, State.COPIED, if_match=if_match, origin=origin)
         storage_class = notice.storage_class or self._policy.promised_storage_class
-        if not self._fits_one_request() or storage_class is None:
+        is_plain = notice.is_plain or self._policy.promised_plain
+        if not self._fits_one_request() or storage_class is None or not is_plain:
             seen = self._ports.store.look_at_object(self._source)
             if seen is None or seen.etag != notice.etag:
                 return None
@@ -186,6 +192,12 @@ class _Migration:
         return self._commit_copy(
             decision, answer, etag=notice.etag or "", version_id=notice.version_id, size=notice.size
         )
+
+    def _is_taken_over(self) -> bool:
+        """Whether another writer put the target since our copy: an etag, the copy's condition, is only the bytes."""
+        record = self._held.at_claim
+        target = self._ports.store.look_at_object(record.target)
+        return target is None or not is_known(target, record)
 
     def _fits_one_request(self) -> bool:
         notice, policy = self._notice, self._policy
@@ -203,15 +215,19 @@ class _Migration:
         return Outcome(Verdict.RETURN, None, "both keys keep changing", UNSETTLED_SECONDS)
 
     def _see(self) -> Sight:
+        source, target = self._look(self._source), self._look(self._held.record.target)
+        self._held.note_target(target)
         sight = Sight(
             record=self._held.as_known,
-            source=self._look(self._source),
-            target=self._look(self._held.record.target),
+            source=source,
+            target=target,
             removed=self._notice.kind is NoticeKind.REMOVED,
             mirror_deletes=self._policy.mirror_deletes,
+            mirror_adopted=self._policy.mirror_adopted,
+            now=self._held.lease.started,
         )
         if may_hide_a_version(sight):
-            return replace(sight, hidden=self._ports.store.find_hidden_version(self._source))
+            return replace(sight, top=self._ports.store.find_top_marker(self._source))
         return sight
 
     def _look(self, location: Location) -> ObjectState | None:
@@ -220,8 +236,8 @@ class _Migration:
     def _act(self, decision: Decision, sight: Sight) -> Outcome | None:
         if decision.step is Step.COPY and sight.source is not None:
             return self._copy(decision, sight.source)
-        if decision.step is Step.COPY_HIDDEN and sight.hidden is not None:
-            return self._copy_hidden(decision, sight)
+        if decision.step is Step.COPY_HIDDEN and sight.top is not None and sight.top.hidden is not None:
+            return self._copy_hidden(decision, sight.top.hidden)
         if decision.step is Step.DELETE_TARGET and decision.if_match is not None:
             return self._delete_target(decision.if_match)
         return self._settle(decision, sight)
@@ -244,11 +260,8 @@ class _Migration:
             return None
         return self._commit_copy(decision, answer, etag=seen.etag, version_id=seen.version_id, size=seen.size)
 
-    def _copy_hidden(self, decision: Decision, sight: Sight) -> Outcome | None:
+    def _copy_hidden(self, decision: Decision, hidden: HiddenVersion) -> Outcome | None:
         """Copy what our delete marker hid, by its version; the key stays cleaned."""
-        hidden = sight.hidden
-        if hidden is None:
-            return None
         seen = self._ports.store.look_at_object(self._source, version_id=hidden.version_id, with_tags=True)
         if seen is None:
             return None
@@ -263,16 +276,17 @@ class _Migration:
             )
         )
         if isinstance(answer, Deleted) or answer is Refused.SOURCE_ABSENT:
-            return self._commit(State.TOMBSTONE, source_etag=None, target_etag=None, target_version=None, origin=None)
+            return self._commit(State.TOMBSTONE, source_etag=None, origin=None, **_NO_TARGET)
         return None
 
     def _settle(self, decision: Decision, sight: Sight) -> Outcome:
         source, target = sight.source, sight.target
         changes: dict[str, object] = {"cause": decision.cause, "origin": decision.origin}
         if not decision.keeps_target:
-            changes |= {"target_etag": None, "target_version": None}
+            changes |= _NO_TARGET
         elif target is not None:
             changes |= {"target_etag": target.etag, "target_version": target.version_id}
+            changes["copied_before"] = self._held.copied_before()
         if decision.state is State.CONFLICT:
             changes["origin"] = self._held.record.origin
             changes["cleaned_etag"] = cleaned_etag_of(sight.record) if source is None else None
@@ -292,6 +306,7 @@ class _Migration:
             source_version=answer.source_version_id or version_id,
             target_etag=answer.etag,
             target_version=answer.version_id,
+            copied_before=self._held.copied_before(),
             origin=decision.origin,
             size=size,
             verified_at=None,

@@ -21,7 +21,7 @@ class Notice:
 
     ``etag`` is without quotes; ``size`` in bytes; ``version_id`` only where the bucket keeps versions. Every
     field but the kind and the place may be missing: tagging and delete events carry neither etag nor size.
-    ``upload_parts`` says whether the source was uploaded in parts (its etag is then no digest of its bytes).
+    ``is_plain`` says that an inventory's columns rule out a KMS key and an object lock, which a copy must be told of.
     """
 
     kind: NoticeKind
@@ -31,6 +31,7 @@ class Notice:
     size: int | None = None
     sequencer: Sequencer | None = None
     storage_class: str | None = None
+    is_plain: bool = False
 
     def without_order(self) -> "Notice":
         """The same key looked at with no claim about when."""

@@ -31,6 +31,15 @@ class Encryption:
     kms_key_id: str | None = None
     bucket_key: bool = False
 
+    @property
+    def is_kms(self) -> bool:
+        """Whether a key of KMS is involved."""
+        return self.algorithm in ("aws:kms", "aws:kms:dsse")
+
+    def is_kept_by(self, other: "Encryption") -> bool:
+        """Whether the other is encrypted alike and with the same key."""
+        return (self.algorithm, self.kms_key_id) == (other.algorithm, other.kms_key_id)
+
 
 @dataclass(frozen=True, slots=True)
 class Lock:
@@ -42,8 +51,21 @@ class Lock:
 
     def in_force(self, now: float) -> bool:
         """Whether it binds anybody at that moment (seconds since 1970)."""
-        retained = self.retain_until is not None and datetime.fromisoformat(self.retain_until).timestamp() > now
-        return self.legal_hold or retained
+        return self.legal_hold or self.retained_until > now
+
+    @property
+    def retained_until(self) -> float:
+        """The end of the retention in seconds since 1970; 0 without one."""
+        return datetime.fromisoformat(self.retain_until).timestamp() if self.retain_until is not None else 0.0
+
+    def is_kept_by(self, other: "Lock", now: float) -> bool:
+        """Whether the other binds at least as much; a retention that is over binds no one and cannot be set again."""
+        if self.legal_hold and not other.legal_hold:
+            return False
+        if self.retained_until <= now:
+            return True
+        is_weaker = self.mode == "COMPLIANCE" and other.mode != "COMPLIANCE"
+        return not is_weaker and other.retained_until >= self.retained_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +110,15 @@ def is_digest(etag: str) -> bool:
     return _MD5.match(etag) is not None
 
 
+def is_other_version(one: str | None, other: str | None) -> bool:
+    """Whether two version ids prove two writes; an id that one side does not know proves nothing.
+
+    S3 names what it stores without versioning ``null`` once the bucket has ever had versioning, and does not name it
+    before; some servers do not tell a copy's source version at all.
+    """
+    return bool(one and other) and one != other
+
+
 def same_bytes(one: ObjectState, other: ObjectState) -> bool:
     """Whether both are proven to hold the same bytes; ``False`` also means "not proven"."""
     if one.size != other.size:
@@ -110,12 +141,28 @@ def same_object(one: ObjectState, other: ObjectState) -> bool:
     )
 
 
+def what_is_lost(source: ObjectState, target: ObjectState, *, now: float) -> tuple[str, ...]:
+    """What binds or places the source and is missing at an otherwise equal target; ``now`` in seconds since 1970.
+
+    A copy carries these only where it was told to. A target may hold more, say by its bucket's default retention. The
+    class of an archived source cannot be copied.
+    """
+    lost = []
+    if source.storage_class != target.storage_class and not source.is_archived:
+        lost.append("storage class")
+    if source.encryption.is_kms and not source.encryption.is_kept_by(target.encryption):
+        lost.append("KMS key")
+    if not source.lock.is_kept_by(target.lock, now):
+        lost.append("object lock")
+    return tuple(lost)
+
+
 @dataclass(frozen=True, slots=True)
 class ListedObject:
     """One row of ListObjectsV2 or of an inventory; ``etag`` without quotes, ``size`` in bytes.
 
     An inventory may leave out all but the key. ``is_encrypted`` says that a KMS key is involved, so that the etag is
-    no digest of the bytes.
+    not a digest of the bytes; ``is_plain`` that neither a KMS key nor an object lock is.
     """
 
     key: str
@@ -124,3 +171,4 @@ class ListedObject:
     storage_class: str | None = "STANDARD"
     version_id: str | None = None
     is_encrypted: bool = False
+    is_plain: bool = False

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from domain.objects import ObjectState, same_object
-from domain.ports import HiddenVersion
+from domain.objects import ObjectState, is_other_version, same_object, what_is_lost
+from domain.ports import HiddenVersion, TopMarker
 from domain.record import EMPTY_TARGET, TARGET_WRITES, Action, Intent, Origin, Record, State
 
 
@@ -13,15 +13,18 @@ class Sight:
     """What one look at both keys showed, and what was known when the claim began.
 
     Whatever this very attempt sent before it looks was refused, so of what it declared only those doubts are known.
-    ``removed`` says that the notice is an owner's delete.
+    ``removed`` says that the notice is an owner's delete, ``mirror_adopted`` that it may take along what another writer
+    put at the target; ``now`` is in seconds since 1970.
     """
 
     record: Record
     source: ObjectState | None
     target: ObjectState | None
-    hidden: HiddenVersion | None = None
+    top: TopMarker | None = None
     removed: bool = False
     mirror_deletes: bool = True
+    mirror_adopted: bool = False
+    now: float = 0.0
 
 
 class Step(StrEnum):
@@ -49,19 +52,26 @@ class Decision:
     keeps_target: bool = True
 
 
-EMPTIED = "what was at the target was deleted by somebody else"
+EMPTIED = "what was at the target was deleted by another writer"
 NOBODY_KNOWS = (
-    "what is at the target may be our copy, which S3 refused but a proxy may have sent twice, or somebody else's"
+    "the object at the target is keyshift's own copy or another writer's: nothing that S3 says can tell which"
 )
 
 
 def is_known(target: ObjectState, record: Record) -> bool:
     """Whether the target is one that an attempt before this one wrote or adopted."""
-    if record.target_etag == target.etag:
+    if record.target_etag == target.etag and not was_put_since(target, record):
         return True
     return any(
         wrote(intent, target) for intent in record.maybe if intent.action in TARGET_WRITES and not intent.is_doubtful
     )
+
+
+def was_put_since(target: ObjectState, record: Record) -> bool:
+    """Whether another writer put what is at the target after the record's copy: same bytes have the same etag."""
+    if is_other_version(record.target_version, target.version_id):
+        return True
+    return record.copied_before is not None and target.last_modified >= record.copied_before
 
 
 def doubted(target: ObjectState, record: Record) -> frozenset[Intent]:
@@ -95,6 +105,25 @@ def cleaned_etag_of(record: Record) -> str | None:
     return record.cleaned_etag or ((record.source_etag or "") if was_cleaned(record) else None)
 
 
+def is_what_we_hid(hidden: HiddenVersion, record: Record, copy: ObjectState | None) -> bool:
+    """Whether cleanup's delete can have hidden that version: it was sent on the condition of one etag.
+
+    It is the version that was copied, or one that its owner put in the last moment, so after our ``copy``. An older
+    one comes up when what lay above it is gone for good: removed by a lifecycle rule or a producer, or destroyed by the
+    delete itself (versioning suspended).
+    """
+    if hidden.etag != record.deleted_etag:
+        return False
+    if record.source_version is None or hidden.version_id == record.source_version:
+        return True
+    return is_put_after(hidden, copy)
+
+
+def is_put_after(hidden: HiddenVersion, copy: ObjectState | None) -> bool:
+    """Whether that version was put after what is at the target."""
+    return copy is not None and hidden.last_modified > copy.last_modified
+
+
 def may_hide_a_version(sight: Sight) -> bool:
     """Whether our delete marker may cover something that the owner wrote and nobody copied yet."""
     return (
@@ -115,25 +144,29 @@ def decide(sight: Sight) -> Decision:
         was_ours = record.target_etag is not None or record.state is State.CONFLICT
         ours_to_delete = any(intent.action is Action.DELETE_TARGET for intent in record.maybe)
         if was_ours and not ours_to_delete and record.replaceable_etag != EMPTY_TARGET:
-            return _conflict("the copy was deleted by somebody else" if record.target_etag else EMPTIED)
+            return _conflict("the copy was deleted by another writer" if record.target_etag else EMPTIED)
         return Decision(Step.COPY, State.COPIED, origin=Origin.CREATED)
     known = is_known(target, record)
+    doubts = doubted(target, record)
     if same_object(sight.source, target) or _is_rewritten_copy(sight.source, target, record):
-        return Decision(Step.SETTLE, State.COPIED, origin=record.origin or _origin_of(target, record))
+        if known and record.origin is Origin.CREATED and what_is_lost(sight.source, target, now=sight.now):
+            return Decision(Step.COPY, State.COPIED, if_match=target.etag, origin=record.origin)
+        origin = record.origin if known or doubts else None
+        return Decision(Step.SETTLE, State.COPIED, origin=origin or _origin_of(target, record))
     if known:
         return Decision(Step.COPY, State.COPIED, if_match=target.etag, origin=record.origin)
     if target.etag == record.replaceable_etag:
         return Decision(Step.COPY, State.COPIED, if_match=target.etag, origin=Origin.CREATED)
-    doubts = doubted(target, record)
     if any(_is_overwritten(sight.source, intent) for intent in doubts):
         return Decision(Step.COPY, State.COPIED, if_match=target.etag, origin=record.origin)
-    return _conflict(_whose(doubts, record, "somebody else's object is at the target"))
+    return _conflict(_whose(doubts, record, "another writer's object is at the target"))
 
 
 def _whose(doubts: frozenset[Intent], record: Record, theirs: str) -> str:
-    """The cause; what was once in doubt stays so, though the record forgets the copies that S3 refused."""
+    """The cause; what was once in doubt stays so, though the record forgets the copies that were in doubt."""
     was_in_doubt = record.state is State.CONFLICT and record.cause == NOBODY_KNOWS
-    return NOBODY_KNOWS if doubts or was_in_doubt else theirs
+    unrecognisable = any(one.action in TARGET_WRITES and not one.is_recognisable for one in record.maybe)
+    return NOBODY_KNOWS if doubts or unrecognisable or was_in_doubt else theirs
 
 
 def _is_overwritten(source: ObjectState, intent: Intent) -> bool:
@@ -142,8 +175,7 @@ def _is_overwritten(source: ObjectState, intent: Intent) -> bool:
     While it still is, a copy of it would be the same in everything, so what is not is somebody else's: say of a
     producer who writes to both places.
     """
-    both_known = bool(source.version_id and intent.version_id)
-    return source.etag != intent.etag or (both_known and source.version_id != intent.version_id)
+    return source.etag != intent.etag or is_other_version(source.version_id, intent.version_id)
 
 
 def _is_rewritten_copy(source: ObjectState, target: ObjectState, record: Record) -> bool:
@@ -151,7 +183,8 @@ def _is_rewritten_copy(source: ObjectState, target: ObjectState, record: Record)
     return (
         record.is_rewritten
         and target.etag == record.target_etag
-        and (source.etag, source.version_id) == (record.source_etag, record.source_version)
+        and source.etag == record.source_etag
+        and not is_other_version(source.version_id, record.source_version)
         and source.metadata == target.metadata
         and source.headers == target.headers
         and source.tags == target.tags
@@ -171,8 +204,9 @@ def _decide_without_source(sight: Sight) -> Decision:
     known = target is not None and is_known(target, record)
     if known and cleaned and _hides_an_owners_version(sight):
         return Decision(Step.COPY_HIDDEN, State.CLEANED, if_match=target.etag if target else None, origin=record.origin)
-    # After our own cleanup a late delete event proves nothing: we emptied the key.
-    mirrored = sight.removed and sight.mirror_deletes and not cleaned
+    # After our own cleanup a late delete event proves nothing: we emptied the key. What another writer made is his.
+    is_followed = record.origin is not Origin.ADOPTED or sight.mirror_adopted
+    mirrored = sight.removed and sight.mirror_deletes and is_followed and not cleaned
     if target is not None and known:
         # Of a decided conflict ``maybe`` holds only what was done since: what is known is the copy that took over.
         if mirrored and (record.state is not State.CONFLICT or record.replaceable_etag is not None):
@@ -181,21 +215,21 @@ def _decide_without_source(sight: Sight) -> Decision:
         return Decision(Step.SETTLE, state, origin=record.origin)
     if target is not None:
         # Were a refused copy ours here, the object of a producer who moves by himself would go with his old one.
-        theirs = "the source is gone and somebody else's object is at the target"
+        theirs = "the source is gone and another writer's object is at the target"
         return _conflict(_whose(doubted(target, record), record, theirs))
     if cleaned:
-        return _conflict("the copy was deleted by somebody else after the source was cleaned up")
+        return _conflict("the copy was deleted by another writer after the source was cleaned up")
     # A row of a listing that comes after the owner's delete was seen knows less than the record does.
     state = State.TOMBSTONE if sight.removed or record.state is State.TOMBSTONE else State.GONE
     return Decision(Step.SETTLE, state, keeps_target=False)
 
 
 def _hides_an_owners_version(sight: Sight) -> bool:
-    hidden, record = sight.hidden, sight.record
-    if hidden is None or hidden.version_id == record.source_version:
+    top, record = sight.top, sight.record
+    if top is None or top.hidden is None or top.hidden.version_id == record.source_version:
         return False
     # Another marker than ours on top is the owner's own delete.
-    return record.marker_version in (None, hidden.marker_id)
+    return record.marker_version in (None, top.marker_id) and is_what_we_hid(top.hidden, record, sight.target)
 
 
 def _conflict(cause: str) -> Decision:

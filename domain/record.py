@@ -50,6 +50,8 @@ class Action(StrEnum):
     PURGE = "purge"
     REWRITE = "rewrite"
     """Other content at the target, with the references in it switched."""
+    UPLOAD = "upload"
+    """Parts of a multipart copy; nothing is at the target before the upload is completed, which is a COPY."""
 
 
 TARGET_WRITES = (Action.COPY, Action.REWRITE)
@@ -73,6 +75,16 @@ class Intent:
     target_etag: str = ""
     checksum: str = ""
     not_before: int = 0
+
+    @property
+    def is_recognisable(self) -> bool:
+        """Whether an object at the target can be compared with what this would leave behind."""
+        return bool(self.target_etag or self.checksum)
+
+    @property
+    def is_task(self) -> bool:
+        """Whether it names work that a later attempt must end, done or not: the version that is to go for good."""
+        return self.action is Action.DELETE_SOURCE and bool(self.version_id)
 
     @property
     def is_doubtful(self) -> bool:
@@ -111,6 +123,8 @@ class Record:
     ``marker_version`` is the delete marker that our cleanup put on a versioned source. ``rewritten_etag`` is the etag
     of a manifest's content with its references switched, which is no longer the source's content. ``cleaned_etag`` is
     that of the source that our cleanup deleted, or may have, while ``state`` says something else (CONFLICT, PARKED).
+    ``copied_before`` (seconds since 1970, whole) is when the target was known to be ours, and the clocks' margin: what
+    S3 dates later at the target is another writer's, whatever its bytes.
     ``replaceable_etag`` is an operator's word on a conflict, good until the next commit: the etag of what lies at the
     target and may be replaced by the source, or EMPTY_TARGET.
     """
@@ -139,6 +153,7 @@ class Record:
     rewritten_etag: str | None = None
     cleaned_etag: str | None = None
     replaceable_etag: str | None = None
+    copied_before: int | None = None
     changed_at: float = 0.0
 
     @property
@@ -162,6 +177,11 @@ class Record:
     def is_unfinished(self) -> bool:
         """Whether an attempt ended without saying what it did, or still runs."""
         return self.claim is not None or bool(self.maybe)
+
+    @property
+    def deleted_etag(self) -> str | None:
+        """The etag on which cleanup's delete of the source was conditional: what it hid or destroyed had no other."""
+        return self.cleaned_etag or self.source_etag
 
 
 _UNTOUCHED = (State.NEW, State.PARKED)

@@ -18,7 +18,7 @@ from domain.keys import Location
 from domain.objects import ObjectState, is_digest
 from domain.parts import composed_etag, part_size_for
 from domain.ports import ManifestContents, Refused, TargetObject
-from domain.reconciling import wrote
+from domain.reconciling import is_known, wrote
 from domain.record import Action, Intent, Mode, Record, State, Upload
 from domain.references import ManifestReferences
 from domain.references_items import Outcome, Reported
@@ -75,7 +75,7 @@ def _content_now(location: Location, ports: ManifestPorts) -> Iterator[bytes] | 
 
 def is_ours(record: Record, seen: ObjectState) -> bool:
     """Whether the manifest at the new key is one that we wrote, as far as the record knows."""
-    return seen.etag == record.target_etag or any(wrote(intent, seen) for intent in record.maybe)
+    return is_known(seen, record) or any(wrote(intent, seen) for intent in record.maybe)
 
 
 def why_not(record: Record, now: float) -> str:
@@ -241,6 +241,7 @@ class _Rewriting:
             self._held.record.state,
             target_etag=etag,
             target_version=version_id,
+            copied_before=self._held.copied_before(),
             rewritten_etag=etag,
             verified_at=None,
         )

@@ -1,17 +1,19 @@
 """Take the migration of one key back (protocol.md §10): the owner's word stands, and late events are fenced."""
 
 from domain.attempt import Attempt, HeldRecord, Lease, MigrationPolicy, MigrationPorts, Outcome, Verdict, take_claim
+from domain.cleanup import ONLY_ORIGINAL
 from domain.copying import HandedOn, abort_upload, copy_seen
 from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, UnavailableError
 from domain.keys import Location
 from domain.objects import ObjectState
-from domain.ports import Refused
-from domain.reconciling import NOBODY_KNOWS, doubted, is_known, was_cleaned
+from domain.ports import Refused, TopMarker
+from domain.reconciling import NOBODY_KNOWS, doubted, is_known, is_put_after, is_what_we_hid, was_cleaned
 from domain.record import Action, Intent, Mode, Origin, Record, State
 
 ROLL_BACK = Intent(Action.ROLL_BACK)
 PURGE = Intent(Action.PURGE)
-BUSY = "somebody writes the key at this moment (409), so nothing was done: run it again"
+BUSY = "another writer writes the key at this moment (409), so nothing was done: run it again"
+PURGE_IN_DOUBT = "another purge has it, or its delete was never answered: run it again when its claim has ended"
 _ENDED = (State.ROLLED_BACK, State.ROLLBACK_CONFLICT, State.PURGED)
 
 
@@ -46,31 +48,68 @@ def roll_back_object(
 
 def _restore(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy) -> Outcome:
     record = held.record
-    source = ports.store.look_at_object(record.source)
-    if source is None and record.source_version is not None and was_cleaned(record):
-        hidden = ports.store.find_hidden_version(record.source)
-        if hidden is not None and record.marker_version in (None, hidden.marker_id):
-            held.send(
-                lambda: ports.store.remove_delete_marker(
-                    record.source, marker_id=hidden.marker_id, send_before=held.lease.send_before
-                )
-            )
-        # Another marker than ours is the owner's delete, and the owner's word stands.
+    if ports.store.look_at_object(record.source) is not None:
         return _finish(held, ports, State.ROLLED_BACK)
-    if source is None and record.source_version is None and (was_cleaned(record) or record.state is State.CONFLICT):
+    keeps_versions = record.source_version is not None or record.marker_version is not None
+    if was_cleaned(record):
+        top = ports.store.find_top_marker(record.source) if keeps_versions else None
+        return _restore_hidden(held, top, ports, policy) if top is not None else _copy_back(held, ports, policy)
+    if record.state is State.CONFLICT and not keeps_versions:
         return _copy_back(held, ports, policy)
     return _finish(held, ports, State.ROLLED_BACK)
 
 
-def _copy_back(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy) -> Outcome:
+def _restore_hidden(held: HeldRecord, top: TopMarker, ports: MigrationPorts, policy: MigrationPolicy) -> Outcome:
+    """Take our marker off what it hides; copy back where that is gone; leave an owner's own delete as it is."""
+    record = held.record
+    copy = ports.store.look_at_object(record.target)
+    hidden = top.hidden
+    if record.marker_version not in (None, top.marker_id):
+        return _finish(held, ports, State.ROLLED_BACK)
+    if hidden is not None and is_what_we_hid(hidden, record, copy):
+        held.send(
+            lambda: ports.store.remove_delete_marker(
+                record.source, marker_id=top.marker_id, send_before=held.lease.send_before
+            )
+        )
+        # A lifecycle rule may have been quicker, and then an older version came up or none.
+        seen = ports.store.look_at_object(record.source)
+        if seen is not None and (seen.etag == record.deleted_etag or not _is_older(seen, copy)):
+            return _finish(held, ports, State.ROLLED_BACK)
+        return _copy_back(held, ports, policy, over=seen)
+    if record.marker_version is None and hidden is not None and is_put_after(hidden, copy):
+        # The owner wrote after our copy and deleted it: the marker, whose id we never learned, is his.
+        return _finish(held, ports, State.ROLLED_BACK)
+    return _copy_back(held, ports, policy)
+
+
+def _is_older(source: ObjectState, copy: ObjectState | None) -> bool:
+    return copy is not None and source.last_modified <= copy.last_modified
+
+
+def _copy_back(
+    held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy, *, over: ObjectState | None = None
+) -> Outcome:
+    """Copy the target to the source, where nothing is, or ``over`` an older version that came up there."""
     record = held.record
     target = ports.store.look_at_object(record.target, with_tags=True)
     if target is None or not is_known(target, record):
         return _finish(
             held, ports, State.ROLLBACK_CONFLICT, cause="the copy is no longer ours, nothing to restore from"
         )
+    if record.is_rewritten:
+        return _finish(
+            held, ports, State.ROLLBACK_CONFLICT, cause=f"the version that cleanup hid is gone, and {ONLY_ORIGINAL}"
+        )
     answer = copy_seen(
-        held, record.target, record.source, seen=target, if_match=None, ports=ports, policy=policy, intent=ROLL_BACK
+        held,
+        record.target,
+        record.source,
+        seen=target,
+        if_match=over.etag if over is not None else None,
+        ports=ports,
+        policy=policy,
+        intent=ROLL_BACK,
     )
     if isinstance(answer, HandedOn):
         held.release()
@@ -100,10 +139,13 @@ def purge_copy(record_id: str, *, attempt: Attempt, ports: MigrationPorts, polic
         return Outcome(Verdict.DONE, record.state if record else None, "it is not rolled back")
     lease = Lease.begin(attempt, policy, ports.clock)
     claim = record.claim
-    if record.state is not State.ROLLED_BACK or (claim is not None and claim.deadline >= lease.started):
-        done = record.state in (State.PURGED, State.ROLLBACK_CONFLICT)
-        return Outcome(Verdict.DONE if done else Verdict.RETURN, record.state, "rollback itself must finish first")
-    if claim is not None and record.intent != PURGE:
+    if record.state in (State.PURGED, State.ROLLBACK_CONFLICT):
+        return Outcome(
+            Verdict.DONE, record.state, "it is purged" if record.state is State.PURGED else record.cause or ""
+        )
+    if claim is not None and record.intent == PURGE and claim.deadline >= lease.started:
+        return Outcome(Verdict.RETURN, record.state, PURGE_IN_DOUBT)
+    if record.state is not State.ROLLED_BACK or (claim is not None and record.intent != PURGE):
         return Outcome(Verdict.RETURN, record.state, "rollback itself must finish first")
     if record.origin is Origin.ADOPTED:
         return Outcome(Verdict.DONE, record.state, "the copy was there before us")
@@ -117,14 +159,22 @@ def purge_copy(record_id: str, *, attempt: Attempt, ports: MigrationPorts, polic
         raise
 
 
+def _copied_etags(record: Record) -> frozenset[str | None]:
+    """What the target may be a copy of."""
+    return frozenset({record.source_etag, *(one.etag for one in record.maybe if one.action is Action.COPY)})
+
+
 def _purge(held: HeldRecord, ports: MigrationPorts) -> Outcome:
     record = held.record
     target: ObjectState | None = ports.store.look_at_object(record.target)
     if target is not None and is_known(target, record):
         etag = target.etag
-        if ports.store.look_at_object(record.source) is None:
+        source = ports.store.look_at_object(record.source)
+        if source is None:
             # Absent without proof that its owner deleted it: the copy may be the only one.
             return held.commit(State.ROLLBACK_CONFLICT, cause="the source is absent, so the copy is kept")
+        if source.etag not in _copied_etags(record) and _is_older(source, target):
+            return held.commit(State.ROLLBACK_CONFLICT, cause="the source is an older version, so the copy is kept")
         answer = held.send(
             lambda: ports.store.delete_object(record.target, if_match=etag, send_before=held.lease.send_before)
         )

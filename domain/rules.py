@@ -72,10 +72,11 @@ class BucketSide:
 class CompiledRules:
     """One rules file, ready to map keys.
 
-    ``unmapped`` is report, fail or keep; ``deletes`` is mirror or keep; ``promised_storage_class`` is the class
-    that the user promises for every live write; ``pins`` are the services that keep URIs for ever and are to be
-    asked; ``digest`` names the content (SHA-256, hexadecimal). ``unversioned_source`` says whether cleanup may
-    delete from a bucket without versions: refuse, accept or fenced.
+    ``unmapped`` is report, fail or keep; ``deletes`` is mirror, mirror-adopted (a source's delete takes along also a
+    target that another writer made) or keep; ``promised_storage_class`` is the class that the rules file promises for
+    every source, and ``promised_plain`` says that none has a KMS key or an object lock; ``pins`` are the services that
+    keep URIs for good and are to be asked; ``digest`` names the content (SHA-256, hexadecimal).
+    ``unversioned_source`` says whether cleanup may delete from a bucket without versions: refuse, accept or fenced.
     """
 
     migration: str
@@ -89,6 +90,7 @@ class CompiledRules:
     references: References = NO_REFERENCES
     pins: tuple[str, ...] = ()
     promised_storage_class: str | None = None
+    promised_plain: bool = False
     digest: str = ""
     unversioned_source: str = "refuse"
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.keys import Location
-from domain.objects import Lock, ObjectState, same_bytes
-from domain.record import Record, State
+from domain.objects import ObjectState, is_other_version, same_bytes
+from domain.record import Origin, Record, State
 
 
 class Difference(StrEnum):
@@ -68,6 +68,9 @@ REPAIRABLE = frozenset(
         Difference.METADATA,
         Difference.HEADERS,
         Difference.TAGS,
+        Difference.STORAGE_CLASS,
+        Difference.ENCRYPTION,
+        Difference.LOCK,
     }
 )
 """What another look by a worker may settle, and only by the protocol: these are what ``--requeue`` enqueues.
@@ -141,7 +144,7 @@ def _differences(  # noqa: C901, PLR0912  # one row for each state
         case State.TOMBSTONE | State.GONE:
             if sides.source is not None:
                 yield Difference.NOT_MIGRATED
-            elif ours:
+            elif ours and record.origin is not Origin.ADOPTED:
                 yield Difference.ORPHAN
         case State.CLEANED:
             if sides.source is not None:
@@ -159,7 +162,7 @@ def _of_a_copy(record: Record, sides: Sides, now: float) -> Iterator[Difference]
     source, target = sides.source, sides.target
     if source is None:
         yield Difference.SOURCE_ABSENT
-    elif source.etag != record.source_etag or source.version_id != record.source_version:
+    elif source.etag != record.source_etag or is_other_version(source.version_id, record.source_version):
         yield Difference.CHANGED_SINCE
         return
     if target is None:
@@ -192,9 +195,9 @@ def compare_objects(  # noqa: C901  # one row for each thing that a copy carries
         yield Difference.TAGS
     if source.storage_class != target.storage_class:
         yield Difference.STORAGE_CLASS
-    if _weaker_encryption(source, target):
+    if source.encryption.is_kms and not source.encryption.is_kept_by(target.encryption):
         yield Difference.ENCRYPTION
-    if _binding(source.lock, now) != _binding(target.lock, now):
+    if not source.lock.is_kept_by(target.lock, now):
         yield Difference.LOCK
 
 
@@ -205,19 +208,6 @@ def _proven_different(one: ObjectState, other: ObjectState) -> bool:
         if shared:
             return any(one.checksums[name] != other.checksums[name] for name in shared)
     return one.etag_is_digest and other.etag_is_digest and one.etag != other.etag
-
-
-def _weaker_encryption(source: ObjectState, target: ObjectState) -> bool:
-    """A KMS key goes along; whatever else the target bucket does by default is its own business."""
-    wanted = source.encryption
-    if wanted.algorithm not in ("aws:kms", "aws:kms:dsse"):
-        return False
-    return (wanted.algorithm, wanted.kms_key_id) != (target.encryption.algorithm, target.encryption.kms_key_id)
-
-
-def _binding(lock: Lock, now: float) -> Lock:
-    """A retention that is over cannot be set again, and binds nobody."""
-    return lock if lock.in_force(now) else Lock()
 
 
 @dataclass(frozen=True, slots=True)

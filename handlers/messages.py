@@ -32,9 +32,10 @@ class Decoded:
 
 
 class BackfillRow(BaseModel):
-    """One object that somebody wants looked at; ``size`` in bytes, ``etag`` without quotes.
+    """One object that is to be looked at; ``size`` in bytes, ``etag`` without quotes.
 
-    With a ``sequencer`` it is a created event handed on, and keeps its order.
+    ``is_plain`` says that neither a KMS key nor an object lock is involved. With a ``sequencer`` it is a created event
+    handed on, and keeps its order.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,6 +46,7 @@ class BackfillRow(BaseModel):
     version_id: str | None = None
     storage_class: str | None = None
     sequencer: str | None = None
+    is_plain: Literal[True] | None = None
 
     @classmethod
     def of_listed(cls, listed: ListedObject) -> "BackfillRow":
@@ -57,6 +59,7 @@ class BackfillRow(BaseModel):
             size=listed.size,
             version_id=listed.version_id,
             storage_class=storage_class,
+            is_plain=listed.is_plain or None,
         )
 
     @classmethod
@@ -69,6 +72,7 @@ class BackfillRow(BaseModel):
             size=notice.size,
             version_id=notice.version_id,
             storage_class=notice.storage_class,
+            is_plain=notice.is_plain or None,
             sequencer=notice.sequencer.text if in_order and notice.sequencer else None,
         )
 
@@ -83,6 +87,7 @@ class BackfillRow(BaseModel):
             size=self.size,
             sequencer=sequencer,
             storage_class=self.storage_class,
+            is_plain=bool(self.is_plain),
         )
 
 

@@ -60,6 +60,8 @@ class _Target(_Model):
 
 class _Source(_Target):
     storage_class: Literal["STANDARD"] | None = None
+    encryption: Literal["AES256"] | None = None
+    object_lock: Literal["none"] | None = None
 
 
 class _Rule(_Model):
@@ -91,7 +93,7 @@ class _File(_Model):
     allow: list[_Allow] = []
     references: list[ReferenceModel] = []
     pins: list[Literal["greengrass", "sagemaker"]] = []
-    deletes: Literal["mirror", "keep"] = "mirror"
+    deletes: Literal["mirror", "mirror-adopted", "keep"] = "mirror"
     cleanup: _Cleanup = _Cleanup()
 
 
@@ -156,7 +158,7 @@ class _Compiler:
             raise RulesError("\n".join(dict.fromkeys(self._mistakes)))
         return CompiledRules(
             migration=file.migration,
-            source=BucketSide(**file.source.model_dump(exclude={"storage_class"})),
+            source=BucketSide(**file.source.model_dump(exclude={"storage_class", "encryption", "object_lock"})),
             target=BucketSide(**file.target.model_dump()),
             branches=tuple(branches),
             keep=tuple(template for template in keep if template is not None),
@@ -166,6 +168,7 @@ class _Compiler:
             references=references,
             pins=tuple(file.pins),
             promised_storage_class=file.source.storage_class,
+            promised_plain=file.source.encryption is not None and file.source.object_lock is not None,
             digest=_digest(file),
             unversioned_source=file.cleanup.unversioned_source,
         )

@@ -25,6 +25,7 @@ from domain.ports.objects import (
     Refused,
     SourceObject,
     TargetObject,
+    TopMarker,
     Written,
 )
 from domain.ports.operations import (
@@ -126,6 +127,7 @@ __all__ = [
     "StageBook",
     "StoredSegment",
     "TargetObject",
+    "TopMarker",
     "TrainingBook",
     "UseCaseBook",
     "VersionStore",

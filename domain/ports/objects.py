@@ -63,11 +63,22 @@ class Deleted:
 
 @dataclass(frozen=True, slots=True)
 class HiddenVersion:
-    """The newest version under the delete marker that is the key's current version."""
+    """The newest version under a delete marker; ``last_modified`` in seconds since 1970, UTC, whole."""
 
     version_id: str
     etag: str
+    last_modified: int
+
+
+@dataclass(frozen=True, slots=True)
+class TopMarker:
+    """The delete marker that is a key's current version, and the newest version under it, if one is left.
+
+    A lifecycle rule or a producer may have removed for good what the marker once hid.
+    """
+
     marker_id: str
+    hidden: HiddenVersion | None
 
 
 class ObjectStore(Protocol):
@@ -84,8 +95,8 @@ class ObjectStore(Protocol):
     def delete_object(self, location: Location, *, if_match: str, send_before: float) -> Deleted | Refused:
         """Delete the current version if it has that etag; SOURCE_ABSENT when there was none."""
 
-    def find_hidden_version(self, location: Location) -> HiddenVersion | None:
-        """What our delete marker hides; ``None`` where the key's current version is no delete marker."""
+    def find_top_marker(self, location: Location) -> TopMarker | None:
+        """The delete marker that hides the key; ``None`` where the key's current version is not a delete marker."""
 
     def remove_delete_marker(self, location: Location, *, marker_id: str, send_before: float) -> None:
         """Delete exactly that delete marker, so that the version under it is current again; repeatable."""

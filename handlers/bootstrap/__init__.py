@@ -114,13 +114,15 @@ def change_reader(settings: Settings, *, clients: AwsClients | None = None) -> D
 def policy_of(settings: Settings, rules: CompiledRules) -> MigrationPolicy:
     """What is decided once for all objects of the migration."""
     return MigrationPolicy(
-        mirror_deletes=rules.deletes == "mirror",
+        mirror_deletes=rules.deletes != "keep",
+        mirror_adopted=rules.deletes == "mirror-adopted",
         multipart_above=settings.multipart_above,
         part_size=settings.part_size,
         parts_at_once=settings.parts_at_once,
         request_seconds=settings.request_seconds,
         margin_seconds=settings.margin_seconds,
         promised_storage_class=rules.promised_storage_class,
+        promised_plain=rules.promised_plain,
         encrypted_targets=settings.encrypted_targets,
         rules_digest=rules.digest,
     )

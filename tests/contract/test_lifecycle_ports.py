@@ -136,9 +136,10 @@ def test_a_version_is_deleted_for_good_and_only_that_one(
     world.remove(place)
     for _ in range(2):
         versions.remove_version(place, version_id=seen.version_id, send_before=FAR)
-    hidden = world.store.find_hidden_version(place)
-    assert hidden is not None
-    assert hidden.version_id != seen.version_id
+    top = world.store.find_top_marker(place)
+    assert top is not None
+    assert top.hidden is not None
+    assert top.hidden.version_id != seen.version_id
     assert world.body(place) is None
 
 

@@ -74,15 +74,13 @@ class Bucket:
 class Buckets:
     """All buckets and one counter that orders every write.
 
-    ``now`` (seconds since 1970) dates what is written; no two writes have the same second, so that their dates order
-    them.
+    ``now`` (seconds since 1970) dates what is written, in whole seconds as S3 does: two writes may have the same date.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._buckets: dict[str, Bucket] = {}
         self._writes = 0
-        self._last_modified = 0
 
     def create(self, name: str, *, versioned: bool = False, kms: bool = False) -> None:
         """Make an empty bucket."""
@@ -134,7 +132,6 @@ class Buckets:
         """Write an object; of ``state`` its description counts, etag, size, version and checksums are S3's own."""
         bucket = self.bucket(location.bucket)
         version_id = self._next_version_id(bucket)
-        self._last_modified = max(self._last_modified + 1, int(self._now()))
         encryption = Encryption("aws:kms", "key", bucket_key=True) if bucket.kms else Encryption("AES256")
         if state.encryption.algorithm not in (None, "AES256"):
             encryption = state.encryption
@@ -143,7 +140,7 @@ class Buckets:
             etag=self._etag(body, part_sizes, is_digest=encryption.algorithm == "AES256"),
             size=len(body),
             version_id=version_id,
-            last_modified=self._last_modified,
+            last_modified=int(self._now()),
             encryption=encryption,
             checksums={"CRC32": b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()},
             full_checksums=True,

@@ -8,7 +8,7 @@ from domain.errors import ArchivedError, LeaseExpiredError, RefusedRequestError
 from domain.keys import Location
 from domain.objects import ContentHeaders, Encryption, ListedObject, Lock, ObjectState
 from domain.parts import MAX_COPY_BYTES, MIN_PART_BYTES, Part
-from domain.ports import Clock, Deleted, HiddenVersion, Refused, SourceObject, TargetObject, Written
+from domain.ports import Clock, Deleted, HiddenVersion, Refused, SourceObject, TargetObject, TopMarker, Written
 from tests.fakes.bucket_lifecycle import LifecycleRule, run_lifecycle
 from tests.fakes.buckets import NULL, Buckets, Notification, Version, Versioning, described, md5_text
 from tests.fakes.clock import FakeClock
@@ -133,16 +133,18 @@ class InMemoryObjectStore(ScriptedFaults):
                 return Refused.PRECONDITION
             return Deleted(self.buckets.remove(location))
 
-    def find_hidden_version(self, location: Location) -> HiddenVersion | None:
+    def find_top_marker(self, location: Location) -> TopMarker | None:
         """See the port."""
-        with self._faulty("find_hidden_version"):
+        with self._faulty("find_top_marker"):
             versions = self.buckets.bucket(location.bucket).versions.get(location.key, [])
             if not versions or versions[-1].state is not None:
                 return None
             hidden = next((one for one in reversed(versions) if one.state is not None), None)
+            marker_id = versions[-1].version_id or ""
             if hidden is None:
-                return None
-            return HiddenVersion(hidden.version_id or "", _state(hidden).etag, versions[-1].version_id or "")
+                return TopMarker(marker_id, None)
+            state = _state(hidden)
+            return TopMarker(marker_id, HiddenVersion(hidden.version_id or "", state.etag, state.last_modified))
 
     def remove_delete_marker(self, location: Location, *, marker_id: str, send_before: float) -> None:
         """See the port."""

@@ -77,7 +77,7 @@ def test_every_s3_call_names_the_expected_owner(clients: AwsClients) -> None:
     parts.list_parts(target.location, upload_id=upload)
     parts.complete_upload(target, upload_id=upload, etags=etags, size=4)
     parts.abort_upload(target.location, upload_id="none")
-    store.find_hidden_version(source)
+    store.find_top_marker(source)
     list(S3ObjectListing(clients, owners=owners).list_objects(bucket))
     store.delete_object(source, if_match=state.etag, send_before=later)
     assert {"HeadObject", "CopyObject", "UploadPartCopy", "DeleteObject", "ListObjectsV2"} <= {name for name, _ in seen}

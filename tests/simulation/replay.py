@@ -13,7 +13,7 @@ from domain.migration import migrate_object
 from domain.notices import Notice, NoticeKind
 from domain.objects import ObjectState
 from domain.parts import MIB, Part
-from domain.ports import ClaimAnswer, Deleted, HiddenVersion, Refused, SourceObject, TargetObject, Written
+from domain.ports import ClaimAnswer, Deleted, Refused, SourceObject, TargetObject, TopMarker, Written
 from domain.record import ClaimRequest, Record
 from domain.rollback import purge_copy, roll_back_object
 from tests.simulation.world import NOW, SOURCE, TARGET, Message, Scenario, as_seen, notice_of
@@ -74,9 +74,9 @@ class ReplayedPorts:
         answer = self._ask("delete", location == SOURCE, if_match)
         return answer if isinstance(answer, Refused) else Deleted("marker" if self._scenario.versioned else None)
 
-    def find_hidden_version(self, location: Location) -> HiddenVersion | None:
+    def find_top_marker(self, location: Location) -> TopMarker | None:
         """ListObjectVersions."""
-        answer: HiddenVersion | None = self._ask("hidden")
+        answer: TopMarker | None = self._ask("hidden")
         return answer
 
     def remove_delete_marker(self, location: Location, *, marker_id: str, send_before: float) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from domain.ports import ClaimAnswer, HiddenVersion, Refused
+from domain.ports import ClaimAnswer, HiddenVersion, Refused, TopMarker
 from domain.record import Action, ClaimRequest, Intent, Mode, Record, Refusal, State, claimed, refusal
 from tests.simulation.replay import LOST, Call, next_call
 from tests.simulation.world import (
@@ -224,7 +224,7 @@ class Explorer:
             return world, None
         newest = max(world.hidden)
         marker = "marker" if world.truth is not None else "owner's marker"
-        return world, HiddenVersion(str(newest), digest(world.versions[newest] or ""), marker)
+        return world, TopMarker(marker, HiddenVersion(str(newest), digest(world.versions[newest] or ""), newest))
 
     def _undelete(self, world: World, call: Call, token: str, broken: list[str]) -> tuple[World, Any]:
         if world.source is not None or not world.hidden or world.truth is None:

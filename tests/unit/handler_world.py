@@ -21,11 +21,11 @@ from domain.ports import (
     NO_HISTORY,
     ClaimAnswer,
     Deleted,
-    HiddenVersion,
     Message,
     Refused,
     SourceObject,
     TargetObject,
+    TopMarker,
     Written,
 )
 from domain.progress import Span
@@ -106,7 +106,7 @@ class World:
         del self.objects[location]
         return Deleted()
 
-    def find_hidden_version(self, location: Location) -> HiddenVersion | None:
+    def find_top_marker(self, location: Location) -> TopMarker | None:
         """No versions here."""
         return None
 
@@ -293,7 +293,7 @@ def bench(*, rules: str = RULES, policy: MigrationPolicy | None = None, **settin
     dependencies = Dependencies(
         settings=Settings(rules_file=Path("rules.yaml"), table="manifest", **({"concurrency": 4} | settings)),
         rules=compiled,
-        policy=policy or MigrationPolicy(promised_storage_class="STANDARD"),
+        policy=policy or MigrationPolicy(promised_storage_class="STANDARD", promised_plain=True),
         ports=MigrationPorts(world, world, world, world),
         events_queue=live,
         backfill_queue=backfill,

@@ -223,7 +223,9 @@ def test_a_key_that_cannot_exist_is_parked_with_its_cause() -> None:
 
 def test_a_copy_too_large_for_one_attempt_goes_on_as_a_row() -> None:
     """The message is acknowledged, a row for the object is on the backfill queue, in its order."""
-    policy = MigrationPolicy(multipart_above=1, part_size=5 * MIB, parts_at_once=1, promised_storage_class="STANDARD")
+    policy = MigrationPolicy(
+        multipart_above=1, part_size=5 * MIB, parts_at_once=1, promised_storage_class="STANDARD", promised_plain=True
+    )
     made = bench(policy=policy)
     body = bytes(12 * MIB)
     made.world.put("old/huge", body)

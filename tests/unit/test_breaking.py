@@ -283,7 +283,9 @@ def test_two_breakers_trip_once() -> None:
 
 def test_a_large_copy_stops_between_two_batches_of_parts() -> None:
     """Its upload stays in the record, nothing is in doubt, and the message does not count the receive."""
-    policy = MigrationPolicy(multipart_above=1, part_size=5 * MIB, parts_at_once=1, promised_storage_class="STANDARD")
+    policy = MigrationPolicy(
+        multipart_above=1, part_size=5 * MIB, parts_at_once=1, promised_storage_class="STANDARD", promised_plain=True
+    )
     line = Line(objects=0)
     line.dependencies = replace(line.dependencies, policy=policy)
     body, copied = bytes(12 * MIB), list[int]()

@@ -11,7 +11,7 @@ from domain.cleanup_versions import forget_version
 from domain.errors import ThrottledError, UnavailableError
 from domain.keys import Location
 from domain.objects import Lock
-from domain.ports import HiddenVersion
+from domain.ports import TopMarker
 from domain.record import Action, Claim, Intent, Mode, State, left_over
 from domain.rollback import roll_back_object
 from tests.fakes.clock import FakeClock
@@ -244,14 +244,14 @@ def test_a_version_stays_when_its_marker_was_taken_away() -> None:
 def test_a_version_that_went_by_itself_is_as_good_as_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
     """A lifecycle rule was quicker, between two looks."""
     world = cleaned()
-    real = world.store.find_hidden_version
+    real = world.store.find_top_marker
 
-    def find_hidden_version(location: Location) -> HiddenVersion | None:
+    def find_top_marker(location: Location) -> TopMarker | None:
         found = real(location)
         world.store.buckets.remove_version(SOURCE, world.record.source_version or "")
         return found
 
-    monkeypatch.setattr(world.store, "find_hidden_version", find_hidden_version)
+    monkeypatch.setattr(world.store, "find_top_marker", find_top_marker)
     assert forgotten(world) == ("done", "CLEANED")
     assert world.record.source_version is None
 

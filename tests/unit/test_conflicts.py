@@ -117,7 +117,7 @@ def test_without_a_word_a_conflict_stays_one() -> None:
     """Also when the stranger's object is gone, and when the owner writes again: who emptied it may have meant that."""
     world = Disputed()
     world.store.remove(TARGET)
-    assert world.migrate(ROW).reason == "what was at the target was deleted by somebody else"
+    assert world.migrate(ROW).reason == "what was at the target was deleted by another writer"
     world.store.put(SOURCE, b"newer")
     assert world.migrate(created(b"newer", 5)).state is State.CONFLICT
     assert world.store.look_at_object(TARGET) is None

@@ -72,8 +72,8 @@ def created(body: bytes, order: int = 1, **more: object) -> Notice:
 
 
 def listed(body: bytes) -> Notice:
-    """A row of a listing."""
-    return replace(created(body), kind=NoticeKind.LISTED, sequencer=None, storage_class="STANDARD")
+    """A row of an inventory whose columns say all."""
+    return replace(created(body), kind=NoticeKind.LISTED, sequencer=None, storage_class="STANDARD", is_plain=True)
 
 
 def test_a_live_event_keeps_the_class_that_it_does_not_name() -> None:

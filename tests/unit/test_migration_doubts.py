@@ -37,12 +37,12 @@ def test_a_row_without_an_etag_costs_one_look_at_each_key() -> None:
     assert calls(holding(), BARE_ROW) == [*BOTH, "copy_object"]
 
 
-def test_a_newer_event_is_looked_at_once_and_replaces_the_copy_at_once() -> None:
+def test_a_newer_event_is_looked_at_once_at_each_key_and_replaces_the_copy_at_once() -> None:
     """On the condition of the copy that the record knows, so that S3 does not refuse it."""
     world = holding()
     world.migrate(created(b"bytes", 1))
     world.store.put(SOURCE, b"newer")
-    assert calls(world, created(b"newer", 2)) == ["look_at_object", "copy_object"]
+    assert calls(world, created(b"newer", 2)) == ["look_at_object", "look_at_object", "copy_object"]
     assert world.store.body(TARGET) == b"newer"
 
 
@@ -60,7 +60,7 @@ def test_an_event_of_overwritten_bytes_copies_nothing_again() -> None:
     world = holding(b"newer")
     world.migrate(listed(b"newer"))
     world.edit(verified_at=NOW)
-    assert calls(world, created(b"bytes", 1)) == ["look_at_object", *BOTH]
+    assert calls(world, created(b"bytes", 1)) == [*BOTH, *BOTH]
     assert (world.record.state, world.record.verified_at) == (State.COPIED, NOW)
 
 
@@ -134,7 +134,7 @@ def test_parts_that_wait_for_the_next_attempt_make_nothing_ours(
         assert world.migrate(listed(LARGE), policy=policy).verdict is Verdict.CONTINUE
     assert world.record.upload is not None
     assert world.record.upload.version_id == ""
-    assert {(one.target_etag, one.checksum) for one in world.record.maybe} == {("", "")}
+    assert world.record.maybe == frozenset()
     world.store.put(TARGET, LARGE, metadata=strangers())
     assert world.migrate(listed(LARGE), policy=policy).state is State.CONFLICT
     seen = world.store.look_at_object(TARGET)
@@ -219,17 +219,19 @@ def emptied() -> World:
 def test_the_event_of_our_own_cleanup_copies_nothing() -> None:
     """What our marker hides is what was copied."""
     world = emptied()
-    assert calls(world, removed(2)) == [*BOTH, "find_hidden_version"]
+    assert calls(world, removed(2)) == [*BOTH, "find_top_marker"]
     assert (world.record.state, world.record.is_unfinished) == (State.CLEANED, False)
 
 
 def test_a_large_version_that_our_marker_hides_is_looked_at_once_and_keeps_its_tags() -> None:
     """Its look brings the tags that a copy in parts must be given."""
-    world = emptied()
+    world = holding(LARGE, versioned=True)
+    world.migrate(listed(LARGE))
+    world.clock.advance(10)
     world.store.put(SOURCE, LARGE, tags={"t": "1"})
-    world.edit(marker_version=world.store.remove(SOURCE))
+    world.edit(state=State.CLEANED, marker_version=world.store.remove(SOURCE))
     asked = calls(world, removed(2))
-    assert asked[:5] == [*BOTH, "find_hidden_version", "look_at_object", "create_upload"]
+    assert asked[:5] == [*BOTH, "find_top_marker", "look_at_object", "create_upload"]
     seen = world.store.look_at_object(TARGET, with_tags=True)
     assert seen is not None
     assert (world.record.state, world.store.body(TARGET), seen.tags) == (State.CLEANED, LARGE, {"t": "1"})

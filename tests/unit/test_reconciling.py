@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from domain.objects import ContentHeaders, ObjectState
-from domain.ports import HiddenVersion
+from domain.objects import ContentHeaders, Encryption, Lock, ObjectState
+from domain.ports import HiddenVersion, TopMarker
 from domain.reconciling import (
     EMPTIED,
+    NOBODY_KNOWS,
     Decision,
     Sight,
     Step,
@@ -26,15 +27,15 @@ RECORD = Record(
     SOURCE, TARGET, State.COPIED, source_etag=OLD, source_version="v1", target_etag=OLD, origin=Origin.ADOPTED
 )
 SOURCE_SEEN = ObjectState(NEW, 5, version_id="v2", metadata={"a": "b"}, tags={})
-TARGET_SEEN = ObjectState(OLD, 5, version_id="t1", metadata={"a": "b"}, tags={})
-GONE_BY_OTHERS = "the copy was deleted by somebody else"
-FOREIGN_THERE = "somebody else's object is at the target"
+TARGET_SEEN = ObjectState(OLD, 5, version_id="t1", last_modified=5, metadata={"a": "b"}, tags={})
+GONE_BY_OTHERS = "the copy was deleted by another writer"
+FOREIGN_THERE = "another writer's object is at the target"
 
 
 def sight(**changes: Any) -> Sight:
     """A source that is newer than its copy, and a record that knows the copy."""
     known = {"record": RECORD, "source": SOURCE_SEEN, "target": TARGET_SEEN}
-    return Sight(**{**known, "removed": False, "mirror_deletes": True, "hidden": None, **changes})
+    return Sight(**{**known, "removed": False, "mirror_deletes": True, "top": None, **changes})
 
 
 def record(**changes: Any) -> Record:
@@ -56,10 +57,16 @@ NEW_COPY = Decision(Step.COPY, State.COPIED, origin=Origin.CREATED)
 KEPT = settle(State.CLEANED, origin=Origin.ADOPTED)
 GONE = settle(State.GONE, origin=Origin.ADOPTED)
 REPLACED = Decision(Step.COPY, State.COPIED, if_match=OLD, origin=Origin.ADOPTED)
-SAME = replace(SOURCE_SEEN, etag=NEW, version_id="t1")
+SAME = replace(SOURCE_SEEN, etag=NEW, version_id="t1", checksums={"CRC32": "c"}, full_checksums=True)
 MAYBE_DELETED = frozenset({Intent(Action.DELETE_TARGET, OLD)})
 MAYBE_COPIED = frozenset({Intent(Action.COPY, NEW, "v2", NEW)})
 MAYBE_CLEANED = frozenset({Intent(Action.DELETE_SOURCE)})
+DECIDED = State.CONFLICT
+FOLLOWED = Decision(Step.DELETE_TARGET, State.TOMBSTONE, if_match=OLD)
+REPAIRED = Decision(Step.COPY, State.COPIED, if_match=NEW, origin=Origin.CREATED)
+IA = replace(SOURCE_SEEN, storage_class="STANDARD_IA")
+KMS = replace(SOURCE_SEEN, encryption=Encryption("aws:kms", "key"), checksums={"CRC32": "c"}, full_checksums=True)
+HELD = replace(SOURCE_SEEN, lock=Lock(legal_hold=True))
 UNKNOWN = record(state=State.NEW, target_etag=None, origin=None)
 STRANGE = replace(UNKNOWN, state=State.CONFLICT)
 
@@ -88,7 +95,34 @@ STRANGE = replace(UNKNOWN, state=State.CONFLICT)
         (sight(record=UNKNOWN), conflict(FOREIGN_THERE)),
         (sight(record=STRANGE), conflict(FOREIGN_THERE)),
         (sight(target=SAME), settle(State.COPIED, origin=Origin.ADOPTED)),
-        (sight(target=SAME, record=record(origin=Origin.CREATED)), settle(State.COPIED, origin=Origin.CREATED)),
+        # Another writer put there what the source is: it is his.
+        (sight(target=SAME, record=record(origin=Origin.CREATED)), settle(State.COPIED, origin=Origin.ADOPTED)),
+        (
+            sight(target=SAME, record=record(origin=Origin.CREATED, target_etag=NEW)),
+            settle(State.COPIED, origin=Origin.CREATED),
+        ),
+        # An etag is the bytes; the version or the date tells that another writer put them again.
+        (sight(record=record(target_version="t0")), conflict(FOREIGN_THERE)),
+        (sight(record=record(target_version="t1")), REPLACED),
+        (sight(record=record(target_version="null")), conflict(FOREIGN_THERE)),
+        (sight(target=replace(TARGET_SEEN, last_modified=9), record=record(copied_before=9)), conflict(FOREIGN_THERE)),
+        (sight(target=replace(TARGET_SEEN, last_modified=8), record=record(copied_before=9)), REPLACED),
+        (
+            sight(record=record(target_version="t0", maybe=frozenset({Intent(Action.COPY, OLD, "v1", OLD)}))),
+            REPLACED,
+        ),
+        # A write that nothing can recognise may be what is there.
+        (sight(record=replace(UNKNOWN, maybe=frozenset({Intent(Action.COPY)}))), conflict(NOBODY_KNOWS)),
+        (sight(record=replace(UNKNOWN, maybe=frozenset({Intent(Action.UPLOAD)}))), conflict(FOREIGN_THERE)),
+        (sight(record=replace(UNKNOWN, maybe=frozenset({Intent(Action.DELETE_TARGET)}))), conflict(FOREIGN_THERE)),
+        # What binds or places the source goes along later, where the copy is ours.
+        (sight(target=SAME, source=IA, record=record(origin=Origin.CREATED, target_etag=NEW)), REPAIRED),
+        (sight(target=SAME, source=KMS, record=record(origin=Origin.CREATED, target_etag=NEW)), REPAIRED),
+        (sight(target=SAME, source=HELD, record=record(origin=Origin.CREATED, target_etag=NEW)), REPAIRED),
+        (
+            sight(target=SAME, source=HELD, record=record(target_etag=NEW)),
+            settle(State.COPIED, origin=Origin.ADOPTED),
+        ),
         (sight(target=SAME, record=UNKNOWN), settle(State.COPIED, origin=Origin.ADOPTED)),
         (sight(target=SAME, record=replace(UNKNOWN, maybe=MAYBE_COPIED)), settle(State.COPIED, origin=Origin.CREATED)),
         (
@@ -97,23 +131,30 @@ STRANGE = replace(UNKNOWN, state=State.CONFLICT)
         ),
         # The source is absent.
         (sight(source=None), settle(State.GONE, origin=Origin.ADOPTED)),
-        (sight(source=None, removed=True), Decision(Step.DELETE_TARGET, State.TOMBSTONE, if_match=OLD)),
+        (sight(source=None, removed=True), settle(State.GONE, origin=Origin.ADOPTED)),
+        (sight(source=None, removed=True, mirror_adopted=True), FOLLOWED),
+        (sight(source=None, removed=True, record=record(origin=Origin.CREATED)), FOLLOWED),
+        (sight(source=None, removed=True, record=record(origin=None)), FOLLOWED),
+        (
+            sight(source=None, removed=True, record=record(origin=Origin.CREATED, target_version="t0")),
+            conflict("the source is gone and another writer's object is at the target"),
+        ),
         (sight(source=None, removed=True, mirror_deletes=False), settle(State.GONE, origin=Origin.ADOPTED)),
         (
             sight(source=None, removed=True, record=record(state=State.CONFLICT)),
             settle(State.GONE, origin=Origin.ADOPTED),
         ),
         (
-            sight(source=None, removed=True, record=record(state=State.CONFLICT, replaceable_etag=FOREIGN)),
-            Decision(Step.DELETE_TARGET, State.TOMBSTONE, if_match=OLD),
+            sight(source=None, removed=True, record=record(state=DECIDED, replaceable_etag=FOREIGN, origin=None)),
+            FOLLOWED,
         ),
         (
-            sight(source=None, removed=True, record=record(state=State.CONFLICT, replaceable_etag=EMPTY_TARGET)),
-            Decision(Step.DELETE_TARGET, State.TOMBSTONE, if_match=OLD),
+            sight(source=None, removed=True, record=record(state=DECIDED, replaceable_etag=EMPTY_TARGET, origin=None)),
+            FOLLOWED,
         ),
         (
             sight(source=None, removed=True, record=replace(STRANGE, replaceable_etag=OLD)),
-            conflict("the source is gone and somebody else's object is at the target"),
+            conflict("the source is gone and another writer's object is at the target"),
         ),
         (
             sight(source=None, removed=True, record=record(state=State.CLEANED)),
@@ -122,11 +163,11 @@ STRANGE = replace(UNKNOWN, state=State.CONFLICT)
         (sight(source=None, record=record(maybe=MAYBE_CLEANED)), settle(State.CLEANED, origin=Origin.ADOPTED)),
         (
             sight(source=None, record=UNKNOWN),
-            conflict("the source is gone and somebody else's object is at the target"),
+            conflict("the source is gone and another writer's object is at the target"),
         ),
         (
             sight(source=None, target=None, record=record(state=State.CLEANED)),
-            conflict("the copy was deleted by somebody else after the source was cleaned up"),
+            conflict("the copy was deleted by another writer after the source was cleaned up"),
         ),
         (sight(source=None, target=None), settle(State.GONE, keeps_target=False)),
         (sight(source=None, target=None, removed=True), settle(State.TOMBSTONE, keeps_target=False)),
@@ -141,7 +182,7 @@ def test_each_sight_has_its_step(seen: Sight, decided: Decision) -> None:
     assert decide(seen) == decided
 
 
-HIDDEN = HiddenVersion(version_id="v2", etag=NEW, marker_id="m1")
+HIDDEN = TopMarker("m1", HiddenVersion("v2", OLD, last_modified=9))
 CLEANED = record(state=State.CLEANED, marker_version="m1")
 COPY_HIDDEN = Decision(Step.COPY_HIDDEN, State.CLEANED, if_match=OLD, origin=Origin.ADOPTED)
 
@@ -152,12 +193,17 @@ COPY_HIDDEN = Decision(Step.COPY_HIDDEN, State.CLEANED, if_match=OLD, origin=Ori
         ({}, COPY_HIDDEN),
         ({"record": replace(CLEANED, marker_version=None)}, COPY_HIDDEN),
         ({"record": replace(CLEANED, marker_version="m0")}, KEPT),
-        ({"hidden": None}, KEPT),
-        ({"hidden": HiddenVersion(version_id="v1", etag=OLD, marker_id="m1")}, KEPT),
+        ({"top": None}, KEPT),
+        ({"top": TopMarker("m1", HiddenVersion("v1", OLD, last_modified=9))}, KEPT),
+        ({"top": TopMarker("m1", None)}, KEPT),
+        # Our delete was conditional on the etag: other bytes came later, or were uncovered by a lifecycle rule.
+        ({"top": TopMarker("m1", HiddenVersion("v2", NEW, last_modified=9))}, KEPT),
+        ({"top": TopMarker("m1", HiddenVersion("v0", OLD, last_modified=5))}, KEPT),
+        ({"top": TopMarker("m1", HiddenVersion("v0", OLD, last_modified=4))}, KEPT),
         ({"record": replace(CLEANED, state=State.COPIED)}, settle(State.GONE, origin=Origin.ADOPTED)),
         (
             {"target": replace(TARGET_SEEN, etag=FOREIGN)},
-            conflict("the source is gone and somebody else's object is at the target"),
+            conflict("the source is gone and another writer's object is at the target"),
         ),
     ],
 )
@@ -165,7 +211,7 @@ def test_what_our_marker_hides_is_copied_only_where_it_is_the_owners(
     changes: dict[str, Any], decided: Decision
 ) -> None:
     """A version that was written before our marker and never copied."""
-    assert decide(sight(**{"source": None, "record": CLEANED, "hidden": HIDDEN, **changes})) == decided
+    assert decide(sight(**{"source": None, "record": CLEANED, "top": HIDDEN, **changes})) == decided
 
 
 @pytest.mark.parametrize(
@@ -248,7 +294,8 @@ def test_a_decision_keeps_its_target_and_a_sight_mirrors_unless_told() -> None:
     """What a caller that names neither gets."""
     assert Decision(Step.SETTLE, State.GONE).keeps_target
     assert decide(Sight(RECORD, None, TARGET_SEEN)) == GONE
-    assert decide(Sight(RECORD, None, TARGET_SEEN, removed=True)).step is Step.DELETE_TARGET
+    ours = record(origin=Origin.CREATED)
+    assert decide(Sight(ours, None, TARGET_SEEN, removed=True)).step is Step.DELETE_TARGET
 
 
 def test_a_strangers_object_is_no_rewriting_of_ours() -> None:

@@ -11,7 +11,7 @@ from domain.cleanup import clean_source
 from domain.errors import ThrottledError
 from domain.ports import Refused
 from domain.record import Claim, Mode, Origin, Record, State
-from domain.rollback import BUSY, PURGE, ROLL_BACK, purge_copy, roll_back_object
+from domain.rollback import BUSY, PURGE, PURGE_IN_DOUBT, ROLL_BACK, purge_copy, roll_back_object
 from tests.fakes.object_store import InMemoryObjectStore as InMemory
 from tests.unit.test_migration import POLICY, SOURCE, TARGET, World, listed
 
@@ -72,7 +72,7 @@ def test_a_claim_holds_until_after_its_last_second() -> None:
     world.edit(claim=Claim("other", world.clock.now() - 0.001))
     assert roll_back(world).state is State.ROLLED_BACK
     world.edit(claim=Claim("other", world.clock.now()), intent=PURGE)
-    assert purge(world) == Outcome(Verdict.RETURN, State.ROLLED_BACK, UNFINISHED)
+    assert purge(world) == Outcome(Verdict.RETURN, State.ROLLED_BACK, PURGE_IN_DOUBT)
     world.edit(claim=Claim("other", world.clock.now() - 0.001), intent=ROLL_BACK)
     assert purge(world) == Outcome(Verdict.RETURN, State.ROLLED_BACK, UNFINISHED)
     world.edit(intent=PURGE)
@@ -248,8 +248,8 @@ def test_what_is_not_rolled_back_is_not_purged(mode: Mode | None) -> None:
     ("changes", "verdict", "reason"),
     [
         ({"state": State.COPIED}, Verdict.RETURN, UNFINISHED),
-        ({"state": State.PURGED}, Verdict.DONE, UNFINISHED),
-        ({"state": State.ROLLBACK_CONFLICT}, Verdict.DONE, UNFINISHED),
+        ({"state": State.PURGED}, Verdict.DONE, "it is purged"),
+        ({"state": State.ROLLBACK_CONFLICT, "cause": "why"}, Verdict.DONE, "why"),
         ({"origin": Origin.ADOPTED}, Verdict.DONE, "the copy was there before us"),
     ],
 )

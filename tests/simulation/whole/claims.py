@@ -101,7 +101,8 @@ class Claims:
             in_doubt = key.doubled and record.cause == NOBODY_KNOWS
             if not key.meddled and not in_doubt and not key.is_erased:
                 yield f"I7 CONFLICT ({record.cause}) with no writer to blame"
-            if there is not None and self._truth.is_copy(key) and "somebody else's" in (record.cause or ""):
+            names_another = "another writer's object is" in (record.cause or "")
+            if there is not None and self._truth.is_copy(key) and names_another:
                 yield f"I3 CONFLICT ({record.cause}), and keyshift's own copy is at the target"
             return
         if record.state not in ENDS:

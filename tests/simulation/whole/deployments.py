@@ -10,7 +10,7 @@ PERMISSIONS = (
     ("look_at_object",),
     ("copy_object", "create_upload"),
     ("delete_object", "remove_version", "remove_delete_marker"),
-    ("find_hidden_version",),
+    ("find_top_marker",),
     ("write_record",),
 )
 

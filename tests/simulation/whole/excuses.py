@@ -18,6 +18,8 @@ NOT_TOLD = "delete not told"
 TAKEN_OVER = "target taken over"
 PUT_AGAIN = "same bytes put again"
 ERASED = "erased under the marker"
+AT_ONCE = 90.0
+"""Seconds: an attempt with its last request, and the margins of the clocks. S3's dates tell what is further apart."""
 SENTENCES = {
     ERASED: "An owner removes a version or a marker of a cleaned key for good, by its id: keyshift cannot tell him from"
     " a lifecycle rule. The copy stays as it is, and rollback may restore what he removed.",
@@ -30,8 +32,8 @@ SENTENCES = {
     " copy what he put: the older copy stays, and rollback restores it.",
     COPY_IN_DOUBT: "A worker dies, or has no answer, over a copy, and a stranger puts the same bytes or deletes the"
     " target before another worker looks: keyshift takes the stranger's object for its copy.",
-    SAME_BYTES_AGAIN: "Without versions a stranger puts the same bytes over keyshift's copy: the etag is the same, so a"
-    " later copy, a mirrored delete or a purge takes his object for the copy.",
+    SAME_BYTES_AGAIN: "Without versions a stranger puts the same bytes over keyshift's copy while its attempt goes on,"
+    " or within the clocks' margin of it: a later copy, a mirrored delete or a purge takes his object for the copy.",
     SENT_TWICE: "A proxy sends a copy twice, and its source is gone or put again before keyshift looks: the key becomes"
     " a CONFLICT that says so.",
     NOT_TOLD: "S3 never tells of an owner's delete: the copy stays.",
@@ -68,7 +70,9 @@ def why_indistinct(
         return None
     if key.doubt_at_target is not None:
         return COPY_IN_DOUBT
-    if version.version_id is None and any(etag == version.state.etag and one.at <= made.at for one, etag in copies):
+    if version.version_id in (None, NULL) and any(
+        etag == version.state.etag and 0 <= made.at - one.at < AT_ONCE for one, etag in copies
+    ):
         return SAME_BYTES_AGAIN
     return REFUSED_COPY if refused_within is not None else None
 

@@ -8,7 +8,7 @@ from typing import cast
 from domain.keys import Location
 from domain.objects import ListedObject, ObjectState
 from domain.parts import MIB, Part
-from domain.ports import ClaimAnswer, Deleted, HiddenVersion, Refused, SourceObject, TargetObject, Written
+from domain.ports import ClaimAnswer, Deleted, Refused, SourceObject, TargetObject, TopMarker, Written
 from domain.record import ClaimRequest, Record
 from tests.fakes.buckets import Version
 from tests.simulation.whole.asking import Asking
@@ -100,10 +100,10 @@ class SimulatedStore(Asking):
         answer: Deleted | Refused = self._ask_of(location, "delete_object", subject, effect, send_before)
         return answer
 
-    def find_hidden_version(self, location: Location) -> HiddenVersion | None:
+    def find_top_marker(self, location: Location) -> TopMarker | None:
         """ListObjectVersions."""
-        answer: HiddenVersion | None = self._ask_of(
-            location, "find_hidden_version", location.key, lambda: self._site.store.find_hidden_version(location)
+        answer: TopMarker | None = self._ask_of(
+            location, "find_top_marker", location.key, lambda: self._site.store.find_top_marker(location)
         )
         return answer
 

@@ -174,6 +174,7 @@ class Site:
             request_seconds=REQUEST_SECONDS,
             margin_seconds=MARGIN_SECONDS,
             promised_storage_class="STANDARD" if self.plan.promised else None,
+            promised_plain=self.plan.promised,
             encrypted_targets=self.plan.encrypted,
             rules_digest=self.rules.digest,
         )

@@ -10,6 +10,7 @@ from domain.keys import Location
 from tests.fakes.buckets import Version
 from tests.simulation.whole.chronicle import Chronicle
 from tests.simulation.whole.excuses import (
+    AT_ONCE,
     PUT_AGAIN,
     REFUSED_COPY,
     why_comes_back,
@@ -20,8 +21,6 @@ from tests.simulation.whole.history import KeyTruth, Value, Writer, value_of
 __all__ = ["KeyTruth", "Truth", "Value", "Writer", "value_of"]
 PURGERS = "purge"
 """How the processes that purge copies after a rollback are named."""
-LONGEST_ATTEMPT = 90.0
-"""Seconds: an attempt, its last request and the margins of the clocks."""
 
 
 class Truth(Chronicle):
@@ -51,7 +50,7 @@ class Truth(Chronicle):
         key = self._by_target.get(location)
         if key is not None:
             key.doubled |= was_done
-            self._doubt_whose(key, LONGEST_ATTEMPT)
+            self._doubt_whose(key, AT_ONCE)
 
     def _copied(self, location: Location, number: int, before: Version | None, *, by: str) -> None:
         made = self._store.buckets.current(location)
