@@ -7,7 +7,7 @@ from domain.keys import Location
 from tests.fakes.buckets import Version
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.simulation.whole.doubts import Doubts
-from tests.simulation.whole.excuses import keeps_markers, why_indistinct, why_unfollowed
+from tests.simulation.whole.excuses import AFTER_CLEANUP, MARKER_EXPIRED, keeps_markers, why_indistinct, why_unfollowed
 from tests.simulation.whole.history import NULL, KeyTruth, Made, Value, Writer, value_of
 
 
@@ -100,6 +100,9 @@ class Chronicle:
             key.emptied_by = by
         if by is Writer.OWNER:
             key.is_erased |= Writer.KEYSHIFT in makers
+        if by is Writer.RULE and is_newest and gone.state is None and self.maker_of(gone).writer is not Writer.KEYSHIFT:
+            if key.unfollowed.get(len(key.words) - 1) == AFTER_CLEANUP:
+                key.unfollowed[len(key.words) - 1] = MARKER_EXPIRED
         if is_newest and (is_hidden or by is Writer.RULE):
             # Only keyshift's marker made it noncurrent: it stays the owner's word (see ERASED).
             self._check_kept(key, by)
@@ -111,6 +114,7 @@ class Chronicle:
 
     def _check_kept(self, key: KeyTruth, by: Writer) -> None:
         truth = key.owner
+        key.has_lost_version |= by is Writer.RULE
         if by is Writer.RULE and truth is not None and not key.is_foreign and not self.is_stored(key, truth):
             self.fault(key, f"I1 a rule took {truth}, which only keyshift's marker had made noncurrent")
 

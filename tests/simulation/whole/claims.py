@@ -10,7 +10,7 @@ from domain.reconciling import NOBODY_KNOWS
 from domain.record import Action, Mode, Record, State
 from tests.fakes.buckets import Version
 from tests.fakes.object_store import InMemoryObjectStore
-from tests.simulation.whole.excuses import DELETE_IN_DOUBT, PUT_AFTER_CLEANUP, why_gone
+from tests.simulation.whole.excuses import DELETE_IN_DOUBT, PUT_AFTER_CLEANUP, why_gone, why_not_restored
 from tests.simulation.whole.history import KeyTruth, Writer, value_of
 from tests.simulation.whole.truth import Truth
 
@@ -125,7 +125,8 @@ class Claims:
         source = value_of(self._store.buckets.current(key.source))
         if record.state is State.ROLLBACK_CONFLICT:
             in_doubt = key.doubled and record.cause == NOBODY_KNOWS
-            if not key.meddled and not in_doubt and not key.is_erased and None not in key.words[1:]:
+            blameless = not key.meddled and not in_doubt and None not in key.words[1:]
+            if blameless and why_not_restored(key, there) is None:
                 yield f"I6 a rollback conflict ({record.cause}) with no writer to blame"
             return
         if record.state not in BACK:

@@ -9,6 +9,8 @@ from tests.simulation.whole.history import NULL, KeyTruth, Made, Value, Writer, 
 DELETE_IN_DOUBT = "delete in doubt"
 AFTER_CLEANUP = "delete after cleanup"
 UNSEEN_AFTER_CLEANUP = "unseen delete after cleanup"
+MARKER_EXPIRED = "owner's marker expired"
+ONLY_REWRITTEN = "only the rewritten manifest is left"
 PUT_AFTER_CLEANUP = "put and delete after cleanup"
 COPY_IN_DOUBT = "copy in doubt"
 SAME_BYTES_AGAIN = "same bytes again"
@@ -28,6 +30,10 @@ SENTENCES = {
     AFTER_CLEANUP: "An owner deletes a key that cleanup has emptied: there is nothing to follow, and the copy stays.",
     UNSEEN_AFTER_CLEANUP: "Where no versions are kept, an owner's delete of a key that cleanup has emptied leaves no"
     " trace: the copy stays, and rollback restores the source.",
+    MARKER_EXPIRED: "An owner deletes a key after its cleanup, and a lifecycle rule removes his delete marker: the copy"
+    " stays, and rollback restores the source.",
+    ONLY_REWRITTEN: "A lifecycle rule removes the version of a cleaned manifest whose references were switched: rollback"
+    " has no original to restore, keeps the copy and says so.",
     PUT_AFTER_CLEANUP: "Without versions an owner puts and deletes a key again after its cleanup, before keyshift can"
     " copy what he put: the older copy stays, and rollback restores it.",
     COPY_IN_DOUBT: "A worker dies, or has no answer, over a copy, and a stranger puts the same bytes or deletes the"
@@ -80,7 +86,7 @@ def why_indistinct(
 def why_comes_back(key: KeyTruth) -> str | None:
     """Why rollback may restore what its owner deleted: keyshift cannot know of that delete."""
     why = key.unfollowed.get(len(key.words) - 1)
-    if why in (DELETE_IN_DOUBT, PUT_AFTER_CLEANUP, UNSEEN_AFTER_CLEANUP):
+    if why in (DELETE_IN_DOUBT, PUT_AFTER_CLEANUP, UNSEEN_AFTER_CLEANUP, MARKER_EXPIRED):
         return why
     return ERASED if key.is_erased else None
 
@@ -100,6 +106,12 @@ def why_other(key: KeyTruth) -> str | None:
 def why_gone(key: KeyTruth) -> str | None:
     """Why the source may lack what its owner put last."""
     return ERASED if key.is_erased else PUT_AGAIN if key.has_lost_metadata else None
+
+
+def why_not_restored(key: KeyTruth, there: Version | None) -> str | None:
+    """Why a rollback may leave the source without the owner's last word, although its copy is there."""
+    is_rewritten = there is not None and value_of(there) != key.holds(there)
+    return ONLY_REWRITTEN if key.has_lost_version and is_rewritten else why_gone(key)
 
 
 def why_lost(

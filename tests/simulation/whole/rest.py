@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tests.fakes.object_store import InMemoryObjectStore
-from tests.simulation.whole.excuses import why_comes_back, why_gone, why_other, why_outlives
+from tests.simulation.whole.excuses import why_comes_back, why_gone, why_not_restored, why_other, why_outlives
 from tests.simulation.whole.history import KeyTruth, Writer, value_of
 from tests.simulation.whole.truth import Truth
 
@@ -39,7 +39,9 @@ class AtRest:
         if truth is None:
             if source is not None and not self._excuses(why_comes_back(key)):
                 yield f"I6 its owner deleted it, and {source} is at the source"
-        elif source != truth and self.can_restore(key) and not self._excuses(why_gone(key)):
+        elif source != truth and self.can_restore(key):
+            if self._excuses(why_not_restored(key, self._store.buckets.current(key.target))):
+                return
             yield f"I6 the source is {source}, its owner's last word is {truth}"
 
     def can_restore(self, key: KeyTruth) -> bool:
