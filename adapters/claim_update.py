@@ -7,7 +7,7 @@ from domain.notices import NoticeKind
 from domain.record import ClaimRequest, Mode, State
 
 _FREE = "(attribute_not_exists(#token) OR #deadline < :now)"
-_UNFINISHED = "attribute_exists(#token) OR size(#maybe) > :zero"
+_UNFINISHED = "attribute_exists(#token) OR attribute_exists(#upload) OR size(#maybe) > :zero"
 _AFTER_SEQUENCER = (
     "attribute_not_exists(#sequencer_order) OR size(#sequencer_order) <> :length OR #sequencer_order < :order"
 )
@@ -48,6 +48,7 @@ _ATTRIBUTES = (
     "deadline",
     "intent",
     "maybe",
+    "upload",
     "changed_at",
     "sequencer_order",
     "source_etag",

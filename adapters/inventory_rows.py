@@ -101,11 +101,11 @@ def _listed(row: Mapping[str, Any], inventory: Inventory) -> ListedObject | None
         storage_class=row.get("storage_class") or None,
         version_id=row.get("version_id") or None,
         is_encrypted="KMS" in str(row.get("encryption_status") or ""),
-        is_plain=_is_plain(row),
+        is_plain=rules_out_lock_and_key(row),
     )
 
 
-def _is_plain(row: Mapping[str, Any]) -> bool:
+def rules_out_lock_and_key(row: Mapping[str, Any]) -> bool:
     """Whether the columns rule out a KMS key and an object lock; an inventory without them rules nothing out."""
     encryption = str(row.get("encryption_status") or "")
     if not encryption or "KMS" in encryption or any(column not in row for column in _LOCK_COLUMNS):

@@ -3,7 +3,6 @@
 from typing import TypeGuard
 
 from domain.attempt import Attempt, HeldRecord, Lease, MigrationPolicy, MigrationPorts, Outcome, Verdict, take_claim
-from domain.copying import abort_upload
 from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, UnavailableError
 from domain.objects import ObjectState, is_other_version
 from domain.ports import Deleted, Refused
@@ -50,7 +49,7 @@ def _blocked(record: Record, now: float, *, need_proof: bool) -> Outcome | None:
     if record.state is not State.COPIED:
         return Outcome(Verdict.DONE, record.state, "only a finished copy is cleaned")
     # What an earlier cleanup began and could not end is cleanup's to go on with: its delete raises no event.
-    if record.maybe - {DELETE_SOURCE}:
+    if record.maybe - {DELETE_SOURCE} or record.upload is not None:
         return Outcome(Verdict.DONE, record.state, "an attempt ended without saying what it did")
     if record.is_rewritten and record.source_version is None:
         return Outcome(Verdict.DONE, record.state, ONLY_ORIGINAL)
@@ -60,7 +59,6 @@ def _blocked(record: Record, now: float, *, need_proof: bool) -> Outcome | None:
 
 
 def _delete_if_proven(held: HeldRecord, ports: MigrationPorts) -> Outcome:
-    abort_upload(held, ports.multipart)
     record = held.record
     target = ports.store.look_at_object(record.target, with_tags=True)
     if not _is_the_copy(target, record):

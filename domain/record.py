@@ -176,7 +176,7 @@ class Record:
     @property
     def is_unfinished(self) -> bool:
         """Whether an attempt ended without saying what it did, or still runs."""
-        return self.claim is not None or bool(self.maybe)
+        return self.claim is not None or self.upload is not None or bool(self.maybe)
 
     @property
     def deleted_etag(self) -> str | None:

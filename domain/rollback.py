@@ -14,6 +14,7 @@ ROLL_BACK = Intent(Action.ROLL_BACK)
 PURGE = Intent(Action.PURGE)
 BUSY = "another writer writes the key at this moment (409), so nothing was done: run it again"
 PURGE_IN_DOUBT = "another purge has it, or its delete was never answered: run it again when its claim has ended"
+OLDER = "the source is neither what was copied nor newer than the copy by its date, so the copy is kept"
 _ENDED = (State.ROLLED_BACK, State.ROLLBACK_CONFLICT, State.PURGED)
 
 
@@ -74,9 +75,11 @@ def _restore_hidden(held: HeldRecord, top: TopMarker, ports: MigrationPorts, pol
         )
         # A lifecycle rule may have been quicker, and then an older version came up or none.
         seen = ports.store.look_at_object(record.source)
-        if seen is not None and (seen.etag == record.deleted_etag or not _is_older(seen, copy)):
-            return _finish(held, ports, State.ROLLED_BACK)
-        return _copy_back(held, ports, policy, over=seen)
+        if seen is None:
+            return _copy_back(held, ports, policy)
+        if seen.etag != record.deleted_etag and _is_older(seen, copy):
+            return _finish(held, ports, State.ROLLBACK_CONFLICT, cause=OLDER)
+        return _finish(held, ports, State.ROLLED_BACK)
     if record.marker_version is None and hidden is not None and is_put_after(hidden, copy):
         # The owner wrote after our copy and deleted it: the marker, whose id we never learned, is his.
         return _finish(held, ports, State.ROLLED_BACK)
@@ -87,10 +90,8 @@ def _is_older(source: ObjectState, copy: ObjectState | None) -> bool:
     return copy is not None and source.last_modified <= copy.last_modified
 
 
-def _copy_back(
-    held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy, *, over: ObjectState | None = None
-) -> Outcome:
-    """Copy the target to the source, where nothing is, or ``over`` an older version that came up there."""
+def _copy_back(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy) -> Outcome:
+    """Copy the target to the source, where nothing is."""
     record = held.record
     target = ports.store.look_at_object(record.target, with_tags=True)
     if target is None or not is_known(target, record):
@@ -106,7 +107,7 @@ def _copy_back(
         record.target,
         record.source,
         seen=target,
-        if_match=over.etag if over is not None else None,
+        if_match=None,
         ports=ports,
         policy=policy,
         intent=ROLL_BACK,
@@ -174,7 +175,7 @@ def _purge(held: HeldRecord, ports: MigrationPorts) -> Outcome:
             # Absent without proof that its owner deleted it: the copy may be the only one.
             return held.commit(State.ROLLBACK_CONFLICT, cause="the source is absent, so the copy is kept")
         if source.etag not in _copied_etags(record) and _is_older(source, target):
-            return held.commit(State.ROLLBACK_CONFLICT, cause="the source is an older version, so the copy is kept")
+            return held.commit(State.ROLLBACK_CONFLICT, cause=OLDER)
         answer = held.send(
             lambda: ports.store.delete_object(record.target, if_match=etag, send_before=held.lease.send_before)
         )

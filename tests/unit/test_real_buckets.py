@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from adapters.inventory_rows import rules_out_lock_and_key
 from domain.attempt import Outcome, Verdict
 from domain.cleanup import clean_source
 from domain.cleanup_versions import forget_version
@@ -280,9 +281,12 @@ def test_a_purge_keeps_the_copy_while_the_source_is_an_older_version() -> None:
     assert world.store.body(TARGET) == b"newest"
 
 
-def test_a_lifecycle_rule_that_is_quicker_than_the_rollback_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The version goes between the look at the marker and the marker's delete, and an older one comes up."""
-    world = migrated(b"older", b"newest", versioned=True)
+@pytest.mark.parametrize("older", [(), (b"older",)])
+def test_a_lifecycle_rule_that_is_quicker_than_the_rollback_costs_nothing(
+    monkeypatch: pytest.MonkeyPatch, older: tuple[bytes, ...]
+) -> None:
+    """The version goes between the look at the marker and its delete: what comes up is not taken for the source."""
+    world = migrated(*older, b"newest", versioned=True)
     clean(world)
     real = world.store.remove_delete_marker
 
@@ -291,8 +295,8 @@ def test_a_lifecycle_rule_that_is_quicker_than_the_rollback_costs_nothing(monkey
         real(*arguments, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(world.store, "remove_delete_marker", remove_delete_marker)
-    assert roll_back(world).state is State.ROLLED_BACK
-    assert world.store.body(SOURCE) == b"newest"
+    assert roll_back(world).state is (State.ROLLBACK_CONFLICT if older else State.ROLLED_BACK)
+    assert world.store.body(SOURCE if not older else TARGET) == b"newest"
 
 
 # M: what its owner deleted after our cleanup
@@ -480,3 +484,24 @@ def test_a_purge_without_an_answer_is_neither_done_nor_a_rollback_that_must_fini
     assert (again.verdict, "another purge" in again.reason) == (Verdict.RETURN, True)
     assert purge(world).state is State.PURGED
     assert world.store.body(TARGET) is None
+
+
+@pytest.mark.parametrize(
+    ("row", "plain"),
+    [
+        ({"encryption_status": "SSE-S3"}, True),
+        ({"encryption_status": "NOT-SSE"}, True),
+        ({"encryption_status": "SSE-KMS"}, False),
+        ({"encryption_status": "DSSE-KMS"}, False),
+        ({"encryption_status": ""}, False),
+        ({"encryption_status": "SSE-S3", "object_lock_mode": "GOVERNANCE"}, False),
+        ({"encryption_status": "SSE-S3", "object_lock_legal_hold_status": "On"}, False),
+        ({"encryption_status": "SSE-S3", "object_lock_legal_hold_status": "Off"}, True),
+        ({"encryption_status": "SSE-S3", "object_lock_retain_until_date": "2030-01-01"}, False),
+    ],
+)
+def test_an_inventory_rules_out_lock_and_key_only_by_its_columns(row: dict[str, str], *, plain: bool) -> None:
+    """Each column must be there and say so; an inventory without them rules nothing out."""
+    columns = dict.fromkeys(("object_lock_mode", "object_lock_retain_until_date", "object_lock_legal_hold_status"), "")
+    assert rules_out_lock_and_key(columns | row) is plain
+    assert not rules_out_lock_and_key(row)

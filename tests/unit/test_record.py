@@ -35,7 +35,7 @@ from tests.unit.test_migration import POLICY, SOURCE, TARGET
 NOW = 1_790_000_000.0
 OLD, NEW = "1" * 32, "2" * 32
 RECORD = Record(SOURCE, TARGET, State.COPIED, source_etag=OLD, source_version="v1", sequencer=Sequencer("05"))
-COPY = Intent(Action.COPY, OLD)
+COPY = Intent(Action.COPY, OLD, "", OLD)
 OBJECT = ObjectState(OLD, 5, tags={}, metadata={"a": "b"})
 
 
@@ -206,14 +206,14 @@ def _held(intent: Intent | None = None, **changes: Any) -> tuple[HeldRecord, InM
 
 def test_a_claim_outlives_its_requests_and_is_the_next_revision() -> None:
     """Its end is the attempt's, the longest request's and the margin's; what may have been done before stays."""
-    earlier = Intent(Action.COPY, NEW)
+    earlier = Intent(Action.COPY, NEW, "", NEW)
     held, manifest, clock = _held(intent=COPY, claim=Claim("dead", 0.0), maybe=frozenset({earlier}), revision=7)
     known = manifest.records[SOURCE.record_id]
     assert known.claim == Claim("t", clock.now() + 60.0 + POLICY.request_seconds + POLICY.margin_seconds)
     assert (known.revision, known.changed_at, known.maybe) == (8, clock.now(), frozenset({earlier}))
     clock.advance(3.0)
     held.send(lambda: None)
-    held.declare_intent(Intent(Action.COPY, "3" * 32))
+    held.declare_intent(Intent(Action.COPY, "3" * 32, "", "3" * 32))
     known = manifest.records[SOURCE.record_id]
     assert (known.revision, known.changed_at, known.maybe) == (9, clock.now(), frozenset({earlier, COPY}))
     held.send(lambda: None)
@@ -227,17 +227,17 @@ def test_a_copy_that_was_not_sent_or_was_refused_is_not_what_may_have_been_done(
     """S3 said no, or was not asked: an equal object at the target is somebody else's. What was sent before stays."""
     held, manifest, _ = _held(intent=COPY)
     held.send(lambda: None)
-    held.declare_intent(Intent(Action.COPY, NEW))
+    held.declare_intent(Intent(Action.COPY, NEW, "", NEW))
     assert held.send(lambda: Refused.PRECONDITION) is Refused.PRECONDITION
-    held.declare_intent(Intent(Action.COPY, "3" * 32))
+    held.declare_intent(Intent(Action.COPY, "3" * 32, "", "3" * 32))
     with pytest.raises(type(error)):
         held.send(lambda: _raised(error))
-    held.declare_intent(Intent(Action.COPY, "4" * 32))
+    held.declare_intent(Intent(Action.COPY, "4" * 32, "", "4" * 32))
     assert manifest.records[SOURCE.record_id].maybe == {COPY}
     held.send(lambda: "a part")
     assert held.send(lambda: Refused.SOURCE_ABSENT) is Refused.SOURCE_ABSENT
     held.release()
-    assert manifest.records[SOURCE.record_id].maybe == {COPY, Intent(Action.COPY, "4" * 32)}
+    assert manifest.records[SOURCE.record_id].maybe == {COPY, Intent(Action.COPY, "4" * 32, "", "4" * 32)}
 
 
 def test_a_step_that_leaves_nothing_forgets_no_copy_before_it() -> None:
@@ -254,13 +254,32 @@ def test_the_defaults_of_a_migration_fit_s3() -> None:
     assert MIN_PART_BYTES <= MigrationPolicy().part_size <= MigrationPolicy().multipart_above <= 5 * GIB
 
 
-def test_a_delete_that_was_declared_stays_known() -> None:
-    """Absent is absent, whoever did it: only what it had begun says whose delete it was."""
+@pytest.mark.parametrize("sent", [False, True])
+def test_a_delete_that_was_sent_stays_known(*, sent: bool) -> None:
+    """Absent is absent, whoever did it: only what keyshift had begun says whose delete it was."""
     held, manifest, _ = _held(intent=COPY)
     held.send(lambda: None)
     held.declare_intent(Intent(Action.DELETE_TARGET))
+    if sent:
+        held.send(lambda: None)
     held.release()
-    assert manifest.records[SOURCE.record_id].maybe == {COPY, Intent(Action.DELETE_TARGET)}
+    assert manifest.records[SOURCE.record_id].maybe == {COPY} | ({Intent(Action.DELETE_TARGET)} if sent else set())
+
+
+def test_a_task_stays_known_though_nothing_was_sent() -> None:
+    """The version that is to go for good is named nowhere else."""
+    task = Intent(Action.DELETE_SOURCE, OLD, "v1")
+    held, manifest, _ = _held(intent=task)
+    held.release()
+    assert manifest.records[SOURCE.record_id].maybe == {task}
+
+
+def test_writes_that_nothing_can_recognise_are_one_entry() -> None:
+    """Each would say the same: a record does not grow by what breaks off again and again."""
+    held, manifest, _ = _held(intent=Intent(Action.COPY, OLD), maybe=frozenset({Intent(Action.COPY, NEW)}))
+    held.send(lambda: None)
+    held.release()
+    assert manifest.records[SOURCE.record_id].maybe == {Intent(Action.COPY)}
 
 
 def test_intents_have_an_order() -> None:

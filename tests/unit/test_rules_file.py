@@ -44,6 +44,34 @@ def test_a_good_file_becomes_rules() -> None:
     assert len(compiled.digest) == 64
 
 
+@pytest.mark.parametrize(
+    ("promises", "plain"),
+    [
+        ("", False),
+        (", encryption: AES256", False),
+        (", object_lock: none", False),
+        (", encryption: AES256, object_lock: none", True),
+    ],
+)
+def test_a_source_is_promised_plain_only_by_both_promises(promises: str, *, plain: bool) -> None:
+    """A copy inherits neither the KMS key nor the lock, so either may need a look."""
+    text = (
+        f"version: 1\nmigration: m\nsource: {{bucket: source-bucket{promises}}}\ntarget: {{bucket: target-bucket}}\n"
+        'rules: [{name: a, from: "{rest...}", to: "new/{rest...}"}]\n'
+    )
+    assert read_rules(text).promised_plain is plain
+
+
+def test_a_key_of_kms_cannot_be_promised_away() -> None:
+    """Only what needs nothing in the copy's request may be promised."""
+    text = (
+        "version: 1\nmigration: m\ntarget: {bucket: target-bucket}\n"
+        "source: {bucket: source-bucket, encryption: aws:kms}\n"
+        'rules: [{name: a, from: "{rest...}", to: "new/{rest...}"}]\n'
+    )
+    assert "source.encryption" in mistakes(text)[0] or "AES256" in mistakes(text)[0]
+
+
 def test_the_digest_changes_with_what_moves_and_not_with_a_reason() -> None:
     """The digest names what decides about keys."""
     digest = read_rules(GOOD).digest

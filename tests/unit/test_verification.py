@@ -40,13 +40,19 @@ def test_a_true_copy_is_verified() -> None:
         (replace(SEEN, headers=ContentHeaders(content_type="a/b")), Difference.HEADERS),
         (replace(SEEN, storage_class="GLACIER"), Difference.STORAGE_CLASS),
         (replace(SEEN, size=5), Difference.SIZE),
-        (replace(SEEN, lock=Lock(legal_hold=True)), Difference.LOCK),
-        (replace(SEEN, lock=Lock("GOVERNANCE", "2999-01-01T00:00:00+00:00")), Difference.LOCK),
     ],
 )
 def test_what_a_copy_does_not_carry_is_named(target: ObjectState, difference: Difference) -> None:
     """One name for each thing, and nothing else."""
     assert differences(COPIED, SEEN, target) == {difference}
+
+
+@pytest.mark.parametrize("lock", [Lock(legal_hold=True), Lock("GOVERNANCE", "2999-01-01T00:00:00+00:00")])
+def test_a_lock_that_the_copy_lacks_is_a_difference_and_one_that_it_has_more_is_not(lock: Lock) -> None:
+    """The target bucket's default retention binds what its source did not."""
+    held = replace(SEEN, lock=lock)
+    assert differences(COPIED, held, SEEN) == {Difference.LOCK}
+    assert differences(COPIED, SEEN, held) == set()
 
 
 def test_a_lock_that_is_over_is_no_difference() -> None:
