@@ -100,9 +100,10 @@ class Chronicle:
             key.emptied_by = by
         if by is Writer.OWNER:
             key.is_erased |= Writer.KEYSHIFT in makers
-        if by is Writer.RULE and is_newest and gone.state is None and self.maker_of(gone).writer is not Writer.KEYSHIFT:
-            if key.unfollowed.get(len(key.words) - 1) == AFTER_CLEANUP:
-                key.unfollowed[len(key.words) - 1] = MARKER_EXPIRED
+        is_owners_marker = gone.state is None and self.maker_of(gone).writer is not Writer.KEYSHIFT
+        last = len(key.words) - 1
+        if by is Writer.RULE and is_newest and is_owners_marker and key.unfollowed.get(last) == AFTER_CLEANUP:
+            key.unfollowed[last] = MARKER_EXPIRED
         if is_newest and (is_hidden or by is Writer.RULE):
             # Only keyshift's marker made it noncurrent: it stays the owner's word (see ERASED).
             self._check_kept(key, by)

@@ -32,8 +32,8 @@ SENTENCES = {
     " trace: the copy stays, and rollback restores the source.",
     MARKER_EXPIRED: "An owner deletes a key after its cleanup, and a lifecycle rule removes his delete marker: the copy"
     " stays, and rollback restores the source.",
-    ONLY_REWRITTEN: "A lifecycle rule removes the version of a cleaned manifest whose references were switched: rollback"
-    " has no original to restore, keeps the copy and says so.",
+    ONLY_REWRITTEN: "A lifecycle rule removes the version of a cleaned manifest whose references were switched:"
+    " rollback has no original to restore, keeps the copy and says so.",
     PUT_AFTER_CLEANUP: "Without versions an owner puts and deletes a key again after its cleanup, before keyshift can"
     " copy what he put: the older copy stays, and rollback restores it.",
     COPY_IN_DOUBT: "A worker dies, or has no answer, over a copy, and a stranger puts the same bytes or deletes the"
