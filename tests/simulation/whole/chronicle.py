@@ -7,7 +7,14 @@ from domain.keys import Location
 from tests.fakes.buckets import Version
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.simulation.whole.doubts import Doubts
-from tests.simulation.whole.excuses import AFTER_CLEANUP, MARKER_EXPIRED, keeps_markers, why_indistinct, why_unfollowed
+from tests.simulation.whole.excuses import (
+    AFTER_CLEANUP,
+    MARKER_EXPIRED,
+    REFUSED_COPY,
+    keeps_markers,
+    why_indistinct,
+    why_unfollowed,
+)
 from tests.simulation.whole.history import NULL, KeyTruth, Made, Value, Writer, value_of
 
 
@@ -164,7 +171,9 @@ class Chronicle:
     def _doubt_whose(self, key: KeyTruth, refused_within: float | None) -> None:
         """Whether anything tells the foreign object at the target from keyshift's copy."""
         there = self._store.buckets.current(key.target)
-        if there is None or self.maker_of(there).writer is Writer.KEYSHIFT or there.written in key.indistinct:
+        if there is None or self.maker_of(there).writer is Writer.KEYSHIFT:
+            return
+        if key.indistinct.get(there.written, REFUSED_COPY) != REFUSED_COPY:
             return
         made = self.maker_of(there)
         recent = refused_within is not None and self._now() - made.at < refused_within
