@@ -105,6 +105,7 @@ class Chronicle:
             key.emptied_by = None
         elif gone.state is not None and is_newest and key.emptied_by is None:
             key.emptied_by = by
+        key.has_erased |= by is Writer.OWNER
         if by is Writer.OWNER:
             key.is_erased |= Writer.KEYSHIFT in makers
         is_owners_marker = gone.state is None and self.maker_of(gone).writer is not Writer.KEYSHIFT

@@ -99,7 +99,7 @@ class Claims:
             yield "I7 unfinished"
         if record.state is State.CONFLICT:
             in_doubt = key.doubled and record.cause == NOBODY_KNOWS
-            if not key.meddled and not in_doubt and not key.is_erased:
+            if not key.meddled and not in_doubt and not key.has_erased:
                 yield f"I7 CONFLICT ({record.cause}) with no writer to blame"
             names_another = "another writer's object is" in (record.cause or "")
             if there is not None and self._truth.is_copy(key) and names_another:
@@ -125,7 +125,7 @@ class Claims:
         source = value_of(self._store.buckets.current(key.source))
         if record.state is State.ROLLBACK_CONFLICT:
             in_doubt = key.doubled and record.cause == NOBODY_KNOWS
-            blameless = not key.meddled and not in_doubt and None not in key.words[1:]
+            blameless = not key.meddled and not in_doubt and not key.has_erased and None not in key.words[1:]
             if blameless and why_not_restored(key, there) is None:
                 yield f"I6 a rollback conflict ({record.cause}) with no writer to blame"
             return

@@ -126,6 +126,8 @@ class KeyTruth:
     """Foreign versions at the target that nothing tells from keyshift's copy, with the name of the excuse."""
     is_erased: bool = False
     """Whether its owner removed a version or marker for good while a marker of keyshift's lay over the key."""
+    has_erased: bool = False
+    """Whether its owner ever removed a version or marker for good, whatever lay over the key."""
     has_lost_version: bool = False
     """Whether a lifecycle rule took the owner's last version, which only keyshift's marker had made noncurrent."""
     has_lost_metadata: bool = False
