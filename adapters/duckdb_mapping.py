@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adapters.duckdb_cuts import Cuts, cuts_of, quoted
-from adapters.duckdb_patterns import is_vectorisable, pattern_of
+from adapters.duckdb_patterns import is_readable, is_vectorisable, pattern_of
 from domain.keys import MAX_KEY_BYTES
 from domain.rules import Branch, CompiledRules
-from domain.templates import Filter, Placeholder, Template
+from domain.template_filters import Filter
+from domain.templates import Placeholder, Template
 
 if TYPE_CHECKING:
     import duckdb
@@ -81,10 +82,13 @@ def _condition(template: Template, rest: str, index: int) -> str:
     """One WHEN of the branch expression; cheap tests stand before the expression."""
     tests = [*_literal_tests(template, rest)]
     pattern, repeats = pattern_of(template)
-    if any(isinstance(piece, Placeholder) for piece in template.pieces):
+    is_certain = is_vectorisable(template)
+    # Of a repeated name the matcher may say that it gives up, also where the expression has no match.
+    is_filter = is_certain or (not repeats and is_readable(pattern))
+    if is_filter and any(isinstance(piece, Placeholder) for piece in template.pieces):
         tests.append(f"regexp_full_match({rest}, {quoted(pattern)})")
-    if not is_vectorisable(template):
-        return f"WHEN {' AND '.join(tests)} THEN {ASK}"
+    if not is_certain:
+        return f"WHEN {' AND '.join(tests) or 'true'} THEN {ASK}"
     for first, again in repeats:
         texts = [_extracted(number, rest, pattern) for number in (first, again)]
         tests.append(" = ".join(texts))

@@ -5,9 +5,11 @@ possible ends of each are tried in ascending order, or only one end is possible.
 """
 
 import re
+from functools import lru_cache
 
 from domain.automata import Chars, Choice, Expression, Repeat, Series
 from domain.automata_characters import ANY, common
+from domain.keys import MAX_KEY_BYTES
 from domain.templates import PATH, SEGMENT, TEXT, Kind, Placeholder, Template
 
 _MOST_GROUPS = 9
@@ -35,18 +37,35 @@ def pattern_of(template: Template) -> tuple[str, list[tuple[int, int]]]:
 
 
 def is_vectorisable(template: Template) -> bool:
-    """Whether RE2 is certain to find the very parse that the template's own matcher finds first."""
+    """Whether RE2 is certain to find the very parse that the template's own matcher finds first.
+
+    RE2 compares no texts. So up to the last repeated name there may be one parse only: of several the matcher takes
+    the first whose texts are equal, and it gives up after a million, where RE2 would go on.
+    """
     pieces = template.pieces
-    if len(template.placeholders) > _MOST_GROUPS:
+    if len(template.placeholders) > _MOST_GROUPS or not is_readable(pattern_of(template)[0]):
         return False
-    kinds = template.kinds
+    repeats = [number for number, piece in enumerate(pieces) if isinstance(piece, Placeholder) and piece.repeats]
     for number, piece in enumerate(pieces):
         if not isinstance(piece, Placeholder):
             continue
         following = pieces[number + 1] if number + 1 < len(pieces) else None
-        alone = has_one_end(kinds[piece.name], following)
-        repeated = sum(other.name == piece.name for other in template.placeholders) > 1
-        if not (alone or (not repeated and _ends_ascend(kinds[piece.name]))):
+        alone = has_one_end(template.kinds[piece.name], following)
+        is_compared = bool(repeats) and number <= repeats[-1]
+        if not (alone or (not is_compared and _ends_ascend(template.kinds[piece.name]))):
+            return False
+    return True
+
+
+@lru_cache(maxsize=256)
+def is_readable(pattern: str) -> bool:
+    """Whether DuckDB's RE2 takes the pattern: it has limits for repetitions and for memory, so it is asked."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        try:
+            connection.execute("SELECT regexp_full_match('', ?)", [pattern]).fetchall()
+        except duckdb.InvalidInputException:
             return False
     return True
 
@@ -117,6 +136,8 @@ def re2_of(expression: Expression) -> str:
         case Choice(items):
             return "(?:" + "|".join(re2_of(item) for item in items) + ")"
         case Repeat(item, least, most):
+            # No key holds so many; RE2 takes no number above 1,000.
+            most = None if most is not None and most >= MAX_KEY_BYTES else most
             bounds = f"{{{least},{'' if most is None else most}}}?"
             return f"(?:{re2_of(item)})" + {(0, None): "*?", (1, None): "+?", (0, 1): "??"}.get((least, most), bounds)
 

@@ -11,11 +11,11 @@ import duckdb
 
 from adapters.duckdb_inventory import connect, inventory_sql
 from adapters.duckdb_mapping import KEPT, NO_BRANCH, REJECTED, mapped_sql, register_one_key_mapping
+from adapters.duckdb_parts import is_cut, number_of_parts
 from adapters.inventory_files import LocalInventory
 from adapters.inventory_rows import read_rows
 from domain.errors import InputError
-from domain.parts import MAX_COPY_BYTES
-from domain.planning import EARLY_DELETION_DAYS, Collision, EarlyDeletion, PlanFigures, Shape, Share
+from domain.planning import EARLY_DELETION_DAYS, Collision, Cutting, EarlyDeletion, PlanFigures, Shape, Share
 from domain.ports import ObjectListing
 from domain.rules import CompiledRules
 
@@ -49,7 +49,7 @@ class DuckDbPlanner:
         self._memory = memory
         self._threads = threads
 
-    def plan_inventory(self, local: LocalInventory, *, part_size: int, out: Path | None = None) -> PlanFigures:
+    def plan_inventory(self, local: LocalInventory, *, cutting: Cutting, out: Path | None = None) -> PlanFigures:
         """The figures of an inventory; with ``out`` every row and its target is written there as Parquet."""
         if local.inventory.source_bucket != self._rules.source_bucket:
             raise InputError(
@@ -59,12 +59,12 @@ class DuckDbPlanner:
             try:
                 rows = inventory_sql(connection, local)
                 keys = _KeySet(rows, local.inventory.created_at, read_once=local.inventory.file_format == "CSV")
-                return self._plan(connection, keys, part_size, partial)
+                return self._plan(connection, keys, cutting, partial)
             except duckdb.Error:
                 _read_one_by_one(local)
                 raise
 
-    def plan_listing(self, listing: ObjectListing, *, part_size: int, out: Path | None = None) -> PlanFigures:
+    def plan_listing(self, listing: ObjectListing, *, cutting: Cutting, out: Path | None = None) -> PlanFigures:
         """The figures of a listing of the source bucket."""
         import pyarrow as pa
 
@@ -83,7 +83,7 @@ class DuckDbPlanner:
                 "NULL::TIMESTAMP AS last_modified_date"
             )
             rows_sql = f"SELECT *, {nothing} FROM listed"
-            return self._plan(connection, _KeySet(rows_sql), part_size, partial)
+            return self._plan(connection, _KeySet(rows_sql), cutting, partial)
 
     @contextmanager
     def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -100,7 +100,7 @@ class DuckDbPlanner:
                 connection.close()
 
     def _plan(
-        self, connection: duckdb.DuckDBPyConnection, keys: _KeySet, part_size: int, out: Path | None
+        self, connection: duckdb.DuckDBPyConnection, keys: _KeySet, cutting: Cutting, out: Path | None
     ) -> PlanFigures:
         mapped = mapped_sql(self._rules, keys.sql)
         again = "facts" if keys.read_once else f"({keys.sql})"
@@ -123,10 +123,10 @@ class DuckDbPlanner:
         colliding, collisions = self._collisions(connection, suspected)
         special = self._row(
             connection,
-            f"""SELECT count(*) FILTER (size > {MAX_COPY_BYTES}), coalesce(sum(size) FILTER (size > {MAX_COPY_BYTES}), 0),
+            f"""SELECT count(*) FILTER ({is_cut(cutting)}), coalesce(sum(size) FILTER ({is_cut(cutting)}), 0),
               count(*) FILTER (is_multipart_uploaded), coalesce(sum(size) FILTER (is_multipart_uploaded), 0),
               count(*) FILTER (archived), coalesce(sum(size) FILTER (archived), 0), count(*) FILTER (locked),
-              coalesce(sum(ceil(size / greatest({part_size}, size / 10000.0))) FILTER (size > {MAX_COPY_BYTES}), 0)
+              coalesce(sum({number_of_parts(cutting)}) FILTER ({is_cut(cutting)}), 0)
               FROM facts WHERE branch >= 0""",
         )
         rules: dict[str, Share] = {name: Share() for name in self._rules.rules}

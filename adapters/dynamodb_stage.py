@@ -65,6 +65,7 @@ def stage_of_item(item: Mapping[str, Any]) -> StageEntry:
         changed_at=float(item["changed_at"]["N"]),
         # An entry of an earlier version lacks it: the beginning of its stage is late enough.
         cut_over_at=float(item.get("cut_over_at", item["since"])["N"]),
+        rules_digest=item.get("rules_digest", {"S": ""})["S"],
     )
 
 
@@ -79,5 +80,6 @@ def _item_of(entry: StageEntry) -> dict[str, Any]:
         _REVISION: number(entry.revision),
         "changed_at": number(entry.changed_at),
         "cut_over_at": number(entry.cut_over_at),
+        **({"rules_digest": text(entry.rules_digest)} if entry.rules_digest else {}),
     }
     return item | ({"postponed_until": number(entry.postponed_until)} if entry.postponed_until is not None else {})

@@ -3,23 +3,24 @@
 from pathlib import Path
 from typing import Any
 
+from adapters.duckdb_parts import is_cut, number_of_parts
 from adapters.inventory_rows import plan_inventory
 from domain.errors import InputError
-from domain.parts import MAX_COPY_BYTES, MIB
-from domain.planning import PlanFigures, Share
+from domain.planning import Cutting, PlanFigures, Share
 
-_PART_BYTES = 128 * MIB
 _MOVES = "branch >= 0"
 
 
-def shares_of_plan(path: Path, rules: list[str]) -> PlanFigures:
-    """Objects and bytes of each rule, and what is above one copy's limit; what the rows do not hold is left at zero.
+def shares_of_plan(path: Path, rules: list[str], cutting: Cutting = Cutting()) -> PlanFigures:  # noqa: B008  # frozen
+    """Objects and bytes of each rule, and what is copied in parts; what the rows do not hold is left at zero.
 
     ``rules`` names each branch. Raises InputError where the file is no saved plan, or one of other rules.
     """
     import duckdb
 
-    if "size" not in plan_inventory(path, "").columns:
+    columns = plan_inventory(path, "").columns
+    knows_uploads = "is_multipart_uploaded" in columns
+    if "size" not in columns:
         raise InputError(f"{path} holds no sizes: plan with an inventory that has the field Size")
     with duckdb.connect() as connection:
         rows: Any = connection.execute(
@@ -27,8 +28,8 @@ def shares_of_plan(path: Path, rules: list[str]) -> PlanFigures:
             [str(path)],
         ).fetchall()
         large: Any = connection.execute(
-            f"SELECT count(*), coalesce(sum(size), 0), coalesce(sum(ceil(size / {_PART_BYTES})), 0) "  # noqa: S608
-            f"FROM read_parquet(?) WHERE {_MOVES} AND size > {MAX_COPY_BYTES}",
+            f"SELECT count(*), coalesce(sum(size), 0), coalesce(sum({number_of_parts(cutting)}), 0) "  # noqa: S608
+            f"FROM read_parquet(?) WHERE {_MOVES} AND {is_cut(cutting, knows_uploads=knows_uploads)}",
             [str(path)],
         ).fetchone()
     shares: dict[str, Share] = {}

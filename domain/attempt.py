@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, TransientError, UnavailableError
 from domain.keys import Location
 from domain.objects import ObjectState
-from domain.parts import GIB, MIB
+from domain.parts import MULTIPART_ABOVE, PART_BYTES
 from domain.ports import Clock, Manifest, MultipartStore, ObjectStore, Refused, TargetObject
 from domain.reconciling import wrote
 from domain.record import TARGET_WRITES, Action, Claim, Intent, Mode, Record, State, left_over
@@ -61,8 +61,8 @@ class MigrationPolicy:
 
     mirror_deletes: bool = True
     mirror_adopted: bool = False
-    multipart_above: int = GIB
-    part_size: int = 128 * MIB
+    multipart_above: int = MULTIPART_ABOVE
+    part_size: int = PART_BYTES
     parts_at_once: int = 16
     request_seconds: float = 120.0
     margin_seconds: float = 30.0

@@ -8,6 +8,9 @@ from domain.stages import Stage, StageEntry, stage_fault
 
 ACCEPTABLE = ("conflict", "parked", "gone", "unverified")
 """Gates that an operator may accept by name; references, queues and lag are never accepted."""
+REFERENCE_REMEDY = (
+    "keyshift references rewrite --yes; what it cannot rewrite, keyshift references scan lists with a remedy"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,4 +179,4 @@ def _reference_gate(seen: Readiness) -> Gate:
     if not seen.references:
         return Gate("references", open=True, says="nothing that was looked at holds a legacy URI")
     says = f"{seen.references:,} places hold a legacy URI, such as {seen.reference_example}"
-    return Gate("references", open=False, says=says, remedy="keyshift references rewrite --yes")
+    return Gate("references", open=False, says=says, remedy=REFERENCE_REMEDY)

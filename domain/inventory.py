@@ -43,6 +43,13 @@ class Inventory:
         """Only CSV writes keys URL-encoded, a space as a plus sign."""
         return self.file_format == "CSV"
 
+    def content_of(self, key: str) -> str:
+        """What names the bytes of the data file ``key``, whatever place or name the report has. Raises LookupError."""
+        found = next((one for one in self.files if one.key == key), None)
+        if found is None:
+            raise LookupError(f"the inventory names no data file {key}")
+        return f"{found.md5}-{found.size}"
+
 
 def read_inventory_manifest(text: str, *, name: str) -> Inventory:
     """Parse ``manifest.json``; InputError names ``name`` and what is wrong with it."""

@@ -11,6 +11,10 @@ MAX_COPY_BYTES = 5 * GIB
 MIN_PART_BYTES = 5 * MIB
 MAX_PART_BYTES = 5 * GIB
 MAX_PARTS = 10_000
+MULTIPART_ABOVE = GIB
+"""Size above which a worker copies in parts, where its settings do not say otherwise."""
+PART_BYTES = 128 * MIB
+"""Size of its parts, likewise."""
 MAX_OBJECT_BYTES = MAX_PARTS * MAX_PART_BYTES
 """48.8 TiB, which AWS calls 50 TB (S3 user guide, qfacts)."""
 

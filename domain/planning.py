@@ -3,6 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from domain.parts import MULTIPART_ABOVE, PART_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Cutting:
+    """How the workers copy large objects, in bytes: one ``above`` this size in parts of ``part_size``."""
+
+    above: int = MULTIPART_ABOVE
+    part_size: int = PART_BYTES
+
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -42,7 +52,7 @@ class EarlyDeletion:
 class PlanFigures:
     """Everything counted; sizes in bytes.
 
-    ``large`` are above what one CopyObject takes, ``in_parts`` were uploaded in parts (their etag is no digest),
+    ``large`` are those that the workers copy in parts, ``in_parts`` were uploaded in parts (their etag is no digest),
     ``archived`` must be restored first. ``parts`` counts the UploadPartCopy requests of the large ones.
     """
 

@@ -1,6 +1,7 @@
 """How long a source key may be when its target is longer."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
@@ -9,9 +10,12 @@ from domain.automata_characters import readable
 from domain.keys import MAX_KEY_BYTES
 from domain.proofs_subject import Subject
 from domain.rules import Branch, MapOutcome
+from domain.template_filters import Effort
 
 WIDTHS = ((0, 0x7F), (0x80, 0x7FF), (0x800, 0xFFFF), (0x10000, 0x10FFFF))
 """The code points that take one byte in UTF-8, two, three and four."""
+GROWTH_EFFORT = 500_000
+"""Characters that may be looked at to confirm one long key: a note is not worth more."""
 
 
 class Growth(NamedTuple):
@@ -39,12 +43,13 @@ def find_growth(subject: Subject, branch: Branch) -> Growth | None:
     if text is None:
         return None
     key = subject.rules.source.prefix + branch.source.render({**shortest, name: text})
-    mapped = subject.rules.map_key(key)
+    mapped = subject.rules.map_key(key, Effort(GROWTH_EFFORT))
     if mapped.outcome is not MapOutcome.MOVE or mapped.rule != branch.rule or mapped.target is None:
         return None
     return Growth(name, key, mapped.target.key)
 
 
+@lru_cache(maxsize=64)
 def _text_of_size(dfa: Dfa, at_most: int) -> str | None:
     """The longest accepted text of at most so many bytes, in characters that people can read where there is one."""
     levels: list[dict[int, tuple[int, str]]] = [{0: (0, "")}]

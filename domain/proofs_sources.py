@@ -1,9 +1,13 @@
 """Proofs about which rule takes a key: overlap, unreachable, ambiguous."""
 
+from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 
-from domain.automata_search import BudgetSpentError, Excluding, Found, search
+from domain.automata_excluding import Excluding
+from domain.automata_search import BudgetSpentError, Found, search
+from domain.proofs_refining import Blame, refine_or_settle
 from domain.proofs_subject import Answer, Evidence, Subject, settle
 from domain.rules import Branch
 from domain.templates import Template
@@ -24,7 +28,10 @@ def find_overlap(subject: Subject, one: Branch, other: Branch) -> Answer:
                     return Evidence((key,), (prefix + one.target.render(taken), prefix + other.target.render(also)))
         return None
 
-    return settle([lambda: (subject.keys(one), subject.keys(other))], confirm)
+    first, second = subject.keys(one), subject.keys(other)
+    return refine_or_settle(
+        [lambda _: first, lambda _: second], [lambda: (first, second)], confirm, allowance=subject.allowance
+    )
 
 
 def find_overlap_with_keep(subject: Subject, branch: Branch, at: int) -> Answer:
@@ -40,7 +47,10 @@ def find_overlap_with_keep(subject: Subject, branch: Branch, at: int) -> Answer:
                     return Evidence((key,), (subject.rules.target.prefix + branch.target.render(taken), key))
         return None
 
-    return settle([lambda: (subject.keys(branch), subject.keep_machines[at])], confirm)
+    first, second = subject.keys(branch), subject.keep_machines[at]
+    return refine_or_settle(
+        [lambda _: first, lambda _: second], [lambda: (first, second)], confirm, allowance=subject.allowance
+    )
 
 
 def find_won_key(subject: Subject, branch: Branch) -> Answer:
@@ -54,7 +64,18 @@ def find_won_key(subject: Subject, branch: Branch) -> Answer:
         return None
 
     machine = subject.keys(branch)
-    return settle([lambda: (machine,), lambda: (Excluding(machine, subject.exact_before(branch)),)], confirm)
+
+    def blame(found: Found) -> Iterator[Blame]:
+        for taker in subject.takers(branch, (found.text, *subject.sources(branch, found.captures[0]))):
+            yield Blame(0, taker)
+
+    return refine_or_settle(
+        [partial(subject.left_to, branch)],
+        [lambda: (machine,), lambda: (Excluding(machine, subject.exact_before(branch)),)],
+        confirm,
+        blame,
+        allowance=subject.allowance,
+    )
 
 
 def find_lost_key(subject: Subject, branch: Branch) -> Evidence:
@@ -82,4 +103,4 @@ def find_ambiguity(subject: Subject, branch: Branch) -> Answer:
         return None
 
     machine = subject.keys(branch)
-    return settle([lambda: (machine, machine)], confirm, differ=True)
+    return settle([lambda: (machine, machine)], confirm, differ=True, allowance=subject.allowance)

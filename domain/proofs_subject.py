@@ -1,22 +1,15 @@
 """What a proof works on: the rules' automata, where a key ends up, and the search for evidence."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from itertools import islice, product
 
-from domain.automata_search import (
-    BudgetSpentError,
-    Excluding,
-    Found,
-    Machine,
-    Step,
-    Walkable,
-    literal_step,
-    search,
-    template_steps,
-)
+from domain.automata_excluding import Excluding
+from domain.automata_machines import Machine, Step, Walkable, literal_step, template_steps
+from domain.automata_search import BudgetSpentError, Found, find_shared, search
 from domain.keys import Location, key_fault
 from domain.rules import Branch, CompiledRules, MapOutcome
 from domain.templates import Captures, Template
@@ -27,6 +20,8 @@ CANDIDATES = 40
 """Candidates that one search may offer before the question counts as undecided."""
 COARSE_BUDGET, FINE_BUDGET = 60_000, 15_000
 """States that one search may meet: about a second, and the finer ones cost more for each."""
+ALLOWANCE, LEAST_BUDGET = 3_000_000, 1_000
+"""States that all undecided questions of one file may use up, and what each may when that is gone."""
 SAMPLES = 3
 """Texts that are tried for a name which ``to`` drops."""
 MAX_SOURCES = 6
@@ -52,37 +47,56 @@ class Open(StrEnum):
 Answer = Evidence | Open
 
 
+@dataclass(slots=True)
+class Allowance:
+    """What the questions of one file may still use up: a file of many undecided ones must end as well."""
+
+    left: int = ALLOWANCE
+
+    def budget(self, wanted: int) -> int:
+        """``wanted``, or less when little is left."""
+        return min(wanted, max(LEAST_BUDGET, self.left // 20))
+
+
 def settle(
     stages: Sequence[Callable[[], Sequence[Walkable] | None]],
     confirm: Callable[[Found], Evidence | None],
     *,
     differ: bool = False,
+    allowance: Allowance | None = None,
 ) -> Answer:
     """Ask each stage, the cheap and coarse one first, for a text; only a confirmed one is evidence.
 
     A stage whose search ends without any text proves that there is none, because each stage's machines accept at
     least what the rules accept.
     """
+    allowance = allowance or Allowance()
     for number, build in enumerate(stages):
         machines = build()
         if machines is None:
             continue
-        budget = COARSE_BUDGET if not number else FINE_BUDGET
-        try:
-            offered = 0
-            for found in islice(search(machines, differ=differ, budget=budget), CANDIDATES):
+        budget = allowance.budget(COARSE_BUDGET if not number else FINE_BUDGET)
+        answer = _asked(machines, confirm, budget, differ=differ)
+        if answer is not Open.UNDECIDED:
+            return answer
+        allowance.left -= budget
+    return Open.UNDECIDED
+
+
+def _asked(
+    machines: Sequence[Walkable], confirm: Callable[[Found], Evidence | None], budget: int, *, differ: bool
+) -> Answer:
+    """One stage: a first round, and where it offers texts a second one that comes to each state by more ways."""
+    offered = 0
+    with suppress(BudgetSpentError):
+        for visits in (1, 4):
+            for found in islice(search(machines, differ=differ, budget=budget, visits=visits), CANDIDATES):
                 offered += 1
                 evidence = confirm(found)
                 if evidence is not None:
                     return evidence
             if not offered:
                 return Open.IMPOSSIBLE
-            for found in islice(search(machines, differ=differ, budget=budget, visits=4), CANDIDATES):
-                evidence = confirm(found)
-                if evidence is not None:
-                    return evidence
-        except BudgetSpentError:
-            continue
     return Open.UNDECIDED
 
 
@@ -91,9 +105,13 @@ class Subject:
 
     def __init__(self, rules: CompiledRules) -> None:
         self.rules = rules
+        self.allowance = Allowance()
         self._keys: dict[int, Machine] = {}
         self._targets: dict[int, Machine] = {}
+        self._transducers: dict[int, Machine | None] = {}
+        self._kept_always: dict[int, bool] = {}
         self._places: dict[str, tuple[str, Location] | None] = {}
+        self._remainders: dict[tuple[str, int, frozenset[int]], Excluding] = {}
 
     @property
     def is_in_place(self) -> bool:
@@ -131,10 +149,53 @@ class Subject:
 
     def won_targets(self, branch: Branch, before: Sequence[Machine] | None = None) -> Walkable | None:
         """The target keys of the keys that ``branch`` wins, or more; ``None`` where ``to`` reorders its names."""
-        steps = _transducer(branch, self.rules.source.prefix, self.rules.target.prefix)
-        if steps is None:
-            return None
-        return Excluding(Machine(steps), self.exact_before(branch) if before is None else before)
+        moving = self._moving(branch)
+        return None if moving is None else Excluding(moving, self.exact_before(branch) if before is None else before)
+
+    def left_to(self, branch: Branch, others: Sequence[Machine]) -> Walkable:
+        """The source keys that the branch matches and none of the ``others`` takes, or more."""
+        return self._without(("keys", id(branch)), self.keys(branch), others)
+
+    def written_by(self, branch: Branch, others: Sequence[Machine]) -> Walkable:
+        """The target keys of the keys that none of the ``others`` takes, or more."""
+        moving = self._moving(branch)
+        if moving is None or not others:
+            return self.targets(branch)
+        return self._without(("targets", id(branch)), moving, others)
+
+    def _moving(self, branch: Branch) -> Machine | None:
+        if id(branch) not in self._transducers:
+            steps = _transducer(branch, self.rules.source.prefix, self.rules.target.prefix)
+            self._transducers[id(branch)] = None if steps is None else Machine(steps)
+        return self._transducers[id(branch)]
+
+    def _without(self, name: tuple[str, int], base: Machine, others: Sequence[Machine]) -> Walkable:
+        if not others:
+            return base
+        known = (*name, frozenset(map(id, others)))
+        if known not in self._remainders:
+            self._remainders[known] = Excluding(base, others)
+        return self._remainders[known]
+
+    def takers(self, branch: Branch, keys: Iterable[str]) -> Iterator[Machine]:
+        """What takes each key before ``branch`` has its turn, where that is known exactly."""
+        at = next(index for index, other in enumerate(self.rules.branches) if other is branch)
+        templates = [*self.rules.keep, *(other.source for other in self.rules.branches[:at])]
+        for rest in filter(None, map(self.within, keys)):
+            taker = next((index for index, one in enumerate(templates) if one.match(rest) is not None), None)
+            if taker is not None and not templates[taker].has_repeats:
+                kept = len(self.rules.keep)
+                yield self.keep_machines[taker] if taker < kept else self.keys(self.rules.branches[taker - kept])
+
+    def is_kept_always(self, branch: Branch) -> bool:
+        """Whether ``keep`` surely takes every target of the branch: one look that answers for every later rule."""
+        if id(branch) not in self._kept_always:
+            escaping = Excluding(self.targets(branch), self.exact_keep)
+            try:
+                self._kept_always[id(branch)] = find_shared([escaping], budget=FINE_BUDGET) is None
+            except BudgetSpentError:
+                self._kept_always[id(branch)] = False
+        return self._kept_always[id(branch)]
 
     def sources(self, branch: Branch, captures: Captures) -> Iterator[str]:
         """Source keys with these captures; for names that are missing a few texts are tried."""
@@ -182,7 +243,9 @@ def _transducer(branch: Branch, source_prefix: str, target_prefix: str) -> list[
     wanted = set(branch.target.names)
     for piece in branch.source.pieces:
         if isinstance(piece, str):
-            steps.append(literal_step(piece, writes=False))
+            is_copied = writes[:1] == [piece]
+            steps.append(literal_step(piece, writes=is_copied))
+            writes = writes[1:] if is_copied else writes
             continue
         if piece.repeats or piece.name not in wanted:
             steps.append(Step(piece.kind.dfa, piece.name, writes=False))

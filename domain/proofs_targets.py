@@ -1,12 +1,16 @@
 """Proofs about where keys go: collisions, loops, unclean targets."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice, permutations, product
 
 from domain.automata import Chars, Choice, Repeat, Series, compile_expression, literal
 from domain.automata_characters import ANY
-from domain.automata_search import BudgetSpentError, Excluding, Found, Machine, Step, Walkable, search
+from domain.automata_excluding import Excluding
+from domain.automata_machines import Machine, Step, Walkable
+from domain.automata_search import BudgetSpentError, Found, search
 from domain.keys import key_fault, unclean_segment
+from domain.proofs_refining import Blame, Side, refine_or_settle
 from domain.proofs_subject import CANDIDATES, KEEP, MAX_SOURCES, Answer, Evidence, Open, Subject, settle
 from domain.rules import Branch, MapOutcome
 
@@ -54,7 +58,13 @@ def find_collision(subject: Subject, one: Branch, other: Branch) -> Answer:
         first, second = subject.won_targets(one), subject.won_targets(other)
         return None if first is None or second is None else [first, second]
 
-    return settle([coarse, fine, finest], confirm)
+    def blame(found: Found) -> Iterator[Blame]:
+        for side, branch in enumerate((one, other)):
+            for taker in subject.takers(branch, subject.sources(branch, found.captures[side])):
+                yield Blame(side, taker)
+
+    sides = [partial(subject.written_by, one), partial(subject.written_by, other)]
+    return refine_or_settle(sides, [coarse, fine, finest], confirm, blame, allowance=subject.allowance)
 
 
 def find_collision_with_keep(subject: Subject, branch: Branch, at: int) -> Answer:
@@ -73,7 +83,14 @@ def find_collision_with_keep(subject: Subject, branch: Branch, at: int) -> Answe
         won = subject.won_targets(branch)
         return None if won is None else [won, keep]
 
-    return settle([lambda: (subject.targets(branch), keep), fine], confirm)
+    sides: list[Side] = [partial(subject.written_by, branch), lambda _: keep]
+    return refine_or_settle(
+        sides,
+        [lambda: (subject.targets(branch), keep), fine],
+        confirm,
+        _taken(subject, branch),
+        allowance=subject.allowance,
+    )
 
 
 def find_collision_within(subject: Subject, branch: Branch) -> Answer:
@@ -92,7 +109,7 @@ def find_collision_within(subject: Subject, branch: Branch) -> Answer:
         return None
 
     machine = subject.targets(branch)
-    return settle([lambda: (machine, machine)], confirm, differ=True)
+    return settle([lambda: (machine, machine)], confirm, differ=True, allowance=subject.allowance)
 
 
 def _vary_dropped(subject: Subject, branch: Branch) -> Evidence | None:
@@ -110,17 +127,12 @@ def _vary_dropped(subject: Subject, branch: Branch) -> Evidence | None:
 
 def find_loop(subject: Subject, branch: Branch, again: Branch) -> Answer:
     """A key that the branch moves to a place from which ``again`` moves it on."""
-    if _stays(subject, branch) or _stays(subject, again):
+    if _stays(subject, branch) or _stays(subject, again) or subject.is_kept_always(branch):
         return Open.IMPOSSIBLE
 
     def confirm(found: Found) -> Evidence | None:
-        for key in subject.sources(branch, found.captures[0]):
-            first = subject.rules.map_key(key)
-            if first.outcome is MapOutcome.MOVE and first.target is not None and first.rule == branch.rule:
-                second = subject.rules.map_key(first.target.key)
-                if second.outcome is MapOutcome.MOVE and second.target is not None and second.rule == again.rule:
-                    return Evidence((key, first.target.key), (first.target.key, second.target.key))
-        return None
+        keys = subject.sources(branch, found.captures[0])
+        return next((evidence for key in keys if (evidence := _moved_twice(subject, key, (branch, again)))), None)
 
     def coarse() -> list[Walkable]:
         return [subject.targets(branch), Excluding(subject.keys(again), subject.exact_keep)]
@@ -129,7 +141,27 @@ def find_loop(subject: Subject, branch: Branch, again: Branch) -> Answer:
         won = subject.won_targets(branch)
         return None if won is None else [won, Excluding(subject.keys(again), subject.exact_keep)]
 
-    return settle([coarse, fine], confirm)
+    def blame(found: Found) -> Iterator[Blame]:
+        for key in subject.sources(branch, found.captures[0]):
+            for taker in subject.takers(branch, [key]):
+                yield Blame(0, taker)
+            target = subject.rules.map_key(key).target
+            for taker in subject.takers(again, [target.key] if target is not None else []):
+                yield Blame(1, taker)
+
+    sides: list[Side] = [partial(subject.written_by, branch), partial(subject.left_to, again)]
+    return refine_or_settle(sides, [coarse, fine], confirm, blame, allowance=subject.allowance)
+
+
+def _moved_twice(subject: Subject, key: str, by: tuple[Branch, Branch]) -> Evidence | None:
+    """The key and its target, where the rules of the two branches move one after the other."""
+    targets: list[str] = []
+    for branch in by:
+        mapped = subject.rules.map_key(targets[-1] if targets else key)
+        if mapped.outcome is not MapOutcome.MOVE or mapped.target is None or mapped.rule != branch.rule:
+            return None
+        targets.append(mapped.target.key)
+    return Evidence((key, targets[0]), tuple(targets))
 
 
 def _stays(subject: Subject, branch: Branch) -> bool:
@@ -157,7 +189,24 @@ def find_invalid_target(subject: Subject, branch: Branch) -> Answer:
         won = subject.won_targets(branch)
         return None if won is None else [won, UNCLEAN]
 
-    return settle([lambda: (subject.targets(branch), UNCLEAN), fine], confirm)
+    sides: list[Side] = [partial(subject.written_by, branch), lambda _: UNCLEAN]
+    return refine_or_settle(
+        sides,
+        [lambda: (subject.targets(branch), UNCLEAN), fine],
+        confirm,
+        _taken(subject, branch),
+        allowance=subject.allowance,
+    )
+
+
+def _taken(subject: Subject, branch: Branch) -> Callable[[Found], Iterator[Blame]]:
+    """Blames what takes the first side's keys away."""
+
+    def blame(found: Found) -> Iterator[Blame]:
+        for taker in subject.takers(branch, subject.sources(branch, found.captures[0])):
+            yield Blame(0, taker)
+
+    return blame
 
 
 def _same_place(subject: Subject, key: str, twin: str) -> Evidence | None:

@@ -22,7 +22,7 @@ from domain.reconciling import is_known, wrote
 from domain.record import Action, Intent, Mode, Record, State, Upload
 from domain.references import ManifestReferences
 from domain.references_items import Outcome, Reported
-from domain.references_lines import Line, lines_of, rewritten_lines
+from domain.references_lines import Line, copies_in, lines_of, rewritten_lines
 from domain.rules import CompiledRules
 
 LOOKS = 3
@@ -60,6 +60,15 @@ def read_manifest(
     lines = lines_of(blocks, name=location.uri)
     for line in rewritten_lines(lines, declared, holder=location.uri, rules=rules, ports=ports.migration):
         yield from line.reports
+
+
+def read_copies(
+    location: Location, declared: Sequence[ManifestReferences], *, rules: CompiledRules, ports: ManifestPorts
+) -> Iterator[Reference]:
+    """The places of the new layout that a manifest's lines name now, or may name."""
+    blocks = _content_now(location, ports)
+    if blocks is not None:
+        yield from copies_in(lines_of(blocks, name=location.uri), declared, holder=location.uri, rules=rules)
 
 
 def _content_now(location: Location, ports: ManifestPorts) -> Iterator[bytes] | None:

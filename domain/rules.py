@@ -8,10 +8,13 @@ from itertools import islice, product
 
 from domain.keys import Location, key_fault, outermost
 from domain.references import NO_REFERENCES, References
-from domain.templates import Captures, Filter, Kind, Template, TooManyParsesError
+from domain.template_filters import Effort, Filter, TooManyParsesError
+from domain.templates import Captures, Kind, Template
 
 MAX_REVERSE = 64
 """Most legacy keys that are named for one target key, and most words of a dropped name that are tried."""
+MAX_EFFORT = 2_000_000
+"""Characters that may be looked at to turn one target key round: about two seconds."""
 
 
 class MapOutcome(StrEnum):
@@ -57,6 +60,14 @@ class Allowed:
     why: str
     other_rule: str | None = None
 
+    def covers(self, finding: str, rule: str, other_rule: str | None) -> bool:
+        """Whether it accepts this finding of these rules; the order of two rules does not count."""
+        if self.finding != finding:
+            return False
+        if self.other_rule is None:
+            return self.rule in (rule, other_rule)
+        return {self.rule, self.other_rule} == {rule, other_rule}
+
 
 @dataclass(frozen=True, slots=True)
 class BucketSide:
@@ -66,6 +77,14 @@ class BucketSide:
     prefix: str = ""
     expected_owner: str | None = None
     region: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedRound:
+    """The legacy keys of one target key; with a ``reason`` there may be more of them than ``keys``."""
+
+    keys: tuple[MappedKey, ...] = ()
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,43 +146,76 @@ class CompiledRules:
         """The rules' names, in their order."""
         return tuple(dict.fromkeys(branch.rule for branch in self.branches))
 
-    def map_key(self, key: str) -> MappedKey:
-        """What happens to the object at the raw ``key`` of the source bucket: ``keep`` first, then the first rule."""
+    def map_key(self, key: str, effort: Effort | None = None) -> MappedKey:
+        """What happens to the object at the raw ``key`` of the source bucket: ``keep`` first, then the first rule.
+
+        With an ``effort`` a key that needs more is rejected, as one that can be split in too many ways always is.
+        """
+        try:
+            return self._map(key, effort)
+        except TooManyParsesError as error:
+            return MappedKey(MapOutcome.REJECTED, key, reason=str(error))
+
+    def _map(self, key: str, effort: Effort | None = None) -> MappedKey:
         fault = key_fault(key)
         if fault is not None:
             return MappedKey(MapOutcome.REJECTED, key, reason=f"it is no S3 key: {fault}")
         if not key.startswith(self.source.prefix):
             return MappedKey(MapOutcome.UNMAPPED, key, reason=f"it does not begin with '{self.source.prefix}'")
         rest = key[len(self.source.prefix) :]
-        try:
-            for template in self.keep:
-                if template.match(rest) is not None:
-                    return MappedKey(MapOutcome.KEEP, key, reason=f"keep '{template.text}'")
-            for branch in self.branches:
-                captures = branch.source.match(rest)
-                if captures is not None:
-                    return self._moved(key, branch, captures)
-        except TooManyParsesError as error:
-            return MappedKey(MapOutcome.REJECTED, key, reason=str(error))
+        for template in self.keep:
+            if template.match(rest, effort) is not None:
+                return MappedKey(MapOutcome.KEEP, key, reason=f"keep '{template.text}'")
+        for branch in self.branches:
+            captures = branch.source.match(rest, effort)
+            if captures is not None:
+                return self._moved(key, branch, captures)
         if self.unmapped == "keep":
             return MappedKey(MapOutcome.KEEP, key, reason="no rule matches it")
         return MappedKey(MapOutcome.UNMAPPED, key, reason="no rule matches it")
+
+    def map_once(self, key: str) -> MappedKey:
+        """What a worker does with the key: as ``map_key``, but a move into what is moved again is rejected.
+
+        Such a rule feeds itself with its own copies, and each costs a copy more; only an allowed ``loop`` may.
+        """
+        mapped = self.map_key(key)
+        if mapped.target is None or mapped.rule is None or mapped.target.bucket != self.source.bucket:
+            return mapped
+        again = self.map_key(mapped.target.key)
+        if again.outcome is not MapOutcome.MOVE or again.rule is None:
+            return mapped
+        if any(entry.covers("loop", mapped.rule, again.rule) for entry in self.allow):
+            return mapped
+        reason = (
+            f"its new key {mapped.target.key!r} would be moved again by the rule '{again.rule}': a loop. Correct the"
+            " rules, or allow the finding 'loop' by name"
+        )
+        return MappedKey(MapOutcome.REJECTED, key, mapped.rule, reason=reason)
 
     def unmap_key(self, target_key: str) -> tuple[MappedKey, ...]:
         """The legacy keys that map to the raw ``target_key``, at most MAX_REVERSE; each is mapped again to prove it.
 
         A rule that drops or changes a text cannot be turned round and names none, unless what it drops has few words.
         """
+        return self.turn_round(target_key).keys
+
+    def turn_round(self, target_key: str) -> TurnedRound:
+        """The legacy keys of the raw ``target_key``, and why they may not be all where looking on takes too long."""
         if not target_key.startswith(self.target.prefix):
-            return ()
+            return TurnedRound()
         rest = target_key[len(self.target.prefix) :]
         found: dict[str, MappedKey] = {}
-        for branch in self.branches:
-            for key in islice(_sources(branch, rest), MAX_REVERSE):
-                mapped = self.map_key(self.source.prefix + key)
-                if mapped.target is not None and mapped.target.key == target_key:
-                    found.setdefault(mapped.key, mapped)
-        return tuple(found.values())[:MAX_REVERSE]
+        effort = Effort(MAX_EFFORT)
+        try:
+            for branch in self.branches:
+                for key in islice(_sources(branch, rest, effort), MAX_REVERSE):
+                    mapped = self._map(self.source.prefix + key, effort)
+                    if mapped.target is not None and mapped.target.key == target_key:
+                        found.setdefault(mapped.key, mapped)
+        except TooManyParsesError:
+            return TurnedRound(tuple(found.values())[:MAX_REVERSE], "its legacy keys cannot all be told: " + _TOO_MANY)
+        return TurnedRound(tuple(found.values())[:MAX_REVERSE])
 
     def _moved(self, key: str, branch: Branch, captures: Captures) -> MappedKey:
         target = Location(self.target.bucket, self.target.prefix + branch.target.render(captures))
@@ -176,23 +228,23 @@ class CompiledRules:
         return MappedKey(MapOutcome.MOVE, key, branch.rule, target)
 
 
-def _sources(branch: Branch, target: str) -> Iterator[str]:
-    """Candidates for what ``branch`` could have mapped to ``target``, not proven."""
-    filters = {piece.name: piece.filter for piece in branch.target.placeholders if piece.filter is not None}
-    if filters and branch.target.has_repeats:
-        return
+_TOO_MANY = "it can be taken apart in too many ways; make the rules' placeholders narrower"
+
+
+def _sources(branch: Branch, target: str, effort: Effort) -> Iterator[str]:
+    """Candidates for what ``branch`` could have mapped to ``target``, not proven; raises TooManyParsesError."""
     kinds = branch.source.kinds
+    filters = branch.target.filters
     words = [_words(kinds[name]) for name in branch.dropped]
     if any(len(options) > MAX_REVERSE for options in words):
         return
-    try:
-        for captures in branch.target.parses(target):
-            names = [*branch.dropped, *filters]
-            origins = [_origins(kinds[name], chosen, captures[name]) for name, chosen in filters.items()]
-            for choice in product(*words, *origins):
-                yield branch.source.render({**captures, **dict(zip(names, choice, strict=True))})
-    except TooManyParsesError:
-        return
+    for captures in branch.target.parses(target, effort):
+        names = [*branch.dropped, *filters]
+        origins = [_origins(kinds[name], chosen, captures[name], effort) for name, chosen in filters.items()]
+        for choice in product(*words, *origins):
+            source = branch.source.render({**captures, **dict(zip(names, choice, strict=True))})
+            effort.spend(len(source))
+            yield source
 
 
 @lru_cache(maxsize=256)
@@ -201,7 +253,7 @@ def _words(kind: Kind) -> tuple[str, ...]:
     return tuple(kind.dfa.texts(MAX_REVERSE + 1))
 
 
-def _origins(kind: Kind, chosen: Filter, text: str) -> list[str]:
+def _origins(kind: Kind, chosen: Filter, text: str, effort: Effort) -> list[str]:
     """The kind's texts that the filter turns into ``text``; none where there are too many to try."""
-    tried = list(islice(chosen.origins(text), 64 * MAX_REVERSE))
-    return [origin for origin in tried if kind.dfa.accepts(origin)] if len(tried) < 64 * MAX_REVERSE else []
+    tried = list(islice(chosen.origins(text, kind.dfa, effort), 64 * MAX_REVERSE))
+    return tried if len(tried) < 64 * MAX_REVERSE else []

@@ -22,6 +22,9 @@ class Stage(StrEnum):
     ROLLED_BACK = "rolled-back"
 
 
+CAPTURING = (Stage.PREPARED, Stage.LIVE, Stage.CUT_OVER, Stage.CLEANING)
+"""Stages in which live capture may be switched on, or mended where another program took it away."""
+
 _NEXT: Mapping[Stage, tuple[Stage, ...]] = {
     Stage.PREPARED: (Stage.LIVE, Stage.ROLLING_BACK),
     Stage.LIVE: (Stage.CUT_OVER, Stage.ROLLING_BACK),
@@ -48,7 +51,8 @@ class StageEntry:
 
     ``postponed_until`` is the time before which a cut-over is refused; ``cut_over_at`` is when it was done, which later
     stages must know too; ``capture`` is what the live capture was before we switched it on, as JSON text, so that
-    rollback can restore it; ``revision`` grows with every change, at ``changed_at`` (seconds since 1970).
+    rollback can restore it; ``rules_digest`` names the rules that were proven then; ``revision`` grows with every
+    change, at ``changed_at`` (seconds since 1970).
     """
 
     stage: Stage = Stage.PREPARED
@@ -60,6 +64,7 @@ class StageEntry:
     revision: int = 0
     changed_at: float = 0.0
     cut_over_at: float = 0.0
+    rules_digest: str = ""
 
 
 def stage_fault(now: Stage, wanted: Stage) -> str | None:
@@ -85,8 +90,28 @@ def postponed(before: StageEntry, until: float | None, *, by: str, why: str, now
     return replace(before, postponed_until=until, by=by, why=why, revision=before.revision + 1, changed_at=now)
 
 
-def captured(before: StageEntry, capture: str, *, by: str, now: float) -> StageEntry:
-    """The entry that remembers what live capture was before we touched it; what is remembered first stands."""
-    if before.capture:
+def captured(before: StageEntry, capture: str, *, rules_digest: str, by: str, now: float) -> StageEntry:
+    """The entry that remembers how live capture was found and set up, and which rules were proven; or ``before``.
+
+    Raises ValueError in a stage in which nothing may be captured.
+    """
+    if before.stage not in CAPTURING:
+        raise ValueError(f"the migration is {before.stage.value}: {_REMEDIES[before.stage]}")
+    if (before.capture, before.rules_digest) == (capture, rules_digest):
         return before
-    return replace(before, capture=capture, by=by, revision=before.revision + 1, changed_at=now)
+    entry = replace(before, capture=capture, rules_digest=rules_digest, by=by, changed_at=now)
+    return replace(entry, revision=before.revision + 1)
+
+
+def rules_fault(entry: StageEntry, digest: str) -> str | None:
+    """Say why rules of this ``digest`` must not run in the migration, or ``None``.
+
+    What is proven must be what runs: ``start`` proves a rules file, and only that one moves objects. An entry of an
+    earlier version names no file, and allows each.
+    """
+    if entry.rules_digest in ("", digest):
+        return None
+    return (
+        f"the rules file (digest {digest[:12]}) is not the one that keyshift start proved ({entry.rules_digest[:12]}):"
+        " run keyshift start --yes with this file, or deploy the proven one again"
+    )

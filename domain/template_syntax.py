@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from domain.automata import TooManyStatesError
 from domain.automata_expressions import ExpressionError, parse_expression
-from domain.templates import PATH, SEGMENT, TEXT, Filter, Kind, Placeholder, Template, image_of_kind, kind_of_expression
+from domain.template_filters import Filter
+from domain.templates import PATH, SEGMENT, TEXT, Kind, Placeholder, Template, image_of_kind, kind_of_expression
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FORMS = {"": SEGMENT, "...": PATH, "*": TEXT}

@@ -6,50 +6,13 @@ empty, ``{name:kind}`` a named kind or an inline expression. Earlier placeholder
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from itertools import product
 
 from domain.automata import Chars, Choice, Dfa, Expression, Repeat, Series, compile_expression, literal
 from domain.automata_characters import ANY, joined, others
-from domain.errors import PermanentError
+from domain.template_filters import Effort, Filter, TooManyParsesError
 
 MAX_STEPS = 1_000_000
 """Tries for one key where a repeated name forces trying; about a second."""
-
-
-class TooManyParsesError(PermanentError):
-    """The key can be split in too many ways to find the right one in bounded time."""
-
-
-class Filter(StrEnum):
-    """What ``to`` may do with a captured text. ASCII letters only: other case rules depend on Unicode's version."""
-
-    LOWER = "lower"
-    UPPER = "upper"
-
-    def apply(self, text: str) -> str:
-        """The text with its ASCII letters changed."""
-        return text.translate(_TO_LOWER if self is Filter.LOWER else _TO_UPPER)
-
-    def written(self, low: int, high: int) -> Iterator[tuple[int, int, int]]:
-        """What becomes of a range of code points: low, high, and by how much they grew."""
-        first, last, shift = (65, 90, 32) if self is Filter.LOWER else (97, 122, -32)
-        if low < first:
-            yield low, min(high, first - 1), 0
-        if high > last:
-            yield max(low, last + 1), high, 0
-        if low <= last and high >= first:
-            yield max(low, first) + shift, min(high, last) + shift, shift
-
-    def origins(self, text: str) -> Iterator[str]:
-        """Every text that becomes ``text``; twice as many with each ASCII letter."""
-        if self.apply(text) == text:
-            letters = ((letter, letter.swapcase()) if letter.isascii() else (letter,) for letter in text)
-            yield from map("".join, product(*(tuple(dict.fromkeys(pair)) for pair in letters)))
-
-
-_TO_LOWER = {code: code + 32 for code in range(65, 91)}
-_TO_UPPER = {code + 32: code for code in range(65, 91)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,14 +154,24 @@ class Template:
         """Bytes of its literal text."""
         return sum(len(piece.encode()) for piece in self.pieces if isinstance(piece, str))
 
-    def match(self, key: str) -> Captures | None:
-        """What each name takes, or ``None``. Raises TooManyParsesError (repeated names and a hostile key only)."""
-        return next(self.parses(key), None)
+    def match(self, key: str, effort: Effort | None = None) -> Captures | None:
+        """What each name takes, or ``None``. Raises TooManyParsesError (repeated names, or no effort left)."""
+        return next(self.parses(key, effort), None)
 
-    def parses(self, key: str) -> Iterator[Captures]:
-        """Every way to match the whole of ``key``, the documented one first."""
+    def parses(self, key: str, effort: Effort | None = None) -> Iterator[Captures]:
+        """Every way to match the whole of ``key``, the documented one first.
+
+        A name that ``to`` writes with a filter only has its filtered text.
+        """
         if self._may_match(key):
-            yield from _Walk(self, key).parses(0, 0)
+            yield from _Walk(self, key, effort).parses(0, 0)
+
+    @property
+    def filters(self) -> dict[str, Filter]:
+        """The names that it writes through filters only, each with the first one."""
+        plain = {piece.name for piece in self.placeholders if piece.filter is None}
+        pieces = (piece for piece in reversed(self.placeholders) if piece.name not in plain)
+        return {piece.name: piece.filter for piece in pieces if piece.filter is not None}
 
     def _may_match(self, key: str) -> bool:
         """A quick no: every literal must be there, in order."""
@@ -231,43 +204,89 @@ class _Walk:
     so the work is at most the number of pieces times the square of the key's length.
     """
 
-    def __init__(self, template: Template, key: str) -> None:
+    def __init__(self, template: Template, key: str, effort: Effort | None = None) -> None:
         self._pieces = template.pieces
         self._key = key
-        self._bound: dict[str, str] = {}
+        self._bound: dict[tuple[str, Filter | None], str] = {}
         self._failed: set[tuple[int, int]] = set()
         last = [index for index, piece in enumerate(self._pieces) if isinstance(piece, Placeholder) and piece.repeats]
         self._free_from = last[-1] + 1 if last else 0
+        self._earlier = _earlier_forms(self._pieces) if last else {}
         self._steps = 0
+        self._effort = effort
 
     def parses(self, index: int, position: int) -> Iterator[Captures]:
         """Every parse of the rest of the key by the rest of the pieces."""
         if (index, position) in self._failed:
             return
-        if index < self._free_from:
-            self._steps += 1
-            if self._steps > MAX_STEPS:
-                raise TooManyParsesError("the key can be split in too many ways; make the rule's placeholders narrower")
+        self._count(index)
         if index == len(self._pieces):
             if position == len(self._key):
-                yield dict(self._bound)
+                yield self._captures()
             return
-        succeeded = False
-        for end in self._ends(self._pieces[index], position):
+        succeeded, last = False, position
+        for end in self._ends(index, position):
+            if self._effort is not None:
+                self._effort.spend(1 + end - last)
+                last = end
             if (index + 1, end) not in self._failed:
                 self._bind(self._pieces[index], position, end)
                 for captures in self.parses(index + 1, end):
                     succeeded = True
                     yield captures
+        if self._effort is not None:
+            # Behind the last end the kind may have been read on, perhaps to the key's own end.
+            self._effort.spend((len(self._key) - last) // 4)
         if not succeeded and index >= self._free_from:
             self._failed.add((index, position))
 
-    def _ends(self, piece: str | Placeholder, position: int) -> Iterator[int]:
-        if isinstance(piece, Placeholder) and not piece.repeats:
+    def _count(self, index: int) -> None:
+        if index < self._free_from:
+            self._steps += 1
+            if self._steps > MAX_STEPS:
+                raise TooManyParsesError("the key can be split in too many ways; make the rule's placeholders narrower")
+
+    def _ends(self, index: int, position: int) -> Iterator[int]:
+        piece = self._pieces[index]
+        if isinstance(piece, str):
+            return self._fixed(piece, position)
+        if not piece.repeats:
             return (piece.image or piece.kind).find_ends(self._key, position)
-        text = piece if isinstance(piece, str) else self._bound[piece.name]
+        earlier = self._earlier[index]
+        bound = self._bound[piece.name, earlier]
+        if piece.filter is not None:
+            return self._fixed(piece.filter.apply(bound), position)
+        if earlier is None:
+            return self._fixed(bound, position)
+        end = position + len(bound)
+        text = self._key[position:end]
+        return iter((end,) if earlier.apply(text) == bound and piece.kind.dfa.accepts(text) else ())
+
+    def _fixed(self, text: str, position: int) -> Iterator[int]:
         return iter((position + len(text),) if self._key.startswith(text, position) else ())
 
     def _bind(self, piece: str | Placeholder, position: int, end: int) -> None:
-        if isinstance(piece, Placeholder) and not piece.repeats:
-            self._bound[piece.name] = self._key[position:end]
+        if isinstance(piece, Placeholder):
+            self._bound[piece.name, piece.filter] = self._key[position:end]
+
+    def _captures(self) -> Captures:
+        """The text as it was captured where it is written so, else the filtered one that came first."""
+        found: dict[str, str] = {}
+        for piece in self._pieces:
+            if isinstance(piece, Placeholder) and (piece.filter is None or piece.name not in found):
+                found[piece.name] = self._bound[piece.name, piece.filter]
+        return found
+
+
+def _earlier_forms(pieces: Sequence[str | Placeholder]) -> dict[int, Filter | None]:
+    """For each repeated placeholder an earlier form of its name: the same one, else the plain one, else any other."""
+    found: dict[int, Filter | None] = {}
+    seen: dict[str, list[Filter | None]] = {}
+    for index, piece in enumerate(pieces):
+        if isinstance(piece, Placeholder):
+            forms = seen.setdefault(piece.name, [])
+            if forms:
+                wanted = (one for one in (piece.filter, None) if one in forms)
+                found[index] = next(wanted, forms[0])
+            forms.append(piece.filter)
+    return found

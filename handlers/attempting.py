@@ -179,7 +179,7 @@ def _migrated(notice: Notice, dependencies: Dependencies, limit: float, ports: M
     if is_probe(notice.source.key):
         dependencies.probes.note_arrival(notice.source.key)
         return Outcome(Verdict.DONE, None, "probe")
-    mapped = rules.map_key(notice.source.key)
+    mapped = rules.map_once(notice.source.key)
     if mapped.outcome is MapOutcome.KEEP:
         return Outcome(Verdict.DONE, None, "keep")
     if mapped.outcome is MapOutcome.UNMAPPED:

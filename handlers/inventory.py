@@ -101,7 +101,12 @@ def _work_on(
             raise InputError(f"{manifest} names no data file {file_key}")
         paused = dependencies.control.current().paused
         ended = not paused and feeder.feed(
-            manifest, file_key, files[file_key], fed, stopping=lambda: seconds_left() < RESERVE_SECONDS, waits=False
+            inventory.content_of(file_key),
+            file_key,
+            files[file_key],
+            fed,
+            stopping=lambda: seconds_left() < RESERVE_SECONDS,
+            waits=False,
         )
     dependencies.observer.info("inventory file fed", manifest=manifest, file=file_key, ended=ended, fed=fed.as_json())
     if not ended:

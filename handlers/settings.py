@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from domain.errors import InputError
-from domain.parts import GIB, MAX_COPY_BYTES, MIB, MIN_PART_BYTES
+from domain.parts import MAX_COPY_BYTES, MIN_PART_BYTES, MULTIPART_ABOVE, PART_BYTES
 
 PREFIX = "KEYSHIFT_"
 
@@ -36,8 +36,8 @@ class Settings(BaseModel):
     """How long a worker works on what one receive brought; less than the queues' visibility time-out."""
     request_seconds: float = Field(default=120.0, gt=0)
     margin_seconds: float = Field(default=30.0, gt=0)
-    multipart_above: int = Field(default=GIB, ge=0, le=MAX_COPY_BYTES)
-    part_size: int = Field(default=128 * MIB, ge=MIN_PART_BYTES)
+    multipart_above: int = Field(default=MULTIPART_ABOVE, ge=0, le=MAX_COPY_BYTES)
+    part_size: int = Field(default=PART_BYTES, ge=MIN_PART_BYTES)
     parts_at_once: int = Field(default=16, ge=1, le=100)
     concurrency: int = Field(default=16, ge=1, le=256)
     backlog: int = Field(default=200, ge=1)

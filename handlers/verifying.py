@@ -11,7 +11,7 @@ from domain.ports import ByteReader, KeyBook, ReferenceFinder
 from domain.probing import is_probe
 from domain.record import Mode, Record, State
 from domain.rules import CompiledRules, MapOutcome
-from domain.templates import TooManyParsesError
+from domain.template_filters import TooManyParsesError
 from domain.verification import REPAIRABLE, Difference, Finding, Remark, Sides, Summary, judge, needs_reading
 from handlers.dependencies import Dependencies
 from handlers.messages import BackfillRow, encode_backfill

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from adapters.aws_clients import AwsClients
 from adapters.dynamodb_journal import DynamoDbBackfillJournal
-from adapters.inventory_files import opened_inventory
+from adapters.inventory_files import content_file, opened_inventory
 from adapters.inventory_rows import plan_inventory, read_rows
 from adapters.s3_listing import S3ObjectListing
 from adapters.sqs_queue import SqsMessageQueue
 from domain.inventory import Inventory
-from domain.planning import PlanFigures
+from domain.planning import Cutting, PlanFigures
 from domain.rules import CompiledRules
 from handlers.bootstrap import clients_of, owners_of
 from handlers.inventory_feeder import Rows
@@ -26,7 +27,7 @@ def plan_objects(  # noqa: PLR0913  # where the objects are, and what the plan m
     memory: str,
     region: str,
     endpoint_url: str | None,
-    part_size: int,
+    cutting: Cutting,
 ) -> PlanFigures:
     """The figures of an inventory, or without one of a listing of the source bucket."""
     from adapters.duckdb_plan import DuckDbPlanner  # DuckDB is not there in a Lambda function
@@ -35,9 +36,9 @@ def plan_objects(  # noqa: PLR0913  # where the objects are, and what the plan m
     planner = DuckDbPlanner(rules, memory=memory)
     if inventory is None:
         listing = S3ObjectListing(clients, owners=owners_of(rules))
-        return planner.plan_listing(listing, part_size=part_size, out=out)
+        return planner.plan_listing(listing, cutting=cutting, out=out)
     with opened_inventory(inventory, clients) as local:
-        return planner.plan_inventory(local, part_size=part_size, out=out)
+        return planner.plan_inventory(local, cutting=cutting, out=out)
 
 
 def inventory_queue(settings: Settings) -> SqsMessageQueue:
@@ -68,6 +69,7 @@ def inventory_files(
 
 @contextmanager
 def plan_rows(path: Path, bucket: str) -> Iterator[tuple[Inventory, Mapping[str, Rows]]]:
-    """A saved plan as an inventory of one file."""
+    """A saved plan as an inventory of one file, known by its content: many plans are saved under one name."""
     inventory = plan_inventory(path, bucket)
+    inventory = replace(inventory, files=(content_file(path),))
     yield inventory, {path.name: lambda start: read_rows(path, inventory, start=start)}

@@ -29,6 +29,7 @@ from handlers.settings import Settings
     type=click.IntRange(1),
     help="Wait while more messages than this are in the queue.",
 )
+@click.option("--again", is_flag=True, help="Begin an inventory or a plan at its first row, whatever was done before.")
 @click.option("--dry-run", is_flag=True, help="Count only; nothing is enqueued.")
 @json_option
 @with_settings
@@ -42,6 +43,7 @@ def backfill(  # noqa: PLR0913  # its options
     after: str,
     rows: int,
     backlog: int,
+    again: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -66,9 +68,17 @@ def backfill(  # noqa: PLR0913  # its options
         if prefix or after:
             raise InputError("--prefix and --after go with --list; an inventory goes on by itself where it stopped")
         _feed_files(
-            settings, inventory or str(plan_file), saved=plan_file, backlog=backlog, dry_run=dry_run, as_json=as_json
+            settings,
+            inventory or str(plan_file),
+            saved=plan_file,
+            backlog=backlog,
+            again=again,
+            dry_run=dry_run,
+            as_json=as_json,
         )
         return
+    if again:
+        raise InputError("--again goes with --inventory and --plan; --list begins at the first key without --after")
     dependencies = bootstrap(settings, function="backfill-command")
     done = Enqueued(last_key=after)
     feeder = Feeder(dependencies.rules, object_listing(settings, dependencies.rules), dependencies.backfill_queue)
@@ -85,7 +95,7 @@ def backfill(  # noqa: PLR0913  # its options
 
 
 def _feed_files(  # noqa: PLR0913  # where from, how far, and how to say it
-    settings: Settings, place: str, *, saved: Path | None, backlog: int, dry_run: bool, as_json: bool
+    settings: Settings, place: str, *, saved: Path | None, backlog: int, again: bool, dry_run: bool, as_json: bool
 ) -> None:
     """Every data file after the other; stopped at any moment, the same command goes on where it was."""
     from handlers.bootstrap import bootstrap
@@ -102,7 +112,7 @@ def _feed_files(  # noqa: PLR0913  # where from, how far, and how to say it
         if inventory.source_bucket != rules.source_bucket:
             raise InputError(f"{place} is of bucket {inventory.source_bucket}, the rules move {rules.source_bucket}")
         for number, (key, rows) in enumerate(files.items(), start=1):
-            feeder.feed(place, key, rows, fed)
+            feeder.feed(inventory.content_of(key), key, rows, fed, again=again)
             seconds = max(time.monotonic() - begun, 0.001)
             left = seconds / number * (len(files) - number)
             rate = fed.rows / seconds
@@ -113,8 +123,12 @@ def _feed_files(  # noqa: PLR0913  # where from, how far, and how to say it
         click.echo(json.dumps(fed.as_json()))
         return
     verb = "would be enqueued" if dry_run else "enqueued"
-    skipped = f" ({fed.skipped:,} rows were done before)" if fed.skipped else ""
-    click.echo(f"{fed.outcomes['move']:,} objects {verb} in {fed.messages:,} messages{skipped}")
+    click.echo(f"{fed.outcomes['move']:,} objects {verb} in {fed.messages:,} messages")
+    if fed.skipped:
+        click.echo(
+            f"{fed.skipped:,} rows were skipped: an earlier run enqueued them from the same bytes by the same rules"
+            " (--again enqueues them once more)"
+        )
     for outcome in ("keep", "unmapped", "rejected", "not_current"):
         if fed.outcomes[outcome]:
             click.echo(f"{fed.outcomes[outcome]:,} {outcome}")

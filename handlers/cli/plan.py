@@ -11,7 +11,8 @@ import yaml
 
 from domain.errors import InputError
 from domain.estimate import Estimate, Prices, estimate, prices_from
-from domain.planning import PlanFigures
+from domain.parts import MAX_COPY_BYTES, MIN_PART_BYTES, MULTIPART_ABOVE, PART_BYTES
+from domain.planning import Cutting, PlanFigures
 from handlers.cli.options import json_option
 from handlers.cli.plan_html import plan_page, rows_of
 from handlers.cli.written import write_text
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _MEMORY = re.compile(r"0*[1-9]\d*(\.\d+)? ?[KMGT]i?B", re.IGNORECASE | re.ASCII)
-PART_SIZE = 128 * 1024 * 1024
 
 
 @click.command()
@@ -33,6 +33,22 @@ PART_SIZE = 128 * 1024 * 1024
 @click.option("--prices", type=click.Path(path_type=Path), help="A YAML file with your own prices.")
 @click.option("--concurrency", default=100, show_default=True, type=click.IntRange(1), help="Objects at once.")
 @click.option("--memory", default="2GB", show_default=True, help="What the plan may use; more goes to disk.")
+@click.option(
+    "--multipart-above",
+    envvar="KEYSHIFT_MULTIPART_ABOVE",
+    default=MULTIPART_ABOVE,
+    show_default=True,
+    type=click.IntRange(0, MAX_COPY_BYTES),
+    help="Bytes above which the workers copy in parts: their own setting.",
+)
+@click.option(
+    "--part-size",
+    envvar="KEYSHIFT_PART_SIZE",
+    default=PART_BYTES,
+    show_default=True,
+    type=click.IntRange(MIN_PART_BYTES),
+    help="Bytes of one part: their own setting.",
+)
 @click.option("--endpoint-url", envvar="KEYSHIFT_ENDPOINT_URL", help="Another server than AWS.")
 @click.option("--region", envvar="KEYSHIFT_REGION", default="us-east-1", show_default=True, help="The AWS region.")
 @json_option
@@ -48,6 +64,8 @@ def plan(  # noqa: PLR0913  # its options
     prices: Path | None,
     concurrency: int,
     memory: str,
+    multipart_above: int,
+    part_size: int,
     endpoint_url: str | None,
     region: str,
     as_json: bool,
@@ -77,7 +95,7 @@ def plan(  # noqa: PLR0913  # its options
         memory=memory,
         region=region,
         endpoint_url=endpoint_url,
-        part_size=PART_SIZE,
+        cutting=Cutting(multipart_above, part_size),
     )
     cost = estimate(figures, bill, concurrency=concurrency)
     if as_json:

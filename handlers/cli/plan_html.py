@@ -18,7 +18,7 @@ def rows_of(figures: PlanFigures) -> list[tuple[str, Share]]:
     """The table's lines, rules first."""
     rows = [(f"rule {name}", share) for name, share in figures.rules.items()]
     rows += [("stays where it is", figures.kept), ("unmapped", figures.unmapped), ("rejected", figures.rejected)]
-    rows += [("above 5 GiB (in parts)", figures.large), ("uploaded in parts", figures.in_parts)]
+    rows += [("copied in parts", figures.large), ("uploaded in parts", figures.in_parts)]
     return [*rows, ("archived", figures.archived)]
 
 

@@ -14,7 +14,7 @@ from handlers.references import References, TableScan
 from handlers.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-_OPEN = (Outcome.READY, Outcome.WAITING, Outcome.LOST)
+_OPEN = (Outcome.READY, Outcome.WAITING, Outcome.HOLDS, Outcome.LOST)
 """With one of these the answer is no."""
 
 
@@ -42,7 +42,8 @@ def scan(  # noqa: PLR0913  # its options
 ) -> None:
     """List every reference of the tables and manifests in the rules file that is still an old URI; nothing is written.
 
-    Exit code 1 when one is left.
+    Texts that may name an object that moves, and cannot be rewritten, are listed as "holds" with what to do. Exit code
+    1 when one of either is left.
 
     \b
     Example:
@@ -74,7 +75,7 @@ def rewrite(  # noqa: PLR0913  # its options
     """Replace old URIs by new ones, all of one item in one write, only where the bytes are verified at the new key.
 
     What it replaces is kept, so that undo can put it back. Run it again for what was not migrated yet. Exit code 1
-    when an old URI of an object that moves is left.
+    when an old URI of an object that moves is left, or a text that may be one.
 
     \b
     Example:

@@ -107,7 +107,8 @@ def _show(done: RolledBack, *, as_json: bool) -> None:
         for source, why in done.troubles:
             click.echo(json.dumps({"source": source, "why": why}))
         counted = {"states": dict(done.states), "references": done.references, "clean": done.clean}
-        click.echo(json.dumps(counted | {"notifications_as_before": done.configuration_as_before}))
+        noted = {"notifications_as_before": done.configuration_as_before, "stays": done.stays}
+        click.echo(json.dumps(counted | noted))
         return
     for source, why in done.troubles[:MOST_SHOWN]:
         click.echo(f"{source!r}: {why}")
@@ -116,4 +117,6 @@ def _show(done: RolledBack, *, as_json: bool) -> None:
     click.echo(f"{done.references:,} references put back")
     if not done.configuration_as_before:
         click.echo(f"the bucket's notifications differ from before, since others changed them: {done.configuration}")
+    if done.stays:
+        click.echo(done.stays)
     click.echo("the original state is back" if done.clean else f"{len(done.troubles):,} differences: see above")

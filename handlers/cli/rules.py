@@ -117,7 +117,8 @@ def _lines(stream: BinaryIO, end: bytes) -> Iterator[bytes]:
 
 
 def _reversed(compiled: CompiledRules, target_key: str) -> Iterable[MappedKey]:
-    found = compiled.unmap_key(target_key)
-    if found:
-        return found
-    return (MappedKey(MapOutcome.UNMAPPED, target_key, reason="no rule leads back from it to a legacy key"),)
+    turned = compiled.turn_round(target_key)
+    if turned.keys and turned.reason is None:
+        return turned.keys
+    reason = turned.reason or "no rule leads back from it to a legacy key"
+    return (*turned.keys, MappedKey(MapOutcome.UNMAPPED, target_key, reason=reason))

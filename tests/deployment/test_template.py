@@ -132,6 +132,17 @@ def test_an_audit_segment_cannot_be_deleted(artefact: Artefact) -> None:
     assert set(about["PublicAccessBlockConfiguration"].values()) == {True}
 
 
+def test_an_audit_segment_cannot_be_written_over(artefact: Artefact) -> None:
+    """The bucket's policy refuses every PutObject without If-None-Match, which takes only ``*``, and delete markers."""
+    statements = properties(artefact, "AuditBucketPolicy")["PolicyDocument"]["Statement"]
+    refused = {one["Action"]: one for one in statements if one["Effect"] == "Deny"}
+    everything = {"Fn::Sub": "${AuditBucket.Arn}/*"}
+    assert refused["s3:PutObject"]["Condition"] == {"Null": {"s3:if-none-match": "true"}}
+    assert "Condition" not in refused["s3:DeleteObject"]
+    for action in ("s3:PutObject", "s3:DeleteObject"):
+        assert (refused[action]["Principal"], refused[action]["Resource"]) == ("*", everything)
+
+
 def test_each_alarm_leads_into_the_runbook(artefact: Artefact) -> None:
     """Its description names a section that is there."""
     runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")

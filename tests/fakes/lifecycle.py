@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 from domain.keys import Location
-from domain.ports import Capture
+from domain.ports import Capture, CaptureRefused, Restored
 from domain.stages import StageEntry
 from tests.fakes.faults import ScriptedFaults
 
@@ -71,12 +71,19 @@ class InMemoryKeyBook:
 
 
 class InMemoryLiveCapture(ScriptedFaults):
-    """LiveCapture in memory: a configuration of named entries; probes are written and removed."""
+    """LiveCapture in memory: one bucket's entries by name, each with its prefix; probes are written and removed.
 
-    def __init__(self, bucket: str, entries: dict[str, str] | None = None) -> None:
+    Several captures of one bucket share ``entries``. Entries whose name begins with ``keyshift`` are of migrations.
+    """
+
+    def __init__(
+        self, bucket: str, entries: dict[str, str] | None = None, *, migration: str = "m", prefix: str = "old/"
+    ) -> None:
         super().__init__()
         self.bucket = bucket
-        self.entries = entries or {}
+        self.entries = {} if entries is None else entries
+        self.prefix = prefix
+        self.name = f"keyshift-{migration}"
         self.probes: set[Location] = set()
 
     def read_configuration(self) -> str:
@@ -84,25 +91,40 @@ class InMemoryLiveCapture(ScriptedFaults):
         with self._faulty("read_configuration"):
             return json.dumps(self.entries, sort_keys=True)
 
-    def plan_capture(self, *, through: str) -> Capture:
+    def plan_capture(self, *, through: str) -> Capture | CaptureRefused:
         """See the port."""
         with self._faulty("plan_capture"):
-            after = json.dumps(self.entries | {"keyshift": through}, sort_keys=True)
-            return Capture(self.bucket, json.dumps(self.entries, sort_keys=True), after)
+            for name, prefix in self.entries.items():
+                is_near = prefix.startswith(self.prefix) or self.prefix.startswith(prefix)
+                if name.startswith("keyshift") and name != self.name and is_near:
+                    return CaptureRefused(f"'{name}' is another migration's")
+            added = {"EventBridge": ""} if through == "eventbridge" else {}
+            after = json.dumps(self.entries | {self.name: self.prefix} | added, sort_keys=True)
+            way = "eventbridge" if added else "queue"
+            return Capture(self.bucket, json.dumps(self.entries, sort_keys=True), after, through=way)
+
+    def find_fault(self, capture: Capture) -> str | None:
+        """See the port."""
+        with self._faulty("find_fault"):
+            wanted = {self.name} | ({"EventBridge"} if capture.through == "eventbridge" else set())
+            return f"{self.bucket} sends nothing any more" if wanted - set(self.entries) else None
 
     def switch_on(self, capture: Capture) -> None:
         """See the port."""
         with self._faulty("switch_on"):
-            self.entries |= {"keyshift": json.loads(capture.after)["keyshift"]}
+            self.entries[self.name] = self.prefix
+            if capture.through == "eventbridge":
+                self.entries["EventBridge"] = ""
 
-    def restore(self, capture: Capture) -> str:
+    def restore(self, capture: Capture) -> Restored:
         """See the port."""
         with self._faulty("restore"):
             before = json.loads(capture.before)
-            self.entries.pop("keyshift", None)
-            if "keyshift" in before:
-                self.entries["keyshift"] = before["keyshift"]
-            return json.dumps(self.entries, sort_keys=True)
+            if self.name not in before:
+                self.entries.pop(self.name, None)
+            stays = {"EventBridge": ""} if "EventBridge" in self.entries and "EventBridge" not in before else {}
+            is_as_before = self.entries == before | stays
+            return Restored(json.dumps(self.entries, sort_keys=True), is_as_before, "EventBridge" if stays else "")
 
     def write_probe(self, location: Location) -> None:
         """See the port."""

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from domain.errors import InputError, MalformedMessageError
-from handlers.bootstrap.inventories import inventory_queue, journal_of
+from handlers.bootstrap.inventories import inventory_files, inventory_queue, journal_of
 from handlers.inventory import take_on
+from handlers.inventory_feeder import content_id_of
 from handlers.messages import decode_message
 from tests.integration.site import Site
 from tests.servers import Server
@@ -147,7 +148,10 @@ def test_a_full_backfill_queue_postpones_the_task(site: Site) -> None:
     (task,) = world.tasks()
     world.dependencies.backfill_queue.send_messages(["{}"] * (world.settings.backlog + 1))
     world.take_on(task)
-    assert world.journal.read_rows_done(json.loads(task)["manifest"], "inv/data/1.csv.gz") == 0
+    file_key = json.loads(task)["file"]
+    with inventory_files(world.settings, json.loads(task)["manifest"], only="") as (inventory, _):
+        content_id = content_id_of(inventory.content_of(file_key), world.dependencies.rules)
+    assert world.journal.read_rows_done(content_id, file_key) == 0
     waiting, _ = world.queue.count_messages()
     assert waiting == 1
 
@@ -159,6 +163,30 @@ def test_the_checkpoint_never_goes_back(site: Site) -> None:
     world.journal.write_rows_done("m", "f", 7)
     assert world.journal.read_rows_done("m", "f") == 10
     assert world.journal.read_rows_done("m", "g") == 0
+
+
+def test_a_checkpoint_may_be_forgotten(site: Site) -> None:
+    """Also one that never was; what a run does afterwards is remembered again."""
+    journal = World(site).journal
+    journal.write_rows_done("m", "f", 10)
+    for name in ("m", "m", "never"):
+        journal.forget_rows_done(name, "f")
+        assert journal.read_rows_done(name, "f") == 0
+    journal.write_rows_done("m", "f", 3)
+    assert journal.read_rows_done("m", "f") == 3
+
+
+def test_a_daily_report_of_the_same_name_is_read_whole(site: Site) -> None:
+    """Checkpoints are kept under the bytes: a report that was written anew in one place is another one."""
+    world = World(site)
+    world.take_on(put_report(site))
+    (task,) = world.tasks()
+    world.take_on(task)
+    assert world.enqueued()
+    world.take_on(put_report(site, rows=f'"{site.name}","old/later","5","x"\n'))
+    (task,) = world.tasks()
+    world.take_on(task)
+    assert world.enqueued() == ["old/later"]
 
 
 @pytest.mark.parametrize("body", ["no JSON", '{"kind": "inventory-file"}', '{"what": "ever"}'])

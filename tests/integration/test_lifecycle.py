@@ -10,6 +10,7 @@ import pytest
 
 from adapters.system_clock import SystemClock
 from domain.control import paused, resumed
+from domain.errors import AccessDeniedError
 from domain.holders import Pin, Reference
 from domain.keys import Location
 from domain.ports import Capture
@@ -173,7 +174,7 @@ def test_start_keeps_other_notifications_and_is_live_when_a_probe_arrived(life: 
     assert sorted(
         one["Id"] for one in json.loads(life.operation.capture.read_configuration())["QueueConfigurations"]
     ) == [
-        "keyshift",
+        "keyshift-site",
         "theirs",
     ]
     assert life.site.keys("") == []
@@ -184,15 +185,21 @@ def test_start_keeps_other_notifications_and_is_live_when_a_probe_arrived(life: 
 
 
 def test_start_through_eventbridge(life: Life) -> None:
-    """EventBridge lives beside every other notification; rollback takes the rule and the switch away again."""
+    """EventBridge lives beside every other notification; rollback takes the rule away, and the switch stays on."""
     before = life.operation.capture.read_configuration()
     opened = start_capture(
         life.operation, through="eventbridge", wait=20, probes=1, say=lambda _: None, probe_seconds=1
     )
     assert isinstance(opened, Opened)
     assert "EventBridgeConfiguration" in life.operation.capture.read_configuration()
-    assert life.roll_back().clean
-    assert life.operation.capture.read_configuration() == before
+    done = life.roll_back()
+    assert done.clean
+    assert "EventBridge stays switched on" in done.stays
+    assert json.loads(life.operation.capture.read_configuration()) == json.loads(before) | {
+        "EventBridgeConfiguration": {}
+    }
+    rules = life.site.clients.events.list_rule_names_by_target(TargetArn=life.site.events.arn)["RuleNames"]
+    assert rules == []
 
 
 def test_start_says_no_while_paused_and_when_nothing_arrives(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -327,6 +334,10 @@ class Finder:
         """See ReferenceFinder."""
         yield from self.found
 
+    def find_copy_references(self) -> Iterator[Reference]:
+        """See ReferenceFinder."""
+        yield from self.found
+
 
 class SlowFinder(Finder):
     """A look through large tables: each takes an hour."""
@@ -363,6 +374,10 @@ class Pinned:
         self.found = found
 
     def find_pins(self) -> Iterator[Pin]:
+        """See PinFinder."""
+        yield from self.found
+
+    def find_copy_pins(self) -> Iterator[Pin]:
         """See PinFinder."""
         yield from self.found
 
@@ -572,3 +587,50 @@ def test_purge_waits_for_the_rollback_and_for_quiet(moved: Life) -> None:
     soon = purge_copies(moved.operation, yes=True, threads=1, per_second=None)
     assert isinstance(soon, Shut)
     assert "try again in" in soon.why
+
+
+def test_a_purge_leaves_the_copy_that_an_application_names_by_its_new_uri(moved: Life) -> None:
+    """It stored the URI after the cut-over; the verdict says where it stands, and the next run takes the copy."""
+    moved.roll_back()
+    moved.let_time_pass()
+    name, whole = moved.site.name, moved.operation
+    held = Reference("table t id=1", "artifact", f"s3://{name}/new/0", Location(name, "new/0"))
+    pin = Pin("component c 1.0.0", f"s3://{name}/new/1", Location(name, "new/1"), "publish it again")
+    moved.operation = replace(whole, finders=(Finder([held]),), pins=(Pinned([pin]),))
+    for yes in (False, True):
+        found = purge_copies(moved.operation, yes=yes, threads=1, per_second=None)
+        assert not isinstance(found, Shut)
+        told = {source.rpartition("/")[2]: (verdict, why) for source, verdict, why in found}
+        assert {key: verdict for key, (verdict, _) in told.items()} == {
+            "0": "held",
+            "1": "held",
+            "2": "purged" if yes else "would-go",
+        }
+        assert f"table t id=1 artifact names the copy s3://{name}/new/0" in told["0"][1]
+        assert "publish it again" in told["1"][1]
+    assert moved.site.keys("new/") == ["new/0", "new/1"]
+    moved.operation = whole
+    last = purge_copies(moved.operation, yes=True, threads=1, per_second=None)
+    assert not isinstance(last, Shut)
+    assert {verdict for _, verdict, _ in last} == {"purged"}
+    assert moved.site.keys("new/") == []
+
+
+def test_a_purge_that_cannot_look_for_references_deletes_nothing(moved: Life) -> None:
+    """A table that does not answer is not a table without references."""
+    moved.roll_back()
+    moved.let_time_pass()
+
+    class Failing(Finder):
+        """A table whose role lacks a permission."""
+
+        def find_copy_references(self) -> Iterator[Reference]:
+            """See ReferenceFinder."""
+            raise AccessDeniedError("Scan on t: AccessDenied")
+
+    moved.operation = replace(moved.operation, finders=(Failing([]),))
+    found = purge_copies(moved.operation, yes=True, threads=1, per_second=None)
+    assert not isinstance(found, Shut)
+    with pytest.raises(AccessDeniedError):
+        list(found)
+    assert moved.site.keys("new/") == ["new/0", "new/1", "new/2"]

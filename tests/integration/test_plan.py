@@ -8,6 +8,7 @@ import duckdb
 import pytest
 from click.testing import CliRunner, Result
 
+from adapters.saved_plan import shares_of_plan
 from domain.errors import InputError
 from handlers.cli.plan import plan
 from tests.inventories import BUCKET, altered, write_inventory, write_rows
@@ -238,3 +239,22 @@ def test_early_deletion_is_in_the_bill(tmp_path: Path, file_format: str) -> None
     (line,) = [one for one in seen["cost"]["lines"] if one["name"].startswith("early deletion")]
     assert line["dollars"] == pytest.approx(30 * 20 / 30 * 0.0125 + 2 * 180 / 30 * 0.00099, abs=0.005)
     assert any("the age of 1 of them is not known" in note for note in seen["fidelity"])
+
+
+def test_the_bill_counts_the_parts_that_the_workers_copy(tmp_path: Path) -> None:
+    """A worker cuts above 1 GiB, and copies what was uploaded in parts in parts; the plan asks the same settings."""
+    rows: list[dict[str, object]] = [
+        {"key": "a/1", "size": 3 * GIB},
+        {"key": "a/2", "size": GIB},
+        {"key": "a/3", "size": 10, "is_multipart_uploaded": True},
+        {"key": "a/4", "size": 0, "is_multipart_uploaded": True},
+    ]
+    manifest = write_rows(tmp_path, rows)
+    seen = planned(tmp_path, manifest)
+    assert (seen["large"], seen["parts"]) == ({"objects": 2, "size": 3 * GIB + 10}, 25)
+    lines = {line["name"]: line["requests"] for line in seen["cost"]["lines"]}
+    assert (lines["S3 copies"], lines["S3 parts of large objects"]) == (2, 25 + 4)
+    asked = planned(tmp_path, manifest, "--multipart-above", str(4 * GIB), "--part-size", str(5 * 2**20))
+    assert (asked["large"]["objects"], asked["parts"]) == (1, 1)
+    saved = planned(tmp_path, manifest, "--out", tmp_path / "plan.parquet")
+    assert saved["parts"] == shares_of_plan(tmp_path / "plan.parquet", ["a", "c"]).parts == 25

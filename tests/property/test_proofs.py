@@ -3,7 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.automata_search import Machine, Walkable, literal_step, search
+from domain.automata_machines import Machine, Walkable, literal_step
+from domain.automata_search import search
 from domain.keys import unclean_segment
 from domain.proofs_subject import Subject
 from domain.proofs_targets import UNCLEAN

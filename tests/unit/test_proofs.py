@@ -3,23 +3,15 @@
 import pytest
 
 from domain.automata import Dfa, TooManyStatesError, compile_expression
+from domain.automata_excluding import Excluding
 from domain.automata_expressions import parse_expression
-from domain.automata_search import (
-    BudgetSpentError,
-    Excluding,
-    Found,
-    Machine,
-    Step,
-    Walkable,
-    literal_step,
-    search,
-    template_steps,
-)
+from domain.automata_machines import Machine, Step, Walkable, literal_step, template_steps
+from domain.automata_search import BudgetSpentError, Found, search
 from domain.keys import Location
 from domain.proofs import Finding, FindingKind, Proof, Verdict, prove_rules
 from domain.proofs_subject import Answer, Evidence, Subject, settle
+from domain.template_filters import Filter
 from domain.template_syntax import parse_source
-from domain.templates import Filter
 from handlers.rules_file import read_rules
 
 HEAD = "version: 1\nmigration: m\nsource: {bucket: one-bucket}\ntarget: {bucket: one-bucket}\n"

@@ -9,7 +9,7 @@ from domain.gates import Readiness, RecordCensus, cutover_gates
 from domain.keys import Location
 from domain.probing import is_probe, probe_location
 from domain.record import Action, Intent, Mode, Record, State
-from domain.stages import Stage, StageEntry, advanced, captured, postponed, stage_fault
+from domain.stages import Stage, StageEntry, advanced, captured, postponed, rules_fault, stage_fault
 
 NOW = 1_790_000_000.0
 FORWARD = [Stage.PREPARED, Stage.LIVE, Stage.CUT_OVER, Stage.CLEANING, Stage.DONE]
@@ -29,12 +29,29 @@ def test_stages_go_forward_one_by_one_or_back_until_done() -> None:
         advanced(StageEntry(Stage.DONE), Stage.ROLLING_BACK, by="me", why="", now=1.0)
 
 
-def test_what_is_remembered_of_live_capture_first_stands() -> None:
-    """A second start must not take our own notification for what was before."""
-    once = captured(StageEntry(), "first", by="me", now=1.0)
-    assert captured(once, "second", by="me", now=2.0) == once
+def test_what_start_remembers_is_a_change_only_where_it_differs() -> None:
+    """The capture and the proven rules stand in the entry; the same again is the same entry."""
+    once = captured(StageEntry(), "first", rules_digest="d", by="me", now=1.0)
+    assert captured(once, "first", rules_digest="d", by="me", now=2.0) is once
+    other = captured(once, "first", rules_digest="e", by="me", now=2.0)
+    assert (other.rules_digest, other.revision) == ("e", 2)
     live = advanced(once, Stage.LIVE, by="me", why="", now=3.0)
-    assert (live.capture, live.since, live.revision) == ("first", 3.0, 2)
+    assert (live.capture, live.rules_digest, live.since, live.revision) == ("first", "d", 3.0, 2)
+
+
+@pytest.mark.parametrize("stage", [Stage.DONE, Stage.ROLLING_BACK, Stage.ROLLED_BACK])
+def test_no_capture_is_remembered_after_the_end(stage: Stage) -> None:
+    """A start that looked before a rollback began must not switch capture on behind it."""
+    with pytest.raises(ValueError, match=stage.value):
+        captured(StageEntry(stage), "c", rules_digest="d", by="me", now=1.0)
+
+
+def test_only_proven_rules_may_run() -> None:
+    """Another digest is refused with the command that proves it; an earlier version's entry names none."""
+    entry = StageEntry(Stage.LIVE, rules_digest="a" * 64)
+    assert rules_fault(entry, "a" * 64) is None
+    assert "keyshift start --yes" in (rules_fault(entry, "b" * 64) or "")
+    assert rules_fault(StageEntry(Stage.LIVE), "b" * 64) is None
 
 
 def test_a_step_ends_a_postponement() -> None:
@@ -59,9 +76,9 @@ def test_a_stage_says_who_when_and_why() -> None:
         2,
     )
     assert (later.stage, later.since) == (Stage.LIVE, NOW)
-    kept = captured(later, "before us", by="them", now=NOW + 2)
+    kept = captured(later, "before us", rules_digest="d", by="them", now=NOW + 2)
     assert (kept.capture, kept.by, kept.changed_at, kept.revision) == ("before us", "them", NOW + 2, 3)
-    assert captured(kept, "again", by="x", now=NOW + 3) is kept
+    assert captured(kept, "before us", rules_digest="d", by="x", now=NOW + 3) is kept
 
 
 def test_when_it_was_cut_over_is_known_in_later_stages_too() -> None:
@@ -84,10 +101,19 @@ def test_each_change_of_the_stage_is_an_event_of_its_own() -> None:
     kinds = [
         stage_event(live, off, migration="m").detail_type,
         stage_event(off, postponed(off, None, by="me", why="", now=5.0), migration="m").detail_type,
-        stage_event(StageEntry(), captured(StageEntry(), "c", by="me", now=1.0), migration="m").detail_type,
+        stage_event(
+            StageEntry(), captured(StageEntry(), "c", rules_digest="d", by="me", now=1.0), migration="m"
+        ).detail_type,
+        stage_event(live, captured(live, "", rules_digest="d", by="me", now=4.0), migration="m").detail_type,
         stage_event(live, None, migration="m").detail_type,
     ]
-    assert kinds == ["Cut-over Postponed", "Cut-over Allowed Again", "Live Capture Remembered", "Stage Removed"]
+    assert kinds == [
+        "Cut-over Postponed",
+        "Cut-over Allowed Again",
+        "Live Capture Remembered",
+        "Rules Proven",
+        "Stage Removed",
+    ]
     with pytest.raises(ValueError, match="old or a new image"):
         stage_event(None, None, migration="m")
 
