@@ -9,7 +9,9 @@ import click
 
 from domain.errors import InputError
 from domain.ports import BackfillJournal, MessageQueue
+from domain.stages import feeding_fault
 from handlers.cli.options import json_option, need_queues, with_settings
+from handlers.dependencies import Dependencies
 from handlers.feeder import Enqueued, Feeder
 from handlers.inventory_feeder import Fed, InventoryFeeder, NoJournal, NoQueue
 from handlers.settings import Settings
@@ -32,7 +34,9 @@ from handlers.settings import Settings
 @click.option("--dry-run", is_flag=True, help="Count only; nothing is enqueued.")
 @json_option
 @with_settings
+@click.pass_context
 def backfill(  # noqa: PLR0913  # its options
+    context: click.Context,
     settings: Settings,
     *,
     listing: bool,
@@ -47,7 +51,8 @@ def backfill(  # noqa: PLR0913  # its options
 ) -> None:
     """Enqueue every object that the rules move, for the workers to migrate.
 
-    Stopped half-way, it says with which --after to go on; an object that is enqueued twice is migrated once.
+    From live to cleaning only: keyshift start comes first. Stopped half-way, it says with which --after to go on; an
+    object that is enqueued twice is migrated once. Exit code 1 when the rules say unmapped: fail and a key is.
 
     \b
     Example:
@@ -65,16 +70,19 @@ def backfill(  # noqa: PLR0913  # its options
     if inventory is not None or plan_file is not None:
         if prefix or after:
             raise InputError("--prefix and --after go with --list; an inventory goes on by itself where it stopped")
-        _feed_files(
-            settings, inventory or str(plan_file), saved=plan_file, backlog=backlog, dry_run=dry_run, as_json=as_json
-        )
+        place = inventory or str(plan_file)
+        _feed_files(context, settings, place, saved=plan_file, backlog=backlog, dry_run=dry_run, as_json=as_json)
         return
     dependencies = bootstrap(settings, function="backfill-command")
     done = Enqueued(last_key=after)
+    if not dry_run:
+        _need_stage(dependencies)
     feeder = Feeder(dependencies.rules, object_listing(settings, dependencies.rules), dependencies.backfill_queue)
     shown = time.monotonic()
     try:
         for _ in feeder.enqueue(done, prefix=prefix, rows=rows, backlog=backlog, dry_run=dry_run):
+            if not dry_run:
+                _need_stage(dependencies)
             if time.monotonic() - shown >= 2.0:
                 shown = time.monotonic()
                 click.echo(f"{done.outcomes.total():,} listed, {done.outcomes['move']:,} to move", err=True)
@@ -82,10 +90,36 @@ def backfill(  # noqa: PLR0913  # its options
         # Stopped by an error it still says how far it came, but never that there is nothing where nothing was seen.
         if done.outcomes.total() or sys.exc_info()[0] is None:
             _report(done, as_json=as_json, dry_run=dry_run)
+    _exit_if_refused(context, done.refused)
+
+
+def _need_stage(dependencies: Dependencies) -> None:
+    """Raises InputError at a stage at which nothing may be enqueued: asked again while it runs."""
+    fault = feeding_fault(dependencies.control.stage())
+    if fault is not None:
+        raise InputError(fault)
+
+
+def _is_stopped(dependencies: Dependencies) -> bool:
+    return feeding_fault(dependencies.control.stage()) is not None
+
+
+def _exit_if_refused(context: click.Context, refused: int) -> None:
+    if refused:
+        what = "keys are mapped by no rule, and the rules say unmapped: fail; they were not enqueued"
+        click.echo(f"{refused:,} {what}: extend the rules, then run it again", err=True)
+        context.exit(1)
 
 
 def _feed_files(  # noqa: PLR0913  # where from, how far, and how to say it
-    settings: Settings, place: str, *, saved: Path | None, backlog: int, dry_run: bool, as_json: bool
+    context: click.Context,
+    settings: Settings,
+    place: str,
+    *,
+    saved: Path | None,
+    backlog: int,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Every data file after the other; stopped at any moment, the same command goes on where it was."""
     from handlers.bootstrap import bootstrap
@@ -95,6 +129,8 @@ def _feed_files(  # noqa: PLR0913  # where from, how far, and how to say it
     rules = dependencies.rules
     queue: MessageQueue = NoQueue() if dry_run else dependencies.backfill_queue
     journal: BackfillJournal = NoJournal() if dry_run else journal_of(settings)
+    if not dry_run:
+        _need_stage(dependencies)
     feeder = InventoryFeeder(rules, queue, journal, backlog=backlog)
     fed, begun = Fed(), time.monotonic()
     opened = inventory_files(settings, place) if saved is None else plan_rows(saved, rules.source_bucket)
@@ -102,13 +138,20 @@ def _feed_files(  # noqa: PLR0913  # where from, how far, and how to say it
         if inventory.source_bucket != rules.source_bucket:
             raise InputError(f"{place} is of bucket {inventory.source_bucket}, the rules move {rules.source_bucket}")
         for number, (key, rows) in enumerate(files.items(), start=1):
-            feeder.feed(place, key, rows, fed)
+            feeder.feed(place, key, rows, fed, stopping=lambda: not dry_run and _is_stopped(dependencies))
+            if not dry_run:
+                _need_stage(dependencies)
             seconds = max(time.monotonic() - begun, 0.001)
             left = seconds / number * (len(files) - number)
             rate = fed.rows / seconds
             click.echo(
                 f"file {number} of {len(files)}: {fed.rows:,} rows, {rate:,.0f}/s, about {left:.0f} s to go", err=True
             )
+    _report_files(fed, as_json=as_json, dry_run=dry_run)
+    _exit_if_refused(context, fed.refused)
+
+
+def _report_files(fed: Fed, *, as_json: bool, dry_run: bool) -> None:
     if as_json:
         click.echo(json.dumps(fed.as_json()))
         return

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from domain.errors import InputError
 from domain.keys import Location
 from domain.ports import KeyBook
 from domain.record import Record
-from domain.stages import Stage
+from domain.stages import Stage, feeding_fault
 from domain.verification import Finding
 from handlers.cli.options import json_option, with_settings
 from handlers.cli.sweep_progress import progress
@@ -71,6 +72,9 @@ def verify(  # noqa: PLR0913  # its options
     from handlers.bootstrap.lifecycle import keys_of_both_sides, operation_of
 
     operation = operation_of(settings, function="verify-command")
+    fault = feeding_fault(operation.stages.read_stage().stage) if requeue else None
+    if fault is not None:
+        raise InputError(f"--requeue: {fault}")
     tally, requeuer = Tally(), Requeuer(operation.dependencies)
     with ExitStack() as stack:
         book = stack.enter_context(operation.key_book())
