@@ -22,6 +22,7 @@ from adapters.provisioning import (
 from adapters.sqs_queue import SqsMessageQueue
 from domain.ports import Message
 from handlers.bootstrap import bootstrap, change_reader
+from handlers.bootstrap.stage import make_live
 from handlers.dependencies import Dependencies
 from handlers.settings import Settings
 from tests.servers import REGION, Server, new_name
@@ -70,6 +71,7 @@ class Site:
         through_eventbridge: bool = False,
         captured: bool = True,
         versioned: bool = False,
+        live: bool = True,
         rules_text: str = RULES,
         **settings: Any,
     ) -> None:
@@ -77,6 +79,8 @@ class Site:
         self.clients = _clients(server)
         create_bucket(self.clients, self.name, versioned=versioned)
         create_manifest_table(self.clients, self.name)
+        if live:
+            make_live(self.clients, self.name)
         self.events = create_queue(self.clients, f"{self.name}-events", visibility=30, max_receives=3)
         self.backfill = create_queue(self.clients, f"{self.name}-backfill", visibility=30, max_receives=3)
         self.audit = create_queue(self.clients, f"{self.name}-audit")
