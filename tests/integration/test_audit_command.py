@@ -148,7 +148,9 @@ def test_the_operators_word_and_the_stage_are_in_the_chain(site: Site, standin: 
     panel, book = DynamoDbControlPanel(site.clients, site.name), DynamoDbStageBook(site.clients, site.name)
     long_ago = Control(paused=True, reason="lunch", fence=1, changed_at=1_790_000_000.0)
     assert panel.write_control(long_ago, before=Control())
-    assert book.write_stage(StageEntry(Stage.LIVE, revision=1, changed_at=1_790_000_000.0), before=StageEntry())
+    before = book.read_stage()
+    after = StageEntry(Stage.CUT_OVER, revision=before.revision + 1, changed_at=1_790_000_000.0)
+    assert book.write_stage(after, before=before)
     assert {"keyshift#control", "keyshift#stage"} == {one["subject"] for one in verified(site, standin)[0]}
     for event in site.changes():
         respond(event, site.dependencies)
