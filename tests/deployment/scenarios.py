@@ -192,10 +192,10 @@ def _inventory(place: Place, recorder: Recorder) -> None:  # the scenarios' two
     ):
         place.clients.s3.put_object(Bucket=reports, Key=name, Body=body)
     queue = SqsMessageQueue(place.clients, place.queues["inventory"].url)
-    detail = {"bucket": {"name": reports}, "object": {"key": f"{base}/manifest.checksum", "etag": "e", "size": 32}}
-    queue.send_messages([json.dumps({"source": "aws.s3", "detail-type": "Object Created", "detail": detail})])
     task = json.dumps({"v": 1, "kind": inventory.KIND, "manifest": f"s3://{reports}/{base}/manifest.json", "file": key})
     _waiting(place, inventory.handler, queue, task)
+    detail = {"bucket": {"name": reports}, "object": {"key": f"{base}/manifest.checksum", "etag": "e", "size": 32}}
+    queue.send_messages([json.dumps({"source": "aws.s3", "detail-type": "Object Created", "detail": detail})])
     while messages := queue.receive_messages(at_most=10, wait=0):
         inventory.handler(lambda_event(messages), Context())
         queue.delete_messages(messages)
