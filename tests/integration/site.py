@@ -61,7 +61,11 @@ class Context:
 
 
 class Site:
-    """A migration of one bucket, and what its owners and operators see of it."""
+    """A migration of one bucket, and what its owners and operators see of it.
+
+    ``live`` writes the stage, which is an audit event of its own; ``None`` lets objects move without it, in this
+    process only.
+    """
 
     def __init__(  # how the site is made
         self,
@@ -71,7 +75,7 @@ class Site:
         through_eventbridge: bool = False,
         captured: bool = True,
         versioned: bool = False,
-        live: bool = True,
+        live: bool | None = True,
         rules_text: str = RULES,
         **settings: Any,
     ) -> None:
@@ -109,6 +113,8 @@ class Site:
             }
         )
         self.dependencies: Dependencies = bootstrap(self.settings, function=self.name, clients=self.clients)
+        if live is None:
+            self.dependencies.control._stages = None
 
     def environment(self) -> dict[str, str]:
         """The same as variables, as Lambda would have them."""

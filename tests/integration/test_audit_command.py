@@ -38,7 +38,7 @@ def audited_site(server: Server, folder: Path) -> Site:
     """A migration of three objects whose audit chain has two segments."""
     bucket = new_name("audit")
     server.client("s3").create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
-    made = Site(server, folder, audit_bucket=bucket)
+    made = Site(server, folder, audit_bucket=bucket, live=None)
     for keys in (["old/a", "old/b\n"], ["old/c"]):
         for key in keys:
             made.put(key, b"body")
@@ -148,9 +148,7 @@ def test_the_operators_word_and_the_stage_are_in_the_chain(site: Site, standin: 
     panel, book = DynamoDbControlPanel(site.clients, site.name), DynamoDbStageBook(site.clients, site.name)
     long_ago = Control(paused=True, reason="lunch", fence=1, changed_at=1_790_000_000.0)
     assert panel.write_control(long_ago, before=Control())
-    before = book.read_stage()
-    after = StageEntry(Stage.CUT_OVER, revision=before.revision + 1, changed_at=1_790_000_000.0)
-    assert book.write_stage(after, before=before)
+    assert book.write_stage(StageEntry(Stage.LIVE, revision=1, changed_at=1_790_000_000.0), before=StageEntry())
     assert {"keyshift#control", "keyshift#stage"} == {one["subject"] for one in verified(site, standin)[0]}
     for event in site.changes():
         respond(event, site.dependencies)
