@@ -71,6 +71,18 @@ class MigrationPolicy:
     encrypted_targets: bool = False
     rules_digest: str = ""
 
+    @property
+    def complete_seconds(self) -> float:
+        """The longest that CompleteMultipartUpload may still take effect: "several minutes", says S3's API reference.
+
+        S3 keeps its connection open meanwhile, so that no time-out of ours ends it.
+        """
+        return 5 * self.request_seconds
+
+    def longest_claim(self, attempt_seconds: float) -> float:
+        """Seconds after which no request of an attempt can still be under way (protocol.md §6)."""
+        return attempt_seconds + self.complete_seconds + self.margin_seconds
+
 
 @dataclass(frozen=True, slots=True)
 class MigrationPorts:
@@ -163,6 +175,12 @@ class HeldRecord:
         if self.record.intent != intent:
             self.rewrite(intent=intent, maybe=self._unsettled())
             self._may_be_done = False
+
+    def lengthen_claim(self, seconds: float) -> None:
+        """Let the claim end so much later than it would: what is sent next may take longer than any other request."""
+        claim, deadline = self.record.claim, self.lease.claim.deadline + seconds
+        if claim is not None and claim.deadline < deadline:
+            self.rewrite(claim=replace(claim, deadline=deadline))
 
     def commit(self, state: State, **changes: Any) -> Outcome:
         """Say what the object's state is now, and give the claim back with nothing left unsettled."""

@@ -177,6 +177,8 @@ class _PartsCopy:
             if not self._policy.encrypted_targets and all(is_digest(etag) for etag in etags.values()):
                 foretold = composed_etag(etags)
             self._held.declare_intent(replace(intent, target_etag=foretold))
+        # Handed on for want of time it might never end: a worker's attempt is shorter than S3 may take for this.
+        self._held.lengthen_claim(self._policy.complete_seconds - self._policy.request_seconds)
         answer = self._held.send(
             lambda: self._multipart.complete_upload(
                 self._target, upload_id=upload_id, etags=etags, size=self._seen.size

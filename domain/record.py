@@ -236,6 +236,15 @@ def is_incorporated(record: Record, notice: Notice) -> bool:
     )
 
 
+def may_go_along(record: Record | None, notice: Notice) -> bool:
+    """Whether a delete of the source may still ask for something: a copy of ours that goes along with it."""
+    if record is None or record.mode is not Mode.FORWARD or record.holds_nothing:
+        return False
+    if record.is_unfinished:
+        return True
+    return record.target_etag is not None and not is_incorporated(record, notice)
+
+
 def claimed(record: Record | None, request: ClaimRequest) -> Record:
     """The record after a granted claim: an abandoned attempt's intent becomes one of ``maybe``."""
     if record is None:

@@ -200,6 +200,7 @@ class _Rewriting:
         foretold = composed_etag(etags) if all(is_digest(one) for one in etags.values()) else ""
         checksum = "CRC32=" + b64encode(self._crc.to_bytes(4, "big")).decode()
         held.declare_intent(Intent(Action.REWRITE, seen.etag, seen.version_id or "", foretold, checksum))
+        held.lengthen_claim(self._policy.complete_seconds - self._policy.request_seconds)
         answer = held.send(lambda: multipart.complete_upload(goal, upload_id=upload_id, etags=etags, size=self._size))
         if isinstance(answer, Refused):
             return self._look_again(answer)

@@ -44,6 +44,21 @@ _REMEDIES: Mapping[Stage, str] = {
     Stage.ROLLED_BACK: "begin a new migration: another name in the rules file, another table",
 }
 
+_STILL = (Stage.PREPARED, Stage.ROLLING_BACK, Stage.ROLLED_BACK)
+"""Here no object moves. In DONE one still does: an owner may write a legacy key late, and what he wrote comes along."""
+
+
+def standstill(stage: Stage) -> str | None:
+    """Say why no object may move at this stage and what to do, or ``None``."""
+    return f"the migration is {stage.value}: {_REMEDIES[stage]}" if stage in _STILL else None
+
+
+def feeding_fault(stage: Stage) -> str | None:
+    """Say why nothing may be enqueued at this stage and what to do, or ``None``: from live to cleaning it may."""
+    if stage in (Stage.LIVE, Stage.CUT_OVER, Stage.CLEANING):
+        return None
+    return f"the migration is {stage.value}, so nothing may be enqueued: {_REMEDIES[stage]}"
+
 
 @dataclass(frozen=True, slots=True)
 class StageEntry:

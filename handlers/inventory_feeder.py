@@ -9,6 +9,7 @@ from domain.objects import ListedObject
 from domain.ports import BackfillJournal, Message, MessageQueue
 from domain.rules import CompiledRules, MapOutcome
 from handlers.messages import BackfillRow, encode_backfill
+from handlers.unmapped import is_refused
 
 ROWS_PER_MESSAGE = 50
 MESSAGES_AT_ONCE = 10
@@ -22,12 +23,16 @@ Rows = Callable[[int], Iterator[ListedObject | None]]
 
 @dataclass(slots=True)
 class Fed:
-    """What one run has done; ``rows`` read, ``skipped`` of them by an earlier run."""
+    """What one run has done; ``rows`` read, ``skipped`` of them by an earlier run.
+
+    ``refused`` are the unmapped keys that the rules call a mistake.
+    """
 
     outcomes: Counter[str] = field(default_factory=Counter)
     rows: int = 0
     skipped: int = 0
     messages: int = 0
+    refused: int = 0
 
     def as_json(self) -> dict[str, int]:
         """For machines."""
@@ -87,8 +92,10 @@ class InventoryFeeder:
             if row is None:
                 fed.outcomes["not_current"] += 1
             else:
-                outcome = self._rules.map_key(row.key).outcome
+                mapped = self._rules.map_key(row.key)
+                outcome = mapped.outcome
                 fed.outcomes[outcome.value] += 1
+                fed.refused += is_refused(self._rules, mapped)
                 if outcome in (MapOutcome.MOVE, MapOutcome.REJECTED):
                     waiting.append(BackfillRow.of_listed(row))
             if len(waiting) >= ROWS_PER_MESSAGE * MESSAGES_AT_ONCE or number - checkpoint >= LOOK_ROWS:

@@ -97,8 +97,7 @@ class Operation:
 
     def longest_claim(self) -> float:
         """Seconds after which no request of an attempt can still be under way (protocol.md §6)."""
-        settings = self.dependencies.settings
-        return settings.attempt_seconds + settings.request_seconds + settings.margin_seconds
+        return self.dependencies.policy.longest_claim(self.dependencies.settings.attempt_seconds)
 
     def references(self) -> Iterator[Reference]:
         """Every legacy URI that is still held."""

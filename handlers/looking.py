@@ -143,7 +143,7 @@ class Lookout:
             objects_copied=copied,
             bytes_copied=size,
             queues=self._depths(),
-            control=self._dependencies.control.refresh(),
+            control=self._dependencies.control.operators_word(),
             recent=self._recent(),
             objects_per_second=rates[0],
             bytes_per_second=rates[1],

@@ -10,15 +10,20 @@ from domain.objects import ObjectState
 from domain.ports import ByteReader, KeyBook, ReferenceFinder
 from domain.probing import is_probe
 from domain.record import Mode, Record, State
-from domain.rules import CompiledRules, MapOutcome
-from domain.template_filters import TooManyParsesError
+from domain.rules import MapOutcome
 from domain.verification import REPAIRABLE, Difference, Finding, Remark, Sides, Summary, judge, needs_reading
 from handlers.dependencies import Dependencies
 from handlers.messages import BackfillRow, encode_backfill
 from handlers.sweeping import patiently
+from handlers.unmapped import fits_target_layout, is_refused
 
 ROWS_PER_MESSAGE = 50
 ROWS_AT_ONCE = 500
+_UNRECORDED = {
+    MapOutcome.MOVE: Difference.NOT_MIGRATED,
+    MapOutcome.REJECTED: Difference.REJECTED,
+    MapOutcome.UNMAPPED: Difference.UNMAPPED,
+}
 
 
 class Verifier:
@@ -63,6 +68,8 @@ class Verifier:
                     return None
                 if mapped.outcome in (MapOutcome.MOVE, MapOutcome.REJECTED):
                     return self._unrecorded(place, mapped.target, mapped.reason or "", mapped.outcome)
+                if is_refused(self._rules, mapped):
+                    return self._unrecorded(place, None, mapped.reason or "", mapped.outcome)
             return patiently(lambda: self._stray(place), sleep=self._dependencies.sleep)
         except KeyshiftError as error:
             return Finding(place, None, "", (Difference.UNREADABLE,), detail=str(error))
@@ -104,8 +111,7 @@ class Verifier:
         """A source key without a record when the records were read: it may be gone, or have one by now."""
         if self._ports.manifest.read_record(place.record_id) is not None or self._look(place) is None:
             return None
-        difference = Difference.NOT_MIGRATED if outcome is MapOutcome.MOVE else Difference.REJECTED
-        return Finding(place, target, "", (difference,), detail=why)
+        return Finding(place, target, "", (_UNRECORDED[outcome],), detail=why)
 
     def _stray(self, place: Location) -> Finding | None:
         if self._look(place) is None:
@@ -115,17 +121,6 @@ class Verifier:
 
     def _look(self, location: Location) -> ObjectState | None:
         return self._ports.store.look_at_object(location, with_tags=True)
-
-
-def fits_target_layout(rules: CompiledRules, key: str) -> bool:
-    """Whether some rule could have made this key."""
-    if not key.startswith(rules.target_prefix):
-        return False
-    rest = key[len(rules.target_prefix) :]
-    try:
-        return any(branch.target.match(rest) is not None for branch in rules.branches)
-    except TooManyParsesError:
-        return True
 
 
 def held_references(finders: Iterable[ReferenceFinder]) -> Iterator[Finding]:

@@ -89,6 +89,7 @@ def resume(settings: Settings, *, functions: tuple[str, ...], as_json: bool) -> 
     """Let work go on after a pause or after the circuit breaker, within the same limits.
 
     The breaker counts from nothing. Exactly those event source mappings are switched on that pause had switched off.
+    Refused once a rollback has begun.
 
     \b
     Example:
@@ -98,7 +99,9 @@ def resume(settings: Settings, *, functions: tuple[str, ...], as_json: bool) -> 
 
     settings = _with_functions(settings, functions)
     steering = steering_of(settings)
-    done = resume_migration(steering.panel, steering.mappings, by=operator_name(), now=steering.clock.now)
+    done = resume_migration(
+        steering.panel, steering.mappings, by=operator_name(), now=steering.clock.now, stages=steering.stages
+    )
     was = f"resumed; it was paused: {done.before.reason} ({done.before.paused_by})"
     _answer(done, was if done.changed else "was not paused", settings, as_json=as_json, verb="switched on")
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,7 +75,8 @@ def plan(  # noqa: PLR0913  # its options
     """Map every object of an inventory or a listing by the rules in FILE, and say what would happen.
 
     Reports objects and bytes per rule, unmapped keys by shape, collisions, what is archived, large or locked, what a
-    move does not preserve, cost and duration. Exit code 1 when objects collide or a key is impossible.
+    move does not preserve, cost and duration. Exit code 1 when objects collide, a key is impossible, or one is unmapped
+    and the file says 'unmapped: fail'.
 
     \b
     Example:
@@ -135,6 +137,15 @@ def as_dict(migration: str, figures: PlanFigures, cost: Estimate, prices: Prices
     }
 
 
+def _unmoved(figures: PlanFigures) -> Iterator[str]:
+    """What the rules cannot or do not move."""
+    yield from (f"REJECTED {key!r}" for key in figures.rejected_examples)
+    for shape in figures.shapes:
+        yield f"unmapped {shape.objects:,} x {shape.shape!r}, for example {shape.example!r}"
+    if figures.unmapped_fails and figures.unmapped.objects:
+        yield f"NOT SAFE: {figures.unmapped.objects:,} keys are unmapped, and the rules say unmapped: fail"
+
+
 def show(terminal: "Console", migration: str, figures: PlanFigures, cost: Estimate, prices: Prices) -> None:
     """For people."""
     from rich.table import Table
@@ -150,10 +161,8 @@ def show(terminal: "Console", migration: str, figures: PlanFigures, cost: Estima
         click.echo(f"COLLISION at {collision.target!r}: {', '.join(map(repr, collision.keys))} would meet {met}")
     if figures.colliding_targets > len(figures.collisions):
         click.echo(f"... and {figures.colliding_targets - len(figures.collisions):,} more targets with collisions")
-    for key in figures.rejected_examples:
-        click.echo(f"REJECTED {key!r}")
-    for shape in figures.shapes:
-        click.echo(f"unmapped {shape.objects:,} x {shape.shape!r}, for example {shape.example!r}")
+    for said in _unmoved(figures):
+        click.echo(said)
     for note in figures.fidelity():
         click.echo(f"not preserved: {note}")
     bill = Table(title=f"cost in US dollars (prices of {prices.as_of})", title_justify="left")

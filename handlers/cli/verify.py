@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from domain.errors import InputError
 from domain.keys import Location
 from domain.ports import KeyBook
 from domain.record import Record
-from domain.stages import Stage
+from domain.stages import Stage, feeding_fault
 from domain.verification import Finding
 from handlers.cli.options import json_option, with_settings
 from handlers.cli.output import console, say
@@ -84,6 +85,9 @@ def verify(  # noqa: PLR0913  # its options
     operation = operation_of(settings, function="verify-command")
     stage, now = operation.stages.read_stage().stage, operation.dependencies.ports.clock.now()
     old_since = now - too_old if unverified else None
+    fault = feeding_fault(stage) if requeue else None
+    if fault is not None:
+        raise InputError(f"--requeue: {fault}")
     tally, requeuer = Tally(), Requeuer(operation.dependencies)
     with ExitStack() as stack:
         book = stack.enter_context(operation.key_book())

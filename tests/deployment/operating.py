@@ -21,7 +21,7 @@ from tests.deployment.operated import (
 )
 from tests.deployment.site import awaited
 
-LONGEST_CLAIM = 7.0
+LONGEST_CLAIM = 15.0
 """Seconds: an attempt, a request and the margin of OperatedSite's settings, and a little."""
 MOVED = ("a", "b", "big", "disputed", "locked", "set.manifest")
 

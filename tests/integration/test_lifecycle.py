@@ -137,8 +137,8 @@ class Life:
 
 
 def life_on(server: Server, folder: Path, **more: Any) -> Life:
-    """A site without live capture, and its operator."""
-    given: dict[str, Any] = {"captured": False, "rules_text": ACCEPTING, **SHORT, **more}
+    """A site without live capture that was never started, and its operator."""
+    given: dict[str, Any] = {"captured": False, "live": False, "rules_text": ACCEPTING, **SHORT, **more}
     site = Site(server, folder, **given)
     clock = ShiftedClock()
     ports = replace(site.dependencies.ports, clock=clock)
