@@ -29,7 +29,9 @@ from handlers.settings import Settings
     type=click.IntRange(1),
     help="Wait while more messages than this are in the queue.",
 )
-@click.option("--again", is_flag=True, help="Begin an inventory or a plan at its first row, whatever was done before.")
+@click.option(
+    "--again", is_flag=True, help="Begin an inventory or a plan at its first row, also where it was done before."
+)
 @click.option("--dry-run", is_flag=True, help="Count only; nothing is enqueued.")
 @json_option
 @with_settings

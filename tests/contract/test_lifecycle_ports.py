@@ -70,7 +70,16 @@ def test_a_migration_of_which_nothing_was_said_is_prepared(stages: StageBook) ->
 def test_a_stage_is_kept_whole_and_replaces_only_what_was_read(stages: StageBook) -> None:
     """Every field comes back; somebody else's change in between is never overwritten; our own repeat is no refusal."""
     live = StageEntry(
-        Stage.LIVE, 12.5, "me", "probes", 99.25, '{"a":1}', revision=1, changed_at=1_790_000_000.25, cut_over_at=12.5
+        Stage.LIVE,
+        12.5,
+        "me",
+        "probes",
+        99.25,
+        '{"a":1}',
+        revision=1,
+        changed_at=1_790_000_000.25,
+        cut_over_at=12.5,
+        rules_digest="d",
     )
     assert stages.write_stage(live, before=StageEntry())
     assert stages.read_stage() == live
