@@ -231,8 +231,9 @@ def change_notifications(
 ) -> None:
     """Read, ``change``, write back, and read again until it ``is_so``; nothing is written where it is so already.
 
-    S3 replaces the whole configuration and takes no condition (aws-facts.md §1.4): whoever writes between our read and
-    our write is overwritten, and whoever read before our write overwrites us. The second is seen, and tried again.
+    S3 replaces the whole configuration and takes no condition (aws-facts.md §1.4): a program that writes between
+    our read and our write is overwritten, and one that read before our write overwrites us. The second is seen, and
+    tried again.
     """
     owner: Any = (owners or Owners()).of(Location(bucket, ""))
     for _ in range(_TRIES):

@@ -78,7 +78,7 @@ class S3LiveCapture:
         if direct and through != "eventbridge":
             return Capture(self._bucket, _text(before), _text(before), through="queue")
         if fed or through == "eventbridge":
-            # A rule of the deployment, or of somebody else's, that feeds the queue is enough.
+            # A rule of the deployment, or of another program, that feeds the queue is enough.
             own = "" if any(one.name != self._name for one in fed) else self._name
             return Capture(self._bucket, _text(before), _text(before | {_BRIDGE: {}}), own, "eventbridge")
         return self._added_to(before, entries, queue)

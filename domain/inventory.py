@@ -45,7 +45,7 @@ class Inventory:
         return self.file_format == "CSV"
 
     def content_of(self, key: str) -> str:
-        """What names the bytes of the data file ``key``, whatever place or name the report has. Raises LookupError."""
+        """What names the bytes of the data file ``key``, in any place and under any name. Raises LookupError."""
         found = next((one for one in self.files if one.key == key), None)
         if found is None:
             raise LookupError(f"the inventory names no data file {key}")

@@ -121,6 +121,11 @@ def captured(before: StageEntry, capture: str, *, rules_digest: str, by: str, no
     return replace(entry, revision=before.revision + 1)
 
 
+def moving_fault(entry: StageEntry, digest: str) -> str | None:
+    """Say why rules of this ``digest`` move no object now and what to do, or ``None``."""
+    return standstill(entry.stage) or rules_fault(entry, digest)
+
+
 def rules_fault(entry: StageEntry, digest: str) -> str | None:
     """Say why rules of this ``digest`` must not run in the migration, or ``None``.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from domain.errors import InputError, KeyshiftError, MalformedMessageError
 from domain.ports import BackfillJournal, Message, MessageQueue
-from domain.stages import Stage, feeding_fault
+from domain.stages import Stage
 from handlers.batch import RENEW_AT, messages_of
 from handlers.bootstrap import RESERVE_SECONDS, dependencies_of, seconds_left_of
 from handlers.bootstrap.inventories import inventory_files, inventory_queue, journal_of
@@ -18,6 +18,7 @@ from handlers.unmapped import REFUSED
 CHECKSUM = "/manifest.checksum"
 KIND = "inventory-file"
 AGAIN_SECONDS = 20
+_OVER = (Stage.DONE, Stage.ROLLING_BACK, Stage.ROLLED_BACK)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str]]]:
@@ -77,12 +78,11 @@ def take_on(
     Raises InputError for a report that cannot be used: such a message belongs into the DLQ.
     """
     task = task_of(body)
-    stage = dependencies.control.stage()
-    fault = feeding_fault(stage)
+    fault = dependencies.control.feeding_fault()
     if fault is not None:
-        # Before the start a report waits. Afterwards nothing is fed any more, and its objects stay where they are.
+        # Before the start, and under rules that were not proven, a report waits. After the end nothing is fed any more.
         dependencies.observer.warn("inventory not fed", why=fault, body=body[:500])
-        return stage is not Stage.PREPARED
+        return dependencies.control.stage() in _OVER
     if task is not None:
         return _work_on(task, dependencies, journal=journal, seconds_left=seconds_left)
     for notice in decode_message(body).notices:

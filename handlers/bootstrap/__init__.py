@@ -64,7 +64,13 @@ def bootstrap(
     clock = SystemClock()
     panel = DynamoDbControlPanel(clients, settings.table)
     stages = DynamoDbStageBook(clients, settings.table)
-    control = CachedControl(panel, seconds=settings.control_seconds, monotonic=clock.monotonic, stages=stages)
+    control = CachedControl(
+        panel,
+        seconds=settings.control_seconds,
+        monotonic=clock.monotonic,
+        stages=stages,
+        rules_digest=rules.digest,
+    )
     observer = Observer(migration=rules.migration, function=function, stream=sys.stderr)
     return Dependencies(
         settings=settings,

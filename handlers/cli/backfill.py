@@ -10,7 +10,6 @@ import click
 
 from domain.errors import InputError
 from domain.ports import BackfillJournal, MessageQueue
-from domain.stages import feeding_fault
 from handlers.cli.options import json_option, need_queues, with_settings
 from handlers.dependencies import Dependencies
 from handlers.feeder import Enqueued, Feeder
@@ -32,7 +31,9 @@ from handlers.settings import Settings
     type=click.IntRange(1),
     help="Wait while more messages than this are in the queue.",
 )
-@click.option("--again", is_flag=True, help="Begin an inventory or a plan at its first row, whatever was done before.")
+@click.option(
+    "--again", is_flag=True, help="Begin an inventory or a plan at its first row, also where it was done before."
+)
 @click.option("--dry-run", is_flag=True, help="Count only; nothing is enqueued.")
 @json_option
 @with_settings
@@ -106,13 +107,13 @@ def backfill(  # noqa: PLR0913  # its options
 
 def _need_stage(dependencies: Dependencies, *, dry_run: bool) -> None:
     """Raises InputError at a stage at which nothing may be enqueued: asked again while it runs."""
-    fault = None if dry_run else feeding_fault(dependencies.control.stage())
+    fault = None if dry_run else dependencies.control.feeding_fault()
     if fault is not None:
         raise InputError(fault)
 
 
 def _is_stopped(dependencies: Dependencies, *, dry_run: bool) -> bool:
-    return not dry_run and feeding_fault(dependencies.control.stage()) is not None
+    return not dry_run and dependencies.control.feeding_fault() is not None
 
 
 def _exit_if_refused(context: click.Context, refused: int) -> None:

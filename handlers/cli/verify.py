@@ -13,7 +13,7 @@ from domain.errors import InputError
 from domain.keys import Location
 from domain.ports import KeyBook
 from domain.record import Record
-from domain.stages import Stage, feeding_fault
+from domain.stages import Stage
 from domain.verification import Finding
 from handlers.cli.options import json_option, with_settings
 from handlers.cli.output import console, say
@@ -83,9 +83,10 @@ def verify(  # noqa: PLR0913  # its options
 
     too_old = parse_span(most_age)
     operation = operation_of(settings, function="verify-command")
-    stage, now = operation.stages.read_stage().stage, operation.dependencies.ports.clock.now()
+    control, now = operation.dependencies.control, operation.dependencies.ports.clock.now()
+    stage = control.stage()
     old_since = now - too_old if unverified else None
-    fault = feeding_fault(stage) if requeue else None
+    fault = control.feeding_fault() if requeue else None
     if fault is not None:
         raise InputError(f"--requeue: {fault}")
     tally, requeuer = Tally(), Requeuer(operation.dependencies)

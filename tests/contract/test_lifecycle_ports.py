@@ -108,6 +108,7 @@ def test_a_stage_is_kept_whole_and_replaces_only_what_was_read(stages: StageBook
         changed_at=1_790_000_000.25,
         cut_over_at=12.5,
         live_at=11.25,
+        rules_digest="d",
     )
     assert stages.write_stage(live, before=StageEntry())
     assert stages.read_stage() == live

@@ -1,4 +1,4 @@
-"""LiveCapture: switching on and restoring leave everybody else's notifications alone, other migrations' too."""
+"""LiveCapture: switching on and restoring leave the notifications of other programs and migrations alone."""
 
 import json
 from collections.abc import Callable
@@ -45,7 +45,7 @@ def refused(capture: LiveCapture, through: str = "auto") -> str:
 
 @pytest.fixture(params=["fake", "standin"])
 def captures(request: pytest.FixtureRequest) -> Captures:
-    """Captures of a new bucket whose notifications somebody else uses too, each with a queue of its own."""
+    """Captures of a new bucket whose notifications another program uses too, each with a queue of its own."""
     bucket = new_name("captured")
     if request.param == "fake":
         entries = {"theirs": "tagging"}
@@ -162,7 +162,7 @@ def test_two_migrations_of_one_bucket_live_side_by_side(captures: Captures) -> N
 
 
 def test_migrations_of_the_same_keys_are_refused(captures: Captures) -> None:
-    """Whoever comes second is told of the other one, whichever of the prefixes is the wider one."""
+    """The second one is told of the first one, whichever of the prefixes is the wider one."""
     first = captures("m", "old/deep/")
     first.switch_on(planned(first))
     before = first.read_configuration()
@@ -172,7 +172,7 @@ def test_migrations_of_the_same_keys_are_refused(captures: Captures) -> None:
     assert first.read_configuration() == before
 
 
-def test_eventbridge_stays_on_for_whoever_uses_it_by_now(captures: Captures) -> None:
+def test_eventbridge_stays_on_for_those_that_use_it_by_now(captures: Captures) -> None:
     """Rolling one migration back must not take the events of another one, or of another team's rule, away."""
     first, second = captures("m", "a/"), captures("other", "b/")
     began = planned(first, "eventbridge")

@@ -58,7 +58,7 @@ def _prepare(site: OperatedSite, folder: Path) -> None:
     site.run(OPERATOR, "plan", rules, "--list", "--out", str(folder / "plan.parquet"))
     site.run(OPERATOR, "plan", rules, "--inventory", inventory)
     site.run(OPERATOR, "start")
-    # Where the stack's rule is switched off, start makes one of its own; otherwise the stack's is enough.
+    # While the stack's rule is switched off, start makes one of its own; afterwards it takes the stack's.
     events, rule = site.client("events"), f"{STACK}-source"
     events.disable_rule(Name=rule)
     site.run(OPERATOR, "start", "--through", "eventbridge", "--probes", "1", "--wait", "60", "--yes")

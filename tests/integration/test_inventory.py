@@ -193,7 +193,7 @@ def test_a_checkpoint_may_be_forgotten(site: Site) -> None:
 
 
 def test_a_daily_report_of_the_same_name_is_read_whole(site: Site) -> None:
-    """Checkpoints are kept under the bytes: a report that was written anew in one place is another one."""
+    """Checkpoints are kept under the bytes: a report that another one replaced in one place is read too."""
     world = World(site)
     world.take_on(put_report(site))
     (task,) = world.tasks()

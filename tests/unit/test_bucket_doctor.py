@@ -31,7 +31,7 @@ rules: [{name: move, from: "{rest...}", to: "x/{rest...}"}]
 
 @pytest.mark.parametrize(("versioning", "words"), [("Off", "keeps no versions"), ("Suspended", "is suspended")])
 def test_a_source_that_keeps_no_new_versions_is_warned_of(versioning: str, words: str) -> None:
-    """Suspended is no better than Off, and worse where older versions lie below."""
+    """Suspended is as bad as Off, and worse where older versions lie below."""
     (found,) = versioning_findings("source bucket", "line-1", versioning)
     assert (found.level, words in found.text) == ("warn", True)
 
@@ -54,7 +54,7 @@ def test_versions_are_no_finding() -> None:
     ],
 )
 def test_each_action_of_a_lifecycle_rule_is_one_line(part: str, action: str, given: dict[str, Any]) -> None:
-    """It names the rule and the action; only what costs keyshift nothing is no warning."""
+    """It names the rule and the action; what costs keyshift nothing does not warn."""
     (found,) = lifecycle_findings(part, RULES, [{"ID": "r\x1b[2J", **given}])
     mild = part == "target bucket" and action in ("ExpiredObjectDeleteMarker", "NoncurrentVersionTransitions")
     assert found.level == ("ok" if mild else "warn")
@@ -69,7 +69,7 @@ def test_each_action_of_a_lifecycle_rule_is_one_line(part: str, action: str, giv
 )
 @pytest.mark.parametrize("form", ["old", "filter", "and"])
 def test_a_rule_counts_where_it_touches_keys_that_move(prefix: str, counts: bool, form: str) -> None:
-    """Its prefix is written in three ways; tags and sizes may leave out some keys, but nobody knows which."""
+    """Its prefix is written in three ways; tags and sizes may leave out some keys, but do not say which."""
     within: dict[str, Any] = {"Prefix": prefix} if form != "and" else {"And": {"Prefix": prefix, "Tags": []}}
     about = within if form == "old" else {"Filter": within}
     found = list(lifecycle_findings("source bucket", RULES, [{"ID": "r", "Expiration": {"Days": 1}, **about}]))
@@ -84,7 +84,7 @@ def test_uploads_that_are_aborted_soon_are_warned_of() -> None:
 
 
 def test_rules_that_start_would_refuse_fail() -> None:
-    """Before anything moves, and whatever the stage says."""
+    """Before anything moves, and at any stage."""
     for entry in (StageEntry(), StageEntry(Stage.LIVE, rules_digest=REFUTED.digest)):
         assert [one.level for one in rules_findings(REFUTED, entry)] == ["fail"]
 

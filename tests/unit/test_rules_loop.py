@@ -1,4 +1,4 @@
-"""A move into what the rules move again is refused at run time too, whatever was or was not proven before."""
+"""A move into what the rules move again is refused at run time too, proven or not."""
 
 import pytest
 

@@ -169,6 +169,26 @@ def test_a_stage_holds_whatever_the_operator_says() -> None:
     assert control.stage() is Stage.ROLLED_BACK
 
 
+@pytest.mark.parametrize(("running", "moves"), [("proven", True), ("other", False)])
+def test_rules_that_start_did_not_prove_move_and_feed_nothing(running: str, *, moves: bool) -> None:
+    """A deployment of another rules file holds everything until ``start`` has proven it."""
+    stages = InMemoryStageBook(StageEntry(stage=Stage.LIVE, rules_digest="proven"))
+    control = CachedControl(
+        InMemoryControlPanel(), seconds=0, monotonic=lambda: 0.0, stages=stages, rules_digest=running
+    )
+    assert control.current().paused is not moves
+    fault = control.feeding_fault()
+    assert (fault is None) is moves
+    assert moves or "keyshift start --yes" in (fault or "")
+
+
+def test_rules_without_a_proof_of_an_earlier_version_move() -> None:
+    """A stage that an earlier version wrote names no digest."""
+    stages = InMemoryStageBook(StageEntry(stage=Stage.LIVE))
+    control = CachedControl(InMemoryControlPanel(), seconds=0, monotonic=lambda: 0.0, stages=stages, rules_digest="x")
+    assert (control.current().paused, control.feeding_fault()) == (False, None)
+
+
 def test_an_operators_pause_keeps_its_own_reason() -> None:
     """Whatever the stage is."""
     panel = InMemoryControlPanel(Control(paused=True, reason="lunch", paused_by="ann", fence=1))
