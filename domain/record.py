@@ -169,6 +169,11 @@ class Record:
         return self.target_etag is None and not self.maybe and self.upload is None and self.state in _UNTOUCHED
 
     @property
+    def keeps_original(self) -> bool:
+        """Whether a delete of the source only hides it; ``null`` is destroyed where versioning is suspended."""
+        return self.source_version not in (None, "null")
+
+    @property
     def is_rewritten(self) -> bool:
         """Whether the target holds, by our own rewriting, other content than the source; a new copy ends that."""
         return self.rewritten_etag is not None and self.rewritten_etag == self.target_etag

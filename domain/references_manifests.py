@@ -93,8 +93,8 @@ def why_not(record: Record, now: float) -> str:
         return "the manifest is rolled back"
     if record.state not in (State.COPIED, State.CLEANED):
         return f"the manifest is {record.state.value}"
-    if record.state is State.CLEANED and record.source_version is None:
-        return "its old object is cleaned up in an unversioned bucket, so a rollback could not bring its content back"
+    if record.state is State.CLEANED and not record.keeps_original:
+        return "its old object is cleaned up and not kept as a version, so a rollback could not bring its content back"
     if record.claim is not None and record.claim.deadline >= now:
         return UNDER_WAY
     if any(intent.action is not Action.REWRITE for intent in record.maybe) or (

@@ -170,7 +170,7 @@ CODE_CONDITIONS = [
     ("a refused copy wrote nothing before", domain.reconciling, "doubted", _doubts_without_dates, "S75", "I2b"),
     ("a refused copy is remembered", domain.attempt, "_with_doubtful", _without_doubts, "S66", "I7"),
     ("an upload that is gone may be done", domain.copying, "may_be_completed", _never_completed, "S68", "I7"),
-    ("versions hidden by our marker", domain.migration, "may_hide_a_version", _nothing_hidden, "S31", "I7"),
+    ("versions hidden by our marker", domain.migration, "may_lie_under_a_marker", _nothing_hidden, "S31", "I7"),
 ]
 
 
