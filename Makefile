@@ -18,7 +18,7 @@ SEEDS ?= 2000
 MUTANTS ?= 200
 SCENARIOS ?= S03 S04 S07 S11 S23 S24 S25 S27 S28 S29 S30 S38 S39 S43 S44 S45 S46 S47 S56 S57 S58 S61 S64 W22
 
-.PHONY: help demo test check bench simulate mutate fmt clean layers package iam deploy-test deploy deploy-portal fuzz chaos audit
+.PHONY: help demo test check bench simulate mutate fmt clean layers package iam check-rules deploy-test deploy deploy-portal fuzz chaos audit
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -94,7 +94,10 @@ iam: layers build/layers/here/.ready node_modules/.ready ## Write docs/iam.md an
 deploy-test: layers build/layers/here/.ready node_modules/.ready ## Build it, check it, deploy it to the stand-in and use it there
 	$(BIN)/pytest -q tests/deployment
 
-deploy: layers node_modules/.ready ## Put it into the AWS account of your credentials (STAGE=… RULES=… PARAMS=…)
+check-rules: .venv/.ready ## Prove the rules file that is deployed (RULES=…)
+	$(BIN)/keyshift rules check $(RULES)
+
+deploy: check-rules layers node_modules/.ready ## Put it into the AWS account of your credentials (STAGE=… RULES=… PARAMS=…)
 	npx osls deploy --stage $(STAGE) --param rulesFile=$(RULES) $(PARAMS)
 
 fuzz: .venv/.ready ## New examples for every property, then every decoder of outside input, FUZZ_SECONDS=60 each

@@ -12,6 +12,7 @@ InvalidObjectState, ObjectNotInActiveTierError                  ArchivedError
 NoSuchBucket, ResourceNotFoundException, QueueDoesNotExist      MissingResourceError
 InsufficientStorage, 507, "no space left"                       StorageFullError
 InvalidRequest, InvalidArgument, ValidationException, …, 400    RefusedRequestError
+MetadataTooLarge, RequestHeaderSectionTooLarge
 
 ServiceUnavailable is no throttling: unlike SlowDown it does not say that nothing was done. Only HEAD's bare 503 is.
 """
@@ -100,10 +101,14 @@ _MISSING = frozenset(
     }
 )
 _FULL = frozenset({"InsufficientStorage", "507", "StorageFull", "XMinioStorageFull"})
+_TOO_LONG = frozenset({"MetadataTooLarge", "RequestHeaderSectionTooLarge", "431"})
+"""S3 takes 8,192 bytes of headers and 2 KB of metadata. A copy in parts sends all its tags in one header, of which
+percent-encoding makes up to nine bytes for a letter; in one request S3 copies them by itself."""
 _REFUSED = frozenset(
     {
         "400",
         "405",
+        *_TOO_LONG,
         "AuthorizationHeaderMalformed",
         "BadRequest",
         "BatchRequestTooLong",
@@ -123,7 +128,6 @@ _REFUSED = frozenset(
         "KeyTooLongError",
         "MalformedDetail",
         "MalformedXML",
-        "MetadataTooLarge",
         "MethodNotAllowed",
         "NotImplemented",
         "PermanentRedirect",
@@ -200,7 +204,8 @@ def from_code(code: str, message: str, action: str, subject: str, *, status: int
     if code in _MISSING:
         return MissingResourceError(f"{said}; it does not exist: create it, or correct its name or region")
     if code in _REFUSED:
-        return RefusedRequestError(f"{said}; the same request will be refused again: correct what it names")
+        remedy = "shorten the tags or the metadata of its source" if code in _TOO_LONG else "correct what it names"
+        return RefusedRequestError(f"{said}; the same request will be refused again: {remedy}")
     return UnavailableError(f"{said}; it is tried again")
 
 

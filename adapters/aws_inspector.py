@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from adapters.aws_clients import AwsClients
-from adapters.aws_errors import translated
+from adapters.aws_errors import error_code, translated
+from adapters.dynamodb_stage import DynamoDbStageBook
 from domain.keys import Location
+from domain.stages import StageEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,17 @@ class AwsInspector:
         served = tuple(kind for kind in kinds if kind in sends and (sends[kind] or kind == kinds[0]))
         return BucketFacts(versioning, served, parsedate_to_datetime(date).timestamp() if date else 0.0)
 
+    def lifecycle(self, name: str) -> tuple[Mapping[str, Any], ...]:
+        """The bucket's enabled lifecycle rules, as S3 tells them."""
+        with translated("GetBucketLifecycleConfiguration", f"s3://{name}"):
+            try:
+                answer: Mapping[str, Any] = self._clients.s3.get_bucket_lifecycle_configuration(Bucket=name)
+            except ClientError as error:
+                if error_code(error) != "NoSuchLifecycleConfiguration":
+                    raise
+                return ()
+        return tuple(one for one in answer.get("Rules", []) if one.get("Status") == "Enabled")
+
     def can_read(self, location: Location) -> None:
         """Raises AccessDeniedError where HEAD is denied; an absent object is fine."""
         from adapters.s3_object_store import S3ObjectStore
@@ -66,6 +81,10 @@ class AwsInspector:
         with translated("DescribeTable", table):
             about = self._clients.dynamodb.describe_table(TableName=table)["Table"]
         return str(about.get("StreamSpecification", {}).get("StreamViewType", ""))
+
+    def stage_of(self, table: str) -> StageEntry:
+        """The migration's stage. Raises MissingResourceError where there is no such table."""
+        return DynamoDbStageBook(self._clients, table).read_stage()
 
     def queue(self, url: str) -> QueueFacts:
         """Raises MissingResourceError where there is no such queue."""

@@ -13,7 +13,6 @@ from adapters.aws_errors import error_code, translated
 
 _NO_SETTING = frozenset(
     {
-        "NoSuchLifecycleConfiguration",
         "ObjectLockConfigurationNotFoundError",
         "ServerSideEncryptionConfigurationNotFoundError",
     }
@@ -42,9 +41,8 @@ class TableFacts:
 
 @dataclass(frozen=True, slots=True)
 class BucketRules:
-    """What of a bucket's settings could bite; lifecycle rules as S3 tells them, only the enabled ones."""
+    """What of a bucket's settings could bite."""
 
-    lifecycle: tuple[Mapping[str, Any], ...]
     lock_mode: str
     encryption: str
     requester_pays: bool
@@ -146,14 +144,12 @@ class DeployedStack:
     def bucket(self, name: str) -> BucketRules:
         """The bucket's settings."""
         s3 = self._clients.s3
-        lifecycle = self._setting(name, "GetBucketLifecycleConfiguration", s3.get_bucket_lifecycle_configuration)
         lock = self._setting(name, "GetObjectLockConfiguration", s3.get_object_lock_configuration)
         encryption = self._setting(name, "GetBucketEncryption", s3.get_bucket_encryption)
         payment = self._setting(name, "GetBucketRequestPayment", s3.get_bucket_request_payment)
         retention = lock.get("ObjectLockConfiguration", {}).get("Rule", {}).get("DefaultRetention", {})
         rules = encryption.get("ServerSideEncryptionConfiguration", {}).get("Rules", [{}])
         return BucketRules(
-            tuple(one for one in lifecycle.get("Rules", []) if one.get("Status") == "Enabled"),
             str(retention.get("Mode", "")),
             str(rules[0].get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm", "")),
             payment.get("Payer") == "Requester",

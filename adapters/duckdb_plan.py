@@ -156,6 +156,7 @@ class DuckDbPlanner:
             storage_classes=self._classes(connection),
             encryption=self._encryption(connection),
             early_deletion=self._early_deletion(connection),
+            unmapped_fails=self._rules.unmapped == "fail",
         )
 
     @staticmethod

@@ -20,19 +20,19 @@ class DynamoDbBackfillJournal:
         self._client = clients.dynamodb
         self._table = table
 
-    def read_rows_done(self, inventory_id: str, file_key: str) -> int:
+    def read_rows_done(self, content_id: str, file_key: str) -> int:
         """See the port."""
         with translated("GetItem", self._table):
-            answer = self._client.get_item(TableName=self._table, Key=_key(inventory_id, file_key), ConsistentRead=True)
+            answer = self._client.get_item(TableName=self._table, Key=_key(content_id, file_key), ConsistentRead=True)
         return int(answer.get("Item", {}).get("rows_done", {}).get("N", "0"))
 
-    def write_rows_done(self, inventory_id: str, file_key: str, rows: int) -> None:
+    def write_rows_done(self, content_id: str, file_key: str, rows: int) -> None:
         """See the port."""
         with translated("UpdateItem", self._table):
             try:
                 self._client.update_item(
                     TableName=self._table,
-                    Key=_key(inventory_id, file_key),
+                    Key=_key(content_id, file_key),
                     UpdateExpression="SET rows_done = :rows, file_key = :file, expires_at = :expires",
                     ConditionExpression="attribute_not_exists(rows_done) OR rows_done < :rows",
                     ExpressionAttributeValues={
@@ -45,7 +45,21 @@ class DynamoDbBackfillJournal:
                 if error_code(error) != "ConditionalCheckFailedException":
                     raise
 
+    def forget_rows_done(self, content_id: str, file_key: str) -> None:
+        """See the port; the item stays, so that no permission to delete is needed."""
+        with translated("UpdateItem", self._table):
+            self._client.update_item(
+                TableName=self._table,
+                Key=_key(content_id, file_key),
+                UpdateExpression="SET rows_done = :none, file_key = :file, expires_at = :expires",
+                ExpressionAttributeValues={
+                    ":none": {"N": "0"},
+                    ":file": {"S": file_key},
+                    ":expires": {"N": str(int(time.time()) + _KEPT_SECONDS)},
+                },
+            )
 
-def _key(inventory_id: str, file_key: str) -> dict[str, dict[str, str]]:
-    digest = sha256(f"{inventory_id}\0{file_key}".encode()).hexdigest()
+
+def _key(content_id: str, file_key: str) -> dict[str, dict[str, str]]:
+    digest = sha256(f"{content_id}\0{file_key}".encode()).hexdigest()
     return {PARTITION_KEY: {"S": f"backfill#{digest}"}}

@@ -72,7 +72,7 @@ class DynamoDbReferences:
     def change_item(self, change: ItemChange) -> Changed:
         """See the port; what another transaction holds at this moment counts as changed: it is read again."""
         actions: Any = [
-            {"Update": _update(change)},
+            {"Update": update_of(change)},
             {"Put": self._put(change)},
             *({"ConditionCheck": self._check(record)} for record in change.records),
         ]
@@ -139,7 +139,8 @@ class DynamoDbReferences:
         }
 
 
-def _update(change: ItemChange) -> dict[str, Any]:
+def update_of(change: ItemChange) -> dict[str, Any]:
+    """The edits as one action of a transaction."""
     names: dict[str, str] = {}
     places = [_expression(edit, names) for edit in change.edits]
     values: dict[str, Any] = {}

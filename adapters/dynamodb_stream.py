@@ -23,6 +23,7 @@ from domain.ports import Clock
 _LOG = logging.getLogger(__name__)
 _SHARDS_SECONDS = 10.0
 _EXPIRED = frozenset({"ExpiredIteratorException", "TrimmedDataAccessException"})
+_GONE = "ResourceNotFoundException"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +102,20 @@ class DynamoDbChangeReader:
         if not self._save():
             self._forget()
 
+    def keep_changes(self) -> bool:
+        """Hold the stream for as long again while a batch is worked on; ``False`` when another process has it.
+
+        Another thread may call this between ``read_changes`` and ``confirm_changes``.
+        """
+        now = self._clock.monotonic()
+        kept = self._item.keep()
+        self._lease_until = now + self._lease_seconds if kept else float("-inf")
+        return kept
+
     def release(self) -> None:
         """Save what is confirmed and let another process read."""
-        if self._lease_until > self._clock.monotonic() and (not self._unsaved or self._save()):
+        is_ours = self._lease_until > self._clock.monotonic()
+        if self._save() if self._unsaved else is_ours:
             self._item.release()
         self._forget()
 
@@ -121,6 +133,9 @@ class DynamoDbChangeReader:
         if now < self._lease_until - self._lease_seconds / 2:
             return True
         fresh = now >= self._lease_until
+        if fresh and self._unsaved and self._save():
+            # The lease ran out during a batch and no other reader came: what is confirmed does not come again.
+            return True
         position = self._item.take()
         if position is None:
             self._forget()
@@ -152,8 +167,10 @@ class DynamoDbChangeReader:
         """The shard's next changes of records; what else it holds is passed over."""
         while True:
             first = self._iterators.get(shard_id) or self._iterator(shard_id)
-            answer = self._get_records(shard_id, first)
-            if answer is None:
+            answer = None if first is None else self._get_records(shard_id, first)
+            if first is None or answer is None:
+                if all(shard["ShardId"] != shard_id for shard in self._shards):
+                    return None
                 continue
             page, following = answer["Records"], answer.get("NextShardIterator")
             planned = self._position.planned
@@ -168,6 +185,12 @@ class DynamoDbChangeReader:
                 self._shards_at = float("-inf")
             if not page or following is None:
                 return None
+
+    def _lose(self, shard_id: str) -> None:
+        """Leave out a shard that is gone, until the shards are listed again; that fails when the stream is gone too."""
+        _LOG.warning("%s: shard %s is gone, with changes older than a day that were not read", self._table, shard_id)
+        self._iterators.pop(shard_id, None)
+        self._shards = [shard for shard in self._shards if shard["ShardId"] != shard_id]
 
     def _as_planned(self, page: list[Any], following: str | None, planned: Planned) -> tuple[list[Any], str | None]:
         """What a reader that died had delivered, no more, so that the batch is recognised as the same."""
@@ -194,12 +217,15 @@ class DynamoDbChangeReader:
             try:
                 return self._client.get_records(ShardIterator=iterator, Limit=self._at_most)
             except ClientError as error:
-                if error_code(error) not in _EXPIRED:
+                if error_code(error) == _GONE:
+                    self._lose(shard_id)
+                elif error_code(error) not in _EXPIRED:
                     raise
         self._iterators.pop(shard_id, None)
         return None
 
-    def _iterator(self, shard_id: str, after: str | None = None) -> str:
+    def _iterator(self, shard_id: str, after: str | None = None) -> str | None:
+        """Where to read on; ``None`` when the shard is gone, which is said."""
         last = after or self._position.confirmed.get(shard_id)
         where: dict[str, Any] = {"ShardIteratorType": "TRIM_HORIZON"}
         if last is not None:
@@ -209,6 +235,9 @@ class DynamoDbChangeReader:
             try:
                 answer = self._client.get_shard_iterator(**stream, **where)
             except ClientError as error:
+                if error_code(error) == _GONE:
+                    self._lose(shard_id)
+                    return None
                 if error_code(error) != "TrimmedDataAccessException":
                     raise
                 _LOG.warning("%s: changes older than a day are gone unread from shard %s", self._table, shard_id)

@@ -104,12 +104,22 @@ def _verify(one: InventoryFile, path: Path) -> None:
     size = path.stat().st_size
     if size != one.size:
         raise InputError(f"{path} has {size} bytes, the manifest says {one.size}: it is truncated or altered")
+    digest = _digest(path)
+    if digest != one.md5:
+        raise InputError(f"{path} has the MD5 {digest}, the manifest says {one.md5}: fetch it again")
+
+
+def content_file(path: Path) -> InventoryFile:
+    """A file of this machine as a manifest would name it."""
+    return InventoryFile(path.name, path.stat().st_size, _digest(path))
+
+
+def _digest(path: Path) -> str:
     digest = md5(usedforsecurity=False)
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
-    if digest.hexdigest() != one.md5:
-        raise InputError(f"{path} has the MD5 {digest.hexdigest()}, the manifest says {one.md5}: fetch it again")
+    return digest.hexdigest()
 
 
 def _downloaded(place: str, clients: AwsClients | None, folder: Path, only: str | None) -> LocalInventory:

@@ -4,6 +4,7 @@ import csv
 import gzip
 import zlib
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
@@ -14,12 +15,12 @@ from domain.objects import ListedObject
 
 _BATCH_ROWS = 8_192
 _FLAGS = {"true": True, "false": False, "": None, "none": None}
+_LOCK_COLUMNS = ("object_lock_mode", "object_lock_retain_until_date", "object_lock_legal_hold_status")
 _WANTED = (
     *("bucket", "key", "version_id", "is_latest", "is_delete_marker", "size", "e_tag", "storage_class"),
-    *("encryption_status", "is_multipart_uploaded"),
-    *("object_lock_mode", "object_lock_retain_until_date", "object_lock_legal_hold_status"),
+    *("encryption_status", "is_multipart_uploaded", "last_modified_date"),
+    *_LOCK_COLUMNS,
 )
-_LOCK_COLUMNS = _WANTED[-3:]
 
 
 def plan_inventory(path: Path, bucket: str) -> Inventory:
@@ -102,6 +103,7 @@ def _listed(row: Mapping[str, Any], inventory: Inventory) -> ListedObject | None
         version_id=row.get("version_id") or None,
         is_encrypted="KMS" in str(row.get("encryption_status") or ""),
         is_plain=rules_out_lock_and_key(row),
+        last_modified=_moment(row.get("last_modified_date")),
     )
 
 
@@ -119,6 +121,14 @@ def _flag(row: Mapping[str, Any], name: str) -> bool | None:
     if text not in _FLAGS:
         raise ValueError(f"its {name} is {row[name]!r}, neither true nor false")
     return _FLAGS[text]
+
+
+def _moment(value: Any) -> float | None:
+    """CSV has ISO 8601 text, Parquet a timestamp without a zone, which is UTC."""
+    if value in (None, ""):
+        return None
+    moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _size(value: Any) -> int | None:

@@ -1,7 +1,7 @@
 """Creates what a migration needs where nobody deployed it: for the demo, for tests, for a quick start."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +9,15 @@ from botocore.exceptions import ClientError
 
 from adapters.aws_clients import AwsClients
 from adapters.aws_errors import error_code, from_code, translated
+from adapters.notification_filters import LIVE_EVENTS, entries_of, queue_entry
 from adapters.record_item import PARTITION_KEY
+from adapters.s3_requests import Owners
+from domain.errors import UnavailableError
+from domain.keys import Location
 from domain.portal.records import PortalTables, UseCase
 
 _DAY = 24 * 3600
+_TRIES = 3
 DEAD_LETTER_SECONDS = 14 * _DAY
 """A dead message keeps the time at which it was sent, so its queue must keep messages longer than the first."""
 
@@ -123,34 +128,41 @@ def send_bucket_events(  # noqa: PLR0913  # what, where to, and which
     queue: QueuePair,
     *,
     configuration_id: str = "keyshift",
-    events: Sequence[str] = (
-        "s3:ObjectCreated:*",
-        "s3:ObjectRemoved:*",
-        "s3:LifecycleExpiration:*",
-        "s3:ObjectRestore:Completed",
-    ),
+    earlier_id: str = "",
+    events: Sequence[str] = LIVE_EVENTS,
     prefix: str = "",
+    owners: Owners | None = None,
 ) -> None:
-    """Let the bucket tell the queue of its changes; every other notification of the bucket stays as it is."""
+    """Let the bucket tell the queue of its changes; every other notification of the bucket stays as it is.
+
+    An entry of this queue under ``earlier_id`` is replaced.
+    """
     _allow(clients, queue, "s3.amazonaws.com", f"arn:aws:s3:::{bucket}")
-    wanted: dict[str, Any] = {"Id": configuration_id, "QueueArn": queue.arn, "Events": list(events)}
-    if prefix:
-        wanted["Filter"] = {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix}]}}
+    wanted = queue_entry(configuration_id, queue.arn, events=events, prefix=prefix)
+    (as_entry,) = entries_of({"QueueConfigurations": [wanted]})
 
     def add(configuration: dict[str, Any]) -> None:
-        others = [one for one in configuration.get("QueueConfigurations", []) if one.get("Id") != configuration_id]
+        others = [one for one in configuration.get("QueueConfigurations", []) if not is_old(one)]
         configuration["QueueConfigurations"] = [*others, wanted]
 
-    _change_notifications(clients, bucket, add)
+    def is_old(one: Mapping[str, Any]) -> bool:
+        return one.get("Id") == configuration_id or (one.get("Id"), one["QueueArn"]) == (earlier_id, queue.arn)
+
+    def is_there(configuration: Mapping[str, Any]) -> bool:
+        return as_entry in entries_of(configuration)
+
+    change_notifications(clients, bucket, add, is_there, owners=owners)
 
 
-def send_bucket_events_to_eventbridge(clients: AwsClients, bucket: str) -> None:
+def send_bucket_events_to_eventbridge(clients: AwsClients, bucket: str, *, owners: Owners | None = None) -> None:
     """Let the bucket send all its events to the default bus; its other notifications stay as they are."""
 
     def add(configuration: dict[str, Any]) -> None:
         configuration["EventBridgeConfiguration"] = {}
 
-    _change_notifications(clients, bucket, add)
+    change_notifications(
+        clients, bucket, add, lambda configuration: "EventBridgeConfiguration" in configuration, owners=owners
+    )
 
 
 def route_events(
@@ -201,10 +213,41 @@ def _allow(clients: AwsClients, queue: QueuePair, service: str, source_arn: str)
         clients.sqs.set_queue_attributes(QueueUrl=queue.url, Attributes={"Policy": json.dumps(policy)})
 
 
-def _change_notifications(clients: AwsClients, bucket: str, change: Any) -> None:
-    """Read, change and write back: the call replaces the whole configuration (aws-facts.md §1.4)."""
-    with translated("PutBucketNotificationConfiguration", f"s3://{bucket}"):
-        configuration: Any = dict(clients.s3.get_bucket_notification_configuration(Bucket=bucket))
-        configuration.pop("ResponseMetadata", None)
+def read_notifications(clients: AwsClients, bucket: str, *, owners: Owners | None = None) -> dict[str, Any]:
+    """The bucket's whole notification configuration."""
+    owner: Any = (owners or Owners()).of(Location(bucket, ""))
+    with translated("GetBucketNotificationConfiguration", f"s3://{bucket}"):
+        answer: Any = clients.s3.get_bucket_notification_configuration(Bucket=bucket, **owner)
+    return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
+
+
+def change_notifications(
+    clients: AwsClients,
+    bucket: str,
+    change: Callable[[dict[str, Any]], None],
+    is_so: Callable[[Mapping[str, Any]], bool],
+    *,
+    owners: Owners | None = None,
+) -> None:
+    """Read, ``change``, write back, and read again until it ``is_so``; nothing is written where it is so already.
+
+    S3 replaces the whole configuration and takes no condition (aws-facts.md §1.4): a program that writes between
+    our read and our write is overwritten, and one that read before our write overwrites us. The second is seen, and
+    tried again.
+    """
+    owner: Any = (owners or Owners()).of(Location(bucket, ""))
+    for _ in range(_TRIES):
+        configuration: Any = read_notifications(clients, bucket, owners=owners)
+        if is_so(configuration):
+            return
         change(configuration)
-        clients.s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=configuration)
+        with translated("PutBucketNotificationConfiguration", f"s3://{bucket}"):
+            clients.s3.put_bucket_notification_configuration(
+                Bucket=bucket, NotificationConfiguration=configuration, **owner
+            )
+        if is_so(read_notifications(clients, bucket, owners=owners)):
+            return
+    raise UnavailableError(
+        f"s3://{bucket}: its notifications were written {_TRIES} times and each time another program wrote them too:"
+        " find what writes them (Terraform, another migration), then run this again"
+    )

@@ -26,7 +26,13 @@ class S3ObjectListing:
                 answer = self._client.list_objects_v2(Bucket=bucket, Prefix=prefix, **page, **self._owner(bucket))
             for row in answer.get("Contents", []):
                 etag = unquoted(row["ETag"])
-                yield ListedObject(row["Key"], etag, row["Size"], row.get("StorageClass") or "STANDARD")
+                yield ListedObject(
+                    row["Key"],
+                    etag,
+                    row["Size"],
+                    row.get("StorageClass") or "STANDARD",
+                    last_modified=row["LastModified"].timestamp(),
+                )
             if not answer.get("IsTruncated"):
                 return
             page = {"ContinuationToken": answer["NextContinuationToken"]}

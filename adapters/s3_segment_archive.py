@@ -1,8 +1,12 @@
-"""The audit chain's segments in S3: written once, never overwritten, under object lock where the bucket has it."""
+"""The audit chain's segments in S3: written once, never overwritten, under object lock where the bucket has it.
+
+Object lock keeps versions, not keys: a PutObject over a locked key succeeds and makes a newer version. So the
+check of the chain reads the oldest version of each key, which lock keeps, and is told of newer ones.
+"""
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,6 +18,7 @@ from botocore.exceptions import ClientError
 from adapters.aws_clients import AwsClients
 from adapters.aws_errors import error_code, translated
 from adapters.s3_requests import ABSENT, CONFLICT, PRECONDITION
+from adapters.s3_versions import NO_VERSION, StoredKey, stored_keys
 from domain.errors import InputError
 from domain.ports import StoredSegment
 
@@ -35,13 +40,21 @@ class Retention:
 class S3SegmentArchive:
     """SegmentArchive on S3; keys are ``PREFIX/MIGRATION/000000000001.jsonl.gz``."""
 
-    def __init__(
-        self, clients: AwsClients, bucket: str, *, prefix: str, migration: str, retention: Retention | None = None
+    def __init__(  # noqa: PLR0913  # the place, what is stored there, and two limits
+        self,
+        clients: AwsClients,
+        bucket: str,
+        *,
+        prefix: str,
+        migration: str,
+        retention: Retention | None = None,
+        at_once: int = 1_000,
     ) -> None:
         self._clients = clients
         self._bucket = bucket
         self._folder = "/".join(part for part in (prefix.strip("/"), migration) if part) + "/"
         self._retention = retention
+        self._at_once = at_once
 
     def write_segment(self, sequence: int, body: bytes) -> bool:
         """See the port."""
@@ -76,10 +89,18 @@ class S3SegmentArchive:
         """See the port."""
         return self._get(self._key(sequence))
 
-    def _get(self, key: str) -> bytes | None:
+    def read_original(self, sequence: int) -> bytes | None:
+        """See the port."""
+        for found in stored_keys(self._list_versions, self._bucket, prefix=self._key(sequence)):
+            if found.oldest is not None:
+                return self._get(found.key, found.oldest)
+        return None
+
+    def _get(self, key: str, version_id: str | None = None) -> bytes | None:
+        version: dict[str, Any] = {"VersionId": version_id} if version_id is not None else {}
         with translated("GetObject", self._uri(key)):
             try:
-                return bytes(self._clients.s3.get_object(Bucket=self._bucket, Key=key)["Body"].read())
+                return bytes(self._clients.s3.get_object(Bucket=self._bucket, Key=key, **version)["Body"].read())
             except ClientError as error:
                 if error_code(error) in ABSENT:
                     return None
@@ -87,29 +108,48 @@ class S3SegmentArchive:
 
     def last_sequence(self) -> int:
         """See the port; only needed where the head is missing, so the listing may be long."""
-        return max((number for _, number in self._keys(0) if number is not None), default=0)
+        return max((self._sequence(key) or 0 for key in self._keys()), default=0)
 
     def read_segments(self, *, after: int = 0) -> Iterator[StoredSegment]:
-        """See the port; some are fetched ahead. A key that is deleted after it was listed is left out."""
+        """See the port; some are fetched ahead. A version that is removed after it was listed is left out."""
         with ThreadPoolExecutor(_READERS, thread_name_prefix="segments") as pool:
-            ahead: deque[tuple[str, int | None, Future[bytes | None]]] = deque()
-            for key, sequence in self._keys(after):
-                fetch = self._get if sequence is not None else _nothing
-                ahead.append((key, sequence, pool.submit(fetch, key)))
+            ahead: deque[tuple[StoredKey, Future[bytes | None]]] = deque()
+            start = self._key(after) if after else ""
+            for found in stored_keys(self._list_versions, self._bucket, prefix=self._folder, after=start):
+                ahead.append((found, pool.submit(self._oldest_body, found)))
                 if len(ahead) > _AHEAD:
-                    yield from _ready(*ahead.popleft())
+                    yield from self._ready(*ahead.popleft())
             while ahead:
-                yield from _ready(*ahead.popleft())
+                yield from self._ready(*ahead.popleft())
 
-    def _keys(self, after: int) -> Iterator[tuple[str, int | None]]:
+    def _oldest_body(self, found: StoredKey) -> bytes | None:
+        if self._sequence(found.key) is None or found.oldest is None:
+            return b""
+        return self._get(found.key, found.oldest)
+
+    def _ready(self, found: StoredKey, fetched: "Future[bytes | None]") -> Iterator[StoredSegment]:
+        body = fetched.result()
+        if body is not None:
+            yield StoredSegment(
+                found.key,
+                self._sequence(found.key),
+                body,
+                stored_at=found.stored_at,
+                versions=found.versions,
+                markers=found.markers,
+                keeps_versions=found.oldest != NO_VERSION,
+            )
+
+    def _list_versions(self, page: Mapping[str, Any]) -> Mapping[str, Any]:
+        with translated("ListObjectVersions", f"s3://{self._bucket}/{self._folder}"):
+            return self._clients.s3.list_object_versions(MaxKeys=self._at_once, **page)
+
+    def _keys(self) -> Iterator[str]:
         page: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._folder}
-        if after:
-            page["StartAfter"] = self._key(after)
         while True:
             with translated("ListObjectsV2", f"s3://{self._bucket}/{self._folder}"):
                 answer = self._clients.s3.list_objects_v2(**page)
-            for one in answer.get("Contents", []):
-                yield one["Key"], self._sequence(one["Key"])
+            yield from (one["Key"] for one in answer.get("Contents", []))
             if not answer.get("IsTruncated"):
                 return
             page |= {"ContinuationToken": answer["NextContinuationToken"]}
@@ -146,13 +186,3 @@ class S3SegmentArchive:
                     ) from error
                 raise
         return answer.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled"
-
-
-def _ready(key: str, sequence: int | None, fetched: "Future[bytes | None]") -> Iterator[StoredSegment]:
-    body = fetched.result()
-    if body is not None:
-        yield StoredSegment(key, sequence, body)
-
-
-def _nothing(_key: str) -> bytes:
-    return b""

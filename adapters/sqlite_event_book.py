@@ -7,14 +7,27 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
 
-from domain.ports import BookedEvent, Deferred
+from domain.ports import BookedEvent, Deferred, DoubtedSegment
 
 _CACHE_KIB = 128 * 1024
 _TABLES = """
 CREATE TABLE events (subject TEXT, number INTEGER, digest BLOB, told TEXT, segment INTEGER, line INTEGER,
                      PRIMARY KEY (subject, number)) WITHOUT ROWID;
+CREATE TABLE segments (sequence INTEGER PRIMARY KEY, stored_at REAL, doubted INTEGER DEFAULT 0);
+CREATE TABLE repeats (subject TEXT, number INTEGER, segment INTEGER,
+                      PRIMARY KEY (subject, number, segment)) WITHOUT ROWID;
 CREATE TABLE seen (subject TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE deferred (subject TEXT, uri TEXT, revision INTEGER, digest TEXT, changed_at REAL);
+"""
+
+
+_UNCONFIRMED = """
+SELECT told.sequence, told.stored_at, count(*), min(events.line)
+FROM events CROSS JOIN segments AS told ON told.sequence = events.segment
+WHERE told.doubted AND NOT EXISTS (
+    SELECT 1 FROM repeats JOIN segments AS again ON again.sequence = repeats.segment
+    WHERE repeats.subject = events.subject AND repeats.number = events.number AND NOT again.doubted)
+GROUP BY told.sequence ORDER BY told.sequence
 """
 
 
@@ -38,6 +51,29 @@ class SqliteEventBook:
                 yield cls(connection)
             finally:
                 connection.close()
+
+    def book_segment(self, sequence: int, stored_at: float) -> None:
+        """See the port."""
+        self._connection.execute("INSERT INTO segments (sequence, stored_at) VALUES (?, ?)", (sequence, stored_at))
+
+    def segment_stored_at(self, sequence: int) -> float | None:
+        """See the port."""
+        row = self._connection.execute("SELECT stored_at FROM segments WHERE sequence = ?", (sequence,)).fetchone()
+        return None if row is None else float(row[0])
+
+    def doubt_segments(self, first: int, last: int) -> None:
+        """See the port."""
+        self._connection.execute("UPDATE segments SET doubted = 1 WHERE sequence BETWEEN ? AND ?", (first, last))
+
+    def book_repeat(self, subject: str, number: int, segment: int) -> None:
+        """See the port."""
+        self._connection.execute("INSERT OR IGNORE INTO repeats VALUES (?, ?, ?)", (subject, number, segment))
+
+    def unconfirmed_segments(self) -> Iterator[DoubtedSegment]:
+        """See the port; it reads every event once, so an untouched chain is not asked at all."""
+        if self._connection.execute("SELECT 1 FROM segments WHERE doubted LIMIT 1").fetchone() is None:
+            return
+        yield from (DoubtedSegment(*row) for row in self._connection.execute(_UNCONFIRMED))
 
     def newest_number(self, subject: str) -> int | None:
         """See the port."""
@@ -74,9 +110,8 @@ class SqliteEventBook:
         self._connection.execute("INSERT OR IGNORE INTO seen VALUES (?)", (subject,))
 
     def subjects_not_seen(self) -> Iterator[str]:
-        """See the port; what is no record (the control, the stage) has a ``#`` in its name."""
+        """See the port."""
         rows = self._connection.execute(
-            "SELECT DISTINCT subject FROM events "
-            "WHERE subject NOT LIKE '%#%' AND subject NOT IN (SELECT subject FROM seen)"
+            "SELECT DISTINCT subject FROM events WHERE subject NOT IN (SELECT subject FROM seen)"
         )
         yield from (str(row[0]) for row in rows)

@@ -52,6 +52,11 @@ class PositionItem:
         )
         return _position(answer) if answer is not None else None
 
+    def keep(self) -> bool:
+        """Hold the lease for as long again; ``False`` when another reader has taken over."""
+        until = number(self._clock.now() + self._lease_seconds)
+        return self._update("SET lease_until = :until", "lease_token = :me", {":until": until}) is not None
+
     def save(self, position: Position) -> bool:
         """Write the position; ``False`` when another reader has taken over."""
         confirmed = {shard: text(number_) for shard, number_ in position.confirmed.items()}

@@ -25,6 +25,7 @@ from adapters.aws_clients import AwsClients
 from adapters.dynamodb_control import DynamoDbControlPanel
 from adapters.sqs_queue import SqsMessageQueue
 from adapters.standin import Fault, StandIn, running_standin
+from handlers.bootstrap.stage import make_live
 from handlers.messages import BackfillRow, encode_backfill
 
 WIDTH, HEIGHT = 84, 24
@@ -92,6 +93,7 @@ def _world(standin: StandIn, folder: Path, objects: int) -> dict[str, str]:
     )
     provisioning.create_bucket(clients, BUCKET)
     provisioning.create_manifest_table(clients, "keyshift")
+    make_live(clients, "keyshift")
     provisioning.create_bus(clients, "keyshift")
     events, backfill = (provisioning.create_queue(clients, name, visibility=30) for name in ("events", "backfill"))
     rows = []

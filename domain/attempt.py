@@ -11,7 +11,7 @@ from domain.keys import Location
 from domain.objects import ObjectState
 from domain.parts import MULTIPART_ABOVE, PART_BYTES
 from domain.ports import Clock, Manifest, MultipartStore, ObjectStore, Refused, TargetObject
-from domain.reconciling import wrote
+from domain.reconciling import cleaned_etag_of, wrote
 from domain.record import TARGET_WRITES, Action, Claim, Intent, Mode, Record, State, left_over
 
 Answer = TypeVar("Answer")
@@ -70,6 +70,18 @@ class MigrationPolicy:
     promised_plain: bool = False
     encrypted_targets: bool = False
     rules_digest: str = ""
+
+    @property
+    def complete_seconds(self) -> float:
+        """The longest that CompleteMultipartUpload may still take effect: "several minutes", says S3's API reference.
+
+        S3 keeps its connection open meanwhile, so that no time-out of ours ends it.
+        """
+        return 5 * self.request_seconds
+
+    def longest_claim(self, attempt_seconds: float) -> float:
+        """Seconds after which no request of an attempt can still be under way (protocol.md §6)."""
+        return attempt_seconds + self.complete_seconds + self.margin_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +146,7 @@ class HeldRecord:
         self._may_be_done = False
         self._doubtful: frozenset[Intent] = frozenset()
         self._ruled_out: frozenset[Intent] = frozenset()
+        self._saw_source = False
 
     @property
     def as_known(self) -> Record:
@@ -141,18 +154,22 @@ class HeldRecord:
         written = {intent for intent in self._unsettled() if intent.action in TARGET_WRITES}
         return replace(self.at_claim, maybe=self.at_claim.maybe | written)
 
-    def note_target(self, target: ObjectState | None) -> None:
-        """Forget the earlier attempts' writes that left something else than what was just seen at the target.
+    @property
+    def cleaned_etag(self) -> str | None:
+        """What the record must remember of a cleanup of its source, unless the source was seen since."""
+        return None if self._saw_source else cleaned_etag_of(self.record)
+
+    def note_source(self, source: ObjectState | None) -> None:
+        """A source that is there was not deleted by an earlier attempt, or was put again since."""
+        self._saw_source = source is not None
+
+    def note_sight(self, source: ObjectState | None, target: ObjectState | None) -> None:
+        """Forget what earlier attempts declared and a look at both keys rules out.
 
         Their claims outlived their requests, so what is not there now was not written, or is replaced.
         """
-        self._ruled_out = frozenset(
-            intent
-            for intent in self.at_claim.maybe
-            if intent.action in TARGET_WRITES
-            and intent.is_recognisable
-            and (target is None or not wrote(intent, target))
-        )
+        self.note_source(source)
+        self._ruled_out = frozenset(one for one in self.at_claim.maybe if _is_ruled_out(one, source, target))
 
     def rewrite(self, **changes: Any) -> None:
         """Change the record, still holding it; ClaimLostError when it is no longer ours."""
@@ -163,6 +180,12 @@ class HeldRecord:
         if self.record.intent != intent:
             self.rewrite(intent=intent, maybe=self._unsettled())
             self._may_be_done = False
+
+    def lengthen_claim(self, seconds: float) -> None:
+        """Let the claim end so much later than it would: what is sent next may take longer than any other request."""
+        claim, deadline = self.record.claim, self.lease.claim.deadline + seconds
+        if claim is not None and claim.deadline < deadline:
+            self.rewrite(claim=replace(claim, deadline=deadline))
 
     def commit(self, state: State, **changes: Any) -> Outcome:
         """Say what the object's state is now, and give the claim back with nothing left unsettled."""
@@ -260,6 +283,14 @@ class HeldRecord:
         if not self._ports.manifest.write_record(written, before=self.record):
             raise ClaimLostError(f"{self.record.source.uri}: another worker took it over; it is tried again")
         self.record = written
+
+
+def _is_ruled_out(intent: Intent, source: ObjectState | None, target: ObjectState | None) -> bool:
+    if intent.action in TARGET_WRITES:
+        return intent.is_recognisable and (target is None or not wrote(intent, target))
+    if intent.action is Action.DELETE_SOURCE:
+        return source is not None and not intent.is_task
+    return intent.action is Action.DELETE_TARGET and target is not None
 
 
 def _bounded(maybe: frozenset[Intent]) -> frozenset[Intent]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
 from hashlib import sha256
 from typing import Any
@@ -35,6 +35,10 @@ class AuditEvent:
     time: float
     detail: Mapping[str, object]
 
+
+MOST_DETAIL_BYTES = 240_000
+"""Of one event's detail as ASCII JSON: EventBridge takes 256 KiB (262,144) of a whole entry."""
+_NEVER_OMITTED = frozenset({"schema_version", "event_id", "migration", "revision", "source", "target", "record_digest"})
 
 _NOTHING: frozenset[Intent] = frozenset()
 _LATER = {"not_before": 0}
@@ -73,6 +77,33 @@ def audit_event(record: Record, *, migration: str, removed: bool = False) -> Aud
     if removed:
         detail_type = "Record Removed"
     return AuditEvent(event_id, detail_type, record.changed_at, detail)
+
+
+def fitted(event: AuditEvent) -> AuditEvent:
+    """The event as it can be published: of one that is too large the longest parts are left out, and described.
+
+    A refused event would hold back every later one of its shard, until the stream has forgotten them all.
+    """
+    detail, omitted = dict(event.detail), dict[str, object]()
+    while len(_json(detail)) > MOST_DETAIL_BYTES:
+        sizes = {name: len(_json(part)) for name, part in detail.items() if name not in {*_NEVER_OMITTED, "omitted"}}
+        longest = max(sizes, key=lambda name: sizes[name])
+        part = detail[longest]
+        if not part:
+            break  # what is left cannot be shortened, and is refused by its size
+        omitted[longest] = _described_part(part)
+        detail |= {longest: type(part)() if isinstance(part, (list, tuple, str)) else None, "omitted": omitted}
+    return replace(event, detail=detail) if omitted else event
+
+
+def _described_part(part: object) -> Mapping[str, object]:
+    text = _json(part)
+    count = {"count": len(part)} if isinstance(part, (list, tuple)) else {}
+    return {"bytes": len(text), "sha256": sha256(text.encode()).hexdigest()} | count
+
+
+def _json(part: object) -> str:
+    return json.dumps(part, separators=(",", ":"))
 
 
 def record_digest(record: Record) -> str:

@@ -29,6 +29,8 @@ def stage_event(before: StageEntry | None, after: StageEntry | None, *, migratio
         "why": told.why,
         "postponed_until": told.postponed_until,
         "capture": told.capture,
+        # An entry that names no rules keeps the form that it had before there were any.
+        **({"rules_digest": told.rules_digest} if told.rules_digest else {}),
     }
     return AuditEvent(event_id, _detail_type(earlier, after), told.changed_at, detail)
 
@@ -42,4 +44,6 @@ def _detail_type(before: StageEntry, after: StageEntry | None) -> str:
         return "Cut-over Postponed" if after.postponed_until is not None else "Cut-over Allowed Again"
     if after.capture != before.capture:
         return "Live Capture Remembered"
+    if after.rules_digest != before.rules_digest:
+        return "Rules Proven"
     return "Stage Confirmed"

@@ -49,18 +49,21 @@ def event_fields(event: AuditEvent) -> dict[str, Any]:
     }
 
 
-def seal_segment(events: Sequence[AuditEvent], *, after: Link, migration: str, is_anchored: bool = True) -> Segment:
+def seal_segment(events: Sequence[AuditEvent], *, after: Link, migration: str, head: int | None = None) -> Segment:
     """The segment that follows ``after``.
 
-    ``is_anchored`` is false when the writer found segments but no head: somebody had removed it.
+    ``head`` is the number that the head had after the writer saw the segment ``after`` (default: that very segment).
+    Segments between the two were not anchored then: their writer was slow or had died, or another writer added them.
     """
+    head = after.sequence if head is None else head
     header = {
         "chain": CHAIN_VERSION,
         "migration": migration,
         "sequence": after.sequence + 1,
         "previous": after.sha256,
         "count": len(events),
-        "anchored": is_anchored,
+        "anchored": head == after.sequence,
+        "head": head,
     }
     lines = [canonical(header)]
     digest = sha256(lines[0]).hexdigest()

@@ -23,6 +23,8 @@ class Fault(StrEnum):
     SEGMENT_MISSING = "segment-missing"
     SEGMENT_ALTERED = "segment-altered"
     SEGMENT_FOREIGN = "segment-foreign"
+    SEGMENT_OVERWRITTEN = "segment-overwritten"
+    SEGMENT_DELETED = "segment-deleted"
     LINE_ALTERED = "line-altered"
     LINE_MISSING = "line-missing"
     LINE_OUT_OF_ORDER = "line-out-of-order"
@@ -41,13 +43,25 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong, and where: line 0 of a segment is its header."""
+    """One thing that is wrong, and where: line 0 of a segment is its header.
+
+    ``is_late`` says that the stream may still mend it: it is too old for a stream that keeps up, and not yet lost.
+    """
 
     fault: Fault
     text: str
     segment: int | None = None
     line: int | None = None
     subject: str | None = None
+    is_late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltUpon:
+    """Segments that the head did not anchor when another writer went on after them."""
+
+    first: int
+    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +87,10 @@ class ChainReader:
     expected: Mapping[int, str] = field(default_factory=dict)
     at: Link = field(default_factory=Link)
     segments: int = 0
+    anchored: int = 0
     known: dict[int, str] = field(default_factory=dict)
 
-    def read(self, sequence: int, body: bytes) -> Iterator[Finding | ChainedEvent]:
+    def read(self, sequence: int, body: bytes) -> Iterator[Finding | BuiltUpon | ChainedEvent]:
         """What the segment says, in order, with whatever is wrong about it; goes on after every fault."""
         if sequence > self.at.sequence + 1:
             yield self._gap(sequence)
@@ -83,6 +98,8 @@ class ChainReader:
         lines, fault = unpacked(body)
         header = _object(lines[0]) if lines else None
         yield from self._link(sequence, header, follows=follows)
+        if header is not None and _is_header(header) and header["sequence"] == sequence:
+            yield from self._anchoring(sequence, header)
         if fault is not None:
             text = f"segment {sequence} is damaged: {fault}, after {max(0, len(lines) - 1)} readable lines"
             yield Finding(Fault.SEGMENT_ALTERED, text, sequence, max(0, len(lines)))
@@ -113,7 +130,7 @@ class ChainReader:
         elif after.sequence < at.sequence:
             text = (
                 f"segments after {after.sequence} are not anchored by the head: their writer died before it could, "
-                "which its next batch mends, or somebody added them"
+                "which its next batch mends, or another program added them"
             )
             yield Finding(Fault.NOT_ANCHORED, text, after.sequence + 1)
         for head in dict.fromkeys((before, after)):
@@ -141,15 +158,30 @@ class ChainReader:
         if header["chain"] != CHAIN_VERSION:
             text = f"segment {sequence} has version {header['chain']!r} of the chain; this is {CHAIN_VERSION!r}"
             yield Finding(Fault.SEGMENT_ALTERED, text, sequence, 0)
-        if not header["anchored"]:
-            text = f"when segment {sequence} was written the head was gone: what was before may have been cut off"
-            yield Finding(Fault.HEAD_MISSING, text, sequence, 0)
         if follows and header["previous"] != self.at.sha256:
             text = (
                 f"segment {sequence} is not linked to the segment {self.at.sequence} that is there: one of the two was "
                 "altered or replaced"
             )
             yield Finding(Fault.SEGMENT_ALTERED, text, max(1, self.at.sequence))
+
+    def _anchoring(self, sequence: int, header: Mapping[str, Any]) -> Iterator[Finding | BuiltUpon]:
+        """How far the head was when the segment was written; segments of the first writers do not say the number."""
+        head = header.get("head")
+        if head is None:
+            if not header["anchored"]:
+                text = f"when segment {sequence} was written the head was gone: what was before may have been cut off"
+                yield Finding(Fault.HEAD_MISSING, text, sequence, 0)
+        elif head < self.anchored:
+            text = (
+                f"when segment {sequence} was written the head was at {head}, and at {self.anchored} before that: it "
+                "was removed or set back and segments may be cut off, or another program added earlier ones"
+            )
+            yield Finding(Fault.HEAD_MISSING, text, sequence, 0)
+        else:
+            self.anchored = head
+            if head + 1 < sequence:
+                yield BuiltUpon(head + 1, sequence - 1)
 
 
 def _lines(
@@ -233,7 +265,9 @@ def _canonical_event(said: Mapping[str, Any] | None, line: bytes) -> bytes | Non
 
 def _is_header(said: Mapping[str, Any]) -> bool:
     whole = isinstance(said.get("sequence"), int) and isinstance(said.get("count"), int)
-    return whole and all(name in said for name in ("chain", "migration", "previous", "anchored"))
+    if not whole or not all(name in said for name in ("chain", "migration", "previous", "anchored")):
+        return False
+    return "head" not in said or (isinstance(said["head"], int) and 0 <= said["head"] < said["sequence"])
 
 
 def _is_line(said: Mapping[str, Any]) -> bool:

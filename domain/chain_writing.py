@@ -12,14 +12,18 @@ TRIES = 200
 
 
 class ChainWriter:
-    """One process that appends; it remembers where the chain ends, and finds out when others went on."""
+    """One process that appends; it remembers where the chain ends, and finds out when others went on.
+
+    A segment that the head does not anchor may be a slow writer's, a dead writer's, or one that another program put
+    there. It is built upon all the same, or the chain would stop. But the new segment's header says how far the head
+    was, and its true writer is refused the anchor and tells its events again: what is never told again was added.
+    """
 
     def __init__(self, *, migration: str, archive: SegmentArchive, head: ChainHead) -> None:
         self._migration = migration
         self._archive = archive
         self._head = head
         self._at: Link | None = None
-        self._is_anchored = True
 
     def append_events(self, events: Sequence[AuditEvent]) -> Link | None:
         """Store the events as one segment and anchor it; repeated after a crash, the same segment is found again.
@@ -28,37 +32,40 @@ class ChainWriter:
         """
         if not events:
             return None
-        at = self._at or self._end()
+        at = self._at or self._head.read_head() or Link()
+        anchored = at.sequence
         for _ in range(TRIES):
-            segment = seal_segment(events, after=at, migration=self._migration, is_anchored=self._is_anchored)
-            if self._archive.write_segment(segment.link.sequence, segment.body):
+            segment = seal_segment(events, after=at, migration=self._migration, head=anchored)
+            stored = self._archive.write_segment(segment.link.sequence, segment.body)
+            if stored and self._head.advance_head(segment.link):
                 # Remembered only when it is anchored: a repeat after an error finds the same segment again.
-                is_newest = self._head.advance_head(segment.link)
-                self._at = segment.link if is_newest else None
-                self._is_anchored = True
+                self._at = segment.link
                 return segment.link
-            at = self._follow(at)
+            at, anchored = self._follow(at)
         raise ThrottledError(f"{self._migration}: other writers of the audit chain are always quicker; tried again")
 
-    def _end(self) -> Link:
-        return self._head.read_head() or Link()
-
-    def _follow(self, at: Link) -> Link:
-        """Where the chain goes on after ``at``: far ahead by the head, otherwise one segment further.
+    def _follow(self, at: Link) -> tuple[Link, int]:
+        """Where the chain goes on after ``at``, and the head's number: far ahead by the head, otherwise one further.
 
         Segments without any head are looked for by listing, which no other start needs the permission for.
         """
-        head = self._head.read_head()
+        for _ in range(TRIES):
+            head = self._head.read_head()
+            if head is not None and head.sequence > at.sequence:
+                return head, head.sequence
+            found = self._link(self._next(at, head))
+            if found == at or self._head.doubt_segments(found.sequence, seen=head):
+                return found, 0 if head is None else head.sequence
+        raise ThrottledError(f"{self._migration}: the head of the audit chain never stands still; tried again")
+
+    def _next(self, at: Link, head: Link | None) -> int:
         if head is None and not at.sequence:
-            # Another writer's first segment may not be anchored yet; more than that means that the head was removed.
-            last = self._archive.last_sequence()
-            self._is_anchored = last <= 1
-            return self._link(last) if last else at
-        if head is not None and head.sequence > at.sequence:
-            return head
-        return self._link(at.sequence + 1)
+            return self._archive.last_sequence()
+        return at.sequence + 1
 
     def _link(self, sequence: int) -> Link:
+        if not sequence:
+            return Link()
         body = self._archive.read_segment(sequence)
         if body is None:
             raise UnavailableError(f"segment {sequence} of the audit chain was there and is gone; it is tried again")

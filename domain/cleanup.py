@@ -51,7 +51,7 @@ def _blocked(record: Record, now: float, *, need_proof: bool) -> Outcome | None:
     # What an earlier cleanup began and could not end is cleanup's to go on with: its delete raises no event.
     if record.maybe - {DELETE_SOURCE} or record.upload is not None:
         return Outcome(Verdict.DONE, record.state, "an attempt ended without saying what it did")
-    if record.is_rewritten and record.source_version is None:
+    if record.is_rewritten and not record.keeps_original:
         return Outcome(Verdict.DONE, record.state, ONLY_ORIGINAL)
     if need_proof and record.verified_at is None:
         return Outcome(Verdict.DONE, record.state, "it is not verified")

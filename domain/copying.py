@@ -115,7 +115,7 @@ class _PartsCopy:
 
     def run(self, intent: Intent) -> CopyAnswer:
         """Start or resume, copy what is missing, complete."""
-        upload_id, etags = self._resume() or self._start(intent)
+        upload_id, etags = self._resume(intent) or self._start(intent)
         missing = [part for part in self._parts() if part.number not in etags]
         while missing:
             batch, missing = missing[: self._policy.parts_at_once], missing[self._policy.parts_at_once :]
@@ -143,7 +143,7 @@ class _PartsCopy:
             self._part_size,
         )
 
-    def _resume(self) -> tuple[str, dict[int, str]] | None:
+    def _resume(self, intent: Intent) -> tuple[str, dict[int, str]] | None:
         upload = self._held.record.upload
         if upload is None:
             return None
@@ -152,19 +152,23 @@ class _PartsCopy:
         if upload == self._upload(upload.upload_id):
             etags = self._multipart.list_parts(self._target.location, upload_id=upload.upload_id)
             if etags is not None:
+                self._declare_parts(intent)
                 return upload.upload_id, dict(etags)
         abort_upload(self._held, self._multipart)
         return None
 
-    def _start(self, intent: Intent) -> tuple[str, dict[int, str]]:
+    def _declare_parts(self, intent: Intent) -> None:
         # Until it is completed nothing is at the target: as a copy it would make another writer's equal object ours.
         self._held.declare_intent(UPLOAD if intent.action is Action.COPY else intent)
+
+    def _start(self, intent: Intent) -> tuple[str, dict[int, str]]:
+        self._declare_parts(intent)
         upload_id = self._held.send(lambda: self._multipart.create_upload(self._target, seen=self._seen), is_last=False)
         self._held.rewrite(upload=self._upload(upload_id))
         return upload_id, {}
 
     def _copy(self, upload_id: str, batch: list[Part]) -> dict[int, str] | Refused:
-        # A part is no object: of an upload gone on with, what stands declared is still the claim's own intent.
+        # A part is not an object at the target: an attempt that ends here may have written nothing.
         copied = self._held.send(
             lambda: self._multipart.copy_parts(self._source, self._target, upload_id=upload_id, parts=batch),
             is_last=False,
@@ -177,6 +181,8 @@ class _PartsCopy:
             if not self._policy.encrypted_targets and all(is_digest(etag) for etag in etags.values()):
                 foretold = composed_etag(etags)
             self._held.declare_intent(replace(intent, target_etag=foretold))
+        # Handed on for want of time it might never end: a worker's attempt is shorter than S3 may take for this.
+        self._held.lengthen_claim(self._policy.complete_seconds - self._policy.request_seconds)
         answer = self._held.send(
             lambda: self._multipart.complete_upload(
                 self._target, upload_id=upload_id, etags=etags, size=self._seen.size

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from domain.errors import InputError
@@ -42,6 +43,35 @@ class Inventory:
     def has_encoded_keys(self) -> bool:
         """Only CSV writes keys URL-encoded, a space as a plus sign."""
         return self.file_format == "CSV"
+
+    def content_of(self, key: str) -> str:
+        """What names the bytes of the data file ``key``, in any place and under any name. Raises LookupError."""
+        found = next((one for one in self.files if one.key == key), None)
+        if found is None:
+            raise LookupError(f"the inventory names no data file {key}")
+        return f"{found.md5}-{found.size}"
+
+
+SETTLING_SECONDS = 48 * 3600.0
+"""A report may lack what was written lately, and AWS names no bound: so long is what AWS gives a first report."""
+
+
+def inventory_fault(inventory: Inventory, *, live_at: float) -> str | None:
+    """Say why the report is not the whole truth of a bucket whose events are captured since ``live_at``, or ``None``.
+
+    What was written since then has an event. What was written before must be in the report, and it is there for
+    certain only in a scan that began so long after it that the report had settled. No time is known: no report is.
+    """
+    settled = live_at + SETTLING_SECONDS
+    if live_at > 0 and inventory.created_at >= settled:
+        return None
+    if live_at <= 0:
+        return "cannot be compared with live capture, of which no begin is known"
+    began, from_then_on = (datetime.fromtimestamp(one, UTC) for one in (inventory.created_at, settled))
+    return (
+        f"began at {began:%Y-%m-%d %H:%M}Z. It may lack what was written before live capture was on:"
+        f" only a report that began after {from_then_on:%Y-%m-%d %H:%M}Z holds all of that"
+    )
 
 
 def read_inventory_manifest(text: str, *, name: str) -> Inventory:

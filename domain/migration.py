@@ -20,7 +20,7 @@ from domain.notices import Notice, NoticeKind
 from domain.objects import ObjectState, is_digest
 from domain.parts import MAX_COPY_BYTES
 from domain.ports import Deleted, HiddenVersion, Refused, SourceObject, Written
-from domain.reconciling import Decision, Sight, Step, cleaned_etag_of, decide, is_known, may_hide_a_version
+from domain.reconciling import Decision, Sight, Step, cleaned_etag_of, decide, is_known, may_lie_under_a_marker
 from domain.record import Action, ClaimRequest, Intent, Origin, Record, Refusal, State, claimed, refusal
 
 ROUNDS = 4
@@ -99,7 +99,7 @@ def _set_aside(held: HeldRecord, cause: str) -> None:
     if held.record.state is State.CONFLICT:
         held.release()
     else:
-        held.park(cause, cleaned_etag=cleaned_etag_of(held.record))
+        held.park(cause, cleaned_etag=held.cleaned_etag)
 
 
 def _verdict_of_rules(notice: Notice, record: Record) -> Verdict:
@@ -181,6 +181,7 @@ class _Migration:
         is_plain = notice.is_plain or self._policy.promised_plain
         if not self._fits_one_request() or storage_class is None or not is_plain:
             seen = self._ports.store.look_at_object(self._source)
+            self._held.note_source(seen)
             if seen is None or seen.etag != notice.etag:
                 return None
             return self._copy(decision, seen)
@@ -216,7 +217,7 @@ class _Migration:
 
     def _see(self) -> Sight:
         source, target = self._look(self._source), self._look(self._held.record.target)
-        self._held.note_target(target)
+        self._held.note_sight(source, target)
         sight = Sight(
             record=self._held.as_known,
             source=source,
@@ -226,7 +227,7 @@ class _Migration:
             mirror_adopted=self._policy.mirror_adopted,
             now=self._held.lease.started,
         )
-        if may_hide_a_version(sight):
+        if may_lie_under_a_marker(sight):
             return replace(sight, top=self._ports.store.find_top_marker(self._source))
         return sight
 

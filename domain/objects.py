@@ -162,7 +162,8 @@ class ListedObject:
     """One row of ListObjectsV2 or of an inventory; ``etag`` without quotes, ``size`` in bytes.
 
     An inventory may leave out all but the key. ``is_encrypted`` says that a KMS key is involved, so that the etag is
-    not a digest of the bytes; ``is_plain`` that neither a KMS key nor an object lock is.
+    not a digest of the bytes; ``is_plain`` that neither a KMS key nor an object lock is. ``last_modified`` is in
+    seconds since 1970, UTC.
     """
 
     key: str
@@ -172,3 +173,4 @@ class ListedObject:
     version_id: str | None = None
     is_encrypted: bool = False
     is_plain: bool = False
+    last_modified: float | None = None

@@ -72,6 +72,8 @@ class PlanFigures:
     encryption: Mapping[str, int] = field(default_factory=dict)
     locked: int = 0
     early_deletion: Mapping[str, EarlyDeletion] = field(default_factory=dict)
+    unmapped_fails: bool = False
+    """The rules say ``unmapped: fail``."""
 
     @property
     def moving(self) -> Share:
@@ -85,8 +87,9 @@ class PlanFigures:
 
     @property
     def is_safe(self) -> bool:
-        """No two objects meet, and no key is impossible."""
-        return not self.colliding_targets and not self.rejected.objects
+        """No two objects meet, no key is impossible, and none is unmapped where the rules call that a mistake."""
+        refused = self.unmapped.objects if self.unmapped_fails else 0
+        return not self.colliding_targets and not self.rejected.objects and not refused
 
     def fidelity(self) -> tuple[str, ...]:
         """What a move does not preserve, and why (aws-facts.md §2.3)."""

@@ -182,8 +182,4 @@ def _allowed(rules: CompiledRules, finding: Finding) -> Finding:
 
 
 def _matches(entry: Allowed, finding: Finding) -> bool:
-    if entry.finding != finding.kind.value:
-        return False
-    if entry.other_rule is None:
-        return entry.rule in (finding.rule, finding.other_rule)
-    return {entry.rule, entry.other_rule} == {finding.rule, finding.other_rule}
+    return entry.covers(finding.kind.value, finding.rule, finding.other_rule)

@@ -109,14 +109,12 @@ def is_what_we_hid(hidden: HiddenVersion, record: Record, copy: ObjectState | No
     """Whether cleanup's delete can have hidden that version: it was sent on the condition of one etag.
 
     It is the version that was copied, or one that its owner put in the last moment, so after our ``copy``. An older
-    one comes up when what lay above it is gone for good: removed by a lifecycle rule or a producer, or destroyed by the
-    delete itself (versioning suspended).
+    one comes up when what lay above it is gone for good: removed by a lifecycle rule or a producer, by the cleanup of
+    versions (``source_version`` is forgotten then), or by the delete itself (versioning suspended).
     """
-    if hidden.etag != record.deleted_etag:
+    if hidden.etag != record.deleted_etag or record.source_version is None:
         return False
-    if record.source_version is None or hidden.version_id == record.source_version:
-        return True
-    return is_put_after(hidden, copy)
+    return hidden.version_id == record.source_version or is_put_after(hidden, copy)
 
 
 def is_put_after(hidden: HiddenVersion, copy: ObjectState | None) -> bool:
@@ -124,13 +122,14 @@ def is_put_after(hidden: HiddenVersion, copy: ObjectState | None) -> bool:
     return copy is not None and hidden.last_modified > copy.last_modified
 
 
-def may_hide_a_version(sight: Sight) -> bool:
-    """Whether our delete marker may cover something that the owner wrote and nobody copied yet."""
+def may_lie_under_a_marker(sight: Sight) -> bool:
+    """Whether a delete marker may cover what the owner wrote around or after our cleanup."""
+    record = sight.record
     return (
         sight.source is None
         and sight.target is not None
-        and sight.record.source_version is not None
-        and was_cleaned(sight.record)
+        and (record.source_version is not None or record.marker_version is not None)
+        and was_cleaned(record)
         and is_known(sight.target, sight.record)
     )
 
@@ -153,6 +152,8 @@ def decide(sight: Sight) -> Decision:
             return Decision(Step.COPY, State.COPIED, if_match=target.etag, origin=record.origin)
         origin = record.origin if known or doubts else None
         return Decision(Step.SETTLE, State.COPIED, origin=origin or _origin_of(target, record))
+    if known and _came_up(sight.source, target, record):
+        return _conflict("an older version came up at the source after its cleanup")
     if known:
         return Decision(Step.COPY, State.COPIED, if_match=target.etag, origin=record.origin)
     if target.etag == record.replaceable_etag:
@@ -167,6 +168,12 @@ def _whose(doubts: frozenset[Intent], record: Record, theirs: str) -> str:
     was_in_doubt = record.state is State.CONFLICT and record.cause == NOBODY_KNOWS
     unrecognisable = any(one.action in TARGET_WRITES and not one.is_recognisable for one in record.maybe)
     return NOBODY_KNOWS if doubts or unrecognisable or was_in_doubt else theirs
+
+
+def _came_up(source: ObjectState, target: ObjectState, record: Record) -> bool:
+    """Whether the source is a version from before our copy: its owner took our marker off, and what it hid is gone."""
+    was_hidden = record.marker_version is not None and was_cleaned(record)
+    return was_hidden and source.etag != record.deleted_etag and source.last_modified < target.last_modified
 
 
 def _is_overwritten(source: ObjectState, intent: Intent) -> bool:
@@ -200,7 +207,7 @@ def _origin_of(target: ObjectState, record: Record) -> Origin:
 
 def _decide_without_source(sight: Sight) -> Decision:
     record, target = sight.record, sight.target
-    cleaned = was_cleaned(record)
+    cleaned = was_cleaned(record) and not _is_deleted_since(sight)
     known = target is not None and is_known(target, record)
     if known and cleaned and _hides_an_owners_version(sight):
         return Decision(Step.COPY_HIDDEN, State.CLEANED, if_match=target.etag if target else None, origin=record.origin)
@@ -222,6 +229,16 @@ def _decide_without_source(sight: Sight) -> Decision:
     # A row of a listing that comes after the owner's delete was seen knows less than the record does.
     state = State.TOMBSTONE if sight.removed or record.state is State.TOMBSTONE else State.GONE
     return Decision(Step.SETTLE, state, keeps_target=False)
+
+
+def _is_deleted_since(sight: Sight) -> bool:
+    """Whether the owner put a version after our copy, and deleted it: the marker on it is not ours."""
+    top, record = sight.top, sight.record
+    if top is None or top.hidden is None or not is_put_after(top.hidden, sight.target):
+        return False
+    if record.marker_version is not None:
+        return top.marker_id != record.marker_version
+    return top.hidden.etag != record.deleted_etag
 
 
 def _hides_an_owners_version(sight: Sight) -> bool:

@@ -169,6 +169,11 @@ class Record:
         return self.target_etag is None and not self.maybe and self.upload is None and self.state in _UNTOUCHED
 
     @property
+    def keeps_original(self) -> bool:
+        """Whether a delete of the source only hides it; ``null`` is destroyed where versioning is suspended."""
+        return self.source_version not in (None, "null")
+
+    @property
     def is_rewritten(self) -> bool:
         """Whether the target holds, by our own rewriting, other content than the source; a new copy ends that."""
         return self.rewritten_etag is not None and self.rewritten_etag == self.target_etag
@@ -234,6 +239,15 @@ def is_incorporated(record: Record, notice: Notice) -> bool:
         and record.source_etag == notice.etag
         and notice.version_id in (None, record.source_version)
     )
+
+
+def may_go_along(record: Record | None, notice: Notice) -> bool:
+    """Whether a delete of the source may still ask for something: a copy of ours that goes along with it."""
+    if record is None or record.mode is not Mode.FORWARD or record.holds_nothing:
+        return False
+    if record.is_unfinished:
+        return True
+    return record.target_etag is not None and not is_incorporated(record, notice)
 
 
 def claimed(record: Record | None, request: ClaimRequest) -> Record:

@@ -1,5 +1,6 @@
 """What the rules file declares about references: which items and manifests hold URIs, and where in them."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -13,6 +14,18 @@ Item: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted:
+    """Texts that are not references by an operator's word; ``*`` is any text. Only for what cannot be rewritten."""
+
+    text: str
+    why: str
+
+    def takes(self, text: str) -> bool:
+        """Whether it is such a text."""
+        return re.fullmatch(".*".join(map(re.escape, self.text.split("*"))), text, re.DOTALL) is not None
+
+
+@dataclass(frozen=True, slots=True)
 class AttributePath:
     """Where URIs stand: ``inside`` is the path in a JSON text, ``bucket`` the one that bare keys belong to."""
 
@@ -20,6 +33,7 @@ class AttributePath:
     path: Path
     inside: Path | None = None
     bucket: str | None = None
+    accept: tuple[Accepted, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,27 +8,33 @@ from domain.holders import Reference
 from domain.keys import Location
 from domain.references import AttributePath, Item, TableReferences
 from domain.references_json import strings_of, with_strings
-from domain.references_paths import Place, matches, value_at, values_at, with_value, write_place
-from domain.rules import CompiledRules, MapOutcome
-from domain.uris import ObjectUri, UnusableUri, read_uri
+from domain.references_paths import Path, Place, matches, value_at, values_at, with_value, write_place
 
 MAX_ITEM_BYTES = 400 * 1024
 """DynamoDB's limit, attribute names included (aws-facts.md §5)."""
 
-MAX_EDITS = 40
-"""Of one write by their own paths: an expression has at most 4 KB. More are written as whole attributes."""
+MAX_EXPRESSION_BYTES = 4_096
+"""DynamoDB's limit for the text of one expression as it is sent, with its placeholders (Constraints page)."""
 
-UNREADABLE = "the text is no JSON, or nested too deep; correct it by hand, or declare the place without 'json'"
+MAX_OPERATORS = 300
+"""DynamoDB's limit for one expression; that a path's steps count is not documented, so they do here."""
+
+MAX_EDITS = 40
+"""Of one write by their own paths. More, or such as exceed an expression, are written as whole attributes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One URI in an item: at ``place``, in its JSON text at ``inside``; ``uri`` as it is written."""
+    """One URI in an item: at ``place``, in its JSON text at ``inside``; ``uri`` as it is written.
+
+    ``is_deeper``: the declared place has a list or a map instead of a text, and it stands somewhere in there.
+    """
 
     place: Place
     inside: Place | None
     uri: str
     attribute: AttributePath
+    is_deeper: bool = False
 
     @property
     def text(self) -> str:
@@ -38,7 +44,7 @@ class Held:
     @property
     def is_unreadable(self) -> bool:
         """Whether ``uri`` is a whole text that should have been JSON and is none."""
-        return self.inside is None and self.attribute.inside is not None
+        return self.inside is None and self.attribute.inside is not None and not self.is_deeper
 
 
 def place_text(place: Place, inside: Place | None) -> str:
@@ -55,29 +61,32 @@ class Outcome(StrEnum):
     WAITING = "waiting"
     """The object is not migrated, or something is under way; a later run comes back to it."""
     STAYS = "stays"
-    """It is not ours to rewrite, or cannot be; ``why`` says so."""
+    """It is not ours to rewrite, and holds nothing; ``why`` says so."""
+    HOLDS = "holds"
+    """It cannot be rewritten, and may name objects that move: it holds them and the cut-over until it is corrected."""
     RESTORED = "restored"
     LOST = "not-restored"
 
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """One reference and what became of it; ``new_uri`` where there is one."""
+    """One reference and what became of it; ``new_uri`` where there is one.
+
+    ``also`` are further objects that readers may take it for.
+    """
 
     reference: Reference
     outcome: Outcome
     why: str = ""
     new_uri: str = ""
+    also: tuple[Location, ...] = ()
 
-
-@dataclass(frozen=True, slots=True)
-class Legacy:
-    """A held URI of an object that the rules move."""
-
-    held: Held
-    uri: ObjectUri
-    source: Location
-    target: Location
+    @property
+    def held(self) -> Iterator[Reference]:
+        """The same for each object that it keeps at its old key; nothing where it is switched, or no concern."""
+        if self.outcome in (Outcome.READY, Outcome.WAITING, Outcome.HOLDS):
+            yield self.reference
+            yield from (replace(self.reference, source=one) for one in self.also)
 
 
 def held_uris(item: Item, table: TableReferences) -> Iterator[Held]:
@@ -86,12 +95,34 @@ def held_uris(item: Item, table: TableReferences) -> Iterator[Held]:
     What was declared as JSON and cannot be read as such comes as a whole: a URI in it would go unseen otherwise.
     """
     seen: set[tuple[Place, Place | None, str]] = set()
+    deeper: list[Held] = []
     for attribute in table.attributes:
         for place, value in values_at(item, attribute.path):
+            deeper += (Held(below, None, text, attribute, is_deeper=True) for below, text in texts_below(value, place))
             for inside, text in _texts(value, attribute):
-                if (place, inside, text) not in seen:
+                held = Held(place, inside, text, attribute, is_deeper=is_deeper(attribute.inside, inside))
+                if held.is_deeper:
+                    deeper.append(held)
+                elif (place, inside, text) not in seen:
                     seen.add((place, inside, text))
-                    yield Held(place, inside, text, attribute)
+                    yield held
+    for held in deeper:  # last: another declared path may lead there
+        if (held.place, held.inside, held.uri) not in seen:
+            seen.add((held.place, held.inside, held.uri))
+            yield held
+
+
+def is_deeper(path: Path | None, place: Place | None) -> bool:
+    """Whether the place is not where the path leads, but below."""
+    return path is not None and place is not None and len(place) > len(path) and matches(path, place[: len(path)])
+
+
+def texts_below(value: Item, place: Place) -> Iterator[tuple[Place, str]]:
+    """Every text in a list or map, and where it stands."""
+    children = value["M"].items() if "M" in value else enumerate(value["L"]) if "L" in value else ()
+    for key, child in children:
+        yield from (((*place, key), text) for text in ([child["S"]] if "S" in child else child.get("SS", [])))
+        yield from texts_below(child, (*place, key))
 
 
 def _texts(value: Item, attribute: AttributePath) -> Iterator[tuple[Place | None, str]]:
@@ -105,34 +136,10 @@ def _texts(value: Item, attribute: AttributePath) -> Iterator[tuple[Place | None
         except ValueError:
             yield None, text
             continue
-        yield from ((one.place, one.value) for one in strings if matches(attribute.inside, one.place))
-
-
-def judge(held: Held, rules: CompiledRules) -> Legacy | str | None:
-    """The legacy object that a text names, or why it stays as it is; ``None`` where it is no concern of ours."""
-    if held.is_unreadable:
-        is_concern = rules.source_bucket in held.uri or (held.uri and held.attribute.bucket == rules.source_bucket)
-        return UNREADABLE if is_concern else None
-    uri = read_uri(held.uri, bucket=held.attribute.bucket)
-    if uri is None:
-        return None
-    if isinstance(uri, UnusableUri):
-        return uri.reason if rules.source_bucket in uri.text else None
-    if uri.location.bucket != rules.source_bucket:
-        return None
-    mapped = rules.map_key(uri.location.key)
-    if mapped.target is not None and mapped.outcome is MapOutcome.MOVE:
-        return Legacy(held, uri, uri.location, mapped.target)
-    return None if mapped.outcome is MapOutcome.KEEP or _is_new(uri, rules) else mapped.reason
-
-
-def _is_new(uri: ObjectUri, rules: CompiledRules) -> bool:
-    """Whether a rule writes such keys: turning the rules round would say from where, which takes far longer."""
-    place, prefix = uri.location, rules.target_prefix
-    if place.bucket != rules.target_bucket or not place.key.startswith(prefix):
-        return False
-    rest = place.key[len(prefix) :]
-    return any(next(branch.target.parses(rest), None) is not None for branch in rules.branches)
+        inside = attribute.inside
+        yield from (
+            (one.place, one.value) for one in strings if matches(inside, one.place) or is_deeper(inside, one.place)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +180,23 @@ def edits_of(item: Item, switches: Sequence[Switch]) -> list[Edit]:
                 after = _switched(after, switch)
         if after != before:
             edits.append(Edit(place, before, after))
-    if len(edits) <= MAX_EDITS:
+    if len(edits) <= MAX_EDITS and _fits_expression(edits):
         return edits
     changed = edited(item, edits)
     names = dict.fromkeys(str(edit.place[0]) for edit in edits)
     return [Edit((name,), item[name], changed[name]) for name in names]
+
+
+def _fits_expression(edits: Sequence[Edit]) -> bool:
+    """Whether the longer expression of a write, its condition, stays below DynamoDB's limits; rather no than yes."""
+    size = sum(len(f"{_path_text(edit.place)} = :o{at} AND ") for at, edit in enumerate(edits))
+    operators = sum(len(edit.place) + 1 for edit in edits)
+    return size <= MAX_EXPRESSION_BYTES and operators <= MAX_OPERATORS
+
+
+def _path_text(place: Place) -> str:
+    """The place with a longest placeholder for each name."""
+    return "".join(f"[{key}]" if isinstance(key, int) else ".#a9999" for key in place)
 
 
 def _switched(value: Item, switch: Switch) -> Item:
@@ -235,7 +254,7 @@ def relocated(item: Item, table: TableReferences, switches: Sequence[Switch]) ->
     A list may have been reordered since: a URI is looked for at its own place first, then at any other to which
     the same declared path leads.
     """
-    free = [held for held in held_uris(item, table) if not held.is_unreadable]
+    free = [held for held in held_uris(item, table) if not held.is_unreadable and not held.is_deeper]
     found: dict[Switch, Switch] = {}
     for exactly in (True, False):
         for switch in switches:

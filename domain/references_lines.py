@@ -7,19 +7,20 @@ from itertools import islice
 from domain.attempt import MigrationPorts
 from domain.errors import RefusedRequestError
 from domain.holders import Reference
-from domain.keys import Location
 from domain.record import Record
-from domain.references import ManifestReferences
-from domain.references_items import Held, Legacy, Outcome, Reported, judge
-from domain.references_json import strings_of, with_strings
+from domain.references import AttributePath, ManifestReferences
+from domain.references_items import Held, Outcome, Reported, is_deeper
+from domain.references_json import JsonString, strings_of, with_strings
+from domain.references_judging import Legacy, Stuck, copies_named, judge, judge_line
 from domain.references_paths import matches
-from domain.references_rewriting import not_ready
+from domain.references_rewriting import not_ready, reported
 from domain.rules import CompiledRules
 from domain.uris import UnusableUri, write_uri
 
 LINES_AT_ONCE = 100
 """Lines whose records are read in one request."""
 MAX_LINE_BYTES = 32 * 1024 * 1024
+NO_JSON = "the line is not JSON, or nested too deep to be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,31 +64,59 @@ def rewritten_lines(
         first += len(block)
 
 
+def copies_in(
+    lines: Iterator[bytes], declared: Sequence[ManifestReferences], *, holder: str, rules: CompiledRules
+) -> Iterator[Reference]:
+    """Every place of the new layout that a line names, or may name; a line that cannot be read may name any."""
+    attributes = [attribute for entry in declared for attribute in entry.attributes]
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            strings = strings_of(line.decode())
+        except ValueError:
+            stuck = judge_line(line, attributes, NO_JSON, rules.target_bucket)
+            yield from (Reference(holder, f"line {number}", "", place) for place in stuck.holds)
+            continue
+        for one in strings:
+            held = _held(one, attributes)
+            if held is not None:
+                for place in copies_named(held, rules):
+                    yield Reference(holder, f"line {number} {held.text}", one.value, place)
+
+
 def _legacy_in(
     line: bytes, declared: Sequence[ManifestReferences], holder: str, number: int, rules: CompiledRules
 ) -> tuple[list[tuple[int, Legacy]], list[Reported]]:
     """The legacy references of a line by their positions in its text, and what is to be said of others."""
     if not line.strip():
         return [], []
+    declared_here = [attribute for entry in declared for attribute in entry.attributes]
     try:
         strings = strings_of(line.decode())
     except ValueError:
-        reference = Reference(holder, f"line {number}", "", Location(rules.source_bucket, ""))
-        return [], [Reported(reference, Outcome.STAYS, "the line is no JSON, or nested too deep to be read")]
+        stuck = judge_line(line, declared_here, NO_JSON, rules.source_bucket)
+        return [], [reported(stuck, holder, f"line {number}", "", rules=rules)]
     places: list[tuple[int, Legacy]] = []
     reports: list[Reported] = []
     for one in strings:
-        attribute = next((a for entry in declared for a in entry.attributes if matches(a.path, one.place)), None)
-        if attribute is None:
+        held = _held(one, declared_here)
+        if held is None:
             continue
-        held = Held(one.place, None, one.value, attribute)
         judged = judge(held, rules)
         if isinstance(judged, Legacy):
             places.append((one.start, judged))
-        elif judged is not None:
-            reference = Reference(holder, f"line {number} {held.text}", one.value, Location(rules.source_bucket, ""))
-            reports.append(Reported(reference, Outcome.STAYS, judged))
+        elif isinstance(judged, Stuck):
+            reports.append(reported(judged, holder, f"line {number} {held.text}", one.value, rules=rules))
     return places, reports
+
+
+def _held(one: JsonString, attributes: Sequence[AttributePath]) -> Held | None:
+    exact = next((attribute for attribute in attributes if matches(attribute.path, one.place)), None)
+    if exact is not None:
+        return Held(one.place, None, one.value, exact)
+    above = next((attribute for attribute in attributes if is_deeper(attribute.path, one.place)), None)
+    return Held(one.place, None, one.value, above, is_deeper=True) if above is not None else None
 
 
 def _switched(  # noqa: PLR0913, PLR0917  # one line and all that decides about it
@@ -105,13 +134,13 @@ def _switched(  # noqa: PLR0913, PLR0917  # one line and all that decides about 
         reference = Reference(holder, f"line {number} {legacy.held.text}", legacy.held.uri, legacy.source)
         record, why = records.get(legacy.source.record_id), verdicts[legacy.source.record_id]
         if why or record is None:
-            reports.append(Reported(reference, Outcome.WAITING, why))
+            reports.append(Reported(reference, Outcome.WAITING, why, also=legacy.also))
             continue
         written = write_uri(legacy.uri, record.target, region=rules.target.region)
         if isinstance(written, UnusableUri):
-            reports.append(Reported(reference, Outcome.STAYS, written.reason))
+            reports.append(Reported(reference, Outcome.HOLDS, written.reason, also=legacy.also))
             continue
         changed[start] = written
-        reports.append(Reported(reference, Outcome.READY, new_uri=written))
+        reports.append(Reported(reference, Outcome.READY, new_uri=written, also=legacy.also))
     after = with_strings(line.decode(), changed).encode() if changed else line
     return Line(line, after, tuple(reports))

@@ -22,7 +22,7 @@ from domain.reconciling import is_known, wrote
 from domain.record import Action, Intent, Mode, Record, State, Upload
 from domain.references import ManifestReferences
 from domain.references_items import Outcome, Reported
-from domain.references_lines import Line, lines_of, rewritten_lines
+from domain.references_lines import Line, copies_in, lines_of, rewritten_lines
 from domain.rules import CompiledRules
 
 LOOKS = 3
@@ -62,6 +62,15 @@ def read_manifest(
         yield from line.reports
 
 
+def read_copies(
+    location: Location, declared: Sequence[ManifestReferences], *, rules: CompiledRules, ports: ManifestPorts
+) -> Iterator[Reference]:
+    """The places of the new layout that a manifest's lines name now, or may name."""
+    blocks = _content_now(location, ports)
+    if blocks is not None:
+        yield from copies_in(lines_of(blocks, name=location.uri), declared, holder=location.uri, rules=rules)
+
+
 def _content_now(location: Location, ports: ManifestPorts) -> Iterator[bytes] | None:
     for _ in range(LOOKS):
         seen = ports.migration.store.look_at_object(location)
@@ -84,8 +93,8 @@ def why_not(record: Record, now: float) -> str:
         return "the manifest is rolled back"
     if record.state not in (State.COPIED, State.CLEANED):
         return f"the manifest is {record.state.value}"
-    if record.state is State.CLEANED and record.source_version is None:
-        return "its old object is cleaned up in an unversioned bucket, so a rollback could not bring its content back"
+    if record.state is State.CLEANED and not record.keeps_original:
+        return "its old object is cleaned up and not kept as a version, so a rollback could not bring its content back"
     if record.claim is not None and record.claim.deadline >= now:
         return UNDER_WAY
     if any(intent.action is not Action.REWRITE for intent in record.maybe) or (
@@ -191,6 +200,7 @@ class _Rewriting:
         foretold = composed_etag(etags) if all(is_digest(one) for one in etags.values()) else ""
         checksum = "CRC32=" + b64encode(self._crc.to_bytes(4, "big")).decode()
         held.declare_intent(Intent(Action.REWRITE, seen.etag, seen.version_id or "", foretold, checksum))
+        held.lengthen_claim(self._policy.complete_seconds - self._policy.request_seconds)
         answer = held.send(lambda: multipart.complete_upload(goal, upload_id=upload_id, etags=etags, size=self._size))
         if isinstance(answer, Refused):
             return self._look_again(answer)

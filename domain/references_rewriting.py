@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from domain.errors import RefusedRequestError
 from domain.holders import Reference
 from domain.keys import Location
 from domain.ports.ledger import Clock
@@ -13,7 +14,6 @@ from domain.references import Item, TableReferences
 from domain.references_items import (
     MAX_ITEM_BYTES,
     Held,
-    Legacy,
     Outcome,
     Reported,
     Switch,
@@ -21,8 +21,8 @@ from domain.references_items import (
     edits_of,
     held_uris,
     item_size,
-    judge,
 )
+from domain.references_judging import REMEDY, Legacy, Stuck, judge
 from domain.rules import CompiledRules
 from domain.uris import UnusableUri, write_uri
 
@@ -32,7 +32,12 @@ MAX_RECORDS = 98
 """A transaction has at most 100 actions (aws-facts.md §5): the item, the journal, and one check for each record."""
 MAX_JOURNAL_BYTES = 300 * 1024
 """Of one entry; it must stay below the item limit."""
+MAX_ATTRIBUTES = 98
+"""Attributes of the item itself in one write: written as wholes, that many always fit DynamoDB's expressions."""
+MAX_TOLD = 200
+"""Characters of a reported text that are told: it may be as long as an item."""
 UNSETTLED = "an attempt at the object is under way or ended without a result"
+TWICE = "another text of the set has the new URI at the same place, so an undo could not tell the two apart"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,8 @@ def rewrite_item(  # noqa: PLR0913  # an item, what decides about it, and the wo
     """Switch every reference of the item whose object is verified at its new place; what became of each.
 
     ``new_id`` is a text that no other call has. An item with references to more than MAX_RECORDS different objects
-    takes several writes, each complete in itself. Raises TransientError; nothing is half done then.
+    takes several writes, each complete in itself. What DynamoDB refuses is told of this item alone, others are not
+    kept back by it. Raises TransientError; nothing is half done then.
     """
     key = table.key_of(item)
     done: list[Reported] = []
@@ -67,9 +73,13 @@ def rewrite_item(  # noqa: PLR0913  # an item, what decides about it, and the wo
         if dry_run or not found.switches:
             return [*done, *found.reports]
         answer: Changed | None = None
+        refused = f"the item would have more than {MAX_ITEM_BYTES} bytes; make it smaller, then run again"
         for chunk in chunks_of(found.switches):
             part = [found.switches[at] for at in chunk]
-            answer = _write(item, part, found, entry_id=f"{new_id}-{number}-{chunk[0]}", ports=ports)
+            try:
+                answer = _write(item, part, found, entry_id=f"{new_id}-{number}-{chunk[0]}", ports=ports)
+            except RefusedRequestError as error:
+                answer, refused = Changed.TOO_LARGE, str(error)
             if answer is not Changed.DONE:
                 break
             done += [replace(found.ready[at], outcome=Outcome.REWRITTEN) for at in chunk]
@@ -78,8 +88,7 @@ def rewrite_item(  # noqa: PLR0913  # an item, what decides about it, and the wo
             return [*done, *found.others]
         if answer is Changed.TOO_LARGE:
             written = {one.reference.path for one in done}
-            why = f"the item would have more than {MAX_ITEM_BYTES} bytes; make it smaller, then run again"
-            large = [replace(one, outcome=Outcome.STAYS, why=why) for one in found.ready]
+            large = [replace(one, outcome=Outcome.HOLDS, why=refused, new_uri="") for one in found.ready]
             return [*done, *(one for one in large if one.reference.path not in written), *found.others]
         now = ports.tables.read_item(table.table, key)
         if now is None:
@@ -103,7 +112,7 @@ class _Found:
         self.records: dict[str, Record] = {}
         self._holder, self._rules = table.holder(key), rules
         held = list(held_uris(item, table))
-        self._texts = {(one.place, one.uri) for one in held}
+        self._texts = {(one.place, one.inside, one.uri) for one in held}
         legacy = [found for one in held if (found := self._legacy(one)) is not None]
         records = ports.manifest.read_records(list(dict.fromkeys(one.source.record_id for one in legacy)))
         verdicts: dict[str, str] = {}
@@ -115,32 +124,40 @@ class _Found:
 
     def _legacy(self, held: Held) -> Legacy | None:
         judged = judge(held, self._rules)
-        if isinstance(judged, str):
-            uri = "" if held.is_unreadable else held.uri
-            here = Reference(self._holder, held.text, uri, Location(self._rules.source_bucket, uri))
-            self.others.append(Reported(here, Outcome.STAYS, judged))
+        if isinstance(judged, Stuck):
+            self.others.append(reported(judged, self._holder, held.text, held.uri, rules=self._rules))
             return None
         return judged
 
     def _sort(self, one: Legacy, record: Record | None, why: str) -> None:
-        reference = Reference(self._holder, one.held.text, one.held.uri, one.source)
+        held = one.held
+        reference = Reference(self._holder, held.text, held.uri, one.source)
         if why or record is None:
-            self.others.append(Reported(reference, Outcome.WAITING, why))
+            self.others.append(Reported(reference, Outcome.WAITING, why, also=one.also))
             return
         written = write_uri(one.uri, record.target, region=self._rules.target.region)
-        if isinstance(written, UnusableUri):
-            self.others.append(Reported(reference, Outcome.STAYS, written.reason))
+        is_there = not isinstance(written, UnusableUri) and (held.place, held.inside, written) in self._texts
+        if isinstance(written, UnusableUri) or (is_there and held.inside is not None):
+            reason = written.reason if isinstance(written, UnusableUri) else f"{TWICE}; {REMEDY}"
+            self.others.append(Reported(reference, Outcome.HOLDS, reason, also=one.also))
             return
-        self.ready.append(Reported(reference, Outcome.READY, new_uri=written))
-        merged = (one.held.place, written) in self._texts
-        switch = Switch(one.held.place, one.held.inside, one.held.uri, written, record.record_id, merged=merged)
-        self.switches.append(switch)
+        self.ready.append(Reported(reference, Outcome.READY, new_uri=written, also=one.also))
+        # Only members of a set that are URIs themselves become one; a JSON text keeps what else it holds.
+        self.switches.append(Switch(held.place, held.inside, held.uri, written, record.record_id, merged=is_there))
         self.records[record.record_id] = record
 
     @property
     def reports(self) -> list[Reported]:
         """Everything, as it is without a write."""
         return [*self.ready, *self.others]
+
+
+def reported(stuck: Stuck, holder: str, path: str, text: str, *, rules: CompiledRules) -> Reported:
+    """What is told of a text that is not rewritten; its first object stands for all that it may name."""
+    text = text if len(text) <= MAX_TOLD else f"{text[:MAX_TOLD]}…"
+    first, *also = stuck.holds or (Location(rules.source_bucket, ""),)
+    outcome = Outcome.HOLDS if stuck.holds else Outcome.STAYS
+    return Reported(Reference(holder, path, text, first), outcome, stuck.reason, also=tuple(also))
 
 
 def not_ready(record: Record | None, store: ObjectStore) -> str:
@@ -166,14 +183,16 @@ def chunks_of(switches: Sequence[Switch]) -> Iterator[list[int]]:
     """Indexes of switches that fit one transaction: by far most items are one chunk."""
     chunk: list[int] = []
     records: set[str] = set()
+    attributes: set[str] = set()
     size = 0
     for at, switch in enumerate(switches):
         more = 2 * (len(switch.before.encode()) + len(switch.after.encode())) + 200
-        if chunk and (len(records | {switch.record_id}) > MAX_RECORDS or size + more > MAX_JOURNAL_BYTES):
+        names, ids = attributes | {str(switch.place[0])}, records | {switch.record_id}
+        if chunk and (len(ids) > MAX_RECORDS or len(names) > MAX_ATTRIBUTES or size + more > MAX_JOURNAL_BYTES):
             yield chunk
-            chunk, records, size = [], set(), 0
+            chunk, names, ids, size = [], {str(switch.place[0])}, {switch.record_id}, 0
         chunk.append(at)
-        records.add(switch.record_id)
+        records, attributes = ids, names
         size += more
     if chunk:
         yield chunk

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from domain.errors import RefusedRequestError
 from domain.holders import Reference
 from domain.keys import Location
 from domain.ports.objects import ObjectStore
@@ -37,14 +38,24 @@ def undo_entry(
     wanted = [one for one in entry.switches if only is None or one.record_id in only]
     if not wanted:
         return []
-    for _ in range(TRIES):
+    reports: list[Reported] = []
+    tries = 0
+    while tries < TRIES:
         attempt = _Undo(entry, table, wanted, ports)
         answer = attempt.write(ports)
-        if answer is Changed.DONE:
-            return attempt.reports
         if answer is Changed.JOURNAL_CHANGED:
-            return []  # another undo was quicker, and reports it
-    return [_lost(table.holder(entry.key), one, None, "the item keeps changing; run again") for one in wanted]
+            return reports  # another undo was quicker, and reports it
+        if answer is not Changed.DONE:
+            tries += 1
+            continue
+        reports += attempt.reports
+        if not attempt.rest:
+            return reports
+        entry, wanted, tries = attempt.entry, attempt.rest, 0
+    return [
+        *reports,
+        *(_lost(table.holder(entry.key), one, None, "the item keeps changing; run again") for one in wanted),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +72,10 @@ class _Undo:
     def __init__(
         self, entry: JournalEntry, table: TableReferences, wanted: list[Switch], ports: ReferencePorts
     ) -> None:
-        self._entry = entry
+        self.entry = entry
+        """Of the journal, as it is after the write."""
+        self.rest: list[Switch] = []
+        """What this write has no room for."""
         self._holder = table.holder(entry.key)
         self._records = ports.manifest.read_records(list(dict.fromkeys(one.record_id for one in wanted)))
         self._item: Item = {}
@@ -75,9 +89,9 @@ class _Undo:
         self._item = item
         found = relocated(item, table, tuple(possible))
         self._lose([one for one in possible if one not in found], URI_GONE)
-        chunk = next(chunks_of(list(found)), [])
-        for one in list(found)[: len(chunk)]:
-            self._returning.append(_Returning(one, found[one]))
+        chunk = next(chunks_of(list(found.values())), [])
+        self._returning = [_Returning(one, found[one]) for one in list(found)[: len(chunk)]]
+        self.rest = list(found)[len(chunk) :]
 
     def _possible(self, wanted: list[Switch], store: ObjectStore) -> list[Switch]:
         why = {one: not_back(self._records.get(one), store) for one in dict.fromkeys(s.record_id for s in wanted)}
@@ -93,7 +107,7 @@ class _Undo:
         """Write what can be put back, if there is anything; the reports then tell it."""
         if not self._returning:
             return Changed.DONE
-        entry = self._entry
+        entry = self.entry
         edits = edits_of(self._item, [one.back for one in self._returning])
         if item_size(edited(self._item, edits)) > MAX_ITEM_BYTES:
             why = f"the item would have more than {MAX_ITEM_BYTES} bytes; make it smaller, then run again"
@@ -103,8 +117,14 @@ class _Undo:
         left = tuple(one for one in entry.switches if one not in done)
         after = replace(entry, switches=left, revision=entry.revision + 1, written_at=ports.clock.now())
         checks = tuple(self._records[one] for one in dict.fromkeys(switch.record_id for switch in done))
-        answer = ports.tables.change_item(ItemChange(entry.table, entry.key, tuple(edits), checks, after, entry))
+        change = ItemChange(entry.table, entry.key, tuple(edits), checks, after, entry)
+        try:
+            answer = ports.tables.change_item(change)
+        except RefusedRequestError as error:  # of this item alone; the others' references are put back
+            self._lose(done, str(error))
+            return Changed.DONE
         if answer is Changed.DONE:
+            self.entry = after
             self.reports += [self._restored(one) for one in self._returning]
         return answer
 

@@ -22,6 +22,7 @@ CHANGING_SECONDS = 0
 """While sources are deleted or put back an answer is good for one read."""
 MALFORMED_SECONDS = 86_400
 
+_TAKEN_AWAY = "its new owner deleted the object at this key; an object at its old key is not what this name means"
 _AFTER_CUT_OVER = (Stage.CUT_OVER, Stage.CLEANING, Stage.DONE)
 _CHANGING = (Stage.CLEANING, Stage.ROLLING_BACK)
 
@@ -118,7 +119,7 @@ def resolve(
         return _answer(names, legacy, record, stage, location=uri, is_new=place == names.new)
     legacy = names.legacy[0] if len(names.legacy) == 1 else None
     record = records.get(legacy.record_id) if legacy is not None else None
-    return _answer(names, legacy, record, stage)
+    return _answer(names, legacy, record, stage, why=_TAKEN_AWAY if _taken_away(names, records) else "")
 
 
 def _candidates(
@@ -127,6 +128,8 @@ def _candidates(
     """Places that hold the bytes, the best first, each with the legacy key that it stands for."""
     if not names.is_legacy and names.new is not None and look(names.new) is not None:
         yield names.new, names.legacy[0] if len(names.legacy) == 1 else None
+    elif _taken_away(names, records):
+        return
     for legacy in names.legacy:
         record = records.get(legacy.record_id)
         new = record.target if record is not None and record.target.key else names.new
@@ -142,6 +145,17 @@ def _candidates(
             seen = look(side)
             if seen is not None:
                 yield side, legacy
+
+
+def _taken_away(names: Names, records: Mapping[str, Record]) -> bool:
+    """Whether our copy was at the new name, which has no object now: its new owner deleted it.
+
+    The old bytes are not what the name means then. In a rollback they are.
+    """
+    if names.is_legacy or names.new is None:
+        return False
+    known = [records[one.record_id] for one in names.legacy if one.record_id in records]
+    return any(one.target == names.new and one.target_etag is not None and one.mode is Mode.FORWARD for one in known)
 
 
 def _serves(record: Record | None) -> bool:
@@ -167,11 +181,12 @@ def _answer(  # noqa: PLR0913  # what is known about one URI
     *,
     location: str | None = None,
     is_new: bool = False,
+    why: str = "",
 ) -> Resolution:
     state = record.state if record is not None else None
     new = record.target if record is not None and record.target.key else names.new
-    reason = ""
-    if location is None:
+    reason = why
+    if location is None and not why:
         about = f"the manifest says {state.value}" if state is not None else "the manifest has no record of it"
         reason = f"there is no object at its old or its new key; {about}"
         if not names.is_legacy and not names.legacy:

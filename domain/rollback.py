@@ -68,6 +68,9 @@ def _restore_hidden(held: HeldRecord, top: TopMarker, ports: MigrationPorts, pol
     if record.marker_version not in (None, top.marker_id):
         return _finish(held, ports, State.ROLLED_BACK)
     if hidden is not None and is_what_we_hid(hidden, record, copy):
+        if record.marker_version is None:
+            # The purge asks by it whether an older version may come up.
+            held.rewrite(marker_version=top.marker_id)
         held.send(
             lambda: ports.store.remove_delete_marker(
                 record.source, marker_id=top.marker_id, send_before=held.lease.send_before
@@ -174,7 +177,7 @@ def _purge(held: HeldRecord, ports: MigrationPorts) -> Outcome:
         if source is None:
             # Absent without proof that its owner deleted it: the copy may be the only one.
             return held.commit(State.ROLLBACK_CONFLICT, cause="the source is absent, so the copy is kept")
-        if source.etag not in _copied_etags(record) and _is_older(source, target):
+        if record.marker_version is not None and source.etag not in _copied_etags(record) and _is_older(source, target):
             return held.commit(State.ROLLBACK_CONFLICT, cause=OLDER)
         answer = held.send(
             lambda: ports.store.delete_object(record.target, if_match=etag, send_before=held.lease.send_before)

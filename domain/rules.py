@@ -60,6 +60,14 @@ class Allowed:
     why: str
     other_rule: str | None = None
 
+    def covers(self, finding: str, rule: str, other_rule: str | None) -> bool:
+        """Whether it accepts this finding of these rules; the order of two rules does not count."""
+        if self.finding != finding:
+            return False
+        if self.other_rule is None:
+            return self.rule in (rule, other_rule)
+        return {self.rule, self.other_rule} == {rule, other_rule}
+
 
 @dataclass(frozen=True, slots=True)
 class BucketSide:
@@ -165,6 +173,25 @@ class CompiledRules:
         if self.unmapped == "keep":
             return MappedKey(MapOutcome.KEEP, key, reason="no rule matches it")
         return MappedKey(MapOutcome.UNMAPPED, key, reason="no rule matches it")
+
+    def map_once(self, key: str) -> MappedKey:
+        """What a worker does with the key: as ``map_key``, but a move into what is moved again is rejected.
+
+        Such a rule feeds itself with its own copies, and each costs a copy more; only an allowed ``loop`` may.
+        """
+        mapped = self.map_key(key)
+        if mapped.target is None or mapped.rule is None or mapped.target.bucket != self.source.bucket:
+            return mapped
+        again = self.map_key(mapped.target.key)
+        if again.outcome is not MapOutcome.MOVE or again.rule is None:
+            return mapped
+        if any(entry.covers("loop", mapped.rule, again.rule) for entry in self.allow):
+            return mapped
+        reason = (
+            f"its new key {mapped.target.key!r} would be moved again by the rule '{again.rule}': a loop. Correct the"
+            " rules, or allow the finding 'loop' by name"
+        )
+        return MappedKey(MapOutcome.REJECTED, key, mapped.rule, reason=reason)
 
     def unmap_key(self, target_key: str) -> tuple[MappedKey, ...]:
         """The legacy keys that map to the raw ``target_key``, at most MAX_REVERSE; each is mapped again to prove it.

@@ -22,6 +22,9 @@ class Stage(StrEnum):
     ROLLED_BACK = "rolled-back"
 
 
+CAPTURING = (Stage.PREPARED, Stage.LIVE, Stage.CUT_OVER, Stage.CLEANING)
+"""Stages in which live capture may be switched on, or mended where another program took it away."""
+
 _NEXT: Mapping[Stage, tuple[Stage, ...]] = {
     Stage.PREPARED: (Stage.LIVE, Stage.ROLLING_BACK),
     Stage.LIVE: (Stage.CUT_OVER, Stage.ROLLING_BACK),
@@ -41,6 +44,21 @@ _REMEDIES: Mapping[Stage, str] = {
     Stage.ROLLED_BACK: "begin a new migration: another name in the rules file, another table",
 }
 
+_STILL = (Stage.PREPARED, Stage.ROLLING_BACK, Stage.ROLLED_BACK)
+"""Here no object moves. In DONE one still does: an owner may write a legacy key late, and what he wrote comes along."""
+
+
+def standstill(stage: Stage) -> str | None:
+    """Say why no object may move at this stage and what to do, or ``None``."""
+    return f"the migration is {stage.value}: {_REMEDIES[stage]}" if stage in _STILL else None
+
+
+def feeding_fault(stage: Stage) -> str | None:
+    """Say why nothing may be enqueued at this stage and what to do, or ``None``: from live to cleaning it may."""
+    if stage in (Stage.LIVE, Stage.CUT_OVER, Stage.CLEANING):
+        return None
+    return f"the migration is {stage.value}, so nothing may be enqueued: {_REMEDIES[stage]}"
+
 
 @dataclass(frozen=True, slots=True)
 class StageEntry:
@@ -48,7 +66,8 @@ class StageEntry:
 
     ``postponed_until`` is the time before which a cut-over is refused; ``cut_over_at`` is when it was done, which later
     stages must know too; ``capture`` is what the live capture was before we switched it on, as JSON text, so that
-    rollback can restore it; ``revision`` grows with every change, at ``changed_at`` (seconds since 1970).
+    rollback can restore it; ``rules_digest`` names the rules that were proven then; ``revision`` grows with every
+    change, at ``changed_at`` (seconds since 1970). Live capture was proven first at ``live_at``.
     """
 
     stage: Stage = Stage.PREPARED
@@ -60,6 +79,8 @@ class StageEntry:
     revision: int = 0
     changed_at: float = 0.0
     cut_over_at: float = 0.0
+    rules_digest: str = ""
+    live_at: float = 0.0
 
 
 def stage_fault(now: Stage, wanted: Stage) -> str | None:
@@ -76,7 +97,9 @@ def advanced(before: StageEntry, stage: Stage, *, by: str, why: str, now: float)
         raise ValueError(fault)
     since = before.since if stage is before.stage else now
     cut_over_at = since if stage is Stage.CUT_OVER else before.cut_over_at
-    entry = replace(before, stage=stage, since=since, by=by, why=why, postponed_until=None, cut_over_at=cut_over_at)
+    live_at = since if stage is Stage.LIVE else before.live_at
+    entry = replace(before, stage=stage, since=since, by=by, why=why, postponed_until=None)
+    entry = replace(entry, cut_over_at=cut_over_at, live_at=live_at)
     return replace(entry, revision=before.revision + 1, changed_at=now)
 
 
@@ -85,8 +108,33 @@ def postponed(before: StageEntry, until: float | None, *, by: str, why: str, now
     return replace(before, postponed_until=until, by=by, why=why, revision=before.revision + 1, changed_at=now)
 
 
-def captured(before: StageEntry, capture: str, *, by: str, now: float) -> StageEntry:
-    """The entry that remembers what live capture was before we touched it; what is remembered first stands."""
-    if before.capture:
+def captured(before: StageEntry, capture: str, *, rules_digest: str, by: str, now: float) -> StageEntry:
+    """The entry that remembers how live capture was found and set up, and which rules were proven; or ``before``.
+
+    Raises ValueError in a stage in which nothing may be captured.
+    """
+    if before.stage not in CAPTURING:
+        raise ValueError(f"the migration is {before.stage.value}: {_REMEDIES[before.stage]}")
+    if (before.capture, before.rules_digest) == (capture, rules_digest):
         return before
-    return replace(before, capture=capture, by=by, revision=before.revision + 1, changed_at=now)
+    entry = replace(before, capture=capture, rules_digest=rules_digest, by=by, changed_at=now)
+    return replace(entry, revision=before.revision + 1)
+
+
+def moving_fault(entry: StageEntry, digest: str) -> str | None:
+    """Say why rules of this ``digest`` move no object now and what to do, or ``None``."""
+    return standstill(entry.stage) or rules_fault(entry, digest)
+
+
+def rules_fault(entry: StageEntry, digest: str) -> str | None:
+    """Say why rules of this ``digest`` must not run in the migration, or ``None``.
+
+    What is proven must be what runs: ``start`` proves a rules file, and only that one moves objects. An entry of an
+    earlier version names no file, and allows each.
+    """
+    if entry.rules_digest in ("", digest):
+        return None
+    return (
+        f"the rules file (digest {digest[:12]}) is not the one that keyshift start proved ({entry.rules_digest[:12]}):"
+        " run keyshift start --yes with this file, or deploy the proven one again"
+    )

@@ -41,6 +41,8 @@ class Difference(StrEnum):
     """A legacy URI of it is still held somewhere."""
     REJECTED = "rejected"
     """The rules match the key, but its new key would be none that S3 can hold."""
+    UNMAPPED = "unmapped"
+    """No rule maps the source key, and the rules say ``unmapped: fail``."""
     UNREADABLE = "unreadable"
     """A look at one of the keys failed; nothing is known."""
 

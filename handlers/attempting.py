@@ -15,14 +15,15 @@ from domain.errors import (
     TransientError,
 )
 from domain.keys import Location
-from domain.migration import BUSY, migrate_object, park_object
+from domain.migration import BUSY, RULES_SECONDS, migrate_object, park_object
 from domain.notices import Notice, NoticeKind
 from domain.probing import is_probe
-from domain.record import State
+from domain.record import State, may_go_along
 from domain.rules import MapOutcome, MappedKey
 from handlers.dependencies import Dependencies
 from handlers.messages import BackfillRow, encode_backfill
 from handlers.rates import PAUSED_SECONDS, HeldBack, HeldBackError, PacedMultipartStore
+from handlers.unmapped import REFUSED, is_refused
 
 LEAST_SECONDS = 5.0
 """With less time than this (or half of a shorter attempt) none is begun: its message goes back untouched."""
@@ -32,6 +33,7 @@ RETRY_SECONDS = 10
 THROTTLED_TRIES = 6
 """Being slowed down is no failure: the object waits here first, and only then costs a receive of its message."""
 MOST_WAIT_SECONDS = 5.0
+NOT_MAPPED = "the rules of today do not move its key, so its copy cannot be looked at: deploy the rules that made it"
 
 SecondsLeft = Callable[[], float]
 
@@ -179,15 +181,27 @@ def _migrated(notice: Notice, dependencies: Dependencies, limit: float, ports: M
     if is_probe(notice.source.key):
         dependencies.probes.note_arrival(notice.source.key)
         return Outcome(Verdict.DONE, None, "probe")
-    mapped = rules.map_key(notice.source.key)
-    if mapped.outcome is MapOutcome.KEEP:
-        return Outcome(Verdict.DONE, None, "keep")
+    mapped = rules.map_once(notice.source.key)
+    if mapped.outcome in (MapOutcome.KEEP, MapOutcome.UNMAPPED):
+        return _stays(notice, mapped, dependencies)
+    return _attempted(notice, mapped, dependencies, limit, ports)
+
+
+def _stays(notice: Notice, mapped: MappedKey, dependencies: Dependencies) -> Outcome:
+    """A key that the rules of the day do not move; a delete of what other rules had copied waits for those.
+
+    Only a delete costs a look at the record: a source that is there tells of itself when the rules are back.
+    """
     if mapped.outcome is MapOutcome.UNMAPPED:
         dependencies.observer.count("Unmapped")
-        if rules.unmapped == "fail":
-            return Outcome(Verdict.RETURN, None, "no rule maps this key, and the rules say: unmapped: fail")
-        return Outcome(Verdict.DONE, None, "unmapped")
-    return _attempted(notice, mapped, dependencies, limit, ports)
+    if notice.kind is NoticeKind.REMOVED:
+        record = dependencies.ports.manifest.read_record(notice.source.record_id)
+        if may_go_along(record, notice):
+            why = f"its owner deleted it, and {NOT_MAPPED}"
+            return Outcome(Verdict.RETURN, record.state if record is not None else None, why, RULES_SECONDS)
+    if is_refused(dependencies.rules, mapped):
+        return Outcome(Verdict.RETURN, None, REFUSED)
+    return Outcome(Verdict.DONE, None, mapped.outcome.value)
 
 
 def _attempted(

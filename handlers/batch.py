@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from domain.attempt import Outcome, Verdict
-from domain.errors import KeyshiftError, MalformedMessageError
+from domain.errors import KeyshiftError, MalformedMessageError, TransientError
 from domain.keys import Location
+from domain.migration import BUSY
 from domain.notices import Notice, NoticeKind
 from domain.ports import Message, MessageQueue
+from domain.probing import is_probe
 from handlers.attempting import Ended, SecondsLeft, attempt_notice, least_of
 from handlers.dependencies import Dependencies
 from handlers.invocations import records_of
@@ -22,6 +24,9 @@ PAUSED_MOST_SECONDS = 60
 RENEW_AT = 2
 """A message that only ever waited is replaced by a copy of itself at this receive: waiting alone must not bring it to
 the DLQ, however few receives its queue allows."""
+RENEW_BUSY_AT = 5
+"""One that waits for another worker's claim goes back first, later each time, and is replaced at this receive only:
+a copy of terabytes holds its claim for hours."""
 MOST_DELAY_SECONDS = 900
 """A message that must wait comes back later each time, so that waiting alone does not bring it to the DLQ."""
 
@@ -30,7 +35,8 @@ MOST_DELAY_SECONDS = 900
 class Handled:
     """What became of one message; ``retry_after`` in seconds counts for one that goes back.
 
-    ``waits``: nothing of it failed, it was held back by a pause, a rate or a stop.
+    ``waits``: nothing of it failed, it was held back by a pause, a rate or a stop. ``renew_at`` is the receive at
+    which it is sent anew, ``None`` for one of which something failed.
     """
 
     message: Message
@@ -39,12 +45,18 @@ class Handled:
     most_delay: int = MOST_DELAY_SECONDS
     outcomes: tuple[Outcome, ...] = ()
     waits: bool = False
+    renew_at: int | None = None
 
     @property
     def delay(self) -> int:
         """Seconds until it is due again: doubled with every time that it was received."""
         doubled = min(self.message.receive_count - 1, 10)
         return min(self.retry_after << doubled, self.most_delay)
+
+    @property
+    def is_due_anew(self) -> bool:
+        """Whether it waited so often that a copy of it, with no receives, takes its place."""
+        return self.renew_at is not None and self.message.receive_count >= self.renew_at
 
 
 @dataclass(slots=True)
@@ -61,9 +73,11 @@ class _Open:
         retry_after = max((one.outcome.retry_after for one in returned), default=0)
         done = not returned and not self.faulty
         waits = not done and not self.faulty and all(one.waits for one in returned)
+        is_busy = not done and not self.faulty and all(one.waits or one.outcome.reason == BUSY for one in returned)
         outcomes = tuple(one.outcome for one in self.ended)
         most = PAUSED_MOST_SECONDS if waits else most_delay
-        return Handled(self.message, done, retry_after, most, outcomes, waits)
+        renew_at = RENEW_AT if waits else RENEW_BUSY_AT if is_busy else None
+        return Handled(self.message, done, retry_after, most, outcomes, waits, renew_at)
 
 
 def messages_of(event: Mapping[str, Any]) -> list[Message]:
@@ -111,7 +125,7 @@ def give_back(
     What only waited comes back within ``most_wait`` seconds, and is sent again as new when it waited before; the ids
     of those, which are to be deleted.
     """
-    waiting = [one for one in returned if one.waits and one.message.receive_count >= RENEW_AT]
+    waiting = [one for one in returned if one.is_due_anew]
     renewed = _renewed(waiting, queue, most_wait)
     by_delay: dict[int, list[Message]] = {}
     for one in returned:
@@ -130,8 +144,9 @@ def _renewed(waiting: Sequence[Handled], queue: MessageQueue, most_wait: int) ->
     """Sent before anything is deleted: a crash between the two leaves a duplicate, which costs one refused claim."""
     renewed: set[str] = set()
     for one in waiting:
+        delay = min(one.retry_after, most_wait) if one.waits else one.delay
         try:
-            queue.send_messages([one.message.body], delay=min(one.retry_after, most_wait))
+            queue.send_messages([one.message.body], delay=delay)
         except KeyshiftError:
             break  # it goes back like the others, and counts one receive more
         renewed.add(one.message.message_id)
@@ -152,10 +167,7 @@ def handle_messages(
     control = dependencies.control.current()
     if control.paused:
         dependencies.observer.info("paused, messages go back", reason=control.reason, messages=len(messages))
-        return [
-            Handled(message, done=False, retry_after=int(PAUSED_SECONDS), most_delay=PAUSED_MOST_SECONDS, waits=True)
-            for message in messages
-        ]
+        return [_held_back(message, dependencies) for message in messages]
     concurrency = dependencies.settings.concurrency
     dependencies.pace.cap(least_of(concurrency, control.concurrency))
     opened = [_opened(message, dependencies) for message in messages]
@@ -181,6 +193,27 @@ def handle_messages(
     return handled
 
 
+def _held_back(message: Message, dependencies: Dependencies) -> Handled:
+    """A message in a pause; a probe moves nothing, and ``keyshift start`` waits for it before anything may move."""
+    try:
+        notices = decode_message(message.body).notices
+        bucket = dependencies.rules.source_bucket
+        if notices and all(one.source.bucket == bucket and is_probe(one.source.key) for one in notices):
+            for notice in notices:
+                dependencies.probes.note_arrival(notice.source.key)
+            return Handled(message, done=True)
+    except (MalformedMessageError, TransientError):
+        pass  # it waits like the others, and is read again afterwards
+    return Handled(
+        message,
+        done=False,
+        retry_after=int(PAUSED_SECONDS),
+        most_delay=PAUSED_MOST_SECONDS,
+        waits=True,
+        renew_at=RENEW_AT,
+    )
+
+
 def _note_ages(opened: Sequence[_Open], handled: Sequence[Handled], dependencies: Dependencies) -> None:
     """How long after it was sent a message was done: the lag of live events, and of the backfill."""
     now = dependencies.ports.clock.now()
@@ -192,8 +225,7 @@ def _note_ages(opened: Sequence[_Open], handled: Sequence[Handled], dependencies
 
 def _most_delay(dependencies: Dependencies) -> int:
     """Whatever a message waits for, it is another worker's claim at worst, and none lasts longer than this."""
-    settings = dependencies.settings
-    longest_claim = settings.attempt_seconds + settings.request_seconds + settings.margin_seconds
+    longest_claim = dependencies.policy.longest_claim(dependencies.settings.attempt_seconds)
     return min(MOST_DELAY_SECONDS, math.ceil(longest_claim))
 
 

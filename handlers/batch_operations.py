@@ -2,21 +2,24 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_plus
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from domain.attempt import Verdict
 from domain.errors import InputError, KeyshiftError
+from domain.keys import Location
 from domain.record import State
-from domain.rules import MapOutcome
+from domain.rules import CompiledRules
 from handlers.attempting import attempt_notice
 from handlers.bootstrap import dependencies_of, seconds_left_of
 from handlers.dependencies import Dependencies
 from handlers.messages import BackfillRow
+from handlers.unmapped import REFUSED, is_refused
 
 SUCCEEDED, AGAIN, FAILED = "Succeeded", "TemporaryFailure", "PermanentFailure"
 RESULT_CHARACTERS = 1024
+_PLUS = "write the manifest again with %20 for a space and %2B for a plus sign, as keyshift batch-manifest does"
 
 
 class _Model(BaseModel):
@@ -47,7 +50,9 @@ class _Invocation(_Model):
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Migrate what the tasks name; the answer says for each task whether the job may try it again."""
-    return respond(event, dependencies_of("batch-operations"), seconds_left=seconds_left_of(context))
+    dependencies = dependencies_of("batch-operations")
+    dependencies.observer.begin(context)
+    return respond(event, dependencies, seconds_left=seconds_left_of(context))
 
 
 def respond(
@@ -74,27 +79,52 @@ def respond(
     }
 
 
-def _result(task: _Task, job: _Job, dependencies: Dependencies, seconds_left: Callable[[], float]) -> tuple[str, str]:
-    rules = dependencies.rules
+def _misdirected(task: _Task, job: _Job, rules: CompiledRules) -> str | None:
+    """Why the task is not this function's, or ``None``."""
     wanted = (job.arguments or {}).get("migration", rules.migration)
     if wanted != rules.migration:
-        return FAILED, f"the job is for migration {wanted}, this function moves {rules.migration}"
+        return f"the job is for migration {wanted}, this function moves {rules.migration}"
     if task.bucket_name() != rules.source_bucket:
-        return FAILED, f"the task is in bucket {task.bucket_name()}, the rules move {rules.source_bucket}"
-    # The manifest's key is percent-encoded once, by whatever wrote it; `keyshift batch-manifest` writes no "+".
+        return f"the task is in bucket {task.bucket_name()}, the rules move {rules.source_bucket}"
+    return None
+
+
+def _readings(text: str) -> tuple[str, str]:
+    """The key that a manifest's ``text`` names, and what it names if its plus signs are meant as they stand.
+
+    Inventories, which may be manifests, write a space as ``+`` and a plus sign as ``%2B`` (aws-facts.md §3.1).
+    Others percent-encode both, and some leave a plus sign alone. Raises UnicodeError.
+    """
+    key, other = unquote_plus(text, errors="strict"), unquote(text, errors="strict")
+    key.encode()  # a lone surrogate is no text that a request could carry
+    return key, other
+
+
+def _only_other_is_there(bucket: str, key: str, other: str, dependencies: Dependencies) -> bool:
+    look = dependencies.ports.store.look_at_object
+    return look(Location(bucket, key)) is None and look(Location(bucket, other)) is not None
+
+
+def _result(task: _Task, job: _Job, dependencies: Dependencies, seconds_left: Callable[[], float]) -> tuple[str, str]:
+    rules = dependencies.rules
+    misdirected = _misdirected(task, job, rules)
+    if misdirected is not None:
+        return FAILED, misdirected
     try:
-        key = unquote(task.key, errors="strict")
-        key.encode()  # a lone surrogate is no text that a request could carry
+        key, other = _readings(task.key)
     except UnicodeError:
-        return FAILED, f"the key {task.key!a} is not UTF-8 after URL decoding: write the manifest anew"
+        return FAILED, f"the key {task.key!a} is not UTF-8 after URL decoding: write the manifest again"
     if not key:
         return FAILED, "the task names no key"
-    if rules.unmapped == "fail" and rules.map_key(key).outcome is MapOutcome.UNMAPPED:
-        return FAILED, "no rule maps this key, and the rules say: unmapped: fail"
+    mapped = rules.map_key(key)
+    if is_refused(rules, mapped):
+        return FAILED, REFUSED
     try:
         control = dependencies.control.current()
         if control.paused:
             return AGAIN, f"the migration is paused: {control.reason}"
+        if other != key and _only_other_is_there(rules.source_bucket, key, other, dependencies):
+            return FAILED, f"no object has the key {key!a}, but one has {other!a}: {_PLUS}"
         # Without etag and version: what the key holds now is moved, not what it held when the manifest was written.
         notice = BackfillRow(key=key).notice(rules.source_bucket)
         outcome = attempt_notice(notice, dependencies, seconds_left=seconds_left, stopping=lambda: False).outcome

@@ -1,16 +1,21 @@
 """Cleanup: sources go one by one, each only where everything about it is proven and nothing holds it."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from threading import Lock
 
 from domain.attempt import Outcome, Verdict
+from domain.census import Expected, expected_of
 from domain.cleanup import clean_source, preview_source
 from domain.cleanup_versions import forget_version
 from domain.errors import KeyshiftError
+from domain.gates import DEFAULT_LIMITS, queue_gates, source_gates
 from domain.record import Mode, Record, State
 from domain.stages import Stage, advanced, stage_fault
 from handlers.lifecycle import Holders, Operation, Shut
+from handlers.looking import Lookout
+from handlers.readiness import Listed, compare, step_guarded
 from handlers.sweeping import patiently, swept
 
 HOLDERS_SECONDS = 600.0
@@ -44,7 +49,7 @@ class CleanupTally:
             self.bytes_gone += one.size
 
 
-def refuse_cleanup(operation: Operation) -> Shut | None:
+def refuse_cleanup(operation: Operation, *, forgets_versions: bool = False) -> Shut | None:
     """Why nothing may be cleaned at all, or ``None``."""
     fault = stage_fault(operation.stages.read_stage().stage, Stage.CLEANING)
     if fault is not None:
@@ -52,15 +57,64 @@ def refuse_cleanup(operation: Operation) -> Shut | None:
     control = operation.control()
     if control.paused:
         return Shut(f"the migration is paused ({control.reason}): keyshift resume first")
-    versioning, word = operation.versioning(), operation.dependencies.rules.unversioned_source
-    if versioning != "Enabled" and word == "refuse":
-        bucket = operation.dependencies.rules.source_bucket
-        return Shut(
-            f"bucket {bucket} keeps no versions (versioning is {versioning}): an owner who puts the same bytes with"
-            " other metadata at the very moment of a delete would lose them. Fence its producers with a bucket policy"
-            " and say `cleanup: {unversioned_source: fenced}` in the rules file, or accept it there with `accept`"
+    fault = versioning_fault(operation, forgets_versions=forgets_versions)
+    return Shut(fault) if fault is not None else None
+
+
+def versioning_fault(operation: Operation, *, forgets_versions: bool) -> str | None:
+    """Say why the source bucket's versioning forbids a delete, or ``None``; what is not known to be on is off."""
+    versioning, rules = operation.versioning(), operation.dependencies.rules
+    if versioning == "Enabled":
+        return None
+    bucket = rules.source_bucket
+    if versioning == "Suspended" and forgets_versions:
+        return (
+            f"bucket {bucket} has its versioning suspended: there the version of a deleted object is the delete marker"
+            " itself, and --versions would bring an older version to light. Leave --versions away"
         )
-    return None
+    if rules.unversioned_source != "refuse":
+        return None
+    what = "keeps no versions"
+    if versioning == "Suspended":
+        what = "has its versioning suspended, so a delete destroys what was written since, as without versions"
+    return (
+        f"bucket {bucket} {what} (versioning is {versioning}): an owner who puts the same bytes with other metadata at"
+        " the very moment of a delete would lose them. Switch versioning on, or fence the bucket's producers with a"
+        " bucket policy and say `cleanup: {unversioned_source: fenced}` in the rules file, or accept it there with"
+        " `accept`"
+    )
+
+
+def warn_of_cleanup(operation: Operation) -> str | None:
+    """What an operator should know of deletes in this bucket although the rules allow them, or ``None``."""
+    versioning, bucket = operation.versioning(), operation.dependencies.rules.source_bucket
+    if versioning == "Enabled":
+        return None
+    return (
+        f"versioning of bucket {bucket} is {versioning}: a deleted source has no version to come back from,"
+        " so a rollback copies it back from its target"
+    )
+
+
+@dataclass(slots=True)
+class VersioningWatch:
+    """Whether the bucket's versioning still allows deletes, looked up again ``seconds`` after the last look."""
+
+    operation: Operation
+    seconds: float
+    forgets_versions: bool
+    _fault: str | None = None
+    _looked: float | None = None
+    _lock: Lock = field(default_factory=Lock)
+
+    def fault(self) -> str | None:
+        """Why nothing may be deleted now, or ``None``."""
+        monotonic = self.operation.dependencies.ports.clock.monotonic
+        with self._lock:
+            if self._looked is None or monotonic() - self._looked >= self.seconds:
+                self._fault = versioning_fault(self.operation, forgets_versions=self.forgets_versions)
+                self._looked = monotonic()
+            return self._fault
 
 
 class Cleaner:
@@ -74,6 +128,7 @@ class Cleaner:
         self._forgets = forgets_versions
         self._holders = Holders(operation, HOLDERS_SECONDS, self._ports.clock.monotonic)
         self._cut_over_at = operation.stages.read_stage().cut_over_at
+        self._versioning = VersioningWatch(operation, HOLDERS_SECONDS, forgets_versions)
 
     def cleaned(self, *, yes: bool, threads: int, per_second: float | None) -> Iterator[Cleaned]:
         """Every source that is or was to go, in no order; stopped at any moment, a later run goes on."""
@@ -105,6 +160,9 @@ class Cleaner:
             control = self._operation.dependencies.control.current()
             if control.paused:
                 return Cleaned(record.source.uri, "held", f"paused: {control.reason}")
+            fault = self._versioning.fault()
+            if fault is not None:
+                return Cleaned(record.source.uri, "held", f"versioning: {fault}")
             outcome = patiently(lambda: self._clean(record), sleep=self._operation.dependencies.sleep)
         except KeyshiftError as error:
             return Cleaned(record.source.uri, "failed", f"{error.cause}: {error}")
@@ -171,23 +229,45 @@ def begin_cleaning(operation: Operation) -> None:
     )
 
 
-def finish_migration(operation: Operation, *, keep_rest: bool = False) -> Shut | None:
+def finish_migration(  # noqa: PLR0913  # what is looked at, and what may stay
+    operation: Operation,
+    lookout: Lookout,
+    *,
+    objects: Listed,
+    keep_rest: bool = False,
+    most_waiting: int = DEFAULT_LIMITS.most_waiting,
+    seen: Callable[[], None] = lambda: None,
+) -> Shut | None:
     """The stage is DONE, if no source that the rules moved is left to clean; nothing can be undone any more.
 
-    With ``keep_rest`` sources that are held may stay where they are, as long as no attempt is unfinished.
+    With ``keep_rest`` sources that are held may stay where they are, as long as no attempt is unfinished. A source
+    without a record is not held: it was never moved. ``objects`` are those of both buckets, and what waits in a queue
+    or died there may be of any source.
     """
-    left, example = 0, ""
-    for record in operation.dependencies.ports.manifest.scan_records():
-        cleaned = record.state in (State.CLEANED, State.TOMBSTONE) or keep_rest
-        if record.is_unfinished or not cleaned:
-            left += 1
-            example = example or f"{record.source.uri} ({record.state.value})"
-    if left:
-        return Shut(f"{left:,} records are not cleaned, such as {example}: keyshift cleanup says what holds each one")
-    now = operation.dependencies.ports.clock.now()
     fault = stage_fault(operation.stages.read_stage().stage, Stage.DONE)
-    if fault is not None:
-        return Shut(fault)
-    why = "the sources that are left stay" if keep_rest else "every source is cleaned"
-    operation.change_stage(lambda before: advanced(before, Stage.DONE, by=operation.by, why=why, now=now))
-    return None
+    with operation.census_book() as book:
+        left, example = 0, ""
+
+        def counted() -> Iterator[Expected]:
+            nonlocal left, example
+            for record in operation.dependencies.ports.manifest.scan_records():
+                seen()
+                if record.is_unfinished or not (record.state in (State.CLEANED, State.TOMBSTONE) or keep_rest):
+                    left += 1
+                    example = example or f"{record.source.uri} ({record.state.value})"
+                yield from expected_of(record)
+
+        book.add_expected(counted())
+        if left:
+            why = f"{left:,} records are not cleaned, such as {example}: keyshift cleanup says what holds each one"
+            return Shut(why)
+        if fault is not None:
+            return Shut(fault)
+        gates = source_gates(compare(operation, book, objects, most_lag=0.0, seen=seen))
+    depths = lookout.look(exact=False).queues
+    gates += queue_gates({name: (one.waiting, one.in_work, one.dead) for name, one in depths.items()}, most_waiting)
+    shut = next((gate for gate in gates if gate.holds), None)
+    if shut is None:
+        why = "the sources that are left stay" if keep_rest else "every source is cleaned"
+        shut = next((gate for gate in step_guarded(operation, Stage.DONE, why=why)[0] if gate.holds), None)
+    return Shut(f"{shut.name}: {shut.says}: {shut.remedy}") if shut is not None else None

@@ -7,13 +7,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from domain.errors import MalformedMessageError
-from domain.notices import Notice
+from domain.notices import Notice, NoticeKind
 from domain.ports import DeadLetter, DeadLetterQueue
-from domain.record import Mode, Record, State, is_incorporated
+from domain.record import Mode, Record, State, is_incorporated, may_go_along
 from domain.rules import MapOutcome
 from handlers.dependencies import Dependencies
 from handlers.inventory import task_of
 from handlers.messages import decode_message
+from handlers.unmapped import is_refused
 
 VISIBILITY_SECONDS = 120
 """If we die while we look, the letters show again after this time."""
@@ -162,10 +163,13 @@ def _seen(notice: Notice, dependencies: Dependencies) -> Seen:
         ours = notice.source.bucket == rules.target_bucket
         return Seen(key, "", "target-bucket" if ours else "other-bucket", settled=ours)
     mapped = rules.map_key(key)
-    if mapped.outcome in (MapOutcome.KEEP, MapOutcome.UNMAPPED):
-        settled = mapped.outcome is MapOutcome.KEEP or rules.unmapped != "fail"
-        return Seen(key, "", mapped.outcome.value, settled=settled)
+    stays = mapped.outcome in (MapOutcome.KEEP, MapOutcome.UNMAPPED)
+    if stays and notice.kind is not NoticeKind.REMOVED:
+        return Seen(key, "", mapped.outcome.value, settled=not is_refused(rules, mapped))
     record = dependencies.ports.manifest.read_record(notice.source.record_id)
+    if stays:
+        settled = not is_refused(rules, mapped) and not may_go_along(record, notice)
+        return Seen(key, "", mapped.outcome.value, settled=settled, record=record)
     cause, settled = _cause(notice, record)
     return Seen(key, mapped.rule or "", cause, settled=settled, record=record)
 

@@ -3,16 +3,17 @@
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from domain.attempt import MigrationPolicy, MigrationPorts
 from domain.audit import AuditEvent
 from domain.chain_writing import ChainWriter
 from domain.control import Control
-from domain.ports import ControlPanel, EventBus, MessageQueue, ProbeBook, ProgressCounters
+from domain.ports import ControlPanel, EventBus, MessageQueue, ProbeBook, ProgressCounters, StageBook
 from domain.record import Record
 from domain.rules import CompiledRules
+from domain.stages import Stage, StageEntry, feeding_fault, moving_fault, rules_fault
 from handlers.breaking import Breaker, NoBreaker
 from handlers.observability import Observer
 from handlers.pacing import Pace
@@ -65,25 +66,65 @@ class Dependencies:
     """Makes what works on that many objects of a batch side by side."""
 
 
-class CachedControl:
-    """The control item, read again after a few seconds."""
+BY_STAGE = "the stage"
 
-    def __init__(self, panel: ControlPanel, *, seconds: float, monotonic: Callable[[], float]) -> None:
+
+class CachedControl:
+    """The control item and the stage, read again after a few seconds; without ``stages`` the migration is live.
+
+    ``rules_digest`` names the rules that run here: others than those that were proven at the start move nothing.
+    """
+
+    def __init__(
+        self,
+        panel: ControlPanel,
+        *,
+        seconds: float,
+        monotonic: Callable[[], float],
+        stages: StageBook | None = None,
+        rules_digest: str = "",
+    ) -> None:
         self._panel = panel
+        self._stages = stages
+        self._rules_digest = rules_digest
         self._seconds = seconds
         self._monotonic = monotonic
         self._read_at: float | None = None
         self._control = Control()
+        self._entry = StageEntry(stage=Stage.LIVE)
 
     def current(self) -> Control:
-        """What the operator said last, at most that many seconds old."""
+        """What holds now, at most that many seconds old: a stage at which no object moves is a pause of its own."""
         now = self._monotonic()
         if self._read_at is None or now - self._read_at >= self._seconds:
             return self.refresh()
-        return self._control
+        return self._effective()
 
     def refresh(self) -> Control:
-        """What the operator says now."""
-        self._control = self._panel.read_control()
+        """The same, read now."""
+        self.operators_word()
+        return self._effective()
+
+    def operators_word(self) -> Control:
+        """What the operator (or the breaker) says now, whatever the stage is."""
+        control = self._panel.read_control()
+        if self._stages is not None:
+            self._entry = self._stages.read_stage()
+        self._control = control
         self._read_at = self._monotonic()
         return self._control
+
+    def stage(self) -> Stage:
+        """The stage, at most that many seconds old."""
+        self.current()
+        return self._entry.stage
+
+    def feeding_fault(self) -> str | None:
+        """Why nothing may be enqueued, at most that many seconds old; ``None``: it may."""
+        return feeding_fault(self.stage()) or rules_fault(self._entry, self._rules_digest)
+
+    def _effective(self) -> Control:
+        why = moving_fault(self._entry, self._rules_digest)
+        if why is None or self._control.paused:
+            return self._control
+        return replace(self._control, paused=True, reason=why, paused_by=BY_STAGE)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from domain.ports import MessageQueue, ObjectListing
 from domain.rules import CompiledRules, MapOutcome
 from handlers.messages import BackfillRow, encode_backfill
+from handlers.unmapped import is_refused
 
 MESSAGES_AT_ONCE = 10
 BACKLOG_SECONDS = 1.0
@@ -15,11 +16,15 @@ BACKLOG_SECONDS = 1.0
 
 @dataclass(slots=True)
 class Enqueued:
-    """How far a backfill has come; ``last_key`` and everything before it is enqueued or needs no move."""
+    """How far a backfill has come; ``last_key`` and everything before it is enqueued or needs no move.
+
+    ``refused`` are the unmapped keys that the rules call a mistake.
+    """
 
     outcomes: Counter[str] = field(default_factory=Counter)
     messages: int = 0
     last_key: str = ""
+    refused: int = 0
 
     def as_json(self) -> dict[str, object]:
         """For machines."""
@@ -43,8 +48,10 @@ class Feeder:
         for listed in self._listing.list_objects(
             self._rules.source_bucket, prefix=self._rules.source_prefix + prefix, after=done.last_key
         ):
-            outcome = self._rules.map_key(listed.key).outcome
+            mapped = self._rules.map_key(listed.key)
+            outcome = mapped.outcome
             done.outcomes[outcome.value] += 1
+            done.refused += is_refused(self._rules, mapped)
             last_key = listed.key
             if outcome in (MapOutcome.MOVE, MapOutcome.REJECTED):
                 waiting.append(BackfillRow.of_listed(listed))

@@ -5,34 +5,64 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from domain.errors import InputError, KeyshiftError, MalformedMessageError
-from domain.ports import BackfillJournal, MessageQueue
+from domain.ports import BackfillJournal, Message, MessageQueue
+from domain.stages import Stage
+from handlers.batch import RENEW_AT, messages_of
 from handlers.bootstrap import RESERVE_SECONDS, dependencies_of, seconds_left_of
 from handlers.bootstrap.inventories import inventory_files, inventory_queue, journal_of
 from handlers.dependencies import Dependencies
 from handlers.inventory_feeder import Fed, InventoryFeeder
-from handlers.invocations import records_of
 from handlers.messages import decode_message
+from handlers.unmapped import REFUSED
 
 CHECKSUM = "/manifest.checksum"
 KIND = "inventory-file"
 AGAIN_SECONDS = 20
+_OVER = (Stage.DONE, Stage.ROLLING_BACK, Stage.ROLLED_BACK)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str]]]:
-    """Take on reports and tasks; a task that does not end in time goes on where it stopped, as a new message."""
+    """Take on reports and tasks; what does not end in time, or may not begin yet, comes back and goes on."""
     dependencies = dependencies_of("inventory")
-    seconds_left = seconds_left_of(context)
+    dependencies.observer.begin(context)
     queue, journal = inventory_queue(dependencies.settings), journal_of(dependencies.settings)
+    return respond(event, dependencies, queue=queue, journal=journal, seconds_left=seconds_left_of(context))
+
+
+def respond(
+    event: Mapping[str, Any],
+    dependencies: Dependencies,
+    *,
+    queue: MessageQueue,
+    journal: BackfillJournal,
+    seconds_left: Callable[[], float],
+) -> dict[str, list[dict[str, str]]]:
+    """The partial batch response: which messages Lambda must leave in the queue."""
     failures = []
-    for record in records_of(event, source="SQS", needs=("messageId", "body")):
+    for message in messages_of(event):
         try:
-            take_on(record["body"], dependencies, queue=queue, journal=journal, seconds_left=seconds_left)
+            done = take_on(message.body, dependencies, queue=queue, journal=journal, seconds_left=seconds_left)
+            left = not done and not _comes_again(message, queue)
         except KeyshiftError as error:
             dependencies.observer.count("InventoryFailures")
-            dependencies.observer.fail("inventory task", cause=error.cause, why=str(error), body=record["body"][:500])
-            failures.append({"itemIdentifier": record["messageId"]})
+            dependencies.observer.fail("inventory task", cause=error.cause, why=str(error), body=message.body[:500])
+            left = True
+        if left:
+            failures.append({"itemIdentifier": message.message_id})
     dependencies.observer.flush()
     return {"batchItemFailures": failures}
+
+
+def _comes_again(message: Message, queue: MessageQueue) -> bool:
+    """Whether a copy takes its place, at a receive at which waiting alone could bring it to the DLQ; else it goes back.
+
+    Given back it is the same message, which Lambda's detection of recursive loops does not count.
+    """
+    if message.receive_count >= RENEW_AT:
+        queue.send_messages([message.body], delay=AGAIN_SECONDS)
+        return True
+    queue.return_messages([message], delay=AGAIN_SECONDS)
+    return False
 
 
 def take_on(
@@ -42,15 +72,19 @@ def take_on(
     queue: MessageQueue,
     journal: BackfillJournal,
     seconds_left: Callable[[], float],
-) -> None:
-    """One message: S3's word that a ``manifest.checksum`` arrived, or a task of our own.
+) -> bool:
+    """One message: S3's word that a ``manifest.checksum`` arrived, or a task of our own; whether it is done.
 
     Raises InputError for a report that cannot be used: such a message belongs into the DLQ.
     """
     task = task_of(body)
+    fault = dependencies.control.feeding_fault()
+    if fault is not None:
+        # Before the start, and under rules that were not proven, a report waits. After the end nothing is fed any more.
+        dependencies.observer.warn("inventory not fed", why=fault, body=body[:500])
+        return dependencies.control.stage() in _OVER
     if task is not None:
-        _work_on(task, dependencies, queue=queue, journal=journal, seconds_left=seconds_left)
-        return
+        return _work_on(task, dependencies, journal=journal, seconds_left=seconds_left)
     for notice in decode_message(body).notices:
         place = notice.source
         if not place.key.endswith(CHECKSUM):
@@ -62,6 +96,7 @@ def take_on(
             tasks = [{"v": 1, "kind": KIND, "manifest": manifest, "file": one.key} for one in inventory.files]
         queue.send_messages([json.dumps(one) for one in tasks])
         dependencies.observer.info("inventory fanned out", manifest=manifest, files=len(tasks))
+    return True
 
 
 def task_of(body: str) -> Mapping[str, str] | None:
@@ -84,13 +119,9 @@ def _check_bucket(bucket: str, dependencies: Dependencies, manifest: str) -> Non
 
 
 def _work_on(
-    task: Mapping[str, str],
-    dependencies: Dependencies,
-    *,
-    queue: MessageQueue,
-    journal: BackfillJournal,
-    seconds_left: Callable[[], float],
-) -> None:
+    task: Mapping[str, str], dependencies: Dependencies, *, journal: BackfillJournal, seconds_left: Callable[[], float]
+) -> bool:
+    """Feed one data file; ``False`` when it must go on later."""
     manifest, file_key = task["manifest"], task["file"]
     settings = dependencies.settings
     feeder = InventoryFeeder(dependencies.rules, dependencies.backfill_queue, journal, backlog=settings.backlog)
@@ -101,8 +132,15 @@ def _work_on(
             raise InputError(f"{manifest} names no data file {file_key}")
         paused = dependencies.control.current().paused
         ended = not paused and feeder.feed(
-            manifest, file_key, files[file_key], fed, stopping=lambda: seconds_left() < RESERVE_SECONDS, waits=False
+            inventory.content_of(file_key),
+            file_key,
+            files[file_key],
+            fed,
+            stopping=lambda: seconds_left() < RESERVE_SECONDS,
+            waits=False,
         )
+    if fed.refused:
+        dependencies.observer.count("Unmapped", fed.refused)
+        dependencies.observer.fail("keys not enqueued", manifest=manifest, file=file_key, keys=fed.refused, why=REFUSED)
     dependencies.observer.info("inventory file fed", manifest=manifest, file=file_key, ended=ended, fed=fed.as_json())
-    if not ended:
-        queue.send_messages([json.dumps(dict(task))], delay=AGAIN_SECONDS)
+    return ended

@@ -9,6 +9,7 @@ from domain.objects import ListedObject
 from domain.ports import BackfillJournal, Message, MessageQueue
 from domain.rules import CompiledRules, MapOutcome
 from handlers.messages import BackfillRow, encode_backfill
+from handlers.unmapped import is_refused
 
 ROWS_PER_MESSAGE = 50
 MESSAGES_AT_ONCE = 10
@@ -22,16 +23,25 @@ Rows = Callable[[int], Iterator[ListedObject | None]]
 
 @dataclass(slots=True)
 class Fed:
-    """What one run has done; ``rows`` read, ``skipped`` of them by an earlier run."""
+    """What one run has done; ``rows`` read, ``skipped`` of them by an earlier run.
+
+    ``refused`` are the unmapped keys that the rules call a mistake.
+    """
 
     outcomes: Counter[str] = field(default_factory=Counter)
     rows: int = 0
     skipped: int = 0
     messages: int = 0
+    refused: int = 0
 
     def as_json(self) -> dict[str, int]:
         """For machines."""
         return {"rows": self.rows, "skipped": self.skipped, "messages": self.messages, **self.outcomes}
+
+
+def content_id_of(content: str, rules: CompiledRules) -> str:
+    """What a checkpoint is kept under: the bytes that were read, and the rules that they were read by."""
+    return f"{content} by {rules.digest}"
 
 
 class InventoryFeeder:
@@ -54,20 +64,25 @@ class InventoryFeeder:
 
     def feed(  # noqa: PLR0913  # which file, its rows, the tally and when to stop
         self,
-        inventory_id: str,
+        content: str,
         file_key: str,
         rows: Rows,
         fed: Fed,
         *,
+        again: bool = False,
         stopping: Callable[[], bool] = lambda: False,
         waits: bool = True,
     ) -> bool:
-        """Enqueue what moves of one data file; ``False`` when stopped before its end.
+        """Enqueue what moves of one data file, whose bytes ``content`` names; ``False`` when stopped before its end.
 
+        It goes on where a run stopped that read the same bytes by the same rules, but at the first row ``again``.
         The checkpoint is written after the queue has accepted everything before it, never ahead. With ``waits`` off
         a full queue ends the run instead of making it wait.
         """
-        done = self._journal.read_rows_done(inventory_id, file_key)
+        content_id = content_id_of(content, self._rules)
+        if again:
+            self._journal.forget_rows_done(content_id, file_key)
+        done = self._journal.read_rows_done(content_id, file_key)
         fed.skipped += done
         waiting: list[BackfillRow] = []
         number = checkpoint = done
@@ -77,20 +92,22 @@ class InventoryFeeder:
             if row is None:
                 fed.outcomes["not_current"] += 1
             else:
-                outcome = self._rules.map_key(row.key).outcome
+                mapped = self._rules.map_key(row.key)
+                outcome = mapped.outcome
                 fed.outcomes[outcome.value] += 1
+                fed.refused += is_refused(self._rules, mapped)
                 if outcome in (MapOutcome.MOVE, MapOutcome.REJECTED):
                     waiting.append(BackfillRow.of_listed(row))
             if len(waiting) >= ROWS_PER_MESSAGE * MESSAGES_AT_ONCE or number - checkpoint >= LOOK_ROWS:
                 if not self._send(waiting, fed, waits=waits):
                     return False
                 waiting, checkpoint = [], number
-                self._journal.write_rows_done(inventory_id, file_key, number)
+                self._journal.write_rows_done(content_id, file_key, number)
                 if stopping():
                     return False
         if not self._send(waiting, fed, waits=waits):
             return False
-        self._journal.write_rows_done(inventory_id, file_key, number)
+        self._journal.write_rows_done(content_id, file_key, number)
         return True
 
     def _send(self, waiting: list[BackfillRow], fed: Fed, *, waits: bool) -> bool:
@@ -136,9 +153,12 @@ class NoQueue:
 class NoJournal:
     """A journal for a dry run: every file begins at its first row."""
 
-    def read_rows_done(self, inventory_id: str, file_key: str) -> int:  # noqa: ARG002  # the port's
+    def read_rows_done(self, content_id: str, file_key: str) -> int:  # noqa: ARG002  # the port's
         """Nothing is done."""
         return 0
 
-    def write_rows_done(self, inventory_id: str, file_key: str, rows: int) -> None:
+    def write_rows_done(self, content_id: str, file_key: str, rows: int) -> None:
         """Nothing is remembered."""
+
+    def forget_rows_done(self, content_id: str, file_key: str) -> None:
+        """Nothing is known."""

@@ -13,6 +13,7 @@ from domain.holders import Pin, Reference
 from domain.keys import Location
 from domain.ports import (
     ByteReader,
+    CensusBook,
     ControlPanel,
     EventSourceMappings,
     KeyBook,
@@ -68,6 +69,7 @@ class Operation:
     listing: ObjectListing
     versioning: Callable[[], str]
     key_book: Callable[[], AbstractContextManager[KeyBook]]
+    census_book: Callable[[], AbstractContextManager[CensusBook]]
     by: str
     finders: tuple[ReferenceFinder, ...] = ()
     pins: tuple[PinFinder, ...] = ()
@@ -95,8 +97,7 @@ class Operation:
 
     def longest_claim(self) -> float:
         """Seconds after which no request of an attempt can still be under way (protocol.md §6)."""
-        settings = self.dependencies.settings
-        return settings.attempt_seconds + settings.request_seconds + settings.margin_seconds
+        return self.dependencies.policy.longest_claim(self.dependencies.settings.attempt_seconds)
 
     def references(self) -> Iterator[Reference]:
         """Every legacy URI that is still held."""
@@ -108,26 +109,57 @@ class Operation:
         for finder in self.pins:
             yield from finder.find_pins()
 
+    def copy_references(self) -> Iterator[Reference]:
+        """Every place that names an object of the new layout."""
+        for finder in self.finders:
+            yield from finder.find_copy_references()
+
+    def find_copy_pins(self) -> Iterator[Pin]:
+        """Everything that cannot be edited and names an object of the new layout."""
+        for finder in self.pins:
+            yield from finder.find_copy_pins()
+
 
 @dataclass(slots=True)
 class Holders:
-    """Who holds which source, looked up again ``seconds`` after the last look ended: applications go on writing."""
+    """Who holds which source, looked up again ``seconds`` after the last look ended: applications go on writing.
+
+    With ``of_copies`` it is about the copies at their new places.
+    """
 
     operation: Operation
     seconds: float
     monotonic: Callable[[], float]
+    of_copies: bool = False
     _held: dict[Location, str] = field(default_factory=dict)
     _looked: float | None = None
     _lock: Lock = field(default_factory=Lock)
 
     def holder_of(self, location: Location) -> str | None:
-        """Why this source must stay, or ``None``."""
+        """Why the object at this place must stay, or ``None``."""
         # One look for all threads; a look at large tables may take longer than what is known is good for.
         with self._lock:
             if self._looked is None or self.monotonic() - self._looked >= self.seconds:
-                self._held = dict(_held(self.operation.references(), self.operation.find_pins()))
+                self._held = dict(self._look())
                 self._looked = self.monotonic()
-            return self._held.get(location)
+            return next((self._held[one] for one in _around(location) if one in self._held), None)
+
+    def _look(self) -> Iterator[tuple[Location, str]]:
+        operation = self.operation
+        if self.of_copies:
+            return _held(operation.copy_references(), operation.find_copy_pins())
+        return _held(operation.references(), operation.find_pins())
+
+
+def _around(location: Location) -> Iterator[Location]:
+    """The location, its bucket as a whole, and every folder that it is in: what may name any of these names it."""
+    yield location
+    at = 0
+    while True:
+        yield Location(location.bucket, location.key[:at])
+        at = location.key.find("/", at) + 1
+        if not at:
+            return
 
 
 def _held(references: Iterable[Reference], pins: Iterable[Pin]) -> Iterator[tuple[Location, str]]:

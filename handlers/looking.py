@@ -18,11 +18,14 @@ _WAITING = (State.NEW.value,)
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """About how many messages of a queue wait, are worked on, and are in its dead-letter queue."""
+    """About how many messages of a queue wait, are worked on, and are in its dead-letter queue.
+
+    ``dead`` is ``None`` where the queue has no dead-letter queue: then nothing counts what it drops.
+    """
 
     waiting: int
     in_work: int
-    dead: int
+    dead: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,7 @@ class Lookout:
             objects_copied=copied,
             bytes_copied=size,
             queues=self._depths(),
-            control=self._dependencies.control.refresh(),
+            control=self._dependencies.control.operators_word(),
             recent=self._recent(),
             objects_per_second=rates[0],
             bytes_per_second=rates[1],
@@ -160,7 +163,7 @@ class Lookout:
         for name, queue in self._queues.items():
             waiting, in_work = queue.count_messages()
             dead = next((one for names, one in self._dead.items() if name in names.split("+")), None)
-            found[name] = Depth(waiting, in_work, dead.count_letters() if dead is not None else 0)
+            found[name] = Depth(waiting, in_work, dead.count_letters() if dead is not None else None)
         return found
 
     def _recent(self) -> Tally | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from domain.audit import SCHEMA_VERSION, AuditEvent, audit_event
+from domain.audit import SCHEMA_VERSION, AuditEvent, audit_event, fitted
 from domain.progress import history_of, progress_of
 from domain.record import Record
 from handlers.bootstrap import dependencies_of
@@ -27,9 +27,11 @@ class _Change:
     deltas: Mapping[str, int]
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str]]]:  # noqa: ARG001  # Lambda's two
+def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str]]]:
     """Publish the changes; the answer names the first one that was not published, and the stream comes back to it."""
-    return respond(event, dependencies_of("manifest-stream"))
+    dependencies = dependencies_of("manifest-stream")
+    dependencies.observer.begin(context)
+    return respond(event, dependencies)
 
 
 def respond(event: Mapping[str, Any], dependencies: Dependencies) -> dict[str, list[dict[str, str]]]:
@@ -75,7 +77,7 @@ def _changes(entry: Mapping[str, Any], dependencies: Dependencies) -> Iterator[_
         dependencies.observer.crash("an item cannot be read", record_id=item_id, sequence_number=number)
         published = _unreadable(entry, item_id, error, dependencies)
     if published is not None:
-        yield _Change(str(entry["eventID"]), number, published, deltas)
+        yield _Change(str(entry["eventID"]), number, fitted(published), deltas)
 
 
 def _record(image: Mapping[str, Any] | None, dependencies: Dependencies) -> Record | None:

@@ -9,10 +9,10 @@ from domain.errors import ArchivedError
 from domain.holders import Reference
 from domain.keys import Location, outermost
 from domain.ports import ObjectListing
-from domain.record import Mode, Record, State
+from domain.record import Action, Mode, Origin, Record, State
 from domain.references import ManifestReferences
 from domain.references_items import Outcome, Reported
-from domain.references_manifests import CHANGED, ManifestPorts, is_ours, read_manifest, rewrite_manifest
+from domain.references_manifests import CHANGED, ManifestPorts, is_ours, read_copies, read_manifest, rewrite_manifest
 from domain.rules import CompiledRules, MapOutcome
 
 _MOVED = (State.COPIED, State.CLEANED)
@@ -67,22 +67,56 @@ class ManifestScan:
                 yield replace(one, outcome=outcome, why=why, new_uri="") if _is_open(one) else one
 
     def find_references(self) -> Iterator[Reference]:
-        """Every legacy URI in a line; a manifest of which nobody knows what it holds counts as one."""
+        """Every legacy URI in a line, and what may be one; a manifest whose content is not known counts as one."""
         if not self.rules.references.manifests:
             return
         known: set[Location] = set()
         for record, declared in self._recorded(known):
             # A cleanup touches the source alone; one that was broken off, or killed, could never go on if it counted.
             is_claimed = record.claim is not None and record.intent != DELETE_SOURCE
-            if is_claimed or record.maybe - {DELETE_SOURCE}:
+            doubts = record.maybe - {DELETE_SOURCE}
+            if is_claimed or doubts:
                 yield Reference(record.target.uri, "unfinished", record.source.uri, record.source)
-            for place in (*_places(record), *((record.source,) if self._not_copied(record) else ())):
+            # What is being copied, or may have been, comes from the old key.
+            efforts = {record.intent, *doubts} if is_claimed else doubts
+            is_copied_again = any(one is None or one.action is not Action.REWRITE for one in efforts)
+            places = (*_places(record), *((record.source,) if is_copied_again or self._not_copied(record) else ()))
+            for place in dict.fromkeys(places):
                 yield from self._open(place, declared)
         for location, declared, _ in self._unrecorded(known):
             yield from self._open(location, declared)
 
+    def find_copy_references(self) -> Iterator[Reference]:
+        """What manifests name of the new layout, except those that are themselves copies which a purge takes away."""
+        if not self.rules.references.manifests:
+            return
+        known: set[Location] = set()
+        for record in self.ports.migration.manifest.scan_records():
+            declared = self._declared(record.source, record.target)
+            if not declared:
+                continue
+            known |= {record.source, record.target}
+            for place in (record.source, record.target):
+                if place.key and not (place == record.target and self._is_purged(record)):
+                    yield from self._copies(place, declared)
+        for location, declared, _ in self._unrecorded(known):
+            yield from self._copies(location, declared)
+
+    def _is_purged(self, record: Record) -> bool:
+        if record.state is not State.ROLLED_BACK or record.origin is Origin.ADOPTED:
+            return False
+        seen = self.ports.migration.store.look_at_object(record.target)
+        return seen is None or is_ours(record, seen)
+
+    def _copies(self, location: Location, declared: list[ManifestReferences]) -> Iterator[Reference]:
+        try:
+            yield from read_copies(location, declared, rules=self.rules, ports=self.ports)
+        except ArchivedError:
+            yield Reference(location.uri, "archived", location.uri, Location(self.rules.target_bucket, ""))
+
     def _open(self, location: Location, declared: list[ManifestReferences]) -> Iterator[Reference]:
-        yield from (one.reference for one in self._read(location, declared) if _is_open(one))
+        for one in self._read(location, declared):
+            yield from one.held
 
     def _foretold(self, record: Record, declared: list[ManifestReferences]) -> Iterator[Reported]:
         """What a rewriting would do, which leaves somebody else's content alone."""
@@ -115,7 +149,8 @@ class ManifestScan:
         try:
             yield from read_manifest(location, declared, rules=self.rules, ports=self.ports)
         except ArchivedError as error:
-            yield Reported(Reference(location.uri, "archived", location.uri, location), Outcome.WAITING, str(error))
+            anything = Location(self.rules.source_bucket, "")
+            yield Reported(Reference(location.uri, "archived", location.uri, anything), Outcome.WAITING, str(error))
 
     def _recorded(self, known: set[Location]) -> Iterator[tuple[Record, list[ManifestReferences]]]:
         """Manifests that a rule moves; one that is rolled back holds what its objects' rollback needs.

@@ -111,7 +111,7 @@ def decode_message(body: str, *, own_principals: Collection[str] = ()) -> Decode
     if "Records" in content:
         return _decode_direct(content["Records"], own_principals)
     if "detail-type" in content and content.get("source") == "aws.s3":
-        answer = bus_notice(content, own_principals=own_principals)
+        answer = bus_notice(content)
         return Decoded(ignored=(answer.reason,)) if isinstance(answer, Ignored) else Decoded(notices=(answer,))
     if content.get("kind") == "backfill":
         message = validated(_BackfillMessage, content)

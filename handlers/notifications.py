@@ -29,7 +29,13 @@ DETAIL_TYPES: Mapping[str, NoticeKind] = {
     "Object Restore Completed": NoticeKind.LISTED,
 }
 
+LIFECYCLE = "LifecycleExpiration"
+LIFECYCLE_REASON = "Lifecycle Expiration"
+FOR_GOOD = "Permanently Deleted"
+
 _HEXADECIMAL = re.compile(r"[0-9A-Fa-f]+\Z")
+_ACCOUNT = re.compile(r"[0-9]{12}(:.*)?\Z")
+_AWS = "AWS:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,8 @@ class _BusObject(_AwsShape):
 class _BusDetail(_AwsShape):
     bucket: _Bucket
     object: _BusObject
-    requester: str | None = None
+    reason: str = ""
+    deletion_type: str = Field(default="", alias="deletion-type")
 
 
 class _BusEvent(_AwsShape):
@@ -125,29 +132,39 @@ def _direct_notice(entry: Any, own_principals: Collection[str]) -> Notice | Igno
         key = unquote_plus(seen.key, errors="strict")
     except UnicodeDecodeError as error:
         raise MalformedMessageError(f"key {seen.key!r} is not UTF-8 after URL decoding") from error
-    return _notice(kind, Location(record.s3.bucket.name, key), seen)
+    is_of_version = name == "ObjectRemoved:Delete" and seen.version_id is not None
+    has_order = not (name.startswith(f"{LIFECYCLE}:") or is_of_version)
+    return _notice(kind, Location(record.s3.bucket.name, key), seen, has_order=has_order)
 
 
-def bus_notice(event: Mapping[str, Any], *, own_principals: Collection[str]) -> Notice | Ignored:
-    """The notice in one EventBridge event; its key is raw and is never decoded."""
+def bus_notice(event: Mapping[str, Any]) -> Notice | Ignored:
+    """The notice in one EventBridge event; its key is raw and is never decoded.
+
+    No delete is taken for one of ours here: ``requester`` is an account, whose owners delete too. The record tells.
+    """
     if str(event.get("detail-type")) not in DETAIL_TYPES:
         return Ignored(f"{event.get('detail-type')} changes nothing that is moved")
     parsed = validated(_BusEvent, event)
     kind = DETAIL_TYPES[parsed.detail_type]
-    if kind is NoticeKind.REMOVED and _is_own(parsed.detail.requester, own_principals):
-        return Ignored("our own delete")
-    seen = parsed.detail.object
-    return _notice(kind, Location(parsed.detail.bucket.name, seen.key), seen)
+    seen, detail = parsed.detail.object, parsed.detail
+    is_of_version = detail.deletion_type == FOR_GOOD and seen.version_id is not None
+    has_order = kind is not NoticeKind.REMOVED or not (detail.reason == LIFECYCLE_REASON or is_of_version)
+    return _notice(kind, Location(detail.bucket.name, seen.key), seen, has_order=has_order)
 
 
-def _notice(kind: NoticeKind, source: Location, seen: _DirectObject | _BusObject) -> Notice:
+def _notice(kind: NoticeKind, source: Location, seen: _DirectObject | _BusObject, *, has_order: bool) -> Notice:
+    """The notice; both keys are looked at where the event ``has_order`` not.
+
+    A lifecycle rule's removal carries the sequencer of the object's creation, days older than what was copied since.
+    A version deleted for good says nothing of when, and need not have been the current one.
+    """
     notice = Notice(
         kind=kind,
         source=source,
         etag=seen.etag,
         version_id=seen.version_id,
         size=seen.size,
-        sequencer=read_sequencer(seen.sequencer),
+        sequencer=read_sequencer(seen.sequencer) if has_order else None,
     )
     return notice.without_order() if kind is NoticeKind.LISTED else notice
 
@@ -158,10 +175,24 @@ def read_sequencer(text: str | None) -> Sequencer | None:
 
 
 def _is_own(principal: str | None, own_principals: Collection[str]) -> bool:
-    """Whether the principal (or the role before its session name) is one of ours."""
+    """Whether the principal, or the role before its session's name, is exactly one of ours."""
     if principal is None:
         return False
-    return principal in own_principals or principal.rpartition(":")[0] in own_principals
+    ours = {one.removeprefix(_AWS) for one in own_principals}
+    name = principal.removeprefix(_AWS)
+    return name in ours or name.partition(":")[0] in ours
+
+
+def principal_fault(principal: str) -> str | None:
+    """Say why keyshift must not be recognised by this principal id, or ``None``."""
+    name = principal.removeprefix(_AWS)
+    if _ACCOUNT.match(name):
+        return "is an account, in which others delete too"
+    if name.startswith("arn:") or "/" in name:
+        return "is an ARN, and S3's events name principal ids"
+    if name in ("", "AWS", "*") or name.endswith(".amazonaws.com"):
+        return "names no principal of one's own"
+    return None
 
 
 Shape = TypeVar("Shape", bound=BaseModel)

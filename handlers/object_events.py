@@ -9,5 +9,6 @@ from handlers.bootstrap import dependencies_of, seconds_left_of
 def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str]]]:
     """Migrate what the events name; the answer names the messages that must stay in the queue."""
     dependencies = dependencies_of("object-events")
+    dependencies.observer.begin(context)
     queue = dependencies.events_queue
     return respond_to_batch(event, dependencies, queue=queue, seconds_left=seconds_left_of(context))

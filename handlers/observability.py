@@ -14,6 +14,8 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from domain.keys import Location
 
 NAMESPACE = "keyshift"
+_CALLER = 3
+"""A line's ``location`` is where the observer was called: two frames above, this module's and the logger's own."""
 
 
 class Observer:
@@ -28,25 +30,34 @@ class Observer:
         self._totals: Counter[str] = Counter()
         self._counting = Lock()
 
+    def begin(self, context: object) -> None:
+        """Every line from now on names this invocation, as Lambda's own lines do (REPORT RequestId: …)."""
+        self._logger.append_keys(function_request_id=getattr(context, "aws_request_id", None))
+
     def info(self, text: str, *, source: Location | None = None, **fields: object) -> None:
         """Say what happened."""
-        self._logger.info(text, extra=_fields(source, fields))
+        self._logger.info(text, extra=_fields(source, fields), stacklevel=_CALLER)
 
     def debug(self, text: str, *, source: Location | None = None, **fields: object) -> None:
         """Say what happened, for whoever looks closely."""
-        self._logger.debug(text, extra=_fields(source, fields))
+        self._logger.debug(text, extra=_fields(source, fields), stacklevel=_CALLER)
 
     def warn(self, text: str, *, source: Location | None = None, **fields: object) -> None:
         """Say what somebody may want to know."""
-        self._logger.warning(text, extra=_fields(source, fields))
+        self._logger.warning(text, extra=_fields(source, fields), stacklevel=_CALLER)
 
     def fail(self, text: str, *, source: Location | None = None, **fields: object) -> None:
         """Say what somebody has to do something about."""
-        self._logger.error(text, extra=_fields(source, fields))
+        self._logger.error(text, extra=_fields(source, fields), stacklevel=_CALLER)
 
     def crash(self, text: str, *, source: Location | None = None, **fields: object) -> None:
         """Say that something of ours is wrong, with the traceback of the exception being handled."""
-        self._logger.error(text, extra=_fields(source, fields), exc_info=True)  # noqa: LOG014  # called from exception handlers
+        self._logger.error(
+            text,
+            extra=_fields(source, fields),
+            exc_info=True,  # noqa: LOG014  # called from exception handlers
+            stacklevel=_CALLER,
+        )
 
     def count(self, name: str, number: int = 1) -> None:
         """Add to a metric; its name comes from a fixed set."""

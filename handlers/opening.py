@@ -4,14 +4,15 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
-from domain.errors import KeyshiftError
+from domain.errors import KeyshiftError, UnavailableError
 from domain.keys import Location
-from domain.ports import Capture
+from domain.ports import Capture, CaptureRefused
 from domain.probing import probe_location
-from domain.stages import Stage, advanced, captured, stage_fault
+from domain.stages import CAPTURING, Stage, advanced, captured, stage_fault
 from handlers.lifecycle import Operation, Shut
+from handlers.proving import refuse_rules
 from handlers.worker import EVENTS_AT_ONCE, Worker
 
 PROBE_SECONDS = 15.0
@@ -36,13 +37,16 @@ def read_capture(text: str) -> Capture:
 def plan_start(operation: Operation, *, through: str) -> Capture | Shut:
     """What start would change, or why it may not; nothing is written."""
     entry = operation.stages.read_stage()
-    fault = stage_fault(entry.stage, Stage.LIVE)
-    if fault is not None:
-        return Shut(fault)
+    if entry.stage not in CAPTURING:
+        return Shut(stage_fault(entry.stage, Stage.LIVE) or entry.stage.value)
     control = operation.control()
     if control.paused:
         return Shut(f"the migration is paused ({control.reason}), so no event would arrive: keyshift resume first")
-    return read_capture(entry.capture) if entry.capture else operation.capture.plan_capture(through=through)
+    refused = refuse_rules(operation.dependencies.rules)
+    if refused is not None:
+        return Shut(refused)
+    planned = operation.capture.plan_capture(through=through)
+    return Shut(planned.why) if isinstance(planned, CaptureRefused) else planned
 
 
 def start_capture(  # noqa: PLR0913  # how, how long, and what to say meanwhile
@@ -54,35 +58,68 @@ def start_capture(  # noqa: PLR0913  # how, how long, and what to say meanwhile
     say: Callable[[str], None],
     probe_seconds: float = PROBE_SECONDS,
 ) -> Opened | Shut:
-    """Switch capture on, wait until ``probes`` probes in a row have arrived, then the stage is LIVE; repeatable."""
+    """Prove the rules, switch capture on, wait until ``probes`` probes in a row have arrived, then the stage is LIVE.
+
+    Repeatable, also in later stages, which stay: what another program took away is switched on again, and other rules
+    are proven.
+    """
     planned = plan_start(operation, through=through)
     if isinstance(planned, Shut):
         return planned
-    clock, text = operation.dependencies.ports.clock, json.dumps(asdict(planned))
+    clock, digest = operation.dependencies.ports.clock, operation.dependencies.rules.digest
     # What was before is durable before anything changes, so that a rollback can restore it whatever happens.
-    operation.change_stage(lambda before: captured(before, text, by=operation.by, now=clock.now()))
+    operation.change_stage(
+        lambda before: captured(
+            before, _remembered(before.capture, planned), rules_digest=digest, by=operation.by, now=clock.now()
+        )
+    )
     operation.capture.switch_on(planned)
     begun = clock.monotonic()
     for number in range(1, probes + 1):
-        if not _probe_arrives(operation, until=begun + wait, probe_seconds=probe_seconds):
+        if not probe_arrives(operation, until=begun + wait, probe_seconds=probe_seconds):
             return Shut(
                 f"no event of a probe arrived within {wait:.0f} s: check the queue's policy and that"
                 " `keyshift doctor` finds nothing, then start again with a longer --wait (AWS may take five minutes)"
             )
         say(f"probe {number} of {probes} arrived after {clock.monotonic() - begun:.0f} s")
     seconds = clock.monotonic() - begun
-    why = f"{probes} probes arrived"
-    operation.change_stage(
-        lambda before: (
-            before
-            if before.stage is Stage.LIVE
-            else advanced(before, Stage.LIVE, by=operation.by, why=why, now=clock.now())
-        )
+    return _went_live(operation, planned, f"{probes} probes arrived") or Opened(
+        seconds, probes, planned.before != planned.after
     )
-    return Opened(seconds, probes, planned.before != planned.after)
 
 
-def _probe_arrives(operation: Operation, *, until: float, probe_seconds: float) -> bool:
+def _went_live(operation: Operation, planned: Capture, why: str) -> Shut | None:
+    """The stage is LIVE, or stays where it is later already; capture goes again where a rollback began meanwhile."""
+    clock = operation.dependencies.ports.clock
+    try:
+        operation.change_stage(
+            lambda before: (
+                before
+                if before.stage in CAPTURING[1:]
+                else advanced(before, Stage.LIVE, by=operation.by, why=why, now=clock.now())
+            )
+        )
+    except UnavailableError as error:
+        entry = operation.stages.read_stage()
+        if entry.stage in CAPTURING:
+            raise
+        operation.capture.restore(read_capture(_remembered(entry.capture, planned)))
+        return Shut(f"{error}; live capture was taken away again")
+    return None
+
+
+def _remembered(before: str, planned: Capture) -> str:
+    """What was before the first start stands; a rule that a later start makes is remembered beside it."""
+    if not before:
+        return json.dumps(asdict(planned))
+    first = read_capture(before)
+    is_known = planned.through == first.through and planned.rule in ("", first.rule)
+    if is_known and planned.before == planned.after:
+        return before
+    return json.dumps(asdict(replace(planned, before=first.before, rule=planned.rule or first.rule)))
+
+
+def probe_arrives(operation: Operation, *, until: float, probe_seconds: float) -> bool:
     """Write probes until one of them has come all the way through the events queue; all are deleted again."""
     rules, clock = operation.dependencies.rules, operation.dependencies.ports.clock
     # Where functions poll the queue this command must not: it may lack their permissions to move what it would receive.

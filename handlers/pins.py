@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from domain.holders import Pin
 from domain.keys import Location
-from domain.pins import pins_of
+from domain.pins import copy_pins_of, pins_of
 from domain.ports import ObjectListing
 from domain.ports.references import UriHolder
 from domain.rules import CompiledRules
@@ -24,6 +24,12 @@ class Pins:
         for holder in self.holders:
             for held in holder.list_uris():
                 yield from pins_of(held, rules=self.rules, below=self._below)
+
+    def find_copy_pins(self) -> Iterator[Pin]:
+        """See the port PinFinder."""
+        for holder in self.holders:
+            for held in holder.list_uris():
+                yield from copy_pins_of(held, rules=self.rules, below=self._below)
 
     def _below(self, place: Location) -> Iterable[Location]:
         return (Location(place.bucket, one.key) for one in self.listing.list_objects(place.bucket, prefix=place.key))

@@ -12,8 +12,9 @@ from domain.holders import Reference
 from domain.keys import Location
 from domain.ports import ReferenceJournal, ReferringTables, ScanPosition
 from domain.references import Item, TableReferences
-from domain.references_items import Legacy, Outcome, Reported, held_uris, judge, place_text
-from domain.references_rewriting import ReferencePorts, rewrite_item
+from domain.references_items import Outcome, Reported, held_uris, place_text
+from domain.references_judging import Stuck, copies_named, judge
+from domain.references_rewriting import ReferencePorts, reported, rewrite_item
 from domain.references_undo import undo_entry
 from domain.rules import CompiledRules
 from handlers.manifests import ManifestScan
@@ -49,7 +50,8 @@ class Rate:
 class TableScan:
     """One run over the declared tables; with ``dry_run`` nothing is written.
 
-    ``resume`` goes on where a run with as many segments was stopped; a dry run always sees everything.
+    ``resume`` goes on where a run with as many segments and the same rules was stopped; after one that ended, and in a
+    dry run, everything is seen.
     """
 
     segments: int = 4
@@ -86,13 +88,24 @@ class References:
         return rewrite_item(item, table, rules=self.rules, ports=self.ports, new_id=self.new_id(), dry_run=dry_run)
 
     def find_references(self) -> Iterator[Reference]:
-        """See the port ReferenceFinder: every place in a table that holds a legacy URI of an object that moves."""
+        """See the port ReferenceFinder: every place that holds, or may hold, a legacy URI of an object that moves."""
         for table in self.tables():
             for page in self.ports.tables.scan_items(table.table):
                 for item in page.items:
                     yield from self._legacy(table, item)
         if self.manifests is not None:
             yield from self.manifests.find_references()
+
+    def find_copy_references(self) -> Iterator[Reference]:
+        """See the port ReferenceFinder: what names places of the new layout."""
+        for table in self.tables():
+            for page in self.ports.tables.scan_items(table.table):
+                for item in page.items:
+                    for held in held_uris(item, table):
+                        for place in copies_named(held, self.rules):
+                            yield Reference(table.holder(table.key_of(item)), held.text, held.uri, place)
+        if self.manifests is not None:
+            yield from self.manifests.find_copy_references()
 
     def scan_manifests(self, *, dry_run: bool) -> Iterator[Reported]:
         """The manifests that the rules file declares, if it does."""
@@ -133,12 +146,16 @@ class References:
         holder = table.holder(table.key_of(item))
         for held in held_uris(item, table):
             judged = judge(held, self.rules)
-            if isinstance(judged, Legacy):
-                yield Reference(holder, held.text, held.uri, judged.source)
+            if isinstance(judged, Stuck):
+                yield from reported(judged, holder, held.text, held.uri, rules=self.rules).held
+            elif judged is not None:
+                for source in (judged.source, *judged.also):
+                    yield Reference(holder, held.text, held.uri, source)
 
     def _segments(self, table: TableReferences, how: TableScan) -> Iterator[Reported]:
         found: queue.Queue[list[Reported] | object] = queue.Queue(maxsize=100)
         stop = threading.Event()
+        begin = self._positions(table, how)
         with self.segments_at_once(how.segments) as pool:
 
             def put(reports: list[Reported] | object) -> None:
@@ -149,7 +166,7 @@ class References:
 
             def work(segment: int) -> None:
                 try:
-                    self._segment(table, how, segment, put, stop)
+                    self._segment(table, how, segment, begin[segment], put, stop)
                 finally:
                     put(_END)
 
@@ -167,17 +184,35 @@ class References:
             finally:
                 stop.set()
 
-    def _segment(
+    def _positions(self, table: TableReferences, how: TableScan) -> list[ScanPosition]:
+        """Where each segment begins. A run that sees everything forgets first how far others were."""
+        fresh = [ScanPosition()] * how.segments
+        if how.dry_run:
+            return fresh
+        ids = [self._scan_id(table, how, segment) for segment in range(how.segments)]
+        known = [self.ports.journal.read_position(one) for one in ids]
+        if how.resume and not all(one.done for one in known):
+            return known
+        for one, position in zip(ids, known, strict=True):
+            if position != ScanPosition():
+                self.ports.journal.write_position(one, ScanPosition())
+        return fresh
+
+    def _scan_id(self, table: TableReferences, how: TableScan, segment: int) -> str:
+        """Other rules read the same items in another way: what was seen under them counts for nothing."""
+        return f"{table.table}#{segment}-of-{how.segments}#{self.rules.digest[:16]}"
+
+    def _segment(  # noqa: PLR0913, PLR0917  # one part of a table, from where, and who is told
         self,
         table: TableReferences,
         how: TableScan,
         segment: int,
+        position: ScanPosition,
         put: Callable[[list[Reported]], None],
         stop: threading.Event,
     ) -> None:
-        scan_id = f"{table.table}#{segment}-of-{how.segments}"
+        scan_id = self._scan_id(table, how, segment)
         journal: ReferenceJournal = self.ports.journal
-        position = journal.read_position(scan_id) if how.resume and not how.dry_run else ScanPosition()
         if position.done:
             return
         tables: ReferringTables = self.ports.tables

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from domain.references import AttributePath, ManifestReferences, References, TableReferences
+from domain.references import Accepted, AttributePath, ManifestReferences, References, TableReferences
 from domain.references_paths import Path, PathError, read_path
 from domain.template_syntax import TemplateError, parse_source
 from domain.templates import Kind, Template
@@ -38,6 +38,13 @@ class AttributeModel(_Model):
     bucket: _Bucket | None = None
 
 
+class AcceptedModel(_Model):
+    """Texts that are not references, although they name the bucket."""
+
+    text: Annotated[str, Field(min_length=1)]
+    why: Annotated[str, Field(min_length=1)]
+
+
 class ReferenceModel(_Model):
     """One entry: a table or manifests."""
 
@@ -46,6 +53,7 @@ class ReferenceModel(_Model):
     attributes: Annotated[list[Annotated[AttributeModel, BeforeValidator(_as_mapping)]], Field(min_length=1)]
     indexes: dict[str, str] = {}
     manifests: _Texts = []
+    accept: list[AcceptedModel] = []
 
 
 def compile_references(entries: Sequence[ReferenceModel], kinds: Mapping[str, Kind], blame: Blame) -> References:
@@ -79,6 +87,10 @@ def compile_references(entries: Sequence[ReferenceModel], kinds: Mapping[str, Ki
 
 def _attributes(entry: ReferenceModel, place: Place, blame: Blame) -> list[AttributePath]:
     found: list[AttributePath] = []
+    accept = tuple(Accepted(one.text, one.why) for one in entry.accept)
+    for at, one in enumerate(accept):
+        if not one.text.strip("* "):
+            blame((*place, "accept", at, "text"), "it would accept every text; say how the accepted ones begin or end")
     for at, model in enumerate(entry.attributes):
         here: Place = (*place, "attributes", at)
         path = _path(model.path, here, blame)
@@ -87,7 +99,7 @@ def _attributes(entry: ReferenceModel, place: Place, blame: Blame) -> list[Attri
             blame((*here, "json"), "a manifest's line is JSON already; write the whole path as 'path'")
         if path is not None:
             text = model.path + (f":{model.json_path}" if model.json_path is not None else "")
-            found.append(AttributePath(text, path, inside, model.bucket))
+            found.append(AttributePath(text, path, inside, model.bucket, accept))
     return found
 
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from domain.errors import InputError
 from domain.parts import MAX_COPY_BYTES, MIN_PART_BYTES, MULTIPART_ABOVE, PART_BYTES
+from handlers.notifications import principal_fault
 
 PREFIX = "KEYSHIFT_"
 
@@ -44,7 +45,7 @@ class Settings(BaseModel):
     """Messages in the backfill queue above which nothing more is enqueued."""
     encrypted_targets: bool = False
     own_principals: tuple[str, ...] = ()
-    """Principal ids under which keyshift itself deletes, so that its own delete events are recognised."""
+    """Principal ids under which keyshift itself deletes, so that S3's direct events of its deletes are recognised."""
     control_seconds: float = Field(default=2.0, ge=0)
     audit_bucket: str = ""
     """Where the audit chain's segments are kept; without one there is no chain."""
@@ -61,6 +62,17 @@ class Settings(BaseModel):
     breaker_denied: int = Field(default=5, ge=0)
     """So many objects denied one after the other (permission, KMS key, missing bucket) trip it; 0: never."""
     breaker_seconds: float = Field(default=30.0, ge=1)
+
+    @field_validator("own_principals")
+    @classmethod
+    def _of_keyshift_alone(cls, principals: tuple[str, ...]) -> tuple[str, ...]:
+        """Under an id that others share their deletes would be taken for ours, and their copies would stay."""
+        for principal in principals:
+            fault = principal_fault(principal)
+            if fault is not None:
+                remedy = "give the id of keyshift's own role or user, such as AWS:AROAEXAMPLEID"
+                raise ValueError(f"{principal!r} {fault}; {remedy}")
+        return principals
 
 
 def read_settings(environment: Mapping[str, str] | None = None, **given: Any) -> Settings:

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from domain.control import Control, Limits, paused, resumed, throttled
-from domain.errors import UnavailableError
-from domain.ports import ControlPanel, EventSourceMappings
+from domain.errors import InputError, UnavailableError
+from domain.ports import ControlPanel, EventSourceMappings, StageBook
+from domain.stages import Stage, standstill
 
 TRIES = 5
 
@@ -51,9 +52,20 @@ def pause_migration(
 
 
 def resume_migration(
-    panel: ControlPanel, mappings: EventSourceMappings, *, by: str, now: Callable[[], float]
+    panel: ControlPanel,
+    mappings: EventSourceMappings,
+    *,
+    by: str,
+    now: Callable[[], float],
+    stages: StageBook | None = None,
 ) -> Steered:
-    """Let work go on, and switch on exactly the mappings that pauses switched off, this one or an earlier one."""
+    """Let work go on, and switch on exactly the mappings that pauses switched off, this one or an earlier one.
+
+    Raises InputError where everything goes back, or went: nothing moves there whatever the control item says.
+    """
+    stage = stages.read_stage().stage if stages is not None else Stage.LIVE
+    if stage in (Stage.ROLLING_BACK, Stage.ROLLED_BACK):
+        raise InputError(f"it stays paused: {standstill(stage)}")
     seen = panel.read_control()
     # Before the word is given: a crash here leaves it paused, and everything to be done again.
     mappings.enable_mappings(seen.mappings)

@@ -9,7 +9,8 @@ from domain.errors import KeyshiftError
 from domain.record import Mode, Origin, Record, State
 from domain.rollback import purge_copy, roll_back_object
 from domain.stages import Stage, advanced, stage_fault
-from handlers.lifecycle import Operation, Shut
+from handlers.cleaning import HOLDERS_SECONDS
+from handlers.lifecycle import Holders, Operation, Shut
 from handlers.opening import read_capture
 from handlers.steering import pause_migration
 from handlers.sweeping import patiently, swept
@@ -57,6 +58,8 @@ class RolledBack:
     references: int = 0
     configuration_as_before: bool = True
     configuration: str = ""
+    stays: str = ""
+    """What of live capture stays switched on, and why."""
 
     @property
     def clean(self) -> bool:
@@ -114,8 +117,9 @@ def roll_back(  # how fast, and what to say meanwhile
     pause_migration(operation.panel, operation.mappings, reason=REASON, by=operation.by, now=clock.now)
     if entry.capture:
         remembered = read_capture(entry.capture)
-        done.configuration = operation.capture.restore(remembered)
-        done.configuration_as_before = done.configuration == remembered.before
+        restored = operation.capture.restore(remembered)
+        done.configuration, done.stays = restored.configuration, restored.stays
+        done.configuration_as_before = restored.is_as_before
     say("fencing and restoring objects")
     trouble = _all_objects(operation, threads=threads, per_second=per_second, seen=seen)
     if operation.undo is not None:
@@ -229,10 +233,12 @@ def _trouble(operation: Operation, record: Record) -> str | None:
 def purge_copies(
     operation: Operation, *, yes: bool, threads: int, per_second: float | None
 ) -> Iterator[tuple[str, str, str]] | Shut:
-    """Delete the copies that we created, source by source: source, verdict (would-go, purged, held) and why.
+    """Delete the copies that we created, source by source: source, verdict and why.
 
-    Only after a rollback that has ended, when it has been quiet for longer than any claim and no reference is left
-    that names a copy.
+    The verdict is would-go, purged, held, failed, or kept: an adopted copy, which is not ours to delete.
+
+    Only after a rollback that has ended, when it has been quiet for longer than any claim and no reference of ours is
+    left that names a copy. A copy that an application's own URI names, or a pin, is held.
     """
     entry, clock = operation.stages.read_stage(), operation.dependencies.ports.clock
     if entry.stage is not Stage.ROLLED_BACK:
@@ -245,10 +251,18 @@ def purge_copies(
         place, why = lost[0]
         return Shut(f"{len(lost)} references still name copies, such as {place} ({why}): put them back first")
     manifest = operation.dependencies.ports.manifest
-    records = (one for one in manifest.scan_records() if _has_copy(one) or not _is_ended(one))
+    holders = Holders(operation, HOLDERS_SECONDS, clock.monotonic, of_copies=True)
+
+    def candidates() -> Iterator[Record]:
+        for record in manifest.scan_records():
+            if _has_copy(record) or not _is_ended(record):
+                # Looked up here first: a look that fails must end the run, not be repeated for each copy.
+                holders.holder_of(record.target)
+                yield record
+
     return swept(
-        records,
-        lambda record: _purge(operation, record, yes=yes),
+        candidates(),
+        lambda record: _purge(operation, record, holders, yes=yes),
         threads=threads,
         per_second=per_second if yes else None,
         sleep=operation.dependencies.sleep,
@@ -257,19 +271,25 @@ def purge_copies(
 
 
 def _has_copy(record: Record) -> bool:
-    return record.state is State.ROLLED_BACK and (record.target_etag is not None or bool(record.maybe))
+    left = record.target_etag is not None or bool(record.maybe)
+    return record.state in (State.ROLLED_BACK, State.ROLLBACK_CONFLICT) and left
 
 
-def _purge(operation: Operation, record: Record, *, yes: bool) -> tuple[str, str, str]:
+def _purge(operation: Operation, record: Record, holders: Holders, *, yes: bool) -> tuple[str, str, str]:
     dependencies, source = operation.dependencies, record.source.uri
     if record.mode is not Mode.ROLLED_BACK:
         return source, "held", "it is not rolled back, a late attempt wrote it: run keyshift rollback again"
     if record.origin is Origin.ADOPTED:
-        return source, "held", "the copy was there before us"
+        return source, "kept", "the copy was there before us"
+    if record.state is State.ROLLBACK_CONFLICT:
+        return source, "held", f"in conflict: {record.cause}"
     # A later rollback took back what a late worker wrote: the stage is old by then, the key is not.
     quiet = record.changed_at + operation.longest_claim() - dependencies.ports.clock.now()
     if quiet > 0:
         return source, "held", f"quiet time: changed lately, {quiet:.0f} s to go"
+    holder = holders.holder_of(record.target)
+    if holder is not None:
+        return source, "held", f"{holder} names the copy {record.target.uri}: write {source} there first"
     if not yes:
         return source, "would-go", record.target.uri
     try:

@@ -10,27 +10,44 @@ from domain.objects import ObjectState
 from domain.ports import ByteReader, KeyBook, ReferenceFinder
 from domain.probing import is_probe
 from domain.record import Mode, Record, State
-from domain.rules import CompiledRules, MapOutcome
-from domain.template_filters import TooManyParsesError
+from domain.rules import MapOutcome
 from domain.verification import REPAIRABLE, Difference, Finding, Remark, Sides, Summary, judge, needs_reading
 from handlers.dependencies import Dependencies
 from handlers.messages import BackfillRow, encode_backfill
 from handlers.sweeping import patiently
+from handlers.unmapped import fits_target_layout, is_refused
 
 ROWS_PER_MESSAGE = 50
 ROWS_AT_ONCE = 500
+_UNRECORDED = {
+    MapOutcome.MOVE: Difference.NOT_MIGRATED,
+    MapOutcome.REJECTED: Difference.REJECTED,
+    MapOutcome.UNMAPPED: Difference.UNMAPPED,
+}
 
 
 class Verifier:
-    """Judges records and keys; it changes nothing but ``verified_at``, and that only with ``marks``."""
+    """Judges records and keys; it changes nothing but ``verified_at``, and that only with ``marks``.
 
-    def __init__(self, dependencies: Dependencies, *, book: KeyBook, reader: ByteReader | None, marks: bool) -> None:
+    A mark from before ``fresh_since`` (seconds since 1970) is renewed where what it says is proven again.
+    """
+
+    def __init__(  # what is judged, and what is marked
+        self,
+        dependencies: Dependencies,
+        *,
+        book: KeyBook,
+        reader: ByteReader | None,
+        marks: bool,
+        fresh_since: float = 0.0,
+    ) -> None:
         self._dependencies = dependencies
         self._rules = dependencies.rules
         self._ports = dependencies.ports
         self._book = book
         self._reader = reader
         self._marks = marks
+        self._fresh_since = fresh_since
 
     def verify_record(self, record: Record) -> Finding:
         """The finding of one record; what cannot be looked at is a finding too."""
@@ -51,6 +68,8 @@ class Verifier:
                     return None
                 if mapped.outcome in (MapOutcome.MOVE, MapOutcome.REJECTED):
                     return self._unrecorded(place, mapped.target, mapped.reason or "", mapped.outcome)
+                if is_refused(self._rules, mapped):
+                    return self._unrecorded(place, None, mapped.reason or "", mapped.outcome)
             return patiently(lambda: self._stray(place), sleep=self._dependencies.sleep)
         except KeyshiftError as error:
             return Finding(place, None, "", (Difference.UNREADABLE,), detail=str(error))
@@ -60,7 +79,8 @@ class Verifier:
         finding = judge(record, self._with_digests(record, sides), now=self._ports.clock.now())
         if not self._marks or record.state is not State.COPIED or record.mode is not Mode.FORWARD:
             return finding
-        if finding.verified == (record.verified_at is not None) or record.claim is not None:
+        as_marked = finding.verified == (record.verified_at is not None) and not self._is_old(record, sides)
+        if as_marked or record.claim is not None:
             return finding
         now = self._ports.clock.now()
         marked = replace(
@@ -69,6 +89,13 @@ class Verifier:
         if self._ports.manifest.write_record(marked, before=record):
             return finding
         return replace(finding, differences=(Difference.UNFINISHED,), verified=False, detail="it changed meanwhile")
+
+    def _is_old(self, record: Record, sides: Sides) -> bool:
+        """Whether its mark is too old, or older than what S3 dates: then a cut-over cannot tell what it was of."""
+        if record.verified_at is None:
+            return False
+        dated = [side.last_modified for side in (sides.source, sides.target) if side is not None]
+        return record.verified_at < max([self._fresh_since, *dated])
 
     def _with_digests(self, record: Record, sides: Sides) -> Sides:
         source, target = sides.source, sides.target
@@ -84,8 +111,7 @@ class Verifier:
         """A source key without a record when the records were read: it may be gone, or have one by now."""
         if self._ports.manifest.read_record(place.record_id) is not None or self._look(place) is None:
             return None
-        difference = Difference.NOT_MIGRATED if outcome is MapOutcome.MOVE else Difference.REJECTED
-        return Finding(place, target, "", (difference,), detail=why)
+        return Finding(place, target, "", (_UNRECORDED[outcome],), detail=why)
 
     def _stray(self, place: Location) -> Finding | None:
         if self._look(place) is None:
@@ -95,17 +121,6 @@ class Verifier:
 
     def _look(self, location: Location) -> ObjectState | None:
         return self._ports.store.look_at_object(location, with_tags=True)
-
-
-def fits_target_layout(rules: CompiledRules, key: str) -> bool:
-    """Whether some rule could have made this key."""
-    if not key.startswith(rules.target_prefix):
-        return False
-    rest = key[len(rules.target_prefix) :]
-    try:
-        return any(branch.target.match(rest) is not None for branch in rules.branches)
-    except TooManyParsesError:
-        return True
 
 
 def held_references(finders: Iterable[ReferenceFinder]) -> Iterator[Finding]:

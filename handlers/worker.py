@@ -10,6 +10,7 @@ from domain.ports import Message, MessageQueue
 from handlers import manifest_stream
 from handlers.batch import give_back, handle_messages
 from handlers.dependencies import Dependencies
+from handlers.stream_lease import RENEW_SECONDS, kept_lease
 
 EVENTS_AT_ONCE = 10
 BACKFILL_AT_ONCE = 2
@@ -32,6 +33,9 @@ class ChangeReader(Protocol):
     def confirm_changes(self, event: Mapping[str, Any], failed: str | None) -> None:
         """Go on after this batch, or from the record with the sequence number that failed."""
 
+    def keep_changes(self) -> bool:
+        """Hold the stream while a batch is worked on; ``False`` when another has it. A second thread calls it."""
+
     def release(self) -> None:
         """Let another process read."""
 
@@ -46,6 +50,7 @@ class Worker:
         lanes: int = 4,
         changes: ChangeReader | None = None,
         heartbeat: float = HEARTBEAT_SECONDS,
+        renew_seconds: float = RENEW_SECONDS,
     ) -> None:
         self._dependencies = dependencies
         self._steps: list[Callable[[], bool]] = [self._work] * lanes
@@ -53,6 +58,7 @@ class Worker:
         if changes is not None:
             self._steps.append(lambda: self._publish(changes))
         self._heartbeat = heartbeat
+        self._renew_seconds = renew_seconds
         self._stopped = threading.Event()
         self._failure: PermanentError | None = None
 
@@ -158,6 +164,7 @@ class Worker:
         event = changes.read_changes()
         if event is None:
             return False
-        failures = manifest_stream.respond(event, self._dependencies)["batchItemFailures"]
+        with kept_lease(changes.keep_changes, self._dependencies.observer, every=self._renew_seconds):
+            failures = manifest_stream.respond(event, self._dependencies)["batchItemFailures"]
         changes.confirm_changes(event, failures[0]["itemIdentifier"] if failures else None)
         return not failures

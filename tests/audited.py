@@ -10,7 +10,7 @@ from domain.chain_verification import ChainVerifier, Verification
 from domain.chain_writing import ChainWriter
 from domain.keys import Location
 from domain.record import Claim, Record, State
-from tests.fakes.archive import InMemoryChainHead, InMemoryEventBook, InMemorySegmentArchive
+from tests.fakes.archive import InMemoryAuditedItems, InMemoryChainHead, InMemoryEventBook, InMemorySegmentArchive
 from tests.fakes.manifest import InMemoryManifest
 
 MIGRATION = "m"
@@ -25,6 +25,7 @@ class Audited:
     archive: InMemorySegmentArchive = field(default_factory=InMemorySegmentArchive)
     head: InMemoryChainHead = field(default_factory=InMemoryChainHead)
     manifest: InMemoryManifest = field(default_factory=InMemoryManifest)
+    items: InMemoryAuditedItems = field(default_factory=InMemoryAuditedItems)
     figures: Verification = field(default_factory=Verification)
 
     def writer(self) -> ChainWriter:
@@ -51,7 +52,8 @@ class Audited:
         verifier = ChainVerifier(self.archive, self.head, InMemoryEventBook(), reader, started=now)
         findings = list(verifier.read_chain())
         findings += verifier.compare_records(self.manifest.scan_records())
-        findings += verifier.settle(self.manifest, now=now)
+        findings += verifier.compare_items(self.items.list_items())
+        findings += verifier.settle(self.manifest, self.items, now=now)
         self.figures = verifier.figures
         return findings
 

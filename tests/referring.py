@@ -22,6 +22,7 @@ from handlers.resolver import Resolver
 from handlers.rules_file import read_rules
 from tests.fakes.clock import FakeClock
 from tests.fakes.faults import ScriptedFaults
+from tests.fakes.lifecycle import InMemoryStageBook
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.references import InMemoryReferences
@@ -58,24 +59,6 @@ UNLIMITED = Rate(None, monotonic=lambda: 0.0, sleep=lambda _: None)
 def compiled(rules: str) -> CompiledRules:
     """Reading the portal's rules takes longer than a test."""
     return read_rules(rules)
-
-
-class InMemoryStageBook:
-    """StageBook in memory."""
-
-    def __init__(self) -> None:
-        self.entry = StageEntry()
-
-    def read_stage(self) -> StageEntry:
-        """See the port."""
-        return self.entry
-
-    def write_stage(self, entry: StageEntry, *, before: StageEntry) -> bool:
-        """See the port."""
-        if self.entry != before:
-            return False
-        self.entry = entry
-        return True
 
 
 class TurnedClock(Clock, Protocol):

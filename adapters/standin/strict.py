@@ -1,6 +1,7 @@
 """The strict layer in front of the emulator's S3: every request passes here, on the event loop's thread."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from adapters.standin.attributes import attribute_refusal
@@ -34,6 +35,7 @@ class StrictS3:
             "DeleteObject": self._delete_object,
             "HeadObject": self._head_object,
             "GetObject": self._get_object,
+            "ListObjectVersions": self._list_versions,
         }
 
     def install(self) -> None:
@@ -118,6 +120,14 @@ class StrictS3:
             if tags:
                 answer[1]["x-amz-tagging-count"] = str(len(tags))
         return answer
+
+    def _list_versions(self, request: S3Request) -> Answer:
+        marked = (request.bucket, request.parameter("key-marker"))
+        if request.parameter("version-id-marker") == "null" and marked not in self._s3._object_versions:
+            # The key has this one version only; the emulator would list it again, and never come to the next.
+            query = {name: value for name, value in request.query.items() if name != "version-id-marker"}
+            request = replace(request, query=query)
+        return self._pass(request)
 
     def _get_object(self, request: S3Request) -> Answer:
         answer = self._pass(request)

@@ -5,7 +5,16 @@ is still on its way), or an UnavailableError (the effect may have happened, or m
 S3 are therefore sent once: what an SDK's own retry hides, the caller could not tell apart. Expected answers are values.
 """
 
-from domain.ports.auditing import BookedEvent, ChainHead, Deferred, EventBook, SegmentArchive, StoredSegment
+from domain.ports.auditing import (
+    AuditedItems,
+    BookedEvent,
+    ChainHead,
+    Deferred,
+    DoubtedSegment,
+    EventBook,
+    SegmentArchive,
+    StoredSegment,
+)
 from domain.ports.ledger import (
     NO_HISTORY,
     BackfillJournal,
@@ -31,11 +40,14 @@ from domain.ports.objects import (
 from domain.ports.operations import (
     ByteReader,
     Capture,
+    CaptureRefused,
+    CensusBook,
     KeyBook,
     LiveCapture,
     PinFinder,
     ProbeBook,
     ReferenceFinder,
+    Restored,
     StageBook,
     VersionStore,
 )
@@ -74,10 +86,13 @@ from domain.ports.steering import (
 
 __all__ = [
     "NO_HISTORY",
+    "AuditedItems",
     "BackfillJournal",
     "BookedEvent",
     "ByteReader",
     "Capture",
+    "CaptureRefused",
+    "CensusBook",
     "ChainHead",
     "Changed",
     "ClaimAnswer",
@@ -88,6 +103,7 @@ __all__ = [
     "DeadLetterQueue",
     "Deferred",
     "Deleted",
+    "DoubtedSegment",
     "EventBook",
     "EventBus",
     "EventSourceMappings",
@@ -121,6 +137,7 @@ __all__ = [
     "ReferringTables",
     "Refused",
     "ResolvedPath",
+    "Restored",
     "ScanPosition",
     "SegmentArchive",
     "SourceObject",

@@ -1,9 +1,11 @@
 """What the operator's commands ask of the world beside the engine's ports."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from domain.census import Expected, Role
+from domain.control import Control
 from domain.holders import Pin, Reference
 from domain.keys import Location
 from domain.objects import ObjectState
@@ -16,15 +18,25 @@ class StageBook(Protocol):
     def read_stage(self) -> StageEntry:
         """The stage now, strongly consistent; PREPARED where nothing was ever said."""
 
-    def write_stage(self, entry: StageEntry, *, before: StageEntry) -> bool:
-        """Replace ``before`` (its revision unchanged since); ``False`` when somebody else changed it meanwhile."""
+    def write_stage(self, entry: StageEntry, *, before: StageEntry, control: Control | None = None) -> bool:
+        """Replace ``before`` (its revision unchanged since); ``False`` when another writer changed it meanwhile.
+
+        With ``control`` it is written only while the control item is that one (its fence unchanged since), in one step.
+        """
 
 
 class ReferenceFinder(Protocol):
     """Looks through everything that the rules file's ``references`` name."""
 
     def find_references(self) -> Iterator[Reference]:
-        """Every place that still holds a legacy URI of an object that the rules move, whether it is migrated or not."""
+        """Every place that still holds a legacy URI of an object that the rules move, whether it is migrated or not.
+
+        Where a text may be one, or the key is not certain, there is one for each object that it may name. A source
+        without a key, or whose key ends in a slash, stands for everything below it.
+        """
+
+    def find_copy_references(self) -> Iterator[Reference]:
+        """The same for places of the new layout, which is what each one's ``source`` is then."""
 
 
 class PinFinder(Protocol):
@@ -32,6 +44,9 @@ class PinFinder(Protocol):
 
     def find_pins(self) -> Iterator[Pin]:
         """Every pin on a legacy object that the rules move."""
+
+    def find_copy_pins(self) -> Iterator[Pin]:
+        """Every pin on a place of the new layout, which is what its ``source`` is then."""
 
 
 class ByteReader(Protocol):
@@ -53,29 +68,64 @@ class Capture:
     """How live capture was found and set up.
 
     ``before`` and ``after`` are the bucket's notification configuration as JSON text before and after we changed it;
-    ``rule`` is the EventBridge rule that we made, empty where there is none.
+    ``rule`` is the EventBridge rule that we made, empty where there is none; ``through`` is ``queue`` or
+    ``eventbridge``, and empty in what an earlier version remembered.
     """
 
     bucket: str
     before: str
     after: str
     rule: str = ""
+    through: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureRefused:
+    """Live capture may not be switched on so; ``why`` names what is in the way and the remedy."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """The notification configuration after live capture was taken away, as JSON text.
+
+    ``is_as_before`` says whether it is what was before, but for what stays on purpose; ``stays`` says what that is.
+    """
+
+    configuration: str
+    is_as_before: bool
+    stays: str = ""
 
 
 class LiveCapture(Protocol):
-    """The source bucket's notifications."""
+    """The source bucket's notifications; several migrations of one bucket have each an entry or a rule of its own."""
 
     def read_configuration(self) -> str:
         """The bucket's whole notification configuration as JSON text, the same text for the same configuration."""
 
-    def plan_capture(self, *, through: str) -> Capture:
-        """What switching on would change; ``through`` is ``queue`` or ``eventbridge``. Nothing is written."""
+    def plan_capture(self, *, through: str) -> Capture | CaptureRefused:
+        """What switching on would change; nothing is written.
+
+        ``through`` is ``queue``, ``eventbridge``, or ``auto``: the way that reaches the events queue already, else the
+        queue. Refused: a second way beside one that is there (each event would come twice), and a capture that meets
+        the one of another migration.
+        """
+
+    def find_fault(self, capture: Capture) -> str | None:
+        """What of ``capture`` is not there any more; ``None`` where events still have their way to the events queue.
+
+        It says nothing of the queue's policy, or of whether a new configuration counts already: only a probe does.
+        """
 
     def switch_on(self, capture: Capture) -> None:
-        """Let the bucket's events reach the events queue; every other notification stays. Repeatable."""
+        """Let the bucket's events reach the events queue; every other notification stays. Repeatable.
 
-    def restore(self, capture: Capture) -> str:
-        """Take away what we added; what others changed since stays. The configuration that is then, as JSON text."""
+        It is read again afterwards: UnavailableError where other programs take ours away each time.
+        """
+
+    def restore(self, capture: Capture) -> Restored:
+        """Take away what we added; what others changed since stays, and so does EventBridge: others may live on it."""
 
     def write_probe(self, location: Location) -> None:
         """Write a small new object (If-None-Match ``*``), whose event shows that capture works."""
@@ -92,6 +142,19 @@ class ProbeBook(Protocol):
 
     def has_arrived(self, key: str) -> bool:
         """Whether it was."""
+
+
+class CensusBook(Protocol):
+    """What every record says that its two keys hold, on disk, to be compared with a listing of both sides."""
+
+    def add_expected(self, expected: Iterator[Expected]) -> None:
+        """Remember them; of one place of one role the last one counts."""
+
+    def meet(self, place: Location) -> Sequence[Expected]:
+        """What records say of a place that a listing shows, at most one of each role; it counts as met from now on."""
+
+    def find_unmet(self) -> Iterator[tuple[str, Role]]:
+        """The record ids, each with the role of a place that was never met although an object is expected there."""
 
 
 class KeyBook(Protocol):

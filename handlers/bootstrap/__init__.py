@@ -13,6 +13,7 @@ from adapters.dynamodb_probes import DynamoDbProbeBook
 from adapters.dynamodb_progress import DynamoDbProgressCounters
 from adapters.dynamodb_pulse import DynamoDbPulseBook
 from adapters.dynamodb_rates import DynamoDbRateLedger
+from adapters.dynamodb_stage import DynamoDbStageBook
 from adapters.dynamodb_stream import DynamoDbChangeReader
 from adapters.eventbridge_bus import EventBridgeBus
 from adapters.record_item import record_of_item
@@ -62,7 +63,14 @@ def bootstrap(
     owners = owners_of(rules)
     clock = SystemClock()
     panel = DynamoDbControlPanel(clients, settings.table)
-    control = CachedControl(panel, seconds=settings.control_seconds, monotonic=clock.monotonic)
+    stages = DynamoDbStageBook(clients, settings.table)
+    control = CachedControl(
+        panel,
+        seconds=settings.control_seconds,
+        monotonic=clock.monotonic,
+        stages=stages,
+        rules_digest=rules.digest,
+    )
     observer = Observer(migration=rules.migration, function=function, stream=sys.stderr)
     return Dependencies(
         settings=settings,

@@ -4,19 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from adapters.dynamodb_audited_items import DynamoDbAuditedItems
 from adapters.dynamodb_chain_head import DynamoDbChainHead
-from adapters.dynamodb_control import DynamoDbControlPanel
-from adapters.dynamodb_references import DynamoDbReferences
-from adapters.dynamodb_stage import DynamoDbStageBook
-from adapters.reference_items import journal_id
 from adapters.s3_segment_archive import S3SegmentArchive
 from adapters.sqlite_event_book import SqliteEventBook
-from domain.audit_control import CONTROL_ID
-from domain.audit_stage import STAGE_ID
 from domain.chain_reading import ChainReader
 from domain.chain_verification import ChainVerifier
 from domain.errors import InputError
-from domain.ports import Deferred, SegmentArchive
+from domain.ports import AuditedItems, SegmentArchive
 from domain.rules import CompiledRules
 from handlers.bootstrap import clients_of
 from handlers.bootstrap.audit_chain import segment_archive
@@ -41,18 +36,9 @@ def audit_place(settings: Settings, rules: CompiledRules) -> AuditPlace:
     return AuditPlace(settings.audit_bucket, _archive(settings, rules).has_lock)
 
 
-def audited_items(settings: Settings) -> Iterator[Deferred]:
-    """The control, the stage and the journal's open entries, as far as anybody ever changed them."""
-    clients = clients_of(settings)
-    control = DynamoDbControlPanel(clients, settings.table).read_control()
-    if control.fence:
-        yield Deferred(CONTROL_ID, "the control item", control.fence, "", control.changed_at)
-    entry = DynamoDbStageBook(clients, settings.table).read_stage()
-    if entry.revision:
-        yield Deferred(STAGE_ID, "the stage", entry.revision, "", entry.changed_at)
-    for one in DynamoDbReferences(clients, settings.table).scan_entries():
-        place = f"the references of an item of {one.table}"
-        yield Deferred(journal_id(one), place, one.revision, "", one.written_at)
+def audited_items(settings: Settings) -> AuditedItems:
+    """The control, the stage and the journal of references."""
+    return DynamoDbAuditedItems(clients_of(settings), settings.table)
 
 
 @contextmanager

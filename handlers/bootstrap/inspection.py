@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from adapters.aws_clients import AwsClients
 from adapters.aws_inspector import AwsInspector
-from adapters.conditions_probe import probe_conditions
+from adapters.conditions_probe import Tried, probe_conditions
 from adapters.deployed_stack import DeployedStack
 from adapters.inventory_files import opened_inventory
 from adapters.inventory_rows import read_rows
@@ -20,6 +20,7 @@ from handlers.settings import Settings
 __all__ = [
     "AwsInspector",
     "DeployedStack",
+    "Tried",
     "deployed_stack",
     "inspector_of",
     "object_listing",
@@ -43,8 +44,8 @@ def inspector_of(settings: Settings) -> AwsInspector:
     return AwsInspector(clients_of(settings))
 
 
-def probe_of(settings: Settings, rules: CompiledRules) -> Iterator[tuple[str, bool]]:
-    """Whether the target bucket honours each condition; writes and deletes two small objects."""
+def probe_of(settings: Settings, rules: CompiledRules) -> Iterator[Tried]:
+    """Whether the target bucket honours each condition; writes and deletes small objects."""
     target = Location(rules.target_bucket, rules.target_prefix)
     return probe_conditions(clients_of(settings), target=target, owners=owners_of(rules))
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from adapters.aws_clients import AwsClients
 from adapters.dynamodb_journal import DynamoDbBackfillJournal
-from adapters.inventory_files import opened_inventory
+from adapters.inventory_files import content_file, opened_inventory
 from adapters.inventory_rows import plan_inventory, read_rows
 from adapters.s3_listing import S3ObjectListing
 from adapters.sqs_queue import SqsMessageQueue
@@ -68,6 +69,7 @@ def inventory_files(
 
 @contextmanager
 def plan_rows(path: Path, bucket: str) -> Iterator[tuple[Inventory, Mapping[str, Rows]]]:
-    """A saved plan as an inventory of one file."""
+    """A saved plan as an inventory of one file, known by its content: many plans are saved under one name."""
     inventory = plan_inventory(path, bucket)
+    inventory = replace(inventory, files=(content_file(path),))
     yield inventory, {path.name: lambda start: read_rows(path, inventory, start=start)}

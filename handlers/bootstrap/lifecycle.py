@@ -11,9 +11,12 @@ from adapters.s3_byte_reader import S3ByteReader
 from adapters.s3_listing import S3ObjectListing
 from adapters.s3_live_capture import S3LiveCapture
 from adapters.s3_object_store import S3ObjectStore
+from adapters.sqlite_census_book import SqliteCensusBook
 from adapters.sqlite_key_book import SqliteKeyBook
 from domain.errors import InputError
-from domain.ports import KeyBook
+from domain.inventory import Inventory, inventory_fault
+from domain.objects import ListedObject
+from domain.ports import CensusBook, KeyBook
 from domain.references_items import Outcome
 from domain.references_undo import NOTHING_OF_OURS
 from handlers.bootstrap import bootstrap, clients_of, owners_of
@@ -50,6 +53,7 @@ def operation_of(settings: Settings, *, function: str, dependencies: Dependencie
         listing=S3ObjectListing(clients, owners=owners),
         versioning=lambda: AwsInspector(clients).bucket(rules.source_bucket).versioning,
         key_book=key_book,
+        census_book=census_book,
         by=operator_name(),
         finders=(references,),
         pins=(pins_of(settings, rules=rules, clients=clients),),
@@ -88,22 +92,71 @@ def key_book() -> Iterator[KeyBook]:
         book.close()
 
 
+@contextmanager
+def census_book() -> Iterator[CensusBook]:
+    """A book of what records say, in a temporary file."""
+    book = SqliteCensusBook()
+    try:
+        yield book
+    finally:
+        book.close()
+
+
 def keys_of_both_sides(
     settings: Settings, operation: Operation, inventories: tuple[str, ...]
 ) -> Iterator[tuple[str, str]]:
-    """Bucket and key of every object of both sides, from inventories where they are given, else from listings."""
+    """Bucket and key of every object of both sides."""
+    for bucket, listed in objects_of_both_sides(settings, operation, inventories):
+        yield bucket, listed.key
+
+
+COMPARED = ("e_tag", "last_modified_date")
+"""The columns by which an inventory's rows are compared with records."""
+
+
+def objects_of_both_sides(
+    settings: Settings, operation: Operation, inventories: tuple[str, ...], *, columns: tuple[str, ...] = ()
+) -> Iterator[tuple[str, ListedObject]]:
+    """Bucket and row of every object of both sides, from inventories where they are given, else from listings.
+
+    Raises InputError for an inventory that lacks one of ``columns``, or that is older than live capture.
+    """
     rules = operation.dependencies.rules
     wanted = dict(rules.prefixes)
     for place in inventories:
         with inventory_files(settings, place) as (inventory, files):
             if inventory.source_bucket not in wanted:
                 raise InputError(f"{place} is of bucket {inventory.source_bucket}, the rules name {', '.join(wanted)}")
+            _check_inventory(operation, inventory, place, columns)
             prefixes = wanted.pop(inventory.source_bucket)
             for rows in files.values():
                 for row in rows(0):
                     if row is not None and row.key.startswith(prefixes):
-                        yield inventory.source_bucket, row.key
+                        yield inventory.source_bucket, row
     for bucket, prefixes in wanted.items():
         for prefix in prefixes:
             for listed in operation.listing.list_objects(bucket, prefix=prefix):
-                yield bucket, listed.key
+                yield bucket, listed
+
+
+def inventory_warning(settings: Settings, inventory: Inventory, place: str) -> str | None:
+    """What a backfill from this report or saved plan may leave out, or ``None``."""
+    live_at = DynamoDbStageBook(clients_of(settings), settings.table).read_stage().live_at
+    says_when = inventory.created_at > 0
+    fault = inventory_fault(inventory, live_at=live_at) if says_when else "does not say when its objects were listed"
+    if fault is None:
+        return None
+    return f"{place} {fault}. Run keyshift backfill --list afterwards: it finds what the report lacks"
+
+
+def _check_inventory(operation: Operation, inventory: Inventory, place: str, columns: tuple[str, ...]) -> None:
+    fault = inventory_fault(inventory, live_at=operation.stages.read_stage().live_at)
+    if fault is not None:
+        raise InputError(f"{place} {fault}: name a newer report, or leave --inventory away")
+    missing = [column for column in columns if column not in inventory.columns]
+    if missing:
+        names = ", ".join(missing)
+        raise InputError(
+            f"{place} has no column {names}, by which objects are compared with their records:"
+            " add ETag and LastModifiedDate to the inventory's configuration, or leave --inventory away"
+        )

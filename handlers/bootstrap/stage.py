@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from adapters import provisioning
+from adapters.aws_clients import AwsClients
+from adapters.dynamodb_stage import DynamoDbStageBook
 from adapters.s3_owners_bucket import S3OwnersBucket
 from adapters.sqs_queue import SqsMessageQueue
 from adapters.standin import running_standin
+from adapters.system_clock import SystemClock
 from domain.parts import MIB
 from domain.rules import CompiledRules
+from domain.stages import Stage, advanced
 from handlers.bootstrap import clients_of
-from handlers.demo.stage import Stage
+from handlers.demo.stage import Stage as DemoStage
 from handlers.settings import Settings, environment_of
 
 DEMO_VISIBILITY_SECONDS = 20
@@ -31,7 +35,7 @@ DEMO_SETTINGS: Mapping[str, Any] = {
 
 
 @contextmanager
-def demo_stage(rules: CompiledRules, rules_file: Path, *, versioned: bool = False) -> Iterator[Stage]:
+def demo_stage(rules: CompiledRules, rules_file: Path, *, versioned: bool = False) -> Iterator[DemoStage]:
     """A stand-in of AWS in a process of its own, with bucket, queues, table and bus; all of it is gone afterwards."""
     with running_standin() as standin:
         os.environ.update(standin.environment())
@@ -46,7 +50,7 @@ def demo_stage(rules: CompiledRules, rules_file: Path, *, versioned: bool = Fals
         provisioning.create_bus(clients, given.bus)
         provisioning.route_events(clients, "audit", {"source": ["keyshift"]}, audit, bus=given.bus)
         settings = given.model_copy(update={"events_queue_url": events.url, "backfill_queue_url": backfill.url})
-        yield Stage(
+        yield DemoStage(
             settings=settings,
             rules=rules,
             environment={**standin.environment(), **environment_of(settings)},
@@ -54,5 +58,20 @@ def demo_stage(rules: CompiledRules, rules_file: Path, *, versioned: bool = Fals
             events_queue=SqsMessageQueue(clients, events.url),
             audit_queue=SqsMessageQueue(clients, audit.url),
             dead_queue=SqsMessageQueue(clients, events.dead_url),
-            begin_events=lambda: provisioning.send_bucket_events(clients, rules.source_bucket, events),
+            begin_events=lambda: begin_events(clients, given.table, rules.source_bucket, events),
         )
+
+
+def begin_events(clients: AwsClients, table: str, bucket: str, events: provisioning.QueuePair) -> None:
+    """What ``keyshift start`` does on AWS, without its probes: on the stand-in a configuration counts at once."""
+    provisioning.send_bucket_events(clients, bucket, events)
+    make_live(clients, table)
+
+
+def make_live(clients: AwsClients, table: str) -> None:
+    """Let objects move, without a look at live capture: for the demo's own worlds and for tests."""
+    stages = DynamoDbStageBook(clients, table)
+    before = stages.read_stage()
+    stages.write_stage(
+        advanced(before, Stage.LIVE, by="demo", why="live capture is on", now=SystemClock().now()), before=before
+    )

@@ -10,7 +10,7 @@ from adapters.lambda_mappings import LambdaEventSourceMappings
 from adapters.sqs_dead_letters import dead_letters_of
 from adapters.sqs_queue import SqsMessageQueue
 from adapters.system_clock import SystemClock
-from domain.ports import Clock, ControlPanel, DeadLetterQueue, EventSourceMappings, MessageQueue
+from domain.ports import Clock, ControlPanel, DeadLetterQueue, EventSourceMappings, MessageQueue, StageBook
 from handlers.bootstrap import bootstrap, clients_of
 from handlers.looking import Lookout
 from handlers.settings import Settings
@@ -23,15 +23,17 @@ class Steering:
     panel: ControlPanel
     mappings: EventSourceMappings
     clock: Clock
+    stages: StageBook
 
 
 def steering_of(settings: Settings) -> Steering:
-    """The control item and the functions' event source mappings."""
+    """The control item, the stage and the functions' event source mappings."""
     clients = clients_of(settings)
     return Steering(
         DynamoDbControlPanel(clients, settings.table),
         LambdaEventSourceMappings(clients, settings.functions),
         SystemClock(),
+        DynamoDbStageBook(clients, settings.table),
     )
 
 

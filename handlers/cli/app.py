@@ -1,13 +1,15 @@
 """The command line's root: commands are loaded when they are called, errors become one sentence."""
 
 import importlib
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from domain.errors import InputError, KeyshiftError, ThrottledError
+from domain.errors import InputError, KeyshiftError, RulesError, ThrottledError
+from handlers.cli.output import printable_streams
 
 COMMANDS = {
     "audit": ("handlers.cli.audit", "audit", "Check the audit chain, or read one object's history in it."),
@@ -38,6 +40,8 @@ COMMANDS = {
 }
 FAILED, MISUSED = 1, 2
 INTERRUPTED = 130
+_ANOTHER_LINE = re.compile(r"\n(?!  )")
+"""A key in an error's text may begin a line of its own; what we write on further lines is indented."""
 AGAIN = "; it is tried again"
 
 
@@ -77,6 +81,11 @@ def keyshift() -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code: 0 as wished, 1 the answer is no, 2 used wrongly or unreadable input."""
+    with printable_streams():
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         code = _answered(arguments)
         if sys.stdout is not None:
@@ -97,7 +106,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def _answered(arguments: Sequence[str] | None) -> int:
     try:
-        answer: Any = keyshift.main(args=arguments, prog_name="keyshift", standalone_mode=False)
+        answer: Any = keyshift.main(args=arguments, prog_name="keyshift", standalone_mode=False, color=True)
     except click.exceptions.Abort:
         _say("stopped")
         return INTERRUPTED
@@ -116,6 +125,8 @@ def _answered(arguments: Sequence[str] | None) -> int:
 def _said(error: KeyshiftError) -> str:
     """A worker tries again by itself, a command's user has to."""
     text = str(error)
+    if not isinstance(error, RulesError):  # of which each mistake has a line, and the file is the operator's own
+        text = _ANOTHER_LINE.sub(r"\\n", text)
     if isinstance(error, ThrottledError):
         return f"{text.removesuffix(AGAIN)}; wait a little, then run the command again"
     return f"{text.removesuffix(AGAIN)}; run the command again" if text.endswith(AGAIN) else text

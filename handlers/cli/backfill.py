@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ import click
 from domain.errors import InputError
 from domain.ports import BackfillJournal, MessageQueue
 from handlers.cli.options import json_option, need_queues, with_settings
+from handlers.dependencies import Dependencies
 from handlers.feeder import Enqueued, Feeder
 from handlers.inventory_feeder import Fed, InventoryFeeder, NoJournal, NoQueue
 from handlers.settings import Settings
@@ -29,10 +31,15 @@ from handlers.settings import Settings
     type=click.IntRange(1),
     help="Wait while more messages than this are in the queue.",
 )
+@click.option(
+    "--again", is_flag=True, help="Begin an inventory or a plan at its first row, also where it was done before."
+)
 @click.option("--dry-run", is_flag=True, help="Count only; nothing is enqueued.")
 @json_option
 @with_settings
+@click.pass_context
 def backfill(  # noqa: PLR0913  # its options
+    context: click.Context,
     settings: Settings,
     *,
     listing: bool,
@@ -42,12 +49,14 @@ def backfill(  # noqa: PLR0913  # its options
     after: str,
     rows: int,
     backlog: int,
+    again: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
     """Enqueue every object that the rules move, for the workers to migrate.
 
-    Stopped half-way, it says with which --after to go on; an object that is enqueued twice is migrated once.
+    From live to cleaning only: keyshift start comes first. Stopped half-way, it says with which --after to go on; an
+    object that is enqueued twice is migrated once. Exit code 1 when the rules say unmapped: fail and a key is.
 
     \b
     Example:
@@ -60,21 +69,32 @@ def backfill(  # noqa: PLR0913  # its options
 
     if sum((listing, inventory is not None, plan_file is not None)) != 1:
         raise InputError("say where the objects come from: one of --list, --inventory MANIFEST and --plan FILE")
+    if (prefix or after) and not listing:
+        raise InputError("--prefix and --after go with --list; an inventory goes on by itself where it stopped")
     if not dry_run:
         need_queues(settings, "backfill")
-    if inventory is not None or plan_file is not None:
-        if prefix or after:
-            raise InputError("--prefix and --after go with --list; an inventory goes on by itself where it stopped")
+    if not listing:
         _feed_files(
-            settings, inventory or str(plan_file), saved=plan_file, backlog=backlog, dry_run=dry_run, as_json=as_json
+            context,
+            settings,
+            inventory or str(plan_file),
+            saved=plan_file,
+            backlog=backlog,
+            again=again,
+            dry_run=dry_run,
+            as_json=as_json,
         )
         return
+    if again:
+        raise InputError("--again goes with --inventory and --plan; --list begins at the first key without --after")
     dependencies = bootstrap(settings, function="backfill-command")
     done = Enqueued(last_key=after)
+    _need_stage(dependencies, dry_run=dry_run)
     feeder = Feeder(dependencies.rules, object_listing(settings, dependencies.rules), dependencies.backfill_queue)
     shown = time.monotonic()
     try:
         for _ in feeder.enqueue(done, prefix=prefix, rows=rows, backlog=backlog, dry_run=dry_run):
+            _need_stage(dependencies, dry_run=dry_run)
             if time.monotonic() - shown >= 2.0:
                 shown = time.monotonic()
                 click.echo(f"{done.outcomes.total():,} listed, {done.outcomes['move']:,} to move", err=True)
@@ -82,39 +102,83 @@ def backfill(  # noqa: PLR0913  # its options
         # Stopped by an error it still says how far it came, but never that there is nothing where nothing was seen.
         if done.outcomes.total() or sys.exc_info()[0] is None:
             _report(done, as_json=as_json, dry_run=dry_run)
+    _exit_if_refused(context, done.refused)
+
+
+def _need_stage(dependencies: Dependencies, *, dry_run: bool) -> None:
+    """Raises InputError at a stage at which nothing may be enqueued: asked again while it runs."""
+    fault = None if dry_run else dependencies.control.feeding_fault()
+    if fault is not None:
+        raise InputError(fault)
+
+
+def _is_stopped(dependencies: Dependencies, *, dry_run: bool) -> bool:
+    return not dry_run and dependencies.control.feeding_fault() is not None
+
+
+def _exit_if_refused(context: click.Context, refused: int) -> None:
+    if refused:
+        what = "keys are mapped by no rule, and the rules say unmapped: fail; they were not enqueued"
+        click.echo(f"{refused:,} {what}: extend the rules, then run it again", err=True)
+        context.exit(1)
 
 
 def _feed_files(  # noqa: PLR0913  # where from, how far, and how to say it
-    settings: Settings, place: str, *, saved: Path | None, backlog: int, dry_run: bool, as_json: bool
+    context: click.Context,
+    settings: Settings,
+    place: str,
+    *,
+    saved: Path | None,
+    backlog: int,
+    again: bool,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Every data file after the other; stopped at any moment, the same command goes on where it was."""
     from handlers.bootstrap import bootstrap
     from handlers.bootstrap.inventories import inventory_files, journal_of, plan_rows
+    from handlers.bootstrap.lifecycle import inventory_warning
 
     dependencies = bootstrap(settings, function="backfill-command")
     rules = dependencies.rules
     queue: MessageQueue = NoQueue() if dry_run else dependencies.backfill_queue
     journal: BackfillJournal = NoJournal() if dry_run else journal_of(settings)
+    _need_stage(dependencies, dry_run=dry_run)
     feeder = InventoryFeeder(rules, queue, journal, backlog=backlog)
     fed, begun = Fed(), time.monotonic()
     opened = inventory_files(settings, place) if saved is None else plan_rows(saved, rules.source_bucket)
     with opened as (inventory, files):
         if inventory.source_bucket != rules.source_bucket:
             raise InputError(f"{place} is of bucket {inventory.source_bucket}, the rules move {rules.source_bucket}")
+        warning = inventory_warning(settings, inventory, place) if not dry_run else None
+        if warning is not None:
+            click.echo(f"note: {warning}", err=True)
         for number, (key, rows) in enumerate(files.items(), start=1):
-            feeder.feed(place, key, rows, fed)
+            content = inventory.content_of(key)
+            is_stopped = partial(_is_stopped, dependencies, dry_run=dry_run)
+            feeder.feed(content, key, rows, fed, again=again, stopping=is_stopped)
+            _need_stage(dependencies, dry_run=dry_run)
             seconds = max(time.monotonic() - begun, 0.001)
             left = seconds / number * (len(files) - number)
             rate = fed.rows / seconds
             click.echo(
                 f"file {number} of {len(files)}: {fed.rows:,} rows, {rate:,.0f}/s, about {left:.0f} s to go", err=True
             )
+    _report_files(fed, as_json=as_json, dry_run=dry_run)
+    _exit_if_refused(context, fed.refused)
+
+
+def _report_files(fed: Fed, *, as_json: bool, dry_run: bool) -> None:
     if as_json:
         click.echo(json.dumps(fed.as_json()))
         return
     verb = "would be enqueued" if dry_run else "enqueued"
-    skipped = f" ({fed.skipped:,} rows were done before)" if fed.skipped else ""
-    click.echo(f"{fed.outcomes['move']:,} objects {verb} in {fed.messages:,} messages{skipped}")
+    click.echo(f"{fed.outcomes['move']:,} objects {verb} in {fed.messages:,} messages")
+    if fed.skipped:
+        click.echo(
+            f"{fed.skipped:,} rows were skipped: an earlier run enqueued them from the same bytes by the same rules"
+            " (--again enqueues them once more)"
+        )
     for outcome in ("keep", "unmapped", "rejected", "not_current"):
         if fed.outcomes[outcome]:
             click.echo(f"{fed.outcomes[outcome]:,} {outcome}")

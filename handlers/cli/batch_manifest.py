@@ -1,7 +1,6 @@
 """``keyshift batch-manifest``: the manifest of an S3 Batch Operations job, from a saved plan."""
 
 import csv
-import sys
 from pathlib import Path
 from urllib.parse import quote
 
@@ -9,6 +8,7 @@ import click
 
 from domain.rules import MapOutcome
 from handlers.cli.options import with_settings
+from handlers.cli.output import machine_output
 from handlers.settings import Settings
 
 
@@ -30,7 +30,7 @@ def batch_manifest(settings: Settings, plan: Path) -> None:
     from handlers.rules_file import load_rules
 
     rules = load_rules(settings.rules_file)
-    lines = csv.writer(sys.stdout, lineterminator="\n")
+    lines = csv.writer(machine_output(), lineterminator="\n")
     with plan_rows(plan, rules.source_bucket) as (_, files):
         for rows in files.values():
             for row in rows(0):

@@ -1,15 +1,21 @@
 """``keyshift cleanup``: the sources go, each only where everything about it is proven."""
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
 from domain.errors import InputError
+from domain.gates import DEFAULT_LIMITS
 from handlers.cleaning import CleanupTally
-from handlers.cli.options import ABOVE_ZERO, json_option, with_settings
+from handlers.cli.options import ABOVE_ZERO, json_option, need_queues, with_settings
+from handlers.cli.output import say
 from handlers.cli.sweep_progress import progress
 from handlers.cli.times import parse_span
 from handlers.settings import Settings
+
+if TYPE_CHECKING:
+    from handlers.lifecycle import Operation, Shut
 
 MOST_SHOWN = 50
 
@@ -23,6 +29,13 @@ MOST_SHOWN = 50
 @click.option("--finish", is_flag=True, help="Say that it is over: nothing can be undone any more.")
 @click.option("--confirm", metavar="MIGRATION", help="With --finish: the migration's name, typed.")
 @click.option("--keep-rest", is_flag=True, help="With --finish: sources that are held stay for ever.")
+@click.option(
+    "--most-waiting",
+    default=DEFAULT_LIMITS.most_waiting,
+    show_default=True,
+    type=click.IntRange(0),
+    help="With --finish: live messages that may wait.",
+)
 @json_option
 @with_settings
 @click.pass_context
@@ -38,13 +51,15 @@ def cleanup(  # noqa: PLR0913  # its options
     finish: bool,
     confirm: str | None,
     keep_rest: bool,
+    most_waiting: int,
     as_json: bool,
 ) -> None:
     """Delete sources whose verified copies are at the target, and say what holds the others and why.
 
     Held are: unverified, changed since, in soak time, referred to, pinned, locked, worked on. Deletes are conditional
     on the verified version, and in a bucket with versions they only leave markers. Stopped at any moment, the same
-    command goes on. Exit code 1 when something failed or nothing may be cleaned.
+    command goes on. Exit code 1 when something failed or nothing may be cleaned. --finish lists both buckets first:
+    it says no while a source has no record, or a queue holds messages or dead letters.
 
     \b
     Example:
@@ -53,7 +68,7 @@ def cleanup(  # noqa: PLR0913  # its options
       keyshift cleanup --finish --confirm edge-cv-portal
     """
     from handlers.bootstrap.lifecycle import operation_of
-    from handlers.cleaning import Cleaner, begin_cleaning, finish_migration, refuse_cleanup
+    from handlers.cleaning import Cleaner, begin_cleaning, refuse_cleanup, warn_of_cleanup
 
     soak_seconds = parse_span(soak)
     operation = operation_of(settings, function="cleanup-command")
@@ -61,13 +76,17 @@ def cleanup(  # noqa: PLR0913  # its options
         name = operation.dependencies.rules.migration
         if confirm != name:
             raise InputError(f"--finish cannot be undone: type the migration's name too (--confirm {name})")
-        shut = finish_migration(operation, keep_rest=keep_rest)
+        need_queues(settings, "events", "backfill")
+        shut = _finish(settings, operation, keep_rest=keep_rest, most_waiting=most_waiting)
         _answer(context, shut.why if shut else None, "the migration is done", as_json=as_json)
         return
-    shut = refuse_cleanup(operation)
+    shut = refuse_cleanup(operation, forgets_versions=versions)
     if shut is not None:
         _answer(context, shut.why, "", as_json=as_json)
         return
+    warning = warn_of_cleanup(operation)
+    if warning is not None:
+        click.echo(f"note: {warning}", err=True)
     cleaner = Cleaner(operation, soak=soak_seconds, forgets_versions=versions)
     if yes:
         begin_cleaning(operation)
@@ -79,16 +98,33 @@ def cleanup(  # noqa: PLR0913  # its options
             if as_json:
                 click.echo(json.dumps({"source": one.source, "verdict": one.verdict, "why": one.why, "size": one.size}))
             elif sum(tally.verdicts.values()) <= MOST_SHOWN:
-                click.echo(f"{one.verdict:9} {one.source!r}" + (f"  ({one.why})" if one.why else ""))
+                say(f"{one.verdict:9} {one.source!r}" + (f"  ({one.why})" if one.why else ""))
     _summarise(tally, yes=yes, as_json=as_json)
     context.exit(1 if tally.verdicts["failed"] else 0)
+
+
+def _finish(settings: Settings, operation: "Operation", *, keep_rest: bool, most_waiting: int) -> "Shut | None":
+    from handlers.bootstrap.lifecycle import objects_of_both_sides
+    from handlers.bootstrap.steering import lookout_of
+    from handlers.cleaning import finish_migration
+
+    objects = objects_of_both_sides(settings, operation, ())
+    with progress("looking", None) as step:
+        return finish_migration(
+            operation,
+            lookout_of(settings),
+            objects=objects,
+            keep_rest=keep_rest,
+            most_waiting=most_waiting,
+            seen=step,
+        )
 
 
 def _answer(context: click.Context, refused: str | None, done: str, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"refused": refused} if refused else {"done": done}))
     else:
-        click.echo(f"no: {refused}" if refused else done, err=refused is not None)
+        say(f"no: {refused}" if refused else done, err=refused is not None)
     context.exit(1 if refused else 0)
 
 
@@ -100,6 +136,6 @@ def _summarise(tally: CleanupTally, *, yes: bool, as_json: bool) -> None:
     for verdict, count in sorted(tally.verdicts.items()):
         click.echo(f"{count:,} {verdict}")
     for reason, count in tally.reasons.most_common():
-        click.echo(f"  {count:,} held: {reason}")
+        say(f"  {count:,} held: {reason}")
     if not yes:
         click.echo("dry run: nothing was deleted, give --yes to do it", err=True)

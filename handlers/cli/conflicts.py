@@ -12,6 +12,7 @@ from domain.conflicts import Conflict, why_not_taken
 from domain.errors import InputError
 from domain.objects import ObjectState
 from handlers.cli.options import json_option, need_queues, with_settings
+from handlers.cli.output import say
 from handlers.cli.printable import printable
 from handlers.conflicts import ConflictDesk, Decided
 from handlers.settings import Settings
@@ -163,7 +164,7 @@ def take_source(  # noqa: PLR0913  # its options
     desk, requeuer = ConflictDesk(operation), Requeuer(operation.dependencies)
     shut = desk.refuse()
     if shut is not None:
-        click.echo(json.dumps({"refused": shut.why}) if as_json else f"no: {shut.why}", err=not as_json)
+        say(json.dumps({"refused": shut.why}) if as_json else f"no: {shut.why}", err=not as_json)
         context.exit(1)
     done = []
     try:

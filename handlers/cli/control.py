@@ -10,6 +10,7 @@ import click
 
 from domain.control import Control, Limits
 from handlers.cli.options import json_option, with_settings
+from handlers.cli.output import say
 from handlers.settings import Settings
 from handlers.steering import Steered, pause_migration, resume_migration, throttle_migration
 from handlers.who import operator_name
@@ -88,6 +89,7 @@ def resume(settings: Settings, *, functions: tuple[str, ...], as_json: bool) -> 
     """Let work go on after a pause or after the circuit breaker, within the same limits.
 
     The breaker counts from nothing. Exactly those event source mappings are switched on that pause had switched off.
+    Refused once a rollback has begun.
 
     \b
     Example:
@@ -97,7 +99,9 @@ def resume(settings: Settings, *, functions: tuple[str, ...], as_json: bool) -> 
 
     settings = _with_functions(settings, functions)
     steering = steering_of(settings)
-    done = resume_migration(steering.panel, steering.mappings, by=operator_name(), now=steering.clock.now)
+    done = resume_migration(
+        steering.panel, steering.mappings, by=operator_name(), now=steering.clock.now, stages=steering.stages
+    )
     was = f"resumed; it was paused: {done.before.reason} ({done.before.paused_by})"
     _answer(done, was if done.changed else "was not paused", settings, as_json=as_json, verb="switched on")
 
@@ -168,7 +172,7 @@ def _answer(done: Steered, words: str, settings: Settings, *, as_json: bool, ver
         answer = {"changed": done.changed, **asdict(done.after), "switched": list(done.switched)}
         click.echo(json.dumps(answer))
         return
-    click.echo(words)
+    say(words)
     for mapping in done.switched:
         click.echo(f"event source mapping {mapping} {verb}")
     if not settings.functions and not done.switched:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from domain.errors import InputError
-from domain.gates import ACCEPTABLE, Gate
+from domain.gates import ACCEPTABLE, DEFAULT_LIMITS, Gate, Limits
 from handlers.cli.options import Number, json_option, need_queues, with_settings
+from handlers.cli.output import say
 from handlers.cli.sweep_progress import progress
-from handlers.cli.times import parse_moment
+from handlers.cli.times import parse_moment, parse_span
 from handlers.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,10 +24,22 @@ if TYPE_CHECKING:
 @click.option("--why", default="", help="The reason, for everybody who looks.")
 @click.option("--accept", multiple=True, type=click.Choice(ACCEPTABLE), help="Go on in spite of these; say --why.")
 @click.option(
-    "--most-waiting", default=10, show_default=True, type=click.IntRange(0), help="Live messages that may wait."
+    "--most-waiting",
+    default=DEFAULT_LIMITS.most_waiting,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Live messages that may wait.",
 )
 @click.option(
-    "--most-lag", default=60.0, show_default=True, type=Number(0), help="Seconds that a live event may be old."
+    "--most-lag",
+    default=DEFAULT_LIMITS.most_lag,
+    show_default=True,
+    type=Number(0),
+    help="Seconds that a live event may be old.",
+)
+@click.option("--most-age", default="72h", show_default=True, help="Verifications that are older do not count.")
+@click.option(
+    "--wait", default=120.0, show_default=True, type=Number(0), help="With --yes: seconds to wait for a probe's event."
 )
 @click.option("--inventory", "inventories", multiple=True, help="A manifest.json instead of a listing.")
 @json_option
@@ -42,12 +55,16 @@ def cutover(  # noqa: PLR0913  # its options
     accept: tuple[str, ...],
     most_waiting: int,
     most_lag: float,
+    most_age: str,
+    wait: float,
     inventories: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Cut over to the new layout, if every gate is open: objects, references, queues, dead letters, lag.
+    """Cut over to the new layout, if every gate is open: capture, objects, references, queues, dead letters, lag.
 
-    Each gate that is shut names what is missing and the command that fixes it. Exit code 1 when one holds.
+    Each gate that is shut names what is missing and the command that fixes it. Exit code 1 when one holds. With --yes
+    small objects are written under .keyshift/ until the event of one arrives, and deleted again; what may have changed
+    during the look is looked up again at its end.
 
     \b
     Example:
@@ -57,30 +74,28 @@ def cutover(  # noqa: PLR0913  # its options
       keyshift cutover --postpone never
       keyshift cutover --yes --accept parked --why "three test images, key too long"
     """
-    from handlers.bootstrap.lifecycle import keys_of_both_sides, operation_of
+    from handlers.bootstrap.lifecycle import COMPARED, objects_of_both_sides, operation_of
     from handlers.bootstrap.steering import lookout_of
     from handlers.readiness import cut_over, look_for_cutover
 
     if accept and not why:
         raise InputError("--accept needs a reason: give --why")
+    limits = Limits(most_waiting, most_lag, parse_span(most_age))
     operation = operation_of(settings, function="cutover-command")
     if postpone is not None:
         _postpone(operation, postpone, why, as_json=as_json)
         return
     need_queues(settings, "events", "backfill")
-    source = operation.dependencies.rules.source_bucket
-    keys = (key for bucket, key in keys_of_both_sides(settings, operation, inventories) if bucket == source)
+    objects = objects_of_both_sides(settings, operation, inventories, columns=COMPARED)
+    lookout, accepted = lookout_of(settings), frozenset(accept)
     with progress("looking", None) as step:
-        seen = look_for_cutover(operation, lookout_of(settings), keys=keys, most_lag=most_lag, seen=step)
-    accepted = frozenset(accept)
+        look = look_for_cutover(operation, lookout, objects=objects, limits=limits, seen=step)
     if yes:
-        gates, entry = cut_over(
-            operation, seen, most_waiting=most_waiting, most_lag=most_lag, accepted=accepted, why=why
-        )
+        gates, entry = cut_over(operation, lookout, look, limits=limits, accepted=accepted, why=why, wait=wait)
     else:
         from domain.gates import cutover_gates
 
-        entry, gates = None, cutover_gates(seen, most_waiting=most_waiting, most_lag=most_lag, accepted=accepted)
+        entry, gates = None, cutover_gates(look.seen, limits=limits, accepted=accepted)
     shut = any(gate.holds for gate in gates)
     _show(gates, done=entry is not None, shut=shut, yes=yes, as_json=as_json)
     context.exit(1 if shut else 0)
@@ -100,7 +115,7 @@ def _postpone(operation: "Operation", until: str, why: str, *, as_json: bool) ->
         click.echo("the cut-over is not postponed any more")
     else:
         until = f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M:%SZ}"
-        click.echo(f"the cut-over is postponed until {until}: {entry.why}")
+        say(f"the cut-over is postponed until {until}: {entry.why}")
 
 
 def _show(gates: tuple[Gate, ...], *, done: bool, shut: bool, yes: bool, as_json: bool) -> None:
@@ -112,7 +127,7 @@ def _show(gates: tuple[Gate, ...], *, done: bool, shut: bool, yes: bool, as_json
         return
     for gate in gates:
         word = "open" if gate.open else "accepted" if gate.accepted else "SHUT"
-        click.echo(f"{word:8}  {gate.name}: {gate.says}" + (f"  ->  {gate.remedy}" if gate.holds else ""))
+        say(f"{word:8}  {gate.name}: {gate.says}" + (f"  ->  {gate.remedy}" if gate.holds else ""))
     if done:
         click.echo("cut over: readers go to the new side first; sources stay until keyshift cleanup")
     elif shut:

@@ -16,6 +16,7 @@ import click
 from domain.errors import InputError
 from domain.progress import OBJECTS_COPIED
 from handlers.cli.options import json_option
+from handlers.cli.output import console
 from handlers.demo.play import Parameters, Play, Result
 from handlers.demo.stage import Stage
 from handlers.dependencies import Dependencies
@@ -132,10 +133,8 @@ def _live(dependencies: Dependencies, *, shown: bool) -> Iterator[None]:
     if not shown:
         yield
         return
-    from rich.console import Console
-
     ended = threading.Event()
-    with Console().status("") as status:
+    with console().status("") as status:
 
         def look() -> None:
             while not ended.wait(1.0):
@@ -161,7 +160,6 @@ def packaged_rules(name: str) -> Path:
 
 
 def _show(result: Result) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(title="what became of the owners' objects", show_header=False, title_justify="left")
@@ -172,13 +170,12 @@ def _show(result: Result) -> None:
     for name, number in result.figures().items():
         if name != "objects":
             table.add_row(name.replace("_", " "), f"{number:,}")
-    Console(file=sys.stdout).print(table)
+    console().print(table)
     verdict = f"lost {result.lost}, wrong {result.wrong}, stale {result.stale}, audit_missing {result.audit_missing}"
     click.echo(verdict)
 
 
 def _show_portal(part: "PortalResult") -> None:
-    from rich.console import Console
     from rich.table import Table
 
     title = "what became of the portal (SageMaker and Greengrass are played)"
@@ -187,4 +184,4 @@ def _show_portal(part: "PortalResult") -> None:
     table.add_column("number", justify="right")
     for name, number in part.figures().items():
         table.add_row(name.replace("_", " "), f"{number:,}")
-    Console(file=sys.stdout).print(table)
+    console().print(table)

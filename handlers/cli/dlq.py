@@ -12,6 +12,7 @@ from domain.audit import audit_event
 from handlers.cli.dlq_changes import purge, replay
 from handlers.cli.dlq_desk import Choice, Desk, choosing, limit_option
 from handlers.cli.options import json_option, with_settings
+from handlers.cli.output import console
 from handlers.cli.printable import printable
 from handlers.cli.times import said_age
 from handlers.dead_letters import Letter, Wanted, grouped, letter_json
@@ -87,7 +88,6 @@ def _show_letters(found: Sequence[Letter]) -> None:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -97,8 +97,8 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_column(name, no_wrap=name in _TYPED, overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))  # Text: a key may hold what rich takes for markup
-    console = Console()
-    (console if console.is_terminal else Console(width=max(console.width, WIDE))).print(table)
+    terminal = console()
+    (terminal if terminal.is_terminal else console(width=max(terminal.width, WIDE))).print(table)
 
 
 @dlq.command("show")

@@ -11,18 +11,22 @@ import click
 from domain.errors import KeyshiftError
 from domain.keys import Location
 from domain.rules import CompiledRules
+from domain.stages import CAPTURING, StageEntry, rules_fault
+from handlers.cli.bucket_doctor import lifecycle_findings, versioning_findings
 from handlers.cli.finding import Finding
 from handlers.cli.options import json_option, with_settings
+from handlers.proving import refuse_rules
 from handlers.settings import Settings
 
 if TYPE_CHECKING:
-    from handlers.bootstrap.inspection import AwsInspector
+    from handlers.bootstrap.inspection import AwsInspector, Tried
 
 MOST_SKEW_SECONDS = 5.0
+_UNLOCKED = "what is written over or deleted there may be gone; note a link of the chain (docs/audit.md)"
 
 
 @click.command()
-@click.option("--probe", is_flag=True, help="Also try each S3 condition with two small objects at the target.")
+@click.option("--probe", is_flag=True, help="Also try each S3 condition with small objects at the target.")
 @click.option("--stack", help="Also look at this deployed stack; table, queues and bus are taken from it.")
 @json_option
 @with_settings
@@ -30,7 +34,7 @@ MOST_SKEW_SECONDS = 5.0
 def doctor(context: click.Context, settings: Settings, *, probe: bool, stack: str | None, as_json: bool) -> None:
     """Look at credentials, buckets, table, queues and bus, and say what would go wrong.
 
-    Writes nothing, but with --probe two small objects, which it deletes again. Exit code 1 when something is missing.
+    Writes nothing, but with --probe small objects, which it deletes again. Exit code 1 when something is missing.
 
     \b
     Example:
@@ -60,6 +64,7 @@ def examine(settings: Settings, rules: CompiledRules, inspector: "AwsInspector")
     """Every finding; one part that fails does not hide the others."""
     checks: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
         ("credentials", lambda: _identity(inspector)),
+        ("rules", lambda: rules_findings(rules, inspector.stage_of(settings.table))),
         ("source bucket", lambda: _source(rules, inspector)),
         ("target bucket", lambda: _target(rules, inspector)),
         ("manifest table", lambda: _table(settings, inspector)),
@@ -75,14 +80,33 @@ def examine(settings: Settings, rules: CompiledRules, inspector: "AwsInspector")
             yield Finding("fail", part, str(error))
 
 
-def tried(conditions: Iterable[tuple[str, bool]]) -> Iterator[Finding]:
+def tried(conditions: Iterable["Tried"]) -> Iterator[Finding]:
     """One finding for each condition."""
-    ignored = "ignored: here keyshift could overwrite or lose what others write; use a server that honours it"
     try:
-        for name, is_honoured in conditions:
-            yield Finding("ok" if is_honoured else "fail", name, "honoured" if is_honoured else ignored)
+        for one in conditions:
+            if not one.fault:
+                yield Finding("ok", one.name, "honoured")
+            elif one.is_vital:
+                yield Finding("fail", one.name, f"{one.fault}; use a server that honours it")
+            else:
+                yield Finding("warn", one.name, one.fault)
     except KeyshiftError as error:
         yield Finding("fail", "probe", str(error))
+
+
+def rules_findings(rules: CompiledRules, entry: StageEntry) -> Iterator[Finding]:
+    """Whether the rules are proven, and are the ones that start proved."""
+    refused = refuse_rules(rules)
+    if refused is not None:
+        yield Finding("fail", "rules", refused)
+    else:
+        yield Finding("ok", "rules", f"{rules.migration}: proven, or allowed by name (digest {rules.digest[:12]})")
+    fault = rules_fault(entry, rules.digest)
+    if fault is not None:
+        yield Finding("fail", "rules", fault)
+    elif entry.stage in CAPTURING[1:] and not entry.rules_digest:
+        text = f"the migration is {entry.stage.value}, but an earlier version started it, which proved no rules:"
+        yield Finding("warn", "rules", f"{text} run keyshift start --yes again")
 
 
 def _identity(inspector: "AwsInspector") -> Iterator[Finding]:
@@ -93,13 +117,7 @@ def _source(rules: CompiledRules, inspector: "AwsInspector") -> Iterator[Finding
     name = rules.source_bucket
     facts = inspector.bucket(name)
     yield Finding("ok", "source bucket", f"{name} can be listed, versioning is {facts.versioning}")
-    if facts.versioning == "Off":
-        yield Finding(
-            "warn",
-            "source bucket",
-            f"{name} keeps no versions: before cleanup, deny its producers by bucket policy, or metadata that they "
-            "change in the very moment of the delete is lost",
-        )
+    yield from versioning_findings("source bucket", name, facts.versioning)
     if not facts.sends_events:
         yield Finding(
             "fail",
@@ -110,9 +128,11 @@ def _source(rules: CompiledRules, inspector: "AwsInspector") -> Iterator[Finding
     if facts.server_time and skew > MOST_SKEW_SECONDS:
         yield Finding("fail", "clock", f"this machine's clock is {skew:.0f} s off: set it, or claims end early")
     inspector.can_read(Location(name, rules.source_prefix + "keyshift-doctor-looks-for-this"))
+    yield from lifecycle_findings("source bucket", rules, inspector.lifecycle(name))
 
 
 def _target(rules: CompiledRules, inspector: "AwsInspector") -> Iterator[Finding]:
+    yield from lifecycle_findings("target bucket", rules, inspector.lifecycle(rules.target_bucket))
     if rules.target_bucket == rules.source_bucket:
         return
     facts = inspector.bucket(rules.target_bucket)
@@ -169,4 +189,4 @@ def _audit(settings: Settings, rules: CompiledRules) -> Iterator[Finding]:
     if place.is_locked:
         yield Finding("ok", "audit chain", f"in {place.bucket}, which has object lock")
         return
-    yield Finding("warn", "audit chain", f"{place.bucket} has no object lock: tampering is found, but not prevented")
+    yield Finding("warn", "audit chain", f"{place.bucket} has no object lock: {_UNLOCKED}")

@@ -5,6 +5,7 @@ import json
 import click
 
 from handlers.cli.options import json_option, with_settings
+from handlers.cli.output import say
 from handlers.settings import Settings
 
 
@@ -35,7 +36,7 @@ def pins(context: click.Context, settings: Settings, *, as_json: bool) -> None:
             row = {"holder": pin.holder, "uri": pin.uri, "source": pin.source.uri, "remedy": pin.remedy}
             click.echo(json.dumps(row))
         else:
-            click.echo(f"{pin.source.uri!r} is held by {pin.holder}: {pin.remedy}")
+            say(f"{pin.source.uri!r} is held by {pin.holder}: {pin.remedy}")
     if not as_json:
         click.echo(f"{number:,} pins" if number else "no pins")
     context.exit(1 if number else 0)

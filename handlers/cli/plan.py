@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from domain.estimate import Estimate, Prices, estimate, prices_from
 from domain.parts import MAX_COPY_BYTES, MIN_PART_BYTES, MULTIPART_ABOVE, PART_BYTES
 from domain.planning import Cutting, PlanFigures
 from handlers.cli.options import json_option
+from handlers.cli.output import console
 from handlers.cli.plan_html import plan_page, rows_of
 from handlers.cli.written import write_text
 from handlers.rules_file import load_rules
@@ -73,7 +75,8 @@ def plan(  # noqa: PLR0913  # its options
     """Map every object of an inventory or a listing by the rules in FILE, and say what would happen.
 
     Reports objects and bytes per rule, unmapped keys by shape, collisions, what is archived, large or locked, what a
-    move does not preserve, cost and duration. Exit code 1 when objects collide or a key is impossible.
+    move does not preserve, cost and duration. Exit code 1 when objects collide, a key is impossible, or one is unmapped
+    and the file says 'unmapped: fail'.
 
     \b
     Example:
@@ -101,9 +104,7 @@ def plan(  # noqa: PLR0913  # its options
     if as_json:
         click.echo(json.dumps(as_dict(rules.migration, figures, cost, bill)))
     else:
-        from rich.console import Console
-
-        show(Console(), rules.migration, figures, cost, bill)
+        show(console(), rules.migration, figures, cost, bill)
     # Last, so that a page that cannot be written takes nothing away that took long to find.
     if html is not None:
         write_text(html, plan_page(rules.migration, figures, cost, bill), option="--html")
@@ -136,7 +137,16 @@ def as_dict(migration: str, figures: PlanFigures, cost: Estimate, prices: Prices
     }
 
 
-def show(console: "Console", migration: str, figures: PlanFigures, cost: Estimate, prices: Prices) -> None:
+def _unmoved(figures: PlanFigures) -> Iterator[str]:
+    """What the rules cannot or do not move."""
+    yield from (f"REJECTED {key!r}" for key in figures.rejected_examples)
+    for shape in figures.shapes:
+        yield f"unmapped {shape.objects:,} x {shape.shape!r}, for example {shape.example!r}"
+    if figures.unmapped_fails and figures.unmapped.objects:
+        yield f"NOT SAFE: {figures.unmapped.objects:,} keys are unmapped, and the rules say unmapped: fail"
+
+
+def show(terminal: "Console", migration: str, figures: PlanFigures, cost: Estimate, prices: Prices) -> None:
     """For people."""
     from rich.table import Table
 
@@ -145,16 +155,14 @@ def show(console: "Console", migration: str, figures: PlanFigures, cost: Estimat
         table.add_column(name, justify="left" if name == "what" else "right")
     for name, share in rows_of(figures):
         table.add_row(name, f"{share.objects:,}", f"{share.size:,}")
-    console.print(table)
+    terminal.print(table)
     for collision in figures.collisions:
         met = "an object that is there already" if collision.occupied else "each other"
         click.echo(f"COLLISION at {collision.target!r}: {', '.join(map(repr, collision.keys))} would meet {met}")
     if figures.colliding_targets > len(figures.collisions):
         click.echo(f"... and {figures.colliding_targets - len(figures.collisions):,} more targets with collisions")
-    for key in figures.rejected_examples:
-        click.echo(f"REJECTED {key!r}")
-    for shape in figures.shapes:
-        click.echo(f"unmapped {shape.objects:,} x {shape.shape!r}, for example {shape.example!r}")
+    for said in _unmoved(figures):
+        click.echo(said)
     for note in figures.fidelity():
         click.echo(f"not preserved: {note}")
     bill = Table(title=f"cost in US dollars (prices of {prices.as_of})", title_justify="left")
@@ -163,6 +171,6 @@ def show(console: "Console", migration: str, figures: PlanFigures, cost: Estimat
     for line in cost.lines:
         bill.add_row(line.name, f"{line.requests:,}" if line.requests else "", f"{line.dollars:,.2f}")
     bill.add_row("together", "", f"{cost.dollars:,.2f}")
-    console.print(bill)
+    terminal.print(bill)
     click.echo(f"until cleanup, both copies are stored: {cost.doubled_storage_per_month:,.2f} dollars a month more")
     click.echo(f"about {cost.seconds / 3600:.1f} hours; what limits it is {cost.bottleneck}")

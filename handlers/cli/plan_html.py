@@ -26,6 +26,8 @@ def plan_page(migration: str, figures: PlanFigures, cost: Estimate, prices: Pric
     """The whole page; every key in it is escaped."""
     verdict = "no two objects meet" if figures.is_safe else f"{figures.colliding_targets:,} targets collide, "
     verdict += "" if figures.is_safe else f"{figures.rejected.objects:,} keys are impossible"
+    if figures.unmapped_fails and figures.unmapped.objects:
+        verdict += f", {figures.unmapped.objects:,} keys are unmapped and the rules say unmapped: fail"
     parts = [
         f"<h1>Plan of {escape(migration)}</h1>",
         f"<p{'' if figures.is_safe else ' class=bad'}>{figures.total:,} objects; {verdict}.</p>",

@@ -10,11 +10,12 @@ import click
 from domain.errors import InputError
 from domain.references_items import Outcome, Reported
 from handlers.cli.options import ABOVE_ZERO, json_option, with_settings
+from handlers.cli.output import say
 from handlers.references import References, TableScan
 from handlers.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-_OPEN = (Outcome.READY, Outcome.WAITING, Outcome.LOST)
+_OPEN = (Outcome.READY, Outcome.WAITING, Outcome.HOLDS, Outcome.LOST)
 """With one of these the answer is no."""
 
 
@@ -42,7 +43,8 @@ def scan(  # noqa: PLR0913  # its options
 ) -> None:
     """List every reference of the tables and manifests in the rules file that is still an old URI; nothing is written.
 
-    Exit code 1 when one is left.
+    Texts that may name an object that moves, and cannot be rewritten, are listed as "holds" with what to do. Exit code
+    1 when one of either is left.
 
     \b
     Example:
@@ -74,7 +76,7 @@ def rewrite(  # noqa: PLR0913  # its options
     """Replace old URIs by new ones, all of one item in one write, only where the bytes are verified at the new key.
 
     What it replaces is kept, so that undo can put it back. Run it again for what was not migrated yet. Exit code 1
-    when an old URI of an object that moves is left.
+    when an old URI of an object that moves is left, or a text that may be one.
 
     \b
     Example:
@@ -139,7 +141,7 @@ def _tell(reports: Iterable[Reported], *, as_json: bool) -> int:
             held = one.reference
             arrow = f" -> {one.new_uri!r}" if one.new_uri else ""
             why = f"  ({one.why})" if one.why else ""
-            click.echo(f"{one.outcome.value:12}  {held.holder}  {held.path}  {held.uri!r}{arrow}{why}")
+            say(f"{one.outcome.value:12}  {held.holder}  {held.path}  {held.uri!r}{arrow}{why}")
     if as_json:
         click.echo(json.dumps({"counts": dict(sorted(counts.items()))}))
     else:

@@ -19,6 +19,7 @@ from domain.reporting import COLUMNS, Tallied, length_of, row_of
 from domain.spending import Planned, spent
 from handlers.cli.audit import findings_of, progress, verdict_of
 from handlers.cli.options import with_settings
+from handlers.cli.output import machine_output
 from handlers.cli.plan import read_prices
 from handlers.cli.report_page import Report, report_page
 from handlers.cli.written import write_text
@@ -135,7 +136,7 @@ def _read_records(dependencies: Dependencies, tallied: Tallied, printed: Any) ->
 
 
 def _csv_rows(records: Iterable[Record]) -> Iterator[Record]:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer = csv.writer(machine_output(), lineterminator="\n")
     writer.writerow(COLUMNS)
     for record in records:
         row = row_of(record)

@@ -199,7 +199,12 @@ def _cost(report: Report) -> str:
 
 def _queues(report: Report) -> str:
     rows = [
-        [shown(name), f"{depth.waiting:,}", f"{depth.in_work:,}", f"{depth.dead:,}"]
+        [
+            shown(name),
+            f"{depth.waiting:,}",
+            f"{depth.in_work:,}",
+            "unknown" if depth.dead is None else f"{depth.dead:,}",
+        ]
         for name, depth in report.status.queues.items()
     ]
     recent = report.status.recent

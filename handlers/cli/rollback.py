@@ -5,6 +5,7 @@ import json
 import click
 
 from handlers.cli.options import ABOVE_ZERO, json_option, with_settings
+from handlers.cli.output import say
 from handlers.cli.sweep_progress import progress
 from handlers.settings import Settings
 from handlers.undoing import RollbackPlan, RolledBack
@@ -33,7 +34,8 @@ def rollback(  # noqa: PLR0913  # its options
     """Stop the migration and put back what it changed: notifications, sources, references.
 
     What owners wrote after the move stays. Copies stay too, until --purge, which is refused while anything may still
-    name or need one. Stopped at any moment, the same command goes on. Exit code 1 unless the original state is back.
+    name or need one. Stopped at any moment, the same command goes on. Exit code 1 unless the original state is back,
+    and with --purge while a copy is left that keyshift created.
 
     \b
     Example:
@@ -51,14 +53,16 @@ def rollback(  # noqa: PLR0913  # its options
         if isinstance(found, Shut):
             _refuse(context, found.why, as_json=as_json)
             return
-        failed = 0
+        left = 0
         for source, verdict, why in found:
-            failed += verdict == "failed"
+            left += verdict in ("failed", "held")
             row = {"source": source, "verdict": verdict, "why": why}
-            click.echo(json.dumps(row) if as_json else f"{verdict:9} {source!r}  ({why})")
+            say(json.dumps(row) if as_json else f"{verdict:9} {source!r}  ({why})")
         if not yes:
             click.echo("dry run: nothing was deleted, give --yes to do it", err=True)
-        context.exit(1 if failed else 0)
+        elif left:
+            click.echo(f"{left:,} copies are left, each with its reason above: mend that, then run it again", err=True)
+        context.exit(1 if left and yes else 0)
     with progress("rolling back" if yes else "looking", None) as step:
         answer = (
             roll_back(operation, threads=threads, per_second=rate, seen=step, say=_say)
@@ -79,7 +83,7 @@ def _say(text: str) -> None:
 
 
 def _refuse(context: click.Context, why: str, *, as_json: bool) -> None:
-    click.echo(json.dumps({"refused": why}) if as_json else f"no: {why}", err=not as_json)
+    say(json.dumps({"refused": why}) if as_json else f"no: {why}", err=not as_json)
     context.exit(1)
 
 
@@ -107,13 +111,16 @@ def _show(done: RolledBack, *, as_json: bool) -> None:
         for source, why in done.troubles:
             click.echo(json.dumps({"source": source, "why": why}))
         counted = {"states": dict(done.states), "references": done.references, "clean": done.clean}
-        click.echo(json.dumps(counted | {"notifications_as_before": done.configuration_as_before}))
+        noted = {"notifications_as_before": done.configuration_as_before, "stays": done.stays}
+        click.echo(json.dumps(counted | noted))
         return
     for source, why in done.troubles[:MOST_SHOWN]:
-        click.echo(f"{source!r}: {why}")
+        say(f"{source!r}: {why}")
     for state, count in sorted(done.states.items()):
         click.echo(f"{count:,} {state}")
     click.echo(f"{done.references:,} references put back")
     if not done.configuration_as_before:
-        click.echo(f"the bucket's notifications differ from before, since others changed them: {done.configuration}")
+        say(f"the bucket's notifications differ from before, since others changed them: {done.configuration}")
+    if done.stays:
+        say(done.stays)
     click.echo("the original state is back" if done.clean else f"{len(done.troubles):,} differences: see above")

@@ -19,8 +19,6 @@ _LEDGER = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
 VISIBILITY = 6
 """Times the function's time-out (Lambda's own advice for queues)."""
 LEAST_CONCURRENCY = 100
-LEAST_ABORT_DAYS = 7
-"""A multipart copy of the largest objects takes days."""
 
 
 def with_stack(settings: Settings, resources: Mapping[str, str]) -> Settings:
@@ -47,8 +45,8 @@ def examine_stack(rules: CompiledRules, stack: "DeployedStack", *, queue: Any) -
         ("manifest table", lambda: _table(stack)),
         ("permissions", lambda: _permissions(rules, stack)),
         ("concurrency", lambda: _concurrency(stack)),
-        ("source bucket", lambda: _bucket(rules.source_bucket, _openings(rules, "source"), stack, is_source=True)),
-        ("target bucket", lambda: _bucket(rules.target_bucket, _openings(rules, "target"), stack, is_source=False)),
+        ("source bucket", lambda: _bucket("source bucket", rules.source_bucket, stack)),
+        ("target bucket", lambda: _bucket("target bucket", rules.target_bucket, stack)),
     ]
     for part, check in checks:
         try:
@@ -142,37 +140,12 @@ def _concurrency(stack: "DeployedStack") -> Iterator[Finding]:
     yield Finding(level, "concurrency", f"{most} invocations may run at once in this account{hint}")
 
 
-def _openings(rules: CompiledRules, side: str) -> tuple[str, ...]:
-    """How the keys of one side begin, as far as the rules say."""
-    prefix = rules.source_prefix if side == "source" else rules.target_prefix
-    pieces = ((branch.source if side == "source" else branch.target).pieces[0] for branch in rules.branches)
-    return tuple({prefix + (piece if isinstance(piece, str) else "") for piece in pieces})
-
-
-def _bucket(name: str, openings: tuple[str, ...], stack: "DeployedStack", *, is_source: bool) -> Iterator[Finding]:
-    part = "source bucket" if is_source else "target bucket"
+def _bucket(part: str, name: str, stack: "DeployedStack") -> Iterator[Finding]:
     facts = stack.bucket(name)
-    for rule in facts.lifecycle:
-        yield from _lifecycle(rule, part, openings)
     if facts.lock_mode:
         yield Finding("warn", part, f"objects are locked by default ({facts.lock_mode}): cleanup and undo must wait")
     if facts.requester_pays:
         yield Finding("fail", part, "it is requester pays, which keyshift does not ask for: switch that off")
     if facts.encryption.startswith("aws:kms"):
         yield Finding("warn", part, "its default is KMS: set kmsKeyArn, and KEYSHIFT_ENCRYPTED_TARGETS for a target")
-    yield Finding("ok", part, f"{name}: {len(facts.lifecycle)} lifecycle rules looked at")
-
-
-def _lifecycle(rule: Mapping[str, Any], part: str, openings: tuple[str, ...]) -> Iterator[Finding]:
-    about = rule.get("Filter", {})
-    prefix = str(rule.get("Prefix") or about.get("Prefix") or about.get("And", {}).get("Prefix") or "")
-    if not any(one.startswith(prefix) or prefix.startswith(one) for one in openings):
-        return
-    called = f"lifecycle rule '{rule.get('ID', '')}' on '{prefix}'"
-    if "Expiration" in rule or "NoncurrentVersionExpiration" in rule:
-        yield Finding("warn", part, f"{called} deletes objects that move: a copy's age begins anew; suspend it")
-    if "Transitions" in rule or "NoncurrentVersionTransitions" in rule:
-        yield Finding("warn", part, f"{called} moves objects to another class, perhaps an archive: suspend it")
-    days = rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation", LEAST_ABORT_DAYS)
-    if days < LEAST_ABORT_DAYS:
-        yield Finding("warn", part, f"{called} aborts uploads after {days} days: the largest copies take longer")
+    yield Finding("ok", part, f"{name}: object lock, encryption and requester pays looked at")

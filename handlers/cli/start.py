@@ -11,10 +11,10 @@ from handlers.settings import Settings
 @click.command()
 @click.option(
     "--through",
-    type=click.Choice(["queue", "eventbridge"]),
-    default="queue",
+    type=click.Choice(["auto", "queue", "eventbridge"]),
+    default="auto",
     show_default=True,
-    help="S3 straight to the queue, or through EventBridge, beside any other notification.",
+    help="S3 straight to the queue, or through EventBridge; auto: the way that is deployed, else the queue.",
 )
 @click.option(
     "--wait", default=600.0, show_default=True, type=Number(0), help="Give up after so many seconds without a probe."
@@ -34,16 +34,18 @@ def start(  # noqa: PLR0913  # its options
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Let the source bucket's events reach the events queue, wait until that is effective, then the stage is live.
+    """Prove the rules, let the source bucket's events reach the events queue, then the stage is live.
 
-    Other notifications of the bucket stay; what was there before is remembered for rollback. Small objects are
-    written under .keyshift/ (on the condition that none is there) until their events arrive, and deleted again.
-    Until then this command works the events queue off itself, unless KEYSHIFT_FUNCTIONS names functions that do.
+    Rules that `keyshift rules check` refutes are refused. Other notifications of the bucket stay; what was there before
+    is remembered for rollback. Small objects are written under .keyshift/ (on the condition that none is there) until
+    their events arrive, and deleted again. Until then this command works the events queue off itself, unless
+    KEYSHIFT_FUNCTIONS names functions that do. Run it again after a change of the rules file, and when another program
+    took the bucket's notifications away.
 
     \b
     Example:
       keyshift start
-      keyshift start --through eventbridge --yes
+      keyshift start --yes
     """
     from handlers.bootstrap.lifecycle import operation_of
     from handlers.lifecycle import Shut
@@ -58,9 +60,13 @@ def start(  # noqa: PLR0913  # its options
             return
         changes = planned.before != planned.after or bool(planned.rule)
         if as_json:
-            click.echo(json.dumps({"changes": changes, "before": planned.before, "after": planned.after}))
+            shown = {"changes": changes, "through": planned.through, "rule": planned.rule}
+            click.echo(json.dumps(shown | {"before": planned.before, "after": planned.after}))
         else:
-            click.echo(f"before: {planned.before}\nafter:  {planned.after}")
+            rule = f", by the rule {planned.rule}" if planned.rule else ""
+            click.echo(
+                f"before: {planned.before}\nafter:  {planned.after}\nevents come through: {planned.through}{rule}"
+            )
         click.echo("dry run: nothing was changed, give --yes to do it", err=True)
         return
     opened = start_capture(

@@ -8,6 +8,7 @@ import click
 
 from domain.errors import TransientError
 from handlers.cli.options import Number, json_option, with_settings
+from handlers.cli.output import console, say
 from handlers.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ def status(  # noqa: PLR0913  # its options
       keyshift status --watch
       keyshift status --json --exact
     """
-    from rich.console import Console
-
     from handlers.bootstrap.steering import lookout_of
     from handlers.cli.status_view import view_of
 
@@ -48,21 +47,20 @@ def status(  # noqa: PLR0913  # its options
     if as_json:
         click.echo(json.dumps(now.as_json()))
         return
-    console = Console()
-    console.print(view_of(now, width=console.width))
+    terminal = console()
+    terminal.print(view_of(now, width=terminal.width))
 
 
 def _watch(lookout: "Lookout", *, interval: float, looks: int, exact: bool, as_json: bool) -> None:
     """Until ``looks`` or Ctrl-C; an answer that does not come leaves the last figures, marked as old."""
-    from rich.console import Console
     from rich.live import Live
 
     from handlers.cli.status_view import line_of, view_of
 
-    console = Console()
+    terminal = console()
     live = (
-        Live(console=console, auto_refresh=False, vertical_overflow="crop")
-        if console.is_terminal and not as_json
+        Live(console=terminal, auto_refresh=False, vertical_overflow="crop")
+        if terminal.is_terminal and not as_json
         else None
     )
     now, done = None, 0
@@ -72,11 +70,11 @@ def _watch(lookout: "Lookout", *, interval: float, looks: int, exact: bool, as_j
         while True:
             now, problem = _looked(lookout, now, exact=exact)
             if live is not None and now is not None:
-                live.update(view_of(now, width=console.width, problem=problem), refresh=True)
+                live.update(view_of(now, width=terminal.width, problem=problem), refresh=True)
             elif problem:
-                click.echo(f"no answer: {problem}", err=True)
+                say(f"no answer: {problem}", err=True)
             elif now is not None:
-                click.echo(json.dumps(now.as_json()) if as_json else line_of(now))
+                say(json.dumps(now.as_json()) if as_json else line_of(now))
             done += 1
             if looks and done >= looks:
                 return

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from handlers.cli.control import said_limits
+from handlers.cli.printable import printable
 from handlers.cli.sizes import said_bytes
 from handlers.cli.times import said_seconds
 from handlers.looking import Status
@@ -20,10 +21,11 @@ def view_of(now: Status, *, width: int, problem: str = "") -> RenderableType:
     narrow = width < NARROW
     parts: list[RenderableType] = [Text(f"migration {now.migration}, stage {now.stage}", style="bold")]
     if problem:
-        parts.append(Text(f"no fresh figures: {problem}", style="yellow"))
+        parts.append(Text(printable(f"no fresh figures: {problem}"), style="yellow"))
     if now.control.paused:
         reason = now.control.reason or "by an operator"
-        parts.append(Text(f"PAUSED by {now.control.paused_by or 'an operator'}: {reason}", style="bold red"))
+        words = printable(f"PAUSED by {now.control.paused_by or 'an operator'}: {reason}")
+        parts.append(Text(words, style="bold red"))
         parts.append(Text("go on with: keyshift resume", style="red"))
     parts += [_bar(now, width), _figures(now), _queues(now, narrow=narrow)]
     for title, counts in (("failures by cause", now.causes), ("copied by rule", now.rules)):
@@ -82,9 +84,14 @@ def _queues(now: Status, *, narrow: bool) -> RenderableType:
     for column, justify in (("queue", "left"), ("waiting", "right"), ("in work", "right"), ("dead", "right")):
         table.add_column(column, justify="left" if justify == "left" else "right", header_style="dim")
     for name, depth in now.queues.items():
-        dead = Text(f"{depth.dead:,}", style="bold red" if depth.dead else "")
+        dead = Text(_dead(depth.dead), style="" if depth.dead == 0 else "bold red")
         table.add_row(name, f"{depth.waiting:,}", f"{depth.in_work:,}", dead)
     return table
+
+
+def _dead(number: int | None) -> str:
+    """A queue without a dead-letter queue drops messages uncounted."""
+    return "unknown" if number is None else f"{number:,}"
 
 
 def _counts(title: str, counts: Mapping[str, int]) -> RenderableType:
@@ -93,7 +100,7 @@ def _counts(title: str, counts: Mapping[str, int]) -> RenderableType:
     grid.add_column(overflow="ellipsis", no_wrap=True)
     ranked = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
     for name, number in ranked[:MOST_LINES]:
-        grid.add_row(f"{number:,}", Text(name))
+        grid.add_row(f"{number:,}", Text(printable(name)))
     if len(ranked) > MOST_LINES:
         grid.add_row("", f"and {len(ranked) - MOST_LINES} more")
     return Group(Text(title, style="dim"), grid)
@@ -102,7 +109,7 @@ def _counts(title: str, counts: Mapping[str, int]) -> RenderableType:
 def line_of(now: Status) -> str:
     """One line for a log or a pipe."""
     queues = ", ".join(
-        f"{name} {depth.waiting}+{depth.in_work} (dead {depth.dead})" for name, depth in now.queues.items()
+        f"{name} {depth.waiting}+{depth.in_work} (dead {_dead(depth.dead)})" for name, depth in now.queues.items()
     )
     states = ", ".join(f"{state} {number}" for state, number in now.records.items()) or "no records yet"
     rate = "" if now.objects_per_second is None else f", {now.objects_per_second:.1f}/s"

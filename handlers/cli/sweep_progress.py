@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from handlers.cli.output import console
+
 LINE_SECONDS = 5.0
 
 
@@ -12,10 +14,9 @@ LINE_SECONDS = 5.0
 def progress(what: str, total: int | None) -> Iterator[Callable[[], None]]:
     """What is called for each thing done; ``total`` is about how many there are, ``None`` where nobody knows."""
     if sys.stderr.isatty():
-        from rich.console import Console
         from rich.progress import Progress
 
-        with Progress(console=Console(stderr=True), transient=True) as bar:
+        with Progress(console=console(stderr=True), transient=True) as bar:
             task = bar.add_task(what, total=total)
             yield lambda: bar.advance(task)
         return

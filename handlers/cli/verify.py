@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from domain.errors import InputError
 from domain.keys import Location
 from domain.ports import KeyBook
 from domain.record import Record
 from domain.stages import Stage
 from domain.verification import Finding
 from handlers.cli.options import json_option, with_settings
+from handlers.cli.output import console, say
 from handlers.cli.sweep_progress import progress
+from handlers.cli.times import parse_span
 from handlers.findings_file import findings_file, row_of
 from handlers.settings import Settings
 from handlers.sweeping import swept
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
     from handlers.lifecycle import Operation
 
 _BACKWARD = (Stage.ROLLING_BACK, Stage.ROLLED_BACK)
+_BEFORE = (Stage.PREPARED, Stage.LIVE)
+FRESH_SECONDS = 3600.0
+"""A mark that is younger is not written again."""
 
 
 @click.command()
@@ -32,6 +38,9 @@ _BACKWARD = (Stage.ROLLING_BACK, Stage.ROLLED_BACK)
 @click.option("--sample", type=click.IntRange(1), help="Only so many records, as good as random, and no keys.")
 @click.option("--inventory", "inventories", multiple=True, help="A manifest.json instead of a listing, one a bucket.")
 @click.option("--unverified", is_flag=True, help="Only what no earlier run has proven: goes on where one stopped.")
+@click.option(
+    "--most-age", default="72h", show_default=True, help="With --unverified: proofs that are older do not count."
+)
 @click.option("--no-keys", is_flag=True, help="Records only: no listing, so no source without a record is found.")
 @click.option("--strict", is_flag=True, help="Foreign objects and keys of no layout count as differences.")
 @click.option("--no-mark", is_flag=True, help="Change nothing: what is proven is not marked for cleanup.")
@@ -49,6 +58,7 @@ def verify(  # noqa: PLR0913  # its options
     sample: int | None,
     inventories: tuple[str, ...],
     unverified: bool,
+    most_age: str,
     no_keys: bool,
     strict: bool,
     no_mark: bool,
@@ -60,7 +70,8 @@ def verify(  # noqa: PLR0913  # its options
     """Compare every record with what both keys hold, and find keys that no record accounts for.
 
     Bytes (full-object checksums, or read with --deep), size, metadata, headers, tags, storage class, encryption and
-    lock. What is proven is marked, which cutover and cleanup ask for. Exit code 1 when there is a difference.
+    lock. What is proven is marked, which cutover and cleanup ask for. Until the cut-over a mark that is older than an
+    hour is renewed; cleanup's soak time counts from the last mark. Exit code 1 when there is a difference.
 
     \b
     Example:
@@ -70,17 +81,29 @@ def verify(  # noqa: PLR0913  # its options
     """
     from handlers.bootstrap.lifecycle import keys_of_both_sides, operation_of
 
+    too_old = parse_span(most_age)
     operation = operation_of(settings, function="verify-command")
+    control, now = operation.dependencies.control, operation.dependencies.ports.clock.now()
+    stage = control.stage()
+    old_since = now - too_old if unverified else None
+    fault = control.feeding_fault() if requeue else None
+    if fault is not None:
+        raise InputError(f"--requeue: {fault}")
     tally, requeuer = Tally(), Requeuer(operation.dependencies)
     with ExitStack() as stack:
         book = stack.enter_context(operation.key_book())
         add = stack.enter_context(findings_file(out))
         verifier = Verifier(
-            operation.dependencies, book=book, reader=operation.reader if deep else None, marks=not no_mark
+            operation.dependencies,
+            book=book,
+            reader=operation.reader if deep else None,
+            marks=not no_mark,
+            # Only a cut-over asks how old a mark is; after it a renewed one would begin cleanup's soak time again.
+            fresh_since=now - FRESH_SECONDS if stage in _BEFORE else 0.0,
         )
-        findings = _of_records(operation, verifier, book, sample=sample, unverified=unverified, threads=threads)
+        findings = _of_records(operation, verifier, book, sample=sample, verified_since=old_since, threads=threads)
         # Where everything goes back, legacy URIs are what is wanted.
-        finders = () if operation.stages.read_stage().stage in _BACKWARD else operation.finders
+        finders = () if stage in _BACKWARD else operation.finders
         stages: list[Iterable[Finding | None]] = [findings, held_references(finders)]
         if sample is None and not no_keys:
             keys = (Location(*place) for place in keys_of_both_sides(settings, operation, inventories))
@@ -108,13 +131,14 @@ def _of_records(  # noqa: PLR0913  # which, and how
     book: KeyBook,
     *,
     sample: int | None,
-    unverified: bool,
+    verified_since: float | None,
     threads: int,
 ) -> Iterator[Finding]:
     def booked() -> Iterator[Record]:
         for record in operation.dependencies.ports.manifest.scan_records():
             book.add_pairs(iter([(record.source, record.target if record.target.key else None)]))
-            if not (unverified and record.verified_at is not None):
+            verified_at = record.verified_at
+            if verified_since is None or verified_at is None or verified_at < verified_since:
                 yield record
 
     # A scan comes in the order of the partition keys' hash: its first records are as good as drawn at random.
@@ -134,7 +158,7 @@ def _say(finding: Finding, *, as_json: bool, shown: int) -> None:
         what = ", ".join([*finding.differences, *finding.remarks])
         place = finding.source or finding.target
         detail = f"  ({finding.detail})" if finding.detail else ""
-        click.echo(f"{what}: {place.uri if place else '?'!r}{detail}")
+        say(f"{what}: {place.uri if place else '?'!r}{detail}")
 
 
 def _summarise(tally: Tally, enqueued: int, *, strict: bool, as_json: bool) -> None:
@@ -144,7 +168,6 @@ def _summarise(tally: Tally, enqueued: int, *, strict: bool, as_json: bool) -> N
         more = {"differences": dict(summary.differences), "remarks": dict(summary.remarks), "requeued": enqueued}
         click.echo(json.dumps(counted | more))
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(title="verification", show_header=False, title_justify="left")
@@ -157,4 +180,4 @@ def _summarise(tally: Tally, enqueued: int, *, strict: bool, as_json: bool) -> N
     if enqueued:
         table.add_row("enqueued again", f"{enqueued:,}")
     table.add_row("verdict", "no difference" if summary.clean else "differences")
-    Console().print(table)
+    console().print(table)

@@ -221,7 +221,7 @@ class PortalAct:
     def _quiet_seconds(self) -> float:
         """Cleanup leaves alone what changed within the longest life of an attempt."""
         settings = self._on.stage.settings
-        return settings.attempt_seconds + settings.request_seconds + settings.margin_seconds
+        return settings.attempt_seconds + 5 * settings.request_seconds + settings.margin_seconds
 
     def _must_do(self, told: Told, name: str) -> None:
         if told.code:

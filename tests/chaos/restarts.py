@@ -14,8 +14,8 @@ from adapters.s3_owners_bucket import S3OwnersBucket
 from domain.keys import Location
 from domain.objects import ObjectState
 from domain.ports import MessageQueue
-from handlers.bootstrap import bootstrap
-from handlers.bootstrap.stage import demo_stage
+from handlers.bootstrap import bootstrap, clients_of
+from handlers.bootstrap.stage import demo_stage, make_live
 from handlers.demo.auditor import Auditor
 from handlers.demo.ledger import Ledger
 from handlers.demo.owners import Owners
@@ -107,6 +107,7 @@ def run_on_seaweedfs(size: Size, say: Say) -> Figures:  # noqa: PLR0915  # one s
             demo_stage(load_rules(rules_file), rules_file) as stage,
             somebody_on_call(stage.settings) as on_call,
         ):
+            make_live(clients_of(stage.settings), stage.settings.table)
             keys = {"AWS_ACCESS_KEY_ID": weed.server.access_key, "AWS_SECRET_ACCESS_KEY": weed.server.secret_key}
             os.environ.update(keys)
             dependencies = bootstrap(stage.settings, function="chaos")

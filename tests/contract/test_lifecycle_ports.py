@@ -1,23 +1,30 @@
-"""StageBook, ProbeBook, KeyBook, ByteReader and VersionStore: the fakes and the adapters keep one contract."""
+"""StageBook, ProbeBook, the books of keys, ByteReader, VersionStore: fakes and adapters keep one contract."""
 
 from collections.abc import Iterator
 from hashlib import sha256
+from math import inf
+from typing import Any
 
 import pytest
 
+from adapters.dynamodb_control import DynamoDbControlPanel
 from adapters.dynamodb_probes import DynamoDbProbeBook
 from adapters.dynamodb_stage import DynamoDbStageBook
 from adapters.s3_byte_reader import S3ByteReader
 from adapters.s3_object_store import S3ObjectStore
+from adapters.sqlite_census_book import SqliteCensusBook
 from adapters.sqlite_key_book import SqliteKeyBook
+from domain.census import ABSENT, Expected, Role
+from domain.control import Control, paused
 from domain.errors import MissingResourceError
 from domain.keys import Location
 from domain.objects import ObjectState
-from domain.ports import ByteReader, KeyBook, ProbeBook, StageBook, VersionStore
+from domain.ports import ByteReader, CensusBook, ControlPanel, KeyBook, ProbeBook, StageBook, VersionStore
 from domain.stages import Stage, StageEntry
 from tests.contract.object_worlds import FAR, FakeWorld, ObjectWorld, ServerWorld, clients_for
 from tests.contract.table_worlds import new_table
-from tests.fakes.lifecycle import InMemoryKeyBook, InMemoryProbeBook, InMemoryStageBook
+from tests.fakes.lifecycle import InMemoryCensusBook, InMemoryKeyBook, InMemoryProbeBook, InMemoryStageBook
+from tests.fakes.panel import InMemoryControlPanel
 
 TABLES = ["fake", "standin", "moto"]
 
@@ -32,6 +39,27 @@ def table_of(request: pytest.FixtureRequest) -> tuple[object, ...]:
 def stages(request: pytest.FixtureRequest) -> StageBook:
     """A book that nobody has written in."""
     return InMemoryStageBook() if request.param == "fake" else DynamoDbStageBook(*table_of(request))  # type: ignore[arg-type]
+
+
+@pytest.fixture(params=TABLES)
+def guarded(request: pytest.FixtureRequest) -> tuple[StageBook, ControlPanel]:
+    """An empty book, and the control item on which its steps depend."""
+    if request.param == "fake":
+        panel = InMemoryControlPanel()
+        return InMemoryStageBook(panel=panel), panel
+    table: Any = table_of(request)
+    return DynamoDbStageBook(*table), DynamoDbControlPanel(*table)
+
+
+@pytest.fixture(params=["fake", "sqlite"])
+def census(request: pytest.FixtureRequest) -> Iterator[CensusBook]:
+    """A book in which nothing is said."""
+    if request.param == "fake":
+        yield InMemoryCensusBook()
+        return
+    sqlite = SqliteCensusBook()
+    yield sqlite
+    sqlite.close()
 
 
 @pytest.fixture(params=TABLES)
@@ -70,7 +98,17 @@ def test_a_migration_of_which_nothing_was_said_is_prepared(stages: StageBook) ->
 def test_a_stage_is_kept_whole_and_replaces_only_what_was_read(stages: StageBook) -> None:
     """Every field comes back; somebody else's change in between is never overwritten; our own repeat is no refusal."""
     live = StageEntry(
-        Stage.LIVE, 12.5, "me", "probes", 99.25, '{"a":1}', revision=1, changed_at=1_790_000_000.25, cut_over_at=12.5
+        Stage.LIVE,
+        12.5,
+        "me",
+        "probes",
+        99.25,
+        '{"a":1}',
+        revision=1,
+        changed_at=1_790_000_000.25,
+        cut_over_at=12.5,
+        live_at=11.25,
+        rules_digest="d",
     )
     assert stages.write_stage(live, before=StageEntry())
     assert stages.read_stage() == live
@@ -79,6 +117,48 @@ def test_a_stage_is_kept_whole_and_replaces_only_what_was_read(stages: StageBook
     assert not stages.write_stage(other, before=StageEntry())
     assert stages.write_stage(StageEntry(Stage.CUT_OVER, revision=2), before=live)
     assert stages.read_stage() == StageEntry(Stage.CUT_OVER, revision=2)
+
+
+def test_a_step_depends_on_the_operators_word(guarded: tuple[StageBook, ControlPanel]) -> None:
+    """It is written only while the control item is the one that was seen; our own repeat is no refusal."""
+    stages, panel = guarded
+    live = StageEntry(Stage.LIVE, revision=1)
+    assert stages.write_stage(live, before=StageEntry(), control=Control())
+    assert stages.write_stage(live, before=StageEntry(), control=Control()), "an earlier try of ours had landed"
+    word = paused(Control(), reason="lunch", by="me", now=1.0)
+    assert panel.write_control(word, before=Control())
+    over = StageEntry(Stage.CUT_OVER, revision=2)
+    assert not stages.write_stage(over, before=live, control=Control())
+    assert stages.read_stage() == live
+    assert not stages.write_stage(over, before=StageEntry(), control=word)
+    assert stages.write_stage(over, before=live, control=word)
+    assert stages.read_stage() == over
+
+
+def expected(key: str, role: Role = Role.SOURCE, **more: Any) -> Expected:
+    """What a record says of a place."""
+    given: dict[str, Any] = {"record_id": Location("b", "r").record_id, "etag": "e", "since": 9.5}
+    return Expected(Location("b", key), role, **(given | more))
+
+
+def test_a_census_meets_what_is_listed_and_names_what_is_not(census: CensusBook) -> None:
+    """Each place in each of its roles, as it was said last; what nothing is said of, or ABSENT, is never missed."""
+    both = Location("b", "both").record_id
+    census.add_expected(iter([expected("k"), expected("both", record_id=both)]))
+    census.add_expected(iter([expected("k", etag="newer"), expected("both", Role.TARGET, etag=None, since=inf)]))
+    many = (expected(f"many/{number}", etag=ABSENT) for number in range(25_000))
+    census.add_expected(many)
+    census.add_expected(iter([expected("gone", Role.TARGET), expected("quiet", etag=None)]))
+    assert list(census.meet(Location("b", "k"))) == [expected("k", etag="newer")]
+    assert list(census.meet(Location("b", "nowhere"))) == []
+    assert list(census.meet(Location("b", "many/24999"))) == [expected("many/24999", etag=ABSENT)]
+    assert list(census.find_unmet()) in (
+        [(both, Role.SOURCE), (expected("gone").record_id, Role.TARGET)],
+        [(expected("gone").record_id, Role.TARGET), (both, Role.SOURCE)],
+    )
+    met = list(census.meet(Location("b", "both")))
+    assert met == [expected("both", record_id=both), expected("both", Role.TARGET, etag=None, since=inf)]
+    assert list(census.find_unmet()) == [(expected("gone").record_id, Role.TARGET)]
 
 
 def test_a_probe_has_arrived_once_somebody_noted_it(probes: ProbeBook) -> None:

@@ -42,6 +42,7 @@ _MOVES = {
 _WITHOUT_RESOURCE = frozenset(
     {
         *("lambda:ListEventSourceMappings", "lambda:GetAccountSettings"),
+        *("events:ListRuleNamesByTarget", "events:ListRules"),
         *("greengrass:ListComponents", "greengrass:ListDeployments"),
         *("sagemaker:ListModels", "sagemaker:ListModelPackages"),
     }

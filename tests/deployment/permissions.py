@@ -40,6 +40,7 @@ _BUCKET = {
 }
 _QUEUES: Mapping[tuple[str, str], Need] = {
     ("SendMessageBatch", "backfill"): ("SendBackfill", "sqs:SendMessage"),
+    ("SendMessageBatch", "events"): ("Renew", "sqs:SendMessage"),
     ("SendMessageBatch", "inventory"): ("Continue", "sqs:SendMessage"),
     ("GetQueueAttributes", "backfill"): ("Backlog", "sqs:GetQueueAttributes"),
 }

@@ -14,6 +14,7 @@ from adapters.standin import StandIn
 from domain.parts import MIB
 from handlers import reference_events, resolver_function
 from handlers.bootstrap import dependencies_of
+from handlers.bootstrap.stage import make_live
 from tests.deployment.artefact import RULES
 from tests.servers import new_name
 
@@ -89,6 +90,7 @@ def made_place(standin: StandIn, folder: Path, monkeypatch: pytest.MonkeyPatch) 
         clients.s3.create_bucket(Bucket=f"{name}-{one}", ObjectLockEnabledForBucket=True)
     provisioning.create_bucket(clients, f"{name}-reports")
     provisioning.create_manifest_table(clients, name)
+    make_live(clients, name)
     provisioning.create_bus(clients, f"{name}-audit")
     queues = {
         one: provisioning.create_queue(clients, f"{name}-{one}", max_receives=100)

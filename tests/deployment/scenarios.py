@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from adapters.dynamodb_chain_head import CHAIN_ID
+from adapters.dynamodb_control import DynamoDbControlPanel
 from adapters.dynamodb_manifest import DynamoDbManifest
 from adapters.dynamodb_stream import DynamoDbChangeReader
 from adapters.sqs_queue import SqsMessageQueue
@@ -27,6 +29,7 @@ from handlers import (
     reference_events,
     resolver_function,
 )
+from handlers.batch import RENEW_AT
 from handlers.messages import BackfillRow, encode_backfill
 from tests.deployment.calls import Call, Recorder, recorded
 from tests.deployment.permissions import needs_of
@@ -110,6 +113,31 @@ def _large(place: Place, feed: Feed) -> None:
 def _live(place: Place, recorder: Recorder) -> None:  # the scenarios' two
     queue = SqsMessageQueue(place.clients, place.queues["events"].url)
     _objects(place, lambda key, etag: _one(object_events.handler, queue, _event(place, key, etag)))
+    _waiting(place, object_events.handler, queue, _event(place, "old/waits", place.put("old/waits", b"waits")))
+
+
+def _waiting(place: Place, handler: Any, queue: SqsMessageQueue, body: str) -> None:
+    """A message in a pause: given back first, then replaced by a copy of itself."""
+    queue.send_messages([body])
+    (message,) = queue.receive_messages(at_most=10, wait=1)
+    with paused(place):
+        for receive_count, left in ((1, 1), (RENEW_AT, 0)):
+            given = lambda_event([replace(message, receive_count=receive_count)])
+            answer = handler(given, Context(seconds=SECONDS))
+            if len(answer["batchItemFailures"]) != left:
+                raise LookupError(f"receive {receive_count} of a waiting message ended with {answer}")
+    queue.delete_messages([message])
+
+
+@contextmanager
+def paused(place: Place) -> Iterator[None]:
+    """The operator's word, while something waits."""
+    panel = DynamoDbControlPanel(place.clients, place.name)
+    before = panel.read_control()
+    during = replace(before, paused=True, reason="a test", fence=before.fence + 1)
+    panel.write_control(during, before=before)
+    yield
+    panel.write_control(replace(before, fence=during.fence + 1), before=during)
 
 
 def _rows(place: Place, recorder: Recorder) -> None:  # the scenarios' two
@@ -120,6 +148,8 @@ def _rows(place: Place, recorder: Recorder) -> None:  # the scenarios' two
         _one(backfill.handler, queue, next(iter(bodies)))
 
     _objects(place, feed)
+    rows = encode_backfill([BackfillRow(key="old/waits")], migration="deployed", bucket=f"{place.name}-source")
+    _waiting(place, backfill.handler, queue, next(iter(rows)))
 
 
 def _one(handler: Any, queue: SqsMessageQueue, body: str) -> None:
@@ -162,6 +192,8 @@ def _inventory(place: Place, recorder: Recorder) -> None:  # the scenarios' two
     ):
         place.clients.s3.put_object(Bucket=reports, Key=name, Body=body)
     queue = SqsMessageQueue(place.clients, place.queues["inventory"].url)
+    task = json.dumps({"v": 1, "kind": inventory.KIND, "manifest": f"s3://{reports}/{base}/manifest.json", "file": key})
+    _waiting(place, inventory.handler, queue, task)
     detail = {"bucket": {"name": reports}, "object": {"key": f"{base}/manifest.checksum", "etag": "e", "size": 32}}
     queue.send_messages([json.dumps({"source": "aws.s3", "detail-type": "Object Created", "detail": detail})])
     while messages := queue.receive_messages(at_most=10, wait=0):

@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 
 import boto3
 
+from adapters.aws_clients import AwsClients
 from adapters.standin import StandIn
+from handlers.bootstrap.stage import make_live
 from tests.deployment.artefact import LOCAL_LAYERS, ROOT, run_osls
 
 STAGE, STACK = "test", "keyshift-test"
@@ -105,7 +107,15 @@ def deployed_site(standin: StandIn, rules: Path) -> Iterator[DeployedSite]:
     s3.put_bucket_notification_configuration(Bucket=REPORTS, NotificationConfiguration={"EventBridgeConfiguration": {}})
     arguments = deploy_arguments(rules)
     run_osls(standin, "deploy", *arguments, more=root_environment(standin))
-    yield DeployedSite(standin, rules, stack_outputs(standin, STACK))
+    outputs = stack_outputs(standin, STACK)
+    clients = AwsClients(
+        endpoint_url=standin.endpoint_url,
+        region=standin.environment()["AWS_REGION"],
+        access_key_id="test",
+        secret_access_key="test",  # the emulator's root
+    )
+    make_live(clients, outputs["Table"])
+    yield DeployedSite(standin, rules, outputs)
 
 
 def deploy_arguments(rules: Path, *, stage: str = STAGE, reports: str = REPORTS, **more: str) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.deployment.artefact import ROOT, Artefact
+from tests.deployment.roles import statements
 
 DAYS_14 = 14 * 24 * 3600
 KEPT = (*("AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::Events::Archive", "AWS::S3::BucketPolicy"),)
@@ -68,6 +69,22 @@ def test_a_message_stays_hidden_six_times_as_long_as_its_function_runs(artefact:
         assert 2 <= about["ScalingConfig"]["MaximumConcurrency"] <= 1000
         checked.append(queue)
     assert sorted(checked) == ["BackfillQueue", "EventsQueue", "InventoryQueue"]
+
+
+def test_only_what_sends_to_its_own_queue_may_loop(artefact: Artefact) -> None:
+    """Lambda ends every other loop after about sixteen rounds, and puts the message into the dead-letter queue."""
+    meant = set()
+    for mapping in artefact.resources("AWS::Lambda::EventSourceMapping").values():
+        about = mapping["Properties"]
+        function = _function_of(about["FunctionName"])
+        role = properties(artefact, function)["Role"]["Fn::GetAtt"][0]
+        sends = [one for one in statements(artefact, role) if "sqs:SendMessage" in one["Action"]]
+        if about["EventSourceArn"] in [one["Resource"] for one in sends]:
+            meant.add(function)
+    functions = artefact.resources("AWS::Lambda::Function")
+    allowed = {name for name, one in functions.items() if one["Properties"].get("RecursiveLoop") == "Allow"}
+    assert allowed == meant
+    assert len(meant) == 3
 
 
 def _function_of(name: Any) -> str:
@@ -130,6 +147,17 @@ def test_an_audit_segment_cannot_be_deleted(artefact: Artefact) -> None:
     assert about["ObjectLockConfiguration"]["Rule"]["DefaultRetention"] == {"Mode": "GOVERNANCE", "Days": 365}
     assert about["VersioningConfiguration"] == {"Status": "Enabled"}
     assert set(about["PublicAccessBlockConfiguration"].values()) == {True}
+
+
+def test_an_audit_segment_cannot_be_written_over(artefact: Artefact) -> None:
+    """The bucket's policy refuses every PutObject without If-None-Match, which takes only ``*``, and delete markers."""
+    statements = properties(artefact, "AuditBucketPolicy")["PolicyDocument"]["Statement"]
+    refused = {one["Action"]: one for one in statements if one["Effect"] == "Deny"}
+    everything = {"Fn::Sub": "${AuditBucket.Arn}/*"}
+    assert refused["s3:PutObject"]["Condition"] == {"Null": {"s3:if-none-match": "true"}}
+    assert "Condition" not in refused["s3:DeleteObject"]
+    for action in ("s3:PutObject", "s3:DeleteObject"):
+        assert (refused[action]["Principal"], refused[action]["Resource"]) == ("*", everything)
 
 
 def test_each_alarm_leads_into_the_runbook(artefact: Artefact) -> None:

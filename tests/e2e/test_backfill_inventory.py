@@ -95,3 +95,61 @@ def test_a_source_that_cannot_be_used_is_one_sentence(variables: dict[str, str],
     answer = run_keyshift("backfill", *options, more=variables)
     assert answer.returncode == 2
     assert "Traceback" not in answer.stderr
+
+
+def _planned(site: Site, variables: dict[str, str], folder: Path, *keys: str) -> str:
+    """A plan of these keys, always saved under one name."""
+    rows = [{"bucket": site.name, "key": key, "size": 3, "e_tag": "e" * 32} for key in keys]
+    manifest = altered(write_rows(folder / f"of-{len(keys)}", rows, file_format="CSV"), sourceBucket=site.name)
+    saved = str(folder / "plan.parquet")
+    words = ("plan", str(site.settings.rules_file), "--inventory", str(manifest), "--out", saved)
+    assert run_keyshift(*words, more=variables).returncode == 0
+    return saved
+
+
+def test_another_plan_under_the_same_name_is_enqueued(site: Site, variables: dict[str, str], tmp_path: Path) -> None:
+    """It was skipped with exit code 0: the checkpoint knew the name of the file alone."""
+    keys = ["old/1", "old/2", "old/3"]
+    for some in (keys[:2], keys):
+        saved = _planned(site, variables, tmp_path, *some)
+        assert run_keyshift("backfill", "--plan", saved, "--json", more=variables).returncode == 0
+        assert enqueued(site) == some
+
+
+def test_what_is_skipped_is_said_with_how_to_redo_it(site: Site, variables: dict[str, str], tmp_path: Path) -> None:
+    """--again begins at the first row; afterwards it is done as before."""
+    saved = _planned(site, variables, tmp_path, "old/1")
+    run_keyshift("backfill", "--plan", saved, more=variables)
+    assert enqueued(site) == ["old/1"]
+    skipped = run_keyshift("backfill", "--plan", saved, more=variables)
+    assert "1 rows were skipped" in skipped.stdout
+    assert "--again" in skipped.stdout
+    assert enqueued(site) == []
+    again = run_keyshift("backfill", "--plan", saved, "--again", more=variables)
+    assert "1 objects enqueued" in again.stdout
+    assert enqueued(site) == ["old/1"]
+    assert "1 rows were skipped" in run_keyshift("backfill", "--plan", saved, more=variables).stdout
+
+
+def test_corrected_rules_read_the_same_inventory_once_more(
+    site: Site, variables: dict[str, str], tmp_path: Path
+) -> None:
+    """What was unmapped before was never looked at again."""
+    manifest = str(report(site, tmp_path, "CSV"))
+    assert run_keyshift("backfill", "--inventory", manifest, more=variables).returncode == 0
+    enqueued(site)
+    rules = site.settings.rules_file
+    text = rules.read_text().replace(
+        "rules:\n", 'rules:\n  - {name: more, from: "keep/{rest...}", to: "kept/{rest}"}\n'
+    )
+    rules.write_text(text)
+    answer = run_keyshift("backfill", "--inventory", manifest, "--json", more=variables)
+    assert json.loads(answer.stdout)["skipped"] == 0
+    assert enqueued(site) == sorted(KEYS)
+
+
+def test_again_is_refused_for_a_listing(variables: dict[str, str]) -> None:
+    """It has no checkpoint."""
+    answer = run_keyshift("backfill", "--list", "--again", more=variables)
+    assert answer.returncode == 2
+    assert "--after" in answer.stderr

@@ -49,7 +49,7 @@ def desk(standin: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> De
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", standin.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", standin.secret_key)
     rules = RULES + "cleanup: {{unversioned_source: fenced}}\n"
-    site = Site(standin, tmp_path, captured=False, rules_text=rules)
+    site = Site(standin, tmp_path, captured=False, live=False, rules_text=rules)
     keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
     return Desk(site, {**keys, **site.environment()})
 

@@ -34,7 +34,7 @@ class Portal:
         text = text.replace("table: training-jobs", f"table: {self.names.trainings}")
         text = text.replace("table: models", f"table: {self.names.models}")
         text = text.replace("{", "{{").replace("}", "}}").replace("manufacturing-line-1", "{bucket}")
-        self.site = Site(server, folder, captured=False, versioned=True, rules_text=text)
+        self.site = Site(server, folder, captured=False, live=False, versioned=True, rules_text=text)
         create_portal_tables(self.site.clients, self.names)
         book = DynamoDbTrainingBook(self.site.clients, self.names)
         self.past: Past = past_of(self.site.name, region="us-east-1")

@@ -1,29 +1,58 @@
 """The audit chain's places in memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from domain.audit_control import CONTROL_ID
+from domain.audit_stage import STAGE_ID
 from domain.chain import Link
-from domain.ports import BookedEvent, Deferred, StoredSegment
+from domain.ports import BookedEvent, Deferred, DoubtedSegment, StoredSegment
 from tests.fakes.faults import ScriptedFaults
 
 
 class InMemorySegmentArchive(ScriptedFaults):
-    """SegmentArchive as a dict that tests may tamper with; ``strange`` are keys that are no segment's."""
+    """SegmentArchive as a dict that tests may tamper with; ``strange`` are keys that are no segment's.
+
+    ``segments`` is what a plain read gets. ``overwrite`` and ``delete`` act as on a bucket that keeps versions, whose
+    object lock keeps what lies in ``older``. ``now`` is the date that the archive gives to what is stored.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.segments: dict[int, bytes] = {}
+        self.older: dict[int, list[bytes]] = {}
+        self.markers: dict[int, int] = {}
+        self.dates: dict[int, float] = {}
+        self.now = 0.0
+        self.keeps_versions = True
         self.strange: list[str] = []
+
+    def overwrite(self, sequence: int, body: bytes) -> None:
+        """PutObject without a condition."""
+        self.older.setdefault(sequence, []).append(self.segments[sequence])
+        self.segments[sequence] = body
+
+    def delete(self, sequence: int) -> None:
+        """DeleteObject without a version."""
+        self.older.setdefault(sequence, []).append(self.segments.pop(sequence))
+        self.markers[sequence] = self.markers.get(sequence, 0) + 1
 
     def write_segment(self, sequence: int, body: bytes) -> bool:
         """See the port."""
         with self._faulty("write_segment"):
-            return self.segments.setdefault(sequence, body) == body
+            if sequence not in self.segments:
+                self.segments[sequence] = body
+                self.dates.setdefault(sequence, self.now)
+            return self.segments[sequence] == body
 
     def read_segment(self, sequence: int) -> bytes | None:
         """See the port."""
         with self._faulty("read_segment"):
             return self.segments.get(sequence)
+
+    def read_original(self, sequence: int) -> bytes | None:
+        """See the port."""
+        with self._faulty("read_original"):
+            return next(iter(self._versions(sequence)), None)
 
     def last_sequence(self) -> int:
         """See the port."""
@@ -33,9 +62,26 @@ class InMemorySegmentArchive(ScriptedFaults):
     def read_segments(self, *, after: int = 0) -> Iterator[StoredSegment]:
         """See the port."""
         with self._faulty("read_segments"):
-            found = sorted(self.segments.items())
-        yield from (StoredSegment(f"{number:012d}", number, body) for number, body in found if number > after)
+            numbers = sorted(number for number in {*self.segments, *self.older, *self.markers} if number > after)
+            found = [self._stored(number) for number in numbers]
+        yield from found
         yield from (StoredSegment(key, None, b"") for key in self.strange if key > f"{after:012d}.jsonl.gz")
+
+    def _versions(self, sequence: int) -> Sequence[bytes]:
+        current = [self.segments[sequence]] if sequence in self.segments else []
+        return [*self.older.get(sequence, []), *current]
+
+    def _stored(self, sequence: int) -> StoredSegment:
+        versions = self._versions(sequence)
+        return StoredSegment(
+            f"{sequence:012d}",
+            sequence,
+            versions[0] if versions else b"",
+            self.dates.get(sequence, self.now),
+            len(versions),
+            self.markers.get(sequence, 0),
+            self.keeps_versions,
+        )
 
 
 class InMemoryChainHead(ScriptedFaults):
@@ -44,6 +90,7 @@ class InMemoryChainHead(ScriptedFaults):
     def __init__(self) -> None:
         super().__init__()
         self.head: Link | None = None
+        self.doubted = 0
 
     def read_head(self) -> Link | None:
         """See the port."""
@@ -53,9 +100,19 @@ class InMemoryChainHead(ScriptedFaults):
     def advance_head(self, link: Link) -> bool:
         """See the port."""
         with self._faulty("advance_head"):
+            if self.doubted >= link.sequence:
+                return False
             if self.head is None or self.head.sequence < link.sequence:
                 self.head = link
             return self.head == link
+
+    def doubt_segments(self, last: int, *, seen: Link | None) -> bool:
+        """See the port."""
+        with self._faulty("doubt_segments"):
+            if self.head != seen:
+                return False
+            self.doubted = max(self.doubted, last)
+            return True
 
 
 class InMemoryEventBook:
@@ -66,6 +123,34 @@ class InMemoryEventBook:
         self._newest: dict[str, int] = {}
         self._seen: set[str] = set()
         self._deferred: list[Deferred] = []
+        self._segments: dict[int, float] = {}
+        self._doubted: set[int] = set()
+        self._repeats: dict[tuple[str, int], set[int]] = {}
+
+    def book_segment(self, sequence: int, stored_at: float) -> None:
+        """See the port."""
+        self._segments[sequence] = stored_at
+
+    def segment_stored_at(self, sequence: int) -> float | None:
+        """See the port."""
+        return self._segments.get(sequence)
+
+    def doubt_segments(self, first: int, last: int) -> None:
+        """See the port."""
+        self._doubted.update(number for number in self._segments if first <= number <= last)
+
+    def book_repeat(self, subject: str, number: int, segment: int) -> None:
+        """See the port."""
+        self._repeats.setdefault((subject, number), set()).add(segment)
+
+    def unconfirmed_segments(self) -> Iterator[DoubtedSegment]:
+        """See the port."""
+        lines: dict[int, list[int]] = {}
+        for key, event in self._events.items():
+            if event.segment in self._doubted and not self._repeats.get(key, set()) - self._doubted:
+                lines.setdefault(event.segment, []).append(event.line)
+        for number in sorted(lines):
+            yield DoubtedSegment(number, self._segments[number], len(lines[number]), min(lines[number]))
 
     def newest_number(self, subject: str) -> int | None:
         """See the port."""
@@ -94,4 +179,20 @@ class InMemoryEventBook:
 
     def subjects_not_seen(self) -> Iterator[str]:
         """See the port."""
-        yield from (subject for subject in self._newest if "#" not in subject and subject not in self._seen)
+        yield from (subject for subject in self._newest if subject not in self._seen)
+
+
+class InMemoryAuditedItems:
+    """AuditedItems by their ids; the control and the stage are always among them."""
+
+    def __init__(self) -> None:
+        unwritten = (Deferred(CONTROL_ID, "the control item", 0, "", 0.0), Deferred(STAGE_ID, "the stage", 0, "", 0.0))
+        self.items = {one.subject: one for one in unwritten}
+
+    def list_items(self) -> Iterator[Deferred]:
+        """See the port."""
+        yield from list(self.items.values())
+
+    def has_item(self, item_id: str) -> bool:
+        """See the port."""
+        return item_id in self.items and self.items[item_id].revision > 0

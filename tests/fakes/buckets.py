@@ -109,6 +109,16 @@ class Buckets:
         versions = self.bucket(location.bucket).versions.get(location.key)
         return versions[-1] if versions and versions[-1].state is not None else None
 
+    def top(self, location: Location) -> Version | None:
+        """The newest version, also where that is a delete marker; ``None`` where nothing is kept of the key."""
+        versions = self.bucket(location.bucket).versions.get(location.key)
+        return versions[-1] if versions else None
+
+    def find(self, location: Location, version_id: str) -> Version | None:
+        """That version, also where it is a delete marker."""
+        versions = self.bucket(location.bucket).versions.get(location.key, [])
+        return next((one for one in versions if one.is_named(version_id)), None)
+
     def version(self, location: Location, version_id: str | None) -> Version | None:
         """That version, or the current one; a delete marker is none."""
         if version_id is None:

@@ -1,30 +1,35 @@
 """The stage, probes, keys and live capture in memory."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from domain.census import Expected, Role
+from domain.control import Control
 from domain.keys import Location
-from domain.ports import Capture
+from domain.ports import Capture, CaptureRefused, Restored
 from domain.stages import StageEntry
 from tests.fakes.faults import ScriptedFaults
+from tests.fakes.panel import InMemoryControlPanel
 
 
 class InMemoryStageBook(ScriptedFaults):
     """StageBook in memory."""
 
-    def __init__(self, entry: StageEntry | None = None) -> None:
+    def __init__(self, entry: StageEntry | None = None, panel: InMemoryControlPanel | None = None) -> None:
         super().__init__()
         self.entry = entry or StageEntry()
+        self.panel = panel or InMemoryControlPanel()
 
     def read_stage(self) -> StageEntry:
         """See the port."""
         with self._faulty("read_stage"):
             return self.entry
 
-    def write_stage(self, entry: StageEntry, *, before: StageEntry) -> bool:
+    def write_stage(self, entry: StageEntry, *, before: StageEntry, control: Control | None = None) -> bool:
         """See the port."""
         with self._faulty("write_stage"):
-            if self.entry.revision != before.revision:
+            moved = control is not None and self.panel.control.fence != control.fence
+            if moved or self.entry.revision != before.revision:
                 return self.entry == entry
             self.entry = entry
             return True
@@ -46,6 +51,29 @@ class InMemoryProbeBook(ScriptedFaults):
         """See the port."""
         with self._faulty("has_arrived"):
             return key in self._arrived
+
+
+class InMemoryCensusBook:
+    """CensusBook in memory."""
+
+    def __init__(self) -> None:
+        self._expected: dict[tuple[Location, Role], Expected] = {}
+        self._met: set[Location] = set()
+
+    def add_expected(self, expected: Iterator[Expected]) -> None:
+        """See the port."""
+        self._expected |= {(one.place, one.role): one for one in expected}
+
+    def meet(self, place: Location) -> Sequence[Expected]:
+        """See the port."""
+        self._met.add(place)
+        known = (self._expected.get((place, role)) for role in Role)
+        return [one for one in known if one is not None]
+
+    def find_unmet(self) -> Iterator[tuple[str, Role]]:
+        """See the port."""
+        unmet = (one for one in self._expected.values() if one.needs_object and one.place not in self._met)
+        yield from ((one.record_id, one.role) for one in unmet)
 
 
 class InMemoryKeyBook:
@@ -71,12 +99,19 @@ class InMemoryKeyBook:
 
 
 class InMemoryLiveCapture(ScriptedFaults):
-    """LiveCapture in memory: a configuration of named entries; probes are written and removed."""
+    """LiveCapture in memory: one bucket's entries by name, each with its prefix; probes are written and removed.
 
-    def __init__(self, bucket: str, entries: dict[str, str] | None = None) -> None:
+    Several captures of one bucket share ``entries``. Entries whose name begins with ``keyshift`` are of migrations.
+    """
+
+    def __init__(
+        self, bucket: str, entries: dict[str, str] | None = None, *, migration: str = "m", prefix: str = "old/"
+    ) -> None:
         super().__init__()
         self.bucket = bucket
-        self.entries = entries or {}
+        self.entries = {} if entries is None else entries
+        self.prefix = prefix
+        self.name = f"keyshift-{migration}"
         self.probes: set[Location] = set()
 
     def read_configuration(self) -> str:
@@ -84,25 +119,40 @@ class InMemoryLiveCapture(ScriptedFaults):
         with self._faulty("read_configuration"):
             return json.dumps(self.entries, sort_keys=True)
 
-    def plan_capture(self, *, through: str) -> Capture:
+    def plan_capture(self, *, through: str) -> Capture | CaptureRefused:
         """See the port."""
         with self._faulty("plan_capture"):
-            after = json.dumps(self.entries | {"keyshift": through}, sort_keys=True)
-            return Capture(self.bucket, json.dumps(self.entries, sort_keys=True), after)
+            for name, prefix in self.entries.items():
+                is_near = prefix.startswith(self.prefix) or self.prefix.startswith(prefix)
+                if name.startswith("keyshift") and name != self.name and is_near:
+                    return CaptureRefused(f"'{name}' is another migration's")
+            added = {"EventBridge": ""} if through == "eventbridge" else {}
+            after = json.dumps(self.entries | {self.name: self.prefix} | added, sort_keys=True)
+            way = "eventbridge" if added else "queue"
+            return Capture(self.bucket, json.dumps(self.entries, sort_keys=True), after, through=way)
+
+    def find_fault(self, capture: Capture) -> str | None:
+        """See the port."""
+        with self._faulty("find_fault"):
+            wanted = {self.name} | ({"EventBridge"} if capture.through == "eventbridge" else set())
+            return f"{self.bucket} sends nothing any more" if wanted - set(self.entries) else None
 
     def switch_on(self, capture: Capture) -> None:
         """See the port."""
         with self._faulty("switch_on"):
-            self.entries |= {"keyshift": json.loads(capture.after)["keyshift"]}
+            self.entries[self.name] = self.prefix
+            if capture.through == "eventbridge":
+                self.entries["EventBridge"] = ""
 
-    def restore(self, capture: Capture) -> str:
+    def restore(self, capture: Capture) -> Restored:
         """See the port."""
         with self._faulty("restore"):
             before = json.loads(capture.before)
-            self.entries.pop("keyshift", None)
-            if "keyshift" in before:
-                self.entries["keyshift"] = before["keyshift"]
-            return json.dumps(self.entries, sort_keys=True)
+            if self.name not in before:
+                self.entries.pop(self.name, None)
+            stays = {"EventBridge": ""} if "EventBridge" in self.entries and "EventBridge" not in before else {}
+            is_as_before = self.entries == before | stays
+            return Restored(json.dumps(self.entries, sort_keys=True), is_as_before, "EventBridge" if stays else "")
 
     def write_probe(self, location: Location) -> None:
         """See the port."""

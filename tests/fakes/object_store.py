@@ -237,7 +237,9 @@ class InMemoryObjectStore(ScriptedFaults):
             found = self.buckets.current(Location(bucket, key))
             if found is not None and key.startswith(prefix) and key.encode() > after.encode():
                 state = _state(found)
-                yield ListedObject(key, state.etag, state.size, state.storage_class)
+                yield ListedObject(
+                    key, state.etag, state.size, state.storage_class, last_modified=float(state.last_modified)
+                )
 
     def _check_time(self, send_before: float) -> None:
         if self._clock.monotonic() >= send_before:

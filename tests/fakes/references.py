@@ -5,6 +5,8 @@ from copy import deepcopy
 from json import dumps
 from typing import Any
 
+from adapters.dynamodb_references import update_of
+from domain.errors import RefusedRequestError
 from domain.ports import Changed, ItemChange, ItemPage, JournalEntry, ScanPosition
 from domain.record import Record
 from domain.references import Item
@@ -84,6 +86,8 @@ class InMemoryReferences(ScriptedFaults):
 
     def _change(self, change: ItemChange) -> Changed:
         item = self.tables[change.table].get(self._id(change.table, change.key))
+        if any(len(update_of(change)[f"{kind}Expression"].encode()) > 4_096 for kind in ("Update", "Condition")):
+            raise RefusedRequestError("TransactWriteItems: Expression size has exceeded the maximum allowed size")
         if item is None or any(value_at(item, edit.place) != edit.before for edit in change.edits):
             return Changed.ITEM_CHANGED
         if self.journal.get(change.entry.entry_id) != change.entry_before:

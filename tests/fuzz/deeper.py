@@ -75,6 +75,10 @@ _URIS = (
     "https://bucket.s3.eu-west-1.amazonaws.com/old/a%20b%2Bc",
     "https://s3.dualstack.us-east-1.amazonaws.com/bucket/old//x?versionId=1",
     "https://bucket.s3.amazonaws.com/k?X-Amz-Signature=abc",
+    " s3a://bucket/old//a b?x#y",
+    "arn:aws:s3:::bucket/old/a b",
+    "http://bucket.s3-website.eu-central-1.amazonaws.com/old/a",
+    "https://bucket.bucket.vpce-1a2b-5e6f.s3.us-east-1.vpce.amazonaws.com/old/a%20b",
 )
 _LINE = '{"source-ref": "s3://bucket/old/1.jpg", "n": [1, {"x": "\\u00e9\\"\\\\"}], "t": null}'
 _LIMITS = ArchiveLimits(members=50, member_bytes=MIB, total_bytes=2 * MIB, ratio=100, ratio_free=MIB)

@@ -22,6 +22,7 @@ from adapters.provisioning import (
 from adapters.sqs_queue import SqsMessageQueue
 from domain.ports import Message
 from handlers.bootstrap import bootstrap, change_reader
+from handlers.bootstrap.stage import make_live
 from handlers.dependencies import Dependencies
 from handlers.settings import Settings
 from tests.servers import REGION, Server, new_name
@@ -33,6 +34,8 @@ source: {{bucket: {bucket}}}
 target: {{bucket: {bucket}}}
 rules:
   - {{name: move, from: "old/{{rest*}}", to: "new/{{rest*}}"}}
+allow:
+  - {{rule: move, finding: invalid-target, why: "keys such as old//a keep their form"}}
 """
 
 
@@ -60,7 +63,11 @@ class Context:
 
 
 class Site:
-    """A migration of one bucket, and what its owners and operators see of it."""
+    """A migration of one bucket, and what its owners and operators see of it.
+
+    ``live`` writes the stage, which is an audit event of its own; ``None`` lets objects move without it, in this
+    process only.
+    """
 
     def __init__(  # how the site is made
         self,
@@ -70,6 +77,7 @@ class Site:
         through_eventbridge: bool = False,
         captured: bool = True,
         versioned: bool = False,
+        live: bool | None = True,
         rules_text: str = RULES,
         **settings: Any,
     ) -> None:
@@ -77,6 +85,8 @@ class Site:
         self.clients = _clients(server)
         create_bucket(self.clients, self.name, versioned=versioned)
         create_manifest_table(self.clients, self.name)
+        if live:
+            make_live(self.clients, self.name)
         self.events = create_queue(self.clients, f"{self.name}-events", visibility=30, max_receives=3)
         self.backfill = create_queue(self.clients, f"{self.name}-backfill", visibility=30, max_receives=3)
         self.audit = create_queue(self.clients, f"{self.name}-audit")
@@ -105,6 +115,8 @@ class Site:
             }
         )
         self.dependencies: Dependencies = bootstrap(self.settings, function=self.name, clients=self.clients)
+        if live is None:
+            self.dependencies.control._stages = None
 
     def environment(self) -> dict[str, str]:
         """The same as variables, as Lambda would have them."""

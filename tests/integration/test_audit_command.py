@@ -11,6 +11,8 @@ import pytest
 from adapters.dynamodb_control import DynamoDbControlPanel
 from adapters.dynamodb_stage import DynamoDbStageBook
 from adapters.standin import StandIn
+from domain.audit import AuditEvent
+from domain.chain import Link, link_of, seal_segment
 from domain.control import Control
 from domain.keys import Location
 from domain.stages import Stage, StageEntry
@@ -34,11 +36,17 @@ def site(standin: Server, tmp_path: Path) -> Site:
     return audited_site(standin, tmp_path)
 
 
-def audited_site(server: Server, folder: Path) -> Site:
+@pytest.fixture
+def plain_site(standin: Server, tmp_path: Path) -> Site:
+    """A site to tamper with whose audit bucket keeps no versions."""
+    return audited_site(standin, tmp_path, lock=False)
+
+
+def audited_site(server: Server, folder: Path, *, lock: bool = True) -> Site:
     """A migration of three objects whose audit chain has two segments."""
     bucket = new_name("audit")
     server.client("s3").create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
-    made = Site(server, folder, audit_bucket=bucket)
+    made = Site(server, folder, audit_bucket=bucket, live=None)
     for keys in (["old/a", "old/b\n"], ["old/c"]):
         for key in keys:
             made.put(key, b"body")
@@ -104,8 +112,67 @@ def test_events_on_the_bus_fit_the_schema(whole_site: Site) -> None:
     assert {"Attempt Under Way", "Object Migrated"} == {event["detail-type"] for event in seen}
 
 
-def test_an_overwritten_segment_is_located(site: Site, standin: Server) -> None:
-    """One event in other words, well packed: segment, line and record are named."""
+def test_a_chain_written_again_over_the_locked_one_is_found(site: Site, standin: Server) -> None:
+    """With what the stream function's own role may do: a PutObject over each locked segment, and a PutItem of the head.
+
+    Lock keeps the versions under it; they are what is read, and each newer one is named.
+    """
+    s3, bucket, after = site.clients.s3, site.settings.audit_bucket, Link()
+    for number in (1, 2):
+        key = key_of(number)
+        version = s3.head_object(Bucket=bucket, Key=key)["VersionId"]
+        hold: Any = {"Status": "ON"}
+        s3.put_object_legal_hold(Bucket=bucket, Key=key, VersionId=version, LegalHold=hold)
+        lines = gzip.decompress(s3.get_object(Bucket=bucket, Key=key)["Body"].read()).splitlines()
+        told = [json.loads(line)["event"] for line in lines[1:]]
+        events = [
+            AuditEvent(one["event_id"], one["detail_type"], one["time"], {**one["detail"], "rule": "none"})
+            for one in told
+        ]
+        segment = seal_segment(events, after=after, migration="site")
+        s3.put_object(Bucket=bucket, Key=key, Body=segment.body)
+        after = segment.link
+    head: Any = {"pk": {"S": "keyshift#chain"}, "sequence": {"N": "2"}, "sha256": {"S": after.sha256}}
+    site.clients.dynamodb.put_item(TableName=site.name, Item=head)
+    findings, summary, code = verified(site, standin)
+    assert (code, summary["events"]) == (1, 9)
+    assert [(one["fault"], one["segment"]) for one in findings] == [
+        ("segment-overwritten", 1),
+        ("segment-overwritten", 2),
+        ("head-replaced", 2),
+    ]
+
+
+def test_a_bucket_without_versions_is_whole_and_says_what_it_cannot_show(plain_site: Site, standin: Server) -> None:
+    """The verdict names the remedy, a link that was noted elsewhere."""
+    answer = run_keyshift("audit", "verify", more=variables(plain_site, standin))
+    assert answer.returncode == 0
+    assert answer.stdout.startswith("the audit is whole: 2 segments, ")
+    assert "its bucket keeps no versions" in answer.stdout
+    assert "--expect" in answer.stdout
+
+
+def test_a_segment_that_another_program_added_is_told(site: Site, standin: Server) -> None:
+    """It invents an event of a reference; the next honest batch goes on after it, and says that it had no anchor."""
+    s3, bucket = site.clients.s3, site.settings.audit_bucket
+    entry = "keyshift#reference#" + "a" * 64
+    invented = AuditEvent(f"{entry}:1", "References Rewritten", 1.0, {"count": 1})
+    end = link_of(2, s3.get_object(Bucket=bucket, Key=key_of(2))["Body"].read())
+    s3.put_object(Bucket=bucket, Key=key_of(3), Body=seal_segment([invented], after=end, migration="site").body)
+    site.put("old/d", b"body")
+    deliver(site)
+    for event in site.changes():
+        assert respond(event, site.dependencies) == {"batchItemFailures": []}
+    findings, summary, code = verified(site, standin)
+    assert (code, summary["segments"]) == (1, 4)
+    assert ("record-unknown", 3, entry) in [(one["fault"], one["segment"], one["subject"]) for one in findings]
+    header = json.loads(gzip.decompress(s3.get_object(Bucket=bucket, Key=key_of(4))["Body"].read()).splitlines()[0])
+    assert (header["head"], header["sequence"]) == (2, 4)
+
+
+def test_an_overwritten_segment_is_located(plain_site: Site, standin: Server) -> None:
+    """One event in other words, well packed, where no versions are kept: segment, line and record are named."""
+    site = plain_site
     s3, bucket = site.clients.s3, site.settings.audit_bucket
     lines = gzip.decompress(s3.get_object(Bucket=bucket, Key=key_of(1))["Body"].read()).split(b"\n")
     lines[2] = lines[2].replace(b'"rule":"move"', b'"rule":"none"')
@@ -118,8 +185,9 @@ def test_an_overwritten_segment_is_located(site: Site, standin: Server) -> None:
     ]
 
 
-def test_the_history_of_one_object_survives_a_damaged_line(site: Site, standin: Server) -> None:
-    """What can be read is shown, and what cannot is named; no traceback where somebody tampered."""
+def test_the_history_of_one_object_survives_a_damaged_line(plain_site: Site, standin: Server) -> None:
+    """What can be read is shown, and what cannot is named; no traceback where another program tampered."""
+    site = plain_site
     s3, bucket = site.clients.s3, site.settings.audit_bucket
     lines = gzip.decompress(s3.get_object(Bucket=bucket, Key=key_of(1))["Body"].read()).split(b"\n")
     subject = json.loads(lines[1])["event"]["event_id"].partition(":")[0]
@@ -136,11 +204,17 @@ def test_the_history_of_one_object_survives_a_damaged_line(site: Site, standin: 
 
 
 def test_a_removed_segment_is_located(site: Site, standin: Server) -> None:
-    """In a bucket with versions a delete marker hides it; that counts as removed."""
-    site.clients.s3.delete_object(Bucket=site.settings.audit_bucket, Key=key_of(2))
-    findings, _, code = verified(site, standin)
-    assert code == 1
-    assert [(one["fault"], one["segment"]) for one in findings if one["segment"] == 2] == [("chain-truncated", 2)]
+    """In a bucket with versions a delete marker hides it, and its version is read; without that it is cut off."""
+    s3, bucket = site.clients.s3, site.settings.audit_bucket
+    version = s3.head_object(Bucket=bucket, Key=key_of(2))["VersionId"]
+    s3.delete_object(Bucket=bucket, Key=key_of(2))
+    findings, summary, code = verified(site, standin)
+    assert (code, summary["segments"]) == (1, 2)
+    assert [(one["fault"], one["segment"]) for one in findings] == [("segment-deleted", 2)]
+    s3.delete_object(Bucket=bucket, Key=key_of(2), VersionId=version)
+    findings, summary, code = verified(site, standin)
+    assert (code, summary["segments"]) == (1, 1)
+    assert ("chain-truncated", 2) in [(one["fault"], one["segment"]) for one in findings]
 
 
 def test_the_operators_word_and_the_stage_are_in_the_chain(site: Site, standin: Server) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 from hashlib import md5
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,13 @@ from typing import Any
 import pytest
 
 from domain.errors import InputError, MalformedMessageError
-from handlers.bootstrap.inventories import inventory_queue, journal_of
-from handlers.inventory import take_on
+from domain.ports import Message
+from handlers.batch import RENEW_AT
+from handlers.bootstrap.inventories import inventory_files, inventory_queue, journal_of
+from handlers.inventory import respond, take_on
+from handlers.inventory_feeder import content_id_of
 from handlers.messages import decode_message
-from tests.integration.site import Site
+from tests.integration.site import Site, lambda_event
 from tests.servers import Server
 
 KEYS = ("old/a b+c.bin", "old/ünï\ncode", "keep/me", "old/100%")
@@ -79,6 +83,17 @@ class World:
         """One message."""
         take_on(body, self.dependencies, queue=self.queue, journal=self.journal, seconds_left=lambda: seconds)
 
+    def respond(self, message: Message) -> list[str]:
+        """What the function leaves in its queue."""
+        answer = respond(
+            lambda_event([message]),
+            self.dependencies,
+            queue=self.queue,
+            journal=self.journal,
+            seconds_left=lambda: 300.0,
+        )
+        return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
+
     def tasks(self) -> list[str]:
         """The tasks that wait."""
         messages = self.queue.receive_messages(at_most=10, wait=0)
@@ -141,13 +156,18 @@ def test_a_row_that_cannot_be_read_is_named(site: Site) -> None:
 
 
 def test_a_full_backfill_queue_postpones_the_task(site: Site) -> None:
-    """The task comes back later as a new message, and nothing is enqueued beyond the limit."""
+    """It is given back, then replaced by a copy of itself; nothing is enqueued beyond the limit."""
     world = World(site)
     world.take_on(put_report(site))
-    (task,) = world.tasks()
     world.dependencies.backfill_queue.send_messages(["{}"] * (world.settings.backlog + 1))
-    world.take_on(task)
-    assert world.journal.read_rows_done(json.loads(task)["manifest"], "inv/data/1.csv.gz") == 0
+    (received,) = world.queue.receive_messages(at_most=10, wait=1)
+    task = json.loads(received.body)
+    assert world.respond(received) == [received.message_id]
+    assert world.queue.count_messages() == (0, 1)
+    with inventory_files(world.settings, task["manifest"], only="") as (inventory, _):
+        content_id = content_id_of(inventory.content_of(task["file"]), world.dependencies.rules)
+    assert world.journal.read_rows_done(content_id, task["file"]) == 0
+    assert world.respond(replace(received, receive_count=RENEW_AT)) == []
     waiting, _ = world.queue.count_messages()
     assert waiting == 1
 
@@ -159,6 +179,30 @@ def test_the_checkpoint_never_goes_back(site: Site) -> None:
     world.journal.write_rows_done("m", "f", 7)
     assert world.journal.read_rows_done("m", "f") == 10
     assert world.journal.read_rows_done("m", "g") == 0
+
+
+def test_a_checkpoint_may_be_forgotten(site: Site) -> None:
+    """Also one that never was; what a run does afterwards is remembered again."""
+    journal = World(site).journal
+    journal.write_rows_done("m", "f", 10)
+    for name in ("m", "m", "never"):
+        journal.forget_rows_done(name, "f")
+        assert journal.read_rows_done(name, "f") == 0
+    journal.write_rows_done("m", "f", 3)
+    assert journal.read_rows_done("m", "f") == 3
+
+
+def test_a_daily_report_of_the_same_name_is_read_whole(site: Site) -> None:
+    """Checkpoints are kept under the bytes: a report that another one replaced in one place is read too."""
+    world = World(site)
+    world.take_on(put_report(site))
+    (task,) = world.tasks()
+    world.take_on(task)
+    assert world.enqueued()
+    world.take_on(put_report(site, rows=f'"{site.name}","old/later","5","x"\n'))
+    (task,) = world.tasks()
+    world.take_on(task)
+    assert world.enqueued() == ["old/later"]
 
 
 @pytest.mark.parametrize("body", ["no JSON", '{"kind": "inventory-file"}', '{"what": "ever"}'])

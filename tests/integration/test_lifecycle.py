@@ -10,13 +10,15 @@ import pytest
 
 from adapters.system_clock import SystemClock
 from domain.control import paused, resumed
+from domain.errors import AccessDeniedError
+from domain.gates import Limits
 from domain.holders import Pin, Reference
 from domain.keys import Location
 from domain.ports import Capture
 from domain.record import Mode, Record, State
 from domain.stages import Stage, advanced
 from domain.verification import Difference, Finding, Remark
-from handlers.bootstrap.lifecycle import keys_of_both_sides, operation_of
+from handlers.bootstrap.lifecycle import keys_of_both_sides, objects_of_both_sides, operation_of
 from handlers.bootstrap.steering import lookout_of
 from handlers.cleaning import Cleaned, Cleaner, begin_cleaning, finish_migration, refuse_cleanup
 from handlers.lifecycle import Holders, Operation, Shut
@@ -33,6 +35,7 @@ from tests.servers import Server
 ACCEPTING = RULES + "cleanup: {{unversioned_source: accept}}\n"
 SHORT: dict[str, Any] = {"attempt_seconds": 20.0, "request_seconds": 5.0, "margin_seconds": 1.0}
 HOUR = 3600.0
+LIMITS = Limits(most_waiting=5, most_lag=9 * HOUR)
 
 
 class ShiftedClock(SystemClock):
@@ -99,11 +102,12 @@ class Life:
 
     def shut_gates(self, **accept: Any) -> dict[str, str]:
         """What a cut-over now says no to, and the stage afterwards."""
-        keys = [key for _, key in keys_of_both_sides(self.site.settings, self.operation, ())]
-        lookout = lookout_of(self.site.settings)
-        seen = look_for_cutover(self.operation, lookout, keys=keys, most_lag=0, seen=lambda: None)
-        accepted = frozenset(accept.pop("accept", ()))
-        gates, _ = cut_over(self.operation, seen, most_waiting=5, most_lag=3600, accepted=accepted, why="test")
+        objects = objects_of_both_sides(self.site.settings, self.operation, ())
+        lookout, accepted = lookout_of(self.site.settings), frozenset(accept.pop("accept", ()))
+        look = look_for_cutover(
+            self.operation, lookout, objects=objects, limits=replace(LIMITS, most_lag=0), seen=lambda: None
+        )
+        gates, _ = cut_over(self.operation, lookout, look, limits=LIMITS, accepted=accepted, why="test", wait=20)
         return {gate.name: gate.says for gate in gates if gate.holds}
 
     def clean(self, *, yes: bool, soak: float = 0, versions: bool = False) -> dict[str, Cleaned]:
@@ -112,6 +116,11 @@ class Life:
         if yes:
             begin_cleaning(self.operation)
         return {one.source.rpartition("/")[2]: one for one in cleaner.cleaned(yes=yes, threads=2, per_second=None)}
+
+    def finish(self, **more: Any) -> Shut | None:
+        """The end, or why not."""
+        objects = objects_of_both_sides(self.site.settings, self.operation, ())
+        return finish_migration(self.operation, lookout_of(self.site.settings), objects=objects, **more)
 
     def roll_back(self) -> RolledBack:
         """Everything back."""
@@ -128,8 +137,8 @@ class Life:
 
 
 def life_on(server: Server, folder: Path, **more: Any) -> Life:
-    """A site without live capture, and its operator."""
-    given: dict[str, Any] = {"captured": False, "rules_text": ACCEPTING, **SHORT, **more}
+    """A site without live capture that was never started, and its operator."""
+    given: dict[str, Any] = {"captured": False, "live": False, "rules_text": ACCEPTING, **SHORT, **more}
     site = Site(server, folder, **given)
     clock = ShiftedClock()
     ports = replace(site.dependencies.ports, clock=clock)
@@ -173,7 +182,7 @@ def test_start_keeps_other_notifications_and_is_live_when_a_probe_arrived(life: 
     assert sorted(
         one["Id"] for one in json.loads(life.operation.capture.read_configuration())["QueueConfigurations"]
     ) == [
-        "keyshift",
+        "keyshift-site",
         "theirs",
     ]
     assert life.site.keys("") == []
@@ -184,15 +193,21 @@ def test_start_keeps_other_notifications_and_is_live_when_a_probe_arrived(life: 
 
 
 def test_start_through_eventbridge(life: Life) -> None:
-    """EventBridge lives beside every other notification; rollback takes the rule and the switch away again."""
+    """EventBridge lives beside every other notification; rollback takes the rule away, and the switch stays on."""
     before = life.operation.capture.read_configuration()
     opened = start_capture(
         life.operation, through="eventbridge", wait=20, probes=1, say=lambda _: None, probe_seconds=1
     )
     assert isinstance(opened, Opened)
     assert "EventBridgeConfiguration" in life.operation.capture.read_configuration()
-    assert life.roll_back().clean
-    assert life.operation.capture.read_configuration() == before
+    done = life.roll_back()
+    assert done.clean
+    assert "EventBridge stays switched on" in done.stays
+    assert json.loads(life.operation.capture.read_configuration()) == json.loads(before) | {
+        "EventBridgeConfiguration": {}
+    }
+    rules = life.site.clients.events.list_rule_names_by_target(TargetArn=life.site.events.arn)["RuleNames"]
+    assert rules == []
 
 
 def test_start_says_no_while_paused_and_when_nothing_arrives(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,7 +310,7 @@ def test_only_reading_proves_what_was_uploaded_in_parts(credentials: Server, tmp
 
 
 def test_cutover_names_every_shut_gate_and_goes_on_when_all_are_open(moved: Life) -> None:
-    """Unverified, uncopied, referred to, postponed: each says so; then the stage changes, and once."""
+    """Unverified, uncopied, not captured, referred to, postponed: each says so; then the stage changes, and once."""
     site = moved.site
     site.clients.s3.put_bucket_notification_configuration(Bucket=site.name, NotificationConfiguration={})
     site.put("old/late", b"late")
@@ -303,11 +318,12 @@ def test_cutover_names_every_shut_gate_and_goes_on_when_all_are_open(moved: Life
     moved.operation = replace(moved.operation, finders=(Finder([held]),))
     postpone_cutover(moved.operation, moved.operation.dependencies.ports.clock.now() + HOUR, why="freeze")
     shut = moved.shut_gates()
-    assert set(shut) == {"postponed", "uncopied", "unverified", "references"}
+    assert set(shut) == {"postponed", "capture", "uncopied", "unverified", "references"}
     assert "old/late" in shut["uncopied"]
     assert "freeze" in shut["postponed"]
     assert moved.operation.stages.read_stage().stage is Stage.LIVE
     site.clients.s3.delete_object(Bucket=site.name, Key="old/late")
+    assert isinstance(moved.start(), Opened)
     moved.operation = replace(moved.operation, finders=())
     postpone_cutover(moved.operation, None, why="")
     assert set(moved.shut_gates()) == {"unverified"}
@@ -324,6 +340,10 @@ class Finder:
         self.found = found
 
     def find_references(self) -> Iterator[Reference]:
+        """See ReferenceFinder."""
+        yield from self.found
+
+    def find_copy_references(self) -> Iterator[Reference]:
         """See ReferenceFinder."""
         yield from self.found
 
@@ -363,6 +383,10 @@ class Pinned:
         self.found = found
 
     def find_pins(self) -> Iterator[Pin]:
+        """See PinFinder."""
+        yield from self.found
+
+    def find_copy_pins(self) -> Iterator[Pin]:
         """See PinFinder."""
         yield from self.found
 
@@ -408,10 +432,18 @@ def test_cleanup_deletes_what_is_proven_and_goes_on_where_it_stopped(moved: Life
     assert moved.site.read("new/1") == b"body" * 2
     again = moved.clean(yes=True)
     assert {key: one.verdict for key, one in again.items()} == {"0": "held"}
-    shut = finish_migration(moved.operation)
+    shut = moved.finish()
     assert isinstance(shut, Shut)
     assert "old/0" in shut.why
-    assert finish_migration(moved.operation, keep_rest=True) is None
+    unseen = moved.finish(keep_rest=True)
+    assert isinstance(unseen, Shut)
+    assert unseen.why.startswith("changed: 1 "), "no event told of what its owner wrote there"
+    moved.site.clients.s3.delete_object(Bucket=moved.site.name, Key="old/0")
+    requeuer = Requeuer(moved.site.dependencies)
+    requeuer.add_key("old/0")
+    requeuer.flush()
+    moved.work()
+    assert moved.finish(keep_rest=True) is None
     assert moved.operation.stages.read_stage().stage is Stage.DONE
     assert isinstance(plan_rollback(moved.operation, seen=lambda: None), Shut)
 
@@ -572,3 +604,50 @@ def test_purge_waits_for_the_rollback_and_for_quiet(moved: Life) -> None:
     soon = purge_copies(moved.operation, yes=True, threads=1, per_second=None)
     assert isinstance(soon, Shut)
     assert "try again in" in soon.why
+
+
+def test_a_purge_leaves_the_copy_that_an_application_names_by_its_new_uri(moved: Life) -> None:
+    """It stored the URI after the cut-over; the verdict says where it stands, and the next run takes the copy."""
+    moved.roll_back()
+    moved.let_time_pass()
+    name, whole = moved.site.name, moved.operation
+    held = Reference("table t id=1", "artifact", f"s3://{name}/new/0", Location(name, "new/0"))
+    pin = Pin("component c 1.0.0", f"s3://{name}/new/1", Location(name, "new/1"), "publish it again")
+    moved.operation = replace(whole, finders=(Finder([held]),), pins=(Pinned([pin]),))
+    for yes in (False, True):
+        found = purge_copies(moved.operation, yes=yes, threads=1, per_second=None)
+        assert not isinstance(found, Shut)
+        told = {source.rpartition("/")[2]: (verdict, why) for source, verdict, why in found}
+        assert {key: verdict for key, (verdict, _) in told.items()} == {
+            "0": "held",
+            "1": "held",
+            "2": "purged" if yes else "would-go",
+        }
+        assert f"table t id=1 artifact names the copy s3://{name}/new/0" in told["0"][1]
+        assert "publish it again" in told["1"][1]
+    assert moved.site.keys("new/") == ["new/0", "new/1"]
+    moved.operation = whole
+    last = purge_copies(moved.operation, yes=True, threads=1, per_second=None)
+    assert not isinstance(last, Shut)
+    assert {verdict for _, verdict, _ in last} == {"purged"}
+    assert moved.site.keys("new/") == []
+
+
+def test_a_purge_that_cannot_look_for_references_deletes_nothing(moved: Life) -> None:
+    """A table that does not answer is not a table without references."""
+    moved.roll_back()
+    moved.let_time_pass()
+
+    class Failing(Finder):
+        """A table whose role lacks a permission."""
+
+        def find_copy_references(self) -> Iterator[Reference]:
+            """See ReferenceFinder."""
+            raise AccessDeniedError("Scan on t: AccessDenied")
+
+    moved.operation = replace(moved.operation, finders=(Failing([]),))
+    found = purge_copies(moved.operation, yes=True, threads=1, per_second=None)
+    assert not isinstance(found, Shut)
+    with pytest.raises(AccessDeniedError):
+        list(found)
+    assert moved.site.keys("new/") == ["new/0", "new/1", "new/2"]

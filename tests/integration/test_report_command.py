@@ -23,7 +23,7 @@ def site(standin_process: StandIn, tmp_path_factory: pytest.TempPathFactory) -> 
     server = standin_server(standin_process)
     bucket = new_name("audit")
     server.client("s3").create_bucket(Bucket=bucket)
-    made = Site(server, tmp_path_factory.mktemp("report"), audit_bucket=bucket)
+    made = Site(server, tmp_path_factory.mktemp("report"), audit_bucket=bucket, live=None)
     for key in KEYS:
         made.put(key, b"four")
     deliver(made)

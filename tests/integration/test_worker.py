@@ -52,7 +52,8 @@ def test_events_rows_and_audit_in_one_process(site: Site) -> None:
 
     def is_done() -> bool:
         # The audit is behind the records: a second look at a key that changes no counter is a revision all the same.
-        ids.update(event["detail"]["event_id"] for event in site.audited())
+        told = (event["detail"]["event_id"] for event in site.audited())
+        ids.update(one for one in told if "#" not in one)  # the stage's
         at_rest = all(queue.count_messages() == (0, 0) for queue in queues)
         return at_rest and counted().get("records.COPIED") == 20 and wanted() <= ids
 

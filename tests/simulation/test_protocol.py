@@ -189,7 +189,7 @@ CODE_CONDITIONS = [
     ("a refused copy wrote nothing before", domain.reconciling, "doubted", _doubts_without_dates, "S75", "I2b"),
     ("a refused copy is remembered", domain.attempt, "_with_doubtful", _without_doubts, "S66", "I7"),
     ("an upload that is gone may be done", domain.copying, "may_be_completed", _never_completed, "S68", "I7"),
-    ("versions hidden by our marker", domain.migration, "may_hide_a_version", _nothing_hidden, "S31", "I7"),
+    ("versions hidden by our marker", domain.migration, "may_lie_under_a_marker", _nothing_hidden, "S31", "I7"),
     ("an older version is not what we hid", domain.reconciling, "is_what_we_hid", _whatever_is_hidden, "W12", "I1"),
     ("nor is it restored", domain.rollback, "is_what_we_hid", _whatever_is_hidden, "W02", "I6"),
     ("what the owner put after our copy", domain.rollback, "is_put_after", _never_put_since, "W22", "I6"),

@@ -52,6 +52,7 @@ def test_every_stage_event_fits() -> None:
     fourth = replace(third, postponed_until=None, revision=3)
     fifth = replace(fourth, capture="{}", revision=4)
     pairs = [(None, second), (second, third), (third, fourth), (fourth, fifth), (fifth, replace(fifth, revision=5))]
+    pairs.append((fifth, replace(fifth, rules_digest="d", revision=5)))
     for before, after in [*pairs, (fifth, None)]:
         check_event(stage_event(before, after, migration="m"))
 

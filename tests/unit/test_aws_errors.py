@@ -64,6 +64,9 @@ CODES: list[tuple[str, int, type[KeyshiftError]]] = [
     ("InvalidRequest", 400, RefusedRequestError),
     ("ValidationException", 400, RefusedRequestError),
     ("400", 400, RefusedRequestError),
+    ("MetadataTooLarge", 400, RefusedRequestError),
+    ("RequestHeaderSectionTooLarge", 400, RefusedRequestError),
+    ("431", 431, RefusedRequestError),
 ]
 
 

@@ -14,7 +14,7 @@ from domain.keys import Location
 from domain.parts import MIB
 from domain.ports import ClaimAnswer
 from domain.record import Claim, ClaimRequest, Record, State
-from handlers.batch import MOST_DELAY_SECONDS, respond_to_batch
+from handlers.batch import RENEW_BUSY_AT, respond_to_batch
 from handlers.messages import BackfillRow, decode_message, encode_backfill
 from tests.unit.handler_world import BUCKET, RULES, Bench, bench, created, direct, etag_of, sqs_event
 
@@ -98,19 +98,45 @@ def test_a_busy_message_is_due_again_later_each_time() -> None:
     made.world.records[held.record_id] = Record(
         source=held, target=Location(BUCKET, "new/b"), claim=Claim("somebody", 2_000.0)
     )
-    for receive_count in (1, 2, 4, 30):
+    for receive_count in (1, 2, 4):
         answer(made, rows("old/b"), receive_count=receive_count)
-    assert made.live.returned == [("m1", 5), ("m1", 10), ("m1", 40), ("m1", MOST_DELAY_SECONDS)]
+    assert made.live.returned == [("m1", 5), ("m1", 10), ("m1", 40)]
 
 
-def test_no_message_waits_longer_than_a_claim_can_last() -> None:
-    """With short claims the next try comes as soon as a dead worker's claim must be over."""
-    made = bench(attempt_seconds=8.0, request_seconds=6.0, margin_seconds=0.5)
+def test_a_message_behind_a_long_copy_never_runs_out_of_receives() -> None:
+    """A copy of terabytes holds its claim for hours: the event of its object is sent anew before its last receives."""
+    made = bench()
     held = Location(BUCKET, "old/b")
     made.world.records[held.record_id] = Record(
         source=held, target=Location(BUCKET, "new/b"), claim=Claim("somebody", 2_000.0)
     )
-    answer(made, rows("old/b"), receive_count=5)
+    assert answer(made, rows("old/b"), receive_count=RENEW_BUSY_AT - 1) == ["m1"]
+    assert answer(made, rows("old/b"), receive_count=RENEW_BUSY_AT) == []
+    assert [message.body for message in made.live.waiting] == [rows("old/b")]
+    assert answer(made, rows("old/b"), "{", receive_count=RENEW_BUSY_AT) == ["m2"]
+
+
+def test_a_message_of_which_one_object_failed_beside_a_busy_one_is_not_made_new() -> None:
+    """The failure counts its receives."""
+    made = bench(concurrency=1)
+    held = Location(BUCKET, "old/b")
+    made.world.records[held.record_id] = Record(
+        source=held, target=Location(BUCKET, "new/b"), claim=Claim("somebody", 2_000.0)
+    )
+    made.world.put("old/a", b"one")
+    made.world.faults.append(ZeroDivisionError("oops"))
+    assert answer(made, rows("old/a", "old/b"), receive_count=RENEW_BUSY_AT) == ["m1"]
+    assert made.live.waiting == []
+
+
+def test_no_message_waits_longer_than_a_claim_can_last() -> None:
+    """With short claims the next try comes as soon as a dead worker's claim must be over."""
+    made = bench(policy=MigrationPolicy(request_seconds=1.2, margin_seconds=0.5), attempt_seconds=8.0)
+    held = Location(BUCKET, "old/b")
+    made.world.records[held.record_id] = Record(
+        source=held, target=Location(BUCKET, "new/b"), claim=Claim("somebody", 2_000.0)
+    )
+    answer(made, rows("old/b"), receive_count=4)
     assert made.live.returned == [("m1", 15)]
 
 

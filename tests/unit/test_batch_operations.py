@@ -6,7 +6,7 @@ import pytest
 
 from domain.attempt import MigrationPolicy
 from domain.control import Control
-from domain.errors import InputError, TransientError
+from domain.errors import InputError, TransientError, UnavailableError
 from domain.keys import Location
 from handlers.batch_operations import RESULT_CHARACTERS, respond
 from tests.unit.handler_world import BUCKET, RULES, Bench, bench
@@ -35,6 +35,52 @@ def test_an_object_is_moved(version: str) -> None:
     made.world.put("old/a b%41+c", b"bytes")
     assert answered(made, asked("old/a%20b%2541%2Bc", version=version))[0] == "Succeeded"
     assert made.world.objects[Location(BUCKET, "new/a b%41+c")] == b"bytes"
+
+
+def test_a_plus_sign_of_an_inventory_is_a_space() -> None:
+    """An inventory may be a job's manifest: it writes a space as a plus sign, and a plus sign as %2B."""
+    made = bench()
+    made.world.put("old/a b+c", b"bytes")
+    assert answered(made, asked("old/a+b%2Bc"))[0] == "Succeeded"
+    assert made.world.objects[Location(BUCKET, "new/a b+c")] == b"bytes"
+
+
+def test_an_absent_key_whose_other_reading_exists_is_no_success() -> None:
+    """A manifest that leaves a plus sign as it is would otherwise be done with nothing moved."""
+    made = bench()
+    made.world.put("old/a+b", b"bytes")
+    code, said = answered(made, asked("old/a+b"))
+    assert (code, made.world.copies, made.world.records) == ("PermanentFailure", 0, {})
+    assert "'old/a b'" in said
+    assert "'old/a+b'" in said
+    assert "%2B" in said
+
+
+def test_of_two_keys_the_one_that_the_manifest_names_is_moved() -> None:
+    """Where both readings exist the other one has a row of its own."""
+    made = bench()
+    made.world.put("old/a b", b"spaced")
+    made.world.put("old/a+b", b"added")
+    assert answered(made, asked("old/a+b"))[0] == "Succeeded"
+    assert Location(BUCKET, "new/a b") in made.world.objects
+    assert Location(BUCKET, "new/a+b") not in made.world.objects
+
+
+def test_a_key_that_is_gone_under_both_readings_is_done() -> None:
+    """Its owner deleted it since the manifest was written."""
+    assert answered(bench(), asked("old/a+b"))[0] == "Succeeded"
+
+
+def test_a_look_that_fails_is_temporary() -> None:
+    """A failed look at one of the readings is never "absent"."""
+    made = bench()
+    made.world.put("old/a+b", b"bytes")
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise UnavailableError("no answer")
+
+    made.world.look_at_object = refuse  # type: ignore[method-assign]
+    assert answered(made, asked("old/a+b"))[0] == "TemporaryFailure"
 
 
 def test_a_task_done_twice_is_done_once() -> None:

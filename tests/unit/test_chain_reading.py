@@ -11,7 +11,7 @@ import domain.chain
 import domain.chain_reading
 from domain.audit import AuditEvent
 from domain.chain import GENESIS, Link, canonical, event_fields, line_digest, packed, seal_segment, unpacked
-from domain.chain_reading import ChainedEvent, ChainReader, Fault, Finding, read_event, subject_of
+from domain.chain_reading import BuiltUpon, ChainedEvent, ChainReader, Fault, Finding, read_event, subject_of
 
 HEADER = {"anchored": True, "chain": "1", "count": 0, "migration": "m", "previous": GENESIS, "sequence": 1}
 
@@ -26,7 +26,7 @@ def lines_of(count: int) -> list[bytes]:
     return unpacked(seal_segment(events(count), after=Link(), migration="m").body)[0]
 
 
-def findings(told: Iterator[Finding | ChainedEvent]) -> list[Finding]:
+def findings(told: Iterator[Finding | BuiltUpon | ChainedEvent]) -> list[Finding]:
     """What is wrong."""
     return [one for one in told if isinstance(one, Finding)]
 
@@ -80,6 +80,8 @@ def test_a_gap_names_what_is_missing_and_nothing_else(next_number: int, text: st
             ({name: ...}, Fault.LINE_ALTERED, "segment 1 has no readable header")
             for name in ("chain", "migration", "previous", "anchored")
         ),
+        *(({"head": head}, Fault.LINE_ALTERED, "segment 1 has no readable header") for head in (-1, 1, "0", None)),
+        ({"head": 0, "anchored": False}, None, ""),
     ],
 )
 def test_a_header_says_what_is_wrong_with_it(changes: dict[str, Any], fault: Fault | None, text: str) -> None:
@@ -262,5 +264,5 @@ def test_the_same_events_are_the_same_bytes_and_anchored() -> None:
     """A writer that repeats itself writes what is there already."""
     one, other = (seal_segment(events(2), after=Link(), migration="m") for _ in range(2))
     assert one == other
-    assert json.loads(unpacked(one.body)[0][0]) == HEADER | {"count": 2}
+    assert json.loads(unpacked(one.body)[0][0]) == HEADER | {"count": 2, "head": 0}
     assert canonical({"ü": 1}) == b'{"\\u00fc":1}'

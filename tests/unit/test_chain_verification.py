@@ -1,5 +1,6 @@
 """What a verification says of records against the chain, to the word, and what it counts."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from domain.audit import AuditEvent, audit_event
 from domain.chain import Link, unpacked
 from domain.chain_reading import ChainReader, Fault, Finding
-from domain.chain_verification import QUIET_SECONDS, ChainVerifier, Verification
+from domain.chain_verification import QUIET_SECONDS, STREAM_SECONDS, ChainVerifier, Verification
 from domain.ports import Deferred
 from tests.audited import MIGRATION, NOW, Audited, audited
 from tests.fakes.archive import InMemoryEventBook, InMemorySegmentArchive
@@ -77,7 +78,9 @@ def test_a_strange_key_is_told_once_and_hides_nothing() -> None:
     assert [one.fault for one in verifier.read_chain()] == [Fault.SEGMENT_FOREIGN] * 2
     made.writer().append_events([made.change(0)])
     made.archive.strange.append("~later")
-    assert [one.text for one in verifier.read_chain()] == ["~later is no segment's key: somebody put it there"]
+    assert [one.text for one in verifier.read_chain()] == [
+        "~later is not a segment's key: another program put it there"
+    ]
     assert (heard, verifier.figures.segments) == ([1, 2, 3], 3)
 
 
@@ -88,7 +91,7 @@ def test_a_record_that_leaves_after_it_was_compared_is_not_unknown() -> None:
     assert list(verifier.read_chain()) == []
     assert list(verifier.compare_records(list(made.manifest.scan_records()))) == []
     made.manifest.records.clear()
-    assert list(verifier.settle(made.manifest, now=NOW)) == []
+    assert list(verifier.settle(made.manifest, made.items, now=NOW)) == []
 
 
 def test_a_record_that_is_gone_is_told_where_the_chain_knew_it_last() -> None:
@@ -118,15 +121,27 @@ def test_an_item_that_was_never_changed_needs_no_event() -> None:
     assert list(verifier_of(Audited()).compare_items([item])) == []
 
 
-@pytest.mark.parametrize(("age", "pending"), [(QUIET_SECONDS - 1, 1), (QUIET_SECONDS, 0)])
-def test_a_change_may_be_on_its_way_for_so_long_and_no_longer(age: float, pending: int) -> None:
-    """Younger ones are counted as pending, older ones are told."""
+@pytest.mark.parametrize(
+    ("age", "counted"),
+    [
+        (QUIET_SECONDS - 1, (1, 0, 0)),
+        (QUIET_SECONDS, (0, 1, 0)),
+        (STREAM_SECONDS - 1, (0, 1, 0)),
+        (STREAM_SECONDS, (0, 0, 1)),
+    ],
+)
+def test_a_change_may_be_on_its_way_for_so_long_and_no_longer(age: float, counted: tuple[int, int, int]) -> None:
+    """A young one is pending, one that the stream still holds is told as late, an older one is a finding."""
     made = audited([[0]])
     record = next(iter(made.manifest.records.values()))
     late = replace(record, revision=2, changed_at=NOW - age)
     made.manifest.records[record.record_id] = late
     found = made.verify()
-    assert (made.figures.pending, [one.fault for one in found]) == (pending, [Fault.RECORD_UNAUDITED] * (1 - pending))
+    assert (made.figures.pending, made.figures.late, made.figures.findings) == counted
+    assert [(one.fault, one.is_late) for one in found] == [(Fault.RECORD_UNAUDITED, bool(counted[1]))] * sum(
+        counted[1:]
+    )
+    assert made.figures.is_good == bool(counted[0])
 
 
 def test_an_event_that_comes_while_we_read_is_waited_for() -> None:
@@ -139,7 +154,7 @@ def test_an_event_that_comes_while_we_read_is_waited_for() -> None:
     assert list(verifier.read_chain()) == []
     assert list(verifier.compare_records([late])) == []
     made.writer().append_events([audit_event(late, migration=MIGRATION)])
-    assert list(verifier.settle(made.manifest, now=NOW)) == []
+    assert list(verifier.settle(made.manifest, made.items, now=NOW)) == []
 
 
 # Writing
@@ -159,14 +174,18 @@ def test_a_writer_goes_on_by_the_head_even_where_old_segments_are_gone() -> None
     assert sorted(made.archive.segments) == [2, 3, 4]
 
 
-@pytest.mark.parametrize(("others", "is_anchored"), [(1, True), (2, False)])
-def test_segments_before_any_head_say_whether_one_was_removed(others: int, *, is_anchored: bool) -> None:
-    """One may be another writer's that is not anchored yet; two cannot."""
+@pytest.mark.parametrize(
+    ("others", "found"),
+    [(1, [(Fault.NOT_ANCHORED, 1)]), (2, [(Fault.HEAD_MISSING, 3)]), (3, [(Fault.HEAD_MISSING, 4)])],
+)
+def test_a_removed_head_is_found_by_the_next_segment(others: int, found: list[tuple[Fault, int]]) -> None:
+    """The first segment may be another writer's that is not anchored yet, but then its events come again."""
     made = audited([[0]] * others)
     made.head.head = None
     made.writer().append_events([made.change(1)])
-    header = unpacked(made.archive.segments[others + 1])[0][0]
-    assert (b'"anchored":true' in header) == is_anchored
+    header = json.loads(unpacked(made.archive.segments[others + 1])[0][0])
+    assert (header["head"], header["anchored"]) == (0, False)
+    assert [(one.fault, one.segment) for one in made.verify()] == found
 
 
 def test_a_listing_is_needed_only_where_there_is_no_head() -> None:

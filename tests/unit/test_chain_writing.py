@@ -1,15 +1,16 @@
 """Appending to the chain: beside other writers, and after every crash."""
 
+import json
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.chain import Link, link_of, seal_segment
+from domain.chain import Link, link_of, unpacked
 from domain.chain_reading import Fault
 from domain.errors import ThrottledError, UnavailableError
-from tests.audited import MIGRATION, Audited, audited
+from tests.audited import Audited, audited
 
 
 def test_no_events_make_no_segment() -> None:
@@ -53,15 +54,19 @@ def test_a_crash_between_segment_and_head_is_mended_by_the_repeat(call: str, whe
     assert (made.figures.segments, made.figures.repeated) == ((3, 1) if is_anchored else (2, 0))
 
 
-def test_a_segment_that_its_writer_never_anchored_is_built_upon() -> None:
-    """Somebody else's batch follows it, and anchors both."""
+def test_a_segment_that_its_writer_never_anchored_is_built_upon_and_said_so() -> None:
+    """Another batch follows it; the chain is whole when the dead writer's batch has come again."""
     made = audited([[0]])
-    head = made.head.head
-    made.writer().append_events([made.change(0)])
-    made.head.head = head
+    lost = [made.change(0)]
+    made.head.fail_next(UnavailableError("the process dies"), call="advance_head")
+    with pytest.raises(UnavailableError):
+        made.writer().append_events(lost)
     assert [one.fault for one in made.verify()] == [Fault.NOT_ANCHORED]
     made.writer().append_events([made.change(1)])
+    assert [(one.fault, one.segment) for one in made.verify()] == [(Fault.NOT_ANCHORED, 2)]
+    made.writer().append_events(lost)
     assert made.verify() == []
+    assert (made.figures.segments, made.figures.repeated) == (4, 1)
 
 
 def test_a_writer_far_behind_goes_by_the_head() -> None:
@@ -135,21 +140,78 @@ class Overtaken(Audited):
 
         vars(self.archive)["write_segment"] = write_late
 
-    def store_unanchored(self, number: int) -> None:
-        """A whole segment of another first writer, whose anchor is late."""
-        at = link_of(number - 1, self.archive.segments[number - 1]) if number > 1 else Link()
-        events = [self.change(number)]
-        self.archive.segments[number] = seal_segment(events, after=at, migration=MIGRATION, is_anchored=True).body
+    def slow_writer(self, *numbers: int, then: Callable[[], object] = lambda: None) -> Callable[[], object]:
+        """A writer that stores its segment; ``then`` happens before it comes to its anchor."""
+
+        def act() -> None:
+            advance = self.head.advance_head
+
+            def advance_late(link: Link) -> bool:
+                vars(self.head)["advance_head"] = advance
+                then()
+                return advance(link)
+
+            vars(self.head)["advance_head"] = advance_late
+            self.writer().append_events([self.change(number) for number in numbers])
+
+        return act
 
 
-def test_others_whose_first_anchors_are_late_are_no_lost_head() -> None:
-    """Two were quicker, one after the other, and have not anchored yet."""
+def test_three_writers_that_begin_at_once_make_one_whole_chain() -> None:
+    """The first two are not anchored when the third goes on after them; they tell their events again."""
     made = Overtaken()
-    made.overtake(lambda: made.store_unanchored(1), lambda: made.store_unanchored(2))
-    made.writer().append_events([made.change(0)])
+    third = lambda: made.writer().append_events([made.change(3)])  # noqa: E731
+    second = made.slow_writer(2, then=third)
+    made.slow_writer(1, then=second)()
     assert made.verify() == []
-    assert made.figures.segments == 3
-    assert made.archive.calls.count("last_sequence") == 1
+    assert made.archive.calls.count("last_sequence") >= 1
+    assert (made.figures.segments, made.figures.repeated) == (5, 2)
+
+
+@given(st.lists(st.sampled_from(["plain", "slow"]), min_size=1, max_size=6), st.integers(0, 2))
+def test_slow_writers_inside_each_other_make_one_whole_chain(kinds: list[str], before: int) -> None:
+    """However many have stored and not anchored when another one goes on."""
+    made = Overtaken()
+    for _ in range(before):
+        made.writer().append_events([made.change(9)])
+    step: Callable[[], object] = lambda: None  # noqa: E731
+    for number, kind in enumerate(kinds):
+        inner = step
+        if kind == "slow":
+            step = made.slow_writer(number, then=inner)
+        else:
+
+            def step(number: int = number, inner: Callable[[], object] = inner) -> None:
+                made.writer().append_events([made.change(number)])
+                inner()
+
+    step()
+    assert made.verify() == []
+
+
+def test_a_head_that_moves_on_before_the_doubt_is_believed() -> None:
+    """The slow writer anchored its segment just before another one doubted it, which then says that it is anchored."""
+    made = Overtaken()
+    made.writer().append_events([made.change(0)])
+    doubt = made.head.doubt_segments
+    finished: list[Callable[[], object]] = []
+
+    def doubt_late(last: int, *, seen: Link | None) -> bool:
+        for finish in finished:
+            finish()
+        finished.clear()
+        return doubt(last, seen=seen)
+
+    vars(made.head)["doubt_segments"] = doubt_late
+
+    def second() -> None:
+        body = made.archive.segments[2]
+        finished.append(lambda: made.head.advance_head(link_of(2, body)))
+        made.writer().append_events([made.change(2)])
+
+    made.slow_writer(1, then=second)()
+    assert made.verify() == []
+    assert json.loads(unpacked(made.archive.segments[3])[0][0])["head"] == 2
 
 
 def test_others_who_anchored_meanwhile_are_no_lost_head() -> None:

@@ -7,7 +7,7 @@ from domain.gates import ACCEPTABLE, Gate, RecordCensus, cutover_gates
 from domain.keys import Location
 from domain.record import Record, State
 from domain.stages import Stage, StageEntry
-from tests.unit.test_stages import NOW, readiness
+from tests.unit.test_stages import LIMITS, NOW, readiness
 
 COPIED = Record(Location("b", "old/k"), Location("b", "new/k"), State.COPIED, verified_at=NOW)
 
@@ -15,9 +15,7 @@ COPIED = Record(Location("b", "old/k"), Location("b", "new/k"), State.COPIED, ve
 def gate(name: str, *records: Record, **changes: Any) -> Gate:
     """One gate of a world with these records."""
     seen = readiness(*records, **changes)
-    return next(
-        one for one in cutover_gates(seen, most_waiting=2, most_lag=60.0, accepted=frozenset()) if one.name == name
-    )
+    return next(one for one in cutover_gates(seen, limits=LIMITS, accepted=frozenset()) if one.name == name)
 
 
 def test_a_census_counts_each_record_under_one_reason() -> None:
@@ -73,5 +71,5 @@ def test_the_lag_that_is_allowed_is_allowed() -> None:
 
 def test_nothing_is_accepted_where_nothing_holds() -> None:
     """A record of the cut-over says what an operator really put up with."""
-    gates = cutover_gates(readiness(COPIED), most_waiting=2, most_lag=60.0, accepted=frozenset(ACCEPTABLE))
+    gates = cutover_gates(readiness(COPIED), limits=LIMITS, accepted=frozenset(ACCEPTABLE))
     assert all(one.open and not one.accepted for one in gates)

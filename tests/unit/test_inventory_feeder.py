@@ -45,16 +45,21 @@ class Journal:
         self._dice = dice
         self.rows: dict[tuple[str, str], int] = {}
 
-    def read_rows_done(self, inventory_id: str, file_key: str) -> int:
+    def read_rows_done(self, content_id: str, file_key: str) -> int:
         """See the port."""
         self._dice.roll()
-        return self.rows.get((inventory_id, file_key), 0)
+        return self.rows.get((content_id, file_key), 0)
 
-    def write_rows_done(self, inventory_id: str, file_key: str, rows: int) -> None:
+    def write_rows_done(self, content_id: str, file_key: str, rows: int) -> None:
         """See the port."""
         self._dice.roll()
-        self.rows[inventory_id, file_key] = max(rows, self.rows.get((inventory_id, file_key), 0))
+        self.rows[content_id, file_key] = max(rows, self.rows.get((content_id, file_key), 0))
         self._dice.roll()
+
+    def forget_rows_done(self, content_id: str, file_key: str) -> None:
+        """See the port."""
+        self._dice.roll()
+        self.rows[content_id, file_key] = 0
 
 
 class Queue(NoQueue):

@@ -28,7 +28,7 @@ WAITING_ROW = b'{"source-ref":"s3://line-1/old//b.png"}\n'
     ("changes", "why"),
     [
         ({"state": State.CONFLICT}, "the manifest is CONFLICT"),
-        ({"state": State.CLEANED}, "its old object is cleaned up in an unversioned bucket, so a rollback could not"),
+        ({"state": State.CLEANED}, "its old object is cleaned up and not kept as a version, so a rollback could not"),
         ({"claim": Claim("other", NOW)}, "an attempt at the manifest is under way"),
         ({"claim": Claim("other", NOW - 1), "intent": DELETE_SOURCE}, UNSETTLED),
         ({"claim": Claim("other", NOW - 1), "intent": REWRITE, "maybe": frozenset({DELETE_SOURCE})}, UNSETTLED),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from domain.chain_reading import ChainReader, Finding
+from domain.chain_reading import ChainedEvent, ChainReader
 from domain.chain_writing import ChainWriter
 from domain.errors import UnavailableError
 from domain.keys import Location
@@ -83,7 +83,7 @@ def test_every_accepted_change_is_in_the_chain_before_it_is_acknowledged() -> No
     respond({"Records": [change(2, BEGUN, DONE)]}, dependencies)
     told = [one for number in (1, 2) for one in ChainReader("unit").read(number, archive.segments[number])]
     assert [f"{DONE.record_id}:1", f"{DONE.record_id}:2"] == [
-        one.event_id for one in told if not isinstance(one, Finding)
+        one.event_id for one in told if isinstance(one, ChainedEvent)
     ]
     assert head.head is not None
     assert [head.head.sha256] == [line["sha256"] for line in made.lines("INFO") if line.get("sequence") == 2]

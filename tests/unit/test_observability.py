@@ -58,3 +58,33 @@ def test_an_invocation_that_is_not_sampled_imports_no_tracer(monkeypatch: pytest
     monkeypatch.setitem(__import__("sys").modules, "aws_lambda_powertools.tracing", None)
     with traced("batch", function="f"):
         pass
+
+
+class Invocation:
+    """What Lambda hands to a handler."""
+
+    aws_request_id = "8f507cfc-xmpl-4697-b07a-ac58fc914c95"
+
+
+def test_a_line_says_where_it_comes_from_and_of_which_invocation() -> None:
+    """The location is the caller's, and the request id is the one of Lambda's own lines."""
+    stream = io.StringIO()
+    observer = an_observer(stream)
+    observer.begin(Invocation())
+    for say in (observer.info, observer.warn, observer.fail, observer.crash):
+        say("said")
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert len(lines) == 4
+    for line in lines:
+        assert line["location"].startswith("test_a_line_says_where_it_comes_from_and_of_which_invocation:")
+        assert line["function_request_id"] == Invocation.aws_request_id
+
+
+def test_the_next_invocation_has_its_own_request_id() -> None:
+    """A function's process serves one invocation after the other."""
+    stream = io.StringIO()
+    observer = an_observer(stream)
+    observer.begin(Invocation())
+    observer.begin(type("Next", (), {"aws_request_id": "next"})())
+    observer.info("said")
+    assert json.loads(stream.getvalue())["function_request_id"] == "next"

@@ -16,7 +16,7 @@ from domain.reconciling import (
     cleaned_etag_of,
     decide,
     is_known,
-    may_hide_a_version,
+    may_lie_under_a_marker,
     wrote,
 )
 from domain.record import EMPTY_TARGET, Action, Intent, Origin, Record, State
@@ -227,7 +227,7 @@ def test_what_our_marker_hides_is_copied_only_where_it_is_the_owners(
 )
 def test_a_hidden_version_is_looked_for_only_where_there_may_be_one(changes: dict[str, Any], *, may: bool) -> None:
     """A listing of versions costs a request."""
-    assert may_hide_a_version(sight(**{"source": None, "record": CLEANED, **changes})) is may
+    assert may_lie_under_a_marker(sight(**{"source": None, "record": CLEANED, **changes})) is may
 
 
 REWRITTEN = record(source_etag=NEW, source_version="v2", target_etag=OLD, rewritten_etag=OLD)

@@ -66,7 +66,7 @@ def test_every_line_is_called_by_its_number_from_one() -> None:
         ("line 1", Outcome.STAYS),
         ("line 3 source-ref", Outcome.READY),
         ("line 4", Outcome.STAYS),
-        (f"line {LINES_AT_ONCE + 3} source-ref", Outcome.STAYS),
+        (f"line {LINES_AT_ONCE + 3} source-ref", Outcome.HOLDS),
         (f"line {LINES_AT_ONCE + 4} source-ref", Outcome.READY),
     ]
 
@@ -82,7 +82,7 @@ def test_a_uri_that_cannot_be_rewritten_stays_with_its_reason() -> None:
     """A presigned URL is signed for its old key; whoever reads the report learns so."""
     line, report = only(switched(moved(), [row(**{"source-ref": SIGNED})]))
     assert line.after == line.before
-    assert (report.outcome, report.reference.uri) == (Outcome.STAYS, SIGNED)
+    assert (report.outcome, report.reference.uri) == (Outcome.HOLDS, SIGNED)
     assert "presigned URL" in report.why
 
 
@@ -108,6 +108,6 @@ def test_one_reference_that_stays_keeps_no_other_of_its_line_back() -> None:
     (line,) = switched(world, [row(**{"source-ref": REGIONAL, "mask-ref": OLD})])
     assert line.after == row(**{"source-ref": REGIONAL, "mask-ref": "s3://line-2/new/a.png"})
     assert [(one.outcome, "target.region" in one.why) for one in line.reports] == [
-        (Outcome.STAYS, True),
+        (Outcome.HOLDS, True),
         (Outcome.READY, False),
     ]

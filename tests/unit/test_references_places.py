@@ -4,9 +4,11 @@ import json
 
 import pytest
 
+from domain.keys import Location
 from domain.references import AttributePath
-from domain.references_items import UNREADABLE, Held, Outcome, Switch, judge, relocated
+from domain.references_items import Held, Outcome, Switch, relocated
 from domain.references_json import MAX_DEPTH, strings_of, with_strings
+from domain.references_judging import UNREADABLE, Stuck, judge
 from domain.references_paths import PathError, matches, read_path
 from tests.referring import RULES as REFERRING
 from tests.referring import ReferringWorld, compiled
@@ -134,15 +136,17 @@ def test_a_text_that_should_be_json_and_is_none_is_told_where_it_may_name_an_obj
     world = new_world("old//a")
     world.migrate("old//a")
     world.put_job(uri={"S": OLD}, config={"S": text})
-    reports = {one.reference.path: (one.outcome, one.why, one.reference.uri) for one in rewrite(world)}
-    assert reports.pop("uri") == (Outcome.REWRITTEN, "", OLD)
-    assert reports == ({"config": (Outcome.STAYS, UNREADABLE, "")} if is_told else {})
+    reports = {one.reference.path: (one.outcome, one.why) for one in rewrite(world)}
+    assert reports.pop("uri") == (Outcome.REWRITTEN, "")
+    assert reports == ({"config": (Outcome.HOLDS, UNREADABLE)} if is_told else {})
 
 
 def test_bare_keys_in_a_text_that_cannot_be_read_are_told_too() -> None:
     """The bucket that they belong to is declared, not written."""
     attribute = AttributePath("keys:x", read_path("keys"), read_path("x"), bucket="line-1")
-    assert judge(Held(("keys",), None, '{"x": "old//a"', attribute), compiled(REFERRING)) == UNREADABLE
+    everything = (Location("line-1", ""),)
+    found = judge(Held(("keys",), None, '{"x": "old//a"', attribute), compiled(REFERRING))
+    assert found == Stuck(UNREADABLE, everything)
     assert judge(Held(("keys",), None, "", attribute), compiled(REFERRING)) is None
 
 

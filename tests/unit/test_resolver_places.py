@@ -196,7 +196,7 @@ def test_how_long_an_answer_is_good(changes: dict[str, object], stage: Stage, th
     ("text", "written", "record", "reason"),
     [
         (OLD, ONE_BUCKET, None, "there is no object at its old or its new key; the manifest has no record of it"),
-        (NEW, ONE_BUCKET, RECORD, "there is no object at its old or its new key; the manifest says COPIED"),
+        (OLD, ONE_BUCKET, RECORD, "there is no object at its old or its new key; the manifest says COPIED"),
         (
             "s3://dst-bucket/new/a",
             ONE_WAY,

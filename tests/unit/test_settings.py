@@ -60,3 +60,22 @@ def test_another_process_reads_the_same_settings() -> None:
     """What a worker process is started with are this one's settings."""
     settings = read_settings(concurrency=3, encrypted_targets=True, own_principals=("a", "b"), multipart_above=7)
     assert read_settings(environment_of(settings)) == settings
+
+
+@pytest.mark.parametrize(
+    ("principal", "why"),
+    [
+        ("123456789012", "is an account"),
+        ("AWS:123456789012", "is an account"),
+        ("arn:aws:iam::123456789012:role/keyshift", "is an ARN"),
+        ("AWS", "names no principal of one's own"),
+        ("lambda.amazonaws.com", "names no principal of one's own"),
+    ],
+)
+def test_a_principal_that_others_share_is_refused(monkeypatch: pytest.MonkeyPatch, principal: str, why: str) -> None:
+    """Its deletes would all be taken for keyshift's, and the copies would stay."""
+    monkeypatch.setenv("KEYSHIFT_OWN_PRINCIPALS", f"AWS:AROAOURS,{principal}")
+    with pytest.raises(InputError, match="KEYSHIFT_OWN_PRINCIPALS") as refused:
+        read_settings()
+    assert f"'{principal}' {why}" in str(refused.value)
+    assert "AWS:AROAEXAMPLEID" in str(refused.value)

@@ -5,14 +5,16 @@ from typing import Any
 import pytest
 
 from domain.audit_stage import stage_event
-from domain.gates import Readiness, RecordCensus, cutover_gates
+from domain.census import Compared, Found
+from domain.gates import Limits, Readiness, RecordCensus, cutover_gates
 from domain.keys import Location
 from domain.probing import is_probe, probe_location
 from domain.record import Action, Intent, Mode, Record, State
-from domain.stages import Stage, StageEntry, advanced, captured, postponed, stage_fault
+from domain.stages import Stage, StageEntry, advanced, captured, postponed, rules_fault, stage_fault
 
 NOW = 1_790_000_000.0
 FORWARD = [Stage.PREPARED, Stage.LIVE, Stage.CUT_OVER, Stage.CLEANING, Stage.DONE]
+LIMITS = Limits(most_waiting=2)
 RECORD = Record(Location("b", "old/k"), Location("b", "new/k"), State.COPIED, verified_at=1.0)
 
 
@@ -29,12 +31,29 @@ def test_stages_go_forward_one_by_one_or_back_until_done() -> None:
         advanced(StageEntry(Stage.DONE), Stage.ROLLING_BACK, by="me", why="", now=1.0)
 
 
-def test_what_is_remembered_of_live_capture_first_stands() -> None:
-    """A second start must not take our own notification for what was before."""
-    once = captured(StageEntry(), "first", by="me", now=1.0)
-    assert captured(once, "second", by="me", now=2.0) == once
+def test_what_start_remembers_is_a_change_only_where_it_differs() -> None:
+    """The capture and the proven rules stand in the entry; the same again is the same entry."""
+    once = captured(StageEntry(), "first", rules_digest="d", by="me", now=1.0)
+    assert captured(once, "first", rules_digest="d", by="me", now=2.0) is once
+    other = captured(once, "first", rules_digest="e", by="me", now=2.0)
+    assert (other.rules_digest, other.revision) == ("e", 2)
     live = advanced(once, Stage.LIVE, by="me", why="", now=3.0)
-    assert (live.capture, live.since, live.revision) == ("first", 3.0, 2)
+    assert (live.capture, live.rules_digest, live.since, live.revision) == ("first", "d", 3.0, 2)
+
+
+@pytest.mark.parametrize("stage", [Stage.DONE, Stage.ROLLING_BACK, Stage.ROLLED_BACK])
+def test_no_capture_is_remembered_after_the_end(stage: Stage) -> None:
+    """A start that looked before a rollback began must not switch capture on behind it."""
+    with pytest.raises(ValueError, match=stage.value):
+        captured(StageEntry(stage), "c", rules_digest="d", by="me", now=1.0)
+
+
+def test_only_proven_rules_may_run() -> None:
+    """Another digest is refused with the command that proves it; an earlier version's entry names none."""
+    entry = StageEntry(Stage.LIVE, rules_digest="a" * 64)
+    assert rules_fault(entry, "a" * 64) is None
+    assert "keyshift start --yes" in (rules_fault(entry, "b" * 64) or "")
+    assert rules_fault(StageEntry(Stage.LIVE), "b" * 64) is None
 
 
 def test_a_step_ends_a_postponement() -> None:
@@ -59,9 +78,9 @@ def test_a_stage_says_who_when_and_why() -> None:
         2,
     )
     assert (later.stage, later.since) == (Stage.LIVE, NOW)
-    kept = captured(later, "before us", by="them", now=NOW + 2)
+    kept = captured(later, "before us", rules_digest="d", by="them", now=NOW + 2)
     assert (kept.capture, kept.by, kept.changed_at, kept.revision) == ("before us", "them", NOW + 2, 3)
-    assert captured(kept, "again", by="x", now=NOW + 3) is kept
+    assert captured(kept, "before us", rules_digest="d", by="x", now=NOW + 3) is kept
 
 
 def test_when_it_was_cut_over_is_known_in_later_stages_too() -> None:
@@ -84,10 +103,19 @@ def test_each_change_of_the_stage_is_an_event_of_its_own() -> None:
     kinds = [
         stage_event(live, off, migration="m").detail_type,
         stage_event(off, postponed(off, None, by="me", why="", now=5.0), migration="m").detail_type,
-        stage_event(StageEntry(), captured(StageEntry(), "c", by="me", now=1.0), migration="m").detail_type,
+        stage_event(
+            StageEntry(), captured(StageEntry(), "c", rules_digest="d", by="me", now=1.0), migration="m"
+        ).detail_type,
+        stage_event(live, captured(live, "", rules_digest="d", by="me", now=4.0), migration="m").detail_type,
         stage_event(live, None, migration="m").detail_type,
     ]
-    assert kinds == ["Cut-over Postponed", "Cut-over Allowed Again", "Live Capture Remembered", "Stage Removed"]
+    assert kinds == [
+        "Cut-over Postponed",
+        "Cut-over Allowed Again",
+        "Live Capture Remembered",
+        "Rules Proven",
+        "Stage Removed",
+    ]
     with pytest.raises(ValueError, match="old or a new image"):
         stage_event(None, None, migration="m")
 
@@ -103,8 +131,8 @@ def readiness(*records: Record, **changes: Any) -> Readiness:
         "queues": {"events": (0, 0, 0), "backfill": (0, 0, 0)},
         "lag": 1.0,
         "paused": None,
-        "uncopied": 0,
-        "uncopied_example": "",
+        "capture": None,
+        "compared": Compared(),
         "references": 0,
         "reference_example": "",
         "now": 10.0,
@@ -114,7 +142,7 @@ def readiness(*records: Record, **changes: Any) -> Readiness:
 
 def shut(seen: Readiness, *accepted: str) -> set[str]:
     """The gates that hold."""
-    gates = cutover_gates(seen, most_waiting=2, most_lag=60.0, accepted=frozenset(accepted))
+    gates = cutover_gates(seen, limits=LIMITS, accepted=frozenset(accepted))
     assert all(gate.remedy for gate in gates if gate.holds), "each names what opens it"
     return {gate.name for gate in gates if gate.holds}
 
@@ -133,8 +161,13 @@ def shut(seen: Readiness, *accepted: str) -> set[str]:
         ({"queues": {"inventory": (0, 0, 1)}}, "dead inventory"),
         ({"lag": 61.0}, "lag"),
         ({"lag": None}, None),
-        ({"uncopied": 1}, "uncopied"),
-        ({"uncopied": None}, "uncopied"),
+        ({"lag": None, "queues": {"events": (1, 0, 0)}}, "lag"),
+        ({"queues": {"events": (0, 0, None)}}, "dead events"),
+        ({"capture": "the notification is gone"}, "capture"),
+        ({"compared": Compared(uncopied=Found(1, "s3://b/old/k"))}, "uncopied"),
+        ({"compared": Compared(changed=Found(1, "s3://b/old/k"))}, "changed"),
+        ({"compared": Compared(replaced=Found(1, "s3://b/new/k"))}, "replaced"),
+        ({"fallen": {"conflict": 1}}, "conflict"),
         ({"references": 1}, "references"),
     ],
 )

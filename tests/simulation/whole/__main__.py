@@ -5,9 +5,11 @@ import sys
 import time
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 from tests.simulation.whole.acts import PLAYS
 from tests.simulation.whole.plans import Plan, read_changes
+from tests.simulation.whole.profiles import PROFILES, changes_of
 from tests.simulation.whole.run import Found, run
 from tests.simulation.whole.sweep import sweep
 
@@ -22,6 +24,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seed", type=int, help="only this one, with its trace")
     parser.add_argument("--with", action="append", default=[], dest="changes", metavar="NAME=VALUE", help="of the plan")
+    parser.add_argument("--profile", choices=sorted(PROFILES), help="a scenario's letter: its plans")
     parser.add_argument(
         "--sweep", type=int, default=0, metavar="ORDERS", help="every fault at every call of the scenarios"
     )
@@ -31,8 +34,13 @@ def main(arguments: list[str]) -> int:
     if options.sweep:
         return _sweep(options.sweep)
     if options.seed is not None:
-        return _replay(Plan.of_seed(options.seed, **changes))
-    return _many(range(options.first, options.first + options.seeds), changes, keep_going=options.keep_going)
+        return _replay(_plan(options.seed, options.profile, changes))
+    plans = [_plan(options.first + number, options.profile, changes) for number in range(options.seeds)]
+    return _many(plans, keep_going=options.keep_going)
+
+
+def _plan(seed: int, profile: str | None, changes: dict[str, Any]) -> Plan:
+    return Plan.of_seed(seed, **(changes_of(profile, seed) if profile else {}) | changes)
 
 
 def _sweep(orders: int) -> int:
@@ -57,24 +65,26 @@ def _replay(plan: Plan) -> int:
     return 1 if found.broken else 0
 
 
-def _many(seeds: range, changes: dict[str, object], *, keep_going: bool) -> int:
-    started, steps, faults, failed = time.monotonic(), 0, Counter[str](), 0
-    for seed in seeds:
-        found = run(Plan.of_seed(seed, **changes))
+def _many(plans: list[Plan], *, keep_going: bool) -> int:
+    started, steps, faults, failed, excused = time.monotonic(), 0, Counter[str](), 0, Counter[str]()
+    for plan in plans:
+        found = run(plan)
         steps += found.steps
         faults.update(found.faults)
+        excused.update(found.excused)
         if found.broken:
             failed += 1
-            print(f"seed {seed}: {found.broken[0]}", flush=True)
+            print(f"seed {plan.seed}: {found.broken[0]}", flush=True)
             if not keep_going:
                 _show(shrink(found))
                 break
     seconds = time.monotonic() - started
     injected = ", ".join(f"{name} {number:,}" for name, number in sorted(faults.items()))
     print(
-        f"{len(seeds):,} seeds, {steps:,} steps in {seconds:.0f} s, {faults.total():,} faults injected "
+        f"{len(plans):,} seeds, {steps:,} steps in {seconds:.0f} s, {faults.total():,} faults injected "
         f"({injected}), {failed} seeds broken"
     )
+    print("excused: " + (", ".join(f"{why} {number:,}" for why, number in sorted(excused.items())) or "nothing"))
     return 1 if failed else 0
 
 

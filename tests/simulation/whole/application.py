@@ -146,7 +146,7 @@ class Application:
         if etag is None or self._site.looks.get((by, key.target)) != etag:
             self._fault(item_id, f"I9 a reference is switched to {key.target.key}, where nobody has seen the copy")
         there = value_of(self._site.store.buckets.current(key.target))
-        if key.author != "foreign" and (there is None or key.number_of(there) < 0):
+        if not key.is_foreign and (there is None or key.number_of(there) < 0):
             self._fault(item_id, f"I9 a reference is switched to {key.target.key}, which holds {there}")
 
     def check(self, item_id: str) -> None:

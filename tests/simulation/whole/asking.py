@@ -4,10 +4,15 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation.whole.scheduler import Process, Request
+from domain.errors import KeyshiftError, UnavailableError
+from domain.keys import Location
+from tests.simulation.whole.scheduler import Killed, Process, Request
 
 if TYPE_CHECKING:
     from tests.simulation.whole.site import Site
+
+ELSEWHERE = ("receive_messages", "delete_messages", "scan_records", "list_objects")
+"""Calls that show that a process has done with the key it worked on."""
 
 
 def at_once(effect: Callable[[], Any]) -> Any:
@@ -24,7 +29,36 @@ class Asking:
         self._site = site
 
     def _ask(self, name: str, subject: str, effect: Callable[[], Any], send_before: float | None = None) -> Any:
+        if name in ELSEWHERE:
+            self._site.truth.doubts.asks(self._process.name, None)
         return self._process.ask(Request(name, subject, partial(at_once, effect), send_before))
+
+    def _ask_of(
+        self, place: Location, name: str, subject: str, effect: Callable[[], Any], send_before: float | None = None
+    ) -> Any:
+        """A request about one key, to S3 or to the manifest."""
+        return self._send_of(place, Request(name, subject, partial(at_once, effect), send_before))
+
+    def _send_of(self, place: Location, request: Request) -> Any:
+        """Note what the process can know of it, whatever becomes of it."""
+        truth, process = self._site.truth, self._process.name
+        truth.doubts.asks(process, truth.of(place))
+        try:
+            answer = self._process.ask(request)
+        except Killed:
+            truth.doubts.died(process, request.name, place)
+            truth.look_for_doubts(place)
+            raise
+        except UnavailableError:
+            truth.doubts.unanswered(process, request.name, place)
+            truth.look_for_doubts(place)
+            raise
+        except KeyshiftError:
+            truth.doubts.refused(process, request.name)
+            truth.look_for_doubts(place)
+            raise
+        truth.doubts.answered(process, request.name)
+        return answer
 
 
 class Asked(Asking):

@@ -38,12 +38,17 @@ class SeededDice:
     longest_stall: float
     kinds: tuple[str, ...] = KINDS
     calm: bool = False
+    lacking: set[tuple[str, str]] = field(default_factory=set)
+    """Whose requests (by the first letters of the process) of which name are denied now."""
     usual: Fate = field(default_factory=Fate)
 
-    def fate(self, process: Process, request: Request) -> Fate:  # noqa: C901  # a case for each kind of fault
+    def fate(self, process: Process, request: Request) -> Fate:  # noqa: C901, PLR0912  # a case for each fault
         """See the protocol."""
         random = self.random
         delay, gap, answer = random.random() * 0.2, random.random() * 0.2, random.random() * 0.2
+        if self.lacking and not self.calm and self._lacks(process, request):
+            why = AccessDeniedError(f"{request.subject}: the role may not")
+            return Fate(delay=delay, effect=False, error=why, word="denied")
         if self.calm or not self.kinds or random.random() >= self.rate:
             return Fate(delay=delay, gap=gap, answer=answer)
         kind = random.choice(self.kinds)
@@ -77,3 +82,6 @@ class SeededDice:
         if moment == "before":
             return Fate(kill="before", word=kind)
         return Fate(delay=late, gap=gap, kill="sent" if moment == "sent" else "after", word=kind)
+
+    def _lacks(self, process: Process, request: Request) -> bool:
+        return any(process.name.startswith(who) and request.name == what for who, what in self.lacking)

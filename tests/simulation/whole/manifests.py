@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from domain.keys import Location
-from domain.record import Action, Mode, Record, State
+from domain.record import Mode, Record, State
 from tests.fakes.buckets import Version
 from tests.simulation.whole.scheduler import Process
 from tests.simulation.whole.truth import KeyTruth, value_of
@@ -76,8 +76,8 @@ class Manifests:
             truth.fault(key, f"I2b a rewriting overwrites the foreign object {there}")
         elif there is None or key.holds(made) != key.holds(before):
             truth.fault(key, f"I8 a rewriting changes more than references: {there} became {now}")
-        if (Action.REWRITE.value, _etag(before)) not in key.announced:
-            truth.fault(key, "I4 the rewriting was not announced")
+        truth.rewritten(key, made, before)
+        self._site.claims.rewritten(key, _etag(before))
         switched = set(self._new.findall(made.body)) - set(self._new.findall(before.body if before else b""))
         for name in sorted(switched):
             self._check_switched(key, self._key(name.decode()), by)
@@ -86,7 +86,7 @@ class Manifests:
         if self._site.looks.get((by, other.target)) is None:
             self._site.truth.fault(key, f"I9 a line is switched to {other.target.key}, where nobody has seen the copy")
         there = other.holds(self._site.store.buckets.current(other.target))
-        if other.author != "foreign" and (there is None or other.number_of(there) < 0):
+        if not other.is_foreign and (there is None or other.number_of(there) < 0):
             self._site.truth.fault(key, f"I9 a line is switched to {other.target.key}, which holds {there}")
 
     def deleted(self, location: Location, *, by: Process) -> None:

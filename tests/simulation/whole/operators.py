@@ -105,6 +105,7 @@ def decide_once(site: Site, process: Process, *, chance: float) -> None:
     for one in shown:
         if site.random.random() < chance:
             replacing = one.target.etag if one.target is not None else None
+            site.truth.gives_up(site.truth.keys[one.record.source], replacing or "")
             if desk.decide(one, replacing=replacing, why="whole", yes=True).outcome == "taken":
                 requeuer.add_key(one.record.source.key)
     requeuer.flush()

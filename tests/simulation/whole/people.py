@@ -1,13 +1,18 @@
 """Owners, strangers and operators: what happens around keyshift, without asking it."""
 
+from collections.abc import Callable
+
 from domain.keys import Location
 from domain.objects import ObjectState
-from domain.record import Action, left_over
 from handlers.messages import BackfillRow, encode_backfill
+from tests.simulation.whole.history import KeyTruth, Value, Writer, value_of
 from tests.simulation.whole.manifests import LINES, is_manifest
 from tests.simulation.whole.ports import SCALE
+from tests.simulation.whole.producers import Producers, run_rule, suspend
 from tests.simulation.whole.site import Site
-from tests.simulation.whole.truth import KeyTruth, Value, value_of
+
+MEANWHILE = ("current", "class")
+"""Rules that need no noncurrent version of a day."""
 
 
 class People:
@@ -16,6 +21,7 @@ class People:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._old_rows: list[tuple[Location, ObjectState]] = []
+        self._producers = Producers(site, self, self._later)
         self.left = 0
 
     def begin(self) -> None:
@@ -27,12 +33,17 @@ class People:
                 if before and number == 0:
                     self.put(key, tell=False)
                 else:
-                    self._later(lambda key=key: self.speak(key))
+                    self._later(lambda key=key: self.speak(key))  # type: ignore[misc]
         keys = list(self._site.truth.keys.values())
         for _ in range(plan.strangers):
             self._later(lambda: self.meddle(random.choice(keys)))
         for _ in range(plan.stale_rows):
             self._later(self.send_old_row)
+        if plan.versioned and plan.suspends:
+            at = 1.0 if plan.suspends == "first" else plan.seconds
+            self._later(lambda: suspend(self._site), at)
+        if plan.lifecycle in MEANWHILE:
+            self._later(lambda: run_rule(self._site, plan.lifecycle))
         self.begin_application(plan.seconds)
 
     def begin_application(self, seconds: float) -> None:
@@ -45,18 +56,28 @@ class People:
         for _ in range(plan.edits if plan.items else 0):
             self._later(lambda: application.edit(random.randrange(plan.items)), seconds)
 
-    def _later(self, what: "object", seconds: float | None = None) -> None:
+    def speak_again(self) -> None:
+        """Owners go on when everything has come to rest, within a minute."""
+        if self._site.plan.lifecycle:
+            self._later(lambda: run_rule(self._site, self._site.plan.lifecycle), 60.0)
+        for key in self._site.truth.keys.values():
+            for _ in range(self._site.random.randint(0, self._site.plan.afterwards)):
+                self._later(lambda key=key: self.speak(key), 60.0)  # type: ignore[misc]
+
+    def _later(self, what: Callable[[], object], seconds: float | None = None) -> None:
         self.left += 1
 
         def happens() -> None:
             self.left -= 1
-            what()  # type: ignore[operator]
+            what()
 
         self._site.scheduler.at(self._site.random.random() * (seconds or self._site.plan.seconds), happens)
 
     # Owners
     def speak(self, key: KeyTruth) -> None:
         """An owner puts or deletes."""
+        if self._producers.speak(key):
+            return
         if key.owner is not None and self._site.random.random() < self._site.plan.removes:
             self.remove(key)
         else:
@@ -64,10 +85,9 @@ class People:
 
     def put(self, key: KeyTruth, *, value: Value | None = None, tell: bool = True) -> None:
         """An owner puts ``value``, or something new, or something that was there before."""
-        body, mark = value or self._new_value(key)
+        body, mark = value or self.new_value(key)
         state = self._site.store.put(key.source, body, metadata={"put": mark})
-        key.words.append((body, mark))
-        key.emptied = False
+        self._site.truth.owner_put(key, self._site.there(key.source))
         self._old_rows.append((key.source, state))
         self._site.say("owner", f"puts {key.source.key} {body.decode()}/{mark} {state.etag[:6]}", len(key.words) - 1)
         self._site.manifests.changed(key.source)
@@ -77,7 +97,8 @@ class People:
             key.lost_events += 1
         self._site.check(key)
 
-    def _new_value(self, key: KeyTruth) -> Value:
+    def new_value(self, key: KeyTruth) -> Value:
+        """Something new, or something that he had put before."""
         plan, random, number = self._site.plan, self._site.random, self._site.next_number()
         said = [word for word in key.words if word is not None]
         manifest = self._site.manifests.content(number, random.randint(1, LINES)) if is_manifest(key) else None
@@ -85,7 +106,7 @@ class People:
             body, mark = random.choice(said)
             # The one window that is open by nature (protocol.md §11): the same bytes with other metadata, put while
             # the unversioned source is being cleaned up.
-            fenced = plan.cleanup and not plan.versioned
+            fenced = plan.cleanup and (not plan.versioned or bool(plan.suspends)) and not plan.unfenced
             return body, mark if fenced or random.random() < 0.5 else f"m{number}"
         if manifest is not None:
             return manifest, f"m{number}"
@@ -94,10 +115,10 @@ class People:
 
     def remove(self, key: KeyTruth, *, tell: bool = True) -> None:
         """An owner deletes."""
+        was_there = self._site.store.buckets.current(key.source) is not None
         self._site.store.remove(key.source)
         self._site.manifests.changed(key.source)
-        key.words.append(None)
-        key.emptied = False
+        self._site.truth.owner_deleted(key, self._site.store.buckets.top(key.source), was_there=was_there)
         self._site.say("owner", f"deletes {key.source.key}", len(key.words) - 1)
         if tell:
             self._site.service.object_deleted(key.source)
@@ -111,33 +132,29 @@ class People:
             self.take_away(key)
             return
         source = value_of(self._site.store.buckets.current(key.source))
-        if source is not None and self._site.random.random() < 0.3:
+        twin = value_of(there) or source
+        if twin is not None and self._site.plan.twins and self._site.random.random() < self._site.plan.twins:
+            self.intrude(key, (twin[0], f"f{self._site.next_number()}"))
+        elif source is not None and self._site.random.random() < 0.3:
             self.intrude(key, source)
         else:
             number = self._site.next_number()
             mark = source[1] if source is not None and self._site.random.random() < 0.3 else f"f{number}"
             self.intrude(key, (f"F{number % 100:02d}".encode(), mark))
 
-    def intrude(self, key: KeyTruth, value: Value) -> None:
-        """A stranger puts."""
+    def intrude(self, key: KeyTruth, value: Value, *, by: Writer = Writer.STRANGER) -> None:
+        """A stranger puts, or a producer who writes the new layout too."""
         self._site.store.put(key.target, value[0], metadata={"put": value[1]})
+        self._site.truth.foreign_put(key, self._site.there(key.target), by=by)
         self._site.manifests.changed(key.target)
-        key.author, key.meddled = "foreign", True
-        if key.number_of(value) >= 0:
-            key.seen.add(key.number_of(value))
-        self._site.say("stranger", f"puts {key.target.key}", value)
+        self._site.say(str(by), f"puts {key.target.key}", value)
         self._site.service.object_written(key.target)
 
     def take_away(self, key: KeyTruth) -> None:
         """A stranger deletes."""
-        record = self._site.manifest.records.get(key.source.record_id)
         self._site.store.remove(key.target)
+        self._site.truth.foreign_deleted(key, self._site.store.buckets.top(key.target))
         self._site.manifests.changed(key.target)
-        # While a delete of ours is pending nobody can tell afterwards whose it was (protocol.md §5).
-        ours = {intent.action for intent in left_over(record)} if record is not None else set()
-        if record is not None and record.target_etag is not None and Action.DELETE_TARGET not in ours:
-            key.foreign_delete = (max(key.seen, default=0), len(key.words) - 1)
-        key.author, key.meddled = "foreign", True
         self._site.say("stranger", f"deletes {key.target.key}")
         self._site.service.object_deleted(key.target)
 

@@ -51,13 +51,35 @@ class Plan:
     garbage: int = 0
     """How many messages nobody can read."""
     redeploys: int = 0
-    """How often other rules are deployed for a while, under which no key can be moved."""
+    """How often other rules are deployed for a while, under which no key is moved."""
+    other_rules: str = "impossible"
+    """What those make of a key: its new key is impossible, it is unmapped, or kept."""
+    roles: int = 0
+    """How often a role lacks a permission for a while."""
+    dual: float = 0.0
+    """How often a producer writes both keys."""
+    moves: float = 0.0
+    """How often a producer moves an object by himself: a copy, then a delete."""
+    twins: float = 0.0
+    """How often a stranger puts bytes that are there already, with metadata of his own."""
+    erases: float = 0.0
+    """How often an owner removes a version, or a delete marker, for good."""
+    afterwards: int = 0
+    """How often, at most, each owner writes or deletes after everything has settled; a rollback comes after that."""
+    lifecycle: str = ""
+    """Which lifecycle rule of the source bucket runs after everything has settled, or meanwhile where that may be."""
+    suspends: str = ""
+    """When the source bucket's versioning is suspended: ``first`` or ``later``."""
+    unfenced: bool = False
+    """Whether owners put the same bytes with other metadata while an unversioned source is being cleaned up."""
     decides: bool = False
     """Whether an operator now and then lets sources take their targets over what strangers did."""
     cleanup: bool = False
     rollback: bool = False
     purge: bool = False
     versioned: bool = False
+    versioned_target: bool = False
+    """Whether the other bucket keeps versions."""
     other_bucket: bool = False
     encrypted: bool = False
     mirrors: bool = True
@@ -111,6 +133,16 @@ class Plan:
             manifests=random.choice((0, 0, 1, 3)),
             decides=chance() < 0.5,
             redeploys=random.choice((0, 0, 1, 3)),
+            other_rules=random.choice(("impossible", "unmapped", "keep")),
+            roles=random.choice((0, 0, 0, 2)),
+            dual=random.choice((0.0, 0.0, 0.0, 0.3)),
+            moves=random.choice((0.0, 0.0, 0.0, 0.2)),
+            twins=random.choice((0.0, 0.0, 0.5)),
+            erases=random.choice((0.0, 0.0, 0.0, 0.2)),
+            afterwards=random.choice((0, 0, 2)),
+            lifecycle=random.choice(("", "", "", "noncurrent", "markers", "older", "current", "class")),
+            suspends=random.choice(("", "", "", "first", "later")),
+            versioned_target=other_bucket and chance() < 0.4,
         )
         return replace(plan, **given)
 
@@ -130,6 +162,8 @@ class Plan:
             *({"items": 0, "edits": 0}, {"items": min(1, self.items)}, {"edits": self.edits // 2}, {"rewrites": False}),
             *({"manifests": 0}, {"manifests": min(1, self.manifests)}),
             *({"verifies": False}, {"by_command": False}, {"forgets": False}, {"buried": 0.0}, {"garbage": 0}),
+            *({"roles": 0}, {"dual": 0.0}, {"moves": 0.0}, {"twins": 0.0}, {"erases": 0.0}, {"afterwards": 0}),
+            *({"lifecycle": ""}, {"suspends": ""}, {"versioned_target": False}, {"unfenced": False}),
             *({"decides": False}, {"redeploys": 0}, {"redeploys": min(1, self.redeploys)}),
             *({"words": 1}, {"words": max(1, self.words - 1)}, {"max_receives": 50}, {"knows_itself": True}),
         ]

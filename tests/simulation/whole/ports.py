@@ -10,6 +10,7 @@ from domain.objects import ListedObject, ObjectState
 from domain.parts import MIB, Part
 from domain.ports import ClaimAnswer, Deleted, Refused, SourceObject, TargetObject, TopMarker, Written
 from domain.record import ClaimRequest, Record
+from tests.fakes.buckets import Version
 from tests.simulation.whole.asking import Asking
 from tests.simulation.whole.scheduler import Phases, Request
 
@@ -27,25 +28,30 @@ class SimulatedStore(Asking):
         self, location: Location, *, version_id: str | None = None, with_tags: bool = False
     ) -> ObjectState | None:
         """HEAD."""
-        look = self._site.store.look_at_object
-        seen: ObjectState | None = self._ask(
-            "look_at_object", location.key, lambda: look(location, version_id=version_id, with_tags=with_tags)
-        )
+        store, shown = self._site.store, list[Version | None]()
+
+        def effect() -> ObjectState | None:
+            shown.append(store.buckets.version(location, version_id))
+            return store.look_at_object(location, version_id=version_id, with_tags=with_tags)
+
+        seen: ObjectState | None = self._ask_of(location, "look_at_object", location.key, effect)
         self._site.looks[self._process.name, location] = seen.etag if seen is not None else None
+        if version_id is None:
+            self._site.truth.doubts.saw(self._process.name, location, shown[-1])
         if seen is not None and not self._site.plan.checksums:
             seen = replace(seen, checksums={}, full_checksums=False)
         return seen if seen is None else replace(seen, size=seen.size * SCALE)
 
     def copy_object(self, source: SourceObject, target: TargetObject, *, seen: ObjectState | None) -> Written | Refused:
         """CopyObject: S3 reads first and writes later."""
-        done: list[Written] = []
+        done: list[Version | None] = []
 
         def copying() -> Phases:
             outcome = yield from cast("Generator[None, None, Written | Refused]", self._copying(source, target, seen))
             if isinstance(outcome, Written):
-                done.append(outcome)
-            elif done:  # sent twice on the way
-                self._site.truth.refused_after_success(target.location)
+                done.append(self._site.store.buckets.current(target.location))
+            elif outcome is Refused.PRECONDITION or done:  # done before: sent twice on the way
+                self._site.truth.refused(target.location, was_done=bool(done))
             return outcome  # type: ignore[return-value]  # a generator's return value is the answer
 
         request = Request(
@@ -54,7 +60,9 @@ class SimulatedStore(Asking):
             copying,
             target.send_before,
         )
-        answer: Written | Refused = self._process.ask(request)
+        answer: Written | Refused = self._send_of(target.location, request)
+        if isinstance(answer, Written):
+            self._site.truth.doubts.saw(self._process.name, target.location, done[-1])
         return answer
 
     def _copying(self, source: SourceObject, target: TargetObject, seen: ObjectState | None) -> Phases:
@@ -66,7 +74,8 @@ class SimulatedStore(Asking):
         before = store.buckets.current(target.location)
         answer = store.write_copy(read, target, seen=seen)
         if isinstance(answer, Written):
-            truth.written(target.location, read, before)
+            truth.written(target.location, read, before, by=self._process.name)
+            self._site.claims.copied(target.location, source.etag)
             self._site.manifests.changed(target.location)
             self._site.service.object_written(target.location)
         return answer  # type: ignore[return-value]  # as above
@@ -78,34 +87,36 @@ class SimulatedStore(Asking):
             there = self._site.store.buckets.current(location)
             answer = self._site.store.delete_object(location, if_match=if_match, send_before=NEVER)
             if isinstance(answer, Deleted) and there is not None:
-                self._site.truth.deleted(location, there)
+                marker = self._site.store.buckets.top(location)
+                self._site.truth.deleted(location, there, marker, by=self._process.name)
+                self._site.claims.deleted(location)
                 self._site.application.deleted(location, by=self._process)
                 self._site.manifests.deleted(location, by=self._process)
                 self._site.manifests.changed(location)
                 self._site.service.object_deleted(location, by_us=True)
             return answer
 
-        answer: Deleted | Refused = self._ask(
-            "delete_object", f"{location.key} if {_short(if_match)}", effect, send_before
-        )
+        subject = f"{location.key} if {_short(if_match)}"
+        answer: Deleted | Refused = self._ask_of(location, "delete_object", subject, effect, send_before)
         return answer
 
     def find_top_marker(self, location: Location) -> TopMarker | None:
         """ListObjectVersions."""
-        answer: TopMarker | None = self._ask(
-            "find_top_marker", location.key, lambda: self._site.store.find_top_marker(location)
+        answer: TopMarker | None = self._ask_of(
+            location, "find_top_marker", location.key, lambda: self._site.store.find_top_marker(location)
         )
         return answer
 
     def remove_delete_marker(self, location: Location, *, marker_id: str, send_before: float) -> None:
         """DeleteObject of a marker."""
-        remove = self._site.store.remove_delete_marker
-        self._ask(
-            "remove_delete_marker",
-            location.key,
-            lambda: remove(location, marker_id=marker_id, send_before=NEVER),
-            send_before,
-        )
+
+        def effect() -> None:
+            gone = self._site.store.buckets.find(location, marker_id)
+            self._site.store.remove_delete_marker(location, marker_id=marker_id, send_before=NEVER)
+            if gone is not None:
+                self._site.truth.uncovered(self._site.truth.keys[location], gone)
+
+        self._ask_of(location, "remove_delete_marker", location.key, effect, send_before)
 
     def remove_version(self, location: Location, *, version_id: str, send_before: float) -> None:
         """DeleteObject of a version, for good."""
@@ -114,9 +125,9 @@ class SimulatedStore(Asking):
             gone = self._site.store.buckets.version(location, version_id)
             self._site.store.remove_version(location, version_id=version_id, send_before=NEVER)
             if gone is not None:
-                self._site.truth.forgotten(location, gone)
+                self._site.truth.forgotten(location, gone, by=self._process.name)
 
-        self._ask("remove_version", f"{location.key} {version_id}", effect, send_before)
+        self._ask_of(location, "remove_version", f"{location.key} {version_id}", effect, send_before)
 
     def create_upload(self, target: TargetObject, *, seen: ObjectState) -> str:
         """CreateMultipartUpload."""
@@ -127,7 +138,7 @@ class SimulatedStore(Asking):
             self._site.store.uploads[f"u{number}"] = self._site.store.uploads.pop(upload_id)
             return f"u{number}"
 
-        return str(self._ask("create_upload", target.location.key, effect, target.send_before))
+        return str(self._ask_of(target.location, "create_upload", target.location.key, effect, target.send_before))
 
     def copy_parts(
         self, source: SourceObject, target: TargetObject, *, upload_id: str, parts: Sequence[Part]
@@ -139,7 +150,7 @@ class SimulatedStore(Asking):
             lambda: self._copying_parts(source, target, upload_id, parts),
             target.send_before,
         )
-        answer: Mapping[int, str] | Refused = self._process.ask(request)
+        answer: Mapping[int, str] | Refused = self._send_of(target.location, request)
         return answer
 
     def _copying_parts(
@@ -149,17 +160,19 @@ class SimulatedStore(Asking):
         for part in parts:
             small = Part(part.number, part.first // SCALE, (part.last + 1) // SCALE - 1)
             goal = replace(target, send_before=NEVER)
+            read = self._site.store.buckets.version(source.location, source.version_id)
             answer = self._site.store.copy_parts(source, goal, upload_id=upload_id, parts=[small])
             if isinstance(answer, Refused):
                 return answer  # type: ignore[return-value]  # a generator's return value is the answer
             copied |= answer
+            self._site.truth.part_read(upload_id, part.number, read)
             yield
         return copied  # type: ignore[return-value]  # as above
 
     def list_parts(self, target: Location, *, upload_id: str) -> Mapping[int, str] | None:
         """ListParts."""
-        answer: Mapping[int, str] | None = self._ask(
-            "list_parts", target.key, lambda: self._site.store.list_parts(target, upload_id=upload_id)
+        answer: Mapping[int, str] | None = self._ask_of(
+            target, "list_parts", target.key, lambda: self._site.store.list_parts(target, upload_id=upload_id)
         )
         return answer
 
@@ -167,6 +180,7 @@ class SimulatedStore(Asking):
         self, target: TargetObject, *, upload_id: str, etags: Mapping[int, str], size: int
     ) -> Written | Refused:
         """CompleteMultipartUpload."""
+        done: list[Version | None] = []
 
         def effect() -> Written | Refused:
             store, upload = self._site.store, self._site.store.uploads.get(upload_id)
@@ -177,27 +191,31 @@ class SimulatedStore(Asking):
             answer = store.complete_upload(goal, upload_id=upload_id, etags=etags, size=stored)
             made = store.buckets.current(target.location)
             if isinstance(answer, Written) and made is not None and made.state is not None and upload is not None:
+                done.append(made)
                 if is_copy:
-                    read = replace(made, state=replace(made.state, etag=upload.state.etag))
-                    self._site.truth.written(target.location, read, before)
+                    self._site.truth.completed(target.location, upload_id, before, by=self._process.name)
+                    self._site.claims.copied(target.location, upload.state.etag)
                 else:
                     self._site.manifests.rewritten(target.location, made, before, by=self._process.name)
                 self._site.manifests.changed(target.location)
                 self._site.service.object_written(target.location)
             return answer
 
-        answer: Written | Refused = self._ask(
+        answer: Written | Refused = self._ask_of(
+            target.location,
             "complete_upload",
             f"{target.location.key} {upload_id} if {_short(target.if_match)}",
             effect,
             target.send_before,
         )
+        if isinstance(answer, Written) and done:
+            self._site.truth.doubts.saw(self._process.name, target.location, done[-1])
         return answer
 
     def abort_upload(self, target: Location, *, upload_id: str) -> None:
         """AbortMultipartUpload."""
         abort = self._site.store.abort_upload
-        self._ask("abort_upload", f"{target.key} {upload_id}", lambda: abort(target, upload_id=upload_id))
+        self._ask_of(target, "abort_upload", f"{target.key} {upload_id}", lambda: abort(target, upload_id=upload_id))
 
     def list_objects(self, bucket: str, *, prefix: str = "", after: str = "") -> Iterator[ListedObject]:
         """ListObjectsV2, a page at a time."""
@@ -219,15 +237,15 @@ class SimulatedManifest(Asking):
 
     def claim_record(self, request: ClaimRequest) -> ClaimAnswer:
         """The conditional UpdateItem."""
-        answer: ClaimAnswer = self._ask(
-            "claim_record", request.notice.source.key, lambda: self._site.manifest.claim_record(request)
-        )
+        source, claim = request.notice.source, self._site.manifest.claim_record
+        answer: ClaimAnswer = self._ask_of(source, "claim_record", source.key, lambda: claim(request))
         return answer
 
     def write_record(self, record: Record, *, before: Record | None) -> bool:
         """The conditional PutItem."""
         subject = f"{record.source.key} {record.state} {'held' if record.claim else 'free'}"
-        return bool(self._ask("write_record", subject, lambda: self._site.manifest.write_record(record, before=before)))
+        write = self._site.manifest.write_record
+        return bool(self._ask_of(record.source, "write_record", subject, lambda: write(record, before=before)))
 
     def read_record(self, record_id: str) -> Record | None:
         """GetItem."""

@@ -7,8 +7,6 @@ from random import Random, getstate, seed, setstate
 
 from domain.audit import audit_event
 from domain.progress import RECORDS
-from domain.record import Mode, State
-from domain.rules import CompiledRules
 from domain.stages import Stage
 from tests.simulation.whole.actors import (
     Body,
@@ -21,6 +19,7 @@ from tests.simulation.whole.actors import (
     rolls_back,
     works_on,
 )
+from tests.simulation.whole.deployments import redeploy, take_permissions
 from tests.simulation.whole.dice import SeededDice
 from tests.simulation.whole.operators import (
     cleans_by_command,
@@ -43,9 +42,10 @@ from tests.simulation.whole.referrers import (
     rewrites_references,
     undoes_references,
 )
+from tests.simulation.whole.rest import AtRest
 from tests.simulation.whole.scheduler import EPOCH, Process, StuckError
 from tests.simulation.whole.site import LONGEST_CLAIM, MARGIN_SECONDS, REQUEST_SECONDS, Site
-from tests.simulation.whole.truth import value_of
+from tests.simulation.whole.truth import Writer, value_of
 
 SETTLED_SECONDS = 40_000.0
 """Far longer than everything that may wait: claims, visibility time-outs, replays."""
@@ -60,6 +60,8 @@ class Found:
     faults: dict[str, int] = field(default_factory=dict)
     broken: list[tuple[str, str]] = field(default_factory=list)
     trace: str = ""
+    excused: Counter[str] = field(default_factory=Counter)
+    """How often the judge needed each excuse."""
 
 
 def run(plan: Plan, *, told: bool = False) -> Found:
@@ -89,7 +91,7 @@ def observed(site: Site, live: Callable[[], None], *, told: bool = False) -> Fou
     broken = [*site.truth.broken, *(("", f"an unexpected exception: {text}") for text in site.crashes())]
     word = broken[0][0].rpartition("/")[2] if broken else ""
     trace = site.scheduler.trace.readable(word) if broken or told else ""
-    return Found(plan, site.scheduler.steps, dict(site.scheduler.faults), broken, trace)
+    return Found(plan, site.scheduler.steps, dict(site.scheduler.faults), broken, trace, site.truth.excused)
 
 
 def _live(site: Site, dice: SeededDice) -> None:
@@ -127,23 +129,14 @@ def employ_everybody(  # noqa: C901  # a list of who may come
         at = site.random.random() * plan.seconds
         site.scheduler.at(at, lambda number=number: _employ(site, f"pause-{number}", pauses))  # type: ignore[misc]
     for _ in range(plan.redeploys):
-        _redeploy(site, site.random.random() * plan.seconds)
+        redeploy(site, site.random.random() * plan.seconds)
     if plan.cleanup:
         cleans = cleans_by_command if plan.by_command else cleans_up
         site.scheduler.at(cleanup_at, lambda: _employ(site, "cleanup", cleans))
-    if plan.rollback:
+    for _ in range(plan.roles):
+        take_permissions(site, site.random.random() * plan.seconds)
+    if plan.rollback and not plan.afterwards:
         site.scheduler.at(rollback_at, lambda: _employ(site, "rollback", rolls_back_of(plan)))
-
-
-def _redeploy(site: Site, at: float) -> None:
-    """Somebody deploys other rules, sees what they do, and puts the old ones back."""
-
-    def deploy(rules: CompiledRules) -> None:
-        site.deployed = rules
-        site.say("operator", "deploys", "the rules" if rules is site.rules else "other rules")
-
-    site.scheduler.at(at, lambda: deploy(site.other_rules))
-    site.scheduler.at(at + site.random.uniform(10, 120), lambda: deploy(site.rules))
 
 
 def rolls_back_of(plan: Plan) -> Body:
@@ -164,16 +157,16 @@ def settle(site: Site) -> None:
     until(site, lambda: site.deployed is site.rules)
     _finish(site, "resume", resumes)
     until(site, lambda: _is_quiet(site))
-    if not plan.rollback:
-        if plan.backfill:
-            _finish(site, "backfill-2", fills_back)
-            until(site, lambda: _is_quiet(site))
-        _finish(site, "requeue", requeues)
+    if not plan.rollback or plan.afterwards:
+        _settle_forward(site, "2")
+    if plan.afterwards:
+        people = People(site)
+        people.speak_again()
+        until(site, lambda: not people.left)
         until(site, lambda: _is_quiet(site))
-        _finish(site, "rewrite-2", finishes_references)
-        if plan.cleanup:
-            _finish(site, "cleanup-2", finishes_by_command if plan.by_command else finishes_cleanup)
-            until(site, lambda: _is_quiet(site))
+        if not plan.rollback:
+            _settle_forward(site, "3")
+    if not plan.rollback:
         _finish(site, "verify-2", says_what_is)
     if plan.rollback:
         _finish(site, "rollback-2", rolls_back_of(plan))
@@ -187,6 +180,20 @@ def settle(site: Site) -> None:
             _finish(site, "purge", purges_by_command if plan.by_command else purges)
     # A rewriting that was killed this late is gone on with by the next one; there is none after a rollback.
     until(site, lambda: _is_quiet(site) and (plan.rollback or not plan.manifests or not _are_left(site)))
+
+
+def _settle_forward(site: Site, life: str) -> None:
+    """What operators do until nothing is left to migrate and to clean."""
+    plan = site.plan
+    if plan.backfill:
+        _finish(site, f"backfill-{life}", fills_back)
+        until(site, lambda: _is_quiet(site))
+    _finish(site, f"requeue-{life}", requeues)
+    until(site, lambda: _is_quiet(site))
+    _finish(site, f"rewrite-{life}", finishes_references)
+    if plan.cleanup:
+        _finish(site, f"cleanup-{life}", finishes_by_command if plan.by_command else finishes_cleanup)
+        until(site, lambda: _is_quiet(site))
 
 
 def _employ(site: Site, name: str, body: Body) -> None:
@@ -240,21 +247,17 @@ def _check_findings(site: Site) -> None:
         if finding.verified and finding.source is not None and finding.target is not None:
             source, target = (site.store.buckets.current(one) for one in (finding.source, finding.target))
             held = site.truth.keys[finding.source].holds(target)
-            record = site.manifest.records.get(finding.source.record_id)
-            is_cleaned = source is None and record is not None and record.state is State.CLEANED
+            is_cleaned = source is None and site.truth.keys[finding.source].emptied_by is Writer.KEYSHIFT
             if value_of(source) != held and not is_cleaned:  # a cleanup that still runs may have been later
                 text = f"I3 verification calls {value_of(source)} and {held} the same"
                 site.truth.broken.append((finding.source.key, text))
 
 
 def _check_at_rest(site: Site) -> None:
-    records = site.manifest.records
+    records, at_rest = site.manifest.records, AtRest(site.truth, site.store)
     for key in site.truth.keys.values():
-        record = records.get(key.source.record_id)
-        if record is not None or not (site.plan.rollback and site.plan.by_command):
-            site.truth.check_at_rest(key, record)
-        if site.plan.rollback and record is not None and record.mode is Mode.FORWARD:
-            site.truth.fault(key, f"I6 it is migrated after the rollback: {record}")
+        at_rest.check(key, rolled_back=site.plan.rollback)
+        site.claims.check_at_rest(key, records.get(key.source.record_id), rolled_back=site.plan.rollback)
     site.application.check_at_rest()
     site.manifests.check_at_rest()
     _check_findings(site)

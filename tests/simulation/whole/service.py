@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from domain.keys import Location
+from tests.fakes.buckets import Notification, Version, Versioning
 from tests.simulation.whole.ports import SCALE
-from tests.simulation.whole.truth import ORDER
 
 if TYPE_CHECKING:
     from tests.simulation.whole.site import Site
@@ -20,30 +20,40 @@ class Service:
     def __init__(self, site: "Site") -> None:
         self._site = site
         self.under_way = 0
+        self._sequences: dict[int, int] = {}
 
     def object_written(self, location: Location) -> None:
         """A PUT or COPY has happened."""
         version = self._site.store.buckets.current(location)
         if version is None or version.state is None:
             return
-        state, key = version.state, self._site.truth.keys.get(location)
+        state = version.state
         seen = {"size": state.size * SCALE, "eTag": state.etag, "versionId": version.version_id}
-        number = ORDER * (len(key.words) - 1) if key is not None else self._site.next_number()
+        number = self._sequences[version.written] = self._site.next_number()
         self._notify("ObjectCreated:Put", location, number, seen, "AWS:OWNER")
 
     def object_deleted(self, location: Location, *, by_us: bool = False) -> None:
         """A DELETE has happened."""
-        key = self._site.truth.keys.get(location)
-        # Our own delete comes after the owner's last word and before his next one.
-        number = ORDER * (len(key.words) - 1) + by_us if key is not None else self._site.next_number()
-        name = "ObjectRemoved:DeleteMarkerCreated" if key is not None and key.versioned else "ObjectRemoved:Delete"
-        self._notify(name, location, number, {}, OURS if by_us else "AWS:OWNER")
+        is_marked = self._site.store.buckets.bucket(location.bucket).versioning is not Versioning.OFF
+        name = "ObjectRemoved:DeleteMarkerCreated" if is_marked else "ObjectRemoved:Delete"
+        self._notify(name, location, self._site.next_number(), {}, OURS if by_us else "AWS:OWNER")
+
+    def version_removed(self, location: Location, gone: Version) -> None:
+        """A DELETE that named a version has happened."""
+        self._notify(
+            "ObjectRemoved:Delete", location, self._site.next_number(), {"versionId": gone.version_id}, "AWS:OWNER"
+        )
+
+    def rule_told(self, told: Notification) -> None:
+        """A lifecycle rule has acted: the sequencer is as old as the object."""
+        number = self._sequences.get(told.written, 0)
+        self._notify(told.name, told.location, number, {"versionId": told.version_id}, "s3.amazonaws.com")
 
     def _notify(self, name: str, location: Location, number: int, seen: Mapping[str, Any], who: str) -> None:
         plan, random, key = self._site.plan, self._site.random, self._site.truth.keys.get(location)
         if key is not None and random.random() < plan.lost_events:
             key.lost_events += 1
-            key.lost_deletes |= name.startswith("ObjectRemoved")
+            key.lost_deletes |= name.startswith(("ObjectRemoved", "LifecycleExpiration"))
             self._site.say("S3", f"loses {name} {location.key}")
             return
         told = {"key": location.key, "sequencer": f"{number:018x}", **seen}

@@ -24,13 +24,15 @@ from handlers.pacing import Pace
 from handlers.references import Rate, References
 from handlers.rules_file import read_rules
 from handlers.settings import Settings
+from tests.fakes.buckets import Version
 from tests.fakes.bus import InMemoryEventBus
-from tests.fakes.lifecycle import InMemoryKeyBook, InMemoryLiveCapture, InMemoryStageBook
+from tests.fakes.lifecycle import InMemoryCensusBook, InMemoryKeyBook, InMemoryLiveCapture, InMemoryStageBook
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.panel import InMemoryControlPanel, InMemoryProgressCounters
 from tests.fakes.steering import InMemoryMappings
 from tests.simulation.whole.application import DECLARED, Application
 from tests.simulation.whole.asking import Asked
+from tests.simulation.whole.claims import Claims
 from tests.simulation.whole.manifests import DECLARED as MANIFESTS
 from tests.simulation.whole.manifests import Manifests
 from tests.simulation.whole.plans import Plan
@@ -55,12 +57,15 @@ TOO_LONG = "x" * 1022 + "/"
 
 
 @cache
-def rules_of(deletes: str, target: str, manifests: str, *, prefix: str = "new/") -> CompiledRules:
+def rules_of(deletes: str, target: str, manifests: str, *, kind: str = "usual") -> CompiledRules:
     """One rule, and a table and manifests that refer to what it moves."""
+    prefix = TOO_LONG if kind == "impossible" else "new/"
+    source = "elsewhere" if kind == "unmapped" else "old"
+    kept = 'keep: ["old/{rest...}"]\n' if kind == "keep" else ""
     return read_rules(
         f"version: 1\nmigration: whole\nsource: {{bucket: {LEGACY}}}\ntarget: {{bucket: {target}}}\n"
-        f'rules:\n  - {{name: move, from: "old/{{rest...}}", to: "{prefix}{{rest...}}"}}\n'
-        f"deletes: {deletes}\ncleanup: {{unversioned_source: fenced}}\n{DECLARED}{manifests}"
+        f'rules:\n  - {{name: move, from: "{source}/{{rest...}}", to: "{prefix}{{rest...}}"}}\n'
+        f"{kept}deletes: {deletes}\ncleanup: {{unversioned_source: fenced}}\n{DECLARED}{manifests}"
     )
 
 
@@ -76,8 +81,9 @@ class Site:
         self.target_bucket = "renewed" if plan.other_bucket else LEGACY
         self.store.create_bucket(LEGACY, versioned=plan.versioned)
         if plan.other_bucket:
-            self.store.create_bucket(self.target_bucket, kms=plan.encrypted)
-        self.truth = Truth(self.store)
+            self.store.create_bucket(self.target_bucket, versioned=plan.versioned_target, kms=plan.encrypted)
+        self.truth = Truth(self.store, clock.now)
+        self.claims = Claims(self.truth, self.store)
         self.manifest = Watched(self._recorded)
         self.events, self.backfill = (
             StandardQueue(clock, random, duplicates=plan.duplicates / 2, max_receives=plan.max_receives)
@@ -105,7 +111,7 @@ class Site:
         declared = MANIFESTS if plan.manifests else ""
         deletes = "mirror" if plan.mirrors else "keep"
         self.rules = rules_of(deletes, self.target_bucket, declared)
-        self.other_rules = rules_of(deletes, self.target_bucket, declared, prefix=TOO_LONG)
+        self.other_rules = rules_of(deletes, self.target_bucket, declared, kind=plan.other_rules)
         self.deployed = self.rules
         self.lost: tuple[tuple[str, str], ...] = ()
         """The places that the last undo could not put back, and why."""
@@ -127,6 +133,13 @@ class Site:
         """Whether no invariant is broken yet."""
         return not self.truth.broken
 
+    def there(self, location: Location) -> Version:
+        """What has just been written there."""
+        found = self.store.buckets.current(location)
+        if found is None:
+            raise LookupError(f"nothing is at {location.uri}")
+        return found
+
     def say(self, who: str, what: str, how: Any = "") -> None:
         """A line of the trace."""
         self.scheduler.trace.add(self.scheduler.time, who, what, how)
@@ -143,11 +156,10 @@ class Site:
 
     def check(self, key: KeyTruth) -> None:
         """The invariants of one key now."""
-        self.truth.check(key, self.manifest.records.get(key.source.record_id))
+        self.claims.check(key, self.manifest.records.get(key.source.record_id))
 
     def _recorded(self, record: Record) -> None:
-        self.truth.recorded(record)
-        self.check(self.truth.keys[record.source])
+        self.claims.recorded(record)
 
     def attempt(self) -> Attempt:
         """A new attempt."""
@@ -236,8 +248,9 @@ class Site:
             reader=asked(self.store, "bytes"),
             versions=store,
             listing=store,
-            versioning=lambda: "Enabled" if self.plan.versioned else "Off",
+            versioning=lambda: self.store.buckets.bucket(LEGACY).versioning.value,
             key_book=lambda: nullcontext(InMemoryKeyBook()),
+            census_book=lambda: nullcontext(InMemoryCensusBook()),
             by="operator",
             finders=(references,),
             undo=UndoneReferences(references),

@@ -1,268 +1,165 @@
-"""What the owners really did, and the invariants of protocol.md §2, checked after every effect."""
+"""The judge: what owners and strangers did and what S3 holds, against protocol.md §2.
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+It reads no record. What keyshift says of the world is compared with it in ``claims``; what nobody can decide is a
+predicate of ``excuses``.
+"""
+
+from collections.abc import Iterator
 
 from domain.keys import Location
-from domain.reconciling import NOBODY_KNOWS
-from domain.record import Action, Mode, Record, State
 from tests.fakes.buckets import Version
-from tests.fakes.object_store import InMemoryObjectStore
+from tests.simulation.whole.chronicle import Chronicle
+from tests.simulation.whole.excuses import (
+    AT_ONCE,
+    PUT_AGAIN,
+    REFUSED_COPY,
+    why_comes_back,
+    why_lost,
+)
+from tests.simulation.whole.history import KeyTruth, Value, Writer, value_of
 
-ORDER = 16
-"""Sequencers from one word of an owner to the next."""
-Value = tuple[bytes, str]
-"""The bytes, and the owner's metadata, which tells two puts of the same bytes apart."""
-
-
-def value_of(version: Version | None) -> Value | None:
-    """What a stored version holds."""
-    if version is None or version.state is None:
-        return None
-    return version.body, version.state.metadata.get("put", "")
-
-
-@dataclass
-class KeyTruth:
-    """The history of one source key and its target; ``words[n]`` is the owner's n-th word (``None``: a delete)."""
-
-    source: Location
-    target: Location
-    versioned: bool
-    mirrors: bool
-    words: list[Value | None] = field(default_factory=lambda: [None])
-    author: str = "nobody"
-    """Who wrote or deleted the target last."""
-    newest: int = 0
-    seen: set[int] = field(default_factory=set)
-    foreign_delete: tuple[int, int] | None = None
-    """The newest word that a stranger's delete took away, and the owner's last word at that time."""
-    meddled: bool = False
-    lost_events: int = 0
-    lost_deletes: bool = False
-    announced: set[tuple[str, str]] = field(default_factory=set)
-    cleaner: str = ""
-    """The token of the cleanup that has, or had, the record."""
-    copy_at_claim: bool = False
-    """Whether the recorded copy was at the target when that cleanup began."""
-    plain: Callable[[bytes], bytes] = bytes
-    """What is at the target as the owner wrote it: a manifest's references may be switched there."""
-    allowed: str | None = None
-    """What an operator gives up at the target, until our next copy."""
-    word: str | None = None
-    """The same as the record has it."""
-    doubted: bool = False
-    """Whether S3 refused the second of two sendings of one copy: nobody can prove whose the first one's work is."""
-    emptied: bool = False
-    """Whether it was our cleanup that took the source away, and nobody has written or deleted it since."""
-
-    @property
-    def owner(self) -> Value | None:
-        """The owner's last word."""
-        return self.words[-1]
-
-    def holds(self, version: Version | None) -> Value | None:
-        """What a version at the target holds, as the owner wrote it."""
-        value = value_of(version)
-        return value if value is None else (self.plain(value[0]), value[1])
-
-    def number_of(self, value: Value | None) -> int:
-        """The last word that said this; -1 where the owner never did."""
-        return next((n for n in range(len(self.words) - 1, -1, -1) if self.words[n] == value), -1)
+__all__ = ["KeyTruth", "Truth", "Value", "Writer", "value_of"]
+PURGERS = "purge"
+"""How the processes that purge copies after a rollback are named."""
 
 
-class Truth:
-    """All keys, and every broken invariant with the key it broke for."""
+class Truth(Chronicle):
+    """Judges every write and delete of keyshift's at the moment of its effect."""
 
-    def __init__(self, store: InMemoryObjectStore) -> None:
-        self._store = store
-        self.keys: dict[Location, KeyTruth] = {}
-        self._by_target: dict[Location, KeyTruth] = {}
-        self._by_record: dict[str, KeyTruth] = {}
-        self.broken: list[tuple[str, str]] = []
+    # keyshift
+    def written(self, location: Location, read: Version, before: Version | None, *, by: str) -> None:
+        """One of keyshift's copies has written ``location``, where ``before`` was."""
+        origin = self.maker_of(read)
+        self._copied(location, origin.of if origin.of is not None else origin.number, before, by=by)
 
-    def add(self, key: KeyTruth) -> None:
-        """Watch one more key."""
-        self.keys[key.source] = key
-        self._by_target[key.target] = key
-        self._by_record[key.source.record_id] = key
+    def part_read(self, upload_id: str, part: int, read: Version | None) -> None:
+        """A part of an upload was copied from this version."""
+        if read is not None:
+            origin = self.maker_of(read)
+            self._parts.setdefault(upload_id, {})[part] = origin.of if origin.of is not None else origin.number
 
-    def of_target(self, location: Location) -> KeyTruth:
-        """The key whose target that is."""
-        return self._by_target[location]
+    def completed(self, location: Location, upload_id: str, before: Version | None, *, by: str) -> None:
+        """One of keyshift's copies in parts has written ``location``."""
+        value = value_of(self._store.buckets.current(location))
+        numbers = sorted(set(self._parts.pop(upload_id, {}).values()), reverse=True)
+        whole = [number for number in numbers if self.made[number].value == value]
+        self._copied(location, whole[0] if whole else -1, before, by=by)
 
-    def fault(self, key: KeyTruth, text: str) -> None:
-        """Remember a broken invariant."""
-        self.broken.append((key.source.key, text))
+    def refused(self, location: Location, *, was_done: bool) -> None:
+        """S3 has refused a copy to this target on a condition; ``was_done``: the same request had its effect before."""
+        key = self._by_target.get(location)
+        if key is not None:
+            key.doubled |= was_done
+            self._doubt_whose(key, AT_ONCE)
 
-    # What happened
-    def recorded(self, record: Record) -> None:
-        """The manifest holds this record now."""
-        key = self._by_record[record.record_id]
-        if record.replaceable_etag != key.word:
-            key.word = key.allowed = record.replaceable_etag
-        if record.intent is not None:
-            key.announced.add((record.intent.action.value, record.intent.etag))
-            if record.intent.action is Action.DELETE_SOURCE and record.claim and record.claim.token != key.cleaner:
-                key.cleaner = record.claim.token
-                key.copy_at_claim = self._etag(key.target) == record.target_etag
-        if record.claim is None and record.sequencer is not None:
-            vanished = record.state is State.GONE and record.target_etag is None
-            if record.state in (State.COPIED, State.CLEANED, State.TOMBSTONE) or vanished:
-                key.newest = max(key.newest, min(record.sequencer.value // ORDER, len(key.words) - 1))
-
-    def written(self, location: Location, read: Version, before: Version | None) -> None:
-        """One of our copies has written ``location``, where ``before`` was."""
+    def _copied(self, location: Location, number: int, before: Version | None, *, by: str) -> None:
+        made = self._store.buckets.current(location)
+        if made is None:
+            raise AssertionError(f"nothing is at {location.uri} after keyshift wrote it")
         if location in self.keys:
-            self._copied_back(self.keys[location], read)
+            self._copied_back(self.keys[location], made, before, number)
             return
         key = self._by_target[location]
-        value = value_of(read)
-        number = key.number_of(value)
-        there = key.holds(before)
-        is_given_up = key.allowed == (before.state.etag if before is not None and before.state is not None else "")
+        copy = self._note(made, Writer.KEYSHIFT, key.plain, of=number)
         if number < 0:
-            self.fault(key, f"I1 torn or invented object {value}")
-        if key.author == "foreign" and there is not None and key.number_of(there) < 0 and not is_given_up:
-            self.fault(key, f"I2b the foreign object {there} is overwritten by word {number}")
-        gone = key.foreign_delete
-        is_kept_away = gone and number <= gone[1] and None not in key.words[gone[0] + 1 : number + 1]
-        if there is None and is_kept_away and not is_given_up:
-            self.fault(key, "I2c what the new-layout owner deleted is brought back")
-        if 0 <= number < key.newest and key.words[key.newest] != value:
-            self.fault(key, f"I2 word {number} {value} is written over newer word {key.newest}")
-        state = read.state
-        if state is None or (Action.COPY.value, state.etag) not in key.announced:
-            self.fault(key, f"I4 the copy of {value} was not announced")
-        key.author, key.allowed = "us", None
-        key.foreign_delete = None if is_given_up else gone
-        key.newest = max(key.newest, number)
-        key.seen.add(number)
-
-    def refused_after_success(self, location: Location) -> None:
-        """A copy to ``location`` was done, and its sender is told that it was not."""
-        if location in self._by_target:
-            self._by_target[location].doubted = True
-
-    def _copied_back(self, key: KeyTruth, read: Version) -> None:
-        value = value_of(read)
-        if key.owner is not None and key.owner != value:
-            self.fault(key, f"I6 the source is restored as {value}, its owner's last word is {key.owner}")
-        if (Action.ROLL_BACK.value, "") not in key.announced:
-            self.fault(key, "I4 the copy back was not announced")
-        key.words.append(value)
-        key.emptied = False
-
-    def deleted(self, location: Location, gone: Version) -> None:
-        """One of our deletes has removed ``gone``."""
-        if location in self.keys:
-            self._source_deleted(self.keys[location], gone)
+            self.fault(key, f"I1 torn or invented object {copy.value}")
             return
-        key = self._by_target[location]
-        value = key.holds(gone)
-        if key.author == "foreign" and key.number_of(value) < 0:
-            self.fault(key, f"I2b the foreign object {value} is deleted")
-        if key.owner is not None and key.owner not in self._at_source(key):
-            self.fault(key, f"I1 the copy {value} is deleted while the source does not hold {key.owner}")
-        if not {(Action.DELETE_TARGET.value, ""), (Action.PURGE.value, "")} & key.announced:
-            self.fault(key, "I4 the delete of the copy was not announced")
-        key.author = "us"
-        if key.owner is None:
-            key.newest = max(key.newest, len(key.words) - 1)
-
-    def _source_deleted(self, key: KeyTruth, gone: Version) -> None:
-        if (Action.DELETE_SOURCE.value, "") not in key.announced:
-            self.fault(key, "I4 the delete of the source was not announced")
-        key.emptied = key.owner is not None
-        target = value_of(self._store.buckets.current(key.target))
-        if key.owner is not None and not key.versioned and target != key.owner and not self._taken_over_since(key):
-            self.fault(key, f"I5 the source {value_of(gone)} is deleted, the target holds {target}")
-
-    def forgotten(self, location: Location, gone: Version) -> None:
-        """A version of a source is deleted for good."""
-        key, target = self.keys[location], value_of(self._store.buckets.current(self.keys[location].target))
-        is_newest = key.owner is not None and value_of(gone) == key.owner and key.owner not in self._at_source(key)
-        if is_newest and target != key.owner and not self._taken_over_since(key):
-            self.fault(key, f"I5 the last version {value_of(gone)} is deleted for good, the target holds {target}")
-
-    def _taken_over_since(self, key: KeyTruth) -> bool:
-        """Whether somebody took the target over after cleanup began: what was there before, cleanup had to see."""
-        return key.copy_at_claim and self._taken_over(key)
-
-    def _etag(self, location: Location) -> str | None:
-        there = self._store.buckets.current(location)
-        return there.state.etag if there is not None and there.state is not None else None
-
-    def _taken_over(self, key: KeyTruth) -> bool:
-        return key.author == "foreign" and any(key.words[number] == key.owner for number in key.seen)
-
-    def _at_source(self, key: KeyTruth) -> set[Value | None]:
-        versions = self._store.buckets.bucket(key.source.bucket).versions.get(key.source.key, [])
-        return {value_of(one) for one in versions}
-
-    # What must hold at every moment
-    def check(self, key: KeyTruth, record: Record | None) -> None:
-        """I1 and I3 of one key now."""
-        there = self._store.buckets.current(key.target)
-        target, truth = key.holds(there), key.owner
-        if truth is not None and target != truth and truth not in self._at_source(key) and not self._taken_over(key):
-            self.fault(key, f"I1 {truth} is nowhere, the target holds {target}")
-        if record is None or record.is_unfinished or record.mode is not Mode.FORWARD or key.author == "foreign":
-            return
-        etag = self._etag(key.target)
-        if record.state in (State.COPIED, State.CLEANED) and etag != record.target_etag:
-            self.fault(key, f"I3 the record says {record.state} {record.target_etag}, the target is {target} {etag}")
-        if record.state is State.TOMBSTONE and target is not None:
-            self.fault(key, f"I3 the record says TOMBSTONE, the target is {target}")
-
-    # What must hold at rest
-    def check_at_rest(self, key: KeyTruth, record: Record | None) -> None:
-        """I3, I6 and I7 of one key when nothing happens any more."""
-        for text in self._faults_at_rest(key, record):
+        word = key.word_of(number)
+        is_given_up = key.given_up == (before.state.etag if before is not None and before.state is not None else "")
+        for text in self._faults_of_copy(key, word, before, is_given_up=is_given_up):
             self.fault(key, text)
+        self._copies.setdefault(location, []).append((copy, made.state.etag if made.state else ""))
+        key.foreign_delete = None if is_given_up else key.foreign_delete
+        key.last_at_target, key.given_up = Writer.KEYSHIFT, None
+        key.carried.add(word)
+        self._mirrored.pop(location, None)
+        self._check_lost(key, before, f"I1 overwriting the target with word {word}", by=by)
 
-    def _faults_at_rest(  # noqa: C901  # a list of what must hold
-        self, key: KeyTruth, record: Record | None
-    ) -> Iterator[str]:
-        truth, target = key.owner, self._store.buckets.current(key.target)
-        if record is None:
-            if truth is not None:
-                yield "I7 there is no record"
+    def _faults_of_copy(self, key: KeyTruth, word: int, before: Version | None, *, is_given_up: bool) -> Iterator[str]:
+        if before is not None:
+            there = self.maker_of(before)
+            if there.writer is Writer.KEYSHIFT:
+                older = there.of is not None and word < key.word_of(there.of)
+                if older and key.words[word] != key.holds(before):
+                    yield f"I2 word {word} is written over newer word {key.word_of(there.of)}"
+            elif (
+                not is_given_up
+                and key.number_of(there.value) < 0
+                and not self.excuses(key.indistinct.get(before.written))
+            ):
+                # What is equal in everything to a word of the owner is adopted, and follows him (protocol.md §5).
+                yield f"I2b the foreign object {there.value} is overwritten by word {word}"
             return
-        if record.claim is not None or record.upload is not None:
-            yield f"I7 a claim or an upload is left behind: {record}"
-        if record.mode is Mode.ROLLED_BACK:
-            yield from self._faults_after_rollback(key, record)
-            return
-        if record.maybe:
-            yield f"I7 unfinished: {record}"
-        if record.state is State.CONFLICT:
-            if not key.meddled and not (key.doubted and record.cause == NOBODY_KNOWS):
-                yield f"I7 CONFLICT ({record.cause}) with nobody to blame"
-            return
-        held = key.holds(target)
-        if truth is None:
-            ours = held is not None and key.author != "foreign"
-            if ours and key.mirrors and not key.lost_deletes and record.state is not State.CLEANED:
-                yield f"I7 its owner deleted it, the target still holds {held}: {record}"
-        elif key.author != "foreign" and held != truth:
-            yield f"I7 not converged: the owner says {truth}, the target is {held}: {record}"
-        if record.state not in (State.COPIED, State.CLEANED, State.TOMBSTONE, State.GONE):
-            yield f"I7 {record.state} is no end: {record}"
+        if word < self._mirrored.get(key.target, 0):
+            yield f"I2 word {word} is brought back after the owner's delete was mirrored"
+        gone = key.foreign_delete
+        is_kept_away = gone and word <= gone[1] and None not in key.words[gone[0] + 1 : word + 1]
+        if is_kept_away and not is_given_up:
+            yield "I2c what the new-layout owner deleted is brought back"
 
-    def _faults_after_rollback(self, key: KeyTruth, record: Record) -> Iterator[str]:
-        truth, source = key.owner, value_of(self._store.buckets.current(key.source))
-        if record.state is State.ROLLBACK_CONFLICT:
-            in_doubt = key.doubted and record.cause == NOBODY_KNOWS
-            if not key.meddled and not in_doubt and None not in key.words[1:]:
-                yield f"I6 a rollback conflict ({record.cause}) with nobody to blame"
+    def rewritten(self, key: KeyTruth, made: Version, before: Version | None) -> None:
+        """A rewriting of keyshift's has replaced ``before`` with the same content, its references switched."""
+        of = self.maker_of(before).of if before is not None else None
+        copy = self._note(made, Writer.KEYSHIFT, key.plain, of=of)
+        self._copies.setdefault(key.target, []).append((copy, made.state.etag if made.state else ""))
+        key.last_at_target = Writer.KEYSHIFT
+
+    def _copied_back(self, key: KeyTruth, made: Version, before: Version | None, number: int) -> None:
+        value = self._note(made, Writer.KEYSHIFT, of=number).value
+        if before is not None:
+            self.fault(key, f"I6 the copy back overwrites {value_of(before)} at the source")
+        if key.owner is None and not self.excuses(why_comes_back(key)):
+            self.fault(key, f"I6 {value} is brought back, its owner deleted it")
+        if key.owner is not None and key.owner != value and not key.is_erased:
+            self.fault(key, f"I6 the source is restored as {value}, its owner's last word is {key.owner}")
+        key.emptied_by = None
+
+    def uncovered(self, key: KeyTruth, marker: Version) -> None:
+        """A delete marker of the source is removed, by keyshift."""
+        if self.maker_of(marker).writer is not Writer.KEYSHIFT and not self.excuses(why_comes_back(key)):
+            self.fault(key, "I6 the delete marker of the owner is removed")
+        if self._store.buckets.current(key.source) is not None:
+            key.emptied_by = None
+
+    def deleted(self, location: Location, gone: Version, marker: Version | None, *, by: str) -> None:
+        """One of keyshift's deletes has removed ``gone``."""
+        if marker is not None:
+            self._note(marker, Writer.KEYSHIFT)
+        if location in self.keys:
+            key = self.keys[location]
+            key.emptied_by, key.cleaned_at = Writer.KEYSHIFT, len(key.words) - 1
+            self._check_lost(key, gone, "I5 deleting the source", by=by)
             return
-        if record.state not in (State.ROLLED_BACK, State.PURGED):
-            yield f"I7 {record.state} is no end of a rollback"
-        if key.emptied and source is None:
-            yield f"I6 the record says {record.state}, and the source that cleanup deleted is not back: {record}"
-        if truth is not None and source != truth and not self._taken_over(key):
-            yield f"I6 the source is {source}, its owner's last word is {truth}"
-        target = self._store.buckets.current(key.target)
-        if record.state is State.PURGED and target is not None and key.author == "us":
-            yield f"I6 the copy is left behind: {value_of(target)}"
+        key, made = self._by_target[location], self.maker_of(gone)
+        why = key.indistinct.get(gone.written)
+        # A copy that S3 refused is proof enough to go on over what is there, and never to delete it.
+        if made.writer is not Writer.KEYSHIFT and not self.excuses(why if why != REFUSED_COPY else None):
+            self.fault(key, f"I2b the foreign object {made.value} is deleted")
+        if not key.mirrors and not by.startswith(PURGERS):
+            self.fault(key, "I1 the copy is deleted, and deletes are not mirrored")
+        self._check_lost(key, gone, "I1 deleting the copy", by=by)
+        key.last_at_target = Writer.KEYSHIFT
+        self._mirrored[location] = len(key.words) - 1
+
+    def forgotten(self, location: Location, gone: Version, *, by: str) -> None:
+        """A version of a source is deleted for good, by keyshift."""
+        self._check_lost(self.keys[location], gone, "I5 deleting the version for good", by=by)
+
+    def _check_lost(self, key: KeyTruth, gone: Version | None, doing: str, *, by: str) -> None:
+        """The owner's newest bytes were in what keyshift took away, and are nowhere else."""
+        truth = key.owner
+        if (
+            truth is None
+            or gone is None
+            or truth not in (value_of(gone), key.holds(gone))
+            or self.is_stored(key, truth)
+        ):
+            return
+        held = key.holds(self._store.buckets.current(key.target))
+        if doing.startswith("I5"):
+            seen = self.made.get(self.doubts.last_look(by, key.target) or -1)
+            why = why_lost(key, gone, seen_at_source=self.doubts.last_look(by, key.source), seen=seen, held=held)
+            key.has_lost_metadata = why == PUT_AGAIN
+            if self.excuses(why):
+                return
+        self.fault(key, f"{doing} loses {truth}, the target holds {held}")

@@ -1,0 +1,111 @@
+"""Which of a bucket's changes a notification, or a rule of EventBridge, sends on: pure, over AWS's own shapes."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+LIVE_EVENTS = (
+    "s3:ObjectCreated:*",
+    "s3:ObjectRemoved:*",
+    "s3:LifecycleExpiration:*",
+    "s3:ObjectRestore:Completed",
+)
+"""What live capture must be told of."""
+LIVE_DETAILS = ("Object Created", "Object Deleted", "Object Restore Completed")
+"""The same in EventBridge's words; a lifecycle's expiry is an 'Object Deleted' there."""
+KINDS = ("QueueConfigurations", "TopicConfigurations", "LambdaFunctionConfigurations")
+_ARNS = ("QueueArn", "TopicArn", "LambdaFunctionArn")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a bucket's notification configuration."""
+
+    name: str
+    destination: str
+    events: tuple[str, ...]
+    prefix: str = ""
+    suffix: str = ""
+
+    def meets(self, prefix: str) -> bool:
+        """Whether S3 calls it overlapping with a live capture of ``prefix``: one event would have two destinations."""
+        is_near = self.prefix.startswith(prefix) or prefix.startswith(self.prefix)
+        return is_near and any(_share(one, live) for one in self.events for live in LIVE_EVENTS)
+
+    def tells_all(self, prefix: str) -> bool:
+        """Whether every write and every delete below ``prefix`` is sent on."""
+        wanted = {"s3:ObjectCreated:*", "s3:ObjectRemoved:*"}
+        return wanted <= set(self.events) and prefix.startswith(self.prefix) and not self.suffix
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRule:
+    """One rule of the default bus that sends live events of the source bucket on; ``prefixes`` of their keys."""
+
+    name: str
+    is_enabled: bool
+    prefixes: tuple[str, ...]
+
+    def meets(self, prefix: str) -> bool:
+        """Whether it may send events of keys below ``prefix``."""
+        return any(one.startswith(prefix) or prefix.startswith(one) for one in self.prefixes)
+
+    def tells_all(self, prefix: str) -> bool:
+        """Whether it sends every live event of keys below ``prefix``."""
+        return self.is_enabled and any(prefix.startswith(one) for one in self.prefixes)
+
+
+def entries_of(configuration: Mapping[str, Any]) -> Iterator[Entry]:
+    """The entries of queues, topics and functions, as S3 tells them."""
+    for kind, arn in zip(KINDS, _ARNS, strict=True):
+        for one in configuration.get(kind, []):
+            rules = one.get("Filter", {}).get("Key", {}).get("FilterRules", [])
+            filters = {rule["Name"].lower(): rule.get("Value", "") for rule in rules}
+            name, events = one.get("Id", ""), tuple(sorted(one.get("Events", [])))
+            yield Entry(name, one[arn], events, filters.get("prefix", ""), filters.get("suffix", ""))
+
+
+def queue_entry(name: str, queue_arn: str, *, events: Sequence[str], prefix: str) -> dict[str, Any]:
+    """An entry that sends events of keys below ``prefix`` to the queue, as S3 takes it."""
+    entry: dict[str, Any] = {"Id": name, "QueueArn": queue_arn, "Events": list(events)}
+    return entry | ({"Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix}]}}} if prefix else {})
+
+
+def source_rule(rule: Mapping[str, Any], bucket: str) -> SourceRule | None:
+    """What a rule, as EventBridge tells it, sends of the bucket's live events; ``None``: none of them.
+
+    A pattern that says more than bucket, kind and key prefix counts as one that sends a part: it is met, never whole.
+    """
+    pattern: Any = json.loads(rule.get("EventPattern") or "{}")
+    detail = pattern.get("detail", {})
+    kinds = pattern.get("detail-type", list(LIVE_DETAILS))
+    if "aws.s3" not in pattern.get("source", []) or "Object Deleted" not in kinds:
+        return None
+    if bucket not in detail.get("bucket", {}).get("name", [bucket]):
+        return None
+    keys = detail.get("object", {}).get("key", [{"prefix": ""}])
+    prefixes = tuple(one.get("prefix", "") if isinstance(one, dict) else str(one) for one in keys)
+    is_plain = set(pattern) <= {"source", "detail-type", "detail"} and set(detail) <= {"bucket", "object"}
+    is_plain &= set(detail.get("object", {})) <= {"key"} and all(
+        isinstance(one, dict) and "prefix" in one for one in keys
+    )
+    is_whole = is_plain and "Object Created" in kinds and rule.get("State", "ENABLED").startswith("ENABLED")
+    return SourceRule(str(rule["Name"]), is_whole, prefixes)
+
+
+def live_pattern(bucket: str, prefix: str) -> Mapping[str, Any]:
+    """The pattern of a rule that sends live events of keys below ``prefix``."""
+    return {
+        "source": ["aws.s3"],
+        "detail-type": list(LIVE_DETAILS),
+        "detail": {"bucket": {"name": [bucket]}, "object": {"key": [{"prefix": prefix}]}},
+    }
+
+
+def _share(one: str, other: str) -> bool:
+    """Whether two names of events, either of which may end in ``*``, have an event in common."""
+    first, second = one.removesuffix("*"), other.removesuffix("*")
+    if one.endswith("*") and second.startswith(first):
+        return True
+    return one == other or (other.endswith("*") and first.startswith(second))

@@ -1,0 +1,87 @@
+"""The one way to the terminal: what producers and other operators wrote must not steer it.
+
+A key may hold what clears a screen, turns a line round or begins a line of its own. Every text that a command writes
+goes through ``PrintableStream``, and every table through ``console``; ``say`` makes sure of one line besides.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from handlers.cli.printable import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class PrintableStream:
+    """A text stream that writes every character that is not printable as its escape; lines and tabs stay."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.rich_proxied_file = stream
+        """Where rich writes past us: it makes sequences of its own, and ``console`` has looked at its texts."""
+
+    def write(self, text: str) -> int:
+        """Write it; bytes are refused, as by any text stream."""
+        if not isinstance(text, str):
+            raise TypeError(f"a text stream takes str, not {type(text).__name__}")
+        self.rich_proxied_file.write(_lines_kept(text))
+        return len(text)
+
+    @property
+    def buffer(self) -> Any:
+        """Hidden, so that no bytes go past us."""
+        raise AttributeError("buffer")
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the stream's own."""
+        return getattr(self.rich_proxied_file, name)
+
+
+def _lines_kept(text: str) -> str:
+    if text.rstrip("\n").isprintable():
+        return text
+    return "".join(one if one.isprintable() or one in "\n\t" else printable(one) for one in text)
+
+
+@contextmanager
+def printable_streams() -> Iterator[None]:
+    """Both standard streams are printable meanwhile; one that was given up stays so."""
+    given = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (_guarded(one) for one in given)
+    try:
+        yield
+    finally:
+        sys.stdout = given[0] if sys.stdout is not None else sys.stdout
+        sys.stderr = given[1] if sys.stderr is not None else sys.stderr
+
+
+def _guarded(stream: TextIO) -> TextIO:
+    guarded: Any = PrintableStream(stream) if stream is not None else None
+    return guarded  # type: ignore[no-any-return]
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """One line, whatever the text holds."""
+    click.echo(printable(text), err=err)
+
+
+def machine_output() -> TextIO:
+    """Where CSV for another program goes: as it is into a pipe or a file, printable on a terminal."""
+    return sys.stdout if sys.stdout.isatty() else _innermost(sys.stdout)
+
+
+def console(*, stderr: bool = False, width: int | None = None) -> "Console":
+    """A console of rich on a standard stream that writes only printable texts."""
+    from handlers.cli.printable_console import PrintableConsole
+
+    return PrintableConsole(file=_innermost(sys.stderr if stderr else sys.stdout), width=width)
+
+
+def _innermost(stream: TextIO) -> TextIO:
+    while (inner := getattr(stream, "rich_proxied_file", None)) is not None:
+        stream = inner
+    return stream

@@ -1,0 +1,104 @@
+"""The probe tells a server that honours every condition from one that ignores, or refuses, a single one."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from adapters.aws_clients import AwsClients
+from adapters.conditions_probe import IGNORED, REFUSED, SECOND_LINE, probe_conditions
+from adapters.provisioning import create_bucket
+from adapters.s3_requests import Owners
+from domain.keys import Location
+from tests.contract.object_worlds import clients_for
+from tests.servers import Server, new_name
+
+CONDITIONS: Mapping[str, tuple[str, str]] = {
+    "PutObject: If-None-Match": ("put_object", "IfNoneMatch"),
+    "PutObject: If-Match": ("put_object", "IfMatch"),
+    "GetObject: If-Match": ("get_object", "IfMatch"),
+    "CopyObject: If-Match on the source": ("copy_object", "CopySourceIfMatch"),
+    "CopyObject: If-None-Match on the target": ("copy_object", "IfNoneMatch"),
+    "CopyObject: If-Match on the target": ("copy_object", "IfMatch"),
+    "UploadPartCopy: If-Match on the source": ("upload_part_copy", "CopySourceIfMatch"),
+    "CompleteMultipartUpload: If-None-Match": ("complete_multipart_upload", "IfNoneMatch"),
+    "CompleteMultipartUpload: If-Match": ("complete_multipart_upload", "IfMatch"),
+    "CompleteMultipartUpload: MpuObjectSize": ("complete_multipart_upload", "MpuObjectSize"),
+    "DeleteObject: If-Match": ("delete_object", "IfMatch"),
+}
+"""The call and the parameter of each condition that the protocol sends."""
+
+
+class FlawedS3:
+    """S3 that ignores, or always refuses, one parameter of one call."""
+
+    def __init__(self, s3: Any, call: str, parameter: str, *, refuses: bool) -> None:
+        self._s3, self._call, self._parameter, self._refuses = s3, call, parameter, refuses
+
+    def __getattr__(self, name: str) -> Any:
+        if name != self._call:
+            return getattr(self._s3, name)
+        return self._flawed
+
+    def _flawed(self, **request: Any) -> Any:
+        if request.pop(self._parameter, None) is not None and self._refuses:
+            raise ClientError({"Error": {"Code": "PreconditionFailed"}}, self._call)
+        return getattr(self._s3, self._call)(**request)
+
+
+def probed(clients: AwsClients, bucket: str) -> dict[str, str]:
+    """The fault of each condition."""
+    return {one.name: one.fault for one in probe_conditions(clients, target=Location(bucket, "new/"), owners=Owners())}
+
+
+@pytest.mark.parametrize("versioned", [False, True])
+def test_every_condition_of_the_protocol_is_tried_and_nothing_is_left(standin: Server, versioned: bool) -> None:
+    """No object, no version, no marker, no upload; each name is a condition that the adapters send."""
+    clients, bucket = clients_for(standin), new_name("probed")
+    create_bucket(clients, bucket, versioned=versioned)
+    assert probed(clients, bucket) == dict.fromkeys(CONDITIONS, "")
+    listed = clients.s3.list_object_versions(Bucket=bucket)
+    assert not {"Versions", "DeleteMarkers"} & set(listed)
+    assert "Uploads" not in clients.s3.list_multipart_uploads(Bucket=bucket)
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_a_server_that_ignores_one_condition_is_named(standin: Server, name: str) -> None:
+    """That one and no other; what the wrong request wrote is deleted too."""
+    clients, bucket = clients_for(standin), new_name("probed")
+    create_bucket(clients, bucket, versioned=True)
+    call, parameter = CONDITIONS[name]
+    clients.__dict__["s3_once"] = FlawedS3(clients_for(standin).s3_once, call, parameter, refuses=False)
+    assert {one: fault for one, fault in probed(clients, bucket).items() if fault} == {
+        name: SECOND_LINE if name.endswith("MpuObjectSize") else IGNORED
+    }
+    assert not {"Versions", "DeleteMarkers"} & set(clients.s3.list_object_versions(Bucket=bucket))
+
+
+@pytest.mark.parametrize("name", ["CompleteMultipartUpload: If-Match", "DeleteObject: If-Match"])
+def test_a_server_that_refuses_a_right_etag_is_named(standin: Server, name: str) -> None:
+    """To it every etag is wrong: nothing would ever move, or be cleaned."""
+    clients, bucket = clients_for(standin), new_name("probed")
+    create_bucket(clients, bucket)
+    call, parameter = CONDITIONS[name]
+    clients.__dict__["s3_once"] = FlawedS3(clients_for(standin).s3_once, call, parameter, refuses=True)
+    assert {one: fault for one, fault in probed(clients, bucket).items() if fault} == {name: REFUSED}
+
+
+def test_what_cannot_be_tried_does_not_hide_the_rest(standin: Server) -> None:
+    """A bucket that does not exist: each condition says so."""
+    faults = probed(clients_for(standin), new_name("absent"))
+    assert set(faults) == set(CONDITIONS)
+    assert all("could not be tried" in fault for fault in faults.values())
+
+
+@pytest.mark.parametrize("versioned", [False, True])
+def test_seaweedfs_honours_all_but_the_second_line(seaweedfs: Server, versioned: bool) -> None:
+    """A server that we did not write: it takes a wrong MpuObjectSize, and nothing else; nothing is left there."""
+    clients, bucket = clients_for(seaweedfs), new_name("probed")
+    create_bucket(clients, bucket, versioned=versioned)
+    assert {one: fault for one, fault in probed(clients, bucket).items() if fault} == {
+        "CompleteMultipartUpload: MpuObjectSize": SECOND_LINE
+    }
+    assert not {"Versions", "DeleteMarkers"} & set(clients.s3.list_object_versions(Bucket=bucket))

@@ -1,0 +1,191 @@
+"""What everybody but keyshift did to every key, noted as it happens; ``truth`` judges what keyshift did."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from domain.keys import Location
+from tests.fakes.buckets import Version
+from tests.fakes.object_store import InMemoryObjectStore
+from tests.simulation.whole.doubts import Doubts
+from tests.simulation.whole.excuses import (
+    AFTER_CLEANUP,
+    MARKER_EXPIRED,
+    REFUSED_COPY,
+    keeps_markers,
+    why_indistinct,
+    why_unfollowed,
+)
+from tests.simulation.whole.history import NULL, KeyTruth, Made, Value, Writer, value_of
+
+
+class Chronicle:
+    """All keys, who made each version, and every broken invariant with the key it broke for."""
+
+    def __init__(self, store: InMemoryObjectStore, now: Callable[[], float]) -> None:
+        self._store = store
+        self._now = now
+        self.doubts = Doubts(now)
+        self.keys: dict[Location, KeyTruth] = {}
+        self.made: dict[int, Made] = {}
+        self._by_target: dict[Location, KeyTruth] = {}
+        self._mirrored: dict[Location, int] = {}
+        self._copies: dict[Location, list[tuple[Made, str]]] = {}
+        self._parts: dict[str, dict[int, int]] = {}
+        self.broken: list[tuple[str, str]] = []
+        self.excused: Counter[str] = Counter()
+        """How often each excuse was needed."""
+
+    def add(self, key: KeyTruth) -> None:
+        """Watch one more key."""
+        self.keys[key.source] = key
+        self._by_target[key.target] = key
+
+    def of_target(self, location: Location) -> KeyTruth:
+        """The key whose target that is."""
+        return self._by_target[location]
+
+    def of(self, location: Location) -> KeyTruth | None:
+        """The key whose source or target that is."""
+        return self.keys.get(location) or self._by_target.get(location)
+
+    def fault(self, key: KeyTruth, text: str) -> None:
+        """Remember a broken invariant."""
+        self.broken.append((key.source.key, text))
+
+    def excuses(self, why: str | None) -> bool:
+        """Whether there is an excuse, which is counted then."""
+        if why is not None:
+            self.excused[why] += 1
+        return why is not None
+
+    def maker_of(self, version: Version) -> Made:
+        """Who made a stored version."""
+        return self.made[version.written]
+
+    def was_copied(self, key: KeyTruth) -> bool:
+        """Whether keyshift ever wrote the target."""
+        return bool(self._copies.get(key.target))
+
+    def is_copy(self, key: KeyTruth) -> bool:
+        """Whether keyshift made what is at the target now."""
+        there = self._store.buckets.current(key.target)
+        return there is not None and self.maker_of(there).writer is Writer.KEYSHIFT
+
+    # Owners, at the source
+    def owner_put(self, key: KeyTruth, version: Version) -> None:
+        """An owner has put an object."""
+        self._note(version, Writer.OWNER)
+        key.shadow.put(version.version_id, version.written)
+        key.emptied_by = None
+        self._spoken(key)
+
+    def owner_deleted(
+        self, key: KeyTruth, marker: Version | None, *, was_there: bool, by: Writer = Writer.OWNER
+    ) -> None:
+        """An owner, or a rule of his, has deleted the key without naming a version."""
+        why = why_unfollowed(
+            key, is_being_cleaned=self.doubts.is_being_cleaned(key), keeps_markers=keeps_markers(marker)
+        )
+        if marker is not None:
+            self._note(marker, by)
+        if was_there:
+            key.emptied_by = by
+        key.shadow.delete(marker.version_id if marker is not None else None)
+        self._spoken(key)
+        if why is not None:
+            key.unfollowed[len(key.words) - 1] = why
+
+    def owner_erased(self, key: KeyTruth, gone: Version, *, by: Writer = Writer.OWNER) -> None:
+        """A version, or a marker, of the source is removed for good; a rule only takes what is not current."""
+        versions = self._store.buckets.bucket(key.source.bucket).versions.get(key.source.key, [])
+        makers = {self.maker_of(one).writer for one in (*versions, gone) if one.state is None}
+        is_hidden = key.emptied_by is Writer.KEYSHIFT
+        is_newest = key.shadow.top == (gone.version_id or NULL)
+        if self._store.buckets.current(key.source) is not None:
+            key.emptied_by = None
+        elif gone.state is not None and is_newest and key.emptied_by is None:
+            key.emptied_by = by
+        key.has_erased |= by is Writer.OWNER
+        if by is Writer.OWNER:
+            key.is_erased |= Writer.KEYSHIFT in makers
+        is_owners_marker = gone.state is None and self.maker_of(gone).writer is not Writer.KEYSHIFT
+        last = len(key.words) - 1
+        if by is Writer.RULE and is_newest and is_owners_marker and key.unfollowed.get(last) == AFTER_CLEANUP:
+            key.unfollowed[last] = MARKER_EXPIRED
+        if is_newest and (is_hidden or by is Writer.RULE):
+            # Only keyshift's marker made it noncurrent: it stays the owner's word (see ERASED).
+            self._check_kept(key, by)
+            return
+        before = key.shadow.current
+        key.shadow.erase(gone.version_id or NULL)
+        if key.shadow.current != before:
+            self._spoken(key)
+
+    def _check_kept(self, key: KeyTruth, by: Writer) -> None:
+        truth = key.owner
+        key.has_lost_version |= by is Writer.RULE
+        if by is Writer.RULE and truth is not None and not key.is_foreign and not self.is_stored(key, truth):
+            self.fault(key, f"I1 a rule took {truth}, which only keyshift's marker had made noncurrent")
+
+    def _spoken(self, key: KeyTruth) -> None:
+        number, key.has_lost_metadata = key.shadow.current, False
+        key.numbers.append(number)
+        key.words.append(self.made[number].value if number is not None else None)
+
+    # Everybody else, at the target
+    def foreign_put(self, key: KeyTruth, version: Version, *, by: Writer = Writer.STRANGER) -> None:
+        """Somebody else than keyshift has put an object at the target."""
+        self._note(version, by, key.plain)
+        key.last_at_target, key.meddled = by, True
+        self._doubt_whose(key, None)
+
+    def foreign_deleted(self, key: KeyTruth, marker: Version | None, *, by: Writer = Writer.STRANGER) -> None:
+        """Somebody else has deleted the target."""
+        if marker is not None:
+            self._note(marker, by)
+        # What no process could write down was never known to keyshift: it cannot miss it (COPY_IN_DOUBT).
+        known = [self.made[number] for number in key.noted]
+        words = [key.word_of(one.of) if one.of is not None else key.number_of(one.value) for one in known]
+        if any(word >= 0 for word in words):
+            key.foreign_delete = (max(words), len(key.words) - 1)
+        key.last_at_target, key.meddled = by, True
+
+    def gives_up(self, key: KeyTruth, etag: str) -> None:
+        """An operator lets the source take the place of what has this etag, or of nothing (empty)."""
+        key.given_up = etag
+
+    # What follows from it
+    def is_stored(self, key: KeyTruth, value: Value) -> bool:
+        """Whether the source has a version of it, or the target holds it."""
+        versions = self._store.buckets.bucket(key.source.bucket).versions.get(key.source.key, [])
+        there = self._store.buckets.current(key.target)
+        return any(value_of(one) == value for one in versions) or key.holds(there) == value
+
+    def _note(
+        self, version: Version, writer: Writer, plain: Callable[[bytes], bytes] = bytes, *, of: int | None = None
+    ) -> Made:
+        value = value_of(version)
+        value = value if value is None else (plain(value[0]), value[1])
+        made = self.made[version.written] = Made(version.written, writer, value, self._now(), of)
+        return made
+
+    def _doubt_whose(self, key: KeyTruth, refused_within: float | None) -> None:
+        """Whether anything tells the foreign object at the target from keyshift's copy."""
+        there = self._store.buckets.current(key.target)
+        if there is None or self.maker_of(there).writer is Writer.KEYSHIFT:
+            return
+        if key.indistinct.get(there.written, REFUSED_COPY) != REFUSED_COPY:
+            return
+        made = self.maker_of(there)
+        recent = refused_within is not None and self._now() - made.at < refused_within
+        why = why_indistinct(
+            key, made, there, refused_within=refused_within if recent else None, copies=self._copies.get(key.target, [])
+        )
+        if why is not None:
+            key.indistinct[there.written] = why
+
+    def look_for_doubts(self, location: Location) -> None:
+        """A request of keyshift's about this place had no answer: what is at the target may count as its work."""
+        key = self.of(location)
+        if key is not None:
+            self._doubt_whose(key, None)

@@ -1,0 +1,139 @@
+"""What keyshift's own requests leave open: facts about requests and processes, and never what a record says.
+
+A process that dies, or that has no answer, cannot write down what it did: until another one has seen the key and
+written to the manifest, keyshift cannot know.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from domain.keys import Location
+from tests.fakes.buckets import Version
+from tests.simulation.whole.excuses import DELETE_IN_DOUBT
+from tests.simulation.whole.history import Doubt, KeyTruth, Writer
+
+AT_TARGET = ("copy_object", "complete_upload", "delete_object")
+AT_SOURCE = ("delete_object", "remove_delete_marker", "remove_version", "copy_object", "complete_upload")
+TO_MANIFEST = ("claim_record", "write_record")
+CLEANERS = "cleanup"
+"""How the processes that clean up are named."""
+
+
+@dataclass(slots=True)
+class _Work:
+    """What one process does with one key since its first write to the manifest."""
+
+    key: KeyTruth
+    has_written: bool = False
+    is_troubled: bool = False
+    """Whether one of its requests went wrong, so that it may have ended without a result."""
+    at_target: int | None = None
+    """What was at the target, as the process knew when it wrote to the manifest last."""
+    seen: dict[Location, tuple[float, int | None]] = field(default_factory=dict)
+
+
+class Doubts:
+    """Watches every request of every process about one key."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._works: dict[str, _Work] = {}
+
+    def asks(self, process: str, key: KeyTruth | None) -> None:
+        """The process turns to this key, or to none."""
+        work = self._works.get(process)
+        if work is not None and work.key is not key:
+            if work.at_target is not None and not work.is_troubled:
+                work.key.noted.add(work.at_target)
+            del self._works[process]
+            work = None
+        if key is not None and work is None:
+            self._works[process] = _Work(key)
+
+    def saw(self, process: str, location: Location, version: Version | None) -> None:
+        """A look at a place was answered."""
+        work = self._works.get(process)
+        if work is not None:
+            work.seen[location] = (self._now(), version.written if version is not None else None)
+
+    def last_look(self, process: str, location: Location) -> int | None:
+        """The version that the process saw there last, in its work on the key."""
+        work = self._works.get(process)
+        return work.seen.get(location, (0.0, None))[1] if work is not None else None
+
+    def is_being_cleaned(self, key: KeyTruth) -> bool:
+        """Whether a process that cleans up has seen the source, and has not ended its work on it."""
+        return any(
+            work.key is key and name.startswith(CLEANERS) and work.seen.get(key.source, (0.0, None))[1] is not None
+            for name, work in self._works.items()
+        )
+
+    def answered(self, process: str, name: str) -> None:
+        """The process has its answer, also where that is a refusal by S3."""
+        work = self._works.get(process)
+        if work is not None and name in TO_MANIFEST:
+            self._written(process, work)
+
+    def refused(self, process: str, name: str) -> None:
+        """The process knows that nothing was done: denied, throttled, not sent."""
+        work = self._works.get(process)
+        if work is None:
+            return
+        work.is_troubled = True
+        if name in TO_MANIFEST and work.has_written:
+            self._open_all(process, work)
+
+    def unanswered(self, process: str, name: str, location: Location | None) -> None:
+        """The process cannot know whether that was done."""
+        work = self._works.get(process)
+        if work is None:
+            return
+        work.is_troubled = True
+        if name in TO_MANIFEST:
+            self._open_all(process, work)
+        elif location == work.key.target and name in AT_TARGET:
+            self._open_at_target(work.key)
+        elif location == work.key.source and name in AT_SOURCE:
+            self._open_at_source(work.key)
+
+    def died(self, process: str, name: str, location: Location | None) -> None:
+        """The process was killed in that request."""
+        self.unanswered(process, name, location)
+        work = self._works.pop(process, None)
+        if work is not None and work.has_written:
+            self._open_all(process, work)
+
+    def _written(self, process: str, work: _Work) -> None:
+        key = work.key
+        work.at_target = work.seen.get(key.target, (0.0, None))[1]
+        for place in (key.source, key.target):
+            at, number = work.seen.get(place, (-1.0, None))
+            doubt = key.doubt_at_source if place == key.source else key.doubt_at_target
+            if doubt is None or at <= doubt.since:
+                continue
+            if place == key.target:
+                key.doubt_at_target = None
+            elif number is not None:
+                key.doubt_at_source = None
+        # Cleanup claims, looks, deletes and commits: its second write ends its work.
+        ends = process.startswith(CLEANERS) and bool(work.seen)
+        work.has_written = not ends
+        if ends:
+            work.seen.clear()
+
+    def _open_all(self, process: str, work: _Work) -> None:
+        if process.startswith(CLEANERS):
+            self._open_at_source(work.key)
+        else:
+            self._open_at_target(work.key)
+
+    def _open_at_source(self, key: KeyTruth) -> None:
+        if key.doubt_at_source is None:
+            key.doubt_at_source = Doubt(self._now(), key.shadow.current)
+        if key.emptied_by not in (None, Writer.KEYSHIFT):
+            # Its owner was quicker, and keyshift does not know of it yet.
+            key.unfollowed.setdefault(len(key.words) - 1, DELETE_IN_DOUBT)
+
+    def _open_at_target(self, key: KeyTruth) -> None:
+        if key.doubt_at_target is None:
+            key.doubt_at_target = Doubt(self._now(), None)

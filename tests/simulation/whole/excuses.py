@@ -1,0 +1,133 @@
+"""What nobody can decide, by nature: small predicates over facts of the world, each with its sentence.
+
+Each sentence stands among what docs/reliability.md does not promise. No predicate reads a record.
+"""
+
+from tests.fakes.buckets import Version
+from tests.simulation.whole.history import NULL, KeyTruth, Made, Value, Writer, value_of
+
+DELETE_IN_DOUBT = "delete in doubt"
+AFTER_CLEANUP = "delete after cleanup"
+UNSEEN_AFTER_CLEANUP = "unseen delete after cleanup"
+MARKER_EXPIRED = "owner's marker expired"
+ONLY_REWRITTEN = "only the rewritten manifest is left"
+PUT_AFTER_CLEANUP = "put and delete after cleanup"
+COPY_IN_DOUBT = "copy in doubt"
+SAME_BYTES_AGAIN = "same bytes again"
+REFUSED_COPY = "copy refused"
+SENT_TWICE = "copy sent twice"
+NOT_TOLD = "delete not told"
+TAKEN_OVER = "target taken over"
+PUT_AGAIN = "same bytes put again"
+ERASED = "erased under the marker"
+AT_ONCE = 90.0
+"""Seconds: an attempt with its last request, and the margins of the clocks. S3's dates tell what is further apart."""
+SENTENCES = {
+    ERASED: "An owner removes a version or a marker of a cleaned key for good, by its id: keyshift cannot tell him from"
+    " a lifecycle rule. The copy stays as it is, and rollback may restore what he removed.",
+    DELETE_IN_DOUBT: "An owner deletes a source while cleanup's own delete of that very version is under way or has had"
+    " no answer: keyshift counts the delete as its own. The copy stays, and rollback restores the source.",
+    AFTER_CLEANUP: "An owner deletes a key that cleanup has emptied: there is nothing to follow, and the copy stays.",
+    UNSEEN_AFTER_CLEANUP: "Where no versions are kept, an owner's delete of a key that cleanup has emptied leaves no"
+    " trace: the copy stays, and rollback restores the source.",
+    MARKER_EXPIRED: "An owner deletes a key after its cleanup, and a lifecycle rule removes his delete marker: the copy"
+    " stays, and rollback restores the source.",
+    ONLY_REWRITTEN: "A lifecycle rule removes the version of a cleaned manifest whose references were switched:"
+    " rollback has no original to restore, keeps the copy and says so.",
+    PUT_AFTER_CLEANUP: "Without versions an owner puts and deletes a key again after its cleanup, before keyshift can"
+    " copy what he put: the older copy stays, and rollback restores it.",
+    COPY_IN_DOUBT: "A worker dies, or has no answer, over a copy, and a stranger puts the same bytes or deletes the"
+    " target before another worker looks: keyshift takes the stranger's object for its copy.",
+    SAME_BYTES_AGAIN: "Without versions a stranger puts the same bytes over keyshift's copy while its attempt goes on,"
+    " or within the clocks' margin of it: a later copy, a mirrored delete or a purge takes his object for the copy.",
+    SENT_TWICE: "A proxy sends a copy twice, and its source is gone or put again before keyshift looks: the key becomes"
+    " a CONFLICT that says so.",
+    NOT_TOLD: "S3 never tells of an owner's delete: the copy stays.",
+    TAKEN_OVER: "A stranger overwrites or deletes the copy between cleanup's last look at it and the delete of the"
+    " source: that is his own decision.",
+    PUT_AGAIN: "Without versions, and with producers that are not fenced, an owner puts the same bytes with other"
+    " metadata between cleanup's last look and its delete: that metadata is lost.",
+    REFUSED_COPY: "A stranger puts the same bytes seconds before S3 refuses keyshift's copy of them: once the owner"
+    " has overwritten the source, keyshift takes his object for a copy that a proxy sent twice.",
+}
+
+
+def why_unfollowed(key: KeyTruth, *, is_being_cleaned: bool, keeps_markers: bool) -> str | None:
+    """Why keyshift cannot know of the owner's delete that happens now, or ``None``."""
+    doubt = key.doubt_at_source
+    if is_being_cleaned or (doubt is not None and (not keeps_markers or doubt.about == key.shadow.current)):
+        return DELETE_IN_DOUBT
+    if key.emptied_by is Writer.KEYSHIFT:
+        return AFTER_CLEANUP if keeps_markers else UNSEEN_AFTER_CLEANUP
+    if not keeps_markers and key.cleaned_at is not None and not any(word > key.cleaned_at for word in key.carried):
+        return PUT_AFTER_CLEANUP
+    return None
+
+
+def why_indistinct(
+    key: KeyTruth, made: Made, version: Version, *, refused_within: float | None, copies: list[tuple[Made, str]]
+) -> str | None:
+    """Why nothing tells a foreign version at the target from keyshift's copy, or ``None``.
+
+    ``refused_within``: how long after it was put S3 refused a copy of the same bytes; ``copies``: those that keyshift
+    made at this target, with their etags.
+    """
+    if made.value is None or version.state is None or not key.has_said_bytes(made.value[0]):
+        return None
+    if key.doubt_at_target is not None:
+        return COPY_IN_DOUBT
+    if version.version_id in (None, NULL) and any(
+        etag == version.state.etag and 0 <= made.at - one.at < AT_ONCE for one, etag in copies
+    ):
+        return SAME_BYTES_AGAIN
+    return REFUSED_COPY if refused_within is not None else None
+
+
+def why_comes_back(key: KeyTruth) -> str | None:
+    """Why rollback may restore what its owner deleted: keyshift cannot know of that delete."""
+    why = key.unfollowed.get(len(key.words) - 1)
+    if why in (DELETE_IN_DOUBT, PUT_AFTER_CLEANUP, UNSEEN_AFTER_CLEANUP, MARKER_EXPIRED):
+        return why
+    return ERASED if key.is_erased else None
+
+
+def why_outlives(key: KeyTruth) -> str | None:
+    """Why the copy may outlive a source that its owner deleted: keyshift cannot know of that delete."""
+    return key.unfollowed.get(len(key.words) - 1) or (
+        ERASED if key.is_erased else NOT_TOLD if key.lost_deletes else None
+    )
+
+
+def why_other(key: KeyTruth) -> str | None:
+    """Why the target may hold something else than the owner's last word, although keyshift wrote it last."""
+    return SENT_TWICE if key.doubled else why_gone(key)
+
+
+def why_gone(key: KeyTruth) -> str | None:
+    """Why the source may lack what its owner put last."""
+    return ERASED if key.is_erased else PUT_AGAIN if key.has_lost_metadata else None
+
+
+def why_not_restored(key: KeyTruth, there: Version | None) -> str | None:
+    """Why a rollback may leave the source without the owner's last word, although its copy is there."""
+    is_rewritten = there is not None and value_of(there) != key.holds(there)
+    return ONLY_REWRITTEN if key.has_lost_version and is_rewritten else why_gone(key)
+
+
+def why_lost(
+    key: KeyTruth, gone: Version, seen_at_source: int | None, seen: Made | None, held: Value | None
+) -> str | None:
+    """Why a source may be deleted although the target does not hold what it held.
+
+    ``seen``: what cleanup saw at the target, and ``seen_at_source`` at the source, when it looked last.
+    """
+    value = value_of(gone)
+    if seen is not None and seen.value == value and key.is_foreign:
+        return TAKEN_OVER
+    same_bytes = value is not None and held is not None and held[0] == value[0]
+    return PUT_AGAIN if same_bytes and gone.version_id is None and seen_at_source != gone.written else None
+
+
+def keeps_markers(marker: Version | None) -> bool:
+    """Whether a delete left a marker with an id of its own."""
+    return marker is not None and marker.version_id not in (None, NULL)

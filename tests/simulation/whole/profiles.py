@@ -1,0 +1,136 @@
+"""Plans by the letter of a scenario: what must happen often so that its break is seen, if there is one."""
+
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Any
+
+Profile = Callable[[Random], Mapping[str, Any]]
+FORWARD: Mapping[str, Any] = {"rollback": False, "purge": False}
+
+
+ALONE: Mapping[str, Any] = {
+    "redeploys": 0,
+    "roles": 0,
+    "dual": 0.0,
+    "moves": 0.0,
+    "twins": 0.0,
+    "erases": 0.0,
+    "afterwards": 0,
+    "versioned_target": False,
+    "unfenced": False,
+    "lifecycle": "",
+    "suspends": "",
+}
+"""What the profiles are about: each plays its own part only."""
+
+
+def _cleanup_without_effect(random: Random) -> Mapping[str, Any]:
+    """N: cleanup meets throttling or a role that lacks a permission, and owners delete afterwards."""
+    kinds = random.choice((("throttle", "denied"), ("throttle",), ()))
+    back = {"rollback": True, "by_command": False} if random.random() < 0.4 else FORWARD
+    more = {"roles": random.choice((0, 2, 4)), "strangers": 0, "removes": 0.5}
+    return {"cleanup": True, "kinds": kinds, "fault_rate": 0.2, **more, **back}
+
+
+def _dual_writers(random: Random) -> Mapping[str, Any]:
+    """D1: producers write both keys, or move by themselves."""
+    return {"dual": random.choice((0.0, 0.5)), "moves": random.choice((0.3, 0.0)), "removes": 0.5, "mirrors": True}
+
+
+def _equal_bytes(random: Random) -> Mapping[str, Any]:
+    """D2: strangers put the same bytes at a target that keeps versions."""
+    target = random.choice(({"other_bucket": True, "versioned_target": True}, {"other_bucket": False}))
+    return {"versioned": True, "strangers": 12, "twins": 0.7, **target}
+
+
+def _after_cleanup(random: Random) -> Mapping[str, Any]:
+    """M: owners go on after a cleanup of a bucket that keeps versions, and then all is rolled back."""
+    return {
+        "versioned": True,
+        "cleanup": True,
+        "rollback": random.random() < 0.7,
+        "afterwards": random.randint(1, 3),
+        "forgets": random.random() < 0.5,
+        "by_command": random.random() < 0.6,
+        "removes": 0.6,
+        "strangers": 0,
+    }
+
+
+def _put_and_deleted(random: Random) -> Mapping[str, Any]:
+    """W: an owner puts and deletes after the cleanup, both before keyshift sees either."""
+    return {"versioned": True, "cleanup": True, "afterwards": 3, "removes": 0.5, "strangers": 0, **FORWARD} | {
+        "by_command": random.random() < 0.5
+    }
+
+
+def _other_rules(random: Random) -> Mapping[str, Any]:
+    """U: rules that do not map the keys, or keep them, for a while."""
+    kind = random.choice(("unmapped", "keep"))
+    return {"redeploys": 3, "other_rules": kind, "removes": 0.5, "mirrors": True, "buried": 0.1, **FORWARD}
+
+
+def _erased(random: Random) -> Mapping[str, Any]:
+    """V: owners remove versions and markers for good."""
+    return {"versioned": True, "erases": 0.4, "cleanup": random.random() < 0.7, "strangers": 0}
+
+
+def _roles(random: Random) -> Mapping[str, Any]:
+    """P: functions and operators lack a permission for a while."""
+    return {"roles": 4, "fault_rate": random.choice((0.0, 0.02)), "cleanup": random.random() < 0.7}
+
+
+def _suspended(random: Random) -> Mapping[str, Any]:
+    """S: the source bucket's versioning is suspended in the middle."""
+    back = random.random() < 0.6
+    return {
+        "versioned": True,
+        "suspends": random.choice(("first", "later")),
+        "cleanup": True,
+        "strangers": 0,
+        "rollback": back,
+        "purge": back,
+        "afterwards": random.choice((0, 1)),
+        "by_command": random.random() < 0.5,
+    }
+
+
+def _removed_by_rules(random: Random) -> Mapping[str, Any]:
+    """A: lifecycle rules remove what keyshift's markers made noncurrent; then all is rolled back."""
+    return {
+        "versioned": True,
+        "cleanup": True,
+        "lifecycle": random.choice(("noncurrent", "markers", "older")),
+        "afterwards": 1,
+        "erases": random.choice((0.0, 0.3)),
+        "rollback": True,
+        "purge": random.random() < 0.5,
+        "by_command": random.random() < 0.5,
+        "forgets": False,
+        "strangers": 0,
+    }
+
+
+def _expired(random: Random) -> Mapping[str, Any]:
+    """X: a lifecycle rule expires sources; its event is as old as their creation."""
+    return {"lifecycle": "current", "mirrors": True, "strangers": 0, "versioned": random.random() < 0.5, **FORWARD}
+
+
+PROFILES: Mapping[str, Profile] = {
+    "N": _cleanup_without_effect,
+    "D1": _dual_writers,
+    "D2": _equal_bytes,
+    "M": _after_cleanup,
+    "W": _put_and_deleted,
+    "U": _other_rules,
+    "V": _erased,
+    "P": _roles,
+    "S": _suspended,
+    "A": _removed_by_rules,
+    "X": _expired,
+}
+
+
+def changes_of(name: str, seed: int) -> dict[str, Any]:
+    """What the profile makes of this seed's plan."""
+    return {**ALONE, **PROFILES[name](Random(f"{name}:{seed}"))}

@@ -1,0 +1,349 @@
+"""The judge itself: what it finds, and for each excuse the case that it excuses beside one that it does not."""
+
+import pytest
+
+from domain.keys import Location
+from tests.fakes.bucket_lifecycle import LifecycleRule
+from tests.fakes.buckets import Version, Versioning
+from tests.fakes.clock import FakeClock
+from tests.fakes.object_store import InMemoryObjectStore
+from tests.simulation.whole import excuses
+from tests.simulation.whole.history import KeyTruth, Writer
+from tests.simulation.whole.rest import AtRest
+from tests.simulation.whole.truth import Truth
+
+SOURCE, TARGET = Location("legacy", "old/a"), Location("renewed", "new/a")
+
+
+class World:
+    """One key between people and a keyshift that does what a test says, right or wrong."""
+
+    def __init__(self, *, versioned: bool = False, versioned_target: bool = False) -> None:
+        self.clock = FakeClock()
+        self.store = InMemoryObjectStore(self.clock)
+        self.store.create_bucket(SOURCE.bucket, versioned=versioned)
+        self.store.create_bucket(TARGET.bucket, versioned=versioned_target)
+        self.truth = Truth(self.store, self.clock.monotonic)
+        self.key = KeyTruth(SOURCE, TARGET, versioned, mirrors=True)
+        self.truth.add(self.key)
+
+    def there(self, location: Location) -> Version:
+        """What is there."""
+        found = self.store.buckets.current(location)
+        assert found is not None
+        return found
+
+    # People
+    def owner_puts(self, body: bytes, mark: str = "m") -> None:
+        """At the source."""
+        self.store.put(SOURCE, body, metadata={"put": mark})
+        self.truth.owner_put(self.key, self.there(SOURCE))
+
+    def owner_deletes(self) -> None:
+        """At the source, whether anything is there or not."""
+        was_there = self.store.buckets.current(SOURCE) is not None
+        self.store.remove(SOURCE)
+        self.truth.owner_deleted(self.key, self.store.buckets.top(SOURCE), was_there=was_there)
+
+    def owner_erases(self, version_id: str, *, by: Writer = Writer.OWNER) -> None:
+        """A version of the source, for good."""
+        gone = self.store.buckets.find(SOURCE, version_id)
+        assert gone is not None
+        self.store.buckets.remove_version(SOURCE, version_id)
+        self.truth.owner_erased(self.key, gone, by=by)
+
+    def stranger_puts(self, body: bytes, mark: str = "m") -> None:
+        """At the target."""
+        self.store.put(TARGET, body, metadata={"put": mark})
+        self.truth.foreign_put(self.key, self.there(TARGET))
+
+    # keyshift
+    def copy(self, *, by: str = "worker") -> None:
+        """Source to target, on no condition at all."""
+        self._copy(SOURCE, TARGET, by)
+
+    def copy_back(self) -> None:
+        """Target to source."""
+        self._copy(TARGET, SOURCE, "rollback")
+
+    def _copy(self, source: Location, target: Location, by: str) -> None:
+        read, before = self.there(source), self.store.buckets.current(target)
+        assert read.state is not None
+        self.store.buckets.put(target, read.body, read.state)
+        self.truth.written(target, read, before, by=by)
+
+    def delete(self, location: Location, *, by: str = "worker") -> None:
+        """Whatever is there."""
+        gone = self.there(location)
+        self.store.remove(location)
+        self.truth.deleted(location, gone, self.store.buckets.top(location), by=by)
+
+    def clean(self, *, looks: bool = True) -> None:
+        """Cleanup, with a look at both keys first."""
+        self.truth.doubts.asks("cleanup", self.key)
+        if looks:
+            self.look("cleanup")
+        self.delete(SOURCE, by="cleanup")
+        self.truth.doubts.answered("cleanup", "write_record")
+
+    def look(self, process: str) -> None:
+        """At both keys."""
+        for place in (TARGET, SOURCE):
+            self.truth.doubts.saw(process, place, self.store.buckets.current(place))
+
+    def cleanup_dies(self) -> None:
+        """After it wrote to the manifest what it is about to do."""
+        self.truth.doubts.asks("cleanup", self.key)
+        self.truth.doubts.answered("cleanup", "write_record")
+        self.truth.doubts.died("cleanup", "delete_object", SOURCE)
+
+    # Judgement
+    def broken(self, *, at_rest: bool = False, rolled_back: bool = False) -> list[str]:
+        """The invariants found broken, by their first word."""
+        if at_rest or rolled_back:
+            AtRest(self.truth, self.store).check(self.key, rolled_back=rolled_back)
+        return [text.split()[0] for _, text in self.truth.broken]
+
+    def used(self) -> set[str]:
+        """The excuses that were needed."""
+        return set(self.truth.excused)
+
+
+def copied(*, versioned: bool = False, versioned_target: bool = False) -> World:
+    """The owner has put, keyshift has copied."""
+    world = World(versioned=versioned, versioned_target=versioned_target)
+    world.owner_puts(b"a")
+    world.copy()
+    return world
+
+
+def test_a_key_that_is_copied_and_cleaned_is_right() -> None:
+    """Nothing is broken, at rest neither, and no excuse is needed."""
+    world = copied()
+    world.clean()
+    assert not world.broken(at_rest=True)
+    assert not world.used()
+
+
+@pytest.mark.parametrize("versioned_target", [False, True])
+def test_an_adopted_object_is_foreign_to_a_delete(versioned_target: bool) -> None:
+    """A producer wrote both keys: a mirrored delete of what he put at the target breaks I2b."""
+    world = World(versioned_target=versioned_target)
+    world.owner_puts(b"a")
+    world.stranger_puts(b"a")
+    world.owner_deletes()
+    world.delete(TARGET)
+    assert world.broken() == ["I2b"]
+
+
+def test_equal_bytes_over_the_copy_are_told_apart_by_versions_and_dates() -> None:
+    """Only without versions, and while the attempt goes on or its clock may be wrong, nobody can tell."""
+    for versioned_target, seconds, wanted in ((False, 5, []), (False, 1_000, ["I2b"]), (True, 5, ["I2b"])):
+        world = copied(versioned_target=versioned_target)
+        world.clock.advance(seconds)
+        world.stranger_puts(b"a", "other")
+        world.owner_puts(b"b")
+        world.copy()
+        assert world.broken() == wanted
+        assert world.used() == (set() if wanted else {excuses.SAME_BYTES_AGAIN})
+
+
+def test_a_copy_in_doubt_may_be_a_strangers_object() -> None:
+    """A worker died over the key: equal bytes at the target count as its copy, other bytes never do."""
+    for body, wanted in ((b"a", []), (b"x", ["I2b"])):
+        world = World()
+        world.owner_puts(b"a")
+        world.truth.doubts.asks("worker", world.key)
+        world.truth.doubts.answered("worker", "claim_record")
+        world.truth.doubts.died("worker", "copy_object", TARGET)
+        world.stranger_puts(body, "other")
+        world.owner_puts(b"b")
+        world.copy()
+        assert world.broken() == wanted
+        assert world.used() == (set() if wanted else {excuses.COPY_IN_DOUBT})
+
+
+def test_a_refused_copy_never_excuses_a_delete() -> None:
+    """Over equal bytes that were there when S3 refused the copy a newer word may go, a delete may not take them."""
+    for deletes in (False, True):
+        world = World()
+        world.owner_puts(b"a")
+        world.stranger_puts(b"a", "other")
+        world.truth.refused(TARGET, was_done=False)
+        if deletes:
+            world.owner_deletes()
+            world.delete(TARGET)
+        else:
+            world.owner_puts(b"b")
+            world.copy()
+        assert world.broken() == (["I2b"] if deletes else [])
+
+
+def test_the_owners_delete_is_followed() -> None:
+    """A copy that outlives its source is I7, unless cleanup's own delete was in doubt, or S3 never told."""
+    world = copied()
+    world.owner_deletes()
+    assert world.broken(at_rest=True) == ["I7"]
+    world = copied()
+    world.cleanup_dies()
+    world.owner_deletes()
+    assert not world.broken(at_rest=True)
+    assert world.used() == {excuses.DELETE_IN_DOUBT}
+    world = copied()
+    world.key.lost_deletes = True
+    world.owner_deletes()
+    assert not world.broken(at_rest=True)
+    assert world.used() == {excuses.NOT_TOLD}
+
+
+def test_a_cleanup_that_knows_it_did_nothing_leaves_no_doubt() -> None:
+    """A throttled delete is not in doubt; nor is one that died, once another process has seen the source."""
+    world = copied()
+    world.truth.doubts.asks("cleanup", world.key)
+    world.truth.doubts.answered("cleanup", "write_record")
+    world.look("cleanup")
+    world.truth.doubts.refused("cleanup", "delete_object")
+    world.truth.doubts.answered("cleanup", "write_record")
+    world.owner_deletes()
+    assert world.broken(at_rest=True) == ["I7"]
+    world = copied()
+    world.cleanup_dies()
+    world.clock.advance(100)
+    world.truth.doubts.asks("worker", world.key)
+    world.look("worker")
+    world.truth.doubts.answered("worker", "write_record")
+    world.owner_deletes()
+    assert world.broken(at_rest=True) == ["I7"]
+
+
+def test_a_delete_in_doubt_is_about_one_version() -> None:
+    """What the owner put since then, where versions are kept, only he can have deleted."""
+    world = copied(versioned=True)
+    world.cleanup_dies()
+    world.owner_puts(b"b")
+    world.owner_deletes()
+    world.copy_back()
+    assert world.broken() == ["I6"]
+
+
+def test_an_owners_delete_after_cleanup_shows_by_its_marker() -> None:
+    """With versions rollback must not restore it; without, his delete leaves no trace, or a rule takes its marker."""
+    for versioned, is_expired, wanted in ((True, False, ["I6"]), (False, False, []), (True, True, [])):
+        world = copied(versioned=versioned)
+        world.clean()
+        world.owner_deletes()
+        if is_expired:
+            marker = world.store.buckets.top(SOURCE)
+            assert marker is not None
+            world.owner_erases(marker.version_id or "", by=Writer.RULE)
+        world.copy_back()
+        assert world.broken() == wanted
+
+
+def test_a_put_and_a_delete_after_cleanup_show_by_their_versions() -> None:
+    """Without versions nobody can tell that the owner put and deleted again, with them he is to be followed."""
+    for versioned, wanted in ((True, ["I7"]), (False, [])):
+        world = copied(versioned=versioned)
+        world.clean()
+        world.owner_puts(b"b")
+        world.owner_deletes()
+        assert world.broken(at_rest=True) == wanted
+        assert world.used() == (set() if wanted else {excuses.PUT_AFTER_CLEANUP})
+
+
+def test_cleanup_must_see_the_copy() -> None:
+    """A target that was taken over before cleanup's look is I5, after it that is the stranger's decision."""
+    world = copied()
+    world.stranger_puts(b"x")
+    world.clean()
+    assert world.broken() == ["I5"]
+    world = copied()
+    world.truth.doubts.asks("cleanup", world.key)
+    world.look("cleanup")
+    world.stranger_puts(b"x")
+    world.clean(looks=False)
+    assert not world.broken()
+    assert world.used() == {excuses.TAKEN_OVER}
+
+
+def test_other_metadata_at_the_last_moment_is_lost_without_versions() -> None:
+    """The same bytes put again after cleanup's look at the source; put before it, cleanup had to see them."""
+    for looks_again, wanted in ((False, []), (True, ["I5"])):
+        world = copied()
+        world.truth.doubts.asks("cleanup", world.key)
+        world.look("cleanup")
+        world.owner_puts(b"a", "other")
+        world.clean(looks=looks_again)
+        assert world.broken() == wanted
+        assert world.used() == (set() if wanted else {excuses.PUT_AGAIN})
+
+
+def test_what_a_rule_took_from_under_our_marker_is_to_be_restored() -> None:
+    """The version was noncurrent by keyshift's marker alone: a rollback that leaves the source absent breaks I6."""
+    world = copied(versioned=True)
+    world.clean()
+    gone = world.store.buckets.bucket(SOURCE.bucket).versions[SOURCE.key][0]
+    world.store.run_lifecycle(SOURCE.bucket, LifecycleRule(expires_noncurrent=True))
+    world.truth.owner_erased(world.key, gone, by=Writer.RULE)
+    assert world.broken(rolled_back=True) == ["I6"]
+    world.truth.broken.clear()
+    world.copy_back()
+    assert not world.broken(rolled_back=True)
+
+
+def test_what_its_owner_erased_may_come_back() -> None:
+    """Keyshift cannot tell him from a rule; an older version must not replace the copy all the same (I2)."""
+    world = World(versioned=True)
+    world.owner_puts(b"a")
+    world.owner_puts(b"b")
+    world.copy()
+    newest = world.there(SOURCE)
+    world.clean()
+    world.owner_erases(newest.version_id or "")
+    assert not world.broken(rolled_back=True)
+    assert world.used() == {excuses.ERASED}
+    older = world.store.buckets.bucket(SOURCE.bucket).versions[SOURCE.key][0]
+    assert older.state is not None
+    before = world.there(TARGET)
+    world.store.buckets.put(TARGET, older.body, older.state)
+    world.truth.written(TARGET, older, before, by="worker")
+    assert "I2" in world.broken()
+
+
+def test_a_suspended_bucket_loses_what_cleanup_deletes() -> None:
+    """Its object is version null, which the delete destroys: the target must hold it."""
+    world = World(versioned=True)
+    world.store.set_versioning(SOURCE.bucket, Versioning.SUSPENDED)
+    world.owner_puts(b"a")
+    world.clean()
+    assert world.broken() == ["I5"]
+
+
+def test_a_copy_sent_twice_may_end_in_a_conflict() -> None:
+    """S3 refused the second sending: the target may stay as the first one left it."""
+    world = copied()
+    world.truth.refused(TARGET, was_done=True)
+    world.owner_puts(b"b")
+    assert not world.broken(at_rest=True)
+    assert world.used() == {excuses.SENT_TWICE}
+
+
+def test_a_newer_word_is_never_replaced_by_an_older_one() -> None:
+    """I2, also after the owner's delete was mirrored."""
+    world = copied()
+    old = world.there(SOURCE)
+    world.owner_puts(b"b")
+    world.copy()
+    before = world.there(TARGET)
+    assert old.state is not None
+    world.store.buckets.put(TARGET, old.body, old.state)
+    world.truth.written(TARGET, old, before, by="worker")
+    assert world.broken()[0] == "I2"
+    world = copied()
+    old = world.there(SOURCE)
+    assert old.state is not None
+    world.owner_deletes()
+    world.delete(TARGET)
+    world.store.buckets.put(TARGET, old.body, old.state)
+    world.truth.written(TARGET, old, None, by="worker")
+    assert world.broken() == ["I2"]
