@@ -1,6 +1,7 @@
 """How much a proof looks at when rules become many: states are counted, not seconds."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -58,7 +59,7 @@ def test_many_rules_into_another_bucket_are_decided() -> None:
 def test_a_new_layout_that_is_kept_is_looked_at_once_for_all_rules(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where ``keep`` takes every target no pair of rules has to be asked about a loop."""
     asked = list[object]()
-    shared = find_shared
+    shared: Callable[..., object] = find_shared
 
     def counted(*arguments: object, **more: object) -> object:
         asked.append(arguments)
