@@ -42,12 +42,9 @@ class Excluding:
         )
 
     def covers(self, state: State, other: State) -> bool:
-        """Whether the base may do as much from ``state``, and no more is excluded."""
+        """Whether the base may do as much from ``state``, and what is followed there is followed from ``other`` too."""
         (inner, followed), (other_inner, other_followed) = _pair(state), _pair(other)
-        return self._base.covers(inner, other_inner) and all(
-            any(self._others[at].covers(there, here) for number, there in other_followed if number == at)
-            for at, here in followed
-        )
+        return followed <= other_followed and self._base.covers(inner, other_inner)
 
     def shelves(self, state: State) -> Sequence[Hashable]:
         """The step that the base is in with where the others are, then with one of the others less."""

@@ -65,7 +65,7 @@ def _guarded(stream: TextIO) -> TextIO:
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """One line, whatever the text holds."""
+    """One line, also where the text holds line feeds."""
     click.echo(printable(text), err=err)
 
 

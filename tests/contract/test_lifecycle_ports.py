@@ -96,7 +96,7 @@ def test_a_migration_of_which_nothing_was_said_is_prepared(stages: StageBook) ->
 
 
 def test_a_stage_is_kept_whole_and_replaces_only_what_was_read(stages: StageBook) -> None:
-    """Every field comes back; somebody else's change in between is never overwritten; our own repeat is no refusal."""
+    """Every field comes back; somebody else's change in between is never overwritten; our own repeat is not refused."""
     live = StageEntry(
         Stage.LIVE,
         12.5,
@@ -120,7 +120,7 @@ def test_a_stage_is_kept_whole_and_replaces_only_what_was_read(stages: StageBook
 
 
 def test_a_step_depends_on_the_operators_word(guarded: tuple[StageBook, ControlPanel]) -> None:
-    """It is written only while the control item is the one that was seen; our own repeat is no refusal."""
+    """It is written only while the control item is the one that was seen; our own repeat is not refused."""
     stages, panel = guarded
     live = StageEntry(Stage.LIVE, revision=1)
     assert stages.write_stage(live, before=StageEntry(), control=Control())

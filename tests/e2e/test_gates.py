@@ -35,7 +35,7 @@ def shut_gates(desk: Desk, *arguments: str) -> dict[str, dict[str, Any]]:
 
 
 def test_a_cut_over_without_live_capture_is_refused(desk: Desk) -> None:
-    """Whoever took the notification away is not told of; the gate says that it is gone and how to switch it on."""
+    """Another program took the notification away; the gate says that it is gone and how to switch it on."""
     site = begun(desk, "old/a")
     without_capture(site)
     for arguments in ((), ("--yes",)):

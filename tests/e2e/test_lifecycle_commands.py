@@ -66,6 +66,7 @@ def test_start_and_verify_and_cutover(desk: Desk, tmp_path: Path) -> None:
     desk.site.put("nowhere", b"x")
     desk.work()
     desk.site.clients.s3.delete_object(Bucket=desk.site.name, Key="new/2")
+    desk.work()
     outs = [tmp_path / f"found.{kind}" for kind in ("csv", "json", "parquet")]
     for out in outs:
         summary = desk.run("verify", "--out", out, code=1)[-1]

@@ -128,3 +128,13 @@ def test_a_search_that_finds_nothing_misses_no_key(
         if captures is not None and not any(matches(one, text) for one in before):
             moved = branch.target.render(captures)
             assert not matches(again, moved) or any(matches(one, moved) for one in kept), (text, moved)
+
+
+def test_a_state_from_which_more_is_excluded_covers_nothing() -> None:
+    """The fewer keys are taken away, the more is left."""
+    left = Excluding(machine("{a:[ab]{1,3}}"), [machine("a{b*}"), machine("b{b*}")])
+    inner, followed = (1, 0), frozenset({(0, (1, 0)), (1, (1, 0))})
+    fewer = frozenset({(0, (1, 0))})
+    assert left.covers((inner, fewer), (inner, followed))
+    assert not left.covers((inner, followed), (inner, fewer))
+    assert {(1, followed), (1, fewer)} <= set(left.shelves((inner, followed)))

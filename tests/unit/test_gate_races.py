@@ -60,7 +60,7 @@ class ProvingCapture(InMemoryLiveCapture):
 
 
 class Finder:
-    """The last part of a look: whatever ``during`` does happens while tables are scanned."""
+    """The last part of a look: what ``during`` does happens while tables are scanned."""
 
     def __init__(self) -> None:
         self.during: Callable[[], object] = lambda: None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from domain import proofs_subject
+from domain.automata_search import find_shared
 from domain.proofs import FindingKind, Verdict, prove_rules
 from domain.rules import CompiledRules
 from handlers.rules_file import read_rules
@@ -58,7 +59,7 @@ def test_many_rules_into_another_bucket_are_decided() -> None:
 def test_a_new_layout_that_is_kept_is_looked_at_once_for_all_rules(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where ``keep`` takes every target no pair of rules has to be asked about a loop."""
     asked = list[object]()
-    shared: Callable[..., object] = vars(proofs_subject)["find_shared"]
+    shared: Callable[..., object] = find_shared
 
     def counted(*arguments: object, **more: object) -> object:
         asked.append(arguments)

@@ -182,6 +182,7 @@ def test_each_sight_has_its_step(seen: Sight, decided: Decision) -> None:
     assert decide(seen) == decided
 
 
+OLDER = HiddenVersion("v0", OLD, last_modified=5)
 HIDDEN = TopMarker("m1", HiddenVersion("v2", OLD, last_modified=9))
 CLEANED = record(state=State.CLEANED, marker_version="m1")
 COPY_HIDDEN = Decision(Step.COPY_HIDDEN, State.CLEANED, if_match=OLD, origin=Origin.ADOPTED)
@@ -192,7 +193,8 @@ COPY_HIDDEN = Decision(Step.COPY_HIDDEN, State.CLEANED, if_match=OLD, origin=Ori
     [
         ({}, COPY_HIDDEN),
         ({"record": replace(CLEANED, marker_version=None)}, COPY_HIDDEN),
-        ({"record": replace(CLEANED, marker_version="m0")}, KEPT),
+        ({"record": replace(CLEANED, marker_version="m0"), "top": TopMarker("m1", None)}, KEPT),
+        ({"record": replace(CLEANED, marker_version="m0"), "top": TopMarker("m1", OLDER)}, KEPT),
         ({"top": None}, KEPT),
         ({"top": TopMarker("m1", HiddenVersion("v1", OLD, last_modified=9))}, KEPT),
         ({"top": TopMarker("m1", None)}, KEPT),
@@ -214,6 +216,38 @@ def test_what_our_marker_hides_is_copied_only_where_it_is_the_owners(
     assert decide(sight(**{"source": None, "record": CLEANED, "top": HIDDEN, **changes})) == decided
 
 
+@pytest.mark.parametrize("removed", [False, True])
+@pytest.mark.parametrize(
+    ("marker", "hidden"),
+    [("m0", NEW), ("m0", OLD), (None, NEW)],
+)
+def test_what_its_owner_put_and_deleted_after_our_cleanup_is_deleted(
+    marker: str | None, hidden: str, *, removed: bool
+) -> None:
+    """The marker on it is not ours: another id, or other bytes than our delete was conditional on."""
+    known = replace(CLEANED, marker_version=marker, origin=Origin.CREATED)
+    top = TopMarker("m1", HiddenVersion("v2", hidden, last_modified=9))
+    decided = decide(sight(source=None, record=known, top=top, removed=removed))
+    assert decided == (FOLLOWED if removed else settle(State.GONE, origin=Origin.CREATED))
+
+
+@pytest.mark.parametrize(
+    ("changes", "comes_up"),
+    [
+        ({}, True),
+        ({"source": replace(SOURCE_SEEN, last_modified=5)}, False),
+        ({"source": replace(SOURCE_SEEN, etag=OLD, last_modified=4, metadata={"other": "words"})}, False),
+        ({"record": replace(CLEANED, marker_version=None)}, False),
+        ({"record": replace(CLEANED, state=State.COPIED)}, False),
+    ],
+)
+def test_an_older_version_that_came_up_is_not_copied(changes: dict[str, Any], *, comes_up: bool) -> None:
+    """Its owner took our marker off, and what the marker hid is gone for good."""
+    older = replace(SOURCE_SEEN, last_modified=4)
+    decided = decide(sight(**{"source": older, "record": CLEANED, **changes}))
+    assert (decided.state is State.CONFLICT) is comes_up
+
+
 @pytest.mark.parametrize(
     ("changes", "may"),
     [
@@ -221,7 +255,8 @@ def test_what_our_marker_hides_is_copied_only_where_it_is_the_owners(
         ({"source": SOURCE_SEEN}, False),
         ({"target": None}, False),
         ({"target": replace(TARGET_SEEN, etag=FOREIGN)}, False),
-        ({"record": replace(CLEANED, source_version=None)}, False),
+        ({"record": replace(CLEANED, source_version=None)}, True),
+        ({"record": replace(CLEANED, source_version=None, marker_version=None)}, False),
         ({"record": RECORD}, False),
     ],
 )
