@@ -23,6 +23,8 @@ class Sight(NamedTuple):
     target: Stored | None
     source_at: int
     began: int
+    was_refused: bool
+    """Whether S3 refused it a write before: something on the way may have sent that twice."""
 
 
 class Copied(NamedTuple):
@@ -70,7 +72,7 @@ def _cannot_be_told(target: Stored, sight: Sight, world: World, scenario: Scenar
     knows bytes only; or it came while the sender copied the very same bytes and was refused.
     """
     if target.etag not in world.ours:
-        was_sent = (Action.COPY.value, target.etag) in world.audited
+        was_sent = sight.was_refused and (Action.COPY.value, target.etag) in world.audited
         return was_sent and target.date >= sight.began - MARGIN
     seen = sight.target
     is_later = seen is not None and seen.author == "us" and seen.date != target.date

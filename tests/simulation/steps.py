@@ -326,7 +326,8 @@ def _sight(history: Any) -> Sight:
     looks = [one for one, _ in history if isinstance(one, Look) and not one.at_source]
     at_source = [when for one, when in history if isinstance(one, Marked) or (isinstance(one, Look) and one.at_source)]
     target = looks[-1].stored if looks else None
-    return Sight(target, at_source[-1] if at_source else history[0][1], history[0][1])
+    was_refused = any(isinstance(one, Refused) for one, _ in history)
+    return Sight(target, at_source[-1] if at_source else history[0][1], history[0][1], was_refused)
 
 
 def _short(thing: Any) -> str:

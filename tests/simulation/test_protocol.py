@@ -126,8 +126,9 @@ def _all_left_over(held: HeldRecord) -> frozenset[Intent]:
     return left_over(held.record)
 
 
-def _as_it_is(intent: Intent, **_: object) -> Intent:
-    return intent
+def _declared_as_done(copy: domain.copying._PartsCopy, intent: Intent) -> None:
+    copy._held.declare_intent(intent)
+    copy._held._may_be_done = True
 
 
 def _always_overwritten(source: ObjectState, intent: Intent) -> bool:
@@ -169,7 +170,7 @@ def _as_texts(one: str | None, other: str | None) -> bool:
 _STILL_DECIDED = {name: value for name, value in domain.attempt._SETTLED.items() if name != "replaceable_etag"}
 CODE_CONDITIONS = [
     ("a copy that was not sent is not ours", domain.attempt.HeldRecord, "_unsettled", _all_left_over, "S54", "I2b"),
-    ("parts are no object yet", domain.copying, "replace", _as_it_is, "S55", "I2b"),
+    ("parts are no object yet", domain.copying._PartsCopy, "_declare_parts", _declared_as_done, "S55", "I2b"),
     ("second look at the target", domain.cleanup, "_is_the_copy", _never_taken_over, "S21", "I5"),
     ("foreign content is foreign", domain.reconciling, "is_known", _everything_is_ours, "S12", "I2b"),
     ("the new owner deleted it", domain.migration, "decide", _bring_back, "S14", "I2c"),
