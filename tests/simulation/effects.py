@@ -69,14 +69,21 @@ def _cannot_be_told(target: Stored, sight: Sight, world: World, scenario: Scenar
     """Whether nothing tells the sender that this object is not one that we put there (docs/reliability.md).
 
     Its bytes are those of one, and no versions are kept; or it came after the sender had looked: a condition of S3
-    knows bytes only; or it came while the sender copied the very same bytes and was refused.
+    knows bytes only.
     """
-    if target.etag not in world.ours:
-        was_sent = sight.was_refused and (Action.COPY.value, target.etag) in world.audited
-        return was_sent and target.date >= sight.began - MARGIN
     seen = sight.target
     is_later = seen is not None and seen.author == "us" and seen.date != target.date
-    return is_later or not (scenario.target_versioned or scenario.told_by_date)
+    return target.etag in world.ours and (is_later or not (scenario.target_versioned or scenario.told_by_date))
+
+
+def _may_be_sent_twice(target: Stored, text: str, sight: Sight, world: World, scenario: Scenario) -> bool:
+    """Whether it looks like the sender's own copy, which S3 refused and a proxy may have sent twice.
+
+    It came while the sender copied the very same bytes, which the owner has overwritten since. A refused upload in
+    parts is still there, which shows that it was not sent twice.
+    """
+    was_copied = (Action.COPY.value, target.etag) in world.audited and digest(text) != target.etag
+    return sight.was_refused and was_copied and not scenario.in_parts and target.date >= sight.began - MARGIN
 
 
 def _put_target(world: World, request: tuple[Any, ...], broken: list[str], scenario: Scenario) -> Effect:
@@ -113,7 +120,8 @@ def _wrongly_put(
     if target is not None and target.author == "foreign" and not is_given_up:
         # What is the owner's object in everything is brought up to date with him.
         is_the_owners = target.value in world.versions
-        if not is_the_owners and not _cannot_be_told(target, sight, world, scenario):
+        is_excused = _cannot_be_told(target, sight, world, scenario)
+        if not is_the_owners and not is_excused and not _may_be_sent_twice(target, text, sight, world, scenario):
             broken.append(f"I2b foreign object {target.value} overwritten by word {number}")
     is_kept_away = deleted is not None and None not in world.versions[deleted + 1 : number + 1]
     if target is None and is_kept_away and not is_given_up:
