@@ -128,6 +128,8 @@ def _wrongly_put(
         broken.append("I2c what the new-layout owner deleted is brought back")
     if "/" in text:
         broken.append(f"I1 torn object {text}")
+    if world.truth is None and any(state == State.TOMBSTONE.value for state, _ in world.audited):
+        broken.append(f"I2 word {number}={text} written after its delete was told")
     if number < world.newest and text not in (world.versions[world.newest], world.truth):
         broken.append(f"I2 word {number}={text} written over newer word {world.newest}")
     if (Action.COPY.value, digest(text)) not in world.audited:
