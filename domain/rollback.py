@@ -79,7 +79,9 @@ def _restore_hidden(held: HeldRecord, top: TopMarker, ports: MigrationPorts, pol
         # A lifecycle rule may have been quicker, and then an older version came up or none.
         seen = ports.store.look_at_object(record.source)
         if seen is None:
-            return _copy_back(held, ports, policy)
+            # Or the owner: a marker that is on top now is his, and his delete stands.
+            is_deleted = ports.store.find_top_marker(record.source) is not None
+            return _finish(held, ports, State.ROLLED_BACK) if is_deleted else _copy_back(held, ports, policy)
         if seen.etag != record.deleted_etag and _is_older(seen, copy):
             return _finish(held, ports, State.ROLLBACK_CONFLICT, cause=OLDER)
         return _finish(held, ports, State.ROLLED_BACK)

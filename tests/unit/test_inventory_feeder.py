@@ -11,7 +11,7 @@ from domain.objects import ListedObject
 from domain.ports import Message
 from domain.record import State
 from handlers.batch import handle_messages
-from handlers.inventory_feeder import Fed, InventoryFeeder, NoJournal, NoQueue
+from handlers.inventory_feeder import Fed, InventoryFeeder, NoJournal, NoQueue, content_id_of
 from handlers.messages import decode_message
 from handlers.rules_file import load_rules
 from tests.fakes.queue import InMemoryQueue
@@ -172,7 +172,7 @@ def test_the_checkpoint_never_runs_ahead() -> None:
     with pytest.raises(KilledError):
         InventoryFeeder(RULES, Refusing(), journal, backlog=100).feed("inventory", "file", rows_from, Fed())
     # Two batches of 500 moving rows, every third row one of them: the row after the thousandth is not done.
-    assert journal.rows == {("inventory", "file"): 999 * 3 + 1}
+    assert journal.rows == {(content_id_of("inventory", RULES), "file"): 999 * 3 + 1}
 
 
 def test_a_full_queue_makes_the_feeder_wait() -> None:
