@@ -89,6 +89,9 @@ class ComponentService(Protocol):
     def read_recipe(self, arn: str) -> Mapping[str, Any] | None:
         """The recipe of a component version; ``None`` when there is none."""
 
+    def read_tags(self, arn: str) -> Mapping[str, str]:
+        """The tags of a component version that exists; none where it has none."""
+
     def read_state(self, arn: str) -> str:
         """Greengrass's word for the version's state: ``DEPLOYABLE``, ``REQUESTED`` or ``FAILED``, say."""
 

@@ -73,6 +73,7 @@ class PlayedComponents:
         self._lock = threading.Lock()
         self.recipes: dict[str, Mapping[str, Any]] = {}
         self.tokens: dict[str, str] = {}
+        self.tags: dict[str, dict[str, str]] = {}
         self.digests: dict[str, dict[str, str | None]] = {}
         self.deployments: dict[str, dict[str, str]] = {}
 
@@ -80,7 +81,7 @@ class PlayedComponents:
         self,
         recipe: Mapping[str, Any],
         *,
-        tags: Mapping[str, str],  # noqa: ARG002  # as the port has it
+        tags: Mapping[str, str],
         client_token: str,
     ) -> str | None:
         """See the port."""
@@ -93,11 +94,16 @@ class PlayedComponents:
             self.digests[arn] = {uri: self._digest(uri) for uri in artifacts_of(recipe)} if self._read else {}
             self.recipes[arn] = deepcopy(dict(recipe))
             self.tokens[client_token] = arn
+            self.tags[arn] = dict(tags)
             return arn
 
     def read_recipe(self, arn: str) -> Mapping[str, Any] | None:
         """See the port."""
         return deepcopy(self.recipes.get(arn))
+
+    def read_tags(self, arn: str) -> Mapping[str, str]:
+        """See the port."""
+        return dict(self.tags[arn])
 
     def read_state(self, arn: str) -> str:
         """See the port."""

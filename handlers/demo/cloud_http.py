@@ -121,7 +121,8 @@ def greengrass(components: PlayedComponents, path: str) -> Answer:
     if recipe is None:
         return _absent(arn)
     if what == "metadata":
-        return Answer(200, {"arn": arn, "status": {"componentState": components.read_state(arn)}})
+        state = {"componentState": components.read_state(arn)}
+        return Answer(200, {"arn": arn, "status": state, "tags": components.read_tags(arn)})
     text = base64.b64encode(json.dumps(recipe).encode()).decode()
     return Answer(200, {"recipeOutputFormat": "JSON", "recipe": text})
 

@@ -242,6 +242,8 @@ def test_a_component_version_is_published_once(world: PortalWorld) -> None:
     assert components.read_recipe(arn) == recipes[0]
     assert components.read_recipe(f"{base}:versions:9.0.0") is None
     assert components.read_state(arn) == "DEPLOYABLE"
+    assert components.read_tags(arn) == {"a": "b"}
+    assert components.read_tags(f"{base}:versions:2.0.0") == {}
 
 
 # ObjectStreams
