@@ -46,6 +46,8 @@ RULES_FILE = ROOT / "migrations" / "edge-cv-portal.yaml"
 BASE_RULES = load_rules(RULES_FILE)
 USE_CASE = "line-1"
 ROLE = "arn:aws:iam::123456789012:role/SageMakerExecution"
+SENT_BY = {"account": "123456789012", "region": "us-east-1"}
+"""Where EventBridge says that the jobs of the use case are."""
 ALGORITHM = "arn:aws:sagemaker:us-east-1:865070037744:algorithm/lfv-public"
 POLICY = MigrationPolicy(request_seconds=5.0, margin_seconds=1.0)
 GIVEN = PortalSettings(
@@ -112,7 +114,7 @@ class PortalWorld:
         """The event of a completed training job."""
         artifacts = {"ModelArtifacts": {"S3ModelArtifacts": uri}} if uri else {}
         detail = {"TrainingJobName": name, "TrainingJobStatus": "Completed", **artifacts}
-        return job_events.take_event({"detail-type": job_events.TRAINING, "detail": detail}, self.portal)
+        return job_events.take_event({"detail-type": job_events.TRAINING, **SENT_BY, "detail": detail}, self.portal)
 
     def finish_compilation(self, training_id: str) -> list[str]:
         """Every compilation job that runs writes its model, and its event comes; the artifacts' URIs."""
@@ -134,7 +136,7 @@ class PortalWorld:
             "CompilationJobStatus": "COMPLETED",
             "ModelArtifacts": {"S3ModelArtifacts": uri},
         }
-        return job_events.take_event({"detail-type": job_events.COMPILATION, "detail": detail}, self.portal)
+        return job_events.take_event({"detail-type": job_events.COMPILATION, **SENT_BY, "detail": detail}, self.portal)
 
     # The bucket and the tables.
     @property

@@ -17,7 +17,7 @@ from handlers.bootstrap.portal import portal_ports
 from handlers.bootstrap.references import resolver_of
 from handlers.bootstrap.stage import demo_stage
 from handlers.demo.checker import OwnersBucket
-from handlers.demo.cloud import PlayedComponents
+from handlers.demo.cloud import PlayedComponents, PlayedJobs
 from handlers.demo.cloud_http import Cloud, running_cloud
 from handlers.demo.portal_stage import PortalStage
 
@@ -40,7 +40,8 @@ def portal_demo_stage(rules: CompiledRules, rules_file: Path, *, use_case_id: st
         provisioning.write_use_case(clients, names, use_case)
         jobs = provisioning.create_queue(clients, "keyshift-jobs", visibility=JOBS_VISIBILITY_SECONDS, max_receives=100)
         account = clients.sts.get_caller_identity()["Account"]
-        cloud = Cloud(PlayedComponents(account, read=lambda uri: bytes_at(stage.owners_bucket, uri)))
+        components = PlayedComponents(account, read=lambda uri: bytes_at(stage.owners_bucket, uri))
+        cloud = Cloud(components, PlayedJobs(account))
         with running_cloud(cloud) as url:
             os.environ.update(
                 {

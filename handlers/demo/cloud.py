@@ -20,7 +20,8 @@ REGION = "us-east-1"
 class PlayedJobs:
     """JobService: a name is taken for ever, as in SageMaker. ``requests`` are what jobs were made of."""
 
-    def __init__(self) -> None:
+    def __init__(self, account: str = ACCOUNT) -> None:
+        self._account = account
         self.requests: dict[str, Mapping[str, Any]] = {}
         self.ends: dict[str, JobEnd] = {}
         self._lock = threading.Lock()
@@ -52,12 +53,20 @@ class PlayedJobs:
                 return None
             self.requests[name] = deepcopy(dict(request))
             self.ends[name] = JobEnd(name, "InProgress" if kind == "training-job" else "INPROGRESS")
-        return arn_of("sagemaker", f"{kind}/{name}")
+        return self.arn_of_job(kind, name)
+
+    def read_job_tags(self, arn: str) -> Mapping[str, str]:
+        """See the port."""
+        return {one["Key"]: one["Value"] for one in self.requests[arn.rpartition("/")[2]].get("Tags", [])}
+
+    def arn_of_job(self, kind: str, name: str) -> str:
+        """The ARN of a job; ``kind`` is training-job or compilation-job."""
+        return arn_of("sagemaker", f"{kind}/{name}", self._account)
 
     def _describe(self, name: str, kind: str) -> tuple[str, JobEnd] | None:
         word = "TrainingJobName" if kind == "training-job" else "CompilationJobName"
         there = name in self.ends and self.requests.get(name, {word: name}).get(word) == name
-        return (arn_of("sagemaker", f"{kind}/{name}"), self.ends[name]) if there else None
+        return (self.arn_of_job(kind, name), self.ends[name]) if there else None
 
 
 class PlayedComponents:

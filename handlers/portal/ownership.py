@@ -1,13 +1,15 @@
-"""Whose a Greengrass component is: use cases that share an account share its component names."""
+"""Whose a component or a job is: use cases that share an account share its names."""
 
 from collections.abc import Mapping
 
+from domain.errors import InputError
 from domain.portal.components import artifact_places, newest
-from domain.ports import ComponentService
+from domain.ports import ComponentService, JobService
 from handlers.portal.desk import Desk
 from handlers.portal.errors import HttpError
 
 USE_CASE_TAG = "dda-portal:usecase-id"
+TRAINING_TAG = "TrainingId"
 
 
 def use_case_value(use_case_id: str) -> str:
@@ -66,3 +68,15 @@ def tags_of(use_case_id: str, *, training_id: str, user_id: str) -> Mapping[str,
         "dda-portal:training-id": training_id,
         "dda-portal:created-by": user_id[:256],
     }
+
+
+def job_tags(use_case_id: str, training_id: str) -> list[dict[str, str]]:
+    """The tags of a job that the portal starts, as SageMaker takes them."""
+    return [{"Key": "UseCase", "Value": use_case_value(use_case_id)}, {"Key": TRAINING_TAG, "Value": training_id}]
+
+
+def require_own_job(jobs: JobService, arn: str, training_id: str) -> None:
+    """InputError unless a job that was there already is of this very training: a name alone proves nothing."""
+    if jobs.read_job_tags(arn).get(TRAINING_TAG) != training_id:
+        name = arn.rpartition("/")[2]
+        raise InputError(f"The job {name} is not of this training: repeat the request under another idempotency key")

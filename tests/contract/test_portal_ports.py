@@ -127,8 +127,12 @@ def test_a_record_is_found_by_each_of_its_jobs(world: PortalWorld) -> None:
     }
     book.create_training(item)
     for job in ("train", "two"):
-        assert book.find_training(job_name=f"{name}-{job}") == item
-    assert book.find_training(job_name=name) is None
+        assert book.find_trainings(job_name=f"{name}-{job}") == [item]
+    assert book.find_trainings(job_name=name) == []
+    again = {"training_id": new_name(), "training_job_name": f"{name}-two"}
+    book.create_training(again)
+    found = book.find_trainings(job_name=f"{name}-two")
+    assert sorted(found, key=lambda one: one["training_id"] != name) == [item, again], "accounts may share a name"
 
 
 # UseCaseBook
@@ -187,6 +191,8 @@ def test_jobs_that_were_started_are_described(world: PortalWorld) -> None:
     compiled = jobs.describe_compilation_job(entry["compilation_job_name"])
     assert compiled is not None
     assert compiled[0] == entry["compilation_job_arn"]
+    for arn in (described[0], compiled[0]):
+        assert jobs.read_job_tags(arn) == {"UseCase": USE_CASE, "TrainingId": training_id}
     assert jobs.describe_training_job(new_name("none")) is None
     assert jobs.describe_compilation_job(new_name("none")) is None
 
