@@ -135,8 +135,6 @@ class DynamoDbUseCaseBook:
 
     def is_assigned(self, user_id: str, use_case_id: str) -> bool:
         """See the port."""
-        if not self._tables.user_roles:
-            return True
         key = _item({"user_id": user_id, "usecase_id": use_case_id})
         with translated("GetItem", f"{self._tables.user_roles} ({user_id}, {use_case_id})"):
             return "Item" in self._client.get_item(TableName=self._tables.user_roles, Key=key)

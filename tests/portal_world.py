@@ -51,7 +51,11 @@ SENT_BY = {"account": "123456789012", "region": "us-east-1"}
 ALGORITHM = "arn:aws:sagemaker:us-east-1:865070037744:algorithm/lfv-public"
 POLICY = MigrationPolicy(request_seconds=5.0, margin_seconds=1.0)
 GIVEN = PortalSettings(
-    training_table="training-jobs", models_table="models", use_cases_table="use-cases", algorithm_arn=ALGORITHM
+    training_table="training-jobs",
+    models_table="models",
+    use_cases_table="use-cases",
+    user_roles_table="user-roles",
+    algorithm_arn=ALGORITHM,
 )
 MANIFEST_KEY = "datasets/manifests/cookies.manifest"
 TRAINED_MODEL = tar_gz(TRAINED)
@@ -262,7 +266,9 @@ class ServerWorld(PortalWorld):
         create_bucket(self.clients, bucket)
         create_manifest_table(self.clients, table)
         tables = tables_of(GIVEN)
-        names = PortalTables(*(f"{table}-{name}" for name in (tables.trainings, tables.models, tables.use_cases)))
+        names = PortalTables(
+            *(f"{table}-{name}" for name in (tables.trainings, tables.models, tables.use_cases, tables.user_roles))
+        )
         create_portal_tables(self.clients, names)
         write_use_case(self.clients, names, UseCase(USE_CASE, bucket, ROLE))
         self.tables = names

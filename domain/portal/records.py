@@ -17,12 +17,12 @@ _ARN_PARTS = 6
 
 @dataclass(frozen=True, slots=True)
 class PortalTables:
-    """The names of the portal's tables; without ``user_roles`` the claims alone decide."""
+    """The names of the portal's tables; ``user_roles`` says who works on which use case."""
 
     trainings: str
     models: str
     use_cases: str
-    user_roles: str = ""
+    user_roles: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ def portal_demo_stage(rules: CompiledRules, rules_file: Path, *, use_case_id: st
     """
     with demo_stage(rules, rules_file, versioned=True) as stage:
         clients = clients_of(stage.settings)
-        names = PortalTables("training-jobs", "models", "use-cases")
+        names = PortalTables("training-jobs", "models", "use-cases", "user-roles")
         use_case = UseCase(use_case_id, rules.source_bucket, ROLE)
         provisioning.create_portal_tables(clients, names)
         provisioning.write_use_case(clients, names, use_case)
@@ -51,6 +51,7 @@ def portal_demo_stage(rules: CompiledRules, rules_file: Path, *, use_case_id: st
                     "KEYSHIFT_PORTAL_TRAINING_TABLE": names.trainings,
                     "KEYSHIFT_PORTAL_MODELS_TABLE": names.models,
                     "KEYSHIFT_PORTAL_USE_CASES_TABLE": names.use_cases,
+                    "KEYSHIFT_PORTAL_USER_ROLES_TABLE": names.user_roles,
                     "KEYSHIFT_PORTAL_ALGORITHM_ARN": ALGORITHM,
                 }
             )

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
-from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent, APIGatewayProxyEventV2
 from pydantic import BaseModel, ValidationError
 
 from domain.errors import InputError, KeyshiftError, TransientError
@@ -21,6 +21,16 @@ Answer = tuple[int, Mapping[str, Any]]
 LONGEST_TOKEN = 256
 
 
+class HttpApiRequest(APIGatewayProxyEventV2):
+    """A request through an HTTP API in payload format 2.0, which has neither ``httpMethod`` nor ``path``."""
+
+    @property
+    def path(self) -> str:
+        """The path without the stage: it stands before the path, but not behind a domain name of one's own."""
+        path, stage = str(self["rawPath"]), str(_context_of(self.raw_event).get("stage") or "$default")
+        return path.removeprefix(f"/{stage}") if path.startswith(f"/{stage}/") else path
+
+
 class OneRequest(APIGatewayRestResolver):
     """The routes of one request.
 
@@ -30,12 +40,18 @@ class OneRequest(APIGatewayRestResolver):
 
     def __init__(self, event: Mapping[str, Any]) -> None:
         super().__init__(strip_prefixes=["/api/v1"])
-        self._event = APIGatewayProxyEvent(dict(event))
+        is_http_api = event.get("version") == "2.0" and isinstance(_context_of(event).get("http"), Mapping)
+        self._event = HttpApiRequest(dict(event)) if is_http_api else APIGatewayProxyEvent(dict(event))
 
     @property
-    def current_event(self) -> APIGatewayProxyEvent:  # type: ignore[override]  # there it is a plain attribute
+    def current_event(self) -> APIGatewayProxyEvent | HttpApiRequest:  # type: ignore[override]  # there it is a plain attribute
         """This request."""
         return self._event
+
+
+def _context_of(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    context = event.get("requestContext")
+    return context if isinstance(context, Mapping) else {}
 
 
 def api_of(event: Mapping[str, Any]) -> APIGatewayRestResolver:
