@@ -24,7 +24,7 @@ _WORDS = {TRAINING: "TrainingJob", COMPILATION: "CompilationJob"}
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001  # Lambda's two
-    """Take one event; an error lets EventBridge deliver it again."""
+    """Take one event; after an error Lambda tries twice more, then the event is in the dead-letter queue."""
     return take_event(event, portal_of())
 
 
