@@ -40,13 +40,25 @@ class OneRequest(APIGatewayRestResolver):
 
     def __init__(self, event: Mapping[str, Any]) -> None:
         super().__init__(strip_prefixes=["/api/v1"])
-        is_http_api = event.get("version") == "2.0" and isinstance(_context_of(event).get("http"), Mapping)
-        self._event = HttpApiRequest(dict(event)) if is_http_api else APIGatewayProxyEvent(dict(event))
+        self._event = _request_of(event)
 
     @property
     def current_event(self) -> APIGatewayProxyEvent | HttpApiRequest:  # type: ignore[override]  # there it is a plain attribute
         """This request."""
         return self._event
+
+
+def _request_of(event: Mapping[str, Any]) -> APIGatewayProxyEvent | HttpApiRequest:
+    """The request in its form; raises InputError for an event that API Gateway does not send."""
+    http = _context_of(event).get("http")
+    if event.get("version") == "2.0" and isinstance(http, Mapping):
+        if isinstance(http.get("method"), str) and isinstance(event.get("rawPath"), str):
+            return HttpApiRequest(dict(event))
+    elif isinstance(event.get("httpMethod"), str) and isinstance(event.get("path"), str):
+        return APIGatewayProxyEvent(dict(event))
+    raise InputError(
+        "this is no request of API Gateway: it names no method and path; look at what invokes the function"
+    )
 
 
 def _context_of(event: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from domain.errors import InputError
 from handlers.portal import job_events, training, training_read
 from handlers.portal.access import Role, identity_of
 from handlers.portal.http import respond
@@ -95,6 +96,22 @@ def test_a_request_without_claims_is_a_401_in_every_form(form: str) -> None:
     event = request_of(form, "GET", "/training/none", None)
     event["requestContext"]["authorizer"] = documented(form)["requestContext"]["authorizer"]
     assert respond(event, None, MemoryWorld().portal, training_read.routes)["statusCode"] == 401
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        {"version": "2.0", "rawPath": "/training"},
+        {"version": "2.0", "rawPath": "/training", "requestContext": {"http": {}}},
+        {"httpMethod": "GET", "path": None},
+        {"Records": [{}]},
+    ],
+)
+def test_an_event_of_another_service_is_refused_by_name(event: dict[str, Any]) -> None:
+    """A test in the console, or a wrong trigger, is told so; before, it was a KeyError."""
+    with pytest.raises(InputError, match="no request of API Gateway"):
+        respond(event, None, MemoryWorld().portal, training_read.routes)
 
 
 def test_a_lambda_authorizers_context_is_found_in_both_forms() -> None:
