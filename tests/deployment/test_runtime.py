@@ -18,6 +18,7 @@ from tests.servers import REGION, Server
 
 HANDLERS = sorted(handlers_of_tree())
 NEAR, PASSED = 2.0, -1.0
+NONSENSE: tuple[dict[str, Any], ...] = ({}, {"Records": [{}]}, {"Records": "x"})
 _TABLES = {f"KEYSHIFT_PORTAL_{name}_TABLE": "absent" for name in ("TRAINING", "MODELS", "USE_CASES", "USER_ROLES")}
 
 
@@ -66,7 +67,7 @@ def test_a_handler_refuses_what_no_service_sends_and_works_on(
 ) -> None:
     """An empty event is an error of ours, or an answer; the process that refused it takes the next one."""
     with function(handler, codes, site, standin, tmp_path) as api:
-        for event in ({}, {"Records": [{}]}, {"Records": "x"}):
+        for event in NONSENSE:
             answer = api.invoke(event)
             assert answer.error in (None, "InputError", "MalformedMessageError"), answer
             assert answer.error or answer.body, "an empty answer would tell Lambda that all is done"
@@ -78,8 +79,9 @@ def _batch(site: Site) -> dict[str, Any]:
     site.dependencies.events_queue.send_messages(['{"hello": "world"}'])
     found: list[Any] = []
     for _ in range(20):
-        found += site.dependencies.events_queue.receive_messages(at_most=10, wait=1)
-        if len(found) >= 2:
+        received = site.dependencies.events_queue.receive_messages(at_most=10, wait=1)
+        found += [one for one in received if "s3:TestEvent" not in one.body]
+        if len(found) == 2:
             break
     assert len(found) == 2
     return lambda_event(found)
