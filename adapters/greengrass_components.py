@@ -46,6 +46,12 @@ class GreengrassComponentService:
         recipe: Mapping[str, Any] = json.loads(answer["recipe"])
         return recipe
 
+    def read_tags(self, arn: str) -> Mapping[str, str]:
+        """See the port."""
+        with translated("DescribeComponent", arn):
+            tags: Mapping[str, str] = self._client.describe_component(arn=arn).get("tags") or {}
+        return tags
+
     def read_state(self, arn: str) -> str:
         """See the port."""
         with translated("DescribeComponent", arn):

@@ -1,6 +1,6 @@
 """The portal's own tables: training jobs, models, use cases, and who works on which."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -78,8 +78,9 @@ class DynamoDbTrainingBook:
                 return False
         return True
 
-    def find_training(self, *, job_name: str) -> Item | None:
+    def find_trainings(self, *, job_name: str) -> Sequence[Item]:
         """See the port; a scan, since the portal has no index on either name (job events are few)."""
+        found: list[Item] = []
         page: dict[str, Any] = {}
         while True:
             with translated("Scan", self._tables.trainings):
@@ -93,9 +94,10 @@ class DynamoDbTrainingBook:
                 )
             for item in map(_plain, answer["Items"]):
                 if item is not None and job_name in _job_names(item):
-                    return self.read_training(item["training_id"])
+                    whole = self.read_training(item["training_id"])
+                    found += [whole] if whole is not None else []
             if "LastEvaluatedKey" not in answer:
-                return None
+                return found
             page = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def write_model(self, item: Item) -> None:
@@ -133,8 +135,6 @@ class DynamoDbUseCaseBook:
 
     def is_assigned(self, user_id: str, use_case_id: str) -> bool:
         """See the port."""
-        if not self._tables.user_roles:
-            return True
         key = _item({"user_id": user_id, "usecase_id": use_case_id})
         with translated("GetItem", f"{self._tables.user_roles} ({user_id}, {use_case_id})"):
             return "Item" in self._client.get_item(TableName=self._tables.user_roles, Key=key)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
@@ -98,14 +98,20 @@ def create_bucket(clients: AwsClients, name: str, *, versioned: bool = False) ->
 
 
 def create_portal_tables(clients: AwsClients, tables: PortalTables) -> None:
-    """Create the portal's tables on demand, but the one of its users' roles; not repeatable."""
-    keys = ((tables.trainings, "training_id"), (tables.models, "model_id"), (tables.use_cases, "usecase_id"))
-    for name, key in keys:
+    """Create the portal's tables on demand; not repeatable."""
+    keys = (
+        (tables.trainings, ("training_id",)),
+        (tables.models, ("model_id",)),
+        (tables.use_cases, ("usecase_id",)),
+        (tables.user_roles, ("user_id", "usecase_id")),
+    )
+    kinds: tuple[Literal["HASH", "RANGE"], ...] = ("HASH", "RANGE")
+    for name, names in keys:
         with translated("CreateTable", name):
             clients.dynamodb.create_table(
                 TableName=name,
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
-                KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in names],
+                KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in zip(names, kinds, strict=False)],
                 BillingMode="PAY_PER_REQUEST",
             )
             clients.dynamodb.get_waiter("table_exists").wait(TableName=name)

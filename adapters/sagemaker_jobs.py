@@ -52,6 +52,14 @@ class SageMakerJobService:
                 raise
         return answer["CompilationJobArn"], _end(answer, name, answer["CompilationJobStatus"])
 
+    def read_job_tags(self, arn: str) -> Mapping[str, str]:
+        """See the port."""
+        tags: dict[str, str] = {}
+        with translated("ListTags", arn):
+            for page in self._client.get_paginator("list_tags").paginate(ResourceArn=arn):
+                tags |= {one["Key"]: one["Value"] for one in page.get("Tags", [])}
+        return tags
+
     @staticmethod
     def _created(action: str, name: str, create: Any, request: Mapping[str, Any], arn: str) -> str | None:
         with translated(action, name):

@@ -37,19 +37,30 @@ class StsWorkplaces:
         region = use_case.region or self._clients.region
         if use_case.role_arn is None:
             return float("inf"), self._make(replace(self._clients, region=region))
-        external = {"ExternalId": use_case.external_id} if use_case.external_id else {}
-        with translated("AssumeRole", use_case.role_arn):
-            answer = self._clients.sts.assume_role(
-                RoleArn=use_case.role_arn,
-                RoleSessionName=f"keyshift-{use_case.use_case_id}"[:64],
-                DurationSeconds=_SESSION_SECONDS,
-                **external,  # type: ignore[arg-type]  # a text, where there is one
-            )["Credentials"]
-        clients = replace(
-            self._clients,
-            region=region,
-            access_key_id=answer["AccessKeyId"],
-            secret_access_key=answer["SecretAccessKey"],
-            session_token=answer["SessionToken"],
+        session = f"keyshift-{use_case.use_case_id}"[:64]
+        ends, clients = assumed(
+            self._clients, use_case.role_arn, session=session, external_id=use_case.external_id, region=region
         )
-        return answer["Expiration"].timestamp(), self._make(clients)
+        return ends, self._make(clients)
+
+
+def assumed(
+    clients: AwsClients, role_arn: str, *, session: str, external_id: str | None, region: str | None
+) -> tuple[float, AwsClients]:
+    """Clients under another role, for an hour; when they end (seconds since 1970)."""
+    external = {"ExternalId": external_id} if external_id else {}
+    with translated("AssumeRole", role_arn):
+        answer = clients.sts.assume_role(
+            RoleArn=role_arn,
+            RoleSessionName=session,
+            DurationSeconds=_SESSION_SECONDS,
+            **external,  # type: ignore[arg-type]  # a text, where there is one
+        )["Credentials"]
+    entered = replace(
+        clients,
+        region=region,
+        access_key_id=answer["AccessKeyId"],
+        secret_access_key=answer["SecretAccessKey"],
+        session_token=answer["SessionToken"],
+    )
+    return answer["Expiration"].timestamp(), entered

@@ -6,6 +6,7 @@ from enum import StrEnum
 from functools import lru_cache
 from itertools import islice, product
 
+from domain.holders import PinPlace
 from domain.keys import Location, key_fault, outermost
 from domain.references import NO_REFERENCES, References
 from domain.template_filters import Effort, Filter, TooManyParsesError
@@ -94,7 +95,8 @@ class CompiledRules:
     ``unmapped`` is report, fail or keep; ``deletes`` is mirror, mirror-adopted (a source's delete takes along also a
     target that another writer made) or keep; ``promised_storage_class`` is the class that the rules file promises for
     every source, and ``promised_plain`` says that none has a KMS key or an object lock; ``pins`` are the services that
-    keep URIs for good and are to be asked; ``digest`` names the content (SHA-256, hexadecimal).
+    keep URIs for good and are to be asked, in our account and region and in ``pin_places``; ``digest`` names the
+    content (SHA-256, hexadecimal).
     ``unversioned_source`` says whether cleanup may delete from a bucket without versions: refuse, accept or fenced.
     """
 
@@ -108,6 +110,7 @@ class CompiledRules:
     allow: tuple[Allowed, ...] = ()
     references: References = NO_REFERENCES
     pins: tuple[str, ...] = ()
+    pin_places: tuple[PinPlace, ...] = ()
     promised_storage_class: str | None = None
     promised_plain: bool = False
     digest: str = ""

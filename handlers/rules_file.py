@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from domain.errors import RulesError
+from domain.holders import PinPlace
 from domain.keys import MAX_KEY_BYTES, key_fault
 from domain.rules import Allowed, Branch, BucketSide, CompiledRules
 from domain.template_syntax import TemplateError, parse_source, parse_target, read_kind
@@ -81,6 +82,12 @@ class _Cleanup(_Model):
     unversioned_source: Literal["refuse", "accept", "fenced"] = "refuse"
 
 
+class _PinPlace(_Model):
+    region: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]+$")] | None = None
+    role_arn: Annotated[str, StringConstraints(pattern=r"^arn:[a-z-]+:iam::[0-9]{12}:role/.+$")] | None = None
+    external_id: Annotated[str, StringConstraints(min_length=2, max_length=1224)] | None = None
+
+
 class _File(_Model):
     version: Literal[1]
     migration: Name
@@ -93,6 +100,7 @@ class _File(_Model):
     allow: list[_Allow] = []
     references: list[ReferenceModel] = []
     pins: list[Literal["greengrass", "sagemaker"]] = []
+    pin_places: list[_PinPlace] = []
     deletes: Literal["mirror", "mirror-adopted", "keep"] = "mirror"
     cleanup: _Cleanup = _Cleanup()
 
@@ -153,6 +161,7 @@ class _Compiler:
         branches = self._branches(kinds)
         keep = [self._source(text, kinds, ("keep", at), file.source.prefix) for at, text in enumerate(file.keep)]
         self._check_allow()
+        self._check_pin_places()
         references = compile_references(file.references, kinds, self._blame)
         if self._mistakes:
             raise RulesError("\n".join(dict.fromkeys(self._mistakes)))
@@ -167,6 +176,7 @@ class _Compiler:
             allow=tuple(Allowed(**entry.model_dump()) for entry in file.allow),
             references=references,
             pins=tuple(file.pins),
+            pin_places=tuple(PinPlace(**place.model_dump()) for place in file.pin_places),
             promised_storage_class=file.source.storage_class,
             promised_plain=file.source.encryption is not None and file.source.object_lock is not None,
             digest=_digest(file),
@@ -237,8 +247,17 @@ class _Compiler:
                 if name is not None and name not in names:
                     self._blame(("allow", at, field), f"there is no rule named '{name}'")
 
+    def _check_pin_places(self) -> None:
+        if self._file.pin_places and not self._file.pins:
+            self._blame(("pin_places",), "there is nothing to ask there: name the services under 'pins'")
+        for at, place in enumerate(self._file.pin_places):
+            if place.region is None and place.role_arn is None:
+                self._blame(("pin_places", at), "a place is another region, another account's role_arn, or both")
+            if place.external_id is not None and place.role_arn is None:
+                self._blame(("pin_places", at, "external_id"), "it belongs to a role_arn, and there is none")
+
 
 def _digest(file: _File) -> str:
     """The name of what decides about keys and objects; reasons, references and cleanup's own rules do not."""
-    content = file.model_dump(exclude={"allow", "references", "pins", "cleanup"})
+    content = file.model_dump(exclude={"allow", "references", "pins", "pin_places", "cleanup"})
     return sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()

@@ -46,10 +46,16 @@ RULES_FILE = ROOT / "migrations" / "edge-cv-portal.yaml"
 BASE_RULES = load_rules(RULES_FILE)
 USE_CASE = "line-1"
 ROLE = "arn:aws:iam::123456789012:role/SageMakerExecution"
+SENT_BY = {"account": "123456789012", "region": "us-east-1"}
+"""Where EventBridge says that the jobs of the use case are."""
 ALGORITHM = "arn:aws:sagemaker:us-east-1:865070037744:algorithm/lfv-public"
 POLICY = MigrationPolicy(request_seconds=5.0, margin_seconds=1.0)
 GIVEN = PortalSettings(
-    training_table="training-jobs", models_table="models", use_cases_table="use-cases", algorithm_arn=ALGORITHM
+    training_table="training-jobs",
+    models_table="models",
+    use_cases_table="use-cases",
+    user_roles_table="user-roles",
+    algorithm_arn=ALGORITHM,
 )
 MANIFEST_KEY = "datasets/manifests/cookies.manifest"
 TRAINED_MODEL = tar_gz(TRAINED)
@@ -112,7 +118,7 @@ class PortalWorld:
         """The event of a completed training job."""
         artifacts = {"ModelArtifacts": {"S3ModelArtifacts": uri}} if uri else {}
         detail = {"TrainingJobName": name, "TrainingJobStatus": "Completed", **artifacts}
-        return job_events.take_event({"detail-type": job_events.TRAINING, "detail": detail}, self.portal)
+        return job_events.take_event({"detail-type": job_events.TRAINING, **SENT_BY, "detail": detail}, self.portal)
 
     def finish_compilation(self, training_id: str) -> list[str]:
         """Every compilation job that runs writes its model, and its event comes; the artifacts' URIs."""
@@ -134,7 +140,7 @@ class PortalWorld:
             "CompilationJobStatus": "COMPLETED",
             "ModelArtifacts": {"S3ModelArtifacts": uri},
         }
-        return job_events.take_event({"detail-type": job_events.COMPILATION, "detail": detail}, self.portal)
+        return job_events.take_event({"detail-type": job_events.COMPILATION, **SENT_BY, "detail": detail}, self.portal)
 
     # The bucket and the tables.
     @property
@@ -260,7 +266,9 @@ class ServerWorld(PortalWorld):
         create_bucket(self.clients, bucket)
         create_manifest_table(self.clients, table)
         tables = tables_of(GIVEN)
-        names = PortalTables(*(f"{table}-{name}" for name in (tables.trainings, tables.models, tables.use_cases)))
+        names = PortalTables(
+            *(f"{table}-{name}" for name in (tables.trainings, tables.models, tables.use_cases, tables.user_roles))
+        )
         create_portal_tables(self.clients, names)
         write_use_case(self.clients, names, UseCase(USE_CASE, bucket, ROLE))
         self.tables = names

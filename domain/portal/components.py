@@ -122,6 +122,13 @@ def artifact_uris(recipe: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one["Uri"] for one in _artifacts(recipe)))
 
 
+def artifact_places(recipe: Mapping[str, Any]) -> tuple[str, ...]:
+    """The same of a recipe that another program wrote: Greengrass takes ``URI`` for ``Uri`` too; empty if unnamed."""
+    manifests = recipe.get("Manifests") or []
+    artifacts = [one for manifest in manifests for one in manifest.get("Artifacts") or []]
+    return tuple(str(one.get("Uri") or one.get("URI") or "") for one in artifacts)
+
+
 def republished(
     recipe: Mapping[str, Any], *, version: ComponentVersion, new_uri: Callable[[str], str]
 ) -> Republication:

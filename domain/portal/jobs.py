@@ -22,16 +22,20 @@ def safe_name(name: str, longest: int) -> str:
     return words[:longest].strip("-") or _NAMELESS
 
 
-def training_job_name(model_name: str, *, now: float, token: str) -> str:
-    """``{model}-{digest}-{date}-{time}``; the digest of model name and token keeps two requests of a second apart."""
+def training_job_name(model_name: str, *, now: float, training_id: str) -> str:
+    """``{model}-{digest}-{date}-{time}``; the digest of name and training keeps two requests of a second apart.
+
+    Use cases of one account share SageMaker's names, and their users choose their keys: the training's id tells them
+    apart, a key alone does not.
+    """
     moment = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
-    return _joined(model_name, f"{digest_of(model_name, token)[:_DIGEST]}-{moment}")
+    return _joined(model_name, f"{digest_of(model_name, training_id)[:_DIGEST]}-{moment}")
 
 
-def compilation_job_name(model_name: str, target: Target, *, now: float, token: str) -> str:
+def compilation_job_name(model_name: str, target: Target, *, now: float, training_id: str, token: str) -> str:
     """``{model}-{digest}-{target}-{time}``: the target in its short form, so that the rules know it by the name."""
     moment = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d%H%M%S")
-    digest = digest_of(model_name, target.value, token)[:_DIGEST]
+    digest = digest_of(model_name, training_id, target.value, token)[:_DIGEST]
     return _joined(model_name, f"{digest}-{PLATFORMS[target].short}-{moment}")
 
 

@@ -12,16 +12,17 @@ Item: TypeAlias = Mapping[str, Any]
 FINAL = frozenset({"COMPLETED", "FAILED", "STOPPED"})
 CREATING = "Creating"
 """The record is written, the job is not known to exist yet."""
+_ARN_PARTS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class PortalTables:
-    """The names of the portal's tables; without ``user_roles`` the claims alone decide."""
+    """The names of the portal's tables; ``user_roles`` says who works on which use case."""
 
     trainings: str
     models: str
     use_cases: str
-    user_roles: str = ""
+    user_roles: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,35 @@ class JobEnd:
     status: str
     artifact: str | None = None
     reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobPlace:
+    """The account and region of a SageMaker job, in which its name is one job's only; ``region`` may be unknown."""
+
+    account: str
+    region: str | None = None
+
+    @classmethod
+    def of_arn(cls, arn: str) -> "JobPlace | None":
+        """The place in an ARN; ``None`` for another text."""
+        parts = arn.split(":", 5)
+        if len(parts) != _ARN_PARTS or parts[0] != "arn" or not parts[4]:
+            return None
+        return cls(parts[4], parts[3] or None)
+
+    def is_same(self, other: "JobPlace") -> bool:
+        """Whether both are one place, as far as both are known."""
+        regions = {self.region, other.region} - {None}
+        return self.account == other.account and len(regions) <= 1
+
+
+def job_arn_of(item: Item, job_name: str) -> str | None:
+    """The ARN that the record holds of its job of this name; ``None`` before the portal has noted it."""
+    if item.get("training_job_name") == job_name:
+        return item.get("training_job_arn") or None
+    jobs = [one for one in item.get("compilation_jobs", []) if one.get("compilation_job_name") == job_name]
+    return next((str(one["compilation_job_arn"]) for one in jobs if one.get("compilation_job_arn")), None)
 
 
 def is_final(status: object) -> bool:

@@ -45,8 +45,8 @@ class TrainingBook(Protocol):
     def change_training(self, training_id: str, changes: Item, *, before: Item) -> bool:
         """Set attributes, if each of them is still as in ``before``; ``False`` when one is not."""
 
-    def find_training(self, *, job_name: str) -> Item | None:
-        """The item whose training job, or one of whose compilation jobs, has this name."""
+    def find_trainings(self, *, job_name: str) -> Sequence[Item]:
+        """Every item whose training job, or one of whose compilation jobs, has this name: accounts may share one."""
 
     def write_model(self, item: Item) -> None:
         """Put an item into the models table; repeatable."""
@@ -77,6 +77,9 @@ class JobService(Protocol):
     def describe_compilation_job(self, name: str) -> tuple[str, JobEnd] | None:
         """ARN and state; ``None`` when there is no such job."""
 
+    def read_job_tags(self, arn: str) -> Mapping[str, str]:
+        """The tags of a job that exists."""
+
 
 class ComponentService(Protocol):
     """Greengrass, as far as components are published."""
@@ -88,6 +91,9 @@ class ComponentService(Protocol):
 
     def read_recipe(self, arn: str) -> Mapping[str, Any] | None:
         """The recipe of a component version; ``None`` when there is none."""
+
+    def read_tags(self, arn: str) -> Mapping[str, str]:
+        """The tags of a component version that exists; none where it has none."""
 
     def read_state(self, arn: str) -> str:
         """Greengrass's word for the version's state: ``DEPLOYABLE``, ``REQUESTED`` or ``FAILED``, say."""

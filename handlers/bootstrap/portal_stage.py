@@ -17,7 +17,7 @@ from handlers.bootstrap.portal import portal_ports
 from handlers.bootstrap.references import resolver_of
 from handlers.bootstrap.stage import demo_stage
 from handlers.demo.checker import OwnersBucket
-from handlers.demo.cloud import PlayedComponents
+from handlers.demo.cloud import PlayedComponents, PlayedJobs
 from handlers.demo.cloud_http import Cloud, running_cloud
 from handlers.demo.portal_stage import PortalStage
 
@@ -34,13 +34,14 @@ def portal_demo_stage(rules: CompiledRules, rules_file: Path, *, use_case_id: st
     """
     with demo_stage(rules, rules_file, versioned=True) as stage:
         clients = clients_of(stage.settings)
-        names = PortalTables("training-jobs", "models", "use-cases")
+        names = PortalTables("training-jobs", "models", "use-cases", "user-roles")
         use_case = UseCase(use_case_id, rules.source_bucket, ROLE)
         provisioning.create_portal_tables(clients, names)
         provisioning.write_use_case(clients, names, use_case)
         jobs = provisioning.create_queue(clients, "keyshift-jobs", visibility=JOBS_VISIBILITY_SECONDS, max_receives=100)
         account = clients.sts.get_caller_identity()["Account"]
-        cloud = Cloud(PlayedComponents(account, read=lambda uri: bytes_at(stage.owners_bucket, uri)))
+        components = PlayedComponents(account, read=lambda uri: bytes_at(stage.owners_bucket, uri))
+        cloud = Cloud(components, PlayedJobs(account))
         with running_cloud(cloud) as url:
             os.environ.update(
                 {
@@ -50,6 +51,7 @@ def portal_demo_stage(rules: CompiledRules, rules_file: Path, *, use_case_id: st
                     "KEYSHIFT_PORTAL_TRAINING_TABLE": names.trainings,
                     "KEYSHIFT_PORTAL_MODELS_TABLE": names.models,
                     "KEYSHIFT_PORTAL_USE_CASES_TABLE": names.use_cases,
+                    "KEYSHIFT_PORTAL_USER_ROLES_TABLE": names.user_roles,
                     "KEYSHIFT_PORTAL_ALGORITHM_ARN": ALGORITHM,
                 }
             )

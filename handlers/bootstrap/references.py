@@ -9,6 +9,7 @@ from adapters.dynamodb_manifest import DynamoDbManifest
 from adapters.dynamodb_references import DynamoDbReferences
 from adapters.dynamodb_stage import DynamoDbStageBook
 from adapters.manifest_lines import S3ManifestContents
+from adapters.pins_elsewhere import PinsElsewhere
 from adapters.pins_greengrass import GreengrassComponents
 from adapters.pins_sagemaker import SageMakerModels
 from adapters.s3_listing import S3ObjectListing
@@ -83,8 +84,11 @@ def pins_of(settings: Settings, *, rules: CompiledRules | None = None, clients: 
         "greengrass": GreengrassComponents,
         "sagemaker": SageMakerModels,
     }
-    holders = tuple(makers[service](clients) for service in rules.pins)
-    return Pins(rules, holders, S3ObjectListing(clients, owners=owners_of(rules)))
+    holders: list[UriHolder] = [makers[service](clients) for service in rules.pins]
+    holders += [
+        PinsElsewhere(clients, place, make=makers[service]) for place in rules.pin_places for service in rules.pins
+    ]
+    return Pins(rules, tuple(holders), S3ObjectListing(clients, owners=owners_of(rules)))
 
 
 def resolver_of(

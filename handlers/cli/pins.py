@@ -17,8 +17,8 @@ def pins(context: click.Context, settings: Settings, *, as_json: bool) -> None:
     """List what keeps legacy objects where they are, and what must be published again before they can be deleted.
 
     Looked through: published Greengrass components and the deployments that use them, SageMaker models and model
-    packages, as 'pins' in the rules file says. Cleanup leaves exactly these objects alone. Exit code 1 when there is
-    a pin.
+    packages, as 'pins' in the rules file says, in this account and region and at each of 'pin_places'. Pins elsewhere
+    are not seen. Cleanup leaves exactly these objects alone. Exit code 1 when there is a pin.
 
     \b
     Example:
@@ -38,5 +38,8 @@ def pins(context: click.Context, settings: Settings, *, as_json: bool) -> None:
         else:
             say(f"{pin.source.uri!r} is held by {pin.holder}: {pin.remedy}")
     if not as_json:
+        asked = "; ".join(["this account, this region", *map(str, found.rules.pin_places)])
         click.echo(f"{number:,} pins" if number else "no pins")
+        if found.holders:
+            say(f"asked: {', '.join(found.rules.pins)} in {asked}; pins of other accounts and regions are not seen")
     context.exit(1 if number else 0)

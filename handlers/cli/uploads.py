@@ -2,16 +2,45 @@
 
 import json
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import click
 
+from domain.keys import Location
 from handlers.cli.options import json_option, with_settings
+from handlers.dependencies import Dependencies
 from handlers.settings import Settings
 
 
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """An upload that no record names; ``is_record_target`` says that a record has its key as the target."""
+
+    location: Location
+    upload_id: str
+    begun: float
+    is_record_target: bool
+
+
+def _check_ids(context: click.Context, option: click.Parameter, ids: tuple[str, ...]) -> tuple[str, ...]:
+    """Before, ``--abort`` stood alone and took every upload: the next option would be read as an id."""
+    for one in ids:
+        if one.startswith("--"):
+            raise click.BadParameter("it takes the id of one upload: keyshift uploads lists them", context, option)
+    return ids
+
+
 @click.command()
-@click.option("--abort", is_flag=True, help="Abort them; a dry run unless --yes is given too.")
-@click.option("--yes", is_flag=True, help="Really abort.")
+@click.option(
+    "--abort",
+    "ids",
+    multiple=True,
+    metavar="UPLOAD_ID",
+    callback=_check_ids,
+    help="Abort this upload; may be given repeatedly.",
+)
+@click.option("--yes", is_flag=True, help="Really abort; without it nothing is changed.")
 @click.option(
     "--older-than",
     default=86_400,
@@ -21,38 +50,70 @@ from handlers.settings import Settings
 )
 @json_option
 @with_settings
-def uploads(settings: Settings, *, abort: bool, yes: bool, older_than: int, as_json: bool) -> None:
+@click.pass_context
+def uploads(  # noqa: PLR0913  # one parameter an option
+    context: click.Context, settings: Settings, *, ids: tuple[str, ...], yes: bool, older_than: int, as_json: bool
+) -> None:
     """List multipart uploads under the target's prefix that no manifest record names.
 
-    Their parts are billed until somebody aborts them. Uploads of other programs are listed too: look before you abort.
+    Their parts are billed until they are aborted. S3 does not say which program began an upload: those of producers and
+    of other programs are listed too, and aborting one makes its program lose what it has sent. So each upload to abort
+    is named by its id. "target of a record" marks keys that keyshift itself copies to. Exit code 1 when an id that was
+    given is not among the listed ones.
 
     \b
     Example:
       keyshift uploads
-      keyshift uploads --abort --yes
+      keyshift uploads --abort UPLOAD_ID --yes
     """
     from handlers.bootstrap import bootstrap
-    from handlers.bootstrap.inspection import object_listing
 
     dependencies = bootstrap(settings, function="uploads-command")
-    rules, manifest = dependencies.rules, dependencies.ports.manifest
-    named = {record.upload.upload_id for record in manifest.scan_records() if record.upload is not None}
-    before, found = time.time() - older_than, 0
-    listing = object_listing(settings, rules)
-    for location, upload_id, begun in listing.list_uploads(rules.target_bucket, prefix=rules.target_prefix):
-        if upload_id in named or begun > before:
-            continue
+    unseen, found = set(ids), 0
+    for one in _left_behind(settings, dependencies, before=time.time() - older_than):
         found += 1
-        aborted = abort and yes
-        if aborted:
-            dependencies.ports.multipart.abort_upload(location, upload_id=upload_id)
-        if as_json:
-            row = {"target": location.uri, "upload_id": upload_id, "begun": begun, "aborted": aborted}
-            click.echo(json.dumps(row))
-        else:
-            when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(begun))
-            click.echo(f"{'aborted' if aborted else 'left behind'}  {when}  {location.uri!r}  {upload_id}")
+        chosen = one.upload_id in ids
+        unseen.discard(one.upload_id)
+        if chosen and yes:
+            dependencies.ports.multipart.abort_upload(one.location, upload_id=one.upload_id)
+        _show(one, chosen=chosen, aborted=chosen and yes, as_json=as_json)
     if not found and not as_json:
         click.echo("no upload is left behind")
-    if abort and not yes:
+    for upload_id in sorted(unseen):
+        click.echo(
+            f"{upload_id!r} is not among them: it has ended, a record names it, or it is younger than --older-than",
+            err=True,
+        )
+    if ids and not yes:
         click.echo("dry run: nothing was aborted, give --yes to do it", err=True)
+    context.exit(1 if unseen else 0)
+
+
+def _left_behind(settings: Settings, dependencies: Dependencies, *, before: float) -> Iterator[LeftBehind]:
+    """Uploads begun before the moment whose id no record holds."""
+    from handlers.bootstrap.inspection import object_listing
+
+    rules = dependencies.rules
+    named, targets = set(), set()
+    listed = list(object_listing(settings, rules).list_uploads(rules.target_bucket, prefix=rules.target_prefix))
+    keys = {location for location, _, _ in listed}
+    # Read after the listing: a worker names its upload a moment after S3 has begun it, which --older-than leaves out.
+    for record in dependencies.ports.manifest.scan_records():
+        if record.upload is not None:
+            named.add(record.upload.upload_id)
+        if record.target in keys:
+            targets.add(record.target)
+    for location, upload_id, begun in listed:
+        if upload_id not in named and begun <= before:
+            yield LeftBehind(location, upload_id, begun, location in targets)
+
+
+def _show(one: LeftBehind, *, chosen: bool, aborted: bool, as_json: bool) -> None:
+    if as_json:
+        row = {"target": one.location.uri, "upload_id": one.upload_id, "begun": one.begun, "aborted": aborted}
+        click.echo(json.dumps({**row, "target_of_a_record": one.is_record_target}))
+        return
+    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(one.begun))
+    state = "aborted" if aborted else "would be aborted" if chosen else "left behind"
+    whose = "target of a record" if one.is_record_target else "no record's target"
+    click.echo(f"{state}  {when}  {one.location.uri!r}  {one.upload_id}  ({whose})")

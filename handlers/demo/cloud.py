@@ -20,7 +20,8 @@ REGION = "us-east-1"
 class PlayedJobs:
     """JobService: a name is taken for ever, as in SageMaker. ``requests`` are what jobs were made of."""
 
-    def __init__(self) -> None:
+    def __init__(self, account: str = ACCOUNT) -> None:
+        self._account = account
         self.requests: dict[str, Mapping[str, Any]] = {}
         self.ends: dict[str, JobEnd] = {}
         self._lock = threading.Lock()
@@ -52,12 +53,20 @@ class PlayedJobs:
                 return None
             self.requests[name] = deepcopy(dict(request))
             self.ends[name] = JobEnd(name, "InProgress" if kind == "training-job" else "INPROGRESS")
-        return arn_of("sagemaker", f"{kind}/{name}")
+        return self.arn_of_job(kind, name)
+
+    def read_job_tags(self, arn: str) -> Mapping[str, str]:
+        """See the port."""
+        return {one["Key"]: one["Value"] for one in self.requests[arn.rpartition("/")[2]].get("Tags", [])}
+
+    def arn_of_job(self, kind: str, name: str) -> str:
+        """The ARN of a job; ``kind`` is training-job or compilation-job."""
+        return arn_of("sagemaker", f"{kind}/{name}", self._account)
 
     def _describe(self, name: str, kind: str) -> tuple[str, JobEnd] | None:
         word = "TrainingJobName" if kind == "training-job" else "CompilationJobName"
         there = name in self.ends and self.requests.get(name, {word: name}).get(word) == name
-        return (arn_of("sagemaker", f"{kind}/{name}"), self.ends[name]) if there else None
+        return (self.arn_of_job(kind, name), self.ends[name]) if there else None
 
 
 class PlayedComponents:
@@ -73,6 +82,7 @@ class PlayedComponents:
         self._lock = threading.Lock()
         self.recipes: dict[str, Mapping[str, Any]] = {}
         self.tokens: dict[str, str] = {}
+        self.tags: dict[str, dict[str, str]] = {}
         self.digests: dict[str, dict[str, str | None]] = {}
         self.deployments: dict[str, dict[str, str]] = {}
 
@@ -80,7 +90,7 @@ class PlayedComponents:
         self,
         recipe: Mapping[str, Any],
         *,
-        tags: Mapping[str, str],  # noqa: ARG002  # as the port has it
+        tags: Mapping[str, str],
         client_token: str,
     ) -> str | None:
         """See the port."""
@@ -93,11 +103,16 @@ class PlayedComponents:
             self.digests[arn] = {uri: self._digest(uri) for uri in artifacts_of(recipe)} if self._read else {}
             self.recipes[arn] = deepcopy(dict(recipe))
             self.tokens[client_token] = arn
+            self.tags[arn] = dict(tags)
             return arn
 
     def read_recipe(self, arn: str) -> Mapping[str, Any] | None:
         """See the port."""
         return deepcopy(self.recipes.get(arn))
+
+    def read_tags(self, arn: str) -> Mapping[str, str]:
+        """See the port."""
+        return dict(self.tags[arn])
 
     def read_state(self, arn: str) -> str:
         """See the port."""

@@ -121,7 +121,8 @@ def greengrass(components: PlayedComponents, path: str) -> Answer:
     if recipe is None:
         return _absent(arn)
     if what == "metadata":
-        return Answer(200, {"arn": arn, "status": {"componentState": components.read_state(arn)}})
+        state = {"componentState": components.read_state(arn)}
+        return Answer(200, {"arn": arn, "status": state, "tags": components.read_tags(arn)})
     text = base64.b64encode(json.dumps(recipe).encode()).decode()
     return Answer(200, {"recipeOutputFormat": "JSON", "recipe": text})
 
@@ -164,6 +165,10 @@ def job_detail(end: JobEnd, kind: str) -> dict[str, Any]:
     return {f"{kind}JobName": end.name, f"{kind}JobStatus": end.status, **artifacts, **reason}
 
 
+def _tags_of(jobs: PlayedJobs, arn: str) -> list[dict[str, str]]:
+    return [{"Key": name, "Value": value} for name, value in jobs.read_job_tags(arn).items()]
+
+
 def _absent(what: str) -> Answer:
     return Answer(404, {"message": f"no such resource: {what}"}, "ResourceNotFoundException")
 
@@ -174,6 +179,7 @@ def _one_of(found: Mapping[str, Any] | None) -> Answer:
 
 
 _ACTIONS: Mapping[str, Callable[[Cloud, Mapping[str, Any]], Answer]] = {
+    "ListTags": lambda cloud, asked: Answer(200, {"Tags": _tags_of(cloud.jobs, asked["ResourceArn"])}),
     "CreateTrainingJob": _created("Training"),
     "CreateCompilationJob": _created("Compilation"),
     "DescribeTrainingJob": _described("Training"),

@@ -37,7 +37,7 @@ class JobRunner(Background):
 
     def tell_again(self, name: str) -> None:
         """The last event of a job once more, as it is delivered late."""
-        self._tell(event_of(self._jobs.requests[name], self._jobs.ends[name]))
+        self._tell(event_of(self._jobs, name, self._jobs.ends[name]))
 
     def _round(self) -> None:
         if not self._stopped.wait(LOOK_SECONDS):
@@ -48,7 +48,7 @@ class JobRunner(Background):
         request, end = self._jobs.requests[name], self._jobs.ends[name]
         if name not in self._told:
             self._told.add(name)
-            self._tell(event_of(request, end))
+            self._tell(event_of(self._jobs, name, end))
             return
         missing = [uri for uri in _inputs(request) if self._read(uri) is None]
         if missing:
@@ -62,12 +62,20 @@ class JobRunner(Background):
         self.tell_again(name)
 
 
-def event_of(request: Mapping[str, Any], end: JobEnd) -> dict[str, Any]:
+def event_of(jobs: PlayedJobs, name: str, end: JobEnd) -> dict[str, Any]:
     """A state-change event; that of a compilation does not name its artifact, so the describe call is asked."""
-    kind = _kind(request)
+    kind = _kind(jobs.requests[name])
     known = end if kind == "Training" else replace(end, artifact=None)
-    detail_type = f"SageMaker {kind} Job State Change"
-    return {"source": "aws.sagemaker", "detail-type": detail_type, "detail": job_detail(known, kind)}
+    arn = jobs.arn_of_job(f"{kind.lower()}-job", name)
+    _, _, _, region, account, _ = arn.split(":", 5)
+    return {
+        "source": "aws.sagemaker",
+        "detail-type": f"SageMaker {kind} Job State Change",
+        "account": account,
+        "region": region,
+        "resources": [arn],
+        "detail": job_detail(known, kind),
+    }
 
 
 def _kind(request: Mapping[str, Any]) -> str:

@@ -46,8 +46,8 @@ def identity_of(event: Mapping[str, Any]) -> Identity:
     authorizer = _part(_part(event, "requestContext"), "authorizer")
     claims = _part(authorizer, "claims") or _part(_part(authorizer, "jwt"), "claims")
     if claims.get("sub"):
-        role = _role(claims.get("custom:role"), claims.get("custom:groups") or claims.get("cognito:groups"))
-        return Identity(str(claims["sub"]), str(claims.get("email") or claims["sub"]), role)
+        return Identity(str(claims["sub"]), str(claims.get("email") or claims["sub"]), _role_of_claims(claims))
+    authorizer = _part(authorizer, "lambda") or authorizer  # an HTTP API puts a Lambda authorizer's context in there
     if authorizer.get("userId"):
         role = _role(authorizer.get("role"), authorizer.get("groups"))
         return Identity(str(authorizer["userId"]), str(authorizer.get("email") or authorizer["userId"]), role)
@@ -69,11 +69,26 @@ def _part(of: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
+def _role_of_claims(claims: Mapping[str, Any]) -> Role:
+    """The role by the pool's groups, which only an administrator of the pool changes; else by the custom claims.
+
+    A custom claim is an attribute of the user. A user may write it himself where the app client has it among its
+    WriteAttributes, so it never raises a user above the role that a group gives.
+    """
+    given = _greatest(claims.get("cognito:groups"))
+    return given if given is not None else _role(claims.get("custom:role"), claims.get("custom:groups"))
+
+
 def _role(role: object, groups: object) -> Role:
     """The role that the claim names, else the greatest that a group gives; anything unknown is a Viewer."""
     if isinstance(role, str) and role in set(Role):
         return Role(role)
+    return _greatest(groups) or Role.VIEWER
+
+
+def _greatest(groups: object) -> Role | None:
+    """The greatest role that one of the groups gives; ``None`` where none gives one, as Cognito's own of an IdP."""
     listed = groups if isinstance(groups, list) else str(groups or "").strip("[]").replace(" ", ",").split(",")
     given = [_GROUPS.get(str(one)) or (Role(one) if one in set(Role) else None) for one in listed]
     order = list(Role)
-    return max((one for one in given if one is not None), key=order.index, default=Role.VIEWER)
+    return max((one for one in given if one is not None), key=order.index, default=None)

@@ -16,6 +16,7 @@ from handlers.portal.desk import Desk, Portal
 from handlers.portal.errors import HttpError
 from handlers.portal.http import Answer, answered, body_of, caller, respond, token_of
 from handlers.portal.models import opened, repackage_for_neo
+from handlers.portal.ownership import job_tags, require_own_job
 from handlers.portal.presenting import presented
 from handlers.portal.wiring import portal_of
 
@@ -95,7 +96,9 @@ def _entries(portal: Portal, item: Item, targets: list[Target], token: str, dige
     return [
         {
             "target": target.value,
-            "compilation_job_name": compilation_job_name(str(item["model_name"]), target, now=now, token=token),
+            "compilation_job_name": compilation_job_name(
+                str(item["model_name"]), target, now=now, training_id=str(item["training_id"]), token=token
+            ),
             "status": CREATING,
             "request": digest,
             "created_at": int(now * 1_000),
@@ -119,7 +122,8 @@ def _started(portal: Portal, desk: Desk, item: Item, jobs: list[Item]) -> Item:
         source, config = _neo_input(portal, desk, item, workplace)
         for job in waiting:
             request = job_request(desk, job, source_uri=source, data_input_config=config)
-            begun[job["compilation_job_name"]] = _begun(workplace.jobs, request)
+            request["Tags"] = job_tags(desk.use_case.use_case_id, str(item["training_id"]))
+            begun[job["compilation_job_name"]] = _begun(workplace.jobs, request, str(item["training_id"]))
     except (PermanentError, InputError) as error:
         names = {job["compilation_job_name"] for job in waiting} - begun.keys()
         reason = str(error)[:1_000]
@@ -139,8 +143,8 @@ def _neo_input(portal: Portal, desk: Desk, item: Item, workplace: Workplace) -> 
     return target.uri, config
 
 
-def _begun(jobs: JobService, request: dict[str, Any]) -> tuple[str, JobEnd]:
-    """The ARN of the job and how it stands; one of this name is an earlier try of the same request."""
+def _begun(jobs: JobService, request: dict[str, Any], training_id: str) -> tuple[str, JobEnd]:
+    """The ARN of the job and how it stands; one of this name is an earlier try of the same request, or another's."""
     name = request["CompilationJobName"]
     arn = jobs.create_compilation_job(request)
     if arn is not None:
@@ -148,6 +152,7 @@ def _begun(jobs: JobService, request: dict[str, Any]) -> tuple[str, JobEnd]:
     described = jobs.describe_compilation_job(name)
     if described is None:
         raise HttpError(503, f"SageMaker does not show the job {name} yet: try again")
+    require_own_job(jobs, described[0], training_id)
     return described
 
 

@@ -22,6 +22,7 @@ from handlers.portal.access import BUILDERS, Identity
 from handlers.portal.desk import Desk, Portal
 from handlers.portal.errors import HttpError
 from handlers.portal.http import Answer, answered, body_of, caller, respond
+from handlers.portal.ownership import require_own_component, require_own_version, tags_of
 from handlers.portal.presenting import presented
 from handlers.portal.wiring import portal_of
 
@@ -75,14 +76,21 @@ def publish_components(portal: Portal, desk: Desk, item: Item, identity: Identit
     """One component version of each packaged target; a version that exists with the same artifact is the answer."""
     packed = _packaged(item, request.targets)
     components = desk.open_workplace().components
+    names = {target: component_name(request.component_name, target) for target in packed}
+    versions = {name: components.list_versions(components.component_arn(name)) for name in names.values()}
+    for name, known in versions.items():
+        require_own_component(desk, components, name, known)
     entries = []
     for target, package in packed.items():
-        name = component_name(request.component_name, target)
+        name = names[target]
         uri = _new_artifact(desk, str(package["component_package_s3"]))
-        version = _version(components, name, request.component_version, uri)
+        version = _version(components, name, request.component_version, uri, versions[name])
         friendly = f"{request.friendly_name or request.component_name} ({target.value})"
         recipe = recipe_of(RecipeRequest(name, version, friendly, target, uri))
-        entries.append(_published(portal, components, recipe, target, item, identity))
+        entries.append(_published(portal, desk, components, recipe, target, item, identity))
+    for name in (name for name, known in versions.items() if not known):
+        # Another use case may have taken the new name at the same time, with a greater version.
+        require_own_component(desk, components, name, components.list_versions(components.component_arn(name)))
     return _recorded(portal, desk, item, entries, request.component_name, identity)
 
 
@@ -96,6 +104,7 @@ def republish_components(portal: Portal, desk: Desk, item: Item, identity: Ident
     entries = []
     for name, entry in {one["component_name"]: one for one in _with_arn(item)}.items():
         versions = components.list_versions(components.component_arn(name))
+        require_own_component(desk, components, name, versions)
         last = newest(versions)
         arn = f"{components.component_arn(name)}:versions:{last}" if last else str(entry["component_arn"])
         recipe = components.read_recipe(arn)
@@ -105,7 +114,7 @@ def republish_components(portal: Portal, desk: Desk, item: Item, identity: Ident
         again = republished(recipe, version=(last or known).next_major, new_uri=lambda uri: _new_artifact(desk, uri))
         target = Target(entry["target"])
         if again.moved:
-            entries.append(_published(portal, components, dict(again.recipe), target, item, identity))
+            entries.append(_published(portal, desk, components, dict(again.recipe), target, item, identity))
         elif arn != entry["component_arn"]:
             entries.append(_entry(portal, components, recipe, target, arn))
     if not entries:
@@ -144,12 +153,14 @@ def _new_artifact(desk: Desk, uri: str) -> str:
     return path.new.uri
 
 
-def _version(components: ComponentService, name: str, wanted: str | None, uri: str) -> ComponentVersion:
+def _version(
+    components: ComponentService, name: str, wanted: str | None, uri: str, known: list[str]
+) -> ComponentVersion:
     """The version that was asked for, else the next; a newest one with this very artifact is taken again."""
     asked = ComponentVersion.parse(wanted) if wanted is not None else None
     if asked is not None:
         return asked
-    last = newest(components.list_versions(components.component_arn(name)))
+    last = newest(known)
     if last is None:
         return ComponentVersion(1)
     recipe = components.read_recipe(f"{components.component_arn(name)}:versions:{last}")
@@ -162,6 +173,7 @@ def _has_artifact(recipe: Any, uri: str) -> bool:
 
 def _published(  # noqa: PLR0913, PLR0917  # what is published, and for whom
     portal: Portal,
+    desk: Desk,
     components: ComponentService,
     recipe: dict[str, Any],
     target: Target,
@@ -170,12 +182,7 @@ def _published(  # noqa: PLR0913, PLR0917  # what is published, and for whom
 ) -> dict[str, Any]:
     name, version = recipe["ComponentName"], recipe["ComponentVersion"]
     uri = recipe["Manifests"][0]["Artifacts"][0]["Uri"]
-    tags = {
-        "dda-portal:managed": "true",
-        "dda-portal:usecase-id": str(item["usecase_id"])[:256],
-        "dda-portal:training-id": str(item["training_id"]),
-        "dda-portal:created-by": identity.user_id[:256],
-    }
+    tags = tags_of(str(item["usecase_id"]), training_id=str(item["training_id"]), user_id=identity.user_id)
     token = digest_of("publish", name, version, uri)[:64]
     arn = components.create_component_version(recipe, tags=tags, client_token=token)
     if arn is None:
@@ -185,6 +192,7 @@ def _published(  # noqa: PLR0913, PLR0917  # what is published, and for whom
             raise HttpError(
                 409, f"{name} {version} exists with another artifact: give another version", field="component_version"
             )
+        require_own_version(desk, components, arn)
     return _entry(portal, components, recipe, target, arn)
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
-from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent, APIGatewayProxyEventV2
 from pydantic import BaseModel, ValidationError
 
 from domain.errors import InputError, KeyshiftError, TransientError
@@ -21,6 +21,16 @@ Answer = tuple[int, Mapping[str, Any]]
 LONGEST_TOKEN = 256
 
 
+class HttpApiRequest(APIGatewayProxyEventV2):
+    """A request through an HTTP API in payload format 2.0, which has neither ``httpMethod`` nor ``path``."""
+
+    @property
+    def path(self) -> str:
+        """The path without the stage: it stands before the path, but not behind a domain name of one's own."""
+        path, stage = str(self["rawPath"]), str(_context_of(self.raw_event).get("stage") or "$default")
+        return path.removeprefix(f"/{stage}") if path.startswith(f"/{stage}/") else path
+
+
 class OneRequest(APIGatewayRestResolver):
     """The routes of one request.
 
@@ -30,12 +40,30 @@ class OneRequest(APIGatewayRestResolver):
 
     def __init__(self, event: Mapping[str, Any]) -> None:
         super().__init__(strip_prefixes=["/api/v1"])
-        self._event = APIGatewayProxyEvent(dict(event))
+        self._event = _request_of(event)
 
     @property
-    def current_event(self) -> APIGatewayProxyEvent:  # type: ignore[override]  # there it is a plain attribute
+    def current_event(self) -> APIGatewayProxyEvent | HttpApiRequest:  # type: ignore[override]  # there it is a plain attribute
         """This request."""
         return self._event
+
+
+def _request_of(event: Mapping[str, Any]) -> APIGatewayProxyEvent | HttpApiRequest:
+    """The request in its form; raises InputError for an event that API Gateway does not send."""
+    http = _context_of(event).get("http")
+    if event.get("version") == "2.0" and isinstance(http, Mapping):
+        if isinstance(http.get("method"), str) and isinstance(event.get("rawPath"), str):
+            return HttpApiRequest(dict(event))
+    elif isinstance(event.get("httpMethod"), str) and isinstance(event.get("path"), str):
+        return APIGatewayProxyEvent(dict(event))
+    raise InputError(
+        "this is no request of API Gateway: it names no method and path; look at what invokes the function"
+    )
+
+
+def _context_of(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    context = event.get("requestContext")
+    return context if isinstance(context, Mapping) else {}
 
 
 def api_of(event: Mapping[str, Any]) -> APIGatewayRestResolver:

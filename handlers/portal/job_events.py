@@ -1,12 +1,12 @@
 """Lambda: SageMaker says that a job changed its state; the record gets the artifact that SageMaker names."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
 from domain.errors import KeyshiftError, MalformedMessageError
-from domain.portal.records import Item, JobEnd, compilation_changes, training_changes
+from domain.portal.records import Item, JobEnd, JobPlace, compilation_changes, job_arn_of, training_changes
 from domain.portal.targets import Target
 from handlers.portal.compilation import start_compilation
 from handlers.portal.desk import Desk, Portal
@@ -15,29 +15,38 @@ from handlers.portal.wiring import portal_of
 
 TRAINING = "SageMaker Training Job State Change"
 COMPILATION = "SageMaker Compilation Job State Change"
+_SAID = {
+    "unknown": "no record names this job",
+    "foreign": "the job of this name that a record names is in another account or region",
+    "ambiguous": "several records name this job, and none holds its ARN",
+}
 _WORDS = {TRAINING: "TrainingJob", COMPILATION: "CompilationJob"}
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001  # Lambda's two
-    """Take one event; an error lets EventBridge deliver it again."""
+    """Take one event; after an error Lambda tries twice more, then the event is in the dead-letter queue."""
     return take_event(event, portal_of())
 
 
 def take_event(event: Mapping[str, Any], portal: Portal) -> dict[str, Any]:
     """Note in the record what the event says, once and never backwards; what was done, for the log.
 
-    Raises MalformedMessageError for an event of another kind.
+    An event of another account's job of the same name changes nothing. Raises MalformedMessageError for an event of
+    another kind, or one that does not say where its job is.
     """
     kind = str(event.get("detail-type"))
     detail = event.get("detail")
     word = _WORDS.get(kind)
     if word is None or not isinstance(detail, Mapping) or not detail.get(f"{word}Name"):
         raise MalformedMessageError(f"This is no state change of a SageMaker job: {kind!r}")
-    end = _end_of(detail, word)
-    item = portal.trainings.find_training(job_name=end.name)
-    if item is None:
-        portal.say("no record names this job", job=end.name)
-        return {"job": end.name, "outcome": "unknown"}
+    end, place = _end_of(detail, word), _place_of(event, detail, word)
+    found = portal.trainings.find_trainings(job_name=end.name)
+    ours = _of_place(portal, found, end.name, place)
+    if len(ours) != 1:
+        outcome = "ambiguous" if ours else "foreign" if found else "unknown"
+        portal.say(_SAID[outcome], job=end.name, account=place.account, region=place.region)
+        return {"job": end.name, "outcome": outcome}
+    item = ours[0]
     desk = portal.desk_of(str(item["usecase_id"]))
     end = _with_artifact(desk, end, word)
     decide = training_changes if word == "TrainingJob" else compilation_changes
@@ -52,6 +61,40 @@ def take_event(event: Mapping[str, Any], portal: Portal) -> dict[str, Any]:
     if word == "TrainingJob" and end.status.upper() == "COMPLETED":
         _compile_if_wished(portal, desk, item)
     return {"job": end.name, "training_id": item["training_id"], "outcome": "noted" if done[-1] else "known"}
+
+
+def _place_of(event: Mapping[str, Any], detail: Mapping[str, Any], word: str) -> JobPlace:
+    """Where the job is: a name is one job's in its account and region only, and other accounts' events come too."""
+    resources = event.get("resources")
+    arns = [detail.get(f"{word}Arn"), *(resources if isinstance(resources, list) else [])]
+    places = [place for arn in arns if arn and (place := JobPlace.of_arn(str(arn))) is not None]
+    if places:
+        return places[0]
+    if not event.get("account"):
+        raise MalformedMessageError("The state change says neither the job's ARN nor its account")
+    return JobPlace(str(event["account"]), str(event.get("region") or "") or None)
+
+
+def _of_place(portal: Portal, items: Sequence[Item], name: str, place: JobPlace) -> list[Item]:
+    """The records whose job of this name is the one in this place.
+
+    A record that has no ARN yet counts by its use case: SageMaker takes an execution role of its own account only.
+    """
+    known = [item for item in items if job_arn_of(item, name)]
+    ours = [item for item in known if _is_at(JobPlace.of_arn(str(job_arn_of(item, name))), place)]
+    if ours:
+        return ours
+    return [item for item in items if item not in known and _is_at(_home_of(portal, item), place)]
+
+
+def _home_of(portal: Portal, item: Item) -> JobPlace | None:
+    use_case = portal.desk_of(str(item["usecase_id"])).use_case
+    role = JobPlace.of_arn(use_case.execution_role_arn)
+    return JobPlace(role.account, use_case.region) if role is not None else None
+
+
+def _is_at(home: JobPlace | None, place: JobPlace) -> bool:
+    return home is not None and home.is_same(place)
 
 
 def _end_of(detail: Mapping[str, Any], word: str) -> JobEnd:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -9,6 +10,8 @@ from domain.errors import InputError
 from domain.parts import GIB, MIB
 
 PREFIX = "KEYSHIFT_PORTAL_"
+Name = Annotated[str, Field(min_length=1)]
+"""A table's name: a parameter that is left empty names none, and is refused."""
 
 
 class PortalSettings(BaseModel):
@@ -16,11 +19,11 @@ class PortalSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    training_table: str
-    models_table: str
-    use_cases_table: str
-    user_roles_table: str = ""
-    """Which user works on which use case; without it the claims alone decide."""
+    training_table: Name
+    models_table: Name
+    use_cases_table: Name
+    user_roles_table: Name
+    """Which user works on which use case; a portal without it would let each user work on all of them."""
     algorithm_arn: str = ""
     """The SageMaker algorithm of every training job; without it nothing can be trained."""
     archive_members: int = Field(default=10_000, ge=1)

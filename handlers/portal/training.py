@@ -5,14 +5,16 @@ from typing import Any, Literal
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from domain.errors import PermanentError
+from domain.errors import InputError, PermanentError
 from domain.portal.jobs import digest_of, training_id_of, training_job_name
 from domain.portal.records import CREATING, Item, JobEnd, training_changes
 from domain.portal.targets import Target
+from domain.ports import JobService
 from handlers.portal.access import BUILDERS, Identity
 from handlers.portal.desk import Desk, Portal
 from handlers.portal.errors import HttpError
 from handlers.portal.http import Answer, answered, body_of, caller, respond, token_of
+from handlers.portal.ownership import job_tags, require_own_job
 from handlers.portal.presenting import presented
 from handlers.portal.wiring import portal_of
 
@@ -82,11 +84,12 @@ def shown(item: Item) -> dict[str, Any]:
 def _item_of(portal: Portal, desk: Desk, identity: Identity, request: TrainingRequest, token: str) -> dict[str, Any]:
     manifest = _readable_manifest(desk, request.dataset_manifest_s3)
     now = portal.clock.now()
+    training_id = training_id_of(request.usecase_id, identity.user_id, token)
     attributes = [*_ATTRIBUTES, *(_MASKS if request.model_type.startswith("segmentation") else [])]
     default_runtime = 7_200 if request.model_type.startswith("segmentation") else 3_600
     body = request.model_dump_json(exclude={"client_token"})
     return {
-        "training_id": training_id_of(request.usecase_id, identity.user_id, token),
+        "training_id": training_id,
         "usecase_id": request.usecase_id,
         "model_name": request.model_name,
         "model_version": request.model_version,
@@ -101,7 +104,7 @@ def _item_of(portal: Portal, desk: Desk, identity: Identity, request: TrainingRe
         },
         "instance_type": request.instance_type,
         "max_runtime_seconds": request.max_runtime_seconds or default_runtime,
-        "training_job_name": training_job_name(request.model_name, now=now, token=token),
+        "training_job_name": training_job_name(request.model_name, now=now, training_id=training_id),
         "s3_output_path": desk.layout.training_output_uri,
         "status": CREATING,
         "created_by": identity.email,
@@ -124,21 +127,15 @@ def _readable_manifest(desk: Desk, uri: str) -> str:
 
 
 def _started(portal: Portal, desk: Desk, item: Item) -> Item:
-    jobs, name = desk.open_workplace().jobs, item["training_job_name"]
+    jobs = desk.open_workplace().jobs
     try:
-        arn = jobs.create_training_job(job_request(desk, item))
-    except PermanentError as error:
+        arn, end = _begun(jobs, job_request(desk, item), str(item["training_id"]))
+    except (PermanentError, InputError) as error:
         reason = str(error)[:1_000]
         # What an event said meanwhile of a job that an earlier try had started stays.
         failed = {"status": "Failed", "failure_reason": reason}
         portal.change(item["training_id"], lambda now: failed if now.get("status") == CREATING else {})
         raise
-    end = JobEnd(name, "InProgress")
-    if arn is None:
-        described = jobs.describe_training_job(name)
-        if described is None:
-            raise HttpError(503, f"SageMaker has a job {name} and does not show it yet: try again")
-        arn, end = described
 
     def note(now: Item) -> dict[str, Any]:
         # An event may have come first: what it said of the job's end stays.
@@ -146,6 +143,19 @@ def _started(portal: Portal, desk: Desk, item: Item) -> Item:
         return {"training_job_arn": arn, **(training_changes({**now, "status": CREATING}, end) if waiting else {})}
 
     return portal.change(item["training_id"], note)
+
+
+def _begun(jobs: JobService, request: dict[str, Any], training_id: str) -> tuple[str, JobEnd]:
+    """The ARN of the job and how it stands; one of this name is an earlier try of the same request, or another's."""
+    name = request["TrainingJobName"]
+    arn = jobs.create_training_job(request)
+    if arn is not None:
+        return arn, JobEnd(name, "InProgress")
+    described = jobs.describe_training_job(name)
+    if described is None:
+        raise HttpError(503, f"SageMaker has a job {name} and does not show it yet: try again")
+    require_own_job(jobs, described[0], training_id)
+    return described
 
 
 def job_request(desk: Desk, item: Item) -> dict[str, Any]:
@@ -174,8 +184,5 @@ def job_request(desk: Desk, item: Item) -> dict[str, Any]:
         "ResourceConfig": {"InstanceType": item["instance_type"], "InstanceCount": 1, "VolumeSizeInGB": 20},
         "StoppingCondition": {"MaxRuntimeInSeconds": item["max_runtime_seconds"]},
         "EnableNetworkIsolation": True,
-        "Tags": [
-            {"Key": "UseCase", "Value": desk.use_case.use_case_id[:256]},
-            {"Key": "TrainingId", "Value": item["training_id"]},
-        ],
+        "Tags": job_tags(desk.use_case.use_case_id, str(item["training_id"])),
     }

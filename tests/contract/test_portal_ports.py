@@ -127,8 +127,12 @@ def test_a_record_is_found_by_each_of_its_jobs(world: PortalWorld) -> None:
     }
     book.create_training(item)
     for job in ("train", "two"):
-        assert book.find_training(job_name=f"{name}-{job}") == item
-    assert book.find_training(job_name=name) is None
+        assert book.find_trainings(job_name=f"{name}-{job}") == [item]
+    assert book.find_trainings(job_name=name) == []
+    again = {"training_id": new_name(), "training_job_name": f"{name}-two"}
+    book.create_training(again)
+    found = book.find_trainings(job_name=f"{name}-two")
+    assert sorted(found, key=lambda one: one["training_id"] != name) == [item, again], "accounts may share a name"
 
 
 # UseCaseBook
@@ -140,7 +144,7 @@ def test_a_use_case_that_is_not_there_is_none(world: PortalWorld) -> None:
 
 
 def test_assignments_are_read_from_their_table(standin: Server) -> None:
-    """A user has the use cases of its rows and no others; without such a table the claims alone decide."""
+    """A user has the use cases of its rows and no others."""
     clients = AwsClients(
         endpoint_url=standin.endpoint_url,
         region=REGION,
@@ -159,7 +163,6 @@ def test_assignments_are_read_from_their_table(standin: Server) -> None:
     book = DynamoDbUseCaseBook(clients, PortalTables("t", "m", "u", name))
     asked = [("ada", USE_CASE), ("ada", "line-2"), ("bob", USE_CASE)]
     assert [book.is_assigned(user, use_case) for user, use_case in asked] == [True, False, False]
-    assert DynamoDbUseCaseBook(clients, PortalTables("t", "m", "u")).is_assigned("bob", USE_CASE)
 
 
 def test_a_use_case_that_lacks_something_is_named(standin: Server, moto_endpoint: Server, greengrass: str) -> None:
@@ -187,6 +190,8 @@ def test_jobs_that_were_started_are_described(world: PortalWorld) -> None:
     compiled = jobs.describe_compilation_job(entry["compilation_job_name"])
     assert compiled is not None
     assert compiled[0] == entry["compilation_job_arn"]
+    for arn in (described[0], compiled[0]):
+        assert jobs.read_job_tags(arn) == {"UseCase": USE_CASE, "TrainingId": training_id}
     assert jobs.describe_training_job(new_name("none")) is None
     assert jobs.describe_compilation_job(new_name("none")) is None
 
@@ -242,6 +247,8 @@ def test_a_component_version_is_published_once(world: PortalWorld) -> None:
     assert components.read_recipe(arn) == recipes[0]
     assert components.read_recipe(f"{base}:versions:9.0.0") is None
     assert components.read_state(arn) == "DEPLOYABLE"
+    assert components.read_tags(arn) == {"a": "b"}
+    assert components.read_tags(f"{base}:versions:2.0.0") == {}
 
 
 # ObjectStreams

@@ -132,6 +132,13 @@ def _mend(site: OperatedSite) -> None:
         raise LookupError(f"messages are left: {site.messages()}")
 
 
+def _left_behind(site: OperatedSite) -> str:
+    """The id of the upload that no record names."""
+    (row,) = site.run(OPERATOR, "uploads", "--older-than", "0", "--json").out.splitlines()
+    upload_id: str = json.loads(row)["upload_id"]
+    return upload_id
+
+
 def _refused(site: OperatedSite) -> Refused:
     """What the operator may look at, and not do."""
     site.run(OPERATOR, "cutover", code=1)
@@ -146,7 +153,7 @@ def _refused(site: OperatedSite) -> Refused:
     held = site.job()
     time.sleep(LONGEST_CLAIM)
     site.run(ACTING, "references", "rewrite", "--yes")
-    abort = site.tried(OPERATOR, "uploads", "--abort", "--older-than", "0", "--yes")
+    abort = site.tried(OPERATOR, "uploads", "--abort", _left_behind(site), "--older-than", "0", "--yes")
     site.run(ACTING, "references", "undo", "--yes")
     site.run(ACTING, "references", "rewrite", "--yes")
     site.run(OPERATOR, "verify")
@@ -160,7 +167,7 @@ def _refused(site: OperatedSite) -> Refused:
 def _act(site: OperatedSite) -> None:
     """What deletes and restores, in small and in parts, also of what was locked meanwhile."""
     time.sleep(LONGEST_CLAIM)
-    site.run(ACTING, "uploads", "--abort", "--older-than", "0", "--yes")
+    site.run(ACTING, "uploads", "--abort", _left_behind(site), "--older-than", "0", "--yes")
     cleaned = site.run(ACTING, "cleanup", "--soak", "0s", "--yes")
     site.run(ACTING, "cleanup", "--soak", "0s", "--versions", "--yes")
     if left := site.keys(SOURCE, "legacy/old/"):

@@ -79,6 +79,19 @@ def test_an_account_is_entered_with_an_external_id_only(portal: Artefact) -> Non
         assert [sid for sid, one in found.items() if one["Resource"] == "*"] == ["Trace"]
 
 
+def test_an_event_that_the_function_fails_on_is_kept(portal: Artefact) -> None:
+    """Lambda drops it after two more tries, and EventBridge's own dead-letter queue never sees it."""
+    (function,) = (
+        one["Properties"]
+        for one in portal.resources("AWS::Lambda::Function").values()
+        if one["Properties"]["Handler"].startswith("handlers/portal/job_events")
+    )
+    queue = {"Fn::GetAtt": ["JobEventsDeadQueue", "Arn"]}
+    assert function["DeadLetterConfig"] == {"TargetArn": queue}
+    allowed = [one for one in statements(portal, "JobEventsRole") if "sqs:SendMessage" in one["Action"]]
+    assert [one["Resource"] for one in allowed] == [queue]
+
+
 def test_the_api_wants_a_token(portal: Artefact) -> None:
     """Every route has the authorizer."""
     for name, one in portal.resources("AWS::ApiGateway::Method").items():

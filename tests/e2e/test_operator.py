@@ -82,16 +82,27 @@ def test_status_counts_queues_and_records(site: Site, standin: Server) -> None:
     assert plain.stdout.split("events", 1)[1].split()[:3] == ["2", "0", "0"]
 
 
-def test_uploads_are_listed_and_aborted_only_on_yes(site: Site, standin: Server) -> None:
-    """An upload that no record names is shown; without --yes nothing happens to it."""
+def test_uploads_are_listed_and_aborted_only_by_id_and_on_yes(site: Site, standin: Server) -> None:
+    """An upload that no record names is shown; without its id and --yes nothing happens to it."""
     client = site.clients.s3
     upload_id = client.create_multipart_upload(Bucket=site.name, Key="new/large")["UploadId"]
     more = variables(site, standin)
     command = ("uploads", "--older-than", "0", "--json")
     listed = json.loads(run_keyshift(*command, more=more).stdout)
     assert (listed["upload_id"], listed["aborted"]) == (upload_id, False)
-    dry = run_keyshift(*command, "--abort", more=more)
+    dry = run_keyshift(*command, "--abort", upload_id, more=more)
     assert not json.loads(dry.stdout)["aborted"]
     assert "nothing was aborted" in dry.stderr
-    assert json.loads(run_keyshift(*command, "--abort", "--yes", more=more).stdout)["aborted"]
-    assert run_keyshift(*command, more=more).stdout == ""
+    theirs = client.create_multipart_upload(Bucket=site.name, Key="new/another-programs")["UploadId"]
+    told = run_keyshift(*command, "--abort", upload_id, "--yes", more=more)
+    assert {row["upload_id"]: row["aborted"] for row in map(json.loads, told.stdout.splitlines())} == {
+        upload_id: True,
+        theirs: False,
+    }
+    assert json.loads(run_keyshift(*command, more=more).stdout)["upload_id"] == theirs
+    gone = run_keyshift(*command, "--abort", upload_id, "--yes", more=more)
+    assert (gone.returncode, "is not among them" in gone.stderr) == (1, True)
+    old_way = run_keyshift("uploads", "--abort", "--yes", more=more)
+    assert (old_way.returncode, "takes the id of one upload" in old_way.stderr) == (2, True)
+    assert json.loads(run_keyshift(*command, more=more).stdout)["upload_id"] == theirs
+    client.abort_multipart_upload(Bucket=site.name, Key="new/another-programs", UploadId=theirs)

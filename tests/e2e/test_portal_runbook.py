@@ -29,7 +29,7 @@ class Portal:
     """A portal bucket whose migration nobody has begun."""
 
     def __init__(self, server: Server, folder: Path, greengrass: str, cloud: Cloud) -> None:
-        self.names = PortalTables(*(new_name(name) for name in ("trainings", "models", "use-cases")))
+        self.names = PortalTables(*(new_name(name) for name in ("trainings", "models", "use-cases", "user-roles")))
         text = (ROOT / "migrations" / "edge-cv-portal.yaml").read_text(encoding="utf-8")
         text = text.replace("table: training-jobs", f"table: {self.names.trainings}")
         text = text.replace("table: models", f"table: {self.names.models}")

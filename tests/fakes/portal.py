@@ -1,7 +1,7 @@
 """The portal's world in memory: tables, use cases, SageMaker, Greengrass and object streams that keep the contract."""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from copy import deepcopy
 from typing import Any
@@ -46,19 +46,20 @@ class InMemoryTrainingBook(ScriptedFaults):
             now.update(deepcopy(dict(changes)))
             return True
 
-    def find_training(self, *, job_name: str) -> Item | None:
+    def find_trainings(self, *, job_name: str) -> Sequence[Item]:
         """See the port."""
-        with self._faulty("find_training"):
-            for item in self.items.values():
-                names = [job.get("compilation_job_name") for job in item.get("compilation_jobs", [])]
-                if job_name in (item.get("training_job_name"), *names):
-                    return deepcopy(item)
-            return None
+        with self._faulty("find_trainings"):
+            return [deepcopy(item) for item in self.items.values() if job_name in _job_names(item)]
 
     def write_model(self, item: Item) -> None:
         """See the port."""
         with self._faulty("write_model"):
             self.models[item["model_id"]] = deepcopy(dict(item))
+
+
+def _job_names(item: Item) -> set[str]:
+    jobs = {str(job.get("compilation_job_name")) for job in item.get("compilation_jobs", [])}
+    return jobs | {str(item.get("training_job_name"))}
 
 
 class InMemoryUseCaseBook:

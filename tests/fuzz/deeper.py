@@ -62,6 +62,8 @@ _TRAINING: dict[str, Any] = {
 _JOB_EVENT: dict[str, Any] = {
     "source": "aws.sagemaker",
     "detail-type": "SageMaker Training Job State Change",
+    "account": "123456789012",
+    "region": "us-east-1",
     "detail": {
         "TrainingJobName": "cookie-1",
         "TrainingJobStatus": "Completed",

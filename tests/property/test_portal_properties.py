@@ -63,7 +63,7 @@ def test_property_01_built_keys_begin_with_one_of_three_folders(built: tuple[Lay
 @given(LAYOUTS, NAMES, st.text(max_size=20))
 def test_property_02_training_output_is_under_models_training(layout: Layout, name: str, token: str) -> None:
     """SageMaker appends the job to S3OutputPath, and the artifact is where the layout says: the job stands once."""
-    job = training_job_name(name, now=1_790_000_000, token=token)
+    job = training_job_name(name, now=1_790_000_000, training_id=token)
     written = f"{layout.training_output_uri}{job}/output/model.tar.gz"
     assert written == layout.training(job).uri
     assert key_of(written) == f"{layout.prefix}models/training/{job}/output/model.tar.gz"
@@ -74,7 +74,7 @@ def test_property_03_targets_never_share_a_folder(layout: Layout, name: str, tok
     """A compilation job writes under models/compilation/{job}/{target}/, each target under one of its own."""
     folders = set()
     for target in Target:
-        job = compilation_job_name(name, target, now=1_790_000_000, token=token)
+        job = compilation_job_name(name, target, now=1_790_000_000, training_id="t", token=token)
         assert job_fault(job) is None
         folder = layout.compilation_output_uri(job, target)
         assert key_of(folder) == f"{layout.prefix}models/compilation/{job}/{target.value}/"
@@ -123,8 +123,8 @@ def test_property_05_every_built_key_is_valid(built: tuple[Layout, Location], pr
 @given(LAYOUTS, NAMES, TARGETS, st.text(max_size=20))
 def test_property_06_job_specific_keys_carry_the_job(layout: Layout, name: str, target: Target, token: str) -> None:
     """However the model is called, its job's name is one that SageMaker takes, and it stands at its place."""
-    trained = training_job_name(name, now=1_790_000_000, token=token)
-    compiled = compilation_job_name(name, target, now=1_790_000_000, token=token)
+    trained = training_job_name(name, now=1_790_000_000, training_id=token)
+    compiled = compilation_job_name(name, target, now=1_790_000_000, training_id="t", token=token)
     for job, location, at in (
         (trained, layout.training(trained), 2),
         (compiled, layout.compilation(compiled, target, "model.tar.gz"), 2),
@@ -134,7 +134,7 @@ def test_property_06_job_specific_keys_carry_the_job(layout: Layout, name: str, 
         place = layout.place_of(location.key)
         assert place is not None
         assert place.owner == job
-    assert trained != training_job_name(f"{name}.", now=1_790_000_000, token=token)
+    assert trained != training_job_name(f"{name}.", now=1_790_000_000, training_id=token)
     assert component_name("model-a", target).startswith("model-a-")
 
 

@@ -8,7 +8,7 @@ from domain.portal.records import UseCase
 from handlers.portal.settings import read_portal_settings
 from tests.portal_world import ROLE, TRAINED_MODEL, MemoryWorld, paths_in
 
-TABLES = {f"KEYSHIFT_PORTAL_{name}_TABLE": "some" for name in ("TRAINING", "MODELS", "USE_CASES")}
+TABLES = {f"KEYSHIFT_PORTAL_{name}_TABLE": "some" for name in ("TRAINING", "MODELS", "USE_CASES", "USER_ROLES")}
 
 
 def test_a_use_case_without_a_migration_has_the_new_layout_in_its_own_bucket() -> None:
@@ -45,3 +45,12 @@ def test_every_variable_that_is_missing_or_wrong_is_named() -> None:
     named = [line.split(":")[0].strip() for line in str(wrong.value).splitlines()[1:]]
     assert sorted(named) == ["KEYSHIFT_PORTAL_ARCHIVE_BYTES", "KEYSHIFT_PORTAL_ARCHIVE_RATIO"]
     assert read_portal_settings(TABLES).training_table == "some"
+
+
+@pytest.mark.parametrize("left_empty", TABLES)
+def test_a_table_that_is_left_empty_is_refused(left_empty: str) -> None:
+    """Without the table of users' roles each user would work on every use case."""
+    with pytest.raises(InputError, match=left_empty):
+        read_portal_settings(TABLES | {left_empty: ""})
+    with pytest.raises(InputError, match=left_empty):
+        read_portal_settings({name: table for name, table in TABLES.items() if name != left_empty})
