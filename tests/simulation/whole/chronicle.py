@@ -104,7 +104,8 @@ class Chronicle:
         if self._store.buckets.current(key.source) is not None:
             key.emptied_by = None
         elif gone.state is not None and is_newest and key.emptied_by is None:
-            key.emptied_by = by
+            # What lay below comes up: a marker is its maker's.
+            key.emptied_by = self.maker_of(versions[-1]).writer if versions else by
         key.has_erased |= by is Writer.OWNER
         if by is Writer.OWNER:
             key.is_erased |= Writer.KEYSHIFT in makers

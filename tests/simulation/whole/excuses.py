@@ -40,8 +40,8 @@ SENTENCES = {
     " target before another worker looks: keyshift takes the stranger's object for its copy.",
     SAME_BYTES_AGAIN: "Without versions a stranger puts the same bytes over keyshift's copy while its attempt goes on,"
     " or within the clocks' margin of it: a later copy, a mirrored delete or a purge takes his object for the copy.",
-    SENT_TWICE: "A proxy sends a copy twice, and its source is gone or put again before keyshift looks: the key becomes"
-    " a CONFLICT that says so.",
+    SENT_TWICE: "A proxy sends a copy twice. If its source is gone or put again before keyshift looks, the key becomes a"
+    " CONFLICT that says so. Otherwise keyshift takes the object for another writer's, and an owner's delete leaves it.",
     NOT_TOLD: "S3 never tells of an owner's delete: the copy stays.",
     TAKEN_OVER: "A stranger overwrites or deletes the copy between cleanup's last look at it and the delete of the"
     " source: that is his own decision.",
@@ -93,6 +93,8 @@ def why_comes_back(key: KeyTruth) -> str | None:
 
 def why_outlives(key: KeyTruth) -> str | None:
     """Why the copy may outlive a source that its owner deleted: keyshift cannot know of that delete."""
+    if key.doubled:
+        return SENT_TWICE
     return key.unfollowed.get(len(key.words) - 1) or (
         ERASED if key.is_erased else NOT_TOLD if key.lost_deletes else None
     )

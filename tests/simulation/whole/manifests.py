@@ -116,7 +116,7 @@ class Manifests:
             record = self._record(key)
             if record is None or not self._is_settled(key, record):
                 continue
-            if record.state is State.CLEANED and record.source_version is None:
+            if record.state is State.CLEANED and not record.keeps_original:
                 continue  # never rewritten: a rollback could not bring the old content back
             for name in sorted(set(self._old.findall(self._body(key.target)))):
                 other = self._key(name.decode())
