@@ -40,8 +40,8 @@ SENTENCES = {
     " target before another worker looks: keyshift takes the stranger's object for its copy.",
     SAME_BYTES_AGAIN: "Without versions a stranger puts the same bytes over keyshift's copy while its attempt goes on,"
     " or within the clocks' margin of it: a later copy, a mirrored delete or a purge takes his object for the copy.",
-    SENT_TWICE: "A proxy sends a copy twice. If its source is gone or put again before keyshift looks, the key becomes a"
-    " CONFLICT that says so. Otherwise keyshift takes the object for another writer's, and an owner's delete leaves it.",
+    SENT_TWICE: "A proxy sends a copy twice. If its source is gone or put again before keyshift looks, the key becomes"
+    " a CONFLICT that says so. Otherwise the object counts as another writer's, and an owner's delete leaves it.",
     NOT_TOLD: "S3 never tells of an owner's delete: the copy stays.",
     TAKEN_OVER: "A stranger overwrites or deletes the copy between cleanup's last look at it and the delete of the"
     " source: that is his own decision.",
