@@ -17,6 +17,7 @@ WITHOUT_RESOURCES = {
     *("lambda:ListEventSourceMappings", "lambda:GetAccountSettings"),
     *("greengrass:ListComponents", "greengrass:ListDeployments"),
     *("sagemaker:ListModels", "sagemaker:ListModelPackages"),
+    *("events:ListRules", "events:ListRuleNamesByTarget"),
 }
 """Actions for which AWS defines no resource."""
 
