@@ -49,7 +49,9 @@ from tests.simulation.whole.service import OURS, Service
 from tests.simulation.whole.truth import KeyTruth, Truth
 
 ATTEMPT_SECONDS, REQUEST_SECONDS, MARGIN_SECONDS = 40.0, 20.0, 10.0
-LONGEST_CLAIM = ATTEMPT_SECONDS + REQUEST_SECONDS + MARGIN_SECONDS
+LONGEST_CLAIM = MigrationPolicy(request_seconds=REQUEST_SECONDS, margin_seconds=MARGIN_SECONDS).longest_claim(
+    ATTEMPT_SECONDS
+)
 CONTROL_SECONDS = 5.0
 LEGACY = "legacy"
 TOO_LONG = "x" * 1022 + "/"
