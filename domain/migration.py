@@ -175,8 +175,7 @@ class _Migration:
         if_match = before.target_etag if before is not None else None
         if if_match is not None and self._is_taken_over():
             return None
-        origin = Origin.CREATED if if_match is None else self._held.record.origin
-        decision = Decision(Step.COPY, State.COPIED, if_match=if_match, origin=origin)
+        decision = Decision(Step.COPY, State.COPIED, if_match=if_match, origin=Origin.CREATED)
         storage_class = notice.storage_class or self._policy.promised_storage_class
         is_plain = notice.is_plain or self._policy.promised_plain
         if not self._fits_one_request() or storage_class is None or not is_plain:

@@ -149,17 +149,17 @@ def decide(sight: Sight) -> Decision:
     doubts = doubted(target, record)
     if same_object(sight.source, target) or _is_rewritten_copy(sight.source, target, record):
         if known and record.origin is Origin.CREATED and what_is_lost(sight.source, target, now=sight.now):
-            return Decision(Step.COPY, State.COPIED, if_match=target.etag, origin=record.origin)
+            return Decision(Step.COPY, State.COPIED, if_match=target.etag, origin=Origin.CREATED)
         origin = record.origin if known or doubts else None
         return Decision(Step.SETTLE, State.COPIED, origin=origin or _origin_of(target, record))
     if known and _came_up(sight.source, target, record):
         return _conflict("an older version came up at the source after its cleanup")
     if known:
-        return Decision(Step.COPY, State.COPIED, if_match=target.etag, origin=record.origin)
+        return Decision(Step.COPY, State.COPIED, if_match=target.etag, origin=Origin.CREATED)
     if target.etag == record.replaceable_etag:
         return Decision(Step.COPY, State.COPIED, if_match=target.etag, origin=Origin.CREATED)
     if any(_is_overwritten(sight.source, intent) for intent in doubts):
-        return Decision(Step.COPY, State.COPIED, if_match=target.etag, origin=record.origin)
+        return Decision(Step.COPY, State.COPIED, if_match=target.etag, origin=Origin.CREATED)
     return _conflict(_whose(doubts, record, "another writer's object is at the target"))
 
 
@@ -210,7 +210,9 @@ def _decide_without_source(sight: Sight) -> Decision:
     cleaned = was_cleaned(record) and not _is_deleted_since(sight)
     known = target is not None and is_known(target, record)
     if known and cleaned and _hides_an_owners_version(sight):
-        return Decision(Step.COPY_HIDDEN, State.CLEANED, if_match=target.etag if target else None, origin=record.origin)
+        return Decision(
+            Step.COPY_HIDDEN, State.CLEANED, if_match=target.etag if target else None, origin=Origin.CREATED
+        )
     # After our own cleanup a late delete event proves nothing: we emptied the key. What another writer made is his.
     is_followed = record.origin is not Origin.ADOPTED or sight.mirror_adopted
     mirrored = sight.removed and sight.mirror_deletes and is_followed and not cleaned

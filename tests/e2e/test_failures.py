@@ -87,16 +87,13 @@ def test_a_rules_file_of_bytes_that_are_no_text(tmp_path: Path) -> None:
 
 def test_a_full_disk_on_the_server(standin: Server, standin_process: StandIn, tmp_path: Path) -> None:
     """The server's lack of room is called what it is."""
-    bucket = new_name("full")
-    standin.client("s3").create_bucket(Bucket=bucket)
-    standin.client("s3").put_object(Bucket=bucket, Key="old/a", Body=b"a")
-    queue = standin.client("sqs").create_queue(QueueName=bucket)["QueueUrl"]
+    site = Site(standin, tmp_path)
+    site.put("old/a", b"a")
     standin_process.inject(
         Fault("SendMessageBatch", count=50, status=500, code="InternalError", message="write: no space left on device")
     )
-    answer = run_keyshift(
-        "backfill", "--list", "--json", more=variables(standin, tmp_path, bucket, KEYSHIFT_BACKFILL_QUEUE_URL=queue)
-    )
+    keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
+    answer = run_keyshift("backfill", "--list", "--json", more={**keys, **site.environment()})
     assert "free or add storage" in assert_one_sentence(answer, code=1, says="no room left")
 
 
@@ -132,13 +129,13 @@ def test_a_missing_table_ends_the_worker(standin: Server, tmp_path: Path) -> Non
 
 
 def test_doctor_names_everything_that_is_missing(standin: Server, tmp_path: Path) -> None:
-    """Nothing was created: bucket, table, both queues and the bus each fail on a line of their own."""
+    """Nothing was created: buckets, table, proven rules, both queues and the bus each fail on a line of their own."""
     more = variables(standin, tmp_path, new_name("doctor"), KEYSHIFT_BUS="no-bus")
     answer = run_keyshift("doctor", more=more)
     failed = [line for line in answer.stdout.splitlines() if line.startswith("fail")]
     assert answer.returncode == 1
     assert "Traceback" not in answer.stderr
-    assert len(failed) == 5, answer.stdout
+    assert len(failed) == 7, answer.stdout
 
 
 @pytest.mark.parametrize("command", [("status",), ("rules", "check", "FILE"), ("--help",)])

@@ -210,6 +210,7 @@ def test_what_is_used_wrongly_is_one_sentence(desk: Desk, arguments: tuple[str, 
     """With exit code 2 and the remedy."""
     if arguments[0] == "cleanup":
         desk.run("start", "--yes", "--probes", "1", "--wait", "60")
+        desk.work()
         desk.run("cutover", "--yes")
     answer = run_keyshift(*arguments, more=desk.more)
     assert_one_sentence(answer, code=2, says=says)

@@ -45,7 +45,7 @@ def plain_site(standin: Server, tmp_path: Path) -> Site:
 def audited_site(server: Server, folder: Path, *, lock: bool = True) -> Site:
     """A migration of three objects whose audit chain has two segments."""
     bucket = new_name("audit")
-    server.client("s3").create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    server.client("s3").create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=lock)
     made = Site(server, folder, audit_bucket=bucket, live=None)
     for keys in (["old/a", "old/b\n"], ["old/c"]):
         for key in keys:

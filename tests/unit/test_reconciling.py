@@ -56,7 +56,7 @@ def conflict(cause: str) -> Decision:
 NEW_COPY = Decision(Step.COPY, State.COPIED, origin=Origin.CREATED)
 KEPT = settle(State.CLEANED, origin=Origin.ADOPTED)
 GONE = settle(State.GONE, origin=Origin.ADOPTED)
-REPLACED = Decision(Step.COPY, State.COPIED, if_match=OLD, origin=Origin.ADOPTED)
+REPLACED = Decision(Step.COPY, State.COPIED, if_match=OLD, origin=Origin.CREATED)
 SAME = replace(SOURCE_SEEN, etag=NEW, version_id="t1", checksums={"CRC32": "c"}, full_checksums=True)
 MAYBE_DELETED = frozenset({Intent(Action.DELETE_TARGET, OLD)})
 MAYBE_COPIED = frozenset({Intent(Action.COPY, NEW, "v2", NEW)})
@@ -185,7 +185,7 @@ def test_each_sight_has_its_step(seen: Sight, decided: Decision) -> None:
 OLDER = HiddenVersion("v0", OLD, last_modified=5)
 HIDDEN = TopMarker("m1", HiddenVersion("v2", OLD, last_modified=9))
 CLEANED = record(state=State.CLEANED, marker_version="m1")
-COPY_HIDDEN = Decision(Step.COPY_HIDDEN, State.CLEANED, if_match=OLD, origin=Origin.ADOPTED)
+COPY_HIDDEN = Decision(Step.COPY_HIDDEN, State.CLEANED, if_match=OLD, origin=Origin.CREATED)
 
 
 @pytest.mark.parametrize(

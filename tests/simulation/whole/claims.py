@@ -25,6 +25,7 @@ class Claims:
         self._truth = truth
         self._store = store
         self._announced: dict[Location, set[tuple[Action, str]]] = {}
+        self._states: dict[Location, State] = {}
 
     # I4: announced before it happens
     def recorded(self, record: Record) -> None:
@@ -33,7 +34,9 @@ class Claims:
         if record.intent is not None:
             self._announced.setdefault(key.source, set()).add((record.intent.action, record.intent.etag))
         self.check(key, record)
-        if record.state is State.CLEANED and record.claim is None and not record.maybe:
+        before, self._states[key.source] = self._states.get(key.source), record.state
+        # Said when it becomes so: what an owner does afterwards is told later.
+        if record.state is State.CLEANED and before is not State.CLEANED and not record.is_unfinished:
             self._check_cleaned(key)
 
     def copied(self, location: Location, etag: str) -> None:

@@ -194,7 +194,7 @@ WEAKENED: list[tuple[Any, str, Any, dict[str, Any], str]] = [
     (domain.copying, "may_be_completed", _never_completed, DOUBLED | {"large": 0.8}, "I7"),
     (domain.references_manifests, "may_be_completed", _never_completed, DOUBLED | LISTED | {"fault_rate": 0.1}, "I3"),
     # Other rules, deployed for a while: what was known before is known after, and a delete is not told in vain.
-    (domain.migration, "_set_aside", _forgets_what_it_was, CLEANED | {"rollback": False}, "I1"),
+    (domain.migration, "_set_aside", _forgets_what_it_was, CLEANED | {"rollback": False}, "I7"),
     (domain.migration, "_set_aside", _forgets_what_it_was, CLEANED | {"rollback": True}, "I6"),
     (domain.migration, "_verdict_of_rules", _is_done_with_it, {"redeploys": 3, "rollback": False}, "I7"),
     # Operators: what verification proves, which letters need no replay, what a resume switches on, when rollback ends.
