@@ -80,8 +80,14 @@ def _delete_if_proven(held: HeldRecord, ports: MigrationPorts) -> Outcome:
     )
     if isinstance(answer, Deleted):
         return held.commit(State.CLEANED, marker_version=answer.marker_id)
-    # Some servers refuse the condition where nothing is (SeaweedFS: 412).
-    if answer is Refused.SOURCE_ABSENT or ports.store.look_at_object(record.source) is None:
+    refused = answer
+
+    def is_absent() -> bool:
+        # Some servers refuse the condition where nothing is (SeaweedFS: 412).
+        return refused is Refused.SOURCE_ABSENT or ports.store.look_at_object(record.source) is None
+
+    # What was there when cleanup looked, our own delete may have taken, sent twice: a doubt until that is settled.
+    if held.ask_if_done(is_absent) if source is not None else is_absent():
         return _settle_absent(held, ports, target, may_be_ours=source is not None or DELETE_SOURCE in record.maybe)
     held.forget_intent(without_effect=True)
     return Outcome(Verdict.DONE, State.COPIED, "the source changed at the last moment")

@@ -298,6 +298,29 @@ def test_some_servers_refuse_to_delete_what_is_not_there(monkeypatch: pytest.Mon
     assert world.migrate(removed(9)).state is State.CLEANED
 
 
+@pytest.mark.parametrize("call", ["find_top_marker", "look_at_object"])
+def test_a_cleanup_that_cannot_look_after_its_delete_was_refused_stays_in_doubt(
+    monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """The delete was done and sent again on the way: its own event must not take the only copy along."""
+    world = World(versioned=True)
+    world.store.put(SOURCE, b"bytes")
+    world.migrate(created(b"bytes"))
+    real = InMemoryObjectStore.delete_object
+
+    def sent_twice(self: InMemoryObjectStore, *arguments: object, **named: object) -> object:
+        real(self, *arguments, **named)  # type: ignore[arg-type]
+        self.fail_next(UnavailableError("no answer"), call=call)
+        return Refused.SOURCE_ABSENT if call == "find_top_marker" else Refused.PRECONDITION
+
+    monkeypatch.setattr(InMemoryObjectStore, "delete_object", sent_twice)
+    with pytest.raises(UnavailableError):
+        clean(world)
+    monkeypatch.undo()
+    assert world.migrate(removed(2)).state is State.CLEANED
+    assert world.store.body(TARGET) == b"bytes"
+
+
 def test_a_source_that_was_gone_before_cleanup_looked_was_its_owners() -> None:
     """Nothing of ours was sent then."""
     world = migrated(cleaned=False)
