@@ -7,10 +7,14 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
+
+from domain.keys import Location
 
 _CHUNK = 65_536
 _NO_BODY = (204, 304)
+_REDIRECTED = 300
+_PRECONDITION_FAILED = 412
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ class FaultProxy:
     troubles: Troubles = QUIET
     down: bool = False
     happened: Counter[str] = field(default_factory=Counter)
+    _sent_twice: set[str] = field(default_factory=set)
+    _unheard: set[str] = field(default_factory=set)
     _listener: socket.socket = field(init=False)
     _random: Random = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -56,6 +62,12 @@ class FaultProxy:
     def endpoint_url(self) -> str:
         """Where clients are to connect."""
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def targets_sent_twice(self) -> frozenset[Location]:
+        """The targets whose copy was made without an answer, and then refused because it was there already."""
+        with self._lock:
+            paths = [unquote(path).removeprefix("/").partition("/") for path in self._sent_twice]
+        return frozenset(Location(bucket, key) for bucket, _, key in paths)
 
     def close(self) -> None:
         """Listen no more; what is under way ends with its connections."""
@@ -96,8 +108,9 @@ class FaultProxy:
         if trouble == "held":
             time.sleep(self._delay())
         if trouble == "doubled_request":
-            self._ask(request)
+            self._note_copy(request, self._ask(request), is_heard=False)
         answer = self._ask(request)
+        self._note_copy(request, answer, is_heard=trouble not in ("held", "late", "reset_after", "cut_off"))
         if trouble == "reset_after":
             _reset(client)
             return False
@@ -121,6 +134,19 @@ class FaultProxy:
             if not answer:
                 raise ConnectionResetError("the server gave no answer")
             return answer
+
+    def _note_copy(self, request: bytes, answer: bytes, *, is_heard: bool) -> None:
+        """Remember a copy that was made unheard, and a refusal that it earned the same copy when it came again."""
+        line, _, rest = request.partition(b"\r\n")
+        completes = line.startswith(b"POST") and b"uploadId=" in line
+        if not completes and not (line.startswith(b"PUT") and b"x-amz-copy-source:" in rest.lower()):
+            return
+        path, status = line.split(b" ")[1].partition(b"?")[0].decode(), int(answer.split(b" ", 2)[1])
+        with self._lock:
+            if status < _REDIRECTED and not is_heard:
+                self._unheard.add(path)
+            elif status == _PRECONDITION_FAILED and path in self._unheard:
+                self._sent_twice.add(path)
 
     def _draw(self) -> str:
         with self._lock:

@@ -142,7 +142,7 @@ def run_on_seaweedfs(size: Size, say: Say) -> Figures:  # noqa: PLR0915  # one s
                 say("the storm is over")
                 with weed.running():
                     figures.wrong += come_to_an_end(dependencies, auditor, size, figures)
-                    settle(figures, stage, ledger, dependencies.ports.manifest, bucket)
+                    settle(figures, stage, ledger, dependencies.ports.manifest, bucket=bucket)
             finally:
                 tormentor.stop()
                 crew.stop()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from domain.keys import Location
 from tests.chaos.campaign import Size, run_on_standin
 from tests.chaos.proxy import FaultProxy, Troubles
 from tests.chaos.restarts import run_on_seaweedfs
@@ -64,4 +65,20 @@ def test_a_doubled_request_reaches_the_server_twice(standin: Server) -> None:
         client.put_object(Bucket=bucket, Key="a", Body=b"x", IfNoneMatch="*")
     proxy.troubles = Troubles()
     assert client.head_object(Bucket=bucket, Key="a")["ContentLength"] == 1
+    proxy.close()
+
+
+def test_the_proxy_tells_which_copies_it_sent_twice(standin: Server) -> None:
+    """A copy is named only if it was made without an answer and then refused; one sent once is not."""
+    proxy = FaultProxy(standin.endpoint_url)
+    client = Server("proxied", proxy.endpoint_url).client("s3")
+    bucket = new_name()
+    client.create_bucket(Bucket=bucket)
+    client.put_object(Bucket=bucket, Key="a", Body=b"x")
+    source = {"Bucket": bucket, "Key": "a"}
+    client.copy_object(Bucket=bucket, Key="once", CopySource=source, IfNoneMatch="*")
+    proxy.troubles = Troubles(doubled_request=1.0)
+    with pytest.raises(client.exceptions.ClientError, match="PreconditionFailed"):
+        client.copy_object(Bucket=bucket, Key="twice é", CopySource=source, IfNoneMatch="*")
+    assert proxy.targets_sent_twice() == {Location(bucket, "twice é")}
     proxy.close()
