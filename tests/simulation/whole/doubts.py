@@ -30,6 +30,8 @@ class _Work:
     at_target: int | None = None
     """What was at the target, as the process knew when it wrote to the manifest last."""
     seen: dict[Location, tuple[float, int | None]] = field(default_factory=dict)
+    has_looked: bool = False
+    """Whether S3 has shown it an object at the source, also where the answer is still on its way."""
 
 
 class Doubts:
@@ -50,6 +52,12 @@ class Doubts:
         if key is not None and work is None:
             self._works[process] = _Work(key)
 
+    def shows(self, process: str, location: Location, version: Version | None) -> None:
+        """S3 reads the place for the process; the answer comes later, or never."""
+        work = self._works.get(process)
+        if work is not None and location == work.key.source:
+            work.has_looked = version is not None
+
     def saw(self, process: str, location: Location, version: Version | None) -> None:
         """A look at a place was answered."""
         work = self._works.get(process)
@@ -64,8 +72,7 @@ class Doubts:
     def is_being_cleaned(self, key: KeyTruth) -> bool:
         """Whether a process that cleans up has seen the source, and has not ended its work on it."""
         return any(
-            work.key is key and name.startswith(CLEANERS) and work.seen.get(key.source, (0.0, None))[1] is not None
-            for name, work in self._works.items()
+            work.key is key and name.startswith(CLEANERS) and work.has_looked for name, work in self._works.items()
         )
 
     def answered(self, process: str, name: str) -> None:
@@ -120,6 +127,7 @@ class Doubts:
         work.has_written = not ends
         if ends:
             work.seen.clear()
+            work.has_looked = False
 
     def _open_all(self, process: str, work: _Work) -> None:
         if process.startswith(CLEANERS):
@@ -129,7 +137,7 @@ class Doubts:
 
     def _open_at_source(self, key: KeyTruth) -> None:
         if key.doubt_at_source is None:
-            key.doubt_at_source = Doubt(self._now(), key.shadow.current)
+            key.doubt_at_source = Doubt(self._now(), key.shadow.current, key.content)
         if key.emptied_by not in (None, Writer.KEYSHIFT):
             # Its owner was quicker, and keyshift does not know of it yet.
             key.unfollowed.setdefault(len(key.words) - 1, DELETE_IN_DOUBT)

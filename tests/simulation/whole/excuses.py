@@ -25,8 +25,8 @@ AT_ONCE = 90.0
 SENTENCES = {
     ERASED: "An owner removes a version or a marker of a cleaned key for good, by its id: keyshift cannot tell him from"
     " a lifecycle rule. The copy stays as it is, and rollback may restore what he removed.",
-    DELETE_IN_DOUBT: "An owner deletes a source while cleanup's own delete of that very version is under way or has had"
-    " no answer: keyshift counts the delete as its own. The copy stays, and rollback restores the source.",
+    DELETE_IN_DOUBT: "An owner deletes a source while cleanup's own delete of the same bytes is under way or has had no"
+    " answer: keyshift counts the delete as its own. The copy stays, and rollback restores the source.",
     AFTER_CLEANUP: "An owner deletes a key that cleanup has emptied: there is nothing to follow, and the copy stays.",
     UNSEEN_AFTER_CLEANUP: "Where no versions are kept, an owner's delete of a key that cleanup has emptied leaves no"
     " trace: the copy stays, and rollback restores the source.",
@@ -55,7 +55,9 @@ SENTENCES = {
 def why_unfollowed(key: KeyTruth, *, is_being_cleaned: bool, keeps_markers: bool) -> str | None:
     """Why keyshift cannot know of the owner's delete that happens now, or ``None``."""
     doubt = key.doubt_at_source
-    if is_being_cleaned or (doubt is not None and (not keeps_markers or doubt.about == key.shadow.current)):
+    if is_being_cleaned:
+        return DELETE_IN_DOUBT
+    if doubt is not None and (not keeps_markers or doubt.about == key.shadow.current or doubt.content == key.content):
         return DELETE_IN_DOUBT
     if key.emptied_by is Writer.KEYSHIFT:
         return AFTER_CLEANUP if keeps_markers else UNSEEN_AFTER_CLEANUP

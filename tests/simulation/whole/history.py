@@ -79,10 +79,14 @@ class Shadow:
 
 @dataclass(slots=True)
 class Doubt:
-    """Whether a request of its own took effect keyshift cannot know; ``about`` is the put that it was about."""
+    """Whether a request of its own took effect keyshift cannot know.
+
+    ``about`` is the put that it was about, ``content`` the bytes that the owner had put last.
+    """
 
     since: float
     about: int | None
+    content: bytes | None = None
 
 
 @dataclass
@@ -134,6 +138,11 @@ class KeyTruth:
     """Whether the owner's last metadata went with a source of which the same bytes were put at that moment."""
     plain: Callable[[bytes], bytes] = bytes
     """What is at the target as the owner wrote it: a manifest's references may be switched there."""
+
+    @property
+    def content(self) -> bytes | None:
+        """The bytes that the owner put last, also where he has deleted them."""
+        return next((word[0] for word in reversed(self.words) if word is not None), None)
 
     @property
     def owner(self) -> Value | None:

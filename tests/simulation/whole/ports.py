@@ -32,6 +32,8 @@ class SimulatedStore(Asking):
 
         def effect() -> ObjectState | None:
             shown.append(store.buckets.version(location, version_id))
+            if version_id is None:
+                self._site.truth.doubts.shows(self._process.name, location, shown[-1])
             return store.look_at_object(location, version_id=version_id, with_tags=with_tags)
 
         seen: ObjectState | None = self._ask_of(location, "look_at_object", location.key, effect)

@@ -89,7 +89,9 @@ class World:
     def look(self, process: str) -> None:
         """At both keys."""
         for place in (TARGET, SOURCE):
-            self.truth.doubts.saw(process, place, self.store.buckets.current(place))
+            there = self.store.buckets.current(place)
+            self.truth.doubts.shows(process, place, there)
+            self.truth.doubts.saw(process, place, there)
 
     def cleanup_dies(self) -> None:
         """After it wrote to the manifest what it is about to do."""
@@ -194,6 +196,27 @@ def test_the_owners_delete_is_followed() -> None:
     world.owner_deletes()
     assert not world.broken(at_rest=True)
     assert world.used() == {excuses.NOT_TOLD}
+
+
+@pytest.mark.parametrize(("content", "expected"), [(b"a", []), (b"b", ["I7"])])
+def test_the_same_bytes_put_again_are_in_the_same_doubt(content: bytes, expected: list[str]) -> None:
+    """Cleanup's delete names an etag, so it may have hidden them; other bytes it cannot have hidden."""
+    world = copied(versioned=True)
+    world.cleanup_dies()
+    world.owner_puts(content, "again")
+    world.owner_deletes()
+    assert world.broken(at_rest=True) == expected
+
+
+def test_a_look_whose_answer_is_on_its_way_is_a_look() -> None:
+    """An owner deletes after S3 read the key for cleanup, and before cleanup has the answer."""
+    world = copied(versioned=True)
+    world.truth.doubts.asks("cleanup", world.key)
+    world.truth.doubts.answered("cleanup", "write_record")
+    world.truth.doubts.shows("cleanup", SOURCE, world.there(SOURCE))
+    world.owner_deletes()
+    assert not world.broken(at_rest=True)
+    assert world.used() == {excuses.DELETE_IN_DOUBT}
 
 
 def test_a_cleanup_that_knows_it_did_nothing_leaves_no_doubt() -> None:
