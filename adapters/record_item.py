@@ -121,12 +121,14 @@ def _intent_map(intent: Intent) -> dict[str, Any]:
         "checksum": intent.checksum,
     }
     named = {name: text(value) for name, value in fields.items() if value}
-    since = {"not_before": number(intent.not_before)} if intent.is_doubtful else {}
-    return {"M": {"action": text(intent.action.value)} | named | since}
+    since = {"not_before": number(intent.not_before)} if intent.not_before else {}
+    refused = {"is_refused": {"BOOL": True}} if intent.is_refused else {}
+    return {"M": {"action": text(intent.action.value)} | named | since | refused}
 
 
 def _intent(value: Mapping[str, Any]) -> Intent:
-    fields = {name: attribute.get("S") or attribute["N"] for name, attribute in value["M"].items()}
+    parts = value["M"]
+    fields = {name: part.get("S") or part["N"] for name, part in parts.items() if "BOOL" not in part}
     return Intent(
         Action(fields["action"]),
         fields.get("etag", ""),
@@ -134,6 +136,7 @@ def _intent(value: Mapping[str, Any]) -> Intent:
         fields.get("target_etag", ""),
         fields.get("checksum", ""),
         int(fields.get("not_before", "0")),
+        is_refused="is_refused" in parts,
     )
 
 
@@ -147,7 +150,8 @@ def _upload_map(upload: Upload) -> dict[str, Any]:
         "last_modified": number(upload.last_modified),
         "part_size": number(upload.part_size),
     }
-    return {"M": fields}
+    begun = {"not_before": number(upload.not_before)} if upload.not_before else {}
+    return {"M": fields | begun}
 
 
 def _upload(fields: Mapping[str, Any]) -> Upload:
@@ -158,4 +162,5 @@ def _upload(fields: Mapping[str, Any]) -> Upload:
         version_id=fields["version_id"]["S"],
         last_modified=int(fields["last_modified"]["N"]),
         part_size=int(fields["part_size"]["N"]),
+        not_before=int(fields.get("not_before", {"N": "0"})["N"]),
     )

@@ -123,6 +123,12 @@ class Lease:
         not_before = max(1, int(started - policy.margin_seconds))
         return cls(Claim(attempt.token, deadline), send_before, started, not_before, policy.margin_seconds)
 
+    def dated(self, intent: Intent) -> Intent:
+        """The intent with the earliest date that S3 can give to what it writes, unless it has one."""
+        if intent.action not in TARGET_WRITES or intent.not_before:
+            return intent
+        return replace(intent, not_before=self.not_before)
+
 
 _SETTLED: Mapping[str, Any] = {
     "intent": None,
@@ -177,8 +183,9 @@ class HeldRecord:
 
     def declare_intent(self, intent: Intent) -> None:
         """Make durable what we are about to do; what we declared before and may have done stays among ``maybe``."""
-        if self.record.intent != intent:
-            self.rewrite(intent=intent, maybe=self._unsettled())
+        declared, dated = self.record.intent, self.lease.dated(intent)
+        if declared is None or declared.undated != dated.undated or declared.not_before > dated.not_before:
+            self.rewrite(intent=dated, maybe=self._unsettled())
             self._may_be_done = False
 
     def lengthen_claim(self, seconds: float) -> None:
@@ -241,15 +248,19 @@ class HeldRecord:
         the first one's success (protocol.md §5).
         """
         answer = self.send(request)
-        intent = self.record.intent
-        if isinstance(answer, Refused) and intent is not None and intent.action is Action.COPY:
-            self._doubtful |= {replace(intent, not_before=self.lease.not_before)}
+        if isinstance(answer, Refused):
+            self._doubtful |= self._refused_copy()
         return answer
 
     def ask_if_done(self, may_be_done: Callable[[], bool]) -> bool:
-        """Whether what was declared and refused may be done all the same; while nobody can answer, it may."""
-        self._may_be_done = True
+        """Whether what was declared and refused may be done all the same.
+
+        If the look fails, a delete may be done, and a copy stays the doubt that each refused copy is.
+        """
+        refused, doubtful = self._refused_copy(), self._doubtful
+        self._may_be_done, self._doubtful = not refused, doubtful | refused
         self._may_be_done = may_be_done()
+        self._doubtful = doubtful
         return self._may_be_done
 
     def give_back_after_error(self) -> None:
@@ -265,6 +276,13 @@ class HeldRecord:
         """Whether requests may still be sent that many seconds from now."""
         return self._ports.clock.monotonic() + seconds < self.lease.send_before
 
+    def _refused_copy(self) -> frozenset[Intent]:
+        """The declared copy as a doubt, once S3 has refused it; nothing if something else was declared."""
+        intent = self.record.intent
+        if intent is None or intent.action is not Action.COPY:
+            return frozenset()
+        return frozenset({replace(intent, is_refused=True)})
+
     def _given_back(self, **changes: Any) -> Record:
         return replace(self.record, claim=None, intent=None, maybe=self._unsettled(), **changes)
 
@@ -276,7 +294,7 @@ class HeldRecord:
         intent, maybe = self.record.intent, self.record.maybe - self._ruled_out
         if intent is not None and (self._may_be_done or intent.is_task):
             maybe |= {intent}
-        return _with_doubtful(_bounded(maybe), self._doubtful)
+        return _with_doubtful(maybe, self._doubtful)
 
     def _write(self, record: Record) -> None:
         written = replace(record, revision=self.record.revision + 1, changed_at=self._ports.clock.now())
@@ -294,17 +312,22 @@ def _is_ruled_out(intent: Intent, source: ObjectState | None, target: ObjectStat
 
 
 def _bounded(maybe: frozenset[Intent]) -> frozenset[Intent]:
-    """The same, with one entry for all the writes to the target that nothing can recognise."""
-    return frozenset(
-        Intent(intent.action) if intent.action in TARGET_WRITES and not intent.is_recognisable else intent
-        for intent in maybe
-    )
+    """The same, with one entry for all that differ in their dates alone, and one for all that nothing can recognise.
+
+    Of several dates the earliest counts: it leaves more in doubt.
+    """
+    merged: dict[Intent, Intent] = {}
+    for intent in sorted(maybe):
+        is_lost = intent.action in TARGET_WRITES and not intent.is_recognisable
+        named = Intent(intent.action) if is_lost else intent
+        merged.setdefault(replace(named, not_before=0), named)
+    return frozenset(merged.values())
 
 
 def _with_doubtful(maybe: frozenset[Intent], doubtful: frozenset[Intent]) -> frozenset[Intent]:
-    """Both; of a copy that is refused again and again the first refusal counts, which leaves more in doubt."""
-    known = {replace(intent, not_before=0) for intent in maybe}
-    return maybe | {intent for intent in doubtful if replace(intent, not_before=0) not in known}
+    """Both; what may have been done anyhow is no doubt, and of a copy refused again and again the first time counts."""
+    known = {intent.undated for intent in maybe}
+    return _bounded(maybe | {intent for intent in doubtful if intent.undated not in known})
 
 
 def take_claim(

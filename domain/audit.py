@@ -41,7 +41,7 @@ MOST_DETAIL_BYTES = 240_000
 _NEVER_OMITTED = frozenset({"schema_version", "event_id", "migration", "revision", "source", "target", "record_digest"})
 
 _NOTHING: frozenset[Intent] = frozenset()
-_LATER = {"not_before": 0}
+_LATER = {"not_before": 0, "is_refused": False}
 """Fields that came with a later version, and the value of those who do not have them."""
 
 

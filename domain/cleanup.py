@@ -1,12 +1,10 @@
 """Delete one source whose bytes are proven to be at the target (protocol.md §9)."""
 
-from typing import TypeGuard
-
 from domain.attempt import Attempt, HeldRecord, Lease, MigrationPolicy, MigrationPorts, Outcome, Verdict, take_claim
 from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, UnavailableError
 from domain.objects import ObjectState, is_other_version
 from domain.ports import Deleted, Refused
-from domain.reconciling import is_put_after, is_what_we_hid
+from domain.reconciling import is_as_recorded, is_put_after, is_what_we_hid
 from domain.record import Action, Intent, Mode, Record, State
 
 DELETE_SOURCE = Intent(Action.DELETE_SOURCE)
@@ -61,7 +59,7 @@ def _blocked(record: Record, now: float, *, need_proof: bool) -> Outcome | None:
 def _delete_if_proven(held: HeldRecord, ports: MigrationPorts) -> Outcome:
     record = held.record
     target = ports.store.look_at_object(record.target, with_tags=True)
-    if not _is_the_copy(target, record):
+    if not is_as_recorded(target, record):
         emptied = record.source_etag if DELETE_SOURCE in record.maybe else None
         cause = "the target is no longer what was copied"
         return held.commit(State.CONFLICT, cause=cause, cleaned_etag=emptied)
@@ -121,7 +119,7 @@ def preview_source(record: Record, *, ports: MigrationPorts, now: float) -> str 
     if blocked is not None:
         return blocked.reason
     target = ports.store.look_at_object(record.target, with_tags=True)
-    if not _is_the_copy(target, record):
+    if not is_as_recorded(target, record):
         return "the target is no longer what was copied"
     return _why_kept(ports.store.look_at_object(record.source, with_tags=True), target, record, now)
 
@@ -134,10 +132,6 @@ def _why_kept(source: ObjectState | None, target: ObjectState, record: Record, n
     if not _is_as_verified(source, target, record):
         return "the source has changed since it was copied"
     return None
-
-
-def _is_the_copy(target: ObjectState | None, record: Record) -> TypeGuard[ObjectState]:
-    return target is not None and target.etag == record.target_etag
 
 
 def _is_as_verified(source: ObjectState, target: ObjectState, record: Record) -> bool:

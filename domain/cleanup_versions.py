@@ -5,7 +5,7 @@ from domain.cleanup import ONLY_ORIGINAL
 from domain.copying import abort_upload
 from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, UnavailableError
 from domain.ports import VersionStore
-from domain.reconciling import was_put_since
+from domain.reconciling import is_as_recorded
 from domain.record import Action, Intent, Mode, Record, State
 
 
@@ -51,7 +51,7 @@ def _forget(held: HeldRecord, intent: Intent, ports: MigrationPorts, versions: V
     abort_upload(held, ports.multipart)
     record = held.record
     target = ports.store.look_at_object(record.target)
-    if target is None or target.etag != record.target_etag or was_put_since(target, record):
+    if not is_as_recorded(target, record):
         return _kept(held, "the target is no longer what was copied")
     top = ports.store.find_top_marker(record.source)
     if top is None or top.marker_id != record.marker_version:

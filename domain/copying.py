@@ -141,6 +141,7 @@ class _PartsCopy:
             seen.version_id or "",
             seen.last_modified,
             self._part_size,
+            self._held.lease.not_before,
         )
 
     def _resume(self, intent: Intent) -> tuple[str, dict[int, str]] | None:
@@ -149,7 +150,7 @@ class _PartsCopy:
             return None
         # last_modified tells a source put again with the same bytes but other metadata, which an upload begun
         # before would not carry.
-        if upload == self._upload(upload.upload_id):
+        if upload == replace(self._upload(upload.upload_id), not_before=upload.not_before):
             etags = self._multipart.list_parts(self._target.location, upload_id=upload.upload_id)
             if etags is not None:
                 self._declare_parts(intent)
@@ -180,7 +181,9 @@ class _PartsCopy:
             foretold = ""
             if not self._policy.encrypted_targets and all(is_digest(etag) for etag in etags.values()):
                 foretold = composed_etag(etags)
-            self._held.declare_intent(replace(intent, target_etag=foretold))
+            upload = self._held.record.upload
+            begun = upload.not_before if upload is not None else 0
+            self._held.declare_intent(replace(intent, target_etag=foretold, not_before=begun))
         # Handed on for want of time it might never end: a worker's attempt is shorter than S3 may take for this.
         self._held.lengthen_claim(self._policy.complete_seconds - self._policy.request_seconds)
         answer = self._held.send(

@@ -49,9 +49,8 @@ def migrate_object(  # noqa: PLR0913  # what, where to, why, and the world
     Raises TransientError when the message is to be given back unsettled; nothing is lost then.
     """
     lease = Lease.begin(attempt, policy, ports.clock)
-    request = ClaimRequest(
-        notice, target, lease.claim, _first_intent(notice, policy), lease.started, rule, policy.rules_digest
-    )
+    intent = _first_intent(notice, policy, lease)
+    request = ClaimRequest(notice, target, lease.claim, intent, lease.started, rule, policy.rules_digest)
     answer = ports.manifest.claim_record(request)
     before = answer.before
     if answer.granted:
@@ -87,11 +86,11 @@ def park_object(  # noqa: PLR0913  # as migrate_object
     return Outcome(_verdict_of_rules(notice, held.record), held.record.state, cause, RULES_SECONDS)
 
 
-def _first_intent(notice: Notice, policy: MigrationPolicy) -> Intent | None:
+def _first_intent(notice: Notice, policy: MigrationPolicy, lease: Lease) -> Intent | None:
     # A delete becomes an intent only after both keys were looked at.
     if notice.kind is NoticeKind.REMOVED or notice.etag is None:
         return None
-    return copy_intent(notice.etag, notice.version_id, policy)
+    return lease.dated(copy_intent(notice.etag, notice.version_id, policy))
 
 
 def _set_aside(held: HeldRecord, cause: str) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeGuard
 
 from domain.objects import ObjectState, is_other_version, same_object, what_is_lost
 from domain.ports import HiddenVersion, TopMarker
@@ -63,7 +64,7 @@ def is_known(target: ObjectState, record: Record) -> bool:
     if record.target_etag == target.etag and not was_put_since(target, record):
         return True
     return any(
-        wrote(intent, target) for intent in record.maybe if intent.action in TARGET_WRITES and not intent.is_doubtful
+        wrote(intent, target) for intent in record.maybe if intent.action in TARGET_WRITES and not intent.is_refused
     )
 
 
@@ -74,17 +75,20 @@ def was_put_since(target: ObjectState, record: Record) -> bool:
     return record.copied_before is not None and target.last_modified >= record.copied_before
 
 
+def is_as_recorded(target: ObjectState | None, record: Record) -> TypeGuard[ObjectState]:
+    """Whether the target still is what the record's last commit says of it."""
+    return target is not None and target.etag == record.target_etag and not was_put_since(target, record)
+
+
 def doubted(target: ObjectState, record: Record) -> frozenset[Intent]:
     """The refused copies that may have written the target all the same."""
-    return frozenset(
-        intent
-        for intent in record.maybe
-        if intent.is_doubtful and wrote(intent, target) and target.last_modified >= intent.not_before
-    )
+    return frozenset(intent for intent in record.maybe if intent.is_refused and wrote(intent, target))
 
 
 def wrote(intent: Intent, target: ObjectState) -> bool:
-    """Whether the target is what this intent would leave behind."""
+    """Whether the target is what this intent would leave behind, and was not there before it."""
+    if target.last_modified < intent.not_before:
+        return False
     if intent.target_etag and intent.target_etag == target.etag:
         return True
     if not intent.checksum or not target.full_checksums:
@@ -150,8 +154,7 @@ def decide(sight: Sight) -> Decision:
     if same_object(sight.source, target) or _is_rewritten_copy(sight.source, target, record):
         if known and record.origin is Origin.CREATED and what_is_lost(sight.source, target, now=sight.now):
             return Decision(Step.COPY, State.COPIED, if_match=target.etag, origin=Origin.CREATED)
-        origin = record.origin if known or doubts else None
-        return Decision(Step.SETTLE, State.COPIED, origin=origin or _origin_of(target, record))
+        return Decision(Step.SETTLE, State.COPIED, origin=_origin_of(target, record, known=known))
     if known and _came_up(sight.source, target, record):
         return _conflict("an older version came up at the source after its cleanup")
     if known:
@@ -198,11 +201,17 @@ def _is_rewritten_copy(source: ObjectState, target: ObjectState, record: Record)
     )
 
 
-def _origin_of(target: ObjectState, record: Record) -> Origin:
+def _origin_of(target: ObjectState, record: Record, *, known: bool) -> Origin:
+    """Who made the target: a refused copy is no proof that keyshift did, and a copy over an adopted object is its own.
+
+    Taken for keyshift's by mistake, another writer's object would be deleted along with its source.
+    """
     ours = any(
-        wrote(intent, target) for intent in record.maybe if intent.action is Action.COPY and not intent.is_doubtful
+        wrote(intent, target) for intent in record.maybe if intent.action is Action.COPY and not intent.is_refused
     )
-    return Origin.CREATED if ours else Origin.ADOPTED
+    if ours:
+        return Origin.CREATED
+    return record.origin or Origin.ADOPTED if known else Origin.ADOPTED
 
 
 def _decide_without_source(sight: Sight) -> Decision:

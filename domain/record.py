@@ -65,8 +65,9 @@ class Intent:
     the target must have if the copy lands, so that a later attempt recognises it; empty where nobody can tell.
     ``checksum`` (``CRC64NVME=…``, of the whole object) serves where etags cannot: encrypted targets.
 
-    ``not_before`` (seconds since 1970) marks a copy that S3 refused and that may be done all the same, because
-    something on the way sent it twice: only what S3 wrote since then can be its work, and that is no proof.
+    ``not_before`` (seconds since 1970) dates a write to the target: what S3 dates earlier was there before. Zero where
+    no date bounds it. ``is_refused`` marks a copy that S3 refused and that may be done all the same, because something
+    on the way sent it twice: an object that looks like its work may be another writer's.
     """
 
     action: Action
@@ -75,6 +76,7 @@ class Intent:
     target_etag: str = ""
     checksum: str = ""
     not_before: int = 0
+    is_refused: bool = False
 
     @property
     def is_recognisable(self) -> bool:
@@ -87,9 +89,9 @@ class Intent:
         return self.action is Action.DELETE_SOURCE and bool(self.version_id)
 
     @property
-    def is_doubtful(self) -> bool:
-        """Whether S3 said that it was not done."""
-        return self.not_before > 0
+    def undated(self) -> "Intent":
+        """The same, whenever it was declared and whatever S3 answered."""
+        return replace(self, not_before=0, is_refused=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,11 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A multipart copy to ``location`` under way, of exactly this source; ``part_size`` in bytes."""
+    """A multipart copy to ``location`` under way, of exactly this source; ``part_size`` in bytes.
+
+    ``not_before`` is in seconds since 1970: S3 dates the completed object by the moment in which its upload was begun
+    (S3 user guide, object metadata).
+    """
 
     upload_id: str
     location: Location
@@ -110,6 +116,7 @@ class Upload:
     version_id: str
     last_modified: int
     part_size: int
+    not_before: int = 0
 
 
 EMPTY_TARGET = ""

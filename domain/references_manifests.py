@@ -191,7 +191,7 @@ class _Rewriting:
         upload_id = held.send(lambda: multipart.create_upload(goal, seen=described), is_last=False)
         part_size = part_size_for(2 * seen.size + 1, wanted=self._policy.part_size)
         # Of no source: a copy that finds it must not go on with it.
-        upload = Upload(upload_id, goal.location, "", "", seen.last_modified, part_size)
+        upload = Upload(upload_id, goal.location, "", "", seen.last_modified, part_size, held.lease.not_before)
         held.rewrite(upload=upload)
         etags = self._upload(seen, goal, upload_id, part_size)
         if etags is None:

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from domain.keys import Location
 from domain.objects import ObjectState, is_other_version, same_bytes
+from domain.reconciling import is_as_recorded
 from domain.record import Origin, Record, State
 
 
@@ -22,7 +23,7 @@ class Difference(StrEnum):
     MISSING = "missing"
     """The copy is not at the target."""
     TARGET_CHANGED = "target-changed"
-    """Somebody else's object is where our copy was."""
+    """Another writer put an object where the copy was, of the same bytes or of others."""
     ORPHAN = "orphan"
     """Our copy is there, its source is not, and we did not delete it."""
     SIZE = "size"
@@ -61,6 +62,7 @@ REPAIRABLE = frozenset(
         Difference.NOT_MIGRATED,
         Difference.UNFINISHED,
         Difference.CHANGED_SINCE,
+        Difference.TARGET_CHANGED,
         Difference.SOURCE_ABSENT,
         Difference.PARKED,
         Difference.CONFLICT,
@@ -77,7 +79,8 @@ REPAIRABLE = frozenset(
 )
 """What another look by a worker may settle, and only by the protocol: these are what ``--requeue`` enqueues.
 
-A copy that is missing or not ours any more is not among them: somebody else decided that.
+A copy that is missing is not among them: another writer decided that. What another writer put in its place is adopted
+if it is the same as the source in everything, and becomes a CONFLICT otherwise.
 """
 
 
@@ -135,7 +138,7 @@ def _differences(  # noqa: C901, PLR0912  # one row for each state
 ) -> Iterator[Difference]:
     if record.is_unfinished:
         yield Difference.UNFINISHED
-    ours = sides.target is not None and sides.target.etag == record.target_etag
+    ours = is_as_recorded(sides.target, record)
     match record.state:
         case State.NEW:
             yield Difference.NOT_MIGRATED
@@ -170,7 +173,7 @@ def _of_a_copy(record: Record, sides: Sides, now: float) -> Iterator[Difference]
     if target is None:
         yield Difference.MISSING
         return
-    if target.etag != record.target_etag:
+    if not is_as_recorded(target, record):
         yield Difference.TARGET_CHANGED
     if source is not None:
         # A manifest whose references were switched holds other content by our own commit: its etag is the proof.

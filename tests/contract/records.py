@@ -28,6 +28,7 @@ intents = st.builds(
     target_etag=st.one_of(st.just(""), etags),
     checksum=checksums,
     not_before=st.sampled_from([0, 1_790_000_000]),
+    is_refused=st.booleans(),
 )
 claims = st.builds(Claim, token=tokens, deadline=times)
 uploads = st.builds(
@@ -38,6 +39,7 @@ uploads = st.builds(
     version_id=st.one_of(st.just(""), versions),
     last_modified=st.integers(0, 2**31),
     part_size=st.integers(1, 5 * 2**30),
+    not_before=st.sampled_from([0, 1_790_000_000]),
 )
 
 

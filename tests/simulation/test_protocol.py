@@ -140,7 +140,7 @@ def _knows_what_was_refused(target: ObjectState, record: Record) -> bool:
 
 
 def _doubts_without_dates(target: ObjectState, record: Record) -> frozenset[Intent]:
-    return frozenset(intent for intent in record.maybe if intent.is_doubtful and wrote(intent, target))
+    return frozenset(intent for intent in record.maybe if intent.is_refused and wrote(intent, target))
 
 
 def _without_doubts(maybe: frozenset[Intent], doubtful: frozenset[Intent]) -> frozenset[Intent]:

@@ -182,12 +182,13 @@ def test_what_it_began_from_and_what_it_will_leave_is_on_record_first(*, version
     world = RewritingWorld(versioned=versioned)
     before, had = world.seen(), len(world.manifest.changes)
     world.rewrite()
+    begun = int(world.clock.now() - world.policy.margin_seconds)
     del world.manifest.changes[:had]
     began = (before.etag, before.version_id or "")
     checksum = f"CRC32={world.seen().checksums['CRC32']}"
-    assert world.written("intent") == [REWRITE, Intent(Action.REWRITE, *began, world.seen().etag, checksum)]
+    assert world.written("intent") == [REWRITE, Intent(Action.REWRITE, *began, world.seen().etag, checksum, begun)]
     (upload,) = world.written("upload")
-    assert upload == Upload(upload.upload_id, world.target, "", "", before.last_modified, MIN_PART_BYTES)
+    assert upload == Upload(upload.upload_id, world.target, "", "", before.last_modified, MIN_PART_BYTES, begun)
 
 
 @pytest.mark.parametrize("error", [ThrottledError("slow down"), AccessDeniedError("no"), LeaseExpiredError("late")])

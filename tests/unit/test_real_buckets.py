@@ -17,7 +17,7 @@ from domain.parts import MIB
 from domain.reconciling import NOBODY_KNOWS
 from domain.record import Action, Intent, Origin, State
 from domain.rollback import purge_copy, roll_back_object
-from domain.verification import REPAIRABLE, Sides, judge
+from domain.verification import REPAIRABLE, Difference, Sides, judge
 from tests.fakes.buckets import Versioning
 from tests.unit.test_migration import POLICY, SOURCE, TARGET, World, created, listed
 
@@ -178,6 +178,83 @@ def test_an_adopted_target_whose_source_is_gone_is_not_a_difference() -> None:
     world.migrate(removed(2))
     sides = Sides(None, world.store.look_at_object(TARGET, with_tags=True))
     assert judge(world.record, sides, now=world.clock.now()).differences == ()
+
+
+@pytest.mark.parametrize("body", [b"bytes", LARGE])
+def test_what_lay_there_before_a_worker_died_is_adopted(body: bytes) -> None:
+    """A producer wrote both keys; a worker claims the key and dies before it can look at what he put."""
+    world = World()
+    world.store.put(TARGET, body)
+    world.clock.advance(100)
+    world.store.put(SOURCE, body)
+    world.store.fail_next(KeyshiftError("the worker is killed"), call="look_at_object")
+    with pytest.raises(KeyshiftError, match="killed"):
+        world.migrate(created(body))
+    assert [one.action for one in (world.record.intent,) if one is not None] == [Action.COPY]
+    world.clock.advance(1_000)
+    assert world.migrate(created(body)).state is State.COPIED
+    assert world.record.origin is Origin.ADOPTED
+    world.store.remove(SOURCE)
+    assert world.migrate(removed(2)).state is State.GONE
+    assert world.store.body(TARGET) == body
+
+
+def test_a_refused_upload_of_which_nobody_could_ask_is_not_the_object_there() -> None:
+    """A producer wrote both keys; S3 refuses the completion, and a permission to list its parts is missing."""
+    world = World()
+    world.store.put(TARGET, LARGE)
+    world.clock.advance(100)
+    world.store.put(SOURCE, LARGE)
+    world.store.fail_next(AccessDeniedError("no"), call="list_parts")
+    assert world.migrate(created(LARGE)).state is State.PARKED
+    assert [one.is_refused for one in world.record.maybe] == [True]
+    world.clock.advance(100)
+    assert world.migrate(created(LARGE)).state is State.COPIED
+    assert (world.record.origin, world.store.uploads) == (Origin.ADOPTED, {})
+
+
+def test_another_writer_who_is_quicker_than_our_newer_copy_takes_it_over() -> None:
+    """He puts the owner's newer bytes over our older copy in the second in which ours is on its way, and is refused."""
+    world = migrated(b"older")
+    for location in (SOURCE, TARGET):
+        world.store.put(location, b"newer")
+    assert world.migrate(created(b"newer", 2)).state is State.COPIED
+    assert world.record.origin is Origin.ADOPTED
+
+
+def test_our_copy_over_an_adopted_object_is_ours_though_nobody_could_say_so() -> None:
+    """The commit after the copy is throttled: the next attempt knows it by its date, and a delete is followed."""
+    world = World()
+    for location in (TARGET, SOURCE):
+        world.store.put(location, b"bytes")
+    world.clock.advance(100)
+    assert world.migrate(created(b"bytes")).state is State.COPIED
+    world.clock.advance(100)
+    world.store.put(SOURCE, b"bytes")
+    world.manifest.fail_next(ThrottledError("slow down"), call="write_record")
+    with pytest.raises(ThrottledError):
+        world.migrate(created(b"bytes", 2))
+    assert world.migrate(created(b"bytes", 2)).state is State.COPIED
+    assert world.record.origin is Origin.CREATED
+    world.store.remove(SOURCE)
+    assert world.migrate(removed(3)).state is State.TOMBSTONE
+
+
+def test_the_source_stays_when_another_writer_put_the_copy_again() -> None:
+    """The bytes are the same and the object is his: cleanup asks for a person, verify adopts it."""
+    world = migrated(b"bytes")
+    world.store.put(TARGET, b"bytes")
+    source, target = (world.store.look_at_object(one, with_tags=True) for one in (SOURCE, TARGET))
+    sides = Sides(source, target)
+    (difference,) = judge(world.record, sides, now=world.clock.now()).differences
+    assert difference is Difference.TARGET_CHANGED
+    assert difference in REPAIRABLE
+    assert world.migrate(Notice(NoticeKind.LISTED, SOURCE)).state is State.COPIED
+    world.store.put(TARGET, b"bytes")
+    world.clock.advance(1_000)
+    world.store.put(TARGET, b"bytes")
+    assert clean(world).state is State.CONFLICT
+    assert world.store.body(SOURCE) == b"bytes"
 
 
 # D2: another writer's object of the same bytes

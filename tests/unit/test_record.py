@@ -237,7 +237,8 @@ def test_a_copy_that_was_not_sent_or_was_refused_is_not_what_may_have_been_done(
     held.send(lambda: "a part")
     assert held.send(lambda: Refused.SOURCE_ABSENT) is Refused.SOURCE_ABSENT
     held.release()
-    assert manifest.records[SOURCE.record_id].maybe == {COPY, Intent(Action.COPY, "4" * 32, "", "4" * 32)}
+    last = held.lease.dated(Intent(Action.COPY, "4" * 32, "", "4" * 32))
+    assert manifest.records[SOURCE.record_id].maybe == {COPY, last}
 
 
 def test_a_step_that_leaves_nothing_forgets_no_copy_before_it() -> None:

@@ -9,6 +9,7 @@ from tests.fakes.object_store import InMemoryObjectStore
 from tests.simulation.whole.doubts import Doubts
 from tests.simulation.whole.excuses import (
     AFTER_CLEANUP,
+    AT_ONCE,
     MARKER_EXPIRED,
     REFUSED_COPY,
     keeps_markers,
@@ -138,7 +139,7 @@ class Chronicle:
         """Somebody else than keyshift has put an object at the target."""
         self._note(version, by, key.plain)
         key.last_at_target, key.meddled = by, True
-        self._doubt_whose(key, None)
+        self._doubt_whose(key)
 
     def foreign_deleted(self, key: KeyTruth, marker: Version | None, *, by: Writer = Writer.STRANGER) -> None:
         """Somebody else has deleted the target."""
@@ -170,7 +171,7 @@ class Chronicle:
         made = self.made[version.written] = Made(version.written, writer, value, self._now(), of)
         return made
 
-    def _doubt_whose(self, key: KeyTruth, refused_within: float | None) -> None:
+    def _doubt_whose(self, key: KeyTruth) -> None:
         """Whether anything tells the foreign object at the target from keyshift's copy."""
         there = self._store.buckets.current(key.target)
         if there is None or self.maker_of(there).writer is Writer.KEYSHIFT:
@@ -178,10 +179,8 @@ class Chronicle:
         if key.indistinct.get(there.written, REFUSED_COPY) != REFUSED_COPY:
             return
         made = self.maker_of(there)
-        recent = refused_within is not None and self._now() - made.at < refused_within
-        why = why_indistinct(
-            key, made, there, refused_within=refused_within if recent else None, copies=self._copies.get(key.target, [])
-        )
+        is_refused = key.refused_at is not None and abs(made.at - key.refused_at) < AT_ONCE
+        why = why_indistinct(key, made, there, is_refused=is_refused, copies=self._copies.get(key.target, []))
         if why is not None:
             key.indistinct[there.written] = why
 
@@ -189,4 +188,4 @@ class Chronicle:
         """A request of keyshift's about this place had no answer: what is at the target may count as its work."""
         key = self.of(location)
         if key is not None:
-            self._doubt_whose(key, None)
+            self._doubt_whose(key)

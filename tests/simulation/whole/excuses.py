@@ -47,7 +47,7 @@ SENTENCES = {
     " source: that is his own decision.",
     PUT_AGAIN: "Without versions, and with producers that are not fenced, an owner puts the same bytes with other"
     " metadata between cleanup's last look and its delete: that metadata is lost.",
-    REFUSED_COPY: "A stranger puts the same bytes seconds before S3 refuses keyshift's copy of them: once the owner"
+    REFUSED_COPY: "A stranger puts the same bytes within seconds of S3's refusal of keyshift's copy: once the owner"
     " has overwritten the source, keyshift takes his object for a copy that a proxy sent twice.",
 }
 
@@ -67,11 +67,11 @@ def why_unfollowed(key: KeyTruth, *, is_being_cleaned: bool, keeps_markers: bool
 
 
 def why_indistinct(
-    key: KeyTruth, made: Made, version: Version, *, refused_within: float | None, copies: list[tuple[Made, str]]
+    key: KeyTruth, made: Made, version: Version, *, is_refused: bool, copies: list[tuple[Made, str]]
 ) -> str | None:
     """Why nothing tells a foreign version at the target from keyshift's copy, or ``None``.
 
-    ``refused_within``: how long after it was put S3 refused a copy of the same bytes; ``copies``: those that keyshift
+    ``is_refused``: S3 refused a copy of the same bytes within seconds of its being put; ``copies``: those that keyshift
     made at this target, with their etags.
     """
     if made.value is None or version.state is None or not key.has_said_bytes(made.value[0]):
@@ -82,7 +82,7 @@ def why_indistinct(
         etag == version.state.etag and 0 <= made.at - one.at < AT_ONCE for one, etag in copies
     ):
         return SAME_BYTES_AGAIN
-    return REFUSED_COPY if refused_within is not None else None
+    return REFUSED_COPY if is_refused else None
 
 
 def why_comes_back(key: KeyTruth) -> str | None:

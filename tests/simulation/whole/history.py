@@ -122,6 +122,8 @@ class KeyTruth:
     """The etag at the target that an operator gives up (empty: the absence), until keyshift's next write there."""
     doubled: bool = False
     """Whether S3 refused the second of two sendings of one copy."""
+    refused_at: float | None = None
+    """When S3 last refused a copy to the target on a condition."""
     doubt_at_source: Doubt | None = None
     doubt_at_target: Doubt | None = None
     unfollowed: dict[int, str] = field(default_factory=dict)

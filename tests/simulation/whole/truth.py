@@ -10,7 +10,6 @@ from domain.keys import Location
 from tests.fakes.buckets import Version
 from tests.simulation.whole.chronicle import Chronicle
 from tests.simulation.whole.excuses import (
-    AT_ONCE,
     PUT_AGAIN,
     REFUSED_COPY,
     why_comes_back,
@@ -50,7 +49,8 @@ class Truth(Chronicle):
         key = self._by_target.get(location)
         if key is not None:
             key.doubled |= was_done
-            self._doubt_whose(key, AT_ONCE)
+            key.refused_at = self._now()
+            self._doubt_whose(key)
 
     def _copied(self, location: Location, number: int, before: Version | None, *, by: str) -> None:
         made = self._store.buckets.current(location)
@@ -98,9 +98,13 @@ class Truth(Chronicle):
             yield "I2c what the new-layout owner deleted is brought back"
 
     def rewritten(self, key: KeyTruth, made: Version, before: Version | None) -> None:
-        """A rewriting of keyshift's has replaced ``before`` with the same content, its references switched."""
-        of = self.maker_of(before).of if before is not None else None
-        copy = self._note(made, Writer.KEYSHIFT, key.plain, of=of)
+        """A rewriting of keyshift's has replaced ``before`` with the same content, its references switched.
+
+        The content stays its writer's: what another writer made does not become keyshift's own.
+        """
+        maker = self.maker_of(before) if before is not None else None
+        writer = maker.writer if maker is not None else Writer.KEYSHIFT
+        copy = self._note(made, writer, key.plain, of=maker.of if maker is not None else None)
         self._copies.setdefault(key.target, []).append((copy, made.state.etag if made.state else ""))
         key.last_at_target = Writer.KEYSHIFT
 
