@@ -45,8 +45,8 @@ class Doubts:
         """The process turns to this key, or to none."""
         work = self._works.get(process)
         if work is not None and work.key is not key:
-            if work.at_target is not None and not work.is_troubled:
-                work.key.noted.add(work.at_target)
+            if not work.is_troubled:
+                self._ended(work)
             del self._works[process]
             work = None
         if key is not None and work is None:
@@ -113,21 +113,24 @@ class Doubts:
     def _written(self, process: str, work: _Work) -> None:
         key = work.key
         work.at_target = work.seen.get(key.target, (0.0, None))[1]
-        for place in (key.source, key.target):
-            at, number = work.seen.get(place, (-1.0, None))
-            doubt = key.doubt_at_source if place == key.source else key.doubt_at_target
-            if doubt is None or at <= doubt.since:
-                continue
-            if place == key.target:
-                key.doubt_at_target = None
-            elif number is not None:
-                key.doubt_at_source = None
+        at, number = work.seen.get(key.source, (-1.0, None))
+        if key.doubt_at_source is not None and at > key.doubt_at_source.since and number is not None:
+            key.doubt_at_source = None
         # Cleanup claims, looks, deletes and commits: its second write ends its work.
         ends = process.startswith(CLEANERS) and bool(work.seen)
         work.has_written = not ends
         if ends:
             work.seen.clear()
             work.has_looked = False
+
+    def _ended(self, work: _Work) -> None:
+        """An attempt has come to its end undisturbed: keyshift knows now what is at the target, if it looked."""
+        key = work.key
+        if work.at_target is not None:
+            key.noted.add(work.at_target)
+        looked_at, _ = work.seen.get(key.target, (-1.0, None))
+        if work.has_written and key.doubt_at_target is not None and looked_at > key.doubt_at_target.since:
+            key.doubt_at_target = None
 
     def _open_all(self, process: str, work: _Work) -> None:
         if process.startswith(CLEANERS):

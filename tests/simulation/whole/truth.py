@@ -12,6 +12,7 @@ from tests.simulation.whole.chronicle import Chronicle
 from tests.simulation.whole.excuses import (
     PUT_AGAIN,
     REFUSED_COPY,
+    SAME_BYTES_AGAIN,
     why_comes_back,
     why_lost,
 )
@@ -66,6 +67,8 @@ class Truth(Chronicle):
             return
         word = key.word_of(number)
         is_given_up = key.given_up == (before.state.etag if before is not None and before.state is not None else "")
+        if before is not None:
+            self._note_same_again(key, before, by)
         for text in self._faults_of_copy(key, word, before, is_given_up=is_given_up):
             self.fault(key, text)
         self._copies.setdefault(location, []).append((copy, made.state.etag if made.state else ""))
@@ -96,6 +99,15 @@ class Truth(Chronicle):
         is_kept_away = gone and word <= gone[1] and None not in key.words[gone[0] + 1 : word + 1]
         if is_kept_away and not is_given_up:
             yield "I2c what the new-layout owner deleted is brought back"
+
+    def _note_same_again(self, key: KeyTruth, there: Version, by: str) -> None:
+        """S3's condition names an etag: the same bytes put since the process saw keyshift's own copy pass it."""
+        seen = self.made.get(self.doubts.last_look(by, key.target) or -1)
+        made = self.maker_of(there)
+        if seen is None or seen.writer is not Writer.KEYSHIFT or seen.value is None or made.value is None:
+            return
+        if made.number != seen.number and made.value[0] == seen.value[0]:
+            key.indistinct.setdefault(there.written, SAME_BYTES_AGAIN)
 
     def rewritten(self, key: KeyTruth, made: Version, before: Version | None) -> None:
         """A rewriting of keyshift's has replaced ``before`` with the same content, its references switched.
@@ -135,6 +147,7 @@ class Truth(Chronicle):
             self._check_lost(key, gone, "I5 deleting the source", by=by)
             return
         key, made = self._by_target[location], self.maker_of(gone)
+        self._note_same_again(key, gone, by)
         why = key.indistinct.get(gone.written)
         # A copy that S3 refused is proof enough to go on over what is there, and never to delete it.
         if made.writer is not Writer.KEYSHIFT and not self.excuses(why if why != REFUSED_COPY else None):
