@@ -110,7 +110,7 @@ class Claims:
             return
         if record.state not in ENDS:
             yield f"I7 {record.state} does not end it"
-        if record.state is State.CLEANED:
+        if record.state is State.CLEANED and not key.lost_deletes:
             self._check_cleaned(key)
         is_other = key.owner is not None and key.holds(there) != key.owner and why_gone(key) is None
         if record.state is State.COPIED and is_other and not key.is_foreign:
