@@ -127,9 +127,18 @@ class Buckets:
         return next((one for one in versions if one.is_named(version_id) and one.state is not None), None)
 
     def put(
-        self, location: Location, body: bytes, state: ObjectState, *, part_sizes: list[int] | None = None
+        self,
+        location: Location,
+        body: bytes,
+        state: ObjectState,
+        *,
+        part_sizes: list[int] | None = None,
+        dated: float | None = None,
     ) -> Version:
-        """Write an object; of ``state`` its description counts, etag, size, version and checksums are S3's own."""
+        """Write an object; of ``state`` its description counts, etag, size, version and checksums are S3's own.
+
+        ``dated`` (seconds since 1970) is its date where that is not this moment.
+        """
         bucket = self.bucket(location.bucket)
         version_id = self._next_version_id(bucket)
         encryption = Encryption("aws:kms", "key", bucket_key=True) if bucket.kms else Encryption("AES256")
@@ -140,7 +149,7 @@ class Buckets:
             etag=self._etag(body, part_sizes, is_digest=encryption.algorithm == "AES256"),
             size=len(body),
             version_id=version_id,
-            last_modified=int(self._now()),
+            last_modified=int(self._now() if dated is None else dated),
             encryption=encryption,
             checksums={"CRC32": b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()},
             full_checksums=True,

@@ -19,6 +19,8 @@ from tests.fakes.faults import ScriptedFaults
 class _Upload:
     location: Location
     state: ObjectState
+    begun: float
+    """S3 dates an object by the moment in which its upload was begun (S3 user guide, UsingMetadata)."""
     parts: dict[int, bytes] = field(default_factory=dict)
 
 
@@ -175,7 +177,9 @@ class InMemoryObjectStore(ScriptedFaults):
                 raise ValueError("the tags of a multipart copy's source must be read first")
             self.buckets.bucket(target.location.bucket)
             upload_id = f"upload-{len(self.calls)}"
-            self.uploads[upload_id] = _Upload(target.location, replace(seen, storage_class=target.storage_class))
+            self.uploads[upload_id] = _Upload(
+                target.location, replace(seen, storage_class=target.storage_class), self._clock.now()
+            )
             return upload_id
 
     def copy_parts(
@@ -219,7 +223,9 @@ class InMemoryObjectStore(ScriptedFaults):
             if not self._holds(target):
                 return Refused.PRECONDITION
             sizes = [len(body) for body in bodies]
-            written = self.buckets.put(target.location, b"".join(bodies), upload.state, part_sizes=sizes)
+            written = self.buckets.put(
+                target.location, b"".join(bodies), upload.state, part_sizes=sizes, dated=upload.begun
+            )
             del self.uploads[upload_id]
             return Written(_state(written).etag, _told(written))
 
