@@ -20,7 +20,16 @@ from domain.notices import Notice, NoticeKind
 from domain.objects import ObjectState, is_digest
 from domain.parts import MAX_COPY_BYTES
 from domain.ports import Deleted, HiddenVersion, Refused, SourceObject, Written
-from domain.reconciling import Decision, Sight, Step, cleaned_etag_of, decide, is_known, may_lie_under_a_marker
+from domain.reconciling import (
+    Decision,
+    Sight,
+    Step,
+    cleaned_etag_of,
+    decide,
+    is_known,
+    marker_of_cleanup,
+    may_lie_under_a_marker,
+)
 from domain.record import Action, ClaimRequest, Intent, Origin, Record, Refusal, State, claimed, refusal
 
 ROUNDS = 4
@@ -291,6 +300,8 @@ class _Migration:
             changes["cleaned_etag"] = cleaned_etag_of(sight.record) if source is None else None
         if decision.state is State.COPIED and source is not None:
             changes |= {"source_etag": source.etag, "source_version": source.version_id, "size": source.size}
+        if decision.state is State.CLEANED and (marker := marker_of_cleanup(sight)) is not None:
+            changes["marker_version"] = marker
         known = self._held.record
         if any(getattr(known, name) != changes.get(name, getattr(known, name)) for name in _VERIFIED):
             changes["verified_at"] = None

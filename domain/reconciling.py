@@ -138,6 +138,17 @@ def may_lie_under_a_marker(sight: Sight) -> bool:
     )
 
 
+def marker_of_cleanup(sight: Sight) -> str | None:
+    """The id of cleanup's delete marker, where its answer was lost and a look finds it over what it was to hide.
+
+    Once it is known, a marker that comes later is the owner's own delete.
+    """
+    top, record = sight.top, sight.record
+    if top is None or top.hidden is None or record.marker_version is not None:
+        return None
+    return top.marker_id if is_what_we_hid(top.hidden, record, sight.target) else None
+
+
 def decide(sight: Sight) -> Decision:
     """The one right step for what was seen; whatever cannot be decided from S3 is a CONFLICT, never a guess."""
     if sight.source is None:

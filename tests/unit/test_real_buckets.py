@@ -415,6 +415,20 @@ def test_a_cleanup_that_is_gone_on_with_learns_its_marker() -> None:
     assert world.store.body(SOURCE) == b"bytes"
 
 
+def test_an_event_of_our_own_delete_without_an_answer_teaches_its_marker() -> None:
+    """The marker of an owner who deletes the emptied key after that is his, and a rollback leaves it."""
+    world = migrated(b"bytes", versioned=True)
+    _lose_the_answer_of_cleanup(world)
+    assert world.migrate(removed(2)).state is State.CLEANED
+    ours = world.record.marker_version
+    assert ours is not None
+    world.store.remove(SOURCE)
+    assert world.migrate(removed(3)).state is State.CLEANED
+    assert world.record.marker_version == ours
+    assert roll_back(world).state is State.ROLLED_BACK
+    assert world.store.body(SOURCE) is None
+
+
 def test_a_cleanup_that_finds_an_owners_delete_on_top_is_not_its_own() -> None:
     """His delete is followed like any other."""
     world = migrated(b"bytes", versioned=True)
