@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from domain.errors import KeyshiftError, UnavailableError
 from domain.keys import Location
+from domain.ports import ClaimAnswer
 from tests.simulation.whole.scheduler import Killed, Process, Request
 
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ class Asking:
             truth.doubts.refused(process, request.name)
             truth.look_for_doubts(place)
             raise
+        if isinstance(answer, ClaimAnswer) and answer.granted:
+            truth.doubts.claimed(process, truth.of(place))
+            truth.look_for_doubts(place)
         truth.doubts.answered(process, request.name)
         return answer
 

@@ -17,6 +17,8 @@ AT_SOURCE = ("delete_object", "remove_delete_marker", "remove_version", "copy_ob
 TO_MANIFEST = ("claim_record", "write_record")
 CLEANERS = "cleanup"
 """How the processes that clean up are named."""
+CLOCKS = 16.0
+"""Seconds: the margin for the clocks, half of it for a clock that is late, and one because S3 cuts its dates."""
 
 
 @dataclass(slots=True)
@@ -24,6 +26,7 @@ class _Work:
     """What one process does with one key since its first write to the manifest."""
 
     key: KeyTruth
+    began: float
     has_written: bool = False
     is_troubled: bool = False
     """Whether one of its requests went wrong, so that it may have ended without a result."""
@@ -50,7 +53,7 @@ class Doubts:
             del self._works[process]
             work = None
         if key is not None and work is None:
-            self._works[process] = _Work(key)
+            self._works[process] = _Work(key, self._now())
 
     def shows(self, process: str, location: Location, version: Version | None) -> None:
         """S3 reads the place for the process; the answer comes later, or never."""
@@ -81,6 +84,12 @@ class Doubts:
         if work is not None and name in TO_MANIFEST:
             self._written(process, work)
 
+    def claimed(self, process: str, key: KeyTruth | None) -> None:
+        """Another process has the claim now: of one that is stopped, and wakes up later, nobody knows what it did."""
+        for name, work in self._works.items():
+            if name != process and work.key is key and work.has_written:
+                self._open_all(name, work)
+
     def refused(self, process: str, name: str) -> None:
         """The process knows that nothing was done: denied, throttled, not sent."""
         work = self._works.get(process)
@@ -99,7 +108,7 @@ class Doubts:
         if name in TO_MANIFEST:
             self._open_all(process, work)
         elif location == work.key.target and name in AT_TARGET:
-            self._open_at_target(work.key)
+            self._open_at_target(work)
         elif location == work.key.source and name in AT_SOURCE:
             self._open_at_source(work.key)
 
@@ -136,7 +145,7 @@ class Doubts:
         if process.startswith(CLEANERS):
             self._open_at_source(work.key)
         else:
-            self._open_at_target(work.key)
+            self._open_at_target(work)
 
     def _open_at_source(self, key: KeyTruth) -> None:
         if key.doubt_at_source is None:
@@ -145,6 +154,6 @@ class Doubts:
             # Its owner was quicker, and keyshift does not know of it yet.
             key.unfollowed.setdefault(len(key.words) - 1, DELETE_IN_DOUBT)
 
-    def _open_at_target(self, key: KeyTruth) -> None:
-        if key.doubt_at_target is None:
-            key.doubt_at_target = Doubt(self._now(), None)
+    def _open_at_target(self, work: _Work) -> None:
+        if work.key.doubt_at_target is None:
+            work.key.doubt_at_target = Doubt(self._now(), None, earliest=work.began - CLOCKS)

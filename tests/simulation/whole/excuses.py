@@ -36,8 +36,8 @@ SENTENCES = {
     " rollback has no original to restore, keeps the copy and says so.",
     PUT_AFTER_CLEANUP: "Without versions an owner puts and deletes a key again after its cleanup, before keyshift can"
     " copy what he put: the older copy stays, and rollback restores it.",
-    COPY_IN_DOUBT: "A worker dies, or has no answer, over a copy, and a stranger puts the same bytes or deletes the"
-    " target before another attempt has ended: keyshift takes the stranger's object for its copy.",
+    COPY_IN_DOUBT: "A worker dies, is stopped, or has no answer, over a copy, and a stranger puts the same bytes or"
+    " deletes the target before another attempt has ended: keyshift takes the stranger's object for its copy.",
     SAME_BYTES_AGAIN: "A stranger puts the same bytes over keyshift's copy between a look at it and a write or delete,"
     " or, without versions, while its attempt goes on or within the clocks' margin of it: keyshift takes his object for"
     " its copy, which versions keep.",
@@ -77,7 +77,7 @@ def why_indistinct(
     """
     if made.value is None or version.state is None or not key.has_said_bytes(made.value[0]):
         return None
-    if key.doubt_at_target is not None:
+    if key.doubt_at_target is not None and made.at >= key.doubt_at_target.earliest:
         return COPY_IN_DOUBT
     if version.version_id in (None, NULL) and any(
         etag == version.state.etag and 0 <= made.at - one.at < AT_ONCE for one, etag in copies

@@ -81,12 +81,14 @@ class Shadow:
 class Doubt:
     """Whether a request of its own took effect keyshift cannot know.
 
-    ``about`` is the put that it was about, ``content`` the bytes that the owner had put last.
+    ``about`` is the put that it was about, ``content`` the bytes that the owner had put last. What S3 dates before
+    ``earliest`` cannot be its work.
     """
 
     since: float
     about: int | None
     content: bytes | None = None
+    earliest: float = 0.0
 
 
 @dataclass

@@ -165,6 +165,39 @@ def test_a_copy_in_doubt_may_be_a_strangers_object() -> None:
         assert world.used() == (set() if wanted else {excuses.COPY_IN_DOUBT})
 
 
+@pytest.mark.parametrize(("seconds", "expected"), [(1.0, []), (100.0, ["I2b"])])
+def test_a_copy_in_doubt_is_no_excuse_for_what_was_there_long_before(seconds: float, expected: list[str]) -> None:
+    """S3's dates tell what a producer put before the claim, but for the margin of the clocks."""
+    world = World()
+    world.owner_puts(b"a")
+    world.stranger_puts(b"a", "other")
+    world.clock.advance(seconds)
+    world.truth.doubts.asks("worker", world.key)
+    world.truth.doubts.answered("worker", "claim_record")
+    world.truth.doubts.died("worker", "copy_object", TARGET)
+    world.truth.look_for_doubts(TARGET)
+    world.owner_deletes()
+    world.delete(TARGET)
+    assert world.broken() == expected
+
+
+def test_a_claim_that_is_taken_over_leaves_its_copy_in_doubt() -> None:
+    """A worker that is stopped has not died, and may have copied."""
+    world = World()
+    world.owner_puts(b"a")
+    world.truth.doubts.asks("worker", world.key)
+    world.truth.doubts.answered("worker", "claim_record")
+    world.clock.advance(100.0)
+    world.stranger_puts(b"a", "other")
+    world.truth.doubts.asks("another", world.key)
+    world.truth.doubts.claimed("another", world.key)
+    world.truth.look_for_doubts(TARGET)
+    world.owner_deletes()
+    world.delete(TARGET)
+    assert world.broken() == []
+    assert world.used() == {excuses.COPY_IN_DOUBT}
+
+
 def test_a_refused_copy_never_excuses_a_delete() -> None:
     """Over equal bytes that were there when S3 refused the copy a newer word may go, a delete may not take them."""
     for deletes in (False, True):
