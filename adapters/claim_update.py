@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from adapters.record_item import intent_list, number, order_text, text
+from adapters.dynamodb_attributes import number, text
+from adapters.record_item import intent_list, order_text
 from domain.notices import NoticeKind
 from domain.record import ClaimRequest, Mode, State
 

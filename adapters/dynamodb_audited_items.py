@@ -5,9 +5,9 @@ from typing import Any
 
 from adapters.aws_clients import AwsClients
 from adapters.aws_errors import translated
+from adapters.dynamodb_attributes import PARTITION_KEY, text
 from adapters.dynamodb_control import DynamoDbControlPanel
 from adapters.dynamodb_stage import DynamoDbStageBook
-from adapters.record_item import PARTITION_KEY, text
 from adapters.reference_items import entry_of_item
 from domain.audit_control import CONTROL_ID
 from domain.audit_references import JOURNAL_ID

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from adapters.aws_clients import AwsClients
 from adapters.aws_errors import error_code, translated
-from adapters.record_item import PARTITION_KEY
+from adapters.dynamodb_attributes import PARTITION_KEY
 
 _KEPT_SECONDS = 60 * 24 * 3600
 """Long enough to go on after a long weekend; the table's time to live removes it some day."""

@@ -9,7 +9,8 @@ from botocore.exceptions import ClientError
 from adapters.aws_clients import AwsClients
 from adapters.aws_errors import error_code, translated
 from adapters.claim_update import claim_update
-from adapters.record_item import PARTITION_KEY, is_record, number, text, to_item, to_record
+from adapters.dynamodb_attributes import PARTITION_KEY, number, text
+from adapters.record_item import is_record, to_item, to_record
 from domain.errors import ThrottledError
 from domain.ports import ClaimAnswer
 from domain.record import ClaimRequest, Record

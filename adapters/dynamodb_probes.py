@@ -4,7 +4,7 @@ import time
 
 from adapters.aws_clients import AwsClients
 from adapters.aws_errors import translated
-from adapters.record_item import PARTITION_KEY, number, text
+from adapters.dynamodb_attributes import PARTITION_KEY, number, text
 
 _KEPT_SECONDS = 24 * 3600
 

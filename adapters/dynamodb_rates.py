@@ -8,7 +8,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from adapters.aws_clients import AwsClients
 from adapters.aws_errors import error_code, translated
-from adapters.record_item import PARTITION_KEY, number, text
+from adapters.dynamodb_attributes import PARTITION_KEY, number, text
 from domain.errors import ThrottledError
 
 RATE_ID = "keyshift#rate#"

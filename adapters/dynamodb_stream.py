@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from adapters.aws_clients import AwsClients
 from adapters.aws_errors import error_code, translated
-from adapters.record_item import PARTITION_KEY
+from adapters.dynamodb_attributes import PARTITION_KEY
 from adapters.stream_position import CLOSED, Planned, Position, PositionItem
 from adapters.system_clock import SystemClock
 from domain.audit_control import CONTROL_ID

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from adapters.assumed_roles import assumed
 from adapters.aws_clients import AwsClients
-from adapters.sts_workplaces import assumed
 from domain.errors import KeyshiftError
-from domain.holders import PinPlace
 from domain.pins import HeldUri
 from domain.ports.references import UriHolder
+from domain.references import PinPlace
 
 _SESSION = "keyshift-pins"
 

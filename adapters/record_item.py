@@ -3,12 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from adapters.dynamodb_attributes import PARTITION_KEY, Item, number, text
 from domain.keys import Location, Sequencer
 from domain.record import Action, Claim, Intent, Mode, Origin, Record, State, Upload
-
-PARTITION_KEY = "pk"
-Item = Mapping[str, Any]
-"""Attributes in DynamoDB's JSON, ``{"S": …}``: what the client and a stream's images both hold."""
 
 _TEXTS = (
     *("source_etag", "source_version", "target_etag", "target_version", "marker_version", "cause", "rewritten_etag"),
@@ -88,16 +85,6 @@ def to_record(item: Item) -> Record:
         changed_at=float(item["changed_at"]["N"]),
         **texts,
     )
-
-
-def text(value: str) -> dict[str, str]:
-    """A string attribute."""
-    return {"S": value}
-
-
-def number(value: float) -> dict[str, str]:
-    """A number attribute; ``repr`` gives the digits that make the same float again."""
-    return {"N": repr(value)}
 
 
 def order_text(sequencer: Sequencer) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from adapters.record_item import PARTITION_KEY, number, text
+from adapters.dynamodb_attributes import PARTITION_KEY, number, text
 from domain.audit_references import JOURNAL_ID
 from domain.ports.references import JournalEntry
 from domain.references import Item

@@ -17,7 +17,7 @@ from adapters.notification_filters import (
     queue_entry,
     source_rule,
 )
-from adapters.provisioning import (
+from adapters.s3_notifications import (
     QueuePair,
     change_notifications,
     read_notifications,

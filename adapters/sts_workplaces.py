@@ -4,12 +4,11 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
+from adapters.assumed_roles import assumed
 from adapters.aws_clients import AwsClients
-from adapters.aws_errors import translated
 from domain.portal.records import UseCase
 from domain.ports import Clock, Workplace
 
-_SESSION_SECONDS = 3_600
 _RENEW_SECONDS = 600
 """Credentials with less than this left are renewed: a long upload must not outlive them."""
 
@@ -42,25 +41,3 @@ class StsWorkplaces:
             self._clients, use_case.role_arn, session=session, external_id=use_case.external_id, region=region
         )
         return ends, self._make(clients)
-
-
-def assumed(
-    clients: AwsClients, role_arn: str, *, session: str, external_id: str | None, region: str | None
-) -> tuple[float, AwsClients]:
-    """Clients under another role, for an hour; when they end (seconds since 1970)."""
-    external = {"ExternalId": external_id} if external_id else {}
-    with translated("AssumeRole", role_arn):
-        answer = clients.sts.assume_role(
-            RoleArn=role_arn,
-            RoleSessionName=session,
-            DurationSeconds=_SESSION_SECONDS,
-            **external,  # type: ignore[arg-type]  # a text, where there is one
-        )["Credentials"]
-    entered = replace(
-        clients,
-        region=region,
-        access_key_id=answer["AccessKeyId"],
-        secret_access_key=answer["SecretAccessKey"],
-        session_token=answer["SessionToken"],
-    )
-    return answer["Expiration"].timestamp(), entered

@@ -20,19 +20,6 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
-class PinPlace:
-    """Another place where pins are asked for: a region of this account, or the account of a role that is assumed."""
-
-    region: str | None = None
-    role_arn: str | None = None
-    external_id: str | None = None
-
-    def __str__(self) -> str:
-        account = f"the account of {self.role_arn}" if self.role_arn else "this account"
-        return f"{account}, {self.region or 'this region'}"
-
-
-@dataclass(frozen=True, slots=True)
 class Pin:
     """A holder that cannot be edited (a published component, a SageMaker model) and keeps ``source`` where it is.
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from domain.errors import RefusedRequestError
 from domain.holders import Reference
 from domain.keys import Location
-from domain.ports.ledger import Clock
-from domain.ports.objects import ObjectStore
+from domain.ports.objects import Clock, ObjectStore
 from domain.ports.references import Changed, ItemChange, JournalEntry, RecordReader, ReferenceJournal, ReferringTables
 from domain.record import Mode, Record, State
 from domain.references import Item, TableReferences

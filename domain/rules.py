@@ -6,9 +6,8 @@ from enum import StrEnum
 from functools import lru_cache
 from itertools import islice, product
 
-from domain.holders import PinPlace
 from domain.keys import Location, key_fault, outermost
-from domain.references import NO_REFERENCES, References
+from domain.references import NO_REFERENCES, PinPlace, References
 from domain.template_filters import Effort, Filter, TooManyParsesError
 from domain.templates import Captures, Kind, Template
 

@@ -12,7 +12,7 @@ from domain.ports import DeadLetter, DeadLetterQueue
 from domain.record import Mode, Record, State, is_incorporated, may_go_along
 from domain.rules import MapOutcome
 from handlers.dependencies import Dependencies
-from handlers.inventory import task_of
+from handlers.inventory_tasks import task_of
 from handlers.messages import decode_message
 from handlers.unmapped import is_refused
 

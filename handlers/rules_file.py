@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from domain.errors import RulesError
-from domain.holders import PinPlace
 from domain.keys import MAX_KEY_BYTES, key_fault
+from domain.references import PinPlace
 from domain.rules import Allowed, Branch, BucketSide, CompiledRules
 from domain.template_syntax import TemplateError, parse_source, parse_target, read_kind
 from domain.templates import Kind, Template, kind_of_words

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from domain.errors import KeyshiftError, PermanentError
 from domain.ports import Message, MessageQueue
-from handlers import manifest_stream
+from handlers import outbox
 from handlers.batch import give_back, handle_messages
 from handlers.dependencies import Dependencies
 from handlers.stream_lease import RENEW_SECONDS, kept_lease
@@ -165,6 +165,6 @@ class Worker:
         if event is None:
             return False
         with kept_lease(changes.keep_changes, self._dependencies.observer, every=self._renew_seconds):
-            failures = manifest_stream.respond(event, self._dependencies)["batchItemFailures"]
+            failures = outbox.respond(event, self._dependencies)["batchItemFailures"]
         changes.confirm_changes(event, failures[0]["itemIdentifier"] if failures else None)
         return not failures

@@ -12,29 +12,26 @@ from domain.ports.auditing import (
     Deferred,
     DoubtedSegment,
     EventBook,
+    EventBus,
     SegmentArchive,
     StoredSegment,
 )
-from domain.ports.ledger import (
-    NO_HISTORY,
-    BackfillJournal,
+from domain.ports.counters import NO_HISTORY, ProgressCounters
+from domain.ports.ledger import BackfillJournal, ObjectListing
+from domain.ports.messaging import DeadLetter, DeadLetterQueue, Message, MessageQueue, MoveTask
+from domain.ports.objects import (
     ClaimAnswer,
     Clock,
-    ControlPanel,
-    Manifest,
-    ProgressCounters,
-)
-from domain.ports.messaging import EventBus, Message, MessageQueue
-from domain.ports.objects import (
     Deleted,
     HiddenVersion,
+    Manifest,
     MultipartStore,
-    ObjectListing,
     ObjectStore,
     Refused,
     SourceObject,
     TargetObject,
     TopMarker,
+    VersionStore,
     Written,
 )
 from domain.ports.operations import (
@@ -44,12 +41,9 @@ from domain.ports.operations import (
     CensusBook,
     KeyBook,
     LiveCapture,
-    PinFinder,
     ProbeBook,
-    ReferenceFinder,
     Restored,
     StageBook,
-    VersionStore,
 )
 from domain.ports.portal import (
     ComponentService,
@@ -71,18 +65,13 @@ from domain.ports.references import (
     ItemPage,
     JournalEntry,
     ManifestContents,
+    PinFinder,
+    ReferenceFinder,
     ReferenceJournal,
     ReferringTables,
     ScanPosition,
 )
-from domain.ports.steering import (
-    DeadLetter,
-    DeadLetterQueue,
-    EventSourceMappings,
-    MoveTask,
-    PulseBook,
-    RateLedger,
-)
+from domain.ports.steering import ControlPanel, EventSourceMappings, PulseBook, RateLedger
 
 __all__ = [
     "NO_HISTORY",

@@ -1,9 +1,10 @@
 """The audit chain's places: segments in S3, the head in DynamoDB, and a book to check them with."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from domain.audit import AuditEvent
 from domain.chain import Link
 
 
@@ -141,3 +142,10 @@ class AuditedItems(Protocol):
 
     def has_item(self, item_id: str) -> bool:
         """Whether there is an audited item of this id now; ``False`` for an id that is never audited."""
+
+
+class EventBus(Protocol):
+    """EventBridge."""
+
+    def publish_events(self, events: Sequence[AuditEvent]) -> Sequence[int]:
+        """Publish; indexes (ascending) of the events that were not accepted after retries."""

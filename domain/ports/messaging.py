@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from domain.audit import AuditEvent
-
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -37,8 +35,44 @@ class MessageQueue(Protocol):
         """About how many wait and how many are being worked on."""
 
 
-class EventBus(Protocol):
-    """EventBridge."""
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One message of a dead-letter queue; ``origin_arn`` is the queue it came from, empty where SQS did not say."""
 
-    def publish_events(self, events: Sequence[AuditEvent]) -> Sequence[int]:
-        """Publish; indexes (ascending) of the events that were not accepted after retries."""
+    message: Message
+    origin_arn: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MoveTask:
+    """A redrive by SQS itself: ``status`` is RUNNING, COMPLETED, CANCELLING, CANCELLED or FAILED."""
+
+    status: str
+    moved: int
+    to_move: int
+    why: str = ""
+
+
+class DeadLetterQueue(Protocol):
+    """The dead-letter queue of one queue."""
+
+    def count_letters(self) -> int:
+        """About how many there are, hidden ones too."""
+
+    def receive_letters(self, *, visibility: int) -> Sequence[DeadLetter]:
+        """Some of those that are visible, hidden from now on for so many seconds; none where none is found."""
+
+    def release_letters(self, letters: Sequence[DeadLetter]) -> None:
+        """Make them visible again at once."""
+
+    def delete_letters(self, letters: Sequence[DeadLetter]) -> None:
+        """Delete; repeatable."""
+
+    def send_back(self, letters: Sequence[DeadLetter]) -> None:
+        """Send each to the queue it came from, then delete it here; a crash between the two leaves it in both."""
+
+    def move_all(self, *, rate: int | None) -> None:
+        """Let SQS move every letter to where it came from, at most ``rate`` (1 to 500) a second."""
+
+    def newest_move(self) -> MoveTask | None:
+        """How far the newest such move is."""

@@ -6,8 +6,9 @@ from enum import StrEnum
 from typing import Protocol
 
 from domain.keys import Location
-from domain.objects import ListedObject, ObjectState
+from domain.objects import ObjectState
 from domain.parts import Part
+from domain.record import ClaimRequest, Record
 
 
 class Refused(StrEnum):
@@ -125,8 +126,49 @@ class MultipartStore(Protocol):
         """Drop the upload and its parts; repeatable."""
 
 
-class ObjectListing(Protocol):
-    """ListObjectsV2."""
+class Clock(Protocol):
+    """Time as a port, so that a simulation owns it."""
 
-    def list_objects(self, bucket: str, *, prefix: str = "", after: str = "") -> Iterator[ListedObject]:
-        """Objects in the order of their keys' UTF-8 bytes, only those after the key ``after``."""
+    def now(self) -> float:
+        """Seconds since 1970, UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds of a clock that never steps back and counts while the process is stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimAnswer:
+    """Whether the claim was granted, and the record as it was before (``None``: there was none)."""
+
+    granted: bool
+    before: Record | None
+
+
+class Manifest(Protocol):
+    """The ledger: one record for each source object, strongly consistent for one record."""
+
+    def claim_record(self, request: ClaimRequest) -> ClaimAnswer:
+        """Claim in one conditional write, by the rule of ``domain.record.refusal``."""
+
+    def write_record(self, record: Record, *, before: Record | None) -> bool:
+        """Replace ``before`` (revision, token and mode unchanged since; ``None``: absent) by ``record``.
+
+        ``True`` also when this very record is already there: an earlier try of ours had landed. ``False`` when
+        somebody else changed it.
+        """
+
+    def read_record(self, record_id: str) -> Record | None:
+        """The record now."""
+
+    def read_records(self, record_ids: Sequence[str]) -> Mapping[str, Record]:
+        """The records now, by their ids, each consistent for itself; ids without a record are left out."""
+
+    def scan_records(self, *, segment: int = 0, segments: int = 1) -> Iterator[Record]:
+        """Every record, in no order; what changes meanwhile may be seen or missed."""
+
+
+class VersionStore(Protocol):
+    """Single versions of S3 objects."""
+
+    def remove_version(self, location: Location, *, version_id: str, send_before: float) -> None:
+        """Delete exactly that version for good; repeatable."""

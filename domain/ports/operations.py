@@ -6,7 +6,6 @@ from typing import Protocol
 
 from domain.census import Expected, Role
 from domain.control import Control
-from domain.holders import Pin, Reference
 from domain.keys import Location
 from domain.objects import ObjectState
 from domain.stages import StageEntry
@@ -25,42 +24,11 @@ class StageBook(Protocol):
         """
 
 
-class ReferenceFinder(Protocol):
-    """Looks through everything that the rules file's ``references`` name."""
-
-    def find_references(self) -> Iterator[Reference]:
-        """Every place that still holds a legacy URI of an object that the rules move, whether it is migrated or not.
-
-        Where a text may be one, or the key is not certain, there is one for each object that it may name. A source
-        without a key, or whose key ends in a slash, stands for everything below it.
-        """
-
-    def find_copy_references(self) -> Iterator[Reference]:
-        """The same for places of the new layout, which is what each one's ``source`` is then."""
-
-
-class PinFinder(Protocol):
-    """Looks through what holds URIs and cannot be edited."""
-
-    def find_pins(self) -> Iterator[Pin]:
-        """Every pin on a legacy object that the rules move."""
-
-    def find_copy_pins(self) -> Iterator[Pin]:
-        """Every pin on a place of the new layout, which is what its ``source`` is then."""
-
-
 class ByteReader(Protocol):
     """Reads whole objects, for what HEAD cannot prove."""
 
     def digest_object(self, location: Location, *, seen: ObjectState) -> str | None:
         """The SHA-256 (hexadecimal) of exactly the object that was ``seen``; ``None`` when it is no longer that one."""
-
-
-class VersionStore(Protocol):
-    """Single versions of S3 objects."""
-
-    def remove_version(self, location: Location, *, version_id: str, send_before: float) -> None:
-        """Delete exactly that version for good; repeatable."""
 
 
 @dataclass(frozen=True, slots=True)

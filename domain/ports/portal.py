@@ -7,8 +7,7 @@ from typing import Any, Protocol
 
 from domain.keys import Location
 from domain.portal.records import Item, JobEnd, UseCase
-from domain.ports.ledger import Clock, Manifest
-from domain.ports.objects import ObjectStore, Refused, Written
+from domain.ports.objects import Clock, Manifest, ObjectStore, Refused, Written
 from domain.ports.operations import StageBook
 
 

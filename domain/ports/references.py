@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from domain.holders import Pin, Reference
 from domain.keys import Location
 from domain.pins import HeldUri
 from domain.ports.objects import Refused, TargetObject
@@ -128,3 +129,27 @@ class UriHolder(Protocol):
 
     def list_uris(self) -> Iterator[HeldUri]:
         """Every URI that it holds, of whatever bucket."""
+
+
+class ReferenceFinder(Protocol):
+    """Looks through everything that the rules file's ``references`` name."""
+
+    def find_references(self) -> Iterator[Reference]:
+        """Every place that still holds a legacy URI of an object that the rules move, whether it is migrated or not.
+
+        Where a text may be one, or the key is not certain, there is one for each object that it may name. A source
+        without a key, or whose key ends in a slash, stands for everything below it.
+        """
+
+    def find_copy_references(self) -> Iterator[Reference]:
+        """The same for places of the new layout, which is what each one's ``source`` is then."""
+
+
+class PinFinder(Protocol):
+    """Looks through what holds URIs and cannot be edited."""
+
+    def find_pins(self) -> Iterator[Pin]:
+        """Every pin on a legacy object that the rules move."""
+
+    def find_copy_pins(self) -> Iterator[Pin]:
+        """Every pin on a place of the new layout, which is what its ``source`` is then."""

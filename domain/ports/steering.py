@@ -1,10 +1,9 @@
 """What holds a migration back, and what it says of itself while it runs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
-from domain.ports.messaging import Message
+from domain.control import Control
 from domain.pulse import Tally, Window
 
 
@@ -42,44 +41,14 @@ class EventSourceMappings(Protocol):
         """Poll again; repeatable. A mapping that was deleted meanwhile is no error."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """One message of a dead-letter queue; ``origin_arn`` is the queue it came from, empty where SQS did not say."""
+class ControlPanel(Protocol):
+    """The operator's word to everything that runs."""
 
-    message: Message
-    origin_arn: str = ""
+    def read_control(self) -> Control:
+        """The control item now; running at full speed where there is none."""
 
+    def write_control(self, control: Control, *, before: Control) -> bool:
+        """Replace ``before`` (its fence unchanged since), or the absence of an item where that fence is 0.
 
-@dataclass(frozen=True, slots=True)
-class MoveTask:
-    """A redrive by SQS itself: ``status`` is RUNNING, COMPLETED, CANCELLING, CANCELLED or FAILED."""
-
-    status: str
-    moved: int
-    to_move: int
-    why: str = ""
-
-
-class DeadLetterQueue(Protocol):
-    """The dead-letter queue of one queue."""
-
-    def count_letters(self) -> int:
-        """About how many there are, hidden ones too."""
-
-    def receive_letters(self, *, visibility: int) -> Sequence[DeadLetter]:
-        """Some of those that are visible, hidden from now on for so many seconds; none where none is found."""
-
-    def release_letters(self, letters: Sequence[DeadLetter]) -> None:
-        """Make them visible again at once."""
-
-    def delete_letters(self, letters: Sequence[DeadLetter]) -> None:
-        """Delete; repeatable."""
-
-    def send_back(self, letters: Sequence[DeadLetter]) -> None:
-        """Send each to the queue it came from, then delete it here; a crash between the two leaves it in both."""
-
-    def move_all(self, *, rate: int | None) -> None:
-        """Let SQS move every letter to where it came from, at most ``rate`` (1 to 500) a second."""
-
-    def newest_move(self) -> MoveTask | None:
-        """How far the newest such move is."""
+        ``True`` also when this very control is already there; ``False`` when somebody else changed it.
+        """

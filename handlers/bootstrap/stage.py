@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from adapters import provisioning
+from adapters import provisioning, s3_notifications
 from adapters.aws_clients import AwsClients
 from adapters.dynamodb_stage import DynamoDbStageBook
 from adapters.s3_owners_bucket import S3OwnersBucket
@@ -48,7 +48,7 @@ def demo_stage(rules: CompiledRules, rules_file: Path, *, versioned: bool = Fals
         provisioning.create_bucket(clients, rules.source_bucket, versioned=versioned)
         provisioning.create_manifest_table(clients, given.table)
         provisioning.create_bus(clients, given.bus)
-        provisioning.route_events(clients, "audit", {"source": ["keyshift"]}, audit, bus=given.bus)
+        s3_notifications.route_events(clients, "audit", {"source": ["keyshift"]}, audit, bus=given.bus)
         settings = given.model_copy(update={"events_queue_url": events.url, "backfill_queue_url": backfill.url})
         yield DemoStage(
             settings=settings,
@@ -62,9 +62,9 @@ def demo_stage(rules: CompiledRules, rules_file: Path, *, versioned: bool = Fals
         )
 
 
-def begin_events(clients: AwsClients, table: str, bucket: str, events: provisioning.QueuePair) -> None:
+def begin_events(clients: AwsClients, table: str, bucket: str, events: s3_notifications.QueuePair) -> None:
     """What ``keyshift start`` does on AWS, without its probes: on the stand-in a configuration counts at once."""
-    provisioning.send_bucket_events(clients, bucket, events)
+    s3_notifications.send_bucket_events(clients, bucket, events)
     make_live(clients, table)
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from adapters.eventbridge_bus import MAX_BATCH_BYTES, EventBridgeBus
-from adapters.provisioning import create_bus, create_queue, route_events
+from adapters.provisioning import create_bus, create_queue
+from adapters.s3_notifications import route_events
 from adapters.sqs_queue import SqsMessageQueue
 from adapters.standin import StandIn
 from adapters.standin.faults import Fault

@@ -10,14 +10,9 @@ from botocore.stub import Stubber
 
 from adapters.aws_clients import AwsClients
 from adapters.notification_filters import Entry, entries_of, live_pattern
-from adapters.provisioning import (
-    QueuePair,
-    create_bucket,
-    create_queue,
-    route_events,
-    send_bucket_events,
-)
+from adapters.provisioning import create_bucket, create_queue
 from adapters.s3_live_capture import S3LiveCapture
+from adapters.s3_notifications import QueuePair, route_events, send_bucket_events
 from domain.errors import KeyshiftError, UnavailableError
 from domain.keys import Location
 from domain.ports import Capture, CaptureRefused, LiveCapture

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapters import provisioning
+from adapters import provisioning, s3_notifications
 from adapters.aws_clients import AwsClients
 from adapters.standin import StandIn
 from domain.parts import MIB
@@ -31,7 +31,7 @@ class Place:
     standin: StandIn
     clients: AwsClients
     name: str
-    queues: Mapping[str, provisioning.QueuePair]
+    queues: Mapping[str, s3_notifications.QueuePair]
 
     def kind(self, resource: str) -> str:
         """What a recorded call's resource is to the migration."""

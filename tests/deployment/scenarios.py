@@ -24,6 +24,7 @@ from handlers import (
     backfill,
     batch_operations,
     inventory,
+    inventory_tasks,
     manifest_stream,
     object_events,
     reference_events,
@@ -192,7 +193,9 @@ def _inventory(place: Place, recorder: Recorder) -> None:  # the scenarios' two
     ):
         place.clients.s3.put_object(Bucket=reports, Key=name, Body=body)
     queue = SqsMessageQueue(place.clients, place.queues["inventory"].url)
-    task = json.dumps({"v": 1, "kind": inventory.KIND, "manifest": f"s3://{reports}/{base}/manifest.json", "file": key})
+    task = json.dumps(
+        {"v": 1, "kind": inventory_tasks.KIND, "manifest": f"s3://{reports}/{base}/manifest.json", "file": key}
+    )
     _waiting(place, inventory.handler, queue, task)
     detail = {"bucket": {"name": reports}, "object": {"key": f"{base}/manifest.checksum", "etag": "e", "size": 32}}
     queue.send_messages([json.dumps({"source": "aws.s3", "detail-type": "Object Created", "detail": detail})])

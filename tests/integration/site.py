@@ -9,16 +9,8 @@ from typing import Any
 
 from adapters.aws_clients import AwsClients
 from adapters.dynamodb_stream import DynamoDbChangeReader
-from adapters.provisioning import (
-    QueuePair,
-    create_bucket,
-    create_bus,
-    create_manifest_table,
-    create_queue,
-    route_events,
-    send_bucket_events,
-    send_bucket_events_to_eventbridge,
-)
+from adapters.provisioning import create_bucket, create_bus, create_manifest_table, create_queue
+from adapters.s3_notifications import QueuePair, route_events, send_bucket_events, send_bucket_events_to_eventbridge
 from adapters.sqs_queue import SqsMessageQueue
 from domain.ports import Message
 from handlers.bootstrap import bootstrap, change_reader

@@ -17,7 +17,7 @@ from domain.control import Control
 from domain.keys import Location
 from domain.stages import Stage, StageEntry
 from handlers.batch import respond_to_batch
-from handlers.manifest_stream import respond
+from handlers.outbox import respond
 from tests.audit_schema import validator
 from tests.e2e.command_line import assert_one_sentence, run_keyshift
 from tests.integration.site import Site, lambda_event

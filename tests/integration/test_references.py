@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from handlers.bootstrap.references import references_of, resolver_of
-from handlers.manifest_stream import respond as respond_to_changes
+from handlers.outbox import respond as respond_to_changes
 from handlers.reference_events import respond
 from tests.contract.table_worlds import create_referring_table
 from tests.e2e.command_line import run_keyshift

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from adapters.notification_filters import live_pattern
-from adapters.provisioning import route_events
+from adapters.s3_notifications import route_events
 from domain.ports import Capture
 from domain.record import State
 from domain.stages import Stage, StageEntry, advanced, rules_fault

@@ -20,7 +20,7 @@ from domain.ports.references import JournalEntry
 from domain.record import Action, Intent, Record
 from domain.references_items import Switch
 from domain.stages import Stage, StageEntry
-from handlers.manifest_stream import respond
+from handlers.outbox import respond
 from tests.audit_schema import check_event
 from tests.contract.records import records
 from tests.unit.handler_world import bench

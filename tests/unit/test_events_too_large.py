@@ -11,7 +11,7 @@ from domain.audit import MOST_DETAIL_BYTES, AuditEvent, audit_event, fitted
 from domain.audit_stage import stage_event
 from domain.record import Action, Intent, Record
 from domain.stages import Stage, StageEntry
-from handlers.manifest_stream import respond
+from handlers.outbox import respond
 from tests.audit_schema import check_event
 from tests.unit.handler_world import bench
 from tests.unit.test_manifest_stream import BEGUN, DONE, change

@@ -6,9 +6,9 @@ from typing import Any, cast
 import pytest
 
 from domain.errors import InputError, MalformedMessageError
-from handlers import manifest_stream, reference_events, resolver_function
+from handlers import outbox, reference_events, resolver_function
 from handlers.batch import messages_of
-from handlers.inventory import task_of
+from handlers.inventory_tasks import task_of
 from handlers.references import References
 from handlers.resolver import Resolver
 from tests.unit.handler_world import bench
@@ -27,7 +27,7 @@ STRANGE: dict[str, Any] = {
 }
 FUNCTIONS: dict[str, Callable[[Any], object]] = {
     "SQS": messages_of,
-    "a DynamoDB stream:": lambda event: manifest_stream.respond(event, bench().dependencies),
+    "a DynamoDB stream:": lambda event: outbox.respond(event, bench().dependencies),
     "nor of the audit bus": lambda event: reference_events.respond(event, cast("References", None)),
     '{"uris": ': lambda event: resolver_function.respond(event, cast("Resolver", None)),
 }

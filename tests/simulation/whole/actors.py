@@ -9,7 +9,7 @@ from domain.cleanup import clean_source
 from domain.errors import KeyshiftError
 from domain.record import Mode, State
 from domain.rollback import purge_copy, roll_back_object
-from handlers import manifest_stream
+from handlers import outbox
 from handlers.batch import respond_to_batch
 from handlers.dependencies import Dependencies
 from handlers.feeder import Enqueued, Feeder
@@ -80,7 +80,7 @@ def follows_the_stream(site: Site, process: Process) -> None:
         first = site.published
         entries = [_entry(first + number, before, after) for number, (before, after) in enumerate(batch)]
         try:
-            failures = manifest_stream.respond({"Records": entries}, dependencies)["batchItemFailures"]
+            failures = outbox.respond({"Records": entries}, dependencies)["batchItemFailures"]
         except KeyshiftError:
             process.sleep(POLL_SECONDS)
             continue
