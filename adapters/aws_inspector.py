@@ -12,7 +12,7 @@ from adapters.aws_clients import AwsClients
 from adapters.aws_errors import error_code, translated
 from adapters.dynamodb_stage import DynamoDbStageBook
 from domain.keys import Location
-from domain.stages import StageEntry
+from domain.lifecycle.stages import StageEntry
 
 
 @dataclass(frozen=True, slots=True)

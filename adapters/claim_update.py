@@ -1,11 +1,11 @@
-"""The claim as one DynamoDB update: ``domain.record.refusal`` as its condition, ``claimed`` as its effect."""
+"""The claim as one DynamoDB update: ``domain.protocol.record.refusal`` as its condition, ``claimed`` as its effect."""
 
 from typing import Any
 
 from adapters.dynamodb_attributes import number, text
 from adapters.record_item import intent_list, order_text
-from domain.notices import NoticeKind
-from domain.record import ClaimRequest, Mode, State
+from domain.protocol.notices import NoticeKind
+from domain.protocol.record import ClaimRequest, Mode, State
 
 _FREE = "(attribute_not_exists(#token) OR #deadline < :now)"
 _UNFINISHED = "attribute_exists(#token) OR attribute_exists(#upload) OR size(#maybe) > :zero"

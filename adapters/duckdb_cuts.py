@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from adapters.duckdb_patterns import BUILT_IN, fixed_length, has_one_end
-from domain.templates import Kind, Template
+from domain.rules.templates import Kind, Template
 
 _MOST_SEARCHES = 3
 """Each search doubles the SQL of the next one."""

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from adapters.duckdb_cuts import Cuts, cuts_of, quoted
 from adapters.duckdb_patterns import is_readable, is_vectorisable, pattern_of
 from domain.keys import MAX_KEY_BYTES
-from domain.rules import Branch, CompiledRules
-from domain.template_filters import Filter
-from domain.templates import Placeholder, Template
+from domain.rules.compiled import Branch, CompiledRules
+from domain.rules.template_filters import Filter
+from domain.rules.templates import Placeholder, Template
 
 if TYPE_CHECKING:
     import duckdb

@@ -1,7 +1,7 @@
-"""What a worker copies in parts, as SQL over a plan's rows (domain/copying.py decides the same of one object)."""
+"""What a worker copies in parts, as SQL over a plan's rows (domain/protocol/copying.py decides the same of one object)."""
 
 from domain.parts import MAX_COPY_BYTES, MAX_PART_BYTES, MAX_PARTS, MIB, MIN_PART_BYTES
-from domain.planning import Cutting
+from domain.planning.figures import Cutting
 
 
 def is_cut(cutting: Cutting, *, knows_uploads: bool = True) -> str:

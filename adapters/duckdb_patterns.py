@@ -7,10 +7,10 @@ possible ends of each are tried in ascending order, or only one end is possible.
 import re
 from functools import lru_cache
 
-from domain.automata import Chars, Choice, Expression, Repeat, Series
-from domain.automata_characters import ANY, common
 from domain.keys import MAX_KEY_BYTES
-from domain.templates import PATH, SEGMENT, TEXT, Kind, Placeholder, Template
+from domain.rules.automata.characters import ANY, common
+from domain.rules.automata.dfa import Chars, Choice, Expression, Repeat, Series
+from domain.rules.templates import PATH, SEGMENT, TEXT, Kind, Placeholder, Template
 
 _MOST_GROUPS = 9
 _SEGMENT_RE = r"(?:[^/.][^/]*?|\.[^/.][^/]*?|\.\.[^/]+?)"

@@ -15,9 +15,9 @@ from adapters.duckdb_parts import is_cut, number_of_parts
 from adapters.inventory_files import LocalInventory
 from adapters.inventory_rows import read_rows
 from domain.errors import InputError
-from domain.planning import EARLY_DELETION_DAYS, Collision, Cutting, EarlyDeletion, PlanFigures, Shape, Share
-from domain.ports import ObjectListing
-from domain.rules import CompiledRules
+from domain.planning.figures import EARLY_DELETION_DAYS, Collision, Cutting, EarlyDeletion, PlanFigures, Shape, Share
+from domain.planning.ports import ObjectListing
+from domain.rules.compiled import CompiledRules
 
 SHOWN = 20
 _ARCHIVED = (

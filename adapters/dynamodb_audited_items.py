@@ -9,11 +9,11 @@ from adapters.dynamodb_attributes import PARTITION_KEY, text
 from adapters.dynamodb_control import DynamoDbControlPanel
 from adapters.dynamodb_stage import DynamoDbStageBook
 from adapters.reference_items import entry_of_item
-from domain.audit_control import CONTROL_ID
-from domain.audit_references import JOURNAL_ID
-from domain.audit_stage import STAGE_ID
-from domain.ports import Deferred
-from domain.references import Item
+from domain.audit.control_events import CONTROL_ID
+from domain.audit.ports import Deferred
+from domain.audit.reference_events import JOURNAL_ID
+from domain.audit.stage_events import STAGE_ID
+from domain.rules.references import Item
 
 
 class DynamoDbAuditedItems:

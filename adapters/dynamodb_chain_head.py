@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from adapters.aws_clients import AwsClients
 from adapters.aws_errors import error_code, translated
 from adapters.dynamodb_attributes import PARTITION_KEY, number, text
-from domain.chain import Link
+from domain.audit.chain import Link
 
 CHAIN_ID = "keyshift#chain"
 

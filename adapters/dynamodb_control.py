@@ -8,8 +8,8 @@ from botocore.exceptions import ClientError
 from adapters.aws_clients import AwsClients
 from adapters.aws_errors import error_code, translated
 from adapters.dynamodb_attributes import PARTITION_KEY, number, text
-from domain.audit_control import CONTROL_ID
-from domain.control import Control
+from domain.audit.control_events import CONTROL_ID
+from domain.steering.control import Control
 
 
 class DynamoDbControlPanel:

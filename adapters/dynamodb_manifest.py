@@ -12,8 +12,8 @@ from adapters.claim_update import claim_update
 from adapters.dynamodb_attributes import PARTITION_KEY, number, text
 from adapters.record_item import is_record, to_item, to_record
 from domain.errors import ThrottledError
-from domain.ports import ClaimAnswer
-from domain.record import ClaimRequest, Record
+from domain.protocol.ports import ClaimAnswer
+from domain.protocol.record import ClaimRequest, Record
 
 _REFUSED = "ConditionalCheckFailedException"
 _BATCH = 100

@@ -11,8 +11,9 @@ from adapters.aws_errors import error_code, translated
 from adapters.dynamodb_attributes import PARTITION_KEY, number, text
 from adapters.system_clock import SystemClock
 from domain.errors import ThrottledError
-from domain.ports import NO_HISTORY, Clock
-from domain.progress import HOUR, MINUTE, Span
+from domain.protocol.ports import Clock
+from domain.reporting.ports import NO_HISTORY
+from domain.reporting.progress import HOUR, MINUTE, Span
 
 PROGRESS_ID = "keyshift#progress"
 HISTORY_ID = "keyshift#history"

@@ -9,12 +9,12 @@ from adapters.aws_clients import AwsClients
 from adapters.aws_errors import error_code, translated
 from adapters.dynamodb_attributes import PARTITION_KEY, number, text
 from adapters.reference_items import REVISION, entry_of_item, item_of_entry
-from domain.audit_references import JOURNAL_ID
+from domain.audit.reference_events import JOURNAL_ID
 from domain.errors import ThrottledError
-from domain.ports.references import Changed, ItemChange, ItemPage, JournalEntry, ScanPosition
-from domain.record import Record
-from domain.references import Item
-from domain.references_items import Edit
+from domain.protocol.record import Record
+from domain.references.items import Edit
+from domain.references.ports import Changed, ItemChange, ItemPage, JournalEntry, ScanPosition
+from domain.rules.references import Item
 
 SCAN_PREFIX = "keyshift#reference-scan#"
 _TOO_LARGE = "item size"

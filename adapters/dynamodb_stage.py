@@ -8,11 +8,11 @@ from botocore.exceptions import ClientError
 from adapters.aws_clients import AwsClients
 from adapters.aws_errors import error_code, translated
 from adapters.dynamodb_attributes import PARTITION_KEY, number, text
-from domain.audit_control import CONTROL_ID
-from domain.audit_stage import STAGE_ID
-from domain.control import Control
+from domain.audit.control_events import CONTROL_ID
+from domain.audit.stage_events import STAGE_ID
 from domain.errors import ThrottledError
-from domain.stages import Stage, StageEntry
+from domain.lifecycle.stages import Stage, StageEntry
+from domain.steering.control import Control
 
 # "revision" marks a record's item (adapters.record_item), and a stage is none.
 _REVISION = "stage_revision"

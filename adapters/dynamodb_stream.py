@@ -14,11 +14,11 @@ from adapters.aws_errors import error_code, translated
 from adapters.dynamodb_attributes import PARTITION_KEY
 from adapters.stream_position import CLOSED, Planned, Position, PositionItem
 from adapters.system_clock import SystemClock
-from domain.audit_control import CONTROL_ID
-from domain.audit_references import JOURNAL_ID
-from domain.audit_stage import STAGE_ID
+from domain.audit.control_events import CONTROL_ID
+from domain.audit.reference_events import JOURNAL_ID
+from domain.audit.stage_events import STAGE_ID
 from domain.errors import MissingResourceError
-from domain.ports import Clock
+from domain.protocol.ports import Clock
 
 _LOG = logging.getLogger(__name__)
 _SHARDS_SECONDS = 10.0

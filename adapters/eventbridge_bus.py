@@ -9,7 +9,7 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attem
 
 from adapters.aws_clients import AwsClients
 from adapters.aws_errors import from_code, translated
-from domain.audit import SOURCE, AuditEvent
+from domain.audit.events import SOURCE, AuditEvent
 from domain.errors import TransientError
 
 _BATCH = 10

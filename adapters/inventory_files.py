@@ -15,7 +15,7 @@ from adapters.aws_errors import error_code, translated
 from adapters.orc_conversion import write_as_parquet
 from adapters.s3_requests import ABSENT
 from domain.errors import InputError
-from domain.inventory import Inventory, InventoryFile, read_inventory_manifest
+from domain.planning.inventory import Inventory, InventoryFile, read_inventory_manifest
 
 _CHUNK = 8 * 1024 * 1024
 

@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from domain.errors import InputError
-from domain.inventory import Inventory
 from domain.objects import ListedObject
+from domain.planning.inventory import Inventory
 
 _BATCH_ROWS = 8_192
 _FLAGS = {"true": True, "false": False, "": None, "none": None}

@@ -12,7 +12,7 @@ from adapters.aws_errors import error_code, translated
 from adapters.s3_requests import ABSENT, PRECONDITION, Owners, place, quoted, unquoted
 from domain.errors import UnavailableError
 from domain.keys import Location
-from domain.ports import Refused, TargetObject
+from domain.protocol.ports import Refused, TargetObject
 
 _BLOCK_BYTES = 1024 * 1024
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 from adapters.assumed_roles import assumed
 from adapters.aws_clients import AwsClients
 from domain.errors import KeyshiftError
-from domain.pins import HeldUri
-from domain.ports.references import UriHolder
-from domain.references import PinPlace
+from domain.references.pins import HeldUri
+from domain.references.ports import UriHolder
+from domain.rules.references import PinPlace
 
 _SESSION = "keyshift-pins"
 

@@ -7,7 +7,7 @@ from typing import Any
 from adapters.aws_clients import AwsClients
 from adapters.aws_errors import translated
 from domain.errors import UnavailableError
-from domain.pins import HeldUri
+from domain.references.pins import HeldUri
 
 
 class GreengrassComponents:

@@ -5,7 +5,7 @@ from typing import Any
 
 from adapters.aws_clients import AwsClients
 from adapters.aws_errors import translated
-from domain.pins import HeldUri
+from domain.references.pins import HeldUri
 
 _PREFIX = "S3Prefix"
 

@@ -13,7 +13,8 @@ from adapters.s3_requests import ABSENT, CONFLICT, PRECONDITION, Owners, place, 
 from domain.errors import UnavailableError
 from domain.keys import Location
 from domain.parts import MIB
-from domain.ports import ObjectReader, ObjectWriter, Refused, Written
+from domain.portal.ports import ObjectReader, ObjectWriter
+from domain.protocol.ports import Refused, Written
 
 _READ_BYTES = 8 * MIB
 _PART_BYTES = 8 * MIB

@@ -5,7 +5,7 @@ from typing import Any
 
 from adapters.dynamodb_attributes import PARTITION_KEY, Item, number, text
 from domain.keys import Location, Sequencer
-from domain.record import Action, Claim, Intent, Mode, Origin, Record, State, Upload
+from domain.protocol.record import Action, Claim, Intent, Mode, Origin, Record, State, Upload
 
 _TEXTS = (
     *("source_etag", "source_version", "target_etag", "target_version", "marker_version", "cause", "rewritten_etag"),

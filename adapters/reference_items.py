@@ -5,11 +5,11 @@ from hashlib import sha256
 from typing import Any
 
 from adapters.dynamodb_attributes import PARTITION_KEY, number, text
-from domain.audit_references import JOURNAL_ID
-from domain.ports.references import JournalEntry
-from domain.references import Item
-from domain.references_items import Switch
-from domain.references_paths import Place
+from domain.audit.reference_events import JOURNAL_ID
+from domain.references.items import Switch
+from domain.references.ports import JournalEntry
+from domain.rules.paths import Place
+from domain.rules.references import Item
 
 REVISION = "entry_revision"
 """Not ``revision``, by which a record is told."""

@@ -28,7 +28,7 @@ from adapters.s3_notifications import (
 from adapters.s3_requests import Owners, place
 from domain.errors import InputError, RefusedRequestError
 from domain.keys import Location
-from domain.ports import Capture, CaptureRefused, Restored
+from domain.lifecycle.ports import Capture, CaptureRefused, Restored
 
 EARLIER_ID = "keyshift"
 """The id that an earlier version gave the entry of every migration: ours is known by its queue."""

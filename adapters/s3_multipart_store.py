@@ -26,7 +26,7 @@ from domain.errors import UnavailableError
 from domain.keys import Location
 from domain.objects import ObjectState
 from domain.parts import MIN_PART_BYTES, Part
-from domain.ports import Refused, SourceObject, TargetObject, Written
+from domain.protocol.ports import Refused, SourceObject, TargetObject, Written
 
 _ABORTS = 5
 _NO_UPLOAD = "NoSuchUpload"

@@ -28,7 +28,7 @@ from adapters.s3_requests import (
 from domain.errors import RefusedRequestError, UnavailableError
 from domain.keys import Location
 from domain.objects import ObjectState
-from domain.ports import Deleted, HiddenVersion, Refused, SourceObject, TargetObject, TopMarker, Written
+from domain.protocol.ports import Deleted, HiddenVersion, Refused, SourceObject, TargetObject, TopMarker, Written
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectVersionTypeDef

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 from domain.keys import Location
 from domain.objects import ContentHeaders, Encryption, Lock, ObjectState
-from domain.ports import SourceObject, TargetObject
+from domain.protocol.ports import SourceObject, TargetObject
 
 ABSENT = frozenset({"404", "NoSuchKey", "NoSuchVersion"})
 PRECONDITION = frozenset({"412", "PreconditionFailed"})

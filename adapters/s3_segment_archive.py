@@ -19,8 +19,8 @@ from adapters.aws_clients import AwsClients
 from adapters.aws_errors import error_code, translated
 from adapters.s3_requests import ABSENT, CONFLICT, PRECONDITION
 from adapters.s3_versions import NO_VERSION, StoredKey, stored_keys
+from domain.audit.ports import StoredSegment
 from domain.errors import InputError
-from domain.ports import StoredSegment
 
 _SUFFIX = ".jsonl.gz"
 _DIGITS = 12

@@ -6,7 +6,7 @@ from typing import Any
 from adapters.duckdb_parts import is_cut, number_of_parts
 from adapters.inventory_rows import plan_inventory
 from domain.errors import InputError
-from domain.planning import Cutting, PlanFigures, Share
+from domain.planning.figures import Cutting, PlanFigures, Share
 
 _MOVES = "branch >= 0"
 

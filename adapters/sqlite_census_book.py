@@ -8,8 +8,8 @@ from itertools import islice
 from math import inf
 from pathlib import Path
 
-from domain.census import ABSENT, Expected, Role
 from domain.keys import Location
+from domain.lifecycle.census import ABSENT, Expected, Role
 
 _ROWS = 10_000
 _CREATE = """CREATE TABLE expected (

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
 
-from domain.ports import BookedEvent, Deferred, DoubtedSegment
+from domain.audit.ports import BookedEvent, Deferred, DoubtedSegment
 
 _CACHE_KIB = 128 * 1024
 _TABLES = """

@@ -8,7 +8,7 @@ from adapters.aws_clients import AwsClients
 from adapters.aws_errors import translated
 from adapters.sqs_queue import SqsMessageQueue, to_message
 from domain.errors import InputError
-from domain.ports import DeadLetter, MoveTask
+from domain.queues import DeadLetter, MoveTask
 
 
 class SqsDeadLetterQueue:

@@ -8,7 +8,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from adapters.aws_clients import AwsClients
 from adapters.aws_errors import from_code, translated
 from domain.errors import RefusedRequestError, TransientError
-from domain.ports import Message
+from domain.queues import Message
 
 _BATCH = 10
 MAX_BATCH_BYTES = 1024 * 1024

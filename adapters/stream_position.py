@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from adapters.aws_clients import AwsClients
 from adapters.aws_errors import error_code, translated
 from adapters.dynamodb_attributes import PARTITION_KEY, number, text
-from domain.ports import Clock
+from domain.protocol.ports import Clock
 
 POSITION_ID = "keyshift#stream"
 CLOSED = "closed"

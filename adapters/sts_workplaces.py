@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from adapters.assumed_roles import assumed
 from adapters.aws_clients import AwsClients
+from domain.portal.ports import Workplace
 from domain.portal.records import UseCase
-from domain.ports import Clock, Workplace
+from domain.protocol.ports import Clock
 
 _RENEW_SECONDS = 600
 """Credentials with less than this left are renewed: a long upload must not outlive them."""

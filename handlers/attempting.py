@@ -5,7 +5,6 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from domain.attempt import Attempt, MigrationPorts, Outcome, Verdict
 from domain.errors import (
     AccessDeniedError,
     KeyshiftError,
@@ -15,15 +14,16 @@ from domain.errors import (
     TransientError,
 )
 from domain.keys import Location
-from domain.migration import BUSY, RULES_SECONDS, migrate_object, park_object
-from domain.notices import Notice, NoticeKind
-from domain.probing import is_probe
-from domain.record import State, may_go_along
-from domain.rules import MapOutcome, MappedKey
+from domain.lifecycle.probes import is_probe
+from domain.protocol.attempt import Attempt, MigrationPorts, Outcome, Verdict
+from domain.protocol.migration import BUSY, RULES_SECONDS, migrate_object, park_object
+from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.record import State, may_go_along
+from domain.rules.compiled import MapOutcome, MappedKey
+from domain.rules.unmapped import REFUSED, is_refused
 from handlers.dependencies import Dependencies
 from handlers.messages import BackfillRow, encode_backfill
 from handlers.rates import PAUSED_SECONDS, HeldBack, HeldBackError, PacedMultipartStore
-from handlers.unmapped import REFUSED, is_refused
 
 LEAST_SECONDS = 5.0
 """With less time than this (or half of a shorter attempt) none is begun: its message goes back untouched."""

@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from domain.attempt import Outcome, Verdict
 from domain.errors import KeyshiftError, MalformedMessageError, TransientError
 from domain.keys import Location
-from domain.migration import BUSY
-from domain.notices import Notice, NoticeKind
-from domain.ports import Message, MessageQueue
-from domain.probing import is_probe
+from domain.lifecycle.probes import is_probe
+from domain.protocol.attempt import Outcome, Verdict
+from domain.protocol.migration import BUSY
+from domain.protocol.notices import Notice, NoticeKind
+from domain.queues import Message, MessageQueue
 from handlers.attempting import Ended, SecondsLeft, attempt_notice, least_of
 from handlers.dependencies import Dependencies
 from handlers.invocations import records_of

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from threading import Lock
 
-from domain.breaker import DENIED, BreakerPolicy, Streak, trip_reason
-from domain.control import BREAKER, Control, paused
 from domain.errors import KeyshiftError
-from domain.ports import ControlPanel, PulseBook
-from domain.pulse import Tally, Window
+from domain.steering.breaker import DENIED, BreakerPolicy, Streak, trip_reason
+from domain.steering.control import BREAKER, Control, paused
+from domain.steering.ports import ControlPanel, PulseBook
+from domain.steering.pulse import Tally, Window
 from handlers.observability import Observer
 
 FLUSH_SECONDS = 2.0

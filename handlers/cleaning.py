@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from threading import Lock
 
-from domain.attempt import Outcome, Verdict
-from domain.census import Expected, expected_of
-from domain.cleanup import clean_source, preview_source
-from domain.cleanup_versions import forget_version
 from domain.errors import KeyshiftError
-from domain.gates import DEFAULT_LIMITS, queue_gates, source_gates
-from domain.record import Mode, Record, State
-from domain.stages import Stage, advanced, stage_fault
+from domain.lifecycle.census import Expected, expected_of
+from domain.lifecycle.gates import DEFAULT_LIMITS, queue_gates, source_gates
+from domain.lifecycle.stages import Stage, advanced, stage_fault
+from domain.protocol.attempt import Outcome, Verdict
+from domain.protocol.cleanup import clean_source, preview_source
+from domain.protocol.cleanup_versions import forget_version
+from domain.protocol.record import Mode, Record, State
 from handlers.lifecycle import Holders, Operation, Shut
 from handlers.looking import Lookout
 from handlers.readiness import Listed, compare, step_guarded

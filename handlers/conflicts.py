@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from domain.conflicts import Conflict, take_source, why_not_taken
 from domain.errors import InputError, KeyshiftError
 from domain.keys import Location
+from domain.lifecycle.stages import Stage
 from domain.objects import ObjectState
-from domain.record import Record, State
-from domain.stages import Stage
+from domain.protocol.conflicts import Conflict, take_source, why_not_taken
+from domain.protocol.record import Record, State
 from handlers.lifecycle import Operation, Shut
 from handlers.sweeping import patiently, swept
 

@@ -7,14 +7,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from domain.errors import MalformedMessageError
-from domain.notices import Notice, NoticeKind
-from domain.ports import DeadLetter, DeadLetterQueue
-from domain.record import Mode, Record, State, is_incorporated, may_go_along
-from domain.rules import MapOutcome
+from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.record import Mode, Record, State, is_incorporated, may_go_along
+from domain.queues import DeadLetter, DeadLetterQueue
+from domain.rules.compiled import MapOutcome
+from domain.rules.unmapped import is_refused
 from handlers.dependencies import Dependencies
 from handlers.inventory_tasks import task_of
 from handlers.messages import decode_message
-from handlers.unmapped import is_refused
 
 VISIBILITY_SECONDS = 120
 """If we die while we look, the letters show again after this time."""

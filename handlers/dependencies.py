@@ -6,14 +6,18 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from domain.attempt import MigrationPolicy, MigrationPorts
-from domain.audit import AuditEvent
-from domain.chain_writing import ChainWriter
-from domain.control import Control
-from domain.ports import ControlPanel, EventBus, MessageQueue, ProbeBook, ProgressCounters, StageBook
-from domain.record import Record
-from domain.rules import CompiledRules
-from domain.stages import Stage, StageEntry, feeding_fault, moving_fault, rules_fault
+from domain.audit.events import AuditEvent
+from domain.audit.ports import EventBus
+from domain.audit.writing import ChainWriter
+from domain.lifecycle.ports import ProbeBook, StageBook
+from domain.lifecycle.stages import Stage, StageEntry, feeding_fault, moving_fault, rules_fault
+from domain.protocol.attempt import MigrationPolicy, MigrationPorts
+from domain.protocol.record import Record
+from domain.queues import MessageQueue
+from domain.reporting.ports import ProgressCounters
+from domain.rules.compiled import CompiledRules
+from domain.steering.control import Control
+from domain.steering.ports import ControlPanel
 from handlers.breaking import Breaker, NoBreaker
 from handlers.observability import Observer
 from handlers.pacing import Pace

@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from domain.ports import MessageQueue, ObjectListing
-from domain.rules import CompiledRules, MapOutcome
+from domain.planning.ports import ObjectListing
+from domain.queues import MessageQueue
+from domain.rules.compiled import CompiledRules, MapOutcome
+from domain.rules.unmapped import is_refused
 from handlers.messages import BackfillRow, encode_backfill
-from handlers.unmapped import is_refused
 
 MESSAGES_AT_ONCE = 10
 BACKLOG_SECONDS = 1.0

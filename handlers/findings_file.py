@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from domain.errors import InputError
-from domain.verification import Finding
+from domain.lifecycle.verification import Finding
 
 COLUMNS = ("source", "target", "state", "verified", "differences", "remarks", "detail")
 _ROWS = 5_000

@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from domain.errors import InputError, KeyshiftError
-from domain.ports import BackfillJournal, Message, MessageQueue
-from domain.stages import Stage
+from domain.lifecycle.stages import Stage
+from domain.planning.ports import BackfillJournal
+from domain.queues import Message, MessageQueue
+from domain.rules.unmapped import REFUSED
 from handlers.batch import RENEW_AT, messages_of
 from handlers.bootstrap import RESERVE_SECONDS, dependencies_of, seconds_left_of
 from handlers.bootstrap.inventories import inventory_files, inventory_queue, journal_of
@@ -14,7 +16,6 @@ from handlers.dependencies import Dependencies
 from handlers.inventory_feeder import Fed, InventoryFeeder
 from handlers.inventory_tasks import KIND, task_of
 from handlers.messages import decode_message
-from handlers.unmapped import REFUSED
 
 CHECKSUM = "/manifest.checksum"
 AGAIN_SECONDS = 20

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from domain.objects import ListedObject
-from domain.ports import BackfillJournal, Message, MessageQueue
-from domain.rules import CompiledRules, MapOutcome
+from domain.planning.ports import BackfillJournal
+from domain.queues import Message, MessageQueue
+from domain.rules.compiled import CompiledRules, MapOutcome
+from domain.rules.unmapped import is_refused
 from handlers.messages import BackfillRow, encode_backfill
-from handlers.unmapped import is_refused
 
 ROWS_PER_MESSAGE = 50
 MESSAGES_AT_ONCE = 10

@@ -6,25 +6,17 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Protocol
 
-from domain.attempt import Attempt
-from domain.control import Control
 from domain.errors import UnavailableError
-from domain.holders import Pin, Reference
 from domain.keys import Location
-from domain.ports import (
-    ByteReader,
-    CensusBook,
-    ControlPanel,
-    EventSourceMappings,
-    KeyBook,
-    LiveCapture,
-    ObjectListing,
-    PinFinder,
-    ReferenceFinder,
-    StageBook,
-    VersionStore,
-)
-from domain.stages import StageEntry
+from domain.lifecycle.ports import ByteReader, CensusBook, KeyBook, LiveCapture, StageBook
+from domain.lifecycle.stages import StageEntry
+from domain.planning.ports import ObjectListing
+from domain.protocol.attempt import Attempt
+from domain.protocol.ports import VersionStore
+from domain.references.holders import Pin, Reference
+from domain.references.ports import PinFinder, ReferenceFinder
+from domain.steering.control import Control
+from domain.steering.ports import ControlPanel, EventSourceMappings
 from handlers.dependencies import Dependencies
 
 TRIES = 5

@@ -4,11 +4,12 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 
-from domain.control import Control
-from domain.ports import DeadLetterQueue, MessageQueue, PulseBook
-from domain.progress import BYTES_COPIED, CAUSE, OBJECTS_COPIED, RECORDS, RULE
-from domain.pulse import Tally
-from domain.record import State
+from domain.protocol.record import State
+from domain.queues import DeadLetterQueue, MessageQueue
+from domain.reporting.progress import BYTES_COPIED, CAUSE, OBJECTS_COPIED, RECORDS, RULE
+from domain.steering.control import Control
+from domain.steering.ports import PulseBook
+from domain.steering.pulse import Tally
 from handlers.dependencies import Dependencies
 
 METER_SECONDS = 60.0

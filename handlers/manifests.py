@@ -3,17 +3,24 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from domain.attempt import Attempt, MigrationPolicy
-from domain.cleanup import DELETE_SOURCE
 from domain.errors import ArchivedError
-from domain.holders import Reference
 from domain.keys import Location, outermost
-from domain.ports import ObjectListing
-from domain.record import Action, Mode, Origin, Record, State
-from domain.references import ManifestReferences
-from domain.references_items import Outcome, Reported
-from domain.references_manifests import CHANGED, ManifestPorts, is_ours, read_copies, read_manifest, rewrite_manifest
-from domain.rules import CompiledRules, MapOutcome
+from domain.planning.ports import ObjectListing
+from domain.protocol.attempt import Attempt, MigrationPolicy
+from domain.protocol.cleanup import DELETE_SOURCE
+from domain.protocol.record import Action, Mode, Origin, Record, State
+from domain.references.holders import Reference
+from domain.references.items import Outcome, Reported
+from domain.references.manifest_rewriting import (
+    CHANGED,
+    ManifestPorts,
+    is_ours,
+    read_copies,
+    read_manifest,
+    rewrite_manifest,
+)
+from domain.rules.compiled import CompiledRules, MapOutcome
+from domain.rules.references import ManifestReferences
 
 _MOVED = (State.COPIED, State.CLEANED)
 _NOT_MOVED = "the manifest is not moved by a rule, so it is not rewritten; write it anew, or add a rule for it"

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
 from domain.errors import MalformedMessageError
 from domain.keys import Location
-from domain.notices import Notice, NoticeKind
 from domain.objects import ListedObject
+from domain.protocol.notices import Notice, NoticeKind
 from handlers.notifications import Ignored, bus_notice, direct_notices, read_sequencer, validated
 
 ENVELOPES = 3

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, NonNegativeI
 
 from domain.errors import MalformedMessageError
 from domain.keys import Location, Sequencer
-from domain.notices import Notice, NoticeKind
+from domain.protocol.notices import Notice, NoticeKind
 
 MAJOR_VERSION = "2"
 """AWS: compare the major of eventVersion for equality, ignore fields you do not know."""

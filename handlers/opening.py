@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, replace
 
 from domain.errors import KeyshiftError, UnavailableError
 from domain.keys import Location
-from domain.ports import Capture, CaptureRefused
-from domain.probing import probe_location
-from domain.stages import CAPTURING, Stage, advanced, captured, stage_fault
+from domain.lifecycle.ports import Capture, CaptureRefused
+from domain.lifecycle.probes import probe_location
+from domain.lifecycle.stages import CAPTURING, Stage, advanced, captured, stage_fault
 from handlers.lifecycle import Operation, Shut
 from handlers.proving import refuse_rules
 from handlers.worker import EVENTS_AT_ONCE, Worker

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from domain.audit import SCHEMA_VERSION, AuditEvent, audit_event, fitted
-from domain.progress import history_of, progress_of
-from domain.record import Record
+from domain.audit.events import SCHEMA_VERSION, AuditEvent, audit_event, fitted
+from domain.protocol.record import Record
+from domain.reporting.progress import history_of, progress_of
 from handlers.dependencies import Dependencies
 from handlers.invocations import records_of
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from domain.holders import Pin
 from domain.keys import Location
-from domain.pins import copy_pins_of, pins_of
-from domain.ports import ObjectListing
-from domain.ports.references import UriHolder
-from domain.rules import CompiledRules
+from domain.planning.ports import ObjectListing
+from domain.references.holders import Pin
+from domain.references.pins import copy_pins_of, pins_of
+from domain.references.ports import UriHolder
+from domain.rules.compiled import CompiledRules
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from domain.proofs import FindingKind, Proof, prove_rules
-from domain.rules import CompiledRules
+from domain.proofs.proof import FindingKind, Proof, prove_rules
+from domain.rules.compiled import CompiledRules
 
 MOST_SHOWN = 3
 

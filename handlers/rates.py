@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
-from domain.control import Control
 from domain.errors import LeaseExpiredError, ThrottledError
 from domain.keys import Location
 from domain.objects import ObjectState
 from domain.parts import Part
-from domain.ports import MultipartStore, RateLedger, Refused, SourceObject, TargetObject, Written
+from domain.protocol.ports import MultipartStore, Refused, SourceObject, TargetObject, Written
+from domain.steering.control import Control
+from domain.steering.ports import RateLedger
 
 OBJECTS, BYTES = "objects", "bytes"
 SLICE_SECONDS = 0.25

@@ -3,16 +3,16 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from domain.census import Compared, Expected, Role, expected_of
 from domain.errors import UnavailableError
-from domain.gates import Gate, Limits, Readiness, RecordCensus, cutover_gates, state_gates
 from domain.keys import Location
+from domain.lifecycle.census import Compared, Expected, Role, expected_of
+from domain.lifecycle.gates import Gate, Limits, Readiness, RecordCensus, cutover_gates, state_gates
+from domain.lifecycle.ports import CensusBook
+from domain.lifecycle.probes import is_probe
+from domain.lifecycle.stages import Stage, StageEntry, advanced, postponed
 from domain.objects import ListedObject
-from domain.ports import CensusBook
-from domain.probing import is_probe
-from domain.record import State
-from domain.rules import MapOutcome
-from domain.stages import Stage, StageEntry, advanced, postponed
+from domain.protocol.record import State
+from domain.rules.compiled import MapOutcome
 from handlers.capturing import capture_fault, disproof, work_on
 from handlers.lifecycle import TRIES, Operation
 from handlers.looking import Lookout, Status

@@ -7,9 +7,9 @@ from typing import Any
 
 from domain.errors import TransientError
 from domain.keys import Location
-from domain.record import State
-from domain.references import Item, TableReferences
-from domain.references_items import Outcome, Reported
+from domain.protocol.record import State
+from domain.references.items import Outcome, Reported
+from domain.rules.references import Item, TableReferences
 from handlers.invocations import records_of
 from handlers.references import References
 

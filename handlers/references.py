@@ -8,15 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from domain.errors import TransientError
-from domain.holders import Reference
 from domain.keys import Location
-from domain.ports import ReferenceJournal, ReferringTables, ScanPosition
-from domain.references import Item, TableReferences
-from domain.references_items import Outcome, Reported, held_uris, place_text
-from domain.references_judging import Stuck, copies_named, judge
-from domain.references_rewriting import ReferencePorts, reported, rewrite_item
-from domain.references_undo import undo_entry
-from domain.rules import CompiledRules
+from domain.references.holders import Reference
+from domain.references.item_rewriting import ReferencePorts, reported, rewrite_item
+from domain.references.items import Outcome, Reported, held_uris, place_text
+from domain.references.judging import Stuck, copies_named, judge
+from domain.references.ports import ReferenceJournal, ReferringTables, ScanPosition
+from domain.references.undo import undo_entry
+from domain.rules.compiled import CompiledRules
+from domain.rules.references import Item, TableReferences
 from handlers.manifests import ManifestScan
 
 PASSES = 3

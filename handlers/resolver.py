@@ -5,9 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from domain.ports import Manifest, ObjectStore, StageBook
-from domain.resolver import Fault, Names, Resolution, names_of, resolve
-from domain.rules import CompiledRules
+from domain.lifecycle.ports import StageBook
+from domain.protocol.ports import Manifest, ObjectStore
+from domain.references.resolver import Fault, Names, Resolution, names_of, resolve
+from domain.rules.compiled import CompiledRules
 
 BATCH = 100
 """URIs whose records are read at once."""

@@ -10,10 +10,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from domain.errors import RulesError
 from domain.keys import MAX_KEY_BYTES, key_fault
-from domain.references import PinPlace
-from domain.rules import Allowed, Branch, BucketSide, CompiledRules
-from domain.template_syntax import TemplateError, parse_source, parse_target, read_kind
-from domain.templates import Kind, Template, kind_of_words
+from domain.rules.compiled import Allowed, Branch, BucketSide, CompiledRules
+from domain.rules.references import PinPlace
+from domain.rules.template_syntax import TemplateError, parse_source, parse_target, read_kind
+from domain.rules.templates import Kind, Template, kind_of_words
 from handlers.rules_references import ReferenceModel, compile_references
 from handlers.yaml_places import Path as Place
 from handlers.yaml_places import PlacedYaml, read_yaml

@@ -5,10 +5,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from domain.references import Accepted, AttributePath, ManifestReferences, References, TableReferences
-from domain.references_paths import Path, PathError, read_path
-from domain.template_syntax import TemplateError, parse_source
-from domain.templates import Kind, Template
+from domain.rules.paths import Path, PathError, read_path
+from domain.rules.references import Accepted, AttributePath, ManifestReferences, References, TableReferences
+from domain.rules.template_syntax import TemplateError, parse_source
+from domain.rules.templates import Kind, Template
 from handlers.yaml_places import Path as Place
 
 Blame = Callable[[Place, str], None]

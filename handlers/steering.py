@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from domain.control import Control, Limits, paused, resumed, throttled
 from domain.errors import InputError, UnavailableError
-from domain.ports import ControlPanel, EventSourceMappings, StageBook
-from domain.stages import Stage, standstill
+from domain.lifecycle.ports import StageBook
+from domain.lifecycle.stages import Stage, standstill
+from domain.steering.control import Control, Limits, paused, resumed, throttled
+from domain.steering.ports import ControlPanel, EventSourceMappings
 
 TRIES = 5
 

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from domain.attempt import Outcome, Verdict
 from domain.errors import KeyshiftError
-from domain.record import Mode, Origin, Record, State
-from domain.rollback import purge_copy, roll_back_object
-from domain.stages import Stage, advanced, stage_fault
+from domain.lifecycle.stages import Stage, advanced, stage_fault
+from domain.protocol.attempt import Outcome, Verdict
+from domain.protocol.record import Mode, Origin, Record, State
+from domain.protocol.rollback import purge_copy, roll_back_object
 from handlers.cleaning import HOLDERS_SECONDS
 from handlers.lifecycle import Holders, Operation, Shut
 from handlers.opening import read_capture

@@ -6,16 +6,17 @@ from dataclasses import dataclass, field, replace
 
 from domain.errors import KeyshiftError
 from domain.keys import Location
+from domain.lifecycle.ports import ByteReader, KeyBook
+from domain.lifecycle.probes import is_probe
+from domain.lifecycle.verification import REPAIRABLE, Difference, Finding, Remark, Sides, Summary, judge, needs_reading
 from domain.objects import ObjectState
-from domain.ports import ByteReader, KeyBook, ReferenceFinder
-from domain.probing import is_probe
-from domain.record import Mode, Record, State
-from domain.rules import MapOutcome
-from domain.verification import REPAIRABLE, Difference, Finding, Remark, Sides, Summary, judge, needs_reading
+from domain.protocol.record import Mode, Record, State
+from domain.references.ports import ReferenceFinder
+from domain.rules.compiled import MapOutcome
+from domain.rules.unmapped import fits_target_layout, is_refused
 from handlers.dependencies import Dependencies
 from handlers.messages import BackfillRow, encode_backfill
 from handlers.sweeping import patiently
-from handlers.unmapped import fits_target_layout, is_refused
 
 ROWS_PER_MESSAGE = 50
 ROWS_AT_ONCE = 500

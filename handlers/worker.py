@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from domain.errors import KeyshiftError, PermanentError
-from domain.ports import Message, MessageQueue
+from domain.queues import Message, MessageQueue
 from handlers import outbox
 from handlers.batch import give_back, handle_messages
 from handlers.dependencies import Dependencies

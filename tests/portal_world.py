@@ -12,16 +12,16 @@ from typing import Any
 
 from adapters.aws_clients import AwsClients
 from adapters.provisioning import create_bucket, create_manifest_table, create_portal_tables, write_use_case
-from domain.attempt import Attempt, MigrationPolicy, MigrationPorts
-from domain.cleanup import clean_source
 from domain.keys import Location
-from domain.migration import migrate_object
-from domain.notices import Notice, NoticeKind
 from domain.objects import ContentHeaders
+from domain.portal.ports import PortalPorts
 from domain.portal.records import JobEnd, PortalTables, UseCase
 from domain.portal.targets import Target
-from domain.ports import PortalPorts
-from domain.rules import CompiledRules
+from domain.protocol.attempt import Attempt, MigrationPolicy, MigrationPorts
+from domain.protocol.cleanup import clean_source
+from domain.protocol.migration import migrate_object
+from domain.protocol.notices import Notice, NoticeKind
+from domain.rules.compiled import CompiledRules
 from handlers.bootstrap import bootstrap
 from handlers.bootstrap.portal import portal_ports
 from handlers.demo.models import COMPILED, TRAINED, tar_gz

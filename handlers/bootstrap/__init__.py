@@ -22,9 +22,9 @@ from adapters.s3_object_store import S3ObjectStore
 from adapters.s3_requests import Owners
 from adapters.sqs_queue import SqsMessageQueue
 from adapters.system_clock import SystemClock
-from domain.attempt import MigrationPolicy, MigrationPorts
-from domain.breaker import BreakerPolicy
-from domain.rules import CompiledRules
+from domain.protocol.attempt import MigrationPolicy, MigrationPorts
+from domain.rules.compiled import CompiledRules
+from domain.steering.breaker import BreakerPolicy
 from handlers.bootstrap.audit_chain import chain_writer, event_of_item
 from handlers.breaking import CircuitBreaker
 from handlers.dependencies import CachedControl, Dependencies

@@ -9,12 +9,12 @@ from adapters.dynamodb_control import control_of_item
 from adapters.dynamodb_stage import stage_of_item
 from adapters.reference_items import entry_of_item
 from adapters.s3_segment_archive import Retention, S3SegmentArchive
-from domain.audit import AuditEvent
-from domain.audit_control import CONTROL_ID, control_event
-from domain.audit_references import JOURNAL_ID, references_event
-from domain.audit_stage import STAGE_ID, stage_event
-from domain.chain_writing import ChainWriter
-from domain.rules import CompiledRules
+from domain.audit.control_events import CONTROL_ID, control_event
+from domain.audit.events import AuditEvent
+from domain.audit.reference_events import JOURNAL_ID, references_event
+from domain.audit.stage_events import STAGE_ID, stage_event
+from domain.audit.writing import ChainWriter
+from domain.rules.compiled import CompiledRules
 from handlers.settings import Settings
 
 Image = Mapping[str, Any]

@@ -8,11 +8,11 @@ from adapters.dynamodb_audited_items import DynamoDbAuditedItems
 from adapters.dynamodb_chain_head import DynamoDbChainHead
 from adapters.s3_segment_archive import S3SegmentArchive
 from adapters.sqlite_event_book import SqliteEventBook
-from domain.chain_reading import ChainReader
-from domain.chain_verification import ChainVerifier
+from domain.audit.ports import AuditedItems, SegmentArchive
+from domain.audit.reading import ChainReader
+from domain.audit.verification import ChainVerifier
 from domain.errors import InputError
-from domain.ports import AuditedItems, SegmentArchive
-from domain.rules import CompiledRules
+from domain.rules.compiled import CompiledRules
 from handlers.bootstrap import clients_of
 from handlers.bootstrap.audit_chain import segment_archive
 from handlers.settings import Settings

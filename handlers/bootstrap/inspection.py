@@ -13,7 +13,7 @@ from adapters.s3_listing import S3ObjectListing
 from adapters.s3_requests import Owners
 from domain.errors import InputError
 from domain.keys import Location
-from domain.rules import CompiledRules
+from domain.rules.compiled import CompiledRules
 from handlers.bootstrap import clients_of, owners_of
 from handlers.settings import Settings
 

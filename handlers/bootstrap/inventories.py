@@ -11,9 +11,9 @@ from adapters.inventory_files import content_file, opened_inventory
 from adapters.inventory_rows import plan_inventory, read_rows
 from adapters.s3_listing import S3ObjectListing
 from adapters.sqs_queue import SqsMessageQueue
-from domain.inventory import Inventory
-from domain.planning import Cutting, PlanFigures
-from domain.rules import CompiledRules
+from domain.planning.figures import Cutting, PlanFigures
+from domain.planning.inventory import Inventory
+from domain.rules.compiled import CompiledRules
 from handlers.bootstrap import clients_of, owners_of
 from handlers.inventory_feeder import Rows
 from handlers.settings import Settings

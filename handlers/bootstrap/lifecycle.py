@@ -14,11 +14,11 @@ from adapters.s3_object_store import S3ObjectStore
 from adapters.sqlite_census_book import SqliteCensusBook
 from adapters.sqlite_key_book import SqliteKeyBook
 from domain.errors import InputError
-from domain.inventory import Inventory, inventory_fault
+from domain.lifecycle.ports import CensusBook, KeyBook
 from domain.objects import ListedObject
-from domain.ports import CensusBook, KeyBook
-from domain.references_items import Outcome
-from domain.references_undo import NOTHING_OF_OURS
+from domain.planning.inventory import Inventory, inventory_fault
+from domain.references.items import Outcome
+from domain.references.undo import NOTHING_OF_OURS
 from handlers.bootstrap import bootstrap, clients_of, owners_of
 from handlers.bootstrap.inventories import inventory_files
 from handlers.bootstrap.references import pins_of, references_of

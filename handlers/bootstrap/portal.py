@@ -10,9 +10,9 @@ from adapters.s3_object_store import S3ObjectStore
 from adapters.sagemaker_jobs import SageMakerJobService
 from adapters.sts_workplaces import StsWorkplaces
 from adapters.system_clock import SystemClock
+from domain.portal.ports import PortalPorts, Workplace
 from domain.portal.records import PortalTables
-from domain.ports import PortalPorts, Workplace
-from domain.rules import CompiledRules
+from domain.rules.compiled import CompiledRules
 from handlers.bootstrap import clients_of, owners_of
 from handlers.settings import Settings
 

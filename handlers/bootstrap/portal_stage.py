@@ -11,7 +11,7 @@ from adapters.sqs_queue import SqsMessageQueue
 from domain.keys import Location
 from domain.portal.layout import Layout
 from domain.portal.records import PortalTables, UseCase
-from domain.rules import CompiledRules
+from domain.rules.compiled import CompiledRules
 from handlers.bootstrap import clients_of
 from handlers.bootstrap.portal import portal_ports
 from handlers.bootstrap.references import resolver_of

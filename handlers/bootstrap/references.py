@@ -16,11 +16,11 @@ from adapters.s3_listing import S3ObjectListing
 from adapters.s3_multipart_store import S3MultipartStore
 from adapters.s3_object_store import S3ObjectStore
 from adapters.system_clock import SystemClock
-from domain.attempt import MigrationPorts
-from domain.ports.references import UriHolder
-from domain.references_manifests import ManifestPorts
-from domain.references_rewriting import ReferencePorts
-from domain.rules import CompiledRules
+from domain.protocol.attempt import MigrationPorts
+from domain.references.item_rewriting import ReferencePorts
+from domain.references.manifest_rewriting import ManifestPorts
+from domain.references.ports import UriHolder
+from domain.rules.compiled import CompiledRules
 from handlers.bootstrap import clients_of, owners_of, policy_of
 from handlers.manifests import ManifestScan
 from handlers.pins import Pins

@@ -7,10 +7,10 @@ from typing import Any
 
 from adapters.saved_plan import shares_of_plan
 from domain.errors import InputError
-from domain.estimate import estimate, prices_from
-from domain.planning import Share
-from domain.rules import CompiledRules
-from domain.spending import Planned
+from domain.planning.estimate import estimate, prices_from
+from domain.planning.figures import Share
+from domain.reporting.costs import Planned
+from domain.rules.compiled import CompiledRules
 
 CONCURRENCY = 100
 

@@ -13,9 +13,9 @@ from adapters.s3_owners_bucket import S3OwnersBucket
 from adapters.sqs_queue import SqsMessageQueue
 from adapters.standin import running_standin
 from adapters.system_clock import SystemClock
+from domain.lifecycle.stages import Stage, advanced
 from domain.parts import MIB
-from domain.rules import CompiledRules
-from domain.stages import Stage, advanced
+from domain.rules.compiled import CompiledRules
 from handlers.bootstrap import clients_of
 from handlers.demo.stage import Stage as DemoStage
 from handlers.settings import Settings, environment_of

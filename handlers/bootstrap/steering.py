@@ -10,7 +10,10 @@ from adapters.lambda_mappings import LambdaEventSourceMappings
 from adapters.sqs_dead_letters import dead_letters_of
 from adapters.sqs_queue import SqsMessageQueue
 from adapters.system_clock import SystemClock
-from domain.ports import Clock, ControlPanel, DeadLetterQueue, EventSourceMappings, MessageQueue, StageBook
+from domain.lifecycle.ports import StageBook
+from domain.protocol.ports import Clock
+from domain.queues import DeadLetterQueue, MessageQueue
+from domain.steering.ports import ControlPanel, EventSourceMappings
 from handlers.bootstrap import bootstrap, clients_of
 from handlers.looking import Lookout
 from handlers.settings import Settings

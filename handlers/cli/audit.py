@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from domain.chain_reading import Finding, read_event
-from domain.chain_verification import ChainVerifier
+from domain.audit.ports import AuditedItems
+from domain.audit.reading import Finding, read_event
+from domain.audit.verification import ChainVerifier
 from domain.errors import InputError
 from domain.keys import Location
-from domain.ports import AuditedItems, Manifest
-from domain.record import Record
+from domain.protocol.ports import Manifest
+from domain.protocol.record import Record
 from handlers.cli.options import json_option, with_settings
 from handlers.cli.output import console
 from handlers.cli.output import say as tell
@@ -162,7 +163,7 @@ def show(context: click.Context, settings: Settings, *, key: str, as_json: bool)
 
 
 def _events(record_id: str, segments: Iterable[Any], say: "Callable[[str], None]") -> Iterator[dict[str, Any]]:
-    from domain.chain import unpacked
+    from domain.audit.chain import unpacked
 
     for stored in segments:
         if stored.sequence is None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from domain.errors import InputError
-from domain.ports import BackfillJournal, MessageQueue
+from domain.planning.ports import BackfillJournal
+from domain.queues import MessageQueue
 from handlers.cli.options import json_option, need_queues, with_settings
 from handlers.dependencies import Dependencies
 from handlers.feeder import Enqueued, Feeder

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import click
 
-from domain.rules import MapOutcome
+from domain.rules.compiled import MapOutcome
 from handlers.cli.options import with_settings
 from handlers.cli.output import machine_output
 from handlers.settings import Settings

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from domain.errors import InputError
-from domain.gates import DEFAULT_LIMITS
+from domain.lifecycle.gates import DEFAULT_LIMITS
 from handlers.cleaning import CleanupTally
 from handlers.cli.options import ABOVE_ZERO, json_option, need_queues, with_settings
 from handlers.cli.output import say

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from domain.conflicts import Conflict, why_not_taken
 from domain.errors import InputError
 from domain.objects import ObjectState
+from domain.protocol.conflicts import Conflict, why_not_taken
 from handlers.cli.options import json_option, need_queues, with_settings
 from handlers.cli.output import say
 from handlers.cli.printable import printable

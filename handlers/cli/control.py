@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from domain.control import Control, Limits
+from domain.steering.control import Control, Limits
 from handlers.cli.options import json_option, with_settings
 from handlers.cli.output import say
 from handlers.settings import Settings

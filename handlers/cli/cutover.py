@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from domain.errors import InputError
-from domain.gates import ACCEPTABLE, DEFAULT_LIMITS, Gate, Limits
+from domain.lifecycle.gates import ACCEPTABLE, DEFAULT_LIMITS, Gate, Limits
 from handlers.cli.options import Number, json_option, need_queues, with_settings
 from handlers.cli.output import say
 from handlers.cli.sweep_progress import progress
@@ -93,7 +93,7 @@ def cutover(  # noqa: PLR0913  # its options
     if yes:
         gates, entry = cut_over(operation, lookout, look, limits=limits, accepted=accepted, why=why, wait=wait)
     else:
-        from domain.gates import cutover_gates
+        from domain.lifecycle.gates import cutover_gates
 
         entry, gates = None, cutover_gates(look.seen, limits=limits, accepted=accepted)
     shut = any(gate.holds for gate in gates)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from domain.errors import InputError
-from domain.progress import OBJECTS_COPIED
+from domain.reporting.progress import OBJECTS_COPIED
 from handlers.cli.options import json_option
 from handlers.cli.output import console
 from handlers.demo.play import Parameters, Play, Result

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from domain.audit import audit_event
+from domain.audit.events import audit_event
 from handlers.cli.dlq_changes import purge, replay
 from handlers.cli.dlq_desk import Choice, Desk, choosing, limit_option
 from handlers.cli.options import json_option, with_settings

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from domain.ports import DeadLetterQueue
+from domain.queues import DeadLetterQueue
 from handlers.dead_letters import Held, Letter
 
 AT_ONCE = 10

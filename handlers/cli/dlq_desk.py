@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from domain.errors import InputError
-from domain.ports import DeadLetterQueue
+from domain.queues import DeadLetterQueue
 from handlers.cli.times import parse_since
 from handlers.dead_letters import Held, Letter, Wanted, read_letter
 from handlers.dependencies import Dependencies

@@ -10,8 +10,8 @@ import click
 
 from domain.errors import KeyshiftError
 from domain.keys import Location
-from domain.rules import CompiledRules
-from domain.stages import CAPTURING, StageEntry, rules_fault
+from domain.lifecycle.stages import CAPTURING, StageEntry, rules_fault
+from domain.rules.compiled import CompiledRules
 from handlers.cli.bucket_doctor import lifecycle_findings, versioning_findings
 from handlers.cli.finding import Finding
 from handlers.cli.options import json_option, with_settings

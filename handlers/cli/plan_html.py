@@ -2,8 +2,8 @@
 
 from html import escape
 
-from domain.estimate import Estimate, Prices
-from domain.planning import PlanFigures, Share
+from domain.planning.estimate import Estimate, Prices
+from domain.planning.figures import PlanFigures, Share
 
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b}

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from domain.errors import InputError
-from domain.references_items import Outcome, Reported
+from domain.references.items import Outcome, Reported
 from handlers.cli.options import ABOVE_ZERO, json_option, with_settings
 from handlers.cli.output import say
 from handlers.references import References, TableScan

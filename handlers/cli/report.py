@@ -12,11 +12,11 @@ from typing import Any
 import click
 
 from domain.errors import InputError
-from domain.estimate import Prices
-from domain.progress import HOUR
-from domain.record import Record
-from domain.reporting import COLUMNS, Tallied, length_of, row_of
-from domain.spending import Planned, spent
+from domain.planning.estimate import Prices
+from domain.protocol.record import Record
+from domain.reporting.costs import Planned, spent
+from domain.reporting.progress import HOUR
+from domain.reporting.report import COLUMNS, Tallied, length_of, row_of
 from handlers.cli.audit import findings_of, progress, verdict_of
 from handlers.cli.options import with_settings
 from handlers.cli.output import machine_output

@@ -6,17 +6,10 @@ from datetime import UTC, datetime
 from html import escape
 from itertools import accumulate
 
-from domain.estimate import Line
-from domain.progress import (
-    BYTES_COPIED,
-    COPY_MILLISECONDS,
-    FAILED,
-    OBJECTS_COPIED,
-    RULE_BYTES,
-    Span,
-)
-from domain.reporting import Tallied, series
-from domain.spending import NOT_COUNTED, Planned
+from domain.planning.estimate import Line
+from domain.reporting.costs import NOT_COUNTED, Planned
+from domain.reporting.progress import BYTES_COPIED, COPY_MILLISECONDS, FAILED, OBJECTS_COPIED, RULE_BYTES, Span
+from domain.reporting.report import Tallied, series
 from handlers.cli.printable import printable
 from handlers.cli.report_charts import Points, area_chart, bar_chart
 from handlers.cli.report_style import STYLE

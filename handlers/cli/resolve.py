@@ -7,7 +7,7 @@ from itertools import islice
 
 import click
 
-from domain.resolver import Resolution
+from domain.references.resolver import Resolution
 from handlers.cli.options import json_option, with_settings
 from handlers.cli.rules import read_keys
 from handlers.resolver import BATCH

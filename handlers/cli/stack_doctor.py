@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from domain.errors import KeyshiftError
-from domain.rules import CompiledRules
+from domain.rules.compiled import CompiledRules
 from handlers.cli.finding import Finding
 from handlers.settings import Settings
 

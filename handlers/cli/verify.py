@@ -11,10 +11,10 @@ import click
 
 from domain.errors import InputError
 from domain.keys import Location
-from domain.ports import KeyBook
-from domain.record import Record
-from domain.stages import Stage
-from domain.verification import Finding
+from domain.lifecycle.ports import KeyBook
+from domain.lifecycle.stages import Stage
+from domain.lifecycle.verification import Finding
+from domain.protocol.record import Record
 from handlers.cli.options import json_option, with_settings
 from handlers.cli.output import console, say
 from handlers.cli.sweep_progress import progress

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Iterable
 
-from domain.ports import MessageQueue
-from domain.record import Record
+from domain.protocol.record import Record
+from domain.queues import MessageQueue
 from handlers.demo.background import Background
 
 

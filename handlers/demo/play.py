@@ -10,7 +10,9 @@ from random import Random
 from typing import Protocol
 
 from domain.keys import Location
-from domain.ports import Manifest, MessageQueue, ObjectListing
+from domain.planning.ports import ObjectListing
+from domain.protocol.ports import Manifest
+from domain.queues import MessageQueue
 from handlers.demo.auditor import Auditor
 from handlers.demo.checker import Difference, compare, target_of, write_object
 from handlers.demo.ledger import Ledger

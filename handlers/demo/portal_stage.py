@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from domain.portal.layout import Layout
+from domain.portal.ports import PortalPorts
 from domain.portal.records import PortalTables, UseCase
-from domain.ports import MessageQueue, PortalPorts, ReferringTables
+from domain.queues import MessageQueue
+from domain.references.ports import ReferringTables
 from handlers.demo.cloud_http import Cloud
 from handlers.demo.stage import Stage
 from handlers.resolver import Resolver

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from domain.ports import MessageQueue
-from domain.rules import CompiledRules
+from domain.queues import MessageQueue
+from domain.rules.compiled import CompiledRules
 from handlers.demo.checker import OwnersBucket
 from handlers.settings import Settings
 

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from domain.ports import Message, MessageQueue
+from domain.queues import Message, MessageQueue
 from handlers.demo.background import Background
 
 HOLD_SECONDS = 1.0

@@ -6,9 +6,9 @@ from functools import cache
 from uuid import uuid4
 
 from domain.portal.layout import Layout
+from domain.portal.ports import PathResolver, PortalPorts
 from domain.portal.records import PortalTables, UseCase
-from domain.ports import PathResolver, PortalPorts
-from domain.rules import CompiledRules
+from domain.rules.compiled import CompiledRules
 from handlers.bootstrap.portal import portal_ports
 from handlers.observability import Observer
 from handlers.portal.archives import ArchiveLimits

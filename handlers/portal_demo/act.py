@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from domain.keys import Location
-from domain.resolver import Fault as ResolverFault
+from domain.references.resolver import Fault as ResolverFault
 from handlers.demo.ledger import Ledger
 from handlers.demo.portal_stage import PortalStage
 from handlers.demo.runner import JobRunner

@@ -3,7 +3,7 @@
 import json
 
 from domain.errors import KeyshiftError
-from domain.ports import MessageQueue
+from domain.queues import MessageQueue
 from handlers.demo.background import Background
 from handlers.portal import job_events
 from handlers.portal.errors import HttpError

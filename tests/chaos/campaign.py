@@ -11,8 +11,11 @@ from pathlib import Path
 from random import Random
 
 from domain.keys import Location
-from domain.ports import Manifest, MessageQueue, ObjectListing, ProgressCounters
-from domain.progress import OBJECTS_COPIED
+from domain.planning.ports import ObjectListing
+from domain.protocol.ports import Manifest
+from domain.queues import MessageQueue
+from domain.reporting.ports import ProgressCounters
+from domain.reporting.progress import OBJECTS_COPIED
 from handlers.bootstrap import bootstrap
 from handlers.bootstrap.inspection import object_listing
 from handlers.bootstrap.stage import demo_stage

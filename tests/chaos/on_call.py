@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from domain.control import BREAKER
+from domain.steering.control import BREAKER
 from handlers.bootstrap.steering import steering_of
 from handlers.settings import Settings
 from handlers.steering import resume_migration

@@ -13,7 +13,7 @@ from adapters.provisioning import create_bucket
 from adapters.s3_owners_bucket import S3OwnersBucket
 from domain.keys import Location
 from domain.objects import ObjectState
-from domain.ports import MessageQueue
+from domain.queues import MessageQueue
 from handlers.bootstrap import bootstrap, clients_of
 from handlers.bootstrap.stage import demo_stage, make_live
 from handlers.demo.auditor import Auditor

@@ -11,11 +11,11 @@ from adapters.dynamodb_manifest import DynamoDbManifest
 from adapters.dynamodb_progress import DynamoDbProgressCounters
 from adapters.dynamodb_stream import DynamoDbChangeReader
 from adapters.record_item import record_of_item
-from domain.chain import Link
-from domain.control import Control
+from domain.audit.chain import Link
 from domain.errors import MissingResourceError
 from domain.keys import Location
-from domain.record import Record
+from domain.protocol.record import Record
+from domain.steering.control import Control
 from tests.contract.records import TARGET
 from tests.contract.table_worlds import TableWorld, new_table
 from tests.fakes.clock import FakeClock

@@ -12,8 +12,8 @@ from adapters.s3_notifications import route_events
 from adapters.sqs_queue import SqsMessageQueue
 from adapters.standin import StandIn
 from adapters.standin.faults import Fault
-from domain.audit import AuditEvent
-from domain.ports import EventBus
+from domain.audit.events import AuditEvent
+from domain.audit.ports import EventBus
 from tests.contract.object_worlds import clients_for
 from tests.fakes.bus import InMemoryEventBus
 from tests.servers import Server, new_name

@@ -15,7 +15,7 @@ from adapters.s3_live_capture import S3LiveCapture
 from adapters.s3_notifications import QueuePair, route_events, send_bucket_events
 from domain.errors import KeyshiftError, UnavailableError
 from domain.keys import Location
-from domain.ports import Capture, CaptureRefused, LiveCapture
+from domain.lifecycle.ports import Capture, CaptureRefused, LiveCapture
 from tests.contract.object_worlds import clients_for
 from tests.fakes.lifecycle import InMemoryLiveCapture
 from tests.servers import Server, new_name

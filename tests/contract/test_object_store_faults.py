@@ -17,7 +17,7 @@ from domain.errors import AccessDeniedError, ArchivedError, KeyshiftError, Throt
 from domain.keys import Location
 from domain.objects import ContentHeaders, Encryption, Lock, ObjectState
 from domain.parts import Part
-from domain.ports import Refused, SourceObject, TargetObject, Written
+from domain.protocol.ports import Refused, SourceObject, TargetObject, Written
 from tests.contract.object_worlds import FAR, TWO_PARTS, ServerWorld, clients_for, new_pair
 from tests.servers import Server, new_name
 

@@ -8,9 +8,9 @@ from adapters.aws_clients import AwsClients
 from adapters.pins_greengrass import GreengrassComponents
 from adapters.pins_sagemaker import SageMakerModels
 from domain.errors import KeyshiftError
-from domain.holders import Pin
 from domain.keys import Location
-from domain.pins import HeldUri, pins_of
+from domain.references.holders import Pin
+from domain.references.pins import HeldUri, pins_of
 from handlers.pins import Pins
 from tests.contract.object_worlds import clients_for
 from tests.fakes.pinned_greengrass import running_pinned_greengrass

@@ -16,8 +16,9 @@ from adapters.sagemaker_jobs import SageMakerJobService
 from adapters.sts_workplaces import StsWorkplaces
 from domain.errors import InputError, KeyshiftError
 from domain.keys import Location
+from domain.portal.ports import Workplace
 from domain.portal.records import PortalTables, UseCase
-from domain.ports import Refused, Workplace, Written
+from domain.protocol.ports import Refused, Written
 from tests.fakes.clock import FakeClock
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.portal import InMemoryWorkplaces

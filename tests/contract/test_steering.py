@@ -18,8 +18,9 @@ from adapters.provisioning import create_queue
 from adapters.sqs_dead_letters import dead_letters_of
 from adapters.sqs_queue import SqsMessageQueue
 from domain.errors import InputError
-from domain.ports import DeadLetterQueue, EventSourceMappings, MessageQueue, PulseBook, RateLedger
-from domain.pulse import Tally, Window
+from domain.queues import DeadLetterQueue, MessageQueue
+from domain.steering.ports import EventSourceMappings, PulseBook, RateLedger
+from domain.steering.pulse import Tally, Window
 from tests.contract.functions import new_function
 from tests.contract.object_worlds import clients_for
 from tests.contract.table_worlds import new_table

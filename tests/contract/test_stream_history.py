@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from adapters.dynamodb_stream import DynamoDbChangeReader
-from domain.audit import AuditEvent
-from domain.audit_control import CONTROL_ID
+from domain.audit.control_events import CONTROL_ID
+from domain.audit.events import AuditEvent
 from domain.errors import MissingResourceError
 from handlers.worker import Worker
 from tests.contract.table_worlds import TableWorld, new_table

@@ -19,7 +19,7 @@ from adapters.sqs_queue import SqsMessageQueue
 from adapters.standin import StandIn
 from domain.keys import Location
 from domain.parts import MIB
-from domain.record import State
+from domain.protocol.record import State
 from handlers import (
     backfill,
     batch_operations,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from domain.keys import Location
-from domain.ports import Message
+from domain.queues import Message
 from handlers.batch import respond_to_batch
 from handlers.bootstrap import bootstrap
 from handlers.bootstrap.inspection import object_listing

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.sqs_queue import SqsMessageQueue
 from adapters.standin import Fault, StandIn
-from domain.record import Record, State
+from domain.protocol.record import Record, State
 from handlers.messages import BackfillRow, encode_backfill
 from tests.contract.functions import new_function
 from tests.e2e.command_line import run_keyshift

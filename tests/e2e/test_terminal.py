@@ -11,7 +11,7 @@ import pytest
 
 from adapters.dynamodb_stage import DynamoDbStageBook
 from adapters.sqs_queue import SqsMessageQueue
-from domain.stages import Stage, advanced
+from domain.lifecycle.stages import Stage, advanced
 from handlers.cli.app import run
 from handlers.cli.printable import printable
 from handlers.messages import BackfillRow, encode_backfill

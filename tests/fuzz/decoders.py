@@ -13,8 +13,8 @@ from typing import Any
 from adapters.inventory_files import opened_inventory
 from adapters.inventory_rows import plan_inventory, read_rows
 from domain.errors import KeyshiftError
-from domain.inventory import read_inventory_manifest
 from domain.keys import Location
+from domain.planning.inventory import read_inventory_manifest
 from handlers.messages import decode_message
 from handlers.rules_file import read_rules
 from tests.fuzz import deeper

@@ -12,7 +12,7 @@ from adapters.dynamodb_stream import DynamoDbChangeReader
 from adapters.provisioning import create_bucket, create_bus, create_manifest_table, create_queue
 from adapters.s3_notifications import QueuePair, route_events, send_bucket_events, send_bucket_events_to_eventbridge
 from adapters.sqs_queue import SqsMessageQueue
-from domain.ports import Message
+from domain.queues import Message
 from handlers.bootstrap import bootstrap, change_reader
 from handlers.bootstrap.stage import make_live
 from handlers.dependencies import Dependencies

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from domain.keys import Location
-from domain.record import State
+from domain.protocol.record import State
 from handlers import backfill, manifest_stream, object_events
 from handlers.batch import respond_to_batch
 from handlers.bootstrap import dependencies_of

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from domain.errors import InputError, MalformedMessageError
-from domain.ports import Message
+from domain.queues import Message
 from handlers.batch import RENEW_AT
 from handlers.bootstrap.inventories import inventory_files, inventory_queue, journal_of
 from handlers.inventory import respond, take_on

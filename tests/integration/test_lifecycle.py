@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from adapters.system_clock import SystemClock
-from domain.control import paused, resumed
 from domain.errors import AccessDeniedError
-from domain.gates import Limits
-from domain.holders import Pin, Reference
 from domain.keys import Location
-from domain.ports import Capture
-from domain.record import Mode, Record, State
-from domain.stages import Stage, advanced
-from domain.verification import Difference, Finding, Remark
+from domain.lifecycle.gates import Limits
+from domain.lifecycle.ports import Capture
+from domain.lifecycle.stages import Stage, advanced
+from domain.lifecycle.verification import Difference, Finding, Remark
+from domain.protocol.record import Mode, Record, State
+from domain.references.holders import Pin, Reference
+from domain.steering.control import paused, resumed
 from handlers.bootstrap.lifecycle import keys_of_both_sides, objects_of_both_sides, operation_of
 from handlers.bootstrap.steering import lookout_of
 from handlers.cleaning import Cleaned, Cleaner, begin_cleaning, finish_migration, refuse_cleanup

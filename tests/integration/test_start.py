@@ -9,9 +9,9 @@ import pytest
 
 from adapters.notification_filters import live_pattern
 from adapters.s3_notifications import route_events
-from domain.ports import Capture
-from domain.record import State
-from domain.stages import Stage, StageEntry, advanced, rules_fault
+from domain.lifecycle.ports import Capture
+from domain.lifecycle.stages import Stage, StageEntry, advanced, rules_fault
+from domain.protocol.record import State
 from handlers.bootstrap import bootstrap
 from handlers.bootstrap.lifecycle import operation_of
 from handlers.lifecycle import Shut

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from domain.errors import RulesError
 from domain.keys import key_fault, unclean_segment
-from domain.rules import Branch, CompiledRules, MapOutcome
+from domain.rules.compiled import Branch, CompiledRules, MapOutcome
 from handlers.cli.rules import rules as rules_group
 from handlers.rules_file import read_rules
 

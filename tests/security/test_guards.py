@@ -23,7 +23,8 @@ from adapters.s3_requests import Owners
 from domain.errors import InputError, MalformedMessageError
 from domain.keys import Location
 from domain.parts import Part
-from domain.ports import Message, SourceObject, TargetObject
+from domain.protocol.ports import SourceObject, TargetObject
+from domain.queues import Message
 from handlers.batch import respond_to_batch
 from handlers.messages import decode_message
 from handlers.observability import Observer

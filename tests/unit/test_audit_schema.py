@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from jsonschema import ValidationError
 
 from adapters.reference_items import journal_id
-from domain.audit import audit_event, record_digest
-from domain.audit_control import control_event
-from domain.audit_references import references_event
-from domain.audit_stage import stage_event
-from domain.control import Control, paused, resumed, throttled
+from domain.audit.control_events import control_event
+from domain.audit.events import audit_event, record_digest
+from domain.audit.reference_events import references_event
+from domain.audit.stage_events import stage_event
 from domain.keys import Location
-from domain.ports.references import JournalEntry
-from domain.record import Action, Intent, Record
-from domain.references_items import Switch
-from domain.stages import Stage, StageEntry
+from domain.lifecycle.stages import Stage, StageEntry
+from domain.protocol.record import Action, Intent, Record
+from domain.references.items import Switch
+from domain.references.ports import JournalEntry
+from domain.steering.control import Control, paused, resumed, throttled
 from handlers.outbox import respond
 from tests.audit_schema import check_event
 from tests.contract.records import records

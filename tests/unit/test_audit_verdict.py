@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from domain.chain_reading import Fault, Finding
-from domain.chain_verification import Verification
+from domain.audit.reading import Fault, Finding
+from domain.audit.verification import Verification
 from handlers.cli.audit import line_of, verdict_of
 from tests.audited import Audited
 from tests.unit.test_chain_verification import verifier_of

@@ -4,7 +4,8 @@ from itertools import islice
 
 import pytest
 
-from domain.automata import (
+from domain.rules.automata.characters import ANY, Ranges, joined, others, readable
+from domain.rules.automata.dfa import (
     Chars,
     Choice,
     Dfa,
@@ -15,8 +16,7 @@ from domain.automata import (
     compile_expression,
     literal,
 )
-from domain.automata_characters import ANY, Ranges, joined, others, readable
-from domain.automata_expressions import ExpressionError, parse_expression
+from domain.rules.automata.expressions import ExpressionError, parse_expression
 
 LAST = 0x10FFFF
 A, B = literal("a"), literal("b")

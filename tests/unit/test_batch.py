@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from domain.attempt import MigrationPolicy
-from domain.control import Control
 from domain.errors import MissingResourceError, ThrottledError, UnavailableError
 from domain.keys import Location
 from domain.parts import MIB
-from domain.ports import ClaimAnswer
-from domain.record import Claim, ClaimRequest, Record, State
+from domain.protocol.attempt import MigrationPolicy
+from domain.protocol.ports import ClaimAnswer
+from domain.protocol.record import Claim, ClaimRequest, Record, State
+from domain.steering.control import Control
 from handlers.batch import RENEW_BUSY_AT, respond_to_batch
 from handlers.messages import BackfillRow, decode_message, encode_backfill
 from tests.unit.handler_world import BUCKET, RULES, Bench, bench, created, direct, etag_of, sqs_event

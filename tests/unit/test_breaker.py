@@ -2,8 +2,8 @@
 
 import pytest
 
-from domain.breaker import BreakerPolicy, Streak, trip_reason
-from domain.pulse import Tally, Window
+from domain.steering.breaker import BreakerPolicy, Streak, trip_reason
+from domain.steering.pulse import Tally, Window
 
 POLICY = BreakerPolicy(failure_ratio=0.5, least_ended=20, denied_in_a_row=5, window_seconds=30)
 

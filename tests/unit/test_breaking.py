@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from domain.attempt import MigrationPolicy
-from domain.breaker import BreakerPolicy
-from domain.control import BREAKER, Control, resumed
 from domain.errors import AccessDeniedError, KeyshiftError, MissingResourceError, ThrottledError, UnavailableError
 from domain.keys import Location
 from domain.parts import MIB, Part
-from domain.ports import SourceObject, TargetObject
-from domain.record import State
+from domain.protocol.attempt import MigrationPolicy
+from domain.protocol.ports import SourceObject, TargetObject
+from domain.protocol.record import State
+from domain.steering.breaker import BreakerPolicy
+from domain.steering.control import BREAKER, Control, resumed
 from handlers.batch import RENEW_AT, respond_to_batch
 from handlers.breaking import CircuitBreaker
 from handlers.dependencies import Dependencies

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from domain.stages import Stage, StageEntry
+from domain.lifecycle.stages import Stage, StageEntry
 from handlers.cli.bucket_doctor import lifecycle_findings, versioning_findings
 from handlers.cli.doctor import rules_findings
 from handlers.rules_file import read_rules

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from domain.audit import AuditEvent
-from domain.chain import Link, canonical, link_of, packed, seal_segment, unpacked
-from domain.chain_reading import BuiltUpon, ChainedEvent, ChainReader, Fault, Finding
+from domain.audit.chain import Link, canonical, link_of, packed, seal_segment, unpacked
+from domain.audit.events import AuditEvent
+from domain.audit.reading import BuiltUpon, ChainedEvent, ChainReader, Fault, Finding
 
 
 def told(heads: Sequence[int]) -> Iterator[tuple[int, Finding | BuiltUpon | ChainedEvent]]:

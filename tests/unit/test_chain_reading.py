@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-import domain.chain
-import domain.chain_reading
-from domain.audit import AuditEvent
-from domain.chain import GENESIS, Link, canonical, event_fields, line_digest, packed, seal_segment, unpacked
-from domain.chain_reading import BuiltUpon, ChainedEvent, ChainReader, Fault, Finding, read_event, subject_of
+import domain.audit.chain
+import domain.audit.reading
+from domain.audit.chain import GENESIS, Link, canonical, event_fields, line_digest, packed, seal_segment, unpacked
+from domain.audit.events import AuditEvent
+from domain.audit.reading import BuiltUpon, ChainedEvent, ChainReader, Fault, Finding, read_event, subject_of
 
 HEADER = {"anchored": True, "chain": "1", "count": 0, "migration": "m", "previous": GENESIS, "sequence": 1}
 
@@ -186,7 +186,7 @@ def test_lines_that_are_too_many_are_told() -> None:
 
 def test_only_the_newest_links_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded however long the chain is."""
-    monkeypatch.setattr(domain.chain_reading, "REMEMBERED", 2)
+    monkeypatch.setattr(domain.audit.reading, "REMEMBERED", 2)
     reader = ChainReader("m")
     chain(5, reader)
     assert (sorted(reader.known), reader.segments, reader.at.sequence) == ([4, 5], 5, 5)
@@ -196,7 +196,7 @@ def test_what_was_noted_elsewhere_is_compared() -> None:
     """A segment that is another one now, and one that is not there any more."""
     bodies = chain(2, ChainReader("m"))
     noted = {1: "0" * 64, 2: Link(2).sha256, 3: "f" * 64}
-    reader = ChainReader("m", expected={**noted, 2: domain.chain.link_of(2, bodies[1]).sha256})
+    reader = ChainReader("m", expected={**noted, 2: domain.audit.chain.link_of(2, bodies[1]).sha256})
     told = [one for number, body in enumerate(bodies, start=1) for one in findings(reader.read(number, body))]
     assert [(one.fault, one.segment) for one in told] == [(Fault.SEGMENT_ALTERED, 1)]
     assert list(reader.end(reader.at, reader.at)) == [
@@ -254,7 +254,7 @@ def test_the_event_of_a_line_is_read_also_without_its_links() -> None:
 
 def test_a_segment_unpacks_to_so_much_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """One byte above the limit is refused, before the rest is unpacked."""
-    monkeypatch.setattr(domain.chain, "MAX_SEGMENT_BYTES", 10)
+    monkeypatch.setattr(domain.audit.chain, "MAX_SEGMENT_BYTES", 10)
     assert unpacked(packed([b"123456789"])) == ([b"123456789"], None)
     for size in (10, 11, 5_000):
         assert unpacked(packed([b"x" * size])) == ([], "it unpacks to more than 10 bytes")

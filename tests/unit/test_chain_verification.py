@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from domain.audit import AuditEvent, audit_event
-from domain.chain import Link, unpacked
-from domain.chain_reading import ChainReader, Fault, Finding
-from domain.chain_verification import QUIET_SECONDS, STREAM_SECONDS, ChainVerifier, Verification
-from domain.ports import Deferred
+from domain.audit.chain import Link, unpacked
+from domain.audit.events import AuditEvent, audit_event
+from domain.audit.ports import Deferred
+from domain.audit.reading import ChainReader, Fault, Finding
+from domain.audit.verification import QUIET_SECONDS, STREAM_SECONDS, ChainVerifier, Verification
 from tests.audited import MIGRATION, NOW, Audited, audited
 from tests.fakes.archive import InMemoryEventBook, InMemorySegmentArchive
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.chain import Link, link_of, unpacked
-from domain.chain_reading import Fault
+from domain.audit.chain import Link, link_of, unpacked
+from domain.audit.reading import Fault
 from domain.errors import ThrottledError, UnavailableError
 from tests.audited import Audited, audited
 

@@ -6,12 +6,12 @@ from hashlib import md5
 
 import pytest
 
-from domain.cleanup import DELETE_SOURCE, ONLY_ORIGINAL, clean_source, preview_source
 from domain.errors import UnavailableError
 from domain.objects import ContentHeaders
-from domain.ports import Refused
-from domain.record import Action, Claim, Intent, Mode, Record, State
-from domain.rollback import roll_back_object
+from domain.protocol.cleanup import DELETE_SOURCE, ONLY_ORIGINAL, clean_source, preview_source
+from domain.protocol.ports import Refused
+from domain.protocol.record import Action, Claim, Intent, Mode, Record, State
+from domain.protocol.rollback import roll_back_object
 from tests.unit.test_migration import POLICY, SOURCE, TARGET, World, listed
 
 COPY_ETAG = md5(b"bytes", usedforsecurity=False).hexdigest()

@@ -6,14 +6,14 @@ from typing import Literal
 
 import pytest
 
-from domain.cleanup import ONLY_ORIGINAL, clean_source
-from domain.cleanup_versions import forget_version
 from domain.errors import ThrottledError, UnavailableError
 from domain.keys import Location
 from domain.objects import Lock
-from domain.ports import TopMarker
-from domain.record import Action, Claim, Intent, Mode, State, left_over
-from domain.rollback import roll_back_object
+from domain.protocol.cleanup import ONLY_ORIGINAL, clean_source
+from domain.protocol.cleanup_versions import forget_version
+from domain.protocol.ports import TopMarker
+from domain.protocol.record import Action, Claim, Intent, Mode, State, left_over
+from domain.protocol.rollback import roll_back_object
 from tests.fakes.clock import FakeClock
 from tests.unit.test_migration import POLICY, SOURCE, TARGET, World, created, listed
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from domain.attempt import Verdict
-from domain.conflicts import TAKEN, Conflict, take_source, why_not_taken
 from domain.errors import AccessDeniedError, UnavailableError
-from domain.notices import Notice, NoticeKind
 from domain.objects import ObjectState
-from domain.record import EMPTY_TARGET, Action, Claim, Intent, Mode, Origin, Record, State
-from domain.rollback import purge_copy, roll_back_object
+from domain.protocol.attempt import Verdict
+from domain.protocol.conflicts import TAKEN, Conflict, take_source, why_not_taken
+from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.record import EMPTY_TARGET, Action, Claim, Intent, Mode, Origin, Record, State
+from domain.protocol.rollback import purge_copy, roll_back_object
 from tests.unit.test_copying import LARGE, holding_large
 from tests.unit.test_migration import POLICY, SOURCE, TARGET, World, created, listed
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from domain.audit_control import control_event
-from domain.control import BREAKER, Control, Limits, paused, resumed, throttled
+from domain.audit.control_events import control_event
 from domain.errors import UnavailableError
+from domain.steering.control import BREAKER, Control, Limits, paused, resumed, throttled
 from handlers.steering import TRIES, pause_migration, resume_migration, throttle_migration
 from tests.fakes.panel import InMemoryControlPanel
 from tests.fakes.steering import InMemoryMappings

@@ -6,15 +6,15 @@ from hashlib import md5
 
 import pytest
 
-from domain.attempt import HeldRecord, Lease, MigrationPolicy, Verdict, take_claim
-from domain.copying import copy_intent, copy_seen
 from domain.errors import ArchivedError, RefusedRequestError, UnavailableError
-from domain.migration import migrate_object
-from domain.notices import Notice, NoticeKind
 from domain.objects import Encryption, ObjectState
 from domain.parts import MAX_OBJECT_BYTES, MIB, composed_etag
-from domain.ports import Refused, Written
-from domain.record import Action, Intent, State
+from domain.protocol.attempt import HeldRecord, Lease, MigrationPolicy, Verdict, take_claim
+from domain.protocol.copying import copy_intent, copy_seen
+from domain.protocol.migration import migrate_object
+from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.ports import Refused, Written
+from domain.protocol.record import Action, Intent, State
 from tests.fakes.object_store import InMemoryObjectStore as InMemory
 from tests.unit.test_migration import POLICY, SOURCE, TARGET, World, listed
 

@@ -8,7 +8,7 @@ import pytest
 
 from domain.errors import InputError, UnavailableError
 from domain.keys import Location
-from domain.record import Claim, Mode, State
+from domain.protocol.record import Claim, Mode, State
 from handlers.batch import respond_to_batch
 from handlers.cli.dlq_acts import Replayed, move_all, purge_letters, replay_letters
 from handlers.cli.times import parse_since, said_seconds

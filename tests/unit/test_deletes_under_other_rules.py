@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from domain.control import Control
 from domain.keys import Location
-from domain.migration import RULES_SECONDS
-from domain.ports import DeadLetter, Message
-from domain.record import Mode, State
+from domain.protocol.migration import RULES_SECONDS
+from domain.protocol.record import Mode, State
+from domain.queues import DeadLetter, Message
+from domain.steering.control import Control
 from handlers.batch import handle_messages, messages_of
 from handlers.dead_letters import OVERTAKEN, read_letter
 from handlers.rules_file import read_rules

@@ -9,7 +9,7 @@ import pytest
 
 from domain.keys import Location
 from domain.objects import ContentHeaders, ObjectState
-from domain.record import Record
+from domain.protocol.record import Record
 from handlers.cli.demo import packaged_rules
 from handlers.demo.auditor import Auditor
 from handlers.demo.checker import compare, target_of, write_object

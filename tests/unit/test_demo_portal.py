@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from domain.keys import Location
-from domain.rules import MapOutcome
+from domain.rules.compiled import MapOutcome
 from handlers.cli.demo import packaged_rules
 from handlers.demo.cloud import PlayedComponents, PlayedJobs
 from handlers.demo.runner import JobRunner

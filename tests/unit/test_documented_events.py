@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain.keys import Location, Sequencer
-from domain.notices import Notice, NoticeKind
+from domain.protocol.notices import Notice, NoticeKind
 from handlers.batch_operations import respond
 from handlers.messages import decode_message
 from tests.unit.handler_world import bench

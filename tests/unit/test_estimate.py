@@ -3,8 +3,8 @@
 import pytest
 
 from domain.errors import InputError
-from domain.estimate import Line, Prices, estimate, prices_from
-from domain.planning import EarlyDeletion, PlanFigures, Share
+from domain.planning.estimate import Line, Prices, estimate, prices_from
+from domain.planning.figures import EarlyDeletion, PlanFigures, Share
 
 MILLION = 1_000_000
 

@@ -7,10 +7,10 @@ from hashlib import sha256
 import pytest
 
 from adapters.eventbridge_bus import MAX_BATCH_BYTES
-from domain.audit import MOST_DETAIL_BYTES, AuditEvent, audit_event, fitted
-from domain.audit_stage import stage_event
-from domain.record import Action, Intent, Record
-from domain.stages import Stage, StageEntry
+from domain.audit.events import MOST_DETAIL_BYTES, AuditEvent, audit_event, fitted
+from domain.audit.stage_events import stage_event
+from domain.lifecycle.stages import Stage, StageEntry
+from domain.protocol.record import Action, Intent, Record
 from handlers.outbox import respond
 from tests.audit_schema import check_event
 from tests.unit.handler_world import bench

@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 
-from domain.attempt import MigrationPorts
-from domain.control import Limits as Rates
-from domain.control import paused, resumed, throttled
 from domain.errors import AccessDeniedError, UnavailableError
-from domain.gates import Limits
-from domain.holders import Reference
 from domain.keys import Location
-from domain.ports import Capture, Message
-from domain.progress import RECORDS
-from domain.record import Claim, Record, State
-from domain.stages import Stage, StageEntry, advanced, postponed
+from domain.lifecycle.gates import Limits
+from domain.lifecycle.ports import Capture
+from domain.lifecycle.stages import Stage, StageEntry, advanced, postponed
+from domain.protocol.attempt import MigrationPorts
+from domain.protocol.record import Claim, Record, State
+from domain.queues import Message
+from domain.references.holders import Reference
+from domain.reporting.progress import RECORDS
+from domain.steering.control import Limits as Rates
+from domain.steering.control import paused, resumed, throttled
 from handlers.cleaning import Cleaner, finish_migration, refuse_cleanup, warn_of_cleanup
 from handlers.dependencies import CachedControl
 from handlers.lifecycle import Operation, Shut

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from domain.gates import ACCEPTABLE, Gate, RecordCensus, cutover_gates
 from domain.keys import Location
-from domain.record import Record, State
-from domain.stages import Stage, StageEntry
+from domain.lifecycle.gates import ACCEPTABLE, Gate, RecordCensus, cutover_gates
+from domain.lifecycle.stages import Stage, StageEntry
+from domain.protocol.record import Record, State
 from tests.unit.test_stages import LIMITS, NOW, readiness
 
 COPIED = Record(Location("b", "old/k"), Location("b", "new/k"), State.COPIED, verified_at=NOW)

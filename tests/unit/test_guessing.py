@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.errors import InputError
-from domain.guessing import Guess, Sureness, guess_rules
-from domain.rules import MapOutcome
+from domain.rules.compiled import MapOutcome
+from domain.rules.guessing import Guess, Sureness, guess_rules
 from handlers.cli.init import init, rules_text
 from handlers.demo.objects import legacy_keys
 from handlers.rules_file import load_rules, read_rules

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from domain.errors import InputError
-from domain.inventory import column_name, read_inventory_manifest
+from domain.planning.inventory import column_name, read_inventory_manifest
 
 MANIFEST = {
     "sourceBucket": "src",

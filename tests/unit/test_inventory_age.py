@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain.inventory import SETTLING_SECONDS, Inventory, inventory_fault
+from domain.planning.inventory import SETTLING_SECONDS, Inventory, inventory_fault
 
 LIVE_AT = 1_790_000_000.0
 REPORT = Inventory("b", "i", "CSV", ("bucket", "key"), (), LIVE_AT)

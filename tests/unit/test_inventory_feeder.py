@@ -8,8 +8,8 @@ import pytest
 
 from domain.keys import Location
 from domain.objects import ListedObject
-from domain.ports import Message
-from domain.record import State
+from domain.protocol.record import State
+from domain.queues import Message
 from handlers.batch import handle_messages
 from handlers.inventory_feeder import Fed, InventoryFeeder, NoJournal, NoQueue, content_id_of
 from handlers.messages import decode_message

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from domain.attempt import MigrationPolicy, Verdict
 from domain.errors import UnavailableError
-from domain.record import State
+from domain.protocol.attempt import MigrationPolicy, Verdict
+from domain.protocol.record import State
 from tests.unit.test_copying import LARGE, holding_large
 from tests.unit.test_migration import POLICY, World, listed
 

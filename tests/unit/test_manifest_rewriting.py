@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from domain.cleanup import DELETE_SOURCE
 from domain.errors import AccessDeniedError, KeyshiftError, LeaseExpiredError, ThrottledError, UnavailableError
 from domain.parts import GIB, MAX_PARTS, MIB, MIN_PART_BYTES
-from domain.record import Action, Claim, Intent, Mode, State, Upload
-from domain.references_items import Outcome
-from domain.references_manifests import CHANGED, MAX_TOLD, REWRITE, ManifestPorts, why_not
-from domain.rollback import purge_copy
+from domain.protocol.cleanup import DELETE_SOURCE
+from domain.protocol.record import Action, Claim, Intent, Mode, State, Upload
+from domain.protocol.rollback import purge_copy
+from domain.references.items import Outcome
+from domain.references.manifest_rewriting import CHANGED, MAX_TOLD, REWRITE, ManifestPorts, why_not
 from tests.unit.rewriting_world import OtherwiseDescribed, RewritingWorld
 from tests.unit.test_references_manifests import CONTENT, MANIFEST, REWRITTEN
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from domain.chain_reading import ChainedEvent, ChainReader
-from domain.chain_writing import ChainWriter
+from domain.audit.reading import ChainedEvent, ChainReader
+from domain.audit.writing import ChainWriter
 from domain.errors import UnavailableError
 from domain.keys import Location
-from domain.record import Claim, Record, State
+from domain.protocol.record import Claim, Record, State
 from handlers.bootstrap.audit_chain import event_of_item
 from handlers.outbox import respond
 from tests.fakes.archive import InMemoryChainHead, InMemorySegmentArchive

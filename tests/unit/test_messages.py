@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from domain.errors import MalformedMessageError
 from domain.keys import Location, Sequencer
-from domain.notices import Notice, NoticeKind
 from domain.objects import ListedObject
+from domain.protocol.notices import Notice, NoticeKind
 from handlers.messages import BackfillRow, decode_message, encode_backfill
 
 EVENTS = Path(__file__).parent.parent / "events"

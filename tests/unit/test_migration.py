@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from domain.attempt import Attempt, ClaimLostError, MigrationPolicy, MigrationPorts, Outcome, Verdict
-from domain.cleanup import clean_source
 from domain.errors import AccessDeniedError, LeaseExpiredError, ThrottledError, UnavailableError
 from domain.keys import Location, Sequencer
-from domain.migration import migrate_object, park_object
-from domain.notices import Notice, NoticeKind
 from domain.objects import ContentHeaders, ObjectState
 from domain.parts import MIB, MIN_PART_BYTES
-from domain.ports import Deleted, Refused, SourceObject, TargetObject, Written
-from domain.record import Action, Intent, Mode, Record, State, Upload
-from domain.rollback import purge_copy, roll_back_object
+from domain.protocol.attempt import Attempt, ClaimLostError, MigrationPolicy, MigrationPorts, Outcome, Verdict
+from domain.protocol.cleanup import clean_source
+from domain.protocol.migration import migrate_object, park_object
+from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.ports import Deleted, Refused, SourceObject, TargetObject, Written
+from domain.protocol.record import Action, Intent, Mode, Record, State, Upload
+from domain.protocol.rollback import purge_copy, roll_back_object
 from tests.fakes.clock import FakeClock
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.object_store import InMemoryObjectStore

@@ -5,14 +5,14 @@ from hashlib import md5
 
 import pytest
 
-from domain.attempt import MigrationPolicy, Outcome, Verdict
-from domain.cleanup import clean_source
 from domain.errors import KeyshiftError, LeaseExpiredError, ThrottledError, UnavailableError
-from domain.migration import BUSY, BUSY_SECONDS
-from domain.notices import Notice, NoticeKind
 from domain.objects import ObjectState
-from domain.ports import ClaimAnswer, Refused
-from domain.record import State, left_over
+from domain.protocol.attempt import MigrationPolicy, Outcome, Verdict
+from domain.protocol.cleanup import clean_source
+from domain.protocol.migration import BUSY, BUSY_SECONDS
+from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.ports import ClaimAnswer, Refused
+from domain.protocol.record import State, left_over
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.object_store import InMemoryObjectStore as InMemory
 from tests.unit.test_copying import LARGE, SHORT, holding_large

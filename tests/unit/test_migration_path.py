@@ -6,14 +6,14 @@ from hashlib import md5
 
 import pytest
 
-from domain.attempt import MigrationPolicy, Verdict
 from domain.errors import AccessDeniedError
 from domain.keys import Location, Sequencer
-from domain.migration import park_object
-from domain.notices import Notice, NoticeKind
 from domain.parts import MIB
-from domain.ports import ClaimAnswer, Refused
-from domain.record import Action, Claim, ClaimRequest, Intent, Mode, Origin, State
+from domain.protocol.attempt import MigrationPolicy, Verdict
+from domain.protocol.migration import park_object
+from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.ports import ClaimAnswer, Refused
+from domain.protocol.record import Action, Claim, ClaimRequest, Intent, Mode, Origin, State
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.unit.test_migration import POLICY, SOURCE, TARGET, World, created, listed

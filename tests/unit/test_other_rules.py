@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from domain.attempt import Outcome, Verdict
-from domain.cleanup import clean_source
 from domain.keys import Location
-from domain.migration import RULES_SECONDS, park_object
-from domain.notices import Notice, NoticeKind
-from domain.record import Action, Claim, ClaimRequest, Intent, State
+from domain.protocol.attempt import Outcome, Verdict
+from domain.protocol.cleanup import clean_source
+from domain.protocol.migration import RULES_SECONDS, park_object
+from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.record import Action, Claim, ClaimRequest, Intent, State
 from tests.unit.test_migration import POLICY, SOURCE, TARGET, World, created, listed
 from tests.unit.test_migration_path import holding, removed
 

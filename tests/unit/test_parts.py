@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.attempt import MigrationPolicy
 from domain.parts import (
     GIB,
     MAX_OBJECT_BYTES,
@@ -18,6 +17,7 @@ from domain.parts import (
     cut_into_parts,
     part_size_for,
 )
+from domain.protocol.attempt import MigrationPolicy
 from tests.unit.test_copying import LARGE, holding_large
 from tests.unit.test_migration import TARGET, listed
 

@@ -10,9 +10,9 @@ from adapters.aws_clients import AwsClients
 from adapters.pins_elsewhere import PinsElsewhere
 from adapters.pins_greengrass import GreengrassComponents
 from domain.errors import KeyshiftError, RulesError
-from domain.pins import HeldUri
-from domain.ports.references import UriHolder
-from domain.references import PinPlace
+from domain.references.pins import HeldUri
+from domain.references.ports import UriHolder
+from domain.rules.references import PinPlace
 from handlers.bootstrap.references import pins_of
 from handlers.rules_file import read_rules
 from handlers.settings import Settings

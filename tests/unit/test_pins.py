@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 import pytest
 
-from domain.holders import Pin
 from domain.keys import Location, Sequencer
-from domain.notices import Notice, NoticeKind
-from domain.pins import HeldUri, pins_of
+from domain.protocol.notices import Notice, NoticeKind
+from domain.references.holders import Pin
+from domain.references.pins import HeldUri, pins_of
 from handlers.rules_file import read_rules
 
 RULES = read_rules(

@@ -4,9 +4,9 @@ import duckdb
 import pytest
 
 from adapters.duckdb_parts import is_cut, number_of_parts
-from domain.attempt import MigrationPolicy
 from domain.parts import GIB, MAX_COPY_BYTES, MIB, cut_into_parts, part_size_for
-from domain.planning import Cutting
+from domain.planning.figures import Cutting
+from domain.protocol.attempt import MigrationPolicy
 
 SIZES = [0, 1, MIB, GIB, GIB + 1, 3 * GIB, 5 * GIB, 5 * GIB + 1, 1_250 * GIB, 1_250 * GIB + 1, 40_000 * GIB]
 

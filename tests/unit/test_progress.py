@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from domain.keys import Location
-from domain.progress import HOUR, MINUTE, history_of, progress_of
-from domain.record import Claim, Record, State
+from domain.protocol.record import Claim, Record, State
+from domain.reporting.progress import HOUR, MINUTE, history_of, progress_of
 
 NOW = 1_790_000_000.0
 COPIED = Record(Location("b", "old/k"), Location("b", "new/k"), State.COPIED)

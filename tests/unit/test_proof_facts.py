@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from domain.proofs import Finding, FindingKind, Proof, Verdict, prove_rules
+from domain.proofs.proof import Finding, FindingKind, Proof, Verdict, prove_rules
 from handlers.rules_file import read_rules
 
 ONE, TWO = "one-bucket", "two-bucket"
@@ -278,7 +278,7 @@ def test_what_is_undecided_for_one_form_is_told_where_another_form_shows_it() ->
 
 def test_too_few_tries_never_make_a_repeated_name_s_rule_safe(monkeypatch: pytest.MonkeyPatch) -> None:
     """The keys of a repeated name are fewer than its automaton holds, so leaving them out would prove too much."""
-    monkeypatch.setattr("domain.proofs_subject.CANDIDATES", 1)
+    monkeypatch.setattr("domain.proofs.subject.CANDIDATES", 1)
     rules = ["a {n:[a-f]}/{n} a{n}", "b {m:[a-f]}/{k:[a-f]} {m}{k}"]
     assert told(prove(*rules)) == [
         "undecided unreachable b",
@@ -289,7 +289,7 @@ def test_too_few_tries_never_make_a_repeated_name_s_rule_safe(monkeypatch: pytes
 
 def test_what_the_two_rules_alone_decide_needs_no_room_for_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keys that the first rule takes from the second are left out first, which is cheap with many rules."""
-    monkeypatch.setattr("domain.proofs_subject.FINE_BUDGET", 20)
+    monkeypatch.setattr("domain.proofs.subject.FINE_BUDGET", 20)
     rules = ["c {n:[ab]{1,30}z} c/{n}", "a {n:[ab]+} t/{n}", "b {n:[a-d]+} t/{n}"]
     assert told(prove(*rules)) == ["overlap a b: a -> t/a t/a"]
 

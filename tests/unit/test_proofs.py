@@ -2,16 +2,16 @@
 
 import pytest
 
-from domain.automata import Dfa, TooManyStatesError, compile_expression
-from domain.automata_excluding import Excluding
-from domain.automata_expressions import parse_expression
-from domain.automata_machines import Machine, Step, Walkable, literal_step, template_steps
-from domain.automata_search import BudgetSpentError, Found, search
 from domain.keys import Location
-from domain.proofs import Finding, FindingKind, Proof, Verdict, prove_rules
-from domain.proofs_subject import Answer, Evidence, Subject, settle
-from domain.template_filters import Filter
-from domain.template_syntax import parse_source
+from domain.proofs.excluding import Excluding
+from domain.proofs.machines import Machine, Step, Walkable, literal_step, template_steps
+from domain.proofs.proof import Finding, FindingKind, Proof, Verdict, prove_rules
+from domain.proofs.search import BudgetSpentError, Found, search
+from domain.proofs.subject import Answer, Evidence, Subject, settle
+from domain.rules.automata.dfa import Dfa, TooManyStatesError, compile_expression
+from domain.rules.automata.expressions import parse_expression
+from domain.rules.template_filters import Filter
+from domain.rules.template_syntax import parse_source
 from handlers.rules_file import read_rules
 
 HEAD = "version: 1\nmigration: m\nsource: {bucket: one-bucket}\ntarget: {bucket: one-bucket}\n"
@@ -48,8 +48,8 @@ def test_a_search_that_meets_too_much_says_so() -> None:
 
 def test_a_spent_budget_leaves_the_question_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
     """Size never turns into a proof."""
-    monkeypatch.setattr("domain.proofs_subject.COARSE_BUDGET", 2)
-    monkeypatch.setattr("domain.proofs_subject.FINE_BUDGET", 2)
+    monkeypatch.setattr("domain.proofs.subject.COARSE_BUDGET", 2)
+    monkeypatch.setattr("domain.proofs.subject.FINE_BUDGET", 2)
     proof = prove_rules(read_rules(HEAD + "rules: [{name: a, from: 'xxx/{n}', to: 'yyy/{n}'}]\n"))
     assert proof.verdict is Verdict.UNDECIDED
     assert {finding.kind for finding in proof.findings} == {FindingKind.UNDECIDED}
@@ -65,7 +65,7 @@ def test_a_search_without_any_text_is_a_proof_and_one_without_evidence_is_not() 
 
 def test_each_stage_has_its_own_budget_and_the_next_one_may_decide(monkeypatch: pytest.MonkeyPatch) -> None:
     """A coarse stage that meets too much, or cannot be asked, leaves the answer to the finer ones."""
-    monkeypatch.setattr("domain.proofs_subject.COARSE_BUDGET", 2)
+    monkeypatch.setattr("domain.proofs.subject.COARSE_BUDGET", 2)
     disjoint = [machine("wwx{a}"), machine("wwy{a}")]
     assert settle([lambda: disjoint], lambda _: None) == "undecided"
     assert settle([lambda: disjoint, lambda: disjoint], lambda _: None) == "impossible"
@@ -82,7 +82,7 @@ def test_evidence_that_the_first_round_misses_is_looked_for_with_other_character
         return settle([lambda: ways], lambda found: Evidence((found.text,), ()) if found.text == text else None)
 
     assert ask("sd") == Evidence(("sd",), ())
-    monkeypatch.setattr("domain.proofs_subject.COARSE_BUDGET", 7)
+    monkeypatch.setattr("domain.proofs.subject.COARSE_BUDGET", 7)
     assert ask("qb") == Evidence(("qb",), ())
     assert ask("sd") == "undecided"
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from domain import proofs_subject
-from domain.automata_search import find_shared
-from domain.proofs import FindingKind, Verdict, prove_rules
-from domain.rules import CompiledRules
+from domain.proofs import subject
+from domain.proofs.proof import FindingKind, Verdict, prove_rules
+from domain.proofs.search import find_shared
+from domain.rules.compiled import CompiledRules
 from handlers.rules_file import read_rules
 
 
@@ -38,9 +38,9 @@ def portal_like(rules: int, *, target: str = "one-bucket", keep: tuple[str, ...]
 
 def test_questions_about_rules_of_the_portals_form_are_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of ten rules is decided against each other one within 120 states; before, one pair took 60,000 and more."""
-    monkeypatch.setattr("domain.proofs_refining.REFINED_BUDGET", 120)
-    monkeypatch.setattr("domain.proofs_subject.COARSE_BUDGET", 2_000)
-    monkeypatch.setattr("domain.proofs_subject.FINE_BUDGET", 1)
+    monkeypatch.setattr("domain.proofs.refining.REFINED_BUDGET", 120)
+    monkeypatch.setattr("domain.proofs.subject.COARSE_BUDGET", 2_000)
+    monkeypatch.setattr("domain.proofs.subject.FINE_BUDGET", 1)
     proof = prove_rules(portal_like(10))
     assert [finding for finding in proof.findings if finding.kind is FindingKind.UNDECIDED] == []
     loops = {(finding.rule, finding.other_rule) for finding in proof.findings if finding.kind is FindingKind.LOOP}
@@ -65,7 +65,7 @@ def test_a_new_layout_that_is_kept_is_looked_at_once_for_all_rules(monkeypatch: 
         asked.append(arguments)
         return shared(*arguments, **more)
 
-    monkeypatch.setattr("domain.proofs_subject.find_shared", counted)
+    monkeypatch.setattr("domain.proofs.subject.find_shared", counted)
     proof = prove_rules(portal_like(6, keep=("models/{rest...}",)))
     assert FindingKind.LOOP not in {finding.kind for finding in proof.findings}
     assert len(asked) == 6
@@ -73,9 +73,9 @@ def test_a_new_layout_that_is_kept_is_looked_at_once_for_all_rules(monkeypatch: 
 
 def test_all_undecided_questions_of_a_file_share_one_allowance() -> None:
     """What the first ones use up the later ones have less of, but each is asked."""
-    allowance = proofs_subject.Allowance(100_000)
+    allowance = subject.Allowance(100_000)
     assert allowance.budget(60_000) == 5_000
     allowance.left = -7
-    assert allowance.budget(60_000) == proofs_subject.LEAST_BUDGET
+    assert allowance.budget(60_000) == subject.LEAST_BUDGET
     assert allowance.budget(10) == 10
-    assert proofs_subject.Allowance().budget(60_000) == 60_000
+    assert subject.Allowance().budget(60_000) == 60_000

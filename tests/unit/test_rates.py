@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from domain.control import Control
 from domain.errors import ThrottledError
 from domain.keys import Location
 from domain.parts import Part
-from domain.ports import SourceObject, TargetObject
+from domain.protocol.ports import SourceObject, TargetObject
+from domain.steering.control import Control
 from handlers.rates import HeldBackError, PacedMultipartStore, RateGate
 from tests.fakes.clock import FakeClock
 from tests.fakes.panel import InMemoryControlPanel

@@ -6,18 +6,18 @@ from dataclasses import replace
 import pytest
 
 from adapters.inventory_rows import rules_out_lock_and_key
-from domain.attempt import Outcome, Verdict
-from domain.cleanup import clean_source
-from domain.cleanup_versions import forget_version
 from domain.errors import AccessDeniedError, KeyshiftError, ThrottledError, UnavailableError
 from domain.keys import Sequencer
-from domain.notices import Notice, NoticeKind
+from domain.lifecycle.verification import REPAIRABLE, Difference, Sides, judge
 from domain.objects import Encryption, Lock
 from domain.parts import MIB
-from domain.reconciling import NOBODY_KNOWS
-from domain.record import Action, Intent, Origin, State
-from domain.rollback import purge_copy, roll_back_object
-from domain.verification import REPAIRABLE, Difference, Sides, judge
+from domain.protocol.attempt import Outcome, Verdict
+from domain.protocol.cleanup import clean_source
+from domain.protocol.cleanup_versions import forget_version
+from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.reconciling import NOBODY_KNOWS
+from domain.protocol.record import Action, Intent, Origin, State
+from domain.protocol.rollback import purge_copy, roll_back_object
 from tests.fakes.buckets import Versioning
 from tests.unit.test_migration import POLICY, SOURCE, TARGET, World, created, listed
 

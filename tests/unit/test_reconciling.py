@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from domain.objects import ContentHeaders, Encryption, Lock, ObjectState
-from domain.ports import HiddenVersion, TopMarker
-from domain.reconciling import (
+from domain.protocol.ports import HiddenVersion, TopMarker
+from domain.protocol.reconciling import (
     EMPTIED,
     NOBODY_KNOWS,
     Decision,
@@ -19,7 +19,7 @@ from domain.reconciling import (
     may_lie_under_a_marker,
     wrote,
 )
-from domain.record import EMPTY_TARGET, Action, Intent, Origin, Record, State
+from domain.protocol.record import EMPTY_TARGET, Action, Intent, Origin, Record, State
 from tests.unit.test_migration import SOURCE, TARGET
 
 OLD, NEW, FOREIGN = "1" * 32, "2" * 32, "f" * 32

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from adapters.s3_requests import not_inherited
-from domain.attempt import Attempt, HeldRecord, Lease, MigrationPolicy, MigrationPorts, take_claim
 from domain.errors import AccessDeniedError, KeyshiftError, LeaseExpiredError, ThrottledError
 from domain.keys import Sequencer
-from domain.notices import Notice, NoticeKind
 from domain.objects import ContentHeaders, Encryption, Lock, ObjectState, same_bytes, same_object
 from domain.parts import GIB, MIN_PART_BYTES
-from domain.ports import Refused
-from domain.record import (
+from domain.protocol.attempt import Attempt, HeldRecord, Lease, MigrationPolicy, MigrationPorts, take_claim
+from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.ports import Refused
+from domain.protocol.record import (
     Action,
     Claim,
     ClaimRequest,

@@ -6,11 +6,11 @@ import pytest
 
 from domain.errors import ThrottledError, UnavailableError
 from domain.keys import Location
-from domain.ports import Changed, ItemChange
-from domain.record import State
-from domain.references_items import Outcome, Reported
-from domain.references_json import strings_of, with_strings
-from domain.references_paths import PathError, matches, read_path
+from domain.protocol.record import State
+from domain.references.items import Outcome, Reported
+from domain.references.json_strings import strings_of, with_strings
+from domain.references.ports import Changed, ItemChange
+from domain.rules.paths import PathError, matches, read_path
 from handlers.references import TableScan
 from tests.referring import ReferringWorld
 

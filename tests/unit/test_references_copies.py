@@ -3,9 +3,9 @@
 import pytest
 
 from domain.keys import Location
-from domain.pins import HeldUri, copy_pins_of, pins_of
-from domain.record import State
-from domain.rollback import purge_copy
+from domain.protocol.record import State
+from domain.protocol.rollback import purge_copy
+from domain.references.pins import HeldUri, copy_pins_of, pins_of
 from tests.referring import POLICY, RULES, ReferringWorld, compiled
 from tests.unit.test_references import OLD, new_world, rewrite
 from tests.unit.test_references_manifests import MANIFEST, ManifestWorld

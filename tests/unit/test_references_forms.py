@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from domain.errors import RulesError
-from domain.holders import Reference
 from domain.keys import Location
-from domain.references_items import Outcome, Reported
+from domain.references.holders import Reference
+from domain.references.items import Outcome, Reported
 from handlers.lifecycle import Holders
 from handlers.rules_file import read_rules
 from tests.referring import RULES, ReferringWorld

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from domain.keys import Location
-from domain.references import AttributePath
-from domain.references_items import Held, Switch, edits_of, held_uris, item_size
-from domain.references_judging import Legacy, Stuck, judge
-from domain.references_paths import read_path
+from domain.references.items import Held, Switch, edits_of, held_uris, item_size
+from domain.references.judging import Legacy, Stuck, judge
+from domain.rules.paths import read_path
+from domain.rules.references import AttributePath
 from handlers.rules_file import read_rules
 from tests.referring import RULES, compiled
 

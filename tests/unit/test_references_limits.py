@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from adapters.dynamodb_references import update_of
 from domain.errors import AccessDeniedError, RefusedRequestError
-from domain.ports import ItemChange
-from domain.references_items import Edit, Outcome, Switch, edits_of
-from domain.references_rewriting import chunks_of
+from domain.references.item_rewriting import chunks_of
+from domain.references.items import Edit, Outcome, Switch, edits_of
+from domain.references.ports import ItemChange
 from handlers.references import TableScan
 from tests.referring import RULES, ReferringWorld
 from tests.unit.test_references import OLD, new_world, rewrite

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from domain.cleanup import DELETE_SOURCE, ONLY_ORIGINAL, preview_source
 from domain.errors import ArchivedError, KeyshiftError, UnavailableError
 from domain.keys import Location
 from domain.objects import ObjectState
-from domain.ports import Refused
-from domain.record import Action, Claim, Intent, Mode, Record, State
-from domain.references_items import Outcome, Reported
-from domain.references_manifests import CHANGED, ManifestPorts
+from domain.protocol.cleanup import DELETE_SOURCE, ONLY_ORIGINAL, preview_source
+from domain.protocol.ports import Refused
+from domain.protocol.record import Action, Claim, Intent, Mode, Record, State
+from domain.references.items import Outcome, Reported
+from domain.references.manifest_rewriting import CHANGED, ManifestPorts
 from handlers.manifests import NOT_MIGRATED, TAKEN_AWAY, WRITTEN_ANEW, ManifestScan
 from tests.fakes.contents import InMemoryContents
 from tests.fakes.faults import Moment, ScriptedFaults

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from domain.keys import Location
-from domain.references import AttributePath
-from domain.references_items import Held, Outcome, Switch, relocated
-from domain.references_json import MAX_DEPTH, strings_of, with_strings
-from domain.references_judging import UNREADABLE, Stuck, judge
-from domain.references_paths import PathError, matches, read_path
+from domain.references.items import Held, Outcome, Switch, relocated
+from domain.references.json_strings import MAX_DEPTH, strings_of, with_strings
+from domain.references.judging import UNREADABLE, Stuck, judge
+from domain.rules.paths import PathError, matches, read_path
+from domain.rules.references import AttributePath
 from tests.referring import RULES as REFERRING
 from tests.referring import ReferringWorld, compiled
 from tests.unit.test_references import NEW, OLD, new_world, rewrite

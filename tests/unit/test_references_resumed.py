@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from domain.errors import AccessDeniedError, ThrottledError
-from domain.ports import ScanPosition
-from domain.references_items import Outcome
+from domain.references.items import Outcome
+from domain.references.ports import ScanPosition
 from handlers.references import TableScan
 from tests.fakes.references import PAGE
 from tests.referring import ReferringWorld

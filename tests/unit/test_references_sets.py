@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from domain.references_items import Outcome
-from domain.references_rewriting import TWICE
+from domain.references.item_rewriting import TWICE
+from domain.references.items import Outcome
 from tests.referring import ReferringWorld
 from tests.unit.test_references import NEW, OLD, new_world, rewrite
 

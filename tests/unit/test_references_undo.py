@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-import domain.references_rewriting
+import domain.references.item_rewriting
 from domain.keys import Location
-from domain.ports import ItemChange, JournalEntry
-from domain.record import Claim, Mode, State
-from domain.references import Item
-from domain.references_items import MAX_ITEM_BYTES, Outcome, Switch, item_size
-from domain.references_rewriting import chunks_of, not_ready, rewrite_item
-from domain.references_undo import not_back, undo_entry
+from domain.protocol.record import Claim, Mode, State
+from domain.references.item_rewriting import chunks_of, not_ready, rewrite_item
+from domain.references.items import MAX_ITEM_BYTES, Outcome, Switch, item_size
+from domain.references.ports import ItemChange, JournalEntry
+from domain.references.undo import not_back, undo_entry
+from domain.rules.references import Item
 from tests.referring import ReferringWorld
 from tests.unit.test_references import LONGER, NEW, OLD, new_world, rewrite
 
@@ -256,6 +256,6 @@ def test_one_write_takes_what_its_journal_entry_has_room_for(
 ) -> None:
     """Both URIs twice, as the entry and its audit event hold them, and 200 bytes around them; one at least."""
     switch = Switch(("uri",), None, "b" * 30, "a" * 20, "r")
-    monkeypatch.setattr(domain.references_rewriting, "MAX_JOURNAL_BYTES", room * (2 * 50 + 200) - less)
+    monkeypatch.setattr(domain.references.item_rewriting, "MAX_JOURNAL_BYTES", room * (2 * 50 + 200) - less)
     expected = chunks if not less else {2: [[0], [1], [2], [3]], 3: [[0, 1], [2, 3]]}.get(room, chunks)
     assert list(chunks_of([switch] * 4)) == expected

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from domain.keys import Location
-from domain.notices import NoticeKind
-from domain.ports import Deleted
-from domain.record import State
+from domain.protocol.notices import NoticeKind
+from domain.protocol.ports import Deleted
+from domain.protocol.record import State
 from handlers.batch import respond_to_batch
 from handlers.messages import decode_message
 from tests.unit.handler_world import BUCKET, Bench, bench, created, direct

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from domain.errors import InputError
-from domain.estimate import Line, Prices, estimate
-from domain.fidelity import fidelity_of
-from domain.planning import Share
-from domain.progress import HOUR, MINUTE, Span, history_of, progress_of
-from domain.record import Claim, Record, State
-from domain.reporting import COLUMNS, MOST_CAUSES, SHOWN, Tallied, length_of, row_of, series
-from domain.spending import Planned, spent
+from domain.planning.estimate import Line, Prices, estimate
+from domain.planning.figures import Share
+from domain.protocol.record import Claim, Record, State
+from domain.reporting.costs import Planned, spent
+from domain.reporting.fidelity import fidelity_of
+from domain.reporting.progress import HOUR, MINUTE, Span, history_of, progress_of
+from domain.reporting.report import COLUMNS, MOST_CAUSES, SHOWN, Tallied, length_of, row_of, series
 from handlers.bootstrap.reporting import read_plan
 from handlers.cli.report import guarded
 from handlers.cli.report_charts import MOST_POINTS, area_chart, bar_chart

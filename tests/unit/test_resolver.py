@@ -3,8 +3,8 @@
 import pytest
 
 from domain.errors import InputError, UnavailableError
-from domain.resolver import Fault
-from domain.stages import Stage, StageEntry
+from domain.lifecycle.stages import Stage, StageEntry
+from domain.references.resolver import Fault
 from handlers.resolver_function import respond
 from tests.referring import ReferringWorld
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from domain.resolver import Fault
-from domain.stages import Stage, StageEntry
+from domain.lifecycle.stages import Stage, StageEntry
+from domain.references.resolver import Fault
 from tests.referring import ReferringWorld
 
 OLD, NEW = "s3://line-1/old//a", "s3://line-1/new/a"

@@ -7,11 +7,11 @@ from functools import cache
 import pytest
 
 from domain.keys import Location
+from domain.lifecycle.stages import Stage
 from domain.objects import ObjectState
-from domain.record import Mode, Record, State
-from domain.resolver import Fault, Names, Resolution, names_of, resolve
-from domain.rules import CompiledRules
-from domain.stages import Stage
+from domain.protocol.record import Mode, Record, State
+from domain.references.resolver import Fault, Names, Resolution, names_of, resolve
+from domain.rules.compiled import CompiledRules
 from handlers.rules_file import read_rules
 
 HEAD = "version: 1\nmigration: m\nsource: {bucket: src-bucket}\ntarget: {bucket: src-bucket}\n"

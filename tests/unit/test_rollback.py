@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from domain.attempt import Outcome, Verdict
-from domain.cleanup import clean_source
 from domain.errors import ThrottledError
-from domain.ports import Refused
-from domain.record import Claim, Mode, Origin, Record, State
-from domain.rollback import BUSY, PURGE, PURGE_IN_DOUBT, ROLL_BACK, purge_copy, roll_back_object
+from domain.protocol.attempt import Outcome, Verdict
+from domain.protocol.cleanup import clean_source
+from domain.protocol.ports import Refused
+from domain.protocol.record import Claim, Mode, Origin, Record, State
+from domain.protocol.rollback import BUSY, PURGE, PURGE_IN_DOUBT, ROLL_BACK, purge_copy, roll_back_object
 from tests.fakes.object_store import InMemoryObjectStore as InMemory
 from tests.unit.test_migration import POLICY, SOURCE, TARGET, World, listed
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from domain.attempt import Verdict
 from domain.errors import UnavailableError
-from domain.record import Action, Mode, State
+from domain.protocol.attempt import Verdict
+from domain.protocol.record import Action, Mode, State
 from tests.unit.test_copying import LARGE
 from tests.unit.test_migration import SOURCE, TARGET, World, listed
 from tests.unit.test_rollback import migrated, purge, roll_back

@@ -3,7 +3,7 @@
 import pytest
 
 from domain.keys import Location
-from domain.rules import MAX_REVERSE, CompiledRules, MapOutcome, MappedKey
+from domain.rules.compiled import MAX_REVERSE, CompiledRules, MapOutcome, MappedKey
 from handlers.rules_file import read_rules
 
 HEAD = "version: 1\nmigration: m\nsource: {bucket: src-bucket}\ntarget: {bucket: dst-bucket}\n"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from domain.proofs import FindingKind, Proof, Verdict, prove_rules
+from domain.proofs.proof import FindingKind, Proof, Verdict, prove_rules
 from handlers.cli.rules import rules
 from handlers.rules_file import load_rules, read_rules
 

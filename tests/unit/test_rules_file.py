@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from domain.errors import RulesError
-from domain.rules import Allowed
+from domain.rules.compiled import Allowed
 from handlers.rules_file import load_rules, read_rules
 
 GOOD = """version: 1

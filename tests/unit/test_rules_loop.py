@@ -3,9 +3,9 @@
 import pytest
 
 from domain.keys import Location
-from domain.proofs import FindingKind, prove_rules
-from domain.record import State
-from domain.rules import MapOutcome
+from domain.proofs.proof import FindingKind, prove_rules
+from domain.protocol.record import State
+from domain.rules.compiled import MapOutcome
 from handlers.batch import respond_to_batch
 from handlers.proving import refuse_rules
 from handlers.rules_file import read_rules

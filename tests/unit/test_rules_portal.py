@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.rules import MapOutcome
+from domain.rules.compiled import MapOutcome
 from handlers.rules_file import load_rules
 
 PORTAL = load_rules("migrations/edge-cv-portal.yaml")

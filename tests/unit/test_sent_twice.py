@@ -4,15 +4,15 @@ from collections.abc import Callable
 
 import pytest
 
-from domain.attempt import Outcome, Verdict
-from domain.cleanup import clean_source
-from domain.conflicts import Conflict, why_not_taken
 from domain.errors import UnavailableError
-from domain.ports import Refused
-from domain.reconciling import NOBODY_KNOWS
-from domain.record import Intent, Origin, State
-from domain.references_items import Outcome as Reported
-from domain.references_manifests import CHANGED
+from domain.protocol.attempt import Outcome, Verdict
+from domain.protocol.cleanup import clean_source
+from domain.protocol.conflicts import Conflict, why_not_taken
+from domain.protocol.ports import Refused
+from domain.protocol.reconciling import NOBODY_KNOWS
+from domain.protocol.record import Intent, Origin, State
+from domain.references.items import Outcome as Reported
+from domain.references.manifest_rewriting import CHANGED
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.unit.rewriting_world import RewritingWorld
 from tests.unit.test_copying import LARGE

@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from domain.control import Control
 from domain.errors import InputError, UnavailableError
 from domain.keys import Location
-from domain.probing import probe_location
-from domain.record import State
-from domain.stages import Stage, StageEntry, feeding_fault, standstill
+from domain.lifecycle.probes import probe_location
+from domain.lifecycle.stages import Stage, StageEntry, feeding_fault, standstill
+from domain.protocol.record import State
+from domain.steering.control import Control
 from handlers.batch import RENEW_AT, respond_to_batch
 from handlers.dependencies import BY_STAGE, CachedControl, Dependencies
 from handlers.inventory import respond as respond_to_reports

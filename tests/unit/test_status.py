@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from domain.control import Control
 from domain.errors import UnavailableError
 from domain.keys import Location
-from domain.pulse import Tally, Window
-from domain.record import Record, State
+from domain.protocol.record import Record, State
+from domain.steering.control import Control
+from domain.steering.pulse import Tally, Window
 from handlers.cli.sizes import said_bytes
 from handlers.cli.status import _looked
 from handlers.cli.status_view import line_of, view_of

@@ -2,9 +2,9 @@
 
 import pytest
 
-from domain.template_filters import Filter, TooManyParsesError
-from domain.template_syntax import TemplateError, parse_source, parse_target, read_kind
-from domain.templates import SEGMENT, Captures, kind_of_words
+from domain.rules.template_filters import Filter, TooManyParsesError
+from domain.rules.template_syntax import TemplateError, parse_source, parse_target, read_kind
+from domain.rules.templates import SEGMENT, Captures, kind_of_words
 
 KINDS = {"platform": kind_of_words("platform", ["arm", "arm64", "x86"])}
 

@@ -6,15 +6,15 @@ import pytest
 
 from adapters.duckdb_plan import DuckDbPlanner
 from domain.keys import Location
+from domain.lifecycle.verification import Difference
 from domain.objects import ListedObject
 from domain.parts import MIB
-from domain.planning import Cutting, Share
-from domain.verification import Difference
+from domain.planning.figures import Cutting, Share
+from domain.rules.unmapped import REFUSED, is_refused
 from handlers.batch import respond_to_batch
 from handlers.feeder import Enqueued, Feeder
 from handlers.inventory_feeder import Fed, InventoryFeeder, NoJournal
 from handlers.rules_file import read_rules
-from handlers.unmapped import REFUSED, is_refused
 from handlers.verifying import Verifier
 from tests.fakes.lifecycle import InMemoryKeyBook
 from tests.unit.handler_world import BUCKET, RULES, Bench, ListQueue, bench, created, direct, sqs_event

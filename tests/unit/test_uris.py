@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.keys import Location, key_fault
-from domain.uris import ObjectUri, UnusableUri, UriForm, read_uri, write_uri
+from domain.references.uris import ObjectUri, UnusableUri, UriForm, read_uri, write_uri
 
 NEW = Location("line-1", "new/ä b+c.tar")
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from domain.keys import Location
+from domain.lifecycle.verification import Difference, Finding, Remark, Sides, Summary, judge, needs_reading
 from domain.objects import ContentHeaders, Encryption, Lock, ObjectState
-from domain.record import Action, Claim, Intent, Record, State
-from domain.verification import Difference, Finding, Remark, Sides, Summary, judge, needs_reading
+from domain.protocol.record import Action, Claim, Intent, Record, State
 
 ETAG, OTHER = "a" * 32, "b" * 32
 NOW = 1_790_000_000.0

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from domain.control import Control
 from domain.errors import MissingResourceError, UnavailableError
 from domain.keys import Location
-from domain.ports import SourceObject, TargetObject
+from domain.protocol.ports import SourceObject, TargetObject
+from domain.steering.control import Control
 from handlers.messages import BackfillRow, encode_backfill
 from handlers.worker import Worker
 from tests.unit.handler_world import BUCKET, Bench, bench, created, direct

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from domain.attempt import Outcome, Verdict
-from domain.cleanup import clean_source
 from domain.errors import KeyshiftError
-from domain.record import Mode, State
-from domain.rollback import purge_copy, roll_back_object
+from domain.protocol.attempt import Outcome, Verdict
+from domain.protocol.cleanup import clean_source
+from domain.protocol.record import Mode, State
+from domain.protocol.rollback import purge_copy, roll_back_object
 from handlers import outbox
 from handlers.batch import respond_to_batch
 from handlers.dependencies import Dependencies

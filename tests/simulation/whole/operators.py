@@ -5,9 +5,9 @@ from contextlib import suppress
 
 from domain.errors import KeyshiftError
 from domain.keys import Location
-from domain.record import State
-from domain.stages import Stage
-from domain.verification import Finding
+from domain.lifecycle.stages import Stage
+from domain.lifecycle.verification import Finding
+from domain.protocol.record import State
 from handlers.cleaning import Cleaned, Cleaner, begin_cleaning, refuse_cleanup
 from handlers.cli.dlq_acts import Replayed, move_all, purge_letters, replay_letters
 from handlers.conflicts import ConflictDesk

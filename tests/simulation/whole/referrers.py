@@ -4,8 +4,8 @@ from contextlib import suppress
 from typing import Any
 
 from domain.errors import KeyshiftError
-from domain.references_manifests import PASSING
-from domain.references_rewriting import UNSETTLED
+from domain.references.item_rewriting import UNSETTLED
+from domain.references.manifest_rewriting import PASSING
 from handlers.bootstrap.lifecycle import UndoneReferences
 from handlers.reference_events import respond
 from handlers.references import TableScan

@@ -7,15 +7,15 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from domain.attempt import Attempt, MigrationPolicy, MigrationPorts
 from domain.keys import Location
+from domain.lifecycle.stages import Stage, StageEntry
+from domain.lifecycle.verification import Finding
 from domain.parts import MIB, MIN_PART_BYTES
-from domain.record import Record
-from domain.references_manifests import ManifestPorts
-from domain.references_rewriting import ReferencePorts
-from domain.rules import CompiledRules
-from domain.stages import Stage, StageEntry
-from domain.verification import Finding
+from domain.protocol.attempt import Attempt, MigrationPolicy, MigrationPorts
+from domain.protocol.record import Record
+from domain.references.item_rewriting import ReferencePorts
+from domain.references.manifest_rewriting import ManifestPorts
+from domain.rules.compiled import CompiledRules
 from handlers.bootstrap.lifecycle import UndoneReferences
 from handlers.dependencies import CachedControl, Dependencies
 from handlers.lifecycle import Operation
