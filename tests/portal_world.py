@@ -10,8 +10,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from adapters.aws_clients import AwsClients
-from adapters.provisioning import create_bucket, create_manifest_table, create_portal_tables, write_use_case
+from adapters.aws.clients import AwsClients
+from adapters.demo.provisioning import create_bucket, create_manifest_table, create_portal_tables, write_use_case
 from domain.keys import Location
 from domain.objects import ContentHeaders
 from domain.portal.ports import PortalPorts

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.aws_clients import AwsClients
-from adapters.dynamodb_chain_head import DynamoDbChainHead
-from adapters.dynamodb_control import control_of_item
-from adapters.dynamodb_stage import stage_of_item
-from adapters.reference_items import entry_of_item
-from adapters.s3_segment_archive import Retention, S3SegmentArchive
+from adapters.aws.clients import AwsClients
+from adapters.dynamodb.chain_head import DynamoDbChainHead
+from adapters.dynamodb.control import control_of_item
+from adapters.dynamodb.reference_items import entry_of_item
+from adapters.dynamodb.stage import stage_of_item
+from adapters.s3.segment_archive import Retention, S3SegmentArchive
 from domain.audit.control_events import CONTROL_ID, control_event
 from domain.audit.events import AuditEvent
 from domain.audit.reference_events import JOURNAL_ID, references_event

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from adapters.dynamodb_audited_items import DynamoDbAuditedItems
-from adapters.dynamodb_chain_head import DynamoDbChainHead
-from adapters.s3_segment_archive import S3SegmentArchive
-from adapters.sqlite_event_book import SqliteEventBook
+from adapters.dynamodb.audited_items import DynamoDbAuditedItems
+from adapters.dynamodb.chain_head import DynamoDbChainHead
+from adapters.local.event_book import SqliteEventBook
+from adapters.s3.segment_archive import S3SegmentArchive
 from domain.audit.ports import AuditedItems, SegmentArchive
 from domain.audit.reading import ChainReader
 from domain.audit.verification import ChainVerifier

@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from adapters.aws_inspector import AwsInspector
-from adapters.dynamodb_control import DynamoDbControlPanel
-from adapters.dynamodb_stage import DynamoDbStageBook
-from adapters.lambda_mappings import LambdaEventSourceMappings
-from adapters.s3_byte_reader import S3ByteReader
-from adapters.s3_listing import S3ObjectListing
-from adapters.s3_live_capture import S3LiveCapture
-from adapters.s3_object_store import S3ObjectStore
-from adapters.sqlite_census_book import SqliteCensusBook
-from adapters.sqlite_key_book import SqliteKeyBook
+from adapters.doctor.inspector import AwsInspector
+from adapters.dynamodb.control import DynamoDbControlPanel
+from adapters.dynamodb.stage import DynamoDbStageBook
+from adapters.local.census_book import SqliteCensusBook
+from adapters.local.key_book import SqliteKeyBook
+from adapters.messaging.event_source_mappings import LambdaEventSourceMappings
+from adapters.s3.byte_reader import S3ByteReader
+from adapters.s3.listing import S3ObjectListing
+from adapters.s3.live_capture import S3LiveCapture
+from adapters.s3.object_store import S3ObjectStore
 from domain.errors import InputError
 from domain.lifecycle.ports import CensusBook, KeyBook
 from domain.objects import ListedObject

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from adapters import provisioning
-from adapters.dynamodb_references import DynamoDbReferences
-from adapters.sqs_queue import SqsMessageQueue
+from adapters.demo import provisioning
+from adapters.dynamodb.references import DynamoDbReferences
+from adapters.messaging.queue import SqsMessageQueue
 from domain.keys import Location
 from domain.portal.layout import Layout
 from domain.portal.records import PortalTables, UseCase

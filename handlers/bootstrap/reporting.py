@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from adapters.saved_plan import shares_of_plan
+from adapters.duckdb.saved_plan import shares_of_plan
 from domain.errors import InputError
 from domain.planning.estimate import estimate, prices_from
 from domain.planning.figures import Share

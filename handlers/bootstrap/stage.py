@@ -6,13 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from adapters import provisioning, s3_notifications
-from adapters.aws_clients import AwsClients
-from adapters.dynamodb_stage import DynamoDbStageBook
-from adapters.s3_owners_bucket import S3OwnersBucket
-from adapters.sqs_queue import SqsMessageQueue
+from adapters.aws.clients import AwsClients
+from adapters.demo import provisioning
+from adapters.demo.owners_bucket import S3OwnersBucket
+from adapters.dynamodb.stage import DynamoDbStageBook
+from adapters.local.clock import SystemClock
+from adapters.messaging.queue import SqsMessageQueue
+from adapters.s3 import notifications
 from adapters.standin import running_standin
-from adapters.system_clock import SystemClock
 from domain.lifecycle.stages import Stage, advanced
 from domain.parts import MIB
 from domain.rules.compiled import CompiledRules
@@ -48,7 +49,7 @@ def demo_stage(rules: CompiledRules, rules_file: Path, *, versioned: bool = Fals
         provisioning.create_bucket(clients, rules.source_bucket, versioned=versioned)
         provisioning.create_manifest_table(clients, given.table)
         provisioning.create_bus(clients, given.bus)
-        s3_notifications.route_events(clients, "audit", {"source": ["keyshift"]}, audit, bus=given.bus)
+        notifications.route_events(clients, "audit", {"source": ["keyshift"]}, audit, bus=given.bus)
         settings = given.model_copy(update={"events_queue_url": events.url, "backfill_queue_url": backfill.url})
         yield DemoStage(
             settings=settings,
@@ -62,9 +63,9 @@ def demo_stage(rules: CompiledRules, rules_file: Path, *, versioned: bool = Fals
         )
 
 
-def begin_events(clients: AwsClients, table: str, bucket: str, events: s3_notifications.QueuePair) -> None:
+def begin_events(clients: AwsClients, table: str, bucket: str, events: notifications.QueuePair) -> None:
     """What ``keyshift start`` does on AWS, without its probes: on the stand-in a configuration counts at once."""
-    s3_notifications.send_bucket_events(clients, bucket, events)
+    notifications.send_bucket_events(clients, bucket, events)
     make_live(clients, table)
 
 

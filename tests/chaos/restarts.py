@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 
-from adapters.aws_clients import AwsClients
-from adapters.provisioning import create_bucket
-from adapters.s3_owners_bucket import S3OwnersBucket
+from adapters.aws.clients import AwsClients
+from adapters.demo.owners_bucket import S3OwnersBucket
+from adapters.demo.provisioning import create_bucket
 from domain.keys import Location
 from domain.objects import ObjectState
 from domain.queues import MessageQueue

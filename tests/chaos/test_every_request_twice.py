@@ -6,8 +6,8 @@ from hashlib import md5
 
 import pytest
 
-from adapters.dynamodb_manifest import DynamoDbManifest
-from adapters.system_clock import SystemClock
+from adapters.dynamodb.manifest import DynamoDbManifest
+from adapters.local.clock import SystemClock
 from domain.keys import Location
 from domain.parts import MIN_PART_BYTES
 from domain.protocol.attempt import Attempt, MigrationPolicy, MigrationPorts

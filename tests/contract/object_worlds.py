@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
-from adapters.aws_clients import AwsClients
-from adapters.s3_listing import S3ObjectListing
-from adapters.s3_multipart_store import S3MultipartStore
-from adapters.s3_object_store import S3ObjectStore
+from adapters.aws.clients import AwsClients
+from adapters.s3.listing import S3ObjectListing
+from adapters.s3.multipart_store import S3MultipartStore
+from adapters.s3.object_store import S3ObjectStore
 from domain.keys import Location
 from domain.objects import ContentHeaders, Encryption, Lock, ObjectState
 from domain.parts import MIN_PART_BYTES

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from adapters.dynamodb_audited_items import DynamoDbAuditedItems
-from adapters.dynamodb_chain_head import DynamoDbChainHead
-from adapters.dynamodb_control import DynamoDbControlPanel
-from adapters.dynamodb_stage import DynamoDbStageBook
-from adapters.reference_items import item_of_entry, journal_id
-from adapters.s3_segment_archive import S3SegmentArchive
-from adapters.s3_versions import StoredKey, stored_keys
-from adapters.sqlite_event_book import SqliteEventBook
+from adapters.dynamodb.audited_items import DynamoDbAuditedItems
+from adapters.dynamodb.chain_head import DynamoDbChainHead
+from adapters.dynamodb.control import DynamoDbControlPanel
+from adapters.dynamodb.reference_items import item_of_entry, journal_id
+from adapters.dynamodb.stage import DynamoDbStageBook
+from adapters.local.event_book import SqliteEventBook
+from adapters.s3.segment_archive import S3SegmentArchive
+from adapters.s3.versions import StoredKey, stored_keys
 from domain.audit.chain import Link
 from domain.audit.control_events import CONTROL_ID
 from domain.audit.ports import AuditedItems, BookedEvent, ChainHead, Deferred, DoubtedSegment, EventBook, SegmentArchive

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from adapters.dynamodb_chain_head import DynamoDbChainHead
-from adapters.dynamodb_control import DynamoDbControlPanel
-from adapters.dynamodb_manifest import DynamoDbManifest
-from adapters.dynamodb_progress import DynamoDbProgressCounters
-from adapters.dynamodb_stream import DynamoDbChangeReader
-from adapters.record_item import record_of_item
+from adapters.dynamodb.chain_head import DynamoDbChainHead
+from adapters.dynamodb.control import DynamoDbControlPanel
+from adapters.dynamodb.manifest import DynamoDbManifest
+from adapters.dynamodb.progress import DynamoDbProgressCounters
+from adapters.dynamodb.record_item import record_of_item
+from adapters.dynamodb.stream import DynamoDbChangeReader
 from domain.audit.chain import Link
 from domain.errors import MissingResourceError
 from domain.keys import Location

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from adapters.dynamodb_control import DynamoDbControlPanel
-from adapters.dynamodb_progress import DynamoDbProgressCounters
+from adapters.dynamodb.control import DynamoDbControlPanel
+from adapters.dynamodb.progress import DynamoDbProgressCounters
 from domain.reporting.ports import ProgressCounters
 from domain.reporting.progress import HOUR, MINUTE, Span
 from domain.steering.control import Control

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from adapters.dynamodb_control import DynamoDbControlPanel
-from adapters.dynamodb_probes import DynamoDbProbeBook
-from adapters.dynamodb_stage import DynamoDbStageBook
-from adapters.s3_byte_reader import S3ByteReader
-from adapters.s3_object_store import S3ObjectStore
-from adapters.sqlite_census_book import SqliteCensusBook
-from adapters.sqlite_key_book import SqliteKeyBook
+from adapters.dynamodb.control import DynamoDbControlPanel
+from adapters.dynamodb.probes import DynamoDbProbeBook
+from adapters.dynamodb.stage import DynamoDbStageBook
+from adapters.local.census_book import SqliteCensusBook
+from adapters.local.key_book import SqliteKeyBook
+from adapters.s3.byte_reader import S3ByteReader
+from adapters.s3.object_store import S3ObjectStore
 from domain.errors import MissingResourceError
 from domain.keys import Location
 from domain.lifecycle.census import ABSENT, Expected, Role

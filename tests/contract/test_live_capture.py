@@ -8,11 +8,11 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from adapters.aws_clients import AwsClients
-from adapters.notification_filters import Entry, entries_of, live_pattern
-from adapters.provisioning import create_bucket, create_queue
-from adapters.s3_live_capture import S3LiveCapture
-from adapters.s3_notifications import QueuePair, route_events, send_bucket_events
+from adapters.aws.clients import AwsClients
+from adapters.demo.provisioning import create_bucket, create_queue
+from adapters.s3.live_capture import S3LiveCapture
+from adapters.s3.notification_filters import Entry, entries_of, live_pattern
+from adapters.s3.notifications import QueuePair, route_events, send_bucket_events
 from domain.errors import KeyshiftError, UnavailableError
 from domain.keys import Location
 from domain.lifecycle.ports import Capture, CaptureRefused, LiveCapture

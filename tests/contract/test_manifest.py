@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 
-from adapters.dynamodb_control import DynamoDbControlPanel
-from adapters.dynamodb_manifest import DynamoDbManifest
-from adapters.dynamodb_progress import DynamoDbProgressCounters
-from adapters.record_item import to_item
+from adapters.dynamodb.control import DynamoDbControlPanel
+from adapters.dynamodb.manifest import DynamoDbManifest
+from adapters.dynamodb.progress import DynamoDbProgressCounters
+from adapters.dynamodb.record_item import to_item
 from adapters.standin import StandIn
 from domain.errors import MissingResourceError
 from domain.keys import Location

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from adapters.manifest_lines import S3ManifestContents
+from adapters.s3.manifest_contents import S3ManifestContents
 from domain.errors import RefusedRequestError
 from domain.keys import Location
 from domain.parts import MAX_PARTS, MIN_PART_BYTES

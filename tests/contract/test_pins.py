@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from adapters.aws_clients import AwsClients
-from adapters.pins_greengrass import GreengrassComponents
-from adapters.pins_sagemaker import SageMakerModels
+from adapters.aws.clients import AwsClients
+from adapters.pins.greengrass import GreengrassComponents
+from adapters.pins.sagemaker import SageMakerModels
 from domain.errors import KeyshiftError
 from domain.keys import Location
 from domain.references.holders import Pin

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from adapters.aws_clients import AwsClients
-from adapters.pins_greengrass import GreengrassComponents
-from adapters.pins_sagemaker import SageMakerModels
-from adapters.sagemaker_jobs import SageMakerJobService
+from adapters.aws.clients import AwsClients
+from adapters.pins.greengrass import GreengrassComponents
+from adapters.pins.sagemaker import SageMakerModels
+from adapters.portal.jobs import SageMakerJobService
 from domain.errors import KeyshiftError
 from domain.portal.records import JobEnd
 from handlers.demo.cloud import PlayedComponents

@@ -5,8 +5,8 @@ from typing import Any, Protocol
 
 import pytest
 
-from adapters.dynamodb_manifest import DynamoDbManifest
-from adapters.dynamodb_references import DynamoDbReferences
+from adapters.dynamodb.manifest import DynamoDbManifest
+from adapters.dynamodb.references import DynamoDbReferences
 from domain.keys import Location
 from domain.protocol.ports import Manifest
 from domain.protocol.record import Claim, Mode, Record, State

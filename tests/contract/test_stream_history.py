@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adapters.dynamodb_stream import DynamoDbChangeReader
+from adapters.dynamodb.stream import DynamoDbChangeReader
 from domain.audit.control_events import CONTROL_ID
 from domain.audit.events import AuditEvent
 from domain.errors import MissingResourceError

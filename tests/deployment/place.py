@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from adapters import provisioning, s3_notifications
-from adapters.aws_clients import AwsClients
+from adapters.aws.clients import AwsClients
+from adapters.demo import provisioning
+from adapters.s3 import notifications
 from adapters.standin import StandIn
 from domain.parts import MIB
 from handlers import reference_events, resolver_function
@@ -31,7 +32,7 @@ class Place:
     standin: StandIn
     clients: AwsClients
     name: str
-    queues: Mapping[str, s3_notifications.QueuePair]
+    queues: Mapping[str, notifications.QueuePair]
 
     def kind(self, resource: str) -> str:
         """What a recorded call's resource is to the migration."""

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from adapters.dynamodb_chain_head import CHAIN_ID
-from adapters.dynamodb_control import DynamoDbControlPanel
-from adapters.dynamodb_manifest import DynamoDbManifest
-from adapters.dynamodb_stream import DynamoDbChangeReader
-from adapters.sqs_queue import SqsMessageQueue
+from adapters.dynamodb.chain_head import CHAIN_ID
+from adapters.dynamodb.control import DynamoDbControlPanel
+from adapters.dynamodb.manifest import DynamoDbManifest
+from adapters.dynamodb.stream import DynamoDbChangeReader
+from adapters.messaging.queue import SqsMessageQueue
 from adapters.standin import StandIn
 from domain.keys import Location
 from domain.parts import MIB

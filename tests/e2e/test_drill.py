@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from adapters.sqs_queue import SqsMessageQueue
+from adapters.messaging.queue import SqsMessageQueue
 from adapters.standin import Fault, StandIn
 from domain.protocol.record import Record, State
 from handlers.cli.app import INTERRUPTED

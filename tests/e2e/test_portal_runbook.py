@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.aws_clients import AwsClients
-from adapters.portal_tables import DynamoDbTrainingBook
-from adapters.provisioning import create_portal_tables
+from adapters.aws.clients import AwsClients
+from adapters.demo.provisioning import create_portal_tables
+from adapters.portal.tables import DynamoDbTrainingBook
 from domain.portal.records import PortalTables
 from handlers.demo.cloud import PlayedComponents
 from handlers.demo.cloud_http import Cloud, running_cloud

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.sqs_queue import SqsMessageQueue
+from adapters.messaging.queue import SqsMessageQueue
 from adapters.standin import Fault, StandIn
 from domain.protocol.record import Record, State
 from handlers.messages import BackfillRow, encode_backfill

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.dynamodb_stage import DynamoDbStageBook
-from adapters.sqs_queue import SqsMessageQueue
+from adapters.dynamodb.stage import DynamoDbStageBook
+from adapters.messaging.queue import SqsMessageQueue
 from domain.lifecycle.stages import Stage, advanced
 from handlers.cli.app import run
 from handlers.cli.printable import printable

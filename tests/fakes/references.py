@@ -5,7 +5,7 @@ from copy import deepcopy
 from json import dumps
 from typing import Any
 
-from adapters.dynamodb_references import update_of
+from adapters.dynamodb.references import update_of
 from domain.errors import RefusedRequestError
 from domain.protocol.record import Record
 from domain.references.items import MAX_ITEM_BYTES, edited, item_size

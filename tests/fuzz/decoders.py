@@ -10,8 +10,8 @@ from hashlib import md5
 from pathlib import Path
 from typing import Any
 
-from adapters.inventory_files import opened_inventory
-from adapters.inventory_rows import plan_inventory, read_rows
+from adapters.inventory.files import opened_inventory
+from adapters.inventory.rows import plan_inventory, read_rows
 from domain.errors import KeyshiftError
 from domain.keys import Location
 from domain.planning.inventory import read_inventory_manifest

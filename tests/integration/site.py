@@ -7,11 +7,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from adapters.aws_clients import AwsClients
-from adapters.dynamodb_stream import DynamoDbChangeReader
-from adapters.provisioning import create_bucket, create_bus, create_manifest_table, create_queue
-from adapters.s3_notifications import QueuePair, route_events, send_bucket_events, send_bucket_events_to_eventbridge
-from adapters.sqs_queue import SqsMessageQueue
+from adapters.aws.clients import AwsClients
+from adapters.demo.provisioning import create_bucket, create_bus, create_manifest_table, create_queue
+from adapters.dynamodb.stream import DynamoDbChangeReader
+from adapters.messaging.queue import SqsMessageQueue
+from adapters.s3.notifications import QueuePair, route_events, send_bucket_events, send_bucket_events_to_eventbridge
 from domain.queues import Message
 from handlers.bootstrap import bootstrap, change_reader
 from handlers.bootstrap.stage import make_live

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from adapters.dynamodb_control import DynamoDbControlPanel
-from adapters.dynamodb_stage import DynamoDbStageBook
+from adapters.dynamodb.control import DynamoDbControlPanel
+from adapters.dynamodb.stage import DynamoDbStageBook
 from adapters.standin import StandIn
 from domain.audit.chain import Link, link_of, seal_segment
 from domain.audit.events import AuditEvent

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapters.system_clock import SystemClock
+from adapters.local.clock import SystemClock
 from domain.errors import AccessDeniedError
 from domain.keys import Location
 from domain.lifecycle.gates import Limits

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from adapters.notification_filters import live_pattern
-from adapters.s3_notifications import route_events
+from adapters.s3.notification_filters import live_pattern
+from adapters.s3.notifications import route_events
 from domain.lifecycle.ports import Capture
 from domain.lifecycle.stages import Stage, StageEntry, advanced, rules_fault
 from domain.protocol.record import State

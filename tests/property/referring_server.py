@@ -6,9 +6,9 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
 
-from adapters.aws_clients import AwsClients
-from adapters.provisioning import create_bucket, create_manifest_table
-from adapters.system_clock import SystemClock
+from adapters.aws.clients import AwsClients
+from adapters.demo.provisioning import create_bucket, create_manifest_table
+from adapters.local.clock import SystemClock
 from domain.keys import Location
 from domain.rules.compiled import CompiledRules
 from domain.rules.references import Item

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from adapters.dynamodb_manifest import DynamoDbManifest
+from adapters.dynamodb.manifest import DynamoDbManifest
 from domain.errors import KeyshiftError
 from domain.keys import Location, Sequencer
 from domain.parts import MIN_PART_BYTES

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from adapters.aws_clients import AwsClients
-from adapters.provisioning import create_bucket, create_queue
-from adapters.s3_listing import S3ObjectListing
-from adapters.s3_multipart_store import S3MultipartStore
-from adapters.s3_notifications import send_bucket_events
-from adapters.s3_object_store import S3ObjectStore
-from adapters.s3_requests import Owners
+from adapters.aws.clients import AwsClients
+from adapters.demo.provisioning import create_bucket, create_queue
+from adapters.s3.listing import S3ObjectListing
+from adapters.s3.multipart_store import S3MultipartStore
+from adapters.s3.notifications import send_bucket_events
+from adapters.s3.object_store import S3ObjectStore
+from adapters.s3.requests import Owners
 from domain.errors import InputError, MalformedMessageError
 from domain.keys import Location
 from domain.parts import Part

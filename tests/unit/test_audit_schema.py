@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import ValidationError
 
-from adapters.reference_items import journal_id
+from adapters.dynamodb.reference_items import journal_id
 from domain.audit.control_events import control_event
 from domain.audit.events import audit_event, record_digest
 from domain.audit.reference_events import references_event

@@ -15,7 +15,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from adapters.aws_errors import translated
+from adapters.aws.errors import translated
 from domain.errors import (
     AccessDeniedError,
     ArchivedError,

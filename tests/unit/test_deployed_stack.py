@@ -5,8 +5,8 @@ from typing import Any
 import boto3
 from botocore.stub import Stubber
 
-from adapters.aws_clients import AwsClients
-from adapters.deployed_stack import DeployedStack
+from adapters.aws.clients import AwsClients
+from adapters.doctor.deployed_stack import DeployedStack
 
 ROLE = "arn:aws:iam::123456789012:role/movers"
 

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from adapters.eventbridge_bus import MAX_BATCH_BYTES
+from adapters.messaging.event_bus import MAX_BATCH_BYTES
 from domain.audit.events import MOST_DETAIL_BYTES, AuditEvent, audit_event, fitted
 from domain.audit.stage_events import stage_event
 from domain.lifecycle.stages import Stage, StageEntry

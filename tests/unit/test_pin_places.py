@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from adapters.aws_clients import AwsClients
-from adapters.pins_elsewhere import PinsElsewhere
-from adapters.pins_greengrass import GreengrassComponents
+from adapters.aws.clients import AwsClients
+from adapters.pins.elsewhere import PinsElsewhere
+from adapters.pins.greengrass import GreengrassComponents
 from domain.errors import KeyshiftError, RulesError
 from domain.references.pins import HeldUri
 from domain.references.ports import UriHolder

@@ -3,7 +3,7 @@
 import duckdb
 import pytest
 
-from adapters.duckdb_parts import is_cut, number_of_parts
+from adapters.duckdb.parts import is_cut, number_of_parts
 from domain.parts import GIB, MAX_COPY_BYTES, MIB, cut_into_parts, part_size_for
 from domain.planning.figures import Cutting
 from domain.protocol.attempt import MigrationPolicy

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from adapters.inventory_rows import rules_out_lock_and_key
+from adapters.inventory.rows import rules_out_lock_and_key
 from domain.errors import AccessDeniedError, KeyshiftError, ThrottledError, UnavailableError
 from domain.keys import Sequencer
 from domain.lifecycle.verification import REPAIRABLE, Difference, Sides, judge

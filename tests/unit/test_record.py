@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from adapters.s3_requests import not_inherited
+from adapters.s3.requests import not_inherited
 from domain.errors import AccessDeniedError, KeyshiftError, LeaseExpiredError, ThrottledError
 from domain.keys import Sequencer
 from domain.objects import ContentHeaders, Encryption, Lock, ObjectState, same_bytes, same_object

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.dynamodb_references import update_of
+from adapters.dynamodb.references import update_of
 from domain.errors import AccessDeniedError, RefusedRequestError
 from domain.references.item_rewriting import chunks_of
 from domain.references.items import Edit, Outcome, Switch, edits_of

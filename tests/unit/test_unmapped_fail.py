@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from adapters.duckdb_plan import DuckDbPlanner
+from adapters.duckdb.plan import DuckDbPlanner
 from domain.keys import Location
 from domain.lifecycle.verification import Difference
 from domain.objects import ListedObject
