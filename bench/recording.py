@@ -25,8 +25,8 @@ from adapters.demo import provisioning
 from adapters.dynamodb.control import DynamoDbControlPanel
 from adapters.messaging.queue import SqsMessageQueue
 from adapters.standin import Fault, StandIn, running_standin
-from handlers.bootstrap.stage import make_live
-from handlers.messages import BackfillRow, encode_backfill
+from handlers.demo.wiring import make_live
+from handlers.intake.messages import BackfillRow, encode_backfill
 
 WIDTH, HEIGHT = 84, 24
 BUCKET = "manufacturing-line-1"

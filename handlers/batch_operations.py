@@ -12,10 +12,10 @@ from domain.protocol.attempt import Verdict
 from domain.protocol.record import State
 from domain.rules.compiled import CompiledRules
 from domain.rules.unmapped import REFUSED, is_refused
-from handlers.attempting import attempt_notice
 from handlers.bootstrap import dependencies_of, seconds_left_of
-from handlers.dependencies import Dependencies
-from handlers.messages import BackfillRow
+from handlers.engine.attempt import attempt_notice
+from handlers.engine.dependencies import Dependencies
+from handlers.intake.messages import BackfillRow
 
 SUCCEEDED, AGAIN, FAILED = "Succeeded", "TemporaryFailure", "PermanentFailure"
 RESULT_CHARACTERS = 1024

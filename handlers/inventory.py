@@ -9,13 +9,13 @@ from domain.lifecycle.stages import Stage
 from domain.planning.ports import BackfillJournal
 from domain.queues import Message, MessageQueue
 from domain.rules.unmapped import REFUSED
-from handlers.batch import RENEW_AT, messages_of
 from handlers.bootstrap import RESERVE_SECONDS, dependencies_of, seconds_left_of
 from handlers.bootstrap.inventories import inventory_files, inventory_queue, journal_of
-from handlers.dependencies import Dependencies
-from handlers.inventory_feeder import Fed, InventoryFeeder
-from handlers.inventory_tasks import KIND, task_of
-from handlers.messages import decode_message
+from handlers.engine.batch import RENEW_AT, messages_of
+from handlers.engine.dependencies import Dependencies
+from handlers.intake.inventory_tasks import KIND, task_of
+from handlers.intake.messages import decode_message
+from handlers.operations.backfill import Fed, InventoryFeeder
 
 CHECKSUM = "/manifest.checksum"
 AGAIN_SECONDS = 20

@@ -3,7 +3,7 @@
 from typing import Any
 
 from handlers.bootstrap import dependencies_of
-from handlers.outbox import respond
+from handlers.engine.outbox import respond
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str]]]:

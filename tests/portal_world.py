@@ -24,16 +24,16 @@ from domain.protocol.notices import Notice, NoticeKind
 from domain.rules.compiled import CompiledRules
 from handlers.bootstrap import bootstrap
 from handlers.bootstrap.portal import portal_ports
+from handlers.config.rules_file import load_rules
+from handlers.config.settings import Settings
 from handlers.demo.models import COMPILED, TRAINED, tar_gz
-from handlers.dependencies import Dependencies
+from handlers.demo.portal.caller import HttpAnswer, answer_of, function_of, request_event
+from handlers.engine.dependencies import Dependencies
 from handlers.portal import job_events
 from handlers.portal.desk import Portal
 from handlers.portal.http import respond
 from handlers.portal.settings import PortalSettings
 from handlers.portal.wiring import portal_on, tables_of
-from handlers.portal_demo.caller import HttpAnswer, answer_of, function_of, request_event
-from handlers.rules_file import load_rules
-from handlers.settings import Settings
 from tests.fakes.clock import FakeClock
 from tests.fakes.lifecycle import InMemoryStageBook
 from tests.fakes.manifest import InMemoryManifest

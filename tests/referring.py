@@ -18,9 +18,9 @@ from domain.protocol.rollback import roll_back_object
 from domain.references.item_rewriting import ReferencePorts
 from domain.rules.compiled import CompiledRules
 from domain.rules.references import Item
-from handlers.references import Rate, References
-from handlers.resolver import Resolver
-from handlers.rules_file import read_rules
+from handlers.config.rules_file import read_rules
+from handlers.operations.references import Rate, References
+from handlers.operations.resolve import Resolver
 from tests.fakes.clock import FakeClock
 from tests.fakes.faults import ScriptedFaults
 from tests.fakes.lifecycle import InMemoryStageBook

@@ -12,8 +12,8 @@ from domain.reporting.progress import MINUTE, Span
 from domain.reporting.report import Tallied
 from domain.steering.control import Control
 from domain.steering.pulse import Tally
-from handlers.cli.report_page import Report
-from handlers.looking import Depth, Status
+from handlers.cli.pages.report import Report
+from handlers.operations.status import Depth, Status
 
 HOSTILE = (
     "old/<script>document.title='owned'</script>",

@@ -26,13 +26,13 @@ from domain.protocol.attempt import MigrationPolicy, MigrationPorts
 from domain.rules.compiled import CompiledRules
 from domain.steering.breaker import BreakerPolicy
 from handlers.bootstrap.audit_chain import chain_writer, event_of_item
-from handlers.breaking import CircuitBreaker
-from handlers.dependencies import CachedControl, Dependencies
-from handlers.observability import Observer
-from handlers.pacing import Pace
-from handlers.rates import RateGate
-from handlers.rules_file import load_rules
-from handlers.settings import Settings, read_settings
+from handlers.config.rules_file import load_rules
+from handlers.config.settings import Settings, read_settings
+from handlers.engine.circuit_breaker import CircuitBreaker
+from handlers.engine.concurrency import Pace
+from handlers.engine.dependencies import CachedControl, Dependencies
+from handlers.engine.observability import Observer
+from handlers.engine.rate_gate import RateGate
 
 RESERVE_SECONDS = 10.0
 """What a Lambda invocation keeps for giving messages back and answering."""

@@ -15,7 +15,7 @@ from domain.audit.reference_events import JOURNAL_ID, references_event
 from domain.audit.stage_events import STAGE_ID, stage_event
 from domain.audit.writing import ChainWriter
 from domain.rules.compiled import CompiledRules
-from handlers.settings import Settings
+from handlers.config.settings import Settings
 
 Image = Mapping[str, Any]
 

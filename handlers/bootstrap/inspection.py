@@ -15,7 +15,7 @@ from domain.errors import InputError
 from domain.keys import Location
 from domain.rules.compiled import CompiledRules
 from handlers.bootstrap import clients_of, owners_of
-from handlers.settings import Settings
+from handlers.config.settings import Settings
 
 __all__ = [
     "AwsInspector",

@@ -15,8 +15,8 @@ from domain.planning.figures import Cutting, PlanFigures
 from domain.planning.inventory import Inventory
 from domain.rules.compiled import CompiledRules
 from handlers.bootstrap import clients_of, owners_of
-from handlers.inventory_feeder import Rows
-from handlers.settings import Settings
+from handlers.config.settings import Settings
+from handlers.operations.backfill import Rows
 
 
 def plan_objects(  # noqa: PLR0913  # where the objects are, and what the plan may use

@@ -14,7 +14,7 @@ from domain.portal.ports import PortalPorts, Workplace
 from domain.portal.records import PortalTables
 from domain.rules.compiled import CompiledRules
 from handlers.bootstrap import clients_of, owners_of
-from handlers.settings import Settings
+from handlers.config.settings import Settings
 
 
 def portal_ports(

@@ -22,12 +22,12 @@ from domain.references.manifest_rewriting import ManifestPorts
 from domain.references.ports import UriHolder
 from domain.rules.compiled import CompiledRules
 from handlers.bootstrap import clients_of, owners_of, policy_of
-from handlers.manifests import ManifestScan
-from handlers.pins import Pins
-from handlers.references import Rate, References
-from handlers.resolver import Resolver
-from handlers.rules_file import load_rules
-from handlers.settings import Settings
+from handlers.config.rules_file import load_rules
+from handlers.config.settings import Settings
+from handlers.operations.pins import Pins
+from handlers.operations.reference_manifests import ManifestScan
+from handlers.operations.references import Rate, References
+from handlers.operations.resolve import Resolver
 
 
 def references_of(

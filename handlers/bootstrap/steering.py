@@ -15,8 +15,8 @@ from domain.protocol.ports import Clock
 from domain.queues import DeadLetterQueue, MessageQueue
 from domain.steering.ports import ControlPanel, EventSourceMappings
 from handlers.bootstrap import bootstrap, clients_of
-from handlers.looking import Lookout
-from handlers.settings import Settings
+from handlers.config.settings import Settings
+from handlers.operations.status import Lookout
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from handlers.cli.options import json_option, with_settings
 from handlers.cli.output import console
 from handlers.cli.output import say as tell
 from handlers.cli.printable import printable
-from handlers.settings import Settings
+from handlers.config.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,8 +63,8 @@ def verify(context: click.Context, settings: Settings, *, expect: tuple[str, ...
       keyshift audit verify --expect 812:5f1d...
     """
     from handlers.bootstrap import bootstrap
-    from handlers.bootstrap.auditing import audited_items, chain_verifier
-    from handlers.rules_file import load_rules
+    from handlers.bootstrap.audit import audited_items, chain_verifier
+    from handlers.config.rules_file import load_rules
 
     rules, expected = load_rules(settings.rules_file), dict(map(_link, expect))
     with chain_verifier(settings, rules, expected=expected, started=time.time()) as verifier:
@@ -140,8 +140,8 @@ def show(context: click.Context, settings: Settings, *, key: str, as_json: bool)
       keyshift audit show s3://manufacturing-line-1/old/model.tar.gz --json
     """
     from handlers.bootstrap import bootstrap
-    from handlers.bootstrap.auditing import audit_archive
-    from handlers.rules_file import load_rules
+    from handlers.bootstrap.audit import audit_archive
+    from handlers.config.rules_file import load_rules
 
     rules = load_rules(settings.rules_file)
     source = _location(key, rules.source_bucket)

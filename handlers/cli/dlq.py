@@ -15,8 +15,8 @@ from handlers.cli.options import json_option, with_settings
 from handlers.cli.output import console
 from handlers.cli.printable import printable
 from handlers.cli.times import said_age
-from handlers.dead_letters import Letter, Wanted, grouped, letter_json
-from handlers.settings import Settings
+from handlers.config.settings import Settings
+from handlers.operations.dead_letters import Letter, Wanted, grouped, letter_json
 
 WIDE = 200
 """Characters of a line that no terminal shows: a pipe or a file."""

@@ -14,7 +14,7 @@ from domain.rules.guessing import KINDS, Guess, guess_rules
 from handlers.cli.options import json_option
 from handlers.cli.rules_report import text_lines
 from handlers.cli.written import write_text
-from handlers.rules_file import checked_bucket, read_rules
+from handlers.config.rules_file import checked_bucket, read_rules
 
 
 @click.command()

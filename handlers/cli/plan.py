@@ -16,9 +16,9 @@ from domain.planning.estimate import Estimate, Prices, estimate, prices_from
 from domain.planning.figures import Cutting, PlanFigures
 from handlers.cli.options import json_option
 from handlers.cli.output import console
-from handlers.cli.plan_html import plan_page, rows_of
+from handlers.cli.pages.plan import plan_page, rows_of
 from handlers.cli.written import write_text
-from handlers.rules_file import load_rules
+from handlers.config.rules_file import load_rules
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from domain.errors import KeyshiftError
 from domain.rules.compiled import CompiledRules
 from handlers.cli.finding import Finding
-from handlers.settings import Settings
+from handlers.config.settings import Settings
 
 if TYPE_CHECKING:
     from handlers.bootstrap.inspection import DeployedStack

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from domain.protocol.record import Record
 from domain.queues import MessageQueue
-from handlers.demo.background import Background
+from handlers.demo.actors import Background
 
 
 class Auditor(Background):

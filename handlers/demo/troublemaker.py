@@ -3,7 +3,7 @@
 from random import Random
 
 from domain.queues import Message, MessageQueue
-from handlers.demo.background import Background
+from handlers.demo.actors import Background
 
 HOLD_SECONDS = 1.0
 LATEST_SECONDS = 4

@@ -9,7 +9,7 @@ from domain.portal.ports import ObjectStreams, ResolvedPath
 from domain.references.resolver import Fault, Resolution
 from domain.references.uris import ObjectUri, read_uri
 from domain.rules.compiled import CompiledRules
-from handlers.resolver import Resolver
+from handlers.operations.resolve import Resolver
 
 
 @dataclass(frozen=True, slots=True)

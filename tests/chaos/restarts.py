@@ -15,12 +15,12 @@ from domain.keys import Location
 from domain.objects import ObjectState
 from domain.queues import MessageQueue
 from handlers.bootstrap import bootstrap, clients_of
-from handlers.bootstrap.stage import demo_stage, make_live
+from handlers.config.rules_file import load_rules
 from handlers.demo.auditor import Auditor
 from handlers.demo.ledger import Ledger
 from handlers.demo.owners import Owners
-from handlers.messages import BackfillRow, encode_backfill
-from handlers.rules_file import load_rules
+from handlers.demo.wiring import demo_stage, make_live
+from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.chaos.campaign import Figures, Say, Size, come_to_an_end, settle, storm, write_all
 from tests.chaos.crew import Crew, Tormentor
 from tests.chaos.on_call import somebody_on_call

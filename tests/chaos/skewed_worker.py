@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from adapters.local.clock import SystemClock
 from handlers.bootstrap import bootstrap, change_reader
-from handlers.settings import read_settings
-from handlers.worker import Worker
+from handlers.config.settings import read_settings
+from handlers.engine.worker import Worker
 
 
 class SkewedClock(SystemClock):

@@ -11,7 +11,7 @@ from domain.errors import KeyshiftError
 from domain.keys import Location
 from domain.references.holders import Pin
 from domain.references.pins import HeldUri, pins_of
-from handlers.pins import Pins
+from handlers.operations.pins import Pins
 from tests.contract.object_worlds import clients_for
 from tests.fakes.pinned_greengrass import running_pinned_greengrass
 from tests.referring import ReferringWorld

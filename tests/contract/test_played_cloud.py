@@ -12,7 +12,7 @@ from domain.errors import KeyshiftError
 from domain.portal.records import JobEnd
 from handlers.demo.cloud import PlayedComponents
 from handlers.demo.cloud_http import Cloud, running_cloud
-from handlers.portal_demo.records import recipe_of_the_past
+from handlers.demo.portal.records import recipe_of_the_past
 from tests.servers import REGION
 
 URI = "s3://line-1/model_artifacts/model-1/1_greengrass_model_component.zip"

@@ -20,18 +20,10 @@ from adapters.standin import StandIn
 from domain.keys import Location
 from domain.parts import MIB
 from domain.protocol.record import State
-from handlers import (
-    backfill,
-    batch_operations,
-    inventory,
-    inventory_tasks,
-    manifest_stream,
-    object_events,
-    reference_events,
-    resolver_function,
-)
-from handlers.batch import RENEW_AT
-from handlers.messages import BackfillRow, encode_backfill
+from handlers import backfill, batch_operations, inventory, manifest_stream, object_events, reference_events, resolver
+from handlers.engine.batch import RENEW_AT
+from handlers.intake import inventory_tasks
+from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.deployment.calls import Call, Recorder, recorded
 from tests.deployment.permissions import needs_of
 from tests.deployment.place import Place, forget_dependencies, made_place
@@ -236,7 +228,7 @@ def _resolver(place: Place, recorder: Recorder) -> None:  # the scenarios' two
     recorder.calls &= before
     keys = ("old/unmoved", "old/moved", "old/absent", "new/moved", "new/absent")
     uris = [f"s3://{place.name}-{'source' if key[0] == 'o' else 'target'}/{key}" for key in keys]
-    resolver_function.handler({"uris": uris}, Context())
+    resolver.handler({"uris": uris}, Context())
 
 
 def _references(place: Place, recorder: Recorder) -> None:

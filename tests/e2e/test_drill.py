@@ -13,7 +13,7 @@ from adapters.messaging.queue import SqsMessageQueue
 from adapters.standin import Fault, StandIn
 from domain.protocol.record import Record, State
 from handlers.cli.app import INTERRUPTED
-from handlers.messages import BackfillRow, encode_backfill
+from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.e2e.command_line import environment, run_keyshift
 from tests.e2e.workers import running_workers, wait_until
 from tests.integration.site import Site

@@ -13,8 +13,8 @@ from adapters.portal.tables import DynamoDbTrainingBook
 from domain.portal.records import PortalTables
 from handlers.demo.cloud import PlayedComponents
 from handlers.demo.cloud_http import Cloud, running_cloud
-from handlers.portal_demo.records import PINNED_ZIP, Past, past_of, recipe_of_the_past
-from handlers.worker import Worker
+from handlers.demo.portal.records import PINNED_ZIP, Past, past_of, recipe_of_the_past
+from handlers.engine.worker import Worker
 from tests.e2e.command_line import ROOT, run_keyshift
 from tests.integration.site import Site
 from tests.servers import Server, new_name

@@ -14,7 +14,7 @@ from adapters.messaging.queue import SqsMessageQueue
 from domain.lifecycle.stages import Stage, advanced
 from handlers.cli.app import run
 from handlers.cli.printable import printable
-from handlers.messages import BackfillRow, encode_backfill
+from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.e2e.command_line import environment
 from tests.e2e.test_lifecycle_commands import Desk, desk
 

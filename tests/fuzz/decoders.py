@@ -15,8 +15,8 @@ from adapters.inventory.rows import plan_inventory, read_rows
 from domain.errors import KeyshiftError
 from domain.keys import Location
 from domain.planning.inventory import read_inventory_manifest
-from handlers.messages import decode_message
-from handlers.rules_file import read_rules
+from handlers.config.rules_file import read_rules
+from handlers.intake.messages import decode_message
 from tests.fuzz import deeper
 from tests.fuzz.growing import Dice, damaged, damaged_bytes, grown_text
 from tests.inventories import write_rows

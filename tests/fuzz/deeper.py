@@ -15,7 +15,7 @@ from domain.queues import DeadLetter, Message
 from domain.references.json_strings import strings_of, with_strings
 from domain.references.uris import ObjectUri, read_uri, write_uri
 from handlers import batch_operations
-from handlers.dead_letters import letter_json, read_letter
+from handlers.operations.dead_letters import letter_json, read_letter
 from handlers.portal import job_events, training
 from handlers.portal.archives import ArchiveLimits, read_members
 from handlers.portal.http import respond as respond_to_api

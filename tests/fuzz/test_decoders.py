@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.protocol.notices import Notice
-from handlers.messages import BackfillRow, decode_message, encode_backfill
+from handlers.intake.messages import BackfillRow, decode_message, encode_backfill
 from tests.fuzz.decoders import DECODERS, Decoder, recorded
 from tests.fuzz.growing import grown
 

@@ -14,9 +14,9 @@ from adapters.messaging.queue import SqsMessageQueue
 from adapters.s3.notifications import QueuePair, route_events, send_bucket_events, send_bucket_events_to_eventbridge
 from domain.queues import Message
 from handlers.bootstrap import bootstrap, change_reader
-from handlers.bootstrap.stage import make_live
-from handlers.dependencies import Dependencies
-from handlers.settings import Settings
+from handlers.config.settings import Settings
+from handlers.demo.wiring import make_live
+from handlers.engine.dependencies import Dependencies
 from tests.servers import REGION, Server, new_name
 
 RULES = """

@@ -16,8 +16,8 @@ from domain.audit.events import AuditEvent
 from domain.keys import Location
 from domain.lifecycle.stages import Stage, StageEntry
 from domain.steering.control import Control
-from handlers.batch import respond_to_batch
-from handlers.outbox import respond
+from handlers.engine.batch import respond_to_batch
+from handlers.engine.outbox import respond
 from tests.audit_schema import validator
 from tests.e2e.command_line import assert_one_sentence, run_keyshift
 from tests.integration.site import Site, lambda_event

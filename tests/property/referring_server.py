@@ -14,7 +14,7 @@ from domain.rules.compiled import CompiledRules
 from domain.rules.references import Item
 from handlers.bootstrap import bootstrap
 from handlers.bootstrap.references import references_of, resolver_of
-from handlers.settings import Settings
+from handlers.config.settings import Settings
 from tests.fakes.faults import FaultyPort
 from tests.referring import Referring
 from tests.servers import REGION, Server, new_name

@@ -12,7 +12,7 @@ from domain.keys import Location
 from domain.lifecycle.stages import Stage
 from domain.protocol.record import State
 from domain.references.items import Outcome
-from handlers.references import TableScan
+from handlers.operations.references import TableScan
 from tests.fakes.faults import Moment, ScriptedFaults
 from tests.property.referring_server import ON_SERVERS, ReferringServer, ServerReferringWorld, in_bucket
 from tests.referring import Referring, ReferringWorld, compiled

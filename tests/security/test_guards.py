@@ -25,10 +25,10 @@ from domain.keys import Location
 from domain.parts import Part
 from domain.protocol.ports import SourceObject, TargetObject
 from domain.queues import Message
-from handlers.batch import respond_to_batch
-from handlers.messages import decode_message
-from handlers.observability import Observer
-from handlers.rules_file import read_rules
+from handlers.config.rules_file import read_rules
+from handlers.engine.batch import respond_to_batch
+from handlers.engine.observability import Observer
+from handlers.intake.messages import decode_message
 from tests.e2e.command_line import run_keyshift
 from tests.integration.site import Site, lambda_event
 from tests.inventories import write_inventory

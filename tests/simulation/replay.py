@@ -17,7 +17,7 @@ from domain.protocol.notices import Notice, NoticeKind
 from domain.protocol.ports import ClaimAnswer, Deleted, Refused, SourceObject, TargetObject, TopMarker, Written
 from domain.protocol.record import ClaimRequest, Record
 from domain.protocol.rollback import purge_copy, roll_back_object
-from handlers.notifications import direct_notices
+from handlers.intake.notifications import direct_notices
 from tests.simulation.histories import Stored, digest
 from tests.simulation.world import NOW, OBJECT_BYTES, SOURCE, TARGET, Message, Scenario, as_seen
 

@@ -22,11 +22,11 @@ from domain.queues import Message
 from domain.reporting.ports import NO_HISTORY
 from domain.reporting.progress import Span
 from domain.steering.control import Control
-from handlers.dependencies import CachedControl, Dependencies
-from handlers.observability import Observer
-from handlers.pacing import Pace
-from handlers.rules_file import read_rules
-from handlers.settings import Settings
+from handlers.config.rules_file import read_rules
+from handlers.config.settings import Settings
+from handlers.engine.concurrency import Pace
+from handlers.engine.dependencies import CachedControl, Dependencies
+from handlers.engine.observability import Observer
 
 BUCKET = "line-1"
 RULES = """

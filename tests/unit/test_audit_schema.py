@@ -20,7 +20,7 @@ from domain.protocol.record import Action, Intent, Record
 from domain.references.items import Switch
 from domain.references.ports import JournalEntry
 from domain.steering.control import Control, paused, resumed, throttled
-from handlers.outbox import respond
+from handlers.engine.outbox import respond
 from tests.audit_schema import check_event
 from tests.contract.records import records
 from tests.unit.handler_world import bench

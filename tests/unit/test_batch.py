@@ -14,8 +14,8 @@ from domain.protocol.attempt import MigrationPolicy
 from domain.protocol.ports import ClaimAnswer
 from domain.protocol.record import Claim, ClaimRequest, Record, State
 from domain.steering.control import Control
-from handlers.batch import RENEW_BUSY_AT, respond_to_batch
-from handlers.messages import BackfillRow, decode_message, encode_backfill
+from handlers.engine.batch import RENEW_BUSY_AT, respond_to_batch
+from handlers.intake.messages import BackfillRow, decode_message, encode_backfill
 from tests.unit.handler_world import BUCKET, RULES, Bench, bench, created, direct, etag_of, sqs_event
 
 

@@ -14,10 +14,10 @@ from domain.protocol.ports import SourceObject, TargetObject
 from domain.protocol.record import State
 from domain.steering.breaker import BreakerPolicy
 from domain.steering.control import BREAKER, Control, resumed
-from handlers.batch import RENEW_AT, respond_to_batch
-from handlers.breaking import CircuitBreaker
-from handlers.dependencies import Dependencies
-from handlers.rates import OpenGate, RateGate
+from handlers.engine.batch import RENEW_AT, respond_to_batch
+from handlers.engine.circuit_breaker import CircuitBreaker
+from handlers.engine.dependencies import Dependencies
+from handlers.engine.rate_gate import OpenGate, RateGate
 from tests.fakes.steering import InMemoryPulseBook, InMemoryRateLedger
 from tests.unit.handler_world import BUCKET, Bench, bench, created, direct, etag_of, sqs_event
 

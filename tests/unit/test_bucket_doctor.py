@@ -7,7 +7,7 @@ import pytest
 from domain.lifecycle.stages import Stage, StageEntry
 from handlers.cli.bucket_doctor import lifecycle_findings, versioning_findings
 from handlers.cli.doctor import rules_findings
-from handlers.rules_file import read_rules
+from handlers.config.rules_file import read_rules
 
 RULES = read_rules(
     """

@@ -7,7 +7,7 @@ import pytest
 from domain.audit.control_events import control_event
 from domain.errors import UnavailableError
 from domain.steering.control import BREAKER, Control, Limits, paused, resumed, throttled
-from handlers.steering import TRIES, pause_migration, resume_migration, throttle_migration
+from handlers.operations.control import TRIES, pause_migration, resume_migration, throttle_migration
 from tests.fakes.panel import InMemoryControlPanel
 from tests.fakes.steering import InMemoryMappings
 

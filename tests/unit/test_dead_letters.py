@@ -9,11 +9,11 @@ import pytest
 from domain.errors import InputError, UnavailableError
 from domain.keys import Location
 from domain.protocol.record import Claim, Mode, State
-from handlers.batch import respond_to_batch
-from handlers.cli.dlq_acts import Replayed, move_all, purge_letters, replay_letters
 from handlers.cli.times import parse_since, said_seconds
-from handlers.dead_letters import Held, Letter, Wanted, grouped, read_letter
-from handlers.messages import BackfillRow, encode_backfill
+from handlers.engine.batch import respond_to_batch
+from handlers.intake.messages import BackfillRow, encode_backfill
+from handlers.operations.dead_letters import Held, Letter, Wanted, grouped, read_letter
+from handlers.operations.redrive import Replayed, move_all, purge_letters, replay_letters
 from tests.fakes.clock import FakeClock
 from tests.fakes.queue import InMemoryQueue
 from tests.fakes.steering import InMemoryDeadLetterQueue, letter_of

@@ -9,9 +9,9 @@ from domain.protocol.migration import RULES_SECONDS
 from domain.protocol.record import Mode, State
 from domain.queues import DeadLetter, Message
 from domain.steering.control import Control
-from handlers.batch import handle_messages, messages_of
-from handlers.dead_letters import OVERTAKEN, read_letter
-from handlers.rules_file import read_rules
+from handlers.config.rules_file import read_rules
+from handlers.engine.batch import handle_messages, messages_of
+from handlers.operations.dead_letters import OVERTAKEN, read_letter
 from tests.unit.handler_world import BUCKET, RULES, Bench, bench, created, direct, sqs_event
 
 SOURCE, TARGET = Location(BUCKET, "old/a"), Location(BUCKET, "new/a")

@@ -11,13 +11,13 @@ from domain.keys import Location
 from domain.objects import ContentHeaders, ObjectState
 from domain.protocol.record import Record
 from handlers.cli.demo import packaged_rules
+from handlers.config.rules_file import load_rules
 from handlers.demo.auditor import Auditor
 from handlers.demo.checker import compare, target_of, write_object
 from handlers.demo.ledger import Ledger
 from handlers.demo.objects import OwnedObject, legacy_keys, new_object
 from handlers.demo.play import Result
 from handlers.demo.troublemaker import Troublemaker
-from handlers.rules_file import load_rules
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.queue import InMemoryQueue
 

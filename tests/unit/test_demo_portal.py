@@ -10,13 +10,13 @@ import pytest
 from domain.keys import Location
 from domain.rules.compiled import MapOutcome
 from handlers.cli.demo import packaged_rules
+from handlers.config.rules_file import load_rules
 from handlers.demo.cloud import PlayedComponents, PlayedJobs
-from handlers.demo.runner import JobRunner
-from handlers.portal_demo.events import MOST_REFUSED, JobEvents
-from handlers.portal_demo.judge import ITEM, REFERENCE, held_by, judge_bytes, judge_items
-from handlers.portal_demo.records import OUTSIDE, past_of
-from handlers.portal_demo.result import COUNTED, MUST_BE_ZERO, PortalResult
-from handlers.rules_file import load_rules
+from handlers.demo.jobs import JobRunner
+from handlers.demo.portal.events import MOST_REFUSED, JobEvents
+from handlers.demo.portal.judge import ITEM, REFERENCE, held_by, judge_bytes, judge_items
+from handlers.demo.portal.records import OUTSIDE, past_of
+from handlers.demo.portal.result import COUNTED, MUST_BE_ZERO, PortalResult
 from tests.fakes.queue import InMemoryQueue
 
 RULES = load_rules(packaged_rules("edge-cv-portal.yaml"))

@@ -9,7 +9,7 @@ import pytest
 from domain.keys import Location, Sequencer
 from domain.protocol.notices import Notice, NoticeKind
 from handlers.batch_operations import respond
-from handlers.messages import decode_message
+from handlers.intake.messages import decode_message
 from tests.unit.handler_world import bench
 
 EVENTS = Path(__file__).parent.parent / "events" / "documented"

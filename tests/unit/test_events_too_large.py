@@ -11,7 +11,7 @@ from domain.audit.events import MOST_DETAIL_BYTES, AuditEvent, audit_event, fitt
 from domain.audit.stage_events import stage_event
 from domain.lifecycle.stages import Stage, StageEntry
 from domain.protocol.record import Action, Intent, Record
-from handlers.outbox import respond
+from handlers.engine.outbox import respond
 from tests.audit_schema import check_event
 from tests.unit.handler_world import bench
 from tests.unit.test_manifest_stream import BEGUN, DONE, change

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from domain.keys import Location
-from handlers import feeder as feeding
-from handlers.feeder import Enqueued, Feeder
-from handlers.rules_file import read_rules
+from handlers.config.rules_file import read_rules
+from handlers.operations import listing_feeder as feeding
+from handlers.operations.listing_feeder import Enqueued, Feeder
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.queue import InMemoryQueue
 

@@ -20,12 +20,12 @@ from domain.references.holders import Reference
 from domain.reporting.progress import RECORDS
 from domain.steering.control import Limits as Rates
 from domain.steering.control import paused, resumed, throttled
-from handlers.cleaning import Cleaner, finish_migration, refuse_cleanup, warn_of_cleanup
-from handlers.dependencies import CachedControl
-from handlers.lifecycle import Operation, Shut
-from handlers.looking import Lookout
-from handlers.readiness import cut_over, look_for_cutover, step_guarded
-from handlers.verifying import Verifier
+from handlers.engine.dependencies import CachedControl
+from handlers.operations.cleanup import Cleaner, finish_migration, refuse_cleanup, warn_of_cleanup
+from handlers.operations.cutover import cut_over, look_for_cutover, step_guarded
+from handlers.operations.operator import Operation, Shut
+from handlers.operations.status import Lookout
+from handlers.operations.verify import Verifier
 from tests.fakes.clock import FakeClock
 from tests.fakes.lifecycle import (
     InMemoryCensusBook,

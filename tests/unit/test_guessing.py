@@ -12,8 +12,8 @@ from domain.errors import InputError
 from domain.rules.compiled import MapOutcome
 from domain.rules.guessing import Guess, Sureness, guess_rules
 from handlers.cli.init import init, rules_text
+from handlers.config.rules_file import load_rules, read_rules
 from handlers.demo.objects import legacy_keys
-from handlers.rules_file import load_rules, read_rules
 from tests.inventories import BUCKET, write_rows
 
 KEYS = st.text(st.sampled_from("ab/{}1-.é \n\"'#:"), min_size=1, max_size=25)

@@ -10,10 +10,10 @@ from domain.keys import Location
 from domain.objects import ListedObject
 from domain.protocol.record import State
 from domain.queues import Message
-from handlers.batch import handle_messages
-from handlers.inventory_feeder import Fed, InventoryFeeder, NoJournal, NoQueue, content_id_of
-from handlers.messages import decode_message
-from handlers.rules_file import load_rules
+from handlers.config.rules_file import load_rules
+from handlers.engine.batch import handle_messages
+from handlers.intake.messages import decode_message
+from handlers.operations.backfill import Fed, InventoryFeeder, NoJournal, NoQueue, content_id_of
 from tests.fakes.queue import InMemoryQueue
 from tests.unit.handler_world import BUCKET, bench, etag_of
 

@@ -6,11 +6,12 @@ from typing import Any, cast
 import pytest
 
 from domain.errors import InputError, MalformedMessageError
-from handlers import outbox, reference_events, resolver_function
-from handlers.batch import messages_of
-from handlers.inventory_tasks import task_of
-from handlers.references import References
-from handlers.resolver import Resolver
+from handlers import reference_events, resolver
+from handlers.engine import outbox
+from handlers.engine.batch import messages_of
+from handlers.intake.inventory_tasks import task_of
+from handlers.operations.references import References
+from handlers.operations.resolve import Resolver
 from tests.unit.handler_world import bench
 
 STRANGE: dict[str, Any] = {
@@ -29,7 +30,7 @@ FUNCTIONS: dict[str, Callable[[Any], object]] = {
     "SQS": messages_of,
     "a DynamoDB stream:": lambda event: outbox.respond(event, bench().dependencies),
     "nor of the audit bus": lambda event: reference_events.respond(event, cast("References", None)),
-    '{"uris": ': lambda event: resolver_function.respond(event, cast("Resolver", None)),
+    '{"uris": ': lambda event: resolver.respond(event, cast("Resolver", None)),
 }
 
 

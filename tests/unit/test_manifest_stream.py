@@ -11,7 +11,7 @@ from domain.errors import UnavailableError
 from domain.keys import Location
 from domain.protocol.record import Claim, Record, State
 from handlers.bootstrap.audit_chain import event_of_item
-from handlers.outbox import respond
+from handlers.engine.outbox import respond
 from tests.fakes.archive import InMemoryChainHead, InMemorySegmentArchive
 from tests.unit.handler_world import BUCKET, bench
 

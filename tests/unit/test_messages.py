@@ -12,7 +12,7 @@ from domain.errors import MalformedMessageError
 from domain.keys import Location, Sequencer
 from domain.objects import ListedObject
 from domain.protocol.notices import Notice, NoticeKind
-from handlers.messages import BackfillRow, decode_message, encode_backfill
+from handlers.intake.messages import BackfillRow, decode_message, encode_backfill
 
 EVENTS = Path(__file__).parent.parent / "events"
 BUCKET = "manufacturing-line-1"

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from domain.keys import Location
-from handlers.observability import Observer, traced
+from handlers.engine.observability import Observer, traced
 
 
 def an_observer(stream: io.StringIO) -> Observer:

@@ -2,7 +2,7 @@
 
 import threading
 
-from handlers.pacing import Pace
+from handlers.engine.concurrency import Pace
 
 
 class Ticking:

@@ -83,7 +83,7 @@ def test_the_wheel_works_away_from_the_checkout(wheel: Path, tmp_path: Path) -> 
         archive.extractall(tmp_path)
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]); import handlers; from handlers.cli.demo import packaged_rules; "
-        "from handlers.rules_file import load_rules; path = packaged_rules('edge-cv-portal.yaml'); "
+        "from handlers.config.rules_file import load_rules; path = packaged_rules('edge-cv-portal.yaml'); "
         "assert str(path).startswith(sys.argv[1]), path; print(load_rules(path).migration)"
     )
     answer = subprocess.run(  # noqa: S603  # ourselves

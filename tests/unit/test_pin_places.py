@@ -14,8 +14,8 @@ from domain.references.pins import HeldUri
 from domain.references.ports import UriHolder
 from domain.rules.references import PinPlace
 from handlers.bootstrap.references import pins_of
-from handlers.rules_file import read_rules
-from handlers.settings import Settings
+from handlers.config.rules_file import read_rules
+from handlers.config.settings import Settings
 from tests.contract.test_portal_ports import _credentials, answering
 from tests.fakes.clock import FakeClock
 from tests.fakes.pinned_greengrass import running_pinned_greengrass

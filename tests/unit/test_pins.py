@@ -8,7 +8,7 @@ from domain.keys import Location, Sequencer
 from domain.protocol.notices import Notice, NoticeKind
 from domain.references.holders import Pin
 from domain.references.pins import HeldUri, pins_of
-from handlers.rules_file import read_rules
+from handlers.config.rules_file import read_rules
 
 RULES = read_rules(
     "version: 1\nmigration: m\nsource: {bucket: src-bucket}\ntarget: {bucket: dst-bucket}\n"

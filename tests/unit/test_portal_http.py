@@ -8,9 +8,9 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from pydantic import BaseModel
 
+from handlers.demo.portal.caller import answer_of, request_event
 from handlers.portal.desk import Portal
 from handlers.portal.http import answered, body_of, caller, respond, token_of
-from handlers.portal_demo.caller import answer_of, request_event
 from tests.portal_world import MemoryWorld
 
 

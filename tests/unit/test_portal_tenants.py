@@ -8,8 +8,8 @@ import pytest
 from domain.errors import MalformedMessageError
 from domain.keys import Location
 from domain.portal.records import JobEnd, UseCase
+from handlers.demo.portal.caller import HttpAnswer
 from handlers.portal import job_events
-from handlers.portal_demo.caller import HttpAnswer
 from tests.portal_world import ROLE, TRAINED_MODEL, MemoryWorld, key_of
 
 OTHER = "line-2"

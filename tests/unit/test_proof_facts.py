@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pytest
 
 from domain.proofs.proof import Finding, FindingKind, Proof, Verdict, prove_rules
-from handlers.rules_file import read_rules
+from handlers.config.rules_file import read_rules
 
 ONE, TWO = "one-bucket", "two-bucket"
 

@@ -12,7 +12,7 @@ from domain.rules.automata.dfa import Dfa, TooManyStatesError, compile_expressio
 from domain.rules.automata.expressions import parse_expression
 from domain.rules.template_filters import Filter
 from domain.rules.template_syntax import parse_source
-from handlers.rules_file import read_rules
+from handlers.config.rules_file import read_rules
 
 HEAD = "version: 1\nmigration: m\nsource: {bucket: one-bucket}\ntarget: {bucket: one-bucket}\n"
 

@@ -9,7 +9,7 @@ from domain.proofs import subject
 from domain.proofs.proof import FindingKind, Verdict, prove_rules
 from domain.proofs.search import find_shared
 from domain.rules.compiled import CompiledRules
-from handlers.rules_file import read_rules
+from handlers.config.rules_file import read_rules
 
 
 def portal_like(rules: int, *, target: str = "one-bucket", keep: tuple[str, ...] = ()) -> CompiledRules:

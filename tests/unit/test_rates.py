@@ -9,7 +9,7 @@ from domain.keys import Location
 from domain.parts import Part
 from domain.protocol.ports import SourceObject, TargetObject
 from domain.steering.control import Control
-from handlers.rates import HeldBackError, PacedMultipartStore, RateGate
+from handlers.engine.rate_gate import HeldBackError, PacedMultipartStore, RateGate
 from tests.fakes.clock import FakeClock
 from tests.fakes.panel import InMemoryControlPanel
 from tests.fakes.steering import InMemoryRateLedger
@@ -183,7 +183,7 @@ def test_parts_wait_for_their_bytes() -> None:
 
 def test_parts_held_back_are_not_sent() -> None:
     """The error says why, and is one that leaves nothing in doubt."""
-    from handlers.rates import HeldBack
+    from handlers.engine.rate_gate import HeldBack
 
     store = PacedMultipartStore(World(), lambda _: HeldBack("paused: lunch"), paid=0)
     with pytest.raises(HeldBackError, match="paused: lunch"):

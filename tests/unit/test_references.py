@@ -11,7 +11,7 @@ from domain.references.items import Outcome, Reported
 from domain.references.json_strings import strings_of, with_strings
 from domain.references.ports import Changed, ItemChange
 from domain.rules.paths import PathError, matches, read_path
-from handlers.references import TableScan
+from handlers.operations.references import TableScan
 from tests.referring import ReferringWorld
 
 OLD, NEW = "s3://line-1/old//a", "s3://line-1/new/a"

@@ -9,8 +9,8 @@ from domain.errors import RulesError
 from domain.keys import Location
 from domain.references.holders import Reference
 from domain.references.items import Outcome, Reported
-from handlers.lifecycle import Holders
-from handlers.rules_file import read_rules
+from handlers.config.rules_file import read_rules
+from handlers.operations.operator import Holders
 from tests.referring import RULES, ReferringWorld
 from tests.unit.test_references import new_world, rewrite
 

@@ -9,7 +9,7 @@ from domain.references.items import Held, Switch, edits_of, held_uris, item_size
 from domain.references.judging import Legacy, Stuck, judge
 from domain.rules.paths import read_path
 from domain.rules.references import AttributePath
-from handlers.rules_file import read_rules
+from handlers.config.rules_file import read_rules
 from tests.referring import RULES, compiled
 
 ELSEWHERE = read_rules("""

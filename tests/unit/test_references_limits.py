@@ -13,7 +13,7 @@ from domain.errors import AccessDeniedError, RefusedRequestError
 from domain.references.item_rewriting import chunks_of
 from domain.references.items import Edit, Outcome, Switch, edits_of
 from domain.references.ports import ItemChange
-from handlers.references import TableScan
+from handlers.operations.references import TableScan
 from tests.referring import RULES, ReferringWorld
 from tests.unit.test_references import OLD, new_world, rewrite
 

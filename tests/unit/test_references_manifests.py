@@ -14,7 +14,7 @@ from domain.protocol.ports import Refused
 from domain.protocol.record import Action, Claim, Intent, Mode, Record, State
 from domain.references.items import Outcome, Reported
 from domain.references.manifest_rewriting import CHANGED, ManifestPorts
-from handlers.manifests import NOT_MIGRATED, TAKEN_AWAY, WRITTEN_ANEW, ManifestScan
+from handlers.operations.reference_manifests import NOT_MIGRATED, TAKEN_AWAY, WRITTEN_ANEW, ManifestScan
 from tests.fakes.contents import InMemoryContents
 from tests.fakes.faults import Moment, ScriptedFaults
 from tests.fakes.manifest import InMemoryManifest

@@ -7,7 +7,7 @@ import pytest
 from domain.errors import AccessDeniedError, ThrottledError
 from domain.references.items import Outcome
 from domain.references.ports import ScanPosition
-from handlers.references import TableScan
+from handlers.operations.references import TableScan
 from tests.fakes.references import PAGE
 from tests.referring import ReferringWorld
 from tests.unit.test_references import OLD, new_world

@@ -9,8 +9,8 @@ from domain.keys import Location
 from domain.protocol.notices import NoticeKind
 from domain.protocol.ports import Deleted
 from domain.protocol.record import State
-from handlers.batch import respond_to_batch
-from handlers.messages import decode_message
+from handlers.engine.batch import respond_to_batch
+from handlers.intake.messages import decode_message
 from tests.unit.handler_world import BUCKET, Bench, bench, created, direct
 
 SOURCE, TARGET = Location(BUCKET, "old/a"), Location(BUCKET, "new/a")

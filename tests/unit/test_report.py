@@ -15,12 +15,12 @@ from domain.reporting.costs import Planned, spent
 from domain.reporting.fidelity import fidelity_of
 from domain.reporting.progress import HOUR, MINUTE, Span, history_of, progress_of
 from domain.reporting.report import COLUMNS, MOST_CAUSES, SHOWN, Tallied, length_of, row_of, series
-from handlers.bootstrap.reporting import read_plan
+from handlers.bootstrap.planning import read_plan
+from handlers.cli.pages.charts import MOST_POINTS, area_chart, bar_chart
+from handlers.cli.pages.report import report_page, said_number, shown
 from handlers.cli.report import guarded
-from handlers.cli.report_charts import MOST_POINTS, area_chart, bar_chart
-from handlers.cli.report_page import report_page, said_number, shown
 from handlers.cli.sizes import said_bytes
-from handlers.rules_file import read_rules
+from handlers.config.rules_file import read_rules
 from tests.report_sample import HOSTILE, START, sample_records, sample_report
 from tests.unit.handler_world import RULES
 from tests.unit.test_estimate import figures

@@ -5,7 +5,7 @@ import pytest
 from domain.errors import InputError, UnavailableError
 from domain.lifecycle.stages import Stage, StageEntry
 from domain.references.resolver import Fault
-from handlers.resolver_function import respond
+from handlers.resolver import respond
 from tests.referring import ReferringWorld
 
 OLD, NEW = "s3://line-1/old//a", "s3://line-1/new/a"

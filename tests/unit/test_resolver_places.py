@@ -12,7 +12,7 @@ from domain.objects import ObjectState
 from domain.protocol.record import Mode, Record, State
 from domain.references.resolver import Fault, Names, Resolution, names_of, resolve
 from domain.rules.compiled import CompiledRules
-from handlers.rules_file import read_rules
+from handlers.config.rules_file import read_rules
 
 HEAD = "version: 1\nmigration: m\nsource: {bucket: src-bucket}\ntarget: {bucket: src-bucket}\n"
 MOVE = "rules: [{name: move, from: 'old/{n...}', to: 'new/{n...}'}]\n"

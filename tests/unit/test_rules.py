@@ -4,7 +4,7 @@ import pytest
 
 from domain.keys import Location
 from domain.rules.compiled import MAX_REVERSE, CompiledRules, MapOutcome, MappedKey
-from handlers.rules_file import read_rules
+from handlers.config.rules_file import read_rules
 
 HEAD = "version: 1\nmigration: m\nsource: {bucket: src-bucket}\ntarget: {bucket: dst-bucket}\n"
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from domain.proofs.proof import FindingKind, Proof, Verdict, prove_rules
 from handlers.cli.rules import rules
-from handlers.rules_file import load_rules, read_rules
+from handlers.config.rules_file import load_rules, read_rules
 
 HEAD = "version: 1\nmigration: m\nsource: {bucket: one-bucket}\ntarget: {bucket: TARGET}\n"
 

@@ -6,7 +6,7 @@ import pytest
 
 from domain.errors import RulesError
 from domain.rules.compiled import Allowed
-from handlers.rules_file import load_rules, read_rules
+from handlers.config.rules_file import load_rules, read_rules
 
 GOOD = """version: 1
 migration: m

@@ -6,9 +6,9 @@ from domain.keys import Location
 from domain.proofs.proof import FindingKind, prove_rules
 from domain.protocol.record import State
 from domain.rules.compiled import MapOutcome
-from handlers.batch import respond_to_batch
-from handlers.proving import refuse_rules
-from handlers.rules_file import read_rules
+from handlers.config.rules_file import read_rules
+from handlers.engine.batch import respond_to_batch
+from handlers.operations.proof import refuse_rules
 from tests.unit.handler_world import BUCKET, bench, created, direct, sqs_event
 
 HEAD = "version: 1\nmigration: unit\nsource: {bucket: line-1}\ntarget: {bucket: line-1}\n"

@@ -3,7 +3,7 @@
 import pytest
 
 from domain.rules.compiled import MapOutcome
-from handlers.rules_file import load_rules
+from handlers.config.rules_file import load_rules
 
 PORTAL = load_rules("migrations/edge-cv-portal.yaml")
 COOKIE = "cookie-20251211-042027"

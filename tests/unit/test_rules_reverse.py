@@ -5,7 +5,7 @@ import pytest
 from domain.proofs.proof import Verdict, prove_rules
 from domain.rules.compiled import MAX_EFFORT, CompiledRules
 from domain.rules.template_filters import Effort
-from handlers.rules_file import read_rules
+from handlers.config.rules_file import read_rules
 
 HEAD = "version: 1\nmigration: m\nsource: {bucket: src-bucket}\ntarget: {bucket: dst-bucket}\n"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from domain.errors import InputError
-from handlers.settings import environment_of, read_settings
+from handlers.config.settings import environment_of, read_settings
 
 
 @pytest.fixture(autouse=True)

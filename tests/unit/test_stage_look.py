@@ -10,11 +10,11 @@ from domain.lifecycle.probes import probe_location
 from domain.lifecycle.stages import Stage, StageEntry, feeding_fault, standstill
 from domain.protocol.record import State
 from domain.steering.control import Control
-from handlers.batch import RENEW_AT, respond_to_batch
-from handlers.dependencies import BY_STAGE, CachedControl, Dependencies
+from handlers.engine.batch import RENEW_AT, respond_to_batch
+from handlers.engine.dependencies import BY_STAGE, CachedControl, Dependencies
+from handlers.engine.worker import Worker
 from handlers.inventory import respond as respond_to_reports
-from handlers.steering import resume_migration
-from handlers.worker import Worker
+from handlers.operations.control import resume_migration
 from tests.fakes.lifecycle import InMemoryProbeBook, InMemoryStageBook
 from tests.fakes.panel import InMemoryControlPanel
 from tests.fakes.steering import InMemoryMappings

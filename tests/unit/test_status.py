@@ -15,7 +15,7 @@ from domain.steering.pulse import Tally, Window
 from handlers.cli.sizes import said_bytes
 from handlers.cli.status import _looked
 from handlers.cli.status_view import line_of, view_of
-from handlers.looking import Depth, Lookout, Status
+from handlers.operations.status import Depth, Lookout, Status
 from tests.fakes.clock import FakeClock
 from tests.fakes.queue import InMemoryQueue
 from tests.fakes.steering import InMemoryDeadLetterQueue, InMemoryPulseBook

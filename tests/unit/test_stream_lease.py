@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from domain.errors import ThrottledError
-from handlers.stream_lease import kept_lease
+from handlers.engine.stream_lease import kept_lease
 from tests.unit.handler_world import bench
 
 

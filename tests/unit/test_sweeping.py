@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from domain.errors import AccessDeniedError, UnavailableError
-from handlers.sweeping import AHEAD, patiently, swept
+from handlers.operations.parallel import AHEAD, patiently, swept
 from tests.fakes.clock import FakeClock
 
 

@@ -11,11 +11,11 @@ from domain.objects import ListedObject
 from domain.parts import MIB
 from domain.planning.figures import Cutting, Share
 from domain.rules.unmapped import REFUSED, is_refused
-from handlers.batch import respond_to_batch
-from handlers.feeder import Enqueued, Feeder
-from handlers.inventory_feeder import Fed, InventoryFeeder, NoJournal
-from handlers.rules_file import read_rules
-from handlers.verifying import Verifier
+from handlers.config.rules_file import read_rules
+from handlers.engine.batch import respond_to_batch
+from handlers.operations.backfill import Fed, InventoryFeeder, NoJournal
+from handlers.operations.listing_feeder import Enqueued, Feeder
+from handlers.operations.verify import Verifier
 from tests.fakes.lifecycle import InMemoryKeyBook
 from tests.unit.handler_world import BUCKET, RULES, Bench, ListQueue, bench, created, direct, sqs_event
 from tests.unit.test_batch_operations import answered, asked

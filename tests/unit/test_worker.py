@@ -11,8 +11,8 @@ from domain.errors import MissingResourceError, UnavailableError
 from domain.keys import Location
 from domain.protocol.ports import SourceObject, TargetObject
 from domain.steering.control import Control
-from handlers.messages import BackfillRow, encode_backfill
-from handlers.worker import Worker
+from handlers.engine.worker import Worker
+from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.unit.handler_world import BUCKET, Bench, bench, created, direct
 
 

@@ -9,10 +9,10 @@ from domain.protocol.attempt import Outcome, Verdict
 from domain.protocol.cleanup import clean_source
 from domain.protocol.record import Mode, State
 from domain.protocol.rollback import purge_copy, roll_back_object
-from handlers import outbox
-from handlers.batch import respond_to_batch
-from handlers.dependencies import Dependencies
-from handlers.feeder import Enqueued, Feeder
+from handlers.engine import outbox
+from handlers.engine.batch import respond_to_batch
+from handlers.engine.dependencies import Dependencies
+from handlers.operations.listing_feeder import Enqueued, Feeder
 from tests.integration.site import lambda_event
 from tests.simulation.whole.scheduler import Process
 from tests.simulation.whole.site import MARGIN_SECONDS, Site

@@ -10,7 +10,7 @@ from typing import Any
 from domain.keys import Location
 from domain.protocol.record import Record
 from domain.queues import MoveTask
-from handlers.observability import Observer
+from handlers.engine.observability import Observer
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.queue import InMemoryQueue
 from tests.fakes.steering import InMemoryDeadLetterQueue

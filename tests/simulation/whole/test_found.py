@@ -18,9 +18,9 @@ from domain.protocol.migration import migrate_object
 from domain.protocol.notices import Notice, NoticeKind
 from domain.protocol.record import Mode, State
 from domain.protocol.rollback import roll_back_object
-from handlers.cleaning import begin_cleaning
-from handlers.lifecycle import Shut
-from handlers.undoing import RolledBack, purge_copies, roll_back
+from handlers.operations.cleanup import begin_cleaning
+from handlers.operations.operator import Shut
+from handlers.operations.rollback import RolledBack, purge_copies, roll_back
 from tests.fakes.clock import FakeClock
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.object_store import InMemoryObjectStore

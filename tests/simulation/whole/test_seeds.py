@@ -16,11 +16,11 @@ import domain.references.item_rewriting
 import domain.references.manifest_lines
 import domain.references.manifest_rewriting
 import domain.references.undo
-import handlers.dead_letters
-import handlers.manifests
-import handlers.references
-import handlers.steering
-import handlers.undoing
+import handlers.operations.control
+import handlers.operations.dead_letters
+import handlers.operations.reference_manifests
+import handlers.operations.references
+import handlers.operations.rollback
 import tests.fakes.manifest
 import tests.fakes.references
 from domain.objects import ObjectState
@@ -28,8 +28,8 @@ from domain.protocol.attempt import HeldRecord, Verdict
 from domain.protocol.reconciling import Decision, Sight, Step, decide
 from domain.protocol.record import Intent, Origin, Record, State
 from domain.steering.control import Control, resumed
-from handlers.lifecycle import Holders
-from handlers.manifests import ManifestScan
+from handlers.operations.operator import Holders
+from handlers.operations.reference_manifests import ManifestScan
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.simulation.whole.__main__ import main, shrink
 from tests.simulation.whole.dice import KINDS
@@ -192,8 +192,8 @@ WEAKENED: list[tuple[Any, str, Any, dict[str, Any], str]] = [
     (tests.fakes.references, "_is_as_read", _always_holds, {**REFERRED, "fault_rate": 0.1}, "I9"),
     (tests.fakes.references, "value_at", _any_value, REFERRED, "I8"),
     (domain.references.undo, "not_back", _no_reason, {**REFERRED, "rollback": True}, "I9"),
-    (handlers.references, "undo_entry", _nothing, {**REFERRED, "rollback": True}, "I6"),
-    (handlers.references, "rewrite_item", _nothing, {**REFERRED, "rollback": False}, "I7"),
+    (handlers.operations.references, "undo_entry", _nothing, {**REFERRED, "rollback": True}, "I6"),
+    (handlers.operations.references, "rewrite_item", _nothing, {**REFERRED, "rollback": False}, "I7"),
     (Holders, "holder_of", _nobody_holds_it, {**REFERRED, **BY_COMMAND}, "I5"),
     # Manifests: the same, over the owner's content only, and whatever a line still names holds its object.
     (domain.references.manifest_lines, "not_ready", _no_reason, {**LISTED, "rollback": False}, "I9"),
@@ -204,7 +204,7 @@ WEAKENED: list[tuple[Any, str, Any, dict[str, Any], str]] = [
         {**LISTED, "strangers": 12, "rollback": False},
         "I2b",
     ),
-    (handlers.manifests, "rewrite_manifest", _nothing, {**LISTED, "rollback": False}, "I7"),
+    (handlers.operations.reference_manifests, "rewrite_manifest", _nothing, {**LISTED, "rollback": False}, "I7"),
     (ManifestScan, "_not_copied", _nothing, {**LISTED, **BY_COMMAND}, "I5"),
     (ManifestScan, "_unrecorded", _nothing, {**LISTED, **BY_COMMAND}, "I5"),
     # What S3 refused may be done all the same, where something on the way sent it twice.
@@ -232,9 +232,15 @@ WEAKENED: list[tuple[Any, str, Any, dict[str, Any], str]] = [
     # An operator's word on a conflict: once, and about nothing but what he saw.
     (domain.protocol.attempt, "_SETTLED", STILL_DECIDED, DECIDED, "I2c"),
     (domain.protocol.migration, "decide", _takes_whatever_is_there, DECIDED, "I2b"),
-    (handlers.dead_letters, "_cause", _overtaken, {"buried": 0.5, "mirrors": True, "rollback": False}, "I7"),
-    (handlers.steering, "resumed", _forgets_mappings, {"pauses": 4, "rollback": False, "seconds": 60.0}, "I7"),
-    (handlers.undoing, "_is_ended", _always_ended, {"by_command": True, "rollback": True}, "I6"),
+    (handlers.operations.dead_letters, "_cause", _overtaken, {"buried": 0.5, "mirrors": True, "rollback": False}, "I7"),
+    (
+        handlers.operations.control,
+        "resumed",
+        _forgets_mappings,
+        {"pauses": 4, "rollback": False, "seconds": 60.0},
+        "I7",
+    ),
+    (handlers.operations.rollback, "_is_ended", _always_ended, {"by_command": True, "rollback": True}, "I6"),
 ]
 
 
