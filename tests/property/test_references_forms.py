@@ -15,7 +15,7 @@ from domain.rules.compiled import MapOutcome
 from domain.rules.paths import read_path
 from domain.rules.references import AttributePath
 from tests.referring import ReferringWorld, compiled
-from tests.unit.test_references import rewrite
+from tests.unit.references.test_references import rewrite
 
 RULES = """
 version: 1

@@ -17,7 +17,7 @@ from domain.references.items import Outcome, Reported
 from domain.references.manifest_rewriting import ManifestPorts, rewrite_manifest
 from tests.fakes.contents import InMemoryContents
 from tests.fakes.object_store import InMemoryObjectStore
-from tests.unit.test_references_manifests import CONTENT, MANIFEST, ManifestWorld
+from tests.unit.references.test_manifests import CONTENT, MANIFEST, ManifestWorld
 
 
 class Meanwhile(InMemoryContents):

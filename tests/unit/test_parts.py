@@ -18,8 +18,8 @@ from domain.parts import (
     part_size_for,
 )
 from domain.protocol.attempt import MigrationPolicy
-from tests.unit.test_copying import LARGE, holding_large
-from tests.unit.test_migration import TARGET, listed
+from tests.unit.protocol.test_copying import LARGE, holding_large
+from tests.unit.protocol.test_migration import TARGET, listed
 
 
 @given(size=st.integers(1, 3_000_000), part_size=st.integers(1_000, 1_000_000))
