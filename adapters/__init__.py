@@ -1,1 +1,1 @@
-"""Driven side: one module for each port and service."""
+"""Driven side: one package for each service."""

@@ -16,7 +16,7 @@ HANDLERS = (
     "inventory",
     "manifest_stream",
     "batch_operations",
-    "resolver_function",
+    "resolver",
     "reference_events",
 )
 BARE = "import boto3; boto3.client('s3', region_name='us-east-1')"

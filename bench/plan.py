@@ -27,7 +27,7 @@ for path in sys.argv[1:]:
         print(hashlib.file_digest(file, "md5").hexdigest())
 """
 _LOOP = """import duckdb, sys, time
-from handlers.rules_file import load_rules
+from handlers.config.rules_file import load_rules
 rules = load_rules(sys.argv[1])
 keys = [row[0] for row in duckdb.connect().execute(sys.argv[2]).fetchall()]
 start = time.perf_counter()

@@ -20,13 +20,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from adapters import provisioning
-from adapters.aws_clients import AwsClients
-from adapters.dynamodb_control import DynamoDbControlPanel
-from adapters.sqs_queue import SqsMessageQueue
+from adapters.aws.clients import AwsClients
+from adapters.demo import provisioning
+from adapters.dynamodb.control import DynamoDbControlPanel
+from adapters.messaging.queue import SqsMessageQueue
 from adapters.standin import Fault, StandIn, running_standin
-from handlers.bootstrap.stage import make_live
-from handlers.messages import BackfillRow, encode_backfill
+from handlers.demo.wiring import make_live
+from handlers.intake.messages import BackfillRow, encode_backfill
 
 WIDTH, HEIGHT = 84, 24
 BUCKET = "manufacturing-line-1"

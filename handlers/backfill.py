@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from handlers.batch import respond_to_batch
 from handlers.bootstrap import dependencies_of, seconds_left_of
+from handlers.engine.batch import respond_to_batch
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str]]]:

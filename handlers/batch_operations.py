@@ -6,16 +6,16 @@ from urllib.parse import unquote, unquote_plus
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from domain.attempt import Verdict
 from domain.errors import InputError, KeyshiftError
 from domain.keys import Location
-from domain.record import State
-from domain.rules import CompiledRules
-from handlers.attempting import attempt_notice
+from domain.protocol.attempt import Verdict
+from domain.protocol.record import State
+from domain.rules.compiled import CompiledRules
+from domain.rules.unmapped import REFUSED, is_refused
 from handlers.bootstrap import dependencies_of, seconds_left_of
-from handlers.dependencies import Dependencies
-from handlers.messages import BackfillRow
-from handlers.unmapped import REFUSED, is_refused
+from handlers.engine.attempt import attempt_notice
+from handlers.engine.dependencies import Dependencies
+from handlers.intake.messages import BackfillRow
 
 SUCCEEDED, AGAIN, FAILED = "Succeeded", "TemporaryFailure", "PermanentFailure"
 RESULT_CHARACTERS = 1024

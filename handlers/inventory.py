@@ -4,19 +4,20 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from domain.errors import InputError, KeyshiftError, MalformedMessageError
-from domain.ports import BackfillJournal, Message, MessageQueue
-from domain.stages import Stage
-from handlers.batch import RENEW_AT, messages_of
+from domain.errors import InputError, KeyshiftError
+from domain.lifecycle.stages import Stage
+from domain.planning.ports import BackfillJournal
+from domain.queues import Message, MessageQueue
+from domain.rules.unmapped import REFUSED
 from handlers.bootstrap import RESERVE_SECONDS, dependencies_of, seconds_left_of
 from handlers.bootstrap.inventories import inventory_files, inventory_queue, journal_of
-from handlers.dependencies import Dependencies
-from handlers.inventory_feeder import Fed, InventoryFeeder
-from handlers.messages import decode_message
-from handlers.unmapped import REFUSED
+from handlers.engine.batch import RENEW_AT, messages_of
+from handlers.engine.dependencies import Dependencies
+from handlers.intake.inventory_tasks import KIND, task_of
+from handlers.intake.messages import decode_message
+from handlers.operations.backfill import Fed, InventoryFeeder
 
 CHECKSUM = "/manifest.checksum"
-KIND = "inventory-file"
 AGAIN_SECONDS = 20
 _OVER = (Stage.DONE, Stage.ROLLING_BACK, Stage.ROLLED_BACK)
 
@@ -97,19 +98,6 @@ def take_on(
         queue.send_messages([json.dumps(one) for one in tasks])
         dependencies.observer.info("inventory fanned out", manifest=manifest, files=len(tasks))
     return True
-
-
-def task_of(body: str) -> Mapping[str, str] | None:
-    """A task of our own, ``None`` for anything else; MalformedMessageError where the body is no JSON."""
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError) as error:  # nested too deep for a parser: it must fail alone in its batch
-        raise MalformedMessageError(f"the message is not JSON: {error}") from error
-    if not isinstance(content, dict) or content.get("kind") != KIND:
-        return None
-    if not isinstance(content.get("manifest"), str) or not isinstance(content.get("file"), str):
-        raise MalformedMessageError("an inventory task needs the texts 'manifest' and 'file'")
-    return content
 
 
 def _check_bucket(bucket: str, dependencies: Dependencies, manifest: str) -> None:

@@ -1,30 +1,9 @@
 """Lambda: the manifest's stream is the outbox; each change becomes an audit event and counts."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
-from domain.audit import SCHEMA_VERSION, AuditEvent, audit_event, fitted
-from domain.progress import history_of, progress_of
-from domain.record import Record
 from handlers.bootstrap import dependencies_of
-from handlers.dependencies import Dependencies
-from handlers.invocations import records_of
-
-TOKEN_CHARACTERS = 36
-"""Enough of a digest to name a batch."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """One change: its place in the stream, what to publish, what to count."""
-
-    event_id: str
-    sequence_number: str
-    published: AuditEvent
-    deltas: Mapping[str, int]
+from handlers.engine.outbox import respond
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str]]]:
@@ -32,88 +11,3 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str
     dependencies = dependencies_of("manifest-stream")
     dependencies.observer.begin(context)
     return respond(event, dependencies)
-
-
-def respond(event: Mapping[str, Any], dependencies: Dependencies) -> dict[str, list[dict[str, str]]]:
-    """Events first, then the chain, then the figures: a crash between them only repeats what is recognised.
-
-    Nothing is acknowledged before it is in the chain; an error of the chain returns the whole batch.
-    """
-    entries = records_of(event, source="a DynamoDB stream", needs=("eventID", "dynamodb"))
-    changes = [change for entry in entries for change in _changes(entry, dependencies)]
-    if not changes:
-        return {"batchItemFailures": []}
-    unsent = dependencies.bus.publish_events([change.published for change in changes])
-    sent = changes[: min(unsent)] if unsent else changes
-    _chain(sent, dependencies)
-    _count(sent, dependencies)
-    dependencies.observer.count("AuditEvents", len(sent))
-    dependencies.observer.flush()
-    if not unsent:
-        return {"batchItemFailures": []}
-    first = changes[len(sent)].sequence_number
-    dependencies.observer.fail("audit event not accepted, it is sent again", sequence_number=first)
-    return {"batchItemFailures": [{"itemIdentifier": first}]}
-
-
-def _changes(entry: Mapping[str, Any], dependencies: Dependencies) -> Iterator[_Change]:
-    """The change that a stream entry tells of; none for counters and checkpoints, which share the table."""
-    images = entry["dynamodb"]
-    item_id, number = str(images["Keys"]["pk"]["S"]), str(images["SequenceNumber"])
-    deltas: Mapping[str, int] = {}
-    try:
-        if "#" in item_id:  # no SHA-256 has one
-            old, new = images.get("OldImage"), images.get("NewImage")
-            published = dependencies.event_of_item(item_id, old, new, dependencies.rules.migration)
-        else:
-            before, after = _record(images.get("OldImage"), dependencies), _record(images.get("NewImage"), dependencies)
-            told = after or before
-            if told is None:
-                return
-            published = audit_event(told, migration=dependencies.rules.migration, removed=after is None)
-            deltas = progress_of(before, after)
-    except (KeyError, TypeError, ValueError) as error:
-        # One item that cannot be read must neither stop the stream nor be missing from the audit.
-        dependencies.observer.crash("an item cannot be read", record_id=item_id, sequence_number=number)
-        published = _unreadable(entry, item_id, error, dependencies)
-    if published is not None:
-        yield _Change(str(entry["eventID"]), number, fitted(published), deltas)
-
-
-def _record(image: Mapping[str, Any] | None, dependencies: Dependencies) -> Record | None:
-    return dependencies.record_of_item(image) if image else None
-
-
-def _unreadable(entry: Mapping[str, Any], record_id: str, error: Exception, dependencies: Dependencies) -> AuditEvent:
-    event_id = f"{record_id}:{entry['eventID']}:unreadable"
-    detail = {
-        "schema_version": SCHEMA_VERSION,
-        "event_id": event_id,
-        "migration": dependencies.rules.migration,
-        "cause": f"{type(error).__name__}: {error}",
-    }
-    # The stream's own time, so that a repeated delivery is the same event.
-    moment = entry["dynamodb"].get("ApproximateCreationDateTime") or dependencies.ports.clock.now()
-    return AuditEvent(event_id, "Record Unreadable", float(moment), detail)
-
-
-def _chain(changes: Sequence[_Change], dependencies: Dependencies) -> None:
-    if dependencies.chain is None:
-        return
-    link = dependencies.chain.append_events([change.published for change in changes])
-    if link is not None:
-        # The log is a second place that knows the link: ``audit verify --expect`` compares it.
-        observer = dependencies.observer
-        observer.info("audit segment", sequence=link.sequence, sha256=link.sha256, events=len(changes))
-
-
-def _count(changes: Sequence[_Change], dependencies: Dependencies) -> None:
-    deltas: Counter[str] = Counter()
-    for change in changes:
-        deltas.update(change.deltas)
-    changed = {name: delta for name, delta in deltas.items() if delta}
-    if changed:
-        names = "\n".join(change.event_id for change in changes)
-        batch_id = sha256(names.encode()).hexdigest()[:TOKEN_CHARACTERS]
-        history = history_of((change.published.time, change.deltas) for change in changes)
-        dependencies.progress.add_progress(changed, batch_id=batch_id, history=history)

@@ -7,11 +7,11 @@ from typing import Any
 
 from domain.errors import TransientError
 from domain.keys import Location
-from domain.record import State
-from domain.references import Item, TableReferences
-from domain.references_items import Outcome, Reported
-from handlers.invocations import records_of
-from handlers.references import References
+from domain.protocol.record import State
+from domain.references.items import Outcome, Reported
+from domain.rules.references import Item, TableReferences
+from handlers.intake.invocations import records_of
+from handlers.operations.references import References
 
 _REFERABLE = (State.COPIED.value, State.CLEANED.value)
 
@@ -84,6 +84,6 @@ def _rewritten(reports: list[Reported]) -> int:
 @cache
 def _references() -> References:
     from handlers.bootstrap.references import references_of
-    from handlers.settings import read_settings
+    from handlers.config.settings import read_settings
 
     return references_of(read_settings())

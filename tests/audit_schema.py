@@ -7,7 +7,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from domain.audit import SOURCE, AuditEvent
+from domain.audit.events import SOURCE, AuditEvent
 
 SCHEMAS = Path(__file__).resolve().parents[1] / "docs" / "schemas"
 

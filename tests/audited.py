@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from domain.audit import AuditEvent, audit_event
-from domain.chain import Link, link_of, packed, unpacked
-from domain.chain_reading import ChainReader, Finding
-from domain.chain_verification import ChainVerifier, Verification
-from domain.chain_writing import ChainWriter
+from domain.audit.chain import Link, link_of, packed, unpacked
+from domain.audit.events import AuditEvent, audit_event
+from domain.audit.reading import ChainReader, Finding
+from domain.audit.verification import ChainVerifier, Verification
+from domain.audit.writing import ChainWriter
 from domain.keys import Location
-from domain.record import Claim, Record, State
+from domain.protocol.record import Claim, Record, State
 from tests.fakes.archive import InMemoryAuditedItems, InMemoryChainHead, InMemoryEventBook, InMemorySegmentArchive
 from tests.fakes.manifest import InMemoryManifest
 

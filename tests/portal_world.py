@@ -10,30 +10,30 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from adapters.aws_clients import AwsClients
-from adapters.provisioning import create_bucket, create_manifest_table, create_portal_tables, write_use_case
-from domain.attempt import Attempt, MigrationPolicy, MigrationPorts
-from domain.cleanup import clean_source
+from adapters.aws.clients import AwsClients
+from adapters.demo.provisioning import create_bucket, create_manifest_table, create_portal_tables, write_use_case
 from domain.keys import Location
-from domain.migration import migrate_object
-from domain.notices import Notice, NoticeKind
 from domain.objects import ContentHeaders
+from domain.portal.ports import PortalPorts
 from domain.portal.records import JobEnd, PortalTables, UseCase
 from domain.portal.targets import Target
-from domain.ports import PortalPorts
-from domain.rules import CompiledRules
+from domain.protocol.attempt import Attempt, MigrationPolicy, MigrationPorts
+from domain.protocol.cleanup import clean_source
+from domain.protocol.migration import migrate_object
+from domain.protocol.notices import Notice, NoticeKind
+from domain.rules.compiled import CompiledRules
 from handlers.bootstrap import bootstrap
 from handlers.bootstrap.portal import portal_ports
+from handlers.config.rules_file import load_rules
+from handlers.config.settings import Settings
 from handlers.demo.models import COMPILED, TRAINED, tar_gz
-from handlers.dependencies import Dependencies
+from handlers.demo.portal.caller import HttpAnswer, answer_of, function_of, request_event
+from handlers.engine.dependencies import Dependencies
 from handlers.portal import job_events
 from handlers.portal.desk import Portal
 from handlers.portal.http import respond
 from handlers.portal.settings import PortalSettings
 from handlers.portal.wiring import portal_on, tables_of
-from handlers.portal_demo.caller import HttpAnswer, answer_of, function_of, request_event
-from handlers.rules_file import load_rules
-from handlers.settings import Settings
 from tests.fakes.clock import FakeClock
 from tests.fakes.lifecycle import InMemoryStageBook
 from tests.fakes.manifest import InMemoryManifest

@@ -5,21 +5,22 @@ from functools import cache
 from itertools import count
 from typing import Any, Protocol
 
-from domain.attempt import Attempt, MigrationPolicy, MigrationPorts
-from domain.cleanup import clean_source
 from domain.keys import Location
-from domain.migration import migrate_object
-from domain.notices import Notice, NoticeKind
-from domain.ports import Clock, StageBook
-from domain.record import Record
-from domain.references import Item
-from domain.references_rewriting import ReferencePorts
-from domain.rollback import roll_back_object
-from domain.rules import CompiledRules
-from domain.stages import Stage, StageEntry
-from handlers.references import Rate, References
-from handlers.resolver import Resolver
-from handlers.rules_file import read_rules
+from domain.lifecycle.ports import StageBook
+from domain.lifecycle.stages import Stage, StageEntry
+from domain.protocol.attempt import Attempt, MigrationPolicy, MigrationPorts
+from domain.protocol.cleanup import clean_source
+from domain.protocol.migration import migrate_object
+from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.ports import Clock
+from domain.protocol.record import Record
+from domain.protocol.rollback import roll_back_object
+from domain.references.item_rewriting import ReferencePorts
+from domain.rules.compiled import CompiledRules
+from domain.rules.references import Item
+from handlers.config.rules_file import read_rules
+from handlers.operations.references import Rate, References
+from handlers.operations.resolve import Resolver
 from tests.fakes.clock import FakeClock
 from tests.fakes.faults import ScriptedFaults
 from tests.fakes.lifecycle import InMemoryStageBook

@@ -3,17 +3,17 @@
 from dataclasses import replace
 from math import sin
 
-from domain.control import Control
-from domain.estimate import Prices
 from domain.keys import Location
-from domain.planning import Share
-from domain.progress import MINUTE, Span
-from domain.pulse import Tally
-from domain.record import Origin, Record, State
-from domain.reporting import Tallied
-from domain.spending import Planned, spent
-from handlers.cli.report_page import Report
-from handlers.looking import Depth, Status
+from domain.planning.estimate import Prices
+from domain.planning.figures import Share
+from domain.protocol.record import Origin, Record, State
+from domain.reporting.costs import Planned, spent
+from domain.reporting.progress import MINUTE, Span
+from domain.reporting.report import Tallied
+from domain.steering.control import Control
+from domain.steering.pulse import Tally
+from handlers.cli.pages.report import Report
+from handlers.operations.status import Depth, Status
 
 HOSTILE = (
     "old/<script>document.title='owned'</script>",

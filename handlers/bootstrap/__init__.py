@@ -6,33 +6,33 @@ from functools import cache
 from typing import Any
 from uuid import uuid4
 
-from adapters.aws_clients import AwsClients
-from adapters.dynamodb_control import DynamoDbControlPanel
-from adapters.dynamodb_manifest import DynamoDbManifest
-from adapters.dynamodb_probes import DynamoDbProbeBook
-from adapters.dynamodb_progress import DynamoDbProgressCounters
-from adapters.dynamodb_pulse import DynamoDbPulseBook
-from adapters.dynamodb_rates import DynamoDbRateLedger
-from adapters.dynamodb_stage import DynamoDbStageBook
-from adapters.dynamodb_stream import DynamoDbChangeReader
-from adapters.eventbridge_bus import EventBridgeBus
-from adapters.record_item import record_of_item
-from adapters.s3_multipart_store import S3MultipartStore
-from adapters.s3_object_store import S3ObjectStore
-from adapters.s3_requests import Owners
-from adapters.sqs_queue import SqsMessageQueue
-from adapters.system_clock import SystemClock
-from domain.attempt import MigrationPolicy, MigrationPorts
-from domain.breaker import BreakerPolicy
-from domain.rules import CompiledRules
+from adapters.aws.clients import AwsClients
+from adapters.dynamodb.control import DynamoDbControlPanel
+from adapters.dynamodb.manifest import DynamoDbManifest
+from adapters.dynamodb.probes import DynamoDbProbeBook
+from adapters.dynamodb.progress import DynamoDbProgressCounters
+from adapters.dynamodb.pulse import DynamoDbPulseBook
+from adapters.dynamodb.rates import DynamoDbRateLedger
+from adapters.dynamodb.record_item import record_of_item
+from adapters.dynamodb.stage import DynamoDbStageBook
+from adapters.dynamodb.stream import DynamoDbChangeReader
+from adapters.local.clock import SystemClock
+from adapters.messaging.event_bus import EventBridgeBus
+from adapters.messaging.queue import SqsMessageQueue
+from adapters.s3.multipart_store import S3MultipartStore
+from adapters.s3.object_store import S3ObjectStore
+from adapters.s3.requests import Owners
+from domain.protocol.attempt import MigrationPolicy, MigrationPorts
+from domain.rules.compiled import CompiledRules
+from domain.steering.breaker import BreakerPolicy
 from handlers.bootstrap.audit_chain import chain_writer, event_of_item
-from handlers.breaking import CircuitBreaker
-from handlers.dependencies import CachedControl, Dependencies
-from handlers.observability import Observer
-from handlers.pacing import Pace
-from handlers.rates import RateGate
-from handlers.rules_file import load_rules
-from handlers.settings import Settings, read_settings
+from handlers.config.rules_file import load_rules
+from handlers.config.settings import Settings, read_settings
+from handlers.engine.circuit_breaker import CircuitBreaker
+from handlers.engine.concurrency import Pace
+from handlers.engine.dependencies import CachedControl, Dependencies
+from handlers.engine.observability import Observer
+from handlers.engine.rate_gate import RateGate
 
 RESERVE_SECONDS = 10.0
 """What a Lambda invocation keeps for giving messages back and answering."""

@@ -3,19 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-from adapters.aws_clients import AwsClients
-from adapters.dynamodb_chain_head import DynamoDbChainHead
-from adapters.dynamodb_control import control_of_item
-from adapters.dynamodb_stage import stage_of_item
-from adapters.reference_items import entry_of_item
-from adapters.s3_segment_archive import Retention, S3SegmentArchive
-from domain.audit import AuditEvent
-from domain.audit_control import CONTROL_ID, control_event
-from domain.audit_references import JOURNAL_ID, references_event
-from domain.audit_stage import STAGE_ID, stage_event
-from domain.chain_writing import ChainWriter
-from domain.rules import CompiledRules
-from handlers.settings import Settings
+from adapters.aws.clients import AwsClients
+from adapters.dynamodb.chain_head import DynamoDbChainHead
+from adapters.dynamodb.control import control_of_item
+from adapters.dynamodb.reference_items import entry_of_item
+from adapters.dynamodb.stage import stage_of_item
+from adapters.s3.segment_archive import Retention, S3SegmentArchive
+from domain.audit.control_events import CONTROL_ID, control_event
+from domain.audit.events import AuditEvent
+from domain.audit.reference_events import JOURNAL_ID, references_event
+from domain.audit.stage_events import STAGE_ID, stage_event
+from domain.audit.writing import ChainWriter
+from domain.rules.compiled import CompiledRules
+from handlers.config.settings import Settings
 
 Image = Mapping[str, Any]
 

@@ -3,19 +3,19 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from adapters.aws_clients import AwsClients
-from adapters.aws_inspector import AwsInspector
-from adapters.conditions_probe import Tried, probe_conditions
-from adapters.deployed_stack import DeployedStack
-from adapters.inventory_files import opened_inventory
-from adapters.inventory_rows import read_rows
-from adapters.s3_listing import S3ObjectListing
-from adapters.s3_requests import Owners
+from adapters.aws.clients import AwsClients
+from adapters.doctor.conditions_probe import Tried, probe_conditions
+from adapters.doctor.deployed_stack import DeployedStack
+from adapters.doctor.inspector import AwsInspector
+from adapters.inventory.files import opened_inventory
+from adapters.inventory.rows import read_rows
+from adapters.s3.listing import S3ObjectListing
+from adapters.s3.requests import Owners
 from domain.errors import InputError
 from domain.keys import Location
-from domain.rules import CompiledRules
+from domain.rules.compiled import CompiledRules
 from handlers.bootstrap import clients_of, owners_of
-from handlers.settings import Settings
+from handlers.config.settings import Settings
 
 __all__ = [
     "AwsInspector",

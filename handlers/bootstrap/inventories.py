@@ -5,18 +5,18 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from adapters.aws_clients import AwsClients
-from adapters.dynamodb_journal import DynamoDbBackfillJournal
-from adapters.inventory_files import content_file, opened_inventory
-from adapters.inventory_rows import plan_inventory, read_rows
-from adapters.s3_listing import S3ObjectListing
-from adapters.sqs_queue import SqsMessageQueue
-from domain.inventory import Inventory
-from domain.planning import Cutting, PlanFigures
-from domain.rules import CompiledRules
+from adapters.aws.clients import AwsClients
+from adapters.dynamodb.backfill_journal import DynamoDbBackfillJournal
+from adapters.inventory.files import content_file, opened_inventory
+from adapters.inventory.rows import plan_inventory, read_rows
+from adapters.messaging.queue import SqsMessageQueue
+from adapters.s3.listing import S3ObjectListing
+from domain.planning.figures import Cutting, PlanFigures
+from domain.planning.inventory import Inventory
+from domain.rules.compiled import CompiledRules
 from handlers.bootstrap import clients_of, owners_of
-from handlers.inventory_feeder import Rows
-from handlers.settings import Settings
+from handlers.config.settings import Settings
+from handlers.operations.backfill import Rows
 
 
 def plan_objects(  # noqa: PLR0913  # where the objects are, and what the plan may use
@@ -30,7 +30,7 @@ def plan_objects(  # noqa: PLR0913  # where the objects are, and what the plan m
     cutting: Cutting,
 ) -> PlanFigures:
     """The figures of an inventory, or without one of a listing of the source bucket."""
-    from adapters.duckdb_plan import DuckDbPlanner  # DuckDB is not there in a Lambda function
+    from adapters.duckdb.plan import DuckDbPlanner  # DuckDB is not there in a Lambda function
 
     clients = AwsClients(region=region, endpoint_url=endpoint_url)
     planner = DuckDbPlanner(rules, memory=memory)

@@ -1,20 +1,20 @@
 """Wires what the portal's functions ask of the world."""
 
-from adapters.aws_clients import AwsClients
-from adapters.dynamodb_manifest import DynamoDbManifest
-from adapters.dynamodb_stage import DynamoDbStageBook
-from adapters.greengrass_components import GreengrassComponentService
-from adapters.portal_objects import S3ObjectStreams
-from adapters.portal_tables import DynamoDbTrainingBook, DynamoDbUseCaseBook
-from adapters.s3_object_store import S3ObjectStore
-from adapters.sagemaker_jobs import SageMakerJobService
-from adapters.sts_workplaces import StsWorkplaces
-from adapters.system_clock import SystemClock
+from adapters.aws.clients import AwsClients
+from adapters.dynamodb.manifest import DynamoDbManifest
+from adapters.dynamodb.stage import DynamoDbStageBook
+from adapters.local.clock import SystemClock
+from adapters.portal.components import GreengrassComponentService
+from adapters.portal.jobs import SageMakerJobService
+from adapters.portal.object_streams import S3ObjectStreams
+from adapters.portal.tables import DynamoDbTrainingBook, DynamoDbUseCaseBook
+from adapters.portal.workplaces import StsWorkplaces
+from adapters.s3.object_store import S3ObjectStore
+from domain.portal.ports import PortalPorts, Workplace
 from domain.portal.records import PortalTables
-from domain.ports import PortalPorts, Workplace
-from domain.rules import CompiledRules
+from domain.rules.compiled import CompiledRules
 from handlers.bootstrap import clients_of, owners_of
-from handlers.settings import Settings
+from handlers.config.settings import Settings
 
 
 def portal_ports(

@@ -4,30 +4,30 @@ import time
 from collections.abc import Callable
 from uuid import uuid4
 
-from adapters.aws_clients import AwsClients
-from adapters.dynamodb_manifest import DynamoDbManifest
-from adapters.dynamodb_references import DynamoDbReferences
-from adapters.dynamodb_stage import DynamoDbStageBook
-from adapters.manifest_lines import S3ManifestContents
-from adapters.pins_elsewhere import PinsElsewhere
-from adapters.pins_greengrass import GreengrassComponents
-from adapters.pins_sagemaker import SageMakerModels
-from adapters.s3_listing import S3ObjectListing
-from adapters.s3_multipart_store import S3MultipartStore
-from adapters.s3_object_store import S3ObjectStore
-from adapters.system_clock import SystemClock
-from domain.attempt import MigrationPorts
-from domain.ports.references import UriHolder
-from domain.references_manifests import ManifestPorts
-from domain.references_rewriting import ReferencePorts
-from domain.rules import CompiledRules
+from adapters.aws.clients import AwsClients
+from adapters.dynamodb.manifest import DynamoDbManifest
+from adapters.dynamodb.references import DynamoDbReferences
+from adapters.dynamodb.stage import DynamoDbStageBook
+from adapters.local.clock import SystemClock
+from adapters.pins.elsewhere import PinsElsewhere
+from adapters.pins.greengrass import GreengrassComponents
+from adapters.pins.sagemaker import SageMakerModels
+from adapters.s3.listing import S3ObjectListing
+from adapters.s3.manifest_contents import S3ManifestContents
+from adapters.s3.multipart_store import S3MultipartStore
+from adapters.s3.object_store import S3ObjectStore
+from domain.protocol.attempt import MigrationPorts
+from domain.references.item_rewriting import ReferencePorts
+from domain.references.manifest_rewriting import ManifestPorts
+from domain.references.ports import UriHolder
+from domain.rules.compiled import CompiledRules
 from handlers.bootstrap import clients_of, owners_of, policy_of
-from handlers.manifests import ManifestScan
-from handlers.pins import Pins
-from handlers.references import Rate, References
-from handlers.resolver import Resolver
-from handlers.rules_file import load_rules
-from handlers.settings import Settings
+from handlers.config.rules_file import load_rules
+from handlers.config.settings import Settings
+from handlers.operations.pins import Pins
+from handlers.operations.reference_manifests import ManifestScan
+from handlers.operations.references import Rate, References
+from handlers.operations.resolve import Resolver
 
 
 def references_of(

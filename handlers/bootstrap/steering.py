@@ -3,17 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from adapters.dynamodb_control import DynamoDbControlPanel
-from adapters.dynamodb_pulse import DynamoDbPulseBook
-from adapters.dynamodb_stage import DynamoDbStageBook
-from adapters.lambda_mappings import LambdaEventSourceMappings
-from adapters.sqs_dead_letters import dead_letters_of
-from adapters.sqs_queue import SqsMessageQueue
-from adapters.system_clock import SystemClock
-from domain.ports import Clock, ControlPanel, DeadLetterQueue, EventSourceMappings, MessageQueue, StageBook
+from adapters.dynamodb.control import DynamoDbControlPanel
+from adapters.dynamodb.pulse import DynamoDbPulseBook
+from adapters.dynamodb.stage import DynamoDbStageBook
+from adapters.local.clock import SystemClock
+from adapters.messaging.dead_letters import dead_letters_of
+from adapters.messaging.event_source_mappings import LambdaEventSourceMappings
+from adapters.messaging.queue import SqsMessageQueue
+from domain.lifecycle.ports import StageBook
+from domain.protocol.ports import Clock
+from domain.queues import DeadLetterQueue, MessageQueue
+from domain.steering.ports import ControlPanel, EventSourceMappings
 from handlers.bootstrap import bootstrap, clients_of
-from handlers.looking import Lookout
-from handlers.settings import Settings
+from handlers.config.settings import Settings
+from handlers.operations.status import Lookout
 
 
 @dataclass(frozen=True, slots=True)

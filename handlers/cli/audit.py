@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from domain.chain_reading import Finding, read_event
-from domain.chain_verification import ChainVerifier
+from domain.audit.ports import AuditedItems
+from domain.audit.reading import Finding, read_event
+from domain.audit.verification import ChainVerifier
 from domain.errors import InputError
 from domain.keys import Location
-from domain.ports import AuditedItems, Manifest
-from domain.record import Record
+from domain.protocol.ports import Manifest
+from domain.protocol.record import Record
 from handlers.cli.options import json_option, with_settings
 from handlers.cli.output import console
 from handlers.cli.output import say as tell
 from handlers.cli.printable import printable
-from handlers.settings import Settings
+from handlers.config.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,8 +63,8 @@ def verify(context: click.Context, settings: Settings, *, expect: tuple[str, ...
       keyshift audit verify --expect 812:5f1d...
     """
     from handlers.bootstrap import bootstrap
-    from handlers.bootstrap.auditing import audited_items, chain_verifier
-    from handlers.rules_file import load_rules
+    from handlers.bootstrap.audit import audited_items, chain_verifier
+    from handlers.config.rules_file import load_rules
 
     rules, expected = load_rules(settings.rules_file), dict(map(_link, expect))
     with chain_verifier(settings, rules, expected=expected, started=time.time()) as verifier:
@@ -139,8 +140,8 @@ def show(context: click.Context, settings: Settings, *, key: str, as_json: bool)
       keyshift audit show s3://manufacturing-line-1/old/model.tar.gz --json
     """
     from handlers.bootstrap import bootstrap
-    from handlers.bootstrap.auditing import audit_archive
-    from handlers.rules_file import load_rules
+    from handlers.bootstrap.audit import audit_archive
+    from handlers.config.rules_file import load_rules
 
     rules = load_rules(settings.rules_file)
     source = _location(key, rules.source_bucket)
@@ -162,7 +163,7 @@ def show(context: click.Context, settings: Settings, *, key: str, as_json: bool)
 
 
 def _events(record_id: str, segments: Iterable[Any], say: "Callable[[str], None]") -> Iterator[dict[str, Any]]:
-    from domain.chain import unpacked
+    from domain.audit.chain import unpacked
 
     for stored in segments:
         if stored.sequence is None:

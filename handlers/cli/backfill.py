@@ -9,12 +9,13 @@ from pathlib import Path
 import click
 
 from domain.errors import InputError
-from domain.ports import BackfillJournal, MessageQueue
+from domain.planning.ports import BackfillJournal
+from domain.queues import MessageQueue
 from handlers.cli.options import json_option, need_queues, with_settings
-from handlers.dependencies import Dependencies
-from handlers.feeder import Enqueued, Feeder
-from handlers.inventory_feeder import Fed, InventoryFeeder, NoJournal, NoQueue
-from handlers.settings import Settings
+from handlers.config.settings import Settings
+from handlers.engine.dependencies import Dependencies
+from handlers.operations.backfill import Fed, InventoryFeeder, NoJournal, NoQueue
+from handlers.operations.listing_feeder import Enqueued, Feeder
 
 
 @click.command()
@@ -137,7 +138,7 @@ def _feed_files(  # noqa: PLR0913  # where from, how far, and how to say it
     """Every data file after the other; stopped at any moment, the same command goes on where it was."""
     from handlers.bootstrap import bootstrap
     from handlers.bootstrap.inventories import inventory_files, journal_of, plan_rows
-    from handlers.bootstrap.lifecycle import inventory_warning
+    from handlers.bootstrap.operations import inventory_warning
 
     dependencies = bootstrap(settings, function="backfill-command")
     rules = dependencies.rules

@@ -6,10 +6,10 @@ from urllib.parse import quote
 
 import click
 
-from domain.rules import MapOutcome
+from domain.rules.compiled import MapOutcome
 from handlers.cli.options import with_settings
 from handlers.cli.output import machine_output
-from handlers.settings import Settings
+from handlers.config.settings import Settings
 
 
 @click.command("batch-manifest")
@@ -27,7 +27,7 @@ def batch_manifest(settings: Settings, plan: Path) -> None:
       keyshift batch-manifest plan.parquet --rules portal.yaml --table keyshift > batch.csv
     """
     from handlers.bootstrap.inventories import plan_rows
-    from handlers.rules_file import load_rules
+    from handlers.config.rules_file import load_rules
 
     rules = load_rules(settings.rules_file)
     lines = csv.writer(machine_output(), lineterminator="\n")

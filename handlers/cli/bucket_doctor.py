@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from domain.rules import CompiledRules
+from domain.rules.compiled import CompiledRules
 from handlers.cli.finding import Finding
 
 LEAST_ABORT_DAYS = 7

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 import click
 
 from domain.errors import InputError
-from domain.gates import DEFAULT_LIMITS
-from handlers.cleaning import CleanupTally
+from domain.lifecycle.gates import DEFAULT_LIMITS
 from handlers.cli.options import ABOVE_ZERO, json_option, need_queues, with_settings
 from handlers.cli.output import say
-from handlers.cli.sweep_progress import progress
+from handlers.cli.progress import progress
 from handlers.cli.times import parse_span
-from handlers.settings import Settings
+from handlers.config.settings import Settings
+from handlers.operations.cleanup import CleanupTally
 
 if TYPE_CHECKING:
-    from handlers.lifecycle import Operation, Shut
+    from handlers.operations.operator import Operation, Shut
 
 MOST_SHOWN = 50
 
@@ -67,8 +67,8 @@ def cleanup(  # noqa: PLR0913  # its options
       keyshift cleanup --soak 7d --rate 100 --yes
       keyshift cleanup --finish --confirm edge-cv-portal
     """
-    from handlers.bootstrap.lifecycle import operation_of
-    from handlers.cleaning import Cleaner, begin_cleaning, refuse_cleanup, warn_of_cleanup
+    from handlers.bootstrap.operations import operation_of
+    from handlers.operations.cleanup import Cleaner, begin_cleaning, refuse_cleanup, warn_of_cleanup
 
     soak_seconds = parse_span(soak)
     operation = operation_of(settings, function="cleanup-command")
@@ -104,9 +104,9 @@ def cleanup(  # noqa: PLR0913  # its options
 
 
 def _finish(settings: Settings, operation: "Operation", *, keep_rest: bool, most_waiting: int) -> "Shut | None":
-    from handlers.bootstrap.lifecycle import objects_of_both_sides
+    from handlers.bootstrap.operations import objects_of_both_sides
     from handlers.bootstrap.steering import lookout_of
-    from handlers.cleaning import finish_migration
+    from handlers.operations.cleanup import finish_migration
 
     objects = objects_of_both_sides(settings, operation, ())
     with progress("looking", None) as step:

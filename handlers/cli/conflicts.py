@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from domain.conflicts import Conflict, why_not_taken
 from domain.errors import InputError
 from domain.objects import ObjectState
+from domain.protocol.conflicts import Conflict, why_not_taken
 from handlers.cli.options import json_option, need_queues, with_settings
 from handlers.cli.output import say
 from handlers.cli.printable import printable
-from handlers.conflicts import ConflictDesk, Decided
-from handlers.settings import Settings
-from handlers.verifying import Requeuer
+from handlers.config.settings import Settings
+from handlers.operations.conflicts import ConflictDesk, Decided
+from handlers.operations.verify import Requeuer
 
 if TYPE_CHECKING:
-    from handlers.lifecycle import Operation
+    from handlers.operations.operator import Operation
 
 MOST_SHOWN = 50
 
@@ -62,7 +62,7 @@ def list_conflicts(context: click.Context, settings: Settings, *, threads: int, 
 
 
 def _operation(settings: Settings) -> "Operation":
-    from handlers.bootstrap.lifecycle import operation_of
+    from handlers.bootstrap.operations import operation_of
 
     return operation_of(settings, function="conflicts-command")
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from domain.control import Control, Limits
+from domain.steering.control import Control, Limits
 from handlers.cli.options import json_option, with_settings
 from handlers.cli.output import say
-from handlers.settings import Settings
-from handlers.steering import Steered, pause_migration, resume_migration, throttle_migration
-from handlers.who import operator_name
+from handlers.config.settings import Settings
+from handlers.operations.control import Steered, pause_migration, resume_migration, throttle_migration
+from handlers.operations.operator_name import operator_name
 
 NO_LIMIT = "none"
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}

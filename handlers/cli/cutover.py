@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import click
 
 from domain.errors import InputError
-from domain.gates import ACCEPTABLE, DEFAULT_LIMITS, Gate, Limits
+from domain.lifecycle.gates import ACCEPTABLE, DEFAULT_LIMITS, Gate, Limits
 from handlers.cli.options import Number, json_option, need_queues, with_settings
 from handlers.cli.output import say
-from handlers.cli.sweep_progress import progress
+from handlers.cli.progress import progress
 from handlers.cli.times import parse_moment, parse_span
-from handlers.settings import Settings
+from handlers.config.settings import Settings
 
 if TYPE_CHECKING:
-    from handlers.lifecycle import Operation
+    from handlers.operations.operator import Operation
 
 
 @click.command()
@@ -74,9 +74,9 @@ def cutover(  # noqa: PLR0913  # its options
       keyshift cutover --postpone never
       keyshift cutover --yes --accept parked --why "three test images, key too long"
     """
-    from handlers.bootstrap.lifecycle import COMPARED, objects_of_both_sides, operation_of
+    from handlers.bootstrap.operations import COMPARED, objects_of_both_sides, operation_of
     from handlers.bootstrap.steering import lookout_of
-    from handlers.readiness import cut_over, look_for_cutover
+    from handlers.operations.cutover import cut_over, look_for_cutover
 
     if accept and not why:
         raise InputError("--accept needs a reason: give --why")
@@ -93,7 +93,7 @@ def cutover(  # noqa: PLR0913  # its options
     if yes:
         gates, entry = cut_over(operation, lookout, look, limits=limits, accepted=accepted, why=why, wait=wait)
     else:
-        from domain.gates import cutover_gates
+        from domain.lifecycle.gates import cutover_gates
 
         entry, gates = None, cutover_gates(look.seen, limits=limits, accepted=accepted)
     shut = any(gate.holds for gate in gates)
@@ -102,7 +102,7 @@ def cutover(  # noqa: PLR0913  # its options
 
 
 def _postpone(operation: "Operation", until: str, why: str, *, as_json: bool) -> None:
-    from handlers.readiness import postpone_cutover
+    from handlers.operations.cutover import postpone_cutover
 
     now = operation.dependencies.ports.clock.now()
     moment = None if until == "never" else parse_moment(until, now=now)

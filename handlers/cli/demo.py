@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 import click
 
 from domain.errors import InputError
-from domain.progress import OBJECTS_COPIED
+from domain.reporting.progress import OBJECTS_COPIED
 from handlers.cli.options import json_option
 from handlers.cli.output import console
 from handlers.demo.play import Parameters, Play, Result
-from handlers.demo.stage import Stage
-from handlers.dependencies import Dependencies
+from handlers.demo.world import Stage
+from handlers.engine.dependencies import Dependencies
 
 if TYPE_CHECKING:
-    from handlers.portal_demo.act import PortalAct
-    from handlers.portal_demo.result import PortalResult
+    from handlers.demo.portal.act import PortalAct
+    from handlers.demo.portal.result import PortalResult
 
 RULES = "edge-cv-portal.yaml"
 SHOWN_DIFFERENCES = 10
@@ -98,17 +98,17 @@ def _playing(
     rules_path: Path, parameters: Parameters, say: Callable[[str], None], *, portal: bool
 ) -> Iterator[tuple[Stage, "PortalAct | None"]]:
     """The stage, and the portal's part where it is wished."""
-    from handlers.bootstrap.stage import demo_stage
-    from handlers.rules_file import load_rules
+    from handlers.config.rules_file import load_rules
+    from handlers.demo.wiring import demo_stage
 
     rules = load_rules(rules_path)
     if not portal:
         with demo_stage(rules, rules_path) as stage:
             yield stage, None
         return
-    from handlers.bootstrap.portal_stage import portal_demo_stage
-    from handlers.portal_demo.act import PortalAct
-    from handlers.portal_demo.records import USE_CASE
+    from handlers.demo.portal.act import PortalAct
+    from handlers.demo.portal.records import USE_CASE
+    from handlers.demo.portal.wiring import portal_demo_stage
 
     with portal_demo_stage(rules, rules_path, use_case_id=USE_CASE) as on:
         act = PortalAct(on, seed=parameters.seed, say=say)

@@ -8,15 +8,15 @@ from typing import Any
 
 import click
 
-from domain.audit import audit_event
+from domain.audit.events import audit_event
 from handlers.cli.dlq_changes import purge, replay
 from handlers.cli.dlq_desk import Choice, Desk, choosing, limit_option
 from handlers.cli.options import json_option, with_settings
 from handlers.cli.output import console
 from handlers.cli.printable import printable
 from handlers.cli.times import said_age
-from handlers.dead_letters import Letter, Wanted, grouped, letter_json
-from handlers.settings import Settings
+from handlers.config.settings import Settings
+from handlers.operations.dead_letters import Letter, Wanted, grouped, letter_json
 
 WIDE = 200
 """Characters of a line that no terminal shows: a pipe or a file."""

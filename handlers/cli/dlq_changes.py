@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from domain.errors import InputError
-from handlers.cli.dlq_acts import MovedAll, Replayed, move_all, purge_letters, replay_letters
 from handlers.cli.dlq_desk import Choice, Desk, choosing
 from handlers.cli.options import json_option, with_settings
-from handlers.dead_letters import Letter, letter_json
-from handlers.settings import Settings
+from handlers.config.settings import Settings
+from handlers.operations.dead_letters import Letter, letter_json
+from handlers.operations.redrive import MovedAll, Replayed, move_all, purge_letters, replay_letters
 
 
 def _check(choice: Choice, *, everything: bool) -> None:

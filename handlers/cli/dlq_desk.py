@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 import click
 
 from domain.errors import InputError
-from domain.ports import DeadLetterQueue
+from domain.queues import DeadLetterQueue
 from handlers.cli.times import parse_since
-from handlers.dead_letters import Held, Letter, Wanted, read_letter
-from handlers.dependencies import Dependencies
-from handlers.settings import Settings
+from handlers.config.settings import Settings
+from handlers.engine.dependencies import Dependencies
+from handlers.operations.dead_letters import Held, Letter, Wanted, read_letter
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 limit_option = click.option(

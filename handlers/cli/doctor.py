@@ -10,13 +10,13 @@ import click
 
 from domain.errors import KeyshiftError
 from domain.keys import Location
-from domain.rules import CompiledRules
-from domain.stages import CAPTURING, StageEntry, rules_fault
+from domain.lifecycle.stages import CAPTURING, StageEntry, rules_fault
+from domain.rules.compiled import CompiledRules
 from handlers.cli.bucket_doctor import lifecycle_findings, versioning_findings
 from handlers.cli.finding import Finding
 from handlers.cli.options import json_option, with_settings
-from handlers.proving import refuse_rules
-from handlers.settings import Settings
+from handlers.config.settings import Settings
+from handlers.operations.proof import refuse_rules
 
 if TYPE_CHECKING:
     from handlers.bootstrap.inspection import AwsInspector, Tried
@@ -44,7 +44,7 @@ def doctor(context: click.Context, settings: Settings, *, probe: bool, stack: st
     """
     from handlers.bootstrap.inspection import deployed_stack, inspector_of, probe_of
     from handlers.cli.stack_doctor import examine_stack, with_stack
-    from handlers.rules_file import load_rules
+    from handlers.config.rules_file import load_rules
 
     rules = load_rules(settings.rules_file)
     found: list[Finding] = []
@@ -180,7 +180,7 @@ def _bus(settings: Settings, inspector: "AwsInspector") -> Iterator[Finding]:
 
 
 def _audit(settings: Settings, rules: CompiledRules) -> Iterator[Finding]:
-    from handlers.bootstrap.auditing import audit_place
+    from handlers.bootstrap.audit import audit_place
 
     if not settings.audit_bucket:
         yield Finding("warn", "audit chain", "off: without KEYSHIFT_AUDIT_BUCKET nobody can prove what was done")

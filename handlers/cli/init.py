@@ -8,13 +8,13 @@ from pathlib import Path
 import click
 
 from domain.errors import InputError
-from domain.guessing import KINDS, Guess, guess_rules
-from domain.proofs import Proof, prove_rules
-from domain.rules import CompiledRules, MapOutcome
+from domain.proofs.proof import Proof, prove_rules
+from domain.rules.compiled import CompiledRules, MapOutcome
+from domain.rules.guessing import KINDS, Guess, guess_rules
 from handlers.cli.options import json_option
 from handlers.cli.rules_report import text_lines
 from handlers.cli.written import write_text
-from handlers.rules_file import checked_bucket, read_rules
+from handlers.config.rules_file import checked_bucket, read_rules
 
 
 @click.command()

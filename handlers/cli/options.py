@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from domain.errors import InputError
-from handlers.settings import PREFIX, Settings, read_settings
+from handlers.config.settings import PREFIX, Settings, read_settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

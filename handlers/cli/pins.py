@@ -6,7 +6,7 @@ import click
 
 from handlers.cli.options import json_option, with_settings
 from handlers.cli.output import say
-from handlers.settings import Settings
+from handlers.config.settings import Settings
 
 
 @click.command()

@@ -11,14 +11,14 @@ import click
 import yaml
 
 from domain.errors import InputError
-from domain.estimate import Estimate, Prices, estimate, prices_from
 from domain.parts import MAX_COPY_BYTES, MIN_PART_BYTES, MULTIPART_ABOVE, PART_BYTES
-from domain.planning import Cutting, PlanFigures
+from domain.planning.estimate import Estimate, Prices, estimate, prices_from
+from domain.planning.figures import Cutting, PlanFigures
 from handlers.cli.options import json_option
 from handlers.cli.output import console
-from handlers.cli.plan_html import plan_page, rows_of
+from handlers.cli.pages.plan import plan_page, rows_of
 from handlers.cli.written import write_text
-from handlers.rules_file import load_rules
+from handlers.config.rules_file import load_rules
 
 if TYPE_CHECKING:
     from rich.console import Console

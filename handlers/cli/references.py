@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 import click
 
 from domain.errors import InputError
-from domain.references_items import Outcome, Reported
+from domain.references.items import Outcome, Reported
 from handlers.cli.options import ABOVE_ZERO, json_option, with_settings
 from handlers.cli.output import say
-from handlers.references import References, TableScan
-from handlers.settings import Settings
+from handlers.config.settings import Settings
+from handlers.operations.references import References, TableScan
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _OPEN = (Outcome.READY, Outcome.WAITING, Outcome.HOLDS, Outcome.LOST)

@@ -12,19 +12,19 @@ from typing import Any
 import click
 
 from domain.errors import InputError
-from domain.estimate import Prices
-from domain.progress import HOUR
-from domain.record import Record
-from domain.reporting import COLUMNS, Tallied, length_of, row_of
-from domain.spending import Planned, spent
+from domain.planning.estimate import Prices
+from domain.protocol.record import Record
+from domain.reporting.costs import Planned, spent
+from domain.reporting.progress import HOUR
+from domain.reporting.report import COLUMNS, Tallied, length_of, row_of
 from handlers.cli.audit import findings_of, progress, verdict_of
 from handlers.cli.options import with_settings
 from handlers.cli.output import machine_output
+from handlers.cli.pages.report import Report, report_page
 from handlers.cli.plan import read_prices
-from handlers.cli.report_page import Report, report_page
 from handlers.cli.written import write_text
-from handlers.dependencies import Dependencies
-from handlers.settings import Settings
+from handlers.config.settings import Settings
+from handlers.engine.dependencies import Dependencies
 
 FINDINGS_SHOWN = 20
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -64,8 +64,8 @@ def report(  # noqa: PLR0913  # its options
       keyshift report --csv > objects.csv
     """
     from handlers.bootstrap import bootstrap
-    from handlers.bootstrap.reporting import read_plan
-    from handlers.rules_file import load_rules
+    from handlers.bootstrap.planning import read_plan
+    from handlers.config.rules_file import load_rules
 
     if as_csv and as_json:
         raise InputError("choose one of --csv and --json: both go to standard output")
@@ -115,7 +115,7 @@ def make_report(
 
 def _read_records(dependencies: Dependencies, tallied: Tallied, printed: Any) -> tuple[str, bool | None, list[str]]:
     """Read every record once: to count it, to print it, and to compare it with the audit chain."""
-    from handlers.bootstrap.auditing import audited_items, chain_verifier
+    from handlers.bootstrap.audit import audited_items, chain_verifier
 
     settings, rules, manifest = dependencies.settings, dependencies.rules, dependencies.ports.manifest
     records = tallied.watch(manifest.scan_records())

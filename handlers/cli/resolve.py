@@ -7,12 +7,12 @@ from itertools import islice
 
 import click
 
-from domain.resolver import Resolution
+from domain.references.resolver import Resolution
 from handlers.cli.options import json_option, with_settings
 from handlers.cli.rules import read_keys
-from handlers.resolver import BATCH
-from handlers.resolver import as_json as as_row
-from handlers.settings import Settings
+from handlers.config.settings import Settings
+from handlers.operations.resolve import BATCH
+from handlers.operations.resolve import as_json as as_row
 
 
 @click.command()

@@ -6,9 +6,9 @@ import click
 
 from handlers.cli.options import ABOVE_ZERO, json_option, with_settings
 from handlers.cli.output import say
-from handlers.cli.sweep_progress import progress
-from handlers.settings import Settings
-from handlers.undoing import RollbackPlan, RolledBack
+from handlers.cli.progress import progress
+from handlers.config.settings import Settings
+from handlers.operations.rollback import RollbackPlan, RolledBack
 
 MOST_SHOWN = 50
 
@@ -43,9 +43,9 @@ def rollback(  # noqa: PLR0913  # its options
       keyshift rollback --yes
       keyshift rollback --purge --yes
     """
-    from handlers.bootstrap.lifecycle import operation_of
-    from handlers.lifecycle import Shut
-    from handlers.undoing import plan_rollback, purge_copies, roll_back
+    from handlers.bootstrap.operations import operation_of
+    from handlers.operations.operator import Shut
+    from handlers.operations.rollback import plan_rollback, purge_copies, roll_back
 
     operation = operation_of(settings, function="rollback-command")
     if purge:

@@ -8,10 +8,10 @@ from typing import BinaryIO
 import click
 
 from domain.errors import InputError
-from domain.proofs import prove_rules
-from domain.rules import CompiledRules, MapOutcome, MappedKey
+from domain.proofs.proof import prove_rules
+from domain.rules.compiled import CompiledRules, MapOutcome, MappedKey
 from handlers.cli.rules_report import json_lines, text_lines
-from handlers.rules_file import load_rules
+from handlers.config.rules_file import load_rules
 
 
 @click.group()

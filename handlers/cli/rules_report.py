@@ -3,8 +3,8 @@
 import json
 from collections.abc import Iterator
 
-from domain.proofs import Finding, FindingKind, Proof
-from domain.rules import CompiledRules
+from domain.proofs.proof import Finding, FindingKind, Proof
+from domain.rules.compiled import CompiledRules
 
 LONGEST = 160
 """Characters of a key that a person is shown; the JSON lines have all of it."""

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from domain.errors import KeyshiftError
-from domain.rules import CompiledRules
+from domain.rules.compiled import CompiledRules
 from handlers.cli.finding import Finding
-from handlers.settings import Settings
+from handlers.config.settings import Settings
 
 if TYPE_CHECKING:
     from handlers.bootstrap.inspection import DeployedStack

@@ -5,7 +5,7 @@ import json
 import click
 
 from handlers.cli.options import Number, json_option, need_queues, with_settings
-from handlers.settings import Settings
+from handlers.config.settings import Settings
 
 
 @click.command()
@@ -47,9 +47,9 @@ def start(  # noqa: PLR0913  # its options
       keyshift start
       keyshift start --yes
     """
-    from handlers.bootstrap.lifecycle import operation_of
-    from handlers.lifecycle import Shut
-    from handlers.opening import plan_start, start_capture
+    from handlers.bootstrap.operations import operation_of
+    from handlers.operations.operator import Shut
+    from handlers.operations.start import plan_start, start_capture
 
     need_queues(settings, "events")
     operation = operation_of(settings, function="start-command")

@@ -9,10 +9,10 @@ import click
 from domain.errors import TransientError
 from handlers.cli.options import Number, json_option, with_settings
 from handlers.cli.output import console, say
-from handlers.settings import Settings
+from handlers.config.settings import Settings
 
 if TYPE_CHECKING:
-    from handlers.looking import Lookout, Status
+    from handlers.operations.status import Lookout, Status
 
 
 @click.command()

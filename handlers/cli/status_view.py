@@ -10,7 +10,7 @@ from handlers.cli.control import said_limits
 from handlers.cli.printable import printable
 from handlers.cli.sizes import said_bytes
 from handlers.cli.times import said_seconds
-from handlers.looking import Status
+from handlers.operations.status import Status
 
 NARROW = 60
 MOST_LINES = 6

@@ -9,8 +9,8 @@ import click
 
 from domain.keys import Location
 from handlers.cli.options import json_option, with_settings
-from handlers.dependencies import Dependencies
-from handlers.settings import Settings
+from handlers.config.settings import Settings
+from handlers.engine.dependencies import Dependencies
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,21 +11,21 @@ import click
 
 from domain.errors import InputError
 from domain.keys import Location
-from domain.ports import KeyBook
-from domain.record import Record
-from domain.stages import Stage
-from domain.verification import Finding
+from domain.lifecycle.ports import KeyBook
+from domain.lifecycle.stages import Stage
+from domain.lifecycle.verification import Finding
+from domain.protocol.record import Record
+from handlers.cli.findings_file import findings_file, row_of
 from handlers.cli.options import json_option, with_settings
 from handlers.cli.output import console, say
-from handlers.cli.sweep_progress import progress
+from handlers.cli.progress import progress
 from handlers.cli.times import parse_span
-from handlers.findings_file import findings_file, row_of
-from handlers.settings import Settings
-from handlers.sweeping import swept
-from handlers.verifying import Requeuer, Tally, Verifier, held_references
+from handlers.config.settings import Settings
+from handlers.operations.parallel import swept
+from handlers.operations.verify import Requeuer, Tally, Verifier, held_references
 
 if TYPE_CHECKING:
-    from handlers.lifecycle import Operation
+    from handlers.operations.operator import Operation
 
 _BACKWARD = (Stage.ROLLING_BACK, Stage.ROLLED_BACK)
 _BEFORE = (Stage.PREPARED, Stage.LIVE)
@@ -79,7 +79,7 @@ def verify(  # noqa: PLR0913  # its options
       keyshift verify --deep --unverified --requeue
       keyshift verify --inventory s3://inventories/line-1/all/2026-11-22T01-00Z/manifest.json
     """
-    from handlers.bootstrap.lifecycle import keys_of_both_sides, operation_of
+    from handlers.bootstrap.operations import keys_of_both_sides, operation_of
 
     too_old = parse_span(most_age)
     operation = operation_of(settings, function="verify-command")

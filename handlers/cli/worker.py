@@ -6,7 +6,7 @@ from types import FrameType
 import click
 
 from handlers.cli.options import need_queues, with_settings
-from handlers.settings import Settings
+from handlers.config.settings import Settings
 
 
 @click.command()
@@ -24,7 +24,7 @@ def worker(settings: Settings, *, lanes: int, audit: bool) -> None:
       keyshift worker --rules portal.yaml --table keyshift --events-queue URL --backfill-queue URL --bus audit
     """
     from handlers.bootstrap import bootstrap, change_reader
-    from handlers.worker import Worker
+    from handlers.engine.worker import Worker
 
     need_queues(settings, "events", "backfill")
     dependencies = bootstrap(settings, function="worker")

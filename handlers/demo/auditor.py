@@ -3,9 +3,9 @@
 import json
 from collections.abc import Iterable
 
-from domain.ports import MessageQueue
-from domain.record import Record
-from handlers.demo.background import Background
+from domain.protocol.record import Record
+from domain.queues import MessageQueue
+from handlers.demo.actors import Background
 
 
 class Auditor(Background):

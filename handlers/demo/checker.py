@@ -7,7 +7,7 @@ from typing import Protocol
 
 from domain.keys import Location
 from domain.objects import ObjectState
-from domain.rules import CompiledRules, MapOutcome
+from domain.rules.compiled import CompiledRules, MapOutcome
 from handlers.demo.ledger import Entry
 from handlers.demo.objects import OwnedObject
 

@@ -10,15 +10,17 @@ from random import Random
 from typing import Protocol
 
 from domain.keys import Location
-from domain.ports import Manifest, MessageQueue, ObjectListing
+from domain.planning.ports import ObjectListing
+from domain.protocol.ports import Manifest
+from domain.queues import MessageQueue
 from handlers.demo.auditor import Auditor
 from handlers.demo.checker import Difference, compare, target_of, write_object
 from handlers.demo.ledger import Ledger
 from handlers.demo.objects import legacy_keys, new_object
 from handlers.demo.owners import Owners
-from handlers.demo.stage import Stage, Workers
 from handlers.demo.troublemaker import Troublemaker
-from handlers.feeder import Enqueued, Feeder
+from handlers.demo.world import Stage, Workers
+from handlers.operations.listing_feeder import Enqueued, Feeder
 
 LEAST_LIVE_SECONDS = 12.0
 PATIENCE_SECONDS = 70.0

@@ -2,8 +2,8 @@
 
 from random import Random
 
-from domain.ports import Message, MessageQueue
-from handlers.demo.background import Background
+from domain.queues import Message, MessageQueue
+from handlers.demo.actors import Background
 
 HOLD_SECONDS = 1.0
 LATEST_SECONDS = 4

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from domain.ports import UseCaseBook
+from domain.portal.ports import UseCaseBook
 from handlers.portal.errors import HttpError
 
 

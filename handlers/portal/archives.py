@@ -12,7 +12,7 @@ from typing import IO, Any, Protocol, cast
 
 from domain.errors import InputError
 from domain.parts import GIB, MIB
-from domain.ports import ObjectReader, ObjectWriter
+from domain.portal.ports import ObjectReader, ObjectWriter
 
 _CHUNK = MIB
 _LARGEST_HEADER = MIB

@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from domain.errors import InputError, PermanentError
 from domain.portal.jobs import compilation_job_name, digest_of
+from domain.portal.ports import JobService, Workplace
 from domain.portal.records import CREATING, Item, JobEnd, is_final, with_entries
 from domain.portal.targets import PLATFORMS, Target
-from domain.ports import JobService, Workplace
 from handlers.portal.access import BUILDERS
 from handlers.portal.desk import Desk, Portal
 from handlers.portal.errors import HttpError

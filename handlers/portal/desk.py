@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.portal.layout import Layout
+from domain.portal.ports import PathResolver, ResolvedPath, TrainingBook, UseCaseBook, Workplace, Workplaces
 from domain.portal.records import Item, UseCase
-from domain.ports import Clock, PathResolver, ResolvedPath, TrainingBook, UseCaseBook, Workplace, Workplaces
+from domain.protocol.ports import Clock
 from handlers.portal.access import Identity, Role, require
 from handlers.portal.archives import ArchiveLimits
 from handlers.portal.errors import HttpError

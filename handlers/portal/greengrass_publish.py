@@ -15,9 +15,9 @@ from domain.portal.components import (
     republished,
 )
 from domain.portal.jobs import digest_of
+from domain.portal.ports import ComponentService
 from domain.portal.records import Item, with_entries
 from domain.portal.targets import PLATFORMS, Target
-from domain.ports import ComponentService
 from handlers.portal.access import BUILDERS, Identity
 from handlers.portal.desk import Desk, Portal
 from handlers.portal.errors import HttpError

@@ -9,7 +9,8 @@ from typing import Any
 import yaml
 
 from domain.keys import Location
-from domain.ports import ObjectReader, ObjectStreams, Refused
+from domain.portal.ports import ObjectReader, ObjectStreams
+from domain.protocol.ports import Refused
 from handlers.portal.archives import ArchiveError, ArchiveLimits, TarStream, ZipStream, read_members, read_small
 from handlers.portal.desk import Desk
 from handlers.portal.errors import HttpError

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from domain.errors import InputError
 from domain.portal.components import artifact_places, newest
-from domain.ports import ComponentService, JobService
+from domain.portal.ports import ComponentService, JobService
 from handlers.portal.desk import Desk
 from handlers.portal.errors import HttpError
 

@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from domain.portal.jobs import deployment_name, digest_of
 from domain.portal.layout import DeploymentArtifact
+from domain.portal.ports import ObjectStreams
 from domain.portal.records import Item, compiled_jobs, with_entries
 from domain.portal.targets import Target
-from domain.ports import ObjectStreams
 from handlers.portal.access import BUILDERS
 from handlers.portal.archives import ArchiveError
 from handlers.portal.desk import Desk, Portal

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from domain.keys import Location
 from domain.portal.layout import Layout
-from domain.ports import ObjectStreams, ResolvedPath
-from domain.resolver import Fault, Resolution
-from domain.rules import CompiledRules
-from domain.uris import ObjectUri, read_uri
-from handlers.resolver import Resolver
+from domain.portal.ports import ObjectStreams, ResolvedPath
+from domain.references.resolver import Fault, Resolution
+from domain.references.uris import ObjectUri, read_uri
+from domain.rules.compiled import CompiledRules
+from handlers.operations.resolve import Resolver
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from domain.portal.layout import Layout
-from domain.ports import PathResolver, ResolvedPath
+from domain.portal.ports import PathResolver, ResolvedPath
 
 _PATH = re.compile(r"(?:s3://|https?://[^\s/]*amazonaws\.com)[^\s\"'<>,;)\]}]*", re.IGNORECASE)
 HIDDEN = "(an S3 path outside the new layout)"

@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from domain.errors import InputError, PermanentError
 from domain.portal.jobs import digest_of, training_id_of, training_job_name
+from domain.portal.ports import JobService
 from domain.portal.records import CREATING, Item, JobEnd, training_changes
 from domain.portal.targets import Target
-from domain.ports import JobService
 from handlers.portal.access import BUILDERS, Identity
 from handlers.portal.desk import Desk, Portal
 from handlers.portal.errors import HttpError

@@ -6,18 +6,18 @@ from functools import cache
 from uuid import uuid4
 
 from domain.portal.layout import Layout
+from domain.portal.ports import PathResolver, PortalPorts
 from domain.portal.records import PortalTables, UseCase
-from domain.ports import PathResolver, PortalPorts
-from domain.rules import CompiledRules
+from domain.rules.compiled import CompiledRules
 from handlers.bootstrap.portal import portal_ports
-from handlers.observability import Observer
+from handlers.config.rules_file import load_rules
+from handlers.config.settings import read_settings
+from handlers.engine.observability import Observer
+from handlers.operations.resolve import Resolver
 from handlers.portal.archives import ArchiveLimits
 from handlers.portal.desk import Portal
 from handlers.portal.paths import LayoutPaths, MigrationPaths
 from handlers.portal.settings import RATIO_FREE_BYTES, PortalSettings, read_portal_settings
-from handlers.resolver import Resolver
-from handlers.rules_file import load_rules
-from handlers.settings import read_settings
 
 
 @cache

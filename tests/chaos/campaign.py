@@ -11,22 +11,25 @@ from pathlib import Path
 from random import Random
 
 from domain.keys import Location
-from domain.ports import Manifest, MessageQueue, ObjectListing, ProgressCounters
-from domain.progress import OBJECTS_COPIED
+from domain.planning.ports import ObjectListing
+from domain.protocol.ports import Manifest
+from domain.queues import MessageQueue
+from domain.reporting.ports import ProgressCounters
+from domain.reporting.progress import OBJECTS_COPIED
 from handlers.bootstrap import bootstrap
 from handlers.bootstrap.inspection import object_listing
-from handlers.bootstrap.stage import demo_stage
 from handlers.cli.demo import packaged_rules
+from handlers.config.rules_file import load_rules
 from handlers.demo.auditor import Auditor
 from handlers.demo.checker import OwnersBucket, compare, write_object
 from handlers.demo.ledger import Ledger
 from handlers.demo.objects import legacy_keys, new_object
 from handlers.demo.owners import Owners
-from handlers.demo.stage import Stage
 from handlers.demo.troublemaker import Troublemaker
-from handlers.dependencies import Dependencies
-from handlers.feeder import Enqueued, Feeder
-from handlers.rules_file import load_rules
+from handlers.demo.wiring import demo_stage
+from handlers.demo.world import Stage
+from handlers.engine.dependencies import Dependencies
+from handlers.operations.listing_feeder import Enqueued, Feeder
 from tests.chaos.crew import Crew, Tormentor
 from tests.chaos.doubts import decide_doubts
 from tests.chaos.on_call import somebody_on_call

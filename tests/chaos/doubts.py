@@ -2,12 +2,12 @@
 
 import time
 
-from domain.conflicts import Conflict, take_source, why_not_taken
-from domain.ports import MessageQueue
-from domain.reconciling import NOBODY_KNOWS
-from domain.record import State
-from handlers.dependencies import Dependencies
-from handlers.messages import BackfillRow, encode_backfill
+from domain.protocol.conflicts import Conflict, take_source, why_not_taken
+from domain.protocol.reconciling import NOBODY_KNOWS
+from domain.protocol.record import State
+from domain.queues import MessageQueue
+from handlers.engine.dependencies import Dependencies
+from handlers.intake.messages import BackfillRow, encode_backfill
 
 _REQUEST_SECONDS = 60.0
 

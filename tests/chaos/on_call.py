@@ -4,10 +4,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from domain.control import BREAKER
+from domain.steering.control import BREAKER
 from handlers.bootstrap.steering import steering_of
-from handlers.settings import Settings
-from handlers.steering import resume_migration
+from handlers.config.settings import Settings
+from handlers.operations.control import resume_migration
 
 _LOOKS_EVERY_SECONDS = 2.0
 

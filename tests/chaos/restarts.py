@@ -8,19 +8,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 
-from adapters.aws_clients import AwsClients
-from adapters.provisioning import create_bucket
-from adapters.s3_owners_bucket import S3OwnersBucket
+from adapters.aws.clients import AwsClients
+from adapters.demo.owners_bucket import S3OwnersBucket
+from adapters.demo.provisioning import create_bucket
 from domain.keys import Location
 from domain.objects import ObjectState
-from domain.ports import MessageQueue
+from domain.queues import MessageQueue
 from handlers.bootstrap import bootstrap, clients_of
-from handlers.bootstrap.stage import demo_stage, make_live
+from handlers.config.rules_file import load_rules
 from handlers.demo.auditor import Auditor
 from handlers.demo.ledger import Ledger
 from handlers.demo.owners import Owners
-from handlers.messages import BackfillRow, encode_backfill
-from handlers.rules_file import load_rules
+from handlers.demo.wiring import demo_stage, make_live
+from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.chaos.campaign import Figures, Say, Size, come_to_an_end, settle, storm, write_all
 from tests.chaos.crew import Crew, Tormentor
 from tests.chaos.on_call import somebody_on_call

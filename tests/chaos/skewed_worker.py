@@ -4,10 +4,10 @@ import signal
 import sys
 from dataclasses import replace
 
-from adapters.system_clock import SystemClock
+from adapters.local.clock import SystemClock
 from handlers.bootstrap import bootstrap, change_reader
-from handlers.settings import read_settings
-from handlers.worker import Worker
+from handlers.config.settings import read_settings
+from handlers.engine.worker import Worker
 
 
 class SkewedClock(SystemClock):

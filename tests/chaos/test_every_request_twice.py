@@ -6,16 +6,16 @@ from hashlib import md5
 
 import pytest
 
-from adapters.dynamodb_manifest import DynamoDbManifest
-from adapters.system_clock import SystemClock
-from domain.attempt import Attempt, MigrationPolicy, MigrationPorts
-from domain.cleanup import clean_source
+from adapters.dynamodb.manifest import DynamoDbManifest
+from adapters.local.clock import SystemClock
 from domain.keys import Location
-from domain.migration import migrate_object
-from domain.notices import Notice, NoticeKind
 from domain.parts import MIN_PART_BYTES
-from domain.record import Record, State
-from domain.rollback import roll_back_object
+from domain.protocol.attempt import Attempt, MigrationPolicy, MigrationPorts
+from domain.protocol.cleanup import clean_source
+from domain.protocol.migration import migrate_object
+from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.record import Record, State
+from domain.protocol.rollback import roll_back_object
 from tests.chaos.proxy import FaultProxy, Troubles
 from tests.contract.object_worlds import ServerWorld
 from tests.contract.table_worlds import new_table

@@ -3,8 +3,8 @@
 import io
 import zipfile
 
-from adapters.aws_clients import AwsClients
-from adapters.provisioning import create_queue
+from adapters.aws.clients import AwsClients
+from adapters.demo.provisioning import create_queue
 from tests.servers import new_name
 
 

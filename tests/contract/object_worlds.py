@@ -6,14 +6,15 @@ from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
-from adapters.aws_clients import AwsClients
-from adapters.s3_listing import S3ObjectListing
-from adapters.s3_multipart_store import S3MultipartStore
-from adapters.s3_object_store import S3ObjectStore
+from adapters.aws.clients import AwsClients
+from adapters.s3.listing import S3ObjectListing
+from adapters.s3.multipart_store import S3MultipartStore
+from adapters.s3.object_store import S3ObjectStore
 from domain.keys import Location
 from domain.objects import ContentHeaders, Encryption, Lock, ObjectState
 from domain.parts import MIN_PART_BYTES
-from domain.ports import MultipartStore, ObjectListing, ObjectStore, SourceObject, TargetObject
+from domain.planning.ports import ObjectListing
+from domain.protocol.ports import MultipartStore, ObjectStore, SourceObject, TargetObject
 from tests.fakes.buckets import Versioning
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.servers import REGION, Server, new_name

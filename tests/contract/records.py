@@ -5,8 +5,19 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from domain.keys import Location, Sequencer
-from domain.notices import Notice, NoticeKind
-from domain.record import EMPTY_TARGET, Action, Claim, ClaimRequest, Intent, Mode, Origin, Record, State, Upload
+from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.record import (
+    EMPTY_TARGET,
+    Action,
+    Claim,
+    ClaimRequest,
+    Intent,
+    Mode,
+    Origin,
+    Record,
+    State,
+    Upload,
+)
 
 SOURCE = Location("bucket", "old/key")
 TARGET = Location("bucket", "new/key")
@@ -44,7 +55,7 @@ uploads = st.builds(
 
 
 def records(source: Location = SOURCE) -> st.SearchStrategy[Record]:
-    """Records in any shape; one without a claim has no intent (domain.record)."""
+    """Records in any shape; one without a claim has no intent (domain.protocol.record)."""
     return st.builds(
         _record,
         st.builds(

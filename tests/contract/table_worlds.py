@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from adapters.aws_clients import AwsClients
-from adapters.provisioning import create_manifest_table
+from adapters.aws.clients import AwsClients
+from adapters.demo.provisioning import create_manifest_table
 from tests.contract.object_worlds import clients_for
 from tests.servers import Server, new_name
 

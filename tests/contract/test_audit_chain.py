@@ -5,12 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from adapters.dynamodb_chain_head import DynamoDbChainHead
-from adapters.s3_segment_archive import Retention, S3SegmentArchive
-from adapters.sqlite_event_book import SqliteEventBook
-from domain.chain import Link
+from adapters.dynamodb.chain_head import DynamoDbChainHead
+from adapters.local.event_book import SqliteEventBook
+from adapters.s3.segment_archive import Retention, S3SegmentArchive
+from domain.audit.chain import Link
+from domain.audit.ports import BookedEvent, ChainHead, Deferred, EventBook, SegmentArchive
 from domain.errors import KeyshiftError
-from domain.ports import BookedEvent, ChainHead, Deferred, EventBook, SegmentArchive
 from tests.contract.object_worlds import clients_for
 from tests.contract.table_worlds import new_table
 from tests.fakes.archive import InMemoryChainHead, InMemoryEventBook, InMemorySegmentArchive

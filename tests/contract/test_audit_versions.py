@@ -6,30 +6,22 @@ from typing import Any
 
 import pytest
 
-from adapters.dynamodb_audited_items import DynamoDbAuditedItems
-from adapters.dynamodb_chain_head import DynamoDbChainHead
-from adapters.dynamodb_control import DynamoDbControlPanel
-from adapters.dynamodb_stage import DynamoDbStageBook
-from adapters.reference_items import item_of_entry, journal_id
-from adapters.s3_segment_archive import S3SegmentArchive
-from adapters.s3_versions import StoredKey, stored_keys
-from adapters.sqlite_event_book import SqliteEventBook
-from domain.audit_control import CONTROL_ID
-from domain.audit_stage import STAGE_ID
-from domain.chain import Link
-from domain.control import Control
+from adapters.dynamodb.audited_items import DynamoDbAuditedItems
+from adapters.dynamodb.chain_head import DynamoDbChainHead
+from adapters.dynamodb.control import DynamoDbControlPanel
+from adapters.dynamodb.reference_items import item_of_entry, journal_id
+from adapters.dynamodb.stage import DynamoDbStageBook
+from adapters.local.event_book import SqliteEventBook
+from adapters.s3.segment_archive import S3SegmentArchive
+from adapters.s3.versions import StoredKey, stored_keys
+from domain.audit.chain import Link
+from domain.audit.control_events import CONTROL_ID
+from domain.audit.ports import AuditedItems, BookedEvent, ChainHead, Deferred, DoubtedSegment, EventBook, SegmentArchive
+from domain.audit.stage_events import STAGE_ID
 from domain.errors import UnavailableError
-from domain.ports import (
-    AuditedItems,
-    BookedEvent,
-    ChainHead,
-    Deferred,
-    DoubtedSegment,
-    EventBook,
-    JournalEntry,
-    SegmentArchive,
-)
-from domain.stages import Stage, StageEntry
+from domain.lifecycle.stages import Stage, StageEntry
+from domain.references.ports import JournalEntry
+from domain.steering.control import Control
 from tests.contract.object_worlds import clients_for
 from tests.contract.table_worlds import TableWorld, new_table
 from tests.fakes.archive import InMemoryAuditedItems, InMemoryChainHead, InMemoryEventBook, InMemorySegmentArchive

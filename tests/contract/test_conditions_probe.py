@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from adapters.aws_clients import AwsClients
-from adapters.conditions_probe import IGNORED, REFUSED, SECOND_LINE, probe_conditions
-from adapters.provisioning import create_bucket
-from adapters.s3_requests import Owners
+from adapters.aws.clients import AwsClients
+from adapters.demo.provisioning import create_bucket
+from adapters.doctor.conditions_probe import IGNORED, REFUSED, SECOND_LINE, probe_conditions
+from adapters.s3.requests import Owners
 from domain.keys import Location
 from tests.contract.object_worlds import clients_for
 from tests.servers import Server, new_name

@@ -4,16 +4,10 @@ import json
 
 import pytest
 
-from adapters.aws_clients import AwsClients
-from adapters.provisioning import (
-    create_bucket,
-    create_bus,
-    create_manifest_table,
-    create_queue,
-    send_bucket_events,
-    send_bucket_events_to_eventbridge,
-)
-from adapters.sqs_queue import SqsMessageQueue
+from adapters.aws.clients import AwsClients
+from adapters.demo.provisioning import create_bucket, create_bus, create_manifest_table, create_queue
+from adapters.messaging.queue import SqsMessageQueue
+from adapters.s3.notifications import send_bucket_events, send_bucket_events_to_eventbridge
 from domain.errors import KeyshiftError
 from tests.contract.object_worlds import clients_for
 from tests.servers import Server, new_name

@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 
-from adapters.dynamodb_chain_head import DynamoDbChainHead
-from adapters.dynamodb_control import DynamoDbControlPanel
-from adapters.dynamodb_manifest import DynamoDbManifest
-from adapters.dynamodb_progress import DynamoDbProgressCounters
-from adapters.dynamodb_stream import DynamoDbChangeReader
-from adapters.record_item import record_of_item
-from domain.chain import Link
-from domain.control import Control
+from adapters.dynamodb.chain_head import DynamoDbChainHead
+from adapters.dynamodb.control import DynamoDbControlPanel
+from adapters.dynamodb.manifest import DynamoDbManifest
+from adapters.dynamodb.progress import DynamoDbProgressCounters
+from adapters.dynamodb.record_item import record_of_item
+from adapters.dynamodb.stream import DynamoDbChangeReader
+from domain.audit.chain import Link
 from domain.errors import MissingResourceError
 from domain.keys import Location
-from domain.record import Record
+from domain.protocol.record import Record
+from domain.steering.control import Control
 from tests.contract.records import TARGET
 from tests.contract.table_worlds import TableWorld, new_table
 from tests.fakes.clock import FakeClock

@@ -5,11 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from adapters.dynamodb_control import DynamoDbControlPanel
-from adapters.dynamodb_progress import DynamoDbProgressCounters
-from domain.control import Control
-from domain.ports import ControlPanel, ProgressCounters
-from domain.progress import HOUR, MINUTE, Span
+from adapters.dynamodb.control import DynamoDbControlPanel
+from adapters.dynamodb.progress import DynamoDbProgressCounters
+from domain.reporting.ports import ProgressCounters
+from domain.reporting.progress import HOUR, MINUTE, Span
+from domain.steering.control import Control
+from domain.steering.ports import ControlPanel
 from tests.contract.table_worlds import new_table
 from tests.fakes.panel import InMemoryControlPanel, InMemoryProgressCounters
 

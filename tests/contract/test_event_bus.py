@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import pytest
 
-from adapters.eventbridge_bus import MAX_BATCH_BYTES, EventBridgeBus
-from adapters.provisioning import create_bus, create_queue, route_events
-from adapters.sqs_queue import SqsMessageQueue
+from adapters.demo.provisioning import create_bus, create_queue
+from adapters.messaging.event_bus import MAX_BATCH_BYTES, EventBridgeBus
+from adapters.messaging.queue import SqsMessageQueue
+from adapters.s3.notifications import route_events
 from adapters.standin import StandIn
 from adapters.standin.faults import Fault
-from domain.audit import AuditEvent
-from domain.ports import EventBus
+from domain.audit.events import AuditEvent
+from domain.audit.ports import EventBus
 from tests.contract.object_worlds import clients_for
 from tests.fakes.bus import InMemoryEventBus
 from tests.servers import Server, new_name

@@ -7,20 +7,22 @@ from typing import Any
 
 import pytest
 
-from adapters.dynamodb_control import DynamoDbControlPanel
-from adapters.dynamodb_probes import DynamoDbProbeBook
-from adapters.dynamodb_stage import DynamoDbStageBook
-from adapters.s3_byte_reader import S3ByteReader
-from adapters.s3_object_store import S3ObjectStore
-from adapters.sqlite_census_book import SqliteCensusBook
-from adapters.sqlite_key_book import SqliteKeyBook
-from domain.census import ABSENT, Expected, Role
-from domain.control import Control, paused
+from adapters.dynamodb.control import DynamoDbControlPanel
+from adapters.dynamodb.probes import DynamoDbProbeBook
+from adapters.dynamodb.stage import DynamoDbStageBook
+from adapters.local.census_book import SqliteCensusBook
+from adapters.local.key_book import SqliteKeyBook
+from adapters.s3.byte_reader import S3ByteReader
+from adapters.s3.object_store import S3ObjectStore
 from domain.errors import MissingResourceError
 from domain.keys import Location
+from domain.lifecycle.census import ABSENT, Expected, Role
+from domain.lifecycle.ports import ByteReader, CensusBook, KeyBook, ProbeBook, StageBook
+from domain.lifecycle.stages import Stage, StageEntry
 from domain.objects import ObjectState
-from domain.ports import ByteReader, CensusBook, ControlPanel, KeyBook, ProbeBook, StageBook, VersionStore
-from domain.stages import Stage, StageEntry
+from domain.protocol.ports import VersionStore
+from domain.steering.control import Control, paused
+from domain.steering.ports import ControlPanel
 from tests.contract.object_worlds import FAR, FakeWorld, ObjectWorld, ServerWorld, clients_for
 from tests.contract.table_worlds import new_table
 from tests.fakes.lifecycle import InMemoryCensusBook, InMemoryKeyBook, InMemoryProbeBook, InMemoryStageBook

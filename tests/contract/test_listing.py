@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 from botocore.stub import Stubber
 
-from adapters.s3_listing import S3ObjectListing
+from adapters.s3.listing import S3ObjectListing
 from domain.keys import Location
-from domain.ports import TargetObject
+from domain.protocol.ports import TargetObject
 from tests.contract.object_worlds import FAR, ObjectWorld, ServerWorld, clients_for, new_pair
 from tests.servers import Server
 

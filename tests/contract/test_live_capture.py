@@ -8,19 +8,14 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from adapters.aws_clients import AwsClients
-from adapters.notification_filters import Entry, entries_of, live_pattern
-from adapters.provisioning import (
-    QueuePair,
-    create_bucket,
-    create_queue,
-    route_events,
-    send_bucket_events,
-)
-from adapters.s3_live_capture import S3LiveCapture
+from adapters.aws.clients import AwsClients
+from adapters.demo.provisioning import create_bucket, create_queue
+from adapters.s3.live_capture import S3LiveCapture
+from adapters.s3.notification_filters import Entry, entries_of, live_pattern
+from adapters.s3.notifications import QueuePair, route_events, send_bucket_events
 from domain.errors import KeyshiftError, UnavailableError
 from domain.keys import Location
-from domain.ports import Capture, CaptureRefused, LiveCapture
+from domain.lifecycle.ports import Capture, CaptureRefused, LiveCapture
 from tests.contract.object_worlds import clients_for
 from tests.fakes.lifecycle import InMemoryLiveCapture
 from tests.servers import Server, new_name

@@ -5,17 +5,17 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 
-from adapters.dynamodb_control import DynamoDbControlPanel
-from adapters.dynamodb_manifest import DynamoDbManifest
-from adapters.dynamodb_progress import DynamoDbProgressCounters
-from adapters.record_item import to_item
+from adapters.dynamodb.control import DynamoDbControlPanel
+from adapters.dynamodb.manifest import DynamoDbManifest
+from adapters.dynamodb.progress import DynamoDbProgressCounters
+from adapters.dynamodb.record_item import to_item
 from adapters.standin import StandIn
-from domain.control import Control
 from domain.errors import MissingResourceError
 from domain.keys import Location
-from domain.notices import Notice, NoticeKind
-from domain.ports import ClaimAnswer, Manifest
-from domain.record import Action, Claim, ClaimRequest, Intent, Mode, Record, State, claimed, left_over, refusal
+from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.ports import ClaimAnswer, Manifest
+from domain.protocol.record import Action, Claim, ClaimRequest, Intent, Mode, Record, State, claimed, left_over, refusal
+from domain.steering.control import Control
 from tests.contract.records import TARGET, records, requests
 from tests.contract.table_worlds import TableWorld, new_table
 from tests.fakes.manifest import InMemoryManifest

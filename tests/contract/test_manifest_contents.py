@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from adapters.manifest_lines import S3ManifestContents
+from adapters.s3.manifest_contents import S3ManifestContents
 from domain.errors import RefusedRequestError
 from domain.keys import Location
 from domain.parts import MAX_PARTS, MIN_PART_BYTES
-from domain.ports import ManifestContents, Refused, Written
+from domain.protocol.ports import Refused, Written
+from domain.references.ports import ManifestContents
 from tests.contract.object_worlds import FakeWorld, ObjectWorld, clients_for, new_pair
 from tests.fakes.contents import InMemoryContents
 from tests.fakes.object_store import InMemoryObjectStore

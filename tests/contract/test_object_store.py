@@ -7,7 +7,7 @@ import pytest
 
 from domain.errors import LeaseExpiredError, MissingResourceError, RefusedRequestError
 from domain.keys import Location
-from domain.ports import Deleted, Refused, SourceObject, TargetObject, Written
+from domain.protocol.ports import Deleted, Refused, SourceObject, TargetObject, Written
 from tests.contract.object_worlds import EVERYTHING, FAR, ObjectWorld, new_pair
 from tests.servers import new_name
 

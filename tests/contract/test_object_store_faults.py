@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 from botocore.stub import ANY, Stubber
 
-from adapters.aws_clients import AwsClients
-from adapters.s3_multipart_store import S3MultipartStore
-from adapters.s3_object_store import S3ObjectStore
-from adapters.s3_requests import Owners
+from adapters.aws.clients import AwsClients
+from adapters.s3.multipart_store import S3MultipartStore
+from adapters.s3.object_store import S3ObjectStore
+from adapters.s3.requests import Owners
 from adapters.standin import StandIn
 from adapters.standin.faults import Fault, FaultKind, FaultMoment
 from domain.errors import AccessDeniedError, ArchivedError, KeyshiftError, ThrottledError, UnavailableError
 from domain.keys import Location
 from domain.objects import ContentHeaders, Encryption, Lock, ObjectState
 from domain.parts import Part
-from domain.ports import Refused, SourceObject, TargetObject, Written
+from domain.protocol.ports import Refused, SourceObject, TargetObject, Written
 from tests.contract.object_worlds import FAR, TWO_PARTS, ServerWorld, clients_for, new_pair
 from tests.servers import Server, new_name
 

@@ -5,7 +5,7 @@ import pytest
 from domain.errors import AccessDeniedError
 from domain.keys import Location
 from domain.objects import Encryption, Lock
-from domain.ports import Deleted, SourceObject, Written
+from domain.protocol.ports import Deleted, SourceObject, Written
 from tests.contract.object_worlds import FAR, ObjectWorld, Pair, new_pair
 from tests.fakes.buckets import NULL, Versioning
 

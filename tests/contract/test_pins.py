@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from adapters.aws_clients import AwsClients
-from adapters.pins_greengrass import GreengrassComponents
-from adapters.pins_sagemaker import SageMakerModels
+from adapters.aws.clients import AwsClients
+from adapters.pins.greengrass import GreengrassComponents
+from adapters.pins.sagemaker import SageMakerModels
 from domain.errors import KeyshiftError
-from domain.holders import Pin
 from domain.keys import Location
-from domain.pins import HeldUri, pins_of
-from handlers.pins import Pins
+from domain.references.holders import Pin
+from domain.references.pins import HeldUri, pins_of
+from handlers.operations.pins import Pins
 from tests.contract.object_worlds import clients_for
 from tests.fakes.pinned_greengrass import running_pinned_greengrass
 from tests.referring import ReferringWorld

@@ -4,15 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from adapters.aws_clients import AwsClients
-from adapters.pins_greengrass import GreengrassComponents
-from adapters.pins_sagemaker import SageMakerModels
-from adapters.sagemaker_jobs import SageMakerJobService
+from adapters.aws.clients import AwsClients
+from adapters.pins.greengrass import GreengrassComponents
+from adapters.pins.sagemaker import SageMakerModels
+from adapters.portal.jobs import SageMakerJobService
 from domain.errors import KeyshiftError
 from domain.portal.records import JobEnd
 from handlers.demo.cloud import PlayedComponents
 from handlers.demo.cloud_http import Cloud, running_cloud
-from handlers.portal_demo.records import recipe_of_the_past
+from handlers.demo.portal.records import recipe_of_the_past
 from tests.servers import REGION
 
 URI = "s3://line-1/model_artifacts/model-1/1_greengrass_model_component.zip"

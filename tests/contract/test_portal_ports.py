@@ -10,14 +10,15 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from adapters.aws_clients import AwsClients
-from adapters.portal_tables import DynamoDbUseCaseBook
-from adapters.sagemaker_jobs import SageMakerJobService
-from adapters.sts_workplaces import StsWorkplaces
+from adapters.aws.clients import AwsClients
+from adapters.portal.jobs import SageMakerJobService
+from adapters.portal.tables import DynamoDbUseCaseBook
+from adapters.portal.workplaces import StsWorkplaces
 from domain.errors import InputError, KeyshiftError
 from domain.keys import Location
+from domain.portal.ports import Workplace
 from domain.portal.records import PortalTables, UseCase
-from domain.ports import Refused, Workplace, Written
+from domain.protocol.ports import Refused, Written
 from tests.fakes.clock import FakeClock
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.portal import InMemoryWorkplaces

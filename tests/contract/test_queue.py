@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from adapters.provisioning import create_queue
-from adapters.sqs_queue import MAX_BATCH_BYTES, SqsMessageQueue
+from adapters.demo.provisioning import create_queue
+from adapters.messaging.queue import MAX_BATCH_BYTES, SqsMessageQueue
 from adapters.standin import StandIn
 from adapters.standin.faults import Fault
 from domain.errors import MissingResourceError, RefusedRequestError
-from domain.ports import MessageQueue
+from domain.queues import MessageQueue
 from tests.contract.object_worlds import clients_for
 from tests.fakes.clock import FakeClock
 from tests.fakes.queue import InMemoryQueue

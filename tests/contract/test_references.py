@@ -5,21 +5,14 @@ from typing import Any, Protocol
 
 import pytest
 
-from adapters.dynamodb_manifest import DynamoDbManifest
-from adapters.dynamodb_references import DynamoDbReferences
+from adapters.dynamodb.manifest import DynamoDbManifest
+from adapters.dynamodb.references import DynamoDbReferences
 from domain.keys import Location
-from domain.ports import (
-    Changed,
-    ItemChange,
-    JournalEntry,
-    Manifest,
-    ReferenceJournal,
-    ReferringTables,
-    ScanPosition,
-)
-from domain.record import Claim, Mode, Record, State
-from domain.references import Item
-from domain.references_items import Edit, Switch
+from domain.protocol.ports import Manifest
+from domain.protocol.record import Claim, Mode, Record, State
+from domain.references.items import Edit, Switch
+from domain.references.ports import Changed, ItemChange, JournalEntry, ReferenceJournal, ReferringTables, ScanPosition
+from domain.rules.references import Item
 from tests.contract.table_worlds import create_referring_table, new_table
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.references import InMemoryReferences

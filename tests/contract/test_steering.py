@@ -11,15 +11,16 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from adapters.dynamodb_pulse import DynamoDbPulseBook
-from adapters.dynamodb_rates import DynamoDbRateLedger
-from adapters.lambda_mappings import LambdaEventSourceMappings
-from adapters.provisioning import create_queue
-from adapters.sqs_dead_letters import dead_letters_of
-from adapters.sqs_queue import SqsMessageQueue
+from adapters.demo.provisioning import create_queue
+from adapters.dynamodb.pulse import DynamoDbPulseBook
+from adapters.dynamodb.rates import DynamoDbRateLedger
+from adapters.messaging.dead_letters import dead_letters_of
+from adapters.messaging.event_source_mappings import LambdaEventSourceMappings
+from adapters.messaging.queue import SqsMessageQueue
 from domain.errors import InputError
-from domain.ports import DeadLetterQueue, EventSourceMappings, MessageQueue, PulseBook, RateLedger
-from domain.pulse import Tally, Window
+from domain.queues import DeadLetterQueue, MessageQueue
+from domain.steering.ports import EventSourceMappings, PulseBook, RateLedger
+from domain.steering.pulse import Tally, Window
 from tests.contract.functions import new_function
 from tests.contract.object_worlds import clients_for
 from tests.contract.table_worlds import new_table

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from adapters.dynamodb_stream import DynamoDbChangeReader
-from domain.audit import AuditEvent
-from domain.audit_control import CONTROL_ID
+from adapters.dynamodb.stream import DynamoDbChangeReader
+from domain.audit.control_events import CONTROL_ID
+from domain.audit.events import AuditEvent
 from domain.errors import MissingResourceError
-from handlers.worker import Worker
+from handlers.engine.worker import Worker
 from tests.contract.table_worlds import TableWorld, new_table
 from tests.fakes.clock import FakeClock
 from tests.fakes.streams import ScriptedStreams, Shard

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adapters.aws_clients import AwsClients
+from adapters.aws.clients import AwsClients
 
 _NAMES = (
     *("Key", "IndexName", "QueueName", "SourceArn", "Rule", "Name", "FunctionName", "UUID", "StackName", "RoleName"),

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from adapters import provisioning
-from adapters.aws_clients import AwsClients
+from adapters.aws.clients import AwsClients
+from adapters.demo import provisioning
+from adapters.s3 import notifications
 from adapters.standin import StandIn
 from domain.parts import MIB
-from handlers import reference_events, resolver_function
+from handlers import reference_events, resolver
 from handlers.bootstrap import dependencies_of
-from handlers.bootstrap.stage import make_live
+from handlers.demo.wiring import make_live
 from tests.deployment.artefact import RULES
 from tests.servers import new_name
 
@@ -31,7 +32,7 @@ class Place:
     standin: StandIn
     clients: AwsClients
     name: str
-    queues: Mapping[str, provisioning.QueuePair]
+    queues: Mapping[str, notifications.QueuePair]
 
     def kind(self, resource: str) -> str:
         """What a recorded call's resource is to the migration."""
@@ -69,7 +70,7 @@ class Place:
 
 def forget_dependencies() -> None:
     """What functions keep between invocations, made anew in the next, as after a cold start."""
-    for kept in (dependencies_of, resolver_function._resolver, reference_events._references):
+    for kept in (dependencies_of, resolver._resolver, reference_events._references):
         kept.cache_clear()
 
 

@@ -11,26 +11,19 @@ from typing import Any
 
 import pytest
 
-from adapters.dynamodb_chain_head import CHAIN_ID
-from adapters.dynamodb_control import DynamoDbControlPanel
-from adapters.dynamodb_manifest import DynamoDbManifest
-from adapters.dynamodb_stream import DynamoDbChangeReader
-from adapters.sqs_queue import SqsMessageQueue
+from adapters.dynamodb.chain_head import CHAIN_ID
+from adapters.dynamodb.control import DynamoDbControlPanel
+from adapters.dynamodb.manifest import DynamoDbManifest
+from adapters.dynamodb.stream import DynamoDbChangeReader
+from adapters.messaging.queue import SqsMessageQueue
 from adapters.standin import StandIn
 from domain.keys import Location
 from domain.parts import MIB
-from domain.record import State
-from handlers import (
-    backfill,
-    batch_operations,
-    inventory,
-    manifest_stream,
-    object_events,
-    reference_events,
-    resolver_function,
-)
-from handlers.batch import RENEW_AT
-from handlers.messages import BackfillRow, encode_backfill
+from domain.protocol.record import State
+from handlers import backfill, batch_operations, inventory, manifest_stream, object_events, reference_events, resolver
+from handlers.engine.batch import RENEW_AT
+from handlers.intake import inventory_tasks
+from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.deployment.calls import Call, Recorder, recorded
 from tests.deployment.permissions import needs_of
 from tests.deployment.place import Place, forget_dependencies, made_place
@@ -192,7 +185,9 @@ def _inventory(place: Place, recorder: Recorder) -> None:  # the scenarios' two
     ):
         place.clients.s3.put_object(Bucket=reports, Key=name, Body=body)
     queue = SqsMessageQueue(place.clients, place.queues["inventory"].url)
-    task = json.dumps({"v": 1, "kind": inventory.KIND, "manifest": f"s3://{reports}/{base}/manifest.json", "file": key})
+    task = json.dumps(
+        {"v": 1, "kind": inventory_tasks.KIND, "manifest": f"s3://{reports}/{base}/manifest.json", "file": key}
+    )
     _waiting(place, inventory.handler, queue, task)
     detail = {"bucket": {"name": reports}, "object": {"key": f"{base}/manifest.checksum", "etag": "e", "size": 32}}
     queue.send_messages([json.dumps({"source": "aws.s3", "detail-type": "Object Created", "detail": detail})])
@@ -233,7 +228,7 @@ def _resolver(place: Place, recorder: Recorder) -> None:  # the scenarios' two
     recorder.calls &= before
     keys = ("old/unmoved", "old/moved", "old/absent", "new/moved", "new/absent")
     uris = [f"s3://{place.name}-{'source' if key[0] == 'o' else 'target'}/{key}" for key in keys]
-    resolver_function.handler({"uris": uris}, Context())
+    resolver.handler({"uris": uris}, Context())
 
 
 def _references(place: Place, recorder: Recorder) -> None:

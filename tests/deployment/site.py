@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 import boto3
 
-from adapters.aws_clients import AwsClients
+from adapters.aws.clients import AwsClients
 from adapters.standin import StandIn
-from handlers.bootstrap.stage import make_live
+from handlers.demo.wiring import make_live
 from tests.deployment.artefact import LOCAL_LAYERS, ROOT, run_osls
 
 STAGE, STACK = "test", "keyshift-test"

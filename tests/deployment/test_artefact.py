@@ -23,7 +23,7 @@ HANDLERS = (
     "inventory",
     "manifest_stream",
     "batch_operations",
-    "resolver_function",
+    "resolver",
     "reference_events",
 )
 PROGRAM = """
@@ -96,7 +96,7 @@ def test_a_handler_runs_with_nothing_but_the_artefact(
     event: dict[str, Any] = {"Records": []}
     if name == "batch_operations":
         event = {"invocationSchemaVersion": "1.0", "invocationId": "i", "job": {"id": "j"}, "tasks": []}
-    if name == "resolver_function":
+    if name == "resolver":
         event = {"uris": []}
     with made_place(standin_process, tmp_path, monkeypatch) as place:
         environment = place.environment(tmp_path / "rules.yaml")

@@ -6,7 +6,7 @@ import json
 import subprocess
 from typing import Any
 
-from handlers.messages import BackfillRow, encode_backfill
+from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.deployment.artefact import ROOT, run_osls
 from tests.deployment.site import (
     REPORTS,

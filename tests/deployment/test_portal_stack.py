@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from adapters.aws_clients import AwsClients
-from adapters.provisioning import create_manifest_table
+from adapters.aws.clients import AwsClients
+from adapters.demo.provisioning import create_manifest_table
 from adapters.standin import StandIn
 from tests.deployment.artefact import LOCAL_LAYERS, ROOT, Artefact, package, run_osls
 from tests.deployment.roles import statements

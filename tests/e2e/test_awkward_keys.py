@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from domain.keys import Location
-from domain.ports import Message
-from handlers.batch import respond_to_batch
+from domain.queues import Message
 from handlers.bootstrap import bootstrap
 from handlers.bootstrap.inspection import object_listing
-from handlers.dependencies import Dependencies
-from handlers.feeder import Enqueued, Feeder
+from handlers.engine.batch import respond_to_batch
+from handlers.engine.dependencies import Dependencies
+from handlers.operations.listing_feeder import Enqueued, Feeder
 from tests.e2e.awkward_keys import KEYS, RULES
 from tests.integration.site import Site, lambda_event
 from tests.servers import Server

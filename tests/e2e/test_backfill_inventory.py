@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from handlers.messages import decode_message
+from handlers.intake.messages import decode_message
 from tests.e2e.command_line import run_keyshift
 from tests.integration.site import Site
 from tests.inventories import altered, data_file, write_rows

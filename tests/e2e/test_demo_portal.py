@@ -2,7 +2,7 @@
 
 import json
 
-from handlers.portal_demo.result import COUNTED, MUST_BE_ZERO
+from handlers.demo.portal.result import COUNTED, MUST_BE_ZERO
 from tests.e2e.command_line import run_keyshift
 from tests.e2e.test_demo import FIGURES
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.sqs_queue import SqsMessageQueue
-from handlers.batch import handle_messages
-from handlers.messages import BackfillRow, encode_backfill
+from adapters.messaging.queue import SqsMessageQueue
+from handlers.engine.batch import handle_messages
+from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.e2e.command_line import assert_one_sentence, environment, run_keyshift
 from tests.e2e.workers import RunHere, run_here
 from tests.integration.site import Site

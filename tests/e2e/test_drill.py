@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from adapters.sqs_queue import SqsMessageQueue
+from adapters.messaging.queue import SqsMessageQueue
 from adapters.standin import Fault, StandIn
-from domain.record import Record, State
+from domain.protocol.record import Record, State
 from handlers.cli.app import INTERRUPTED
-from handlers.messages import BackfillRow, encode_backfill
+from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.e2e.command_line import environment, run_keyshift
 from tests.e2e.workers import running_workers, wait_until
 from tests.integration.site import Site

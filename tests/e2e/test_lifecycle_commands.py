@@ -9,7 +9,7 @@ import pyarrow.parquet
 import pytest
 
 from adapters.standin import Fault, StandIn
-from handlers.worker import Worker
+from handlers.engine.worker import Worker
 from tests.e2e.command_line import assert_one_sentence, run_keyshift
 from tests.integration.site import RULES, Site
 from tests.servers import Server

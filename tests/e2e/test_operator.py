@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.conditions_probe import IGNORED, probe_conditions
-from adapters.s3_requests import Owners
+from adapters.doctor.conditions_probe import IGNORED, probe_conditions
+from adapters.s3.requests import Owners
 from domain.keys import Location
 from tests.e2e.command_line import run_keyshift
 from tests.integration.site import Site

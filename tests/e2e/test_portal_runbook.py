@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from adapters.aws_clients import AwsClients
-from adapters.portal_tables import DynamoDbTrainingBook
-from adapters.provisioning import create_portal_tables
+from adapters.aws.clients import AwsClients
+from adapters.demo.provisioning import create_portal_tables
+from adapters.portal.tables import DynamoDbTrainingBook
 from domain.portal.records import PortalTables
 from handlers.demo.cloud import PlayedComponents
 from handlers.demo.cloud_http import Cloud, running_cloud
-from handlers.portal_demo.records import PINNED_ZIP, Past, past_of, recipe_of_the_past
-from handlers.worker import Worker
+from handlers.demo.portal.records import PINNED_ZIP, Past, past_of, recipe_of_the_past
+from handlers.engine.worker import Worker
 from tests.e2e.command_line import ROOT, run_keyshift
 from tests.integration.site import Site
 from tests.servers import Server, new_name

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from handlers.cli.report_page import POLICY, report_page
+from handlers.cli.pages.report import POLICY, report_page
 from tests.browser import CHROMIUM, colours_of, framed, run_browser, screenshot
 from tests.report_sample import HOSTILE, sample_report
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from adapters.sqs_queue import SqsMessageQueue
+from adapters.messaging.queue import SqsMessageQueue
 from adapters.standin import Fault, StandIn
-from domain.record import Record, State
-from handlers.messages import BackfillRow, encode_backfill
+from domain.protocol.record import Record, State
+from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.contract.functions import new_function
 from tests.e2e.command_line import run_keyshift
 from tests.e2e.workers import RunHere, run_here, running_workers, wait_until

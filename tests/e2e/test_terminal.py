@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from adapters.dynamodb_stage import DynamoDbStageBook
-from adapters.sqs_queue import SqsMessageQueue
-from domain.stages import Stage, advanced
+from adapters.dynamodb.stage import DynamoDbStageBook
+from adapters.messaging.queue import SqsMessageQueue
+from domain.lifecycle.stages import Stage, advanced
 from handlers.cli.app import run
 from handlers.cli.printable import printable
-from handlers.messages import BackfillRow, encode_backfill
+from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.e2e.command_line import environment
 from tests.e2e.test_lifecycle_commands import Desk, desk
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from domain.audit_control import CONTROL_ID
-from domain.audit_stage import STAGE_ID
-from domain.chain import Link
-from domain.ports import BookedEvent, Deferred, DoubtedSegment, StoredSegment
+from domain.audit.chain import Link
+from domain.audit.control_events import CONTROL_ID
+from domain.audit.ports import BookedEvent, Deferred, DoubtedSegment, StoredSegment
+from domain.audit.stage_events import STAGE_ID
 from tests.fakes.faults import ScriptedFaults
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from domain.audit import AuditEvent
+from domain.audit.events import AuditEvent
 from tests.fakes.faults import ScriptedFaults
 
 

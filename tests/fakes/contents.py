@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from domain.errors import RefusedRequestError
 from domain.keys import Location
 from domain.parts import MAX_PARTS
-from domain.ports import Refused, TargetObject
+from domain.protocol.ports import Refused, TargetObject
 from tests.fakes.buckets import md5_text
 from tests.fakes.faults import ScriptedFaults
 from tests.fakes.object_store import InMemoryObjectStore

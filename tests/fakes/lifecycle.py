@@ -3,11 +3,11 @@
 import json
 from collections.abc import Iterator, Sequence
 
-from domain.census import Expected, Role
-from domain.control import Control
 from domain.keys import Location
-from domain.ports import Capture, CaptureRefused, Restored
-from domain.stages import StageEntry
+from domain.lifecycle.census import Expected, Role
+from domain.lifecycle.ports import Capture, CaptureRefused, Restored
+from domain.lifecycle.stages import StageEntry
+from domain.steering.control import Control
 from tests.fakes.faults import ScriptedFaults
 from tests.fakes.panel import InMemoryControlPanel
 

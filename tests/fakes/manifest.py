@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from domain.ports import ClaimAnswer
-from domain.record import ClaimRequest, Record, claimed, refusal
+from domain.protocol.ports import ClaimAnswer
+from domain.protocol.record import ClaimRequest, Record, claimed, refusal
 from tests.fakes.faults import ScriptedFaults
 
 

@@ -8,7 +8,7 @@ from domain.errors import ArchivedError, LeaseExpiredError, RefusedRequestError
 from domain.keys import Location
 from domain.objects import ContentHeaders, Encryption, ListedObject, Lock, ObjectState
 from domain.parts import MAX_COPY_BYTES, MIN_PART_BYTES, Part
-from domain.ports import Clock, Deleted, HiddenVersion, Refused, SourceObject, TargetObject, TopMarker, Written
+from domain.protocol.ports import Clock, Deleted, HiddenVersion, Refused, SourceObject, TargetObject, TopMarker, Written
 from tests.fakes.bucket_lifecycle import LifecycleRule, run_lifecycle
 from tests.fakes.buckets import NULL, Buckets, Notification, Version, Versioning, described, md5_text
 from tests.fakes.clock import FakeClock

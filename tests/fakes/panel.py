@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from domain.control import Control
-from domain.ports import NO_HISTORY
-from domain.progress import Span
+from domain.reporting.ports import NO_HISTORY
+from domain.reporting.progress import Span
+from domain.steering.control import Control
 from tests.fakes.faults import ScriptedFaults
 
 

@@ -7,8 +7,9 @@ from copy import deepcopy
 from typing import Any
 
 from domain.keys import Location
+from domain.portal.ports import ObjectReader, ObjectWriter, Workplace
 from domain.portal.records import Item, JobEnd, UseCase
-from domain.ports import ObjectReader, ObjectWriter, Refused, Workplace, Written
+from domain.protocol.ports import Refused, Written
 from handlers.demo.cloud import ACCOUNT, PlayedComponents, PlayedJobs
 from tests.fakes.faults import ScriptedFaults
 from tests.fakes.object_store import InMemoryObjectStore

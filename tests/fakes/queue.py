@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from domain.ports import Message
+from domain.queues import Message
 from tests.fakes.clock import FakeClock
 from tests.fakes.faults import ScriptedFaults
 

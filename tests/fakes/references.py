@@ -5,13 +5,13 @@ from copy import deepcopy
 from json import dumps
 from typing import Any
 
-from adapters.dynamodb_references import update_of
+from adapters.dynamodb.references import update_of
 from domain.errors import RefusedRequestError
-from domain.ports import Changed, ItemChange, ItemPage, JournalEntry, ScanPosition
-from domain.record import Record
-from domain.references import Item
-from domain.references_items import MAX_ITEM_BYTES, edited, item_size
-from domain.references_paths import value_at
+from domain.protocol.record import Record
+from domain.references.items import MAX_ITEM_BYTES, edited, item_size
+from domain.references.ports import Changed, ItemChange, ItemPage, JournalEntry, ScanPosition
+from domain.rules.paths import value_at
+from domain.rules.references import Item
 from tests.fakes.faults import ScriptedFaults
 from tests.fakes.manifest import InMemoryManifest
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from domain.ports import DeadLetter, Message, MoveTask
-from domain.pulse import Tally, Window
+from domain.queues import DeadLetter, Message, MoveTask
+from domain.steering.pulse import Tally, Window
 from tests.fakes.faults import ScriptedFaults
 from tests.fakes.queue import InMemoryQueue
 

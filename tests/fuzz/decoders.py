@@ -10,13 +10,13 @@ from hashlib import md5
 from pathlib import Path
 from typing import Any
 
-from adapters.inventory_files import opened_inventory
-from adapters.inventory_rows import plan_inventory, read_rows
+from adapters.inventory.files import opened_inventory
+from adapters.inventory.rows import plan_inventory, read_rows
 from domain.errors import KeyshiftError
-from domain.inventory import read_inventory_manifest
 from domain.keys import Location
-from handlers.messages import decode_message
-from handlers.rules_file import read_rules
+from domain.planning.inventory import read_inventory_manifest
+from handlers.config.rules_file import read_rules
+from handlers.intake.messages import decode_message
 from tests.fuzz import deeper
 from tests.fuzz.growing import Dice, damaged, damaged_bytes, grown_text
 from tests.inventories import write_rows

@@ -7,15 +7,15 @@ from functools import cache
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
-from domain.audit import AuditEvent
-from domain.chain import Link, seal_segment
-from domain.chain_reading import ChainReader
+from domain.audit.chain import Link, seal_segment
+from domain.audit.events import AuditEvent
+from domain.audit.reading import ChainReader
 from domain.parts import MIB
-from domain.ports import DeadLetter, Message
-from domain.references_json import strings_of, with_strings
-from domain.uris import ObjectUri, read_uri, write_uri
+from domain.queues import DeadLetter, Message
+from domain.references.json_strings import strings_of, with_strings
+from domain.references.uris import ObjectUri, read_uri, write_uri
 from handlers import batch_operations
-from handlers.dead_letters import letter_json, read_letter
+from handlers.operations.dead_letters import letter_json, read_letter
 from handlers.portal import job_events, training
 from handlers.portal.archives import ArchiveLimits, read_members
 from handlers.portal.http import respond as respond_to_api

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.notices import Notice
-from handlers.messages import BackfillRow, decode_message, encode_backfill
+from domain.protocol.notices import Notice
+from handlers.intake.messages import BackfillRow, decode_message, encode_backfill
 from tests.fuzz.decoders import DECODERS, Decoder, recorded
 from tests.fuzz.growing import grown
 

@@ -7,24 +7,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from adapters.aws_clients import AwsClients
-from adapters.dynamodb_stream import DynamoDbChangeReader
-from adapters.provisioning import (
-    QueuePair,
-    create_bucket,
-    create_bus,
-    create_manifest_table,
-    create_queue,
-    route_events,
-    send_bucket_events,
-    send_bucket_events_to_eventbridge,
-)
-from adapters.sqs_queue import SqsMessageQueue
-from domain.ports import Message
+from adapters.aws.clients import AwsClients
+from adapters.demo.provisioning import create_bucket, create_bus, create_manifest_table, create_queue
+from adapters.dynamodb.stream import DynamoDbChangeReader
+from adapters.messaging.queue import SqsMessageQueue
+from adapters.s3.notifications import QueuePair, route_events, send_bucket_events, send_bucket_events_to_eventbridge
+from domain.queues import Message
 from handlers.bootstrap import bootstrap, change_reader
-from handlers.bootstrap.stage import make_live
-from handlers.dependencies import Dependencies
-from handlers.settings import Settings
+from handlers.config.settings import Settings
+from handlers.demo.wiring import make_live
+from handlers.engine.dependencies import Dependencies
 from tests.servers import REGION, Server, new_name
 
 RULES = """

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from adapters.dynamodb_control import DynamoDbControlPanel
-from adapters.dynamodb_stage import DynamoDbStageBook
+from adapters.dynamodb.control import DynamoDbControlPanel
+from adapters.dynamodb.stage import DynamoDbStageBook
 from adapters.standin import StandIn
-from domain.audit import AuditEvent
-from domain.chain import Link, link_of, seal_segment
-from domain.control import Control
+from domain.audit.chain import Link, link_of, seal_segment
+from domain.audit.events import AuditEvent
 from domain.keys import Location
-from domain.stages import Stage, StageEntry
-from handlers.batch import respond_to_batch
-from handlers.manifest_stream import respond
+from domain.lifecycle.stages import Stage, StageEntry
+from domain.steering.control import Control
+from handlers.engine.batch import respond_to_batch
+from handlers.engine.outbox import respond
 from tests.audit_schema import validator
 from tests.e2e.command_line import assert_one_sentence, run_keyshift
 from tests.integration.site import Site, lambda_event

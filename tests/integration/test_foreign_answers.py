@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
-from adapters.aws_clients import AwsClients
-from adapters.aws_errors import translated
-from adapters.dynamodb_control import DynamoDbControlPanel
-from adapters.dynamodb_manifest import DynamoDbManifest
-from adapters.s3_listing import S3ObjectListing
-from adapters.s3_requests import Owners
-from adapters.sqs_dead_letters import dead_letters_of
-from adapters.sqs_queue import SqsMessageQueue
+from adapters.aws.clients import AwsClients
+from adapters.aws.errors import translated
+from adapters.dynamodb.control import DynamoDbControlPanel
+from adapters.dynamodb.manifest import DynamoDbManifest
+from adapters.messaging.dead_letters import dead_letters_of
+from adapters.messaging.queue import SqsMessageQueue
+from adapters.s3.listing import S3ObjectListing
+from adapters.s3.requests import Owners
 from domain.errors import UnavailableError
 from tests.servers import Server, new_name
 from tests.strangers import answering

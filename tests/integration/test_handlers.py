@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from domain.keys import Location
-from domain.record import State
+from domain.protocol.record import State
 from handlers import backfill, manifest_stream, object_events
-from handlers.batch import respond_to_batch
 from handlers.bootstrap import dependencies_of
-from handlers.messages import BackfillRow, encode_backfill
+from handlers.engine.batch import respond_to_batch
+from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.integration.site import Context, Site, lambda_event
 from tests.servers import Server
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from domain.errors import InputError, MalformedMessageError
-from domain.ports import Message
-from handlers.batch import RENEW_AT
+from domain.queues import Message
 from handlers.bootstrap.inventories import inventory_files, inventory_queue, journal_of
+from handlers.engine.batch import RENEW_AT
+from handlers.intake.messages import decode_message
 from handlers.inventory import respond, take_on
-from handlers.inventory_feeder import content_id_of
-from handlers.messages import decode_message
+from handlers.operations.backfill import content_id_of
 from tests.integration.site import Site, lambda_event
 from tests.servers import Server
 

@@ -8,26 +8,26 @@ from typing import Any
 
 import pytest
 
-from adapters.system_clock import SystemClock
-from domain.control import paused, resumed
+from adapters.local.clock import SystemClock
 from domain.errors import AccessDeniedError
-from domain.gates import Limits
-from domain.holders import Pin, Reference
 from domain.keys import Location
-from domain.ports import Capture
-from domain.record import Mode, Record, State
-from domain.stages import Stage, advanced
-from domain.verification import Difference, Finding, Remark
-from handlers.bootstrap.lifecycle import keys_of_both_sides, objects_of_both_sides, operation_of
+from domain.lifecycle.gates import Limits
+from domain.lifecycle.ports import Capture
+from domain.lifecycle.stages import Stage, advanced
+from domain.lifecycle.verification import Difference, Finding, Remark
+from domain.protocol.record import Mode, Record, State
+from domain.references.holders import Pin, Reference
+from domain.steering.control import paused, resumed
+from handlers.bootstrap.operations import keys_of_both_sides, objects_of_both_sides, operation_of
 from handlers.bootstrap.steering import lookout_of
-from handlers.cleaning import Cleaned, Cleaner, begin_cleaning, finish_migration, refuse_cleanup
-from handlers.lifecycle import Holders, Operation, Shut
-from handlers.opening import Opened, plan_start, start_capture
-from handlers.readiness import cut_over, look_for_cutover, postpone_cutover
-from handlers.sweeping import swept
-from handlers.undoing import RollbackPlan, RolledBack, plan_rollback, purge_copies, roll_back
-from handlers.verifying import Requeuer, Verifier, held_references
-from handlers.worker import Worker
+from handlers.engine.worker import Worker
+from handlers.operations.cleanup import Cleaned, Cleaner, begin_cleaning, finish_migration, refuse_cleanup
+from handlers.operations.cutover import cut_over, look_for_cutover, postpone_cutover
+from handlers.operations.operator import Holders, Operation, Shut
+from handlers.operations.parallel import swept
+from handlers.operations.rollback import RollbackPlan, RolledBack, plan_rollback, purge_copies, roll_back
+from handlers.operations.start import Opened, plan_start, start_capture
+from handlers.operations.verify import Requeuer, Verifier, held_references
 from tests.fakes.clock import FakeClock
 from tests.integration.site import RULES, Site
 from tests.servers import Server

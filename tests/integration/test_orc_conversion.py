@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 
-from adapters.orc_conversion import write_as_parquet
+from adapters.inventory.orc_conversion import write_as_parquet
 from domain.errors import InputError
 from tests.inventories import data_file, write_rows
 

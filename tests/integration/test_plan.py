@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from click.testing import CliRunner, Result
 
-from adapters.saved_plan import shares_of_plan
+from adapters.duckdb.saved_plan import shares_of_plan
 from domain.errors import InputError
 from handlers.cli.plan import plan
 from tests.inventories import BUCKET, altered, write_inventory, write_rows

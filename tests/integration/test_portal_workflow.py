@@ -7,7 +7,7 @@ import pytest
 from domain.errors import MissingResourceError
 from domain.keys import Location
 from domain.portal.targets import Target
-from domain.ports import Refused, Written
+from domain.protocol.ports import Refused, Written
 from tests.fakes.portal_greengrass import running_greengrass
 from tests.portal_world import ServerWorld, key_of, play_workflow
 from tests.servers import Server

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from handlers.bootstrap.references import references_of, resolver_of
-from handlers.manifest_stream import respond as respond_to_changes
+from handlers.engine.outbox import respond as respond_to_changes
 from handlers.reference_events import respond
 from tests.contract.table_worlds import create_referring_table
 from tests.e2e.command_line import run_keyshift
@@ -55,7 +55,7 @@ class ReferringSite(Site):
 
     def migrate(self) -> None:
         """Work the events off."""
-        from handlers.batch import handle_messages
+        from handlers.engine.batch import handle_messages
 
         while messages := self.queue(self.events).receive_messages(at_most=10, wait=1):
             handle_messages(messages, self.dependencies, seconds_left=lambda: 300.0)

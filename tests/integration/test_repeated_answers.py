@@ -3,9 +3,9 @@
 import pytest
 from botocore.parsers import ResponseParserError
 
-from adapters.aws_clients import AwsClients
-from adapters.aws_errors import translated
-from adapters.repeated_answers import KEPT, AnswerNumbers
+from adapters.aws.clients import AwsClients
+from adapters.aws.errors import translated
+from adapters.aws.repeated_answers import KEPT, AnswerNumbers
 from domain.errors import UnavailableError
 from tests.strangers import one_answer_late
 

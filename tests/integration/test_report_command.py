@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.standin import StandIn
-from handlers.manifest_stream import respond
+from handlers.engine.outbox import respond
 from tests.e2e.command_line import assert_one_sentence, run_keyshift
 from tests.integration.site import Site
 from tests.integration.test_audit_command import deliver, variables

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from adapters.notification_filters import live_pattern
-from adapters.provisioning import route_events
-from domain.ports import Capture
-from domain.record import State
-from domain.stages import Stage, StageEntry, advanced, rules_fault
+from adapters.s3.notification_filters import live_pattern
+from adapters.s3.notifications import route_events
+from domain.lifecycle.ports import Capture
+from domain.lifecycle.stages import Stage, StageEntry, advanced, rules_fault
+from domain.protocol.record import State
 from handlers.bootstrap import bootstrap
-from handlers.bootstrap.lifecycle import operation_of
-from handlers.lifecycle import Shut
-from handlers.opening import Opened, plan_start, start_capture
+from handlers.bootstrap.operations import operation_of
+from handlers.operations.operator import Shut
+from handlers.operations.start import Opened, plan_start, start_capture
 from tests.integration.test_lifecycle import Life, credentials, life, life_on
 from tests.servers import Server
 

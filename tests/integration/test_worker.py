@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from adapters.standin import Fault, StandIn
-from handlers.messages import BackfillRow, encode_backfill
-from handlers.worker import Worker
+from handlers.engine.worker import Worker
+from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.integration.site import Site
 from tests.servers import Server
 

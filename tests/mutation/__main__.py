@@ -27,10 +27,35 @@ from tests.mutation.results import (
 
 CORE = frozenset(
     (
-        *("attempt", "breaker", "cleanup", "cleanup_versions", "conflicts", "control", "copying", "gates", "keys"),
-        *("migration", "objects", "parts", "progress", "reconciling", "record", "references", "references_items"),
-        *("references_json", "references_lines", "references_manifests", "references_paths"),
-        *("references_rewriting", "references_undo", "rollback", "stages", "verification"),
+        *(
+            "protocol.attempt",
+            "steering.breaker",
+            "protocol.cleanup",
+            "protocol.cleanup_versions",
+            "protocol.conflicts",
+            "steering.control",
+            "protocol.copying",
+            "lifecycle.gates",
+            "keys",
+        ),
+        *(
+            "protocol.migration",
+            "objects",
+            "parts",
+            "reporting.progress",
+            "protocol.reconciling",
+            "protocol.record",
+            "rules.references",
+            "references.items",
+        ),
+        *("references.json_strings", "references.manifest_lines", "references.manifest_rewriting", "rules.paths"),
+        *(
+            "references.item_rewriting",
+            "references.undo",
+            "protocol.rollback",
+            "lifecycle.stages",
+            "lifecycle.verification",
+        ),
     )
 )
 """The modules that decide what is written, deleted or rewritten."""
@@ -52,7 +77,7 @@ def main(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
-    parser.add_argument("modules", nargs="*", help="in domain/, like attempt or portal/jobs (default: all)")
+    parser.add_argument("modules", nargs="*", help="in domain/, like protocol/attempt (default: all)")
     parser.add_argument("--core", action="store_true", help="only the modules that write, delete or rewrite")
     parser.add_argument("--sample", type=int, default=0, help="how many mutants of all that there are (0: every one)")
     parser.add_argument("--seed", type=int, default=1, help="which sample")
@@ -98,8 +123,12 @@ def _judge(options: argparse.Namespace) -> None:
 def _paths(options: argparse.Namespace) -> list[Path]:
     if options.modules:
         return [Path("domain", f"{name}.py") for name in options.modules]
-    every = sorted(path for path in Path("domain").rglob("*.py") if "ports" not in path.parts)
-    return [path for path in every if path.stem in CORE and path.parent.name == "domain"] if options.core else every
+    every = sorted(path for path in Path("domain").rglob("*.py") if path.stem != "ports")
+    return [path for path in every if _name_of(path) in CORE] if options.core else every
+
+
+def _name_of(path: Path) -> str:
+    return ".".join(path.with_suffix("").parts[1:])
 
 
 def _is_wanted(verdict: str | None, *, again: bool) -> bool:

@@ -69,7 +69,7 @@ Examined: TypeAlias = Mapping[str, Mapping[str, Mapping[str, str]]]
 
 
 def read_examined(folder: Path = EXAMINED) -> Examined:
-    """What was examined; a file ``attempt.yaml`` is about ``domain.attempt``."""
+    """What was examined; a file ``keys.yaml`` is about ``domain.keys``."""
     return {
         f"domain.{path.stem}": yaml.safe_load(path.read_text(encoding="utf-8"))
         for path in sorted(folder.glob("*.yaml"))

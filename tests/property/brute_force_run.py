@@ -14,7 +14,7 @@ from random import Random
 from typing import TextIO
 
 from domain.errors import RulesError
-from handlers.rules_file import read_rules
+from handlers.config.rules_file import read_rules
 from tests.property.test_proofs_brute_force import KEEP, LITERALS, Oracle, check, every_key, is_told
 
 FORMS = (

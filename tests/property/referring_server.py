@@ -6,15 +6,15 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
 
-from adapters.aws_clients import AwsClients
-from adapters.provisioning import create_bucket, create_manifest_table
-from adapters.system_clock import SystemClock
+from adapters.aws.clients import AwsClients
+from adapters.demo.provisioning import create_bucket, create_manifest_table
+from adapters.local.clock import SystemClock
 from domain.keys import Location
-from domain.references import Item
-from domain.rules import CompiledRules
+from domain.rules.compiled import CompiledRules
+from domain.rules.references import Item
 from handlers.bootstrap import bootstrap
 from handlers.bootstrap.references import references_of, resolver_of
-from handlers.settings import Settings
+from handlers.config.settings import Settings
 from tests.fakes.faults import FaultyPort
 from tests.referring import Referring
 from tests.servers import REGION, Server, new_name

@@ -8,16 +8,16 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from adapters.dynamodb_manifest import DynamoDbManifest
-from domain.attempt import Attempt, MigrationPolicy, MigrationPorts, Outcome
-from domain.cleanup import clean_source
+from adapters.dynamodb.manifest import DynamoDbManifest
 from domain.errors import KeyshiftError
 from domain.keys import Location, Sequencer
-from domain.migration import migrate_object
-from domain.notices import Notice, NoticeKind
 from domain.parts import MIN_PART_BYTES
-from domain.record import Record
-from domain.rollback import purge_copy, roll_back_object
+from domain.protocol.attempt import Attempt, MigrationPolicy, MigrationPorts, Outcome
+from domain.protocol.cleanup import clean_source
+from domain.protocol.migration import migrate_object
+from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.record import Record
+from domain.protocol.rollback import purge_copy, roll_back_object
 from tests.contract.object_worlds import FakeWorld, ObjectWorld, ServerWorld
 from tests.contract.table_worlds import new_table
 from tests.fakes.manifest import InMemoryManifest

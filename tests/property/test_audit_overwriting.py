@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.audit import AuditEvent
-from domain.audit_control import CONTROL_ID
-from domain.audit_references import JOURNAL_ID
-from domain.audit_stage import STAGE_ID
-from domain.chain import Link, link_of, seal_segment
-from domain.chain_reading import Fault
-from domain.chain_verification import QUIET_SECONDS, STREAM_SECONDS
-from domain.ports import Deferred
+from domain.audit.chain import Link, link_of, seal_segment
+from domain.audit.control_events import CONTROL_ID
+from domain.audit.events import AuditEvent
+from domain.audit.ports import Deferred
+from domain.audit.reading import Fault
+from domain.audit.reference_events import JOURNAL_ID
+from domain.audit.stage_events import STAGE_ID
+from domain.audit.verification import QUIET_SECONDS, STREAM_SECONDS
 from tests.audited import LONG_AGO, MIGRATION, NOW, Audited, audited
 from tests.property.test_audit_tampering import batches, events_of, places
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from domain import chain
-from domain.audit import AuditEvent, audit_event
-from domain.chain import Link, canonical, link_of, packed
-from domain.chain_reading import ChainedEvent, ChainReader, Fault, Finding
-from domain.record import State
+from domain.audit import chain
+from domain.audit.chain import Link, canonical, link_of, packed
+from domain.audit.events import AuditEvent, audit_event
+from domain.audit.reading import ChainedEvent, ChainReader, Fault, Finding
+from domain.protocol.record import State
 from tests.audited import MIGRATION, NOW, Audited, audited
 
 objects = st.integers(0, 3)

@@ -8,10 +8,10 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from domain.audit import AuditEvent
-from domain.chain import Link, link_of, seal_segment
-from domain.chain_reading import Fault
-from domain.chain_writing import ChainWriter
+from domain.audit.chain import Link, link_of, seal_segment
+from domain.audit.events import AuditEvent
+from domain.audit.reading import Fault
+from domain.audit.writing import ChainWriter
 from domain.errors import UnavailableError
 from tests.audited import MIGRATION, Audited
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from domain.rules import Branch, BucketSide, CompiledRules
-from domain.template_syntax import parse_source, parse_target
+from domain.rules.compiled import Branch, BucketSide, CompiledRules
+from domain.rules.template_syntax import parse_source, parse_target
 from tests.property.test_duckdb_mapping import disagreements
 
 SIDE, OTHER = BucketSide("src-bucket", ""), BucketSide("dst-bucket", "")

@@ -6,10 +6,10 @@ import duckdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.duckdb_mapping import KEPT, NO_BRANCH, REJECTED, mapped_sql, register_one_key_mapping
-from domain.rules import Branch, BucketSide, CompiledRules, MapOutcome
-from domain.template_syntax import parse_source, parse_target, read_kind
-from domain.templates import kind_of_words
+from adapters.duckdb.mapping import KEPT, NO_BRANCH, REJECTED, mapped_sql, register_one_key_mapping
+from domain.rules.compiled import Branch, BucketSide, CompiledRules, MapOutcome
+from domain.rules.template_syntax import parse_source, parse_target, read_kind
+from domain.rules.templates import kind_of_words
 
 KINDS = {
     "words": kind_of_words("words", ["a", "ab", "x/y"]),

@@ -9,12 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.keys import Location, key_fault
+from domain.lifecycle.verification import Difference
 from domain.portal.components import component_name
 from domain.portal.jobs import compilation_job_name, deployment_name, training_job_name
 from domain.portal.layout import DatasetKind, DeploymentArtifact, Layout, LayoutError, job_fault
 from domain.portal.targets import Target
-from domain.verification import Difference
-from handlers.verifying import Verifier
+from handlers.operations.verify import Verifier
 from tests.fakes.lifecycle import InMemoryKeyBook
 from tests.fakes.portal_greengrass import running_greengrass
 from tests.portal_world import MemoryWorld, ServerWorld, key_of, paths_in, play_workflow

@@ -3,13 +3,13 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.automata_machines import Machine, Walkable, literal_step
-from domain.automata_search import search
 from domain.keys import unclean_segment
-from domain.proofs_subject import Subject
-from domain.proofs_targets import UNCLEAN
-from domain.rules import Branch, BucketSide, CompiledRules
-from domain.template_syntax import parse_source, parse_target
+from domain.proofs.machines import Machine, Walkable, literal_step
+from domain.proofs.search import search
+from domain.proofs.subject import Subject
+from domain.proofs.targets import UNCLEAN
+from domain.rules.compiled import Branch, BucketSide, CompiledRules
+from domain.rules.template_syntax import parse_source, parse_target
 
 SOURCES = ["x/{a}/{b}", "{a...}/x/{b}", "{b*}{a:[aA]+}", "{b:(.*/)?}x{a}", "{a}/{a}/{b*}", "x{c}/{a}.{b}", "{a}.{b...}"]
 TARGETS = ["n/{a}/{b}", "{b}/{a}", "{a}-{b}-{a}", "{b}", "k/{a|lower}/{b|upper}", "{a}{b}/z", "{a|upper}", "fixed"]

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from domain.errors import RulesError
 from domain.keys import key_fault, unclean_segment
-from domain.rules import Branch, CompiledRules, MapOutcome
+from domain.rules.compiled import Branch, CompiledRules, MapOutcome
 from handlers.cli.rules import rules as rules_group
-from handlers.rules_file import read_rules
+from handlers.config.rules_file import read_rules
 
 KEEP = "keep"
 FORMS = ("{%s}", "{%s...}", "{%s*}", "{%s:a*}", "{%s:[ab]}", "{%s:(a|ab)/?}", "{%s:two}")

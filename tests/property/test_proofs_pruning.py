@@ -6,14 +6,14 @@ from itertools import product
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from domain.automata import Dfa
-from domain.automata_excluding import Excluding
-from domain.automata_inclusion import MAX_PAIRS, Inclusion, inclusion_within
-from domain.automata_machines import Machine, Walkable, literal_step, template_steps
-from domain.automata_search import find_shared, search
-from domain.proofs_subject import Subject
-from domain.rules import Branch, BucketSide, CompiledRules
-from domain.template_syntax import parse_source, parse_target, read_kind
+from domain.proofs.excluding import Excluding
+from domain.proofs.inclusion import MAX_PAIRS, Inclusion, inclusion_within
+from domain.proofs.machines import Machine, Walkable, literal_step, template_steps
+from domain.proofs.search import find_shared, search
+from domain.proofs.subject import Subject
+from domain.rules.automata.dfa import Dfa
+from domain.rules.compiled import Branch, BucketSide, CompiledRules
+from domain.rules.template_syntax import parse_source, parse_target, read_kind
 
 SOURCES = [
     *("{a...}/x/{b...}", "{a...}/a/{b:[ab]{1,2}}/{c...}", "{b:(.*/)?}x{a}", "x/{a}", "{a:[ab]{1,3}}/{b...}", "{a*}"),

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.record_item import is_record, order_text, to_item, to_record
+from adapters.dynamodb.record_item import is_record, order_text, to_item, to_record
 from domain.keys import Sequencer
-from domain.record import Record
+from domain.protocol.record import Record
 from tests.contract.records import records
 
 

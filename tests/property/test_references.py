@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from domain.errors import KeyshiftError, UnavailableError
 from domain.keys import Location
-from domain.record import State
-from domain.references_items import Outcome
-from domain.stages import Stage
-from handlers.references import TableScan
+from domain.lifecycle.stages import Stage
+from domain.protocol.record import State
+from domain.references.items import Outcome
+from handlers.operations.references import TableScan
 from tests.fakes.faults import Moment, ScriptedFaults
 from tests.property.referring_server import ON_SERVERS, ReferringServer, ServerReferringWorld, in_bucket
 from tests.referring import Referring, ReferringWorld, compiled

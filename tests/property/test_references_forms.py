@@ -8,14 +8,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from domain.keys import Location, key_fault
-from domain.record import State
-from domain.references import AttributePath
-from domain.references_items import Held, Outcome
-from domain.references_judging import Legacy, Stuck, judge, judge_line
-from domain.references_paths import read_path
-from domain.rules import MapOutcome
+from domain.protocol.record import State
+from domain.references.items import Held, Outcome
+from domain.references.judging import Legacy, Stuck, judge, judge_line
+from domain.rules.compiled import MapOutcome
+from domain.rules.paths import read_path
+from domain.rules.references import AttributePath
 from tests.referring import ReferringWorld, compiled
-from tests.unit.test_references import rewrite
+from tests.unit.references.test_references import rewrite
 
 RULES = """
 version: 1

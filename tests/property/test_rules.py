@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.rules import Branch, BucketSide, CompiledRules, MapOutcome
-from domain.template_syntax import parse_source, parse_target
+from domain.rules.compiled import Branch, BucketSide, CompiledRules, MapOutcome
+from domain.rules.template_syntax import parse_source, parse_target
 
 SOURCES = ["{a}/x/{b...}", "{a...}/y/{b}", "{b*}-{a:[ab]+}", "{a}{b}", "x/{a}/{a}/{b*}", "{a:(.*/)?}x{b}"]
 TARGETS = ["n/{a}/{b}", "{b}/{a}", "{a}-{b}-{a}", "m/{b}{a}", "{b}", "k/{a|upper}/{b}"]

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.automata import compile_expression
-from domain.automata_expressions import parse_expression
-from domain.template_syntax import parse_source
-from domain.templates import PATH, SEGMENT, TEXT, Kind, Placeholder, Template
+from domain.rules.automata.dfa import compile_expression
+from domain.rules.automata.expressions import parse_expression
+from domain.rules.template_syntax import parse_source
+from domain.rules.templates import PATH, SEGMENT, TEXT, Kind, Placeholder, Template
 
 ALPHABET = "ab/.-"
 EXPRESSIONS = (

@@ -13,20 +13,22 @@ from typing import Any
 
 import pytest
 
-from adapters.aws_clients import AwsClients
-from adapters.provisioning import create_bucket, create_queue, send_bucket_events
-from adapters.s3_listing import S3ObjectListing
-from adapters.s3_multipart_store import S3MultipartStore
-from adapters.s3_object_store import S3ObjectStore
-from adapters.s3_requests import Owners
+from adapters.aws.clients import AwsClients
+from adapters.demo.provisioning import create_bucket, create_queue
+from adapters.s3.listing import S3ObjectListing
+from adapters.s3.multipart_store import S3MultipartStore
+from adapters.s3.notifications import send_bucket_events
+from adapters.s3.object_store import S3ObjectStore
+from adapters.s3.requests import Owners
 from domain.errors import InputError, MalformedMessageError
 from domain.keys import Location
 from domain.parts import Part
-from domain.ports import Message, SourceObject, TargetObject
-from handlers.batch import respond_to_batch
-from handlers.messages import decode_message
-from handlers.observability import Observer
-from handlers.rules_file import read_rules
+from domain.protocol.ports import SourceObject, TargetObject
+from domain.queues import Message
+from handlers.config.rules_file import read_rules
+from handlers.engine.batch import respond_to_batch
+from handlers.engine.observability import Observer
+from handlers.intake.messages import decode_message
 from tests.e2e.command_line import run_keyshift
 from tests.integration.site import Site, lambda_event
 from tests.inventories import write_inventory

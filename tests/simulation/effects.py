@@ -6,8 +6,8 @@ is read for I4 only, which is about the record.
 
 from typing import Any, NamedTuple
 
-from domain.ports import Refused
-from domain.record import Action, Mode, State
+from domain.protocol.ports import Refused
+from domain.protocol.record import Action, Mode, State
 from tests.fakes.buckets import NULL, Versioning
 from tests.simulation.histories import MARKER, Stored, digest, with_deleted, with_written, without
 from tests.simulation.world import Message, Scenario, World, added, is_kept

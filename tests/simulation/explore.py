@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-from domain.record import Mode, State
+from domain.protocol.record import Mode, State
 from tests.simulation.steps import NOBODY, Explorer
 from tests.simulation.world import Scenario, World, first_world, is_dead, is_kept
 

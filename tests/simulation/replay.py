@@ -4,20 +4,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from domain.attempt import Attempt, MigrationPolicy, MigrationPorts, Verdict
-from domain.cleanup import clean_source
-from domain.cleanup_versions import forget_version
-from domain.conflicts import Conflict, take_source, why_not_taken
 from domain.errors import AccessDeniedError, KeyshiftError, ThrottledError, UnavailableError
 from domain.keys import Location, Sequencer
-from domain.migration import migrate_object
-from domain.notices import Notice, NoticeKind
 from domain.objects import ObjectState
 from domain.parts import MIB, Part
-from domain.ports import ClaimAnswer, Deleted, Refused, SourceObject, TargetObject, TopMarker, Written
-from domain.record import ClaimRequest, Record
-from domain.rollback import purge_copy, roll_back_object
-from handlers.notifications import direct_notices
+from domain.protocol.attempt import Attempt, MigrationPolicy, MigrationPorts, Verdict
+from domain.protocol.cleanup import clean_source
+from domain.protocol.cleanup_versions import forget_version
+from domain.protocol.conflicts import Conflict, take_source, why_not_taken
+from domain.protocol.migration import migrate_object
+from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.ports import ClaimAnswer, Deleted, Refused, SourceObject, TargetObject, TopMarker, Written
+from domain.protocol.record import ClaimRequest, Record
+from domain.protocol.rollback import purge_copy, roll_back_object
+from handlers.intake.notifications import direct_notices
 from tests.simulation.histories import Stored, digest
 from tests.simulation.world import NOW, OBJECT_BYTES, SOURCE, TARGET, Message, Scenario, as_seen
 

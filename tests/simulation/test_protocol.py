@@ -4,17 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-import domain.attempt
-import domain.cleanup
-import domain.copying
-import domain.migration
-import domain.reconciling
-import domain.rollback
-from domain.attempt import HeldRecord
+import domain.protocol.attempt
+import domain.protocol.cleanup
+import domain.protocol.copying
+import domain.protocol.migration
+import domain.protocol.reconciling
+import domain.protocol.rollback
 from domain.objects import ObjectState
-from domain.ports import HiddenVersion
-from domain.reconciling import Decision, Sight, Step, decide, wrote
-from domain.record import Intent, Origin, Record, State, left_over
+from domain.protocol.attempt import HeldRecord
+from domain.protocol.ports import HiddenVersion
+from domain.protocol.reconciling import Decision, Sight, Step, decide, wrote
+from domain.protocol.record import Intent, Origin, Record, State, left_over
 from tests.simulation.explore import explore
 from tests.simulation.scenarios import SCENARIOS
 from tests.simulation.scenarios_buckets import BUCKETS
@@ -126,7 +126,7 @@ def _all_left_over(held: HeldRecord) -> frozenset[Intent]:
     return left_over(held.record)
 
 
-def _declared_as_done(copy: domain.copying._PartsCopy, intent: Intent) -> None:
+def _declared_as_done(copy: domain.protocol.copying._PartsCopy, intent: Intent) -> None:
     copy._held.declare_intent(intent)
     copy._held._may_be_done = True
 
@@ -167,37 +167,86 @@ def _as_texts(one: str | None, other: str | None) -> bool:
     return one != other
 
 
-_STILL_DECIDED = {name: value for name, value in domain.attempt._SETTLED.items() if name != "replaceable_etag"}
+_STILL_DECIDED = {name: value for name, value in domain.protocol.attempt._SETTLED.items() if name != "replaceable_etag"}
 CODE_CONDITIONS = [
-    ("a copy that was not sent is not ours", domain.attempt.HeldRecord, "_unsettled", _all_left_over, "S54", "I2b"),
-    ("parts are no object yet", domain.copying._PartsCopy, "_declare_parts", _declared_as_done, "S55", "I2b"),
-    ("second look at the target", domain.cleanup, "_is_the_copy", _never_taken_over, "S21", "I5"),
-    ("foreign content is foreign", domain.reconciling, "is_known", _everything_is_ours, "S12", "I2b"),
-    ("the new owner deleted it", domain.migration, "decide", _bring_back, "S14", "I2c"),
-    ("late delete after cleanup", domain.reconciling, "was_cleaned", _never_cleaned, "S43", "I1"),
-    ("second look at the source", domain.cleanup, "_is_as_verified", _always_as_verified, "S33", "I5"),
-    ("an operator's word counts once", domain.attempt, "_SETTLED", _STILL_DECIDED, "S65", "I2b"),
-    ("an operator's word is about what he saw", domain.migration, "decide", _not_about_conflicts, "S64", "I2b"),
+    (
+        "a copy that was not sent is not ours",
+        domain.protocol.attempt.HeldRecord,
+        "_unsettled",
+        _all_left_over,
+        "S54",
+        "I2b",
+    ),
+    ("parts are no object yet", domain.protocol.copying._PartsCopy, "_declare_parts", _declared_as_done, "S55", "I2b"),
+    ("second look at the target", domain.protocol.cleanup, "_is_the_copy", _never_taken_over, "S21", "I5"),
+    ("foreign content is foreign", domain.protocol.reconciling, "is_known", _everything_is_ours, "S12", "I2b"),
+    ("the new owner deleted it", domain.protocol.migration, "decide", _bring_back, "S14", "I2c"),
+    ("late delete after cleanup", domain.protocol.reconciling, "was_cleaned", _never_cleaned, "S43", "I1"),
+    ("second look at the source", domain.protocol.cleanup, "_is_as_verified", _always_as_verified, "S33", "I5"),
+    ("an operator's word counts once", domain.protocol.attempt, "_SETTLED", _STILL_DECIDED, "S65", "I2b"),
+    (
+        "an operator's word is about what he saw",
+        domain.protocol.migration,
+        "decide",
+        _not_about_conflicts,
+        "S64",
+        "I2b",
+    ),
     (
         "a refused copy is no copy of what is there",
-        domain.reconciling,
+        domain.protocol.reconciling,
         "_is_overwritten",
         _always_overwritten,
         "S76",
         "I2b",
     ),
-    ("a refused copy is not known", domain.reconciling, "is_known", _knows_what_was_refused, "S77", "I2b"),
-    ("a refused copy wrote nothing before", domain.reconciling, "doubted", _doubts_without_dates, "S75", "I2b"),
-    ("a refused copy is remembered", domain.attempt, "_with_doubtful", _without_doubts, "S66", "I7"),
-    ("an upload that is gone may be done", domain.copying, "may_be_completed", _never_completed, "S68", "I7"),
-    ("versions hidden by our marker", domain.migration, "may_lie_under_a_marker", _nothing_hidden, "S31", "I7"),
-    ("an older version is not what we hid", domain.reconciling, "is_what_we_hid", _whatever_is_hidden, "W12", "I1"),
-    ("nor is it restored", domain.rollback, "is_what_we_hid", _whatever_is_hidden, "W02", "I6"),
-    ("what the owner put after our copy", domain.rollback, "is_put_after", _never_put_since, "W22", "I6"),
-    ("a delete that was not sent is not done", domain.attempt.HeldRecord, "_unsettled", _all_left_over, "W30", "I7"),
-    ("what was there is not our copy", domain.reconciling, "_origin_of", _created, "W40", "I2b"),
-    ("equal bytes put since are not ours", domain.reconciling, "was_put_since", _never_put_since, "W44", "I2b"),
-    ("an unknown version proves nothing", domain.cleanup, "is_other_version", _as_texts, "W50", "I7"),
+    ("a refused copy is not known", domain.protocol.reconciling, "is_known", _knows_what_was_refused, "S77", "I2b"),
+    (
+        "a refused copy wrote nothing before",
+        domain.protocol.reconciling,
+        "doubted",
+        _doubts_without_dates,
+        "S75",
+        "I2b",
+    ),
+    ("a refused copy is remembered", domain.protocol.attempt, "_with_doubtful", _without_doubts, "S66", "I7"),
+    ("an upload that is gone may be done", domain.protocol.copying, "may_be_completed", _never_completed, "S68", "I7"),
+    (
+        "versions hidden by our marker",
+        domain.protocol.migration,
+        "may_lie_under_a_marker",
+        _nothing_hidden,
+        "S31",
+        "I7",
+    ),
+    (
+        "an older version is not what we hid",
+        domain.protocol.reconciling,
+        "is_what_we_hid",
+        _whatever_is_hidden,
+        "W12",
+        "I1",
+    ),
+    ("nor is it restored", domain.protocol.rollback, "is_what_we_hid", _whatever_is_hidden, "W02", "I6"),
+    ("what the owner put after our copy", domain.protocol.rollback, "is_put_after", _never_put_since, "W22", "I6"),
+    (
+        "a delete that was not sent is not done",
+        domain.protocol.attempt.HeldRecord,
+        "_unsettled",
+        _all_left_over,
+        "W30",
+        "I7",
+    ),
+    ("what was there is not our copy", domain.protocol.reconciling, "_origin_of", _created, "W40", "I2b"),
+    (
+        "equal bytes put since are not ours",
+        domain.protocol.reconciling,
+        "was_put_since",
+        _never_put_since,
+        "W44",
+        "I2b",
+    ),
+    ("an unknown version proves nothing", domain.protocol.cleanup, "is_other_version", _as_texts, "W50", "I7"),
 ]
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from domain.keys import Location
 from domain.objects import ObjectState
 from domain.parts import MIB
-from domain.record import Claim, Record
+from domain.protocol.record import Claim, Record
 from tests.fakes.buckets import NULL, Versioning
 from tests.simulation.histories import History, Stored, current, digest, noncurrent
 

@@ -10,31 +10,23 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from domain.attempt import MigrationPolicy, MigrationPorts
-from domain.audit import AuditEvent
-from domain.control import Control
+from domain.audit.events import AuditEvent
 from domain.errors import KeyshiftError
 from domain.keys import Location
 from domain.objects import ObjectState
 from domain.parts import Part
-from domain.ports import (
-    NO_HISTORY,
-    ClaimAnswer,
-    Deleted,
-    Message,
-    Refused,
-    SourceObject,
-    TargetObject,
-    TopMarker,
-    Written,
-)
-from domain.progress import Span
-from domain.record import ClaimRequest, Record, claimed, refusal
-from handlers.dependencies import CachedControl, Dependencies
-from handlers.observability import Observer
-from handlers.pacing import Pace
-from handlers.rules_file import read_rules
-from handlers.settings import Settings
+from domain.protocol.attempt import MigrationPolicy, MigrationPorts
+from domain.protocol.ports import ClaimAnswer, Deleted, Refused, SourceObject, TargetObject, TopMarker, Written
+from domain.protocol.record import ClaimRequest, Record, claimed, refusal
+from domain.queues import Message
+from domain.reporting.ports import NO_HISTORY
+from domain.reporting.progress import Span
+from domain.steering.control import Control
+from handlers.config.rules_file import read_rules
+from handlers.config.settings import Settings
+from handlers.engine.concurrency import Pace
+from handlers.engine.dependencies import CachedControl, Dependencies
+from handlers.engine.observability import Observer
 
 BUCKET = "line-1"
 RULES = """

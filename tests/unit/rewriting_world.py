@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-from domain.attempt import MigrationPolicy
 from domain.errors import UnavailableError
-from domain.holders import Reference
 from domain.keys import Location
 from domain.objects import ObjectState
 from domain.parts import MIN_PART_BYTES
-from domain.ports import Refused, TargetObject
-from domain.references_items import Outcome, Reported
-from domain.references_manifests import ManifestPorts, rewrite_manifest
+from domain.protocol.attempt import MigrationPolicy
+from domain.protocol.ports import Refused, TargetObject
+from domain.references.holders import Reference
+from domain.references.items import Outcome, Reported
+from domain.references.manifest_rewriting import ManifestPorts, rewrite_manifest
 from tests.fakes.contents import InMemoryContents
 from tests.fakes.object_store import InMemoryObjectStore
-from tests.unit.test_references_manifests import CONTENT, MANIFEST, ManifestWorld
+from tests.unit.references.test_manifests import CONTENT, MANIFEST, ManifestWorld
 
 
 class Meanwhile(InMemoryContents):

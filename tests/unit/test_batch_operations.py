@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from domain.attempt import MigrationPolicy
-from domain.control import Control
 from domain.errors import InputError, TransientError, UnavailableError
 from domain.keys import Location
+from domain.protocol.attempt import MigrationPolicy
+from domain.steering.control import Control
 from handlers.batch_operations import RESULT_CHARACTERS, respond
 from tests.unit.handler_world import BUCKET, RULES, Bench, bench
 

@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from domain.audit.ports import EventBus
 from domain.errors import RulesError
-from domain.ports import EventBus, Manifest, MessageQueue, MultipartStore, ObjectStore, ProgressCounters
+from domain.protocol.ports import Manifest, MultipartStore, ObjectStore
+from domain.queues import MessageQueue
+from domain.reporting.ports import ProgressCounters
 from handlers.bootstrap import bootstrap, policy_of, seconds_left_of
-from handlers.rules_file import read_rules
-from handlers.settings import Settings
+from handlers.config.rules_file import read_rules
+from handlers.config.settings import Settings
 from tests.unit.handler_world import RULES
 
 NOWHERE = "http://127.0.0.1:9"

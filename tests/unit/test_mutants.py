@@ -55,7 +55,7 @@ def test_what_no_test_should_notice_is_left_alone(tmp_path: Path) -> None:
 
 def test_every_mutant_of_the_protocol_compiles() -> None:
     """What does not compile would be killed for nothing."""
-    found = list(mutants_of(Path("domain", "reconciling.py")))
+    found = list(mutants_of(Path("domain", "protocol", "reconciling.py")))
     assert len(found) > 50
     for mutant in found:
         compile(mutant.tree(), mutant.module, "exec")

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.attempt import MigrationPolicy
 from domain.parts import (
     GIB,
     MAX_OBJECT_BYTES,
@@ -18,8 +17,9 @@ from domain.parts import (
     cut_into_parts,
     part_size_for,
 )
-from tests.unit.test_copying import LARGE, holding_large
-from tests.unit.test_migration import TARGET, listed
+from domain.protocol.attempt import MigrationPolicy
+from tests.unit.protocol.test_copying import LARGE, holding_large
+from tests.unit.protocol.test_migration import TARGET, listed
 
 
 @given(size=st.integers(1, 3_000_000), part_size=st.integers(1_000, 1_000_000))

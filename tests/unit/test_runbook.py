@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from domain import errors
-from domain.chain_reading import Fault
+from domain.audit.reading import Fault
 from domain.errors import KeyshiftError
 
 ROOT = Path(__file__).resolve().parents[2]

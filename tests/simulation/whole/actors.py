@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from domain.attempt import Outcome, Verdict
-from domain.cleanup import clean_source
 from domain.errors import KeyshiftError
-from domain.record import Mode, State
-from domain.rollback import purge_copy, roll_back_object
-from handlers import manifest_stream
-from handlers.batch import respond_to_batch
-from handlers.dependencies import Dependencies
-from handlers.feeder import Enqueued, Feeder
+from domain.protocol.attempt import Outcome, Verdict
+from domain.protocol.cleanup import clean_source
+from domain.protocol.record import Mode, State
+from domain.protocol.rollback import purge_copy, roll_back_object
+from handlers.engine import outbox
+from handlers.engine.batch import respond_to_batch
+from handlers.engine.dependencies import Dependencies
+from handlers.operations.listing_feeder import Enqueued, Feeder
 from tests.integration.site import lambda_event
 from tests.simulation.whole.scheduler import Process
 from tests.simulation.whole.site import MARGIN_SECONDS, Site
@@ -80,7 +80,7 @@ def follows_the_stream(site: Site, process: Process) -> None:
         first = site.published
         entries = [_entry(first + number, before, after) for number, (before, after) in enumerate(batch)]
         try:
-            failures = manifest_stream.respond({"Records": entries}, dependencies)["batchItemFailures"]
+            failures = outbox.respond({"Records": entries}, dependencies)["batchItemFailures"]
         except KeyshiftError:
             process.sleep(POLL_SECONDS)
             continue

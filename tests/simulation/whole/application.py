@@ -8,8 +8,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from domain.keys import Location
-from domain.ports import ItemChange
-from domain.record import Mode, State
+from domain.protocol.record import Mode, State
+from domain.references.ports import ItemChange
 from tests.fakes.references import InMemoryReferences
 from tests.simulation.whole.manifests import is_manifest
 from tests.simulation.whole.scheduler import Process

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from domain.errors import KeyshiftError, UnavailableError
 from domain.keys import Location
-from domain.ports import ClaimAnswer
+from domain.protocol.ports import ClaimAnswer
 from tests.simulation.whole.scheduler import Killed, Process, Request
 
 if TYPE_CHECKING:

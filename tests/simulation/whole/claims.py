@@ -6,8 +6,8 @@ Only here is a record read. Nothing that it says excuses the world: ``truth`` do
 from collections.abc import Iterator
 
 from domain.keys import Location
-from domain.reconciling import NOBODY_KNOWS
-from domain.record import Action, Mode, Record, State
+from domain.protocol.reconciling import NOBODY_KNOWS
+from domain.protocol.record import Action, Mode, Record, State
 from tests.fakes.buckets import Version
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.simulation.whole.excuses import DELETE_IN_DOUBT, PUT_AFTER_CLEANUP, why_gone, why_not_restored

@@ -1,6 +1,6 @@
 """What operators change around keyshift for a while: the rules that are deployed, and the permissions of its roles."""
 
-from domain.rules import CompiledRules
+from domain.rules.compiled import CompiledRules
 from tests.simulation.whole.site import Site
 
 ROLES = ("cleanup", "worker", "")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from domain.keys import Location
-from domain.record import Mode, Record, State
+from domain.protocol.record import Mode, Record, State
 from tests.fakes.buckets import Version
 from tests.simulation.whole.scheduler import Process
 from tests.simulation.whole.truth import KeyTruth, value_of

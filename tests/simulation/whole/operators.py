@@ -5,17 +5,17 @@ from contextlib import suppress
 
 from domain.errors import KeyshiftError
 from domain.keys import Location
-from domain.record import State
-from domain.stages import Stage
-from domain.verification import Finding
-from handlers.cleaning import Cleaned, Cleaner, begin_cleaning, refuse_cleanup
-from handlers.cli.dlq_acts import Replayed, move_all, purge_letters, replay_letters
-from handlers.conflicts import ConflictDesk
-from handlers.dead_letters import Held, read_letter
-from handlers.lifecycle import Shut
-from handlers.steering import pause_migration, resume_migration
-from handlers.undoing import BACKWARD, purge_copies, roll_back
-from handlers.verifying import Requeuer, Verifier, held_references
+from domain.lifecycle.stages import Stage
+from domain.lifecycle.verification import Finding
+from domain.protocol.record import State
+from handlers.operations.cleanup import Cleaned, Cleaner, begin_cleaning, refuse_cleanup
+from handlers.operations.conflicts import ConflictDesk
+from handlers.operations.control import pause_migration, resume_migration
+from handlers.operations.dead_letters import Held, read_letter
+from handlers.operations.operator import Shut
+from handlers.operations.redrive import Replayed, move_all, purge_letters, replay_letters
+from handlers.operations.rollback import BACKWARD, purge_copies, roll_back
+from handlers.operations.verify import Requeuer, Verifier, held_references
 from tests.simulation.whole.actors import POLL_SECONDS
 from tests.simulation.whole.ports_operations import SimulatedDeadLetters
 from tests.simulation.whole.scheduler import Process

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from domain.keys import Location
 from domain.objects import ObjectState
-from handlers.messages import BackfillRow, encode_backfill
+from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.simulation.whole.history import KeyTruth, Value, Writer, value_of
 from tests.simulation.whole.manifests import LINES, is_manifest
 from tests.simulation.whole.ports import SCALE

@@ -8,8 +8,8 @@ from typing import cast
 from domain.keys import Location
 from domain.objects import ListedObject, ObjectState
 from domain.parts import MIB, Part
-from domain.ports import ClaimAnswer, Deleted, Refused, SourceObject, TargetObject, TopMarker, Written
-from domain.record import ClaimRequest, Record
+from domain.protocol.ports import ClaimAnswer, Deleted, Refused, SourceObject, TargetObject, TopMarker, Written
+from domain.protocol.record import ClaimRequest, Record
 from tests.fakes.buckets import Version
 from tests.simulation.whole.asking import Asking
 from tests.simulation.whole.scheduler import Phases, Request

@@ -4,22 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from domain.audit import AuditEvent
-from domain.control import Control
+from domain.audit.events import AuditEvent
 from domain.keys import Location
-from domain.ports import (
-    NO_HISTORY,
-    Changed,
-    DeadLetter,
-    ItemChange,
-    ItemPage,
-    Message,
-    MoveTask,
-    Refused,
-    TargetObject,
-)
-from domain.progress import Span
-from domain.references import Item
+from domain.protocol.ports import Refused, TargetObject
+from domain.queues import DeadLetter, Message, MoveTask
+from domain.references.ports import Changed, ItemChange, ItemPage
+from domain.reporting.ports import NO_HISTORY
+from domain.reporting.progress import Span
+from domain.rules.references import Item
+from domain.steering.control import Control
 from tests.fakes.contents import InMemoryContents
 from tests.fakes.queue import InMemoryQueue
 from tests.simulation.whole.asking import Asked, Asking

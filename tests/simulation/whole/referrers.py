@@ -4,11 +4,11 @@ from contextlib import suppress
 from typing import Any
 
 from domain.errors import KeyshiftError
-from domain.references_manifests import PASSING
-from domain.references_rewriting import UNSETTLED
-from handlers.bootstrap.lifecycle import UndoneReferences
+from domain.references.item_rewriting import UNSETTLED
+from domain.references.manifest_rewriting import PASSING
+from handlers.bootstrap.operations import UndoneReferences
+from handlers.operations.references import TableScan
 from handlers.reference_events import respond
-from handlers.references import TableScan
 from tests.simulation.whole.actors import POLL_SECONDS
 from tests.simulation.whole.application import TABLE
 from tests.simulation.whole.scheduler import Process

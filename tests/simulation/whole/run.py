@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random, getstate, seed, setstate
 
-from domain.audit import audit_event
-from domain.progress import RECORDS
-from domain.stages import Stage
+from domain.audit.events import audit_event
+from domain.lifecycle.stages import Stage
+from domain.reporting.progress import RECORDS
 from tests.simulation.whole.actors import (
     Body,
     cleans_up,

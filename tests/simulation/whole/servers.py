@@ -8,9 +8,9 @@ from random import Random
 from typing import Any
 
 from domain.keys import Location
-from domain.ports import MoveTask
-from domain.record import Record
-from handlers.observability import Observer
+from domain.protocol.record import Record
+from domain.queues import MoveTask
+from handlers.engine.observability import Observer
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.queue import InMemoryQueue
 from tests.fakes.steering import InMemoryDeadLetterQueue

@@ -7,23 +7,23 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from domain.attempt import Attempt, MigrationPolicy, MigrationPorts
 from domain.keys import Location
+from domain.lifecycle.stages import Stage, StageEntry
+from domain.lifecycle.verification import Finding
 from domain.parts import MIB, MIN_PART_BYTES
-from domain.record import Record
-from domain.references_manifests import ManifestPorts
-from domain.references_rewriting import ReferencePorts
-from domain.rules import CompiledRules
-from domain.stages import Stage, StageEntry
-from domain.verification import Finding
-from handlers.bootstrap.lifecycle import UndoneReferences
-from handlers.dependencies import CachedControl, Dependencies
-from handlers.lifecycle import Operation
-from handlers.manifests import ManifestScan
-from handlers.pacing import Pace
-from handlers.references import Rate, References
-from handlers.rules_file import read_rules
-from handlers.settings import Settings
+from domain.protocol.attempt import Attempt, MigrationPolicy, MigrationPorts
+from domain.protocol.record import Record
+from domain.references.item_rewriting import ReferencePorts
+from domain.references.manifest_rewriting import ManifestPorts
+from domain.rules.compiled import CompiledRules
+from handlers.bootstrap.operations import UndoneReferences
+from handlers.config.rules_file import read_rules
+from handlers.config.settings import Settings
+from handlers.engine.concurrency import Pace
+from handlers.engine.dependencies import CachedControl, Dependencies
+from handlers.operations.operator import Operation
+from handlers.operations.reference_manifests import ManifestScan
+from handlers.operations.references import Rate, References
 from tests.fakes.buckets import Version
 from tests.fakes.bus import InMemoryEventBus
 from tests.fakes.lifecycle import InMemoryCensusBook, InMemoryKeyBook, InMemoryLiveCapture, InMemoryStageBook

@@ -7,7 +7,7 @@ from random import Random
 from typing import Literal
 
 from domain.keys import Location
-from handlers.messages import BackfillRow, encode_backfill
+from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.fakes.buckets import md5_text
 from tests.simulation.whole.acts import PLAYS, Play
 from tests.simulation.whole.dice import MUTATIONS

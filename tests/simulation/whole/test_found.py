@@ -7,20 +7,20 @@ from typing import TypeVar
 
 import pytest
 
-from domain.attempt import Attempt, MigrationPolicy, MigrationPorts, Verdict
-from domain.cleanup import clean_source
 from domain.errors import AccessDeniedError, ThrottledError, UnavailableError
 from domain.keys import Location, Sequencer
-from domain.migration import migrate_object
-from domain.notices import Notice, NoticeKind
+from domain.lifecycle.stages import Stage
+from domain.lifecycle.verification import Difference
 from domain.objects import ObjectState
-from domain.record import Mode, State
-from domain.rollback import roll_back_object
-from domain.stages import Stage
-from domain.verification import Difference
-from handlers.cleaning import begin_cleaning
-from handlers.lifecycle import Shut
-from handlers.undoing import RolledBack, purge_copies, roll_back
+from domain.protocol.attempt import Attempt, MigrationPolicy, MigrationPorts, Verdict
+from domain.protocol.cleanup import clean_source
+from domain.protocol.migration import migrate_object
+from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.record import Mode, State
+from domain.protocol.rollback import roll_back_object
+from handlers.operations.cleanup import begin_cleaning
+from handlers.operations.operator import Shut
+from handlers.operations.rollback import RolledBack, purge_copies, roll_back
 from tests.fakes.clock import FakeClock
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.object_store import InMemoryObjectStore

@@ -6,30 +6,30 @@ from typing import Any
 
 import pytest
 
-import domain.attempt
-import domain.cleanup
-import domain.migration
-import domain.reconciling
-import domain.record
-import domain.references_lines
-import domain.references_manifests
-import domain.references_rewriting
-import domain.references_undo
-import domain.verification
-import handlers.dead_letters
-import handlers.manifests
-import handlers.references
-import handlers.steering
-import handlers.undoing
+import domain.lifecycle.verification
+import domain.protocol.attempt
+import domain.protocol.cleanup
+import domain.protocol.migration
+import domain.protocol.reconciling
+import domain.protocol.record
+import domain.references.item_rewriting
+import domain.references.manifest_lines
+import domain.references.manifest_rewriting
+import domain.references.undo
+import handlers.operations.control
+import handlers.operations.dead_letters
+import handlers.operations.reference_manifests
+import handlers.operations.references
+import handlers.operations.rollback
 import tests.fakes.manifest
 import tests.fakes.references
-from domain.attempt import HeldRecord, Verdict
-from domain.control import Control, resumed
 from domain.objects import ObjectState
-from domain.reconciling import Decision, Sight, Step, decide
-from domain.record import Intent, Origin, Record, State
-from handlers.lifecycle import Holders
-from handlers.manifests import ManifestScan
+from domain.protocol.attempt import HeldRecord, Verdict
+from domain.protocol.reconciling import Decision, Sight, Step, decide
+from domain.protocol.record import Intent, Origin, Record, State
+from domain.steering.control import Control, resumed
+from handlers.operations.operator import Holders
+from handlers.operations.reference_manifests import ManifestScan
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.simulation.whole.__main__ import main, shrink
 from tests.simulation.whole.dice import KINDS
@@ -166,45 +166,81 @@ BACKWARD: dict[str, Any] = {"cleanup": True, "rollback": True, "by_command": Fal
 CLEANED: dict[str, Any] = {"redeploys": 3, "cleanup": True, "strangers": 0}
 DOUBLED: dict[str, Any] = {"kinds": ("doubled",), "fault_rate": 0.3, "strangers": 0, "rollback": False}
 DECIDED: dict[str, Any] = {"decides": True, "strangers": 12, "rollback": False, "fault_rate": 0.0}
-STILL_DECIDED = {name: value for name, value in domain.attempt._SETTLED.items() if name != "replaceable_etag"}
+STILL_DECIDED = {name: value for name, value in domain.protocol.attempt._SETTLED.items() if name != "replaceable_etag"}
 WEAKENED: list[tuple[Any, str, Any, dict[str, Any], str]] = [
-    (domain.reconciling, "is_known", _everything_is_ours, {"strangers": 12}, "I2b"),
-    (domain.reconciling, "was_cleaned", _never_cleaned, {"cleanup": True, "rollback": False, "strangers": 0}, "I1"),
+    (domain.protocol.reconciling, "is_known", _everything_is_ours, {"strangers": 12}, "I2b"),
+    (
+        domain.protocol.reconciling,
+        "was_cleaned",
+        _never_cleaned,
+        {"cleanup": True, "rollback": False, "strangers": 0},
+        "I1",
+    ),
     (tests.fakes.manifest, "_same_holder", _always_holds, {"fault_rate": 0.25, "cleanup": True}, "I3"),
     (InMemoryObjectStore, "_holds", _always_holds, {"strangers": 12}, "I2b"),
-    (domain.record, "left_over", _nothing_left_over, {"fault_rate": 0.25, "strangers": 0}, "I7"),
-    (domain.cleanup, "_is_the_copy", _any_object, {"cleanup": True, "strangers": 12, "versioned": False}, "I5"),
-    (domain.migration, "cleaned_etag_of", _nobody_knows, BACKWARD, "I6"),
+    (domain.protocol.record, "left_over", _nothing_left_over, {"fault_rate": 0.25, "strangers": 0}, "I7"),
+    (
+        domain.protocol.cleanup,
+        "_is_the_copy",
+        _any_object,
+        {"cleanup": True, "strangers": 12, "versioned": False},
+        "I5",
+    ),
+    (domain.protocol.migration, "cleaned_etag_of", _nobody_knows, BACKWARD, "I6"),
     # References: only to what is seen there, of records that are as they were read, on the old value.
-    (domain.references_rewriting, "not_ready", _no_reason, REFERRED, "I9"),
+    (domain.references.item_rewriting, "not_ready", _no_reason, REFERRED, "I9"),
     (tests.fakes.references, "_is_as_read", _always_holds, {**REFERRED, "fault_rate": 0.1}, "I9"),
     (tests.fakes.references, "value_at", _any_value, REFERRED, "I8"),
-    (domain.references_undo, "not_back", _no_reason, {**REFERRED, "rollback": True}, "I9"),
-    (handlers.references, "undo_entry", _nothing, {**REFERRED, "rollback": True}, "I6"),
-    (handlers.references, "rewrite_item", _nothing, {**REFERRED, "rollback": False}, "I7"),
+    (domain.references.undo, "not_back", _no_reason, {**REFERRED, "rollback": True}, "I9"),
+    (handlers.operations.references, "undo_entry", _nothing, {**REFERRED, "rollback": True}, "I6"),
+    (handlers.operations.references, "rewrite_item", _nothing, {**REFERRED, "rollback": False}, "I7"),
     (Holders, "holder_of", _nobody_holds_it, {**REFERRED, **BY_COMMAND}, "I5"),
     # Manifests: the same, over the owner's content only, and whatever a line still names holds its object.
-    (domain.references_lines, "not_ready", _no_reason, {**LISTED, "rollback": False}, "I9"),
-    (domain.references_manifests, "is_ours", _always_holds, {**LISTED, "strangers": 12, "rollback": False}, "I2b"),
-    (handlers.manifests, "rewrite_manifest", _nothing, {**LISTED, "rollback": False}, "I7"),
+    (domain.references.manifest_lines, "not_ready", _no_reason, {**LISTED, "rollback": False}, "I9"),
+    (
+        domain.references.manifest_rewriting,
+        "is_ours",
+        _always_holds,
+        {**LISTED, "strangers": 12, "rollback": False},
+        "I2b",
+    ),
+    (handlers.operations.reference_manifests, "rewrite_manifest", _nothing, {**LISTED, "rollback": False}, "I7"),
     (ManifestScan, "_not_copied", _nothing, {**LISTED, **BY_COMMAND}, "I5"),
     (ManifestScan, "_unrecorded", _nothing, {**LISTED, **BY_COMMAND}, "I5"),
     # What S3 refused may be done all the same, where something on the way sent it twice.
-    (domain.attempt, "_with_doubtful", _without_doubts, DOUBLED, "I3"),
-    (domain.copying, "may_be_completed", _never_completed, DOUBLED | {"large": 0.8}, "I7"),
-    (domain.references_manifests, "may_be_completed", _never_completed, DOUBLED | LISTED | {"fault_rate": 0.1}, "I3"),
+    (domain.protocol.attempt, "_with_doubtful", _without_doubts, DOUBLED, "I3"),
+    (domain.protocol.copying, "may_be_completed", _never_completed, DOUBLED | {"large": 0.8}, "I7"),
+    (
+        domain.references.manifest_rewriting,
+        "may_be_completed",
+        _never_completed,
+        DOUBLED | LISTED | {"fault_rate": 0.1},
+        "I3",
+    ),
     # Other rules, deployed for a while: what was known before is known after, and a delete is not told in vain.
-    (domain.migration, "_set_aside", _forgets_what_it_was, CLEANED | {"rollback": False}, "I7"),
-    (domain.migration, "_set_aside", _forgets_what_it_was, CLEANED | {"rollback": True}, "I6"),
-    (domain.migration, "_verdict_of_rules", _is_done_with_it, {"redeploys": 3, "rollback": False}, "I7"),
+    (domain.protocol.migration, "_set_aside", _forgets_what_it_was, CLEANED | {"rollback": False}, "I7"),
+    (domain.protocol.migration, "_set_aside", _forgets_what_it_was, CLEANED | {"rollback": True}, "I6"),
+    (domain.protocol.migration, "_verdict_of_rules", _is_done_with_it, {"redeploys": 3, "rollback": False}, "I7"),
     # Operators: what verification proves, which letters need no replay, what a resume switches on, when rollback ends.
-    (domain.verification, "compare_objects", _nothing, {"lost_events": 0.3, "rollback": False, "repeats": 0.8}, "I3"),
+    (
+        domain.lifecycle.verification,
+        "compare_objects",
+        _nothing,
+        {"lost_events": 0.3, "rollback": False, "repeats": 0.8},
+        "I3",
+    ),
     # An operator's word on a conflict: once, and about nothing but what he saw.
-    (domain.attempt, "_SETTLED", STILL_DECIDED, DECIDED, "I2c"),
-    (domain.migration, "decide", _takes_whatever_is_there, DECIDED, "I2b"),
-    (handlers.dead_letters, "_cause", _overtaken, {"buried": 0.5, "mirrors": True, "rollback": False}, "I7"),
-    (handlers.steering, "resumed", _forgets_mappings, {"pauses": 4, "rollback": False, "seconds": 60.0}, "I7"),
-    (handlers.undoing, "_is_ended", _always_ended, {"by_command": True, "rollback": True}, "I6"),
+    (domain.protocol.attempt, "_SETTLED", STILL_DECIDED, DECIDED, "I2c"),
+    (domain.protocol.migration, "decide", _takes_whatever_is_there, DECIDED, "I2b"),
+    (handlers.operations.dead_letters, "_cause", _overtaken, {"buried": 0.5, "mirrors": True, "rollback": False}, "I7"),
+    (
+        handlers.operations.control,
+        "resumed",
+        _forgets_mappings,
+        {"pauses": 4, "rollback": False, "seconds": 60.0},
+        "I7",
+    ),
+    (handlers.operations.rollback, "_is_ended", _always_ended, {"by_command": True, "rollback": True}, "I6"),
 ]
 
 
@@ -227,7 +263,7 @@ def test_weakened_code_is_found_out(  # noqa: PLR0917  # one column each
 
 def test_a_failure_is_made_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is shrunk breaks the same invariant with fewer keys, and its trace tells the story."""
-    monkeypatch.setattr(domain.reconciling, "is_known", _everything_is_ours)
+    monkeypatch.setattr(domain.protocol.reconciling, "is_known", _everything_is_ours)
     small = shrink(first_broken(range(50), strangers=12, keys=8))
     assert small.plan.keys == 1
     assert small.broken
@@ -246,7 +282,7 @@ def test_the_command_stops_at_a_broken_seed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It prints the invariant, the trace and the command that plays it again."""
-    monkeypatch.setattr(domain.reconciling, "is_known", _everything_is_ours)
+    monkeypatch.setattr(domain.protocol.reconciling, "is_known", _everything_is_ours)
     assert main(["--seeds", "50", "--with", "strangers=12"]) == 1
     told = capsys.readouterr().out
     assert "replay: python -m tests.simulation.whole --seed" in told

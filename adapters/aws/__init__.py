@@ -1,0 +1,1 @@
+"""What every adapter of an AWS service needs: clients, errors, answers."""

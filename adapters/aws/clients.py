@@ -1,0 +1,175 @@
+"""The AWS clients of one process, each made once, on first use; touch them before threads start."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+from adapters.aws.errors import translated
+from adapters.aws.foreign_answers import refuse_foreign_answers
+from adapters.aws.repeated_answers import AnswerNumbers
+from adapters.local.clock import SystemClock
+from domain.errors import InputError, LeaseExpiredError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_greengrassv2 import GreengrassV2Client
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sts import STSClient
+
+_CONNECT_SECONDS = 5
+_ANSWER_SECONDS = 30
+"""Longer than SQS's longest poll (20 s)."""
+_SEND_BEFORE: ContextVar[float | None] = ContextVar("send_before", default=None)
+
+
+@contextmanager
+def sending_before(moment: float) -> Iterator[None]:
+    """Let this thread's S3 requests leave only before ``moment`` (monotonic seconds).
+
+    The time is looked at when the signed request is about to go out, at each try of it; past the moment
+    LeaseExpiredError is raised (protocol.md §6).
+    """
+    token = _SEND_BEFORE.set(moment)
+    try:
+        yield
+    finally:
+        _SEND_BEFORE.reset(token)
+
+
+@dataclass(frozen=True)
+class AwsClients:
+    """How this process talks to AWS.
+
+    ``request_seconds`` is the longest that a request to S3 is waited for; ``connections`` are per client;
+    ``read_attempts`` counts for what may be repeated in S3.
+    The endpoint, the region and the credentials come from the environment unless given (``AWS_ENDPOINT_URL``, …);
+    ``endpoints`` are those of single services (``sagemaker``, ``greengrassv2``) that have another one.
+    """
+
+    connections: int = 64
+    request_seconds: float = 110.0
+    read_attempts: int = 5
+    endpoint_url: str | None = None
+    region: str | None = None
+    access_key_id: str | None = None
+    secret_access_key: str | None = field(default=None, repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    endpoints: tuple[tuple[str, str], ...] = ()
+    monotonic: Callable[[], float] = SystemClock().monotonic
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        with translated("Session", "the AWS configuration"):
+            return boto3.Session(
+                aws_access_key_id=self.access_key_id,
+                aws_secret_access_key=self.secret_access_key,
+                aws_session_token=self.session_token,
+                # botocore itself reads AWS_DEFAULT_REGION only, every other SDK AWS_REGION.
+                region_name=self.region or os.environ.get("AWS_REGION"),
+            )
+
+    @cached_property
+    def s3(self) -> "S3Client":
+        """For reads and for what may be repeated; the SDK tries again."""
+        client: S3Client = self._make("s3", attempts=self.read_attempts, seconds=self.request_seconds)
+        return self._guarded(client)
+
+    @cached_property
+    def s3_once(self) -> "S3Client":
+        """For what changes an object: sent once, since a repeat that the SDK hides cannot be told from a refusal."""
+        client: S3Client = self._make("s3", attempts=1, seconds=self.request_seconds)
+        return self._guarded(client)
+
+    @cached_property
+    def dynamodb(self) -> "DynamoDBClient":
+        """The manifest's table."""
+        client: DynamoDBClient = self._make("dynamodb", attempts=6)
+        return client
+
+    @cached_property
+    def streams(self) -> "DynamoDBStreamsClient":
+        """The table's stream."""
+        client: DynamoDBStreamsClient = self._make("dynamodbstreams", attempts=6)
+        return client
+
+    @cached_property
+    def sqs(self) -> "SQSClient":
+        """Queues."""
+        client: SQSClient = self._make("sqs", attempts=5)
+        return client
+
+    @cached_property
+    def events(self) -> "EventBridgeClient":
+        """EventBridge."""
+        client: EventBridgeClient = self._make("events", attempts=5)
+        return client
+
+    @cached_property
+    def functions(self) -> "LambdaClient":
+        """Lambda: the pollers of our queues."""
+        client: LambdaClient = self._make("lambda", attempts=5)
+        return client
+
+    @cached_property
+    def sts(self) -> "STSClient":
+        """Who we are."""
+        client: STSClient = self._make("sts", attempts=3)
+        return client
+
+    @cached_property
+    def sagemaker(self) -> "SageMakerClient":
+        """The portal's training and compilation jobs."""
+        client: SageMakerClient = self._make("sagemaker", attempts=5)
+        return client
+
+    @cached_property
+    def greengrass(self) -> "GreengrassV2Client":
+        """Published components."""
+        client: GreengrassV2Client = self._make("greengrassv2", attempts=5)
+        return client
+
+    def client_of(self, service: str) -> Any:
+        """A client of a service that only a few commands ask."""
+        return self._make(service, attempts=5)
+
+    def _make(self, service: Any, *, attempts: int, seconds: float = _ANSWER_SECONDS) -> Any:
+        config = Config(
+            retries={"total_max_attempts": attempts, "mode": "standard"},
+            connect_timeout=_CONNECT_SECONDS,
+            read_timeout=seconds,
+            max_pool_connections=self.connections,
+            tcp_keepalive=True,
+            user_agent_extra="keyshift",
+        )
+        try:
+            with translated("CreateClient", service):
+                endpoint_url = dict(self.endpoints).get(service, self.endpoint_url)
+                client = self._session.client(service, endpoint_url=endpoint_url, config=config)
+                client.meta.events.register("before-parse", refuse_foreign_answers)
+                # botocore has no public name for the connections of a client.
+                numbers = AnswerNumbers(client._endpoint.http_session.close)  # noqa: SLF001
+                client.meta.events.register("before-parse", numbers.refuse_repeated_answer)
+                return client
+        except ValueError as error:
+            raise InputError(f"The AWS endpoint or region cannot be used: {error}; correct AWS_ENDPOINT_URL") from error
+
+    def _guarded(self, client: "S3Client") -> "S3Client":
+        def refuse_late_requests(**_unused: Any) -> None:
+            moment = _SEND_BEFORE.get()
+            if moment is not None and self.monotonic() >= moment:
+                raise LeaseExpiredError("The claim has no time left for this request: not sent, it is tried again")
+
+        client.meta.events.register("before-send.s3", refuse_late_requests)
+        return client

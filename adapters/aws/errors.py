@@ -1,0 +1,223 @@
+"""The one place that turns botocore's errors into the domain's.
+
+The code decides, not the HTTP status: botocore rewrites a 200 with an error body to a 500 (aws-facts.md §2.1).
+
+What AWS says                                                   What we raise
+SlowDown, Throttling*, ProvisionedThroughputExceeded*, …        ThrottledError
+InternalError, ServiceUnavailable, 5xx, time-outs, resets,      UnavailableError
+  broken answers, unreachable endpoint, anything unknown
+AccessDenied, 403, missing/wrong/expired credentials, skew      AccessDeniedError
+KMS.*, AccessDenied that names a kms: action                    EncryptionError
+InvalidObjectState, ObjectNotInActiveTierError                  ArchivedError
+NoSuchBucket, ResourceNotFoundException, QueueDoesNotExist      MissingResourceError
+InsufficientStorage, 507, "no space left"                       StorageFullError
+InvalidRequest, InvalidArgument, ValidationException, …, 400    RefusedRequestError
+MetadataTooLarge, RequestHeaderSectionTooLarge
+
+ServiceUnavailable is no throttling: unlike SlowDown it does not say that nothing was done. Only HEAD's bare 503 is.
+"""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    InvalidRegionError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    ProxyConnectionError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
+from botocore.parsers import ResponseParserError
+
+from adapters.aws.permissions import needed_for
+from adapters.aws.repeated_answers import RepeatedAnswerError
+from domain.errors import (
+    AccessDeniedError,
+    ArchivedError,
+    EncryptionError,
+    KeyshiftError,
+    MissingResourceError,
+    RefusedRequestError,
+    StorageFullError,
+    ThrottledError,
+    UnavailableError,
+)
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_THROTTLED = frozenset(
+    {
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "TooManyRequestsException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "BandwidthLimitExceeded",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+        "OverLimit",
+        "KMS.ThrottlingException",
+    }
+)
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "AllAccessDisabled", "403", "Forbidden"})
+_CREDENTIALS = frozenset(
+    {
+        "InvalidAccessKeyId",
+        "SignatureDoesNotMatch",
+        "InvalidSignatureException",
+        "IncompleteSignature",
+        "UnrecognizedClientException",
+        "InvalidClientTokenId",
+        "MissingAuthenticationToken",
+        "InvalidToken",
+        "TokenRefreshRequired",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "RequestExpired",
+    }
+)
+_SKEWED = frozenset({"RequestTimeTooSkewed", "RequestInTheFuture"})
+_ARCHIVED = frozenset({"InvalidObjectState", "ObjectNotInActiveTierError"})
+_MISSING = frozenset(
+    {
+        "NoSuchBucket",
+        "ResourceNotFoundException",
+        "QueueDoesNotExist",
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "TableNotFoundException",
+    }
+)
+_FULL = frozenset({"InsufficientStorage", "507", "StorageFull", "XMinioStorageFull"})
+_TOO_LONG = frozenset({"MetadataTooLarge", "RequestHeaderSectionTooLarge", "431"})
+"""S3 takes 8,192 bytes of headers and 2 KB of metadata. A copy in parts sends all its tags in one header, of which
+percent-encoding makes up to nine bytes for a letter; in one request S3 copies them by itself."""
+_REFUSED = frozenset(
+    {
+        "400",
+        "405",
+        *_TOO_LONG,
+        "AuthorizationHeaderMalformed",
+        "BadRequest",
+        "BatchRequestTooLong",
+        "EntityTooLarge",
+        "EntityTooSmall",
+        "IllegalLocationConstraintException",
+        "InvalidArgument",
+        "InvalidBucketName",
+        "InvalidMessageContents",
+        "InvalidParameterValue",
+        "InvalidPart",
+        "InvalidPartOrder",
+        "InvalidRequest",
+        "InvalidStorageClass",
+        "InvalidTag",
+        "InvalidURI",
+        "KeyTooLongError",
+        "MalformedDetail",
+        "MalformedXML",
+        "MethodNotAllowed",
+        "NotImplemented",
+        "PermanentRedirect",
+        "ReceiptHandleIsInvalid",
+        "ValidationError",
+        "ValidationException",
+        "XAmzContentSHA256Mismatch",
+    }
+)
+_NO_CREDENTIALS = (
+    NoCredentialsError,
+    PartialCredentialsError,
+    CredentialRetrievalError,
+    ProfileNotFound,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
+_UNREACHABLE = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError)
+
+
+@contextmanager
+def translated(action: str, subject: str) -> Iterator[None]:
+    """Raise the domain's error for whatever botocore raises inside; ``action`` is AWS's name of the call."""
+    try:
+        yield
+    except ClientError as error:
+        raise from_client_error(error, action, subject) from error
+    except BotoCoreError as error:
+        raise _from_sdk_error(error, action, subject) from error
+    except RepeatedAnswerError as error:
+        said = f"{action} on {subject}: the answer to another request came again, so a proxy repeats answers: bypass it"
+        raise UnavailableError(f"{said}, or check AWS_ENDPOINT_URL; it is tried again") from error
+    except ResponseParserError as error:  # no BotoCoreError; its text holds the whole answer
+        said = f"{action} on {subject}: the answer cannot be read, perhaps it is a proxy's: check AWS_ENDPOINT_URL"
+        raise UnavailableError(f"{said}; it is tried again") from error
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            why = f"no room left on this machine ({error.strerror}): free some, or set TMPDIR"
+            raise StorageFullError(f"{action} on {subject}: {why}") from error
+        # A socket's error that botocore did not wrap.
+        raise UnavailableError(f"{action} on {subject} got no answer: {error}; it is tried again") from error
+
+
+def error_code(error: ClientError) -> str:
+    """AWS's code; for answers without a body (HEAD) the HTTP status as text."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def from_client_error(error: ClientError, action: str, subject: str) -> KeyshiftError:
+    """The domain's error for one of AWS's answers."""
+    message = str(error.response.get("Error", {}).get("Message", ""))
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    return from_code(error_code(error), message, action, subject, status=status)
+
+
+def from_code(code: str, message: str, action: str, subject: str, *, status: int = 0) -> KeyshiftError:
+    """The domain's error for a code, which batch answers give for each entry."""
+    said = f"{action} on {subject}: {code}" + (f" ({message.rstrip('.')})" if message and message != code else "")
+    lowered = message.lower()
+    if code in _THROTTLED or (code == "503" and action.startswith("Head")):
+        return ThrottledError(f"{said}; AWS asks for fewer requests per second")
+    if code in _FULL or status == 507 or "no space left" in lowered:
+        return StorageFullError(f"{said}; the server has no room left: free or add storage, then try again")
+    if code.startswith("KMS.") or (code in _DENIED and "kms:" in lowered):
+        return EncryptionError(f"{said}; enable the KMS key, or allow kms:Decrypt and kms:GenerateDataKey on it")
+    if code in _DENIED:
+        return AccessDeniedError(f"{said}; give the role {needed_for(action)}")
+    if code in _CREDENTIALS:
+        return AccessDeniedError(f"{said}; AWS does not accept these credentials: check or renew them")
+    if code in _SKEWED:
+        return AccessDeniedError(f"{said}; this machine's clock is wrong: set it")
+    if code in _ARCHIVED:
+        return ArchivedError(f"{said}; it is archived: restore it, then it is tried again")
+    if code in _MISSING:
+        return MissingResourceError(f"{said}; it does not exist: create it, or correct its name or region")
+    if code in _REFUSED:
+        remedy = "shorten the tags or the metadata of its source" if code in _TOO_LONG else "correct what it names"
+        return RefusedRequestError(f"{said}; the same request will be refused again: {remedy}")
+    return UnavailableError(f"{said}; it is tried again")
+
+
+def _from_sdk_error(error: BotoCoreError, action: str, subject: str) -> KeyshiftError:
+    said = f"{action} on {subject}: {' '.join(str(error).split()).rstrip('.')}"
+    if isinstance(error, _NO_CREDENTIALS):
+        return AccessDeniedError(f"{said}; configure AWS credentials (AWS_PROFILE, or the role of this machine)")
+    if isinstance(error, (NoRegionError, InvalidRegionError)):
+        return RefusedRequestError(f"{said}; set AWS_REGION to one such as eu-central-1")
+    if isinstance(error, ParamValidationError):
+        return RefusedRequestError(said)
+    if isinstance(error, _UNREACHABLE):
+        url = error.kwargs.get("endpoint_url") or error.kwargs.get("proxy_url") or "the endpoint"
+        return UnavailableError(f"{action} on {subject}: cannot reach {url}; check the network and AWS_ENDPOINT_URL")
+    return UnavailableError(f"{said}; it is tried again")

@@ -1,0 +1,1 @@
+"""What the demo creates, and the bucket as its owners use it."""

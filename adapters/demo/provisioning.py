@@ -1,0 +1,127 @@
+"""Creates what a migration needs where nobody deployed it: for the demo, for tests, for a quick start."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from botocore.exceptions import ClientError
+
+from adapters.aws.clients import AwsClients
+from adapters.aws.errors import error_code, translated
+from adapters.dynamodb.attributes import PARTITION_KEY
+from adapters.s3.notifications import QueuePair
+from domain.portal.records import PortalTables, UseCase
+
+_DAY = 24 * 3600
+DEAD_LETTER_SECONDS = 14 * _DAY
+"""A dead message keeps the time at which it was sent, so its queue must keep messages longer than the first."""
+
+
+def create_manifest_table(clients: AwsClients, table: str) -> None:
+    """Create the table on demand with its stream, or leave the one that is there; returns when it is usable."""
+    client = clients.dynamodb
+    with translated("CreateTable", table):
+        try:
+            client.create_table(
+                TableName=table,
+                AttributeDefinitions=[{"AttributeName": PARTITION_KEY, "AttributeType": "S"}],
+                KeySchema=[{"AttributeName": PARTITION_KEY, "KeyType": "HASH"}],
+                BillingMode="PAY_PER_REQUEST",
+                StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+            )
+        except ClientError as error:
+            if error_code(error) != "ResourceInUseException":
+                raise
+            client.get_waiter("table_exists").wait(TableName=table)
+            return
+        client.get_waiter("table_exists").wait(TableName=table)
+        # Only counted batches' markers and backfills' checkpoints carry this attribute: records are kept for ever.
+        client.update_time_to_live(
+            TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"}
+        )
+
+
+def create_queue(clients: AwsClients, name: str, *, visibility: int = 60, max_receives: int = 10) -> QueuePair:
+    """Create a standard queue and ``NAME-dead``, to which a message goes after ``max_receives``; repeatable."""
+    retention = {"MessageRetentionPeriod": str(DEAD_LETTER_SECONDS)}
+    dead_url, dead_arn = _queue(clients, f"{name}-dead", retention)
+    redrive = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": max_receives})
+    attributes = {
+        "VisibilityTimeout": str(visibility),
+        "MessageRetentionPeriod": str(4 * _DAY),
+        "ReceiveMessageWaitTimeSeconds": "20",
+        "RedrivePolicy": redrive,
+    }
+    url, arn = _queue(clients, name, attributes)
+    return QueuePair(url, arn, dead_url, dead_arn)
+
+
+def create_bus(clients: AwsClients, name: str) -> None:
+    """Create an event bus, or leave the one that is there."""
+    with translated("CreateEventBus", name):
+        try:
+            clients.events.create_event_bus(Name=name)
+        except ClientError as error:
+            if error_code(error) != "ResourceAlreadyExistsException":
+                raise
+
+
+def create_bucket(clients: AwsClients, name: str, *, versioned: bool = False) -> None:
+    """Create a bucket, or leave our own that is there."""
+    client = clients.s3
+    place: dict[str, Any] = {}
+    if client.meta.region_name != "us-east-1":
+        place = {"CreateBucketConfiguration": {"LocationConstraint": client.meta.region_name}}
+    with translated("CreateBucket", f"s3://{name}"):
+        try:
+            client.create_bucket(Bucket=name, **place)
+        except ClientError as error:
+            if error_code(error) != "BucketAlreadyOwnedByYou":
+                raise
+        if versioned:
+            client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+
+
+def create_portal_tables(clients: AwsClients, tables: PortalTables) -> None:
+    """Create the portal's tables on demand; not repeatable."""
+    keys = (
+        (tables.trainings, ("training_id",)),
+        (tables.models, ("model_id",)),
+        (tables.use_cases, ("usecase_id",)),
+        (tables.user_roles, ("user_id", "usecase_id")),
+    )
+    kinds: tuple[Literal["HASH", "RANGE"], ...] = ("HASH", "RANGE")
+    for name, names in keys:
+        with translated("CreateTable", name):
+            clients.dynamodb.create_table(
+                TableName=name,
+                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in names],
+                KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in zip(names, kinds, strict=False)],
+                BillingMode="PAY_PER_REQUEST",
+            )
+            clients.dynamodb.get_waiter("table_exists").wait(TableName=name)
+
+
+def write_use_case(clients: AwsClients, tables: PortalTables, use_case: UseCase) -> None:
+    """Enter a use case that is in our own account."""
+    item = {
+        "usecase_id": use_case.use_case_id,
+        "s3_bucket": use_case.bucket,
+        "sagemaker_execution_role_arn": use_case.execution_role_arn,
+    }
+    with translated("PutItem", f"{tables.use_cases} ({use_case.use_case_id})"):
+        clients.dynamodb.put_item(TableName=tables.use_cases, Item={name: {"S": value} for name, value in item.items()})
+
+
+def _queue(clients: AwsClients, name: str, attributes: Mapping[str, str]) -> tuple[str, str]:
+    given: Any = dict(attributes)
+    with translated("CreateQueue", name):
+        try:
+            url = clients.sqs.create_queue(QueueName=name, Attributes=given)["QueueUrl"]
+        except ClientError as error:
+            if error_code(error) not in ("QueueAlreadyExists", "QueueNameExists"):
+                raise
+            url = clients.sqs.get_queue_url(QueueName=name)["QueueUrl"]  # there, with other attributes
+            clients.sqs.set_queue_attributes(QueueUrl=url, Attributes=given)
+        answer = clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    return url, answer["Attributes"]["QueueArn"]

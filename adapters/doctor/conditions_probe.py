@@ -1,0 +1,202 @@
+"""Tries, with objects of its own, whether a server honours the conditions that the protocol stands on."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+from uuid import uuid4
+
+from botocore.exceptions import ClientError
+
+from adapters.aws.clients import AwsClients
+from adapters.aws.errors import error_code, translated
+from adapters.s3.requests import PRECONDITION, Owners
+from domain.errors import KeyshiftError
+from domain.keys import Location
+
+OTHER_ETAG = '"00000000000000000000000000000000"'
+BODY = b"probed"
+IGNORED = "a wrong one is taken: here keyshift could overwrite or lose what others write"
+SECOND_LINE = "a wrong one is taken: the conditions on the parts must be enough"
+REFUSED = "a right one is refused: here nothing would move"
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One condition; ``fault`` is empty where a wrong one is refused and a right one taken.
+
+    Without one that ``is_vital`` the protocol does not hold; the other ones are a second line.
+    """
+
+    name: str
+    fault: str
+    is_vital: bool = True
+
+
+def probe_conditions(clients: AwsClients, *, target: Location, owners: Owners) -> Iterator[Tried]:
+    """Try each condition twice, once so that it must be refused and once so that it must be taken.
+
+    Objects of 6 bytes are written under the key that ``target`` begins. Each of them, each version and each upload is
+    deleted again; an error names what could not be.
+    """
+    bench = _Bench(clients, target, owners.of(target))
+    try:
+        for condition in _CONDITIONS:
+            yield Tried(condition.name, _fault(condition, bench), condition.is_vital)
+    finally:
+        bench.clean_up()
+
+
+class _Bench:
+    """The probe's own objects, and every version and upload that it left."""
+
+    def __init__(self, clients: AwsClients, target: Location, owner: Any) -> None:
+        self.client: Any = clients.s3_once
+        self._clients = clients
+        self._owner = owner
+        self._bucket = target.bucket
+        token = uuid4().hex
+        self.source = f"{target.key}keyshift-probe-{token}-source"
+        self.target = f"{target.key}keyshift-probe-{token}-target"
+        self._left: dict[tuple[str, str], None] = {}
+        self._uploads: dict[str, None] = {}
+
+    def at(self, key: str) -> dict[str, Any]:
+        """Bucket and key of a request."""
+        return {"Bucket": self._bucket, "Key": key, **self._owner}
+
+    @property
+    def uri(self) -> str:
+        """For errors."""
+        return f"s3://{self._bucket}/{self.target}"
+
+    def note(self, key: str, answer: Any) -> str:
+        """The etag of what a request wrote; its version is deleted in the end."""
+        self._left[key, answer.get("VersionId", "")] = None
+        etag: str = answer.get("ETag") or answer.get("CopyObjectResult", {}).get("ETag", "")
+        return etag
+
+    def put(self, key: str, **condition: Any) -> str:
+        """Write an object; its etag."""
+        return self.note(key, self.client.put_object(**self.at(key), Body=BODY, **condition))
+
+    def value(self, about: "About", *, is_right: bool) -> Any:
+        """What the condition says: something true, or something untrue, of what is there from now on."""
+        if about is About.SIZE:
+            return len(BODY) if is_right else len(BODY) + 1
+        if about is About.ABSENCE:
+            self.put(self.target)
+            if is_right:
+                self.remove()
+            return "*"
+        etag = self.put(self.source if about is About.SOURCE else self.target)
+        return etag if is_right else OTHER_ETAG
+
+    def write(self, **condition: Any) -> None:
+        """Write the target."""
+        self.put(self.target, **condition)
+
+    def read(self, **condition: Any) -> None:
+        """Read the target."""
+        self.client.get_object(**self.at(self.target), **condition)["Body"].read()
+
+    def copy(self, **condition: Any) -> None:
+        """Copy source to target."""
+        self.note(self.target, self.client.copy_object(**self.at(self.target), **self.origin(), **condition))
+
+    def remove(self, **condition: Any) -> None:
+        """Delete the target; where versions are kept, a marker is left."""
+        self.note(self.target, self.client.delete_object(**self.at(self.target), **condition))
+
+    def origin(self) -> dict[str, Any]:
+        """What a copy reads."""
+        if not any(key == self.source for key, _ in self._left):
+            self.put(self.source)
+        return {"CopySource": {"Bucket": self._bucket, "Key": self.source}}
+
+    def copy_part(self, **condition: Any) -> tuple[str, str]:
+        """The source as the only part of a new upload of the target; the upload's id and the part's etag."""
+        origin = self.origin()
+        upload_id: str = self.client.create_multipart_upload(**self.at(self.target))["UploadId"]
+        self._uploads[upload_id] = None
+        wanted = self.at(self.target) | origin | {"UploadId": upload_id, "PartNumber": 1}
+        return upload_id, self.client.upload_part_copy(**wanted, **condition)["CopyPartResult"]["ETag"]
+
+    def complete(self, **condition: Any) -> None:
+        """A new upload of the target, completed."""
+        upload_id, etag = self.copy_part()
+        parts = {"Parts": [{"PartNumber": 1, "ETag": etag}]}
+        wanted = self.at(self.target) | {"UploadId": upload_id, "MultipartUpload": parts}
+        self.note(self.target, self.client.complete_multipart_upload(**wanted, **condition))
+        del self._uploads[upload_id]
+
+    def clean_up(self) -> None:
+        """Delete every version, object and upload that was left."""
+        for upload_id in self._uploads:
+            with translated("AbortMultipartUpload", self.uri):
+                self._clients.s3.abort_multipart_upload(**self.at(self.target), UploadId=upload_id)
+        for key, version_id in self._left:
+            with translated("DeleteObject", f"s3://{self._bucket}/{key}"):
+                version: Any = {"VersionId": version_id} if version_id else {}
+                self._clients.s3.delete_object(**self.at(key), **version)
+
+
+class About(Enum):
+    """What a condition is about."""
+
+    SOURCE = "source"
+    TARGET = "target"
+    ABSENCE = "absence"
+    SIZE = "size"
+
+
+@dataclass(frozen=True, slots=True)
+class _Condition:
+    """One condition of the protocol: the request that carries it, and the status with which S3 refuses a wrong one."""
+
+    name: str
+    send: Callable[..., object]
+    parameter: str
+    about: About
+    status: int = 412
+    is_vital: bool = True
+
+
+_CONDITIONS = (
+    _Condition("PutObject: If-None-Match", _Bench.write, "IfNoneMatch", About.ABSENCE),
+    _Condition("PutObject: If-Match", _Bench.write, "IfMatch", About.TARGET),
+    _Condition("GetObject: If-Match", _Bench.read, "IfMatch", About.TARGET),
+    _Condition("CopyObject: If-Match on the source", _Bench.copy, "CopySourceIfMatch", About.SOURCE),
+    _Condition("CopyObject: If-None-Match on the target", _Bench.copy, "IfNoneMatch", About.ABSENCE),
+    _Condition("CopyObject: If-Match on the target", _Bench.copy, "IfMatch", About.TARGET),
+    _Condition("UploadPartCopy: If-Match on the source", _Bench.copy_part, "CopySourceIfMatch", About.SOURCE),
+    _Condition("CompleteMultipartUpload: If-None-Match", _Bench.complete, "IfNoneMatch", About.ABSENCE),
+    _Condition("CompleteMultipartUpload: If-Match", _Bench.complete, "IfMatch", About.TARGET),
+    _Condition(
+        "CompleteMultipartUpload: MpuObjectSize", _Bench.complete, "MpuObjectSize", About.SIZE, 400, is_vital=False
+    ),
+    _Condition("DeleteObject: If-Match", _Bench.remove, "IfMatch", About.TARGET),
+)
+
+
+def _fault(condition: _Condition, bench: _Bench) -> str:
+    """What is wrong with a condition; one that cannot be tried does not hide the others."""
+    try:
+        if not _is_refused(condition, bench, is_right=False):
+            return IGNORED if condition.is_vital else SECOND_LINE
+        return REFUSED if _is_refused(condition, bench, is_right=True) else ""
+    except KeyshiftError as error:
+        return f"it could not be tried: {error}"
+
+
+def _is_refused(condition: _Condition, bench: _Bench, *, is_right: bool) -> bool:
+    with translated(condition.name.partition(":")[0], bench.uri):
+        value = bench.value(condition.about, is_right=is_right)
+        try:
+            condition.send(bench, **{condition.parameter: value})
+        except ClientError as error:
+            answered = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+            if answered != condition.status and error_code(error) not in PRECONDITION:
+                raise
+            return True
+    return False

@@ -1,0 +1,167 @@
+"""What ``doctor --stack`` asks AWS about a deployed stack; reads only."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from adapters.aws.clients import AwsClients
+from adapters.aws.errors import error_code, translated
+
+_NO_SETTING = frozenset(
+    {
+        "ObjectLockConfigurationNotFoundError",
+        "ServerSideEncryptionConfigurationNotFoundError",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MappingFacts:
+    """One event source mapping."""
+
+    state: str
+    reports_failures: bool
+    concurrency: int | None
+    source_arn: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableFacts:
+    """The manifest's table."""
+
+    stream_view: str
+    recovery: bool
+    expiry: str
+    protected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BucketRules:
+    """What of a bucket's settings could bite."""
+
+    lock_mode: str
+    encryption: str
+    requester_pays: bool
+
+
+class DeployedStack:
+    """One stack, by its name."""
+
+    def __init__(self, clients: AwsClients, name: str) -> None:
+        self._clients = clients
+        self.name = name
+
+    @cached_property
+    def resources(self) -> Mapping[str, str]:
+        """Logical to physical ids. Raises MissingResourceError where there is no such stack."""
+        with translated("DescribeStackResources", self.name):
+            answer = self._clients.client_of("cloudformation").describe_stack_resources(StackName=self.name)
+        return {one["LogicalResourceId"]: one.get("PhysicalResourceId", "") for one in answer["StackResources"]}
+
+    def mappings(self, function: str) -> Sequence[MappingFacts]:
+        """The function's event source mappings."""
+        with translated("ListEventSourceMappings", function):
+            pages = self._clients.functions.get_paginator("list_event_source_mappings").paginate(FunctionName=function)
+            found = [one for page in pages for one in page["EventSourceMappings"]]
+        return [
+            MappingFacts(
+                one.get("State", ""),
+                "ReportBatchItemFailures" in one.get("FunctionResponseTypes", []),
+                one.get("ScalingConfig", {}).get("MaximumConcurrency"),
+                one.get("EventSourceArn", ""),
+            )
+            for one in found
+        ]
+
+    def time_out(self, function: str) -> int:
+        """Seconds for which the function may run."""
+        with translated("GetFunctionConfiguration", function):
+            answer = self._clients.functions.get_function_configuration(FunctionName=function)
+        return int(answer["Timeout"])
+
+    def concurrency(self) -> int:
+        """How many invocations this account may run at once, of those that nobody reserved."""
+        with translated("GetAccountSettings", "the account"):
+            limits = self._clients.functions.get_account_settings()["AccountLimit"]
+        return int(limits["UnreservedConcurrentExecutions"])
+
+    def table(self, table: str) -> TableFacts:
+        """The table's safety."""
+        client = self._clients.dynamodb
+        with translated("DescribeTable", table):
+            about = client.describe_table(TableName=table)["Table"]
+        with translated("DescribeContinuousBackups", table):
+            backups = client.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
+        with translated("DescribeTimeToLive", table):
+            expiry = client.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+        recovery = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
+        return TableFacts(
+            str(about.get("StreamSpecification", {}).get("StreamViewType", "")),
+            recovery == "ENABLED",
+            expiry.get("AttributeName", "") if expiry.get("TimeToLiveStatus") in ("ENABLED", "ENABLING") else "",
+            bool(about.get("DeletionProtectionEnabled")),
+        )
+
+    def rule_state(self, rule: str) -> str:
+        """ENABLED or DISABLED."""
+        with translated("DescribeRule", rule):
+            return str(self._clients.events.describe_rule(Name=rule)["State"])
+
+    def senders(self, queue_url: str) -> Sequence[str]:
+        """Which services and ARNs the queue's policy lets send."""
+        with translated("GetQueueAttributes", queue_url):
+            answer = self._clients.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["Policy"])
+        policy = json.loads(answer.get("Attributes", {}).get("Policy") or "{}")
+        return [json.dumps(one.get("Condition", {})) for one in policy.get("Statement", [])]
+
+    def denied(self, role: str, actions: Sequence[str], resource: str, *, account: str) -> Sequence[str]:
+        """Those of the actions that the role's own policies do not allow on the resource, by simulation."""
+        iam = self._clients.client_of("iam")
+        with translated("GetRole", role):
+            arn = iam.get_role(RoleName=role)["Role"]["Arn"]
+        context = {"ContextKeyName": "aws:ResourceAccount", "ContextKeyValues": [account], "ContextKeyType": "string"}
+        with translated("SimulatePrincipalPolicy", role):
+            # IAM may answer with a part of the results, however few they are.
+            pages = iam.get_paginator("simulate_principal_policy").paginate(
+                PolicySourceArn=arn, ActionNames=list(actions), ResourceArns=[resource], ContextEntries=[context]
+            )
+            found = [one for page in pages for one in page["EvaluationResults"]]
+        return [one["EvalActionName"] for one in found if one["EvalDecision"] != "allowed"]
+
+    def account(self) -> str:
+        """This account's number."""
+        with translated("GetCallerIdentity", "the credentials"):
+            return self._clients.sts.get_caller_identity()["Account"]
+
+    def region(self) -> str:
+        """Where the stack is."""
+        return self._clients.sqs.meta.region_name
+
+    def bucket(self, name: str) -> BucketRules:
+        """The bucket's settings."""
+        s3 = self._clients.s3
+        lock = self._setting(name, "GetObjectLockConfiguration", s3.get_object_lock_configuration)
+        encryption = self._setting(name, "GetBucketEncryption", s3.get_bucket_encryption)
+        payment = self._setting(name, "GetBucketRequestPayment", s3.get_bucket_request_payment)
+        retention = lock.get("ObjectLockConfiguration", {}).get("Rule", {}).get("DefaultRetention", {})
+        rules = encryption.get("ServerSideEncryptionConfiguration", {}).get("Rules", [{}])
+        return BucketRules(
+            str(retention.get("Mode", "")),
+            str(rules[0].get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm", "")),
+            payment.get("Payer") == "Requester",
+        )
+
+    @staticmethod
+    def _setting(bucket: str, action: str, ask: Any) -> Mapping[str, Any]:
+        with translated(action, f"s3://{bucket}"):
+            try:
+                answer: Mapping[str, Any] = ask(Bucket=bucket)
+            except ClientError as error:
+                if error_code(error) in _NO_SETTING:
+                    return {}
+                raise
+        return answer

@@ -1,0 +1,109 @@
+"""What doctor and status ask AWS about a migration's parts; reads only."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from adapters.aws.clients import AwsClients
+from adapters.aws.errors import error_code, translated
+from adapters.dynamodb.stage import DynamoDbStageBook
+from domain.keys import Location
+from domain.lifecycle.stages import StageEntry
+
+
+@dataclass(frozen=True, slots=True)
+class BucketFacts:
+    """One bucket: ``versioning`` is Enabled, Suspended or Off; ``sends_events`` says to which kinds of places."""
+
+    versioning: str
+    sends_events: tuple[str, ...]
+    server_time: float
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFacts:
+    """One queue: times in seconds; ``dead_letter_arn`` is empty where there is none."""
+
+    visibility_seconds: int
+    retention_seconds: int
+    dead_letter_arn: str
+    most_receives: int
+
+
+class AwsInspector:
+    """Looks at buckets, queues, tables and buses."""
+
+    def __init__(self, clients: AwsClients) -> None:
+        self._clients = clients
+
+    def bucket(self, name: str) -> BucketFacts:
+        """Raises MissingResourceError or AccessDeniedError where it cannot be used."""
+        s3 = self._clients.s3
+        with translated("ListObjectsV2", f"s3://{name}"):
+            answer = s3.list_objects_v2(Bucket=name, MaxKeys=1)
+        with translated("GetBucketVersioning", f"s3://{name}"):
+            versioning = s3.get_bucket_versioning(Bucket=name).get("Status", "Off")
+        with translated("GetBucketNotificationConfiguration", f"s3://{name}"):
+            sends: Mapping[str, Any] = s3.get_bucket_notification_configuration(Bucket=name)
+        date = answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")
+        kinds = (
+            "EventBridgeConfiguration",
+            "QueueConfigurations",
+            "TopicConfigurations",
+            "LambdaFunctionConfigurations",
+        )
+        served = tuple(kind for kind in kinds if kind in sends and (sends[kind] or kind == kinds[0]))
+        return BucketFacts(versioning, served, parsedate_to_datetime(date).timestamp() if date else 0.0)
+
+    def lifecycle(self, name: str) -> tuple[Mapping[str, Any], ...]:
+        """The bucket's enabled lifecycle rules, as S3 tells them."""
+        with translated("GetBucketLifecycleConfiguration", f"s3://{name}"):
+            try:
+                answer: Mapping[str, Any] = self._clients.s3.get_bucket_lifecycle_configuration(Bucket=name)
+            except ClientError as error:
+                if error_code(error) != "NoSuchLifecycleConfiguration":
+                    raise
+                return ()
+        return tuple(one for one in answer.get("Rules", []) if one.get("Status") == "Enabled")
+
+    def can_read(self, location: Location) -> None:
+        """Raises AccessDeniedError where HEAD is denied; an absent object is fine."""
+        from adapters.s3.object_store import S3ObjectStore
+
+        S3ObjectStore(self._clients).look_at_object(location, with_tags=True)
+
+    def table_stream(self, table: str) -> str:
+        """The stream's view type; empty where the table has none. Raises MissingResourceError."""
+        with translated("DescribeTable", table):
+            about = self._clients.dynamodb.describe_table(TableName=table)["Table"]
+        return str(about.get("StreamSpecification", {}).get("StreamViewType", ""))
+
+    def stage_of(self, table: str) -> StageEntry:
+        """The migration's stage. Raises MissingResourceError where there is no such table."""
+        return DynamoDbStageBook(self._clients, table).read_stage()
+
+    def queue(self, url: str) -> QueueFacts:
+        """Raises MissingResourceError where there is no such queue."""
+        with translated("GetQueueAttributes", url):
+            about = self._clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        redrive = json.loads(about.get("RedrivePolicy") or "{}")
+        return QueueFacts(
+            int(about.get("VisibilityTimeout", 30)),
+            int(about.get("MessageRetentionPeriod", 345_600)),
+            str(redrive.get("deadLetterTargetArn", "")),
+            int(redrive.get("maxReceiveCount", 0)),
+        )
+
+    def bus(self, name: str) -> None:
+        """Raises MissingResourceError where there is no such event bus."""
+        with translated("DescribeEventBus", name):
+            self._clients.events.describe_event_bus(Name=name)
+
+    def identity(self) -> str:
+        """Who we are to AWS."""
+        with translated("GetCallerIdentity", "the credentials"):
+            return self._clients.sts.get_caller_identity()["Arn"]

@@ -1,0 +1,120 @@
+"""An inventory as a DuckDB relation with one set of columns, whatever its format."""
+
+import duckdb
+
+from adapters.inventory.files import LocalInventory
+from domain.errors import InputError
+
+COLUMNS = {
+    "key": "VARCHAR",
+    "version_id": "VARCHAR",
+    "size": "BIGINT",
+    "e_tag": "VARCHAR",
+    "storage_class": "VARCHAR",
+    "is_multipart_uploaded": "BOOLEAN",
+    "encryption_status": "VARCHAR",
+    "object_lock_mode": "VARCHAR",
+    "object_lock_legal_hold_status": "VARCHAR",
+    "intelligent_tiering_access_tier": "VARCHAR",
+    "last_modified_date": "TIMESTAMP",
+}
+"""What a plan needs; only the key must be there."""
+
+
+def connect(*, memory: str = "2GB", threads: int | None = None, folder: str | None = None) -> duckdb.DuckDBPyConnection:
+    """A database that spills to disk (``folder``) beyond ``memory``, and reads nothing from the network."""
+    connection = duckdb.connect()
+    connection.execute("SET memory_limit = ?", [memory])
+    connection.execute("SET preserve_insertion_order = false")
+    # The bar goes to standard output, where --json's one answer belongs.
+    connection.execute("SET enable_progress_bar = false")
+    connection.execute("SET autoinstall_known_extensions = false")
+    if threads is not None:
+        connection.execute("SET threads = ?", [threads])
+    if folder is not None:
+        connection.execute("SET temp_directory = ?", [folder])
+    return connection
+
+
+def inventory_sql(connection: duckdb.DuckDBPyConnection, local: LocalInventory) -> str:
+    """SQL for the current objects of the inventory: the columns above, missing ones NULL, keys raw.
+
+    Delete markers and noncurrent versions are left out. Raises InputError for a schema that the files do not have.
+    """
+    inventory = local.inventory
+    _check_columns(local)
+    source = _source(local)
+    try:
+        described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+    except duckdb.Error as error:
+        raise InputError(f"the inventory cannot be read: {_first_line(error)}") from error
+    present = {str(row[0]).lower() for row in described}
+    columns = [_column(name, kind, present, encoded=inventory.has_encoded_keys) for name, kind in COLUMNS.items()]
+    # A row of another bucket stops the plan; _read_one_by_one then says which row of which file it is.
+    bucket = inventory.source_bucket.replace("'", "''")
+    columns[0] = (
+        f"CASE WHEN coalesce(bucket, '{bucket}') = '{bucket}' THEN {columns[0].removesuffix(' AS key')} "
+        "ELSE error('a row of another bucket') END AS key"
+    )
+    wanted = []
+    if "is_latest" in present:
+        wanted.append(f"coalesce({_flag('is_latest', encoded=inventory.has_encoded_keys)}, true)")
+    if "is_delete_marker" in present:
+        wanted.append(f"NOT coalesce({_flag('is_delete_marker', encoded=inventory.has_encoded_keys)}, false)")
+    where = f" WHERE {' AND '.join(wanted)}" if wanted else ""
+    return f"SELECT {', '.join(columns)} FROM {source}{where}"
+
+
+def _check_columns(local: LocalInventory) -> None:
+    """Every file has what the manifest promises: a column that one file lacks would read as empty there."""
+    if local.inventory.file_format == "CSV":
+        return
+    import pyarrow.parquet
+
+    for path in local.paths.values():
+        try:
+            schema = pyarrow.parquet.read_schema(path)
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path} cannot be read as {local.inventory.file_format}: {_first_line(error)}") from error
+        for name in local.inventory.columns:
+            if name not in schema.names:
+                raise InputError(f"{path} has no column {name!r}, which the manifest names: fetch the report again")
+
+
+def _source(local: LocalInventory) -> str:
+    files = "[" + ", ".join("'" + str(path).replace("'", "''") + "'" for path in local.paths.values()) + "]"
+    if local.inventory.file_format != "CSV":
+        return f"read_parquet({files}, union_by_name = true)"
+    columns = "{" + ", ".join(f"'{name}': 'VARCHAR'" for name in local.inventory.columns) + "}"
+    return (
+        f"read_csv({files}, header = false, columns = {columns}, auto_detect = false, delim = ',', quote = '\"', "
+        "escape = '\"', compression = 'gzip', strict_mode = true, null_padding = false)"
+    )
+
+
+def _column(name: str, kind: str, present: set[str], *, encoded: bool) -> str:
+    if name not in present:
+        return f"CAST(NULL AS {kind}) AS {name}"
+    if name == "key" and encoded:
+        return "url_decode(replace(key, '+', ' ')) AS key"
+    if name == "e_tag":
+        return "trim(e_tag, '\"') AS e_tag"
+    if name == "key":
+        return "key AS key"
+    if kind == "VARCHAR":
+        return f"CAST({name} AS VARCHAR) AS {name}"
+    # A CSV's empty text is no number; a text that is none at all must not be taken for one.
+    return (
+        f"CAST(nullif(CAST({name} AS VARCHAR), '') AS {kind}) AS {name}"
+        if encoded
+        else f"CAST({name} AS {kind}) AS {name}"
+    )
+
+
+def _flag(name: str, *, encoded: bool) -> str:
+    """A boolean column; in CSV an empty text is none, and a text that is neither true nor false stops the plan."""
+    return f"CAST(nullif({name}, '') AS BOOLEAN)" if encoded else f"CAST({name} AS BOOLEAN)"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

@@ -1,0 +1,287 @@
+"""Counts a whole key set in DuckDB: one mapping pass into a narrow table, everything else from that."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from adapters.duckdb.inventory import connect, inventory_sql
+from adapters.duckdb.mapping import KEPT, NO_BRANCH, REJECTED, mapped_sql, register_one_key_mapping
+from adapters.duckdb.parts import is_cut, number_of_parts
+from adapters.inventory.files import LocalInventory
+from adapters.inventory.rows import read_rows
+from domain.errors import InputError
+from domain.planning.figures import EARLY_DELETION_DAYS, Collision, Cutting, EarlyDeletion, PlanFigures, Shape, Share
+from domain.planning.ports import ObjectListing
+from domain.rules.compiled import CompiledRules
+
+SHOWN = 20
+_ARCHIVED = (
+    "storage_class IN ('GLACIER', 'DEEP_ARCHIVE') OR coalesce(intelligent_tiering_access_tier, '') LIKE '%ARCHIVE%'"
+)
+_LOCKED = "coalesce(object_lock_mode, '') <> '' OR upper(coalesce(object_lock_legal_hold_status, '')) = 'ON'"
+_SHAPE = (
+    "regexp_replace(regexp_replace(left(key, 200), '[0-9a-fA-F]{8,}(-[0-9a-fA-F]{4,})*', '<id>', 'g'), "
+    "'[0-9]+', '<n>', 'g')"
+)
+
+_SUSPECTED = "hash(key) IN (SELECT source_hash FROM suspected_sources)"
+
+
+@dataclass(frozen=True, slots=True)
+class _KeySet:
+    """SQL of the rows, when they were taken (UTC), and whether they cost too much to be read a second time."""
+
+    sql: str
+    taken_at: float | None = None
+    read_once: bool = False
+
+
+class DuckDbPlanner:
+    """Plans from an inventory or a listing; reads only, spills to ``folder`` beyond ``memory``."""
+
+    def __init__(self, rules: CompiledRules, *, memory: str = "2GB", threads: int | None = None) -> None:
+        self._rules = rules
+        self._memory = memory
+        self._threads = threads
+
+    def plan_inventory(self, local: LocalInventory, *, cutting: Cutting, out: Path | None = None) -> PlanFigures:
+        """The figures of an inventory; with ``out`` every row and its target is written there as Parquet."""
+        if local.inventory.source_bucket != self._rules.source_bucket:
+            raise InputError(
+                f"the inventory is of bucket {local.inventory.source_bucket}, the rules move {self._rules.source_bucket}"
+            )
+        with _saved_whole(out) as partial, self._connection() as connection:
+            try:
+                rows = inventory_sql(connection, local)
+                keys = _KeySet(rows, local.inventory.created_at, read_once=local.inventory.file_format == "CSV")
+                return self._plan(connection, keys, cutting, partial)
+            except duckdb.Error:
+                _read_one_by_one(local)
+                raise
+
+    def plan_listing(self, listing: ObjectListing, *, cutting: Cutting, out: Path | None = None) -> PlanFigures:
+        """The figures of a listing of the source bucket."""
+        import pyarrow as pa
+
+        with _saved_whole(out) as partial, self._connection() as connection:
+            connection.execute(
+                "CREATE TEMP TABLE listed (key VARCHAR, size BIGINT, e_tag VARCHAR, storage_class VARCHAR)"
+            )
+            for rows in _batched(listing, self._rules):
+                connection.register("batch", pa.Table.from_pylist(rows))
+                connection.execute("INSERT INTO listed SELECT key, size, e_tag, storage_class FROM batch")
+                connection.unregister("batch")
+            nothing = "NULL::VARCHAR AS version_id, NULL::BOOLEAN AS is_multipart_uploaded, "
+            nothing += "NULL::VARCHAR AS encryption_status, NULL::VARCHAR AS object_lock_mode, "
+            nothing += (
+                "NULL::VARCHAR AS object_lock_legal_hold_status, NULL::VARCHAR AS intelligent_tiering_access_tier, "
+                "NULL::TIMESTAMP AS last_modified_date"
+            )
+            rows_sql = f"SELECT *, {nothing} FROM listed"
+            return self._plan(connection, _KeySet(rows_sql), cutting, partial)
+
+    @contextmanager
+    def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with tempfile.TemporaryDirectory(prefix="keyshift-plan-") as folder:
+            connection = connect(memory=self._memory, threads=self._threads, folder=folder)
+            connection.execute(f"ATTACH '{folder}/plan.duckdb' AS spill")
+            connection.execute("USE spill")
+            register_one_key_mapping(connection, self._rules)
+            try:
+                yield connection
+            except duckdb.Error as error:
+                raise InputError(f"the key set cannot be read: {str(error).strip().splitlines()[0]}") from error
+            finally:
+                connection.close()
+
+    def _plan(
+        self, connection: duckdb.DuckDBPyConnection, keys: _KeySet, cutting: Cutting, out: Path | None
+    ) -> PlanFigures:
+        mapped = mapped_sql(self._rules, keys.sql)
+        again = "facts" if keys.read_once else f"({keys.sql})"
+        suspected = mapped_sql(self._rules, f"SELECT key FROM {again} WHERE {_SUSPECTED}")
+        if out is not None:
+            quoted = str(out).replace("'", "''")
+            connection.execute(f"COPY (SELECT * FROM ({mapped})) TO '{quoted}' (FORMAT parquet, COMPRESSION zstd)")
+            mapped = f"SELECT * FROM read_parquet('{quoted}')"
+            suspected = f"{mapped} WHERE {_SUSPECTED}"
+        # Only what the figures need: a hash stands for a key or target, so that memory does not grow with key length.
+        # A packed CSV is read once only, so its keys stay at hand for the few that are looked at again.
+        kept_keys = "key" if keys.read_once else f"CASE WHEN branch IN ({NO_BRANCH}, {REJECTED}) THEN key END AS key"
+        connection.execute(
+            f"""CREATE TABLE facts AS SELECT branch, size, storage_class, encryption_status, is_multipart_uploaded,
+              ({_ARCHIVED}) AS archived, ({_LOCKED}) AS locked, hash(key) AS source_hash, hash(target) AS target_hash,
+              {_early_days(keys.taken_at)} AS early_days,
+              {kept_keys} FROM ({mapped})"""
+        )
+        shares = self._shares(connection)
+        colliding, collisions = self._collisions(connection, suspected)
+        special = self._row(
+            connection,
+            f"""SELECT count(*) FILTER ({is_cut(cutting)}), coalesce(sum(size) FILTER ({is_cut(cutting)}), 0),
+              count(*) FILTER (is_multipart_uploaded), coalesce(sum(size) FILTER (is_multipart_uploaded), 0),
+              count(*) FILTER (archived), coalesce(sum(size) FILTER (archived), 0), count(*) FILTER (locked),
+              coalesce(sum({number_of_parts(cutting)}) FILTER ({is_cut(cutting)}), 0)
+              FROM facts WHERE branch >= 0""",
+        )
+        rules: dict[str, Share] = {name: Share() for name in self._rules.rules}
+        for index, branch in enumerate(self._rules.branches):
+            share = shares.get(index, Share())
+            known = rules[branch.rule]
+            rules[branch.rule] = Share(known.objects + share.objects, known.size + share.size)
+        return PlanFigures(
+            rules=rules,
+            kept=shares.get(KEPT, Share()),
+            unmapped=shares.get(NO_BRANCH, Share()),
+            rejected=shares.get(REJECTED, Share()),
+            rejected_examples=tuple(
+                str(row[0])
+                for row in connection.execute(
+                    f"SELECT key FROM facts WHERE branch = {REJECTED} ORDER BY key LIMIT {SHOWN}"
+                ).fetchall()
+            ),
+            shapes=self._shapes(connection),
+            collisions=collisions,
+            colliding_targets=colliding,
+            large=Share(special[0], special[1]),
+            in_parts=Share(special[2], special[3]),
+            archived=Share(special[4], special[5]),
+            locked=special[6],
+            parts=int(special[7]),
+            storage_classes=self._classes(connection),
+            encryption=self._encryption(connection),
+            early_deletion=self._early_deletion(connection),
+            unmapped_fails=self._rules.unmapped == "fail",
+        )
+
+    @staticmethod
+    def _row(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
+        row = connection.execute(sql).fetchone()
+        return tuple(row or ())
+
+    @staticmethod
+    def _shares(connection: duckdb.DuckDBPyConnection) -> Mapping[int, Share]:
+        rows = connection.execute(
+            "SELECT branch, count(*), coalesce(sum(size), 0) FROM facts GROUP BY branch"
+        ).fetchall()
+        return {int(row[0]): Share(int(row[1]), int(row[2])) for row in rows}
+
+    @staticmethod
+    def _classes(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Share]:
+        rows = connection.execute(
+            "SELECT storage_class, count(*), coalesce(sum(size), 0) FROM facts WHERE branch >= 0 GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+        return {str(row[0] or "unknown"): Share(int(row[1]), int(row[2])) for row in rows}
+
+    @staticmethod
+    def _early_deletion(connection: duckdb.DuckDBPyConnection) -> Mapping[str, EarlyDeletion]:
+        classes = ", ".join(f"'{name}'" for name in EARLY_DELETION_DAYS)
+        rows = connection.execute(
+            f"""SELECT storage_class, coalesce(sum(size * early_days), 0) / 1073741824.0,
+              count(*) FILTER (early_days IS NULL) FROM facts
+              WHERE branch >= 0 AND storage_class IN ({classes}) GROUP BY 1 ORDER BY 1"""
+        ).fetchall()
+        return {str(row[0]): EarlyDeletion(float(row[1]), int(row[2])) for row in rows}
+
+    @staticmethod
+    def _encryption(connection: duckdb.DuckDBPyConnection) -> Mapping[str, int]:
+        rows = connection.execute(
+            "SELECT encryption_status, count(*) FROM facts WHERE branch >= 0 GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+        return {str(row[0] or "unknown"): int(row[1]) for row in rows}
+
+    @staticmethod
+    def _shapes(connection: duckdb.DuckDBPyConnection) -> tuple[Shape, ...]:
+        rows = connection.execute(
+            f"""SELECT {_SHAPE} AS shape, count(*) AS objects, min(key) FROM facts WHERE branch = {NO_BRANCH}
+              GROUP BY 1 ORDER BY objects DESC, shape LIMIT {SHOWN}"""
+        ).fetchall()
+        return tuple(Shape(str(row[0]), int(row[1]), str(row[2])) for row in rows)
+
+    def _collisions(self, connection: duckdb.DuckDBPyConnection, suspected: str) -> tuple[int, tuple[Collision, ...]]:
+        """Targets that two objects would have, or that an object which is there already has."""
+        same_bucket = self._rules.source_bucket == self._rules.target_bucket
+        twice = "SELECT target_hash AS place FROM facts WHERE branch >= 0 GROUP BY 1 HAVING count(*) > 1"
+        there = (
+            "UNION SELECT source_hash FROM facts SEMI JOIN (SELECT target_hash FROM facts WHERE branch >= 0) AS targets "
+            "ON facts.source_hash = targets.target_hash"
+            if same_bucket
+            else ""
+        )
+        connection.execute(f"CREATE TABLE suspects AS {twice} {there}")
+        if not self._row(connection, "SELECT count(*) FROM suspects")[0]:
+            return 0, ()
+        connection.execute(
+            """CREATE TABLE suspected_sources AS SELECT source_hash FROM facts SEMI JOIN suspects
+              ON facts.target_hash = suspects.place WHERE branch >= 0 UNION SELECT place FROM suspects"""
+        )
+        # Equal hashes are only suspects (1,084 of 300,000 keys that differ in two digits had another's hash): the keys
+        # themselves decide, and only theirs are mapped a second time.
+        occupied = (
+            "UNION ALL SELECT key AS place, key, 0 FROM rows SEMI JOIN suspects ON hash(rows.key) = suspects.place"
+            if same_bucket
+            else ""
+        )
+        connection.execute(
+            f"""CREATE TABLE meetings AS WITH rows AS ({suspected})
+              SELECT place, list(key ORDER BY key)[1:{SHOWN}] AS keys, count(*) > sum(moves) AS occupied FROM (
+                SELECT target AS place, key, 1 AS moves FROM rows SEMI JOIN suspects ON hash(rows.target) = suspects.place
+                WHERE target IS NOT NULL {occupied})
+              GROUP BY place HAVING sum(moves) > 1 OR (sum(moves) > 0 AND count(*) > sum(moves))"""
+        )
+        number = int(self._row(connection, "SELECT count(*) FROM meetings")[0])
+        rows = connection.execute(f"SELECT * FROM meetings ORDER BY place LIMIT {SHOWN}").fetchall()
+        return number, tuple(Collision(str(row[0]), tuple(row[1]), bool(row[2])) for row in rows)
+
+
+def _early_days(at: float | None) -> str:
+    """Days (SQL) that S3 would still bill for a source deleted at the time of the inventory; NULL: its age is unknown."""
+    if at is None:
+        return "NULL::BIGINT"
+    least = " ".join(f"WHEN '{name}' THEN {days}" for name, days in EARLY_DELETION_DAYS.items())
+    age = f"date_diff('day', last_modified_date, to_timestamp({at})::TIMESTAMP)"
+    # greatest() would take an unknown age for none.
+    return f"CASE WHEN last_modified_date IS NOT NULL THEN greatest(0, (CASE storage_class {least} END) - {age}) END"
+
+
+@contextmanager
+def _saved_whole(out: Path | None) -> Iterator[Path | None]:
+    """Where to write what becomes ``out`` only when everything has succeeded."""
+    if out is None:
+        yield None
+        return
+    # Looked at before the work: a device or a link to one must not become a file, and a folder cannot.
+    if not out.parent.is_dir() or (out.exists() and not out.is_file()):
+        raise InputError(f"{out} cannot be written: it must be a file in a folder that is there; give another --out")
+    partial = out.with_name(f".{out.name}.partial")
+    try:
+        yield partial
+        partial.replace(out)
+    except OSError as error:
+        raise InputError(f"{out} cannot be written: {error.strerror}; give another --out") from error
+    finally:
+        with suppress(OSError):
+            partial.unlink()
+
+
+def _read_one_by_one(local: LocalInventory) -> None:
+    """Raise InputError naming file and row if a row is bad; DuckDB's own message names neither."""
+    for path in local.paths.values():
+        for _ in read_rows(path, local.inventory):
+            pass
+
+
+def _batched(listing: ObjectListing, rules: CompiledRules, *, rows: int = 50_000) -> Iterator[list[dict[str, Any]]]:
+    batch: list[dict[str, Any]] = []
+    for one in listing.list_objects(rules.source_bucket, prefix=rules.source_prefix):
+        batch.append({"key": one.key, "size": one.size, "e_tag": one.etag, "storage_class": one.storage_class})
+        if len(batch) >= rows:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,67 @@
+"""What is audited beside the records: items of the manifest table."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from adapters.aws.clients import AwsClients
+from adapters.aws.errors import translated
+from adapters.dynamodb.attributes import PARTITION_KEY, text
+from adapters.dynamodb.control import DynamoDbControlPanel
+from adapters.dynamodb.reference_items import entry_of_item
+from adapters.dynamodb.stage import DynamoDbStageBook
+from domain.audit.control_events import CONTROL_ID
+from domain.audit.ports import Deferred
+from domain.audit.reference_events import JOURNAL_ID
+from domain.audit.stage_events import STAGE_ID
+from domain.rules.references import Item
+
+
+class DynamoDbAuditedItems:
+    """AuditedItems on DynamoDB."""
+
+    def __init__(self, clients: AwsClients, table: str) -> None:
+        self._clients = clients
+        self._table = table
+
+    def list_items(self) -> Iterator[Deferred]:
+        """See the port; an entry of the journal stays there when nothing of it is left to restore."""
+        control = DynamoDbControlPanel(self._clients, self._table).read_control()
+        yield Deferred(CONTROL_ID, "the control item", control.fence, "", control.changed_at)
+        stage = DynamoDbStageBook(self._clients, self._table).read_stage()
+        yield Deferred(STAGE_ID, "the stage", stage.revision, "", stage.changed_at)
+        page: dict[str, Any] = {}
+        while True:
+            with translated("Scan", self._table):
+                answer = self._clients.dynamodb.scan(
+                    TableName=self._table,
+                    ConsistentRead=True,
+                    FilterExpression="begins_with(#pk, :journal)",
+                    ExpressionAttributeNames={"#pk": PARTITION_KEY},
+                    ExpressionAttributeValues={":journal": text(JOURNAL_ID)},
+                    **page,
+                )
+            for item in answer["Items"]:
+                yield _state_of(item)
+            if not answer.get("LastEvaluatedKey"):
+                return
+            page = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+    def has_item(self, item_id: str) -> bool:
+        """See the port."""
+        if item_id not in (CONTROL_ID, STAGE_ID) and not item_id.startswith(JOURNAL_ID):
+            return False
+        with translated("GetItem", f"{self._table} ({item_id})"):
+            answer = self._clients.dynamodb.get_item(
+                TableName=self._table, Key={PARTITION_KEY: text(item_id)}, ConsistentRead=True
+            )
+        return "Item" in answer
+
+
+def _state_of(item: Item) -> Deferred:
+    """An entry that cannot be read counts as set back: the chain tells more of it than its revision 0."""
+    item_id = str(item[PARTITION_KEY]["S"])
+    try:
+        entry = entry_of_item(item)
+    except (KeyError, TypeError, ValueError):
+        return Deferred(item_id, f"the damaged entry {item_id}", 0, "", 0.0)
+    return Deferred(item_id, f"the references of an item of {entry.table}", entry.revision, "", entry.written_at)

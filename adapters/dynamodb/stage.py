@@ -1,0 +1,123 @@
+"""The stage of the migration: one item of the manifest table."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from adapters.aws.clients import AwsClients
+from adapters.aws.errors import error_code, translated
+from adapters.dynamodb.attributes import PARTITION_KEY, number, text
+from domain.audit.control_events import CONTROL_ID
+from domain.audit.stage_events import STAGE_ID
+from domain.errors import ThrottledError
+from domain.lifecycle.stages import Stage, StageEntry
+from domain.steering.control import Control
+
+# "revision" marks a record's item (adapters.dynamodb.record_item), and a stage is none.
+_REVISION = "stage_revision"
+_CROWDED = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+
+
+class DynamoDbStageBook:
+    """StageBook on DynamoDB."""
+
+    def __init__(self, clients: AwsClients, table: str) -> None:
+        self._client = clients.dynamodb
+        self._table = table
+
+    def read_stage(self) -> StageEntry:
+        """See the port."""
+        with translated("GetItem", f"{self._table} ({STAGE_ID})"):
+            answer = self._client.get_item(
+                TableName=self._table, Key={PARTITION_KEY: text(STAGE_ID)}, ConsistentRead=True
+            )
+        return stage_of_item(answer.get("Item", {}))
+
+    def write_stage(self, entry: StageEntry, *, before: StageEntry, control: Control | None = None) -> bool:
+        """See the port; a repeat by the SDK finds our own entry."""
+        put = self._put(entry, before)
+        if control is not None:
+            return self._write_with(put, entry, control)
+        with translated("PutItem", f"{self._table} ({STAGE_ID})"):
+            try:
+                self._client.put_item(**put)
+            except ClientError as error:
+                if error_code(error) != "ConditionalCheckFailedException":
+                    raise
+                there: Any = error.response.get("Item") or {}
+                return stage_of_item(there) == entry
+        return True
+
+    def _put(self, entry: StageEntry, before: StageEntry) -> Any:
+        absent = f" OR attribute_not_exists({_REVISION})" if before.revision == 0 else ""
+        return {
+            "TableName": self._table,
+            "Item": _item_of(entry),
+            "ConditionExpression": f"{_REVISION} = :revision{absent}",
+            "ExpressionAttributeValues": {":revision": number(before.revision)},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+
+    def _write_with(self, put: Any, entry: StageEntry, control: Control) -> bool:
+        """Both items are looked at in one transaction."""
+        absent = " OR attribute_not_exists(fence)" if control.fence == 0 else ""
+        check: Any = {
+            "TableName": self._table,
+            "Key": {PARTITION_KEY: text(CONTROL_ID)},
+            "ConditionExpression": f"fence = :fence{absent}",
+            "ExpressionAttributeValues": {":fence": number(control.fence)},
+        }
+        with translated("TransactWriteItems", f"{self._table} ({STAGE_ID})"):
+            try:
+                self._client.transact_write_items(TransactItems=[{"Put": put}, {"ConditionCheck": check}])
+            except ClientError as error:
+                if error_code(error) != "TransactionCanceledException":
+                    raise
+                reasons: Any = error.response.get("CancellationReasons", [])
+                codes = {reason.get("Code") for reason in reasons}
+                if "ConditionalCheckFailed" in codes:
+                    # After a repeat by the SDK our own entry is there already.
+                    return self.read_stage() == entry
+                if codes & _CROWDED:
+                    said = f"{self._table} ({STAGE_ID}): another transaction holds it; it is tried again"
+                    raise ThrottledError(said) from error
+                raise
+        return True
+
+
+def stage_of_item(item: Mapping[str, Any]) -> StageEntry:
+    """The entry that an item, or an image in the table's stream, holds; PREPARED for no item."""
+    if not item:
+        return StageEntry()
+    return StageEntry(
+        stage=Stage(item["stage"]["S"]),
+        since=float(item["since"]["N"]),
+        by=item["by"]["S"],
+        why=item["why"]["S"],
+        postponed_until=float(item["postponed_until"]["N"]) if "postponed_until" in item else None,
+        capture=item["capture"]["S"],
+        revision=int(item[_REVISION]["N"]),
+        changed_at=float(item["changed_at"]["N"]),
+        # An entry of an earlier version lacks it: the beginning of its stage is late enough.
+        cut_over_at=float(item.get("cut_over_at", item["since"])["N"]),
+        rules_digest=item.get("rules_digest", {"S": ""})["S"],
+        live_at=float(item.get("live_at", item["since"])["N"]),
+    )
+
+
+def _item_of(entry: StageEntry) -> dict[str, Any]:
+    item: dict[str, Any] = {
+        PARTITION_KEY: text(STAGE_ID),
+        "stage": text(entry.stage.value),
+        "since": number(entry.since),
+        "by": text(entry.by),
+        "why": text(entry.why),
+        "capture": text(entry.capture),
+        _REVISION: number(entry.revision),
+        "changed_at": number(entry.changed_at),
+        "cut_over_at": number(entry.cut_over_at),
+        **({"rules_digest": text(entry.rules_digest)} if entry.rules_digest else {}),
+        "live_at": number(entry.live_at),
+    }
+    return item | ({"postponed_until": number(entry.postponed_until)} if entry.postponed_until is not None else {})

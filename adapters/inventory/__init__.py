@@ -1,0 +1,1 @@
+"""S3 Inventory: its files and their rows."""

@@ -1,0 +1,1 @@
+"""This machine: its clock, and books in temporary SQLite files."""

@@ -1,0 +1,69 @@
+"""What the records say of their keys in a temporary file, so that comparing millions needs no memory for them."""
+
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from itertools import islice
+from math import inf
+from pathlib import Path
+
+from domain.keys import Location
+from domain.lifecycle.census import ABSENT, Expected, Role
+
+_ROWS = 10_000
+_CREATE = """CREATE TABLE expected (
+  place BLOB, role INTEGER, record BLOB, etag TEXT, since REAL, met INTEGER, PRIMARY KEY (place, role)
+) WITHOUT ROWID"""
+_ROLES = tuple(Role)
+
+
+class SqliteCensusBook:
+    """CensusBook on SQLite; about 250 bytes for each record; of one thread."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="keyshift-census-")
+        self._connection = sqlite3.connect(Path(self._folder.name, "census"), isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode = OFF")
+        self._connection.execute("PRAGMA synchronous = OFF")
+        self._connection.execute(_CREATE)
+        # The file is ours alone and goes with us: one transaction that never ends saves a write for each row.
+        self._connection.execute("BEGIN")
+
+    def add_expected(self, expected: Iterator[Expected]) -> None:
+        """See the port."""
+        rows = map(_row, expected)
+        while batch := list(islice(rows, _ROWS)):
+            self._connection.executemany("INSERT OR REPLACE INTO expected VALUES (?, ?, ?, ?, ?, 0)", batch)
+
+    def meet(self, place: Location) -> Sequence[Expected]:
+        """See the port."""
+        rows = self._connection.execute(
+            "SELECT role, record, etag, since FROM expected WHERE place = ? ORDER BY role", (_id(place),)
+        ).fetchall()
+        if rows:
+            self._connection.execute("UPDATE expected SET met = 1 WHERE place = ?", (_id(place),))
+        return [
+            Expected(place, _ROLES[role], record.hex(), etag, inf if since is None else since)
+            for role, record, etag, since in rows
+        ]
+
+    def find_unmet(self) -> Iterator[tuple[str, Role]]:
+        """See the port."""
+        query = "SELECT record, role FROM expected WHERE met = 0 AND etag IS NOT NULL AND etag <> ?"
+        for record, role in self._connection.execute(query, (ABSENT,)):
+            yield record.hex(), _ROLES[role]
+
+    def close(self) -> None:
+        """Delete the file."""
+        self._connection.close()
+        self._folder.cleanup()
+
+
+def _row(one: Expected) -> tuple[bytes, int, bytes, str | None, float | None]:
+    since = None if one.since == inf else one.since
+    return _id(one.place), _ROLES.index(one.role), bytes.fromhex(one.record_id), one.etag, since
+
+
+def _id(place: Location) -> bytes:
+    return sha256(f"{place.bucket}\0{place.key}".encode()).digest()[:16]

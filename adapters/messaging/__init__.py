@@ -1,0 +1,1 @@
+"""SQS, EventBridge and Lambda's event source mappings."""

@@ -1,0 +1,1 @@
+"""What cannot be edited and holds old URIs: Greengrass components, SageMaker models."""

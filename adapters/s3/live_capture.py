@@ -1,0 +1,262 @@
+"""Switches the source bucket's events on, and takes what it added away again."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from adapters.aws.clients import AwsClients
+from adapters.aws.errors import error_code, translated
+from adapters.s3.notification_filters import (
+    LIVE_EVENTS,
+    Entry,
+    SourceRule,
+    entries_of,
+    live_pattern,
+    queue_entry,
+    source_rule,
+)
+from adapters.s3.notifications import (
+    QueuePair,
+    change_notifications,
+    read_notifications,
+    route_events,
+    send_bucket_events,
+    send_bucket_events_to_eventbridge,
+)
+from adapters.s3.requests import Owners, place
+from domain.errors import InputError, RefusedRequestError
+from domain.keys import Location
+from domain.lifecycle.ports import Capture, CaptureRefused, Restored
+
+EARLIER_ID = "keyshift"
+"""The id that an earlier version gave the entry of every migration: ours is known by its queue."""
+_QUEUES, _BRIDGE = "QueueConfigurations", "EventBridgeConfiguration"
+
+
+class S3LiveCapture:
+    """LiveCapture on S3, SQS and EventBridge; ``prefix`` limits the events to our sources."""
+
+    def __init__(  # noqa: PLR0913  # what is captured, where to, and under which name
+        self,
+        clients: AwsClients,
+        *,
+        bucket: str,
+        prefix: str,
+        queue_url: str,
+        migration: str,
+        owners: Owners | None = None,
+    ) -> None:
+        self._clients = clients
+        self._bucket = bucket
+        self._prefix = prefix
+        self._queue_url = queue_url
+        self._name = f"keyshift-{migration}"
+        self._owners = owners or Owners()
+
+    def read_configuration(self) -> str:
+        """See the port."""
+        return _text(self._read())
+
+    def plan_capture(self, *, through: str) -> Capture | CaptureRefused:
+        """See the port."""
+        if through not in ("auto", "queue", "eventbridge"):
+            raise InputError(f"events come through 'auto', 'queue' or 'eventbridge', not {through!r}")
+        before, queue = self._read(), self._queue_arn()
+        entries = list(entries_of(before))
+        direct = [one for one in entries if one.destination == queue and one.tells_all(self._prefix)]
+        rules, others = self._rules(queue)
+        fed = [one for one in rules if one.tells_all(self._prefix)]
+        why = self._other_migration(entries, others, queue)
+        if why is None and through == "queue" and fed and not direct:
+            why = _second_way(f"the rule {fed[0].name} of EventBridge", self._bucket)
+        if why is None and through == "eventbridge" and direct and not fed:
+            why = _second_way(f"the notification '{direct[0].name}'", self._bucket)
+        if why is not None:
+            return CaptureRefused(why)
+        if direct and through != "eventbridge":
+            return Capture(self._bucket, _text(before), _text(before), through="queue")
+        if fed or through == "eventbridge":
+            # A rule of the deployment, or of another program, that feeds the queue is enough.
+            own = "" if any(one.name != self._name for one in fed) else self._name
+            return Capture(self._bucket, _text(before), _text(before | {_BRIDGE: {}}), own, "eventbridge")
+        return self._added_to(before, entries, queue)
+
+    def find_fault(self, capture: Capture) -> str | None:
+        """See the port."""
+        now, queue = self._read(), self._queue_arn()
+        if not capture.rule and capture.through != "eventbridge":
+            if any(one.destination == queue and one.tells_all(self._prefix) for one in entries_of(now)):
+                return None
+            return f"bucket {self._bucket} does not tell queue {queue} of all its writes and deletes any more"
+        if _BRIDGE not in now:
+            return f"bucket {self._bucket} does not send its events to EventBridge any more"
+        if any(one.tells_all(self._prefix) for one in self._rules(queue)[0]):
+            return None
+        return f"no enabled rule of EventBridge sends all events of bucket {self._bucket} to queue {queue} any more"
+
+    def switch_on(self, capture: Capture) -> None:
+        """See the port."""
+        queue = QueuePair(self._queue_url, self._queue_arn(), "", "")
+        if capture.rule:
+            route_events(self._clients, capture.rule, live_pattern(self._bucket, self._prefix), queue)
+        if capture.rule or capture.through == "eventbridge":
+            send_bucket_events_to_eventbridge(self._clients, self._bucket, owners=self._owners)
+            return
+        now = entries_of(self._read())
+        if any(one.destination == queue.arn and one.tells_all(self._prefix) for one in now):
+            return
+        try:
+            send_bucket_events(
+                self._clients,
+                self._bucket,
+                queue,
+                configuration_id=self._name,
+                earlier_id=EARLIER_ID,
+                prefix=self._prefix,
+                owners=self._owners,
+            )
+        except RefusedRequestError as error:
+            raise RefusedRequestError(f"{error}. {_ONE_PLACE}") from error
+
+    def restore(self, capture: Capture) -> Restored:
+        """See the port; ours are known by their id, and are left where they were before."""
+        before = json.loads(capture.before)
+        known, queue = [_text(one) for one in before.get(_QUEUES, [])], self._queue_arn()
+
+        def is_ours(one: Mapping[str, Any]) -> bool:
+            own = one.get("Id") == self._name or (one.get("Id") == EARLIER_ID and one["QueueArn"] == queue)
+            return own and _text(one) not in known
+
+        def take_away(configuration: dict[str, Any]) -> None:
+            kept = [one for one in configuration.pop(_QUEUES, []) if not is_ours(one)]
+            kept += _replaced(capture, before, {one["QueueArn"] for one in kept})
+            configuration.update({_QUEUES: kept} if kept else {})
+
+        def is_so(configuration: Mapping[str, Any]) -> bool:
+            now = configuration.get(_QUEUES, [])
+            lacks = _replaced(capture, before, {one["QueueArn"] for one in now})
+            return not lacks and not any(is_ours(one) for one in now)
+
+        change_notifications(self._clients, self._bucket, take_away, is_so, owners=self._owners)
+        if capture.rule:
+            self._remove_rule(capture.rule)
+        now = self._read()
+        is_left_on = _BRIDGE in now and _BRIDGE not in before
+        wanted = before | {_BRIDGE: now[_BRIDGE]} if is_left_on else before
+        return Restored(_text(now), _text(now) == _text(wanted), self._left_on() if is_left_on else "")
+
+    def write_probe(self, location: Location) -> None:
+        """See the port."""
+        wanted: Any = place(location) | self._owner()
+        with translated("PutObject", location.uri):
+            self._clients.s3_once.put_object(**wanted, Body=b"keyshift probe", IfNoneMatch="*")
+
+    def remove_probe(self, location: Location) -> None:
+        """See the port."""
+        wanted: Any = place(location) | self._owner()
+        with translated("DeleteObject", location.uri):
+            self._clients.s3.delete_object(**wanted)
+        with translated("ListObjectVersions", location.uri):
+            answer = self._clients.s3.list_object_versions(Bucket=location.bucket, Prefix=location.key, **self._owner())
+        left = [*answer.get("Versions", []), *answer.get("DeleteMarkers", [])]
+        for one in left:
+            if one["Key"] == location.key and one.get("VersionId", "null") != "null":
+                with translated("DeleteObject", location.uri):
+                    self._clients.s3.delete_object(**wanted, VersionId=one["VersionId"])
+
+    def _added_to(self, before: dict[str, Any], entries: list[Entry], queue: str) -> Capture | CaptureRefused:
+        """Our entry beside the others; what S3 would refuse is refused before anything is remembered."""
+        ours = [one for one in entries if one.name == self._name or (one.name, one.destination) == (EARLIER_ID, queue)]
+        met = next((one for one in entries if one not in ours and one.meets(self._prefix)), None)
+        if met is not None:
+            return CaptureRefused(
+                f"s3://{self._bucket}: the notification '{met.name}' sends events of keys below '{met.prefix}' to"
+                f" {met.destination}. {_ONE_PLACE}"
+            )
+        names = {one.name for one in ours}
+        others = [one for one in before.get(_QUEUES, []) if one.get("Id") not in names]
+        planned = queue_entry(self._name, queue, events=LIVE_EVENTS, prefix=self._prefix)
+        return Capture(self._bucket, _text(before), _text(before | {_QUEUES: [*others, planned]}), through="queue")
+
+    def _other_migration(self, entries: list[Entry], rules: list[SourceRule], queue: str) -> str | None:
+        """Another migration that captures some of our keys: its entry or rule, and what to do."""
+        foreign = [one for one in entries if one.destination != queue and _is_migration(one.name)]
+        met = [f"notification '{one.name}'" for one in foreign if one.meets(self._prefix)]
+        met += [f"rule {one.name} of EventBridge" for one in rules if one.meets(self._prefix)]
+        if not met:
+            return None
+        return (
+            f"s3://{self._bucket}: the {met[0]} is another migration's and sends events of keys that begin with"
+            f" '{self._prefix}' too. Two migrations must not move the same keys: roll the other one back or finish it,"
+            " or give the two rules files source prefixes of which neither begins the other. Where they have such"
+            " prefixes already, run `keyshift start --yes` of the other one again: it narrows what it captures"
+        )
+
+    def _rules(self, queue: str) -> tuple[list[SourceRule], list[SourceRule]]:
+        """The default bus's rules for the bucket's live events: those that feed our queue, other migrations'."""
+        events = self._clients.events
+        with translated("ListRuleNamesByTarget", queue):
+            pages = events.get_paginator("list_rule_names_by_target").paginate(TargetArn=queue, EventBusName="default")
+            names = {name for page in pages for name in page["RuleNames"]}
+        with translated("ListRules", "default"):
+            listed = events.get_paginator("list_rules").paginate(EventBusName="default")
+            found = [source_rule(one, self._bucket) for page in listed for one in page["Rules"]]
+        rules = [one for one in found if one is not None]
+        others = [one for one in rules if one.name not in names and _is_migration(one.name)]
+        return [one for one in rules if one.name in names], [one for one in others if one.name != self._name]
+
+    def _left_on(self) -> str:
+        return (
+            f"EventBridge stays switched on for s3://{self._bucket}: rules, archives and migrations of others may live"
+            " on it by now. Where none does, switch it off in the bucket's properties"
+        )
+
+    def _queue_arn(self) -> str:
+        with translated("GetQueueAttributes", self._queue_url):
+            answer = self._clients.sqs.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=["QueueArn"])
+        return answer["Attributes"]["QueueArn"]
+
+    def _read(self) -> dict[str, Any]:
+        return read_notifications(self._clients, self._bucket, owners=self._owners)
+
+    def _remove_rule(self, rule: str) -> None:
+        with translated("RemoveTargets", rule):
+            try:
+                self._clients.events.remove_targets(Rule=rule, Ids=["queue"])
+                self._clients.events.delete_rule(Name=rule)
+            except ClientError as error:
+                if error_code(error) != "ResourceNotFoundException":
+                    raise
+
+    def _owner(self) -> Any:
+        return self._owners.of(Location(self._bucket, ""))
+
+
+_ONE_PLACE = (
+    "S3 sends one event to one place only where filters do not overlap:"
+    " use --through eventbridge, which every other notification can live beside"
+)
+
+
+def _is_migration(name: str) -> bool:
+    return name == EARLIER_ID or name.startswith(f"{EARLIER_ID}-")
+
+
+def _second_way(called: str, bucket: str) -> str:
+    return (
+        f"{called} sends the events of s3://{bucket} to the events queue already: by a second way each event would come"
+        " twice, and the second one costs a look at both keys. Leave --through out: start takes the way that is there"
+    )
+
+
+def _replaced(capture: Capture, before: Mapping[str, Any], fed: set[str]) -> list[Any]:
+    """Entries of other migrations that an earlier version, which had one id for all, replaced by ours."""
+    after = [_text(one) for one in json.loads(capture.after).get(_QUEUES, [])]
+    lost = [one for one in before.get(_QUEUES, []) if one.get("Id") == EARLIER_ID and _text(one) not in after]
+    return [one for one in lost if one["QueueArn"] not in fed]
+
+
+def _text(configuration: Any) -> str:
+    return json.dumps(configuration, sort_keys=True, separators=(",", ":"))

@@ -1,0 +1,59 @@
+"""The contents of manifest objects, read and written as streams."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError
+from botocore.exceptions import IncompleteReadError as ShortBodyError
+from urllib3.exceptions import HTTPError
+
+from adapters.aws.clients import AwsClients, sending_before
+from adapters.aws.errors import error_code, translated
+from adapters.s3.requests import ABSENT, PRECONDITION, Owners, place, quoted, unquoted
+from domain.errors import UnavailableError
+from domain.keys import Location
+from domain.protocol.ports import Refused, TargetObject
+
+_BLOCK_BYTES = 1024 * 1024
+
+
+class S3ManifestContents:
+    """ManifestContents on S3."""
+
+    def __init__(self, clients: AwsClients, *, owners: Owners | None = None) -> None:
+        self._client = clients.s3
+        self._owners = owners or Owners()
+
+    def read_content(self, location: Location, *, etag: str) -> Iterator[bytes] | Refused:
+        """See the port."""
+        with translated("GetObject", location.uri):
+            parameters: Any = place(location) | self._owners.of(location)
+            try:
+                answer = self._client.get_object(IfMatch=quoted(etag), **parameters)
+            except ClientError as error:
+                if error_code(error) in PRECONDITION:
+                    return Refused.PRECONDITION
+                if error_code(error) in ABSENT:
+                    return Refused.SOURCE_ABSENT
+                raise
+        return self._blocks(answer["Body"], location)
+
+    def _blocks(self, body: object, location: Location) -> Iterator[bytes]:
+        try:
+            yield from body.iter_chunks(_BLOCK_BYTES)  # type: ignore[attr-defined]  # botocore's StreamingBody
+        except (HTTPError, ShortBodyError, OSError) as error:
+            raise UnavailableError(f"GetObject on {location.uri}: it ended too early; it is tried again") from error
+
+    def upload_part(self, target: TargetObject, *, upload_id: str, number: int, body: bytes) -> str | Refused:
+        """See the port."""
+        uri = f"{target.location.uri} (part {number})"
+        with translated("UploadPart", uri), sending_before(target.send_before):
+            parameters: Any = place(target.location) | self._owners.of(target.location)
+            parameters |= {"UploadId": upload_id, "PartNumber": number, "Body": body, "ChecksumAlgorithm": "CRC32"}
+            try:
+                answer = self._client.upload_part(**parameters)
+            except ClientError as error:
+                if error_code(error) == "NoSuchUpload":
+                    return Refused.CONCURRENT
+                raise
+        return unquoted(answer["ETag"])

@@ -1,0 +1,142 @@
+"""Notifications of a bucket, and rules of EventBridge, to a queue."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.aws.clients import AwsClients
+from adapters.aws.errors import from_code, translated
+from adapters.s3.notification_filters import LIVE_EVENTS, entries_of, queue_entry
+from adapters.s3.requests import Owners
+from domain.errors import UnavailableError
+from domain.keys import Location
+
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePair:
+    """A queue and its dead-letter queue."""
+
+    url: str
+    arn: str
+    dead_url: str
+    dead_arn: str
+
+
+def send_bucket_events(  # noqa: PLR0913  # what, where to, and which
+    clients: AwsClients,
+    bucket: str,
+    queue: QueuePair,
+    *,
+    configuration_id: str = "keyshift",
+    earlier_id: str = "",
+    events: Sequence[str] = LIVE_EVENTS,
+    prefix: str = "",
+    owners: Owners | None = None,
+) -> None:
+    """Let the bucket tell the queue of its changes; every other notification of the bucket stays as it is.
+
+    An entry of this queue under ``earlier_id`` is replaced.
+    """
+    _allow(clients, queue, "s3.amazonaws.com", f"arn:aws:s3:::{bucket}")
+    wanted = queue_entry(configuration_id, queue.arn, events=events, prefix=prefix)
+    (as_entry,) = entries_of({"QueueConfigurations": [wanted]})
+
+    def add(configuration: dict[str, Any]) -> None:
+        others = [one for one in configuration.get("QueueConfigurations", []) if not is_old(one)]
+        configuration["QueueConfigurations"] = [*others, wanted]
+
+    def is_old(one: Mapping[str, Any]) -> bool:
+        return one.get("Id") == configuration_id or (one.get("Id"), one["QueueArn"]) == (earlier_id, queue.arn)
+
+    def is_there(configuration: Mapping[str, Any]) -> bool:
+        return as_entry in entries_of(configuration)
+
+    change_notifications(clients, bucket, add, is_there, owners=owners)
+
+
+def send_bucket_events_to_eventbridge(clients: AwsClients, bucket: str, *, owners: Owners | None = None) -> None:
+    """Let the bucket send all its events to the default bus; its other notifications stay as they are."""
+
+    def add(configuration: dict[str, Any]) -> None:
+        configuration["EventBridgeConfiguration"] = {}
+
+    change_notifications(
+        clients, bucket, add, lambda configuration: "EventBridgeConfiguration" in configuration, owners=owners
+    )
+
+
+def route_events(
+    clients: AwsClients, rule: str, pattern: Mapping[str, Any], queue: QueuePair, *, bus: str = "default"
+) -> None:
+    """Send the bus's events that match ``pattern`` to the queue; repeatable."""
+    with translated("PutRule", f"{bus}/{rule}"):
+        answer = clients.events.put_rule(Name=rule, EventBusName=bus, EventPattern=json.dumps(dict(pattern)))
+        _allow(clients, queue, "events.amazonaws.com", answer["RuleArn"])
+        put = clients.events.put_targets(Rule=rule, EventBusName=bus, Targets=[{"Id": "queue", "Arn": queue.arn}])
+        for failed in put.get("FailedEntries", []):  # in a 200: several changes of one rule at the same time, say
+            raise from_code(failed.get("ErrorCode", ""), failed.get("ErrorMessage", ""), "PutTargets", f"{bus}/{rule}")
+
+
+def _allow(clients: AwsClients, queue: QueuePair, service: str, source_arn: str) -> None:
+    """Add to the queue's policy, which may hold somebody else's statements."""
+    statement: dict[str, Any] = {
+        "Sid": f"keyshift-{service.split('.', maxsplit=1)[0]}-{source_arn.rsplit(':', maxsplit=1)[-1]}",
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+        "Action": "sqs:SendMessage",
+        "Resource": queue.arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": source_arn}},
+    }
+    if source_arn.startswith("arn:aws:s3:::"):
+        # A bucket's ARN names no account, and the name may one day be somebody else's.
+        statement["Condition"] |= {"StringEquals": {"aws:SourceAccount": queue.arn.split(":")[4]}}
+    with translated("SetQueueAttributes", queue.url):
+        answer = clients.sqs.get_queue_attributes(QueueUrl=queue.url, AttributeNames=["Policy"])
+        text = answer.get("Attributes", {}).get("Policy")
+        policy: dict[str, Any] = json.loads(text) if text else {"Version": "2012-10-17", "Statement": []}
+        others = [one for one in policy["Statement"] if one.get("Sid") != statement["Sid"]]
+        policy["Statement"] = [*others, statement]
+        clients.sqs.set_queue_attributes(QueueUrl=queue.url, Attributes={"Policy": json.dumps(policy)})
+
+
+def read_notifications(clients: AwsClients, bucket: str, *, owners: Owners | None = None) -> dict[str, Any]:
+    """The bucket's whole notification configuration."""
+    owner: Any = (owners or Owners()).of(Location(bucket, ""))
+    with translated("GetBucketNotificationConfiguration", f"s3://{bucket}"):
+        answer: Any = clients.s3.get_bucket_notification_configuration(Bucket=bucket, **owner)
+    return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
+
+
+def change_notifications(
+    clients: AwsClients,
+    bucket: str,
+    change: Callable[[dict[str, Any]], None],
+    is_so: Callable[[Mapping[str, Any]], bool],
+    *,
+    owners: Owners | None = None,
+) -> None:
+    """Read, ``change``, write back, and read again until it ``is_so``; nothing is written where it is so already.
+
+    S3 replaces the whole configuration and takes no condition (aws-facts.md §1.4): a program that writes between
+    our read and our write is overwritten, and one that read before our write overwrites us. The second is seen, and
+    tried again.
+    """
+    owner: Any = (owners or Owners()).of(Location(bucket, ""))
+    for _ in range(_TRIES):
+        configuration: Any = read_notifications(clients, bucket, owners=owners)
+        if is_so(configuration):
+            return
+        change(configuration)
+        with translated("PutBucketNotificationConfiguration", f"s3://{bucket}"):
+            clients.s3.put_bucket_notification_configuration(
+                Bucket=bucket, NotificationConfiguration=configuration, **owner
+            )
+        if is_so(read_notifications(clients, bucket, owners=owners)):
+            return
+    raise UnavailableError(
+        f"s3://{bucket}: its notifications were written {_TRIES} times and each time another program wrote them too:"
+        " find what writes them (Terraform, another migration), then run this again"
+    )

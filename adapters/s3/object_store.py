@@ -1,0 +1,197 @@
+"""S3 objects: look, copy and delete on conditions."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
+
+from adapters.aws.clients import AwsClients, sending_before
+from adapters.aws.errors import error_code, translated
+from adapters.s3.known_buckets import KnownBuckets
+from adapters.s3.requests import (
+    ABSENT,
+    CONFLICT,
+    NOT_ALLOWED,
+    PRECONDITION,
+    Owners,
+    copy_source,
+    not_inherited,
+    object_state,
+    place,
+    quoted,
+    target_condition,
+    unquoted,
+)
+from domain.errors import RefusedRequestError, UnavailableError
+from domain.keys import Location
+from domain.objects import ObjectState
+from domain.protocol.ports import Deleted, HiddenVersion, Refused, SourceObject, TargetObject, TopMarker, Written
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import ObjectVersionTypeDef
+
+_LOOKS = 4
+_CONFLICT_TRIES = 4
+
+
+class S3ObjectStore:
+    """ObjectStore on S3; ``owners`` are the accounts that buckets must belong to."""
+
+    def __init__(self, clients: AwsClients, *, owners: Owners | None = None) -> None:
+        self._reads = clients.s3
+        self._once = clients.s3_once
+        self._owners = owners or Owners()
+        self._buckets = KnownBuckets(clients, self._owners)
+
+    def look_at_object(
+        self, location: Location, *, version_id: str | None = None, with_tags: bool = False
+    ) -> ObjectState | None:
+        """See the port; a 404 counts only where the bucket is known to exist: HEAD has no body that would say so."""
+        for _ in range(_LOOKS):
+            answer = self._head(location, version_id)
+            if answer is None:
+                self._buckets.require(location)
+                return None
+            seen = object_state(answer)
+            if not with_tags:
+                return seen
+            tags = self._tags(location, version_id or seen.version_id)
+            # Two requests may see two objects: another number of tags, or none to be found, means look again.
+            if tags is not None and answer.get("TagCount", len(tags)) == len(tags):
+                return replace(seen, tags=tags)
+        raise UnavailableError(f"{location.uri}: it changes faster than it can be looked at; it is tried again")
+
+    def copy_object(self, source: SourceObject, target: TargetObject, *, seen: ObjectState | None) -> Written | Refused:
+        """See the port; a 409 is a refusal without effect, so it is tried again a few times."""
+        if source.location == target.location and source.version_id is None:
+            raise RefusedRequestError(f"{source.location.uri}: it cannot be copied onto itself; correct the rule")
+        parameters = place(target.location) | copy_source(source) | target_condition(target)
+        parameters |= {"MetadataDirective": "COPY", "TaggingDirective": "COPY", "StorageClass": target.storage_class}
+        parameters |= self._owners.of(target.location) | self._owners.of_source(source.location)
+        if seen is not None:
+            parameters |= not_inherited(seen, now=time.time())
+        copied: Written | Refused = _through_conflicts()(self._copy, parameters, target)
+        return copied
+
+    def _copy(self, parameters: dict[str, Any], target: TargetObject) -> Written | Refused:
+        uri = target.location.uri
+        with translated("CopyObject", uri), sending_before(target.send_before):
+            try:
+                answer = self._once.copy_object(**parameters)
+            except ClientError as error:
+                refused = _copy_refusal(error, target)
+                if refused is None:
+                    raise
+                return refused
+        etag = answer.get("CopyObjectResult", {}).get("ETag")
+        if not etag:
+            raise UnavailableError(f"CopyObject on {uri}: the answer holds no result; it is tried again")
+        return Written(unquoted(etag), answer.get("VersionId"), answer.get("CopySourceVersionId"))
+
+    def delete_object(self, location: Location, *, if_match: str, send_before: float) -> Deleted | Refused:
+        """See the port; a server that answers 204 for a key that was absent makes that ``Deleted`` as well."""
+        deleted: Deleted | Refused = _through_conflicts()(self._delete, location, if_match, send_before)
+        return deleted
+
+    def _delete(self, location: Location, if_match: str, send_before: float) -> Deleted | Refused:
+        with translated("DeleteObject", location.uri), sending_before(send_before):
+            try:
+                answer = self._once.delete_object(**self._at(location), IfMatch=quoted(if_match))
+            except ClientError as error:
+                code = error_code(error)
+                if code in ABSENT:
+                    return Refused.SOURCE_ABSENT
+                if code in PRECONDITION:
+                    return Refused.PRECONDITION
+                if code in CONFLICT:
+                    return Refused.CONCURRENT
+                raise
+        return Deleted(answer.get("VersionId") if answer.get("DeleteMarker") else None)
+
+    def find_top_marker(self, location: Location) -> TopMarker | None:
+        """See the port; S3 lists a key's versions newest first, and the key itself before longer ones."""
+        marker_id: str | None = None
+        page: dict[str, Any] = {"Bucket": location.bucket, "Prefix": location.key} | self._owners.of(location)
+        while True:
+            with translated("ListObjectVersions", location.uri):
+                answer = self._reads.list_object_versions(**page)
+            markers = [one for one in answer.get("DeleteMarkers", []) if one["Key"] == location.key]
+            versions = [one for one in answer.get("Versions", []) if one["Key"] == location.key]
+            marker_id = marker_id or next((one["VersionId"] for one in markers if one["IsLatest"]), None)
+            if marker_id is None:
+                return None
+            if versions:
+                return TopMarker(marker_id, _hidden(versions[0]))
+            if not answer.get("IsTruncated") or answer.get("NextKeyMarker") != location.key:
+                return TopMarker(marker_id, None)
+            page |= {"KeyMarker": answer["NextKeyMarker"], "VersionIdMarker": answer["NextVersionIdMarker"]}
+
+    def remove_delete_marker(self, location: Location, *, marker_id: str, send_before: float) -> None:
+        """See the port."""
+        self.remove_version(location, version_id=marker_id, send_before=send_before)
+
+    def remove_version(self, location: Location, *, version_id: str, send_before: float) -> None:
+        """See VersionStore."""
+        with translated("DeleteObject", f"{location.uri} (version {version_id})"), sending_before(send_before):
+            try:
+                self._once.delete_object(**self._at(location, version_id))
+            except ClientError as error:
+                if error_code(error) not in ABSENT:
+                    raise
+
+    def _head(self, location: Location, version_id: str | None) -> dict[str, Any] | None:
+        with translated("HeadObject", location.uri):
+            try:
+                return dict(self._reads.head_object(**self._at(location, version_id), ChecksumMode="ENABLED"))
+            except ClientError as error:
+                code = error_code(error)
+                # A version that is a delete marker is answered with 405.
+                if code in ABSENT or (version_id and code in NOT_ALLOWED):
+                    return None
+                raise
+
+    def _tags(self, location: Location, version_id: str | None) -> dict[str, str] | None:
+        with translated("GetObjectTagging", location.uri):
+            try:
+                answer = self._reads.get_object_tagging(**self._at(location, version_id))
+            except ClientError as error:
+                if error_code(error) in ABSENT | NOT_ALLOWED:
+                    return None
+                raise
+        return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
+
+    def _at(self, location: Location, version_id: str | None = None) -> dict[str, Any]:
+        return place(location) | self._owners.of(location) | ({"VersionId": version_id} if version_id else {})
+
+
+def _hidden(listed: "ObjectVersionTypeDef") -> HiddenVersion:
+    modified = int(listed["LastModified"].timestamp())
+    return HiddenVersion(listed["VersionId"], unquoted(listed["ETag"]), modified)
+
+
+def _through_conflicts() -> Callable[..., Any]:
+    return Retrying(
+        retry=retry_if_result(lambda answer: answer is Refused.CONCURRENT),
+        stop=stop_after_attempt(_CONFLICT_TRIES),
+        wait=wait_random_exponential(multiplier=0.1, max=2),
+        retry_error_callback=_last_answer,
+    )
+
+
+def _last_answer(state: RetryCallState) -> Any:
+    return state.outcome.result() if state.outcome is not None else Refused.CONCURRENT
+
+
+def _copy_refusal(error: ClientError, target: TargetObject) -> Refused | None:
+    code = error_code(error)
+    if code in PRECONDITION:
+        return Refused.PRECONDITION
+    if code in ABSENT:
+        # With If-Match a missing target is a 404 as well, so only a look at both keys can tell.
+        return Refused.SOURCE_ABSENT if target.if_match is None else Refused.PRECONDITION
+    if code in CONFLICT:
+        return Refused.CONCURRENT
+    return None

@@ -1,0 +1,146 @@
+"""Parts of S3 requests, and of HEAD's answer, that several adapters share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from domain.keys import Location
+from domain.objects import ContentHeaders, Encryption, Lock, ObjectState
+from domain.protocol.ports import SourceObject, TargetObject
+
+ABSENT = frozenset({"404", "NoSuchKey", "NoSuchVersion"})
+PRECONDITION = frozenset({"412", "PreconditionFailed"})
+CONFLICT = frozenset({"409", "ConditionalRequestConflict", "OperationAborted"})
+NOT_ALLOWED = frozenset({"405", "MethodNotAllowed"})
+
+_CHECKSUMS = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256", "SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128")
+_WHOLE_OBJECT = ("CRC64NVME", "CRC32C", "CRC32")
+"""Algorithms that S3 can give for the whole of a multipart object (ChecksumType FULL_OBJECT)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """The account that each bucket must belong to, where that is configured: a guard against taken-over names."""
+
+    accounts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def of(self, location: Location) -> dict[str, str]:
+        """The parameter for a request on ``location``."""
+        account = self.accounts.get(location.bucket)
+        return {"ExpectedBucketOwner": account} if account else {}
+
+    def of_source(self, location: Location) -> dict[str, str]:
+        """The parameter for a request that reads ``location`` as a copy source."""
+        account = self.accounts.get(location.bucket)
+        return {"ExpectedSourceBucketOwner": account} if account else {}
+
+
+def place(location: Location) -> dict[str, str]:
+    """Bucket and key."""
+    return {"Bucket": location.bucket, "Key": location.key}
+
+
+def quoted(etag: str) -> str:
+    """An etag as HTTP writes it; events and inventories leave the quotes out."""
+    return f'"{etag}"'
+
+
+def unquoted(etag: str) -> str:
+    """An etag as we keep it."""
+    return etag.strip('"')
+
+
+def copy_source(source: SourceObject) -> dict[str, Any]:
+    """What to read and on which condition; a mapping, since botocore encodes a text once more (aws-facts.md §2.2)."""
+    origin = place(source.location) | ({"VersionId": source.version_id} if source.version_id else {})
+    return {"CopySource": origin} | ({"CopySourceIfMatch": quoted(source.etag)} if source.etag else {})
+
+
+def target_condition(target: TargetObject) -> dict[str, str]:
+    """The condition on what is at the target."""
+    return {"IfNoneMatch": "*"} if target.if_match is None else {"IfMatch": quoted(target.if_match)}
+
+
+def object_state(answer: Mapping[str, Any]) -> ObjectState:
+    """HEAD's answer; tags are not in it."""
+    checksums = {name: answer[f"Checksum{name}"] for name in _CHECKSUMS if f"Checksum{name}" in answer}
+    retain_until: datetime | None = answer.get("ObjectLockRetainUntilDate")
+    return ObjectState(
+        etag=unquoted(answer["ETag"]),
+        size=answer["ContentLength"],
+        version_id=answer.get("VersionId"),
+        last_modified=int(answer["LastModified"].timestamp()),
+        headers=ContentHeaders(
+            content_type=answer.get("ContentType"),
+            content_encoding=answer.get("ContentEncoding"),
+            content_disposition=answer.get("ContentDisposition"),
+            content_language=answer.get("ContentLanguage"),
+            cache_control=answer.get("CacheControl"),
+            expires=answer.get("ExpiresString"),
+            website_redirect_location=answer.get("WebsiteRedirectLocation"),
+        ),
+        metadata=dict(answer.get("Metadata", {})),
+        storage_class=answer.get("StorageClass") or "STANDARD",
+        archive_status=answer.get("ArchiveStatus"),
+        restored='ongoing-request="false"' in answer.get("Restore", ""),
+        encryption=Encryption(
+            algorithm=answer.get("ServerSideEncryption"),
+            kms_key_id=answer.get("SSEKMSKeyId"),
+            bucket_key=bool(answer.get("BucketKeyEnabled")),
+        ),
+        lock=Lock(
+            mode=answer.get("ObjectLockMode"),
+            retain_until=retain_until.isoformat() if retain_until else None,
+            legal_hold=answer.get("ObjectLockLegalHoldStatus") == "ON",
+        ),
+        checksums=checksums,
+        full_checksums=bool(checksums) and answer.get("ChecksumType") == "FULL_OBJECT",
+    )
+
+
+def not_inherited(seen: ObjectState, *, now: float) -> dict[str, Any]:
+    """What neither CopyObject nor a multipart copy carries over by itself (aws-facts.md §2.3).
+
+    Encryption goes along where it names a KMS key; otherwise the target bucket's default stands. A retention that
+    is over cannot be set again.
+    """
+    parameters: dict[str, Any] = {}
+    if seen.headers.website_redirect_location:
+        parameters["WebsiteRedirectLocation"] = seen.headers.website_redirect_location
+    if seen.encryption.algorithm in ("aws:kms", "aws:kms:dsse"):
+        parameters["ServerSideEncryption"] = seen.encryption.algorithm
+        if seen.encryption.kms_key_id:
+            parameters["SSEKMSKeyId"] = seen.encryption.kms_key_id
+        if seen.encryption.bucket_key:
+            parameters["BucketKeyEnabled"] = True
+    if seen.lock.mode and seen.lock.retain_until:
+        until = datetime.fromisoformat(seen.lock.retain_until)
+        if until.timestamp() > now:
+            parameters |= {"ObjectLockMode": seen.lock.mode, "ObjectLockRetainUntilDate": until}
+    if seen.lock.legal_hold:
+        parameters["ObjectLockLegalHoldStatus"] = "ON"
+    return parameters
+
+
+def upload_description(seen: ObjectState) -> dict[str, Any]:
+    """Everything that CreateMultipartUpload must be told again, but ``Expires``, which the SDK would rewrite."""
+    if seen.tags is None:
+        raise ValueError("the tags of a multipart copy's source must be read first")
+    headers = seen.headers
+    named = {
+        "ContentType": headers.content_type,
+        "ContentEncoding": headers.content_encoding,
+        "ContentDisposition": headers.content_disposition,
+        "ContentLanguage": headers.content_language,
+        "CacheControl": headers.cache_control,
+    }
+    parameters: dict[str, Any] = {name: text for name, text in named.items() if text is not None}
+    parameters["Metadata"] = dict(seen.metadata)
+    if seen.tags:
+        parameters["Tagging"] = urlencode(dict(seen.tags), quote_via=quote)
+    wanted = [name for name in _WHOLE_OBJECT if seen.full_checksums and name in seen.checksums]
+    algorithm = wanted[0] if wanted else "CRC64NVME"
+    return parameters | {"ChecksumAlgorithm": algorithm, "ChecksumType": "FULL_OBJECT"}

@@ -1,0 +1,151 @@
+"""The audit chain's places: segments in S3, the head in DynamoDB, a book to check them with, and the event bus."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from domain.audit.chain import Link
+from domain.audit.events import AuditEvent
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSegment:
+    """One key and its oldest version; ``sequence`` is ``None`` for a key that no segment has, ``body`` is empty then.
+
+    ``stored_at`` is the archive's own date of that version, seconds since 1970. ``versions`` counts those with bytes,
+    ``markers`` the delete markers beside them. ``keeps_versions`` is false where an overwrite would leave no trace.
+    """
+
+    key: str
+    sequence: int | None
+    body: bytes
+    stored_at: float = 0.0
+    versions: int = 1
+    markers: int = 0
+    keeps_versions: bool = True
+
+
+class SegmentArchive(Protocol):
+    """The segments of one migration's chain."""
+
+    def write_segment(self, sequence: int, body: bytes) -> bool:
+        """Store it if there is none of that number; ``True`` also when these very bytes are there already."""
+
+    def read_segment(self, sequence: int) -> bytes | None:
+        """Its bytes now; ``None`` only where there certainly is none."""
+
+    def read_original(self, sequence: int) -> bytes | None:
+        """The bytes of its oldest version, which a later writer cannot replace; ``None`` where there is none."""
+
+    def last_sequence(self) -> int:
+        """The highest number that is stored, 0 where nothing is."""
+
+    def read_segments(self, *, after: int = 0) -> Iterator[StoredSegment]:
+        """Every stored segment with a higher number, in order, and every key beside them that is no segment's.
+
+        Each comes with the bytes of its oldest version, also where a newer version or a delete marker hides it.
+        """
+
+
+class ChainHead(Protocol):
+    """The newest link, kept away from the segments so that a cut-off end is found."""
+
+    def read_head(self) -> Link | None:
+        """The newest link, strongly consistent; ``None`` where none was ever written."""
+
+    def advance_head(self, link: Link) -> bool:
+        """Set it if it is higher than the one there; ``False`` when another writer is further or doubts this link."""
+
+    def doubt_segments(self, last: int, *, seen: Link | None) -> bool:
+        """Note that another writer builds upon the segments up to ``last``, which the head does not anchor.
+
+        From then on ``advance_head`` refuses their links. ``False``, and no note, when the head is not ``seen`` now.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class BookedEvent:
+    """The first event of a subject and number; ``told`` is the record's digest that it tells, if any."""
+
+    digest: bytes
+    told: str
+    segment: int
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """A record's state of which no event was known when it was read; ``changed_at`` in seconds since 1970."""
+
+    subject: str
+    uri: str
+    revision: int
+    digest: str
+    changed_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtedSegment:
+    """A segment that its writer had not anchored when others built upon it; ``events`` counts what only it tells."""
+
+    sequence: int
+    stored_at: float
+    events: int
+    line: int
+
+
+class EventBook(Protocol):
+    """Millions of events by subject and number, on disk."""
+
+    def book_segment(self, sequence: int, stored_at: float) -> None:
+        """Book that a segment was read, once for each."""
+
+    def segment_stored_at(self, sequence: int) -> float | None:
+        """When a booked segment was stored."""
+
+    def doubt_segments(self, first: int, last: int) -> None:
+        """Mark the booked segments of this range as built upon before they were anchored; repeatable."""
+
+    def book_repeat(self, subject: str, number: int, segment: int) -> None:
+        """Book that a later segment tells a booked event again; repeatable."""
+
+    def unconfirmed_segments(self) -> Iterator[DoubtedSegment]:
+        """Doubted segments that told an event first, where no segment without doubt tells it again; in order."""
+
+    def newest_number(self, subject: str) -> int | None:
+        """The highest number of a subject."""
+
+    def find_event(self, subject: str, number: int) -> BookedEvent | None:
+        """The event that was booked."""
+
+    def book_event(self, subject: str, number: int, event: BookedEvent) -> None:
+        """Book it, once for each subject and number."""
+
+    def defer_record(self, state: Deferred) -> None:
+        """Keep it for later."""
+
+    def deferred_records(self) -> Iterator[Deferred]:
+        """Everything that was kept."""
+
+    def mark_seen(self, subject: str) -> None:
+        """Remember that the manifest has it; repeatable."""
+
+    def subjects_not_seen(self) -> Iterator[str]:
+        """Booked subjects that were never marked: the ids of records and of other items."""
+
+
+class AuditedItems(Protocol):
+    """What is audited beside the records: the control, the stage and the journal of references."""
+
+    def list_items(self) -> Iterator[Deferred]:
+        """The control and the stage, also where they were never written, and every entry of the journal."""
+
+    def has_item(self, item_id: str) -> bool:
+        """Whether there is an audited item of this id now; ``False`` for an id that is never audited."""
+
+
+class EventBus(Protocol):
+    """EventBridge."""
+
+    def publish_events(self, events: Sequence[AuditEvent]) -> Sequence[int]:
+        """Publish; indexes (ascending) of the events that were not accepted after retries."""

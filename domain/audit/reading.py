@@ -1,0 +1,277 @@
+"""Reads the chain segment by segment, and says where it is not what was written."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any
+
+from domain.audit.chain import CHAIN_VERSION, Link, canonical, line_digest, link_of, unpacked
+
+REMEMBERED = 10_000
+"""How many of the newest links are kept: a head further behind is told as not anchored."""
+
+
+MOST_DIGITS = 18
+"""Longer numbers do not fit into 64 bits."""
+
+
+class Fault(StrEnum):
+    """What was done to the chain, or to what it tells of."""
+
+    SEGMENT_MISSING = "segment-missing"
+    SEGMENT_ALTERED = "segment-altered"
+    SEGMENT_FOREIGN = "segment-foreign"
+    SEGMENT_OVERWRITTEN = "segment-overwritten"
+    SEGMENT_DELETED = "segment-deleted"
+    LINE_ALTERED = "line-altered"
+    LINE_MISSING = "line-missing"
+    LINE_OUT_OF_ORDER = "line-out-of-order"
+    HEAD_MISSING = "head-missing"
+    HEAD_REPLACED = "head-replaced"
+    CHAIN_TRUNCATED = "chain-truncated"
+    NOT_ANCHORED = "not-anchored"
+    REVISION_MISSING = "revision-missing"
+    REVISION_OUT_OF_ORDER = "revision-out-of-order"
+    REVISION_CONTRADICTED = "revision-contradicted"
+    RECORD_REMOVED = "record-removed"
+    RECORD_ALTERED = "record-altered"
+    RECORD_UNKNOWN = "record-unknown"
+    RECORD_UNAUDITED = "record-unaudited"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, and where: line 0 of a segment is its header.
+
+    ``is_late`` says that the stream may still mend it: it is too old for a stream that keeps up, and not yet lost.
+    """
+
+    fault: Fault
+    text: str
+    segment: int | None = None
+    line: int | None = None
+    subject: str | None = None
+    is_late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltUpon:
+    """Segments that the head did not anchor when another writer went on after them."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChainedEvent:
+    """An event of the chain; ``fields`` is what ``event_fields`` of the chain made, equal ones have equal digests."""
+
+    segment: int
+    line: int
+    fields: Mapping[str, Any]
+    digest: bytes
+
+    @property
+    def event_id(self) -> str:
+        """Its id."""
+        return str(self.fields.get("event_id", ""))
+
+
+@dataclass(slots=True)
+class ChainReader:
+    """Follows the chain; ``expected`` are links that somebody noted elsewhere, by number."""
+
+    migration: str
+    expected: Mapping[int, str] = field(default_factory=dict)
+    at: Link = field(default_factory=Link)
+    segments: int = 0
+    anchored: int = 0
+    known: dict[int, str] = field(default_factory=dict)
+
+    def read(self, sequence: int, body: bytes) -> Iterator[Finding | BuiltUpon | ChainedEvent]:
+        """What the segment says, in order, with whatever is wrong about it; goes on after every fault."""
+        if sequence > self.at.sequence + 1:
+            yield self._gap(sequence)
+        follows = sequence == self.at.sequence + 1
+        lines, fault = unpacked(body)
+        header = _object(lines[0]) if lines else None
+        yield from self._link(sequence, header, follows=follows)
+        if header is not None and _is_header(header) and header["sequence"] == sequence:
+            yield from self._anchoring(sequence, header)
+        if fault is not None:
+            text = f"segment {sequence} is damaged: {fault}, after {max(0, len(lines) - 1)} readable lines"
+            yield Finding(Fault.SEGMENT_ALTERED, text, sequence, max(0, len(lines)))
+        yield from _lines(sequence, lines, header, is_whole=fault is None)
+        self.at = link_of(sequence, body)
+        self.segments += 1
+        self.known[sequence] = self.at.sha256
+        self.known.pop(sequence - REMEMBERED, None)
+        known = self.expected.get(sequence)
+        if known is not None and known != self.at.sha256:
+            text = f"segment {sequence} has SHA-256 {self.at.sha256}, but {known} was noted when it was written"
+            yield Finding(Fault.SEGMENT_ALTERED, text, sequence)
+
+    def end(self, before: Link | None, after: Link | None) -> Iterator[Finding]:
+        """Compare the end of the chain with the head, read before and after the end was looked for."""
+        at = self.at
+        for sequence in sorted(self.expected):
+            if sequence > at.sequence:
+                text = f"segment {sequence} was noted when it was written, but the chain ends at {at.sequence}"
+                yield Finding(Fault.CHAIN_TRUNCATED, text, sequence)
+        if after is None:
+            if at.sequence:
+                yield Finding(Fault.HEAD_MISSING, f"the chain has {at.sequence} segments but no head in DynamoDB")
+        elif before is not None and before.sequence > at.sequence:
+            missing = _span(at.sequence + 1, before.sequence)
+            text = f"the chain ends at segment {at.sequence}, the head says {before.sequence}: {missing} removed"
+            yield Finding(Fault.CHAIN_TRUNCATED, text, at.sequence + 1)
+        elif after.sequence < at.sequence:
+            text = (
+                f"segments after {after.sequence} are not anchored by the head: their writer died before it could, "
+                "which its next batch mends, or another program added them"
+            )
+            yield Finding(Fault.NOT_ANCHORED, text, after.sequence + 1)
+        for head in dict.fromkeys((before, after)):
+            if head is not None and self.known.get(head.sequence, head.sha256) != head.sha256:
+                text = (
+                    f"segment {head.sequence} has SHA-256 {self.known[head.sequence]}, the head says {head.sha256}: "
+                    "the end of the chain or the head was replaced"
+                )
+                yield Finding(Fault.HEAD_REPLACED, text, head.sequence)
+
+    def _gap(self, sequence: int) -> Finding:
+        first, last = self.at.sequence + 1, sequence - 1
+        return Finding(Fault.SEGMENT_MISSING, f"{_span(first, last)} missing", first)
+
+    def _link(self, sequence: int, header: Mapping[str, Any] | None, *, follows: bool) -> Iterator[Finding]:
+        if header is None or not _is_header(header):
+            yield Finding(Fault.LINE_ALTERED, f"segment {sequence} has no readable header", sequence, 0)
+            return
+        if header["sequence"] != sequence:
+            text = f"segment {sequence} says that it is segment {header['sequence']}: it was copied or moved here"
+            yield Finding(Fault.SEGMENT_ALTERED, text, sequence, 0)
+        if header["migration"] != self.migration:
+            text = f"segment {sequence} is of the migration {header['migration']!r}, not {self.migration!r}"
+            yield Finding(Fault.SEGMENT_ALTERED, text, sequence, 0)
+        if header["chain"] != CHAIN_VERSION:
+            text = f"segment {sequence} has version {header['chain']!r} of the chain; this is {CHAIN_VERSION!r}"
+            yield Finding(Fault.SEGMENT_ALTERED, text, sequence, 0)
+        if follows and header["previous"] != self.at.sha256:
+            text = (
+                f"segment {sequence} is not linked to the segment {self.at.sequence} that is there: one of the two was "
+                "altered or replaced"
+            )
+            yield Finding(Fault.SEGMENT_ALTERED, text, max(1, self.at.sequence))
+
+    def _anchoring(self, sequence: int, header: Mapping[str, Any]) -> Iterator[Finding | BuiltUpon]:
+        """How far the head was when the segment was written; segments of the first writers do not say the number."""
+        head = header.get("head")
+        if head is None:
+            if not header["anchored"]:
+                text = f"when segment {sequence} was written the head was gone: what was before may have been cut off"
+                yield Finding(Fault.HEAD_MISSING, text, sequence, 0)
+        elif head < self.anchored:
+            text = (
+                f"when segment {sequence} was written the head was at {head}, and at {self.anchored} before that: it "
+                "was removed or set back and segments may be cut off, or another program added earlier ones"
+            )
+            yield Finding(Fault.HEAD_MISSING, text, sequence, 0)
+        else:
+            self.anchored = head
+            if head + 1 < sequence:
+                yield BuiltUpon(head + 1, sequence - 1)
+
+
+def _lines(
+    sequence: int, lines: list[bytes], header: Mapping[str, Any] | None, *, is_whole: bool
+) -> Iterator[Finding | ChainedEvent]:
+    digest = sha256(lines[0]).hexdigest() if lines else ""
+    last, is_right = 0, True
+    for place, line in enumerate(lines[1:], start=1):
+        said = _object(line)
+        written = _canonical_event(said, line)
+        if said is None or written is None:
+            yield Finding(Fault.LINE_ALTERED, f"segment {sequence}, line {place} cannot be read", sequence, place)
+            # What it was linked by is unknown, so the next line is taken at its word.
+            digest, last, is_right = "", last + 1, False
+            continue
+        number, event = said["line"], ChainedEvent(sequence, place, said["event"], sha256(written).digest())
+        linked = line_digest(digest, written)
+        if number != last + 1:
+            is_right = False
+            yield _out_of_order(sequence, place, number, last, event)
+        elif digest and linked != said["sha256"]:
+            is_right = False
+            text = f"segment {sequence}, line {place} is not what was written after line {place - 1} ({event.event_id})"
+            yield Finding(Fault.LINE_ALTERED, text, sequence, place, subject_of(event.event_id)[0])
+        digest, last = said["sha256"], number
+        yield event
+    if header is not None and _is_header(header) and is_whole and is_right and last != header["count"]:
+        text = f"segment {sequence} ends at line {last}, its header says {header['count']}"
+        fault = Fault.LINE_MISSING if last < header["count"] else Fault.LINE_OUT_OF_ORDER
+        yield Finding(fault, text, sequence, min(last, header["count"]) + 1)
+
+
+def _out_of_order(sequence: int, place: int, number: int, last: int, event: ChainedEvent) -> Finding:
+    subject = subject_of(event.event_id)[0]
+    if number > last + 1:
+        lines = f"line {last + 1} is" if number == last + 2 else f"lines {last + 1} to {number - 1} are"
+        text = f"segment {sequence}: {lines} missing before line {place} ({event.event_id})"
+        return Finding(Fault.LINE_MISSING, text, sequence, place, subject)
+    text = f"segment {sequence}, line {place} was written as line {number}: inserted, repeated or moved here"
+    return Finding(Fault.LINE_OUT_OF_ORDER, text, sequence, place, subject)
+
+
+def subject_of(event_id: str) -> tuple[str, int | None, str]:
+    """What an event tells of, the number of the change (``None`` where there is none), and what else its id says."""
+    subject, _, rest = event_id.partition(":")
+    number, _, more = rest.partition(":")
+    is_number = number.isascii() and number.isdigit() and len(number) <= MOST_DIGITS
+    return subject, int(number) if is_number else None, more
+
+
+def _span(first: int, last: int) -> str:
+    return f"segment {first} is" if first == last else f"segments {first} to {last} are"
+
+
+def read_event(line: bytes) -> Mapping[str, Any] | None:
+    """The event that a segment's line tells, linked or not; ``None`` for the header and for what was damaged."""
+    said = _object(line)
+    return said["event"] if said is not None and _is_line(said) else None
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    try:
+        said = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return said if isinstance(said, dict) else None
+
+
+def _canonical_event(said: Mapping[str, Any] | None, line: bytes) -> bytes | None:
+    """The event as it was written; ``None`` for a line that is not in its canonical form."""
+    if said is None or not _is_line(said):
+        return None
+    try:
+        written = canonical(said["event"])
+        # Its names are sorted already, so the line is made without writing the event a second time.
+        whole = b'{"event":' + written + f',"line":{said["line"]},"sha256":"{said["sha256"]}"}}'.encode()
+    except (ValueError, RecursionError):
+        return None
+    return written if whole == line else None
+
+
+def _is_header(said: Mapping[str, Any]) -> bool:
+    whole = isinstance(said.get("sequence"), int) and isinstance(said.get("count"), int)
+    if not whole or not all(name in said for name in ("chain", "migration", "previous", "anchored")):
+        return False
+    return "head" not in said or (isinstance(said["head"], int) and 0 <= said["head"] < said["sequence"])
+
+
+def _is_line(said: Mapping[str, Any]) -> bool:
+    event = said.get("event")
+    if not isinstance(said.get("line"), int) or not isinstance(said.get("sha256"), str):
+        return False
+    return isinstance(event, dict) and isinstance(event.get("event_id"), str) and isinstance(event.get("detail"), dict)

@@ -1,0 +1,56 @@
+"""Every rewrite of an item's references, and every undo, is an audit event: the journal changes in the same write."""
+
+from collections.abc import Sequence
+
+from domain.audit.events import SCHEMA_VERSION, AuditEvent
+from domain.references.items import Switch, place_text
+from domain.references.ports import JournalEntry
+
+JOURNAL_ID = "keyshift#reference#"
+"""What the id of an entry's item begins with."""
+TOLD_SWITCHES = 25
+"""Two URIs of a kilobyte each, escaped, and so many of them stay below the 256 KB of an EventBridge entry."""
+
+
+def references_event(
+    item_id: str, before: JournalEntry | None, after: JournalEntry | None, *, migration: str
+) -> AuditEvent:
+    """The event of the entry's change from ``before`` to ``after``; ``None``: there was, or is, no entry.
+
+    ``before`` and ``after`` of a reference are what stood there and what stands there since this write. Its id is made
+    of the entry's revision. Raises ValueError when both entries are ``None``.
+    """
+    told = after or before
+    if told is None:
+        raise ValueError("a change of a journal entry has an old or a new image")
+    detail_type, switches = _change(before, after)
+    event_id = f"{item_id}:{told.revision}" + (":removed" if after is None else "")
+    detail: dict[str, object] = {
+        "schema_version": SCHEMA_VERSION,
+        "event_id": event_id,
+        "migration": migration,
+        "revision": told.revision,
+        "table": told.table,
+        "item_key": {name: str(next(iter(value.values()))) for name, value in told.key.items()},
+        "record_ids": list(dict.fromkeys(one.record_id for one in switches)),
+        "count": len(switches),
+        "references": [_reference(one, back=detail_type == RESTORED) for one in switches[:TOLD_SWITCHES]],
+        "left_to_restore": len(told.switches),
+    }
+    return AuditEvent(event_id, detail_type, told.written_at, detail)
+
+
+REWRITTEN, RESTORED, REMOVED = "References Rewritten", "References Restored", "Reference Entry Removed"
+
+
+def _change(before: JournalEntry | None, after: JournalEntry | None) -> tuple[str, Sequence[Switch]]:
+    if after is None:
+        return REMOVED, () if before is None else before.switches
+    if before is None:
+        return REWRITTEN, after.switches
+    return RESTORED, [one for one in before.switches if one not in after.switches]
+
+
+def _reference(switch: Switch, *, back: bool) -> dict[str, str]:
+    before, after = (switch.after, switch.before) if back else (switch.before, switch.after)
+    return {"place": place_text(switch.place, switch.inside), "before": before, "after": after}

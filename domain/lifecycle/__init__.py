@@ -1,0 +1,1 @@
+"""The stages of a migration, the gates between them, and the verification."""

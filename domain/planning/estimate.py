@@ -1,0 +1,130 @@
+"""What a migration will cost and how long it takes, from counted objects and dated prices (aws-facts.md §9)."""
+
+from dataclasses import dataclass, fields
+
+from domain.errors import InputError
+from domain.planning.figures import EARLY_DELETION_DAYS, PlanFigures
+
+ROWS_PER_MESSAGE = 50
+WRITES_PER_SECOND = 3_500
+"""PUT and COPY requests a second that one partitioned prefix takes at least."""
+DAYS_PER_MONTH = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """US dollars in us-east-1 on ``as_of``; per million where the name says so."""
+
+    as_of: str = "2026-11-22"
+    copy_per_million: float = 5.0
+    copy_ia_per_million: float = 10.0
+    copy_glacier_ir_per_million: float = 20.0
+    read_per_million: float = 0.4
+    sqs_per_million: float = 0.4
+    dynamodb_write_per_million: float = 0.625
+    dynamodb_read_per_million: float = 0.125
+    lambda_request_per_million: float = 0.2
+    lambda_gib_second: float = 0.0000133334
+    eventbridge_per_million: float = 1.0
+    kms_per_million: float = 3.0
+    transfer_per_gib: float = 0.0
+    storage_gib_month: float = 0.023
+    standard_ia_gib_month: float = 0.0125
+    onezone_ia_gib_month: float = 0.01
+    glacier_ir_gib_month: float = 0.004
+    glacier_gib_month: float = 0.0036
+    deep_archive_gib_month: float = 0.00099
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One item of the bill."""
+
+    name: str
+    requests: int
+    dollars: float
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The bill, and the duration in seconds at the given concurrency."""
+
+    lines: tuple[Line, ...]
+    seconds: float
+    bottleneck: str
+    doubled_storage_per_month: float
+
+    @property
+    def dollars(self) -> float:
+        """All of it, without the doubled storage."""
+        return sum(line.dollars for line in self.lines)
+
+
+def prices_from(given: dict[str, object]) -> Prices:
+    """The default prices with the user's own; InputError for a name or a number that is none."""
+    known = {field.name for field in fields(Prices)}
+    for name, value in given.items():
+        if name not in known:
+            raise InputError(f"there is no price {name!r}; known are {', '.join(sorted(known))}")
+        if name != "as_of" and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
+            raise InputError(f"the price {name} must be a number that is not negative, not {value!r}")
+    return Prices(**{name: str(value) if name == "as_of" else value for name, value in given.items()})  # type: ignore[arg-type]
+
+
+def estimate(
+    figures: PlanFigures,
+    prices: Prices,
+    *,
+    concurrency: int,
+    seconds_per_object: float = 0.15,
+    copy_bytes_per_second: float = 100e6,
+) -> Estimate:
+    """The bill and the time of moving everything once through SQS, Lambda and DynamoDB.
+
+    ``copy_bytes_per_second`` is what one copy request moves inside S3; both speeds are assumptions, said in the plan.
+    """
+    moving = figures.moving
+    single = moving.objects - figures.large.objects - figures.archived.objects
+    encrypted = sum(number for name, number in figures.encryption.items() if "KMS" in name)
+    messages = -(-moving.objects // ROWS_PER_MESSAGE)
+    work = moving.objects * seconds_per_object + moving.size / copy_bytes_per_second
+    writes = 2 * moving.objects + 4 * figures.large.objects
+    dear = figures.storage_classes
+    ia = sum(share.objects for name, share in dear.items() if name in ("STANDARD_IA", "ONEZONE_IA"))
+    instant = dear["GLACIER_IR"].objects if "GLACIER_IR" in dear else 0
+    million = 1e6
+    copies = max(0, single - ia - instant)
+    reads = 2 * figures.in_parts.objects
+    lines = (
+        Line("S3 copies", copies, copies * prices.copy_per_million / million),
+        Line("S3 copies into infrequent access", ia, ia * prices.copy_ia_per_million / million),
+        Line("S3 copies into instant retrieval", instant, instant * prices.copy_glacier_ir_per_million / million),
+        Line(
+            "S3 parts of large objects",
+            figures.parts + 2 * figures.large.objects,
+            (figures.parts + 2 * figures.large.objects) * prices.copy_per_million / million,
+        ),
+        Line("S3 reads", reads, reads * prices.read_per_million / million),
+        Line("SQS", 3 * messages, 3 * messages * prices.sqs_per_million / million),
+        Line("DynamoDB writes", writes, writes * prices.dynamodb_write_per_million / million),
+        Line("Lambda", messages, messages * prices.lambda_request_per_million / million),
+        Line("Lambda time (512 MiB)", 0, work * 0.5 * prices.lambda_gib_second),
+        Line("EventBridge", writes, writes * prices.eventbridge_per_million / million),
+        Line("KMS", 2 * encrypted, 2 * encrypted * prices.kms_per_million / million),
+        Line("transfer", 0, moving.size / 2**30 * prices.transfer_per_gib),
+        Line("early deletion, if cleaned up today", 0, _early_deletion(figures, prices)),
+    )
+    by_workers, by_prefix = work / concurrency, moving.objects / WRITES_PER_SECOND
+    slower = "the concurrency" if by_workers >= by_prefix else "S3's writes per prefix (3,500/s until it partitions)"
+    return Estimate(
+        tuple(line for line in lines if line.requests or line.dollars),
+        max(by_workers, by_prefix),
+        slower,
+        moving.size / 2**30 * prices.storage_gib_month,
+    )
+
+
+def _early_deletion(figures: PlanFigures, prices: Prices) -> float:
+    """Dollars for the days that are missing to each class's least age, at the class's own price."""
+    by_class = {name: float(getattr(prices, f"{name.lower()}_gib_month")) for name in EARLY_DELETION_DAYS}
+    return sum(one.gib_days / DAYS_PER_MONTH * by_class[name] for name, one in figures.early_deletion.items())

@@ -1,0 +1,1 @@
+"""Proofs over all keys that a rules file can meet."""

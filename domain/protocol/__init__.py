@@ -1,0 +1,1 @@
+"""The protocol of one object: its record, a claim, the copy, cleanup and rollback."""

@@ -1,0 +1,157 @@
+"""Delete one source whose bytes are proven to be at the target (protocol.md §9)."""
+
+from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, UnavailableError
+from domain.objects import ObjectState, is_other_version
+from domain.protocol.attempt import (
+    Attempt,
+    HeldRecord,
+    Lease,
+    MigrationPolicy,
+    MigrationPorts,
+    Outcome,
+    Verdict,
+    take_claim,
+)
+from domain.protocol.ports import Deleted, Refused
+from domain.protocol.reconciling import is_as_recorded, is_put_after, is_what_we_hid
+from domain.protocol.record import Action, Intent, Mode, Record, State
+
+DELETE_SOURCE = Intent(Action.DELETE_SOURCE)
+ONLY_ORIGINAL = "its copy has other content: this is the only original"
+
+
+def clean_source(
+    record_id: str, *, attempt: Attempt, ports: MigrationPorts, policy: MigrationPolicy, need_proof: bool = True
+) -> Outcome:
+    """Delete the source of a copied and verified record, if both keys still hold what was verified.
+
+    ``need_proof`` asks for ``verified_at``. The caller has made sure that nothing pins the object and that it has
+    been quiet for longer than any claim. Raises TransientError when it is to be tried again.
+    """
+    record = ports.manifest.read_record(record_id)
+    if record is None or record.mode is not Mode.FORWARD:
+        return Outcome(Verdict.DONE, record.state if record else None, "not to be cleaned")
+    lease = Lease.begin(attempt, policy, ports.clock)
+    blocked = _blocked(record, lease.started, need_proof=need_proof)
+    if blocked is not None:
+        return blocked
+    # A marker of an earlier cleanup is not what this one puts: kept, rollback would take ours for the owner's delete.
+    held = take_claim(record, DELETE_SOURCE, lease=lease, ports=ports, marker_version=None)
+    if held is None:
+        return Outcome(Verdict.RETURN, record.state, "another worker has it")
+    try:
+        return _delete_if_proven(held, ports)
+    except (ThrottledError, LeaseExpiredError, UnavailableError, PermanentError):
+        held.give_back_after_error()
+        raise
+
+
+def _blocked(record: Record, now: float, *, need_proof: bool) -> Outcome | None:
+    """Why the record cannot be claimed for cleanup, or ``None``."""
+    claim = record.claim
+    if claim is not None:
+        running = claim.deadline >= now
+        if running or record.intent != DELETE_SOURCE:
+            return Outcome(Verdict.RETURN, record.state, "another attempt must end or be reconciled first")
+    if record.state is not State.COPIED:
+        return Outcome(Verdict.DONE, record.state, "only a finished copy is cleaned")
+    # What an earlier cleanup began and could not end is cleanup's to go on with: its delete raises no event.
+    if record.maybe - {DELETE_SOURCE} or record.upload is not None:
+        return Outcome(Verdict.DONE, record.state, "an attempt ended without saying what it did")
+    if record.is_rewritten and not record.keeps_original:
+        return Outcome(Verdict.DONE, record.state, ONLY_ORIGINAL)
+    if need_proof and record.verified_at is None:
+        return Outcome(Verdict.DONE, record.state, "it is not verified")
+    return None
+
+
+def _delete_if_proven(held: HeldRecord, ports: MigrationPorts) -> Outcome:
+    record = held.record
+    target = ports.store.look_at_object(record.target, with_tags=True)
+    if not is_as_recorded(target, record):
+        emptied = record.source_etag if DELETE_SOURCE in record.maybe else None
+        cause = "the target is no longer what was copied"
+        return held.commit(State.CONFLICT, cause=cause, cleaned_etag=emptied)
+    source = ports.store.look_at_object(record.source, with_tags=True)
+    kept = _why_kept(source, target, record, held.lease.started)
+    if kept is not None:
+        held.forget_intent(without_effect=True)
+        return Outcome(Verdict.DONE, State.COPIED, kept)
+    if source is not None and record.source_version is None and source.version_id is not None:
+        # A server that does not tell a copy's source version, or versioning that came later: now it is known.
+        held.rewrite(source_version=source.version_id)
+    answer = held.send(
+        lambda: ports.store.delete_object(
+            record.source, if_match=record.source_etag or "", send_before=held.lease.send_before
+        )
+    )
+    if isinstance(answer, Deleted):
+        return held.commit(State.CLEANED, marker_version=answer.marker_id)
+    refused = answer
+
+    def is_absent() -> bool:
+        # Some servers refuse the condition where nothing is (SeaweedFS: 412).
+        return refused is Refused.SOURCE_ABSENT or ports.store.look_at_object(record.source) is None
+
+    # What was there when cleanup looked, our own delete may have taken, sent twice: a doubt until that is settled.
+    if held.ask_if_done(is_absent) if source is not None else is_absent():
+        return _settle_absent(held, ports, target, may_be_ours=source is not None or DELETE_SOURCE in record.maybe)
+    held.forget_intent(without_effect=True)
+    return Outcome(Verdict.DONE, State.COPIED, "the source changed at the last moment")
+
+
+def _settle_absent(held: HeldRecord, ports: MigrationPorts, copy: ObjectState, *, may_be_ours: bool) -> Outcome:
+    """Commit a source that is absent already.
+
+    An earlier attempt of ours deleted it, or this one when something on the way sent it twice, or its owner did. If it
+    may be ours, the delete's event must not take the copy, the only one, along.
+    """
+    record = held.record
+    if not may_be_ours:
+        return held.commit(State.GONE)
+    if record.source_version is None:
+        return held.commit(State.CLEANED)
+    top = ports.store.find_top_marker(record.source)
+    if top is None or top.hidden is None:
+        return held.commit(State.CLEANED)
+    if is_what_we_hid(top.hidden, record, copy):
+        return held.commit(State.CLEANED, marker_version=top.marker_id)
+    # The owner put a version after our copy and deleted it: the marker above it is his.
+    return held.commit(State.GONE if is_put_after(top.hidden, copy) else State.CLEANED)
+
+
+def preview_source(record: Record, *, ports: MigrationPorts, now: float) -> str | None:
+    """Why ``clean_source`` would leave this source where it is, as far as looking can tell; ``None``: it would go."""
+    if record.mode is not Mode.FORWARD or record.state is not State.COPIED:
+        return f"its record is {record.state.value}"
+    blocked = _blocked(record, now, need_proof=True)
+    if blocked is not None:
+        return blocked.reason
+    target = ports.store.look_at_object(record.target, with_tags=True)
+    if not is_as_recorded(target, record):
+        return "the target is no longer what was copied"
+    return _why_kept(ports.store.look_at_object(record.source, with_tags=True), target, record, now)
+
+
+def _why_kept(source: ObjectState | None, target: ObjectState, record: Record, now: float) -> str | None:
+    if source is None:
+        return None
+    if source.lock.in_force(now):
+        return "object lock holds it"
+    if not _is_as_verified(source, target, record):
+        return "the source has changed since it was copied"
+    return None
+
+
+def _is_as_verified(source: ObjectState, target: ObjectState, record: Record) -> bool:
+    """Whether the source still is the version that was copied, metadata and tags included.
+
+    The version id tells a re-put of the same bytes; where none is known, the metadata must at least be the target's.
+    """
+    return (
+        source.etag == record.source_etag
+        and not is_other_version(source.version_id, record.source_version)
+        and source.metadata == target.metadata
+        and source.headers == target.headers
+        and source.tags == target.tags
+    )

@@ -1,0 +1,93 @@
+"""Delete the verified version of a cleaned source for good; what the record needs to undo it, it has before."""
+
+from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, UnavailableError
+from domain.protocol.attempt import (
+    Attempt,
+    HeldRecord,
+    Lease,
+    MigrationPolicy,
+    MigrationPorts,
+    Outcome,
+    Verdict,
+    take_claim,
+)
+from domain.protocol.cleanup import ONLY_ORIGINAL
+from domain.protocol.copying import abort_upload
+from domain.protocol.ports import VersionStore
+from domain.protocol.reconciling import is_as_recorded
+from domain.protocol.record import Action, Intent, Mode, Record, State
+
+
+def forget_version(
+    record_id: str, *, attempt: Attempt, ports: MigrationPorts, versions: VersionStore, policy: MigrationPolicy
+) -> Outcome:
+    """Delete the version that our delete marker hides, if it is the verified one and the target still holds its copy.
+
+    From then on the record names no source version: rollback copies back from the target, and nothing that lies
+    deeper in the bucket is ever taken for the owner's newest. The marker stays, so that older versions stay hidden.
+    A version that a lifecycle rule, a producer or S3 (versioning suspended) removed before counts as deleted.
+    Raises TransientError when it is to be tried again.
+    """
+    record = ports.manifest.read_record(record_id)
+    lease = Lease.begin(attempt, policy, ports.clock)
+    if record is None or record.mode is not Mode.FORWARD or record.state is not State.CLEANED:
+        return Outcome(Verdict.DONE, record.state if record else None, "its source is not cleaned")
+    if record.claim is not None and record.claim.deadline >= lease.started:
+        return Outcome(Verdict.RETURN, record.state, "another worker has it")
+    if record.is_rewritten:
+        return Outcome(Verdict.DONE, State.CLEANED, ONLY_ORIGINAL)
+    begun = _begun(record)
+    if begun is None and record.source_version is None:
+        return Outcome(Verdict.DONE, State.CLEANED, "no version is left to delete")
+    intent = begun or Intent(Action.DELETE_SOURCE, record.source_etag or "", record.source_version or "")
+    held = take_claim(record, intent, lease=lease, ports=ports)
+    if held is None:
+        return Outcome(Verdict.RETURN, record.state, "another worker has it")
+    try:
+        return _forget(held, intent, ports, versions)
+    except (ThrottledError, LeaseExpiredError, UnavailableError, PermanentError):
+        held.give_back_after_error()
+        raise
+
+
+def _begun(record: Record) -> Intent | None:
+    """What an attempt that died had begun."""
+    intents = record.maybe | ({record.intent} if record.intent is not None else frozenset())
+    return next((one for one in intents if one.action is Action.DELETE_SOURCE and one.version_id), None)
+
+
+def _forget(held: HeldRecord, intent: Intent, ports: MigrationPorts, versions: VersionStore) -> Outcome:
+    abort_upload(held, ports.multipart)
+    record = held.record
+    target = ports.store.look_at_object(record.target)
+    if not is_as_recorded(target, record):
+        return _kept(held, "the target is no longer what was copied")
+    top = ports.store.find_top_marker(record.source)
+    if top is None or top.marker_id != record.marker_version:
+        return _kept(held, "our delete marker no longer hides the verified version")
+    # Asked of the version itself: versioning that is suspended lets another object take the id ``null``.
+    seen = ports.store.look_at_object(record.source, version_id=intent.version_id)
+    if seen is None or seen.etag != record.source_etag or intent.version_id == record.marker_version:
+        return held.commit(State.CLEANED, source_version=None)
+    if top.hidden is None or top.hidden.version_id != intent.version_id:
+        return _kept(held, "our delete marker no longer hides the verified version")
+    if record.source_version is not None:
+        if seen.lock.in_force(held.lease.started):
+            return _kept(held, "object lock holds it")
+        # Durable before the delete: from here on a restore copies back, and no older version counts as newer.
+        held.rewrite(source_version=None)
+    held.send(
+        lambda: versions.remove_version(record.source, version_id=intent.version_id, send_before=held.lease.send_before)
+    )
+    return held.commit(State.CLEANED)
+
+
+def _kept(held: HeldRecord, why: str) -> Outcome:
+    record = held.record
+    if record.source_version is None:
+        held.release()
+    else:
+        held.commit(
+            State.CLEANED, maybe=frozenset(one for one in record.maybe if one.action is not Action.DELETE_SOURCE)
+        )
+    return Outcome(Verdict.DONE, State.CLEANED, why)

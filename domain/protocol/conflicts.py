@@ -1,0 +1,78 @@
+"""What only an operator may decide: that the source takes its target although somebody else wrote or emptied it.
+
+protocol.md §5 calls it take-source. The word goes into the record and not into a message: it is announced and audited
+before anything happens, a message that comes twice or late repeats nothing, and the next commit ends it. The copy is an
+ordinary attempt, on the condition that the target is still what the operator saw.
+"""
+
+from dataclasses import dataclass, replace
+
+from domain.objects import ObjectState, same_object
+from domain.protocol.reconciling import NOBODY_KNOWS, is_known
+from domain.protocol.record import EMPTY_TARGET, Mode, Record, State
+
+TAKEN = "an operator lets the source take its target"
+"""How the cause of a decided conflict begins, by which conflicts are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """One record with what both keys hold now, tags included."""
+
+    record: Record
+    source: ObjectState | None
+    target: ObjectState | None
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether an operator has spoken, and no attempt has come since."""
+        return self.record.replaceable_etag is not None
+
+
+def why_not_taken(conflict: Conflict, *, replacing: str | None) -> str:
+    """Why the source must not take its target, with the remedy; an empty text when it may.
+
+    ``replacing`` is the etag of somebody else's object that the operator has seen at the target and gives up.
+    """
+    record, source, target = conflict.record, conflict.source, conflict.target
+    if record.mode is not Mode.FORWARD:
+        return "it is rolled back"
+    if record.is_unfinished:
+        return "an attempt at it runs, or ended without a result: keyshift verify --requeue, then look again"
+    if record.state not in (State.CONFLICT, State.COPIED):
+        return f"it is {record.state.value}: only a conflict, or a copy that somebody took away, can be decided"
+    in_doubt = record.cause == NOBODY_KNOWS
+    if source is None:
+        ours = (
+            f"; if {record.target.uri} holds only our copy, delete it: keyshift verify --requeue then settles the key"
+        )
+        return f"nothing is at {record.source.uri}: there is no source to copy" + (ours if in_doubt else "")
+    if target is not None and is_known(target, record):
+        return "its copy is where it belongs: there is nothing to decide"
+    if target is None:
+        return "" if replacing is None else f"nothing is at {record.target.uri} to be replaced: leave --replacing away"
+    if same_object(source, target) or target.etag == replacing:
+        return ""
+    if replacing is not None:
+        return f"{record.target.uri} holds {target.etag} now, not {replacing}: look again with keyshift conflicts list"
+    return (
+        f"{record.target.uri} holds {'our copy or ' if in_doubt else ''}somebody else's object: remove or rename it,"
+        f" or give it up with --replacing {target.etag}"
+    )
+
+
+def take_source(conflict: Conflict, *, by: str, why: str, now: float) -> Record:
+    """The record once the operator has spoken; to be written only if it is still the one that was read."""
+    record, target = conflict.record, conflict.target
+    return replace(
+        record,
+        state=State.CONFLICT,
+        replaceable_etag=EMPTY_TARGET if target is None else target.etag,
+        target_etag=None,
+        target_version=None,
+        copied_before=None,
+        verified_at=None,
+        cause=f"{TAKEN}: {by}: {why}",
+        revision=record.revision + 1,
+        changed_at=now,
+    )

@@ -1,0 +1,220 @@
+"""Copy one object under a claim: in one request or in parts, always recognisable afterwards (protocol.md §4, §7)."""
+
+from dataclasses import dataclass, replace
+
+from domain.errors import ArchivedError, RefusedRequestError
+from domain.keys import Location
+from domain.objects import ObjectState, is_digest
+from domain.parts import (
+    MAX_COPY_BYTES,
+    MAX_OBJECT_BYTES,
+    Part,
+    composed_etag,
+    cut_into_parts,
+    full_checksum,
+    part_size_for,
+)
+from domain.protocol.attempt import HeldRecord, MigrationPolicy, MigrationPorts
+from domain.protocol.ports import MultipartStore, Refused, SourceObject, Written
+from domain.protocol.record import Action, Intent, Upload
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOn:
+    """The attempt's time is over; the upload is in the record and the next attempt goes on with it."""
+
+    parts_left: int
+
+
+UPLOAD = Intent(Action.UPLOAD)
+CopyAnswer = Written | Refused | HandedOn
+
+
+def copy_intent(
+    etag: str, version_id: str | None, policy: MigrationPolicy, *, checksum: str = "", is_encrypted: bool = False
+) -> Intent:
+    """What a copy of this source in one request would leave behind.
+
+    The etag can be foretold only where source and target etags both are the MD5 of the bytes (aws-facts.md §2.4):
+    uploaded in one part, and no KMS key involved.
+    """
+    plain = is_digest(etag) and not is_encrypted and not policy.encrypted_targets
+    foretold = etag if plain else ""
+    return Intent(Action.COPY, etag, version_id or "", foretold, checksum)
+
+
+def copy_seen(  # noqa: PLR0913  # a copy has two ends, a condition, and the world
+    held: HeldRecord,
+    source: Location,
+    target: Location,
+    *,
+    seen: ObjectState,
+    if_match: str | None,
+    ports: MigrationPorts,
+    policy: MigrationPolicy,
+    intent: Intent | None = None,
+    version_id: str | None = None,
+) -> CopyAnswer:
+    """Copy the source that ``seen`` describes to ``target``; with a ``version_id`` that version, current or not.
+
+    ``if_match`` is the etag the target must have, ``None`` where there must be none; ``intent`` is what is declared,
+    a copy to be recognised by its etag or checksum unless the caller has another. Raises ArchivedError for a
+    source that must be restored first, RefusedRequestError for one that S3 cannot hold.
+    """
+    if seen.is_archived:
+        raise ArchivedError(f"{source.uri} is archived ({seen.archive_status or seen.storage_class}): restore it first")
+    if seen.size > MAX_OBJECT_BYTES:
+        raise RefusedRequestError(f"{source.uri} has {seen.size} bytes, more than one S3 object can be made of")
+    checksum = full_checksum(seen.checksums) if seen.full_checksums else ""
+    is_encrypted = is_digest(seen.etag) and not seen.etag_is_digest
+    intent = intent or copy_intent(seen.etag, seen.version_id, policy, checksum=checksum, is_encrypted=is_encrypted)
+    recognisable = bool(intent.target_etag or intent.checksum) or intent.action is not Action.COPY
+    if seen.size > min(policy.multipart_above, MAX_COPY_BYTES) or (seen.size and not recognisable):
+        with_tags = _with_tags(source, seen, ports)
+        if with_tags is None:
+            return Refused.PRECONDITION
+        seen = with_tags
+        return _PartsCopy(held, source, target, seen=seen, if_match=if_match, ports=ports, policy=policy).run(intent)
+    abort_upload(held, ports.multipart)
+    held.declare_intent(intent)
+    origin = SourceObject(source, seen.etag, version_id)
+    goal = held.target(target, if_match=if_match, storage_class=seen.storage_class)
+    return held.send_copy(lambda: ports.store.copy_object(origin, goal, seen=seen))
+
+
+def _with_tags(source: Location, seen: ObjectState, ports: MigrationPorts) -> ObjectState | None:
+    """The same object with its tags, which a multipart copy must be given; ``None`` when it has changed meanwhile."""
+    if seen.tags is not None:
+        return seen
+    again = ports.store.look_at_object(source, version_id=seen.version_id, with_tags=True)
+    return again if again is not None and again.etag == seen.etag else None
+
+
+class _PartsCopy:
+    """One multipart copy, resumable from the record."""
+
+    def __init__(  # noqa: PLR0913  # as copy_seen
+        self,
+        held: HeldRecord,
+        source: Location,
+        target: Location,
+        *,
+        seen: ObjectState,
+        if_match: str | None,
+        ports: MigrationPorts,
+        policy: MigrationPolicy,
+    ) -> None:
+        self._held = held
+        # Every part is a read of its own, so each is pinned to the version that HEAD saw, and to its etag.
+        self._source = SourceObject(source, seen.etag, seen.version_id)
+        self._target = held.target(target, if_match=if_match, storage_class=seen.storage_class)
+        self._seen = seen
+        self._multipart = ports.multipart
+        self._policy = policy
+        self._part_size = part_size_for(seen.size, wanted=policy.part_size)
+
+    def run(self, intent: Intent) -> CopyAnswer:
+        """Start or resume, copy what is missing, complete."""
+        upload_id, etags = self._resume(intent) or self._start(intent)
+        missing = [part for part in self._parts() if part.number not in etags]
+        while missing:
+            batch, missing = missing[: self._policy.parts_at_once], missing[self._policy.parts_at_once :]
+            copied = self._copy(upload_id, batch)
+            if isinstance(copied, Refused):
+                abort_upload(self._held, self._multipart)
+                return copied
+            etags |= copied
+            # Asked after a batch, not before: however short its time, every attempt makes some progress.
+            if missing and not self._held.has_time_for(self._policy.request_seconds / 2):
+                return HandedOn(len(missing))
+        return self._complete(intent, upload_id, etags)
+
+    def _parts(self) -> list[Part]:
+        return cut_into_parts(self._seen.size, part_size=self._part_size)
+
+    def _upload(self, upload_id: str) -> Upload:
+        seen = self._seen
+        return Upload(
+            upload_id,
+            self._target.location,
+            seen.etag,
+            seen.version_id or "",
+            seen.last_modified,
+            self._part_size,
+            self._held.lease.not_before,
+        )
+
+    def _resume(self, intent: Intent) -> tuple[str, dict[int, str]] | None:
+        upload = self._held.record.upload
+        if upload is None:
+            return None
+        # last_modified tells a source put again with the same bytes but other metadata, which an upload begun
+        # before would not carry.
+        if upload == replace(self._upload(upload.upload_id), not_before=upload.not_before):
+            etags = self._multipart.list_parts(self._target.location, upload_id=upload.upload_id)
+            if etags is not None:
+                self._declare_parts(intent)
+                return upload.upload_id, dict(etags)
+        abort_upload(self._held, self._multipart)
+        return None
+
+    def _declare_parts(self, intent: Intent) -> None:
+        # Until it is completed nothing is at the target: as a copy it would make another writer's equal object ours.
+        self._held.declare_intent(UPLOAD if intent.action is Action.COPY else intent)
+
+    def _start(self, intent: Intent) -> tuple[str, dict[int, str]]:
+        self._declare_parts(intent)
+        upload_id = self._held.send(lambda: self._multipart.create_upload(self._target, seen=self._seen), is_last=False)
+        self._held.rewrite(upload=self._upload(upload_id))
+        return upload_id, {}
+
+    def _copy(self, upload_id: str, batch: list[Part]) -> dict[int, str] | Refused:
+        # A part is not an object at the target: an attempt that ends here may have written nothing.
+        copied = self._held.send(
+            lambda: self._multipart.copy_parts(self._source, self._target, upload_id=upload_id, parts=batch),
+            is_last=False,
+        )
+        return copied if isinstance(copied, Refused) else dict(copied)
+
+    def _complete(self, intent: Intent, upload_id: str, etags: dict[int, str]) -> Written | Refused:
+        if intent.action is Action.COPY:
+            foretold = ""
+            if not self._policy.encrypted_targets and all(is_digest(etag) for etag in etags.values()):
+                foretold = composed_etag(etags)
+            upload = self._held.record.upload
+            begun = upload.not_before if upload is not None else 0
+            self._held.declare_intent(replace(intent, target_etag=foretold, not_before=begun))
+        # Handed on for want of time it might never end: a worker's attempt is shorter than S3 may take for this.
+        self._held.lengthen_claim(self._policy.complete_seconds - self._policy.request_seconds)
+        answer = self._held.send(
+            lambda: self._multipart.complete_upload(
+                self._target, upload_id=upload_id, etags=etags, size=self._seen.size
+            )
+        )
+        if isinstance(answer, Refused):
+            refused = answer
+            self._held.ask_if_done(lambda: may_be_completed(refused, self._held, self._multipart))
+        if answer is Refused.CONCURRENT:  # S3 wants a 409 here to start again from CreateMultipartUpload
+            abort_upload(self._held, self._multipart)
+        if isinstance(answer, Written):
+            return Written(answer.etag, answer.version_id, self._seen.version_id)
+        return answer
+
+
+def may_be_completed(refused: Refused, held: HeldRecord, multipart: MultipartStore) -> bool:
+    """Whether a refused CompleteMultipartUpload may be done: by itself, sent twice on the way, since nobody else would.
+
+    Only an upload that is still there after a refused condition certainly is not.
+    """
+    upload = held.record.upload
+    if refused is not Refused.PRECONDITION or upload is None:
+        return True
+    return multipart.list_parts(upload.location, upload_id=upload.upload_id) is None
+
+
+def abort_upload(held: HeldRecord, multipart: MultipartStore) -> None:
+    """Drop the upload that the record names, if there is one, and its parts, which would be billed for ever."""
+    upload = held.record.upload
+    if upload is not None:
+        multipart.abort_upload(upload.location, upload_id=upload.upload_id)
+        held.rewrite(upload=None)

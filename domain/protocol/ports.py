@@ -1,0 +1,174 @@
+"""What the protocol asks of the world: S3 objects, whole and in parts, the manifest table, a clock."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from domain.keys import Location
+from domain.objects import ObjectState
+from domain.parts import Part
+from domain.protocol.record import ClaimRequest, Record
+
+
+class Refused(StrEnum):
+    """Why S3 did not do a conditional write; nothing was written by this call (an earlier try of it may have)."""
+
+    SOURCE_ABSENT = "source-absent"
+    PRECONDITION = "precondition"
+    CONCURRENT = "concurrent"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A conditional write that S3 did: the target's new etag (no quotes) and version, and the version it read."""
+
+    etag: str
+    version_id: str | None = None
+    source_version_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceObject:
+    """Which bytes to read: the source's etag always, its version where the bucket keeps versions.
+
+    An empty ``etag`` with a version id reads exactly that version.
+    """
+
+    location: Location
+    etag: str
+    version_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetObject:
+    """Where to write, on what condition, until when.
+
+    ``if_match`` is the etag the target must have; ``None`` means that it must not exist. ``send_before`` is
+    monotonic seconds: past it the request is not sent and LeaseExpiredError is raised. ``storage_class`` is the
+    source's, because a copy is STANDARD unless it is passed.
+    """
+
+    location: Location
+    if_match: str | None
+    send_before: float
+    storage_class: str = "STANDARD"
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A conditional delete that S3 did; ``marker_id`` is the delete marker's version where versions are kept."""
+
+    marker_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenVersion:
+    """The newest version under a delete marker; ``last_modified`` in seconds since 1970, UTC, whole."""
+
+    version_id: str
+    etag: str
+    last_modified: int
+
+
+@dataclass(frozen=True, slots=True)
+class TopMarker:
+    """The delete marker that is a key's current version, and the newest version under it, if one is left.
+
+    A lifecycle rule or a producer may have removed for good what the marker once hid.
+    """
+
+    marker_id: str
+    hidden: HiddenVersion | None
+
+
+class ObjectStore(Protocol):
+    """S3 objects, one at a time."""
+
+    def look_at_object(
+        self, location: Location, *, version_id: str | None = None, with_tags: bool = False
+    ) -> ObjectState | None:
+        """The current (or that) version; ``None`` only where S3 is certain that there is none."""
+
+    def copy_object(self, source: SourceObject, target: TargetObject, *, seen: ObjectState | None) -> Written | Refused:
+        """Copy bytes, metadata and tags in one request, up to 5 GiB; ``seen`` (HEAD) supplies what S3 does not copy."""
+
+    def delete_object(self, location: Location, *, if_match: str, send_before: float) -> Deleted | Refused:
+        """Delete the current version if it has that etag; SOURCE_ABSENT when there was none."""
+
+    def find_top_marker(self, location: Location) -> TopMarker | None:
+        """The delete marker that hides the key; ``None`` where the key's current version is not a delete marker."""
+
+    def remove_delete_marker(self, location: Location, *, marker_id: str, send_before: float) -> None:
+        """Delete exactly that delete marker, so that the version under it is current again; repeatable."""
+
+
+class MultipartStore(Protocol):
+    """S3 multipart copies."""
+
+    def create_upload(self, target: TargetObject, *, seen: ObjectState) -> str:
+        """Start an upload that carries everything of ``seen`` (tags too) that S3 does not inherit; its id."""
+
+    def copy_parts(
+        self, source: SourceObject, target: TargetObject, *, upload_id: str, parts: Sequence[Part]
+    ) -> Mapping[int, str] | Refused:
+        """Copy these parts, each on the condition that the source has its etag; part number to etag."""
+
+    def list_parts(self, target: Location, *, upload_id: str) -> Mapping[int, str] | None:
+        """The parts already there; ``None`` when the upload does not exist (completed or aborted)."""
+
+    def complete_upload(
+        self, target: TargetObject, *, upload_id: str, etags: Mapping[int, str], size: int
+    ) -> Written | Refused:
+        """Make the parts one object of ``size`` bytes, on the target's condition; SOURCE_ABSENT: no such upload."""
+
+    def abort_upload(self, target: Location, *, upload_id: str) -> None:
+        """Drop the upload and its parts; repeatable."""
+
+
+class Clock(Protocol):
+    """Time as a port, so that a simulation owns it."""
+
+    def now(self) -> float:
+        """Seconds since 1970, UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds of a clock that never steps back and counts while the process is stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimAnswer:
+    """Whether the claim was granted, and the record as it was before (``None``: there was none)."""
+
+    granted: bool
+    before: Record | None
+
+
+class Manifest(Protocol):
+    """The ledger: one record for each source object, strongly consistent for one record."""
+
+    def claim_record(self, request: ClaimRequest) -> ClaimAnswer:
+        """Claim in one conditional write, by the rule of ``domain.protocol.record.refusal``."""
+
+    def write_record(self, record: Record, *, before: Record | None) -> bool:
+        """Replace ``before`` (revision, token and mode unchanged since; ``None``: absent) by ``record``.
+
+        ``True`` also when this very record is already there: an earlier try of ours had landed. ``False`` when
+        somebody else changed it.
+        """
+
+    def read_record(self, record_id: str) -> Record | None:
+        """The record now."""
+
+    def read_records(self, record_ids: Sequence[str]) -> Mapping[str, Record]:
+        """The records now, by their ids, each consistent for itself; ids without a record are left out."""
+
+    def scan_records(self, *, segment: int = 0, segments: int = 1) -> Iterator[Record]:
+        """Every record, in no order; what changes meanwhile may be seen or missed."""
+
+
+class VersionStore(Protocol):
+    """Single versions of S3 objects."""
+
+    def remove_version(self, location: Location, *, version_id: str, send_before: float) -> None:
+        """Delete exactly that version for good; repeatable."""

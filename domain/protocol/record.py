@@ -1,0 +1,284 @@
+"""The manifest record of one source object, and the pure rules by which it may change (protocol.md §3, §4)."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from domain.keys import Location, Sequencer
+from domain.protocol.notices import Notice, NoticeKind
+
+
+class State(StrEnum):
+    """What the record says about source and target when nobody is working on it."""
+
+    NEW = "NEW"
+    COPIED = "COPIED"
+    CONFLICT = "CONFLICT"
+    TOMBSTONE = "TOMBSTONE"
+    """The owner deleted it and the copy went along."""
+    GONE = "GONE"
+    """The source is absent and we cannot say why; a copy that exists is kept."""
+    PARKED = "PARKED"
+    """It waits for somebody: archived, no permission, no possible key; ``cause`` says which."""
+    CLEANED = "CLEANED"
+    ROLLED_BACK = "ROLLED_BACK"
+    ROLLBACK_CONFLICT = "ROLLBACK_CONFLICT"
+    PURGED = "PURGED"
+    """Rolled back, and the copy that we had created is deleted."""
+
+
+class Mode(StrEnum):
+    """Whether forward events still count."""
+
+    FORWARD = "FORWARD"
+    ROLLED_BACK = "ROLLED_BACK"
+
+
+class Origin(StrEnum):
+    """How the target came to be."""
+
+    CREATED = "created"
+    ADOPTED = "adopted"
+
+
+class Action(StrEnum):
+    """What an attempt is about to do."""
+
+    COPY = "copy"
+    DELETE_TARGET = "delete-target"
+    DELETE_SOURCE = "delete-source"
+    ROLL_BACK = "roll-back"
+    PURGE = "purge"
+    REWRITE = "rewrite"
+    """Other content at the target, with the references in it switched."""
+    UPLOAD = "upload"
+    """Parts of a multipart copy; nothing is at the target before the upload is completed, which is a COPY."""
+
+
+TARGET_WRITES = (Action.COPY, Action.REWRITE)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Intent:
+    """What an attempt is about to do, durable before it does it.
+
+    A copy names the source's ``etag`` and, where known, its ``version_id``; ``target_etag`` is the etag that
+    the target must have if the copy lands, so that a later attempt recognises it; empty where nobody can tell.
+    ``checksum`` (``CRC64NVME=…``, of the whole object) serves where etags cannot: encrypted targets.
+
+    ``not_before`` (seconds since 1970) dates a write to the target: what S3 dates earlier was there before. Zero where
+    no date bounds it. ``is_refused`` marks a copy that S3 refused and that may be done all the same, because something
+    on the way sent it twice: an object that looks like its work may be another writer's.
+    """
+
+    action: Action
+    etag: str = ""
+    version_id: str = ""
+    target_etag: str = ""
+    checksum: str = ""
+    not_before: int = 0
+    is_refused: bool = False
+
+    @property
+    def is_recognisable(self) -> bool:
+        """Whether an object at the target can be compared with what this would leave behind."""
+        return bool(self.target_etag or self.checksum)
+
+    @property
+    def is_task(self) -> bool:
+        """Whether it names work that a later attempt must end, done or not: the version that is to go for good."""
+        return self.action is Action.DELETE_SOURCE and bool(self.version_id)
+
+    @property
+    def undated(self) -> "Intent":
+        """The same, whenever it was declared and whatever S3 answered."""
+        return replace(self, not_before=0, is_refused=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The running attempt: its fencing token and the time (seconds since 1970) when it ends."""
+
+    token: str
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A multipart copy to ``location`` under way, of exactly this source; ``part_size`` in bytes.
+
+    ``not_before`` is in seconds since 1970: S3 dates the completed object by the moment in which its upload was begun
+    (S3 user guide, object metadata).
+    """
+
+    upload_id: str
+    location: Location
+    etag: str
+    version_id: str
+    last_modified: int
+    part_size: int
+    not_before: int = 0
+
+
+EMPTY_TARGET = ""
+"""Instead of an etag: nothing is at the target, and the source may be copied there although somebody emptied it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One manifest item. Without a claim there is no intent; with ``maybe`` not empty it is unfinished.
+
+    ``marker_version`` is the delete marker that our cleanup put on a versioned source. ``rewritten_etag`` is the etag
+    of a manifest's content with its references switched, which is no longer the source's content. ``cleaned_etag`` is
+    that of the source that our cleanup deleted, or may have, while ``state`` says something else (CONFLICT, PARKED).
+    ``copied_before`` (seconds since 1970, whole) is when the target was known to be ours, and the clocks' margin: what
+    S3 dates later at the target is another writer's, whatever its bytes.
+    ``replaceable_etag`` is an operator's word on a conflict, good until the next commit: the etag of what lies at the
+    target and may be replaced by the source, or EMPTY_TARGET.
+    """
+
+    source: Location
+    target: Location
+    state: State = State.NEW
+    revision: int = 1
+    mode: Mode = Mode.FORWARD
+    sequencer: Sequencer | None = None
+    source_etag: str | None = None
+    source_version: str | None = None
+    target_etag: str | None = None
+    target_version: str | None = None
+    size: int | None = None
+    claim: Claim | None = None
+    intent: Intent | None = None
+    maybe: frozenset[Intent] = frozenset()
+    upload: Upload | None = None
+    marker_version: str | None = None
+    origin: Origin | None = None
+    cause: str | None = None
+    rule: str = ""
+    rules_digest: str = ""
+    verified_at: float | None = None
+    rewritten_etag: str | None = None
+    cleaned_etag: str | None = None
+    replaceable_etag: str | None = None
+    copied_before: int | None = None
+    changed_at: float = 0.0
+
+    @property
+    def record_id(self) -> str:
+        """The partition key."""
+        return self.source.record_id
+
+    @property
+    def holds_nothing(self) -> bool:
+        """Whether no attempt ever wrote, or may have written, to the target; under an impossible key nothing can be."""
+        if not self.target.key:
+            return True
+        return self.target_etag is None and not self.maybe and self.upload is None and self.state in _UNTOUCHED
+
+    @property
+    def keeps_original(self) -> bool:
+        """Whether a delete of the source only hides it; ``null`` is destroyed where versioning is suspended."""
+        return self.source_version not in (None, "null")
+
+    @property
+    def is_rewritten(self) -> bool:
+        """Whether the target holds, by our own rewriting, other content than the source; a new copy ends that."""
+        return self.rewritten_etag is not None and self.rewritten_etag == self.target_etag
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether an attempt ended without saying what it did, or still runs."""
+        return self.claim is not None or self.upload is not None or bool(self.maybe)
+
+    @property
+    def deleted_etag(self) -> str | None:
+        """The etag on which cleanup's delete of the source was conditional: what it hid or destroyed had no other."""
+        return self.cleaned_etag or self.source_etag
+
+
+_UNTOUCHED = (State.NEW, State.PARKED)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRequest:
+    """One attempt's wish to work on a source object, for the reason that ``notice`` gives."""
+
+    notice: Notice
+    target: Location
+    claim: Claim
+    intent: Intent | None
+    now: float
+    rule: str = ""
+    rules_digest: str = ""
+
+
+class Refusal(StrEnum):
+    """Why a claim was not granted."""
+
+    ROLLED_BACK = "rolled-back"
+    INCORPORATED = "incorporated"
+    BUSY = "busy"
+
+
+def refusal(record: Record | None, request: ClaimRequest) -> Refusal | None:
+    """Say why ``request`` must not be granted on ``record``, or ``None``.
+
+    The DynamoDB adapter holds the same rule as a condition expression; the contract suite compares the two.
+    """
+    if record is None:
+        return None
+    if record.mode is not Mode.FORWARD:
+        return Refusal.ROLLED_BACK
+    if record.claim is not None and record.claim.deadline >= request.now:
+        return Refusal.BUSY
+    if not record.is_unfinished and is_incorporated(record, request.notice):
+        return Refusal.INCORPORATED
+    return None
+
+
+def is_incorporated(record: Record, notice: Notice) -> bool:
+    """Whether a finished record already reflects what ``notice`` tells."""
+    if notice.kind is not NoticeKind.LISTED:
+        return notice.sequencer is not None and notice.sequencer.is_at_most(record.sequencer)
+    return (
+        record.state in (State.COPIED, State.CLEANED)
+        and notice.etag is not None
+        and record.source_etag == notice.etag
+        and notice.version_id in (None, record.source_version)
+    )
+
+
+def may_go_along(record: Record | None, notice: Notice) -> bool:
+    """Whether a delete of the source may still ask for something: a copy of ours that goes along with it."""
+    if record is None or record.mode is not Mode.FORWARD or record.holds_nothing:
+        return False
+    if record.is_unfinished:
+        return True
+    return record.target_etag is not None and not is_incorporated(record, notice)
+
+
+def claimed(record: Record | None, request: ClaimRequest) -> Record:
+    """The record after a granted claim: an abandoned attempt's intent becomes one of ``maybe``."""
+    if record is None:
+        return Record(
+            source=request.notice.source,
+            target=request.target,
+            claim=request.claim,
+            intent=request.intent,
+            rule=request.rule,
+            rules_digest=request.rules_digest,
+            changed_at=request.now,
+        )
+    return replace(
+        record,
+        claim=request.claim,
+        intent=request.intent,
+        maybe=left_over(record),
+        revision=record.revision + 1,
+        changed_at=request.now,
+    )
+
+
+def left_over(record: Record) -> frozenset[Intent]:
+    """Every intent of which nobody knows whether it took effect."""
+    return record.maybe | ({record.intent} if record.intent is not None else frozenset())

@@ -1,0 +1,1 @@
+"""What holds URIs of moved objects: found, rewritten, undone, resolved."""

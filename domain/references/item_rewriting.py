@@ -1,0 +1,206 @@
+"""Switch the references of one item to their objects' new places, all in one write (protocol.md §8)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from domain.errors import RefusedRequestError
+from domain.keys import Location
+from domain.protocol.ports import Clock, ObjectStore
+from domain.protocol.record import Mode, Record, State
+from domain.references.holders import Reference
+from domain.references.items import (
+    MAX_ITEM_BYTES,
+    Held,
+    Outcome,
+    Reported,
+    Switch,
+    edited,
+    edits_of,
+    held_uris,
+    item_size,
+)
+from domain.references.judging import REMEDY, Legacy, Stuck, judge
+from domain.references.ports import Changed, ItemChange, JournalEntry, RecordReader, ReferenceJournal, ReferringTables
+from domain.references.uris import UnusableUri, write_uri
+from domain.rules.compiled import CompiledRules
+from domain.rules.references import Item, TableReferences
+
+TRIES = 5
+"""How often an item that changes under our feet is read again before it is left to a later run."""
+MAX_RECORDS = 98
+"""A transaction has at most 100 actions (aws-facts.md §5): the item, the journal, and one check for each record."""
+MAX_JOURNAL_BYTES = 300 * 1024
+"""Of one entry; it must stay below the item limit."""
+MAX_ATTRIBUTES = 98
+"""Attributes of the item itself in one write: written as wholes, that many always fit DynamoDB's expressions."""
+MAX_TOLD = 200
+"""Characters of a reported text that are told: it may be as long as an item."""
+UNSETTLED = "an attempt at the object is under way or ended without a result"
+TWICE = "another text of the set has the new URI at the same place, so an undo could not tell the two apart"
+
+
+@dataclass(frozen=True, slots=True)
+class ReferencePorts:
+    """The world as the rewriting of references sees it."""
+
+    tables: ReferringTables
+    journal: ReferenceJournal
+    manifest: RecordReader
+    store: ObjectStore
+    clock: Clock
+
+
+def rewrite_item(  # noqa: PLR0913  # an item, what decides about it, and the world
+    item: Item,
+    table: TableReferences,
+    *,
+    rules: CompiledRules,
+    ports: ReferencePorts,
+    new_id: str,
+    dry_run: bool = False,
+) -> list[Reported]:
+    """Switch every reference of the item whose object is verified at its new place; what became of each.
+
+    ``new_id`` is a text that no other call has. An item with references to more than MAX_RECORDS different objects
+    takes several writes, each complete in itself. What DynamoDB refuses is told of this item alone, others are not
+    kept back by it. Raises TransientError; nothing is half done then.
+    """
+    key = table.key_of(item)
+    done: list[Reported] = []
+    for number in range(TRIES):
+        found = _Found(item, table, key, rules, ports)
+        if dry_run or not found.switches:
+            return [*done, *found.reports]
+        answer: Changed | None = None
+        refused = f"the item would have more than {MAX_ITEM_BYTES} bytes; make it smaller, then run again"
+        for chunk in chunks_of(found.switches):
+            part = [found.switches[at] for at in chunk]
+            try:
+                answer = _write(item, part, found, entry_id=f"{new_id}-{number}-{chunk[0]}", ports=ports)
+            except RefusedRequestError as error:
+                answer, refused = Changed.TOO_LARGE, str(error)
+            if answer is not Changed.DONE:
+                break
+            done += [replace(found.ready[at], outcome=Outcome.REWRITTEN) for at in chunk]
+            item = edited(item, edits_of(item, part))
+        if answer is Changed.DONE:
+            return [*done, *found.others]
+        if answer is Changed.TOO_LARGE:
+            written = {one.reference.path for one in done}
+            large = [replace(one, outcome=Outcome.HOLDS, why=refused, new_uri="") for one in found.ready]
+            return [*done, *(one for one in large if one.reference.path not in written), *found.others]
+        now = ports.tables.read_item(table.table, key)
+        if now is None:
+            return done
+        item = now
+    why = "the item changed faster than it could be rewritten; run again"
+    last = _Found(item, table, key, rules, ports)
+    return [*done, *(replace(one, outcome=Outcome.WAITING, why=why) for one in last.ready), *last.others]
+
+
+class _Found:
+    """What an item holds, judged by rules, manifest and a look at every target."""
+
+    def __init__(
+        self, item: Item, table: TableReferences, key: Item, rules: CompiledRules, ports: ReferencePorts
+    ) -> None:
+        self.table, self.key = table, key
+        self.ready: list[Reported] = []
+        self.others: list[Reported] = []
+        self.switches: list[Switch] = []
+        self.records: dict[str, Record] = {}
+        self._holder, self._rules = table.holder(key), rules
+        held = list(held_uris(item, table))
+        self._texts = {(one.place, one.inside, one.uri) for one in held}
+        legacy = [found for one in held if (found := self._legacy(one)) is not None]
+        records = ports.manifest.read_records(list(dict.fromkeys(one.source.record_id for one in legacy)))
+        verdicts: dict[str, str] = {}
+        for one in legacy:
+            record = records.get(one.source.record_id)
+            if one.source.record_id not in verdicts:
+                verdicts[one.source.record_id] = not_ready(record, ports.store)
+            self._sort(one, record, verdicts[one.source.record_id])
+
+    def _legacy(self, held: Held) -> Legacy | None:
+        judged = judge(held, self._rules)
+        if isinstance(judged, Stuck):
+            self.others.append(reported(judged, self._holder, held.text, held.uri, rules=self._rules))
+            return None
+        return judged
+
+    def _sort(self, one: Legacy, record: Record | None, why: str) -> None:
+        held = one.held
+        reference = Reference(self._holder, held.text, held.uri, one.source)
+        if why or record is None:
+            self.others.append(Reported(reference, Outcome.WAITING, why, also=one.also))
+            return
+        written = write_uri(one.uri, record.target, region=self._rules.target.region)
+        is_there = not isinstance(written, UnusableUri) and (held.place, held.inside, written) in self._texts
+        if isinstance(written, UnusableUri) or (is_there and held.inside is not None):
+            reason = written.reason if isinstance(written, UnusableUri) else f"{TWICE}; {REMEDY}"
+            self.others.append(Reported(reference, Outcome.HOLDS, reason, also=one.also))
+            return
+        self.ready.append(Reported(reference, Outcome.READY, new_uri=written, also=one.also))
+        # Only members of a set that are URIs themselves become one; a JSON text keeps what else it holds.
+        self.switches.append(Switch(held.place, held.inside, held.uri, written, record.record_id, merged=is_there))
+        self.records[record.record_id] = record
+
+    @property
+    def reports(self) -> list[Reported]:
+        """Everything, as it is without a write."""
+        return [*self.ready, *self.others]
+
+
+def reported(stuck: Stuck, holder: str, path: str, text: str, *, rules: CompiledRules) -> Reported:
+    """What is told of a text that is not rewritten; its first object stands for all that it may name."""
+    text = text if len(text) <= MAX_TOLD else f"{text[:MAX_TOLD]}…"
+    first, *also = stuck.holds or (Location(rules.source_bucket, ""),)
+    outcome = Outcome.HOLDS if stuck.holds else Outcome.STAYS
+    return Reported(Reference(holder, path, text, first), outcome, stuck.reason, also=tuple(also))
+
+
+def not_ready(record: Record | None, store: ObjectStore) -> str:
+    """Why references to the record's object must stay for now; an empty text when the bytes are at the new place.
+
+    The manifest says it, and a look at the target confirms it: nobody took the copy away meanwhile.
+    """
+    if record is None:
+        return "the object is not migrated yet"
+    if record.mode is not Mode.FORWARD:
+        return "the object is rolled back"
+    if record.state not in (State.COPIED, State.CLEANED):
+        return f"the object is {record.state.value}" + (f": {record.cause}" if record.cause else "")
+    if record.is_unfinished:
+        return UNSETTLED
+    seen = store.look_at_object(record.target)
+    if seen is None or seen.etag != record.target_etag:
+        return f"{record.target.uri} no longer holds what was copied there"
+    return ""
+
+
+def chunks_of(switches: Sequence[Switch]) -> Iterator[list[int]]:
+    """Indexes of switches that fit one transaction: by far most items are one chunk."""
+    chunk: list[int] = []
+    records: set[str] = set()
+    attributes: set[str] = set()
+    size = 0
+    for at, switch in enumerate(switches):
+        more = 2 * (len(switch.before.encode()) + len(switch.after.encode())) + 200
+        names, ids = attributes | {str(switch.place[0])}, records | {switch.record_id}
+        if chunk and (len(ids) > MAX_RECORDS or len(names) > MAX_ATTRIBUTES or size + more > MAX_JOURNAL_BYTES):
+            yield chunk
+            chunk, names, ids, size = [], {str(switch.place[0])}, {switch.record_id}, 0
+        chunk.append(at)
+        records, attributes = ids, names
+        size += more
+    if chunk:
+        yield chunk
+
+
+def _write(item: Item, switches: list[Switch], found: _Found, *, entry_id: str, ports: ReferencePorts) -> Changed:
+    edits = edits_of(item, switches)
+    if item_size(edited(item, edits)) > MAX_ITEM_BYTES:
+        return Changed.TOO_LARGE
+    entry = JournalEntry(entry_id, found.table.table, found.key, tuple(switches), ports.clock.now())
+    records = tuple(found.records[one] for one in dict.fromkeys(switch.record_id for switch in switches))
+    return ports.tables.change_item(ItemChange(found.table.table, found.key, tuple(edits), records, entry))

@@ -1,0 +1,277 @@
+"""What one item says: which places hold which URIs, and the item with other URIs in them (protocol.md §8)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from domain.keys import Location
+from domain.references.holders import Reference
+from domain.references.json_strings import strings_of, with_strings
+from domain.rules.paths import Path, Place, matches, value_at, values_at, with_value, write_place
+from domain.rules.references import AttributePath, Item, TableReferences
+
+MAX_ITEM_BYTES = 400 * 1024
+"""DynamoDB's limit, attribute names included (aws-facts.md §5)."""
+
+MAX_EXPRESSION_BYTES = 4_096
+"""DynamoDB's limit for the text of one expression as it is sent, with its placeholders (Constraints page)."""
+
+MAX_OPERATORS = 300
+"""DynamoDB's limit for one expression; that a path's steps count is not documented, so they do here."""
+
+MAX_EDITS = 40
+"""Of one write by their own paths. More, or such as exceed an expression, are written as whole attributes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One URI in an item: at ``place``, in its JSON text at ``inside``; ``uri`` as it is written.
+
+    ``is_deeper``: the declared place has a list or a map instead of a text, and it stands somewhere in there.
+    """
+
+    place: Place
+    inside: Place | None
+    uri: str
+    attribute: AttributePath
+    is_deeper: bool = False
+
+    @property
+    def text(self) -> str:
+        """The place for people."""
+        return place_text(self.place, self.inside)
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether ``uri`` is a whole text that should have been JSON and is none."""
+        return self.inside is None and self.attribute.inside is not None and not self.is_deeper
+
+
+def place_text(place: Place, inside: Place | None) -> str:
+    """A place in an item, and in the JSON text there, for people."""
+    return write_place(place) + (f":{write_place(inside)}" if inside is not None else "")
+
+
+class Outcome(StrEnum):
+    """What became, or would become, of one reference."""
+
+    REWRITTEN = "rewritten"
+    READY = "ready"
+    """It would be rewritten: nothing was written in this run."""
+    WAITING = "waiting"
+    """The object is not migrated, or something is under way; a later run comes back to it."""
+    STAYS = "stays"
+    """It is not ours to rewrite, and holds nothing; ``why`` says so."""
+    HOLDS = "holds"
+    """It cannot be rewritten, and may name objects that move: it holds them and the cut-over until it is corrected."""
+    RESTORED = "restored"
+    LOST = "not-restored"
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """One reference and what became of it; ``new_uri`` where there is one.
+
+    ``also`` are further objects that readers may take it for.
+    """
+
+    reference: Reference
+    outcome: Outcome
+    why: str = ""
+    new_uri: str = ""
+    also: tuple[Location, ...] = ()
+
+    @property
+    def held(self) -> Iterator[Reference]:
+        """The same for each object that it keeps at its old key; nothing where it is switched, or no concern."""
+        if self.outcome in (Outcome.READY, Outcome.WAITING, Outcome.HOLDS):
+            yield self.reference
+            yield from (replace(self.reference, source=one) for one in self.also)
+
+
+def held_uris(item: Item, table: TableReferences) -> Iterator[Held]:
+    """Every text at the declared places, each once, whether it is a URI or not.
+
+    What was declared as JSON and cannot be read as such comes as a whole: a URI in it would go unseen otherwise.
+    """
+    seen: set[tuple[Place, Place | None, str]] = set()
+    deeper: list[Held] = []
+    for attribute in table.attributes:
+        for place, value in values_at(item, attribute.path):
+            deeper += (Held(below, None, text, attribute, is_deeper=True) for below, text in texts_below(value, place))
+            for inside, text in _texts(value, attribute):
+                held = Held(place, inside, text, attribute, is_deeper=is_deeper(attribute.inside, inside))
+                if held.is_deeper:
+                    deeper.append(held)
+                elif (place, inside, text) not in seen:
+                    seen.add((place, inside, text))
+                    yield held
+    for held in deeper:  # last: another declared path may lead there
+        if (held.place, held.inside, held.uri) not in seen:
+            seen.add((held.place, held.inside, held.uri))
+            yield held
+
+
+def is_deeper(path: Path | None, place: Place | None) -> bool:
+    """Whether the place is not where the path leads, but below."""
+    return path is not None and place is not None and len(place) > len(path) and matches(path, place[: len(path)])
+
+
+def texts_below(value: Item, place: Place) -> Iterator[tuple[Place, str]]:
+    """Every text in a list or map, and where it stands."""
+    children = value["M"].items() if "M" in value else enumerate(value["L"]) if "L" in value else ()
+    for key, child in children:
+        yield from (((*place, key), text) for text in ([child["S"]] if "S" in child else child.get("SS", [])))
+        yield from texts_below(child, (*place, key))
+
+
+def _texts(value: Item, attribute: AttributePath) -> Iterator[tuple[Place | None, str]]:
+    texts = [value["S"]] if "S" in value else value.get("SS", [])
+    for text in texts:
+        if attribute.inside is None:
+            yield None, text
+            continue
+        try:
+            strings = strings_of(text)
+        except ValueError:
+            yield None, text
+            continue
+        inside = attribute.inside
+        yield from (
+            (one.place, one.value) for one in strings if matches(inside, one.place) or is_deeper(inside, one.place)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """One URI to be replaced by another at a place; ``record_id`` is the manifest record that allows it.
+
+    ``merged``: a string set held the new URI already, so that two members became one.
+    """
+
+    place: Place
+    inside: Place | None
+    before: str
+    after: str
+    record_id: str
+    merged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One attribute value of an item and what replaces it."""
+
+    place: Place
+    before: Item
+    after: Item
+
+
+def edits_of(item: Item, switches: Sequence[Switch]) -> list[Edit]:
+    """The attribute values that the switches change, each once however many of its URIs are switched."""
+    places = dict.fromkeys(switch.place for switch in switches)
+    edits: list[Edit] = []
+    for place in places:
+        before = value_at(item, place)
+        if before is None:
+            continue
+        after = before
+        for switch in switches:
+            if switch.place == place:
+                after = _switched(after, switch)
+        if after != before:
+            edits.append(Edit(place, before, after))
+    if len(edits) <= MAX_EDITS and _fits_expression(edits):
+        return edits
+    changed = edited(item, edits)
+    names = dict.fromkeys(str(edit.place[0]) for edit in edits)
+    return [Edit((name,), item[name], changed[name]) for name in names]
+
+
+def _fits_expression(edits: Sequence[Edit]) -> bool:
+    """Whether the longer expression of a write, its condition, stays below DynamoDB's limits; rather no than yes."""
+    size = sum(len(f"{_path_text(edit.place)} = :o{at} AND ") for at, edit in enumerate(edits))
+    operators = sum(len(edit.place) + 1 for edit in edits)
+    return size <= MAX_EXPRESSION_BYTES and operators <= MAX_OPERATORS
+
+
+def _path_text(place: Place) -> str:
+    """The place with a longest placeholder for each name."""
+    return "".join(f"[{key}]" if isinstance(key, int) else ".#a9999" for key in place)
+
+
+def _switched(value: Item, switch: Switch) -> Item:
+    if "SS" in value:
+        if switch.merged and switch.after not in value["SS"]:  # taken back: the other member was always there
+            return {"SS": [*value["SS"], switch.after]}
+        members = [_text_switched(one, switch) for one in value["SS"]]
+        return {"SS": list(dict.fromkeys(members))}
+    return {"S": _text_switched(value["S"], switch)}
+
+
+def _text_switched(text: str, switch: Switch) -> str:
+    if switch.inside is None:
+        return switch.after if text == switch.before else text
+    try:
+        strings = strings_of(text)
+    except ValueError:
+        return text
+    starts = {one.start: switch.after for one in strings if (one.place, one.value) == (switch.inside, switch.before)}
+    return with_strings(text, starts)
+
+
+def edited(item: Item, edits: Sequence[Edit]) -> Item:
+    """The item after the edits."""
+    for edit in edits:
+        item = with_value(item, edit.place, edit.after)
+    return item
+
+
+def item_size(item: Item) -> int:
+    """About what DynamoDB counts for an item, in bytes, rather more than less."""
+    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
+
+
+def _value_size(value: Item) -> int:
+    kind, content = next(iter(value.items()))
+    if kind == "M":
+        return 3 + sum(1 + len(name.encode()) + _value_size(one) for name, one in content.items())
+    if kind == "L":
+        return 3 + sum(1 + _value_size(one) for one in content)
+    if kind in ("SS", "NS"):
+        return sum(len(one.encode()) for one in content)
+    if kind == "S":
+        return len(content.encode())
+    if kind == "N":
+        return len(content) // 2 + 2
+    if kind == "BS":
+        return sum(map(len, content))
+    return len(content) if kind == "B" else 1
+
+
+def relocated(item: Item, table: TableReferences, switches: Sequence[Switch]) -> dict[Switch, Switch]:
+    """The switches whose new URI still stands in the item, each with itself turned round, at the place of today.
+
+    A list may have been reordered since: a URI is looked for at its own place first, then at any other to which
+    the same declared path leads.
+    """
+    free = [held for held in held_uris(item, table) if not held.is_unreadable and not held.is_deeper]
+    found: dict[Switch, Switch] = {}
+    for exactly in (True, False):
+        for switch in switches:
+            if switch in found:
+                continue
+            at = next((one for one in free if _stands(one, switch, table, exactly=exactly)), None)
+            if at is not None:
+                free.remove(at)
+                found[switch] = replace(
+                    switch, place=at.place, inside=at.inside, before=switch.after, after=switch.before
+                )
+    return found
+
+
+def _stands(held: Held, switch: Switch, table: TableReferences, *, exactly: bool) -> bool:
+    if held.uri != switch.after:
+        return False
+    if exactly:
+        return (held.place, held.inside) == (switch.place, switch.inside)
+    return any(attribute == held.attribute and matches(attribute.path, switch.place) for attribute in table.attributes)

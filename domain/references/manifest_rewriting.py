@@ -1,0 +1,283 @@
+"""JSON Lines manifests whose lines point at moved objects: new content at the manifest's new key (protocol.md §8).
+
+A rewriting is an attempt like any other: claim, intent, conditional write, commit. It begins from what is at the target
+and switches only lines whose objects are verified at their new keys, so it can be repeated until all are.
+"""
+
+import zlib
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, UnavailableError
+from domain.keys import Location
+from domain.objects import ObjectState, is_digest
+from domain.parts import composed_etag, part_size_for
+from domain.protocol.attempt import Attempt, HeldRecord, Lease, MigrationPolicy, MigrationPorts, take_claim
+from domain.protocol.copying import abort_upload, may_be_completed
+from domain.protocol.ports import Refused, TargetObject
+from domain.protocol.reconciling import is_known, wrote
+from domain.protocol.record import Action, Intent, Mode, Record, State, Upload
+from domain.references.holders import Reference
+from domain.references.items import Outcome, Reported
+from domain.references.manifest_lines import Line, copies_in, lines_of, rewritten_lines
+from domain.references.ports import ManifestContents
+from domain.rules.compiled import CompiledRules
+from domain.rules.references import ManifestReferences
+
+LOOKS = 3
+"""How often a manifest that changes while it is read is read again."""
+MAX_TOLD = 100
+"""Lines of one manifest that are reported one by one; the rest are counted."""
+REWRITE = Intent(Action.REWRITE)
+CHANGED = "somebody changed the manifest at its new key"
+UNDER_WAY = "an attempt at the manifest is under way"
+TAKEN = "another worker has it"
+NO_TIME = "no time left; run again"
+BROKEN_OFF = "no time left, or the upload was aborted; run again"
+PASSING = frozenset({UNDER_WAY, TAKEN, NO_TIME, BROKEN_OFF})
+"""Why a manifest waits where a later run comes further by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestPorts:
+    """The world as the rewriting of manifests sees it."""
+
+    migration: MigrationPorts
+    contents: ManifestContents
+
+
+def read_manifest(
+    location: Location, declared: Sequence[ManifestReferences], *, rules: CompiledRules, ports: ManifestPorts
+) -> Iterator[Reported]:
+    """What a manifest's lines hold now, whoever wrote them, judged; nothing where certainly no object is.
+
+    Nothing is written. Raises UnavailableError when it changes each time that it is read.
+    """
+    blocks = _content_now(location, ports)
+    if blocks is None:
+        return
+    lines = lines_of(blocks, name=location.uri)
+    for line in rewritten_lines(lines, declared, holder=location.uri, rules=rules, ports=ports.migration):
+        yield from line.reports
+
+
+def read_copies(
+    location: Location, declared: Sequence[ManifestReferences], *, rules: CompiledRules, ports: ManifestPorts
+) -> Iterator[Reference]:
+    """The places of the new layout that a manifest's lines name now, or may name."""
+    blocks = _content_now(location, ports)
+    if blocks is not None:
+        yield from copies_in(lines_of(blocks, name=location.uri), declared, holder=location.uri, rules=rules)
+
+
+def _content_now(location: Location, ports: ManifestPorts) -> Iterator[bytes] | None:
+    for _ in range(LOOKS):
+        seen = ports.migration.store.look_at_object(location)
+        if seen is None:
+            return None
+        blocks = ports.contents.read_content(location, etag=seen.etag)
+        if not isinstance(blocks, Refused):
+            return blocks
+    raise UnavailableError(f"{location.uri} changes faster than it can be read; it is tried again")
+
+
+def is_ours(record: Record, seen: ObjectState) -> bool:
+    """Whether the manifest at the new key is one that we wrote, as far as the record knows."""
+    return is_known(seen, record) or any(wrote(intent, seen) for intent in record.maybe)
+
+
+def why_not(record: Record, now: float) -> str:
+    """Why this manifest must not be rewritten now; an empty text when it may be."""
+    if record.mode is not Mode.FORWARD:
+        return "the manifest is rolled back"
+    if record.state not in (State.COPIED, State.CLEANED):
+        return f"the manifest is {record.state.value}"
+    if record.state is State.CLEANED and not record.keeps_original:
+        return "its old object is cleaned up and not kept as a version, so a rollback could not bring its content back"
+    if record.claim is not None and record.claim.deadline >= now:
+        return UNDER_WAY
+    if any(intent.action is not Action.REWRITE for intent in record.maybe) or (
+        record.intent is not None and record.intent.action is not Action.REWRITE
+    ):
+        return "an attempt at the manifest ended without a result: it must be reconciled first"
+    return ""
+
+
+def rewrite_manifest(  # noqa: PLR0913  # a manifest, what decides about it, and the world
+    record: Record,
+    declared: Sequence[ManifestReferences],
+    *,
+    rules: CompiledRules,
+    ports: ManifestPorts,
+    policy: MigrationPolicy,
+    attempt: Attempt,
+) -> list[Reported]:
+    """Switch every line whose object is verified; the manifest's record then names the new content.
+
+    Raises TransientError when it is to be tried again; nothing is half done then.
+    """
+    holder = record.target.uri
+    lease = Lease.begin(attempt, policy, ports.migration.clock)
+    why = why_not(record, lease.started)
+    held = take_claim(record, REWRITE, lease=lease, ports=ports.migration) if not why else None
+    if held is None:
+        reference = Reference(holder, "", record.source.uri, record.source)
+        return [Reported(reference, Outcome.WAITING, why or TAKEN)]
+    try:
+        return _Rewriting(held, declared, rules, ports, policy).run()
+    except (ThrottledError, LeaseExpiredError, UnavailableError, PermanentError):
+        held.give_back_after_error()
+        raise
+
+
+class _Rewriting:
+    """One rewriting under its claim."""
+
+    def __init__(  # as rewrite_manifest
+        self,
+        held: HeldRecord,
+        declared: Sequence[ManifestReferences],
+        rules: CompiledRules,
+        ports: ManifestPorts,
+        policy: MigrationPolicy,
+    ) -> None:
+        self._held, self._declared, self._rules, self._ports, self._policy = held, declared, rules, ports, policy
+        self._holder = held.record.target.uri
+        self._reports: list[Reported] = []
+        self._switched = 0
+        self._untold = 0
+        self._crc = 0
+        self._size = 0
+
+    def run(self) -> list[Reported]:
+        held, migration = self._held, self._ports.migration
+        seen = migration.store.look_at_object(held.record.target, with_tags=True)
+        if seen is None or not is_ours(held.at_claim, seen):
+            abort_upload(held, migration.multipart)
+            return self._stop(CHANGED)
+        if not any(line.after != line.before for line in self._lines(seen)):
+            return self._settle(seen)
+        if not held.has_time_for(self._policy.request_seconds / 2):
+            return self._stop(NO_TIME)
+        self._reports, self._untold, self._switched = [], 0, 0
+        return self._write(seen)
+
+    def _lines(self, seen: ObjectState) -> Iterator[Line]:
+        place = self._held.record.target
+        blocks = self._ports.contents.read_content(place, etag=seen.etag)
+        if isinstance(blocks, Refused):
+            raise UnavailableError(f"{place.uri} changed while it was read; it is tried again")
+        lines = lines_of(blocks, name=place.uri)
+        ports = self._ports.migration
+        for line in rewritten_lines(lines, self._declared, holder=place.uri, rules=self._rules, ports=ports):
+            for report in line.reports:
+                self._tell(report)
+            yield line
+
+    def _tell(self, report: Reported) -> None:
+        if report.outcome is Outcome.READY:
+            self._switched += 1
+        elif len(self._reports) < MAX_TOLD:
+            self._reports.append(report)
+        else:
+            self._untold += 1
+
+    def _write(self, seen: ObjectState) -> list[Reported]:
+        held, multipart = self._held, self._ports.migration.multipart
+        abort_upload(held, multipart)
+        described = replace(seen, checksums={"CRC32": ""}, full_checksums=True)
+        goal = held.target(held.record.target, if_match=seen.etag, storage_class=seen.storage_class)
+        upload_id = held.send(lambda: multipart.create_upload(goal, seen=described), is_last=False)
+        part_size = part_size_for(2 * seen.size + 1, wanted=self._policy.part_size)
+        # Of no source: a copy that finds it must not go on with it.
+        upload = Upload(upload_id, goal.location, "", "", seen.last_modified, part_size, held.lease.not_before)
+        held.rewrite(upload=upload)
+        etags = self._upload(seen, goal, upload_id, part_size)
+        if etags is None:
+            abort_upload(held, multipart)
+            return self._stop(BROKEN_OFF)
+        foretold = composed_etag(etags) if all(is_digest(one) for one in etags.values()) else ""
+        checksum = "CRC32=" + b64encode(self._crc.to_bytes(4, "big")).decode()
+        held.declare_intent(Intent(Action.REWRITE, seen.etag, seen.version_id or "", foretold, checksum))
+        held.lengthen_claim(self._policy.complete_seconds - self._policy.request_seconds)
+        answer = held.send(lambda: multipart.complete_upload(goal, upload_id=upload_id, etags=etags, size=self._size))
+        if isinstance(answer, Refused):
+            return self._look_again(answer)
+        self._commit_content(answer.etag, answer.version_id)
+        return self._told()
+
+    def _told(self) -> list[Reported]:
+        return [self._summary(Outcome.REWRITTEN, f"{self._switched} references switched"), *self._rest()]
+
+    def _look_again(self, refused: Refused) -> list[Reported]:
+        """S3 refused our content: because of somebody else's there, or of our own, sent twice by a proxy."""
+        held, migration = self._held, self._ports.migration
+        if held.ask_if_done(lambda: may_be_completed(refused, held, migration.multipart)):
+            seen, intent = migration.store.look_at_object(held.record.target), held.record.intent
+            if seen is not None and intent is not None and wrote(intent, seen):
+                self._commit_content(seen.etag, seen.version_id)
+                return self._told()
+        abort_upload(held, migration.multipart)
+        return self._stop(CHANGED)
+
+    def _upload(self, seen: ObjectState, goal: TargetObject, upload_id: str, part_size: int) -> dict[int, str] | None:
+        """Every part's etag; ``None`` when there is no time, or the upload is gone."""
+        etags: dict[int, str] = {}
+        for number, body in enumerate(_parts((line.after for line in self._lines(seen)), part_size), start=1):
+            if not self._held.has_time_for(self._policy.request_seconds / 2):
+                return None
+            self._crc = zlib.crc32(body, self._crc)
+            self._size += len(body)
+            send = partial(self._ports.contents.upload_part, goal, upload_id=upload_id, number=number, body=body)
+            answer = self._held.send(send, is_last=False)
+            if isinstance(answer, Refused):
+                return None
+            etags[number] = answer
+        return etags
+
+    def _settle(self, seen: ObjectState) -> list[Reported]:
+        """Nothing to switch: an earlier attempt's content, if that is what is there, becomes the record's."""
+        held = self._held
+        abort_upload(held, self._ports.migration.multipart)
+        if seen.etag == held.record.target_etag:
+            held.commit(held.record.state)
+        else:
+            self._commit_content(seen.etag, seen.version_id)
+        return self._rest()
+
+    def _commit_content(self, etag: str, version_id: str | None) -> None:
+        self._held.commit(
+            self._held.record.state,
+            target_etag=etag,
+            target_version=version_id,
+            copied_before=self._held.copied_before(),
+            rewritten_etag=etag,
+            verified_at=None,
+        )
+
+    def _stop(self, why: str) -> list[Reported]:
+        self._held.forget_intent()
+        return [self._summary(Outcome.WAITING, why)]
+
+    def _summary(self, outcome: Outcome, why: str) -> Reported:
+        record = self._held.record
+        return Reported(Reference(self._holder, "", record.source.uri, record.source), outcome, why, record.target.uri)
+
+    def _rest(self) -> list[Reported]:
+        if not self._untold:
+            return self._reports
+        return [*self._reports, self._summary(Outcome.WAITING, f"{self._untold} more references wait or stay")]
+
+
+def _parts(lines: Iterator[bytes], part_size: int) -> Iterator[bytes]:
+    """The same bytes in parts of this size, but the last one."""
+    pending = bytearray()
+    for line in lines:
+        pending += line
+        while len(pending) >= part_size:
+            yield bytes(pending[:part_size])
+            del pending[:part_size]
+    if pending:
+        yield bytes(pending)

@@ -1,0 +1,58 @@
+"""Pins: URIs in things that cannot be edited, and which legacy objects they keep where they are."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from domain.keys import Location
+from domain.references.holders import Pin
+from domain.references.uris import ObjectUri, read_uri
+from domain.rules.compiled import CompiledRules, MapOutcome
+
+_PREFIX = re.compile(r"\s*s3[an]?://(?P<bucket>[^/]*)/?(?P<key>.*)", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldUri:
+    """A URI in a holder; ``is_prefix``: every object below it counts. ``remedy``: what must be published again."""
+
+    holder: str
+    uri: str
+    remedy: str
+    is_prefix: bool = False
+
+
+Below = Callable[[Location], Iterable[Location]]
+"""The objects whose keys begin with the location's key."""
+
+
+def pins_of(held: HeldUri, *, rules: CompiledRules, below: Below) -> Iterator[Pin]:
+    """The legacy objects of this migration that the URI keeps where they are, or may keep.
+
+    A pin on a location without a key is one on everything in the bucket.
+    """
+    for place in _places(held, rules.source_bucket, below):
+        if not place.key or rules.map_key(place.key).outcome is MapOutcome.MOVE:
+            yield Pin(held.holder, held.uri, place, held.remedy)
+
+
+def copy_pins_of(held: HeldUri, *, rules: CompiledRules, below: Below) -> Iterator[Pin]:
+    """The same for places of the new layout."""
+    for place in _places(held, rules.target_bucket, below):
+        is_legacy = place.bucket == rules.source_bucket and rules.map_key(place.key).outcome is MapOutcome.MOVE
+        if not is_legacy and (not place.key or place.key.startswith(rules.target_prefix)):
+            yield Pin(held.holder, held.uri, place, held.remedy)
+
+
+def _places(held: HeldUri, bucket: str, below: Below) -> Iterator[Location]:
+    """The places in the bucket that the URI names, or may name."""
+    uri, found = read_uri(held.uri), _PREFIX.fullmatch(held.uri)
+    if held.is_prefix and found is not None:
+        places: Iterable[Location] = below(Location(bucket, found["key"])) if found["bucket"] == bucket else ()
+    elif isinstance(uri, ObjectUri):
+        places = (uri.location, *uri.others)
+    elif uri is not None and (uri.bucket is None or uri.bucket.lower() == bucket):
+        places = (Location(bucket, key) for key in uri.keys) if uri.keys is not None else (Location(bucket, ""),)
+    else:
+        places = ()
+    yield from (place for place in places if place.bucket == bucket)

@@ -1,0 +1,220 @@
+"""Where the bytes of a URI are right now, whichever layout it is written in: the manifest first, then S3."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domain.keys import Location
+from domain.lifecycle.stages import Stage
+from domain.objects import ObjectState
+from domain.protocol.record import Mode, Record, State
+from domain.references.uris import ObjectUri, UnusableUri, read_uri, write_uri
+from domain.rules.compiled import CompiledRules, MapOutcome
+
+Look = Callable[[Location], ObjectState | None]
+
+SETTLED_SECONDS = 3_600
+"""The source is cleaned: the bytes stay at the new key."""
+CUT_OVER_SECONDS = 300
+MOVING_SECONDS = 60
+"""Sources are deleted only after the cut-over, but owners go on writing."""
+CHANGING_SECONDS = 0
+"""While sources are deleted or put back an answer is good for one read."""
+MALFORMED_SECONDS = 86_400
+
+_TAKEN_AWAY = "its new owner deleted the object at this key; an object at its old key is not what this name means"
+_AFTER_CUT_OVER = (Stage.CUT_OVER, Stage.CLEANING, Stage.DONE)
+_CHANGING = (Stage.CLEANING, Stage.ROLLING_BACK)
+
+
+class Fault(StrEnum):
+    """Why there is no answer."""
+
+    MALFORMED = "malformed"
+    FOREIGN_BUCKET = "foreign-bucket"
+    UNMAPPED = "unmapped"
+    VANISHED = "vanished"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The answer for one URI, good for ``good_for`` seconds.
+
+    ``location`` is where the bytes are, in the form of ``uri``; ``legacy_uri`` and ``new_uri`` are its two names,
+    where both are known. With a ``fault`` there is no location, and ``reason`` says why.
+    """
+
+    uri: str
+    is_legacy: bool | None = None
+    legacy_uri: str | None = None
+    new_uri: str | None = None
+    location: str | None = None
+    state: State | None = None
+    good_for: int = 0
+    fault: Fault | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the rules say of one URI: its place before and after the move, as far as they can tell."""
+
+    uri: ObjectUri
+    legacy: tuple[Location, ...]
+    new: Location | None
+
+    @property
+    def is_legacy(self) -> bool:
+        """Whether the URI is written in the old layout."""
+        return self.uri.location in self.legacy
+
+
+def names_of(text: str, rules: CompiledRules) -> Names | Resolution:
+    """The names of what ``text`` means, or the answer that needs no look: malformed, foreign, unmapped."""
+    uri = read_uri(text)
+    if uri is None:
+        return Resolution(
+            text,
+            good_for=MALFORMED_SECONDS,
+            fault=Fault.MALFORMED,
+            reason="it is no S3 URI; give s3://bucket/key or an https URL of S3",
+        )
+    if isinstance(uri, UnusableUri):
+        return Resolution(text, good_for=MALFORMED_SECONDS, fault=Fault.MALFORMED, reason=uri.reason)
+    place = uri.location
+    if place.bucket not in (rules.source_bucket, rules.target_bucket):
+        reason = f"{place.bucket} is none of this migration's buckets: {rules.source_bucket}, {rules.target_bucket}"
+        return Resolution(text, good_for=MALFORMED_SECONDS, fault=Fault.FOREIGN_BUCKET, reason=reason)
+    why = f"{place.bucket} is the source of nothing and the target of no rule at this key"
+    if place.bucket == rules.source_bucket:
+        mapped = rules.map_key(place.key)
+        if mapped.outcome is MapOutcome.MOVE:
+            return Names(uri, (place,), mapped.target)
+        why = mapped.reason or why
+        if mapped.outcome is MapOutcome.REJECTED:
+            return Resolution(text, good_for=MALFORMED_SECONDS, fault=Fault.MALFORMED, reason=why)
+        if mapped.outcome is MapOutcome.KEEP and place.bucket != rules.target_bucket:
+            return Names(uri, (), place)
+    if place.bucket == rules.target_bucket:
+        turned = rules.turn_round(place.key)
+        sources = tuple(Location(rules.source_bucket, one.key) for one in turned.keys)
+        why = turned.reason or why
+        kept = place.bucket == rules.source_bucket and rules.map_key(place.key).outcome is MapOutcome.KEEP
+        if sources or kept or place.bucket != rules.source_bucket:
+            return Names(uri, sources, place)
+    return Resolution(text, good_for=MOVING_SECONDS, fault=Fault.UNMAPPED, reason=f"no rule knows its key: {why}")
+
+
+def resolve(
+    names: Names, *, rules: CompiledRules, records: Mapping[str, Record], stage: Stage, look: Look
+) -> Resolution:
+    """Where the bytes are: the first of the places that the manifest allows at which S3 has an object.
+
+    ``records`` are those of ``names.legacy``, by id. A look that fails raises its error: it is never "absent".
+    """
+    for place, legacy in _candidates(names, records, stage, look):
+        written = write_uri(names.uri, place, region=rules.target.region)
+        record = records.get(legacy.record_id) if legacy is not None else None
+        uri = written if isinstance(written, str) else place.uri
+        return _answer(names, legacy, record, stage, location=uri, is_new=place == names.new)
+    legacy = names.legacy[0] if len(names.legacy) == 1 else None
+    record = records.get(legacy.record_id) if legacy is not None else None
+    return _answer(names, legacy, record, stage, why=_TAKEN_AWAY if _taken_away(names, records) else "")
+
+
+def _candidates(
+    names: Names, records: Mapping[str, Record], stage: Stage, look: Look
+) -> Iterator[tuple[Location, Location | None]]:
+    """Places that hold the bytes, the best first, each with the legacy key that it stands for."""
+    if not names.is_legacy and names.new is not None and look(names.new) is not None:
+        yield names.new, names.legacy[0] if len(names.legacy) == 1 else None
+    elif _taken_away(names, records):
+        return
+    for legacy in names.legacy:
+        record = records.get(legacy.record_id)
+        new = record.target if record is not None and record.target.key else names.new
+        if not names.is_legacy and record is not None and record.state in (State.CONFLICT, State.TOMBSTONE):
+            continue  # its new owner deleted it; the old bytes are not what this name means
+        sides = [legacy]
+        if new is not None and names.is_legacy and _serves(record):
+            new_first = record is not None and (
+                record.state is State.CLEANED or (stage in _AFTER_CUT_OVER and record.mode is Mode.FORWARD)
+            )
+            sides = [new, legacy] if new_first else [legacy, new]
+        for side in sides:
+            seen = look(side)
+            if seen is not None:
+                yield side, legacy
+
+
+def _taken_away(names: Names, records: Mapping[str, Record]) -> bool:
+    """Whether our copy was at the new name, which has no object now: its new owner deleted it.
+
+    The old bytes are not what the name means then. In a rollback they are.
+    """
+    if names.is_legacy or names.new is None:
+        return False
+    known = [records[one.record_id] for one in names.legacy if one.record_id in records]
+    return any(one.target == names.new and one.target_etag is not None and one.mode is Mode.FORWARD for one in known)
+
+
+def _serves(record: Record | None) -> bool:
+    """Whether what is at the target may stand for the legacy object."""
+    return (
+        record is not None
+        and record.state
+        in (
+            State.COPIED,
+            State.CLEANED,
+            State.GONE,
+            State.ROLLED_BACK,
+        )
+        and record.target_etag is not None
+    )
+
+
+def _answer(  # noqa: PLR0913  # what is known about one URI
+    names: Names,
+    legacy: Location | None,
+    record: Record | None,
+    stage: Stage,
+    *,
+    location: str | None = None,
+    is_new: bool = False,
+    why: str = "",
+) -> Resolution:
+    state = record.state if record is not None else None
+    new = record.target if record is not None and record.target.key else names.new
+    reason = why
+    if location is None and not why:
+        about = f"the manifest says {state.value}" if state is not None else "the manifest has no record of it"
+        reason = f"there is no object at its old or its new key; {about}"
+        if not names.is_legacy and not names.legacy:
+            reason = "there is no object at this key, and the rules cannot be turned round to find an older one"
+    return Resolution(
+        names.uri.text,
+        names.is_legacy,
+        legacy.uri if legacy is not None else None,
+        _same_form(names.uri, new),
+        location,
+        state,
+        0 if location is None else _good_for(record, stage, is_new=is_new),
+        Fault.VANISHED if location is None else None,
+        reason,
+    )
+
+
+def _same_form(uri: ObjectUri, place: Location | None) -> str | None:
+    if place is None:
+        return None
+    written = write_uri(uri, place)
+    return written if isinstance(written, str) else place.uri
+
+
+def _good_for(record: Record | None, stage: Stage, *, is_new: bool) -> int:
+    is_cleaned = record is not None and record.state is State.CLEANED
+    if stage is Stage.DONE or (stage is not Stage.ROLLING_BACK and is_cleaned):
+        return SETTLED_SECONDS
+    if is_new and stage in _AFTER_CUT_OVER:
+        return CUT_OVER_SECONDS
+    return CHANGING_SECONDS if stage in _CHANGING else MOVING_SECONDS

@@ -1,0 +1,153 @@
+"""Put the old URIs of rewritten references back, and nothing else (protocol.md §8, §10)."""
+
+from dataclasses import dataclass, replace
+
+from domain.errors import RefusedRequestError
+from domain.keys import Location
+from domain.protocol.ports import ObjectStore
+from domain.protocol.record import Mode, Record, State
+from domain.references.holders import Reference
+from domain.references.item_rewriting import TRIES, ReferencePorts, chunks_of
+from domain.references.items import (
+    MAX_ITEM_BYTES,
+    Outcome,
+    Reported,
+    Switch,
+    edited,
+    edits_of,
+    item_size,
+    place_text,
+    relocated,
+)
+from domain.references.ports import Changed, ItemChange, JournalEntry
+from domain.rules.references import Item, TableReferences
+
+ITEM_GONE, URI_GONE = "the item is gone", "the new URI is no longer in the item"
+NOTHING_OF_OURS = (ITEM_GONE, URI_GONE)
+"""Why a URI is not put back where nothing that we wrote stands any more: others decided that."""
+
+
+def undo_entry(
+    entry: JournalEntry, table: TableReferences, *, ports: ReferencePorts, only: frozenset[str] | None = None
+) -> list[Reported]:
+    """Put the old URIs of one journal entry back where the new ones still stand; what became of each.
+
+    An old URI is put back only while its object is at the old place. Everything else in the item, and what others
+    changed since, stays. ``only`` names the records it is wanted for. Raises TransientError.
+    """
+    wanted = [one for one in entry.switches if only is None or one.record_id in only]
+    if not wanted:
+        return []
+    reports: list[Reported] = []
+    tries = 0
+    while tries < TRIES:
+        attempt = _Undo(entry, table, wanted, ports)
+        answer = attempt.write(ports)
+        if answer is Changed.JOURNAL_CHANGED:
+            return reports  # another undo was quicker, and reports it
+        if answer is not Changed.DONE:
+            tries += 1
+            continue
+        reports += attempt.reports
+        if not attempt.rest:
+            return reports
+        entry, wanted, tries = attempt.entry, attempt.rest, 0
+    return [
+        *reports,
+        *(_lost(table.holder(entry.key), one, None, "the item keeps changing; run again") for one in wanted),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Returning:
+    """A switch of the journal, and the same turned round, at the place where its new URI stands now."""
+
+    original: Switch
+    back: Switch
+
+
+class _Undo:
+    """One look at an item and what can be put back in it."""
+
+    def __init__(
+        self, entry: JournalEntry, table: TableReferences, wanted: list[Switch], ports: ReferencePorts
+    ) -> None:
+        self.entry = entry
+        """Of the journal, as it is after the write."""
+        self.rest: list[Switch] = []
+        """What this write has no room for."""
+        self._holder = table.holder(entry.key)
+        self._records = ports.manifest.read_records(list(dict.fromkeys(one.record_id for one in wanted)))
+        self._item: Item = {}
+        self._returning: list[_Returning] = []
+        self.reports: list[Reported] = []
+        possible = self._possible(wanted, ports.store)
+        item = ports.tables.read_item(entry.table, entry.key)
+        if item is None:
+            self._lose(possible, ITEM_GONE)
+            return
+        self._item = item
+        found = relocated(item, table, tuple(possible))
+        self._lose([one for one in possible if one not in found], URI_GONE)
+        chunk = next(chunks_of(list(found.values())), [])
+        self._returning = [_Returning(one, found[one]) for one in list(found)[: len(chunk)]]
+        self.rest = list(found)[len(chunk) :]
+
+    def _possible(self, wanted: list[Switch], store: ObjectStore) -> list[Switch]:
+        why = {one: not_back(self._records.get(one), store) for one in dict.fromkeys(s.record_id for s in wanted)}
+        for one in wanted:
+            if why[one.record_id]:
+                self._lose([one], why[one.record_id])
+        return [one for one in wanted if not why[one.record_id]]
+
+    def _lose(self, switches: list[Switch], why: str) -> None:
+        self.reports += [_lost(self._holder, one, self._records.get(one.record_id), why) for one in switches]
+
+    def write(self, ports: ReferencePorts) -> Changed:
+        """Write what can be put back, if there is anything; the reports then tell it."""
+        if not self._returning:
+            return Changed.DONE
+        entry = self.entry
+        edits = edits_of(self._item, [one.back for one in self._returning])
+        if item_size(edited(self._item, edits)) > MAX_ITEM_BYTES:
+            why = f"the item would have more than {MAX_ITEM_BYTES} bytes; make it smaller, then run again"
+            self._lose([one.original for one in self._returning], why)
+            return Changed.DONE
+        done = [one.original for one in self._returning]
+        left = tuple(one for one in entry.switches if one not in done)
+        after = replace(entry, switches=left, revision=entry.revision + 1, written_at=ports.clock.now())
+        checks = tuple(self._records[one] for one in dict.fromkeys(switch.record_id for switch in done))
+        change = ItemChange(entry.table, entry.key, tuple(edits), checks, after, entry)
+        try:
+            answer = ports.tables.change_item(change)
+        except RefusedRequestError as error:  # of this item alone; the others' references are put back
+            self._lose(done, str(error))
+            return Changed.DONE
+        if answer is Changed.DONE:
+            self.entry = after
+            self.reports += [self._restored(one) for one in self._returning]
+        return answer
+
+    def _restored(self, one: _Returning) -> Reported:
+        place = place_text(one.back.place, one.back.inside)
+        source = self._records[one.back.record_id].source
+        return Reported(Reference(self._holder, place, one.back.after, source), Outcome.RESTORED, "", one.back.before)
+
+
+def not_back(record: Record | None, store: ObjectStore) -> str:
+    """Why an old URI must not be put back; an empty text when the object is at its old place."""
+    if record is None:
+        return "the manifest has no record of the object"
+    if record.claim is not None:
+        return "an attempt at the object is under way; run again"
+    if record.mode is Mode.FORWARD and record.state is State.CLEANED:
+        return "the old object is cleaned up; roll the migration back first"
+    if store.look_at_object(record.source) is None:
+        return f"{record.source.uri} is not there"
+    return ""
+
+
+def _lost(holder: str, switch: Switch, record: Record | None, why: str) -> Reported:
+    source = record.source if record is not None else Location("", switch.before)
+    reference = Reference(holder, place_text(switch.place, switch.inside), switch.before, source)
+    return Reported(reference, Outcome.LOST, why, switch.after)

@@ -1,0 +1,1 @@
+"""How far a migration is, and what it has cost."""

@@ -1,0 +1,44 @@
+"""What a migration has cost so far, from its counters, beside what its plan said."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from domain.planning.estimate import Estimate, Line, Prices
+from domain.planning.figures import PlanFigures, Share
+from domain.reporting.progress import CHANGES, COPY_MILLISECONDS, OBJECTS_COPIED
+
+NOT_COUNTED = "requests that read, copies in parts, storage classes, KMS, transfer, verification and storage itself"
+_GIB = 0.5
+"""Memory of the functions, as the plan assumes."""
+_MILLION = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What was planned: objects and bytes (each rule's too), US dollars and seconds."""
+
+    objects: int
+    size: int
+    rules: Mapping[str, Share]
+    dollars: float
+    seconds: float
+
+    @classmethod
+    def of(cls, figures: PlanFigures, cost: Estimate) -> "Planned":
+        """From a plan's figures."""
+        moving = figures.moving
+        return cls(moving.objects, moving.size, figures.rules, cost.dollars, cost.seconds)
+
+
+def spent(counters: Mapping[str, int], prices: Prices) -> tuple[Line, ...]:
+    """The bill so far; SQS is an upper bound (three requests for each copy), NOT_COUNTED says what is missing."""
+    copies, changes = counters.get(OBJECTS_COPIED, 0), counters.get(CHANGES, 0)
+    busy = counters.get(COPY_MILLISECONDS, 0) / 1_000
+    lines = (
+        Line("S3 copies", copies, copies * prices.copy_per_million / _MILLION),
+        Line("DynamoDB writes", changes, changes * prices.dynamodb_write_per_million / _MILLION),
+        Line("EventBridge", changes, changes * prices.eventbridge_per_million / _MILLION),
+        Line("SQS (at most)", 3 * copies, 3 * copies * prices.sqs_per_million / _MILLION),
+        Line("Lambda time (512 MiB)", 0, busy * _GIB * prices.lambda_gib_second),
+    )
+    return tuple(line for line in lines if line.requests or line.dollars)

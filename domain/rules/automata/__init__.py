@@ -1,0 +1,1 @@
+"""Finite automata over characters: what a template's text can be."""

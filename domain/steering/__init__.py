@@ -1,0 +1,1 @@
+"""What an operator and the circuit breaker do while a migration runs."""

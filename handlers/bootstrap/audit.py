@@ -1,0 +1,61 @@
+"""What ``keyshift audit`` and the report look at: the whole chain, and the records it tells of."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from adapters.dynamodb.audited_items import DynamoDbAuditedItems
+from adapters.dynamodb.chain_head import DynamoDbChainHead
+from adapters.local.event_book import SqliteEventBook
+from adapters.s3.segment_archive import S3SegmentArchive
+from domain.audit.ports import AuditedItems, SegmentArchive
+from domain.audit.reading import ChainReader
+from domain.audit.verification import ChainVerifier
+from domain.errors import InputError
+from domain.rules.compiled import CompiledRules
+from handlers.bootstrap import clients_of
+from handlers.bootstrap.audit_chain import segment_archive
+from handlers.config.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPlace:
+    """Where the chain is; ``is_locked`` says whether the bucket has object lock."""
+
+    bucket: str
+    is_locked: bool
+
+
+def audit_archive(settings: Settings, rules: CompiledRules) -> SegmentArchive:
+    """The segments; InputError where the migration has no audit bucket."""
+    return _archive(settings, rules)
+
+
+def audit_place(settings: Settings, rules: CompiledRules) -> AuditPlace:
+    """The bucket and what it promises; raises what AWS says when it cannot be used."""
+    return AuditPlace(settings.audit_bucket, _archive(settings, rules).has_lock)
+
+
+def audited_items(settings: Settings) -> AuditedItems:
+    """The control, the stage and the journal of references."""
+    return DynamoDbAuditedItems(clients_of(settings), settings.table)
+
+
+@contextmanager
+def chain_verifier(
+    settings: Settings, rules: CompiledRules, *, expected: dict[int, str], started: float
+) -> Iterator[ChainVerifier]:
+    """A verification of this migration's chain; its book is gone afterwards."""
+    archive = _archive(settings, rules)
+    with SqliteEventBook.opened() as book:
+        head = DynamoDbChainHead(clients_of(settings), settings.table)
+        yield ChainVerifier(archive, head, book, ChainReader(rules.migration, expected), started=started)
+
+
+def _archive(settings: Settings, rules: CompiledRules) -> S3SegmentArchive:
+    if not settings.audit_bucket:
+        raise InputError(
+            "there is no audit chain: set KEYSHIFT_AUDIT_BUCKET for the stream handler (and here), then every change "
+            "from then on is in it"
+        )
+    return segment_archive(settings, rules, clients_of(settings))

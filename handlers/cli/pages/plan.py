@@ -1,0 +1,64 @@
+"""The plan as one HTML file that needs nothing else."""
+
+from html import escape
+
+from domain.planning.estimate import Estimate, Prices
+from domain.planning.figures import PlanFigures, Share
+
+_STYLE = """
+body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b}
+table{border-collapse:collapse;width:100%;margin:1rem 0}
+td,th{border-bottom:1px solid #ddd;padding:.3rem .5rem;text-align:right}
+td:first-child,th:first-child{text-align:left}code{overflow-wrap:anywhere}.bad{color:#a00}
+@media print{body{margin:0}}
+"""
+
+
+def rows_of(figures: PlanFigures) -> list[tuple[str, Share]]:
+    """The table's lines, rules first."""
+    rows = [(f"rule {name}", share) for name, share in figures.rules.items()]
+    rows += [("stays where it is", figures.kept), ("unmapped", figures.unmapped), ("rejected", figures.rejected)]
+    rows += [("copied in parts", figures.large), ("uploaded in parts", figures.in_parts)]
+    return [*rows, ("archived", figures.archived)]
+
+
+def plan_page(migration: str, figures: PlanFigures, cost: Estimate, prices: Prices) -> str:
+    """The whole page; every key in it is escaped."""
+    verdict = "no two objects meet" if figures.is_safe else f"{figures.colliding_targets:,} targets collide, "
+    verdict += "" if figures.is_safe else f"{figures.rejected.objects:,} keys are impossible"
+    if figures.unmapped_fails and figures.unmapped.objects:
+        verdict += f", {figures.unmapped.objects:,} keys are unmapped and the rules say unmapped: fail"
+    parts = [
+        f"<h1>Plan of {escape(migration)}</h1>",
+        f"<p{'' if figures.is_safe else ' class=bad'}>{figures.total:,} objects; {verdict}.</p>",
+        _table(
+            ("what", "objects", "bytes"),
+            [(name, f"{share.objects:,}", f"{share.size:,}") for name, share in rows_of(figures)],
+        ),
+    ]
+    parts += [_list("Collisions", [f"{one.target} ← {', '.join(one.keys)}" for one in figures.collisions])]
+    parts += [_list("Rejected", list(figures.rejected_examples))]
+    parts += [
+        _list(
+            "Unmapped, by shape", [f"{one.objects:,} of the form {one.shape} ({one.example})" for one in figures.shapes]
+        )
+    ]
+    parts += [_list("Not preserved", list(figures.fidelity()))]
+    lines = [(line.name, f"{line.requests:,}", f"{line.dollars:,.2f}") for line in cost.lines]
+    parts += [f"<h2>Cost (US dollars, prices of {escape(prices.as_of)})</h2>"]
+    parts += [_table(("item", "requests", "dollars"), [*lines, ("together", "", f"{cost.dollars:,.2f}")])]
+    parts += [f"<p>About {cost.seconds / 3600:.1f} hours; what limits it is {escape(cost.bottleneck)}.</p>"]
+    head = "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+    return f"{head}<title>Plan of {escape(migration)}</title><style>{_STYLE}</style>{''.join(parts)}</html>\n"
+
+
+def _table(names: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    head = "".join(f"<th>{escape(name)}</th>" for name in names)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def _list(title: str, items: list[str]) -> str:
+    if not items:
+        return ""
+    return f"<h2>{escape(title)}</h2><ul>{''.join(f'<li><code>{escape(item)}</code></li>' for item in items)}</ul>"

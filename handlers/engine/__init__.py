@@ -1,0 +1,1 @@
+"""What works messages off: batches, attempts, the worker, the outbox, limits."""

@@ -1,0 +1,248 @@
+"""One notice: map its key, attempt the migration in the time that is left, and say how it ended."""
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from domain.errors import (
+    AccessDeniedError,
+    KeyshiftError,
+    MalformedMessageError,
+    MissingResourceError,
+    ThrottledError,
+    TransientError,
+)
+from domain.keys import Location
+from domain.lifecycle.probes import is_probe
+from domain.protocol.attempt import Attempt, MigrationPorts, Outcome, Verdict
+from domain.protocol.migration import BUSY, RULES_SECONDS, migrate_object, park_object
+from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.record import State, may_go_along
+from domain.rules.compiled import MapOutcome, MappedKey
+from domain.rules.unmapped import REFUSED, is_refused
+from handlers.engine.dependencies import Dependencies
+from handlers.engine.rate_gate import PAUSED_SECONDS, HeldBack, HeldBackError, PacedMultipartStore
+from handlers.intake.messages import BackfillRow, encode_backfill
+
+LEAST_SECONDS = 5.0
+"""With less time than this (or half of a shorter attempt) none is begun: its message goes back untouched."""
+SHORT_ATTEMPT_SECONDS = 60.0
+"""An object copied in one request is done in this time; a worker that dies holds its claim no longer than needed."""
+RETRY_SECONDS = 10
+THROTTLED_TRIES = 6
+"""Being slowed down is no failure: the object waits here first, and only then costs a receive of its message."""
+MOST_WAIT_SECONDS = 5.0
+NOT_MAPPED = "the rules of today do not move its key, so its copy cannot be looked at: deploy the rules that made it"
+
+SecondsLeft = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How one notice ended; ``waits``: it was not begun, or not gone on with, for no fault of its own."""
+
+    notice: Notice
+    outcome: Outcome
+    waits: bool = False
+
+
+def attempt_notice(
+    notice: Notice, dependencies: Dependencies, *, seconds_left: SecondsLeft, stopping: Callable[[], bool]
+) -> Ended:
+    """Attempt it, with patience while the service asks for fewer requests.
+
+    Raises only what concerns every object alike: a missing table or queue, or no permission for it.
+    """
+    pause, paid = 0.2, _paid_bytes(notice, dependencies)
+    left = _left_after(seconds_left, dependencies)
+    if dependencies.rules.map_key(notice.source.key).outcome is MapOutcome.MOVE:
+        held = dependencies.gate.admit(objects=1, size=paid, seconds_left=left, stopping=stopping)
+        if held is not None:
+            return _held_back(notice, held)
+    for _ in range(THROTTLED_TRIES):
+        with dependencies.pace.slot():
+            control = dependencies.control.current()
+            if control.paused:
+                return _held_back(notice, HeldBack(f"paused: {control.reason}", PAUSED_SECONDS))
+            if stopping():
+                return _held_back(notice, HeldBack("stopping"))
+            dependencies.pace.cap(least_of(dependencies.settings.concurrency, control.concurrency))
+            if left() < 0:
+                return _held_back(notice, HeldBack("no time left for another object"))
+            try:
+                outcome = _attempt_once(notice, dependencies, seconds_left, paid)
+            except HeldBackError as error:
+                return _held_back(notice, HeldBack(str(error), PAUSED_SECONDS))
+        if outcome is not None:
+            return Ended(notice, outcome)
+        dependencies.pace.slow_down()
+        jittered = pause * (0.5 + random.random())  # noqa: S311  # spreads retries, guards nothing
+        if seconds_left() - jittered < _least(dependencies):
+            break
+        dependencies.sleep(jittered)
+        pause = min(pause * 2, MOST_WAIT_SECONDS)
+    return Ended(notice, Outcome(Verdict.RETURN, None, "throttled for too long", RETRY_SECONDS))
+
+
+def _held_back(notice: Notice, held: HeldBack) -> Ended:
+    return Ended(notice, Outcome(Verdict.RETURN, None, held.why, math.ceil(held.seconds)), waits=True)
+
+
+def least_of(wanted: int, limit: int | None) -> int:
+    """The operator's limit can only lower it."""
+    return wanted if limit is None else min(wanted, limit)
+
+
+def _paid_bytes(notice: Notice, dependencies: Dependencies) -> int:
+    """What the rate of bytes counts before the object begins; larger ones pay for each batch of parts."""
+    size = notice.size or 0
+    is_copied = notice.kind is not NoticeKind.REMOVED and size <= dependencies.policy.multipart_above
+    return size if is_copied else 0
+
+
+def _left_after(seconds_left: SecondsLeft, dependencies: Dependencies) -> SecondsLeft:
+    """How long an object may wait and still be given the least time that one needs."""
+    return lambda: seconds_left() - _least(dependencies)
+
+
+def _attempt_once(notice: Notice, dependencies: Dependencies, seconds_left: SecondsLeft, paid: int) -> Outcome | None:
+    """How it ended, ``None`` when the service asked to slow down."""
+
+    def wait(size: int) -> HeldBack | None:
+        left = _left_after(seconds_left, dependencies)
+        held = dependencies.gate.admit(objects=0, size=size, seconds_left=left, stopping=lambda: False)
+        return held or _paused(dependencies)
+
+    ports = replace(dependencies.ports, multipart=PacedMultipartStore(dependencies.ports.multipart, wait, paid=paid))
+    try:
+        outcome = _migrated(notice, dependencies, _limit(notice, dependencies, seconds_left()), ports)
+        if outcome.verdict is Verdict.CONTINUE:
+            _hand_on(notice, dependencies)
+    except (MissingResourceError, AccessDeniedError, HeldBackError):
+        # What concerns one object was parked with its cause; this came from the table, the queue or the operator.
+        raise
+    except ThrottledError:
+        dependencies.observer.count("Throttled")
+        return None
+    except Exception as error:  # noqa: BLE001  # a fault of ours with one object must not take its batch along
+        return _failed(error, notice, dependencies)
+    dependencies.pace.speed_up()
+    if outcome.cause:
+        dependencies.breaker.note_failure(notice.source.record_id, cause=outcome.cause, said=outcome.reason)
+    elif outcome.state is not None and outcome.verdict is not Verdict.RETURN:
+        dependencies.breaker.note_success(notice.source.record_id)
+    _report(outcome, notice, dependencies)
+    return outcome
+
+
+def _failed(error: Exception, notice: Notice, dependencies: Dependencies) -> Outcome:
+    """Called while the error is handled, so that a fault of ours is logged with its traceback."""
+    observer, source = dependencies.observer, notice.source
+    cause = error.cause if isinstance(error, KeyshiftError) else "unexpected"
+    dependencies.breaker.note_failure(source.record_id, cause=cause, said=str(error))
+    if isinstance(error, TransientError):
+        observer.count("Retries")
+        observer.info("to be tried again", source=source, cause=cause, why=str(error))
+    elif isinstance(error, KeyshiftError):
+        observer.count("Failures")
+        observer.fail("failed", source=source, cause=cause, why=str(error))
+    else:
+        observer.count("Failures")
+        observer.crash("unexpected", source=source, cause=type(error).__name__, why=str(error))
+    return Outcome(Verdict.RETURN, None, str(error), RETRY_SECONDS, cause)
+
+
+def _least(dependencies: Dependencies) -> float:
+    return min(LEAST_SECONDS, dependencies.settings.attempt_seconds / 2)
+
+
+def _limit(notice: Notice, dependencies: Dependencies, left: float) -> float:
+    limit = min(dependencies.settings.attempt_seconds, left)
+    is_small = notice.size is not None and notice.size <= dependencies.policy.multipart_above
+    if is_small or notice.kind is NoticeKind.REMOVED:
+        return min(limit, SHORT_ATTEMPT_SECONDS)
+    return limit
+
+
+def _paused(dependencies: Dependencies) -> HeldBack | None:
+    control = dependencies.control.current()
+    return HeldBack(f"paused: {control.reason}") if control.paused else None
+
+
+def _migrated(notice: Notice, dependencies: Dependencies, limit: float, ports: MigrationPorts) -> Outcome:
+    rules = dependencies.rules
+    if notice.source.bucket != rules.source_bucket:
+        if notice.source.bucket == rules.target_bucket:
+            return Outcome(Verdict.DONE, None, "target-bucket")
+        raise MalformedMessageError(
+            f"{notice.source.uri} is in another bucket than {rules.source_bucket}, which this migration moves"
+        )
+    if is_probe(notice.source.key):
+        dependencies.probes.note_arrival(notice.source.key)
+        return Outcome(Verdict.DONE, None, "probe")
+    mapped = rules.map_once(notice.source.key)
+    if mapped.outcome in (MapOutcome.KEEP, MapOutcome.UNMAPPED):
+        return _stays(notice, mapped, dependencies)
+    return _attempted(notice, mapped, dependencies, limit, ports)
+
+
+def _stays(notice: Notice, mapped: MappedKey, dependencies: Dependencies) -> Outcome:
+    """A key that the rules of the day do not move; a delete of what other rules had copied waits for those.
+
+    Only a delete costs a look at the record: a source that is there tells of itself when the rules are back.
+    """
+    if mapped.outcome is MapOutcome.UNMAPPED:
+        dependencies.observer.count("Unmapped")
+    if notice.kind is NoticeKind.REMOVED:
+        record = dependencies.ports.manifest.read_record(notice.source.record_id)
+        if may_go_along(record, notice):
+            why = f"its owner deleted it, and {NOT_MAPPED}"
+            return Outcome(Verdict.RETURN, record.state if record is not None else None, why, RULES_SECONDS)
+    if is_refused(dependencies.rules, mapped):
+        return Outcome(Verdict.RETURN, None, REFUSED)
+    return Outcome(Verdict.DONE, None, mapped.outcome.value)
+
+
+def _attempted(
+    notice: Notice, mapped: MappedKey, dependencies: Dependencies, limit: float, ports: MigrationPorts
+) -> Outcome:
+    attempt = Attempt(dependencies.new_token(), limit)
+    if mapped.outcome is MapOutcome.REJECTED or mapped.target is None:
+        return park_object(
+            notice,
+            target=mapped.target or Location(dependencies.rules.target_bucket, ""),
+            rule=mapped.rule or "",
+            cause=f"impossible-key: {mapped.reason}",
+            attempt=attempt,
+            ports=ports,
+            policy=dependencies.policy,
+        )
+    return migrate_object(
+        notice,
+        target=mapped.target,
+        rule=mapped.rule or "",
+        attempt=attempt,
+        ports=ports,
+        policy=dependencies.policy,
+    )
+
+
+def _hand_on(notice: Notice, dependencies: Dependencies) -> None:
+    """A copy too large for one attempt goes on with a row of its own."""
+    migration = dependencies.rules.migration
+    bodies = encode_backfill([BackfillRow.of_notice(notice)], migration=migration, bucket=notice.source.bucket)
+    dependencies.backfill_queue.send_messages(list(bodies))
+
+
+def _report(outcome: Outcome, notice: Notice, dependencies: Dependencies) -> None:
+    observer = dependencies.observer
+    observer.count("Returned" if outcome.verdict is Verdict.RETURN else "Handled")
+    if outcome.reason == BUSY:
+        observer.count("ClaimsHeld")
+    fields = {"state": outcome.state, "verdict": outcome.verdict.value, "why": outcome.reason}
+    if outcome.state in (State.CONFLICT, State.PARKED):
+        observer.count("Conflicts" if outcome.state is State.CONFLICT else "Parked")
+        observer.warn("needs somebody", source=notice.source, **fields)
+    else:
+        observer.debug("handled", source=notice.source, **fields)

@@ -1,0 +1,258 @@
+"""A batch of queue messages: every object is migrated on its own; a message is done when all of it is done."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from domain.errors import KeyshiftError, MalformedMessageError, TransientError
+from domain.keys import Location
+from domain.lifecycle.probes import is_probe
+from domain.protocol.attempt import Outcome, Verdict
+from domain.protocol.migration import BUSY
+from domain.protocol.notices import Notice, NoticeKind
+from domain.queues import Message, MessageQueue
+from handlers.engine.attempt import Ended, SecondsLeft, attempt_notice, least_of
+from handlers.engine.dependencies import Dependencies
+from handlers.engine.observability import traced
+from handlers.engine.rate_gate import PAUSED_SECONDS
+from handlers.intake.invocations import records_of
+from handlers.intake.messages import Decoded, decode_message
+
+PAUSED_MOST_SECONDS = 60
+"""After a resume no message may sleep on for long."""
+RENEW_AT = 2
+"""A message that only ever waited is replaced by a copy of itself at this receive: waiting alone must not bring it to
+the DLQ, however few receives its queue allows."""
+RENEW_BUSY_AT = 5
+"""One that waits for another worker's claim goes back first, later each time, and is replaced at this receive only:
+a copy of terabytes holds its claim for hours."""
+MOST_DELAY_SECONDS = 900
+"""A message that must wait comes back later each time, so that waiting alone does not bring it to the DLQ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What became of one message; ``retry_after`` in seconds counts for one that goes back.
+
+    ``waits``: nothing of it failed, it was held back by a pause, a rate or a stop. ``renew_at`` is the receive at
+    which it is sent anew, ``None`` for one of which something failed.
+    """
+
+    message: Message
+    done: bool
+    retry_after: int = 0
+    most_delay: int = MOST_DELAY_SECONDS
+    outcomes: tuple[Outcome, ...] = ()
+    waits: bool = False
+    renew_at: int | None = None
+
+    @property
+    def delay(self) -> int:
+        """Seconds until it is due again: doubled with every time that it was received."""
+        doubled = min(self.message.receive_count - 1, 10)
+        return min(self.retry_after << doubled, self.most_delay)
+
+    @property
+    def is_due_anew(self) -> bool:
+        """Whether it waited so often that a copy of it, with no receives, takes its place."""
+        return self.renew_at is not None and self.message.receive_count >= self.renew_at
+
+
+@dataclass(slots=True)
+class _Open:
+    """A message while its notices are worked on; a faulty one ends in the DLQ whatever they do."""
+
+    message: Message
+    notices: tuple[Notice, ...]
+    faulty: bool
+    ended: list[Ended] = field(default_factory=list)
+
+    def handled(self, most_delay: int) -> Handled:
+        returned = [one for one in self.ended if one.outcome.verdict is Verdict.RETURN]
+        retry_after = max((one.outcome.retry_after for one in returned), default=0)
+        done = not returned and not self.faulty
+        waits = not done and not self.faulty and all(one.waits for one in returned)
+        is_busy = not done and not self.faulty and all(one.waits or one.outcome.reason == BUSY for one in returned)
+        outcomes = tuple(one.outcome for one in self.ended)
+        most = PAUSED_MOST_SECONDS if waits else most_delay
+        renew_at = RENEW_AT if waits else RENEW_BUSY_AT if is_busy else None
+        return Handled(self.message, done, retry_after, most, outcomes, waits, renew_at)
+
+
+def messages_of(event: Mapping[str, Any]) -> list[Message]:
+    """The messages of a Lambda SQS event; raises InputError for another event."""
+    return [_message(record) for record in records_of(event, source="SQS", needs=("messageId", "body"))]
+
+
+def _message(record: Mapping[str, Any]) -> Message:
+    attributes = record.get("attributes", {})
+    return Message(
+        message_id=str(record["messageId"]),
+        receipt_handle=str(record.get("receiptHandle", "")),
+        body=str(record["body"]),
+        receive_count=int(attributes.get("ApproximateReceiveCount", 1)),
+        sent_at=int(attributes.get("SentTimestamp", 0)) / 1000,
+    )
+
+
+def respond_to_batch(
+    event: Mapping[str, Any], dependencies: Dependencies, *, queue: MessageQueue, seconds_left: SecondsLeft
+) -> dict[str, list[dict[str, str]]]:
+    """The partial batch response: which messages Lambda must leave in the queue.
+
+    Permanent errors that concern everything (a missing table, no permission for it) are raised: the whole batch
+    comes back.
+    """
+    with traced("batch", function=dependencies.observer.function):
+        handled = handle_messages(messages_of(event), dependencies, seconds_left=seconds_left)
+    returned = [one for one in handled if not one.done]
+    renewed = give_back(returned, queue, dependencies)
+    dependencies.observer.flush()
+    left = [one.message.message_id for one in returned if one.message.message_id not in renewed]
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in left]}
+
+
+def give_back(
+    returned: Sequence[Handled],
+    queue: MessageQueue,
+    dependencies: Dependencies,
+    *,
+    most_wait: int = PAUSED_MOST_SECONDS,
+) -> frozenset[str]:
+    """Make messages visible again when they are due; one that we fail to tell SQS about comes back by itself.
+
+    What only waited comes back within ``most_wait`` seconds, and is sent again as new when it waited before; the ids
+    of those, which are to be deleted.
+    """
+    waiting = [one for one in returned if one.is_due_anew]
+    renewed = _renewed(waiting, queue, most_wait)
+    by_delay: dict[int, list[Message]] = {}
+    for one in returned:
+        if one.message.message_id not in renewed:
+            delay = min(one.delay, most_wait) if one.waits else one.delay
+            by_delay.setdefault(delay, []).append(one.message)
+    for delay, messages in by_delay.items():
+        try:
+            queue.return_messages(messages, delay=delay)
+        except KeyshiftError as error:
+            dependencies.observer.info("messages come back after their visibility time-out", why=str(error))
+    return renewed
+
+
+def _renewed(waiting: Sequence[Handled], queue: MessageQueue, most_wait: int) -> frozenset[str]:
+    """Sent before anything is deleted: a crash between the two leaves a duplicate, which costs one refused claim."""
+    renewed: set[str] = set()
+    for one in waiting:
+        delay = min(one.retry_after, most_wait) if one.waits else one.delay
+        try:
+            queue.send_messages([one.message.body], delay=delay)
+        except KeyshiftError:
+            break  # it goes back like the others, and counts one receive more
+        renewed.add(one.message.message_id)
+    return frozenset(renewed)
+
+
+def handle_messages(
+    messages: Sequence[Message],
+    dependencies: Dependencies,
+    *,
+    seconds_left: SecondsLeft,
+    stopping: Callable[[], bool] = lambda: False,
+) -> list[Handled]:
+    """Migrate whatever the messages name, several objects at a time; one bad message never harms another.
+
+    Once ``stopping`` says so, no other object is begun, and what was not begun goes back.
+    """
+    control = dependencies.control.current()
+    if control.paused:
+        dependencies.observer.info("paused, messages go back", reason=control.reason, messages=len(messages))
+        return [_held_back(message, dependencies) for message in messages]
+    concurrency = dependencies.settings.concurrency
+    dependencies.pace.cap(least_of(concurrency, control.concurrency))
+    opened = [_opened(message, dependencies) for message in messages]
+    # Notices of one object are worked on one after the other: side by side they would only refuse each other.
+    work: dict[Location, list[tuple[_Open, Notice]]] = {}
+    for one in opened:
+        for notice in one.notices:
+            work.setdefault(notice.source, []).append((one, notice))
+    with dependencies.objects_at_once(concurrency) as pool:
+        futures = [pool.submit(_work_off, chain, dependencies, seconds_left, stopping) for chain in work.values()]
+        try:
+            for future in futures:
+                for one, ended in future.result():
+                    one.ended.append(ended)
+        except BaseException as error:
+            pool.shutdown(wait=False, cancel_futures=True)
+            if isinstance(error, KeyshiftError):
+                dependencies.breaker.note_fatal(error)
+            raise
+    handled = [one.handled(_most_delay(dependencies)) for one in opened]
+    _note_ages(opened, handled, dependencies)
+    dependencies.breaker.share()
+    return handled
+
+
+def _held_back(message: Message, dependencies: Dependencies) -> Handled:
+    """A message in a pause; a probe moves nothing, and ``keyshift start`` waits for it before anything may move."""
+    try:
+        notices = decode_message(message.body).notices
+        bucket = dependencies.rules.source_bucket
+        if notices and all(one.source.bucket == bucket and is_probe(one.source.key) for one in notices):
+            for notice in notices:
+                dependencies.probes.note_arrival(notice.source.key)
+            return Handled(message, done=True)
+    except (MalformedMessageError, TransientError):
+        pass  # it waits like the others, and is read again afterwards
+    return Handled(
+        message,
+        done=False,
+        retry_after=int(PAUSED_SECONDS),
+        most_delay=PAUSED_MOST_SECONDS,
+        waits=True,
+        renew_at=RENEW_AT,
+    )
+
+
+def _note_ages(opened: Sequence[_Open], handled: Sequence[Handled], dependencies: Dependencies) -> None:
+    """How long after it was sent a message was done: the lag of live events, and of the backfill."""
+    now = dependencies.ports.clock.now()
+    for one, ended in zip(opened, handled, strict=True):
+        if ended.done and one.notices and one.message.sent_at:
+            is_event = any(notice.kind is not NoticeKind.LISTED for notice in one.notices)
+            dependencies.breaker.note_age(max(0.0, now - one.message.sent_at), is_event=is_event)
+
+
+def _most_delay(dependencies: Dependencies) -> int:
+    """Whatever a message waits for, it is another worker's claim at worst, and none lasts longer than this."""
+    longest_claim = dependencies.policy.longest_claim(dependencies.settings.attempt_seconds)
+    return min(MOST_DELAY_SECONDS, math.ceil(longest_claim))
+
+
+def _work_off(
+    chain: list[tuple[_Open, Notice]],
+    dependencies: Dependencies,
+    seconds_left: SecondsLeft,
+    stopping: Callable[[], bool],
+) -> list[tuple[_Open, Ended]]:
+    return [
+        (one, attempt_notice(notice, dependencies, seconds_left=seconds_left, stopping=stopping))
+        for one, notice in chain
+    ]
+
+
+def _opened(message: Message, dependencies: Dependencies) -> _Open:
+    observer, ours = dependencies.observer, dependencies.rules.migration
+    try:
+        decoded = decode_message(message.body, own_principals=dependencies.settings.own_principals)
+    except MalformedMessageError as error:
+        decoded = Decoded(faults=(str(error),))
+    if decoded.migration not in (None, ours):
+        decoded = Decoded(faults=(f"its rows are of migration {decoded.migration!r}, this is {ours!r}",))
+    for fault in decoded.faults:
+        observer.count("MalformedMessages")
+        observer.fail("malformed message, it will end in the DLQ", message_id=message.message_id, why=fault)
+    for reason in decoded.ignored:
+        observer.count("Ignored")
+        observer.debug("nothing to do", message_id=message.message_id, why=reason)
+    return _Open(message, decoded.notices, bool(decoded.faults))

@@ -1,0 +1,139 @@
+"""The circuit breaker of one process: counts how objects end, shares the figures, pauses the migration."""
+
+from collections.abc import Callable
+from threading import Lock
+
+from domain.errors import KeyshiftError
+from domain.steering.breaker import DENIED, BreakerPolicy, Streak, trip_reason
+from domain.steering.control import BREAKER, Control, paused
+from domain.steering.ports import ControlPanel, PulseBook
+from domain.steering.pulse import Tally, Window
+from handlers.engine.observability import Observer
+
+FLUSH_SECONDS = 2.0
+"""Figures of objects that went well are shared this often; a denied object is shared at once."""
+TRIES = 5
+MOST_KNOWN = 10_000
+"""Failed objects that one process remembers: poison that comes back and back must not pause the others."""
+
+
+class CircuitBreaker:
+    """Trips once, whoever is first: the control item is written on its fence."""
+
+    def __init__(  # noqa: PLR0913  # the world behind it
+        self,
+        policy: BreakerPolicy,
+        *,
+        panel: ControlPanel,
+        pulse: PulseBook,
+        current: Callable[[], Control],
+        refresh: Callable[[], Control],
+        now: Callable[[], float],
+        observer: Observer,
+    ) -> None:
+        self._policy = policy
+        self._panel = panel
+        self._pulse = pulse
+        self._current = current
+        self._refresh = refresh
+        self._now = now
+        self._observer = observer
+        self._unshared = Tally()
+        self._streak = Streak()
+        self._fence = -1
+        self._known: dict[str, None] = {}
+        self._shared_at = float("-inf")
+        self._lock = Lock()
+
+    def note_success(self, record_id: str) -> None:
+        """An object ended as it should."""
+        with self._lock:
+            self._known.pop(record_id, None)
+            self._streak = Streak()
+            self._unshared = self._unshared.plus(Tally(ended=1))
+        self.share()
+
+    def note_failure(self, record_id: str, *, cause: str, said: str) -> None:
+        """An object failed, for that cause; what is known to fail does not count again when it is retried."""
+        denied = cause in DENIED
+        with self._lock:
+            if record_id in self._known:
+                return
+            self._known[record_id] = None
+            if len(self._known) > MOST_KNOWN:
+                self._known.pop(next(iter(self._known)))
+            if self._fence != self._current().fence:
+                # Somebody resumed or changed the rate: what was denied before is settled.
+                self._fence, self._streak = self._current().fence, Streak()
+            if denied:
+                self._streak = self._streak.denied(record_id, cause=cause, said=said)
+            self._unshared = self._unshared.plus(Tally(ended=1, failed=1, denied=int(denied), causes={cause: 1}))
+        self.share(at_once=denied)
+
+    def note_age(self, seconds: float, *, is_event: bool) -> None:
+        """A message was done so many seconds after it was sent."""
+        age = Tally(oldest_event=seconds) if is_event else Tally(oldest_row=seconds)
+        with self._lock:
+            self._unshared = self._unshared.plus(age)
+
+    def note_fatal(self, error: KeyshiftError) -> None:
+        """The table or a queue itself refused us: no object can go on, so the migration is paused if that can be."""
+        if error.cause in DENIED and self._policy.denied_in_a_row:
+            self._trip(f"{error.cause}: {error}")
+
+    def share(self, *, at_once: bool = False) -> None:
+        """Add what was counted to the migration's figures when it is time, and trip if they say so."""
+        now = self._now()
+        with self._lock:
+            if self._unshared == Tally() or not (at_once or now - self._shared_at >= FLUSH_SECONDS):
+                return
+            tally, self._unshared, self._shared_at = self._unshared, Tally(), now
+            streak = self._streak
+        control = self._current()
+        window = Window.at(now, fence=control.fence, seconds=self._policy.window_seconds)
+        try:
+            summed = self._pulse.add_tally(tally, window=window) or Tally()
+        except KeyshiftError as error:
+            # The streak needs no table; the figures of these seconds are missing from the window, no more.
+            self._observer.info("figures not shared", cause=error.cause, why=str(error))
+            summed = tally
+        reason = None if control.paused else trip_reason(summed, streak, self._policy)
+        if reason is not None:
+            self._trip(reason)
+
+    def _trip(self, reason: str) -> None:
+        try:
+            for _ in range(TRIES):
+                before = self._panel.read_control()
+                if before.paused:
+                    break
+                after = paused(before, reason=reason, by=BREAKER, now=self._now())
+                if self._panel.write_control(after, before=before):
+                    self._observer.count("BreakerTripped")
+                    self._observer.fail("circuit breaker tripped, the migration is paused", reason=reason)
+                    break
+            self._refresh()
+        except KeyshiftError as error:
+            self._observer.fail("the circuit breaker could not pause the migration", reason=reason, why=str(error))
+
+
+class NoBreaker:
+    """Counts nothing and never trips."""
+
+    def note_success(self, record_id: str) -> None:
+        """Nothing."""
+
+    def note_failure(self, record_id: str, *, cause: str, said: str) -> None:
+        """Nothing."""
+
+    def note_age(self, seconds: float, *, is_event: bool) -> None:
+        """Nothing."""
+
+    def note_fatal(self, error: KeyshiftError) -> None:
+        """Nothing."""
+
+    def share(self, *, at_once: bool = False) -> None:
+        """Nothing."""
+
+
+Breaker = CircuitBreaker | NoBreaker

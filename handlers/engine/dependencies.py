@@ -1,0 +1,134 @@
+"""What every handler is given: the world behind ports, the rules, and where to say what happens."""
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from domain.audit.events import AuditEvent
+from domain.audit.ports import EventBus
+from domain.audit.writing import ChainWriter
+from domain.lifecycle.ports import ProbeBook, StageBook
+from domain.lifecycle.stages import Stage, StageEntry, feeding_fault, moving_fault, rules_fault
+from domain.protocol.attempt import MigrationPolicy, MigrationPorts
+from domain.protocol.record import Record
+from domain.queues import MessageQueue
+from domain.reporting.ports import ProgressCounters
+from domain.rules.compiled import CompiledRules
+from domain.steering.control import Control
+from domain.steering.ports import ControlPanel
+from handlers.config.settings import Settings
+from handlers.engine.circuit_breaker import Breaker, NoBreaker
+from handlers.engine.concurrency import Pace
+from handlers.engine.observability import Observer
+from handlers.engine.rate_gate import Gate, OpenGate
+
+ItemEvent = Callable[[str, Mapping[str, Any] | None, Mapping[str, Any] | None, str], AuditEvent | None]
+"""The audit event of an item that is no record: its id, its old and new image, the migration."""
+
+
+def no_item_event(*_change: object) -> None:
+    """Nothing beside the records is audited."""
+
+
+class NoProbes:
+    """Nobody waits for a probe."""
+
+    def note_arrival(self, key: str) -> None:
+        """It is forgotten."""
+
+    def has_arrived(self, key: str) -> bool:  # noqa: ARG002  # the port's
+        """Never."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """Everything that ``bootstrap`` wires together, and that tests replace by fakes."""
+
+    settings: Settings
+    rules: CompiledRules
+    policy: MigrationPolicy
+    ports: MigrationPorts
+    events_queue: MessageQueue
+    backfill_queue: MessageQueue
+    bus: EventBus
+    progress: ProgressCounters
+    control: "CachedControl"
+    record_of_item: Callable[[Mapping[str, Any]], Record | None]
+    new_token: Callable[[], str]
+    observer: Observer
+    pace: Pace = field(default_factory=Pace)
+    gate: Gate = field(default_factory=OpenGate)
+    breaker: Breaker = field(default_factory=NoBreaker)
+    chain: ChainWriter | None = None
+    event_of_item: ItemEvent = no_item_event
+    probes: ProbeBook = field(default_factory=NoProbes)
+    sleep: Callable[[float], None] = time.sleep
+    objects_at_once: Callable[[int], Executor] = ThreadPoolExecutor
+    """Makes what works on that many objects of a batch side by side."""
+
+
+BY_STAGE = "the stage"
+
+
+class CachedControl:
+    """The control item and the stage, read again after a few seconds; without ``stages`` the migration is live.
+
+    ``rules_digest`` names the rules that run here: others than those that were proven at the start move nothing.
+    """
+
+    def __init__(
+        self,
+        panel: ControlPanel,
+        *,
+        seconds: float,
+        monotonic: Callable[[], float],
+        stages: StageBook | None = None,
+        rules_digest: str = "",
+    ) -> None:
+        self._panel = panel
+        self._stages = stages
+        self._rules_digest = rules_digest
+        self._seconds = seconds
+        self._monotonic = monotonic
+        self._read_at: float | None = None
+        self._control = Control()
+        self._entry = StageEntry(stage=Stage.LIVE)
+
+    def current(self) -> Control:
+        """What holds now, at most that many seconds old: a stage at which no object moves is a pause of its own."""
+        now = self._monotonic()
+        if self._read_at is None or now - self._read_at >= self._seconds:
+            return self.refresh()
+        return self._effective()
+
+    def refresh(self) -> Control:
+        """The same, read now."""
+        self.operators_word()
+        return self._effective()
+
+    def operators_word(self) -> Control:
+        """What the operator (or the breaker) says now, whatever the stage is."""
+        control = self._panel.read_control()
+        if self._stages is not None:
+            self._entry = self._stages.read_stage()
+        self._control = control
+        self._read_at = self._monotonic()
+        return self._control
+
+    def stage(self) -> Stage:
+        """The stage, at most that many seconds old."""
+        self.current()
+        return self._entry.stage
+
+    def feeding_fault(self) -> str | None:
+        """Why nothing may be enqueued, at most that many seconds old; ``None``: it may."""
+        return feeding_fault(self.stage()) or rules_fault(self._entry, self._rules_digest)
+
+    def _effective(self) -> Control:
+        why = moving_fault(self._entry, self._rules_digest)
+        if why is None or self._control.paused:
+            return self._control
+        return replace(self._control, paused=True, reason=why, paused_by=BY_STAGE)

@@ -1,0 +1,213 @@
+"""The migration's rate, shared by all its processes: an object begins when a stretch of the common line is ours."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+from domain.errors import LeaseExpiredError, ThrottledError
+from domain.keys import Location
+from domain.objects import ObjectState
+from domain.parts import Part
+from domain.protocol.ports import MultipartStore, Refused, SourceObject, TargetObject, Written
+from domain.steering.control import Control
+from domain.steering.ports import RateLedger
+
+OBJECTS, BYTES = "objects", "bytes"
+SLICE_SECONDS = 0.25
+"""What one reservation takes at most ahead of need: four writes a second and process, however high the rate."""
+IDLE_CREDIT_SECONDS = 1.0
+"""So far back a line that nobody used may begin: without it every late reservation would be lost for good."""
+SPARE_SECONDS = 1.0
+"""What is reserved and not used this long after its time is dropped."""
+LOOK_SECONDS = 0.25
+PAUSED_SECONDS = 30.0
+"""How long nobody asks whether the operator has changed his mind."""
+
+
+class HeldBackError(LeaseExpiredError):
+    """The operator's word (a pause, or a rate) came between two requests of one object; nothing was sent."""
+
+    cause = "held-back"
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """Why an object may not begin now, and in how many seconds it may."""
+
+    why: str
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Reserved time of a line: usable from ``begins``, in seconds since 1970; ``left`` objects or bytes of it."""
+
+    fence: int
+    begins: float
+    drops: float
+    left: float
+
+
+class RateGate:
+    """Lets objects and bytes through no faster than the control item says; without a limit it costs nothing.
+
+    In any stretch of W seconds the whole migration begins at most rate x (W + 2.5) objects, plus what the clocks of
+    its processes differ, plus one object of a process below four a second.
+    """
+
+    def __init__(  # the world behind it
+        self,
+        ledger: RateLedger,
+        *,
+        current: Callable[[], Control],
+        refresh: Callable[[], Control],
+        now: Callable[[], float],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._ledger = ledger
+        self._current = current
+        self._refresh = refresh
+        self._now = now
+        self._sleep = sleep
+        self._pockets: dict[str, _Stretch] = {}
+        self._lock = Lock()
+
+    def admit(
+        self, *, objects: int, size: int, seconds_left: Callable[[], float], stopping: Callable[[], bool]
+    ) -> HeldBack | None:
+        """Wait until so many objects and bytes may begin; what keeps them otherwise: a pause, a stop, no time."""
+        for line, amount in ((OBJECTS, objects), (BYTES, size)):
+            held = self._pass(line, float(amount), seconds_left, stopping) if amount else None
+            if held is not None:
+                return held
+        return None
+
+    def _pass(
+        self, line: str, amount: float, seconds_left: Callable[[], float], stopping: Callable[[], bool]
+    ) -> HeldBack | None:
+        own: _Stretch | None = None
+        while True:
+            control = self._current()
+            rate = _rate_of(control, line)
+            if control.paused:
+                return HeldBack(f"paused: {control.reason}", PAUSED_SECONDS)
+            if rate is None:
+                return None
+            if stopping():
+                return HeldBack("stopping")
+            if own is not None and own.fence != control.fence:
+                own = None
+            if amount / rate >= SLICE_SECONDS:
+                # Its own stretch, so that smaller ones cannot take from it for ever.
+                own = own or self._reserve(line, amount, rate, control, seconds_left)
+                wait = LOOK_SECONDS if own is None else own.begins - self._now()
+            else:
+                wait = self._take(line, amount, rate, control, seconds_left)
+            if wait <= 0:
+                return None
+            if wait > seconds_left() or (own is not None and not own.left):
+                return HeldBack(f"{line} per second", wait)
+            self._sleep(min(wait, LOOK_SECONDS))
+
+    def _take(  # what, how fast, for how long
+        self, line: str, amount: float, rate: float, control: Control, seconds_left: Callable[[], float]
+    ) -> float:
+        """Seconds until the pocket can give it, 0 when it has just done so."""
+        with self._lock:
+            now = self._now()
+            pocket = self._pockets.get(line)
+            left = pocket.left if pocket is not None and pocket.fence == control.fence and now <= pocket.drops else 0.0
+            if pocket is None or left < amount:
+                wanted = max(amount - left, rate * SLICE_SECONDS)
+                reserved = self._reserve(line, wanted, rate, control, seconds_left)
+                if reserved is None:
+                    return LOOK_SECONDS
+                if not reserved.left:
+                    return reserved.begins - now
+                pocket = _Stretch(control.fence, reserved.begins, reserved.drops, left + reserved.left)
+            if pocket.begins <= now:
+                pocket = _Stretch(pocket.fence, pocket.begins, pocket.drops, pocket.left - amount)
+            self._pockets[line] = pocket
+            return max(0.0, pocket.begins - now)
+
+    def _reserve(  # as _take
+        self, line: str, amount: float, rate: float, control: Control, seconds_left: Callable[[], float]
+    ) -> _Stretch | None:
+        """The next stretch for that amount; one that begins too late is not taken and has nothing ``left``.
+
+        ``None`` when our word of the operator is old, or the table is busy.
+        """
+        now, seconds = self._now(), amount / rate
+        latest = now + max(0.0, seconds_left())
+        try:
+            begins = self._ledger.reserve_stretch(
+                line, seconds, earliest=now - IDLE_CREDIT_SECONDS, latest=latest, fence=control.fence
+            )
+        except ThrottledError:
+            return None
+        if begins is None:
+            self._refresh()
+            return None
+        left = amount if begins <= latest else 0.0
+        return _Stretch(control.fence, begins, max(now, begins) + SLICE_SECONDS + SPARE_SECONDS, left)
+
+
+def _rate_of(control: Control, line: str) -> float | None:
+    return control.objects_per_second if line == OBJECTS else control.bytes_per_second
+
+
+class OpenGate:
+    """A gate that is never closed, where nobody shares a rate."""
+
+    def admit(
+        self,
+        *,
+        objects: int,  # noqa: ARG002  # the gate's signature
+        size: int,  # noqa: ARG002
+        seconds_left: Callable[[], float],  # noqa: ARG002
+        stopping: Callable[[], bool],  # noqa: ARG002
+    ) -> HeldBack | None:
+        """Everything may begin."""
+        return None
+
+
+Gate = RateGate | OpenGate
+
+
+class PacedMultipartStore:
+    """MultipartStore that lets a batch of parts begin only when the bytes may move; ``paid`` bytes are through."""
+
+    def __init__(self, inner: MultipartStore, wait: Callable[[int], HeldBack | None], *, paid: int) -> None:
+        self._inner = inner
+        self._wait = wait
+        self._paid = paid
+
+    def copy_parts(
+        self, source: SourceObject, target: TargetObject, *, upload_id: str, parts: Sequence[Part]
+    ) -> Mapping[int, str] | Refused:
+        """See the port; HeldBackError when the migration is paused meanwhile, or the rate leaves no time."""
+        size = sum(part.last - part.first + 1 for part in parts)
+        owed, self._paid = max(0, size - self._paid), max(0, self._paid - size)
+        held = self._wait(owed)
+        if held is not None:
+            raise HeldBackError(f"{source.location.uri}: {held.why}; its parts go on later")
+        return self._inner.copy_parts(source, target, upload_id=upload_id, parts=parts)
+
+    def create_upload(self, target: TargetObject, *, seen: ObjectState) -> str:
+        """See the port."""
+        return self._inner.create_upload(target, seen=seen)
+
+    def list_parts(self, target: Location, *, upload_id: str) -> Mapping[int, str] | None:
+        """See the port."""
+        return self._inner.list_parts(target, upload_id=upload_id)
+
+    def complete_upload(
+        self, target: TargetObject, *, upload_id: str, etags: Mapping[int, str], size: int
+    ) -> Written | Refused:
+        """See the port."""
+        return self._inner.complete_upload(target, upload_id=upload_id, etags=etags, size=size)
+
+    def abort_upload(self, target: Location, *, upload_id: str) -> None:
+        """See the port."""
+        self._inner.abort_upload(target, upload_id=upload_id)

@@ -1,0 +1,170 @@
+"""The same handlers outside Lambda: lanes that poll both queues, and one that follows the manifest's stream."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from domain.errors import KeyshiftError, PermanentError
+from domain.queues import Message, MessageQueue
+from handlers.engine import outbox
+from handlers.engine.batch import give_back, handle_messages
+from handlers.engine.dependencies import Dependencies
+from handlers.engine.stream_lease import RENEW_SECONDS, kept_lease
+
+EVENTS_AT_ONCE = 10
+BACKFILL_AT_ONCE = 2
+"""A backfill message holds many objects, and live events must not wait behind them."""
+LONG_POLL_SECONDS = 2
+PAUSED_SECONDS = 1.0
+MOST_WAIT_SECONDS = 3
+"""A paused worker does not poll, so what it held back may be visible soon: a resume is felt at once."""
+IDLE_SECONDS = 0.2
+HEARTBEAT_SECONDS = 30.0
+FIRST_BACK_OFF, LONGEST_BACK_OFF = 0.5, 10.0
+
+
+class ChangeReader(Protocol):
+    """The manifest's stream as the worker reads it; one reader at a time."""
+
+    def read_changes(self) -> Mapping[str, Any] | None:
+        """The next batch in Lambda's event shape; ``None`` when there is nothing new."""
+
+    def confirm_changes(self, event: Mapping[str, Any], failed: str | None) -> None:
+        """Go on after this batch, or from the record with the sequence number that failed."""
+
+    def keep_changes(self) -> bool:
+        """Hold the stream while a batch is worked on; ``False`` when another has it. A second thread calls it."""
+
+    def release(self) -> None:
+        """Let another process read."""
+
+
+class Worker:
+    """One process that works the queues off until it is told to stop; killed, it loses nothing (protocol.md §6)."""
+
+    def __init__(
+        self,
+        dependencies: Dependencies,
+        *,
+        lanes: int = 4,
+        changes: ChangeReader | None = None,
+        heartbeat: float = HEARTBEAT_SECONDS,
+        renew_seconds: float = RENEW_SECONDS,
+    ) -> None:
+        self._dependencies = dependencies
+        self._steps: list[Callable[[], bool]] = [self._work] * lanes
+        self._changes = changes
+        if changes is not None:
+            self._steps.append(lambda: self._publish(changes))
+        self._heartbeat = heartbeat
+        self._renew_seconds = renew_seconds
+        self._stopped = threading.Event()
+        self._failure: PermanentError | None = None
+
+    def stop(self) -> None:
+        """Begin no other object; ``run`` returns when what was begun is done and the rest is back in its queue."""
+        self._stopped.set()
+
+    def run(self) -> None:
+        """Work until ``stop``; raises PermanentError when a queue, table or permission is missing."""
+        threads = [
+            threading.Thread(target=self._repeat, args=(step,), name=f"lane-{number}")
+            for number, step in enumerate(self._steps)
+        ]
+        self._say("worker started")
+        for thread in threads:
+            thread.start()
+        while not self._stopped.wait(self._heartbeat):
+            self._say("working")
+        for thread in threads:
+            thread.join()
+        self._let_others_read()
+        self._say("worker stopped")
+        if self._failure is not None:
+            raise self._failure
+
+    def _say(self, what: str) -> None:
+        observer = self._dependencies.observer
+        observer.info(what, limit=self._dependencies.pace.limit, totals=observer.totals())
+
+    def _repeat(self, step: Callable[[], bool]) -> None:
+        """Repeat a step; a server that does not answer is asked again, more and more slowly."""
+        observer, back_off = self._dependencies.observer, FIRST_BACK_OFF
+        while not self._stopped.is_set():
+            try:
+                if not step():
+                    self._stopped.wait(IDLE_SECONDS)
+                back_off = FIRST_BACK_OFF
+                continue
+            except PermanentError as error:
+                observer.fail("the worker cannot go on", cause=error.cause, why=str(error))
+                self._failure = error
+                self._stopped.set()
+                return
+            except KeyshiftError as error:
+                observer.warn("no answer, trying again", cause=error.cause, why=str(error))
+            except Exception as error:  # noqa: BLE001  # a fault of ours must not end a lane in silence
+                observer.crash("unexpected", cause=type(error).__name__, why=str(error))
+            self._stopped.wait(back_off)
+            back_off = min(back_off * 2, LONGEST_BACK_OFF)
+
+    def _work(self) -> bool:
+        """One batch: live events go first, backfill is asked only when none is waiting."""
+        if self._dependencies.control.current().paused:
+            self._stopped.wait(PAUSED_SECONDS)
+            return False
+        live, backfill = self._dependencies.events_queue, self._dependencies.backfill_queue
+        if self.serve(live, at_most=EVENTS_AT_ONCE, wait=0):
+            return True
+        if self.serve(backfill, at_most=BACKFILL_AT_ONCE, wait=0):
+            return True
+        return self.serve(live, at_most=EVENTS_AT_ONCE, wait=LONG_POLL_SECONDS)
+
+    def serve(self, queue: MessageQueue, *, at_most: int, wait: int) -> bool:
+        """Receive once and work it off; whether there was anything."""
+        messages = queue.receive_messages(at_most=at_most, wait=wait)
+        if not messages:
+            return False
+        ends = time.monotonic() + self._dependencies.settings.batch_seconds
+        try:
+            handled = handle_messages(
+                messages,
+                self._dependencies,
+                seconds_left=lambda: ends - time.monotonic(),
+                stopping=self._stopped.is_set,
+            )
+        except PermanentError:
+            self._return_quietly(queue, messages)
+            raise
+        done = [one.message for one in handled if one.done]
+        if done:
+            queue.delete_messages(done)
+        returned = [one for one in handled if not one.done]
+        renewed = give_back(returned, queue, self._dependencies, most_wait=MOST_WAIT_SECONDS)
+        if renewed:
+            queue.delete_messages([one.message for one in returned if one.message.message_id in renewed])
+        return True
+
+    def _return_quietly(self, queue: MessageQueue, messages: Sequence[Message]) -> None:
+        try:
+            queue.return_messages(messages, delay=0)
+        except KeyshiftError as error:
+            self._dependencies.observer.info("messages come back after their visibility time-out", why=str(error))
+
+    def _let_others_read(self) -> None:
+        if self._changes is None:
+            return
+        try:
+            self._changes.release()
+        except KeyshiftError as error:
+            self._dependencies.observer.info("another worker reads the stream a little later", why=str(error))
+
+    def _publish(self, changes: ChangeReader) -> bool:
+        event = changes.read_changes()
+        if event is None:
+            return False
+        with kept_lease(changes.keep_changes, self._dependencies.observer, every=self._renew_seconds):
+            failures = outbox.respond(event, self._dependencies)["batchItemFailures"]
+        changes.confirm_changes(event, failures[0]["itemIdentifier"] if failures else None)
+        return not failures

@@ -1,0 +1,1 @@
+"""What comes in, decoded: messages, notifications, invocations, inventory tasks."""

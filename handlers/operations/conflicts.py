@@ -1,0 +1,92 @@
+"""Conflicts: what both keys hold now, and the operator's word that the source takes its target."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from domain.errors import InputError, KeyshiftError
+from domain.keys import Location
+from domain.lifecycle.stages import Stage
+from domain.objects import ObjectState
+from domain.protocol.conflicts import Conflict, take_source, why_not_taken
+from domain.protocol.record import Record, State
+from handlers.operations.operator import Operation, Shut
+from handlers.operations.parallel import patiently, swept
+
+_TOO_LATE = (Stage.ROLLING_BACK, Stage.ROLLED_BACK, Stage.DONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What became of the operator's word on one key: ``outcome`` is would-take, taken, refused or failed."""
+
+    key: str
+    outcome: str
+    why: str = ""
+    replaced: ObjectState | None = None
+    """Somebody else's object that is given up."""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it is as the operator wished."""
+        return self.outcome in ("taken", "would-take")
+
+
+class ConflictDesk:
+    """Looks at conflicts and decides them; every decision is one conditional write of the record."""
+
+    def __init__(self, operation: Operation) -> None:
+        self._operation = operation
+        self._ports = operation.dependencies.ports
+        self._sleep = operation.dependencies.sleep
+
+    def find_conflicts(self, *, threads: int) -> Iterator[Conflict]:
+        """Every record in conflict with what both keys hold now, in no order.
+
+        Raises a KeyshiftError where a key cannot be looked at: what is unknown is shown to nobody as absent.
+        """
+        yield from swept(
+            (one for one in self._ports.manifest.scan_records() if one.state is State.CONFLICT),
+            self._seen,
+            threads=threads,
+            at_once=self._operation.dependencies.objects_at_once,
+        )
+
+    def conflict_of(self, key: str) -> Conflict:
+        """The record of one source key with what both keys hold now; InputError where no record knows it."""
+        source = Location(self._operation.dependencies.rules.source_bucket, key)
+        record = self._ports.manifest.read_record(source.record_id)
+        if record is None:
+            raise InputError(f"no record knows {source.uri}: give source keys as keyshift conflicts list shows them")
+        return self._seen(record)
+
+    def refuse(self) -> Shut | None:
+        """Why nothing may be decided at all, or ``None``."""
+        entry = self._operation.stages.read_stage()
+        if entry.stage in _TOO_LATE:
+            return Shut(f"the migration is {entry.stage.value}: nothing is copied to the new layout any more")
+        return None
+
+    def decide(self, conflict: Conflict, *, replacing: str | None, why: str, yes: bool) -> Decided:
+        """Let the source take its target, or say what stands against it; without ``yes`` nothing is written."""
+        record, target = conflict.record, conflict.target
+        refused = why_not_taken(conflict, replacing=replacing)
+        if refused:
+            return Decided(record.source.key, "refused", refused)
+        if not yes:
+            return Decided(record.source.key, "would-take", replaced=target)
+        decided = take_source(conflict, by=self._operation.by, why=why, now=self._ports.clock.now())
+        try:
+            written = patiently(lambda: self._ports.manifest.write_record(decided, before=record), sleep=self._sleep)
+        except KeyshiftError as error:
+            return Decided(record.source.key, "failed", str(error))
+        if not written:
+            return Decided(record.source.key, "refused", "its record changed meanwhile: look again")
+        return Decided(record.source.key, "taken", replaced=target)
+
+    def _seen(self, record: Record) -> Conflict:
+        return patiently(
+            lambda: Conflict(record, self._look(record.source), self._look(record.target)), sleep=self._sleep
+        )
+
+    def _look(self, location: Location) -> ObjectState | None:
+        return self._ports.store.look_at_object(location, with_tags=True)

@@ -1,0 +1,101 @@
+"""Pausing, resuming and throttling a migration that runs: the control item, and Lambda's pollers of its queues."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from domain.errors import InputError, UnavailableError
+from domain.lifecycle.ports import StageBook
+from domain.lifecycle.stages import Stage, standstill
+from domain.steering.control import Control, Limits, paused, resumed, throttled
+from domain.steering.ports import ControlPanel, EventSourceMappings
+
+TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Steered:
+    """The control item before and after, and the event source mappings that were switched."""
+
+    before: Control
+    after: Control
+    switched: tuple[str, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was to be done."""
+        return self.before != self.after
+
+
+def pause_migration(
+    panel: ControlPanel, mappings: EventSourceMappings, *, reason: str, by: str, now: Callable[[], float]
+) -> Steered:
+    """Let nothing new begin; mappings that poll are remembered before they are switched off.
+
+    A crash between the two leaves names too many in the item, and resuming what runs is harmless. Raises
+    UnavailableError when somebody resumed before the mappings were off; they are on again then.
+    """
+    polling = tuple(mappings.list_enabled())
+
+    def change(before: Control) -> Control:
+        if before.paused and set(polling) <= set(before.mappings):
+            return before
+        why, who = (before.reason, before.paused_by) if before.paused else (reason, by)
+        return paused(before, reason=why, by=who, now=now(), mappings=polling)
+
+    before, after = _written(panel, change)
+    mappings.disable_mappings(polling)
+    if polling and not panel.read_control().paused:
+        mappings.enable_mappings(polling)
+        raise UnavailableError(
+            "the migration was resumed while it was being paused: pause again if it is to stand still"
+        )
+    return Steered(before, after, polling)
+
+
+def resume_migration(
+    panel: ControlPanel,
+    mappings: EventSourceMappings,
+    *,
+    by: str,
+    now: Callable[[], float],
+    stages: StageBook | None = None,
+) -> Steered:
+    """Let work go on, and switch on exactly the mappings that pauses switched off, this one or an earlier one.
+
+    Raises InputError where everything goes back, or went: nothing moves there whatever the control item says.
+    """
+    stage = stages.read_stage().stage if stages is not None else Stage.LIVE
+    if stage in (Stage.ROLLING_BACK, Stage.ROLLED_BACK):
+        raise InputError(f"it stays paused: {standstill(stage)}")
+    seen = panel.read_control()
+    # Before the word is given: a crash here leaves it paused, and everything to be done again.
+    mappings.enable_mappings(seen.mappings)
+
+    def change(before: Control) -> Control:
+        return resumed(before, by=by, now=now()) if before.paused else before
+
+    before, after = _written(panel, change)
+    late = tuple(one for one in before.mappings if one not in seen.mappings)
+    mappings.enable_mappings(late)
+    return Steered(before, after, (*seen.mappings, *late))
+
+
+def throttle_migration(
+    panel: ControlPanel, choose: Callable[[Limits], Limits], *, by: str, now: Callable[[], float]
+) -> Steered:
+    """Set the limits that ``choose`` makes of the present ones."""
+
+    def change(before: Control) -> Control:
+        limits = choose(before.limits)
+        return before if limits == before.limits else throttled(before, limits, by=by, now=now())
+
+    return Steered(*_written(panel, change))
+
+
+def _written(panel: ControlPanel, change: Callable[[Control], Control]) -> tuple[Control, Control]:
+    for _ in range(TRIES):
+        before = panel.read_control()
+        after = change(before)
+        if after == before or panel.write_control(after, before=before):
+            return before, after
+    raise UnavailableError("the control item was changed by others each time: look at `keyshift status`, try again")

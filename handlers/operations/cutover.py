@@ -1,0 +1,202 @@
+"""Cut-over: all that its gates ask is looked up, what may have changed is looked up again, then the stage goes."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from domain.errors import UnavailableError
+from domain.keys import Location
+from domain.lifecycle.census import Compared, Expected, Role, expected_of
+from domain.lifecycle.gates import Gate, Limits, Readiness, RecordCensus, cutover_gates, state_gates
+from domain.lifecycle.ports import CensusBook
+from domain.lifecycle.probes import is_probe
+from domain.lifecycle.stages import Stage, StageEntry, advanced, postponed
+from domain.objects import ListedObject
+from domain.protocol.record import State
+from domain.rules.compiled import MapOutcome
+from handlers.operations.live_capture import capture_fault, disproof, work_on
+from handlers.operations.operator import TRIES, Operation
+from handlers.operations.status import Lookout, Status
+
+LOOK_AGAIN_SECONDS = 120.0
+"""How long a cut-over waits for the event of its probe: it "can sometimes take a minute or longer" (S3 user guide)."""
+SETTLING_SECONDS = 30.0
+"""How long the last look waits for the queue to take in what came meanwhile: the events of our own probes, at least."""
+_BUSY = frozenset({"queue events", "lag"})
+_FALLEN = {"conflict": State.CONFLICT, "parked": State.PARKED, "gone": State.GONE}
+Listed = Iterable[tuple[str, ListedObject]]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A readiness, and the figures with which its look began."""
+
+    seen: Readiness
+    begun: Status
+
+
+def look_for_cutover(
+    operation: Operation, lookout: Lookout, *, objects: Listed | None, limits: Limits, seen: Callable[[], None]
+) -> Look:
+    """What the gates are about; ``objects`` are those of both buckets, ``None``: nothing lists them."""
+    begun = lookout.look(exact=False)
+    census = RecordCensus(verified_since=operation.dependencies.ports.clock.now() - limits.most_age)
+    compared = None
+    with operation.census_book() as book:
+        book.add_expected(_counted(operation, census, seen))
+        if objects is not None:
+            compared = compare(operation, book, objects, most_lag=limits.most_lag, seen=seen)
+    references, held = 0, ""
+    for reference in operation.references():
+        references += 1
+        held = held or f"{reference.holder} {reference.path}: {reference.uri}"
+    looked = Readiness(
+        entry=StageEntry(),
+        census=census,
+        queues={},
+        lag=None,
+        paused=None,
+        capture=None,
+        compared=compared,
+        references=references,
+        reference_example=held,
+        now=0.0,
+    )
+    return Look(look_again(operation, lookout, Look(looked, begun)), begun)
+
+
+def look_again(operation: Operation, lookout: Lookout, look: Look) -> Readiness:
+    """The readiness with all that one request answers looked up now; the counts of millions stay as they are."""
+    status, control = lookout.look(exact=False), operation.control()
+    grown = {name: status.records.get(state, 0) - look.begun.records.get(state, 0) for name, state in _FALLEN.items()}
+    return replace(
+        look.seen,
+        entry=operation.stages.read_stage(),
+        queues={name: (depth.waiting, depth.in_work, depth.dead) for name, depth in status.queues.items()},
+        lag=status.recent.oldest_event if status.recent is not None else None,
+        paused=control.reason if control.paused else None,
+        capture=capture_fault(operation),
+        fallen={name: count for name, count in grown.items() if count > 0},
+        now=operation.dependencies.ports.clock.now(),
+    )
+
+
+def _counted(operation: Operation, census: RecordCensus, seen: Callable[[], None]) -> Iterator[Expected]:
+    for record in operation.dependencies.ports.manifest.scan_records():
+        census.add(record)
+        seen()
+        yield from expected_of(record)
+
+
+def compare(
+    operation: Operation, book: CensusBook, objects: Listed, *, most_lag: float, seen: Callable[[], None]
+) -> Compared:
+    """What a listing refutes of the records in the book; what is younger than the lag allowed is on its way."""
+    compared = Compared()
+    rules = operation.dependencies.rules
+    for bucket, listed in objects:
+        seen()
+        place = Location(bucket, listed.key)
+        if is_probe(place.key):
+            continue
+        expected = book.meet(place)
+        for one in expected:
+            if not one.fits(listed):
+                _look_closer(operation, one.record_id, one.role, compared, most_lag)
+        if not expected and bucket == rules.source_bucket and _is_uncopied(operation, place, most_lag):
+            compared.uncopied.add(place.uri)
+    for record_id, role in book.find_unmet():
+        seen()
+        _look_closer(operation, record_id, role, compared, most_lag)
+    return compared
+
+
+def _is_uncopied(operation: Operation, place: Location, most_lag: float) -> bool:
+    rules, ports = operation.dependencies.rules, operation.dependencies.ports
+    if rules.map_key(place.key).outcome not in (MapOutcome.MOVE, MapOutcome.REJECTED):
+        return False
+    there = ports.store.look_at_object(place)
+    if there is None or there.last_modified > ports.clock.now() - most_lag:
+        return False
+    return ports.manifest.read_record(place.record_id) is None
+
+
+def _look_closer(operation: Operation, record_id: str, role: Role, compared: Compared, most_lag: float) -> None:
+    """A listing is older than its end: only what the record and the key say now counts."""
+    ports = operation.dependencies.ports
+    record = ports.manifest.read_record(record_id)
+    for one in expected_of(record) if record is not None else ():
+        if one.role is not role:
+            continue
+        seen = ports.store.look_at_object(one.place)
+        if one.holds(seen):
+            continue
+        if one.role is Role.TARGET:
+            compared.replaced.add(one.place.uri)
+        elif seen is None or seen.last_modified <= ports.clock.now() - most_lag:
+            compared.changed.add(one.place.uri)
+
+
+def cut_over(  # noqa: PLR0913  # what was seen, and what is allowed
+    operation: Operation,
+    lookout: Lookout,
+    look: Look,
+    *,
+    limits: Limits,
+    accepted: frozenset[str],
+    why: str,
+    wait: float = LOOK_AGAIN_SECONDS,
+) -> tuple[tuple[Gate, ...], StageEntry | None]:
+    """The gates, and the entry after the cut-over; ``None`` when a gate holds.
+
+    The look may have taken hours: what one request answers is looked up again, after live capture was proven.
+    """
+    gates = cutover_gates(look.seen, limits=limits, accepted=accepted)
+    if any(gate.holds for gate in gates) or look.seen.entry.stage is Stage.CUT_OVER:
+        return gates, None if any(gate.holds for gate in gates) else look.seen.entry
+    fault = disproof(operation, wait=wait)
+    until = operation.dependencies.ports.clock.monotonic() + SETTLING_SECONDS
+    while True:
+        seen = look_again(operation, lookout, look)
+        seen = replace(seen, capture=seen.capture or fault)
+        gates = cutover_gates(seen, limits=limits, accepted=accepted)
+        holding = {gate.name for gate in gates if gate.holds}
+        if not holding <= _BUSY or operation.dependencies.ports.clock.monotonic() > until:
+            return gates, None
+        if not holding:
+            break
+        work_on(operation)
+    accepts = [f"accepted: {gate.name} ({gate.says})" for gate in gates if gate.accepted]
+    said = "; ".join([why, *accepts] if why else accepts) or "every gate is open"
+    last, entry = step_guarded(operation, Stage.CUT_OVER, why=said)
+    return (gates, entry) if entry is not None else (_renewed(gates, last), None)
+
+
+def _renewed(gates: tuple[Gate, ...], newer: tuple[Gate, ...]) -> tuple[Gate, ...]:
+    named = {gate.name: gate for gate in newer}
+    return tuple(named.get(gate.name, gate) for gate in gates)
+
+
+def step_guarded(operation: Operation, stage: Stage, *, why: str) -> tuple[tuple[Gate, ...], StageEntry | None]:
+    """Step to the stage only while it may be taken and nothing is paused or postponed, as the write itself checks.
+
+    The gates of the last look, and the entry after the step; ``None`` when one of them holds. UnavailableError when
+    others change entry or control each time.
+    """
+    clock = operation.dependencies.ports.clock
+    for _ in range(TRIES):
+        before, control, now = operation.stages.read_stage(), operation.control(), clock.now()
+        gates = state_gates(before, control.reason if control.paused else None, now=now, stage=stage)
+        if any(gate.holds for gate in gates):
+            return gates, None
+        if before.stage is stage:
+            return gates, before
+        after = advanced(before, stage, by=operation.by, why=why, now=now)
+        if operation.stages.write_stage(after, before=before, control=control):
+            return gates, after
+    raise UnavailableError("the stage or the control item was changed by others each time: try again")
+
+
+def postpone_cutover(operation: Operation, until: float | None, *, why: str) -> StageEntry:
+    """Put the cut-over off, or allow it again."""
+    now = operation.dependencies.ports.clock.now()
+    return operation.change_stage(lambda before: postponed(before, until, by=operation.by, why=why, now=now))[1]

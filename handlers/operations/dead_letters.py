@@ -1,0 +1,240 @@
+"""Dead letters: why each is there, by its body and the manifest, and how to hold them while one looks."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from domain.errors import MalformedMessageError
+from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.record import Mode, Record, State, is_incorporated, may_go_along
+from domain.queues import DeadLetter, DeadLetterQueue
+from domain.rules.compiled import MapOutcome
+from domain.rules.unmapped import is_refused
+from handlers.engine.dependencies import Dependencies
+from handlers.intake.inventory_tasks import task_of
+from handlers.intake.messages import decode_message
+
+VISIBILITY_SECONDS = 120
+"""If we die while we look, the letters show again after this time."""
+OVERTAKEN = "overtaken"
+_EMPTY_ANSWERS = 2
+"""SQS may answer with nothing although it counts more letters; so often in a row it is believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One object that a letter names; ``settled``: a worker would have nothing to do for it."""
+
+    key: str
+    rule: str
+    cause: str
+    settled: bool
+    record: Record | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One dead letter, read; ``why`` says more than ``cause``, by which letters are grouped."""
+
+    queue: str
+    dead: DeadLetter
+    cause: str
+    why: str
+    seen: tuple[Seen, ...] = ()
+
+    @property
+    def message_id(self) -> str:
+        """SQS's id of the message."""
+        return self.dead.message.message_id
+
+    @property
+    def is_overtaken(self) -> bool:
+        """Whether everything it asks for is incorporated: a replay would do nothing."""
+        return self.cause == OVERTAKEN
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which letters; what is ``None`` or empty does not narrow. ``key`` with a trailing ``*`` is a prefix."""
+
+    message_ids: frozenset[str] = frozenset()
+    cause: str | None = None
+    key: str | None = None
+    since: float | None = None
+    rule: str | None = None
+
+    @property
+    def narrows(self) -> bool:
+        """Whether anything is asked for at all."""
+        return self != Wanted()
+
+    def fits(self, letter: Letter) -> bool:
+        """Whether the letter is one of them."""
+        if self.message_ids and letter.message_id not in self.message_ids:
+            return False
+        if self.since is not None and letter.dead.message.sent_at < self.since:
+            return False
+        if self.cause is not None and self.cause not in {letter.cause, *(one.cause for one in letter.seen)}:
+            return False
+        if self.rule is not None and self.rule not in {one.rule for one in letter.seen}:
+            return False
+        return self.key is None or any(_is_key(one.key, self.key) for one in letter.seen)
+
+
+def _is_key(key: str, wanted: str) -> bool:
+    return key.startswith(wanted[:-1]) if wanted.endswith("*") else key == wanted
+
+
+class Held:
+    """Letters hidden from others while we look; whatever is not deleted is visible again at the end."""
+
+    def __init__(self, queue: DeadLetterQueue, *, limit: int, visibility: int = VISIBILITY_SECONDS) -> None:
+        self._queue = queue
+        self._limit = limit
+        self._visibility = visibility
+        self._held: dict[str, DeadLetter] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._queue.release_letters(list(self._held.values()))
+
+    def letters(self) -> Iterator[DeadLetter]:
+        """Each letter once, at most ``limit``."""
+        empty, found = 0, 0
+        while found < self._limit and (not empty or (empty < _EMPTY_ANSWERS and found < self._queue.count_letters())):
+            received = self._queue.receive_letters(visibility=self._visibility)
+            fresh = [one for one in received if one.message.message_id not in self._held]
+            # Seen again when looking took longer than it was hidden; the newest handle is the one that counts.
+            self._held |= {one.message.message_id: one for one in received}
+            empty = 0 if fresh else empty + 1
+            for one in fresh[: self._limit - found]:
+                found += 1
+                yield one
+
+    def current(self, letter: DeadLetter) -> DeadLetter:
+        """The letter with its newest receipt handle."""
+        return self._held.get(letter.message.message_id, letter)
+
+    def gone(self, letters: Sequence[DeadLetter]) -> None:
+        """These were deleted or sent back."""
+        for one in letters:
+            self._held.pop(one.message.message_id, None)
+
+
+def read_letter(dead: DeadLetter, queue: str, dependencies: Dependencies) -> Letter:
+    """Why it is there: what is wrong with its body, or what the manifest says of its objects."""
+    body = dead.message.body
+    try:
+        task = task_of(body)
+        if task is not None:
+            seen = Seen(task["manifest"], "", "inventory-task", settled=False)
+            return Letter(
+                queue, dead, seen.cause, f"data file {task['file']}: see the inventory function's log", (seen,)
+            )
+        decoded = decode_message(body, own_principals=dependencies.settings.own_principals)
+    except MalformedMessageError as error:
+        return Letter(queue, dead, error.cause, str(error))
+    ours = dependencies.rules.migration
+    if decoded.migration not in (None, ours):
+        return Letter(queue, dead, "other-migration", f"its rows are of {decoded.migration!r}, this is {ours!r}")
+    seen_ones = tuple(_seen(notice, dependencies) for notice in decoded.notices)
+    if decoded.faults:
+        return Letter(queue, dead, MalformedMessageError.cause, "; ".join(decoded.faults), seen_ones)
+    open_ones = [one for one in seen_ones if not one.settled]
+    if not open_ones:
+        why = "everything it asks for is incorporated" if seen_ones else "; ".join(decoded.ignored)
+        return Letter(queue, dead, OVERTAKEN, why, seen_ones)
+    ((cause, _), *_) = Counter(one.cause for one in open_ones).most_common()
+    record = next((one.record for one in open_ones if one.cause == cause), None)
+    left = f"{len(open_ones)} of {len(seen_ones)} objects are not done"
+    said = (record.cause if record is not None else None) or ""
+    return Letter(queue, dead, cause, f"{left}: {said}" if said else left, seen_ones)
+
+
+def _seen(notice: Notice, dependencies: Dependencies) -> Seen:
+    key, rules = notice.source.key, dependencies.rules
+    if notice.source.bucket != rules.source_bucket:
+        ours = notice.source.bucket == rules.target_bucket
+        return Seen(key, "", "target-bucket" if ours else "other-bucket", settled=ours)
+    mapped = rules.map_key(key)
+    stays = mapped.outcome in (MapOutcome.KEEP, MapOutcome.UNMAPPED)
+    if stays and notice.kind is not NoticeKind.REMOVED:
+        return Seen(key, "", mapped.outcome.value, settled=not is_refused(rules, mapped))
+    record = dependencies.ports.manifest.read_record(notice.source.record_id)
+    if stays:
+        settled = not is_refused(rules, mapped) and not may_go_along(record, notice)
+        return Seen(key, "", mapped.outcome.value, settled=settled, record=record)
+    cause, settled = _cause(notice, record)
+    return Seen(key, mapped.rule or "", cause, settled=settled, record=record)
+
+
+def _cause(notice: Notice, record: Record | None) -> tuple[str, bool]:
+    if record is None:
+        return "never-attempted", False
+    if record.mode is not Mode.FORWARD:
+        return "rolled-back", True
+    if record.is_unfinished and record.state is not State.PARKED:
+        return "unfinished", False
+    if not record.is_unfinished and is_incorporated(record, notice):
+        return OVERTAKEN, True
+    if record.state is State.PARKED:
+        return (record.cause or "parked").partition(":")[0], False
+    if record.state is State.CONFLICT:
+        return "conflict", False
+    return "not-incorporated", False
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Letters of one queue with one cause; times in seconds since 1970."""
+
+    queue: str
+    cause: str
+    letters: int
+    oldest: float
+    newest: float
+    example: str
+    why: str
+
+
+def grouped(letters: Sequence[Letter]) -> list[Group]:
+    """The largest group first."""
+    together: dict[tuple[str, str], list[Letter]] = {}
+    for letter in letters:
+        together.setdefault((letter.queue, letter.cause), []).append(letter)
+    groups = [
+        Group(
+            queue=queue,
+            cause=cause,
+            letters=len(those),
+            oldest=min(one.dead.message.sent_at for one in those),
+            newest=max(one.dead.message.sent_at for one in those),
+            example=next((seen.key for one in those for seen in one.seen), those[0].message_id),
+            why=those[0].why,
+        )
+        for (queue, cause), those in together.items()
+    ]
+    return sorted(groups, key=lambda group: (-group.letters, group.queue, group.cause))
+
+
+def letter_json(letter: Letter, *, whole: bool = False) -> Mapping[str, Any]:
+    """For machines; ``whole`` with the body."""
+    message = letter.dead.message
+    told: dict[str, Any] = {
+        "message_id": message.message_id,
+        "queue": letter.queue,
+        "cause": letter.cause,
+        "why": letter.why,
+        "sent_at": message.sent_at,
+        "receives": message.receive_count,
+        "objects": [
+            {"key": one.key, "rule": one.rule, "cause": one.cause, "settled": one.settled} for one in letter.seen
+        ],
+    }
+    return told | {"body": message.body} if whole else told

@@ -1,0 +1,161 @@
+"""What start, cutover, cleanup and rollback share: the world of an operator, and steps of the stage."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Protocol
+
+from domain.errors import UnavailableError
+from domain.keys import Location
+from domain.lifecycle.ports import ByteReader, CensusBook, KeyBook, LiveCapture, StageBook
+from domain.lifecycle.stages import StageEntry
+from domain.planning.ports import ObjectListing
+from domain.protocol.attempt import Attempt
+from domain.protocol.ports import VersionStore
+from domain.references.holders import Pin, Reference
+from domain.references.ports import PinFinder, ReferenceFinder
+from domain.steering.control import Control
+from domain.steering.ports import ControlPanel, EventSourceMappings
+from handlers.engine.dependencies import Dependencies
+
+TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ReferencesUndone:
+    """How many places hold their legacy URI again, and which could not get it back: the place and why."""
+
+    restored: int = 0
+    lost: tuple[tuple[str, str], ...] = ()
+
+
+class ReferenceUndo(Protocol):
+    """Puts rewritten references back."""
+
+    def undo_references(self) -> ReferencesUndone:
+        """Write the legacy URIs back wherever what we wrote still stands; repeatable."""
+
+    def rewritten_references(self) -> int:
+        """How many places we rewrote and have not put back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shut:
+    """The answer is no; ``why`` names the object and the remedy."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operator's world; ``versioning`` of the source bucket is Enabled, Suspended or Off."""
+
+    dependencies: Dependencies
+    stages: StageBook
+    capture: LiveCapture
+    panel: ControlPanel
+    mappings: EventSourceMappings
+    reader: ByteReader
+    versions: VersionStore
+    listing: ObjectListing
+    versioning: Callable[[], str]
+    key_book: Callable[[], AbstractContextManager[KeyBook]]
+    census_book: Callable[[], AbstractContextManager[CensusBook]]
+    by: str
+    finders: tuple[ReferenceFinder, ...] = ()
+    pins: tuple[PinFinder, ...] = ()
+    undo: ReferenceUndo | None = None
+
+    def change_stage(self, change: Callable[[StageEntry], StageEntry]) -> tuple[StageEntry, StageEntry]:
+        """The entry before and after; UnavailableError when others change it each time, or to what forbids ours."""
+        for _ in range(TRIES):
+            before = self.stages.read_stage()
+            try:
+                after = change(before)
+            except ValueError as fault:  # the stage was another one when the command looked first
+                raise UnavailableError(f"another command was quicker: {fault}") from fault
+            if after == before or self.stages.write_stage(after, before=before):
+                return before, after
+        raise UnavailableError("the stage was changed by others each time: look at `keyshift status`, then try again")
+
+    def control(self) -> Control:
+        """The operator's word now."""
+        return self.panel.read_control()
+
+    def attempt(self) -> Attempt:
+        """A new try at one object."""
+        return Attempt(self.dependencies.new_token(), self.dependencies.settings.attempt_seconds)
+
+    def longest_claim(self) -> float:
+        """Seconds after which no request of an attempt can still be under way (protocol.md §6)."""
+        return self.dependencies.policy.longest_claim(self.dependencies.settings.attempt_seconds)
+
+    def references(self) -> Iterator[Reference]:
+        """Every legacy URI that is still held."""
+        for finder in self.finders:
+            yield from finder.find_references()
+
+    def find_pins(self) -> Iterator[Pin]:
+        """Everything that cannot be edited and keeps a source where it is."""
+        for finder in self.pins:
+            yield from finder.find_pins()
+
+    def copy_references(self) -> Iterator[Reference]:
+        """Every place that names an object of the new layout."""
+        for finder in self.finders:
+            yield from finder.find_copy_references()
+
+    def find_copy_pins(self) -> Iterator[Pin]:
+        """Everything that cannot be edited and names an object of the new layout."""
+        for finder in self.pins:
+            yield from finder.find_copy_pins()
+
+
+@dataclass(slots=True)
+class Holders:
+    """Who holds which source, looked up again ``seconds`` after the last look ended: applications go on writing.
+
+    With ``of_copies`` it is about the copies at their new places.
+    """
+
+    operation: Operation
+    seconds: float
+    monotonic: Callable[[], float]
+    of_copies: bool = False
+    _held: dict[Location, str] = field(default_factory=dict)
+    _looked: float | None = None
+    _lock: Lock = field(default_factory=Lock)
+
+    def holder_of(self, location: Location) -> str | None:
+        """Why the object at this place must stay, or ``None``."""
+        # One look for all threads; a look at large tables may take longer than what is known is good for.
+        with self._lock:
+            if self._looked is None or self.monotonic() - self._looked >= self.seconds:
+                self._held = dict(self._look())
+                self._looked = self.monotonic()
+            return next((self._held[one] for one in _around(location) if one in self._held), None)
+
+    def _look(self) -> Iterator[tuple[Location, str]]:
+        operation = self.operation
+        if self.of_copies:
+            return _held(operation.copy_references(), operation.find_copy_pins())
+        return _held(operation.references(), operation.find_pins())
+
+
+def _around(location: Location) -> Iterator[Location]:
+    """The location, its bucket as a whole, and every folder that it is in: what may name any of these names it."""
+    yield location
+    at = 0
+    while True:
+        yield Location(location.bucket, location.key[:at])
+        at = location.key.find("/", at) + 1
+        if not at:
+            return
+
+
+def _held(references: Iterable[Reference], pins: Iterable[Pin]) -> Iterator[tuple[Location, str]]:
+    for reference in references:
+        yield reference.source, f"a reference: {reference.holder} {reference.path}"
+    for pin in pins:
+        yield pin.source, f"a pin: {pin.holder} ({pin.remedy})"

@@ -1,0 +1,91 @@
+"""What replay and purge do with the letters that were chosen."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from domain.queues import DeadLetterQueue
+from handlers.operations.dead_letters import Held, Letter
+
+AT_ONCE = 10
+LOOK_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Replayed:
+    """What became of chosen letters; ``found`` holds their ids."""
+
+    replayed: int = 0
+    overtaken: int = 0
+    found: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class MovedAll:
+    """What SQS moved; ``failed`` says why by queue."""
+
+    moved: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def replay_letters(  # noqa: PLR0913  # from where, which, and how fast
+    queue: DeadLetterQueue,
+    held: Held,
+    letters: Sequence[Letter],
+    done: Replayed,
+    *,
+    rate: int | None,
+    really: bool,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Send back what is not overtaken, ten at a time; each is in a queue at every moment."""
+    done.found |= {one.message_id for one in letters}
+    overtaken = [one for one in letters if one.is_overtaken]
+    open_ones = [one for one in letters if not one.is_overtaken]
+    if really:
+        purge_letters(queue, held, overtaken)
+    done.overtaken += len(overtaken)
+    at_once = min(AT_ONCE, rate or AT_ONCE)
+    for start in range(0, len(open_ones), at_once):
+        batch = [held.current(one.dead) for one in open_ones[start : start + at_once]]
+        if really:
+            queue.send_back(batch)
+            held.gone(batch)
+            if rate is not None and start + at_once < len(open_ones):
+                sleep(len(batch) / rate)
+        done.replayed += len(batch)
+
+
+def purge_letters(queue: DeadLetterQueue, held: Held, letters: Sequence[Letter]) -> None:
+    """Delete them."""
+    dead = [held.current(one.dead) for one in letters]
+    queue.delete_letters(dead)
+    held.gone(dead)
+
+
+def move_all(
+    queues: Mapping[str, DeadLetterQueue],
+    *,
+    rate: int | None,
+    really: bool,
+    say: Callable[[str], None],
+    sleep: Callable[[float], None] = time.sleep,
+) -> MovedAll:
+    """Let SQS move every letter; returns when it has, or says why it did not."""
+    done = MovedAll()
+    for name, queue in queues.items():
+        count = queue.count_letters()
+        if not really or not count:
+            done.moved += count
+            continue
+        queue.move_all(rate=rate)
+        task = queue.newest_move()
+        while task is not None and task.status == "RUNNING":
+            say(f"{name}: {task.moved:,} of about {max(task.to_move, count):,} moved")
+            sleep(LOOK_SECONDS)
+            task = queue.newest_move()
+        done.moved += task.moved if task is not None else 0
+        if task is None or task.status != "COMPLETED":
+            why = task.why or task.status.lower() if task is not None else "SQS knows of no move"
+            done.failed[name] = f"{why}; look with keyshift dlq list, then try again"
+    return done

@@ -1,0 +1,236 @@
+"""References as jobs: scan the tables in parallel segments, find what is left, undo."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+
+from domain.errors import TransientError
+from domain.keys import Location
+from domain.references.holders import Reference
+from domain.references.item_rewriting import ReferencePorts, reported, rewrite_item
+from domain.references.items import Outcome, Reported, held_uris, place_text
+from domain.references.judging import Stuck, copies_named, judge
+from domain.references.ports import ReferenceJournal, ReferringTables, ScanPosition
+from domain.references.undo import undo_entry
+from domain.rules.compiled import CompiledRules
+from domain.rules.references import Item, TableReferences
+from handlers.operations.reference_manifests import ManifestScan
+
+PASSES = 3
+"""An item that a service error kept from being read or written is tried so often."""
+_END = object()
+
+
+class Rate:
+    """So many items per second over all segments; ``None``: as fast as DynamoDB allows."""
+
+    def __init__(
+        self, per_second: float | None, *, monotonic: Callable[[], float], sleep: Callable[[float], None]
+    ) -> None:
+        self._gap = 0.0 if not per_second else 1.0 / per_second
+        self._next = monotonic()
+        self._monotonic, self._sleep = monotonic, sleep
+        self._lock = threading.Lock()
+
+    def wait(self) -> None:
+        """Return when the next item is due."""
+        if not self._gap:
+            return
+        with self._lock:
+            now = self._monotonic()
+            due = self._next = max(self._next, now - 1.0) + self._gap
+        if due > now:
+            self._sleep(due - now)
+
+
+@dataclass(frozen=True, slots=True)
+class TableScan:
+    """One run over the declared tables; with ``dry_run`` nothing is written.
+
+    ``resume`` goes on where a run with as many segments and the same rules was stopped; after one that ended, and in a
+    dry run, everything is seen.
+    """
+
+    segments: int = 4
+    dry_run: bool = True
+    resume: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """Everything that can be done with the references of the rules file's tables."""
+
+    rules: CompiledRules
+    ports: ReferencePorts
+    new_id: Callable[[], str]
+    rate: Rate
+    manifests: ManifestScan | None = None
+    segments_at_once: Callable[[int], Executor] = ThreadPoolExecutor
+    """Makes what reads that many segments of a table side by side."""
+
+    def tables(self, name: str | None = None) -> Sequence[TableReferences]:
+        """The declared tables, or the one of that name."""
+        return [one for one in self.rules.references.tables if name in (None, one.table)]
+
+    def scan(self, tables: Sequence[TableReferences], how: TableScan) -> Iterator[Reported]:
+        """Rewrite, or with a dry run judge, every reference of these tables; what became of each, as it becomes known.
+
+        Raises the first error of a segment that trying again did not help; the others' progress is kept.
+        """
+        for table in tables:
+            yield from self._segments(table, how)
+
+    def rewrite(self, table: TableReferences, item: Item, *, dry_run: bool = False) -> list[Reported]:
+        """One item."""
+        return rewrite_item(item, table, rules=self.rules, ports=self.ports, new_id=self.new_id(), dry_run=dry_run)
+
+    def find_references(self) -> Iterator[Reference]:
+        """See the port ReferenceFinder: every place that holds, or may hold, a legacy URI of an object that moves."""
+        for table in self.tables():
+            for page in self.ports.tables.scan_items(table.table):
+                for item in page.items:
+                    yield from self._legacy(table, item)
+        if self.manifests is not None:
+            yield from self.manifests.find_references()
+
+    def find_copy_references(self) -> Iterator[Reference]:
+        """See the port ReferenceFinder: what names places of the new layout."""
+        for table in self.tables():
+            for page in self.ports.tables.scan_items(table.table):
+                for item in page.items:
+                    for held in held_uris(item, table):
+                        for place in copies_named(held, self.rules):
+                            yield Reference(table.holder(table.key_of(item)), held.text, held.uri, place)
+        if self.manifests is not None:
+            yield from self.manifests.find_copy_references()
+
+    def scan_manifests(self, *, dry_run: bool) -> Iterator[Reported]:
+        """The manifests that the rules file declares, if it does."""
+        if self.manifests is not None:
+            yield from self.manifests.scan(dry_run=dry_run)
+
+    def rewritten(self) -> Iterator[Reported]:
+        """What an undo would try to put back; nothing is written."""
+        for entry in self.ports.journal.scan_entries():
+            holder = TableReferences(entry.table, tuple(entry.key), ()).holder(entry.key)
+            for switch in entry.switches:
+                source = Location(self.rules.source_bucket, switch.before)
+                place = place_text(switch.place, switch.inside)
+                yield Reported(Reference(holder, place, switch.before, source), Outcome.REWRITTEN, new_uri=switch.after)
+
+    def undo_references(self, only: frozenset[str] | None = None) -> Iterator[Reported]:
+        """Put every old URI back that was replaced, of these records or of all; what became of each.
+
+        For rollback: after the sources are back, before copies are purged. Entries of a table that the rules file no
+        longer declares are reported, not touched.
+        """
+        declared = {one.table: one for one in self.rules.references.tables}
+        for entry in self.ports.journal.scan_entries():
+            table = declared.get(entry.table)
+            if table is not None:
+                yield from _repeated(lambda: undo_entry(entry, table, ports=self.ports, only=only))  # noqa: B023  # called at once
+                continue
+            why = f"the rules file no longer declares the table {entry.table}: declare it again, then undo"
+            bare = TableReferences(entry.table, tuple(entry.key), ())
+            for switch in entry.switches:
+                place = place_text(switch.place, switch.inside)
+                source = Location(self.rules.source_bucket, switch.before)
+                yield Reported(
+                    Reference(bare.holder(entry.key), place, switch.before, source), Outcome.LOST, why, switch.after
+                )
+
+    def _legacy(self, table: TableReferences, item: Item) -> Iterator[Reference]:
+        holder = table.holder(table.key_of(item))
+        for held in held_uris(item, table):
+            judged = judge(held, self.rules)
+            if isinstance(judged, Stuck):
+                yield from reported(judged, holder, held.text, held.uri, rules=self.rules).held
+            elif judged is not None:
+                for source in (judged.source, *judged.also):
+                    yield Reference(holder, held.text, held.uri, source)
+
+    def _segments(self, table: TableReferences, how: TableScan) -> Iterator[Reported]:
+        found: queue.Queue[list[Reported] | object] = queue.Queue(maxsize=100)
+        stop = threading.Event()
+        begin = self._positions(table, how)
+        with self.segments_at_once(how.segments) as pool:
+
+            def put(reports: list[Reported] | object) -> None:
+                while not stop.is_set():
+                    with suppress(queue.Full):
+                        found.put(reports, timeout=0.5)
+                        return
+
+            def work(segment: int) -> None:
+                try:
+                    self._segment(table, how, segment, begin[segment], put, stop)
+                finally:
+                    put(_END)
+
+            futures = [pool.submit(work, segment) for segment in range(how.segments)]
+            ended = 0
+            try:
+                while ended < how.segments:
+                    reports = found.get()
+                    if isinstance(reports, list):
+                        yield from reports
+                    else:
+                        ended += 1
+                for future in futures:
+                    future.result()
+            finally:
+                stop.set()
+
+    def _positions(self, table: TableReferences, how: TableScan) -> list[ScanPosition]:
+        """Where each segment begins. A run that sees everything forgets first how far others were."""
+        fresh = [ScanPosition()] * how.segments
+        if how.dry_run:
+            return fresh
+        ids = [self._scan_id(table, how, segment) for segment in range(how.segments)]
+        known = [self.ports.journal.read_position(one) for one in ids]
+        if how.resume and not all(one.done for one in known):
+            return known
+        for one, position in zip(ids, known, strict=True):
+            if position != ScanPosition():
+                self.ports.journal.write_position(one, ScanPosition())
+        return fresh
+
+    def _scan_id(self, table: TableReferences, how: TableScan, segment: int) -> str:
+        """Other rules read the same items in another way: what was seen under them counts for nothing."""
+        return f"{table.table}#{segment}-of-{how.segments}#{self.rules.digest[:16]}"
+
+    def _segment(  # noqa: PLR0913, PLR0917  # one part of a table, from where, and who is told
+        self,
+        table: TableReferences,
+        how: TableScan,
+        segment: int,
+        position: ScanPosition,
+        put: Callable[[list[Reported]], None],
+        stop: threading.Event,
+    ) -> None:
+        scan_id = self._scan_id(table, how, segment)
+        journal: ReferenceJournal = self.ports.journal
+        if position.done:
+            return
+        tables: ReferringTables = self.ports.tables
+        pages = tables.scan_items(table.table, segment=segment, segments=how.segments, after=position.last_key)
+        for page in pages:
+            for item in page.items:
+                if stop.is_set():
+                    return
+                self.rate.wait()
+                put(_repeated(lambda: self.rewrite(table, item, dry_run=how.dry_run)))  # noqa: B023  # called at once
+            if not how.dry_run:
+                journal.write_position(scan_id, ScanPosition(page.last_key, done=page.last_key is None))
+
+
+def _repeated(job: Callable[[], list[Reported]]) -> list[Reported]:
+    for _ in range(PASSES - 1):
+        try:
+            return job()
+        except TransientError:
+            continue
+    return job()

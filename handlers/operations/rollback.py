@@ -1,0 +1,304 @@
+"""Rollback: capture goes off, every key is fenced and restored, references follow, and the end is verified."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from domain.errors import KeyshiftError
+from domain.lifecycle.stages import Stage, advanced, stage_fault
+from domain.protocol.attempt import Outcome, Verdict
+from domain.protocol.record import Mode, Origin, Record, State
+from domain.protocol.rollback import purge_copy, roll_back_object
+from handlers.operations.cleanup import HOLDERS_SECONDS
+from handlers.operations.control import pause_migration
+from handlers.operations.operator import Holders, Operation, Shut
+from handlers.operations.parallel import patiently, swept
+from handlers.operations.start import read_capture
+
+BACKWARD = (Stage.ROLLING_BACK, Stage.ROLLED_BACK)
+ENDED = (State.ROLLED_BACK, State.ROLLBACK_CONFLICT, State.PURGED)
+ROUNDS_SECONDS = 2.0
+REASON = "rolling back: keep it paused"
+
+
+@dataclass(slots=True)
+class RollbackPlan:
+    """What a rollback would change; counts of records."""
+
+    restores: int = 0
+    fences: int = 0
+    conflicts: int = 0
+    done: int = 0
+    copies_kept: int = 0
+    capture: str = ""
+    references: int | None = None
+
+    def add(self, record: Record) -> None:
+        """Count one record under what would happen to it."""
+        if record.mode is Mode.ROLLED_BACK and record.claim is None and record.state in ENDED:
+            self.done += 1
+            return
+        if record.state is State.CLEANED:
+            self.restores += 1
+        elif record.state is State.CONFLICT:
+            self.conflicts += 1
+        else:
+            self.fences += 1
+        self.copies_kept += record.target_etag is not None and record.origin is not Origin.ADOPTED
+
+
+@dataclass(slots=True)
+class RolledBack:
+    """What became of it: objects by state, what failed or conflicts (source and why), references, notifications."""
+
+    states: Counter[str] = field(default_factory=Counter)
+    troubles: list[tuple[str, str]] = field(default_factory=list)
+    open: int = 0
+    """Records that are not rolled back: of attempts that had begun before the pause, and wrote after the pass."""
+    references: int = 0
+    configuration_as_before: bool = True
+    configuration: str = ""
+    stays: str = ""
+    """What of live capture stays switched on, and why."""
+
+    @property
+    def clean(self) -> bool:
+        """Whether the original state is back."""
+        return not self.troubles and self.configuration_as_before
+
+
+def plan_rollback(operation: Operation, *, seen: Callable[[], None]) -> RollbackPlan | Shut:
+    """What would change; nothing is written."""
+    entry = operation.stages.read_stage()
+    if entry.stage is not Stage.ROLLED_BACK:
+        fault = stage_fault(entry.stage, Stage.ROLLING_BACK)
+        if fault is not None:
+            return Shut(fault)
+    plan = RollbackPlan()
+    for record in operation.dependencies.ports.manifest.scan_records():
+        seen()
+        plan.add(record)
+    if entry.capture:
+        remembered = read_capture(entry.capture)
+        changed = bool(remembered.rule) or remembered.before != remembered.after
+        plan.capture = "restored to what it was before start" if changed else "left as it is: start changed nothing"
+    else:
+        plan.capture = "left as it is: it was not switched on by keyshift start"
+    plan.references = operation.undo.rewritten_references() if operation.undo is not None else None
+    return plan
+
+
+def roll_back(  # how fast, and what to say meanwhile
+    operation: Operation,
+    *,
+    threads: int,
+    per_second: float | None,
+    seen: Callable[[], None],
+    say: Callable[[str], None],
+) -> RolledBack | Shut:
+    """Undo everything in the order of protocol.md §10; stopped at any moment, another run goes on.
+
+    After the end a run looks for what a worker that was stopped meanwhile wrote too late, and rolls that back too.
+    """
+    clock = operation.dependencies.ports.clock
+    stage = operation.stages.read_stage().stage
+    fault = stage_fault(stage, Stage.ROLLING_BACK) if stage is not Stage.ROLLED_BACK else None
+    if fault is not None:
+        return Shut(fault)
+    _, entry = operation.change_stage(
+        lambda before: (
+            before
+            if before.stage in BACKWARD
+            else advanced(before, Stage.ROLLING_BACK, by=operation.by, why="rollback", now=clock.now())
+        )
+    )
+    done = RolledBack()
+    say("stopping workers, and live capture")
+    pause_migration(operation.panel, operation.mappings, reason=REASON, by=operation.by, now=clock.now)
+    if entry.capture:
+        remembered = read_capture(entry.capture)
+        restored = operation.capture.restore(remembered)
+        done.configuration, done.stays = restored.configuration, restored.stays
+        done.configuration_as_before = restored.is_as_before
+    say("fencing and restoring objects")
+    trouble = _all_objects(operation, threads=threads, per_second=per_second, seen=seen)
+    if operation.undo is not None:
+        say("putting references back")
+        undone = operation.undo.undo_references()
+        done.references = undone.restored
+        done.troubles += undone.lost
+    say("verifying that the original state is back")
+    done.troubles += [*trouble.items(), *_check(operation, done, threads=threads, seen=seen)]
+    if not trouble and not done.open:
+        operation.change_stage(
+            lambda before: advanced(
+                before, Stage.ROLLED_BACK, by=operation.by, why=f"{len(done.troubles)} differences", now=clock.now()
+            )
+        )
+    return done
+
+
+def _all_objects(
+    operation: Operation, *, threads: int, per_second: float | None, seen: Callable[[], None]
+) -> dict[str, str]:
+    """Roll back until a whole pass finds nothing to do; what failed for good, and why.
+
+    Attempts that ran when the pause came may still add records, and hold theirs until they end.
+    """
+    manifest, clock = operation.dependencies.ports.manifest, operation.dependencies.ports.clock
+    give_up = clock.monotonic() + operation.longest_claim() + ROUNDS_SECONDS
+    while True:
+        failed: dict[str, str] = {}
+        waiting = 0
+        records = (one for one in manifest.scan_records() if not _is_ended(one))
+        for source, outcome in swept(
+            records,
+            lambda record: _one_object(operation, record),
+            threads=threads,
+            per_second=per_second,
+            sleep=operation.dependencies.sleep,
+            at_once=operation.dependencies.objects_at_once,
+        ):
+            seen()
+            if isinstance(outcome, str):
+                failed[source] = outcome
+            elif outcome.verdict is not Verdict.DONE:
+                waiting += 1
+                failed[source] = outcome.reason
+        if not failed or clock.monotonic() > give_up or not waiting:
+            return failed
+        operation.dependencies.sleep(ROUNDS_SECONDS)
+
+
+def _is_ended(record: Record) -> bool:
+    return record.mode is Mode.ROLLED_BACK and record.claim is None and record.state in ENDED
+
+
+def _one_object(operation: Operation, record: Record) -> tuple[str, Outcome | str]:
+    dependencies = operation.dependencies
+
+    def attempt() -> Outcome:
+        while True:
+            outcome = roll_back_object(
+                record.source,
+                record.target,
+                attempt=operation.attempt(),
+                ports=dependencies.ports,
+                policy=dependencies.policy,
+            )
+            if outcome.verdict is not Verdict.CONTINUE:
+                return outcome
+
+    try:
+        return record.source.uri, patiently(attempt, sleep=dependencies.sleep)
+    except KeyshiftError as error:
+        return record.source.uri, f"{error.cause}: {error}"
+
+
+def _check(
+    operation: Operation, done: RolledBack, *, threads: int, seen: Callable[[], None]
+) -> Iterator[tuple[str, str]]:
+    """Every record once more against both keys: what is not as it was, and why."""
+    for record, trouble in swept(
+        operation.dependencies.ports.manifest.scan_records(),
+        lambda record: (record, _trouble(operation, record)),
+        threads=threads,
+        sleep=operation.dependencies.sleep,
+        at_once=operation.dependencies.objects_at_once,
+    ):
+        seen()
+        done.states[record.state.value] += 1
+        done.open += not _is_ended(record)
+        if trouble is not None:
+            yield record.source.uri, trouble
+
+
+def _trouble(operation: Operation, record: Record) -> str | None:
+    store = operation.dependencies.ports.store
+    if not _is_ended(record):
+        return f"it is not rolled back: its record is {record.state.value}; run keyshift rollback again"
+    if record.state is State.ROLLBACK_CONFLICT:
+        return f"in conflict: {record.cause}"
+    try:
+        if patiently(lambda: store.look_at_object(record.source), sleep=operation.dependencies.sleep) is not None:
+            return None
+        copy = store.look_at_object(record.target) if record.target.key and record.target_etag else None
+    except KeyshiftError as error:
+        return f"{error.cause}: {error}"
+    if copy is not None and copy.etag == record.target_etag and record.state is State.ROLLED_BACK:
+        return f"the source is absent and its copy is still at {record.target.uri}: its owner deleted it, or look"
+    return None
+
+
+def purge_copies(
+    operation: Operation, *, yes: bool, threads: int, per_second: float | None
+) -> Iterator[tuple[str, str, str]] | Shut:
+    """Delete the copies that we created, source by source: source, verdict and why.
+
+    The verdict is would-go, purged, held, failed, or kept: an adopted copy, which is not ours to delete.
+
+    Only after a rollback that has ended, when it has been quiet for longer than any claim and no reference of ours is
+    left that names a copy. A copy that an application's own URI names, or a pin, is held.
+    """
+    entry, clock = operation.stages.read_stage(), operation.dependencies.ports.clock
+    if entry.stage is not Stage.ROLLED_BACK:
+        return Shut(f"the migration is {entry.stage.value}: copies are purged only after keyshift rollback has ended")
+    quiet = entry.since + operation.longest_claim() - clock.now()
+    if quiet > 0:
+        return Shut(f"a request of an earlier attempt may still be under way: try again in {quiet:.0f} s")
+    lost = operation.undo.undo_references().lost if operation.undo is not None and yes else ()
+    if lost:
+        place, why = lost[0]
+        return Shut(f"{len(lost)} references still name copies, such as {place} ({why}): put them back first")
+    manifest = operation.dependencies.ports.manifest
+    holders = Holders(operation, HOLDERS_SECONDS, clock.monotonic, of_copies=True)
+
+    def candidates() -> Iterator[Record]:
+        for record in manifest.scan_records():
+            if _has_copy(record) or not _is_ended(record):
+                # Looked up here first: a look that fails must end the run, not be repeated for each copy.
+                holders.holder_of(record.target)
+                yield record
+
+    return swept(
+        candidates(),
+        lambda record: _purge(operation, record, holders, yes=yes),
+        threads=threads,
+        per_second=per_second if yes else None,
+        sleep=operation.dependencies.sleep,
+        at_once=operation.dependencies.objects_at_once,
+    )
+
+
+def _has_copy(record: Record) -> bool:
+    left = record.target_etag is not None or bool(record.maybe)
+    return record.state in (State.ROLLED_BACK, State.ROLLBACK_CONFLICT) and left
+
+
+def _purge(operation: Operation, record: Record, holders: Holders, *, yes: bool) -> tuple[str, str, str]:
+    dependencies, source = operation.dependencies, record.source.uri
+    if record.mode is not Mode.ROLLED_BACK:
+        return source, "held", "it is not rolled back, a late attempt wrote it: run keyshift rollback again"
+    if record.origin is Origin.ADOPTED:
+        return source, "kept", "the copy was there before us"
+    if record.state is State.ROLLBACK_CONFLICT:
+        return source, "held", f"in conflict: {record.cause}"
+    # A later rollback took back what a late worker wrote: the stage is old by then, the key is not.
+    quiet = record.changed_at + operation.longest_claim() - dependencies.ports.clock.now()
+    if quiet > 0:
+        return source, "held", f"quiet time: changed lately, {quiet:.0f} s to go"
+    holder = holders.holder_of(record.target)
+    if holder is not None:
+        return source, "held", f"{holder} names the copy {record.target.uri}: write {source} there first"
+    if not yes:
+        return source, "would-go", record.target.uri
+    try:
+        outcome = patiently(
+            lambda: purge_copy(
+                record.record_id, attempt=operation.attempt(), ports=dependencies.ports, policy=dependencies.policy
+            ),
+            sleep=dependencies.sleep,
+        )
+    except KeyshiftError as error:
+        return source, "failed", f"{error.cause}: {error}"
+    return source, "purged" if outcome.state is State.PURGED else "held", outcome.reason

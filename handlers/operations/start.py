@@ -1,0 +1,156 @@
+"""Start: live capture is switched on, and proven effective by objects of our own, before a backfill may begin."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+
+from domain.errors import KeyshiftError, UnavailableError
+from domain.keys import Location
+from domain.lifecycle.ports import Capture, CaptureRefused
+from domain.lifecycle.probes import probe_location
+from domain.lifecycle.stages import CAPTURING, Stage, advanced, captured, stage_fault
+from handlers.engine.worker import EVENTS_AT_ONCE, Worker
+from handlers.operations.operator import Operation, Shut
+from handlers.operations.proof import refuse_rules
+
+PROBE_SECONDS = 15.0
+"""A probe written before the configuration is effective never has an event, so another one is written."""
+LOOK_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Capture is effective; ``seconds`` after it was switched on, shown by so many ``probes`` in a row."""
+
+    seconds: float
+    probes: int
+    changed: bool
+
+
+def read_capture(text: str) -> Capture:
+    """What the stage's entry remembers."""
+    return Capture(**json.loads(text))
+
+
+def plan_start(operation: Operation, *, through: str) -> Capture | Shut:
+    """What start would change, or why it may not; nothing is written."""
+    entry = operation.stages.read_stage()
+    if entry.stage not in CAPTURING:
+        return Shut(stage_fault(entry.stage, Stage.LIVE) or entry.stage.value)
+    control = operation.control()
+    if control.paused:
+        return Shut(f"the migration is paused ({control.reason}), so no event would arrive: keyshift resume first")
+    refused = refuse_rules(operation.dependencies.rules)
+    if refused is not None:
+        return Shut(refused)
+    planned = operation.capture.plan_capture(through=through)
+    return Shut(planned.why) if isinstance(planned, CaptureRefused) else planned
+
+
+def start_capture(  # noqa: PLR0913  # how, how long, and what to say meanwhile
+    operation: Operation,
+    *,
+    through: str,
+    wait: float,
+    probes: int,
+    say: Callable[[str], None],
+    probe_seconds: float = PROBE_SECONDS,
+) -> Opened | Shut:
+    """Prove the rules, switch capture on, wait until ``probes`` probes in a row have arrived, then the stage is LIVE.
+
+    Repeatable, also in later stages, which stay: what another program took away is switched on again, and other rules
+    are proven.
+    """
+    planned = plan_start(operation, through=through)
+    if isinstance(planned, Shut):
+        return planned
+    clock, digest = operation.dependencies.ports.clock, operation.dependencies.rules.digest
+    # What was before is durable before anything changes, so that a rollback can restore it whatever happens.
+    operation.change_stage(
+        lambda before: captured(
+            before, _remembered(before.capture, planned), rules_digest=digest, by=operation.by, now=clock.now()
+        )
+    )
+    operation.capture.switch_on(planned)
+    begun = clock.monotonic()
+    for number in range(1, probes + 1):
+        if not probe_arrives(operation, until=begun + wait, probe_seconds=probe_seconds):
+            return Shut(
+                f"no event of a probe arrived within {wait:.0f} s: check the queue's policy and that"
+                " `keyshift doctor` finds nothing, then start again with a longer --wait (AWS may take five minutes)"
+            )
+        say(f"probe {number} of {probes} arrived after {clock.monotonic() - begun:.0f} s")
+    seconds = clock.monotonic() - begun
+    return _went_live(operation, planned, f"{probes} probes arrived") or Opened(
+        seconds, probes, planned.before != planned.after
+    )
+
+
+def _went_live(operation: Operation, planned: Capture, why: str) -> Shut | None:
+    """The stage is LIVE, or stays where it is later already; capture goes again where a rollback began meanwhile."""
+    clock = operation.dependencies.ports.clock
+    try:
+        operation.change_stage(
+            lambda before: (
+                before
+                if before.stage in CAPTURING[1:]
+                else advanced(before, Stage.LIVE, by=operation.by, why=why, now=clock.now())
+            )
+        )
+    except UnavailableError as error:
+        entry = operation.stages.read_stage()
+        if entry.stage in CAPTURING:
+            raise
+        operation.capture.restore(read_capture(_remembered(entry.capture, planned)))
+        return Shut(f"{error}; live capture was taken away again")
+    return None
+
+
+def _remembered(before: str, planned: Capture) -> str:
+    """What was before the first start stands; a rule that a later start makes is remembered beside it."""
+    if not before:
+        return json.dumps(asdict(planned))
+    first = read_capture(before)
+    is_known = planned.through == first.through and planned.rule in ("", first.rule)
+    if is_known and planned.before == planned.after:
+        return before
+    return json.dumps(asdict(replace(planned, before=first.before, rule=planned.rule or first.rule)))
+
+
+def probe_arrives(operation: Operation, *, until: float, probe_seconds: float) -> bool:
+    """Write probes until one of them has come all the way through the events queue; all are deleted again."""
+    rules, clock = operation.dependencies.rules, operation.dependencies.ports.clock
+    # Where functions poll the queue this command must not: it may lack their permissions to move what it would receive.
+    worker = None if operation.mappings.list_enabled() else Worker(operation.dependencies, lanes=1)
+    written: list[Location] = []
+    due = clock.monotonic()
+    try:
+        while clock.monotonic() < until:
+            if clock.monotonic() >= due:
+                probe = probe_location(rules.source_bucket, rules.source_prefix, _digits(operation))
+                written.append(probe)
+                operation.capture.write_probe(probe)
+                due = clock.monotonic() + probe_seconds
+            # Whoever receives it notes it; with nobody about, this command works the queue off itself.
+            if worker is None:
+                operation.dependencies.sleep(LOOK_SECONDS)
+            else:
+                worker.serve(operation.dependencies.events_queue, at_most=EVENTS_AT_ONCE, wait=1)
+            if any(_arrived(operation, written)):
+                return True
+        return False
+    finally:
+        for probe in written:
+            with suppress(KeyshiftError):
+                operation.capture.remove_probe(probe)
+
+
+def _arrived(operation: Operation, written: list[Location]) -> Iterator[bool]:
+    for probe in written:
+        yield operation.dependencies.probes.has_arrived(probe.key)
+
+
+def _digits(operation: Operation) -> str:
+    return f"{int(operation.dependencies.ports.clock.now() * 1000):012x}{time.monotonic_ns() % 16**20:020x}"

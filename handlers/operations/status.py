@@ -1,0 +1,186 @@
+"""One look at a migration that runs: its figures, queues, lag, failures and the operator's word."""
+
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+
+from domain.protocol.record import State
+from domain.queues import DeadLetterQueue, MessageQueue
+from domain.reporting.progress import BYTES_COPIED, CAUSE, OBJECTS_COPIED, RECORDS, RULE
+from domain.steering.control import Control
+from domain.steering.ports import PulseBook
+from domain.steering.pulse import Tally
+from handlers.engine.dependencies import Dependencies
+
+METER_SECONDS = 60.0
+"""The rate shown is that of the last minute."""
+_WAITING = (State.NEW.value,)
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """About how many messages of a queue wait, are worked on, and are in its dead-letter queue.
+
+    ``dead`` is ``None`` where the queue has no dead-letter queue: then nothing counts what it drops.
+    """
+
+    waiting: int
+    in_work: int
+    dead: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One look; sizes in bytes, times in seconds. ``recent`` is the newest window, ``None`` when nothing is recent."""
+
+    migration: str
+    stage: str
+    records: Mapping[str, int]
+    rules: Mapping[str, int]
+    causes: Mapping[str, int]
+    objects_copied: int
+    bytes_copied: int
+    queues: Mapping[str, Depth]
+    control: Control
+    recent: Tally | None = None
+    objects_per_second: float | None = None
+    bytes_per_second: float | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Messages that wait or are being worked on; each stands for one object at least."""
+        return sum(depth.waiting + depth.in_work for depth in self.queues.values())
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At least; only when it runs, the rate is known and something is left."""
+        if self.control.paused or not self.objects_per_second or not self.waiting:
+            return None
+        return self.waiting / self.objects_per_second
+
+    @property
+    def done(self) -> int:
+        """Records at rest."""
+        return sum(number for state, number in self.records.items() if state not in _WAITING)
+
+    def as_json(self) -> dict[str, object]:
+        """For machines."""
+        return {
+            "migration": self.migration,
+            "stage": self.stage,
+            "records": dict(self.records),
+            "rules": dict(self.rules),
+            "failures_by_cause": dict(self.causes),
+            "objects_copied": self.objects_copied,
+            "bytes_copied": self.bytes_copied,
+            "queues": {name: asdict(depth) for name, depth in self.queues.items()},
+            "paused": self.control.paused,
+            "reason": self.control.reason,
+            "paused_by": self.control.paused_by,
+            "paused_at": self.control.paused_at or None,
+            "limits": asdict(self.control.limits),
+            "live_lag_seconds": self.recent.oldest_event if self.recent is not None else None,
+            "backfill_lag_seconds": self.recent.oldest_row if self.recent is not None else None,
+            "recent": asdict(self.recent) if self.recent is not None else None,
+            "objects_per_second": self.objects_per_second,
+            "bytes_per_second": self.bytes_per_second,
+            "seconds_left_at_least": self.seconds_left,
+        }
+
+
+@dataclass(slots=True)
+class Meter:
+    """Rates of the last minute, from the counters at each look."""
+
+    _looks: deque[tuple[float, int, int]] = field(default_factory=deque)
+
+    def rates(self, moment: float, objects: int, size: int) -> tuple[float | None, float | None]:
+        """Objects and bytes a second since the oldest look of the last minute; ``None`` at the first."""
+        self._looks.append((moment, objects, size))
+        while len(self._looks) > 2 and moment - self._looks[0][0] > METER_SECONDS:
+            self._looks.popleft()
+        begun, first_objects, first_size = self._looks[0]
+        seconds = moment - begun
+        if seconds <= 0:
+            return None, None
+        return max(0, objects - first_objects) / seconds, max(0, size - first_size) / seconds
+
+
+class Lookout:
+    """Everything that a look needs, found once."""
+
+    def __init__(  # noqa: PLR0913  # what is looked at
+        self,
+        dependencies: Dependencies,
+        *,
+        queues: Mapping[str, MessageQueue],
+        dead: Mapping[str, DeadLetterQueue],
+        pulse: PulseBook,
+        stage: Callable[[], str],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._dependencies = dependencies
+        self._queues = queues
+        self._dead = dead
+        self._pulse = pulse
+        self._stage = stage
+        self._monotonic = monotonic
+        self._meter = Meter()
+
+    def look(self, *, exact: bool) -> Status:
+        """The figures now; ``exact`` counts the manifest's records one by one."""
+        counters = self._dependencies.progress.read_progress()
+        copied, size = counters.get(OBJECTS_COPIED, 0), counters.get(BYTES_COPIED, 0)
+        rates = self._meter.rates(self._monotonic(), copied, size)
+        records, causes = _named(counters, RECORDS), _named(counters, CAUSE)
+        if exact:
+            records, causes = self._counted()
+        return Status(
+            migration=self._dependencies.rules.migration,
+            stage=self._stage(),
+            records=records,
+            rules=_named(counters, RULE),
+            causes=causes,
+            objects_copied=copied,
+            bytes_copied=size,
+            queues=self._depths(),
+            control=self._dependencies.control.operators_word(),
+            recent=self._recent(),
+            objects_per_second=rates[0],
+            bytes_per_second=rates[1],
+        )
+
+    def _counted(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
+        states: Counter[str] = Counter()
+        causes: Counter[str] = Counter()
+        for record in self._dependencies.ports.manifest.scan_records():
+            states[record.state.value] += 1
+            if record.cause:
+                causes[record.cause.partition(":")[0]] += 1
+        return dict(sorted(states.items())), dict(sorted(causes.items()))
+
+    def _depths(self) -> dict[str, Depth]:
+        found = {}
+        for name, queue in self._queues.items():
+            waiting, in_work = queue.count_messages()
+            dead = next((one for names, one in self._dead.items() if name in names.split("+")), None)
+            found[name] = Depth(waiting, in_work, dead.count_letters() if dead is not None else None)
+        return found
+
+    def _recent(self) -> Tally | None:
+        """The newest window, unless nothing has ended for two of them."""
+        newest = self._pulse.read_tally()
+        if newest is None:
+            return None
+        window, tally = newest
+        length = self._dependencies.settings.breaker_seconds
+        age = self._dependencies.ports.clock.now() - window.number * length
+        return tally if age <= 3 * length else None
+
+
+def _named(counters: Mapping[str, int], prefix: str) -> Mapping[str, int]:
+    return {
+        name.removeprefix(prefix): number
+        for name, number in sorted(counters.items())
+        if name.startswith(prefix) and number
+    }

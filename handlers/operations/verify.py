@@ -1,0 +1,185 @@
+"""Looks at every record and every key of both sides, says what differs, and marks what is proven."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from domain.errors import KeyshiftError
+from domain.keys import Location
+from domain.lifecycle.ports import ByteReader, KeyBook
+from domain.lifecycle.probes import is_probe
+from domain.lifecycle.verification import REPAIRABLE, Difference, Finding, Remark, Sides, Summary, judge, needs_reading
+from domain.objects import ObjectState
+from domain.protocol.record import Mode, Record, State
+from domain.references.ports import ReferenceFinder
+from domain.rules.compiled import MapOutcome
+from domain.rules.unmapped import fits_target_layout, is_refused
+from handlers.engine.dependencies import Dependencies
+from handlers.intake.messages import BackfillRow, encode_backfill
+from handlers.operations.parallel import patiently
+
+ROWS_PER_MESSAGE = 50
+ROWS_AT_ONCE = 500
+_UNRECORDED = {
+    MapOutcome.MOVE: Difference.NOT_MIGRATED,
+    MapOutcome.REJECTED: Difference.REJECTED,
+    MapOutcome.UNMAPPED: Difference.UNMAPPED,
+}
+
+
+class Verifier:
+    """Judges records and keys; it changes nothing but ``verified_at``, and that only with ``marks``.
+
+    A mark from before ``fresh_since`` (seconds since 1970) is renewed where what it says is proven again.
+    """
+
+    def __init__(  # what is judged, and what is marked
+        self,
+        dependencies: Dependencies,
+        *,
+        book: KeyBook,
+        reader: ByteReader | None,
+        marks: bool,
+        fresh_since: float = 0.0,
+    ) -> None:
+        self._dependencies = dependencies
+        self._rules = dependencies.rules
+        self._ports = dependencies.ports
+        self._book = book
+        self._reader = reader
+        self._marks = marks
+        self._fresh_since = fresh_since
+
+    def verify_record(self, record: Record) -> Finding:
+        """The finding of one record; what cannot be looked at is a finding too."""
+        try:
+            return patiently(lambda: self._verified(record), sleep=self._dependencies.sleep)
+        except KeyshiftError as error:
+            unreadable = (Difference.UNREADABLE,)
+            return Finding(record.source, record.target, record.state.value, unreadable, detail=str(error))
+
+    def verify_key(self, place: Location) -> Finding | None:
+        """The finding of a key that no record accounts for; ``None`` where there is nothing to say."""
+        if is_probe(place.key) or self._book.has_target(place):
+            return None
+        try:
+            if place.bucket == self._rules.source_bucket and place.key.startswith(self._rules.source_prefix):
+                mapped = self._rules.map_key(place.key)
+                if mapped.outcome is MapOutcome.KEEP or self._book.has_source(place):
+                    return None
+                if mapped.outcome in (MapOutcome.MOVE, MapOutcome.REJECTED):
+                    return self._unrecorded(place, mapped.target, mapped.reason or "", mapped.outcome)
+                if is_refused(self._rules, mapped):
+                    return self._unrecorded(place, None, mapped.reason or "", mapped.outcome)
+            return patiently(lambda: self._stray(place), sleep=self._dependencies.sleep)
+        except KeyshiftError as error:
+            return Finding(place, None, "", (Difference.UNREADABLE,), detail=str(error))
+
+    def _verified(self, record: Record) -> Finding:
+        sides = Sides(self._look(record.source), self._look(record.target) if record.target.key else None)
+        finding = judge(record, self._with_digests(record, sides), now=self._ports.clock.now())
+        if not self._marks or record.state is not State.COPIED or record.mode is not Mode.FORWARD:
+            return finding
+        as_marked = finding.verified == (record.verified_at is not None) and not self._is_old(record, sides)
+        if as_marked or record.claim is not None:
+            return finding
+        now = self._ports.clock.now()
+        marked = replace(
+            record, verified_at=now if finding.verified else None, revision=record.revision + 1, changed_at=now
+        )
+        if self._ports.manifest.write_record(marked, before=record):
+            return finding
+        return replace(finding, differences=(Difference.UNFINISHED,), verified=False, detail="it changed meanwhile")
+
+    def _is_old(self, record: Record, sides: Sides) -> bool:
+        """Whether its mark is too old, or older than what S3 dates: then a cut-over cannot tell what it was of."""
+        if record.verified_at is None:
+            return False
+        dated = [side.last_modified for side in (sides.source, sides.target) if side is not None]
+        return record.verified_at < max([self._fresh_since, *dated])
+
+    def _with_digests(self, record: Record, sides: Sides) -> Sides:
+        source, target = sides.source, sides.target
+        if self._reader is None or source is None or target is None or not needs_reading(record, sides):
+            return sides
+        return replace(
+            sides,
+            source_digest=self._reader.digest_object(record.source, seen=source),
+            target_digest=self._reader.digest_object(record.target, seen=target),
+        )
+
+    def _unrecorded(self, place: Location, target: Location | None, why: str, outcome: MapOutcome) -> Finding | None:
+        """A source key without a record when the records were read: it may be gone, or have one by now."""
+        if self._ports.manifest.read_record(place.record_id) is not None or self._look(place) is None:
+            return None
+        return Finding(place, target, "", (_UNRECORDED[outcome],), detail=why)
+
+    def _stray(self, place: Location) -> Finding | None:
+        if self._look(place) is None:
+            return None
+        fits = place.bucket == self._rules.target_bucket and fits_target_layout(self._rules, place.key)
+        return Finding(None, place, "", remarks=(Remark.FOREIGN if fits else Remark.OUTSIDE,))
+
+    def _look(self, location: Location) -> ObjectState | None:
+        return self._ports.store.look_at_object(location, with_tags=True)
+
+
+def held_references(finders: Iterable[ReferenceFinder]) -> Iterator[Finding]:
+    """A finding for every place that still holds a legacy URI."""
+    for finder in finders:
+        for found in finder.find_references():
+            detail = f"{found.holder} {found.path}: {found.uri}"
+            yield Finding(found.source, None, "", (Difference.REFERENCE,), detail=detail)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts findings as they come."""
+
+    objects: int = 0
+    verified: int = 0
+    differences: Counter[str] = field(default_factory=Counter)
+    remarks: Counter[str] = field(default_factory=Counter)
+
+    def add(self, finding: Finding) -> None:
+        """Count one."""
+        self.objects += finding.source is not None and Difference.REFERENCE not in finding.differences
+        self.verified += finding.verified
+        self.differences.update(one.value for one in finding.differences)
+        self.remarks.update(one.value for one in finding.remarks)
+
+    def summary(self, *, strict: bool) -> Summary:
+        """All of them."""
+        return Summary(self.objects, self.verified, dict(self.differences), dict(self.remarks), strict)
+
+
+class Requeuer:
+    """Enqueues what another look by a worker may settle."""
+
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._dependencies = dependencies
+        self._rows: list[BackfillRow] = []
+        self.enqueued = 0
+
+    def add(self, finding: Finding) -> None:
+        """Enqueue the source of a finding that is repairable so."""
+        if finding.source is not None and REPAIRABLE.intersection(finding.differences):
+            self.add_key(finding.source.key)
+
+    def add_key(self, key: str) -> None:
+        """Enqueue a source."""
+        self._rows.append(BackfillRow(key=key))
+        if len(self._rows) >= ROWS_AT_ONCE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what waits."""
+        if not self._rows:
+            return
+        rules = self._dependencies.rules
+        bodies = encode_backfill(
+            self._rows, migration=rules.migration, bucket=rules.source_bucket, at_most_rows=ROWS_PER_MESSAGE
+        )
+        self._dependencies.backfill_queue.send_messages(list(bodies))
+        self.enqueued += len(self._rows)
+        self._rows = []

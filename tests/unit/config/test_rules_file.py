@@ -1,0 +1,149 @@
+"""Mistakes in a rules file are said with their place; good files become rules."""
+
+from pathlib import Path
+
+import pytest
+
+from domain.errors import RulesError
+from domain.rules.compiled import Allowed
+from handlers.config.rules_file import load_rules, read_rules
+
+GOOD = """version: 1
+migration: m
+source: {bucket: src-bucket, expected_owner: "111122223333", storage_class: STANDARD}
+target: {bucket: dst-bucket, prefix: "p/", region: eu-west-1}
+kinds:
+  two: "[0-9]{2}"
+  word: [up, down]
+rules:
+  - name: a
+    from: ["{x:two}/{y:word}", "{x:two}-{y:word}"]
+    to: "{y}/{x}"
+allow:
+  - {rule: a, finding: lossy, why: "because", other_rule: keep}
+references: [{table: items, key: id, attributes: [uri]}]
+"""
+
+
+def mistakes(text: str) -> list[str]:
+    """The lines of the error."""
+    with pytest.raises(RulesError) as caught:
+        read_rules(text, name="f.yaml")
+    return str(caught.value).splitlines()
+
+
+def test_a_good_file_becomes_rules() -> None:
+    """Everything that the file says is in the compiled rules."""
+    compiled = read_rules(GOOD)
+    assert compiled.promised_storage_class == "STANDARD"
+    assert compiled.source.expected_owner == "111122223333"
+    assert compiled.target_prefix == "p/"
+    assert compiled.allow == (Allowed("a", "lossy", "because", "keep"),)
+    assert [one.table for one in compiled.references.tables] == ["items"]
+    assert [branch.source.text for branch in compiled.branches] == ["{x:two}/{y:word}", "{x:two}-{y:word}"]
+    assert len(compiled.digest) == 64
+
+
+@pytest.mark.parametrize(
+    ("promises", "plain"),
+    [
+        ("", False),
+        (", encryption: AES256", False),
+        (", object_lock: none", False),
+        (", encryption: AES256, object_lock: none", True),
+    ],
+)
+def test_a_source_is_promised_plain_only_by_both_promises(promises: str, *, plain: bool) -> None:
+    """A copy inherits neither the KMS key nor the lock, so either may need a look."""
+    text = (
+        f"version: 1\nmigration: m\nsource: {{bucket: source-bucket{promises}}}\ntarget: {{bucket: target-bucket}}\n"
+        'rules: [{name: a, from: "{rest...}", to: "new/{rest...}"}]\n'
+    )
+    assert read_rules(text).promised_plain is plain
+
+
+def test_a_key_of_kms_cannot_be_promised_away() -> None:
+    """Only what needs nothing in the copy's request may be promised."""
+    text = (
+        "version: 1\nmigration: m\ntarget: {bucket: target-bucket}\n"
+        "source: {bucket: source-bucket, encryption: aws:kms}\n"
+        'rules: [{name: a, from: "{rest...}", to: "new/{rest...}"}]\n'
+    )
+    assert "source.encryption" in mistakes(text)[0] or "AES256" in mistakes(text)[0]
+
+
+def test_the_digest_changes_with_what_moves_and_not_with_a_reason() -> None:
+    """The digest names what decides about keys."""
+    digest = read_rules(GOOD).digest
+    assert read_rules(GOOD.replace('"because"', '"other words"')).digest == digest
+    assert read_rules(GOOD.replace("{y}/{x}", "{x}/{y}")).digest != digest
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "mistake"),
+    [
+        ("version: 1", "version: 2", "f.yaml:1:1: 'version': input should be 1"),
+        ("migration: m", "migraton: m", "f.yaml:2:1: 'migraton' is not known here; correct or remove it"),
+        ("migration: m\n", "", "f.yaml:1:1: 'migration' is missing"),
+        ("src-bucket", "Src_Bucket", "f.yaml:3:10: 'Src_Bucket' is no bucket name"),
+        ('"111122223333"', "111122223333", "f.yaml:3:30: 'expected_owner' must be a text; write it in quotes"),
+        ("{y}/{x}", "{z}/{x}", "f.yaml:11:5: 'to' uses 'z', which 'from' does not capture (it captures x, y)"),
+        ("{x:two}-{y:word}", "{x:too}-{y:word}", "f.yaml:10:32: 'too' is no kind of this file (it has two, word)"),
+        ("{x:two}-{y:word}", "{y:word}", "f.yaml:11:5: 'to' uses 'x'"),
+        ("[up, down]", "[up, on]", "f.yaml:7:14: '1' must be a text; write it in quotes"),
+        ("[up, down]", "[up, '']", "f.yaml:7:3: a list of words must not hold an empty one"),
+        ('"[0-9]{2}"', '"[0-9"', "f.yaml:6:3: the expression '[0-9' is not possible at character 1: '[' without"),
+        ("finding: lossy", "finding: nope", "f.yaml:13:15: 'finding': input should be 'overlap'"),
+        ("{rule: a,", "{rule: b,", "f.yaml:13:6: there is no rule named 'b'"),
+        ('to: "{y}/{x}"', f'to: "{"k" * 1030}{{x}}"', "f.yaml:11:5: its literal text alone has 1032 bytes"),
+        ('prefix: "p/"', 'prefix: "../"', "f.yaml:4:30: the prefix cannot begin an S3 key"),
+        ('to: "{y}/{x}"', 'to: "a/../../../{x}"', "f.yaml:11:5: every key that it makes leads above"),
+        ("allow:", "rules: []\nallow:", "f.yaml:12:1: 'rules' comes twice; remove one"),
+        ("references: [", "references: [[", "f.yaml:15:1: this is no YAML"),
+        ("migration: m", "migration: !!python/object:os.system m", "f.yaml:2:12: this is no YAML"),
+        ("migration: m", "migration: &a [*a]", "f.yaml:2:12: an alias that holds itself"),
+    ],
+)  # fmt: skip
+def test_each_mistake_is_said_with_line_and_column(old: str, new: str, mistake: str) -> None:
+    """One sentence, at the place where the user has to look."""
+    assert old in GOOD
+    said = mistakes(GOOD.replace(old, new, 1))
+    assert any(line.startswith(mistake) for line in said), said
+
+
+def test_several_mistakes_are_said_at_once() -> None:
+    """The user corrects a file in one go."""
+    said = mistakes(
+        GOOD.replace("{y}/{x}", "{z}").replace("{x:two}/{y:word}", "{x:nope}/{").replace("rule: a", "rule: q")
+    )
+    assert len(said) == 3
+
+
+def test_two_rules_of_one_name_are_refused() -> None:
+    """A name in a report must mean one rule."""
+    text = GOOD.replace("allow:", "  - {name: a, from: 'x', to: 'y'}\nallow:")
+    assert mistakes(text) == ["f.yaml:12:6: there are two rules named 'a'; rename one"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("", "empty"), ("- a\n", "names and values"), ("just text", "names and values")]
+)
+def test_a_file_that_is_no_mapping_is_refused(text: str, words: str) -> None:
+    """A list, a text or nothing at all gets one sentence."""
+    (said,) = mistakes(text)
+    assert said.startswith("f.yaml:1:1: ")
+    assert words in said
+
+
+def test_an_unreadable_file_gets_one_sentence(tmp_path: Path) -> None:
+    """A missing file, a folder, and bytes that are not UTF-8."""
+    (tmp_path / "latin").write_bytes(b"migration: caf\xe9")
+    for name, words in (("none", "No such file"), (".", "Is a directory"), ("latin", "not UTF-8 at byte 15")):
+        with pytest.raises(RulesError, match=words):
+            load_rules(tmp_path / name)
+
+
+@pytest.mark.parametrize("path", sorted(Path("migrations").rglob("*.yaml")), ids=str)
+def test_every_rules_file_that_ships_can_be_read(path: Path) -> None:
+    """What users copy must work."""
+    assert load_rules(path).branches

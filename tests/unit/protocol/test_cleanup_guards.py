@@ -1,0 +1,170 @@
+"""What keeps a source or a version where it is, one reason at a time."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import md5
+
+import pytest
+
+from domain.errors import UnavailableError
+from domain.objects import ContentHeaders
+from domain.protocol.cleanup import DELETE_SOURCE, ONLY_ORIGINAL, clean_source, preview_source
+from domain.protocol.ports import Refused
+from domain.protocol.record import Action, Claim, Intent, Mode, Record, State
+from domain.protocol.rollback import roll_back_object
+from tests.unit.protocol.test_migration import POLICY, SOURCE, TARGET, World, listed
+
+COPY_ETAG = md5(b"bytes", usedforsecurity=False).hexdigest()
+CHANGED = "the source has changed since it was copied"
+
+
+def copied(*, versioned: bool = False) -> World:
+    """A verified copy, its source still there."""
+    world = World(versioned=versioned)
+    world.store.put(SOURCE, b"bytes", metadata={"a": "b"})
+    world.migrate(listed(b"bytes"))
+    world.edit(verified_at=world.clock.now())
+    return world
+
+
+def preview(world: World, record: Record | None = None) -> str | None:
+    """What the operator is shown before ``--yes``."""
+    return preview_source(record or world.record, ports=world.ports, now=world.clock.now())
+
+
+def clean(world: World) -> str:
+    """What cleanup says."""
+    attempt = world.attempt()
+    return clean_source(SOURCE.record_id, attempt=attempt, ports=world.ports, policy=POLICY, need_proof=True).reason
+
+
+def test_a_verified_source_goes_and_the_preview_said_so() -> None:
+    """With nothing against it."""
+    world = copied()
+    assert preview(world) is None
+    assert clean(world) == "CLEANED"
+    assert world.store.body(SOURCE) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"state": State.CONFLICT}, "its record is CONFLICT"),
+        ({"mode": Mode.ROLLED_BACK}, "its record is COPIED"),
+        ({"maybe": frozenset({Intent(Action.COPY, COPY_ETAG)})}, "an attempt ended without saying what it did"),
+        ({"claim": Claim("t", 9e9)}, "another attempt must end or be reconciled first"),
+        ({"verified_at": None}, "it is not verified"),
+        ({"rewritten_etag": COPY_ETAG}, ONLY_ORIGINAL),
+        ({"target_etag": "another"}, "the target is no longer what was copied"),
+    ],
+)
+def test_the_preview_names_what_the_record_has_against_it(changes: dict[str, object], why: str) -> None:
+    """Each alone is enough."""
+    world = copied()
+    said = preview(world, replace(world.record, **changes))  # type: ignore[arg-type]
+    assert said is not None
+    assert said.startswith(why)
+    assert preview(world, replace(world.record, maybe=frozenset())) is None
+
+
+def test_the_preview_says_of_a_cleanup_that_died_what_cleanup_does() -> None:
+    """It goes on with it once its claim has run out, and not before."""
+    world = copied()
+    dead = replace(world.record, claim=Claim("dead", 0.0), intent=DELETE_SOURCE)
+    assert preview(world, dead) is None
+    assert preview(world, replace(dead, claim=Claim("alive", 9e9))) == "another attempt must end or be reconciled first"
+    world.edit(claim=Claim("dead", 0.0), intent=DELETE_SOURCE)
+    assert clean(world) == "CLEANED"
+
+
+def _overwrite(world: World) -> None:
+    world.store.put(SOURCE, b"other", metadata={"a": "b"})
+
+
+def _describe_otherwise(world: World) -> None:
+    world.store.put(SOURCE, b"bytes", metadata={"a": "c"})
+
+
+def _head_otherwise(world: World) -> None:
+    world.store.put(SOURCE, b"bytes", metadata={"a": "b"}, headers=ContentHeaders(content_type="text/csv"))
+
+
+def _tag_otherwise(world: World) -> None:
+    world.store.put(SOURCE, b"bytes", metadata={"a": "b"}, tags={"t": "1"})
+
+
+@pytest.mark.parametrize("change", [_overwrite, _describe_otherwise, _head_otherwise, _tag_otherwise])
+def test_a_source_that_changed_in_any_way_stays(change: Callable[[World], None]) -> None:
+    """Bytes, metadata, headers or tags, told without versions."""
+    world = copied()
+    change(world)
+    assert preview(world) == CHANGED
+    assert clean(world) == CHANGED
+    assert world.store.body(SOURCE) is not None
+    assert not world.record.is_unfinished
+
+
+def test_the_same_bytes_put_again_are_another_version() -> None:
+    """Only the version id tells."""
+    world = copied(versioned=True)
+    world.store.put(SOURCE, b"bytes", metadata={"a": "b"})
+    assert clean(world) == CHANGED
+
+
+@pytest.mark.parametrize(("deadline", "goes"), [(0.0, False), (-0.001, True)])
+def test_a_claim_ends_after_its_last_second(deadline: float, *, goes: bool) -> None:
+    """A dead attempt's delete is gone on with, a living one's is not."""
+    world = copied()
+    world.edit(claim=Claim("other", world.clock.now() + deadline), intent=DELETE_SOURCE)
+    clean(world)
+    assert (world.store.body(SOURCE) is None) is goes
+
+
+def test_a_dead_copy_is_reconciled_before_its_source_may_go() -> None:
+    """What it wrote is not known yet; only a dead cleanup is cleanup's to go on with."""
+    world = copied()
+    world.edit(claim=Claim("dead", world.clock.now() - 1.0), intent=Intent(Action.COPY, COPY_ETAG))
+    assert clean(world) == "another attempt must end or be reconciled first"
+    assert world.store.body(SOURCE) == b"bytes"
+
+
+def test_the_preview_knows_what_cleanup_goes_on_with() -> None:
+    """Its own delete that never said what it did, and a rewritten copy whose original a version keeps."""
+    world = copied()
+    assert preview(world, replace(world.record, maybe=frozenset({DELETE_SOURCE}))) is None
+    world = copied(versioned=True)
+    world.edit(rewritten_etag=world.record.target_etag)
+    assert preview(world) is None
+    assert clean(world) == "CLEANED"
+
+
+def test_a_source_written_between_look_and_delete_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """S3 refuses the delete; the record is free and says nothing of one."""
+    world = copied()
+    monkeypatch.setattr(world.store, "delete_object", lambda *_, **__: Refused.PRECONDITION)
+    assert clean(world) == "the source changed at the last moment"
+    assert not world.record.is_unfinished
+    assert world.store.body(SOURCE) == b"bytes"
+
+
+def test_a_source_that_an_unanswered_delete_hid_comes_back_though_its_copy_is_gone() -> None:
+    """The conflict remembers that the source went by our hand, not by its owner's."""
+    world = copied(versioned=True)
+    world.store.fail_next(UnavailableError("no answer"), when="after", call="delete_object")
+    with pytest.raises(UnavailableError):
+        clean(world)
+    world.clock.advance(100.0)
+    world.store.remove(TARGET)
+    assert clean(world) == "the target is no longer what was copied"
+    assert world.record.state is State.CONFLICT
+    roll_back_object(SOURCE, TARGET, attempt=world.attempt(), ports=world.ports, policy=POLICY)
+    assert world.store.body(SOURCE) == b"bytes"
+
+
+def test_an_upload_that_an_attempt_left_holds_the_source() -> None:
+    """A newer copy is under way: the next attempt ends it, or aborts it with its parts."""
+    world = copied()
+    world.leave_upload()
+    assert clean(world) == "an attempt ended without saying what it did"
+    assert world.store.body(SOURCE) == b"bytes"
+    assert world.record.upload is not None

@@ -1,0 +1,295 @@
+"""One key's way back, and the purge of its copy: each answer, what its record says, and what stays where it is."""
+
+from dataclasses import replace
+from hashlib import md5
+from typing import Any
+
+import pytest
+
+from domain.errors import ThrottledError
+from domain.protocol.attempt import Outcome, Verdict
+from domain.protocol.cleanup import clean_source
+from domain.protocol.ports import Refused
+from domain.protocol.record import Claim, Mode, Origin, Record, State
+from domain.protocol.rollback import BUSY, PURGE, PURGE_IN_DOUBT, ROLL_BACK, purge_copy, roll_back_object
+from tests.fakes.object_store import InMemoryObjectStore as InMemory
+from tests.unit.protocol.test_migration import POLICY, SOURCE, TARGET, World, listed
+
+ANOTHER = "another worker has it"
+CHANGED = "the copy changed while it was copied back"
+UNFINISHED = "rollback itself must finish first"
+ETAG = md5(b"bytes", usedforsecurity=False).hexdigest()
+
+
+def migrated(*, cleaned: bool, versioned: bool = False, body: bytes = b"bytes") -> World:
+    """A copy whose source is still there, or was cleaned."""
+    world = World(versioned=versioned)
+    world.store.put(SOURCE, body, metadata={"a": "b"}, tags={"t": "1"})
+    world.migrate(listed(body))
+    if cleaned:
+        clean_source(SOURCE.record_id, attempt=world.attempt(), ports=world.ports, policy=POLICY, need_proof=False)
+        assert world.record.state is State.CLEANED
+    world.store.calls.clear()
+    return world
+
+
+def roll_back(world: World, **policy: Any) -> Outcome:
+    """One try."""
+    attempt = replace(world.attempt(), limit=policy.pop("limit", 60.0))
+    return roll_back_object(SOURCE, TARGET, attempt=attempt, ports=world.ports, policy=replace(POLICY, **policy))
+
+
+def purge(world: World) -> Outcome:
+    """One try."""
+    return purge_copy(SOURCE.record_id, attempt=world.attempt(), ports=world.ports, policy=POLICY)
+
+
+def test_a_key_that_was_never_migrated_gets_a_fence() -> None:
+    """With its time, and no event counts after it; a second rollback finds it."""
+    world = World()
+    world.store.put(SOURCE, b"bytes")
+    assert roll_back(world) == Outcome(Verdict.DONE, State.ROLLED_BACK, "nothing was migrated")
+    assert world.record == Record(
+        SOURCE, TARGET, State.ROLLED_BACK, mode=Mode.ROLLED_BACK, changed_at=world.clock.now()
+    )
+    world.migrate(listed(b"bytes"))
+    assert world.store.body(TARGET) is None
+    assert roll_back(world).reason == "already rolled back"
+
+
+def test_a_fence_that_somebody_else_was_quicker_to_write_returns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their record decides, on the next try."""
+    world = migrated(cleaned=False)
+    monkeypatch.setattr(world.manifest, "read_record", lambda _: None)
+    assert roll_back(world) == Outcome(Verdict.RETURN, None, ANOTHER)
+
+
+def test_a_claim_holds_until_after_its_last_second() -> None:
+    """Of an attempt, of a rollback, and of a purge."""
+    world = migrated(cleaned=True)
+    world.edit(claim=Claim("other", world.clock.now()))
+    assert roll_back(world) == Outcome(Verdict.RETURN, State.CLEANED, ANOTHER)
+    world.edit(claim=Claim("other", world.clock.now() - 0.001))
+    assert roll_back(world).state is State.ROLLED_BACK
+    world.edit(claim=Claim("other", world.clock.now()), intent=PURGE)
+    assert purge(world) == Outcome(Verdict.RETURN, State.ROLLED_BACK, PURGE_IN_DOUBT)
+    world.edit(claim=Claim("other", world.clock.now() - 0.001), intent=ROLL_BACK)
+    assert purge(world) == Outcome(Verdict.RETURN, State.ROLLED_BACK, UNFINISHED)
+    world.edit(intent=PURGE)
+    assert purge(world).state is State.PURGED
+
+
+@pytest.mark.parametrize("state", [State.ROLLED_BACK, State.ROLLBACK_CONFLICT, State.PURGED])
+def test_what_ended_is_not_done_again(state: State) -> None:
+    """Nothing is looked at."""
+    world = migrated(cleaned=True)
+    world.edit(mode=Mode.ROLLED_BACK, state=state)
+    assert roll_back(world) == Outcome(Verdict.DONE, state, "already rolled back")
+    assert world.store.calls == []
+
+
+def test_a_rollback_that_died_is_gone_on_with() -> None:
+    """Its record says ROLLED_BACK by mode only, or still carries a dead claim."""
+    world = migrated(cleaned=True)
+    world.edit(mode=Mode.ROLLED_BACK)
+    assert roll_back(world).state is State.ROLLED_BACK
+    assert world.store.body(SOURCE) == b"bytes"
+    world.store.remove(SOURCE)
+    world.edit(claim=Claim("dead", 0.0), intent=ROLL_BACK)
+    roll_back(world)
+    assert world.record.claim is None
+
+
+def test_a_source_that_is_there_is_left_alone() -> None:
+    """Whoever wrote it."""
+    world = migrated(cleaned=True)
+    world.store.put(SOURCE, b"newer")
+    assert roll_back(world).state is State.ROLLED_BACK
+    assert world.store.body(SOURCE) == b"newer"
+    assert "copy_object" not in world.store.calls
+
+
+def test_an_owners_delete_stays_a_delete() -> None:
+    """Nothing that we had not cleaned comes back."""
+    world = migrated(cleaned=False)
+    world.store.remove(SOURCE)
+    world.edit(source_version=None)
+    assert roll_back(world).state is State.ROLLED_BACK
+    assert world.store.body(SOURCE) is None
+
+
+def test_without_versions_the_copy_goes_back_with_everything() -> None:
+    """Metadata and tags as they were."""
+    world = migrated(cleaned=True)
+    assert roll_back(world).state is State.ROLLED_BACK
+    seen = world.store.look_at_object(SOURCE, with_tags=True)
+    assert seen is not None
+    assert (world.store.body(SOURCE), seen.metadata, seen.tags) == (b"bytes", {"a": "b"}, {"t": "1"})
+    assert not world.record.is_unfinished
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_only_our_own_marker_is_taken_away(*, ours: bool) -> None:
+    """Another one is the owner's delete."""
+    world = migrated(cleaned=True, versioned=True)
+    if not ours:
+        world.edit(marker_version="somebody's")
+    assert roll_back(world).state is State.ROLLED_BACK
+    assert (world.store.body(SOURCE) == b"bytes") is ours
+    assert ("remove_delete_marker" in world.store.calls) is ours
+    assert "copy_object" not in world.store.calls
+
+
+def test_a_marker_that_is_gone_needs_nothing() -> None:
+    """Somebody deleted every version."""
+    world = migrated(cleaned=True, versioned=True)
+    del world.store.buckets.bucket("line").versions["old//k"]
+    assert roll_back(world).state is State.ROLLED_BACK
+    assert "remove_delete_marker" not in world.store.calls
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_strangers_object_is_nothing_to_restore_from(*, there: bool) -> None:
+    """And its absence neither; the record says why."""
+    world = migrated(cleaned=True)
+    if there:
+        world.store.put(TARGET, b"a stranger's")
+    else:
+        world.store.remove(TARGET)
+    assert roll_back(world).state is State.ROLLBACK_CONFLICT
+    assert world.record.cause == "the copy is no longer ours, nothing to restore from"
+    assert world.store.body(SOURCE) is None
+
+
+def test_a_conflict_that_had_no_source_is_restored_from_our_copy() -> None:
+    """Its cleanup may have come first."""
+    world = migrated(cleaned=True)
+    world.edit(state=State.CONFLICT, cleaned_etag=None)
+    assert roll_back(world).state is State.ROLLED_BACK
+    assert world.store.body(SOURCE) == b"bytes"
+
+
+@pytest.mark.parametrize(
+    ("refused", "written", "verdict", "state", "cause"),
+    [
+        (Refused.CONCURRENT, False, Verdict.RETURN, State.CLEANED, None),
+        (Refused.PRECONDITION, True, Verdict.DONE, State.ROLLED_BACK, None),
+        (
+            Refused.PRECONDITION,
+            False,
+            Verdict.DONE,
+            State.ROLLBACK_CONFLICT,
+            "the copy changed while it was copied back",
+        ),
+        (
+            Refused.SOURCE_ABSENT,
+            False,
+            Verdict.DONE,
+            State.ROLLBACK_CONFLICT,
+            "the copy changed while it was copied back",
+        ),
+        (Refused.SOURCE_ABSENT, True, Verdict.DONE, State.ROLLED_BACK, None),
+    ],
+)
+def test_a_refused_copy_says_what_it_found(  # what is refused, and what follows
+    monkeypatch: pytest.MonkeyPatch, refused: Refused, *, written: bool, verdict: Verdict, state: State, cause: str
+) -> None:
+    """The owner wrote the source meanwhile, somebody is writing, or our copy is another one."""
+    world = migrated(cleaned=True)
+
+    def copy_object(*_: object, **__: object) -> Refused:
+        if written:
+            world.store.put(SOURCE, b"the owner's")
+        return refused
+
+    monkeypatch.setattr(world.store, "copy_object", copy_object)
+    outcome = roll_back(world)
+    assert (outcome.verdict, outcome.state, world.record.cause) == (verdict, state, cause)
+    assert world.record.claim is None
+    assert outcome.reason == BUSY or verdict is Verdict.DONE
+
+
+def test_a_large_copy_comes_back_over_several_attempts() -> None:
+    """Each gives its claim back; no upload is left at the end."""
+    world = migrated(cleaned=True, body=bytes(11 * 1024 * 1024))
+    outcome = roll_back(world, parts_at_once=1, limit=2.0)
+    assert (outcome.verdict, outcome.reason) == (Verdict.CONTINUE, "2 parts are left to copy back")
+    assert world.record.claim is None
+    world.store.put(SOURCE, b"the owner's")
+    assert roll_back(world).state is State.ROLLED_BACK
+    assert world.store.body(SOURCE) == b"the owner's"
+    assert world.store.uploads == {}
+    assert world.record.upload is None
+
+
+def test_being_slowed_down_gives_the_claim_back() -> None:
+    """In a rollback and in a purge."""
+    world = migrated(cleaned=True)
+    for action in (roll_back, purge):
+        world.store.fail_next(ThrottledError("slow down"))
+        with pytest.raises(ThrottledError):
+            action(world)
+        assert world.record.claim is None
+        action(world)
+
+
+@pytest.mark.parametrize("mode", [None, Mode.FORWARD])
+def test_what_is_not_rolled_back_is_not_purged(mode: Mode | None) -> None:
+    """Also where there is no record at all."""
+    world = World() if mode is None else migrated(cleaned=False)
+    if mode is not None:
+        world.edit(state=State.ROLLED_BACK)
+    outcome = purge(world)
+    assert (outcome.verdict, outcome.reason) == (Verdict.DONE, "it is not rolled back")
+    assert outcome.state is (None if mode is None else State.ROLLED_BACK)
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict", "reason"),
+    [
+        ({"state": State.COPIED}, Verdict.RETURN, UNFINISHED),
+        ({"state": State.PURGED}, Verdict.DONE, "it is purged"),
+        ({"state": State.ROLLBACK_CONFLICT, "cause": "why"}, Verdict.DONE, "why"),
+        ({"origin": Origin.ADOPTED}, Verdict.DONE, "the copy was there before us"),
+    ],
+)
+def test_a_copy_stays_by_its_record(changes: dict[str, Any], verdict: Verdict, reason: str) -> None:
+    """Each alone is enough."""
+    world = migrated(cleaned=False)
+    roll_back(world)
+    world.edit(**changes)
+    assert purge(world) == Outcome(verdict, world.record.state, reason)
+    assert world.store.body(TARGET) == b"bytes"
+
+
+def test_a_copy_stays_while_its_source_is_absent() -> None:
+    """It may be the only one; the record says so."""
+    world = migrated(cleaned=False)
+    roll_back(world)
+    world.store.remove(SOURCE)
+    assert purge(world).state is State.ROLLBACK_CONFLICT
+    assert world.record.cause == "the source is absent, so the copy is kept"
+    assert world.store.body(TARGET) == b"bytes"
+
+
+def test_a_purge_that_meets_a_writer_is_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was done; the record is free."""
+    world = migrated(cleaned=False)
+    roll_back(world)
+    with monkeypatch.context() as patch:
+        patch.setattr(InMemory, "delete_object", lambda *_, **__: Refused.CONCURRENT)
+        assert purge(world) == Outcome(Verdict.RETURN, State.ROLLED_BACK, BUSY)
+    assert not world.record.is_unfinished
+    assert purge(world).state is State.PURGED
+    assert world.store.body(TARGET) is None
+
+
+@pytest.mark.parametrize("action", [roll_back, purge])
+def test_somebody_quicker_keeps_the_record(monkeypatch: pytest.MonkeyPatch, action: Any) -> None:
+    """The message comes again."""
+    world = migrated(cleaned=False)
+    if action is purge:
+        roll_back(world)
+    monkeypatch.setattr(world.manifest, "write_record", lambda *_, **__: False)
+    outcome = action(world)
+    assert (outcome.verdict, outcome.state, outcome.reason) == (Verdict.RETURN, world.record.state, ANOTHER)

@@ -1,0 +1,247 @@
+"""The report's figures, charts, cells and page."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from domain.errors import InputError
+from domain.planning.estimate import Line, Prices, estimate
+from domain.planning.figures import Share
+from domain.protocol.record import Claim, Record, State
+from domain.reporting.costs import Planned, spent
+from domain.reporting.fidelity import fidelity_of
+from domain.reporting.progress import HOUR, MINUTE, Span, history_of, progress_of
+from domain.reporting.report import COLUMNS, MOST_CAUSES, SHOWN, Tallied, length_of, row_of, series
+from handlers.bootstrap.planning import read_plan
+from handlers.cli.pages.charts import MOST_POINTS, area_chart, bar_chart
+from handlers.cli.pages.report import report_page, said_number, shown
+from handlers.cli.report import guarded
+from handlers.cli.sizes import said_bytes
+from handlers.config.rules_file import read_rules
+from tests.report_sample import HOSTILE, START, sample_records, sample_report
+from tests.unit.handler_world import RULES
+from tests.unit.planning.test_estimate import figures
+
+RECORD = sample_records()[0]
+
+
+def test_a_moved_object_says_what_it_lost() -> None:
+    """Times and ACLs always; the etag when it was uploaded in parts; versions where there are any."""
+    plain, adopted, in_parts, versioned, deleted, *_ = map(fidelity_of, sample_records())
+    assert [len(one.changed) for one in (plain, in_parts, versioned)] == [1, 2, 2]
+    assert [len(one.lost) for one in (plain, in_parts, versioned)] == [1, 1, 2]
+    assert (adopted.outcome, adopted.changed, adopted.lost) == ("adopted", (), ())
+    assert (deleted.outcome, deleted.kept) == ("deleted with its source", ())
+
+
+def test_a_rewritten_manifest_did_not_keep_its_bytes() -> None:
+    """Its content is changed on purpose, and said so."""
+    rewritten = fidelity_of(replace(RECORD, target_etag="c" * 32, rewritten_etag="c" * 32))
+    assert "bytes" not in rewritten.kept
+    assert any("references" in note for note in rewritten.changed)
+
+
+def test_every_state_has_an_outcome() -> None:
+    """A new state cannot be forgotten."""
+    assert len({fidelity_of(replace(RECORD, state=state)).outcome for state in State}) == len(State)
+
+
+def test_a_tally_counts_and_keeps_little() -> None:
+    """However many objects failed, and for however many causes, memory is bounded."""
+    tallied = Tallied()
+    parked = replace(RECORD, state=State.PARKED)
+    records = [replace(parked, cause=f"cause {number}") for number in range(MOST_CAUSES + 7)]
+    assert list(tallied.watch([RECORD, *records])) == [RECORD, *records]
+    assert (tallied.records, len(tallied.causes), tallied.causes["other"]) == (MOST_CAUSES + 8, MOST_CAUSES + 1, 7)
+    assert len(tallied.troubled) == SHOWN
+
+
+def test_a_tally_adds_up_what_the_records_say() -> None:
+    """Sizes, what runs, what is verified, outcomes, and what a move kept, changed and lost."""
+    tallied = Tallied()
+    unknown = Record(RECORD.source, RECORD.target)
+    running = replace(RECORD, claim=Claim("t", 1.0), size=24, verified_at=None)
+    for record in (RECORD, RECORD, running, unknown, unknown):
+        tallied.count(record)
+    assert (tallied.records, tallied.size, tallied.running, tallied.verified) == (5, 2_024, 1, 2)
+    assert dict(tallied.outcomes) == {"moved": 3, "waiting": 2}
+    assert (tallied.kept["bytes"], set(tallied.changed.values()), set(tallied.lost.values())) == (3, {3}, {3})
+    assert (tallied.causes, tallied.troubled) == ({}, [])
+
+
+def test_a_cause_that_is_known_is_counted_also_when_there_are_too_many() -> None:
+    """Only new ones become "other"."""
+    tallied = Tallied()
+    for number in [*range(MOST_CAUSES), 0, MOST_CAUSES]:
+        tallied.count(replace(RECORD, state=State.PARKED, cause=f"cause {number}"))
+    assert (tallied.causes["cause 0"], tallied.causes["other"]) == (2, 1)
+
+
+def test_a_row_says_when_and_whether_it_runs() -> None:
+    """Whole seconds in UTC, as every other tool reads them."""
+    row = row_of(replace(RECORD, claim=Claim("t", 1.0), verified_at=1_790_000_000.9, changed_at=0.0))
+    assert (row["running"], row["verified_at"]) == (True, "2026-09-21T14:13:20+00:00")
+    assert row["changed_at"] == "1970-01-01T00:00:00+00:00"
+    assert (row_of(RECORD)["running"], row_of(replace(RECORD, verified_at=None))["verified_at"]) == (False, None)
+
+
+def test_an_etag_that_nobody_knows_has_not_changed() -> None:
+    """A version alone is new."""
+    assert fidelity_of(replace(RECORD, target_etag=None)).changed == fidelity_of(RECORD).changed
+    rewritten = fidelity_of(replace(RECORD, target_etag="c" * 32, rewritten_etag="c" * 32))
+    assert rewritten.kept == ("metadata", "headers", "tags", "storage class", "KMS key", "object lock")
+
+
+def test_a_row_has_every_column() -> None:
+    """Also of a record that knows little, and JSON can hold it."""
+    for record in (*sample_records(), Record(RECORD.source, RECORD.target)):
+        assert tuple(row_of(record)) == COLUMNS
+        json.dumps(row_of(record))
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx"])
+def test_csv_holds_no_formula(text: str) -> None:
+    """A spreadsheet shows it as text."""
+    assert guarded(text) == "'" + text
+    assert guarded([text]) == "'" + text
+
+
+def test_other_cells_stay_as_they_are() -> None:
+    """Numbers below zero are numbers; nothing is an empty cell."""
+    assert [guarded(value) for value in ("a=b", -1, None, ["a", "b"], True)] == ["a=b", "-1", "", "a; b", "True"]
+
+
+def test_counters_follow_a_failure_and_its_end() -> None:
+    """A cause counts while the record has it."""
+    held = replace(RECORD, claim=Claim("t", 1.0), changed_at=10.0)
+    parked = replace(held, claim=None, state=State.PARKED, cause="the rules now say: s3://b/x", changed_at=12.5)
+    done = replace(parked, state=State.COPIED, cause=None)
+    failed, mended = progress_of(held, parked), progress_of(parked, done)
+    assert (failed["cause.the rules now say"], failed["failed"]) == (1, 1)
+    assert mended["cause.the rules now say"] == -1
+    copied = progress_of(held, replace(held, claim=None, changed_at=12.5))
+    assert (copied["copy_milliseconds"], copied["rule_bytes.training-output"]) == (2_500, 1_000)
+
+
+def test_history_knows_hours_and_minutes() -> None:
+    """Each change is in both; a batch that spans too many minutes is in its hours only."""
+    one = {"objects_copied": 1, "records.COPIED": 1}
+    history = history_of([(3_600.0, one), (3_659.9, one), (7_200.0, one), (7_300.0, {"records.NEW": 1})])
+    counted = {span: added["objects_copied"] for span, added in history.items()}
+    assert {Span(3_600, HOUR): 2, Span(3_600, MINUTE): 2, Span(7_200, HOUR): 1, Span(7_200, MINUTE): 1} == counted
+    assert all(set(added) == {"objects_copied"} for added in history.values())
+    many = history_of((minute * 60.0, one) for minute in range(24 * 60))
+    assert {HOUR} == {span.seconds for span in many}
+    assert len(many) == 24
+
+
+def test_a_series_has_no_holes() -> None:
+    """Where nothing happened it is 0."""
+    history = {Span(60, MINUTE): {"n": 1}, Span(240, MINUTE): {"n": 4}}
+    assert series(history, "n") == [(60, 1), (120, 0), (180, 0), (240, 4)]
+    assert series({}, "n") == []
+
+
+def test_short_histories_are_shown_in_minutes() -> None:
+    """As long as the minutes are remembered."""
+    hour = {Span(0, HOUR): {"n": 1}}
+    assert length_of(hour, now=3_600.0) == MINUTE
+    assert length_of(hour, now=7 * 24 * 3_600.0) == HOUR
+    assert length_of({Span(0, HOUR): {}, Span(7 * HOUR, HOUR): {}}, now=8.0 * HOUR) == HOUR
+    assert length_of({}, now=0.0) == MINUTE
+    first, days = 100.0 * HOUR, 24.0 * HOUR
+    five, six = ({Span(start * HOUR, HOUR): {"n": 1} for start in (100, last)} for last in (105, 106))
+    assert length_of(five, now=first + 6 * days - 1) == MINUTE
+    assert length_of(five, now=first + 6 * days) == HOUR
+    assert length_of(six, now=first + 1) == HOUR
+
+
+def test_the_bill_so_far_follows_the_counters() -> None:
+    """A million copies cost what a million copies cost; nothing done costs nothing."""
+    lines = {line.name: line for line in spent({"objects_copied": 10**6, "changes": 2 * 10**6}, Prices())}
+    assert (lines["S3 copies"].dollars, lines["DynamoDB writes"].dollars) == (5.0, 1.25)
+    assert spent({}, Prices()) == ()
+    prices = Prices(sqs_per_million=2e6, eventbridge_per_million=3e6, copy_per_million=0.0, lambda_gib_second=5.0)
+    assert spent({"objects_copied": 7, "changes": 20, "copy_milliseconds": 4_000}, prices) == (
+        Line("S3 copies", 7, 0.0),
+        Line("DynamoDB writes", 20, 20 * 0.625 / 1e6),
+        Line("EventBridge", 20, 60.0),
+        Line("SQS (at most)", 21, 42.0),
+        Line("Lambda time (512 MiB)", 0, 10.0),
+    )
+
+
+def test_what_was_planned_stands_beside_it() -> None:
+    """Objects, bytes, each rule, dollars and seconds, as the plan said."""
+    planned = figures(rules={"a": Share(2, 30), "b": Share(3, 40)})
+    bill = estimate(planned, Prices(), concurrency=1)
+    assert Planned.of(planned, bill) == Planned(5, 70, planned.rules, bill.dollars, bill.seconds)
+
+
+@pytest.mark.parametrize("chart", [area_chart, bar_chart])
+def test_charts_hold_any_series(chart: object) -> None:
+    """One point, all zeros, very many points, none."""
+    assert callable(chart)
+    for points in ([(0.0, 5.0)], [(0.0, 0.0), (1.0, 0.0)], [(float(at), at % 7) for at in range(5_000)], []):
+        svg = chart("t", points, said=said_number)
+        numbers = [float(number) for number in re.findall(r'(?:x|y|width|height)="(-?[\d.]+)"', svg)]
+        assert all(0 <= number <= 421 for number in numbers)
+        assert svg.count("<rect") <= MOST_POINTS
+
+
+def test_numbers_are_short() -> None:
+    """On an axis there is little room."""
+    assert [said_number(number) for number in (0, 0.15, 999, 125_000, 2.5e6, 3e9)] == [
+        "0",
+        "0.15",
+        "999",
+        "125k",
+        "2.5M",
+        "3G",
+    ]
+    assert [said_bytes(size) for size in (0, 1023, 1024, 5 * 2**40)] == ["0 bytes", "1,023 bytes", "1.0 KiB", "5.0 TiB"]
+
+
+def test_what_cannot_be_printed_is_shown() -> None:
+    """A key cannot hide or turn around what it is called."""
+    assert shown("a\u202eb\n\x00<") == "a\\u202eb\\n\\x00&lt;"
+
+
+def test_the_page_needs_nothing_else() -> None:
+    """No script, no link, no address of anything; hostile keys are text."""
+    page = report_page(sample_report())
+    assert not re.search(r"<script|<link|<img|src=|url\(|@import|http-equiv=\"refresh", page.replace("src=x", ""))
+    for key in HOSTILE:
+        assert shown(key) in page
+    assert "Paused by circuit-breaker: lunch &lt;b&gt;" in page
+
+
+def test_a_report_of_nothing_can_be_made() -> None:
+    """Before anything was copied, without a plan, without the records."""
+    full = sample_report()
+    status = replace(full.status, records={}, rules={}, causes={}, queues={}, recent=None, objects_copied=0)
+    empty = replace(
+        full, status=status, counters={}, history={}, tallied=None, bill=(), planned=None, audit_is_good=None
+    )
+    page = report_page(empty)
+    assert page.count("nothing counted yet") == 5
+    assert "The records were not read" in page
+    broken = replace(full, audit_is_good=False, audit_findings=["line-altered: <b>"])
+    assert "<li>line-altered: &lt;b&gt;</li>" in report_page(broken)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"rules": 3}', '{"rules": {}, "moving": {}, "cost": {}}'])
+def test_a_plan_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
+    """The file is named."""
+    path = tmp_path / "plan.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=re.escape(str(path))):
+        read_plan(path, read_rules(RULES))
+
+
+def test_the_sample_is_in_order() -> None:
+    """Its history begins where it says."""
+    assert min(sample_report().history) == Span(START, MINUTE)
