@@ -41,7 +41,7 @@ MOST_DETAIL_BYTES = 240_000
 _NEVER_OMITTED = frozenset({"schema_version", "event_id", "migration", "revision", "source", "target", "record_digest"})
 
 _NOTHING: frozenset[Intent] = frozenset()
-_LATER = {"not_before": 0, "is_refused": False}
+_LATER = {"not_before": 0, "is_refused": False, "cause_detail": ""}
 """Fields that came with a later version, and the value of those who do not have them."""
 
 
@@ -67,6 +67,7 @@ def audit_event(record: Record, *, migration: str, removed: bool = False) -> Aud
         "rule": record.rule,
         "rules_digest": record.rules_digest,
         "cause": record.cause,
+        "cause_detail": record.cause_detail or None,
         "intent": _described(record.intent) if record.intent is not None else None,
         "unsettled": [_described(intent) for intent in sorted(record.maybe)],
         "origin": record.origin.value if record.origin is not None else None,

@@ -157,7 +157,7 @@ def show(context: click.Context, settings: Settings, *, key: str, as_json: bool)
     elif record is None:
         tell(f"{source.uri} has no record in the manifest now", err=True)
     elif not as_json:
-        cause = f", {record.cause}" if record.cause else ""
+        cause = f", {printable(record.why)}" if record.cause else ""
         tell(f"now: revision {record.revision}, {record.state.value}{cause}")
     context.exit(0 if record is not None else 1)
 

@@ -72,6 +72,7 @@ def _row(one: Conflict) -> dict[str, Any]:
     return {
         "key": record.source.key,
         "cause": record.cause,
+        "why": record.why,
         "source": record.source.uri,
         "source_holds": _held(one.source),
         "target": record.target.uri,
@@ -97,7 +98,7 @@ def _held(seen: ObjectState | None) -> dict[str, Any] | None:
 
 def _show(one: Conflict) -> None:
     record = one.record
-    click.echo(f"{record.source.key!r}: {printable(record.cause or '')}")
+    click.echo(f"{record.source.key!r}: {printable(record.why)}")
     for name, location, seen in (("source", record.source, one.source), ("target", record.target, one.target)):
         click.echo(f"  {name}  {location.uri!r}: {_told(seen)}")
     refused = why_not_taken(one, replacing=None)

@@ -16,11 +16,12 @@ from domain.errors import (
 from domain.keys import Location
 from domain.lifecycle.probes import is_probe
 from domain.protocol.attempt import Attempt, MigrationPorts, Outcome, Verdict
-from domain.protocol.migration import BUSY, RULES_SECONDS, migrate_object, park_object
+from domain.protocol.causes import Cause
+from domain.protocol.migration import RULES_SECONDS, migrate_object, park_object
 from domain.protocol.notices import Notice, NoticeKind
 from domain.protocol.record import State, may_go_along
 from domain.rules.compiled import MapOutcome, MappedKey
-from domain.rules.unmapped import REFUSED, is_refused
+from domain.rules.unmapped import is_refused
 from handlers.engine.dependencies import Dependencies
 from handlers.engine.rate_gate import PAUSED_SECONDS, HeldBack, HeldBackError, PacedMultipartStore
 from handlers.intake.messages import BackfillRow, encode_backfill
@@ -33,7 +34,6 @@ RETRY_SECONDS = 10
 THROTTLED_TRIES = 6
 """Being slowed down is no failure: the object waits here first, and only then costs a receive of its message."""
 MOST_WAIT_SECONDS = 5.0
-NOT_MAPPED = "the rules of today do not move its key, so its copy cannot be looked at: deploy the rules that made it"
 
 SecondsLeft = Callable[[], float]
 
@@ -82,11 +82,12 @@ def attempt_notice(
             break
         dependencies.sleep(jittered)
         pause = min(pause * 2, MOST_WAIT_SECONDS)
-    return Ended(notice, Outcome(Verdict.RETURN, None, "throttled for too long", RETRY_SECONDS))
+    return Ended(notice, Outcome(Verdict.RETURN, None, Cause.THROTTLED, retry_after=RETRY_SECONDS))
 
 
 def _held_back(notice: Notice, held: HeldBack) -> Ended:
-    return Ended(notice, Outcome(Verdict.RETURN, None, held.why, math.ceil(held.seconds)), waits=True)
+    outcome = Outcome(Verdict.RETURN, None, Cause.HELD_BACK, held.why, math.ceil(held.seconds))
+    return Ended(notice, outcome, waits=True)
 
 
 def least_of(wanted: int, limit: int | None) -> int:
@@ -128,7 +129,7 @@ def _attempt_once(notice: Notice, dependencies: Dependencies, seconds_left: Seco
     except Exception as error:  # noqa: BLE001  # a fault of ours with one object must not take its batch along
         return _failed(error, notice, dependencies)
     dependencies.pace.speed_up()
-    if outcome.cause:
+    if outcome.is_failure and outcome.cause is not None:
         dependencies.breaker.note_failure(notice.source.record_id, cause=outcome.cause, said=outcome.reason)
     elif outcome.state is not None and outcome.verdict is not Verdict.RETURN:
         dependencies.breaker.note_success(notice.source.record_id)
@@ -139,7 +140,7 @@ def _attempt_once(notice: Notice, dependencies: Dependencies, seconds_left: Seco
 def _failed(error: Exception, notice: Notice, dependencies: Dependencies) -> Outcome:
     """Called while the error is handled, so that a fault of ours is logged with its traceback."""
     observer, source = dependencies.observer, notice.source
-    cause = error.cause if isinstance(error, KeyshiftError) else "unexpected"
+    cause = Cause(error.cause) if isinstance(error, KeyshiftError) else Cause.UNEXPECTED
     dependencies.breaker.note_failure(source.record_id, cause=cause, said=str(error))
     if isinstance(error, TransientError):
         observer.count("Retries")
@@ -150,7 +151,7 @@ def _failed(error: Exception, notice: Notice, dependencies: Dependencies) -> Out
     else:
         observer.count("Failures")
         observer.crash("unexpected", source=source, cause=type(error).__name__, why=str(error))
-    return Outcome(Verdict.RETURN, None, str(error), RETRY_SECONDS, cause)
+    return Outcome(Verdict.RETURN, None, cause, str(error), RETRY_SECONDS, is_failure=True)
 
 
 def _least(dependencies: Dependencies) -> float:
@@ -174,13 +175,13 @@ def _migrated(notice: Notice, dependencies: Dependencies, limit: float, ports: M
     rules = dependencies.rules
     if notice.source.bucket != rules.source_bucket:
         if notice.source.bucket == rules.target_bucket:
-            return Outcome(Verdict.DONE, None, "target-bucket")
+            return Outcome(Verdict.DONE, None, Cause.TARGET_BUCKET)
         raise MalformedMessageError(
             f"{notice.source.uri} is in another bucket than {rules.source_bucket}, which this migration moves"
         )
     if is_probe(notice.source.key):
         dependencies.probes.note_arrival(notice.source.key)
-        return Outcome(Verdict.DONE, None, "probe")
+        return Outcome(Verdict.DONE, None, Cause.PROBE)
     mapped = rules.map_once(notice.source.key)
     if mapped.outcome in (MapOutcome.KEEP, MapOutcome.UNMAPPED):
         return _stays(notice, mapped, dependencies)
@@ -197,11 +198,11 @@ def _stays(notice: Notice, mapped: MappedKey, dependencies: Dependencies) -> Out
     if notice.kind is NoticeKind.REMOVED:
         record = dependencies.ports.manifest.read_record(notice.source.record_id)
         if may_go_along(record, notice):
-            why = f"its owner deleted it, and {NOT_MAPPED}"
-            return Outcome(Verdict.RETURN, record.state if record is not None else None, why, RULES_SECONDS)
+            state = record.state if record is not None else None
+            return Outcome(Verdict.RETURN, state, Cause.DELETE_WAITS, retry_after=RULES_SECONDS)
     if is_refused(dependencies.rules, mapped):
-        return Outcome(Verdict.RETURN, None, REFUSED)
-    return Outcome(Verdict.DONE, None, mapped.outcome.value)
+        return Outcome(Verdict.RETURN, None, Cause.UNMAPPED_REFUSED)
+    return Outcome(Verdict.DONE, None, Cause(mapped.outcome.value))
 
 
 def _attempted(
@@ -213,7 +214,8 @@ def _attempted(
             notice,
             target=mapped.target or Location(dependencies.rules.target_bucket, ""),
             rule=mapped.rule or "",
-            cause=f"impossible-key: {mapped.reason}",
+            cause=Cause.IMPOSSIBLE_KEY,
+            detail=mapped.reason or "",
             attempt=attempt,
             ports=ports,
             policy=dependencies.policy,
@@ -238,7 +240,7 @@ def _hand_on(notice: Notice, dependencies: Dependencies) -> None:
 def _report(outcome: Outcome, notice: Notice, dependencies: Dependencies) -> None:
     observer = dependencies.observer
     observer.count("Returned" if outcome.verdict is Verdict.RETURN else "Handled")
-    if outcome.reason == BUSY:
+    if outcome.cause is Cause.BUSY:
         observer.count("ClaimsHeld")
     fields = {"state": outcome.state, "verdict": outcome.verdict.value, "why": outcome.reason}
     if outcome.state in (State.CONFLICT, State.PARKED):
