@@ -53,7 +53,7 @@ def plan_objects(  # noqa: PLR0913  # where the objects are, and what the plan m
     cutting: Cutting,
 ) -> PlanFigures:
     """The figures of an inventory, or without one of a listing of the source bucket."""
-    from adapters.duckdb.plan import DuckDbPlanner  # DuckDB is not there in a Lambda function
+    from adapters.duckdb.plan import DuckDbPlanner  # it takes time to load
 
     clients = AwsClients(region=region, endpoint_url=endpoint_url)
     planner = DuckDbPlanner(rules, memory=memory)
