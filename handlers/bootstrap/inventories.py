@@ -8,17 +8,19 @@ from adapters.inventory.files import opened_inventory
 from adapters.inventory.rows import read_rows
 from adapters.messaging.queue import SqsMessageQueue
 from domain.planning.inventory import Inventory
+from domain.planning.ports import BackfillJournal
+from domain.queues import MessageQueue
 from handlers.bootstrap import clients_of
 from handlers.config.settings import Settings
 from handlers.operations.backfill import Rows
 
 
-def inventory_queue(settings: Settings) -> SqsMessageQueue:
+def inventory_queue(settings: Settings) -> MessageQueue:
     """Where reports arrive and tasks wait."""
     return SqsMessageQueue(clients_of(settings), settings.inventory_queue_url)
 
 
-def journal_of(settings: Settings) -> DynamoDbBackfillJournal:
+def journal_of(settings: Settings) -> BackfillJournal:
     """How far each inventory is enqueued."""
     return DynamoDbBackfillJournal(clients_of(settings), settings.table)
 
