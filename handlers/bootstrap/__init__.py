@@ -1,4 +1,4 @@
-"""Wires adapters to ports; the only module that imports adapters. Production and tests call it the same way."""
+"""Wires adapters to ports: what every function, worker and command needs; the modules beside it wire what some need."""
 
 import sys
 from collections.abc import Callable
@@ -15,7 +15,6 @@ from adapters.dynamodb.pulse import DynamoDbPulseBook
 from adapters.dynamodb.rates import DynamoDbRateLedger
 from adapters.dynamodb.record_item import record_of_item
 from adapters.dynamodb.stage import DynamoDbStageBook
-from adapters.dynamodb.stream import DynamoDbChangeReader
 from adapters.local.clock import SystemClock
 from adapters.messaging.event_bus import EventBridgeBus
 from adapters.messaging.queue import SqsMessageQueue
@@ -112,11 +111,6 @@ def bootstrap(
             observer=observer,
         ),
     )
-
-
-def change_reader(settings: Settings, *, clients: AwsClients | None = None) -> DynamoDbChangeReader:
-    """The manifest's stream for a worker; one of several workers reads it at a time."""
-    return DynamoDbChangeReader(clients or clients_of(settings), settings.table)
 
 
 def policy_of(settings: Settings, rules: CompiledRules) -> MigrationPolicy:

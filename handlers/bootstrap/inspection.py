@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from adapters.aws.clients import AwsClients
-from adapters.doctor.conditions_probe import Tried, probe_conditions
+from adapters.doctor.conditions_probe import probe_conditions
 from adapters.doctor.deployed_stack import DeployedStack
 from adapters.doctor.inspector import AwsInspector
 from adapters.inventory.files import opened_inventory
@@ -13,33 +13,30 @@ from adapters.s3.listing import S3ObjectListing
 from adapters.s3.requests import Owners
 from domain.errors import InputError
 from domain.keys import Location
+from domain.lifecycle.inspection import Inspector, StackInspector, Tried
+from domain.lifecycle.ports import UploadListing
+from domain.planning.ports import ObjectListing
 from domain.rules.compiled import CompiledRules
 from handlers.bootstrap import clients_of, owners_of
 from handlers.config.settings import Settings
 
-__all__ = [
-    "AwsInspector",
-    "DeployedStack",
-    "Tried",
-    "deployed_stack",
-    "inspector_of",
-    "object_listing",
-    "probe_of",
-    "sampled_keys",
-]
 
-
-def object_listing(settings: Settings, rules: CompiledRules) -> S3ObjectListing:
+def object_listing(settings: Settings, rules: CompiledRules) -> ObjectListing:
     """Listings of the source and target buckets."""
     return S3ObjectListing(clients_of(settings), owners=owners_of(rules))
 
 
-def deployed_stack(settings: Settings, name: str) -> DeployedStack:
+def upload_listing(settings: Settings, rules: CompiledRules) -> UploadListing:
+    """Multipart uploads of the target bucket."""
+    return S3ObjectListing(clients_of(settings), owners=owners_of(rules))
+
+
+def deployed_stack(settings: Settings, name: str) -> StackInspector:
     """What doctor looks at of a deployed stack."""
     return DeployedStack(clients_of(settings), name)
 
 
-def inspector_of(settings: Settings) -> AwsInspector:
+def inspector_of(settings: Settings) -> Inspector:
     """What doctor and status look at."""
     return AwsInspector(clients_of(settings))
 

@@ -83,7 +83,7 @@ def plan(  # noqa: PLR0913  # its options
       keyshift plan portal.yaml --inventory s3://inventories/line-1/all/2026-11-22T01-00Z/manifest.json
       keyshift plan portal.yaml --list --out plan.parquet
     """
-    from handlers.bootstrap.inventories import plan_objects
+    from handlers.bootstrap.planning import plan_objects
 
     if listing == bool(inventory):
         raise InputError("say where the objects come from: either --inventory MANIFEST or --list")

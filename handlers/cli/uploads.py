@@ -91,11 +91,11 @@ def uploads(  # noqa: PLR0913  # one parameter an option
 
 def _left_behind(settings: Settings, dependencies: Dependencies, *, before: float) -> Iterator[LeftBehind]:
     """Uploads begun before the moment whose id no record holds."""
-    from handlers.bootstrap.inspection import object_listing
+    from handlers.bootstrap.inspection import upload_listing
 
     rules = dependencies.rules
     named, targets = set(), set()
-    listed = list(object_listing(settings, rules).list_uploads(rules.target_bucket, prefix=rules.target_prefix))
+    listed = list(upload_listing(settings, rules).list_uploads(rules.target_bucket, prefix=rules.target_prefix))
     keys = {location for location, _, _ in listed}
     # Read after the listing: a worker names its upload a moment after S3 has begun it, which --older-than leaves out.
     for record in dependencies.ports.manifest.scan_records():
