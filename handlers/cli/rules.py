@@ -77,7 +77,7 @@ def check_rules(context: click.Context, file: str, *, as_json: bool) -> None:
 
 
 def row(mapped: MappedKey) -> dict[str, str | None]:
-    """The answer as product.md §2 writes it."""
+    """The answer as docs/rules.md writes it."""
     return {
         "key": mapped.key,
         "outcome": mapped.outcome.value,
