@@ -25,7 +25,7 @@ THERE = ObjectState(NEW, 5, version_id="v2", last_modified=9, metadata={"a": "b"
 COPY = ObjectState(OLD, 5, version_id="t1", last_modified=5, metadata={"a": "b"}, tags={})
 SAME = replace(THERE, version_id="t2")
 ANOTHER = replace(COPY, etag=OTHER)
-REFUSED = replace(NOTHING, maybe=frozenset({Intent(Action.COPY, OLD, "v1", OLD, not_before=1)}))
+REFUSED = replace(NOTHING, maybe=frozenset({Intent(Action.COPY, OLD, "v1", OLD, not_before=1, is_refused=True)}))
 
 ROWS = {
     "1": [Sight(COPIED, THERE, None), Sight(CONFLICT, THERE, None)],
