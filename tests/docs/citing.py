@@ -1,5 +1,6 @@
 """What code, tests and documents cite, and what the documents hold."""
 
+import ast
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,9 @@ _HEADING_NUMBER = re.compile(r"\d+(?:\.\d+)*(?=\.?\s)")
 _FENCE = re.compile(r"^(```+|~~~+).*?^\1", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"(`+)(?!`).+?\1")
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
-_PATH = re.compile(r"`(?P<path>(?:adapters|bench|docs|domain|handlers|migrations|tests)/[\w./-]*)`")
+_PATH = re.compile(r"`(?P<path>(?:adapters|bench|docs|domain|handlers|migrations|tests)/[\w./-]*)(?::(?P<name>\w+))?`")
+_HANDLER = ".handler"
+"""Ends the name of a Lambda function, as serverless.yml writes it."""
 _WRITTEN_BY_A_COMMAND = frozenset({"build/iam.md"})
 
 
@@ -100,10 +103,31 @@ def links_of(markdown: str) -> Iterator[str]:
             yield match["target"]
 
 
-def paths_of(markdown: str) -> Iterator[str]:
-    """The paths into the repository that a document names."""
-    for match in _PATH.finditer(markdown):
-        yield match["path"]
+def paths_of(markdown: str) -> Iterator[tuple[str, str]]:
+    """The paths into the repository that a document names, each with a symbol (``file.py:name``) or an empty text."""
+    for match in _PATH.finditer(_FENCE.sub("", markdown)):
+        path = match["path"]
+        if "NAME" in path:
+            continue
+        if path.endswith(_HANDLER):
+            yield path.removesuffix(_HANDLER) + ".py", "handler"
+        else:
+            yield path, match["name"] or ""
+
+
+@cache
+def symbols_of(module: Path) -> frozenset[str]:
+    """The functions, classes and constants at a module's top."""
+    names: set[str] = set()
+    for node in ast.parse(module.read_text(encoding="utf-8")).body:
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                names.add(name)
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                names.add(name)
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                names.add(name)
+    return frozenset(names)
 
 
 @cache
