@@ -109,7 +109,7 @@ _TEXTS: Mapping[Cause, str] = {
     Cause.MISSING_RESOURCE: "a bucket, queue, table or bus does not exist",
     Cause.STORAGE_FULL: "the server has no room",
     Cause.REFUSED: "the service refuses the request as such",
-    Cause.PERMANENT: "a request failed in a way that another attempt does not mend",
+    Cause.PERMANENT: "a request failed, and another attempt would fail too",
     Cause.THROTTLED: "throttled for too long",
     Cause.BUSY: "another worker has it",
     Cause.KEYS_KEEP_CHANGING: "both keys keep changing",
@@ -136,7 +136,7 @@ _TEXTS: Mapping[Cause, str] = {
     " ended",
     Cause.COPY_ADOPTED: "the copy was there before keyshift",
     Cause.UNMAPPED_REFUSED: "no rule maps this key, and the rules say: unmapped: fail",
-    Cause.DELETE_WAITS: "its owner deleted it, and the rules of today do not move its key, so its copy cannot be looked"
+    Cause.DELETE_WAITS: "its producer deleted it, and the rules of today do not move its key, so its copy cannot be looked"
     " at: deploy the rules that made it",
 }
 
@@ -158,8 +158,8 @@ REMEDIES: Mapping[Cause, str] = {
     Cause.NOTHING_TO_RESTORE: "restore the source from a version or a backup; its copy was replaced or deleted",
     Cause.ORIGINAL_GONE: "restore the source from a backup, or keep the copy with its switched references",
     Cause.COPY_CHANGED: "keyshift rollback again",
-    Cause.SOURCE_ABSENT: "delete the copy yourself once it is certain that its owner deleted the source",
-    Cause.IMPOSSIBLE_KEY: "change the rule, or ask the owner for another name, then keyshift verify --requeue",
+    Cause.SOURCE_ABSENT: "delete the copy yourself once it is certain that its producer deleted the source",
+    Cause.IMPOSSIBLE_KEY: "change the rule, or ask the producer for another name, then keyshift verify --requeue",
     Cause.OTHER_TARGET: "keyshift rollback it, or deploy the old rule again",
     Cause.ACCESS_DENIED: f"give the permission that the message names (docs/iam.md), {_REPLAY} access-denied --yes",
     Cause.KMS: f"enable the key, or allow its use in the key's policy, {_REPLAY} kms --yes",

@@ -1,4 +1,4 @@
-"""Decide from what both keys hold now (protocol.md §5): pure, one row of the table after the other."""
+"""Decide from what both keys hold now (protocol.md §5): pure; the table of decisions is in ``decide``."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -145,7 +145,31 @@ def marker_of_cleanup(sight: Sight) -> str | None:
 
 
 def decide(sight: Sight) -> Decision:
-    """The one right step for what was seen; whatever cannot be decided from S3 is a CONFLICT, never a guess."""
+    """Choose the one right step for what was seen: the first row that fits (protocol.md §5).
+
+    What S3 cannot decide is a CONFLICT, never a guess. A row without a condition is for what the rows above leave.
+    A target is known, unconfirmed or the same by ``is_known``, ``doubted`` and ``same_object``; else it is unknown.
+    "Copy if it matches" carries If-Match with the etag that was read.
+
+    #   source  target       and                                                           step
+    1   there   absent       keyshift's or a CONFLICT, and no decision fills it            CONFLICT
+    2   there   absent                                                                     copy if absent
+    3   there   same         created by keyshift, without the source's class, key or lock  copy if it matches
+    4   there   same                                                                       settle COPIED
+    5   there   known        the marker of cleanup is gone, and an older version came up   CONFLICT
+    6   there   known                                                                      copy if it matches
+    7   there   unknown      an operator gave up the object of this etag                   copy if it matches
+    8   there   unconfirmed  the source is no longer what that copy was of                 copy if it matches
+    9   there   unknown                                                                    CONFLICT
+    10  absent  known        cleaned, and the marker hides a producer's newer version      copy it, CLEANED
+    11  absent  known        a mirrored delete, not cleaned, not an undecided CONFLICT     delete, TOMBSTONE
+    12  absent  known        cleaned                                                       settle CLEANED
+    13  absent  known                                                                      settle GONE
+    14  absent  unknown                                                                    CONFLICT
+    15  absent  absent       cleaned                                                       CONFLICT
+    16  absent  absent       a delete event, or a TOMBSTONE already                        settle TOMBSTONE
+    17  absent  absent                                                                     settle GONE
+    """
     if sight.source is None:
         return _decide_without_source(sight)
     record, target = sight.record, sight.target

@@ -46,7 +46,7 @@ def _check_ids(context: click.Context, option: click.Parameter, ids: tuple[str, 
     default=86_400,
     show_default=True,
     type=click.IntRange(0),
-    help="Only uploads begun so many seconds ago.",
+    help="Only uploads started at least this many seconds ago.",
 )
 @json_option
 @with_settings
@@ -56,8 +56,8 @@ def uploads(  # noqa: PLR0913  # one parameter an option
 ) -> None:
     """List multipart uploads under the target's prefix that no manifest record names.
 
-    Their parts are billed until they are aborted. S3 does not say which program began an upload: those of producers and
-    of other programs are listed too, and aborting one makes its program lose what it has sent. So each upload to abort
+    Their parts are billed until they are aborted. S3 does not say which program began an upload, so those of producers
+    and of other programs are listed too. Aborting one makes its program lose what it has sent. So each upload to abort
     is named by its id. "target of a record" marks keys that keyshift itself copies to. Exit code 1 when an id that was
     given is not among the listed ones.
 

@@ -11,7 +11,7 @@ from domain.errors import KeyshiftError
 from domain.protocol.causes import REMEDIES, Cause, told
 
 ROOT = Path(__file__).resolve().parents[2]
-RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+RUNBOOK = (ROOT / "docs/runbook.md").read_text(encoding="utf-8")
 SECTIONS: dict[str, str] = dict(re.findall(r"^### (alarm-[a-z-]+)\n(.*?)(?=^##|\Z)", RUNBOOK, re.MULTILINE | re.DOTALL))
 
 
@@ -39,7 +39,7 @@ def test_anchors_named_elsewhere_exist() -> None:
 
 def test_every_finding_is_explained() -> None:
     """By its name."""
-    audit = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
+    audit = (ROOT / "docs/audit.md").read_text(encoding="utf-8")
     assert [fault.value for fault in Fault if f"`{fault.value}`" not in audit] == []
 
 
