@@ -11,7 +11,7 @@ from domain.keys import Location
 from domain.protocol.attempt import Verdict
 from domain.protocol.record import State
 from domain.rules.compiled import CompiledRules
-from domain.rules.unmapped import REFUSED, is_refused
+from domain.rules.routing import REFUSED, is_refused, route_of
 from handlers.bootstrap import dependencies_of, seconds_left_of
 from handlers.engine.attempt import attempt_notice
 from handlers.engine.dependencies import Dependencies
@@ -116,8 +116,10 @@ def _result(task: _Task, job: _Job, dependencies: Dependencies, seconds_left: Ca
         return FAILED, f"the key {task.key!a} is not UTF-8 after URL decoding: write the manifest again"
     if not key:
         return FAILED, "the task names no key"
-    mapped = rules.map_key(key)
-    if is_refused(rules, mapped):
+    # Without etag and version: what the key holds now is moved, not what it held when the manifest was written.
+    notice = BackfillRow(key=key).notice(rules.source_bucket)
+    route = route_of(rules, notice.source)
+    if is_refused(route):
         return FAILED, REFUSED
     try:
         control = dependencies.control.current()
@@ -125,13 +127,12 @@ def _result(task: _Task, job: _Job, dependencies: Dependencies, seconds_left: Ca
             return AGAIN, f"the migration is paused: {control.reason}"
         if other != key and _only_other_is_there(rules.source_bucket, key, other, dependencies):
             return FAILED, f"no object has the key {key!a}, but one has {other!a}: {_PLUS}"
-        # Without etag and version: what the key holds now is moved, not what it held when the manifest was written.
-        notice = BackfillRow(key=key).notice(rules.source_bucket)
-        outcome = attempt_notice(notice, dependencies, seconds_left=seconds_left, stopping=lambda: False).outcome
+        ended = attempt_notice(notice, route, dependencies, seconds_left=seconds_left, stopping=lambda: False)
     except KeyshiftError as error:
         dependencies.observer.count("Failures")
         dependencies.observer.fail("batch operations task", cause=error.cause, why=str(error))
         return AGAIN, str(error)
+    outcome = ended.outcome
     if outcome.verdict is Verdict.RETURN:
         return AGAIN, outcome.reason
     if outcome.verdict is Verdict.CONTINUE:

@@ -8,7 +8,7 @@ from domain.errors import InputError, KeyshiftError
 from domain.lifecycle.stages import Stage
 from domain.planning.ports import BackfillJournal
 from domain.queues import Message, MessageQueue
-from domain.rules.unmapped import REFUSED
+from domain.rules.routing import REFUSED
 from handlers.bootstrap import RESERVE_SECONDS, dependencies_of, seconds_left_of
 from handlers.bootstrap.inventories import inventory_files, inventory_queue, journal_of
 from handlers.engine.batch import RENEW_AT, messages_of

@@ -136,8 +136,8 @@ _TEXTS: Mapping[Cause, str] = {
     " ended",
     Cause.COPY_ADOPTED: "the copy was there before keyshift",
     Cause.UNMAPPED_REFUSED: "no rule maps this key, and the rules say: unmapped: fail",
-    Cause.DELETE_WAITS: "its producer deleted it, and the rules of today do not move its key, so its copy cannot be looked"
-    " at: deploy the rules that made it",
+    Cause.DELETE_WAITS: "its producer deleted it, and the rules of today do not move its key, so its copy cannot be"
+    " looked at: deploy the rules that made it",
 }
 
 

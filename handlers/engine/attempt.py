@@ -1,4 +1,4 @@
-"""One notice: map its key, attempt the migration in the time that is left, and say how it ended."""
+"""One notice: follow its route in the time that is left, and say how it ended."""
 
 import math
 import random
@@ -14,14 +14,22 @@ from domain.errors import (
     TransientError,
 )
 from domain.keys import Location
-from domain.lifecycle.probes import is_probe
 from domain.protocol.attempt import Attempt, MigrationPorts, Outcome, Verdict
 from domain.protocol.causes import Cause
 from domain.protocol.migration import RULES_SECONDS, migrate_object, park_object
 from domain.protocol.notices import Notice, NoticeKind
 from domain.protocol.record import State, may_go_along
-from domain.rules.compiled import MapOutcome, MappedKey
-from domain.rules.unmapped import is_refused
+from domain.rules.routing import (
+    InOtherBucket,
+    InTargetBucket,
+    Kept,
+    Moved,
+    Probe,
+    Rejected,
+    Route,
+    Unmapped,
+    is_refused,
+)
 from handlers.engine.dependencies import Dependencies
 from handlers.engine.rate_gate import PAUSED_SECONDS, HeldBack, HeldBackError, PacedMultipartStore
 from handlers.intake.messages import BackfillRow, encode_backfill
@@ -48,15 +56,15 @@ class Ended:
 
 
 def attempt_notice(
-    notice: Notice, dependencies: Dependencies, *, seconds_left: SecondsLeft, stopping: Callable[[], bool]
+    notice: Notice, route: Route, dependencies: Dependencies, *, seconds_left: SecondsLeft, stopping: Callable[[], bool]
 ) -> Ended:
-    """Attempt it, with patience while the service asks for fewer requests.
+    """Attempt it along its route, with patience while the service asks for fewer requests.
 
     Raises only what concerns every object alike: a missing table or queue, or no permission for it.
     """
     pause, paid = 0.2, _paid_bytes(notice, dependencies)
     left = _left_after(seconds_left, dependencies)
-    if dependencies.rules.map_key(notice.source.key).outcome is MapOutcome.MOVE:
+    if isinstance(route, Moved):
         held = dependencies.gate.admit(objects=1, size=paid, seconds_left=left, stopping=stopping)
         if held is not None:
             return _held_back(notice, held)
@@ -71,7 +79,7 @@ def attempt_notice(
             if left() < 0:
                 return _held_back(notice, HeldBack("no time left for another object"))
             try:
-                outcome = _attempt_once(notice, dependencies, seconds_left, paid)
+                outcome = _attempt_once(notice, route, dependencies, seconds_left, paid)
             except HeldBackError as error:
                 return _held_back(notice, HeldBack(str(error), PAUSED_SECONDS))
         if outcome is not None:
@@ -107,7 +115,9 @@ def _left_after(seconds_left: SecondsLeft, dependencies: Dependencies) -> Second
     return lambda: seconds_left() - _least(dependencies)
 
 
-def _attempt_once(notice: Notice, dependencies: Dependencies, seconds_left: SecondsLeft, paid: int) -> Outcome | None:
+def _attempt_once(
+    notice: Notice, route: Route, dependencies: Dependencies, seconds_left: SecondsLeft, paid: int
+) -> Outcome | None:
     """How it ended, ``None`` when the service asked to slow down."""
 
     def wait(size: int) -> HeldBack | None:
@@ -117,7 +127,7 @@ def _attempt_once(notice: Notice, dependencies: Dependencies, seconds_left: Seco
 
     ports = replace(dependencies.ports, multipart=PacedMultipartStore(dependencies.ports.multipart, wait, paid=paid))
     try:
-        outcome = _migrated(notice, dependencies, _limit(notice, dependencies, seconds_left()), ports)
+        outcome = _follow_route(notice, route, dependencies, _limit(notice, dependencies, seconds_left()), ports)
         if outcome.verdict is Verdict.CONTINUE:
             _hand_on(notice, dependencies)
     except (MissingResourceError, AccessDeniedError, HeldBackError):
@@ -171,63 +181,54 @@ def _paused(dependencies: Dependencies) -> HeldBack | None:
     return HeldBack(f"paused: {control.reason}") if control.paused else None
 
 
-def _migrated(notice: Notice, dependencies: Dependencies, limit: float, ports: MigrationPorts) -> Outcome:
-    rules = dependencies.rules
-    if notice.source.bucket != rules.source_bucket:
-        if notice.source.bucket == rules.target_bucket:
-            return Outcome(Verdict.DONE, None, Cause.TARGET_BUCKET)
-        raise MalformedMessageError(
-            f"{notice.source.uri} is in another bucket than {rules.source_bucket}, which this migration moves"
-        )
-    if is_probe(notice.source.key):
-        dependencies.probes.note_arrival(notice.source.key)
-        return Outcome(Verdict.DONE, None, Cause.PROBE)
-    mapped = rules.map_once(notice.source.key)
-    if mapped.outcome in (MapOutcome.KEEP, MapOutcome.UNMAPPED):
-        return _stays(notice, mapped, dependencies)
-    return _attempted(notice, mapped, dependencies, limit, ports)
+def _follow_route(
+    notice: Notice, route: Route, dependencies: Dependencies, limit: float, ports: MigrationPorts
+) -> Outcome:
+    """What became of the object; raises MalformedMessageError for one of another bucket."""
+    rules, policy = dependencies.rules, dependencies.policy
+    match route:
+        case InTargetBucket():
+            return Outcome(Verdict.DONE, None, Cause(route.kind.value))
+        case InOtherBucket():
+            raise MalformedMessageError(
+                f"{notice.source.uri} is in another bucket than {rules.source_bucket}, which this migration moves"
+            )
+        case Probe():
+            dependencies.probes.note_arrival(notice.source.key)
+            return Outcome(Verdict.DONE, None, Cause(route.kind.value))
+        case Kept() | Unmapped():
+            return _stay(notice, route, dependencies)
+        case Rejected(rule, reason):
+            return park_object(
+                notice,
+                target=Location(rules.target_bucket, ""),
+                rule=rule,
+                cause=Cause.IMPOSSIBLE_KEY,
+                detail=reason,
+                attempt=Attempt(dependencies.new_token(), limit),
+                ports=ports,
+                policy=policy,
+            )
+        case Moved(rule, target):
+            attempt = Attempt(dependencies.new_token(), limit)
+            return migrate_object(notice, target=target, rule=rule, attempt=attempt, ports=ports, policy=policy)
 
 
-def _stays(notice: Notice, mapped: MappedKey, dependencies: Dependencies) -> Outcome:
+def _stay(notice: Notice, route: Kept | Unmapped, dependencies: Dependencies) -> Outcome:
     """A key that the rules of the day do not move; a delete of what other rules had copied waits for those.
 
     Only a delete costs a look at the record: a source that is there tells of itself when the rules are back.
     """
-    if mapped.outcome is MapOutcome.UNMAPPED:
+    if isinstance(route, Unmapped):
         dependencies.observer.count("Unmapped")
     if notice.kind is NoticeKind.REMOVED:
         record = dependencies.ports.manifest.read_record(notice.source.record_id)
         if may_go_along(record, notice):
             state = record.state if record is not None else None
             return Outcome(Verdict.RETURN, state, Cause.DELETE_WAITS, retry_after=RULES_SECONDS)
-    if is_refused(dependencies.rules, mapped):
+    if is_refused(route):
         return Outcome(Verdict.RETURN, None, Cause.UNMAPPED_REFUSED)
-    return Outcome(Verdict.DONE, None, Cause(mapped.outcome.value))
-
-
-def _attempted(
-    notice: Notice, mapped: MappedKey, dependencies: Dependencies, limit: float, ports: MigrationPorts
-) -> Outcome:
-    attempt = Attempt(dependencies.new_token(), limit)
-    if mapped.outcome is MapOutcome.REJECTED or mapped.target is None:
-        return park_object(
-            notice,
-            target=mapped.target or Location(dependencies.rules.target_bucket, ""),
-            rule=mapped.rule or "",
-            cause=Cause.IMPOSSIBLE_KEY,
-            detail=mapped.reason or "",
-            attempt=attempt,
-            ports=ports,
-            policy=dependencies.policy,
-        )
-    return migrate_object(
-        notice,
-        target=mapped.target,
-        rule=mapped.rule or "",
-        attempt=attempt,
-        ports=ports,
-        policy=dependencies.policy,
-    )
+    return Outcome(Verdict.DONE, None, Cause(route.kind.value))
 
 
 def _hand_on(notice: Notice, dependencies: Dependencies) -> None:

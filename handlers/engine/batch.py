@@ -7,11 +7,11 @@ from typing import Any
 
 from domain.errors import KeyshiftError, MalformedMessageError, TransientError
 from domain.keys import Location
-from domain.lifecycle.probes import is_probe
 from domain.protocol.attempt import Outcome, Verdict
 from domain.protocol.causes import Cause
 from domain.protocol.notices import Notice, NoticeKind
 from domain.queues import Message, MessageQueue
+from domain.rules.routing import Probe, route_of
 from handlers.engine.attempt import Ended, SecondsLeft, attempt_notice, least_of
 from handlers.engine.dependencies import Dependencies
 from handlers.engine.observability import traced
@@ -197,8 +197,7 @@ def _held_back(message: Message, dependencies: Dependencies) -> Handled:
     """A message in a pause; a probe moves nothing, and ``keyshift start`` waits for it before anything may move."""
     try:
         notices = decode_message(message.body).notices
-        bucket = dependencies.rules.source_bucket
-        if notices and all(one.source.bucket == bucket and is_probe(one.source.key) for one in notices):
+        if notices and all(isinstance(route_of(dependencies.rules, one.source), Probe) for one in notices):
             for notice in notices:
                 dependencies.probes.note_arrival(notice.source.key)
             return Handled(message, done=True)
@@ -235,10 +234,11 @@ def _work_off(
     seconds_left: SecondsLeft,
     stopping: Callable[[], bool],
 ) -> list[tuple[_Open, Ended]]:
-    return [
-        (one, attempt_notice(notice, dependencies, seconds_left=seconds_left, stopping=stopping))
-        for one, notice in chain
-    ]
+    ended = []
+    for one, notice in chain:
+        route = route_of(dependencies.rules, notice.source)
+        ended.append((one, attempt_notice(notice, route, dependencies, seconds_left=seconds_left, stopping=stopping)))
+    return ended
 
 
 def _opened(message: Message, dependencies: Dependencies) -> _Open:

@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from domain.keys import Location
 from domain.objects import ListedObject
 from domain.planning.ports import BackfillJournal
 from domain.queues import Message, MessageQueue
-from domain.rules.compiled import CompiledRules, MapOutcome
-from domain.rules.unmapped import is_refused
+from domain.rules.compiled import CompiledRules
+from domain.rules.routing import ENQUEUED, is_refused, route_of
 from handlers.intake.messages import BackfillRow, encode_backfill
 
 ROWS_PER_MESSAGE = 50
@@ -93,11 +94,10 @@ class InventoryFeeder:
             if row is None:
                 fed.outcomes["not_current"] += 1
             else:
-                mapped = self._rules.map_key(row.key)
-                outcome = mapped.outcome
-                fed.outcomes[outcome.value] += 1
-                fed.refused += is_refused(self._rules, mapped)
-                if outcome in (MapOutcome.MOVE, MapOutcome.REJECTED):
+                route = route_of(self._rules, Location(self._rules.source_bucket, row.key), is_loop_rejected=False)
+                fed.outcomes[route.kind.value] += 1
+                fed.refused += is_refused(route)
+                if isinstance(route, ENQUEUED):
                     waiting.append(BackfillRow.of_listed(row))
             if len(waiting) >= ROWS_PER_MESSAGE * MESSAGES_AT_ONCE or number - checkpoint >= LOOK_ROWS:
                 if not self._send(waiting, fed, waits=waits):

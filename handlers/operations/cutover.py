@@ -8,11 +8,11 @@ from domain.keys import Location
 from domain.lifecycle.census import Compared, Expected, Role, expected_of
 from domain.lifecycle.gates import Gate, Limits, Readiness, RecordCensus, cutover_gates, state_gates
 from domain.lifecycle.ports import CensusBook
-from domain.lifecycle.probes import is_probe
 from domain.lifecycle.stages import Stage, StageEntry, advanced, postponed
 from domain.objects import ListedObject
 from domain.protocol.record import State
-from domain.rules.compiled import MapOutcome
+from domain.rules.probes import is_probe
+from domain.rules.routing import ENQUEUED, route_of
 from handlers.operations.live_capture import capture_fault, disproof, work_on
 from handlers.operations.operator import TRIES, Operation
 from handlers.operations.status import Lookout, Status
@@ -112,7 +112,7 @@ def compare(
 
 def _is_uncopied(operation: Operation, place: Location, most_lag: float) -> bool:
     rules, ports = operation.dependencies.rules, operation.dependencies.ports
-    if rules.map_key(place.key).outcome not in (MapOutcome.MOVE, MapOutcome.REJECTED):
+    if not isinstance(route_of(rules, place), ENQUEUED):
         return False
     there = ports.store.look_at_object(place)
     if there is None or there.last_modified > ports.clock.now() - most_lag:

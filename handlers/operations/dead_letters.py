@@ -10,8 +10,7 @@ from domain.errors import MalformedMessageError
 from domain.protocol.notices import Notice, NoticeKind
 from domain.protocol.record import Mode, Record, State, is_incorporated, may_go_along
 from domain.queues import DeadLetter, DeadLetterQueue
-from domain.rules.compiled import MapOutcome
-from domain.rules.unmapped import is_refused
+from domain.rules.routing import InOtherBucket, InTargetBucket, Kept, Probe, Unmapped, is_refused, route_of
 from handlers.engine.dependencies import Dependencies
 from handlers.intake.inventory_tasks import task_of
 from handlers.intake.messages import decode_message
@@ -158,20 +157,17 @@ def read_letter(dead: DeadLetter, queue: str, dependencies: Dependencies) -> Let
 
 
 def _seen(notice: Notice, dependencies: Dependencies) -> Seen:
-    key, rules = notice.source.key, dependencies.rules
-    if notice.source.bucket != rules.source_bucket:
-        ours = notice.source.bucket == rules.target_bucket
-        return Seen(key, "", "target-bucket" if ours else "other-bucket", settled=ours)
-    mapped = rules.map_key(key)
-    stays = mapped.outcome in (MapOutcome.KEEP, MapOutcome.UNMAPPED)
-    if stays and notice.kind is not NoticeKind.REMOVED:
-        return Seen(key, "", mapped.outcome.value, settled=not is_refused(rules, mapped))
+    key, route = notice.source.key, route_of(dependencies.rules, notice.source)
+    if isinstance(route, InTargetBucket | InOtherBucket | Probe):
+        return Seen(key, "", route.kind.value, settled=not isinstance(route, InOtherBucket))
+    if isinstance(route, Kept | Unmapped) and notice.kind is not NoticeKind.REMOVED:
+        return Seen(key, "", route.kind.value, settled=not is_refused(route))
     record = dependencies.ports.manifest.read_record(notice.source.record_id)
-    if stays:
-        settled = not is_refused(rules, mapped) and not may_go_along(record, notice)
-        return Seen(key, "", mapped.outcome.value, settled=settled, record=record)
+    if isinstance(route, Kept | Unmapped):
+        settled = not is_refused(route) and not may_go_along(record, notice)
+        return Seen(key, "", route.kind.value, settled=settled, record=record)
     cause, settled = _cause(notice, record)
-    return Seen(key, mapped.rule or "", cause, settled=settled, record=record)
+    return Seen(key, route.rule, cause, settled=settled, record=record)
 
 
 def _cause(notice: Notice, record: Record | None) -> tuple[str, bool]:

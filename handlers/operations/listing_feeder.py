@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from domain.keys import Location
 from domain.planning.ports import ObjectListing
 from domain.queues import MessageQueue
-from domain.rules.compiled import CompiledRules, MapOutcome
-from domain.rules.unmapped import is_refused
+from domain.rules.compiled import CompiledRules
+from domain.rules.routing import ENQUEUED, is_refused, route_of
 from handlers.intake.messages import BackfillRow, encode_backfill
 
 MESSAGES_AT_ONCE = 10
@@ -49,12 +50,11 @@ class Feeder:
         for listed in self._listing.list_objects(
             self._rules.source_bucket, prefix=self._rules.source_prefix + prefix, after=done.last_key
         ):
-            mapped = self._rules.map_key(listed.key)
-            outcome = mapped.outcome
-            done.outcomes[outcome.value] += 1
-            done.refused += is_refused(self._rules, mapped)
+            route = route_of(self._rules, Location(self._rules.source_bucket, listed.key), is_loop_rejected=False)
+            done.outcomes[route.kind.value] += 1
+            done.refused += is_refused(route)
             last_key = listed.key
-            if outcome in (MapOutcome.MOVE, MapOutcome.REJECTED):
+            if isinstance(route, ENQUEUED):
                 waiting.append(BackfillRow.of_listed(listed))
             if len(waiting) >= rows * MESSAGES_AT_ONCE:
                 self._send(waiting, done, rows=rows, backlog=backlog, dry_run=dry_run)

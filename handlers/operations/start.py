@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from domain.errors import KeyshiftError, UnavailableError
 from domain.keys import Location
 from domain.lifecycle.ports import Capture, CaptureRefused
-from domain.lifecycle.probes import probe_location
 from domain.lifecycle.stages import CAPTURING, Stage, advanced, captured, stage_fault
+from domain.rules.probes import probe_location
 from handlers.engine.worker import EVENTS_AT_ONCE, Worker
 from handlers.operations.operator import Operation, Shut
 from handlers.operations.proof import refuse_rules

@@ -7,24 +7,18 @@ from dataclasses import dataclass, field, replace
 from domain.errors import KeyshiftError
 from domain.keys import Location
 from domain.lifecycle.ports import ByteReader, KeyBook
-from domain.lifecycle.probes import is_probe
 from domain.lifecycle.verification import REPAIRABLE, Difference, Finding, Remark, Sides, Summary, judge, needs_reading
 from domain.objects import ObjectState
 from domain.protocol.record import Mode, Record, State
 from domain.references.ports import ReferenceFinder
-from domain.rules.compiled import MapOutcome
-from domain.rules.unmapped import fits_target_layout, is_refused
+from domain.rules.probes import is_probe
+from domain.rules.routing import Kept, Moved, Rejected, Unmapped, fits_target_layout, route_of
 from handlers.engine.dependencies import Dependencies
 from handlers.intake.messages import BackfillRow, encode_backfill
 from handlers.operations.parallel import patiently
 
 ROWS_PER_MESSAGE = 50
 ROWS_AT_ONCE = 500
-_UNRECORDED = {
-    MapOutcome.MOVE: Difference.NOT_MIGRATED,
-    MapOutcome.REJECTED: Difference.REJECTED,
-    MapOutcome.UNMAPPED: Difference.UNMAPPED,
-}
 
 
 class Verifier:
@@ -64,13 +58,15 @@ class Verifier:
             return None
         try:
             if place.bucket == self._rules.source_bucket and place.key.startswith(self._rules.source_prefix):
-                mapped = self._rules.map_key(place.key)
-                if mapped.outcome is MapOutcome.KEEP or self._book.has_source(place):
+                route = route_of(self._rules, place)
+                if isinstance(route, Kept) or self._book.has_source(place):
                     return None
-                if mapped.outcome in (MapOutcome.MOVE, MapOutcome.REJECTED):
-                    return self._unrecorded(place, mapped.target, mapped.reason or "", mapped.outcome)
-                if is_refused(self._rules, mapped):
-                    return self._unrecorded(place, None, mapped.reason or "", mapped.outcome)
+                if isinstance(route, Moved):
+                    return self._unrecorded(place, Difference.NOT_MIGRATED, target=route.target)
+                if isinstance(route, Rejected):
+                    return self._unrecorded(place, Difference.REJECTED, why=route.reason)
+                if isinstance(route, Unmapped) and route.is_refused:
+                    return self._unrecorded(place, Difference.UNMAPPED, why=route.reason)
             return patiently(lambda: self._stray(place), sleep=self._dependencies.sleep)
         except KeyshiftError as error:
             return Finding(place, None, "", (Difference.UNREADABLE,), detail=str(error))
@@ -108,11 +104,13 @@ class Verifier:
             target_digest=self._reader.digest_object(record.target, seen=target),
         )
 
-    def _unrecorded(self, place: Location, target: Location | None, why: str, outcome: MapOutcome) -> Finding | None:
+    def _unrecorded(
+        self, place: Location, difference: Difference, *, target: Location | None = None, why: str = ""
+    ) -> Finding | None:
         """A source key without a record when the records were read: it may be gone, or have one by now."""
         if self._ports.manifest.read_record(place.record_id) is not None or self._look(place) is None:
             return None
-        return Finding(place, target, "", (_UNRECORDED[outcome],), detail=why)
+        return Finding(place, target, "", (difference,), detail=why)
 
     def _stray(self, place: Location) -> Finding | None:
         if self._look(place) is None:

@@ -10,7 +10,7 @@ from domain.lifecycle.verification import Difference
 from domain.objects import ListedObject
 from domain.parts import MIB
 from domain.planning.figures import Cutting, Share
-from domain.rules.unmapped import REFUSED, is_refused
+from domain.rules.routing import REFUSED, is_refused, route_of
 from handlers.config.rules_file import read_rules
 from handlers.engine.batch import respond_to_batch
 from handlers.operations.backfill import Fed, InventoryFeeder, NoJournal
@@ -60,7 +60,7 @@ def test_a_copys_key_is_done_for_batch_operations_too() -> None:
 def test_which_keys_are_refused(rules: str, refused: list[str]) -> None:
     """Neither what moves, nor what is kept, nor a copy."""
     compiled = read_rules(rules)
-    assert [key for key in KEYS if is_refused(compiled, compiled.map_key(key))] == refused
+    assert [key for key in KEYS if is_refused(route_of(compiled, Location(BUCKET, key)))] == refused
 
 
 class Listing:
