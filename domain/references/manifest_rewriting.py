@@ -36,8 +36,6 @@ UNDER_WAY = "an attempt at the manifest is under way"
 TAKEN = "another worker has it"
 NO_TIME = "no time left; run again"
 BROKEN_OFF = "no time left, or the upload was aborted; run again"
-PASSING = frozenset({UNDER_WAY, TAKEN, NO_TIME, BROKEN_OFF})
-"""Why a manifest waits where a later run comes further by itself."""
 
 
 @dataclass(frozen=True, slots=True)
