@@ -57,6 +57,10 @@ def rewrites_references(site: Site, process: Process) -> None:
             process.sleep(POLL_SECONDS)
 
 
+PASSING = frozenset({UNDER_WAY, TAKEN, NO_TIME, BROKEN_OFF})
+"""Why a manifest waits where a later run comes further by itself."""
+
+
 def rewrite_once(site: Site, process: Process, *, resume: bool) -> bool:
     """One run over the application's table, and the manifests; whether a later one would come no further."""
     references = site.references(process)
