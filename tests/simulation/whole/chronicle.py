@@ -1,7 +1,7 @@
 """What everybody but keyshift did to every key, noted as it happens; ``truth`` judges what keyshift did."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from domain.keys import Location
 from tests.fakes.buckets import Version
@@ -84,7 +84,10 @@ class Chronicle:
     ) -> None:
         """An owner, or a rule of his, has deleted the key without naming a version."""
         why = why_unfollowed(
-            key, is_being_cleaned=self.doubts.is_being_cleaned(key), keeps_markers=keeps_markers(marker)
+            key,
+            is_being_cleaned=self.doubts.is_being_cleaned(key),
+            keeps_markers=keeps_markers(marker),
+            settled=frozenset(self._known_words(key)),
         )
         if marker is not None:
             self._note(marker, by)
@@ -145,8 +148,7 @@ class Chronicle:
         if marker is not None:
             self._note(marker, by)
         # What no process could write down was never known to keyshift: it cannot miss it (COPY_IN_DOUBT).
-        known = [self.made[number] for number in key.noted]
-        words = [key.word_of(one.of) if one.of is not None else key.number_of(one.value) for one in known]
+        words = list(self._known_words(key))
         if any(word >= 0 for word in words):
             key.foreign_delete = (max(words), len(key.words) - 1)
         key.last_at_target, key.meddled = by, True
@@ -154,6 +156,11 @@ class Chronicle:
     def gives_up(self, key: KeyTruth, etag: str) -> None:
         """An operator lets the source take the place of what has this etag, or of nothing (empty)."""
         key.given_up = etag
+
+    def _known_words(self, key: KeyTruth) -> Iterator[int]:
+        """The words that processes of keyshift saw at the target and could write down."""
+        for one in (self.made[number] for number in key.noted):
+            yield key.word_of(one.of) if one.of is not None else key.number_of(one.value)
 
     # What follows from it
     def is_stored(self, key: KeyTruth, value: Value) -> bool:

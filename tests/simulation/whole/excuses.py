@@ -24,7 +24,8 @@ AT_ONCE = 90.0
 """Seconds: an attempt with its last request, and the margins of the clocks. S3's dates tell what is further apart."""
 SENTENCES = {
     ERASED: "An owner removes a version or a marker of a cleaned key for good, by its id: keyshift cannot tell him from"
-    " a lifecycle rule. The copy stays as it is, and rollback may restore what he removed.",
+    " a lifecycle rule. The copy stays as it is, and rollback may restore what he removed. What a"
+    " cleanup of versions removed before him does not come back.",
     DELETE_IN_DOUBT: "An owner deletes a source while cleanup's own delete of that very version is under way or has had"
     " no answer: keyshift counts the delete as its own. The copy stays, and rollback restores the source.",
     AFTER_CLEANUP: "An owner deletes a key that cleanup has emptied: there is nothing to follow, and the copy stays.",
@@ -35,7 +36,7 @@ SENTENCES = {
     ONLY_REWRITTEN: "A lifecycle rule removes the version of a cleaned manifest whose references were switched:"
     " rollback has no original to restore, keeps the copy and says so.",
     PUT_AFTER_CLEANUP: "Without versions an owner puts and deletes a key again after its cleanup, before keyshift can"
-    " copy what he put: the older copy stays, and rollback restores it.",
+    " copy what he put and write that down: the copy that is there stays, and rollback restores it.",
     COPY_IN_DOUBT: "A worker dies, or has no answer, over a copy, and a stranger puts the same bytes or deletes the"
     " target before another worker looks: keyshift takes the stranger's object for its copy.",
     SAME_BYTES_AGAIN: "Without versions a stranger puts the same bytes over keyshift's copy while its attempt goes on,"
@@ -52,14 +53,19 @@ SENTENCES = {
 }
 
 
-def why_unfollowed(key: KeyTruth, *, is_being_cleaned: bool, keeps_markers: bool) -> str | None:
-    """Why keyshift cannot know of the owner's delete that happens now, or ``None``."""
+def why_unfollowed(
+    key: KeyTruth, *, is_being_cleaned: bool, keeps_markers: bool, settled: frozenset[int]
+) -> str | None:
+    """Why keyshift cannot know of the owner's delete that happens now, or ``None``.
+
+    ``settled`` are the words whose copies a process of keyshift saw at the target and could write down.
+    """
     doubt = key.doubt_at_source
     if is_being_cleaned or (doubt is not None and (not keeps_markers or doubt.about == key.shadow.current)):
         return DELETE_IN_DOUBT
     if key.emptied_by is Writer.KEYSHIFT:
         return AFTER_CLEANUP if keeps_markers else UNSEEN_AFTER_CLEANUP
-    if not keeps_markers and key.cleaned_at is not None and not any(word > key.cleaned_at for word in key.carried):
+    if not keeps_markers and key.cleaned_at is not None and not any(word > key.cleaned_at for word in settled):
         return PUT_AFTER_CLEANUP
     return None
 
@@ -98,6 +104,11 @@ def why_outlives(key: KeyTruth) -> str | None:
     return key.unfollowed.get(len(key.words) - 1) or (
         ERASED if key.is_erased else NOT_TOLD if key.lost_deletes else None
     )
+
+
+def why_goes(key: KeyTruth) -> str | None:
+    """Why the copy may go although it holds the owner's last word: that is one which a cleanup of versions removed."""
+    return ERASED if key.is_erased and key.numbers[-1] in key.forgotten else None
 
 
 def why_other(key: KeyTruth) -> str | None:

@@ -103,8 +103,8 @@ class KeyTruth:
     """The owner's last word when keyshift last emptied the source."""
     last_at_target: Writer | None = None
     """Who wrote or deleted the target last."""
-    carried: set[int] = field(default_factory=set)
-    """The words that keyshift's copies brought to the target."""
+    forgotten: set[int] = field(default_factory=set)
+    """The puts of which keyshift removed the version for good."""
     noted: set[int] = field(default_factory=set)
     """The versions at the target that a process of keyshift wrote or saw, and then ended its work undisturbed."""
     foreign_delete: tuple[int, int] | None = None

@@ -87,6 +87,8 @@ class Plan:
     """How many objects are copied in parts."""
     parts_at_once: int = 2
     promised: bool = False
+    blunt: bool = False
+    """Whether the server answers a conditional delete of what is not there with 412, as SeaweedFS does."""
     checksums: bool = True
     knows_itself: bool = True
     max_receives: int = 8
@@ -143,6 +145,7 @@ class Plan:
             lifecycle=random.choice(("", "", "", "noncurrent", "markers", "older", "current", "class")),
             suspends=random.choice(("", "", "", "first", "later")),
             versioned_target=other_bucket and chance() < 0.4,
+            blunt=chance() < 0.3,
         )
         return replace(plan, **given)
 
@@ -163,7 +166,7 @@ class Plan:
             *({"manifests": 0}, {"manifests": min(1, self.manifests)}),
             *({"verifies": False}, {"by_command": False}, {"forgets": False}, {"buried": 0.0}, {"garbage": 0}),
             *({"roles": 0}, {"dual": 0.0}, {"moves": 0.0}, {"twins": 0.0}, {"erases": 0.0}, {"afterwards": 0}),
-            *({"lifecycle": ""}, {"suspends": ""}, {"versioned_target": False}, {"unfenced": False}),
+            *({"lifecycle": ""}, {"suspends": ""}, {"versioned_target": False}, {"unfenced": False}, {"blunt": False}),
             *({"decides": False}, {"redeploys": 0}, {"redeploys": min(1, self.redeploys)}),
             *({"words": 1}, {"words": max(1, self.words - 1)}, {"max_receives": 50}, {"knows_itself": True}),
         ]

@@ -86,6 +86,8 @@ class SimulatedStore(Asking):
         def effect() -> Deleted | Refused:
             there = self._site.store.buckets.current(location)
             answer = self._site.store.delete_object(location, if_match=if_match, send_before=NEVER)
+            if answer is Refused.SOURCE_ABSENT and self._site.plan.blunt:
+                return Refused.PRECONDITION
             if isinstance(answer, Deleted) and there is not None:
                 marker = self._site.store.buckets.top(location)
                 self._site.truth.deleted(location, there, marker, by=self._process.name)

@@ -34,6 +34,8 @@ class Request:
     subject: str
     begin: Callable[[], Any]
     send_before: float | None = None
+    object_name: str = ""
+    """The last part of the key that it is about, which a source shares with its target."""
 
     def __str__(self) -> str:
         return f"{self.name} {self.subject}"

@@ -251,6 +251,41 @@ def test_a_put_and_a_delete_after_cleanup_show_by_their_versions() -> None:
         assert world.used() == (set() if wanted else {excuses.PUT_AFTER_CLEANUP})
 
 
+def test_a_put_and_a_delete_after_cleanup_are_told_apart_by_a_copy_that_was_written_down() -> None:
+    """What a worker copied in between, and could write down, ends the cleanup; a copy that it could not, does not."""
+    for is_written, wanted in ((True, ["I7"]), (False, [])):
+        world = copied()
+        world.clean()
+        world.owner_puts(b"b")
+        world.truth.doubts.asks("worker", world.key)
+        world.copy()
+        world.look("worker")
+        if not is_written:
+            world.truth.doubts.refused("worker", "abort_upload")
+        world.truth.doubts.answered("worker", "write_record")
+        world.truth.doubts.asks("worker", None)
+        world.owner_deletes()
+        assert world.broken(at_rest=True) == wanted
+        assert world.used() == (set() if wanted else {excuses.PUT_AFTER_CLEANUP})
+
+
+def test_what_a_cleanup_of_versions_removed_does_not_come_back() -> None:
+    """An owner removes for good what he put again; the mirrored delete loses nothing that was still anywhere else."""
+    for is_forgotten, wanted in ((True, []), (False, ["I1"])):
+        world = copied(versioned=True)
+        first = world.there(SOURCE)
+        world.clean()
+        world.store.destroy(SOURCE, first.version_id or "")
+        if is_forgotten:
+            world.truth.forgotten(SOURCE, first, by="cleanup")
+        world.owner_puts(b"a")
+        world.copy()
+        world.owner_erases(world.there(SOURCE).version_id or "")
+        world.delete(TARGET)
+        assert world.broken() == wanted
+        assert world.used() == (set() if wanted else {excuses.ERASED})
+
+
 def test_cleanup_must_see_the_copy() -> None:
     """A target that was taken over before cleanup's look is I5, after it that is the stranger's decision."""
     world = copied()
