@@ -29,7 +29,8 @@ class Chronicle:
         self.made: dict[int, Made] = {}
         self._by_target: dict[Location, KeyTruth] = {}
         self._mirrored: dict[Location, int] = {}
-        self._copies: dict[Location, list[tuple[Made, str]]] = {}
+        self._copies: dict[Location, list[Made]] = {}
+        self._etags: dict[int, str] = {}
         self._parts: dict[str, dict[int, int]] = {}
         self.broken: list[tuple[str, str]] = []
         self.excused: Counter[str] = Counter()
@@ -67,9 +68,10 @@ class Chronicle:
         return bool(self._copies.get(key.target))
 
     def is_copy(self, key: KeyTruth) -> bool:
-        """Whether keyshift made what is at the target now."""
+        """Whether what is at the target now is keyshift's copy, and not its rewriting of what another writer put."""
         there = self._store.buckets.current(key.target)
-        return there is not None and self.maker_of(there).writer is Writer.KEYSHIFT
+        made = self.maker_of(there) if there is not None else None
+        return made is not None and made.writer is Writer.KEYSHIFT and made.of is not None
 
     # Owners, at the source
     def owner_put(self, key: KeyTruth, version: Version) -> None:
@@ -174,6 +176,7 @@ class Chronicle:
     ) -> Made:
         value = value_of(version)
         value = value if value is None else (plain(value[0]), value[1])
+        self._etags[version.written] = version.state.etag if version.state is not None else ""
         made = self.made[version.written] = Made(version.written, writer, value, self._now(), of)
         return made
 
@@ -186,9 +189,9 @@ class Chronicle:
             return
         made = self.maker_of(there)
         recent = refused_within is not None and self._now() - made.at < refused_within
-        why = why_indistinct(
-            key, made, there, refused_within=refused_within if recent else None, copies=self._copies.get(key.target, [])
-        )
+        known = {one.number: one.at for one in self._copies.get(key.target, [])} | self.doubts.known_at_target(key)
+        copies = [(at, self._etags.get(number, "")) for number, at in known.items()]
+        why = why_indistinct(key, made, there, refused_within=refused_within if recent else None, copies=copies)
         if why is not None:
             key.indistinct[there.written] = why
 

@@ -44,7 +44,7 @@ class Doubts:
         work = self._works.get(process)
         if work is not None and work.key is not key:
             if work.at_target is not None and not work.is_troubled:
-                work.key.noted.add(work.at_target)
+                work.key.noted[work.at_target] = work.seen.get(work.key.target, (self._now(), None))[0]
             del self._works[process]
             work = None
         if key is not None and work is None:
@@ -60,6 +60,14 @@ class Doubts:
         """The version that the process saw there last, in its work on the key."""
         work = self._works.get(process)
         return work.seen.get(location, (0.0, None))[1] if work is not None else None
+
+    def known_at_target(self, key: KeyTruth) -> dict[int, float]:
+        """The versions that keyshift wrote down or is about to, and when it saw them."""
+        known = dict(key.noted)
+        for work in self._works.values():
+            if work.key is key and work.at_target is not None:
+                known[work.at_target] = work.seen.get(key.target, (self._now(), None))[0]
+        return known
 
     def is_being_cleaned(self, key: KeyTruth) -> bool:
         """Whether a process that cleans up has seen the source, and has not ended its work on it."""

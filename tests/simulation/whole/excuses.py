@@ -39,8 +39,9 @@ SENTENCES = {
     " copy what he put and write that down: the copy that is there stays, and rollback restores it.",
     COPY_IN_DOUBT: "A worker dies, or has no answer, over a copy, and a stranger puts the same bytes or deletes the"
     " target before another worker looks: keyshift takes the stranger's object for its copy.",
-    SAME_BYTES_AGAIN: "Without versions a stranger puts the same bytes over keyshift's copy while its attempt goes on,"
-    " or within the clocks' margin of it: a later copy, a mirrored delete or a purge takes his object for the copy.",
+    SAME_BYTES_AGAIN: "Without versions a stranger puts the same bytes over keyshift's copy, or over what it adopted,"
+    " while the attempt goes on or within the clocks' margin of it: a later copy, a mirrored delete or a purge takes his"
+    " object for the copy.",
     SENT_TWICE: "A proxy sends a copy twice. If its source is gone or put again before keyshift looks, the key becomes"
     " a CONFLICT that says so. Otherwise the object counts as another writer's, and an owner's delete leaves it.",
     NOT_TOLD: "S3 never tells of an owner's delete: the copy stays.",
@@ -71,19 +72,19 @@ def why_unfollowed(
 
 
 def why_indistinct(
-    key: KeyTruth, made: Made, version: Version, *, refused_within: float | None, copies: list[tuple[Made, str]]
+    key: KeyTruth, made: Made, version: Version, *, refused_within: float | None, copies: list[tuple[float, str]]
 ) -> str | None:
     """Why nothing tells a foreign version at the target from keyshift's copy, or ``None``.
 
-    ``refused_within``: how long after it was put S3 refused a copy of the same bytes; ``copies``: those that keyshift
-    made at this target, with their etags.
+    ``refused_within``: how long after it was put S3 refused a copy of the same bytes; ``copies``: what
+    keyshift made or adopted at this target, with the time and the etag.
     """
     if made.value is None or version.state is None or not key.has_said_bytes(made.value[0]):
         return None
     if key.doubt_at_target is not None:
         return COPY_IN_DOUBT
     if version.version_id in (None, NULL) and any(
-        etag == version.state.etag and 0 <= made.at - one.at < AT_ONCE for one, etag in copies
+        etag == version.state.etag and 0 <= made.at - at < AT_ONCE for at, etag in copies
     ):
         return SAME_BYTES_AGAIN
     return REFUSED_COPY if refused_within is not None else None

@@ -105,8 +105,8 @@ class KeyTruth:
     """Who wrote or deleted the target last."""
     forgotten: set[int] = field(default_factory=set)
     """The puts of which keyshift removed the version for good."""
-    noted: set[int] = field(default_factory=set)
-    """The versions at the target that a process of keyshift wrote or saw, and then ended its work undisturbed."""
+    noted: dict[int, float] = field(default_factory=dict)
+    """When a process of keyshift wrote or saw a version at the target; it then ended its work undisturbed."""
     foreign_delete: tuple[int, int] | None = None
     """The newest word that a stranger's delete took away, and the owner's last word at that time."""
     meddled: bool = False

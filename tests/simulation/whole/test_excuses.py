@@ -148,6 +148,41 @@ def test_equal_bytes_over_the_copy_are_told_apart_by_versions_and_dates() -> Non
         assert world.used() == (set() if wanted else {excuses.SAME_BYTES_AGAIN})
 
 
+def test_equal_bytes_over_what_was_adopted_are_told_apart_in_the_same_way() -> None:
+    """A worker adopts what a stranger put; the next equal object may come at once, or long after."""
+    for seconds, wanted in ((5, []), (1_000, ["I2b"])):
+        world = World()
+        world.owner_puts(b"a")
+        world.stranger_puts(b"a")
+        world.clock.advance(500)
+        world.truth.doubts.asks("worker", world.key)
+        world.look("worker")
+        world.truth.doubts.answered("worker", "write_record")
+        world.truth.doubts.asks("worker", None)
+        world.clock.advance(seconds)
+        world.stranger_puts(b"a", "other")
+        world.owner_puts(b"b")
+        world.copy()
+        assert world.broken() == wanted
+        assert world.used() == (set() if wanted else {excuses.SAME_BYTES_AGAIN})
+
+
+def test_a_rewriting_of_an_adopted_manifest_does_not_make_it_keyshifts() -> None:
+    """What a stranger put stays his when only its references are switched, and outlives its source."""
+    for is_adopted, wanted in ((True, []), (False, ["I7"])):
+        world = World()
+        world.owner_puts(b"a")
+        if is_adopted:
+            world.stranger_puts(b"a")
+        else:
+            world.copy()
+        before = world.there(TARGET)
+        world.store.put(TARGET, b"a", metadata={"put": "m"})
+        world.truth.rewritten(world.key, world.there(TARGET), before)
+        world.owner_deletes()
+        assert world.broken(at_rest=True) == wanted
+
+
 def test_a_copy_in_doubt_may_be_a_strangers_object() -> None:
     """A worker died over the key: equal bytes at the target count as its copy, other bytes never do."""
     for body, wanted in ((b"a", []), (b"x", ["I2b"])):

@@ -69,7 +69,7 @@ class Truth(Chronicle):
         is_given_up = key.given_up == (before.state.etag if before is not None and before.state is not None else "")
         for text in self._faults_of_copy(key, word, before, is_given_up=is_given_up):
             self.fault(key, text)
-        self._copies.setdefault(location, []).append((copy, made.state.etag if made.state else ""))
+        self._copies.setdefault(location, []).append(copy)
         key.foreign_delete = None if is_given_up else key.foreign_delete
         key.last_at_target, key.given_up = Writer.KEYSHIFT, None
         self._mirrored.pop(location, None)
@@ -101,7 +101,7 @@ class Truth(Chronicle):
         """A rewriting of keyshift's has replaced ``before`` with the same content, its references switched."""
         of = self.maker_of(before).of if before is not None else None
         copy = self._note(made, Writer.KEYSHIFT, key.plain, of=of)
-        self._copies.setdefault(key.target, []).append((copy, made.state.etag if made.state else ""))
+        self._copies.setdefault(key.target, []).append(copy)
         key.last_at_target = Writer.KEYSHIFT
 
     def _copied_back(self, key: KeyTruth, made: Version, before: Version | None, number: int) -> None:
