@@ -9,6 +9,8 @@ from tests.fakes.object_store import InMemoryObjectStore
 from tests.simulation.whole.doubts import Doubts
 from tests.simulation.whole.excuses import (
     AFTER_CLEANUP,
+    COPY_IN_DOUBT,
+    DELETE_IN_DOUBT,
     MARKER_EXPIRED,
     REFUSED_COPY,
     keeps_markers,
@@ -85,12 +87,7 @@ class Chronicle:
         self, key: KeyTruth, marker: Version | None, *, was_there: bool, by: Writer = Writer.OWNER
     ) -> None:
         """An owner, or a rule of his, has deleted the key without naming a version."""
-        why = why_unfollowed(
-            key,
-            is_being_cleaned=self.doubts.is_being_cleaned(key),
-            keeps_markers=keeps_markers(marker),
-            settled=frozenset(self._known_words(key)),
-        )
+        why = self._why_unfollowed(key, keeps_markers=keeps_markers(marker))
         if marker is not None:
             self._note(marker, by)
         if was_there:
@@ -122,10 +119,12 @@ class Chronicle:
             # Only keyshift's marker made it noncurrent: it stays the owner's word (see ERASED).
             self._check_kept(key, by)
             return
-        before = key.shadow.current
+        before, why = key.shadow.current, self._why_unfollowed(key, keeps_markers=True)
         key.shadow.erase(gone.version_id or NULL)
         if key.shadow.current != before:
             self._spoken(key)
+            if key.owner is None and why == DELETE_IN_DOUBT:
+                key.unfollowed[len(key.words) - 1] = why
 
     def _check_kept(self, key: KeyTruth, by: Writer) -> None:
         truth = key.owner
@@ -159,10 +158,26 @@ class Chronicle:
         """An operator lets the source take the place of what has this etag, or of nothing (empty)."""
         key.given_up = etag
 
+    def _why_unfollowed(self, key: KeyTruth, *, keeps_markers: bool) -> str | None:
+        return why_unfollowed(
+            key,
+            is_being_cleaned=self.doubts.is_being_cleaned(key),
+            keeps_markers=keeps_markers,
+            settled=frozenset(self._known_words(key)),
+        )
+
     def _known_words(self, key: KeyTruth) -> Iterator[int]:
         """The words that processes of keyshift saw at the target and could write down."""
         for one in (self.made[number] for number in key.noted):
             yield key.word_of(one.of) if one.of is not None else key.number_of(one.value)
+
+    def why_ours(self, key: KeyTruth, there: Version) -> str | None:
+        """Why keyshift may take a foreign version at the target for its own, or ``None``."""
+        made = self.maker_of(there)
+        is_equal = made.value is not None and key.has_said_bytes(made.value[0])
+        if is_equal and self.doubts.is_stopped_over(key, made.at):
+            return COPY_IN_DOUBT
+        return key.indistinct.get(there.written)
 
     # What follows from it
     def is_stored(self, key: KeyTruth, value: Value) -> bool:

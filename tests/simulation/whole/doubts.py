@@ -15,6 +15,8 @@ from tests.simulation.whole.history import Doubt, KeyTruth, Writer
 AT_TARGET = ("copy_object", "complete_upload", "delete_object")
 AT_SOURCE = ("delete_object", "remove_delete_marker", "remove_version", "copy_object", "complete_upload")
 TO_MANIFEST = ("claim_record", "write_record")
+STOPPED_SECONDS = 50.0
+"""Longer than this a request only lasts for a process that was stopped before it sent it, or before its answer."""
 CLEANERS = "cleanup"
 """How the processes that clean up are named."""
 
@@ -29,7 +31,12 @@ class _Work:
     """Whether one of its requests went wrong, so that it may have ended without a result."""
     at_target: int | None = None
     """What was at the target, as the process knew when it wrote to the manifest last."""
+    looked_at: float = -1.0
+    """When it had looked there."""
     seen: dict[Location, tuple[float, int | None]] = field(default_factory=dict)
+    since: float = 0.0
+    waits_since: float = 0.0
+    """When it began the request that it waits in, or began last."""
 
 
 class Doubts:
@@ -43,12 +50,13 @@ class Doubts:
         """The process turns to this key, or to none."""
         work = self._works.get(process)
         if work is not None and work.key is not key:
-            if work.at_target is not None and not work.is_troubled:
-                work.key.noted[work.at_target] = work.seen.get(work.key.target, (self._now(), None))[0]
+            if not work.is_troubled:
+                self._noted(work)
             del self._works[process]
             work = None
-        if key is not None and work is None:
-            self._works[process] = _Work(key)
+        if key is not None:
+            work = self._works.setdefault(process, _Work(key, since=self._now()))
+            work.waits_since = self._now()
 
     def saw(self, process: str, location: Location, version: Version | None) -> None:
         """A look at a place was answered."""
@@ -66,8 +74,22 @@ class Doubts:
         known = dict(key.noted)
         for work in self._works.values():
             if work.key is key and work.at_target is not None:
-                known[work.at_target] = work.seen.get(key.target, (self._now(), None))[0]
+                known[work.at_target] = work.looked_at
         return known
+
+    def is_stopped_over(self, key: KeyTruth, at: float) -> bool:
+        """Whether a process stood still in a request about the key then, or does, and was at work on it before."""
+        stands = [(work.since, self._now()) for work in self._works.values() if work.key is key and self._stops(work)]
+        return any(since <= at <= until for since, until in (*key.stops, *stands))
+
+    def _stops(self, work: _Work) -> bool:
+        return self._now() - work.waits_since > STOPPED_SECONDS
+
+    def _goes_on(self, process: str) -> _Work | None:
+        work = self._works.get(process)
+        if work is not None and self._stops(work):
+            work.key.stops.append((work.since, self._now()))
+        return work
 
     def is_being_cleaned(self, key: KeyTruth) -> bool:
         """Whether a process that cleans up has seen the source, and has not ended its work on it."""
@@ -78,13 +100,13 @@ class Doubts:
 
     def answered(self, process: str, name: str) -> None:
         """The process has its answer, also where that is a refusal by S3."""
-        work = self._works.get(process)
+        work = self._goes_on(process)
         if work is not None and name in TO_MANIFEST:
             self._written(process, work)
 
     def refused(self, process: str, name: str) -> None:
         """The process knows that nothing was done: denied, throttled, not sent."""
-        work = self._works.get(process)
+        work = self._goes_on(process)
         if work is None:
             return
         work.is_troubled = True
@@ -93,7 +115,7 @@ class Doubts:
 
     def unanswered(self, process: str, name: str, location: Location | None) -> None:
         """The process cannot know whether that was done."""
-        work = self._works.get(process)
+        work = self._goes_on(process)
         if work is None:
             return
         work.is_troubled = True
@@ -111,18 +133,20 @@ class Doubts:
         if work is not None and work.has_written:
             self._open_all(process, work)
 
+    def _noted(self, work: _Work) -> None:
+        """It ended undisturbed, so what it saw at the target is settled."""
+        key = work.key
+        if work.at_target is not None:
+            key.noted[work.at_target] = work.looked_at
+        if key.doubt_at_target is not None and work.looked_at > key.doubt_at_target.since:
+            key.doubt_at_target = None
+
     def _written(self, process: str, work: _Work) -> None:
         key = work.key
-        work.at_target = work.seen.get(key.target, (0.0, None))[1]
-        for place in (key.source, key.target):
-            at, number = work.seen.get(place, (-1.0, None))
-            doubt = key.doubt_at_source if place == key.source else key.doubt_at_target
-            if doubt is None or at <= doubt.since:
-                continue
-            if place == key.target:
-                key.doubt_at_target = None
-            elif number is not None:
-                key.doubt_at_source = None
+        work.looked_at, work.at_target = work.seen.get(key.target, (-1.0, None))
+        at, number = work.seen.get(key.source, (-1.0, None))
+        if key.doubt_at_source is not None and at > key.doubt_at_source.since and number is not None:
+            key.doubt_at_source = None
         # Cleanup claims, looks, deletes and commits: its second write ends its work.
         ends = process.startswith(CLEANERS) and bool(work.seen)
         work.has_written = not ends

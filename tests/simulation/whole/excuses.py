@@ -37,11 +37,11 @@ SENTENCES = {
     " rollback has no original to restore, keeps the copy and says so.",
     PUT_AFTER_CLEANUP: "Without versions an owner puts and deletes a key again after its cleanup, before keyshift can"
     " copy what he put and write that down: the copy that is there stays, and rollback restores it.",
-    COPY_IN_DOUBT: "A worker dies, or has no answer, over a copy, and a stranger puts the same bytes or deletes the"
-    " target before another worker looks: keyshift takes the stranger's object for its copy.",
+    COPY_IN_DOUBT: "A worker dies, is stopped or has no answer over a copy, and a stranger puts the same bytes or"
+    " deletes the target before another worker looks: keyshift takes the stranger's object for its copy.",
     SAME_BYTES_AGAIN: "Without versions a stranger puts the same bytes over keyshift's copy, or over what it adopted,"
-    " while the attempt goes on or within the clocks' margin of it: a later copy, a mirrored delete or a purge takes his"
-    " object for the copy.",
+    " while the attempt goes on or within the clocks' margin of it: a later copy, a mirrored delete or a purge takes"
+    " his object for the copy.",
     SENT_TWICE: "A proxy sends a copy twice. If its source is gone or put again before keyshift looks, the key becomes"
     " a CONFLICT that says so. Otherwise the object counts as another writer's, and an owner's delete leaves it.",
     NOT_TOLD: "S3 never tells of an owner's delete: the copy stays.",

@@ -120,6 +120,8 @@ class KeyTruth:
     """Whether S3 refused the second of two sendings of one copy."""
     doubt_at_source: Doubt | None = None
     doubt_at_target: Doubt | None = None
+    stops: list[tuple[float, float]] = field(default_factory=list)
+    """From when to when a process was at work on it that stood still in a request."""
     unfollowed: dict[int, str] = field(default_factory=dict)
     """Deletes among the words of which keyshift cannot know, with the name of the excuse."""
     indistinct: dict[int, str] = field(default_factory=dict)

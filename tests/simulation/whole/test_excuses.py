@@ -198,6 +198,23 @@ def test_a_copy_in_doubt_may_be_a_strangers_object() -> None:
         assert world.used() == (set() if wanted else {excuses.COPY_IN_DOUBT})
 
 
+def test_a_worker_that_is_stopped_over_a_copy_leaves_the_same_doubt() -> None:
+    """Its claim ends meanwhile; a request that is answered at once leaves none."""
+    for seconds, wanted in ((100, []), (1, ["I2b"])):
+        world = World()
+        world.owner_puts(b"a")
+        world.truth.doubts.asks("worker", world.key)
+        world.stranger_puts(b"a", "other")
+        world.clock.advance(seconds)
+        world.truth.doubts.refused("worker", "copy_object")
+        world.clock.advance(100)
+        world.owner_puts(b"b")
+        world.truth.doubts.asks("worker", None)
+        world.copy()
+        assert world.broken() == wanted
+        assert world.used() == (set() if wanted else {excuses.COPY_IN_DOUBT})
+
+
 def test_a_refused_copy_never_excuses_a_delete() -> None:
     """Over equal bytes that were there when S3 refused the copy a newer word may go, a delete may not take them."""
     for deletes in (False, True):

@@ -82,11 +82,7 @@ class Truth(Chronicle):
                 older = there.of is not None and word < key.word_of(there.of)
                 if older and key.words[word] != key.holds(before):
                     yield f"I2 word {word} is written over newer word {key.word_of(there.of)}"
-            elif (
-                not is_given_up
-                and key.number_of(there.value) < 0
-                and not self.excuses(key.indistinct.get(before.written))
-            ):
+            elif not is_given_up and key.number_of(there.value) < 0 and not self.excuses(self.why_ours(key, before)):
                 # What is equal in everything to a word of the owner is adopted, and follows him (protocol.md §5).
                 yield f"I2b the foreign object {there.value} is overwritten by word {word}"
             return
@@ -131,7 +127,7 @@ class Truth(Chronicle):
             self._check_lost(key, gone, "I5 deleting the source", by=by)
             return
         key, made = self._by_target[location], self.maker_of(gone)
-        why = key.indistinct.get(gone.written)
+        why = self.why_ours(key, gone)
         # A copy that S3 refused is proof enough to go on over what is there, and never to delete it.
         if made.writer is not Writer.KEYSHIFT and not self.excuses(why if why != REFUSED_COPY else None):
             self.fault(key, f"I2b the foreign object {made.value} is deleted")
