@@ -69,6 +69,10 @@ class Chronicle:
         """Whether keyshift ever wrote the target."""
         return bool(self._copies.get(key.target))
 
+    def at_target(self, key: KeyTruth) -> Version | None:
+        """What is there now."""
+        return self._store.buckets.current(key.target)
+
     def is_copy(self, key: KeyTruth) -> bool:
         """Whether what is at the target now is keyshift's copy, and not its rewriting of what another writer put."""
         there = self._store.buckets.current(key.target)
@@ -141,7 +145,7 @@ class Chronicle:
     def foreign_put(self, key: KeyTruth, version: Version, *, by: Writer = Writer.STRANGER) -> None:
         """Somebody else than keyshift has put an object at the target."""
         self._note(version, by, key.plain)
-        key.last_at_target, key.meddled = by, True
+        key.last_at_target, key.meddled, key.meddled_at = by, True, self._now()
         self._doubt_whose(key, None)
 
     def foreign_deleted(self, key: KeyTruth, marker: Version | None, *, by: Writer = Writer.STRANGER) -> None:
@@ -152,7 +156,7 @@ class Chronicle:
         words = list(self._known_words(key))
         if any(word >= 0 for word in words):
             key.foreign_delete = (max(words), len(key.words) - 1)
-        key.last_at_target, key.meddled = by, True
+        key.last_at_target, key.meddled, key.meddled_at = by, True, self._now()
 
     def gives_up(self, key: KeyTruth, etag: str) -> None:
         """An operator lets the source take the place of what has this etag, or of nothing (empty)."""

@@ -9,7 +9,7 @@ from tests.simulation.whole.scheduler import Fate, Process, Request
 MUTATIONS = frozenset(
     {"copy_object", "delete_object", "copy_parts", "complete_upload", "create_upload", "abort_upload", "upload_part"}
     | {"remove_delete_marker", "remove_version", "claim_record", "write_record", "change_item", "write_control"}
-    | {"write_stage", "send_messages", "send_back", "delete_letters", "move_all"}
+    | {"write_stage", "send_messages", "send_back", "delete_letters", "move_all", "switch_on", "restore"}
 )
 KINDS = (
     "denied",

@@ -15,6 +15,8 @@ PUT_AFTER_CLEANUP = "put and delete after cleanup"
 COPY_IN_DOUBT = "copy in doubt"
 SAME_BYTES_AGAIN = "same bytes again"
 REFUSED_COPY = "copy refused"
+GAP = "gap in live capture during a cut-over"
+AFTER_LISTING = "copy replaced behind the listing"
 SENT_TWICE = "copy sent twice"
 NOT_TOLD = "delete not told"
 TAKEN_OVER = "target taken over"
@@ -49,6 +51,10 @@ SENTENCES = {
     " source: that is his own decision.",
     PUT_AGAIN: "Without versions, and with producers that are not fenced, an owner puts the same bytes with other"
     " metadata between cleanup's last look and its delete: that metadata is lost.",
+    GAP: "Live capture is taken away and is back before a cut-over's look ends, or S3 loses an event: what an owner"
+    " wrote meanwhile, after the listing had passed his key, has no event, and the cut-over does not see it.",
+    AFTER_LISTING: "A stranger replaces or deletes a copy after a cut-over's listing has passed it: no event tells of"
+    " that, and the cut-over does not see it.",
     REFUSED_COPY: "A stranger puts the same bytes seconds before S3 refuses keyshift's copy of them: once the owner"
     " has overwritten the source, keyshift takes his object for a copy that a proxy sent twice.",
 }

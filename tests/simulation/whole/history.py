@@ -109,6 +109,8 @@ class KeyTruth:
     """When a process of keyshift wrote or saw a version at the target; it then ended its work undisturbed."""
     foreign_delete: tuple[int, int] | None = None
     """The newest word that a stranger's delete took away, and the owner's last word at that time."""
+    meddled_at: float = 0.0
+    """When anybody but keyshift last did."""
     meddled: bool = False
     """Whether anybody but keyshift ever wrote or deleted at the target."""
     lost_events: int = 0
