@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 @json_option
 @with_settings
 @click.pass_context
-def cutover(  # noqa: PLR0913  # its options
+def cutover(
     context: click.Context,
     settings: Settings,
     *,
