@@ -12,7 +12,7 @@ from handlers.cli.output import MOST_SHOWN, refuse, say, say_dry_run
 from handlers.cli.progress import progress
 from handlers.cli.times import parse_span
 from handlers.config.settings import Settings
-from handlers.operations.cleanup import CleanupTally
+from handlers.operations.cleanup import CleanupTally, Leftovers
 
 if TYPE_CHECKING:
     from handlers.operations.operator import Operation, Shut
@@ -75,7 +75,7 @@ def cleanup(
         if confirm != name:
             raise InputError(f"--finish cannot be undone: type the migration's name too (--confirm {name})")
         need_queues(settings, "events", "backfill")
-        shut = _finish(settings, operation, keep_rest=keep_rest, most_waiting=most_waiting)
+        shut = _finish(settings, operation, Leftovers(keep_rest, most_waiting))
         if shut is not None:
             refuse(context, shut.why, as_json=as_json)
         done = "the migration is done"
@@ -103,7 +103,7 @@ def cleanup(
     context.exit(1 if tally.verdicts["failed"] else 0)
 
 
-def _finish(settings: Settings, operation: "Operation", *, keep_rest: bool, most_waiting: int) -> "Shut | None":
+def _finish(settings: Settings, operation: "Operation", allowed: Leftovers) -> "Shut | None":
     from handlers.bootstrap.operations import objects_of_both_sides
     from handlers.bootstrap.steering import lookout_of
     from handlers.operations.cleanup import finish_migration
@@ -114,8 +114,7 @@ def _finish(settings: Settings, operation: "Operation", *, keep_rest: bool, most
             operation,
             lookout_of(settings),
             objects=objects,
-            keep_rest=keep_rest,
-            most_waiting=most_waiting,
+            allowed=allowed,
             seen=step,
         )
 

@@ -60,7 +60,7 @@ def replay(
     done = Replayed()
     with desk.chosen(choice) as queues:
         for one in queues:
-            replay_letters(one.queue, one.held, one.letters, done, rate=rate, really=yes)
+            replay_letters(one, done, rate=rate, really=yes)
     missing = sorted(choice.wanted.message_ids - done.found)
     _say_replayed(done, missing, really=yes, as_json=as_json)
     context.exit(1 if missing else 0)
@@ -131,7 +131,7 @@ def purge(
         if typed == found and found:
             _save(save, letters)
             for one in queues:
-                purge_letters(one.queue, one.held, one.letters)
+                purge_letters(one)
     _say_purged(found, typed, as_json=as_json)
     context.exit(0 if typed in (None, found) else 1)
 

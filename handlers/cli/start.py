@@ -50,7 +50,7 @@ def start(
     """
     from handlers.bootstrap.operations import operation_of
     from handlers.operations.operator import Shut
-    from handlers.operations.start import plan_start, start_capture
+    from handlers.operations.start import Probing, plan_start, start_capture
 
     need_queues(settings, "events")
     operation = operation_of(settings, function="start-command")
@@ -69,9 +69,8 @@ def start(
             )
         say_dry_run("changed")
         return
-    opened = start_capture(
-        operation, through=through, wait=wait, probes=probes, say=lambda text: click.echo(text, err=True)
-    )
+    probing = Probing(probes, wait)
+    opened = start_capture(operation, through=through, probing=probing, say=lambda text: click.echo(text, err=True))
     if isinstance(opened, Shut):
         refuse(context, opened.why, as_json=as_json)
     if as_json:

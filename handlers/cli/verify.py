@@ -21,7 +21,7 @@ from handlers.cli.output import MOST_SHOWN, console, say
 from handlers.cli.progress import progress
 from handlers.cli.times import parse_span
 from handlers.config.settings import Settings
-from handlers.operations.parallel import swept
+from handlers.operations.parallel import ParallelMap
 from handlers.operations.verify import Requeuer, Tally, Verifier, held_references
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def verify(
         stages: list[Iterable[Finding | None]] = [findings, held_references(finders)]
         if sample is None and not no_keys:
             keys = (Location(*place) for place in keys_of_both_sides(settings, operation, inventories))
-            stages.append(swept(keys, verifier.verify_key, threads=threads))
+            stages.append(ParallelMap(threads).map(verifier.verify_key, keys))
         for name, found in zip(("records", "references", "keys"), stages, strict=False):
             step = stack.enter_context(progress(name, None))
             for finding in found:
@@ -142,7 +142,7 @@ def _of_records(
                 yield record
 
     # A scan comes in the order of the partition keys' hash: its first records are as good as drawn at random.
-    yield from swept(islice(booked(), sample), verifier.verify_record, threads=threads)
+    yield from ParallelMap(threads).map(verifier.verify_record, islice(booked(), sample))
 
 
 def _say(finding: Finding, *, as_json: bool, shown: int) -> None:
