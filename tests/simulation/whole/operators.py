@@ -13,7 +13,7 @@ from handlers.operations.conflicts import ConflictDesk
 from handlers.operations.control import pause_migration, resume_migration
 from handlers.operations.dead_letters import Held, read_letter
 from handlers.operations.operator import Shut
-from handlers.operations.redrive import Replayed, move_all, purge_letters, replay_letters
+from handlers.operations.redrive import Chosen, Replayed, move_all, purge_letters, replay_letters
 from handlers.operations.rollback import BACKWARD, purge_copies, roll_back
 from handlers.operations.verify import Requeuer, Verifier, held_references
 from tests.simulation.whole.actors import POLL_SECONDS
@@ -140,10 +140,10 @@ def _look_after(site: Site, process: Process, name: str) -> None:
     with Held(queue, limit=100) as held:
         letters = [read_letter(one, name, dependencies) for one in held.letters()]
         unreadable = [one for one in letters if one.cause == "malformed-message"]
-        purge_letters(queue, held, unreadable)
+        purge_letters(Chosen(queue, held, unreadable))
         rest = [one for one in letters if one not in unreadable]
         rate = site.random.choice((None, 5))
-        replay_letters(queue, held, rest, Replayed(), rate=rate, really=True, sleep=process.sleep)
+        replay_letters(Chosen(queue, held, rest), Replayed(), rate=rate, really=True, sleep=process.sleep)
 
 
 # Pause and resume
