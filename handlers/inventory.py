@@ -15,7 +15,7 @@ from handlers.engine.batch import RENEW_AT, messages_of
 from handlers.engine.dependencies import Dependencies
 from handlers.intake.inventory_tasks import KIND, task_of
 from handlers.intake.messages import decode_message
-from handlers.operations.backfill import Fed, InventoryFeeder
+from handlers.operations.backfill import DataFile, Fed, Feeder
 
 CHECKSUM = "/manifest.checksum"
 AGAIN_SECONDS = 20
@@ -112,20 +112,18 @@ def _work_on(
     """Feed one data file; ``False`` when it must go on later."""
     manifest, file_key = task["manifest"], task["file"]
     settings = dependencies.settings
-    feeder = InventoryFeeder(dependencies.rules, dependencies.backfill_queue, journal, backlog=settings.backlog)
+    feeder = Feeder(dependencies.rules, dependencies.backfill_queue, backlog=settings.backlog, waits=False)
     fed = Fed()
     with inventory_files(settings, manifest, only=file_key) as (inventory, files):
         _check_bucket(inventory.source_bucket, dependencies, manifest)
         if file_key not in files:
             raise InputError(f"{manifest} names no data file {file_key}")
         paused = dependencies.control.current().paused
-        ended = not paused and feeder.feed(
-            inventory.content_of(file_key),
-            file_key,
-            files[file_key],
+        ended = not paused and feeder.feed_file(
+            DataFile(inventory.content_of(file_key), file_key, files[file_key]),
             fed,
-            stopping=lambda: seconds_left() < RESERVE_SECONDS,
-            waits=False,
+            journal=journal,
+            go_on=lambda: seconds_left() >= RESERVE_SECONDS,
         )
     if fed.refused:
         dependencies.observer.count("Unmapped", fed.refused)

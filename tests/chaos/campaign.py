@@ -29,7 +29,7 @@ from handlers.demo.troublemaker import Troublemaker
 from handlers.demo.wiring import demo_stage
 from handlers.demo.world import Stage
 from handlers.engine.dependencies import Dependencies
-from handlers.operations.listing_feeder import Enqueued, Feeder
+from handlers.operations.backfill import Fed, Feeder
 from tests.chaos.crew import Crew, Tormentor
 from tests.chaos.doubts import decide_doubts
 from tests.chaos.on_call import somebody_on_call
@@ -183,8 +183,7 @@ def write_all(  # where, what, and who keeps the book
 
 def feed(stage: Stage, listing: ObjectListing, queue: MessageQueue) -> None:
     """The backfill, slow enough to last through the storm."""
-    for _ in Feeder(stage.rules, listing, queue).enqueue(Enqueued(), rows=20, backlog=40):
-        pass
+    Feeder(stage.rules, queue, backlog=40, rows_per_message=20).feed_listing(listing, Fed())
 
 
 def await_first_copies(progress: ProgressCounters) -> None:

@@ -13,7 +13,7 @@ from handlers.bootstrap import bootstrap
 from handlers.bootstrap.inspection import object_listing
 from handlers.engine.batch import respond_to_batch
 from handlers.engine.dependencies import Dependencies
-from handlers.operations.listing_feeder import Enqueued, Feeder
+from handlers.operations.backfill import Fed, Feeder
 from tests.e2e.awkward_keys import KEYS, RULES
 from tests.integration.site import Site, lambda_event
 from tests.servers import Server
@@ -86,9 +86,9 @@ def test_an_awkward_key_survives_the_backfill(name: str, credentials: Server, tm
     site = AwkwardSite(credentials, tmp_path, shape="direct")
     site.put(source, b"listed")
     listing = object_listing(site.settings, site.dependencies.rules)
-    done = Enqueued()
-    list(Feeder(site.dependencies.rules, listing, site.dependencies.backfill_queue).enqueue(done))
-    assert done.outcomes["move"] == 1
+    fed = Fed()
+    assert Feeder(site.dependencies.rules, site.dependencies.backfill_queue).feed_listing(listing, fed)
+    assert fed.outcomes["move"] == 1
     messages = site.dependencies.backfill_queue.receive_messages(at_most=10, wait=1)
     assert [row["key"] for message in messages for row in json.loads(message.body)["rows"]] == [source]
     site.handle(messages)

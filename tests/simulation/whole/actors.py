@@ -12,7 +12,7 @@ from domain.protocol.rollback import purge_copy, roll_back_object
 from handlers.engine import outbox
 from handlers.engine.batch import respond_to_batch
 from handlers.engine.dependencies import Dependencies
-from handlers.operations.listing_feeder import Enqueued, Feeder
+from handlers.operations.backfill import Fed, Feeder
 from tests.integration.site import lambda_event
 from tests.simulation.whole.scheduler import Process
 from tests.simulation.whole.site import MARGIN_SECONDS, Site
@@ -98,12 +98,16 @@ def _entry(number: int, before: Any, after: Any) -> Mapping[str, Any]:
 def fills_back(site: Site, process: Process) -> None:
     """The backfill command, begun again from the start when it dies."""
     dependencies = site.dependencies(process)
-    feeder = Feeder(dependencies.rules, dependencies.ports.store, dependencies.backfill_queue)  # type: ignore[arg-type]
-    done = Enqueued()
+    feeder = Feeder(dependencies.rules, dependencies.backfill_queue, backlog=1_000_000, rows_per_message=2)
+    fed = Fed()
+
+    def rest() -> bool:
+        process.sleep(1.0)
+        return True
+
     while True:
         try:
-            for _ in feeder.enqueue(done, rows=2, backlog=1_000_000):
-                process.sleep(1.0)
+            feeder.feed_listing(dependencies.ports.store, fed, go_on=rest)  # type: ignore[arg-type]
         except KeyshiftError:
             process.sleep(POLL_SECONDS)
         else:
