@@ -14,8 +14,7 @@ from adapters.s3.listing import S3ObjectListing
 from domain.planning.figures import Cutting, PlanFigures
 from domain.planning.inventory import Inventory
 from domain.rules.compiled import CompiledRules
-from handlers.bootstrap import clients_of, owners_of
-from handlers.config.settings import Settings
+from handlers.bootstrap.process import Process, owners_of
 from handlers.operations.backfill import Rows
 
 
@@ -41,22 +40,22 @@ def plan_objects(  # noqa: PLR0913  # where the objects are, and what the plan m
         return planner.plan_inventory(local, cutting=cutting, out=out)
 
 
-def inventory_queue(settings: Settings) -> SqsMessageQueue:
+def inventory_queue(process: Process) -> SqsMessageQueue:
     """Where reports arrive and tasks wait."""
-    return SqsMessageQueue(clients_of(settings), settings.inventory_queue_url)
+    return SqsMessageQueue(process.clients, process.settings.inventory_queue_url)
 
 
-def journal_of(settings: Settings) -> DynamoDbBackfillJournal:
+def journal_of(process: Process) -> DynamoDbBackfillJournal:
     """How far each inventory is enqueued."""
-    return DynamoDbBackfillJournal(clients_of(settings), settings.table)
+    return DynamoDbBackfillJournal(process.clients, process.table)
 
 
 @contextmanager
 def inventory_files(
-    settings: Settings, place: str, *, only: str | None = None
+    process: Process, place: str, *, only: str | None = None
 ) -> Iterator[tuple[Inventory, Mapping[str, Rows]]]:
     """An inventory and, for each data file (or the one named ``only``), its rows from a given one on; all verified."""
-    with opened_inventory(place, clients_of(settings), only=only) as local:
+    with opened_inventory(place, process.clients, only=only) as local:
         inventory = local.inventory
         yield (
             inventory,

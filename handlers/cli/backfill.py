@@ -62,8 +62,9 @@ def backfill(  # noqa: PLR0913  # its options
       keyshift backfill --list --after 'training-output/cookie-7/output/model.tar.gz'
       keyshift backfill --inventory s3://inventories/line-1/all/2026-11-22T01-00Z/manifest.json
     """
-    from handlers.bootstrap import bootstrap
+    from handlers.bootstrap import wire_command
     from handlers.bootstrap.inspection import object_listing
+    from handlers.bootstrap.process import Process
 
     if sum((listing, inventory is not None, plan_file is not None)) != 1:
         raise InputError("say where the objects come from: one of --list, --inventory MANIFEST and --plan FILE")
@@ -85,7 +86,8 @@ def backfill(  # noqa: PLR0913  # its options
         return
     if again:
         raise InputError("--again goes with --inventory and --plan; --list begins at the first key without --after")
-    dependencies = bootstrap(settings, function="backfill-command")
+    process = Process(settings)
+    dependencies = wire_command(process, function="backfill-command")
     _need_stage(dependencies, dry_run=dry_run)
     queue = None if dry_run else dependencies.backfill_queue
     feeder = Feeder(dependencies.rules, queue, backlog=backlog, rows_per_message=rows)
@@ -101,7 +103,7 @@ def backfill(  # noqa: PLR0913  # its options
         return True
 
     try:
-        feeder.feed_listing(object_listing(settings, dependencies.rules), fed, prefix=prefix, go_on=go_on)
+        feeder.feed_listing(object_listing(process), fed, prefix=prefix, go_on=go_on)
     finally:
         # Stopped by an error it still says how far it came, but never that there is nothing where nothing was seen.
         if fed.rows or sys.exc_info()[0] is None:
@@ -139,21 +141,23 @@ def _feed_files(  # noqa: PLR0913  # where from, how far, and how to say it
     as_json: bool,
 ) -> None:
     """Every data file after the other; stopped at any moment, the same command goes on where it was."""
-    from handlers.bootstrap import bootstrap
+    from handlers.bootstrap import wire_command
     from handlers.bootstrap.inventories import inventory_files, journal_of, plan_rows
     from handlers.bootstrap.operations import inventory_warning
+    from handlers.bootstrap.process import Process
 
-    dependencies = bootstrap(settings, function="backfill-command")
+    process = Process(settings)
+    dependencies = wire_command(process, function="backfill-command")
     rules = dependencies.rules
     _need_stage(dependencies, dry_run=dry_run)
     feeder = Feeder(rules, None if dry_run else dependencies.backfill_queue, backlog=backlog)
-    journal = None if dry_run else journal_of(settings)
+    journal = None if dry_run else journal_of(process)
     fed, begun = Fed(), time.monotonic()
-    opened = inventory_files(settings, place) if saved is None else plan_rows(saved, rules.source_bucket)
+    opened = inventory_files(process, place) if saved is None else plan_rows(saved, rules.source_bucket)
     with opened as (inventory, files):
         if inventory.source_bucket != rules.source_bucket:
             raise InputError(f"{place} is of bucket {inventory.source_bucket}, the rules move {rules.source_bucket}")
-        warning = inventory_warning(settings, inventory, place) if not dry_run else None
+        warning = inventory_warning(process, inventory, place) if not dry_run else None
         if warning is not None:
             click.echo(f"note: {warning}", err=True)
         for number, (key, rows) in enumerate(files.items(), start=1):

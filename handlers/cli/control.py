@@ -70,10 +70,11 @@ def pause(settings: Settings, *, reason: str, functions: tuple[str, ...], as_jso
       keyshift pause --reason "KMS key rotation"
       keyshift pause --function keyshift-object-events --function keyshift-backfill
     """
+    from handlers.bootstrap.process import Process
     from handlers.bootstrap.steering import steering_of
 
     settings = _with_functions(settings, functions)
-    steering = steering_of(settings)
+    steering = steering_of(Process(settings))
     done = pause_migration(steering.panel, steering.mappings, reason=reason, by=operator_name(), now=steering.clock.now)
     words = "paused" if done.changed and not done.before.paused else "was paused already"
     _answer(
@@ -95,10 +96,11 @@ def resume(settings: Settings, *, functions: tuple[str, ...], as_json: bool) -> 
     Example:
       keyshift resume
     """
+    from handlers.bootstrap.process import Process
     from handlers.bootstrap.steering import steering_of
 
     settings = _with_functions(settings, functions)
-    steering = steering_of(settings)
+    steering = steering_of(Process(settings))
     done = resume_migration(
         steering.panel, steering.mappings, by=operator_name(), now=steering.clock.now, stages=steering.stages
     )
@@ -132,6 +134,7 @@ def throttle(  # noqa: PLR0913  # its options
       keyshift throttle --objects-per-second none
       keyshift throttle --off
     """
+    from handlers.bootstrap.process import Process
     from handlers.bootstrap.steering import steering_of
 
     named = {
@@ -142,7 +145,7 @@ def throttle(  # noqa: PLR0913  # its options
     given = {name: None if limit == NO_LIMIT else limit for name, limit in named.items() if limit is not None}
     if off and given:
         raise click.UsageError("--off lifts every limit: give it alone")
-    steering = steering_of(settings)
+    steering = steering_of(Process(settings))
 
     def choose(limits: Limits) -> Limits:
         return Limits() if off else replace(limits, **given)

@@ -2,11 +2,14 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from domain.keys import Location
 from domain.objects import ListedObject
+from domain.planning.inventory import Inventory
 from domain.planning.ports import BackfillJournal, ObjectListing
 from domain.queues import MessageQueue
 from domain.rules.compiled import CompiledRules
@@ -22,6 +25,15 @@ BACKLOG_SECONDS = 1.0
 
 Rows = Callable[[int], Iterator[ListedObject | None]]
 """The rows of one data file from a given row on; ``None`` for a version that is not the current one."""
+
+
+class OpenFiles(Protocol):
+    """Opens an inventory."""
+
+    def __call__(
+        self, place: str, *, only: str | None = None
+    ) -> AbstractContextManager[tuple[Inventory, Mapping[str, Rows]]]:
+        """The inventory and, for each data file (or the one named ``only``), its rows; all verified."""
 
 
 @dataclass(slots=True)

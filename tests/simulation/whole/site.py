@@ -20,12 +20,13 @@ from handlers.bootstrap.operations import UndoneReferences
 from handlers.config.rules_file import read_rules
 from handlers.config.settings import Settings
 from handlers.engine.concurrency import Pace
-from handlers.engine.dependencies import CachedControl, Dependencies
+from handlers.engine.dependencies import CachedControl, EngineDependencies
 from handlers.operations.operator import Operation
 from handlers.operations.reference_manifests import ManifestScan
 from handlers.operations.references import Rate, References
 from tests.fakes.buckets import Version
 from tests.fakes.bus import InMemoryEventBus
+from tests.fakes.engine import NoBreaker, NoProbes, OpenGate, no_item_event
 from tests.fakes.lifecycle import InMemoryCensusBook, InMemoryKeyBook, InMemoryLiveCapture, InMemoryStageBook
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.panel import InMemoryControlPanel, InMemoryProgressCounters
@@ -181,11 +182,11 @@ class Site:
             rules_digest=self.rules.digest,
         )
 
-    def dependencies(self, process: Process) -> Dependencies:
+    def dependencies(self, process: Process) -> EngineDependencies:
         """What the handlers are given in this process."""
         store = SimulatedStore(process, self)
         operations = SimulatedOperations(process, self)
-        return Dependencies(
+        return EngineDependencies(
             settings=Settings(
                 rules_file=Path("rules.yaml"),
                 table="manifest",
@@ -207,6 +208,11 @@ class Site:
             record_of_item=lambda item: item["record"],
             new_token=lambda: f"t{self.next_number()}",
             observer=observer(),
+            event_of_item=no_item_event,
+            chain=None,
+            probes=NoProbes(),
+            gate=OpenGate(),
+            breaker=NoBreaker(),
             pace=Pace(4, monotonic=process.monotonic),
             sleep=process.sleep,
             objects_at_once=InTurn,
@@ -241,8 +247,10 @@ class Site:
         """An operator's world in this process."""
         references, store = self.references(process), SimulatedStore(process, self)
         asked: Callable[..., Any] = partial(Asked, process, self)
+        dependencies = self.dependencies(process)
         return Operation(
-            dependencies=self.dependencies(process),
+            dependencies=dependencies,
+            engine=lambda: dependencies,
             stages=asked(self.stages, "stage"),
             capture=asked(self.capture, "capture"),
             panel=SimulatedOperations(process, self),
