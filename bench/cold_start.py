@@ -8,6 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.deployment.modules import listed
+
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = ROOT / "build" / "layers" / "here"
 HANDLERS = (
@@ -20,7 +22,6 @@ HANDLERS = (
     "reference_events",
 )
 BARE = "import boto3; boto3.client('s3', region_name='us-east-1')"
-LEFT_OUT = ("handlers/cli", "handlers/demo", "adapters/standin")
 ROUNDS = 15
 PROGRAM = """
 import sys, time
@@ -54,12 +55,9 @@ def main() -> None:
 
 
 def _copy_code(folder: Path) -> None:
-    for package in ("handlers", "domain", "adapters"):
-        for path in (ROOT / package).rglob("*.py"):
-            place = path.relative_to(ROOT)
-            if not str(place).startswith(LEFT_OUT):
-                (folder / place).parent.mkdir(parents=True, exist_ok=True)
-                (folder / place).write_bytes(path.read_bytes())
+    for place in listed("keyshift"):
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        (folder / place).write_bytes((ROOT / place).read_bytes())
 
 
 def _median(program: str, paths: list[str]) -> float:

@@ -13,8 +13,8 @@ KeyshiftError
 │   ├── RefusedRequestError   the service calls the request itself wrong
 │   └── StorageFullError      the server has no room left
 └── InputError                what the user or a message gave us cannot be used
-├── MalformedMessageError
-└── RulesError
+    ├── MalformedMessageError a message of no known shape
+    └── RulesError            a rules file with mistakes
 """
 
 

@@ -1,9 +1,12 @@
 """Where an object is, and the order in which S3 says its events happened."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
+BUCKET_NAME = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+"""The names that S3 gives to buckets, as a regular expression."""
 MAX_KEY_BYTES = 1_024
 """Longest key in bytes of UTF-8, not characters (S3 user guide, object-keys)."""
 
@@ -24,6 +27,11 @@ class Location:
     def record_id(self) -> str:
         """The manifest's partition key: a key may be longer than DynamoDB's sort key (1,024 bytes)."""
         return sha256(f"{self.bucket}\0{self.key}".encode()).hexdigest()
+
+
+def is_bucket_name(text: str) -> bool:
+    """Whether a bucket may have this name (S3 user guide, naming rules since 2018)."""
+    return re.fullmatch(BUCKET_NAME, text) is not None
 
 
 def key_fault(key: str) -> str | None:

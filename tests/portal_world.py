@@ -31,8 +31,8 @@ from handlers.demo.models import COMPILED, TRAINED, tar_gz
 from handlers.demo.portal.caller import HttpAnswer, answer_of, function_of, request_event
 from handlers.engine.dependencies import EngineDependencies
 from handlers.portal import job_events
-from handlers.portal.desk import Portal
 from handlers.portal.http import respond
+from handlers.portal.portal import Portal
 from handlers.portal.settings import PortalSettings
 from handlers.portal.wiring import portal_on, tables_of
 from tests.fakes.clock import FakeClock
@@ -88,7 +88,7 @@ class PortalWorld:
     ) -> HttpAnswer:
         """One request through API Gateway; ``role`` ``None`` is nobody."""
         event = request_event(method, path, body, role=role, key=key, user=user)
-        return answer_of(respond(event, None, self.portal, function_of(method, path).routes))
+        return answer_of(respond(event, self.portal, function_of(method, path).ROUTES))
 
     def train(self, **more: Any) -> HttpAnswer:
         """Start a training job, of a manifest that is there."""

@@ -6,6 +6,7 @@ from math import sin
 from domain.keys import Location
 from domain.planning.estimate import Prices
 from domain.planning.figures import Share
+from domain.protocol.causes import Cause
 from domain.protocol.record import Origin, Record, State
 from domain.reporting.costs import Planned, spent
 from domain.reporting.progress import MINUTE, Span
@@ -41,9 +42,9 @@ def sample_records() -> list[Record]:
     )
     records = [moved, replace(moved, origin=Origin.ADOPTED), replace(moved, source_etag="b" * 32 + "-7")]
     records += [replace(moved, source_version="v1", state=State.CLEANED), replace(moved, state=State.TOMBSTONE)]
-    causes = ("access-denied", "archived", "impossible-key: it is empty", "kms", "the target holds something else")
+    causes = (Cause.ACCESS_DENIED, Cause.ARCHIVED, Cause.IMPOSSIBLE_KEY, Cause.KMS, Cause.TARGET_FOREIGN)
     for key, cause in zip(HOSTILE, causes, strict=True):
-        state = State.CONFLICT if "target" in cause else State.PARKED
+        state = State.CONFLICT if cause is Cause.TARGET_FOREIGN else State.PARKED
         records.append(replace(moved, source=Location("line-1", key), state=state, cause=cause, verified_at=None))
     return records
 

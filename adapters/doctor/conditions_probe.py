@@ -13,24 +13,13 @@ from adapters.aws.errors import error_code, translated
 from adapters.s3.requests import PRECONDITION, Owners
 from domain.errors import KeyshiftError
 from domain.keys import Location
+from domain.lifecycle.inspection import Tried
 
 OTHER_ETAG = '"00000000000000000000000000000000"'
 BODY = b"probed"
 IGNORED = "a wrong one is taken: here keyshift could overwrite or lose what others write"
 SECOND_LINE = "a wrong one is taken: the conditions on the parts must be enough"
 REFUSED = "a right one is refused: here nothing would move"
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """One condition; ``fault`` is empty where a wrong one is refused and a right one taken.
-
-    Without one that ``is_vital`` the protocol does not hold; the other ones are a second line.
-    """
-
-    name: str
-    fault: str
-    is_vital: bool = True
 
 
 def probe_conditions(clients: AwsClients, *, target: Location, owners: Owners) -> Iterator[Tried]:

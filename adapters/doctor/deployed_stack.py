@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from adapters.aws.clients import AwsClients
 from adapters.aws.errors import error_code, translated
+from domain.lifecycle.inspection import BucketRules, MappingFacts, TableFacts
 
 _NO_SETTING = frozenset(
     {
@@ -19,37 +19,8 @@ _NO_SETTING = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class MappingFacts:
-    """One event source mapping."""
-
-    state: str
-    reports_failures: bool
-    concurrency: int | None
-    source_arn: str
-
-
-@dataclass(frozen=True, slots=True)
-class TableFacts:
-    """The manifest's table."""
-
-    stream_view: str
-    recovery: bool
-    expiry: str
-    protected: bool
-
-
-@dataclass(frozen=True, slots=True)
-class BucketRules:
-    """What of a bucket's settings could bite."""
-
-    lock_mode: str
-    encryption: str
-    requester_pays: bool
-
-
 class DeployedStack:
-    """One stack, by its name."""
+    """StackInspector over CloudFormation, Lambda, DynamoDB, EventBridge, SQS, IAM, STS and S3."""
 
     def __init__(self, clients: AwsClients, name: str) -> None:
         self._clients = clients
@@ -57,13 +28,13 @@ class DeployedStack:
 
     @cached_property
     def resources(self) -> Mapping[str, str]:
-        """Logical to physical ids. Raises MissingResourceError where there is no such stack."""
+        """See the port."""
         with translated("DescribeStackResources", self.name):
             answer = self._clients.client_of("cloudformation").describe_stack_resources(StackName=self.name)
         return {one["LogicalResourceId"]: one.get("PhysicalResourceId", "") for one in answer["StackResources"]}
 
     def mappings(self, function: str) -> Sequence[MappingFacts]:
-        """The function's event source mappings."""
+        """See the port."""
         with translated("ListEventSourceMappings", function):
             pages = self._clients.functions.get_paginator("list_event_source_mappings").paginate(FunctionName=function)
             found = [one for page in pages for one in page["EventSourceMappings"]]
@@ -78,19 +49,19 @@ class DeployedStack:
         ]
 
     def time_out(self, function: str) -> int:
-        """Seconds for which the function may run."""
+        """See the port."""
         with translated("GetFunctionConfiguration", function):
             answer = self._clients.functions.get_function_configuration(FunctionName=function)
         return int(answer["Timeout"])
 
     def concurrency(self) -> int:
-        """How many invocations this account may run at once, of those that nobody reserved."""
+        """See the port."""
         with translated("GetAccountSettings", "the account"):
             limits = self._clients.functions.get_account_settings()["AccountLimit"]
         return int(limits["UnreservedConcurrentExecutions"])
 
     def table(self, table: str) -> TableFacts:
-        """The table's safety."""
+        """See the port."""
         client = self._clients.dynamodb
         with translated("DescribeTable", table):
             about = client.describe_table(TableName=table)["Table"]
@@ -107,19 +78,19 @@ class DeployedStack:
         )
 
     def rule_state(self, rule: str) -> str:
-        """ENABLED or DISABLED."""
+        """See the port."""
         with translated("DescribeRule", rule):
             return str(self._clients.events.describe_rule(Name=rule)["State"])
 
     def senders(self, queue_url: str) -> Sequence[str]:
-        """Which services and ARNs the queue's policy lets send."""
+        """See the port."""
         with translated("GetQueueAttributes", queue_url):
             answer = self._clients.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["Policy"])
         policy = json.loads(answer.get("Attributes", {}).get("Policy") or "{}")
         return [json.dumps(one.get("Condition", {})) for one in policy.get("Statement", [])]
 
     def denied(self, role: str, actions: Sequence[str], resource: str, *, account: str) -> Sequence[str]:
-        """Those of the actions that the role's own policies do not allow on the resource, by simulation."""
+        """See the port."""
         iam = self._clients.client_of("iam")
         with translated("GetRole", role):
             arn = iam.get_role(RoleName=role)["Role"]["Arn"]
@@ -133,16 +104,16 @@ class DeployedStack:
         return [one["EvalActionName"] for one in found if one["EvalDecision"] != "allowed"]
 
     def account(self) -> str:
-        """This account's number."""
+        """See the port."""
         with translated("GetCallerIdentity", "the credentials"):
             return self._clients.sts.get_caller_identity()["Account"]
 
     def region(self) -> str:
-        """Where the stack is."""
+        """See the port."""
         return self._clients.sqs.meta.region_name
 
     def bucket(self, name: str) -> BucketRules:
-        """The bucket's settings."""
+        """See the port."""
         s3 = self._clients.s3
         lock = self._setting(name, "GetObjectLockConfiguration", s3.get_object_lock_configuration)
         encryption = self._setting(name, "GetBucketEncryption", s3.get_bucket_encryption)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -12,36 +11,18 @@ from adapters.aws.clients import AwsClients
 from adapters.aws.errors import error_code, translated
 from adapters.dynamodb.stage import DynamoDbStageBook
 from domain.keys import Location
+from domain.lifecycle.inspection import BucketFacts, QueueFacts
 from domain.lifecycle.stages import StageEntry
 
 
-@dataclass(frozen=True, slots=True)
-class BucketFacts:
-    """One bucket: ``versioning`` is Enabled, Suspended or Off; ``sends_events`` says to which kinds of places."""
-
-    versioning: str
-    sends_events: tuple[str, ...]
-    server_time: float
-
-
-@dataclass(frozen=True, slots=True)
-class QueueFacts:
-    """One queue: times in seconds; ``dead_letter_arn`` is empty where there is none."""
-
-    visibility_seconds: int
-    retention_seconds: int
-    dead_letter_arn: str
-    most_receives: int
-
-
 class AwsInspector:
-    """Looks at buckets, queues, tables and buses."""
+    """Inspector over S3, DynamoDB, SQS, EventBridge and STS."""
 
     def __init__(self, clients: AwsClients) -> None:
         self._clients = clients
 
     def bucket(self, name: str) -> BucketFacts:
-        """Raises MissingResourceError or AccessDeniedError where it cannot be used."""
+        """See the port."""
         s3 = self._clients.s3
         with translated("ListObjectsV2", f"s3://{name}"):
             answer = s3.list_objects_v2(Bucket=name, MaxKeys=1)
@@ -60,7 +41,7 @@ class AwsInspector:
         return BucketFacts(versioning, served, parsedate_to_datetime(date).timestamp() if date else 0.0)
 
     def lifecycle(self, name: str) -> tuple[Mapping[str, Any], ...]:
-        """The bucket's enabled lifecycle rules, as S3 tells them."""
+        """See the port."""
         with translated("GetBucketLifecycleConfiguration", f"s3://{name}"):
             try:
                 answer: Mapping[str, Any] = self._clients.s3.get_bucket_lifecycle_configuration(Bucket=name)
@@ -71,23 +52,23 @@ class AwsInspector:
         return tuple(one for one in answer.get("Rules", []) if one.get("Status") == "Enabled")
 
     def can_read(self, location: Location) -> None:
-        """Raises AccessDeniedError where HEAD is denied; an absent object is fine."""
+        """See the port."""
         from adapters.s3.object_store import S3ObjectStore
 
         S3ObjectStore(self._clients).look_at_object(location, with_tags=True)
 
     def table_stream(self, table: str) -> str:
-        """The stream's view type; empty where the table has none. Raises MissingResourceError."""
+        """See the port."""
         with translated("DescribeTable", table):
             about = self._clients.dynamodb.describe_table(TableName=table)["Table"]
         return str(about.get("StreamSpecification", {}).get("StreamViewType", ""))
 
     def stage_of(self, table: str) -> StageEntry:
-        """The migration's stage. Raises MissingResourceError where there is no such table."""
+        """See the port."""
         return DynamoDbStageBook(self._clients, table).read_stage()
 
     def queue(self, url: str) -> QueueFacts:
-        """Raises MissingResourceError where there is no such queue."""
+        """See the port."""
         with translated("GetQueueAttributes", url):
             about = self._clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
         redrive = json.loads(about.get("RedrivePolicy") or "{}")
@@ -99,11 +80,11 @@ class AwsInspector:
         )
 
     def bus(self, name: str) -> None:
-        """Raises MissingResourceError where there is no such event bus."""
+        """See the port."""
         with translated("DescribeEventBus", name):
             self._clients.events.describe_event_bus(Name=name)
 
     def identity(self) -> str:
-        """Who we are to AWS."""
+        """See the port."""
         with translated("GetCallerIdentity", "the credentials"):
             return self._clients.sts.get_caller_identity()["Arn"]

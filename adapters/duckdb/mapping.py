@@ -39,11 +39,11 @@ class MappingSql:
 
 def mapping_sql(rules: CompiledRules, *, column: str = "key") -> MappingSql:
     """The rules as two SQL expressions."""
-    rest = f"substr({column}, {len(rules.source.prefix) + 1})" if rules.source.prefix else column
+    rest = f"substr({column}, {len(rules.source_prefix) + 1})" if rules.source_prefix else column
     keep = [_condition(template, rest, KEPT) for template in rules.keep]
     moves = [_condition(branch.source, rest, index) for index, branch in enumerate(rules.branches)]
-    prefix = quoted(rules.source.prefix)
-    outside = [f"WHEN NOT starts_with({column}, {prefix}) THEN {NO_BRANCH}"] if rules.source.prefix else []
+    prefix = quoted(rules.source_prefix)
+    outside = [f"WHEN NOT starts_with({column}, {prefix}) THEN {NO_BRANCH}"] if rules.source_prefix else []
     # Such keys are too long or may lead above the bucket: S3's own rules decide, in one place.
     odd = f"WHEN strlen({column}) > {MAX_KEY_BYTES} OR contains({column}, '..') OR {column} = '' THEN {ASK}"
     unmapped = KEPT if rules.unmapped == "keep" else NO_BRANCH

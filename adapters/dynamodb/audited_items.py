@@ -7,6 +7,8 @@ from adapters.aws.clients import AwsClients
 from adapters.aws.errors import translated
 from adapters.dynamodb.attributes import PARTITION_KEY, text
 from adapters.dynamodb.control import DynamoDbControlPanel
+from adapters.dynamodb.item_ids import is_audited
+from adapters.dynamodb.item_table import ItemTable
 from adapters.dynamodb.reference_items import entry_of_item
 from adapters.dynamodb.stage import DynamoDbStageBook
 from domain.audit.control_events import CONTROL_ID
@@ -48,13 +50,7 @@ class DynamoDbAuditedItems:
 
     def has_item(self, item_id: str) -> bool:
         """See the port."""
-        if item_id not in (CONTROL_ID, STAGE_ID) and not item_id.startswith(JOURNAL_ID):
-            return False
-        with translated("GetItem", f"{self._table} ({item_id})"):
-            answer = self._clients.dynamodb.get_item(
-                TableName=self._table, Key={PARTITION_KEY: text(item_id)}, ConsistentRead=True
-            )
-        return "Item" in answer
+        return is_audited(item_id) and bool(ItemTable(self._clients, self._table).read_item(item_id))
 
 
 def _state_of(item: Item) -> Deferred:

@@ -3,26 +3,22 @@
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from adapters.aws.clients import AwsClients
-from adapters.aws.errors import error_code, translated
-from adapters.dynamodb.attributes import PARTITION_KEY, number, text
+from adapters.dynamodb.attributes import number, text
+from adapters.dynamodb.item_ids import CHAIN_ID
+from adapters.dynamodb.item_table import ItemTable
 from domain.audit.chain import Link
-
-CHAIN_ID = "keyshift#chain"
 
 
 class DynamoDbChainHead:
     """ChainHead on DynamoDB; ``doubted`` is the highest number that was built upon before it was anchored."""
 
     def __init__(self, clients: AwsClients, table: str) -> None:
-        self._client = clients.dynamodb
-        self._table = table
+        self._items = ItemTable(clients, table)
 
     def read_head(self) -> Link | None:
         """See the port."""
-        return _link(self._item())
+        return _link(self._items.read_item(CHAIN_ID))
 
     def advance_head(self, link: Link) -> bool:
         """See the port."""
@@ -44,32 +40,18 @@ class DynamoDbChainHead:
         is_further = "attribute_not_exists(doubted) OR doubted < :last"
         if self._update("SET doubted = :last", f"({is_seen}) AND ({is_further})", values):
             return True
-        item = self._item()
+        item = self._items.read_item(CHAIN_ID)
         return _link(item) == seen and int(item.get("doubted", {"N": "0"})["N"]) >= last
 
-    def _item(self) -> Mapping[str, Any]:
-        with translated("GetItem", f"{self._table} ({CHAIN_ID})"):
-            answer = self._client.get_item(
-                TableName=self._table, Key={PARTITION_KEY: text(CHAIN_ID)}, ConsistentRead=True
-            )
-        return answer.get("Item", {})
-
     def _update(self, update: str, condition: str, values: Mapping[str, Any]) -> bool:
-        with translated("UpdateItem", f"{self._table} ({CHAIN_ID})"):
-            try:
-                self._client.update_item(
-                    TableName=self._table,
-                    Key={PARTITION_KEY: text(CHAIN_ID)},
-                    UpdateExpression=update,
-                    ConditionExpression=condition,
-                    ExpressionAttributeNames={"#sequence": "sequence"},
-                    ExpressionAttributeValues=dict(values),
-                )
-            except ClientError as error:
-                if error_code(error) == "ConditionalCheckFailedException":
-                    return False
-                raise
-        return True
+        written = self._items.update_if(
+            CHAIN_ID,
+            UpdateExpression=update,
+            ConditionExpression=condition,
+            ExpressionAttributeNames={"#sequence": "sequence"},
+            ExpressionAttributeValues=values,
+        )
+        return written.is_done
 
 
 def _link(item: Mapping[str, Any]) -> Link | None:

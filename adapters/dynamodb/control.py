@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from adapters.aws.clients import AwsClients
-from adapters.aws.errors import error_code, translated
 from adapters.dynamodb.attributes import PARTITION_KEY, number, text
+from adapters.dynamodb.item_table import ItemTable
 from domain.audit.control_events import CONTROL_ID
 from domain.steering.control import Control
 
@@ -16,35 +14,21 @@ class DynamoDbControlPanel:
     """ControlPanel on DynamoDB."""
 
     def __init__(self, clients: AwsClients, table: str) -> None:
-        self._client = clients.dynamodb
-        self._table = table
+        self._items = ItemTable(clients, table)
 
     def read_control(self) -> Control:
         """See the port."""
-        with translated("GetItem", f"{self._table} ({CONTROL_ID})"):
-            answer = self._client.get_item(
-                TableName=self._table, Key={PARTITION_KEY: text(CONTROL_ID)}, ConsistentRead=True
-            )
-        return control_of_item(answer.get("Item", {}))
+        return control_of_item(self._items.read_item(CONTROL_ID))
 
     def write_control(self, control: Control, *, before: Control) -> bool:
         """See the port."""
         absent = " OR attribute_not_exists(fence)" if before.fence == 0 else ""
-        with translated("PutItem", f"{self._table} ({CONTROL_ID})"):
-            try:
-                self._client.put_item(
-                    TableName=self._table,
-                    Item=_item_of(control),
-                    ConditionExpression=f"fence = :fence{absent}",
-                    ExpressionAttributeValues={":fence": number(before.fence)},
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                )
-            except ClientError as error:
-                if error_code(error) != "ConditionalCheckFailedException":
-                    raise
-                there: Any = error.response.get("Item") or {}
-                return control_of_item(there) == control
-        return True
+        written = self._items.put_if(
+            _item_of(control),
+            ConditionExpression=f"fence = :fence{absent}",
+            ExpressionAttributeValues={":fence": number(before.fence)},
+        )
+        return written.is_done or control_of_item(written.item) == control
 
 
 def control_of_item(item: Mapping[str, Any]) -> Control:

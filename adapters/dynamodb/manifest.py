@@ -4,18 +4,16 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from adapters.aws.clients import AwsClients
-from adapters.aws.errors import error_code, translated
-from adapters.dynamodb.attributes import PARTITION_KEY, number, text
+from adapters.aws.errors import translated
+from adapters.dynamodb.attributes import PARTITION_KEY, Item, number, text
 from adapters.dynamodb.claim_update import claim_update
-from adapters.dynamodb.record_item import is_record, to_item, to_record
+from adapters.dynamodb.item_table import ItemTable
+from adapters.dynamodb.record_item import is_record, record_of_item, to_item, to_record
 from domain.errors import ThrottledError
 from domain.protocol.ports import ClaimAnswer
 from domain.protocol.record import ClaimRequest, Record
 
-_REFUSED = "ConditionalCheckFailedException"
 _BATCH = 100
 """Keys of one BatchGetItem."""
 
@@ -26,50 +24,25 @@ class DynamoDbManifest:
     def __init__(self, clients: AwsClients, table: str) -> None:
         self._client = clients.dynamodb
         self._table = table
+        self._items = ItemTable(clients, table)
 
     def claim_record(self, request: ClaimRequest) -> ClaimAnswer:
         """See the port; a repeat by the SDK finds our own token, which the caller recognises."""
         location = request.notice.source
-        with translated("UpdateItem", f"{self._table} ({location.uri})"):
-            try:
-                answer = self._client.update_item(
-                    TableName=self._table,
-                    Key={PARTITION_KEY: text(location.record_id)},
-                    ReturnValues="ALL_OLD",
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                    **claim_update(request),
-                )
-            except ClientError as error:
-                if error_code(error) != _REFUSED:
-                    raise
-                return ClaimAnswer(granted=False, before=_old(error))
-        before = answer.get("Attributes")
-        return ClaimAnswer(granted=True, before=to_record(before) if before else None)
+        subject = f"{self._table} ({location.uri})"
+        update = claim_update(request)
+        written = self._items.update_if(location.record_id, subject=subject, ReturnValues="ALL_OLD", **update)
+        return ClaimAnswer(granted=written.is_done, before=_record(written.item))
 
     def write_record(self, record: Record, *, before: Record | None) -> bool:
         """See the port."""
-        with translated("PutItem", f"{self._table} ({record.source.uri})"):
-            try:
-                self._client.put_item(
-                    TableName=self._table,
-                    Item=to_item(record),
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                    **_unchanged(before),
-                )
-            except ClientError as error:
-                if error_code(error) != _REFUSED:
-                    raise
-                return _old(error) == record
-        return True
+        subject = f"{self._table} ({record.source.uri})"
+        written = self._items.put_if(to_item(record), subject=subject, **_unchanged(before))
+        return written.is_done or _record(written.item) == record
 
     def read_record(self, record_id: str) -> Record | None:
         """See the port."""
-        with translated("GetItem", self._table):
-            answer = self._client.get_item(
-                TableName=self._table, Key={PARTITION_KEY: text(record_id)}, ConsistentRead=True
-            )
-        item = answer.get("Item")
-        return to_record(item) if item and is_record(item) else None
+        return record_of_item(self._items.read_item(record_id, subject=self._table))
 
     def read_records(self, record_ids: Sequence[str]) -> dict[str, Record]:
         """See the port; what DynamoDB leaves unprocessed is asked again."""
@@ -108,8 +81,7 @@ class DynamoDbManifest:
             page = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
 
-def _old(error: ClientError) -> Record | None:
-    item: Any = error.response.get("Item")
+def _record(item: Item) -> Record | None:
     return to_record(item) if item else None
 
 

@@ -9,14 +9,14 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from adapters.aws.clients import AwsClients
 from adapters.aws.errors import error_code, translated
 from adapters.dynamodb.attributes import PARTITION_KEY, number, text
+from adapters.dynamodb.item_ids import BATCH_PREFIX, HISTORY_ID, PROGRESS_ID
+from adapters.dynamodb.item_table import ItemTable
 from adapters.local.clock import SystemClock
 from domain.errors import ThrottledError
 from domain.protocol.ports import Clock
 from domain.reporting.ports import NO_HISTORY
 from domain.reporting.progress import HOUR, MINUTE, Span
 
-PROGRESS_ID = "keyshift#progress"
-HISTORY_ID = "keyshift#history"
 MINUTES_KEPT_SECONDS = 7 * 24 * 3600
 _READ_AT_ONCE = 100
 """BatchGetItem's limit."""
@@ -34,6 +34,7 @@ class DynamoDbProgressCounters:
     def __init__(self, clients: AwsClients, table: str, clock: Clock | None = None) -> None:
         self._client = clients.dynamodb
         self._table = table
+        self._items = ItemTable(clients, table)
         self._clock = clock or SystemClock()
 
     def add_progress(
@@ -54,7 +55,7 @@ class DynamoDbProgressCounters:
 
     def _add(self, deltas: Mapping[str, int], batch_id: str, history: Mapping[Span, Mapping[str, int]]) -> None:
         expires_at = int(self._clock.now()) + _REMEMBERED_SECONDS
-        marker = {PARTITION_KEY: text(f"keyshift#batch#{batch_id}"), "expires_at": number(expires_at)}
+        marker = {PARTITION_KEY: text(BATCH_PREFIX + batch_id), "expires_at": number(expires_at)}
         put = {
             "TableName": self._table,
             "Item": marker,
@@ -107,11 +108,11 @@ class DynamoDbProgressCounters:
 
     def read_progress(self) -> Mapping[str, int]:
         """See the port."""
-        return _counters(self._item(PROGRESS_ID))
+        return _counters(self._items.read_item(PROGRESS_ID))
 
     def read_history(self, seconds: int) -> Mapping[Span, Mapping[str, int]]:
         """See the port; the minutes of hours that are older than a week are not asked for."""
-        hours = sorted(int(start) for start in self._item(HISTORY_ID).get("hours", {"NS": []})["NS"])
+        hours = sorted(int(start) for start in self._items.read_item(HISTORY_ID).get("hours", {"NS": []})["NS"])
         if seconds == MINUTE:
             oldest = self._clock.now() - MINUTES_KEPT_SECONDS - HOUR
             hours = [hour for hour in hours if hour >= oldest]
@@ -119,18 +120,10 @@ class DynamoDbProgressCounters:
         found: dict[Span, Mapping[str, int]] = {}
         for first in range(0, len(spans), _READ_AT_ONCE):
             ids = {_span_id(span): span for span in spans[first : first + _READ_AT_ONCE]}
-            found |= {ids[item[PARTITION_KEY]["S"]]: _counters(item) for item in self._items(list(ids))}
+            found |= {ids[item[PARTITION_KEY]["S"]]: _counters(item) for item in self._spans(list(ids))}
         return {span: found[span] for span in sorted(found)}
 
-    def _item(self, item_id: str) -> Mapping[str, Any]:
-        with translated("GetItem", f"{self._table} ({item_id})"):
-            answer = self._client.get_item(
-                TableName=self._table, Key={PARTITION_KEY: text(item_id)}, ConsistentRead=True
-            )
-        item: Mapping[str, Any] = answer.get("Item", {})
-        return item
-
-    def _items(self, ids: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    def _spans(self, ids: Sequence[str]) -> Iterator[Mapping[str, Any]]:
         wanted: Any = {self._table: {"Keys": [{PARTITION_KEY: text(one)} for one in ids]}}
         for attempt in Retrying(
             retry=retry_if_exception_type(ThrottledError),

@@ -3,14 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from adapters.aws.clients import AwsClients
-from adapters.aws.errors import error_code, translated
 from adapters.dynamodb.attributes import PARTITION_KEY, number, text
+from adapters.dynamodb.item_ids import PULSE_ID
+from adapters.dynamodb.item_table import ItemTable
 from domain.steering.pulse import Tally, Window
 
-PULSE_ID = "keyshift#pulse"
 _CAUSE = "cause."
 _AGES = ("oldest_event", "oldest_row")
 
@@ -19,8 +17,7 @@ class DynamoDbPulseBook:
     """PulseBook on DynamoDB: one update for each tally, one more where an age is a new maximum."""
 
     def __init__(self, clients: AwsClients, table: str) -> None:
-        self._client = clients.dynamodb
-        self._table = table
+        self._items = ItemTable(clients, table)
 
     def add_tally(self, tally: Tally, *, window: Window) -> Tally | None:
         """See the port."""
@@ -35,11 +32,7 @@ class DynamoDbPulseBook:
 
     def read_tally(self) -> tuple[Window, Tally] | None:
         """See the port."""
-        with translated("GetItem", f"{self._table} ({PULSE_ID})"):
-            answer = self._client.get_item(
-                TableName=self._table, Key={PARTITION_KEY: text(PULSE_ID)}, ConsistentRead=True
-            )
-        item: Mapping[str, Any] | None = answer.get("Item")
+        item = self._items.read_item(PULSE_ID)
         if not item:
             return None
         return Window(int(item["fence"]["N"]), int(item["window"]["N"])), _tally(item)
@@ -56,20 +49,13 @@ class DynamoDbPulseBook:
         item = {name: number(value) for name, value in _sums(tally).items()}
         item |= {"fence": number(window.fence), "window": number(window.number), PARTITION_KEY: text(PULSE_ID)}
         older = "attribute_not_exists(fence) OR fence < :fence OR (fence = :fence AND #window < :window)"
-        with translated("PutItem", f"{self._table} ({PULSE_ID})"):
-            try:
-                self._client.put_item(
-                    TableName=self._table,
-                    Item=item,
-                    ConditionExpression=older,
-                    ExpressionAttributeNames={"#window": "window"},
-                    ExpressionAttributeValues=_window_values(window),
-                )
-            except ClientError as error:
-                if error_code(error) == "ConditionalCheckFailedException":
-                    return None
-                raise
-        return item
+        written = self._items.put_if(
+            item,
+            ConditionExpression=older,
+            ExpressionAttributeNames={"#window": "window"},
+            ExpressionAttributeValues=_window_values(window),
+        )
+        return item if written.is_done else None
 
     def _raise_age(self, name: str, age: float, window: Window) -> None:
         same = "fence = :fence AND #window = :window AND (attribute_not_exists(#age) OR #age < :age)"
@@ -78,22 +64,15 @@ class DynamoDbPulseBook:
     def _update(
         self, update: str, condition: str, names: Mapping[str, str], values: Mapping[str, Any], window: Window
     ) -> Mapping[str, Any] | None:
-        with translated("UpdateItem", f"{self._table} ({PULSE_ID})"):
-            try:
-                answer = self._client.update_item(
-                    TableName=self._table,
-                    Key={PARTITION_KEY: text(PULSE_ID)},
-                    UpdateExpression=update,
-                    ConditionExpression=condition,
-                    ExpressionAttributeNames={"#window": "window", **names},
-                    ExpressionAttributeValues={**_window_values(window), **values},
-                    ReturnValues="ALL_NEW",
-                )
-            except ClientError as error:
-                if error_code(error) == "ConditionalCheckFailedException":
-                    return None
-                raise
-        return answer["Attributes"]
+        written = self._items.update_if(
+            PULSE_ID,
+            UpdateExpression=update,
+            ConditionExpression=condition,
+            ExpressionAttributeNames={"#window": "window", **names},
+            ExpressionAttributeValues={**_window_values(window), **values},
+            ReturnValues="ALL_NEW",
+        )
+        return written.item if written.is_done else None
 
 
 def _window_values(window: Window) -> dict[str, Any]:

@@ -3,15 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from adapters.aws.clients import AwsClients
-from adapters.aws.errors import error_code, translated
-from adapters.dynamodb.attributes import PARTITION_KEY, number, text
+from adapters.dynamodb.attributes import number
+from adapters.dynamodb.item_ids import RATE_PREFIX
+from adapters.dynamodb.item_table import ItemTable, Written
 from domain.errors import ThrottledError
 
-RATE_ID = "keyshift#rate#"
 _AHEAD = "fence = :fence AND ends_at >= :earliest AND ends_at <= :latest"
 _BEHIND = "attribute_not_exists(fence) OR fence < :fence OR (fence = :fence AND ends_at < :earliest)"
 _TRIES = 5
@@ -21,8 +20,7 @@ class DynamoDbRateLedger:
     """RateLedger on DynamoDB: one atomic update for each stretch, two when the line was idle."""
 
     def __init__(self, clients: AwsClients, table: str) -> None:
-        self._client = clients.dynamodb
-        self._table = table
+        self._items = ItemTable(clients, table)
 
     def reserve_stretch(self, line: str, seconds: float, *, earliest: float, latest: float, fence: int) -> float | None:
         """See the port; a repeat by the SDK wastes one stretch, and never gives one twice."""
@@ -41,36 +39,26 @@ class DynamoDbRateLedger:
         # Another process may change the line between the two updates: then it is looked at again.
         while True:
             longer = values | {":seconds": number(seconds), ":latest": number(latest)}
-            updated, item = self._update(line, "SET ends_at = ends_at + :seconds", _AHEAD, longer)
-            if not updated and _is_behind(item, earliest, fence):
+            written = self._update(line, "SET ends_at = ends_at + :seconds", _AHEAD, longer)
+            if not written.is_done and _is_behind(written.item, earliest, fence):
                 begun = values | {":ends_at": number(earliest + seconds)}
-                updated, item = self._update(line, "SET fence = :fence, ends_at = :ends_at", _BEHIND, begun)
-            if updated:
+                written = self._update(line, "SET fence = :fence, ends_at = :ends_at", _BEHIND, begun)
+            item = written.item
+            if written.is_done:
                 return float(item["ends_at"]["N"]) - seconds
             if item and int(item["fence"]["N"]) > fence:
                 return None
             if item and int(item["fence"]["N"]) == fence and float(item["ends_at"]["N"]) > latest:
                 return float(item["ends_at"]["N"])
 
-    def _update(self, line: str, update: str, condition: str, values: dict[str, Any]) -> tuple[bool, Mapping[str, Any]]:
-        """Whether the condition held, and the item after the update, or as it was when it did not."""
-        with translated("UpdateItem", f"{self._table} ({RATE_ID}{line})"):
-            try:
-                answer = self._client.update_item(
-                    TableName=self._table,
-                    Key={PARTITION_KEY: text(RATE_ID + line)},
-                    UpdateExpression=update,
-                    ConditionExpression=condition,
-                    ExpressionAttributeValues=values,
-                    ReturnValues="ALL_NEW",
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                )
-            except ClientError as error:
-                if error_code(error) == "ConditionalCheckFailedException":
-                    there: Any = error.response.get("Item") or {}
-                    return False, there
-                raise
-        return True, answer["Attributes"]
+    def _update(self, line: str, update: str, condition: str, values: Mapping[str, Any]) -> Written:
+        return self._items.update_if(
+            RATE_PREFIX + line,
+            UpdateExpression=update,
+            ConditionExpression=condition,
+            ExpressionAttributeValues=values,
+            ReturnValues="ALL_NEW",
+        )
 
 
 def _is_behind(item: Mapping[str, Any], earliest: float, fence: int) -> bool:

@@ -5,10 +5,11 @@ from typing import Any
 
 from adapters.dynamodb.attributes import PARTITION_KEY, Item, number, text
 from domain.keys import Location, Sequencer
+from domain.protocol.causes import Cause
 from domain.protocol.record import Action, Claim, Intent, Mode, Origin, Record, State, Upload
 
 _TEXTS = (
-    *("source_etag", "source_version", "target_etag", "target_version", "marker_version", "cause", "rewritten_etag"),
+    *("source_etag", "source_version", "target_etag", "target_version", "marker_version", "rewritten_etag"),
     *("cleaned_etag", "replaceable_etag"),
 )
 
@@ -53,11 +54,17 @@ def to_item(record: Record) -> dict[str, Any]:
         item["upload"] = _upload_map(record.upload)
     if record.origin is not None:
         item["origin"] = text(record.origin.value)
+    item |= _cause_texts(record)
     if record.verified_at is not None:
         item["verified_at"] = number(record.verified_at)
     if record.copied_before is not None:
         item["copied_before"] = number(record.copied_before)
     return item
+
+
+def _cause_texts(record: Record) -> dict[str, Any]:
+    told = {"cause": record.cause.value if record.cause is not None else "", "cause_detail": record.cause_detail}
+    return {name: text(value) for name, value in told.items() if value}
 
 
 def to_record(item: Item) -> Record:
@@ -78,6 +85,8 @@ def to_record(item: Item) -> Record:
         maybe=frozenset(_intent(one) for one in item.get("maybe", {"L": []})["L"]),
         upload=_upload(item["upload"]["M"]) if "upload" in item else None,
         origin=Origin(item["origin"]["S"]) if "origin" in item else None,
+        cause=Cause(item["cause"]["S"]) if "cause" in item else None,
+        cause_detail=item.get("cause_detail", {"S": ""})["S"],
         rule=item["rule"]["S"],
         rules_digest=item["rules_digest"]["S"],
         verified_at=float(item["verified_at"]["N"]) if "verified_at" in item else None,

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from adapters.aws.clients import AwsClients
 from adapters.aws.errors import error_code, translated
 from adapters.dynamodb.attributes import PARTITION_KEY, number, text
+from adapters.dynamodb.item_ids import SCAN_PREFIX
 from adapters.dynamodb.reference_items import REVISION, entry_of_item, item_of_entry
 from domain.audit.reference_events import JOURNAL_ID
 from domain.errors import ThrottledError
@@ -16,7 +17,6 @@ from domain.references.items import Edit
 from domain.references.ports import Changed, ItemChange, ItemPage, JournalEntry, ScanPosition
 from domain.rules.references import Item
 
-SCAN_PREFIX = "keyshift#reference-scan#"
 _TOO_LARGE = "item size"
 _CROWDED = frozenset({"TransactionConflict"})
 _THROTTLED = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded"})

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from adapters.aws.clients import AwsClients
 from adapters.aws.errors import error_code, translated
 from adapters.dynamodb.attributes import PARTITION_KEY, number, text
+from adapters.dynamodb.item_table import ItemTable
 from domain.audit.control_events import CONTROL_ID
 from domain.audit.stage_events import STAGE_ID
 from domain.errors import ThrottledError
@@ -25,42 +26,27 @@ class DynamoDbStageBook:
     def __init__(self, clients: AwsClients, table: str) -> None:
         self._client = clients.dynamodb
         self._table = table
+        self._items = ItemTable(clients, table)
 
     def read_stage(self) -> StageEntry:
         """See the port."""
-        with translated("GetItem", f"{self._table} ({STAGE_ID})"):
-            answer = self._client.get_item(
-                TableName=self._table, Key={PARTITION_KEY: text(STAGE_ID)}, ConsistentRead=True
-            )
-        return stage_of_item(answer.get("Item", {}))
+        return stage_of_item(self._items.read_item(STAGE_ID))
 
     def write_stage(self, entry: StageEntry, *, before: StageEntry, control: Control | None = None) -> bool:
         """See the port; a repeat by the SDK finds our own entry."""
-        put = self._put(entry, before)
-        if control is not None:
-            return self._write_with(put, entry, control)
-        with translated("PutItem", f"{self._table} ({STAGE_ID})"):
-            try:
-                self._client.put_item(**put)
-            except ClientError as error:
-                if error_code(error) != "ConditionalCheckFailedException":
-                    raise
-                there: Any = error.response.get("Item") or {}
-                return stage_of_item(there) == entry
-        return True
-
-    def _put(self, entry: StageEntry, before: StageEntry) -> Any:
         absent = f" OR attribute_not_exists({_REVISION})" if before.revision == 0 else ""
-        return {
-            "TableName": self._table,
-            "Item": _item_of(entry),
+        unchanged: Any = {
             "ConditionExpression": f"{_REVISION} = :revision{absent}",
             "ExpressionAttributeValues": {":revision": number(before.revision)},
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
+        if control is not None:
+            return self._write_with(entry, unchanged, control)
+        written = self._items.put_if(_item_of(entry), **unchanged)
+        return written.is_done or stage_of_item(written.item) == entry
 
-    def _write_with(self, put: Any, entry: StageEntry, control: Control) -> bool:
+    def _write_with(self, entry: StageEntry, unchanged: Any, control: Control) -> bool:
         """Both items are looked at in one transaction."""
+        put: Any = {"TableName": self._table, "Item": _item_of(entry), **unchanged}
         absent = " OR attribute_not_exists(fence)" if control.fence == 0 else ""
         check: Any = {
             "TableName": self._table,

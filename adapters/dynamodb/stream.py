@@ -12,11 +12,9 @@ from botocore.exceptions import ClientError
 from adapters.aws.clients import AwsClients
 from adapters.aws.errors import error_code, translated
 from adapters.dynamodb.attributes import PARTITION_KEY
+from adapters.dynamodb.item_ids import is_audited, is_record_id
 from adapters.dynamodb.stream_position import CLOSED, Planned, Position, PositionItem
 from adapters.local.clock import SystemClock
-from domain.audit.control_events import CONTROL_ID
-from domain.audit.reference_events import JOURNAL_ID
-from domain.audit.stage_events import STAGE_ID
 from domain.errors import MissingResourceError
 from domain.protocol.ports import Clock
 
@@ -176,7 +174,8 @@ class DynamoDbChangeReader:
             planned = self._position.planned
             if planned is not None and planned.shard_id == shard_id:
                 page, following = self._as_planned(page, following, planned)
-            told = [change for change in page if _is_told(change["dynamodb"]["Keys"][PARTITION_KEY]["S"])]
+            ids = [change["dynamodb"]["Keys"][PARTITION_KEY]["S"] for change in page]
+            told = [change for change, one in zip(page, ids, strict=True) if is_record_id(one) or is_audited(one)]
             if told:
                 return self._deliver(shard_id, first, page, following, told)
             self._iterators[shard_id] = following
@@ -271,10 +270,6 @@ class DynamoDbChangeReader:
         if not table.get("LatestStreamArn"):
             raise MissingResourceError(f"The table {self._table} has no stream; enable it with NEW_AND_OLD_IMAGES")
         return table["LatestStreamArn"]
-
-
-def _is_told(item_id: str) -> bool:
-    return "#" not in item_id or item_id in (CONTROL_ID, STAGE_ID) or item_id.startswith(JOURNAL_ID)
 
 
 def _as_lambda(change: Mapping[str, Any], arn: str) -> dict[str, Any]:

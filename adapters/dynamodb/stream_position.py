@@ -4,14 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from adapters.aws.clients import AwsClients
-from adapters.aws.errors import error_code, translated
-from adapters.dynamodb.attributes import PARTITION_KEY, number, text
+from adapters.dynamodb.attributes import number, text
+from adapters.dynamodb.item_ids import POSITION_ID
+from adapters.dynamodb.item_table import ItemTable
 from domain.protocol.ports import Clock
 
-POSITION_ID = "keyshift#stream"
 CLOSED = "closed"
 
 
@@ -35,8 +33,7 @@ class PositionItem:
     """The item, held by one reader at a time for ``lease_seconds`` after its last word."""
 
     def __init__(self, clients: AwsClients, table: str, clock: Clock, *, token: str, lease_seconds: float) -> None:
-        self._client = clients.dynamodb
-        self._table = table
+        self._items = ItemTable(clients, table)
         self._clock = clock
         self._token = token
         self._lease_seconds = lease_seconds
@@ -72,21 +69,14 @@ class PositionItem:
         self._update("SET lease_until = :never", "lease_token = :me", {":never": number(0)})
 
     def _update(self, update: str, condition: str, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        with translated("UpdateItem", f"{self._table} ({POSITION_ID})"):
-            try:
-                answer = self._client.update_item(
-                    TableName=self._table,
-                    Key={PARTITION_KEY: text(POSITION_ID)},
-                    UpdateExpression=update,
-                    ConditionExpression=condition,
-                    ExpressionAttributeValues={":me": text(self._token)} | dict(values),
-                    ReturnValues="ALL_NEW",
-                )
-            except ClientError as error:
-                if error_code(error) == "ConditionalCheckFailedException":
-                    return None
-                raise
-        return answer["Attributes"]
+        written = self._items.update_if(
+            POSITION_ID,
+            UpdateExpression=update,
+            ConditionExpression=condition,
+            ExpressionAttributeValues={":me": text(self._token), **values},
+            ReturnValues="ALL_NEW",
+        )
+        return written.item if written.is_done else None
 
 
 def _position(item: Mapping[str, Any]) -> Position:

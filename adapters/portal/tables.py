@@ -5,15 +5,14 @@ from decimal import Decimal
 from typing import Any
 
 from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
-from botocore.exceptions import ClientError
 
 from adapters.aws.clients import AwsClients
-from adapters.aws.errors import error_code, translated
+from adapters.aws.errors import translated
+from adapters.dynamodb.item_table import ItemTable
 from domain.errors import InputError
 from domain.portal.records import Item, PortalTables, UseCase
 
 _TO, _FROM = TypeSerializer(), TypeDeserializer()
-_REFUSED = "ConditionalCheckFailedException"
 
 
 class DynamoDbTrainingBook:
@@ -22,31 +21,18 @@ class DynamoDbTrainingBook:
     def __init__(self, clients: AwsClients, tables: PortalTables) -> None:
         self._client: Any = clients.dynamodb
         self._tables = tables
+        self._trainings = ItemTable(clients, tables.trainings, "training_id")
 
     def read_training(self, training_id: str) -> Item | None:
         """See the port."""
-        with translated("GetItem", f"{self._tables.trainings} ({training_id})"):
-            answer = self._client.get_item(
-                TableName=self._tables.trainings, Key=_item({"training_id": training_id}), ConsistentRead=True
-            )
-        return _plain(answer.get("Item"))
+        return _plain(self._trainings.read_item(training_id) or None)
 
     def create_training(self, item: Item) -> Item | None:
         """See the port."""
-        with translated("PutItem", f"{self._tables.trainings} ({item['training_id']})"):
-            try:
-                self._client.put_item(
-                    TableName=self._tables.trainings,
-                    Item=_item(item),
-                    ConditionExpression="attribute_not_exists(training_id)",
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                )
-            except ClientError as error:
-                if error_code(error) != _REFUSED:
-                    raise
-                there: Any = error.response.get("Item")
-                return _plain(there) if there else self.read_training(item["training_id"])
-        return None
+        written = self._trainings.put_if(_item(item), ConditionExpression="attribute_not_exists(training_id)")
+        if written.is_done:
+            return None
+        return _plain(written.item) if written.item else self.read_training(item["training_id"])
 
     def change_training(self, training_id: str, changes: Item, *, before: Item) -> bool:
         """See the port; a repeat by the SDK finds its own effect, and says no: the caller reads and sees it done."""
@@ -62,21 +48,14 @@ class DynamoDbTrainingBook:
                 conditions.append(f"#n{place} = :b{place}")
             else:
                 conditions.append(f"attribute_not_exists(#n{place})")
-        with translated("UpdateItem", f"{self._tables.trainings} ({training_id})"):
-            try:
-                self._client.update_item(
-                    TableName=self._tables.trainings,
-                    Key=_item({"training_id": training_id}),
-                    UpdateExpression="SET " + ", ".join(f"#n{place} = :a{place}" for place in range(len(changes))),
-                    ConditionExpression=" AND ".join(conditions),
-                    ExpressionAttributeNames=names,
-                    ExpressionAttributeValues=values,
-                )
-            except ClientError as error:
-                if error_code(error) != _REFUSED:
-                    raise
-                return False
-        return True
+        written = self._trainings.update_if(
+            training_id,
+            UpdateExpression="SET " + ", ".join(f"#n{place} = :a{place}" for place in range(len(changes))),
+            ConditionExpression=" AND ".join(conditions),
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=values,
+        )
+        return written.is_done
 
     def find_trainings(self, *, job_name: str) -> Sequence[Item]:
         """See the port; a scan, since the portal has no index on either name (job events are few)."""

@@ -38,7 +38,7 @@ class S3ObjectListing:
             page = {"ContinuationToken": answer["NextContinuationToken"]}
 
     def list_uploads(self, bucket: str, *, prefix: str = "") -> Iterator[tuple[Location, str, float]]:
-        """Multipart uploads that are neither completed nor aborted: where to, id, when begun (seconds since 1970).
+        """See the port UploadListing.
 
         Keys come URL-encoded here too, but of this call the SDK does not know it.
         """

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from domain.audit.events import SCHEMA_VERSION, AuditEvent
+from domain.audit.events import AuditEvent, change_id, enveloped, newest
 from domain.steering.control import Control
 
 CONTROL_ID = "keyshift#control"
@@ -14,14 +14,9 @@ def control_event(before: Control | None, after: Control | None, *, migration: s
     Its id is made of the fence, which grows with every change, so a repeated delivery is recognised. Raises
     ValueError when both are ``None``.
     """
-    told = after or before
-    if told is None:
-        raise ValueError("a change of the control item has an old or a new image")
-    event_id = f"{CONTROL_ID}:{told.fence}" + (":removed" if after is None else "")
+    told = newest(before, after, "the control item")
+    event_id = change_id(CONTROL_ID, told.fence, is_removal=after is None)
     detail: dict[str, object] = {
-        "schema_version": SCHEMA_VERSION,
-        "event_id": event_id,
-        "migration": migration,
         "fence": told.fence,
         "paused": told.paused,
         "reason": told.reason,
@@ -29,7 +24,8 @@ def control_event(before: Control | None, after: Control | None, *, migration: s
         "limits": asdict(told.limits),
         "event_source_mappings": list(told.mappings),
     }
-    return AuditEvent(event_id, _detail_type(before or Control(), after), told.changed_at, detail)
+    kind = _detail_type(before or Control(), after)
+    return enveloped(event_id, kind, told.changed_at, detail, migration=migration)
 
 
 def _detail_type(before: Control, after: Control | None) -> str:

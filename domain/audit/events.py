@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 
 from domain.protocol.record import Intent, Record, State
 
+_State = TypeVar("_State")
 SCHEMA_VERSION = "1"
 SOURCE = "keyshift"
 
@@ -41,18 +42,36 @@ MOST_DETAIL_BYTES = 240_000
 _NEVER_OMITTED = frozenset({"schema_version", "event_id", "migration", "revision", "source", "target", "record_digest"})
 
 _NOTHING: frozenset[Intent] = frozenset()
-_LATER = {"not_before": 0, "is_refused": False}
+_LATER = {"not_before": 0, "is_refused": False, "cause_detail": ""}
 """Fields that came with a later version, and the value of those who do not have them."""
+
+
+def change_id(subject: str, number: int, *, is_removal: bool) -> str:
+    """The id of the event of one change; ``number`` grows with every change, so a repeated delivery is recognised."""
+    return f"{subject}:{number}" + (":removed" if is_removal else "")
+
+
+def enveloped(
+    event_id: str, detail_type: str, time: float, told: Mapping[str, object], *, migration: str
+) -> AuditEvent:
+    """The event that says what is ``told``, in the one form that every event has (docs/audit.md)."""
+    detail = {"schema_version": SCHEMA_VERSION, "event_id": event_id, "migration": migration, **told}
+    return AuditEvent(event_id, detail_type, time, detail)
+
+
+def newest(before: _State | None, after: _State | None, name: str) -> _State:
+    """What an event of a change tells of: the new state, or the last one; ValueError where there is neither."""
+    told = after or before
+    if told is None:
+        raise ValueError(f"a change of {name} has an old or a new image")
+    return told
 
 
 def audit_event(record: Record, *, migration: str, removed: bool = False) -> AuditEvent:
     """The event that tells of the change which made ``record`` what it is, or of its removal from the manifest."""
     running = record.claim is not None
-    event_id = f"{record.record_id}:{record.revision}" + (":removed" if removed else "")
-    detail = {
-        "schema_version": SCHEMA_VERSION,
-        "event_id": event_id,
-        "migration": migration,
+    event_id = change_id(record.record_id, record.revision, is_removal=removed)
+    told = {
         "revision": record.revision,
         "state": record.state.value,
         "running": running,
@@ -67,6 +86,7 @@ def audit_event(record: Record, *, migration: str, removed: bool = False) -> Aud
         "rule": record.rule,
         "rules_digest": record.rules_digest,
         "cause": record.cause,
+        "cause_detail": record.cause_detail or None,
         "intent": _described(record.intent) if record.intent is not None else None,
         "unsettled": [_described(intent) for intent in sorted(record.maybe)],
         "origin": record.origin.value if record.origin is not None else None,
@@ -76,7 +96,7 @@ def audit_event(record: Record, *, migration: str, removed: bool = False) -> Aud
     detail_type = "Attempt Under Way" if running else DETAIL_TYPES[record.state]
     if removed:
         detail_type = "Record Removed"
-    return AuditEvent(event_id, detail_type, record.changed_at, detail)
+    return enveloped(event_id, detail_type, record.changed_at, told, migration=migration)
 
 
 def fitted(event: AuditEvent) -> AuditEvent:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from domain.audit.events import SCHEMA_VERSION, AuditEvent
+from domain.audit.events import AuditEvent, change_id, enveloped, newest
 from domain.references.items import Switch, place_text
 from domain.references.ports import JournalEntry
 
@@ -20,15 +20,10 @@ def references_event(
     ``before`` and ``after`` of a reference are what stood there and what stands there since this write. Its id is made
     of the entry's revision. Raises ValueError when both entries are ``None``.
     """
-    told = after or before
-    if told is None:
-        raise ValueError("a change of a journal entry has an old or a new image")
+    told = newest(before, after, "a journal entry")
     detail_type, switches = _change(before, after)
-    event_id = f"{item_id}:{told.revision}" + (":removed" if after is None else "")
+    event_id = change_id(item_id, told.revision, is_removal=after is None)
     detail: dict[str, object] = {
-        "schema_version": SCHEMA_VERSION,
-        "event_id": event_id,
-        "migration": migration,
         "revision": told.revision,
         "table": told.table,
         "item_key": {name: str(next(iter(value.values()))) for name, value in told.key.items()},
@@ -37,7 +32,7 @@ def references_event(
         "references": [_reference(one, back=detail_type == RESTORED) for one in switches[:TOLD_SWITCHES]],
         "left_to_restore": len(told.switches),
     }
-    return AuditEvent(event_id, detail_type, told.written_at, detail)
+    return enveloped(event_id, detail_type, told.written_at, detail, migration=migration)
 
 
 REWRITTEN, RESTORED, REMOVED = "References Rewritten", "References Restored", "Reference Entry Removed"

@@ -1,6 +1,6 @@
 """Every change of the stage is an audit event: who moved the migration on, put it off or took it back, and why."""
 
-from domain.audit.events import SCHEMA_VERSION, AuditEvent
+from domain.audit.events import AuditEvent, change_id, enveloped, newest
 from domain.lifecycle.stages import StageEntry
 
 STAGE_ID = "keyshift#stage"
@@ -12,15 +12,10 @@ def stage_event(before: StageEntry | None, after: StageEntry | None, *, migratio
     Its id is made of the revision, which grows with every change, so a repeated delivery is recognised. Raises
     ValueError when both are ``None``.
     """
-    told = after or before
-    if told is None:
-        raise ValueError("a change of the stage has an old or a new image")
-    event_id = f"{STAGE_ID}:{told.revision}" + (":removed" if after is None else "")
+    told = newest(before, after, "the stage")
+    event_id = change_id(STAGE_ID, told.revision, is_removal=after is None)
     earlier = before or StageEntry()
     detail: dict[str, object] = {
-        "schema_version": SCHEMA_VERSION,
-        "event_id": event_id,
-        "migration": migration,
         "revision": told.revision,
         "stage": told.stage.value,
         "stage_before": earlier.stage.value,
@@ -32,7 +27,7 @@ def stage_event(before: StageEntry | None, after: StageEntry | None, *, migratio
         # An entry that names no rules keeps the form that it had before there were any.
         **({"rules_digest": told.rules_digest} if told.rules_digest else {}),
     }
-    return AuditEvent(event_id, _detail_type(earlier, after), told.changed_at, detail)
+    return enveloped(event_id, _detail_type(earlier, after), told.changed_at, detail, migration=migration)
 
 
 def _detail_type(before: StageEntry, after: StageEntry | None) -> str:

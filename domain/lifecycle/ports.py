@@ -136,3 +136,10 @@ class KeyBook(Protocol):
 
     def has_target(self, location: Location) -> bool:
         """Whether a record names this target."""
+
+
+class UploadListing(Protocol):
+    """Multipart uploads of a bucket."""
+
+    def list_uploads(self, bucket: str, *, prefix: str = "") -> Iterator[tuple[Location, str, float]]:
+        """Those that are neither completed nor aborted: where to, id, when begun (seconds since 1970)."""

@@ -1,4 +1,4 @@
-"""How far the migration as a whole is; the gates between stages are the operator's commands (product.md §1)."""
+"""How far the migration as a whole is; the gates between stages are the operator's commands (docs/lifecycle.md)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -128,7 +128,7 @@ def judge(record: Record, sides: Sides, *, now: float) -> Finding:
         record.target,
         record.state.value,
         differences,
-        detail=record.cause or "",
+        detail=record.why,
         verified=not differences and record.state is State.COPIED,
     )
 

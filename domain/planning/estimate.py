@@ -9,6 +9,8 @@ ROWS_PER_MESSAGE = 50
 WRITES_PER_SECOND = 3_500
 """PUT and COPY requests a second that one partitioned prefix takes at least."""
 DAYS_PER_MONTH = 30.0
+FUNCTION_GIB = 0.5
+"""Memory of a function, as the plan assumes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,6 @@ class Prices:
     read_per_million: float = 0.4
     sqs_per_million: float = 0.4
     dynamodb_write_per_million: float = 0.625
-    dynamodb_read_per_million: float = 0.125
     lambda_request_per_million: float = 0.2
     lambda_gib_second: float = 0.0000133334
     eventbridge_per_million: float = 1.0
@@ -108,7 +109,7 @@ def estimate(
         Line("SQS", 3 * messages, 3 * messages * prices.sqs_per_million / million),
         Line("DynamoDB writes", writes, writes * prices.dynamodb_write_per_million / million),
         Line("Lambda", messages, messages * prices.lambda_request_per_million / million),
-        Line("Lambda time (512 MiB)", 0, work * 0.5 * prices.lambda_gib_second),
+        Line("Lambda time (512 MiB)", 0, work * FUNCTION_GIB * prices.lambda_gib_second),
         Line("EventBridge", writes, writes * prices.eventbridge_per_million / million),
         Line("KMS", 2 * encrypted, 2 * encrypted * prices.kms_per_million / million),
         Line("transfer", 0, moving.size / 2**30 * prices.transfer_per_gib),

@@ -35,11 +35,6 @@ class Inventory:
     created_at: float
 
     @property
-    def lists_versions(self) -> bool:
-        """Whether it has every version, not only the current ones."""
-        return "is_latest" in self.columns
-
-    @property
     def has_encoded_keys(self) -> bool:
         """Only CSV writes keys URL-encoded, a space as a plus sign."""
         return self.file_format == "CSV"

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.errors import InputError
-from domain.keys import Location, key_fault, unclean_segment
+from domain.keys import Location, is_bucket_name, key_fault, unclean_segment
 from domain.portal.targets import Target
 
 _JOB = re.compile(r"[A-Za-z0-9](-*[A-Za-z0-9]){0,62}")
 _DEPLOYMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 LONGEST_JOB = 63
 """SageMaker's limit for TrainingJobName and CompilationJobName."""
@@ -41,25 +40,6 @@ class DeploymentArtifact(StrEnum):
     COMPONENT = "component.zip"
 
 
-class PlaceKind(StrEnum):
-    """The kinds of key in the new layout."""
-
-    DATASET = "dataset"
-    TRAINING = "training"
-    COMPILATION = "compilation"
-    DEPLOYMENT = "deployment"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What a key of the new layout is: ``owner`` is its data set kind, job or deployment."""
-
-    kind: PlaceKind
-    owner: str
-    rest: str
-    target: Target | None = None
-
-
 def job_fault(job: str) -> str | None:
     """Why SageMaker would refuse this job name, or ``None``."""
     if len(job) > LONGEST_JOB:
@@ -77,7 +57,7 @@ class Layout:
     prefix: str = ""
 
     def __post_init__(self) -> None:
-        if _BUCKET.fullmatch(self.bucket) is None:
+        if not is_bucket_name(self.bucket):
             raise LayoutError("bucket", f"'{self.bucket}' is no bucket name")
         if self.prefix:
             if not self.prefix.endswith("/"):
@@ -115,10 +95,6 @@ class Layout:
         _require_job(job)
         return f"s3://{self.bucket}/{self.prefix}models/compilation/{job}/{target.value}/"
 
-    def place_of(self, key: str) -> Place | None:
-        """What a key of this layout is; ``None`` where ``fault_of`` says why it is none."""
-        return None if self.fault_of(key) is not None else self._place(key[len(self.prefix) :])
-
     def fault_of(self, key: str) -> str | None:
         """Why ``key`` is no good key of this layout, or ``None``."""
         fault = key_fault(key)
@@ -128,7 +104,7 @@ class Layout:
             return fault
         if not key.startswith(self.prefix):
             return f"it does not begin with '{self.prefix}'"
-        if self._place(key[len(self.prefix) :]) is None:
+        if not _is_of_layout(key[len(self.prefix) :]):
             return (
                 "it is none of datasets/{raw|manifests|labeled}/…, models/training/{job}/…, "
                 "models/compilation/{job}/…, deployments/{deployment}/…"
@@ -143,22 +119,18 @@ class Layout:
             raise LayoutError("path", f"'{key[:80]}…' cannot be a key: {fault}")
         return Location(self.bucket, key)
 
-    @staticmethod
-    def _place(rest: str) -> Place | None:
-        match rest.split("/"):
-            case ["datasets", kind, *path] if path and kind in set(DatasetKind):
-                return Place(PlaceKind.DATASET, kind, "/".join(path))
-            case ["models", "training", job, *path] if path and job_fault(job) is None:
-                return Place(PlaceKind.TRAINING, job, "/".join(path))
-            case ["models", "compilation", job, target, *path] if path and job_fault(job) is None:
-                if target in set(Target):
-                    return Place(PlaceKind.COMPILATION, job, "/".join(path), Target(target))
-                return Place(PlaceKind.COMPILATION, job, "/".join([target, *path]))
-            case ["models", "compilation", job, name] if job_fault(job) is None and name not in set(Target):
-                return Place(PlaceKind.COMPILATION, job, name)
-            case ["deployments", deployment, *path] if path and _DEPLOYMENT.fullmatch(deployment):
-                return Place(PlaceKind.DEPLOYMENT, deployment, "/".join(path))
-        return None
+
+def _is_of_layout(rest: str) -> bool:
+    match rest.split("/"):
+        case ["datasets", kind, *path]:
+            return bool(path) and kind in set(DatasetKind)
+        case ["models", "training", job, *path]:
+            return bool(path) and job_fault(job) is None
+        case ["models", "compilation", job, name, *path]:
+            return job_fault(job) is None and (bool(path) or name not in set(Target))
+        case ["deployments", deployment, *path]:
+            return bool(path) and _DEPLOYMENT.fullmatch(deployment) is not None
+    return False
 
 
 def _require_job(job: str) -> None:

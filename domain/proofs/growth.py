@@ -30,8 +30,8 @@ def find_growth(subject: Subject, branch: Branch) -> Growth | None:
     """Where targets grow: the key with the longest text for one free name, and else the shortest ones, that fits."""
     kinds = branch.source.kinds
     shortest = {name: next(iter(kind.dfa.texts(1)), "") for name, kind in kinds.items()}
-    source = len((subject.rules.source.prefix + branch.source.render(shortest)).encode())
-    target = len((subject.rules.target.prefix + branch.target.render(shortest)).encode())
+    source = len((subject.rules.source_prefix + branch.source.render(shortest)).encode())
+    target = len((subject.rules.target_prefix + branch.target.render(shortest)).encode())
     reads = {name: sum(piece.name == name for piece in branch.source.placeholders) for name in kinds}
     writes = {name: sum(piece.name == name for piece in branch.target.placeholders) for name in kinds}
     free = [name for name, kind in kinds.items() if writes[name] >= reads[name] and not kind.dfa.is_finite]
@@ -42,7 +42,7 @@ def find_growth(subject: Subject, branch: Branch) -> Growth | None:
     text = _text_of_size(kinds[name].dfa, room)
     if text is None:
         return None
-    key = subject.rules.source.prefix + branch.source.render({**shortest, name: text})
+    key = subject.rules.source_prefix + branch.source.render({**shortest, name: text})
     mapped = subject.rules.map_key(key, Effort(GROWTH_EFFORT))
     if mapped.outcome is not MapOutcome.MOVE or mapped.rule != branch.rule or mapped.target is None:
         return None

@@ -1,4 +1,4 @@
-"""The static proof over a rules file: what can go wrong for some key, or that nothing can (product.md §2).
+"""The static proof over a rules file: what can go wrong for some key, or that nothing can (docs/rules.md).
 
 Every finding carries real keys, mapped by the real rules. Where automata cannot decide (repeated names, names that
 ``to`` reorders, sheer size) the finding is ``undecided``, never silence.

@@ -24,7 +24,7 @@ def find_overlap(subject: Subject, one: Branch, other: Branch) -> Answer:
             if rest is not None:
                 taken, also = one.source.match(rest), other.source.match(rest)
                 if taken is not None and also is not None:
-                    prefix = subject.rules.target.prefix
+                    prefix = subject.rules.target_prefix
                     return Evidence((key,), (prefix + one.target.render(taken), prefix + other.target.render(also)))
         return None
 
@@ -44,7 +44,7 @@ def find_overlap_with_keep(subject: Subject, branch: Branch, at: int) -> Answer:
             if rest is not None and keep.match(rest) is not None:
                 taken = branch.source.match(rest)
                 if taken is not None:
-                    return Evidence((key,), (subject.rules.target.prefix + branch.target.render(taken), key))
+                    return Evidence((key,), (subject.rules.target_prefix + branch.target.render(taken), key))
         return None
 
     first, second = subject.keys(branch), subject.keep_machines[at]
@@ -98,7 +98,7 @@ def find_ambiguity(subject: Subject, branch: Branch) -> Answer:
             if rest is not None:
                 parses = list(islice(branch.source.parses(rest), 2))
                 if len(parses) == 2:
-                    prefix = subject.rules.target.prefix
+                    prefix = subject.rules.target_prefix
                     return Evidence((key,), tuple(prefix + branch.target.render(parse) for parse in parses))
         return None
 

@@ -116,7 +116,7 @@ class Subject:
     @property
     def is_in_place(self) -> bool:
         """Whether sources and targets live in one bucket."""
-        return self.rules.source.bucket == self.rules.target.bucket
+        return self.rules.source_bucket == self.rules.target_bucket
 
     @cached_property
     def keep_machines(self) -> list[Machine]:
@@ -138,7 +138,7 @@ class Subject:
     def targets(self, branch: Branch) -> Machine:
         """The target keys that the branch can make, or more."""
         if id(branch) not in self._targets:
-            self._targets[id(branch)] = Machine(template_steps(branch.target, self.rules.target.prefix))
+            self._targets[id(branch)] = Machine(template_steps(branch.target, self.rules.target_prefix))
         return self._targets[id(branch)]
 
     def exact_before(self, branch: Branch) -> list[Machine]:
@@ -165,7 +165,7 @@ class Subject:
 
     def _moving(self, branch: Branch) -> Machine | None:
         if id(branch) not in self._transducers:
-            steps = _transducer(branch, self.rules.source.prefix, self.rules.target.prefix)
+            steps = _transducer(branch, self.rules.source_prefix, self.rules.target_prefix)
             self._transducers[id(branch)] = None if steps is None else Machine(steps)
         return self._transducers[id(branch)]
 
@@ -204,7 +204,7 @@ class Subject:
         choices = [kinds[name].dfa.texts(SAMPLES) for name in missing]
         for choice in islice(product(*choices), MAX_SOURCES):
             filled = {**captures, **dict(zip(missing, choice, strict=True))}
-            yield self.rules.source.prefix + branch.source.render(filled)
+            yield self.rules.source_prefix + branch.source.render(filled)
 
     def place(self, key: str) -> tuple[str, Location] | None:
         """Which rule (or KEEP) decides where the object at ``key`` ends up, and where; ``None``: it is not decided."""
@@ -217,7 +217,7 @@ class Subject:
         if mapped.outcome is MapOutcome.MOVE and mapped.target is not None:
             return mapped.rule or KEEP, mapped.target
         if mapped.outcome is MapOutcome.KEEP and (mapped.rule is not None or self.is_kept(key)):
-            return mapped.rule or KEEP, Location(self.rules.source.bucket, key)
+            return mapped.rule or KEEP, Location(self.rules.source_bucket, key)
         return None
 
     def is_kept(self, key: str) -> bool:
@@ -227,11 +227,11 @@ class Subject:
 
     def within(self, key: str) -> str | None:
         """The valid key without the source prefix; ``None`` where it is no key or has another prefix."""
-        prefix = self.rules.source.prefix
+        prefix = self.rules.source_prefix
         return key[len(prefix) :] if key_fault(key) is None and key.startswith(prefix) else None
 
     def _read(self, template: Template) -> Machine:
-        return Machine(template_steps(template, self.rules.source.prefix))
+        return Machine(template_steps(template, self.rules.source_prefix))
 
 
 def _transducer(branch: Branch, source_prefix: str, target_prefix: str) -> list[Step] | None:

@@ -1,7 +1,8 @@
 """One worker's try at one object: its claim, how long it may send, and the record while it is ours."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Self, TypeVar
@@ -10,6 +11,7 @@ from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, Tra
 from domain.keys import Location
 from domain.objects import ObjectState
 from domain.parts import MULTIPART_ABOVE, PART_BYTES
+from domain.protocol.causes import Cause, told
 from domain.protocol.ports import Clock, Manifest, MultipartStore, ObjectStore, Refused, TargetObject
 from domain.protocol.reconciling import cleaned_etag_of, wrote
 from domain.protocol.record import TARGET_WRITES, Action, Claim, Intent, Mode, Record, State, left_over
@@ -29,13 +31,27 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an attempt ended; ``retry_after`` in seconds counts for a returned message, ``cause`` names its error."""
+    """How an attempt ended; ``retry_after`` in seconds counts for a returned message.
+
+    ``cause`` says why, with its ``detail``; ``None`` where the state says it all. ``is_failure``: a request failed in
+    a way that another attempt does not mend.
+    """
 
     verdict: Verdict
     state: State | None
-    reason: str
+    cause: Cause | None = None
+    detail: str = ""
     retry_after: int = 0
-    cause: str = ""
+    is_failure: bool = False
+
+    @property
+    def reason(self) -> str:
+        """The sentence for people."""
+        if self.is_failure and self.detail:
+            return self.detail
+        if self.cause is not None:
+            return told(self.cause, self.detail)
+        return self.state.value if self.state is not None else self.verdict.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +151,7 @@ _SETTLED: Mapping[str, Any] = {
     "maybe": frozenset(),
     "upload": None,
     "cause": None,
+    "cause_detail": "",
     "cleaned_etag": None,
     "replaceable_etag": None,
 }
@@ -197,11 +214,11 @@ class HeldRecord:
     def commit(self, state: State, **changes: Any) -> Outcome:
         """Say what the object's state is now, and give the claim back with nothing left unsettled."""
         self._write(replace(self.record, state=state, claim=None, **{**_SETTLED, **changes}))
-        return Outcome(Verdict.DONE, state, self.record.cause or state.value)
+        return Outcome(Verdict.DONE, state, self.record.cause, self.record.cause_detail)
 
-    def park(self, cause: str, **changes: Any) -> None:
+    def park(self, cause: Cause, detail: str = "", **changes: Any) -> None:
         """Set the object aside with its cause; what may have been written stays known."""
-        self._write(self._given_back(state=State.PARKED, cause=cause, **changes))
+        self._write(self._given_back(state=State.PARKED, cause=cause, cause_detail=detail, **changes))
 
     def release(self) -> None:
         """Give the claim back without a result; whatever we may have written stays among ``maybe``."""
@@ -263,10 +280,15 @@ class HeldRecord:
         self._doubtful = doubtful
         return self._may_be_done
 
-    def give_back_after_error(self) -> None:
-        """Release the claim unless one of our requests may still be on its way."""
-        if not self._in_doubt:
-            self.release()
+    @contextmanager
+    def returned_after_error(self) -> Iterator[None]:
+        """Release the claim when the block raises, unless one of our requests may still be on its way."""
+        try:
+            yield
+        except (ThrottledError, LeaseExpiredError, UnavailableError, PermanentError):
+            if not self._in_doubt:
+                self.release()
+            raise
 
     def copied_before(self) -> int:
         """From which second on S3 dates what another writer puts at the target, if what is there now is ours."""

@@ -1,6 +1,5 @@
 """Delete one source whose bytes are proven to be at the target (protocol.md §9)."""
 
-from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, UnavailableError
 from domain.objects import ObjectState, is_other_version
 from domain.protocol.attempt import (
     Attempt,
@@ -12,12 +11,12 @@ from domain.protocol.attempt import (
     Verdict,
     take_claim,
 )
+from domain.protocol.causes import Cause, told
 from domain.protocol.ports import Deleted, Refused
 from domain.protocol.reconciling import is_as_recorded, is_put_after, is_what_we_hid
 from domain.protocol.record import Action, Intent, Mode, Record, State
 
 DELETE_SOURCE = Intent(Action.DELETE_SOURCE)
-ONLY_ORIGINAL = "its copy has other content: this is the only original"
 
 
 def clean_source(
@@ -30,7 +29,7 @@ def clean_source(
     """
     record = ports.manifest.read_record(record_id)
     if record is None or record.mode is not Mode.FORWARD:
-        return Outcome(Verdict.DONE, record.state if record else None, "not to be cleaned")
+        return Outcome(Verdict.DONE, record.state if record else None, Cause.NOT_FORWARD)
     lease = Lease.begin(attempt, policy, ports.clock)
     blocked = _blocked(record, lease.started, need_proof=need_proof)
     if blocked is not None:
@@ -38,30 +37,24 @@ def clean_source(
     # A marker of an earlier cleanup is not what this one puts: kept, rollback would take ours for the owner's delete.
     held = take_claim(record, DELETE_SOURCE, lease=lease, ports=ports, marker_version=None)
     if held is None:
-        return Outcome(Verdict.RETURN, record.state, "another worker has it")
-    try:
+        return Outcome(Verdict.RETURN, record.state, Cause.BUSY)
+    with held.returned_after_error():
         return _delete_if_proven(held, ports)
-    except (ThrottledError, LeaseExpiredError, UnavailableError, PermanentError):
-        held.give_back_after_error()
-        raise
 
 
 def _blocked(record: Record, now: float, *, need_proof: bool) -> Outcome | None:
     """Why the record cannot be claimed for cleanup, or ``None``."""
-    claim = record.claim
-    if claim is not None:
-        running = claim.deadline >= now
-        if running or record.intent != DELETE_SOURCE:
-            return Outcome(Verdict.RETURN, record.state, "another attempt must end or be reconciled first")
+    if record.is_claimed_at(now) or (record.claim is not None and record.intent != DELETE_SOURCE):
+        return Outcome(Verdict.RETURN, record.state, Cause.ATTEMPT_RUNS)
     if record.state is not State.COPIED:
-        return Outcome(Verdict.DONE, record.state, "only a finished copy is cleaned")
+        return Outcome(Verdict.DONE, record.state, Cause.NOT_COPIED)
     # What an earlier cleanup began and could not end is cleanup's to go on with: its delete raises no event.
     if record.maybe - {DELETE_SOURCE} or record.upload is not None:
-        return Outcome(Verdict.DONE, record.state, "an attempt ended without saying what it did")
+        return Outcome(Verdict.DONE, record.state, Cause.UNSETTLED)
     if record.is_rewritten and not record.keeps_original:
-        return Outcome(Verdict.DONE, record.state, ONLY_ORIGINAL)
+        return Outcome(Verdict.DONE, record.state, Cause.ONLY_ORIGINAL)
     if need_proof and record.verified_at is None:
-        return Outcome(Verdict.DONE, record.state, "it is not verified")
+        return Outcome(Verdict.DONE, record.state, Cause.NOT_VERIFIED)
     return None
 
 
@@ -70,8 +63,7 @@ def _delete_if_proven(held: HeldRecord, ports: MigrationPorts) -> Outcome:
     target = ports.store.look_at_object(record.target, with_tags=True)
     if not is_as_recorded(target, record):
         emptied = record.source_etag if DELETE_SOURCE in record.maybe else None
-        cause = "the target is no longer what was copied"
-        return held.commit(State.CONFLICT, cause=cause, cleaned_etag=emptied)
+        return held.commit(State.CONFLICT, cause=Cause.TARGET_CHANGED, cleaned_etag=emptied)
     source = ports.store.look_at_object(record.source, with_tags=True)
     kept = _why_kept(source, target, record, held.lease.started)
     if kept is not None:
@@ -97,7 +89,7 @@ def _delete_if_proven(held: HeldRecord, ports: MigrationPorts) -> Outcome:
     if held.ask_if_done(is_absent) if source is not None else is_absent():
         return _settle_absent(held, ports, target, may_be_ours=source is not None or DELETE_SOURCE in record.maybe)
     held.forget_intent(without_effect=True)
-    return Outcome(Verdict.DONE, State.COPIED, "the source changed at the last moment")
+    return Outcome(Verdict.DONE, State.COPIED, Cause.SOURCE_CHANGED_NOW)
 
 
 def _settle_absent(held: HeldRecord, ports: MigrationPorts, copy: ObjectState, *, may_be_ours: bool) -> Outcome:
@@ -129,17 +121,18 @@ def preview_source(record: Record, *, ports: MigrationPorts, now: float) -> str 
         return blocked.reason
     target = ports.store.look_at_object(record.target, with_tags=True)
     if not is_as_recorded(target, record):
-        return "the target is no longer what was copied"
-    return _why_kept(ports.store.look_at_object(record.source, with_tags=True), target, record, now)
+        return told(Cause.TARGET_CHANGED)
+    kept = _why_kept(ports.store.look_at_object(record.source, with_tags=True), target, record, now)
+    return told(kept) if kept is not None else None
 
 
-def _why_kept(source: ObjectState | None, target: ObjectState, record: Record, now: float) -> str | None:
+def _why_kept(source: ObjectState | None, target: ObjectState, record: Record, now: float) -> Cause | None:
     if source is None:
         return None
     if source.lock.in_force(now):
-        return "object lock holds it"
+        return Cause.LOCKED
     if not _is_as_verified(source, target, record):
-        return "the source has changed since it was copied"
+        return Cause.SOURCE_CHANGED
     return None
 
 

@@ -1,6 +1,5 @@
 """Delete the verified version of a cleaned source for good; what the record needs to undo it, it has before."""
 
-from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, UnavailableError
 from domain.protocol.attempt import (
     Attempt,
     HeldRecord,
@@ -11,7 +10,7 @@ from domain.protocol.attempt import (
     Verdict,
     take_claim,
 )
-from domain.protocol.cleanup import ONLY_ORIGINAL
+from domain.protocol.causes import Cause
 from domain.protocol.copying import abort_upload
 from domain.protocol.ports import VersionStore
 from domain.protocol.reconciling import is_as_recorded
@@ -31,23 +30,20 @@ def forget_version(
     record = ports.manifest.read_record(record_id)
     lease = Lease.begin(attempt, policy, ports.clock)
     if record is None or record.mode is not Mode.FORWARD or record.state is not State.CLEANED:
-        return Outcome(Verdict.DONE, record.state if record else None, "its source is not cleaned")
-    if record.claim is not None and record.claim.deadline >= lease.started:
-        return Outcome(Verdict.RETURN, record.state, "another worker has it")
+        return Outcome(Verdict.DONE, record.state if record else None, Cause.NOT_CLEANED)
+    if record.is_claimed_at(lease.started):
+        return Outcome(Verdict.RETURN, record.state, Cause.BUSY)
     if record.is_rewritten:
-        return Outcome(Verdict.DONE, State.CLEANED, ONLY_ORIGINAL)
+        return Outcome(Verdict.DONE, State.CLEANED, Cause.ONLY_ORIGINAL)
     begun = _begun(record)
     if begun is None and record.source_version is None:
-        return Outcome(Verdict.DONE, State.CLEANED, "no version is left to delete")
+        return Outcome(Verdict.DONE, State.CLEANED, Cause.NO_VERSION_LEFT)
     intent = begun or Intent(Action.DELETE_SOURCE, record.source_etag or "", record.source_version or "")
     held = take_claim(record, intent, lease=lease, ports=ports)
     if held is None:
-        return Outcome(Verdict.RETURN, record.state, "another worker has it")
-    try:
+        return Outcome(Verdict.RETURN, record.state, Cause.BUSY)
+    with held.returned_after_error():
         return _forget(held, intent, ports, versions)
-    except (ThrottledError, LeaseExpiredError, UnavailableError, PermanentError):
-        held.give_back_after_error()
-        raise
 
 
 def _begun(record: Record) -> Intent | None:
@@ -61,19 +57,19 @@ def _forget(held: HeldRecord, intent: Intent, ports: MigrationPorts, versions: V
     record = held.record
     target = ports.store.look_at_object(record.target)
     if not is_as_recorded(target, record):
-        return _kept(held, "the target is no longer what was copied")
+        return _kept(held, Cause.TARGET_CHANGED)
     top = ports.store.find_top_marker(record.source)
     if top is None or top.marker_id != record.marker_version:
-        return _kept(held, "our delete marker no longer hides the verified version")
+        return _kept(held, Cause.MARKER_MOVED)
     # Asked of the version itself: versioning that is suspended lets another object take the id ``null``.
     seen = ports.store.look_at_object(record.source, version_id=intent.version_id)
     if seen is None or seen.etag != record.source_etag or intent.version_id == record.marker_version:
         return held.commit(State.CLEANED, source_version=None)
     if top.hidden is None or top.hidden.version_id != intent.version_id:
-        return _kept(held, "our delete marker no longer hides the verified version")
+        return _kept(held, Cause.MARKER_MOVED)
     if record.source_version is not None:
         if seen.lock.in_force(held.lease.started):
-            return _kept(held, "object lock holds it")
+            return _kept(held, Cause.LOCKED)
         # Durable before the delete: from here on a restore copies back, and no older version counts as newer.
         held.rewrite(source_version=None)
     held.send(
@@ -82,7 +78,7 @@ def _forget(held: HeldRecord, intent: Intent, ports: MigrationPorts, versions: V
     return held.commit(State.CLEANED)
 
 
-def _kept(held: HeldRecord, why: str) -> Outcome:
+def _kept(held: HeldRecord, why: Cause) -> Outcome:
     record = held.record
     if record.source_version is None:
         held.release()

@@ -8,11 +8,9 @@ ordinary attempt, on the condition that the target is still what the operator sa
 from dataclasses import dataclass, replace
 
 from domain.objects import ObjectState, same_object
-from domain.protocol.reconciling import NOBODY_KNOWS, is_known
+from domain.protocol.causes import Cause
+from domain.protocol.reconciling import is_known
 from domain.protocol.record import EMPTY_TARGET, Mode, Record, State
-
-TAKEN = "an operator lets the source take its target"
-"""How the cause of a decided conflict begins, by which conflicts are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ def why_not_taken(conflict: Conflict, *, replacing: str | None) -> str:
         return "an attempt at it runs, or ended without a result: keyshift verify --requeue, then look again"
     if record.state not in (State.CONFLICT, State.COPIED):
         return f"it is {record.state.value}: only a conflict, or a copy that somebody took away, can be decided"
-    in_doubt = record.cause == NOBODY_KNOWS
+    in_doubt = record.cause is Cause.TARGET_IN_DOUBT
     if source is None:
         ours = (
             f"; if {record.target.uri} holds only our copy, delete it: keyshift verify --requeue then settles the key"
@@ -72,7 +70,8 @@ def take_source(conflict: Conflict, *, by: str, why: str, now: float) -> Record:
         target_version=None,
         copied_before=None,
         verified_at=None,
-        cause=f"{TAKEN}: {by}: {why}",
+        cause=Cause.SOURCE_TAKES_TARGET,
+        cause_detail=f"{by}: {why}",
         revision=record.revision + 1,
         changed_at=now,
     )

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from domain.errors import ArchivedError, LeaseExpiredError, PermanentError, ThrottledError, UnavailableError
+from domain.errors import ArchivedError, PermanentError
 from domain.keys import Location, newer_sequencer
 from domain.objects import ObjectState, is_digest
 from domain.parts import MAX_COPY_BYTES
 from domain.protocol.attempt import Attempt, HeldRecord, Lease, MigrationPolicy, MigrationPorts, Outcome, Verdict
+from domain.protocol.causes import Cause
 from domain.protocol.copying import HandedOn, abort_upload, copy_intent, copy_seen
 from domain.protocol.notices import Notice, NoticeKind
 from domain.protocol.ports import Deleted, HiddenVersion, Refused, SourceObject, Written
@@ -27,7 +28,6 @@ from domain.protocol.record import Action, ClaimRequest, Intent, Origin, Record,
 ROUNDS = 4
 """How often one attempt looks at both keys before it gives the message back (protocol.md §5)."""
 BUSY_SECONDS = 5
-BUSY = "another worker has it"
 UNSETTLED_SECONDS = 2
 RULES_SECONDS = 60
 """Other rules come with another deployment."""
@@ -71,7 +71,8 @@ def park_object(  # noqa: PLR0913  # as migrate_object
     *,
     target: Location,
     rule: str,
-    cause: str,
+    cause: Cause,
+    detail: str = "",
     attempt: Attempt,
     ports: MigrationPorts,
     policy: MigrationPolicy,
@@ -83,8 +84,8 @@ def park_object(  # noqa: PLR0913  # as migrate_object
     if not answer.granted:
         return _refused(answer.before, request)
     held = HeldRecord(claimed(answer.before, request), lease=lease, ports=ports)
-    _set_aside(held, cause)
-    return Outcome(_verdict_of_rules(notice, held.record), held.record.state, cause, RULES_SECONDS)
+    _set_aside(held, cause, detail)
+    return Outcome(_verdict_of_rules(notice, held.record), held.record.state, cause, detail, RULES_SECONDS)
 
 
 def _first_intent(notice: Notice, policy: MigrationPolicy, lease: Lease) -> Intent | None:
@@ -94,12 +95,12 @@ def _first_intent(notice: Notice, policy: MigrationPolicy, lease: Lease) -> Inte
     return lease.dated(copy_intent(notice.etag, notice.version_id, policy))
 
 
-def _set_aside(held: HeldRecord, cause: str) -> None:
+def _set_aside(held: HeldRecord, cause: Cause, detail: str = "") -> None:
     """Park it; a conflict stays one, and a cleanup of the source stays known: both decide what comes next."""
     if held.record.state is State.CONFLICT:
         held.release()
     else:
-        held.park(cause, cleaned_etag=held.cleaned_etag)
+        held.park(cause, detail, cleaned_etag=held.cleaned_etag)
 
 
 def _verdict_of_rules(notice: Notice, record: Record) -> Verdict:
@@ -115,8 +116,8 @@ def _refused(before: Record | None, request: ClaimRequest) -> Outcome:
     why = refusal(before, request) or Refusal.BUSY
     state = before.state if before is not None else None
     if why is Refusal.BUSY:
-        return Outcome(Verdict.RETURN, state, BUSY, BUSY_SECONDS)
-    return Outcome(Verdict.DONE, state, why.value)
+        return Outcome(Verdict.RETURN, state, Cause.BUSY, retry_after=BUSY_SECONDS)
+    return Outcome(Verdict.DONE, state, Cause(why.value))
 
 
 class _Migration:
@@ -135,25 +136,29 @@ class _Migration:
     def run(self, before: Record | None, target: Location) -> Outcome:
         """Do the attempt; the claim is given back however it ends, unless a request may still be on its way."""
         held = self._held
-        try:
-            if held.record.target != target and held.record.holds_nothing:
-                # Parked before anything was written, say for a key the rules of that day could not map.
-                held.rewrite(target=target, rule=self._rule, rules_digest=self._policy.rules_digest)
-            if held.record.target != target:
-                cause = f"the rules now say {target.uri}, it was begun for {held.record.target.uri}: roll it back"
+        with held.returned_after_error():
+            try:
+                return self._attempt(before, target)
+            except ArchivedError as error:
+                _set_aside(held, Cause.ARCHIVED)
+                return Outcome(Verdict.DONE, held.record.state, Cause.ARCHIVED, str(error))
+            except PermanentError as error:
+                cause = Cause(error.cause)
                 _set_aside(held, cause)
-                return Outcome(_verdict_of_rules(self._notice, held.record), held.record.state, cause, RULES_SECONDS)
-            outcome = self._copy_by_notice(before) if self._is_plain_copy(before) else None
-            return outcome or self._reconcile()
-        except ArchivedError as error:
-            _set_aside(held, error.cause)
-            return Outcome(Verdict.DONE, held.record.state, str(error))
-        except PermanentError as error:
-            _set_aside(held, error.cause)
-            return Outcome(Verdict.RETURN, held.record.state, str(error), BUSY_SECONDS, error.cause)
-        except (ThrottledError, LeaseExpiredError, UnavailableError):
-            held.give_back_after_error()
-            raise
+                return Outcome(Verdict.RETURN, held.record.state, cause, str(error), BUSY_SECONDS, is_failure=True)
+
+    def _attempt(self, before: Record | None, target: Location) -> Outcome:
+        held = self._held
+        if held.record.target != target and held.record.holds_nothing:
+            # Parked before anything was written, say for a key the rules of that day could not map.
+            held.rewrite(target=target, rule=self._rule, rules_digest=self._policy.rules_digest)
+        if held.record.target != target:
+            detail = f"the rules say {target.uri}, it was begun for {held.record.target.uri}"
+            _set_aside(held, Cause.OTHER_TARGET, detail)
+            verdict = _verdict_of_rules(self._notice, held.record)
+            return Outcome(verdict, held.record.state, Cause.OTHER_TARGET, detail, RULES_SECONDS)
+        outcome = self._copy_by_notice(before) if self._is_plain_copy(before) else None
+        return outcome or self._reconcile()
 
     def _is_plain_copy(self, before: Record | None) -> bool:
         """Whether the notice itself is all the reading that is needed: S3 checks it at both ends."""
@@ -212,7 +217,7 @@ class _Migration:
             if outcome is not None:
                 return outcome
         self._held.release()
-        return Outcome(Verdict.RETURN, None, "both keys keep changing", UNSETTLED_SECONDS)
+        return Outcome(Verdict.RETURN, None, Cause.KEYS_KEEP_CHANGING, retry_after=UNSETTLED_SECONDS)
 
     def _see(self) -> Sight:
         source, target = self._look(self._source), self._look(self._held.record.target)
@@ -255,7 +260,7 @@ class _Migration:
         )
         if isinstance(answer, HandedOn):
             self._held.release()
-            return Outcome(Verdict.CONTINUE, None, f"{answer.parts_left} parts are left to copy")
+            return Outcome(Verdict.CONTINUE, None, Cause.PARTS_LEFT, str(answer.parts_left))
         if isinstance(answer, Refused):
             return None
         return self._commit_copy(decision, answer, etag=seen.etag, version_id=seen.version_id, size=seen.size)

@@ -1,10 +1,11 @@
-"""Decide from what both keys hold now (protocol.md §5): pure, one row of the table after the other."""
+"""Decide from what both keys hold now (protocol.md §5): pure; the table of decisions is in ``decide``."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeGuard
 
 from domain.objects import ObjectState, is_other_version, same_object, what_is_lost
+from domain.protocol.causes import Cause
 from domain.protocol.ports import HiddenVersion, TopMarker
 from domain.protocol.record import EMPTY_TARGET, TARGET_WRITES, Action, Intent, Origin, Record, State
 
@@ -47,16 +48,10 @@ class Decision:
 
     step: Step
     state: State
-    cause: str | None = None
+    cause: Cause | None = None
     if_match: str | None = None
     origin: Origin | None = None
     keeps_target: bool = True
-
-
-EMPTIED = "what was at the target was deleted by another writer"
-NOBODY_KNOWS = (
-    "the object at the target is keyshift's own copy or another writer's: nothing that S3 says can tell which"
-)
 
 
 def is_known(target: ObjectState, record: Record) -> bool:
@@ -150,7 +145,31 @@ def marker_of_cleanup(sight: Sight) -> str | None:
 
 
 def decide(sight: Sight) -> Decision:
-    """The one right step for what was seen; whatever cannot be decided from S3 is a CONFLICT, never a guess."""
+    """Choose the one right step for what was seen: the first row that fits (protocol.md §5).
+
+    What S3 cannot decide is a CONFLICT, never a guess. A row without a condition is for what the rows above leave.
+    A target is known, unconfirmed or the same by ``is_known``, ``doubted`` and ``same_object``; else it is unknown.
+    "Copy if it matches" carries If-Match with the etag that was read.
+
+    #   source  target       and                                                           step
+    1   there   absent       keyshift's or a CONFLICT, and no decision fills it            CONFLICT
+    2   there   absent                                                                     copy if absent
+    3   there   same         created by keyshift, without the source's class, key or lock  copy if it matches
+    4   there   same                                                                       settle COPIED
+    5   there   known        the marker of cleanup is gone, and an older version came up   CONFLICT
+    6   there   known                                                                      copy if it matches
+    7   there   unknown      an operator gave up the object of this etag                   copy if it matches
+    8   there   unconfirmed  the source is no longer what that copy was of                 copy if it matches
+    9   there   unknown                                                                    CONFLICT
+    10  absent  known        cleaned, and the marker hides a producer's newer version      copy it, CLEANED
+    11  absent  known        a mirrored delete, not cleaned, not an undecided CONFLICT     delete, TOMBSTONE
+    12  absent  known        cleaned                                                       settle CLEANED
+    13  absent  known                                                                      settle GONE
+    14  absent  unknown                                                                    CONFLICT
+    15  absent  absent       cleaned                                                       CONFLICT
+    16  absent  absent       a delete event, or a TOMBSTONE already                        settle TOMBSTONE
+    17  absent  absent                                                                     settle GONE
+    """
     if sight.source is None:
         return _decide_without_source(sight)
     record, target = sight.record, sight.target
@@ -158,7 +177,7 @@ def decide(sight: Sight) -> Decision:
         was_ours = record.target_etag is not None or record.state is State.CONFLICT
         ours_to_delete = any(intent.action is Action.DELETE_TARGET for intent in record.maybe)
         if was_ours and not ours_to_delete and record.replaceable_etag != EMPTY_TARGET:
-            return _conflict("the copy was deleted by another writer" if record.target_etag else EMPTIED)
+            return _conflict(Cause.COPY_DELETED if record.target_etag else Cause.TARGET_EMPTIED)
         return Decision(Step.COPY, State.COPIED, origin=Origin.CREATED)
     known = is_known(target, record)
     doubts = doubted(target, record)
@@ -167,21 +186,21 @@ def decide(sight: Sight) -> Decision:
             return Decision(Step.COPY, State.COPIED, if_match=target.etag, origin=Origin.CREATED)
         return Decision(Step.SETTLE, State.COPIED, origin=_origin_of(target, record, known=known))
     if known and _came_up(sight.source, target, record):
-        return _conflict("an older version came up at the source after its cleanup")
+        return _conflict(Cause.OLDER_VERSION_CAME_UP)
     if known:
         return Decision(Step.COPY, State.COPIED, if_match=target.etag, origin=Origin.CREATED)
     if target.etag == record.replaceable_etag:
         return Decision(Step.COPY, State.COPIED, if_match=target.etag, origin=Origin.CREATED)
     if any(_is_overwritten(sight.source, intent) for intent in doubts):
         return Decision(Step.COPY, State.COPIED, if_match=target.etag, origin=Origin.CREATED)
-    return _conflict(_whose(doubts, record, "another writer's object is at the target"))
+    return _conflict(_whose(doubts, record, Cause.TARGET_FOREIGN))
 
 
-def _whose(doubts: frozenset[Intent], record: Record, theirs: str) -> str:
+def _whose(doubts: frozenset[Intent], record: Record, theirs: Cause) -> Cause:
     """The cause; what was once in doubt stays so, though the record forgets the copies that were in doubt."""
-    was_in_doubt = record.state is State.CONFLICT and record.cause == NOBODY_KNOWS
+    was_in_doubt = record.state is State.CONFLICT and record.cause is Cause.TARGET_IN_DOUBT
     unrecognisable = any(one.action in TARGET_WRITES and not one.is_recognisable for one in record.maybe)
-    return NOBODY_KNOWS if doubts or unrecognisable or was_in_doubt else theirs
+    return Cause.TARGET_IN_DOUBT if doubts or unrecognisable or was_in_doubt else theirs
 
 
 def _came_up(source: ObjectState, target: ObjectState, record: Record) -> bool:
@@ -244,10 +263,9 @@ def _decide_without_source(sight: Sight) -> Decision:
         return Decision(Step.SETTLE, state, origin=record.origin)
     if target is not None:
         # Were a refused copy ours here, the object of a producer who moves by himself would go with his old one.
-        theirs = "the source is gone and another writer's object is at the target"
-        return _conflict(_whose(doubted(target, record), record, theirs))
+        return _conflict(_whose(doubted(target, record), record, Cause.TARGET_FOREIGN_SOURCE_GONE))
     if cleaned:
-        return _conflict("the copy was deleted by another writer after the source was cleaned up")
+        return _conflict(Cause.COPY_DELETED_AFTER_CLEANUP)
     # A row of a listing that comes after the owner's delete was seen knows less than the record does.
     state = State.TOMBSTONE if sight.removed or record.state is State.TOMBSTONE else State.GONE
     return Decision(Step.SETTLE, state, keeps_target=False)
@@ -271,5 +289,5 @@ def _hides_an_owners_version(sight: Sight) -> bool:
     return record.marker_version in (None, top.marker_id) and is_what_we_hid(top.hidden, record, sight.target)
 
 
-def _conflict(cause: str) -> Decision:
+def _conflict(cause: Cause) -> Decision:
     return Decision(Step.SETTLE, State.CONFLICT, cause=cause, keeps_target=False)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from domain.keys import Location, Sequencer
+from domain.protocol.causes import Cause, told
 from domain.protocol.notices import Notice, NoticeKind
 
 
@@ -153,7 +154,8 @@ class Record:
     upload: Upload | None = None
     marker_version: str | None = None
     origin: Origin | None = None
-    cause: str | None = None
+    cause: Cause | None = None
+    cause_detail: str = ""
     rule: str = ""
     rules_digest: str = ""
     verified_at: float | None = None
@@ -162,6 +164,15 @@ class Record:
     replaceable_etag: str | None = None
     copied_before: int | None = None
     changed_at: float = 0.0
+
+    @property
+    def why(self) -> str:
+        """The cause as a sentence for people; empty where there is none."""
+        return told(self.cause, self.cause_detail) if self.cause is not None else ""
+
+    def is_claimed_at(self, now: float) -> bool:
+        """Whether an attempt may still run (``now`` in seconds since 1970)."""
+        return self.claim is not None and self.claim.deadline >= now
 
     @property
     def record_id(self) -> str:
@@ -229,7 +240,7 @@ def refusal(record: Record | None, request: ClaimRequest) -> Refusal | None:
         return None
     if record.mode is not Mode.FORWARD:
         return Refusal.ROLLED_BACK
-    if record.claim is not None and record.claim.deadline >= request.now:
+    if record.is_claimed_at(request.now):
         return Refusal.BUSY
     if not record.is_unfinished and is_incorporated(record, request.notice):
         return Refusal.INCORPORATED

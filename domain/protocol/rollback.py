@@ -1,6 +1,5 @@
 """Take the migration of one key back (protocol.md §10): the owner's word stands, and late events are fenced."""
 
-from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, UnavailableError
 from domain.keys import Location
 from domain.objects import ObjectState
 from domain.protocol.attempt import (
@@ -13,17 +12,14 @@ from domain.protocol.attempt import (
     Verdict,
     take_claim,
 )
-from domain.protocol.cleanup import ONLY_ORIGINAL
+from domain.protocol.causes import Cause
 from domain.protocol.copying import HandedOn, abort_upload, copy_seen
 from domain.protocol.ports import Refused, TopMarker
-from domain.protocol.reconciling import NOBODY_KNOWS, doubted, is_known, is_put_after, is_what_we_hid, was_cleaned
+from domain.protocol.reconciling import doubted, is_known, is_put_after, is_what_we_hid, was_cleaned
 from domain.protocol.record import Action, Intent, Mode, Origin, Record, State
 
 ROLL_BACK = Intent(Action.ROLL_BACK)
 PURGE = Intent(Action.PURGE)
-BUSY = "another writer writes the key at this moment (409), so nothing was done: run it again"
-PURGE_IN_DOUBT = "another purge has it, or its delete was never answered: run it again when its claim has ended"
-OLDER = "the source is neither what was copied nor newer than the copy by its date, so the copy is kept"
 _ENDED = (State.ROLLED_BACK, State.ROLLBACK_CONFLICT, State.PURGED)
 
 
@@ -40,20 +36,17 @@ def roll_back_object(
     if record is None:
         fence = Record(source, target, State.ROLLED_BACK, mode=Mode.ROLLED_BACK, changed_at=lease.started)
         if ports.manifest.write_record(fence, before=None):
-            return Outcome(Verdict.DONE, State.ROLLED_BACK, "nothing was migrated")
-        return Outcome(Verdict.RETURN, None, "another worker has it")
+            return Outcome(Verdict.DONE, State.ROLLED_BACK, Cause.NOTHING_MIGRATED)
+        return Outcome(Verdict.RETURN, None, Cause.BUSY)
     if record.mode is Mode.ROLLED_BACK and record.claim is None and record.state in _ENDED:
-        return Outcome(Verdict.DONE, record.state, "already rolled back")
-    if record.claim is not None and record.claim.deadline >= lease.started:
-        return Outcome(Verdict.RETURN, record.state, "another worker has it")
+        return Outcome(Verdict.DONE, record.state, Cause.ALREADY_ROLLED_BACK)
+    if record.is_claimed_at(lease.started):
+        return Outcome(Verdict.RETURN, record.state, Cause.BUSY)
     held = take_claim(record, ROLL_BACK, lease=lease, ports=ports, mode=Mode.ROLLED_BACK)
     if held is None:
-        return Outcome(Verdict.RETURN, record.state, "another worker has it")
-    try:
+        return Outcome(Verdict.RETURN, record.state, Cause.BUSY)
+    with held.returned_after_error():
         return _restore(held, ports, policy)
-    except (ThrottledError, LeaseExpiredError, UnavailableError, PermanentError):
-        held.give_back_after_error()
-        raise
 
 
 def _restore(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy) -> Outcome:
@@ -92,7 +85,7 @@ def _restore_hidden(held: HeldRecord, top: TopMarker, ports: MigrationPorts, pol
             is_deleted = ports.store.find_top_marker(record.source) is not None
             return _finish(held, ports, State.ROLLED_BACK) if is_deleted else _copy_back(held, ports, policy)
         if seen.etag != record.deleted_etag and _is_older(seen, copy):
-            return _finish(held, ports, State.ROLLBACK_CONFLICT, cause=OLDER)
+            return _finish(held, ports, State.ROLLBACK_CONFLICT, cause=Cause.OLDER_SOURCE)
         return _finish(held, ports, State.ROLLED_BACK)
     if record.marker_version is None and hidden is not None and is_put_after(hidden, copy):
         # The owner wrote after our copy and deleted it: the marker, whose id we never learned, is his.
@@ -109,13 +102,9 @@ def _copy_back(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy)
     record = held.record
     target = ports.store.look_at_object(record.target, with_tags=True)
     if target is None or not is_known(target, record):
-        return _finish(
-            held, ports, State.ROLLBACK_CONFLICT, cause="the copy is no longer ours, nothing to restore from"
-        )
+        return _finish(held, ports, State.ROLLBACK_CONFLICT, cause=Cause.NOTHING_TO_RESTORE)
     if record.is_rewritten:
-        return _finish(
-            held, ports, State.ROLLBACK_CONFLICT, cause=f"the version that cleanup hid is gone, and {ONLY_ORIGINAL}"
-        )
+        return _finish(held, ports, State.ROLLBACK_CONFLICT, cause=Cause.ORIGINAL_GONE)
     answer = copy_seen(
         held,
         record.target,
@@ -128,22 +117,22 @@ def _copy_back(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy)
     )
     if isinstance(answer, HandedOn):
         held.release()
-        return Outcome(Verdict.CONTINUE, None, f"{answer.parts_left} parts are left to copy back")
+        return Outcome(Verdict.CONTINUE, None, Cause.PARTS_LEFT, str(answer.parts_left))
     if answer is Refused.CONCURRENT:
         held.release()
-        return Outcome(Verdict.RETURN, record.state, BUSY)
+        return Outcome(Verdict.RETURN, record.state, Cause.CONCURRENT_WRITER)
     if isinstance(answer, Refused) and ports.store.look_at_object(record.source) is not None:
         return _finish(held, ports, State.ROLLED_BACK)  # the owner wrote it meanwhile, or we, by a try sent twice
     if isinstance(answer, Refused):
-        return _finish(held, ports, State.ROLLBACK_CONFLICT, cause="the copy changed while it was copied back")
+        return _finish(held, ports, State.ROLLBACK_CONFLICT, cause=Cause.COPY_CHANGED)
     return _finish(held, ports, State.ROLLED_BACK)
 
 
-def _finish(held: HeldRecord, ports: MigrationPorts, state: State, *, cause: str | None = None) -> Outcome:
+def _finish(held: HeldRecord, ports: MigrationPorts, state: State, *, cause: Cause | None = None) -> Outcome:
     abort_upload(held, ports.multipart)
     # What may have been written stays known, for the purge, a doubt too; only our own intent is settled.
-    if held.record.cause == NOBODY_KNOWS:
-        cause = cause or NOBODY_KNOWS
+    if held.record.cause is Cause.TARGET_IN_DOUBT:
+        cause = cause or Cause.TARGET_IN_DOUBT
     return held.commit(state, cause=cause, maybe=held.record.maybe - {ROLL_BACK})
 
 
@@ -151,27 +140,22 @@ def purge_copy(record_id: str, *, attempt: Attempt, ports: MigrationPorts, polic
     """Delete the copy that we created, once the source is back; never one that we adopted or somebody changed."""
     record = ports.manifest.read_record(record_id)
     if record is None or record.mode is not Mode.ROLLED_BACK:
-        return Outcome(Verdict.DONE, record.state if record else None, "it is not rolled back")
+        return Outcome(Verdict.DONE, record.state if record else None, Cause.NOT_ROLLED_BACK)
     lease = Lease.begin(attempt, policy, ports.clock)
-    claim = record.claim
     if record.state in (State.PURGED, State.ROLLBACK_CONFLICT):
-        return Outcome(
-            Verdict.DONE, record.state, "it is purged" if record.state is State.PURGED else record.cause or ""
-        )
-    if claim is not None and record.intent == PURGE and claim.deadline >= lease.started:
-        return Outcome(Verdict.RETURN, record.state, PURGE_IN_DOUBT)
-    if record.state is not State.ROLLED_BACK or (claim is not None and record.intent != PURGE):
-        return Outcome(Verdict.RETURN, record.state, "rollback itself must finish first")
+        why = Cause.PURGED if record.state is State.PURGED else record.cause
+        return Outcome(Verdict.DONE, record.state, why, record.cause_detail)
+    if record.intent == PURGE and record.is_claimed_at(lease.started):
+        return Outcome(Verdict.RETURN, record.state, Cause.PURGE_IN_DOUBT)
+    if record.state is not State.ROLLED_BACK or (record.claim is not None and record.intent != PURGE):
+        return Outcome(Verdict.RETURN, record.state, Cause.ROLLBACK_UNFINISHED)
     if record.origin is Origin.ADOPTED:
-        return Outcome(Verdict.DONE, record.state, "the copy was there before us")
+        return Outcome(Verdict.DONE, record.state, Cause.COPY_ADOPTED)
     held = take_claim(record, PURGE, lease=lease, ports=ports)
     if held is None:
-        return Outcome(Verdict.RETURN, record.state, "another worker has it")
-    try:
+        return Outcome(Verdict.RETURN, record.state, Cause.BUSY)
+    with held.returned_after_error():
         return _purge(held, ports)
-    except (ThrottledError, LeaseExpiredError, UnavailableError, PermanentError):
-        held.give_back_after_error()
-        raise
 
 
 def _copied_etags(record: Record) -> frozenset[str | None]:
@@ -187,15 +171,15 @@ def _purge(held: HeldRecord, ports: MigrationPorts) -> Outcome:
         source = ports.store.look_at_object(record.source)
         if source is None:
             # Absent without proof that its owner deleted it: the copy may be the only one.
-            return held.commit(State.ROLLBACK_CONFLICT, cause="the source is absent, so the copy is kept")
+            return held.commit(State.ROLLBACK_CONFLICT, cause=Cause.SOURCE_ABSENT)
         if record.marker_version is not None and source.etag not in _copied_etags(record) and _is_older(source, target):
-            return held.commit(State.ROLLBACK_CONFLICT, cause=OLDER)
+            return held.commit(State.ROLLBACK_CONFLICT, cause=Cause.OLDER_SOURCE)
         answer = held.send(
             lambda: ports.store.delete_object(record.target, if_match=etag, send_before=held.lease.send_before)
         )
         if answer is Refused.CONCURRENT:
             held.forget_intent()
-            return Outcome(Verdict.RETURN, record.state, BUSY)
-    elif target is not None and (doubted(target, record) or record.cause == NOBODY_KNOWS):
-        return held.commit(State.ROLLBACK_CONFLICT, cause=NOBODY_KNOWS)
+            return Outcome(Verdict.RETURN, record.state, Cause.CONCURRENT_WRITER)
+    elif target is not None and (doubted(target, record) or record.cause is Cause.TARGET_IN_DOUBT):
+        return held.commit(State.ROLLBACK_CONFLICT, cause=Cause.TARGET_IN_DOUBT)
     return held.commit(State.PURGED)

@@ -169,7 +169,7 @@ def not_ready(record: Record | None, store: ObjectStore) -> str:
     if record.mode is not Mode.FORWARD:
         return "the object is rolled back"
     if record.state not in (State.COPIED, State.CLEANED):
-        return f"the object is {record.state.value}" + (f": {record.cause}" if record.cause else "")
+        return f"the object is {record.state.value}" + (f": {record.why}" if record.why else "")
     if record.is_unfinished:
         return UNSETTLED
     seen = store.look_at_object(record.target)

@@ -72,7 +72,8 @@ class Outcome(StrEnum):
 class Reported:
     """One reference and what became of it; ``new_uri`` where there is one.
 
-    ``also`` are further objects that readers may take it for.
+    ``also`` are further objects that readers may take it for. ``is_gone``: nothing that keyshift wrote remains there,
+    because another writer decided so.
     """
 
     reference: Reference
@@ -80,6 +81,7 @@ class Reported:
     why: str = ""
     new_uri: str = ""
     also: tuple[Location, ...] = ()
+    is_gone: bool = False
 
     @property
     def held(self) -> Iterator[Reference]:

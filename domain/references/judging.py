@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from domain.keys import Location
+from domain.keys import Location, is_bucket_name
 from domain.references.items import Held
-from domain.references.uri_hosts import is_bucket_name, may_name
+from domain.references.uri_hosts import may_name
 from domain.references.uris import ObjectUri, UnusableUri, read_uri
 from domain.rules.compiled import CompiledRules, MapOutcome
 from domain.rules.references import AttributePath

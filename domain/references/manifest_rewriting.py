@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from domain.errors import LeaseExpiredError, PermanentError, ThrottledError, UnavailableError
+from domain.errors import UnavailableError
 from domain.keys import Location
 from domain.objects import ObjectState, is_digest
 from domain.parts import composed_etag, part_size_for
@@ -36,7 +36,6 @@ UNDER_WAY = "an attempt at the manifest is under way"
 TAKEN = "another worker has it"
 NO_TIME = "no time left; run again"
 BROKEN_OFF = "no time left, or the upload was aborted; run again"
-PASSING = frozenset({UNDER_WAY, TAKEN, NO_TIME, BROKEN_OFF})
 """Why a manifest waits where a later run comes further by itself."""
 
 
@@ -96,7 +95,7 @@ def why_not(record: Record, now: float) -> str:
         return f"the manifest is {record.state.value}"
     if record.state is State.CLEANED and not record.keeps_original:
         return "its old object is cleaned up and not kept as a version, so a rollback could not bring its content back"
-    if record.claim is not None and record.claim.deadline >= now:
+    if record.is_claimed_at(now):
         return UNDER_WAY
     if any(intent.action is not Action.REWRITE for intent in record.maybe) or (
         record.intent is not None and record.intent.action is not Action.REWRITE
@@ -125,11 +124,8 @@ def rewrite_manifest(  # noqa: PLR0913  # a manifest, what decides about it, and
     if held is None:
         reference = Reference(holder, "", record.source.uri, record.source)
         return [Reported(reference, Outcome.WAITING, why or TAKEN)]
-    try:
+    with held.returned_after_error():
         return _Rewriting(held, declared, rules, ports, policy).run()
-    except (ThrottledError, LeaseExpiredError, UnavailableError, PermanentError):
-        held.give_back_after_error()
-        raise
 
 
 class _Rewriting:

@@ -23,8 +23,7 @@ from domain.references.ports import Changed, ItemChange, JournalEntry
 from domain.rules.references import Item, TableReferences
 
 ITEM_GONE, URI_GONE = "the item is gone", "the new URI is no longer in the item"
-NOTHING_OF_OURS = (ITEM_GONE, URI_GONE)
-"""Why a URI is not put back where nothing that we wrote stands any more: others decided that."""
+"""Why a URI is not put back where nothing that keyshift wrote remains: another writer decided that."""
 
 
 def undo_entry(
@@ -84,11 +83,11 @@ class _Undo:
         possible = self._possible(wanted, ports.store)
         item = ports.tables.read_item(entry.table, entry.key)
         if item is None:
-            self._lose(possible, ITEM_GONE)
+            self._lose(possible, ITEM_GONE, is_gone=True)
             return
         self._item = item
         found = relocated(item, table, tuple(possible))
-        self._lose([one for one in possible if one not in found], URI_GONE)
+        self._lose([one for one in possible if one not in found], URI_GONE, is_gone=True)
         chunk = next(chunks_of(list(found.values())), [])
         self._returning = [_Returning(one, found[one]) for one in list(found)[: len(chunk)]]
         self.rest = list(found)[len(chunk) :]
@@ -100,8 +99,9 @@ class _Undo:
                 self._lose([one], why[one.record_id])
         return [one for one in wanted if not why[one.record_id]]
 
-    def _lose(self, switches: list[Switch], why: str) -> None:
-        self.reports += [_lost(self._holder, one, self._records.get(one.record_id), why) for one in switches]
+    def _lose(self, switches: list[Switch], why: str, *, is_gone: bool = False) -> None:
+        for one in switches:
+            self.reports.append(_lost(self._holder, one, self._records.get(one.record_id), why, is_gone=is_gone))
 
     def write(self, ports: ReferencePorts) -> Changed:
         """Write what can be put back, if there is anything; the reports then tell it."""
@@ -147,7 +147,7 @@ def not_back(record: Record | None, store: ObjectStore) -> str:
     return ""
 
 
-def _lost(holder: str, switch: Switch, record: Record | None, why: str) -> Reported:
+def _lost(holder: str, switch: Switch, record: Record | None, why: str, *, is_gone: bool = False) -> Reported:
     source = record.source if record is not None else Location("", switch.before)
     reference = Reference(holder, place_text(switch.place, switch.inside), switch.before, source)
-    return Reported(reference, Outcome.LOST, why, switch.after)
+    return Reported(reference, Outcome.LOST, why, switch.after, is_gone=is_gone)

@@ -4,7 +4,8 @@ import re
 from functools import lru_cache
 from urllib.parse import unquote
 
-BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+from domain.keys import BUCKET_NAME
+
 _REGION = r"[a-z]{2,4}(?:-[a-z]+)+-[0-9]+"
 _DOMAIN = (
     r"(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|c2s\.ic\.gov|sc2s\.sgov\.gov|csp\.hci\.ic\.gov|cloud\.adc-e\.uk)"
@@ -13,7 +14,7 @@ _DOMAIN = (
 """The DNS suffixes of AWS's partitions (botocore's partitions.json), a root dot and a port."""
 
 SERVICE = re.compile(
-    rf"(?:(?P<bucket>{BUCKET})\.)?"
+    rf"(?:(?P<bucket>{BUCKET_NAME})\.)?"
     r"(?P<service>(?:"
     rf"bucket\.vpce-[a-z0-9-]+\.s3\.(?P<private_region>{_REGION})\.vpce"
     rf"|s3(?:-fips|-accelerate|-external-1|-website)?(?:\.dualstack)?(?:[.-](?P<region>{_REGION}))?"
@@ -36,11 +37,6 @@ _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 def is_access_point(bucket: str) -> bool:
     """Whether what stands where a bucket's name should is an access point's alias or ARN."""
     return _ALIAS.fullmatch(bucket) is not None or _ARN.fullmatch(bucket) is not None
-
-
-def is_bucket_name(text: str) -> bool:
-    """Whether a bucket may have this name (S3 user guide, naming rules since 2018)."""
-    return re.fullmatch(BUCKET, text) is not None
 
 
 def may_name(text: str, bucket: str) -> bool:

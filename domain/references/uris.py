@@ -6,8 +6,8 @@ from enum import StrEnum
 from itertools import islice
 from urllib.parse import unquote, unquote_plus, unquote_to_bytes
 
-from domain.keys import Location, key_fault
-from domain.references.uri_hosts import ACCESS_POINT_HOST, SERVICE, is_access_point, is_bucket_name
+from domain.keys import Location, is_bucket_name, key_fault
+from domain.references.uri_hosts import ACCESS_POINT_HOST, SERVICE, is_access_point
 
 _S3 = re.compile(r"(?P<scheme>\s*s3[an]?://)(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
 """``s3a`` and ``s3n`` are Hadoop's names for the same."""

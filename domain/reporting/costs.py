@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from domain.planning.estimate import Estimate, Line, Prices
+from domain.planning.estimate import FUNCTION_GIB, Estimate, Line, Prices
 from domain.planning.figures import PlanFigures, Share
 from domain.reporting.progress import CHANGES, COPY_MILLISECONDS, OBJECTS_COPIED
 
 NOT_COUNTED = "requests that read, copies in parts, storage classes, KMS, transfer, verification and storage itself"
-_GIB = 0.5
-"""Memory of the functions, as the plan assumes."""
 _MILLION = 1e6
 
 
@@ -39,6 +37,6 @@ def spent(counters: Mapping[str, int], prices: Prices) -> tuple[Line, ...]:
         Line("DynamoDB writes", changes, changes * prices.dynamodb_write_per_million / _MILLION),
         Line("EventBridge", changes, changes * prices.eventbridge_per_million / _MILLION),
         Line("SQS (at most)", 3 * copies, 3 * copies * prices.sqs_per_million / _MILLION),
-        Line("Lambda time (512 MiB)", 0, busy * _GIB * prices.lambda_gib_second),
+        Line("Lambda time (512 MiB)", 0, busy * FUNCTION_GIB * prices.lambda_gib_second),
     )
     return tuple(line for line in lines if line.requests or line.dollars)

@@ -16,7 +16,6 @@ CHANGES = "changes"
 FAILED = "failed"
 COPY_MILLISECONDS = "copy_milliseconds"
 FAILURES = frozenset({State.PARKED, State.CONFLICT, State.ROLLBACK_CONFLICT})
-LONGEST_CAUSE = 60
 
 MINUTE, HOUR = 60, 3_600
 MOST_MINUTES = 40
@@ -40,7 +39,7 @@ class Span:
 def progress_of(before: Record | None, after: Record | None) -> Mapping[str, int]:
     """Counters to add for the change from ``before`` to ``after``; ``None``: there is no such record.
 
-    ``records.STATE`` counts records in that state and ``cause.WORDS`` those of them that failed, ``objects_copied``,
+    ``records.STATE`` counts records in that state and ``cause.WORD`` those of them that failed, ``objects_copied``,
     ``bytes_copied`` and ``copy_milliseconds`` (from claim to commit) every finished copy (an object that was
     overwritten counts again), ``rule.NAME`` and ``rule_bytes.NAME`` those of one rule, ``changes`` every revision,
     ``failed`` every change into a state that needs somebody.
@@ -62,8 +61,8 @@ def progress_of(before: Record | None, after: Record | None) -> Mapping[str, int
 
 
 def cause_word(record: Record) -> str:
-    """The cause without what differs from object to object, so that causes can be counted."""
-    return (record.cause or "unknown").partition(":")[0][:LONGEST_CAUSE].strip()
+    """The word by which causes are counted."""
+    return record.cause.value if record.cause is not None else "unknown"
 
 
 def history_of(changes: Iterable[tuple[float, Mapping[str, int]]]) -> Mapping[Span, Mapping[str, int]]:

@@ -11,8 +11,6 @@ from domain.reporting.fidelity import fidelity_of
 from domain.reporting.progress import FAILURES, HOUR, MINUTE, Span, cause_word
 
 SHOWN = 100
-MOST_CAUSES = 1_000
-"""Causes beyond these are counted as one: they must not fill the memory."""
 SHORT_SECONDS = 6 * HOUR
 """A history that is not longer is shown in minutes."""
 
@@ -53,14 +51,24 @@ class Tallied:
         ):
             counter.update(notes)
         if record.state in FAILURES:
-            word = cause_word(record)
-            self.causes[word if word in self.causes or len(self.causes) < MOST_CAUSES else "other"] += 1
+            self.causes[cause_word(record)] += 1
             if len(self.troubled) < SHOWN:
                 self.troubled.append(record)
 
 
 COLUMNS = (
-    *("source_bucket", "source_key", "target_bucket", "target_key", "rule", "outcome", "state", "cause", "size"),
+    *(
+        "source_bucket",
+        "source_key",
+        "target_bucket",
+        "target_key",
+        "rule",
+        "outcome",
+        "state",
+        "cause",
+        "cause_detail",
+        "size",
+    ),
     *("revision", "running", "source_etag", "source_version", "target_etag", "target_version"),
     *("verified_at", "changed_at", "kept", "changed", "lost"),
 )
@@ -78,6 +86,7 @@ def row_of(record: Record) -> dict[str, Any]:
         "outcome": fidelity.outcome,
         "state": record.state.value,
         "cause": record.cause,
+        "cause_detail": record.cause_detail,
         "size": record.size,
         "revision": record.revision,
         "running": record.claim is not None,

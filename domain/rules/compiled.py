@@ -1,4 +1,4 @@
-"""The rules of one migration, compiled: which key goes where, and where a key came from (product.md §2)."""
+"""The rules of one migration, compiled: which key goes where, and where a key came from (docs/rules.md)."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

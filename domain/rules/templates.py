@@ -1,4 +1,4 @@
-"""Key templates: literal text and placeholders, matched without backtracking surprises (product.md §2).
+"""Key templates: literal text and placeholders, matched without backtracking surprises (docs/rules.md).
 
 ``{name}`` is one clean segment, ``{name...}`` one or more joined by single slashes, ``{name*}`` any text that is not
 empty, ``{name:kind}`` a named kind or an inline expression. Earlier placeholders take the shortest text.

@@ -1,4 +1,4 @@
-"""Wires adapters to the ports of the engine and of the commands. Production and tests call it the same way."""
+"""Wires adapters to ports: what every function, worker and command needs; the modules beside it wire what some need."""
 
 import sys
 from collections.abc import Callable
@@ -15,7 +15,6 @@ from adapters.dynamodb.pulse import DynamoDbPulseBook
 from adapters.dynamodb.rates import DynamoDbRateLedger
 from adapters.dynamodb.record_item import record_of_item
 from adapters.dynamodb.stage import DynamoDbStageBook
-from adapters.dynamodb.stream import DynamoDbChangeReader
 from adapters.local.clock import SystemClock
 from adapters.messaging.event_bus import EventBridgeBus
 from adapters.messaging.queue import SqsMessageQueue
@@ -100,11 +99,6 @@ def wire_engine(process: Process, wired: Dependencies) -> EngineDependencies:
             observer=wired.observer,
         ),
     )
-
-
-def change_reader(process: Process) -> DynamoDbChangeReader:
-    """The manifest's stream for a worker; one of several workers reads it at a time."""
-    return DynamoDbChangeReader(process.clients, process.table)
 
 
 def policy_of(settings: Settings, rules: CompiledRules) -> MigrationPolicy:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from adapters.aws.clients import AwsClients
-from adapters.doctor.conditions_probe import Tried, probe_conditions
+from adapters.doctor.conditions_probe import probe_conditions
 from adapters.doctor.deployed_stack import DeployedStack
 from adapters.doctor.inspector import AwsInspector
 from adapters.inventory.files import opened_inventory
@@ -13,31 +13,28 @@ from adapters.s3.listing import S3ObjectListing
 from adapters.s3.requests import Owners
 from domain.errors import InputError
 from domain.keys import Location
+from domain.lifecycle.inspection import Inspector, StackInspector, Tried
+from domain.lifecycle.ports import UploadListing
+from domain.planning.ports import ObjectListing
 from handlers.bootstrap.process import Process
 
-__all__ = [
-    "AwsInspector",
-    "DeployedStack",
-    "Tried",
-    "deployed_stack",
-    "inspector_of",
-    "object_listing",
-    "probe_of",
-    "sampled_keys",
-]
 
-
-def object_listing(process: Process) -> S3ObjectListing:
+def object_listing(process: Process) -> ObjectListing:
     """Listings of the source and target buckets."""
     return S3ObjectListing(process.clients, owners=process.owners)
 
 
-def deployed_stack(process: Process, name: str) -> DeployedStack:
+def upload_listing(process: Process) -> UploadListing:
+    """Multipart uploads of the target bucket."""
+    return S3ObjectListing(process.clients, owners=process.owners)
+
+
+def deployed_stack(process: Process, name: str) -> StackInspector:
     """What doctor looks at of a deployed stack."""
     return DeployedStack(process.clients, name)
 
 
-def inspector_of(process: Process) -> AwsInspector:
+def inspector_of(process: Process) -> Inspector:
     """What doctor and status look at."""
     return AwsInspector(process.clients)
 

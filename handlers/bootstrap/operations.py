@@ -19,7 +19,6 @@ from domain.lifecycle.ports import CensusBook, KeyBook
 from domain.objects import ListedObject
 from domain.planning.inventory import Inventory, inventory_fault
 from domain.references.items import Outcome
-from domain.references.undo import NOTHING_OF_OURS
 from handlers.bootstrap import wire_engine
 from handlers.bootstrap.inventories import inventory_files
 from handlers.bootstrap.process import Process
@@ -73,7 +72,7 @@ class UndoneReferences:
         for one in self._references.undo_references():
             if one.outcome is Outcome.RESTORED:
                 restored += 1
-            elif one.why not in NOTHING_OF_OURS:
+            elif not one.is_gone:
                 lost.append((f"{one.reference.holder} {one.reference.path}", one.why))
         return ReferencesUndone(restored, tuple(lost))
 

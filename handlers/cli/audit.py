@@ -130,7 +130,7 @@ def verdict_of(verifier: ChainVerifier) -> str:
 @with_settings
 @click.pass_context
 def show(context: click.Context, settings: Settings, *, key: str, as_json: bool) -> None:
-    """Print every event of one source object and of references to it, and its record now; KEY: the source's, or a URI.
+    """Print every event of one source object, of its references, and its record now; KEY is a source key or any URI.
 
     Reads the whole chain. Exit code 1 when it has no record.
 
@@ -158,7 +158,7 @@ def show(context: click.Context, settings: Settings, *, key: str, as_json: bool)
     elif record is None:
         tell(f"{source.uri} has no record in the manifest now", err=True)
     elif not as_json:
-        cause = f", {record.cause}" if record.cause else ""
+        cause = f", {printable(record.why)}" if record.cause else ""
         tell(f"now: revision {record.revision}, {record.state.value}{cause}")
     context.exit(0 if record is not None else 1)
 

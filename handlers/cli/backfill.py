@@ -142,8 +142,9 @@ def _feed_files(  # noqa: PLR0913  # where from, how far, and how to say it
 ) -> None:
     """Every data file after the other; stopped at any moment, the same command goes on where it was."""
     from handlers.bootstrap import wire_command
-    from handlers.bootstrap.inventories import inventory_files, journal_of, plan_rows
+    from handlers.bootstrap.inventories import inventory_files, journal_of
     from handlers.bootstrap.operations import inventory_warning
+    from handlers.bootstrap.planning import plan_rows
     from handlers.bootstrap.process import Process
 
     process = Process(settings)

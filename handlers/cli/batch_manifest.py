@@ -26,7 +26,7 @@ def batch_manifest(settings: Settings, plan: Path) -> None:
       keyshift plan portal.yaml --inventory manifest.json --out plan.parquet
       keyshift batch-manifest plan.parquet --rules portal.yaml --table keyshift > batch.csv
     """
-    from handlers.bootstrap.inventories import plan_rows
+    from handlers.bootstrap.planning import plan_rows
     from handlers.config.rules_file import load_rules
 
     rules = load_rules(settings.rules_file)

@@ -29,7 +29,7 @@ MOST_SHOWN = 50
 @click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 256), help="Objects at once.")
 @click.option("--finish", is_flag=True, help="Say that it is over: nothing can be undone any more.")
 @click.option("--confirm", metavar="MIGRATION", help="With --finish: the migration's name, typed.")
-@click.option("--keep-rest", is_flag=True, help="With --finish: sources that are held stay for ever.")
+@click.option("--keep-rest", is_flag=True, help="With --finish: sources that are kept stay forever.")
 @click.option(
     "--most-waiting",
     default=DEFAULT_LIMITS.most_waiting,
@@ -55,12 +55,13 @@ def cleanup(  # noqa: PLR0913  # its options
     most_waiting: int,
     as_json: bool,
 ) -> None:
-    """Delete sources whose verified copies are at the target, and say what holds the others and why.
+    """Delete sources whose verified copies are at the target, and say why the others are kept.
 
-    Held are: unverified, changed since, in soak time, referred to, pinned, locked, worked on. Deletes are conditional
-    on the verified version, and in a bucket with versions they only leave markers. Stopped at any moment, the same
-    command goes on. Exit code 1 when something failed or nothing may be cleaned. --finish lists both buckets first:
-    it says no while a source has no record, or a queue holds messages or dead letters.
+    A source is kept while it is unverified, in its soak time, referenced, pinned, locked or being processed, or if it
+    has changed since its copy. Deletes are conditional on the verified version. In a bucket with versions they only
+    leave markers. A command that was stopped resumes when it is run again. Exit code 1 when something failed or nothing
+    may be cleaned. --finish lists both buckets first. It says no while a source has no record, or while a queue or a
+    dead-letter queue holds messages.
 
     \b
     Example:

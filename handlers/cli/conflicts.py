@@ -26,7 +26,7 @@ MOST_SHOWN = 50
 
 @click.group()
 def conflicts() -> None:
-    """See what nobody may guess, and decide it.
+    """List conflicts and resolve them.
 
     \b
     Example:
@@ -42,8 +42,8 @@ def conflicts() -> None:
 def list_conflicts(context: click.Context, settings: Settings, *, threads: int, as_json: bool) -> None:
     """List every object in conflict: why, and what both keys hold now.
 
-    A copy that somebody replaced or deleted after it was made becomes a conflict when its owner writes again; until
-    then keyshift verify finds it, and take-source takes its key all the same. Exit code 1 when there is a conflict.
+    A copy that another writer replaced or deleted becomes a conflict when the producer writes the source again. Until
+    then keyshift verify finds it, and take-source accepts its key. Exit code 1 when there is a conflict.
 
     \b
     Example:
@@ -75,6 +75,7 @@ def _row(one: Conflict) -> dict[str, Any]:
     return {
         "key": record.source.key,
         "cause": record.cause,
+        "why": record.why,
         "source": record.source.uri,
         "source_holds": _held(one.source),
         "target": record.target.uri,
@@ -100,7 +101,7 @@ def _held(seen: ObjectState | None) -> dict[str, Any] | None:
 
 def _show(one: Conflict) -> None:
     record = one.record
-    click.echo(f"{record.source.key!r}: {printable(record.cause or '')}")
+    click.echo(f"{record.source.key!r}: {printable(record.why)}")
     for name, location, seen in (("source", record.source, one.source), ("target", record.target, one.target)):
         click.echo(f"  {name}  {location.uri!r}: {_told(seen)}")
     refused = why_not_taken(one, replacing=None)
@@ -142,11 +143,11 @@ def take_source(  # noqa: PLR0913  # its options
     threads: int,
     as_json: bool,
 ) -> None:
-    """Let sources take their targets although somebody else wrote or emptied them: those named, or --empty.
+    """Copy sources over targets that another writer wrote or emptied: those named, or --empty.
 
-    Whose target holds nothing is copied there again. Somebody else's object is replaced only when its etag is given,
-    and only while it is that one; in a bucket without versions it is lost then. A dry run unless --yes: then the
-    decision is in the manifest and the audit, and a worker or function copies. Exit code 1 when a key was refused.
+    Sources whose new key is empty are copied again. Another writer's object is replaced only if its etag is given, and
+    only while it is that object. In a bucket without versions the replaced object is lost. A dry run unless --yes: then
+    the decision is in the manifest and the audit, and a worker or function copies. Exit code 1 when a key was refused.
 
     \b
     Example:

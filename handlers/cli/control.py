@@ -55,7 +55,9 @@ def _bytes(text: str) -> float:
 
 
 @click.command()
-@click.option("--reason", default="by an operator", show_default=True, help="Why, for everybody who looks.")
+@click.option(
+    "--reason", default="by an operator", show_default=True, help="The reason, shown by status and in the audit."
+)
 @functions_option
 @json_option
 @with_settings

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--yes", is_flag=True, help="Really cut over; without it only the gates are shown.")
 @click.option("--postpone", metavar="UNTIL", help="Refuse until then (12h, 2026-12-01T06:00Z); never: allow it again.")
-@click.option("--why", default="", help="The reason, for everybody who looks.")
+@click.option("--why", default="", help="The reason, shown by status and in the audit.")
 @click.option("--accept", multiple=True, type=click.Choice(ACCEPTABLE), help="Go on in spite of these; say --why.")
 @click.option(
     "--most-waiting",
@@ -60,11 +60,11 @@ def cutover(  # noqa: PLR0913  # its options
     inventories: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Cut over to the new layout, if every gate is open: capture, objects, references, queues, dead letters, lag.
+    """Declare the new layout authoritative, if every gate is open: capture, objects, references, queues, lag.
 
-    Each gate that is shut names what is missing and the command that fixes it. Exit code 1 when one holds. With --yes
-    small objects are written under .keyshift/ until the event of one arrives, and deleted again; what may have changed
-    during the look is looked up again at its end.
+    Each gate that is shut names what is missing and the command that fixes it. Exit code 1 if one is shut. With --yes
+    small objects are written under .keyshift/ until the event of one arrives, and deleted again. What may have changed
+    meanwhile is checked again at the end.
 
     \b
     Example:

@@ -34,7 +34,9 @@ SHOWN_DIFFERENCES = 10
 @click.option("--objects", default=2_000, show_default=True, type=click.IntRange(50), help="How many to begin with.")
 @click.option("--workers", default=3, show_default=True, type=click.IntRange(1, 16), help="Worker processes.")
 @click.option("--kills", default=2, show_default=True, type=click.IntRange(0, 8), help="Workers to kill on the way.")
-@click.option("--seed", default=1, show_default=True, help="Of the dice: which keys, which deeds.")
+@click.option(
+    "--seed", default=1, show_default=True, help="Random seed: which keys are written, and what happens to them."
+)
 @click.option("--portal", is_flag=True, help="Use the portal meanwhile, then rewrite its references and clean up.")
 @json_option
 @click.pass_context
@@ -43,13 +45,13 @@ def demo(  # noqa: PLR0913  # its options
 ) -> None:
     """Move a live bucket to the portal's new layout on an embedded AWS stand-in, and check every byte.
 
-    Owners write, overwrite and delete while the backfill runs; messages are delivered twice, late and out of order;
-    workers are killed. Then every object is compared with what its owner wrote last. Exit code 1 if anything is lost,
-    wrong, stale or unaudited.
+    Producers write, overwrite and delete while the backfill runs. Messages are delivered twice, late and out of order,
+    and workers are killed. Then every object is compared with what its producer wrote last. Exit code 1 if anything is
+    lost, wrong, stale or unaudited.
 
-    With --portal the edge-CV portal's functions are used all the while: jobs end in the old and in the new layout,
+    With --portal the edge-CV portal's functions are used at the same time. Jobs end in the old and in the new layout,
     models are compiled, packaged and published, old URIs are resolved. Then its references are rewritten, the migration
-    is verified, cut over and cleaned up, and every record is compared. SageMaker and Greengrass are played.
+    is verified, cut over and cleaned up, and every record is compared. SageMaker and Greengrass are simulated.
 
     \b
     Example:

@@ -25,7 +25,7 @@ _TYPED = ("message", "cause")
 
 @click.group()
 def dlq() -> None:
-    """Look at dead letters, replay them, purge them.
+    """List, show, replay or purge dead-letter messages.
 
     \b
     Example:
@@ -45,10 +45,10 @@ def list_letters(  # its options
     each: bool,
     as_json: bool,
 ) -> None:
-    """Group the dead letters of every queue by cause: what the manifest says of their objects, or what is unreadable.
+    """Group the dead-letter messages of every queue by cause: the state of their objects, or what is unreadable.
 
-    Letters are hidden for as long as this looks, and visible again at its end. The cause "overtaken" means that
-    everything a letter asks for is done already.
+    Messages are invisible to other consumers while this command reads them. The cause "overtaken" means that
+    everything a message asks for is done already.
 
     \b
     Example:
@@ -108,9 +108,9 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 @with_settings
 @click.pass_context
 def show_letter(context: click.Context, settings: Settings, *, message_id: str, limit: int, as_json: bool) -> None:
-    """Show one dead letter: its body, why it is there, and what the manifest's records say of its objects.
+    """Show one dead-letter message: its body, why it is there, and the manifest's records of its objects.
 
-    Exit code 1 when there is no such letter.
+    Exit code 1 when there is no such message.
 
     \b
     Example:

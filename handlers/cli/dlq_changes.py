@@ -39,10 +39,10 @@ def replay(  # noqa: PLR0913  # its options
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Send dead letters back to the queues they came from: those named, those of a filter, or --all.
+    """Send dead-letter messages back to the queues they came from: those named, those of a filter, or --all.
 
     A dry run unless --yes. What is overtaken is not sent: everything it asks for is done, so it is only removed.
-    Exit code 1 when a letter that was named is not there, or SQS could not move all.
+    Exit code 1 when a message that was named is not there, or SQS could not move all.
 
     \b
     Example:
@@ -95,7 +95,7 @@ def _say_replayed(done: Replayed, missing: Sequence[str], *, really: bool, as_js
 @click.command("purge")
 @click.argument("message_ids", nargs=-1)
 @choosing
-@click.option("--all", "everything", is_flag=True, help="Every letter.")
+@click.option("--all", "everything", is_flag=True, help="Every message.")
 @click.option("--count", type=click.IntRange(0), help="How many you mean to delete; asked for on a terminal.")
 @click.option("--save", type=click.Path(path_type=Path, dir_okay=False), help="Write them there first, JSON Lines.")
 @json_option
@@ -111,10 +111,10 @@ def purge(  # noqa: PLR0913  # its options
     save: Path | None,
     as_json: bool,
 ) -> None:
-    """Delete dead letters for good, if their count is the one that you give.
+    """Delete dead-letter messages for good, if their count is the one that you give.
 
     Without --count, and without a terminal to ask on, nothing is deleted. Exit code 1 when the count is another one.
-    Objects are not touched; what a letter asked for can still come by backfill.
+    Objects are not touched; what a message asked for can still come by backfill.
 
     \b
     Example:

@@ -18,10 +18,14 @@ from handlers.operations.dead_letters import Held, Letter, Wanted, read_letter
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 limit_option = click.option(
-    "--limit", default=10_000, show_default=True, type=click.IntRange(1, 100_000), help="Look at so many at most."
+    "--limit",
+    default=10_000,
+    show_default=True,
+    type=click.IntRange(1, 100_000),
+    help="Maximum number of messages to read.",
 )
 _FILTERS = (
-    click.option("--queue", help="Only this queue's dead letters: events, backfill or inventory."),
+    click.option("--queue", help="Only the dead-letter messages of this queue: events, backfill or inventory."),
     click.option("--cause", help="Only with this cause (see dlq list)."),
     click.option("--key", help="Only those that name this key; a trailing * makes it a prefix."),
     click.option("--since", help="Only those sent since then: 2h, 3d, or 2026-11-22T10:00Z."),

@@ -10,6 +10,7 @@ import click
 
 from domain.errors import KeyshiftError
 from domain.keys import Location
+from domain.lifecycle.inspection import Inspector, Tried
 from domain.lifecycle.stages import CAPTURING, StageEntry, rules_fault
 from domain.rules.compiled import CompiledRules
 from handlers.cli.bucket_doctor import lifecycle_findings, versioning_findings
@@ -19,7 +20,6 @@ from handlers.config.settings import Settings
 from handlers.operations.proof import refuse_rules
 
 if TYPE_CHECKING:
-    from handlers.bootstrap.inspection import AwsInspector, Tried
     from handlers.bootstrap.process import Process
 
 MOST_SKEW_SECONDS = 5.0
@@ -62,7 +62,7 @@ def doctor(context: click.Context, settings: Settings, *, probe: bool, stack: st
     context.exit(1 if any(finding.level == "fail" for finding in findings) else 0)
 
 
-def examine(process: "Process", inspector: "AwsInspector") -> Iterator[Finding]:
+def examine(process: "Process", inspector: Inspector) -> Iterator[Finding]:
     """Every finding; one part that fails does not hide the others."""
     settings, rules = process.settings, process.rules
     checks: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
@@ -83,7 +83,7 @@ def examine(process: "Process", inspector: "AwsInspector") -> Iterator[Finding]:
             yield Finding("fail", part, str(error))
 
 
-def tried(conditions: Iterable["Tried"]) -> Iterator[Finding]:
+def tried(conditions: Iterable[Tried]) -> Iterator[Finding]:
     """One finding for each condition."""
     try:
         for one in conditions:
@@ -112,11 +112,11 @@ def rules_findings(rules: CompiledRules, entry: StageEntry) -> Iterator[Finding]
         yield Finding("warn", "rules", f"{text} run keyshift start --yes again")
 
 
-def _identity(inspector: "AwsInspector") -> Iterator[Finding]:
+def _identity(inspector: Inspector) -> Iterator[Finding]:
     yield Finding("ok", "credentials", inspector.identity())
 
 
-def _source(rules: CompiledRules, inspector: "AwsInspector") -> Iterator[Finding]:
+def _source(rules: CompiledRules, inspector: Inspector) -> Iterator[Finding]:
     name = rules.source_bucket
     facts = inspector.bucket(name)
     yield Finding("ok", "source bucket", f"{name} can be listed, versioning is {facts.versioning}")
@@ -134,7 +134,7 @@ def _source(rules: CompiledRules, inspector: "AwsInspector") -> Iterator[Finding
     yield from lifecycle_findings("source bucket", rules, inspector.lifecycle(name))
 
 
-def _target(rules: CompiledRules, inspector: "AwsInspector") -> Iterator[Finding]:
+def _target(rules: CompiledRules, inspector: Inspector) -> Iterator[Finding]:
     yield from lifecycle_findings("target bucket", rules, inspector.lifecycle(rules.target_bucket))
     if rules.target_bucket == rules.source_bucket:
         return
@@ -143,7 +143,7 @@ def _target(rules: CompiledRules, inspector: "AwsInspector") -> Iterator[Finding
     inspector.can_read(Location(rules.target_bucket, rules.target_prefix + "keyshift-doctor-looks-for-this"))
 
 
-def _table(settings: Settings, inspector: "AwsInspector") -> Iterator[Finding]:
+def _table(settings: Settings, inspector: Inspector) -> Iterator[Finding]:
     view = inspector.table_stream(settings.table)
     if view == "NEW_AND_OLD_IMAGES":
         yield Finding("ok", "manifest table", f"{settings.table} has its stream")
@@ -152,7 +152,7 @@ def _table(settings: Settings, inspector: "AwsInspector") -> Iterator[Finding]:
     yield Finding("fail", "manifest table", f"{settings.table} {has}: enable one with NEW_AND_OLD_IMAGES for the audit")
 
 
-def _queue(part: str, url: str, settings: Settings, inspector: "AwsInspector") -> Iterator[Finding]:
+def _queue(part: str, url: str, settings: Settings, inspector: Inspector) -> Iterator[Finding]:
     if not url:
         yield Finding("fail", part, f"no URL is given: set --{part.replace(' ', '-')} or its variable")
         return
@@ -177,7 +177,7 @@ def _queue(part: str, url: str, settings: Settings, inspector: "AwsInspector") -
         )
 
 
-def _bus(settings: Settings, inspector: "AwsInspector") -> Iterator[Finding]:
+def _bus(settings: Settings, inspector: Inspector) -> Iterator[Finding]:
     inspector.bus(settings.bus)
     yield Finding("ok", "event bus", f"{settings.bus} is there")
 

@@ -20,7 +20,7 @@ _SHARED = (
     ("bus", "--bus", "The event bus for audit events."),
     ("audit_bucket", "--audit-bucket", "The bucket of the audit chain."),
     ("region", "--region", "The AWS region."),
-    ("endpoint_url", "--endpoint-url", "Another server than AWS."),
+    ("endpoint_url", "--endpoint-url", "Custom endpoint URL, for an S3-compatible server or a test."),
 )
 
 

@@ -16,9 +16,9 @@ from handlers.config.settings import Settings
 def pins(context: click.Context, settings: Settings, *, as_json: bool) -> None:
     """List what keeps legacy objects where they are, and what must be published again before they can be deleted.
 
-    Looked through: published Greengrass components and the deployments that use them, SageMaker models and model
-    packages, as 'pins' in the rules file says, in this account and region and at each of 'pin_places'. Pins elsewhere
-    are not seen. Cleanup leaves exactly these objects alone. Exit code 1 when there is a pin.
+    The command reads published Greengrass components with the deployments that use them, and SageMaker models and model
+    packages: those that 'pins' in the rules file names. It asks this account and region, and each of 'pin_places'.
+    Pins elsewhere are not seen. Cleanup leaves exactly these objects alone. Exit code 1 when there is a pin.
 
     \b
     Example:

@@ -34,7 +34,7 @@ _MEMORY = re.compile(r"0*[1-9]\d*(\.\d+)? ?[KMGT]i?B", re.IGNORECASE | re.ASCII)
 @click.option("--html", type=click.Path(path_type=Path), help="Write the plan as one self-contained HTML file.")
 @click.option("--prices", type=click.Path(path_type=Path), help="A YAML file with your own prices.")
 @click.option("--concurrency", default=100, show_default=True, type=click.IntRange(1), help="Objects at once.")
-@click.option("--memory", default="2GB", show_default=True, help="What the plan may use; more goes to disk.")
+@click.option("--memory", default="2GB", show_default=True, help="Memory limit for DuckDB; the rest spills to disk.")
 @click.option(
     "--multipart-above",
     envvar="KEYSHIFT_MULTIPART_ABOVE",
@@ -83,7 +83,7 @@ def plan(  # noqa: PLR0913  # its options
       keyshift plan portal.yaml --inventory s3://inventories/line-1/all/2026-11-22T01-00Z/manifest.json
       keyshift plan portal.yaml --list --out plan.parquet
     """
-    from handlers.bootstrap.inventories import plan_objects
+    from handlers.bootstrap.planning import plan_objects
 
     if listing == bool(inventory):
         raise InputError("say where the objects come from: either --inventory MANIFEST or --list")

@@ -33,9 +33,9 @@ def rollback(  # noqa: PLR0913  # its options
 ) -> None:
     """Stop the migration and put back what it changed: notifications, sources, references.
 
-    What owners wrote after the move stays. Copies stay too, until --purge, which is refused while anything may still
-    name or need one. Stopped at any moment, the same command goes on. Exit code 1 unless the original state is back,
-    and with --purge while a copy is left that keyshift created.
+    What producers wrote after the move stays. Copies stay too, until --purge, which is refused while anything may still
+    name or need one. A command that was stopped resumes when it is run again. Exit code 1 unless the original state is
+    back, and with --purge while a copy is left that keyshift created.
 
     \b
     Example:

@@ -55,8 +55,8 @@ def map_keys(context: click.Context, file: str, keys: tuple[str, ...], *, null: 
 def check_rules(context: click.Context, file: str, *, as_json: bool) -> None:
     """Prove, before a byte moves, that no two keys can collide, nothing loops, and every target is a good key.
 
-    Exit code 0 when all is proven or each exception is allowed by name in FILE, 1 when not, 2 when FILE is unusable,
-    also when it allows what is not there.
+    Exit code 0 when all is proven or each exception is allowed by name in FILE, 1 when not. Exit code 2 when FILE is
+    unusable, or allows a finding that is not there.
 
     \b
     Example:
@@ -77,7 +77,7 @@ def check_rules(context: click.Context, file: str, *, as_json: bool) -> None:
 
 
 def row(mapped: MappedKey) -> dict[str, str | None]:
-    """The answer as product.md §2 writes it."""
+    """The answer as docs/rules.md writes it."""
     return {
         "key": mapped.key,
         "outcome": mapped.outcome.value,

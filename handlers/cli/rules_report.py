@@ -11,7 +11,7 @@ LONGEST = 160
 
 
 def json_lines(rules: CompiledRules, proof: Proof) -> Iterator[str]:
-    """One line for each finding as product.md §2 writes it, and the verdict."""
+    """One line for each finding as docs/rules.md writes it, and the verdict."""
     for finding in proof.findings:
         yield json.dumps(
             {

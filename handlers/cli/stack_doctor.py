@@ -1,15 +1,12 @@
 """``keyshift doctor --stack``: is what is deployed as it must be, and would anything around it bite."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
 
 from domain.errors import KeyshiftError
+from domain.lifecycle.inspection import QueueFacts, StackInspector
 from domain.rules.compiled import CompiledRules
 from handlers.cli.finding import Finding
 from handlers.config.settings import Settings
-
-if TYPE_CHECKING:
-    from handlers.bootstrap.inspection import DeployedStack
 
 _QUEUES = {"ObjectEvents": "EventsQueue", "Backfill": "BackfillQueue", "Inventory": "InventoryQueue"}
 _MOVERS = ("ObjectEventsRole", "BackfillRole", "BatchOperationsRole")
@@ -34,7 +31,9 @@ def with_stack(settings: Settings, resources: Mapping[str, str]) -> Settings:
     return settings.model_copy(update=made)
 
 
-def examine_stack(rules: CompiledRules, stack: "DeployedStack", *, queue: Any) -> Iterator[Finding]:
+def examine_stack(
+    rules: CompiledRules, stack: StackInspector, *, queue: Callable[[str], QueueFacts]
+) -> Iterator[Finding]:
     """Every finding; one part that cannot be looked at does not hide the others. ``queue`` gives a queue's facts."""
     checks: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
         *(
@@ -55,7 +54,7 @@ def examine_stack(rules: CompiledRules, stack: "DeployedStack", *, queue: Any) -
             yield Finding("fail", part, str(error))
 
 
-def _function(stack: "DeployedStack", name: str, queue: Any) -> Iterator[Finding]:
+def _function(stack: StackInspector, name: str, queue: Callable[[str], QueueFacts]) -> Iterator[Finding]:
     part = f"function {name}"
     function = stack.resources.get(f"{name}LambdaFunction")
     if function is None:
@@ -81,7 +80,7 @@ def _function(stack: "DeployedStack", name: str, queue: Any) -> Iterator[Finding
         yield Finding("fail", part, "its queue has no dead-letter queue: a bad message comes back for ever")
 
 
-def _senders(stack: "DeployedStack") -> Iterator[Finding]:
+def _senders(stack: StackInspector) -> Iterator[Finding]:
     part = "events queue's policy"
     rule = stack.resources.get("SourceRule")
     if rule is not None and stack.rule_state(rule) != "ENABLED":
@@ -94,7 +93,7 @@ def _senders(stack: "DeployedStack") -> Iterator[Finding]:
         yield Finding("fail", part, "it lets no event of the source bucket in: deploy again")
 
 
-def _table(stack: "DeployedStack") -> Iterator[Finding]:
+def _table(stack: StackInspector) -> Iterator[Finding]:
     facts = stack.table(stack.resources["ManifestTable"])
     wrong = {
         "no stream of both images: there would be no audit": facts.stream_view != "NEW_AND_OLD_IMAGES",
@@ -109,7 +108,7 @@ def _table(stack: "DeployedStack") -> Iterator[Finding]:
         yield Finding("ok", "manifest table", "stream, recovery, expiry and deletion protection are on")
 
 
-def _permissions(rules: CompiledRules, stack: "DeployedStack") -> Iterator[Finding]:
+def _permissions(rules: CompiledRules, stack: StackInspector) -> Iterator[Finding]:
     own = stack.account()
     source, target = f"arn:aws:s3:::{rules.source_bucket}", f"arn:aws:s3:::{rules.target_bucket}"
     owners = rules.source.expected_owner or own, rules.target.expected_owner or own
@@ -129,18 +128,18 @@ def _permissions(rules: CompiledRules, stack: "DeployedStack") -> Iterator[Findi
         yield Finding("ok", "permissions", "the roles allow what the functions call; bucket policies are not simulated")
 
 
-def _table_arn(stack: "DeployedStack", account: str) -> str:
+def _table_arn(stack: StackInspector, account: str) -> str:
     return f"arn:aws:dynamodb:{stack.region()}:{account}:table/{stack.resources['ManifestTable']}"
 
 
-def _concurrency(stack: "DeployedStack") -> Iterator[Finding]:
+def _concurrency(stack: StackInspector) -> Iterator[Finding]:
     most = stack.concurrency()
     level = "ok" if most >= LEAST_CONCURRENCY else "warn"
     hint = "" if level == "ok" else ": new accounts have few; ask for more, or throttled receives end in the DLQ"
     yield Finding(level, "concurrency", f"{most} invocations may run at once in this account{hint}")
 
 
-def _bucket(part: str, name: str, stack: "DeployedStack") -> Iterator[Finding]:
+def _bucket(part: str, name: str, stack: StackInspector) -> Iterator[Finding]:
     facts = stack.bucket(name)
     if facts.lock_mode:
         yield Finding("warn", part, f"objects are locked by default ({facts.lock_mode}): cleanup and undo must wait")

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 def status(  # noqa: PLR0913  # its options
     settings: Settings, *, watch: bool, interval: float, looks: int, exact: bool, as_json: bool
 ) -> None:
-    """Show progress, rate, lag, queues and their dead letters, failures by cause, and whether it is paused and why.
+    """Show progress, rate, lag, queues with dead-letter messages, failures by cause, and whether it is paused and why.
 
     The counters are made from the manifest's stream, seconds behind; --exact reads every record. The lag is the
-    greatest age at which a message was done in the last half minute. With --watch a terminal is drawn anew each time;
-    a pipe gets one line a look, or one JSON object.
+    greatest age at which a message was done in the last half minute. With --watch a terminal is refreshed each time;
+    a pipe gets one line each time, or one JSON object.
 
     \b
     Example:

@@ -50,7 +50,7 @@ def _check_ids(context: click.Context, option: click.Parameter, ids: tuple[str, 
     default=86_400,
     show_default=True,
     type=click.IntRange(0),
-    help="Only uploads begun so many seconds ago.",
+    help="Only uploads started at least this many seconds ago.",
 )
 @json_option
 @with_settings
@@ -60,8 +60,8 @@ def uploads(  # noqa: PLR0913  # one parameter an option
 ) -> None:
     """List multipart uploads under the target's prefix that no manifest record names.
 
-    Their parts are billed until they are aborted. S3 does not say which program began an upload: those of producers and
-    of other programs are listed too, and aborting one makes its program lose what it has sent. So each upload to abort
+    Their parts are billed until they are aborted. S3 does not say which program began an upload, so those of producers
+    and of other programs are listed too. Aborting one makes its program lose what it has sent. So each upload to abort
     is named by its id. "target of a record" marks keys that keyshift itself copies to. Exit code 1 when an id that was
     given is not among the listed ones.
 
@@ -97,11 +97,11 @@ def uploads(  # noqa: PLR0913  # one parameter an option
 
 def _left_behind(process: "Process", dependencies: Dependencies, *, before: float) -> Iterator[LeftBehind]:
     """Uploads begun before the moment whose id no record holds."""
-    from handlers.bootstrap.inspection import object_listing
+    from handlers.bootstrap.inspection import upload_listing
 
     rules = dependencies.rules
     named, targets = set(), set()
-    listed = list(object_listing(process).list_uploads(rules.target_bucket, prefix=rules.target_prefix))
+    listed = list(upload_listing(process).list_uploads(rules.target_bucket, prefix=rules.target_prefix))
     keys = {location for location, _, _ in listed}
     # Read after the listing: a worker names its upload a moment after S3 has begun it, which --older-than leaves out.
     for record in dependencies.ports.manifest.scan_records():

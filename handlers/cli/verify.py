@@ -35,16 +35,16 @@ FRESH_SECONDS = 3600.0
 
 @click.command()
 @click.option("--deep", is_flag=True, help="Read both sides where nothing that S3 says proves equal bytes.")
-@click.option("--sample", type=click.IntRange(1), help="Only so many records, as good as random, and no keys.")
+@click.option("--sample", type=click.IntRange(1), help="Check only N pseudo-random records; skip the key listing.")
 @click.option("--inventory", "inventories", multiple=True, help="A manifest.json instead of a listing, one a bucket.")
 @click.option("--unverified", is_flag=True, help="Only what no earlier run has proven: goes on where one stopped.")
 @click.option(
     "--most-age", default="72h", show_default=True, help="With --unverified: proofs that are older do not count."
 )
 @click.option("--no-keys", is_flag=True, help="Records only: no listing, so no source without a record is found.")
-@click.option("--strict", is_flag=True, help="Foreign objects and keys of no layout count as differences.")
+@click.option("--strict", is_flag=True, help="Other writers' objects and keys of no layout count as differences.")
 @click.option("--no-mark", is_flag=True, help="Change nothing: what is proven is not marked for cleanup.")
-@click.option("--requeue", is_flag=True, help="Enqueue what another look by a worker may settle.")
+@click.option("--requeue", is_flag=True, help="Send repairable differences back to the workers.")
 @click.option("--out", type=click.Path(path_type=Path), help="Every finding: a .csv, .json or .parquet file.")
 @click.option("--threads", default=16, show_default=True, type=click.IntRange(1, 256), help="Objects at once.")
 @json_option

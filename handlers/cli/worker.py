@@ -23,8 +23,9 @@ def worker(settings: Settings, *, lanes: int, audit: bool) -> None:
     Example:
       keyshift worker --rules portal.yaml --table keyshift --events-queue URL --backfill-queue URL --bus audit
     """
-    from handlers.bootstrap import bootstrap, change_reader
+    from handlers.bootstrap import bootstrap
     from handlers.bootstrap.process import Process
+    from handlers.bootstrap.worker import change_reader
     from handlers.engine.worker import Worker
 
     need_queues(settings, "events", "backfill")

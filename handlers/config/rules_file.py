@@ -1,7 +1,6 @@
 """Reads a rules file: YAML to compiled rules, every mistake with its file, line and column."""
 
 import json
-import re
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -9,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from domain.errors import RulesError
-from domain.keys import MAX_KEY_BYTES, key_fault
+from domain.keys import MAX_KEY_BYTES, is_bucket_name, key_fault
 from domain.rules.compiled import Allowed, Branch, BucketSide, CompiledRules
 from domain.rules.references import PinPlace
 from domain.rules.template_syntax import TemplateError, parse_source, parse_target, read_kind
@@ -18,8 +17,6 @@ from handlers.config.rules_references import ReferenceModel, compile_references
 from handlers.config.yaml_places import Path as Place
 from handlers.config.yaml_places import PlacedYaml, read_yaml
 
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -27,7 +24,7 @@ class _Model(BaseModel):
 
 def checked_bucket(value: object) -> object:
     """The name of a bucket as it is; raises ValueError for what S3 takes for no name."""
-    if isinstance(value, str) and (not _BUCKET.fullmatch(value) or ".." in value):
+    if isinstance(value, str) and (not is_bucket_name(value) or ".." in value):
         raise ValueError(
             f"'{value}' is no bucket name: 3 to 63 of a-z, 0-9, '.', '-', with a letter or digit at each end"
         )

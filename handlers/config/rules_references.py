@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from domain.keys import BUCKET_NAME
 from domain.rules.paths import Path, PathError, read_path
 from domain.rules.references import Accepted, AttributePath, ManifestReferences, References, TableReferences
 from domain.rules.template_syntax import TemplateError, parse_source
@@ -26,7 +27,7 @@ def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-_Bucket = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+_Bucket = Annotated[str, StringConstraints(pattern=f"^{BUCKET_NAME}$")]
 _Texts = Annotated[list[str], Field(min_length=1), BeforeValidator(_as_list)]
 
 

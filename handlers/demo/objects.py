@@ -9,7 +9,6 @@ from domain.parts import MIB
 
 LARGE_BYTES = 11 * MIB + 123
 """Above the demo's multipart threshold: three parts of the least size S3 allows."""
-MULTIPART_ABOVE = 6 * MIB
 
 AWKWARD_NAMES = (
     "with space.bin",

@@ -15,11 +15,11 @@ from domain.errors import (
 )
 from domain.keys import Location
 from domain.protocol.attempt import Attempt, MigrationPorts, Outcome, Verdict
-from domain.protocol.migration import BUSY, RULES_SECONDS, migrate_object, park_object
+from domain.protocol.causes import Cause
+from domain.protocol.migration import RULES_SECONDS, migrate_object, park_object
 from domain.protocol.notices import Notice, NoticeKind
 from domain.protocol.record import State, may_go_along
 from domain.rules.routing import (
-    REFUSED,
     InOtherBucket,
     InTargetBucket,
     Kept,
@@ -42,7 +42,6 @@ RETRY_SECONDS = 10
 THROTTLED_TRIES = 6
 """Being slowed down is no failure: the object waits here first, and only then costs a receive of its message."""
 MOST_WAIT_SECONDS = 5.0
-NOT_MAPPED = "the rules of today do not move its key, so its copy cannot be looked at: deploy the rules that made it"
 
 SecondsLeft = Callable[[], float]
 
@@ -96,11 +95,12 @@ def attempt_notice(
             break
         dependencies.sleep(jittered)
         pause = min(pause * 2, MOST_WAIT_SECONDS)
-    return Ended(notice, Outcome(Verdict.RETURN, None, "throttled for too long", RETRY_SECONDS))
+    return Ended(notice, Outcome(Verdict.RETURN, None, Cause.THROTTLED, retry_after=RETRY_SECONDS))
 
 
 def _held_back(notice: Notice, held: HeldBack) -> Ended:
-    return Ended(notice, Outcome(Verdict.RETURN, None, held.why, math.ceil(held.seconds)), waits=True)
+    outcome = Outcome(Verdict.RETURN, None, Cause.HELD_BACK, held.why, math.ceil(held.seconds))
+    return Ended(notice, outcome, waits=True)
 
 
 def least_of(wanted: int, limit: int | None) -> int:
@@ -144,7 +144,7 @@ def _attempt_once(
     except Exception as error:  # noqa: BLE001  # a fault of ours with one object must not take its batch along
         return _failed(error, notice, dependencies)
     dependencies.pace.speed_up()
-    if outcome.cause:
+    if outcome.is_failure and outcome.cause is not None:
         dependencies.breaker.note_failure(notice.source.record_id, cause=outcome.cause, said=outcome.reason)
     elif outcome.state is not None and outcome.verdict is not Verdict.RETURN:
         dependencies.breaker.note_success(notice.source.record_id)
@@ -155,7 +155,7 @@ def _attempt_once(
 def _failed(error: Exception, notice: Notice, dependencies: EngineDependencies) -> Outcome:
     """Called while the error is handled, so that a fault of ours is logged with its traceback."""
     observer, source = dependencies.observer, notice.source
-    cause = error.cause if isinstance(error, KeyshiftError) else "unexpected"
+    cause = Cause(error.cause) if isinstance(error, KeyshiftError) else Cause.UNEXPECTED
     dependencies.breaker.note_failure(source.record_id, cause=cause, said=str(error))
     if isinstance(error, TransientError):
         observer.count("Retries")
@@ -166,7 +166,7 @@ def _failed(error: Exception, notice: Notice, dependencies: EngineDependencies) 
     else:
         observer.count("Failures")
         observer.crash("unexpected", source=source, cause=type(error).__name__, why=str(error))
-    return Outcome(Verdict.RETURN, None, str(error), RETRY_SECONDS, cause)
+    return Outcome(Verdict.RETURN, None, cause, str(error), RETRY_SECONDS, is_failure=True)
 
 
 def _least(dependencies: EngineDependencies) -> float:
@@ -193,14 +193,14 @@ def _follow_route(
     rules, policy = dependencies.rules, dependencies.policy
     match route:
         case InTargetBucket():
-            return Outcome(Verdict.DONE, None, route.kind.value)
+            return Outcome(Verdict.DONE, None, Cause(route.kind.value))
         case InOtherBucket():
             raise MalformedMessageError(
                 f"{notice.source.uri} is in another bucket than {rules.source_bucket}, which this migration moves"
             )
         case Probe():
             dependencies.probes.note_arrival(notice.source.key)
-            return Outcome(Verdict.DONE, None, route.kind.value)
+            return Outcome(Verdict.DONE, None, Cause(route.kind.value))
         case Kept() | Unmapped():
             return _stay(notice, route, dependencies)
         case Rejected(rule, reason):
@@ -208,7 +208,8 @@ def _follow_route(
                 notice,
                 target=Location(rules.target_bucket, ""),
                 rule=rule,
-                cause=f"impossible-key: {reason}",
+                cause=Cause.IMPOSSIBLE_KEY,
+                detail=reason,
                 attempt=Attempt(dependencies.new_token(), limit),
                 ports=ports,
                 policy=policy,
@@ -228,11 +229,11 @@ def _stay(notice: Notice, route: Kept | Unmapped, dependencies: EngineDependenci
     if notice.kind is NoticeKind.REMOVED:
         record = dependencies.ports.manifest.read_record(notice.source.record_id)
         if may_go_along(record, notice):
-            why = f"its owner deleted it, and {NOT_MAPPED}"
-            return Outcome(Verdict.RETURN, record.state if record is not None else None, why, RULES_SECONDS)
+            state = record.state if record is not None else None
+            return Outcome(Verdict.RETURN, state, Cause.DELETE_WAITS, retry_after=RULES_SECONDS)
     if is_refused(route):
-        return Outcome(Verdict.RETURN, None, REFUSED)
-    return Outcome(Verdict.DONE, None, route.kind.value)
+        return Outcome(Verdict.RETURN, None, Cause.UNMAPPED_REFUSED)
+    return Outcome(Verdict.DONE, None, Cause(route.kind.value))
 
 
 def _hand_on(notice: Notice, dependencies: EngineDependencies) -> None:
@@ -245,7 +246,7 @@ def _hand_on(notice: Notice, dependencies: EngineDependencies) -> None:
 def _report(outcome: Outcome, notice: Notice, dependencies: EngineDependencies) -> None:
     observer = dependencies.observer
     observer.count("Returned" if outcome.verdict is Verdict.RETURN else "Handled")
-    if outcome.reason == BUSY:
+    if outcome.cause is Cause.BUSY:
         observer.count("ClaimsHeld")
     fields = {"state": outcome.state, "verdict": outcome.verdict.value, "why": outcome.reason}
     if outcome.state in (State.CONFLICT, State.PARKED):

@@ -8,7 +8,7 @@ from typing import Any
 from domain.errors import KeyshiftError, MalformedMessageError, TransientError
 from domain.keys import Location
 from domain.protocol.attempt import Outcome, Verdict
-from domain.protocol.migration import BUSY
+from domain.protocol.causes import Cause
 from domain.protocol.notices import Notice, NoticeKind
 from domain.queues import Message, MessageQueue
 from domain.rules.routing import Probe, route_of
@@ -73,7 +73,7 @@ class _Open:
         retry_after = max((one.outcome.retry_after for one in returned), default=0)
         done = not returned and not self.faulty
         waits = not done and not self.faulty and all(one.waits for one in returned)
-        is_busy = not done and not self.faulty and all(one.waits or one.outcome.reason == BUSY for one in returned)
+        is_busy = not done and not self.faulty and all(one.waits or one.outcome.cause is Cause.BUSY for one in returned)
         outcomes = tuple(one.outcome for one in self.ended)
         most = PAUSED_MOST_SECONDS if waits else most_delay
         renew_at = RENEW_AT if waits else RENEW_BUSY_AT if is_busy else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from domain.audit.events import SCHEMA_VERSION, AuditEvent, audit_event, fitted
+from domain.audit.events import AuditEvent, audit_event, enveloped, fitted
 from domain.protocol.record import Record
 from domain.reporting.progress import history_of, progress_of
 from handlers.engine.dependencies import EngineDependencies
@@ -80,15 +80,11 @@ def _unreadable(
     entry: Mapping[str, Any], record_id: str, error: Exception, dependencies: EngineDependencies
 ) -> AuditEvent:
     event_id = f"{record_id}:{entry['eventID']}:unreadable"
-    detail = {
-        "schema_version": SCHEMA_VERSION,
-        "event_id": event_id,
-        "migration": dependencies.rules.migration,
-        "cause": f"{type(error).__name__}: {error}",
-    }
+    detail = {"cause": f"{type(error).__name__}: {error}"}
     # The stream's own time, so that a repeated delivery is the same event.
     moment = entry["dynamodb"].get("ApproximateCreationDateTime") or dependencies.ports.clock.now()
-    return AuditEvent(event_id, "Record Unreadable", float(moment), detail)
+    migration = dependencies.rules.migration
+    return enveloped(event_id, "Record Unreadable", float(moment), detail, migration=migration)
 
 
 def _chain(changes: Sequence[_Change], dependencies: EngineDependencies) -> None:

@@ -166,7 +166,7 @@ class Cleaner:
             outcome = patiently(lambda: self._clean(record), sleep=self._operation.dependencies.sleep)
         except KeyshiftError as error:
             return Cleaned(record.source.uri, "failed", f"{error.cause}: {error}")
-        if outcome.verdict is Verdict.DONE and outcome.state is State.CLEANED and outcome.reason == State.CLEANED.value:
+        if outcome.verdict is Verdict.DONE and outcome.state is State.CLEANED and outcome.cause is None:
             return Cleaned(record.source.uri, "cleaned", "", record.size or 0)
         return Cleaned(record.source.uri, "held", outcome.reason)
 
@@ -201,7 +201,7 @@ class Cleaner:
         if record.claim is not None and record.claim.deadline >= now:
             return "another attempt has it"
         if record.state is not State.COPIED:
-            return f"its record is {record.state.value}" + (f": {record.cause}" if record.cause else "")
+            return f"its record is {record.state.value}" + (f": {record.why}" if record.why else "")
         if record.verified_at is None:
             return "it is not verified: keyshift verify"
         left = max(record.verified_at, self._cut_over_at) + self._soak - now

@@ -152,7 +152,7 @@ def read_letter(dead: DeadLetter, queue: str, dependencies: Dependencies) -> Let
     ((cause, _), *_) = Counter(one.cause for one in open_ones).most_common()
     record = next((one.record for one in open_ones if one.cause == cause), None)
     left = f"{len(open_ones)} of {len(seen_ones)} objects are not done"
-    said = (record.cause if record is not None else None) or ""
+    said = record.why if record is not None else ""
     return Letter(queue, dead, cause, f"{left}: {said}" if said else left, seen_ones)
 
 
@@ -180,7 +180,7 @@ def _cause(notice: Notice, record: Record | None) -> tuple[str, bool]:
     if not record.is_unfinished and is_incorporated(record, notice):
         return OVERTAKEN, True
     if record.state is State.PARKED:
-        return (record.cause or "parked").partition(":")[0], False
+        return record.cause.value if record.cause is not None else "parked", False
     if record.state is State.CONFLICT:
         return "conflict", False
     return "not-incorporated", False

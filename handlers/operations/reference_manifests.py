@@ -55,7 +55,7 @@ class ManifestScan:
             if why := self._not_copied(record):
                 yield from self._waiting((record.source,), declared, why)
             if record.state not in _MOVED:
-                why = f"the manifest is {record.state.value}" + (f": {record.cause}" if record.cause else "")
+                why = f"the manifest is {record.state.value}" + (f": {record.why}" if record.why else "")
                 yield from self._waiting(_places(record), declared, why)
             elif dry_run:
                 yield from self._foretold(record, declared)

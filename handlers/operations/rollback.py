@@ -218,7 +218,7 @@ def _trouble(operation: Operation, record: Record) -> str | None:
     if not _is_ended(record):
         return f"it is not rolled back: its record is {record.state.value}; run keyshift rollback again"
     if record.state is State.ROLLBACK_CONFLICT:
-        return f"in conflict: {record.cause}"
+        return f"in conflict: {record.why}"
     try:
         if patiently(lambda: store.look_at_object(record.source), sleep=operation.dependencies.sleep) is not None:
             return None
@@ -282,7 +282,7 @@ def _purge(operation: Operation, record: Record, holders: Holders, *, yes: bool)
     if record.origin is Origin.ADOPTED:
         return source, "kept", "the copy was there before us"
     if record.state is State.ROLLBACK_CONFLICT:
-        return source, "held", f"in conflict: {record.cause}"
+        return source, "held", f"in conflict: {record.why}"
     # A later rollback took back what a late worker wrote: the stage is old by then, the key is not.
     quiet = record.changed_at + operation.longest_claim() - dependencies.ports.clock.now()
     if quiet > 0:

@@ -156,7 +156,7 @@ class Lookout:
         for record in self._dependencies.ports.manifest.scan_records():
             states[record.state.value] += 1
             if record.cause:
-                causes[record.cause.partition(":")[0]] += 1
+                causes[record.cause.value] += 1
         return dict(sorted(states.items())), dict(sorted(causes.items()))
 
     def _depths(self) -> dict[str, Depth]:

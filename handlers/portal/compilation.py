@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from domain.errors import InputError, PermanentError
@@ -12,12 +11,11 @@ from domain.portal.ports import JobService, Workplace
 from domain.portal.records import CREATING, Item, JobEnd, is_final, with_entries
 from domain.portal.targets import PLATFORMS, Target
 from handlers.portal.access import BUILDERS
-from handlers.portal.desk import Desk, Portal
 from handlers.portal.errors import HttpError
-from handlers.portal.http import Answer, answered, body_of, caller, respond, token_of
+from handlers.portal.http import Answer, Request, Routes, respond
 from handlers.portal.models import opened, repackage_for_neo
 from handlers.portal.ownership import job_tags, require_own_job
-from handlers.portal.presenting import presented
+from handlers.portal.portal import Portal, UseCaseServices
 from handlers.portal.wiring import portal_of
 
 REPACKAGED = "output/model_for_compilation.tar.gz"
@@ -36,24 +34,22 @@ class CompilationRequest(BaseModel):
     client_token: str | None = Field(default=None, min_length=1, max_length=256)
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def compile_model(request: Request) -> Answer:
+    """Start the jobs of the targets that the body names."""
+    wanted = request.body_as(CompilationRequest)
+    item, services = request.training(BUILDERS)
+    return start_compilation(services, item, wanted.targets, request.token(wanted.client_token))
+
+
+ROUTES: Routes = {"POST /training/{training_id}/compile": compile_model}
+
+
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Answer one request."""
-    return respond(event, context, portal_of(), routes)
+    return respond(event, portal_of(), ROUTES)
 
 
-def routes(api: APIGatewayRestResolver, portal: Portal) -> None:
-    """``POST /training/{id}/compile``."""
-
-    def compile_model(training_id: str) -> Response[str]:
-        request = body_of(api, CompilationRequest)
-        item, desk = portal.training(training_id, caller(api), BUILDERS)
-        token = token_of(api, request.client_token, portal)
-        return answered(*start_compilation(portal, desk, item, request.targets, token))
-
-    api.post("/training/<training_id>/compile")(compile_model)
-
-
-def start_compilation(portal: Portal, desk: Desk, item: Item, targets: list[Target], token: str) -> Answer:
+def start_compilation(services: UseCaseServices, item: Item, targets: list[Target], token: str) -> Answer:
     """The entries first, then the jobs under the names that the entries hold; a repeat goes on where it stopped.
 
     409 while another request's job for one of the targets still runs, or before the training has completed.
@@ -64,18 +60,18 @@ def start_compilation(portal: Portal, desk: Desk, item: Item, targets: list[Targ
     begun: list[bool] = []
 
     def enter(now: Item) -> dict[str, Any]:
-        entries = _entries(portal, now, targets, token, digest)
+        entries = _entries(services.portal, now, targets, token, digest)
         begun.append(bool(entries))
         same = ("target", "compilation_job_name")
         return {"compilation_jobs": with_entries(now, "compilation_jobs", entries, same=same)} if entries else {}
 
-    item = portal.change(item["training_id"], enter)
+    item = services.portal.change(item["training_id"], enter)
     ours = [job for job in item["compilation_jobs"] if job.get("request") == digest and job["target"] in targets]
     if any(not job.get("compilation_job_arn") for job in ours):
-        item = _started(portal, desk, item, ours)
+        item = _started(services, item, ours)
     jobs = [job for job in item["compilation_jobs"] if job.get("request") == digest]
     body = {"training_id": item["training_id"], "compilation_jobs": [shown(job) for job in jobs]}
-    return 201 if begun[-1] else 200, presented(body, paths=desk.paths, layout=desk.layout)
+    return 201 if begun[-1] else 200, services.present(body)
 
 
 def shown(job: Item) -> dict[str, Any]:
@@ -114,32 +110,32 @@ def _is_under_way(job: Item, now: float) -> bool:
     return now - int(job.get("created_at", 0)) / 1_000 < STARTING_SECONDS
 
 
-def _started(portal: Portal, desk: Desk, item: Item, jobs: list[Item]) -> Item:
+def _started(services: UseCaseServices, item: Item, jobs: list[Item]) -> Item:
     waiting = [job for job in jobs if not job.get("compilation_job_arn")]
     begun: dict[str, tuple[str, JobEnd]] = {}
     try:
-        workplace = desk.open_workplace()
-        source, config = _neo_input(portal, desk, item, workplace)
+        workplace = services.open_workplace()
+        source, config = _neo_input(services, item, workplace)
         for job in waiting:
-            request = job_request(desk, job, source_uri=source, data_input_config=config)
-            request["Tags"] = job_tags(desk.use_case.use_case_id, str(item["training_id"]))
+            request = job_request(services, job, source_uri=source, data_input_config=config)
+            request["Tags"] = job_tags(services.use_case.use_case_id, str(item["training_id"]))
             begun[job["compilation_job_name"]] = _begun(workplace.jobs, request, str(item["training_id"]))
     except (PermanentError, InputError) as error:
         names = {job["compilation_job_name"] for job in waiting} - begun.keys()
         reason = str(error)[:1_000]
-        portal.change(item["training_id"], lambda now: _failed(now, names, reason))
+        services.portal.change(item["training_id"], lambda now: _failed(now, names, reason))
         raise
     finally:
         if begun:
-            item = portal.change(item["training_id"], lambda now: _noted(now, begun))
+            item = services.portal.change(item["training_id"], lambda now: _noted(now, begun))
     return item
 
 
-def _neo_input(portal: Portal, desk: Desk, item: Item, workplace: Workplace) -> tuple[str, str]:
+def _neo_input(services: UseCaseServices, item: Item, workplace: Workplace) -> tuple[str, str]:
     """Neo takes the bare network: it is repackaged beside the trained model, in the new layout."""
-    target = desk.layout.training(str(item["training_job_name"]), REPACKAGED)
-    with opened(desk, workplace.objects, str(item["artifact_s3"]), "artifact_s3") as source:
-        config = repackage_for_neo(source, workplace.objects, target, portal.limits)
+    target = services.layout.training(str(item["training_job_name"]), REPACKAGED)
+    with opened(services, workplace.objects, str(item["artifact_s3"]), "artifact_s3") as source:
+        config = repackage_for_neo(source, workplace.objects, target, services.portal.limits)
     return target.uri, config
 
 
@@ -179,7 +175,7 @@ def _failed(item: Item, names: Collection[str], reason: str) -> dict[str, Any]:
     return {"compilation_jobs": jobs} if jobs != item.get("compilation_jobs") else {}
 
 
-def job_request(desk: Desk, job: Item, *, source_uri: str, data_input_config: str) -> dict[str, Any]:
+def job_request(services: UseCaseServices, job: Item, *, source_uri: str, data_input_config: str) -> dict[str, Any]:
     """CreateCompilationJob's request: Neo appends no folder, so its location names job and target."""
     target, name = Target(job["target"]), job["compilation_job_name"]
     platform = PLATFORMS[target]
@@ -187,7 +183,7 @@ def job_request(desk: Desk, job: Item, *, source_uri: str, data_input_config: st
     options = {"CompilerOptions": platform.compiler_options} if platform.compiler_options else {}
     return {
         "CompilationJobName": name,
-        "RoleArn": desk.use_case.execution_role_arn,
+        "RoleArn": services.use_case.execution_role_arn,
         "InputConfig": {
             "S3Uri": source_uri,
             "DataInputConfig": data_input_config,
@@ -195,7 +191,7 @@ def job_request(desk: Desk, job: Item, *, source_uri: str, data_input_config: st
             "FrameworkVersion": "1.8",
         },
         "OutputConfig": {
-            "S3OutputLocation": desk.layout.compilation_output_uri(name, target),
+            "S3OutputLocation": services.layout.compilation_output_uri(name, target),
             "TargetPlatform": {"Os": "LINUX", "Arch": platform.arch, **accelerator},
             **options,
         },

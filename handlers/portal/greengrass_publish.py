@@ -1,9 +1,9 @@
 """Lambda: publishes packaged models as Greengrass components, and published ones again from the new layout."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from domain.portal.components import (
@@ -19,11 +19,10 @@ from domain.portal.ports import ComponentService
 from domain.portal.records import Item, with_entries
 from domain.portal.targets import PLATFORMS, Target
 from handlers.portal.access import BUILDERS, Identity
-from handlers.portal.desk import Desk, Portal
 from handlers.portal.errors import HttpError
-from handlers.portal.http import Answer, answered, body_of, caller, respond
+from handlers.portal.http import Answer, Request, Routes, respond
 from handlers.portal.ownership import require_own_component, require_own_version, tags_of
-from handlers.portal.presenting import presented
+from handlers.portal.portal import UseCaseServices
 from handlers.portal.wiring import portal_of
 
 _LOOKS, _LOOK_SECONDS = 15, 2.0
@@ -49,78 +48,83 @@ class PublishRequest(BaseModel):
         return text
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def publish(request: Request) -> Answer:
+    """Publish what is packed, as the body says."""
+    wanted = request.body_as(PublishRequest)
+    item, services = request.training(BUILDERS)
+    return publish_components(services, item, request.caller, wanted)
+
+
+def publish_again(request: Request) -> Answer:
+    """Publish from the new layout what was published from a legacy key."""
+    item, services = request.training(BUILDERS)
+    return republish_components(services, item, request.caller)
+
+
+ROUTES: Routes = {
+    "POST /training/{training_id}/publish": publish,
+    "POST /training/{training_id}/republish": publish_again,
+}
+
+
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Answer one request."""
-    return respond(event, context, portal_of(), routes)
+    return respond(event, portal_of(), ROUTES)
 
 
-def routes(api: APIGatewayRestResolver, portal: Portal) -> None:
-    """``POST /training/{id}/publish`` and ``POST /training/{id}/republish``."""
-
-    def publish(training_id: str) -> Response[str]:
-        request = body_of(api, PublishRequest)
-        identity = caller(api)
-        item, desk = portal.training(training_id, identity, BUILDERS)
-        return answered(*publish_components(portal, desk, item, identity, request))
-
-    def publish_again(training_id: str) -> Response[str]:
-        identity = caller(api)
-        item, desk = portal.training(training_id, identity, BUILDERS)
-        return answered(*republish_components(portal, desk, item, identity))
-
-    api.post("/training/<training_id>/publish")(publish)
-    api.post("/training/<training_id>/republish")(publish_again)
-
-
-def publish_components(portal: Portal, desk: Desk, item: Item, identity: Identity, request: PublishRequest) -> Answer:
+def publish_components(services: UseCaseServices, item: Item, identity: Identity, request: PublishRequest) -> Answer:
     """One component version of each packaged target; a version that exists with the same artifact is the answer."""
     packed = _packaged(item, request.targets)
-    components = desk.open_workplace().components
+    components = services.open_workplace().components
     names = {target: component_name(request.component_name, target) for target in packed}
     versions = {name: components.list_versions(components.component_arn(name)) for name in names.values()}
     for name, known in versions.items():
-        require_own_component(desk, components, name, known)
+        require_own_component(services, components, name, known)
+    publication = _Publication(services, components, item, identity)
     entries = []
     for target, package in packed.items():
         name = names[target]
-        uri = _new_artifact(desk, str(package["component_package_s3"]))
+        uri = _new_artifact(services, str(package["component_package_s3"]))
         version = _version(components, name, request.component_version, uri, versions[name])
         friendly = f"{request.friendly_name or request.component_name} ({target.value})"
         recipe = recipe_of(RecipeRequest(name, version, friendly, target, uri))
-        entries.append(_published(portal, desk, components, recipe, target, item, identity))
+        entries.append(publication.publish(recipe, target))
     for name in (name for name, known in versions.items() if not known):
         # Another use case may have taken the new name at the same time, with a greater version.
-        require_own_component(desk, components, name, components.list_versions(components.component_arn(name)))
-    return _recorded(portal, desk, item, entries, request.component_name, identity)
+        require_own_component(services, components, name, components.list_versions(components.component_arn(name)))
+    return publication.record(entries, request.component_name)
 
 
-def republish_components(portal: Portal, desk: Desk, item: Item, identity: Identity) -> Answer:
+def republish_components(services: UseCaseServices, item: Item, identity: Identity) -> Answer:
     """Each published component of the record whose artifact is at a legacy URI, again as its next major version.
 
     What names the new layout already is not published twice; a version that an earlier try published and did not
     live to record is recorded.
     """
-    components = desk.open_workplace().components
+    components = services.open_workplace().components
+    publication = _Publication(services, components, item, identity)
     entries = []
     for name, entry in {one["component_name"]: one for one in _with_arn(item)}.items():
         versions = components.list_versions(components.component_arn(name))
-        require_own_component(desk, components, name, versions)
+        require_own_component(services, components, name, versions)
         last = newest(versions)
         arn = f"{components.component_arn(name)}:versions:{last}" if last else str(entry["component_arn"])
         recipe = components.read_recipe(arn)
         if recipe is None:
             raise HttpError(409, f"Greengrass has no component {arn}: publish it instead", field="component_name")
         known = ComponentVersion.parse(str(recipe["ComponentVersion"])) or ComponentVersion(0)
-        again = republished(recipe, version=(last or known).next_major, new_uri=lambda uri: _new_artifact(desk, uri))
+        again = republished(
+            recipe, version=(last or known).next_major, new_uri=lambda uri: _new_artifact(services, uri)
+        )
         target = Target(entry["target"])
         if again.moved:
-            entries.append(_published(portal, desk, components, dict(again.recipe), target, item, identity))
+            entries.append(publication.publish(dict(again.recipe), target))
         elif arn != entry["component_arn"]:
-            entries.append(_entry(portal, components, recipe, target, arn))
+            entries.append(publication.entry(recipe, target, arn))
     if not entries:
         body = {"training_id": item["training_id"], "published_components": []}
         return 200, {**body, "message": "Every component is published from the new layout"}
-    return _recorded(portal, desk, item, entries, None, identity)
+    return publication.record(entries, None)
 
 
 def _with_arn(item: Item) -> list[Item]:
@@ -140,13 +144,13 @@ def _packaged(item: Item, targets: list[Target] | None) -> dict[Target, Item]:
     return {target: one for target, one in found.items() if targets is None or target in targets}
 
 
-def _new_artifact(desk: Desk, uri: str) -> str:
+def _new_artifact(services: UseCaseServices, uri: str) -> str:
     """The artifact's new URI, only if its bytes are there: Greengrass reads them at once, and never again looks."""
-    path = desk.resolve(uri)
-    if path.new is None or desk.layout.fault_of(path.new.key) is not None:
+    path = services.resolve(uri)
+    if path.new is None or services.layout.fault_of(path.new.key) is not None:
         raise HttpError(409, f"A component has no place in the new layout: {path.reason}", field="component_package_s3")
     # A legacy object may be answered from its old key although the copy is there: the new name itself decides.
-    there = path.location == path.new or desk.resolve(path.new.uri).location == path.new
+    there = path.location == path.new or services.resolve(path.new.uri).location == path.new
     if not there:
         key = path.new.key
         raise HttpError(409, f"{key} is not migrated yet: publish it when it is", field="component_package_s3")
@@ -171,80 +175,76 @@ def _has_artifact(recipe: Any, uri: str) -> bool:
     return any(one.get("Uri") == uri for manifest in recipe["Manifests"] for one in manifest.get("Artifacts", []))
 
 
-def _published(  # noqa: PLR0913, PLR0917  # what is published, and for whom
-    portal: Portal,
-    desk: Desk,
-    components: ComponentService,
-    recipe: dict[str, Any],
-    target: Target,
-    item: Item,
-    identity: Identity,
-) -> dict[str, Any]:
-    name, version = recipe["ComponentName"], recipe["ComponentVersion"]
-    uri = recipe["Manifests"][0]["Artifacts"][0]["Uri"]
-    tags = tags_of(str(item["usecase_id"]), training_id=str(item["training_id"]), user_id=identity.user_id)
-    token = digest_of("publish", name, version, uri)[:64]
-    arn = components.create_component_version(recipe, tags=tags, client_token=token)
-    if arn is None:
-        arn = f"{components.component_arn(name)}:versions:{version}"
-        there = components.read_recipe(arn)
-        if there is None or not _has_artifact(there, uri):
-            raise HttpError(
-                409, f"{name} {version} exists with another artifact: give another version", field="component_version"
-            )
-        require_own_version(desk, components, arn)
-    return _entry(portal, components, recipe, target, arn)
+@dataclass(frozen=True, slots=True)
+class _Publication:
+    """The components of one training, published for its use case by one caller."""
 
+    services: UseCaseServices
+    components: ComponentService
+    item: Item
+    identity: Identity
 
-def _entry(
-    portal: Portal, components: ComponentService, recipe: Mapping[str, Any], target: Target, arn: str
-) -> dict[str, Any]:
-    """What the record says of a component version."""
-    state = _settled_state(portal, components, arn)
-    return {
-        "target": target.value,
-        "platform": PLATFORMS[target].architecture,
-        "component_name": recipe["ComponentName"],
-        "component_version": recipe["ComponentVersion"],
-        "component_arn": arn,
-        "status": "published" if state == "DEPLOYABLE" else "publishing" if state in _BUSY else "failed",
-    }
+    def publish(self, recipe: dict[str, Any], target: Target) -> dict[str, Any]:
+        """Publish one recipe; what the record says of it. 409 where the version exists with another artifact."""
+        name, version = recipe["ComponentName"], recipe["ComponentVersion"]
+        uri = recipe["Manifests"][0]["Artifacts"][0]["Uri"]
+        training_id, user_id = str(self.item["training_id"]), self.identity.user_id
+        tags = tags_of(str(self.item["usecase_id"]), training_id=training_id, user_id=user_id)
+        token = digest_of("publish", name, version, uri)[:64]
+        arn = self.components.create_component_version(recipe, tags=tags, client_token=token)
+        if arn is None:
+            arn = f"{self.components.component_arn(name)}:versions:{version}"
+            there = self.components.read_recipe(arn)
+            if there is None or not _has_artifact(there, uri):
+                said = f"{name} {version} exists with another artifact: give another version"
+                raise HttpError(409, said, field="component_version")
+            require_own_version(self.services, self.components, arn)
+        return self.entry(recipe, target, arn)
 
+    def entry(self, recipe: Mapping[str, Any], target: Target, arn: str) -> dict[str, Any]:
+        """What the record says of a component version."""
+        state = self._settled_state(arn)
+        return {
+            "target": target.value,
+            "platform": PLATFORMS[target].architecture,
+            "component_name": recipe["ComponentName"],
+            "component_version": recipe["ComponentVersion"],
+            "component_arn": arn,
+            "status": "published" if state == "DEPLOYABLE" else "publishing" if state in _BUSY else "failed",
+        }
 
-def _settled_state(portal: Portal, components: ComponentService, arn: str) -> str:
-    state = components.read_state(arn)
-    for _ in range(_LOOKS):
-        if state not in _BUSY:
-            break
-        portal.sleep(_LOOK_SECONDS)
-        state = components.read_state(arn)
-    return state
+    def _settled_state(self, arn: str) -> str:
+        state = self.components.read_state(arn)
+        for _ in range(_LOOKS):
+            if state not in _BUSY:
+                break
+            self.services.portal.sleep(_LOOK_SECONDS)
+            state = self.components.read_state(arn)
+        return state
 
-
-def _recorded(  # noqa: PLR0913, PLR0917  # what was published, and for whom
-    portal: Portal, desk: Desk, item: Item, entries: list[dict[str, Any]], name: str | None, identity: Identity
-) -> Answer:
-    item = portal.change(
-        item["training_id"],
-        lambda now: {"published_components": with_entries(now, "published_components", entries, same=_SAME)},
-    )
-    for version in dict.fromkeys(entry["component_version"] for entry in entries):
-        ours = [entry for entry in entries if entry["component_version"] == version]
-        portal.trainings.write_model(
-            {
-                "model_id": f"{item['training_id']}-{version}",
-                "usecase_id": item["usecase_id"],
-                "name": name or item.get("model_name", ours[0]["component_name"]),
-                "version": version,
-                "stage": "candidate",
-                "training_job_id": item["training_id"],
-                "dataset_manifest_id": item.get("dataset_manifest_s3", ""),
-                "component_arns": {entry["target"]: entry["component_arn"] for entry in ours},
-                "deployed_devices": [],
-                "created_by": identity.user_id,
-                "created_at": int(portal.clock.now() * 1_000),
-            }
+    def record(self, entries: list[dict[str, Any]], name: str | None) -> Answer:
+        """Note the versions in the record, and each as a model; the answer, 502 where one failed."""
+        item = self.services.portal.change(
+            self.item["training_id"],
+            lambda now: {"published_components": with_entries(now, "published_components", entries, same=_SAME)},
         )
-    failed = any(entry["status"] == "failed" for entry in entries)
-    body = {"training_id": item["training_id"], "published_components": entries}
-    return 502 if failed else 200, presented(body, paths=desk.paths, layout=desk.layout)
+        for version in dict.fromkeys(entry["component_version"] for entry in entries):
+            ours = [entry for entry in entries if entry["component_version"] == version]
+            self.services.portal.trainings.write_model(
+                {
+                    "model_id": f"{item['training_id']}-{version}",
+                    "usecase_id": item["usecase_id"],
+                    "name": name or item.get("model_name", ours[0]["component_name"]),
+                    "version": version,
+                    "stage": "candidate",
+                    "training_job_id": item["training_id"],
+                    "dataset_manifest_id": item.get("dataset_manifest_s3", ""),
+                    "component_arns": {entry["target"]: entry["component_arn"] for entry in ours},
+                    "deployed_devices": [],
+                    "created_by": self.identity.user_id,
+                    "created_at": int(self.services.portal.clock.now() * 1_000),
+                }
+            )
+        failed = any(entry["status"] == "failed" for entry in entries)
+        body = {"training_id": item["training_id"], "published_components": entries}
+        return 502 if failed else 200, self.services.present(body)

@@ -9,8 +9,8 @@ from domain.errors import KeyshiftError, MalformedMessageError
 from domain.portal.records import Item, JobEnd, JobPlace, compilation_changes, job_arn_of, training_changes
 from domain.portal.targets import Target
 from handlers.portal.compilation import start_compilation
-from handlers.portal.desk import Desk, Portal
 from handlers.portal.errors import HttpError
+from handlers.portal.portal import Portal, UseCaseServices
 from handlers.portal.wiring import portal_of
 
 TRAINING = "SageMaker Training Job State Change"
@@ -47,8 +47,8 @@ def take_event(event: Mapping[str, Any], portal: Portal) -> dict[str, Any]:
         portal.say(_SAID[outcome], job=end.name, account=place.account, region=place.region)
         return {"job": end.name, "outcome": outcome}
     item = ours[0]
-    desk = portal.desk_of(str(item["usecase_id"]))
-    end = _with_artifact(desk, end, word)
+    services = portal.services_of(str(item["usecase_id"]))
+    end = _with_artifact(services, end, word)
     decide = training_changes if word == "TrainingJob" else compilation_changes
     done: list[bool] = []
 
@@ -59,7 +59,7 @@ def take_event(event: Mapping[str, Any], portal: Portal) -> dict[str, Any]:
 
     item = portal.change(str(item["training_id"]), changes_of)
     if word == "TrainingJob" and end.status.upper() == "COMPLETED":
-        _compile_if_wished(portal, desk, item)
+        _compile_if_wished(services, item)
     return {"job": end.name, "training_id": item["training_id"], "outcome": "noted" if done[-1] else "known"}
 
 
@@ -88,7 +88,7 @@ def _of_place(portal: Portal, items: Sequence[Item], name: str, place: JobPlace)
 
 
 def _home_of(portal: Portal, item: Item) -> JobPlace | None:
-    use_case = portal.desk_of(str(item["usecase_id"])).use_case
+    use_case = portal.services_of(str(item["usecase_id"])).use_case
     role = JobPlace.of_arn(use_case.execution_role_arn)
     return JobPlace(role.account, use_case.region) if role is not None else None
 
@@ -108,35 +108,35 @@ def _end_of(detail: Mapping[str, Any], word: str) -> JobEnd:
     )
 
 
-def _with_artifact(desk: Desk, end: JobEnd, word: str) -> JobEnd:
+def _with_artifact(services: UseCaseServices, end: JobEnd, word: str) -> JobEnd:
     """The artifact of a completed job: from the event, else from the describe call, never made up.
 
     Where the object that it names has moved already, its new URI is noted, so that a late event brings no legacy
     reference back.
     """
     if end.status.upper() == "COMPLETED" and end.artifact is None:
-        jobs = desk.open_workplace().jobs
+        jobs = services.open_workplace().jobs
         describe = jobs.describe_training_job if word == "TrainingJob" else jobs.describe_compilation_job
         described = describe(end.name)
         end = replace(end, artifact=described[1].artifact) if described is not None else end
     if end.artifact is None:
         return end
-    path = desk.resolve(end.artifact)
+    path = services.resolve(end.artifact)
     moved = path.new is not None and path.location == path.new and path.new.uri != end.artifact
     return replace(end, artifact=path.new.uri) if moved and path.new is not None else end
 
 
-def _compile_if_wished(portal: Portal, desk: Desk, item: Item) -> None:
+def _compile_if_wished(services: UseCaseServices, item: Item) -> None:
     """``auto_compile``: under a key of its own, so that a repeated event starts nothing twice."""
     targets = [Target(one) for one in item.get("compilation_targets", []) if one in set(Target)]
     if not (item.get("auto_compile") and targets and item.get("artifact_s3")):
         return
     try:
-        start_compilation(portal, desk, item, targets, f"auto {item['training_id']}")
+        start_compilation(services, item, targets, f"auto {item['training_id']}")
     except HttpError as error:
-        portal.say("not compiled by itself", training_id=item["training_id"], why=str(error))
+        services.portal.say("not compiled by itself", training_id=item["training_id"], why=str(error))
         if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise
     except KeyshiftError as error:
-        portal.say("not compiled by itself", training_id=item["training_id"], why=str(error))
+        services.portal.say("not compiled by itself", training_id=item["training_id"], why=str(error))
         raise

@@ -12,8 +12,8 @@ from domain.keys import Location
 from domain.portal.ports import ObjectReader, ObjectStreams
 from domain.protocol.ports import Refused
 from handlers.portal.archives import ArchiveError, ArchiveLimits, TarStream, ZipStream, read_members, read_small
-from handlers.portal.desk import Desk
 from handlers.portal.errors import HttpError
+from handlers.portal.portal import UseCaseServices
 
 REQUEST = "keyshift-request"
 """The metadata that names the request which wrote an object, so that a repeat knows it as its own."""
@@ -24,14 +24,14 @@ _MANIFEST, _CONFIG, _SHAPE = "export_artifacts/manifest.json", "config.yaml", "m
 
 
 @contextmanager
-def opened(desk: Desk, objects: ObjectStreams, uri: str, field: str) -> Iterator[ObjectReader]:
+def opened(services: UseCaseServices, objects: ObjectStreams, uri: str, field: str) -> Iterator[ObjectReader]:
     """The bytes that a URI of either layout means; 409 where there are none.
 
     An object that moves between the answer and the read is looked for again.
     """
     reason = ""
     for _ in range(ROUNDS):
-        path = desk.resolve(uri)
+        path = services.resolve(uri)
         reason = path.reason
         if path.location is None:
             break
@@ -124,34 +124,37 @@ def _input_config(text: bytes) -> str:
         raise ArchiveError(f"The trained model's {_SHAPE} names no input shape: {error!r}") from error
 
 
-def write_component(  # noqa: PLR0913  # what goes in, and where
-    source: ObjectReader,
-    objects: ObjectStreams,
-    target: Location,
-    *,
-    model: TrainedModel,
-    request: str,
-    limits: ArchiveLimits,
+@dataclass(frozen=True, slots=True)
+class ComponentObject:
+    """Where a component zip is written; ``request`` marks the object as this request's."""
+
+    objects: ObjectStreams
+    location: Location
+    request: str
+
+    def is_there(self) -> bool:
+        """Whether an earlier try of this request wrote the object."""
+        return (self.objects.read_metadata(self.location) or {}).get(REQUEST) == self.request
+
+
+def write_component(
+    source: ObjectReader, component: ComponentObject, *, model: TrainedModel, limits: ArchiveLimits
 ) -> None:
-    """Pack a compiled model as a component zip at ``target``; a repeat of the same request finds its own.
+    """Pack a compiled model as a component zip; a repeat of the same request finds its own.
 
     Raises HttpError 409 when somebody else's object is at the key.
     """
-    with objects.new_object(target, metadata={REQUEST: request}, content_type="application/zip") as sink:
+    target, metadata = component.location, {REQUEST: component.request}
+    with component.objects.new_object(target, metadata=metadata, content_type="application/zip") as sink:
         archive = ZipStream(sink)
         archive.add_bytes("manifest.json", model.manifest())
         for member, body in read_members(source, limits):
             archive.add_member(f"{model.folder}/{member.name}", member, body)
         archive.close()
         written = sink.finish()
-        if written is Refused.PRECONDITION and not is_ours(objects, target, request):
+        if written is Refused.PRECONDITION and not component.is_there():
             raise HttpError(409, f"There is another object at {target.key}, which is never overwritten")
         _require_written(written, target)
-
-
-def is_ours(objects: ObjectStreams, target: Location, request: str) -> bool:
-    """Whether an earlier try of this request wrote the object."""
-    return (objects.read_metadata(target) or {}).get(REQUEST) == request
 
 
 def _require_written(written: object, target: Location) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from domain.errors import InputError
 from domain.portal.components import artifact_places, newest
 from domain.portal.ports import ComponentService, JobService
-from handlers.portal.desk import Desk
 from handlers.portal.errors import HttpError
+from handlers.portal.portal import UseCaseServices
 
 USE_CASE_TAG = "dda-portal:usecase-id"
 TRAINING_TAG = "TrainingId"
@@ -17,7 +17,9 @@ def use_case_value(use_case_id: str) -> str:
     return use_case_id[:256]
 
 
-def require_own_component(desk: Desk, components: ComponentService, name: str, versions: list[str]) -> None:
+def require_own_component(
+    services: UseCaseServices, components: ComponentService, name: str, versions: list[str]
+) -> None:
     """409 unless the component is new, or its newest version is this use case's.
 
     Devices take the newest version as root, so whoever publishes it acts on the devices of whoever deployed it.
@@ -25,16 +27,16 @@ def require_own_component(desk: Desk, components: ComponentService, name: str, v
     """
     last = newest(versions)
     for version in dict.fromkeys([*([str(last)] if last is not None else []), *versions[:1]]):
-        require_own_version(desk, components, f"{components.component_arn(name)}:versions:{version}")
+        require_own_version(services, components, f"{components.component_arn(name)}:versions:{version}")
 
 
-def require_own_version(desk: Desk, components: ComponentService, arn: str) -> None:
+def require_own_version(services: UseCaseServices, components: ComponentService, arn: str) -> None:
     """409 unless this version is the use case's by its tag, or, without the tag, by where its artifacts are."""
     name, version = arn.rpartition("components:")[2].split(":versions:")
     tags = components.read_tags(arn)
     owner = tags.get(USE_CASE_TAG)
-    use_case_id = desk.use_case.use_case_id
-    if owner == use_case_value(use_case_id) or (owner is None and _has_our_artifacts(desk, components, arn)):
+    use_case_id = services.use_case.use_case_id
+    if owner == use_case_value(use_case_id) or (owner is None and _has_our_artifacts(services, components, arn)):
         return
     if owner is not None:
         # The other use case stays unnamed: the caller may not be meant to know of it.
@@ -47,16 +49,16 @@ def require_own_version(desk: Desk, components: ComponentService, arn: str) -> N
     raise HttpError(409, said, field="component_name")
 
 
-def _has_our_artifacts(desk: Desk, components: ComponentService, arn: str) -> bool:
+def _has_our_artifacts(services: UseCaseServices, components: ComponentService, arn: str) -> bool:
     """Whether every artifact of a version that the portal did not tag is in a bucket of this use case."""
     places = artifact_places(components.read_recipe(arn) or {})
-    return bool(places) and all(_is_ours(desk, place) for place in places)
+    return bool(places) and all(_is_ours(services, place) for place in places)
 
 
-def _is_ours(desk: Desk, uri: str) -> bool:
+def _is_ours(services: UseCaseServices, uri: str) -> bool:
     """A bucket is one use case's, but for use cases that share one and have a prefix of their own in it."""
-    use_case = desk.use_case
-    homes = ((use_case.bucket, use_case.prefix), (desk.layout.bucket, desk.layout.prefix))
+    use_case = services.use_case
+    homes = ((use_case.bucket, use_case.prefix), (services.layout.bucket, services.layout.prefix))
     return any(uri.startswith(f"s3://{bucket}/{prefix}") for bucket, prefix in homes)
 
 

@@ -2,7 +2,6 @@
 
 from typing import Any, Literal
 
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from domain.errors import InputError, PermanentError
@@ -11,11 +10,10 @@ from domain.portal.ports import JobService
 from domain.portal.records import CREATING, Item, JobEnd, training_changes
 from domain.portal.targets import Target
 from handlers.portal.access import BUILDERS, Identity
-from handlers.portal.desk import Desk, Portal
 from handlers.portal.errors import HttpError
-from handlers.portal.http import Answer, answered, body_of, caller, respond, token_of
+from handlers.portal.http import Answer, Request, Routes, respond
 from handlers.portal.ownership import job_tags, require_own_job
-from handlers.portal.presenting import presented
+from handlers.portal.portal import Portal, UseCaseServices
 from handlers.portal.wiring import portal_of
 
 _ATTRIBUTES = ["source-ref", "anomaly-label-metadata", "anomaly-label"]
@@ -41,19 +39,18 @@ class TrainingRequest(BaseModel):
     client_token: str | None = Field(default=None, min_length=1, max_length=256)
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def create_training(request: Request) -> Answer:
+    """Start what the body names."""
+    wanted = request.body_as(TrainingRequest)
+    return start_training(request.portal, request.caller, wanted, request.token(wanted.client_token))
+
+
+ROUTES: Routes = {"POST /training": create_training}
+
+
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Answer one request."""
-    return respond(event, context, portal_of(), routes)
-
-
-def routes(api: APIGatewayRestResolver, portal: Portal) -> None:
-    """``POST /training``."""
-
-    def create() -> Response[str]:
-        request = body_of(api, TrainingRequest)
-        return answered(*start_training(portal, caller(api), request, token_of(api, request.client_token, portal)))
-
-    api.post("/training")(create)
+    return respond(event, portal_of(), ROUTES)
 
 
 def start_training(portal: Portal, identity: Identity, request: TrainingRequest, token: str) -> Answer:
@@ -62,17 +59,17 @@ def start_training(portal: Portal, identity: Identity, request: TrainingRequest,
     A repeat with the same token finds the record and goes on where the first try stopped: 200 instead of 201. With
     another body it is 409.
     """
-    desk = portal.desk(request.usecase_id, identity, BUILDERS)
+    services = portal.services_for(request.usecase_id, identity, BUILDERS)
     if not portal.algorithm_arn:
         raise HttpError(503, "No training algorithm is configured: set KEYSHIFT_PORTAL_ALGORITHM_ARN")
-    wanted = _item_of(portal, desk, identity, request, token)
+    wanted = _item_of(services, identity, request, token)
     there = portal.trainings.create_training(wanted)
     item = there or wanted
     if item.get("request") != wanted["request"]:
         raise HttpError(409, "This idempotency key was used for another request", field="Idempotency-Key")
     if not item.get("training_job_arn"):
-        item = _started(portal, desk, item)
-    return 201 if there is None else 200, presented(shown(item), paths=desk.paths, layout=desk.layout)
+        item = _started(services, item)
+    return 201 if there is None else 200, services.present(shown(item))
 
 
 def shown(item: Item) -> dict[str, Any]:
@@ -81,9 +78,9 @@ def shown(item: Item) -> dict[str, Any]:
     return {name: item[name] for name in names if name in item}
 
 
-def _item_of(portal: Portal, desk: Desk, identity: Identity, request: TrainingRequest, token: str) -> dict[str, Any]:
-    manifest = _readable_manifest(desk, request.dataset_manifest_s3)
-    now = portal.clock.now()
+def _item_of(services: UseCaseServices, identity: Identity, request: TrainingRequest, token: str) -> dict[str, Any]:
+    manifest = _readable_manifest(services, request.dataset_manifest_s3)
+    now = services.portal.clock.now()
     training_id = training_id_of(request.usecase_id, identity.user_id, token)
     attributes = [*_ATTRIBUTES, *(_MASKS if request.model_type.startswith("segmentation") else [])]
     default_runtime = 7_200 if request.model_type.startswith("segmentation") else 3_600
@@ -95,7 +92,7 @@ def _item_of(portal: Portal, desk: Desk, identity: Identity, request: TrainingRe
         "model_version": request.model_version,
         "model_type": request.model_type,
         "dataset_manifest_s3": manifest,
-        "algorithm_uri": portal.algorithm_arn,
+        "algorithm_uri": services.portal.algorithm_arn,
         "hyperparameters": {
             "ModelType": request.model_type,
             "TrainingInputDataAttributeNames": ",".join(attributes),
@@ -105,7 +102,7 @@ def _item_of(portal: Portal, desk: Desk, identity: Identity, request: TrainingRe
         "instance_type": request.instance_type,
         "max_runtime_seconds": request.max_runtime_seconds or default_runtime,
         "training_job_name": training_job_name(request.model_name, now=now, training_id=training_id),
-        "s3_output_path": desk.layout.training_output_uri,
+        "s3_output_path": services.layout.training_output_uri,
         "status": CREATING,
         "created_by": identity.email,
         "created_at": int(now * 1_000),
@@ -116,9 +113,9 @@ def _item_of(portal: Portal, desk: Desk, identity: Identity, request: TrainingRe
     }
 
 
-def _readable_manifest(desk: Desk, uri: str) -> str:
+def _readable_manifest(services: UseCaseServices, uri: str) -> str:
     """Where the manifest's bytes are now; a manifest in another account's bucket is taken as it is."""
-    path = desk.resolve(uri)
+    path = services.resolve(uri)
     if path.is_foreign:
         return uri
     if path.location is None:
@@ -126,15 +123,15 @@ def _readable_manifest(desk: Desk, uri: str) -> str:
     return path.location.uri
 
 
-def _started(portal: Portal, desk: Desk, item: Item) -> Item:
-    jobs = desk.open_workplace().jobs
+def _started(services: UseCaseServices, item: Item) -> Item:
+    jobs = services.open_workplace().jobs
     try:
-        arn, end = _begun(jobs, job_request(desk, item), str(item["training_id"]))
+        arn, end = _begun(jobs, job_request(services, item), str(item["training_id"]))
     except (PermanentError, InputError) as error:
         reason = str(error)[:1_000]
         # What an event said meanwhile of a job that an earlier try had started stays.
         failed = {"status": "Failed", "failure_reason": reason}
-        portal.change(item["training_id"], lambda now: failed if now.get("status") == CREATING else {})
+        services.portal.change(item["training_id"], lambda now: failed if now.get("status") == CREATING else {})
         raise
 
     def note(now: Item) -> dict[str, Any]:
@@ -142,7 +139,7 @@ def _started(portal: Portal, desk: Desk, item: Item) -> Item:
         waiting = now.get("status") in (CREATING, "Failed") and not now.get("training_job_arn")
         return {"training_job_arn": arn, **(training_changes({**now, "status": CREATING}, end) if waiting else {})}
 
-    return portal.change(item["training_id"], note)
+    return services.portal.change(item["training_id"], note)
 
 
 def _begun(jobs: JobService, request: dict[str, Any], training_id: str) -> tuple[str, JobEnd]:
@@ -158,7 +155,7 @@ def _begun(jobs: JobService, request: dict[str, Any], training_id: str) -> tuple
     return described
 
 
-def job_request(desk: Desk, item: Item) -> dict[str, Any]:
+def job_request(services: UseCaseServices, item: Item) -> dict[str, Any]:
     """CreateTrainingJob's request: SageMaker itself appends the job's name to S3OutputPath."""
     names = item["hyperparameters"]["TrainingInputDataAttributeNames"].split(",")
     source = {
@@ -178,11 +175,11 @@ def job_request(desk: Desk, item: Item) -> dict[str, Any]:
         "TrainingJobName": item["training_job_name"],
         "HyperParameters": dict(item["hyperparameters"]),
         "AlgorithmSpecification": {"AlgorithmName": item["algorithm_uri"], "TrainingInputMode": "File"},
-        "RoleArn": desk.use_case.execution_role_arn,
+        "RoleArn": services.use_case.execution_role_arn,
         "InputDataConfig": [channel],
-        "OutputDataConfig": {"S3OutputPath": desk.layout.training_output_uri},
+        "OutputDataConfig": {"S3OutputPath": services.layout.training_output_uri},
         "ResourceConfig": {"InstanceType": item["instance_type"], "InstanceCount": 1, "VolumeSizeInGB": 20},
         "StoppingCondition": {"MaxRuntimeInSeconds": item["max_runtime_seconds"]},
         "EnableNetworkIsolation": True,
-        "Tags": job_tags(desk.use_case.use_case_id, str(item["training_id"])),
+        "Tags": job_tags(services.use_case.use_case_id, str(item["training_id"])),
     }

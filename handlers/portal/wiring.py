@@ -15,8 +15,8 @@ from handlers.config.settings import read_settings
 from handlers.engine.observability import Observer
 from handlers.operations.resolve import Resolver
 from handlers.portal.archives import ArchiveLimits
-from handlers.portal.desk import Portal
 from handlers.portal.paths import LayoutPaths, MigrationPaths
+from handlers.portal.portal import Portal
 from handlers.portal.settings import RATIO_FREE_BYTES, PortalSettings, read_portal_settings
 
 

@@ -2,8 +2,8 @@
 
 import time
 
+from domain.protocol.causes import Cause
 from domain.protocol.conflicts import Conflict, take_source, why_not_taken
-from domain.protocol.reconciling import NOBODY_KNOWS
 from domain.protocol.record import State
 from domain.queues import MessageQueue
 from handlers.engine.dependencies import Dependencies
@@ -19,7 +19,7 @@ def decide_doubts(dependencies: Dependencies, queue: MessageQueue) -> int:
     """
     ports, decided = dependencies.ports, 0
     for record in list(ports.manifest.scan_records()):
-        if record.state is not State.CONFLICT or record.cause != NOBODY_KNOWS:
+        if record.state is not State.CONFLICT or record.cause is not Cause.TARGET_IN_DOUBT:
             continue
         look = ports.store.look_at_object
         conflict = Conflict(record, look(record.source, with_tags=True), look(record.target, with_tags=True))

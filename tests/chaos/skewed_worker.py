@@ -5,8 +5,9 @@ import sys
 from dataclasses import replace
 
 from adapters.local.clock import SystemClock
-from handlers.bootstrap import bootstrap, change_reader
+from handlers.bootstrap import bootstrap
 from handlers.bootstrap.process import Process
+from handlers.bootstrap.worker import change_reader
 from handlers.config.settings import read_settings
 from handlers.engine.worker import Worker
 

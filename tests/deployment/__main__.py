@@ -1,4 +1,4 @@
-"""``python -m tests.deployment package [osls options]``, or ``… iam > docs/iam.md``."""
+"""``python -m tests.deployment package [osls options]``, ``… iam > docs/iam.md``, ``… modules``."""
 
 import sys
 import tempfile
@@ -7,6 +7,7 @@ from pathlib import Path
 from adapters.standin import running_standin
 from tests.deployment.artefact import ROOT, ArtefactError, package
 from tests.deployment.iam_document import iam_document
+from tests.deployment.modules import MODULES, modules_document
 from tests.deployment.operated import enforcing_standin, operated_site
 from tests.deployment.operator_needs import needs_of_operators
 from tests.deployment.scenarios import needs_of_functions
@@ -14,10 +15,13 @@ from tests.deployment.scenarios import needs_of_functions
 
 def main(arguments: list[str]) -> int:
     """The exit code."""
-    if arguments[:1] not in (["package"], ["iam"]):
-        print("python -m tests.deployment package|iam", file=sys.stderr)  # a command's own voice
+    if arguments[:1] not in (["package"], ["iam"], ["modules"]):
+        print("python -m tests.deployment package|iam|modules", file=sys.stderr)  # a command's own voice
         return 2
     folder = ROOT / ".serverless"
+    if arguments[0] == "modules":
+        MODULES.write_text(modules_document(), encoding="utf-8")
+        return 0
     try:
         if arguments[0] == "iam":
             print(_permissions(folder), end="")

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from adapters.dynamodb.chain_head import CHAIN_ID
 from adapters.dynamodb.control import DynamoDbControlPanel
+from adapters.dynamodb.item_ids import CHAIN_ID
 from adapters.dynamodb.manifest import DynamoDbManifest
 from adapters.dynamodb.stream import DynamoDbChangeReader
 from adapters.messaging.queue import SqsMessageQueue

@@ -11,6 +11,7 @@ import pytest
 
 from adapters.standin import StandIn
 from tests.deployment.artefact import LAMBDA_LAYERS, LOCAL_LAYERS, Artefact
+from tests.deployment.modules import listed
 from tests.deployment.place import made_place
 
 LIMIT = 262_144_000
@@ -42,12 +43,9 @@ print(json.dumps({"answer": answer, "stray": stray}))
 """
 
 
-def test_the_zip_holds_our_packages_and_the_rules(artefact: Artefact) -> None:
-    """No tests, no command line, no stand-in, no secrets of whoever deploys."""
-    names = artefact.zip_names("keyshift")
-    assert {name.split("/")[0] for name in names} == {"handlers", "domain", "adapters", "migrations"}
-    assert [name for name in names if not name.endswith(".py")] == ["migrations/edge-cv-portal.yaml"]
-    assert not [name for name in names if name.startswith(("handlers/cli/", "handlers/demo/", "adapters/standin/"))]
+def test_the_zip_holds_what_its_functions_can_import_and_the_rules(artefact: Artefact) -> None:
+    """No tests, no command line, no demo, no stand-in, no secrets of whoever deploys."""
+    assert sorted(artefact.zip_names("keyshift")) == sorted([*listed("keyshift"), "migrations/edge-cv-portal.yaml"])
 
 
 def test_layers_and_package_fit_into_lambda(artefact: Artefact) -> None:

@@ -13,6 +13,7 @@ from adapters.aws.clients import AwsClients
 from adapters.demo.provisioning import create_manifest_table
 from adapters.standin import StandIn
 from tests.deployment.artefact import LOCAL_LAYERS, ROOT, Artefact, package, run_osls
+from tests.deployment.modules import listed
 from tests.deployment.roles import statements
 from tests.deployment.site import DeployedSite, root_environment
 from tests.deployment.test_template import handlers_of_tree
@@ -51,6 +52,12 @@ def functions(own_standin: StandIn, portal: Artefact) -> Iterator[Any]:  # after
     run_osls(own_standin, "deploy", *CONFIG, *options, more=keys)
     yield account.client("lambda")
     run_osls(own_standin, "remove", *CONFIG, *options, more=keys)
+
+
+def test_the_portals_zip_holds_what_its_functions_can_import_and_the_rules(portal: Artefact) -> None:
+    """Nothing of the migration's functions, of the command line or of the demo."""
+    (name,) = (path.stem for path in portal.folder.glob("*portal*.zip"))
+    assert sorted(portal.zip_names(name)) == sorted([*listed("portal"), "migrations/edge-cv-portal.yaml"])
 
 
 def test_cfn_lint_finds_nothing_in_the_portals_stack(portal: Artefact) -> None:

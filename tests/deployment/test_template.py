@@ -162,7 +162,7 @@ def test_an_audit_segment_cannot_be_written_over(artefact: Artefact) -> None:
 
 def test_each_alarm_leads_into_the_runbook(artefact: Artefact) -> None:
     """Its description names a section that is there."""
-    runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    runbook = (ROOT / "docs/runbook.md").read_text(encoding="utf-8")
     anchors = set(re.findall(r'(?:name|id)="(alarm-[a-z-]+)"', runbook))
     anchors |= {
         re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")

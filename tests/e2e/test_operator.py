@@ -38,7 +38,7 @@ def test_doctor_finds_nothing_missing(site: Site, standin: Server) -> None:
 
 
 def test_the_probe_sees_a_server_that_ignores_conditions(moto_endpoint: Server, site: Site) -> None:
-    """Moto copies whatever the conditions say (style.md): the probe must not call that honoured."""
+    """Moto copies whatever the conditions say (emulators.md): the probe must not call that honoured."""
     other = moto_endpoint.client("s3")
     other.create_bucket(Bucket=site.name)
     clients = type(site.clients)(

@@ -118,7 +118,7 @@ def feed_request(dice: Dice) -> None:
         event = event | {"headers": grown(_REQUEST["headers"], dice)}
     if not isinstance(event["requestContext"], dict) or not isinstance(event["headers"], dict | None):
         return  # API Gateway's own part of the event is always an object
-    answer = respond_to_api(event, None, MemoryWorld().portal, training.routes)
+    answer = respond_to_api(event, MemoryWorld().portal, training.ROUTES)
     assert 200 <= answer["statusCode"] < 600
     assert answer["statusCode"] != 500
 

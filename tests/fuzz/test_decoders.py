@@ -70,7 +70,7 @@ def _shapes(key: str) -> Iterator[tuple[str, str]]:
 
 @given(KEYS)
 def test_every_transport_gives_the_same_key(key: str) -> None:
-    """Keys are URL-decoded exactly once where they are encoded, and never elsewhere (pains.md, 7 and 8)."""
+    """Keys are URL-decoded exactly once where they are encoded, and never elsewhere (aws-facts.md §1.1, §1.2)."""
     for shape, body in _shapes(key):
         notices: tuple[Notice, ...] = decode_message(body).notices
         assert [notice.source.key for notice in notices] == [key], shape

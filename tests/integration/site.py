@@ -9,15 +9,16 @@ from typing import Any
 
 from adapters.aws.clients import AwsClients
 from adapters.demo.provisioning import create_bucket, create_bus, create_manifest_table, create_queue
-from adapters.dynamodb.stream import DynamoDbChangeReader
 from adapters.messaging.queue import SqsMessageQueue
 from adapters.s3.notifications import QueuePair, route_events, send_bucket_events, send_bucket_events_to_eventbridge
 from domain.queues import Message
-from handlers.bootstrap import bootstrap, change_reader
+from handlers.bootstrap import bootstrap
 from handlers.bootstrap.process import Process
+from handlers.bootstrap.worker import change_reader
 from handlers.config.settings import Settings
 from handlers.demo.wiring import make_live
 from handlers.engine.dependencies import EngineDependencies
+from handlers.engine.worker import ChangeReader
 from tests.servers import REGION, Server, new_name
 
 RULES = """
@@ -144,7 +145,7 @@ class Site:
         """A queue of the site."""
         return SqsMessageQueue(self.clients, pair.url)
 
-    def change_reader(self) -> DynamoDbChangeReader:
+    def change_reader(self) -> ChangeReader:
         """A reader of the manifest's stream."""
         return change_reader(self.process)
 

@@ -131,9 +131,7 @@ def test_property_06_job_specific_keys_carry_the_job(layout: Layout, name: str, 
     ):
         assert re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", job)
         assert location.key.removeprefix(layout.prefix).split("/")[at] == job
-        place = layout.place_of(location.key)
-        assert place is not None
-        assert place.owner == job
+        assert layout.fault_of(location.key) is None
     assert trained != training_job_name(f"{name}.", now=1_790_000_000, training_id=token)
     assert component_name("model-a", target).startswith("model-a-")
 
@@ -280,10 +278,10 @@ def check_new_paths(world: MemoryWorld | ServerWorld, name: str, targets: list[T
     packed = world.call("POST", f"/training/{training_id}/package", {})
     assert packed.status == 200, packed
     for entry in packed.body["packaged_components"]:
-        there = layout.place_of(key_of(entry["component_package_s3"]))
-        assert there is not None
-        assert there.kind == "deployment"
-        assert world.read(key_of(entry["component_package_s3"])) is not None
+        key = key_of(entry["component_package_s3"])
+        assert layout.fault_of(key) is None
+        assert key.removeprefix(layout.prefix).startswith("deployments/")
+        assert world.read(key) is not None
 
 
 PLANTS = st.lists(

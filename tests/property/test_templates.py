@@ -1,4 +1,4 @@
-"""Templates against an independent reading of product.md: enumerate every split of the key."""
+"""Templates against an independent reading of docs/rules.md: enumerate every split of the key."""
 
 import re
 from collections.abc import Iterator

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs/security.md").read_text(encoding="utf-8")
 TEMPLATES = ("serverless.yml", "serverless-portal.yml")
 OF_ALL = {"WriteLog", "Trace", "ObjectKey"}
 """Statements that the page speaks of once."""

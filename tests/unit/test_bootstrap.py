@@ -12,7 +12,7 @@ from domain.errors import RulesError
 from domain.protocol.ports import Manifest, MultipartStore, ObjectStore
 from domain.queues import MessageQueue
 from domain.reporting.ports import ProgressCounters
-from handlers.bootstrap import bootstrap, change_reader, policy_of, seconds_left_of, wire_command
+from handlers.bootstrap import bootstrap, policy_of, seconds_left_of, wire_command
 from handlers.bootstrap import process as process_module
 from handlers.bootstrap.audit import audit_archive, audited_items
 from handlers.bootstrap.inspection import inspector_of, object_listing
@@ -21,6 +21,7 @@ from handlers.bootstrap.operations import operation_of
 from handlers.bootstrap.process import Process
 from handlers.bootstrap.references import resolver_of
 from handlers.bootstrap.steering import queues_of, steering_of
+from handlers.bootstrap.worker import change_reader
 from handlers.config.rules_file import load_rules, read_rules
 from handlers.config.settings import Settings
 from tests.unit.handler_world import RULES

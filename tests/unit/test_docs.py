@@ -13,4 +13,4 @@ def test_the_reference_is_current() -> None:
     # other tests and without its root.
     command = [sys.executable, "-m", "handlers.cli.document"]
     answer = subprocess.run(command, capture_output=True, cwd=ROOT, check=True)  # noqa: S603  # ourselves
-    assert (ROOT / "docs" / "cli.md").read_bytes() == answer.stdout
+    assert (ROOT / "docs/cli.md").read_bytes() == answer.stdout

@@ -8,9 +8,10 @@ import pytest
 from domain import errors
 from domain.audit.reading import Fault
 from domain.errors import KeyshiftError
+from domain.protocol.causes import REMEDIES, Cause, told
 
 ROOT = Path(__file__).resolve().parents[2]
-RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+RUNBOOK = (ROOT / "docs/runbook.md").read_text(encoding="utf-8")
 SECTIONS: dict[str, str] = dict(re.findall(r"^### (alarm-[a-z-]+)\n(.*?)(?=^##|\Z)", RUNBOOK, re.MULTILINE | re.DOTALL))
 
 
@@ -38,12 +39,29 @@ def test_anchors_named_elsewhere_exist() -> None:
 
 def test_every_finding_is_explained() -> None:
     """By its name."""
-    audit = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
+    audit = (ROOT / "docs/audit.md").read_text(encoding="utf-8")
     assert [fault.value for fault in Fault if f"`{fault.value}`" not in audit] == []
 
 
-def test_every_cause_that_parks_an_object_is_explained() -> None:
-    """The errors that need somebody."""
-    parking = ("AccessDeniedError", "EncryptionError", "ArchivedError", "MissingResourceError", "StorageFullError")
-    kinds: list[type[KeyshiftError]] = [getattr(errors, name) for name in parking]
-    assert [kind.cause for kind in kinds if f"| `{kind.cause}` |" not in RUNBOOK] == []
+def test_every_cause_of_a_record_is_explained_with_its_remedy() -> None:
+    """One row each, in the words that commands print."""
+    rows = [f"| `{cause.value}` | {told(cause)} | {remedy} |" for cause, remedy in REMEDIES.items()]
+    assert [row for row in rows if row not in RUNBOOK] == []
+
+
+def test_every_cause_that_the_protocol_writes_has_a_remedy() -> None:
+    """Whatever becomes a CONFLICT, or is parked, waits for a person."""
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "domain" / "protocol").glob("*.py")]
+    written = {
+        Cause[name]
+        for text in texts
+        for name in re.findall(r"(?:cause=|_conflict\(|_set_aside\(held, )Cause\.(\w+)", text)
+    }
+    assert written >= {Cause.COPY_DELETED_AFTER_CLEANUP, Cause.SOURCE_ABSENT, Cause.ARCHIVED}
+    assert written <= set(REMEDIES)
+
+
+def test_every_error_has_a_word_among_the_causes() -> None:
+    """A failed request's word is stored in the record."""
+    kinds = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, KeyshiftError)]
+    assert {kind.cause for kind in kinds} <= set(Cause)

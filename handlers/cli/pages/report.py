@@ -166,7 +166,7 @@ def _troubled(report: Report) -> str:
     if report.tallied is None or not report.tallied.troubled:
         return ""
     rows = [
-        [f"<code>{shown(one.source.key)}</code>", one.state.value, shown(one.cause or "unknown")]
+        [f"<code>{shown(one.source.key)}</code>", one.state.value, shown(one.why or "unknown")]
         for one in report.tallied.troubled
     ]
     more = sum(report.tallied.causes.values()) - len(rows)

@@ -6,7 +6,7 @@ Only here is a record read. Nothing that it says excuses the world: ``truth`` do
 from collections.abc import Iterator
 
 from domain.keys import Location
-from domain.protocol.reconciling import NOBODY_KNOWS
+from domain.protocol.causes import Cause
 from domain.protocol.record import Action, Mode, Record, State
 from tests.fakes.buckets import Version
 from tests.fakes.object_store import InMemoryObjectStore
@@ -101,10 +101,10 @@ class Claims:
         if record.maybe:
             yield "I7 unfinished"
         if record.state is State.CONFLICT:
-            in_doubt = key.doubled and record.cause == NOBODY_KNOWS
+            in_doubt = key.doubled and record.cause is Cause.TARGET_IN_DOUBT
             if not key.meddled and not in_doubt and not key.has_erased:
                 yield f"I7 CONFLICT ({record.cause}) with no writer to blame"
-            names_another = "another writer's object is" in (record.cause or "")
+            names_another = record.cause in (Cause.TARGET_FOREIGN, Cause.TARGET_FOREIGN_SOURCE_GONE)
             if there is not None and self._truth.is_copy(key) and names_another:
                 yield f"I3 CONFLICT ({record.cause}), and keyshift's own copy is at the target"
             return
@@ -127,7 +127,7 @@ class Claims:
         there = self._store.buckets.current(key.target)
         source = value_of(self._store.buckets.current(key.source))
         if record.state is State.ROLLBACK_CONFLICT:
-            in_doubt = key.doubled and record.cause == NOBODY_KNOWS
+            in_doubt = key.doubled and record.cause is Cause.TARGET_IN_DOUBT
             blameless = not key.meddled and not in_doubt and not key.has_erased and None not in key.words[1:]
             if blameless and why_not_restored(key, there) is None:
                 yield f"I6 a rollback conflict ({record.cause}) with no writer to blame"

@@ -155,5 +155,6 @@ class Doubts:
             key.unfollowed.setdefault(len(key.words) - 1, DELETE_IN_DOUBT)
 
     def _open_at_target(self, work: _Work) -> None:
-        if work.key.doubt_at_target is None:
-            work.key.doubt_at_target = Doubt(self._now(), None, earliest=work.began - CLOCKS)
+        earlier = work.key.doubt_at_target
+        earliest = min(work.began - CLOCKS, earlier.earliest if earlier is not None else work.began)
+        work.key.doubt_at_target = Doubt(self._now(), None, earliest=earliest)

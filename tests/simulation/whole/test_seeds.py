@@ -25,6 +25,7 @@ import tests.fakes.manifest
 import tests.fakes.references
 from domain.objects import ObjectState
 from domain.protocol.attempt import HeldRecord, Verdict
+from domain.protocol.causes import Cause
 from domain.protocol.reconciling import Decision, Sight, Step, decide
 from domain.protocol.record import Intent, Origin, Record, State
 from domain.steering.control import Control, resumed
@@ -140,8 +141,8 @@ def _takes_whatever_is_there(sight: Sight) -> Decision:
     return decide(sight)
 
 
-def _forgets_what_it_was(held: HeldRecord, cause: str) -> None:
-    held.park(cause)
+def _forgets_what_it_was(held: HeldRecord, cause: Cause, detail: str = "") -> None:
+    held.park(cause, detail)
 
 
 def _is_done_with_it(notice: object, record: object) -> Verdict:

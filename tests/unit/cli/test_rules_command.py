@@ -31,7 +31,7 @@ def rows(result: Result) -> list[Any]:
 
 
 def test_a_key_gets_one_line_with_the_documented_names(tmp_path: Path) -> None:
-    """The line is the one of product.md."""
+    """The line is the one of docs/rules.md."""
     result = run(tmp_path, "a/ä\n+")
     moved = {
         "key": "a/ä\n+",

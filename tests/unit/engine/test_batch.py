@@ -244,7 +244,7 @@ def test_a_key_that_cannot_exist_is_parked_with_its_cause() -> None:
     assert answer(made, direct(created(key, b"one"))) == []
     record = made.world.records[Location(BUCKET, key).record_id]
     assert State.PARKED is record.state
-    assert "1,024" in (record.cause or "") or "1024" in (record.cause or "")
+    assert "1,024" in record.why or "1024" in record.why
 
 
 def test_a_copy_too_large_for_one_attempt_goes_on_as_a_row() -> None:

@@ -8,6 +8,7 @@ import pytest
 from domain.keys import Location
 from domain.lifecycle.verification import Difference, Finding, Remark, Sides, Summary, judge, needs_reading
 from domain.objects import ContentHeaders, Encryption, Lock, ObjectState
+from domain.protocol.causes import Cause, told
 from domain.protocol.record import Action, Claim, Intent, Record, State
 
 ETAG, OTHER = "a" * 32, "b" * 32
@@ -183,8 +184,10 @@ def test_digests_prove_only_as_a_pair(digests: tuple[str | None, str | None], fo
 
 def test_a_finding_names_both_places_the_state_and_the_cause() -> None:
     """As a report prints them."""
-    found = judge(replace(COPIED, state=State.CONFLICT, cause="why"), Sides(SEEN, SEEN), now=NOW)
-    assert found == Finding(COPIED.source, COPIED.target, "CONFLICT", (Difference.CONFLICT,), detail="why")
+    found = judge(replace(COPIED, state=State.CONFLICT, cause=Cause.TARGET_FOREIGN), Sides(SEEN, SEEN), now=NOW)
+    assert found == Finding(
+        COPIED.source, COPIED.target, "CONFLICT", (Difference.CONFLICT,), detail=told(Cause.TARGET_FOREIGN)
+    )
     assert judge(COPIED, Sides(SEEN, SEEN), now=NOW).detail == ""
     assert not Finding(COPIED.source, COPIED.target, "COPIED").verified
 

@@ -8,6 +8,7 @@ import pytest
 
 from domain.errors import InputError, UnavailableError
 from domain.keys import Location
+from domain.protocol.causes import Cause
 from domain.protocol.record import Claim, Mode, State
 from handlers.cli.times import parse_since, said_seconds
 from handlers.engine.batch import respond_to_batch
@@ -64,17 +65,17 @@ NEWER = "0055AED6DCD90281F0"
         (migrated("old/a"), direct(created("old/a", b"two", sequencer=NEWER)), "not-incorporated"),
         (migrated("old/a"), direct(created("old/a", b"one"), created("old/b", b"one")), "never-attempted"),
         (
-            with_record(migrated("old/a"), "old/a", state=State.PARKED, cause="access-denied"),
+            with_record(migrated("old/a"), "old/a", state=State.PARKED, cause=Cause.ACCESS_DENIED),
             direct(created("old/a", b"two", sequencer=NEWER)),
             "access-denied",
         ),
         (
-            with_record(migrated("old/a"), "old/a", state=State.PARKED, cause="impossible-key: too long"),
+            with_record(migrated("old/a"), "old/a", state=State.PARKED, cause=Cause.IMPOSSIBLE_KEY),
             direct(created("old/a", b"two", sequencer=NEWER)),
             "impossible-key",
         ),
         (
-            with_record(migrated("old/a"), "old/a", state=State.CONFLICT, cause="foreign object"),
+            with_record(migrated("old/a"), "old/a", state=State.CONFLICT, cause=Cause.TARGET_FOREIGN),
             direct(created("old/a", b"two", sequencer=NEWER)),
             "conflict",
         ),

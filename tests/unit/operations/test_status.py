@@ -9,6 +9,7 @@ from rich.console import Console
 
 from domain.errors import UnavailableError
 from domain.keys import Location
+from domain.protocol.causes import Cause
 from domain.protocol.record import Record, State
 from domain.steering.control import Control
 from domain.steering.pulse import Tally, Window
@@ -156,8 +157,8 @@ def test_exact_counts_records_and_their_causes() -> None:
     tower = Tower()
     for key, state, cause in (
         ("a", State.COPIED, None),
-        ("b", State.PARKED, "impossible-key: x"),
-        ("c", State.PARKED, "kms"),
+        ("b", State.PARKED, Cause.IMPOSSIBLE_KEY),
+        ("c", State.PARKED, Cause.KMS),
     ):
         record = Record(Location(BUCKET, key), Location(BUCKET, f"new/{key}"), state, cause=cause)
         tower.made.world.records[record.record_id] = record

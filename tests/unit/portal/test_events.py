@@ -56,12 +56,12 @@ def test_a_request_is_answered_in_every_form_of_api_gateway(form: str, is_base64
     text = json.dumps(body | {"dataset_manifest_s3": f"s3://{world.bucket}/{MANIFEST_KEY}"})
     event = request_of(form, "POST", "/api/v1/training", b64encode(text.encode()).decode() if is_base64 else text)
     event["isBase64Encoded"] = is_base64
-    answers = [respond(deepcopy(event), None, world.portal, training.routes) for _ in range(2)]
+    answers = [respond(deepcopy(event), world.portal, training.ROUTES) for _ in range(2)]
     assert [one["statusCode"] for one in answers] == [201, 200], answers
     assert _headers(answers[0])["cache-control"] == "no-store"
     training_id = json.loads(answers[0]["body"])["training_id"]
     read = request_of(form, "GET", f"/training/{training_id}", None)
-    answer = respond(read, None, world.portal, training_read.routes)
+    answer = respond(read, world.portal, training_read.ROUTES)
     assert (answer["statusCode"], json.loads(answer["body"])["training_id"]) == (200, training_id)
 
 
@@ -85,7 +85,7 @@ def _headers(answer: Mapping[str, Any]) -> dict[str, str]:
 def test_the_stage_before_the_path_of_an_http_api_is_no_part_of_the_route(stage: str, path: str, status: int) -> None:
     """It stands there under API Gateway's own domain, and not under another; a stage may begin like the route."""
     event = request_of("http_api_v2", "GET", path, None, stage=stage)
-    answer = respond(event, None, MemoryWorld().portal, training_read.routes)
+    answer = respond(event, MemoryWorld().portal, training_read.ROUTES)
     assert answer["statusCode"] == status
     assert "There is no training none" in answer["body"], "the route's own 404"
 
@@ -95,7 +95,7 @@ def test_a_request_without_claims_is_a_401_in_every_form(form: str) -> None:
     """As the samples themselves are, whose authorizer says nothing of a user."""
     event = request_of(form, "GET", "/training/none", None)
     event["requestContext"]["authorizer"] = documented(form)["requestContext"]["authorizer"]
-    assert respond(event, None, MemoryWorld().portal, training_read.routes)["statusCode"] == 401
+    assert respond(event, MemoryWorld().portal, training_read.ROUTES)["statusCode"] == 401
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_request_without_claims_is_a_401_in_every_form(form: str) -> None:
 def test_an_event_of_another_service_is_refused_by_name(event: dict[str, Any]) -> None:
     """A test in the console, or a wrong trigger, is told so; before, it was a KeyError."""
     with pytest.raises(InputError, match="no request of API Gateway"):
-        respond(event, None, MemoryWorld().portal, training_read.routes)
+        respond(event, MemoryWorld().portal, training_read.ROUTES)
 
 
 def test_a_lambda_authorizers_context_is_found_in_both_forms() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from domain.portal.jobs import safe_name
-from domain.portal.layout import DatasetKind, DeploymentArtifact, Layout, LayoutError, Place, PlaceKind, job_fault
+from domain.portal.layout import DatasetKind, DeploymentArtifact, Layout, LayoutError, job_fault
 from domain.portal.targets import Target
 
 LAYOUT = Layout("line-1", "portal/")
@@ -13,19 +13,18 @@ LONG_JOB = "j" * 63
 
 
 @pytest.mark.parametrize(
-    ("key", "place"),
+    "key",
     [
-        ("datasets/raw/a/b.png", Place(PlaceKind.DATASET, "raw", "a/b.png")),
-        (f"models/training/{LONG_JOB}/output/model.tar.gz", Place(PlaceKind.TRAINING, LONG_JOB, "output/model.tar.gz")),
-        ("models/compilation/j/arm64-cpu/m.gz", Place(PlaceKind.COMPILATION, "j", "m.gz", Target.ARM64_CPU)),
-        ("models/compilation/j/other/m.gz", Place(PlaceKind.COMPILATION, "j", "other/m.gz")),
-        ("models/compilation/j/m.gz", Place(PlaceKind.COMPILATION, "j", "m.gz")),
-        ("deployments/d_1/x/config.json", Place(PlaceKind.DEPLOYMENT, "d_1", "x/config.json")),
+        "datasets/raw/a/b.png",
+        f"models/training/{LONG_JOB}/output/model.tar.gz",
+        "models/compilation/j/arm64-cpu/m.gz",
+        "models/compilation/j/other/m.gz",
+        "models/compilation/j/m.gz",
+        "deployments/d_1/x/config.json",
     ],
 )
-def test_a_key_of_the_layout_says_what_it_is(key: str, place: Place) -> None:
-    """Its kind, whose it is, what is left, and the platform where the folder names one."""
-    assert LAYOUT.place_of(f"portal/{key}") == place
+def test_a_key_of_the_layout_has_no_fault(key: str) -> None:
+    """Each kind of it, with the platform's folder and without."""
     assert LAYOUT.fault_of(f"portal/{key}") is None
 
 
@@ -39,7 +38,6 @@ def test_a_key_of_the_layout_says_what_it_is(key: str, place: Place) -> None:
 )
 def test_a_key_of_no_place_says_which_there_are(key: str) -> None:
     """Too short, of another kind, or of a name that SageMaker would refuse."""
-    assert LAYOUT.place_of(f"portal/{key}") is None
     assert LAYOUT.fault_of(f"portal/{key}") == (
         "it is none of datasets/{raw|manifests|labeled}/…, models/training/{job}/…, "
         "models/compilation/{job}/…, deployments/{deployment}/…"
@@ -58,7 +56,7 @@ def test_a_key_of_no_place_says_which_there_are(key: str) -> None:
 )
 def test_a_bad_key_says_why(key: str, fault: str) -> None:
     """What S3 or its clients cannot take comes first, then whose root it is."""
-    assert (LAYOUT.fault_of(key), LAYOUT.place_of(key)) == (fault, None)
+    assert LAYOUT.fault_of(key) == fault
 
 
 @pytest.mark.parametrize(

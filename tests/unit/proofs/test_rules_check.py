@@ -174,7 +174,7 @@ ALLOW = "allow: [{rule: a, finding: lossy, why: known}, {rule: a, finding: colli
 
 
 def test_json_lines_have_the_documented_names_and_the_verdict_last(tmp_path: Path) -> None:
-    """One line for each finding, as product.md writes it."""
+    """One line for each finding, as docs/rules.md writes it."""
     result = run(tmp_path, LOSSY, "--json")
     lines: list[dict[str, Any]] = [json.loads(line) for line in result.stdout.splitlines()]
     assert set(lines[0]) == {"finding", "rule", "other_rule", "keys", "targets", "allowed", "why"}

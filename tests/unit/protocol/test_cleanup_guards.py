@@ -8,7 +8,8 @@ import pytest
 
 from domain.errors import UnavailableError
 from domain.objects import ContentHeaders
-from domain.protocol.cleanup import DELETE_SOURCE, ONLY_ORIGINAL, clean_source, preview_source
+from domain.protocol.causes import Cause, told
+from domain.protocol.cleanup import DELETE_SOURCE, clean_source, preview_source
 from domain.protocol.ports import Refused
 from domain.protocol.record import Action, Claim, Intent, Mode, Record, State
 from domain.protocol.rollback import roll_back_object
@@ -54,7 +55,7 @@ def test_a_verified_source_goes_and_the_preview_said_so() -> None:
         ({"maybe": frozenset({Intent(Action.COPY, COPY_ETAG)})}, "an attempt ended without saying what it did"),
         ({"claim": Claim("t", 9e9)}, "another attempt must end or be reconciled first"),
         ({"verified_at": None}, "it is not verified"),
-        ({"rewritten_etag": COPY_ETAG}, ONLY_ORIGINAL),
+        ({"rewritten_etag": COPY_ETAG}, told(Cause.ONLY_ORIGINAL)),
         ({"target_etag": "another"}, "the target is no longer what was copied"),
     ],
 )

@@ -9,7 +9,8 @@ import pytest
 from domain.errors import ThrottledError, UnavailableError
 from domain.keys import Location
 from domain.objects import Lock
-from domain.protocol.cleanup import ONLY_ORIGINAL, clean_source
+from domain.protocol.causes import Cause, told
+from domain.protocol.cleanup import clean_source
 from domain.protocol.cleanup_versions import forget_version
 from domain.protocol.ports import TopMarker
 from domain.protocol.record import Action, Claim, Intent, Mode, State, left_over
@@ -104,7 +105,7 @@ def test_a_version_stays_when_somebody_wrote_or_deleted_above_it() -> None:
     world = cleaned()
     world.store.put(SOURCE, b"new")
     world.store.remove(SOURCE)
-    assert forget(world) == "our delete marker no longer hides the verified version"
+    assert forget(world) == "keyshift's delete marker no longer hides the verified version"
     assert world.record.maybe == frozenset()
 
 
@@ -132,7 +133,7 @@ def version_is_there(world: World) -> bool:
     [
         ({"mode": Mode.ROLLED_BACK}, ("done", "its source is not cleaned")),
         ({"state": State.CONFLICT}, ("done", "its source is not cleaned")),
-        ({"rewritten_etag": COPY_ETAG}, ("done", ONLY_ORIGINAL)),
+        ({"rewritten_etag": COPY_ETAG}, ("done", told(Cause.ONLY_ORIGINAL))),
         ({"claim": Claim("other", 9e9)}, ("return", "another worker has it")),
         ({"claim": Claim("other", FakeClock().now())}, ("return", "another worker has it")),
     ],
@@ -237,7 +238,7 @@ def test_a_version_stays_when_its_marker_was_taken_away() -> None:
     world = cleaned()
     world.store.buckets.remove_version(SOURCE, world.record.marker_version or "")
     assert world.store.body(SOURCE) == b"bytes"
-    assert forgotten(world) == ("done", "our delete marker no longer hides the verified version")
+    assert forgotten(world) == ("done", "keyshift's delete marker no longer hides the verified version")
     assert world.store.body(SOURCE) == b"bytes"
 
 

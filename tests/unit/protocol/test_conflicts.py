@@ -9,7 +9,8 @@ import pytest
 from domain.errors import AccessDeniedError, UnavailableError
 from domain.objects import ObjectState
 from domain.protocol.attempt import Verdict
-from domain.protocol.conflicts import TAKEN, Conflict, take_source, why_not_taken
+from domain.protocol.causes import Cause
+from domain.protocol.conflicts import Conflict, take_source, why_not_taken
 from domain.protocol.notices import Notice, NoticeKind
 from domain.protocol.record import EMPTY_TARGET, Action, Claim, Intent, Mode, Origin, Record, State
 from domain.protocol.rollback import purge_copy, roll_back_object
@@ -17,7 +18,9 @@ from tests.unit.protocol.test_copying import LARGE, holding_large
 from tests.unit.protocol.test_migration import POLICY, SOURCE, TARGET, World, created, listed
 
 OLD, NEW, FOREIGN = "1" * 32, "2" * 32, "f" * 32
-RECORD = Record(SOURCE, TARGET, State.CONFLICT, revision=7, origin=Origin.CREATED, cause="c", changed_at=5.0)
+RECORD = Record(
+    SOURCE, TARGET, State.CONFLICT, revision=7, origin=Origin.CREATED, cause=Cause.TARGET_FOREIGN, changed_at=5.0
+)
 COPIED = replace(RECORD, state=State.COPIED, source_etag=OLD, target_etag=OLD, target_version="v", verified_at=4.0)
 SEEN = ObjectState(NEW, 5, metadata={"a": "b"}, tags={})
 STRANGE = ObjectState(FOREIGN, 9, tags={})
@@ -87,7 +90,8 @@ def test_the_word_is_in_the_record_with_who_and_why() -> None:
         target_etag=None,
         target_version=None,
         verified_at=None,
-        cause=f"{TAKEN}: anna@desk: the line writes it",
+        cause=Cause.SOURCE_TAKES_TARGET,
+        cause_detail="anna@desk: the line writes it",
         revision=8,
         changed_at=9.0,
     )

@@ -11,6 +11,7 @@ from domain.keys import Location, Sequencer
 from domain.objects import ContentHeaders, ObjectState
 from domain.parts import MIB, MIN_PART_BYTES
 from domain.protocol.attempt import Attempt, ClaimLostError, MigrationPolicy, MigrationPorts, Outcome, Verdict
+from domain.protocol.causes import Cause
 from domain.protocol.cleanup import clean_source
 from domain.protocol.migration import migrate_object, park_object
 from domain.protocol.notices import Notice, NoticeKind
@@ -231,7 +232,7 @@ def test_corrected_rules_take_over_what_was_parked_for_an_impossible_key() -> No
         listed(b"bytes"),
         target=Location("line", ""),
         rule="r",
-        cause="impossible-key",
+        cause=Cause.IMPOSSIBLE_KEY,
         attempt=world.attempt(),
         ports=world.ports,
         policy=POLICY,
@@ -249,7 +250,7 @@ def test_changed_rules_do_not_move_what_was_copied_elsewhere() -> None:
     world.store.put(SOURCE, b"two")
     world.migrate(created(b"two"), target=Location("line", "other/k"))
     assert world.record.state is State.PARKED
-    assert "new/k" in (world.record.cause or "")
+    assert "new/k" in world.record.why
     assert world.store.body(Location("line", "other/k")) is None
 
 

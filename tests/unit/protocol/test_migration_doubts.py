@@ -8,8 +8,9 @@ import pytest
 from domain.errors import KeyshiftError, LeaseExpiredError, ThrottledError, UnavailableError
 from domain.objects import ObjectState
 from domain.protocol.attempt import MigrationPolicy, Outcome, Verdict
+from domain.protocol.causes import Cause
 from domain.protocol.cleanup import clean_source
-from domain.protocol.migration import BUSY, BUSY_SECONDS
+from domain.protocol.migration import BUSY_SECONDS
 from domain.protocol.notices import Notice, NoticeKind
 from domain.protocol.ports import ClaimAnswer, Refused
 from domain.protocol.record import State, left_over
@@ -159,7 +160,7 @@ def test_a_refused_claim_without_a_record_is_tried_again(monkeypatch: pytest.Mon
     """Why it was refused cannot be told; nothing is copied without a claim."""
     world = holding()
     monkeypatch.setattr(InMemoryManifest, "claim_record", lambda *_: ClaimAnswer(granted=False, before=None))
-    assert world.migrate(listed(b"bytes")) == Outcome(Verdict.RETURN, None, BUSY, BUSY_SECONDS)
+    assert world.migrate(listed(b"bytes")) == Outcome(Verdict.RETURN, None, Cause.BUSY, retry_after=BUSY_SECONDS)
     assert world.store.body(TARGET) is None
 
 

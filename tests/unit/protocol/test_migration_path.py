@@ -10,6 +10,7 @@ from domain.errors import AccessDeniedError
 from domain.keys import Location, Sequencer
 from domain.parts import MIB
 from domain.protocol.attempt import MigrationPolicy, Verdict
+from domain.protocol.causes import Cause, told
 from domain.protocol.migration import park_object
 from domain.protocol.notices import Notice, NoticeKind
 from domain.protocol.ports import ClaimAnswer, Refused
@@ -153,7 +154,13 @@ def test_another_workers_claim_returns_the_message_with_the_state() -> None:
     outcome = world.migrate(listed(b"bytes"))
     assert (outcome.verdict, outcome.state, outcome.retry_after) == (Verdict.RETURN, State.COPIED, 5)
     parked = park_object(
-        listed(b"bytes"), target=TARGET, rule="r", cause="x", attempt=world.attempt(), ports=world.ports, policy=POLICY
+        listed(b"bytes"),
+        target=TARGET,
+        rule="r",
+        cause=Cause.RULES,
+        attempt=world.attempt(),
+        ports=world.ports,
+        policy=POLICY,
     )
     assert (parked.verdict, parked.state) == (Verdict.RETURN, State.COPIED)
 
@@ -174,14 +181,14 @@ def test_another_target_parks_what_was_begun_and_moves_what_was_not() -> None:
     world.store.put(SOURCE, b"newer")
     outcome = world.migrate(listed(b"newer"), target=other)
     assert (outcome.verdict, outcome.state) == (Verdict.DONE, State.PARKED)
-    assert outcome.reason == f"the rules now say {other.uri}, it was begun for {TARGET.uri}: roll it back"
+    assert outcome.reason == told(Cause.OTHER_TARGET, f"the rules say {other.uri}, it was begun for {TARGET.uri}")
     world = holding()
     policy = replace(POLICY, rules_digest="first")
     park_object(
         listed(b"bytes"),
         target=TARGET,
         rule="old",
-        cause="x",
+        cause=Cause.RULES,
         attempt=world.attempt(),
         ports=world.ports,
         policy=policy,

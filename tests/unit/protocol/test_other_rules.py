@@ -6,6 +6,7 @@ import pytest
 
 from domain.keys import Location
 from domain.protocol.attempt import Outcome, Verdict
+from domain.protocol.causes import Cause
 from domain.protocol.cleanup import clean_source
 from domain.protocol.migration import RULES_SECONDS, park_object
 from domain.protocol.notices import Notice, NoticeKind
@@ -30,7 +31,8 @@ def impossible(world: World, notice: Notice) -> Outcome:
         notice,
         target=NOWHERE,
         rule="r",
-        cause="impossible-key: too long",
+        cause=Cause.IMPOSSIBLE_KEY,
+        detail="too long",
         attempt=world.attempt(),
         ports=world.ports,
         policy=POLICY,
@@ -87,7 +89,7 @@ def test_what_is_there_is_parked_and_its_message_is_done(other_rules: Met) -> No
     world.store.put(SOURCE, b"newer")
     met = other_rules(world, created(b"newer", 2))
     assert (met.verdict, met.state) == (Verdict.DONE, State.PARKED)
-    assert met.reason == world.record.cause
+    assert met.reason == world.record.why
     assert world.store.body(TARGET) == b"bytes"
     assert world.migrate(ROW).state is State.COPIED
     assert world.store.body(TARGET) == b"newer"

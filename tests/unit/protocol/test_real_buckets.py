@@ -12,10 +12,10 @@ from domain.lifecycle.verification import REPAIRABLE, Difference, Sides, judge
 from domain.objects import Encryption, Lock
 from domain.parts import MIB
 from domain.protocol.attempt import Outcome, Verdict
+from domain.protocol.causes import Cause
 from domain.protocol.cleanup import clean_source
 from domain.protocol.cleanup_versions import forget_version
 from domain.protocol.notices import Notice, NoticeKind
-from domain.protocol.reconciling import NOBODY_KNOWS
 from domain.protocol.record import Action, Intent, Origin, State
 from domain.protocol.rollback import purge_copy, roll_back_object
 from tests.fakes.buckets import Versioning
@@ -527,7 +527,7 @@ def test_a_conflict_over_a_copy_that_nothing_can_recognise_says_so() -> None:
     world.clock.advance(1_000)
     world.store.put(SOURCE, b"newer")
     assert world.migrate(created(b"newer", 2), policy=encrypted).state is State.CONFLICT
-    assert world.record.cause == NOBODY_KNOWS
+    assert world.record.cause == Cause.TARGET_IN_DOUBT
 
 
 # V: version ids

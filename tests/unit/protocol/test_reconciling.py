@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 
 from domain.objects import ContentHeaders, Encryption, Lock, ObjectState
+from domain.protocol.causes import Cause
 from domain.protocol.ports import HiddenVersion, TopMarker
 from domain.protocol.reconciling import (
-    EMPTIED,
-    NOBODY_KNOWS,
     Decision,
     Sight,
     Step,
@@ -28,8 +27,8 @@ RECORD = Record(
 )
 SOURCE_SEEN = ObjectState(NEW, 5, version_id="v2", metadata={"a": "b"}, tags={})
 TARGET_SEEN = ObjectState(OLD, 5, version_id="t1", last_modified=5, metadata={"a": "b"}, tags={})
-GONE_BY_OTHERS = "the copy was deleted by another writer"
-FOREIGN_THERE = "another writer's object is at the target"
+GONE_BY_OTHERS = Cause.COPY_DELETED
+FOREIGN_THERE = Cause.TARGET_FOREIGN
 
 
 def sight(**changes: Any) -> Sight:
@@ -48,7 +47,7 @@ def settle(state: State, **more: Any) -> Decision:
     return Decision(Step.SETTLE, state, **more)
 
 
-def conflict(cause: str) -> Decision:
+def conflict(cause: Cause) -> Decision:
     """Left alone."""
     return Decision(Step.SETTLE, State.CONFLICT, cause, keeps_target=False)
 
@@ -76,13 +75,13 @@ STRANGE = replace(UNKNOWN, state=State.CONFLICT)
     [
         # The copy is absent.
         (sight(target=None), conflict(GONE_BY_OTHERS)),
-        (sight(target=None, record=STRANGE), conflict(EMPTIED)),
+        (sight(target=None, record=STRANGE), conflict(Cause.TARGET_EMPTIED)),
         (sight(target=None, record=record(maybe=MAYBE_DELETED)), NEW_COPY),
         (sight(target=None, record=record(maybe=MAYBE_COPIED)), conflict(GONE_BY_OTHERS)),
         (sight(target=None, record=UNKNOWN), NEW_COPY),
         # An operator has spoken: of an empty target, or of one object there.
         (sight(target=None, record=replace(STRANGE, replaceable_etag=EMPTY_TARGET)), NEW_COPY),
-        (sight(target=None, record=replace(STRANGE, replaceable_etag=OLD)), conflict(EMPTIED)),
+        (sight(target=None, record=replace(STRANGE, replaceable_etag=OLD)), conflict(Cause.TARGET_EMPTIED)),
         (sight(record=replace(STRANGE, replaceable_etag=EMPTY_TARGET)), conflict(FOREIGN_THERE)),
         (sight(record=replace(STRANGE, replaceable_etag=NEW)), conflict(FOREIGN_THERE)),
         (sight(record=replace(STRANGE, replaceable_etag=OLD)), replace(REPLACED, origin=Origin.CREATED)),
@@ -112,7 +111,7 @@ STRANGE = replace(UNKNOWN, state=State.CONFLICT)
             REPLACED,
         ),
         # A write that nothing can recognise may be what is there.
-        (sight(record=replace(UNKNOWN, maybe=frozenset({Intent(Action.COPY)}))), conflict(NOBODY_KNOWS)),
+        (sight(record=replace(UNKNOWN, maybe=frozenset({Intent(Action.COPY)}))), conflict(Cause.TARGET_IN_DOUBT)),
         (sight(record=replace(UNKNOWN, maybe=frozenset({Intent(Action.UPLOAD)}))), conflict(FOREIGN_THERE)),
         (sight(record=replace(UNKNOWN, maybe=frozenset({Intent(Action.DELETE_TARGET)}))), conflict(FOREIGN_THERE)),
         # What binds or places the source goes along later, where the copy is ours.
@@ -137,7 +136,7 @@ STRANGE = replace(UNKNOWN, state=State.CONFLICT)
         (sight(source=None, removed=True, record=record(origin=None)), FOLLOWED),
         (
             sight(source=None, removed=True, record=record(origin=Origin.CREATED, target_version="t0")),
-            conflict("the source is gone and another writer's object is at the target"),
+            conflict(Cause.TARGET_FOREIGN_SOURCE_GONE),
         ),
         (sight(source=None, removed=True, mirror_deletes=False), settle(State.GONE, origin=Origin.ADOPTED)),
         (
@@ -154,7 +153,7 @@ STRANGE = replace(UNKNOWN, state=State.CONFLICT)
         ),
         (
             sight(source=None, removed=True, record=replace(STRANGE, replaceable_etag=OLD)),
-            conflict("the source is gone and another writer's object is at the target"),
+            conflict(Cause.TARGET_FOREIGN_SOURCE_GONE),
         ),
         (
             sight(source=None, removed=True, record=record(state=State.CLEANED)),
@@ -163,11 +162,11 @@ STRANGE = replace(UNKNOWN, state=State.CONFLICT)
         (sight(source=None, record=record(maybe=MAYBE_CLEANED)), settle(State.CLEANED, origin=Origin.ADOPTED)),
         (
             sight(source=None, record=UNKNOWN),
-            conflict("the source is gone and another writer's object is at the target"),
+            conflict(Cause.TARGET_FOREIGN_SOURCE_GONE),
         ),
         (
             sight(source=None, target=None, record=record(state=State.CLEANED)),
-            conflict("the copy was deleted by another writer after the source was cleaned up"),
+            conflict(Cause.COPY_DELETED_AFTER_CLEANUP),
         ),
         (sight(source=None, target=None), settle(State.GONE, keeps_target=False)),
         (sight(source=None, target=None, removed=True), settle(State.TOMBSTONE, keeps_target=False)),
@@ -205,7 +204,7 @@ COPY_HIDDEN = Decision(Step.COPY_HIDDEN, State.CLEANED, if_match=OLD, origin=Ori
         ({"record": replace(CLEANED, state=State.COPIED)}, settle(State.GONE, origin=Origin.ADOPTED)),
         (
             {"target": replace(TARGET_SEEN, etag=FOREIGN)},
-            conflict("the source is gone and another writer's object is at the target"),
+            conflict(Cause.TARGET_FOREIGN_SOURCE_GONE),
         ),
     ],
 )

@@ -11,6 +11,7 @@ from domain.keys import Sequencer
 from domain.objects import ContentHeaders, Encryption, Lock, ObjectState, same_bytes, same_object
 from domain.parts import GIB, MIN_PART_BYTES
 from domain.protocol.attempt import Attempt, HeldRecord, Lease, MigrationPolicy, MigrationPorts, take_claim
+from domain.protocol.causes import Cause
 from domain.protocol.notices import Notice, NoticeKind
 from domain.protocol.ports import Refused
 from domain.protocol.record import (
@@ -299,7 +300,7 @@ def _raised(error: Exception) -> None:
 
 def test_a_commit_says_its_cause_or_its_state() -> None:
     """In the outcome, for the log."""
-    assert _held()[0].commit(State.CONFLICT, cause="why").reason == "why"
+    assert _held()[0].commit(State.CONFLICT, cause=Cause.COPY_DELETED).cause is Cause.COPY_DELETED
     assert _held()[0].commit(State.COPIED).reason == "COPIED"
 
 

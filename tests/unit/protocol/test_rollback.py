@@ -8,16 +8,17 @@ import pytest
 
 from domain.errors import ThrottledError
 from domain.protocol.attempt import Outcome, Verdict
+from domain.protocol.causes import Cause
 from domain.protocol.cleanup import clean_source
 from domain.protocol.ports import Refused
 from domain.protocol.record import Claim, Mode, Origin, Record, State
-from domain.protocol.rollback import BUSY, PURGE, PURGE_IN_DOUBT, ROLL_BACK, purge_copy, roll_back_object
+from domain.protocol.rollback import PURGE, ROLL_BACK, purge_copy, roll_back_object
 from tests.fakes.object_store import InMemoryObjectStore as InMemory
 from tests.unit.protocol.test_migration import POLICY, SOURCE, TARGET, World, listed
 
-ANOTHER = "another worker has it"
-CHANGED = "the copy changed while it was copied back"
-UNFINISHED = "rollback itself must finish first"
+ANOTHER = Cause.BUSY
+CHANGED = Cause.COPY_CHANGED
+UNFINISHED = Cause.ROLLBACK_UNFINISHED
 ETAG = md5(b"bytes", usedforsecurity=False).hexdigest()
 
 
@@ -48,13 +49,13 @@ def test_a_key_that_was_never_migrated_gets_a_fence() -> None:
     """With its time, and no event counts after it; a second rollback finds it."""
     world = World()
     world.store.put(SOURCE, b"bytes")
-    assert roll_back(world) == Outcome(Verdict.DONE, State.ROLLED_BACK, "nothing was migrated")
+    assert roll_back(world) == Outcome(Verdict.DONE, State.ROLLED_BACK, Cause.NOTHING_MIGRATED)
     assert world.record == Record(
         SOURCE, TARGET, State.ROLLED_BACK, mode=Mode.ROLLED_BACK, changed_at=world.clock.now()
     )
     world.migrate(listed(b"bytes"))
     assert world.store.body(TARGET) is None
-    assert roll_back(world).reason == "already rolled back"
+    assert roll_back(world).cause is Cause.ALREADY_ROLLED_BACK
 
 
 def test_a_fence_that_somebody_else_was_quicker_to_write_returns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +73,7 @@ def test_a_claim_holds_until_after_its_last_second() -> None:
     world.edit(claim=Claim("other", world.clock.now() - 0.001))
     assert roll_back(world).state is State.ROLLED_BACK
     world.edit(claim=Claim("other", world.clock.now()), intent=PURGE)
-    assert purge(world) == Outcome(Verdict.RETURN, State.ROLLED_BACK, PURGE_IN_DOUBT)
+    assert purge(world) == Outcome(Verdict.RETURN, State.ROLLED_BACK, Cause.PURGE_IN_DOUBT)
     world.edit(claim=Claim("other", world.clock.now() - 0.001), intent=ROLL_BACK)
     assert purge(world) == Outcome(Verdict.RETURN, State.ROLLED_BACK, UNFINISHED)
     world.edit(intent=PURGE)
@@ -84,7 +85,7 @@ def test_what_ended_is_not_done_again(state: State) -> None:
     """Nothing is looked at."""
     world = migrated(cleaned=True)
     world.edit(mode=Mode.ROLLED_BACK, state=state)
-    assert roll_back(world) == Outcome(Verdict.DONE, state, "already rolled back")
+    assert roll_back(world) == Outcome(Verdict.DONE, state, Cause.ALREADY_ROLLED_BACK)
     assert world.store.calls == []
 
 
@@ -157,7 +158,7 @@ def test_a_strangers_object_is_nothing_to_restore_from(*, there: bool) -> None:
     else:
         world.store.remove(TARGET)
     assert roll_back(world).state is State.ROLLBACK_CONFLICT
-    assert world.record.cause == "the copy is no longer ours, nothing to restore from"
+    assert world.record.cause == Cause.NOTHING_TO_RESTORE
     assert world.store.body(SOURCE) is None
 
 
@@ -179,20 +180,26 @@ def test_a_conflict_that_had_no_source_is_restored_from_our_copy() -> None:
             False,
             Verdict.DONE,
             State.ROLLBACK_CONFLICT,
-            "the copy changed while it was copied back",
+            Cause.COPY_CHANGED,
         ),
         (
             Refused.SOURCE_ABSENT,
             False,
             Verdict.DONE,
             State.ROLLBACK_CONFLICT,
-            "the copy changed while it was copied back",
+            Cause.COPY_CHANGED,
         ),
         (Refused.SOURCE_ABSENT, True, Verdict.DONE, State.ROLLED_BACK, None),
     ],
 )
 def test_a_refused_copy_says_what_it_found(  # what is refused, and what follows
-    monkeypatch: pytest.MonkeyPatch, refused: Refused, *, written: bool, verdict: Verdict, state: State, cause: str
+    monkeypatch: pytest.MonkeyPatch,
+    refused: Refused,
+    *,
+    written: bool,
+    verdict: Verdict,
+    state: State,
+    cause: Cause | None,
 ) -> None:
     """The owner wrote the source meanwhile, somebody is writing, or our copy is another one."""
     world = migrated(cleaned=True)
@@ -206,14 +213,14 @@ def test_a_refused_copy_says_what_it_found(  # what is refused, and what follows
     outcome = roll_back(world)
     assert (outcome.verdict, outcome.state, world.record.cause) == (verdict, state, cause)
     assert world.record.claim is None
-    assert outcome.reason == BUSY or verdict is Verdict.DONE
+    assert outcome.cause is Cause.CONCURRENT_WRITER or verdict is Verdict.DONE
 
 
 def test_a_large_copy_comes_back_over_several_attempts() -> None:
     """Each gives its claim back; no upload is left at the end."""
     world = migrated(cleaned=True, body=bytes(11 * 1024 * 1024))
     outcome = roll_back(world, parts_at_once=1, limit=2.0)
-    assert (outcome.verdict, outcome.reason) == (Verdict.CONTINUE, "2 parts are left to copy back")
+    assert (outcome.verdict, outcome.reason) == (Verdict.CONTINUE, "parts are left to copy: 2")
     assert world.record.claim is None
     world.store.put(SOURCE, b"the owner's")
     assert roll_back(world).state is State.ROLLED_BACK
@@ -248,12 +255,12 @@ def test_what_is_not_rolled_back_is_not_purged(mode: Mode | None) -> None:
     ("changes", "verdict", "reason"),
     [
         ({"state": State.COPIED}, Verdict.RETURN, UNFINISHED),
-        ({"state": State.PURGED}, Verdict.DONE, "it is purged"),
-        ({"state": State.ROLLBACK_CONFLICT, "cause": "why"}, Verdict.DONE, "why"),
-        ({"origin": Origin.ADOPTED}, Verdict.DONE, "the copy was there before us"),
+        ({"state": State.PURGED}, Verdict.DONE, Cause.PURGED),
+        ({"state": State.ROLLBACK_CONFLICT, "cause": Cause.OLDER_SOURCE}, Verdict.DONE, Cause.OLDER_SOURCE),
+        ({"origin": Origin.ADOPTED}, Verdict.DONE, Cause.COPY_ADOPTED),
     ],
 )
-def test_a_copy_stays_by_its_record(changes: dict[str, Any], verdict: Verdict, reason: str) -> None:
+def test_a_copy_stays_by_its_record(changes: dict[str, Any], verdict: Verdict, reason: Cause) -> None:
     """Each alone is enough."""
     world = migrated(cleaned=False)
     roll_back(world)
@@ -268,7 +275,7 @@ def test_a_copy_stays_while_its_source_is_absent() -> None:
     roll_back(world)
     world.store.remove(SOURCE)
     assert purge(world).state is State.ROLLBACK_CONFLICT
-    assert world.record.cause == "the source is absent, so the copy is kept"
+    assert world.record.cause == Cause.SOURCE_ABSENT
     assert world.store.body(TARGET) == b"bytes"
 
 
@@ -278,7 +285,7 @@ def test_a_purge_that_meets_a_writer_is_run_again(monkeypatch: pytest.MonkeyPatc
     roll_back(world)
     with monkeypatch.context() as patch:
         patch.setattr(InMemory, "delete_object", lambda *_, **__: Refused.CONCURRENT)
-        assert purge(world) == Outcome(Verdict.RETURN, State.ROLLED_BACK, BUSY)
+        assert purge(world) == Outcome(Verdict.RETURN, State.ROLLED_BACK, Cause.CONCURRENT_WRITER)
     assert not world.record.is_unfinished
     assert purge(world).state is State.PURGED
     assert world.store.body(TARGET) is None
@@ -292,4 +299,4 @@ def test_somebody_quicker_keeps_the_record(monkeypatch: pytest.MonkeyPatch, acti
         roll_back(world)
     monkeypatch.setattr(world.manifest, "write_record", lambda *_, **__: False)
     outcome = action(world)
-    assert (outcome.verdict, outcome.state, outcome.reason) == (Verdict.RETURN, world.record.state, ANOTHER)
+    assert (outcome.verdict, outcome.state, outcome.cause) == (Verdict.RETURN, world.record.state, ANOTHER)

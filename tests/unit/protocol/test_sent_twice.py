@@ -6,10 +6,10 @@ import pytest
 
 from domain.errors import UnavailableError
 from domain.protocol.attempt import Outcome, Verdict
+from domain.protocol.causes import Cause
 from domain.protocol.cleanup import clean_source
 from domain.protocol.conflicts import Conflict, why_not_taken
 from domain.protocol.ports import Refused
-from domain.protocol.reconciling import NOBODY_KNOWS
 from domain.protocol.record import Intent, Origin, State
 from domain.references.items import Outcome as Reported
 from domain.references.manifest_rewriting import CHANGED
@@ -22,7 +22,7 @@ from tests.unit.protocol.test_rollback import migrated, purge, roll_back
 from tests.unit.references.test_manifests import MANIFEST
 from tests.unit.rewriting_world import RewritingWorld
 
-THEIRS = "another writer's object is at the target"
+THEIRS = Cause.TARGET_FOREIGN
 
 
 def nothing() -> None:
@@ -147,7 +147,7 @@ def test_where_the_source_is_gone_nobody_can_tell(monkeypatch: pytest.MonkeyPatc
     send_twice(monkeypatch, "copy_object", between=lambda: world.store.remove(SOURCE))
     for notice in (listed(b"bytes"), removed(2), BARE_ROW):
         assert world.migrate(notice).state is State.CONFLICT
-        assert world.record.cause == NOBODY_KNOWS
+        assert world.record.cause == Cause.TARGET_IN_DOUBT
     assert world.store.body(TARGET) == b"bytes"
 
 
@@ -176,7 +176,7 @@ def test_a_producer_who_writes_to_both_places_keeps_what_he_wrote() -> None:
     world = holding()
     world.store.put(TARGET, b"bytes", metadata=strangers())
     assert world.migrate(listed(b"bytes")).state is State.CONFLICT
-    assert world.record.cause == NOBODY_KNOWS
+    assert world.record.cause == Cause.TARGET_IN_DOUBT
     seen = world.store.look_at_object(TARGET)
     assert seen is not None
     assert seen.metadata == strangers()
@@ -347,7 +347,7 @@ def test_a_purge_leaves_what_nobody_can_tell_and_says_so(monkeypatch: pytest.Mon
     miss_a_look(world)
     assert roll_back(world).state is State.ROLLED_BACK
     assert purge(world).state is State.ROLLBACK_CONFLICT
-    assert world.record.cause == NOBODY_KNOWS
+    assert world.record.cause == Cause.TARGET_IN_DOUBT
     assert world.store.body(TARGET) == b"bytes"
 
 

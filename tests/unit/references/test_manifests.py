@@ -9,7 +9,9 @@ import pytest
 from domain.errors import ArchivedError, KeyshiftError, UnavailableError
 from domain.keys import Location
 from domain.objects import ObjectState
-from domain.protocol.cleanup import DELETE_SOURCE, ONLY_ORIGINAL, preview_source
+from domain.protocol import causes as texts
+from domain.protocol.causes import Cause
+from domain.protocol.cleanup import DELETE_SOURCE, preview_source
 from domain.protocol.ports import Refused
 from domain.protocol.record import Action, Claim, Intent, Mode, Record, State
 from domain.references.items import Outcome, Reported
@@ -233,14 +235,16 @@ def test_a_manifest_whose_record_comes_while_one_looks_is_not_passed_over() -> N
 def test_a_manifest_that_did_not_move_holds_what_it_names(state: State) -> None:
     """Parked or in conflict, it is read where it lies, at either key; nothing of it is rewritten."""
     world = ManifestWorld()
-    world.change_record(MANIFEST, state=state, cause="access-denied")
+    world.change_record(MANIFEST, state=state, cause=Cause.ACCESS_DENIED)
     assert [one.path for one in world.scan.find_references()] == 2 * [
         "line 1 source-ref",
         "line 3 source-ref",
         "line 3 mask-ref",
     ]
     told = [one for one in world.rewrite() if one.outcome is not Outcome.STAYS]
-    assert {(one.outcome, one.why) for one in told} == {(Outcome.WAITING, f"the manifest is {state}: access-denied")}
+    assert {(one.outcome, one.why) for one in told} == {
+        (Outcome.WAITING, f"the manifest is {state}: {texts.told(Cause.ACCESS_DENIED)}")
+    }
     assert world.content() == CONTENT
     world.store.remove(world.record(MANIFEST).target)
     assert len(list(world.scan.find_references())) == 3
@@ -306,7 +310,7 @@ def test_the_original_of_a_rewritten_manifest_is_not_cleaned_up() -> None:
     world.rewrite()
     world.change_record(MANIFEST, verified_at=1.0)
     told = preview_source(world.record(MANIFEST), ports=world.migration_ports, now=world.clock.now())
-    assert told == ONLY_ORIGINAL, "the dry run says so too"
+    assert told == texts.told(Cause.ONLY_ORIGINAL), "the dry run says so too"
     world.clean(MANIFEST)
     assert world.store.body(world.place) == CONTENT
     world.roll_back(MANIFEST)

@@ -6,6 +6,7 @@ import pytest
 
 from domain.errors import ThrottledError, UnavailableError
 from domain.keys import Location
+from domain.protocol.causes import Cause
 from domain.protocol.record import State
 from domain.references.items import Outcome, Reported
 from domain.references.json_strings import strings_of, with_strings
@@ -86,7 +87,7 @@ def test_a_set_that_held_both_uris_gets_both_back() -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"state": State.CONFLICT, "cause": "foreign"}, "CONFLICT: foreign"),
+        ({"state": State.CONFLICT, "cause": Cause.TARGET_FOREIGN}, "CONFLICT: another writer's"),
         ({"maybe": frozenset({object()})}, "under way"),
         ({"target_etag": "0" * 32}, "no longer holds"),
     ],

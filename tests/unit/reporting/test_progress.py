@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from domain.keys import Location
+from domain.protocol.causes import Cause
 from domain.protocol.record import Claim, Record, State
 from domain.reporting.progress import HOUR, MINUTE, history_of, progress_of
 
@@ -12,7 +13,7 @@ COPIED = Record(Location("b", "old/k"), Location("b", "new/k"), State.COPIED)
 
 def test_every_delta_is_a_number_and_no_truth_value() -> None:
     """DynamoDB refuses "True", and the worker that publishes the stream ended at the first failed object."""
-    parked = Record(Location("b", "old/k"), Location("b", "new/k"), State.PARKED, cause="access-denied")
+    parked = Record(Location("b", "old/k"), Location("b", "new/k"), State.PARKED, cause=Cause.ACCESS_DENIED)
     deltas = progress_of(None, parked)
     assert deltas["failed"] == 1
     assert {type(delta) for delta in deltas.values()} == {int}
@@ -29,7 +30,7 @@ def test_counters_count_a_finished_copy_once() -> None:
     assert "copy_milliseconds" not in progress_of(replace(running, changed_at=NOW + 9), replace(COPIED, changed_at=NOW))
     for before, after in ((COPIED, COPIED), (running, running), (running, replace(COPIED, state=State.GONE))):
         assert "objects_copied" not in progress_of(before, after)
-    parked = replace(COPIED, state=State.PARKED, cause="archived")
+    parked = replace(COPIED, state=State.PARKED, cause=Cause.ARCHIVED)
     assert progress_of(COPIED, parked)["failed"] == 1
     assert progress_of(None, parked)["failed"] == 1
     assert "failed" not in progress_of(parked, parked)

@@ -10,11 +10,12 @@ import pytest
 from domain.errors import InputError
 from domain.planning.estimate import Line, Prices, estimate
 from domain.planning.figures import Share
+from domain.protocol.causes import Cause
 from domain.protocol.record import Claim, Record, State
 from domain.reporting.costs import Planned, spent
 from domain.reporting.fidelity import fidelity_of
 from domain.reporting.progress import HOUR, MINUTE, Span, history_of, progress_of
-from domain.reporting.report import COLUMNS, MOST_CAUSES, SHOWN, Tallied, length_of, row_of, series
+from domain.reporting.report import COLUMNS, SHOWN, Tallied, length_of, row_of, series
 from handlers.bootstrap.planning import read_plan
 from handlers.cli.pages.charts import MOST_POINTS, area_chart, bar_chart
 from handlers.cli.pages.report import report_page, said_number, shown
@@ -50,12 +51,12 @@ def test_every_state_has_an_outcome() -> None:
 
 
 def test_a_tally_counts_and_keeps_little() -> None:
-    """However many objects failed, and for however many causes, memory is bounded."""
+    """However many objects failed, memory is bounded."""
     tallied = Tallied()
     parked = replace(RECORD, state=State.PARKED)
-    records = [replace(parked, cause=f"cause {number}") for number in range(MOST_CAUSES + 7)]
+    records = [replace(parked, cause=(Cause.KMS, Cause.ARCHIVED)[number % 2]) for number in range(2 * SHOWN)]
     assert list(tallied.watch([RECORD, *records])) == [RECORD, *records]
-    assert (tallied.records, len(tallied.causes), tallied.causes["other"]) == (MOST_CAUSES + 8, MOST_CAUSES + 1, 7)
+    assert (tallied.records, tallied.causes) == (2 * SHOWN + 1, {"kms": SHOWN, "archived": SHOWN})
     assert len(tallied.troubled) == SHOWN
 
 
@@ -70,14 +71,6 @@ def test_a_tally_adds_up_what_the_records_say() -> None:
     assert dict(tallied.outcomes) == {"moved": 3, "waiting": 2}
     assert (tallied.kept["bytes"], set(tallied.changed.values()), set(tallied.lost.values())) == (3, {3}, {3})
     assert (tallied.causes, tallied.troubled) == ({}, [])
-
-
-def test_a_cause_that_is_known_is_counted_also_when_there_are_too_many() -> None:
-    """Only new ones become "other"."""
-    tallied = Tallied()
-    for number in [*range(MOST_CAUSES), 0, MOST_CAUSES]:
-        tallied.count(replace(RECORD, state=State.PARKED, cause=f"cause {number}"))
-    assert (tallied.causes["cause 0"], tallied.causes["other"]) == (2, 1)
 
 
 def test_a_row_says_when_and_whether_it_runs() -> None:
@@ -117,11 +110,13 @@ def test_other_cells_stay_as_they_are() -> None:
 def test_counters_follow_a_failure_and_its_end() -> None:
     """A cause counts while the record has it."""
     held = replace(RECORD, claim=Claim("t", 1.0), changed_at=10.0)
-    parked = replace(held, claim=None, state=State.PARKED, cause="the rules now say: s3://b/x", changed_at=12.5)
-    done = replace(parked, state=State.COPIED, cause=None)
+    parked = replace(
+        held, claim=None, state=State.PARKED, cause=Cause.OTHER_TARGET, cause_detail="s3://b/x", changed_at=12.5
+    )
+    done = replace(parked, state=State.COPIED, cause=None, cause_detail="")
     failed, mended = progress_of(held, parked), progress_of(parked, done)
-    assert (failed["cause.the rules now say"], failed["failed"]) == (1, 1)
-    assert mended["cause.the rules now say"] == -1
+    assert (failed["cause.other-target"], failed["failed"]) == (1, 1)
+    assert mended["cause.other-target"] == -1
     copied = progress_of(held, replace(held, claim=None, changed_at=12.5))
     assert (copied["copy_milliseconds"], copied["rule_bytes.training-output"]) == (2_500, 1_000)
 

@@ -27,7 +27,7 @@ def test_a_rule_that_feeds_itself_copies_nothing() -> None:
     assert made.world.objects == {Location(BUCKET, "a"): b"one"}
     record = made.world.records[Location(BUCKET, "a").record_id]
     assert record.state is State.PARKED
-    assert "'x/a' would be moved again by the rule 'move': a loop" in str(record.cause)
+    assert "'x/a' would be moved again by the rule 'move': a loop" in record.why
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Templates take exactly what product.md §2 says."""
+"""Templates take exactly what docs/rules.md says."""
 
 import pytest
 

@@ -1,0 +1,43 @@
+"""Everything that the manifest table holds, by the id of the item.
+
+A record's id is the SHA-256 of its bucket and key (``Location.record_id``); every other id has a ``#``.
+"""
+
+from domain.audit.control_events import CONTROL_ID
+from domain.audit.reference_events import JOURNAL_ID
+from domain.audit.stage_events import STAGE_ID
+
+SINGLE_AUDITED_IDS = (CONTROL_ID, STAGE_ID)
+"""The operator's control and the stage of the migration; each of their changes is an audit event that names the id."""
+AUDITED_PREFIX = JOURNAL_ID
+"""What was rewritten in one item of a referring table, followed by a SHA-256; its changes are audit events too."""
+SCAN_PREFIX = "keyshift#reference-scan#"
+"""How far a scan of a referring table has come."""
+CHAIN_ID = "keyshift#chain"
+"""The newest link of the audit chain."""
+POSITION_ID = "keyshift#stream"
+"""How far the table's stream is read outside Lambda, and by which process."""
+PROGRESS_ID = "keyshift#progress"
+"""The figures of the whole migration."""
+BATCH_PREFIX = "keyshift#batch#"
+"""A batch of the stream that is in the figures; it expires after a day."""
+HISTORY_ID = "keyshift#history"
+"""The hours that have figures. With ``#seconds#start`` behind it: those of one hour, or of one minute (7 days)."""
+PULSE_ID = "keyshift#pulse"
+"""The failures of the newest window, for the circuit breaker."""
+RATE_PREFIX = "keyshift#rate#"
+"""Up to which moment a shared rate is reserved."""
+PROBE_PREFIX = "keyshift#probe#"
+"""A probe of live capture that has arrived, followed by its key; it expires after a day."""
+BACKFILL_PREFIX = "backfill#"
+"""How many rows of an inventory's data file are enqueued; it expires after 60 days."""
+
+
+def is_record_id(item_id: str) -> bool:
+    """Whether the id is a record's."""
+    return "#" not in item_id
+
+
+def is_audited(item_id: str) -> bool:
+    """Whether the changes of this item, which is not a record, are audit events."""
+    return item_id in SINGLE_AUDITED_IDS or item_id.startswith(AUDITED_PREFIX)

@@ -1,0 +1,66 @@
+"""One item of a table, read, or written under a condition; the only place that knows DynamoDB's refusal."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from adapters.aws.clients import AwsClients
+from adapters.aws.errors import error_code, translated
+from adapters.dynamodb.attributes import PARTITION_KEY, Item, text
+
+_REFUSED = "ConditionalCheckFailedException"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Whether the condition held.
+
+    ``item``: when it held, what ``ReturnValues`` asked for; when not, the item that stands there. It may be empty.
+    """
+
+    is_done: bool
+    item: Item
+
+
+class ItemTable:
+    """A table with a partition key only; ``subject`` is what an error names instead of table and id."""
+
+    def __init__(self, clients: AwsClients, name: str, partition_key: str = PARTITION_KEY) -> None:
+        self._client = clients.dynamodb
+        self._name = name
+        self._key = partition_key
+
+    def read_item(self, item_id: str, *, subject: str = "") -> Item:
+        """The item as the last write left it; an empty one where there is none."""
+        with translated("GetItem", subject or f"{self._name} ({item_id})"):
+            answer = self._client.get_item(TableName=self._name, Key={self._key: text(item_id)}, ConsistentRead=True)
+        return answer.get("Item", {})
+
+    def put_if(self, item: Item, *, subject: str = "", **condition: Any) -> Written:
+        """PutItem with a condition, in AWS's words; a refusal brings the old item along, so it costs no read."""
+        request: Any = {"Item": item, "ReturnValuesOnConditionCheckFailure": "ALL_OLD", **condition}
+        with translated("PutItem", subject or f"{self._name} ({item[self._key]['S']})"):
+            try:
+                answer = self._client.put_item(TableName=self._name, **request)
+            except ClientError as error:
+                return _refused(error)
+        return Written(is_done=True, item=answer.get("Attributes", {}))
+
+    def update_if(self, item_id: str, *, subject: str = "", **update: Any) -> Written:
+        """UpdateItem with a condition, as ``put_if``."""
+        request: Any = {"Key": {self._key: text(item_id)}, "ReturnValuesOnConditionCheckFailure": "ALL_OLD", **update}
+        with translated("UpdateItem", subject or f"{self._name} ({item_id})"):
+            try:
+                answer = self._client.update_item(TableName=self._name, **request)
+            except ClientError as error:
+                return _refused(error)
+        return Written(is_done=True, item=answer.get("Attributes", {}))
+
+
+def _refused(error: ClientError) -> Written:
+    """The refusal; raises ``error`` when it is another one."""
+    if error_code(error) != _REFUSED:
+        raise error
+    there: Any = error.response.get("Item") or {}
+    return Written(is_done=False, item=there)
