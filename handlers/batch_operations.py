@@ -12,9 +12,10 @@ from domain.protocol.attempt import Verdict
 from domain.protocol.record import State
 from domain.rules.compiled import CompiledRules
 from domain.rules.routing import REFUSED, is_refused, route_of
-from handlers.bootstrap import dependencies_of, seconds_left_of
+from handlers.bootstrap import dependencies_of
 from handlers.engine.attempt import attempt_notice
 from handlers.engine.dependencies import EngineDependencies
+from handlers.intake.invocations import seconds_left_of
 from handlers.intake.messages import BackfillRow
 
 SUCCEEDED, AGAIN, FAILED = "Succeeded", "TemporaryFailure", "PermanentFailure"

@@ -11,11 +11,12 @@ from domain.lifecycle.stages import Stage
 from domain.planning.ports import BackfillJournal
 from domain.queues import Message, MessageQueue
 from domain.rules.routing import REFUSED
-from handlers.bootstrap import RESERVE_SECONDS, dependencies_of, process_of, seconds_left_of
+from handlers.bootstrap import dependencies_of, process_of
 from handlers.bootstrap.inventories import inventory_files, inventory_queue, journal_of
 from handlers.engine.batch import RENEW_AT, messages_of
 from handlers.engine.dependencies import Dependencies
 from handlers.intake.inventory_tasks import KIND, task_of
+from handlers.intake.invocations import RESERVE_SECONDS, seconds_left_of
 from handlers.intake.messages import decode_message
 from handlers.operations.backfill import DataFile, Fed, Feeder, OpenFiles
 

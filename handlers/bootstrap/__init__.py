@@ -1,10 +1,8 @@
 """Wires adapters to ports: what every function, worker and command needs; the modules beside it wire what some need."""
 
 import sys
-from collections.abc import Callable
 from dataclasses import fields
 from functools import cache
-from typing import Any
 from uuid import uuid4
 
 from adapters.dynamodb.control import DynamoDbControlPanel
@@ -31,9 +29,6 @@ from handlers.engine.concurrency import Pace
 from handlers.engine.dependencies import CachedControl, Dependencies, EngineDependencies
 from handlers.engine.observability import Observer
 from handlers.engine.rate_gate import RateGate
-
-RESERVE_SECONDS = 10.0
-"""What a Lambda invocation keeps for giving messages back and answering."""
 
 
 def wire_command(process: Process, *, function: str) -> Dependencies:
@@ -128,8 +123,3 @@ def process_of() -> Process:
 def dependencies_of(function: str) -> EngineDependencies:
     """The dependencies of a Lambda function, made on its first invocation."""
     return bootstrap(process_of(), function=function)
-
-
-def seconds_left_of(context: Any) -> Callable[[], float]:
-    """How long this invocation may still begin new work."""
-    return lambda: float(context.get_remaining_time_in_millis()) / 1000 - RESERVE_SECONDS

@@ -85,7 +85,7 @@ class CachedControl:
         self._seconds = seconds
         self._monotonic = monotonic
         self._read_at: float | None = None
-        self._control = Control()
+        self._effective = Control()
         self._entry = StageEntry(stage=Stage.LIVE)
 
     def current(self) -> Control:
@@ -93,21 +93,21 @@ class CachedControl:
         now = self._monotonic()
         if self._read_at is None or now - self._read_at >= self._seconds:
             return self.refresh()
-        return self._effective()
+        return self._effective
 
     def refresh(self) -> Control:
         """The same, read now."""
         self.operators_word()
-        return self._effective()
+        return self._effective
 
     def operators_word(self) -> Control:
         """What the operator (or the breaker) says now, whatever the stage is."""
         control = self._panel.read_control()
         if self._stages is not None:
             self._entry = self._stages.read_stage()
-        self._control = control
+        self._effective = self._with_stage(control)
         self._read_at = self._monotonic()
-        return self._control
+        return control
 
     def stage(self) -> Stage:
         """The stage, at most that many seconds old."""
@@ -118,8 +118,8 @@ class CachedControl:
         """Why nothing may be enqueued, at most that many seconds old; ``None``: it may."""
         return feeding_fault(self.stage()) or rules_fault(self._entry, self._rules_digest)
 
-    def _effective(self) -> Control:
+    def _with_stage(self, control: Control) -> Control:
         why = moving_fault(self._entry, self._rules_digest)
-        if why is None or self._control.paused:
-            return self._control
-        return replace(self._control, paused=True, reason=why, paused_by=BY_STAGE)
+        if why is None or control.paused:
+            return control
+        return replace(control, paused=True, reason=why, paused_by=BY_STAGE)

@@ -7,10 +7,9 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
 from domain.errors import KeyshiftError, UnavailableError
-from domain.keys import Location
+from domain.keys import Location, probe_location
 from domain.lifecycle.ports import Capture, CaptureRefused
 from domain.lifecycle.stages import CAPTURING, Stage, advanced, captured, stage_fault
-from domain.rules.probes import probe_location
 from handlers.operations.operator import Operation, Shut
 from handlers.operations.proof import refuse_rules
 

@@ -12,7 +12,7 @@ from domain.errors import RulesError
 from domain.protocol.ports import Manifest, MultipartStore, ObjectStore
 from domain.queues import MessageQueue
 from domain.reporting.ports import ProgressCounters
-from handlers.bootstrap import bootstrap, policy_of, seconds_left_of, wire_command
+from handlers.bootstrap import bootstrap, policy_of, wire_command
 from handlers.bootstrap import process as process_module
 from handlers.bootstrap.audit import audit_archive, audited_items
 from handlers.bootstrap.inspection import inspector_of, object_listing
@@ -96,14 +96,3 @@ def test_an_item_that_is_no_record_is_none() -> None:
     """Counters and control share the table and its stream."""
     made = bootstrap(Process(some_settings(), rules=read_rules(RULES)), function="test")
     assert made.record_of_item({"pk": {"S": "keyshift#progress"}}) is None
-
-
-def test_an_invocation_keeps_time_for_its_answer() -> None:
-    """Ten seconds before Lambda's end nothing new is begun."""
-
-    class Context:
-        def get_remaining_time_in_millis(self) -> int:
-            """As Lambda's context."""
-            return 30_000
-
-    assert seconds_left_of(Context())() == 20.0

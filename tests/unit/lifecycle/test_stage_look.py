@@ -6,10 +6,9 @@ from typing import NoReturn
 import pytest
 
 from domain.errors import InputError, UnavailableError
-from domain.keys import Location
+from domain.keys import Location, probe_location
 from domain.lifecycle.stages import Stage, StageEntry, feeding_fault, standstill
 from domain.protocol.record import State
-from domain.rules.probes import probe_location
 from domain.steering.control import Control
 from handlers.engine.batch import RENEW_AT, respond_to_batch
 from handlers.engine.dependencies import BY_STAGE, CachedControl, Dependencies
