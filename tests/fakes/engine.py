@@ -1,4 +1,4 @@
-"""An engine that nothing holds back: no rate, no circuit breaker, no probe that is waited for."""
+"""An engine that nothing holds back: no rate, no circuit breaker, nothing audited beside the records."""
 
 from collections.abc import Callable
 
@@ -33,17 +33,6 @@ class OpenGate:
     ) -> HeldBack | None:
         """See the protocol."""
         return None
-
-
-class NoProbes:
-    """ProbeBook that remembers nothing."""
-
-    def note_arrival(self, key: str) -> None:
-        """See the port."""
-
-    def has_arrived(self, key: str) -> bool:
-        """See the port."""
-        return False
 
 
 def no_item_event(*_change: object) -> None:

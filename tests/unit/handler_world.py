@@ -27,7 +27,8 @@ from handlers.config.settings import Settings
 from handlers.engine.concurrency import Pace
 from handlers.engine.dependencies import CachedControl, EngineDependencies
 from handlers.engine.observability import Observer
-from tests.fakes.engine import NoBreaker, NoProbes, OpenGate, no_item_event
+from tests.fakes.engine import NoBreaker, OpenGate, no_item_event
+from tests.fakes.lifecycle import InMemoryProbeBook
 
 BUCKET = "line-1"
 RULES = """
@@ -298,7 +299,7 @@ def bench(*, rules: str = RULES, policy: MigrationPolicy | None = None, **settin
         observer=Observer(migration="unit", function=f"f-{uuid4().hex}", level="DEBUG", stream=said),
         event_of_item=no_item_event,
         chain=None,
-        probes=NoProbes(),
+        probes=InMemoryProbeBook(),
         gate=OpenGate(),
         breaker=NoBreaker(),
         pace=Pace(4),

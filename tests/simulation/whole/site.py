@@ -26,8 +26,14 @@ from handlers.operations.reference_manifests import ManifestScan
 from handlers.operations.references import Rate, References
 from tests.fakes.buckets import Version
 from tests.fakes.bus import InMemoryEventBus
-from tests.fakes.engine import NoBreaker, NoProbes, OpenGate, no_item_event
-from tests.fakes.lifecycle import InMemoryCensusBook, InMemoryKeyBook, InMemoryLiveCapture, InMemoryStageBook
+from tests.fakes.engine import NoBreaker, OpenGate, no_item_event
+from tests.fakes.lifecycle import (
+    InMemoryCensusBook,
+    InMemoryKeyBook,
+    InMemoryLiveCapture,
+    InMemoryProbeBook,
+    InMemoryStageBook,
+)
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.panel import InMemoryControlPanel, InMemoryProgressCounters
 from tests.fakes.steering import InMemoryMappings
@@ -210,7 +216,7 @@ class Site:
             observer=observer(),
             event_of_item=no_item_event,
             chain=None,
-            probes=NoProbes(),
+            probes=InMemoryProbeBook(),
             gate=OpenGate(),
             breaker=NoBreaker(),
             pace=Pace(4, monotonic=process.monotonic),
