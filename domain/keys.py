@@ -1,4 +1,4 @@
-"""Where an object is, and the order in which S3 says its events happened."""
+"""Where an object is, which keys are valid or reserved, and the order in which S3 says events happened."""
 
 import re
 from collections.abc import Iterable
@@ -9,6 +9,8 @@ BUCKET_NAME = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 """The names that S3 gives to buckets, as a regular expression."""
 MAX_KEY_BYTES = 1_024
 """Longest key in bytes of UTF-8, not characters (S3 user guide, object-keys)."""
+RESERVED = ".keyshift/"
+_PROBE = re.compile(r"\.keyshift/probe-[0-9a-f]{32}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,19 @@ def key_fault(key: str) -> str | None:
         if depth < 0:
             return "its '..' segments lead above the bucket"
     return None
+
+
+def probe_location(bucket: str, prefix: str, token: str) -> Location:
+    """Where a probe of live capture is written, a small object whose event shows that capture works.
+
+    ``token`` is 32 hexadecimal digits that nobody else has.
+    """
+    return Location(bucket, f"{prefix}{RESERVED}probe-{token}")
+
+
+def is_probe(key: str) -> bool:
+    """Whether the key is a probe's: no rule applies to it, nothing moves it, no layout has it."""
+    return _PROBE.search(key) is not None
 
 
 def unclean_segment(key: str) -> str | None:

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from handlers.bootstrap import dependencies_of, seconds_left_of
+from handlers.bootstrap import dependencies_of
 from handlers.engine.batch import respond_to_batch
+from handlers.intake.invocations import seconds_left_of
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str]]]:

@@ -12,9 +12,10 @@ from domain.protocol.attempt import Verdict
 from domain.protocol.record import State
 from domain.rules.compiled import CompiledRules
 from domain.rules.routing import REFUSED, is_refused, route_of
-from handlers.bootstrap import dependencies_of, seconds_left_of
+from handlers.bootstrap import dependencies_of
 from handlers.engine.attempt import attempt_notice
-from handlers.engine.dependencies import Dependencies
+from handlers.engine.dependencies import EngineDependencies
+from handlers.intake.invocations import seconds_left_of
 from handlers.intake.messages import BackfillRow
 
 SUCCEEDED, AGAIN, FAILED = "Succeeded", "TemporaryFailure", "PermanentFailure"
@@ -56,7 +57,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def respond(
-    event: Mapping[str, Any], dependencies: Dependencies, *, seconds_left: Callable[[], float]
+    event: Mapping[str, Any], dependencies: EngineDependencies, *, seconds_left: Callable[[], float]
 ) -> dict[str, Any]:
     """One result for each task; InputError for an event that is not of Batch Operations.
 
@@ -100,12 +101,14 @@ def _readings(text: str) -> tuple[str, str]:
     return key, other
 
 
-def _only_other_is_there(bucket: str, key: str, other: str, dependencies: Dependencies) -> bool:
+def _only_other_is_there(bucket: str, key: str, other: str, dependencies: EngineDependencies) -> bool:
     look = dependencies.ports.store.look_at_object
     return look(Location(bucket, key)) is None and look(Location(bucket, other)) is not None
 
 
-def _result(task: _Task, job: _Job, dependencies: Dependencies, seconds_left: Callable[[], float]) -> tuple[str, str]:
+def _result(
+    task: _Task, job: _Job, dependencies: EngineDependencies, seconds_left: Callable[[], float]
+) -> tuple[str, str]:
     rules = dependencies.rules
     misdirected = _misdirected(task, job, rules)
     if misdirected is not None:

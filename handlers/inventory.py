@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from domain.errors import InputError, KeyshiftError
@@ -9,13 +11,14 @@ from domain.lifecycle.stages import Stage
 from domain.planning.ports import BackfillJournal
 from domain.queues import Message, MessageQueue
 from domain.rules.routing import REFUSED
-from handlers.bootstrap import RESERVE_SECONDS, dependencies_of, seconds_left_of
+from handlers.bootstrap import dependencies_of, process_of
 from handlers.bootstrap.inventories import inventory_files, inventory_queue, journal_of
 from handlers.engine.batch import RENEW_AT, messages_of
 from handlers.engine.dependencies import Dependencies
 from handlers.intake.inventory_tasks import KIND, task_of
+from handlers.intake.invocations import RESERVE_SECONDS, seconds_left_of
 from handlers.intake.messages import decode_message
-from handlers.operations.backfill import Fed, InventoryFeeder
+from handlers.operations.backfill import DataFile, Fed, Feeder, OpenFiles
 
 CHECKSUM = "/manifest.checksum"
 AGAIN_SECONDS = 20
@@ -24,26 +27,30 @@ _OVER = (Stage.DONE, Stage.ROLLING_BACK, Stage.ROLLED_BACK)
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str]]]:
     """Take on reports and tasks; what does not end in time, or may not begin yet, comes back and goes on."""
-    dependencies = dependencies_of("inventory")
+    process, dependencies = process_of(), dependencies_of("inventory")
     dependencies.observer.begin(context)
-    queue, journal = inventory_queue(dependencies.settings), journal_of(dependencies.settings)
-    return respond(event, dependencies, queue=queue, journal=journal, seconds_left=seconds_left_of(context))
+    reports = Reports(inventory_queue(process), journal_of(process), partial(inventory_files, process))
+    return respond(event, dependencies, reports, seconds_left=seconds_left_of(context))
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """Where reports arrive and tasks wait, how far each data file is enqueued, and what opens an inventory."""
+
+    queue: MessageQueue
+    journal: BackfillJournal
+    open_files: OpenFiles
 
 
 def respond(
-    event: Mapping[str, Any],
-    dependencies: Dependencies,
-    *,
-    queue: MessageQueue,
-    journal: BackfillJournal,
-    seconds_left: Callable[[], float],
+    event: Mapping[str, Any], dependencies: Dependencies, reports: Reports, *, seconds_left: Callable[[], float]
 ) -> dict[str, list[dict[str, str]]]:
     """The partial batch response: which messages Lambda must leave in the queue."""
     failures = []
     for message in messages_of(event):
         try:
-            done = take_on(message.body, dependencies, queue=queue, journal=journal, seconds_left=seconds_left)
-            left = not done and not _comes_again(message, queue)
+            done = take_on(message.body, dependencies, reports, seconds_left=seconds_left)
+            left = not done and not _comes_again(message, reports.queue)
         except KeyshiftError as error:
             dependencies.observer.count("InventoryFailures")
             dependencies.observer.fail("inventory task", cause=error.cause, why=str(error), body=message.body[:500])
@@ -66,14 +73,7 @@ def _comes_again(message: Message, queue: MessageQueue) -> bool:
     return False
 
 
-def take_on(
-    body: str,
-    dependencies: Dependencies,
-    *,
-    queue: MessageQueue,
-    journal: BackfillJournal,
-    seconds_left: Callable[[], float],
-) -> bool:
+def take_on(body: str, dependencies: Dependencies, reports: Reports, *, seconds_left: Callable[[], float]) -> bool:
     """One message: S3's word that a ``manifest.checksum`` arrived, or a task of our own; whether it is done.
 
     Raises InputError for a report that cannot be used: such a message belongs into the DLQ.
@@ -85,17 +85,17 @@ def take_on(
         dependencies.observer.warn("inventory not fed", why=fault, body=body[:500])
         return dependencies.control.stage() in _OVER
     if task is not None:
-        return _work_on(task, dependencies, journal=journal, seconds_left=seconds_left)
+        return _work_on(task, dependencies, reports, seconds_left=seconds_left)
     for notice in decode_message(body).notices:
         place = notice.source
         if not place.key.endswith(CHECKSUM):
             continue
         # The checksum is written last: its arrival says that the report is complete (aws-facts.md §3.1).
         manifest = f"s3://{place.bucket}/{place.key.removesuffix(CHECKSUM)}/manifest.json"
-        with inventory_files(dependencies.settings, manifest, only="") as (inventory, _):
+        with reports.open_files(manifest, only="") as (inventory, _):
             _check_bucket(inventory.source_bucket, dependencies, manifest)
             tasks = [{"v": 1, "kind": KIND, "manifest": manifest, "file": one.key} for one in inventory.files]
-        queue.send_messages([json.dumps(one) for one in tasks])
+        reports.queue.send_messages([json.dumps(one) for one in tasks])
         dependencies.observer.info("inventory fanned out", manifest=manifest, files=len(tasks))
     return True
 
@@ -107,25 +107,23 @@ def _check_bucket(bucket: str, dependencies: Dependencies, manifest: str) -> Non
 
 
 def _work_on(
-    task: Mapping[str, str], dependencies: Dependencies, *, journal: BackfillJournal, seconds_left: Callable[[], float]
+    task: Mapping[str, str], dependencies: Dependencies, reports: Reports, *, seconds_left: Callable[[], float]
 ) -> bool:
     """Feed one data file; ``False`` when it must go on later."""
     manifest, file_key = task["manifest"], task["file"]
     settings = dependencies.settings
-    feeder = InventoryFeeder(dependencies.rules, dependencies.backfill_queue, journal, backlog=settings.backlog)
+    feeder = Feeder(dependencies.rules, dependencies.backfill_queue, backlog=settings.backlog, waits=False)
     fed = Fed()
-    with inventory_files(settings, manifest, only=file_key) as (inventory, files):
+    with reports.open_files(manifest, only=file_key) as (inventory, files):
         _check_bucket(inventory.source_bucket, dependencies, manifest)
         if file_key not in files:
             raise InputError(f"{manifest} names no data file {file_key}")
         paused = dependencies.control.current().paused
-        ended = not paused and feeder.feed(
-            inventory.content_of(file_key),
-            file_key,
-            files[file_key],
+        ended = not paused and feeder.feed_file(
+            DataFile(inventory.content_of(file_key), file_key, files[file_key]),
             fed,
-            stopping=lambda: seconds_left() < RESERVE_SECONDS,
-            waits=False,
+            journal=reports.journal,
+            go_on=lambda: seconds_left() >= RESERVE_SECONDS,
         )
     if fed.refused:
         dependencies.observer.count("Unmapped", fed.refused)

@@ -83,7 +83,8 @@ def _rewritten(reports: list[Reported]) -> int:
 
 @cache
 def _references() -> References:
+    from handlers.bootstrap.process import Process
     from handlers.bootstrap.references import references_of
     from handlers.config.settings import read_settings
 
-    return references_of(read_settings())
+    return references_of(Process(read_settings()))

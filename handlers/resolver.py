@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 from domain.errors import InputError
+from handlers.bootstrap.process import Process
 from handlers.bootstrap.references import resolver_of
 from handlers.config.settings import read_settings
 from handlers.operations.resolve import Resolver, as_json
@@ -31,4 +32,4 @@ def respond(event: Mapping[str, Any], resolver: Resolver) -> dict[str, Any]:
 
 @cache
 def _resolver() -> Resolver:
-    return resolver_of(read_settings())
+    return resolver_of(Process(read_settings()))

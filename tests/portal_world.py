@@ -24,11 +24,12 @@ from domain.protocol.notices import Notice, NoticeKind
 from domain.rules.compiled import CompiledRules
 from handlers.bootstrap import bootstrap
 from handlers.bootstrap.portal import portal_ports
+from handlers.bootstrap.process import Process
 from handlers.config.rules_file import load_rules
 from handlers.config.settings import Settings
 from handlers.demo.models import COMPILED, TRAINED, tar_gz
 from handlers.demo.portal.caller import Caller, HttpAnswer, answer_of, function_of, request_event
-from handlers.engine.dependencies import Dependencies
+from handlers.engine.dependencies import EngineDependencies
 from handlers.portal import job_events
 from handlers.portal.http import respond
 from handlers.portal.portal import Portal
@@ -273,8 +274,9 @@ class ServerWorld(PortalWorld):
         write_use_case(self.clients, names, UseCase(USE_CASE, bucket, ROLE))
         self.tables = names
         settings = Settings(rules_file=RULES_FILE, table=table, region=REGION, endpoint_url=standin.endpoint_url)
-        self.dependencies: Dependencies = bootstrap(settings, function="portal", rules=rules, clients=self.clients)
-        ports = portal_ports(settings, rules, names, clients=self.clients)
+        process = Process(settings, rules=rules, clients=self.clients)
+        self.dependencies: EngineDependencies = bootstrap(process, function="portal")
+        ports = portal_ports(process, names)
         super().__init__(ports, self.dependencies.ports, rules, _ServerOwner(self.clients))
 
     def jobs_of(self, name: str) -> Mapping[str, Any]:

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from domain.keys import Location
+from domain.keys import Location, is_probe
 from domain.rules.compiled import CompiledRules, MapOutcome
-from domain.rules.probes import is_probe
 from domain.rules.template_filters import TooManyParsesError
 
 REFUSED = "no rule maps this key, and the rules say: unmapped: fail"

@@ -12,10 +12,8 @@ from domain.audit.ports import AuditedItems, SegmentArchive
 from domain.audit.reading import ChainReader
 from domain.audit.verification import ChainVerifier
 from domain.errors import InputError
-from domain.rules.compiled import CompiledRules
-from handlers.bootstrap import clients_of
 from handlers.bootstrap.audit_chain import segment_archive
-from handlers.config.settings import Settings
+from handlers.bootstrap.process import Process
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,36 +24,34 @@ class AuditPlace:
     is_locked: bool
 
 
-def audit_archive(settings: Settings, rules: CompiledRules) -> SegmentArchive:
+def audit_archive(process: Process) -> SegmentArchive:
     """The segments; InputError where the migration has no audit bucket."""
-    return _archive(settings, rules)
+    return _archive(process)
 
 
-def audit_place(settings: Settings, rules: CompiledRules) -> AuditPlace:
+def audit_place(process: Process) -> AuditPlace:
     """The bucket and what it promises; raises what AWS says when it cannot be used."""
-    return AuditPlace(settings.audit_bucket, _archive(settings, rules).has_lock)
+    return AuditPlace(process.settings.audit_bucket, _archive(process).has_lock)
 
 
-def audited_items(settings: Settings) -> AuditedItems:
+def audited_items(process: Process) -> AuditedItems:
     """The control, the stage and the journal of references."""
-    return DynamoDbAuditedItems(clients_of(settings), settings.table)
+    return DynamoDbAuditedItems(process.clients, process.table)
 
 
 @contextmanager
-def chain_verifier(
-    settings: Settings, rules: CompiledRules, *, expected: dict[int, str], started: float
-) -> Iterator[ChainVerifier]:
+def chain_verifier(process: Process, *, expected: dict[int, str], started: float) -> Iterator[ChainVerifier]:
     """A verification of this migration's chain; its book is gone afterwards."""
-    archive = _archive(settings, rules)
+    archive = _archive(process)
     with SqliteEventBook.opened() as book:
-        head = DynamoDbChainHead(clients_of(settings), settings.table)
-        yield ChainVerifier(archive, head, book, ChainReader(rules.migration, expected), started=started)
+        head = DynamoDbChainHead(process.clients, process.table)
+        yield ChainVerifier(archive, head, book, ChainReader(process.rules.migration, expected), started=started)
 
 
-def _archive(settings: Settings, rules: CompiledRules) -> S3SegmentArchive:
-    if not settings.audit_bucket:
+def _archive(process: Process) -> S3SegmentArchive:
+    if not process.settings.audit_bucket:
         raise InputError(
             "there is no audit chain: set KEYSHIFT_AUDIT_BUCKET for the stream handler (and here), then every change "
             "from then on is in it"
         )
-    return segment_archive(settings, rules, clients_of(settings))
+    return segment_archive(process.settings, process.rules, process.clients)

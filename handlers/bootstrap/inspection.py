@@ -16,35 +16,33 @@ from domain.keys import Location
 from domain.lifecycle.inspection import Inspector, StackInspector, Tried
 from domain.lifecycle.ports import UploadListing
 from domain.planning.ports import ObjectListing
-from domain.rules.compiled import CompiledRules
-from handlers.bootstrap import clients_of, owners_of
-from handlers.config.settings import Settings
+from handlers.bootstrap.process import Process
 
 
-def object_listing(settings: Settings, rules: CompiledRules) -> ObjectListing:
+def object_listing(process: Process) -> ObjectListing:
     """Listings of the source and target buckets."""
-    return S3ObjectListing(clients_of(settings), owners=owners_of(rules))
+    return S3ObjectListing(process.clients, owners=process.owners)
 
 
-def upload_listing(settings: Settings, rules: CompiledRules) -> UploadListing:
+def upload_listing(process: Process) -> UploadListing:
     """Multipart uploads of the target bucket."""
-    return S3ObjectListing(clients_of(settings), owners=owners_of(rules))
+    return S3ObjectListing(process.clients, owners=process.owners)
 
 
-def deployed_stack(settings: Settings, name: str) -> StackInspector:
+def deployed_stack(process: Process, name: str) -> StackInspector:
     """What doctor looks at of a deployed stack."""
-    return DeployedStack(clients_of(settings), name)
+    return DeployedStack(process.clients, name)
 
 
-def inspector_of(settings: Settings) -> Inspector:
+def inspector_of(process: Process) -> Inspector:
     """What doctor and status look at."""
-    return AwsInspector(clients_of(settings))
+    return AwsInspector(process.clients)
 
 
-def probe_of(settings: Settings, rules: CompiledRules) -> Iterator[Tried]:
+def probe_of(process: Process) -> Iterator[Tried]:
     """Whether the target bucket honours each condition; writes and deletes small objects."""
-    target = Location(rules.target_bucket, rules.target_prefix)
-    return probe_conditions(clients_of(settings), target=target, owners=owners_of(rules))
+    target = Location(process.rules.target_bucket, process.rules.target_prefix)
+    return probe_conditions(process.clients, target=target, owners=process.owners)
 
 
 @contextmanager

@@ -10,27 +10,26 @@ from adapters.messaging.queue import SqsMessageQueue
 from domain.planning.inventory import Inventory
 from domain.planning.ports import BackfillJournal
 from domain.queues import MessageQueue
-from handlers.bootstrap import clients_of
-from handlers.config.settings import Settings
+from handlers.bootstrap.process import Process
 from handlers.operations.backfill import Rows
 
 
-def inventory_queue(settings: Settings) -> MessageQueue:
+def inventory_queue(process: Process) -> MessageQueue:
     """Where reports arrive and tasks wait."""
-    return SqsMessageQueue(clients_of(settings), settings.inventory_queue_url)
+    return SqsMessageQueue(process.clients, process.settings.inventory_queue_url)
 
 
-def journal_of(settings: Settings) -> BackfillJournal:
+def journal_of(process: Process) -> BackfillJournal:
     """How far each inventory is enqueued."""
-    return DynamoDbBackfillJournal(clients_of(settings), settings.table)
+    return DynamoDbBackfillJournal(process.clients, process.table)
 
 
 @contextmanager
 def inventory_files(
-    settings: Settings, place: str, *, only: str | None = None
+    process: Process, place: str, *, only: str | None = None
 ) -> Iterator[tuple[Inventory, Mapping[str, Rows]]]:
     """An inventory and, for each data file (or the one named ``only``), its rows from a given one on; all verified."""
-    with opened_inventory(place, clients_of(settings), only=only) as local:
+    with opened_inventory(place, process.clients, only=only) as local:
         inventory = local.inventory
         yield (
             inventory,

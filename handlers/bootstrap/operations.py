@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 from adapters.doctor.inspector import AwsInspector
 from adapters.dynamodb.control import DynamoDbControlPanel
@@ -18,35 +19,34 @@ from domain.lifecycle.ports import CensusBook, KeyBook
 from domain.objects import ListedObject
 from domain.planning.inventory import Inventory, inventory_fault
 from domain.references.items import Outcome
-from handlers.bootstrap import bootstrap, clients_of, owners_of
+from handlers.bootstrap import wire_engine
 from handlers.bootstrap.inventories import inventory_files
+from handlers.bootstrap.process import Process
 from handlers.bootstrap.references import pins_of, references_of
-from handlers.config.settings import Settings
 from handlers.engine.dependencies import Dependencies
 from handlers.operations.operator import Operation, ReferencesUndone
 from handlers.operations.operator_name import operator_name
 from handlers.operations.references import References
 
 
-def operation_of(settings: Settings, *, function: str, dependencies: Dependencies | None = None) -> Operation:
+def operation_of(process: Process, dependencies: Dependencies) -> Operation:
     """Everything of one migration that an operator's command may need; nothing is sent yet."""
-    dependencies = dependencies or bootstrap(settings, function=function)
-    clients, rules = clients_of(settings), dependencies.rules
-    owners = owners_of(rules)
-    references = references_of(settings, rules=rules, clients=clients)
+    clients, rules, owners = process.clients, process.rules, process.owners
+    references = references_of(process)
     return Operation(
         dependencies=dependencies,
-        stages=DynamoDbStageBook(clients, settings.table),
+        engine=cache(lambda: wire_engine(process, dependencies)),
+        stages=DynamoDbStageBook(clients, process.table),
         capture=S3LiveCapture(
             clients,
             bucket=rules.source_bucket,
             prefix=rules.source_prefix,
-            queue_url=settings.events_queue_url,
+            queue_url=process.settings.events_queue_url,
             migration=rules.migration,
             owners=owners,
         ),
-        panel=DynamoDbControlPanel(clients, settings.table),
-        mappings=LambdaEventSourceMappings(clients, settings.functions),
+        panel=DynamoDbControlPanel(clients, process.table),
+        mappings=LambdaEventSourceMappings(clients, process.settings.functions),
         reader=S3ByteReader(clients, owners=owners),
         versions=S3ObjectStore(clients, owners=owners),
         listing=S3ObjectListing(clients, owners=owners),
@@ -55,7 +55,7 @@ def operation_of(settings: Settings, *, function: str, dependencies: Dependencie
         census_book=census_book,
         by=operator_name(),
         finders=(references,),
-        pins=(pins_of(settings, rules=rules, clients=clients),),
+        pins=(pins_of(process),),
         undo=UndoneReferences(references),
     )
 
@@ -102,10 +102,10 @@ def census_book() -> Iterator[CensusBook]:
 
 
 def keys_of_both_sides(
-    settings: Settings, operation: Operation, inventories: tuple[str, ...]
+    process: Process, operation: Operation, inventories: tuple[str, ...]
 ) -> Iterator[tuple[str, str]]:
     """Bucket and key of every object of both sides."""
-    for bucket, listed in objects_of_both_sides(settings, operation, inventories):
+    for bucket, listed in objects_of_both_sides(process, operation, inventories):
         yield bucket, listed.key
 
 
@@ -114,7 +114,7 @@ COMPARED = ("e_tag", "last_modified_date")
 
 
 def objects_of_both_sides(
-    settings: Settings, operation: Operation, inventories: tuple[str, ...], *, columns: tuple[str, ...] = ()
+    process: Process, operation: Operation, inventories: tuple[str, ...], *, columns: tuple[str, ...] = ()
 ) -> Iterator[tuple[str, ListedObject]]:
     """Bucket and row of every object of both sides, from inventories where they are given, else from listings.
 
@@ -123,7 +123,7 @@ def objects_of_both_sides(
     rules = operation.dependencies.rules
     wanted = dict(rules.prefixes)
     for place in inventories:
-        with inventory_files(settings, place) as (inventory, files):
+        with inventory_files(process, place) as (inventory, files):
             if inventory.source_bucket not in wanted:
                 raise InputError(f"{place} is of bucket {inventory.source_bucket}, the rules name {', '.join(wanted)}")
             _check_inventory(operation, inventory, place, columns)
@@ -138,9 +138,9 @@ def objects_of_both_sides(
                 yield bucket, listed
 
 
-def inventory_warning(settings: Settings, inventory: Inventory, place: str) -> str | None:
+def inventory_warning(process: Process, inventory: Inventory, place: str) -> str | None:
     """What a backfill from this report or saved plan may leave out, or ``None``."""
-    live_at = DynamoDbStageBook(clients_of(settings), settings.table).read_stage().live_at
+    live_at = DynamoDbStageBook(process.clients, process.table).read_stage().live_at
     says_when = inventory.created_at > 0
     fault = inventory_fault(inventory, live_at=live_at) if says_when else "does not say when its objects were listed"
     if fault is None:

@@ -18,7 +18,7 @@ from domain.planning.figures import Cutting, PlanFigures, Share
 from domain.planning.inventory import Inventory
 from domain.reporting.costs import Planned
 from domain.rules.compiled import CompiledRules
-from handlers.bootstrap import owners_of
+from handlers.bootstrap.process import owners_of
 from handlers.operations.backfill import Rows
 
 CONCURRENCY = 100

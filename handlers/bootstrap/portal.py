@@ -12,17 +12,12 @@ from adapters.portal.workplaces import StsWorkplaces
 from adapters.s3.object_store import S3ObjectStore
 from domain.portal.ports import PortalPorts, Workplace
 from domain.portal.records import PortalTables
-from domain.rules.compiled import CompiledRules
-from handlers.bootstrap import clients_of, owners_of
-from handlers.config.settings import Settings
+from handlers.bootstrap.process import Process
 
 
-def portal_ports(
-    settings: Settings, rules: CompiledRules, tables: PortalTables, *, clients: AwsClients | None = None
-) -> PortalPorts:
+def portal_ports(process: Process, tables: PortalTables) -> PortalPorts:
     """The portal's tables and accounts, and the migration's manifest; nothing is sent yet."""
-    clients = clients or clients_of(settings)
-    owners = owners_of(rules)
+    clients, owners = process.clients, process.owners
     clock = SystemClock()
 
     def workplace(entered: AwsClients) -> Workplace:
@@ -37,7 +32,7 @@ def portal_ports(
         use_cases=DynamoDbUseCaseBook(clients, tables),
         workplaces=StsWorkplaces(clients, make=workplace, clock=clock),
         clock=clock,
-        manifest=DynamoDbManifest(clients, settings.table),
+        manifest=DynamoDbManifest(clients, process.table),
         store=S3ObjectStore(clients, owners=owners),
-        stages=DynamoDbStageBook(clients, settings.table),
+        stages=DynamoDbStageBook(clients, process.table),
     )

@@ -20,46 +20,37 @@ from domain.protocol.attempt import MigrationPorts
 from domain.references.item_rewriting import ReferencePorts
 from domain.references.manifest_rewriting import ManifestPorts
 from domain.references.ports import UriHolder
-from domain.rules.compiled import CompiledRules
-from handlers.bootstrap import clients_of, owners_of, policy_of
-from handlers.config.rules_file import load_rules
-from handlers.config.settings import Settings
+from handlers.bootstrap import policy_of
+from handlers.bootstrap.process import Process
 from handlers.operations.pins import Pins
 from handlers.operations.reference_manifests import ManifestScan
 from handlers.operations.references import Rate, References
 from handlers.operations.resolve import Resolver
 
 
-def references_of(
-    settings: Settings,
-    *,
-    rules: CompiledRules | None = None,
-    clients: AwsClients | None = None,
-    items_per_second: float | None = None,
-) -> References:
+def references_of(process: Process, *, items_per_second: float | None = None) -> References:
     """The references in the tables that the rules file names; also the gates' ReferenceFinder."""
-    rules = rules or load_rules(settings.rules_file)
-    clients = clients or clients_of(settings)
-    tables = DynamoDbReferences(clients, settings.table)
+    rules, clients = process.rules, process.clients
+    tables = DynamoDbReferences(clients, process.table)
     clock = SystemClock()
     return References(
         rules,
         ReferencePorts(
             tables=tables,
             journal=tables,
-            manifest=DynamoDbManifest(clients, settings.table),
-            store=S3ObjectStore(clients, owners=owners_of(rules)),
+            manifest=DynamoDbManifest(clients, process.table),
+            store=S3ObjectStore(clients, owners=process.owners),
             clock=clock,
         ),
         new_id=lambda: uuid4().hex,
         rate=Rate(items_per_second, monotonic=clock.monotonic, sleep=time.sleep),
-        manifests=manifests_of(settings, rules=rules, clients=clients),
+        manifests=manifests_of(process),
     )
 
 
-def manifests_of(settings: Settings, *, rules: CompiledRules, clients: AwsClients) -> ManifestScan:
+def manifests_of(process: Process) -> ManifestScan:
     """The JSON Lines manifests that the rules file names."""
-    owners = owners_of(rules)
+    settings, rules, clients, owners = process.settings, process.rules, process.clients, process.owners
     migration = MigrationPorts(
         store=S3ObjectStore(clients, owners=owners),
         multipart=S3MultipartStore(clients, owners=owners, part_workers=1),
@@ -76,10 +67,9 @@ def manifests_of(settings: Settings, *, rules: CompiledRules, clients: AwsClient
     )
 
 
-def pins_of(settings: Settings, *, rules: CompiledRules | None = None, clients: AwsClients | None = None) -> Pins:
+def pins_of(process: Process) -> Pins:
     """What keeps legacy objects where they are; also the gates' PinFinder."""
-    rules = rules or load_rules(settings.rules_file)
-    clients = clients or clients_of(settings)
+    rules, clients = process.rules, process.clients
     makers: dict[str, Callable[[AwsClients], UriHolder]] = {
         "greengrass": GreengrassComponents,
         "sagemaker": SageMakerModels,
@@ -88,18 +78,14 @@ def pins_of(settings: Settings, *, rules: CompiledRules | None = None, clients: 
     holders += [
         PinsElsewhere(clients, place, make=makers[service]) for place in rules.pin_places for service in rules.pins
     ]
-    return Pins(rules, tuple(holders), S3ObjectListing(clients, owners=owners_of(rules)))
+    return Pins(rules, tuple(holders), S3ObjectListing(clients, owners=process.owners))
 
 
-def resolver_of(
-    settings: Settings, *, rules: CompiledRules | None = None, clients: AwsClients | None = None
-) -> Resolver:
+def resolver_of(process: Process) -> Resolver:
     """The resolver of one migration."""
-    rules = rules or load_rules(settings.rules_file)
-    clients = clients or clients_of(settings)
     return Resolver(
-        rules,
-        DynamoDbManifest(clients, settings.table),
-        S3ObjectStore(clients, owners=owners_of(rules)),
-        DynamoDbStageBook(clients, settings.table),
+        process.rules,
+        DynamoDbManifest(process.clients, process.table),
+        S3ObjectStore(process.clients, owners=process.owners),
+        DynamoDbStageBook(process.clients, process.table),
     )

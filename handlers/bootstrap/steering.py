@@ -14,8 +14,9 @@ from domain.lifecycle.ports import StageBook
 from domain.protocol.ports import Clock
 from domain.queues import DeadLetterQueue, MessageQueue
 from domain.steering.ports import ControlPanel, EventSourceMappings
-from handlers.bootstrap import bootstrap, clients_of
+from handlers.bootstrap.process import Process
 from handlers.config.settings import Settings
+from handlers.engine.dependencies import Dependencies
 from handlers.operations.status import Lookout
 
 
@@ -29,27 +30,24 @@ class Steering:
     stages: StageBook
 
 
-def steering_of(settings: Settings) -> Steering:
+def steering_of(process: Process) -> Steering:
     """The control item, the stage and the functions' event source mappings."""
-    clients = clients_of(settings)
     return Steering(
-        DynamoDbControlPanel(clients, settings.table),
-        LambdaEventSourceMappings(clients, settings.functions),
+        DynamoDbControlPanel(process.clients, process.table),
+        LambdaEventSourceMappings(process.clients, process.settings.functions),
         SystemClock(),
-        DynamoDbStageBook(clients, settings.table),
+        DynamoDbStageBook(process.clients, process.table),
     )
 
 
-def queues_of(settings: Settings) -> Mapping[str, MessageQueue]:
+def queues_of(process: Process) -> Mapping[str, MessageQueue]:
     """Every queue that the settings name."""
-    clients = clients_of(settings)
-    return {name: SqsMessageQueue(clients, url) for name, url in _urls(settings).items()}
+    return {name: SqsMessageQueue(process.clients, url) for name, url in _urls(process.settings).items()}
 
 
-def dead_letter_queues(settings: Settings) -> Mapping[str, DeadLetterQueue]:
+def dead_letter_queues(process: Process) -> Mapping[str, DeadLetterQueue]:
     """The dead-letter queue of each queue that has one; queues that share one have one entry, ``events+backfill``."""
-    clients = clients_of(settings)
-    found = {name: dead_letters_of(clients, url) for name, url in _urls(settings).items()}
+    found = {name: dead_letters_of(process.clients, url) for name, url in _urls(process.settings).items()}
     names: dict[str, list[str]] = {}
     for name, dead in found.items():
         if dead is not None:
@@ -57,14 +55,14 @@ def dead_letter_queues(settings: Settings) -> Mapping[str, DeadLetterQueue]:
     return {"+".join(names[dead.arn]): dead for name, dead in found.items() if dead and names[dead.arn][0] == name}
 
 
-def lookout_of(settings: Settings) -> Lookout:
+def lookout_of(process: Process, dependencies: Dependencies) -> Lookout:
     """What status looks at."""
-    stages = DynamoDbStageBook(clients_of(settings), settings.table)
+    stages = DynamoDbStageBook(process.clients, process.table)
     return Lookout(
-        bootstrap(settings, function="status-command"),
-        queues=queues_of(settings),
-        dead=dead_letter_queues(settings),
-        pulse=DynamoDbPulseBook(clients_of(settings), settings.table),
+        dependencies,
+        queues=queues_of(process),
+        dead=dead_letter_queues(process),
+        pulse=DynamoDbPulseBook(process.clients, process.table),
         stage=lambda: stages.read_stage().stage.value,
         monotonic=SystemClock().monotonic,
     )

@@ -62,15 +62,15 @@ def verify(context: click.Context, settings: Settings, *, expect: tuple[str, ...
       keyshift audit verify --json
       keyshift audit verify --expect 812:5f1d...
     """
-    from handlers.bootstrap import bootstrap
+    from handlers.bootstrap import wire_command
     from handlers.bootstrap.audit import audited_items, chain_verifier
-    from handlers.config.rules_file import load_rules
+    from handlers.bootstrap.process import Process
 
-    rules, expected = load_rules(settings.rules_file), dict(map(_link, expect))
-    with chain_verifier(settings, rules, expected=expected, started=time.time()) as verifier:
-        manifest = bootstrap(settings, function="audit-command", rules=rules).ports.manifest
+    process, expected = Process(settings), dict(map(_link, expect))
+    with chain_verifier(process, expected=expected, started=time.time()) as verifier:
+        manifest = wire_command(process, function="audit-command").ports.manifest
         shown = 0
-        for finding in findings_of(verifier, manifest, audited_items(settings)):
+        for finding in findings_of(verifier, manifest, audited_items(process)):
             shown += 1
             if as_json:
                 click.echo(json.dumps({"finding": asdict(finding)}))
@@ -139,19 +139,20 @@ def show(context: click.Context, settings: Settings, *, key: str, as_json: bool)
       keyshift audit show old/model.tar.gz
       keyshift audit show s3://manufacturing-line-1/old/model.tar.gz --json
     """
-    from handlers.bootstrap import bootstrap
+    from handlers.bootstrap import wire_command
     from handlers.bootstrap.audit import audit_archive
-    from handlers.config.rules_file import load_rules
+    from handlers.bootstrap.process import Process
 
-    rules = load_rules(settings.rules_file)
+    process = Process(settings)
+    rules = process.rules
     source = _location(key, rules.source_bucket)
-    archive = audit_archive(settings, rules)
+    archive = audit_archive(process)
     known = 0
     with progress() as say:
         for event in _events(source.record_id, archive.read_segments(), say):
             known += 1
             tell(json.dumps(event) if as_json else _line(event))
-    record = bootstrap(settings, function="audit-command", rules=rules).ports.manifest.read_record(source.record_id)
+    record = wire_command(process, function="audit-command").ports.manifest.read_record(source.record_id)
     if record is None and not known:
         tell(f"nothing is known of {source.uri}", err=True)
     elif record is None:

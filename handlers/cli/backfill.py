@@ -9,13 +9,10 @@ from pathlib import Path
 import click
 
 from domain.errors import InputError
-from domain.planning.ports import BackfillJournal
-from domain.queues import MessageQueue
 from handlers.cli.options import json_option, need_queues, with_settings
 from handlers.config.settings import Settings
 from handlers.engine.dependencies import Dependencies
-from handlers.operations.backfill import Fed, InventoryFeeder, NoJournal, NoQueue
-from handlers.operations.listing_feeder import Enqueued, Feeder
+from handlers.operations.backfill import DataFile, Fed, Feeder
 
 
 @click.command()
@@ -65,8 +62,9 @@ def backfill(
       keyshift backfill --list --after 'training-output/cookie-7/output/model.tar.gz'
       keyshift backfill --inventory s3://inventories/line-1/all/2026-11-22T01-00Z/manifest.json
     """
-    from handlers.bootstrap import bootstrap
+    from handlers.bootstrap import wire_command
     from handlers.bootstrap.inspection import object_listing
+    from handlers.bootstrap.process import Process
 
     if sum((listing, inventory is not None, plan_file is not None)) != 1:
         raise InputError("say where the objects come from: one of --list, --inventory MANIFEST and --plan FILE")
@@ -88,22 +86,29 @@ def backfill(
         return
     if again:
         raise InputError("--again goes with --inventory and --plan; --list begins at the first key without --after")
-    dependencies = bootstrap(settings, function="backfill-command")
-    done = Enqueued(last_key=after)
+    process = Process(settings)
+    dependencies = wire_command(process, function="backfill-command")
     _need_stage(dependencies, dry_run=dry_run)
-    feeder = Feeder(dependencies.rules, object_listing(settings, dependencies.rules), dependencies.backfill_queue)
+    queue = None if dry_run else dependencies.backfill_queue
+    feeder = Feeder(dependencies.rules, queue, backlog=backlog, rows_per_message=rows)
+    fed = Fed(last_key=after)
     shown = time.monotonic()
+
+    def go_on() -> bool:
+        nonlocal shown
+        _need_stage(dependencies, dry_run=dry_run)
+        if time.monotonic() - shown >= 2.0:
+            shown = time.monotonic()
+            click.echo(f"{fed.rows:,} listed, {fed.outcomes['move']:,} to move", err=True)
+        return True
+
     try:
-        for _ in feeder.enqueue(done, prefix=prefix, rows=rows, backlog=backlog, dry_run=dry_run):
-            _need_stage(dependencies, dry_run=dry_run)
-            if time.monotonic() - shown >= 2.0:
-                shown = time.monotonic()
-                click.echo(f"{done.outcomes.total():,} listed, {done.outcomes['move']:,} to move", err=True)
+        feeder.feed_listing(object_listing(process), fed, prefix=prefix, go_on=go_on)
     finally:
         # Stopped by an error it still says how far it came, but never that there is nothing where nothing was seen.
-        if done.outcomes.total() or sys.exc_info()[0] is None:
-            _report(done, as_json=as_json, dry_run=dry_run)
-    _exit_if_refused(context, done.refused)
+        if fed.rows or sys.exc_info()[0] is None:
+            _report(fed, listing=True, as_json=as_json, dry_run=dry_run)
+    _exit_if_refused(context, fed.refused)
 
 
 def _need_stage(dependencies: Dependencies, *, dry_run: bool) -> None:
@@ -113,8 +118,8 @@ def _need_stage(dependencies: Dependencies, *, dry_run: bool) -> None:
         raise InputError(fault)
 
 
-def _is_stopped(dependencies: Dependencies, *, dry_run: bool) -> bool:
-    return not dry_run and dependencies.control.feeding_fault() is not None
+def _may_go_on(dependencies: Dependencies, *, dry_run: bool) -> bool:
+    return dry_run or dependencies.control.feeding_fault() is None
 
 
 def _exit_if_refused(context: click.Context, refused: int) -> None:
@@ -136,29 +141,30 @@ def _feed_files(
     as_json: bool,
 ) -> None:
     """Every data file after the other; stopped at any moment, the same command goes on where it was."""
-    from handlers.bootstrap import bootstrap
+    from handlers.bootstrap import wire_command
     from handlers.bootstrap.inventories import inventory_files, journal_of
     from handlers.bootstrap.operations import inventory_warning
     from handlers.bootstrap.planning import plan_rows
+    from handlers.bootstrap.process import Process
 
-    dependencies = bootstrap(settings, function="backfill-command")
+    process = Process(settings)
+    dependencies = wire_command(process, function="backfill-command")
     rules = dependencies.rules
-    queue: MessageQueue = NoQueue() if dry_run else dependencies.backfill_queue
-    journal: BackfillJournal = NoJournal() if dry_run else journal_of(settings)
     _need_stage(dependencies, dry_run=dry_run)
-    feeder = InventoryFeeder(rules, queue, journal, backlog=backlog)
+    feeder = Feeder(rules, None if dry_run else dependencies.backfill_queue, backlog=backlog)
+    journal = None if dry_run else journal_of(process)
     fed, begun = Fed(), time.monotonic()
-    opened = inventory_files(settings, place) if saved is None else plan_rows(saved, rules.source_bucket)
+    opened = inventory_files(process, place) if saved is None else plan_rows(saved, rules.source_bucket)
     with opened as (inventory, files):
         if inventory.source_bucket != rules.source_bucket:
             raise InputError(f"{place} is of bucket {inventory.source_bucket}, the rules move {rules.source_bucket}")
-        warning = inventory_warning(settings, inventory, place) if not dry_run else None
+        warning = inventory_warning(process, inventory, place) if not dry_run else None
         if warning is not None:
             click.echo(f"note: {warning}", err=True)
         for number, (key, rows) in enumerate(files.items(), start=1):
-            content = inventory.content_of(key)
-            is_stopped = partial(_is_stopped, dependencies, dry_run=dry_run)
-            feeder.feed(content, key, rows, fed, again=again, stopping=is_stopped)
+            file = DataFile(inventory.content_of(key), key, rows)
+            go_on = partial(_may_go_on, dependencies, dry_run=dry_run)
+            feeder.feed_file(file, fed, journal=journal, again=again, go_on=go_on)
             _need_stage(dependencies, dry_run=dry_run)
             seconds = max(time.monotonic() - begun, 0.001)
             left = seconds / number * (len(files) - number)
@@ -166,13 +172,13 @@ def _feed_files(
             click.echo(
                 f"file {number} of {len(files)}: {fed.rows:,} rows, {rate:,.0f}/s, about {left:.0f} s to go", err=True
             )
-    _report_files(fed, as_json=as_json, dry_run=dry_run)
+    _report(fed, listing=False, as_json=as_json, dry_run=dry_run)
     _exit_if_refused(context, fed.refused)
 
 
-def _report_files(fed: Fed, *, as_json: bool, dry_run: bool) -> None:
+def _report(fed: Fed, *, listing: bool, as_json: bool, dry_run: bool) -> None:
     if as_json:
-        click.echo(json.dumps(fed.as_json()))
+        click.echo(json.dumps(fed.listed_json() if listing else fed.as_json()))
         return
     verb = "would be enqueued" if dry_run else "enqueued"
     click.echo(f"{fed.outcomes['move']:,} objects {verb} in {fed.messages:,} messages")
@@ -184,16 +190,5 @@ def _report_files(fed: Fed, *, as_json: bool, dry_run: bool) -> None:
     for outcome in ("keep", "unmapped", "rejected", "not_current"):
         if fed.outcomes[outcome]:
             click.echo(f"{fed.outcomes[outcome]:,} {outcome}")
-
-
-def _report(done: Enqueued, *, as_json: bool, dry_run: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(done.as_json()))
-        return
-    verb = "would be enqueued" if dry_run else "enqueued"
-    click.echo(f"{done.outcomes['move']:,} objects {verb} in {done.messages:,} messages")
-    for outcome in ("keep", "unmapped", "rejected"):
-        if done.outcomes[outcome]:
-            click.echo(f"{done.outcomes[outcome]:,} {outcome}")
-    if done.last_key and not dry_run:
-        click.echo(f"last key: {done.last_key!r} (go on with --after)")
+    if listing and fed.last_key and not dry_run:
+        click.echo(f"last key: {fed.last_key!r} (go on with --after)")

@@ -15,6 +15,7 @@ from handlers.config.settings import Settings
 from handlers.operations.cleanup import CleanupTally, Leftovers
 
 if TYPE_CHECKING:
+    from handlers.bootstrap.process import Process
     from handlers.operations.operator import Operation, Shut
 
 
@@ -66,17 +67,20 @@ def cleanup(
       keyshift cleanup --soak 7d --rate 100 --yes
       keyshift cleanup --finish --confirm edge-cv-portal
     """
+    from handlers.bootstrap import wire_command
     from handlers.bootstrap.operations import operation_of
+    from handlers.bootstrap.process import Process
     from handlers.operations.cleanup import Cleaner, begin_cleaning, refuse_cleanup, warn_of_cleanup
 
     soak_seconds = parse_span(soak)
-    operation = operation_of(settings, function="cleanup-command")
+    process = Process(settings)
+    operation = operation_of(process, wire_command(process, function="cleanup-command"))
     if finish:
         name = operation.dependencies.rules.migration
         if confirm != name:
             raise InputError(f"--finish cannot be undone: type the migration's name too (--confirm {name})")
         need_queues(settings, "events", "backfill")
-        shut = _finish(settings, operation, Leftovers(keep_rest, most_waiting))
+        shut = _finish(process, operation, Leftovers(keep_rest, most_waiting))
         if shut is not None:
             refuse(context, shut.why, as_json=as_json)
         done = "the migration is done"
@@ -104,16 +108,16 @@ def cleanup(
     context.exit(1 if tally.verdicts["failed"] else 0)
 
 
-def _finish(settings: Settings, operation: "Operation", allowed: Leftovers) -> "Shut | None":
+def _finish(process: "Process", operation: "Operation", allowed: Leftovers) -> "Shut | None":
     from handlers.bootstrap.operations import objects_of_both_sides
     from handlers.bootstrap.steering import lookout_of
     from handlers.operations.cleanup import finish_migration
 
-    objects = objects_of_both_sides(settings, operation, ())
+    objects = objects_of_both_sides(process, operation, ())
     with progress("looking", None) as step:
         return finish_migration(
             operation,
-            lookout_of(settings),
+            lookout_of(process, operation.dependencies),
             objects=objects,
             allowed=allowed,
             seen=step,

@@ -60,9 +60,12 @@ def list_conflicts(context: click.Context, settings: Settings, *, threads: int, 
 
 
 def _operation(settings: Settings) -> "Operation":
+    from handlers.bootstrap import wire_command
     from handlers.bootstrap.operations import operation_of
+    from handlers.bootstrap.process import Process
 
-    return operation_of(settings, function="conflicts-command")
+    process = Process(settings)
+    return operation_of(process, wire_command(process, function="conflicts-command"))
 
 
 def _row(one: Conflict) -> dict[str, Any]:

@@ -63,10 +63,11 @@ def pause(settings: Settings, *, reason: str, functions: tuple[str, ...], as_jso
       keyshift pause --reason "KMS key rotation"
       keyshift pause --function keyshift-object-events --function keyshift-backfill
     """
+    from handlers.bootstrap.process import Process
     from handlers.bootstrap.steering import steering_of
 
     settings = _with_functions(settings, functions)
-    steering = steering_of(settings)
+    steering = steering_of(Process(settings))
     done = pause_migration(steering.panel, steering.mappings, reason=reason, by=operator_name(), now=steering.clock.now)
     words = "paused" if done.changed and not done.before.paused else "was paused already"
     _answer(
@@ -88,10 +89,11 @@ def resume(settings: Settings, *, functions: tuple[str, ...], as_json: bool) -> 
     Example:
       keyshift resume
     """
+    from handlers.bootstrap.process import Process
     from handlers.bootstrap.steering import steering_of
 
     settings = _with_functions(settings, functions)
-    steering = steering_of(settings)
+    steering = steering_of(Process(settings))
     done = resume_migration(
         steering.panel, steering.mappings, by=operator_name(), now=steering.clock.now, stages=steering.stages
     )
@@ -125,6 +127,7 @@ def throttle(
       keyshift throttle --objects-per-second none
       keyshift throttle --off
     """
+    from handlers.bootstrap.process import Process
     from handlers.bootstrap.steering import steering_of
 
     named = {
@@ -135,7 +138,7 @@ def throttle(
     given = {name: None if limit == NO_LIMIT else limit for name, limit in named.items() if limit is not None}
     if off and given:
         raise click.UsageError("--off lifts every limit: give it alone")
-    steering = steering_of(settings)
+    steering = steering_of(Process(settings))
 
     def choose(limits: Limits) -> Limits:
         return Limits() if off else replace(limits, **given)

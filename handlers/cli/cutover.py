@@ -74,20 +74,23 @@ def cutover(
       keyshift cutover --postpone never
       keyshift cutover --yes --accept parked --why "three test images, key too long"
     """
+    from handlers.bootstrap import wire_command
     from handlers.bootstrap.operations import COMPARED, objects_of_both_sides, operation_of
+    from handlers.bootstrap.process import Process
     from handlers.bootstrap.steering import lookout_of
     from handlers.operations.cutover import Terms, cut_over, look_for_cutover
 
     if accept and not why:
         raise InputError("--accept needs a reason: give --why")
     limits = Limits(most_waiting, most_lag, parse_span(most_age))
-    operation = operation_of(settings, function="cutover-command")
+    process = Process(settings)
+    operation = operation_of(process, wire_command(process, function="cutover-command"))
     if postpone is not None:
         _postpone(operation, postpone, why, as_json=as_json)
         return
     need_queues(settings, "events", "backfill")
-    objects = objects_of_both_sides(settings, operation, inventories, columns=COMPARED)
-    lookout, terms = lookout_of(settings), Terms(limits, frozenset(accept), why)
+    objects = objects_of_both_sides(process, operation, inventories, columns=COMPARED)
+    lookout, terms = lookout_of(process, operation.dependencies), Terms(limits, frozenset(accept), why)
     with progress("looking", None) as step:
         look = look_for_cutover(operation, lookout, objects=objects, limits=limits, seen=step)
     if yes:

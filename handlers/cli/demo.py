@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from domain.errors import InputError
+from domain.queues import MessageQueue
 from domain.reporting.progress import OBJECTS_COPIED
 from handlers.cli.options import json_option
 from handlers.cli.output import console
@@ -57,25 +58,27 @@ def demo(
       keyshift demo --objects 500 --json
       keyshift demo --portal --objects 300
     """
-    from handlers.bootstrap import bootstrap
+    from handlers.bootstrap import wire_command
     from handlers.bootstrap.inspection import object_listing
+    from handlers.bootstrap.process import Process
 
     rules_path = packaged_rules(RULES)
     say = _teller(as_json=as_json)
     parameters = Parameters(objects=objects, workers=workers, kills=kills, seed=seed)
     say("starting the stand-in and creating bucket, queues, table and bus")
     with _playing(rules_path, parameters, say, portal=portal) as (stage, act):
-        dependencies = bootstrap(stage.settings, function="demo")
+        process = Process(stage.settings, rules=stage.rules)
+        dependencies = wire_command(process, function="demo")
         play = Play(
             stage,
             manifest=dependencies.ports.manifest,
-            listing=object_listing(stage.settings, stage.rules),
+            listing=object_listing(process),
             backfill_queue=dependencies.backfill_queue,
             parameters=parameters,
             say=say,
             acts=[act] if act is not None else [],
         )
-        with _live(dependencies, shown=sys.stdout.isatty() and not as_json):
+        with _live(dependencies, stage.events_queue, shown=sys.stdout.isatty() and not as_json):
             result = play.run()
     part = act.result if act is not None else None
     if as_json:
@@ -130,7 +133,7 @@ def _teller(*, as_json: bool) -> Callable[[str], None]:
 
 
 @contextmanager
-def _live(dependencies: Dependencies, *, shown: bool) -> Iterator[None]:
+def _live(dependencies: Dependencies, events_queue: MessageQueue, *, shown: bool) -> Iterator[None]:
     """On a terminal, a last line with the figures as the migration's own counters give them."""
     if not shown:
         yield
@@ -141,7 +144,7 @@ def _live(dependencies: Dependencies, *, shown: bool) -> Iterator[None]:
         def look() -> None:
             while not ended.wait(1.0):
                 counters = dependencies.progress.read_progress()
-                waiting = sum(dependencies.events_queue.count_messages() + dependencies.backfill_queue.count_messages())
+                waiting = sum(events_queue.count_messages() + dependencies.backfill_queue.count_messages())
                 status.update(f"{counters.get(OBJECTS_COPIED, 0):,} copies made, {waiting:,} messages to go")
 
         thread = threading.Thread(target=look, daemon=True)

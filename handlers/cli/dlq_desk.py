@@ -64,11 +64,13 @@ class Desk:
     """The dead-letter queues of one migration."""
 
     def __init__(self, settings: Settings, queue: str | None) -> None:
-        from handlers.bootstrap import bootstrap
+        from handlers.bootstrap import wire_command
+        from handlers.bootstrap.process import Process
         from handlers.bootstrap.steering import dead_letter_queues
 
-        self.dependencies: Dependencies = bootstrap(settings, function="dlq-command")
-        every = dead_letter_queues(settings)
+        process = Process(settings)
+        self.dependencies: Dependencies = wire_command(process, function="dlq-command")
+        every = dead_letter_queues(process)
         if not every:
             raise InputError("no queue has a dead-letter queue: set --events-queue and --backfill-queue, ask doctor")
         self.queues: Mapping[str, DeadLetterQueue] = {

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +18,9 @@ from handlers.cli.finding import Finding
 from handlers.cli.options import json_option, with_settings
 from handlers.config.settings import Settings
 from handlers.operations.proof import refuse_rules
+
+if TYPE_CHECKING:
+    from handlers.bootstrap.process import Process
 
 MOST_SKEW_SECONDS = 5.0
 _UNLOCKED = "what is written over or deleted there may be gone; note a link of the chain (docs/audit.md)"
@@ -40,25 +44,27 @@ def doctor(context: click.Context, settings: Settings, *, probe: bool, stack: st
       keyshift doctor --rules portal.yaml --table keyshift-prod-manifest --stack keyshift-prod
     """
     from handlers.bootstrap.inspection import deployed_stack, inspector_of, probe_of
+    from handlers.bootstrap.process import Process
     from handlers.cli.stack_doctor import examine_stack, with_stack
-    from handlers.config.rules_file import load_rules
 
-    rules = load_rules(settings.rules_file)
+    process = Process(settings)
     found: list[Finding] = []
     if stack is not None:
-        deployed = deployed_stack(settings, stack)
-        settings = with_stack(settings, deployed.resources)
-        found += examine_stack(rules, deployed, queue=inspector_of(settings).queue)
-    findings = list(examine(settings, rules, inspector_of(settings))) + found
+        deployed = deployed_stack(process, stack)
+        deployed_settings = with_stack(settings, deployed.resources)
+        process = Process(deployed_settings, rules=process.rules, clients=process.clients)
+        found += examine_stack(process.rules, deployed, queue=inspector_of(process).queue)
+    findings = list(examine(process, inspector_of(process))) + found
     if probe:
-        findings += tried(probe_of(settings, rules))
+        findings += tried(probe_of(process))
     for finding in findings:
         click.echo(json.dumps(asdict(finding)) if as_json else f"{finding.level:4}  {finding.part}: {finding.text}")
     context.exit(1 if any(finding.level == "fail" for finding in findings) else 0)
 
 
-def examine(settings: Settings, rules: CompiledRules, inspector: Inspector) -> Iterator[Finding]:
+def examine(process: "Process", inspector: Inspector) -> Iterator[Finding]:
     """Every finding; one part that fails does not hide the others."""
+    settings, rules = process.settings, process.rules
     checks: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
         ("credentials", lambda: _identity(inspector)),
         ("rules", lambda: rules_findings(rules, inspector.stage_of(settings.table))),
@@ -68,7 +74,7 @@ def examine(settings: Settings, rules: CompiledRules, inspector: Inspector) -> I
         ("events queue", lambda: _queue("events queue", settings.events_queue_url, settings, inspector)),
         ("backfill queue", lambda: _queue("backfill queue", settings.backfill_queue_url, settings, inspector)),
         ("event bus", lambda: _bus(settings, inspector)),
-        ("audit chain", lambda: _audit(settings, rules)),
+        ("audit chain", lambda: _audit(process)),
     ]
     for part, check in checks:
         try:
@@ -176,13 +182,13 @@ def _bus(settings: Settings, inspector: Inspector) -> Iterator[Finding]:
     yield Finding("ok", "event bus", f"{settings.bus} is there")
 
 
-def _audit(settings: Settings, rules: CompiledRules) -> Iterator[Finding]:
+def _audit(process: "Process") -> Iterator[Finding]:
     from handlers.bootstrap.audit import audit_place
 
-    if not settings.audit_bucket:
+    if not process.settings.audit_bucket:
         yield Finding("warn", "audit chain", "off: without KEYSHIFT_AUDIT_BUCKET nobody can prove what was done")
         return
-    place = audit_place(settings, rules)
+    place = audit_place(process)
     if place.is_locked:
         yield Finding("ok", "audit chain", f"in {place.bucket}, which has object lock")
         return

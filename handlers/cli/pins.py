@@ -25,9 +25,10 @@ def pins(context: click.Context, settings: Settings, *, as_json: bool) -> None:
       keyshift pins
       keyshift pins --json
     """
+    from handlers.bootstrap.process import Process
     from handlers.bootstrap.references import pins_of
 
-    found = pins_of(settings)
+    found = pins_of(Process(settings))
     if not found.holders:
         click.echo("the rules file asks no service: say 'pins: [greengrass, sagemaker]', or those you use", err=True)
     number = 0

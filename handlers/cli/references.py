@@ -115,9 +115,10 @@ def undo(context: click.Context, settings: Settings, *, yes: bool, as_json: bool
 
 
 def _references(settings: Settings, rate: float | None) -> References:
+    from handlers.bootstrap.process import Process
     from handlers.bootstrap.references import references_of
 
-    return references_of(settings, items_per_second=rate)
+    return references_of(Process(settings), items_per_second=rate)
 
 
 def _scanned(jobs: References, table: str | None, how: TableScan) -> Iterable[Reported]:

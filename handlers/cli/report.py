@@ -7,12 +7,13 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from domain.errors import InputError
 from domain.planning.estimate import Prices
+from domain.protocol.ports import Manifest
 from domain.protocol.record import Record
 from domain.reporting.costs import Planned, spent
 from domain.reporting.progress import HOUR
@@ -24,7 +25,9 @@ from handlers.cli.pages.report import Report, report_page
 from handlers.cli.plan import read_prices
 from handlers.cli.written import write_text
 from handlers.config.settings import Settings
-from handlers.engine.dependencies import Dependencies
+
+if TYPE_CHECKING:
+    from handlers.bootstrap.process import Process
 
 FINDINGS_SHOWN = 20
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -63,19 +66,17 @@ def report(
       keyshift report --plan plan.json --out report.html
       keyshift report --csv > objects.csv
     """
-    from handlers.bootstrap import bootstrap
     from handlers.bootstrap.planning import read_plan
-    from handlers.config.rules_file import load_rules
+    from handlers.bootstrap.process import Process
 
     if as_csv and as_json:
         raise InputError("choose one of --csv and --json: both go to standard output")
     if quick and as_csv:
         raise InputError("--quick reads no records, so it has no objects for --csv: leave one of the two out")
-    rules = load_rules(settings.rules_file)
-    planned = read_plan(plan, rules) if plan is not None else None
-    dependencies = bootstrap(settings, function="report-command", rules=rules)
+    process = Process(settings)
+    planned = read_plan(plan, process.rules) if plan is not None else None
     printed = _csv_rows if as_csv else _json_rows if as_json else None
-    made = make_report(dependencies, planned=planned, prices=read_prices(prices), quick=quick, printed=printed)
+    made = make_report(process, planned=planned, prices=read_prices(prices), quick=quick, printed=printed)
     if as_json:
         click.echo(json.dumps({"summary": _summary(made)}))
     if out is not None or not (as_csv or as_json):
@@ -84,20 +85,21 @@ def report(
 
 
 def make_report(
-    dependencies: Dependencies, *, planned: Planned | None, prices: Prices, quick: bool, printed: Any = None
+    process: "Process", *, planned: Planned | None, prices: Prices, quick: bool, printed: Any = None
 ) -> Report:
     """Look at everything; ``printed`` hands every record on after it was printed."""
+    from handlers.bootstrap import wire_command
     from handlers.bootstrap.steering import lookout_of
 
-    now = time.time()
-    status = lookout_of(dependencies.settings).look(exact=False)
+    now, dependencies = time.time(), wire_command(process, function="report-command")
+    status = lookout_of(process, dependencies).look(exact=False)
     counters = dependencies.progress.read_progress()
     hours = dependencies.progress.read_history(HOUR)
     length = length_of(hours, now=now)
     tallied, audit, is_good, findings = None, "not read (--quick)", None, list[str]()
     if not quick:
         tallied = Tallied()
-        audit, is_good, findings = _read_records(dependencies, tallied, printed)
+        audit, is_good, findings = _read_records(process, dependencies.ports.manifest, tallied, printed)
     return Report(
         made_at=now,
         status=status,
@@ -113,23 +115,24 @@ def make_report(
     )
 
 
-def _read_records(dependencies: Dependencies, tallied: Tallied, printed: Any) -> tuple[str, bool | None, list[str]]:
+def _read_records(
+    process: "Process", manifest: Manifest, tallied: Tallied, printed: Any
+) -> tuple[str, bool | None, list[str]]:
     """Read every record once: to count it, to print it, and to compare it with the audit chain."""
     from handlers.bootstrap.audit import audited_items, chain_verifier
 
-    settings, rules, manifest = dependencies.settings, dependencies.rules, dependencies.ports.manifest
     records = tallied.watch(manifest.scan_records())
     if printed is not None:
         records = printed(records)
-    if not settings.audit_bucket:
+    if not process.settings.audit_bucket:
         with progress() as say:
             say("reading the manifest's records")
             for _ in records:
                 pass
         return "off: there is no KEYSHIFT_AUDIT_BUCKET, so nobody can prove what was done", None, []
     findings: list[str] = []
-    with chain_verifier(settings, rules, expected={}, started=time.time()) as verifier:
-        for finding in findings_of(verifier, manifest, audited_items(settings), records=records):
+    with chain_verifier(process, expected={}, started=time.time()) as verifier:
+        for finding in findings_of(verifier, manifest, audited_items(process), records=records):
             if len(findings) < FINDINGS_SHOWN:
                 findings.append(f"{finding.fault.value}: {finding.text}")
         return verdict_of(verifier), verifier.figures.is_good, findings

@@ -31,9 +31,10 @@ def resolve(context: click.Context, settings: Settings, *, uris: tuple[str, ...]
       keyshift resolve s3://manufacturing-line-1/datasets//training-output/cookie-1/output/model.tar.gz
       cut -f 3 jobs.tsv | keyshift resolve --json
     """
+    from handlers.bootstrap.process import Process
     from handlers.bootstrap.references import resolver_of
 
-    resolver = resolver_of(settings)
+    resolver = resolver_of(Process(settings))
     has_all = True
     given = iter(uris) if uris else read_keys(sys.stdin.buffer, end=b"\n")
     for batch in _batches(given):

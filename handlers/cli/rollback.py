@@ -41,11 +41,14 @@ def rollback(
       keyshift rollback --yes
       keyshift rollback --purge --yes
     """
+    from handlers.bootstrap import wire_command
     from handlers.bootstrap.operations import operation_of
+    from handlers.bootstrap.process import Process
     from handlers.operations.operator import Shut
     from handlers.operations.rollback import plan_rollback, purge_copies, roll_back
 
-    operation = operation_of(settings, function="rollback-command")
+    process = Process(settings)
+    operation = operation_of(process, wire_command(process, function="rollback-command"))
     if purge:
         found = purge_copies(operation, yes=yes, threads=threads, per_second=rate)
         if isinstance(found, Shut):

@@ -48,12 +48,15 @@ def start(
       keyshift start
       keyshift start --yes
     """
+    from handlers.bootstrap import wire_command
     from handlers.bootstrap.operations import operation_of
+    from handlers.bootstrap.process import Process
     from handlers.operations.operator import Shut
     from handlers.operations.start import Probing, plan_start, start_capture
 
     need_queues(settings, "events")
-    operation = operation_of(settings, function="start-command")
+    process = Process(settings)
+    operation = operation_of(process, wire_command(process, function="start-command"))
     if not yes:
         planned = plan_start(operation, through=through)
         if isinstance(planned, Shut):

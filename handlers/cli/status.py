@@ -34,10 +34,13 @@ def status(settings: Settings, *, watch: bool, interval: float, looks: int, exac
       keyshift status --watch
       keyshift status --json --exact
     """
+    from handlers.bootstrap import wire_command
+    from handlers.bootstrap.process import Process
     from handlers.bootstrap.steering import lookout_of
     from handlers.cli.status_view import view_of
 
-    lookout = lookout_of(settings)
+    process = Process(settings)
+    lookout = lookout_of(process, wire_command(process, function="status-command"))
     if watch:
         _watch(lookout, interval=interval, looks=looks, exact=exact, as_json=as_json)
         return

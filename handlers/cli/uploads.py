@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from handlers.cli.options import json_option, with_settings
 from handlers.cli.output import say_dry_run
 from handlers.config.settings import Settings
 from handlers.engine.dependencies import Dependencies
+
+if TYPE_CHECKING:
+    from handlers.bootstrap.process import Process
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +71,13 @@ def uploads(
       keyshift uploads
       keyshift uploads --abort UPLOAD_ID --yes
     """
-    from handlers.bootstrap import bootstrap
+    from handlers.bootstrap import wire_command
+    from handlers.bootstrap.process import Process
 
-    dependencies = bootstrap(settings, function="uploads-command")
+    process = Process(settings)
+    dependencies = wire_command(process, function="uploads-command")
     unseen, found = set(ids), 0
-    for one in _left_behind(settings, dependencies, before=time.time() - older_than):
+    for one in _left_behind(process, dependencies, before=time.time() - older_than):
         found += 1
         chosen = one.upload_id in ids
         unseen.discard(one.upload_id)
@@ -90,13 +96,13 @@ def uploads(
     context.exit(1 if unseen else 0)
 
 
-def _left_behind(settings: Settings, dependencies: Dependencies, *, before: float) -> Iterator[LeftBehind]:
+def _left_behind(process: "Process", dependencies: Dependencies, *, before: float) -> Iterator[LeftBehind]:
     """Uploads begun before the moment whose id no record holds."""
     from handlers.bootstrap.inspection import upload_listing
 
     rules = dependencies.rules
     named, targets = set(), set()
-    listed = list(upload_listing(settings, rules).list_uploads(rules.target_bucket, prefix=rules.target_prefix))
+    listed = list(upload_listing(process).list_uploads(rules.target_bucket, prefix=rules.target_prefix))
     keys = {location for location, _, _ in listed}
     # Read after the listing: a worker names its upload a moment after S3 has begun it, which --older-than leaves out.
     for record in dependencies.ports.manifest.scan_records():

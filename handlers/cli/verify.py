@@ -79,10 +79,13 @@ def verify(
       keyshift verify --deep --unverified --requeue
       keyshift verify --inventory s3://inventories/line-1/all/2026-11-22T01-00Z/manifest.json
     """
+    from handlers.bootstrap import wire_command
     from handlers.bootstrap.operations import keys_of_both_sides, operation_of
+    from handlers.bootstrap.process import Process
 
     too_old = parse_span(most_age)
-    operation = operation_of(settings, function="verify-command")
+    process = Process(settings)
+    operation = operation_of(process, wire_command(process, function="verify-command"))
     control, now = operation.dependencies.control, operation.dependencies.ports.clock.now()
     stage = control.stage()
     old_since = now - too_old if unverified else None
@@ -106,7 +109,7 @@ def verify(
         finders = () if stage in _BACKWARD else operation.finders
         stages: list[Iterable[Finding | None]] = [findings, held_references(finders)]
         if sample is None and not no_keys:
-            keys = (Location(*place) for place in keys_of_both_sides(settings, operation, inventories))
+            keys = (Location(*place) for place in keys_of_both_sides(process, operation, inventories))
             stages.append(ParallelMap(threads).map(verifier.verify_key, keys))
         for name, found in zip(("records", "references", "keys"), stages, strict=False):
             step = stack.enter_context(progress(name, None))

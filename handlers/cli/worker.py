@@ -24,12 +24,14 @@ def worker(settings: Settings, *, lanes: int, audit: bool) -> None:
       keyshift worker --rules portal.yaml --table keyshift --events-queue URL --backfill-queue URL --bus audit
     """
     from handlers.bootstrap import bootstrap
+    from handlers.bootstrap.process import Process
     from handlers.bootstrap.worker import change_reader
     from handlers.engine.worker import Worker
 
     need_queues(settings, "events", "backfill")
-    dependencies = bootstrap(settings, function="worker")
-    running = Worker(dependencies, lanes=lanes, changes=change_reader(settings) if audit else None)
+    process = Process(settings)
+    dependencies = bootstrap(process, function="worker")
+    running = Worker(dependencies, lanes=lanes, changes=change_reader(process) if audit else None)
 
     def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # the signal's two
         running.stop()

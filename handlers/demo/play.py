@@ -21,7 +21,7 @@ from handlers.demo.objects import legacy_keys, new_object
 from handlers.demo.owners import Owners
 from handlers.demo.troublemaker import Troublemaker
 from handlers.demo.world import Stage, Workers
-from handlers.operations.listing_feeder import Enqueued, Feeder
+from handlers.operations.backfill import Fed, Feeder
 
 LEAST_LIVE_SECONDS = 12.0
 PATIENCE_SECONDS = 70.0
@@ -192,11 +192,10 @@ class Play:
             feeding.result()
 
     def _feed(self) -> None:
-        done = Enqueued()
-        feeder = Feeder(self.stage.rules, self.listing, self.backfill_queue)
-        for _ in feeder.enqueue(done, rows=20, backlog=60):
-            pass
-        self.say(f"the backfill has enqueued {done.outcomes['move']:,} objects in {done.messages} messages")
+        fed = Fed()
+        feeder = Feeder(self.stage.rules, self.backfill_queue, backlog=60, rows_per_message=20)
+        feeder.feed_listing(self.listing, fed)
+        self.say(f"the backfill has enqueued {fed.outcomes['move']:,} objects in {fed.messages} messages")
 
     def _come_to_rest(self, auditor: Auditor, result: Result) -> None:
         """Until every queue is empty, every record is finished and every change is audited."""

@@ -17,7 +17,7 @@ from adapters.standin import running_standin
 from domain.lifecycle.stages import Stage, advanced
 from domain.parts import MIB
 from domain.rules.compiled import CompiledRules
-from handlers.bootstrap import clients_of
+from handlers.bootstrap.process import Process
 from handlers.config.settings import Settings, environment_of
 from handlers.demo.world import Stage as DemoStage
 
@@ -41,7 +41,7 @@ def demo_stage(rules: CompiledRules, rules_file: Path, *, versioned: bool = Fals
     with running_standin() as standin:
         os.environ.update(standin.environment())
         given = Settings(rules_file=rules_file, table="keyshift", bus="keyshift", **DEMO_SETTINGS)
-        clients = clients_of(given)
+        clients = Process(given).clients
         events, backfill, audit = (
             provisioning.create_queue(clients, f"keyshift-{name}", visibility=DEMO_VISIBILITY_SECONDS, max_receives=100)
             for name in ("events", "backfill", "audit")

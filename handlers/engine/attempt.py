@@ -30,7 +30,7 @@ from domain.rules.routing import (
     Unmapped,
     is_refused,
 )
-from handlers.engine.dependencies import Dependencies
+from handlers.engine.dependencies import EngineDependencies
 from handlers.engine.rate_gate import PAUSED_SECONDS, HeldBack, HeldBackError, PacedMultipartStore
 from handlers.intake.messages import BackfillRow, encode_backfill
 
@@ -56,7 +56,12 @@ class Ended:
 
 
 def attempt_notice(
-    notice: Notice, route: Route, dependencies: Dependencies, *, seconds_left: SecondsLeft, stopping: Callable[[], bool]
+    notice: Notice,
+    route: Route,
+    dependencies: EngineDependencies,
+    *,
+    seconds_left: SecondsLeft,
+    stopping: Callable[[], bool],
 ) -> Ended:
     """Attempt it along its route, with patience while the service asks for fewer requests.
 
@@ -103,20 +108,20 @@ def least_of(wanted: int, limit: int | None) -> int:
     return wanted if limit is None else min(wanted, limit)
 
 
-def _paid_bytes(notice: Notice, dependencies: Dependencies) -> int:
+def _paid_bytes(notice: Notice, dependencies: EngineDependencies) -> int:
     """What the rate of bytes counts before the object begins; larger ones pay for each batch of parts."""
     size = notice.size or 0
     is_copied = notice.kind is not NoticeKind.REMOVED and size <= dependencies.policy.multipart_above
     return size if is_copied else 0
 
 
-def _left_after(seconds_left: SecondsLeft, dependencies: Dependencies) -> SecondsLeft:
+def _left_after(seconds_left: SecondsLeft, dependencies: EngineDependencies) -> SecondsLeft:
     """How long an object may wait and still be given the least time that one needs."""
     return lambda: seconds_left() - _least(dependencies)
 
 
 def _attempt_once(
-    notice: Notice, route: Route, dependencies: Dependencies, seconds_left: SecondsLeft, paid: int
+    notice: Notice, route: Route, dependencies: EngineDependencies, seconds_left: SecondsLeft, paid: int
 ) -> Outcome | None:
     """How it ended, ``None`` when the service asked to slow down."""
 
@@ -147,7 +152,7 @@ def _attempt_once(
     return outcome
 
 
-def _failed(error: Exception, notice: Notice, dependencies: Dependencies) -> Outcome:
+def _failed(error: Exception, notice: Notice, dependencies: EngineDependencies) -> Outcome:
     """Called while the error is handled, so that a fault of ours is logged with its traceback."""
     observer, source = dependencies.observer, notice.source
     cause = Cause(error.cause) if isinstance(error, KeyshiftError) else Cause.UNEXPECTED
@@ -164,11 +169,11 @@ def _failed(error: Exception, notice: Notice, dependencies: Dependencies) -> Out
     return Outcome(Verdict.RETURN, None, cause, str(error), RETRY_SECONDS, is_failure=True)
 
 
-def _least(dependencies: Dependencies) -> float:
+def _least(dependencies: EngineDependencies) -> float:
     return min(LEAST_SECONDS, dependencies.settings.attempt_seconds / 2)
 
 
-def _limit(notice: Notice, dependencies: Dependencies, left: float) -> float:
+def _limit(notice: Notice, dependencies: EngineDependencies, left: float) -> float:
     limit = min(dependencies.settings.attempt_seconds, left)
     is_small = notice.size is not None and notice.size <= dependencies.policy.multipart_above
     if is_small or notice.kind is NoticeKind.REMOVED:
@@ -176,13 +181,13 @@ def _limit(notice: Notice, dependencies: Dependencies, left: float) -> float:
     return limit
 
 
-def _paused(dependencies: Dependencies) -> HeldBack | None:
+def _paused(dependencies: EngineDependencies) -> HeldBack | None:
     control = dependencies.control.current()
     return HeldBack(f"paused: {control.reason}") if control.paused else None
 
 
 def _follow_route(
-    notice: Notice, route: Route, dependencies: Dependencies, limit: float, ports: MigrationPorts
+    notice: Notice, route: Route, dependencies: EngineDependencies, limit: float, ports: MigrationPorts
 ) -> Outcome:
     """What became of the object; raises MalformedMessageError for one of another bucket."""
     rules, policy = dependencies.rules, dependencies.policy
@@ -214,7 +219,7 @@ def _follow_route(
             return migrate_object(notice, target=target, rule=rule, attempt=attempt, ports=ports, policy=policy)
 
 
-def _stay(notice: Notice, route: Kept | Unmapped, dependencies: Dependencies) -> Outcome:
+def _stay(notice: Notice, route: Kept | Unmapped, dependencies: EngineDependencies) -> Outcome:
     """A key that the rules of the day do not move; a delete of what other rules had copied waits for those.
 
     Only a delete costs a look at the record: a source that is there tells of itself when the rules are back.
@@ -231,14 +236,14 @@ def _stay(notice: Notice, route: Kept | Unmapped, dependencies: Dependencies) ->
     return Outcome(Verdict.DONE, None, Cause(route.kind.value))
 
 
-def _hand_on(notice: Notice, dependencies: Dependencies) -> None:
+def _hand_on(notice: Notice, dependencies: EngineDependencies) -> None:
     """A copy too large for one attempt goes on with a row of its own."""
     migration = dependencies.rules.migration
     bodies = encode_backfill([BackfillRow.of_notice(notice)], migration=migration, bucket=notice.source.bucket)
     dependencies.backfill_queue.send_messages(list(bodies))
 
 
-def _report(outcome: Outcome, notice: Notice, dependencies: Dependencies) -> None:
+def _report(outcome: Outcome, notice: Notice, dependencies: EngineDependencies) -> None:
     observer = dependencies.observer
     observer.count("Returned" if outcome.verdict is Verdict.RETURN else "Handled")
     if outcome.cause is Cause.BUSY:

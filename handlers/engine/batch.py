@@ -13,7 +13,7 @@ from domain.protocol.notices import Notice, NoticeKind
 from domain.queues import Message, MessageQueue
 from domain.rules.routing import Probe, route_of
 from handlers.engine.attempt import Ended, SecondsLeft, attempt_notice, least_of
-from handlers.engine.dependencies import Dependencies
+from handlers.engine.dependencies import EngineDependencies
 from handlers.engine.observability import traced
 from handlers.engine.rate_gate import PAUSED_SECONDS
 from handlers.intake.invocations import records_of
@@ -97,7 +97,7 @@ def _message(record: Mapping[str, Any]) -> Message:
 
 
 def respond_to_batch(
-    event: Mapping[str, Any], dependencies: Dependencies, *, queue: MessageQueue, seconds_left: SecondsLeft
+    event: Mapping[str, Any], dependencies: EngineDependencies, *, queue: MessageQueue, seconds_left: SecondsLeft
 ) -> dict[str, list[dict[str, str]]]:
     """The partial batch response: which messages Lambda must leave in the queue.
 
@@ -116,7 +116,7 @@ def respond_to_batch(
 def give_back(
     returned: Sequence[Handled],
     queue: MessageQueue,
-    dependencies: Dependencies,
+    dependencies: EngineDependencies,
     *,
     most_wait: int = PAUSED_MOST_SECONDS,
 ) -> frozenset[str]:
@@ -155,7 +155,7 @@ def _renewed(waiting: Sequence[Handled], queue: MessageQueue, most_wait: int) ->
 
 def handle_messages(
     messages: Sequence[Message],
-    dependencies: Dependencies,
+    dependencies: EngineDependencies,
     *,
     seconds_left: SecondsLeft,
     stopping: Callable[[], bool] = lambda: False,
@@ -193,7 +193,7 @@ def handle_messages(
     return handled
 
 
-def _held_back(message: Message, dependencies: Dependencies) -> Handled:
+def _held_back(message: Message, dependencies: EngineDependencies) -> Handled:
     """A message in a pause; a probe moves nothing, and ``keyshift start`` waits for it before anything may move."""
     try:
         notices = decode_message(message.body).notices
@@ -213,7 +213,7 @@ def _held_back(message: Message, dependencies: Dependencies) -> Handled:
     )
 
 
-def _note_ages(opened: Sequence[_Open], handled: Sequence[Handled], dependencies: Dependencies) -> None:
+def _note_ages(opened: Sequence[_Open], handled: Sequence[Handled], dependencies: EngineDependencies) -> None:
     """How long after it was sent a message was done: the lag of live events, and of the backfill."""
     now = dependencies.ports.clock.now()
     for one, ended in zip(opened, handled, strict=True):
@@ -222,7 +222,7 @@ def _note_ages(opened: Sequence[_Open], handled: Sequence[Handled], dependencies
             dependencies.breaker.note_age(max(0.0, now - one.message.sent_at), is_event=is_event)
 
 
-def _most_delay(dependencies: Dependencies) -> int:
+def _most_delay(dependencies: EngineDependencies) -> int:
     """Whatever a message waits for, it is another worker's claim at worst, and none lasts longer than this."""
     longest_claim = dependencies.policy.longest_claim(dependencies.settings.attempt_seconds)
     return min(MOST_DELAY_SECONDS, math.ceil(longest_claim))
@@ -230,7 +230,7 @@ def _most_delay(dependencies: Dependencies) -> int:
 
 def _work_off(
     chain: list[tuple[_Open, Notice]],
-    dependencies: Dependencies,
+    dependencies: EngineDependencies,
     seconds_left: SecondsLeft,
     stopping: Callable[[], bool],
 ) -> list[tuple[_Open, Ended]]:
@@ -241,7 +241,7 @@ def _work_off(
     return ended
 
 
-def _opened(message: Message, dependencies: Dependencies) -> _Open:
+def _opened(message: Message, dependencies: EngineDependencies) -> _Open:
     observer, ours = dependencies.observer, dependencies.rules.migration
     try:
         decoded = decode_message(message.body, own_principals=dependencies.settings.own_principals)

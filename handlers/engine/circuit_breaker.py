@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from threading import Lock
+from typing import Protocol
 
 from domain.errors import KeyshiftError
 from domain.steering.breaker import DENIED, BreakerPolicy, Streak, trip_reason
@@ -15,6 +16,25 @@ FLUSH_SECONDS = 2.0
 TRIES = 5
 MOST_KNOWN = 10_000
 """Failed objects that one process remembers: poison that comes back and back must not pause the others."""
+
+
+class Breaker(Protocol):
+    """What is told how objects and messages end."""
+
+    def note_success(self, record_id: str) -> None:
+        """An object ended as it should."""
+
+    def note_failure(self, record_id: str, *, cause: str, said: str) -> None:
+        """An object failed, for that cause."""
+
+    def note_age(self, seconds: float, *, is_event: bool) -> None:
+        """A message was done so many seconds after it was sent."""
+
+    def note_fatal(self, error: KeyshiftError) -> None:
+        """No object can go on."""
+
+    def share(self, *, at_once: bool = False) -> None:
+        """Add what was counted to the migration's figures."""
 
 
 class CircuitBreaker:
@@ -115,25 +135,3 @@ class CircuitBreaker:
             self._refresh()
         except KeyshiftError as error:
             self._observer.fail("the circuit breaker could not pause the migration", reason=reason, why=str(error))
-
-
-class NoBreaker:
-    """Counts nothing and never trips."""
-
-    def note_success(self, record_id: str) -> None:
-        """Nothing."""
-
-    def note_failure(self, record_id: str, *, cause: str, said: str) -> None:
-        """Nothing."""
-
-    def note_age(self, seconds: float, *, is_event: bool) -> None:
-        """Nothing."""
-
-    def note_fatal(self, error: KeyshiftError) -> None:
-        """Nothing."""
-
-    def share(self, *, at_once: bool = False) -> None:
-        """Nothing."""
-
-
-Breaker = CircuitBreaker | NoBreaker

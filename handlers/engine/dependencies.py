@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from domain.audit.events import AuditEvent
@@ -19,55 +19,46 @@ from domain.rules.compiled import CompiledRules
 from domain.steering.control import Control
 from domain.steering.ports import ControlPanel
 from handlers.config.settings import Settings
-from handlers.engine.circuit_breaker import Breaker, NoBreaker
+from handlers.engine.circuit_breaker import Breaker
 from handlers.engine.concurrency import Pace
 from handlers.engine.observability import Observer
-from handlers.engine.rate_gate import Gate, OpenGate
+from handlers.engine.rate_gate import Gate
 
 ItemEvent = Callable[[str, Mapping[str, Any] | None, Mapping[str, Any] | None, str], AuditEvent | None]
 """The audit event of an item that is no record: its id, its old and new image, the migration."""
 
 
-def no_item_event(*_change: object) -> None:
-    """Nothing beside the records is audited."""
-
-
-class NoProbes:
-    """Nobody waits for a probe."""
-
-    def note_arrival(self, key: str) -> None:
-        """It is forgotten."""
-
-    def has_arrived(self, key: str) -> bool:  # noqa: ARG002  # the port's
-        """Never."""
-        return False
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dependencies:
-    """Everything that ``bootstrap`` wires together, and that tests replace by fakes."""
+    """What every command and every handler is given; ``wire_command`` makes it, and tests make it of fakes."""
 
     settings: Settings
     rules: CompiledRules
     policy: MigrationPolicy
     ports: MigrationPorts
-    events_queue: MessageQueue
     backfill_queue: MessageQueue
-    bus: EventBus
     progress: ProgressCounters
     control: "CachedControl"
-    record_of_item: Callable[[Mapping[str, Any]], Record | None]
+    probes: ProbeBook
     new_token: Callable[[], str]
     observer: Observer
-    pace: Pace = field(default_factory=Pace)
-    gate: Gate = field(default_factory=OpenGate)
-    breaker: Breaker = field(default_factory=NoBreaker)
-    chain: ChainWriter | None = None
-    event_of_item: ItemEvent = no_item_event
-    probes: ProbeBook = field(default_factory=NoProbes)
     sleep: Callable[[float], None] = time.sleep
     objects_at_once: Callable[[int], Executor] = ThreadPoolExecutor
     """Makes what works on that many objects of a batch side by side."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineDependencies(Dependencies):
+    """What moves objects and reports changes is given beside that; ``bootstrap`` makes it."""
+
+    events_queue: MessageQueue
+    bus: EventBus
+    record_of_item: Callable[[Mapping[str, Any]], Record | None]
+    event_of_item: ItemEvent
+    chain: ChainWriter | None
+    pace: Pace
+    gate: Gate
+    breaker: Breaker
 
 
 BY_STAGE = "the stage"
@@ -94,7 +85,7 @@ class CachedControl:
         self._seconds = seconds
         self._monotonic = monotonic
         self._read_at: float | None = None
-        self._control = Control()
+        self._effective = Control()
         self._entry = StageEntry(stage=Stage.LIVE)
 
     def current(self) -> Control:
@@ -102,21 +93,21 @@ class CachedControl:
         now = self._monotonic()
         if self._read_at is None or now - self._read_at >= self._seconds:
             return self.refresh()
-        return self._effective()
+        return self._effective
 
     def refresh(self) -> Control:
         """The same, read now."""
         self.operators_word()
-        return self._effective()
+        return self._effective
 
     def operators_word(self) -> Control:
         """What the operator (or the breaker) says now, whatever the stage is."""
         control = self._panel.read_control()
         if self._stages is not None:
             self._entry = self._stages.read_stage()
-        self._control = control
+        self._effective = self._with_stage(control)
         self._read_at = self._monotonic()
-        return self._control
+        return control
 
     def stage(self) -> Stage:
         """The stage, at most that many seconds old."""
@@ -127,8 +118,8 @@ class CachedControl:
         """Why nothing may be enqueued, at most that many seconds old; ``None``: it may."""
         return feeding_fault(self.stage()) or rules_fault(self._entry, self._rules_digest)
 
-    def _effective(self) -> Control:
+    def _with_stage(self, control: Control) -> Control:
         why = moving_fault(self._entry, self._rules_digest)
-        if why is None or self._control.paused:
-            return self._control
-        return replace(self._control, paused=True, reason=why, paused_by=BY_STAGE)
+        if why is None or control.paused:
+            return control
+        return replace(control, paused=True, reason=why, paused_by=BY_STAGE)

@@ -9,7 +9,7 @@ from typing import Any
 from domain.audit.events import AuditEvent, audit_event, enveloped, fitted
 from domain.protocol.record import Record
 from domain.reporting.progress import history_of, progress_of
-from handlers.engine.dependencies import Dependencies
+from handlers.engine.dependencies import EngineDependencies
 from handlers.intake.invocations import records_of
 
 TOKEN_CHARACTERS = 36
@@ -26,7 +26,7 @@ class _Change:
     deltas: Mapping[str, int]
 
 
-def respond(event: Mapping[str, Any], dependencies: Dependencies) -> dict[str, list[dict[str, str]]]:
+def respond(event: Mapping[str, Any], dependencies: EngineDependencies) -> dict[str, list[dict[str, str]]]:
     """Events first, then the chain, then the figures: a crash between them only repeats what is recognised.
 
     Nothing is acknowledged before it is in the chain; an error of the chain returns the whole batch.
@@ -48,7 +48,7 @@ def respond(event: Mapping[str, Any], dependencies: Dependencies) -> dict[str, l
     return {"batchItemFailures": [{"itemIdentifier": first}]}
 
 
-def _changes(entry: Mapping[str, Any], dependencies: Dependencies) -> Iterator[_Change]:
+def _changes(entry: Mapping[str, Any], dependencies: EngineDependencies) -> Iterator[_Change]:
     """The change that a stream entry tells of; none for counters and checkpoints, which share the table."""
     images = entry["dynamodb"]
     item_id, number = str(images["Keys"]["pk"]["S"]), str(images["SequenceNumber"])
@@ -72,11 +72,13 @@ def _changes(entry: Mapping[str, Any], dependencies: Dependencies) -> Iterator[_
         yield _Change(str(entry["eventID"]), number, fitted(published), deltas)
 
 
-def _record(image: Mapping[str, Any] | None, dependencies: Dependencies) -> Record | None:
+def _record(image: Mapping[str, Any] | None, dependencies: EngineDependencies) -> Record | None:
     return dependencies.record_of_item(image) if image else None
 
 
-def _unreadable(entry: Mapping[str, Any], record_id: str, error: Exception, dependencies: Dependencies) -> AuditEvent:
+def _unreadable(
+    entry: Mapping[str, Any], record_id: str, error: Exception, dependencies: EngineDependencies
+) -> AuditEvent:
     event_id = f"{record_id}:{entry['eventID']}:unreadable"
     detail = {"cause": f"{type(error).__name__}: {error}"}
     # The stream's own time, so that a repeated delivery is the same event.
@@ -85,7 +87,7 @@ def _unreadable(entry: Mapping[str, Any], record_id: str, error: Exception, depe
     return enveloped(event_id, "Record Unreadable", float(moment), detail, migration=migration)
 
 
-def _chain(changes: Sequence[_Change], dependencies: Dependencies) -> None:
+def _chain(changes: Sequence[_Change], dependencies: EngineDependencies) -> None:
     if dependencies.chain is None:
         return
     link = dependencies.chain.append_events([change.published for change in changes])
@@ -95,7 +97,7 @@ def _chain(changes: Sequence[_Change], dependencies: Dependencies) -> None:
         observer.info("audit segment", sequence=link.sequence, sha256=link.sha256, events=len(changes))
 
 
-def _count(changes: Sequence[_Change], dependencies: Dependencies) -> None:
+def _count(changes: Sequence[_Change], dependencies: EngineDependencies) -> None:
     deltas: Counter[str] = Counter()
     for change in changes:
         deltas.update(change.deltas)

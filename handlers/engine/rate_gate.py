@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
+from typing import Protocol
 
 from domain.errors import LeaseExpiredError, ThrottledError
 from domain.keys import Location
@@ -47,6 +48,15 @@ class _Stretch:
     begins: float
     drops: float
     left: float
+
+
+class Gate(Protocol):
+    """What an object, or a batch of its parts, passes before it begins."""
+
+    def admit(
+        self, *, objects: int, size: int, seconds_left: Callable[[], float], stopping: Callable[[], bool]
+    ) -> HeldBack | None:
+        """Wait until so many objects and bytes may begin; what keeps them otherwise."""
 
 
 class RateGate:
@@ -155,24 +165,6 @@ class RateGate:
 
 def _rate_of(control: Control, line: str) -> float | None:
     return control.objects_per_second if line == OBJECTS else control.bytes_per_second
-
-
-class OpenGate:
-    """A gate that is never closed, where nobody shares a rate."""
-
-    def admit(
-        self,
-        *,
-        objects: int,  # noqa: ARG002  # the gate's signature
-        size: int,  # noqa: ARG002
-        seconds_left: Callable[[], float],  # noqa: ARG002
-        stopping: Callable[[], bool],  # noqa: ARG002
-    ) -> HeldBack | None:
-        """Everything may begin."""
-        return None
-
-
-Gate = RateGate | OpenGate
 
 
 class PacedMultipartStore:

@@ -9,7 +9,7 @@ from domain.errors import KeyshiftError, PermanentError
 from domain.queues import Message, MessageQueue
 from handlers.engine import outbox
 from handlers.engine.batch import give_back, handle_messages
-from handlers.engine.dependencies import Dependencies
+from handlers.engine.dependencies import EngineDependencies
 from handlers.engine.stream_lease import RENEW_SECONDS, kept_lease
 
 EVENTS_AT_ONCE = 10
@@ -45,7 +45,7 @@ class Worker:
 
     def __init__(
         self,
-        dependencies: Dependencies,
+        dependencies: EngineDependencies,
         *,
         lanes: int = 4,
         changes: ChangeReader | None = None,

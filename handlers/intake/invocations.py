@@ -1,9 +1,12 @@
-"""What Lambda was invoked with: of the shape that an event source sends, or refused by name before anything is done."""
+"""What Lambda was invoked with: an event of the shape that its source sends, or refused by name, and the time left."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from domain.errors import InputError
+
+RESERVE_SECONDS = 10.0
+"""What an invocation keeps for giving messages back and answering."""
 
 
 def records_of(event: Any, *, source: str, needs: Sequence[str]) -> Sequence[Mapping[str, Any]]:
@@ -20,3 +23,8 @@ def records_of(event: Any, *, source: str, needs: Sequence[str]) -> Sequence[Map
         what = f"this is no event of {source}: it needs a list Records, each with {fields}"
         raise InputError(f"{what}; look at what invokes the function")
     return records
+
+
+def seconds_left_of(context: Any) -> Callable[[], float]:
+    """How long this invocation may still begin new work, by Lambda's ``context``."""
+    return lambda: float(context.get_remaining_time_in_millis()) / 1000 - RESERVE_SECONDS

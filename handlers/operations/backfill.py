@@ -1,14 +1,17 @@
-"""Turns an inventory's rows into backfill messages, restartable at any row, no faster than they are worked off."""
+"""Turns a listing's or an inventory's rows into backfill messages, no faster than they are worked off."""
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from domain.keys import Location
 from domain.objects import ListedObject
-from domain.planning.ports import BackfillJournal
-from domain.queues import Message, MessageQueue
+from domain.planning.inventory import Inventory
+from domain.planning.ports import BackfillJournal, ObjectListing
+from domain.queues import MessageQueue
 from domain.rules.compiled import CompiledRules
 from domain.rules.routing import ENQUEUED, is_refused, route_of
 from handlers.intake.messages import BackfillRow, encode_backfill
@@ -17,17 +20,28 @@ ROWS_PER_MESSAGE = 50
 MESSAGES_AT_ONCE = 10
 LOOK_ROWS = 20_000
 """So many rows at most between two checkpoints, however few of them move."""
+BACKLOG = 200
 BACKLOG_SECONDS = 1.0
 
 Rows = Callable[[int], Iterator[ListedObject | None]]
-"""The rows of one data file from a given row on."""
+"""The rows of one data file from a given row on; ``None`` for a version that is not the current one."""
+
+
+class OpenFiles(Protocol):
+    """Opens an inventory."""
+
+    def __call__(
+        self, place: str, *, only: str | None = None
+    ) -> AbstractContextManager[tuple[Inventory, Mapping[str, Rows]]]:
+        """The inventory and, for each data file (or the one named ``only``), its rows; all verified."""
 
 
 @dataclass(slots=True)
 class Fed:
     """What one run has done; ``rows`` read, ``skipped`` of them by an earlier run.
 
-    ``refused`` are the unmapped keys that the rules call a mistake.
+    ``last_key`` and everything before it is enqueued or needs no move. ``refused`` are the unmapped keys that the rules
+    call a mistake.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -35,10 +49,15 @@ class Fed:
     skipped: int = 0
     messages: int = 0
     refused: int = 0
+    last_key: str = ""
 
     def as_json(self) -> dict[str, int]:
-        """For machines."""
+        """For machines: what was read of an inventory's or a plan's files."""
         return {"rows": self.rows, "skipped": self.skipped, "messages": self.messages, **self.outcomes}
+
+    def listed_json(self) -> dict[str, int | str]:
+        """For machines: what was listed."""
+        return {"listed": self.rows, **self.outcomes, "messages": self.messages, "last_key": self.last_key}
 
 
 def content_id_of(content: str, rules: CompiledRules) -> str:
@@ -46,120 +65,107 @@ def content_id_of(content: str, rules: CompiledRules) -> str:
     return f"{content} by {rules.digest}"
 
 
-class InventoryFeeder:
-    """Feeds the data files of one inventory; two feeders on one file only enqueue some rows twice."""
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """One data file of an inventory, or a saved plan: its bytes by their name, its own key, and its rows."""
 
-    def __init__(
-        self,
-        rules: CompiledRules,
-        queue: MessageQueue,
-        journal: BackfillJournal,
-        *,
-        backlog: int,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._rules = rules
-        self._queue = queue
-        self._journal = journal
-        self._backlog = backlog
-        self._sleep = sleep
+    content: str
+    key: str
+    rows: Rows
 
-    def feed(  # noqa: PLR0913  # which file, its rows, the tally and when to stop
+
+@dataclass(frozen=True, slots=True)
+class Feeder:
+    """Enqueues rows; two feeders on the same rows only enqueue some of them twice.
+
+    Without a ``queue`` it is a dry run, which counts the same and sends nothing. With ``waits`` off a queue of more
+    than ``backlog`` messages ends the run instead of making it wait.
+    """
+
+    rules: CompiledRules
+    queue: MessageQueue | None
+    backlog: int = BACKLOG
+    rows_per_message: int = ROWS_PER_MESSAGE
+    waits: bool = True
+    sleep: Callable[[float], None] = time.sleep
+
+    def feed_listing(
+        self, listing: ObjectListing, fed: Fed, *, prefix: str = "", go_on: Callable[[], bool] = lambda: True
+    ) -> bool:
+        """Enqueue what moves of the keys after ``fed.last_key``; see ``feed``."""
+        source = self.rules.source
+        rows = listing.list_objects(source.bucket, prefix=source.prefix + prefix, after=fed.last_key)
+        return self.feed(rows, fed, go_on=go_on)
+
+    def feed_file(
         self,
-        content: str,
-        file_key: str,
-        rows: Rows,
+        file: DataFile,
         fed: Fed,
         *,
+        journal: BackfillJournal | None,
         again: bool = False,
-        stopping: Callable[[], bool] = lambda: False,
-        waits: bool = True,
+        go_on: Callable[[], bool] = lambda: True,
     ) -> bool:
-        """Enqueue what moves of one data file, whose bytes ``content`` names; ``False`` when stopped before its end.
+        """Enqueue what moves of one data file; see ``feed``.
 
         It goes on where a run stopped that read the same bytes by the same rules, but at the first row ``again``.
-        The checkpoint is written after the queue has accepted everything before it, never ahead. With ``waits`` off
-        a full queue ends the run instead of making it wait.
+        Without a ``journal`` it begins at the first row too, and remembers nothing.
         """
-        content_id = content_id_of(content, self._rules)
+        if journal is None:
+            return self.feed(file.rows(0), fed, go_on=go_on)
+        content_id = content_id_of(file.content, self.rules)
         if again:
-            self._journal.forget_rows_done(content_id, file_key)
-        done = self._journal.read_rows_done(content_id, file_key)
+            journal.forget_rows_done(content_id, file.key)
+        done = journal.read_rows_done(content_id, file.key)
         fed.skipped += done
+        before = fed.rows
+
+        def remember() -> bool:
+            journal.write_rows_done(content_id, file.key, done + fed.rows - before)
+            return go_on()
+
+        return self.feed(file.rows(done), fed, go_on=remember)
+
+    def feed(self, rows: Iterable[ListedObject | None], fed: Fed, *, go_on: Callable[[], bool] = lambda: True) -> bool:
+        """Enqueue what moves of the rows; ``False`` when stopped before their end.
+
+        ``go_on`` is asked now and then, and at the end: whenever the queue has accepted everything that was read. So a
+        checkpoint that it writes never runs ahead.
+        """
         waiting: list[BackfillRow] = []
-        number = checkpoint = done
-        for row in rows(done):
-            number += 1
+        last_key, checkpoint = fed.last_key, fed.rows
+        for row in rows:
             fed.rows += 1
             if row is None:
                 fed.outcomes["not_current"] += 1
             else:
-                route = route_of(self._rules, Location(self._rules.source_bucket, row.key), is_loop_rejected=False)
+                last_key = row.key
+                route = route_of(self.rules, Location(self.rules.source_bucket, row.key), is_loop_rejected=False)
                 fed.outcomes[route.kind.value] += 1
                 fed.refused += is_refused(route)
                 if isinstance(route, ENQUEUED):
                     waiting.append(BackfillRow.of_listed(row))
-            if len(waiting) >= ROWS_PER_MESSAGE * MESSAGES_AT_ONCE or number - checkpoint >= LOOK_ROWS:
-                if not self._send(waiting, fed, waits=waits):
+            if len(waiting) >= self.rows_per_message * MESSAGES_AT_ONCE or fed.rows - checkpoint >= LOOK_ROWS:
+                if not self._send(waiting, fed):
                     return False
-                waiting, checkpoint = [], number
-                self._journal.write_rows_done(content_id, file_key, number)
-                if stopping():
+                waiting, fed.last_key, checkpoint = [], last_key, fed.rows
+                if not go_on():
                     return False
-        if not self._send(waiting, fed, waits=waits):
+        if not self._send(waiting, fed):
             return False
-        self._journal.write_rows_done(content_id, file_key, number)
+        fed.last_key = last_key
+        go_on()
         return True
 
-    def _send(self, waiting: list[BackfillRow], fed: Fed, *, waits: bool) -> bool:
-        bodies = list(
-            encode_backfill(
-                waiting,
-                migration=self._rules.migration,
-                bucket=self._rules.source_bucket,
-                at_most_rows=ROWS_PER_MESSAGE,
-            )
-        )
-        while bodies and sum(self._queue.count_messages()) > self._backlog:
+    def _send(self, waiting: list[BackfillRow], fed: Fed) -> bool:
+        migration, bucket = self.rules.migration, self.rules.source_bucket
+        bodies = list(encode_backfill(waiting, migration=migration, bucket=bucket, at_most_rows=self.rows_per_message))
+        if bodies and self.queue is not None:
             # A short queue keeps live events quick and a pause effective.
-            if not waits:
-                return False
-            self._sleep(BACKLOG_SECONDS)
-        self._queue.send_messages(bodies)
+            while sum(self.queue.count_messages()) > self.backlog:
+                if not self.waits:
+                    return False
+                self.sleep(BACKLOG_SECONDS)
+            self.queue.send_messages(bodies)
         fed.messages += len(bodies)
         return True
-
-
-class NoQueue:
-    """A queue for a dry run: it takes everything and keeps nothing."""
-
-    def send_messages(self, bodies: Sequence[str], *, delay: int = 0) -> None:
-        """Nothing is sent."""
-
-    def receive_messages(self, *, at_most: int, wait: int) -> Sequence[Message]:  # noqa: ARG002  # the port's
-        """There is nothing."""
-        return ()
-
-    def delete_messages(self, messages: Sequence[Message]) -> None:
-        """Nothing to delete."""
-
-    def return_messages(self, messages: Sequence[Message], *, delay: int) -> None:
-        """Nothing to return."""
-
-    def count_messages(self) -> tuple[int, int]:
-        """Always empty."""
-        return 0, 0
-
-
-class NoJournal:
-    """A journal for a dry run: every file begins at its first row."""
-
-    def read_rows_done(self, content_id: str, file_key: str) -> int:  # noqa: ARG002  # the port's
-        """Nothing is done."""
-        return 0
-
-    def write_rows_done(self, content_id: str, file_key: str, rows: int) -> None:
-        """Nothing is remembered."""
-
-    def forget_rows_done(self, content_id: str, file_key: str) -> None:
-        """Nothing is known."""

@@ -4,14 +4,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from domain.errors import UnavailableError
-from domain.keys import Location
+from domain.keys import Location, is_probe
 from domain.lifecycle.census import Compared, Expected, Role, expected_of
 from domain.lifecycle.gates import Gate, Limits, Readiness, RecordCensus, cutover_gates, state_gates
 from domain.lifecycle.ports import CensusBook
 from domain.lifecycle.stages import Stage, StageEntry, advanced, postponed
 from domain.objects import ListedObject
 from domain.protocol.record import State
-from domain.rules.probes import is_probe
 from domain.rules.routing import ENQUEUED, route_of
 from handlers.operations.live_capture import capture_fault, disproof, work_on
 from handlers.operations.operator import TRIES, Operation

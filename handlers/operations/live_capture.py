@@ -1,7 +1,6 @@
 """Whether live capture is on at this moment: what the bucket's configuration says, and what a probe shows."""
 
 from domain.errors import KeyshiftError
-from handlers.engine.worker import EVENTS_AT_ONCE, Worker
 from handlers.operations.operator import Operation
 from handlers.operations.start import LOOK_SECONDS, PROBE_SECONDS, probe_arrives, read_capture
 
@@ -36,5 +35,4 @@ def work_on(operation: Operation) -> None:
     if operation.mappings.list_enabled():
         operation.dependencies.sleep(LOOK_SECONDS)
     else:
-        worker = Worker(operation.dependencies, lanes=1)
-        worker.serve(operation.dependencies.events_queue, at_most=EVENTS_AT_ONCE, wait=1)
+        operation.serve_events()

@@ -17,7 +17,8 @@ from domain.references.holders import Pin, Reference
 from domain.references.ports import PinFinder, ReferenceFinder
 from domain.steering.control import Control
 from domain.steering.ports import ControlPanel, EventSourceMappings
-from handlers.engine.dependencies import Dependencies
+from handlers.engine.dependencies import Dependencies, EngineDependencies
+from handlers.engine.worker import EVENTS_AT_ONCE, Worker
 from handlers.operations.parallel import ParallelMap
 
 TRIES = 5
@@ -50,9 +51,13 @@ class Shut:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operator's world; ``versioning`` of the source bucket is Enabled, Suspended or Off."""
+    """One operator's world; ``versioning`` of the source bucket is Enabled, Suspended or Off.
+
+    ``engine`` makes what a command needs that works the events queue off itself, where no function polls it.
+    """
 
     dependencies: Dependencies
+    engine: Callable[[], EngineDependencies]
     stages: StageBook
     capture: LiveCapture
     panel: ControlPanel
@@ -79,6 +84,11 @@ class Operation:
             if after == before or self.stages.write_stage(after, before=before):
                 return before, after
         raise UnavailableError("the stage was changed by others each time: look at `keyshift status`, then try again")
+
+    def serve_events(self) -> None:
+        """Receive once from the events queue, and work off what came."""
+        engine = self.engine()
+        Worker(engine, lanes=1).serve(engine.events_queue, at_most=EVENTS_AT_ONCE, wait=1)
 
     def control(self) -> Control:
         """The operator's word now."""

@@ -7,11 +7,9 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
 from domain.errors import KeyshiftError, UnavailableError
-from domain.keys import Location
+from domain.keys import Location, probe_location
 from domain.lifecycle.ports import Capture, CaptureRefused
 from domain.lifecycle.stages import CAPTURING, Stage, advanced, captured, stage_fault
-from domain.rules.probes import probe_location
-from handlers.engine.worker import EVENTS_AT_ONCE, Worker
 from handlers.operations.operator import Operation, Shut
 from handlers.operations.proof import refuse_rules
 
@@ -124,7 +122,7 @@ def probe_arrives(operation: Operation, *, until: float, probe_seconds: float) -
     """Write probes until one of them has come all the way through the events queue; all are deleted again."""
     rules, clock = operation.dependencies.rules, operation.dependencies.ports.clock
     # Where functions poll the queue this command must not: it may lack their permissions to move what it would receive.
-    worker = None if operation.mappings.list_enabled() else Worker(operation.dependencies, lanes=1)
+    is_polled = bool(operation.mappings.list_enabled())
     written: list[Location] = []
     due = clock.monotonic()
     try:
@@ -135,10 +133,10 @@ def probe_arrives(operation: Operation, *, until: float, probe_seconds: float) -
                 operation.capture.write_probe(probe)
                 due = clock.monotonic() + probe_seconds
             # Whoever receives it notes it; with nobody about, this command works the queue off itself.
-            if worker is None:
+            if is_polled:
                 operation.dependencies.sleep(LOOK_SECONDS)
             else:
-                worker.serve(operation.dependencies.events_queue, at_most=EVENTS_AT_ONCE, wait=1)
+                operation.serve_events()
             if any(_arrived(operation, written)):
                 return True
         return False

@@ -5,13 +5,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from domain.errors import KeyshiftError
-from domain.keys import Location
+from domain.keys import Location, is_probe
 from domain.lifecycle.ports import ByteReader, KeyBook
 from domain.lifecycle.verification import REPAIRABLE, Difference, Finding, Remark, Sides, Summary, judge, needs_reading
 from domain.objects import ObjectState
 from domain.protocol.record import Mode, Record, State
 from domain.references.ports import ReferenceFinder
-from domain.rules.probes import is_probe
 from domain.rules.routing import Kept, Moved, Rejected, Unmapped, fits_target_layout, route_of
 from handlers.engine.dependencies import Dependencies
 from handlers.intake.messages import BackfillRow, encode_backfill

@@ -10,7 +10,7 @@ from domain.portal.ports import PathResolver, PortalPorts
 from domain.portal.records import PortalTables, UseCase
 from domain.rules.compiled import CompiledRules
 from handlers.bootstrap.portal import portal_ports
-from handlers.config.rules_file import load_rules
+from handlers.bootstrap.process import Process
 from handlers.config.settings import read_settings
 from handlers.engine.observability import Observer
 from handlers.operations.resolve import Resolver
@@ -23,9 +23,8 @@ from handlers.portal.settings import RATIO_FREE_BYTES, PortalSettings, read_port
 @cache
 def portal_of() -> Portal:
     """The portal of a Lambda function, from its environment, made on its first invocation."""
-    settings, given = read_settings(), read_portal_settings()
-    rules = load_rules(settings.rules_file)
-    return portal_on(portal_ports(settings, rules, tables_of(given)), rules, given)
+    process, given = Process(read_settings()), read_portal_settings()
+    return portal_on(portal_ports(process, tables_of(given)), process.rules, given)
 
 
 def portal_on(ports: PortalPorts, rules: CompiledRules, given: PortalSettings) -> Portal:

@@ -18,6 +18,7 @@ from domain.reporting.ports import ProgressCounters
 from domain.reporting.progress import OBJECTS_COPIED
 from handlers.bootstrap import bootstrap
 from handlers.bootstrap.inspection import object_listing
+from handlers.bootstrap.process import Process
 from handlers.cli.demo import packaged_rules
 from handlers.config.rules_file import load_rules
 from handlers.demo.auditor import Auditor
@@ -28,8 +29,8 @@ from handlers.demo.owners import Owners
 from handlers.demo.troublemaker import Troublemaker
 from handlers.demo.wiring import demo_stage
 from handlers.demo.world import Stage
-from handlers.engine.dependencies import Dependencies
-from handlers.operations.listing_feeder import Enqueued, Feeder
+from handlers.engine.dependencies import EngineDependencies
+from handlers.operations.backfill import Fed, Feeder
 from tests.chaos.crew import Crew, Tormentor
 from tests.chaos.doubts import decide_doubts
 from tests.chaos.on_call import somebody_on_call
@@ -111,7 +112,8 @@ def run_on_standin(size: Size, say: Say) -> Figures:  # noqa: PLR0915  # one sto
     ):
         proxy = FaultProxy(stage.environment["AWS_ENDPOINT_URL"], seed=size.seed)
         crew = Crew({**stage.environment, "AWS_ENDPOINT_URL": proxy.endpoint_url}, Path(folder), size.workers)
-        dependencies = bootstrap(stage.settings, function="chaos")
+        process = Process(stage.settings, rules=stage.rules)
+        dependencies = bootstrap(process, function="chaos")
         ledger, random = Ledger(), Random(size.seed)
         keys = seed_objects(stage, ledger, random, size)
         stage.begin_events()
@@ -127,7 +129,7 @@ def run_on_standin(size: Size, say: Say) -> Figures:  # noqa: PLR0915  # one sto
             await_first_copies(dependencies.progress)
             with storm(proxy, size, say), ThreadPoolExecutor(1) as pool:
                 tormentor.start()
-                listing = object_listing(stage.settings, stage.rules)
+                listing = object_listing(process)
                 feeding = pool.submit(feed, stage, listing, dependencies.backfill_queue)
                 for _ in range(size.outages + 1):
                     time.sleep(size.storm_seconds / (size.outages + 1))
@@ -183,8 +185,7 @@ def write_all(  # where, what, and who keeps the book
 
 def feed(stage: Stage, listing: ObjectListing, queue: MessageQueue) -> None:
     """The backfill, slow enough to last through the storm."""
-    for _ in Feeder(stage.rules, listing, queue).enqueue(Enqueued(), rows=20, backlog=40):
-        pass
+    Feeder(stage.rules, queue, backlog=40, rows_per_message=20).feed_listing(listing, Fed())
 
 
 def await_first_copies(progress: ProgressCounters) -> None:
@@ -201,7 +202,7 @@ def await_troubles(proxy: FaultProxy, size: Size) -> None:
         time.sleep(0.2)
 
 
-def come_to_an_end(dependencies: Dependencies, auditor: Auditor, size: Size, figures: Figures) -> list[str]:
+def come_to_an_end(dependencies: EngineDependencies, auditor: Auditor, size: Size, figures: Figures) -> list[str]:
     """Rest, and once more after somebody has decided what nobody can tell from S3; what is not so in the end."""
     queues = (dependencies.events_queue, dependencies.backfill_queue)
     wrong = come_to_rest(queues, dependencies.ports.manifest, auditor, size)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from domain.steering.control import BREAKER
+from handlers.bootstrap.process import Process
 from handlers.bootstrap.steering import steering_of
 from handlers.config.settings import Settings
 from handlers.operations.control import resume_migration
@@ -16,7 +17,7 @@ class OnCall:
     """Looks at the control every other second; ``resumed`` is how often there was something to do."""
 
     def __init__(self, settings: Settings) -> None:
-        self._steering = steering_of(settings)
+        self._steering = steering_of(Process(settings))
         self._ended = threading.Event()
         self.resumed = 0
         self.failures: list[Exception] = []

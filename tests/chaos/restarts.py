@@ -14,7 +14,8 @@ from adapters.demo.provisioning import create_bucket
 from domain.keys import Location
 from domain.objects import ObjectState
 from domain.queues import MessageQueue
-from handlers.bootstrap import bootstrap, clients_of
+from handlers.bootstrap import bootstrap
+from handlers.bootstrap.process import Process
 from handlers.config.rules_file import load_rules
 from handlers.demo.auditor import Auditor
 from handlers.demo.ledger import Ledger
@@ -107,10 +108,10 @@ def run_on_seaweedfs(size: Size, say: Say) -> Figures:  # noqa: PLR0915  # one s
             demo_stage(load_rules(rules_file), rules_file) as stage,
             somebody_on_call(stage.settings) as on_call,
         ):
-            make_live(clients_of(stage.settings), stage.settings.table)
+            make_live(Process(stage.settings).clients, stage.settings.table)
             keys = {"AWS_ACCESS_KEY_ID": weed.server.access_key, "AWS_SECRET_ACCESS_KEY": weed.server.secret_key}
             os.environ.update(keys)
-            dependencies = bootstrap(stage.settings, function="chaos")
+            dependencies = bootstrap(Process(stage.settings), function="chaos")
             clients = _clients(weed.server)
             bucket = NoticedBucket(S3OwnersBucket(clients), dependencies.backfill_queue)
             crew = Crew({**stage.environment, **keys, "AWS_ENDPOINT_URL_S3": proxy.endpoint_url}, folder, size.workers)

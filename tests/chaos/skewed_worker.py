@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from adapters.local.clock import SystemClock
 from handlers.bootstrap import bootstrap
+from handlers.bootstrap.process import Process
 from handlers.bootstrap.worker import change_reader
 from handlers.config.settings import read_settings
 from handlers.engine.worker import Worker
@@ -25,9 +26,10 @@ class SkewedClock(SystemClock):
 def main() -> None:
     """Run until SIGTERM."""
     settings = read_settings()
-    dependencies = bootstrap(settings, function="worker")
+    process = Process(settings)
+    dependencies = bootstrap(process, function="worker")
     ports = replace(dependencies.ports, clock=SkewedClock(float(sys.argv[1])))
-    worker = Worker(replace(dependencies, ports=ports), lanes=2, changes=change_reader(settings))
+    worker = Worker(replace(dependencies, ports=ports), lanes=2, changes=change_reader(process))
     signal.signal(signal.SIGTERM, lambda *_: worker.stop())
     worker.run()
 

@@ -14,7 +14,7 @@ from adapters.s3 import notifications
 from adapters.standin import StandIn
 from domain.parts import MIB
 from handlers import reference_events, resolver
-from handlers.bootstrap import dependencies_of
+from handlers.bootstrap import dependencies_of, process_of
 from handlers.demo.wiring import make_live
 from tests.deployment.artefact import RULES
 from tests.servers import new_name
@@ -70,7 +70,7 @@ class Place:
 
 def forget_dependencies() -> None:
     """What functions keep between invocations, made anew in the next, as after a cold start."""
-    for kept in (dependencies_of, resolver._resolver, reference_events._references):
+    for kept in (process_of, dependencies_of, resolver._resolver, reference_events._references):
         kept.cache_clear()
 
 

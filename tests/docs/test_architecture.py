@@ -2,19 +2,32 @@
 
 import sys
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, Self
 
 import pytest
 
+from domain.lifecycle.stages import Stage, StageEntry
+from domain.rules.compiled import CompiledRules
+from domain.steering.breaker import BreakerPolicy
 from handlers.engine.batch import respond_to_batch
+from handlers.engine.circuit_breaker import CircuitBreaker
+from handlers.engine.dependencies import CachedControl, EngineDependencies
+from handlers.engine.rate_gate import RateGate
 from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.docs.citing import ROOT, documents, paths_of, symbols_of, table_of
-from tests.unit.handler_world import BUCKET, Bench, bench, created, direct, etag_of, sqs_event
+from tests.fakes.lifecycle import InMemoryStageBook
+from tests.fakes.steering import InMemoryPulseBook, InMemoryRateLedger
+from tests.unit.handler_world import BUCKET, RULES, Bench, bench, created, direct, etag_of, sqs_event
 
 PAGE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
 PATH = "The path of one live event, and of one backfill row"
+TWO_BUCKETS = RULES.replace("target: {bucket: line-1}", "target: {bucket: line-2}")
+"""In one bucket the target's key is mapped too, to find out whether it would be moved again."""
+LIVE = InMemoryStageBook(StageEntry(stage=Stage.LIVE))
 
 
 def place_of(path: Path) -> str:
@@ -42,10 +55,11 @@ def test_a_path_or_symbol_that_is_not_there_is_found() -> None:
 
 
 class Trace:
-    """The product's files that were entered, in every thread."""
+    """The product's files in the order in which they were entered, in every thread, and the keys that were mapped."""
 
     def __init__(self) -> None:
-        self.entered: set[str] = set()
+        self.entered: dict[str, None] = {}
+        self.mapped: list[str] = []
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -63,33 +77,63 @@ class Trace:
         if event == "call" and path.is_relative_to(ROOT):
             name = str(path.relative_to(ROOT))
             if name.startswith(("domain/", "handlers/", "adapters/")):
-                self.entered.add(name)
+                self.entered[name] = None
+            if frame.f_code is CompiledRules.map_key.__code__:
+                self.mapped.append(frame.f_locals["key"])
 
 
-def live_event() -> str:
+def live_event(key: str) -> str:
     """One object's creation, as S3 sends it."""
-    return direct(created("old/a", b"one"))
+    return direct(created(key, b"one"))
 
 
-def backfill_row() -> str:
+def backfill_row(key: str) -> str:
     """The same object as an inventory's row."""
-    row = BackfillRow(key="old/a", etag=etag_of(b"one"), size=3, storage_class="STANDARD", is_plain=True)
+    row = BackfillRow(key=key, etag=etag_of(b"one"), size=3, storage_class="STANDARD", is_plain=True)
     (body,) = encode_backfill([row], migration="unit", bucket=BUCKET)
     return body
 
 
-def world() -> Bench:
-    """A bucket with one object that the rules move."""
-    made = bench()
-    made.world.put("old/a", b"one")
-    return made
+def engine_of(made: Bench) -> EngineDependencies:
+    """The engine as ``bootstrap`` wires it, on fakes: nothing of it is left out."""
+    control = CachedControl(made.panel, seconds=2.0, monotonic=made.world.monotonic, stages=LIVE, rules_digest="")
+    words: Any = {"current": control.current, "refresh": control.refresh, "now": made.world.now}
+    observer = made.dependencies.observer
+    breaker = CircuitBreaker(BreakerPolicy(), panel=made.panel, pulse=InMemoryPulseBook(), observer=observer, **words)
+    gate = RateGate(InMemoryRateLedger(), **words)
+    return replace(made.dependencies, control=control, breaker=breaker, gate=gate)
 
 
-@pytest.mark.parametrize("body", [live_event, backfill_row])
-def test_the_page_lists_the_files_that_a_message_enters(body: Any) -> None:
+def traced(message_of: Callable[[str], str]) -> Trace:
+    """One message in a process that has worked off another one a moment before."""
+    made = bench(rules=TWO_BUCKETS)
+    engine = engine_of(made)
+    for key in ("old/earlier", "old/a"):
+        made.world.put(key, b"one")
+        event = sqs_event(message_of(key))
+        with Trace() as trace:
+            answer = respond_to_batch(event, engine, queue=made.live, seconds_left=lambda: 300.0)
+        assert answer == {"batchItemFailures": []}
+    assert made.world.copies == 2
+    return trace
+
+
+def test_the_page_lists_the_files_that_an_event_enters_in_their_order() -> None:
     """From the batch to the ports, with fakes behind them."""
-    made, message = world(), body()
-    with Trace() as trace:
-        answer = respond_to_batch(sqs_event(message), made.dependencies, queue=made.live, seconds_left=lambda: 300.0)
-    assert answer == {"batchItemFailures": []}
-    assert trace.entered == {cell.strip("`") for cell in table_of(PAGE, PATH)}
+    assert list(traced(live_event).entered) == [cell.strip("`") for cell in table_of(PAGE, PATH)]
+
+
+def test_a_row_enters_the_same_files() -> None:
+    """It has no sequencer, so its keys are looked at a little later."""
+    assert set(traced(backfill_row).entered) == {cell.strip("`") for cell in table_of(PAGE, PATH)}
+
+
+@pytest.mark.parametrize("message_of", [live_event, backfill_row])
+def test_a_message_costs_one_mapping_of_its_key(message_of: Callable[[str], str]) -> None:
+    """Every other one would be paid for each object of a bucket."""
+    assert traced(message_of).mapped == ["old/a"]
+
+
+def test_the_path_of_a_message_stays_short() -> None:
+    """A file more is a file that everybody has to read who follows an event."""
+    assert len(table_of(PAGE, PATH)) <= 20

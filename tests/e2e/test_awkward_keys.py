@@ -11,9 +11,10 @@ from domain.keys import Location
 from domain.queues import Message
 from handlers.bootstrap import bootstrap
 from handlers.bootstrap.inspection import object_listing
+from handlers.bootstrap.process import Process
 from handlers.engine.batch import respond_to_batch
-from handlers.engine.dependencies import Dependencies
-from handlers.operations.listing_feeder import Enqueued, Feeder
+from handlers.engine.dependencies import EngineDependencies
+from handlers.operations.backfill import Fed, Feeder
 from tests.e2e.awkward_keys import KEYS, RULES
 from tests.integration.site import Site, lambda_event
 from tests.servers import Server
@@ -29,7 +30,8 @@ class AwkwardSite(Site):
     def __init__(self, server: Server, folder: Path, *, shape: str) -> None:
         super().__init__(server, folder, through_eventbridge=shape == "eventbridge")
         (folder / "rules.yaml").write_text(RULES.format(bucket=self.name), encoding="utf-8")
-        self.dependencies: Dependencies = bootstrap(self.settings, function="awkward", clients=self.clients)
+        self.process = Process(self.settings, clients=self.clients)
+        self.dependencies: EngineDependencies = bootstrap(self.process, function="awkward")
 
     def handle(self, messages: Sequence[Message]) -> None:
         """As Lambda would: nothing of it may come back."""
@@ -85,10 +87,10 @@ def test_an_awkward_key_survives_the_backfill(name: str, credentials: Server, tm
     source, target = KEYS[name]
     site = AwkwardSite(credentials, tmp_path, shape="direct")
     site.put(source, b"listed")
-    listing = object_listing(site.settings, site.dependencies.rules)
-    done = Enqueued()
-    list(Feeder(site.dependencies.rules, listing, site.dependencies.backfill_queue).enqueue(done))
-    assert done.outcomes["move"] == 1
+    listing = object_listing(site.process)
+    fed = Fed()
+    assert Feeder(site.dependencies.rules, site.dependencies.backfill_queue).feed_listing(listing, fed)
+    assert fed.outcomes["move"] == 1
     messages = site.dependencies.backfill_queue.receive_messages(at_most=10, wait=1)
     assert [row["key"] for message in messages for row in json.loads(message.body)["rows"]] == [source]
     site.handle(messages)

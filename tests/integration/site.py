@@ -13,10 +13,11 @@ from adapters.messaging.queue import SqsMessageQueue
 from adapters.s3.notifications import QueuePair, route_events, send_bucket_events, send_bucket_events_to_eventbridge
 from domain.queues import Message
 from handlers.bootstrap import bootstrap
+from handlers.bootstrap.process import Process
 from handlers.bootstrap.worker import change_reader
 from handlers.config.settings import Settings
 from handlers.demo.wiring import make_live
-from handlers.engine.dependencies import Dependencies
+from handlers.engine.dependencies import EngineDependencies
 from handlers.engine.worker import ChangeReader
 from tests.servers import REGION, Server, new_name
 
@@ -107,7 +108,8 @@ class Site:
                 **settings,
             }
         )
-        self.dependencies: Dependencies = bootstrap(self.settings, function=self.name, clients=self.clients)
+        self.process = Process(self.settings, clients=self.clients)
+        self.dependencies: EngineDependencies = bootstrap(self.process, function=self.name)
         if live is None:
             self.dependencies.control._stages = None
 
@@ -145,7 +147,7 @@ class Site:
 
     def change_reader(self) -> ChangeReader:
         """A reader of the manifest's stream."""
-        return change_reader(self.settings, clients=self.clients)
+        return change_reader(self.process)
 
     def changes(self) -> list[dict[str, Any]]:
         """What the manifest's stream holds, as Lambda events; everything is confirmed."""

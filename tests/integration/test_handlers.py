@@ -11,7 +11,7 @@ import pytest
 from domain.keys import Location
 from domain.protocol.record import State
 from handlers import backfill, manifest_stream, object_events
-from handlers.bootstrap import dependencies_of
+from handlers.bootstrap import dependencies_of, process_of
 from handlers.engine.batch import respond_to_batch
 from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.integration.site import Context, Site, lambda_event
@@ -41,9 +41,11 @@ def site(standin: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
     for name, value in (made.environment() | keys).items():
         monkeypatch.setenv(name, value)
-    dependencies_of.cache_clear()
+    for made_once in (process_of, dependencies_of):
+        made_once.cache_clear()
     yield made
-    dependencies_of.cache_clear()
+    for made_once in (process_of, dependencies_of):
+        made_once.cache_clear()
 
 
 def live(site: Site) -> Callable[[dict[str, Any]], Any]:

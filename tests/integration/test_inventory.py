@@ -3,6 +3,7 @@
 import gzip
 import json
 from dataclasses import replace
+from functools import partial
 from hashlib import md5
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ import pytest
 from domain.errors import InputError, MalformedMessageError
 from domain.queues import Message
 from handlers.bootstrap.inventories import inventory_files, inventory_queue, journal_of
+from handlers.bootstrap.process import Process
 from handlers.engine.batch import RENEW_AT
 from handlers.intake.messages import decode_message
-from handlers.inventory import respond, take_on
+from handlers.inventory import Reports, respond, take_on
 from handlers.operations.backfill import content_id_of
 from tests.integration.site import Site, lambda_event
 from tests.servers import Server
@@ -76,22 +78,18 @@ class World:
     def __init__(self, site: Site) -> None:
         self.dependencies: Any = site.dependencies
         self.settings = self.dependencies.settings.model_copy(update={"inventory_queue_url": site.audit.url})
-        self.queue = inventory_queue(self.settings)
-        self.journal = journal_of(self.settings)
+        process = Process(self.settings, rules=self.dependencies.rules)
+        self.queue, self.journal = inventory_queue(process), journal_of(process)
+        self.reports = Reports(self.queue, self.journal, partial(inventory_files, process))
 
     def take_on(self, body: str, *, seconds: float = 300.0) -> None:
         """One message."""
-        take_on(body, self.dependencies, queue=self.queue, journal=self.journal, seconds_left=lambda: seconds)
+        take_on(body, self.dependencies, self.reports, seconds_left=lambda: seconds)
 
     def respond(self, message: Message) -> list[str]:
         """What the function leaves in its queue."""
-        answer = respond(
-            lambda_event([message]),
-            self.dependencies,
-            queue=self.queue,
-            journal=self.journal,
-            seconds_left=lambda: 300.0,
-        )
+        event = lambda_event([message])
+        answer = respond(event, self.dependencies, self.reports, seconds_left=lambda: 300.0)
         return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
 
     def tasks(self) -> list[str]:
@@ -164,7 +162,7 @@ def test_a_full_backfill_queue_postpones_the_task(site: Site) -> None:
     task = json.loads(received.body)
     assert world.respond(received) == [received.message_id]
     assert world.queue.count_messages() == (0, 1)
-    with inventory_files(world.settings, task["manifest"], only="") as (inventory, _):
+    with world.reports.open_files(task["manifest"], only="") as (inventory, _):
         content_id = content_id_of(inventory.content_of(task["file"]), world.dependencies.rules)
     assert world.journal.read_rows_done(content_id, task["file"]) == 0
     assert world.respond(replace(received, receive_count=RENEW_AT)) == []

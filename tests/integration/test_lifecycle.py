@@ -88,7 +88,7 @@ class Life:
             records = list(self.records())
             book.add_pairs(iter([(one.source, one.target if one.target.key else None) for one in records]))
             found: list[Finding] = list(ParallelMap(4).map(verifier.verify_record, records))
-            keys = (Location(*one) for one in keys_of_both_sides(self.site.settings, self.operation, ()))
+            keys = (Location(*one) for one in keys_of_both_sides(self.site.process, self.operation, ()))
             found += [one for one in ParallelMap(4).map(verifier.verify_key, keys) if one is not None]
         return found + list(held_references(self.operation.finders))
 
@@ -102,8 +102,11 @@ class Life:
 
     def shut_gates(self, **accept: Any) -> dict[str, str]:
         """What a cut-over now says no to, and the stage afterwards."""
-        objects = objects_of_both_sides(self.site.settings, self.operation, ())
-        lookout, accepted = lookout_of(self.site.settings), frozenset(accept.pop("accept", ()))
+        objects = objects_of_both_sides(self.site.process, self.operation, ())
+        lookout, accepted = (
+            lookout_of(self.site.process, self.operation.dependencies),
+            frozenset(accept.pop("accept", ())),
+        )
         look = look_for_cutover(
             self.operation, lookout, objects=objects, limits=replace(LIMITS, most_lag=0), seen=lambda: None
         )
@@ -119,10 +122,9 @@ class Life:
 
     def finish(self, **more: Any) -> Shut | None:
         """The end, or why not."""
-        objects = objects_of_both_sides(self.site.settings, self.operation, ())
-        return finish_migration(
-            self.operation, lookout_of(self.site.settings), objects=objects, allowed=Leftovers(**more)
-        )
+        objects = objects_of_both_sides(self.site.process, self.operation, ())
+        lookout = lookout_of(self.site.process, self.operation.dependencies)
+        return finish_migration(self.operation, lookout, objects=objects, allowed=Leftovers(**more))
 
     def roll_back(self) -> RolledBack:
         """Everything back."""
@@ -145,7 +147,7 @@ def life_on(server: Server, folder: Path, **more: Any) -> Life:
     clock = ShiftedClock()
     ports = replace(site.dependencies.ports, clock=clock)
     site.dependencies = replace(site.dependencies, ports=ports)
-    return Life(site, operation_of(site.settings, function="test", dependencies=site.dependencies), clock)
+    return Life(site, operation_of(site.process, site.dependencies), clock)
 
 
 @pytest.fixture

@@ -171,7 +171,7 @@ def test_pins_without_services_say_so(site: ReferringSite) -> None:
 def test_a_copied_object_rewrites_its_references_by_event(site: ReferringSite) -> None:
     """The manifest's own stream, then the same as an event of the audit bus, which finds nothing left."""
     site.put_job("1", uri={"S": site.uri("old/a.tar")})
-    references = references_of(site.settings, clients=site.clients)
+    references = references_of(site.process)
     assert sum(respond(event, references)["rewritten"] for event in site.changes()) == 0
     site.migrate()
     assert sum(respond(event, references)["rewritten"] for event in site.changes()) == 1
@@ -184,7 +184,7 @@ def test_a_copied_object_rewrites_its_references_by_event(site: ReferringSite) -
 def test_an_old_uri_that_is_written_again_is_rewritten_by_the_tables_stream(site: ReferringSite) -> None:
     """The event names only the item: what it holds now is what counts."""
     site.migrate()
-    references = references_of(site.settings, clients=site.clients)
+    references = references_of(site.process)
     site.put_job("7", uri={"S": site.uri("old/b.png")})
     entry = {
         "eventSourceARN": f"arn:aws:dynamodb:us-east-1:000000000000:table/{site.jobs}/stream/now",
@@ -199,5 +199,5 @@ def test_an_old_uri_that_is_written_again_is_rewritten_by_the_tables_stream(site
 def test_the_resolver_is_a_plain_call(site: ReferringSite) -> None:
     """On real records and objects."""
     site.migrate()
-    answer = resolver_of(site.settings, clients=site.clients).resolve(site.uri("old/a.tar"))
+    answer = resolver_of(site.process).resolve(site.uri("old/a.tar"))
     assert (answer.new_uri, str(answer.state)) == (site.uri("new/a.tar"), "COPIED")

@@ -12,7 +12,7 @@ from adapters.s3.notifications import route_events
 from domain.lifecycle.ports import Capture
 from domain.lifecycle.stages import Stage, StageEntry, advanced, rules_fault
 from domain.protocol.record import State
-from handlers.bootstrap import bootstrap
+from handlers.bootstrap import wire_command
 from handlers.bootstrap.operations import operation_of
 from handlers.operations.operator import Shut
 from handlers.operations.start import Opened, Probing, plan_start, start_capture
@@ -71,8 +71,8 @@ def test_other_rules_are_proven_by_starting_again(life: Life) -> None:
     _cut_over(life)
     rules = life.site.settings.rules_file
     rules.write_text(rules.read_text().replace("new/", "newer/"))
-    dependencies = bootstrap(life.site.settings, function="again", clients=life.site.clients)
-    other = Life(life.site, operation_of(life.site.settings, function="t", dependencies=dependencies), life.clock)
+    dependencies = wire_command(life.site.process, function="again")
+    other = Life(life.site, operation_of(life.site.process, dependencies), life.clock)
     assert isinstance(other.start(), Opened)
     entry = other.operation.stages.read_stage()
     assert entry.rules_digest == dependencies.rules.digest != first.rules_digest

@@ -12,7 +12,8 @@ from adapters.local.clock import SystemClock
 from domain.keys import Location
 from domain.rules.compiled import CompiledRules
 from domain.rules.references import Item
-from handlers.bootstrap import bootstrap
+from handlers.bootstrap import wire_command
+from handlers.bootstrap.process import Process
 from handlers.bootstrap.references import references_of, resolver_of
 from handlers.config.settings import Settings
 from tests.fakes.faults import FaultyPort
@@ -87,9 +88,9 @@ class ServerReferringWorld(Referring):
                 BillingMode="PAY_PER_REQUEST",
             )
         settings = Settings(rules_file=Path("unread"), table=manifest, region=REGION)
-        given: dict[str, Any] = {"rules": self.rules, "clients": self._clients}
-        ports = bootstrap(settings, function="references", **given).ports
-        references, resolver = references_of(settings, **given), resolver_of(settings, **given)
+        process = Process(settings, rules=self.rules, clients=self._clients)
+        ports = wire_command(process, function="references").ports
+        references, resolver = references_of(process), resolver_of(process)
         store, records = FaultyPort(ports.store), FaultyPort(ports.manifest)
         items = FaultyPort(references.ports.tables)
         real: Any = {"store": store, "manifest": records}

@@ -25,8 +25,10 @@ from domain.steering.control import Control
 from handlers.config.rules_file import read_rules
 from handlers.config.settings import Settings
 from handlers.engine.concurrency import Pace
-from handlers.engine.dependencies import CachedControl, Dependencies
+from handlers.engine.dependencies import CachedControl, EngineDependencies
 from handlers.engine.observability import Observer
+from tests.fakes.engine import NoBreaker, OpenGate, no_item_event
+from tests.fakes.lifecycle import InMemoryProbeBook
 
 BUCKET = "line-1"
 RULES = """
@@ -268,7 +270,7 @@ class Bench:
     panel: Panel
     said: io.StringIO
     slept: list[float]
-    dependencies: Dependencies
+    dependencies: EngineDependencies
 
     def lines(self, level: str | None = None) -> list[dict[str, Any]]:
         """The log."""
@@ -282,7 +284,7 @@ def bench(*, rules: str = RULES, policy: MigrationPolicy | None = None, **settin
     figures, panel, said, slept = Figures(), Panel(), io.StringIO(), list[float]()
     compiled = read_rules(rules)
     tokens = count(1)
-    dependencies = Dependencies(
+    dependencies = EngineDependencies(
         settings=Settings(rules_file=Path("rules.yaml"), table="manifest", **({"concurrency": 4} | settings)),
         rules=compiled,
         policy=policy or MigrationPolicy(promised_storage_class="STANDARD", promised_plain=True),
@@ -295,6 +297,11 @@ def bench(*, rules: str = RULES, policy: MigrationPolicy | None = None, **settin
         record_of_item=lambda item: item["record"],
         new_token=lambda: f"token-{next(tokens)}",
         observer=Observer(migration="unit", function=f"f-{uuid4().hex}", level="DEBUG", stream=said),
+        event_of_item=no_item_event,
+        chain=None,
+        probes=InMemoryProbeBook(),
+        gate=OpenGate(),
+        breaker=NoBreaker(),
         pace=Pace(4),
         sleep=slept.append,
     )

@@ -1,16 +1,28 @@
 """Bootstrap wires real adapters to every port, sends nothing, and takes its policy from settings and rules."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from adapters.aws.clients import AwsClients
 from domain.audit.ports import EventBus
 from domain.errors import RulesError
 from domain.protocol.ports import Manifest, MultipartStore, ObjectStore
 from domain.queues import MessageQueue
 from domain.reporting.ports import ProgressCounters
-from handlers.bootstrap import bootstrap, policy_of, seconds_left_of
-from handlers.config.rules_file import read_rules
+from handlers.bootstrap import bootstrap, policy_of, wire_command
+from handlers.bootstrap import process as process_module
+from handlers.bootstrap.audit import audit_archive, audited_items
+from handlers.bootstrap.inspection import inspector_of, object_listing
+from handlers.bootstrap.inventories import inventory_queue, journal_of
+from handlers.bootstrap.operations import operation_of
+from handlers.bootstrap.process import Process
+from handlers.bootstrap.references import resolver_of
+from handlers.bootstrap.steering import queues_of, steering_of
+from handlers.bootstrap.worker import change_reader
+from handlers.config.rules_file import load_rules, read_rules
 from handlers.config.settings import Settings
 from tests.unit.handler_world import RULES
 
@@ -27,7 +39,7 @@ def some_settings(**given: object) -> Settings:
 
 def test_nothing_is_sent_while_wiring() -> None:
     """A cold start must not depend on any service; mypy proves that the adapters fit the ports."""
-    made = bootstrap(some_settings(), function="test", rules=read_rules(RULES))
+    made = bootstrap(Process(some_settings(), rules=read_rules(RULES)), function="test")
     store: ObjectStore = made.ports.store
     multipart: MultipartStore = made.ports.multipart
     manifest: Manifest = made.ports.manifest
@@ -36,6 +48,33 @@ def test_nothing_is_sent_while_wiring() -> None:
     progress: ProgressCounters = made.progress
     assert all((store, multipart, manifest, queue, bus, progress))
     assert made.new_token() != made.new_token()
+
+
+def test_all_that_a_process_wires_shares_its_clients_and_its_rules(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each session costs a command a tenth of a second, and each reading of the rules could see another file."""
+    made: list[str] = []
+
+    def noted(what: str, make: Callable[..., Any]) -> Callable[..., Any]:
+        def note(*given: Any, **more: Any) -> Any:
+            made.append(what)
+            return make(*given, **more)
+
+        return note
+
+    monkeypatch.setattr(process_module, "AwsClients", noted("clients", AwsClients))
+    monkeypatch.setattr(process_module, "load_rules", noted("rules", load_rules))
+    (tmp_path / "rules.yaml").write_text(RULES)
+    queues = {f"{name}_queue_url": f"{NOWHERE}/{name}" for name in ("events", "backfill", "inventory")}
+    process = Process(some_settings(rules_file=tmp_path / "rules.yaml", audit_bucket="audit", **queues))
+    operation = operation_of(process, wire_command(process, function="test"))
+    assert operation.engine() is operation.engine()
+    wirings: list[Callable[[Process], object]] = [queues_of, steering_of, inventory_queue, journal_of, object_listing]
+    wirings += [inspector_of, resolver_of, change_reader, audit_archive, audited_items]
+    for wire in wirings:
+        wire(process)
+    assert sorted(made) == ["clients", "rules"]
 
 
 def test_the_policy_follows_rules_and_settings() -> None:
@@ -50,21 +89,10 @@ def test_an_unreadable_rules_file_is_one_sentence(tmp_path: Path) -> None:
     """It names the file and the remedy."""
     missing = tmp_path / "rules.yaml"
     with pytest.raises(RulesError, match=r"rules\.yaml: cannot be read"):
-        bootstrap(some_settings(rules_file=missing), function="test")
+        bootstrap(Process(some_settings(rules_file=missing)), function="test")
 
 
 def test_an_item_that_is_no_record_is_none() -> None:
     """Counters and control share the table and its stream."""
-    made = bootstrap(some_settings(), function="test", rules=read_rules(RULES))
+    made = bootstrap(Process(some_settings(), rules=read_rules(RULES)), function="test")
     assert made.record_of_item({"pk": {"S": "keyshift#progress"}}) is None
-
-
-def test_an_invocation_keeps_time_for_its_answer() -> None:
-    """Ten seconds before Lambda's end nothing new is begun."""
-
-    class Context:
-        def get_remaining_time_in_millis(self) -> int:
-            """As Lambda's context."""
-            return 30_000
-
-    assert seconds_left_of(Context())() == 20.0

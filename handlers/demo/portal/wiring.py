@@ -12,8 +12,8 @@ from domain.keys import Location
 from domain.portal.layout import Layout
 from domain.portal.records import PortalTables, UseCase
 from domain.rules.compiled import CompiledRules
-from handlers.bootstrap import clients_of
 from handlers.bootstrap.portal import portal_ports
+from handlers.bootstrap.process import Process
 from handlers.bootstrap.references import resolver_of
 from handlers.demo.checker import OwnersBucket
 from handlers.demo.cloud import PlayedComponents, PlayedJobs
@@ -33,7 +33,8 @@ def portal_demo_stage(rules: CompiledRules, rules_file: Path, *, use_case_id: st
     This process's environment becomes that of the portal's functions.
     """
     with demo_stage(rules, rules_file, versioned=True) as stage:
-        clients = clients_of(stage.settings)
+        process = Process(stage.settings, rules=rules)
+        clients = process.clients
         names = PortalTables("training-jobs", "models", "use-cases", "user-roles")
         use_case = UseCase(use_case_id, rules.source_bucket, ROLE)
         provisioning.create_portal_tables(clients, names)
@@ -60,9 +61,9 @@ def portal_demo_stage(rules: CompiledRules, rules_file: Path, *, use_case_id: st
                 names=names,
                 use_case=use_case,
                 tables=DynamoDbReferences(clients, stage.settings.table),
-                ports=portal_ports(stage.settings, rules, names, clients=clients),
+                ports=portal_ports(process, names),
                 layout=Layout(rules.target_bucket, rules.target_prefix),
-                resolver=lambda: resolver_of(stage.settings, rules=rules, clients=clients),
+                resolver=lambda: resolver_of(process),
                 jobs_queue=SqsMessageQueue(clients, jobs.url),
                 cloud=cloud,
             )

@@ -13,7 +13,7 @@ from domain.protocol.rollback import purge_copy, roll_back_object
 from handlers.engine import outbox
 from handlers.engine.batch import respond_to_batch
 from handlers.engine.dependencies import Dependencies
-from handlers.operations.listing_feeder import Enqueued, Feeder
+from handlers.operations.backfill import Fed, Feeder
 from handlers.operations.rollback import BACKWARD
 from tests.integration.site import lambda_event
 from tests.simulation.whole.scheduler import Process
@@ -122,16 +122,20 @@ def fills_back(site: Site, process: Process) -> None:
     """The backfill command, begun again from the start when it dies; it waits for the start of the migration."""
     dependencies = site.dependencies(process)
     listing: Any = Reported(site.reports[-1].rows) if site.reports else dependencies.ports.store
-    feeder = Feeder(dependencies.rules, listing, dependencies.backfill_queue)
+    feeder = Feeder(dependencies.rules, dependencies.backfill_queue, backlog=1_000_000, rows_per_message=2)
     while _must_wait(dependencies):
         process.sleep(POLL_SECONDS)
         if site.stages.entry.stage in BACKWARD:
             return
-    done = Enqueued()
+    fed = Fed()
+
+    def rest() -> bool:
+        process.sleep(1.0)
+        return True
+
     while True:
         try:
-            for _ in feeder.enqueue(done, rows=2, backlog=1_000_000):
-                process.sleep(1.0)
+            feeder.feed_listing(listing, fed, go_on=rest)
         except KeyshiftError:
             process.sleep(POLL_SECONDS)
         else:

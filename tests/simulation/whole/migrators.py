@@ -3,9 +3,9 @@
 from domain.errors import KeyshiftError
 from domain.lifecycle.gates import Limits
 from domain.lifecycle.stages import CAPTURING, Stage
-from handlers.operations.cutover import cut_over, look_for_cutover, postpone_cutover
+from handlers.operations.cutover import Terms, cut_over, look_for_cutover, postpone_cutover
 from handlers.operations.operator import Operation
-from handlers.operations.start import Opened, start_capture
+from handlers.operations.start import Opened, Probing, start_capture
 from handlers.operations.status import Lookout
 from tests.simulation.whole.actors import POLL_SECONDS
 from tests.simulation.whole.operators import pauses, verify_once
@@ -40,7 +40,7 @@ def lookout_of(site: Site, process: Process, operation: Operation) -> Lookout:
 def start_once(site: Site, process: Process) -> bool:
     """``keyshift start --yes``; whether events reach the queue."""
     operation = site.operation(process)
-    opened = start_capture(operation, through="auto", wait=START_SECONDS, probes=2, say=lambda _: None)
+    opened = start_capture(operation, through="auto", probing=Probing(2, START_SECONDS), say=lambda _: None)
     return isinstance(opened, Opened)
 
 
@@ -58,9 +58,8 @@ def cut_over_once(site: Site, process: Process) -> set[str]:
 
     objects = both_sides(site, operation)
     look = look_for_cutover(operation, lookout, objects=objects, limits=LIMITS, seen=seen)
-    gates, _ = cut_over(
-        operation, lookout, look, limits=LIMITS, accepted=accepted, why="whole" if accepted else "", wait=LOOK_SECONDS
-    )
+    terms = Terms(LIMITS, accepted, "whole" if accepted else "")
+    gates, _ = cut_over(operation, lookout, look, terms=terms, wait=LOOK_SECONDS)
     return {gate.name for gate in gates if gate.holds}
 
 

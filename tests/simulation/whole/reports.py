@@ -7,6 +7,7 @@ from domain.errors import InputError
 from domain.objects import ListedObject
 from domain.planning.inventory import Inventory
 from handlers.bootstrap import operations
+from handlers.bootstrap.process import Process
 from handlers.operations.operator import Operation
 from tests.simulation.whole.scheduler import EPOCH
 from tests.simulation.whole.site import Site
@@ -42,4 +43,5 @@ def both_sides(site: Site, operation: Operation) -> Iterator[tuple[str, ListedOb
             break
         yield from report.rows
         return
-    yield from operations.objects_of_both_sides(operation.dependencies.settings, operation, ())
+    wired = Process(operation.dependencies.settings, rules=operation.dependencies.rules)
+    yield from operations.objects_of_both_sides(wired, operation, ())

@@ -11,7 +11,7 @@ from handlers.config.rules_file import read_rules
 from handlers.engine.dependencies import CachedControl
 from handlers.operations.operator import Operation
 from handlers.operations.rollback import roll_back
-from handlers.operations.start import start_capture
+from handlers.operations.start import Probing, start_capture
 from tests.fakes.lifecycle import InMemoryLiveCapture, InMemoryProbeBook, InMemoryStageBook
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.panel import InMemoryControlPanel
@@ -56,7 +56,7 @@ class Second:
         first, panel = site.operation(process), asked(self.panel, "of the second")
         stages = SimulatedStages(process, site, self.stages, judges=False)
         dependencies = replace(
-            first.dependencies,
+            first.engine(),
             rules=self.rules,
             ports=replace(first.dependencies.ports, manifest=asked(self.manifest, "of the second")),
             events_queue=SimulatedQueue(process, site, self.events, "events of the second"),
@@ -66,6 +66,7 @@ class Second:
         return replace(
             first,
             dependencies=dependencies,
+            engine=lambda: dependencies,
             stages=stages,
             capture=SimulatedCapture(process, site, self.capture),
             panel=panel,
@@ -82,7 +83,7 @@ def lives_and_goes_back(site: "Site", process: Process) -> None:
     while site.second.stages.entry.stage in (Stage.PREPARED, Stage.LIVE):
         try:
             if site.second.stages.entry.stage is Stage.PREPARED:
-                start_capture(operation, through="queue", wait=WAIT_SECONDS, probes=1, say=lambda _: None)
+                start_capture(operation, through="queue", probing=Probing(1, WAIT_SECONDS), say=lambda _: None)
             process.sleep(site.random.uniform(10, site.plan.seconds / 2))
             if site.random.random() < 0.7:
                 roll_back(operation, threads=1, per_second=None, seen=lambda: None, say=lambda _: None)

@@ -20,14 +20,15 @@ from domain.steering.breaker import BreakerPolicy
 from handlers.bootstrap.operations import UndoneReferences
 from handlers.config.rules_file import read_rules
 from handlers.config.settings import Settings
-from handlers.engine.circuit_breaker import Breaker, CircuitBreaker, NoBreaker
+from handlers.engine.circuit_breaker import Breaker, CircuitBreaker
 from handlers.engine.concurrency import Pace
-from handlers.engine.dependencies import CachedControl, Dependencies
+from handlers.engine.dependencies import CachedControl, EngineDependencies
 from handlers.operations.operator import Operation
 from handlers.operations.reference_manifests import ManifestScan
 from handlers.operations.references import Rate, References
 from tests.fakes.buckets import Version
 from tests.fakes.bus import InMemoryEventBus
+from tests.fakes.engine import NoBreaker, OpenGate, no_item_event
 from tests.fakes.lifecycle import (
     InMemoryCensusBook,
     InMemoryKeyBook,
@@ -246,12 +247,12 @@ class Site:
             observer=observer(),
         )
 
-    def dependencies(self, process: Process) -> Dependencies:
+    def dependencies(self, process: Process) -> EngineDependencies:
         """What the handlers are given in this process."""
         store = SimulatedStore(process, self)
         operations = SimulatedOperations(process, self)
         control = self.control(process, self.rules)
-        return Dependencies(
+        return EngineDependencies(
             settings=Settings(
                 rules_file=Path("rules.yaml"),
                 table="manifest",
@@ -275,6 +276,9 @@ class Site:
             record_of_item=lambda item: item["record"],
             new_token=lambda: f"t{self.next_number()}",
             observer=observer(),
+            event_of_item=no_item_event,
+            chain=None,
+            gate=OpenGate(),
             pace=Pace(4, monotonic=process.monotonic),
             sleep=process.sleep,
             objects_at_once=InTurn,
@@ -309,8 +313,10 @@ class Site:
         """An operator's world in this process."""
         references, store = self.references(process), SimulatedStore(process, self)
         asked: Callable[..., Any] = partial(self.asked, process)
+        dependencies = self.dependencies(process)
         return Operation(
-            dependencies=self.dependencies(process),
+            dependencies=dependencies,
+            engine=lambda: dependencies,
             stages=SimulatedStages(process, self, self.stages),
             capture=SimulatedCapture(process, self, self.capture),
             panel=SimulatedOperations(process, self),

@@ -16,8 +16,9 @@ from domain.steering.breaker import BreakerPolicy
 from domain.steering.control import BREAKER, Control, resumed
 from handlers.engine.batch import RENEW_AT, respond_to_batch
 from handlers.engine.circuit_breaker import CircuitBreaker
-from handlers.engine.dependencies import Dependencies
-from handlers.engine.rate_gate import OpenGate, RateGate
+from handlers.engine.dependencies import EngineDependencies
+from handlers.engine.rate_gate import RateGate
+from tests.fakes.engine import OpenGate
 from tests.fakes.steering import InMemoryPulseBook, InMemoryRateLedger
 from tests.unit.handler_world import BUCKET, Bench, bench, created, direct, etag_of, sqs_event
 
@@ -39,7 +40,7 @@ class Line:
         self.made.world.copy_object = self.copy  # type: ignore[method-assign]
         self.dependencies = self._wired()
 
-    def _wired(self) -> Dependencies:
+    def _wired(self) -> EngineDependencies:
         made, control = self.made, self.made.dependencies.control
         breaker = CircuitBreaker(
             BreakerPolicy(),

@@ -10,6 +10,7 @@ from handlers import reference_events, resolver
 from handlers.engine import outbox
 from handlers.engine.batch import messages_of
 from handlers.intake.inventory_tasks import task_of
+from handlers.intake.invocations import seconds_left_of
 from handlers.operations.references import References
 from handlers.operations.resolve import Resolver
 from tests.unit.handler_world import bench
@@ -47,3 +48,14 @@ def test_a_body_that_is_nested_too_deep_fails_alone() -> None:
     """An inventory's queue may hold anything: such a body is malformed, and no crash of its whole batch."""
     with pytest.raises(MalformedMessageError, match="not JSON"):
         task_of("[" * 100_000)
+
+
+def test_an_invocation_keeps_time_for_its_answer() -> None:
+    """Ten seconds before Lambda's end nothing new is begun."""
+
+    class Context:
+        def get_remaining_time_in_millis(self) -> int:
+            """As Lambda's context."""
+            return 30_000
+
+    assert seconds_left_of(Context())() == 20.0

@@ -153,6 +153,7 @@ class Place:
         """An operator's world."""
         return Operation(
             dependencies=self.dependencies,
+            engine=lambda: self.dependencies,
             stages=self.stages,
             capture=self.capture,
             panel=self.panel,

@@ -1,18 +1,19 @@
 """At a stage at which nothing may move, nothing moves, nothing is enqueued, and no message is lost."""
 
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 import pytest
 
 from domain.errors import InputError, UnavailableError
-from domain.keys import Location
+from domain.keys import Location, probe_location
 from domain.lifecycle.stages import Stage, StageEntry, feeding_fault, standstill
 from domain.protocol.record import State
-from domain.rules.probes import probe_location
 from domain.steering.control import Control
 from handlers.engine.batch import RENEW_AT, respond_to_batch
 from handlers.engine.dependencies import BY_STAGE, CachedControl, Dependencies
 from handlers.engine.worker import Worker
+from handlers.inventory import Reports
 from handlers.inventory import respond as respond_to_reports
 from handlers.operations.control import resume_migration
 from tests.fakes.lifecycle import InMemoryProbeBook, InMemoryStageBook
@@ -254,15 +255,15 @@ REPORT = direct(created("inv/2026/manifest.checksum", b"x"))
 TASK = '{"v": 1, "kind": "inventory-file", "manifest": "s3://b/manifest.json", "file": "data/1.csv.gz"}'
 
 
+def never_opened(place: str, *, only: str | None = None) -> NoReturn:
+    """No report of these is read."""
+    raise AssertionError(place)
+
+
 def reported(dependencies: Dependencies, made: Bench, body: str, receive_count: int) -> list[str]:
     """What the inventory function leaves in its queue."""
-    answer = respond_to_reports(
-        sqs_event(body, receive_count=receive_count),
-        dependencies,
-        queue=made.live,
-        journal=Journal(),
-        seconds_left=lambda: 300.0,
-    )
+    event, reports = sqs_event(body, receive_count=receive_count), Reports(made.live, Journal(), never_opened)
+    answer = respond_to_reports(event, dependencies, reports, seconds_left=lambda: 300.0)
     return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
 
 

@@ -5,12 +5,11 @@ from typing import Any
 import pytest
 
 from domain.audit.stage_events import stage_event
-from domain.keys import Location
+from domain.keys import Location, is_probe, probe_location
 from domain.lifecycle.census import Compared, Found
 from domain.lifecycle.gates import Limits, Readiness, RecordCensus, cutover_gates
 from domain.lifecycle.stages import Stage, StageEntry, advanced, captured, postponed, rules_fault, stage_fault
 from domain.protocol.record import Action, Intent, Mode, Record, State
-from domain.rules.probes import is_probe, probe_location
 
 NOW = 1_790_000_000.0
 FORWARD = [Stage.PREPARED, Stage.LIVE, Stage.CUT_OVER, Stage.CLEANING, Stage.DONE]

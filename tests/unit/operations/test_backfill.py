@@ -13,7 +13,7 @@ from domain.queues import Message
 from handlers.config.rules_file import load_rules
 from handlers.engine.batch import handle_messages
 from handlers.intake.messages import decode_message
-from handlers.operations.backfill import Fed, InventoryFeeder, NoJournal, NoQueue, content_id_of
+from handlers.operations.backfill import DataFile, Fed, Feeder, content_id_of
 from tests.fakes.queue import InMemoryQueue
 from tests.unit.handler_world import BUCKET, bench, etag_of
 
@@ -62,19 +62,23 @@ class Journal:
         self.rows[content_id, file_key] = 0
 
 
-class Queue(NoQueue):
-    """A queue that survives its senders; ten messages at a time may be accepted before the sender dies."""
+class Queue(InMemoryQueue):
+    """A queue that survives its senders and is never long; any message may be the last of its sender."""
 
     def __init__(self, dice: Dice) -> None:
+        super().__init__()
         self._dice = dice
-        self.bodies: list[str] = []
 
     def send_messages(self, bodies: Sequence[str], *, delay: int = 0) -> None:
         """See the port."""
         for body in bodies:
             self._dice.roll()
-            self.bodies.append(body)
+            super().send_messages([body], delay=delay)
         self._dice.roll()
+
+    def count_messages(self) -> tuple[int, int]:
+        """See the port."""
+        return 0, 0
 
 
 def rows_from(start: int) -> Iterator[ListedObject | None]:
@@ -84,6 +88,9 @@ def rows_from(start: int) -> Iterator[ListedObject | None]:
             yield ListedObject(f"training-output/job-{number}/output/model.tar.gz", "e" * 32, number)
         else:
             yield ListedObject(f"datasets/raw/{number}.jpg", "f" * 32, number) if number % 3 == 1 else None
+
+
+FILE = DataFile("inventory", "file", rows_from)
 
 
 def keys_in(bodies: Sequence[str]) -> Counter[str]:
@@ -103,7 +110,7 @@ def test_no_kill_loses_a_row(seed: int) -> None:
     while True:
         dice.deadly = kills < 8
         try:
-            if InventoryFeeder(RULES, queue, journal, backlog=100).feed("inventory", "file", rows_from, Fed()):
+            if Feeder(RULES, queue).feed_file(FILE, Fed(), journal=journal):
                 break
         except KilledError:
             kills += 1
@@ -134,8 +141,9 @@ def test_at_the_end_every_object_is_moved_exactly_once(seed: int) -> None:
     while not fed:
         dice.deadly = kills < 8
         try:
-            feeder = InventoryFeeder(dependencies.rules, queue, journal, backlog=100)
-            fed = feeder.feed("inventory", "file", rows, Fed())
+            fed = Feeder(dependencies.rules, queue).feed_file(
+                DataFile("inventory", "file", rows), Fed(), journal=journal
+            )
         except KilledError:
             kills += 1
     print(f"seed {seed}: {kills} kills")  # noqa: T201  # shown when the test fails
@@ -158,7 +166,7 @@ def test_the_checkpoint_never_runs_ahead() -> None:
     dice.deadly = False
     journal = Journal(dice)
 
-    class Refusing(NoQueue):
+    class Refusing(InMemoryQueue):
         """Takes two batches, then nothing."""
 
         taken = 0
@@ -170,7 +178,7 @@ def test_the_checkpoint_never_runs_ahead() -> None:
             self.taken += 1
 
     with pytest.raises(KilledError):
-        InventoryFeeder(RULES, Refusing(), journal, backlog=100).feed("inventory", "file", rows_from, Fed())
+        Feeder(RULES, Refusing()).feed_file(FILE, Fed(), journal=journal)
     # Two batches of 500 moving rows, every third row one of them: the row after the thousandth is not done.
     assert journal.rows == {(content_id_of("inventory", RULES), "file"): 999 * 3 + 1}
 
@@ -185,9 +193,8 @@ def test_a_full_queue_makes_the_feeder_wait() -> None:
         waits.append(seconds)
         queue.delete_messages(queue.receive_messages(at_most=10, wait=0))
 
-    feeder = InventoryFeeder(RULES, queue, NoJournal(), backlog=3, sleep=sleep)
-    rows = [ListedObject("training-output/j/output/model.tar.gz", "e" * 32, 1)]
-    assert feeder.feed("inventory", "file", lambda start: iter(rows[start:]), Fed())
+    feeder = Feeder(RULES, queue, backlog=3, sleep=sleep)
+    assert feeder.feed([ListedObject("training-output/j/output/model.tar.gz", "e" * 32, 1)], Fed())
     assert len(waits) == 1
     assert sum(queue.count_messages()) == 1
 
@@ -199,8 +206,9 @@ def test_without_waiting_a_full_queue_ends_the_run() -> None:
     journal = Journal(Dice(0))
     journal._dice.deadly = False
     rows = [ListedObject("training-output/j/output/model.tar.gz", "e" * 32, 1)]
-    feeder = InventoryFeeder(RULES, queue, journal, backlog=3)
-    assert not feeder.feed("inventory", "file", lambda start: iter(rows[start:]), Fed(), waits=False)
+    file = DataFile("inventory", "file", lambda start: iter(rows[start:]))
+    feeder = Feeder(RULES, queue, backlog=3, waits=False)
+    assert not feeder.feed_file(file, Fed(), journal=journal)
     assert journal.rows == {}
 
 
@@ -209,7 +217,7 @@ def test_rows_are_packed_and_counted() -> None:
     dice = Dice(0)
     dice.deadly = False
     queue, fed = Queue(dice), Fed()
-    assert InventoryFeeder(RULES, queue, Journal(dice), backlog=100).feed("i", "f", rows_from, fed)
+    assert Feeder(RULES, queue).feed_file(FILE, fed, journal=Journal(dice))
     assert fed.as_json() == {
         "rows": ROWS,
         "skipped": 0,
@@ -226,7 +234,6 @@ def test_an_encrypted_object_is_looked_at_first() -> None:
     queue = Queue(Dice(0))
     queue._dice.deadly = False
     row = ListedObject("training-output/j/output/m", "e" * 32, 1, is_encrypted=True, version_id="v1")
-    feeder = InventoryFeeder(RULES, queue, NoJournal(), backlog=3)
-    assert feeder.feed("i", "f", lambda start: iter([row][start:]), Fed())
+    assert Feeder(RULES, queue).feed([row], Fed())
     notice = decode_message(queue.bodies[0]).notices[0]
     assert (notice.storage_class, notice.version_id, notice.size) == (None, "v1", 1)

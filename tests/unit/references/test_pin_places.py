@@ -13,6 +13,7 @@ from domain.errors import KeyshiftError, RulesError
 from domain.references.pins import HeldUri
 from domain.references.ports import UriHolder
 from domain.rules.references import PinPlace
+from handlers.bootstrap.process import Process
 from handlers.bootstrap.references import pins_of
 from handlers.config.rules_file import read_rules
 from handlers.config.settings import Settings
@@ -99,9 +100,9 @@ def test_every_place_of_the_rules_file_is_asked() -> None:
     assert rules.pin_places == (PinPlace("eu-west-1"), PinPlace("us-east-1", ROLE, "x1"))
     ours = AwsClients(region=REGION, access_key_id="o", secret_access_key="o")
     settings = Settings(rules_file="rules.yaml", table="t", region=REGION)
-    assert len(pins_of(settings, rules=rules, clients=ours).holders) == 2 + 2 * 2
+    assert len(pins_of(Process(settings, rules=rules, clients=ours)).holders) == 2 + 2 * 2
     without = read_rules(HEAD + "pins: [greengrass, sagemaker]\n")
-    assert len(pins_of(settings, rules=without, clients=ours).holders) == 2
+    assert len(pins_of(Process(settings, rules=without, clients=ours)).holders) == 2
     assert rules.digest == without.digest, "where pins are asked changes no key"
 
 

@@ -13,8 +13,7 @@ from domain.planning.figures import Cutting, Share
 from domain.rules.routing import REFUSED, is_refused, route_of
 from handlers.config.rules_file import read_rules
 from handlers.engine.batch import respond_to_batch
-from handlers.operations.backfill import Fed, InventoryFeeder, NoJournal
-from handlers.operations.listing_feeder import Enqueued, Feeder
+from handlers.operations.backfill import Fed, Feeder
 from handlers.operations.verify import Verifier
 from tests.fakes.lifecycle import InMemoryKeyBook
 from tests.unit.handler_world import BUCKET, RULES, Bench, ListQueue, bench, created, direct, sqs_event
@@ -74,15 +73,11 @@ class Listing:
         yield from (ListedObject(key, "e", 1) for key in sorted(self._keys))
 
 
-def test_both_feeders_count_what_is_refused() -> None:
-    """They go on with the rest, and the command ends with exit code 1."""
-    rules, done, fed = read_rules(FAILING), Enqueued(), Fed()
-    list(Feeder(rules, Listing(), ListQueue()).enqueue(done))
-    rows = [ListedObject(key, "e", 1) for key in KEYS]
-    feeder = InventoryFeeder(rules, ListQueue(), NoJournal(), backlog=10)
-    assert feeder.feed("m", "f", lambda after: iter(rows[after:]), fed)
-    assert (done.refused, fed.refused) == (1, 1)
-    assert (done.outcomes["move"], fed.outcomes["move"]) == (1, 1)
+def test_a_backfill_counts_what_is_refused() -> None:
+    """It goes on with the rest, and the command ends with exit code 1."""
+    fed = Fed()
+    assert Feeder(read_rules(FAILING), ListQueue()).feed_listing(Listing(), fed)
+    assert (fed.refused, fed.outcomes["move"]) == (1, 1)
 
 
 def test_verify_calls_it_a_difference() -> None:

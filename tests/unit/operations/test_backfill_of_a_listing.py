@@ -2,12 +2,9 @@
 
 import json
 
-import pytest
-
 from domain.keys import Location
 from handlers.config.rules_file import read_rules
-from handlers.operations import listing_feeder as feeding
-from handlers.operations.listing_feeder import Enqueued, Feeder
+from handlers.operations.backfill import Fed, Feeder
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.queue import InMemoryQueue
 
@@ -54,18 +51,17 @@ def rows_of(queue: InMemoryQueue) -> list[str]:
 
 def test_only_what_moves_is_enqueued() -> None:
     """What is kept, unmapped or already new is counted and costs no message."""
-    queue, done = InMemoryQueue(), Enqueued()
-    store = bucket_of("old/a", "old/b", "kept/x", "other", "new/y")
-    list(Feeder(RULES, store, queue).enqueue(done))
+    queue, fed = InMemoryQueue(), Fed()
+    assert Feeder(RULES, queue).feed_listing(bucket_of("old/a", "old/b", "kept/x", "other", "new/y"), fed)
     assert rows_of(queue) == ["old/a", "old/b"]
     expected = {"listed": 5, "keep": 1, "move": 2, "unmapped": 2, "messages": 1, "last_key": "other"}
-    assert expected == done.as_json()
+    assert expected == fed.listed_json()
 
 
 def test_a_row_carries_what_the_listing_knows() -> None:
     """Etag, size and storage class spare the worker a look."""
     queue, store = InMemoryQueue(), bucket_of("old/a")
-    list(Feeder(RULES, store, queue).enqueue(Enqueued()))
+    Feeder(RULES, queue).feed_listing(store, Fed())
     (listed,) = store.list_objects("line-1")
     row = {"key": "old/a", "etag": listed.etag, "size": 5, "storage_class": "STANDARD"}
     assert [row] == json.loads(queue.bodies[0])["rows"]
@@ -74,29 +70,29 @@ def test_a_row_carries_what_the_listing_knows() -> None:
 def test_a_stopped_backfill_goes_on_where_it_stopped() -> None:
     """Every key is enqueued, and ``last_key`` never runs ahead of what the queue has accepted."""
     keys = [f"old/{number:03}" for number in range(95)]
-    queue, store, done = InMemoryQueue(), bucket_of(*keys), Enqueued()
-    next(Feeder(RULES, store, queue).enqueue(done, rows=2))
+    queue, store, fed = InMemoryQueue(), bucket_of(*keys), Fed()
+    feeder = Feeder(RULES, queue, rows_per_message=2)
+    assert not feeder.feed_listing(store, fed, go_on=lambda: False)
     assert keys[: len(rows_of(queue))] == rows_of(queue)
-    assert rows_of(queue)[-1] == done.last_key
-    list(Feeder(RULES, store, queue).enqueue(Enqueued(last_key=done.last_key), rows=2))
+    assert rows_of(queue)[-1] == fed.last_key
+    assert feeder.feed_listing(store, Fed(last_key=fed.last_key))
     assert keys == rows_of(queue)
 
 
 def test_a_dry_run_sends_nothing() -> None:
     """It counts as the real run would."""
     queue, store = InMemoryQueue(), bucket_of("old/a", "old/b", "old/c")
-    dry, real = Enqueued(), Enqueued()
-    list(Feeder(RULES, store, queue).enqueue(dry, rows=2, dry_run=True))
+    dry, real = Fed(), Fed()
+    Feeder(RULES, None, rows_per_message=2).feed_listing(store, dry)
     assert queue.bodies == []
-    list(Feeder(RULES, store, queue).enqueue(real, rows=2))
+    Feeder(RULES, queue, rows_per_message=2).feed_listing(store, real)
     assert dry == real
     assert real.messages == 2
 
 
-def test_a_long_queue_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_queue_is_waited_for() -> None:
     """While more messages than the backlog wait, nothing is sent."""
-    monkeypatch.setattr(feeding, "BACKLOG_SECONDS", 0.0)
     queue = DrainingQueue(full=11)
-    list(Feeder(RULES, bucket_of("old/a"), queue).enqueue(Enqueued(), backlog=10))
+    Feeder(RULES, queue, backlog=10, sleep=lambda _: None).feed_listing(bucket_of("old/a"), Fed())
     assert queue.looks == 3
     assert rows_of(queue) == ["old/a"]
