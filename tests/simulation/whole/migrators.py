@@ -21,6 +21,8 @@ LOOK_SECONDS = 60.0
 ROW_SECONDS = 20.0
 """A look at millions takes hours: so long for one of a dozen, at most."""
 ACCEPTED = frozenset({"conflict", "gone"})
+MISSING = frozenset({"unverified"})
+"""What a stranger deleted or replaced is never verified again: at the end its operator accepts that."""
 
 
 def lookout_of(site: Site, process: Process, operation: Operation) -> Lookout:
@@ -50,6 +52,7 @@ def cut_over_once(site: Site, process: Process) -> set[str]:
     lookout = lookout_of(site, process, operation)
     slowness = site.random.random() * ROW_SECONDS * (not site.is_calm)
     accepted = ACCEPTED if site.is_calm or site.random.random() < 0.5 else frozenset()
+    accepted |= MISSING if site.is_calm else frozenset()
     site.promises.accepted[process.name] = accepted
 
     def seen() -> None:

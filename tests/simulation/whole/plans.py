@@ -1,12 +1,30 @@
 """What one seed stands for: how many keys and workers, what owners, strangers, operators and faults do."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from random import Random
 from typing import Any
 
 from tests.simulation.whole.dice import KINDS
 
-GATED = 0.15
+ALONE: Mapping[str, Any] = {
+    "redeploys": 0,
+    "roles": 0,
+    "dual": 0.0,
+    "moves": 0.0,
+    "twins": 0.0,
+    "erases": 0.0,
+    "afterwards": 0,
+    "versioned_target": False,
+    "unfenced": False,
+    "lifecycle": "",
+    "suspends": "",
+    "gated": False,
+    "on_call": True,
+    "replaced": 0,
+}
+"""What the profiles are about: each plays its own part only."""
+GATED = 0.05
 """How many random plans go through start and cut-over."""
 
 
@@ -22,6 +40,10 @@ def gated_changes(random: Random) -> dict[str, Any]:
         "reports": random.choice((0, 0, 1)),
         "replaced": random.choice((0, 0, 2)),
         "on_call": random.random() < 0.7,
+        "longest_stall": 30.0,
+        "fault_rate": random.choice((0.0, 0.01, 0.03)),
+        "items": 0,
+        "manifests": 0,
     }
 
 
@@ -182,7 +204,7 @@ class Plan:
             blunt=chance() < 0.3,
         )
         if chance() < GATED:
-            plan = replace(plan, **gated_changes(random))
+            plan = replace(plan, **{**ALONE, **gated_changes(random)})
         return replace(plan, **given)
 
     def smaller(self) -> list["Plan"]:

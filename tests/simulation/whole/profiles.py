@@ -4,29 +4,10 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
-from tests.simulation.whole.plans import gated_changes
+from tests.simulation.whole.plans import ALONE, gated_changes
 
 Profile = Callable[[Random], Mapping[str, Any]]
 FORWARD: Mapping[str, Any] = {"rollback": False, "purge": False}
-
-
-ALONE: Mapping[str, Any] = {
-    "redeploys": 0,
-    "roles": 0,
-    "dual": 0.0,
-    "moves": 0.0,
-    "twins": 0.0,
-    "erases": 0.0,
-    "afterwards": 0,
-    "versioned_target": False,
-    "unfenced": False,
-    "lifecycle": "",
-    "suspends": "",
-    "gated": False,
-    "on_call": True,
-    "replaced": 0,
-}
-"""What the profiles are about: each plays its own part only."""
 
 
 def _cleanup_without_effect(random: Random) -> Mapping[str, Any]:
@@ -127,10 +108,6 @@ def _gates(random: Random) -> Mapping[str, Any]:
         "operators": random.choice((1, 2)),
         "terraform": random.choice((0, 1, 3)),
         "seconds": 1_800.0,
-        "longest_stall": 30.0,
-        "fault_rate": random.choice((0.0, 0.01, 0.03)),
-        "items": 0,
-        "manifests": 0,
         "buried": random.choice((0.0, 0.1)),
         "strangers": random.choice((0, 0, 3)),
         "rollback": random.random() < 0.3,
