@@ -28,7 +28,7 @@ from handlers.bootstrap.process import Process
 from handlers.config.rules_file import load_rules
 from handlers.config.settings import Settings
 from handlers.demo.models import COMPILED, TRAINED, tar_gz
-from handlers.demo.portal.caller import HttpAnswer, answer_of, function_of, request_event
+from handlers.demo.portal.caller import Caller, HttpAnswer, answer_of, function_of, request_event
 from handlers.engine.dependencies import EngineDependencies
 from handlers.portal import job_events
 from handlers.portal.http import respond
@@ -87,7 +87,7 @@ class PortalWorld:
         user: str = "ada",
     ) -> HttpAnswer:
         """One request through API Gateway; ``role`` ``None`` is nobody."""
-        event = request_event(method, path, body, role=role, key=key, user=user)
+        event = request_event(method, path, body, caller=Caller(user, role), key=key)
         return answer_of(respond(event, self.portal, function_of(method, path).ROUTES))
 
     def train(self, **more: Any) -> HttpAnswer:

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from adapters.aws.clients import AwsClients
 from adapters.aws.errors import error_code, translated
+from adapters.s3.conditional_read import ConditionalRead
 from adapters.s3.known_buckets import KnownBuckets
 from adapters.s3.requests import ABSENT, CONFLICT, PRECONDITION, Owners, place, unquoted
 from domain.errors import UnavailableError
@@ -44,8 +45,8 @@ class S3ObjectStreams:
         head = self._head(location)
         if head is None:
             return None
-        request = place(location) | self._owners.of(location) | {"IfMatch": head["ETag"]}
-        return _reading(_RangedReader(self._clients.s3, location, request, head["ContentLength"], self._read_bytes))
+        seen = ConditionalRead(self._clients.s3, self._owners, location, unquoted(head["ETag"]))
+        return _reading(_RangedReader(seen, head["ContentLength"], self._read_bytes))
 
     def read_metadata(self, location: Location) -> Mapping[str, str] | None:
         """See the port."""
@@ -88,10 +89,8 @@ def _writing(writer: "_PartWriter") -> Iterator[ObjectWriter]:
 
 
 class _RangedReader:
-    def __init__(self, client: Any, location: Location, request: Mapping[str, Any], size: int, read_bytes: int) -> None:
-        self._client = client
-        self._location = location
-        self._request = request
+    def __init__(self, seen: ConditionalRead, size: int, read_bytes: int) -> None:
+        self._seen = seen
         self._size = size
         self._read_bytes = read_bytes
         self._at = 0
@@ -112,16 +111,14 @@ class _RangedReader:
 
     def _fetched(self) -> bytes:
         last = min(self._at + self._read_bytes, self._size) - 1
-        with translated("GetObject", self._location.uri):
-            try:
-                answer = self._client.get_object(**self._request, Range=f"bytes={self._at}-{last}")
-                body: bytes = answer["Body"].read()
-            except ClientError as error:
-                if error_code(error) in PRECONDITION | ABSENT:
-                    raise UnavailableError(f"{self._location.uri} changed while it was read: try again") from error
-                raise
+        body = self._seen.open_body((self._at, last))
+        uri = self._seen.location.uri
+        if isinstance(body, Refused):
+            raise UnavailableError(f"{uri} changed while it was read: try again")
+        with translated("GetObject", uri):
+            read: bytes = body.read()
         self._at = last + 1
-        return body
+        return read
 
 
 class _PartWriter:

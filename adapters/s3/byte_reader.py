@@ -3,14 +3,14 @@
 from hashlib import sha256
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from adapters.aws.clients import AwsClients
-from adapters.aws.errors import error_code, translated
-from adapters.s3.requests import ABSENT, PRECONDITION, Owners, place, quoted
+from adapters.aws.errors import translated
+from adapters.s3.conditional_read import ConditionalRead
+from adapters.s3.requests import Owners
 from domain.errors import UnavailableError
 from domain.keys import Location
 from domain.objects import ObjectState
+from domain.protocol.ports import Refused
 
 _CHUNK = 1024 * 1024
 _RANGE = 64 * 1024 * 1024
@@ -27,26 +27,21 @@ class S3ByteReader:
     def digest_object(self, location: Location, *, seen: ObjectState) -> str | None:
         """See the port; memory does not grow with the object."""
         digest = sha256()
-        wanted: dict[str, Any] = place(location) | self._owners.of(location) | {"IfMatch": quoted(seen.etag)}
-        wanted |= {"VersionId": seen.version_id} if seen.version_id else {}
+        reading = ConditionalRead(self._client, self._owners, location, seen.etag, seen.version_id)
         for first in range(0, seen.size, _RANGE):
             last = min(first + _RANGE, seen.size) - 1
-            if not self._read(location, wanted | {"Range": f"bytes={first}-{last}"}, last - first + 1, digest):
+            body = reading.open_body((first, last))
+            if isinstance(body, Refused):
                 return None
+            _read(body, location, last - first + 1, digest)
         return digest.hexdigest()
 
-    def _read(self, location: Location, wanted: Any, size: int, digest: Any) -> bool:
-        with translated("GetObject", location.uri):
-            try:
-                body = self._client.get_object(**wanted)["Body"]
-            except ClientError as error:
-                if error_code(error) in ABSENT | PRECONDITION:
-                    return False
-                raise
-            read = 0
-            for chunk in body.iter_chunks(_CHUNK):
-                digest.update(chunk)
-                read += len(chunk)
-        if read != size:
-            raise UnavailableError(f"GetObject on {location.uri}: {read} of {size} bytes came; it is tried again")
-        return True
+
+def _read(body: Any, location: Location, size: int, digest: Any) -> None:
+    read = 0
+    with translated("GetObject", location.uri):
+        for chunk in body.iter_chunks(_CHUNK):
+            digest.update(chunk)
+            read += len(chunk)
+    if read != size:
+        raise UnavailableError(f"GetObject on {location.uri}: {read} of {size} bytes came; it is tried again")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -35,25 +36,21 @@ EARLIER_ID = "keyshift"
 _QUEUES, _BRIDGE = "QueueConfigurations", "EventBridgeConfiguration"
 
 
+@dataclass(eq=False)
 class S3LiveCapture:
     """LiveCapture on S3, SQS and EventBridge; ``prefix`` limits the events to our sources."""
 
-    def __init__(  # noqa: PLR0913  # what is captured, where to, and under which name
-        self,
-        clients: AwsClients,
-        *,
-        bucket: str,
-        prefix: str,
-        queue_url: str,
-        migration: str,
-        owners: Owners | None = None,
-    ) -> None:
-        self._clients = clients
-        self._bucket = bucket
-        self._prefix = prefix
-        self._queue_url = queue_url
-        self._name = f"keyshift-{migration}"
-        self._owners = owners or Owners()
+    clients: AwsClients
+    bucket: str
+    prefix: str
+    queue_url: str
+    migration: str
+    owners: Owners = field(default_factory=Owners)
+
+    @property
+    def name(self) -> str:
+        """Of our notification, or of our rule of EventBridge."""
+        return f"keyshift-{self.migration}"
 
     def read_configuration(self) -> str:
         """See the port."""
@@ -65,57 +62,57 @@ class S3LiveCapture:
             raise InputError(f"events come through 'auto', 'queue' or 'eventbridge', not {through!r}")
         before, queue = self._read(), self._queue_arn()
         entries = list(entries_of(before))
-        direct = [one for one in entries if one.destination == queue and one.tells_all(self._prefix)]
+        direct = [one for one in entries if one.destination == queue and one.tells_all(self.prefix)]
         rules, others = self._rules(queue)
-        fed = [one for one in rules if one.tells_all(self._prefix)]
+        fed = [one for one in rules if one.tells_all(self.prefix)]
         why = self._other_migration(entries, others, queue)
         if why is None and through == "queue" and fed and not direct:
-            why = _second_way(f"the rule {fed[0].name} of EventBridge", self._bucket)
+            why = _second_way(f"the rule {fed[0].name} of EventBridge", self.bucket)
         if why is None and through == "eventbridge" and direct and not fed:
-            why = _second_way(f"the notification '{direct[0].name}'", self._bucket)
+            why = _second_way(f"the notification '{direct[0].name}'", self.bucket)
         if why is not None:
             return CaptureRefused(why)
         if direct and through != "eventbridge":
-            return Capture(self._bucket, _text(before), _text(before), through="queue")
+            return Capture(self.bucket, _text(before), _text(before), through="queue")
         if fed or through == "eventbridge":
             # A rule of the deployment, or of another program, that feeds the queue is enough.
-            own = "" if any(one.name != self._name for one in fed) else self._name
-            return Capture(self._bucket, _text(before), _text(before | {_BRIDGE: {}}), own, "eventbridge")
+            own = "" if any(one.name != self.name for one in fed) else self.name
+            return Capture(self.bucket, _text(before), _text(before | {_BRIDGE: {}}), own, "eventbridge")
         return self._added_to(before, entries, queue)
 
     def find_fault(self, capture: Capture) -> str | None:
         """See the port."""
         now, queue = self._read(), self._queue_arn()
         if not capture.rule and capture.through != "eventbridge":
-            if any(one.destination == queue and one.tells_all(self._prefix) for one in entries_of(now)):
+            if any(one.destination == queue and one.tells_all(self.prefix) for one in entries_of(now)):
                 return None
-            return f"bucket {self._bucket} does not tell queue {queue} of all its writes and deletes any more"
+            return f"bucket {self.bucket} does not tell queue {queue} of all its writes and deletes any more"
         if _BRIDGE not in now:
-            return f"bucket {self._bucket} does not send its events to EventBridge any more"
-        if any(one.tells_all(self._prefix) for one in self._rules(queue)[0]):
+            return f"bucket {self.bucket} does not send its events to EventBridge any more"
+        if any(one.tells_all(self.prefix) for one in self._rules(queue)[0]):
             return None
-        return f"no enabled rule of EventBridge sends all events of bucket {self._bucket} to queue {queue} any more"
+        return f"no enabled rule of EventBridge sends all events of bucket {self.bucket} to queue {queue} any more"
 
     def switch_on(self, capture: Capture) -> None:
         """See the port."""
-        queue = QueuePair(self._queue_url, self._queue_arn(), "", "")
+        queue = QueuePair(self.queue_url, self._queue_arn(), "", "")
         if capture.rule:
-            route_events(self._clients, capture.rule, live_pattern(self._bucket, self._prefix), queue)
+            route_events(self.clients, capture.rule, live_pattern(self.bucket, self.prefix), queue)
         if capture.rule or capture.through == "eventbridge":
-            send_bucket_events_to_eventbridge(self._clients, self._bucket, owners=self._owners)
+            send_bucket_events_to_eventbridge(self.clients, self.bucket, owners=self.owners)
             return
         now = entries_of(self._read())
-        if any(one.destination == queue.arn and one.tells_all(self._prefix) for one in now):
+        if any(one.destination == queue.arn and one.tells_all(self.prefix) for one in now):
             return
         try:
             send_bucket_events(
-                self._clients,
-                self._bucket,
+                self.clients,
+                self.bucket,
                 queue,
-                configuration_id=self._name,
+                configuration_id=self.name,
                 earlier_id=EARLIER_ID,
-                prefix=self._prefix,
-                owners=self._owners,
+                prefix=self.prefix,
+                owners=self.owners,
             )
         except RefusedRequestError as error:
             raise RefusedRequestError(f"{error}. {_ONE_PLACE}") from error
@@ -126,7 +123,7 @@ class S3LiveCapture:
         known, queue = [_text(one) for one in before.get(_QUEUES, [])], self._queue_arn()
 
         def is_ours(one: Mapping[str, Any]) -> bool:
-            own = one.get("Id") == self._name or (one.get("Id") == EARLIER_ID and one["QueueArn"] == queue)
+            own = one.get("Id") == self.name or (one.get("Id") == EARLIER_ID and one["QueueArn"] == queue)
             return own and _text(one) not in known
 
         def take_away(configuration: dict[str, Any]) -> None:
@@ -139,7 +136,7 @@ class S3LiveCapture:
             lacks = _replaced(capture, before, {one["QueueArn"] for one in now})
             return not lacks and not any(is_ours(one) for one in now)
 
-        change_notifications(self._clients, self._bucket, take_away, is_so, owners=self._owners)
+        change_notifications(self.clients, self.bucket, take_away, is_so, owners=self.owners)
         if capture.rule:
             self._remove_rule(capture.rule)
         now = self._read()
@@ -151,87 +148,87 @@ class S3LiveCapture:
         """See the port."""
         wanted: Any = place(location) | self._owner()
         with translated("PutObject", location.uri):
-            self._clients.s3_once.put_object(**wanted, Body=b"keyshift probe", IfNoneMatch="*")
+            self.clients.s3_once.put_object(**wanted, Body=b"keyshift probe", IfNoneMatch="*")
 
     def remove_probe(self, location: Location) -> None:
         """See the port."""
         wanted: Any = place(location) | self._owner()
         with translated("DeleteObject", location.uri):
-            self._clients.s3.delete_object(**wanted)
+            self.clients.s3.delete_object(**wanted)
         with translated("ListObjectVersions", location.uri):
-            answer = self._clients.s3.list_object_versions(Bucket=location.bucket, Prefix=location.key, **self._owner())
+            answer = self.clients.s3.list_object_versions(Bucket=location.bucket, Prefix=location.key, **self._owner())
         left = [*answer.get("Versions", []), *answer.get("DeleteMarkers", [])]
         for one in left:
             if one["Key"] == location.key and one.get("VersionId", "null") != "null":
                 with translated("DeleteObject", location.uri):
-                    self._clients.s3.delete_object(**wanted, VersionId=one["VersionId"])
+                    self.clients.s3.delete_object(**wanted, VersionId=one["VersionId"])
 
     def _added_to(self, before: dict[str, Any], entries: list[Entry], queue: str) -> Capture | CaptureRefused:
         """Our entry beside the others; what S3 would refuse is refused before anything is remembered."""
-        ours = [one for one in entries if one.name == self._name or (one.name, one.destination) == (EARLIER_ID, queue)]
-        met = next((one for one in entries if one not in ours and one.meets(self._prefix)), None)
+        ours = [one for one in entries if one.name == self.name or (one.name, one.destination) == (EARLIER_ID, queue)]
+        met = next((one for one in entries if one not in ours and one.meets(self.prefix)), None)
         if met is not None:
             return CaptureRefused(
-                f"s3://{self._bucket}: the notification '{met.name}' sends events of keys below '{met.prefix}' to"
+                f"s3://{self.bucket}: the notification '{met.name}' sends events of keys below '{met.prefix}' to"
                 f" {met.destination}. {_ONE_PLACE}"
             )
         names = {one.name for one in ours}
         others = [one for one in before.get(_QUEUES, []) if one.get("Id") not in names]
-        planned = queue_entry(self._name, queue, events=LIVE_EVENTS, prefix=self._prefix)
-        return Capture(self._bucket, _text(before), _text(before | {_QUEUES: [*others, planned]}), through="queue")
+        planned = queue_entry(self.name, queue, events=LIVE_EVENTS, prefix=self.prefix)
+        return Capture(self.bucket, _text(before), _text(before | {_QUEUES: [*others, planned]}), through="queue")
 
     def _other_migration(self, entries: list[Entry], rules: list[SourceRule], queue: str) -> str | None:
         """Another migration that captures some of our keys: its entry or rule, and what to do."""
         foreign = [one for one in entries if one.destination != queue and _is_migration(one.name)]
-        met = [f"notification '{one.name}'" for one in foreign if one.meets(self._prefix)]
-        met += [f"rule {one.name} of EventBridge" for one in rules if one.meets(self._prefix)]
+        met = [f"notification '{one.name}'" for one in foreign if one.meets(self.prefix)]
+        met += [f"rule {one.name} of EventBridge" for one in rules if one.meets(self.prefix)]
         if not met:
             return None
         return (
-            f"s3://{self._bucket}: the {met[0]} is another migration's and sends events of keys that begin with"
-            f" '{self._prefix}' too. Two migrations must not move the same keys: roll the other one back or finish it,"
+            f"s3://{self.bucket}: the {met[0]} is another migration's and sends events of keys that begin with"
+            f" '{self.prefix}' too. Two migrations must not move the same keys: roll the other one back or finish it,"
             " or give the two rules files source prefixes of which neither begins the other. Where they have such"
             " prefixes already, run `keyshift start --yes` of the other one again: it narrows what it captures"
         )
 
     def _rules(self, queue: str) -> tuple[list[SourceRule], list[SourceRule]]:
         """The default bus's rules for the bucket's live events: those that feed our queue, other migrations'."""
-        events = self._clients.events
+        events = self.clients.events
         with translated("ListRuleNamesByTarget", queue):
             pages = events.get_paginator("list_rule_names_by_target").paginate(TargetArn=queue, EventBusName="default")
             names = {name for page in pages for name in page["RuleNames"]}
         with translated("ListRules", "default"):
             listed = events.get_paginator("list_rules").paginate(EventBusName="default")
-            found = [source_rule(one, self._bucket) for page in listed for one in page["Rules"]]
+            found = [source_rule(one, self.bucket) for page in listed for one in page["Rules"]]
         rules = [one for one in found if one is not None]
         others = [one for one in rules if one.name not in names and _is_migration(one.name)]
-        return [one for one in rules if one.name in names], [one for one in others if one.name != self._name]
+        return [one for one in rules if one.name in names], [one for one in others if one.name != self.name]
 
     def _left_on(self) -> str:
         return (
-            f"EventBridge stays switched on for s3://{self._bucket}: rules, archives and migrations of others may live"
+            f"EventBridge stays switched on for s3://{self.bucket}: rules, archives and migrations of others may live"
             " on it by now. Where none does, switch it off in the bucket's properties"
         )
 
     def _queue_arn(self) -> str:
-        with translated("GetQueueAttributes", self._queue_url):
-            answer = self._clients.sqs.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=["QueueArn"])
+        with translated("GetQueueAttributes", self.queue_url):
+            answer = self.clients.sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=["QueueArn"])
         return answer["Attributes"]["QueueArn"]
 
     def _read(self) -> dict[str, Any]:
-        return read_notifications(self._clients, self._bucket, owners=self._owners)
+        return read_notifications(self.clients, self.bucket, owners=self.owners)
 
     def _remove_rule(self, rule: str) -> None:
         with translated("RemoveTargets", rule):
             try:
-                self._clients.events.remove_targets(Rule=rule, Ids=["queue"])
-                self._clients.events.delete_rule(Name=rule)
+                self.clients.events.remove_targets(Rule=rule, Ids=["queue"])
+                self.clients.events.delete_rule(Name=rule)
             except ClientError as error:
                 if error_code(error) != "ResourceNotFoundException":
                     raise
 
     def _owner(self) -> Any:
-        return self._owners.of(Location(self._bucket, ""))
+        return self.owners.of(Location(self.bucket, ""))
 
 
 _ONE_PLACE = (

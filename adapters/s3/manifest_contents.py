@@ -9,7 +9,8 @@ from urllib3.exceptions import HTTPError
 
 from adapters.aws.clients import AwsClients, sending_before
 from adapters.aws.errors import error_code, translated
-from adapters.s3.requests import ABSENT, PRECONDITION, Owners, place, quoted, unquoted
+from adapters.s3.conditional_read import ConditionalRead
+from adapters.s3.requests import Owners, place, unquoted
 from domain.errors import UnavailableError
 from domain.keys import Location
 from domain.protocol.ports import Refused, TargetObject
@@ -26,21 +27,12 @@ class S3ManifestContents:
 
     def read_content(self, location: Location, *, etag: str) -> Iterator[bytes] | Refused:
         """See the port."""
-        with translated("GetObject", location.uri):
-            parameters: Any = place(location) | self._owners.of(location)
-            try:
-                answer = self._client.get_object(IfMatch=quoted(etag), **parameters)
-            except ClientError as error:
-                if error_code(error) in PRECONDITION:
-                    return Refused.PRECONDITION
-                if error_code(error) in ABSENT:
-                    return Refused.SOURCE_ABSENT
-                raise
-        return self._blocks(answer["Body"], location)
+        body = ConditionalRead(self._client, self._owners, location, etag).open_body()
+        return body if isinstance(body, Refused) else self._blocks(body, location)
 
-    def _blocks(self, body: object, location: Location) -> Iterator[bytes]:
+    def _blocks(self, body: Any, location: Location) -> Iterator[bytes]:
         try:
-            yield from body.iter_chunks(_BLOCK_BYTES)  # type: ignore[attr-defined]  # botocore's StreamingBody
+            yield from body.iter_chunks(_BLOCK_BYTES)
         except (HTTPError, ShortBodyError, OSError) as error:
             raise UnavailableError(f"GetObject on {location.uri}: it ended too early; it is tried again") from error
 

@@ -37,24 +37,22 @@ class Retention:
     mode: str = "GOVERNANCE"
 
 
+@dataclass(frozen=True)
 class S3SegmentArchive:
     """SegmentArchive on S3; keys are ``PREFIX/MIGRATION/000000000001.jsonl.gz``."""
 
-    def __init__(  # noqa: PLR0913  # the place, what is stored there, and two limits
-        self,
-        clients: AwsClients,
-        bucket: str,
-        *,
-        prefix: str,
-        migration: str,
-        retention: Retention | None = None,
-        at_once: int = 1_000,
-    ) -> None:
-        self._clients = clients
-        self._bucket = bucket
-        self._folder = "/".join(part for part in (prefix.strip("/"), migration) if part) + "/"
-        self._retention = retention
-        self._at_once = at_once
+    clients: AwsClients
+    bucket: str
+    prefix: str
+    migration: str
+    retention: Retention | None = None
+    at_once: int = 1_000
+    """Versions in one page of a listing."""
+
+    @property
+    def folder(self) -> str:
+        """What every key begins with."""
+        return "/".join(part for part in (self.prefix.strip("/"), self.migration) if part) + "/"
 
     def write_segment(self, sequence: int, body: bytes) -> bool:
         """See the port."""
@@ -71,8 +69,8 @@ class S3SegmentArchive:
         key = self._key(sequence)
         with translated("PutObject", self._uri(key)):
             try:
-                self._clients.s3_once.put_object(
-                    Bucket=self._bucket,
+                self.clients.s3_once.put_object(
+                    Bucket=self.bucket,
                     Key=key,
                     Body=body,
                     IfNoneMatch="*",
@@ -91,7 +89,7 @@ class S3SegmentArchive:
 
     def read_original(self, sequence: int) -> bytes | None:
         """See the port."""
-        for found in stored_keys(self._list_versions, self._bucket, prefix=self._key(sequence)):
+        for found in stored_keys(self._list_versions, self.bucket, prefix=self._key(sequence)):
             if found.oldest is not None:
                 return self._get(found.key, found.oldest)
         return None
@@ -100,7 +98,7 @@ class S3SegmentArchive:
         version: dict[str, Any] = {"VersionId": version_id} if version_id is not None else {}
         with translated("GetObject", self._uri(key)):
             try:
-                return bytes(self._clients.s3.get_object(Bucket=self._bucket, Key=key, **version)["Body"].read())
+                return bytes(self.clients.s3.get_object(Bucket=self.bucket, Key=key, **version)["Body"].read())
             except ClientError as error:
                 if error_code(error) in ABSENT:
                     return None
@@ -115,7 +113,7 @@ class S3SegmentArchive:
         with ThreadPoolExecutor(_READERS, thread_name_prefix="segments") as pool:
             ahead: deque[tuple[StoredKey, Future[bytes | None]]] = deque()
             start = self._key(after) if after else ""
-            for found in stored_keys(self._list_versions, self._bucket, prefix=self._folder, after=start):
+            for found in stored_keys(self._list_versions, self.bucket, prefix=self.folder, after=start):
                 ahead.append((found, pool.submit(self._oldest_body, found)))
                 if len(ahead) > _AHEAD:
                     yield from self._ready(*ahead.popleft())
@@ -141,48 +139,48 @@ class S3SegmentArchive:
             )
 
     def _list_versions(self, page: Mapping[str, Any]) -> Mapping[str, Any]:
-        with translated("ListObjectVersions", f"s3://{self._bucket}/{self._folder}"):
-            return self._clients.s3.list_object_versions(MaxKeys=self._at_once, **page)
+        with translated("ListObjectVersions", f"s3://{self.bucket}/{self.folder}"):
+            return self.clients.s3.list_object_versions(MaxKeys=self.at_once, **page)
 
     def _keys(self) -> Iterator[str]:
-        page: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._folder}
+        page: dict[str, Any] = {"Bucket": self.bucket, "Prefix": self.folder}
         while True:
-            with translated("ListObjectsV2", f"s3://{self._bucket}/{self._folder}"):
-                answer = self._clients.s3.list_objects_v2(**page)
+            with translated("ListObjectsV2", f"s3://{self.bucket}/{self.folder}"):
+                answer = self.clients.s3.list_objects_v2(**page)
             yield from (one["Key"] for one in answer.get("Contents", []))
             if not answer.get("IsTruncated"):
                 return
             page |= {"ContinuationToken": answer["NextContinuationToken"]}
 
     def _key(self, sequence: int) -> str:
-        return f"{self._folder}{sequence:0{_DIGITS}d}{_SUFFIX}"
+        return f"{self.folder}{sequence:0{_DIGITS}d}{_SUFFIX}"
 
     def _sequence(self, key: str) -> int | None:
-        name = key.removeprefix(self._folder).removesuffix(_SUFFIX)
+        name = key.removeprefix(self.folder).removesuffix(_SUFFIX)
         is_number = len(name) == _DIGITS and name.isascii() and name.isdigit()
         return int(name) if is_number and int(name) and key.endswith(_SUFFIX) else None
 
     def _uri(self, key: str) -> str:
-        return f"s3://{self._bucket}/{key}"
+        return f"s3://{self.bucket}/{key}"
 
     def _lock(self) -> dict[str, Any]:
-        if self._retention is None or not self.has_lock:
+        if self.retention is None or not self.has_lock:
             return {}
-        until = datetime.fromtimestamp(time.time(), UTC) + timedelta(days=self._retention.days)
-        return {"ObjectLockMode": self._retention.mode, "ObjectLockRetainUntilDate": until}
+        until = datetime.fromtimestamp(time.time(), UTC) + timedelta(days=self.retention.days)
+        return {"ObjectLockMode": self.retention.mode, "ObjectLockRetainUntilDate": until}
 
     @cached_property
     def has_lock(self) -> bool:
         """Whether the bucket has object lock."""
-        with translated("GetObjectLockConfiguration", f"s3://{self._bucket}"):
+        with translated("GetObjectLockConfiguration", f"s3://{self.bucket}"):
             try:
-                answer = self._clients.s3.get_object_lock_configuration(Bucket=self._bucket)
+                answer = self.clients.s3.get_object_lock_configuration(Bucket=self.bucket)
             except ClientError as error:
                 if error_code(error) == "ObjectLockConfigurationNotFoundError":
                     return False
                 if error_code(error) == "NoSuchBucket":
                     raise InputError(
-                        f"the audit bucket {self._bucket} does not exist: create it, or correct KEYSHIFT_AUDIT_BUCKET"
+                        f"the audit bucket {self.bucket} does not exist: create it, or correct KEYSHIFT_AUDIT_BUCKET"
                     ) from error
                 raise
         return answer.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled"

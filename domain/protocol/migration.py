@@ -273,14 +273,19 @@ class _Migration:
         return self._copy(decision, seen, version_id=hidden.version_id)
 
     def _delete_target(self, if_match: str) -> Outcome | None:
-        held = self._held
+        held, target = self._held, self._held.record.target
         held.declare_intent(Intent(Action.DELETE_TARGET))
         answer = held.send(
-            lambda: self._ports.store.delete_object(
-                held.record.target, if_match=if_match, send_before=held.lease.send_before
-            )
+            lambda: self._ports.store.delete_object(target, if_match=if_match, send_before=held.lease.send_before)
         )
-        if isinstance(answer, Deleted) or answer is Refused.SOURCE_ABSENT:
+
+        def is_absent() -> bool:
+            # Some servers refuse the condition where nothing is (SeaweedFS: 412).
+            return answer is Refused.SOURCE_ABSENT or self._ports.store.look_at_object(target) is None
+
+        # What was there at the look, our own delete may have taken, sent twice: a doubt until that is settled.
+        is_gone = isinstance(answer, Deleted) or held.ask_if_done(is_absent)
+        if is_gone and answer is not Refused.PRECONDITION:
             return self._commit(State.TOMBSTONE, source_etag=None, origin=None, **_NO_TARGET)
         return None
 

@@ -50,14 +50,13 @@ class ReferencePorts:
     clock: Clock
 
 
-def rewrite_item(  # noqa: PLR0913  # an item, what decides about it, and the world
-    item: Item,
-    table: TableReferences,
-    *,
-    rules: CompiledRules,
-    ports: ReferencePorts,
-    new_id: str,
-    dry_run: bool = False,
+def judge_item(item: Item, table: TableReferences, *, rules: CompiledRules, ports: ReferencePorts) -> list[Reported]:
+    """What ``rewrite_item`` would do with each reference now; nothing is written."""
+    return _Found(item, table, table.key_of(item), rules, ports).reports
+
+
+def rewrite_item(
+    item: Item, table: TableReferences, *, rules: CompiledRules, ports: ReferencePorts, new_id: str
 ) -> list[Reported]:
     """Switch every reference of the item whose object is verified at its new place; what became of each.
 
@@ -69,7 +68,7 @@ def rewrite_item(  # noqa: PLR0913  # an item, what decides about it, and the wo
     done: list[Reported] = []
     for number in range(TRIES):
         found = _Found(item, table, key, rules, ports)
-        if dry_run or not found.switches:
+        if not found.switches:
             return [*done, *found.reports]
         answer: Changed | None = None
         refused = f"the item would have more than {MAX_ITEM_BYTES} bytes; make it smaller, then run again"

@@ -55,12 +55,11 @@ def rewritten_lines(
     """Each line with every reference switched whose object is verified at its new key."""
     first = 1
     while block := list(islice(lines, LINES_AT_ONCE)):
-        found = [_legacy_in(line, declared, holder, first + at, rules) for at, line in enumerate(block)]
-        ids = [legacy.source.record_id for places, _ in found for _, legacy in places]
+        found = [_read_line(line, declared, holder, first + at, rules) for at, line in enumerate(block)]
+        ids = [legacy.source.record_id for one in found for _, legacy in one.places]
         records = ports.manifest.read_records(list(dict.fromkeys(ids)))
         verdicts = {one: not_ready(records.get(one), ports.store) for one in dict.fromkeys(ids)}
-        for at, (line, (places, reports)) in enumerate(zip(block, found, strict=True)):
-            yield _switched(line, places, reports, holder, first + at, rules, records, verdicts)
+        yield from (_switched(one, holder, rules, records, verdicts) for one in found)
         first += len(block)
 
 
@@ -85,18 +84,27 @@ def copies_in(
                     yield Reference(holder, f"line {number} {held.text}", one.value, place)
 
 
-def _legacy_in(
-    line: bytes, declared: Sequence[ManifestReferences], holder: str, number: int, rules: CompiledRules
-) -> tuple[list[tuple[int, Legacy]], list[Reported]]:
+@dataclass(frozen=True, slots=True)
+class _ReadLine:
     """The legacy references of a line by their positions in its text, and what is to be said of others."""
+
+    line: bytes
+    number: int
+    places: Sequence[tuple[int, Legacy]] = ()
+    reports: Sequence[Reported] = ()
+
+
+def _read_line(
+    line: bytes, declared: Sequence[ManifestReferences], holder: str, number: int, rules: CompiledRules
+) -> _ReadLine:
     if not line.strip():
-        return [], []
+        return _ReadLine(line, number)
     declared_here = [attribute for entry in declared for attribute in entry.attributes]
     try:
         strings = strings_of(line.decode())
     except ValueError:
         stuck = judge_line(line, declared_here, NO_JSON, rules.source_bucket)
-        return [], [reported(stuck, holder, f"line {number}", "", rules=rules)]
+        return _ReadLine(line, number, reports=[reported(stuck, holder, f"line {number}", "", rules=rules)])
     places: list[tuple[int, Legacy]] = []
     reports: list[Reported] = []
     for one in strings:
@@ -108,7 +116,7 @@ def _legacy_in(
             places.append((one.start, judged))
         elif isinstance(judged, Stuck):
             reports.append(reported(judged, holder, f"line {number} {held.text}", one.value, rules=rules))
-    return places, reports
+    return _ReadLine(line, number, places, reports)
 
 
 def _held(one: JsonString, attributes: Sequence[AttributePath]) -> Held | None:
@@ -119,19 +127,17 @@ def _held(one: JsonString, attributes: Sequence[AttributePath]) -> Held | None:
     return Held(one.place, None, one.value, above, is_deeper=True) if above is not None else None
 
 
-def _switched(  # noqa: PLR0913, PLR0917  # one line and all that decides about it
-    line: bytes,
-    places: list[tuple[int, Legacy]],
-    reports: list[Reported],
+def _switched(
+    read: _ReadLine,
     holder: str,
-    number: int,
     rules: CompiledRules,
     records: Mapping[str, Record],
     verdicts: Mapping[str, str],
 ) -> Line:
+    line, reports = read.line, list(read.reports)
     changed: dict[int, str] = {}
-    for start, legacy in places:
-        reference = Reference(holder, f"line {number} {legacy.held.text}", legacy.held.uri, legacy.source)
+    for start, legacy in read.places:
+        reference = Reference(holder, f"line {read.number} {legacy.held.text}", legacy.held.uri, legacy.source)
         record, why = records.get(legacy.source.record_id), verdicts[legacy.source.record_id]
         if why or record is None:
             reports.append(Reported(reference, Outcome.WAITING, why, also=legacy.also))

@@ -104,42 +104,38 @@ def why_not(record: Record, now: float) -> str:
     return ""
 
 
-def rewrite_manifest(  # noqa: PLR0913  # a manifest, what decides about it, and the world
-    record: Record,
-    declared: Sequence[ManifestReferences],
-    *,
-    rules: CompiledRules,
-    ports: ManifestPorts,
-    policy: MigrationPolicy,
-    attempt: Attempt,
-) -> list[Reported]:
-    """Switch every line whose object is verified; the manifest's record then names the new content.
+@dataclass(frozen=True, slots=True)
+class ManifestRewriter:
+    """Rewrites manifests by these rules, one at a time."""
 
-    Raises TransientError when it is to be tried again; nothing is half done then.
-    """
-    holder = record.target.uri
-    lease = Lease.begin(attempt, policy, ports.migration.clock)
-    why = why_not(record, lease.started)
-    held = take_claim(record, REWRITE, lease=lease, ports=ports.migration) if not why else None
-    if held is None:
-        reference = Reference(holder, "", record.source.uri, record.source)
-        return [Reported(reference, Outcome.WAITING, why or TAKEN)]
-    with held.returned_after_error():
-        return _Rewriting(held, declared, rules, ports, policy).run()
+    rules: CompiledRules
+    ports: ManifestPorts
+    policy: MigrationPolicy
+
+    def rewrite_manifest(
+        self, record: Record, declared: Sequence[ManifestReferences], *, attempt: Attempt
+    ) -> list[Reported]:
+        """Switch every line whose object is verified; the manifest's record then names the new content.
+
+        Raises TransientError when it is to be tried again; nothing is half done then.
+        """
+        migration = self.ports.migration
+        lease = Lease.begin(attempt, self.policy, migration.clock)
+        why = why_not(record, lease.started)
+        held = take_claim(record, REWRITE, lease=lease, ports=migration) if not why else None
+        if held is None:
+            reference = Reference(record.target.uri, "", record.source.uri, record.source)
+            return [Reported(reference, Outcome.WAITING, why or TAKEN)]
+        with held.returned_after_error():
+            return _Rewriting(held, declared, self).run()
 
 
 class _Rewriting:
     """One rewriting under its claim."""
 
-    def __init__(  # as rewrite_manifest
-        self,
-        held: HeldRecord,
-        declared: Sequence[ManifestReferences],
-        rules: CompiledRules,
-        ports: ManifestPorts,
-        policy: MigrationPolicy,
-    ) -> None:
-        self._held, self._declared, self._rules, self._ports, self._policy = held, declared, rules, ports, policy
+    def __init__(self, held: HeldRecord, declared: Sequence[ManifestReferences], by: ManifestRewriter) -> None:
+        self._held, self._declared = held, declared
+        self._rules, self._ports, self._policy = by.rules, by.ports, by.policy
         self._holder = held.record.target.uri
         self._reports: list[Reported] = []
         self._switched = 0

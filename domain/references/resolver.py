@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from domain.keys import Location
 from domain.lifecycle.stages import Stage
@@ -116,10 +117,11 @@ def resolve(
         written = write_uri(names.uri, place, region=rules.target.region)
         record = records.get(legacy.record_id) if legacy is not None else None
         uri = written if isinstance(written, str) else place.uri
-        return _answer(names, legacy, record, stage, location=uri, is_new=place == names.new)
+        return _Answer(names, legacy, record, stage).at(uri, is_new=place == names.new)
     legacy = names.legacy[0] if len(names.legacy) == 1 else None
     record = records.get(legacy.record_id) if legacy is not None else None
-    return _answer(names, legacy, record, stage, why=_TAKEN_AWAY if _taken_away(names, records) else "")
+    answer = _Answer(names, legacy, record, stage)
+    return answer.nowhere(_TAKEN_AWAY if _taken_away(names, records) else answer.why_nowhere())
 
 
 def _candidates(
@@ -173,35 +175,43 @@ def _serves(record: Record | None) -> bool:
     )
 
 
-def _answer(  # noqa: PLR0913  # what is known about one URI
-    names: Names,
-    legacy: Location | None,
-    record: Record | None,
-    stage: Stage,
-    *,
-    location: str | None = None,
-    is_new: bool = False,
-    why: str = "",
-) -> Resolution:
-    state = record.state if record is not None else None
-    new = record.target if record is not None and record.target.key else names.new
-    reason = why
-    if location is None and not why:
-        about = f"the manifest says {state.value}" if state is not None else "the manifest has no record of it"
-        reason = f"there is no object at its old or its new key; {about}"
-        if not names.is_legacy and not names.legacy:
-            reason = "there is no object at this key, and the rules cannot be turned round to find an older one"
-    return Resolution(
-        names.uri.text,
-        names.is_legacy,
-        legacy.uri if legacy is not None else None,
-        _same_form(names.uri, new),
-        location,
-        state,
-        0 if location is None else _good_for(record, stage, is_new=is_new),
-        Fault.VANISHED if location is None else None,
-        reason,
-    )
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What is known about one URI, but where its bytes are."""
+
+    names: Names
+    legacy: Location | None
+    record: Record | None
+    stage: Stage
+
+    def at(self, uri: str, *, is_new: bool) -> Resolution:
+        """The bytes are there."""
+        return self._resolution(uri, good_for=_good_for(self.record, self.stage, is_new=is_new))
+
+    def nowhere(self, why: str) -> Resolution:
+        """No key has them."""
+        return self._resolution(None, good_for=0, fault=Fault.VANISHED, reason=why)
+
+    def why_nowhere(self) -> str:
+        """What the manifest and the rules say of an object that is at neither key."""
+        if not self.names.is_legacy and not self.names.legacy:
+            return "there is no object at this key, and the rules cannot be turned round to find an older one"
+        about = "the manifest has no record of it"
+        if self.record is not None:
+            about = f"the manifest says {self.record.state.value}"
+        return f"there is no object at its old or its new key; {about}"
+
+    def _resolution(self, location: str | None, **more: Any) -> Resolution:
+        record, names = self.record, self.names
+        return Resolution(
+            names.uri.text,
+            names.is_legacy,
+            self.legacy.uri if self.legacy is not None else None,
+            _same_form(names.uri, record.target if record is not None and record.target.key else names.new),
+            location,
+            record.state if record is not None else None,
+            **more,
+        )
 
 
 def _same_form(uri: ObjectUri, place: Location | None) -> str | None:

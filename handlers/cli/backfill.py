@@ -36,7 +36,7 @@ from handlers.operations.backfill import DataFile, Fed, Feeder
 @json_option
 @with_settings
 @click.pass_context
-def backfill(  # noqa: PLR0913  # its options
+def backfill(
     context: click.Context,
     settings: Settings,
     *,
@@ -129,7 +129,7 @@ def _exit_if_refused(context: click.Context, refused: int) -> None:
         context.exit(1)
 
 
-def _feed_files(  # noqa: PLR0913  # where from, how far, and how to say it
+def _feed_files(
     context: click.Context,
     settings: Settings,
     place: str,

@@ -8,17 +8,15 @@ import click
 from domain.errors import InputError
 from domain.lifecycle.gates import DEFAULT_LIMITS
 from handlers.cli.options import ABOVE_ZERO, json_option, need_queues, with_settings
-from handlers.cli.output import say
+from handlers.cli.output import MOST_SHOWN, refuse, say, say_dry_run
 from handlers.cli.progress import progress
 from handlers.cli.times import parse_span
 from handlers.config.settings import Settings
-from handlers.operations.cleanup import CleanupTally
+from handlers.operations.cleanup import CleanupTally, Leftovers
 
 if TYPE_CHECKING:
     from handlers.bootstrap.process import Process
     from handlers.operations.operator import Operation, Shut
-
-MOST_SHOWN = 50
 
 
 @click.command()
@@ -40,7 +38,7 @@ MOST_SHOWN = 50
 @json_option
 @with_settings
 @click.pass_context
-def cleanup(  # noqa: PLR0913  # its options
+def cleanup(
     context: click.Context,
     settings: Settings,
     *,
@@ -82,13 +80,15 @@ def cleanup(  # noqa: PLR0913  # its options
         if confirm != name:
             raise InputError(f"--finish cannot be undone: type the migration's name too (--confirm {name})")
         need_queues(settings, "events", "backfill")
-        shut = _finish(process, operation, keep_rest=keep_rest, most_waiting=most_waiting)
-        _answer(context, shut.why if shut else None, "the migration is done", as_json=as_json)
+        shut = _finish(process, operation, Leftovers(keep_rest, most_waiting))
+        if shut is not None:
+            refuse(context, shut.why, as_json=as_json)
+        done = "the migration is done"
+        click.echo(json.dumps({"done": done}) if as_json else done)
         return
     shut = refuse_cleanup(operation, forgets_versions=versions)
     if shut is not None:
-        _answer(context, shut.why, "", as_json=as_json)
-        return
+        refuse(context, shut.why, as_json=as_json)
     warning = warn_of_cleanup(operation)
     if warning is not None:
         click.echo(f"note: {warning}", err=True)
@@ -108,7 +108,7 @@ def cleanup(  # noqa: PLR0913  # its options
     context.exit(1 if tally.verdicts["failed"] else 0)
 
 
-def _finish(process: "Process", operation: "Operation", *, keep_rest: bool, most_waiting: int) -> "Shut | None":
+def _finish(process: "Process", operation: "Operation", allowed: Leftovers) -> "Shut | None":
     from handlers.bootstrap.operations import objects_of_both_sides
     from handlers.bootstrap.steering import lookout_of
     from handlers.operations.cleanup import finish_migration
@@ -119,18 +119,9 @@ def _finish(process: "Process", operation: "Operation", *, keep_rest: bool, most
             operation,
             lookout_of(process, operation.dependencies),
             objects=objects,
-            keep_rest=keep_rest,
-            most_waiting=most_waiting,
+            allowed=allowed,
             seen=step,
         )
-
-
-def _answer(context: click.Context, refused: str | None, done: str, *, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps({"refused": refused} if refused else {"done": done}))
-    else:
-        say(f"no: {refused}" if refused else done, err=refused is not None)
-    context.exit(1 if refused else 0)
 
 
 def _summarise(tally: CleanupTally, *, yes: bool, as_json: bool) -> None:
@@ -143,4 +134,4 @@ def _summarise(tally: CleanupTally, *, yes: bool, as_json: bool) -> None:
     for reason, count in tally.reasons.most_common():
         say(f"  {count:,} held: {reason}")
     if not yes:
-        click.echo("dry run: nothing was deleted, give --yes to do it", err=True)
+        say_dry_run("deleted")

@@ -12,7 +12,7 @@ from domain.errors import InputError
 from domain.objects import ObjectState
 from domain.protocol.conflicts import Conflict, why_not_taken
 from handlers.cli.options import json_option, need_queues, with_settings
-from handlers.cli.output import say
+from handlers.cli.output import MOST_SHOWN, refuse, say_dry_run
 from handlers.cli.printable import printable
 from handlers.config.settings import Settings
 from handlers.operations.conflicts import ConflictDesk, Decided
@@ -20,8 +20,6 @@ from handlers.operations.verify import Requeuer
 
 if TYPE_CHECKING:
     from handlers.operations.operator import Operation
-
-MOST_SHOWN = 50
 
 
 @click.group()
@@ -131,7 +129,7 @@ def _told(seen: ObjectState | None) -> str:
 @json_option
 @with_settings
 @click.pass_context
-def take_source(  # noqa: PLR0913  # its options
+def take_source(
     context: click.Context,
     settings: Settings,
     *,
@@ -168,8 +166,7 @@ def take_source(  # noqa: PLR0913  # its options
     desk, requeuer = ConflictDesk(operation), Requeuer(operation.dependencies)
     shut = desk.refuse()
     if shut is not None:
-        say(json.dumps({"refused": shut.why}) if as_json else f"no: {shut.why}", err=not as_json)
-        context.exit(1)
+        refuse(context, shut.why, as_json=as_json)
     done = []
     try:
         for conflict in _chosen(desk, keys, threads=threads):
@@ -212,4 +209,4 @@ def _summarise(done: Iterable[Decided], *, yes: bool, as_json: bool) -> None:
         f"{good:,} of {len(found):,} " + ("decided: workers or functions copy them" if yes else "would be taken")
     )
     if not yes:
-        click.echo("dry run: nothing was decided, give --yes and --why to do it", err=True)
+        say_dry_run("decided", give="--yes and --why")

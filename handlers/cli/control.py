@@ -1,7 +1,6 @@
 """``keyshift pause``, ``resume`` and ``throttle``: the operator's word to everything that runs."""
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
@@ -11,13 +10,12 @@ import click
 from domain.steering.control import Control, Limits
 from handlers.cli.options import json_option, with_settings
 from handlers.cli.output import say
+from handlers.cli.sizes import parse_bytes
 from handlers.config.settings import Settings
 from handlers.operations.control import Steered, pause_migration, resume_migration, throttle_migration
 from handlers.operations.operator_name import operator_name
 
 NO_LIMIT = "none"
-_UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-_SIZE = re.compile(r"(?P<number>\d+(\.\d+)?) ?(?P<unit>[KMG]i?B)?")
 functions_option = click.option(
     "--function",
     "functions",
@@ -45,13 +43,6 @@ class LimitType(click.ParamType[Any]):
         if not 0 < limit < float("inf"):
             self.fail(f"{value!r} is not above 0; to stop everything use keyshift pause", param, ctx)
         return limit
-
-
-def _bytes(text: str) -> float:
-    found = _SIZE.fullmatch(text.strip())
-    if found is None:
-        raise ValueError(text)
-    return float(found["number"]) * _UNITS[found["unit"] or ""]
 
 
 @click.command()
@@ -112,12 +103,12 @@ def resume(settings: Settings, *, functions: tuple[str, ...], as_json: bool) -> 
 
 @click.command()
 @click.option("--objects-per-second", type=LimitType(float), help="Objects begun a second, of the whole migration.")
-@click.option("--bytes-per-second", type=LimitType(_bytes), help="Bytes a second, of the whole migration (50MiB).")
+@click.option("--bytes-per-second", type=LimitType(parse_bytes), help="Bytes a second, of the whole migration (50MiB).")
 @click.option("--concurrency", type=LimitType(int), help="Objects at once in each worker or function instance.")
 @click.option("--off", is_flag=True, help="Lift every limit.")
 @json_option
 @with_settings
-def throttle(  # noqa: PLR0913  # its options
+def throttle(
     settings: Settings,
     *,
     objects_per_second: Any,

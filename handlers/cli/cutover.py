@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 @json_option
 @with_settings
 @click.pass_context
-def cutover(  # noqa: PLR0913  # its options
+def cutover(
     context: click.Context,
     settings: Settings,
     *,
@@ -78,7 +78,7 @@ def cutover(  # noqa: PLR0913  # its options
     from handlers.bootstrap.operations import COMPARED, objects_of_both_sides, operation_of
     from handlers.bootstrap.process import Process
     from handlers.bootstrap.steering import lookout_of
-    from handlers.operations.cutover import cut_over, look_for_cutover
+    from handlers.operations.cutover import Terms, cut_over, look_for_cutover
 
     if accept and not why:
         raise InputError("--accept needs a reason: give --why")
@@ -90,15 +90,13 @@ def cutover(  # noqa: PLR0913  # its options
         return
     need_queues(settings, "events", "backfill")
     objects = objects_of_both_sides(process, operation, inventories, columns=COMPARED)
-    lookout, accepted = lookout_of(process, operation.dependencies), frozenset(accept)
+    lookout, terms = lookout_of(process, operation.dependencies), Terms(limits, frozenset(accept), why)
     with progress("looking", None) as step:
         look = look_for_cutover(operation, lookout, objects=objects, limits=limits, seen=step)
     if yes:
-        gates, entry = cut_over(operation, lookout, look, limits=limits, accepted=accepted, why=why, wait=wait)
+        gates, entry = cut_over(operation, lookout, look, terms=terms, wait=wait)
     else:
-        from domain.lifecycle.gates import cutover_gates
-
-        entry, gates = None, cutover_gates(look.seen, limits=limits, accepted=accepted)
+        entry, gates = None, terms.gates(look.seen)
     shut = any(gate.holds for gate in gates)
     _show(gates, done=entry is not None, shut=shut, yes=yes, as_json=as_json)
     context.exit(1 if shut else 0)

@@ -40,7 +40,7 @@ SHOWN_DIFFERENCES = 10
 @click.option("--portal", is_flag=True, help="Use the portal meanwhile, then rewrite its references and clean up.")
 @json_option
 @click.pass_context
-def demo(  # noqa: PLR0913  # its options
+def demo(
     context: click.Context, *, objects: int, workers: int, kills: int, seed: int, portal: bool, as_json: bool
 ) -> None:
     """Move a live bucket to the portal's new layout on an embedded AWS stand-in, and check every byte.

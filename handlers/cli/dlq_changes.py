@@ -10,6 +10,7 @@ import click
 from domain.errors import InputError
 from handlers.cli.dlq_desk import Choice, Desk, choosing
 from handlers.cli.options import json_option, with_settings
+from handlers.cli.output import say_dry_run
 from handlers.config.settings import Settings
 from handlers.operations.dead_letters import Letter, letter_json
 from handlers.operations.redrive import MovedAll, Replayed, move_all, purge_letters, replay_letters
@@ -29,7 +30,7 @@ def _check(choice: Choice, *, everything: bool) -> None:
 @json_option
 @with_settings
 @click.pass_context
-def replay(  # noqa: PLR0913  # its options
+def replay(
     context: click.Context,
     settings: Settings,
     *,
@@ -59,7 +60,7 @@ def replay(  # noqa: PLR0913  # its options
     done = Replayed()
     with desk.chosen(choice) as queues:
         for one in queues:
-            replay_letters(one.queue, one.held, one.letters, done, rate=rate, really=yes)
+            replay_letters(one, done, rate=rate, really=yes)
     missing = sorted(choice.wanted.message_ids - done.found)
     _say_replayed(done, missing, really=yes, as_json=as_json)
     context.exit(1 if missing else 0)
@@ -74,7 +75,7 @@ def _say_moved(moved: MovedAll, *, really: bool, as_json: bool) -> None:
     for name, why in moved.failed.items():
         click.echo(f"{name}: {why}", err=True)
     if not really:
-        click.echo("dry run: nothing was moved, give --yes to do it", err=True)
+        say_dry_run("moved")
 
 
 def _say_replayed(done: Replayed, missing: Sequence[str], *, really: bool, as_json: bool) -> None:
@@ -89,7 +90,7 @@ def _say_replayed(done: Replayed, missing: Sequence[str], *, really: bool, as_js
     for one in missing:
         click.echo(f"no dead letter has the id {one}", err=True)
     if not really:
-        click.echo("dry run: nothing was changed, give --yes to do it", err=True)
+        say_dry_run("changed")
 
 
 @click.command("purge")
@@ -101,7 +102,7 @@ def _say_replayed(done: Replayed, missing: Sequence[str], *, really: bool, as_js
 @json_option
 @with_settings
 @click.pass_context
-def purge(  # noqa: PLR0913  # its options
+def purge(
     context: click.Context,
     settings: Settings,
     *,
@@ -130,7 +131,7 @@ def purge(  # noqa: PLR0913  # its options
         if typed == found and found:
             _save(save, letters)
             for one in queues:
-                purge_letters(one.queue, one.held, one.letters)
+                purge_letters(one)
     _say_purged(found, typed, as_json=as_json)
     context.exit(0 if typed in (None, found) else 1)
 

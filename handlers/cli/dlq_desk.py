@@ -1,7 +1,7 @@
 """Which dead letters a command is about, and holding them while it looks."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import update_wrapper
@@ -14,7 +14,8 @@ from domain.queues import DeadLetterQueue
 from handlers.cli.times import parse_since
 from handlers.config.settings import Settings
 from handlers.engine.dependencies import Dependencies
-from handlers.operations.dead_letters import Held, Letter, Wanted, read_letter
+from handlers.operations.dead_letters import Held, Wanted, read_letter
+from handlers.operations.redrive import Chosen
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 limit_option = click.option(
@@ -59,16 +60,6 @@ def choosing(command: Command) -> Command:
     return result
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """The chosen letters of one queue while they are held."""
-
-    name: str
-    queue: DeadLetterQueue
-    held: Held
-    letters: Sequence[Letter]
-
-
 class Desk:
     """The dead-letter queues of one migration."""
 
@@ -98,5 +89,5 @@ class Desk:
                 letters = [read_letter(one, name, self.dependencies) for one in held.letters()]
                 if len(letters) >= choice.limit:
                     click.echo(f"{name}: looked at {choice.limit:,} of about {dead.count_letters():,}", err=True)
-                found.append(Chosen(name, dead, held, [one for one in letters if choice.wanted.fits(one)]))
+                found.append(Chosen(dead, held, [one for one in letters if choice.wanted.fits(one)]))
             yield found

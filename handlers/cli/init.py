@@ -30,7 +30,7 @@ from handlers.config.rules_file import checked_bucket, read_rules
 @click.option("--endpoint-url", envvar="KEYSHIFT_ENDPOINT_URL", help="Another server.  [env: KEYSHIFT_ENDPOINT_URL]")
 @json_option
 @click.pass_context
-def init(  # noqa: PLR0913  # its options
+def init(
     context: click.Context,
     bucket: str,
     *,

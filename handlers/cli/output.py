@@ -4,10 +4,11 @@ A key may hold what clears a screen, turns a line round or begins a line of its 
 goes through ``PrintableStream``, and every table through ``console``; ``say`` makes sure of one line besides.
 """
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
 
@@ -15,6 +16,10 @@ from handlers.cli.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+MOST_SHOWN = 50
+"""Rows on a terminal; --json shows all."""
 
 
 class PrintableStream:
@@ -67,6 +72,17 @@ def _guarded(stream: TextIO) -> TextIO:
 def say(text: str, *, err: bool = False) -> None:
     """One line, also where the text holds line feeds."""
     click.echo(printable(text), err=err)
+
+
+def refuse(context: click.Context, why: str, *, as_json: bool) -> NoReturn:
+    """Say why nothing is done, and end the command with exit code 1."""
+    say(json.dumps({"refused": why}) if as_json else f"no: {why}", err=not as_json)
+    context.exit(1)
+
+
+def say_dry_run(done: str, *, give: str = "--yes") -> None:
+    """Say that nothing was ``done`` (changed, deleted), and which options do it."""
+    click.echo(f"dry run: nothing was {done}, give {give} to do it", err=True)
 
 
 def machine_output() -> TextIO:

@@ -55,7 +55,7 @@ _MEMORY = re.compile(r"0*[1-9]\d*(\.\d+)? ?[KMGT]i?B", re.IGNORECASE | re.ASCII)
 @click.option("--region", envvar="KEYSHIFT_REGION", default="us-east-1", show_default=True, help="The AWS region.")
 @json_option
 @click.pass_context
-def plan(  # noqa: PLR0913  # its options
+def plan(
     context: click.Context,
     file: Path,
     *,

@@ -10,7 +10,7 @@ import click
 from domain.errors import InputError
 from domain.references.items import Outcome, Reported
 from handlers.cli.options import ABOVE_ZERO, json_option, with_settings
-from handlers.cli.output import say
+from handlers.cli.output import say, say_dry_run
 from handlers.config.settings import Settings
 from handlers.operations.references import References, TableScan
 
@@ -38,7 +38,7 @@ def scan_options(command: Command) -> Command:
 @json_option
 @with_settings
 @click.pass_context
-def scan(  # noqa: PLR0913  # its options
+def scan(
     context: click.Context, settings: Settings, *, only: str | None, segments: int, rate: float | None, as_json: bool
 ) -> None:
     """List every reference of the tables and manifests in the rules file that is still an old URI; nothing is written.
@@ -62,7 +62,7 @@ def scan(  # noqa: PLR0913  # its options
 @json_option
 @with_settings
 @click.pass_context
-def rewrite(  # noqa: PLR0913  # its options
+def rewrite(
     context: click.Context,
     settings: Settings,
     *,
@@ -87,7 +87,7 @@ def rewrite(  # noqa: PLR0913  # its options
     how = TableScan(segments=segments, dry_run=not yes, resume=resume)
     code = _tell(_scanned(jobs, only, how), as_json=as_json)
     if not yes:
-        click.echo("dry run: nothing was rewritten, give --yes to do it", err=True)
+        say_dry_run("rewritten")
     context.exit(code)
 
 
@@ -111,7 +111,7 @@ def undo(context: click.Context, settings: Settings, *, yes: bool, as_json: bool
     if yes:
         context.exit(_tell(jobs.undo_references(), as_json=as_json))
     _tell(jobs.rewritten(), as_json=as_json)
-    click.echo("dry run: nothing was put back, give --yes to do it", err=True)
+    say_dry_run("put back")
 
 
 def _references(settings: Settings, rate: float | None) -> References:

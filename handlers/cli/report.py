@@ -44,7 +44,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 @click.option("--quick", is_flag=True, help="Counters only: read neither the records nor the audit chain.")
 @with_settings
 @click.pass_context
-def report(  # noqa: PLR0913  # its options
+def report(
     context: click.Context,
     settings: Settings,
     *,

@@ -5,12 +5,10 @@ import json
 import click
 
 from handlers.cli.options import ABOVE_ZERO, json_option, with_settings
-from handlers.cli.output import say
+from handlers.cli.output import MOST_SHOWN, refuse, say, say_dry_run
 from handlers.cli.progress import progress
 from handlers.config.settings import Settings
 from handlers.operations.rollback import RollbackPlan, RolledBack
-
-MOST_SHOWN = 50
 
 
 @click.command()
@@ -21,7 +19,7 @@ MOST_SHOWN = 50
 @json_option
 @with_settings
 @click.pass_context
-def rollback(  # noqa: PLR0913  # its options
+def rollback(
     context: click.Context,
     settings: Settings,
     *,
@@ -54,15 +52,14 @@ def rollback(  # noqa: PLR0913  # its options
     if purge:
         found = purge_copies(operation, yes=yes, threads=threads, per_second=rate)
         if isinstance(found, Shut):
-            _refuse(context, found.why, as_json=as_json)
-            return
+            refuse(context, found.why, as_json=as_json)
         left = 0
         for source, verdict, why in found:
             left += verdict in ("failed", "held")
             row = {"source": source, "verdict": verdict, "why": why}
             say(json.dumps(row) if as_json else f"{verdict:9} {source!r}  ({why})")
         if not yes:
-            click.echo("dry run: nothing was deleted, give --yes to do it", err=True)
+            say_dry_run("deleted")
         elif left:
             click.echo(f"{left:,} copies are left, each with its reason above: mend that, then run it again", err=True)
         context.exit(1 if left and yes else 0)
@@ -73,7 +70,7 @@ def rollback(  # noqa: PLR0913  # its options
             else plan_rollback(operation, seen=step)
         )
     if isinstance(answer, Shut):
-        _refuse(context, answer.why, as_json=as_json)
+        refuse(context, answer.why, as_json=as_json)
     elif isinstance(answer, RollbackPlan):
         _show_plan(answer, as_json=as_json)
     else:
@@ -83,11 +80,6 @@ def rollback(  # noqa: PLR0913  # its options
 
 def _say(text: str) -> None:
     click.echo(text, err=True)
-
-
-def _refuse(context: click.Context, why: str, *, as_json: bool) -> None:
-    say(json.dumps({"refused": why}) if as_json else f"no: {why}", err=not as_json)
-    context.exit(1)
 
 
 def _show_plan(plan: RollbackPlan, *, as_json: bool) -> None:
@@ -106,7 +98,7 @@ def _show_plan(plan: RollbackPlan, *, as_json: bool) -> None:
         for name, value in rows.items():
             if value is not None:
                 click.echo(f"{name}: {value}")
-    click.echo("dry run: nothing was changed, give --yes to do it", err=True)
+    say_dry_run("changed")
 
 
 def _show(done: RolledBack, *, as_json: bool) -> None:

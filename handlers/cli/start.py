@@ -5,6 +5,7 @@ import json
 import click
 
 from handlers.cli.options import Number, json_option, need_queues, with_settings
+from handlers.cli.output import refuse, say_dry_run
 from handlers.config.settings import Settings
 
 
@@ -24,7 +25,7 @@ from handlers.config.settings import Settings
 @json_option
 @with_settings
 @click.pass_context
-def start(  # noqa: PLR0913  # its options
+def start(
     context: click.Context,
     settings: Settings,
     *,
@@ -51,7 +52,7 @@ def start(  # noqa: PLR0913  # its options
     from handlers.bootstrap.operations import operation_of
     from handlers.bootstrap.process import Process
     from handlers.operations.operator import Shut
-    from handlers.operations.start import plan_start, start_capture
+    from handlers.operations.start import Probing, plan_start, start_capture
 
     need_queues(settings, "events")
     process = Process(settings)
@@ -59,8 +60,7 @@ def start(  # noqa: PLR0913  # its options
     if not yes:
         planned = plan_start(operation, through=through)
         if isinstance(planned, Shut):
-            _refused(context, planned.why, as_json=as_json)
-            return
+            refuse(context, planned.why, as_json=as_json)
         changes = planned.before != planned.after or bool(planned.rule)
         if as_json:
             shown = {"changes": changes, "through": planned.through, "rule": planned.rule}
@@ -70,25 +70,15 @@ def start(  # noqa: PLR0913  # its options
             click.echo(
                 f"before: {planned.before}\nafter:  {planned.after}\nevents come through: {planned.through}{rule}"
             )
-        click.echo("dry run: nothing was changed, give --yes to do it", err=True)
+        say_dry_run("changed")
         return
-    opened = start_capture(
-        operation, through=through, wait=wait, probes=probes, say=lambda text: click.echo(text, err=True)
-    )
+    probing = Probing(probes, wait)
+    opened = start_capture(operation, through=through, probing=probing, say=lambda text: click.echo(text, err=True))
     if isinstance(opened, Shut):
-        _refused(context, opened.why, as_json=as_json)
-        return
+        refuse(context, opened.why, as_json=as_json)
     if as_json:
         click.echo(json.dumps({"stage": "live", "seconds": opened.seconds, "changed": opened.changed}))
         return
     click.echo(
         f"live capture is effective ({opened.probes} probes, {opened.seconds:.0f} s): keyshift backfill may begin"
     )
-
-
-def _refused(context: click.Context, why: str, *, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps({"refused": why}))
-    else:
-        click.echo(f"no: {why}", err=True)
-    context.exit(1)

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 @click.option("--exact", is_flag=True, help="Count the manifest's records one by one instead of trusting the counters.")
 @json_option
 @with_settings
-def status(  # noqa: PLR0913  # its options
-    settings: Settings, *, watch: bool, interval: float, looks: int, exact: bool, as_json: bool
-) -> None:
+def status(settings: Settings, *, watch: bool, interval: float, looks: int, exact: bool, as_json: bool) -> None:
     """Show progress, rate, lag, queues with dead-letter messages, failures by cause, and whether it is paused and why.
 
     The counters are made from the manifest's stream, seconds behind; --exact reads every record. The lag is the

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from domain.errors import InputError
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _LAST_MOMENT = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 _SPAN = re.compile(r"(?P<number>\d+(\.\d+)?)(?P<unit>[smhd])")
 
@@ -17,7 +17,7 @@ def parse_since(text: str | None, *, now: float) -> float | None:
         return None
     span = _SPAN.fullmatch(text)
     if span is not None:
-        return now - float(span["number"]) * _UNITS[span["unit"]]
+        return now - float(span["number"]) * _SECONDS[span["unit"]]
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
@@ -38,7 +38,7 @@ def parse_span(text: str) -> float:
     span = _SPAN.fullmatch(text)
     if span is None:
         raise InputError(f"{text!r} is no length of time: write 90s, 15m, 24h or 7d")
-    return float(span["number"]) * _UNITS[span["unit"]]
+    return float(span["number"]) * _SECONDS[span["unit"]]
 
 
 def said_age(moment: float) -> str:

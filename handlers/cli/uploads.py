@@ -10,6 +10,7 @@ import click
 
 from domain.keys import Location
 from handlers.cli.options import json_option, with_settings
+from handlers.cli.output import say_dry_run
 from handlers.config.settings import Settings
 from handlers.engine.dependencies import Dependencies
 
@@ -55,7 +56,7 @@ def _check_ids(context: click.Context, option: click.Parameter, ids: tuple[str, 
 @json_option
 @with_settings
 @click.pass_context
-def uploads(  # noqa: PLR0913  # one parameter an option
+def uploads(
     context: click.Context, settings: Settings, *, ids: tuple[str, ...], yes: bool, older_than: int, as_json: bool
 ) -> None:
     """List multipart uploads under the target's prefix that no manifest record names.
@@ -91,7 +92,7 @@ def uploads(  # noqa: PLR0913  # one parameter an option
             err=True,
         )
     if ids and not yes:
-        click.echo("dry run: nothing was aborted, give --yes to do it", err=True)
+        say_dry_run("aborted")
     context.exit(1 if unseen else 0)
 
 

@@ -17,11 +17,11 @@ from domain.lifecycle.verification import Finding
 from domain.protocol.record import Record
 from handlers.cli.findings_file import findings_file, row_of
 from handlers.cli.options import json_option, with_settings
-from handlers.cli.output import console, say
+from handlers.cli.output import MOST_SHOWN, console, say
 from handlers.cli.progress import progress
 from handlers.cli.times import parse_span
 from handlers.config.settings import Settings
-from handlers.operations.parallel import swept
+from handlers.operations.parallel import ParallelMap
 from handlers.operations.verify import Requeuer, Tally, Verifier, held_references
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ FRESH_SECONDS = 3600.0
 @json_option
 @with_settings
 @click.pass_context
-def verify(  # noqa: PLR0913  # its options
+def verify(
     context: click.Context,
     settings: Settings,
     *,
@@ -110,7 +110,7 @@ def verify(  # noqa: PLR0913  # its options
         stages: list[Iterable[Finding | None]] = [findings, held_references(finders)]
         if sample is None and not no_keys:
             keys = (Location(*place) for place in keys_of_both_sides(process, operation, inventories))
-            stages.append(swept(keys, verifier.verify_key, threads=threads))
+            stages.append(ParallelMap(threads).map(verifier.verify_key, keys))
         for name, found in zip(("records", "references", "keys"), stages, strict=False):
             step = stack.enter_context(progress(name, None))
             for finding in found:
@@ -128,7 +128,7 @@ def verify(  # noqa: PLR0913  # its options
     context.exit(0 if tally.summary(strict=strict).clean else 1)
 
 
-def _of_records(  # noqa: PLR0913  # which, and how
+def _of_records(
     operation: "Operation",
     verifier: Verifier,
     book: KeyBook,
@@ -145,10 +145,7 @@ def _of_records(  # noqa: PLR0913  # which, and how
                 yield record
 
     # A scan comes in the order of the partition keys' hash: its first records are as good as drawn at random.
-    yield from swept(islice(booked(), sample), verifier.verify_record, threads=threads)
-
-
-MOST_SHOWN = 50
+    yield from ParallelMap(threads).map(verifier.verify_record, islice(booked(), sample))
 
 
 def _say(finding: Finding, *, as_json: bool, shown: int) -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from random import Random
 from typing import Protocol
@@ -93,40 +94,34 @@ class Act(Protocol):
         """Every queue is empty and every record at rest; the workers still run."""
 
 
+@dataclass(frozen=True)
 class Play:
     """One run on a prepared stage."""
 
-    def __init__(  # noqa: PLR0913  # the stage, and what the play alone needs
-        self,
-        stage: Stage,
-        *,
-        manifest: Manifest,
-        listing: ObjectListing,
-        backfill_queue: MessageQueue,
-        parameters: Parameters,
-        say: Say,
-        acts: Sequence[Act] = (),
-    ) -> None:
-        self._stage = stage
-        self._acts = acts
-        self._manifest = manifest
-        self._listing = listing
-        self._backfill_queue = backfill_queue
-        self._parameters = parameters
-        self._say = say
-        self._ledger = Ledger()
-        self._random = Random(parameters.seed)
+    stage: Stage
+    manifest: Manifest
+    listing: ObjectListing
+    backfill_queue: MessageQueue
+    parameters: Parameters
+    say: Say
+    acts: Sequence[Act] = ()
+    ledger: Ledger = field(default_factory=Ledger)
+
+    @cached_property
+    def random(self) -> Random:
+        """The dice."""
+        return Random(self.parameters.seed)
 
     def run(self) -> Result:
         """Play it to its end; the result is good or says what is not."""
-        started, parameters, stage = time.monotonic(), self._parameters, self._stage
+        started, parameters, stage = time.monotonic(), self.parameters, self.stage
         keys = self._seed()
-        for act in self._acts:
-            act.prepare(self._ledger)
+        for act in self.acts:
+            act.prepare(self.ledger)
         stage.begin_events()
         auditor = Auditor(stage.audit_queue)
         trouble = Troublemaker(stage.events_queue, seed=parameters.seed)
-        owners = Owners(stage.owners_bucket, stage.rules.source_bucket, self._ledger, pause=OWNERS_PAUSE_SECONDS)
+        owners = Owners(stage.owners_bucket, stage.rules.source_bucket, self.ledger, pause=OWNERS_PAUSE_SECONDS)
         result = Result()
         with tempfile.TemporaryDirectory(prefix="keyshift-demo-") as folder:
             workers = Workers(stage, Path(folder), lanes=2)
@@ -135,19 +130,19 @@ class Play:
                 workers.start(parameters.workers)
                 trouble.start()
                 owners.start(keys, threads=parameters.owners, seed=parameters.seed)
-                self._say(
+                self.say(
                     f"{parameters.workers} workers run, the owners go on writing and deleting, deliveries are shuffled"
                 )
-                for act in self._acts:
+                for act in self.acts:
                     act.begin()
                 self._backfill_and_kill(workers)
                 owners.stop()
                 trouble.stop()
-                self._say(f"the owners are done after {self._ledger.writes:,} writes, waiting for the last messages")
-                for act in self._acts:
+                self.say(f"the owners are done after {self.ledger.writes:,} writes, waiting for the last messages")
+                for act in self.acts:
                     act.end()
                 self._come_to_rest(auditor, result)
-                for act in self._acts:
+                for act in self.acts:
                     act.conclude()
                     self._come_to_rest(auditor, result)
                 result.troubles += [f"a worker ended by itself: {words}" for words in workers.fallen()]
@@ -160,23 +155,23 @@ class Play:
         result.troubles += [repr(error) for error in (*owners.failures, *trouble.failures, *auditor.failures)]
         result.duplicates_delivered = trouble.duplicated
         result.workers_killed = workers.killed
-        result.owners_writes = self._ledger.writes
+        result.owners_writes = self.ledger.writes
         result.seconds = round(time.monotonic() - started, 1)
         return result
 
     def _seed(self) -> list[str]:
-        parameters, bucket = self._parameters, self._stage.rules.source_bucket
-        keys = list(legacy_keys(self._random, parameters.objects))
+        parameters, bucket = self.parameters, self.stage.rules.source_bucket
+        keys = list(legacy_keys(self.random, parameters.objects))
         large = set(keys[-parameters.large :] if parameters.large else ())
-        written = [(key, new_object(self._random, large=key in large)) for key in keys]
-        self._say(
+        written = [(key, new_object(self.random, large=key in large)) for key in keys]
+        self.say(
             f"seeding {len(written):,} objects in the portal's legacy layouts, {len(large)} of them uploaded in parts"
         )
 
         def seed(item: tuple[str, object]) -> None:
             key, made = item
-            write_object(self._stage.owners_bucket, Location(bucket, key), made)  # type: ignore[arg-type]
-            self._ledger.note(key, made)  # type: ignore[arg-type]
+            write_object(self.stage.owners_bucket, Location(bucket, key), made)  # type: ignore[arg-type]
+            self.ledger.note(key, made)  # type: ignore[arg-type]
 
         with ThreadPoolExecutor(SEEDING_THREADS, thread_name_prefix="seed") as pool:
             list(pool.map(seed, written))
@@ -184,7 +179,7 @@ class Play:
         return [key for key in keys if key not in large]
 
     def _backfill_and_kill(self, workers: Workers) -> None:
-        begun, parameters = time.monotonic(), self._parameters
+        begun, parameters = time.monotonic(), self.parameters
         moments = [LEAST_LIVE_SECONDS * (number + 1) / (parameters.kills + 1) for number in range(parameters.kills)]
         with ThreadPoolExecutor(1, thread_name_prefix="feed") as pool:
             feeding = pool.submit(self._feed)
@@ -193,23 +188,23 @@ class Play:
                 if moments and time.monotonic() - begun >= moments[0]:
                     moments.pop(0)
                     workers.kill_one()
-                    self._say("a worker was killed (SIGKILL) in the middle of its work, another one starts")
+                    self.say("a worker was killed (SIGKILL) in the middle of its work, another one starts")
             feeding.result()
 
     def _feed(self) -> None:
         fed = Fed()
-        feeder = Feeder(self._stage.rules, self._backfill_queue, backlog=60, rows_per_message=20)
-        feeder.feed_listing(self._listing, fed)
-        self._say(f"the backfill has enqueued {fed.outcomes['move']:,} objects in {fed.messages} messages")
+        feeder = Feeder(self.stage.rules, self.backfill_queue, backlog=60, rows_per_message=20)
+        feeder.feed_listing(self.listing, fed)
+        self.say(f"the backfill has enqueued {fed.outcomes['move']:,} objects in {fed.messages} messages")
 
     def _come_to_rest(self, auditor: Auditor, result: Result) -> None:
         """Until every queue is empty, every record is finished and every change is audited."""
         shown, ends, least = time.monotonic(), time.monotonic() + PATIENCE_SECONDS, None
         while True:
-            queues = (self._stage.events_queue, self._backfill_queue)
+            queues = (self.stage.events_queue, self.backfill_queue)
             waiting = sum(sum(queue.count_messages()) for queue in queues)
             # Reading the whole manifest costs the stand-in more than the workers do: only when the queues are empty.
-            records = list(self._manifest.scan_records()) if not waiting else []
+            records = list(self.manifest.scan_records()) if not waiting else []
             unfinished = sum(record.is_unfinished for record in records)
             unaudited = len(auditor.missing(records))
             if not (waiting or unfinished or unaudited):
@@ -222,12 +217,12 @@ class Play:
             if time.monotonic() - shown > 3.0:
                 shown = time.monotonic()
                 left = f"{unfinished} records unfinished, {unaudited} changes not audited yet"
-                self._say(f"{waiting} messages left" if waiting else left)
+                self.say(f"{waiting} messages left" if waiting else left)
             time.sleep(0.5)
 
     def _restless(self, waiting: int) -> list[str]:
         """What is left when patience ends."""
-        left = [record.source.uri for record in self._manifest.scan_records() if record.is_unfinished]
+        left = [record.source.uri for record in self.manifest.scan_records() if record.is_unfinished]
         if not (waiting or left):
             return []
         such = f", such as {left[0]}" if left else ""
@@ -237,11 +232,11 @@ class Play:
         ]
 
     def _compare(self, result: Result, auditor: Auditor) -> None:
-        stage, entries = self._stage, self._ledger.entries()
+        stage, entries = self.stage, self.ledger.entries()
         result.differences = compare(entries, stage.rules, stage.owners_bucket)
         kinds = [difference.kind for difference in result.differences]
         result.lost, result.wrong, result.stale = (kinds.count(kind) for kind in ("lost", "wrong", "stale"))
-        records = list(self._manifest.scan_records())
+        records = list(self.manifest.scan_records())
         result.objects = len(entries)
         different = {difference.source.key for difference in result.differences}
         moving = {key for key in entries if target_of(stage.rules, key).key != key}

@@ -15,7 +15,7 @@ from domain.protocol.cleanup_versions import forget_version
 from domain.protocol.record import Mode, Record, State
 from handlers.operations.cutover import Listed, compare, step_guarded
 from handlers.operations.operator import Holders, Operation, Shut
-from handlers.operations.parallel import patiently, swept
+from handlers.operations.parallel import patiently
 from handlers.operations.status import Lookout
 
 HOLDERS_SECONDS = 600.0
@@ -132,14 +132,8 @@ class Cleaner:
 
     def cleaned(self, *, yes: bool, threads: int, per_second: float | None) -> Iterator[Cleaned]:
         """Every source that is or was to go, in no order; stopped at any moment, a later run goes on."""
-        yield from swept(
-            self._candidates(),
-            lambda record: self._one(record, yes=yes),
-            threads=threads,
-            per_second=per_second if yes else None,
-            sleep=self._operation.dependencies.sleep,
-            at_once=self._operation.dependencies.objects_at_once,
-        )
+        at_once = self._operation.parallel(threads, per_second if yes else None)
+        yield from at_once.map(lambda record: self._one(record, yes=yes), self._candidates())
 
     def _candidates(self) -> Iterator[Record]:
         for record in self._ports.manifest.scan_records():
@@ -229,13 +223,20 @@ def begin_cleaning(operation: Operation) -> None:
     )
 
 
-def finish_migration(  # noqa: PLR0913  # what is looked at, and what may stay
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """What may be left at the end: sources that are held (``keep_rest``), and so many live messages in a queue."""
+
+    keep_rest: bool = False
+    most_waiting: int = DEFAULT_LIMITS.most_waiting
+
+
+def finish_migration(
     operation: Operation,
     lookout: Lookout,
     *,
     objects: Listed,
-    keep_rest: bool = False,
-    most_waiting: int = DEFAULT_LIMITS.most_waiting,
+    allowed: Leftovers,
     seen: Callable[[], None] = lambda: None,
 ) -> Shut | None:
     """The stage is DONE, if no source that the rules moved is left to clean; nothing can be undone any more.
@@ -252,7 +253,7 @@ def finish_migration(  # noqa: PLR0913  # what is looked at, and what may stay
             nonlocal left, example
             for record in operation.dependencies.ports.manifest.scan_records():
                 seen()
-                if record.is_unfinished or not (record.state in (State.CLEANED, State.TOMBSTONE) or keep_rest):
+                if record.is_unfinished or not (record.state in (State.CLEANED, State.TOMBSTONE) or allowed.keep_rest):
                     left += 1
                     example = example or f"{record.source.uri} ({record.state.value})"
                 yield from expected_of(record)
@@ -265,9 +266,11 @@ def finish_migration(  # noqa: PLR0913  # what is looked at, and what may stay
             return Shut(fault)
         gates = source_gates(compare(operation, book, objects, most_lag=0.0, seen=seen))
     depths = lookout.look(exact=False).queues
-    gates += queue_gates({name: (one.waiting, one.in_work, one.dead) for name, one in depths.items()}, most_waiting)
+    gates += queue_gates(
+        {name: (one.waiting, one.in_work, one.dead) for name, one in depths.items()}, allowed.most_waiting
+    )
     shut = next((gate for gate in gates if gate.holds), None)
     if shut is None:
-        why = "the sources that are left stay" if keep_rest else "every source is cleaned"
+        why = "the sources that are left stay" if allowed.keep_rest else "every source is cleaned"
         shut = next((gate for gate in step_guarded(operation, Stage.DONE, why=why)[0] if gate.holds), None)
     return Shut(f"{shut.name}: {shut.says}: {shut.remedy}") if shut is not None else None

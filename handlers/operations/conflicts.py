@@ -10,7 +10,7 @@ from domain.objects import ObjectState
 from domain.protocol.conflicts import Conflict, take_source, why_not_taken
 from domain.protocol.record import Record, State
 from handlers.operations.operator import Operation, Shut
-from handlers.operations.parallel import patiently, swept
+from handlers.operations.parallel import patiently
 
 _TOO_LATE = (Stage.ROLLING_BACK, Stage.ROLLED_BACK, Stage.DONE)
 
@@ -44,12 +44,8 @@ class ConflictDesk:
 
         Raises a KeyshiftError where a key cannot be looked at: what is unknown is shown to nobody as absent.
         """
-        yield from swept(
-            (one for one in self._ports.manifest.scan_records() if one.state is State.CONFLICT),
-            self._seen,
-            threads=threads,
-            at_once=self._operation.dependencies.objects_at_once,
-        )
+        records = (one for one in self._ports.manifest.scan_records() if one.state is State.CONFLICT)
+        yield from self._operation.parallel(threads).map(self._seen, records)
 
     def conflict_of(self, key: str) -> Conflict:
         """The record of one source key with what both keys hold now; InputError where no record knows it."""

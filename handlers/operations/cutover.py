@@ -135,21 +135,27 @@ def _look_closer(operation: Operation, record_id: str, role: Role, compared: Com
             compared.changed.add(one.place.uri)
 
 
-def cut_over(  # noqa: PLR0913  # what was seen, and what is allowed
-    operation: Operation,
-    lookout: Lookout,
-    look: Look,
-    *,
-    limits: Limits,
-    accepted: frozenset[str],
-    why: str,
-    wait: float = LOOK_AGAIN_SECONDS,
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the operator allows: limits, gates that may be shut, and the reason."""
+
+    limits: Limits
+    accepted: frozenset[str]
+    why: str
+
+    def gates(self, seen: Readiness) -> tuple[Gate, ...]:
+        """Every gate, as these terms see it."""
+        return cutover_gates(seen, limits=self.limits, accepted=self.accepted)
+
+
+def cut_over(
+    operation: Operation, lookout: Lookout, look: Look, *, terms: Terms, wait: float = LOOK_AGAIN_SECONDS
 ) -> tuple[tuple[Gate, ...], StageEntry | None]:
     """The gates, and the entry after the cut-over; ``None`` when a gate holds.
 
     The look may have taken hours: what one request answers is looked up again, after live capture was proven.
     """
-    gates = cutover_gates(look.seen, limits=limits, accepted=accepted)
+    gates = terms.gates(look.seen)
     if any(gate.holds for gate in gates) or look.seen.entry.stage is Stage.CUT_OVER:
         return gates, None if any(gate.holds for gate in gates) else look.seen.entry
     fault = disproof(operation, wait=wait)
@@ -157,7 +163,7 @@ def cut_over(  # noqa: PLR0913  # what was seen, and what is allowed
     while True:
         seen = look_again(operation, lookout, look)
         seen = replace(seen, capture=seen.capture or fault)
-        gates = cutover_gates(seen, limits=limits, accepted=accepted)
+        gates = terms.gates(seen)
         holding = {gate.name for gate in gates if gate.holds}
         if not holding <= _BUSY or operation.dependencies.ports.clock.monotonic() > until:
             return gates, None
@@ -165,7 +171,7 @@ def cut_over(  # noqa: PLR0913  # what was seen, and what is allowed
             break
         work_on(operation)
     accepts = [f"accepted: {gate.name} ({gate.says})" for gate in gates if gate.accepted]
-    said = "; ".join([why, *accepts] if why else accepts) or "every gate is open"
+    said = "; ".join([terms.why, *accepts] if terms.why else accepts) or "every gate is open"
     last, entry = step_guarded(operation, Stage.CUT_OVER, why=said)
     return (gates, entry) if entry is not None else (_renewed(gates, last), None)
 

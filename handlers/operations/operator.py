@@ -19,6 +19,7 @@ from domain.steering.control import Control
 from domain.steering.ports import ControlPanel, EventSourceMappings
 from handlers.engine.dependencies import Dependencies, EngineDependencies
 from handlers.engine.worker import EVENTS_AT_ONCE, Worker
+from handlers.operations.parallel import ParallelMap
 
 TRIES = 5
 
@@ -96,6 +97,11 @@ class Operation:
     def attempt(self) -> Attempt:
         """A new try at one object."""
         return Attempt(self.dependencies.new_token(), self.dependencies.settings.attempt_seconds)
+
+    def parallel(self, threads: int, per_second: float | None = None) -> ParallelMap:
+        """Works on many objects side by side, as this world does."""
+        dependencies = self.dependencies
+        return ParallelMap(threads, per_second, sleep=dependencies.sleep, executor=dependencies.objects_at_once)
 
     def longest_claim(self) -> float:
         """Seconds after which no request of an attempt can still be under way (protocol.md §6)."""

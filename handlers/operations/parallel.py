@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TypeVar
 
 from domain.errors import TransientError
@@ -17,38 +18,39 @@ TRIES = 5
 FIRST_PAUSE = 0.2
 
 
-def swept(  # noqa: PLR0913  # what, how, and how fast
-    things: Iterable[Thing],
-    work: Callable[[Thing], Answer],
-    *,
-    threads: int,
-    per_second: float | None = None,
-    sleep: Callable[[float], None] = time.sleep,
-    monotonic: Callable[[], float] = time.monotonic,
-    at_once: Callable[[int], Executor] = ThreadPoolExecutor,
-) -> Iterator[Answer]:
-    """The answers, in the order of the things; an exception of ``work`` ends the sweep after what was begun.
+@dataclass(frozen=True, slots=True)
+class ParallelMap:
+    """How many things are worked on side by side, and how many are begun a second at most.
 
-    ``at_once`` makes what works on that many things side by side.
+    ``executor`` makes what works on that many things side by side.
     """
-    waiting: deque[Future[Answer]] = deque()
-    due = monotonic()
-    with at_once(threads) as pool:
-        try:
-            for thing in things:
-                if per_second is not None:
-                    now = monotonic()
-                    if due > now:
-                        sleep(due - now)
-                    due = max(due, now) + 1 / per_second
-                waiting.append(pool.submit(work, thing))
-                if len(waiting) >= threads * AHEAD:
+
+    threads: int
+    per_second: float | None = None
+    sleep: Callable[[float], None] = time.sleep
+    monotonic: Callable[[], float] = time.monotonic
+    executor: Callable[[int], Executor] = ThreadPoolExecutor
+
+    def map(self, work: Callable[[Thing], Answer], things: Iterable[Thing]) -> Iterator[Answer]:
+        """The answers, in the order of the things; an exception of ``work`` ends the map after what was begun."""
+        waiting: deque[Future[Answer]] = deque()
+        due = self.monotonic()
+        with self.executor(self.threads) as pool:
+            try:
+                for thing in things:
+                    if self.per_second is not None:
+                        now = self.monotonic()
+                        if due > now:
+                            self.sleep(due - now)
+                        due = max(due, now) + 1 / self.per_second
+                    waiting.append(pool.submit(work, thing))
+                    if len(waiting) >= self.threads * AHEAD:
+                        yield waiting.popleft().result()
+                while waiting:
                     yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+            except BaseException:
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
 
 
 def patiently(work: Callable[[], Answer], *, sleep: Callable[[float], None] = time.sleep, tries: int = TRIES) -> Answer:

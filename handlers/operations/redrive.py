@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from domain.queues import DeadLetterQueue
 from handlers.operations.dead_letters import Held, Letter
@@ -28,39 +28,41 @@ class MovedAll:
     failed: dict[str, str] = field(default_factory=dict)
 
 
-def replay_letters(  # noqa: PLR0913  # from where, which, and how fast
-    queue: DeadLetterQueue,
-    held: Held,
-    letters: Sequence[Letter],
-    done: Replayed,
-    *,
-    rate: int | None,
-    really: bool,
-    sleep: Callable[[float], None] = time.sleep,
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The chosen letters of one queue while they are held."""
+
+    queue: DeadLetterQueue
+    held: Held
+    letters: Sequence[Letter]
+
+
+def replay_letters(
+    chosen: Chosen, done: Replayed, *, rate: int | None, really: bool, sleep: Callable[[float], None] = time.sleep
 ) -> None:
     """Send back what is not overtaken, ten at a time; each is in a queue at every moment."""
-    done.found |= {one.message_id for one in letters}
-    overtaken = [one for one in letters if one.is_overtaken]
-    open_ones = [one for one in letters if not one.is_overtaken]
+    done.found |= {one.message_id for one in chosen.letters}
+    overtaken = [one for one in chosen.letters if one.is_overtaken]
+    open_ones = [one for one in chosen.letters if not one.is_overtaken]
     if really:
-        purge_letters(queue, held, overtaken)
+        purge_letters(replace(chosen, letters=overtaken))
     done.overtaken += len(overtaken)
     at_once = min(AT_ONCE, rate or AT_ONCE)
     for start in range(0, len(open_ones), at_once):
-        batch = [held.current(one.dead) for one in open_ones[start : start + at_once]]
+        batch = [chosen.held.current(one.dead) for one in open_ones[start : start + at_once]]
         if really:
-            queue.send_back(batch)
-            held.gone(batch)
+            chosen.queue.send_back(batch)
+            chosen.held.gone(batch)
             if rate is not None and start + at_once < len(open_ones):
                 sleep(len(batch) / rate)
         done.replayed += len(batch)
 
 
-def purge_letters(queue: DeadLetterQueue, held: Held, letters: Sequence[Letter]) -> None:
+def purge_letters(chosen: Chosen) -> None:
     """Delete them."""
-    dead = [held.current(one.dead) for one in letters]
-    queue.delete_letters(dead)
-    held.gone(dead)
+    dead = [chosen.held.current(one.dead) for one in chosen.letters]
+    chosen.queue.delete_letters(dead)
+    chosen.held.gone(dead)
 
 
 def move_all(

@@ -14,10 +14,10 @@ from domain.references.items import Outcome, Reported
 from domain.references.manifest_rewriting import (
     CHANGED,
     ManifestPorts,
+    ManifestRewriter,
     is_ours,
     read_copies,
     read_manifest,
-    rewrite_manifest,
 )
 from domain.rules.compiled import CompiledRules, MapOutcome
 from domain.rules.references import ManifestReferences
@@ -60,14 +60,9 @@ class ManifestScan:
             elif dry_run:
                 yield from self._foretold(record, declared)
             else:
-                yield from rewrite_manifest(
-                    record,
-                    declared,
-                    rules=self.rules,
-                    ports=self.ports,
-                    policy=self.policy,
-                    attempt=Attempt(self.new_token(), self.attempt_seconds),
-                )
+                rewriter = ManifestRewriter(self.rules, self.ports, self.policy)
+                attempt = Attempt(self.new_token(), self.attempt_seconds)
+                yield from rewriter.rewrite_manifest(record, declared, attempt=attempt)
         for location, declared, moves in self._unrecorded(known):
             outcome, why = (Outcome.WAITING, NOT_MIGRATED) if moves else (Outcome.STAYS, _NOT_MOVED)
             for one in self._read(location, declared):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from domain.errors import TransientError
 from domain.keys import Location
 from domain.references.holders import Reference
-from domain.references.item_rewriting import ReferencePorts, reported, rewrite_item
+from domain.references.item_rewriting import ReferencePorts, judge_item, reported, rewrite_item
 from domain.references.items import Outcome, Reported, held_uris, place_text
 from domain.references.judging import Stuck, copies_named, judge
 from domain.references.ports import ReferenceJournal, ReferringTables, ScanPosition
@@ -85,7 +85,9 @@ class References:
 
     def rewrite(self, table: TableReferences, item: Item, *, dry_run: bool = False) -> list[Reported]:
         """One item."""
-        return rewrite_item(item, table, rules=self.rules, ports=self.ports, new_id=self.new_id(), dry_run=dry_run)
+        if dry_run:
+            return judge_item(item, table, rules=self.rules, ports=self.ports)
+        return rewrite_item(item, table, rules=self.rules, ports=self.ports, new_id=self.new_id())
 
     def find_references(self) -> Iterator[Reference]:
         """See the port ReferenceFinder: every place that holds, or may hold, a legacy URI of an object that moves."""
@@ -166,7 +168,8 @@ class References:
 
             def work(segment: int) -> None:
                 try:
-                    self._segment(table, how, segment, begin[segment], put, stop)
+                    for reports in self._segment(table, how, segment, begin[segment], stop):
+                        put(reports)
                 finally:
                     put(_END)
 
@@ -202,15 +205,9 @@ class References:
         """Other rules read the same items in another way: what was seen under them counts for nothing."""
         return f"{table.table}#{segment}-of-{how.segments}#{self.rules.digest[:16]}"
 
-    def _segment(  # noqa: PLR0913, PLR0917  # one part of a table, from where, and who is told
-        self,
-        table: TableReferences,
-        how: TableScan,
-        segment: int,
-        position: ScanPosition,
-        put: Callable[[list[Reported]], None],
-        stop: threading.Event,
-    ) -> None:
+    def _segment(
+        self, table: TableReferences, how: TableScan, segment: int, position: ScanPosition, stop: threading.Event
+    ) -> Iterator[list[Reported]]:
         scan_id = self._scan_id(table, how, segment)
         journal: ReferenceJournal = self.ports.journal
         if position.done:
@@ -222,7 +219,7 @@ class References:
                 if stop.is_set():
                     return
                 self.rate.wait()
-                put(_repeated(lambda: self.rewrite(table, item, dry_run=how.dry_run)))  # noqa: B023  # called at once
+                yield _repeated(lambda: self.rewrite(table, item, dry_run=how.dry_run))  # noqa: B023  # called at once
             if not how.dry_run:
                 journal.write_position(scan_id, ScanPosition(page.last_key, done=page.last_key is None))
 

@@ -12,7 +12,7 @@ from domain.protocol.rollback import purge_copy, roll_back_object
 from handlers.operations.cleanup import HOLDERS_SECONDS
 from handlers.operations.control import pause_migration
 from handlers.operations.operator import Holders, Operation, Shut
-from handlers.operations.parallel import patiently, swept
+from handlers.operations.parallel import patiently
 from handlers.operations.start import read_capture
 
 BACKWARD = (Stage.ROLLING_BACK, Stage.ROLLED_BACK)
@@ -151,14 +151,8 @@ def _all_objects(
         failed: dict[str, str] = {}
         waiting = 0
         records = (one for one in manifest.scan_records() if not _is_ended(one))
-        for source, outcome in swept(
-            records,
-            lambda record: _one_object(operation, record),
-            threads=threads,
-            per_second=per_second,
-            sleep=operation.dependencies.sleep,
-            at_once=operation.dependencies.objects_at_once,
-        ):
+        at_once = operation.parallel(threads, per_second)
+        for source, outcome in at_once.map(lambda record: _one_object(operation, record), records):
             seen()
             if isinstance(outcome, str):
                 failed[source] = outcome
@@ -199,13 +193,8 @@ def _check(
     operation: Operation, done: RolledBack, *, threads: int, seen: Callable[[], None]
 ) -> Iterator[tuple[str, str]]:
     """Every record once more against both keys: what is not as it was, and why."""
-    for record, trouble in swept(
-        operation.dependencies.ports.manifest.scan_records(),
-        lambda record: (record, _trouble(operation, record)),
-        threads=threads,
-        sleep=operation.dependencies.sleep,
-        at_once=operation.dependencies.objects_at_once,
-    ):
+    records = operation.dependencies.ports.manifest.scan_records()
+    for record, trouble in operation.parallel(threads).map(lambda one: (one, _trouble(operation, one)), records):
         seen()
         done.states[record.state.value] += 1
         done.open += not _is_ended(record)
@@ -260,14 +249,8 @@ def purge_copies(
                 holders.holder_of(record.target)
                 yield record
 
-    return swept(
-        candidates(),
-        lambda record: _purge(operation, record, holders, yes=yes),
-        threads=threads,
-        per_second=per_second if yes else None,
-        sleep=operation.dependencies.sleep,
-        at_once=operation.dependencies.objects_at_once,
-    )
+    at_once = operation.parallel(threads, per_second if yes else None)
+    return at_once.map(lambda record: _purge(operation, record, holders, yes=yes), candidates())
 
 
 def _has_copy(record: Record) -> bool:

@@ -47,16 +47,17 @@ def plan_start(operation: Operation, *, through: str) -> Capture | Shut:
     return Shut(planned.why) if isinstance(planned, CaptureRefused) else planned
 
 
-def start_capture(  # noqa: PLR0913  # how, how long, and what to say meanwhile
-    operation: Operation,
-    *,
-    through: str,
-    wait: float,
-    probes: int,
-    say: Callable[[str], None],
-    probe_seconds: float = PROBE_SECONDS,
-) -> Opened | Shut:
-    """Prove the rules, switch capture on, wait until ``probes`` probes in a row have arrived, then the stage is LIVE.
+@dataclass(frozen=True, slots=True)
+class Probing:
+    """How many probes must arrive in a row, and within how many seconds; each is written anew after ``interval``."""
+
+    probes: int
+    wait: float
+    interval: float = PROBE_SECONDS
+
+
+def start_capture(operation: Operation, *, through: str, probing: Probing, say: Callable[[str], None]) -> Opened | Shut:
+    """Prove the rules, switch capture on, wait until the probes have arrived, then the stage is LIVE.
 
     Repeatable, also in later stages, which stay: what another program took away is switched on again, and other rules
     are proven.
@@ -73,16 +74,16 @@ def start_capture(  # noqa: PLR0913  # how, how long, and what to say meanwhile
     )
     operation.capture.switch_on(planned)
     begun = clock.monotonic()
-    for number in range(1, probes + 1):
-        if not probe_arrives(operation, until=begun + wait, probe_seconds=probe_seconds):
+    for number in range(1, probing.probes + 1):
+        if not probe_arrives(operation, until=begun + probing.wait, probe_seconds=probing.interval):
             return Shut(
-                f"no event of a probe arrived within {wait:.0f} s: check the queue's policy and that"
+                f"no event of a probe arrived within {probing.wait:.0f} s: check the queue's policy and that"
                 " `keyshift doctor` finds nothing, then start again with a longer --wait (AWS may take five minutes)"
             )
-        say(f"probe {number} of {probes} arrived after {clock.monotonic() - begun:.0f} s")
+        say(f"probe {number} of {probing.probes} arrived after {clock.monotonic() - begun:.0f} s")
     seconds = clock.monotonic() - begun
-    return _went_live(operation, planned, f"{probes} probes arrived") or Opened(
-        seconds, probes, planned.before != planned.after
+    return _went_live(operation, planned, f"{probing.probes} probes arrived") or Opened(
+        seconds, probing.probes, planned.before != planned.after
     )
 
 

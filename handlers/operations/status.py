@@ -106,45 +106,36 @@ class Meter:
         return max(0, objects - first_objects) / seconds, max(0, size - first_size) / seconds
 
 
+@dataclass(frozen=True, slots=True)
 class Lookout:
     """Everything that a look needs, found once."""
 
-    def __init__(  # noqa: PLR0913  # what is looked at
-        self,
-        dependencies: Dependencies,
-        *,
-        queues: Mapping[str, MessageQueue],
-        dead: Mapping[str, DeadLetterQueue],
-        pulse: PulseBook,
-        stage: Callable[[], str],
-        monotonic: Callable[[], float],
-    ) -> None:
-        self._dependencies = dependencies
-        self._queues = queues
-        self._dead = dead
-        self._pulse = pulse
-        self._stage = stage
-        self._monotonic = monotonic
-        self._meter = Meter()
+    dependencies: Dependencies
+    queues: Mapping[str, MessageQueue]
+    dead: Mapping[str, DeadLetterQueue]
+    pulse: PulseBook
+    stage: Callable[[], str]
+    monotonic: Callable[[], float]
+    meter: Meter = field(default_factory=Meter)
 
     def look(self, *, exact: bool) -> Status:
         """The figures now; ``exact`` counts the manifest's records one by one."""
-        counters = self._dependencies.progress.read_progress()
+        counters = self.dependencies.progress.read_progress()
         copied, size = counters.get(OBJECTS_COPIED, 0), counters.get(BYTES_COPIED, 0)
-        rates = self._meter.rates(self._monotonic(), copied, size)
+        rates = self.meter.rates(self.monotonic(), copied, size)
         records, causes = _named(counters, RECORDS), _named(counters, CAUSE)
         if exact:
             records, causes = self._counted()
         return Status(
-            migration=self._dependencies.rules.migration,
-            stage=self._stage(),
+            migration=self.dependencies.rules.migration,
+            stage=self.stage(),
             records=records,
             rules=_named(counters, RULE),
             causes=causes,
             objects_copied=copied,
             bytes_copied=size,
             queues=self._depths(),
-            control=self._dependencies.control.operators_word(),
+            control=self.dependencies.control.operators_word(),
             recent=self._recent(),
             objects_per_second=rates[0],
             bytes_per_second=rates[1],
@@ -153,7 +144,7 @@ class Lookout:
     def _counted(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
         states: Counter[str] = Counter()
         causes: Counter[str] = Counter()
-        for record in self._dependencies.ports.manifest.scan_records():
+        for record in self.dependencies.ports.manifest.scan_records():
             states[record.state.value] += 1
             if record.cause:
                 causes[record.cause.value] += 1
@@ -161,20 +152,20 @@ class Lookout:
 
     def _depths(self) -> dict[str, Depth]:
         found = {}
-        for name, queue in self._queues.items():
+        for name, queue in self.queues.items():
             waiting, in_work = queue.count_messages()
-            dead = next((one for names, one in self._dead.items() if name in names.split("+")), None)
+            dead = next((one for names, one in self.dead.items() if name in names.split("+")), None)
             found[name] = Depth(waiting, in_work, dead.count_letters() if dead is not None else None)
         return found
 
     def _recent(self) -> Tally | None:
         """The newest window, unless nothing has ended for two of them."""
-        newest = self._pulse.read_tally()
+        newest = self.pulse.read_tally()
         if newest is None:
             return None
         window, tally = newest
-        length = self._dependencies.settings.breaker_seconds
-        age = self._dependencies.ports.clock.now() - window.number * length
+        length = self.dependencies.settings.breaker_seconds
+        age = self.dependencies.ports.clock.now() - window.number * length
         return tally if age <= 3 * length else None
 
 

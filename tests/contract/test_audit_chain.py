@@ -85,7 +85,7 @@ def test_a_key_that_is_no_segments_is_told(standin: Server) -> None:
     archive = new_archive(standin)
     archive.write_segment(1, b"one")
     for name in ("0.jsonl.gz", "000000000000.jsonl.gz", "x", "000000000002.jsonl", "0000000000x2.jsonl.gz"):
-        standin.client("s3").put_object(Bucket=archive._bucket, Key=f"audit/m/{name}", Body=b"?")
+        standin.client("s3").put_object(Bucket=archive.bucket, Key=f"audit/m/{name}", Body=b"?")
     read = list(archive.read_segments())
     assert [one.sequence for one in read if one.sequence is not None] == [1]
     assert len([one for one in read if one.sequence is None]) == 5
@@ -95,7 +95,7 @@ def test_a_segment_is_locked_where_the_bucket_has_object_lock(standin: Server) -
     """Nobody deletes its version before the retention ends; without object lock it is written all the same."""
     archive = new_archive(standin, lock=True, retention=Retention(days=30))
     assert archive.write_segment(1, b"one")
-    answer = standin.client("s3").head_object(Bucket=archive._bucket, Key="audit/m/000000000001.jsonl.gz")
+    answer = standin.client("s3").head_object(Bucket=archive.bucket, Key="audit/m/000000000001.jsonl.gz")
     assert answer["ObjectLockMode"] == "GOVERNANCE"
     assert new_archive(standin, retention=Retention(days=30)).write_segment(1, b"one")
 

@@ -108,7 +108,7 @@ def test_a_segment_has_the_servers_own_date(standin: Server) -> None:
     place = s3_place(standin, lock=True)
     place.archive.write_segment(1, b"one")
     (read,) = place.archive.read_segments()
-    bucket = place.archive._bucket  # type: ignore[attr-defined]
+    bucket = place.archive.bucket  # type: ignore[attr-defined]
     headed = standin.client("s3").head_object(Bucket=bucket, Key=KEY.format(1))
     assert int(read.stored_at) == headed["LastModified"].timestamp()
 

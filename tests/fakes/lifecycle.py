@@ -98,6 +98,11 @@ class InMemoryKeyBook:
         return location in self._targets
 
 
+def entry_name(migration: str) -> str:
+    """What a migration calls its entry among the bucket's."""
+    return f"keyshift-{migration}"
+
+
 class InMemoryLiveCapture(ScriptedFaults):
     """LiveCapture in memory: one bucket's entries by name, each with its prefix; probes are written and removed.
 
@@ -111,7 +116,7 @@ class InMemoryLiveCapture(ScriptedFaults):
         self.bucket = bucket
         self.entries = {} if entries is None else entries
         self.prefix = prefix
-        self.name = f"keyshift-{migration}"
+        self.name = entry_name(migration)
         self.probes: set[Location] = set()
 
     def read_configuration(self) -> str:

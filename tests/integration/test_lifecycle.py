@@ -21,12 +21,12 @@ from domain.steering.control import paused, resumed
 from handlers.bootstrap.operations import keys_of_both_sides, objects_of_both_sides, operation_of
 from handlers.bootstrap.steering import lookout_of
 from handlers.engine.worker import Worker
-from handlers.operations.cleanup import Cleaned, Cleaner, begin_cleaning, finish_migration, refuse_cleanup
-from handlers.operations.cutover import cut_over, look_for_cutover, postpone_cutover
+from handlers.operations.cleanup import Cleaned, Cleaner, Leftovers, begin_cleaning, finish_migration, refuse_cleanup
+from handlers.operations.cutover import Terms, cut_over, look_for_cutover, postpone_cutover
 from handlers.operations.operator import Holders, Operation, Shut
-from handlers.operations.parallel import swept
+from handlers.operations.parallel import ParallelMap
 from handlers.operations.rollback import RollbackPlan, RolledBack, plan_rollback, purge_copies, roll_back
-from handlers.operations.start import Opened, plan_start, start_capture
+from handlers.operations.start import Opened, Probing, plan_start, start_capture
 from handlers.operations.verify import Requeuer, Verifier, held_references
 from tests.fakes.clock import FakeClock
 from tests.integration.site import RULES, Site
@@ -78,7 +78,7 @@ class Life:
 
     def start(self) -> Opened | Shut:
         """Live capture goes on."""
-        return start_capture(self.operation, through="queue", wait=20, probes=1, say=lambda _: None, probe_seconds=1)
+        return start_capture(self.operation, through="queue", probing=Probing(1, 20, 1), say=lambda _: None)
 
     def verify(self, *, deep: bool = False, marks: bool = True) -> list[Finding]:
         """Every finding, those of no difference too."""
@@ -87,9 +87,9 @@ class Life:
             verifier = Verifier(self.site.dependencies, book=book, reader=reader, marks=marks)
             records = list(self.records())
             book.add_pairs(iter([(one.source, one.target if one.target.key else None) for one in records]))
-            found: list[Finding] = list(swept(records, verifier.verify_record, threads=4))
+            found: list[Finding] = list(ParallelMap(4).map(verifier.verify_record, records))
             keys = (Location(*one) for one in keys_of_both_sides(self.site.process, self.operation, ()))
-            found += [one for one in swept(keys, verifier.verify_key, threads=4) if one is not None]
+            found += [one for one in ParallelMap(4).map(verifier.verify_key, keys) if one is not None]
         return found + list(held_references(self.operation.finders))
 
     def records(self) -> Iterator[Record]:
@@ -110,7 +110,7 @@ class Life:
         look = look_for_cutover(
             self.operation, lookout, objects=objects, limits=replace(LIMITS, most_lag=0), seen=lambda: None
         )
-        gates, _ = cut_over(self.operation, lookout, look, limits=LIMITS, accepted=accepted, why="test", wait=20)
+        gates, _ = cut_over(self.operation, lookout, look, terms=Terms(LIMITS, accepted, "test"), wait=20)
         return {gate.name: gate.says for gate in gates if gate.holds}
 
     def clean(self, *, yes: bool, soak: float = 0, versions: bool = False) -> dict[str, Cleaned]:
@@ -123,9 +123,8 @@ class Life:
     def finish(self, **more: Any) -> Shut | None:
         """The end, or why not."""
         objects = objects_of_both_sides(self.site.process, self.operation, ())
-        return finish_migration(
-            self.operation, lookout_of(self.site.process, self.operation.dependencies), objects=objects, **more
-        )
+        lookout = lookout_of(self.site.process, self.operation.dependencies)
+        return finish_migration(self.operation, lookout, objects=objects, allowed=Leftovers(**more))
 
     def roll_back(self) -> RolledBack:
         """Everything back."""
@@ -200,9 +199,7 @@ def test_start_keeps_other_notifications_and_is_live_when_a_probe_arrived(life: 
 def test_start_through_eventbridge(life: Life) -> None:
     """EventBridge lives beside every other notification; rollback takes the rule away, and the switch stays on."""
     before = life.operation.capture.read_configuration()
-    opened = start_capture(
-        life.operation, through="eventbridge", wait=20, probes=1, say=lambda _: None, probe_seconds=1
-    )
+    opened = start_capture(life.operation, through="eventbridge", probing=Probing(1, 20, 1), say=lambda _: None)
     assert isinstance(opened, Opened)
     assert "EventBridgeConfiguration" in life.operation.capture.read_configuration()
     done = life.roll_back()
@@ -225,7 +222,7 @@ def test_start_says_no_while_paused_and_when_nothing_arrives(life: Life, monkeyp
     assert "keyshift resume" in shut.why
     life.operation.panel.write_control(replace(control, fence=2), before=replace(control, fence=1))
     monkeypatch.setattr(life.operation.capture, "switch_on", lambda _: None)
-    late = start_capture(life.operation, through="queue", wait=1.5, probes=1, say=lambda _: None, probe_seconds=1)
+    late = start_capture(life.operation, through="queue", probing=Probing(1, 1.5, 1), say=lambda _: None)
     assert isinstance(late, Shut)
     assert "no event of a probe arrived" in late.why
     assert life.operation.stages.read_stage().stage is Stage.PREPARED

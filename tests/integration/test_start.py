@@ -15,7 +15,7 @@ from domain.protocol.record import State
 from handlers.bootstrap import wire_command
 from handlers.bootstrap.operations import operation_of
 from handlers.operations.operator import Shut
-from handlers.operations.start import Opened, plan_start, start_capture
+from handlers.operations.start import Opened, Probing, plan_start, start_capture
 from tests.integration.test_lifecycle import Life, credentials, life, life_on
 from tests.servers import Server
 
@@ -146,4 +146,4 @@ def _cut_over(life: Life) -> None:
 
 
 def _started(life: Life, through: str) -> Opened | Shut:
-    return start_capture(life.operation, through=through, wait=20, probes=1, say=lambda _: None, probe_seconds=1)
+    return start_capture(life.operation, through=through, probing=Probing(1, 20, 1), say=lambda _: None)

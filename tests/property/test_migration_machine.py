@@ -36,9 +36,13 @@ class Chosen(SeededDice):
 
     def fate(self, process: Process, request: Request) -> Fate:
         """See the protocol."""
-        if not self.next or request.name in QUIET or self.calm:
+        blind = None if self.calm else self.blindness.fate(process, request, 0.01)
+        if blind is not None or not self.next or request.name in QUIET or self.calm:
+            return blind or Fate()
+        kind = self.next.pop(0)
+        if kind == "usual":
             return Fate()
-        self.kinds = (self.next.pop(0),)
+        self.kinds = (kind,)
         return super().fate(process, request)
 
 

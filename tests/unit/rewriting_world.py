@@ -14,7 +14,7 @@ from domain.protocol.attempt import MigrationPolicy
 from domain.protocol.ports import Refused, TargetObject
 from domain.references.holders import Reference
 from domain.references.items import Outcome, Reported
-from domain.references.manifest_rewriting import ManifestPorts, rewrite_manifest
+from domain.references.manifest_rewriting import ManifestPorts, ManifestRewriter
 from tests.fakes.contents import InMemoryContents
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.unit.references.test_manifests import CONTENT, MANIFEST, ManifestWorld
@@ -76,14 +76,9 @@ class RewritingWorld(ManifestWorld):
 
     def rewrite(self, **changes: Any) -> list[Reported]:
         """One rewriting, by the record as it is, or as a worker saw it that was changed since."""
-        return rewrite_manifest(
-            replace(self.record(MANIFEST), **changes),
-            self.rules.references.manifests,
-            rules=self.rules,
-            ports=self.ports,
-            policy=self.policy,
-            attempt=self.attempt(),
-        )
+        rewriter = ManifestRewriter(self.rules, self.ports, self.policy)
+        record = replace(self.record(MANIFEST), **changes)
+        return rewriter.rewrite_manifest(record, self.rules.references.manifests, attempt=self.attempt())
 
     def about_all(self, outcome: Outcome, why: str, new_uri: str = "") -> Reported:
         """A report on the manifest as a whole."""

@@ -24,10 +24,19 @@ class HttpAnswer:
     body: dict[str, Any]
 
 
-def request_event(  # noqa: PLR0913  # what a request has
-    method: str, path: str, body: Any = None, *, role: str | None = "PortalAdmin", key: str | None = None, user: str
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls; without a role nobody does."""
+
+    user: str = "ada"
+    role: str | None = "PortalAdmin"
+
+
+def request_event(
+    method: str, path: str, body: Any = None, *, caller: Caller, key: str | None = None
 ) -> dict[str, Any]:
-    """One request through API Gateway; ``role`` ``None`` is nobody, ``key`` the idempotency key."""
+    """One request through API Gateway; ``key`` is the idempotency key."""
+    user, role = caller.user, caller.role
     claims = {"sub": user, "email": f"{user}@example.org", "custom:role": role}
     return {
         "httpMethod": method,
@@ -57,5 +66,5 @@ def answer_of(answered: Mapping[str, Any]) -> HttpAnswer:
 
 def call(method: str, path: str, body: Any = None, *, key: str | None = None) -> HttpAnswer:
     """Ask the very handler that Lambda would call, with the settings in the environment."""
-    event = request_event(method, path, body, key=key, user="ada")
+    event = request_event(method, path, body, key=key, caller=Caller())
     return answer_of(function_of(method, path).handler(event, None))

@@ -48,7 +48,7 @@ def _sweep(orders: int) -> int:
     swept = sweep(list(PLAYS), orders=orders)
     for text in swept.broken[:3]:
         print(text)
-    faults = f"{swept.crashes:,} crashes and {swept.doubled:,} requests sent twice"
+    faults = f"{swept.crashes:,} crashes, {swept.doubled:,} requests sent twice, {swept.pairs:,} refused and not seen"
     print(
         f"{swept.scenarios} scenarios in {orders} orders each: {faults} in {swept.plays:,} plays, "
         f"{len(swept.broken)} did not converge, {time.monotonic() - started:.0f} s"

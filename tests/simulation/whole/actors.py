@@ -1,10 +1,11 @@
 """The processes: functions and commands around the real handlers and use cases, each begun again when it dies."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from domain.errors import KeyshiftError
+from domain.objects import ListedObject
 from domain.protocol.attempt import Outcome, Verdict
 from domain.protocol.cleanup import clean_source
 from domain.protocol.record import Mode, State
@@ -13,6 +14,7 @@ from handlers.engine import outbox
 from handlers.engine.batch import respond_to_batch
 from handlers.engine.dependencies import Dependencies
 from handlers.operations.backfill import Fed, Feeder
+from handlers.operations.rollback import BACKWARD
 from tests.integration.site import lambda_event
 from tests.simulation.whole.scheduler import Process
 from tests.simulation.whole.site import MARGIN_SECONDS, Site
@@ -42,6 +44,7 @@ def works_on(which: str) -> Body:
 
     def body(site: Site, process: Process) -> None:
         dependencies = site.dependencies(process)
+        controls = {rules.digest: site.control(process, rules) for rules in (site.rules, site.other_rules)}
         queue = dependencies.events_queue if which == "events" else dependencies.backfill_queue
         while not site.closing:
             if not site.mappings.enabled[which]:  # Lambda polls no more
@@ -55,7 +58,7 @@ def works_on(which: str) -> Body:
                 ends = process.monotonic() + INVOCATION_SECONDS
                 answer = respond_to_batch(
                     lambda_event(messages),
-                    replace(dependencies, rules=site.deployed),
+                    replace(dependencies, rules=site.deployed, control=controls[site.deployed.digest]),
                     queue=queue,
                     seconds_left=lambda ends=ends: ends - process.monotonic(),  # type: ignore[misc]
                 )
@@ -95,10 +98,35 @@ def _entry(number: int, before: Any, after: Any) -> Mapping[str, Any]:
     return {"eventID": f"e{number}", "dynamodb": images}
 
 
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """ObjectListing of what an inventory report says."""
+
+    rows: Sequence[tuple[str, ListedObject]]
+
+    def list_objects(self, bucket: str, *, prefix: str = "", after: str = "") -> Iterator[ListedObject]:
+        """See the port."""
+        for place, row in self.rows:
+            if place == bucket and row.key.startswith(prefix) and row.key > after:
+                yield row
+
+
+def _must_wait(dependencies: Dependencies) -> bool:
+    try:
+        return dependencies.control.feeding_fault() is not None
+    except KeyshiftError:
+        return True
+
+
 def fills_back(site: Site, process: Process) -> None:
-    """The backfill command, begun again from the start when it dies."""
+    """The backfill command, begun again from the start when it dies; it waits for the start of the migration."""
     dependencies = site.dependencies(process)
+    listing: Any = Reported(site.reports[-1].rows) if site.reports else dependencies.ports.store
     feeder = Feeder(dependencies.rules, dependencies.backfill_queue, backlog=1_000_000, rows_per_message=2)
+    while _must_wait(dependencies):
+        process.sleep(POLL_SECONDS)
+        if site.stages.entry.stage in BACKWARD:
+            return
     fed = Fed()
 
     def rest() -> bool:
@@ -107,7 +135,7 @@ def fills_back(site: Site, process: Process) -> None:
 
     while True:
         try:
-            feeder.feed_listing(dependencies.ports.store, fed, go_on=rest)  # type: ignore[arg-type]
+            feeder.feed_listing(listing, fed, go_on=rest)
         except KeyshiftError:
             process.sleep(POLL_SECONDS)
         else:

@@ -1,6 +1,7 @@
 """One call of one process: a request whose fate the scheduler decides."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,7 @@ class Asking:
 
     def _send_of(self, place: Location, request: Request) -> Any:
         """Note what the process can know of it, whatever becomes of it."""
+        request = replace(request, object_name=place.key.rpartition("/")[2])
         truth, process = self._site.truth, self._process.name
         truth.doubts.asks(process, truth.of(place))
         try:

@@ -1,7 +1,7 @@
 """What everybody but keyshift did to every key, noted as it happens; ``truth`` judges what keyshift did."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from domain.keys import Location
 from tests.fakes.buckets import Version
@@ -10,6 +10,8 @@ from tests.simulation.whole.doubts import Doubts
 from tests.simulation.whole.excuses import (
     AFTER_CLEANUP,
     AT_ONCE,
+    COPY_IN_DOUBT,
+    DELETE_IN_DOUBT,
     MARKER_EXPIRED,
     REFUSED_COPY,
     keeps_markers,
@@ -30,7 +32,8 @@ class Chronicle:
         self.made: dict[int, Made] = {}
         self._by_target: dict[Location, KeyTruth] = {}
         self._mirrored: dict[Location, int] = {}
-        self._copies: dict[Location, list[tuple[Made, str]]] = {}
+        self._copies: dict[Location, list[Made]] = {}
+        self._etags: dict[int, str] = {}
         self._parts: dict[str, dict[int, int]] = {}
         self.broken: list[tuple[str, str]] = []
         self.excused: Counter[str] = Counter()
@@ -67,10 +70,15 @@ class Chronicle:
         """Whether keyshift ever wrote the target."""
         return bool(self._copies.get(key.target))
 
+    def at_target(self, key: KeyTruth) -> Version | None:
+        """What is there now."""
+        return self._store.buckets.current(key.target)
+
     def is_copy(self, key: KeyTruth) -> bool:
-        """Whether keyshift made what is at the target now."""
+        """Whether what is at the target now is keyshift's copy, and not its rewriting of what another writer put."""
         there = self._store.buckets.current(key.target)
-        return there is not None and self.maker_of(there).writer is Writer.KEYSHIFT
+        made = self.maker_of(there) if there is not None else None
+        return made is not None and made.writer is Writer.KEYSHIFT and made.of is not None
 
     # Owners, at the source
     def owner_put(self, key: KeyTruth, version: Version) -> None:
@@ -84,9 +92,7 @@ class Chronicle:
         self, key: KeyTruth, marker: Version | None, *, was_there: bool, by: Writer = Writer.OWNER
     ) -> None:
         """An owner, or a rule of his, has deleted the key without naming a version."""
-        why = why_unfollowed(
-            key, is_being_cleaned=self.doubts.is_being_cleaned(key), keeps_markers=keeps_markers(marker)
-        )
+        why = self._why_unfollowed(key, keeps_markers=keeps_markers(marker))
         if marker is not None:
             self._note(marker, by)
         if was_there:
@@ -118,10 +124,12 @@ class Chronicle:
             # Only keyshift's marker made it noncurrent: it stays the owner's word (see ERASED).
             self._check_kept(key, by)
             return
-        before = key.shadow.current
+        before, why = key.shadow.current, self._why_unfollowed(key, keeps_markers=True)
         key.shadow.erase(gone.version_id or NULL)
         if key.shadow.current != before:
             self._spoken(key)
+            if key.owner is None and why == DELETE_IN_DOUBT:
+                key.unfollowed[len(key.words) - 1] = why
 
     def _check_kept(self, key: KeyTruth, by: Writer) -> None:
         truth = key.owner
@@ -138,7 +146,7 @@ class Chronicle:
     def foreign_put(self, key: KeyTruth, version: Version, *, by: Writer = Writer.STRANGER) -> None:
         """Somebody else than keyshift has put an object at the target."""
         self._note(version, by, key.plain)
-        key.last_at_target, key.meddled = by, True
+        key.last_at_target, key.meddled, key.meddled_at = by, True, self._now()
         self._doubt_whose(key)
 
     def foreign_deleted(self, key: KeyTruth, marker: Version | None, *, by: Writer = Writer.STRANGER) -> None:
@@ -146,15 +154,35 @@ class Chronicle:
         if marker is not None:
             self._note(marker, by)
         # What no process could write down was never known to keyshift: it cannot miss it (COPY_IN_DOUBT).
-        known = [self.made[number] for number in key.noted]
-        words = [key.word_of(one.of) if one.of is not None else key.number_of(one.value) for one in known]
+        words = list(self._known_words(key))
         if any(word >= 0 for word in words):
             key.foreign_delete = (max(words), len(key.words) - 1)
-        key.last_at_target, key.meddled = by, True
+        key.last_at_target, key.meddled, key.meddled_at = by, True, self._now()
 
     def gives_up(self, key: KeyTruth, etag: str) -> None:
         """An operator lets the source take the place of what has this etag, or of nothing (empty)."""
         key.given_up = etag
+
+    def _why_unfollowed(self, key: KeyTruth, *, keeps_markers: bool) -> str | None:
+        return why_unfollowed(
+            key,
+            is_being_cleaned=self.doubts.is_being_cleaned(key),
+            keeps_markers=keeps_markers,
+            settled=frozenset(self._known_words(key)),
+        )
+
+    def _known_words(self, key: KeyTruth) -> Iterator[int]:
+        """The words that processes of keyshift saw at the target and could write down."""
+        for one in (self.made[number] for number in key.noted):
+            yield key.word_of(one.of) if one.of is not None else key.number_of(one.value)
+
+    def why_ours(self, key: KeyTruth, there: Version) -> str | None:
+        """Why keyshift may take a foreign version at the target for its own, or ``None``."""
+        made = self.maker_of(there)
+        is_equal = made.value is not None and key.has_said_bytes(made.value[0])
+        if is_equal and self.doubts.is_stopped_over(key, made.at):
+            return COPY_IN_DOUBT
+        return key.indistinct.get(there.written)
 
     # What follows from it
     def is_stored(self, key: KeyTruth, value: Value) -> bool:
@@ -168,6 +196,7 @@ class Chronicle:
     ) -> Made:
         value = value_of(version)
         value = value if value is None else (plain(value[0]), value[1])
+        self._etags[version.written] = version.state.etag if version.state is not None else ""
         made = self.made[version.written] = Made(version.written, writer, value, self._now(), of)
         return made
 
@@ -180,7 +209,9 @@ class Chronicle:
             return
         made = self.maker_of(there)
         is_refused = key.refused_at is not None and abs(made.at - key.refused_at) < AT_ONCE
-        why = why_indistinct(key, made, there, is_refused=is_refused, copies=self._copies.get(key.target, []))
+        known = {one.number: one.at for one in self._copies.get(key.target, [])} | self.doubts.known_at_target(key)
+        copies = [(at, self._etags.get(number, "")) for number, at in known.items()]
+        why = why_indistinct(key, made, there, is_refused=is_refused, copies=copies)
         if why is not None:
             key.indistinct[there.written] = why
 

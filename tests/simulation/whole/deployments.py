@@ -43,3 +43,19 @@ def redeploy(site: Site, at: float) -> None:
 
     site.scheduler.at(at, lambda: deploy(site.other_rules))
     site.scheduler.at(at + site.random.uniform(10, 120), lambda: deploy(site.rules))
+
+
+def replace_functions(site: Site, at: float) -> None:
+    """An operator deploys the functions with another configuration; what they had in work is handed out again."""
+
+    def deploy() -> None:
+        site.knows_itself = not site.knows_itself
+        site.say("operator", "replaces the functions", f"they know themselves: {site.knows_itself}")
+        is_drained = site.random.random() < 0.5
+        for process in site.scheduler.processes():
+            if process.name.startswith("worker") and not is_drained:
+                process.kill()
+        for queue in (site.events, site.backfill):
+            queue.hand_out_again()
+
+    site.scheduler.at(at, deploy)

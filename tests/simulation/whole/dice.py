@@ -9,7 +9,7 @@ from tests.simulation.whole.scheduler import Fate, Process, Request
 MUTATIONS = frozenset(
     {"copy_object", "delete_object", "copy_parts", "complete_upload", "create_upload", "abort_upload", "upload_part"}
     | {"remove_delete_marker", "remove_version", "claim_record", "write_record", "change_item", "write_control"}
-    | {"write_stage", "send_messages", "send_back", "delete_letters", "move_all"}
+    | {"write_stage", "send_messages", "send_back", "delete_letters", "move_all", "switch_on", "restore"}
 )
 KINDS = (
     "denied",
@@ -21,11 +21,36 @@ KINDS = (
     "stall",
     "late",
     "doubled",
+    "blind",
     "kill-before",
     "kill-sent",
     "kill-after",
 )
-UNKILLABLE = ("service",)
+LOOKS = frozenset({"look_at_object", "find_top_marker", "list_parts"})
+"""Requests that tell a process what became of the one before."""
+
+
+@dataclass(slots=True)
+class Blindness:
+    """The second half of a pair of faults: one request was refused, and the next look at the same key has no answer."""
+
+    random: Random
+    objects: dict[str, str] = field(default_factory=dict)
+    """By process, the object that it will not see."""
+
+    def begin(self, process: Process, request: Request) -> None:
+        """The process is refused this request, or is told so."""
+        self.objects[process.name] = request.object_name
+
+    def fate(self, process: Process, request: Request, delay: float) -> Fate | None:
+        """The failed look, if this is the one."""
+        if request.name not in LOOKS or self.objects.get(process.name) != request.object_name:
+            return None
+        del self.objects[process.name]
+        if self.random.random() < 0.5:
+            return Fate(delay=delay, effect=False, error=ThrottledError("SlowDown"), word="blind")
+        unknown = UnavailableError(f"{request.subject}: no answer to {request.name}")
+        return Fate(delay=delay, error=unknown, word="blind")
 
 
 @dataclass(slots=True)
@@ -41,6 +66,10 @@ class SeededDice:
     lacking: set[tuple[str, str]] = field(default_factory=set)
     """Whose requests (by the first letters of the process) of which name are denied now."""
     usual: Fate = field(default_factory=Fate)
+    blindness: Blindness = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.blindness = Blindness(self.random)
 
     def fate(self, process: Process, request: Request) -> Fate:  # noqa: C901, PLR0912  # a case for each fault
         """See the protocol."""
@@ -49,11 +78,17 @@ class SeededDice:
         if self.lacking and not self.calm and self._lacks(process, request):
             why = AccessDeniedError(f"{request.subject}: the role may not")
             return Fate(delay=delay, effect=False, error=why, word="denied")
+        blind = None if self.calm else self.blindness.fate(process, request, delay)
+        if blind is not None:
+            return blind
         if self.calm or not self.kinds or random.random() >= self.rate:
             return Fate(delay=delay, gap=gap, answer=answer)
         kind = random.choice(self.kinds)
-        if kind in ("slow", "time-out", "doubled") and request.name not in MUTATIONS:
+        if kind in ("slow", "time-out", "doubled", "blind") and request.name not in MUTATIONS:
             kind = "error"
+        if kind == "blind":
+            self.blindness.begin(process, request)
+            kind = random.choice(("denied", "throttle", "doubled", ""))  # "": what S3 refuses by itself
         unknown = UnavailableError(f"{request.subject}: no answer to {request.name}")
         give_up = self.request_seconds * 0.9
         match kind:
@@ -77,6 +112,8 @@ class SeededDice:
                 return Fate(delay=delay, gap=gap, answer=answer, doubled=True, word=kind)
             case "late":
                 return Fate(delay=delay, gap=gap, answer=random.uniform(0, self.longest_stall), word=kind)
+            case "":
+                return Fate(delay=delay, gap=gap, answer=answer)
         moment = kind.removeprefix("kill-")
         late = random.uniform(0, self.request_seconds - 5) if random.random() < 0.3 else delay
         if moment == "before":

@@ -15,6 +15,8 @@ from tests.simulation.whole.history import Doubt, KeyTruth, Writer
 AT_TARGET = ("copy_object", "complete_upload", "delete_object")
 AT_SOURCE = ("delete_object", "remove_delete_marker", "remove_version", "copy_object", "complete_upload")
 TO_MANIFEST = ("claim_record", "write_record")
+STOPPED_SECONDS = 50.0
+"""Longer than this a request only lasts for a process that was stopped before it sent it, or before its answer."""
 CLEANERS = "cleanup"
 """How the processes that clean up are named."""
 CLOCKS = 16.0
@@ -32,6 +34,10 @@ class _Work:
     """Whether one of its requests went wrong, so that it may have ended without a result."""
     at_target: int | None = None
     """What was at the target, as the process knew when it wrote to the manifest last."""
+    looked_at: float = -1.0
+    """When it had looked there."""
+    waits_since: float = 0.0
+    """When it began the request that it waits in, or began last."""
     seen: dict[Location, tuple[float, int | None]] = field(default_factory=dict)
     has_looked: bool = False
     """Whether S3 has shown it an object at the source, also where the answer is still on its way."""
@@ -52,8 +58,9 @@ class Doubts:
                 self._ended(work)
             del self._works[process]
             work = None
-        if key is not None and work is None:
-            self._works[process] = _Work(key, self._now())
+        if key is not None:
+            work = self._works.setdefault(process, _Work(key, self._now()))
+            work.waits_since = self._now()
 
     def shows(self, process: str, location: Location, version: Version | None) -> None:
         """S3 reads the place for the process; the answer comes later, or never."""
@@ -72,6 +79,28 @@ class Doubts:
         work = self._works.get(process)
         return work.seen.get(location, (0.0, None))[1] if work is not None else None
 
+    def known_at_target(self, key: KeyTruth) -> dict[int, float]:
+        """The versions that keyshift wrote down or is about to, and when it saw them."""
+        known = dict(key.noted)
+        for work in self._works.values():
+            if work.key is key and work.at_target is not None:
+                known[work.at_target] = work.looked_at
+        return known
+
+    def is_stopped_over(self, key: KeyTruth, at: float) -> bool:
+        """Whether a process stood still in a request about the key then, or does, and was at work on it before."""
+        stands = [(work.began, self._now()) for work in self._works.values() if work.key is key and self._stops(work)]
+        return any(since <= at <= until for since, until in (*key.stops, *stands))
+
+    def _stops(self, work: _Work) -> bool:
+        return self._now() - work.waits_since > STOPPED_SECONDS
+
+    def _goes_on(self, process: str) -> _Work | None:
+        work = self._works.get(process)
+        if work is not None and self._stops(work):
+            work.key.stops.append((work.began, self._now()))
+        return work
+
     def is_being_cleaned(self, key: KeyTruth) -> bool:
         """Whether a process that cleans up has seen the source, and has not ended its work on it."""
         return any(
@@ -80,7 +109,7 @@ class Doubts:
 
     def answered(self, process: str, name: str) -> None:
         """The process has its answer, also where that is a refusal by S3."""
-        work = self._works.get(process)
+        work = self._goes_on(process)
         if work is not None and name in TO_MANIFEST:
             self._written(process, work)
 
@@ -92,7 +121,7 @@ class Doubts:
 
     def refused(self, process: str, name: str) -> None:
         """The process knows that nothing was done: denied, throttled, not sent."""
-        work = self._works.get(process)
+        work = self._goes_on(process)
         if work is None:
             return
         work.is_troubled = True
@@ -101,7 +130,7 @@ class Doubts:
 
     def unanswered(self, process: str, name: str, location: Location | None) -> None:
         """The process cannot know whether that was done."""
-        work = self._works.get(process)
+        work = self._goes_on(process)
         if work is None:
             return
         work.is_troubled = True
@@ -121,7 +150,7 @@ class Doubts:
 
     def _written(self, process: str, work: _Work) -> None:
         key = work.key
-        work.at_target = work.seen.get(key.target, (0.0, None))[1]
+        work.looked_at, work.at_target = work.seen.get(key.target, (-1.0, None))
         at, number = work.seen.get(key.source, (-1.0, None))
         if key.doubt_at_source is not None and at > key.doubt_at_source.since and number is not None:
             key.doubt_at_source = None
@@ -136,7 +165,7 @@ class Doubts:
         """An attempt has come to its end undisturbed: keyshift knows now what is at the target, if it looked."""
         key = work.key
         if work.at_target is not None:
-            key.noted.add(work.at_target)
+            key.noted[work.at_target] = work.looked_at
         looked_at, _ = work.seen.get(key.target, (-1.0, None))
         if work.has_written and key.doubt_at_target is not None and looked_at > key.doubt_at_target.since:
             key.doubt_at_target = None

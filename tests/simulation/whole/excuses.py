@@ -15,6 +15,8 @@ PUT_AFTER_CLEANUP = "put and delete after cleanup"
 COPY_IN_DOUBT = "copy in doubt"
 SAME_BYTES_AGAIN = "same bytes again"
 REFUSED_COPY = "copy refused"
+GAP = "gap in live capture during a cut-over"
+AFTER_LISTING = "copy replaced behind the listing"
 SENT_TWICE = "copy sent twice"
 NOT_TOLD = "delete not told"
 TAKEN_OVER = "target taken over"
@@ -24,7 +26,8 @@ AT_ONCE = 90.0
 """Seconds: an attempt with its last request, and the margins of the clocks. S3's dates tell what is further apart."""
 SENTENCES = {
     ERASED: "An owner removes a version or a marker of a cleaned key for good, by its id: keyshift cannot tell him from"
-    " a lifecycle rule. The copy stays as it is, and rollback may restore what he removed.",
+    " a lifecycle rule. The copy stays as it is, and rollback may restore what he removed. What a"
+    " cleanup of versions removed before him does not come back.",
     DELETE_IN_DOUBT: "An owner deletes a source while cleanup's own delete of the same bytes is under way or has had no"
     " answer: keyshift counts the delete as its own. The copy stays, and rollback restores the source.",
     AFTER_CLEANUP: "An owner deletes a key that cleanup has emptied: there is nothing to follow, and the copy stays.",
@@ -35,12 +38,12 @@ SENTENCES = {
     ONLY_REWRITTEN: "A lifecycle rule removes the version of a cleaned manifest whose references were switched:"
     " rollback has no original to restore, keeps the copy and says so.",
     PUT_AFTER_CLEANUP: "Without versions an owner puts and deletes a key again after its cleanup, before keyshift can"
-    " copy what he put: the older copy stays, and rollback restores it.",
+    " copy what he put and write that down: the copy that is there stays, and rollback restores it.",
     COPY_IN_DOUBT: "A worker dies, is stopped, or has no answer, over a copy, and a stranger puts the same bytes or"
     " deletes the target before another attempt has ended: keyshift takes the stranger's object for its copy.",
-    SAME_BYTES_AGAIN: "A stranger puts the same bytes over keyshift's copy between a look at it and a write or delete,"
-    " or, without versions, while its attempt goes on or within the clocks' margin of it: keyshift takes his object for"
-    " its copy, which versions keep.",
+    SAME_BYTES_AGAIN: "A stranger puts the same bytes over keyshift's copy, or over what it adopted, between a look at"
+    " it and a write or delete, or, without versions, while its attempt goes on or within the clocks' margin of it:"
+    " keyshift takes his object for the copy, which versions keep.",
     SENT_TWICE: "A proxy sends a copy twice. If its source is gone or put again before keyshift looks, the key becomes"
     " a CONFLICT that says so. Otherwise the object counts as another writer's, and an owner's delete leaves it.",
     NOT_TOLD: "S3 never tells of an owner's delete: the copy stays.",
@@ -48,13 +51,22 @@ SENTENCES = {
     " source: that is his own decision.",
     PUT_AGAIN: "Without versions, and with producers that are not fenced, an owner puts the same bytes with other"
     " metadata between cleanup's last look and its delete: that metadata is lost.",
+    GAP: "Live capture is taken away and is back before a cut-over's look ends, or S3 loses an event: what an owner"
+    " wrote meanwhile, after the listing had passed his key, has no event, and the cut-over does not see it.",
+    AFTER_LISTING: "A stranger replaces or deletes a copy after a cut-over's listing has passed it: no event tells of"
+    " that, and the cut-over does not see it.",
     REFUSED_COPY: "A stranger puts the same bytes within seconds of S3's refusal of keyshift's copy: once the owner"
     " has overwritten the source, keyshift takes his object for a copy that a proxy sent twice.",
 }
 
 
-def why_unfollowed(key: KeyTruth, *, is_being_cleaned: bool, keeps_markers: bool) -> str | None:
-    """Why keyshift cannot know of the owner's delete that happens now, or ``None``."""
+def why_unfollowed(
+    key: KeyTruth, *, is_being_cleaned: bool, keeps_markers: bool, settled: frozenset[int]
+) -> str | None:
+    """Why keyshift cannot know of the owner's delete that happens now, or ``None``.
+
+    ``settled`` are the words whose copies a process of keyshift saw at the target and could write down.
+    """
     doubt = key.doubt_at_source
     if is_being_cleaned:
         return DELETE_IN_DOUBT
@@ -62,25 +74,25 @@ def why_unfollowed(key: KeyTruth, *, is_being_cleaned: bool, keeps_markers: bool
         return DELETE_IN_DOUBT
     if key.emptied_by is Writer.KEYSHIFT:
         return AFTER_CLEANUP if keeps_markers else UNSEEN_AFTER_CLEANUP
-    if not keeps_markers and key.cleaned_at is not None and not any(word > key.cleaned_at for word in key.carried):
+    if not keeps_markers and key.cleaned_at is not None and not any(word > key.cleaned_at for word in settled):
         return PUT_AFTER_CLEANUP
     return None
 
 
 def why_indistinct(
-    key: KeyTruth, made: Made, version: Version, *, is_refused: bool, copies: list[tuple[Made, str]]
+    key: KeyTruth, made: Made, version: Version, *, is_refused: bool, copies: list[tuple[float, str]]
 ) -> str | None:
     """Why nothing tells a foreign version at the target from keyshift's copy, or ``None``.
 
-    ``is_refused``: S3 refused a copy of the same bytes within seconds of its being put; ``copies``: those that keyshift
-    made at this target, with their etags.
+    ``is_refused``: S3 refused a copy of the same bytes within seconds of its being put; ``copies``: what keyshift
+    made or adopted at this target, with the time and the etag.
     """
     if made.value is None or version.state is None or not key.has_said_bytes(made.value[0]):
         return None
     if key.doubt_at_target is not None and made.at >= key.doubt_at_target.earliest:
         return COPY_IN_DOUBT
     if version.version_id in (None, NULL) and any(
-        etag == version.state.etag and 0 <= made.at - one.at < AT_ONCE for one, etag in copies
+        etag == version.state.etag and 0 <= made.at - at < AT_ONCE for at, etag in copies
     ):
         return SAME_BYTES_AGAIN
     return REFUSED_COPY if is_refused else None
@@ -101,6 +113,11 @@ def why_outlives(key: KeyTruth) -> str | None:
     return key.unfollowed.get(len(key.words) - 1) or (
         ERASED if key.is_erased else NOT_TOLD if key.lost_deletes else None
     )
+
+
+def why_goes(key: KeyTruth) -> str | None:
+    """Why the copy may go although it holds the owner's last word: that is one which a cleanup of versions removed."""
+    return ERASED if key.is_erased and key.numbers[-1] in key.forgotten else None
 
 
 def why_other(key: KeyTruth) -> str | None:

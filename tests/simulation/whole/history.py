@@ -109,12 +109,14 @@ class KeyTruth:
     """The owner's last word when keyshift last emptied the source."""
     last_at_target: Writer | None = None
     """Who wrote or deleted the target last."""
-    carried: set[int] = field(default_factory=set)
-    """The words that keyshift's copies brought to the target."""
-    noted: set[int] = field(default_factory=set)
-    """The versions at the target that a process of keyshift wrote or saw, and then ended its work undisturbed."""
+    forgotten: set[int] = field(default_factory=set)
+    """The puts of which keyshift removed the version for good."""
+    noted: dict[int, float] = field(default_factory=dict)
+    """When a process of keyshift wrote or saw a version at the target; it then ended its work undisturbed."""
     foreign_delete: tuple[int, int] | None = None
     """The newest word that a stranger's delete took away, and the owner's last word at that time."""
+    meddled_at: float = 0.0
+    """When anybody but keyshift last did."""
     meddled: bool = False
     """Whether anybody but keyshift ever wrote or deleted at the target."""
     lost_events: int = 0
@@ -128,6 +130,8 @@ class KeyTruth:
     """When S3 last refused a copy to the target on a condition."""
     doubt_at_source: Doubt | None = None
     doubt_at_target: Doubt | None = None
+    stops: list[tuple[float, float]] = field(default_factory=list)
+    """From when to when a process was at work on it that stood still in a request."""
     unfollowed: dict[int, str] = field(default_factory=dict)
     """Deletes among the words of which keyshift cannot know, with the name of the excuse."""
     indistinct: dict[int, str] = field(default_factory=dict)

@@ -13,11 +13,12 @@ from handlers.operations.conflicts import ConflictDesk
 from handlers.operations.control import pause_migration, resume_migration
 from handlers.operations.dead_letters import Held, read_letter
 from handlers.operations.operator import Shut
-from handlers.operations.redrive import Replayed, move_all, purge_letters, replay_letters
+from handlers.operations.redrive import Chosen, Replayed, move_all, purge_letters, replay_letters
 from handlers.operations.rollback import BACKWARD, purge_copies, roll_back
 from handlers.operations.verify import Requeuer, Verifier, held_references
 from tests.simulation.whole.actors import POLL_SECONDS
 from tests.simulation.whole.ports_operations import SimulatedDeadLetters
+from tests.simulation.whole.reports import both_sides
 from tests.simulation.whole.scheduler import Process
 from tests.simulation.whole.site import Site
 from tests.simulation.whole.truth import KeyTruth
@@ -48,10 +49,9 @@ def verify_once(site: Site, process: Process, *, requeue: bool) -> list[Finding]
             book.add_pairs(iter([(record.source, record.target)]))
             found.append(verifier.verify_record(record))
         found += held_references(operation.finders)
-        for bucket in dict.fromkeys((site.rules.source_bucket, site.rules.target_bucket)):
-            for listed in operation.listing.list_objects(bucket):
-                stray = verifier.verify_key(Location(bucket, listed.key))
-                found += [stray] if stray is not None else []
+        for bucket, listed in both_sides(site, operation):
+            stray = verifier.verify_key(Location(bucket, listed.key))
+            found += [stray] if stray is not None else []
     if requeue:
         for finding in found:
             requeuer.add(finding)
@@ -121,6 +121,8 @@ def replays_the_dead(site: Site, process: Process) -> None:
     """``dlq replay`` and ``dlq purge`` of what nobody can read, whenever the alarm of a dead-letter queue rings."""
     while not site.closing:
         process.sleep(120.0)
+        if not site.plan.on_call and not site.is_calm:
+            continue
         for name, letters in site.letters.items():
             if letters.source.dead:
                 try:
@@ -138,10 +140,10 @@ def _look_after(site: Site, process: Process, name: str) -> None:
     with Held(queue, limit=100) as held:
         letters = [read_letter(one, name, dependencies) for one in held.letters()]
         unreadable = [one for one in letters if one.cause == "malformed-message"]
-        purge_letters(queue, held, unreadable)
+        purge_letters(Chosen(queue, held, unreadable))
         rest = [one for one in letters if one not in unreadable]
         rate = site.random.choice((None, 5))
-        replay_letters(queue, held, rest, Replayed(), rate=rate, really=True, sleep=process.sleep)
+        replay_letters(Chosen(queue, held, rest), Replayed(), rate=rate, really=True, sleep=process.sleep)
 
 
 # Pause and resume

@@ -95,6 +95,7 @@ class People:
             self._site.service.object_written(key.source)
         else:
             key.lost_events += 1
+            self._site.promises.told(key, is_delivered=False)
         self._site.check(key)
 
     def new_value(self, key: KeyTruth) -> Value:
@@ -122,6 +123,8 @@ class People:
         self._site.say("owner", f"deletes {key.source.key}", len(key.words) - 1)
         if tell:
             self._site.service.object_deleted(key.source)
+        else:
+            self._site.promises.told(key, is_delivered=False)
         self._site.check(key)
 
     # Strangers

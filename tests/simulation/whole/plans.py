@@ -6,6 +6,24 @@ from typing import Any
 
 from tests.simulation.whole.dice import KINDS
 
+GATED = 0.15
+"""How many random plans go through start and cut-over."""
+
+
+def gated_changes(random: Random) -> dict[str, Any]:
+    """Operators who act through every gate, and what may make a gate false."""
+    return {
+        "gated": True,
+        "by_command": True,
+        "operators": random.choice((0, 1, 1, 2)),
+        "terraform": random.choice((0, 0, 1, 2)),
+        "sends_already": random.random() < 0.4,
+        "second": random.random() < 0.4,
+        "reports": random.choice((0, 0, 1)),
+        "replaced": random.choice((0, 0, 2)),
+        "on_call": random.random() < 0.7,
+    }
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -87,6 +105,24 @@ class Plan:
     """How many objects are copied in parts."""
     parts_at_once: int = 2
     promised: bool = False
+    gated: bool = False
+    """Whether the migration is started, cut over and cleaned up by commands, through all their gates."""
+    operators: int = 0
+    """How many other operators interfere meanwhile."""
+    terraform: int = 0
+    """How often another program takes live capture away."""
+    sends_already: bool = False
+    """Whether the bucket's events reach the queue before the start."""
+    second: bool = False
+    """Whether another migration of the same bucket starts and rolls back."""
+    reports: int = 0
+    """How many inventory reports are delivered, all of them too early."""
+    on_call: bool = True
+    """Whether dead letters are looked after before everything has come to rest."""
+    replaced: int = 0
+    """How often the functions are replaced, with another configuration."""
+    blunt: bool = False
+    """Whether the server answers a conditional delete of what is not there with 412, as SeaweedFS does."""
     checksums: bool = True
     knows_itself: bool = True
     max_receives: int = 8
@@ -143,7 +179,10 @@ class Plan:
             lifecycle=random.choice(("", "", "", "noncurrent", "markers", "older", "current", "class")),
             suspends=random.choice(("", "", "", "first", "later")),
             versioned_target=other_bucket and chance() < 0.4,
+            blunt=chance() < 0.3,
         )
+        if chance() < GATED:
+            plan = replace(plan, **gated_changes(random))
         return replace(plan, **given)
 
     def smaller(self) -> list["Plan"]:
@@ -163,7 +202,8 @@ class Plan:
             *({"manifests": 0}, {"manifests": min(1, self.manifests)}),
             *({"verifies": False}, {"by_command": False}, {"forgets": False}, {"buried": 0.0}, {"garbage": 0}),
             *({"roles": 0}, {"dual": 0.0}, {"moves": 0.0}, {"twins": 0.0}, {"erases": 0.0}, {"afterwards": 0}),
-            *({"lifecycle": ""}, {"suspends": ""}, {"versioned_target": False}, {"unfenced": False}),
+            *({"lifecycle": ""}, {"suspends": ""}, {"versioned_target": False}, {"unfenced": False}, {"blunt": False}),
+            *({"operators": 0}, {"terraform": 0}, {"second": False}, {"reports": 0}, {"replaced": 0}),
             *({"decides": False}, {"redeploys": 0}, {"redeploys": min(1, self.redeploys)}),
             *({"words": 1}, {"words": max(1, self.words - 1)}, {"max_receives": 50}, {"knows_itself": True}),
         ]

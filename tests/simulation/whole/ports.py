@@ -76,6 +76,7 @@ class SimulatedStore(Asking):
         before = store.buckets.current(target.location)
         answer = store.write_copy(read, target, seen=seen)
         if isinstance(answer, Written):
+            self._site.promises.moved(target.location, by=self._process.name)
             truth.written(target.location, read, before, by=self._process.name)
             self._site.claims.copied(target.location, source.etag)
             self._site.manifests.changed(target.location)
@@ -88,8 +89,11 @@ class SimulatedStore(Asking):
         def effect() -> Deleted | Refused:
             there = self._site.store.buckets.current(location)
             answer = self._site.store.delete_object(location, if_match=if_match, send_before=NEVER)
+            if answer is Refused.SOURCE_ABSENT and self._site.plan.blunt:
+                return Refused.PRECONDITION
             if isinstance(answer, Deleted) and there is not None:
                 marker = self._site.store.buckets.top(location)
+                self._site.promises.moved(location, by=self._process.name)
                 self._site.truth.deleted(location, there, marker, by=self._process.name)
                 self._site.claims.deleted(location)
                 self._site.application.deleted(location, by=self._process)
@@ -194,6 +198,7 @@ class SimulatedStore(Asking):
             made = store.buckets.current(target.location)
             if isinstance(answer, Written) and made is not None and made.state is not None and upload is not None:
                 done.append(made)
+                self._site.promises.moved(target.location, by=self._process.name)
                 if is_copy:
                     self._site.truth.completed(target.location, upload_id, before, by=self._process.name)
                     self._site.claims.copied(target.location, upload.state.etag)
@@ -231,7 +236,10 @@ class SimulatedStore(Asking):
 
     def _page(self, bucket: str, prefix: str, after: str) -> list[ListedObject]:
         rows = self._site.store.list_objects(bucket, prefix=prefix, after=after)
-        return [replace(row, size=(row.size or 0) * SCALE) for row, _ in zip(rows, range(PAGE), strict=False)]
+        page = [replace(row, size=(row.size or 0) * SCALE) for row, _ in zip(rows, range(PAGE), strict=False)]
+        last = page[-1].key if len(page) == PAGE else ""
+        self._site.promises.listed(self._process.name, bucket, after=after, last=last)
+        return page
 
 
 class SimulatedManifest(Asking):

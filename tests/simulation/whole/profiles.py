@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
+from tests.simulation.whole.plans import gated_changes
+
 Profile = Callable[[Random], Mapping[str, Any]]
 FORWARD: Mapping[str, Any] = {"rollback": False, "purge": False}
 
@@ -20,6 +22,9 @@ ALONE: Mapping[str, Any] = {
     "unfenced": False,
     "lifecycle": "",
     "suspends": "",
+    "gated": False,
+    "on_call": True,
+    "replaced": 0,
 }
 """What the profiles are about: each plays its own part only."""
 
@@ -116,6 +121,22 @@ def _expired(random: Random) -> Mapping[str, Any]:
     return {"lifecycle": "current", "mirrors": True, "strangers": 0, "versioned": random.random() < 0.5, **FORWARD}
 
 
+def _gates(random: Random) -> Mapping[str, Any]:
+    """L: operators start and cut over through every gate, and Terraform, other operators and migrations are at it."""
+    return gated_changes(random) | {
+        "operators": random.choice((1, 2)),
+        "terraform": random.choice((0, 1, 3)),
+        "seconds": 1_800.0,
+        "longest_stall": 30.0,
+        "fault_rate": random.choice((0.0, 0.01, 0.03)),
+        "items": 0,
+        "manifests": 0,
+        "buried": random.choice((0.0, 0.1)),
+        "strangers": random.choice((0, 0, 3)),
+        "rollback": random.random() < 0.3,
+    }
+
+
 PROFILES: Mapping[str, Profile] = {
     "N": _cleanup_without_effect,
     "D1": _dual_writers,
@@ -128,6 +149,7 @@ PROFILES: Mapping[str, Profile] = {
     "S": _suspended,
     "A": _removed_by_rules,
     "X": _expired,
+    "L": _gates,
 }
 
 

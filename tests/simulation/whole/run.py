@@ -19,8 +19,10 @@ from tests.simulation.whole.actors import (
     rolls_back,
     works_on,
 )
-from tests.simulation.whole.deployments import redeploy, take_permissions
+from tests.simulation.whole.capturing import rewrite_notifications
+from tests.simulation.whole.deployments import redeploy, replace_functions, take_permissions
 from tests.simulation.whole.dice import SeededDice
+from tests.simulation.whole.migrators import cuts_over, interferes, migrates, starts
 from tests.simulation.whole.operators import (
     cleans_by_command,
     decides,
@@ -42,8 +44,10 @@ from tests.simulation.whole.referrers import (
     rewrites_references,
     undoes_references,
 )
+from tests.simulation.whole.reports import deliver_report
 from tests.simulation.whole.rest import AtRest
 from tests.simulation.whole.scheduler import EPOCH, Process, StuckError
+from tests.simulation.whole.second import lives_and_goes_back
 from tests.simulation.whole.site import LONGEST_CLAIM, MARGIN_SECONDS, REQUEST_SECONDS, Site
 from tests.simulation.whole.truth import Writer, value_of
 
@@ -115,8 +119,9 @@ def employ_everybody(  # noqa: C901  # a list of who may come
         employ(site, "worker-b", works_on("backfill"))
     employ(site, "stream", follows_the_stream)
     employ(site, "dead-letters", replays_the_dead)
-    if plan.backfill:
+    if plan.backfill or plan.gated:
         employ(site, "backfill", fills_back)
+    employ_operators(site)
     if plan.items:
         employ(site, "references", follows_references)
     if plan.manifests or (plan.items and plan.rewrites):
@@ -139,6 +144,24 @@ def employ_everybody(  # noqa: C901  # a list of who may come
         site.scheduler.at(rollback_at, lambda: _employ(site, "rollback", rolls_back_of(plan)))
 
 
+def employ_operators(site: Site) -> None:
+    """Those who start and cut over, and what happens to their gates meanwhile."""
+    plan, random = site.plan, site.random
+    for _ in range(plan.replaced):
+        replace_functions(site, random.random() * plan.seconds)
+    if not plan.gated:
+        return
+    employ(site, "operator-a", migrates)
+    for number in range(plan.operators):
+        employ(site, f"operator-{number}", interferes)
+    for _ in range(plan.terraform):
+        rewrite_notifications(site, random.random() * plan.seconds)
+    for _ in range(plan.reports):
+        site.scheduler.at(random.random() * plan.seconds / 4, lambda: deliver_report(site))
+    if plan.second:
+        employ(site, "second", lives_and_goes_back)
+
+
 def rolls_back_of(plan: Plan) -> Body:
     """Rollback as the plan wants it; the command puts references back by itself."""
     if plan.by_command:
@@ -156,6 +179,9 @@ def settle(site: Site) -> None:
     plan = site.plan
     until(site, lambda: site.deployed is site.rules)
     _finish(site, "resume", resumes)
+    if plan.gated:
+        until(site, lambda: not site.wire.is_broken)
+        _finish(site, "start-2", starts)
     until(site, lambda: _is_quiet(site))
     if not plan.rollback or plan.afterwards:
         _settle_forward(site, "2")
@@ -185,12 +211,14 @@ def settle(site: Site) -> None:
 def _settle_forward(site: Site, life: str) -> None:
     """What operators do until nothing is left to migrate and to clean."""
     plan = site.plan
-    if plan.backfill:
+    if plan.backfill or plan.gated:
         _finish(site, f"backfill-{life}", fills_back)
         until(site, lambda: _is_quiet(site))
     _finish(site, f"requeue-{life}", requeues)
     until(site, lambda: _is_quiet(site))
     _finish(site, f"rewrite-{life}", finishes_references)
+    if plan.gated:
+        _finish(site, f"cutover-{life}", cuts_over)
     if plan.cleanup:
         _finish(site, f"cleanup-{life}", finishes_by_command if plan.by_command else finishes_cleanup)
         until(site, lambda: _is_quiet(site))

@@ -11,7 +11,8 @@ from domain.errors import KeyshiftError, LeaseExpiredError
 
 EPOCH = 1_790_000_000.0
 QUIET = frozenset(
-    {"receive_messages", "read_control", "scan_records", "list_objects", "publish_events", "add_progress"}
+    {"receive_messages", "read_control", "read_stage", "scan_records", "list_objects", "publish_events"}
+    | {"add_progress", "add_tally", "has_arrived"}
 )
 """Calls that fill a trace and explain nothing."""
 Phases = Iterator[None]
@@ -34,6 +35,8 @@ class Request:
     subject: str
     begin: Callable[[], Any]
     send_before: float | None = None
+    object_name: str = ""
+    """The last part of the key that it is about, which a source shares with its target."""
 
     def __str__(self) -> str:
         return f"{self.name} {self.subject}"

@@ -55,6 +55,20 @@ class StandardQueue(InMemoryQueue):
         super().__init__(clock, visibility=VISIBILITY_SECONDS, max_receives=max_receives)
         self._random = random
         self._duplicates = duplicates
+        self._died_at: dict[str, float] = {}
+
+    def count_older(self, seconds: float) -> int:
+        """Messages that were sent longer ago, in work or not."""
+        return sum(1 for held in self._held.values() if self._clock.now() - held.message.sent_at > seconds)
+
+    def died_at(self) -> list[float]:
+        """When each message died that lies dead, in seconds since the simulation's begin."""
+        return [self._died_at[one.message_id] for one in self.dead]
+
+    def hand_out_again(self) -> None:
+        """Whoever has a message is gone: it is visible again."""
+        for held in self._held.values():
+            held.visible_at = min(held.visible_at, self._clock.now())
 
     def receive_messages(self, *, at_most: int, wait: int) -> Any:
         """See the port."""
@@ -62,6 +76,7 @@ class StandardQueue(InMemoryQueue):
         self._random.shuffle(mixed)
         self._held = dict(mixed)
         taken = super().receive_messages(at_most=at_most, wait=wait)
+        self._note_deaths()
         for message in taken:
             if self._random.random() < self._duplicates:
                 self._held[message.message_id].visible_at = self._clock.now()
@@ -72,6 +87,11 @@ class StandardQueue(InMemoryQueue):
         self.send_messages([body])
         message_id = next(reversed(self._held))
         self.dead.append(self._held.pop(message_id).message)
+        self._note_deaths()
+
+    def _note_deaths(self) -> None:
+        for one in self.dead:
+            self._died_at.setdefault(one.message_id, self._clock.monotonic())
 
     @property
     def is_empty(self) -> bool:

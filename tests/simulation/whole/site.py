@@ -16,9 +16,11 @@ from domain.protocol.record import Record
 from domain.references.item_rewriting import ReferencePorts
 from domain.references.manifest_rewriting import ManifestPorts
 from domain.rules.compiled import CompiledRules
+from domain.steering.breaker import BreakerPolicy
 from handlers.bootstrap.operations import UndoneReferences
 from handlers.config.rules_file import read_rules
 from handlers.config.settings import Settings
+from handlers.engine.circuit_breaker import Breaker, CircuitBreaker
 from handlers.engine.concurrency import Pace
 from handlers.engine.dependencies import CachedControl, EngineDependencies
 from handlers.operations.operator import Operation
@@ -36,9 +38,10 @@ from tests.fakes.lifecycle import (
 )
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.panel import InMemoryControlPanel, InMemoryProgressCounters
-from tests.fakes.steering import InMemoryMappings
+from tests.fakes.steering import InMemoryMappings, InMemoryPulseBook
 from tests.simulation.whole.application import DECLARED, Application
 from tests.simulation.whole.asking import Asked
+from tests.simulation.whole.capturing import SimulatedCapture, Wire
 from tests.simulation.whole.claims import Claims
 from tests.simulation.whole.manifests import DECLARED as MANIFESTS
 from tests.simulation.whole.manifests import Manifests
@@ -50,9 +53,12 @@ from tests.simulation.whole.ports_operations import (
     SimulatedQueue,
     SimulatedTables,
 )
+from tests.simulation.whole.promises import Promises
 from tests.simulation.whole.scheduler import Dice, Process, Scheduler
+from tests.simulation.whole.second import Second
 from tests.simulation.whole.servers import Clocked, DeadLetters, InTurn, StandardQueue, Watched, observer
 from tests.simulation.whole.service import OURS, Service
+from tests.simulation.whole.stages import SimulatedStages
 from tests.simulation.whole.truth import KeyTruth, Truth
 
 ATTEMPT_SECONDS, REQUEST_SECONDS, MARGIN_SECONDS = 40.0, 20.0, 10.0
@@ -69,11 +75,11 @@ TOO_LONG = "x" * 1022 + "/"
 def rules_of(deletes: str, target: str, manifests: str, *, kind: str = "usual") -> CompiledRules:
     """One rule, and a table and manifests that refer to what it moves."""
     prefix = TOO_LONG if kind == "impossible" else "new/"
-    source = "elsewhere" if kind == "unmapped" else "old"
-    kept = 'keep: ["old/{rest...}"]\n' if kind == "keep" else ""
+    source = "elsewhere/" if kind == "unmapped" else ""
+    kept = 'keep: ["{rest...}"]\n' if kind == "keep" else ""
     return read_rules(
-        f"version: 1\nmigration: whole\nsource: {{bucket: {LEGACY}}}\ntarget: {{bucket: {target}}}\n"
-        f'rules:\n  - {{name: move, from: "{source}/{{rest...}}", to: "{prefix}{{rest...}}"}}\n'
+        f"version: 1\nmigration: whole\nsource: {{bucket: {LEGACY}, prefix: old/}}\ntarget: {{bucket: {target}}}\n"
+        f'rules:\n  - {{name: move, from: "{source}{{rest...}}", to: "{prefix}{{rest...}}"}}\n'
         f"{kept}deletes: {deletes}\ncleanup: {{unversioned_source: fenced}}\n{DECLARED}{manifests}"
     )
 
@@ -106,9 +112,12 @@ class Site:
         self.counters = InMemoryProgressCounters()
         self.panel = InMemoryControlPanel()
         self.mappings = InMemoryMappings(events=True, backfill=True)
-        self.stages = InMemoryStageBook(StageEntry(stage=Stage.CUT_OVER))
-        self.capture = InMemoryLiveCapture(LEGACY)
+        self._share_the_bucket()
         self.service = Service(self)
+        self.promises = Promises(
+            self.truth, lambda: self.scheduler.time, self.service.is_on_its_way, has_started=not plan.gated
+        )
+        self.knows_itself = plan.knows_itself
         self.application = Application(self, target_bucket=self.target_bucket)
         self.manifests = Manifests(self, target_bucket=self.target_bucket)
         self.looks: dict[tuple[str, Location], str | None] = {}
@@ -132,6 +141,22 @@ class Site:
             self._add_key(f"k{number}")
         for number in range(plan.manifests):
             self._add_key(f"m{number}.manifest", plain=self.manifests.plain)
+
+    def _share_the_bucket(self) -> None:
+        """The migration's stage, live capture, and another migration of the same bucket."""
+        plan = self.plan
+        begun = StageEntry() if plan.gated else StageEntry(stage=Stage.CUT_OVER)
+        self.stages = InMemoryStageBook(begun, self.panel)
+        self.notifications: dict[str, str] = {}
+        self.capture = InMemoryLiveCapture(LEGACY, self.notifications, migration="whole")
+        if plan.sends_already:
+            self.notifications[self.capture.name] = self.capture.prefix
+        self.wire = Wire(self, self.notifications)
+        self.second = Second(self, LEGACY)
+        self.captures = (self.capture, self.second.capture)
+        self.probes, self.pulse = InMemoryProbeBook(), InMemoryPulseBook()
+        self.reports: list[Any] = []
+        """Inventory reports, the oldest first."""
 
     def _add_key(self, name: str, **more: Any) -> None:
         source, target = Location(LEGACY, f"old/{name}"), Location(self.target_bucket, f"new/{name}")
@@ -188,10 +213,45 @@ class Site:
             rules_digest=self.rules.digest,
         )
 
+    @property
+    def is_calm(self) -> bool:
+        """Whether nothing fails any more."""
+        return bool(getattr(self.scheduler.dice, "calm", True))
+
+    def asked(self, process: Process, port: Any, name: str) -> Any:
+        """A port of which every call is a request of that process."""
+        return Asked(process, self, port, name)
+
+    def control(self, process: Process, rules: CompiledRules) -> CachedControl:
+        """What functions with these rules obey; in a plan without a start they look at no stage."""
+        stages = SimulatedStages(process, self, self.stages) if self.plan.gated else None
+        return CachedControl(
+            SimulatedOperations(process, self),
+            seconds=CONTROL_SECONDS,
+            monotonic=process.monotonic,
+            stages=stages,
+            rules_digest=rules.digest,
+        )
+
+    def _breaker(self, process: Process, panel: Any, control: CachedControl) -> Breaker:
+        """It measures how old live events are, for the gate of that name; it never trips."""
+        if not self.plan.gated:
+            return NoBreaker()
+        return CircuitBreaker(
+            BreakerPolicy(0.0, 20, 0, window_seconds=Settings.model_fields["breaker_seconds"].default),
+            panel=panel,
+            pulse=self.asked(process, self.pulse, "pulse"),
+            current=control.current,
+            refresh=control.refresh,
+            now=process.now,
+            observer=observer(),
+        )
+
     def dependencies(self, process: Process) -> EngineDependencies:
         """What the handlers are given in this process."""
         store = SimulatedStore(process, self)
         operations = SimulatedOperations(process, self)
+        control = self.control(process, self.rules)
         return EngineDependencies(
             settings=Settings(
                 rules_file=Path("rules.yaml"),
@@ -201,7 +261,7 @@ class Site:
                 margin_seconds=MARGIN_SECONDS,
                 concurrency=4,
                 control_seconds=CONTROL_SECONDS,
-                own_principals=(OURS,) if self.plan.knows_itself else (),
+                own_principals=(OURS,) if self.knows_itself else (),
             ),
             rules=self.rules,
             policy=self._policy(),
@@ -210,15 +270,15 @@ class Site:
             backfill_queue=SimulatedQueue(process, self, self.backfill, "backfill"),
             bus=operations,
             progress=operations,
-            control=CachedControl(operations, seconds=CONTROL_SECONDS, monotonic=process.monotonic),
+            control=control,
+            probes=self.asked(process, self.probes, "probes"),
+            breaker=self._breaker(process, operations, control),
             record_of_item=lambda item: item["record"],
             new_token=lambda: f"t{self.next_number()}",
             observer=observer(),
             event_of_item=no_item_event,
             chain=None,
-            probes=InMemoryProbeBook(),
             gate=OpenGate(),
-            breaker=NoBreaker(),
             pace=Pace(4, monotonic=process.monotonic),
             sleep=process.sleep,
             objects_at_once=InTurn,
@@ -252,13 +312,13 @@ class Site:
     def operation(self, process: Process) -> Operation:
         """An operator's world in this process."""
         references, store = self.references(process), SimulatedStore(process, self)
-        asked: Callable[..., Any] = partial(Asked, process, self)
+        asked: Callable[..., Any] = partial(self.asked, process)
         dependencies = self.dependencies(process)
         return Operation(
             dependencies=dependencies,
             engine=lambda: dependencies,
-            stages=asked(self.stages, "stage"),
-            capture=asked(self.capture, "capture"),
+            stages=SimulatedStages(process, self, self.stages),
+            capture=SimulatedCapture(process, self, self.capture),
             panel=SimulatedOperations(process, self),
             mappings=asked(self.mappings, "mappings"),
             reader=asked(self.store, "bytes"),

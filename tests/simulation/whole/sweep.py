@@ -4,56 +4,23 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from random import Random
-from typing import Literal
 
 from domain.keys import Location
 from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.fakes.buckets import md5_text
 from tests.simulation.whole.acts import PLAYS, Play
-from tests.simulation.whole.dice import MUTATIONS
 from tests.simulation.whole.manifests import is_manifest
+from tests.simulation.whole.one_fault import PAIRS, Moment, OneFault, moments_of
 from tests.simulation.whole.people import People
 from tests.simulation.whole.plans import Plan
 from tests.simulation.whole.ports import SCALE
 from tests.simulation.whole.run import Found, employ_everybody, observed, settle, until
-from tests.simulation.whole.scheduler import QUIET, Fate, Process, Request
 from tests.simulation.whole.site import LEGACY, Site
 from tests.simulation.whole.truth import KeyTruth, Value
 from tests.simulation.world import Scenario
 
-Moment = Literal["before", "after", "twice"]
 ORDER_SECONDS = 20.0
 """Everything that a scenario names begins within this time, in an order that chance decides."""
-
-
-@dataclass(slots=True)
-class OneFault:
-    """Every request goes well, but for the one with this number.
-
-    Its sender dies before or after it took effect, or something on the way sends it twice.
-    """
-
-    random: Random
-    acted: bool = False
-    """Whether it is about operators: then what they do is never without interest."""
-    number: int = -1
-    moment: Moment = "before"
-    calls: list[str] = field(default_factory=list)
-    """Their names."""
-    calm: bool = False
-
-    def fate(self, process: Process, request: Request) -> Fate:
-        """See the protocol."""
-        delay, gap = self.random.random() * 0.5, self.random.random() * 0.5
-        watched = self.acted and not process.name.startswith(("worker", "stream"))
-        if (request.name in QUIET and not watched) or self.calm:
-            return Fate(delay=delay, gap=gap)
-        self.calls.append(request.name)
-        if len(self.calls) - 1 != self.number:
-            return Fate(delay=delay, gap=gap)
-        if self.moment == "twice":
-            return Fate(delay=delay, gap=gap, doubled=True, word="sent twice")
-        return Fate(delay=delay, gap=gap, kill=self.moment, word=f"crash {self.moment}")
 
 
 def plan_of(play: Play, seed: int) -> Plan:
@@ -89,7 +56,9 @@ def perform(play: Play, *, seed: int, number: int = -1, moment: Moment = "before
 
 def _perform(play: Play, dice: OneFault, seed: int) -> Found:
     random, scenario = dice.random, play.scenario
-    site = Site(plan_of(play, seed), dice, random)
+    is_blunt = dice.moment.endswith("blunt")  # and keyshift's own deletes come back to it as events
+    plan = plan_of(play, seed)
+    site = Site(replace(plan, blunt=is_blunt, knows_itself=plan.knows_itself and not is_blunt), dice, random)
 
     def live() -> None:
         people = _Cast(site, scenario)
@@ -161,12 +130,13 @@ class _Cast:
 
 @dataclass
 class Swept:
-    """How many crashes and doubled requests were survived, and what was found."""
+    """How many crashes, doubled requests and pairs of faults were survived, and what was found."""
 
     scenarios: int = 0
     plays: int = 0
     crashes: int = 0
     doubled: int = 0
+    pairs: int = 0
     broken: list[str] = field(default_factory=list)
 
 
@@ -180,6 +150,7 @@ def sweep(names: list[str], *, orders: int) -> Swept:
                 swept.plays += 1
                 swept.crashes += moment in ("before", "after")
                 swept.doubled += moment == "twice"
+                swept.pairs += moment in PAIRS
                 if found.broken:
                     swept.broken.append(f"{name} order {seed} call {number} {moment}: {found.broken[0]}\n{found.trace}")
     return swept
@@ -189,6 +160,5 @@ def _faults(play: Play, seed: int) -> Iterator[tuple[int, str, Found]]:
     dice = OneFault(Random(seed), bool(play.changes))
     yield -1, "no fault", _perform(play, dice, seed)
     for number, name in enumerate(dice.calls):
-        moments: tuple[Moment, ...] = ("before", "after", "twice") if name in MUTATIONS else ("before", "after")
-        for moment in moments:
+        for moment in moments_of(name):
             yield number, moment, perform(play, seed=seed, number=number, moment=moment)

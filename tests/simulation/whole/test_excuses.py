@@ -150,6 +150,41 @@ def test_equal_bytes_over_the_copy_are_told_apart_by_versions_and_dates() -> Non
         assert world.used() == (set() if wanted else {excuses.SAME_BYTES_AGAIN})
 
 
+def test_equal_bytes_over_what_was_adopted_are_told_apart_in_the_same_way() -> None:
+    """A worker adopts what a stranger put; the next equal object may come at once, or long after."""
+    for seconds, wanted in ((5, []), (1_000, ["I2b"])):
+        world = World()
+        world.owner_puts(b"a")
+        world.stranger_puts(b"a")
+        world.clock.advance(500)
+        world.truth.doubts.asks("worker", world.key)
+        world.look("worker")
+        world.truth.doubts.answered("worker", "write_record")
+        world.truth.doubts.asks("worker", None)
+        world.clock.advance(seconds)
+        world.stranger_puts(b"a", "other")
+        world.owner_puts(b"b")
+        world.copy()
+        assert world.broken() == wanted
+        assert world.used() == (set() if wanted else {excuses.SAME_BYTES_AGAIN})
+
+
+def test_a_rewriting_of_an_adopted_manifest_does_not_make_it_keyshifts() -> None:
+    """What a stranger put stays his when only its references are switched, and outlives its source."""
+    for is_adopted, wanted in ((True, []), (False, ["I7"])):
+        world = World()
+        world.owner_puts(b"a")
+        if is_adopted:
+            world.stranger_puts(b"a")
+        else:
+            world.copy()
+        before = world.there(TARGET)
+        world.store.put(TARGET, b"a", metadata={"put": "m"})
+        world.truth.rewritten(world.key, world.there(TARGET), before)
+        world.owner_deletes()
+        assert world.broken(at_rest=True) == wanted
+
+
 def test_a_copy_in_doubt_may_be_a_strangers_object() -> None:
     """A worker died over the key: equal bytes at the target count as its copy, other bytes never do."""
     for body, wanted in ((b"a", []), (b"x", ["I2b"])):
@@ -196,6 +231,23 @@ def test_a_claim_that_is_taken_over_leaves_its_copy_in_doubt() -> None:
     world.delete(TARGET)
     assert world.broken() == []
     assert world.used() == {excuses.COPY_IN_DOUBT}
+
+
+def test_a_worker_that_is_stopped_over_a_copy_leaves_the_same_doubt() -> None:
+    """Its claim ends meanwhile; a request that is answered at once leaves none."""
+    for seconds, wanted in ((100, []), (1, ["I2b"])):
+        world = World()
+        world.owner_puts(b"a")
+        world.truth.doubts.asks("worker", world.key)
+        world.stranger_puts(b"a", "other")
+        world.clock.advance(seconds)
+        world.truth.doubts.refused("worker", "copy_object")
+        world.clock.advance(100)
+        world.owner_puts(b"b")
+        world.truth.doubts.asks("worker", None)
+        world.copy()
+        assert world.broken() == wanted
+        assert world.used() == (set() if wanted else {excuses.COPY_IN_DOUBT})
 
 
 def test_a_refused_copy_never_excuses_a_delete() -> None:
@@ -305,6 +357,41 @@ def test_a_put_and_a_delete_after_cleanup_show_by_their_versions() -> None:
         world.owner_deletes()
         assert world.broken(at_rest=True) == wanted
         assert world.used() == (set() if wanted else {excuses.PUT_AFTER_CLEANUP})
+
+
+def test_a_put_and_a_delete_after_cleanup_are_told_apart_by_a_copy_that_was_written_down() -> None:
+    """What a worker copied in between, and could write down, ends the cleanup; a copy that it could not, does not."""
+    for is_written, wanted in ((True, ["I7"]), (False, [])):
+        world = copied()
+        world.clean()
+        world.owner_puts(b"b")
+        world.truth.doubts.asks("worker", world.key)
+        world.copy()
+        world.look("worker")
+        if not is_written:
+            world.truth.doubts.refused("worker", "abort_upload")
+        world.truth.doubts.answered("worker", "write_record")
+        world.truth.doubts.asks("worker", None)
+        world.owner_deletes()
+        assert world.broken(at_rest=True) == wanted
+        assert world.used() == (set() if wanted else {excuses.PUT_AFTER_CLEANUP})
+
+
+def test_what_a_cleanup_of_versions_removed_does_not_come_back() -> None:
+    """An owner removes for good what he put again; the mirrored delete loses nothing that was still anywhere else."""
+    for is_forgotten, wanted in ((True, []), (False, ["I1"])):
+        world = copied(versioned=True)
+        first = world.there(SOURCE)
+        world.clean()
+        world.store.destroy(SOURCE, first.version_id or "")
+        if is_forgotten:
+            world.truth.forgotten(SOURCE, first, by="cleanup")
+        world.owner_puts(b"a")
+        world.copy()
+        world.owner_erases(world.there(SOURCE).version_id or "")
+        world.delete(TARGET)
+        assert world.broken() == wanted
+        assert world.used() == (set() if wanted else {excuses.ERASED})
 
 
 def test_cleanup_must_see_the_copy() -> None:

@@ -58,3 +58,9 @@ def test_every_excuse_is_a_sentence() -> None:
     }
     assert names == set(excuses.SENTENCES)
     assert all(sentence.endswith(".") for sentence in excuses.SENTENCES.values())
+
+
+def test_every_excuse_is_documented() -> None:
+    """Among what docs/reliability.md does not promise, by its name."""
+    page = (HERE.parents[2] / "docs/reliability.md").read_text(encoding="utf-8")
+    assert [name for name in excuses.SENTENCES if f"| `{name}` |" not in page] == []

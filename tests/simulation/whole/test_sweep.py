@@ -1,7 +1,10 @@
 """A crash at any call of any scenario is survived, and any change that is sent twice."""
 
+from collections.abc import Callable
+
 import pytest
 
+from domain.protocol.attempt import HeldRecord
 from tests.simulation.scenarios import SCENARIOS
 from tests.simulation.whole.acts import ACTS, PLAYS
 from tests.simulation.whole.sweep import sweep
@@ -13,6 +16,7 @@ def test_a_crash_at_any_call_converges(number: int) -> None:
     swept = sweep([name for name in PLAYS if name in SCENARIOS][number::4], orders=1)
     assert swept.crashes > 300
     assert swept.doubled > 50
+    assert swept.pairs > 50
     assert not swept.broken, swept.broken[0]
 
 
@@ -22,4 +26,18 @@ def test_operators_may_die_at_any_call(number: int) -> None:
     swept = sweep([play.name for play in ACTS][number::4], orders=1)
     assert swept.crashes > 300
     assert swept.doubled > 50
+    assert swept.pairs > 50
     assert not swept.broken, swept.broken[0]
+
+
+def _asks_only(self: HeldRecord, may_be_done: Callable[[], bool]) -> bool:
+    return may_be_done()
+
+
+@pytest.mark.parametrize(("name", "broken"), [("S20", "I1"), ("A18", "I3")])
+def test_a_refusal_that_nobody_could_look_after_is_found_out(
+    monkeypatch: pytest.MonkeyPatch, name: str, broken: str
+) -> None:
+    """A cleanup's delete (S20) or a mirrored one (A18), refused and forgotten because the look after it failed."""
+    monkeypatch.setattr(HeldRecord, "ask_if_done", _asks_only)
+    assert any(broken in text for text in sweep([name], orders=1).broken)

@@ -14,6 +14,7 @@ from tests.simulation.whole.excuses import (
     REFUSED_COPY,
     SAME_BYTES_AGAIN,
     why_comes_back,
+    why_goes,
     why_lost,
 )
 from tests.simulation.whole.history import KeyTruth, Value, Writer, value_of
@@ -79,10 +80,9 @@ class Truth(Chronicle):
             self._note_same_again(key, before, by)
         for text in self._faults_of_copy(key, word, before, is_given_up=is_given_up):
             self.fault(key, text)
-        self._copies.setdefault(location, []).append((copy, made.state.etag if made.state else ""))
+        self._copies.setdefault(location, []).append(copy)
         key.foreign_delete = None if is_given_up else key.foreign_delete
         key.last_at_target, key.given_up = Writer.KEYSHIFT, None
-        key.carried.add(word)
         self._mirrored.pop(location, None)
         self._check_lost(key, before, f"I1 overwriting the target with word {word}", by=by)
 
@@ -93,11 +93,7 @@ class Truth(Chronicle):
                 older = there.of is not None and word < key.word_of(there.of)
                 if older and key.words[word] != key.holds(before):
                     yield f"I2 word {word} is written over newer word {key.word_of(there.of)}"
-            elif (
-                not is_given_up
-                and key.number_of(there.value) < 0
-                and not self.excuses(key.indistinct.get(before.written))
-            ):
+            elif not is_given_up and key.number_of(there.value) < 0 and not self.excuses(self.why_ours(key, before)):
                 # What is equal in everything to a word of the owner is adopted, and follows him (protocol.md §5).
                 yield f"I2b the foreign object {there.value} is overwritten by word {word}"
             return
@@ -125,7 +121,7 @@ class Truth(Chronicle):
         maker = self.maker_of(before) if before is not None else None
         writer = maker.writer if maker is not None else Writer.KEYSHIFT
         copy = self._note(made, writer, key.plain, of=maker.of if maker is not None else None)
-        self._copies.setdefault(key.target, []).append((copy, made.state.etag if made.state else ""))
+        self._copies.setdefault(key.target, []).append(copy)
         key.last_at_target = Writer.KEYSHIFT
 
     def _copied_back(self, key: KeyTruth, made: Version, before: Version | None, number: int) -> None:
@@ -156,7 +152,7 @@ class Truth(Chronicle):
             return
         key, made = self._by_target[location], self.maker_of(gone)
         self._note_same_again(key, gone, by)
-        why = key.indistinct.get(gone.written)
+        why = self.why_ours(key, gone)
         # A copy that S3 refused is proof enough to go on over what is there, and never to delete it.
         if made.writer is not Writer.KEYSHIFT and not self.excuses(why if why != REFUSED_COPY else None):
             self.fault(key, f"I2b the foreign object {made.value} is deleted")
@@ -168,7 +164,9 @@ class Truth(Chronicle):
 
     def forgotten(self, location: Location, gone: Version, *, by: str) -> None:
         """A version of a source is deleted for good, by keyshift."""
-        self._check_lost(self.keys[location], gone, "I5 deleting the version for good", by=by)
+        key = self.keys[location]
+        key.forgotten.add(gone.written)
+        self._check_lost(key, gone, "I5 deleting the version for good", by=by)
 
     def _check_lost(self, key: KeyTruth, gone: Version | None, doing: str, *, by: str) -> None:
         """The owner's newest bytes were in what keyshift took away, and are nowhere else."""
@@ -187,4 +185,6 @@ class Truth(Chronicle):
             key.has_lost_metadata = why == PUT_AGAIN
             if self.excuses(why):
                 return
+        if doing.startswith("I1 deleting") and self.excuses(why_goes(key)):
+            return
         self.fault(key, f"{doing} loses {truth}, the target holds {held}")

@@ -21,8 +21,8 @@ from domain.reporting.progress import RECORDS
 from domain.steering.control import Limits as Rates
 from domain.steering.control import paused, resumed, throttled
 from handlers.engine.dependencies import CachedControl
-from handlers.operations.cleanup import Cleaner, finish_migration, refuse_cleanup, warn_of_cleanup
-from handlers.operations.cutover import cut_over, look_for_cutover, step_guarded
+from handlers.operations.cleanup import Cleaner, Leftovers, finish_migration, refuse_cleanup, warn_of_cleanup
+from handlers.operations.cutover import Terms, cut_over, look_for_cutover, step_guarded
 from handlers.operations.operator import Operation, Shut
 from handlers.operations.status import Lookout
 from handlers.operations.verify import Verifier
@@ -196,7 +196,7 @@ class Place:
         self.finder.during = during
         operation, lookout = self.operation(), self.lookout()
         look = look_for_cutover(operation, lookout, objects=self.objects(), limits=limits, seen=lambda: None)
-        gates, entry = cut_over(operation, lookout, look, limits=limits, accepted=accepted, why="test")
+        gates, entry = cut_over(operation, lookout, look, terms=Terms(limits, accepted, "test"))
         shut = {gate.name: gate.says for gate in gates if gate.holds}
         assert (entry is None) == bool(shut)
         assert (self.stages.read_stage().stage is Stage.CUT_OVER) == (not shut)
@@ -204,7 +204,7 @@ class Place:
 
     def finish(self, **more: Any) -> Shut | None:
         """``keyshift cleanup --finish``."""
-        return finish_migration(self.operation(), self.lookout(), objects=self.objects(), **more)
+        return finish_migration(self.operation(), self.lookout(), objects=self.objects(), allowed=Leftovers(**more))
 
     def say(self, change: Callable[..., StageEntry], *arguments: Any, **named: Any) -> None:
         """Another operator changes the stage's entry."""

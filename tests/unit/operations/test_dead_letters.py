@@ -14,7 +14,7 @@ from handlers.cli.times import parse_since, said_seconds
 from handlers.engine.batch import respond_to_batch
 from handlers.intake.messages import BackfillRow, encode_backfill
 from handlers.operations.dead_letters import Held, Letter, Wanted, grouped, read_letter
-from handlers.operations.redrive import Replayed, move_all, purge_letters, replay_letters
+from handlers.operations.redrive import Chosen, Replayed, move_all, purge_letters, replay_letters
 from tests.fakes.clock import FakeClock
 from tests.fakes.queue import InMemoryQueue
 from tests.fakes.steering import InMemoryDeadLetterQueue, letter_of
@@ -200,7 +200,7 @@ def test_a_replay_sends_back_what_is_open_and_removes_what_is_overtaken() -> Non
     for really in (False, True):
         done = Replayed()
         with Held(grave.dead, limit=100) as held:
-            replay_letters(grave.dead, held, grave.letters(held, made), done, rate=None, really=really)
+            replay_letters(Chosen(grave.dead, held, grave.letters(held, made)), done, rate=None, really=really)
         assert (done.replayed, done.overtaken, len(done.found)) == (2, 1, 3)
         assert len(grave.queue.dead) == (0 if really else 3)
     assert sorted(grave.queue.bodies) == sorted([open_one, "{"])
@@ -212,7 +212,7 @@ def test_a_rate_is_kept_by_waiting_between_batches() -> None:
     grave = Cemetery(*[direct(created(f"old/{number}", b"x")) for number in range(7)])
     with Held(grave.dead, limit=100) as held:
         letters = grave.letters(held, made)
-        replay_letters(grave.dead, held, letters, Replayed(), rate=3, really=True, sleep=slept.append)
+        replay_letters(Chosen(grave.dead, held, letters), Replayed(), rate=3, really=True, sleep=slept.append)
     assert slept == [1.0, 1.0]
 
 
@@ -222,10 +222,10 @@ def test_a_fault_in_a_replay_leaves_the_rest_where_it_was() -> None:
     grave = Cemetery(*[direct(created(f"old/{number}", b"x")) for number in range(15)])
     with Held(grave.dead, limit=100) as held:
         letters = grave.letters(held, made)
-        replay_letters(grave.dead, held, letters[:10], Replayed(), rate=None, really=True)
+        replay_letters(Chosen(grave.dead, held, letters[:10]), Replayed(), rate=None, really=True)
         grave.dead.fail_next(UnavailableError("time-out"), call="send_back")
         with pytest.raises(UnavailableError):
-            replay_letters(grave.dead, held, letters[10:], Replayed(), rate=None, really=True)
+            replay_letters(Chosen(grave.dead, held, letters[10:]), Replayed(), rate=None, really=True)
     with Held(grave.dead, limit=100) as held:
         assert len(list(held.letters())) == 5
 
@@ -236,7 +236,7 @@ def test_purged_letters_are_gone_the_others_stay() -> None:
     grave = Cemetery("{", direct(created("old/a", b"x")))
     with Held(grave.dead, limit=100) as held:
         chosen = [one for one in grave.letters(held, made) if one.cause == "malformed-message"]
-        purge_letters(grave.dead, held, chosen)
+        purge_letters(Chosen(grave.dead, held, chosen))
     assert len(grave.queue.dead) == 1
 
 

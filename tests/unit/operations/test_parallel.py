@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from domain.errors import AccessDeniedError, UnavailableError
-from handlers.operations.parallel import AHEAD, patiently, swept
+from handlers.operations.parallel import AHEAD, ParallelMap, patiently
 from tests.fakes.clock import FakeClock
 
 
@@ -19,7 +19,7 @@ def test_answers_come_in_order_and_only_a_few_things_are_taken_ahead() -> None:
             taken += 1
             yield number
 
-    answers = swept(things(), lambda number: number * 2, threads=3)
+    answers = ParallelMap(3).map(lambda number: number * 2, things())
     assert next(answers) == 0
     assert taken <= 3 * AHEAD
     assert list(answers) == [number * 2 for number in range(1, 1_000)]
@@ -28,7 +28,7 @@ def test_answers_come_in_order_and_only_a_few_things_are_taken_ahead() -> None:
 def test_a_rate_is_kept() -> None:
     """Ten a second: twenty-one things take two seconds."""
     clock = FakeClock()
-    list(swept(range(21), str, threads=2, per_second=10, sleep=clock.advance, monotonic=clock.monotonic))
+    list(ParallelMap(2, 10, sleep=clock.advance, monotonic=clock.monotonic).map(str, range(21)))
     assert clock.monotonic() == pytest.approx(1_002.0)
 
 
@@ -39,7 +39,7 @@ def test_an_error_ends_the_sweep() -> None:
         return 1 // (number - 3)
 
     with pytest.raises(ZeroDivisionError):
-        list(swept(range(100), work, threads=2))
+        list(ParallelMap(2).map(work, range(100)))
 
 
 def test_patience_ends_and_is_only_for_what_may_pass() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from handlers.demo.portal.caller import answer_of, request_event
+from handlers.demo.portal.caller import Caller, answer_of, request_event
 from handlers.portal.http import Answer, Request, respond
 from tests.portal_world import MemoryWorld
 
@@ -29,7 +29,7 @@ def test_requests_side_by_side_do_not_see_each_other() -> None:
         return 200, {"user": identity.user_id, "word": said.word, "key": request.token(None)}
 
     def asked(user: str) -> dict[str, Any]:
-        event = request_event("POST", "/training", json.dumps({"word": user}), key=user, user=user)
+        event = request_event("POST", "/training", json.dumps({"word": user}), key=user, caller=Caller(user))
         return answer_of(respond(event, portal, {"POST /training": create})).body
 
     with ThreadPoolExecutor(2) as pool:
@@ -53,7 +53,7 @@ def test_requests_side_by_side_do_not_see_each_other() -> None:
 def test_a_function_answers_its_own_route_only(method: str, path: str, training_id: str | None) -> None:
     """API Gateway has chosen by the same method and path; a slash at the end changes nothing."""
     routes = {"GET /training/{training_id}/compile": lambda request: (200, {"training_id": request.training_id})}
-    answer = answer_of(respond(request_event(method, path, user="ada"), MemoryWorld().portal, routes))
+    answer = answer_of(respond(request_event(method, path, caller=Caller()), MemoryWorld().portal, routes))
     if training_id is None:
         assert (answer.status, answer.body) == (404, {"statusCode": 404, "message": "Not found"})
     else:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from domain.errors import UnavailableError
+from domain.errors import ThrottledError, UnavailableError
 from domain.protocol.attempt import Outcome, Verdict
 from domain.protocol.causes import Cause
 from domain.protocol.cleanup import clean_source
@@ -132,6 +132,33 @@ def test_a_refused_delete_is_no_delete_of_ours(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(InMemoryObjectStore, "delete_object", delete_object)
     assert world.migrate(removed(2)).state is State.CONFLICT
     assert world.store.body(TARGET) is None
+
+
+@pytest.mark.parametrize("refused", [Refused.SOURCE_ABSENT, Refused.PRECONDITION])
+@pytest.mark.parametrize("call", ["write_record", "look_at_object"])
+def test_a_mirrored_delete_that_was_refused_stays_in_doubt_until_somebody_can_look(
+    monkeypatch: pytest.MonkeyPatch, call: str, refused: Refused
+) -> None:
+    """Its first sending was done: what the owner puts next is copied, no other writer took the copy away."""
+    if (call, refused) == ("look_at_object", Refused.SOURCE_ABSENT):
+        return  # nothing is looked at then
+    world = migrated(cleaned=False)
+    world.store.remove(SOURCE)
+    real = InMemoryObjectStore.delete_object
+
+    def sent_twice(self: InMemoryObjectStore, *arguments: object, **named: object) -> object:
+        real(self, *arguments, **named)  # type: ignore[arg-type]
+        port = world.manifest if call == "write_record" else self
+        port.fail_next(ThrottledError("SlowDown"), call=call)
+        return refused
+
+    monkeypatch.setattr(InMemoryObjectStore, "delete_object", sent_twice)
+    with pytest.raises(ThrottledError):
+        world.migrate(removed(2))
+    monkeypatch.undo()
+    world.store.put(SOURCE, b"newer")
+    assert world.migrate(listed(b"newer")).state is State.COPIED
+    assert world.store.body(TARGET) == b"newer"
 
 
 def test_a_copy_that_is_gone_too_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 import domain.references.item_rewriting
 from domain.keys import Location
 from domain.protocol.record import Claim, Mode, State
-from domain.references.item_rewriting import chunks_of, not_ready, rewrite_item
+from domain.references.item_rewriting import chunks_of, judge_item, not_ready, rewrite_item
 from domain.references.items import MAX_ITEM_BYTES, Outcome, Switch, item_size
 from domain.references.ports import ItemChange, JournalEntry
 from domain.references.undo import not_back, undo_entry
@@ -127,7 +127,7 @@ def test_a_rewriting_writes_unless_it_is_told_not_to() -> None:
     world.put("old//b")
     item = world.put_job(uri={"S": OLD})
     ports = world.references.ports
-    (report,) = rewrite_item(item, world.jobs, rules=world.rules, ports=ports, new_id="e", dry_run=True)
+    (report,) = judge_item(item, world.jobs, rules=world.rules, ports=ports)
     assert (report.outcome, report.new_uri, world.job()) == (Outcome.READY, NEW, item)
     rewrite_item(item, world.jobs, rules=world.rules, ports=ports, new_id="e")
     assert world.job()["uri"] == {"S": NEW}
