@@ -69,7 +69,7 @@ def wire_engine(process: Process, wired: Dependencies) -> EngineDependencies:
     """The same with the engine: its queue, rate, circuit breaker and audit; nothing is sent yet."""
     settings, clients, control, clock = process.settings, process.clients, wired.control, wired.ports.clock
     return EngineDependencies(
-        **{one.name: getattr(wired, one.name) for one in fields(wired)},
+        **{one.name: getattr(wired, one.name) for one in fields(Dependencies)},
         events_queue=SqsMessageQueue(clients, settings.events_queue_url),
         bus=EventBridgeBus(clients, settings.bus),
         record_of_item=record_of_item,

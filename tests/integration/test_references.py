@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from handlers.bootstrap.process import Process
 from handlers.bootstrap.references import references_of, resolver_of
 from handlers.engine.outbox import respond as respond_to_changes
 from handlers.reference_events import respond
@@ -38,6 +39,7 @@ class ReferringSite(Site):
         super().__init__(server, folder, **settings)
         self.jobs = f"{self.name}-jobs"
         self.settings.rules_file.write_text(RULES.format(bucket=self.name), encoding="utf-8")
+        self.process = Process(self.settings, clients=self.clients)  # the one before has read the other rules
         create_referring_table(self.clients, self.jobs)
         self.keys_of_access = {"AWS_ACCESS_KEY_ID": server.access_key, "AWS_SECRET_ACCESS_KEY": server.secret_key}
 
