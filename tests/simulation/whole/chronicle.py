@@ -174,7 +174,14 @@ class Chronicle:
     def _known_words(self, key: KeyTruth) -> Iterator[int]:
         """The words that processes of keyshift saw at the target and could write down."""
         for one in (self.made[number] for number in key.noted):
-            yield key.word_of(one.of) if one.of is not None else key.number_of(one.value)
+            yield key.word_of(one.of) if one.of is not None else self._word_then(key, one)
+
+    def _word_then(self, key: KeyTruth, made: Made) -> int:
+        """The word that a foreign version equalled when it was put: the owner may have said the same again since."""
+        equal = [word for word, value in enumerate(key.words) if value == made.value]
+        puts = [(word, key.numbers[word]) for word in equal]
+        before = [word for word, number in puts if number is None or self.made[number].at <= made.at]
+        return before[-1] if before else (equal[0] if equal else -1)
 
     def why_ours(self, key: KeyTruth, there: Version) -> str | None:
         """Why keyshift may take a foreign version at the target for its own, or ``None``."""
