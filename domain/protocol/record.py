@@ -261,7 +261,8 @@ def is_incorporated(record: Record, notice: Notice) -> bool:
 
 def may_go_along(record: Record | None, notice: Notice) -> bool:
     """Whether a delete of the source may still ask for something: a copy of ours that goes along with it."""
-    if record is None or record.mode is not Mode.FORWARD or record.holds_nothing:
+    # What an attempt declared that runs, or died, may be at the target although the record tells of no copy yet.
+    if record is None or record.mode is not Mode.FORWARD or replace(record, maybe=left_over(record)).holds_nothing:
         return False
     if record.is_unfinished:
         return True

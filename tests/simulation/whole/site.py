@@ -72,13 +72,16 @@ TOO_LONG = "x" * 1022 + "/"
 
 
 @cache
-def rules_of(deletes: str, target: str, manifests: str, *, kind: str = "usual") -> CompiledRules:
-    """One rule, and a table and manifests that refer to what it moves."""
+def rules_of(
+    deletes: str, target: str, manifests: str, *, kind: str = "usual", has_prefix: bool = False
+) -> CompiledRules:
+    """One rule, and a table and manifests that refer to what it moves; with a prefix as two migrations need it."""
     prefix = TOO_LONG if kind == "impossible" else "new/"
-    source = "elsewhere/" if kind == "unmapped" else ""
-    kept = 'keep: ["{rest...}"]\n' if kind == "keep" else ""
+    source = "elsewhere/" if kind == "unmapped" else "" if has_prefix else "old/"
+    kept = f'keep: ["{source}{{rest...}}"]\n' if kind == "keep" else ""
+    side = f"{{bucket: {LEGACY}, prefix: old/}}" if has_prefix else f"{{bucket: {LEGACY}}}"
     return read_rules(
-        f"version: 1\nmigration: whole\nsource: {{bucket: {LEGACY}, prefix: old/}}\ntarget: {{bucket: {target}}}\n"
+        f"version: 1\nmigration: whole\nsource: {side}\ntarget: {{bucket: {target}}}\n"
         f'rules:\n  - {{name: move, from: "{source}{{rest...}}", to: "{prefix}{{rest...}}"}}\n'
         f"{kept}deletes: {deletes}\ncleanup: {{unversioned_source: fenced}}\n{DECLARED}{manifests}"
     )
@@ -128,8 +131,10 @@ class Site:
         """What the last verification of all said."""
         declared = MANIFESTS if plan.manifests else ""
         deletes = "mirror" if plan.mirrors else "keep"
-        self.rules = rules_of(deletes, self.target_bucket, declared)
-        self.other_rules = rules_of(deletes, self.target_bucket, declared, kind=plan.other_rules)
+        self.rules, self.other_rules = (
+            rules_of(deletes, self.target_bucket, declared, kind=kind, has_prefix=plan.gated)
+            for kind in ("usual", plan.other_rules)
+        )
         self.deployed = self.rules
         self.lost: tuple[tuple[str, str], ...] = ()
         """The places that the last undo could not put back, and why."""

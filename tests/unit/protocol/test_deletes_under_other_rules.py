@@ -6,7 +6,7 @@ import pytest
 
 from domain.keys import Location
 from domain.protocol.migration import RULES_SECONDS
-from domain.protocol.record import Mode, State
+from domain.protocol.record import Action, Claim, Intent, Mode, Record, State
 from domain.queues import DeadLetter, Message
 from domain.steering.control import Control
 from handlers.config.rules_file import read_rules
@@ -58,6 +58,18 @@ def test_a_delete_waits_for_the_rules_that_made_the_copy(rules: str) -> None:
     assert TARGET in made.world.objects
     assert one_by_one(made, removal()) == [(True, 0)]
     assert TARGET not in made.world.objects
+
+
+@others
+def test_a_delete_waits_while_an_attempt_has_not_said_what_it_did(rules: str) -> None:
+    """A worker died over the copy: the record tells of none, and the copy is there."""
+    made = copied()
+    record_id, record = next(iter(made.world.records.items()))
+    intent = Intent(Action.COPY, record.source_etag or "", target_etag=record.target_etag or "")
+    claim = Claim("dead", made.world.now() + 60)
+    made.world.records[record_id] = Record(SOURCE, TARGET, State.NEW, revision=2, claim=claim, intent=intent)
+    del made.world.objects[SOURCE]
+    assert one_by_one(under(made, rules), removal()) == [(False, RULES_SECONDS)]
 
 
 @pytest.mark.parametrize("rules", [UNMAPPED, KEPT])
