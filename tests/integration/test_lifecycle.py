@@ -18,6 +18,7 @@ from domain.lifecycle.verification import Difference, Finding, Remark
 from domain.protocol.record import Mode, Record, State
 from domain.references.holders import Pin, Reference
 from domain.steering.control import paused, resumed
+from handlers.bootstrap import wire_command
 from handlers.bootstrap.operations import keys_of_both_sides, objects_of_both_sides, operation_of
 from handlers.bootstrap.steering import lookout_of
 from handlers.engine.worker import Worker
@@ -27,6 +28,7 @@ from handlers.operations.operator import Holders, Operation, Shut
 from handlers.operations.parallel import ParallelMap
 from handlers.operations.rollback import RollbackPlan, RolledBack, plan_rollback, purge_copies, roll_back
 from handlers.operations.start import Opened, Probing, plan_start, start_capture
+from handlers.operations.status import Lookout
 from handlers.operations.verify import Requeuer, Verifier, held_references
 from tests.fakes.clock import FakeClock
 from tests.integration.site import RULES, Site
@@ -80,6 +82,10 @@ class Life:
         """Live capture goes on."""
         return start_capture(self.operation, through="queue", probing=Probing(1, 20, 1), say=lambda _: None)
 
+    def lookout(self) -> Lookout:
+        """What status looks at: the workers' figures are of their own time, not of the operator's."""
+        return lookout_of(self.site.process, wire_command(self.site.process, function="status"))
+
     def verify(self, *, deep: bool = False, marks: bool = True) -> list[Finding]:
         """Every finding, those of no difference too."""
         with self.operation.key_book() as book:
@@ -103,10 +109,7 @@ class Life:
     def shut_gates(self, **accept: Any) -> dict[str, str]:
         """What a cut-over now says no to, and the stage afterwards."""
         objects = objects_of_both_sides(self.site.process, self.operation, ())
-        lookout, accepted = (
-            lookout_of(self.site.process, self.operation.dependencies),
-            frozenset(accept.pop("accept", ())),
-        )
+        lookout, accepted = self.lookout(), frozenset(accept.pop("accept", ()))
         look = look_for_cutover(
             self.operation, lookout, objects=objects, limits=replace(LIMITS, most_lag=0), seen=lambda: None
         )
@@ -123,8 +126,7 @@ class Life:
     def finish(self, **more: Any) -> Shut | None:
         """The end, or why not."""
         objects = objects_of_both_sides(self.site.process, self.operation, ())
-        lookout = lookout_of(self.site.process, self.operation.dependencies)
-        return finish_migration(self.operation, lookout, objects=objects, allowed=Leftovers(**more))
+        return finish_migration(self.operation, self.lookout(), objects=objects, allowed=Leftovers(**more))
 
     def roll_back(self) -> RolledBack:
         """Everything back."""

@@ -14,6 +14,7 @@ from domain.lifecycle.stages import Stage, StageEntry, advanced, rules_fault
 from domain.protocol.record import State
 from handlers.bootstrap import wire_command
 from handlers.bootstrap.operations import operation_of
+from handlers.bootstrap.process import Process
 from handlers.operations.operator import Shut
 from handlers.operations.start import Opened, Probing, plan_start, start_capture
 from tests.integration.test_lifecycle import Life, credentials, life, life_on
@@ -71,8 +72,9 @@ def test_other_rules_are_proven_by_starting_again(life: Life) -> None:
     _cut_over(life)
     rules = life.site.settings.rules_file
     rules.write_text(rules.read_text().replace("new/", "newer/"))
-    dependencies = wire_command(life.site.process, function="again")
-    other = Life(life.site, operation_of(life.site.process, dependencies), life.clock)
+    process = Process(life.site.settings, clients=life.site.clients)
+    dependencies = wire_command(process, function="again")
+    other = Life(life.site, operation_of(process, dependencies), life.clock)
     assert isinstance(other.start(), Opened)
     entry = other.operation.stages.read_stage()
     assert entry.rules_digest == dependencies.rules.digest != first.rules_digest
