@@ -17,9 +17,9 @@ from domain.protocol.notices import Notice, NoticeKind
 from domain.protocol.record import Record, State
 from domain.protocol.rollback import roll_back_object
 from tests.chaos.proxy import FaultProxy, Troubles
-from tests.contract.object_worlds import ServerWorld
-from tests.contract.table_worlds import new_table
 from tests.servers import Server
+from tests.worlds.objects import ServerWorld
+from tests.worlds.tables import new_table
 
 TWICE = Troubles(doubled_request=1.0)
 LARGE = b"x" * MIN_PART_BYTES + b"y"

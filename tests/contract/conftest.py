@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contract.object_worlds import FakeWorld, ObjectWorld, ServerWorld
+from tests.worlds.objects import FakeWorld, ObjectWorld, ServerWorld
 
 MOTO_IGNORES = "moto 5.2.5 ignores conditions on copies (emulators.md)"
 

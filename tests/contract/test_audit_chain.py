@@ -11,10 +11,10 @@ from adapters.s3.segment_archive import Retention, S3SegmentArchive
 from domain.audit.chain import Link
 from domain.audit.ports import BookedEvent, ChainHead, Deferred, EventBook, SegmentArchive
 from domain.errors import KeyshiftError
-from tests.contract.object_worlds import clients_for
-from tests.contract.table_worlds import new_table
 from tests.fakes.archive import InMemoryChainHead, InMemoryEventBook, InMemorySegmentArchive
 from tests.servers import Server, new_name
+from tests.worlds.objects import clients_for
+from tests.worlds.tables import new_table
 
 
 def new_archive(server: Server, *, lock: bool = False, retention: Retention | None = None) -> S3SegmentArchive:

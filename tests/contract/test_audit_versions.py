@@ -22,10 +22,10 @@ from domain.errors import UnavailableError
 from domain.lifecycle.stages import Stage, StageEntry
 from domain.references.ports import JournalEntry
 from domain.steering.control import Control
-from tests.contract.object_worlds import clients_for
-from tests.contract.table_worlds import TableWorld, new_table
 from tests.fakes.archive import InMemoryAuditedItems, InMemoryChainHead, InMemoryEventBook, InMemorySegmentArchive
 from tests.servers import Server, new_name
+from tests.worlds.objects import clients_for
+from tests.worlds.tables import TableWorld, new_table
 
 KEY = "audit/m/{:012d}.jsonl.gz"
 

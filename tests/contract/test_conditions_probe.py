@@ -11,8 +11,8 @@ from adapters.demo.provisioning import create_bucket
 from adapters.doctor.conditions_probe import IGNORED, REFUSED, SECOND_LINE, probe_conditions
 from adapters.s3.requests import Owners
 from domain.keys import Location
-from tests.contract.object_worlds import clients_for
 from tests.servers import Server, new_name
+from tests.worlds.objects import clients_for
 
 CONDITIONS: Mapping[str, tuple[str, str]] = {
     "PutObject: If-None-Match": ("put_object", "IfNoneMatch"),

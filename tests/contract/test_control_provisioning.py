@@ -9,8 +9,8 @@ from adapters.demo.provisioning import create_bucket, create_bus, create_manifes
 from adapters.messaging.queue import SqsMessageQueue
 from adapters.s3.notifications import send_bucket_events, send_bucket_events_to_eventbridge
 from domain.errors import KeyshiftError
-from tests.contract.object_worlds import clients_for
 from tests.servers import Server, new_name
+from tests.worlds.objects import clients_for
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from domain.keys import Location
 from domain.protocol.record import Record
 from domain.steering.control import Control
 from tests.contract.records import TARGET
-from tests.contract.table_worlds import TableWorld, new_table
 from tests.fakes.clock import FakeClock
 from tests.servers import Server, new_name
+from tests.worlds.tables import TableWorld, new_table
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from domain.reporting.ports import ProgressCounters
 from domain.reporting.progress import HOUR, MINUTE, Span
 from domain.steering.control import Control
 from domain.steering.ports import ControlPanel
-from tests.contract.table_worlds import new_table
 from tests.fakes.panel import InMemoryControlPanel, InMemoryProgressCounters
+from tests.worlds.tables import new_table
 
 WORLDS = ["fake", "standin", "moto"]
 

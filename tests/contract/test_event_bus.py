@@ -14,9 +14,9 @@ from adapters.standin import StandIn
 from adapters.standin.faults import Fault
 from domain.audit.events import AuditEvent
 from domain.audit.ports import EventBus
-from tests.contract.object_worlds import clients_for
 from tests.fakes.bus import InMemoryEventBus
 from tests.servers import Server, new_name
+from tests.worlds.objects import clients_for
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,10 @@ from domain.objects import ObjectState
 from domain.protocol.ports import VersionStore
 from domain.steering.control import Control, paused
 from domain.steering.ports import ControlPanel
-from tests.contract.object_worlds import FAR, FakeWorld, ObjectWorld, ServerWorld, clients_for
-from tests.contract.table_worlds import new_table
 from tests.fakes.lifecycle import InMemoryCensusBook, InMemoryKeyBook, InMemoryProbeBook, InMemoryStageBook
 from tests.fakes.panel import InMemoryControlPanel
+from tests.worlds.objects import FAR, FakeWorld, ObjectWorld, ServerWorld, clients_for
+from tests.worlds.tables import new_table
 
 TABLES = ["fake", "standin", "moto"]
 

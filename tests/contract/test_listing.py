@@ -8,8 +8,8 @@ from botocore.stub import Stubber
 from adapters.s3.listing import S3ObjectListing
 from domain.keys import Location
 from domain.protocol.ports import TargetObject
-from tests.contract.object_worlds import FAR, ObjectWorld, ServerWorld, clients_for, new_pair
 from tests.servers import Server
+from tests.worlds.objects import FAR, ObjectWorld, ServerWorld, clients_for, new_pair
 
 KEYS = ["a", "a b", "a+b", "a/b", "a//b", "a%2Fb", "á", "\U0001f600", "\uffff", "a\nb", "a\x01b", "/a", 'quote"', "ü/z"]
 

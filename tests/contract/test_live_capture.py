@@ -16,9 +16,9 @@ from adapters.s3.notifications import QueuePair, route_events, send_bucket_event
 from domain.errors import KeyshiftError, UnavailableError
 from domain.keys import Location
 from domain.lifecycle.ports import Capture, CaptureRefused, LiveCapture
-from tests.contract.object_worlds import clients_for
 from tests.fakes.lifecycle import InMemoryLiveCapture
 from tests.servers import Server, new_name
+from tests.worlds.objects import clients_for
 
 Captures = Callable[[str, str], LiveCapture]
 """The capture of one bucket by migration and source prefix."""

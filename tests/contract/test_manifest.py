@@ -17,9 +17,9 @@ from domain.protocol.ports import ClaimAnswer, Manifest
 from domain.protocol.record import Action, Claim, ClaimRequest, Intent, Mode, Record, State, claimed, left_over, refusal
 from domain.steering.control import Control
 from tests.contract.records import TARGET, records, requests
-from tests.contract.table_worlds import TableWorld, new_table
 from tests.fakes.manifest import InMemoryManifest
 from tests.servers import Server, new_name, standin_server
+from tests.worlds.tables import TableWorld, new_table
 
 FIRST, SECOND = Claim("t1", 100.0), Claim("t2", 300.5)
 INTENT = Intent(Action.COPY, "e" * 32, "", "e" * 32)

@@ -10,9 +10,9 @@ from domain.keys import Location
 from domain.parts import MAX_PARTS, MIN_PART_BYTES
 from domain.protocol.ports import Refused, Written
 from domain.references.ports import ManifestContents
-from tests.contract.object_worlds import FakeWorld, ObjectWorld, clients_for, new_pair
 from tests.fakes.contents import InMemoryContents
 from tests.fakes.object_store import InMemoryObjectStore
+from tests.worlds.objects import FakeWorld, ObjectWorld, clients_for, new_pair
 
 
 @pytest.fixture

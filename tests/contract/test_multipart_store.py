@@ -7,7 +7,7 @@ import pytest
 from domain.errors import KeyshiftError, LeaseExpiredError
 from domain.parts import MIN_PART_BYTES, composed_etag, cut_into_parts
 from domain.protocol.ports import Refused, Written
-from tests.contract.object_worlds import EVERYTHING, TWO_PARTS, ObjectWorld, Pair, new_pair
+from tests.worlds.objects import EVERYTHING, TWO_PARTS, ObjectWorld, Pair, new_pair
 
 MOTO = "moto 5.2.5 ignores conditions on copies (emulators.md)"
 PARTS = cut_into_parts(len(TWO_PARTS), part_size=MIN_PART_BYTES)

@@ -8,8 +8,8 @@ import pytest
 from domain.errors import LeaseExpiredError, MissingResourceError, RefusedRequestError
 from domain.keys import Location
 from domain.protocol.ports import Deleted, Refused, SourceObject, TargetObject, Written
-from tests.contract.object_worlds import EVERYTHING, FAR, ObjectWorld, new_pair
 from tests.servers import new_name
+from tests.worlds.objects import EVERYTHING, FAR, ObjectWorld, new_pair
 
 ABSENT_ETAG = "0" * 32
 MOTO = "moto 5.2.5 ignores conditions on copies (emulators.md)"

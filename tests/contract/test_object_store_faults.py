@@ -18,8 +18,8 @@ from domain.keys import Location
 from domain.objects import ContentHeaders, Encryption, Lock, ObjectState
 from domain.parts import Part
 from domain.protocol.ports import Refused, SourceObject, TargetObject, Written
-from tests.contract.object_worlds import FAR, TWO_PARTS, ServerWorld, clients_for, new_pair
 from tests.servers import Server, new_name
+from tests.worlds.objects import FAR, TWO_PARTS, ServerWorld, clients_for, new_pair
 
 SOURCE, TARGET = Location("old-bucket", "old/%2F key?versionId=x"), Location("new-bucket", "new/key")
 ETAG = "e" * 32

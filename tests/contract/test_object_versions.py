@@ -6,8 +6,8 @@ from domain.errors import AccessDeniedError
 from domain.keys import Location
 from domain.objects import Encryption, Lock
 from domain.protocol.ports import Deleted, SourceObject, Written
-from tests.contract.object_worlds import FAR, ObjectWorld, Pair, new_pair
 from tests.fakes.buckets import NULL, Versioning
+from tests.worlds.objects import FAR, ObjectWorld, Pair, new_pair
 
 RETAINED = Lock("GOVERNANCE", "2099-01-01T00:00:00+00:00")
 HELD = Lock(legal_hold=True)

@@ -12,10 +12,10 @@ from domain.keys import Location
 from domain.references.holders import Pin
 from domain.references.pins import HeldUri, pins_of
 from handlers.operations.pins import Pins
-from tests.contract.object_worlds import clients_for
 from tests.fakes.pinned_greengrass import running_pinned_greengrass
-from tests.referring import ReferringWorld
 from tests.servers import REGION, Server, new_name
+from tests.worlds.objects import clients_for
+from tests.worlds.referring import ReferringWorld
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.portal import InMemoryWorkplaces
 from tests.fakes.portal_greengrass import running_greengrass
-from tests.portal_world import ROLE, USE_CASE, MemoryWorld, PortalWorld, ServerWorld
 from tests.servers import REGION, Server, new_name
+from tests.worlds.portal import ROLE, USE_CASE, MemoryWorld, PortalWorld, ServerWorld
 
 ENTERED = UseCase("line-9", "other-account", ROLE, "arn:aws:iam::222222222222:role/Portal", "secret-handshake")
 _STS = "https://sts.amazonaws.com/doc/2011-06-15/"

@@ -12,10 +12,10 @@ from adapters.standin import StandIn
 from adapters.standin.faults import Fault
 from domain.errors import MissingResourceError, RefusedRequestError
 from domain.queues import MessageQueue
-from tests.contract.object_worlds import clients_for
 from tests.fakes.clock import FakeClock
 from tests.fakes.queue import InMemoryQueue
 from tests.servers import Server, new_name
+from tests.worlds.objects import clients_for
 
 
 @dataclass(frozen=True, slots=True)

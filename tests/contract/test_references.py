@@ -13,10 +13,10 @@ from domain.protocol.record import Claim, Mode, Record, State
 from domain.references.items import Edit, Switch
 from domain.references.ports import Changed, ItemChange, JournalEntry, ReferenceJournal, ReferringTables, ScanPosition
 from domain.rules.references import Item
-from tests.contract.table_worlds import create_referring_table, new_table
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.references import InMemoryReferences
 from tests.servers import new_name
+from tests.worlds.tables import create_referring_table, new_table
 
 OLD, NEW = "s3://b/old", "s3://b/new"
 

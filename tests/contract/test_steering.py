@@ -22,12 +22,12 @@ from domain.queues import DeadLetterQueue, MessageQueue
 from domain.steering.ports import EventSourceMappings, PulseBook, RateLedger
 from domain.steering.pulse import Tally, Window
 from tests.contract.functions import new_function
-from tests.contract.object_worlds import clients_for
-from tests.contract.table_worlds import new_table
 from tests.fakes.clock import FakeClock
 from tests.fakes.queue import InMemoryQueue
 from tests.fakes.steering import InMemoryDeadLetterQueue, InMemoryMappings, InMemoryPulseBook, InMemoryRateLedger
 from tests.servers import Server, new_name
+from tests.worlds.objects import clients_for
+from tests.worlds.tables import new_table
 
 TABLES = ["fake", "standin", "moto"]
 NOW = 1_790_000_000.25

@@ -12,11 +12,11 @@ from domain.audit.control_events import CONTROL_ID
 from domain.audit.events import AuditEvent
 from domain.errors import MissingResourceError
 from handlers.engine.worker import Worker
-from tests.contract.table_worlds import TableWorld, new_table
 from tests.fakes.clock import FakeClock
 from tests.fakes.streams import ScriptedStreams, Shard
 from tests.servers import Server
-from tests.unit.handler_world import bench
+from tests.worlds.handlers import bench
+from tests.worlds.tables import TableWorld, new_table
 
 
 @dataclass

@@ -28,7 +28,7 @@ from tests.deployment.calls import Call, Recorder, recorded
 from tests.deployment.permissions import needs_of
 from tests.deployment.place import Place, forget_dependencies, made_place
 from tests.deployment.roles import FUNCTION_ROLES
-from tests.integration.site import Context, lambda_event
+from tests.worlds.site import Context, lambda_event
 
 SECONDS = 50.0
 """An invocation too short for a second batch of parts."""

@@ -13,8 +13,8 @@ from adapters.standin import StandIn
 from tests.deployment.artefact import LOCAL_LAYERS, Artefact, package
 from tests.deployment.runtime_api import RuntimeApi, running_function
 from tests.deployment.test_template import handlers_of_tree
-from tests.integration.site import Site, lambda_event
 from tests.servers import REGION, Server
+from tests.worlds.site import Site, lambda_event
 
 HANDLERS = sorted(handlers_of_tree())
 NEAR, PASSED = 2.0, -1.0

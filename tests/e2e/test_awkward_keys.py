@@ -16,8 +16,8 @@ from handlers.engine.batch import respond_to_batch
 from handlers.engine.dependencies import EngineDependencies
 from handlers.operations.backfill import Fed, Feeder
 from tests.e2e.awkward_keys import KEYS, RULES
-from tests.integration.site import Site, lambda_event
 from tests.servers import Server
+from tests.worlds.site import Site, lambda_event
 
 SHAPES = ("direct", "eventbridge")
 METADATA = {"line": "line-1", "note": "a b+c%20"}

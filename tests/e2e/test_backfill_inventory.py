@@ -7,9 +7,9 @@ import pytest
 
 from handlers.intake.messages import decode_message
 from tests.e2e.command_line import run_keyshift
-from tests.integration.site import Site
 from tests.inventories import altered, data_file, write_rows
 from tests.servers import Server
+from tests.worlds.site import Site
 
 KEYS = ("old/a b+c", "old/é%41", "old/#", "keep/me")
 

@@ -14,8 +14,8 @@ from handlers.engine.batch import handle_messages
 from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.e2e.command_line import assert_one_sentence, environment, run_keyshift
 from tests.e2e.workers import RunHere, run_here
-from tests.integration.site import Site
 from tests.servers import Server
+from tests.worlds.site import Site
 
 POISON = '{"hello": "[bold]world[/]"}'
 

@@ -16,8 +16,8 @@ from handlers.cli.app import INTERRUPTED
 from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.e2e.command_line import environment, run_keyshift
 from tests.e2e.workers import running_workers, wait_until
-from tests.integration.site import Site
 from tests.servers import Server
+from tests.worlds.site import Site
 
 OBJECTS = 16
 RULES = """

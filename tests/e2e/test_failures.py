@@ -9,9 +9,9 @@ import pytest
 
 from adapters.standin import Fault, StandIn
 from tests.e2e.command_line import assert_one_sentence, environment, run_keyshift
-from tests.integration.site import Site
 from tests.servers import Server, new_name
 from tests.strangers import answering
+from tests.worlds.site import Site
 
 RULES = """
 version: 1

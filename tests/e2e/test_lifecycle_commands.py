@@ -11,8 +11,8 @@ import pytest
 from adapters.standin import Fault, StandIn
 from handlers.engine.worker import Worker
 from tests.e2e.command_line import assert_one_sentence, run_keyshift
-from tests.integration.site import RULES, Site
 from tests.servers import Server
+from tests.worlds.site import RULES, Site
 
 
 class Desk:

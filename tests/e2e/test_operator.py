@@ -9,8 +9,8 @@ from adapters.doctor.conditions_probe import IGNORED, probe_conditions
 from adapters.s3.requests import Owners
 from domain.keys import Location
 from tests.e2e.command_line import run_keyshift
-from tests.integration.site import Site
 from tests.servers import Server
+from tests.worlds.site import Site
 
 
 @pytest.fixture

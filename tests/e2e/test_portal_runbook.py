@@ -16,8 +16,8 @@ from handlers.demo.cloud_http import Cloud, running_cloud
 from handlers.demo.portal.records import PINNED_ZIP, Past, past_of, recipe_of_the_past
 from handlers.engine.worker import Worker
 from tests.e2e.command_line import ROOT, run_keyshift
-from tests.integration.site import Site
 from tests.servers import Server, new_name
+from tests.worlds.site import Site
 
 RUNBOOK = (ROOT / "docs" / "portal" / "migration.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| ([A-Z][a-z ]+) \| (`keyshift .*?) \|", RUNBOOK, re.MULTILINE)

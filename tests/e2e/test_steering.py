@@ -13,8 +13,8 @@ from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.contract.functions import new_function
 from tests.e2e.command_line import run_keyshift
 from tests.e2e.workers import RunHere, run_here, running_workers, wait_until
-from tests.integration.site import Site
 from tests.servers import Server
+from tests.worlds.site import Site
 
 ROWS = 5
 CONCURRENCY = 4

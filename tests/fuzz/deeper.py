@@ -20,8 +20,8 @@ from handlers.portal import job_events, training
 from handlers.portal.archives import ArchiveLimits, read_members
 from handlers.portal.http import respond as respond_to_api
 from tests.fuzz.growing import Dice, damaged, damaged_bytes, grown, grown_text
-from tests.portal_world import MemoryWorld
-from tests.unit.handler_world import BUCKET, bench
+from tests.worlds.handlers import BUCKET, bench
+from tests.worlds.portal import MemoryWorld
 
 _BATCH_JOBS = (
     {

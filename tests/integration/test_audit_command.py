@@ -20,8 +20,8 @@ from handlers.engine.batch import respond_to_batch
 from handlers.engine.outbox import respond
 from tests.audit_schema import validator
 from tests.e2e.command_line import assert_one_sentence, run_keyshift
-from tests.integration.site import Site, lambda_event
 from tests.servers import Server, new_name, standin_server
+from tests.worlds.site import Site, lambda_event
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from handlers import backfill, manifest_stream, object_events
 from handlers.bootstrap import dependencies_of, process_of
 from handlers.engine.batch import respond_to_batch
 from handlers.intake.messages import BackfillRow, encode_backfill
-from tests.integration.site import Context, Site, lambda_event
 from tests.servers import Server
+from tests.worlds.site import Context, Site, lambda_event
 
 EVENTS = Path(__file__).parent.parent / "events"
 AWKWARD = [

@@ -18,8 +18,8 @@ from handlers.engine.batch import RENEW_AT
 from handlers.intake.messages import decode_message
 from handlers.inventory import Reports, respond, take_on
 from handlers.operations.backfill import content_id_of
-from tests.integration.site import Site, lambda_event
 from tests.servers import Server
+from tests.worlds.site import Site, lambda_event
 
 KEYS = ("old/a b+c.bin", "old/ünï\ncode", "keep/me", "old/100%")
 

@@ -31,8 +31,8 @@ from handlers.operations.start import Opened, Probing, plan_start, start_capture
 from handlers.operations.status import Lookout
 from handlers.operations.verify import Requeuer, Verifier, held_references
 from tests.fakes.clock import FakeClock
-from tests.integration.site import RULES, Site
 from tests.servers import Server
+from tests.worlds.site import RULES, Site
 
 ACCEPTING = RULES + "cleanup: {{unversioned_source: accept}}\n"
 SHORT: dict[str, Any] = {"attempt_seconds": 20.0, "request_seconds": 5.0, "margin_seconds": 1.0}

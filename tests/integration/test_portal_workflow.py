@@ -9,8 +9,8 @@ from domain.keys import Location
 from domain.portal.targets import Target
 from domain.protocol.ports import Refused, Written
 from tests.fakes.portal_greengrass import running_greengrass
-from tests.portal_world import ServerWorld, key_of, play_workflow
 from tests.servers import Server
+from tests.worlds.portal import ServerWorld, key_of, play_workflow
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from handlers.bootstrap.process import Process
 from handlers.bootstrap.references import references_of, resolver_of
 from handlers.engine.outbox import respond as respond_to_changes
 from handlers.reference_events import respond
-from tests.contract.table_worlds import create_referring_table
 from tests.e2e.command_line import run_keyshift
-from tests.integration.site import Site
 from tests.servers import Server, new_name
+from tests.worlds.site import Site
+from tests.worlds.tables import create_referring_table
 
 RULES = """
 version: 1

@@ -10,8 +10,8 @@ import pytest
 from adapters.standin import Fault, StandIn
 from handlers.engine.worker import Worker
 from handlers.intake.messages import BackfillRow, encode_backfill
-from tests.integration.site import Site
 from tests.servers import Server
+from tests.worlds.site import Site
 
 
 @pytest.fixture

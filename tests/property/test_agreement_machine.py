@@ -18,10 +18,10 @@ from domain.protocol.migration import migrate_object
 from domain.protocol.notices import Notice, NoticeKind
 from domain.protocol.record import Record
 from domain.protocol.rollback import purge_copy, roll_back_object
-from tests.contract.object_worlds import FakeWorld, ObjectWorld, ServerWorld
-from tests.contract.table_worlds import new_table
 from tests.fakes.manifest import InMemoryManifest
 from tests.servers import Server
+from tests.worlds.objects import FakeWorld, ObjectWorld, ServerWorld
+from tests.worlds.tables import new_table
 
 LARGE = b"x" * MIN_PART_BYTES + b"y"
 POLICY = MigrationPolicy(multipart_above=1_000_000, part_size=MIN_PART_BYTES, request_seconds=5.0, margin_seconds=1.0)

@@ -13,7 +13,7 @@ from domain.audit.chain import Link, canonical, link_of, packed
 from domain.audit.events import AuditEvent, audit_event
 from domain.audit.reading import ChainedEvent, ChainReader, Fault, Finding
 from domain.protocol.record import State
-from tests.audited import MIGRATION, NOW, Audited, audited
+from tests.worlds.audited import MIGRATION, NOW, Audited, audited
 
 objects = st.integers(0, 3)
 batches = st.lists(st.lists(objects, min_size=1, max_size=4), min_size=2, max_size=5)

@@ -13,7 +13,7 @@ from domain.audit.events import AuditEvent
 from domain.audit.reading import Fault
 from domain.audit.writing import ChainWriter
 from domain.errors import UnavailableError
-from tests.audited import MIGRATION, Audited
+from tests.worlds.audited import MIGRATION, Audited
 
 CALLS = ("write_segment", "read_segment", "last_sequence", "read_head", "advance_head", "doubt_segments")
 

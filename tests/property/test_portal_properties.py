@@ -17,9 +17,9 @@ from domain.portal.targets import Target
 from handlers.operations.verify import Verifier
 from tests.fakes.lifecycle import InMemoryKeyBook
 from tests.fakes.portal_greengrass import running_greengrass
-from tests.portal_world import MemoryWorld, ServerWorld, key_of, paths_in, play_workflow
-from tests.property.referring_server import ON_SERVERS
 from tests.servers import Server, standin_server
+from tests.worlds.portal import MemoryWorld, ServerWorld, key_of, paths_in, play_workflow
+from tests.worlds.referring_server import ON_SERVERS
 
 JOBS = st.from_regex(r"\A[A-Za-z0-9](-{0,3}[A-Za-z0-9]){0,14}\Z")
 SEGMENTS = st.text(

@@ -14,9 +14,9 @@ from domain.protocol.record import State
 from domain.references.items import Outcome
 from handlers.operations.references import TableScan
 from tests.fakes.faults import Moment, ScriptedFaults
-from tests.property.referring_server import ON_SERVERS, ReferringServer, ServerReferringWorld, in_bucket
-from tests.referring import Referring, ReferringWorld, compiled
 from tests.servers import standin_server
+from tests.worlds.referring import Referring, ReferringWorld, compiled
+from tests.worlds.referring_server import ON_SERVERS, ReferringServer, ServerReferringWorld, in_bucket
 
 PORTAL = Path("migrations/edge-cv-portal.yaml").read_text(encoding="utf-8").replace("manufacturing-line-1", "line-1")
 JOBS = [f"cookie-{number}" for number in range(3)]

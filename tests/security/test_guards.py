@@ -30,10 +30,10 @@ from handlers.engine.batch import respond_to_batch
 from handlers.engine.observability import Observer
 from handlers.intake.messages import decode_message
 from tests.e2e.command_line import run_keyshift
-from tests.integration.site import Site, lambda_event
 from tests.inventories import write_inventory
 from tests.security.audit_dependencies import read_answer
 from tests.servers import REGION, Server, new_name
+from tests.worlds.site import Site, lambda_event
 
 HOSTILE = "old/\x1b[2J\x1b]0;owned\x07\nlevel=ERROR <script>alert(1)</script>"
 ACCOUNT = "000000000000"

@@ -9,7 +9,7 @@ from domain.keys import Location
 from domain.protocol.attempt import MigrationPolicy
 from domain.steering.control import Control
 from handlers.batch_operations import RESULT_CHARACTERS, respond
-from tests.unit.handler_world import BUCKET, RULES, Bench, bench
+from tests.worlds.handlers import BUCKET, RULES, Bench, bench
 
 
 def asked(key: str, *, version: str = "2.0", bucket: str = BUCKET, **job: Any) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from handlers.bootstrap.steering import queues_of, steering_of
 from handlers.bootstrap.worker import change_reader
 from handlers.config.rules_file import load_rules, read_rules
 from handlers.config.settings import Settings
-from tests.unit.handler_world import RULES
+from tests.worlds.handlers import RULES
 
 NOWHERE = "http://127.0.0.1:9"
 """The discard port: whoever sends something there fails."""

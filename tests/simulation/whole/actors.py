@@ -15,9 +15,9 @@ from handlers.engine.batch import respond_to_batch
 from handlers.engine.dependencies import Dependencies
 from handlers.operations.backfill import Fed, Feeder
 from handlers.operations.rollback import BACKWARD
-from tests.integration.site import lambda_event
 from tests.simulation.whole.scheduler import Process
 from tests.simulation.whole.site import MARGIN_SECONDS, Site
+from tests.worlds.site import lambda_event
 
 Body = Callable[[Site, Process], None]
 INVOCATION_SECONDS = 55.0

@@ -24,7 +24,7 @@ from handlers.engine.outbox import respond
 from tests.audit_schema import check_event
 from tests.contract.records import records
 from tests.unit.engine.test_outbox import BEGUN, change
-from tests.unit.handler_world import bench
+from tests.worlds.handlers import bench
 
 
 @given(records(), st.booleans())

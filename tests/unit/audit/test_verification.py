@@ -12,8 +12,8 @@ from domain.audit.events import AuditEvent, audit_event
 from domain.audit.ports import Deferred
 from domain.audit.reading import ChainReader, Fault, Finding
 from domain.audit.verification import QUIET_SECONDS, STREAM_SECONDS, ChainVerifier, Verification
-from tests.audited import MIGRATION, NOW, Audited, audited
 from tests.fakes.archive import InMemoryEventBook, InMemorySegmentArchive
+from tests.worlds.audited import MIGRATION, NOW, Audited, audited
 
 
 def verifier_of(made: Audited, **more: Any) -> ChainVerifier:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from domain.audit.chain import Link, link_of, unpacked
 from domain.audit.reading import Fault
 from domain.errors import ThrottledError, UnavailableError
-from tests.audited import Audited, audited
+from tests.worlds.audited import Audited, audited
 
 
 def test_no_events_make_no_segment() -> None:

@@ -16,7 +16,7 @@ from domain.protocol.record import Claim, ClaimRequest, Record, State
 from domain.steering.control import Control
 from handlers.engine.batch import RENEW_BUSY_AT, respond_to_batch
 from handlers.intake.messages import BackfillRow, decode_message, encode_backfill
-from tests.unit.handler_world import BUCKET, RULES, Bench, bench, created, direct, etag_of, sqs_event
+from tests.worlds.handlers import BUCKET, RULES, Bench, bench, created, direct, etag_of, sqs_event
 
 
 def answer(made: Bench, *bodies: str, seconds: float = 300.0, receive_count: int = 1) -> list[str]:

@@ -20,7 +20,7 @@ from handlers.engine.dependencies import EngineDependencies
 from handlers.engine.rate_gate import RateGate
 from tests.fakes.engine import OpenGate
 from tests.fakes.steering import InMemoryPulseBook, InMemoryRateLedger
-from tests.unit.handler_world import BUCKET, Bench, bench, created, direct, etag_of, sqs_event
+from tests.worlds.handlers import BUCKET, Bench, bench, created, direct, etag_of, sqs_event
 
 DENIED = AccessDeniedError("CopyObject: AccessDenied; give the role s3:PutObject")
 

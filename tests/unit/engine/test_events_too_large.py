@@ -14,7 +14,7 @@ from domain.protocol.record import Action, Intent, Record
 from handlers.engine.outbox import respond
 from tests.audit_schema import check_event
 from tests.unit.engine.test_outbox import BEGUN, DONE, change
-from tests.unit.handler_world import bench
+from tests.worlds.handlers import bench
 
 INTENTS = 4_000
 

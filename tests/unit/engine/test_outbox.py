@@ -13,7 +13,7 @@ from domain.protocol.record import Claim, Record, State
 from handlers.bootstrap.audit_chain import event_of_item
 from handlers.engine.outbox import respond
 from tests.fakes.archive import InMemoryChainHead, InMemorySegmentArchive
-from tests.unit.handler_world import BUCKET, bench
+from tests.worlds.handlers import BUCKET, bench
 
 BEGUN = Record(
     source=Location(BUCKET, "old/a"), target=Location(BUCKET, "new/a"), claim=Claim("t", 1.0), rule="move", size=3

@@ -13,7 +13,7 @@ from handlers.engine.rate_gate import HeldBackError, PacedMultipartStore, RateGa
 from tests.fakes.clock import FakeClock
 from tests.fakes.panel import InMemoryControlPanel
 from tests.fakes.steering import InMemoryRateLedger
-from tests.unit.handler_world import World
+from tests.worlds.handlers import World
 
 
 class Road:

@@ -6,7 +6,7 @@ import pytest
 
 from domain.errors import ThrottledError
 from handlers.engine.stream_lease import kept_lease
-from tests.unit.handler_world import bench
+from tests.worlds.handlers import bench
 
 
 class Keeping:

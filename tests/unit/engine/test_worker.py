@@ -13,7 +13,7 @@ from domain.protocol.ports import SourceObject, TargetObject
 from domain.steering.control import Control
 from handlers.engine.worker import Worker
 from handlers.intake.messages import BackfillRow, encode_backfill
-from tests.unit.handler_world import BUCKET, Bench, bench, created, direct
+from tests.worlds.handlers import BUCKET, Bench, bench, created, direct
 
 
 def working(made: Bench, until: Callable[[], bool], **options: Any) -> Worker:

@@ -10,7 +10,7 @@ from domain.keys import Location, Sequencer
 from domain.protocol.notices import Notice, NoticeKind
 from handlers.batch_operations import respond
 from handlers.intake.messages import decode_message
-from tests.unit.handler_world import bench
+from tests.worlds.handlers import bench
 
 EVENTS = Path(__file__).parents[2] / "events" / "documented"
 

@@ -13,7 +13,7 @@ from handlers.intake.inventory_tasks import task_of
 from handlers.intake.invocations import seconds_left_of
 from handlers.operations.references import References
 from handlers.operations.resolve import Resolver
-from tests.unit.handler_world import bench
+from tests.worlds.handlers import bench
 
 STRANGE: dict[str, Any] = {
     "nothing": None,

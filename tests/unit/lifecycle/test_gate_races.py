@@ -39,7 +39,7 @@ from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.panel import InMemoryControlPanel, InMemoryProgressCounters
 from tests.fakes.queue import InMemoryQueue
 from tests.fakes.steering import InMemoryDeadLetterQueue, InMemoryMappings, InMemoryPulseBook
-from tests.unit.handler_world import BUCKET, RULES, bench
+from tests.worlds.handlers import BUCKET, RULES, bench
 
 HOUR = 3600.0
 LIMITS = Limits()

@@ -19,8 +19,8 @@ from handlers.operations.control import resume_migration
 from tests.fakes.lifecycle import InMemoryProbeBook, InMemoryStageBook
 from tests.fakes.panel import InMemoryControlPanel
 from tests.fakes.steering import InMemoryMappings
-from tests.unit.handler_world import BUCKET, Bench, bench, created, direct, sqs_event
 from tests.unit.test_batch_operations import answered, asked
+from tests.worlds.handlers import BUCKET, Bench, bench, created, direct, sqs_event
 
 STILL = [Stage.PREPARED, Stage.ROLLING_BACK, Stage.ROLLED_BACK]
 MOVING = [Stage.LIVE, Stage.CUT_OVER, Stage.CLEANING, Stage.DONE]

@@ -15,7 +15,7 @@ from handlers.engine.batch import handle_messages
 from handlers.intake.messages import decode_message
 from handlers.operations.backfill import DataFile, Fed, Feeder, content_id_of
 from tests.fakes.queue import InMemoryQueue
-from tests.unit.handler_world import BUCKET, bench, etag_of
+from tests.worlds.handlers import BUCKET, bench, etag_of
 
 RULES = load_rules("migrations/edge-cv-portal.yaml")
 ROWS = 6_000

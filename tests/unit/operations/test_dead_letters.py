@@ -18,7 +18,7 @@ from handlers.operations.redrive import Chosen, Replayed, move_all, purge_letter
 from tests.fakes.clock import FakeClock
 from tests.fakes.queue import InMemoryQueue
 from tests.fakes.steering import InMemoryDeadLetterQueue, letter_of
-from tests.unit.handler_world import BUCKET, Bench, bench, created, direct, sqs_event
+from tests.worlds.handlers import BUCKET, Bench, bench, created, direct, sqs_event
 
 
 def read(made: Bench, body: str, **more: Any) -> Letter:
@@ -100,7 +100,7 @@ def test_rows_of_another_migration_are_named() -> None:
 
 def test_keys_that_fail_the_rules_are_no_overtaken_ones() -> None:
     """Where the rules say fail, an unmapped key is why the letter is here."""
-    from tests.unit.handler_world import RULES
+    from tests.worlds.handlers import RULES
 
     made = bench(rules=RULES.replace("unmapped: report", "unmapped: fail"))
     assert read(made, direct(created("elsewhere", b"one"))).cause == "unmapped"

@@ -5,8 +5,8 @@ import pytest
 from handlers.engine.batch import respond_to_batch
 from handlers.operations.dead_letters import read_letter
 from tests.fakes.steering import letter_of
-from tests.unit.handler_world import BUCKET, RULES, bench, created, direct, sqs_event
 from tests.unit.test_batch_operations import answered, asked
+from tests.worlds.handlers import BUCKET, RULES, bench, created, direct, sqs_event
 
 PROBE = ".keyshift/probe-" + "0" * 32
 CATCH_ALL = RULES.replace('"old/{rest...}", to: "new/{rest...}"', '"{rest...}", to: "new/{rest...}"').replace(

@@ -20,7 +20,7 @@ from handlers.operations.status import Depth, Lookout, Status
 from tests.fakes.clock import FakeClock
 from tests.fakes.queue import InMemoryQueue
 from tests.fakes.steering import InMemoryDeadLetterQueue, InMemoryPulseBook
-from tests.unit.handler_world import BUCKET, Bench, bench
+from tests.worlds.handlers import BUCKET, Bench, bench
 
 BUSY = Status(
     migration="line-1",

@@ -13,7 +13,7 @@ from domain.errors import InputError
 from handlers.portal import job_events, training, training_read
 from handlers.portal.access import Role, identity_of
 from handlers.portal.http import respond
-from tests.portal_world import MANIFEST_KEY, USE_CASE, MemoryWorld
+from tests.worlds.portal import MANIFEST_KEY, USE_CASE, MemoryWorld
 
 EVENTS = Path(__file__).parents[2] / "events" / "portal"
 CLAIMS = {"sub": "ada", "email": "ada@example.org", "custom:role": "PortalAdmin"}

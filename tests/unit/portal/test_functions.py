@@ -20,7 +20,7 @@ from handlers.demo.models import TRAINED, tar_gz
 from handlers.portal.archives import ArchiveError, ArchiveLimits, ZipStream, copy_member, read_members
 from handlers.portal.models import read_trained_model, repackage_for_neo
 from tests.fakes.portal import InMemoryObjectStreams
-from tests.portal_world import COMPILED_MODEL, ROOT, TRAINED_MODEL, MemoryWorld, key_of
+from tests.worlds.portal import COMPILED_MODEL, ROOT, TRAINED_MODEL, MemoryWorld, key_of
 
 
 @pytest.fixture

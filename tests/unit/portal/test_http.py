@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from handlers.demo.portal.caller import Caller, answer_of, request_event
 from handlers.portal.http import Answer, Request, respond
-from tests.portal_world import MemoryWorld
+from tests.worlds.portal import MemoryWorld
 
 
 class Said(BaseModel):

@@ -6,7 +6,7 @@ from domain.errors import InputError
 from domain.keys import Location
 from domain.portal.records import UseCase
 from handlers.portal.settings import read_portal_settings
-from tests.portal_world import ROLE, TRAINED_MODEL, MemoryWorld, paths_in
+from tests.worlds.portal import ROLE, TRAINED_MODEL, MemoryWorld, paths_in
 
 TABLES = {f"KEYSHIFT_PORTAL_{name}_TABLE": "some" for name in ("TRAINING", "MODELS", "USE_CASES", "USER_ROLES")}
 

@@ -6,7 +6,7 @@ from domain.errors import AccessDeniedError, UnavailableError
 from domain.portal.records import JobEnd
 from handlers.portal.compilation import STARTING_SECONDS
 from handlers.portal.errors import HttpError
-from tests.portal_world import MemoryWorld, key_of
+from tests.worlds.portal import MemoryWorld, key_of
 
 COMPILE = {"targets": ["arm64-cpu"]}
 

@@ -10,7 +10,7 @@ from domain.keys import Location
 from domain.portal.records import JobEnd, UseCase
 from handlers.demo.portal.caller import HttpAnswer
 from handlers.portal import job_events
-from tests.portal_world import ROLE, TRAINED_MODEL, MemoryWorld, key_of
+from tests.worlds.portal import ROLE, TRAINED_MODEL, MemoryWorld, key_of
 
 OTHER = "line-2"
 NAME = "model-cookie-x86-64-cpu"

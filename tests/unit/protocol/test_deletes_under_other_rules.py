@@ -12,7 +12,7 @@ from domain.steering.control import Control
 from handlers.config.rules_file import read_rules
 from handlers.engine.batch import handle_messages, messages_of
 from handlers.operations.dead_letters import OVERTAKEN, read_letter
-from tests.unit.handler_world import BUCKET, RULES, Bench, bench, created, direct, sqs_event
+from tests.worlds.handlers import BUCKET, RULES, Bench, bench, created, direct, sqs_event
 
 SOURCE, TARGET = Location(BUCKET, "old/a"), Location(BUCKET, "new/a")
 UNMAPPED = RULES.replace("old/", "elder/")

@@ -11,7 +11,7 @@ from domain.protocol.ports import Deleted
 from domain.protocol.record import State
 from handlers.engine.batch import respond_to_batch
 from handlers.intake.messages import decode_message
-from tests.unit.handler_world import BUCKET, Bench, bench, created, direct
+from tests.worlds.handlers import BUCKET, Bench, bench, created, direct
 
 SOURCE, TARGET = Location(BUCKET, "old/a"), Location(BUCKET, "new/a")
 CREATION, LATER = "0055AED6DCD90281E5", "0055AED6DCD90291E5"

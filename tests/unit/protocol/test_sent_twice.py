@@ -20,7 +20,7 @@ from tests.unit.protocol.test_migration_doubts import BARE_ROW, strangers
 from tests.unit.protocol.test_migration_path import holding, removed
 from tests.unit.protocol.test_rollback import migrated, purge, roll_back
 from tests.unit.references.test_manifests import MANIFEST
-from tests.unit.rewriting_world import RewritingWorld
+from tests.worlds.rewriting import RewritingWorld
 
 THEIRS = Cause.TARGET_FOREIGN
 

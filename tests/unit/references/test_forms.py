@@ -11,8 +11,8 @@ from domain.references.holders import Reference
 from domain.references.items import Outcome, Reported
 from handlers.config.rules_file import read_rules
 from handlers.operations.operator import Holders
-from tests.referring import RULES, ReferringWorld
 from tests.unit.references.test_references import new_world, rewrite
+from tests.worlds.referring import RULES, ReferringWorld
 
 KEY, NEW = "old//a", "new/a"
 ANYTHING = Location("line-1", "")

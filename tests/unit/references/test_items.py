@@ -10,7 +10,7 @@ from domain.references.judging import Legacy, Stuck, judge
 from domain.rules.paths import read_path
 from domain.rules.references import AttributePath
 from handlers.config.rules_file import read_rules
-from tests.referring import RULES, compiled
+from tests.worlds.referring import RULES, compiled
 
 ELSEWHERE = read_rules("""
 version: 1

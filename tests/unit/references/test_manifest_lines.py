@@ -9,7 +9,7 @@ from domain.errors import RefusedRequestError
 from domain.keys import Location
 from domain.references.items import Outcome, Reported
 from domain.references.manifest_lines import LINES_AT_ONCE, MAX_LINE_BYTES, Line, lines_of, rewritten_lines
-from tests.referring import RULES, ReferringWorld
+from tests.worlds.referring import RULES, ReferringWorld
 
 OLD, NEW = "s3://line-1/old//a.png", "s3://line-1/new/a.png"
 SIGNED = "https://line-1.s3.amazonaws.com/old//a.png?X-Amz-Signature=1"

@@ -13,7 +13,7 @@ from domain.protocol.rollback import purge_copy
 from domain.references.items import Outcome
 from domain.references.manifest_rewriting import CHANGED, MAX_TOLD, REWRITE, ManifestPorts, why_not
 from tests.unit.references.test_manifests import CONTENT, MANIFEST, REWRITTEN
-from tests.unit.rewriting_world import OtherwiseDescribed, RewritingWorld
+from tests.worlds.rewriting import OtherwiseDescribed, RewritingWorld
 
 NOW = 1_790_000_000.0
 STRANGE = b'{"source-ref":"s3://line-1/old//a.png","by":"somebody"}\n'

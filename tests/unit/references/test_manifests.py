@@ -21,7 +21,7 @@ from tests.fakes.contents import InMemoryContents
 from tests.fakes.faults import Moment, ScriptedFaults
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.object_store import InMemoryObjectStore
-from tests.referring import POLICY, RULES, ReferringWorld
+from tests.worlds.referring import POLICY, RULES, ReferringWorld
 
 MANIFEST, NEW = "old//set.manifest", "new/set.manifest"
 CONTENT = (

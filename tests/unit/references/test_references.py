@@ -13,7 +13,7 @@ from domain.references.json_strings import strings_of, with_strings
 from domain.references.ports import Changed, ItemChange
 from domain.rules.paths import PathError, matches, read_path
 from handlers.operations.references import TableScan
-from tests.referring import ReferringWorld
+from tests.worlds.referring import ReferringWorld
 
 OLD, NEW = "s3://line-1/old//a", "s3://line-1/new/a"
 WRITE = TableScan(segments=2, dry_run=False)

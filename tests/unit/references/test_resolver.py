@@ -6,7 +6,7 @@ from domain.errors import InputError, UnavailableError
 from domain.lifecycle.stages import Stage, StageEntry
 from domain.references.resolver import Fault
 from handlers.resolver import respond
-from tests.referring import ReferringWorld
+from tests.worlds.referring import ReferringWorld
 
 OLD, NEW = "s3://line-1/old//a", "s3://line-1/new/a"
 

@@ -4,7 +4,7 @@ import pytest
 
 from domain.lifecycle.stages import Stage, StageEntry
 from domain.references.resolver import Fault
-from tests.referring import ReferringWorld
+from tests.worlds.referring import ReferringWorld
 
 OLD, NEW = "s3://line-1/old//a", "s3://line-1/new/a"
 

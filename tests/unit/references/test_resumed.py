@@ -9,8 +9,8 @@ from domain.references.items import Outcome
 from domain.references.ports import ScanPosition
 from handlers.operations.references import TableScan
 from tests.fakes.references import PAGE
-from tests.referring import ReferringWorld
 from tests.unit.references.test_references import OLD, new_world
+from tests.worlds.referring import ReferringWorld
 
 SEGMENTS = 3
 AFRESH = TableScan(segments=SEGMENTS, dry_run=False)

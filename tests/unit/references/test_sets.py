@@ -6,8 +6,8 @@ import pytest
 
 from domain.references.item_rewriting import TWICE
 from domain.references.items import Outcome
-from tests.referring import ReferringWorld
 from tests.unit.references.test_references import NEW, OLD, new_world, rewrite
+from tests.worlds.referring import ReferringWorld
 
 
 def text(uri: str, **more: object) -> str:

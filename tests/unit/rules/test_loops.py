@@ -9,7 +9,7 @@ from domain.rules.compiled import MapOutcome
 from handlers.config.rules_file import read_rules
 from handlers.engine.batch import respond_to_batch
 from handlers.operations.proof import refuse_rules
-from tests.unit.handler_world import BUCKET, bench, created, direct, sqs_event
+from tests.worlds.handlers import BUCKET, bench, created, direct, sqs_event
 
 HEAD = "version: 1\nmigration: unit\nsource: {bucket: line-1}\ntarget: {bucket: line-1}\n"
 FEEDS_ITSELF = HEAD + "rules: [{name: move, from: '{rest...}', to: 'x/{rest...}'}]\n"

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from adapters.aws.clients import AwsClients
 from adapters.demo.provisioning import create_manifest_table
-from tests.contract.object_worlds import clients_for
 from tests.servers import Server, new_name
+from tests.worlds.objects import clients_for
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from handlers.bootstrap.process import Process
 from handlers.bootstrap.references import references_of, resolver_of
 from handlers.config.settings import Settings
 from tests.fakes.faults import FaultyPort
-from tests.referring import Referring
 from tests.servers import REGION, Server, new_name
+from tests.worlds.referring import Referring
 
 ON_SERVERS = settings(
     max_examples=100,

@@ -42,7 +42,7 @@ from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.portal import InMemoryTrainingBook, InMemoryUseCaseBook, InMemoryWorkplaces
 from tests.servers import REGION, Server, new_name
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 RULES_FILE = ROOT / "migrations" / "edge-cv-portal.yaml"
 BASE_RULES = load_rules(RULES_FILE)
 USE_CASE = "line-1"
