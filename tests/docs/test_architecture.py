@@ -21,7 +21,7 @@ from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.docs.citing import ROOT, documents, paths_of, symbols_of, table_of
 from tests.fakes.lifecycle import InMemoryStageBook
 from tests.fakes.steering import InMemoryPulseBook, InMemoryRateLedger
-from tests.worlds.handlers import BUCKET, RULES, Bench, bench, created, direct, etag_of, sqs_event
+from tests.worlds.handlers import BUCKET, RULES, Bench, bench, created_entry, direct, etag_of, sqs_event
 
 PAGE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
 PATH = "The path of one live event, and of one backfill row"
@@ -84,7 +84,7 @@ class Trace:
 
 def live_event(key: str) -> str:
     """One object's creation, as S3 sends it."""
-    return direct(created(key, b"one"))
+    return direct(created_entry(key, b"one"))
 
 
 def backfill_row(key: str) -> str:

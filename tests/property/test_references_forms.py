@@ -14,7 +14,7 @@ from domain.references.judging import Legacy, Stuck, judge, judge_line
 from domain.rules.compiled import MapOutcome
 from domain.rules.paths import read_path
 from domain.rules.references import AttributePath
-from tests.unit.references.test_references import rewrite
+from tests.worlds.items import rewrite
 from tests.worlds.referring import ReferringWorld, compiled
 
 RULES = """

@@ -18,8 +18,7 @@ from domain.parts import (
     part_size_for,
 )
 from domain.protocol.attempt import MigrationPolicy
-from tests.unit.protocol.test_copying import LARGE, holding_large
-from tests.unit.protocol.test_migration import TARGET, listed
+from tests.worlds.migration import LARGE, TARGET, holding_large, listed
 
 
 @given(size=st.integers(1, 3_000_000), part_size=st.integers(1_000, 1_000_000))

@@ -48,7 +48,7 @@ def etag_of(body: bytes) -> str:
     return md5(body, usedforsecurity=False).hexdigest()
 
 
-class World:
+class HandlerWorld:
     """One bucket and its manifest; ``faults`` are raised, one for each claim, before anything happens."""
 
     def __init__(self) -> None:
@@ -262,7 +262,7 @@ class Panel:
 class Bench:
     """Dependencies with everything they are made of within reach."""
 
-    world: World
+    world: HandlerWorld
     live: ListQueue
     backfill: ListQueue
     bus: ListBus
@@ -280,7 +280,7 @@ class Bench:
 
 def bench(*, rules: str = RULES, policy: MigrationPolicy | None = None, **settings: Any) -> Bench:
     """A new world with everything in it."""
-    world, live, backfill, bus = World(), ListQueue(), ListQueue(), ListBus()
+    world, live, backfill, bus = HandlerWorld(), ListQueue(), ListQueue(), ListBus()
     figures, panel, said, slept = Figures(), Panel(), io.StringIO(), list[float]()
     compiled = read_rules(rules)
     tokens = count(1)
@@ -308,7 +308,7 @@ def bench(*, rules: str = RULES, policy: MigrationPolicy | None = None, **settin
     return Bench(world, live, backfill, bus, figures, panel, said, slept, dependencies)
 
 
-def created(key: str, body: bytes, sequencer: str = "0055AED6DCD90281E5", bucket: str = BUCKET) -> dict[str, Any]:
+def created_entry(key: str, body: bytes, sequencer: str = "0055AED6DCD90281E5", bucket: str = BUCKET) -> dict[str, Any]:
     """One entry of Records; the key needs no encoding here."""
     return {
         "eventVersion": "2.1",

@@ -17,7 +17,7 @@ from domain.references.items import Outcome, Reported
 from domain.references.manifest_rewriting import ManifestPorts, ManifestRewriter
 from tests.fakes.contents import InMemoryContents
 from tests.fakes.object_store import InMemoryObjectStore
-from tests.unit.references.test_manifests import CONTENT, MANIFEST, ManifestWorld
+from tests.worlds.augmented_manifests import CONTENT, MANIFEST, ManifestWorld
 
 
 class Meanwhile(InMemoryContents):

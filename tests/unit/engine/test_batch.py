@@ -16,7 +16,7 @@ from domain.protocol.record import Claim, ClaimRequest, Record, State
 from domain.steering.control import Control
 from handlers.engine.batch import RENEW_BUSY_AT, respond_to_batch
 from handlers.intake.messages import BackfillRow, decode_message, encode_backfill
-from tests.worlds.handlers import BUCKET, RULES, Bench, bench, created, direct, etag_of, sqs_event
+from tests.worlds.handlers import BUCKET, RULES, Bench, bench, created_entry, direct, etag_of, sqs_event
 
 
 def answer(made: Bench, *bodies: str, seconds: float = 300.0, receive_count: int = 1) -> list[str]:
@@ -40,7 +40,7 @@ def test_an_event_moves_its_object_and_is_acknowledged() -> None:
     """The copy is there, the record says COPIED."""
     made = bench()
     made.world.put("old/a", b"one")
-    assert answer(made, direct(created("old/a", b"one"))) == []
+    assert answer(made, direct(created_entry("old/a", b"one"))) == []
     assert made.world.objects[Location(BUCKET, "new/a")] == b"one"
     assert State.COPIED is made.world.records[Location(BUCKET, "old/a").record_id].state
 
@@ -49,7 +49,7 @@ def test_a_duplicate_is_acknowledged_without_a_second_copy() -> None:
     """At-least-once delivery costs one refused claim."""
     made = bench()
     made.world.put("old/a", b"one")
-    body = direct(created("old/a", b"one"))
+    body = direct(created_entry("old/a", b"one"))
     assert answer(made, body, body) == []
     assert answer(made, body) == []
     assert made.world.copies == 1
@@ -59,7 +59,7 @@ def test_a_poison_message_fails_alone() -> None:
     """The others are done; the log says why this one is not."""
     made = bench()
     made.world.put("old/a", b"one")
-    assert answer(made, "{", direct(created("old/a", b"one"))) == ["m1"]
+    assert answer(made, "{", direct(created_entry("old/a", b"one"))) == ["m1"]
     assert made.world.copies == 1
     (said,) = made.lines("ERROR")
     assert (said["message_id"], "not JSON" in said["why"]) == ("m1", True)
@@ -71,7 +71,7 @@ def test_a_fault_of_ours_fails_one_message_with_a_traceback() -> None:
     made.world.put("old/a", b"one")
     made.world.put("old/b", b"two")
     made.world.faults.append(ZeroDivisionError("oops"))
-    assert answer(made, direct(created("old/a", b"one")), direct(created("old/b", b"two"))) == ["m1"]
+    assert answer(made, direct(created_entry("old/a", b"one")), direct(created_entry("old/b", b"two"))) == ["m1"]
     (said,) = made.lines("ERROR")
     assert "ZeroDivisionError" in said["exception"]
 
@@ -155,7 +155,7 @@ def test_nothing_is_begun_without_time() -> None:
     """Shortly before Lambda's end the rest goes back untouched."""
     made = bench()
     made.world.put("old/a", b"one")
-    assert answer(made, direct(created("old/a", b"one")), seconds=4.0) == ["m1"]
+    assert answer(made, direct(created_entry("old/a", b"one")), seconds=4.0) == ["m1"]
     assert (made.world.records, made.world.copies) == ({}, 0)
     assert made.live.returned == [("m1", 0)]
 
@@ -165,7 +165,7 @@ def test_a_paused_migration_does_nothing() -> None:
     made = bench()
     made.panel.write_control(Control(paused=True, reason="lunch"), before=Control())
     made.world.put("old/a", b"one")
-    assert answer(made, direct(created("old/a", b"one"))) == ["m1"]
+    assert answer(made, direct(created_entry("old/a", b"one"))) == ["m1"]
     assert made.world.records == {}
 
 
@@ -174,7 +174,7 @@ def test_throttling_is_waited_for_not_failed() -> None:
     made = bench()
     made.world.put("old/a", b"one")
     made.world.faults += [ThrottledError("slow down")] * 3
-    assert answer(made, direct(created("old/a", b"one"))) == []
+    assert answer(made, direct(created_entry("old/a", b"one"))) == []
     assert made.world.copies == 1
     assert len(made.slept) == 3
     assert sorted(made.slept) == made.slept or max(made.slept) < 2
@@ -186,7 +186,7 @@ def test_endless_throttling_gives_the_message_back() -> None:
     made = bench()
     made.world.put("old/a", b"one")
     made.world.faults += [ThrottledError("slow down")] * 10
-    assert answer(made, direct(created("old/a", b"one"))) == ["m1"]
+    assert answer(made, direct(created_entry("old/a", b"one"))) == ["m1"]
 
 
 def test_an_answer_that_cannot_be_trusted_brings_the_message_back() -> None:
@@ -194,7 +194,7 @@ def test_an_answer_that_cannot_be_trusted_brings_the_message_back() -> None:
     made = bench()
     made.world.put("old/a", b"one")
     made.world.faults.append(UnavailableError("time-out"))
-    assert answer(made, direct(created("old/a", b"one"))) == ["m1"]
+    assert answer(made, direct(created_entry("old/a", b"one"))) == ["m1"]
     assert made.lines("ERROR") == []
 
 
@@ -204,7 +204,7 @@ def test_a_missing_table_fails_the_whole_batch() -> None:
     made.world.put("old/a", b"one")
     made.world.faults += [MissingResourceError("table manifest does not exist: run keyshift setup")] * 3
     with pytest.raises(MissingResourceError, match="manifest"):
-        answer(made, direct(created("old/a", b"one")), rows("old/b"))
+        answer(made, direct(created_entry("old/a", b"one")), rows("old/b"))
 
 
 @pytest.mark.parametrize("key", ["kept/a", "elsewhere/a", "new/a"])
@@ -212,20 +212,20 @@ def test_keys_that_stay_are_acknowledged(key: str) -> None:
     """Kept, unmapped and already new keys cost no call; our own copies' events end here."""
     made = bench()
     made.world.put(key, b"one")
-    assert answer(made, direct(created(key, b"one"))) == []
+    assert answer(made, direct(created_entry(key, b"one"))) == []
     assert made.world.records == {}
 
 
 def test_unmapped_keys_come_back_where_the_rules_say_fail() -> None:
     """They end in the dead-letter queue."""
     made = bench(rules=RULES.replace("unmapped: report", "unmapped: fail"))
-    assert answer(made, direct(created("elsewhere/a", b"one"))) == ["m1"]
+    assert answer(made, direct(created_entry("elsewhere/a", b"one"))) == ["m1"]
 
 
 def test_an_event_of_another_bucket_ends_in_the_dead_letter_queue() -> None:
     """Somebody connected the wrong bucket, and the log says so."""
     made = bench()
-    assert answer(made, direct(created("old/a", b"one", bucket="other"))) == ["m1"]
+    assert answer(made, direct(created_entry("old/a", b"one", bucket="other"))) == ["m1"]
     assert "another bucket" in made.lines("ERROR")[0]["why"]
 
 
@@ -241,7 +241,7 @@ def test_a_key_that_cannot_exist_is_parked_with_its_cause() -> None:
     made = bench(rules=RULES.replace("new/{rest...}", "much-longer-prefix/{rest...}"))
     key = "old/" + "k" * 1_015
     made.world.put(key, b"one")
-    assert answer(made, direct(created(key, b"one"))) == []
+    assert answer(made, direct(created_entry(key, b"one"))) == []
     record = made.world.records[Location(BUCKET, key).record_id]
     assert State.PARKED is record.state
     assert "1,024" in record.why or "1024" in record.why
@@ -255,7 +255,7 @@ def test_a_copy_too_large_for_one_attempt_goes_on_as_a_row() -> None:
     made = bench(policy=policy)
     body = bytes(12 * MIB)
     made.world.put("old/huge", body)
-    assert answer(made, direct(created("old/huge", body))) == []
+    assert answer(made, direct(created_entry("old/huge", body))) == []
     (message,) = made.backfill.waiting
     (notice,) = decode_message(message.body).notices
     assert (Location(BUCKET, "old/huge"), etag_of(body), len(body)) == (notice.source, notice.etag, notice.size)
@@ -274,8 +274,8 @@ def test_two_events_of_one_key_do_not_get_in_each_others_way() -> None:
         return answered
 
     made.world.claim_record = slow  # type: ignore[method-assign]
-    older = created("old/a", b"one", sequencer="0055AED6DCD90281E5")
-    newer = created("old/a", b"two", sequencer="0055AED6DCD90281E6")
+    older = created_entry("old/a", b"one", sequencer="0055AED6DCD90281E5")
+    newer = created_entry("old/a", b"two", sequencer="0055AED6DCD90281E6")
     assert answer(made, direct(older), direct(newer), direct(older)) == []
     assert made.world.objects[Location(BUCKET, "new/a")] == b"two"
 
@@ -284,6 +284,6 @@ def test_one_bad_record_of_a_message_does_not_stop_the_good_one() -> None:
     """What can be read is done, and the message still ends where somebody sees it."""
     made = bench()
     made.world.put("old/a", b"one")
-    body = json.dumps({"Records": [created("old/a", b"one"), {"eventVersion": "2.1"}]})
+    body = json.dumps({"Records": [created_entry("old/a", b"one"), {"eventVersion": "2.1"}]})
     assert answer(made, body) == ["m1"]
     assert made.world.copies == 1

@@ -20,7 +20,7 @@ from handlers.engine.dependencies import EngineDependencies
 from handlers.engine.rate_gate import RateGate
 from tests.fakes.engine import OpenGate
 from tests.fakes.steering import InMemoryPulseBook, InMemoryRateLedger
-from tests.worlds.handlers import BUCKET, Bench, bench, created, direct, etag_of, sqs_event
+from tests.worlds.handlers import BUCKET, Bench, bench, created_entry, direct, etag_of, sqs_event
 
 DENIED = AccessDeniedError("CopyObject: AccessDenied; give the role s3:PutObject")
 
@@ -68,7 +68,7 @@ class Line:
 
     def handle(self, keys: list[str], *, receive_count: int = 1, seconds: float = 300.0) -> list[str]:
         """One message for each key; the ids of those that stay."""
-        event = sqs_event(*(direct(created(key, b"one")) for key in keys), receive_count=receive_count)
+        event = sqs_event(*(direct(created_entry(key, b"one")) for key in keys), receive_count=receive_count)
         ends = self.made.world.seconds + seconds
         left = respond_to_batch(
             event, self.dependencies, queue=self.made.live, seconds_left=lambda: ends - self.made.world.seconds
@@ -208,7 +208,7 @@ def test_what_only_waited_is_sent_again_as_new() -> None:
     assert line.handle(line.keys[:2], receive_count=RENEW_AT - 1) == ["m1", "m2"]
     assert line.handle(line.keys[:2], receive_count=RENEW_AT) == []
     assert [message.body for message in line.made.live.waiting] == [
-        direct(created(key, b"one")) for key in line.keys[:2]
+        direct(created_entry(key, b"one")) for key in line.keys[:2]
     ]
 
 
@@ -300,7 +300,7 @@ def test_a_large_copy_stops_between_two_batches_of_parts() -> None:
         return {part.number: etag_of(b"part") for part in parts}
 
     line.made.world.copy_parts = pause_then_copy  # type: ignore[method-assign]
-    event = sqs_event(direct(created("old/huge", body)), receive_count=RENEW_AT)
+    event = sqs_event(direct(created_entry("old/huge", body)), receive_count=RENEW_AT)
     answer = respond_to_batch(event, line.dependencies, queue=line.made.live, seconds_left=lambda: 300.0)
     assert answer == {"batchItemFailures": []}
     assert len(line.made.live.waiting) == 1
@@ -321,7 +321,7 @@ def test_a_message_of_which_one_object_failed_is_not_made_new() -> None:
         return copy(source, target, seen=seen)
 
     line.made.world.copy_object = pause_then_copy  # type: ignore[method-assign]
-    event = sqs_event(direct(*(created(key, b"one") for key in line.keys[:2])), receive_count=RENEW_AT)
+    event = sqs_event(direct(*(created_entry(key, b"one") for key in line.keys[:2])), receive_count=RENEW_AT)
     answer = respond_to_batch(event, line.dependencies, queue=line.made.live, seconds_left=lambda: 300.0)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
     assert line.made.live.waiting == []

@@ -13,7 +13,7 @@ from handlers.engine.rate_gate import HeldBackError, PacedMultipartStore, RateGa
 from tests.fakes.clock import FakeClock
 from tests.fakes.panel import InMemoryControlPanel
 from tests.fakes.steering import InMemoryRateLedger
-from tests.worlds.handlers import World
+from tests.worlds.handlers import HandlerWorld
 
 
 class Road:
@@ -164,7 +164,7 @@ def paced(held: Callable[[int], str | None], *, paid: int = 0) -> tuple[PacedMul
         asked.append(size)
         return held(size)
 
-    return PacedMultipartStore(World(), wait, paid=paid), asked  # type: ignore[arg-type]  # a text is true enough
+    return PacedMultipartStore(HandlerWorld(), wait, paid=paid), asked  # type: ignore[arg-type]  # a text is true enough
 
 
 def copy(store: PacedMultipartStore) -> None:
@@ -185,7 +185,7 @@ def test_parts_held_back_are_not_sent() -> None:
     """The error says why, and is one that leaves nothing in doubt."""
     from handlers.engine.rate_gate import HeldBack
 
-    store = PacedMultipartStore(World(), lambda _: HeldBack("paused: lunch"), paid=0)
+    store = PacedMultipartStore(HandlerWorld(), lambda _: HeldBack("paused: lunch"), paid=0)
     with pytest.raises(HeldBackError, match="paused: lunch"):
         copy(store)
 

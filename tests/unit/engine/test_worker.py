@@ -13,7 +13,7 @@ from domain.protocol.ports import SourceObject, TargetObject
 from domain.steering.control import Control
 from handlers.engine.worker import Worker
 from handlers.intake.messages import BackfillRow, encode_backfill
-from tests.worlds.handlers import BUCKET, Bench, bench, created, direct
+from tests.worlds.handlers import BUCKET, Bench, bench, created_entry, direct
 
 
 def working(made: Bench, until: Callable[[], bool], **options: Any) -> Worker:
@@ -53,7 +53,7 @@ def test_both_queues_are_worked_off() -> None:
     made = bench()
     for key in ("old/a", "old/b"):
         made.world.put(key, b"one")
-    made.live.send_messages([direct(created("old/a", b"one"))])
+    made.live.send_messages([direct(created_entry("old/a", b"one"))])
     send_rows(made, "old/b")
     working(made, lambda: made.world.copies == 2)
     assert [made.live.count_messages(), made.backfill.count_messages()] == [(0, 0), (0, 0)]
@@ -65,7 +65,7 @@ def test_live_events_go_before_rows() -> None:
     send_rows(made, "old/b")
     for key in ("old/a", "old/c"):
         made.world.put(key, b"one")
-    made.live.send_messages([direct(created("old/a", b"one"))] * 6 + [direct(created("old/c", b"one"))] * 6)
+    made.live.send_messages([direct(created_entry("old/a", b"one"))] * 6 + [direct(created_entry("old/c", b"one"))] * 6)
     order: list[str] = []
     for name, queue in (("live", made.live), ("backfill", made.backfill)):
         receive = queue.receive_messages
@@ -84,7 +84,7 @@ def test_a_server_that_is_briefly_away_is_asked_again() -> None:
     """Polling goes on, nothing is lost."""
     made = bench()
     made.world.put("old/a", b"one")
-    made.live.send_messages([direct(created("old/a", b"one"))])
+    made.live.send_messages([direct(created_entry("old/a", b"one"))])
     made.live.faults += [UnavailableError("cannot reach the queue")] * 2
     working(made, lambda: made.world.copies == 1)
     assert len(made.lines("WARNING")) == 2
@@ -94,7 +94,7 @@ def test_a_missing_table_ends_the_worker_and_returns_its_messages() -> None:
     """It says what is missing instead of burning every message's receives."""
     made = bench()
     made.world.put("old/a", b"one")
-    made.live.send_messages([direct(created("old/a", b"one"))])
+    made.live.send_messages([direct(created_entry("old/a", b"one"))])
     made.world.faults += [MissingResourceError("table manifest does not exist")] * 4
     with pytest.raises(MissingResourceError, match="manifest"):
         working(made, lambda: False)
@@ -106,7 +106,7 @@ def test_stopping_finishes_what_was_begun_and_returns_the_rest() -> None:
     made = bench(concurrency=1)
     for key in ("old/a", "old/b", "old/c"):
         made.world.put(key, b"one")
-    made.live.send_messages([direct(created(key, b"one")) for key in ("old/a", "old/b", "old/c")])
+    made.live.send_messages([direct(created_entry(key, b"one")) for key in ("old/a", "old/b", "old/c")])
     copy, entered, go_on = made.world.copy_object, threading.Event(), threading.Event()
 
     def slow(source: SourceObject, target: TargetObject, *, seen: Any) -> Any:
@@ -132,7 +132,7 @@ def test_a_paused_worker_does_not_poll() -> None:
     """No message is received, so none is counted towards the dead-letter queue."""
     made = bench()
     made.panel.write_control(Control(paused=True), before=Control())
-    made.live.send_messages([direct(created("old/a", b"one"))])
+    made.live.send_messages([direct(created_entry("old/a", b"one"))])
     polled: list[int] = []
     receive = made.live.receive_messages
 
@@ -188,7 +188,7 @@ def test_a_heartbeat_says_what_was_done() -> None:
     """Whoever watches the log sees that it lives, and its totals."""
     made = bench()
     made.world.put("old/a", b"one")
-    made.live.send_messages([direct(created("old/a", b"one"))])
+    made.live.send_messages([direct(created_entry("old/a", b"one"))])
     working(made, lambda: any(line["message"] == "working" for line in made.lines("INFO")), heartbeat=0.05)
     last = made.lines("INFO")[-1]
     assert (last["message"], last["totals"]["Handled"]) == ("worker stopped", 1)

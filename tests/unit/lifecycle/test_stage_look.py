@@ -20,7 +20,7 @@ from tests.fakes.lifecycle import InMemoryProbeBook, InMemoryStageBook
 from tests.fakes.panel import InMemoryControlPanel
 from tests.fakes.steering import InMemoryMappings
 from tests.unit.test_batch_operations import answered, asked
-from tests.worlds.handlers import BUCKET, Bench, bench, created, direct, sqs_event
+from tests.worlds.handlers import BUCKET, Bench, bench, created_entry, direct, sqs_event
 
 STILL = [Stage.PREPARED, Stage.ROLLING_BACK, Stage.ROLLED_BACK]
 MOVING = [Stage.LIVE, Stage.CUT_OVER, Stage.CLEANING, Stage.DONE]
@@ -56,7 +56,7 @@ def staged(stage: Stage, *, seconds: float = 0.0) -> Staged:
     return Staged(made, stages, probes)
 
 
-EVENT = direct(created(SOURCE.key, b"one"))
+EVENT = direct(created_entry(SOURCE.key, b"one"))
 
 
 @pytest.mark.parametrize("stage", STILL)
@@ -91,11 +91,13 @@ def test_a_probe_is_noted_before_anything_may_move() -> None:
     """Else keyshift start would wait for it in vain; other messages of its batch wait."""
     world = staged(Stage.PREPARED)
     probe = probe_location(BUCKET, "", "0" * 32)
-    assert world.deliver(direct(created(probe.key, b"")), EVENT) == ["m2"]
+    assert world.deliver(direct(created_entry(probe.key, b"")), EVENT) == ["m2"]
     assert world.probes.has_arrived(probe.key)
 
 
-@pytest.mark.parametrize("body", ["{", direct(created(probe_location("other", "", "0" * 32).key, b"", bucket="other"))])
+@pytest.mark.parametrize(
+    "body", ["{", direct(created_entry(probe_location("other", "", "0" * 32).key, b"", bucket="other"))]
+)
 def test_what_is_no_probe_of_ours_waits(body: str) -> None:
     """A malformed message is judged when the migration moves, and so is one of another bucket."""
     assert staged(Stage.PREPARED).deliver(body) == ["m1"]
@@ -106,7 +108,7 @@ def test_a_probe_that_cannot_be_noted_comes_again() -> None:
     world = staged(Stage.PREPARED)
     world.probes.fail_next(UnavailableError("no answer"), call="note_arrival")
     probe = probe_location(BUCKET, "", "0" * 32)
-    assert world.deliver(direct(created(probe.key, b""))) == ["m1"]
+    assert world.deliver(direct(created_entry(probe.key, b""))) == ["m1"]
     assert not world.probes.has_arrived(probe.key)
 
 
@@ -123,7 +125,7 @@ def test_an_object_in_the_middle_of_a_batch_sees_a_rollback_begin() -> None:
     world.made.world.copy_object = roll_back_then_copy  # type: ignore[method-assign, assignment]
     made = world.made
     made.dependencies = replace(made.dependencies, settings=made.dependencies.settings.model_copy(update=ONE_AT_ONCE))
-    assert world.deliver(EVENT, direct(created("old/b", b"two"))) == ["m2"]
+    assert world.deliver(EVENT, direct(created_entry("old/b", b"two"))) == ["m2"]
     assert made.world.copies == 1
 
 
@@ -153,7 +155,7 @@ def test_a_look_costs_two_reads_and_is_kept() -> None:
     """Objects cost none."""
     world = staged(Stage.LIVE, seconds=5.0)
     world.deliver(EVENT)
-    world.deliver(direct(created("old/a", b"one", "0055AED6DCD90291E5")))
+    world.deliver(direct(created_entry("old/a", b"one", "0055AED6DCD90291E5")))
     assert world.stages.calls.count("read_stage") == 1
 
 
@@ -251,7 +253,7 @@ class Journal:
         raise AssertionError(file_key)
 
 
-REPORT = direct(created("inv/2026/manifest.checksum", b"x"))
+REPORT = direct(created_entry("inv/2026/manifest.checksum", b"x"))
 TASK = '{"v": 1, "kind": "inventory-file", "manifest": "s3://b/manifest.json", "file": "data/1.csv.gz"}'
 
 

@@ -18,7 +18,7 @@ from handlers.operations.redrive import Chosen, Replayed, move_all, purge_letter
 from tests.fakes.clock import FakeClock
 from tests.fakes.queue import InMemoryQueue
 from tests.fakes.steering import InMemoryDeadLetterQueue, letter_of
-from tests.worlds.handlers import BUCKET, Bench, bench, created, direct, sqs_event
+from tests.worlds.handlers import BUCKET, Bench, bench, created_entry, direct, sqs_event
 
 
 def read(made: Bench, body: str, **more: Any) -> Letter:
@@ -31,7 +31,7 @@ def migrated(*keys: str) -> Bench:
     made = bench()
     for key in keys:
         made.world.put(key, b"one")
-        event = sqs_event(direct(created(key, b"one")))
+        event = sqs_event(direct(created_entry(key, b"one")))
         respond_to_batch(event, made.dependencies, queue=made.live, seconds_left=lambda: 300.0)
     return made
 
@@ -51,40 +51,44 @@ NEWER = "0055AED6DCD90281F0"
     [
         (bench(), "{", "malformed-message"),
         (bench(), '{"hello": 1}', "malformed-message"),
-        (bench(), direct(created("old/a", b"one")), "never-attempted"),
-        (bench(), direct(created("kept/a", b"one")), "overtaken"),
-        (bench(), direct(created("elsewhere", b"one")), "overtaken"),
-        (bench(), direct(created("old/a", b"one", bucket="other")), "other-bucket"),
+        (bench(), direct(created_entry("old/a", b"one")), "never-attempted"),
+        (bench(), direct(created_entry("kept/a", b"one")), "overtaken"),
+        (bench(), direct(created_entry("elsewhere", b"one")), "overtaken"),
+        (bench(), direct(created_entry("old/a", b"one", bucket="other")), "other-bucket"),
         (bench(), '{"Event": "s3:TestEvent"}', "overtaken"),
         (
             bench(),
             json.dumps({"v": 1, "kind": "inventory-file", "manifest": "s3://i/m", "file": "f"}),
             "inventory-task",
         ),
-        (migrated("old/a"), direct(created("old/a", b"one")), "overtaken"),
-        (migrated("old/a"), direct(created("old/a", b"two", sequencer=NEWER)), "not-incorporated"),
-        (migrated("old/a"), direct(created("old/a", b"one"), created("old/b", b"one")), "never-attempted"),
+        (migrated("old/a"), direct(created_entry("old/a", b"one")), "overtaken"),
+        (migrated("old/a"), direct(created_entry("old/a", b"two", sequencer=NEWER)), "not-incorporated"),
+        (migrated("old/a"), direct(created_entry("old/a", b"one"), created_entry("old/b", b"one")), "never-attempted"),
         (
             with_record(migrated("old/a"), "old/a", state=State.PARKED, cause=Cause.ACCESS_DENIED),
-            direct(created("old/a", b"two", sequencer=NEWER)),
+            direct(created_entry("old/a", b"two", sequencer=NEWER)),
             "access-denied",
         ),
         (
             with_record(migrated("old/a"), "old/a", state=State.PARKED, cause=Cause.IMPOSSIBLE_KEY),
-            direct(created("old/a", b"two", sequencer=NEWER)),
+            direct(created_entry("old/a", b"two", sequencer=NEWER)),
             "impossible-key",
         ),
         (
             with_record(migrated("old/a"), "old/a", state=State.CONFLICT, cause=Cause.TARGET_FOREIGN),
-            direct(created("old/a", b"two", sequencer=NEWER)),
+            direct(created_entry("old/a", b"two", sequencer=NEWER)),
             "conflict",
         ),
         (
             with_record(migrated("old/a"), "old/a", claim=Claim("t", 9e9)),
-            direct(created("old/a", b"one")),
+            direct(created_entry("old/a", b"one")),
             "unfinished",
         ),
-        (with_record(migrated("old/a"), "old/a", mode=Mode.ROLLED_BACK), direct(created("old/a", b"x")), "overtaken"),
+        (
+            with_record(migrated("old/a"), "old/a", mode=Mode.ROLLED_BACK),
+            direct(created_entry("old/a", b"x")),
+            "overtaken",
+        ),
     ],
 )
 def test_the_cause_is_what_the_body_or_the_manifest_says(made: Bench, body: str, cause: str) -> None:
@@ -103,12 +107,12 @@ def test_keys_that_fail_the_rules_are_no_overtaken_ones() -> None:
     from tests.worlds.handlers import RULES
 
     made = bench(rules=RULES.replace("unmapped: report", "unmapped: fail"))
-    assert read(made, direct(created("elsewhere", b"one"))).cause == "unmapped"
+    assert read(made, direct(created_entry("elsewhere", b"one"))).cause == "unmapped"
 
 
 def test_filters_narrow() -> None:
     """By id, cause, key, prefix, time and rule; several together."""
-    letter = read(bench(), direct(created("old/a/b", b"one")), message_id="d7", sent_at=100.0)
+    letter = read(bench(), direct(created_entry("old/a/b", b"one")), message_id="d7", sent_at=100.0)
     for fits in (
         Wanted(),
         Wanted(message_ids=frozenset({"d7", "d8"})),
@@ -135,7 +139,7 @@ def test_groups_are_by_queue_and_cause_the_largest_first() -> None:
     """With the oldest and the newest, and a key to begin with."""
     made = bench()
     letters = [read(made, "{", message_id="p", sent_at=5.0)]
-    letters += [read(made, direct(created(f"old/{n}", b"x")), message_id=f"d{n}", sent_at=n) for n in range(1, 4)]
+    letters += [read(made, direct(created_entry(f"old/{n}", b"x")), message_id=f"d{n}", sent_at=n) for n in range(1, 4)]
     first, second = grouped(letters)
     assert (first.cause, first.letters, first.oldest, first.newest, first.example) == (
         "never-attempted",
@@ -195,7 +199,7 @@ def test_a_letter_that_shows_again_while_we_look_counts_once() -> None:
 def test_a_replay_sends_back_what_is_open_and_removes_what_is_overtaken() -> None:
     """And says how many of each; a dry run changes nothing."""
     made = migrated("old/a")
-    done_one, open_one = direct(created("old/a", b"one")), direct(created("old/b", b"one"))
+    done_one, open_one = direct(created_entry("old/a", b"one")), direct(created_entry("old/b", b"one"))
     grave = Cemetery(done_one, open_one, "{")
     for really in (False, True):
         done = Replayed()
@@ -209,7 +213,7 @@ def test_a_replay_sends_back_what_is_open_and_removes_what_is_overtaken() -> Non
 def test_a_rate_is_kept_by_waiting_between_batches() -> None:
     """Three a second: three, a second's wait, three more."""
     made, slept = bench(), list[float]()
-    grave = Cemetery(*[direct(created(f"old/{number}", b"x")) for number in range(7)])
+    grave = Cemetery(*[direct(created_entry(f"old/{number}", b"x")) for number in range(7)])
     with Held(grave.dead, limit=100) as held:
         letters = grave.letters(held, made)
         replay_letters(Chosen(grave.dead, held, letters), Replayed(), rate=3, really=True, sleep=slept.append)
@@ -219,7 +223,7 @@ def test_a_rate_is_kept_by_waiting_between_batches() -> None:
 def test_a_fault_in_a_replay_leaves_the_rest_where_it_was() -> None:
     """What was not accepted by its queue is still a dead letter, and visible."""
     made = bench()
-    grave = Cemetery(*[direct(created(f"old/{number}", b"x")) for number in range(15)])
+    grave = Cemetery(*[direct(created_entry(f"old/{number}", b"x")) for number in range(15)])
     with Held(grave.dead, limit=100) as held:
         letters = grave.letters(held, made)
         replay_letters(Chosen(grave.dead, held, letters[:10]), Replayed(), rate=None, really=True)
@@ -233,7 +237,7 @@ def test_a_fault_in_a_replay_leaves_the_rest_where_it_was() -> None:
 def test_purged_letters_are_gone_the_others_stay() -> None:
     """Only those that were chosen."""
     made = bench()
-    grave = Cemetery("{", direct(created("old/a", b"x")))
+    grave = Cemetery("{", direct(created_entry("old/a", b"x")))
     with Held(grave.dead, limit=100) as held:
         chosen = [one for one in grave.letters(held, made) if one.cause == "malformed-message"]
         purge_letters(Chosen(grave.dead, held, chosen))

@@ -6,7 +6,7 @@ from handlers.engine.batch import respond_to_batch
 from handlers.operations.dead_letters import read_letter
 from tests.fakes.steering import letter_of
 from tests.unit.test_batch_operations import answered, asked
-from tests.worlds.handlers import BUCKET, RULES, bench, created, direct, sqs_event
+from tests.worlds.handlers import BUCKET, RULES, bench, created_entry, direct, sqs_event
 
 PROBE = ".keyshift/probe-" + "0" * 32
 CATCH_ALL = RULES.replace('"old/{rest...}", to: "new/{rest...}"', '"{rest...}", to: "new/{rest...}"').replace(
@@ -34,7 +34,7 @@ every_key = pytest.mark.parametrize("key", ["old/a", "new/a", "kept/a", "elsewhe
 def test_a_dead_letter_is_overtaken_where_a_worker_has_nothing_to_do(rules: str, bucket: str, key: str) -> None:
     """It has nothing to do for what it acknowledges and writes no record of."""
     made = bench(rules=rules)
-    body = direct(created(key, b"one", bucket=bucket))
+    body = direct(created_entry(key, b"one", bucket=bucket))
     letter = read_letter(letter_of(body), "events", made.dependencies)
     answer = respond_to_batch(sqs_event(body), made.dependencies, queue=made.live, seconds_left=lambda: 300.0)
     has_nothing_to_do = not answer["batchItemFailures"] and not made.world.records
@@ -48,7 +48,7 @@ def test_a_task_succeeds_where_a_worker_is_done(rules: str, key: str) -> None:
     made, other = bench(rules=rules), bench(rules=rules)
     for world in (made.world, other.world):
         world.put(key, b"one")
-    event = sqs_event(direct(created(key, b"one")))
+    event = sqs_event(direct(created_entry(key, b"one")))
     answer = respond_to_batch(event, made.dependencies, queue=made.live, seconds_left=lambda: 300.0)
     is_parked = any(record.cause for record in made.world.records.values())
     is_done = not answer["batchItemFailures"] and not is_parked

@@ -13,27 +13,27 @@ from domain.protocol.cleanup import DELETE_SOURCE, clean_source, preview_source
 from domain.protocol.ports import Refused
 from domain.protocol.record import Action, Claim, Intent, Mode, Record, State
 from domain.protocol.rollback import roll_back_object
-from tests.unit.protocol.test_migration import POLICY, SOURCE, TARGET, World, listed
+from tests.worlds.migration import POLICY, SOURCE, TARGET, MigrationWorld, listed
 
 COPY_ETAG = md5(b"bytes", usedforsecurity=False).hexdigest()
 CHANGED = "the source has changed since it was copied"
 
 
-def copied(*, versioned: bool = False) -> World:
+def copied(*, versioned: bool = False) -> MigrationWorld:
     """A verified copy, its source still there."""
-    world = World(versioned=versioned)
+    world = MigrationWorld(versioned=versioned)
     world.store.put(SOURCE, b"bytes", metadata={"a": "b"})
     world.migrate(listed(b"bytes"))
     world.edit(verified_at=world.clock.now())
     return world
 
 
-def preview(world: World, record: Record | None = None) -> str | None:
+def preview(world: MigrationWorld, record: Record | None = None) -> str | None:
     """What the operator is shown before ``--yes``."""
     return preview_source(record or world.record, ports=world.ports, now=world.clock.now())
 
 
-def clean(world: World) -> str:
+def clean(world: MigrationWorld) -> str:
     """What cleanup says."""
     attempt = world.attempt()
     return clean_source(SOURCE.record_id, attempt=attempt, ports=world.ports, policy=POLICY, need_proof=True).reason
@@ -78,24 +78,24 @@ def test_the_preview_says_of_a_cleanup_that_died_what_cleanup_does() -> None:
     assert clean(world) == "CLEANED"
 
 
-def _overwrite(world: World) -> None:
+def _overwrite(world: MigrationWorld) -> None:
     world.store.put(SOURCE, b"other", metadata={"a": "b"})
 
 
-def _describe_otherwise(world: World) -> None:
+def _describe_otherwise(world: MigrationWorld) -> None:
     world.store.put(SOURCE, b"bytes", metadata={"a": "c"})
 
 
-def _head_otherwise(world: World) -> None:
+def _head_otherwise(world: MigrationWorld) -> None:
     world.store.put(SOURCE, b"bytes", metadata={"a": "b"}, headers=ContentHeaders(content_type="text/csv"))
 
 
-def _tag_otherwise(world: World) -> None:
+def _tag_otherwise(world: MigrationWorld) -> None:
     world.store.put(SOURCE, b"bytes", metadata={"a": "b"}, tags={"t": "1"})
 
 
 @pytest.mark.parametrize("change", [_overwrite, _describe_otherwise, _head_otherwise, _tag_otherwise])
-def test_a_source_that_changed_in_any_way_stays(change: Callable[[World], None]) -> None:
+def test_a_source_that_changed_in_any_way_stays(change: Callable[[MigrationWorld], None]) -> None:
     """Bytes, metadata, headers or tags, told without versions."""
     world = copied()
     change(world)

@@ -16,14 +16,14 @@ from domain.protocol.ports import TopMarker
 from domain.protocol.record import Action, Claim, Intent, Mode, State, left_over
 from domain.protocol.rollback import roll_back_object
 from tests.fakes.clock import FakeClock
-from tests.unit.protocol.test_migration import POLICY, SOURCE, TARGET, World, created, listed
+from tests.worlds.migration import POLICY, SOURCE, TARGET, MigrationWorld, created, listed
 
 COPY_ETAG = md5(b"bytes", usedforsecurity=False).hexdigest()
 
 
-def cleaned() -> World:
+def cleaned() -> MigrationWorld:
     """A source with an older version under the one that was copied and cleaned."""
-    world = World(versioned=True)
+    world = MigrationWorld(versioned=True)
     world.store.put(SOURCE, b"older")
     world.store.put(SOURCE, b"bytes", metadata={"a": "b"})
     world.migrate(listed(b"bytes"))
@@ -40,12 +40,12 @@ def test_an_upload_that_an_attempt_left_is_dropped_with_its_parts() -> None:
     assert (world.store.uploads, world.record.upload) == ({}, None)
 
 
-def forget(world: World) -> str:
+def forget(world: MigrationWorld) -> str:
     """One try."""
     return forgotten(world)[1]
 
 
-def forgotten(world: World) -> tuple[str, str]:
+def forgotten(world: MigrationWorld) -> tuple[str, str]:
     """What becomes of the message, and why."""
     attempt = world.attempt()
     outcome = forget_version(SOURCE.record_id, attempt=attempt, ports=world.ports, versions=world.store, policy=POLICY)
@@ -67,7 +67,7 @@ def test_the_version_goes_and_rollback_copies_back_from_the_target() -> None:
     assert seen.metadata == {"a": "b"}
 
 
-def lock_verified(world: World) -> None:
+def lock_verified(world: MigrationWorld) -> None:
     """Somebody holds the version that was copied."""
     versions = world.store.buckets.bucket("line").versions
     hold = Lock(legal_hold=True)
@@ -111,7 +111,7 @@ def test_a_version_stays_when_somebody_wrote_or_deleted_above_it() -> None:
 
 def test_a_locked_source_is_not_even_hidden() -> None:
     """Object lock says that it is to stay, and cleanup obeys."""
-    world = World(versioned=True)
+    world = MigrationWorld(versioned=True)
     world.store.put(SOURCE, b"bytes")
     world.migrate(listed(b"bytes"))
     lock_verified(world)
@@ -122,7 +122,7 @@ def test_a_locked_source_is_not_even_hidden() -> None:
     assert world.store.body(SOURCE) == b"bytes"
 
 
-def version_is_there(world: World) -> bool:
+def version_is_there(world: MigrationWorld) -> bool:
     """Whether the verified version can still be read."""
     kept = world.store.buckets.bucket("line").versions["old//k"]
     return any(one.state is not None and one.body == b"bytes" for one in kept)
@@ -148,7 +148,7 @@ def test_a_version_stays_by_its_record(changes: dict[str, object], said: tuple[s
 
 def test_no_record_is_no_cleaned_source() -> None:
     """A key that nobody migrated."""
-    world = World(versioned=True)
+    world = MigrationWorld(versioned=True)
     assert forgotten(world) == ("done", "its source is not cleaned")
 
 

@@ -14,8 +14,7 @@ from domain.protocol.conflicts import Conflict, take_source, why_not_taken
 from domain.protocol.notices import Notice, NoticeKind
 from domain.protocol.record import EMPTY_TARGET, Action, Claim, Intent, Mode, Origin, Record, State
 from domain.protocol.rollback import purge_copy, roll_back_object
-from tests.unit.protocol.test_copying import LARGE, holding_large
-from tests.unit.protocol.test_migration import POLICY, SOURCE, TARGET, World, created, listed
+from tests.worlds.migration import LARGE, POLICY, SOURCE, TARGET, MigrationWorld, created, holding_large, listed
 
 OLD, NEW, FOREIGN = "1" * 32, "2" * 32, "f" * 32
 RECORD = Record(
@@ -99,7 +98,7 @@ def test_the_word_is_in_the_record_with_who_and_why() -> None:
     assert [conflict(record=one).is_decided for one in (RECORD, said)] == [False, True]
 
 
-class Disputed(World):
+class Disputed(MigrationWorld):
     """A world where a stranger was quicker."""
 
     def __init__(self) -> None:

@@ -16,23 +16,14 @@ from domain.protocol.notices import Notice, NoticeKind
 from domain.protocol.ports import Refused, Written
 from domain.protocol.record import Action, Intent, State
 from tests.fakes.object_store import InMemoryObjectStore as InMemory
-from tests.unit.protocol.test_migration import POLICY, SOURCE, TARGET, World, listed
+from tests.worlds.migration import LARGE, POLICY, SHORT, SOURCE, TARGET, MigrationWorld, holding_large, listed
 
-LARGE = bytes(11 * MIB)
-SHORT = replace(POLICY, parts_at_once=1)
 DIGEST = md5(b"bytes", usedforsecurity=False).hexdigest()
 
 
-def holding_large(*, versioned: bool = False) -> World:
-    """A world with an object of three parts."""
-    world = World(versioned=versioned)
-    world.store.put(SOURCE, LARGE, metadata={"a": "b"}, tags={"t": "1"}, storage_class="STANDARD_IA")
-    return world
-
-
-def claimed_world(body: bytes = b"bytes") -> tuple[World, HeldRecord, ObjectState]:
+def claimed_world(body: bytes = b"bytes") -> tuple[MigrationWorld, HeldRecord, ObjectState]:
     """A finished copy whose record is claimed again, and its source as seen."""
-    world = World()
+    world = MigrationWorld()
     world.store.put(SOURCE, body)
     world.migrate(listed(body))
     held = claim(world)
@@ -42,7 +33,7 @@ def claimed_world(body: bytes = b"bytes") -> tuple[World, HeldRecord, ObjectStat
     return world, held, seen
 
 
-def claim(world: World) -> HeldRecord:
+def claim(world: MigrationWorld) -> HeldRecord:
     """The record that is there, held."""
     lease = Lease.begin(world.attempt(), POLICY, world.clock)
     held = take_claim(world.record, Intent(Action.COPY, DIGEST), lease=lease, ports=world.ports)
@@ -50,7 +41,7 @@ def claim(world: World) -> HeldRecord:
     return held
 
 
-def copy(world: World, held: HeldRecord, seen: ObjectState, policy: MigrationPolicy = POLICY) -> object:
+def copy(world: MigrationWorld, held: HeldRecord, seen: ObjectState, policy: MigrationPolicy = POLICY) -> object:
     """Over the copy that is there."""
     current = world.store.look_at_object(TARGET)
     assert current is not None
@@ -173,16 +164,18 @@ def test_a_source_changed_between_looks_is_looked_at_again() -> None:
     assert "create_upload" not in world.store.calls
 
 
-def _overwrite(world: World) -> None:
+def _overwrite(world: MigrationWorld) -> None:
     world.store.put(SOURCE, b"smaller")
 
 
-def _forget_uploads(world: World) -> None:
+def _forget_uploads(world: MigrationWorld) -> None:
     world.store.uploads.clear()
 
 
 @pytest.mark.parametrize("disturb", [_overwrite, _forget_uploads])
-def test_a_refused_part_ends_the_upload(monkeypatch: pytest.MonkeyPatch, disturb: Callable[[World], None]) -> None:
+def test_a_refused_part_ends_the_upload(
+    monkeypatch: pytest.MonkeyPatch, disturb: Callable[[MigrationWorld], None]
+) -> None:
     """Source changed, or upload gone: nothing of it stays behind, and the next look decides."""
     world, real = holding_large(), InMemory.copy_parts
     disturbed: list[bool] = []

@@ -12,7 +12,7 @@ from domain.steering.control import Control
 from handlers.config.rules_file import read_rules
 from handlers.engine.batch import handle_messages, messages_of
 from handlers.operations.dead_letters import OVERTAKEN, read_letter
-from tests.worlds.handlers import BUCKET, RULES, Bench, bench, created, direct, sqs_event
+from tests.worlds.handlers import BUCKET, RULES, Bench, bench, created_entry, direct, sqs_event
 
 SOURCE, TARGET = Location(BUCKET, "old/a"), Location(BUCKET, "new/a")
 UNMAPPED = RULES.replace("old/", "elder/")
@@ -23,7 +23,7 @@ others = pytest.mark.parametrize("rules", [UNMAPPED, KEPT, FAILING])
 
 def removal(sequencer: str = "0055AED6DCD90291E5") -> str:
     """The owner's delete."""
-    entry = created(SOURCE.key, b"", sequencer)
+    entry = created_entry(SOURCE.key, b"", sequencer)
     entry["eventName"] = "ObjectRemoved:Delete"
     entry["s3"]["object"] = {"key": SOURCE.key, "sequencer": sequencer}
     return direct(entry)
@@ -44,7 +44,7 @@ def copied() -> Bench:
     """A copy under the rules that made it."""
     made = bench()
     made.world.put(SOURCE.key, b"one")
-    one_by_one(made, direct(created(SOURCE.key, b"one")))
+    one_by_one(made, direct(created_entry(SOURCE.key, b"one")))
     assert TARGET in made.world.objects
     return made
 
@@ -103,7 +103,7 @@ def test_a_created_event_costs_no_look_at_the_record(rules: str) -> None:
     """Its source is there, and tells of itself when the rules are back."""
     made = copied()
     made.world.read_record = None  # type: ignore[method-assign, assignment]  # whoever calls it fails
-    handled = one_by_one(under(made, rules), direct(created(SOURCE.key, b"one", "0055AED6DCD90291E5")))
+    handled = one_by_one(under(made, rules), direct(created_entry(SOURCE.key, b"one", "0055AED6DCD90291E5")))
     assert handled == [(rules is not FAILING, 0)]
 
 

@@ -7,11 +7,10 @@ import pytest
 from domain.errors import UnavailableError
 from domain.protocol.attempt import MigrationPolicy, Verdict
 from domain.protocol.record import State
-from tests.unit.protocol.test_copying import LARGE, holding_large
-from tests.unit.protocol.test_migration import POLICY, World, listed
+from tests.worlds.migration import LARGE, POLICY, MigrationWorld, holding_large, listed
 
 
-def complete_in_doubt(world: World) -> None:
+def complete_in_doubt(world: MigrationWorld) -> None:
     """The request is on its way, and no answer comes."""
     world.store.fail_next(UnavailableError("no answer"), call="complete_upload")
     with pytest.raises(UnavailableError):
@@ -69,7 +68,7 @@ def test_a_short_attempt_completes_all_the_same() -> None:
 
 def test_a_copy_in_one_request_holds_its_claim_no_longer() -> None:
     """What a killed worker held is taken over as soon as before."""
-    world = World()
+    world = MigrationWorld()
     world.store.put(listed(b"small").source, b"small")
     world.store.fail_next(UnavailableError("no answer"), call="copy_object")
     begun = world.clock.now()

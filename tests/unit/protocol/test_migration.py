@@ -1,7 +1,6 @@
 """One object's migration on S3 and a manifest in memory: what the exploration does not look at."""
 
 from dataclasses import replace
-from hashlib import md5
 from typing import Any
 
 import pytest
@@ -9,77 +8,22 @@ import pytest
 from domain.errors import AccessDeniedError, LeaseExpiredError, ThrottledError, UnavailableError
 from domain.keys import Location, Sequencer
 from domain.objects import ContentHeaders, ObjectState
-from domain.parts import MIB, MIN_PART_BYTES
-from domain.protocol.attempt import Attempt, ClaimLostError, MigrationPolicy, MigrationPorts, Outcome, Verdict
+from domain.parts import MIB
+from domain.protocol.attempt import ClaimLostError, Verdict
 from domain.protocol.causes import Cause
 from domain.protocol.cleanup import clean_source
-from domain.protocol.migration import migrate_object, park_object
+from domain.protocol.migration import park_object
 from domain.protocol.notices import Notice, NoticeKind
 from domain.protocol.ports import Deleted, Refused, SourceObject, TargetObject, Written
-from domain.protocol.record import Action, Intent, Mode, Record, State, Upload
+from domain.protocol.record import Action, Intent, Mode, State
 from domain.protocol.rollback import purge_copy, roll_back_object
-from tests.fakes.clock import FakeClock
-from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.object_store import InMemoryObjectStore
-
-SOURCE, TARGET = Location("line", "old//k"), Location("line", "new/k")
-POLICY = MigrationPolicy(request_seconds=5.0, margin_seconds=1.0, part_size=5 * MIB, multipart_above=6 * MIB)
-
-
-class World:
-    """One bucket and one manifest."""
-
-    def __init__(self, *, versioned: bool = False) -> None:
-        self.clock = FakeClock()
-        self.store = InMemoryObjectStore(self.clock)
-        self.store.create_bucket("line", versioned=versioned)
-        self.manifest = InMemoryManifest()
-        self.ports = MigrationPorts(self.store, self.store, self.manifest, self.clock)
-        self.attempts = 0
-
-    def attempt(self, limit: float = 60.0) -> Attempt:
-        """A new token."""
-        self.attempts += 1
-        return Attempt(f"t{self.attempts}", limit)
-
-    def migrate(self, notice: Notice, *, target: Location = TARGET, policy: MigrationPolicy = POLICY) -> Outcome:
-        """One try."""
-        return migrate_object(notice, target=target, rule="r", attempt=self.attempt(), ports=self.ports, policy=policy)
-
-    def edit(self, **changes: Any) -> None:
-        """The one record as something else left it."""
-        self.manifest.records[SOURCE.record_id] = replace(self.record, **changes)
-
-    def leave_upload(self) -> None:
-        """As an attempt that could not end leaves one: begun, and named by the record."""
-        seen = self.store.look_at_object(TARGET, with_tags=True)
-        assert seen is not None
-        upload_id = self.store.create_upload(TargetObject(TARGET, seen.etag, 9e9), seen=seen)
-        self.edit(upload=Upload(upload_id, TARGET, seen.etag, "", seen.last_modified, MIN_PART_BYTES))
-
-    @property
-    def record(self) -> Record:
-        """The one record."""
-        record = self.manifest.read_record(SOURCE.record_id)
-        assert record is not None
-        return record
-
-
-def created(body: bytes, order: int = 1, **more: object) -> Notice:
-    """S3's event of these bytes."""
-    etag = md5(body, usedforsecurity=False).hexdigest()
-    notice = Notice(NoticeKind.CREATED, SOURCE, etag, size=len(body), sequencer=Sequencer(f"{order:018x}"))
-    return replace(notice, **more)  # type: ignore[arg-type]
-
-
-def listed(body: bytes) -> Notice:
-    """A row of an inventory whose columns say all."""
-    return replace(created(body), kind=NoticeKind.LISTED, sequencer=None, storage_class="STANDARD", is_plain=True)
+from tests.worlds.migration import POLICY, SOURCE, TARGET, MigrationWorld, created, listed
 
 
 def test_a_live_event_keeps_the_class_that_it_does_not_name() -> None:
     """An event does not say the storage class, so the object is looked at before it is copied."""
-    world = World()
+    world = MigrationWorld()
     world.store.put(SOURCE, b"bytes", storage_class="STANDARD_IA", metadata={"a": "b"}, tags={"t": "1"})
     assert world.migrate(created(b"bytes")).state is State.COPIED
     seen = world.store.look_at_object(TARGET, with_tags=True)
@@ -89,7 +33,7 @@ def test_a_live_event_keeps_the_class_that_it_does_not_name() -> None:
 
 def test_a_late_row_of_a_listing_does_not_forget_that_the_owner_deleted() -> None:
     """An inventory is older than live capture: its row finds nothing, and the record still knows why."""
-    world = World()
+    world = MigrationWorld()
     world.store.put(SOURCE, b"bytes")
     assert world.migrate(created(b"bytes")).state is State.COPIED
     world.store.remove(SOURCE)
@@ -100,7 +44,7 @@ def test_a_late_row_of_a_listing_does_not_forget_that_the_owner_deleted() -> Non
 
 def test_an_archived_object_is_parked_and_its_restore_brings_it_back() -> None:
     """The message is done, the record waits; the restore's notice copies it."""
-    world = World()
+    world = MigrationWorld()
     world.store.put(SOURCE, b"bytes", storage_class="GLACIER")
     outcome = world.migrate(created(b"bytes"))
     assert (outcome.verdict, world.record.state, world.record.cause) == (Verdict.DONE, State.PARKED, "archived")
@@ -111,7 +55,7 @@ def test_an_archived_object_is_parked_and_its_restore_brings_it_back() -> None:
 
 def test_a_missing_permission_parks_the_record_and_returns_the_message() -> None:
     """The record names the cause; the same message succeeds once the permission is there."""
-    world = World()
+    world = MigrationWorld()
     world.store.put(SOURCE, b"bytes")
     world.store.fail_next(AccessDeniedError("no"), call="copy_object")
     outcome = world.migrate(listed(b"bytes"))
@@ -121,7 +65,7 @@ def test_a_missing_permission_parks_the_record_and_returns_the_message() -> None
 
 def test_being_slowed_down_gives_the_claim_back_at_once() -> None:
     """Nothing was done, so the next try need not wait for the claim to end."""
-    world = World()
+    world = MigrationWorld()
     world.store.put(SOURCE, b"bytes")
     world.store.fail_next(ThrottledError("slow"), call="copy_object")
     with pytest.raises(ThrottledError):
@@ -132,7 +76,7 @@ def test_being_slowed_down_gives_the_claim_back_at_once() -> None:
 
 def test_a_lost_answer_keeps_the_claim_until_it_ends() -> None:
     """The copy may still land, so nobody else may begin; afterwards our own copy is recognised and not repeated."""
-    world = World()
+    world = MigrationWorld()
     world.store.put(SOURCE, b"bytes")
     world.store.fail_next(UnavailableError("no answer"), when="after", call="copy_object")
     with pytest.raises(UnavailableError):
@@ -146,7 +90,7 @@ def test_a_lost_answer_keeps_the_claim_until_it_ends() -> None:
 
 def test_a_failed_look_changes_nothing_and_waits_for_nobody() -> None:
     """A look sends nothing that could still take effect."""
-    world = World()
+    world = MigrationWorld()
     world.store.put(SOURCE, b"bytes")
     world.store.fail_next(UnavailableError("no answer"), call="look_at_object")
     with pytest.raises(UnavailableError):
@@ -157,7 +101,7 @@ def test_a_failed_look_changes_nothing_and_waits_for_nobody() -> None:
 
 def test_a_worker_that_slept_past_its_limit_sends_nothing() -> None:
     """It finds out from the monotonic clock before it sends."""
-    world = World()
+    world = MigrationWorld()
     world.store.put(SOURCE, b"bytes")
     claim_record = world.manifest.claim_record
 
@@ -174,7 +118,7 @@ def test_a_worker_that_slept_past_its_limit_sends_nothing() -> None:
 
 def test_a_commit_after_a_take_over_is_lost() -> None:
     """Whoever took the record over decides; the message comes back."""
-    world = World()
+    world = MigrationWorld()
     world.store.put(SOURCE, b"bytes")
     copy_object = world.store.copy_object
 
@@ -193,7 +137,7 @@ def test_a_commit_after_a_take_over_is_lost() -> None:
 
 def test_a_large_copy_goes_on_over_several_attempts() -> None:
     """One batch of parts in each short attempt; metadata, tags and headers arrive with the last."""
-    world = World()
+    world = MigrationWorld()
     body = bytes(range(256)) * (4 * 17 * 1024)
     headers = ContentHeaders(content_type="image/png", cache_control="no-cache")
     world.store.put(SOURCE, body, metadata={"m": "x"}, tags={"t": "y"}, headers=headers)
@@ -210,7 +154,7 @@ def test_a_large_copy_goes_on_over_several_attempts() -> None:
 
 def test_a_source_put_again_with_other_metadata_starts_its_upload_anew() -> None:
     """The bytes are the same, but the upload begun before carries the old metadata."""
-    world = World()
+    world = MigrationWorld()
     body = b"x" * (17 * MIB)
     world.store.put(SOURCE, body, metadata={"m": "old"})
     policy = replace(POLICY, parts_at_once=1, request_seconds=400.0)
@@ -226,7 +170,7 @@ def test_a_source_put_again_with_other_metadata_starts_its_upload_anew() -> None
 
 def test_corrected_rules_take_over_what_was_parked_for_an_impossible_key() -> None:
     """Nothing was written for it, so the record takes the new target."""
-    world = World()
+    world = MigrationWorld()
     world.store.put(SOURCE, b"bytes")
     park_object(
         listed(b"bytes"),
@@ -244,7 +188,7 @@ def test_corrected_rules_take_over_what_was_parked_for_an_impossible_key() -> No
 
 def test_changed_rules_do_not_move_what_was_copied_elsewhere() -> None:
     """It is parked with both targets named: rolling back comes first."""
-    world = World()
+    world = MigrationWorld()
     world.store.put(SOURCE, b"one")
     world.migrate(listed(b"one"))
     world.store.put(SOURCE, b"two")
@@ -256,7 +200,7 @@ def test_changed_rules_do_not_move_what_was_copied_elsewhere() -> None:
 
 def test_cleanup_wants_proof() -> None:
     """A copy that nobody verified keeps its source."""
-    world = World()
+    world = MigrationWorld()
     world.store.put(SOURCE, b"bytes")
     world.migrate(listed(b"bytes"))
     outcome = clean_source(SOURCE.record_id, attempt=world.attempt(), ports=world.ports, policy=POLICY)
@@ -277,7 +221,7 @@ def test_cleanup_wants_proof() -> None:
 )
 def test_cleanup_touches_only_finished_forward_copies(changes: dict[str, Any]) -> None:
     """Verified or not: any other mode or state, and any unsettled intent, keeps the source and the record."""
-    world = World()
+    world = MigrationWorld()
     world.store.put(SOURCE, b"bytes")
     world.migrate(listed(b"bytes"))
     before = world.record
@@ -289,7 +233,7 @@ def test_cleanup_touches_only_finished_forward_copies(changes: dict[str, Any]) -
 
 def test_cleanup_keeps_the_only_original() -> None:
     """A copy whose references were rewritten has other bytes; without versions nothing else holds the old ones."""
-    world = World()
+    world = MigrationWorld()
     world.store.put(SOURCE, b"bytes")
     world.migrate(listed(b"bytes"))
     before = world.record
@@ -302,7 +246,7 @@ def test_cleanup_keeps_the_only_original() -> None:
 
 def test_cleanup_of_what_was_never_recorded_is_nothing_to_do() -> None:
     """No record, no proof: the source stays."""
-    world = World()
+    world = MigrationWorld()
     world.store.put(SOURCE, b"bytes")
     outcome = clean_source(SOURCE.record_id, attempt=world.attempt(), ports=world.ports, policy=POLICY)
     assert (outcome.verdict, world.store.body(SOURCE)) == (Verdict.DONE, b"bytes")
@@ -311,7 +255,7 @@ def test_cleanup_of_what_was_never_recorded_is_nothing_to_do() -> None:
 @pytest.mark.parametrize("versioned", [False, True])
 def test_rollback_restores_what_cleanup_deleted(versioned: bool) -> None:
     """The source holds its bytes again, late events are fenced, and the copy goes in the end."""
-    world = World(versioned=versioned)
+    world = MigrationWorld(versioned=versioned)
     world.store.put(SOURCE, b"bytes", metadata={"a": "b"})
     world.migrate(listed(b"bytes"))
     cleaned = clean_source(
@@ -328,7 +272,7 @@ def test_rollback_restores_what_cleanup_deleted(versioned: bool) -> None:
 class _BusyStore(InMemoryObjectStore):
     """The same buckets; copies and deletes are refused with 409 ``busy`` times, as S3 does beside another write."""
 
-    def __init__(self, world: World, *, busy: int) -> None:
+    def __init__(self, world: MigrationWorld, *, busy: int) -> None:
         super().__init__(world.clock)
         self.buckets = world.store.buckets
         self.busy = busy
@@ -350,7 +294,7 @@ class _BusyStore(InMemoryObjectStore):
 
 def test_a_busy_key_is_neither_rolled_back_nor_purged_but_tried_again() -> None:
     """A 409 says that nothing was done: the record must not say that the copy is gone, or past restoring."""
-    world = World()
+    world = MigrationWorld()
     world.store.put(SOURCE, b"bytes")
     world.migrate(listed(b"bytes"))
     clean_source(SOURCE.record_id, attempt=world.attempt(), ports=world.ports, policy=POLICY, need_proof=False)

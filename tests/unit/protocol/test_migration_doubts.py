@@ -11,18 +11,33 @@ from domain.protocol.attempt import MigrationPolicy, Outcome, Verdict
 from domain.protocol.causes import Cause
 from domain.protocol.cleanup import clean_source
 from domain.protocol.migration import BUSY_SECONDS
-from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.notices import Notice
 from domain.protocol.ports import ClaimAnswer, Refused
 from domain.protocol.record import State, left_over
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.object_store import InMemoryObjectStore as InMemory
-from tests.unit.protocol.test_copying import LARGE, SHORT, holding_large
-from tests.unit.protocol.test_migration import POLICY, SOURCE, TARGET, World, created, listed
-from tests.unit.protocol.test_migration_path import NOW, PROMISED, calls, holding, lose_claim_answers, mirrored, removed
+from tests.worlds.migration import (
+    BARE_ROW,
+    LARGE,
+    NOW,
+    POLICY,
+    PROMISED,
+    SHORT,
+    SOURCE,
+    TARGET,
+    MigrationWorld,
+    calls,
+    created,
+    holding,
+    holding_large,
+    listed,
+    lose_claim_answers,
+    mirrored,
+    removed,
+    strangers,
+)
 
 BOTH = ["look_at_object", "look_at_object"]
-BARE_ROW = Notice(NoticeKind.LISTED, SOURCE)
-"""A row of an inventory that has the key alone."""
 EMPTY = md5(b"", usedforsecurity=False).hexdigest()
 
 
@@ -75,16 +90,11 @@ def test_an_event_without_an_order_is_looked_at_also_where_none_is_known() -> No
 
 def test_the_etag_of_a_delete_marker_makes_nothing_ours() -> None:
     """S3's event names that of no bytes (tests/events/direct_delete_marker.json); a stranger's empty object stays."""
-    world = World(versioned=True)
+    world = MigrationWorld(versioned=True)
     world.store.put(TARGET, b"")
     assert calls(world, replace(removed(1), etag=EMPTY)) == BOTH
     assert (world.record.state, world.store.body(TARGET)) == (State.CONFLICT, b"")
     assert [now.intent for _, now in world.manifest.changes] == [None] * len(world.manifest.changes)
-
-
-def strangers() -> dict[str, str]:
-    """A stranger's metadata on the same bytes, as a producer writes that writes both layouts."""
-    return {"who": "stranger"}
 
 
 @pytest.mark.parametrize("notice", [listed(b"bytes"), created(b"bytes", 1), BARE_ROW])
@@ -208,7 +218,7 @@ def test_a_conflict_names_no_source_as_copied() -> None:
     assert (known.source_etag, known.source_version, known.size) == (None, None, None)
 
 
-def emptied() -> World:
+def emptied() -> MigrationWorld:
     """A cleaned source in a versioned bucket."""
     world = holding(versioned=True)
     world.migrate(created(b"bytes", 1), policy=PROMISED)

@@ -13,29 +13,26 @@ from domain.protocol.attempt import MigrationPolicy, Verdict
 from domain.protocol.causes import Cause, told
 from domain.protocol.migration import park_object
 from domain.protocol.notices import Notice, NoticeKind
-from domain.protocol.ports import ClaimAnswer, Refused
-from domain.protocol.record import Action, Claim, ClaimRequest, Intent, Mode, Origin, State
-from tests.fakes.manifest import InMemoryManifest
+from domain.protocol.ports import Refused
+from domain.protocol.record import Action, Claim, Intent, Mode, Origin, State
 from tests.fakes.object_store import InMemoryObjectStore
-from tests.unit.protocol.test_migration import POLICY, SOURCE, TARGET, World, created, listed
+from tests.worlds.migration import (
+    NOW,
+    POLICY,
+    PROMISED,
+    SOURCE,
+    TARGET,
+    MigrationWorld,
+    calls,
+    created,
+    holding,
+    listed,
+    lose_claim_answers,
+    mirrored,
+    removed,
+)
 
-NOW = 1_790_000_000.0
 ETAG = md5(b"bytes", usedforsecurity=False).hexdigest()
-PROMISED = replace(POLICY, promised_storage_class="STANDARD", promised_plain=True)
-
-
-def calls(world: World, notice: Notice, **more: object) -> list[str]:
-    """What the store is asked for one notice."""
-    world.store.calls.clear()
-    world.migrate(notice, **more)  # type: ignore[arg-type]
-    return list(world.store.calls)
-
-
-def holding(body: bytes = b"bytes", *, versioned: bool = False) -> World:
-    """A world with one source."""
-    world = World(versioned=versioned)
-    world.store.put(SOURCE, body)
-    return world
 
 
 def test_a_listed_object_costs_one_request() -> None:
@@ -138,7 +135,7 @@ def test_an_unsettled_record_is_looked_at(changes: dict[str, object]) -> None:
 
 def test_an_event_of_what_is_gone_meanwhile_copies_nothing() -> None:
     """The look says so, and the record."""
-    world = World()
+    world = MigrationWorld()
     assert "copy_object" not in calls(world, created(b"bytes"))
     world = holding(b"other")
     world.migrate(created(b"bytes"))
@@ -198,19 +195,6 @@ def test_another_target_parks_what_was_begun_and_moves_what_was_not() -> None:
     assert world.store.body(other) == b"bytes"
 
 
-def removed(order: int) -> Notice:
-    """S3's event of a delete."""
-    return Notice(NoticeKind.REMOVED, SOURCE, sequencer=Sequencer(f"{order:018x}"))
-
-
-def mirrored() -> World:
-    """A copy whose source its owner has deleted."""
-    world = holding()
-    world.migrate(created(b"bytes", 1), policy=PROMISED)
-    world.store.remove(SOURCE)
-    return world
-
-
 def test_a_mirrored_delete_forgets_the_copy_and_its_source() -> None:
     """Both keys are looked at first; nothing of the object is known afterwards."""
     world = mirrored()
@@ -238,17 +222,6 @@ def test_keys_that_keep_changing_are_left_for_a_moment(monkeypatch: pytest.Monke
     assert world.record.claim is None
 
 
-def lose_claim_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each claim is asked for twice, as the adapter repeats one whose answer was lost."""
-    real = InMemoryManifest.claim_record
-
-    def claim_record(self: InMemoryManifest, request: ClaimRequest) -> ClaimAnswer:
-        real(self, request)
-        return real(self, request)
-
-    monkeypatch.setattr(InMemoryManifest, "claim_record", claim_record)
-
-
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_claim_whose_answer_was_lost_is_ours(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
     """The same attempt asks again and goes on as if nothing had been there, or from what was there."""
@@ -266,7 +239,7 @@ def test_a_claim_whose_answer_was_lost_is_ours(monkeypatch: pytest.MonkeyPatch, 
 
 def test_a_conflict_that_cannot_be_looked_at_stays_a_conflict() -> None:
     """Parked it would forget what it is; the claim is given back."""
-    world = World()
+    world = MigrationWorld()
     world.store.put(SOURCE, b"bytes")
     world.store.put(TARGET, b"a stranger's")
     assert world.migrate(listed(b"bytes")).state is State.CONFLICT

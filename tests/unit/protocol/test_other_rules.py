@@ -11,21 +11,20 @@ from domain.protocol.cleanup import clean_source
 from domain.protocol.migration import RULES_SECONDS, park_object
 from domain.protocol.notices import Notice, NoticeKind
 from domain.protocol.record import Action, Claim, ClaimRequest, Intent, State
-from tests.unit.protocol.test_migration import POLICY, SOURCE, TARGET, World, created, listed
-from tests.unit.protocol.test_migration_path import holding, removed
+from tests.worlds.migration import POLICY, SOURCE, TARGET, MigrationWorld, created, holding, listed, removed
 
 ELSEWHERE = Location("line", "elsewhere/k")
 NOWHERE = Location("line", "")
 ROW = Notice(NoticeKind.LISTED, SOURCE)
-Met = Callable[[World, Notice], Outcome]
+Met = Callable[[MigrationWorld, Notice], Outcome]
 
 
-def mapped_elsewhere(world: World, notice: Notice) -> Outcome:
+def mapped_elsewhere(world: MigrationWorld, notice: Notice) -> Outcome:
     """The rules of the day have another target."""
     return world.migrate(notice, target=ELSEWHERE)
 
 
-def impossible(world: World, notice: Notice) -> Outcome:
+def impossible(world: MigrationWorld, notice: Notice) -> Outcome:
     """The rules of the day make a key of it that S3 cannot hold."""
     return park_object(
         notice,
@@ -97,7 +96,7 @@ def test_what_is_there_is_parked_and_its_message_is_done(other_rules: Met) -> No
 
 def test_a_delete_of_what_was_never_copied_is_done() -> None:
     """There is nothing that it could be mirrored to."""
-    world = World()
+    world = MigrationWorld()
     assert impossible(world, removed(1)).verdict is Verdict.DONE
     assert impossible(world, removed(2)).verdict is Verdict.DONE
     assert world.record.holds_nothing

@@ -19,7 +19,7 @@ from domain.protocol.notices import Notice, NoticeKind
 from domain.protocol.record import Action, Intent, Origin, State
 from domain.protocol.rollback import purge_copy, roll_back_object
 from tests.fakes.buckets import Versioning
-from tests.unit.protocol.test_migration import POLICY, SOURCE, TARGET, World, created, listed
+from tests.worlds.migration import POLICY, SOURCE, TARGET, MigrationWorld, created, listed
 
 LARGE = bytes(6 * MIB + 1)
 DELETE_SOURCE = Intent(Action.DELETE_SOURCE)
@@ -30,13 +30,13 @@ def removed(order: int) -> Notice:
     return Notice(NoticeKind.REMOVED, SOURCE, sequencer=Sequencer(f"{order:018x}"))
 
 
-def clean(world: World) -> Outcome:
+def clean(world: MigrationWorld) -> Outcome:
     """Cleanup's delete of the source."""
     world.clock.advance(1_000)
     return clean_source(SOURCE.record_id, attempt=world.attempt(), ports=world.ports, policy=POLICY, need_proof=False)
 
 
-def forget(world: World) -> Outcome:
+def forget(world: MigrationWorld) -> Outcome:
     """Cleanup of the version too."""
     world.clock.advance(1_000)
     return forget_version(
@@ -44,21 +44,21 @@ def forget(world: World) -> Outcome:
     )
 
 
-def roll_back(world: World) -> Outcome:
+def roll_back(world: MigrationWorld) -> Outcome:
     """Rollback of the one key."""
     world.clock.advance(1_000)
     return roll_back_object(SOURCE, TARGET, attempt=world.attempt(), ports=world.ports, policy=POLICY)
 
 
-def purge(world: World) -> Outcome:
+def purge(world: MigrationWorld) -> Outcome:
     """The delete of the copy after it."""
     world.clock.advance(1_000)
     return purge_copy(SOURCE.record_id, attempt=world.attempt(), ports=world.ports, policy=POLICY)
 
 
-def migrated(*bodies: bytes, versioned: bool = False) -> World:
+def migrated(*bodies: bytes, versioned: bool = False) -> MigrationWorld:
     """A source that was written as often as there are bodies, and its copy."""
-    world = World(versioned=versioned)
+    world = MigrationWorld(versioned=versioned)
     for body in bodies:
         world.store.put(SOURCE, body)
         world.clock.advance(100)
@@ -67,9 +67,9 @@ def migrated(*bodies: bytes, versioned: bool = False) -> World:
     return world
 
 
-def suspended(*bodies: bytes, before: tuple[bytes, ...] = ()) -> World:
+def suspended(*bodies: bytes, before: tuple[bytes, ...] = ()) -> MigrationWorld:
     """A source written while versioning is suspended, ``before`` while it was on, and its copy."""
-    world = World(versioned=True)
+    world = MigrationWorld(versioned=True)
     for body in before:
         world.store.put(SOURCE, body)
         world.clock.advance(100)
@@ -135,7 +135,7 @@ def test_a_delete_without_an_answer_stays_in_doubt() -> None:
 @pytest.mark.parametrize("adopted", [False, True])
 def test_a_delete_takes_along_only_what_keyshift_made(*, adopted: bool) -> None:
     """A producer copied the object to its new key himself and then deletes the old one, unless the rules say so."""
-    world = World()
+    world = MigrationWorld()
     for location in (SOURCE, TARGET):
         world.store.put(location, b"bytes")
     assert world.migrate(created(b"bytes")).state is State.COPIED
@@ -170,7 +170,7 @@ def test_a_producer_who_writes_both_keys_over_our_copy_takes_it_over() -> None:
 
 def test_an_adopted_target_whose_source_is_gone_is_not_a_difference() -> None:
     """It is another writer's object, not a copy that was left behind."""
-    world = World()
+    world = MigrationWorld()
     for location in (SOURCE, TARGET):
         world.store.put(location, b"bytes")
     world.migrate(created(b"bytes"))
@@ -183,7 +183,7 @@ def test_an_adopted_target_whose_source_is_gone_is_not_a_difference() -> None:
 @pytest.mark.parametrize("body", [b"bytes", LARGE])
 def test_what_lay_there_before_a_worker_died_is_adopted(body: bytes) -> None:
     """A producer wrote both keys; a worker claims the key and dies before it can look at what he put."""
-    world = World()
+    world = MigrationWorld()
     world.store.put(TARGET, body)
     world.clock.advance(100)
     world.store.put(SOURCE, body)
@@ -201,7 +201,7 @@ def test_what_lay_there_before_a_worker_died_is_adopted(body: bytes) -> None:
 
 def test_a_refused_upload_of_which_nobody_could_ask_is_not_the_object_there() -> None:
     """A producer wrote both keys; S3 refuses the completion, and a permission to list its parts is missing."""
-    world = World()
+    world = MigrationWorld()
     world.store.put(TARGET, LARGE)
     world.clock.advance(100)
     world.store.put(SOURCE, LARGE)
@@ -224,7 +224,7 @@ def test_another_writer_who_is_quicker_than_our_newer_copy_takes_it_over() -> No
 
 def test_our_copy_over_an_adopted_object_is_ours_though_nobody_could_say_so() -> None:
     """The commit after the copy is throttled: the next attempt knows it by its date, and a delete is followed."""
-    world = World()
+    world = MigrationWorld()
     for location in (TARGET, SOURCE):
         world.store.put(location, b"bytes")
     world.clock.advance(100)
@@ -314,17 +314,17 @@ def test_cleanup_of_versions_in_a_suspended_bucket_has_nothing_left_to_delete() 
 
 
 # A: what our marker hid was removed for good
-def _by_lifecycle(world: World) -> None:
+def _by_lifecycle(world: MigrationWorld) -> None:
     world.store.buckets.remove_version(SOURCE, world.record.source_version or "")
 
 
-def _by_lifecycle_and_its_marker(world: World) -> None:
+def _by_lifecycle_and_its_marker(world: MigrationWorld) -> None:
     _by_lifecycle(world)
     world.store.buckets.remove_version(SOURCE, world.record.marker_version or "")
 
 
 @pytest.mark.parametrize("gone", [_by_lifecycle, _by_lifecycle_and_its_marker])
-def test_a_source_whose_version_is_gone_is_copied_back(gone: Callable[[World], None]) -> None:
+def test_a_source_whose_version_is_gone_is_copied_back(gone: Callable[[MigrationWorld], None]) -> None:
     """A lifecycle rule removes noncurrent versions, and then the marker that hides nothing any more."""
     world = migrated(b"bytes", versioned=True)
     clean(world)
@@ -388,7 +388,7 @@ def test_an_owners_delete_after_a_cleanup_of_versions_stands() -> None:
     assert world.store.body(SOURCE) is None
 
 
-def _lose_the_answer_of_cleanup(world: World) -> None:
+def _lose_the_answer_of_cleanup(world: MigrationWorld) -> None:
     world.store.fail_next(UnavailableError("no answer"), when="after", call="delete_object")
     with pytest.raises(UnavailableError):
         clean(world)
@@ -448,7 +448,7 @@ KEY = Encryption("aws:kms", "the owner's key")
 @pytest.mark.parametrize(("lock", "encryption"), [(HELD, Encryption()), (Lock(), KEY)])
 def test_a_row_that_does_not_rule_out_lock_and_key_is_looked_at(lock: Lock, encryption: Encryption) -> None:
     """A listing names the class alone, and a copy inherits neither."""
-    world = World()
+    world = MigrationWorld()
     world.store.put(SOURCE, b"bytes", lock=lock, encryption=encryption)
     source = world.store.look_at_object(SOURCE)
     assert source is not None
@@ -462,7 +462,7 @@ def test_a_row_that_does_not_rule_out_lock_and_key_is_looked_at(lock: Lock, encr
 @pytest.mark.parametrize("change", ["storage_class", "lock"])
 def test_a_copy_that_lacks_what_the_source_has_is_made_again(change: str) -> None:
     """A row that was older than a transition or a hold: verification finds it, and another look repairs it."""
-    world = World()
+    world = MigrationWorld()
     world.store.put(SOURCE, b"bytes")
     world.migrate(listed(b"bytes"))
     named = {"storage_class": "STANDARD_IA"} if change == "storage_class" else {"lock": HELD}
@@ -502,7 +502,7 @@ def test_a_target_that_is_locked_longer_carries_the_lock() -> None:
 # G and E: what nothing can recognise
 def test_copies_in_parts_that_break_off_leave_no_growing_record() -> None:
     """A large object is overwritten faster than it is copied."""
-    world = World()
+    world = MigrationWorld()
     for order in range(1, 13):
         world.store.put(SOURCE, LARGE[:-1] + bytes([order]))
         world.store.fail_next(UnavailableError("no answer"), call="copy_parts")
@@ -514,7 +514,7 @@ def test_copies_in_parts_that_break_off_leave_no_growing_record() -> None:
 
 def test_a_conflict_over_a_copy_that_nothing_can_recognise_says_so() -> None:
     """An encrypted target, and a source without a checksum: it may be another writer's or keyshift's own."""
-    world = World()
+    world = MigrationWorld()
     world.store.put(SOURCE, b"bytes")
     encrypted = replace(POLICY, encrypted_targets=True)
     real = world.store.look_at_object

@@ -19,7 +19,7 @@ from domain.protocol.reconciling import (
     wrote,
 )
 from domain.protocol.record import EMPTY_TARGET, Action, Intent, Origin, Record, State
-from tests.unit.protocol.test_migration import SOURCE, TARGET
+from tests.worlds.migration import SOURCE, TARGET
 
 OLD, NEW, FOREIGN = "1" * 32, "2" * 32, "f" * 32
 RECORD = Record(

@@ -31,7 +31,7 @@ from domain.protocol.record import (
 from tests.fakes.clock import FakeClock
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.object_store import InMemoryObjectStore
-from tests.unit.protocol.test_migration import POLICY, SOURCE, TARGET
+from tests.worlds.migration import POLICY, SOURCE, TARGET
 
 NOW = 1_790_000_000.0
 OLD, NEW = "1" * 32, "2" * 32

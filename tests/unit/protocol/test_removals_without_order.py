@@ -11,7 +11,7 @@ from domain.protocol.ports import Deleted
 from domain.protocol.record import State
 from handlers.engine.batch import respond_to_batch
 from handlers.intake.messages import decode_message
-from tests.worlds.handlers import BUCKET, Bench, bench, created, direct
+from tests.worlds.handlers import BUCKET, Bench, bench, created_entry, direct
 
 SOURCE, TARGET = Location(BUCKET, "old/a"), Location(BUCKET, "new/a")
 CREATION, LATER = "0055AED6DCD90281E5", "0055AED6DCD90291E5"
@@ -21,7 +21,7 @@ EXPIRED_VERSIONED = {"reason": "Lifecycle Expiration", "deletion-type": "Delete 
 
 def direct_removal(name: str, sequencer: str = CREATION, **more: Any) -> str:
     """S3's own event; by a lifecycle rule its sequencer is the one of the object's creation, as captured."""
-    entry = created(SOURCE.key, b"", sequencer)
+    entry = created_entry(SOURCE.key, b"", sequencer)
     entry["eventName"] = name
     entry["s3"]["object"] = {"key": SOURCE.key, "sequencer": sequencer, **more}
     return direct(entry)
@@ -57,7 +57,7 @@ def copied() -> Bench:
     """A world in which the object was copied, and a later event of it is incorporated."""
     made = bench()
     made.world.put(SOURCE.key, b"one")
-    assert handled(made, direct(created(SOURCE.key, b"one", LATER))) == []
+    assert handled(made, direct(created_entry(SOURCE.key, b"one", LATER))) == []
     assert TARGET in made.world.objects
     return made
 
@@ -89,7 +89,7 @@ def test_a_duplicate_changes_nothing(body: str) -> None:
     del made.world.objects[SOURCE]
     assert handled(made, body, body) == []
     made.world.put(SOURCE.key, b"three")
-    assert handled(made, direct(created(SOURCE.key, b"three", "0055AED6DCD90301E5")), body) == []
+    assert handled(made, direct(created_entry(SOURCE.key, b"three", "0055AED6DCD90301E5")), body) == []
     assert made.world.objects[TARGET] == b"three"
     record = made.world.records[SOURCE.record_id]
     assert (record.state, record.is_unfinished) == (State.COPIED, False)

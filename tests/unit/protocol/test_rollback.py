@@ -1,6 +1,5 @@
 """One key's way back, and the purge of its copy: each answer, what its record says, and what stays where it is."""
 
-from dataclasses import replace
 from hashlib import md5
 from typing import Any
 
@@ -9,12 +8,12 @@ import pytest
 from domain.errors import ThrottledError
 from domain.protocol.attempt import Outcome, Verdict
 from domain.protocol.causes import Cause
-from domain.protocol.cleanup import clean_source
 from domain.protocol.ports import Refused
 from domain.protocol.record import Claim, Mode, Origin, Record, State
-from domain.protocol.rollback import PURGE, ROLL_BACK, purge_copy, roll_back_object
+from domain.protocol.rollback import PURGE, ROLL_BACK
 from tests.fakes.object_store import InMemoryObjectStore as InMemory
-from tests.unit.protocol.test_migration import POLICY, SOURCE, TARGET, World, listed
+from tests.worlds.migration import SOURCE, TARGET, MigrationWorld, listed
+from tests.worlds.rollback import migrated, purge, roll_back
 
 ANOTHER = Cause.BUSY
 CHANGED = Cause.COPY_CHANGED
@@ -22,32 +21,9 @@ UNFINISHED = Cause.ROLLBACK_UNFINISHED
 ETAG = md5(b"bytes", usedforsecurity=False).hexdigest()
 
 
-def migrated(*, cleaned: bool, versioned: bool = False, body: bytes = b"bytes") -> World:
-    """A copy whose source is still there, or was cleaned."""
-    world = World(versioned=versioned)
-    world.store.put(SOURCE, body, metadata={"a": "b"}, tags={"t": "1"})
-    world.migrate(listed(body))
-    if cleaned:
-        clean_source(SOURCE.record_id, attempt=world.attempt(), ports=world.ports, policy=POLICY, need_proof=False)
-        assert world.record.state is State.CLEANED
-    world.store.calls.clear()
-    return world
-
-
-def roll_back(world: World, **policy: Any) -> Outcome:
-    """One try."""
-    attempt = replace(world.attempt(), limit=policy.pop("limit", 60.0))
-    return roll_back_object(SOURCE, TARGET, attempt=attempt, ports=world.ports, policy=replace(POLICY, **policy))
-
-
-def purge(world: World) -> Outcome:
-    """One try."""
-    return purge_copy(SOURCE.record_id, attempt=world.attempt(), ports=world.ports, policy=POLICY)
-
-
 def test_a_key_that_was_never_migrated_gets_a_fence() -> None:
     """With its time, and no event counts after it; a second rollback finds it."""
-    world = World()
+    world = MigrationWorld()
     world.store.put(SOURCE, b"bytes")
     assert roll_back(world) == Outcome(Verdict.DONE, State.ROLLED_BACK, Cause.NOTHING_MIGRATED)
     assert world.record == Record(
@@ -243,7 +219,7 @@ def test_being_slowed_down_gives_the_claim_back() -> None:
 @pytest.mark.parametrize("mode", [None, Mode.FORWARD])
 def test_what_is_not_rolled_back_is_not_purged(mode: Mode | None) -> None:
     """Also where there is no record at all."""
-    world = World() if mode is None else migrated(cleaned=False)
+    world = MigrationWorld() if mode is None else migrated(cleaned=False)
     if mode is not None:
         world.edit(state=State.ROLLED_BACK)
     outcome = purge(world)

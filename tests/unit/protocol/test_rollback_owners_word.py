@@ -5,9 +5,8 @@ import pytest
 from domain.errors import UnavailableError
 from domain.protocol.attempt import Verdict
 from domain.protocol.record import Action, Mode, State
-from tests.unit.protocol.test_copying import LARGE
-from tests.unit.protocol.test_migration import SOURCE, TARGET, World, listed
-from tests.unit.protocol.test_rollback import migrated, purge, roll_back
+from tests.worlds.migration import LARGE, SOURCE, TARGET, MigrationWorld, listed
+from tests.worlds.rollback import migrated, purge, roll_back
 
 
 def test_an_owners_delete_marker_stays() -> None:
@@ -67,7 +66,7 @@ def test_a_rollback_whose_answer_was_lost_leaves_nothing_unsettled() -> None:
 
 def test_the_purge_knows_a_copy_that_nobody_recorded() -> None:
     """A dead attempt had made it; rollback keeps what it declared, else the copy would stay for ever."""
-    world = World()
+    world = MigrationWorld()
     world.store.put(SOURCE, b"bytes")
     world.store.fail_next(UnavailableError("no answer"), when="after", call="copy_object")
     with pytest.raises(UnavailableError):

@@ -14,13 +14,22 @@ from domain.protocol.record import Intent, Origin, State
 from domain.references.items import Outcome as Reported
 from domain.references.manifest_rewriting import CHANGED
 from tests.fakes.object_store import InMemoryObjectStore
-from tests.unit.protocol.test_copying import LARGE
-from tests.unit.protocol.test_migration import POLICY, SOURCE, TARGET, World, created, listed
-from tests.unit.protocol.test_migration_doubts import BARE_ROW, strangers
-from tests.unit.protocol.test_migration_path import holding, removed
-from tests.unit.protocol.test_rollback import migrated, purge, roll_back
-from tests.unit.references.test_manifests import MANIFEST
+from tests.worlds.augmented_manifests import MANIFEST
+from tests.worlds.migration import (
+    BARE_ROW,
+    LARGE,
+    POLICY,
+    SOURCE,
+    TARGET,
+    MigrationWorld,
+    created,
+    holding,
+    listed,
+    removed,
+    strangers,
+)
 from tests.worlds.rewriting import RewritingWorld
+from tests.worlds.rollback import migrated, purge, roll_back
 
 THEIRS = Cause.TARGET_FOREIGN
 
@@ -42,12 +51,12 @@ def send_twice(monkeypatch: pytest.MonkeyPatch, call: str, *, between: Callable[
     monkeypatch.setattr(InMemoryObjectStore, call, twice)
 
 
-def clean(world: World) -> Outcome:
+def clean(world: MigrationWorld) -> Outcome:
     """One try."""
     return clean_source(SOURCE.record_id, attempt=world.attempt(), ports=world.ports, policy=POLICY, need_proof=False)
 
 
-def miss_a_look(world: World) -> None:
+def miss_a_look(world: MigrationWorld) -> None:
     """A try that cannot look after its copy was refused."""
     world.store.fail_next(UnavailableError("no answer"), call="look_at_object")
     with pytest.raises(UnavailableError):
@@ -68,7 +77,7 @@ def test_an_owner_who_overwrites_meanwhile_is_followed(
     monkeypatch: pytest.MonkeyPatch, body: bytes, before: bytes
 ) -> None:
     """What is at the target is no longer the source, and came to be while we sent: ours, so the newer bytes follow."""
-    world = World()
+    world = MigrationWorld()
     if before:
         world.store.put(SOURCE, before)
         world.migrate(listed(before))
@@ -330,7 +339,7 @@ def test_a_cleanup_that_cannot_look_after_its_delete_was_refused_stays_in_doubt(
     monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     """The delete was done and sent again on the way: its own event must not take the only copy along."""
-    world = World(versioned=True)
+    world = MigrationWorld(versioned=True)
     world.store.put(SOURCE, b"bytes")
     world.migrate(created(b"bytes"))
     real = InMemoryObjectStore.delete_object

@@ -6,8 +6,8 @@ from domain.keys import Location
 from domain.protocol.record import State
 from domain.protocol.rollback import purge_copy
 from domain.references.pins import HeldUri, copy_pins_of, pins_of
-from tests.unit.references.test_manifests import MANIFEST, ManifestWorld
-from tests.unit.references.test_references import OLD, new_world, rewrite
+from tests.worlds.augmented_manifests import MANIFEST, ManifestWorld
+from tests.worlds.items import OLD, new_world, rewrite
 from tests.worlds.referring import POLICY, RULES, ReferringWorld, compiled
 
 NEW_KEY = "new/a"

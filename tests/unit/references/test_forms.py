@@ -11,7 +11,8 @@ from domain.references.holders import Reference
 from domain.references.items import Outcome, Reported
 from handlers.config.rules_file import read_rules
 from handlers.operations.operator import Holders
-from tests.unit.references.test_references import new_world, rewrite
+from tests.worlds.augmented_manifests import ManifestWorld
+from tests.worlds.items import new_world, rewrite
 from tests.worlds.referring import RULES, ReferringWorld
 
 KEY, NEW = "old//a", "new/a"
@@ -265,8 +266,6 @@ def test_a_text_that_should_be_json_holds_what_it_may_name(text: str, sources: s
 )
 def test_a_line_of_a_manifest_that_cannot_be_read_holds_what_it_may_name(line: bytes, *, is_held: bool) -> None:
     """Everything, by the manifest's name and the line's number; a comment about other things holds nothing."""
-    from tests.unit.references.test_manifests import ManifestWorld  # it imports this module's neighbours
-
     world = ManifestWorld()
     place = world.put("new/own.manifest", line)
     found = [one for one in world.scan.find_references() if one.holder == place.uri]
@@ -275,8 +274,6 @@ def test_a_line_of_a_manifest_that_cannot_be_read_holds_what_it_may_name(line: b
 
 def test_a_manifests_uri_that_cannot_be_rewritten_holds_its_object() -> None:
     """Also in a manifest that is rewritten apart from it."""
-    from tests.unit.references.test_manifests import ManifestWorld
-
     world = ManifestWorld()
     place = world.put("new/own.manifest", json.dumps({"source-ref": SIGNED}).encode())
     found = [one for one in world.scan.find_references() if one.holder == place.uri]
@@ -346,8 +343,6 @@ def test_a_declared_path_below_another_one_is_rewritten_as_such() -> None:
 
 def test_a_list_in_a_manifests_line_holds_what_it_names() -> None:
     """Where a text was declared."""
-    from tests.unit.references.test_manifests import ManifestWorld
-
     world = ManifestWorld()
     place = world.put("new/own.manifest", json.dumps({"source-ref": [f"s3://line-1/{KEY}"]}).encode())
     found = [one for one in world.scan.find_references() if one.holder == place.uri]

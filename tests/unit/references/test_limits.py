@@ -14,7 +14,7 @@ from domain.references.item_rewriting import chunks_of
 from domain.references.items import Edit, Outcome, Switch, edits_of
 from domain.references.ports import ItemChange
 from handlers.operations.references import TableScan
-from tests.unit.references.test_references import OLD, new_world, rewrite
+from tests.worlds.items import OLD, new_world, rewrite
 from tests.worlds.referring import RULES, ReferringWorld
 
 WRITE = TableScan(segments=1, dry_run=False)

@@ -12,7 +12,7 @@ from domain.protocol.record import Action, Claim, Intent, Mode, State, Upload
 from domain.protocol.rollback import purge_copy
 from domain.references.items import Outcome
 from domain.references.manifest_rewriting import CHANGED, MAX_TOLD, REWRITE, ManifestPorts, why_not
-from tests.unit.references.test_manifests import CONTENT, MANIFEST, REWRITTEN
+from tests.worlds.augmented_manifests import CONTENT, MANIFEST, REWRITTEN
 from tests.worlds.rewriting import OtherwiseDescribed, RewritingWorld
 
 NOW = 1_790_000_000.0

@@ -10,7 +10,7 @@ from domain.references.json_strings import MAX_DEPTH, strings_of, with_strings
 from domain.references.judging import UNREADABLE, Stuck, judge
 from domain.rules.paths import PathError, matches, read_path
 from domain.rules.references import AttributePath
-from tests.unit.references.test_references import NEW, OLD, new_world, rewrite
+from tests.worlds.items import NEW, OLD, new_world, rewrite
 from tests.worlds.referring import RULES as REFERRING
 from tests.worlds.referring import ReferringWorld, compiled
 

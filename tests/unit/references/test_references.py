@@ -13,24 +13,10 @@ from domain.references.json_strings import strings_of, with_strings
 from domain.references.ports import Changed, ItemChange
 from domain.rules.paths import PathError, matches, read_path
 from handlers.operations.references import TableScan
+from tests.worlds.items import LONGER, NEW, OLD, new_world, rewrite
 from tests.worlds.referring import ReferringWorld
 
-OLD, NEW = "s3://line-1/old//a", "s3://line-1/new/a"
 WRITE = TableScan(segments=2, dry_run=False)
-
-
-def new_world(*keys: str) -> ReferringWorld:
-    """A world whose objects at these keys are migrated."""
-    world = ReferringWorld()
-    for key in keys:
-        world.put(key)
-        world.migrate(key)
-    return world
-
-
-def rewrite(world: ReferringWorld, number: str = "1") -> list[Reported]:
-    """Rewrite one job."""
-    return world.references.rewrite(world.jobs, world.job(number))
 
 
 def outcomes(reports: list[Reported]) -> list[tuple[str, Outcome]]:
@@ -189,16 +175,6 @@ def test_an_item_too_large_after_the_change_is_refused_whole() -> None:
     (report,) = rewrite(world)
     assert (report.outcome, world.job()) == (Outcome.HOLDS, item)
     assert "409600 bytes" in report.why
-
-
-LONGER = """
-version: 1
-migration: line
-source: {bucket: line-1}
-target: {bucket: line-1}
-rules: [{name: move, from: "old//{rest...}", to: "new/much/longer/than/it/was/before/{rest...}"}]
-references: [{table: jobs, key: id, attributes: [uri]}]
-"""
 
 
 def test_more_objects_than_a_transaction_holds_take_several_writes() -> None:

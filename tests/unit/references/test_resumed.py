@@ -9,7 +9,7 @@ from domain.references.items import Outcome
 from domain.references.ports import ScanPosition
 from handlers.operations.references import TableScan
 from tests.fakes.references import PAGE
-from tests.unit.references.test_references import OLD, new_world
+from tests.worlds.items import OLD, new_world
 from tests.worlds.referring import ReferringWorld
 
 SEGMENTS = 3

@@ -6,7 +6,7 @@ import pytest
 
 from domain.references.item_rewriting import TWICE
 from domain.references.items import Outcome
-from tests.unit.references.test_references import NEW, OLD, new_world, rewrite
+from tests.worlds.items import NEW, OLD, new_world, rewrite
 from tests.worlds.referring import ReferringWorld
 
 

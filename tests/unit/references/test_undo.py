@@ -15,7 +15,7 @@ from domain.references.items import MAX_ITEM_BYTES, Outcome, Switch, item_size
 from domain.references.ports import ItemChange, JournalEntry
 from domain.references.undo import not_back, undo_entry
 from domain.rules.references import Item
-from tests.unit.references.test_references import LONGER, NEW, OLD, new_world, rewrite
+from tests.worlds.items import LONGER, NEW, OLD, new_world, rewrite
 from tests.worlds.referring import ReferringWorld
 
 SOURCE = Location("line-1", "old//a")

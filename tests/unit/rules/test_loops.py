@@ -9,7 +9,7 @@ from domain.rules.compiled import MapOutcome
 from handlers.config.rules_file import read_rules
 from handlers.engine.batch import respond_to_batch
 from handlers.operations.proof import refuse_rules
-from tests.worlds.handlers import BUCKET, bench, created, direct, sqs_event
+from tests.worlds.handlers import BUCKET, bench, created_entry, direct, sqs_event
 
 HEAD = "version: 1\nmigration: unit\nsource: {bucket: line-1}\ntarget: {bucket: line-1}\n"
 FEEDS_ITSELF = HEAD + "rules: [{name: move, from: '{rest...}', to: 'x/{rest...}'}]\n"
@@ -21,7 +21,7 @@ def test_a_rule_that_feeds_itself_copies_nothing() -> None:
     """It made about 510 copies of each object; now the object is parked with the cause, and its message is done."""
     made = bench(rules=FEEDS_ITSELF)
     made.world.put("a", b"one")
-    event = sqs_event(direct(created("a", b"one")))
+    event = sqs_event(direct(created_entry("a", b"one")))
     answer = respond_to_batch(event, made.dependencies, queue=made.live, seconds_left=lambda: 300.0)
     assert answer["batchItemFailures"] == []
     assert made.world.objects == {Location(BUCKET, "a"): b"one"}

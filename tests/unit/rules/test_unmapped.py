@@ -18,7 +18,7 @@ from handlers.operations.verify import Verifier
 from tests.fakes.lifecycle import InMemoryKeyBook
 from tests.unit.planning.test_estimate import figures
 from tests.unit.test_batch_operations import answered, asked
-from tests.worlds.handlers import BUCKET, RULES, Bench, ListQueue, bench, created, direct, sqs_event
+from tests.worlds.handlers import BUCKET, RULES, Bench, ListQueue, bench, created_entry, direct, sqs_event
 
 FAILING = RULES.replace("unmapped: report", "unmapped: fail")
 OTHER_BUCKET = FAILING.replace("target: {bucket: line-1}", "target: {bucket: line-2}")
@@ -28,7 +28,7 @@ KEYS = ("old/a", "new/a", "elsewhere/a", "kept/a")
 def left(made: Bench, key: str) -> list[str]:
     """What of one event stays in the queue."""
     made.world.put(key, b"one")
-    event = sqs_event(direct(created(key, b"one")))
+    event = sqs_event(direct(created_entry(key, b"one")))
     answer = respond_to_batch(event, made.dependencies, queue=made.live, seconds_left=lambda: 300.0)
     return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
 
