@@ -1,11 +1,6 @@
 """The portal's ports: fakes in memory, and adapters on the stand-in, moto and a small Greengrass."""
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
@@ -25,9 +20,9 @@ from tests.fakes.portal import InMemoryWorkplaces
 from tests.fakes.portal_greengrass import running_greengrass
 from tests.servers import REGION, Server, new_name
 from tests.worlds.portal import ROLE, USE_CASE, MemoryWorld, PortalWorld, ServerWorld
+from tests.worlds.sts import STS_NAMESPACE, answering_posts, credentials_of_role
 
 ENTERED = UseCase("line-9", "other-account", ROLE, "arn:aws:iam::222222222222:role/Portal", "secret-handshake")
-_STS = "https://sts.amazonaws.com/doc/2011-06-15/"
 
 
 @pytest.fixture(scope="module")
@@ -49,34 +44,6 @@ def world(request: pytest.FixtureRequest) -> PortalWorld:
 def workplace_of(world: PortalWorld) -> Workplace:
     """The use case's services."""
     return world.ports.workplaces.open_workplace(world.use_case)
-
-
-@contextmanager
-def answering(status: int, body: str, content_type: str) -> Iterator[tuple[str, list[str]]]:
-    """A service that says the same to every request; its URL, and the bodies it was sent."""
-    asked: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *_arguments: Any) -> None:
-            """Quiet."""
-
-        def do_POST(self) -> None:
-            asked.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
-            self.send_response(status)
-            self.send_header("Content-Type", content_type)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body.encode())
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", asked
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def clients_at(service: str, url: str) -> AwsClients:
@@ -200,7 +167,7 @@ def test_jobs_that_were_started_are_described(world: PortalWorld) -> None:
 @pytest.mark.parametrize("kind", ["training", "compilation"])
 def test_a_name_that_is_taken_is_an_answer(kind: str) -> None:
     """SageMaker's ResourceInUse is ``None``; the request was sent once."""
-    with answering(400, '{"__type": "ResourceInUse", "message": "taken"}', "application/x-amz-json-1.1") as (
+    with answering_posts(400, '{"__type": "ResourceInUse", "message": "taken"}', "application/x-amz-json-1.1") as (
         url,
         asked,
     ):
@@ -278,14 +245,6 @@ def test_an_object_is_written_whole_or_not_at_all(world: PortalWorld) -> None:
 
 
 # Workplaces
-def _credentials(seconds: float, clock: FakeClock) -> str:
-    ends = datetime.fromtimestamp(clock.now() + seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    words = {"AccessKeyId": "theirs", "SecretAccessKey": "hidden", "SessionToken": "session", "Expiration": ends}
-    inside = "".join(f"<{name}>{value}</{name}>" for name, value in words.items())
-    result = f"<AssumeRoleResult><Credentials>{inside}</Credentials></AssumeRoleResult>"
-    return f'<AssumeRoleResponse xmlns="{_STS}">{result}</AssumeRoleResponse>'
-
-
 @pytest.mark.parametrize(("seconds", "requests"), [(3_600, 1), (300, 2)])
 def test_another_account_is_entered_with_its_external_id(seconds: float, requests: int) -> None:
     """Role, external id and a name for their CloudTrail; kept while it is good, renewed shortly before its end."""
@@ -296,7 +255,7 @@ def test_another_account_is_entered_with_its_external_id(seconds: float, request
         made.append(clients)
         return inside.open_workplace(ENTERED)
 
-    with answering(200, _credentials(seconds, clock), "text/xml") as (url, asked):
+    with answering_posts(200, credentials_of_role(seconds, clock), "text/xml") as (url, asked):
         workplaces = StsWorkplaces(clients_at("sts", url), make=make, clock=clock)
         for _ in range(2):
             workplaces.open_workplace(ENTERED)
@@ -322,7 +281,10 @@ def test_a_role_that_may_not_be_assumed_is_named() -> None:
         made.append(clients)
         return InMemoryWorkplaces(InMemoryObjectStore()).open_workplace(ENTERED)
 
-    with answering(403, f'<ErrorResponse xmlns="{_STS}">{denied}</ErrorResponse>', "text/xml") as (url, _):
+    with answering_posts(403, f'<ErrorResponse xmlns="{STS_NAMESPACE}">{denied}</ErrorResponse>', "text/xml") as (
+        url,
+        _,
+    ):
         workplaces = StsWorkplaces(clients_at("sts", url), make=make, clock=FakeClock())
         with pytest.raises(KeyshiftError, match="role/Portal"):
             workplaces.open_workplace(ENTERED)

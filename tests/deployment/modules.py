@@ -68,3 +68,13 @@ def _named_in(node: ast.AST) -> Iterator[str]:
     yield from (one for one in names if one.split(".")[0] in _OURS)
     for child in ast.iter_child_nodes(node):
         yield from _named_in(child)
+
+
+def handlers_of_tree() -> set[str]:
+    """Modules with ``def handler(event, context)``, the shape that Lambda calls."""
+    found = set()
+    for path in (ROOT / "handlers").rglob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and node.name == "handler" and len(node.args.args) == 2:
+                found.add(str(path.relative_to(ROOT).with_suffix("")))
+    return found

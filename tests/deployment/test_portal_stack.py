@@ -13,10 +13,9 @@ from adapters.aws.clients import AwsClients
 from adapters.demo.provisioning import create_manifest_table
 from adapters.standin import StandIn
 from tests.deployment.artefact import LOCAL_LAYERS, ROOT, Artefact, package, run_osls
-from tests.deployment.modules import listed
+from tests.deployment.modules import handlers_of_tree, listed
 from tests.deployment.roles import statements
 from tests.deployment.site import DeployedSite, root_environment
-from tests.deployment.test_template import handlers_of_tree
 
 CONFIG = ("--config", "serverless-portal.yml")
 MANIFEST = "keyshift-portal-manifest"

@@ -11,8 +11,8 @@ import pytest
 
 from adapters.standin import StandIn
 from tests.deployment.artefact import LOCAL_LAYERS, Artefact, package
+from tests.deployment.modules import handlers_of_tree
 from tests.deployment.runtime_api import RuntimeApi, running_function
-from tests.deployment.test_template import handlers_of_tree
 from tests.servers import REGION, Server
 from tests.worlds.site import Site, lambda_event
 

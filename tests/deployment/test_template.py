@@ -1,6 +1,5 @@
 """What the synthesised template promises, part by part."""
 
-import ast
 import json
 import re
 import subprocess
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.deployment.artefact import ROOT, Artefact
+from tests.deployment.modules import handlers_of_tree
 from tests.deployment.roles import statements
 
 DAYS_14 = 14 * 24 * 3600
@@ -34,16 +34,6 @@ def test_every_handler_is_deployed(artefact: Artefact) -> None:
     deployed = {one["Properties"]["Handler"] for one in artefact.resources("AWS::Lambda::Function").values()}
     wanted = {one for one in handlers_of_tree() if not one.startswith("handlers/portal/")}  # a stack of their own
     assert wanted == {one.removesuffix(".handler") for one in deployed}
-
-
-def handlers_of_tree() -> set[str]:
-    """Modules with ``def handler(event, context)``, the shape that Lambda calls."""
-    found = set()
-    for path in (ROOT / "handlers").rglob("*.py"):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.FunctionDef) and node.name == "handler" and len(node.args.args) == 2:
-                found.add(str(path.relative_to(ROOT).with_suffix("")))
-    return found
 
 
 def test_functions_run_on_the_named_platform(artefact: Artefact) -> None:

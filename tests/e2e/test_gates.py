@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.command_line import run_keyshift
-from tests.e2e.test_lifecycle_commands import Desk, desk
 from tests.inventories import altered, write_rows
+from tests.worlds.desk import Desk, desk
 from tests.worlds.site import Site
 
 __all__ = ["desk"]

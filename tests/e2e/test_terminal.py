@@ -16,7 +16,7 @@ from handlers.cli.app import run
 from handlers.cli.printable import printable
 from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.e2e.command_line import environment
-from tests.e2e.test_lifecycle_commands import Desk, desk
+from tests.worlds.desk import Desk, desk
 
 __all__ = ["desk"]
 TAIL = "\x1b[2K\x1b[1A\r\x07\u202e\x9b2J\nopen      faked: every gate"

@@ -16,12 +16,11 @@ from domain.audit.events import AuditEvent
 from domain.keys import Location
 from domain.lifecycle.stages import Stage, StageEntry
 from domain.steering.control import Control
-from handlers.engine.batch import respond_to_batch
 from handlers.engine.outbox import respond
 from tests.audit_schema import validator
 from tests.e2e.command_line import assert_one_sentence, run_keyshift
 from tests.servers import Server, new_name, standin_server
-from tests.worlds.site import Site, lambda_event
+from tests.worlds.site import Site, deliver, variables
 
 
 @pytest.fixture(scope="module")
@@ -54,20 +53,6 @@ def audited_site(server: Server, folder: Path, *, lock: bool = True) -> Site:
         for event in made.changes():
             assert respond(event, made.dependencies) == {"batchItemFailures": []}
     return made
-
-
-def deliver(site: Site) -> None:
-    """Every live event, as an event source mapping does."""
-    queue = site.dependencies.events_queue
-    while messages := queue.receive_messages(at_most=10, wait=1):
-        respond_to_batch(lambda_event(messages), site.dependencies, queue=queue, seconds_left=lambda: 300.0)
-        queue.delete_messages(messages)
-
-
-def variables(site: Site, standin: Server) -> dict[str, str]:
-    """The site as an operator's environment."""
-    keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
-    return {**keys, **site.environment()}
 
 
 def verified(site: Site, standin: Server, *more: str) -> tuple[list[dict[str, Any]], dict[str, Any], int]:

@@ -2,160 +2,32 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from adapters.local.clock import SystemClock
 from domain.errors import AccessDeniedError
 from domain.keys import Location
-from domain.lifecycle.gates import Limits
 from domain.lifecycle.ports import Capture
-from domain.lifecycle.stages import Stage, advanced
+from domain.lifecycle.stages import Stage
 from domain.lifecycle.verification import Difference, Finding, Remark
-from domain.protocol.record import Mode, Record, State
+from domain.protocol.record import Mode, State
 from domain.references.holders import Pin, Reference
 from domain.steering.control import paused, resumed
-from handlers.bootstrap import wire_command
-from handlers.bootstrap.operations import keys_of_both_sides, objects_of_both_sides, operation_of
-from handlers.bootstrap.steering import lookout_of
-from handlers.engine.worker import Worker
-from handlers.operations.cleanup import Cleaned, Cleaner, Leftovers, begin_cleaning, finish_migration, refuse_cleanup
-from handlers.operations.cutover import Terms, cut_over, look_for_cutover, postpone_cutover
-from handlers.operations.operator import Holders, Operation, Shut
-from handlers.operations.parallel import ParallelMap
-from handlers.operations.rollback import RollbackPlan, RolledBack, plan_rollback, purge_copies, roll_back
+from handlers.operations.cleanup import refuse_cleanup
+from handlers.operations.cutover import postpone_cutover
+from handlers.operations.operator import Holders, Shut
+from handlers.operations.rollback import RollbackPlan, plan_rollback, purge_copies
 from handlers.operations.start import Opened, Probing, plan_start, start_capture
-from handlers.operations.status import Lookout
-from handlers.operations.verify import Requeuer, Verifier, held_references
+from handlers.operations.verify import Requeuer
 from tests.fakes.clock import FakeClock
 from tests.servers import Server
+from tests.worlds.life import HOUR, Life, credentials, life, life_on
 from tests.worlds.site import RULES, Site
 
-ACCEPTING = RULES + "cleanup: {{unversioned_source: accept}}\n"
-SHORT: dict[str, Any] = {"attempt_seconds": 20.0, "request_seconds": 5.0, "margin_seconds": 1.0}
-HOUR = 3600.0
-LIMITS = Limits(most_waiting=5, most_lag=9 * HOUR)
-
-
-class ShiftedClock(SystemClock):
-    """The real time of day and then some; requests' deadlines are monotonic and stay real."""
-
-    def __init__(self) -> None:
-        self.shift = 0.0
-
-    def now(self) -> float:
-        """Seconds since 1970, shifted."""
-        return super().now() + self.shift
-
-
-@pytest.fixture
-def credentials(standin: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
-    """The stand-in, with its keys where the product looks for them."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", standin.access_key)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", standin.secret_key)
-    return standin
-
-
-@dataclass
-class Life:
-    """A site and its operator."""
-
-    site: Site
-    operation: Operation
-    clock: ShiftedClock
-
-    def let_time_pass(self) -> None:
-        """Longer than any claim."""
-        self.clock.shift += HOUR
-
-    def work(self) -> None:
-        """Workers work both queues off."""
-        worker = Worker(self.site.dependencies, lanes=1)
-        queues = (self.site.dependencies.events_queue, self.site.dependencies.backfill_queue)
-        while sum(worker.serve(queue, at_most=10, wait=0) for queue in queues):
-            pass
-
-    def start(self) -> Opened | Shut:
-        """Live capture goes on."""
-        return start_capture(self.operation, through="queue", probing=Probing(1, 20, 1), say=lambda _: None)
-
-    def lookout(self) -> Lookout:
-        """What status looks at: the workers' figures are of their own time, not of the operator's."""
-        return lookout_of(self.site.process, wire_command(self.site.process, function="status"))
-
-    def verify(self, *, deep: bool = False, marks: bool = True) -> list[Finding]:
-        """Every finding, those of no difference too."""
-        with self.operation.key_book() as book:
-            reader = self.operation.reader if deep else None
-            verifier = Verifier(self.site.dependencies, book=book, reader=reader, marks=marks)
-            records = list(self.records())
-            book.add_pairs(iter([(one.source, one.target if one.target.key else None) for one in records]))
-            found: list[Finding] = list(ParallelMap(4).map(verifier.verify_record, records))
-            keys = (Location(*one) for one in keys_of_both_sides(self.site.process, self.operation, ()))
-            found += [one for one in ParallelMap(4).map(verifier.verify_key, keys) if one is not None]
-        return found + list(held_references(self.operation.finders))
-
-    def records(self) -> Iterator[Record]:
-        """The manifest."""
-        return self.site.dependencies.ports.manifest.scan_records()
-
-    def record(self, key: str) -> Record:
-        """The record of a source key."""
-        return next(one for one in self.records() if one.source.key == key)
-
-    def shut_gates(self, **accept: Any) -> dict[str, str]:
-        """What a cut-over now says no to, and the stage afterwards."""
-        objects = objects_of_both_sides(self.site.process, self.operation, ())
-        lookout, accepted = self.lookout(), frozenset(accept.pop("accept", ()))
-        look = look_for_cutover(
-            self.operation, lookout, objects=objects, limits=replace(LIMITS, most_lag=0), seen=lambda: None
-        )
-        gates, _ = cut_over(self.operation, lookout, look, terms=Terms(LIMITS, accepted, "test"), wait=20)
-        return {gate.name: gate.says for gate in gates if gate.holds}
-
-    def clean(self, *, yes: bool, soak: float = 0, versions: bool = False) -> dict[str, Cleaned]:
-        """What became of each source."""
-        cleaner = Cleaner(self.operation, soak=soak, forgets_versions=versions)
-        if yes:
-            begin_cleaning(self.operation)
-        return {one.source.rpartition("/")[2]: one for one in cleaner.cleaned(yes=yes, threads=2, per_second=None)}
-
-    def finish(self, **more: Any) -> Shut | None:
-        """The end, or why not."""
-        objects = objects_of_both_sides(self.site.process, self.operation, ())
-        return finish_migration(self.operation, self.lookout(), objects=objects, allowed=Leftovers(**more))
-
-    def roll_back(self) -> RolledBack:
-        """Everything back."""
-        done = roll_back(self.operation, threads=2, per_second=None, seen=lambda: None, say=lambda _: None)
-        assert isinstance(done, RolledBack), done
-        return done
-
-    def at(self, stage: Stage) -> None:
-        """Jump there over the stages before it."""
-        order = [Stage.LIVE, Stage.CUT_OVER, Stage.CLEANING, Stage.DONE]
-        for one in order[: order.index(stage) + 1]:
-            before = self.operation.stages.read_stage()
-            assert self.operation.stages.write_stage(advanced(before, one, by="t", why="t", now=1.0), before=before)
-
-
-def life_on(server: Server, folder: Path, **more: Any) -> Life:
-    """A site without live capture that was never started, and its operator."""
-    given: dict[str, Any] = {"captured": False, "live": False, "rules_text": ACCEPTING, **SHORT, **more}
-    site = Site(server, folder, **given)
-    clock = ShiftedClock()
-    ports = replace(site.dependencies.ports, clock=clock)
-    site.dependencies = replace(site.dependencies, ports=ports)
-    return Life(site, operation_of(site.process, site.dependencies), clock)
-
-
-@pytest.fixture
-def life(credentials: Server, tmp_path: Path) -> Life:
-    """A migration that has not begun."""
-    return life_on(credentials, tmp_path)
+__all__ = ["credentials", "life"]
 
 
 @pytest.fixture

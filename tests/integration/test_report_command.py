@@ -10,9 +10,8 @@ import pytest
 from adapters.standin import StandIn
 from handlers.engine.outbox import respond
 from tests.e2e.command_line import assert_one_sentence, run_keyshift
-from tests.integration.test_audit_command import deliver, variables
 from tests.servers import Server, new_name, standin_server
-from tests.worlds.site import Site
+from tests.worlds.site import Site, deliver, variables
 
 KEYS = ["old/<script>alert(1)</script>", "old/=1+1", 'old/red flower, two\n"lines"', "old/\u00e9"]
 

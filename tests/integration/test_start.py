@@ -17,8 +17,8 @@ from handlers.bootstrap.operations import operation_of
 from handlers.bootstrap.process import Process
 from handlers.operations.operator import Shut
 from handlers.operations.start import Opened, Probing, plan_start, start_capture
-from tests.integration.test_lifecycle import Life, credentials, life, life_on
 from tests.servers import Server
+from tests.worlds.life import Life, credentials, life, life_on
 
 __all__ = ["credentials", "life"]
 

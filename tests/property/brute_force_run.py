@@ -15,7 +15,7 @@ from typing import TextIO
 
 from domain.errors import RulesError
 from handlers.config.rules_file import read_rules
-from tests.property.test_proofs_brute_force import KEEP, LITERALS, Oracle, check, every_key, is_told
+from tests.property.oracle import KEEP, LITERALS, Oracle, check, every_key, is_told
 
 FORMS = (
     *("{%s}", "{%s...}", "{%s*}", "{%s:a*}", "{%s:[ab]}", "{%s:(a|ab)/?}", "{%s:two}"),

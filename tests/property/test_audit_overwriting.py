@@ -15,7 +15,7 @@ from domain.audit.reading import Fault
 from domain.audit.reference_events import JOURNAL_ID
 from domain.audit.stage_events import STAGE_ID
 from domain.audit.verification import QUIET_SECONDS, STREAM_SECONDS
-from tests.property.test_audit_tampering import batches, events_of, places
+from tests.property.tampering import batches, events_of, places
 from tests.worlds.audited import LONG_AGO, MIGRATION, NOW, Audited, audited
 
 ENTRY = JOURNAL_ID + "a" * 64

@@ -10,21 +10,11 @@ from hypothesis import strategies as st
 
 from domain.audit import chain
 from domain.audit.chain import Link, canonical, link_of, packed
-from domain.audit.events import AuditEvent, audit_event
-from domain.audit.reading import ChainedEvent, ChainReader, Fault, Finding
+from domain.audit.events import audit_event
+from domain.audit.reading import Fault, Finding
 from domain.protocol.record import State
+from tests.property.tampering import batches, events_of, places
 from tests.worlds.audited import MIGRATION, NOW, Audited, audited
-
-objects = st.integers(0, 3)
-batches = st.lists(st.lists(objects, min_size=1, max_size=4), min_size=2, max_size=5)
-places = st.integers(0, 10_000)
-
-
-def events_of(made: Audited, sequence: int) -> list[AuditEvent]:
-    """The events of a segment."""
-    read = ChainReader(MIGRATION).read(sequence, made.archive.segments[sequence])
-    fields = [one.fields for one in read if isinstance(one, ChainedEvent)]
-    return [AuditEvent(one["event_id"], one["detail_type"], one["time"], one["detail"]) for one in fields]
 
 
 def located(findings: list[Finding], *segments: int) -> bool:

@@ -4,7 +4,7 @@ import pytest
 
 from domain.rules.compiled import Branch, BucketSide, CompiledRules
 from domain.rules.template_syntax import parse_source, parse_target
-from tests.property.test_duckdb_mapping import disagreements
+from tests.property.both_mappings import disagreements
 
 SIDE, OTHER = BucketSide("src-bucket", ""), BucketSide("dst-bucket", "")
 

@@ -1,15 +1,12 @@
 """The vectorised mapping and the one-key mapping are the same function."""
 
-from collections.abc import Sequence
-
-import duckdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.duckdb.mapping import KEPT, NO_BRANCH, REJECTED, mapped_sql, register_one_key_mapping
-from domain.rules.compiled import Branch, BucketSide, CompiledRules, MapOutcome
+from domain.rules.compiled import Branch, BucketSide, CompiledRules
 from domain.rules.template_syntax import parse_source, parse_target, read_kind
 from domain.rules.templates import kind_of_words
+from tests.property.both_mappings import disagreements
 
 KINDS = {
     "words": kind_of_words("words", ["a", "ab", "x/y"]),
@@ -68,31 +65,6 @@ def rule_sets(draw: st.DrawFn) -> CompiledRules:
         keep=tuple(parse_source(text, KINDS) for text in draw(st.lists(st.sampled_from(KEEPS), max_size=2))),
         unmapped=draw(st.sampled_from(["report", "fail", "keep"])),
     )
-
-
-def disagreements(rules: CompiledRules, keys: Sequence[str], *, in_sql: CompiledRules | None = None) -> list[object]:
-    """Keys that SQL (of ``in_sql``, where it is another) and ``map_key`` of ``rules`` map differently."""
-    planned = in_sql or rules
-    with duckdb.connect() as connection:
-        connection.execute("SET threads = 1")
-        register_one_key_mapping(connection, planned)
-        connection.execute("CREATE TABLE keys AS SELECT unnest(?::VARCHAR[]) AS key", [list(keys)])
-        rows = connection.execute(
-            f"SELECT key, branch, target FROM ({mapped_sql(planned, 'SELECT key FROM keys')})"  # noqa: S608  # ours
-        ).fetchall()
-    assert len(rows) == len(keys)
-    outcomes = {NO_BRANCH: MapOutcome.UNMAPPED, KEPT: MapOutcome.KEEP, REJECTED: MapOutcome.REJECTED}
-    found: list[object] = []
-    for key, branch, target in rows:
-        mapped = rules.map_key(key)
-        expected = (mapped.outcome, None, None)
-        if mapped.target is not None and mapped.outcome is MapOutcome.MOVE:
-            expected = (mapped.outcome, mapped.rule, mapped.target.key)  # type: ignore[assignment]
-        outcome = outcomes.get(branch, MapOutcome.MOVE)
-        answer = (outcome, planned.branches[branch].rule, target) if branch >= 0 else (outcome, None, None)
-        if answer != expected:
-            found.append((key, answer, expected))
-    return found
 
 
 @settings(max_examples=150)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from domain.audit.chain import Link, link_of, packed, unpacked
 from domain.audit.events import AuditEvent, audit_event
@@ -85,3 +86,8 @@ def audited(batches: Sequence[Sequence[int]]) -> Audited:
     for batch in batches:
         writer.append_events([made.change(number) for number in batch])
     return made
+
+
+def verifier_of(made: Audited, **more: Any) -> ChainVerifier:
+    """A verification that has not begun."""
+    return ChainVerifier(made.archive, made.head, InMemoryEventBook(), ChainReader(MIGRATION), started=NOW, **more)

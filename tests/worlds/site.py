@@ -17,6 +17,7 @@ from handlers.bootstrap.process import Process
 from handlers.bootstrap.worker import change_reader
 from handlers.config.settings import Settings
 from handlers.demo.wiring import make_live
+from handlers.engine.batch import respond_to_batch
 from handlers.engine.dependencies import EngineDependencies
 from handlers.engine.worker import ChangeReader
 from tests.servers import REGION, Server, new_name
@@ -176,3 +177,17 @@ def lambda_event(messages: Sequence[Message]) -> dict[str, Any]:
             for message in messages
         ]
     }
+
+
+def deliver(site: Site) -> None:
+    """Every live event, as an event source mapping does."""
+    queue = site.dependencies.events_queue
+    while messages := queue.receive_messages(at_most=10, wait=1):
+        respond_to_batch(lambda_event(messages), site.dependencies, queue=queue, seconds_left=lambda: 300.0)
+        queue.delete_messages(messages)
+
+
+def variables(site: Site, standin: Server) -> dict[str, str]:
+    """The site as an operator's environment."""
+    keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
+    return {**keys, **site.environment()}

@@ -2,118 +2,16 @@
 
 import pytest
 
-from domain.keys import Location
 from tests.fakes.bucket_lifecycle import LifecycleRule
-from tests.fakes.buckets import Version, Versioning
-from tests.fakes.clock import FakeClock
-from tests.fakes.object_store import InMemoryObjectStore
+from tests.fakes.buckets import Versioning
 from tests.simulation.whole import excuses
-from tests.simulation.whole.history import KeyTruth, Writer
-from tests.simulation.whole.rest import AtRest
-from tests.simulation.whole.truth import Truth
-
-SOURCE, TARGET = Location("legacy", "old/a"), Location("renewed", "new/a")
+from tests.simulation.whole.history import Writer
+from tests.worlds.judged import SOURCE, TARGET, JudgedWorld
 
 
-class World:
-    """One key between people and a keyshift that does what a test says, right or wrong."""
-
-    def __init__(self, *, versioned: bool = False, versioned_target: bool = False) -> None:
-        self.clock = FakeClock()
-        self.store = InMemoryObjectStore(self.clock)
-        self.store.create_bucket(SOURCE.bucket, versioned=versioned)
-        self.store.create_bucket(TARGET.bucket, versioned=versioned_target)
-        self.truth = Truth(self.store, self.clock.monotonic)
-        self.key = KeyTruth(SOURCE, TARGET, versioned, mirrors=True)
-        self.truth.add(self.key)
-
-    def there(self, location: Location) -> Version:
-        """What is there."""
-        found = self.store.buckets.current(location)
-        assert found is not None
-        return found
-
-    # People
-    def owner_puts(self, body: bytes, mark: str = "m") -> None:
-        """At the source."""
-        self.store.put(SOURCE, body, metadata={"put": mark})
-        self.truth.owner_put(self.key, self.there(SOURCE))
-
-    def owner_deletes(self) -> None:
-        """At the source, whether anything is there or not."""
-        was_there = self.store.buckets.current(SOURCE) is not None
-        self.store.remove(SOURCE)
-        self.truth.owner_deleted(self.key, self.store.buckets.top(SOURCE), was_there=was_there)
-
-    def owner_erases(self, version_id: str, *, by: Writer = Writer.OWNER) -> None:
-        """A version of the source, for good."""
-        gone = self.store.buckets.find(SOURCE, version_id)
-        assert gone is not None
-        self.store.buckets.remove_version(SOURCE, version_id)
-        self.truth.owner_erased(self.key, gone, by=by)
-
-    def stranger_puts(self, body: bytes, mark: str = "m") -> None:
-        """At the target."""
-        self.store.put(TARGET, body, metadata={"put": mark})
-        self.truth.foreign_put(self.key, self.there(TARGET))
-
-    # keyshift
-    def copy(self, *, by: str = "worker") -> None:
-        """Source to target, on no condition at all."""
-        self._copy(SOURCE, TARGET, by)
-
-    def copy_back(self) -> None:
-        """Target to source."""
-        self._copy(TARGET, SOURCE, "rollback")
-
-    def _copy(self, source: Location, target: Location, by: str) -> None:
-        read, before = self.there(source), self.store.buckets.current(target)
-        assert read.state is not None
-        self.store.buckets.put(target, read.body, read.state)
-        self.truth.written(target, read, before, by=by)
-
-    def delete(self, location: Location, *, by: str = "worker") -> None:
-        """Whatever is there."""
-        gone = self.there(location)
-        self.store.remove(location)
-        self.truth.deleted(location, gone, self.store.buckets.top(location), by=by)
-
-    def clean(self, *, looks: bool = True) -> None:
-        """Cleanup, with a look at both keys first."""
-        self.truth.doubts.asks("cleanup", self.key)
-        if looks:
-            self.look("cleanup")
-        self.delete(SOURCE, by="cleanup")
-        self.truth.doubts.answered("cleanup", "write_record")
-
-    def look(self, process: str) -> None:
-        """At both keys."""
-        for place in (TARGET, SOURCE):
-            there = self.store.buckets.current(place)
-            self.truth.doubts.shows(process, place, there)
-            self.truth.doubts.saw(process, place, there)
-
-    def cleanup_dies(self) -> None:
-        """After it wrote to the manifest what it is about to do."""
-        self.truth.doubts.asks("cleanup", self.key)
-        self.truth.doubts.answered("cleanup", "write_record")
-        self.truth.doubts.died("cleanup", "delete_object", SOURCE)
-
-    # Judgement
-    def broken(self, *, at_rest: bool = False, rolled_back: bool = False) -> list[str]:
-        """The invariants found broken, by their first word."""
-        if at_rest or rolled_back:
-            AtRest(self.truth, self.store).check(self.key, rolled_back=rolled_back)
-        return [text.split()[0] for _, text in self.truth.broken]
-
-    def used(self) -> set[str]:
-        """The excuses that were needed."""
-        return set(self.truth.excused)
-
-
-def copied(*, versioned: bool = False, versioned_target: bool = False) -> World:
+def copied(*, versioned: bool = False, versioned_target: bool = False) -> JudgedWorld:
     """The owner has put, keyshift has copied."""
-    world = World(versioned=versioned, versioned_target=versioned_target)
+    world = JudgedWorld(versioned=versioned, versioned_target=versioned_target)
     world.owner_puts(b"a")
     world.copy()
     return world
@@ -130,7 +28,7 @@ def test_a_key_that_is_copied_and_cleaned_is_right() -> None:
 @pytest.mark.parametrize("versioned_target", [False, True])
 def test_an_adopted_object_is_foreign_to_a_delete(versioned_target: bool) -> None:
     """A producer wrote both keys: a mirrored delete of what he put at the target breaks I2b."""
-    world = World(versioned_target=versioned_target)
+    world = JudgedWorld(versioned_target=versioned_target)
     world.owner_puts(b"a")
     world.stranger_puts(b"a")
     world.owner_deletes()
@@ -153,7 +51,7 @@ def test_equal_bytes_over_the_copy_are_told_apart_by_versions_and_dates() -> Non
 def test_equal_bytes_over_what_was_adopted_are_told_apart_in_the_same_way() -> None:
     """A worker adopts what a stranger put; the next equal object may come at once, or long after."""
     for seconds, wanted in ((5, []), (1_000, ["I2b"])):
-        world = World()
+        world = JudgedWorld()
         world.owner_puts(b"a")
         world.stranger_puts(b"a")
         world.clock.advance(500)
@@ -172,7 +70,7 @@ def test_equal_bytes_over_what_was_adopted_are_told_apart_in_the_same_way() -> N
 def test_a_rewriting_of_an_adopted_manifest_does_not_make_it_keyshifts() -> None:
     """What a stranger put stays his when only its references are switched, and outlives its source."""
     for is_adopted, wanted in ((True, []), (False, ["I7"])):
-        world = World()
+        world = JudgedWorld()
         world.owner_puts(b"a")
         if is_adopted:
             world.stranger_puts(b"a")
@@ -188,7 +86,7 @@ def test_a_rewriting_of_an_adopted_manifest_does_not_make_it_keyshifts() -> None
 def test_a_copy_in_doubt_may_be_a_strangers_object() -> None:
     """A worker died over the key: equal bytes at the target count as its copy, other bytes never do."""
     for body, wanted in ((b"a", []), (b"x", ["I2b"])):
-        world = World()
+        world = JudgedWorld()
         world.owner_puts(b"a")
         world.truth.doubts.asks("worker", world.key)
         world.truth.doubts.answered("worker", "claim_record")
@@ -203,7 +101,7 @@ def test_a_copy_in_doubt_may_be_a_strangers_object() -> None:
 @pytest.mark.parametrize(("seconds", "expected"), [(1.0, []), (100.0, ["I2b"])])
 def test_a_copy_in_doubt_is_no_excuse_for_what_was_there_long_before(seconds: float, expected: list[str]) -> None:
     """S3's dates tell what a producer put before the claim, but for the margin of the clocks."""
-    world = World()
+    world = JudgedWorld()
     world.owner_puts(b"a")
     world.stranger_puts(b"a", "other")
     world.clock.advance(seconds)
@@ -218,7 +116,7 @@ def test_a_copy_in_doubt_is_no_excuse_for_what_was_there_long_before(seconds: fl
 
 def test_a_claim_that_is_taken_over_leaves_its_copy_in_doubt() -> None:
     """A worker that is stopped has not died, and may have copied."""
-    world = World()
+    world = JudgedWorld()
     world.owner_puts(b"a")
     world.truth.doubts.asks("worker", world.key)
     world.truth.doubts.answered("worker", "claim_record")
@@ -236,7 +134,7 @@ def test_a_claim_that_is_taken_over_leaves_its_copy_in_doubt() -> None:
 def test_a_worker_that_is_stopped_over_a_copy_leaves_the_same_doubt() -> None:
     """Its claim ends meanwhile; a request that is answered at once leaves none."""
     for seconds, wanted in ((100, []), (1, ["I2b"])):
-        world = World()
+        world = JudgedWorld()
         world.owner_puts(b"a")
         world.truth.doubts.asks("worker", world.key)
         world.stranger_puts(b"a", "other")
@@ -253,7 +151,7 @@ def test_a_worker_that_is_stopped_over_a_copy_leaves_the_same_doubt() -> None:
 def test_a_refused_copy_never_excuses_a_delete() -> None:
     """Over equal bytes that were there when S3 refused the copy a newer word may go, a delete may not take them."""
     for deletes in (False, True):
-        world = World()
+        world = JudgedWorld()
         world.owner_puts(b"a")
         world.stranger_puts(b"a", "other")
         world.truth.refused(TARGET, was_done=False)
@@ -436,7 +334,7 @@ def test_what_a_rule_took_from_under_our_marker_is_to_be_restored() -> None:
 
 def test_what_its_owner_erased_may_come_back() -> None:
     """Keyshift cannot tell him from a rule; an older version must not replace the copy all the same (I2)."""
-    world = World(versioned=True)
+    world = JudgedWorld(versioned=True)
     world.owner_puts(b"a")
     world.owner_puts(b"b")
     world.copy()
@@ -455,7 +353,7 @@ def test_what_its_owner_erased_may_come_back() -> None:
 
 def test_a_suspended_bucket_loses_what_cleanup_deletes() -> None:
     """Its object is version null, which the delete destroys: the target must hold it."""
-    world = World(versioned=True)
+    world = JudgedWorld(versioned=True)
     world.store.set_versioning(SOURCE.bucket, Versioning.SUSPENDED)
     world.owner_puts(b"a")
     world.clean()

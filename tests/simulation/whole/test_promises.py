@@ -21,7 +21,7 @@ from tests.simulation.whole.plans import Plan
 from tests.simulation.whole.profiles import changes_of
 from tests.simulation.whole.promises import ENDING, WINDOW, Facts, Promises
 from tests.simulation.whole.run import run
-from tests.simulation.whole.test_excuses import SOURCE, TARGET, World
+from tests.worlds.judged import SOURCE, TARGET, JudgedWorld
 
 QUIET = Facts(is_paused=False, silent_since=None, old_rows=0, old_events=0, dead=0)
 LONG = WINDOW + 1
@@ -32,7 +32,7 @@ class Watched:
     """A key that was copied, in a migration whose operator is about to cut over."""
 
     def __init__(self) -> None:
-        self.world = World()
+        self.world = JudgedWorld()
         self.is_waiting = False
         key = self.world.key
         self.promises = Promises(

@@ -23,8 +23,8 @@ from domain.steering.control import Control, paused, resumed, throttled
 from handlers.engine.outbox import respond
 from tests.audit_schema import check_event
 from tests.contract.records import records
-from tests.unit.engine.test_outbox import BEGUN, change
 from tests.worlds.handlers import bench
+from tests.worlds.stream import BEGUN, change
 
 
 @given(records(), st.booleans())

@@ -7,8 +7,7 @@ import pytest
 from domain.audit.reading import Fault, Finding
 from domain.audit.verification import Verification
 from handlers.cli.audit import line_of, verdict_of
-from tests.unit.audit.test_verification import verifier_of
-from tests.worlds.audited import Audited
+from tests.worlds.audited import Audited, verifier_of
 
 
 def verdict(**figures: Any) -> str:

@@ -3,22 +3,16 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from domain.audit.chain import Link, unpacked
 from domain.audit.events import AuditEvent, audit_event
 from domain.audit.ports import Deferred
-from domain.audit.reading import ChainReader, Fault, Finding
-from domain.audit.verification import QUIET_SECONDS, STREAM_SECONDS, ChainVerifier, Verification
-from tests.fakes.archive import InMemoryEventBook, InMemorySegmentArchive
-from tests.worlds.audited import MIGRATION, NOW, Audited, audited
-
-
-def verifier_of(made: Audited, **more: Any) -> ChainVerifier:
-    """A verification that has not begun."""
-    return ChainVerifier(made.archive, made.head, InMemoryEventBook(), ChainReader(MIGRATION), started=NOW, **more)
+from domain.audit.reading import Fault, Finding
+from domain.audit.verification import QUIET_SECONDS, STREAM_SECONDS, Verification
+from tests.fakes.archive import InMemorySegmentArchive
+from tests.worlds.audited import MIGRATION, NOW, Audited, audited, verifier_of
 
 
 def told(*events: AuditEvent) -> list[Finding]:

@@ -13,8 +13,8 @@ from domain.lifecycle.stages import Stage, StageEntry
 from domain.protocol.record import Action, Intent, Record
 from handlers.engine.outbox import respond
 from tests.audit_schema import check_event
-from tests.unit.engine.test_outbox import BEGUN, DONE, change
 from tests.worlds.handlers import bench
+from tests.worlds.stream import BEGUN, DONE, change
 
 INTENTS = 4_000
 

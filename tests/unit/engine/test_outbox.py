@@ -1,36 +1,17 @@
 """Every change of a record is published and counted, in the order of the stream."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from domain.audit.reading import ChainedEvent, ChainReader
 from domain.audit.writing import ChainWriter
 from domain.errors import UnavailableError
-from domain.keys import Location
-from domain.protocol.record import Claim, Record, State
 from handlers.bootstrap.audit_chain import event_of_item
 from handlers.engine.outbox import respond
 from tests.fakes.archive import InMemoryChainHead, InMemorySegmentArchive
-from tests.worlds.handlers import BUCKET, bench
-
-BEGUN = Record(
-    source=Location(BUCKET, "old/a"), target=Location(BUCKET, "new/a"), claim=Claim("t", 1.0), rule="move", size=3
-)
-DONE = replace(BEGUN, claim=None, state=State.COPIED, revision=2, changed_at=1.5)
-
-
-def change(number: int, old: Record | None, new: Record | None, pk: str | None = None) -> dict[str, Any]:
-    """One entry of a stream event; an image is an item that the bench reads as its record."""
-    told = new or old
-    images: dict[str, Any] = {"OldImage": {"record": old}} if old else {}
-    images |= {"NewImage": {"record": new}} if new else {}
-    key = pk or (told.record_id if told else "")
-    return {
-        "eventID": f"e{number}",
-        "dynamodb": {"Keys": {"pk": {"S": key}}, "SequenceNumber": f"{number}00", **images},
-    }
+from tests.worlds.handlers import bench
+from tests.worlds.stream import BEGUN, DONE, change
 
 
 def test_each_change_is_published_once_under_its_own_id() -> None:

@@ -7,7 +7,7 @@ from domain.keys import Location
 from domain.lifecycle.gates import ACCEPTABLE, Gate, RecordCensus, cutover_gates
 from domain.lifecycle.stages import Stage, StageEntry
 from domain.protocol.record import Record, State
-from tests.unit.lifecycle.test_stages import LIMITS, NOW, readiness
+from tests.worlds.stages import LIMITS, NOW, readiness
 
 COPIED = Record(Location("b", "old/k"), Location("b", "new/k"), State.COPIED, verified_at=NOW)
 

@@ -19,7 +19,7 @@ from handlers.operations.control import resume_migration
 from tests.fakes.lifecycle import InMemoryProbeBook, InMemoryStageBook
 from tests.fakes.panel import InMemoryControlPanel
 from tests.fakes.steering import InMemoryMappings
-from tests.unit.test_batch_operations import answered, asked
+from tests.worlds.batch_job import answered, asked
 from tests.worlds.handlers import BUCKET, Bench, bench, created_entry, direct, sqs_event
 
 STILL = [Stage.PREPARED, Stage.ROLLING_BACK, Stage.ROLLED_BACK]

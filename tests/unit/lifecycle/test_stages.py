@@ -5,16 +5,14 @@ from typing import Any
 import pytest
 
 from domain.audit.stage_events import stage_event
-from domain.keys import Location, is_probe, probe_location
+from domain.keys import is_probe, probe_location
 from domain.lifecycle.census import Compared, Found
-from domain.lifecycle.gates import Limits, Readiness, RecordCensus, cutover_gates
+from domain.lifecycle.gates import Readiness, cutover_gates
 from domain.lifecycle.stages import Stage, StageEntry, advanced, captured, postponed, rules_fault, stage_fault
 from domain.protocol.record import Action, Intent, Mode, Record, State
+from tests.worlds.stages import LIMITS, NOW, RECORD, readiness
 
-NOW = 1_790_000_000.0
 FORWARD = [Stage.PREPARED, Stage.LIVE, Stage.CUT_OVER, Stage.CLEANING, Stage.DONE]
-LIMITS = Limits(most_waiting=2)
-RECORD = Record(Location("b", "old/k"), Location("b", "new/k"), State.COPIED, verified_at=1.0)
 
 
 def test_stages_go_forward_one_by_one_or_back_until_done() -> None:
@@ -117,26 +115,6 @@ def test_each_change_of_the_stage_is_an_event_of_its_own() -> None:
     ]
     with pytest.raises(ValueError, match="old or a new image"):
         stage_event(None, None, migration="m")
-
-
-def readiness(*records: Record, **changes: Any) -> Readiness:
-    """Everything open but what is said."""
-    census = RecordCensus()
-    for record in records or (RECORD,):
-        census.add(record)
-    given: dict[str, Any] = {
-        "entry": StageEntry(Stage.LIVE),
-        "census": census,
-        "queues": {"events": (0, 0, 0), "backfill": (0, 0, 0)},
-        "lag": 1.0,
-        "paused": None,
-        "capture": None,
-        "compared": Compared(),
-        "references": 0,
-        "reference_example": "",
-        "now": 10.0,
-    }
-    return Readiness(**(given | changes))
 
 
 def shut(seen: Readiness, *accepted: str) -> set[str]:

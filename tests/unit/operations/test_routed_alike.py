@@ -5,7 +5,7 @@ import pytest
 from handlers.engine.batch import respond_to_batch
 from handlers.operations.dead_letters import read_letter
 from tests.fakes.steering import letter_of
-from tests.unit.test_batch_operations import answered, asked
+from tests.worlds.batch_job import answered, asked
 from tests.worlds.handlers import BUCKET, RULES, bench, created_entry, direct, sqs_event
 
 PROBE = ".keyshift/probe-" + "0" * 32

@@ -5,20 +5,7 @@ import pytest
 from domain.errors import InputError
 from domain.planning.estimate import Line, Prices, estimate, prices_from
 from domain.planning.figures import EarlyDeletion, PlanFigures, Share
-
-MILLION = 1_000_000
-
-
-def figures(**given: object) -> PlanFigures:
-    """A million objects of no bytes, unless told."""
-    nothing = {
-        "rules": {"a": Share(MILLION, 0)},
-        **dict.fromkeys(("kept", "unmapped", "rejected", "large", "in_parts", "archived"), Share()),
-        **dict.fromkeys(("rejected_examples", "shapes", "collisions"), ()),
-        "colliding_targets": 0,
-        "parts": 0,
-    }
-    return PlanFigures(**(nothing | given))  # type: ignore[arg-type]
+from tests.worlds.plan_figures import MILLION, figures
 
 
 def dollars(given: PlanFigures, prices: Prices | None = None) -> dict[str, float]:

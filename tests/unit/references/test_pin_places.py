@@ -17,10 +17,10 @@ from handlers.bootstrap.process import Process
 from handlers.bootstrap.references import pins_of
 from handlers.config.rules_file import read_rules
 from handlers.config.settings import Settings
-from tests.contract.test_portal_ports import _credentials, answering
 from tests.fakes.clock import FakeClock
 from tests.fakes.pinned_greengrass import running_pinned_greengrass
 from tests.servers import REGION
+from tests.worlds.sts import answering_posts, credentials_of_role
 
 ROLE = "arn:aws:iam::222222222222:role/keyshift-pins"
 HEAD = (
@@ -32,7 +32,10 @@ HEAD = (
 @contextmanager
 def clients() -> Iterator[AwsClients]:
     """Clients of a Greengrass with pins and of an STS that lets us in."""
-    with running_pinned_greengrass() as url, answering(200, _credentials(3_600, FakeClock()), "text/xml") as (sts, _):
+    with (
+        running_pinned_greengrass() as url,
+        answering_posts(200, credentials_of_role(3_600, FakeClock()), "text/xml") as (sts, _),
+    ):
         yield AwsClients(
             endpoint_url="http://127.0.0.1:9",
             region=REGION,
@@ -87,7 +90,7 @@ def test_a_place_that_cannot_be_asked_holds_everything() -> None:
         with pytest.raises(KeyshiftError, match=r"this account, eu-west-1: ListComponents"):
             list(elsewhere.list_uris())
     denied = "<Error><Type>Sender</Type><Code>AccessDenied</Code><Message>no</Message></Error>"
-    with answering(403, f"<ErrorResponse>{denied}</ErrorResponse>", "text/xml") as (sts, _):
+    with answering_posts(403, f"<ErrorResponse>{denied}</ErrorResponse>", "text/xml") as (sts, _):
         ours = AwsClients(region=REGION, access_key_id="o", secret_access_key="o", endpoints=(("sts", sts),))
         with pytest.raises(KeyshiftError, match="the account of arn:aws:iam::222222222222:role/keyshift-pins"):
             list(PinsElsewhere(ours, PinPlace(role_arn=ROLE), make=GreengrassComponents).list_uris())

@@ -23,8 +23,8 @@ from handlers.cli.report import guarded
 from handlers.cli.sizes import said_bytes
 from handlers.config.rules_file import read_rules
 from tests.report_sample import HOSTILE, START, sample_records, sample_report
-from tests.unit.planning.test_estimate import figures
 from tests.worlds.handlers import RULES
+from tests.worlds.plan_figures import figures
 
 RECORD = sample_records()[0]
 

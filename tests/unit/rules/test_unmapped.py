@@ -16,9 +16,9 @@ from handlers.engine.batch import respond_to_batch
 from handlers.operations.backfill import Fed, Feeder
 from handlers.operations.verify import Verifier
 from tests.fakes.lifecycle import InMemoryKeyBook
-from tests.unit.planning.test_estimate import figures
-from tests.unit.test_batch_operations import answered, asked
+from tests.worlds.batch_job import answered, asked
 from tests.worlds.handlers import BUCKET, RULES, Bench, ListQueue, bench, created_entry, direct, sqs_event
+from tests.worlds.plan_figures import figures
 
 FAILING = RULES.replace("unmapped: report", "unmapped: fail")
 OTHER_BUCKET = FAILING.replace("target: {bucket: line-1}", "target: {bucket: line-2}")
