@@ -1,10 +1,14 @@
 """Fixtures that every suite may use, and how Hypothesis chooses its examples."""
 
+import pytest
 from hypothesis import settings
 
 from tests.servers import moto_endpoint, seaweedfs, standin, standin_process
 
 __all__ = ["moto_endpoint", "seaweedfs", "standin", "standin_process"]
+
+# A failed assertion of a world then shows what it compared, as one in a test module does.
+pytest.register_assert_rewrite("tests.worlds")
 
 # A gate fails because of the change before it and not by chance, so it tries the same examples on the same code each
 # time; new ones are looked for by `make fuzz`. No example has a deadline: a busy machine is no fault.

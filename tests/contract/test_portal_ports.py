@@ -19,7 +19,7 @@ from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.portal import InMemoryWorkplaces
 from tests.fakes.portal_greengrass import running_greengrass
 from tests.servers import REGION, Server, new_name
-from tests.worlds.portal import ROLE, USE_CASE, MemoryWorld, PortalWorld, ServerWorld
+from tests.worlds.portal import ROLE, USE_CASE, PortalMemoryWorld, PortalServerWorld, PortalWorld
 from tests.worlds.sts import STS_NAMESPACE, answering_posts, credentials_of_role
 
 ENTERED = UseCase("line-9", "other-account", ROLE, "arn:aws:iam::222222222222:role/Portal", "secret-handshake")
@@ -36,9 +36,9 @@ def greengrass() -> Iterator[str]:
 def world(request: pytest.FixtureRequest) -> PortalWorld:
     """The portal on its fakes, then on its adapters."""
     if request.param == "memory":
-        return MemoryWorld()
+        return PortalMemoryWorld()
     standin, moto, greengrass = map(request.getfixturevalue, ("standin", "moto_endpoint", "greengrass"))
-    return ServerWorld(standin, moto, greengrass)
+    return PortalServerWorld(standin, moto, greengrass)
 
 
 def workplace_of(world: PortalWorld) -> Workplace:
@@ -135,7 +135,7 @@ def test_assignments_are_read_from_their_table(standin: Server) -> None:
 
 def test_a_use_case_that_lacks_something_is_named(standin: Server, moto_endpoint: Server, greengrass: str) -> None:
     """The error says which use case and which attribute."""
-    world = ServerWorld(standin, moto_endpoint, greengrass)
+    world = PortalServerWorld(standin, moto_endpoint, greengrass)
     item = {"usecase_id": {"S": "half"}, "s3_bucket": {"S": "b-1"}}
     world.clients.dynamodb.put_item(TableName=world.tables.use_cases, Item=item)
     with pytest.raises(InputError, match="half has no sagemaker_execution_role_arn"):

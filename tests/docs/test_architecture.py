@@ -21,11 +21,11 @@ from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.docs.citing import ROOT, documents, paths_of, symbols_of, table_of
 from tests.fakes.lifecycle import InMemoryStageBook
 from tests.fakes.steering import InMemoryPulseBook, InMemoryRateLedger
-from tests.worlds.handlers import BUCKET, RULES, Bench, bench, created_entry, direct, etag_of, sqs_event
+from tests.worlds.handlers import BUCKET, HANDLER_RULES, Bench, bench, created_entry, direct, etag_of, sqs_event
 
 PAGE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
 PATH = "The path of one live event, and of one backfill row"
-TWO_BUCKETS = RULES.replace("target: {bucket: line-1}", "target: {bucket: line-2}")
+TWO_BUCKETS = HANDLER_RULES.replace("target: {bucket: line-1}", "target: {bucket: line-2}")
 """In one bucket the target's key is mapped too, to find out whether it would be moved again."""
 LIVE = InMemoryStageBook(StageEntry(stage=Stage.LIVE))
 

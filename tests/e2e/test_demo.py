@@ -3,19 +3,7 @@
 import json
 
 from tests.e2e.command_line import run_keyshift
-
-FIGURES = [
-    "objects",
-    "migrated",
-    "lost",
-    "wrong",
-    "stale",
-    "duplicates_delivered",
-    "workers_killed",
-    "audit_events",
-    "audit_missing",
-    "seconds",
-]
+from tests.e2e.demo_figures import FIGURES
 
 
 def test_the_demo_loses_nothing() -> None:

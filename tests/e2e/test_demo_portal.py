@@ -4,7 +4,7 @@ import json
 
 from handlers.demo.portal.result import COUNTED, MUST_BE_ZERO
 from tests.e2e.command_line import run_keyshift
-from tests.e2e.test_demo import FIGURES
+from tests.e2e.demo_figures import FIGURES
 
 SMALL = ("--objects", "50", "--workers", "2", "--kills", "1", "--seed", "7")
 

@@ -21,7 +21,7 @@ from handlers.portal.archives import ArchiveLimits, read_members
 from handlers.portal.http import respond as respond_to_api
 from tests.fuzz.growing import Dice, damaged, damaged_bytes, grown, grown_text
 from tests.worlds.handlers import BUCKET, bench
-from tests.worlds.portal import MemoryWorld
+from tests.worlds.portal import PortalMemoryWorld
 
 _BATCH_JOBS = (
     {
@@ -118,7 +118,7 @@ def feed_request(dice: Dice) -> None:
         event = event | {"headers": grown(_REQUEST["headers"], dice)}
     if not isinstance(event["requestContext"], dict) or not isinstance(event["headers"], dict | None):
         return  # API Gateway's own part of the event is always an object
-    answer = respond_to_api(event, MemoryWorld().portal, training.ROUTES)
+    answer = respond_to_api(event, PortalMemoryWorld().portal, training.ROUTES)
     assert 200 <= answer["statusCode"] < 600
     assert answer["statusCode"] != 500
 
@@ -127,7 +127,7 @@ def feed_job_event(dice: Dice) -> None:
     """An event of SageMaker."""
     event = grown(_JOB_EVENT, dice)
     if isinstance(event, dict):
-        job_events.take_event(event, MemoryWorld().portal)
+        job_events.take_event(event, PortalMemoryWorld().portal)
 
 
 @cache

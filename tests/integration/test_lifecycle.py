@@ -25,7 +25,7 @@ from handlers.operations.verify import Requeuer
 from tests.fakes.clock import FakeClock
 from tests.servers import Server
 from tests.worlds.life import HOUR, Life, credentials, life, life_on
-from tests.worlds.site import RULES, Site
+from tests.worlds.site import SITE_RULES, Site
 
 __all__ = ["credentials", "life"]
 
@@ -355,12 +355,12 @@ def test_cleanup_refuses_a_bucket_without_versions_unless_the_rules_accept_it(
     credentials: Server, tmp_path: Path
 ) -> None:
     """The refusal names both ways out; a versioned bucket needs neither."""
-    life = life_on(credentials, tmp_path, rules_text=RULES)
+    life = life_on(credentials, tmp_path, rules_text=SITE_RULES)
     life.at(Stage.CUT_OVER)
     shut = refuse_cleanup(life.operation)
     assert isinstance(shut, Shut)
     assert "unversioned_source: fenced" in shut.why
-    versioned = life_on(credentials, tmp_path, rules_text=RULES, versioned=True)
+    versioned = life_on(credentials, tmp_path, rules_text=SITE_RULES, versioned=True)
     early = refuse_cleanup(versioned.operation)
     assert isinstance(early, Shut)
     assert "keyshift start" in early.why
@@ -373,7 +373,7 @@ def test_rollback_restores_bytes_metadata_tags_and_notifications(
     credentials: Server, tmp_path: Path, versions: bool
 ) -> None:
     """From CLEANING, also when the verified versions were deleted for good; copies go only by a purge."""
-    life = life_on(credentials, tmp_path, versioned=True, rules_text=RULES)
+    life = life_on(credentials, tmp_path, versioned=True, rules_text=SITE_RULES)
     before = life.operation.capture.read_configuration()
     assert isinstance(life.start(), Opened)
     site = life.site

@@ -10,7 +10,7 @@ from domain.portal.targets import Target
 from domain.protocol.ports import Refused, Written
 from tests.fakes.portal_greengrass import running_greengrass
 from tests.servers import Server
-from tests.worlds.portal import ServerWorld, key_of, play_workflow
+from tests.worlds.portal import PortalServerWorld, key_of, play_workflow
 
 
 @pytest.fixture(scope="module")
@@ -21,13 +21,13 @@ def greengrass() -> Iterator[str]:
 
 
 @pytest.fixture
-def world(standin: Server, moto_endpoint: Server, greengrass: str) -> ServerWorld:
+def world(standin: Server, moto_endpoint: Server, greengrass: str) -> PortalServerWorld:
     """A new use case."""
-    return ServerWorld(standin, moto_endpoint, greengrass)
+    return PortalServerWorld(standin, moto_endpoint, greengrass)
 
 
 @pytest.mark.parametrize("state", ["clean", "before", "moving", "moved", "cleaned"])
-def test_the_workflow_runs(world: ServerWorld, state: str) -> None:
+def test_the_workflow_runs(world: PortalServerWorld, state: str) -> None:
     """Train, compile two targets, package, publish, read: on a clean bucket, in mid-migration and after cleanup."""
     play_workflow(world, state, [Target.JETSON_XAVIER, Target.X86_64_CPU], f"flow-{state}")
     (item,) = world.clients.dynamodb.scan(TableName=world.tables.trainings)["Items"]
@@ -41,7 +41,7 @@ def test_the_workflow_runs(world: ServerWorld, state: str) -> None:
         assert told["OutputConfig"]["S3OutputLocation"] == folder
 
 
-def test_a_published_legacy_component_is_published_again(world: ServerWorld) -> None:
+def test_a_published_legacy_component_is_published_again(world: PortalServerWorld) -> None:
     """Not before its zip is migrated; then once, as the next version with the new URI, and never twice."""
     old = f"s3://{world.bucket}/model_artifacts/model-0a1b2c3d4e5f/0a1b2c3d4e5f_greengrass_model_component.zip"
     world.put(key_of(old), b"zip")
@@ -82,7 +82,7 @@ def test_a_published_legacy_component_is_published_again(world: ServerWorld) -> 
     assert world.call("POST", "/training/old/republish").body["published_components"] == []
 
 
-def test_a_bucket_that_is_not_there_is_no_absent_object(world: ServerWorld) -> None:
+def test_a_bucket_that_is_not_there_is_no_absent_object(world: PortalServerWorld) -> None:
     """HEAD answers 404 for both; only of a bucket that exists it says that the key is free."""
     streams = world.ports.workplaces.open_workplace(world.use_case).objects
     assert streams.open_object(Location(world.bucket, "none")) is None
@@ -91,7 +91,7 @@ def test_a_bucket_that_is_not_there_is_no_absent_object(world: ServerWorld) -> N
             look(Location("no-bucket-of-ours", "none"))
 
 
-def test_large_objects_are_written_in_parts_and_never_over_another(world: ServerWorld) -> None:
+def test_large_objects_are_written_in_parts_and_never_over_another(world: PortalServerWorld) -> None:
     """Three parts, read back in ranges; a second writer is refused, and an unfinished one leaves nothing."""
     streams = world.ports.workplaces.open_workplace(world.use_case).objects
     place = Location(world.bucket, "deployments/big/component.zip")

@@ -16,7 +16,7 @@ from domain.audit.reference_events import JOURNAL_ID
 from domain.audit.stage_events import STAGE_ID
 from domain.audit.verification import QUIET_SECONDS, STREAM_SECONDS
 from tests.property.tampering import batches, events_of, places
-from tests.worlds.audited import LONG_AGO, MIGRATION, NOW, Audited, audited
+from tests.worlds.audited import LONG_AGO, MIGRATION, VERIFIED_AT, Audited, audited
 
 ENTRY = JOURNAL_ID + "a" * 64
 
@@ -129,7 +129,7 @@ def test_a_segment_without_anchor_may_be_a_running_writers(
     """A young one is pending, whether others went on after it or not; its date is the archive's own."""
     made = audited([[0]])
     lost, end = made.change(0), link_of(1, made.archive.segments[1])
-    made.archive.now = NOW - age
+    made.archive.now = VERIFIED_AT - age
     assert made.archive.write_segment(2, seal_segment([lost], after=end, migration=MIGRATION).body)
     if is_followed:
         made.writer().append_events([made.change(1)])

@@ -14,7 +14,7 @@ from domain.audit.events import audit_event
 from domain.audit.reading import Fault, Finding
 from domain.protocol.record import State
 from tests.property.tampering import batches, events_of, places
-from tests.worlds.audited import MIGRATION, NOW, Audited, audited
+from tests.worlds.audited import MIGRATION, VERIFIED_AT, Audited, audited
 
 
 def located(findings: list[Finding], *segments: int) -> bool:
@@ -240,7 +240,7 @@ def test_a_young_change_is_waited_for() -> None:
     late = made.change(0)
     assert made.verify(now=late.time + 10) == []
     assert made.figures.pending == 1
-    assert [one.fault for one in made.verify(now=NOW)] == [Fault.RECORD_UNAUDITED]
+    assert [one.fault for one in made.verify(now=VERIFIED_AT)] == [Fault.RECORD_UNAUDITED]
 
 
 def test_the_removal_of_a_record_is_a_finding() -> None:

@@ -18,7 +18,7 @@ from handlers.operations.verify import Verifier
 from tests.fakes.lifecycle import InMemoryKeyBook
 from tests.fakes.portal_greengrass import running_greengrass
 from tests.servers import Server, standin_server
-from tests.worlds.portal import MemoryWorld, ServerWorld, key_of, paths_in, play_workflow
+from tests.worlds.portal import PortalMemoryWorld, PortalServerWorld, key_of, paths_in, play_workflow
 from tests.worlds.referring_server import ON_SERVERS
 
 JOBS = st.from_regex(r"\A[A-Za-z0-9](-{0,3}[A-Za-z0-9]){0,14}\Z")
@@ -180,7 +180,7 @@ RECORDS = st.fixed_dictionaries(
 @given(RECORDS)
 def test_property_07_answers_hold_new_layout_uris_only(record: dict[str, Any]) -> None:
     """Both reads, whatever the record holds; what has no new form is named as unresolved, with its reason."""
-    world = MemoryWorld()
+    world = PortalMemoryWorld()
     world.trainings.items["t"] = {"training_id": "t", "usecase_id": "line-1", "model_name": "m", **record}
     layout = world.portal.layout_of(world.use_case)
     for path in ("/training/t", "/training/t/compile"):
@@ -204,9 +204,9 @@ def greengrass() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def shared_world(standin_process: Any, moto_endpoint: Server, greengrass: str) -> ServerWorld:
+def shared_world(standin_process: Any, moto_endpoint: Server, greengrass: str) -> PortalServerWorld:
     """One world on the emulators for all examples; each uses jobs of its own."""
-    return ServerWorld(standin_server(standin_process), moto_endpoint, greengrass)
+    return PortalServerWorld(standin_server(standin_process), moto_endpoint, greengrass)
 
 
 NUMBERS = iter(range(1_000_000))
@@ -222,7 +222,7 @@ FILES = st.sampled_from(["output/model.tar.gz", "output/a b+c%20.bin", "logs/é.
     st.dictionaries(st.sampled_from(["line", "note"]), st.just("v 1"), max_size=2),
 )
 def test_property_08_a_migrated_object_is_the_same(
-    shared_world: ServerWorld, root: str, file: str, body: bytes, metadata: dict[str, str]
+    shared_world: PortalServerWorld, root: str, file: str, body: bytes, metadata: dict[str, str]
 ) -> None:
     """Bytes, metadata and tags are at the new key, and the old object is there until cleanup and gone after it."""
     world, store = shared_world, shared_world.migration.store
@@ -245,20 +245,22 @@ def test_property_08_a_migrated_object_is_the_same(
 @given(NAMES, st.lists(TARGETS, min_size=1, max_size=3, unique=True), st.booleans())
 def test_property_11_new_calls_configure_new_paths(name: str, targets: list[Target], old_artifact: bool) -> None:
     """What SageMaker is asked for, and what is written, is in the new layout."""
-    check_new_paths(MemoryWorld(), name, targets, old_artifact=old_artifact)
+    check_new_paths(PortalMemoryWorld(), name, targets, old_artifact=old_artifact)
 
 
 @ON_SERVERS
 @given(NAMES, st.lists(TARGETS, min_size=1, max_size=2, unique=True), st.booleans())
 def test_property_11_new_calls_configure_new_paths_on_the_emulators(
-    shared_world: ServerWorld, name: str, targets: list[Target], old_artifact: bool
+    shared_world: PortalServerWorld, name: str, targets: list[Target], old_artifact: bool
 ) -> None:
     """The same, and moto says what SageMaker was really told."""
     check_new_paths(shared_world, name, targets, old_artifact=old_artifact)
     shared_world.forget_trainings()
 
 
-def check_new_paths(world: MemoryWorld | ServerWorld, name: str, targets: list[Target], *, old_artifact: bool) -> None:
+def check_new_paths(
+    world: PortalMemoryWorld | PortalServerWorld, name: str, targets: list[Target], *, old_artifact: bool
+) -> None:
     """Property 11 in this world."""
     layout = world.portal.layout_of(world.use_case)
     trained = world.train(model_name=f"m{name}")
@@ -301,7 +303,7 @@ EXPECTED = {
 @SHARED
 @given(PLANTS)
 def test_property_12_validation_finds_what_was_planted_and_nothing_else(
-    shared_world: ServerWorld, plants: list[str]
+    shared_world: PortalServerWorld, plants: list[str]
 ) -> None:
     """Missing and changed copies, orphans, and what was never migrated; a good copy and a new object are no fault."""
     world, s3 = shared_world, shared_world.clients.s3
@@ -351,13 +353,13 @@ STATES = st.sampled_from(["clean", "before", "moving", "moved", "cleaned"])
 @given(STATES, st.lists(TARGETS, min_size=1, max_size=3, unique=True))
 def test_property_13_the_workflow_runs_in_every_state(state: str, targets: list[Target]) -> None:
     """On a clean bucket, with old models not yet, just now or long since migrated, and cleaned up."""
-    play_workflow(MemoryWorld(), state, targets, "flow")
+    play_workflow(PortalMemoryWorld(), state, targets, "flow")
 
 
 @ON_SERVERS
 @given(STATES, st.lists(TARGETS, min_size=1, max_size=3, unique=True))
 def test_property_13_the_workflow_runs_in_every_state_on_the_emulators(
-    shared_world: ServerWorld, state: str, targets: list[Target]
+    shared_world: PortalServerWorld, state: str, targets: list[Target]
 ) -> None:
     """The same on S3 and DynamoDB (stand-in), SageMaker (moto) and the small Greengrass."""
     play_workflow(shared_world, state, targets, f"flow-{next(NUMBERS)}")

@@ -10,7 +10,7 @@ from domain.protocol.attempt import MigrationPolicy
 from domain.steering.control import Control
 from handlers.batch_operations import RESULT_CHARACTERS, respond
 from tests.worlds.batch_job import answered, asked
-from tests.worlds.handlers import BUCKET, RULES, bench
+from tests.worlds.handlers import BUCKET, HANDLER_RULES, bench
 
 
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
@@ -112,7 +112,7 @@ def test_a_job_for_somebody_else_is_refused(event: dict[str, Any], says: str) ->
 def test_an_unmapped_key_fails_where_the_rules_say_so() -> None:
     """By default it is merely not moved."""
     assert answered(bench(), asked("other/a")) == ("Succeeded", "unmapped")
-    strict = bench(rules=RULES.replace("unmapped: report", "unmapped: fail"))
+    strict = bench(rules=HANDLER_RULES.replace("unmapped: report", "unmapped: fail"))
     assert answered(strict, asked("other/a"))[0] == "PermanentFailure"
 
 

@@ -24,7 +24,7 @@ from handlers.bootstrap.steering import queues_of, steering_of
 from handlers.bootstrap.worker import change_reader
 from handlers.config.rules_file import load_rules, read_rules
 from handlers.config.settings import Settings
-from tests.worlds.handlers import RULES
+from tests.worlds.handlers import HANDLER_RULES
 
 NOWHERE = "http://127.0.0.1:9"
 """The discard port: whoever sends something there fails."""
@@ -39,7 +39,7 @@ def some_settings(**given: object) -> Settings:
 
 def test_nothing_is_sent_while_wiring() -> None:
     """A cold start must not depend on any service; mypy proves that the adapters fit the ports."""
-    made = bootstrap(Process(some_settings(), rules=read_rules(RULES)), function="test")
+    made = bootstrap(Process(some_settings(), rules=read_rules(HANDLER_RULES)), function="test")
     store: ObjectStore = made.ports.store
     multipart: MultipartStore = made.ports.multipart
     manifest: Manifest = made.ports.manifest
@@ -65,7 +65,7 @@ def test_all_that_a_process_wires_shares_its_clients_and_its_rules(
 
     monkeypatch.setattr(process_module, "AwsClients", noted("clients", AwsClients))
     monkeypatch.setattr(process_module, "load_rules", noted("rules", load_rules))
-    (tmp_path / "rules.yaml").write_text(RULES)
+    (tmp_path / "rules.yaml").write_text(HANDLER_RULES)
     queues = {f"{name}_queue_url": f"{NOWHERE}/{name}" for name in ("events", "backfill", "inventory")}
     process = Process(some_settings(rules_file=tmp_path / "rules.yaml", audit_bucket="audit", **queues))
     operation = operation_of(process, wire_command(process, function="test"))
@@ -79,7 +79,7 @@ def test_all_that_a_process_wires_shares_its_clients_and_its_rules(
 
 def test_the_policy_follows_rules_and_settings() -> None:
     """What the rules promise and the settings limit is what the protocol works with."""
-    rules = read_rules(RULES + "deletes: keep\n")
+    rules = read_rules(HANDLER_RULES + "deletes: keep\n")
     policy = policy_of(some_settings(multipart_above=7, request_seconds=60, encrypted_targets=True), rules)
     assert (policy.mirror_deletes, policy.multipart_above, policy.request_seconds) == (False, 7, 60)
     assert (policy.encrypted_targets, policy.rules_digest) == (True, rules.digest)
@@ -94,5 +94,5 @@ def test_an_unreadable_rules_file_is_one_sentence(tmp_path: Path) -> None:
 
 def test_an_item_that_is_no_record_is_none() -> None:
     """Counters and control share the table and its stream."""
-    made = bootstrap(Process(some_settings(), rules=read_rules(RULES)), function="test")
+    made = bootstrap(Process(some_settings(), rules=read_rules(HANDLER_RULES)), function="test")
     assert made.record_of_item({"pk": {"S": "keyshift#progress"}}) is None

@@ -16,7 +16,7 @@ from tests.fakes.manifest import InMemoryManifest
 
 MIGRATION = "m"
 LONG_AGO = 1_790_000_000.0
-NOW = LONG_AGO + 100_000
+VERIFIED_AT = LONG_AGO + 100_000
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Audited:
         assert self.manifest.write_record(after, before=before)
         return audit_event(after, migration=MIGRATION)
 
-    def verify(self, *, now: float = NOW, expected: dict[int, str] | None = None) -> list[Finding]:
+    def verify(self, *, now: float = VERIFIED_AT, expected: dict[int, str] | None = None) -> list[Finding]:
         """Everything that a verification finds."""
         reader = ChainReader(MIGRATION, expected or {})
         verifier = ChainVerifier(self.archive, self.head, InMemoryEventBook(), reader, started=now)
@@ -90,4 +90,6 @@ def audited(batches: Sequence[Sequence[int]]) -> Audited:
 
 def verifier_of(made: Audited, **more: Any) -> ChainVerifier:
     """A verification that has not begun."""
-    return ChainVerifier(made.archive, made.head, InMemoryEventBook(), ChainReader(MIGRATION), started=NOW, **more)
+    return ChainVerifier(
+        made.archive, made.head, InMemoryEventBook(), ChainReader(MIGRATION), started=VERIFIED_AT, **more
+    )

@@ -6,9 +6,9 @@ from domain.references.manifest_rewriting import ManifestPorts
 from handlers.operations.reference_manifests import ManifestScan
 from tests.fakes.contents import InMemoryContents
 from tests.fakes.object_store import InMemoryObjectStore
-from tests.worlds.referring import POLICY, ReferringWorld
+from tests.worlds.referring import REFERRING_POLICY, ReferringWorld
 
-MANIFEST, NEW = "old//set.manifest", "new/set.manifest"
+MANIFEST, NEW_MANIFEST = "old//set.manifest", "new/set.manifest"
 CONTENT = (
     b'{"source-ref":"s3://line-1/old//a.png",  "n": 1.50, "x":"s3://line-1/old//a.png"}\r\n'
     b"\n"
@@ -32,7 +32,7 @@ class ManifestWorld(ReferringWorld):
         self.scan = ManifestScan(
             self.rules,
             ManifestPorts(self.migration_ports, self.contents),
-            POLICY,
+            REFERRING_POLICY,
             self.store,
             new_token=lambda: self.attempt().token,
             attempt_seconds=600.0,

@@ -9,7 +9,7 @@ import pytest
 from handlers.engine.worker import Worker
 from tests.e2e.command_line import run_keyshift
 from tests.servers import Server
-from tests.worlds.site import RULES, Site
+from tests.worlds.site import SITE_RULES, Site
 
 
 class Desk:
@@ -45,7 +45,7 @@ def desk(standin: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> De
     """A migration of a bucket without versions and without live capture."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", standin.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", standin.secret_key)
-    rules = RULES + "cleanup: {{unversioned_source: fenced}}\n"
+    rules = SITE_RULES + "cleanup: {{unversioned_source: fenced}}\n"
     site = Site(standin, tmp_path, captured=False, live=False, rules_text=rules)
     keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
     return Desk(site, {**keys, **site.environment()})

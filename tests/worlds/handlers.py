@@ -31,7 +31,7 @@ from tests.fakes.engine import NoBreaker, OpenGate, no_item_event
 from tests.fakes.lifecycle import InMemoryProbeBook
 
 BUCKET = "line-1"
-RULES = """
+HANDLER_RULES = """
 version: 1
 migration: unit
 source: {bucket: line-1}
@@ -278,7 +278,7 @@ class Bench:
         return [line for line in lines if level in (None, line["level"])]
 
 
-def bench(*, rules: str = RULES, policy: MigrationPolicy | None = None, **settings: Any) -> Bench:
+def bench(*, rules: str = HANDLER_RULES, policy: MigrationPolicy | None = None, **settings: Any) -> Bench:
     """A new world with everything in it."""
     world, live, backfill, bus = HandlerWorld(), ListQueue(), ListQueue(), ListBus()
     figures, panel, said, slept = Figures(), Panel(), io.StringIO(), list[float]()

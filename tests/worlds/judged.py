@@ -8,7 +8,7 @@ from tests.simulation.whole.history import KeyTruth, Writer
 from tests.simulation.whole.rest import AtRest
 from tests.simulation.whole.truth import Truth
 
-SOURCE, TARGET = Location("legacy", "old/a"), Location("renewed", "new/a")
+JUDGED_SOURCE, JUDGED_TARGET = Location("legacy", "old/a"), Location("renewed", "new/a")
 
 
 class JudgedWorld:
@@ -17,10 +17,10 @@ class JudgedWorld:
     def __init__(self, *, versioned: bool = False, versioned_target: bool = False) -> None:
         self.clock = FakeClock()
         self.store = InMemoryObjectStore(self.clock)
-        self.store.create_bucket(SOURCE.bucket, versioned=versioned)
-        self.store.create_bucket(TARGET.bucket, versioned=versioned_target)
+        self.store.create_bucket(JUDGED_SOURCE.bucket, versioned=versioned)
+        self.store.create_bucket(JUDGED_TARGET.bucket, versioned=versioned_target)
         self.truth = Truth(self.store, self.clock.monotonic)
-        self.key = KeyTruth(SOURCE, TARGET, versioned, mirrors=True)
+        self.key = KeyTruth(JUDGED_SOURCE, JUDGED_TARGET, versioned, mirrors=True)
         self.truth.add(self.key)
 
     def there(self, location: Location) -> Version:
@@ -32,35 +32,35 @@ class JudgedWorld:
     # People
     def owner_puts(self, body: bytes, mark: str = "m") -> None:
         """At the source."""
-        self.store.put(SOURCE, body, metadata={"put": mark})
-        self.truth.owner_put(self.key, self.there(SOURCE))
+        self.store.put(JUDGED_SOURCE, body, metadata={"put": mark})
+        self.truth.owner_put(self.key, self.there(JUDGED_SOURCE))
 
     def owner_deletes(self) -> None:
         """At the source, whether anything is there or not."""
-        was_there = self.store.buckets.current(SOURCE) is not None
-        self.store.remove(SOURCE)
-        self.truth.owner_deleted(self.key, self.store.buckets.top(SOURCE), was_there=was_there)
+        was_there = self.store.buckets.current(JUDGED_SOURCE) is not None
+        self.store.remove(JUDGED_SOURCE)
+        self.truth.owner_deleted(self.key, self.store.buckets.top(JUDGED_SOURCE), was_there=was_there)
 
     def owner_erases(self, version_id: str, *, by: Writer = Writer.OWNER) -> None:
         """A version of the source, for good."""
-        gone = self.store.buckets.find(SOURCE, version_id)
+        gone = self.store.buckets.find(JUDGED_SOURCE, version_id)
         assert gone is not None
-        self.store.buckets.remove_version(SOURCE, version_id)
+        self.store.buckets.remove_version(JUDGED_SOURCE, version_id)
         self.truth.owner_erased(self.key, gone, by=by)
 
     def stranger_puts(self, body: bytes, mark: str = "m") -> None:
         """At the target."""
-        self.store.put(TARGET, body, metadata={"put": mark})
-        self.truth.foreign_put(self.key, self.there(TARGET))
+        self.store.put(JUDGED_TARGET, body, metadata={"put": mark})
+        self.truth.foreign_put(self.key, self.there(JUDGED_TARGET))
 
     # keyshift
     def copy(self, *, by: str = "worker") -> None:
         """Source to target, on no condition at all."""
-        self._copy(SOURCE, TARGET, by)
+        self._copy(JUDGED_SOURCE, JUDGED_TARGET, by)
 
     def copy_back(self) -> None:
         """Target to source."""
-        self._copy(TARGET, SOURCE, "rollback")
+        self._copy(JUDGED_TARGET, JUDGED_SOURCE, "rollback")
 
     def _copy(self, source: Location, target: Location, by: str) -> None:
         read, before = self.there(source), self.store.buckets.current(target)
@@ -79,12 +79,12 @@ class JudgedWorld:
         self.truth.doubts.asks("cleanup", self.key)
         if looks:
             self.look("cleanup")
-        self.delete(SOURCE, by="cleanup")
+        self.delete(JUDGED_SOURCE, by="cleanup")
         self.truth.doubts.answered("cleanup", "write_record")
 
     def look(self, process: str) -> None:
         """At both keys."""
-        for place in (TARGET, SOURCE):
+        for place in (JUDGED_TARGET, JUDGED_SOURCE):
             there = self.store.buckets.current(place)
             self.truth.doubts.shows(process, place, there)
             self.truth.doubts.saw(process, place, there)
@@ -93,7 +93,7 @@ class JudgedWorld:
         """After it wrote to the manifest what it is about to do."""
         self.truth.doubts.asks("cleanup", self.key)
         self.truth.doubts.answered("cleanup", "write_record")
-        self.truth.doubts.died("cleanup", "delete_object", SOURCE)
+        self.truth.doubts.died("cleanup", "delete_object", JUDGED_SOURCE)
 
     # Judgement
     def broken(self, *, at_rest: bool = False, rolled_back: bool = False) -> list[str]:

@@ -26,12 +26,12 @@ from handlers.operations.start import Opened, Probing, start_capture
 from handlers.operations.status import Lookout
 from handlers.operations.verify import Verifier, held_references
 from tests.servers import Server
-from tests.worlds.site import RULES, Site
+from tests.worlds.site import SITE_RULES, Site
 
-ACCEPTING = RULES + "cleanup: {{unversioned_source: accept}}\n"
-SHORT: dict[str, Any] = {"attempt_seconds": 20.0, "request_seconds": 5.0, "margin_seconds": 1.0}
+ACCEPTING = SITE_RULES + "cleanup: {{unversioned_source: accept}}\n"
+SHORT_ATTEMPTS: dict[str, Any] = {"attempt_seconds": 20.0, "request_seconds": 5.0, "margin_seconds": 1.0}
 HOUR = 3600.0
-LIMITS = Limits(most_waiting=5, most_lag=9 * HOUR)
+LIFE_LIMITS = Limits(most_waiting=5, most_lag=9 * HOUR)
 
 
 class ShiftedClock(SystemClock):
@@ -105,9 +105,9 @@ class Life:
         objects = objects_of_both_sides(self.site.process, self.operation, ())
         lookout, accepted = self.lookout(), frozenset(accept.pop("accept", ()))
         look = look_for_cutover(
-            self.operation, lookout, objects=objects, limits=replace(LIMITS, most_lag=0), seen=lambda: None
+            self.operation, lookout, objects=objects, limits=replace(LIFE_LIMITS, most_lag=0), seen=lambda: None
         )
-        gates, _ = cut_over(self.operation, lookout, look, terms=Terms(LIMITS, accepted, "test"), wait=20)
+        gates, _ = cut_over(self.operation, lookout, look, terms=Terms(LIFE_LIMITS, accepted, "test"), wait=20)
         return {gate.name: gate.says for gate in gates if gate.holds}
 
     def clean(self, *, yes: bool, soak: float = 0, versions: bool = False) -> dict[str, Cleaned]:
@@ -138,7 +138,7 @@ class Life:
 
 def life_on(server: Server, folder: Path, **more: Any) -> Life:
     """A site without live capture that was never started, and its operator."""
-    given: dict[str, Any] = {"captured": False, "live": False, "rules_text": ACCEPTING, **SHORT, **more}
+    given: dict[str, Any] = {"captured": False, "live": False, "rules_text": ACCEPTING, **SHORT_ATTEMPTS, **more}
     site = Site(server, folder, **given)
     clock = ShiftedClock()
     ports = replace(site.dependencies.ports, clock=clock)

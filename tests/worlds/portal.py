@@ -50,7 +50,7 @@ ROLE = "arn:aws:iam::123456789012:role/SageMakerExecution"
 SENT_BY = {"account": "123456789012", "region": "us-east-1"}
 """Where EventBridge says that the jobs of the use case are."""
 ALGORITHM = "arn:aws:sagemaker:us-east-1:865070037744:algorithm/lfv-public"
-POLICY = MigrationPolicy(request_seconds=5.0, margin_seconds=1.0)
+PORTAL_POLICY = MigrationPolicy(request_seconds=5.0, margin_seconds=1.0)
 GIVEN = PortalSettings(
     training_table="training-jobs",
     models_table="models",
@@ -178,7 +178,7 @@ class PortalWorld:
             rule=mapped.rule,
             attempt=Attempt(next(self._tokens), 60.0),
             ports=self.migration,
-            policy=POLICY,
+            policy=PORTAL_POLICY,
         )
         return mapped.target
 
@@ -186,7 +186,7 @@ class PortalWorld:
         """Delete one source."""
         record_id = Location(self.bucket, key).record_id
         attempt = Attempt(next(self._tokens), 60.0)
-        clean_source(record_id, attempt=attempt, ports=self.migration, policy=POLICY, need_proof=False)
+        clean_source(record_id, attempt=attempt, ports=self.migration, policy=PORTAL_POLICY, need_proof=False)
 
 
 def key_of(uri: str) -> str:
@@ -223,7 +223,7 @@ class _ServerOwner:
             return None
 
 
-class MemoryWorld(PortalWorld):
+class PortalMemoryWorld(PortalWorld):
     """Everything in memory."""
 
     def __init__(self, rules: CompiledRules = BASE_RULES) -> None:
@@ -250,7 +250,7 @@ class MemoryWorld(PortalWorld):
         self.workplaces.jobs.ends[name] = end
 
 
-class ServerWorld(PortalWorld):
+class PortalServerWorld(PortalWorld):
     """S3 and DynamoDB on the stand-in, SageMaker on moto, Greengrass on the small HTTP fake."""
 
     def __init__(self, standin: Server, moto: Server, greengrass: str) -> None:

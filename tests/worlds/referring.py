@@ -28,7 +28,7 @@ from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.references import InMemoryReferences
 
-RULES = """
+REFERRING_RULES = """
 version: 1
 migration: line
 source: {bucket: line-1}
@@ -52,7 +52,7 @@ references:
   - manifests: ["old//{rest...}.manifest", "new/{rest...}.manifest"]
     attributes: [source-ref, "*-ref"]
 """
-POLICY = MigrationPolicy(request_seconds=5.0, margin_seconds=1.0)
+REFERRING_POLICY = MigrationPolicy(request_seconds=5.0, margin_seconds=1.0)
 UNLIMITED = Rate(None, monotonic=lambda: 0.0, sleep=lambda _: None)
 
 
@@ -120,7 +120,7 @@ class Referring:
             rule="move",
             attempt=self.attempt(),
             ports=self.migration_ports,
-            policy=POLICY,
+            policy=REFERRING_POLICY,
         )
         return self.record(key)
 
@@ -130,7 +130,7 @@ class Referring:
             self.record(key).record_id,
             attempt=self.attempt(),
             ports=self.migration_ports,
-            policy=POLICY,
+            policy=REFERRING_POLICY,
             need_proof=False,
         )
 
@@ -138,7 +138,7 @@ class Referring:
         """Take it back."""
         record = self.record(key)
         roll_back_object(
-            record.source, record.target, attempt=self.attempt(), ports=self.migration_ports, policy=POLICY
+            record.source, record.target, attempt=self.attempt(), ports=self.migration_ports, policy=REFERRING_POLICY
         )
 
     def cut_over(self) -> None:
@@ -167,7 +167,7 @@ class ReferringWorld(Referring):
 
     stages: InMemoryStageBook
 
-    def __init__(self, *, rules: str = RULES, versioned: bool = False) -> None:
+    def __init__(self, *, rules: str = REFERRING_RULES, versioned: bool = False) -> None:
         super().__init__()
         self.rules = compiled(rules)
         self.clock = FakeClock()

@@ -22,7 +22,7 @@ from handlers.engine.dependencies import EngineDependencies
 from handlers.engine.worker import ChangeReader
 from tests.servers import REGION, Server, new_name
 
-RULES = """
+SITE_RULES = """
 version: 1
 migration: site
 source: {{bucket: {bucket}}}
@@ -73,7 +73,7 @@ class Site:
         captured: bool = True,
         versioned: bool = False,
         live: bool | None = True,
-        rules_text: str = RULES,
+        rules_text: str = SITE_RULES,
         **settings: Any,
     ) -> None:
         self.name = new_name("site")

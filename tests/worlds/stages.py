@@ -8,8 +8,7 @@ from domain.lifecycle.gates import Limits, Readiness, RecordCensus
 from domain.lifecycle.stages import Stage, StageEntry
 from domain.protocol.record import Record, State
 
-NOW = 1_790_000_000.0
-LIMITS = Limits(most_waiting=2)
+GATE_LIMITS = Limits(most_waiting=2)
 RECORD = Record(Location("b", "old/k"), Location("b", "new/k"), State.COPIED, verified_at=1.0)
 
 

@@ -6,7 +6,7 @@ from tests.fakes.bucket_lifecycle import LifecycleRule
 from tests.fakes.buckets import Versioning
 from tests.simulation.whole import excuses
 from tests.simulation.whole.history import Writer
-from tests.worlds.judged import SOURCE, TARGET, JudgedWorld
+from tests.worlds.judged import JUDGED_SOURCE, JUDGED_TARGET, JudgedWorld
 
 
 def copied(*, versioned: bool = False, versioned_target: bool = False) -> JudgedWorld:
@@ -32,7 +32,7 @@ def test_an_adopted_object_is_foreign_to_a_delete(versioned_target: bool) -> Non
     world.owner_puts(b"a")
     world.stranger_puts(b"a")
     world.owner_deletes()
-    world.delete(TARGET)
+    world.delete(JUDGED_TARGET)
     assert world.broken() == ["I2b"]
 
 
@@ -76,9 +76,9 @@ def test_a_rewriting_of_an_adopted_manifest_does_not_make_it_keyshifts() -> None
             world.stranger_puts(b"a")
         else:
             world.copy()
-        before = world.there(TARGET)
-        world.store.put(TARGET, b"a", metadata={"put": "m"})
-        world.truth.rewritten(world.key, world.there(TARGET), before)
+        before = world.there(JUDGED_TARGET)
+        world.store.put(JUDGED_TARGET, b"a", metadata={"put": "m"})
+        world.truth.rewritten(world.key, world.there(JUDGED_TARGET), before)
         world.owner_deletes()
         assert world.broken(at_rest=True) == wanted
 
@@ -90,7 +90,7 @@ def test_a_copy_in_doubt_may_be_a_strangers_object() -> None:
         world.owner_puts(b"a")
         world.truth.doubts.asks("worker", world.key)
         world.truth.doubts.answered("worker", "claim_record")
-        world.truth.doubts.died("worker", "copy_object", TARGET)
+        world.truth.doubts.died("worker", "copy_object", JUDGED_TARGET)
         world.stranger_puts(body, "other")
         world.owner_puts(b"b")
         world.copy()
@@ -107,10 +107,10 @@ def test_a_copy_in_doubt_is_no_excuse_for_what_was_there_long_before(seconds: fl
     world.clock.advance(seconds)
     world.truth.doubts.asks("worker", world.key)
     world.truth.doubts.answered("worker", "claim_record")
-    world.truth.doubts.died("worker", "copy_object", TARGET)
-    world.truth.look_for_doubts(TARGET)
+    world.truth.doubts.died("worker", "copy_object", JUDGED_TARGET)
+    world.truth.look_for_doubts(JUDGED_TARGET)
     world.owner_deletes()
-    world.delete(TARGET)
+    world.delete(JUDGED_TARGET)
     assert world.broken() == expected
 
 
@@ -124,9 +124,9 @@ def test_a_claim_that_is_taken_over_leaves_its_copy_in_doubt() -> None:
     world.stranger_puts(b"a", "other")
     world.truth.doubts.asks("another", world.key)
     world.truth.doubts.claimed("another", world.key)
-    world.truth.look_for_doubts(TARGET)
+    world.truth.look_for_doubts(JUDGED_TARGET)
     world.owner_deletes()
-    world.delete(TARGET)
+    world.delete(JUDGED_TARGET)
     assert world.broken() == []
     assert world.used() == {excuses.COPY_IN_DOUBT}
 
@@ -154,10 +154,10 @@ def test_a_refused_copy_never_excuses_a_delete() -> None:
         world = JudgedWorld()
         world.owner_puts(b"a")
         world.stranger_puts(b"a", "other")
-        world.truth.refused(TARGET, was_done=False)
+        world.truth.refused(JUDGED_TARGET, was_done=False)
         if deletes:
             world.owner_deletes()
-            world.delete(TARGET)
+            world.delete(JUDGED_TARGET)
         else:
             world.owner_puts(b"b")
             world.copy()
@@ -196,7 +196,7 @@ def test_a_look_whose_answer_is_on_its_way_is_a_look() -> None:
     world = copied(versioned=True)
     world.truth.doubts.asks("cleanup", world.key)
     world.truth.doubts.answered("cleanup", "write_record")
-    world.truth.doubts.shows("cleanup", SOURCE, world.there(SOURCE))
+    world.truth.doubts.shows("cleanup", JUDGED_SOURCE, world.there(JUDGED_SOURCE))
     world.owner_deletes()
     assert not world.broken(at_rest=True)
     assert world.used() == {excuses.DELETE_IN_DOUBT}
@@ -239,7 +239,7 @@ def test_an_owners_delete_after_cleanup_shows_by_its_marker() -> None:
         world.clean()
         world.owner_deletes()
         if is_expired:
-            marker = world.store.buckets.top(SOURCE)
+            marker = world.store.buckets.top(JUDGED_SOURCE)
             assert marker is not None
             world.owner_erases(marker.version_id or "", by=Writer.RULE)
         world.copy_back()
@@ -279,15 +279,15 @@ def test_what_a_cleanup_of_versions_removed_does_not_come_back() -> None:
     """An owner removes for good what he put again; the mirrored delete loses nothing that was still anywhere else."""
     for is_forgotten, wanted in ((True, []), (False, ["I1"])):
         world = copied(versioned=True)
-        first = world.there(SOURCE)
+        first = world.there(JUDGED_SOURCE)
         world.clean()
-        world.store.destroy(SOURCE, first.version_id or "")
+        world.store.destroy(JUDGED_SOURCE, first.version_id or "")
         if is_forgotten:
-            world.truth.forgotten(SOURCE, first, by="cleanup")
+            world.truth.forgotten(JUDGED_SOURCE, first, by="cleanup")
         world.owner_puts(b"a")
         world.copy()
-        world.owner_erases(world.there(SOURCE).version_id or "")
-        world.delete(TARGET)
+        world.owner_erases(world.there(JUDGED_SOURCE).version_id or "")
+        world.delete(JUDGED_TARGET)
         assert world.broken() == wanted
         assert world.used() == (set() if wanted else {excuses.ERASED})
 
@@ -323,8 +323,8 @@ def test_what_a_rule_took_from_under_our_marker_is_to_be_restored() -> None:
     """The version was noncurrent by keyshift's marker alone: a rollback that leaves the source absent breaks I6."""
     world = copied(versioned=True)
     world.clean()
-    gone = world.store.buckets.bucket(SOURCE.bucket).versions[SOURCE.key][0]
-    world.store.run_lifecycle(SOURCE.bucket, LifecycleRule(expires_noncurrent=True))
+    gone = world.store.buckets.bucket(JUDGED_SOURCE.bucket).versions[JUDGED_SOURCE.key][0]
+    world.store.run_lifecycle(JUDGED_SOURCE.bucket, LifecycleRule(expires_noncurrent=True))
     world.truth.owner_erased(world.key, gone, by=Writer.RULE)
     assert world.broken(rolled_back=True) == ["I6"]
     world.truth.broken.clear()
@@ -338,23 +338,23 @@ def test_what_its_owner_erased_may_come_back() -> None:
     world.owner_puts(b"a")
     world.owner_puts(b"b")
     world.copy()
-    newest = world.there(SOURCE)
+    newest = world.there(JUDGED_SOURCE)
     world.clean()
     world.owner_erases(newest.version_id or "")
     assert not world.broken(rolled_back=True)
     assert world.used() == {excuses.ERASED}
-    older = world.store.buckets.bucket(SOURCE.bucket).versions[SOURCE.key][0]
+    older = world.store.buckets.bucket(JUDGED_SOURCE.bucket).versions[JUDGED_SOURCE.key][0]
     assert older.state is not None
-    before = world.there(TARGET)
-    world.store.buckets.put(TARGET, older.body, older.state)
-    world.truth.written(TARGET, older, before, by="worker")
+    before = world.there(JUDGED_TARGET)
+    world.store.buckets.put(JUDGED_TARGET, older.body, older.state)
+    world.truth.written(JUDGED_TARGET, older, before, by="worker")
     assert "I2" in world.broken()
 
 
 def test_a_suspended_bucket_loses_what_cleanup_deletes() -> None:
     """Its object is version null, which the delete destroys: the target must hold it."""
     world = JudgedWorld(versioned=True)
-    world.store.set_versioning(SOURCE.bucket, Versioning.SUSPENDED)
+    world.store.set_versioning(JUDGED_SOURCE.bucket, Versioning.SUSPENDED)
     world.owner_puts(b"a")
     world.clean()
     assert world.broken() == ["I5"]
@@ -363,7 +363,7 @@ def test_a_suspended_bucket_loses_what_cleanup_deletes() -> None:
 def test_a_copy_sent_twice_may_end_in_a_conflict() -> None:
     """S3 refused the second sending: the target may stay as the first one left it."""
     world = copied()
-    world.truth.refused(TARGET, was_done=True)
+    world.truth.refused(JUDGED_TARGET, was_done=True)
     world.owner_puts(b"b")
     assert not world.broken(at_rest=True)
     assert world.used() == {excuses.SENT_TWICE}
@@ -372,19 +372,19 @@ def test_a_copy_sent_twice_may_end_in_a_conflict() -> None:
 def test_a_newer_word_is_never_replaced_by_an_older_one() -> None:
     """I2, also after the owner's delete was mirrored."""
     world = copied()
-    old = world.there(SOURCE)
+    old = world.there(JUDGED_SOURCE)
     world.owner_puts(b"b")
     world.copy()
-    before = world.there(TARGET)
+    before = world.there(JUDGED_TARGET)
     assert old.state is not None
-    world.store.buckets.put(TARGET, old.body, old.state)
-    world.truth.written(TARGET, old, before, by="worker")
+    world.store.buckets.put(JUDGED_TARGET, old.body, old.state)
+    world.truth.written(JUDGED_TARGET, old, before, by="worker")
     assert world.broken()[0] == "I2"
     world = copied()
-    old = world.there(SOURCE)
+    old = world.there(JUDGED_SOURCE)
     assert old.state is not None
     world.owner_deletes()
-    world.delete(TARGET)
-    world.store.buckets.put(TARGET, old.body, old.state)
-    world.truth.written(TARGET, old, None, by="worker")
+    world.delete(JUDGED_TARGET)
+    world.store.buckets.put(JUDGED_TARGET, old.body, old.state)
+    world.truth.written(JUDGED_TARGET, old, None, by="worker")
     assert world.broken() == ["I2"]

@@ -21,7 +21,7 @@ from tests.simulation.whole.plans import Plan
 from tests.simulation.whole.profiles import changes_of
 from tests.simulation.whole.promises import ENDING, WINDOW, Facts, Promises
 from tests.simulation.whole.run import run
-from tests.worlds.judged import SOURCE, TARGET, JudgedWorld
+from tests.worlds.judged import JUDGED_SOURCE, JUDGED_TARGET, JudgedWorld
 
 QUIET = Facts(is_paused=False, silent_since=None, old_rows=0, old_events=0, dead=0)
 LONG = WINDOW + 1
@@ -49,7 +49,7 @@ class Watched:
 
     def lists(self) -> None:
         """The operator's cut-over lists both sides."""
-        for place in (SOURCE, TARGET):
+        for place in (JUDGED_SOURCE, JUDGED_TARGET):
             self.promises.listed(OPERATOR, place.bucket, after="", last="")
 
     def broken(self, facts: Facts = QUIET, *, seconds: float = LONG) -> list[str]:
@@ -144,15 +144,15 @@ def test_nothing_moves_before_the_start_and_long_after_a_rollback() -> None:
     """Rollback itself does."""
     watched = Watched()
     watched.promises.has_started = False
-    watched.promises.moved(TARGET, by="worker-1")
+    watched.promises.moved(JUDGED_TARGET, by="worker-1")
     assert watched.world.broken() == ["G2"]
     watched = Watched()
     watched.promises.went_back()
-    watched.promises.moved(TARGET, by="worker-1")
+    watched.promises.moved(JUDGED_TARGET, by="worker-1")
     watched.world.clock.advance(ENDING + 1)
-    watched.promises.moved(TARGET, by="rollback")
+    watched.promises.moved(JUDGED_TARGET, by="rollback")
     assert not watched.world.broken()
-    watched.promises.moved(TARGET, by="worker-1")
+    watched.promises.moved(JUDGED_TARGET, by="worker-1")
     assert watched.world.broken() == ["G2"]
 
 

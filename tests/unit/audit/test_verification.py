@@ -12,7 +12,7 @@ from domain.audit.ports import Deferred
 from domain.audit.reading import Fault, Finding
 from domain.audit.verification import QUIET_SECONDS, STREAM_SECONDS, Verification
 from tests.fakes.archive import InMemorySegmentArchive
-from tests.worlds.audited import MIGRATION, NOW, Audited, audited, verifier_of
+from tests.worlds.audited import MIGRATION, VERIFIED_AT, Audited, audited, verifier_of
 
 
 def told(*events: AuditEvent) -> list[Finding]:
@@ -85,7 +85,7 @@ def test_a_record_that_leaves_after_it_was_compared_is_not_unknown() -> None:
     assert list(verifier.read_chain()) == []
     assert list(verifier.compare_records(list(made.manifest.scan_records()))) == []
     made.manifest.records.clear()
-    assert list(verifier.settle(made.manifest, made.items, now=NOW)) == []
+    assert list(verifier.settle(made.manifest, made.items, now=VERIFIED_AT)) == []
 
 
 def test_a_record_that_is_gone_is_told_where_the_chain_knew_it_last() -> None:
@@ -111,7 +111,7 @@ def test_a_record_between_two_revisions_of_the_chain_has_no_place_there() -> Non
 
 def test_an_item_that_was_never_changed_needs_no_event() -> None:
     """The control and the stage before anybody touched them."""
-    item = Deferred("keyshift#stage", "the stage", 0, "", NOW)
+    item = Deferred("keyshift#stage", "the stage", 0, "", VERIFIED_AT)
     assert list(verifier_of(Audited()).compare_items([item])) == []
 
 
@@ -128,7 +128,7 @@ def test_a_change_may_be_on_its_way_for_so_long_and_no_longer(age: float, counte
     """A young one is pending, one that the stream still holds is told as late, an older one is a finding."""
     made = audited([[0]])
     record = next(iter(made.manifest.records.values()))
-    late = replace(record, revision=2, changed_at=NOW - age)
+    late = replace(record, revision=2, changed_at=VERIFIED_AT - age)
     made.manifest.records[record.record_id] = late
     found = made.verify()
     assert (made.figures.pending, made.figures.late, made.figures.findings) == counted
@@ -142,13 +142,13 @@ def test_an_event_that_comes_while_we_read_is_waited_for() -> None:
     """Its record was exactly at the border when it was compared."""
     made = audited([[0]])
     record = next(iter(made.manifest.records.values()))
-    late = replace(record, revision=2, changed_at=NOW - QUIET_SECONDS)
+    late = replace(record, revision=2, changed_at=VERIFIED_AT - QUIET_SECONDS)
     made.manifest.records[record.record_id] = late
     verifier = verifier_of(made)
     assert list(verifier.read_chain()) == []
     assert list(verifier.compare_records([late])) == []
     made.writer().append_events([audit_event(late, migration=MIGRATION)])
-    assert list(verifier.settle(made.manifest, made.items, now=NOW)) == []
+    assert list(verifier.settle(made.manifest, made.items, now=VERIFIED_AT)) == []
 
 
 # Writing

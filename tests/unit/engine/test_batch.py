@@ -16,7 +16,7 @@ from domain.protocol.record import Claim, ClaimRequest, Record, State
 from domain.steering.control import Control
 from handlers.engine.batch import RENEW_BUSY_AT, respond_to_batch
 from handlers.intake.messages import BackfillRow, decode_message, encode_backfill
-from tests.worlds.handlers import BUCKET, RULES, Bench, bench, created_entry, direct, etag_of, sqs_event
+from tests.worlds.handlers import BUCKET, HANDLER_RULES, Bench, bench, created_entry, direct, etag_of, sqs_event
 
 
 def answer(made: Bench, *bodies: str, seconds: float = 300.0, receive_count: int = 1) -> list[str]:
@@ -218,7 +218,7 @@ def test_keys_that_stay_are_acknowledged(key: str) -> None:
 
 def test_unmapped_keys_come_back_where_the_rules_say_fail() -> None:
     """They end in the dead-letter queue."""
-    made = bench(rules=RULES.replace("unmapped: report", "unmapped: fail"))
+    made = bench(rules=HANDLER_RULES.replace("unmapped: report", "unmapped: fail"))
     assert answer(made, direct(created_entry("elsewhere/a", b"one"))) == ["m1"]
 
 
@@ -238,7 +238,7 @@ def test_rows_of_another_migration_are_refused() -> None:
 
 def test_a_key_that_cannot_exist_is_parked_with_its_cause() -> None:
     """A new key of more than 1,024 bytes is nobody's fault of today, so it does not burn receives."""
-    made = bench(rules=RULES.replace("new/{rest...}", "much-longer-prefix/{rest...}"))
+    made = bench(rules=HANDLER_RULES.replace("new/{rest...}", "much-longer-prefix/{rest...}"))
     key = "old/" + "k" * 1_015
     made.world.put(key, b"one")
     assert answer(made, direct(created_entry(key, b"one"))) == []

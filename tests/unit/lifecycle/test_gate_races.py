@@ -39,7 +39,7 @@ from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.panel import InMemoryControlPanel, InMemoryProgressCounters
 from tests.fakes.queue import InMemoryQueue
 from tests.fakes.steering import InMemoryDeadLetterQueue, InMemoryMappings, InMemoryPulseBook
-from tests.worlds.handlers import BUCKET, RULES, bench
+from tests.worlds.handlers import BUCKET, HANDLER_RULES, bench
 
 HOUR = 3600.0
 LIMITS = Limits()
@@ -79,7 +79,7 @@ class Finder:
 class Place:
     """One live migration that could be cut over: two copies, verified."""
 
-    def __init__(self, rules: str = RULES) -> None:
+    def __init__(self, rules: str = HANDLER_RULES) -> None:
         self.clock = FakeClock()
         self.store = InMemoryObjectStore(self.clock)
         self.store.create_bucket(BUCKET)
@@ -542,7 +542,7 @@ def test_only_versioning_that_is_on_protects_a_source(
     versioning: str, forgets: bool, word: str, says: str | None
 ) -> None:
     """Suspended is like off, and worse with --versions; an answer that is not known protects nothing."""
-    here = Place(RULES + f"cleanup: {{unversioned_source: {word}}}\n")
+    here = Place(HANDLER_RULES + f"cleanup: {{unversioned_source: {word}}}\n")
     here.say(advanced, Stage.CUT_OVER, why="t")
     here.versioning = versioning
     shut = refuse_cleanup(here.operation(), forgets_versions=forgets)

@@ -7,7 +7,8 @@ from domain.keys import Location
 from domain.lifecycle.gates import ACCEPTABLE, Gate, RecordCensus, cutover_gates
 from domain.lifecycle.stages import Stage, StageEntry
 from domain.protocol.record import Record, State
-from tests.worlds.stages import LIMITS, NOW, readiness
+from tests.worlds.migration import NOW
+from tests.worlds.stages import GATE_LIMITS, readiness
 
 COPIED = Record(Location("b", "old/k"), Location("b", "new/k"), State.COPIED, verified_at=NOW)
 
@@ -15,7 +16,7 @@ COPIED = Record(Location("b", "old/k"), Location("b", "new/k"), State.COPIED, ve
 def gate(name: str, *records: Record, **changes: Any) -> Gate:
     """One gate of a world with these records."""
     seen = readiness(*records, **changes)
-    return next(one for one in cutover_gates(seen, limits=LIMITS, accepted=frozenset()) if one.name == name)
+    return next(one for one in cutover_gates(seen, limits=GATE_LIMITS, accepted=frozenset()) if one.name == name)
 
 
 def test_a_census_counts_each_record_under_one_reason() -> None:
@@ -71,5 +72,5 @@ def test_the_lag_that_is_allowed_is_allowed() -> None:
 
 def test_nothing_is_accepted_where_nothing_holds() -> None:
     """A record of the cut-over says what an operator really put up with."""
-    gates = cutover_gates(readiness(COPIED), limits=LIMITS, accepted=frozenset(ACCEPTABLE))
+    gates = cutover_gates(readiness(COPIED), limits=GATE_LIMITS, accepted=frozenset(ACCEPTABLE))
     assert all(one.open and not one.accepted for one in gates)

@@ -10,7 +10,8 @@ from domain.lifecycle.census import Compared, Found
 from domain.lifecycle.gates import Readiness, cutover_gates
 from domain.lifecycle.stages import Stage, StageEntry, advanced, captured, postponed, rules_fault, stage_fault
 from domain.protocol.record import Action, Intent, Mode, Record, State
-from tests.worlds.stages import LIMITS, NOW, RECORD, readiness
+from tests.worlds.migration import NOW
+from tests.worlds.stages import GATE_LIMITS, RECORD, readiness
 
 FORWARD = [Stage.PREPARED, Stage.LIVE, Stage.CUT_OVER, Stage.CLEANING, Stage.DONE]
 
@@ -119,7 +120,7 @@ def test_each_change_of_the_stage_is_an_event_of_its_own() -> None:
 
 def shut(seen: Readiness, *accepted: str) -> set[str]:
     """The gates that hold."""
-    gates = cutover_gates(seen, limits=LIMITS, accepted=frozenset(accepted))
+    gates = cutover_gates(seen, limits=GATE_LIMITS, accepted=frozenset(accepted))
     assert all(gate.remedy for gate in gates if gate.holds), "each names what opens it"
     return {gate.name for gate in gates if gate.holds}
 

@@ -104,9 +104,9 @@ def test_rows_of_another_migration_are_named() -> None:
 
 def test_keys_that_fail_the_rules_are_no_overtaken_ones() -> None:
     """Where the rules say fail, an unmapped key is why the letter is here."""
-    from tests.worlds.handlers import RULES
+    from tests.worlds.handlers import HANDLER_RULES
 
-    made = bench(rules=RULES.replace("unmapped: report", "unmapped: fail"))
+    made = bench(rules=HANDLER_RULES.replace("unmapped: report", "unmapped: fail"))
     assert read(made, direct(created_entry("elsewhere", b"one"))).cause == "unmapped"
 
 

@@ -6,18 +6,18 @@ from handlers.engine.batch import respond_to_batch
 from handlers.operations.dead_letters import read_letter
 from tests.fakes.steering import letter_of
 from tests.worlds.batch_job import answered, asked
-from tests.worlds.handlers import BUCKET, RULES, bench, created_entry, direct, sqs_event
+from tests.worlds.handlers import BUCKET, HANDLER_RULES, bench, created_entry, direct, sqs_event
 
 PROBE = ".keyshift/probe-" + "0" * 32
-CATCH_ALL = RULES.replace('"old/{rest...}", to: "new/{rest...}"', '"{rest...}", to: "new/{rest...}"').replace(
+CATCH_ALL = HANDLER_RULES.replace('"old/{rest...}", to: "new/{rest...}"', '"{rest...}", to: "new/{rest...}"').replace(
     "target: {bucket: line-1}", "target: {bucket: line-2}"
 )
-TWO_BUCKETS = RULES.replace("target: {bucket: line-1}", "target: {bucket: line-2}")
-FAILING = RULES.replace("unmapped: report", "unmapped: fail")
-KEEPING = RULES.replace("unmapped: report", "unmapped: keep")
-LOOPING = RULES.replace('"old/{rest...}"', '"{rest...}"')
+TWO_BUCKETS = HANDLER_RULES.replace("target: {bucket: line-1}", "target: {bucket: line-2}")
+FAILING = HANDLER_RULES.replace("unmapped: report", "unmapped: fail")
+KEEPING = HANDLER_RULES.replace("unmapped: report", "unmapped: keep")
+LOOPING = HANDLER_RULES.replace('"old/{rest...}"', '"{rest...}"')
 RULES_BY_NAME = {
-    "one": RULES,
+    "one": HANDLER_RULES,
     "all": CATCH_ALL,
     "two": TWO_BUCKETS,
     "fail": FAILING,

@@ -13,7 +13,7 @@ from domain.errors import InputError
 from handlers.portal import job_events, training, training_read
 from handlers.portal.access import Role, identity_of
 from handlers.portal.http import respond
-from tests.worlds.portal import MANIFEST_KEY, USE_CASE, MemoryWorld
+from tests.worlds.portal import MANIFEST_KEY, USE_CASE, PortalMemoryWorld
 
 EVENTS = Path(__file__).parents[2] / "events" / "portal"
 CLAIMS = {"sub": "ada", "email": "ada@example.org", "custom:role": "PortalAdmin"}
@@ -50,7 +50,7 @@ FORMS = ("rest_api", "http_api_v1", "http_api_v2")
 @pytest.mark.parametrize("is_base64", [False, True])
 def test_a_request_is_answered_in_every_form_of_api_gateway(form: str, is_base64: bool) -> None:
     """Method, path, claims, headers and body are found, and the repeat under the same key is one training."""
-    world = MemoryWorld()
+    world = PortalMemoryWorld()
     world.put(MANIFEST_KEY, b"{}\n")
     body = {"usecase_id": USE_CASE, "model_name": "m", "model_version": "1", "model_type": "classification"}
     text = json.dumps(body | {"dataset_manifest_s3": f"s3://{world.bucket}/{MANIFEST_KEY}"})
@@ -85,7 +85,7 @@ def _headers(answer: Mapping[str, Any]) -> dict[str, str]:
 def test_the_stage_before_the_path_of_an_http_api_is_no_part_of_the_route(stage: str, path: str, status: int) -> None:
     """It stands there under API Gateway's own domain, and not under another; a stage may begin like the route."""
     event = request_of("http_api_v2", "GET", path, None, stage=stage)
-    answer = respond(event, MemoryWorld().portal, training_read.ROUTES)
+    answer = respond(event, PortalMemoryWorld().portal, training_read.ROUTES)
     assert answer["statusCode"] == status
     assert "There is no training none" in answer["body"], "the route's own 404"
 
@@ -95,7 +95,7 @@ def test_a_request_without_claims_is_a_401_in_every_form(form: str) -> None:
     """As the samples themselves are, whose authorizer says nothing of a user."""
     event = request_of(form, "GET", "/training/none", None)
     event["requestContext"]["authorizer"] = documented(form)["requestContext"]["authorizer"]
-    assert respond(event, MemoryWorld().portal, training_read.ROUTES)["statusCode"] == 401
+    assert respond(event, PortalMemoryWorld().portal, training_read.ROUTES)["statusCode"] == 401
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_request_without_claims_is_a_401_in_every_form(form: str) -> None:
 def test_an_event_of_another_service_is_refused_by_name(event: dict[str, Any]) -> None:
     """A test in the console, or a wrong trigger, is told so; before, it was a KeyError."""
     with pytest.raises(InputError, match="no request of API Gateway"):
-        respond(event, MemoryWorld().portal, training_read.ROUTES)
+        respond(event, PortalMemoryWorld().portal, training_read.ROUTES)
 
 
 def test_a_lambda_authorizers_context_is_found_in_both_forms() -> None:
@@ -143,7 +143,7 @@ def test_a_pools_group_outranks_what_a_user_may_write(claims: dict[str, Any], ro
 
 def test_the_documented_training_event_changes_its_record() -> None:
     """It names no artifact, so the describe call is asked; its name is not the one in its ARN."""
-    world = MemoryWorld()
+    world = PortalMemoryWorld()
     event = documented("training_completed")
     name = event["detail"]["TrainingJobName"]
     item = {"training_id": "t", "usecase_id": USE_CASE, "training_job_name": name, "status": "InProgress"}
@@ -155,7 +155,7 @@ def test_the_documented_training_event_changes_its_record() -> None:
 
 def test_a_compilation_event_of_the_same_envelope_changes_its_entry() -> None:
     """SageMaker documents no sample; the resources name the job."""
-    world = MemoryWorld()
+    world = PortalMemoryWorld()
     entry = {"target": "arm64-cpu", "compilation_job_name": "c", "status": "InProgress"}
     world.trainings.create_training({"training_id": "t", "usecase_id": USE_CASE, "compilation_jobs": [entry]})
     event = documented("training_completed")

@@ -20,13 +20,13 @@ from handlers.demo.models import TRAINED, tar_gz
 from handlers.portal.archives import ArchiveError, ArchiveLimits, ZipStream, copy_member, read_members
 from handlers.portal.models import read_trained_model, repackage_for_neo
 from tests.fakes.portal import InMemoryObjectStreams
-from tests.worlds.portal import COMPILED_MODEL, ROOT, TRAINED_MODEL, MemoryWorld, key_of
+from tests.worlds.portal import COMPILED_MODEL, ROOT, TRAINED_MODEL, PortalMemoryWorld, key_of
 
 
 @pytest.fixture
-def world() -> MemoryWorld:
+def world() -> PortalMemoryWorld:
     """A use case in memory."""
-    return MemoryWorld()
+    return PortalMemoryWorld()
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def world() -> MemoryWorld:
         ("PortalAdmin", False, 201),
     ],
 )
-def test_roles_decide_who_may_train(world: MemoryWorld, role: str | None, assigned: bool, status: int) -> None:
+def test_roles_decide_who_may_train(world: PortalMemoryWorld, role: str | None, assigned: bool, status: int) -> None:
     """Builders of the use case, and PortalAdmins everywhere."""
     world.put("datasets/manifests/a.manifest", b"{}")
     if assigned:
@@ -53,7 +53,7 @@ def test_roles_decide_who_may_train(world: MemoryWorld, role: str | None, assign
     assert bool(world.workplaces.jobs.requests) == (status == 201)
 
 
-def test_a_bad_request_names_the_field(world: MemoryWorld) -> None:
+def test_a_bad_request_names_the_field(world: PortalMemoryWorld) -> None:
     """Type, range, unknown attributes and broken JSON are 400, and nothing is started."""
     for more, field in (
         ({"model_type": "guess"}, "model_type"),
@@ -68,7 +68,7 @@ def test_a_bad_request_names_the_field(world: MemoryWorld) -> None:
     assert world.workplaces.jobs.requests == {}
 
 
-def test_an_answer_can_say_whatever_a_record_holds(world: MemoryWorld) -> None:
+def test_an_answer_can_say_whatever_a_record_holds(world: PortalMemoryWorld) -> None:
     """DynamoDB's binaries as base64 and its sets as sorted lists: an old record may hold either."""
     training_id = world.train().body["training_id"]
     world.trainings.items[training_id] |= {"mark": b"\x00\xff", "labels": {"b", "a"}}
@@ -76,7 +76,7 @@ def test_an_answer_can_say_whatever_a_record_holds(world: MemoryWorld) -> None:
     assert (answer.status, answer.body["mark"], answer.body["labels"]) == (200, "AP8=", ["a", "b"])
 
 
-def test_a_repeated_request_starts_one_job(world: MemoryWorld) -> None:
+def test_a_repeated_request_starts_one_job(world: PortalMemoryWorld) -> None:
     """The same key: one job and one record; with another body it is a conflict."""
     first, second = world.train(key="k"), world.train(key="k")
     assert (first.status, second.status) == (201, 200)
@@ -88,7 +88,7 @@ def test_a_repeated_request_starts_one_job(world: MemoryWorld) -> None:
 
 @pytest.mark.parametrize("call", ["create_training_job", "change_training", "create_training"])
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_lost_answer_starts_no_second_job(world: MemoryWorld, call: str, when: str) -> None:
+def test_a_lost_answer_starts_no_second_job(world: PortalMemoryWorld, call: str, when: str) -> None:
     """Wherever the first try stops, 503 is said and the repeat ends it with the same one job."""
     port = world.workplaces.jobs if call == "create_training_job" else world.trainings
     port.fail_next(UnavailableError("no answer"), when="after" if when == "after" else "before", call=call)
@@ -99,7 +99,7 @@ def test_a_lost_answer_starts_no_second_job(world: MemoryWorld, call: str, when:
     assert item["status"] == "InProgress"
 
 
-def test_what_sagemaker_refuses_is_a_502_and_noted(world: MemoryWorld) -> None:
+def test_what_sagemaker_refuses_is_a_502_and_noted(world: PortalMemoryWorld) -> None:
     """The record says Failed and why."""
     world.workplaces.jobs.fail_next(AccessDeniedError("CreateTrainingJob: denied"), call="create_training_job")
     assert world.train(key="k").status == 502
@@ -107,7 +107,7 @@ def test_what_sagemaker_refuses_is_a_502_and_noted(world: MemoryWorld) -> None:
     assert (item["status"], item["failure_reason"]) == ("Failed", "CreateTrainingJob: denied")
 
 
-def test_late_and_repeated_events_change_nothing_back(world: MemoryWorld) -> None:
+def test_late_and_repeated_events_change_nothing_back(world: PortalMemoryWorld) -> None:
     """A final state stays, and a legacy artifact whose bytes have moved is noted at its new URI."""
     answer = world.train(auto_compile=True, compilation_targets=["arm64-cpu"])
     training_id, job = answer.body["training_id"], answer.body["training_job_name"]
@@ -124,7 +124,7 @@ def test_late_and_repeated_events_change_nothing_back(world: MemoryWorld) -> Non
     assert world.tell_training("nobody-knows", None)["outcome"] == "unknown"
 
 
-def test_an_event_without_an_artifact_is_completed_by_describe(world: MemoryWorld) -> None:
+def test_an_event_without_an_artifact_is_completed_by_describe(world: PortalMemoryWorld) -> None:
     """The URI comes from SageMaker, never from us."""
     answer = world.train()
     job = answer.body["training_job_name"]
@@ -134,7 +134,7 @@ def test_an_event_without_an_artifact_is_completed_by_describe(world: MemoryWorl
     assert world.item(answer.body["training_id"])["artifact_s3"] == uri
 
 
-def test_steps_out_of_order_are_conflicts(world: MemoryWorld) -> None:
+def test_steps_out_of_order_are_conflicts(world: PortalMemoryWorld) -> None:
     """Compile before train has ended, package before compile, publish before package, compile twice at once."""
     training_id = world.train().body["training_id"]
     for step, body in (("compile", {}), ("package", {}), ("publish", {"component_name": "model-a"})):
@@ -218,7 +218,7 @@ def test_a_shape_nested_without_end_is_the_archives_mistake() -> None:
     """Read when the model is packed anew for the compilation."""
     model, target = io.BytesIO(tar_gz({**TRAINED, "mochi.json": b"[" * 100_000})), Location("line-1", "packed")
     with pytest.raises(ArchiveError, match=r"mochi\.json"):
-        repackage_for_neo(model, InMemoryObjectStreams(MemoryWorld().store), target, ArchiveLimits())
+        repackage_for_neo(model, InMemoryObjectStreams(PortalMemoryWorld().store), target, ArchiveLimits())
 
 
 def test_an_archive_becomes_a_zip_with_the_same_bytes() -> None:
@@ -245,7 +245,7 @@ def test_an_archive_becomes_a_zip_with_the_same_bytes() -> None:
         assert archive.read("m/compiled.so") == b"code" * 50
 
 
-def test_a_bad_model_fails_its_target_and_not_the_others(world: MemoryWorld) -> None:
+def test_a_bad_model_fails_its_target_and_not_the_others(world: PortalMemoryWorld) -> None:
     """207 with the reason; nothing is left at the failed one's key."""
     training_id = world.train().body["training_id"]
     world.finish_training(training_id)

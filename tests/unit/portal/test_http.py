@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from handlers.demo.portal.caller import Caller, answer_of, request_event
 from handlers.portal.http import Answer, Request, respond
-from tests.worlds.portal import MemoryWorld
+from tests.worlds.portal import PortalMemoryWorld
 
 
 class Said(BaseModel):
@@ -21,7 +21,7 @@ class Said(BaseModel):
 
 def test_requests_side_by_side_do_not_see_each_other() -> None:
     """A framework kept the current event in a class attribute: one caller's identity, body and key were another's."""
-    both, portal = Barrier(2, timeout=10), MemoryWorld().portal
+    both, portal = Barrier(2, timeout=10), PortalMemoryWorld().portal
 
     def create(request: Request) -> Answer:
         both.wait()
@@ -53,7 +53,7 @@ def test_requests_side_by_side_do_not_see_each_other() -> None:
 def test_a_function_answers_its_own_route_only(method: str, path: str, training_id: str | None) -> None:
     """API Gateway has chosen by the same method and path; a slash at the end changes nothing."""
     routes = {"GET /training/{training_id}/compile": lambda request: (200, {"training_id": request.training_id})}
-    answer = answer_of(respond(request_event(method, path, caller=Caller()), MemoryWorld().portal, routes))
+    answer = answer_of(respond(request_event(method, path, caller=Caller()), PortalMemoryWorld().portal, routes))
     if training_id is None:
         assert (answer.status, answer.body) == (404, {"statusCode": 404, "message": "Not found"})
     else:

@@ -6,14 +6,14 @@ from domain.errors import InputError
 from domain.keys import Location
 from domain.portal.records import UseCase
 from handlers.portal.settings import read_portal_settings
-from tests.worlds.portal import ROLE, TRAINED_MODEL, MemoryWorld, paths_in
+from tests.worlds.portal import ROLE, TRAINED_MODEL, PortalMemoryWorld, paths_in
 
 TABLES = {f"KEYSHIFT_PORTAL_{name}_TABLE": "some" for name in ("TRAINING", "MODELS", "USE_CASES", "USER_ROLES")}
 
 
 def test_a_use_case_without_a_migration_has_the_new_layout_in_its_own_bucket() -> None:
     """Its jobs write under its own prefix, its reads answer with what is there, its manifest must be there."""
-    world = MemoryWorld()
+    world = PortalMemoryWorld()
     bucket, mine = "never-migrated", {"usecase_id": "line-2", "model_name": "calm"}
     world.use_cases.use_cases["line-2"] = UseCase("line-2", bucket, ROLE, prefix="portal/")
     world.store.create_bucket(bucket)

@@ -6,25 +6,25 @@ from domain.errors import AccessDeniedError, UnavailableError
 from domain.portal.records import JobEnd
 from handlers.portal.compilation import STARTING_SECONDS
 from handlers.portal.errors import HttpError
-from tests.worlds.portal import MemoryWorld, key_of
+from tests.worlds.portal import PortalMemoryWorld, key_of
 
 COMPILE = {"targets": ["arm64-cpu"]}
 
 
 @pytest.fixture
-def world() -> MemoryWorld:
+def world() -> PortalMemoryWorld:
     """A use case in memory."""
-    return MemoryWorld()
+    return PortalMemoryWorld()
 
 
-def trained(world: MemoryWorld) -> str:
+def trained(world: PortalMemoryWorld) -> str:
     """A completed training; its id."""
     training_id: str = world.train(key="k").body["training_id"]
     world.finish_training(training_id)
     return training_id
 
 
-def test_a_compilation_that_was_refused_says_so_and_may_be_asked_for_again(world: MemoryWorld) -> None:
+def test_a_compilation_that_was_refused_says_so_and_may_be_asked_for_again(world: PortalMemoryWorld) -> None:
     """The record names the reason; the same request starts the same job, another request one of its own."""
     training_id = trained(world)
     path = f"/training/{training_id}/compile"
@@ -39,7 +39,7 @@ def test_a_compilation_that_was_refused_says_so_and_may_be_asked_for_again(world
 
 
 def test_a_request_that_died_before_its_job_blocks_the_next_one_for_no_longer_than_it_can_live(
-    world: MemoryWorld,
+    world: PortalMemoryWorld,
 ) -> None:
     """It may still start its job at first; then nobody will."""
     training_id = trained(world)
@@ -55,7 +55,7 @@ def test_a_request_that_died_before_its_job_blocks_the_next_one_for_no_longer_th
 
 
 @pytest.mark.parametrize("end", ["Failed", "Completed"])
-def test_a_job_that_ended_before_its_answer_came_is_not_said_to_run(world: MemoryWorld, end: str) -> None:
+def test_a_job_that_ended_before_its_answer_came_is_not_said_to_run(world: PortalMemoryWorld, end: str) -> None:
     """The repeat meets our own job: what SageMaker says of it counts, with its artifact."""
     world.workplaces.jobs.fail_next(UnavailableError("no answer"), when="after", call="create_training_job")
     assert world.train(key="k").status == 503
@@ -68,7 +68,7 @@ def test_a_job_that_ended_before_its_answer_came_is_not_said_to_run(world: Memor
     assert item["training_job_arn"]
 
 
-def test_a_compilation_that_ended_before_its_answer_came_is_not_said_to_run(world: MemoryWorld) -> None:
+def test_a_compilation_that_ended_before_its_answer_came_is_not_said_to_run(world: PortalMemoryWorld) -> None:
     """The same for Neo's jobs."""
     training_id = trained(world)
     path = f"/training/{training_id}/compile"
@@ -82,7 +82,7 @@ def test_a_compilation_that_ended_before_its_answer_came_is_not_said_to_run(worl
     assert job["compilation_job_arn"]
 
 
-def test_a_refusal_takes_nothing_back_that_an_event_has_said(world: MemoryWorld) -> None:
+def test_a_refusal_takes_nothing_back_that_an_event_has_said(world: PortalMemoryWorld) -> None:
     """An earlier try had started the job, and its event came; then the permission went."""
     world.workplaces.jobs.fail_next(UnavailableError("no answer"), when="after", call="create_training_job")
     assert world.train(key="k").status == 503
@@ -94,7 +94,7 @@ def test_a_refusal_takes_nothing_back_that_an_event_has_said(world: MemoryWorld)
     assert item["status"] == "InProgress"
 
 
-def test_an_event_is_not_acknowledged_while_its_compilation_must_be_tried_again(world: MemoryWorld) -> None:
+def test_an_event_is_not_acknowledged_while_its_compilation_must_be_tried_again(world: PortalMemoryWorld) -> None:
     """SageMaker has the job and does not show it yet: EventBridge is to deliver the event again."""
     answer = world.train(key="k", auto_compile=True, compilation_targets=["arm64-cpu"])
     training_id, jobs = answer.body["training_id"], world.workplaces.jobs
@@ -112,7 +112,7 @@ def test_an_event_is_not_acknowledged_while_its_compilation_must_be_tried_again(
     assert job["compilation_job_arn"]
 
 
-def test_a_republication_that_died_before_it_was_recorded_is_recorded_by_the_next(world: MemoryWorld) -> None:
+def test_a_republication_that_died_before_it_was_recorded_is_recorded_by_the_next(world: PortalMemoryWorld) -> None:
     """Greengrass has the version; the record and the model follow, and nothing is published again."""
     components = world.workplaces.components
     old = f"s3://{world.bucket}/model_artifacts/model-0a1b2c3d4e5f/0a1b2c3d4e5f_greengrass_model_component.zip"

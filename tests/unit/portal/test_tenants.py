@@ -10,7 +10,7 @@ from domain.keys import Location
 from domain.portal.records import JobEnd, UseCase
 from handlers.demo.portal.caller import HttpAnswer
 from handlers.portal import job_events
-from tests.worlds.portal import ROLE, TRAINED_MODEL, MemoryWorld, key_of
+from tests.worlds.portal import ROLE, TRAINED_MODEL, PortalMemoryWorld, key_of
 
 OTHER = "line-2"
 NAME = "model-cookie-x86-64-cpu"
@@ -18,16 +18,16 @@ TAG = "dda-portal:usecase-id"
 
 
 @pytest.fixture
-def world() -> MemoryWorld:
+def world() -> PortalMemoryWorld:
     """Two use cases of one account; eve works on the second one only, ada on the first."""
-    world = MemoryWorld()
+    world = PortalMemoryWorld()
     world.use_cases.use_cases[OTHER] = UseCase(OTHER, "other-line", ROLE)
     world.store.create_bucket("other-line")
     world.use_cases.assigned |= {("eve", OTHER), ("ada", "line-1")}
     return world
 
 
-def packaged(world: MemoryWorld, use_case_id: str, training_id: str) -> None:
+def packaged(world: PortalMemoryWorld, use_case_id: str, training_id: str) -> None:
     """A record whose component zip is there."""
     bucket = world.use_cases.use_cases[use_case_id].bucket
     uri = f"s3://{bucket}/deployments/model-{training_id}/component.zip"
@@ -37,13 +37,13 @@ def packaged(world: MemoryWorld, use_case_id: str, training_id: str) -> None:
     world.trainings.create_training({**item, "packaged_components": [package]})
 
 
-def publish(world: MemoryWorld, training_id: str, *, user: str, **more: Any) -> HttpAnswer:
+def publish(world: PortalMemoryWorld, training_id: str, *, user: str, **more: Any) -> HttpAnswer:
     """Publish under the shared name."""
     body = {"component_name": "model-cookie", **more}
     return world.call("POST", f"/training/{training_id}/publish", body, role="DataScientist", user=user)
 
 
-def _by_hand(world: MemoryWorld, uri: str, version: str, **tags: str) -> str:
+def _by_hand(world: PortalMemoryWorld, uri: str, version: str, **tags: str) -> str:
     """A version that was published without the portal."""
     components = world.workplaces.components
     recipe = {"ComponentName": NAME, "ComponentVersion": version, "Manifests": [{"Artifacts": [{"Uri": uri}]}]}
@@ -53,7 +53,7 @@ def _by_hand(world: MemoryWorld, uri: str, version: str, **tags: str) -> str:
 
 
 @pytest.mark.parametrize("version", [None, "2.0.0", "0.0.1", "1.0.0"])
-def test_a_component_of_another_use_case_gets_no_version(world: MemoryWorld, version: str | None) -> None:
+def test_a_component_of_another_use_case_gets_no_version(world: PortalMemoryWorld, version: str | None) -> None:
     """The newest version's tag says whose it is; its script would run as root on the devices of its owner."""
     packaged(world, "line-1", "ours")
     packaged(world, OTHER, "theirs")
@@ -68,7 +68,7 @@ def test_a_component_of_another_use_case_gets_no_version(world: MemoryWorld, ver
     assert world.trainings.models.keys() == {"ours-1.0.0"}
 
 
-def test_a_use_case_goes_on_publishing_its_own_component(world: MemoryWorld) -> None:
+def test_a_use_case_goes_on_publishing_its_own_component(world: PortalMemoryWorld) -> None:
     """Another training of the same use case, and another user of it."""
     world.use_cases.assigned.add(("bob", "line-1"))
     packaged(world, "line-1", "first")
@@ -78,7 +78,7 @@ def test_a_use_case_goes_on_publishing_its_own_component(world: MemoryWorld) -> 
     assert [one["component_version"] for one in answer.body["published_components"]] == ["2.0.0"]
 
 
-def test_a_component_without_tags_belongs_to_the_use_case_that_holds_its_artifacts(world: MemoryWorld) -> None:
+def test_a_component_without_tags_belongs_to_the_use_case_that_holds_its_artifacts(world: PortalMemoryWorld) -> None:
     """Published before there were tags, or by hand: the bucket is the border between use cases."""
     _by_hand(world, f"s3://{world.bucket}/model_artifacts/model-0a1b2c3d4e5f/old.zip", "1.0.0")
     packaged(world, "line-1", "ours")
@@ -92,7 +92,7 @@ def test_a_component_without_tags_belongs_to_the_use_case_that_holds_its_artifac
 
 @pytest.mark.parametrize("artifacts", [[], [{}], [{"Uri": "s3://line/x.zip"}, {"Uri": "docker:registry/image"}]])
 def test_a_component_without_tags_and_without_our_artifacts_is_refused(
-    world: MemoryWorld, artifacts: list[Any]
+    world: PortalMemoryWorld, artifacts: list[Any]
 ) -> None:
     """Nothing shows whose it is; an administrator's tag decides it."""
     components = world.workplaces.components
@@ -105,14 +105,14 @@ def test_a_component_without_tags_and_without_our_artifacts_is_refused(
     assert publish(world, "ours", user="ada").status == 200
 
 
-def test_a_version_that_is_not_three_numbers_counts_too(world: MemoryWorld) -> None:
+def test_a_version_that_is_not_three_numbers_counts_too(world: PortalMemoryWorld) -> None:
     """Greengrass takes ``1.0.0-beta``, the portal does not count it; whose it is it tells all the same."""
     _by_hand(world, "s3://x/y.zip", "1.0.0-beta", **{TAG: OTHER})
     packaged(world, "line-1", "ours")
     assert publish(world, "ours", user="ada").status == 409
 
 
-def test_a_name_that_two_use_cases_take_at_once_is_told(world: MemoryWorld) -> None:
+def test_a_name_that_two_use_cases_take_at_once_is_told(world: PortalMemoryWorld) -> None:
     """The other's version came between the look and the publication: the answer is no success."""
     packaged(world, "line-1", "ours")
     components = world.workplaces.components
@@ -128,7 +128,7 @@ def test_a_name_that_two_use_cases_take_at_once_is_told(world: MemoryWorld) -> N
     assert (answer.status, answer.body["field"]) == (409, "component_name")
 
 
-def test_a_component_of_another_use_case_is_not_published_again(world: MemoryWorld) -> None:
+def test_a_component_of_another_use_case_is_not_published_again(world: PortalMemoryWorld) -> None:
     """A record that names it, as one of before this rule may, changes nothing in whose it is."""
     arn = _by_hand(world, f"s3://{world.bucket}/old//a.zip", "1.0.0", **{TAG: OTHER})
     entry = {"target": "x86_64-cpu", "component_name": NAME, "component_arn": arn}
@@ -142,7 +142,7 @@ def test_a_component_of_another_use_case_is_not_published_again(world: MemoryWor
 COMPILE = {"targets": ["arm64-cpu"]}
 
 
-def train(world: MemoryWorld, user: str, use_case_id: str, **more: Any) -> HttpAnswer:
+def train(world: PortalMemoryWorld, user: str, use_case_id: str, **more: Any) -> HttpAnswer:
     """A training under a key that both users choose, in the same second."""
     bucket = world.use_cases.use_cases[use_case_id].bucket
     manifest = Location(bucket, "datasets/manifests/a.manifest")
@@ -152,7 +152,7 @@ def train(world: MemoryWorld, user: str, use_case_id: str, **more: Any) -> HttpA
     return world.call("POST", "/training", body, role="DataScientist", user=user, key="1")
 
 
-def test_two_users_of_one_key_have_two_jobs(world: MemoryWorld) -> None:
+def test_two_users_of_one_key_have_two_jobs(world: PortalMemoryWorld) -> None:
     """One account, one model's name, one second: the jobs' names differ by the training."""
     answers = [train(world, "ada", "line-1"), train(world, "eve", OTHER)]
     assert [one.status for one in answers] == [201, 201]
@@ -172,7 +172,7 @@ def test_two_users_of_one_key_have_two_jobs(world: MemoryWorld) -> None:
     assert len(compiled) == 2
 
 
-def test_a_job_of_this_name_that_is_not_ours_is_not_taken_for_ours(world: MemoryWorld) -> None:
+def test_a_job_of_this_name_that_is_not_ours_is_not_taken_for_ours(world: PortalMemoryWorld) -> None:
     """The tag tells whose it is: the record says that it failed, and another key starts another job."""
     jobs = world.workplaces.jobs
     create = jobs.create_training_job
@@ -194,7 +194,7 @@ def test_a_job_of_this_name_that_is_not_ours_is_not_taken_for_ours(world: Memory
     assert world.train(key="other").status == 201
 
 
-def test_a_compilation_of_this_name_that_is_not_ours_is_not_taken_for_ours(world: MemoryWorld) -> None:
+def test_a_compilation_of_this_name_that_is_not_ours_is_not_taken_for_ours(world: PortalMemoryWorld) -> None:
     """The same for Neo's jobs: the entry fails with the reason, and another key compiles."""
     jobs = world.workplaces.jobs
     training_id = world.train(key="k").body["training_id"]
@@ -227,7 +227,7 @@ ELSEWHERE = ("arn:aws:sagemaker:us-east-1:999999999999:training-job/", "arn:aws:
 
 @pytest.mark.parametrize("arn", ELSEWHERE)
 @pytest.mark.parametrize("form", ["detail", "resources", "envelope"])
-def test_an_event_of_another_accounts_job_changes_nothing(world: MemoryWorld, arn: str, form: str) -> None:
+def test_an_event_of_another_accounts_job_changes_nothing(world: PortalMemoryWorld, arn: str, form: str) -> None:
     """Names are unique in an account and region only, and the events of all the use cases' accounts come here."""
     answer = world.train(key="k")
     name, before = answer.body["training_job_name"], world.item(answer.body["training_id"])
@@ -239,7 +239,7 @@ def test_an_event_of_another_accounts_job_changes_nothing(world: MemoryWorld, ar
     assert world.item(answer.body["training_id"]) == before
 
 
-def test_a_record_without_an_arn_takes_the_events_of_its_use_cases_account(world: MemoryWorld) -> None:
+def test_a_record_without_an_arn_takes_the_events_of_its_use_cases_account(world: PortalMemoryWorld) -> None:
     """An event may come before the ARN is noted, and old records have none."""
     item = {"training_id": "old", "usecase_id": "line-1", "training_job_name": "old-job", "status": "InProgress"}
     world.trainings.create_training(item)
@@ -250,7 +250,7 @@ def test_a_record_without_an_arn_takes_the_events_of_its_use_cases_account(world
     assert world.item("old")["status"] == "Failed"
 
 
-def test_an_event_finds_its_record_among_those_of_its_name(world: MemoryWorld) -> None:
+def test_an_event_finds_its_record_among_those_of_its_name(world: PortalMemoryWorld) -> None:
     """Two accounts, one name: the ARN decides, whichever record the table gives first."""
     for training_id, account in (("first", "999999999999"), ("second", "123456789012")):
         arn = f"arn:aws:sagemaker:us-east-1:{account}:training-job/same"
@@ -261,7 +261,7 @@ def test_an_event_finds_its_record_among_those_of_its_name(world: MemoryWorld) -
     assert world.item("first")["status"] == "InProgress"
 
 
-def test_an_event_that_fits_two_records_changes_none(world: MemoryWorld) -> None:
+def test_an_event_that_fits_two_records_changes_none(world: PortalMemoryWorld) -> None:
     """Neither holds the ARN: a guess would end another user's training."""
     for training_id in ("first", "second"):
         item = {"training_id": training_id, "usecase_id": "line-1", "training_job_name": "same"}
@@ -271,7 +271,7 @@ def test_an_event_that_fits_two_records_changes_none(world: MemoryWorld) -> None
     assert {world.item(one)["status"] for one in ("first", "second")} == {"InProgress"}
 
 
-def test_an_event_that_says_nothing_of_its_account_is_malformed(world: MemoryWorld) -> None:
+def test_an_event_that_says_nothing_of_its_account_is_malformed(world: PortalMemoryWorld) -> None:
     """EventBridge always says it; without it any sender would do."""
     name = world.train(key="k").body["training_job_name"]
     with pytest.raises(MalformedMessageError, match="account"):

@@ -12,11 +12,11 @@ from domain.steering.control import Control
 from handlers.config.rules_file import read_rules
 from handlers.engine.batch import handle_messages, messages_of
 from handlers.operations.dead_letters import OVERTAKEN, read_letter
-from tests.worlds.handlers import BUCKET, RULES, Bench, bench, created_entry, direct, sqs_event
+from tests.worlds.handlers import BUCKET, HANDLER_RULES, Bench, bench, created_entry, direct, sqs_event
 
 SOURCE, TARGET = Location(BUCKET, "old/a"), Location(BUCKET, "new/a")
-UNMAPPED = RULES.replace("old/", "elder/")
-KEPT = RULES.replace("kept/", "old/")
+UNMAPPED = HANDLER_RULES.replace("old/", "elder/")
+KEPT = HANDLER_RULES.replace("kept/", "old/")
 FAILING = UNMAPPED.replace("unmapped: report", "unmapped: fail")
 others = pytest.mark.parametrize("rules", [UNMAPPED, KEPT, FAILING])
 

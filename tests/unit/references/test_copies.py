@@ -8,12 +8,12 @@ from domain.protocol.rollback import purge_copy
 from domain.references.pins import HeldUri, copy_pins_of, pins_of
 from tests.worlds.augmented_manifests import MANIFEST, ManifestWorld
 from tests.worlds.items import OLD, new_world, rewrite
-from tests.worlds.referring import POLICY, RULES, ReferringWorld, compiled
+from tests.worlds.referring import REFERRING_POLICY, REFERRING_RULES, ReferringWorld, compiled
 
 NEW_KEY = "new/a"
 COPY = Location("line-1", NEW_KEY)
 ANYTHING = Location("line-1", "")
-TWO = RULES.replace("target: {bucket: line-1}", "target: {bucket: line-2, prefix: v2/}")
+TWO = REFERRING_RULES.replace("target: {bucket: line-1}", "target: {bucket: line-2, prefix: v2/}")
 
 
 def named(world: ReferringWorld) -> set[Location]:
@@ -111,7 +111,7 @@ def test_a_purged_manifest_is_read_no_more() -> None:
     world.roll_back(MANIFEST)
     world.clock.advance(10_000)
     record = world.record(MANIFEST)
-    purge_copy(record.record_id, attempt=world.attempt(), ports=world.migration_ports, policy=POLICY)
+    purge_copy(record.record_id, attempt=world.attempt(), ports=world.migration_ports, policy=REFERRING_POLICY)
     assert world.record(MANIFEST).state is State.PURGED
     assert list(world.scan.find_copy_references()) == []
 
@@ -131,7 +131,7 @@ def test_a_purged_manifest_is_read_no_more() -> None:
 )
 def test_a_pin_holds_what_its_uri_may_mean_on_either_side(uri: str, legacy: list[str], new: list[str]) -> None:
     """Published things cannot be edited: a form that cannot be read as one object pins each that it may be."""
-    held, rules = HeldUri("component 1", uri, "publish it again"), compiled(RULES)
+    held, rules = HeldUri("component 1", uri, "publish it again"), compiled(REFERRING_RULES)
     sources = {one.source.key for one in pins_of(held, rules=rules, below=lambda _: ())}
     copies = {one.source.key for one in copy_pins_of(held, rules=rules, below=lambda _: ())}
     assert set(legacy) <= sources
@@ -143,5 +143,5 @@ def test_a_pin_on_a_prefix_holds_the_copies_below_it() -> None:
     """S3's prefixes end anywhere, so they are listed."""
     held = HeldUri("model", "s3://line-1/new/mod", "publish it again", is_prefix=True)
     below = [Location("line-1", "new/model"), Location("line-1", "old//x")]
-    found = copy_pins_of(held, rules=compiled(RULES), below=lambda _: below)
+    found = copy_pins_of(held, rules=compiled(REFERRING_RULES), below=lambda _: below)
     assert [one.source.key for one in found] == ["new/model"]

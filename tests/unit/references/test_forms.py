@@ -13,7 +13,7 @@ from handlers.config.rules_file import read_rules
 from handlers.operations.operator import Holders
 from tests.worlds.augmented_manifests import ManifestWorld
 from tests.worlds.items import new_world, rewrite
-from tests.worlds.referring import RULES, ReferringWorld
+from tests.worlds.referring import REFERRING_RULES, ReferringWorld
 
 KEY, NEW = "old//a", "new/a"
 ANYTHING = Location("line-1", "")
@@ -280,7 +280,7 @@ def test_a_manifests_uri_that_cannot_be_rewritten_holds_its_object() -> None:
     assert ("line 1 source-ref", KEY) in [(one.path, one.source.key) for one in found]
 
 
-ACCEPTING = RULES.replace(
+ACCEPTING = REFERRING_RULES.replace(
     "    indexes: {by-uri: uri}\n",
     '    indexes: {by-uri: uri}\n    accept: [{text: "see line-1*", why: a note}, {text: "*X-Amz-*", why: expired}]\n',
 )
@@ -309,7 +309,7 @@ def test_what_is_accepted_takes_nothing_else_with_it(text: str) -> None:
 def test_a_rules_file_cannot_accept_every_text() -> None:
     """That would switch the gate off."""
     with pytest.raises(RulesError, match="it would accept every text"):
-        read_rules(RULES.replace("    indexes:", "    accept: [{text: '*', why: never mind}]\n    indexes:"))
+        read_rules(REFERRING_RULES.replace("    indexes:", "    accept: [{text: '*', why: never mind}]\n    indexes:"))
 
 
 @pytest.mark.parametrize(
@@ -333,7 +333,7 @@ def test_a_list_or_map_at_a_declared_place_holds_what_it_names(attribute: str, v
 
 def test_a_declared_path_below_another_one_is_rewritten_as_such() -> None:
     """Both are declared, the list and what is in it."""
-    world = ReferringWorld(rules=RULES.replace("      - uri\n", '      - uri\n      - "uri[*]"\n'))
+    world = ReferringWorld(rules=REFERRING_RULES.replace("      - uri\n", '      - uri\n      - "uri[*]"\n'))
     world.put(KEY)
     world.migrate(KEY)
     world.put_job(uri={"L": [{"S": f"s3://line-1/{KEY}"}]})

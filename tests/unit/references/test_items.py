@@ -10,7 +10,7 @@ from domain.references.judging import Legacy, Stuck, judge
 from domain.rules.paths import read_path
 from domain.rules.references import AttributePath
 from handlers.config.rules_file import read_rules
-from tests.worlds.referring import RULES, compiled
+from tests.worlds.referring import REFERRING_RULES, compiled
 
 ELSEWHERE = read_rules("""
 version: 1
@@ -61,7 +61,7 @@ def test_a_text_that_stays_is_reported_only_where_it_is_ours(uri: str, *, is_con
 )
 def test_within_one_bucket_a_new_key_is_told_by_the_rules_targets(uri: str, *, is_new: bool) -> None:
     """Without a keep entry for it."""
-    rules = compiled(RULES.replace('keep: ["new/{rest...}"]', "keep: []"))
+    rules = compiled(REFERRING_RULES.replace('keep: ["new/{rest...}"]', "keep: []"))
     found = judge(Held(("uri",), None, f"s3://{uri}", AttributePath("uri", read_path("uri"))), rules)
     assert (found is None) is is_new
 
@@ -88,7 +88,7 @@ def test_an_item_weighs_its_names_and_values(value: dict[str, Any], size: int) -
 
 def test_a_place_is_held_once_though_two_paths_lead_to_it() -> None:
     """And a text of another kind than JSON is passed over by the paths in it, not the ones after it."""
-    rules = compiled(RULES)
+    rules = compiled(REFERRING_RULES)
     table = rules.references.tables[0]
     item = {"uri": {"S": "a"}, "steps": {"L": [{"M": {"uri": {"S": "b"}}}]}, "config": {"S": "no json"}}
     assert [(one.place, one.uri) for one in held_uris(item, table)] == [

@@ -15,11 +15,11 @@ from domain.references.items import Edit, Outcome, Switch, edits_of
 from domain.references.ports import ItemChange
 from handlers.operations.references import TableScan
 from tests.worlds.items import OLD, new_world, rewrite
-from tests.worlds.referring import RULES, ReferringWorld
+from tests.worlds.referring import REFERRING_RULES, ReferringWorld
 
 WRITE = TableScan(segments=1, dry_run=False)
 PLACES = ("d" + ".*" * 12 + ".uri", "*-uri", "many[*]")
-DEEP = RULES.replace('      - "steps[*].uri"\n', "".join(f'      - "{one}"\n' for one in PLACES))
+DEEP = REFERRING_RULES.replace('      - "steps[*].uri"\n', "".join(f'      - "{one}"\n' for one in PLACES))
 
 
 def deep_world(rules: str = DEEP) -> ReferringWorld:

@@ -9,14 +9,14 @@ from domain.errors import RefusedRequestError
 from domain.keys import Location
 from domain.references.items import Outcome, Reported
 from domain.references.manifest_lines import LINES_AT_ONCE, MAX_LINE_BYTES, Line, lines_of, rewritten_lines
-from tests.worlds.referring import RULES, ReferringWorld
+from tests.worlds.referring import REFERRING_RULES, ReferringWorld
 
 OLD, NEW = "s3://line-1/old//a.png", "s3://line-1/new/a.png"
 SIGNED = "https://line-1.s3.amazonaws.com/old//a.png?X-Amz-Signature=1"
 REGIONAL = "https://line-1.s3.eu-central-1.amazonaws.com/old//a.png"
 
 
-def moved(rules: str = RULES) -> ReferringWorld:
+def moved(rules: str = REFERRING_RULES) -> ReferringWorld:
     """A world whose one image is migrated."""
     world = ReferringWorld(rules=rules)
     if world.rules.target_bucket != world.bucket:
@@ -97,14 +97,14 @@ def test_a_reference_waits_while_its_object_is_not_proven_at_its_new_key() -> No
 
 def test_a_host_with_a_region_is_switched_to_the_region_of_the_new_bucket() -> None:
     """The region of the old bucket in the new bucket's host would lead nowhere."""
-    world = moved(RULES.replace("target: {bucket: line-1}", "target: {bucket: line-2, region: eu-west-1}"))
+    world = moved(REFERRING_RULES.replace("target: {bucket: line-1}", "target: {bucket: line-2, region: eu-west-1}"))
     line, _ = only(switched(world, [row(**{"source-ref": REGIONAL})]))
     assert line.after == row(**{"source-ref": "https://line-2.s3.eu-west-1.amazonaws.com/new/a.png"})
 
 
 def test_one_reference_that_stays_keeps_no_other_of_its_line_back() -> None:
     """Nobody said where the new bucket is, which only the host with a region must know."""
-    world = moved(RULES.replace("target: {bucket: line-1}", "target: {bucket: line-2}"))
+    world = moved(REFERRING_RULES.replace("target: {bucket: line-1}", "target: {bucket: line-2}"))
     (line,) = switched(world, [row(**{"source-ref": REGIONAL, "mask-ref": OLD})])
     assert line.after == row(**{"source-ref": REGIONAL, "mask-ref": "s3://line-2/new/a.png"})
     assert [(one.outcome, "target.region" in one.why) for one in line.reports] == [

@@ -20,8 +20,8 @@ from tests.fakes.contents import InMemoryContents
 from tests.fakes.faults import Moment, ScriptedFaults
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.object_store import InMemoryObjectStore
-from tests.worlds.augmented_manifests import CONTENT, MANIFEST, NEW, REWRITTEN, ManifestWorld
-from tests.worlds.referring import POLICY, RULES, ReferringWorld
+from tests.worlds.augmented_manifests import CONTENT, MANIFEST, NEW_MANIFEST, REWRITTEN, ManifestWorld
+from tests.worlds.referring import REFERRING_POLICY, REFERRING_RULES, ReferringWorld
 
 ALL = REWRITTEN.replace(b"s3:\\/\\/line-1\\/old\\/\\/b", b"s3:\\/\\/line-1\\/new\\/b")
 
@@ -204,7 +204,7 @@ def test_a_manifest_that_did_not_move_holds_what_it_names(state: State) -> None:
 def test_a_manifest_that_cannot_be_read_counts_as_a_reference() -> None:
     """Archived, say: nobody knows what it holds, so the answer is not that nothing is left."""
     world = ManifestWorld()
-    world.contents.fail_next(ArchivedError(f"{NEW} is archived: restore it first"), call="read_content")
+    world.contents.fail_next(ArchivedError(f"{NEW_MANIFEST} is archived: restore it first"), call="read_content")
     (found,) = world.scan.find_references()
     assert (found.holder, found.path) == (world.record(MANIFEST).target.uri, "archived")
 
@@ -239,7 +239,7 @@ class _Restless(InMemoryContents):
 @pytest.mark.parametrize("place", [Location("line-1", "kept.manifest"), Location("line-2", "v2/kept.manifest")])
 def test_manifests_that_stay_are_found_in_both_buckets(place: Location) -> None:
     """Where the new layout is in another bucket, the old one still has those that no rule moves."""
-    rules = RULES.replace("target: {bucket: line-1}", "target: {bucket: line-2, prefix: v2/}").replace(
+    rules = REFERRING_RULES.replace("target: {bucket: line-1}", "target: {bucket: line-2, prefix: v2/}").replace(
         'manifests: ["old//{rest...}.manifest"', 'manifests: ["{name}.manifest"'
     )
     world = ReferringWorld(rules=rules)
@@ -247,7 +247,7 @@ def test_manifests_that_stay_are_found_in_both_buckets(place: Location) -> None:
     scan = ManifestScan(
         world.rules,
         ManifestPorts(world.migration_ports, InMemoryContents(world.store)),
-        POLICY,
+        REFERRING_POLICY,
         world.store,
         new_token=lambda: "token",
     )
@@ -339,7 +339,7 @@ def test_many_lines_take_several_parts() -> None:
     world.store.put(world.place, content)
     world.migrate(MANIFEST)
     world.contents.calls.clear()
-    policy = POLICY.__class__(request_seconds=5.0, margin_seconds=1.0, part_size=5 * 1024 * 1024)
+    policy = REFERRING_POLICY.__class__(request_seconds=5.0, margin_seconds=1.0, part_size=5 * 1024 * 1024)
     scan = ManifestScan(
         world.rules,
         ManifestPorts(world.migration_ports, _Blocks(world.store)),

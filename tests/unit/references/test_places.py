@@ -11,8 +11,7 @@ from domain.references.judging import UNREADABLE, Stuck, judge
 from domain.rules.paths import PathError, matches, read_path
 from domain.rules.references import AttributePath
 from tests.worlds.items import NEW, OLD, new_world, rewrite
-from tests.worlds.referring import RULES as REFERRING
-from tests.worlds.referring import ReferringWorld, compiled
+from tests.worlds.referring import REFERRING_RULES, ReferringWorld, compiled
 
 ELSEWHERE = "s3://line-1/mine"
 
@@ -145,14 +144,14 @@ def test_bare_keys_in_a_text_that_cannot_be_read_are_told_too() -> None:
     """The bucket that they belong to is declared, not written."""
     attribute = AttributePath("keys:x", read_path("keys"), read_path("x"), bucket="line-1")
     everything = (Location("line-1", ""),)
-    found = judge(Held(("keys",), None, '{"x": "old//a"', attribute), compiled(REFERRING))
+    found = judge(Held(("keys",), None, '{"x": "old//a"', attribute), compiled(REFERRING_RULES))
     assert found == Stuck(UNREADABLE, everything)
-    assert judge(Held(("keys",), None, "", attribute), compiled(REFERRING)) is None
+    assert judge(Held(("keys",), None, "", attribute), compiled(REFERRING_RULES)) is None
 
 
 def test_an_undo_takes_no_text_for_a_uri_where_json_was() -> None:
     """The application wrote the new URI there itself, in a form of its own."""
-    table = compiled(REFERRING).references.tables[0]
+    table = compiled(REFERRING_RULES).references.tables[0]
     switch = Switch(("config",), ("model", "uri"), OLD, NEW, "record")
     assert relocated({"config": {"S": NEW}}, table, [switch]) == {}
     assert relocated({"config": {"S": json.dumps({"model": {"uri": NEW}})}}, table, [switch]) != {}

@@ -23,7 +23,7 @@ from handlers.cli.report import guarded
 from handlers.cli.sizes import said_bytes
 from handlers.config.rules_file import read_rules
 from tests.report_sample import HOSTILE, START, sample_records, sample_report
-from tests.worlds.handlers import RULES
+from tests.worlds.handlers import HANDLER_RULES
 from tests.worlds.plan_figures import figures
 
 RECORD = sample_records()[0]
@@ -234,7 +234,7 @@ def test_a_plan_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     path.write_text(text)
     with pytest.raises(InputError, match=re.escape(str(path))):
-        read_plan(path, read_rules(RULES))
+        read_plan(path, read_rules(HANDLER_RULES))
 
 
 def test_the_sample_is_in_order() -> None:

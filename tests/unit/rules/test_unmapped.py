@@ -17,10 +17,10 @@ from handlers.operations.backfill import Fed, Feeder
 from handlers.operations.verify import Verifier
 from tests.fakes.lifecycle import InMemoryKeyBook
 from tests.worlds.batch_job import answered, asked
-from tests.worlds.handlers import BUCKET, RULES, Bench, ListQueue, bench, created_entry, direct, sqs_event
+from tests.worlds.handlers import BUCKET, HANDLER_RULES, Bench, ListQueue, bench, created_entry, direct, sqs_event
 from tests.worlds.plan_figures import figures
 
-FAILING = RULES.replace("unmapped: report", "unmapped: fail")
+FAILING = HANDLER_RULES.replace("unmapped: report", "unmapped: fail")
 OTHER_BUCKET = FAILING.replace("target: {bucket: line-1}", "target: {bucket: line-2}")
 KEYS = ("old/a", "new/a", "elsewhere/a", "kept/a")
 
@@ -54,7 +54,7 @@ def test_a_copys_key_is_done_for_batch_operations_too() -> None:
 
 @pytest.mark.parametrize(
     ("rules", "refused"),
-    [(FAILING, ["elsewhere/a"]), (OTHER_BUCKET, ["new/a", "elsewhere/a"]), (RULES, [])],
+    [(FAILING, ["elsewhere/a"]), (OTHER_BUCKET, ["new/a", "elsewhere/a"]), (HANDLER_RULES, [])],
 )
 def test_which_keys_are_refused(rules: str, refused: list[str]) -> None:
     """Neither what moves, nor what is kept, nor a copy."""
@@ -82,7 +82,7 @@ def test_a_backfill_counts_what_is_refused() -> None:
 
 def test_verify_calls_it_a_difference() -> None:
     """Under ``unmapped: report`` it is a remark, and a copy is neither."""
-    for rules, wanted in ((FAILING, (Difference.UNMAPPED,)), (RULES, ())):
+    for rules, wanted in ((FAILING, (Difference.UNMAPPED,)), (HANDLER_RULES, ())):
         made = bench(rules=rules)
         for key in KEYS:
             made.world.put(key, b"one")
@@ -106,6 +106,6 @@ def test_a_plan_with_unmapped_keys_is_not_safe() -> None:
 
 def test_a_planner_knows_what_the_rules_say() -> None:
     """The figures of a listing carry it."""
-    for rules, safe in ((FAILING, False), (RULES, True)):
+    for rules, safe in ((FAILING, False), (HANDLER_RULES, True)):
         planner = DuckDbPlanner(read_rules(rules))
         assert planner.plan_listing(Listing(("elsewhere/a",)), cutting=Cutting(MIB, 5 * MIB)).is_safe is safe
