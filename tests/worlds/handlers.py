@@ -3,14 +3,13 @@
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from hashlib import md5
 from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from domain.audit.events import AuditEvent
 from domain.errors import KeyshiftError
 from domain.keys import Location
 from domain.objects import ObjectState
@@ -19,16 +18,15 @@ from domain.protocol.attempt import MigrationPolicy, MigrationPorts
 from domain.protocol.ports import ClaimAnswer, Deleted, Refused, SourceObject, TargetObject, TopMarker, Written
 from domain.protocol.record import ClaimRequest, Record, claimed, refusal
 from domain.queues import Message
-from domain.reporting.ports import NO_HISTORY
-from domain.reporting.progress import Span
-from domain.steering.control import Control
 from handlers.config.rules_file import read_rules
 from handlers.config.settings import Settings
 from handlers.engine.concurrency import Pace
 from handlers.engine.dependencies import CachedControl, EngineDependencies
 from handlers.engine.observability import Observer
+from tests.fakes.bus import InMemoryEventBus
 from tests.fakes.engine import NoBreaker, OpenGate, no_item_event
 from tests.fakes.lifecycle import InMemoryProbeBook
+from tests.fakes.panel import InMemoryControlPanel, InMemoryProgressCounters
 
 BUCKET = "line-1"
 HANDLER_RULES = """
@@ -201,63 +199,6 @@ class ListQueue:
         return len(self.waiting), len(self.in_flight)
 
 
-class ListBus:
-    """A bus that keeps what it accepted; ``refuse`` are indexes that the next call does not accept."""
-
-    def __init__(self) -> None:
-        self.events: list[AuditEvent] = []
-        self.refuse: Sequence[int] = ()
-
-    def publish_events(self, events: Sequence[AuditEvent]) -> Sequence[int]:
-        """Accept all but ``refuse``."""
-        refused, self.refuse = self.refuse, ()
-        self.events += [event for index, event in enumerate(events) if index not in refused]
-        return refused
-
-
-@dataclass
-class Figures:
-    """Counters that count each batch once."""
-
-    figures: dict[str, int] = field(default_factory=dict)
-    batches: set[str] = field(default_factory=set)
-
-    def add_progress(
-        self, deltas: Mapping[str, int], *, batch_id: str, history: Mapping[Span, Mapping[str, int]] = NO_HISTORY
-    ) -> None:
-        """Add once."""
-        if batch_id not in self.batches:
-            self.batches.add(batch_id)
-            for name, delta in deltas.items():
-                self.figures[name] = self.figures.get(name, 0) + delta
-
-    def read_progress(self) -> Mapping[str, int]:
-        """The figures now."""
-        return dict(self.figures)
-
-    def read_history(self, seconds: int) -> Mapping[Span, Mapping[str, int]]:
-        """None is kept."""
-        return {}
-
-
-@dataclass
-class Panel:
-    """The operator's word."""
-
-    control: Control = field(default_factory=Control)
-
-    def read_control(self) -> Control:
-        """As it was written last."""
-        return self.control
-
-    def write_control(self, control: Control, *, before: Control) -> bool:
-        """Replace it on its fence."""
-        if self.control.fence != before.fence:
-            return False
-        self.control = control
-        return True
-
-
 @dataclass
 class Bench:
     """Dependencies with everything they are made of within reach."""
@@ -265,9 +206,9 @@ class Bench:
     world: HandlerWorld
     live: ListQueue
     backfill: ListQueue
-    bus: ListBus
-    figures: Figures
-    panel: Panel
+    bus: InMemoryEventBus
+    figures: InMemoryProgressCounters
+    panel: InMemoryControlPanel
     said: io.StringIO
     slept: list[float]
     dependencies: EngineDependencies
@@ -280,8 +221,8 @@ class Bench:
 
 def bench(*, rules: str = HANDLER_RULES, policy: MigrationPolicy | None = None, **settings: Any) -> Bench:
     """A new world with everything in it."""
-    world, live, backfill, bus = HandlerWorld(), ListQueue(), ListQueue(), ListBus()
-    figures, panel, said, slept = Figures(), Panel(), io.StringIO(), list[float]()
+    world, live, backfill, bus = HandlerWorld(), ListQueue(), ListQueue(), InMemoryEventBus()
+    figures, panel, said, slept = InMemoryProgressCounters(), InMemoryControlPanel(), io.StringIO(), list[float]()
     compiled = read_rules(rules)
     tokens = count(1)
     dependencies = EngineDependencies(

@@ -30,7 +30,7 @@ def test_figures_follow_the_records() -> None:
     respond({"Records": [change(1, None, BEGUN), change(2, BEGUN, DONE)]}, made.dependencies)
     expected = {"records.COPIED": 1, "objects_copied": 1, "bytes_copied": 3, "rule.move": 1, "rule_bytes.move": 3}
     expected |= {"changes": 2, "copy_milliseconds": 1_500}
-    assert expected == {name: figure for name, figure in made.figures.figures.items() if figure}
+    assert expected == {name: figure for name, figure in made.figures.read_progress().items() if figure}
 
 
 def test_a_repeated_batch_counts_once() -> None:
@@ -39,18 +39,18 @@ def test_a_repeated_batch_counts_once() -> None:
     event = {"Records": [change(1, BEGUN, DONE)]}
     respond(event, made.dependencies)
     respond(event, made.dependencies)
-    assert made.figures.figures["objects_copied"] == 1
+    assert made.figures.read_progress()["objects_copied"] == 1
 
 
 def test_the_first_change_that_was_not_accepted_is_named() -> None:
     """The stream comes back from there, and nothing after it is counted yet."""
     made = bench()
-    made.bus.refuse = [1, 2]
+    made.bus.refuse = {f"{DONE.record_id}:2", f"{DONE.record_id}:2:removed"}
     other = {"eventID": "e0", "dynamodb": {"Keys": {"pk": {"S": "control#"}}, "SequenceNumber": "000"}}
     records = [change(1, None, BEGUN), other, change(2, BEGUN, DONE), change(3, DONE, None)]
     answer = respond({"Records": records}, made.dependencies)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "200"}]}
-    assert made.figures.figures == {"records.NEW": 1, "changes": 1}
+    assert made.figures.read_progress() == {"records.NEW": 1, "changes": 1}
 
 
 def test_every_accepted_change_is_in_the_chain_before_it_is_acknowledged() -> None:
@@ -59,8 +59,9 @@ def test_every_accepted_change_is_in_the_chain_before_it_is_acknowledged() -> No
     archive, head = InMemorySegmentArchive(), InMemoryChainHead()
     writer = ChainWriter(migration="unit", archive=archive, head=head)
     dependencies = replace(made.dependencies, chain=writer)
-    made.bus.refuse = [1]
+    made.bus.refuse = {f"{DONE.record_id}:2"}
     respond({"Records": [change(1, None, BEGUN), change(2, BEGUN, DONE)]}, dependencies)
+    made.bus.refuse.clear()
     respond({"Records": [change(2, BEGUN, DONE)]}, dependencies)
     told = [one for number in (1, 2) for one in ChainReader("unit").read(number, archive.segments[number])]
     assert [f"{DONE.record_id}:1", f"{DONE.record_id}:2"] == [
@@ -78,7 +79,7 @@ def test_without_the_chain_nothing_is_acknowledged() -> None:
     writer = ChainWriter(migration="unit", archive=archive, head=InMemoryChainHead())
     with pytest.raises(UnavailableError):
         respond({"Records": [change(1, None, BEGUN)]}, replace(made.dependencies, chain=writer))
-    assert made.figures.figures == {}
+    assert made.figures.read_progress() == {}
 
 
 def test_the_operators_word_is_audited() -> None:
@@ -89,7 +90,7 @@ def test_the_operators_word_is_audited() -> None:
     image = {"paused": {"BOOL": True}, "reason": {"S": "x"}, "fence": {"N": "1"}, "changed_at": {"N": "5.5"}}
     respond({"Records": [{"eventID": "e1", "dynamodb": {**images, "NewImage": image}}]}, dependencies)
     assert [(event.detail_type, event.time) for event in made.bus.events] == [("Migration Paused", 5.5)]
-    assert made.figures.figures == {}
+    assert made.figures.read_progress() == {}
 
 
 def test_what_shares_the_table_is_no_record() -> None:
@@ -98,7 +99,7 @@ def test_what_shares_the_table_is_no_record() -> None:
     assert respond({"Records": [change(1, None, BEGUN, pk="counters#unit")]}, made.dependencies) == {
         "batchItemFailures": []
     }
-    assert (made.bus.events, made.figures.figures) == ([], {})
+    assert (made.bus.events, made.figures.read_progress()) == ([], {})
 
 
 def test_an_item_that_cannot_be_read_is_audited_and_stops_nothing() -> None:
