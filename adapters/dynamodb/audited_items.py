@@ -1,4 +1,4 @@
-"""What is audited beside the records: items of the manifest table."""
+"""The audited items beside the records: items of the manifest table."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -26,7 +26,7 @@ class DynamoDbAuditedItems:
         self._table = table
 
     def list_items(self) -> Iterator[Deferred]:
-        """See the port; an entry of the journal stays there when nothing of it is left to restore."""
+        """See the port; an entry of the journal is listed even when none of its references is left to restore."""
         control = DynamoDbControlPanel(self._clients, self._table).read_control()
         yield Deferred(CONTROL_ID, "the control item", control.fence, "", control.changed_at)
         stage = DynamoDbStageBook(self._clients, self._table).read_stage()
@@ -54,7 +54,7 @@ class DynamoDbAuditedItems:
 
 
 def _state_of(item: Item) -> Deferred:
-    """An entry that cannot be read counts as set back: the chain tells more of it than its revision 0."""
+    """The state of an entry; one that cannot be read counts as set back: the chain is further than its revision 0."""
     item_id = str(item[PARTITION_KEY]["S"])
     try:
         entry = entry_of_item(item)

@@ -21,14 +21,14 @@ MINUTES_KEPT_SECONDS = 7 * 24 * 3600
 _READ_AT_ONCE = 100
 """BatchGetItem's limit."""
 _REMEMBERED_SECONDS = 24 * 3600
-"""The table's stream keeps changes for a day, so no batch can come again later."""
+"""The table's stream keeps changes for a day, so after that a batch cannot come again."""
 
 
 class DynamoDbProgressCounters:
     """ProgressCounters on DynamoDB.
 
-    Each batch leaves an item of its own in the same transaction, which expires after a day: a ClientRequestToken
-    would be forgotten after ten minutes, and emulators ignore it.
+    Each batch leaves an item of its own in the same transaction, which expires after a day. A ClientRequestToken would
+    be forgotten after ten minutes, and emulators ignore it.
     """
 
     def __init__(self, clients: AwsClients, table: str, clock: Clock | None = None) -> None:
@@ -72,13 +72,13 @@ class DynamoDbProgressCounters:
                 if error_code(error) != "TransactionCanceledException":
                     raise
                 if codes[:1] == ["ConditionalCheckFailed"]:
-                    return  # this batch has been counted
+                    return  # this batch is counted already
                 if set(codes) & {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}:
                     raise ThrottledError(f"{self._table}: others write the counters too; it is tried again") from error
                 raise
 
     def _history(self, history: Mapping[Span, Mapping[str, int]]) -> Iterator[dict[str, Any]]:
-        """One item for each span, and one that knows which hours there are, so that nobody must look for them."""
+        """One item for each span, and one that lists the hours that exist, so that they need not be searched."""
         for span, deltas in history.items():
             expires_at = span.start + MINUTES_KEPT_SECONDS if span.seconds == MINUTE else None
             yield self._addition(_span_id(span), deltas, expires_at=expires_at)
@@ -111,7 +111,7 @@ class DynamoDbProgressCounters:
         return _counters(self._items.read_item(PROGRESS_ID))
 
     def read_history(self, seconds: int) -> Mapping[Span, Mapping[str, int]]:
-        """See the port; the minutes of hours that are older than a week are not asked for."""
+        """See the port; for hours older than a week the minutes are not read."""
         hours = sorted(int(start) for start in self._items.read_item(HISTORY_ID).get("hours", {"NS": []})["NS"])
         if seconds == MINUTE:
             oldest = self._clock.now() - MINUTES_KEPT_SECONDS - HOUR

@@ -36,7 +36,7 @@ class DynamoDbRateLedger:
 
     def _reserve(self, line: str, seconds: float, *, earliest: float, latest: float, fence: int) -> float | None:
         values = {":fence": number(fence), ":earliest": number(earliest)}
-        # Another process may change the line between the two updates: then it is looked at again.
+        # Another process may change the line between the two updates: then it is read again.
         while True:
             longer = values | {":seconds": number(seconds), ":latest": number(latest)}
             written = self._update(line, "SET ends_at = ends_at + :seconds", _AHEAD, longer)

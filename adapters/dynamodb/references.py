@@ -1,4 +1,4 @@
-"""Tables of the application that hold URIs, and the journal of what was rewritten in them."""
+"""Tables of the application that hold URIs, and the journal of rewritten references."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -23,7 +23,7 @@ _THROTTLED = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded"})
 
 
 class DynamoDbReferences:
-    """ReferringTables and ReferenceJournal on DynamoDB; ``table`` is the manifest's."""
+    """ReferringTables and ReferenceJournal on DynamoDB; ``table`` is the manifest table."""
 
     def __init__(self, clients: AwsClients, table: str) -> None:
         self._client = clients.dynamodb
@@ -45,7 +45,7 @@ class DynamoDbReferences:
             if not start:
                 return
 
-    def find_items(self, table: str, *, index: str, attribute: str, text: str) -> Iterator[Item]:  # the port's word
+    def find_items(self, table: str, *, index: str, attribute: str, text: str) -> Iterator[Item]:  # the port's name
         """See the port."""
         page: dict[str, Any] = {}
         while True:
@@ -70,7 +70,7 @@ class DynamoDbReferences:
             return self._client.get_item(TableName=table, Key=given, ConsistentRead=True).get("Item")
 
     def change_item(self, change: ItemChange) -> Changed:
-        """See the port; what another transaction holds at this moment counts as changed: it is read again."""
+        """See the port; an item in another transaction at this moment counts as changed, and is read again."""
         actions: Any = [
             {"Update": update_of(change)},
             {"Put": self._put(change)},
@@ -129,7 +129,7 @@ class DynamoDbReferences:
         }
 
     def _check(self, record: Record) -> dict[str, Any]:
-        """The record is exactly the one that was read: every change of it has a revision of its own."""
+        """The condition that the record is exactly the one that was read: each change of it has its own revision."""
         return {
             "TableName": self._table,
             "Key": {PARTITION_KEY: text(record.record_id)},
