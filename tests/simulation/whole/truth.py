@@ -84,7 +84,9 @@ class Truth(Chronicle):
         key.foreign_delete = None if is_given_up else key.foreign_delete
         key.last_at_target, key.given_up = Writer.KEYSHIFT, None
         self._mirrored.pop(location, None)
-        self._check_lost(key, before, f"I1 overwriting the target with word {word}", by=by)
+        # What an operator gives up by its etag goes by his own decision.
+        if not is_given_up:
+            self._check_lost(key, before, f"I1 overwriting the target with word {word}", by=by)
 
     def _faults_of_copy(self, key: KeyTruth, word: int, before: Version | None, *, is_given_up: bool) -> Iterator[str]:
         if before is not None:
