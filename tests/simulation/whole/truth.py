@@ -93,7 +93,7 @@ class Truth(Chronicle):
             there = self.maker_of(before)
             if there.writer is Writer.KEYSHIFT:
                 older = there.of is not None and word < key.word_of(there.of)
-                if older and key.words[word] != key.holds(before):
+                if older and not is_given_up and key.words[word] != key.holds(before):
                     yield f"I2 word {word} is written over newer word {key.word_of(there.of)}"
             elif not is_given_up and key.number_of(there.value) < 0 and not self.excuses(self.why_ours(key, before)):
                 # What is equal in everything to a word of the owner is adopted, and follows him (protocol.md §5).
