@@ -1,10 +1,8 @@
 """The audited items beside the records: items of the manifest table."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from adapters.aws.clients import AwsClients
-from adapters.aws.errors import translated
 from adapters.dynamodb.attributes import PARTITION_KEY, text
 from adapters.dynamodb.control import DynamoDbControlPanel
 from adapters.dynamodb.item_ids import is_audited
@@ -31,22 +29,12 @@ class DynamoDbAuditedItems:
         yield Deferred(CONTROL_ID, "the control item", control.fence, "", control.changed_at)
         stage = DynamoDbStageBook(self._clients, self._table).read_stage()
         yield Deferred(STAGE_ID, "the stage", stage.revision, "", stage.changed_at)
-        page: dict[str, Any] = {}
-        while True:
-            with translated("Scan", self._table):
-                answer = self._clients.dynamodb.scan(
-                    TableName=self._table,
-                    ConsistentRead=True,
-                    FilterExpression="begins_with(#pk, :journal)",
-                    ExpressionAttributeNames={"#pk": PARTITION_KEY},
-                    ExpressionAttributeValues={":journal": text(JOURNAL_ID)},
-                    **page,
-                )
-            for item in answer["Items"]:
-                yield _state_of(item)
-            if not answer.get("LastEvaluatedKey"):
-                return
-            page = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        entries = ItemTable(self._clients, self._table).scan_items(
+            FilterExpression="begins_with(#pk, :journal)",
+            ExpressionAttributeNames={"#pk": PARTITION_KEY},
+            ExpressionAttributeValues={":journal": text(JOURNAL_ID)},
+        )
+        yield from map(_state_of, entries)
 
     def has_item(self, item_id: str) -> bool:
         """See the port."""

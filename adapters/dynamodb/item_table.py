@@ -1,5 +1,6 @@
 """One item of a table, read, or written on a condition; only this module recognises DynamoDB's refusal."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,17 @@ class ItemTable:
         with translated("GetItem", subject or f"{self._name} ({item_id})"):
             answer = self._client.get_item(TableName=self._name, Key={self._key: text(item_id)}, ConsistentRead=True)
         return answer.get("Item", {})
+
+    def scan_items(self, **request: Any) -> Iterator[Item]:
+        """Every item that a Scan finds, in AWS's words; none is missed that was written before the scan began."""
+        page: dict[str, Any] = {}
+        while True:
+            with translated("Scan", self._name):
+                answer = self._client.scan(TableName=self._name, ConsistentRead=True, **request, **page)
+            yield from answer["Items"]
+            if not answer.get("LastEvaluatedKey"):
+                return
+            page = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def put_if(self, item: Item, *, subject: str = "", **condition: Any) -> Written:
         """PutItem with a condition, in AWS's syntax; a refusal contains the old item, so it costs no read."""

@@ -68,17 +68,8 @@ class DynamoDbManifest:
 
     def scan_records(self, *, segment: int = 0, segments: int = 1) -> Iterator[Record]:
         """See the port."""
-        page: dict[str, Any] = {}
-        while True:
-            with translated("Scan", self._table):
-                # Consistent, so that a record written before the scan began is never missed.
-                answer = self._client.scan(
-                    TableName=self._table, Segment=segment, TotalSegments=segments, ConsistentRead=True, **page
-                )
-            yield from (to_record(item) for item in answer["Items"] if is_record(item))
-            if not answer.get("LastEvaluatedKey"):
-                return
-            page = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        items = self._items.scan_items(Segment=segment, TotalSegments=segments)
+        yield from (to_record(item) for item in items if is_record(item))
 
 
 def _record(item: Item) -> Record | None:

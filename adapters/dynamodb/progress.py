@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from adapters.aws.clients import AwsClients
 from adapters.aws.errors import error_code, translated
+from adapters.aws.retries import retrying
 from adapters.dynamodb.attributes import PARTITION_KEY, number, text
 from adapters.dynamodb.item_ids import BATCH_PREFIX, HISTORY_ID, PROGRESS_ID
 from adapters.dynamodb.item_table import ItemTable
@@ -44,12 +44,7 @@ class DynamoDbProgressCounters:
         changed = {name: delta for name, delta in deltas.items() if delta}
         if not changed:
             return
-        for attempt in Retrying(
-            retry=retry_if_exception_type(ThrottledError),
-            stop=stop_after_attempt(6),
-            wait=wait_random_exponential(multiplier=0.05, max=2),
-            reraise=True,
-        ):
+        for attempt in retrying(attempts=6, first=0.05, longest=2, after=ThrottledError):
             with attempt:
                 self._add(changed, batch_id, history)
 
@@ -125,12 +120,7 @@ class DynamoDbProgressCounters:
 
     def _spans(self, ids: Sequence[str]) -> Iterator[Mapping[str, Any]]:
         wanted: Any = {self._table: {"Keys": [{PARTITION_KEY: text(one)} for one in ids]}}
-        for attempt in Retrying(
-            retry=retry_if_exception_type(ThrottledError),
-            stop=stop_after_attempt(8),
-            wait=wait_random_exponential(multiplier=0.1, max=5),
-            reraise=True,
-        ):
+        for attempt in retrying(attempts=8, first=0.1, longest=5, after=ThrottledError):
             with attempt:
                 with translated("BatchGetItem", f"{self._table} ({HISTORY_ID})"):
                     answer = self._client.batch_get_item(RequestItems=wanted)

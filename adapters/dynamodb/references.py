@@ -9,6 +9,7 @@ from adapters.aws.clients import AwsClients
 from adapters.aws.errors import error_code, translated
 from adapters.dynamodb.attributes import PARTITION_KEY, number, text
 from adapters.dynamodb.item_ids import SCAN_PREFIX
+from adapters.dynamodb.item_table import ItemTable
 from adapters.dynamodb.reference_items import REVISION, entry_of_item, item_of_entry
 from domain.audit.reference_events import JOURNAL_ID
 from domain.errors import ThrottledError
@@ -28,6 +29,7 @@ class DynamoDbReferences:
     def __init__(self, clients: AwsClients, table: str) -> None:
         self._client = clients.dynamodb
         self._table = table
+        self._items = ItemTable(clients, table)
 
     def scan_items(
         self, table: str, *, segment: int = 0, segments: int = 1, after: Item | None = None
@@ -88,21 +90,12 @@ class DynamoDbReferences:
 
     def scan_entries(self) -> Iterator[JournalEntry]:
         """See the port."""
-        page: dict[str, Any] = {}
-        while True:
-            with translated("Scan", self._table):
-                answer = self._client.scan(
-                    TableName=self._table,
-                    ConsistentRead=True,
-                    FilterExpression="begins_with(#pk, :journal) AND #open > :zero",
-                    ExpressionAttributeNames={"#pk": PARTITION_KEY, "#open": "open_switches"},
-                    ExpressionAttributeValues={":journal": text(JOURNAL_ID), ":zero": {"N": "0"}},
-                    **page,
-                )
-            yield from map(entry_of_item, answer["Items"])
-            if not answer.get("LastEvaluatedKey"):
-                return
-            page = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        entries = self._items.scan_items(
+            FilterExpression="begins_with(#pk, :journal) AND #open > :zero",
+            ExpressionAttributeNames={"#pk": PARTITION_KEY, "#open": "open_switches"},
+            ExpressionAttributeValues={":journal": text(JOURNAL_ID), ":zero": {"N": "0"}},
+        )
+        yield from map(entry_of_item, entries)
 
     def read_position(self, scan_id: str) -> ScanPosition:
         """See the port."""
