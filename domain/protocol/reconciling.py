@@ -279,7 +279,7 @@ def _decide_without_source(sight: Sight) -> Decision:
         return Decision(Step.SETTLE, state, origin=record.origin)
     if target is not None:
         # An unconfirmed copy does not count as keyshift's here. Otherwise keyshift would delete the object of a
-        # producer who moves his objects himself, together with the old one.
+        # producer who moves objects themselves, together with the old one.
         return _conflict(_whose(doubted(target, record), record, Cause.TARGET_FOREIGN_SOURCE_GONE))
     if cleaned:
         return _conflict(Cause.COPY_DELETED_AFTER_CLEANUP)
