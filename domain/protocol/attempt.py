@@ -188,7 +188,10 @@ class HeldRecord:
 
     @property
     def as_known(self) -> Record:
-        """The record as of the claim, with the writes of this attempt that may have happened in ``maybe``."""
+        """The record as of the claim; its ``maybe`` also contains this attempt's writes that may have happened.
+
+        S3 refused these writes, but a proxy may have sent them twice.
+        """
         written = {intent for intent in self._unsettled() if intent.action in TARGET_WRITES}
         return replace(self.at_claim, maybe=self.at_claim.maybe | written)
 
