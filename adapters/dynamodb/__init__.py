@@ -1,1 +1,1 @@
-"""DynamoDB: the manifest table and what shares it, its stream, the tables of references."""
+"""DynamoDB: the manifest table and the other items in it, its stream, the tables of references."""

@@ -1,10 +1,8 @@
-"""What is audited beside the records: items of the manifest table."""
+"""The audited items beside the records: items of the manifest table."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from adapters.aws.clients import AwsClients
-from adapters.aws.errors import translated
 from adapters.dynamodb.attributes import PARTITION_KEY, text
 from adapters.dynamodb.control import DynamoDbControlPanel
 from adapters.dynamodb.item_ids import is_audited
@@ -26,27 +24,17 @@ class DynamoDbAuditedItems:
         self._table = table
 
     def list_items(self) -> Iterator[Deferred]:
-        """See the port; an entry of the journal stays there when nothing of it is left to restore."""
+        """See the port; an entry of the journal is listed even when none of its references is left to restore."""
         control = DynamoDbControlPanel(self._clients, self._table).read_control()
         yield Deferred(CONTROL_ID, "the control item", control.fence, "", control.changed_at)
         stage = DynamoDbStageBook(self._clients, self._table).read_stage()
         yield Deferred(STAGE_ID, "the stage", stage.revision, "", stage.changed_at)
-        page: dict[str, Any] = {}
-        while True:
-            with translated("Scan", self._table):
-                answer = self._clients.dynamodb.scan(
-                    TableName=self._table,
-                    ConsistentRead=True,
-                    FilterExpression="begins_with(#pk, :journal)",
-                    ExpressionAttributeNames={"#pk": PARTITION_KEY},
-                    ExpressionAttributeValues={":journal": text(JOURNAL_ID)},
-                    **page,
-                )
-            for item in answer["Items"]:
-                yield _state_of(item)
-            if not answer.get("LastEvaluatedKey"):
-                return
-            page = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        entries = ItemTable(self._clients, self._table).scan_items(
+            FilterExpression="begins_with(#pk, :journal)",
+            ExpressionAttributeNames={"#pk": PARTITION_KEY},
+            ExpressionAttributeValues={":journal": text(JOURNAL_ID)},
+        )
+        yield from map(_state_of, entries)
 
     def has_item(self, item_id: str) -> bool:
         """See the port."""
@@ -54,7 +42,7 @@ class DynamoDbAuditedItems:
 
 
 def _state_of(item: Item) -> Deferred:
-    """An entry that cannot be read counts as set back: the chain tells more of it than its revision 0."""
+    """The state of an entry; one that cannot be read counts as set back: the chain is further than its revision 0."""
     item_id = str(item[PARTITION_KEY]["S"])
     try:
         entry = entry_of_item(item)

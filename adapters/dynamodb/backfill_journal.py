@@ -1,4 +1,4 @@
-"""How far an inventory is enqueued, beside the records in the manifest table."""
+"""How much of an inventory is enqueued, beside the records in the manifest table."""
 
 import time
 from hashlib import sha256
@@ -11,7 +11,7 @@ from adapters.dynamodb.item_ids import BACKFILL_PREFIX
 from adapters.dynamodb.item_table import ItemTable
 
 _KEPT_SECONDS = 60 * 24 * 3600
-"""Long enough to go on after a long weekend; the table's time to live removes it some day."""
+"""Long enough to resume after a long weekend; later the table's time to live removes the item."""
 
 
 class DynamoDbBackfillJournal:

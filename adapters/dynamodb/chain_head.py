@@ -32,7 +32,7 @@ class DynamoDbChainHead:
         )
 
     def doubt_segments(self, last: int, *, seen: Link | None) -> bool:
-        """See the port; of two doubts the further one stays."""
+        """See the port; of two marks the higher one stays."""
         is_seen, values = "attribute_not_exists(#sequence)", {":last": number(last)}
         if seen is not None:
             is_seen = "#sequence = :seen AND sha256 = :sha256"

@@ -21,7 +21,8 @@ _OTHER_VERSION = "attribute_not_exists(#source_version) OR #source_version <> :v
 def claim_update(request: ClaimRequest) -> dict[str, Any]:
     """UpdateItem's expressions for ``request``.
 
-    Each alternative names an absent attribute by itself, so nothing hangs on what a comparison with nothing means.
+    Each alternative names an absent attribute explicitly, so the result does not depend on how DynamoDB compares absent
+    attributes.
     """
     values = _new_values(request) | {":now": number(request.now), ":forward": text(Mode.FORWARD.value)}
     condition = f"attribute_not_exists(#pk) OR (#mode = :forward AND {_FREE}"
@@ -87,7 +88,7 @@ def _new_values(request: ClaimRequest) -> dict[str, Any]:
 
 
 def _not_incorporated(request: ClaimRequest) -> tuple[str, dict[str, Any]]:
-    """The negation of ``is_incorporated``, as alternatives; an empty text where no record can have it."""
+    """The negation of ``is_incorporated``, as alternatives; empty where no record can have incorporated the notice."""
     notice = request.notice
     if notice.kind is not NoticeKind.LISTED:
         if notice.sequencer is None:

@@ -1,4 +1,4 @@
-"""The operator's word: one item of the manifest table."""
+"""The operator's control: one item of the manifest table."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,7 +32,7 @@ class DynamoDbControlPanel:
 
 
 def control_of_item(item: Mapping[str, Any]) -> Control:
-    """The control that an item, or an image in the table's stream, holds; the default for no item."""
+    """The control in an item, or in an image in the table's stream; the default if there is no item."""
     if not item:
         return Control()
     concurrency = _number(item, "concurrency")

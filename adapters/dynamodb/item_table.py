@@ -1,5 +1,6 @@
-"""One item of a table, read, or written under a condition; the only place that knows DynamoDB's refusal."""
+"""One item of a table, read, or written on a condition; only this module recognises DynamoDB's refusal."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ _REFUSED = "ConditionalCheckFailedException"
 class Written:
     """Whether the condition held.
 
-    ``item``: when it held, what ``ReturnValues`` asked for; when not, the item that stands there. It may be empty.
+    If it held, ``item`` is what ``ReturnValues`` requested. If not, it is the item in the table. It may be empty.
     """
 
     is_done: bool
@@ -24,7 +25,7 @@ class Written:
 
 
 class ItemTable:
-    """A table with a partition key only; ``subject`` is what an error names instead of table and id."""
+    """A table with a partition key only; an error names ``subject`` in place of the table and the id."""
 
     def __init__(self, clients: AwsClients, name: str, partition_key: str = PARTITION_KEY) -> None:
         self._client = clients.dynamodb
@@ -32,13 +33,24 @@ class ItemTable:
         self._key = partition_key
 
     def read_item(self, item_id: str, *, subject: str = "") -> Item:
-        """The item as the last write left it; an empty one where there is none."""
+        """The item after the last write, strongly consistent; an empty one where it does not exist."""
         with translated("GetItem", subject or f"{self._name} ({item_id})"):
             answer = self._client.get_item(TableName=self._name, Key={self._key: text(item_id)}, ConsistentRead=True)
         return answer.get("Item", {})
 
+    def scan_items(self, **request: Any) -> Iterator[Item]:
+        """Every item that a Scan finds, in AWS's words; none is missed that was written before the scan began."""
+        page: dict[str, Any] = {}
+        while True:
+            with translated("Scan", self._name):
+                answer = self._client.scan(TableName=self._name, ConsistentRead=True, **request, **page)
+            yield from answer["Items"]
+            if not answer.get("LastEvaluatedKey"):
+                return
+            page = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
     def put_if(self, item: Item, *, subject: str = "", **condition: Any) -> Written:
-        """PutItem with a condition, in AWS's words; a refusal brings the old item along, so it costs no read."""
+        """PutItem with a condition, in AWS's syntax; a refusal contains the old item, so it costs no read."""
         request: Any = {"Item": item, "ReturnValuesOnConditionCheckFailure": "ALL_OLD", **condition}
         with translated("PutItem", subject or f"{self._name} ({item[self._key]['S']})"):
             try:
@@ -59,7 +71,7 @@ class ItemTable:
 
 
 def _refused(error: ClientError) -> Written:
-    """The refusal; raises ``error`` when it is another one."""
+    """The refusal; raises ``error`` when it is another error."""
     if error_code(error) != _REFUSED:
         raise error
     there: Any = error.response.get("Item") or {}

@@ -19,7 +19,7 @@ _BATCH = 100
 
 
 class DynamoDbManifest:
-    """Manifest on DynamoDB; a refused condition brings the old item along, so it costs no read."""
+    """Manifest on DynamoDB; a refused condition returns the old item, so it costs no read."""
 
     def __init__(self, clients: AwsClients, table: str) -> None:
         self._client = clients.dynamodb
@@ -27,7 +27,7 @@ class DynamoDbManifest:
         self._items = ItemTable(clients, table)
 
     def claim_record(self, request: ClaimRequest) -> ClaimAnswer:
-        """See the port; a repeat by the SDK finds our own token, which the caller recognises."""
+        """See the port; a repeat by the SDK finds this attempt's own token, which the caller recognises."""
         location = request.notice.source
         subject = f"{self._table} ({location.uri})"
         update = claim_update(request)
@@ -45,7 +45,7 @@ class DynamoDbManifest:
         return record_of_item(self._items.read_item(record_id, subject=self._table))
 
     def read_records(self, record_ids: Sequence[str]) -> dict[str, Record]:
-        """See the port; what DynamoDB leaves unprocessed is asked again."""
+        """See the port; keys that DynamoDB leaves unprocessed are requested again."""
         found: dict[str, Record] = {}
         wanted = list(dict.fromkeys(record_ids))
         for start in range(0, len(wanted), _BATCH):
@@ -68,17 +68,8 @@ class DynamoDbManifest:
 
     def scan_records(self, *, segment: int = 0, segments: int = 1) -> Iterator[Record]:
         """See the port."""
-        page: dict[str, Any] = {}
-        while True:
-            with translated("Scan", self._table):
-                # Consistent, so that a record written before the scan began is never missed.
-                answer = self._client.scan(
-                    TableName=self._table, Segment=segment, TotalSegments=segments, ConsistentRead=True, **page
-                )
-            yield from (to_record(item) for item in answer["Items"] if is_record(item))
-            if not answer.get("LastEvaluatedKey"):
-                return
-            page = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        items = self._items.scan_items(Segment=segment, TotalSegments=segments)
+        yield from (to_record(item) for item in items if is_record(item))
 
 
 def _record(item: Item) -> Record | None:

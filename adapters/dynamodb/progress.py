@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from adapters.aws.clients import AwsClients
 from adapters.aws.errors import error_code, translated
+from adapters.aws.retries import retrying
 from adapters.dynamodb.attributes import PARTITION_KEY, number, text
 from adapters.dynamodb.item_ids import BATCH_PREFIX, HISTORY_ID, PROGRESS_ID
 from adapters.dynamodb.item_table import ItemTable
@@ -21,14 +21,14 @@ MINUTES_KEPT_SECONDS = 7 * 24 * 3600
 _READ_AT_ONCE = 100
 """BatchGetItem's limit."""
 _REMEMBERED_SECONDS = 24 * 3600
-"""The table's stream keeps changes for a day, so no batch can come again later."""
+"""The table's stream keeps changes for a day, so after that a batch cannot come again."""
 
 
 class DynamoDbProgressCounters:
     """ProgressCounters on DynamoDB.
 
-    Each batch leaves an item of its own in the same transaction, which expires after a day: a ClientRequestToken
-    would be forgotten after ten minutes, and emulators ignore it.
+    Each batch leaves an item of its own in the same transaction, which expires after a day. A ClientRequestToken would
+    be forgotten after ten minutes, and emulators ignore it.
     """
 
     def __init__(self, clients: AwsClients, table: str, clock: Clock | None = None) -> None:
@@ -44,12 +44,7 @@ class DynamoDbProgressCounters:
         changed = {name: delta for name, delta in deltas.items() if delta}
         if not changed:
             return
-        for attempt in Retrying(
-            retry=retry_if_exception_type(ThrottledError),
-            stop=stop_after_attempt(6),
-            wait=wait_random_exponential(multiplier=0.05, max=2),
-            reraise=True,
-        ):
+        for attempt in retrying(attempts=6, first=0.05, longest=2, after=ThrottledError):
             with attempt:
                 self._add(changed, batch_id, history)
 
@@ -72,13 +67,13 @@ class DynamoDbProgressCounters:
                 if error_code(error) != "TransactionCanceledException":
                     raise
                 if codes[:1] == ["ConditionalCheckFailed"]:
-                    return  # this batch has been counted
+                    return  # this batch is counted already
                 if set(codes) & {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}:
                     raise ThrottledError(f"{self._table}: others write the counters too; it is tried again") from error
                 raise
 
     def _history(self, history: Mapping[Span, Mapping[str, int]]) -> Iterator[dict[str, Any]]:
-        """One item for each span, and one that knows which hours there are, so that nobody must look for them."""
+        """One item for each span, and one that lists the hours that exist, so that they need not be searched."""
         for span, deltas in history.items():
             expires_at = span.start + MINUTES_KEPT_SECONDS if span.seconds == MINUTE else None
             yield self._addition(_span_id(span), deltas, expires_at=expires_at)
@@ -111,7 +106,7 @@ class DynamoDbProgressCounters:
         return _counters(self._items.read_item(PROGRESS_ID))
 
     def read_history(self, seconds: int) -> Mapping[Span, Mapping[str, int]]:
-        """See the port; the minutes of hours that are older than a week are not asked for."""
+        """See the port; for hours older than a week the minutes are not read."""
         hours = sorted(int(start) for start in self._items.read_item(HISTORY_ID).get("hours", {"NS": []})["NS"])
         if seconds == MINUTE:
             oldest = self._clock.now() - MINUTES_KEPT_SECONDS - HOUR
@@ -125,12 +120,7 @@ class DynamoDbProgressCounters:
 
     def _spans(self, ids: Sequence[str]) -> Iterator[Mapping[str, Any]]:
         wanted: Any = {self._table: {"Keys": [{PARTITION_KEY: text(one)} for one in ids]}}
-        for attempt in Retrying(
-            retry=retry_if_exception_type(ThrottledError),
-            stop=stop_after_attempt(8),
-            wait=wait_random_exponential(multiplier=0.1, max=5),
-            reraise=True,
-        ):
+        for attempt in retrying(attempts=8, first=0.1, longest=5, after=ThrottledError):
             with attempt:
                 with translated("BatchGetItem", f"{self._table} ({HISTORY_ID})"):
                     answer = self._client.batch_get_item(RequestItems=wanted)

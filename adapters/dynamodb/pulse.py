@@ -45,7 +45,7 @@ class DynamoDbPulseBook:
         return self._update(f"ADD {terms}", "fence = :fence AND #window = :window", names, values, window)
 
     def _begin(self, tally: Tally, window: Window) -> Mapping[str, Any] | None:
-        """The first one to add to a window replaces the one before it, whole."""
+        """Replace the whole earlier window; done by the first process that adds to a new one."""
         item = {name: number(value) for name, value in _sums(tally).items()}
         item |= {"fence": number(window.fence), "window": number(window.number), PARTITION_KEY: text(PULSE_ID)}
         older = "attribute_not_exists(fence) OR fence < :fence OR (fence = :fence AND #window < :window)"

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
-
 from adapters.aws.clients import AwsClients
+from adapters.aws.retries import retrying
 from adapters.dynamodb.attributes import number
 from adapters.dynamodb.item_ids import RATE_PREFIX
 from adapters.dynamodb.item_table import ItemTable, Written
@@ -24,19 +23,14 @@ class DynamoDbRateLedger:
 
     def reserve_stretch(self, line: str, seconds: float, *, earliest: float, latest: float, fence: int) -> float | None:
         """See the port; a repeat by the SDK wastes one stretch, and never gives one twice."""
-        for attempt in Retrying(
-            retry=retry_if_exception_type(ThrottledError),
-            stop=stop_after_attempt(_TRIES),
-            wait=wait_random_exponential(multiplier=0.05, max=1),
-            reraise=True,
-        ):
+        for attempt in retrying(attempts=_TRIES, first=0.05, longest=1, after=ThrottledError):
             with attempt:
                 return self._reserve(line, seconds, earliest=earliest, latest=latest, fence=fence)
         return None
 
     def _reserve(self, line: str, seconds: float, *, earliest: float, latest: float, fence: int) -> float | None:
         values = {":fence": number(fence), ":earliest": number(earliest)}
-        # Another process may change the line between the two updates: then it is looked at again.
+        # Another process may change the line between the two updates: then it is read again.
         while True:
             longer = values | {":seconds": number(seconds), ":latest": number(latest)}
             written = self._update(line, "SET ends_at = ends_at + :seconds", _AHEAD, longer)

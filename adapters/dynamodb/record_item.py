@@ -1,4 +1,4 @@
-"""A manifest record as a DynamoDB item, one attribute each; what a record does not have is not in the item."""
+"""A manifest record as a DynamoDB item, one attribute each; a field without a value is not in the item."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,12 +15,12 @@ _TEXTS = (
 
 
 def is_record(item: Item) -> bool:
-    """Whether the item is a record: control, counters and the like share the table."""
+    """Whether the item is a record: control, counters and other items share the table."""
     return "revision" in item and "target_key" in item
 
 
 def record_of_item(item: Item) -> Record | None:
-    """The record that an item, or an image in the table's stream, holds; ``None`` where it is something else."""
+    """The record in an item, or in an image in the table's stream; ``None`` for another kind of item."""
     return to_record(item) if is_record(item) else None
 
 
@@ -68,7 +68,7 @@ def _cause_texts(record: Record) -> dict[str, Any]:
 
 
 def to_record(item: Item) -> Record:
-    """The record that a record's item holds."""
+    """The record in a record's item."""
     texts = {name: item[name]["S"] for name in _TEXTS if name in item}
     claim = Claim(item["token"]["S"], float(item["deadline"]["N"])) if "token" in item else None
     intents = item.get("intent", {"L": []})["L"]
@@ -105,7 +105,7 @@ def order_text(sequencer: Sequencer) -> str:
 
 
 def intent_list(intent: Intent | None) -> dict[str, Any]:
-    """A list of one intent or of none: a claim appends it to ``maybe`` without reading it."""
+    """A list of the intent, empty for ``None``: a claim appends it to ``maybe`` without reading it."""
     return {"L": [] if intent is None else [_intent_map(intent)]}
 
 

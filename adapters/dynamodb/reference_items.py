@@ -12,7 +12,7 @@ from domain.rules.paths import Place
 from domain.rules.references import Item
 
 REVISION = "entry_revision"
-"""Not ``revision``, by which a record is told."""
+"""Not ``revision``, which marks an item as a record."""
 
 
 def journal_id(entry: JournalEntry) -> str:
@@ -21,7 +21,7 @@ def journal_id(entry: JournalEntry) -> str:
 
 
 def item_of_entry(entry: JournalEntry) -> dict[str, Any]:
-    """The whole item; ``open_switches`` is what is left to restore."""
+    """The whole item; ``open_switches`` are the references left to restore."""
     return {
         PARTITION_KEY: text(journal_id(entry)),
         "entry_id": text(entry.entry_id),
@@ -35,7 +35,7 @@ def item_of_entry(entry: JournalEntry) -> dict[str, Any]:
 
 
 def entry_of_item(item: Item) -> JournalEntry:
-    """The entry that a journal's item holds."""
+    """The entry in a journal's item."""
     return JournalEntry(
         entry_id=item["entry_id"]["S"],
         table=item["referring_table"]["S"],

@@ -1,4 +1,4 @@
-"""Tables of the application that hold URIs, and the journal of what was rewritten in them."""
+"""Tables of the application that hold URIs, and the journal of rewritten references."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -9,6 +9,7 @@ from adapters.aws.clients import AwsClients
 from adapters.aws.errors import error_code, translated
 from adapters.dynamodb.attributes import PARTITION_KEY, number, text
 from adapters.dynamodb.item_ids import SCAN_PREFIX
+from adapters.dynamodb.item_table import ItemTable
 from adapters.dynamodb.reference_items import REVISION, entry_of_item, item_of_entry
 from domain.audit.reference_events import JOURNAL_ID
 from domain.errors import ThrottledError
@@ -23,11 +24,12 @@ _THROTTLED = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded"})
 
 
 class DynamoDbReferences:
-    """ReferringTables and ReferenceJournal on DynamoDB; ``table`` is the manifest's."""
+    """ReferringTables and ReferenceJournal on DynamoDB; ``table`` is the manifest table."""
 
     def __init__(self, clients: AwsClients, table: str) -> None:
         self._client = clients.dynamodb
         self._table = table
+        self._items = ItemTable(clients, table)
 
     def scan_items(
         self, table: str, *, segment: int = 0, segments: int = 1, after: Item | None = None
@@ -45,7 +47,7 @@ class DynamoDbReferences:
             if not start:
                 return
 
-    def find_items(self, table: str, *, index: str, attribute: str, text: str) -> Iterator[Item]:  # the port's word
+    def find_items(self, table: str, *, index: str, attribute: str, text: str) -> Iterator[Item]:  # the port's name
         """See the port."""
         page: dict[str, Any] = {}
         while True:
@@ -70,7 +72,7 @@ class DynamoDbReferences:
             return self._client.get_item(TableName=table, Key=given, ConsistentRead=True).get("Item")
 
     def change_item(self, change: ItemChange) -> Changed:
-        """See the port; what another transaction holds at this moment counts as changed: it is read again."""
+        """See the port; an item in another transaction at this moment counts as changed, and is read again."""
         actions: Any = [
             {"Update": update_of(change)},
             {"Put": self._put(change)},
@@ -88,21 +90,12 @@ class DynamoDbReferences:
 
     def scan_entries(self) -> Iterator[JournalEntry]:
         """See the port."""
-        page: dict[str, Any] = {}
-        while True:
-            with translated("Scan", self._table):
-                answer = self._client.scan(
-                    TableName=self._table,
-                    ConsistentRead=True,
-                    FilterExpression="begins_with(#pk, :journal) AND #open > :zero",
-                    ExpressionAttributeNames={"#pk": PARTITION_KEY, "#open": "open_switches"},
-                    ExpressionAttributeValues={":journal": text(JOURNAL_ID), ":zero": {"N": "0"}},
-                    **page,
-                )
-            yield from map(entry_of_item, answer["Items"])
-            if not answer.get("LastEvaluatedKey"):
-                return
-            page = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        entries = self._items.scan_items(
+            FilterExpression="begins_with(#pk, :journal) AND #open > :zero",
+            ExpressionAttributeNames={"#pk": PARTITION_KEY, "#open": "open_switches"},
+            ExpressionAttributeValues={":journal": text(JOURNAL_ID), ":zero": {"N": "0"}},
+        )
+        yield from map(entry_of_item, entries)
 
     def read_position(self, scan_id: str) -> ScanPosition:
         """See the port."""
@@ -129,7 +122,7 @@ class DynamoDbReferences:
         }
 
     def _check(self, record: Record) -> dict[str, Any]:
-        """The record is exactly the one that was read: every change of it has a revision of its own."""
+        """The condition that the record is exactly the one that was read: each change of it has its own revision."""
         return {
             "TableName": self._table,
             "Key": {PARTITION_KEY: text(record.record_id)},

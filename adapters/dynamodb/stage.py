@@ -15,7 +15,7 @@ from domain.errors import ThrottledError
 from domain.lifecycle.stages import Stage, StageEntry
 from domain.steering.control import Control
 
-# "revision" marks a record's item (adapters.dynamodb.record_item), and a stage is none.
+# "revision" marks a record's item (adapters.dynamodb.record_item), and a stage is not a record.
 _REVISION = "stage_revision"
 _CROWDED = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 
@@ -33,7 +33,7 @@ class DynamoDbStageBook:
         return stage_of_item(self._items.read_item(STAGE_ID))
 
     def write_stage(self, entry: StageEntry, *, before: StageEntry, control: Control | None = None) -> bool:
-        """See the port; a repeat by the SDK finds our own entry."""
+        """See the port; a repeat by the SDK finds the entry that this call wrote."""
         absent = f" OR attribute_not_exists({_REVISION})" if before.revision == 0 else ""
         unchanged: Any = {
             "ConditionExpression": f"{_REVISION} = :revision{absent}",
@@ -45,7 +45,7 @@ class DynamoDbStageBook:
         return written.is_done or stage_of_item(written.item) == entry
 
     def _write_with(self, entry: StageEntry, unchanged: Any, control: Control) -> bool:
-        """Both items are looked at in one transaction."""
+        """Write the entry on conditions on both items, in one transaction."""
         put: Any = {"TableName": self._table, "Item": _item_of(entry), **unchanged}
         absent = " OR attribute_not_exists(fence)" if control.fence == 0 else ""
         check: Any = {
@@ -63,7 +63,7 @@ class DynamoDbStageBook:
                 reasons: Any = error.response.get("CancellationReasons", [])
                 codes = {reason.get("Code") for reason in reasons}
                 if "ConditionalCheckFailed" in codes:
-                    # After a repeat by the SDK our own entry is there already.
+                    # After a repeat by the SDK, this call's entry is there already.
                     return self.read_stage() == entry
                 if codes & _CROWDED:
                     said = f"{self._table} ({STAGE_ID}): another transaction holds it; it is tried again"
@@ -73,7 +73,7 @@ class DynamoDbStageBook:
 
 
 def stage_of_item(item: Mapping[str, Any]) -> StageEntry:
-    """The entry that an item, or an image in the table's stream, holds; PREPARED for no item."""
+    """The entry in an item, or in an image in the table's stream; PREPARED if there is no item."""
     if not item:
         return StageEntry()
     return StageEntry(
@@ -85,7 +85,7 @@ def stage_of_item(item: Mapping[str, Any]) -> StageEntry:
         capture=item["capture"]["S"],
         revision=int(item[_REVISION]["N"]),
         changed_at=float(item["changed_at"]["N"]),
-        # An entry of an earlier version lacks it: the beginning of its stage is late enough.
+        # An entry of an earlier version lacks it: the start of its stage is late enough.
         cut_over_at=float(item.get("cut_over_at", item["since"])["N"]),
         rules_digest=item.get("rules_digest", {"S": ""})["S"],
         live_at=float(item.get("live_at", item["since"])["N"]),

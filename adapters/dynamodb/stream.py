@@ -34,11 +34,11 @@ class _Batch:
 
 
 class DynamoDbChangeReader:
-    """Reads each shard in order, a child after its parent, and goes on where the last reader stopped.
+    """Reads each shard in order, a child after its parent, and continues where the last reader stopped.
 
-    Items that are no records are left out, but the control, the stage and the journal of references, which are audited:
-    the reader's own position is in the same table, and would feed the stream for ever. ``token`` is this reader's own;
-    while another one reads, nothing is returned.
+    Items other than records are left out, except the control, the stage and the journal of references, which are
+    audited. The reader's own position is in the same table, so its changes would feed the stream forever. ``token`` is
+    this reader's own; while another one reads, nothing is returned.
     """
 
     def __init__(  # noqa: PLR0913  # the world, who we are, and two limits
@@ -84,7 +84,7 @@ class DynamoDbChangeReader:
         return None
 
     def confirm_changes(self, event: Mapping[str, Any], failed: str | None) -> None:
-        """Go on after this batch, or at the change with the sequence number that ``failed``."""
+        """Continue after this batch, or at the change with the sequence number that ``failed``."""
         batch = self._batch
         if batch is None or not event["Records"]:
             return
@@ -111,7 +111,7 @@ class DynamoDbChangeReader:
         return kept
 
     def release(self) -> None:
-        """Save what is confirmed and let another process read."""
+        """Save the confirmed position and let another process read."""
         is_ours = self._lease_until > self._clock.monotonic()
         if self._save() if self._unsaved else is_ours:
             self._item.release()
@@ -132,7 +132,7 @@ class DynamoDbChangeReader:
             return True
         fresh = now >= self._lease_until
         if fresh and self._unsaved and self._save():
-            # The lease ran out during a batch and no other reader came: what is confirmed does not come again.
+            # The lease ran out during a batch, but no other reader came: confirmed changes do not come again.
             return True
         position = self._item.take()
         if position is None:
@@ -162,7 +162,7 @@ class DynamoDbChangeReader:
         self._unsaved = True
 
     def _read(self, shard_id: str) -> Mapping[str, Any] | None:
-        """The shard's next changes of records; what else it holds is passed over."""
+        """The shard's next changes of records; other changes are skipped."""
         while True:
             first = self._iterators.get(shard_id) or self._iterator(shard_id)
             answer = None if first is None else self._get_records(shard_id, first)
@@ -186,13 +186,16 @@ class DynamoDbChangeReader:
                 return None
 
     def _lose(self, shard_id: str) -> None:
-        """Leave out a shard that is gone, until the shards are listed again; that fails when the stream is gone too."""
+        """Leave out a shard that no longer exists, until the shards are listed again.
+
+        That listing fails when the stream no longer exists either.
+        """
         _LOG.warning("%s: shard %s is gone, with changes older than a day that were not read", self._table, shard_id)
         self._iterators.pop(shard_id, None)
         self._shards = [shard for shard in self._shards if shard["ShardId"] != shard_id]
 
     def _as_planned(self, page: list[Any], following: str | None, planned: Planned) -> tuple[list[Any], str | None]:
-        """What a reader that died had delivered, no more, so that the batch is recognised as the same."""
+        """Exactly the changes that a dead reader had delivered, so that the batch is recognised as the same."""
         end = next((at for at, one in enumerate(page, 1) if one["dynamodb"]["SequenceNumber"] == planned.last), 0)
         if not end or end == len(page):
             return page, following
@@ -203,7 +206,7 @@ class DynamoDbChangeReader:
     ) -> Mapping[str, Any] | None:
         numbers = [change["dynamodb"]["SequenceNumber"] for change in page]
         self._position.planned = Planned(shard_id, numbers[-1])
-        # Durable before delivery, with what was confirmed before: after a crash the same batch comes again.
+        # Stored before delivery, with the earlier confirmations: after a crash the same batch comes again.
         if not self._save():
             self._forget()
             return None
@@ -224,7 +227,7 @@ class DynamoDbChangeReader:
         return None
 
     def _iterator(self, shard_id: str, after: str | None = None) -> str | None:
-        """Where to read on; ``None`` when the shard is gone, which is said."""
+        """The iterator to read on with; ``None``, and a log line, when the shard no longer exists."""
         last = after or self._position.confirmed.get(shard_id)
         where: dict[str, Any] = {"ShardIteratorType": "TRIM_HORIZON"}
         if last is not None:
@@ -244,7 +247,7 @@ class DynamoDbChangeReader:
         return answer["ShardIterator"]
 
     def _readable_shards(self) -> list[str]:
-        """Shards that are not read to their end, without those whose parent is not."""
+        """Shards that are not read to their end, without those whose parent is not read to its end."""
         now = self._clock.monotonic()
         if now - self._shards_at >= _SHARDS_SECONDS:
             self._shards, self._shards_at = self._list_shards(), now

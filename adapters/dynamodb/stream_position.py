@@ -23,14 +23,14 @@ class Planned:
 
 @dataclass(slots=True)
 class Position:
-    """Shard to the last sequence number that was confirmed, or to ``closed``."""
+    """Shard to the last confirmed sequence number, or to ``closed``."""
 
     confirmed: dict[str, str] = field(default_factory=dict)
     planned: Planned | None = None
 
 
 class PositionItem:
-    """The item, held by one reader at a time for ``lease_seconds`` after its last word."""
+    """The item; one reader at a time holds it, for ``lease_seconds`` after its last write."""
 
     def __init__(self, clients: AwsClients, table: str, clock: Clock, *, token: str, lease_seconds: float) -> None:
         self._items = ItemTable(clients, table)
@@ -39,7 +39,7 @@ class PositionItem:
         self._lease_seconds = lease_seconds
 
     def take(self) -> Position | None:
-        """Take or keep the lease; the position, or ``None`` while another reader holds it."""
+        """Take or keep the lease; returns the position, or ``None`` while another reader holds it."""
         now = self._clock.now()
         free = "attribute_not_exists(lease_token) OR lease_token = :me OR lease_until < :now"
         answer = self._update(
@@ -65,7 +65,7 @@ class PositionItem:
         return self._update(update, "lease_token = :me", values) is not None
 
     def release(self) -> None:
-        """Let another reader go on at once."""
+        """Let another reader continue immediately."""
         self._update("SET lease_until = :never", "lease_token = :me", {":never": number(0)})
 
     def _update(self, update: str, condition: str, values: Mapping[str, Any]) -> Mapping[str, Any] | None:

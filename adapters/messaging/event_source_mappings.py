@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from adapters.aws.clients import AwsClients
 from adapters.aws.errors import error_code, translated
-from domain.errors import TransientError, UnavailableError
+from adapters.aws.retries import retrying
+from domain.errors import UnavailableError
 
 _TRIES = 12
 """A mapping that is just changing its state refuses the next change for some seconds (ResourceInUseException)."""
@@ -47,12 +47,7 @@ class LambdaEventSourceMappings:
                     yield from page["EventSourceMappings"]
 
     def _switch(self, mapping: str, *, enabled: bool) -> None:
-        for attempt in Retrying(
-            retry=retry_if_exception_type(TransientError),
-            stop=stop_after_attempt(_TRIES),
-            wait=wait_random_exponential(multiplier=0.2, max=8),
-            reraise=True,
-        ):
+        for attempt in retrying(attempts=_TRIES, first=0.2, longest=8):
             with attempt, translated("UpdateEventSourceMapping", mapping):
                 try:
                     self._client.update_event_source_mapping(UUID=mapping, Enabled=enabled)

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
-
 from adapters.aws.clients import AwsClients
 from adapters.aws.errors import from_code, translated
+from adapters.aws.retries import retrying
 from domain.errors import RefusedRequestError, TransientError
 from domain.queues import Message
 
@@ -94,12 +93,7 @@ class SqsMessageQueue:
     ) -> None:
         """Send a batch until every entry is accepted: SQS answers 200 with some of them failed."""
         left = entries
-        for attempt in Retrying(
-            retry=retry_if_exception_type(TransientError),
-            stop=stop_after_attempt(_TRIES),
-            wait=wait_random_exponential(multiplier=0.1, max=5),
-            reraise=True,
-        ):
+        for attempt in retrying(attempts=_TRIES, first=0.1, longest=5):
             with attempt:
                 with translated(action, self._url):
                     answer = call(QueueUrl=self._url, Entries=left)

@@ -59,25 +59,14 @@ class DynamoDbTrainingBook:
 
     def find_trainings(self, *, job_name: str) -> Sequence[Item]:
         """See the port; a scan, since the portal has no index on either name (job events are few)."""
-        found: list[Item] = []
-        page: dict[str, Any] = {}
-        while True:
-            with translated("Scan", self._tables.trainings):
-                answer = self._client.scan(
-                    TableName=self._tables.trainings,
-                    ConsistentRead=True,
-                    ProjectionExpression="training_id, training_job_name, compilation_jobs",
-                    FilterExpression="training_job_name = :name OR attribute_exists(compilation_jobs)",
-                    ExpressionAttributeValues={":name": {"S": job_name}},
-                    **page,
-                )
-            for item in map(_plain, answer["Items"]):
-                if item is not None and job_name in _job_names(item):
-                    whole = self.read_training(item["training_id"])
-                    found += [whole] if whole is not None else []
-            if "LastEvaluatedKey" not in answer:
-                return found
-            page = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        items = self._trainings.scan_items(
+            ProjectionExpression="training_id, training_job_name, compilation_jobs",
+            FilterExpression="training_job_name = :name OR attribute_exists(compilation_jobs)",
+            ExpressionAttributeValues={":name": {"S": job_name}},
+        )
+        plain = [one for item in items if (one := _plain(item)) is not None]
+        named = [one["training_id"] for one in plain if job_name in _job_names(one)]
+        return [whole for training_id in named if (whole := self.read_training(training_id)) is not None]
 
     def write_model(self, item: Item) -> None:
         """See the port."""

@@ -1,4 +1,4 @@
-"""Reads objects from end to end, a piece at a time, for verification."""
+"""Reads objects from end to end, one range at a time, for verification."""
 
 from hashlib import sha256
 from typing import Any
@@ -14,11 +14,11 @@ from domain.protocol.ports import Refused
 
 _CHUNK = 1024 * 1024
 _RANGE = 64 * 1024 * 1024
-"""Each request asks for so much, so that a broken connection costs no more than this."""
+"""Bytes of one request; a broken connection costs no more than this."""
 
 
 class S3ByteReader:
-    """ByteReader on S3: ranged reads, each on the condition that the object is still the one that was seen."""
+    """ByteReader on S3: ranged reads, each on the condition that the object is still the one that HEAD returned."""
 
     def __init__(self, clients: AwsClients, *, owners: Owners | None = None) -> None:
         self._client = clients.s3

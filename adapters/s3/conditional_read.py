@@ -1,4 +1,4 @@
-"""Reads the bytes of one object, each time on the condition that it is still the one that was seen."""
+"""Reads the bytes of one object, each time on the condition that it is still the one with the given etag."""
 
 from dataclasses import dataclass
 from typing import Any

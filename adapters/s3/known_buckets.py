@@ -1,4 +1,4 @@
-"""Which buckets exist: HEAD has no body that would say whether a 404 is the key's or the bucket's."""
+"""Whether a bucket exists: HEAD has no body, so a 404 does not show whether the key or the bucket is missing."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _KNOWN_SECONDS = 60.0
 
 
 class KnownBuckets:
-    """Buckets that one process has seen a short while ago."""
+    """Buckets that one process has read a short while ago."""
 
     def __init__(self, clients: AwsClients, owners: Owners) -> None:
         self._client = clients.s3

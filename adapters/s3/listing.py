@@ -1,4 +1,4 @@
-"""ListObjectsV2, and the uploads that nobody finished."""
+"""ListObjectsV2, and uploads that were not completed."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -40,7 +40,7 @@ class S3ObjectListing:
     def list_uploads(self, bucket: str, *, prefix: str = "") -> Iterator[tuple[Location, str, float]]:
         """See the port UploadListing.
 
-        Keys come URL-encoded here too, but of this call the SDK does not know it.
+        This call returns URL-encoded keys too, but here the SDK does not decode them.
         """
         page: dict[str, Any] = {}
         while True:

@@ -1,4 +1,4 @@
-"""Switches the source bucket's events on, and takes what it added away again."""
+"""Switches the source bucket's events on, and removes what it added."""
 
 import json
 from collections.abc import Mapping
@@ -32,13 +32,13 @@ from domain.keys import Location
 from domain.lifecycle.ports import Capture, CaptureRefused, Restored
 
 EARLIER_ID = "keyshift"
-"""The id that an earlier version gave the entry of every migration: ours is known by its queue."""
+"""The id that an earlier version gave the entry of every migration: this migration's entry is known by its queue."""
 _QUEUES, _BRIDGE = "QueueConfigurations", "EventBridgeConfiguration"
 
 
 @dataclass(eq=False)
 class S3LiveCapture:
-    """LiveCapture on S3, SQS and EventBridge; ``prefix`` limits the events to our sources."""
+    """LiveCapture on S3, SQS and EventBridge; ``prefix`` limits the events to the migration's sources."""
 
     clients: AwsClients
     bucket: str
@@ -49,7 +49,7 @@ class S3LiveCapture:
 
     @property
     def name(self) -> str:
-        """Of our notification, or of our rule of EventBridge."""
+        """The name of the migration's notification, and of its EventBridge rule."""
         return f"keyshift-{self.migration}"
 
     def read_configuration(self) -> str:
@@ -75,7 +75,7 @@ class S3LiveCapture:
         if direct and through != "eventbridge":
             return Capture(self.bucket, _text(before), _text(before), through="queue")
         if fed or through == "eventbridge":
-            # A rule of the deployment, or of another program, that feeds the queue is enough.
+            # One rule that feeds the queue is enough, also if the deployment or another program made it.
             own = "" if any(one.name != self.name for one in fed) else self.name
             return Capture(self.bucket, _text(before), _text(before | {_BRIDGE: {}}), own, "eventbridge")
         return self._added_to(before, entries, queue)
@@ -118,7 +118,7 @@ class S3LiveCapture:
             raise RefusedRequestError(f"{error}. {_ONE_PLACE}") from error
 
     def restore(self, capture: Capture) -> Restored:
-        """See the port; ours are known by their id, and are left where they were before."""
+        """See the port; the migration's entries are known by their id, and stay where they were there before."""
         before = json.loads(capture.before)
         known, queue = [_text(one) for one in before.get(_QUEUES, [])], self._queue_arn()
 
@@ -164,7 +164,7 @@ class S3LiveCapture:
                     self.clients.s3.delete_object(**wanted, VersionId=one["VersionId"])
 
     def _added_to(self, before: dict[str, Any], entries: list[Entry], queue: str) -> Capture | CaptureRefused:
-        """Our entry beside the others; what S3 would refuse is refused before anything is remembered."""
+        """The migration's entry beside the others; raises before anything is stored if S3 would refuse it."""
         ours = [one for one in entries if one.name == self.name or (one.name, one.destination) == (EARLIER_ID, queue)]
         met = next((one for one in entries if one not in ours and one.meets(self.prefix)), None)
         if met is not None:
@@ -178,7 +178,7 @@ class S3LiveCapture:
         return Capture(self.bucket, _text(before), _text(before | {_QUEUES: [*others, planned]}), through="queue")
 
     def _other_migration(self, entries: list[Entry], rules: list[SourceRule], queue: str) -> str | None:
-        """Another migration that captures some of our keys: its entry or rule, and what to do."""
+        """Another migration that captures some of the same keys: its entry or rule, and what to do."""
         foreign = [one for one in entries if one.destination != queue and _is_migration(one.name)]
         met = [f"notification '{one.name}'" for one in foreign if one.meets(self.prefix)]
         met += [f"rule {one.name} of EventBridge" for one in rules if one.meets(self.prefix)]
@@ -192,7 +192,7 @@ class S3LiveCapture:
         )
 
     def _rules(self, queue: str) -> tuple[list[SourceRule], list[SourceRule]]:
-        """The default bus's rules for the bucket's live events: those that feed our queue, other migrations'."""
+        """The default bus's rules for the bucket's live events: those that feed this queue, and other migrations'."""
         events = self.clients.events
         with translated("ListRuleNamesByTarget", queue):
             pages = events.get_paginator("list_rule_names_by_target").paginate(TargetArn=queue, EventBusName="default")
@@ -249,7 +249,7 @@ def _second_way(called: str, bucket: str) -> str:
 
 
 def _replaced(capture: Capture, before: Mapping[str, Any], fed: set[str]) -> list[Any]:
-    """Entries of other migrations that an earlier version, which had one id for all, replaced by ours."""
+    """Entries of other migrations that this migration's entry replaced, in an earlier version with one id for all."""
     after = [_text(one) for one in json.loads(capture.after).get(_QUEUES, [])]
     lost = [one for one in before.get(_QUEUES, []) if one.get("Id") == EARLIER_ID and _text(one) not in after]
     return [one for one in lost if one["QueueArn"] not in fed]

@@ -1,4 +1,4 @@
-"""The contents of manifest objects, read and written as streams."""
+"""The contents of augmented manifests, read and written as streams."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -37,7 +37,7 @@ class S3MultipartStore:
     """MultipartStore on S3; ``part_workers`` parts are copied at a time."""
 
     def __init__(self, clients: AwsClients, *, owners: Owners | None = None, part_workers: int = 8) -> None:
-        # Parts may be repeated by the SDK: the same bytes under the same number, and no object changes by them.
+        # The SDK may repeat parts: the same bytes under the same number, and no object changes by them.
         self._repeatable = clients.s3
         self._once = clients.s3_once
         self._owners = owners or Owners()
@@ -61,7 +61,7 @@ class S3MultipartStore:
     def copy_parts(
         self, source: SourceObject, target: TargetObject, *, upload_id: str, parts: Sequence[Part]
     ) -> Mapping[int, str] | Refused:
-        """See the port; returns only when no part is under way any more."""
+        """See the port; returns only when no request for a part is under way."""
         tasks = {part.number: self._threads.submit(self._copy_part, source, target, upload_id, part) for part in parts}
         wait(tasks.values())
         answers = {number: task.result() for number, task in tasks.items()}
@@ -73,7 +73,7 @@ class S3MultipartStore:
     def _copy_part(self, source: SourceObject, target: TargetObject, upload_id: str, part: Part) -> str | Refused:
         parameters = place(target.location) | copy_source(source)
         parameters |= {"UploadId": upload_id, "PartNumber": part.number}
-        # A first part below the least size is the whole object, and S3 takes no range of so small a source.
+        # A first part below the minimum size is the whole object, and S3 accepts no range of so small a source.
         if part.first or part.last + 1 >= MIN_PART_BYTES:
             parameters["CopySourceRange"] = f"bytes={part.first}-{part.last}"
         parameters |= self._owners.of(target.location) | self._owners.of_source(source.location)
@@ -87,7 +87,7 @@ class S3MultipartStore:
                     return Refused.PRECONDITION
                 if code in ABSENT:
                     return Refused.SOURCE_ABSENT
-                if code == _NO_UPLOAD:  # somebody aborted or completed it
+                if code == _NO_UPLOAD:  # another process aborted or completed it
                     return Refused.CONCURRENT
                 raise
         etag = answer.get("CopyPartResult", {}).get("ETag")
@@ -117,7 +117,7 @@ class S3MultipartStore:
     def complete_upload(
         self, target: TargetObject, *, upload_id: str, etags: Mapping[int, str], size: int
     ) -> Written | Refused:
-        """See the port; after a 409 S3 wants a new upload, so it is not tried again here."""
+        """See the port; after a 409 S3 requires a new upload, so it is not tried again here."""
         listed = [{"PartNumber": number, "ETag": etags[number]} for number in sorted(etags)]
         parameters: dict[str, Any] = place(target.location) | target_condition(target)
         parameters |= {"UploadId": upload_id, "MultipartUpload": {"Parts": listed}, "MpuObjectSize": size}
@@ -160,7 +160,7 @@ class S3MultipartStore:
 
 
 def _set_expires(params: dict[str, Any], **_unused: Any) -> None:
-    """Send the owner's Expires text as it is: as a parameter it would have to be a date that the SDK can read."""
+    """Send the producer's Expires text unchanged: as a parameter it would have to be a date that the SDK can parse."""
     expires = _EXPIRES.get()
     if expires is not None:
         params["headers"]["Expires"] = expires

@@ -1,4 +1,4 @@
-"""Which of a bucket's changes a notification, or a rule of EventBridge, sends on: pure, over AWS's own shapes."""
+"""Which of a bucket's changes a notification, or a rule of EventBridge, sends on; pure, over AWS's own shapes."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,9 +11,9 @@ LIVE_EVENTS = (
     "s3:LifecycleExpiration:*",
     "s3:ObjectRestore:Completed",
 )
-"""What live capture must be told of."""
+"""The events that live capture must receive."""
 LIVE_DETAILS = ("Object Created", "Object Deleted", "Object Restore Completed")
-"""The same in EventBridge's words; a lifecycle's expiry is an 'Object Deleted' there."""
+"""The same as EventBridge's names; a lifecycle's expiry is an 'Object Deleted' there."""
 KINDS = ("QueueConfigurations", "TopicConfigurations", "LambdaFunctionConfigurations")
 _ARNS = ("QueueArn", "TopicArn", "LambdaFunctionArn")
 
@@ -29,7 +29,7 @@ class Entry:
     suffix: str = ""
 
     def meets(self, prefix: str) -> bool:
-        """Whether S3 calls it overlapping with a live capture of ``prefix``: one event would have two destinations."""
+        """Whether S3 treats it as overlapping with live capture of ``prefix``; one event would have two targets."""
         is_near = self.prefix.startswith(prefix) or prefix.startswith(self.prefix)
         return is_near and any(_share(one, live) for one in self.events for live in LIVE_EVENTS)
 
@@ -57,7 +57,7 @@ class SourceRule:
 
 
 def entries_of(configuration: Mapping[str, Any]) -> Iterator[Entry]:
-    """The entries of queues, topics and functions, as S3 tells them."""
+    """The entries of queues, topics and functions, from S3's configuration."""
     for kind, arn in zip(KINDS, _ARNS, strict=True):
         for one in configuration.get(kind, []):
             rules = one.get("Filter", {}).get("Key", {}).get("FilterRules", [])
@@ -67,15 +67,16 @@ def entries_of(configuration: Mapping[str, Any]) -> Iterator[Entry]:
 
 
 def queue_entry(name: str, queue_arn: str, *, events: Sequence[str], prefix: str) -> dict[str, Any]:
-    """An entry that sends events of keys below ``prefix`` to the queue, as S3 takes it."""
+    """An entry in S3's shape that sends events of keys below ``prefix`` to the queue."""
     entry: dict[str, Any] = {"Id": name, "QueueArn": queue_arn, "Events": list(events)}
     return entry | ({"Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix}]}}} if prefix else {})
 
 
 def source_rule(rule: Mapping[str, Any], bucket: str) -> SourceRule | None:
-    """What a rule, as EventBridge tells it, sends of the bucket's live events; ``None``: none of them.
+    """Which of the bucket's live events a rule in EventBridge's shape sends on; ``None``: none of them.
 
-    A pattern that says more than bucket, kind and key prefix counts as one that sends a part: it is met, never whole.
+    A pattern with more than bucket, kind and key prefix counts as one that sends a part: it may overlap, and is never
+    complete.
     """
     pattern: Any = json.loads(rule.get("EventPattern") or "{}")
     detail = pattern.get("detail", {})

@@ -36,7 +36,7 @@ def send_bucket_events(  # noqa: PLR0913  # what, where to, and which
     prefix: str = "",
     owners: Owners | None = None,
 ) -> None:
-    """Let the bucket tell the queue of its changes; every other notification of the bucket stays as it is.
+    """Send the bucket's events to the queue; every other notification of the bucket stays as it is.
 
     An entry of this queue under ``earlier_id`` is replaced.
     """
@@ -58,7 +58,7 @@ def send_bucket_events(  # noqa: PLR0913  # what, where to, and which
 
 
 def send_bucket_events_to_eventbridge(clients: AwsClients, bucket: str, *, owners: Owners | None = None) -> None:
-    """Let the bucket send all its events to the default bus; its other notifications stay as they are."""
+    """Send all the bucket's events to the default bus; its other notifications stay as they are."""
 
     def add(configuration: dict[str, Any]) -> None:
         configuration["EventBridgeConfiguration"] = {}
@@ -76,12 +76,12 @@ def route_events(
         answer = clients.events.put_rule(Name=rule, EventBusName=bus, EventPattern=json.dumps(dict(pattern)))
         _allow(clients, queue, "events.amazonaws.com", answer["RuleArn"])
         put = clients.events.put_targets(Rule=rule, EventBusName=bus, Targets=[{"Id": "queue", "Arn": queue.arn}])
-        for failed in put.get("FailedEntries", []):  # in a 200: several changes of one rule at the same time, say
+        for failed in put.get("FailedEntries", []):  # in a 200, for example after parallel changes
             raise from_code(failed.get("ErrorCode", ""), failed.get("ErrorMessage", ""), "PutTargets", f"{bus}/{rule}")
 
 
 def _allow(clients: AwsClients, queue: QueuePair, service: str, source_arn: str) -> None:
-    """Add to the queue's policy, which may hold somebody else's statements."""
+    """Add to the queue's policy, which may hold another program's statements."""
     statement: dict[str, Any] = {
         "Sid": f"keyshift-{service.split('.', maxsplit=1)[0]}-{source_arn.rsplit(':', maxsplit=1)[-1]}",
         "Effect": "Allow",
@@ -91,7 +91,7 @@ def _allow(clients: AwsClients, queue: QueuePair, service: str, source_arn: str)
         "Condition": {"ArnEquals": {"aws:SourceArn": source_arn}},
     }
     if source_arn.startswith("arn:aws:s3:::"):
-        # A bucket's ARN names no account, and the name may one day be somebody else's.
+        # A bucket's ARN names no account, and another account may own the name one day.
         statement["Condition"] |= {"StringEquals": {"aws:SourceAccount": queue.arn.split(":")[4]}}
     with translated("SetQueueAttributes", queue.url):
         answer = clients.sqs.get_queue_attributes(QueueUrl=queue.url, AttributeNames=["Policy"])
@@ -120,9 +120,9 @@ def change_notifications(
 ) -> None:
     """Read, ``change``, write back, and read again until it ``is_so``; nothing is written where it is so already.
 
-    S3 replaces the whole configuration and takes no condition (aws-facts.md §1.4): a program that writes between
-    our read and our write is overwritten, and one that read before our write overwrites us. The second is seen, and
-    tried again.
+    S3 replaces the whole configuration and takes no condition (aws-facts.md §1.4). A program that writes between
+    keyshift's read and write is overwritten. A program that read before keyshift's write overwrites keyshift's entry.
+    Only the second case is seen, and the change is tried again.
     """
     owner: Any = (owners or Owners()).of(Location(bucket, ""))
     for _ in range(_TRIES):

@@ -1,4 +1,4 @@
-"""S3 objects: look, copy and delete on conditions."""
+"""S3 objects: read, copy and delete on conditions."""
 
 import time
 from collections.abc import Callable
@@ -38,7 +38,7 @@ _CONFLICT_TRIES = 4
 
 
 class S3ObjectStore:
-    """ObjectStore on S3; ``owners`` are the accounts that buckets must belong to."""
+    """ObjectStore on S3; ``owners`` contains the accounts that buckets must belong to."""
 
     def __init__(self, clients: AwsClients, *, owners: Owners | None = None) -> None:
         self._reads = clients.s3
@@ -49,7 +49,7 @@ class S3ObjectStore:
     def look_at_object(
         self, location: Location, *, version_id: str | None = None, with_tags: bool = False
     ) -> ObjectState | None:
-        """See the port; a 404 counts only where the bucket is known to exist: HEAD has no body that would say so."""
+        """See the port; a 404 counts only where the bucket is known to exist, since HEAD has no body with the cause."""
         for _ in range(_LOOKS):
             answer = self._head(location, version_id)
             if answer is None:
@@ -59,13 +59,13 @@ class S3ObjectStore:
             if not with_tags:
                 return seen
             tags = self._tags(location, version_id or seen.version_id)
-            # Two requests may see two objects: another number of tags, or none to be found, means look again.
+            # Two requests may read two objects: if the number of tags differs, or tags are not found, read again.
             if tags is not None and answer.get("TagCount", len(tags)) == len(tags):
                 return replace(seen, tags=tags)
         raise UnavailableError(f"{location.uri}: it changes faster than it can be looked at; it is tried again")
 
     def copy_object(self, source: SourceObject, target: TargetObject, *, seen: ObjectState | None) -> Written | Refused:
-        """See the port; a 409 is a refusal without effect, so it is tried again a few times."""
+        """See the port; a 409 is a refusal without effect, so the copy is tried again a few times."""
         if source.location == target.location and source.version_id is None:
             raise RefusedRequestError(f"{source.location.uri}: it cannot be copied onto itself; correct the rule")
         parameters = place(target.location) | copy_source(source) | target_condition(target)
@@ -92,7 +92,7 @@ class S3ObjectStore:
         return Written(unquoted(etag), answer.get("VersionId"), answer.get("CopySourceVersionId"))
 
     def delete_object(self, location: Location, *, if_match: str, send_before: float) -> Deleted | Refused:
-        """See the port; a server that answers 204 for a key that was absent makes that ``Deleted`` as well."""
+        """See the port; a server that returns 204 for a key that was absent makes that ``Deleted`` as well."""
         deleted: Deleted | Refused = _through_conflicts()(self._delete, location, if_match, send_before)
         return deleted
 
@@ -148,7 +148,7 @@ class S3ObjectStore:
                 return dict(self._reads.head_object(**self._at(location, version_id), ChecksumMode="ENABLED"))
             except ClientError as error:
                 code = error_code(error)
-                # A version that is a delete marker is answered with 405.
+                # For a version that is a delete marker, S3 returns 405.
                 if code in ABSENT or (version_id and code in NOT_ALLOWED):
                     return None
                 raise
@@ -190,7 +190,7 @@ def _copy_refusal(error: ClientError, target: TargetObject) -> Refused | None:
     if code in PRECONDITION:
         return Refused.PRECONDITION
     if code in ABSENT:
-        # With If-Match a missing target is a 404 as well, so only a look at both keys can tell.
+        # With If-Match a missing target is a 404 as well, so only a read of both keys can decide.
         return Refused.SOURCE_ABSENT if target.if_match is None else Refused.PRECONDITION
     if code in CONFLICT:
         return Refused.CONCURRENT

@@ -1,4 +1,4 @@
-"""Parts of S3 requests, and of HEAD's answer, that several adapters share."""
+"""Parts of S3 requests, and of HEAD's response, that several adapters share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ class Owners:
 
 
 def place(location: Location) -> dict[str, str]:
-    """Bucket and key."""
+    """The parameters for bucket and key."""
     return {"Bucket": location.bucket, "Key": location.key}
 
 
@@ -49,23 +49,23 @@ def quoted(etag: str) -> str:
 
 
 def unquoted(etag: str) -> str:
-    """An etag as we keep it."""
+    """An etag as keyshift stores it: without quotes."""
     return etag.strip('"')
 
 
 def copy_source(source: SourceObject) -> dict[str, Any]:
-    """What to read and on which condition; a mapping, since botocore encodes a text once more (aws-facts.md §2.2)."""
+    """The source and its condition; a mapping, because botocore encodes a text once more (aws-facts.md §2.2)."""
     origin = place(source.location) | ({"VersionId": source.version_id} if source.version_id else {})
     return {"CopySource": origin} | ({"CopySourceIfMatch": quoted(source.etag)} if source.etag else {})
 
 
 def target_condition(target: TargetObject) -> dict[str, str]:
-    """The condition on what is at the target."""
+    """The condition on the object at the target."""
     return {"IfNoneMatch": "*"} if target.if_match is None else {"IfMatch": quoted(target.if_match)}
 
 
 def object_state(answer: Mapping[str, Any]) -> ObjectState:
-    """HEAD's answer; tags are not in it."""
+    """HEAD's response as an ObjectState; it does not contain the tags."""
     checksums = {name: answer[f"Checksum{name}"] for name in _CHECKSUMS if f"Checksum{name}" in answer}
     retain_until: datetime | None = answer.get("ObjectLockRetainUntilDate")
     return ObjectState(
@@ -102,10 +102,10 @@ def object_state(answer: Mapping[str, Any]) -> ObjectState:
 
 
 def not_inherited(seen: ObjectState, *, now: float) -> dict[str, Any]:
-    """What neither CopyObject nor a multipart copy carries over by itself (aws-facts.md §2.3).
+    """What CopyObject and a multipart copy do not carry over by themselves (aws-facts.md §2.3).
 
-    Encryption goes along where it names a KMS key; otherwise the target bucket's default stands. A retention that
-    is over cannot be set again.
+    Encryption is carried over where it names a KMS key; otherwise the target bucket's default applies. An expired
+    retention cannot be set again.
     """
     parameters: dict[str, Any] = {}
     if seen.headers.website_redirect_location:
@@ -126,7 +126,7 @@ def not_inherited(seen: ObjectState, *, now: float) -> dict[str, Any]:
 
 
 def upload_description(seen: ObjectState) -> dict[str, Any]:
-    """Everything that CreateMultipartUpload must be told again, but ``Expires``, which the SDK would rewrite."""
+    """Everything that CreateMultipartUpload needs again, except ``Expires``, which the SDK would rewrite."""
     if seen.tags is None:
         raise ValueError("the tags of a multipart copy's source must be read first")
     headers = seen.headers

@@ -1,7 +1,7 @@
 """The audit chain's segments in S3: written once, never overwritten, under object lock where the bucket has it.
 
 Object lock keeps versions, not keys: a PutObject over a locked key succeeds and makes a newer version. So the
-check of the chain reads the oldest version of each key, which lock keeps, and is told of newer ones.
+verification of the chain reads the oldest version of each key, which the lock keeps, and reports newer ones.
 """
 
 import time
@@ -51,7 +51,7 @@ class S3SegmentArchive:
 
     @property
     def folder(self) -> str:
-        """What every key begins with."""
+        """The prefix of every key."""
         return "/".join(part for part in (self.prefix.strip("/"), self.migration) if part) + "/"
 
     def write_segment(self, sequence: int, body: bytes) -> bool:
@@ -65,7 +65,7 @@ class S3SegmentArchive:
         return self.read_segment(sequence) == body
 
     def _put(self, sequence: int, body: bytes) -> str | None:
-        """AWS's code where S3 refused the condition."""
+        """Write the segment; returns AWS's error code where S3 refused the condition."""
         key = self._key(sequence)
         with translated("PutObject", self._uri(key)):
             try:
@@ -105,11 +105,11 @@ class S3SegmentArchive:
                 raise
 
     def last_sequence(self) -> int:
-        """See the port; only needed where the head is missing, so the listing may be long."""
+        """See the port; only needed where the head is missing, so a long listing is acceptable."""
         return max((self._sequence(key) or 0 for key in self._keys()), default=0)
 
     def read_segments(self, *, after: int = 0) -> Iterator[StoredSegment]:
-        """See the port; some are fetched ahead. A version that is removed after it was listed is left out."""
+        """See the port; some segments are fetched ahead. A version that is removed after it was listed is left out."""
         with ThreadPoolExecutor(_READERS, thread_name_prefix="segments") as pool:
             ahead: deque[tuple[StoredKey, Future[bytes | None]]] = deque()
             start = self._key(after) if after else ""

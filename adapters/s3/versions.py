@@ -1,4 +1,4 @@
-"""A bucket's keys with the oldest version of each, and how many versions and delete markers there are."""
+"""A bucket's keys with the oldest version of each, and the numbers of versions and delete markers."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from typing import Any
 from domain.errors import UnavailableError
 
 NO_VERSION = "null"
-"""The version id of what was written while the bucket kept no versions: the next write replaces it without a trace."""
+"""The version id of an object written while the bucket kept no versions; the next write replaces it without a trace."""
 
 _Page = Mapping[str, Any]
 
@@ -16,7 +16,7 @@ _Page = Mapping[str, Any]
 class StoredKey:
     """One key; ``oldest`` is its oldest version's id, ``None`` where only delete markers are left.
 
-    ``stored_at`` is S3's date of that version, seconds since 1970.
+    ``stored_at`` is S3's date of that version, in seconds since 1970.
     """
 
     key: str
@@ -32,14 +32,14 @@ def stored_keys(
     """Every key with the prefix after ``after``, in order, its versions and markers counted across pages.
 
     S3 lists keys in order and a key's versions newest first. Raises UnavailableError where a server's pages do not
-    go on, which would never end.
+    advance, because the listing would never end.
     """
     page: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix} | ({"KeyMarker": after} if after else {})
     held: StoredKey | None = None
     while True:
         answer = list_versions(page)
         for key, version in _entries(answer):
-            if key <= after:  # whether a marker's own key comes again differs between servers
+            if key <= after:  # servers differ in whether a marker's own key comes again
                 continue
             if held is not None and held.key != key:
                 yield held

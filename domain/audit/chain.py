@@ -1,4 +1,4 @@
-"""The audit chain's form: segments of events, each linked to the one before by its SHA-256, each line to the last."""
+"""The audit chain's form: each segment is linked to the one before by its SHA-256, and each line to the last."""
 
 import json
 import zlib
@@ -11,11 +11,11 @@ from domain.audit.events import AuditEvent
 
 CHAIN_VERSION = "1"
 GENESIS = "0" * 64
-"""What the first segment is linked to."""
+"""The link of the first segment."""
 MAX_SEGMENT_BYTES = 256 * 1024 * 1024
-"""A segment that unpacks to more is none of ours: a batch of the stream has 6 MB at most."""
+"""A segment that unpacks to more is not keyshift's: a batch of the stream has 6 MB at most."""
 _GZIP = 31
-"""zlib's word for a gzip header; it holds no time and no name, so equal lines are equal bytes."""
+"""zlib's value for a gzip header; it holds no time and no name, so equal lines are equal bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def canonical(value: Mapping[str, Any]) -> bytes:
 
 
 def event_fields(event: AuditEvent) -> dict[str, Any]:
-    """An event as a line of the chain holds it."""
+    """An event in the form of a line of the chain."""
     return {
         "event_id": event.event_id,
         "detail_type": event.detail_type,
@@ -53,7 +53,7 @@ def seal_segment(events: Sequence[AuditEvent], *, after: Link, migration: str, h
     """The segment that follows ``after``.
 
     ``head`` is the number that the head had after the writer saw the segment ``after`` (default: that very segment).
-    Segments between the two were not anchored then: their writer was slow or had died, or another writer added them.
+    Segments between the two were not anchored then. Their writer was slow or had died, or another writer added them.
     """
     head = after.sequence if head is None else head
     header = {
@@ -81,7 +81,7 @@ def link_of(sequence: int, body: bytes) -> Link:
 
 
 def line_digest(previous: str, event: bytes) -> str:
-    """What links a line to the one before."""
+    """The link from a line to the one before."""
     return sha256(previous.encode() + b"\n" + event).hexdigest()
 
 
@@ -92,7 +92,7 @@ def packed(lines: Iterable[bytes]) -> bytes:
 
 
 def unpacked(body: bytes) -> tuple[list[bytes], str | None]:
-    """The lines that can be read, and what is wrong with the rest."""
+    """The lines that can be read, and the fault of the rest."""
     unpacker = zlib.decompressobj(_GZIP)
     text, fault = bytearray(), None
     try:

@@ -9,10 +9,10 @@ CONTROL_ID = "keyshift#control"
 
 
 def control_event(before: Control | None, after: Control | None, *, migration: str) -> AuditEvent:
-    """The event of the change from ``before`` to ``after``; ``None``: there was, or is, no control item.
+    """The event of the change from ``before`` to ``after``; ``None`` means that the control item does not exist.
 
-    Its id is made of the fence, which grows with every change, so a repeated delivery is recognised. Raises
-    ValueError when both are ``None``.
+    Its id is made of the fence, which grows with every change, so a repeated delivery is recognised. Raises ValueError
+    when both are ``None``.
     """
     told = newest(before, after, "the control item")
     event_id = change_id(CONTROL_ID, told.fence, is_removal=after is None)

@@ -38,12 +38,12 @@ class AuditEvent:
 
 
 MOST_DETAIL_BYTES = 240_000
-"""Of one event's detail as ASCII JSON: EventBridge takes 256 KiB (262,144) of a whole entry."""
+"""Maximum size of one event's detail as ASCII JSON: EventBridge takes 256 KiB (262,144) of a whole entry."""
 _NEVER_OMITTED = frozenset({"schema_version", "event_id", "migration", "revision", "source", "target", "record_digest"})
 
 _NOTHING: frozenset[Intent] = frozenset()
 _LATER = {"not_before": 0, "is_refused": False, "cause_detail": ""}
-"""Fields that came with a later version, and the value of those who do not have them."""
+"""Fields that came with a later version, and the value for records that do not have them."""
 
 
 def change_id(subject: str, number: int, *, is_removal: bool) -> str:
@@ -54,13 +54,16 @@ def change_id(subject: str, number: int, *, is_removal: bool) -> str:
 def enveloped(
     event_id: str, detail_type: str, time: float, told: Mapping[str, object], *, migration: str
 ) -> AuditEvent:
-    """The event that says what is ``told``, in the one form that every event has (docs/audit.md)."""
+    """The event with the content ``told``, in the one form that every event has (docs/audit.md)."""
     detail = {"schema_version": SCHEMA_VERSION, "event_id": event_id, "migration": migration, **told}
     return AuditEvent(event_id, detail_type, time, detail)
 
 
 def newest(before: _State | None, after: _State | None, name: str) -> _State:
-    """What an event of a change tells of: the new state, or the last one; ValueError where there is neither."""
+    """The state that an event of a change describes: the new one, or the last one.
+
+    Raises ValueError where there is neither.
+    """
     told = after or before
     if told is None:
         raise ValueError(f"a change of {name} has an old or a new image")
@@ -68,7 +71,7 @@ def newest(before: _State | None, after: _State | None, name: str) -> _State:
 
 
 def audit_event(record: Record, *, migration: str, removed: bool = False) -> AuditEvent:
-    """The event that tells of the change which made ``record`` what it is, or of its removal from the manifest."""
+    """The event of the change that led to this ``record``, or of its removal from the manifest."""
     running = record.claim is not None
     event_id = change_id(record.record_id, record.revision, is_removal=removed)
     told = {
@@ -100,9 +103,10 @@ def audit_event(record: Record, *, migration: str, removed: bool = False) -> Aud
 
 
 def fitted(event: AuditEvent) -> AuditEvent:
-    """The event as it can be published: of one that is too large the longest parts are left out, and described.
+    """The event in a size that can be published.
 
-    A refused event would hold back every later one of its shard, until the stream has forgotten them all.
+    If an event is too large, its longest parts are left out and described. A refused event would block every later one
+    of its shard, until the stream has dropped them all.
     """
     detail, omitted = dict(event.detail), dict[str, object]()
     while len(_json(detail)) > MOST_DETAIL_BYTES:
@@ -110,7 +114,7 @@ def fitted(event: AuditEvent) -> AuditEvent:
         longest = max(sizes, key=lambda name: sizes[name])
         part = detail[longest]
         if not part:
-            break  # what is left cannot be shortened, and is refused by its size
+            break  # the rest cannot be shortened; EventBridge refuses it by its size
         omitted[longest] = _described_part(part)
         detail |= {longest: type(part)() if isinstance(part, (list, tuple, str)) else None, "omitted": omitted}
     return replace(event, detail=detail) if omitted else event
@@ -129,7 +133,7 @@ def _json(part: object) -> str:
 def record_digest(record: Record) -> str:
     """SHA-256 of everything that the record holds, its claim too.
 
-    What a field of a later version adds does not change the digest of a record that does not have it.
+    A field of a later version does not change the digest of a record that does not have it.
     """
     return sha256(json.dumps(_plain(record), sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
@@ -149,13 +153,13 @@ def _is_absent(name: str, part: object) -> bool:
 
 
 def _field_names(value: object) -> tuple[str, ...]:
-    kind: Any = type(value)  # mypy sees a class of anything as one that cannot be hashed
+    kind: Any = type(value)  # mypy treats a class of Any as not hashable
     return _names_of(kind)
 
 
 @cache
 def _names_of(kind: type) -> tuple[str, ...]:
-    """Asked once for each class: a verification digests millions of records."""
+    """Computed once for each class: a verification digests millions of records."""
     return tuple(one.name for one in fields(kind)) if is_dataclass(kind) else ()
 
 

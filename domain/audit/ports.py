@@ -1,4 +1,4 @@
-"""The audit chain's places: segments in S3, the head in DynamoDB, a book to check them with, and the event bus."""
+"""The ports of the audit chain: segments in S3, the head in DynamoDB, a book for checks, and the event bus."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,10 +10,11 @@ from domain.audit.events import AuditEvent
 
 @dataclass(frozen=True, slots=True)
 class StoredSegment:
-    """One key and its oldest version; ``sequence`` is ``None`` for a key that no segment has, ``body`` is empty then.
+    """One key and its oldest version.
 
-    ``stored_at`` is the archive's own date of that version, seconds since 1970. ``versions`` counts those with bytes,
-    ``markers`` the delete markers beside them. ``keeps_versions`` is false where an overwrite would leave no trace.
+    ``sequence`` is ``None`` for a key that is not a segment's; ``body`` is empty then. ``stored_at`` is the archive's
+    own date of that version, in seconds since 1970. ``versions`` counts those with bytes, ``markers`` the delete
+    markers beside them. ``keeps_versions`` is false where an overwrite would leave no trace.
     """
 
     key: str
@@ -29,19 +30,19 @@ class SegmentArchive(Protocol):
     """The segments of one migration's chain."""
 
     def write_segment(self, sequence: int, body: bytes) -> bool:
-        """Store it if there is none of that number; ``True`` also when these very bytes are there already."""
+        """Store the segment if its number is free; ``True`` also when these very bytes are there already."""
 
     def read_segment(self, sequence: int) -> bytes | None:
-        """Its bytes now; ``None`` only where there certainly is none."""
+        """The segment's present bytes; ``None`` only where it certainly does not exist."""
 
     def read_original(self, sequence: int) -> bytes | None:
-        """The bytes of its oldest version, which a later writer cannot replace; ``None`` where there is none."""
+        """The bytes of its oldest version, which a later writer cannot replace; ``None`` where it does not exist."""
 
     def last_sequence(self) -> int:
-        """The highest number that is stored, 0 where nothing is."""
+        """The highest number that is stored, 0 where nothing is stored."""
 
     def read_segments(self, *, after: int = 0) -> Iterator[StoredSegment]:
-        """Every stored segment with a higher number, in order, and every key beside them that is no segment's.
+        """Every stored segment with a higher number, in order, and every key beside them that is not a segment's.
 
         Each comes with the bytes of its oldest version, also where a newer version or a delete marker hides it.
         """
@@ -51,21 +52,25 @@ class ChainHead(Protocol):
     """The newest link, kept away from the segments so that a cut-off end is found."""
 
     def read_head(self) -> Link | None:
-        """The newest link, strongly consistent; ``None`` where none was ever written."""
+        """The newest link, strongly consistent; ``None`` where it was never written."""
 
     def advance_head(self, link: Link) -> bool:
-        """Set it if it is higher than the one there; ``False`` when another writer is further or doubts this link."""
+        """Set the head if the link is higher.
+
+        Returns ``False`` when another writer is further, or has noted this link's segment as unanchored.
+        """
 
     def doubt_segments(self, last: int, *, seen: Link | None) -> bool:
         """Note that another writer builds upon the segments up to ``last``, which the head does not anchor.
 
-        From then on ``advance_head`` refuses their links. ``False``, and no note, when the head is not ``seen`` now.
+        From then on ``advance_head`` refuses their links. Returns ``False``, without a note, when the head is not
+        ``seen`` now.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class BookedEvent:
-    """The first event of a subject and number; ``told`` is the record's digest that it tells, if any."""
+    """The first event of a subject and number; ``told`` is the record's digest in that event, if it has one."""
 
     digest: bytes
     told: str
@@ -75,7 +80,7 @@ class BookedEvent:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """A record's state of which no event was known when it was read; ``changed_at`` in seconds since 1970."""
+    """A record's state without a known event when it was read; ``changed_at`` in seconds since 1970."""
 
     subject: str
     uri: str
@@ -86,7 +91,10 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True)
 class DoubtedSegment:
-    """A segment that its writer had not anchored when others built upon it; ``events`` counts what only it tells."""
+    """A segment that its writer had not anchored when others built upon it.
+
+    ``events`` counts the events that only this segment contains.
+    """
 
     sequence: int
     stored_at: float
@@ -107,45 +115,45 @@ class EventBook(Protocol):
         """Mark the booked segments of this range as built upon before they were anchored; repeatable."""
 
     def book_repeat(self, subject: str, number: int, segment: int) -> None:
-        """Book that a later segment tells a booked event again; repeatable."""
+        """Book that a later segment repeats a booked event; repeatable."""
 
     def unconfirmed_segments(self) -> Iterator[DoubtedSegment]:
-        """Doubted segments that told an event first, where no segment without doubt tells it again; in order."""
+        """Marked segments that contain an event first, where no unmarked segment repeats it; in order."""
 
     def newest_number(self, subject: str) -> int | None:
         """The highest number of a subject."""
 
     def find_event(self, subject: str, number: int) -> BookedEvent | None:
-        """The event that was booked."""
+        """The booked event of this subject and number; ``None`` if there is no such event."""
 
     def book_event(self, subject: str, number: int, event: BookedEvent) -> None:
-        """Book it, once for each subject and number."""
+        """Book the event, once for each subject and number."""
 
     def defer_record(self, state: Deferred) -> None:
-        """Keep it for later."""
+        """Keep the record's state for ``deferred_records``."""
 
     def deferred_records(self) -> Iterator[Deferred]:
-        """Everything that was kept."""
+        """Every state that was kept."""
 
     def mark_seen(self, subject: str) -> None:
-        """Remember that the manifest has it; repeatable."""
+        """Remember that the manifest has this subject; repeatable."""
 
     def subjects_not_seen(self) -> Iterator[str]:
         """Booked subjects that were never marked: the ids of records and of other items."""
 
 
 class AuditedItems(Protocol):
-    """What is audited beside the records: the control, the stage and the journal of references."""
+    """The audited items beside the records: the control, the stage and the journal of references."""
 
     def list_items(self) -> Iterator[Deferred]:
         """The control and the stage, also where they were never written, and every entry of the journal."""
 
     def has_item(self, item_id: str) -> bool:
-        """Whether there is an audited item of this id now; ``False`` for an id that is never audited."""
+        """Whether an audited item of this id exists now; ``False`` for an id that is never audited."""
 
 
 class EventBus(Protocol):
     """EventBridge."""
 
     def publish_events(self, events: Sequence[AuditEvent]) -> Sequence[int]:
-        """Publish; indexes (ascending) of the events that were not accepted after retries."""
+        """Publish the events; returns the indexes (ascending) of those that were not accepted after retries."""

@@ -1,4 +1,4 @@
-"""Reads the chain segment by segment, and says where it is not what was written."""
+"""Reads the chain segment by segment, and reports where it differs from what was written."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from typing import Any
 from domain.audit.chain import CHAIN_VERSION, Link, canonical, line_digest, link_of, unpacked
 
 REMEMBERED = 10_000
-"""How many of the newest links are kept: a head further behind is told as not anchored."""
+"""How many of the newest links are kept: a head further behind is reported as not anchored."""
 
 
 MOST_DIGITS = 18
@@ -18,7 +18,7 @@ MOST_DIGITS = 18
 
 
 class Fault(StrEnum):
-    """What was done to the chain, or to what it tells of."""
+    """What was done to the chain, or to the objects and items that it reports on."""
 
     SEGMENT_MISSING = "segment-missing"
     SEGMENT_ALTERED = "segment-altered"
@@ -43,9 +43,9 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong, and where: line 0 of a segment is its header.
+    """One fault and its place: line 0 of a segment is its header.
 
-    ``is_late`` says that the stream may still mend it: it is too old for a stream that keeps up, and not yet lost.
+    ``is_late`` means that the stream may still repair it. It is too old for a stream that keeps up, and not yet lost.
     """
 
     fault: Fault
@@ -58,7 +58,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class BuiltUpon:
-    """Segments that the head did not anchor when another writer went on after them."""
+    """Segments that the head did not anchor when another writer continued after them."""
 
     first: int
     last: int
@@ -66,7 +66,7 @@ class BuiltUpon:
 
 @dataclass(frozen=True, slots=True)
 class ChainedEvent:
-    """An event of the chain; ``fields`` is what ``event_fields`` of the chain made, equal ones have equal digests."""
+    """An event of the chain; ``fields`` is the result of ``event_fields``; equal fields have equal digests."""
 
     segment: int
     line: int
@@ -81,7 +81,7 @@ class ChainedEvent:
 
 @dataclass(slots=True)
 class ChainReader:
-    """Follows the chain; ``expected`` are links that somebody noted elsewhere, by number."""
+    """Follows the chain; ``expected`` are links that a person noted elsewhere, by number."""
 
     migration: str
     expected: Mapping[int, str] = field(default_factory=dict)
@@ -91,7 +91,7 @@ class ChainReader:
     known: dict[int, str] = field(default_factory=dict)
 
     def read(self, sequence: int, body: bytes) -> Iterator[Finding | BuiltUpon | ChainedEvent]:
-        """What the segment says, in order, with whatever is wrong about it; goes on after every fault."""
+        """The events of the segment, in order, with its faults; reading continues after every fault."""
         if sequence > self.at.sequence + 1:
             yield self._gap(sequence)
         follows = sequence == self.at.sequence + 1
@@ -114,7 +114,7 @@ class ChainReader:
             yield Finding(Fault.SEGMENT_ALTERED, text, sequence)
 
     def end(self, before: Link | None, after: Link | None) -> Iterator[Finding]:
-        """Compare the end of the chain with the head, read before and after the end was looked for."""
+        """Compare the end of the chain with the head, which is read before and after the search for the end."""
         at = self.at
         for sequence in sorted(self.expected):
             if sequence > at.sequence:
@@ -166,7 +166,7 @@ class ChainReader:
             yield Finding(Fault.SEGMENT_ALTERED, text, max(1, self.at.sequence))
 
     def _anchoring(self, sequence: int, header: Mapping[str, Any]) -> Iterator[Finding | BuiltUpon]:
-        """How far the head was when the segment was written; segments of the first writers do not say the number."""
+        """How far the head was when the segment was written; the first version did not write that number."""
         head = header.get("head")
         if head is None:
             if not header["anchored"]:
@@ -194,7 +194,7 @@ def _lines(
         written = _canonical_event(said, line)
         if said is None or written is None:
             yield Finding(Fault.LINE_ALTERED, f"segment {sequence}, line {place} cannot be read", sequence, place)
-            # What it was linked by is unknown, so the next line is taken at its word.
+            # The expected link is unknown, so the next line's own link is accepted.
             digest, last, is_right = "", last + 1, False
             continue
         number, event = said["line"], ChainedEvent(sequence, place, said["event"], sha256(written).digest())
@@ -225,7 +225,7 @@ def _out_of_order(sequence: int, place: int, number: int, last: int, event: Chai
 
 
 def subject_of(event_id: str) -> tuple[str, int | None, str]:
-    """What an event tells of, the number of the change (``None`` where there is none), and what else its id says."""
+    """The subject of an event, the number of the change (``None`` where it has none), and the rest of its id."""
     subject, _, rest = event_id.partition(":")
     number, _, more = rest.partition(":")
     is_number = number.isascii() and number.isdigit() and len(number) <= MOST_DIGITS
@@ -237,7 +237,7 @@ def _span(first: int, last: int) -> str:
 
 
 def read_event(line: bytes) -> Mapping[str, Any] | None:
-    """The event that a segment's line tells, linked or not; ``None`` for the header and for what was damaged."""
+    """The event in a segment's line, linked or not; ``None`` for the header and for a damaged line."""
     said = _object(line)
     return said["event"] if said is not None and _is_line(said) else None
 

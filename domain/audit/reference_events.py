@@ -7,18 +7,21 @@ from domain.references.items import Switch, place_text
 from domain.references.ports import JournalEntry
 
 JOURNAL_ID = "keyshift#reference#"
-"""What the id of an entry's item begins with."""
+"""The prefix of the id of an entry's item."""
 TOLD_SWITCHES = 25
-"""Two URIs of a kilobyte each, escaped, and so many of them stay below the 256 KB of an EventBridge entry."""
+"""Maximum number of references in an event.
+
+With two escaped URIs of a kilobyte each, so many references stay below the 256 KB of an EventBridge entry.
+"""
 
 
 def references_event(
     item_id: str, before: JournalEntry | None, after: JournalEntry | None, *, migration: str
 ) -> AuditEvent:
-    """The event of the entry's change from ``before`` to ``after``; ``None``: there was, or is, no entry.
+    """The event of the entry's change from ``before`` to ``after``; ``None`` means that the entry does not exist.
 
-    ``before`` and ``after`` of a reference are what stood there and what stands there since this write. Its id is made
-    of the entry's revision. Raises ValueError when both entries are ``None``.
+    ``before`` and ``after`` of a reference are its text before this write and since. The id is made of the entry's
+    revision. Raises ValueError when both entries are ``None``.
     """
     told = newest(before, after, "a journal entry")
     detail_type, switches = _change(before, after)

@@ -1,13 +1,13 @@
-"""Whether two tellings of one change agree: a later version of keyshift may tell more of it, never something else."""
+"""Whether two events of one change agree: a later version of keyshift may add to it, but not contradict it."""
 
 from typing import Any
 
 
 def is_retold(one: object, other: object) -> bool:
-    """Whether the one tells everything that the other tells, and in the same words.
+    """Whether the one event contains all fields of the other event, with the same values.
 
-    Within a version of the event's schema fields may be added and none removed. So after a deployment between two
-    deliveries of one change, the newer handler's event holds the older one's, whichever came first.
+    Within a version of the event's schema, fields may be added and none removed. So after a deployment between two
+    deliveries of one change, the newer handler's event contains the older one's, whichever came first.
     """
     return _holds(one, other) or _holds(other, one)
 

@@ -1,4 +1,4 @@
-"""Every change of the stage is an audit event: who moved the migration on, put it off or took it back, and why."""
+"""Every change of the stage is an audit event: who advanced, postponed or reversed the migration, and why."""
 
 from domain.audit.events import AuditEvent, change_id, enveloped, newest
 from domain.lifecycle.stages import StageEntry
@@ -7,7 +7,7 @@ STAGE_ID = "keyshift#stage"
 
 
 def stage_event(before: StageEntry | None, after: StageEntry | None, *, migration: str) -> AuditEvent:
-    """The event of the change from ``before`` to ``after``; ``None``: there was, or is, no entry.
+    """The event of the change from ``before`` to ``after``; ``None`` means that the entry does not exist.
 
     Its id is made of the revision, which grows with every change, so a repeated delivery is recognised. Raises
     ValueError when both are ``None``.
@@ -24,7 +24,7 @@ def stage_event(before: StageEntry | None, after: StageEntry | None, *, migratio
         "why": told.why,
         "postponed_until": told.postponed_until,
         "capture": told.capture,
-        # An entry that names no rules keeps the form that it had before there were any.
+        # An entry that names no rules keeps the form that it had before entries named rules.
         **({"rules_digest": told.rules_digest} if told.rules_digest else {}),
     }
     return enveloped(event_id, _detail_type(earlier, after), told.changed_at, detail, migration=migration)

@@ -23,22 +23,22 @@ from domain.protocol.ports import Manifest
 from domain.protocol.record import Record
 
 QUIET_SECONDS = 300.0
-"""A change younger than this may still be on its way through the stream."""
+"""A change younger than this (seconds) may still be on its way through the stream."""
 STREAM_SECONDS = 86_400.0
 """DynamoDB keeps a change in the stream for 24 hours: after that no delivery can bring it."""
 
 
 def ignored(_sequence: int) -> None:
-    """Nobody watches."""
+    """Default progress callback: does nothing."""
 
 
 @dataclass(slots=True)
 class Verification:
     """The figures of one verification.
 
-    ``pending`` counts what was changed or stored so lately that the rest of it is on its way, ``late`` what a stream
-    that lags may still bring. ``unkept`` counts segments in a bucket without versions, where an overwrite leaves no
-    trace.
+    ``pending`` counts changes and segments so recent that their counterpart is still on its way. ``late`` counts what a
+    stream that lags may still deliver. ``unkept`` counts segments in a bucket without versions, where an overwrite
+    leaves no trace.
     """
 
     segments: int = 0
@@ -54,7 +54,7 @@ class Verification:
 
     @property
     def is_good(self) -> bool:
-        """Nothing was found, and nothing is late."""
+        """Whether nothing was found, and nothing is late."""
         return not self.findings and not self.late
 
 
@@ -73,7 +73,7 @@ class ChainVerifier:
     _reread: tuple[int, Sequence[bytes]] = (0, ())
 
     def read_chain(self) -> Iterator[Finding]:
-        """Read from where the last reading ended."""
+        """Read on from where the last reading ended."""
         for stored in self.archive.read_segments(after=self.reader.at.sequence):
             if stored.key not in self._told_of:
                 for finding in _around(stored):
@@ -94,7 +94,7 @@ class ChainVerifier:
             self.on_segment(stored.sequence)
 
     def compare_records(self, records: Iterable[Record]) -> Iterator[Finding]:
-        """The newest state of each record against the newest event about it; newer ones wait for ``settle``."""
+        """Compare the newest state of each record with the newest event about it; newer states wait for ``settle``."""
         for record in records:
             self.figures.records += 1
             self.book.mark_seen(record.record_id)
@@ -119,11 +119,11 @@ class ChainVerifier:
             self.book.defer_record(state)
 
     def settle(self, manifest: Manifest, items: AuditedItems, *, now: float) -> Iterator[Finding]:
-        """Read what was appended meanwhile, and decide what was still open; then compare the chain with its head."""
+        """Read the segments appended meanwhile, and decide the open cases; then compare the chain with its head."""
         yield from self.read_chain()
         for state in self.book.deferred_records():
             if self.book.find_event(state.subject, state.revision) is not None:
-                # The record may have gone on; what it was when it was read is compared.
+                # The record may have changed since; its state at the time of the read is compared.
                 yield from map(self._count, self._compared(state, state.revision))
             else:
                 yield from self._ripe(_unaudited(state), age=abs(now - state.changed_at))
@@ -132,7 +132,7 @@ class ChainVerifier:
                 yield self._count(self._unknown(subject, "the item"))
             elif "#" not in subject and manifest.read_record(subject) is None:
                 yield self._count(self._unknown(subject, "the record"))
-        # The head is read last: it may have gone on while we read, never back.
+        # The head is read last: it may have advanced during the verification, never gone back.
         head = self.head.read_head()
         yield from self.read_chain()
         for finding in self.reader.end(head, self.head.read_head()):
@@ -146,7 +146,10 @@ class ChainVerifier:
         self.figures.last_sequence, self.figures.last_sha256 = self.reader.at.sequence, self.reader.at.sha256
 
     def _ripe(self, finding: Finding, *, age: float) -> Iterator[Finding]:
-        """What the stream may still mend: not told while it is young, late for a day, and a finding after that."""
+        """The findings that the stream can no longer repair.
+
+        A difference is not reported while it is young, is late for a day, and is a finding after that.
+        """
         if age < QUIET_SECONDS:
             self.figures.pending += 1
         elif age < STREAM_SECONDS:
@@ -192,7 +195,7 @@ class ChainVerifier:
         self.book.book_event(subject, number, BookedEvent(event.digest, told, event.segment, event.line))
 
     def _first_telling(self, known: BookedEvent) -> Mapping[str, Any] | None:
-        """The event as it was told first; ``None`` where that line is not what was booked."""
+        """The event as it was first written; ``None`` where that line is not what was booked."""
         if self._reread[0] != known.segment:
             body = self.archive.read_original(known.segment)
             self._reread = (known.segment, () if body is None else unpacked(body)[0])
@@ -211,7 +214,7 @@ class ChainVerifier:
 
 
 def _around(stored: StoredSegment) -> Iterator[Finding]:
-    """What lies there beside the one version that a segment has."""
+    """What exists beside the one version that a segment has."""
     if stored.sequence is None:
         text = f"{stored.key} is not a segment's key: another program put it there"
         yield Finding(Fault.SEGMENT_FOREIGN, text)

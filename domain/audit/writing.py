@@ -8,15 +8,16 @@ from domain.audit.ports import ChainHead, SegmentArchive
 from domain.errors import ThrottledError, UnavailableError
 
 TRIES = 200
-"""Each means that another writer was quicker."""
+"""Each means that another writer came first."""
 
 
 class ChainWriter:
-    """One process that appends; it remembers where the chain ends, and finds out when others went on.
+    """One process that appends; it remembers where the chain ends, and notices when others have appended.
 
     A segment that the head does not anchor may be a slow writer's, a dead writer's, or one that another program put
-    there. It is built upon all the same, or the chain would stop. But the new segment's header says how far the head
-    was, and its true writer is refused the anchor and tells its events again: what is never told again was added.
+    there. The writer nevertheless builds upon it, or the chain would stop. But the new segment's header contains the
+    head's number. The true writer of the older segment is refused the anchor and writes its events again. Events that
+    are never written again were added by another program.
     """
 
     def __init__(self, *, migration: str, archive: SegmentArchive, head: ChainHead) -> None:
@@ -28,7 +29,7 @@ class ChainWriter:
     def append_events(self, events: Sequence[AuditEvent]) -> Link | None:
         """Store the events as one segment and anchor it; repeated after a crash, the same segment is found again.
 
-        Returns the link, ``None`` for no events. Raises ThrottledError when other writers are always quicker.
+        Returns the link, ``None`` for an empty list. Raises ThrottledError when other writers always come first.
         """
         if not events:
             return None
@@ -45,9 +46,10 @@ class ChainWriter:
         raise ThrottledError(f"{self._migration}: other writers of the audit chain are always quicker; tried again")
 
     def _follow(self, at: Link) -> tuple[Link, int]:
-        """Where the chain goes on after ``at``, and the head's number: far ahead by the head, otherwise one further.
+        """Where the chain continues after ``at``, and the head's number.
 
-        Segments without any head are looked for by listing, which no other start needs the permission for.
+        If the chain is far ahead, the head gives the place, otherwise the next segment does. Segments without any head
+        are found by a listing; no other start needs that permission.
         """
         for _ in range(TRIES):
             head = self._head.read_head()

@@ -1,4 +1,4 @@
-"""One worker's try at one object: its claim, how long it may send, and the record while it is ours."""
+"""One worker's attempt at one object: its claim, how long it may send requests, and the record it holds."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -20,21 +20,22 @@ Answer = TypeVar("Answer")
 
 
 class Verdict(StrEnum):
-    """What is to become of the message."""
+    """What the worker does with the message after the attempt."""
 
     DONE = "done"
     RETURN = "return"
-    """Give it back; it is due again after a while."""
+    """Return the message to the queue; it is due again after a while."""
     CONTINUE = "continue"
-    """A large copy goes on in another attempt: enqueue a row for the object, then acknowledge."""
+    """Another attempt resumes the large copy: enqueue a row for the object, then acknowledge the message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an attempt ended; ``retry_after`` in seconds counts for a returned message.
+    """How an attempt ended.
 
-    ``cause`` says why, with its ``detail``; ``None`` where the state says it all. ``is_failure``: a request failed in
-    a way that another attempt does not mend.
+    ``retry_after`` (seconds) counts for a returned message. ``cause`` says why the attempt ended, and ``detail`` adds
+    to it. ``cause`` is ``None`` where the state is explanation enough. ``is_failure`` means that a request failed and
+    that another attempt cannot repair it.
     """
 
     verdict: Verdict
@@ -46,7 +47,7 @@ class Outcome:
 
     @property
     def reason(self) -> str:
-        """The sentence for people."""
+        """The reason as a sentence for people."""
         if self.is_failure and self.detail:
             return self.detail
         if self.cause is not None:
@@ -56,7 +57,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A fencing token nobody else has, and for how many seconds from now requests may be sent."""
+    """One attempt: its fencing token, which is unique, and for how many seconds from now it may send requests."""
 
     token: str
     limit: float
@@ -64,15 +65,18 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class MigrationPolicy:
-    """What one migration decided once for all its objects; sizes in bytes, times in seconds.
+    """The choices that one migration makes for all its objects; sizes in bytes, times in seconds.
 
-    ``mirror_adopted`` lets a source's delete take along a target that another writer made; ``mirror_deletes`` alone
-    takes only what keyshift made.
-    ``request_seconds`` is the longest that one request may still take effect after it was sent; ``margin_seconds``
-    covers the difference between two workers' clocks. ``promised_storage_class`` is the class that the rules
-    file promises for every object, and ``promised_plain`` the promise that none has a KMS key or an object lock: both
-    together save a HEAD for each event. ``encrypted_targets`` says that the target bucket encrypts with KMS, so that
-    etags there are not digests.
+    ``mirror_deletes`` lets a delete of the source also delete a target that keyshift made. ``mirror_adopted`` extends
+    that to a target that another writer made.
+
+    ``request_seconds`` is the longest time in which one request may still take effect after it was sent.
+    ``margin_seconds`` covers the difference between two workers' clocks.
+
+    ``promised_storage_class`` is the storage class that the rules file promises for every object. ``promised_plain`` is
+    the promise that no object has a KMS key or an object lock. Both promises together save a HEAD for each event.
+
+    ``encrypted_targets`` means that the target bucket encrypts with KMS, so etags there are not digests.
     """
 
     mirror_deletes: bool = True
@@ -89,20 +93,21 @@ class MigrationPolicy:
 
     @property
     def complete_seconds(self) -> float:
-        """The longest that CompleteMultipartUpload may still take effect: "several minutes", says S3's API reference.
+        """The longest time, in seconds, in which CompleteMultipartUpload may still take effect.
 
-        S3 keeps its connection open meanwhile, so that no time-out of ours ends it.
+        S3's API reference gives "several minutes". S3 keeps the connection open meanwhile, so keyshift's time-out does
+        not end the request.
         """
         return 5 * self.request_seconds
 
     def longest_claim(self, attempt_seconds: float) -> float:
-        """Seconds after which no request of an attempt can still be under way (protocol.md §6)."""
+        """The number of seconds after which no request of an attempt can still be under way (protocol.md §6)."""
         return attempt_seconds + self.complete_seconds + self.margin_seconds
 
 
 @dataclass(frozen=True, slots=True)
 class MigrationPorts:
-    """The world as one attempt sees it."""
+    """The ports that one attempt uses."""
 
     store: ObjectStore
     multipart: MultipartStore
@@ -111,17 +116,21 @@ class MigrationPorts:
 
 
 class ClaimLostError(TransientError):
-    """Somebody took the record over: what we did is in its ``maybe``, and they will look."""
+    """Another worker took over the record.
+
+    This attempt's intents are kept in ``Record.maybe``; the other worker reconciles them.
+    """
 
     cause = "claim-lost"
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A claim and the monotonic second until which its holder may send.
+    """A claim and the monotonic second until which its holder may send requests.
 
-    The claim outlives that second by the longest request and a margin, since S3 cannot be fenced by our token
-    (protocol.md §6). What S3 wrote before ``not_before`` was there before this attempt, however wrong the clocks.
+    S3 cannot check the fencing token. Therefore the claim outlives that second by the longest request and a margin
+    (protocol.md §6). An object that S3 dates before ``not_before`` was there before this attempt, even if the
+    clocks differ.
     """
 
     claim: Claim
@@ -132,7 +141,10 @@ class Lease:
 
     @classmethod
     def begin(cls, attempt: Attempt, policy: MigrationPolicy, clock: Clock) -> Self:
-        """Start the clock; the monotonic time is read first, so that it can only be on the safe side."""
+        """Start the lease.
+
+        The monotonic time is read first, so an error can only make the time to send shorter.
+        """
         send_before = clock.monotonic() + attempt.limit
         started = clock.now()
         deadline = started + attempt.limit + policy.request_seconds + policy.margin_seconds
@@ -140,7 +152,10 @@ class Lease:
         return cls(Claim(attempt.token, deadline), send_before, started, not_before, policy.margin_seconds)
 
     def dated(self, intent: Intent) -> Intent:
-        """The intent with the earliest date that S3 can give to what it writes, unless it has one."""
+        """The intent with ``not_before``, the earliest date that S3 can give to its write.
+
+        An intent that already has a date, or that does not write to the target, is returned unchanged.
+        """
         if intent.action not in TARGET_WRITES or intent.not_before:
             return intent
         return replace(intent, not_before=self.not_before)
@@ -158,7 +173,7 @@ _SETTLED: Mapping[str, Any] = {
 
 
 class HeldRecord:
-    """The record of one object while our claim on it stands."""
+    """The record of one object while this attempt holds the claim on it."""
 
     def __init__(self, record: Record, *, lease: Lease, ports: MigrationPorts) -> None:
         self.record = record
@@ -173,75 +188,85 @@ class HeldRecord:
 
     @property
     def as_known(self) -> Record:
-        """The record as of the claim, and what this attempt may have written although S3 refused it."""
+        """The record as of the claim; its ``maybe`` also contains this attempt's writes that may have happened.
+
+        S3 refused these writes, but a proxy may have sent them twice.
+        """
         written = {intent for intent in self._unsettled() if intent.action in TARGET_WRITES}
         return replace(self.at_claim, maybe=self.at_claim.maybe | written)
 
     @property
     def cleaned_etag(self) -> str | None:
-        """What the record must remember of a cleanup of its source, unless the source was seen since."""
+        """The etag of the source that cleanup deleted, or may have; ``None`` once this attempt has read the source."""
         return None if self._saw_source else cleaned_etag_of(self.record)
 
     def note_source(self, source: ObjectState | None) -> None:
-        """A source that is there was not deleted by an earlier attempt, or was put again since."""
+        """Note whether the source exists.
+
+        A source that exists was not deleted by an earlier attempt, or a producer has written it again since.
+        """
         self._saw_source = source is not None
 
     def note_sight(self, source: ObjectState | None, target: ObjectState | None) -> None:
-        """Forget what earlier attempts declared and a look at both keys rules out.
+        """Forget the intents of earlier attempts that the state of both keys rules out.
 
-        Their claims outlived their requests, so what is not there now was not written, or is replaced.
+        The claims of those attempts outlived their requests. What is absent now was not written, or was replaced.
         """
         self.note_source(source)
         self._ruled_out = frozenset(one for one in self.at_claim.maybe if _is_ruled_out(one, source, target))
 
     def rewrite(self, **changes: Any) -> None:
-        """Change the record, still holding it; ClaimLostError when it is no longer ours."""
+        """Change the record and keep the claim; raises ClaimLostError when another worker has taken the record over."""
         self._write(replace(self.record, **changes))
 
     def declare_intent(self, intent: Intent) -> None:
-        """Make durable what we are about to do; what we declared before and may have done stays among ``maybe``."""
+        """Record the intent before its request is sent.
+
+        The previous intent stays in ``maybe`` if its request may have taken effect.
+        """
         declared, dated = self.record.intent, self.lease.dated(intent)
         if declared is None or declared.undated != dated.undated or declared.not_before > dated.not_before:
             self.rewrite(intent=dated, maybe=self._unsettled())
             self._may_be_done = False
 
     def lengthen_claim(self, seconds: float) -> None:
-        """Let the claim end so much later than it would: what is sent next may take longer than any other request."""
+        """Move the end of the claim by ``seconds``: the next request may take longer than any other."""
         claim, deadline = self.record.claim, self.lease.claim.deadline + seconds
         if claim is not None and claim.deadline < deadline:
             self.rewrite(claim=replace(claim, deadline=deadline))
 
     def commit(self, state: State, **changes: Any) -> Outcome:
-        """Say what the object's state is now, and give the claim back with nothing left unsettled."""
+        """Record the object's final state and end the claim; nothing stays unsettled."""
         self._write(replace(self.record, state=state, claim=None, **{**_SETTLED, **changes}))
         return Outcome(Verdict.DONE, state, self.record.cause, self.record.cause_detail)
 
     def park(self, cause: Cause, detail: str = "", **changes: Any) -> None:
-        """Set the object aside with its cause; what may have been written stays known."""
+        """Set the object aside with its cause and end the claim; writes that may have happened stay in ``maybe``."""
         self._write(self._given_back(state=State.PARKED, cause=cause, cause_detail=detail, **changes))
 
     def release(self) -> None:
-        """Give the claim back without a result; whatever we may have written stays among ``maybe``."""
+        """End the claim without a result; writes that may have happened stay in ``maybe``."""
         self._write(self._given_back())
 
     def forget_intent(self, *, without_effect: bool = False) -> None:
-        """Give the claim back, certain that what we had declared was never sent.
+        """End the claim when it is certain that the request for the declared intent was never sent.
 
-        ``without_effect``: a look showed that what earlier attempts had declared alike had no effect either.
+        ``without_effect`` means that keyshift read both keys, and the equal intents of earlier attempts had no effect
+        either.
         """
         maybe = self.record.maybe - {self.record.intent} if without_effect else self.record.maybe
         self._write(replace(self.record, claim=None, intent=None, maybe=maybe))
 
     def target(self, location: Location, *, if_match: str | None, storage_class: str = "STANDARD") -> TargetObject:
-        """Where to write, under this lease."""
+        """The target location with its condition and the second after which nothing is sent."""
         return TargetObject(location, if_match, self.lease.send_before, storage_class)
 
     def send(self, request: Callable[[], Answer], *, is_last: bool = True) -> Answer:
-        """Send one request that changes S3, if it can end before the claim does.
+        """Send one request that changes S3, if it can end before the claim does; returns its answer.
 
-        A request without a usable answer leaves us in doubt: it may still take effect, so the claim then has to
-        run out by itself. One that is refused counts as not done, see ``send_copy``. ``is_last`` is false for one
-        that leaves nothing where the intent says without another one after it.
+        A request without a usable answer may still take effect, so the claim is then left to expire. A refused request
+        counts as not done, except for a copy (see ``send_copy``). ``is_last`` is false for a request that has the
+        declared effect only together with a later one. Raises LeaseExpiredError when there is no time left.
         """
         if self._ports.clock.monotonic() >= self.lease.send_before:
             raise LeaseExpiredError(f"{self.record.source.uri}: no time left to change anything; it is tried again")
@@ -259,10 +284,10 @@ class HeldRecord:
         return answer
 
     def send_copy(self, request: Callable[[], Answer]) -> Answer:
-        """Send the copy that was declared; S3's refusal is remembered as a doubt.
+        """Send the declared copy; if S3 refuses it, remember it as an unconfirmed copy.
 
-        The port sends it once, but a proxy on the way may send it again, and then the second answer is the refusal of
-        the first one's success (protocol.md §5).
+        The port sends the request once, but a proxy may send it twice. S3 then refuses the second request because the
+        first one succeeded (protocol.md §5).
         """
         answer = self.send(request)
         if isinstance(answer, Refused):
@@ -270,9 +295,10 @@ class HeldRecord:
         return answer
 
     def ask_if_done(self, may_be_done: Callable[[], bool]) -> bool:
-        """Whether what was declared and refused may be done all the same.
+        """Whether the declared request may have taken effect although S3 refused it.
 
-        If the look fails, a delete may be done, and a copy stays the doubt that each refused copy is.
+        ``may_be_done`` checks that in S3. If the check raises, a delete counts as possibly done, and a copy stays an
+        unconfirmed copy.
         """
         refused, doubtful = self._refused_copy(), self._doubtful
         self._may_be_done, self._doubtful = not refused, doubtful | refused
@@ -282,7 +308,7 @@ class HeldRecord:
 
     @contextmanager
     def returned_after_error(self) -> Iterator[None]:
-        """Release the claim when the block raises, unless one of our requests may still be on its way."""
+        """Release the claim when the block raises, unless one of its requests may still take effect."""
         try:
             yield
         except (ThrottledError, LeaseExpiredError, UnavailableError, PermanentError):
@@ -291,7 +317,10 @@ class HeldRecord:
             raise
 
     def copied_before(self) -> int:
-        """From which second on S3 dates what another writer puts at the target, if what is there now is ours."""
+        """The second from which S3 dates any write of another writer, if the present target is keyshift's copy.
+
+        The value is in seconds since 1970.
+        """
         return math.ceil(self._ports.clock.now() + self.lease.margin_seconds)
 
     def has_time_for(self, seconds: float) -> bool:
@@ -299,7 +328,7 @@ class HeldRecord:
         return self._ports.clock.monotonic() + seconds < self.lease.send_before
 
     def _refused_copy(self) -> frozenset[Intent]:
-        """The declared copy as a doubt, once S3 has refused it; nothing if something else was declared."""
+        """The declared copy, marked as refused; empty if the declared intent is not a copy."""
         intent = self.record.intent
         if intent is None or intent.action is not Action.COPY:
             return frozenset()
@@ -309,9 +338,11 @@ class HeldRecord:
         return replace(self.record, claim=None, intent=None, maybe=self._unsettled(), **changes)
 
     def _unsettled(self) -> frozenset[Intent]:
-        """What may have been done: what was not sent was not, and what S3 refused hardly.
+        """The intents that may have taken effect.
 
-        Kept without that doubt, a write would make another writer's equal object ours, and a delete an owner's own.
+        The declared intent counts if its request was sent and not refused. A refused copy is kept as an unconfirmed
+        copy. Without that mark, keyshift would later claim another writer's equal object as its copy. It would also
+        take a producer's delete for its own.
         """
         intent, maybe = self.record.intent, self.record.maybe - self._ruled_out
         if intent is not None and (self._may_be_done or intent.is_task):
@@ -334,9 +365,9 @@ def _is_ruled_out(intent: Intent, source: ObjectState | None, target: ObjectStat
 
 
 def _bounded(maybe: frozenset[Intent]) -> frozenset[Intent]:
-    """The same, with one entry for all that differ in their dates alone, and one for all that nothing can recognise.
+    """Merge the intents that differ only in their dates, and all those that cannot be recognised at the target.
 
-    Of several dates the earliest counts: it leaves more in doubt.
+    Of several dates the earliest is kept, because it rules out the least.
     """
     merged: dict[Intent, Intent] = {}
     for intent in sorted(maybe):
@@ -347,7 +378,11 @@ def _bounded(maybe: frozenset[Intent]) -> frozenset[Intent]:
 
 
 def _with_doubtful(maybe: frozenset[Intent], doubtful: frozenset[Intent]) -> frozenset[Intent]:
-    """Both; what may have been done anyhow is no doubt, and of a copy refused again and again the first time counts."""
+    """Both sets together.
+
+    A copy that may have taken effect anyway is not listed as unconfirmed too. If a copy was refused several times, the
+    first time counts.
+    """
     known = {intent.undated for intent in maybe}
     return _bounded(maybe | {intent for intent in doubtful if intent.undated not in known})
 
@@ -355,9 +390,10 @@ def _with_doubtful(maybe: frozenset[Intent], doubtful: frozenset[Intent]) -> fro
 def take_claim(
     record: Record, intent: Intent, *, lease: Lease, ports: MigrationPorts, mode: Mode | None = None, **changes: Any
 ) -> HeldRecord | None:
-    """Claim a record that was just read, for a job of its own; ``None``: somebody else was quicker.
+    """Claim a record that was just read, for work that no message asked for.
 
-    Whatever an abandoned attempt had declared stays among ``maybe``; ``changes`` are made along with the claim.
+    The intent of an abandoned attempt stays in ``maybe``. ``changes`` are written with the claim. Returns ``None`` when
+    another worker has changed the record since it was read.
     """
     mine = replace(
         record,

@@ -1,6 +1,6 @@
-"""Why an object is as it is, or why nothing was done: one word each, and the sentence that people read.
+"""Why an object is in its state, or why nothing was done: one code each, and a sentence for people.
 
-Only the word is stored, compared and counted. ``detail`` is what differs from object to object.
+Only the code is stored, compared and counted. ``detail`` is what differs from object to object.
 """
 
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Cause(StrEnum):
-    """The words; those of one group are never used for another."""
+    """The codes; a code of one group is never used for another group."""
 
     # CONFLICT: another writer decided something about the target.
     COPY_DELETED = "copy-deleted"
@@ -20,16 +20,16 @@ class Cause(StrEnum):
     TARGET_CHANGED = "target-changed"
     TARGET_IN_DOUBT = "target-in-doubt"
     SOURCE_TAKES_TARGET = "source-takes-target"
-    # ROLLBACK_CONFLICT: nothing can be put back without a person.
+    # ROLLBACK_CONFLICT: nothing can be restored without a person.
     OLDER_SOURCE = "older-source"
     NOTHING_TO_RESTORE = "nothing-to-restore"
     ORIGINAL_GONE = "original-gone"
     COPY_CHANGED = "copy-changed"
     SOURCE_ABSENT = "source-absent"
-    # PARKED: the object cannot be moved as things are.
+    # PARKED: the object cannot be moved in its present state.
     IMPOSSIBLE_KEY = "impossible-key"
     OTHER_TARGET = "other-target"
-    # A request failed; the words are those of the errors.
+    # A request failed; the codes are those of the errors.
     FAILED = "failed"
     TRANSIENT = "transient"
     THROTTLED = "throttled"
@@ -74,7 +74,7 @@ class Cause(StrEnum):
     PURGED = "purged"
     PURGE_IN_DOUBT = "purge-in-doubt"
     COPY_ADOPTED = "copy-adopted"
-    # What the rules or the queue say of a message.
+    # What the rules or the queue require for a message.
     TARGET_BUCKET = "target-bucket"
     PROBE = "probe"
     KEPT = "keep"
@@ -173,6 +173,6 @@ REMEDIES: Mapping[Cause, str] = {
 
 
 def told(cause: Cause, detail: str = "") -> str:
-    """The sentence for people; a cause without one is told by its word."""
+    """The sentence for people; a cause without a sentence is shown as its code."""
     text = _TEXTS.get(cause, cause.value)
     return f"{text}: {detail}" if detail else text

@@ -24,8 +24,8 @@ def clean_source(
 ) -> Outcome:
     """Delete the source of a copied and verified record, if both keys still hold what was verified.
 
-    ``need_proof`` asks for ``verified_at``. The caller has made sure that nothing pins the object and that it has
-    been quiet for longer than any claim. Raises TransientError when it is to be tried again.
+    ``need_proof`` requires ``verified_at``. The caller has checked that nothing pins the object and that it has been
+    quiet for longer than any claim. Raises TransientError when the delete is to be tried again.
     """
     record = ports.manifest.read_record(record_id)
     if record is None or record.mode is not Mode.FORWARD:
@@ -34,7 +34,8 @@ def clean_source(
     blocked = _blocked(record, lease.started, need_proof=need_proof)
     if blocked is not None:
         return blocked
-    # A marker of an earlier cleanup is not what this one puts: kept, rollback would take ours for the owner's delete.
+    # An earlier cleanup's marker is not the one that this cleanup puts. If it were kept, rollback would take this
+    # cleanup's marker for the producer's delete.
     held = take_claim(record, DELETE_SOURCE, lease=lease, ports=ports, marker_version=None)
     if held is None:
         return Outcome(Verdict.RETURN, record.state, Cause.BUSY)
@@ -48,7 +49,7 @@ def _blocked(record: Record, now: float, *, need_proof: bool) -> Outcome | None:
         return Outcome(Verdict.RETURN, record.state, Cause.ATTEMPT_RUNS)
     if record.state is not State.COPIED:
         return Outcome(Verdict.DONE, record.state, Cause.NOT_COPIED)
-    # What an earlier cleanup began and could not end is cleanup's to go on with: its delete raises no event.
+    # Only cleanup resumes what an earlier cleanup began: its delete raises no event.
     if record.maybe - {DELETE_SOURCE} or record.upload is not None:
         return Outcome(Verdict.DONE, record.state, Cause.UNSETTLED)
     if record.is_rewritten and not record.keeps_original:
@@ -70,7 +71,7 @@ def _delete_if_proven(held: HeldRecord, ports: MigrationPorts) -> Outcome:
         held.forget_intent(without_effect=True)
         return Outcome(Verdict.DONE, State.COPIED, kept)
     if source is not None and record.source_version is None and source.version_id is not None:
-        # A server that does not tell a copy's source version, or versioning that came later: now it is known.
+        # The version was unknown: the server does not return a copy's source version, or versioning was enabled later.
         held.rewrite(source_version=source.version_id)
     answer = held.send(
         lambda: ports.store.delete_object(
@@ -82,10 +83,11 @@ def _delete_if_proven(held: HeldRecord, ports: MigrationPorts) -> Outcome:
     refused = answer
 
     def is_absent() -> bool:
-        # Some servers refuse the condition where nothing is (SeaweedFS: 412).
+        # Some servers refuse the condition when the key is absent (SeaweedFS: 412).
         return refused is Refused.SOURCE_ABSENT or ports.store.look_at_object(record.source) is None
 
-    # What was there when cleanup looked, our own delete may have taken, sent twice: a doubt until that is settled.
+    # Cleanup saw the source, and its own delete, sent twice, may have removed it. The delete stays unsettled until that
+    # is known.
     if held.ask_if_done(is_absent) if source is not None else is_absent():
         return _settle_absent(held, ports, target, may_be_ours=source is not None or DELETE_SOURCE in record.maybe)
     held.forget_intent(without_effect=True)
@@ -95,8 +97,8 @@ def _delete_if_proven(held: HeldRecord, ports: MigrationPorts) -> Outcome:
 def _settle_absent(held: HeldRecord, ports: MigrationPorts, copy: ObjectState, *, may_be_ours: bool) -> Outcome:
     """Commit a source that is absent already.
 
-    An earlier attempt of ours deleted it, or this one when something on the way sent it twice, or its owner did. If it
-    may be ours, the delete's event must not take the copy, the only one, along.
+    An earlier attempt of keyshift deleted it, or this one did when a proxy sent the delete twice, or its producer did.
+    If keyshift may have deleted it, the delete's event must not remove the copy, which is the only one.
     """
     record = held.record
     if not may_be_ours:
@@ -108,12 +110,12 @@ def _settle_absent(held: HeldRecord, ports: MigrationPorts, copy: ObjectState, *
         return held.commit(State.CLEANED)
     if is_what_we_hid(top.hidden, record, copy):
         return held.commit(State.CLEANED, marker_version=top.marker_id)
-    # The owner put a version after our copy and deleted it: the marker above it is his.
+    # The producer wrote a version after keyshift's copy and deleted it, so the marker above it is the producer's.
     return held.commit(State.GONE if is_put_after(top.hidden, copy) else State.CLEANED)
 
 
 def preview_source(record: Record, *, ports: MigrationPorts, now: float) -> str | None:
-    """Why ``clean_source`` would leave this source where it is, as far as looking can tell; ``None``: it would go."""
+    """Why ``clean_source`` would keep this source, judged by reads alone; ``None``: it would delete it."""
     if record.mode is not Mode.FORWARD or record.state is not State.COPIED:
         return f"its record is {record.state.value}"
     blocked = _blocked(record, now, need_proof=True)
@@ -139,7 +141,8 @@ def _why_kept(source: ObjectState | None, target: ObjectState, record: Record, n
 def _is_as_verified(source: ObjectState, target: ObjectState, record: Record) -> bool:
     """Whether the source still is the version that was copied, metadata and tags included.
 
-    The version id tells a re-put of the same bytes; where none is known, the metadata must at least be the target's.
+    The version id shows that the same bytes were written again. Where no version id is known, the metadata must at
+    least equal the target's.
     """
     return (
         source.etag == record.source_etag

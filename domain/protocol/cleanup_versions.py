@@ -1,4 +1,4 @@
-"""Delete the verified version of a cleaned source for good; what the record needs to undo it, it has before."""
+"""Permanently delete the verified version of a cleaned source; the record already has what an undo needs."""
 
 from domain.protocol.attempt import (
     Attempt,
@@ -20,12 +20,15 @@ from domain.protocol.record import Action, Intent, Mode, Record, State
 def forget_version(
     record_id: str, *, attempt: Attempt, ports: MigrationPorts, versions: VersionStore, policy: MigrationPolicy
 ) -> Outcome:
-    """Delete the version that our delete marker hides, if it is the verified one and the target still holds its copy.
+    """Delete the version that keyshift's delete marker hides.
 
-    From then on the record names no source version: rollback copies back from the target, and nothing that lies
-    deeper in the bucket is ever taken for the owner's newest. The marker stays, so that older versions stay hidden.
-    A version that a lifecycle rule, a producer or S3 (versioning suspended) removed before counts as deleted.
-    Raises TransientError when it is to be tried again.
+    It must be the verified version, and the target must still hold its copy.
+
+    From then on the record names no source version: rollback copies back from the target. An older version in the
+    bucket is never taken for the producer's newest. The marker stays, so older versions stay hidden. A version that a
+    lifecycle rule, a producer or S3 (versioning suspended) deleted before counts as deleted.
+
+    Raises TransientError when the delete is to be tried again.
     """
     record = ports.manifest.read_record(record_id)
     lease = Lease.begin(attempt, policy, ports.clock)
@@ -47,7 +50,7 @@ def forget_version(
 
 
 def _begun(record: Record) -> Intent | None:
-    """What an attempt that died had begun."""
+    """The intent that an attempt recorded before it died, or ``None``."""
     intents = record.maybe | ({record.intent} if record.intent is not None else frozenset())
     return next((one for one in intents if one.action is Action.DELETE_SOURCE and one.version_id), None)
 
@@ -61,7 +64,7 @@ def _forget(held: HeldRecord, intent: Intent, ports: MigrationPorts, versions: V
     top = ports.store.find_top_marker(record.source)
     if top is None or top.marker_id != record.marker_version:
         return _kept(held, Cause.MARKER_MOVED)
-    # Asked of the version itself: versioning that is suspended lets another object take the id ``null``.
+    # The version itself is read, because under suspended versioning another object can have the id ``null``.
     seen = ports.store.look_at_object(record.source, version_id=intent.version_id)
     if seen is None or seen.etag != record.source_etag or intent.version_id == record.marker_version:
         return held.commit(State.CLEANED, source_version=None)
@@ -70,7 +73,7 @@ def _forget(held: HeldRecord, intent: Intent, ports: MigrationPorts, versions: V
     if record.source_version is not None:
         if seen.lock.in_force(held.lease.started):
             return _kept(held, Cause.LOCKED)
-        # Durable before the delete: from here on a restore copies back, and no older version counts as newer.
+        # Recorded before the delete: from here on a restore copies back, and an older version does not count as newer.
         held.rewrite(source_version=None)
     held.send(
         lambda: versions.remove_version(record.source, version_id=intent.version_id, send_before=held.lease.send_before)

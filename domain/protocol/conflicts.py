@@ -1,8 +1,8 @@
-"""What only an operator may decide: that the source takes its target although somebody else wrote or emptied it.
+"""An operator's decision on a conflict: the source takes its target although another writer wrote or deleted it.
 
-protocol.md §5 calls it take-source. The word goes into the record and not into a message: it is announced and audited
-before anything happens, a message that comes twice or late repeats nothing, and the next commit ends it. The copy is an
-ordinary attempt, on the condition that the target is still what the operator saw.
+protocol.md §5 calls it take-source. The decision goes into the record and not into a message, so it is written and
+audited before anything happens. A duplicate or late message repeats nothing, and the next commit ends the decision. The
+copy is an ordinary attempt, on the condition that the target is still what the operator saw.
 """
 
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from domain.protocol.record import EMPTY_TARGET, Mode, Record, State
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """One record with what both keys hold now, tags included."""
+    """One record with the state of both keys, tags included."""
 
     record: Record
     source: ObjectState | None
@@ -23,14 +23,14 @@ class Conflict:
 
     @property
     def is_decided(self) -> bool:
-        """Whether an operator has spoken, and no attempt has come since."""
+        """Whether an operator has decided, and no attempt has run since."""
         return self.record.replaceable_etag is not None
 
 
 def why_not_taken(conflict: Conflict, *, replacing: str | None) -> str:
     """Why the source must not take its target, with the remedy; an empty text when it may.
 
-    ``replacing`` is the etag of somebody else's object that the operator has seen at the target and gives up.
+    ``replacing`` is the etag of another writer's object, which the operator has seen at the target and gives up.
     """
     record, source, target = conflict.record, conflict.source, conflict.target
     if record.mode is not Mode.FORWARD:
@@ -60,7 +60,7 @@ def why_not_taken(conflict: Conflict, *, replacing: str | None) -> str:
 
 
 def take_source(conflict: Conflict, *, by: str, why: str, now: float) -> Record:
-    """The record once the operator has spoken; to be written only if it is still the one that was read."""
+    """The record with the operator's decision; write it only if the stored record is still the one that was read."""
     record, target = conflict.record, conflict.target
     return replace(
         record,

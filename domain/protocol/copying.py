@@ -21,7 +21,7 @@ from domain.protocol.record import Action, Intent, Upload
 
 @dataclass(frozen=True, slots=True)
 class HandedOn:
-    """The attempt's time is over; the upload is in the record and the next attempt goes on with it."""
+    """The attempt's time is over; the upload is in the record, and the next attempt resumes it."""
 
     parts_left: int
 
@@ -33,10 +33,10 @@ CopyAnswer = Written | Refused | HandedOn
 def copy_intent(
     etag: str, version_id: str | None, policy: MigrationPolicy, *, checksum: str = "", is_encrypted: bool = False
 ) -> Intent:
-    """What a copy of this source in one request would leave behind.
+    """The intent of a copy of this source in one request, with the etag and checksum that it would leave.
 
-    The etag can be foretold only where source and target etags both are the MD5 of the bytes (aws-facts.md §2.4):
-    uploaded in one part, and no KMS key involved.
+    The target etag can be foretold only where source and target etags both are the MD5 of the bytes (aws-facts.md
+    §2.4). That requires an upload in one part and no KMS key.
     """
     plain = is_digest(etag) and not is_encrypted and not policy.encrypted_targets
     foretold = etag if plain else ""
@@ -57,9 +57,9 @@ def copy_seen(  # noqa: PLR0913  # a copy has two ends, a condition, and the wor
 ) -> CopyAnswer:
     """Copy the source that ``seen`` describes to ``target``; with a ``version_id`` that version, current or not.
 
-    ``if_match`` is the etag the target must have, ``None`` where there must be none; ``intent`` is what is declared,
-    a copy to be recognised by its etag or checksum unless the caller has another. Raises ArchivedError for a
-    source that must be restored first, RefusedRequestError for one that S3 cannot hold.
+    ``if_match`` is the etag that the target must have; ``None`` means that the target must be absent. ``intent`` is
+    what is declared; by default it is a copy that its etag or checksum identifies. Raises ArchivedError for a source
+    that must be restored first, RefusedRequestError for a source that is too large for S3.
     """
     if seen.is_archived:
         raise ArchivedError(f"{source.uri} is archived ({seen.archive_status or seen.storage_class}): restore it first")
@@ -83,7 +83,7 @@ def copy_seen(  # noqa: PLR0913  # a copy has two ends, a condition, and the wor
 
 
 def _with_tags(source: Location, seen: ObjectState, ports: MigrationPorts) -> ObjectState | None:
-    """The same object with its tags, which a multipart copy must be given; ``None`` when it has changed meanwhile."""
+    """The same object with its tags, which a multipart copy needs; ``None`` when it has changed meanwhile."""
     if seen.tags is not None:
         return seen
     again = ports.store.look_at_object(source, version_id=seen.version_id, with_tags=True)
@@ -105,7 +105,7 @@ class _PartsCopy:
         policy: MigrationPolicy,
     ) -> None:
         self._held = held
-        # Every part is a read of its own, so each is pinned to the version that HEAD saw, and to its etag.
+        # Each part is a separate read, so each is pinned to the version that HEAD returned, and to its etag.
         self._source = SourceObject(source, seen.etag, seen.version_id)
         self._target = held.target(target, if_match=if_match, storage_class=seen.storage_class)
         self._seen = seen
@@ -114,7 +114,7 @@ class _PartsCopy:
         self._part_size = part_size_for(seen.size, wanted=policy.part_size)
 
     def run(self, intent: Intent) -> CopyAnswer:
-        """Start or resume, copy what is missing, complete."""
+        """Start or resume the upload, copy the missing parts, complete it."""
         upload_id, etags = self._resume(intent) or self._start(intent)
         missing = [part for part in self._parts() if part.number not in etags]
         while missing:
@@ -124,7 +124,7 @@ class _PartsCopy:
                 abort_upload(self._held, self._multipart)
                 return copied
             etags |= copied
-            # Asked after a batch, not before: however short its time, every attempt makes some progress.
+            # The time is checked after a batch and not before, so every attempt makes some progress.
             if missing and not self._held.has_time_for(self._policy.request_seconds / 2):
                 return HandedOn(len(missing))
         return self._complete(intent, upload_id, etags)
@@ -148,8 +148,8 @@ class _PartsCopy:
         upload = self._held.record.upload
         if upload is None:
             return None
-        # last_modified tells a source put again with the same bytes but other metadata, which an upload begun
-        # before would not carry.
+        # last_modified shows that a source was written again with the same bytes but other metadata. An upload that
+        # began earlier would not carry that metadata.
         if upload == replace(self._upload(upload.upload_id), not_before=upload.not_before):
             etags = self._multipart.list_parts(self._target.location, upload_id=upload.upload_id)
             if etags is not None:
@@ -159,7 +159,8 @@ class _PartsCopy:
         return None
 
     def _declare_parts(self, intent: Intent) -> None:
-        # Until it is completed nothing is at the target: as a copy it would make another writer's equal object ours.
+        # The target is unchanged until the upload is completed. Declared as a copy, another writer's equal object would
+        # be taken for keyshift's.
         self._held.declare_intent(UPLOAD if intent.action is Action.COPY else intent)
 
     def _start(self, intent: Intent) -> tuple[str, dict[int, str]]:
@@ -184,7 +185,8 @@ class _PartsCopy:
             upload = self._held.record.upload
             begun = upload.not_before if upload is not None else 0
             self._held.declare_intent(replace(intent, target_etag=foretold, not_before=begun))
-        # Handed on for want of time it might never end: a worker's attempt is shorter than S3 may take for this.
+        # Left to the next attempt for lack of time, the upload might never be completed: S3 may take longer than a
+        # worker's attempt.
         self._held.lengthen_claim(self._policy.complete_seconds - self._policy.request_seconds)
         answer = self._held.send(
             lambda: self._multipart.complete_upload(
@@ -194,7 +196,7 @@ class _PartsCopy:
         if isinstance(answer, Refused):
             refused = answer
             self._held.ask_if_done(lambda: may_be_completed(refused, self._held, self._multipart))
-        if answer is Refused.CONCURRENT:  # S3 wants a 409 here to start again from CreateMultipartUpload
+        if answer is Refused.CONCURRENT:  # after a 409, S3 requires a new CreateMultipartUpload
             abort_upload(self._held, self._multipart)
         if isinstance(answer, Written):
             return Written(answer.etag, answer.version_id, self._seen.version_id)
@@ -202,9 +204,10 @@ class _PartsCopy:
 
 
 def may_be_completed(refused: Refused, held: HeldRecord, multipart: MultipartStore) -> bool:
-    """Whether a refused CompleteMultipartUpload may be done: by itself, sent twice on the way, since nobody else would.
+    """Whether a refused CompleteMultipartUpload may have taken effect, because a proxy sent it twice.
 
-    Only an upload that is still there after a refused condition certainly is not.
+    No other writer completes this upload. It certainly had no effect only if S3 refused a condition and the upload
+    still exists.
     """
     upload = held.record.upload
     if refused is not Refused.PRECONDITION or upload is None:
@@ -213,7 +216,7 @@ def may_be_completed(refused: Refused, held: HeldRecord, multipart: MultipartSto
 
 
 def abort_upload(held: HeldRecord, multipart: MultipartStore) -> None:
-    """Drop the upload that the record names, if there is one, and its parts, which would be billed for ever."""
+    """Delete the upload that the record names, if there is one, and its parts, which S3 would bill forever."""
     upload = held.record.upload
     if upload is not None:
         multipart.abort_upload(upload.location, upload_id=upload.upload_id)

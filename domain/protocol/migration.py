@@ -1,4 +1,4 @@
-"""Migrate one object: claim, copy, commit; reconcile whatever is not as expected (protocol.md §4, §5)."""
+"""Migrate one object: claim, copy, commit; reconcile where the keys are not as expected (protocol.md §4, §5)."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,14 +26,14 @@ from domain.protocol.reconciling import (
 from domain.protocol.record import Action, ClaimRequest, Intent, Origin, Record, Refusal, State, claimed, refusal
 
 ROUNDS = 4
-"""How often one attempt looks at both keys before it gives the message back (protocol.md §5)."""
+"""How often one attempt reads both keys before it returns the message (protocol.md §5)."""
 BUSY_SECONDS = 5
 UNSETTLED_SECONDS = 2
 RULES_SECONDS = 60
-"""Other rules come with another deployment."""
+"""Other rules arrive only with another deployment."""
 _NO_TARGET: Mapping[str, Any] = {"target_etag": None, "target_version": None, "copied_before": None}
 _VERIFIED = ("source_etag", "source_version", "target_etag", "target_version")
-"""What a verification speaks of: once one of these changes, it counts no more."""
+"""The fields that a verification covers: when one of them changes, the verification is void."""
 
 
 def migrate_object(  # noqa: PLR0913  # what, where to, why, and the world
@@ -45,9 +45,9 @@ def migrate_object(  # noqa: PLR0913  # what, where to, why, and the world
     ports: MigrationPorts,
     policy: MigrationPolicy,
 ) -> Outcome:
-    """Bring the object that ``notice`` names to ``target``, or say why not.
+    """Migrate the object that ``notice`` names to ``target``; the outcome says why it was not done.
 
-    Raises TransientError when the message is to be given back unsettled; nothing is lost then.
+    Raises TransientError when the message is to be returned unsettled; nothing is lost then.
     """
     lease = Lease.begin(attempt, policy, ports.clock)
     intent = _first_intent(notice, policy, lease)
@@ -57,7 +57,7 @@ def migrate_object(  # noqa: PLR0913  # what, where to, why, and the world
     if answer.granted:
         record = claimed(before, request)
     elif before is not None and before.claim == lease.claim:
-        record = before  # our earlier try landed and its answer was lost
+        record = before  # an earlier request succeeded, and its answer was lost
         is_new = record.state is State.NEW and not record.maybe
         before = None if is_new else replace(record, claim=None, intent=None)
     else:
@@ -77,7 +77,7 @@ def park_object(  # noqa: PLR0913  # as migrate_object
     ports: MigrationPorts,
     policy: MigrationPolicy,
 ) -> Outcome:
-    """Record that the object cannot be migrated as things are, with the cause; nothing in S3 is touched."""
+    """Record that the object cannot be migrated in its present state, with the cause; S3 is not changed."""
     lease = Lease.begin(attempt, policy, ports.clock)
     request = ClaimRequest(notice, target, lease.claim, None, lease.started, rule, policy.rules_digest)
     answer = ports.manifest.claim_record(request)
@@ -89,14 +89,17 @@ def park_object(  # noqa: PLR0913  # as migrate_object
 
 
 def _first_intent(notice: Notice, policy: MigrationPolicy, lease: Lease) -> Intent | None:
-    # A delete becomes an intent only after both keys were looked at.
+    # A delete becomes an intent only after both keys were read.
     if notice.kind is NoticeKind.REMOVED or notice.etag is None:
         return None
     return lease.dated(copy_intent(notice.etag, notice.version_id, policy))
 
 
 def _set_aside(held: HeldRecord, cause: Cause, detail: str = "") -> None:
-    """Park it; a conflict stays one, and a cleanup of the source stays known: both decide what comes next."""
+    """Park the record.
+
+    A conflict stays a conflict, and a cleanup of the source stays known: both decide what comes next.
+    """
     if held.record.state is State.CONFLICT:
         held.release()
     else:
@@ -104,9 +107,9 @@ def _set_aside(held: HeldRecord, cause: Cause, detail: str = "") -> None:
 
 
 def _verdict_of_rules(notice: Notice, record: Record) -> Verdict:
-    """What becomes of a message that the rules of the day stand against.
+    """Decide what to do with a message whose key the current rules no longer map to the record's target.
 
-    A parked source is still there when the rules are mended; of a delete nothing is there that could tell of it then.
+    A parked source still exists when the rules are repaired. After a delete, nothing would exist that could show it.
     """
     is_told_once = notice.kind is NoticeKind.REMOVED and not record.holds_nothing
     return Verdict.RETURN if is_told_once else Verdict.DONE
@@ -134,7 +137,7 @@ class _Migration:
         self._source = notice.source
 
     def run(self, before: Record | None, target: Location) -> Outcome:
-        """Do the attempt; the claim is given back however it ends, unless a request may still be on its way."""
+        """Run the attempt; the claim ends with it, unless a request may still take effect."""
         held = self._held
         with held.returned_after_error():
             try:
@@ -150,7 +153,8 @@ class _Migration:
     def _attempt(self, before: Record | None, target: Location) -> Outcome:
         held = self._held
         if held.record.target != target and held.record.holds_nothing:
-            # Parked before anything was written, say for a key the rules of that day could not map.
+            # The record was parked before anything was written, for example because the rules of that day could not map
+            # the key.
             held.rewrite(target=target, rule=self._rule, rules_digest=self._policy.rules_digest)
         if held.record.target != target:
             detail = f"the rules say {target.uri}, it was begun for {held.record.target.uri}"
@@ -161,7 +165,7 @@ class _Migration:
         return outcome or self._reconcile()
 
     def _is_plain_copy(self, before: Record | None) -> bool:
-        """Whether the notice itself is all the reading that is needed: S3 checks it at both ends."""
+        """Whether the notice alone is enough to copy: S3 checks its etag at both ends."""
         notice = self._notice
         if notice.kind is NoticeKind.REMOVED or notice.etag is None:
             return False
@@ -175,7 +179,7 @@ class _Migration:
         return in_order and comparable and settled
 
     def _copy_by_notice(self, before: Record | None) -> Outcome | None:
-        """The common path; ``None`` when S3 refused and both keys must be looked at."""
+        """The common path; ``None`` when S3 refused and both keys must be read."""
         notice, target = self._notice, self._held.record.target
         if_match = before.target_etag if before is not None else None
         if if_match is not None and self._is_taken_over():
@@ -199,7 +203,10 @@ class _Migration:
         )
 
     def _is_taken_over(self) -> bool:
-        """Whether another writer put the target since our copy: an etag, the copy's condition, is only the bytes."""
+        """Whether another writer has written the target since keyshift's copy.
+
+        The copy's condition, the etag, covers only the bytes.
+        """
         record = self._held.at_claim
         target = self._ports.store.look_at_object(record.target)
         return target is None or not is_known(target, record)
@@ -210,7 +217,7 @@ class _Migration:
         return small and is_digest(notice.etag or "") and not policy.encrypted_targets
 
     def _reconcile(self) -> Outcome:
-        """Look at both keys and do what they ask for, a few times at most."""
+        """Read both keys and do what they require, with a limited number of tries."""
         for _ in range(ROUNDS):
             sight = self._see()
             outcome = self._act(decide(sight), sight)
@@ -266,7 +273,7 @@ class _Migration:
         return self._commit_copy(decision, answer, etag=seen.etag, version_id=seen.version_id, size=seen.size)
 
     def _copy_hidden(self, decision: Decision, hidden: HiddenVersion) -> Outcome | None:
-        """Copy what our delete marker hid, by its version; the key stays cleaned."""
+        """Copy the version that keyshift's delete marker hides; the record stays CLEANED."""
         seen = self._ports.store.look_at_object(self._source, version_id=hidden.version_id, with_tags=True)
         if seen is None:
             return None
@@ -280,10 +287,11 @@ class _Migration:
         )
 
         def is_absent() -> bool:
-            # Some servers refuse the condition where nothing is (SeaweedFS: 412).
+            # Some servers refuse the condition when the key is absent (SeaweedFS: 412).
             return answer is Refused.SOURCE_ABSENT or self._ports.store.look_at_object(target) is None
 
-        # What was there at the look, our own delete may have taken, sent twice: a doubt until that is settled.
+        # keyshift saw the object, and its own delete, sent twice, may have removed it. The delete stays unsettled until
+        # that is known.
         is_gone = isinstance(answer, Deleted) or held.ask_if_done(is_absent)
         if is_gone and answer is not Refused.PRECONDITION:
             return self._commit(State.TOMBSTONE, source_etag=None, origin=None, **_NO_TARGET)

@@ -1,4 +1,4 @@
-"""What may tell us that a key needs a look: an S3 event, a backfill row, a restore."""
+"""Why keyshift reads a key: an S3 event, a backfill row, a restore."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -7,21 +7,21 @@ from domain.keys import Location, Sequencer
 
 
 class NoticeKind(StrEnum):
-    """Why we look at the key."""
+    """Why keyshift reads the key."""
 
     CREATED = "created"
     REMOVED = "removed"
     LISTED = "listed"
-    """A row of an inventory or a listing, a restore that ended, or an operator's request: no order known."""
+    """A row of an inventory or a listing, a restore that ended, or an operator's request: its order is not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One reason to look at one source object.
+    """One reason to read one source object.
 
-    ``etag`` is without quotes; ``size`` in bytes; ``version_id`` only where the bucket keeps versions. Every
-    field but the kind and the place may be missing: tagging and delete events carry neither etag nor size.
-    ``is_plain`` says that an inventory's columns rule out a KMS key and an object lock, which a copy must be told of.
+    ``etag`` is without quotes; ``size`` is in bytes; ``version_id`` is set only where the bucket keeps versions. Every
+    field but the kind and the place may be missing: tagging and delete events carry neither etag nor size. ``is_plain``
+    means that an inventory's columns rule out a KMS key and an object lock, which a copy needs to know.
     """
 
     kind: NoticeKind
@@ -34,5 +34,5 @@ class Notice:
     is_plain: bool = False
 
     def without_order(self) -> "Notice":
-        """The same key looked at with no claim about when."""
+        """The same key without a position in the order of events."""
         return replace(self, kind=NoticeKind.LISTED, sequencer=None)

@@ -1,4 +1,4 @@
-"""What the protocol asks of the world: S3 objects, whole and in parts, the manifest table, a clock."""
+"""The ports of the protocol: S3 objects, whole and in parts, the manifest table, a clock."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from domain.protocol.record import ClaimRequest, Record
 
 
 class Refused(StrEnum):
-    """Why S3 did not do a conditional write; nothing was written by this call (an earlier try of it may have)."""
+    """Why S3 did not do a conditional write; this call wrote nothing, but an earlier try of it may have."""
 
     SOURCE_ABSENT = "source-absent"
     PRECONDITION = "precondition"
@@ -44,9 +44,9 @@ class SourceObject:
 class TargetObject:
     """Where to write, on what condition, until when.
 
-    ``if_match`` is the etag the target must have; ``None`` means that it must not exist. ``send_before`` is
-    monotonic seconds: past it the request is not sent and LeaseExpiredError is raised. ``storage_class`` is the
-    source's, because a copy is STANDARD unless it is passed.
+    ``if_match`` is the etag that the target must have; ``None`` means that it must not exist. ``send_before`` is in
+    monotonic seconds: after it the request is not sent and LeaseExpiredError is raised. ``storage_class`` is the
+    source's, because a copy is STANDARD unless the class is passed.
     """
 
     location: Location
@@ -75,7 +75,7 @@ class HiddenVersion:
 class TopMarker:
     """The delete marker that is a key's current version, and the newest version under it, if one is left.
 
-    A lifecycle rule or a producer may have removed for good what the marker once hid.
+    A lifecycle rule or a producer may have permanently deleted the version that the marker once hid.
     """
 
     marker_id: str
@@ -88,13 +88,13 @@ class ObjectStore(Protocol):
     def look_at_object(
         self, location: Location, *, version_id: str | None = None, with_tags: bool = False
     ) -> ObjectState | None:
-        """The current (or that) version; ``None`` only where S3 is certain that there is none."""
+        """The current (or that) version with its metadata; ``None`` only where S3 is certain that it does not exist."""
 
     def copy_object(self, source: SourceObject, target: TargetObject, *, seen: ObjectState | None) -> Written | Refused:
         """Copy bytes, metadata and tags in one request, up to 5 GiB; ``seen`` (HEAD) supplies what S3 does not copy."""
 
     def delete_object(self, location: Location, *, if_match: str, send_before: float) -> Deleted | Refused:
-        """Delete the current version if it has that etag; SOURCE_ABSENT when there was none."""
+        """Delete the current version if it has that etag; SOURCE_ABSENT when the key was absent."""
 
     def find_top_marker(self, location: Location) -> TopMarker | None:
         """The delete marker that hides the key; ``None`` where the key's current version is not a delete marker."""
@@ -107,27 +107,30 @@ class MultipartStore(Protocol):
     """S3 multipart copies."""
 
     def create_upload(self, target: TargetObject, *, seen: ObjectState) -> str:
-        """Start an upload that carries everything of ``seen`` (tags too) that S3 does not inherit; its id."""
+        """Start an upload that carries everything of ``seen`` (tags too) that S3 does not inherit; returns its id."""
 
     def copy_parts(
         self, source: SourceObject, target: TargetObject, *, upload_id: str, parts: Sequence[Part]
     ) -> Mapping[int, str] | Refused:
-        """Copy these parts, each on the condition that the source has its etag; part number to etag."""
+        """Copy these parts, each on the condition that the source has its etag; returns part number to etag."""
 
     def list_parts(self, target: Location, *, upload_id: str) -> Mapping[int, str] | None:
-        """The parts already there; ``None`` when the upload does not exist (completed or aborted)."""
+        """The parts that S3 holds already; ``None`` when the upload does not exist (completed or aborted)."""
 
     def complete_upload(
         self, target: TargetObject, *, upload_id: str, etags: Mapping[int, str], size: int
     ) -> Written | Refused:
-        """Make the parts one object of ``size`` bytes, on the target's condition; SOURCE_ABSENT: no such upload."""
+        """Make the parts one object of ``size`` bytes, on the target's condition.
+
+        SOURCE_ABSENT means that the upload does not exist.
+        """
 
     def abort_upload(self, target: Location, *, upload_id: str) -> None:
-        """Drop the upload and its parts; repeatable."""
+        """Delete the upload and its parts; repeatable."""
 
 
 class Clock(Protocol):
-    """Time as a port, so that a simulation owns it."""
+    """Time as a port, so that a simulation controls it."""
 
     def now(self) -> float:
         """Seconds since 1970, UTC."""
@@ -138,37 +141,37 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ClaimAnswer:
-    """Whether the claim was granted, and the record as it was before (``None``: there was none)."""
+    """Whether the claim was granted, and the record as it was before (``None``: it did not exist)."""
 
     granted: bool
     before: Record | None
 
 
 class Manifest(Protocol):
-    """The ledger: one record for each source object, strongly consistent for one record."""
+    """The manifest table: one record for each source object, strongly consistent for one record."""
 
     def claim_record(self, request: ClaimRequest) -> ClaimAnswer:
         """Claim in one conditional write, by the rule of ``domain.protocol.record.refusal``."""
 
     def write_record(self, record: Record, *, before: Record | None) -> bool:
-        """Replace ``before`` (revision, token and mode unchanged since; ``None``: absent) by ``record``.
+        """Replace ``before`` by ``record`` (``before`` is unchanged in revision, token and mode; ``None``: absent).
 
-        ``True`` also when this very record is already there: an earlier try of ours had landed. ``False`` when
-        somebody else changed it.
+        Returns ``True`` also when this very record is already there, because an earlier try succeeded. Returns
+        ``False`` when another process changed it.
         """
 
     def read_record(self, record_id: str) -> Record | None:
-        """The record now."""
+        """The current record; ``None`` if it does not exist."""
 
     def read_records(self, record_ids: Sequence[str]) -> Mapping[str, Record]:
-        """The records now, by their ids, each consistent for itself; ids without a record are left out."""
+        """The current records by their ids, each consistent for itself; ids without a record are left out."""
 
     def scan_records(self, *, segment: int = 0, segments: int = 1) -> Iterator[Record]:
-        """Every record, in no order; what changes meanwhile may be seen or missed."""
+        """Every record, in no particular order; a record that changes meanwhile may be seen or missed."""
 
 
 class VersionStore(Protocol):
     """Single versions of S3 objects."""
 
     def remove_version(self, location: Location, *, version_id: str, send_before: float) -> None:
-        """Delete exactly that version for good; repeatable."""
+        """Delete exactly that version permanently; repeatable."""

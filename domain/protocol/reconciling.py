@@ -1,4 +1,4 @@
-"""Decide from what both keys hold now (protocol.md §5): pure; the table of decisions is in ``decide``."""
+"""Decide the next step from the state of both keys (protocol.md §5); pure. ``decide`` contains the table."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,11 +12,11 @@ from domain.protocol.record import EMPTY_TARGET, TARGET_WRITES, Action, Intent, 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What one look at both keys showed, and what was known when the claim began.
+    """The state of both keys at one moment, and what was known when the claim began.
 
-    Whatever this very attempt sent before it looks was refused, so of what it declared only those doubts are known.
-    ``removed`` says that the notice is an owner's delete, ``mirror_adopted`` that it may take along what another writer
-    put at the target; ``now`` is in seconds since 1970.
+    Each request that this attempt sent before was refused, so of its own intents only the unconfirmed copies are known.
+    ``removed`` means that the notice is a producer's delete. ``mirror_adopted`` means that this delete may also delete
+    a target that another writer made. ``now`` is in seconds since 1970.
     """
 
     record: Record
@@ -41,9 +41,10 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The next step; ``if_match`` is the target etag it depends on (``None``: the target must be absent).
+    """The next step and its condition.
 
-    ``keeps_target`` says whether the record goes on naming the target it knows.
+    ``if_match`` is the etag that the target must have; ``None`` means that the target must be absent. ``keeps_target``
+    means that the record keeps the target etag that it has.
     """
 
     step: Step
@@ -55,7 +56,7 @@ class Decision:
 
 
 def is_known(target: ObjectState, record: Record) -> bool:
-    """Whether the target is one that an attempt before this one wrote or adopted."""
+    """Whether an attempt before this one wrote or adopted the target."""
     if record.target_etag == target.etag and not was_put_since(target, record):
         return True
     return any(
@@ -64,24 +65,24 @@ def is_known(target: ObjectState, record: Record) -> bool:
 
 
 def was_put_since(target: ObjectState, record: Record) -> bool:
-    """Whether another writer put what is at the target after the record's copy: same bytes have the same etag."""
+    """Whether another writer has written the target since keyshift's copy; equal bytes have equal etags."""
     if is_other_version(record.target_version, target.version_id):
         return True
     return record.copied_before is not None and target.last_modified >= record.copied_before
 
 
 def is_as_recorded(target: ObjectState | None, record: Record) -> TypeGuard[ObjectState]:
-    """Whether the target still is what the record's last commit says of it."""
+    """Whether the target is still as the record's last commit describes it."""
     return target is not None and target.etag == record.target_etag and not was_put_since(target, record)
 
 
 def doubted(target: ObjectState, record: Record) -> frozenset[Intent]:
-    """The refused copies that may have written the target all the same."""
+    """The refused copies that may have written the target nevertheless."""
     return frozenset(intent for intent in record.maybe if intent.is_refused and wrote(intent, target))
 
 
 def wrote(intent: Intent, target: ObjectState) -> bool:
-    """Whether the target is what this intent would leave behind, and was not there before it."""
+    """Whether the target matches what this intent would write, and was not there before it."""
     if target.last_modified < intent.not_before:
         return False
     if intent.target_etag and intent.target_etag == target.etag:
@@ -93,23 +94,28 @@ def wrote(intent: Intent, target: ObjectState) -> bool:
 
 
 def was_cleaned(record: Record) -> bool:
-    """Whether we emptied the source key ourselves, or may have."""
+    """Whether keyshift deleted the source in a cleanup, or may have."""
     if record.state is State.CLEANED or record.cleaned_etag is not None:
         return True
     return any(intent.action is Action.DELETE_SOURCE for intent in record.maybe)
 
 
 def cleaned_etag_of(record: Record) -> str | None:
-    """What a record in a state that does not say so must remember of a cleanup of its source."""
+    """The source's etag that a record must keep after a cleanup, while its state does not show the cleanup.
+
+    ``None`` when the source was not cleaned; empty where the etag is not known.
+    """
     return record.cleaned_etag or ((record.source_etag or "") if was_cleaned(record) else None)
 
 
 def is_what_we_hid(hidden: HiddenVersion, record: Record, copy: ObjectState | None) -> bool:
-    """Whether cleanup's delete can have hidden that version: it was sent on the condition of one etag.
+    """Whether cleanup's delete can have hidden that version; the delete was conditional on one etag.
 
-    It is the version that was copied, or one that its owner put in the last moment, so after our ``copy``. An older
-    one comes up when what lay above it is gone for good: removed by a lifecycle rule or a producer, by the cleanup of
-    versions (``source_version`` is forgotten then), or by the delete itself (versioning suspended).
+    It is the copied version, or an equal one that its producer wrote at the last moment, so after keyshift's ``copy``.
+
+    An older version with that etag becomes visible when the versions above it are deleted permanently. A lifecycle rule
+    or a producer can do that. So can the cleanup of versions, which then forgets ``source_version``. Under suspended
+    versioning, the delete itself does it.
     """
     if hidden.etag != record.deleted_etag or record.source_version is None:
         return False
@@ -117,12 +123,12 @@ def is_what_we_hid(hidden: HiddenVersion, record: Record, copy: ObjectState | No
 
 
 def is_put_after(hidden: HiddenVersion, copy: ObjectState | None) -> bool:
-    """Whether that version was put after what is at the target."""
+    """Whether that version was written after the object at the target."""
     return copy is not None and hidden.last_modified > copy.last_modified
 
 
 def may_lie_under_a_marker(sight: Sight) -> bool:
-    """Whether a delete marker may cover what the owner wrote around or after our cleanup."""
+    """Whether a delete marker may cover a version that the producer wrote during or after keyshift's cleanup."""
     record = sight.record
     return (
         sight.source is None
@@ -134,9 +140,10 @@ def may_lie_under_a_marker(sight: Sight) -> bool:
 
 
 def marker_of_cleanup(sight: Sight) -> str | None:
-    """The id of cleanup's delete marker, where its answer was lost and a look finds it over what it was to hide.
+    """The id of cleanup's delete marker, found above the version that it was to hide.
 
-    Once it is known, a marker that comes later is the owner's own delete.
+    It is needed where the answer to cleanup's delete was lost. Once the id is known, a later marker is the producer's
+    own delete. ``None`` if the id is known already or there is no such marker.
     """
     top, record = sight.top, sight.record
     if top is None or top.hidden is None or record.marker_version is not None:
@@ -197,29 +204,35 @@ def decide(sight: Sight) -> Decision:
 
 
 def _whose(doubts: frozenset[Intent], record: Record, theirs: Cause) -> Cause:
-    """The cause; what was once in doubt stays so, though the record forgets the copies that were in doubt."""
+    """The cause of the conflict.
+
+    A conflict about an unconfirmed copy keeps its cause, although the record forgets the unconfirmed copies.
+    """
     was_in_doubt = record.state is State.CONFLICT and record.cause is Cause.TARGET_IN_DOUBT
     unrecognisable = any(one.action in TARGET_WRITES and not one.is_recognisable for one in record.maybe)
     return Cause.TARGET_IN_DOUBT if doubts or unrecognisable or was_in_doubt else theirs
 
 
 def _came_up(source: ObjectState, target: ObjectState, record: Record) -> bool:
-    """Whether the source is a version from before our copy: its owner took our marker off, and what it hid is gone."""
+    """Whether the source is a version older than keyshift's copy.
+
+    Its producer removed keyshift's delete marker, and the version that the marker hid is gone.
+    """
     was_hidden = record.marker_version is not None and was_cleaned(record)
     return was_hidden and source.etag != record.deleted_etag and source.last_modified < target.last_modified
 
 
 def _is_overwritten(source: ObjectState, intent: Intent) -> bool:
-    """Whether the source is no longer what that copy was of.
+    """Whether the source has changed since that copy was sent.
 
-    While it still is, a copy of it would be the same in everything, so what is not is somebody else's: say of a
-    producer who writes to both places.
+    If it has not changed, keyshift's copy would equal it in everything. A different object at the target is then
+    another writer's, for example of a producer who writes to both places.
     """
     return source.etag != intent.etag or is_other_version(source.version_id, intent.version_id)
 
 
 def _is_rewritten_copy(source: ObjectState, target: ObjectState, record: Record) -> bool:
-    """Whether the target is our own rewriting of this very source, so that another copy would only undo it."""
+    """Whether the target is keyshift's rewritten content of this source; another copy would only undo the rewriting."""
     return (
         record.is_rewritten
         and target.etag == record.target_etag
@@ -232,9 +245,10 @@ def _is_rewritten_copy(source: ObjectState, target: ObjectState, record: Record)
 
 
 def _origin_of(target: ObjectState, record: Record, *, known: bool) -> Origin:
-    """Who made the target: a refused copy is no proof that keyshift did, and a copy over an adopted object is its own.
+    """Whether keyshift created the target or adopted it.
 
-    Taken for keyshift's by mistake, another writer's object would be deleted along with its source.
+    A refused copy does not prove that keyshift created the target. A copy over an adopted object does. If the answer
+    were wrong, another writer's object would be deleted along with its source.
     """
     ours = any(
         wrote(intent, target) for intent in record.maybe if intent.action is Action.COPY and not intent.is_refused
@@ -252,27 +266,30 @@ def _decide_without_source(sight: Sight) -> Decision:
         return Decision(
             Step.COPY_HIDDEN, State.CLEANED, if_match=target.etag if target else None, origin=Origin.CREATED
         )
-    # After our own cleanup a late delete event proves nothing: we emptied the key. What another writer made is his.
+    # After cleanup a late delete event proves nothing, because keyshift itself deleted the source. A target that
+    # another writer made is left alone.
     is_followed = record.origin is not Origin.ADOPTED or sight.mirror_adopted
     mirrored = sight.removed and sight.mirror_deletes and is_followed and not cleaned
     if target is not None and known:
-        # Of a decided conflict ``maybe`` holds only what was done since: what is known is the copy that took over.
+        # After a decision on a conflict, ``maybe`` holds only later intents. So a known target is the copy that
+        # replaced the other object.
         if mirrored and (record.state is not State.CONFLICT or record.replaceable_etag is not None):
             return Decision(Step.DELETE_TARGET, State.TOMBSTONE, if_match=target.etag)
         state = State.CLEANED if cleaned else State.GONE
         return Decision(Step.SETTLE, state, origin=record.origin)
     if target is not None:
-        # Were a refused copy ours here, the object of a producer who moves by himself would go with his old one.
+        # An unconfirmed copy does not count as keyshift's here. Otherwise keyshift would delete the object of a
+        # producer who moves objects themselves, together with the old one.
         return _conflict(_whose(doubted(target, record), record, Cause.TARGET_FOREIGN_SOURCE_GONE))
     if cleaned:
         return _conflict(Cause.COPY_DELETED_AFTER_CLEANUP)
-    # A row of a listing that comes after the owner's delete was seen knows less than the record does.
+    # A listing's row that arrives after the producer's delete was processed is older than the record.
     state = State.TOMBSTONE if sight.removed or record.state is State.TOMBSTONE else State.GONE
     return Decision(Step.SETTLE, state, keeps_target=False)
 
 
 def _is_deleted_since(sight: Sight) -> bool:
-    """Whether the owner put a version after our copy, and deleted it: the marker on it is not ours."""
+    """Whether the producer wrote a version after keyshift's copy and deleted it; its marker is not keyshift's."""
     top, record = sight.top, sight.record
     if top is None or top.hidden is None or not is_put_after(top.hidden, sight.target):
         return False
@@ -285,7 +302,7 @@ def _hides_an_owners_version(sight: Sight) -> bool:
     top, record = sight.top, sight.record
     if top is None or top.hidden is None or top.hidden.version_id == record.source_version:
         return False
-    # Another marker than ours on top is the owner's own delete.
+    # A marker on top that is not keyshift's is the producer's own delete.
     return record.marker_version in (None, top.marker_id) and is_what_we_hid(top.hidden, record, sight.target)
 
 

@@ -9,22 +9,22 @@ from domain.protocol.notices import Notice, NoticeKind
 
 
 class State(StrEnum):
-    """What the record says about source and target when nobody is working on it."""
+    """What the record says about source and target while no attempt works on it."""
 
     NEW = "NEW"
     COPIED = "COPIED"
     CONFLICT = "CONFLICT"
     TOMBSTONE = "TOMBSTONE"
-    """The owner deleted it and the copy went along."""
+    """The producer deleted the source, and keyshift deleted the copy."""
     GONE = "GONE"
-    """The source is absent and we cannot say why; a copy that exists is kept."""
+    """The source is absent for an unknown reason; a copy that exists is kept."""
     PARKED = "PARKED"
-    """It waits for somebody: archived, no permission, no possible key; ``cause`` says which."""
+    """The object waits for an operator or a producer: archived, no permission, impossible key; ``cause`` says which."""
     CLEANED = "CLEANED"
     ROLLED_BACK = "ROLLED_BACK"
     ROLLBACK_CONFLICT = "ROLLBACK_CONFLICT"
     PURGED = "PURGED"
-    """Rolled back, and the copy that we had created is deleted."""
+    """Rolled back, and the copy that keyshift created is deleted."""
 
 
 class Mode(StrEnum):
@@ -35,7 +35,7 @@ class Mode(StrEnum):
 
 
 class Origin(StrEnum):
-    """How the target came to be."""
+    """Whether keyshift created the target or found an equal object there."""
 
     CREATED = "created"
     ADOPTED = "adopted"
@@ -50,9 +50,9 @@ class Action(StrEnum):
     ROLL_BACK = "roll-back"
     PURGE = "purge"
     REWRITE = "rewrite"
-    """Other content at the target, with the references in it switched."""
+    """Write other content to the target, with the references in it switched."""
     UPLOAD = "upload"
-    """Parts of a multipart copy; nothing is at the target before the upload is completed, which is a COPY."""
+    """Copy parts of a multipart upload; the target is unchanged until the upload is completed, which is a COPY."""
 
 
 TARGET_WRITES = (Action.COPY, Action.REWRITE)
@@ -60,15 +60,17 @@ TARGET_WRITES = (Action.COPY, Action.REWRITE)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Intent:
-    """What an attempt is about to do, durable before it does it.
+    """What an attempt is about to do, recorded before it does it.
 
-    A copy names the source's ``etag`` and, where known, its ``version_id``; ``target_etag`` is the etag that
-    the target must have if the copy lands, so that a later attempt recognises it; empty where nobody can tell.
-    ``checksum`` (``CRC64NVME=…``, of the whole object) serves where etags cannot: encrypted targets.
+    A copy names the source's ``etag`` and, where known, its ``version_id``. ``target_etag`` is the etag that the target
+    has if the copy succeeds, so a later attempt can recognise it. It is empty where it cannot be foretold. ``checksum``
+    (``CRC64NVME=…``, of the whole object) is for encrypted targets, whose etags cannot be compared.
 
-    ``not_before`` (seconds since 1970) dates a write to the target: what S3 dates earlier was there before. Zero where
-    no date bounds it. ``is_refused`` marks a copy that S3 refused and that may be done all the same, because something
-    on the way sent it twice: an object that looks like its work may be another writer's.
+    ``not_before`` (seconds since 1970) dates a write to the target: an object that S3 dates earlier was there before.
+    It is zero where no date is known.
+
+    ``is_refused`` marks an unconfirmed copy: S3 refused it, but a proxy may have sent it twice, so it may exist. An
+    object that looks like this copy may also be another writer's.
     """
 
     action: Action
@@ -81,17 +83,17 @@ class Intent:
 
     @property
     def is_recognisable(self) -> bool:
-        """Whether an object at the target can be compared with what this would leave behind."""
+        """Whether an object at the target can be compared with what this intent would write."""
         return bool(self.target_etag or self.checksum)
 
     @property
     def is_task(self) -> bool:
-        """Whether it names work that a later attempt must end, done or not: the version that is to go for good."""
+        """Whether it names work that a later attempt must finish in any case: the version to be deleted permanently."""
         return self.action is Action.DELETE_SOURCE and bool(self.version_id)
 
     @property
     def undated(self) -> "Intent":
-        """The same, whenever it was declared and whatever S3 answered."""
+        """The intent without its date and without the mark that S3 refused it."""
         return replace(self, not_before=0, is_refused=False)
 
 
@@ -105,10 +107,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A multipart copy to ``location`` under way, of exactly this source; ``part_size`` in bytes.
+    """A multipart copy of exactly this source to ``location``, not completed yet; ``part_size`` in bytes.
 
-    ``not_before`` is in seconds since 1970: S3 dates the completed object by the moment in which its upload was begun
-    (S3 user guide, object metadata).
+    ``not_before`` is in seconds since 1970. S3 dates the completed object by the start of its upload (S3 user guide,
+    object metadata).
     """
 
     upload_id: str
@@ -121,20 +123,29 @@ class Upload:
 
 
 EMPTY_TARGET = ""
-"""Instead of an etag: nothing is at the target, and the source may be copied there although somebody emptied it."""
+"""Used in place of an etag: the target is absent, and the source may be copied there.
+
+An operator decided so, although another writer deleted the object at the target.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One manifest item. Without a claim there is no intent; with ``maybe`` not empty it is unfinished.
+    """One manifest item. Without a claim there is no intent. With a ``maybe`` that is not empty it is unfinished.
 
-    ``marker_version`` is the delete marker that our cleanup put on a versioned source. ``rewritten_etag`` is the etag
-    of a manifest's content with its references switched, which is no longer the source's content. ``cleaned_etag`` is
-    that of the source that our cleanup deleted, or may have, while ``state`` says something else (CONFLICT, PARKED).
-    ``copied_before`` (seconds since 1970, whole) is when the target was known to be ours, and the clocks' margin: what
-    S3 dates later at the target is another writer's, whatever its bytes.
-    ``replaceable_etag`` is an operator's word on a conflict, good until the next commit: the etag of what lies at the
-    target and may be replaced by the source, or EMPTY_TARGET.
+    ``marker_version`` is the delete marker that keyshift's cleanup put on a versioned source.
+
+    ``rewritten_etag`` is the etag of an augmented manifest's content with its references switched. That content differs
+    from the source's.
+
+    ``cleaned_etag`` is the etag of the source that keyshift's cleanup deleted, or may have, while ``state`` is another
+    than CLEANED (CONFLICT, PARKED).
+
+    ``copied_before`` (whole seconds since 1970) is when the target was known to be keyshift's, plus the clocks' margin.
+    A target that S3 dates later is another writer's, even with the same bytes.
+
+    ``replaceable_etag`` is an operator's decision on a conflict, valid until the next commit. It is the etag of the
+    object at the target that the source may replace, or EMPTY_TARGET.
     """
 
     source: Location
@@ -167,7 +178,7 @@ class Record:
 
     @property
     def why(self) -> str:
-        """The cause as a sentence for people; empty where there is none."""
+        """The cause as a sentence for people; empty where there is no cause."""
         return told(self.cause, self.cause_detail) if self.cause is not None else ""
 
     def is_claimed_at(self, now: float) -> bool:
@@ -181,7 +192,7 @@ class Record:
 
     @property
     def holds_nothing(self) -> bool:
-        """Whether no attempt ever wrote, or may have written, to the target; under an impossible key nothing can be."""
+        """Whether no attempt ever wrote to the target, or may have; nothing can be written under an impossible key."""
         if not self.target.key:
             return True
         return self.target_etag is None and not self.maybe and self.upload is None and self.state in _UNTOUCHED
@@ -193,17 +204,17 @@ class Record:
 
     @property
     def is_rewritten(self) -> bool:
-        """Whether the target holds, by our own rewriting, other content than the source; a new copy ends that."""
+        """Whether the target holds keyshift's rewritten content and not the source's; a new copy ends that."""
         return self.rewritten_etag is not None and self.rewritten_etag == self.target_etag
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether an attempt ended without saying what it did, or still runs."""
+        """Whether an attempt still runs, or ended without a recorded result."""
         return self.claim is not None or self.upload is not None or bool(self.maybe)
 
     @property
     def deleted_etag(self) -> str | None:
-        """The etag on which cleanup's delete of the source was conditional: what it hid or destroyed had no other."""
+        """The etag that cleanup's delete of the source required: what the delete hid or destroyed had this etag."""
         return self.cleaned_etag or self.source_etag
 
 
@@ -212,7 +223,10 @@ _UNTOUCHED = (State.NEW, State.PARKED)
 
 @dataclass(frozen=True, slots=True)
 class ClaimRequest:
-    """One attempt's wish to work on a source object, for the reason that ``notice`` gives."""
+    """A request to claim a source object for one attempt.
+
+    ``notice`` gives the reason; ``now`` is in seconds since 1970.
+    """
 
     notice: Notice
     target: Location
@@ -232,7 +246,7 @@ class Refusal(StrEnum):
 
 
 def refusal(record: Record | None, request: ClaimRequest) -> Refusal | None:
-    """Say why ``request`` must not be granted on ``record``, or ``None``.
+    """Return why ``request`` must not be granted on ``record``, or ``None`` when it may be granted.
 
     The DynamoDB adapter holds the same rule as a condition expression; the contract suite compares the two.
     """
@@ -248,7 +262,7 @@ def refusal(record: Record | None, request: ClaimRequest) -> Refusal | None:
 
 
 def is_incorporated(record: Record, notice: Notice) -> bool:
-    """Whether a finished record already reflects what ``notice`` tells."""
+    """Whether a finished record already reflects what ``notice`` reports."""
     if notice.kind is not NoticeKind.LISTED:
         return notice.sequencer is not None and notice.sequencer.is_at_most(record.sequencer)
     return (
@@ -260,8 +274,8 @@ def is_incorporated(record: Record, notice: Notice) -> bool:
 
 
 def may_go_along(record: Record | None, notice: Notice) -> bool:
-    """Whether a delete of the source may still ask for something: a copy of ours that goes along with it."""
-    # What an attempt declared that runs, or died, may be at the target although the record tells of no copy yet.
+    """Whether a delete of the source may still require work: keyshift's copy would have to be deleted too."""
+    # An attempt that still runs, or died, may have written the target although the record shows no copy yet.
     if record is None or record.mode is not Mode.FORWARD or replace(record, maybe=left_over(record)).holds_nothing:
         return False
     if record.is_unfinished:
@@ -292,5 +306,5 @@ def claimed(record: Record | None, request: ClaimRequest) -> Record:
 
 
 def left_over(record: Record) -> frozenset[Intent]:
-    """Every intent of which nobody knows whether it took effect."""
+    """Every intent of which it is not known whether it took effect."""
     return record.maybe | ({record.intent} if record.intent is not None else frozenset())

@@ -1,4 +1,4 @@
-"""Take the migration of one key back (protocol.md §10): the owner's word stands, and late events are fenced."""
+"""Roll back one key (protocol.md §10): the producer's later writes and deletes win, and late events are ignored."""
 
 from domain.keys import Location
 from domain.objects import ObjectState
@@ -26,10 +26,10 @@ _ENDED = (State.ROLLED_BACK, State.ROLLBACK_CONFLICT, State.PURGED)
 def roll_back_object(
     source: Location, target: Location, *, attempt: Attempt, ports: MigrationPorts, policy: MigrationPolicy
 ) -> Outcome:
-    """Put the source back if we had cleaned it, and see to it that no forward event counts any more.
+    """Restore the source if keyshift had cleaned it, and make sure that forward events no longer count.
 
-    A source that was never migrated gets a record too: the fence for its late events. Raises TransientError when it
-    is to be tried again.
+    A source that was never migrated gets a record too, which fences its late events. Raises TransientError when the
+    rollback is to be tried again.
     """
     lease = Lease.begin(attempt, policy, ports.clock)
     record = ports.manifest.read_record(source.record_id)
@@ -63,7 +63,10 @@ def _restore(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy) -
 
 
 def _restore_hidden(held: HeldRecord, top: TopMarker, ports: MigrationPorts, policy: MigrationPolicy) -> Outcome:
-    """Take our marker off what it hides; copy back where that is gone; leave an owner's own delete as it is."""
+    """Remove keyshift's delete marker from the version that it hides.
+
+    If that version is gone, copy back from the target. If the marker is the producer's own delete, leave it.
+    """
     record = held.record
     copy = ports.store.look_at_object(record.target)
     hidden = top.hidden
@@ -71,24 +74,25 @@ def _restore_hidden(held: HeldRecord, top: TopMarker, ports: MigrationPorts, pol
         return _finish(held, ports, State.ROLLED_BACK)
     if hidden is not None and is_what_we_hid(hidden, record, copy):
         if record.marker_version is None:
-            # The purge asks by it whether an older version may come up.
+            # The purge needs it to decide whether an older version may become visible.
             held.rewrite(marker_version=top.marker_id)
         held.send(
             lambda: ports.store.remove_delete_marker(
                 record.source, marker_id=top.marker_id, send_before=held.lease.send_before
             )
         )
-        # A lifecycle rule may have been quicker, and then an older version came up or none.
+        # A lifecycle rule may have deleted the hidden version before: then an older version became visible, or none.
         seen = ports.store.look_at_object(record.source)
         if seen is None:
-            # Or the owner: a marker that is on top now is his, and his delete stands.
+            # Or the producer deleted it: a marker that is on top now is the producer's, and that delete remains.
             is_deleted = ports.store.find_top_marker(record.source) is not None
             return _finish(held, ports, State.ROLLED_BACK) if is_deleted else _copy_back(held, ports, policy)
         if seen.etag != record.deleted_etag and _is_older(seen, copy):
             return _finish(held, ports, State.ROLLBACK_CONFLICT, cause=Cause.OLDER_SOURCE)
         return _finish(held, ports, State.ROLLED_BACK)
     if record.marker_version is None and hidden is not None and is_put_after(hidden, copy):
-        # The owner wrote after our copy and deleted it: the marker, whose id we never learned, is his.
+        # The producer wrote after keyshift's copy and deleted it. The marker is the producer's, although keyshift never
+        # learned the id of its own.
         return _finish(held, ports, State.ROLLED_BACK)
     return _copy_back(held, ports, policy)
 
@@ -98,7 +102,7 @@ def _is_older(source: ObjectState, copy: ObjectState | None) -> bool:
 
 
 def _copy_back(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy) -> Outcome:
-    """Copy the target to the source, where nothing is."""
+    """Copy the target to the source, which is absent."""
     record = held.record
     target = ports.store.look_at_object(record.target, with_tags=True)
     if target is None or not is_known(target, record):
@@ -122,7 +126,7 @@ def _copy_back(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy)
         held.release()
         return Outcome(Verdict.RETURN, record.state, Cause.CONCURRENT_WRITER)
     if isinstance(answer, Refused) and ports.store.look_at_object(record.source) is not None:
-        return _finish(held, ports, State.ROLLED_BACK)  # the owner wrote it meanwhile, or we, by a try sent twice
+        return _finish(held, ports, State.ROLLED_BACK)  # the producer wrote it, or a proxy sent the copy twice
     if isinstance(answer, Refused):
         return _finish(held, ports, State.ROLLBACK_CONFLICT, cause=Cause.COPY_CHANGED)
     return _finish(held, ports, State.ROLLED_BACK)
@@ -130,14 +134,18 @@ def _copy_back(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy)
 
 def _finish(held: HeldRecord, ports: MigrationPorts, state: State, *, cause: Cause | None = None) -> Outcome:
     abort_upload(held, ports.multipart)
-    # What may have been written stays known, for the purge, a doubt too; only our own intent is settled.
+    # Writes that may have happened stay known for the purge, unconfirmed copies too. Only the rollback's own intent is
+    # settled.
     if held.record.cause is Cause.TARGET_IN_DOUBT:
         cause = cause or Cause.TARGET_IN_DOUBT
     return held.commit(state, cause=cause, maybe=held.record.maybe - {ROLL_BACK})
 
 
 def purge_copy(record_id: str, *, attempt: Attempt, ports: MigrationPorts, policy: MigrationPolicy) -> Outcome:
-    """Delete the copy that we created, once the source is back; never one that we adopted or somebody changed."""
+    """Delete the copy that keyshift created, once the source is back.
+
+    An adopted object, or one that another writer has changed, is never deleted.
+    """
     record = ports.manifest.read_record(record_id)
     if record is None or record.mode is not Mode.ROLLED_BACK:
         return Outcome(Verdict.DONE, record.state if record else None, Cause.NOT_ROLLED_BACK)
@@ -159,7 +167,7 @@ def purge_copy(record_id: str, *, attempt: Attempt, ports: MigrationPorts, polic
 
 
 def _copied_etags(record: Record) -> frozenset[str | None]:
-    """What the target may be a copy of."""
+    """The etags of the sources that the target may be a copy of."""
     return frozenset({record.source_etag, *(one.etag for one in record.maybe if one.action is Action.COPY)})
 
 
@@ -170,7 +178,7 @@ def _purge(held: HeldRecord, ports: MigrationPorts) -> Outcome:
         etag = target.etag
         source = ports.store.look_at_object(record.source)
         if source is None:
-            # Absent without proof that its owner deleted it: the copy may be the only one.
+            # The source is absent without proof that its producer deleted it: the copy may be the only one.
             return held.commit(State.ROLLBACK_CONFLICT, cause=Cause.SOURCE_ABSENT)
         if record.marker_version is not None and source.etag not in _copied_etags(record) and _is_older(source, target):
             return held.commit(State.ROLLBACK_CONFLICT, cause=Cause.OLDER_SOURCE)

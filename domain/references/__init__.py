@@ -1,1 +1,1 @@
-"""What holds URIs of moved objects: found, rewritten, undone, resolved."""
+"""References to moved objects: find, rewrite, undo and resolve their URIs."""

@@ -1,4 +1,4 @@
-"""Who else holds the URI of an object that moves: references that can be rewritten, and pins that cannot."""
+"""Holders of the URI of an object that moves: references, which can be rewritten, and pins, which cannot."""
 
 from dataclasses import dataclass
 
@@ -21,9 +21,9 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A holder that cannot be edited (a published component, a SageMaker model) and keeps ``source`` where it is.
+    """A holder that cannot be edited (a published component, a SageMaker model); its ``source`` must stay where it is.
 
-    ``remedy`` says what must be republished first.
+    ``remedy`` names what must be republished first.
     """
 
     holder: str

@@ -26,22 +26,22 @@ from domain.rules.compiled import CompiledRules
 from domain.rules.references import Item, TableReferences
 
 TRIES = 5
-"""How often an item that changes under our feet is read again before it is left to a later run."""
+"""How often an item is read again when it changes at the same time, before it is left to a later run."""
 MAX_RECORDS = 98
 """A transaction has at most 100 actions (aws-facts.md §5): the item, the journal, and one check for each record."""
 MAX_JOURNAL_BYTES = 300 * 1024
-"""Of one entry; it must stay below the item limit."""
+"""Maximum of one entry; it must stay below the item limit."""
 MAX_ATTRIBUTES = 98
-"""Attributes of the item itself in one write: written as wholes, that many always fit DynamoDB's expressions."""
+"""Maximum number of whole attributes in one write: that many always fit DynamoDB's expressions."""
 MAX_TOLD = 200
-"""Characters of a reported text that are told: it may be as long as an item."""
+"""Maximum number of characters of a text in a report: the text may be as long as an item."""
 UNSETTLED = "an attempt at the object is under way or ended without a result"
 TWICE = "another text of the set has the new URI at the same place, so an undo could not tell the two apart"
 
 
 @dataclass(frozen=True, slots=True)
 class ReferencePorts:
-    """The world as the rewriting of references sees it."""
+    """The ports that the rewriting of references uses."""
 
     tables: ReferringTables
     journal: ReferenceJournal
@@ -58,11 +58,11 @@ def judge_item(item: Item, table: TableReferences, *, rules: CompiledRules, port
 def rewrite_item(
     item: Item, table: TableReferences, *, rules: CompiledRules, ports: ReferencePorts, new_id: str
 ) -> list[Reported]:
-    """Switch every reference of the item whose object is verified at its new place; what became of each.
+    """Switch each reference of the item whose object is verified at its new place; returns a report of each.
 
     ``new_id`` is a text that no other call has. An item with references to more than MAX_RECORDS different objects
-    takes several writes, each complete in itself. What DynamoDB refuses is told of this item alone, others are not
-    kept back by it. Raises TransientError; nothing is half done then.
+    takes several writes, each complete in itself. If DynamoDB refuses a write, only this item's report shows it, and
+    other items are not affected. Raises TransientError; no write is half done then.
     """
     key = table.key_of(item)
     done: list[Reported] = []
@@ -98,7 +98,7 @@ def rewrite_item(
 
 
 class _Found:
-    """What an item holds, judged by rules, manifest and a look at every target."""
+    """The references of an item with the rules, the records and a read of every target applied."""
 
     def __init__(
         self, item: Item, table: TableReferences, key: Item, rules: CompiledRules, ports: ReferencePorts
@@ -140,18 +140,18 @@ class _Found:
             self.others.append(Reported(reference, Outcome.HOLDS, reason, also=one.also))
             return
         self.ready.append(Reported(reference, Outcome.READY, new_uri=written, also=one.also))
-        # Only members of a set that are URIs themselves become one; a JSON text keeps what else it holds.
+        # Only members of a set that are URIs themselves can become equal; a JSON text keeps its other content.
         self.switches.append(Switch(held.place, held.inside, held.uri, written, record.record_id, merged=is_there))
         self.records[record.record_id] = record
 
     @property
     def reports(self) -> list[Reported]:
-        """Everything, as it is without a write."""
+        """Every report, as it is without a write."""
         return [*self.ready, *self.others]
 
 
 def reported(stuck: Stuck, holder: str, path: str, text: str, *, rules: CompiledRules) -> Reported:
-    """What is told of a text that is not rewritten; its first object stands for all that it may name."""
+    """The report of a text that is not rewritten; its first object stands for all objects that the text may name."""
     text = text if len(text) <= MAX_TOLD else f"{text[:MAX_TOLD]}…"
     first, *also = stuck.holds or (Location(rules.source_bucket, ""),)
     outcome = Outcome.HOLDS if stuck.holds else Outcome.STAYS
@@ -161,7 +161,7 @@ def reported(stuck: Stuck, holder: str, path: str, text: str, *, rules: Compiled
 def not_ready(record: Record | None, store: ObjectStore) -> str:
     """Why references to the record's object must stay for now; an empty text when the bytes are at the new place.
 
-    The manifest says it, and a look at the target confirms it: nobody took the copy away meanwhile.
+    The manifest shows that, and a read of the target confirms that the copy has not been deleted meanwhile.
     """
     if record is None:
         return "the object is not migrated yet"
@@ -178,7 +178,7 @@ def not_ready(record: Record | None, store: ObjectStore) -> str:
 
 
 def chunks_of(switches: Sequence[Switch]) -> Iterator[list[int]]:
-    """Indexes of switches that fit one transaction: by far most items are one chunk."""
+    """Indexes of switches that fit one transaction; most items need only one chunk."""
     chunk: list[int] = []
     records: set[str] = set()
     attributes: set[str] = set()

@@ -1,4 +1,4 @@
-"""What one item says: which places hold which URIs, and the item with other URIs in them (protocol.md §8)."""
+"""The URIs in one item with their places, and the item with other URIs in them (protocol.md §8)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,17 +17,20 @@ MAX_EXPRESSION_BYTES = 4_096
 """DynamoDB's limit for the text of one expression as it is sent, with its placeholders (Constraints page)."""
 
 MAX_OPERATORS = 300
-"""DynamoDB's limit for one expression; that a path's steps count is not documented, so they do here."""
+"""DynamoDB's limit for one expression. Whether the steps of a path count is not documented, so they count here."""
 
 MAX_EDITS = 40
-"""Of one write by their own paths. More, or such as exceed an expression, are written as whole attributes."""
+"""Maximum number of edits in one write by their own paths.
+
+If there are more, or they exceed an expression, whole attributes are written.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
     """One URI in an item: at ``place``, in its JSON text at ``inside``; ``uri`` as it is written.
 
-    ``is_deeper``: the declared place has a list or a map instead of a text, and it stands somewhere in there.
+    ``is_deeper`` means that the declared place has a list or a map and not a text, and the URI is somewhere in it.
     """
 
     place: Place
@@ -38,17 +41,17 @@ class Held:
 
     @property
     def text(self) -> str:
-        """The place for people."""
+        """The place as a text for people."""
         return place_text(self.place, self.inside)
 
     @property
     def is_unreadable(self) -> bool:
-        """Whether ``uri`` is a whole text that should have been JSON and is none."""
+        """Whether ``uri`` is a whole text that was declared as JSON and is not valid JSON."""
         return self.inside is None and self.attribute.inside is not None and not self.is_deeper
 
 
 def place_text(place: Place, inside: Place | None) -> str:
-    """A place in an item, and in the JSON text there, for people."""
+    """A place in an item, and in the JSON text there, as a text for people."""
     return write_place(place) + (f":{write_place(inside)}" if inside is not None else "")
 
 
@@ -57,23 +60,26 @@ class Outcome(StrEnum):
 
     REWRITTEN = "rewritten"
     READY = "ready"
-    """It would be rewritten: nothing was written in this run."""
+    """It would be rewritten: this run wrote nothing."""
     WAITING = "waiting"
-    """The object is not migrated, or something is under way; a later run comes back to it."""
+    """The object is not migrated, or other work on it is not finished; a later run tries again."""
     STAYS = "stays"
-    """It is not ours to rewrite, and holds nothing; ``why`` says so."""
+    """It is not keyshift's to rewrite, and blocks nothing; ``why`` gives the reason."""
     HOLDS = "holds"
-    """It cannot be rewritten, and may name objects that move: it holds them and the cut-over until it is corrected."""
+    """It cannot be rewritten, and may name objects that move.
+
+    It blocks these objects and the cut-over until it is corrected.
+    """
     RESTORED = "restored"
     LOST = "not-restored"
 
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """One reference and what became of it; ``new_uri`` where there is one.
+    """One reference and its outcome; ``new_uri`` is set where there is one.
 
-    ``also`` are further objects that readers may take it for. ``is_gone``: nothing that keyshift wrote remains there,
-    because another writer decided so.
+    ``also`` are further objects that readers may take it for. ``is_gone`` means that nothing that keyshift wrote
+    remains there, because another writer decided so.
     """
 
     reference: Reference
@@ -85,7 +91,10 @@ class Reported:
 
     @property
     def held(self) -> Iterator[Reference]:
-        """The same for each object that it keeps at its old key; nothing where it is switched, or no concern."""
+        """The same report for each object that the reference keeps at its old key.
+
+        Empty where the reference is switched, or does not concern the migration.
+        """
         if self.outcome in (Outcome.READY, Outcome.WAITING, Outcome.HOLDS):
             yield self.reference
             yield from (replace(self.reference, source=one) for one in self.also)
@@ -94,7 +103,7 @@ class Reported:
 def held_uris(item: Item, table: TableReferences) -> Iterator[Held]:
     """Every text at the declared places, each once, whether it is a URI or not.
 
-    What was declared as JSON and cannot be read as such comes as a whole: a URI in it would go unseen otherwise.
+    A text that was declared as JSON and is not valid JSON is returned whole. Otherwise a URI in it would be missed.
     """
     seen: set[tuple[Place, Place | None, str]] = set()
     deeper: list[Held] = []
@@ -108,19 +117,19 @@ def held_uris(item: Item, table: TableReferences) -> Iterator[Held]:
                 elif (place, inside, text) not in seen:
                     seen.add((place, inside, text))
                     yield held
-    for held in deeper:  # last: another declared path may lead there
+    for held in deeper:  # last, because another declared path may lead there
         if (held.place, held.inside, held.uri) not in seen:
             seen.add((held.place, held.inside, held.uri))
             yield held
 
 
 def is_deeper(path: Path | None, place: Place | None) -> bool:
-    """Whether the place is not where the path leads, but below."""
+    """Whether the place is below the place to which the path leads."""
     return path is not None and place is not None and len(place) > len(path) and matches(path, place[: len(path)])
 
 
 def texts_below(value: Item, place: Place) -> Iterator[tuple[Place, str]]:
-    """Every text in a list or map, and where it stands."""
+    """Every text in a list or map, with its place."""
     children = value["M"].items() if "M" in value else enumerate(value["L"]) if "L" in value else ()
     for key, child in children:
         yield from (((*place, key), text) for text in ([child["S"]] if "S" in child else child.get("SS", [])))
@@ -148,7 +157,7 @@ def _texts(value: Item, attribute: AttributePath) -> Iterator[tuple[Place | None
 class Switch:
     """One URI to be replaced by another at a place; ``record_id`` is the manifest record that allows it.
 
-    ``merged``: a string set held the new URI already, so that two members became one.
+    ``merged`` means that a string set held the new URI already, so two members became one.
     """
 
     place: Place
@@ -161,7 +170,7 @@ class Switch:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One attribute value of an item and what replaces it."""
+    """One attribute value of an item and its replacement."""
 
     place: Place
     before: Item
@@ -169,7 +178,7 @@ class Edit:
 
 
 def edits_of(item: Item, switches: Sequence[Switch]) -> list[Edit]:
-    """The attribute values that the switches change, each once however many of its URIs are switched."""
+    """The attribute values that the switches change, each once, with all its URIs switched."""
     places = dict.fromkeys(switch.place for switch in switches)
     edits: list[Edit] = []
     for place in places:
@@ -190,20 +199,23 @@ def edits_of(item: Item, switches: Sequence[Switch]) -> list[Edit]:
 
 
 def _fits_expression(edits: Sequence[Edit]) -> bool:
-    """Whether the longer expression of a write, its condition, stays below DynamoDB's limits; rather no than yes."""
+    """Whether the longer expression of a write, its condition, stays below DynamoDB's limits.
+
+    In a borderline case the result is ``False``.
+    """
     size = sum(len(f"{_path_text(edit.place)} = :o{at} AND ") for at, edit in enumerate(edits))
     operators = sum(len(edit.place) + 1 for edit in edits)
     return size <= MAX_EXPRESSION_BYTES and operators <= MAX_OPERATORS
 
 
 def _path_text(place: Place) -> str:
-    """The place with a longest placeholder for each name."""
+    """The place with a placeholder of maximum length for each name."""
     return "".join(f"[{key}]" if isinstance(key, int) else ".#a9999" for key in place)
 
 
 def _switched(value: Item, switch: Switch) -> Item:
     if "SS" in value:
-        if switch.merged and switch.after not in value["SS"]:  # taken back: the other member was always there
+        if switch.merged and switch.after not in value["SS"]:  # reversed: the other member was always there
             return {"SS": [*value["SS"], switch.after]}
         members = [_text_switched(one, switch) for one in value["SS"]]
         return {"SS": list(dict.fromkeys(members))}
@@ -229,7 +241,7 @@ def edited(item: Item, edits: Sequence[Edit]) -> Item:
 
 
 def item_size(item: Item) -> int:
-    """About what DynamoDB counts for an item, in bytes, rather more than less."""
+    """The approximate size that DynamoDB counts for an item, in bytes; rather more than less."""
     return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
 
 
@@ -251,10 +263,10 @@ def _value_size(value: Item) -> int:
 
 
 def relocated(item: Item, table: TableReferences, switches: Sequence[Switch]) -> dict[Switch, Switch]:
-    """The switches whose new URI still stands in the item, each with itself turned round, at the place of today.
+    """The switches whose new URI is still in the item, each with its reverse at the present place.
 
-    A list may have been reordered since: a URI is looked for at its own place first, then at any other to which
-    the same declared path leads.
+    A list may have been reordered since. A URI is searched at its own place first, then at any other place to which the
+    same declared path leads.
     """
     free = [held for held in held_uris(item, table) if not held.is_unreadable and not held.is_deeper]
     found: dict[Switch, Switch] = {}

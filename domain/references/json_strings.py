@@ -9,11 +9,11 @@ from json.decoder import scanstring  # type: ignore[attr-defined]  # public in t
 from domain.rules.paths import Place
 
 MAX_DEPTH = 200
-"""Of objects and lists in each other. DynamoDB's own nest 32 deep; Python's stack ends below 1,000."""
+"""Maximum depth of nested objects and lists. DynamoDB's own nest 32 deep; Python's stack ends below 1,000."""
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _SCALAR = re.compile(r"-?[0-9][0-9.eE+-]*|true|false|null|NaN|-?Infinity")
-"""The last two are no JSON, but Python writes and reads them."""
+"""The last two are not valid JSON, but Python writes and reads them."""
 
 _TOO_DEEP = f"it is nested more than {MAX_DEPTH} deep"
 
@@ -29,9 +29,9 @@ class JsonString:
 
 
 def strings_of(text: str) -> list[JsonString]:
-    """Every string value of a JSON text, in its order; raises ValueError for what is no JSON, or nested too deep."""
+    """Every string value of a JSON text, in order; raises ValueError for invalid JSON, or JSON nested too deep."""
     try:
-        json.loads(text)  # refuses whatever the walk below takes for granted
+        json.loads(text)  # raises for every text that the walk below cannot handle
     except RecursionError as error:
         raise ValueError(_TOO_DEEP) from error
     found: list[JsonString] = []
@@ -40,7 +40,7 @@ def strings_of(text: str) -> list[JsonString]:
 
 
 def with_strings(text: str, changed: Mapping[int, str]) -> str:
-    """The text with other values for the strings that start at these positions, written in the text's own manner."""
+    """The text with other values for the strings that start at these positions, written in the text's own style."""
     pieces: list[str] = []
     at = 0
     for start in sorted(changed):

@@ -1,4 +1,4 @@
-"""What a held text is to the rules: a reference that can be switched, one that cannot and holds, or no concern."""
+"""How the rules classify a text: a reference to switch, one that cannot be switched and blocks, or irrelevant."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,7 +27,7 @@ _URI_BEGINS = re.compile(r":(?://|::)|%3a%2f%2f", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Legacy:
-    """A held URI of an object that the rules move; ``also`` are other such objects that readers may take it for."""
+    """A URI of an object that the rules move; ``also`` are other such objects that readers may take it for."""
 
     held: Held
     uri: ObjectUri
@@ -38,7 +38,7 @@ class Legacy:
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """A held text that is not rewritten, for this reason; ``holds`` are the sources that it may name.
+    """A text that is not rewritten, with the reason; ``holds`` are the sources that it may name.
 
     A location without a key, or whose key ends in a slash, stands for everything below it.
     """
@@ -48,7 +48,7 @@ class Stuck:
 
 
 def judge(held: Held, rules: CompiledRules) -> Legacy | Stuck | None:
-    """The legacy object that a text names, or why it stays as it is; ``None`` where it does not concern us."""
+    """The legacy object that a text names, or why the text stays; ``None`` where it does not concern the migration."""
     judged = _unreadable(held, rules) if held.is_unreadable else _judge_text(held, rules)
     if held.is_deeper and isinstance(judged, Legacy):
         judged = Stuck(f"{DEEPER}; {REMEDY}", (judged.source, *judged.also))
@@ -56,7 +56,10 @@ def judge(held: Held, rules: CompiledRules) -> Legacy | Stuck | None:
 
 
 def judge_line(line: bytes, attributes: Sequence[AttributePath], reason: str, bucket: str) -> Stuck:
-    """A manifest's line that cannot be read: it holds everything where it speaks of the bucket, or bare keys may."""
+    """A line of an augmented manifest that cannot be read.
+
+    It blocks everything if it mentions the bucket, or if it may contain bare keys.
+    """
     text = line.replace(b"\0", b"").decode("utf-8", "replace").strip()
     places = [Held((), None, text, attribute) for attribute in attributes]
     if not may_name(text, bucket) and not _bare(places, bucket):
@@ -66,7 +69,7 @@ def judge_line(line: bytes, attributes: Sequence[AttributePath], reason: str, bu
 
 
 def copies_named(held: Held, rules: CompiledRules) -> Iterator[Location]:
-    """Places of the new layout that a text may name: purging what is there would leave it dangling."""
+    """Places of the new layout that a text may name: a purge of the object there would break the reference."""
     bucket = rules.target_bucket
     uri = read_uri(held.uri, bucket=None if held.is_unreadable else held.attribute.bucket)
     found: Iterable[Location]
@@ -120,7 +123,7 @@ def _judge_text(held: Held, rules: CompiledRules) -> Legacy | Stuck | None:
 
 def _unreadable(held: Held, rules: CompiledRules) -> Stuck | None:
     bucket = rules.source_bucket
-    if isinstance(read_uri(held.uri), ObjectUri):  # a URI where JSON was declared: no other object is meant
+    if isinstance(read_uri(held.uri), ObjectUri):  # a URI where JSON was declared: it means only its own object
         judged = _judge_text(held, rules)
         return Stuck(UNREADABLE, (judged.source, *judged.also)) if isinstance(judged, Legacy) else judged
     if not may_name(held.uri, bucket) and not _bare([held], bucket):
@@ -129,7 +132,7 @@ def _unreadable(held: Held, rules: CompiledRules) -> Stuck | None:
 
 
 def _bare(places: Iterable[Held], bucket: str) -> bool:
-    """Whether bare keys of the bucket may stand in the text, which do not name it."""
+    """Whether the text may contain bare keys of the bucket, which do not name the bucket."""
     return any(held.uri.strip() and held.attribute.bucket == bucket for held in places)
 
 
@@ -150,13 +153,13 @@ def _unusable(uri: UnusableUri, rules: CompiledRules) -> Stuck | None:
 
 
 def _names_more(text: str, bucket: str) -> bool:
-    """Whether another URI stands in the text of one, and speaks of the bucket: a list, or a URL with one in it."""
+    """Whether the text of one URI contains another URI that mentions the bucket: a list, or a URL with one in it."""
     found = list(islice(_URI_BEGINS.finditer(text), 2))
     return len(found) == 2 and may_name(text[found[1].start() :], bucket)
 
 
 def _speaks_of(uri: UnusableUri, bucket: str) -> bool:
-    """Whether what stands in the bucket's place is its name, in any case, or with credentials or a port."""
+    """Whether the text in the bucket's place is its name, in any case, or with credentials or a port."""
     return uri.bucket is not None and may_name(uri.bucket, bucket)
 
 
@@ -170,7 +173,7 @@ def _is_expected(key: str, rules: CompiledRules) -> bool:
 
 
 def _is_new(key: str, rules: CompiledRules) -> bool:
-    """Whether a rule writes such keys: turning the rules round would say from where, which takes far longer."""
+    """Whether a rule writes such keys; to reverse the rules would also find the source, but takes far longer."""
     if rules.source_bucket != rules.target_bucket or not key.startswith(rules.target_prefix):
         return False
     rest = key[len(rules.target_prefix) :]
@@ -181,7 +184,7 @@ def _is_new(key: str, rules: CompiledRules) -> bool:
 
 
 def _is_folder(key: str, rules: CompiledRules) -> bool:
-    """Whether keys that begin so may move, as far as the beginnings of the rules' templates tell."""
+    """Whether keys with this prefix may move, as far as the beginnings of the rules' templates show."""
     if not key.endswith("/") or rules.map_key(key).outcome in (MapOutcome.MOVE, MapOutcome.KEEP):
         return False
     within = rules.source_bucket == rules.target_bucket
@@ -199,7 +202,7 @@ def _beginning(template: Template) -> str:
 
 
 def _accepted(found: Stuck, held: Held) -> Stuck:
-    """The same, holding nothing, where the rules file says that such a text is not a reference."""
+    """The same text without blocked objects, where the rules file says that such a text is not a reference."""
     for one in held.attribute.accept:
         if one.takes(held.uri):
             return Stuck(f"accepted in the rules file: {one.why}")

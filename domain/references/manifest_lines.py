@@ -1,4 +1,4 @@
-"""Lines of a JSON Lines manifest with their references switched; every other byte of a line stays as it was."""
+"""Lines of an augmented manifest with their references switched; every other byte of a line stays as it was."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ from domain.rules.paths import matches
 from domain.rules.references import AttributePath, ManifestReferences
 
 LINES_AT_ONCE = 100
-"""Lines whose records are read in one request."""
+"""Number of lines whose records are read in one request."""
 MAX_LINE_BYTES = 32 * 1024 * 1024
 NO_JSON = "the line is not JSON, or nested too deep to be read"
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line as it was and as it is to be, with the references that were or were not switched."""
+    """One line before and after, with the references that were or were not switched."""
 
     before: bytes
     after: bytes
@@ -33,7 +33,7 @@ class Line:
 
 
 def lines_of(blocks: Iterator[bytes], *, name: str) -> Iterator[bytes]:
-    """The lines with their ends, in bounded memory; together they are exactly the blocks."""
+    """The lines with their line ends, in bounded memory; together they are exactly the blocks."""
     pending = b""
     for block in blocks:
         *whole, pending = (pending + block).split(b"\n")
@@ -52,7 +52,7 @@ def rewritten_lines(
     rules: CompiledRules,
     ports: MigrationPorts,
 ) -> Iterator[Line]:
-    """Each line with every reference switched whose object is verified at its new key."""
+    """Each line, with every reference switched whose object is verified at its new key."""
     first = 1
     while block := list(islice(lines, LINES_AT_ONCE)):
         found = [_read_line(line, declared, holder, first + at, rules) for at, line in enumerate(block)]
@@ -86,7 +86,7 @@ def copies_in(
 
 @dataclass(frozen=True, slots=True)
 class _ReadLine:
-    """The legacy references of a line by their positions in its text, and what is to be said of others."""
+    """The legacy references of a line by their positions in its text, and the reports of its other texts."""
 
     line: bytes
     number: int

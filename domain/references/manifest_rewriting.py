@@ -1,7 +1,7 @@
-"""JSON Lines manifests whose lines point at moved objects: new content at the manifest's new key (protocol.md §8).
+"""Augmented manifests whose lines name moved objects: new content at the manifest's new key (protocol.md §8).
 
-A rewriting is an attempt like any other: claim, intent, conditional write, commit. It begins from what is at the target
-and switches only lines whose objects are verified at their new keys, so it can be repeated until all are.
+A rewriting is an attempt like any other: claim, intent, conditional write, commit. It begins from the content at the
+target. It switches only lines whose objects are verified at their new keys, so it can be repeated until all are.
 """
 
 import zlib
@@ -36,12 +36,12 @@ UNDER_WAY = "an attempt at the manifest is under way"
 TAKEN = "another worker has it"
 NO_TIME = "no time left; run again"
 BROKEN_OFF = "no time left, or the upload was aborted; run again"
-"""Why a manifest waits where a later run comes further by itself."""
+"""Why a manifest waits when a later run needs no help to continue."""
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestPorts:
-    """The world as the rewriting of manifests sees it."""
+    """The ports that the rewriting of augmented manifests uses."""
 
     migration: MigrationPorts
     contents: ManifestContents
@@ -50,9 +50,10 @@ class ManifestPorts:
 def read_manifest(
     location: Location, declared: Sequence[ManifestReferences], *, rules: CompiledRules, ports: ManifestPorts
 ) -> Iterator[Reported]:
-    """What a manifest's lines hold now, whoever wrote them, judged; nothing where certainly no object is.
+    """The references in the manifest's present lines, whichever writer wrote them, classified.
 
-    Nothing is written. Raises UnavailableError when it changes each time that it is read.
+    Empty where certainly no object exists. Nothing is written. Raises UnavailableError when the manifest changes each
+    time that it is read.
     """
     blocks = _content_now(location, ports)
     if blocks is None:
@@ -83,7 +84,7 @@ def _content_now(location: Location, ports: ManifestPorts) -> Iterator[bytes] | 
 
 
 def is_ours(record: Record, seen: ObjectState) -> bool:
-    """Whether the manifest at the new key is one that we wrote, as far as the record knows."""
+    """Whether keyshift wrote the manifest at the new key, as far as the record shows."""
     return is_known(seen, record) or any(wrote(intent, seen) for intent in record.maybe)
 
 
@@ -106,7 +107,7 @@ def why_not(record: Record, now: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ManifestRewriter:
-    """Rewrites manifests by these rules, one at a time."""
+    """Rewrites augmented manifests by these rules, one at a time."""
 
     rules: CompiledRules
     ports: ManifestPorts
@@ -183,7 +184,7 @@ class _Rewriting:
         goal = held.target(held.record.target, if_match=seen.etag, storage_class=seen.storage_class)
         upload_id = held.send(lambda: multipart.create_upload(goal, seen=described), is_last=False)
         part_size = part_size_for(2 * seen.size + 1, wanted=self._policy.part_size)
-        # Of no source: a copy that finds it must not go on with it.
+        # The upload names no source, so a copy that finds it does not resume it.
         upload = Upload(upload_id, goal.location, "", "", seen.last_modified, part_size, held.lease.not_before)
         held.rewrite(upload=upload)
         etags = self._upload(seen, goal, upload_id, part_size)
@@ -204,7 +205,10 @@ class _Rewriting:
         return [self._summary(Outcome.REWRITTEN, f"{self._switched} references switched"), *self._rest()]
 
     def _look_again(self, refused: Refused) -> list[Reported]:
-        """S3 refused our content: because of somebody else's there, or of our own, sent twice by a proxy."""
+        """Read the target after S3 refused keyshift's content.
+
+        Another writer's object may be there, or keyshift's own content, because a proxy sent the request twice.
+        """
         held, migration = self._held, self._ports.migration
         if held.ask_if_done(lambda: may_be_completed(refused, held, migration.multipart)):
             seen, intent = migration.store.look_at_object(held.record.target), held.record.intent
@@ -215,7 +219,7 @@ class _Rewriting:
         return self._stop(CHANGED)
 
     def _upload(self, seen: ObjectState, goal: TargetObject, upload_id: str, part_size: int) -> dict[int, str] | None:
-        """Every part's etag; ``None`` when there is no time, or the upload is gone."""
+        """The etag of every part; ``None`` when there is no time left, or the upload no longer exists."""
         etags: dict[int, str] = {}
         for number, body in enumerate(_parts((line.after for line in self._lines(seen)), part_size), start=1):
             if not self._held.has_time_for(self._policy.request_seconds / 2):
@@ -230,7 +234,7 @@ class _Rewriting:
         return etags
 
     def _settle(self, seen: ObjectState) -> list[Reported]:
-        """Nothing to switch: an earlier attempt's content, if that is what is there, becomes the record's."""
+        """Settle without a switch: if an earlier attempt's content is at the target, the record takes it over."""
         held = self._held
         abort_upload(held, self._ports.migration.multipart)
         if seen.etag == held.record.target_etag:
@@ -264,7 +268,7 @@ class _Rewriting:
 
 
 def _parts(lines: Iterator[bytes], part_size: int) -> Iterator[bytes]:
-    """The same bytes in parts of this size, but the last one."""
+    """The same bytes in parts of this size; the last part may be smaller."""
     pending = bytearray()
     for line in lines:
         pending += line

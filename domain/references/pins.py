@@ -1,4 +1,4 @@
-"""Pins: URIs in things that cannot be edited, and which legacy objects they keep where they are."""
+"""Pins: URIs in things that cannot be edited, and the legacy objects that must therefore stay where they are."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +14,10 @@ _PREFIX = re.compile(r"\s*s3[an]?://(?P<bucket>[^/]*)/?(?P<key>.*)", re.IGNORECA
 
 @dataclass(frozen=True, slots=True)
 class HeldUri:
-    """A URI in a holder; ``is_prefix``: every object below it counts. ``remedy``: what must be published again."""
+    """A URI in a holder.
+
+    ``is_prefix`` means that every object below it counts. ``remedy`` names what must be republished.
+    """
 
     holder: str
     uri: str
@@ -23,13 +26,13 @@ class HeldUri:
 
 
 Below = Callable[[Location], Iterable[Location]]
-"""The objects whose keys begin with the location's key."""
+"""Also the objects whose keys begin with the location's key."""
 
 
 def pins_of(held: HeldUri, *, rules: CompiledRules, below: Below) -> Iterator[Pin]:
     """The legacy objects of this migration that the URI keeps where they are, or may keep.
 
-    A pin on a location without a key is one on everything in the bucket.
+    A pin on a location without a key is a pin on everything in the bucket.
     """
     for place in _places(held, rules.source_bucket, below):
         if not place.key or rules.map_key(place.key).outcome is MapOutcome.MOVE:

@@ -1,4 +1,4 @@
-"""Tables that hold URIs, the journal of what was rewritten in them, and the contents of manifests."""
+"""Tables that hold URIs, the journal of rewritten references, and the contents of augmented manifests."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from domain.rules.references import Item
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """The before-images of one write on one item; what is restored is no longer among ``switches``.
+    """The before-images of one write on one item; a restored reference is no longer among ``switches``.
 
-    ``written_at`` is when this revision was written, seconds since 1970.
+    ``written_at`` is when this revision was written, in seconds since 1970.
     """
 
     entry_id: str
@@ -31,7 +31,7 @@ class JournalEntry:
 
 @dataclass(frozen=True, slots=True)
 class ItemChange:
-    """One write: the edits of one item, each on its old value, while these records are as they were read.
+    """One write: the edits of one item, each on the condition of its old value and of unchanged records.
 
     ``entry`` replaces ``entry_before`` in the journal in the same transaction (``None``: it is new).
     """
@@ -45,7 +45,7 @@ class ItemChange:
 
 
 class Changed(StrEnum):
-    """What became of a change; only DONE wrote anything."""
+    """The result of a change; only DONE wrote anything."""
 
     DONE = "done"
     ITEM_CHANGED = "item-changed"
@@ -56,7 +56,7 @@ class Changed(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ItemPage:
-    """Some items of a scan; ``last_key`` is where it goes on, ``None`` after the last page."""
+    """Some items of a scan; ``last_key`` is where the scan continues, ``None`` after the last page."""
 
     items: Sequence[Item]
     last_key: Item | None
@@ -64,7 +64,7 @@ class ItemPage:
 
 @dataclass(frozen=True, slots=True)
 class ScanPosition:
-    """How far a segment of a scan is."""
+    """How far a segment of a scan has come."""
 
     last_key: Item | None = None
     done: bool = False
@@ -76,80 +76,81 @@ class ReferringTables(Protocol):
     def scan_items(
         self, table: str, *, segment: int = 0, segments: int = 1, after: Item | None = None
     ) -> Iterator[ItemPage]:
-        """Every item, strongly consistent; what changes meanwhile may be seen as it was or as it is."""
+        """Every item, strongly consistent; an item that changes meanwhile is returned as it was or as it is."""
 
     def find_items(self, table: str, *, index: str, attribute: str, text: str) -> Iterator[Item]:
-        """Items with this text in the index, eventually consistent; the table's key at least is in each."""
+        """Items with this text in the index, eventually consistent; each contains at least the table's key."""
 
     def read_item(self, table: str, key: Item) -> Item | None:
-        """The item now."""
+        """The current item; ``None`` if it does not exist."""
 
     def change_item(self, change: ItemChange) -> Changed:
-        """All edits, the journal entry and the checks of the records in one transaction, or nothing."""
+        """Write all edits, the journal entry and the checks of the records in one transaction, or nothing."""
 
 
 class ReferenceJournal(Protocol):
-    """What was rewritten, beside the records, and how far scans are."""
+    """The journal of rewritten references, beside the records, and the positions of scans."""
 
     def scan_entries(self) -> Iterator[JournalEntry]:
         """Every entry that still has something to restore."""
 
     def read_position(self, scan_id: str) -> ScanPosition:
-        """Where that scan goes on; its beginning where nothing is known."""
+        """Where that scan continues; its beginning where no position is stored."""
 
     def write_position(self, scan_id: str, position: ScanPosition) -> None:
-        """Remember it."""
+        """Store the position."""
 
 
 class ManifestContents(Protocol):
-    """The bytes of manifest objects."""
+    """The bytes of augmented manifests."""
 
     def read_content(self, location: Location, *, etag: str) -> Iterator[bytes] | Refused:
-        """The bytes of the version with this etag, in blocks; PRECONDITION when it is another, SOURCE_ABSENT.
+        """The bytes of the version with this etag, in blocks.
 
-        Raises UnavailableError in the middle when the connection breaks.
+        Returns PRECONDITION when the object has another etag, SOURCE_ABSENT when it is absent. Raises UnavailableError
+        in the middle when the connection breaks.
         """
 
     def upload_part(self, target: TargetObject, *, upload_id: str, number: int, body: bytes) -> str | Refused:
-        """Write one part of an upload; its etag. Repeatable. CONCURRENT: the upload is gone."""
+        """Write one part of an upload; returns its etag. Repeatable. CONCURRENT: the upload no longer exists."""
 
 
 class RecordReader(Protocol):
-    """The part of the manifest that references need."""
+    """The part of the manifest table that references need."""
 
     def read_record(self, record_id: str) -> Record | None:
-        """The record now."""
+        """The current record; ``None`` if it does not exist."""
 
     def read_records(self, record_ids: Sequence[str]) -> Mapping[str, Record]:
-        """The records now, by their ids; ids without a record are left out."""
+        """The current records by their ids; ids without a record are left out."""
 
 
 class UriHolder(Protocol):
     """A service whose things hold URIs and cannot be edited."""
 
     def list_uris(self) -> Iterator[HeldUri]:
-        """Every URI that it holds, of whatever bucket."""
+        """Every URI that it holds, of any bucket."""
 
 
 class ReferenceFinder(Protocol):
-    """Looks through everything that the rules file's ``references`` name."""
+    """Searches everything that the rules file's ``references`` name."""
 
     def find_references(self) -> Iterator[Reference]:
-        """Every place that still holds a legacy URI of an object that the rules move, whether it is migrated or not.
+        """Every reference to a legacy object that the rules move, whether the object is migrated or not.
 
-        Where a text may be one, or the key is not certain, there is one for each object that it may name. A source
-        without a key, or whose key ends in a slash, stands for everything below it.
+        Where a text may be a reference, or its key is not certain, there is one reference for each object that it may
+        name. A source without a key, or whose key ends in a slash, stands for everything below it.
         """
 
     def find_copy_references(self) -> Iterator[Reference]:
-        """The same for places of the new layout, which is what each one's ``source`` is then."""
+        """The same for places of the new layout; ``source`` of each reference is then such a place."""
 
 
 class PinFinder(Protocol):
-    """Looks through what holds URIs and cannot be edited."""
+    """Searches the holders of URIs that cannot be edited."""
 
     def find_pins(self) -> Iterator[Pin]:
         """Every pin on a legacy object that the rules move."""
 
     def find_copy_pins(self) -> Iterator[Pin]:
-        """Every pin on a place of the new layout, which is what its ``source`` is then."""
+        """Every pin on a place of the new layout; its ``source`` is then that place."""

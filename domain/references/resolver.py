@@ -1,4 +1,4 @@
-"""Where the bytes of a URI are right now, whichever layout it is written in: the manifest first, then S3."""
+"""Where the bytes of a URI are now, in the old or the new layout: the manifest is read first, then S3."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ SETTLED_SECONDS = 3_600
 """The source is cleaned: the bytes stay at the new key."""
 CUT_OVER_SECONDS = 300
 MOVING_SECONDS = 60
-"""Sources are deleted only after the cut-over, but owners go on writing."""
+"""Sources are deleted only after the cut-over, but producers still write."""
 CHANGING_SECONDS = 0
-"""While sources are deleted or put back an answer is good for one read."""
+"""While sources are deleted or restored, an answer is valid for one read."""
 MALFORMED_SECONDS = 86_400
 
 _TAKEN_AWAY = "its new owner deleted the object at this key; an object at its old key is not what this name means"
@@ -39,10 +39,10 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """The answer for one URI, good for ``good_for`` seconds.
+    """The answer for one URI, valid for ``good_for`` seconds.
 
-    ``location`` is where the bytes are, in the form of ``uri``; ``legacy_uri`` and ``new_uri`` are its two names,
-    where both are known. With a ``fault`` there is no location, and ``reason`` says why.
+    ``location`` is where the bytes are, in the form of ``uri``. ``legacy_uri`` and ``new_uri`` are its two names, where
+    both are known. With a ``fault`` there is no location, and ``reason`` gives the cause.
     """
 
     uri: str
@@ -58,7 +58,7 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the rules say of one URI: its place before and after the move, as far as they can tell."""
+    """What the rules give for one URI: its place before and after the move, as far as the rules determine them."""
 
     uri: ObjectUri
     legacy: tuple[Location, ...]
@@ -71,7 +71,10 @@ class Names:
 
 
 def names_of(text: str, rules: CompiledRules) -> Names | Resolution:
-    """The names of what ``text`` means, or the answer that needs no look: malformed, foreign, unmapped."""
+    """The names of the object that ``text`` means.
+
+    Otherwise the answer that needs no read: malformed, another bucket, unmapped.
+    """
     uri = read_uri(text)
     if uri is None:
         return Resolution(
@@ -111,7 +114,7 @@ def resolve(
 ) -> Resolution:
     """Where the bytes are: the first of the places that the manifest allows at which S3 has an object.
 
-    ``records`` are those of ``names.legacy``, by id. A look that fails raises its error: it is never "absent".
+    ``records`` are those of ``names.legacy``, by id. A read that fails raises its error: it is never "absent".
     """
     for place, legacy in _candidates(names, records, stage, look):
         written = write_uri(names.uri, place, region=rules.target.region)
@@ -136,7 +139,7 @@ def _candidates(
         record = records.get(legacy.record_id)
         new = record.target if record is not None and record.target.key else names.new
         if not names.is_legacy and record is not None and record.state in (State.CONFLICT, State.TOMBSTONE):
-            continue  # its new owner deleted it; the old bytes are not what this name means
+            continue  # the new key's writer deleted it; this name does not mean the old bytes
         sides = [legacy]
         if new is not None and names.is_legacy and _serves(record):
             new_first = record is not None and (
@@ -150,9 +153,9 @@ def _candidates(
 
 
 def _taken_away(names: Names, records: Mapping[str, Record]) -> bool:
-    """Whether our copy was at the new name, which has no object now: its new owner deleted it.
+    """Whether keyshift's copy was at the new name and another writer has deleted it.
 
-    The old bytes are not what the name means then. In a rollback they are.
+    The name then does not mean the old bytes. During a rollback it does.
     """
     if names.is_legacy or names.new is None:
         return False
@@ -161,7 +164,7 @@ def _taken_away(names: Names, records: Mapping[str, Record]) -> bool:
 
 
 def _serves(record: Record | None) -> bool:
-    """Whether what is at the target may stand for the legacy object."""
+    """Whether the object at the target may stand for the legacy object."""
     return (
         record is not None
         and record.state
@@ -177,7 +180,7 @@ def _serves(record: Record | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What is known about one URI, but where its bytes are."""
+    """The known facts about one URI, without the place of its bytes."""
 
     names: Names
     legacy: Location | None
@@ -185,15 +188,15 @@ class _Answer:
     stage: Stage
 
     def at(self, uri: str, *, is_new: bool) -> Resolution:
-        """The bytes are there."""
+        """The answer that the bytes are there."""
         return self._resolution(uri, good_for=_good_for(self.record, self.stage, is_new=is_new))
 
     def nowhere(self, why: str) -> Resolution:
-        """No key has them."""
+        """The answer that no key has the bytes."""
         return self._resolution(None, good_for=0, fault=Fault.VANISHED, reason=why)
 
     def why_nowhere(self) -> str:
-        """What the manifest and the rules say of an object that is at neither key."""
+        """Why the object is at neither key, by the manifest and the rules."""
         if not self.names.is_legacy and not self.names.legacy:
             return "there is no object at this key, and the rules cannot be turned round to find an older one"
         about = "the manifest has no record of it"

@@ -29,10 +29,10 @@ ITEM_GONE, URI_GONE = "the item is gone", "the new URI is no longer in the item"
 def undo_entry(
     entry: JournalEntry, table: TableReferences, *, ports: ReferencePorts, only: frozenset[str] | None = None
 ) -> list[Reported]:
-    """Put the old URIs of one journal entry back where the new ones still stand; what became of each.
+    """Put the old URIs of one journal entry back where the new ones still are; returns one report for each reference.
 
-    An old URI is put back only while its object is at the old place. Everything else in the item, and what others
-    changed since, stays. ``only`` names the records it is wanted for. Raises TransientError.
+    An old URI is put back only while its object is at the old place. Everything else in the item stays, also what
+    others changed since. ``only`` names the records for which it is wanted. Raises TransientError.
     """
     wanted = [one for one in entry.switches if only is None or one.record_id in only]
     if not wanted:
@@ -43,7 +43,7 @@ def undo_entry(
         attempt = _Undo(entry, table, wanted, ports)
         answer = attempt.write(ports)
         if answer is Changed.JOURNAL_CHANGED:
-            return reports  # another undo was quicker, and reports it
+            return reports  # another undo came first, and reports it
         if answer is not Changed.DONE:
             tries += 1
             continue
@@ -59,22 +59,22 @@ def undo_entry(
 
 @dataclass(frozen=True, slots=True)
 class _Returning:
-    """A switch of the journal, and the same turned round, at the place where its new URI stands now."""
+    """A switch of the journal, and its reverse at the place where the new URI is now."""
 
     original: Switch
     back: Switch
 
 
 class _Undo:
-    """One look at an item and what can be put back in it."""
+    """One read of an item, with the URIs that can be put back in it."""
 
     def __init__(
         self, entry: JournalEntry, table: TableReferences, wanted: list[Switch], ports: ReferencePorts
     ) -> None:
         self.entry = entry
-        """Of the journal, as it is after the write."""
+        """The journal's switches as they are after the write."""
         self.rest: list[Switch] = []
-        """What this write has no room for."""
+        """The references for which this write has no room."""
         self._holder = table.holder(entry.key)
         self._records = ports.manifest.read_records(list(dict.fromkeys(one.record_id for one in wanted)))
         self._item: Item = {}
@@ -104,7 +104,7 @@ class _Undo:
             self.reports.append(_lost(self._holder, one, self._records.get(one.record_id), why, is_gone=is_gone))
 
     def write(self, ports: ReferencePorts) -> Changed:
-        """Write what can be put back, if there is anything; the reports then tell it."""
+        """Write the URIs that can be put back, if there are any; the reports then show it."""
         if not self._returning:
             return Changed.DONE
         entry = self.entry
@@ -120,7 +120,7 @@ class _Undo:
         change = ItemChange(entry.table, entry.key, tuple(edits), checks, after, entry)
         try:
             answer = ports.tables.change_item(change)
-        except RefusedRequestError as error:  # of this item alone; the others' references are put back
+        except RefusedRequestError as error:  # only this item's; the references of other items are put back
             self._lose(done, str(error))
             return Changed.DONE
         if answer is Changed.DONE:

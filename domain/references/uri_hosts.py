@@ -1,4 +1,4 @@
-"""S3's host names, and names of access points, which stand for a bucket that they do not tell."""
+"""S3's host names, and the names of access points, which stand for a bucket without naming it."""
 
 import re
 from functools import lru_cache
@@ -35,12 +35,12 @@ _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 
 
 def is_access_point(bucket: str) -> bool:
-    """Whether what stands where a bucket's name should is an access point's alias or ARN."""
+    """Whether the text in the bucket's place is an access point's alias or ARN."""
     return _ALIAS.fullmatch(bucket) is not None or _ARN.fullmatch(bucket) is not None
 
 
 def may_name(text: str, bucket: str) -> bool:
-    """Whether a text that cannot be read speaks of the bucket, or of an access point that may be the bucket's.
+    """Whether a text that cannot be read mentions the bucket, or an access point that may be the bucket's.
 
     The bucket's name counts as a whole: ``line-1`` is not in ``line-10`` or ``pipeline-1``.
     """
@@ -54,5 +54,5 @@ def _name_of(bucket: str) -> re.Pattern[str]:
 
 
 def _unescaped(found: re.Match[str]) -> str:
-    """A JSON escape; line ends and the like part words."""
+    """One JSON escape, decoded; a line end or another control character becomes a space, which separates words."""
     return chr(int(found[1], 16)) if found[1] else found[2] if found[2] in '"\\/' else " "

@@ -1,4 +1,4 @@
-"""The forms in which people write where an S3 object is, read to a location and written again in the same form."""
+"""The forms in which people write where an S3 object is: read to a location and written again in the same form."""
 
 import re
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _HTTP = re.compile(
 )
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/")
 _MAX_HOST = 300
-"""A host name has at most 253 characters, a port comes after it."""
+"""A host name has at most 253 characters; a port comes after it."""
 _OF_ONE_BUCKET = ("accelerate", "website")
 _PATTERN = "'*' and '?' stand for any text"
 _MAX_ENDS = 16
@@ -48,8 +48,8 @@ class UriForm(StrEnum):
 class ObjectUri:
     """One place as it is written: ``scheme`` and ``service`` (host without the bucket) as in ``text``.
 
-    ``literal`` are the characters that ``text`` leaves as they are although others encode them; ``region`` is
-    the one that the host names.
+    ``literal`` are the characters that ``text`` leaves unencoded although other writers encode them. ``region`` is the
+    region in the host name.
     """
 
     text: str
@@ -60,21 +60,24 @@ class ObjectUri:
     region: str | None = None
     literal: frozenset[str] = frozenset()
     written: str = ""
-    """The key as it stands in a URL: its writer may not have encoded it."""
+    """The key as it is written in a URL: its writer may not have encoded it."""
 
     @property
     def others(self) -> tuple[Location, ...]:
-        """Places that some readers take it for: who decodes the key once more, or not at all, or cuts a query off."""
+        """Places that some readers take it for.
+
+        Such readers decode the key once more, or not at all, or cut a query off.
+        """
         bucket, key = self.location.bucket, self.location.key
         return tuple(Location(bucket, one) for one in readings_of(key, self.written or key) if one != key)
 
 
 @dataclass(frozen=True, slots=True)
 class UnusableUri:
-    """It speaks of S3, but not of one object in a form that can be rewritten; ``reason`` says why.
+    """It refers to S3, but not to one object in a form that can be rewritten; ``reason`` gives the cause.
 
-    ``bucket`` is what it says, ``None`` where it does not tell (an access point). ``keys`` are those that it may
-    mean, ``None`` where it may mean any.
+    ``bucket`` is the bucket that it names, ``None`` where it does not name one (an access point). ``keys`` are those
+    that it may mean, ``None`` where it may mean any.
     """
 
     text: str
@@ -84,9 +87,9 @@ class UnusableUri:
 
 
 def readings_of(*keys: str) -> tuple[str, ...]:
-    """Every key that a reader may take these for: as it is, without a query or fragment, decoded, without spaces.
+    """Every key that a reader may take these for: unchanged, without a query or fragment, decoded, without spaces.
 
-    AWS's own Java library reads ``?versionId=`` in ``s3://``; what events name encoded is often kept so.
+    AWS's own Java library reads ``?versionId=`` in ``s3://``. Encoded keys from events are often stored unchanged.
     """
     found = dict.fromkeys(keys)
     for key in keys:
@@ -98,11 +101,11 @@ def readings_of(*keys: str) -> tuple[str, ...]:
 
 
 def read_uri(text: str, *, bucket: str | None = None) -> ObjectUri | UnusableUri | None:
-    """Read one place; ``None`` for a text that does not speak of S3. With ``bucket`` a plain text is a key in it."""
+    """Read one place; ``None`` for a text that does not refer to S3. With ``bucket`` a plain text is a key in it."""
     found = _ACCESS_POINT_ARN.fullmatch(text)
     if found is not None:
         key = found["rest"] or ""
-        # In an ARN "object/" stands before the key, in the command line's form the key alone.
+        # In an ARN "object/" comes before the key, in the command line's form the key alone.
         return _of_point(text, key, key.removeprefix("object/"))
     for expression, form in ((_S3, UriForm.S3), (_ARN, UriForm.ARN)):
         found = expression.fullmatch(text)
@@ -174,7 +177,7 @@ def _is_pattern(key: str) -> bool:
 
 
 def _http_keys(found: re.Match[str]) -> tuple[str, ...]:
-    """What an https URL may mean: its path, also where ``?`` and ``#`` were meant as part of the key."""
+    """The keys that an https URL may mean: its path, also where ``?`` and ``#`` were meant as part of the key."""
     path = (found["path"] or "/")[1:]
     return path, path + (found["query"] or "") + (found["fragment"] or "")
 
@@ -200,7 +203,7 @@ def _read_http(text: str, found: re.Match[str], host: re.Match[str]) -> ObjectUr
 
 
 def _http_fault(path: str, found: re.Match[str], bucket: str) -> str:
-    """Why the URL cannot be read as one object, or nothing."""
+    """Why the URL cannot be read as one object; an empty text when it can."""
     if found["query"] is not None:
         return "a query string (a presigned URL, a version) belongs to the old key and is left alone"
     if found["fragment"] is not None:

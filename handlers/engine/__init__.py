@@ -1,1 +1,1 @@
-"""What works messages off: batches, attempts, the worker, the outbox, limits."""
+"""The engine that works messages off: batches, attempts, the worker, the outbox, limits."""

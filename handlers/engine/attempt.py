@@ -1,4 +1,4 @@
-"""One notice: follow its route in the time that is left, and say how it ended."""
+"""One attempt: follow the notice's route within the time that is left, and return how it ended."""
 
 import math
 import random
@@ -35,12 +35,12 @@ from handlers.engine.rate_gate import PAUSED_SECONDS, HeldBack, HeldBackError, P
 from handlers.intake.messages import BackfillRow, encode_backfill
 
 LEAST_SECONDS = 5.0
-"""With less time than this (or half of a shorter attempt) none is begun: its message goes back untouched."""
+"""With less time than this (or half of a shorter attempt) no attempt is begun: its message goes back untouched."""
 SHORT_ATTEMPT_SECONDS = 60.0
 """An object copied in one request is done in this time; a worker that dies holds its claim no longer than needed."""
 RETRY_SECONDS = 10
 THROTTLED_TRIES = 6
-"""Being slowed down is no failure: the object waits here first, and only then costs a receive of its message."""
+"""Throttling does not count as a failure: the object waits here first, then it uses up a receive of its message."""
 MOST_WAIT_SECONDS = 5.0
 
 SecondsLeft = Callable[[], float]
@@ -48,7 +48,10 @@ SecondsLeft = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How one notice ended; ``waits``: it was not begun, or not gone on with, for no fault of its own."""
+    """How the attempt of one notice ended.
+
+    ``waits`` means that it was not begun, or not resumed, for a reason outside the object.
+    """
 
     notice: Notice
     outcome: Outcome
@@ -63,9 +66,9 @@ def attempt_notice(
     seconds_left: SecondsLeft,
     stopping: Callable[[], bool],
 ) -> Ended:
-    """Attempt it along its route, with patience while the service asks for fewer requests.
+    """Attempt the object along its route, and retry while the service throttles.
 
-    Raises only what concerns every object alike: a missing table or queue, or no permission for it.
+    Raises only errors that concern every object alike: a missing table or queue, or no permission for it.
     """
     pause, paid = 0.2, _paid_bytes(notice, dependencies)
     left = _left_after(seconds_left, dependencies)
@@ -104,26 +107,26 @@ def _held_back(notice: Notice, held: HeldBack) -> Ended:
 
 
 def least_of(wanted: int, limit: int | None) -> int:
-    """The operator's limit can only lower it."""
+    """The lower of both; the operator's limit can only reduce the concurrency."""
     return wanted if limit is None else min(wanted, limit)
 
 
 def _paid_bytes(notice: Notice, dependencies: EngineDependencies) -> int:
-    """What the rate of bytes counts before the object begins; larger ones pay for each batch of parts."""
+    """The bytes that the byte rate counts before the object begins; larger objects pay for each batch of parts."""
     size = notice.size or 0
     is_copied = notice.kind is not NoticeKind.REMOVED and size <= dependencies.policy.multipart_above
     return size if is_copied else 0
 
 
 def _left_after(seconds_left: SecondsLeft, dependencies: EngineDependencies) -> SecondsLeft:
-    """How long an object may wait and still be given the least time that one needs."""
+    """How long an object may wait and still have the minimum time for an attempt."""
     return lambda: seconds_left() - _least(dependencies)
 
 
 def _attempt_once(
     notice: Notice, route: Route, dependencies: EngineDependencies, seconds_left: SecondsLeft, paid: int
 ) -> Outcome | None:
-    """How it ended, ``None`` when the service asked to slow down."""
+    """The outcome of one attempt; ``None`` when the service throttled it."""
 
     def wait(size: int) -> HeldBack | None:
         left = _left_after(seconds_left, dependencies)
@@ -136,7 +139,7 @@ def _attempt_once(
         if outcome.verdict is Verdict.CONTINUE:
             _hand_on(notice, dependencies)
     except (MissingResourceError, AccessDeniedError, HeldBackError):
-        # What concerns one object was parked with its cause; this came from the table, the queue or the operator.
+        # An error of one object was parked with its cause. This error came from the table, the queue or the operator.
         raise
     except ThrottledError:
         dependencies.observer.count("Throttled")
@@ -153,7 +156,10 @@ def _attempt_once(
 
 
 def _failed(error: Exception, notice: Notice, dependencies: EngineDependencies) -> Outcome:
-    """Called while the error is handled, so that a fault of ours is logged with its traceback."""
+    """The outcome of an attempt that raised.
+
+    It is called while the error is handled, so the log has the traceback of a defect.
+    """
     observer, source = dependencies.observer, notice.source
     cause = Cause(error.cause) if isinstance(error, KeyshiftError) else Cause.UNEXPECTED
     dependencies.breaker.note_failure(source.record_id, cause=cause, said=str(error))
@@ -189,7 +195,7 @@ def _paused(dependencies: EngineDependencies) -> HeldBack | None:
 def _follow_route(
     notice: Notice, route: Route, dependencies: EngineDependencies, limit: float, ports: MigrationPorts
 ) -> Outcome:
-    """What became of the object; raises MalformedMessageError for one of another bucket."""
+    """The outcome for the object; raises MalformedMessageError for an object of another bucket."""
     rules, policy = dependencies.rules, dependencies.policy
     match route:
         case InTargetBucket():
@@ -220,9 +226,10 @@ def _follow_route(
 
 
 def _stay(notice: Notice, route: Kept | Unmapped, dependencies: EngineDependencies) -> Outcome:
-    """A key that the rules of the day do not move; a delete of what other rules had copied waits for those.
+    """The outcome for a key that the current rules do not move.
 
-    Only a delete costs a look at the record: a source that is there tells of itself when the rules are back.
+    The delete of an object that other rules had copied waits for those rules. Only a delete costs a read of the record:
+    a source that exists is found again when the rules are back.
     """
     if isinstance(route, Unmapped):
         dependencies.observer.count("Unmapped")
@@ -237,7 +244,7 @@ def _stay(notice: Notice, route: Kept | Unmapped, dependencies: EngineDependenci
 
 
 def _hand_on(notice: Notice, dependencies: EngineDependencies) -> None:
-    """A copy too large for one attempt goes on with a row of its own."""
+    """Enqueue a row for a copy that is too large for one attempt; another attempt resumes it."""
     migration = dependencies.rules.migration
     bodies = encode_backfill([BackfillRow.of_notice(notice)], migration=migration, bucket=notice.source.bucket)
     dependencies.backfill_queue.send_messages(list(bodies))

@@ -1,4 +1,4 @@
-"""A batch of queue messages: every object is migrated on its own; a message is done when all of it is done."""
+"""A batch of queue messages: each object is migrated by itself; a message is done when all its objects are done."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -20,23 +20,27 @@ from handlers.intake.invocations import records_of
 from handlers.intake.messages import Decoded, decode_message
 
 PAUSED_MOST_SECONDS = 60
-"""After a resume no message may sleep on for long."""
+"""After a resume no message may stay invisible for long."""
 RENEW_AT = 2
-"""A message that only ever waited is replaced by a copy of itself at this receive: waiting alone must not bring it to
-the DLQ, however few receives its queue allows."""
+"""A message that only ever waited is replaced by a copy of itself at this receive.
+
+Waiting alone must not bring it to the DLQ, however few receives its queue allows.
+"""
 RENEW_BUSY_AT = 5
-"""One that waits for another worker's claim goes back first, later each time, and is replaced at this receive only:
-a copy of terabytes holds its claim for hours."""
+"""A message that waits for another worker's claim goes back, later each time; it is replaced at this receive only.
+
+A copy of terabytes holds its claim for hours.
+"""
 MOST_DELAY_SECONDS = 900
-"""A message that must wait comes back later each time, so that waiting alone does not bring it to the DLQ."""
+"""Maximum delay in seconds. It grows with each receive, so that waiting alone does not bring a message to the DLQ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """What became of one message; ``retry_after`` in seconds counts for one that goes back.
+    """The result for one message; ``retry_after`` (seconds) counts for a message that goes back.
 
-    ``waits``: nothing of it failed, it was held back by a pause, a rate or a stop. ``renew_at`` is the receive at
-    which it is sent anew, ``None`` for one of which something failed.
+    ``waits`` means that no part of it failed: a pause, a rate or a stop held it back. ``renew_at`` is the receive at
+    which it is replaced by a new copy; it is ``None`` for a message of which a part failed.
     """
 
     message: Message
@@ -49,19 +53,19 @@ class Handled:
 
     @property
     def delay(self) -> int:
-        """Seconds until it is due again: doubled with every time that it was received."""
+        """Seconds until the message is due again; the delay doubles with each receive."""
         doubled = min(self.message.receive_count - 1, 10)
         return min(self.retry_after << doubled, self.most_delay)
 
     @property
     def is_due_anew(self) -> bool:
-        """Whether it waited so often that a copy of it, with no receives, takes its place."""
+        """Whether it has waited so often that a copy of it, with no receives, takes its place."""
         return self.renew_at is not None and self.message.receive_count >= self.renew_at
 
 
 @dataclass(slots=True)
 class _Open:
-    """A message while its notices are worked on; a faulty one ends in the DLQ whatever they do."""
+    """A message while its notices are worked on; a faulty one ends in the DLQ whatever the notices' results are."""
 
     message: Message
     notices: tuple[Notice, ...]
@@ -99,10 +103,10 @@ def _message(record: Mapping[str, Any]) -> Message:
 def respond_to_batch(
     event: Mapping[str, Any], dependencies: EngineDependencies, *, queue: MessageQueue, seconds_left: SecondsLeft
 ) -> dict[str, list[dict[str, str]]]:
-    """The partial batch response: which messages Lambda must leave in the queue.
+    """The partial batch response: the messages that Lambda must leave in the queue.
 
-    Permanent errors that concern everything (a missing table, no permission for it) are raised: the whole batch
-    comes back.
+    Raises permanent errors that concern everything (a missing table, no permission for it): then the whole batch comes
+    back.
     """
     with traced("batch", function=dependencies.observer.function):
         handled = handle_messages(messages_of(event), dependencies, seconds_left=seconds_left)
@@ -120,10 +124,10 @@ def give_back(
     *,
     most_wait: int = PAUSED_MOST_SECONDS,
 ) -> frozenset[str]:
-    """Make messages visible again when they are due; one that we fail to tell SQS about comes back by itself.
+    """Make messages visible again when they are due; returns the ids of messages to delete.
 
-    What only waited comes back within ``most_wait`` seconds, and is sent again as new when it waited before; the ids
-    of those, which are to be deleted.
+    A message that only waited comes back within ``most_wait`` seconds. If it waited before, it is sent again as a new
+    message, and the old one is to be deleted. If the call to SQS fails, the message comes back by itself.
     """
     waiting = [one for one in returned if one.is_due_anew]
     renewed = _renewed(waiting, queue, most_wait)
@@ -141,14 +145,17 @@ def give_back(
 
 
 def _renewed(waiting: Sequence[Handled], queue: MessageQueue, most_wait: int) -> frozenset[str]:
-    """Sent before anything is deleted: a crash between the two leaves a duplicate, which costs one refused claim."""
+    """Send the copies before anything is deleted.
+
+    A crash between the two leaves a duplicate, which costs one refused claim.
+    """
     renewed: set[str] = set()
     for one in waiting:
         delay = min(one.retry_after, most_wait) if one.waits else one.delay
         try:
             queue.send_messages([one.message.body], delay=delay)
         except KeyshiftError:
-            break  # it goes back like the others, and counts one receive more
+            break  # the message goes back like the others, and counts one receive more
         renewed.add(one.message.message_id)
     return frozenset(renewed)
 
@@ -160,9 +167,9 @@ def handle_messages(
     seconds_left: SecondsLeft,
     stopping: Callable[[], bool] = lambda: False,
 ) -> list[Handled]:
-    """Migrate whatever the messages name, several objects at a time; one bad message never harms another.
+    """Migrate all objects in the messages, several at the same time; one invalid message never harms another.
 
-    Once ``stopping`` says so, no other object is begun, and what was not begun goes back.
+    Once ``stopping`` returns true, no other object is begun, and the messages of objects that were not begun go back.
     """
     control = dependencies.control.current()
     if control.paused:
@@ -171,7 +178,7 @@ def handle_messages(
     concurrency = dependencies.settings.concurrency
     dependencies.pace.cap(least_of(concurrency, control.concurrency))
     opened = [_opened(message, dependencies) for message in messages]
-    # Notices of one object are worked on one after the other: side by side they would only refuse each other.
+    # Notices of one object are worked on one after the other. In parallel, they would only refuse each other's claims.
     work: dict[Location, list[tuple[_Open, Notice]]] = {}
     for one in opened:
         for notice in one.notices:
@@ -194,7 +201,10 @@ def handle_messages(
 
 
 def _held_back(message: Message, dependencies: EngineDependencies) -> Handled:
-    """A message in a pause; a probe moves nothing, and ``keyshift start`` waits for it before anything may move."""
+    """The result for a message during a pause.
+
+    A probe moves nothing, and ``keyshift start`` waits for it before anything may move, so its arrival is noted.
+    """
     try:
         notices = decode_message(message.body).notices
         if notices and all(isinstance(route_of(dependencies.rules, one.source), Probe) for one in notices):
@@ -202,7 +212,7 @@ def _held_back(message: Message, dependencies: EngineDependencies) -> Handled:
                 dependencies.probes.note_arrival(notice.source.key)
             return Handled(message, done=True)
     except (MalformedMessageError, TransientError):
-        pass  # it waits like the others, and is read again afterwards
+        pass  # the message waits like the others, and is read again afterwards
     return Handled(
         message,
         done=False,
@@ -214,7 +224,7 @@ def _held_back(message: Message, dependencies: EngineDependencies) -> Handled:
 
 
 def _note_ages(opened: Sequence[_Open], handled: Sequence[Handled], dependencies: EngineDependencies) -> None:
-    """How long after it was sent a message was done: the lag of live events, and of the backfill."""
+    """Note how long after it was sent a message was done: the lag of live events, and of the backfill."""
     now = dependencies.ports.clock.now()
     for one, ended in zip(opened, handled, strict=True):
         if ended.done and one.notices and one.message.sent_at:
@@ -223,7 +233,7 @@ def _note_ages(opened: Sequence[_Open], handled: Sequence[Handled], dependencies
 
 
 def _most_delay(dependencies: EngineDependencies) -> int:
-    """Whatever a message waits for, it is another worker's claim at worst, and none lasts longer than this."""
+    """Maximum delay in seconds: at worst a message waits for another worker's claim, and no claim lasts longer."""
     longest_claim = dependencies.policy.longest_claim(dependencies.settings.attempt_seconds)
     return min(MOST_DELAY_SECONDS, math.ceil(longest_claim))
 

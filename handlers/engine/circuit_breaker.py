@@ -12,33 +12,36 @@ from domain.steering.pulse import Tally, Window
 from handlers.engine.observability import Observer
 
 FLUSH_SECONDS = 2.0
-"""Figures of objects that went well are shared this often; a denied object is shared at once."""
+"""Figures of successful objects are shared this often (seconds); a denied object is shared immediately."""
 TRIES = 5
 MOST_KNOWN = 10_000
-"""Failed objects that one process remembers: poison that comes back and back must not pause the others."""
+"""Maximum number of failed objects that one process remembers.
+
+A message that always fails comes back repeatedly and must not pause the others.
+"""
 
 
 class Breaker(Protocol):
-    """What is told how objects and messages end."""
+    """Receives how objects and messages end."""
 
     def note_success(self, record_id: str) -> None:
-        """An object ended as it should."""
+        """Note that an object ended as it should."""
 
     def note_failure(self, record_id: str, *, cause: str, said: str) -> None:
-        """An object failed, for that cause."""
+        """Note that an object failed, and the cause."""
 
     def note_age(self, seconds: float, *, is_event: bool) -> None:
-        """A message was done so many seconds after it was sent."""
+        """Note that a message was done this many seconds after it was sent."""
 
     def note_fatal(self, error: KeyshiftError) -> None:
-        """No object can go on."""
+        """Note an error after which no object can continue."""
 
     def share(self, *, at_once: bool = False) -> None:
-        """Add what was counted to the migration's figures."""
+        """Add the counts to the migration's figures."""
 
 
 class CircuitBreaker:
-    """Trips once, whoever is first: the control item is written on its fence."""
+    """Trips once for the whole migration: the control item is written on the condition of its fence."""
 
     def __init__(  # noqa: PLR0913  # the world behind it
         self,
@@ -66,7 +69,7 @@ class CircuitBreaker:
         self._lock = Lock()
 
     def note_success(self, record_id: str) -> None:
-        """An object ended as it should."""
+        """Note that an object ended as it should."""
         with self._lock:
             self._known.pop(record_id, None)
             self._streak = Streak()
@@ -74,7 +77,7 @@ class CircuitBreaker:
         self.share()
 
     def note_failure(self, record_id: str, *, cause: str, said: str) -> None:
-        """An object failed, for that cause; what is known to fail does not count again when it is retried."""
+        """Note that an object failed, and the cause; a known failure does not count again when it is retried."""
         denied = cause in DENIED
         with self._lock:
             if record_id in self._known:
@@ -83,7 +86,7 @@ class CircuitBreaker:
             if len(self._known) > MOST_KNOWN:
                 self._known.pop(next(iter(self._known)))
             if self._fence != self._current().fence:
-                # Somebody resumed or changed the rate: what was denied before is settled.
+                # An operator resumed or changed the rate: earlier denials no longer count.
                 self._fence, self._streak = self._current().fence, Streak()
             if denied:
                 self._streak = self._streak.denied(record_id, cause=cause, said=said)
@@ -91,18 +94,18 @@ class CircuitBreaker:
         self.share(at_once=denied)
 
     def note_age(self, seconds: float, *, is_event: bool) -> None:
-        """A message was done so many seconds after it was sent."""
+        """Note that a message was done this many seconds after it was sent."""
         age = Tally(oldest_event=seconds) if is_event else Tally(oldest_row=seconds)
         with self._lock:
             self._unshared = self._unshared.plus(age)
 
     def note_fatal(self, error: KeyshiftError) -> None:
-        """The table or a queue itself refused us: no object can go on, so the migration is paused if that can be."""
+        """Pause the migration, if possible: the table or a queue itself refused access, so no object can continue."""
         if error.cause in DENIED and self._policy.denied_in_a_row:
             self._trip(f"{error.cause}: {error}")
 
     def share(self, *, at_once: bool = False) -> None:
-        """Add what was counted to the migration's figures when it is time, and trip if they say so."""
+        """Add the counts to the migration's figures when that is due, and trip if the figures require it."""
         now = self._now()
         with self._lock:
             if self._unshared == Tally() or not (at_once or now - self._shared_at >= FLUSH_SECONDS):
@@ -114,7 +117,7 @@ class CircuitBreaker:
         try:
             summed = self._pulse.add_tally(tally, window=window) or Tally()
         except KeyshiftError as error:
-            # The streak needs no table; the figures of these seconds are missing from the window, no more.
+            # The streak needs no table. Only the figures of these seconds are missing from the window.
             self._observer.info("figures not shared", cause=error.cause, why=str(error))
             summed = tally
         reason = None if control.paused else trip_reason(summed, streak, self._policy)

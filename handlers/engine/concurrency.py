@@ -1,4 +1,4 @@
-"""How many objects are worked on at once: one more after a good while, half as many when S3 asks to slow down."""
+"""How many objects are worked on at the same time: one more after a good while, half when S3 throttles."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from threading import Condition
 
 CALM_SECONDS = 1.0
-"""Requests already on their way are throttled together: they count as one word of S3."""
+"""Requests already on their way are throttled together: within this time (seconds) they count as one throttling."""
 
 
 class Pace:
@@ -45,13 +45,13 @@ class Pace:
                 self._changed.notify_all()
 
     def speed_up(self) -> None:
-        """One object went well: a whole round of them allows one more."""
+        """Note that one object succeeded: a whole round of them allows one more."""
         with self._changed:
             self._limit = min(self._limit + 1 / self._limit, float(self._most))
             self._changed.notify_all()
 
     def slow_down(self) -> None:
-        """S3 (or DynamoDB) asked for fewer requests."""
+        """Halve the limit after S3 or DynamoDB has throttled."""
         with self._changed:
             now = self._monotonic()
             if self._slowed_at is None or now - self._slowed_at >= CALM_SECONDS:

@@ -1,4 +1,4 @@
-"""What every handler is given: the world behind ports, the rules, and where to say what happens."""
+"""The dependencies of every handler: the ports, the rules, and the observer."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -25,12 +25,12 @@ from handlers.engine.observability import Observer
 from handlers.engine.rate_gate import Gate
 
 ItemEvent = Callable[[str, Mapping[str, Any] | None, Mapping[str, Any] | None, str], AuditEvent | None]
-"""The audit event of an item that is no record: its id, its old and new image, the migration."""
+"""Makes the audit event of an item that is not a record, from its id, its old and new image, and the migration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependencies:
-    """What every command and every handler is given; ``wire_command`` makes it, and tests make it of fakes."""
+    """The dependencies of every command and handler; ``wire_command`` makes them, and tests make them of fakes."""
 
     settings: Settings
     rules: CompiledRules
@@ -44,12 +44,12 @@ class Dependencies:
     observer: Observer
     sleep: Callable[[float], None] = time.sleep
     objects_at_once: Callable[[int], Executor] = ThreadPoolExecutor
-    """Makes what works on that many objects of a batch side by side."""
+    """Makes the pool that works on that many objects of a batch in parallel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineDependencies(Dependencies):
-    """What moves objects and reports changes is given beside that; ``bootstrap`` makes it."""
+    """The additional dependencies of handlers that move objects and report changes; ``bootstrap`` makes them."""
 
     events_queue: MessageQueue
     bus: EventBus
@@ -67,7 +67,7 @@ BY_STAGE = "the stage"
 class CachedControl:
     """The control item and the stage, read again after a few seconds; without ``stages`` the migration is live.
 
-    ``rules_digest`` names the rules that run here: others than those that were proven at the start move nothing.
+    ``rules_digest`` names the rules of this deployment. Rules other than those proven at the start move nothing.
     """
 
     def __init__(
@@ -89,19 +89,19 @@ class CachedControl:
         self._entry = StageEntry(stage=Stage.LIVE)
 
     def current(self) -> Control:
-        """What holds now, at most that many seconds old: a stage at which no object moves is a pause of its own."""
+        """The control in force, at most that many seconds old; a stage at which no object moves counts as a pause."""
         now = self._monotonic()
         if self._read_at is None or now - self._read_at >= self._seconds:
             return self.refresh()
         return self._effective
 
     def refresh(self) -> Control:
-        """The same, read now."""
+        """The control in force, read now."""
         self.operators_word()
         return self._effective
 
     def operators_word(self) -> Control:
-        """What the operator (or the breaker) says now, whatever the stage is."""
+        """The control that the operator (or the breaker) set, whatever the stage is."""
         control = self._panel.read_control()
         if self._stages is not None:
             self._entry = self._stages.read_stage()
@@ -115,7 +115,7 @@ class CachedControl:
         return self._entry.stage
 
     def feeding_fault(self) -> str | None:
-        """Why nothing may be enqueued, at most that many seconds old; ``None``: it may."""
+        """Why nothing may be enqueued, at most that many seconds old; ``None``: rows may be enqueued."""
         return feeding_fault(self.stage()) or rules_fault(self._entry, self._rules_digest)
 
     def _with_stage(self, control: Control) -> Control:

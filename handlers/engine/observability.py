@@ -19,7 +19,7 @@ _CALLER = 3
 
 
 class Observer:
-    """Where one function or worker says what it does; keys are JSON fields, never part of a message's text."""
+    """The log and metrics of one function or worker; keys are JSON fields, never part of a message's text."""
 
     def __init__(self, *, migration: str, function: str, level: str = "INFO", stream: TextIO | None = None) -> None:
         self._logger = Logger(service=function, level=level, stream=stream or sys.stderr, log_uncaught_exceptions=False)
@@ -31,27 +31,27 @@ class Observer:
         self._counting = Lock()
 
     def begin(self, context: object) -> None:
-        """Every line from now on names this invocation, as Lambda's own lines do (REPORT RequestId: …)."""
+        """Start an invocation: every later line names it, as Lambda's own lines do (REPORT RequestId: …)."""
         self._logger.append_keys(function_request_id=getattr(context, "aws_request_id", None))
 
     def info(self, text: str, *, source: Location | None = None, **fields: object) -> None:
-        """Say what happened."""
+        """Log what happened."""
         self._logger.info(text, extra=_fields(source, fields), stacklevel=_CALLER)
 
     def debug(self, text: str, *, source: Location | None = None, **fields: object) -> None:
-        """Say what happened, for whoever looks closely."""
+        """Log what happened, for a detailed analysis."""
         self._logger.debug(text, extra=_fields(source, fields), stacklevel=_CALLER)
 
     def warn(self, text: str, *, source: Location | None = None, **fields: object) -> None:
-        """Say what somebody may want to know."""
+        """Log something that an operator may want to know."""
         self._logger.warning(text, extra=_fields(source, fields), stacklevel=_CALLER)
 
     def fail(self, text: str, *, source: Location | None = None, **fields: object) -> None:
-        """Say what somebody has to do something about."""
+        """Log something that requires an operator's action."""
         self._logger.error(text, extra=_fields(source, fields), stacklevel=_CALLER)
 
     def crash(self, text: str, *, source: Location | None = None, **fields: object) -> None:
-        """Say that something of ours is wrong, with the traceback of the exception being handled."""
+        """Log a defect of keyshift, with the traceback of the exception being handled."""
         self._logger.error(
             text,
             extra=_fields(source, fields),
@@ -66,7 +66,7 @@ class Observer:
             self._totals[name] += number
 
     def totals(self) -> dict[str, int]:
-        """Everything counted since the start."""
+        """All counts since the start."""
         with self._counting:
             return dict(self._totals)
 

@@ -13,7 +13,7 @@ from handlers.engine.dependencies import EngineDependencies
 from handlers.intake.invocations import records_of
 
 TOKEN_CHARACTERS = 36
-"""Enough of a digest to name a batch."""
+"""The length of a digest that is enough to name a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,10 @@ class _Change:
 
 
 def respond(event: Mapping[str, Any], dependencies: EngineDependencies) -> dict[str, list[dict[str, str]]]:
-    """Events first, then the chain, then the figures: a crash between them only repeats what is recognised.
+    """Publish the events first, then write the chain, then the figures.
 
-    Nothing is acknowledged before it is in the chain; an error of the chain returns the whole batch.
+    A crash between them only repeats what is recognised. No change is acknowledged before it is in the chain; an error
+    of the chain returns the whole batch.
     """
     entries = records_of(event, source="a DynamoDB stream", needs=("eventID", "dynamodb"))
     changes = [change for entry in entries for change in _changes(entry, dependencies)]
@@ -49,12 +50,12 @@ def respond(event: Mapping[str, Any], dependencies: EngineDependencies) -> dict[
 
 
 def _changes(entry: Mapping[str, Any], dependencies: EngineDependencies) -> Iterator[_Change]:
-    """The change that a stream entry tells of; none for counters and checkpoints, which share the table."""
+    """The change in a stream entry; ``None`` for counters and checkpoints, which share the table."""
     images = entry["dynamodb"]
     item_id, number = str(images["Keys"]["pk"]["S"]), str(images["SequenceNumber"])
     deltas: Mapping[str, int] = {}
     try:
-        if "#" in item_id:  # no SHA-256 has one
+        if "#" in item_id:  # a SHA-256 does not contain this character
             old, new = images.get("OldImage"), images.get("NewImage")
             published = dependencies.event_of_item(item_id, old, new, dependencies.rules.migration)
         else:
@@ -65,7 +66,7 @@ def _changes(entry: Mapping[str, Any], dependencies: EngineDependencies) -> Iter
             published = audit_event(told, migration=dependencies.rules.migration, removed=after is None)
             deltas = progress_of(before, after)
     except (KeyError, TypeError, ValueError) as error:
-        # One item that cannot be read must neither stop the stream nor be missing from the audit.
+        # An item that cannot be read must neither stop the stream nor be missing from the audit.
         dependencies.observer.crash("an item cannot be read", record_id=item_id, sequence_number=number)
         published = _unreadable(entry, item_id, error, dependencies)
     if published is not None:
@@ -92,7 +93,7 @@ def _chain(changes: Sequence[_Change], dependencies: EngineDependencies) -> None
         return
     link = dependencies.chain.append_events([change.published for change in changes])
     if link is not None:
-        # The log is a second place that knows the link: ``audit verify --expect`` compares it.
+        # The log is a second place that holds the link: ``audit verify --expect`` compares it.
         observer = dependencies.observer
         observer.info("audit segment", sequence=link.sequence, sha256=link.sha256, events=len(changes))
 

@@ -1,4 +1,7 @@
-"""The migration's rate, shared by all its processes: an object begins when a stretch of the common line is ours."""
+"""The migration's rate, shared by all its processes.
+
+An object begins when its process has reserved a stretch of the shared line.
+"""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,18 +19,18 @@ from domain.steering.ports import RateLedger
 
 OBJECTS, BYTES = "objects", "bytes"
 SLICE_SECONDS = 0.25
-"""What one reservation takes at most ahead of need: four writes a second and process, however high the rate."""
+"""Maximum seconds that one reservation takes ahead of need: four writes a second and process, however high the rate."""
 IDLE_CREDIT_SECONDS = 1.0
-"""So far back a line that nobody used may begin: without it every late reservation would be lost for good."""
+"""Seconds that an unused line may begin in the past; without it every late reservation would be lost."""
 SPARE_SECONDS = 1.0
-"""What is reserved and not used this long after its time is dropped."""
+"""A reservation is dropped when it is not used within this many seconds after its time."""
 LOOK_SECONDS = 0.25
 PAUSED_SECONDS = 30.0
-"""How long nobody asks whether the operator has changed his mind."""
+"""Seconds until paused work is tried again; before that it does not check whether the operator has resumed."""
 
 
 class HeldBackError(LeaseExpiredError):
-    """The operator's word (a pause, or a rate) came between two requests of one object; nothing was sent."""
+    """The operator paused, or a rate left no time, between two requests of one object; nothing was sent."""
 
     cause = "held-back"
 
@@ -42,7 +45,7 @@ class HeldBack:
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """Reserved time of a line: usable from ``begins``, in seconds since 1970; ``left`` objects or bytes of it."""
+    """Reserved time of a line: usable from ``begins`` (seconds since 1970); ``left`` objects or bytes of it."""
 
     fence: int
     begins: float
@@ -51,22 +54,22 @@ class _Stretch:
 
 
 class Gate(Protocol):
-    """What an object, or a batch of its parts, passes before it begins."""
+    """An object, or a batch of its parts, passes the gate before it begins."""
 
     def admit(
         self, *, objects: int, size: int, seconds_left: Callable[[], float], stopping: Callable[[], bool]
     ) -> HeldBack | None:
-        """Wait until so many objects and bytes may begin; what keeps them otherwise."""
+        """Wait until so many objects and bytes may begin; returns why they may not, or ``None``."""
 
 
 class RateGate:
-    """Lets objects and bytes through no faster than the control item says; without a limit it costs nothing.
+    """Lets objects and bytes through at most at the rate of the control item; without a limit it costs nothing.
 
-    In any stretch of W seconds the whole migration begins at most rate x (W + 2.5) objects, plus what the clocks of
-    its processes differ, plus one object of a process below four a second.
+    In any W seconds the whole migration begins at most rate x (W + 2.5) objects. Added to that are the difference
+    between its processes' clocks and one object of each process below four a second.
     """
 
-    def __init__(  # the world behind it
+    def __init__(  # its ports, and its clock and sleep
         self,
         ledger: RateLedger,
         *,
@@ -86,7 +89,7 @@ class RateGate:
     def admit(
         self, *, objects: int, size: int, seconds_left: Callable[[], float], stopping: Callable[[], bool]
     ) -> HeldBack | None:
-        """Wait until so many objects and bytes may begin; what keeps them otherwise: a pause, a stop, no time."""
+        """Wait until so many objects and bytes may begin; returns why not: a pause, a stop, too little time."""
         for line, amount in ((OBJECTS, objects), (BYTES, size)):
             held = self._pass(line, float(amount), seconds_left, stopping) if amount else None
             if held is not None:
@@ -109,7 +112,7 @@ class RateGate:
             if own is not None and own.fence != control.fence:
                 own = None
             if amount / rate >= SLICE_SECONDS:
-                # Its own stretch, so that smaller ones cannot take from it for ever.
+                # A large amount gets its own stretch, so that smaller ones cannot take from it forever.
                 own = own or self._reserve(line, amount, rate, control, seconds_left)
                 wait = LOOK_SECONDS if own is None else own.begins - self._now()
             else:
@@ -120,10 +123,10 @@ class RateGate:
                 return HeldBack(f"{line} per second", wait)
             self._sleep(min(wait, LOOK_SECONDS))
 
-    def _take(  # what, how fast, for how long
+    def _take(  # line and amount, rate and control, time left
         self, line: str, amount: float, rate: float, control: Control, seconds_left: Callable[[], float]
     ) -> float:
-        """Seconds until the pocket can give it, 0 when it has just done so."""
+        """Seconds until the pocket can give the amount; 0 when it has just given it."""
         with self._lock:
             now = self._now()
             pocket = self._pockets.get(line)
@@ -144,9 +147,9 @@ class RateGate:
     def _reserve(  # as _take
         self, line: str, amount: float, rate: float, control: Control, seconds_left: Callable[[], float]
     ) -> _Stretch | None:
-        """The next stretch for that amount; one that begins too late is not taken and has nothing ``left``.
+        """The next stretch for that amount; a stretch that begins too late is not taken and has nothing ``left``.
 
-        ``None`` when our word of the operator is old, or the table is busy.
+        ``None`` when the control item that this process read is outdated, or the table is busy.
         """
         now, seconds = self._now(), amount / rate
         latest = now + max(0.0, seconds_left())
@@ -168,7 +171,7 @@ def _rate_of(control: Control, line: str) -> float | None:
 
 
 class PacedMultipartStore:
-    """MultipartStore that lets a batch of parts begin only when the bytes may move; ``paid`` bytes are through."""
+    """MultipartStore that lets a batch of parts begin only when the rate allows; ``paid`` bytes are admitted before."""
 
     def __init__(self, inner: MultipartStore, wait: Callable[[int], HeldBack | None], *, paid: int) -> None:
         self._inner = inner
@@ -178,7 +181,7 @@ class PacedMultipartStore:
     def copy_parts(
         self, source: SourceObject, target: TargetObject, *, upload_id: str, parts: Sequence[Part]
     ) -> Mapping[int, str] | Refused:
-        """See the port; HeldBackError when the migration is paused meanwhile, or the rate leaves no time."""
+        """See the port; raises HeldBackError when the migration is paused meanwhile, or the rate leaves no time."""
         size = sum(part.last - part.first + 1 for part in parts)
         owed, self._paid = max(0, size - self._paid), max(0, self._paid - size)
         held = self._wait(owed)

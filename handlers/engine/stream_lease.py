@@ -1,4 +1,4 @@
-"""Keeps the manifest's stream while a batch of it is worked on, which may take longer than the reader's lease."""
+"""Keeps the lease on the manifest's stream while a batch is worked on, which may take longer than the lease."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from handlers.engine.observability import Observer
 RENEW_SECONDS = 3.0
 """Three times within the lease of ten seconds: one answer may be lost, and another be slow."""
 MOST_RENEWALS = 300
-"""A quarter of an hour, as long as Lambda lets a batch take: a lane that hangs gives the stream away then."""
+"""A quarter of an hour, as long as Lambda lets a batch take: then a lane that hangs gives the stream up."""
 
 
 @contextmanager

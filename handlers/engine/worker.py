@@ -18,7 +18,10 @@ BACKFILL_AT_ONCE = 2
 LONG_POLL_SECONDS = 2
 PAUSED_SECONDS = 1.0
 MOST_WAIT_SECONDS = 3
-"""A paused worker does not poll, so what it held back may be visible soon: a resume is felt at once."""
+"""Maximum seconds that a held-back message stays invisible.
+
+A paused worker does not poll, so a resume acts immediately.
+"""
 IDLE_SECONDS = 0.2
 HEARTBEAT_SECONDS = 30.0
 FIRST_BACK_OFF, LONGEST_BACK_OFF = 0.5, 10.0
@@ -31,17 +34,17 @@ class ChangeReader(Protocol):
         """The next batch in Lambda's event shape; ``None`` when there is nothing new."""
 
     def confirm_changes(self, event: Mapping[str, Any], failed: str | None) -> None:
-        """Go on after this batch, or from the record with the sequence number that failed."""
+        """Continue after this batch, or from the record with the sequence number that failed."""
 
     def keep_changes(self) -> bool:
-        """Hold the stream while a batch is worked on; ``False`` when another has it. A second thread calls it."""
+        """Keep the stream for a running batch; ``False`` when another process has it. Another thread calls it."""
 
     def release(self) -> None:
-        """Let another process read."""
+        """Let another process read the stream."""
 
 
 class Worker:
-    """One process that works the queues off until it is told to stop; killed, it loses nothing (protocol.md §6)."""
+    """One process that works the queues off until it is stopped; if it is killed, nothing is lost (protocol.md §6)."""
 
     def __init__(
         self,
@@ -63,7 +66,7 @@ class Worker:
         self._failure: PermanentError | None = None
 
     def stop(self) -> None:
-        """Begin no other object; ``run`` returns when what was begun is done and the rest is back in its queue."""
+        """Begin no other object; ``run`` returns when the running ones are done and the rest is back in its queue."""
         self._stopped.set()
 
     def run(self) -> None:
@@ -89,7 +92,7 @@ class Worker:
         observer.info(what, limit=self._dependencies.pace.limit, totals=observer.totals())
 
     def _repeat(self, step: Callable[[], bool]) -> None:
-        """Repeat a step; a server that does not answer is asked again, more and more slowly."""
+        """Repeat a step; while a server does not answer, wait longer before each retry."""
         observer, back_off = self._dependencies.observer, FIRST_BACK_OFF
         while not self._stopped.is_set():
             try:
@@ -110,7 +113,7 @@ class Worker:
             back_off = min(back_off * 2, LONGEST_BACK_OFF)
 
     def _work(self) -> bool:
-        """One batch: live events go first, backfill is asked only when none is waiting."""
+        """Work one batch off: live events go first, backfill is received only when no live event is waiting."""
         if self._dependencies.control.current().paused:
             self._stopped.wait(PAUSED_SECONDS)
             return False
@@ -122,7 +125,7 @@ class Worker:
         return self.serve(live, at_most=EVENTS_AT_ONCE, wait=LONG_POLL_SECONDS)
 
     def serve(self, queue: MessageQueue, *, at_most: int, wait: int) -> bool:
-        """Receive once and work it off; whether there was anything."""
+        """Receive once and work the messages off; returns whether there were any."""
         messages = queue.receive_messages(at_most=at_most, wait=wait)
         if not messages:
             return False

@@ -1,1 +1,1 @@
-"""The operator's commands as use cases, each under the command's word."""
+"""The operator's commands as use cases, each under the command's name."""

@@ -1,4 +1,4 @@
-"""Turns a listing's or an inventory's rows into backfill messages, no faster than they are worked off."""
+"""Turns the rows of a listing or an inventory into backfill messages, no faster than they are worked off."""
 
 import time
 from collections import Counter
@@ -19,12 +19,12 @@ from handlers.intake.messages import BackfillRow, encode_backfill
 ROWS_PER_MESSAGE = 50
 MESSAGES_AT_ONCE = 10
 LOOK_ROWS = 20_000
-"""So many rows at most between two checkpoints, however few of them move."""
+"""Maximum number of rows between two checkpoints, however few of them move."""
 BACKLOG = 200
 BACKLOG_SECONDS = 1.0
 
 Rows = Callable[[int], Iterator[ListedObject | None]]
-"""The rows of one data file from a given row on; ``None`` for a version that is not the current one."""
+"""Returns the rows of one data file from a given row on; ``None`` for a version that is not the current one."""
 
 
 class OpenFiles(Protocol):
@@ -38,10 +38,10 @@ class OpenFiles(Protocol):
 
 @dataclass(slots=True)
 class Fed:
-    """What one run has done; ``rows`` read, ``skipped`` of them by an earlier run.
+    """The result of one run; ``rows`` read, ``skipped`` of them by an earlier run.
 
     ``last_key`` and everything before it is enqueued or needs no move. ``refused`` are the unmapped keys that the rules
-    call a mistake.
+    treat as a mistake.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -52,22 +52,22 @@ class Fed:
     last_key: str = ""
 
     def as_json(self) -> dict[str, int]:
-        """For machines: what was read of an inventory's or a plan's files."""
+        """As JSON, for an inventory's or a plan's files."""
         return {"rows": self.rows, "skipped": self.skipped, "messages": self.messages, **self.outcomes}
 
     def listed_json(self) -> dict[str, int | str]:
-        """For machines: what was listed."""
+        """As JSON, for a listing."""
         return {"listed": self.rows, **self.outcomes, "messages": self.messages, "last_key": self.last_key}
 
 
 def content_id_of(content: str, rules: CompiledRules) -> str:
-    """What a checkpoint is kept under: the bytes that were read, and the rules that they were read by."""
+    """The id of a checkpoint: the bytes that were read, and the rules by which they were read."""
     return f"{content} by {rules.digest}"
 
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """One data file of an inventory, or a saved plan: its bytes by their name, its own key, and its rows."""
+    """One data file of an inventory, or a saved plan: the name of its bytes, its own key, and its rows."""
 
     content: str
     key: str
@@ -78,8 +78,8 @@ class DataFile:
 class Feeder:
     """Enqueues rows; two feeders on the same rows only enqueue some of them twice.
 
-    Without a ``queue`` it is a dry run, which counts the same and sends nothing. With ``waits`` off a queue of more
-    than ``backlog`` messages ends the run instead of making it wait.
+    Without a ``queue`` it is a dry run, which counts the same and sends nothing. With ``waits`` off, a queue of more
+    than ``backlog`` messages ends the run; otherwise the run waits.
     """
 
     rules: CompiledRules
@@ -92,7 +92,7 @@ class Feeder:
     def feed_listing(
         self, listing: ObjectListing, fed: Fed, *, prefix: str = "", go_on: Callable[[], bool] = lambda: True
     ) -> bool:
-        """Enqueue what moves of the keys after ``fed.last_key``; see ``feed``."""
+        """Enqueue the keys after ``fed.last_key`` that move; see ``feed``."""
         source = self.rules.source
         rows = listing.list_objects(source.bucket, prefix=source.prefix + prefix, after=fed.last_key)
         return self.feed(rows, fed, go_on=go_on)
@@ -106,10 +106,10 @@ class Feeder:
         again: bool = False,
         go_on: Callable[[], bool] = lambda: True,
     ) -> bool:
-        """Enqueue what moves of one data file; see ``feed``.
+        """Enqueue the rows of one data file that move; see ``feed``.
 
-        It goes on where a run stopped that read the same bytes by the same rules, but at the first row ``again``.
-        Without a ``journal`` it begins at the first row too, and remembers nothing.
+        It resumes a run that read the same bytes by the same rules; with ``again`` it begins at the first row. Without
+        a ``journal`` it begins at the first row too, and stores no progress.
         """
         if journal is None:
             return self.feed(file.rows(0), fed, go_on=go_on)
@@ -127,10 +127,10 @@ class Feeder:
         return self.feed(file.rows(done), fed, go_on=remember)
 
     def feed(self, rows: Iterable[ListedObject | None], fed: Fed, *, go_on: Callable[[], bool] = lambda: True) -> bool:
-        """Enqueue what moves of the rows; ``False`` when stopped before their end.
+        """Enqueue the rows that move; ``False`` when stopped before their end.
 
-        ``go_on`` is asked now and then, and at the end: whenever the queue has accepted everything that was read. So a
-        checkpoint that it writes never runs ahead.
+        ``go_on`` is called from time to time, and at the end, always when the queue has accepted everything that was
+        read. So a checkpoint that it writes never runs ahead.
         """
         waiting: list[BackfillRow] = []
         last_key, checkpoint = fed.last_key, fed.rows
@@ -161,7 +161,7 @@ class Feeder:
         migration, bucket = self.rules.migration, self.rules.source_bucket
         bodies = list(encode_backfill(waiting, migration=migration, bucket=bucket, at_most_rows=self.rows_per_message))
         if bodies and self.queue is not None:
-            # A short queue keeps live events quick and a pause effective.
+            # A short queue keeps live events fast and a pause effective.
             while sum(self.queue.count_messages()) > self.backlog:
                 if not self.waits:
                     return False

@@ -1,4 +1,4 @@
-"""Cleanup: sources go one by one, each only where everything about it is proven and nothing holds it."""
+"""Cleanup: sources are deleted one by one, each only if it is proven safe and nothing blocks it."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,12 +19,12 @@ from handlers.operations.parallel import patiently
 from handlers.operations.status import Lookout
 
 HOLDERS_SECONDS = 600.0
-"""Applications go on writing: who holds what is looked up again after so long."""
+"""Applications still write: the holders of objects are read again after so many seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """What became of one source: ``verdict`` is would-go, cleaned, held or failed."""
+    """The result for one source: ``verdict`` is would-go, cleaned, held or failed."""
 
     source: str
     verdict: str
@@ -34,14 +34,14 @@ class Cleaned:
 
 @dataclass(slots=True)
 class CleanupTally:
-    """Counts them; ``reasons`` counts what holds sources, by the first words."""
+    """Counts the results; ``reasons`` counts why sources are blocked, by the first words."""
 
     verdicts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     bytes_gone: int = 0
 
     def add(self, one: Cleaned) -> None:
-        """Count one."""
+        """Count one result."""
         self.verdicts[one.verdict] += 1
         if one.why:
             self.reasons[one.why.partition(":")[0]] += 1
@@ -62,7 +62,7 @@ def refuse_cleanup(operation: Operation, *, forgets_versions: bool = False) -> S
 
 
 def versioning_fault(operation: Operation, *, forgets_versions: bool) -> str | None:
-    """Say why the source bucket's versioning forbids a delete, or ``None``; what is not known to be on is off."""
+    """Return why the source bucket's versioning forbids a delete, or ``None``; an unknown setting counts as off."""
     versioning, rules = operation.versioning(), operation.dependencies.rules
     if versioning == "Enabled":
         return None
@@ -86,7 +86,7 @@ def versioning_fault(operation: Operation, *, forgets_versions: bool) -> str | N
 
 
 def warn_of_cleanup(operation: Operation) -> str | None:
-    """What an operator should know of deletes in this bucket although the rules allow them, or ``None``."""
+    """A warning about deletes in this bucket although the rules allow them, or ``None``."""
     versioning, bucket = operation.versioning(), operation.dependencies.rules.source_bucket
     if versioning == "Enabled":
         return None
@@ -98,7 +98,7 @@ def warn_of_cleanup(operation: Operation) -> str | None:
 
 @dataclass(slots=True)
 class VersioningWatch:
-    """Whether the bucket's versioning still allows deletes, looked up again ``seconds`` after the last look."""
+    """Whether the bucket's versioning still allows deletes, read again ``seconds`` after the last read."""
 
     operation: Operation
     seconds: float
@@ -118,7 +118,7 @@ class VersioningWatch:
 
 
 class Cleaner:
-    """Cleans, or says what it would clean."""
+    """Cleans sources, or reports what it would clean."""
 
     def __init__(self, operation: Operation, *, soak: float, forgets_versions: bool) -> None:
         self._operation = operation
@@ -131,7 +131,7 @@ class Cleaner:
         self._versioning = VersioningWatch(operation, HOLDERS_SECONDS, forgets_versions)
 
     def cleaned(self, *, yes: bool, threads: int, per_second: float | None) -> Iterator[Cleaned]:
-        """Every source that is or was to go, in no order; stopped at any moment, a later run goes on."""
+        """Every source that was, or is to be, deleted, in no particular order; a later run resumes a stopped one."""
         at_once = self._operation.parallel(threads, per_second if yes else None)
         yield from at_once.map(lambda record: self._one(record, yes=yes), self._candidates())
 
@@ -139,7 +139,7 @@ class Cleaner:
         for record in self._ports.manifest.scan_records():
             done = record.state is State.CLEANED and not (self._forgets and _has_version(record))
             if record.mode is Mode.FORWARD and not done and record.state is not State.TOMBSTONE:
-                # Looked up here first: a look that fails must end the run, not be repeated for each object.
+                # The holders are read here first: a failed read must end the run, and not be repeated for each object.
                 self._holders.holder_of(record.source)
                 yield record
 
@@ -186,7 +186,7 @@ class Cleaner:
         return preview_source(record, ports=self._ports, now=self._ports.clock.now())
 
     def _held(self, record: Record) -> str | None:
-        """What holds it, known without a look at S3; the first reason that applies."""
+        """What blocks the source, known without a read of S3; the first reason that applies."""
         now, holder = self._ports.clock.now(), self._holders.holder_of(record.source)
         if holder is not None:
             return holder
@@ -212,7 +212,7 @@ def _has_version(record: Record) -> bool:
 
 
 def begin_cleaning(operation: Operation) -> None:
-    """The stage is CLEANING from the first delete on."""
+    """Set the stage to CLEANING before the first delete."""
     now = operation.dependencies.ports.clock.now()
     operation.change_stage(
         lambda before: (
@@ -225,7 +225,7 @@ def begin_cleaning(operation: Operation) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """What may be left at the end: sources that are held (``keep_rest``), and so many live messages in a queue."""
+    """What may be left at the end: sources that are blocked (``keep_rest``), and so many live messages in a queue."""
 
     keep_rest: bool = False
     most_waiting: int = DEFAULT_LIMITS.most_waiting
@@ -239,11 +239,11 @@ def finish_migration(
     allowed: Leftovers,
     seen: Callable[[], None] = lambda: None,
 ) -> Shut | None:
-    """The stage is DONE, if no source that the rules moved is left to clean; nothing can be undone any more.
+    """Set the stage to DONE, if no source that the rules moved is left to clean; it cannot be undone.
 
-    With ``keep_rest`` sources that are held may stay where they are, as long as no attempt is unfinished. A source
-    without a record is not held: it was never moved. ``objects`` are those of both buckets, and what waits in a queue
-    or died there may be of any source.
+    With ``keep_rest``, blocked sources may stay where they are, as long as no attempt is unfinished. A source without a
+    record does not count as blocked: it was never moved. ``objects`` are those of both buckets. Messages in a queue or
+    a dead-letter queue may concern any source. Returns why the migration is not finished, or ``None``.
     """
     fault = stage_fault(operation.stages.read_stage().stage, Stage.DONE)
     with operation.census_book() as book:

@@ -1,4 +1,4 @@
-"""Conflicts: what both keys hold now, and the operator's word that the source takes its target."""
+"""Conflicts: the state of both keys, and the operator's decision that the source takes its target."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,22 +17,22 @@ _TOO_LATE = (Stage.ROLLING_BACK, Stage.ROLLED_BACK, Stage.DONE)
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What became of the operator's word on one key: ``outcome`` is would-take, taken, refused or failed."""
+    """The result of the operator's decision on one key: ``outcome`` is would-take, taken, refused or failed."""
 
     key: str
     outcome: str
     why: str = ""
     replaced: ObjectState | None = None
-    """Somebody else's object that is given up."""
+    """The etag of another writer's object that is given up."""
 
     @property
     def is_good(self) -> bool:
-        """Whether it is as the operator wished."""
+        """Whether the result is as the operator wished."""
         return self.outcome in ("taken", "would-take")
 
 
 class ConflictDesk:
-    """Looks at conflicts and decides them; every decision is one conditional write of the record."""
+    """Reads conflicts and decides them; each decision is one conditional write of the record."""
 
     def __init__(self, operation: Operation) -> None:
         self._operation = operation
@@ -40,15 +40,15 @@ class ConflictDesk:
         self._sleep = operation.dependencies.sleep
 
     def find_conflicts(self, *, threads: int) -> Iterator[Conflict]:
-        """Every record in conflict with what both keys hold now, in no order.
+        """Every record in conflict with the state of both keys, in no particular order.
 
-        Raises a KeyshiftError where a key cannot be looked at: what is unknown is shown to nobody as absent.
+        Raises a KeyshiftError where a key cannot be read: an unknown state is never shown as absent.
         """
         records = (one for one in self._ports.manifest.scan_records() if one.state is State.CONFLICT)
         yield from self._operation.parallel(threads).map(self._seen, records)
 
     def conflict_of(self, key: str) -> Conflict:
-        """The record of one source key with what both keys hold now; InputError where no record knows it."""
+        """The record of one source key with the state of both keys; raises InputError where it has no record."""
         source = Location(self._operation.dependencies.rules.source_bucket, key)
         record = self._ports.manifest.read_record(source.record_id)
         if record is None:
@@ -63,7 +63,7 @@ class ConflictDesk:
         return None
 
     def decide(self, conflict: Conflict, *, replacing: str | None, why: str, yes: bool) -> Decided:
-        """Let the source take its target, or say what stands against it; without ``yes`` nothing is written."""
+        """Let the source take its target, or return what prevents it; without ``yes`` nothing is written."""
         record, target = conflict.record, conflict.target
         refused = why_not_taken(conflict, replacing=replacing)
         if refused:

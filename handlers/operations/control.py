@@ -1,4 +1,4 @@
-"""Pausing, resuming and throttling a migration that runs: the control item, and Lambda's pollers of its queues."""
+"""Pause, resume and throttle a running migration: the control item, and Lambda's pollers of its queues."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,17 +22,17 @@ class Steered:
 
     @property
     def changed(self) -> bool:
-        """Whether anything was to be done."""
+        """Whether there was anything to do."""
         return self.before != self.after
 
 
 def pause_migration(
     panel: ControlPanel, mappings: EventSourceMappings, *, reason: str, by: str, now: Callable[[], float]
 ) -> Steered:
-    """Let nothing new begin; mappings that poll are remembered before they are switched off.
+    """Pause the migration; event source mappings that poll are stored before they are switched off.
 
-    A crash between the two leaves names too many in the item, and resuming what runs is harmless. Raises
-    UnavailableError when somebody resumed before the mappings were off; they are on again then.
+    A crash between the two leaves too many names in the item; to resume a running mapping is harmless. Raises
+    UnavailableError when an operator resumed before the mappings were off; they are on again then.
     """
     polling = tuple(mappings.list_enabled())
 
@@ -60,15 +60,16 @@ def resume_migration(
     now: Callable[[], float],
     stages: StageBook | None = None,
 ) -> Steered:
-    """Let work go on, and switch on exactly the mappings that pauses switched off, this one or an earlier one.
+    """Resume the migration, and switch on exactly the mappings that this pause or an earlier one switched off.
 
-    Raises InputError where everything goes back, or went: nothing moves there whatever the control item says.
+    Raises InputError while the migration is rolled back or after it: then nothing moves whatever the control item
+    holds.
     """
     stage = stages.read_stage().stage if stages is not None else Stage.LIVE
     if stage in (Stage.ROLLING_BACK, Stage.ROLLED_BACK):
         raise InputError(f"it stays paused: {standstill(stage)}")
     seen = panel.read_control()
-    # Before the word is given: a crash here leaves it paused, and everything to be done again.
+    # The mappings come before the control item: a crash here leaves the migration paused, and resume can be repeated.
     mappings.enable_mappings(seen.mappings)
 
     def change(before: Control) -> Control:

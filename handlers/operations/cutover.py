@@ -1,4 +1,4 @@
-"""Cut-over: all that its gates ask is looked up, what may have changed is looked up again, then the stage goes."""
+"""Cut-over: read all that its gates need, read again what may have changed, then set the stage."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -17,9 +17,9 @@ from handlers.operations.operator import TRIES, Operation
 from handlers.operations.status import Lookout, Status
 
 LOOK_AGAIN_SECONDS = 120.0
-"""How long a cut-over waits for the event of its probe: it "can sometimes take a minute or longer" (S3 user guide)."""
+"""Seconds that a cut-over waits for its probe's event: it "can sometimes take a minute or longer" (S3 user guide)."""
 SETTLING_SECONDS = 30.0
-"""How long the last look waits for the queue to take in what came meanwhile: the events of our own probes, at least."""
+"""Seconds that the last check waits until the queue is worked off: at least the events of keyshift's own probes."""
 _BUSY = frozenset({"queue events", "lag"})
 _FALLEN = {"conflict": State.CONFLICT, "parked": State.PARKED, "gone": State.GONE}
 Listed = Iterable[tuple[str, ListedObject]]
@@ -27,7 +27,7 @@ Listed = Iterable[tuple[str, ListedObject]]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A readiness, and the figures with which its look began."""
+    """A readiness, and the figures at the start of the check."""
 
     seen: Readiness
     begun: Status
@@ -36,7 +36,7 @@ class Look:
 def look_for_cutover(
     operation: Operation, lookout: Lookout, *, objects: Listed | None, limits: Limits, seen: Callable[[], None]
 ) -> Look:
-    """What the gates are about; ``objects`` are those of both buckets, ``None``: nothing lists them."""
+    """Read what the gates are about; ``objects`` are those of both buckets, ``None``: no listing is read."""
     begun = lookout.look(exact=False)
     census = RecordCensus(verified_since=operation.dependencies.ports.clock.now() - limits.most_age)
     compared = None
@@ -64,7 +64,7 @@ def look_for_cutover(
 
 
 def look_again(operation: Operation, lookout: Lookout, look: Look) -> Readiness:
-    """The readiness with all that one request answers looked up now; the counts of millions stay as they are."""
+    """The readiness with everything that one request returns read again; the counts of millions stay as they are."""
     status, control = lookout.look(exact=False), operation.control()
     grown = {name: status.records.get(state, 0) - look.begun.records.get(state, 0) for name, state in _FALLEN.items()}
     return replace(
@@ -89,7 +89,7 @@ def _counted(operation: Operation, census: RecordCensus, seen: Callable[[], None
 def compare(
     operation: Operation, book: CensusBook, objects: Listed, *, most_lag: float, seen: Callable[[], None]
 ) -> Compared:
-    """What a listing refutes of the records in the book; what is younger than the lag allowed is on its way."""
+    """The records in the book that a listing contradicts; a change younger than the permitted lag is on its way."""
     compared = Compared()
     rules = operation.dependencies.rules
     for bucket, listed in objects:
@@ -120,7 +120,7 @@ def _is_uncopied(operation: Operation, place: Location, most_lag: float) -> bool
 
 
 def _look_closer(operation: Operation, record_id: str, role: Role, compared: Compared, most_lag: float) -> None:
-    """A listing is older than its end: only what the record and the key say now counts."""
+    """A listing is outdated when it ends: only the present record and key count."""
     ports = operation.dependencies.ports
     record = ports.manifest.read_record(record_id)
     for one in expected_of(record) if record is not None else ():
@@ -137,23 +137,24 @@ def _look_closer(operation: Operation, record_id: str, role: Role, compared: Com
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the operator allows: limits, gates that may be shut, and the reason."""
+    """What the operator allows: limits, gates that may be closed, and the reason."""
 
     limits: Limits
     accepted: frozenset[str]
     why: str
 
     def gates(self, seen: Readiness) -> tuple[Gate, ...]:
-        """Every gate, as these terms see it."""
+        """Every gate, by these terms."""
         return cutover_gates(seen, limits=self.limits, accepted=self.accepted)
 
 
 def cut_over(
     operation: Operation, lookout: Lookout, look: Look, *, terms: Terms, wait: float = LOOK_AGAIN_SECONDS
 ) -> tuple[tuple[Gate, ...], StageEntry | None]:
-    """The gates, and the entry after the cut-over; ``None`` when a gate holds.
+    """Cut over; returns the gates, and the entry after the cut-over, or ``None`` when a gate is closed.
 
-    The look may have taken hours: what one request answers is looked up again, after live capture was proven.
+    The first check may have taken hours. So everything that one request returns is read again, after live capture was
+    proven.
     """
     gates = terms.gates(look.seen)
     if any(gate.holds for gate in gates) or look.seen.entry.stage is Stage.CUT_OVER:
@@ -182,10 +183,10 @@ def _renewed(gates: tuple[Gate, ...], newer: tuple[Gate, ...]) -> tuple[Gate, ..
 
 
 def step_guarded(operation: Operation, stage: Stage, *, why: str) -> tuple[tuple[Gate, ...], StageEntry | None]:
-    """Step to the stage only while it may be taken and nothing is paused or postponed, as the write itself checks.
+    """Set the stage only if it is permitted and nothing is paused or postponed; the write itself checks that.
 
-    The gates of the last look, and the entry after the step; ``None`` when one of them holds. UnavailableError when
-    others change entry or control each time.
+    Returns the gates of the last check, and the entry after the step, or ``None`` when a gate is closed. Raises
+    UnavailableError when other commands change the entry or the control each time.
     """
     clock = operation.dependencies.ports.clock
     for _ in range(TRIES):
@@ -202,6 +203,6 @@ def step_guarded(operation: Operation, stage: Stage, *, why: str) -> tuple[tuple
 
 
 def postpone_cutover(operation: Operation, until: float | None, *, why: str) -> StageEntry:
-    """Put the cut-over off, or allow it again."""
+    """Postpone the cut-over, or allow it again."""
     now = operation.dependencies.ports.clock.now()
     return operation.change_stage(lambda before: postponed(before, until, by=operation.by, why=why, now=now))[1]

@@ -1,4 +1,4 @@
-"""Dead letters: why each is there, by its body and the manifest, and how to hold them while one looks."""
+"""Dead-letter messages: why each is there, by its body and the manifest, and how to hide them during a read."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,15 +16,15 @@ from handlers.intake.inventory_tasks import task_of
 from handlers.intake.messages import decode_message
 
 VISIBILITY_SECONDS = 120
-"""If we die while we look, the letters show again after this time."""
+"""If the command dies during the read, the messages become visible again after this many seconds."""
 OVERTAKEN = "overtaken"
 _EMPTY_ANSWERS = 2
-"""SQS may answer with nothing although it counts more letters; so often in a row it is believed."""
+"""SQS may return nothing although it counts more messages; after so many empty receives in a row it is believed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One object that a letter names; ``settled``: a worker would have nothing to do for it."""
+    """One object that a message names; ``settled`` means that a worker would have nothing to do for it."""
 
     key: str
     rule: str
@@ -35,7 +35,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One dead letter, read; ``why`` says more than ``cause``, by which letters are grouped."""
+    """One dead-letter message with its cause; messages are grouped by ``cause``, and ``why`` adds to it."""
 
     queue: str
     dead: DeadLetter
@@ -50,13 +50,13 @@ class Letter:
 
     @property
     def is_overtaken(self) -> bool:
-        """Whether everything it asks for is incorporated: a replay would do nothing."""
+        """Whether everything that the message requires is done already: a replay would do nothing."""
         return self.cause == OVERTAKEN
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which letters; what is ``None`` or empty does not narrow. ``key`` with a trailing ``*`` is a prefix."""
+    """Selects messages; a field that is ``None`` or empty does not narrow. ``key`` ending in ``*`` is a prefix."""
 
     message_ids: frozenset[str] = frozenset()
     cause: str | None = None
@@ -66,11 +66,11 @@ class Wanted:
 
     @property
     def narrows(self) -> bool:
-        """Whether anything is asked for at all."""
+        """Whether any field narrows the selection."""
         return self != Wanted()
 
     def fits(self, letter: Letter) -> bool:
-        """Whether the letter is one of them."""
+        """Whether the message is selected."""
         if self.message_ids and letter.message_id not in self.message_ids:
             return False
         if self.since is not None and letter.dead.message.sent_at < self.since:
@@ -87,7 +87,10 @@ def _is_key(key: str, wanted: str) -> bool:
 
 
 class Held:
-    """Letters hidden from others while we look; whatever is not deleted is visible again at the end."""
+    """Dead-letter messages invisible to others while the command reads them.
+
+    At the end those that were not deleted become visible again.
+    """
 
     def __init__(self, queue: DeadLetterQueue, *, limit: int, visibility: int = VISIBILITY_SECONDS) -> None:
         self._queue = queue
@@ -104,12 +107,13 @@ class Held:
         self._queue.release_letters(list(self._held.values()))
 
     def letters(self) -> Iterator[DeadLetter]:
-        """Each letter once, at most ``limit``."""
+        """Each message once, at most ``limit``."""
         empty, found = 0, 0
         while found < self._limit and (not empty or (empty < _EMPTY_ANSWERS and found < self._queue.count_letters())):
             received = self._queue.receive_letters(visibility=self._visibility)
             fresh = [one for one in received if one.message.message_id not in self._held]
-            # Seen again when looking took longer than it was hidden; the newest handle is the one that counts.
+            # A message appears again when the read took longer than its time-out; its newest receipt handle is the
+            # valid one.
             self._held |= {one.message.message_id: one for one in received}
             empty = 0 if fresh else empty + 1
             for one in fresh[: self._limit - found]:
@@ -117,17 +121,17 @@ class Held:
                 yield one
 
     def current(self, letter: DeadLetter) -> DeadLetter:
-        """The letter with its newest receipt handle."""
+        """The message with its newest receipt handle."""
         return self._held.get(letter.message.message_id, letter)
 
     def gone(self, letters: Sequence[DeadLetter]) -> None:
-        """These were deleted or sent back."""
+        """Note that these messages were deleted or sent back."""
         for one in letters:
             self._held.pop(one.message.message_id, None)
 
 
 def read_letter(dead: DeadLetter, queue: str, dependencies: Dependencies) -> Letter:
-    """Why it is there: what is wrong with its body, or what the manifest says of its objects."""
+    """Why the message is there: the fault of its body, or the state of its objects in the manifest."""
     body = dead.message.body
     try:
         task = task_of(body)
@@ -188,7 +192,7 @@ def _cause(notice: Notice, record: Record | None) -> tuple[str, bool]:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Letters of one queue with one cause; times in seconds since 1970."""
+    """Messages of one queue with one cause; times in seconds since 1970."""
 
     queue: str
     cause: str
@@ -200,7 +204,7 @@ class Group:
 
 
 def grouped(letters: Sequence[Letter]) -> list[Group]:
-    """The largest group first."""
+    """The groups, the largest first."""
     together: dict[tuple[str, str], list[Letter]] = {}
     for letter in letters:
         together.setdefault((letter.queue, letter.cause), []).append(letter)
@@ -220,7 +224,7 @@ def grouped(letters: Sequence[Letter]) -> list[Group]:
 
 
 def letter_json(letter: Letter, *, whole: bool = False) -> Mapping[str, Any]:
-    """For machines; ``whole`` with the body."""
+    """As JSON; with ``whole``, the body is included."""
     message = letter.dead.message
     told: dict[str, Any] = {
         "message_id": message.message_id,

@@ -1,4 +1,4 @@
-"""Whether live capture is on at this moment: what the bucket's configuration says, and what a probe shows."""
+"""Whether live capture is on at this moment: the bucket's configuration, and a probe."""
 
 from domain.errors import KeyshiftError
 from handlers.operations.operator import Operation
@@ -6,9 +6,9 @@ from handlers.operations.start import LOOK_SECONDS, PROBE_SECONDS, probe_arrives
 
 
 def capture_fault(operation: Operation) -> str | None:
-    """Say what the bucket's configuration lacks of live capture, or ``None``; it proves nothing about the way behind.
+    """What the bucket's configuration lacks for live capture, or ``None``; it does not prove that events arrive.
 
-    What cannot be read is a fault: a gate that cannot know is shut.
+    A configuration that cannot be read is a fault: a gate without information is closed.
     """
     remembered = operation.stages.read_stage().capture
     if not remembered:
@@ -20,7 +20,7 @@ def capture_fault(operation: Operation) -> str | None:
 
 
 def disproof(operation: Operation, *, wait: float, probe_seconds: float = PROBE_SECONDS) -> str | None:
-    """Write probes until the event of one has come all the way; what is wrong where none came in time."""
+    """Write probes until the event of one has arrived; returns the fault if none arrived in time, or ``None``."""
     until = operation.dependencies.ports.clock.monotonic() + wait
     try:
         if probe_arrives(operation, until=until, probe_seconds=probe_seconds):
@@ -31,7 +31,7 @@ def disproof(operation: Operation, *, wait: float, probe_seconds: float = PROBE_
 
 
 def work_on(operation: Operation) -> None:
-    """Let the events queue be worked off for a moment: by the functions that poll it, else by this command."""
+    """Wait while functions work the events queue off; if no function polls it, this command works it off."""
     if operation.mappings.list_enabled():
         operation.dependencies.sleep(LOOK_SECONDS)
     else:

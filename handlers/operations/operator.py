@@ -1,4 +1,4 @@
-"""What start, cutover, cleanup and rollback share: the world of an operator, and steps of the stage."""
+"""What start, cutover, cleanup and rollback share: the operator's ports and settings, and steps of the stage."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -26,7 +26,7 @@ TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class ReferencesUndone:
-    """How many places hold their legacy URI again, and which could not get it back: the place and why."""
+    """How many places hold their legacy URI again, and which could not get it back: the place and the reason."""
 
     restored: int = 0
     lost: tuple[tuple[str, str], ...] = ()
@@ -36,24 +36,25 @@ class ReferenceUndo(Protocol):
     """Puts rewritten references back."""
 
     def undo_references(self) -> ReferencesUndone:
-        """Write the legacy URIs back wherever what we wrote still stands; repeatable."""
+        """Put the legacy URIs back wherever keyshift's new URIs still are; repeatable."""
 
     def rewritten_references(self) -> int:
-        """How many places we rewrote and have not put back."""
+        """The number of places that keyshift rewrote and has not put back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shut:
-    """The answer is no; ``why`` names the object and the remedy."""
+    """The command was refused; ``why`` names the object and the remedy."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operator's world; ``versioning`` of the source bucket is Enabled, Suspended or Off.
+    """The dependencies of an operator's command; ``versioning`` of the source bucket is Enabled, Suspended or Off.
 
-    ``engine`` makes what a command needs that works the events queue off itself, where no function polls it.
+    ``engine`` makes the dependencies that a command needs to work the events queue off itself, where no function polls
+    it.
     """
 
     dependencies: Dependencies
@@ -74,32 +75,36 @@ class Operation:
     undo: ReferenceUndo | None = None
 
     def change_stage(self, change: Callable[[StageEntry], StageEntry]) -> tuple[StageEntry, StageEntry]:
-        """The entry before and after; UnavailableError when others change it each time, or to what forbids ours."""
+        """Change the stage; returns the entry before and after.
+
+        Raises UnavailableError when other commands change it each time, or change it to a stage that forbids this
+        change.
+        """
         for _ in range(TRIES):
             before = self.stages.read_stage()
             try:
                 after = change(before)
-            except ValueError as fault:  # the stage was another one when the command looked first
+            except ValueError as fault:  # the stage was another one when the command first read it
                 raise UnavailableError(f"another command was quicker: {fault}") from fault
             if after == before or self.stages.write_stage(after, before=before):
                 return before, after
         raise UnavailableError("the stage was changed by others each time: look at `keyshift status`, then try again")
 
     def serve_events(self) -> None:
-        """Receive once from the events queue, and work off what came."""
+        """Receive once from the events queue, and work the messages off."""
         engine = self.engine()
         Worker(engine, lanes=1).serve(engine.events_queue, at_most=EVENTS_AT_ONCE, wait=1)
 
     def control(self) -> Control:
-        """The operator's word now."""
+        """The operator's control, read now."""
         return self.panel.read_control()
 
     def attempt(self) -> Attempt:
-        """A new try at one object."""
+        """A new attempt at one object."""
         return Attempt(self.dependencies.new_token(), self.dependencies.settings.attempt_seconds)
 
     def parallel(self, threads: int, per_second: float | None = None) -> ParallelMap:
-        """Works on many objects side by side, as this world does."""
+        """The map that works on many objects in parallel, with this operation's settings."""
         dependencies = self.dependencies
         return ParallelMap(threads, per_second, sleep=dependencies.sleep, executor=dependencies.objects_at_once)
 
@@ -113,24 +118,24 @@ class Operation:
             yield from finder.find_references()
 
     def find_pins(self) -> Iterator[Pin]:
-        """Everything that cannot be edited and keeps a source where it is."""
+        """Every pin that keeps a source where it is."""
         for finder in self.pins:
             yield from finder.find_pins()
 
     def copy_references(self) -> Iterator[Reference]:
-        """Every place that names an object of the new layout."""
+        """Every reference to an object of the new layout."""
         for finder in self.finders:
             yield from finder.find_copy_references()
 
     def find_copy_pins(self) -> Iterator[Pin]:
-        """Everything that cannot be edited and names an object of the new layout."""
+        """Every pin on an object of the new layout."""
         for finder in self.pins:
             yield from finder.find_copy_pins()
 
 
 @dataclass(slots=True)
 class Holders:
-    """Who holds which source, looked up again ``seconds`` after the last look ended: applications go on writing.
+    """The holders of each source, read again ``seconds`` after the last read ended: applications still write.
 
     With ``of_copies`` it is about the copies at their new places.
     """
@@ -145,7 +150,7 @@ class Holders:
 
     def holder_of(self, location: Location) -> str | None:
         """Why the object at this place must stay, or ``None``."""
-        # One look for all threads; a look at large tables may take longer than what is known is good for.
+        # One read serves all threads. A read of large tables may take longer than its result is valid.
         with self._lock:
             if self._looked is None or self.monotonic() - self._looked >= self.seconds:
                 self._held = dict(self._look())
@@ -160,7 +165,7 @@ class Holders:
 
 
 def _around(location: Location) -> Iterator[Location]:
-    """The location, its bucket as a whole, and every folder that it is in: what may name any of these names it."""
+    """The location, its bucket as a whole, and every folder that it is in: a holder of any of these also names it."""
     yield location
     at = 0
     while True:

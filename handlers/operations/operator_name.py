@@ -1,4 +1,4 @@
-"""Who gives a command, for everybody who looks and for the audit."""
+"""The name of the person who gives a command, for the other operators and for the audit."""
 
 import getpass
 import socket

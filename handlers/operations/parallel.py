@@ -1,4 +1,4 @@
-"""Works through very many things side by side, in memory that does not grow, at a rate, with patience."""
+"""Works through any number of things in parallel, with bounded memory, at a rate, with retries."""
 
 import time
 from collections import deque
@@ -13,16 +13,16 @@ Thing = TypeVar("Thing")
 Answer = TypeVar("Answer")
 
 AHEAD = 4
-"""Things taken on for each thread, so that none of them waits for the next."""
+"""Things taken on for each thread, so that no thread waits for its next one."""
 TRIES = 5
 FIRST_PAUSE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class ParallelMap:
-    """How many things are worked on side by side, and how many are begun a second at most.
+    """How many things are worked on in parallel, and the maximum number that is begun in a second.
 
-    ``executor`` makes what works on that many things side by side.
+    ``executor`` makes the pool that works on that many things in parallel.
     """
 
     threads: int
@@ -32,7 +32,7 @@ class ParallelMap:
     executor: Callable[[int], Executor] = ThreadPoolExecutor
 
     def map(self, work: Callable[[Thing], Answer], things: Iterable[Thing]) -> Iterator[Answer]:
-        """The answers, in the order of the things; an exception of ``work`` ends the map after what was begun."""
+        """The results, in the order of the things; an exception of ``work`` ends the map after the running calls."""
         waiting: deque[Future[Answer]] = deque()
         due = self.monotonic()
         with self.executor(self.threads) as pool:
@@ -54,7 +54,7 @@ class ParallelMap:
 
 
 def patiently(work: Callable[[], Answer], *, sleep: Callable[[float], None] = time.sleep, tries: int = TRIES) -> Answer:
-    """Try again what may succeed later, a little more slowly each time; the last error is raised."""
+    """Retry a call that raises TransientError, with a longer wait each time; the last error is raised."""
     pause = FIRST_PAUSE
     for _ in range(tries - 1):
         try:

@@ -1,4 +1,4 @@
-"""What cannot be edited and holds old URIs: the gates' PinFinder."""
+"""Things that cannot be edited and hold old URIs: the gates' PinFinder."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from domain.rules.compiled import CompiledRules
 
 @dataclass(frozen=True, slots=True)
 class Pins:
-    """Looks through every service that keeps URIs for ever."""
+    """Searches every service that keeps URIs forever."""
 
     rules: CompiledRules
     holders: tuple[UriHolder, ...]

@@ -1,4 +1,4 @@
-"""What is proven must be what runs: rules that the proof refutes are refused before they move anything."""
+"""Only proven rules may run: rules that the proof refutes are refused before they move anything."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ def refuse_rules(rules: CompiledRules) -> str | None:
 
 
 def refuse_proof(rules: CompiledRules, proof: Proof) -> str | None:
-    """The same of a proof that is made already."""
+    """The same for a proof that exists already."""
     if proof.is_wished:
         return None
     standing = list(_standing(proof))

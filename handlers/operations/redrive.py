@@ -1,4 +1,4 @@
-"""What replay and purge do with the letters that were chosen."""
+"""Replay and purge of the selected dead-letter messages."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ LOOK_SECONDS = 1.0
 
 @dataclass(slots=True)
 class Replayed:
-    """What became of chosen letters; ``found`` holds their ids."""
+    """The result for the selected messages; ``found`` holds their ids."""
 
     replayed: int = 0
     overtaken: int = 0
@@ -22,7 +22,7 @@ class Replayed:
 
 @dataclass(slots=True)
 class MovedAll:
-    """What SQS moved; ``failed`` says why by queue."""
+    """The number of messages that SQS moved; ``failed`` gives the reason by queue."""
 
     moved: int = 0
     failed: dict[str, str] = field(default_factory=dict)
@@ -30,7 +30,7 @@ class MovedAll:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The chosen letters of one queue while they are held."""
+    """The selected messages of one queue while they are invisible to others."""
 
     queue: DeadLetterQueue
     held: Held
@@ -40,7 +40,7 @@ class Chosen:
 def replay_letters(
     chosen: Chosen, done: Replayed, *, rate: int | None, really: bool, sleep: Callable[[float], None] = time.sleep
 ) -> None:
-    """Send back what is not overtaken, ten at a time; each is in a queue at every moment."""
+    """Send back the messages that are not overtaken, ten at a time; each is in a queue at every moment."""
     done.found |= {one.message_id for one in chosen.letters}
     overtaken = [one for one in chosen.letters if one.is_overtaken]
     open_ones = [one for one in chosen.letters if not one.is_overtaken]
@@ -59,7 +59,7 @@ def replay_letters(
 
 
 def purge_letters(chosen: Chosen) -> None:
-    """Delete them."""
+    """Delete the selected messages."""
     dead = [chosen.held.current(one.dead) for one in chosen.letters]
     chosen.queue.delete_letters(dead)
     chosen.held.gone(dead)
@@ -73,7 +73,7 @@ def move_all(
     say: Callable[[str], None],
     sleep: Callable[[float], None] = time.sleep,
 ) -> MovedAll:
-    """Let SQS move every letter; returns when it has, or says why it did not."""
+    """Let SQS move every message; returns when SQS has finished, with the reason if it did not."""
     done = MovedAll()
     for name, queue in queues.items():
         count = queue.count_letters()

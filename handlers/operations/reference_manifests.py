@@ -1,4 +1,4 @@
-"""The JSON Lines manifests that the rules file declares: look through them, or switch their references."""
+"""The augmented manifests that the rules file declares: search them, or switch their references."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -47,7 +47,7 @@ class ManifestScan:
     attempt_seconds: float = 840.0
 
     def scan(self, *, dry_run: bool) -> Iterator[Reported]:
-        """Judge every reference of every manifest; without ``dry_run`` switch what is verified."""
+        """Classify each reference of each manifest; without ``dry_run`` switch those to verified objects."""
         if not self.rules.references.manifests:
             return
         known: set[Location] = set()
@@ -69,17 +69,18 @@ class ManifestScan:
                 yield replace(one, outcome=outcome, why=why, new_uri="") if _is_open(one) else one
 
     def find_references(self) -> Iterator[Reference]:
-        """Every legacy URI in a line, and what may be one; a manifest whose content is not known counts as one."""
+        """Every legacy URI in a line, and every text that may be one; a manifest with unknown content counts as one."""
         if not self.rules.references.manifests:
             return
         known: set[Location] = set()
         for record, declared in self._recorded(known):
-            # A cleanup touches the source alone; one that was broken off, or killed, could never go on if it counted.
+            # A cleanup changes only the source. If it counted here, one that was broken off or killed could never be
+            # resumed.
             is_claimed = record.claim is not None and record.intent != DELETE_SOURCE
             doubts = record.maybe - {DELETE_SOURCE}
             if is_claimed or doubts:
                 yield Reference(record.target.uri, "unfinished", record.source.uri, record.source)
-            # What is being copied, or may have been, comes from the old key.
+            # A copy that runs, or may have been made, comes from the old key.
             efforts = {record.intent, *doubts} if is_claimed else doubts
             is_copied_again = any(one is None or one.action is not Action.REWRITE for one in efforts)
             places = (*_places(record), *((record.source,) if is_copied_again or self._not_copied(record) else ()))
@@ -89,7 +90,10 @@ class ManifestScan:
             yield from self._open(location, declared)
 
     def find_copy_references(self) -> Iterator[Reference]:
-        """What manifests name of the new layout, except those that are themselves copies which a purge takes away."""
+        """References of manifests to the new layout.
+
+        Manifests that are copies, and that a purge deletes, are left out.
+        """
         if not self.rules.references.manifests:
             return
         known: set[Location] = set()
@@ -121,7 +125,7 @@ class ManifestScan:
             yield from one.held
 
     def _foretold(self, record: Record, declared: list[ManifestReferences]) -> Iterator[Reported]:
-        """What a rewriting would do, which leaves somebody else's content alone."""
+        """What a rewriting would do; it leaves another writer's content alone."""
         seen = self.ports.migration.store.look_at_object(record.target)
         ours = seen is not None and is_ours(record, seen)
         for one in self._read(record.target, declared):
@@ -129,7 +133,10 @@ class ManifestScan:
             yield replace(one, outcome=Outcome.WAITING, why=CHANGED, new_uri="") if is_left else one
 
     def _not_copied(self, record: Record) -> str:
-        """Why the content at a moved manifest's old key stands nowhere else, whatever the record says; or nothing."""
+        """Why the content at a moved manifest's old key exists nowhere else; an empty text when it does.
+
+        Both keys are read, because the record alone does not prove it.
+        """
         if record.state not in _MOVED:
             return ""
         look = self.ports.migration.store.look_at_object
@@ -142,7 +149,7 @@ class ManifestScan:
         return "" if is_copied else TAKEN_AWAY
 
     def _waiting(self, places: Iterable[Location], declared: list[ManifestReferences], why: str) -> Iterator[Reported]:
-        """What stands where applications still read it, and no rewriting comes yet."""
+        """The references where applications still read the manifest, while it cannot be rewritten yet."""
         for place in places:
             for one in self._read(place, declared):
                 yield replace(one, outcome=Outcome.WAITING, why=why, new_uri="") if _is_open(one) else one
@@ -155,9 +162,11 @@ class ManifestScan:
             yield Reported(Reference(location.uri, "archived", location.uri, anything), Outcome.WAITING, str(error))
 
     def _recorded(self, known: set[Location]) -> Iterator[tuple[Record, list[ManifestReferences]]]:
-        """Manifests that a rule moves; one that is rolled back holds what its objects' rollback needs.
+        """Manifests that a rule moves.
 
-        The places of every record that was read come into ``known``.
+        A manifest that is rolled back is left out: its objects' rollback needs its content.
+
+        The places of every record that was read are added to ``known``.
         """
         for record in self.ports.migration.manifest.scan_records():
             declared = self._declared(record.source, record.target)
@@ -167,9 +176,9 @@ class ManifestScan:
                     yield record, declared
 
     def _unrecorded(self, known: set[Location]) -> Iterator[tuple[Location, list[ManifestReferences], bool]]:
-        """Manifests that no record which was read accounts for, on both sides, and whether a rule moves them.
+        """Manifests without a record among those that were read, on both sides, and whether a rule moves them.
 
-        One that got its record after those were read is among them: nobody has looked into it yet.
+        A manifest that got its record after that read is included: no earlier step has read it.
         """
         rules = self.rules
         for bucket, opening in self._openings():
@@ -181,7 +190,7 @@ class ManifestScan:
                     yield location, declared, moves
 
     def _openings(self) -> Iterator[tuple[str, str]]:
-        """How the keys of manifests begin in each bucket; one beginning is no part of another."""
+        """The key prefixes of manifests in each bucket; no prefix is part of another."""
         templates = [template for one in self.rules.references.manifests for template in one.keys]
         begun = {first if isinstance(first, str) else "" for template in templates for first in template.pieces[:1]}
         for bucket, prefixes in self.rules.prefixes.items():
@@ -197,7 +206,7 @@ class ManifestScan:
 
 
 def _places(record: Record) -> tuple[Location, ...]:
-    """Where applications read the manifest: at its new key, or where a move that did not end has left it."""
+    """Where applications read the manifest: at its new key, or at both keys while its move has not ended."""
     if record.state in _MOVED:
         return (record.target,)
     return (record.source, record.target) if record.target.key else (record.source,)

@@ -1,4 +1,4 @@
-"""References as jobs: scan the tables in parallel segments, find what is left, undo."""
+"""References as jobs: scan the tables in parallel segments, find the references that are left, undo."""
 
 import queue
 import threading
@@ -20,12 +20,12 @@ from domain.rules.references import Item, TableReferences
 from handlers.operations.reference_manifests import ManifestScan
 
 PASSES = 3
-"""An item that a service error kept from being read or written is tried so often."""
+"""How often an item is tried when a service error prevented its read or write."""
 _END = object()
 
 
 class Rate:
-    """So many items per second over all segments; ``None``: as fast as DynamoDB allows."""
+    """Maximum number of items a second over all segments; ``None``: as fast as DynamoDB allows."""
 
     def __init__(
         self, per_second: float | None, *, monotonic: Callable[[], float], sleep: Callable[[float], None]
@@ -50,8 +50,8 @@ class Rate:
 class TableScan:
     """One run over the declared tables; with ``dry_run`` nothing is written.
 
-    ``resume`` goes on where a run with as many segments and the same rules was stopped; after one that ended, and in a
-    dry run, everything is seen.
+    ``resume`` continues a stopped run with as many segments and the same rules. After a run that ended, and in a dry
+    run, every item is read.
     """
 
     segments: int = 4
@@ -61,7 +61,7 @@ class TableScan:
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """Everything that can be done with the references of the rules file's tables."""
+    """The operations on the references of the rules file's tables."""
 
     rules: CompiledRules
     ports: ReferencePorts
@@ -69,22 +69,22 @@ class References:
     rate: Rate
     manifests: ManifestScan | None = None
     segments_at_once: Callable[[int], Executor] = ThreadPoolExecutor
-    """Makes what reads that many segments of a table side by side."""
+    """Makes the pool that reads that many segments of a table in parallel."""
 
     def tables(self, name: str | None = None) -> Sequence[TableReferences]:
-        """The declared tables, or the one of that name."""
+        """The declared tables, or the one with that name."""
         return [one for one in self.rules.references.tables if name in (None, one.table)]
 
     def scan(self, tables: Sequence[TableReferences], how: TableScan) -> Iterator[Reported]:
-        """Rewrite, or with a dry run judge, every reference of these tables; what became of each, as it becomes known.
+        """Rewrite every reference of these tables, or with a dry run classify it; yields each report when it is known.
 
-        Raises the first error of a segment that trying again did not help; the others' progress is kept.
+        Raises the first error of a segment that retries did not repair; the progress of the other segments is kept.
         """
         for table in tables:
             yield from self._segments(table, how)
 
     def rewrite(self, table: TableReferences, item: Item, *, dry_run: bool = False) -> list[Reported]:
-        """One item."""
+        """Rewrite the references of one item."""
         if dry_run:
             return judge_item(item, table, rules=self.rules, ports=self.ports)
         return rewrite_item(item, table, rules=self.rules, ports=self.ports, new_id=self.new_id())
@@ -99,7 +99,7 @@ class References:
             yield from self.manifests.find_references()
 
     def find_copy_references(self) -> Iterator[Reference]:
-        """See the port ReferenceFinder: what names places of the new layout."""
+        """See the port ReferenceFinder: every reference to a place of the new layout."""
         for table in self.tables():
             for page in self.ports.tables.scan_items(table.table):
                 for item in page.items:
@@ -110,12 +110,12 @@ class References:
             yield from self.manifests.find_copy_references()
 
     def scan_manifests(self, *, dry_run: bool) -> Iterator[Reported]:
-        """The manifests that the rules file declares, if it does."""
+        """The manifests that the rules file declares, if it declares any."""
         if self.manifests is not None:
             yield from self.manifests.scan(dry_run=dry_run)
 
     def rewritten(self) -> Iterator[Reported]:
-        """What an undo would try to put back; nothing is written."""
+        """The references that an undo would try to put back; nothing is written."""
         for entry in self.ports.journal.scan_entries():
             holder = TableReferences(entry.table, tuple(entry.key), ()).holder(entry.key)
             for switch in entry.switches:
@@ -124,10 +124,10 @@ class References:
                 yield Reported(Reference(holder, place, switch.before, source), Outcome.REWRITTEN, new_uri=switch.after)
 
     def undo_references(self, only: frozenset[str] | None = None) -> Iterator[Reported]:
-        """Put every old URI back that was replaced, of these records or of all; what became of each.
+        """Put back every old URI that was replaced, of these records or of all; yields a report for each.
 
         For rollback: after the sources are back, before copies are purged. Entries of a table that the rules file no
-        longer declares are reported, not touched.
+        longer declares are reported, not changed.
         """
         declared = {one.table: one for one in self.rules.references.tables}
         for entry in self.ports.journal.scan_entries():
@@ -188,7 +188,7 @@ class References:
                 stop.set()
 
     def _positions(self, table: TableReferences, how: TableScan) -> list[ScanPosition]:
-        """Where each segment begins. A run that sees everything forgets first how far others were."""
+        """Where each segment begins; a run that reads every item first deletes the positions of earlier runs."""
         fresh = [ScanPosition()] * how.segments
         if how.dry_run:
             return fresh
@@ -202,7 +202,7 @@ class References:
         return fresh
 
     def _scan_id(self, table: TableReferences, how: TableScan, segment: int) -> str:
-        """Other rules read the same items in another way: what was seen under them counts for nothing."""
+        """The id of a scan: other rules read the same items in another way, so their progress does not count."""
         return f"{table.table}#{segment}-of-{how.segments}#{self.rules.digest[:16]}"
 
     def _segment(

@@ -1,4 +1,4 @@
-"""Where the bytes of URIs are right now, as a plain call for services and commands."""
+"""Where the bytes of URIs are now, as a plain call for services and commands."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,17 +11,17 @@ from domain.references.resolver import Fault, Names, Resolution, names_of, resol
 from domain.rules.compiled import CompiledRules
 
 BATCH = 100
-"""URIs whose records are read at once."""
+"""Number of URIs whose records are read in one request."""
 LOOKS_AT_ONCE = 16
 ROUNDS = 3
-"""A key that moves between the read of its record and the look at S3 is found in the next round."""
+"""A key that moves between the read of its record and the read of S3 is found in the next round."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resolver:
-    """Answers for any URI, old or new; every answer says for how many seconds it is good.
+    """Resolves any URI, old or new; each answer contains the number of seconds for which it is valid.
 
-    Raises TransientError or PermanentError where the manifest or S3 cannot be asked: no guess is made.
+    Raises TransientError or PermanentError where the manifest or S3 cannot be read: keyshift does not guess.
     """
 
     rules: CompiledRules
@@ -34,7 +34,7 @@ class Resolver:
         return next(self.resolve_all([uri]))
 
     def resolve_all(self, uris: Sequence[str]) -> Iterator[Resolution]:
-        """The answers in the order of the URIs; records are read in batches, looks are taken side by side."""
+        """The answers in the order of the URIs; records are read in batches, objects in parallel."""
         with ThreadPoolExecutor(LOOKS_AT_ONCE, thread_name_prefix="look") as pool:
             for start in range(0, len(uris), BATCH):
                 yield from self._batch(uris[start : start + BATCH], pool)
@@ -62,5 +62,5 @@ class Resolver:
 
 
 def as_json(answer: Resolution) -> dict[str, Any]:
-    """For machines."""
+    """As JSON."""
     return asdict(answer)

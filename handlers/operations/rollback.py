@@ -1,4 +1,4 @@
-"""Rollback: capture goes off, every key is fenced and restored, references follow, and the end is verified."""
+"""Rollback: capture is switched off, every key is fenced and restored, references follow, the end is verified."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -49,17 +49,17 @@ class RollbackPlan:
 
 @dataclass(slots=True)
 class RolledBack:
-    """What became of it: objects by state, what failed or conflicts (source and why), references, notifications."""
+    """The result: objects by state, failures and conflicts (source and reason), references, notifications."""
 
     states: Counter[str] = field(default_factory=Counter)
     troubles: list[tuple[str, str]] = field(default_factory=list)
     open: int = 0
-    """Records that are not rolled back: of attempts that had begun before the pause, and wrote after the pass."""
+    """Records that are not rolled back: their attempts began before the pause and wrote after the pass."""
     references: int = 0
     configuration_as_before: bool = True
     configuration: str = ""
     stays: str = ""
-    """What of live capture stays switched on, and why."""
+    """Which parts of live capture stay switched on, and why."""
 
     @property
     def clean(self) -> bool:
@@ -88,7 +88,7 @@ def plan_rollback(operation: Operation, *, seen: Callable[[], None]) -> Rollback
     return plan
 
 
-def roll_back(  # how fast, and what to say meanwhile
+def roll_back(  # limits, and a progress callback
     operation: Operation,
     *,
     threads: int,
@@ -96,9 +96,9 @@ def roll_back(  # how fast, and what to say meanwhile
     seen: Callable[[], None],
     say: Callable[[str], None],
 ) -> RolledBack | Shut:
-    """Undo everything in the order of protocol.md §10; stopped at any moment, another run goes on.
+    """Undo everything in the order of protocol.md §10; another run resumes one that was stopped.
 
-    After the end a run looks for what a worker that was stopped meanwhile wrote too late, and rolls that back too.
+    A run after the end looks for late writes of a worker that was stopped meanwhile, and rolls them back too.
     """
     clock = operation.dependencies.ports.clock
     stage = operation.stages.read_stage().stage
@@ -141,7 +141,7 @@ def roll_back(  # how fast, and what to say meanwhile
 def _all_objects(
     operation: Operation, *, threads: int, per_second: float | None, seen: Callable[[], None]
 ) -> dict[str, str]:
-    """Roll back until a whole pass finds nothing to do; what failed for good, and why.
+    """Roll back until a whole pass finds nothing to do; returns the permanent failures with their reasons.
 
     Attempts that ran when the pause came may still add records, and hold theirs until they end.
     """
@@ -192,7 +192,7 @@ def _one_object(operation: Operation, record: Record) -> tuple[str, Outcome | st
 def _check(
     operation: Operation, done: RolledBack, *, threads: int, seen: Callable[[], None]
 ) -> Iterator[tuple[str, str]]:
-    """Every record once more against both keys: what is not as it was, and why."""
+    """Compare every record once more with both keys; returns each difference with its reason."""
     records = operation.dependencies.ports.manifest.scan_records()
     for record, trouble in operation.parallel(threads).map(lambda one: (one, _trouble(operation, one)), records):
         seen()
@@ -222,12 +222,12 @@ def _trouble(operation: Operation, record: Record) -> str | None:
 def purge_copies(
     operation: Operation, *, yes: bool, threads: int, per_second: float | None
 ) -> Iterator[tuple[str, str, str]] | Shut:
-    """Delete the copies that we created, source by source: source, verdict and why.
+    """Delete the copies that keyshift created, source by source; yields source, verdict and reason.
 
-    The verdict is would-go, purged, held, failed, or kept: an adopted copy, which is not ours to delete.
+    The verdict is would-go, purged, held, failed, or kept. An adopted copy is kept, because keyshift did not create it.
 
-    Only after a rollback that has ended, when it has been quiet for longer than any claim and no reference of ours is
-    left that names a copy. A copy that an application's own URI names, or a pin, is held.
+    It runs only after a rollback that has ended, when it has been quiet for longer than any claim. No reference that
+    keyshift wrote may still name a copy. A copy that an application's own URI or a pin names is held.
     """
     entry, clock = operation.stages.read_stage(), operation.dependencies.ports.clock
     if entry.stage is not Stage.ROLLED_BACK:
@@ -245,7 +245,7 @@ def purge_copies(
     def candidates() -> Iterator[Record]:
         for record in manifest.scan_records():
             if _has_copy(record) or not _is_ended(record):
-                # Looked up here first: a look that fails must end the run, not be repeated for each copy.
+                # The holders are read here first: a failed read must end the run, and not be repeated for each copy.
                 holders.holder_of(record.target)
                 yield record
 
@@ -266,7 +266,7 @@ def _purge(operation: Operation, record: Record, holders: Holders, *, yes: bool)
         return source, "kept", "the copy was there before us"
     if record.state is State.ROLLBACK_CONFLICT:
         return source, "held", f"in conflict: {record.why}"
-    # A later rollback took back what a late worker wrote: the stage is old by then, the key is not.
+    # A later rollback reversed a late worker's write: the stage is old by then, the key is not.
     quiet = record.changed_at + operation.longest_claim() - dependencies.ports.clock.now()
     if quiet > 0:
         return source, "held", f"quiet time: changed lately, {quiet:.0f} s to go"

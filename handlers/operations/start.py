@@ -1,4 +1,4 @@
-"""Start: live capture is switched on, and proven effective by objects of our own, before a backfill may begin."""
+"""Start: switch live capture on, and prove it with probe objects, before a backfill may begin."""
 
 import json
 import time
@@ -20,7 +20,7 @@ LOOK_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Capture is effective; ``seconds`` after it was switched on, shown by so many ``probes`` in a row."""
+    """Capture is effective, proven by so many ``probes`` in a row, ``seconds`` after it was switched on."""
 
     seconds: float
     probes: int
@@ -28,7 +28,7 @@ class Opened:
 
 
 def read_capture(text: str) -> Capture:
-    """What the stage's entry remembers."""
+    """The configuration of capture that the stage's entry holds."""
     return Capture(**json.loads(text))
 
 
@@ -49,7 +49,7 @@ def plan_start(operation: Operation, *, through: str) -> Capture | Shut:
 
 @dataclass(frozen=True, slots=True)
 class Probing:
-    """How many probes must arrive in a row, and within how many seconds; each is written anew after ``interval``."""
+    """How many probes must arrive in a row, and within how many seconds; each is written again after ``interval``."""
 
     probes: int
     wait: float
@@ -57,16 +57,16 @@ class Probing:
 
 
 def start_capture(operation: Operation, *, through: str, probing: Probing, say: Callable[[str], None]) -> Opened | Shut:
-    """Prove the rules, switch capture on, wait until the probes have arrived, then the stage is LIVE.
+    """Prove the rules, switch capture on, wait until the probes have arrived, then set the stage to LIVE.
 
-    Repeatable, also in later stages, which stay: what another program took away is switched on again, and other rules
-    are proven.
+    It is repeatable, also in later stages, which stay. Then it switches on again what another program removed, and
+    proves other rules.
     """
     planned = plan_start(operation, through=through)
     if isinstance(planned, Shut):
         return planned
     clock, digest = operation.dependencies.ports.clock, operation.dependencies.rules.digest
-    # What was before is durable before anything changes, so that a rollback can restore it whatever happens.
+    # The original configuration is stored before anything changes, so that a rollback can always restore it.
     operation.change_stage(
         lambda before: captured(
             before, _remembered(before.capture, planned), rules_digest=digest, by=operation.by, now=clock.now()
@@ -88,7 +88,7 @@ def start_capture(operation: Operation, *, through: str, probing: Probing, say: 
 
 
 def _went_live(operation: Operation, planned: Capture, why: str) -> Shut | None:
-    """The stage is LIVE, or stays where it is later already; capture goes again where a rollback began meanwhile."""
+    """Set the stage to LIVE, unless it is later already; capture is removed again if a rollback began meanwhile."""
     clock = operation.dependencies.ports.clock
     try:
         operation.change_stage(
@@ -108,7 +108,7 @@ def _went_live(operation: Operation, planned: Capture, why: str) -> Shut | None:
 
 
 def _remembered(before: str, planned: Capture) -> str:
-    """What was before the first start stands; a rule that a later start makes is remembered beside it."""
+    """Keep the configuration from before the first start; add a rule that a later start makes."""
     if not before:
         return json.dumps(asdict(planned))
     first = read_capture(before)
@@ -119,9 +119,9 @@ def _remembered(before: str, planned: Capture) -> str:
 
 
 def probe_arrives(operation: Operation, *, until: float, probe_seconds: float) -> bool:
-    """Write probes until one of them has come all the way through the events queue; all are deleted again."""
+    """Write probes until the event of one has come through the events queue; all probes are deleted again."""
     rules, clock = operation.dependencies.rules, operation.dependencies.ports.clock
-    # Where functions poll the queue this command must not: it may lack their permissions to move what it would receive.
+    # If functions poll the queue, this command must not: it may lack their permissions to move what it would receive.
     is_polled = bool(operation.mappings.list_enabled())
     written: list[Location] = []
     due = clock.monotonic()
@@ -132,7 +132,8 @@ def probe_arrives(operation: Operation, *, until: float, probe_seconds: float) -
                 written.append(probe)
                 operation.capture.write_probe(probe)
                 due = clock.monotonic() + probe_seconds
-            # Whoever receives it notes it; with nobody about, this command works the queue off itself.
+            # The receiver of a probe's event notes its arrival. If no function or worker runs, this command works the
+            # queue off.
             if is_polled:
                 operation.dependencies.sleep(LOOK_SECONDS)
             else:

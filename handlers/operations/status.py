@@ -1,4 +1,4 @@
-"""One look at a migration that runs: its figures, queues, lag, failures and the operator's word."""
+"""A running migration at one moment: its figures, queues, lag, failures and the operator's control."""
 
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
@@ -13,15 +13,15 @@ from domain.steering.pulse import Tally
 from handlers.engine.dependencies import Dependencies
 
 METER_SECONDS = 60.0
-"""The rate shown is that of the last minute."""
+"""The window of the rate that is shown, in seconds."""
 _WAITING = (State.NEW.value,)
 
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """About how many messages of a queue wait, are worked on, and are in its dead-letter queue.
+    """The approximate numbers of messages that wait, are worked on, and are in the queue's dead-letter queue.
 
-    ``dead`` is ``None`` where the queue has no dead-letter queue: then nothing counts what it drops.
+    ``dead`` is ``None`` where the queue has no dead-letter queue: then nothing counts the messages that it drops.
     """
 
     waiting: int
@@ -31,7 +31,7 @@ class Depth:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One look; sizes in bytes, times in seconds. ``recent`` is the newest window, ``None`` when nothing is recent."""
+    """The state at one moment; sizes in bytes, times in seconds. ``recent`` is the newest window, or ``None``."""
 
     migration: str
     stage: str
@@ -48,23 +48,23 @@ class Status:
 
     @property
     def waiting(self) -> int:
-        """Messages that wait or are being worked on; each stands for one object at least."""
+        """Messages that wait or are worked on; each contains at least one object."""
         return sum(depth.waiting + depth.in_work for depth in self.queues.values())
 
     @property
     def seconds_left(self) -> float | None:
-        """At least; only when it runs, the rate is known and something is left."""
+        """The minimum of seconds left; only when the migration runs, the rate is known and something is left."""
         if self.control.paused or not self.objects_per_second or not self.waiting:
             return None
         return self.waiting / self.objects_per_second
 
     @property
     def done(self) -> int:
-        """Records at rest."""
+        """The number of records at rest."""
         return sum(number for state, number in self.records.items() if state not in _WAITING)
 
     def as_json(self) -> dict[str, object]:
-        """For machines."""
+        """As JSON."""
         return {
             "migration": self.migration,
             "stage": self.stage,
@@ -90,12 +90,12 @@ class Status:
 
 @dataclass(slots=True)
 class Meter:
-    """Rates of the last minute, from the counters at each look."""
+    """Rates of the last minute, from the counters at each read."""
 
     _looks: deque[tuple[float, int, int]] = field(default_factory=deque)
 
     def rates(self, moment: float, objects: int, size: int) -> tuple[float | None, float | None]:
-        """Objects and bytes a second since the oldest look of the last minute; ``None`` at the first."""
+        """Objects and bytes a second since the oldest read of the last minute; ``None`` at the first read."""
         self._looks.append((moment, objects, size))
         while len(self._looks) > 2 and moment - self._looks[0][0] > METER_SECONDS:
             self._looks.popleft()
@@ -108,7 +108,7 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class Lookout:
-    """Everything that a look needs, found once."""
+    """Everything that a read of the status needs, found once."""
 
     dependencies: Dependencies
     queues: Mapping[str, MessageQueue]
@@ -119,7 +119,7 @@ class Lookout:
     meter: Meter = field(default_factory=Meter)
 
     def look(self, *, exact: bool) -> Status:
-        """The figures now; ``exact`` counts the manifest's records one by one."""
+        """The present figures; ``exact`` counts the manifest's records one by one."""
         counters = self.dependencies.progress.read_progress()
         copied, size = counters.get(OBJECTS_COPIED, 0), counters.get(BYTES_COPIED, 0)
         rates = self.meter.rates(self.monotonic(), copied, size)
@@ -159,7 +159,7 @@ class Lookout:
         return found
 
     def _recent(self) -> Tally | None:
-        """The newest window, unless nothing has ended for two of them."""
+        """The newest window, unless no object has ended for two windows."""
         newest = self.pulse.read_tally()
         if newest is None:
             return None

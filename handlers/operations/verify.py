@@ -1,4 +1,4 @@
-"""Looks at every record and every key of both sides, says what differs, and marks what is proven."""
+"""Reads every record and every key of both sides, reports differences, and marks records that are proven."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -21,12 +21,12 @@ ROWS_AT_ONCE = 500
 
 
 class Verifier:
-    """Judges records and keys; it changes nothing but ``verified_at``, and that only with ``marks``.
+    """Verifies records and keys; it changes only ``verified_at``, and only with ``marks``.
 
-    A mark from before ``fresh_since`` (seconds since 1970) is renewed where what it says is proven again.
+    A mark from before ``fresh_since`` (seconds since 1970) is renewed where the same is proven again.
     """
 
-    def __init__(  # what is judged, and what is marked
+    def __init__(  # what is verified, and what is marked
         self,
         dependencies: Dependencies,
         *,
@@ -44,7 +44,7 @@ class Verifier:
         self._fresh_since = fresh_since
 
     def verify_record(self, record: Record) -> Finding:
-        """The finding of one record; what cannot be looked at is a finding too."""
+        """The finding of one record; a record that cannot be checked is a finding too."""
         try:
             return patiently(lambda: self._verified(record), sleep=self._dependencies.sleep)
         except KeyshiftError as error:
@@ -52,7 +52,7 @@ class Verifier:
             return Finding(record.source, record.target, record.state.value, unreadable, detail=str(error))
 
     def verify_key(self, place: Location) -> Finding | None:
-        """The finding of a key that no record accounts for; ``None`` where there is nothing to say."""
+        """The finding of a key without a record; ``None`` where there is nothing to report."""
         if is_probe(place.key) or self._book.has_target(place):
             return None
         try:
@@ -87,7 +87,7 @@ class Verifier:
         return replace(finding, differences=(Difference.UNFINISHED,), verified=False, detail="it changed meanwhile")
 
     def _is_old(self, record: Record, sides: Sides) -> bool:
-        """Whether its mark is too old, or older than what S3 dates: then a cut-over cannot tell what it was of."""
+        """Whether the mark is too old, or older than an object: then a cut-over cannot know what was verified."""
         if record.verified_at is None:
             return False
         dated = [side.last_modified for side in (sides.source, sides.target) if side is not None]
@@ -106,7 +106,7 @@ class Verifier:
     def _unrecorded(
         self, place: Location, difference: Difference, *, target: Location | None = None, why: str = ""
     ) -> Finding | None:
-        """A source key without a record when the records were read: it may be gone, or have one by now."""
+        """The finding of a source key without a record when the records were read; both may have changed since."""
         if self._ports.manifest.read_record(place.record_id) is not None or self._look(place) is None:
             return None
         return Finding(place, target, "", (difference,), detail=why)
@@ -131,7 +131,7 @@ def held_references(finders: Iterable[ReferenceFinder]) -> Iterator[Finding]:
 
 @dataclass(slots=True)
 class Tally:
-    """Counts findings as they come."""
+    """Counts findings as they arrive."""
 
     objects: int = 0
     verified: int = 0
@@ -139,19 +139,19 @@ class Tally:
     remarks: Counter[str] = field(default_factory=Counter)
 
     def add(self, finding: Finding) -> None:
-        """Count one."""
+        """Count one finding."""
         self.objects += finding.source is not None and Difference.REFERENCE not in finding.differences
         self.verified += finding.verified
         self.differences.update(one.value for one in finding.differences)
         self.remarks.update(one.value for one in finding.remarks)
 
     def summary(self, *, strict: bool) -> Summary:
-        """All of them."""
+        """The counts of all findings."""
         return Summary(self.objects, self.verified, dict(self.differences), dict(self.remarks), strict)
 
 
 class Requeuer:
-    """Enqueues what another look by a worker may settle."""
+    """Enqueues sources of findings that a worker may repair."""
 
     def __init__(self, dependencies: Dependencies) -> None:
         self._dependencies = dependencies
@@ -159,7 +159,7 @@ class Requeuer:
         self.enqueued = 0
 
     def add(self, finding: Finding) -> None:
-        """Enqueue the source of a finding that is repairable so."""
+        """Enqueue the source of a finding that a worker can repair."""
         if finding.source is not None and REPAIRABLE.intersection(finding.differences):
             self.add_key(finding.source.key)
 
@@ -170,7 +170,7 @@ class Requeuer:
             self.flush()
 
     def flush(self) -> None:
-        """Send what waits."""
+        """Send the rows that wait."""
         if not self._rows:
             return
         rules = self._dependencies.rules

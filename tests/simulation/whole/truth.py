@@ -84,14 +84,16 @@ class Truth(Chronicle):
         key.foreign_delete = None if is_given_up else key.foreign_delete
         key.last_at_target, key.given_up = Writer.KEYSHIFT, None
         self._mirrored.pop(location, None)
-        self._check_lost(key, before, f"I1 overwriting the target with word {word}", by=by)
+        # What an operator gives up by its etag goes by his own decision.
+        if not is_given_up:
+            self._check_lost(key, before, f"I1 overwriting the target with word {word}", by=by)
 
     def _faults_of_copy(self, key: KeyTruth, word: int, before: Version | None, *, is_given_up: bool) -> Iterator[str]:
         if before is not None:
             there = self.maker_of(before)
             if there.writer is Writer.KEYSHIFT:
                 older = there.of is not None and word < key.word_of(there.of)
-                if older and key.words[word] != key.holds(before):
+                if older and not is_given_up and key.words[word] != key.holds(before):
                     yield f"I2 word {word} is written over newer word {key.word_of(there.of)}"
             elif not is_given_up and key.number_of(there.value) < 0 and not self.excuses(self.why_ours(key, before)):
                 # What is equal in everything to a word of the owner is adopted, and follows him (protocol.md §5).
