@@ -123,7 +123,7 @@ def _never_taken_over(target: ObjectState | None, record: Record) -> bool:
 
 
 def _all_left_over(held: HeldRecord) -> frozenset[Intent]:
-    return left_over(held.record)
+    return frozenset(intent.undated for intent in left_over(held.record))
 
 
 def _declared_as_done(copy: domain.protocol.copying._PartsCopy, intent: Intent) -> None:
@@ -140,7 +140,7 @@ def _knows_what_was_refused(target: ObjectState, record: Record) -> bool:
 
 
 def _doubts_without_dates(target: ObjectState, record: Record) -> frozenset[Intent]:
-    return frozenset(intent for intent in record.maybe if intent.is_refused and wrote(intent, target))
+    return frozenset(intent for intent in record.maybe if intent.is_refused and wrote(intent.undated, target))
 
 
 def _without_doubts(maybe: frozenset[Intent], doubtful: frozenset[Intent]) -> frozenset[Intent]:
@@ -159,7 +159,7 @@ def _never_put_since(*_: object) -> bool:
     return False
 
 
-def _created(target: ObjectState, record: Record) -> Origin:
+def _created(target: ObjectState, record: Record, *, known: bool) -> Origin:
     return Origin.CREATED
 
 
@@ -178,7 +178,7 @@ CODE_CONDITIONS = [
         "I2b",
     ),
     ("parts are no object yet", domain.protocol.copying._PartsCopy, "_declare_parts", _declared_as_done, "S55", "I2b"),
-    ("second look at the target", domain.protocol.cleanup, "_is_the_copy", _never_taken_over, "S21", "I5"),
+    ("second look at the target", domain.protocol.cleanup, "is_as_recorded", _never_taken_over, "S21", "I5"),
     ("foreign content is foreign", domain.protocol.reconciling, "is_known", _everything_is_ours, "S12", "I2b"),
     ("the new owner deleted it", domain.protocol.migration, "decide", _bring_back, "S14", "I2c"),
     ("late delete after cleanup", domain.protocol.reconciling, "was_cleaned", _never_cleaned, "S43", "I1"),

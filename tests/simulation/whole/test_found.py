@@ -164,7 +164,7 @@ def test_a_conflict_does_not_forget_that_cleanup_deleted_the_source(versioned: b
     for _ in range(2):
         world.notice(NoticeKind.LISTED)
         assert world.state() is State.CONFLICT
-        assert "deleted by another writer" in (world.manifest.records[SOURCE.record_id].cause or "")
+        assert "deleted by another writer" in world.manifest.records[SOURCE.record_id].why
     roll_back_object(SOURCE, TARGET, attempt=world.attempt(), ports=world.ports, policy=world.policy)
     assert world.state() is end
     assert world.store.body(SOURCE) == (b"a" if versioned else None)
