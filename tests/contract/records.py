@@ -5,6 +5,7 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from domain.keys import Location, Sequencer
+from domain.protocol.causes import Cause
 from domain.protocol.notices import Notice, NoticeKind
 from domain.protocol.record import (
     EMPTY_TARGET,
@@ -77,7 +78,8 @@ def records(source: Location = SOURCE) -> st.SearchStrategy[Record]:
             cleaned_etag=st.none() | st.just("") | etags,
             replaceable_etag=st.none() | st.just(EMPTY_TARGET) | etags,
             origin=st.none() | st.sampled_from(Origin),
-            cause=st.none() | st.sampled_from(["kms", ""]),
+            cause=st.none() | st.sampled_from(Cause),
+            cause_detail=st.sampled_from(["", "s3://b/x: too long"]),
             rule=st.sampled_from(["", "training"]),
             rules_digest=st.sampled_from(["", "d" * 64]),
             verified_at=st.none() | times,
