@@ -206,6 +206,8 @@ class HeldRecord:
         A source that exists was not deleted by an earlier attempt, or a producer has written it again since.
         """
         self._saw_source = source is not None
+        if source is not None:
+            self._ruled_out |= {one for one in self.at_claim.maybe if _is_ruled_out_by_source(one)}
 
     def note_sight(self, source: ObjectState | None, target: ObjectState | None) -> None:
         """Forget the intents of earlier attempts that the state of both keys rules out.
@@ -213,7 +215,7 @@ class HeldRecord:
         The claims of those attempts outlived their requests. What is absent now was not written, or was replaced.
         """
         self.note_source(source)
-        self._ruled_out = frozenset(one for one in self.at_claim.maybe if _is_ruled_out(one, source, target))
+        self._ruled_out |= {one for one in self.at_claim.maybe if _is_ruled_out(one, source, target)}
 
     def rewrite(self, **changes: Any) -> None:
         """Change the record and keep the claim; raises ClaimLostError when another worker has taken the record over."""
@@ -359,9 +361,14 @@ class HeldRecord:
 def _is_ruled_out(intent: Intent, source: ObjectState | None, target: ObjectState | None) -> bool:
     if intent.action in TARGET_WRITES:
         return intent.is_recognisable and (target is None or not wrote(intent, target))
-    if intent.action is Action.DELETE_SOURCE:
-        return source is not None and not intent.is_task
+    if source is not None and _is_ruled_out_by_source(intent):
+        return True
     return intent.action is Action.DELETE_TARGET and target is not None
+
+
+def _is_ruled_out_by_source(intent: Intent) -> bool:
+    """Whether a source that is there shows that this had no effect; the target need not be read for that."""
+    return intent.action is Action.DELETE_SOURCE and not intent.is_task
 
 
 def _bounded(maybe: frozenset[Intent]) -> frozenset[Intent]:

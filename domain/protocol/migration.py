@@ -227,7 +227,9 @@ class _Migration:
         return Outcome(Verdict.RETURN, None, Cause.KEYS_KEEP_CHANGING, retry_after=UNSETTLED_SECONDS)
 
     def _see(self) -> Sight:
-        source, target = self._look(self._source), self._look(self._held.record.target)
+        source = self._look(self._source)
+        self._held.note_source(source)
+        target = self._look(self._held.record.target)
         self._held.note_sight(source, target)
         sight = Sight(
             record=self._held.as_known,

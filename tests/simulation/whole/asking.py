@@ -63,7 +63,11 @@ class Asking:
         if isinstance(answer, ClaimAnswer) and answer.granted:
             truth.doubts.claimed(process, truth.of(place))
             truth.look_for_doubts(place)
-        truth.doubts.answered(process, request.name)
+        if answer is False:  # of a write to the manifest: another process has the record, so nothing was written down
+            truth.doubts.refused(process, request.name)
+            truth.look_for_doubts(place)
+        else:
+            truth.doubts.answered(process, request.name)
         return answer
 
 

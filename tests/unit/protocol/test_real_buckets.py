@@ -131,6 +131,22 @@ def test_a_delete_without_an_answer_stays_in_doubt() -> None:
     assert world.store.body(TARGET) == b"bytes"
 
 
+def test_a_source_that_was_seen_settles_a_cleanup_though_the_target_could_not_be_read() -> None:
+    """Cleanup could neither look nor say so; a worker sees the source and is refused at the target."""
+    world = migrated(b"bytes", versioned=True)
+    world.store.fail_next(UnavailableError("no answer"), call="look_at_object")
+    world.manifest.fail_nth(1, UnavailableError("no answer"), call="write_record")
+    with pytest.raises(UnavailableError):
+        clean(world)
+    world.clock.advance(1_000)
+    world.store.fail_nth(1, ThrottledError("slow down"), call="look_at_object")
+    with pytest.raises(ThrottledError):
+        world.migrate(Notice(NoticeKind.LISTED, SOURCE))
+    assert world.record.maybe == frozenset()
+    world.store.remove(SOURCE)
+    assert world.migrate(removed(2)).state is State.TOMBSTONE
+
+
 # D1: producers who write both keys, or move by themselves
 @pytest.mark.parametrize("adopted", [False, True])
 def test_a_delete_takes_along_only_what_keyshift_made(*, adopted: bool) -> None:
