@@ -215,7 +215,8 @@ class HeldRecord:
         The claims of those attempts outlived their requests. What is absent now was not written, or was replaced.
         """
         self.note_source(source)
-        self._ruled_out |= {one for one in self.at_claim.maybe if _is_ruled_out(one, source, target)}
+        # Not added to: this attempt may have declared the same again since it looked first.
+        self._ruled_out = frozenset(one for one in self.at_claim.maybe if _is_ruled_out(one, source, target))
 
     def rewrite(self, **changes: Any) -> None:
         """Change the record and keep the claim; raises ClaimLostError when another worker has taken the record over."""
