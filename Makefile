@@ -13,12 +13,13 @@ PARAMS ?=
 PORTAL ?=
 # What pyarrow needs to read files; its servers, tests and headers would take the layers over Lambda's 250 MB.
 ARROW_LEFT_OUT := tests include src libarrow_flight* _flight* libarrow_substrait* _substrait*
+TESTS := $(BIN)/pytest -n 2 --dist loadfile --ignore=tests/deployment
 FUZZ_SECONDS ?= 60
 SEEDS ?= 2000
 MUTANTS ?= 200
 SCENARIOS ?= S03 S04 S07 S11 S23 S24 S25 S27 S28 S29 S30 S38 S39 S43 S44 S45 S46 S47 S56 S57 S58 S61 S64 W22
 
-.PHONY: help demo test check bench simulate mutate fmt clean layers package iam modules check-rules deploy-test deploy deploy-portal fuzz chaos audit
+.PHONY: help demo test test-slow test-all check bench performance simulate mutate fmt clean layers package iam modules check-rules deploy-test deploy deploy-portal fuzz chaos audit
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,8 +34,13 @@ help: ## Show what there is
 demo: .venv/.ready ## Move a live bucket on an embedded stand-in, prove that nothing is lost (PORTAL=1: use the portal too)
 	@$(BIN)/keyshift demo $(if $(PORTAL),--portal)
 
-test: .venv/.ready ## Every test but deploy-test
-	$(BIN)/pytest -n 2 --dist loadfile --ignore=tests/deployment
+test: .venv/.ready ## The tests of some minutes: all but the slow ones and deploy-test
+	$(TESTS) -m "not slow"
+
+test-slow: .venv/.ready ## The slow ones: simulations, chaos, whole commands and tutorials, searches
+	$(TESTS) -m slow
+
+test-all: test test-slow ## Every test but deploy-test
 
 check: .venv/.ready ## Format, lint, types, import contracts, known vulnerabilities
 	$(BIN)/ruff format --check .
@@ -85,7 +91,7 @@ build/layers/here/.ready: .venv/.ready
 
 layers: build/layers/lambda/.ready ## Install the functions' dependencies for Lambda, from uv.lock
 
-package: layers node_modules/.ready ## Build what is deployed, without an account: .serverless/
+package: layers node_modules/.ready ## Build what is deployed, without an account: build/release/ (PARAMS=…)
 	$(BIN)/python -m tests.deployment package $(PARAMS)
 
 iam: layers build/layers/here/.ready node_modules/.ready ## Write docs/iam.md anew, after a change of a role or of a call
@@ -114,8 +120,20 @@ chaos: .venv/.ready ## Kill, stop, cut off and delay real workers on real server
 deploy-portal: layers node_modules/.ready ## Put the portal's functions beside it (STAGE=… PARAMS=…)
 	npx osls deploy --config serverless-portal.yml --stage $(STAGE) $(PARAMS)
 
-bench: .venv/.ready ## Measure, beside the peers
-	$(BIN)/python -m bench
+# A peer that cannot be installed is named in the result and left out.
+build/peers/.ready: .venv/.ready bench/peers.txt
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/peers
+	@$(BIN)/uv pip install --quiet --python build/peers/bin/python --require-hashes -r bench/peers.txt \
+		|| echo "the peers of bench/peers.txt cannot be installed; those on the path are measured"
+	@touch $@
+
+bench: .venv/.ready build/peers/.ready ## Measure, beside the peers (QUICK=1: the comparison with few objects, and requests)
+	$(BIN)/python -m bench compare $(if $(QUICK),--objects 500 --repetitions 2)
+	$(BIN)/python -m bench requests
+	@$(if $(QUICK),,for name in chains imports profile latency commands growth; do $(BIN)/python -m bench $$name || exit 1; done)
+
+performance: .venv/.ready ## Keep what make bench measured, and write docs/performance.md anew
+	@$(BIN)/python -m bench page --keep
 
 fmt: .venv/.ready ## Format and mend
 	$(BIN)/ruff check --fix .

@@ -23,8 +23,10 @@ from pathlib import Path
 from adapters.aws.clients import AwsClients
 from adapters.demo import provisioning
 from adapters.dynamodb.control import DynamoDbControlPanel
+from adapters.dynamodb.total import DynamoDbTotalBook
 from adapters.messaging.queue import SqsMessageQueue
 from adapters.standin import Fault, StandIn, running_standin
+from domain.planning.total import Total
 from handlers.demo.wiring import make_live
 from handlers.intake.messages import BackfillRow, encode_backfill
 
@@ -103,6 +105,8 @@ def _world(standin: StandIn, folder: Path, objects: int) -> dict[str, str]:
         rows.append(BackfillRow(key=key, etag=etag, size=2_000, storage_class="STANDARD"))
     bodies = encode_backfill(rows, migration="line-1", bucket=BUCKET, at_most_rows=10)
     SqsMessageQueue(clients, backfill.url).send_messages(list(bodies))
+    total = Total(f"listing of s3://{BUCKET}/", len(rows), 2_000 * len(rows), is_complete=True)
+    DynamoDbTotalBook(clients, "keyshift").write_total(total)
     return {
         **keys,
         "KEYSHIFT_RULES_FILE": str(rules),

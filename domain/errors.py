@@ -4,22 +4,22 @@ KeyshiftError
 ├── TransientError            try the message again
 │   ├── ThrottledError        slow down first (503 SlowDown, ThrottlingException)
 │   ├── UnavailableError      no usable answer: time-out, reset connection, 5xx
-│   └── LeaseExpiredError     our claim may have ended; nothing was sent
-├── PermanentError            trying again cannot help until somebody acts
+│   └── LeaseExpiredError     the claim may have ended; nothing was sent
+├── PermanentError            another try fails too, until a person acts
 │   ├── AccessDeniedError     a permission is missing
-│   ├── EncryptionError       a KMS key is disabled, deleted or not ours to use
+│   ├── EncryptionError       a KMS key is disabled, deleted or not allowed
 │   ├── ArchivedError         the source must be restored first
 │   ├── MissingResourceError  the bucket, table, queue or bus does not exist
-│   ├── RefusedRequestError   the service calls the request itself wrong
+│   ├── RefusedRequestError   the service rejects the request itself
 │   └── StorageFullError      the server has no room left
-└── InputError                what the user or a message gave us cannot be used
-    ├── MalformedMessageError a message of no known shape
+└── InputError                a user's or a message's input is not valid
+    ├── MalformedMessageError a message of an unknown shape
     └── RulesError            a rules file with mistakes
 """
 
 
 class KeyshiftError(Exception):
-    """Something went wrong; ``str(error)`` names the object and, where there is one, the remedy."""
+    """Base class; ``str(error)`` names the object and, where there is one, the remedy."""
 
     cause = "failed"
 
@@ -37,7 +37,7 @@ class ThrottledError(TransientError):
 
 
 class UnavailableError(TransientError):
-    """No answer that can be trusted: the effect may or may not have happened."""
+    """There was no usable answer: the effect may or may not have happened."""
 
     cause = "unavailable"
 
@@ -49,7 +49,7 @@ class LeaseExpiredError(TransientError):
 
 
 class PermanentError(KeyshiftError):
-    """The same call will fail again until somebody changes something."""
+    """The same call will fail again until a person changes something."""
 
     cause = "permanent"
 
@@ -61,7 +61,7 @@ class AccessDeniedError(PermanentError):
 
 
 class EncryptionError(PermanentError):
-    """A KMS key refuses to serve."""
+    """A KMS key cannot be used."""
 
     cause = "kms"
 
@@ -79,7 +79,7 @@ class MissingResourceError(PermanentError):
 
 
 class RefusedRequestError(PermanentError):
-    """The service refuses the request as such (400 and its kin)."""
+    """The service refuses the request itself (400 and similar)."""
 
     cause = "refused"
 
@@ -97,12 +97,12 @@ class InputError(KeyshiftError):
 
 
 class MalformedMessageError(InputError):
-    """A message that is not of any shape we know."""
+    """A message of an unknown shape."""
 
     cause = "malformed-message"
 
 
 class RulesError(InputError):
-    """A rules file that cannot be used; the text holds one mistake a line with its place."""
+    """A rules file that is not valid; the text has one line for each mistake, with its place."""
 
     cause = "rules"

@@ -1,4 +1,4 @@
-"""Where an object is, which keys are valid or reserved, and the order in which S3 says events happened."""
+"""Where an object is, which keys are valid or reserved, and the order of one key's events."""
 
 import re
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ _PROBE = re.compile(r"\.keyshift/probe-[0-9a-f]{32}\Z")
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A bucket and a raw key: never URL-encoded, every byte significant."""
+    """A bucket and a raw key, which is never URL-encoded and in which every byte counts."""
 
     bucket: str
     key: str
@@ -56,15 +56,15 @@ def key_fault(key: str) -> str | None:
 
 
 def probe_location(bucket: str, prefix: str, token: str) -> Location:
-    """Where a probe of live capture is written, a small object whose event shows that capture works.
+    """Where a probe of live capture is written: a small object whose event shows that capture works.
 
-    ``token`` is 32 hexadecimal digits that nobody else has.
+    ``token`` is 32 hexadecimal digits, unique to this probe.
     """
     return Location(bucket, f"{prefix}{RESERVED}probe-{token}")
 
 
 def is_probe(key: str) -> bool:
-    """Whether the key is a probe's: no rule applies to it, nothing moves it, no layout has it."""
+    """Whether the key is a probe's. Rules do not apply to probes, and probes are never moved."""
     return _PROBE.search(key) is not None
 
 
@@ -86,8 +86,8 @@ def outermost(prefixes: Iterable[str]) -> tuple[str, ...]:
 class Sequencer:
     """S3's order of the events of one key; comparable only between texts of one length.
 
-    AWS has published both left and right padding for texts of different length, so nothing is concluded
-    from such a pair (aws-facts.md §1.3).
+    AWS has published both left and right padding for texts of different length, so such a pair has no known order
+    (aws-facts.md §1.3).
     """
 
     text: str
@@ -106,7 +106,7 @@ class Sequencer:
 
 
 def newer_sequencer(known: Sequencer | None, seen: Sequencer | None) -> Sequencer | None:
-    """The later of two sequencers; where that cannot be told the known one stands, which drops less."""
+    """The later of two sequencers. Where their order is unknown, the known one is kept, so fewer events are dropped."""
     if known is None:
         return seen
     if seen is None or len(seen.text) != len(known.text) or seen.value <= known.value:

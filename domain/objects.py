@@ -1,4 +1,4 @@
-"""What S3 says about one object, and when two objects are provably the same."""
+"""The state of one object as S3 returns it, and when two objects are provably the same."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ NO_TEXT: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class ContentHeaders:
-    """The system metadata that belongs to the owner and must survive a move."""
+    """The system metadata that the producer set and that a move must preserve."""
 
     content_type: str | None = None
     content_encoding: str | None = None
@@ -37,8 +37,27 @@ class Encryption:
         return self.algorithm in ("aws:kms", "aws:kms:dsse")
 
     def is_kept_by(self, other: "Encryption") -> bool:
-        """Whether the other is encrypted alike and with the same key."""
+        """Whether the other is encrypted in the same way and with the same key."""
         return (self.algorithm, self.kms_key_id) == (other.algorithm, other.kms_key_id)
+
+
+@dataclass(frozen=True, slots=True)
+class EventHold:
+    """An event hold that is on, and how long the object is retained after its end; at most one length is given."""
+
+    days: int | None = None
+    years: int | None = None
+
+    @property
+    def length(self) -> int:
+        """In days."""
+        return self.days or 365 * (self.years or 0)
+
+    @property
+    def as_text(self) -> str:
+        """For people."""
+        given = f" of {self.days} days" if self.days else f" of {self.years} years" if self.years else ""
+        return f"event hold{given}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +67,46 @@ class Lock:
     mode: str | None = None
     retain_until: str | None = None
     legal_hold: bool = False
+    event_hold: EventHold | None = None
 
     def in_force(self, now: float) -> bool:
-        """Whether it binds anybody at that moment (seconds since 1970)."""
-        return self.legal_hold or self.retained_until > now
+        """Whether it is in force at that moment (seconds since 1970)."""
+        return self.legal_hold or self.event_hold is not None or self.retained_until > now
 
     @property
     def retained_until(self) -> float:
         """The end of the retention in seconds since 1970; 0 without one."""
         return datetime.fromisoformat(self.retain_until).timestamp() if self.retain_until is not None else 0.0
 
+    @property
+    def as_text(self) -> str:
+        """For people; empty where nothing is locked."""
+        until = f"{self.mode} until {self.retain_until}" if self.mode and self.retain_until else ""
+        holds = (
+            "legal hold" if self.legal_hold else "",
+            self.event_hold.as_text if self.event_hold is not None else "",
+        )
+        return " and ".join(one for one in (until, *holds) if one)
+
+    @property
+    def holds(self) -> "Lock":
+        """What is left of it once its retention is over."""
+        return Lock(legal_hold=self.legal_hold, event_hold=self.event_hold)
+
     def is_kept_by(self, other: "Lock", now: float) -> bool:
-        """Whether the other binds at least as much; a retention that is over binds no one and cannot be set again."""
+        """Whether the other lock is at least as strict; a retention that has ended cannot be set again."""
         if self.legal_hold and not other.legal_hold:
+            return False
+        if self.event_hold is not None and not _holds_as_long(self.event_hold, other.event_hold):
             return False
         if self.retained_until <= now:
             return True
         is_weaker = self.mode == "COMPLIANCE" and other.mode != "COMPLIANCE"
         return not is_weaker and other.retained_until >= self.retained_until
+
+
+def _holds_as_long(one: EventHold, other: EventHold | None) -> bool:
+    return other is not None and other.length >= one.length
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +115,7 @@ class ObjectState:
 
     ``etag`` without quotes; ``size`` in bytes; ``last_modified`` in seconds since 1970, UTC, whole. ``checksums``
     maps an algorithm (``CRC64NVME``) to its base64 text; they are of the whole object when ``full_checksums``,
-    otherwise composed of the parts'. ``tags`` is ``None`` when nobody asked for them.
+    otherwise composed of the parts' checksums. ``tags`` is ``None`` when they were not read.
     """
 
     etag: str
@@ -94,7 +135,7 @@ class ObjectState:
 
     @property
     def is_archived(self) -> bool:
-        """Whether its bytes cannot be read until somebody restores it (aws-facts.md §2.6)."""
+        """Whether its bytes cannot be read until it is restored (aws-facts.md §2.6)."""
         if self.restored:
             return False
         return self.storage_class in ("GLACIER", "DEEP_ARCHIVE") or self.archive_status is not None
@@ -111,7 +152,7 @@ def is_digest(etag: str) -> bool:
 
 
 def is_other_version(one: str | None, other: str | None) -> bool:
-    """Whether two version ids prove two writes; an id that one side does not know proves nothing.
+    """Whether two version ids prove two writes; an unknown id proves nothing.
 
     S3 names what it stores without versioning ``null`` once the bucket has ever had versioning, and does not name it
     before; some servers do not tell a copy's source version at all.
@@ -142,10 +183,10 @@ def same_object(one: ObjectState, other: ObjectState) -> bool:
 
 
 def what_is_lost(source: ObjectState, target: ObjectState, *, now: float) -> tuple[str, ...]:
-    """What binds or places the source and is missing at an otherwise equal target; ``now`` in seconds since 1970.
+    """The source's lock, KMS key or storage class that an otherwise equal target lacks; ``now`` in seconds since 1970.
 
-    A copy carries these only where it was told to. A target may hold more, say by its bucket's default retention. The
-    class of an archived source cannot be copied.
+    A copy carries these only if the request names them. A target may have more, for example by its bucket's default
+    retention. The class of an archived source cannot be copied.
     """
     lost = []
     if source.storage_class != target.storage_class and not source.is_archived:
@@ -161,8 +202,8 @@ def what_is_lost(source: ObjectState, target: ObjectState, *, now: float) -> tup
 class ListedObject:
     """One row of ListObjectsV2 or of an inventory; ``etag`` without quotes, ``size`` in bytes.
 
-    An inventory may leave out all but the key. ``is_encrypted`` says that a KMS key is involved, so that the etag is
-    not a digest of the bytes; ``is_plain`` that neither a KMS key nor an object lock is. ``last_modified`` is in
+    An inventory may contain only the key. ``is_encrypted`` means that a KMS key is used, so the etag is not a digest of
+    the bytes. ``is_plain`` means that neither a KMS key nor an object lock is used. ``last_modified`` is in
     seconds since 1970, UTC.
     """
 

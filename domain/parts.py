@@ -12,9 +12,9 @@ MIN_PART_BYTES = 5 * MIB
 MAX_PART_BYTES = 5 * GIB
 MAX_PARTS = 10_000
 MULTIPART_ABOVE = GIB
-"""Size above which a worker copies in parts, where its settings do not say otherwise."""
+"""Default size above which a worker copies in parts."""
 PART_BYTES = 128 * MIB
-"""Size of its parts, likewise."""
+"""Default size of the parts."""
 MAX_OBJECT_BYTES = MAX_PARTS * MAX_PART_BYTES
 """48.8 TiB, which AWS calls 50 TB (S3 user guide, qfacts)."""
 
@@ -29,7 +29,7 @@ class Part:
 
 
 def part_size_for(size: int, *, wanted: int) -> int:
-    """The part size in bytes for an object of ``size`` bytes: ``wanted``, or more where 10,000 parts would not do."""
+    """The part size in bytes for an object of ``size`` bytes: ``wanted``, or more to stay within 10,000 parts."""
     if size > MAX_OBJECT_BYTES:
         raise ValueError(f"{size} bytes is more than S3 can hold in one object ({MAX_OBJECT_BYTES})")
     least = -(-size // MAX_PARTS)

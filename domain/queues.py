@@ -17,7 +17,7 @@ class Message:
 
 
 class MessageQueue(Protocol):
-    """One SQS queue: at least once, in no order."""
+    """One SQS queue: delivers at least once, in any order."""
 
     def send_messages(self, bodies: Sequence[str], *, delay: int = 0) -> None:
         """Send every body, after ``delay`` seconds; returns only when all are accepted."""
@@ -29,15 +29,15 @@ class MessageQueue(Protocol):
         """Acknowledge; repeatable."""
 
     def return_messages(self, messages: Sequence[Message], *, delay: int) -> None:
-        """Make them visible again after ``delay`` seconds; a message that is gone meanwhile is no error."""
+        """Make them visible again after ``delay`` seconds. A message that was deleted meanwhile is not an error."""
 
     def count_messages(self) -> tuple[int, int]:
-        """About how many wait and how many are being worked on."""
+        """The approximate numbers of messages that wait and that are in work."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One message of a dead-letter queue; ``origin_arn`` is the queue it came from, empty where SQS did not say."""
+    """One message of a dead-letter queue; ``origin_arn`` is the queue it came from, empty where unknown."""
 
     message: Message
     origin_arn: str = ""
@@ -57,13 +57,13 @@ class DeadLetterQueue(Protocol):
     """The dead-letter queue of one queue."""
 
     def count_letters(self) -> int:
-        """About how many there are, hidden ones too."""
+        """The approximate number of messages, invisible ones included."""
 
     def receive_letters(self, *, visibility: int) -> Sequence[DeadLetter]:
-        """Some of those that are visible, hidden from now on for so many seconds; none where none is found."""
+        """Some of the visible messages, made invisible for ``visibility`` seconds; empty where there are none."""
 
     def release_letters(self, letters: Sequence[DeadLetter]) -> None:
-        """Make them visible again at once."""
+        """Make them visible again immediately."""
 
     def delete_letters(self, letters: Sequence[DeadLetter]) -> None:
         """Delete; repeatable."""
@@ -72,7 +72,7 @@ class DeadLetterQueue(Protocol):
         """Send each to the queue it came from, then delete it here; a crash between the two leaves it in both."""
 
     def move_all(self, *, rate: int | None) -> None:
-        """Let SQS move every letter to where it came from, at most ``rate`` (1 to 500) a second."""
+        """Let SQS move every message to the queue that it came from, at most ``rate`` (1 to 500) a second."""
 
     def newest_move(self) -> MoveTask | None:
-        """How far the newest such move is."""
+        """The newest such move."""

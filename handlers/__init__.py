@@ -1,1 +1,1 @@
-"""Driving side: decode, call one use case, encode."""
+"""The driving side: Lambda functions, the worker and commands."""

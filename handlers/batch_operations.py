@@ -1,4 +1,4 @@
-"""Lambda: the tasks of an S3 Batch Operations job, with the same care as backfill rows (aws-facts.md §3.3)."""
+"""Lambda: the tasks of an S3 Batch Operations job, handled like backfill rows (aws-facts.md §3.3)."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -50,7 +50,7 @@ class _Invocation(_Model):
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Migrate what the tasks name; the answer says for each task whether the job may try it again."""
+    """Migrate the tasks' objects; the answer shows for each task whether the job may try it again."""
     dependencies = dependencies_of("batch-operations")
     dependencies.observer.begin(context)
     return respond(event, dependencies, seconds_left=seconds_left_of(context))
@@ -61,12 +61,12 @@ def respond(
 ) -> dict[str, Any]:
     """One result for each task; InputError for an event that is not of Batch Operations.
 
-    An exception would count as a permanent failure of every task, so whatever may pass is answered as temporary.
+    An exception would count as a permanent failure of every task, so passing faults are answered as temporary.
     """
     try:
         asked = _Invocation.model_validate(event)
     except ValidationError as error:
-        raise InputError(f"this is no invocation by S3 Batch Operations: {error}") from error
+        raise InputError(f"this is not an invocation by S3 Batch Operations: {error}") from error
     results = []
     for task in asked.tasks:
         code, text = _result(task, asked.job, dependencies, seconds_left)
@@ -91,13 +91,13 @@ def _misdirected(task: _Task, job: _Job, rules: CompiledRules) -> str | None:
 
 
 def _readings(text: str) -> tuple[str, str]:
-    """The key that a manifest's ``text`` names, and what it names if its plus signs are meant as they stand.
+    """The key that a batch manifest's ``text`` names, and the key that it names if its plus signs are literal.
 
-    Inventories, which may be manifests, write a space as ``+`` and a plus sign as ``%2B`` (aws-facts.md §3.1).
-    Others percent-encode both, and some leave a plus sign alone. Raises UnicodeError.
+    Inventories, which may be batch manifests, write a space as ``+`` and a plus sign as ``%2B`` (aws-facts.md §3.1).
+    Other writers percent-encode both, and some do not encode a plus sign. Raises UnicodeError.
     """
     key, other = unquote_plus(text, errors="strict"), unquote(text, errors="strict")
-    key.encode()  # a lone surrogate is no text that a request could carry
+    key.encode()  # a request cannot carry a lone surrogate
     return key, other
 
 
@@ -119,7 +119,7 @@ def _result(
         return FAILED, f"the key {task.key!a} is not UTF-8 after URL decoding: write the manifest again"
     if not key:
         return FAILED, "the task names no key"
-    # Without etag and version: what the key holds now is moved, not what it held when the manifest was written.
+    # Without etag and version: the present object is moved, not the one that the batch manifest was written from.
     notice = BackfillRow(key=key).notice(rules.source_bucket)
     route = route_of(rules, notice.source)
     if is_refused(route):
@@ -139,6 +139,6 @@ def _result(
     if outcome.verdict is Verdict.RETURN:
         return AGAIN, outcome.reason
     if outcome.verdict is Verdict.CONTINUE:
-        return SUCCEEDED, "a large copy, which goes on in the backfill queue"
+        return SUCCEEDED, "a large copy, which continues in the backfill queue"
     said = f"{outcome.state}: {outcome.reason}" if outcome.state else outcome.reason
     return (FAILED if outcome.state in (State.CONFLICT, State.PARKED) else SUCCEEDED), said

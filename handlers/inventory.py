@@ -1,4 +1,4 @@
-"""Lambda: an inventory report has arrived; its data files fan out as tasks, each fed to the backfill queue in turn."""
+"""Lambda: an inventory report has arrived; its data files become tasks, which fill the backfill queue."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from handlers.bootstrap.inventories import inventory_files, inventory_queue, jou
 from handlers.engine.batch import RENEW_AT, messages_of
 from handlers.engine.dependencies import Dependencies
 from handlers.intake.inventory_tasks import KIND, task_of
-from handlers.intake.invocations import RESERVE_SECONDS, seconds_left_of
+from handlers.intake.invocations import seconds_left_of
 from handlers.intake.messages import decode_message
 from handlers.operations.backfill import DataFile, Fed, Feeder, OpenFiles
 
@@ -26,7 +26,7 @@ _OVER = (Stage.DONE, Stage.ROLLING_BACK, Stage.ROLLED_BACK)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str]]]:
-    """Take on reports and tasks; what does not end in time, or may not begin yet, comes back and goes on."""
+    """Handle reports and tasks; one that does not end in time, or may not begin yet, returns to its queue."""
     process, dependencies = process_of(), dependencies_of("inventory")
     dependencies.observer.begin(context)
     reports = Reports(inventory_queue(process), journal_of(process), partial(inventory_files, process))
@@ -35,7 +35,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str
 
 @dataclass(frozen=True, slots=True)
 class Reports:
-    """Where reports arrive and tasks wait, how far each data file is enqueued, and what opens an inventory."""
+    """The queue of reports and tasks, the progress of each data file, and the reader of inventories."""
 
     queue: MessageQueue
     journal: BackfillJournal
@@ -62,9 +62,9 @@ def respond(
 
 
 def _comes_again(message: Message, queue: MessageQueue) -> bool:
-    """Whether a copy takes its place, at a receive at which waiting alone could bring it to the DLQ; else it goes back.
+    """Replace the message by a copy if more waiting could bring it to the DLQ, else return it; whether it was replaced.
 
-    Given back it is the same message, which Lambda's detection of recursive loops does not count.
+    A returned message is the same message, which Lambda's detection of recursive loops does not count.
     """
     if message.receive_count >= RENEW_AT:
         queue.send_messages([message.body], delay=AGAIN_SECONDS)
@@ -74,14 +74,14 @@ def _comes_again(message: Message, queue: MessageQueue) -> bool:
 
 
 def take_on(body: str, dependencies: Dependencies, reports: Reports, *, seconds_left: Callable[[], float]) -> bool:
-    """One message: S3's word that a ``manifest.checksum`` arrived, or a task of our own; whether it is done.
+    """Handle one message, S3's event of a ``manifest.checksum`` or a task; whether it is done.
 
-    Raises InputError for a report that cannot be used: such a message belongs into the DLQ.
+    Raises InputError for a report that cannot be used: such a message belongs in the DLQ.
     """
     task = task_of(body)
     fault = dependencies.control.feeding_fault()
     if fault is not None:
-        # Before the start, and under rules that were not proven, a report waits. After the end nothing is fed any more.
+        # Before the start, and under unproven rules, a report waits. After the end nothing is enqueued.
         dependencies.observer.warn("inventory not fed", why=fault, body=body[:500])
         return dependencies.control.stage() in _OVER
     if task is not None:
@@ -90,11 +90,11 @@ def take_on(body: str, dependencies: Dependencies, reports: Reports, *, seconds_
         place = notice.source
         if not place.key.endswith(CHECKSUM):
             continue
-        # The checksum is written last: its arrival says that the report is complete (aws-facts.md §3.1).
+        # The checksum is written last: after its arrival the report is complete (aws-facts.md §3.1).
         manifest = f"s3://{place.bucket}/{place.key.removesuffix(CHECKSUM)}/manifest.json"
         with reports.open_files(manifest, only="") as (inventory, _):
             _check_bucket(inventory.source_bucket, dependencies, manifest)
-            tasks = [{"v": 1, "kind": KIND, "manifest": manifest, "file": one.key} for one in inventory.files]
+            tasks = [{"v": 1, "kind": KIND, "manifest": manifest, "file": file.key} for file in inventory.files]
         reports.queue.send_messages([json.dumps(one) for one in tasks])
         dependencies.observer.info("inventory fanned out", manifest=manifest, files=len(tasks))
     return True
@@ -109,7 +109,7 @@ def _check_bucket(bucket: str, dependencies: Dependencies, manifest: str) -> Non
 def _work_on(
     task: Mapping[str, str], dependencies: Dependencies, reports: Reports, *, seconds_left: Callable[[], float]
 ) -> bool:
-    """Feed one data file; ``False`` when it must go on later."""
+    """Enqueue one data file; ``False`` when it must be continued later."""
     manifest, file_key = task["manifest"], task["file"]
     settings = dependencies.settings
     feeder = Feeder(dependencies.rules, dependencies.backfill_queue, backlog=settings.backlog, waits=False)
@@ -123,7 +123,7 @@ def _work_on(
             DataFile(inventory.content_of(file_key), file_key, files[file_key]),
             fed,
             journal=reports.journal,
-            go_on=lambda: seconds_left() >= RESERVE_SECONDS,
+            go_on=lambda: seconds_left() > 0,
         )
     if fed.refused:
         dependencies.observer.count("Unmapped", fed.refused)

@@ -1,14 +1,15 @@
-"""Lambda: references rewritten as things happen: an object was copied, or an application wrote an old URI."""
+"""Lambda: rewrites references as soon as an object was copied, or an application wrote an old URI."""
 
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
+from domain.audit.packs import events_of
 from domain.errors import TransientError
 from domain.keys import Location
 from domain.protocol.record import State
-from domain.references.items import Outcome, Reported
+from domain.references.reports import ReferenceOutcome, Reported
 from domain.rules.references import Item, TableReferences
 from handlers.intake.invocations import records_of
 from handlers.operations.references import References
@@ -17,18 +18,18 @@ _REFERABLE = (State.COPIED.value, State.CLEANED.value)
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001  # Lambda's two
-    """Rewrite what the event makes possible: an object was copied, or an application wrote an old URI."""
+    """Rewrite the references of an object that was copied, or of an item that an application wrote."""
     return respond(event, _references())
 
 
 def respond(event: Mapping[str, Any], references: References) -> dict[str, Any]:
-    """For a stream: the first change that could not be worked off, from which the stream comes back.
+    """For a stream: the first change that could not be handled, where the stream continues.
 
-    An event of the audit bus that could not be worked off raises: EventBridge delivers it again.
+    An event, or a pack, of the audit bus that could not be handled raises: EventBridge delivers it again.
     """
     if isinstance(event, Mapping) and isinstance(event.get("detail"), Mapping):
-        reports = list(_by_source(str(event["detail"].get("source", "")), event["detail"], references))
-        return {"rewritten": _rewritten(reports)}
+        details = [told["detail"] for told in events_of(event)]
+        return {"rewritten": _rewritten([one for detail in details for one in _by_source(detail, references)])}
     reports = []
     for entry in records_of(event, source="a DynamoDB stream, nor of the audit bus,", needs=("dynamodb",)):
         try:
@@ -53,9 +54,9 @@ def _changed(entry: Mapping[str, Any], references: References) -> list[Reported]
     return list(_by_uri(Location(image["bucket"]["S"], image["key"]["S"]).uri, references))
 
 
-def _by_source(uri: str, detail: Mapping[str, Any], references: References) -> Iterator[Reported]:
+def _by_source(detail: Mapping[str, Any], references: References) -> Iterator[Reported]:
     if detail.get("state") in _REFERABLE and not detail.get("running"):
-        yield from _by_uri(uri, references)
+        yield from _by_uri(str(detail.get("source", "")), references)
 
 
 def _by_uri(uri: str, references: References) -> Iterator[Reported]:
@@ -73,12 +74,12 @@ def _rewrite(table: TableReferences, key: Item, references: References) -> list[
 
 
 def _plain(value: Item) -> Item:
-    """Lambda's events hold binary values as base64 text."""
+    """Lambda's events contain binary values as base64 text."""
     return {"B": b64decode(value["B"])} if isinstance(value.get("B"), str) else value
 
 
 def _rewritten(reports: list[Reported]) -> int:
-    return sum(one.outcome is Outcome.REWRITTEN for one in reports)
+    return sum(report.outcome is ReferenceOutcome.REWRITTEN for report in reports)
 
 
 @cache

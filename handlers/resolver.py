@@ -1,4 +1,4 @@
-"""Lambda: where the bytes of URIs are right now."""
+"""Lambda: where the bytes of URIs are now."""
 
 from collections.abc import Mapping
 from functools import cache

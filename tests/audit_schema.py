@@ -8,6 +8,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from domain.audit.events import SOURCE, AuditEvent
+from domain.audit.packs import Entry
 
 SCHEMAS = Path(__file__).resolve().parents[1] / "docs" / "schemas"
 
@@ -24,3 +25,9 @@ def check_event(event: AuditEvent) -> None:
     """Raise what the schema says against an event, in the form in which EventBridge delivers it."""
     detail = json.loads(json.dumps(dict(event.detail)))
     validator("audit-event-1").validate({"source": SOURCE, "detail-type": event.detail_type, "detail": detail})
+
+
+def check_delivered(entry: Entry) -> None:
+    """Raise what the schema says against an entry, single or pack, in the form in which EventBridge delivers it."""
+    delivered = {"source": SOURCE, "detail-type": entry.detail_type, "detail": json.loads(entry.detail)}
+    validator("audit-event-1").validate(delivered)

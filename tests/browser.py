@@ -5,9 +5,10 @@ import struct
 import subprocess
 import tempfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CHROMIUM = shutil.which("chromium")
 _FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
@@ -41,9 +42,35 @@ def framed(page: Path, *, width: int, height: int) -> Path:
 
 def colours_of(picture: Path) -> tuple[int, int, set[bytes]]:
     """Width, height and the colours of a PNG as Chromium writes it (8 bits, RGB or RGBA, not interlaced)."""
+    width, height, samples, lines = _lines_of(picture)
+    step = samples * 7
+    return width, height, {bytes(line[at : at + 3]) for line in lines for at in range(0, len(line), step)}
+
+
+def cut_to(picture: Path, width: int) -> None:
+    """Keep the left ``width`` columns of a PNG."""
+    _, height, samples, lines = _lines_of(picture)
+    rows = b"".join(b"\0" + line[: width * samples] for line in lines)
+    head = struct.pack(">IIBBBBB", width, height, 8, {3: 2, 4: 6}[samples], 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b""))
+    packed = (
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+    )
+    picture.write_bytes(SIGNATURE + b"".join(packed))
+
+
+def size_of(picture: Path) -> tuple[int, int]:
+    """Width and height of a PNG."""
     content = picture.read_bytes()
-    assert content.startswith(b"\x89PNG\r\n\x1a\n")
-    width, height, depth, kind = struct.unpack(">IIBB", content[16:26])
+    assert content.startswith(SIGNATURE)
+    width, height = struct.unpack(">II", content[16:24])
+    return width, height
+
+
+def _lines_of(picture: Path) -> tuple[int, int, int, list[bytearray]]:
+    """Width, height, bytes of a pixel, and each line's pixels."""
+    content, (width, height) = picture.read_bytes(), size_of(picture)
+    depth, kind = content[24:26]
     assert depth == 8
     samples = {2: 3, 6: 4}[kind]
     packed, at = b"", 8
@@ -52,11 +79,11 @@ def colours_of(picture: Path) -> tuple[int, int, set[bytes]]:
         if content[at + 4 : at + 8] == b"IDAT":
             packed += content[at + 8 : at + 8 + length]
         at += length + 12
-    return width, height, _colours(zlib.decompress(packed), width, height, samples)
+    return width, height, samples, list(_unfiltered(zlib.decompress(packed), width, height, samples))
 
 
-def _colours(rows: bytes, width: int, height: int, samples: int) -> set[bytes]:
-    stride, before, colours = width * samples, bytearray(width * samples), set[bytes]()
+def _unfiltered(rows: bytes, width: int, height: int, samples: int) -> Iterator[bytearray]:
+    stride, before = width * samples, bytearray(width * samples)
     for row in range(height):
         start = row * (stride + 1)
         kind, line = rows[start], bytearray(rows[start + 1 : start + 1 + stride])
@@ -65,8 +92,7 @@ def _colours(rows: bytes, width: int, height: int, samples: int) -> set[bytes]:
             above, corner = before[at], before[at - samples] if at >= samples else 0
             line[at] = (line[at] + _predicted(kind, left, above, corner)) & 255
         before = line
-        colours |= {bytes(line[at : at + 3]) for at in range(0, stride, samples * 7)}
-    return colours
+        yield line
 
 
 def _predicted(kind: int, left: int, above: int, corner: int) -> int:

@@ -1,8 +1,11 @@
 """Fixtures that every suite may use, and how Hypothesis chooses its examples."""
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import settings
 
+from domain.audit.chain import MISSING_SHARD
 from tests.servers import moto_endpoint, seaweedfs, standin, standin_process
 
 __all__ = ["moto_endpoint", "seaweedfs", "standin", "standin_process"]
@@ -15,3 +18,15 @@ pytest.register_assert_rewrite("tests.worlds")
 settings.register_profile("gate", derandomize=True, deadline=None)
 settings.register_profile("search", deadline=None, print_blob=True)
 settings.load_profile("gate")
+
+
+@pytest.fixture(
+    scope="module", params=[MISSING_SHARD, "shardId-00000001795400000000-0000000a"], ids=["unsharded", "shard"]
+)
+def each_chain(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The module's tests run on the audit chain without a shard, and on that of a shard."""
+    from tests.worlds.audited import LAYOUT
+
+    LAYOUT.shard = request.param
+    yield
+    LAYOUT.shard = MISSING_SHARD

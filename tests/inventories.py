@@ -20,6 +20,7 @@ COLUMNS = {
     "is_multipart_uploaded": "BOOLEAN",
     "encryption_status": "VARCHAR",
     "object_lock_mode": "VARCHAR",
+    "object_lock_retain_until_date": "VARCHAR",
     "object_lock_legal_hold_status": "VARCHAR",
     "intelligent_tiering_access_tier": "VARCHAR",
     "last_modified_date": "TIMESTAMP",

@@ -23,12 +23,13 @@ HOSTILE = (
     "old/a\u202egnp.exe\n\x00",
     "old/" + "very-long-segment-without-any-place-to-break" * 8,
 )
+SHOWN_KEYS = tuple(f"datasets/line-{number}/image-{number:04}.jpg" for number in range(1, 6))
 START = 1_790_000_040
 RULES = {"training-output": (61_200, 88), "compiled-models": (9_400, 41), "captured-images": (181_000, 2)}
 
 
-def sample_records() -> list[Record]:
-    """Moved, adopted, multipart, versioned, parked and in conflict."""
+def sample_records(keys: tuple[str, ...] = HOSTILE) -> list[Record]:
+    """Moved, adopted, multipart, versioned, parked and in conflict; the last ones have these keys."""
     moved = Record(
         Location("line-1", "old/a"),
         Location("line-1", "new/a"),
@@ -43,16 +44,21 @@ def sample_records() -> list[Record]:
     records = [moved, replace(moved, origin=Origin.ADOPTED), replace(moved, source_etag="b" * 32 + "-7")]
     records += [replace(moved, source_version="v1", state=State.CLEANED), replace(moved, state=State.TOMBSTONE)]
     causes = (Cause.ACCESS_DENIED, Cause.ARCHIVED, Cause.IMPOSSIBLE_KEY, Cause.KMS, Cause.TARGET_FOREIGN)
-    for key, cause in zip(HOSTILE, causes, strict=True):
+    for key, cause in zip(keys, causes, strict=True):
         state = State.CONFLICT if cause is Cause.TARGET_FOREIGN else State.PARKED
         records.append(replace(moved, source=Location("line-1", key), state=state, cause=cause, verified_at=None))
     return records
 
 
-def sample_report() -> Report:
+def shown_report() -> Report:
+    """The same with keys and words that documents may show."""
+    return sample_report(SHOWN_KEYS, reason="5 objects in a row were denied")
+
+
+def sample_report(keys: tuple[str, ...] = HOSTILE, *, reason: str = "lunch <b>") -> Report:
     """As the command makes one."""
     tallied = Tallied()
-    for record in sample_records():
+    for record in sample_records(keys):
         tallied.count(record)
     history, copied, size = {}, 0, 0
     for minute in range(300):
@@ -81,7 +87,7 @@ def sample_report() -> Report:
         objects_copied=copied,
         bytes_copied=size,
         queues={"events": Depth(12, 4, 0), "backfill": Depth(310, 8, 5), "inventory": Depth(0, 0, 0)},
-        control=Control(paused=True, reason="lunch <b>", by="circuit-breaker", fence=3),
+        control=Control(paused=True, reason=reason, by="circuit-breaker", fence=3),
         recent=Tally(ended=900, failed=2, oldest_event=1.7, oldest_row=640.0),
     )
     shares = {name: Share(number + 500, (number + 500) * mib * 2**20) for name, (number, mib) in RULES.items()}

@@ -1,1 +1,1 @@
-"""What every adapter of an AWS service needs: clients, errors, answers."""
+"""Shared by the adapters of AWS services: clients, errors, answers."""

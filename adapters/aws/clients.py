@@ -13,6 +13,8 @@ from botocore.config import Config
 
 from adapters.aws.errors import translated
 from adapters.aws.foreign_answers import refuse_foreign_answers
+from adapters.aws.lane.client import HOT, LeanClient
+from adapters.aws.lane.handover import watch_sending
 from adapters.aws.repeated_answers import AnswerNumbers
 from adapters.local.clock import SystemClock
 from domain.errors import InputError, LeaseExpiredError
@@ -38,8 +40,8 @@ _SEND_BEFORE: ContextVar[float | None] = ContextVar("send_before", default=None)
 def sending_before(moment: float) -> Iterator[None]:
     """Let this thread's S3 requests leave only before ``moment`` (monotonic seconds).
 
-    The time is looked at when the signed request is about to go out, at each try of it; past the moment
-    LeaseExpiredError is raised (protocol.md §6).
+    The time is checked just before each try of the signed request is sent. After the moment, LeaseExpiredError is
+    raised (protocol.md §6).
     """
     token = _SEND_BEFORE.set(moment)
     try:
@@ -50,12 +52,13 @@ def sending_before(moment: float) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class AwsClients:
-    """How this process talks to AWS.
+    """This process's AWS configuration.
 
-    ``request_seconds`` is the longest that a request to S3 is waited for; ``connections`` are per client;
-    ``read_attempts`` counts for what may be repeated in S3.
+    ``request_seconds`` is the time-out of a request to S3. ``connections`` count per client. ``read_attempts`` are for
+    S3 requests that may be repeated.
     The endpoint, the region and the credentials come from the environment unless given (``AWS_ENDPOINT_URL``, …);
     ``endpoints`` are those of single services (``sagemaker``, ``greengrassv2``) that have another one.
+    With ``lane``, hot operations take the lean lane (docs/design/lane.md); boto3 makes all others.
     """
 
     connections: int = 64
@@ -68,6 +71,7 @@ class AwsClients:
     session_token: str | None = field(default=None, repr=False)
     endpoints: tuple[tuple[str, str], ...] = ()
     monotonic: Callable[[], float] = SystemClock().monotonic
+    lane: bool = False
 
     @cached_property
     def _session(self) -> boto3.Session:
@@ -82,15 +86,15 @@ class AwsClients:
 
     @cached_property
     def s3(self) -> "S3Client":
-        """For reads and for what may be repeated; the SDK tries again."""
+        """S3 for reads and for requests that may be repeated; the SDK tries again."""
         client: S3Client = self._make("s3", attempts=self.read_attempts, seconds=self.request_seconds)
-        return self._guarded(client)
+        return client
 
     @cached_property
     def s3_once(self) -> "S3Client":
-        """For what changes an object: sent once, since a repeat that the SDK hides cannot be told from a refusal."""
+        """S3 for requests that change an object: sent once, because a repeat by the SDK would look like a refusal."""
         client: S3Client = self._make("s3", attempts=1, seconds=self.request_seconds)
-        return self._guarded(client)
+        return client
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
@@ -118,13 +122,13 @@ class AwsClients:
 
     @cached_property
     def functions(self) -> "LambdaClient":
-        """Lambda: the pollers of our queues."""
+        """Lambda: the event source mappings of the queues."""
         client: LambdaClient = self._make("lambda", attempts=5)
         return client
 
     @cached_property
     def sts(self) -> "STSClient":
-        """Who we are."""
+        """STS: the caller's identity."""
         client: STSClient = self._make("sts", attempts=3)
         return client
 
@@ -141,7 +145,7 @@ class AwsClients:
         return client
 
     def client_of(self, service: str) -> Any:
-        """A client of a service that only a few commands ask."""
+        """A client of a service that only a few commands use."""
         return self._make(service, attempts=5)
 
     def _make(self, service: Any, *, attempts: int, seconds: float = _ANSWER_SECONDS) -> Any:
@@ -158,18 +162,29 @@ class AwsClients:
                 endpoint_url = dict(self.endpoints).get(service, self.endpoint_url)
                 client = self._session.client(service, endpoint_url=endpoint_url, config=config)
                 client.meta.events.register("before-parse", refuse_foreign_answers)
-                # botocore has no public name for the connections of a client.
-                numbers = AnswerNumbers(client._endpoint.http_session.close)  # noqa: SLF001
-                client.meta.events.register("before-parse", numbers.refuse_repeated_answer)
-                return client
+                return self._with_lane(client, service)
         except ValueError as error:
             raise InputError(f"The AWS endpoint or region cannot be used: {error}; correct AWS_ENDPOINT_URL") from error
 
-    def _guarded(self, client: "S3Client") -> "S3Client":
-        def refuse_late_requests(**_unused: Any) -> None:
-            moment = _SEND_BEFORE.get()
-            if moment is not None and self.monotonic() >= moment:
-                raise LeaseExpiredError("The claim has no time left for this request: not sent, it is tried again")
+    def _with_lane(self, client: Any, service: str) -> Any:
+        # botocore has no public name for the connections of a client.
+        drops: list[Callable[[], object]] = [client._endpoint.http_session.close]  # noqa: SLF001
+        numbers = AnswerNumbers(lambda: [drop() for drop in drops])
+        client.meta.events.register("before-parse", numbers.refuse_repeated_answer)
+        before_sending = self._refuse_late_requests if service == "s3" else _nothing
+        watch_sending(client, before_sending)
+        credentials = self._session.get_credentials()
+        if service not in HOT or not self.lane or credentials is None:
+            return client
+        lean = LeanClient(client, credentials, numbers, before_sending)
+        drops.append(lean.drop_connections)
+        return lean
 
-        client.meta.events.register("before-send.s3", refuse_late_requests)
-        return client
+    def _refuse_late_requests(self) -> None:
+        moment = _SEND_BEFORE.get()
+        if moment is not None and self.monotonic() >= moment:
+            raise LeaseExpiredError("The claim has no time left for this request: not sent")
+
+
+def _nothing() -> None:
+    """What requests of other services wait for."""

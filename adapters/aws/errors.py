@@ -1,8 +1,8 @@
-"""The one place that turns botocore's errors into the domain's.
+"""Translates botocore's errors into the domain's.
 
 The code decides, not the HTTP status: botocore rewrites a 200 with an error body to a 500 (aws-facts.md §2.1).
 
-What AWS says                                                   What we raise
+AWS's answer                                                    The error
 SlowDown, Throttling*, ProvisionedThroughputExceeded*, …        ThrottledError
 InternalError, ServiceUnavailable, 5xx, time-outs, resets,      UnavailableError
   broken answers, unreachable endpoint, anything unknown
@@ -12,9 +12,11 @@ InvalidObjectState, ObjectNotInActiveTierError                  ArchivedError
 NoSuchBucket, ResourceNotFoundException, QueueDoesNotExist      MissingResourceError
 InsufficientStorage, 507, "no space left"                       StorageFullError
 InvalidRequest, InvalidArgument, ValidationException, …, 400    RefusedRequestError
-MetadataTooLarge, RequestHeaderSectionTooLarge
+MetadataTooLarge, RequestHeaderSectionTooLarge                  (with the remedy)
+InvalidRequest of a bucket without object lock, and the codes
+  of other servers for it; 501 of CopyObject
 
-ServiceUnavailable is no throttling: unlike SlowDown it does not say that nothing was done. Only HEAD's bare 503 is.
+ServiceUnavailable is not throttling: unlike SlowDown it may have been done. Only HEAD's 503 without a code is.
 """
 
 import errno
@@ -103,12 +105,20 @@ _MISSING = frozenset(
 _FULL = frozenset({"InsufficientStorage", "507", "StorageFull", "XMinioStorageFull"})
 _TOO_LONG = frozenset({"MetadataTooLarge", "RequestHeaderSectionTooLarge", "431"})
 """S3 takes 8,192 bytes of headers and 2 KB of metadata. A copy in parts sends all its tags in one header, of which
-percent-encoding makes up to nine bytes for a letter; in one request S3 copies them by itself."""
+percent-encoding makes up to nine bytes of a character; in one request S3 copies them by itself."""
+_LOCKS = frozenset(
+    {"InvalidRetentionPeriod", "MissingUploadObjectWithObjectLockHeaders", "NoSuchObjectLockConfiguration"}
+)
+"""How other servers than AWS refuse a lock (docs/design/emulators.md). AWS says InvalidRequest, and why in words."""
+_NOT_IMPLEMENTED = frozenset({"501", "NotImplemented"})
+_NO_LOCK_THERE = "missingobjectlockconfiguration"
 _REFUSED = frozenset(
     {
         "400",
         "405",
+        "501",
         *_TOO_LONG,
+        *_LOCKS,
         "AuthorizationHeaderMalformed",
         "BadRequest",
         "BatchRequestTooLong",
@@ -118,6 +128,7 @@ _REFUSED = frozenset(
         "InvalidArgument",
         "InvalidBucketName",
         "InvalidMessageContents",
+        "InvalidParameterException",
         "InvalidParameterValue",
         "InvalidPart",
         "InvalidPartOrder",
@@ -158,17 +169,17 @@ def translated(action: str, subject: str) -> Iterator[None]:
     except BotoCoreError as error:
         raise _from_sdk_error(error, action, subject) from error
     except RepeatedAnswerError as error:
-        said = f"{action} on {subject}: the answer to another request came again, so a proxy repeats answers: bypass it"
-        raise UnavailableError(f"{said}, or check AWS_ENDPOINT_URL; it is tried again") from error
-    except ResponseParserError as error:  # no BotoCoreError; its text holds the whole answer
+        said = f"{action} on {subject}: the answer to another request was repeated by a proxy: bypass it"
+        raise UnavailableError(f"{said}, or check AWS_ENDPOINT_URL") from error
+    except ResponseParserError as error:  # not a BotoCoreError; its text has the whole answer
         said = f"{action} on {subject}: the answer cannot be read, perhaps it is a proxy's: check AWS_ENDPOINT_URL"
-        raise UnavailableError(f"{said}; it is tried again") from error
+        raise UnavailableError(said) from error
     except OSError as error:
         if error.errno in _NO_ROOM:
             why = f"no room left on this machine ({error.strerror}): free some, or set TMPDIR"
             raise StorageFullError(f"{action} on {subject}: {why}") from error
         # A socket's error that botocore did not wrap.
-        raise UnavailableError(f"{action} on {subject} got no answer: {error}; it is tried again") from error
+        raise UnavailableError(f"{action} on {subject} got no answer: {error}") from error
 
 
 def error_code(error: ClientError) -> str:
@@ -204,9 +215,21 @@ def from_code(code: str, message: str, action: str, subject: str, *, status: int
     if code in _MISSING:
         return MissingResourceError(f"{said}; it does not exist: create it, or correct its name or region")
     if code in _REFUSED:
-        remedy = "shorten the tags or the metadata of its source" if code in _TOO_LONG else "correct what it names"
-        return RefusedRequestError(f"{said}; the same request will be refused again: {remedy}")
-    return UnavailableError(f"{said}; it is tried again")
+        return RefusedRequestError(f"{said}; the same request will be refused again: {_remedy(action, code, lowered)}")
+    return UnavailableError(said)
+
+
+def _remedy(action: str, code: str, message: str) -> str:
+    if action == "CopyObject" and code in _NOT_IMPLEMENTED:
+        return (
+            "if the target bucket's policy enforces conditional writes, set KEYSHIFT_MULTIPART_ABOVE=0, so that "
+            "objects are copied in parts"
+        )
+    if code in _TOO_LONG:
+        return "shorten the tags or the metadata of its source"
+    if code in _LOCKS or _NO_LOCK_THERE in message.replace(" ", ""):
+        return "its source is locked, so enable object lock on the target bucket, or end the source's lock"
+    return "correct what it names"
 
 
 def _from_sdk_error(error: BotoCoreError, action: str, subject: str) -> KeyshiftError:
@@ -220,4 +243,4 @@ def _from_sdk_error(error: BotoCoreError, action: str, subject: str) -> Keyshift
     if isinstance(error, _UNREACHABLE):
         url = error.kwargs.get("endpoint_url") or error.kwargs.get("proxy_url") or "the endpoint"
         return UnavailableError(f"{action} on {subject}: cannot reach {url}; check the network and AWS_ENDPOINT_URL")
-    return UnavailableError(f"{said}; it is tried again")
+    return UnavailableError(said)

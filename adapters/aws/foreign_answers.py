@@ -1,4 +1,4 @@
-"""Answers that are not AWS's: a proxy's page with status 200 must never be read as an empty answer."""
+"""Answers that are not AWS's: a proxy's page with status 200 must not be read as an empty answer."""
 
 import re
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ FIRST_ERROR = 300
 
 
 def refuse_foreign_answers(operation_model: Any, response_dict: Mapping[str, Any], **_unused: Any) -> None:
-    """A botocore handler of ``before-parse``: raises ResponseParserError for a success whose body nobody at AWS wrote.
+    """A botocore handler of ``before-parse``: raises ResponseParserError for a success whose body is not AWS's.
 
-    botocore's parsers take what they do not know for an answer without members: a listing of nothing, a queue without
-    messages, a record that is not there.
+    botocore's parsers read an unknown body as an answer without members: an empty listing, a queue without messages, a
+    missing record.
     """
     opening = _OPENINGS.get(operation_model.service_model.resolved_protocol)
     if opening is None or response_dict["status_code"] >= FIRST_ERROR:
@@ -27,11 +27,11 @@ def refuse_foreign_answers(operation_model: Any, response_dict: Mapping[str, Any
         is_foreign |= _PAGE.match(body) is not None
         is_foreign |= _has_body(operation_model) and not body.startswith(opening)
     if is_foreign:
-        raise ResponseParserError("the answer is not of AWS")
+        raise ResponseParserError("the answer is not AWS's")
 
 
 def _has_body(operation_model: Any) -> bool:
-    """Whether AWS writes something into the body that is no text."""
+    """Whether AWS's body has members that are not text."""
     shape = operation_model.output_shape
     if shape is None or operation_model.http.get("method") == "HEAD":
         return False

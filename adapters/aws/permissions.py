@@ -1,5 +1,6 @@
-"""Which IAM permission a call needs, as a refusal names it: the action of IAM is often not the name of the call."""
+"""The IAM permission that a call needs; IAM's action often differs from the name of the call."""
 
+_OR_PROMISE = "; or, if no object has annotations, write `annotations: none` under `source` in the rules file"
 _OF_OBJECTS = {
     "HeadObject": "s3:GetObject, and s3:ListBucket, without which S3 cannot say that a key is absent",
     "HeadBucket": "s3:ListBucket",
@@ -8,8 +9,12 @@ _OF_OBJECTS = {
     "UploadPart": "s3:PutObject",
     "GetObjectTagging": "s3:GetObjectTagging and s3:GetObjectVersionTagging",
     "CopyObject": (
-        "s3:GetObject and s3:GetObjectTagging on the source, s3:PutObject and s3:PutObjectTagging on the target"
+        "s3:GetObject, s3:GetObjectTagging and s3:GetObjectAnnotation on the source, s3:PutObject, s3:PutObjectTagging "
+        f"and s3:PutObjectAnnotation on the target{_OR_PROMISE}"
     ),
+    "ListObjectAnnotations": f"s3:ListObjectAnnotations{_OR_PROMISE}",
+    "GetObjectAnnotation": f"s3:GetObjectAnnotation{_OR_PROMISE}",
+    "PutObjectAnnotation": f"s3:PutObjectAnnotation{_OR_PROMISE}",
     "UploadPartCopy": "s3:GetObject on the source and s3:PutObject on the target",
     "CreateMultipartUpload": "s3:PutObject and s3:PutObjectTagging",
     "CompleteMultipartUpload": "s3:PutObject",
@@ -22,9 +27,13 @@ _OF_OBJECTS = {
     "GetBucketVersioning": "s3:GetBucketVersioning",
     "GetBucketNotificationConfiguration": "s3:GetBucketNotification",
     "PutBucketNotificationConfiguration": "s3:PutBucketNotification",
+    "GetBucketEncryption": (
+        "s3:GetEncryptionConfiguration on the target bucket; or set KEYSHIFT_ENCRYPTED_TARGETS to true or false"
+    ),
     "GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
 }
 _OF_OTHERS = {
+    "BatchExecuteStatement": "dynamodb:PartiQLInsert and dynamodb:PartiQLUpdate",
     "TransactWriteItems": "dynamodb:PutItem, dynamodb:UpdateItem and dynamodb:ConditionCheckItem",
     "SendMessageBatch": "sqs:SendMessage",
     "DeleteMessageBatch": "sqs:DeleteMessage",
@@ -42,6 +51,7 @@ _SAME_NAME = {
     "events": "DescribeEventBus DescribeRule PutEvents PutRule PutTargets",
     "lambda": "GetFunctionConfiguration ListEventSourceMappings UpdateEventSourceMapping",
     "cloudformation": "DescribeStackResources",
+    "cognito-idp": "DescribeUserPool DescribeUserPoolClient ListUserPoolClients",
 }
 _NEEDED = {
     **{call: f"{service}:{call}" for service, calls in _SAME_NAME.items() for call in calls.split()},
@@ -51,5 +61,5 @@ _NEEDED = {
 
 
 def needed_for(action: str) -> str:
-    """What to allow so that ``action``, AWS's name of the call, is not denied."""
+    """The permission for ``action``, AWS's name of the call."""
     return _NEEDED.get(action, f"the permission for {action}")

@@ -1,4 +1,4 @@
-"""Answers that came before: where something on the way repeats one, the next request would take it for its own."""
+"""Repeated answers: where a proxy repeats one, the next request would read it as its own answer."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -8,20 +8,20 @@ from typing import Any
 from botocore.parsers import ResponseParserError
 
 KEPT = 4_096
-"""Answers remembered of one client; a repeated one follows its original on the same connection."""
+"""Number of answers kept for one client; a repeated one follows its original on the same connection."""
 _NUMBERS = ("x-amz-request-id", "x-amzn-requestid")
 
 
 class RepeatedAnswerError(ResponseParserError):
-    """The answer was another request's; what became of this one is unknown."""
+    """The answer was another request's; the result of this one is unknown."""
 
 
 class AnswerNumbers:
-    """The request ids that one client has read; AWS gives each request another one.
+    """The request ids that one client has read; AWS gives each request a new one.
 
-    HTTP/1.1 ties an answer to its request by nothing but their order on a connection, so whatever is left over on it
-    answers the next request: a look that shows another object, an event that counts as published and never was.
-    ``drop_connections`` closes the idle ones, since the answer that is still due would come on one of them.
+    HTTP/1.1 relates an answer to its request only by their order on a connection. So an extra answer is read by the
+    next request: HEAD shows another object, or an event counts as published and is not. ``drop_connections`` closes the
+    idle connections, because the answer that is still due would come on one of them.
     """
 
     def __init__(self, drop_connections: Callable[[], object]) -> None:
@@ -31,16 +31,16 @@ class AnswerNumbers:
         self._lock = Lock()
 
     def refuse_repeated_answer(self, response_dict: Mapping[str, Any], **_unused: Any) -> None:
-        """A botocore handler of ``before-parse``: raises RepeatedAnswerError for an answer that came before.
+        """A botocore handler of ``before-parse``: raises RepeatedAnswerError for an answer that was read before.
 
-        A server that gives no ids is taken as it is; while all answers have had the same one (S3Proxy gives no other),
-        only what is the last one's copy in every header is refused.
+        Answers without ids are accepted. While all answers have had the same id (S3Proxy has only one), an answer is
+        refused only if it equals the last one in every header.
         """
         headers = response_dict["headers"]
         number = next((headers[name] for name in _NUMBERS if headers.get(name)), None)
         if number is not None and self._came_before(number, dict(headers)):
             self._drop_connections()
-            raise RepeatedAnswerError("the answer to another request came again")
+            raise RepeatedAnswerError("the answer to another request was repeated")
 
     def _came_before(self, number: str, headers: Mapping[str, str]) -> bool:
         with self._lock:

@@ -1,4 +1,4 @@
-"""Tries a request again that may succeed later."""
+"""Repeats a request that may succeed later."""
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 

@@ -1,1 +1,1 @@
-"""What the demo creates, and the bucket as its owners use it."""
+"""Creates the demo's resources, and gives producers access to the bucket."""

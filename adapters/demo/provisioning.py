@@ -1,4 +1,4 @@
-"""Creates what a migration needs where nobody deployed it: for the demo, for tests, for a quick start."""
+"""Creates the resources of a migration without a deployment: for the demo, for tests, for a quick start."""
 
 import json
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ def create_manifest_table(clients: AwsClients, table: str) -> None:
             client.get_waiter("table_exists").wait(TableName=table)
             return
         client.get_waiter("table_exists").wait(TableName=table)
-        # Only counted batches' markers and backfills' checkpoints carry this attribute: records are kept for ever.
+        # Only counted batches' markers and backfills' checkpoints carry this attribute: records are kept forever.
         client.update_time_to_live(
             TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"}
         )
@@ -66,20 +66,36 @@ def create_bus(clients: AwsClients, name: str) -> None:
                 raise
 
 
-def create_bucket(clients: AwsClients, name: str, *, versioned: bool = False) -> None:
-    """Create a bucket, or leave our own that is there."""
+def create_bucket(clients: AwsClients, name: str, *, versioned: bool = False, locked: bool = False) -> None:
+    """Create a bucket, or leave this account's existing one; ``locked``: with Object Lock, and so with versions."""
     client = clients.s3
-    place: dict[str, Any] = {}
+    asked: dict[str, Any] = {"ObjectLockEnabledForBucket": True} if locked else {}
     if client.meta.region_name != "us-east-1":
-        place = {"CreateBucketConfiguration": {"LocationConstraint": client.meta.region_name}}
+        asked["CreateBucketConfiguration"] = {"LocationConstraint": client.meta.region_name}
     with translated("CreateBucket", f"s3://{name}"):
         try:
-            client.create_bucket(Bucket=name, **place)
+            client.create_bucket(Bucket=name, **asked)
         except ClientError as error:
             if error_code(error) != "BucketAlreadyOwnedByYou":
                 raise
         if versioned:
             client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+
+
+def create_uri_table(clients: AwsClients, table: str, *, key: str, attribute: str, uris: Mapping[str, str]) -> None:
+    """Create a table of an application that holds URIs, one in an item; ``uris`` maps keys to them. Not repeatable."""
+    client = clients.dynamodb
+    with translated("CreateTable", table):
+        client.create_table(
+            TableName=table,
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        client.get_waiter("table_exists").wait(TableName=table)
+    for name, uri in uris.items():
+        with translated("PutItem", f"{table} ({name})"):
+            client.put_item(TableName=table, Item={key: {"S": name}, attribute: {"S": uri}})
 
 
 def create_portal_tables(clients: AwsClients, tables: PortalTables) -> None:
@@ -103,7 +119,7 @@ def create_portal_tables(clients: AwsClients, tables: PortalTables) -> None:
 
 
 def write_use_case(clients: AwsClients, tables: PortalTables, use_case: UseCase) -> None:
-    """Enter a use case that is in our own account."""
+    """Enter a use case in this account."""
     item = {
         "usecase_id": use_case.use_case_id,
         "s3_bucket": use_case.bucket,

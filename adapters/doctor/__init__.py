@@ -1,1 +1,1 @@
-"""What doctor looks at before anything starts."""
+"""Doctor's checks before a migration starts."""

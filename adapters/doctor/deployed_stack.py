@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from adapters.aws.clients import AwsClients
 from adapters.aws.errors import error_code, translated
+from adapters.s3.bucket_encryption import default_algorithm
 from domain.lifecycle.inspection import BucketRules, MappingFacts, TableFacts
 
 _NO_SETTING = frozenset(
@@ -118,12 +119,13 @@ class DeployedStack:
         lock = self._setting(name, "GetObjectLockConfiguration", s3.get_object_lock_configuration)
         encryption = self._setting(name, "GetBucketEncryption", s3.get_bucket_encryption)
         payment = self._setting(name, "GetBucketRequestPayment", s3.get_bucket_request_payment)
-        retention = lock.get("ObjectLockConfiguration", {}).get("Rule", {}).get("DefaultRetention", {})
-        rules = encryption.get("ServerSideEncryptionConfiguration", {}).get("Rules", [{}])
+        configured = lock.get("ObjectLockConfiguration", {})
+        retention = configured.get("Rule", {}).get("DefaultRetention", {})
         return BucketRules(
             str(retention.get("Mode", "")),
-            str(rules[0].get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm", "")),
+            default_algorithm(encryption),
             payment.get("Payer") == "Requester",
+            configured.get("ObjectLockEnabled") == "Enabled",
         )
 
     @staticmethod

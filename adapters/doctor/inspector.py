@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -10,22 +11,28 @@ from botocore.exceptions import ClientError
 from adapters.aws.clients import AwsClients
 from adapters.aws.errors import error_code, translated
 from adapters.dynamodb.stage import DynamoDbStageBook
+from adapters.s3.requests import Owners
 from domain.keys import Location
 from domain.lifecycle.inspection import BucketFacts, QueueFacts
 from domain.lifecycle.stages import StageEntry
+
+_TRIED = 3
+"""Objects to try: the first one may be deleted meanwhile."""
 
 
 class AwsInspector:
     """Inspector over S3, DynamoDB, SQS, EventBridge and STS."""
 
-    def __init__(self, clients: AwsClients) -> None:
+    def __init__(self, clients: AwsClients, owners: Owners) -> None:
         self._clients = clients
+        self._owners = owners
 
     def bucket(self, name: str) -> BucketFacts:
         """See the port."""
         s3 = self._clients.s3
         with translated("ListObjectsV2", f"s3://{name}"):
-            answer = s3.list_objects_v2(Bucket=name, MaxKeys=1)
+            owner: Any = self._owners.of(Location(name, ""))
+            answer = s3.list_objects_v2(Bucket=name, MaxKeys=1, **owner)
         with translated("GetBucketVersioning", f"s3://{name}"):
             versioning = s3.get_bucket_versioning(Bucket=name).get("Status", "Off")
         with translated("GetBucketNotificationConfiguration", f"s3://{name}"):
@@ -55,7 +62,16 @@ class AwsInspector:
         """See the port."""
         from adapters.s3.object_store import S3ObjectStore
 
-        S3ObjectStore(self._clients).look_at_object(location, with_tags=True)
+        S3ObjectStore(self._clients, owners=self._owners).look_at_object(location, with_tags=True)
+
+    def can_read_annotations(self, bucket: str, prefix: str) -> bool:
+        """See the port."""
+        from adapters.s3.annotation_store import S3AnnotationStore
+        from adapters.s3.listing import S3ObjectListing
+
+        store = S3AnnotationStore(self._clients, owners=self._owners)
+        some = islice(S3ObjectListing(self._clients, owners=self._owners).list_objects(bucket, prefix=prefix), _TRIED)
+        return any(store.list_annotations(Location(bucket, one.key)) is not None for one in some)
 
     def table_stream(self, table: str) -> str:
         """See the port."""

@@ -3,6 +3,7 @@
 import duckdb
 
 from adapters.inventory.files import LocalInventory
+from adapters.inventory.rows import LOCK_COLUMNS
 from domain.errors import InputError
 
 COLUMNS = {
@@ -18,7 +19,9 @@ COLUMNS = {
     "intelligent_tiering_access_tier": "VARCHAR",
     "last_modified_date": "TIMESTAMP",
 }
-"""What a plan needs; only the key must be there."""
+"""The columns of a plan; only the key is required."""
+IS_PLAIN = "is_plain"
+"""Beside them: whether the row rules out a KMS key and an object lock, which its columns tell together."""
 
 
 def connect(*, memory: str = "2GB", threads: int | None = None, folder: str | None = None) -> duckdb.DuckDBPyConnection:
@@ -37,7 +40,7 @@ def connect(*, memory: str = "2GB", threads: int | None = None, folder: str | No
 
 
 def inventory_sql(connection: duckdb.DuckDBPyConnection, local: LocalInventory) -> str:
-    """SQL for the current objects of the inventory: the columns above, missing ones NULL, keys raw.
+    """SQL for the current objects of the inventory: the columns above, missing ones NULL, and IS_PLAIN; keys raw.
 
     Delete markers and noncurrent versions are left out. Raises InputError for a schema that the files do not have.
     """
@@ -56,6 +59,7 @@ def inventory_sql(connection: duckdb.DuckDBPyConnection, local: LocalInventory) 
         f"CASE WHEN coalesce(bucket, '{bucket}') = '{bucket}' THEN {columns[0].removesuffix(' AS key')} "
         "ELSE error('a row of another bucket') END AS key"
     )
+    columns.append(f"{_rules_out_lock_and_key(present)} AS {IS_PLAIN}")
     wanted = []
     if "is_latest" in present:
         wanted.append(f"coalesce({_flag('is_latest', encoded=inventory.has_encoded_keys)}, true)")
@@ -103,7 +107,7 @@ def _column(name: str, kind: str, present: set[str], *, encoded: bool) -> str:
         return "key AS key"
     if kind == "VARCHAR":
         return f"CAST({name} AS VARCHAR) AS {name}"
-    # A CSV's empty text is no number; a text that is none at all must not be taken for one.
+    # An empty text in CSV is not a number; another text that is not a number must be an error.
     return (
         f"CAST(nullif(CAST({name} AS VARCHAR), '') AS {kind}) AS {name}"
         if encoded
@@ -111,8 +115,19 @@ def _column(name: str, kind: str, present: set[str], *, encoded: bool) -> str:
     )
 
 
+def _rules_out_lock_and_key(present: set[str]) -> str:
+    """The SQL of ``rules_out_lock_and_key``."""
+    if not {"encryption_status", *LOCK_COLUMNS} <= present:
+        return "false"
+    encryption, mode, until, hold = (
+        f"coalesce(CAST({name} AS VARCHAR), '')" for name in ("encryption_status", *LOCK_COLUMNS)
+    )
+    is_locked = f"{mode} <> '' OR {until} <> '' OR upper({hold}) NOT IN ('', 'OFF')"
+    return f"({encryption} <> '' AND NOT contains({encryption}, 'KMS') AND NOT ({is_locked}))"
+
+
 def _flag(name: str, *, encoded: bool) -> str:
-    """A boolean column; in CSV an empty text is none, and a text that is neither true nor false stops the plan."""
+    """A boolean column; in CSV an empty text is NULL, and a text that is neither true nor false stops the plan."""
     return f"CAST(nullif({name}, '') AS BOOLEAN)" if encoded else f"CAST({name} AS BOOLEAN)"
 
 

@@ -1,6 +1,6 @@
 """The rules as SQL, so that DuckDB maps millions of keys a second exactly as ``CompiledRules.map_key`` maps one.
 
-A template that RE2 is not certain to read as ``map_key`` does, and every key that needs S3's key rules looked at, goes
+A template that RE2 is not certain to read as ``map_key`` does, and every key that needs a check of S3's key rules, goes
 through the one-key mapping itself.
 """
 
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from adapters.duckdb.cuts import Cuts, cuts_of, quoted
 from adapters.duckdb.patterns import is_readable, is_vectorisable, pattern_of
 from domain.keys import MAX_KEY_BYTES
-from domain.rules.compiled import Branch, CompiledRules
+from domain.rules.branches import Branch
+from domain.rules.compiled import CompiledRules
+from domain.rules.routing import fits_target_layout
 from domain.rules.template_filters import Filter
 from domain.rules.templates import Placeholder, Template
 
@@ -44,7 +46,7 @@ def mapping_sql(rules: CompiledRules, *, column: str = "key") -> MappingSql:
     moves = [_condition(branch.source, rest, index) for index, branch in enumerate(rules.branches)]
     prefix = quoted(rules.source_prefix)
     outside = [f"WHEN NOT starts_with({column}, {prefix}) THEN {NO_BRANCH}"] if rules.source_prefix else []
-    # Such keys are too long or may lead above the bucket: S3's own rules decide, in one place.
+    # Such keys are too long or may lead above the bucket: the one-key mapping applies S3's rules.
     odd = f"WHEN strlen({column}) > {MAX_KEY_BYTES} OR contains({column}, '..') OR {column} = '' THEN {ASK}"
     unmapped = KEPT if rules.unmapped == "keep" else NO_BRANCH
     branch = f"CASE {' '.join([odd, *outside, *keep, *moves])} ELSE {unmapped} END"
@@ -58,7 +60,10 @@ def mapping_sql(rules: CompiledRules, *, column: str = "key") -> MappingSql:
 
 
 def register_one_key_mapping(connection: "duckdb.DuckDBPyConnection", rules: CompiledRules) -> None:
-    """Make ``map_one(key)`` callable: outcome, branch and target of the few keys that SQL does not decide."""
+    """Make ``map_one(key)`` and ``fits_layout(key)`` callable, for the few keys that SQL does not decide.
+
+    The first gives outcome, branch and target, the second what ``fits_target_layout`` says.
+    """
     names = {name: index for index, name in reversed(list(enumerate(branch.rule for branch in rules.branches)))}
 
     def map_one(keys: Sequence[str]) -> list[str]:
@@ -75,7 +80,35 @@ def register_one_key_mapping(connection: "duckdb.DuckDBPyConnection", rules: Com
 
         return pa.array(map_one(keys.to_pylist()), type=pa.string())  # type: ignore[attr-defined]
 
+    def fits(keys: object) -> object:
+        import pyarrow as pa
+
+        answers = [fits_target_layout(rules, key) for key in keys.to_pylist()]  # type: ignore[attr-defined]
+        return pa.array(answers, type=pa.bool_())
+
     connection.create_function("map_one", batched, ["VARCHAR"], "VARCHAR", type="arrow")  # type: ignore[call-overload]
+    connection.create_function("fits_layout", fits, ["VARCHAR"], "BOOLEAN", type="arrow")  # type: ignore[call-overload]
+
+
+def layout_sql(rules: CompiledRules, *, column: str = "key") -> str:
+    """SQL of what ``fits_target_layout`` says of a key; ``register_one_key_mapping`` must have been called."""
+    rest = f"substr({column}, {len(rules.target_prefix) + 1})" if rules.target_prefix else column
+    outside = (
+        [f"WHEN NOT starts_with({column}, {quoted(rules.target_prefix)}) THEN false"] if rules.target_prefix else []
+    )
+    fitting = [_fitting(branch.target, rest, column) for branch in rules.branches]
+    return f"CASE {' '.join([*outside, *fitting])} ELSE false END"
+
+
+def _fitting(template: Template, rest: str, column: str) -> str:
+    """One WHEN: the expression decides where every name is written once and plainly, else the matcher is asked."""
+    tests = _literal_tests(template, rest)
+    is_plain = not template.has_repeats and not any(piece.filter for piece in template.placeholders)
+    pattern, _ = pattern_of(template)
+    if is_plain and is_readable(pattern):
+        matches = [f"regexp_full_match({rest}, {quoted(pattern)})"] if template.placeholders else []
+        return f"WHEN {' AND '.join([*tests, *matches])} THEN true"
+    return f"WHEN {' AND '.join(tests) or 'true'} THEN fits_layout({column})"
 
 
 def _condition(template: Template, rest: str, index: int) -> str:

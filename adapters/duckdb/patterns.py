@@ -39,8 +39,8 @@ def pattern_of(template: Template) -> tuple[str, list[tuple[int, int]]]:
 def is_vectorisable(template: Template) -> bool:
     """Whether RE2 is certain to find the very parse that the template's own matcher finds first.
 
-    RE2 compares no texts. So up to the last repeated name there may be one parse only: of several the matcher takes
-    the first whose texts are equal, and it gives up after a million, where RE2 would go on.
+    RE2 does not compare texts. So up to the last repeated name only one parse may be possible: of several the matcher
+    takes the first whose texts are equal, and it stops after a million, where RE2 would continue.
     """
     pieces = template.pieces
     if len(template.placeholders) > _MOST_GROUPS or not is_readable(pattern_of(template)[0]):
@@ -136,7 +136,7 @@ def re2_of(expression: Expression) -> str:
         case Choice(items):
             return "(?:" + "|".join(re2_of(item) for item in items) + ")"
         case Repeat(item, least, most):
-            # No key holds so many; RE2 takes no number above 1,000.
+            # A key cannot have so many; RE2 allows numbers up to 1,000.
             most = None if most is not None and most >= MAX_KEY_BYTES else most
             bounds = f"{{{least},{'' if most is None else most}}}?"
             return f"(?:{re2_of(item)})" + {(0, None): "*?", (1, None): "+?", (0, 1): "??"}.get((least, most), bounds)

@@ -2,27 +2,28 @@
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from adapters.duckdb.inventory import connect, inventory_sql
-from adapters.duckdb.mapping import KEPT, NO_BRANCH, REJECTED, mapped_sql, register_one_key_mapping
-from adapters.duckdb.parts import is_cut, number_of_parts
+from adapters.duckdb.inventory import IS_PLAIN, connect, inventory_sql
+from adapters.duckdb.lake_tables import lake_table_sql
+from adapters.duckdb.mapping import KEPT, NO_BRANCH, REJECTED, layout_sql, mapped_sql, register_one_key_mapping
+from adapters.duckdb.requests import IS_ARCHIVED, UPLOADED_IN_PARTS, is_cut, number_of_parts, number_of_reads
+from adapters.duckdb.rows import batched, read_one_by_one, saved_whole
 from adapters.inventory.files import LocalInventory
-from adapters.inventory.rows import read_rows
 from domain.errors import InputError
 from domain.planning.figures import EARLY_DELETION_DAYS, Collision, Cutting, EarlyDeletion, PlanFigures, Shape, Share
 from domain.planning.ports import ObjectListing
 from domain.rules.compiled import CompiledRules
+from domain.rules.lake_tables import LakeTable, TableFormat, folders_of
 
 SHOWN = 20
-_ARCHIVED = (
-    "storage_class IN ('GLACIER', 'DEEP_ARCHIVE') OR coalesce(intelligent_tiering_access_tier, '') LIKE '%ARCHIVE%'"
-)
+NO_FOLDER = "//"
+"""A text with which no root of a table begins: DuckDB's function for lists answers NULL for an empty one."""
 _LOCKED = "coalesce(object_lock_mode, '') <> '' OR upper(coalesce(object_lock_legal_hold_status, '')) = 'ON'"
 _SHAPE = (
     "regexp_replace(regexp_replace(left(key, 200), '[0-9a-fA-F]{8,}(-[0-9a-fA-F]{4,})*', '<id>', 'g'), "
@@ -34,7 +35,7 @@ _SUSPECTED = "hash(key) IN (SELECT source_hash FROM suspected_sources)"
 
 @dataclass(frozen=True, slots=True)
 class _KeySet:
-    """SQL of the rows, when they were taken (UTC), and whether they cost too much to be read a second time."""
+    """SQL of the rows, their time (UTC), and whether a second read of them costs too much."""
 
     sql: str
     taken_at: float | None = None
@@ -55,24 +56,24 @@ class DuckDbPlanner:
             raise InputError(
                 f"the inventory is of bucket {local.inventory.source_bucket}, the rules move {self._rules.source_bucket}"
             )
-        with _saved_whole(out) as partial, self._connection() as connection:
+        with saved_whole(out) as partial, self._connection() as connection:
             try:
                 rows = inventory_sql(connection, local)
                 keys = _KeySet(rows, local.inventory.created_at, read_once=local.inventory.file_format == "CSV")
                 return self._plan(connection, keys, cutting, partial)
             except duckdb.Error:
-                _read_one_by_one(local)
+                read_one_by_one(local)
                 raise
 
     def plan_listing(self, listing: ObjectListing, *, cutting: Cutting, out: Path | None = None) -> PlanFigures:
         """The figures of a listing of the source bucket."""
         import pyarrow as pa
 
-        with _saved_whole(out) as partial, self._connection() as connection:
+        with saved_whole(out) as partial, self._connection() as connection:
             connection.execute(
                 "CREATE TEMP TABLE listed (key VARCHAR, size BIGINT, e_tag VARCHAR, storage_class VARCHAR)"
             )
-            for rows in _batched(listing, self._rules):
+            for rows in batched(listing, self._rules):
                 connection.register("batch", pa.Table.from_pylist(rows))
                 connection.execute("INSERT INTO listed SELECT key, size, e_tag, storage_class FROM batch")
                 connection.unregister("batch")
@@ -80,7 +81,7 @@ class DuckDbPlanner:
             nothing += "NULL::VARCHAR AS encryption_status, NULL::VARCHAR AS object_lock_mode, "
             nothing += (
                 "NULL::VARCHAR AS object_lock_legal_hold_status, NULL::VARCHAR AS intelligent_tiering_access_tier, "
-                "NULL::TIMESTAMP AS last_modified_date"
+                f"NULL::TIMESTAMP AS last_modified_date, false AS {IS_PLAIN}"
             )
             rows_sql = f"SELECT *, {nothing} FROM listed"
             return self._plan(connection, _KeySet(rows_sql), cutting, partial)
@@ -111,24 +112,27 @@ class DuckDbPlanner:
             mapped = f"SELECT * FROM read_parquet('{quoted}')"
             suspected = f"{mapped} WHERE {_SUSPECTED}"
         # Only what the figures need: a hash stands for a key or target, so that memory does not grow with key length.
-        # A packed CSV is read once only, so its keys stay at hand for the few that are looked at again.
+        # A packed CSV is read only once, so its keys are kept for the few that are read again.
         kept_keys = "key" if keys.read_once else f"CASE WHEN branch IN ({NO_BRANCH}, {REJECTED}) THEN key END AS key"
         connection.execute(
-            f"""CREATE TABLE facts AS SELECT branch, size, storage_class, encryption_status, is_multipart_uploaded,
-              ({_ARCHIVED}) AS archived, ({_LOCKED}) AS locked, hash(key) AS source_hash, hash(target) AS target_hash,
-              {_early_days(keys.taken_at)} AS early_days,
+            f"""CREATE TABLE facts AS SELECT branch, size, storage_class, encryption_status,
+              {UPLOADED_IN_PARTS} AS in_parts, {IS_ARCHIVED} AS archived, ({_LOCKED}) AS locked, {is_cut(cutting)} AS cut,
+              {number_of_reads(cutting, self._rules)} AS reads, coalesce({IS_PLAIN}, false) AS plain, hash(key) AS source_hash, hash(target) AS target_hash,
+              {_early_days(keys.taken_at)} AS early_days, {lake_table_sql()} AS lake_table,
               {kept_keys} FROM ({mapped})"""
         )
         shares = self._shares(connection)
         colliding, collisions = self._collisions(connection, suspected)
         special = self._row(
             connection,
-            f"""SELECT count(*) FILTER ({is_cut(cutting)}), coalesce(sum(size) FILTER ({is_cut(cutting)}), 0),
-              count(*) FILTER (is_multipart_uploaded), coalesce(sum(size) FILTER (is_multipart_uploaded), 0),
+            f"""SELECT count(*) FILTER (cut), coalesce(sum(size) FILTER (cut), 0),
+              count(*) FILTER (in_parts), coalesce(sum(size) FILTER (in_parts), 0),
               count(*) FILTER (archived), coalesce(sum(size) FILTER (archived), 0), count(*) FILTER (locked),
-              coalesce(sum({number_of_parts(cutting)}) FILTER ({is_cut(cutting)}), 0)
+              coalesce(sum({number_of_parts(cutting)}) FILTER (cut), 0), coalesce(sum(reads), 0),
+              count(*) FILTER (plain)
               FROM facts WHERE branch >= 0""",
         )
+        tables = self._lake_tables(connection)
         rules: dict[str, Share] = {name: Share() for name in self._rules.rules}
         for index, branch in enumerate(self._rules.branches):
             share = shares.get(index, Share())
@@ -153,11 +157,37 @@ class DuckDbPlanner:
             archived=Share(special[4], special[5]),
             locked=special[6],
             parts=int(special[7]),
+            reads=int(special[8]),
+            plain=int(special[9]),
             storage_classes=self._classes(connection),
             encryption=self._encryption(connection),
             early_deletion=self._early_deletion(connection),
-            unmapped_fails=self._rules.unmapped == "fail",
+            refused=self._refused(connection, shares.get(NO_BRANCH, Share())),
+            lake_table_count=tables[0],
+            lake_tables=tables[1],
         )
+
+    def _refused(self, connection: duckdb.DuckDBPyConnection, unmapped: Share) -> int:
+        """How many unmapped objects are a mistake; in one bucket those at keys of the new layout are copies."""
+        if self._rules.unmapped != "fail":
+            return 0
+        if self._rules.source_bucket != self._rules.target_bucket:
+            return unmapped.objects
+        refused = f"SELECT count(*) FROM facts WHERE branch = {NO_BRANCH} AND NOT {layout_sql(self._rules)}"
+        return int(self._row(connection, refused)[0])
+
+    def _lake_tables(self, connection: duckdb.DuckDBPyConnection) -> tuple[int, tuple[LakeTable, ...]]:
+        """How many tables the keys tell of, without those that the rules file accepts, and the first of them."""
+        accepted = tuple(folders_of(self._rules.accepted_tables))
+        rows = connection.execute(
+            f"""SELECT lake_table.root AS root, lake_table.format, count(*) OVER () FROM
+              (SELECT DISTINCT lake_table FROM facts WHERE lake_table IS NOT NULL)
+              WHERE NOT list_bool_or(list_transform(?::VARCHAR[], lambda folder: starts_with(root, folder)))
+              ORDER BY 1, 2 LIMIT {SHOWN}""",
+            [[*accepted, NO_FOLDER]],
+        ).fetchall()
+        found = tuple(LakeTable(str(root), TableFormat(str(kind))) for root, kind, _ in rows)
+        return (int(rows[0][2]) if rows else 0), found
 
     @staticmethod
     def _row(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
@@ -204,7 +234,7 @@ class DuckDbPlanner:
         return tuple(Shape(str(row[0]), int(row[1]), str(row[2])) for row in rows)
 
     def _collisions(self, connection: duckdb.DuckDBPyConnection, suspected: str) -> tuple[int, tuple[Collision, ...]]:
-        """Targets that two objects would have, or that an object which is there already has."""
+        """Targets of two objects, or of one object where another one is already."""
         same_bucket = self._rules.source_bucket == self._rules.target_bucket
         twice = "SELECT target_hash AS place FROM facts WHERE branch >= 0 GROUP BY 1 HAVING count(*) > 1"
         there = (
@@ -240,48 +270,10 @@ class DuckDbPlanner:
 
 
 def _early_days(at: float | None) -> str:
-    """Days (SQL) that S3 would still bill for a source deleted at the time of the inventory; NULL: its age is unknown."""
+    """Days (SQL) that S3 would still bill for a source deleted at the time of the inventory; NULL for an unknown age."""
     if at is None:
         return "NULL::BIGINT"
     least = " ".join(f"WHEN '{name}' THEN {days}" for name, days in EARLY_DELETION_DAYS.items())
     age = f"date_diff('day', last_modified_date, to_timestamp({at})::TIMESTAMP)"
-    # greatest() would take an unknown age for none.
+    # greatest() would read an unknown age as 0.
     return f"CASE WHEN last_modified_date IS NOT NULL THEN greatest(0, (CASE storage_class {least} END) - {age}) END"
-
-
-@contextmanager
-def _saved_whole(out: Path | None) -> Iterator[Path | None]:
-    """Where to write what becomes ``out`` only when everything has succeeded."""
-    if out is None:
-        yield None
-        return
-    # Looked at before the work: a device or a link to one must not become a file, and a folder cannot.
-    if not out.parent.is_dir() or (out.exists() and not out.is_file()):
-        raise InputError(f"{out} cannot be written: it must be a file in a folder that is there; give another --out")
-    partial = out.with_name(f".{out.name}.partial")
-    try:
-        yield partial
-        partial.replace(out)
-    except OSError as error:
-        raise InputError(f"{out} cannot be written: {error.strerror}; give another --out") from error
-    finally:
-        with suppress(OSError):
-            partial.unlink()
-
-
-def _read_one_by_one(local: LocalInventory) -> None:
-    """Raise InputError naming file and row if a row is bad; DuckDB's own message names neither."""
-    for path in local.paths.values():
-        for _ in read_rows(path, local.inventory):
-            pass
-
-
-def _batched(listing: ObjectListing, rules: CompiledRules, *, rows: int = 50_000) -> Iterator[list[dict[str, Any]]]:
-    batch: list[dict[str, Any]] = []
-    for one in listing.list_objects(rules.source_bucket, prefix=rules.source_prefix):
-        batch.append({"key": one.key, "size": one.size, "e_tag": one.etag, "storage_class": one.storage_class})
-        if len(batch) >= rows:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

@@ -9,10 +9,8 @@ from adapters.dynamodb.item_ids import is_audited
 from adapters.dynamodb.item_table import ItemTable
 from adapters.dynamodb.reference_items import entry_of_item
 from adapters.dynamodb.stage import DynamoDbStageBook
-from domain.audit.control_events import CONTROL_ID
+from domain.audit.item_events import CONTROL_ID, JOURNAL_ID, STAGE_ID
 from domain.audit.ports import Deferred
-from domain.audit.reference_events import JOURNAL_ID
-from domain.audit.stage_events import STAGE_ID
 from domain.rules.references import Item
 
 

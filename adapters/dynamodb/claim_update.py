@@ -1,11 +1,12 @@
-"""The claim as one DynamoDB update: ``domain.protocol.record.refusal`` as its condition, ``claimed`` as its effect."""
+"""The claim as one DynamoDB update: ``domain.protocol.claims.refusal`` as its condition, ``claimed`` as its effect."""
 
 from typing import Any
 
 from adapters.dynamodb.attributes import number, text
 from adapters.dynamodb.record_item import intent_list, order_text
+from domain.protocol.claims import ClaimRequest
 from domain.protocol.notices import NoticeKind
-from domain.protocol.record import ClaimRequest, Mode, State
+from domain.protocol.record import Mode, State
 
 _FREE = "(attribute_not_exists(#token) OR #deadline < :now)"
 _UNFINISHED = "attribute_exists(#token) OR attribute_exists(#upload) OR size(#maybe) > :zero"

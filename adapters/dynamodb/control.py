@@ -6,7 +6,7 @@ from typing import Any
 from adapters.aws.clients import AwsClients
 from adapters.dynamodb.attributes import PARTITION_KEY, number, text
 from adapters.dynamodb.item_table import ItemTable
-from domain.audit.control_events import CONTROL_ID
+from domain.audit.item_events import CONTROL_ID
 from domain.steering.control import Control
 
 
@@ -64,7 +64,7 @@ def _item_of(control: Control) -> dict[str, Any]:
         "fence": number(control.fence),
         "changed_at": number(control.changed_at),
         "by": text(control.by),
-        "mappings": {"L": [text(one) for one in control.mappings]},
+        "mappings": {"L": [text(mapping) for mapping in control.mappings]},
         "paused_by": text(control.paused_by),
         "paused_at": number(control.paused_at),
     }

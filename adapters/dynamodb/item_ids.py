@@ -3,9 +3,7 @@
 A record's id is the SHA-256 of its bucket and key (``Location.record_id``); every other id has a ``#``.
 """
 
-from domain.audit.control_events import CONTROL_ID
-from domain.audit.reference_events import JOURNAL_ID
-from domain.audit.stage_events import STAGE_ID
+from domain.audit.item_events import CONTROL_ID, JOURNAL_ID, STAGE_ID
 
 SINGLE_AUDITED_IDS = (CONTROL_ID, STAGE_ID)
 """The operator's control and the stage of the migration; each of their changes is an audit event that names the id."""
@@ -14,11 +12,15 @@ AUDITED_PREFIX = JOURNAL_ID
 SCAN_PREFIX = "keyshift#reference-scan#"
 """How far a scan of a referring table has come."""
 CHAIN_ID = "keyshift#chain"
-"""The newest link of the audit chain."""
+"""The newest link of the audit chain without a shard. With ``#SHARD`` after it: that of the shard's chain."""
+CHAINS_ID = "keyshift#chains"
+"""The head of heads: an attribute for each chain that is not handed on, named by its shard."""
 POSITION_ID = "keyshift#stream"
 """How far the table's stream is read outside Lambda, and by which process."""
 PROGRESS_ID = "keyshift#progress"
 """The figures of the whole migration."""
+TOTAL_ID = "keyshift#total"
+"""The number of objects that the backfill has to move."""
 BATCH_PREFIX = "keyshift#batch#"
 """A batch of the stream that is included in the figures; it expires after a day."""
 HISTORY_ID = "keyshift#history"
@@ -29,6 +31,8 @@ RATE_PREFIX = "keyshift#rate#"
 """The moment up to which a shared rate is reserved."""
 PROBE_PREFIX = "keyshift#probe#"
 """A probe of live capture that has arrived, followed by its key; it expires after a day."""
+RUN_PREFIX = "keyshift#run#"
+"""The newest run of a stage's work. With ``#RUN#SLICE`` after it: one slice, with ``#PART`` part of its results."""
 BACKFILL_PREFIX = "backfill#"
 """How many rows of an inventory's data file are enqueued; it expires after 60 days."""
 

@@ -69,7 +69,7 @@ class DynamoDbProgressCounters:
                 if codes[:1] == ["ConditionalCheckFailed"]:
                     return  # this batch is counted already
                 if set(codes) & {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}:
-                    raise ThrottledError(f"{self._table}: others write the counters too; it is tried again") from error
+                    raise ThrottledError(f"{self._table}: others write the counters too") from error
                 raise
 
     def _history(self, history: Mapping[Span, Mapping[str, int]]) -> Iterator[dict[str, Any]]:

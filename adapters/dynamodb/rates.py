@@ -7,7 +7,7 @@ from adapters.aws.clients import AwsClients
 from adapters.aws.retries import retrying
 from adapters.dynamodb.attributes import number
 from adapters.dynamodb.item_ids import RATE_PREFIX
-from adapters.dynamodb.item_table import ItemTable, Written
+from adapters.dynamodb.item_table import ItemTable, ItemWrite
 from domain.errors import ThrottledError
 
 _AHEAD = "fence = :fence AND ends_at >= :earliest AND ends_at <= :latest"
@@ -45,7 +45,7 @@ class DynamoDbRateLedger:
             if item and int(item["fence"]["N"]) == fence and float(item["ends_at"]["N"]) > latest:
                 return float(item["ends_at"]["N"])
 
-    def _update(self, line: str, update: str, condition: str, values: Mapping[str, Any]) -> Written:
+    def _update(self, line: str, update: str, condition: str, values: Mapping[str, Any]) -> ItemWrite:
         return self._items.update_if(
             RATE_PREFIX + line,
             UpdateExpression=update,

@@ -6,12 +6,16 @@ from typing import Any
 from adapters.dynamodb.attributes import PARTITION_KEY, Item, number, text
 from domain.keys import Location, Sequencer
 from domain.protocol.causes import Cause
-from domain.protocol.record import Action, Claim, Intent, Mode, Origin, Record, State, Upload
+from domain.protocol.intents import Action, Intent
+from domain.protocol.record import Claim, Mode, Origin, Record, State, Upload
+from domain.protocol.seen_parts import SeenParts
 
 _TEXTS = (
     *("source_etag", "source_version", "target_etag", "target_version", "marker_version", "rewritten_etag"),
     *("cleaned_etag", "replaceable_etag"),
 )
+_WHOLE = ("size", "copied_before", "source_modified")
+_NUMBERS = (*_WHOLE, "verified_at")
 
 
 def is_record(item: Item) -> bool:
@@ -26,24 +30,40 @@ def record_of_item(item: Item) -> Record | None:
 
 def to_item(record: Record) -> dict[str, Any]:
     """The whole item."""
+    source, target = record.source, record.target
     item: dict[str, Any] = {
-        PARTITION_KEY: text(record.record_id),
-        "bucket": text(record.source.bucket),
-        "key": text(record.source.key),
-        "target_bucket": text(record.target.bucket),
-        "target_key": text(record.target.key),
-        "state": text(record.state.value),
-        "mode": text(record.mode.value),
+        PARTITION_KEY: {"S": record.record_id},
+        "bucket": {"S": source.bucket},
+        "key": {"S": source.key},
+        "target_bucket": {"S": target.bucket},
+        "target_key": {"S": target.key},
+        "rule": {"S": record.rule},
+        "rules_digest": {"S": record.rules_digest},
+    }
+    return item | _changing(record)
+
+
+def changes_of(before: Record, after: Record) -> tuple[Item, Item]:
+    """The attributes of both items that a commit may change, with the partition key.
+
+    A claim fixes where an object comes from and goes to, so half of an item need not be compared.
+    """
+    if (before.target, before.rule, before.rules_digest) != (after.target, after.rule, after.rules_digest):
+        return to_item(before), to_item(after)
+    key = {PARTITION_KEY: {"S": before.record_id}}
+    return key | _changing(before), key | _changing(after)
+
+
+def _changing(record: Record) -> dict[str, Any]:
+    item: dict[str, Any] = {
+        "state": {"S": record.state.value},
+        "mode": {"S": record.mode.value},
         "revision": number(record.revision),
-        "rule": text(record.rule),
-        "rules_digest": text(record.rules_digest),
         "changed_at": number(record.changed_at),
     }
-    item |= {name: text(value) for name in _TEXTS if (value := getattr(record, name)) is not None}
+    item |= {name: {"S": value} for name in _TEXTS if (value := getattr(record, name)) is not None}
     if record.sequencer is not None:
         item |= {"sequencer": text(record.sequencer.text), "sequencer_order": text(order_text(record.sequencer))}
-    if record.size is not None:
-        item["size"] = number(record.size)
     if record.claim is not None:
         item |= {"token": text(record.claim.token), "deadline": number(record.claim.deadline)}
     if record.intent is not None:
@@ -54,11 +74,10 @@ def to_item(record: Record) -> dict[str, Any]:
         item["upload"] = _upload_map(record.upload)
     if record.origin is not None:
         item["origin"] = text(record.origin.value)
+    if record.seen is not None:
+        item["seen"] = _seen_map(record.seen)
     item |= _cause_texts(record)
-    if record.verified_at is not None:
-        item["verified_at"] = number(record.verified_at)
-    if record.copied_before is not None:
-        item["copied_before"] = number(record.copied_before)
+    item |= {name: number(value) for name in _NUMBERS if (value := getattr(record, name)) is not None}
     return item
 
 
@@ -70,6 +89,7 @@ def _cause_texts(record: Record) -> dict[str, Any]:
 def to_record(item: Item) -> Record:
     """The record in a record's item."""
     texts = {name: item[name]["S"] for name in _TEXTS if name in item}
+    whole = {name: int(item[name]["N"]) for name in _WHOLE if name in item}
     claim = Claim(item["token"]["S"], float(item["deadline"]["N"])) if "token" in item else None
     intents = item.get("intent", {"L": []})["L"]
     return Record(
@@ -79,7 +99,7 @@ def to_record(item: Item) -> Record:
         revision=int(item["revision"]["N"]),
         mode=Mode(item["mode"]["S"]),
         sequencer=Sequencer(item["sequencer"]["S"]) if "sequencer" in item else None,
-        size=int(item["size"]["N"]) if "size" in item else None,
+        size=whole.get("size"),
         claim=claim,
         intent=_intent(intents[0]) if intents else None,
         maybe=frozenset(_intent(one) for one in item.get("maybe", {"L": []})["L"]),
@@ -90,7 +110,9 @@ def to_record(item: Item) -> Record:
         rule=item["rule"]["S"],
         rules_digest=item["rules_digest"]["S"],
         verified_at=float(item["verified_at"]["N"]) if "verified_at" in item else None,
-        copied_before=int(item["copied_before"]["N"]) if "copied_before" in item else None,
+        seen=_seen(item["seen"]["M"]) if "seen" in item else None,
+        copied_before=whole.get("copied_before"),
+        source_modified=whole.get("source_modified"),
         changed_at=float(item["changed_at"]["N"]),
         **texts,
     )
@@ -159,4 +181,32 @@ def _upload(fields: Mapping[str, Any]) -> Upload:
         last_modified=int(fields["last_modified"]["N"]),
         part_size=int(fields["part_size"]["N"]),
         not_before=int(fields.get("not_before", {"N": "0"})["N"]),
+    )
+
+
+def _seen_map(seen: SeenParts) -> dict[str, Any]:
+    """Only what an object has, in short names: an item above 1 KB costs two write units."""
+    counts = {"m": seen.metadata, "t": seen.tags, "a": seen.annotations}
+    texts = {"c": seen.storage_class if seen.storage_class != "STANDARD" else "", "l": seen.lock}
+    fields: dict[str, Any] = {
+        name: number(count) for name, count in counts.items() if count or (name == "a" and count == 0)
+    }
+    fields |= {name: text(value) for name, value in texts.items() if value}
+    fields |= {"x": text(",".join(seen.lost))} if seen.lost else {}
+    flags = {"k": seen.has_kms_key, "u": not seen.is_proven}
+    return {"M": fields | {name: number(1) for name, is_set in flags.items() if is_set}}
+
+
+def _seen(fields: Mapping[str, Any]) -> SeenParts:
+    counts = {name: int(value["N"]) for name, value in fields.items() if "N" in value}
+    texts = {name: value["S"] for name, value in fields.items() if "S" in value}
+    return SeenParts(
+        metadata=counts.get("m", 0),
+        tags=counts.get("t", 0),
+        storage_class=texts.get("c", "STANDARD"),
+        has_kms_key="k" in counts,
+        lock=texts.get("l", ""),
+        annotations=counts.get("a"),
+        lost=tuple(texts["x"].split(",")) if "x" in texts else (),
+        is_proven="u" not in counts,
     )

@@ -5,7 +5,7 @@ from hashlib import sha256
 from typing import Any
 
 from adapters.dynamodb.attributes import PARTITION_KEY, number, text
-from domain.audit.reference_events import JOURNAL_ID
+from domain.audit.item_events import JOURNAL_ID
 from domain.references.items import Switch
 from domain.references.ports import JournalEntry
 from domain.rules.paths import Place

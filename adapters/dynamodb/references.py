@@ -11,7 +11,7 @@ from adapters.dynamodb.attributes import PARTITION_KEY, number, text
 from adapters.dynamodb.item_ids import SCAN_PREFIX
 from adapters.dynamodb.item_table import ItemTable
 from adapters.dynamodb.reference_items import REVISION, entry_of_item, item_of_entry
-from domain.audit.reference_events import JOURNAL_ID
+from domain.audit.item_events import JOURNAL_ID
 from domain.errors import ThrottledError
 from domain.protocol.record import Record
 from domain.references.items import Edit
@@ -176,5 +176,5 @@ def _refusal(error: ClientError, table: str) -> Changed | None:
     if any(failed):
         return Changed.RECORD_CHANGED
     if set(codes) & _THROTTLED:
-        raise ThrottledError(f"TransactWriteItems on {table}: it is throttled; it is tried again") from error
+        raise ThrottledError(f"TransactWriteItems on {table}: it is throttled") from error
     return Changed.ITEM_CHANGED if set(codes) & _CROWDED else None

@@ -9,8 +9,7 @@ from adapters.aws.clients import AwsClients
 from adapters.aws.errors import error_code, translated
 from adapters.dynamodb.attributes import PARTITION_KEY, number, text
 from adapters.dynamodb.item_table import ItemTable
-from domain.audit.control_events import CONTROL_ID
-from domain.audit.stage_events import STAGE_ID
+from domain.audit.item_events import CONTROL_ID, STAGE_ID
 from domain.errors import ThrottledError
 from domain.lifecycle.stages import Stage, StageEntry
 from domain.steering.control import Control
@@ -66,7 +65,7 @@ class DynamoDbStageBook:
                     # After a repeat by the SDK, this call's entry is there already.
                     return self.read_stage() == entry
                 if codes & _CROWDED:
-                    said = f"{self._table} ({STAGE_ID}): another transaction holds it; it is tried again"
+                    said = f"{self._table} ({STAGE_ID}): another transaction holds it"
                     raise ThrottledError(said) from error
                 raise
         return True

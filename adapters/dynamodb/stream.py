@@ -13,6 +13,7 @@ from adapters.aws.clients import AwsClients
 from adapters.aws.errors import error_code, translated
 from adapters.dynamodb.attributes import PARTITION_KEY
 from adapters.dynamodb.item_ids import is_audited, is_record_id
+from adapters.dynamodb.shards import list_shards
 from adapters.dynamodb.stream_position import CLOSED, Planned, Position, PositionItem
 from adapters.local.clock import SystemClock
 from domain.errors import MissingResourceError
@@ -41,7 +42,7 @@ class DynamoDbChangeReader:
     this reader's own; while another one reads, nothing is returned.
     """
 
-    def __init__(  # noqa: PLR0913  # the world, who we are, and two limits
+    def __init__(  # noqa: PLR0913  # the ports, this reader's name, and two limits
         self,
         clients: AwsClients,
         table: str,
@@ -212,7 +213,8 @@ class DynamoDbChangeReader:
             return None
         self._iterators[shard_id] = first
         self._batch = _Batch(shard_id, first, numbers[-1], following, numbers)
-        return {"Records": [_as_lambda(change, self._arn or "") for change in told]}
+        # Lambda names the shard of an event where its mapping has a tumbling window (aws-facts.md §7).
+        return {"Records": [_as_lambda(change, self._arn or "") for change in told], "shardId": shard_id}
 
     def _get_records(self, shard_id: str, iterator: str) -> Any:
         with translated("GetRecords", f"{self._table} ({shard_id})"):
@@ -251,21 +253,13 @@ class DynamoDbChangeReader:
         now = self._clock.monotonic()
         if now - self._shards_at >= _SHARDS_SECONDS:
             self._shards, self._shards_at = self._list_shards(), now
-        open_ones = [one for one in self._shards if self._position.confirmed.get(one["ShardId"]) != CLOSED]
+        open_ones = [shard for shard in self._shards if self._position.confirmed.get(shard["ShardId"]) != CLOSED]
         unfinished = {one["ShardId"] for one in open_ones}
         return [one["ShardId"] for one in open_ones if one.get("ParentShardId") not in unfinished]
 
     def _list_shards(self) -> list[Mapping[str, Any]]:
         arn = self._arn = self._arn or self._stream_arn()
-        shards: list[Mapping[str, Any]] = []
-        page: dict[str, Any] = {}
-        while True:
-            with translated("DescribeStream", self._table):
-                described = self._client.describe_stream(StreamArn=arn, **page)["StreamDescription"]
-            shards += described.get("Shards", [])
-            if not described.get("LastEvaluatedShardId"):
-                return shards
-            page = {"ExclusiveStartShardId": described["LastEvaluatedShardId"]}
+        return list_shards(self._client, arn, subject=self._table)
 
     def _stream_arn(self) -> str:
         with translated("DescribeTable", self._table):

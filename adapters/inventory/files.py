@@ -1,4 +1,4 @@
-"""An inventory's files, local or in S3, each proven whole by its MD5 before a row of it is believed; ORC as Parquet."""
+"""An inventory's files, local or in S3: each is checked by its MD5 before it is read, and ORC becomes Parquet."""
 
 import shutil
 import tempfile
@@ -34,7 +34,7 @@ def opened_inventory(
 ) -> Iterator[LocalInventory]:
     """The inventory whose ``manifest.json`` is at ``place`` (a path or an s3:// URI), every file verified.
 
-    ``only`` is the key of the one data file that is wanted, or empty for the manifest alone. Raises InputError naming
+    ``only`` is the key of the one data file to fetch, or empty for the manifest alone. Raises InputError naming
     the file that is missing, truncated or altered.
     """
     local = None if place.startswith("s3://") else _local(Path(place), only)
@@ -49,7 +49,7 @@ def opened_inventory(
 
 
 def _readable(local: LocalInventory, folder: Path) -> LocalInventory:
-    """The same inventory in a format whose reader survives a damaged file; copies in ``folder`` are replaced."""
+    """The same inventory in a format whose reader survives damaged files; copies in ``folder`` are replaced."""
     if local.inventory.file_format != "ORC":
         return local
     paths = {}
@@ -63,7 +63,7 @@ def _readable(local: LocalInventory, folder: Path) -> LocalInventory:
 
 
 def _wanted(inventory: Inventory, only: str | None) -> list[InventoryFile]:
-    return [one for one in inventory.files if only is None or one.key == only]
+    return [file for file in inventory.files if only is None or file.key == only]
 
 
 def _local(path: Path, only: str | None) -> LocalInventory:
@@ -92,7 +92,7 @@ def _verified_manifest(manifest: Path, name: str) -> Inventory:
 
 
 def _find(one: InventoryFile, beside: Path) -> Path:
-    """Where a data file lies: as S3 laid it out, or beside the manifest."""
+    """The path of a data file: in S3's layout, or beside the manifest."""
     name = PurePosixPath(one.key).name
     for candidate in (beside / name, beside / "data" / name, beside.parent / "data" / name):
         if candidate.is_file():

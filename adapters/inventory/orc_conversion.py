@@ -1,4 +1,4 @@
-"""ORC files made into Parquet by a process of its own: a damaged or hostile one can end that process, and not ours.
+"""ORC files made into Parquet by a separate process: a damaged or hostile file can end only that process.
 
 pyarrow's ORC reader (26.0.1) is ended by a signal on some damaged files (``make fuzz``), which no ``except`` sees.
 """
@@ -25,7 +25,7 @@ def write_as_parquet(source: Path, target: Path) -> None:
     Raises InputError naming the file where it cannot be read, or where reading it ends or outlasts its process, and
     OSError naming the target where that cannot be written.
     """
-    # -P: a folder of the name ``adapters`` where the command is called must not be taken for ours.
+    # -P: a folder named ``adapters`` in the working directory must not be imported.
     command = [sys.executable, "-P", "-m", "adapters.inventory.orc_conversion", str(source), str(target)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:

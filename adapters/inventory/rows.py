@@ -15,25 +15,29 @@ from domain.planning.inventory import Inventory
 
 _BATCH_ROWS = 8_192
 _FLAGS = {"true": True, "false": False, "": None, "none": None}
-_LOCK_COLUMNS = ("object_lock_mode", "object_lock_retain_until_date", "object_lock_legal_hold_status")
+LOCK_COLUMNS = ("object_lock_mode", "object_lock_retain_until_date", "object_lock_legal_hold_status")
 _WANTED = (
     *("bucket", "key", "version_id", "is_latest", "is_delete_marker", "size", "e_tag", "storage_class"),
     *("encryption_status", "is_multipart_uploaded", "last_modified_date"),
-    *_LOCK_COLUMNS,
+    *LOCK_COLUMNS,
+    "is_plain",
 )
 
 
 def plan_inventory(path: Path, bucket: str) -> Inventory:
-    """A plan saved by ``keyshift plan --out`` in the shape of an inventory; its rows are current and of one bucket."""
+    """A plan saved by ``keyshift plan --out`` in the shape of an inventory; its rows are current and of one bucket.
+
+    A plan has every column, those that its inventory lacked too. So ``is_plain`` is one of them, and no lock column.
+    """
     import pyarrow.parquet
 
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             columns = tuple(file.schema_arrow.names)
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} is no saved plan: {error}") from error
+        raise InputError(f"{path} is not a saved plan: {error}") from error
     if not {"key", "branch", "target"} <= set(columns):
-        raise InputError(f"{path} is no saved plan: it has the columns {', '.join(columns)}")
+        raise InputError(f"{path} is not a saved plan: it has the columns {', '.join(columns)}")
     return Inventory(bucket, "", "Parquet", columns, (), 0.0)
 
 
@@ -102,7 +106,7 @@ def _listed(row: Mapping[str, Any], inventory: Inventory) -> ListedObject | None
         storage_class=row.get("storage_class") or None,
         version_id=row.get("version_id") or None,
         is_encrypted="KMS" in str(row.get("encryption_status") or ""),
-        is_plain=rules_out_lock_and_key(row),
+        is_plain=row["is_plain"] is True if "is_plain" in row else rules_out_lock_and_key(row),
         last_modified=_moment(row.get("last_modified_date")),
     )
 
@@ -110,9 +114,9 @@ def _listed(row: Mapping[str, Any], inventory: Inventory) -> ListedObject | None
 def rules_out_lock_and_key(row: Mapping[str, Any]) -> bool:
     """Whether the columns rule out a KMS key and an object lock; an inventory without them rules nothing out."""
     encryption = str(row.get("encryption_status") or "")
-    if not encryption or "KMS" in encryption or any(column not in row for column in _LOCK_COLUMNS):
+    if not encryption or "KMS" in encryption or any(column not in row for column in LOCK_COLUMNS):
         return False
-    mode, until, hold = (str(row[column] or "") for column in _LOCK_COLUMNS)
+    mode, until, hold = (str(row[column] or "") for column in LOCK_COLUMNS)
     return not mode and not until and hold.upper() in ("", "OFF")
 
 

@@ -1,4 +1,4 @@
-"""What the records say of their keys in a temporary file, so that comparing millions needs no memory for them."""
+"""What the records expect at their keys, in a temporary file, so that a comparison of millions needs little memory."""
 
 import sqlite3
 import tempfile
@@ -27,7 +27,7 @@ class SqliteCensusBook:
         self._connection.execute("PRAGMA journal_mode = OFF")
         self._connection.execute("PRAGMA synchronous = OFF")
         self._connection.execute(_CREATE)
-        # The file is ours alone and goes with us: one transaction that never ends saves a write for each row.
+        # Only this process uses the file: one transaction that never ends saves a write for each row.
         self._connection.execute("BEGIN")
 
     def add_expected(self, expected: Iterator[Expected]) -> None:

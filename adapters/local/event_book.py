@@ -1,4 +1,4 @@
-"""The book that a verification keeps: a SQLite file of its own that goes with it."""
+"""The book of a verification: a SQLite file that is deleted with it."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -7,13 +7,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
 
-from domain.audit.ports import BookedEvent, Deferred, DoubtedSegment
+from domain.audit.ports import CHAIN_SPAN, BookedEvent, Deferred, DoubtedSegment, Gap, UnmetName
 
 _CACHE_KIB = 128 * 1024
 _TABLES = """
 CREATE TABLE events (subject TEXT, number INTEGER, digest BLOB, told TEXT, segment INTEGER, line INTEGER,
                      PRIMARY KEY (subject, number)) WITHOUT ROWID;
-CREATE TABLE segments (sequence INTEGER PRIMARY KEY, stored_at REAL, doubted INTEGER DEFAULT 0);
+CREATE TABLE segments (sequence INTEGER PRIMARY KEY, stored_at REAL, sha256 TEXT, doubted INTEGER DEFAULT 0);
+CREATE TABLE names (sequence INTEGER, sha256 TEXT, told_by TEXT, PRIMARY KEY (sequence, sha256)) WITHOUT ROWID;
+CREATE TABLE gaps (subject TEXT, name TEXT, first INTEGER, last INTEGER, number INTEGER, segment INTEGER, line INTEGER);
 CREATE TABLE repeats (subject TEXT, number INTEGER, segment INTEGER,
                       PRIMARY KEY (subject, number, segment)) WITHOUT ROWID;
 CREATE TABLE seen (subject TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -21,6 +23,18 @@ CREATE TABLE deferred (subject TEXT, uri TEXT, revision INTEGER, digest TEXT, ch
 """
 
 
+_UNMET = """
+SELECT names.sequence, names.sha256, told_by, segments.sha256 FROM names JOIN segments USING (sequence)
+WHERE segments.sha256 <> names.sha256
+UNION ALL
+SELECT max(names.sequence), names.sha256, told_by, NULL FROM names LEFT JOIN segments USING (sequence)
+WHERE segments.sequence IS NULL GROUP BY names.sequence / ?
+"""
+_OPEN_GAPS = """
+SELECT * FROM gaps WHERE last - first >= (
+    SELECT count(*) FROM events WHERE events.subject = gaps.subject AND events.number BETWEEN first AND last)
+ORDER BY rowid
+"""
 _UNCONFIRMED = """
 SELECT told.sequence, told.stored_at, count(*), min(events.line)
 FROM events CROSS JOIN segments AS told ON told.sequence = events.segment
@@ -52,9 +66,34 @@ class SqliteEventBook:
             finally:
                 connection.close()
 
-    def book_segment(self, sequence: int, stored_at: float) -> None:
+    def book_segment(self, sequence: int, stored_at: float, sha256: str = "") -> None:
         """See the port."""
-        self._connection.execute("INSERT INTO segments (sequence, stored_at) VALUES (?, ?)", (sequence, stored_at))
+        self._connection.execute(
+            "INSERT INTO segments (sequence, stored_at, sha256) VALUES (?, ?, ?)", (sequence, stored_at, sha256)
+        )
+
+    def segment_sha256(self, sequence: int) -> str | None:
+        """See the port."""
+        row = self._connection.execute("SELECT sha256 FROM segments WHERE sequence = ?", (sequence,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def book_name(self, sequence: int, sha256: str, by: str) -> None:
+        """See the port."""
+        self._connection.execute("INSERT OR IGNORE INTO names VALUES (?, ?, ?)", (sequence, sha256, by))
+
+    def unmet_names(self) -> Iterator[UnmetName]:
+        """See the port."""
+        yield from (UnmetName(*row) for row in self._connection.execute(_UNMET, (CHAIN_SPAN,)))
+
+    def book_gap(self, gap: Gap) -> None:
+        """See the port."""
+        values = (gap.subject, gap.name, gap.first, gap.last, gap.number, gap.segment, gap.line)
+        self._connection.execute("INSERT INTO gaps VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+
+    def open_gaps(self) -> Iterator[Gap]:
+        """See the port."""
+        for row in self._connection.execute(_OPEN_GAPS):
+            yield Gap(*row)
 
     def segment_stored_at(self, sequence: int) -> float | None:
         """See the port."""
@@ -70,7 +109,7 @@ class SqliteEventBook:
         self._connection.execute("INSERT OR IGNORE INTO repeats VALUES (?, ?, ?)", (subject, number, segment))
 
     def unconfirmed_segments(self) -> Iterator[DoubtedSegment]:
-        """See the port; it reads every event once, so an untouched chain is not asked at all."""
+        """See the port; it reads every event once, so a chain without doubted segments is not read at all."""
         if self._connection.execute("SELECT 1 FROM segments WHERE doubted LIMIT 1").fetchone() is None:
             return
         yield from (DoubtedSegment(*row) for row in self._connection.execute(_UNCONFIRMED))

@@ -1,4 +1,4 @@
-"""The keys of all records in a temporary file, so that verifying millions of objects needs no memory for them."""
+"""The keys of all records in a temporary file, so that a verification of millions of objects needs little memory."""
 
 import sqlite3
 import tempfile
@@ -13,7 +13,7 @@ _ROWS = 10_000
 
 
 class SqliteKeyBook:
-    """KeyBook on SQLite; 16 bytes of SHA-256 stand for a key, so that ten million records take about 700 MB."""
+    """KeyBook on SQLite; it stores 16 bytes of SHA-256 for a key, so ten million records take about 700 MB."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="keyshift-keys-")
@@ -57,7 +57,7 @@ class SqliteKeyBook:
 
     def _has(self, table: str, location: Location) -> bool:
         with self._lock:
-            query = f"SELECT 1 FROM {table} WHERE id = ?"  # noqa: S608  # one of our two names
+            query = f"SELECT 1 FROM {table} WHERE id = ?"  # noqa: S608  # one of two constant names
             return self._connection.execute(query, (_id(location),)).fetchone() is not None
 
 

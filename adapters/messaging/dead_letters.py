@@ -12,7 +12,7 @@ from domain.queues import DeadLetter, MoveTask
 
 
 class SqsDeadLetterQueue:
-    """DeadLetterQueue on SQS; ``source_arn`` is the queue that letters go back to when SQS does not say."""
+    """DeadLetterQueue on SQS; ``source_arn`` is the queue to return messages to where SQS does not name it."""
 
     def __init__(self, clients: AwsClients, *, arn: str, url: str, source_arn: str) -> None:
         self._clients = clients
@@ -28,7 +28,7 @@ class SqsDeadLetterQueue:
         return sum(self._queue.count_messages())
 
     def receive_letters(self, *, visibility: int) -> Sequence[DeadLetter]:
-        """See the port; waits a second, since a short poll does not ask all of SQS's servers."""
+        """See the port; waits a second, because a short poll does not reach all of SQS's servers."""
         with translated("ReceiveMessage", self.url):
             answer = self._client.receive_message(
                 QueueUrl=self.url,
@@ -45,11 +45,11 @@ class SqsDeadLetterQueue:
 
     def release_letters(self, letters: Sequence[DeadLetter]) -> None:
         """See the port."""
-        self._queue.return_messages([one.message for one in letters], delay=0)
+        self._queue.return_messages([letter.message for letter in letters], delay=0)
 
     def delete_letters(self, letters: Sequence[DeadLetter]) -> None:
         """See the port."""
-        self._queue.delete_messages([one.message for one in letters])
+        self._queue.delete_messages([letter.message for letter in letters])
 
     def send_back(self, letters: Sequence[DeadLetter]) -> None:
         """See the port."""
@@ -91,7 +91,7 @@ class SqsDeadLetterQueue:
 def dead_letters_of(clients: AwsClients, queue_url: str) -> SqsDeadLetterQueue | None:
     """The dead-letter queue that ``queue_url`` names in its RedrivePolicy; ``None`` where it names none.
 
-    Raises InputError where the dead-letter queue itself hands messages on, so that a look would not be harmless.
+    Raises InputError where the dead-letter queue has a dead-letter queue itself: then reading could move messages.
     """
     with translated("GetQueueAttributes", queue_url):
         answer = clients.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["RedrivePolicy", "QueueArn"])
@@ -104,7 +104,7 @@ def dead_letters_of(clients: AwsClients, queue_url: str) -> SqsDeadLetterQueue |
         own = clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"]).get("Attributes", {})
     if own.get("RedrivePolicy"):
         raise InputError(
-            f"the dead-letter queue {url} has a RedrivePolicy of its own: looking at its messages would move them on; "
+            f"the dead-letter queue {url} has its own RedrivePolicy: reading its messages would move them on; "
             "remove that policy first"
         )
     return SqsDeadLetterQueue(clients, arn=arn, url=url, source_arn=about["QueueArn"])

@@ -1,48 +1,53 @@
-"""EventBridge as the place where audit events go."""
+"""Audit events on EventBridge."""
 
-import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from adapters.aws.clients import AwsClients
 from adapters.aws.errors import from_code, translated
 from domain.audit.events import SOURCE, AuditEvent
+from domain.audit.packs import Entry, entries_of
 from domain.errors import TransientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
 _BATCH = 10
 MAX_BATCH_BYTES = 256 * 1024
 """Of all entries together (botocore model, PutEvents; AWS's blog of January 2026 says 1 MB)."""
-_TIME_BYTES = 14
 _TRIES = 5
 
 
 class EventBridgeBus:
-    """EventBus on EventBridge; ``bus`` is a name or an ARN."""
+    """EventBus on EventBridge; ``bus`` is a name or an ARN.
 
-    def __init__(self, clients: AwsClients, bus: str = "default") -> None:
+    ``in_packs`` says whether routine events go in packs (domain/audit/packs.py).
+    """
+
+    def __init__(self, clients: AwsClients, bus: str = "default", *, in_packs: bool) -> None:
         self._client = clients.events
         self._bus = bus
+        self._in_packs = in_packs
 
     def publish_events(self, events: Sequence[AuditEvent]) -> Sequence[int]:
         """See the port."""
-        entries = [self._entry(event) for event in events]
-        refused: list[int] = []
+        entries = entries_of(events, in_packs=self._in_packs)
+        refused = [index for index, entry in enumerate(entries) if entry.size > MAX_BATCH_BYTES]
         for batch in _batches(entries):
             refused += self._publish(entries, batch)
-        too_large = [index for index, entry in enumerate(entries) if _size(entry) > MAX_BATCH_BYTES]
-        return sorted(refused + too_large)
+        return sorted(place for index in refused for place in entries[index].places)
 
-    def _publish(self, entries: list[dict[str, Any]], batch: list[int]) -> list[int]:
-        """The indexes that are refused for good, or still after the last try: PutEvents answers 200 with failures."""
+    def _publish(self, entries: Sequence[Entry], batch: list[int]) -> list[int]:
+        """The indexes of entries that are refused or fail in each try: PutEvents answers 200 with failures."""
         waiting, refused = list(batch), list[int]()
 
         def put() -> bool:
             nonlocal waiting
             with translated("PutEvents", self._bus):
-                answer = self._client.put_events(Entries=[entries[index] for index in waiting])  # type: ignore[misc]  # built by name
+                answer = self._client.put_events(Entries=[self._request(entries[index]) for index in waiting])
             again: list[int] = []
             for index, result in zip(waiting, answer["Entries"], strict=True):
                 code = result.get("ErrorCode")
@@ -60,13 +65,13 @@ class EventBridgeBus:
         )(put)
         return refused + waiting
 
-    def _entry(self, event: AuditEvent) -> dict[str, Any]:
+    def _request(self, entry: Entry) -> "PutEventsRequestEntryTypeDef":
         return {
             "EventBusName": self._bus,
             "Source": SOURCE,
-            "DetailType": event.detail_type,
-            "Time": datetime.fromtimestamp(event.time, UTC),
-            "Detail": json.dumps(dict(event.detail), separators=(",", ":")),
+            "DetailType": entry.detail_type,
+            "Time": datetime.fromtimestamp(entry.time, UTC),
+            "Detail": entry.detail,
         }
 
 
@@ -74,22 +79,16 @@ def _give_up(_state: RetryCallState) -> bool:
     return True
 
 
-def _size(entry: dict[str, Any]) -> int:
-    """As EventBridge counts (eb-putevent-size)."""
-    return _TIME_BYTES + sum(len(entry[name].encode()) for name in ("Source", "DetailType", "Detail"))
-
-
-def _batches(entries: list[dict[str, Any]]) -> Iterator[list[int]]:
+def _batches(entries: Sequence[Entry]) -> Iterator[list[int]]:
     batch: list[int] = []
     total = 0
     for index, entry in enumerate(entries):
-        size = _size(entry)
-        if size > MAX_BATCH_BYTES:
+        if entry.size > MAX_BATCH_BYTES:
             continue
-        if batch and (len(batch) == _BATCH or total + size > MAX_BATCH_BYTES):
+        if batch and (len(batch) == _BATCH or total + entry.size > MAX_BATCH_BYTES):
             yield batch
             batch, total = [], 0
         batch.append(index)
-        total += size
+        total += entry.size
     if batch:
         yield batch

@@ -1,4 +1,4 @@
-"""Lambda's pollers of our queues: event source mappings."""
+"""Lambda's event source mappings, which poll the queues."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from adapters.aws.retries import retrying
 from domain.errors import UnavailableError
 
 _TRIES = 12
-"""A mapping that is just changing its state refuses the next change for some seconds (ResourceInUseException)."""
+"""A mapping that is changing its state refuses the next change for some seconds (ResourceInUseException)."""
 
 
 class LambdaEventSourceMappings:

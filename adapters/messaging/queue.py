@@ -13,12 +13,12 @@ _BATCH = 10
 MAX_BATCH_BYTES = 1024 * 1024
 """Of one message, and of a whole batch (botocore model, SendMessage)."""
 _GONE = frozenset({"ReceiptHandleIsInvalid", "InvalidParameterValue", "MessageNotInflight"})
-"""What SQS says of a message that somebody else received or deleted meanwhile."""
+"""SQS's error code for a message that another consumer received or deleted meanwhile."""
 _TRIES = 6
 
 
 class SqsMessageQueue:
-    """MessageQueue on SQS; ``visibility`` seconds overrule the queue's own."""
+    """MessageQueue on SQS; ``visibility`` (seconds) replaces the queue's own time-out."""
 
     def __init__(self, clients: AwsClients, queue_url: str, *, visibility: int | None = None) -> None:
         self._client = clients.sqs
@@ -125,7 +125,7 @@ def _batches(bodies: Sequence[str]) -> Iterator[list[str]]:
 
 
 def to_message(received: Mapping[str, Any]) -> Message:
-    """What ReceiveMessage answered for one message."""
+    """The message in an entry of ReceiveMessage's answer."""
     attributes = received.get("Attributes", {})
     return Message(
         message_id=received["MessageId"],

@@ -1,1 +1,1 @@
-"""What cannot be edited and holds old URIs: Greengrass components, SageMaker models."""
+"""Published things that cannot be edited and have old URIs: Greengrass components, SageMaker models."""

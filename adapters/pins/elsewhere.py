@@ -1,4 +1,4 @@
-"""Pins in another region or account: a component is published where its devices are, its artifact may lie elsewhere."""
+"""Pins in another region or account: a component is published where its devices are, its artifact may be elsewhere."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,7 +14,7 @@ _SESSION = "keyshift-pins"
 
 
 class PinsElsewhere:
-    """UriHolder on a service in another place; a place that cannot be asked is an error, which names it."""
+    """UriHolder on a service in another place; a place that cannot be searched is an error, which names it."""
 
     def __init__(self, clients: AwsClients, place: PinPlace, *, make: Callable[[AwsClients], UriHolder]) -> None:
         self._clients = clients
@@ -27,7 +27,7 @@ class PinsElsewhere:
             for held in self._make(self._entered()).list_uris():
                 yield replace(held, holder=f"{held.holder} ({self._place})")
         except KeyshiftError as error:
-            raise type(error)(f"Pins cannot be looked for in {self._place}: {error}") from error
+            raise type(error)(f"Pins cannot be searched in {self._place}: {error}") from error
 
     def _entered(self) -> AwsClients:
         region = self._place.region or self._clients.region

@@ -14,7 +14,7 @@ class GreengrassComponents:
     """UriHolder on Greengrass: every private component version, with the deployments that use it."""
 
     def __init__(self, clients: AwsClients) -> None:
-        self._client = clients.greengrass
+        self._client: Any = clients.greengrass
 
     def list_uris(self) -> Iterator[HeldUri]:
         """See the port."""
@@ -31,7 +31,7 @@ class GreengrassComponents:
         try:
             recipe = json.loads(answer["recipe"])
         except ValueError as error:
-            raise UnavailableError(f"GetComponent on {version['arn']}: the recipe is no JSON; try again") from error
+            raise UnavailableError(f"GetComponent on {version['arn']}: the recipe is not valid JSON") from error
         deployments = used.get((name, number), [])
         holder = f"Greengrass component {name} {number}"
         if deployments:
@@ -52,14 +52,9 @@ class GreengrassComponents:
         return used
 
     def _pages(self, action: str, method: str, field: str, **given: Any) -> Iterator[Mapping[str, Any]]:
-        page: dict[str, Any] = {}
-        while True:
-            with translated(action, "Greengrass"):
-                answer = getattr(self._client, method)(**given, **page)
-            yield from answer.get(field, [])
-            if not answer.get("nextToken"):
-                return
-            page = {"nextToken": answer["nextToken"]}
+        with translated(action, "Greengrass"):
+            for page in self._client.get_paginator(method).paginate(**given):
+                yield from page.get(field, [])
 
 
 def _texts(value: Any) -> Iterator[str]:

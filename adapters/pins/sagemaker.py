@@ -1,4 +1,4 @@
-"""SageMaker models and model packages: what they name is history and cannot be edited (aws-facts.md §8.1)."""
+"""SageMaker models and model packages, which cannot be edited (aws-facts.md §8.1)."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ class SageMakerModels:
     """UriHolder on SageMaker."""
 
     def __init__(self, clients: AwsClients) -> None:
-        self._client = clients.sagemaker
+        self._client: Any = clients.sagemaker
 
     def list_uris(self) -> Iterator[HeldUri]:
         """See the port."""
@@ -33,14 +33,9 @@ class SageMakerModels:
             yield from _held(f"SageMaker model package {arn}", registered, remedy)
 
     def _pages(self, action: str, method: str, field: str, **given: Any) -> Iterator[Mapping[str, Any]]:
-        page: dict[str, Any] = {}
-        while True:
-            with translated(action, "SageMaker"):
-                answer = getattr(self._client, method)(**given, **page)
-            yield from answer.get(field, [])
-            if not answer.get("NextToken"):
-                return
-            page = {"NextToken": answer["NextToken"]}
+        with translated(action, "SageMaker"):
+            for page in self._client.get_paginator(method).paginate(**given):
+                yield from page.get(field, [])
 
 
 def _held(holder: str, described: Any, remedy: str) -> Iterator[HeldUri]:

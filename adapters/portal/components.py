@@ -76,6 +76,6 @@ class GreengrassComponentService:
 
     @cached_property
     def _account(self) -> tuple[str, str]:
-        with translated("GetCallerIdentity", "our credentials"):
+        with translated("GetCallerIdentity", "the credentials"):
             answer = self._clients.sts.get_caller_identity()
         return answer["Arn"].split(":")[1], answer["Account"]

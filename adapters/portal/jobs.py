@@ -14,7 +14,7 @@ _ABSENT = frozenset({"ResourceNotFound", "ResourceNotFoundException"})
 
 
 class SageMakerJobService:
-    """JobService on SageMaker. A repeat by the SDK meets our own job as ResourceInUse, which is an answer."""
+    """JobService on SageMaker. A repeat by the SDK finds the portal's own job as ResourceInUse, which is an answer."""
 
     def __init__(self, clients: AwsClients) -> None:
         self._client: Any = clients.sagemaker

@@ -114,7 +114,7 @@ class _RangedReader:
         body = self._seen.open_body((self._at, last))
         uri = self._seen.location.uri
         if isinstance(body, Refused):
-            raise UnavailableError(f"{uri} changed while it was read: try again")
+            raise UnavailableError(f"{uri} changed while it was read")
         with translated("GetObject", uri):
             read: bytes = body.read()
         self._at = last + 1
@@ -150,7 +150,7 @@ class _PartWriter:
         return len(body)
 
     def finish(self) -> Written | Refused:
-        """See the port; sent once, since a repeat that meets our own success could not be told from a refusal."""
+        """See the port; sent once, because a repeat after a success would look like a refusal."""
         if self._upload is None:
             action = "PutObject"
             request: dict[str, Any] = self._target | self._about | {"Body": bytes(self._waiting)}

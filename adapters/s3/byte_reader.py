@@ -44,4 +44,4 @@ def _read(body: Any, location: Location, size: int, digest: Any) -> None:
             digest.update(chunk)
             read += len(chunk)
     if read != size:
-        raise UnavailableError(f"GetObject on {location.uri}: {read} of {size} bytes came; it is tried again")
+        raise UnavailableError(f"GetObject on {location.uri}: {read} of {size} bytes came")

@@ -27,7 +27,7 @@ class KnownBuckets:
         seen_at = self._seen.get(location.bucket)
         if seen_at is not None and self._monotonic() - seen_at < _KNOWN_SECONDS:
             return
-        owner: dict[str, Any] = self._owners.of(location)
+        owner: dict[str, Any] = self._owners.of_settings(location.bucket)
         with translated("HeadBucket", f"s3://{location.bucket}"):
             try:
                 self._client.head_bucket(Bucket=location.bucket, **owner)

@@ -62,14 +62,14 @@ class S3LiveCapture:
             raise InputError(f"events come through 'auto', 'queue' or 'eventbridge', not {through!r}")
         before, queue = self._read(), self._queue_arn()
         entries = list(entries_of(before))
-        direct = [one for one in entries if one.destination == queue and one.tells_all(self.prefix)]
+        direct = [entry for entry in entries if entry.destination == queue and entry.tells_all(self.prefix)]
         rules, others = self._rules(queue)
-        fed = [one for one in rules if one.tells_all(self.prefix)]
+        fed = [rule for rule in rules if rule.tells_all(self.prefix)]
         why = self._other_migration(entries, others, queue)
         if why is None and through == "queue" and fed and not direct:
-            why = _second_way(f"the rule {fed[0].name} of EventBridge", self.bucket)
+            why = _second_route(f"the rule {fed[0].name} of EventBridge", self.bucket)
         if why is None and through == "eventbridge" and direct and not fed:
-            why = _second_way(f"the notification '{direct[0].name}'", self.bucket)
+            why = _second_route(f"the notification '{direct[0].name}'", self.bucket)
         if why is not None:
             return CaptureRefused(why)
         if direct and through != "eventbridge":
@@ -86,12 +86,12 @@ class S3LiveCapture:
         if not capture.rule and capture.through != "eventbridge":
             if any(one.destination == queue and one.tells_all(self.prefix) for one in entries_of(now)):
                 return None
-            return f"bucket {self.bucket} does not tell queue {queue} of all its writes and deletes any more"
+            return f"bucket {self.bucket} no longer sends all its writes and deletes to queue {queue}"
         if _BRIDGE not in now:
-            return f"bucket {self.bucket} does not send its events to EventBridge any more"
-        if any(one.tells_all(self.prefix) for one in self._rules(queue)[0]):
+            return f"bucket {self.bucket} no longer sends its events to EventBridge"
+        if any(rule.tells_all(self.prefix) for rule in self._rules(queue)[0]):
             return None
-        return f"no enabled rule of EventBridge sends all events of bucket {self.bucket} to queue {queue} any more"
+        return f"no enabled rule of EventBridge still sends all events of bucket {self.bucket} to queue {queue}"
 
     def switch_on(self, capture: Capture) -> None:
         """See the port."""
@@ -122,19 +122,19 @@ class S3LiveCapture:
         before = json.loads(capture.before)
         known, queue = [_text(one) for one in before.get(_QUEUES, [])], self._queue_arn()
 
-        def is_ours(one: Mapping[str, Any]) -> bool:
-            own = one.get("Id") == self.name or (one.get("Id") == EARLIER_ID and one["QueueArn"] == queue)
-            return own and _text(one) not in known
+        def is_ours(entry: Mapping[str, Any]) -> bool:
+            own = entry.get("Id") == self.name or (entry.get("Id") == EARLIER_ID and entry["QueueArn"] == queue)
+            return own and _text(entry) not in known
 
         def take_away(configuration: dict[str, Any]) -> None:
-            kept = [one for one in configuration.pop(_QUEUES, []) if not is_ours(one)]
-            kept += _replaced(capture, before, {one["QueueArn"] for one in kept})
+            kept = [entry for entry in configuration.pop(_QUEUES, []) if not is_ours(entry)]
+            kept += _replaced(capture, before, {entry["QueueArn"] for entry in kept})
             configuration.update({_QUEUES: kept} if kept else {})
 
         def is_so(configuration: Mapping[str, Any]) -> bool:
             now = configuration.get(_QUEUES, [])
-            lacks = _replaced(capture, before, {one["QueueArn"] for one in now})
-            return not lacks and not any(is_ours(one) for one in now)
+            lacks = _replaced(capture, before, {entry["QueueArn"] for entry in now})
+            return not lacks and not any(is_ours(entry) for entry in now)
 
         change_notifications(self.clients, self.bucket, take_away, is_so, owners=self.owners)
         if capture.rule:
@@ -165,23 +165,27 @@ class S3LiveCapture:
 
     def _added_to(self, before: dict[str, Any], entries: list[Entry], queue: str) -> Capture | CaptureRefused:
         """The migration's entry beside the others; raises before anything is stored if S3 would refuse it."""
-        ours = [one for one in entries if one.name == self.name or (one.name, one.destination) == (EARLIER_ID, queue)]
-        met = next((one for one in entries if one not in ours and one.meets(self.prefix)), None)
+        ours = [
+            entry
+            for entry in entries
+            if entry.name == self.name or (entry.name, entry.destination) == (EARLIER_ID, queue)
+        ]
+        met = next((entry for entry in entries if entry not in ours and entry.meets(self.prefix)), None)
         if met is not None:
             return CaptureRefused(
                 f"s3://{self.bucket}: the notification '{met.name}' sends events of keys below '{met.prefix}' to"
                 f" {met.destination}. {_ONE_PLACE}"
             )
-        names = {one.name for one in ours}
+        names = {entry.name for entry in ours}
         others = [one for one in before.get(_QUEUES, []) if one.get("Id") not in names]
         planned = queue_entry(self.name, queue, events=LIVE_EVENTS, prefix=self.prefix)
         return Capture(self.bucket, _text(before), _text(before | {_QUEUES: [*others, planned]}), through="queue")
 
     def _other_migration(self, entries: list[Entry], rules: list[SourceRule], queue: str) -> str | None:
         """Another migration that captures some of the same keys: its entry or rule, and what to do."""
-        foreign = [one for one in entries if one.destination != queue and _is_migration(one.name)]
+        foreign = [entry for entry in entries if entry.destination != queue and _is_migration(entry.name)]
         met = [f"notification '{one.name}'" for one in foreign if one.meets(self.prefix)]
-        met += [f"rule {one.name} of EventBridge" for one in rules if one.meets(self.prefix)]
+        met += [f"rule {rule.name} of EventBridge" for rule in rules if rule.meets(self.prefix)]
         if not met:
             return None
         return (
@@ -199,15 +203,15 @@ class S3LiveCapture:
             names = {name for page in pages for name in page["RuleNames"]}
         with translated("ListRules", "default"):
             listed = events.get_paginator("list_rules").paginate(EventBusName="default")
-            found = [source_rule(one, self.bucket) for page in listed for one in page["Rules"]]
-        rules = [one for one in found if one is not None]
-        others = [one for one in rules if one.name not in names and _is_migration(one.name)]
-        return [one for one in rules if one.name in names], [one for one in others if one.name != self.name]
+            found = [source_rule(rule, self.bucket) for page in listed for rule in page["Rules"]]
+        rules = [rule for rule in found if rule is not None]
+        others = [rule for rule in rules if rule.name not in names and _is_migration(rule.name)]
+        return [rule for rule in rules if rule.name in names], [rule for rule in others if rule.name != self.name]
 
     def _left_on(self) -> str:
         return (
-            f"EventBridge stays switched on for s3://{self.bucket}: rules, archives and migrations of others may live"
-            " on it by now. Where none does, switch it off in the bucket's properties"
+            f"EventBridge stays switched on for s3://{self.bucket}: other rules, archives and migrations may use it"
+            " now. If none does, switch it off in the bucket's properties"
         )
 
     def _queue_arn(self) -> str:
@@ -233,7 +237,7 @@ class S3LiveCapture:
 
 _ONE_PLACE = (
     "S3 sends one event to one place only where filters do not overlap:"
-    " use --through eventbridge, which every other notification can live beside"
+    " use --through eventbridge, which works beside every other notification"
 )
 
 
@@ -241,10 +245,10 @@ def _is_migration(name: str) -> bool:
     return name == EARLIER_ID or name.startswith(f"{EARLIER_ID}-")
 
 
-def _second_way(called: str, bucket: str) -> str:
+def _second_route(called: str, bucket: str) -> str:
     return (
-        f"{called} sends the events of s3://{bucket} to the events queue already: by a second way each event would come"
-        " twice, and the second one costs a look at both keys. Leave --through out: start takes the way that is there"
+        f"{called} already sends the events of s3://{bucket} to the events queue. On a second route each event would"
+        " arrive twice, and the second one costs a read of both keys. Omit --through: start uses the existing route"
     )
 
 

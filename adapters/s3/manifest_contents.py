@@ -34,7 +34,7 @@ class S3ManifestContents:
         try:
             yield from body.iter_chunks(_BLOCK_BYTES)
         except (HTTPError, ShortBodyError, OSError) as error:
-            raise UnavailableError(f"GetObject on {location.uri}: it ended too early; it is tried again") from error
+            raise UnavailableError(f"GetObject on {location.uri}: it ended too early") from error
 
     def upload_part(self, target: TargetObject, *, upload_id: str, number: int, body: bytes) -> str | Refused:
         """See the port."""

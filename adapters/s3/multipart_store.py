@@ -153,7 +153,7 @@ class S3MultipartStore:
                     raise
             if self.list_parts(target, upload_id=upload_id) is None:
                 return
-        raise UnavailableError(f"The upload {upload_id} of {target.uri} cannot be aborted yet; it is tried again")
+        raise UnavailableError(f"The upload {upload_id} of {target.uri} cannot be aborted yet")
 
     def _owner(self, location: Location) -> Any:
         return self._owners.of(location)

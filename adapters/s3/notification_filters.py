@@ -31,7 +31,7 @@ class Entry:
     def meets(self, prefix: str) -> bool:
         """Whether S3 treats it as overlapping with live capture of ``prefix``; one event would have two targets."""
         is_near = self.prefix.startswith(prefix) or prefix.startswith(self.prefix)
-        return is_near and any(_share(one, live) for one in self.events for live in LIVE_EVENTS)
+        return is_near and any(_share(event, live) for event in self.events for live in LIVE_EVENTS)
 
     def tells_all(self, prefix: str) -> bool:
         """Whether every write and every delete below ``prefix`` is sent on."""
@@ -86,10 +86,10 @@ def source_rule(rule: Mapping[str, Any], bucket: str) -> SourceRule | None:
     if bucket not in detail.get("bucket", {}).get("name", [bucket]):
         return None
     keys = detail.get("object", {}).get("key", [{"prefix": ""}])
-    prefixes = tuple(one.get("prefix", "") if isinstance(one, dict) else str(one) for one in keys)
+    prefixes = tuple(key.get("prefix", "") if isinstance(key, dict) else str(key) for key in keys)
     is_plain = set(pattern) <= {"source", "detail-type", "detail"} and set(detail) <= {"bucket", "object"}
     is_plain &= set(detail.get("object", {})) <= {"key"} and all(
-        isinstance(one, dict) and "prefix" in one for one in keys
+        isinstance(key, dict) and "prefix" in key for key in keys
     )
     is_whole = is_plain and "Object Created" in kinds and rule.get("State", "ENABLED").startswith("ENABLED")
     return SourceRule(str(rule["Name"]), is_whole, prefixes)

@@ -10,7 +10,6 @@ from adapters.aws.errors import from_code, translated
 from adapters.s3.notification_filters import LIVE_EVENTS, entries_of, queue_entry
 from adapters.s3.requests import Owners
 from domain.errors import UnavailableError
-from domain.keys import Location
 
 _TRIES = 3
 
@@ -104,7 +103,7 @@ def _allow(clients: AwsClients, queue: QueuePair, service: str, source_arn: str)
 
 def read_notifications(clients: AwsClients, bucket: str, *, owners: Owners | None = None) -> dict[str, Any]:
     """The bucket's whole notification configuration."""
-    owner: Any = (owners or Owners()).of(Location(bucket, ""))
+    owner: Any = (owners or Owners()).of_settings(bucket)
     with translated("GetBucketNotificationConfiguration", f"s3://{bucket}"):
         answer: Any = clients.s3.get_bucket_notification_configuration(Bucket=bucket, **owner)
     return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
@@ -124,7 +123,7 @@ def change_notifications(
     keyshift's read and write is overwritten. A program that read before keyshift's write overwrites keyshift's entry.
     Only the second case is seen, and the change is tried again.
     """
-    owner: Any = (owners or Owners()).of(Location(bucket, ""))
+    owner: Any = (owners or Owners()).of_settings(bucket)
     for _ in range(_TRIES):
         configuration: Any = read_notifications(clients, bucket, owners=owners)
         if is_so(configuration):
@@ -138,5 +137,5 @@ def change_notifications(
             return
     raise UnavailableError(
         f"s3://{bucket}: its notifications were written {_TRIES} times and each time another program wrote them too:"
-        " find what writes them (Terraform, another migration), then run this again"
+        " find what writes them (Terraform, another migration)"
     )

@@ -1,9 +1,10 @@
 """S3 objects: read, copy and delete on conditions."""
 
+import random
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
@@ -28,22 +29,41 @@ from adapters.s3.requests import (
 from domain.errors import RefusedRequestError, UnavailableError
 from domain.keys import Location
 from domain.objects import ObjectState
-from domain.protocol.ports import Deleted, HiddenVersion, Refused, SourceObject, TargetObject, TopMarker, Written
+from domain.protocol.ports import (
+    Deleted,
+    HiddenVersion,
+    MustMatch,
+    Refused,
+    SourceObject,
+    TargetObject,
+    TopMarker,
+    Written,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectVersionTypeDef
 
+Answer = TypeVar("Answer")
 _LOOKS = 4
 _CONFLICT_TRIES = 4
+_FIRST_WAIT = 0.1
 
 
 class S3ObjectStore:
-    """ObjectStore on S3; ``owners`` contains the accounts that buckets must belong to."""
+    """ObjectStore on S3; ``owners`` contains the accounts that buckets must belong to.
 
-    def __init__(self, clients: AwsClients, *, owners: Owners | None = None) -> None:
+    Without ``carries_annotations`` copies leave annotations behind, and need no permission for them.
+    """
+
+    def __init__(self, clients: AwsClients, *, owners: Owners | None = None, carries_annotations: bool = True) -> None:
         self._reads = clients.s3
         self._once = clients.s3_once
         self._owners = owners or Owners()
+        self._directives = {
+            "MetadataDirective": "COPY",
+            "TaggingDirective": "COPY",
+            "AnnotationDirective": "COPY" if carries_annotations else "EXCLUDE",
+        }
         self._buckets = KnownBuckets(clients, self._owners)
 
     def look_at_object(
@@ -62,19 +82,18 @@ class S3ObjectStore:
             # Two requests may read two objects: if the number of tags differs, or tags are not found, read again.
             if tags is not None and answer.get("TagCount", len(tags)) == len(tags):
                 return replace(seen, tags=tags)
-        raise UnavailableError(f"{location.uri}: it changes faster than it can be looked at; it is tried again")
+        raise UnavailableError(f"{location.uri}: it changes faster than it can be read")
 
     def copy_object(self, source: SourceObject, target: TargetObject, *, seen: ObjectState | None) -> Written | Refused:
         """See the port; a 409 is a refusal without effect, so the copy is tried again a few times."""
         if source.location == target.location and source.version_id is None:
             raise RefusedRequestError(f"{source.location.uri}: it cannot be copied onto itself; correct the rule")
         parameters = place(target.location) | copy_source(source) | target_condition(target)
-        parameters |= {"MetadataDirective": "COPY", "TaggingDirective": "COPY", "StorageClass": target.storage_class}
+        parameters |= self._directives | {"StorageClass": target.storage_class}
         parameters |= self._owners.of(target.location) | self._owners.of_source(source.location)
         if seen is not None:
             parameters |= not_inherited(seen, now=time.time())
-        copied: Written | Refused = _through_conflicts()(self._copy, parameters, target)
-        return copied
+        return _through_conflicts(lambda: self._copy(parameters, target))
 
     def _copy(self, parameters: dict[str, Any], target: TargetObject) -> Written | Refused:
         uri = target.location.uri
@@ -88,13 +107,12 @@ class S3ObjectStore:
                 return refused
         etag = answer.get("CopyObjectResult", {}).get("ETag")
         if not etag:
-            raise UnavailableError(f"CopyObject on {uri}: the answer holds no result; it is tried again")
+            raise UnavailableError(f"CopyObject on {uri}: the answer holds no result")
         return Written(unquoted(etag), answer.get("VersionId"), answer.get("CopySourceVersionId"))
 
     def delete_object(self, location: Location, *, if_match: str, send_before: float) -> Deleted | Refused:
         """See the port; a server that returns 204 for a key that was absent makes that ``Deleted`` as well."""
-        deleted: Deleted | Refused = _through_conflicts()(self._delete, location, if_match, send_before)
-        return deleted
+        return _through_conflicts(lambda: self._delete(location, if_match, send_before))
 
     def _delete(self, location: Location, if_match: str, send_before: float) -> Deleted | Refused:
         with translated("DeleteObject", location.uri), sending_before(send_before):
@@ -120,7 +138,7 @@ class S3ObjectStore:
                 answer = self._reads.list_object_versions(**page)
             markers = [one for one in answer.get("DeleteMarkers", []) if one["Key"] == location.key]
             versions = [one for one in answer.get("Versions", []) if one["Key"] == location.key]
-            marker_id = marker_id or next((one["VersionId"] for one in markers if one["IsLatest"]), None)
+            marker_id = marker_id or next((marker["VersionId"] for marker in markers if marker["IsLatest"]), None)
             if marker_id is None:
                 return None
             if versions:
@@ -172,17 +190,26 @@ def _hidden(listed: "ObjectVersionTypeDef") -> HiddenVersion:
     return HiddenVersion(listed["VersionId"], unquoted(listed["ETag"]), modified)
 
 
-def _through_conflicts() -> Callable[..., Any]:
-    return Retrying(
-        retry=retry_if_result(lambda answer: answer is Refused.CONCURRENT),
-        stop=stop_after_attempt(_CONFLICT_TRIES),
-        wait=wait_random_exponential(multiplier=0.1, max=2),
-        retry_error_callback=_last_answer,
-    )
+def _through_conflicts(request: Callable[[], Answer | Refused]) -> Answer | Refused:
+    """The answer to the request, which is sent again a few times while another write of the key is under way."""
+    answer = request()
+    if answer is not Refused.CONCURRENT:
+        return answer
+    time.sleep(random.uniform(0, _FIRST_WAIT))  # noqa: S311  # spreads retries, guards nothing
+    repeated: Answer | Refused = _REPEATING(request)
+    return repeated
 
 
 def _last_answer(state: RetryCallState) -> Any:
     return state.outcome.result() if state.outcome is not None else Refused.CONCURRENT
+
+
+_REPEATING = Retrying(
+    retry=retry_if_result(lambda answer: answer is Refused.CONCURRENT),
+    stop=stop_after_attempt(_CONFLICT_TRIES - 1),
+    wait=wait_random_exponential(multiplier=2 * _FIRST_WAIT, max=2),
+    retry_error_callback=_last_answer,
+)
 
 
 def _copy_refusal(error: ClientError, target: TargetObject) -> Refused | None:
@@ -191,7 +218,7 @@ def _copy_refusal(error: ClientError, target: TargetObject) -> Refused | None:
         return Refused.PRECONDITION
     if code in ABSENT:
         # With If-Match a missing target is a 404 as well, so only a read of both keys can decide.
-        return Refused.SOURCE_ABSENT if target.if_match is None else Refused.PRECONDITION
+        return Refused.PRECONDITION if isinstance(target.condition, MustMatch) else Refused.SOURCE_ABSENT
     if code in CONFLICT:
         return Refused.CONCURRENT
     return None

@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from domain.keys import Location
-from domain.objects import ContentHeaders, Encryption, Lock, ObjectState
-from domain.protocol.ports import SourceObject, TargetObject
+from domain.objects import ContentHeaders, Encryption, EventHold, Lock, ObjectState
+from domain.protocol.ports import MustBeAbsent, MustMatch, SourceObject, TargetObject
 
 ABSENT = frozenset({"404", "NoSuchKey", "NoSuchVersion"})
 PRECONDITION = frozenset({"412", "PreconditionFailed"})
@@ -23,19 +23,30 @@ _WHOLE_OBJECT = ("CRC64NVME", "CRC32C", "CRC32")
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """The account that each bucket must belong to, where that is configured: a guard against taken-over names."""
+    """The account that each bucket must belong to, where that is configured: a guard against taken-over names.
+
+    ``requester_pays`` names the buckets whose requests are paid by who sends them.
+    """
 
     accounts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    requester_pays: frozenset[str] = frozenset()
 
     def of(self, location: Location) -> dict[str, str]:
-        """The parameter for a request on ``location``."""
-        account = self.accounts.get(location.bucket)
-        return {"ExpectedBucketOwner": account} if account else {}
+        """The parameters for a request on objects, keys or uploads at ``location``."""
+        return self.of_settings(location.bucket) | self._payer(location)
 
     def of_source(self, location: Location) -> dict[str, str]:
-        """The parameter for a request that reads ``location`` as a copy source."""
+        """The parameters for a request that reads ``location`` as a copy source."""
         account = self.accounts.get(location.bucket)
-        return {"ExpectedSourceBucketOwner": account} if account else {}
+        return ({"ExpectedSourceBucketOwner": account} if account else {}) | self._payer(location)
+
+    def of_settings(self, bucket: str) -> dict[str, str]:
+        """The parameter for a request on the bucket itself, which the bucket's account pays for."""
+        account = self.accounts.get(bucket)
+        return {"ExpectedBucketOwner": account} if account else {}
+
+    def _payer(self, location: Location) -> dict[str, str]:
+        return {"RequestPayer": "requester"} if location.bucket in self.requester_pays else {}
 
 
 def place(location: Location) -> dict[str, str]:
@@ -61,7 +72,11 @@ def copy_source(source: SourceObject) -> dict[str, Any]:
 
 def target_condition(target: TargetObject) -> dict[str, str]:
     """The condition on the object at the target."""
-    return {"IfNoneMatch": "*"} if target.if_match is None else {"IfMatch": quoted(target.if_match)}
+    match target.condition:
+        case MustBeAbsent():
+            return {"IfNoneMatch": "*"}
+        case MustMatch(etag):
+            return {"IfMatch": quoted(etag)}
 
 
 def object_state(answer: Mapping[str, Any]) -> ObjectState:
@@ -95,10 +110,17 @@ def object_state(answer: Mapping[str, Any]) -> ObjectState:
             mode=answer.get("ObjectLockMode"),
             retain_until=retain_until.isoformat() if retain_until else None,
             legal_hold=answer.get("ObjectLockLegalHoldStatus") == "ON",
+            event_hold=_event_hold(answer),
         ),
         checksums=checksums,
         full_checksums=bool(checksums) and answer.get("ChecksumType") == "FULL_OBJECT",
     )
+
+
+def _event_hold(answer: Mapping[str, Any]) -> EventHold | None:
+    if answer.get("ObjectLockEventHold") != "ON":
+        return None
+    return EventHold(answer.get("ObjectLockEventHoldDurationDays"), answer.get("ObjectLockEventHoldDurationYears"))
 
 
 def not_inherited(seen: ObjectState, *, now: float) -> dict[str, Any]:
@@ -122,6 +144,10 @@ def not_inherited(seen: ObjectState, *, now: float) -> dict[str, Any]:
             parameters |= {"ObjectLockMode": seen.lock.mode, "ObjectLockRetainUntilDate": until}
     if seen.lock.legal_hold:
         parameters["ObjectLockLegalHoldStatus"] = "ON"
+    hold = seen.lock.event_hold
+    if hold is not None:
+        lengths = {"ObjectLockEventHoldDurationDays": hold.days, "ObjectLockEventHoldDurationYears": hold.years}
+        parameters |= {"ObjectLockEventHold": "ON"} | {name: length for name, length in lengths.items() if length}
     return parameters
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -19,6 +19,7 @@ from adapters.aws.clients import AwsClients
 from adapters.aws.errors import error_code, translated
 from adapters.s3.requests import ABSENT, CONFLICT, PRECONDITION
 from adapters.s3.versions import NO_VERSION, StoredKey, stored_keys
+from domain.audit.chain import MISSING_SHARD
 from domain.audit.ports import StoredSegment
 from domain.errors import InputError
 
@@ -26,6 +27,8 @@ _SUFFIX = ".jsonl.gz"
 _DIGITS = 12
 _READERS = 8
 _AHEAD = 32
+_LOOK = 10
+"""Versions in a listing that asks for one key: the key's own, and the next one's, which ends it."""
 _CONFLICT_TRIES = 5
 
 
@@ -39,7 +42,11 @@ class Retention:
 
 @dataclass(frozen=True)
 class S3SegmentArchive:
-    """SegmentArchive on S3; keys are ``PREFIX/MIGRATION/000000000001.jsonl.gz``."""
+    """SegmentArchive on S3.
+
+    Keys are ``PREFIX/MIGRATION/shards/SHARD/000000000001.jsonl.gz``, and ``PREFIX/MIGRATION/000000000001.jsonl.gz`` in
+    the chain without a shard.
+    """
 
     clients: AwsClients
     bucket: str
@@ -48,11 +55,33 @@ class S3SegmentArchive:
     retention: Retention | None = None
     at_once: int = 1_000
     """Versions in one page of a listing."""
+    shard: str = MISSING_SHARD
 
     @property
     def folder(self) -> str:
-        """The prefix of every key."""
+        """The prefix of every key of the chain."""
+        return f"{self._shards}{self.shard}/" if self.shard else self._root
+
+    @property
+    def _root(self) -> str:
         return "/".join(part for part in (self.prefix.strip("/"), self.migration) if part) + "/"
+
+    @property
+    def _shards(self) -> str:
+        return f"{self._root}shards/"
+
+    def stored_shards(self) -> Iterator[str]:
+        """See ``Chains``; one short listing for each name."""
+        after = self._shards
+        while True:
+            one = partial(self._list_versions, at_once=_LOOK)
+            found = next(stored_keys(one, self.bucket, prefix=self._shards, after=after), None)
+            if found is None:
+                return
+            name = found.key.removeprefix(self._shards).partition("/")[0]
+            is_folder = found.key != self._shards + name
+            yield name if is_folder else found.key.removeprefix(self._root)
+            after = _after_folder(f"{self._shards}{name}/") if is_folder else found.key
 
     def write_segment(self, sequence: int, body: bytes) -> bool:
         """See the port."""
@@ -112,13 +141,23 @@ class S3SegmentArchive:
         """See the port; some segments are fetched ahead. A version that is removed after it was listed is left out."""
         with ThreadPoolExecutor(_READERS, thread_name_prefix="segments") as pool:
             ahead: deque[tuple[StoredKey, Future[bytes | None]]] = deque()
-            start = self._key(after) if after else ""
-            for found in stored_keys(self._list_versions, self.bucket, prefix=self.folder, after=start):
+            for found in self._stored_keys(self._key(after) if after else ""):
                 ahead.append((found, pool.submit(self._oldest_body, found)))
                 if len(ahead) > _AHEAD:
                     yield from self._ready(*ahead.popleft())
             while ahead:
                 yield from self._ready(*ahead.popleft())
+
+    def _stored_keys(self, after: str) -> Iterator[StoredKey]:
+        """The chain's keys and those beside them; the chains of shards below the chain without one are left out."""
+        for found in stored_keys(self._list_versions, self.bucket, prefix=self.folder, after=after):
+            if not self.shard and found.key.startswith(self._shards):
+                break
+            yield found
+        else:
+            return
+        beyond = max(after, _after_folder(self._shards))
+        yield from stored_keys(self._list_versions, self.bucket, prefix=self.folder, after=beyond)
 
     def _oldest_body(self, found: StoredKey) -> bytes | None:
         if self._sequence(found.key) is None or found.oldest is None:
@@ -138,9 +177,9 @@ class S3SegmentArchive:
                 keeps_versions=found.oldest != NO_VERSION,
             )
 
-    def _list_versions(self, page: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _list_versions(self, page: Mapping[str, Any], *, at_once: int | None = None) -> Mapping[str, Any]:
         with translated("ListObjectVersions", f"s3://{self.bucket}/{self.folder}"):
-            return self.clients.s3.list_object_versions(MaxKeys=self.at_once, **page)
+            return self.clients.s3.list_object_versions(MaxKeys=at_once or self.at_once, **page)
 
     def _keys(self) -> Iterator[str]:
         page: dict[str, Any] = {"Bucket": self.bucket, "Prefix": self.folder}
@@ -184,3 +223,8 @@ class S3SegmentArchive:
                     ) from error
                 raise
         return answer.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") == "Enabled"
+
+
+def _after_folder(folder: str) -> str:
+    """A key after every key of the folder and before every later one that another chain can have."""
+    return folder.removesuffix("/") + "0"

@@ -49,7 +49,7 @@ def stored_keys(
             break
         following = _following(answer)
         if following == {name: page.get(name) for name in following}:
-            raise UnavailableError(f"ListObjectVersions of s3://{bucket}/{prefix} repeats a page; it is tried again")
+            raise UnavailableError(f"ListObjectVersions of s3://{bucket}/{prefix} repeats a page")
         page = {"Bucket": bucket, "Prefix": prefix} | following
     if held is not None:
         yield held

@@ -95,7 +95,7 @@ class Copies:
         current = bucket["objects"].get(source.key)
         versions = s3._object_versions.get((source.bucket, source.key), [])
         if source.version_id:
-            entry = next((one for one in versions if one["version_id"] == source.version_id), None)
+            entry = next((version for version in versions if version["version_id"] == source.version_id), None)
             if entry is None and source.version_id == "null" and current is not None and not current.get("version_id"):
                 return Found(replace(source, version_id=None), current, self._body(source, current))
             if entry is None:

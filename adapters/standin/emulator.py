@@ -23,6 +23,7 @@ class Emulator:
     s3: Any
     sqs: Any
     eventbridge: Any
+    dynamodb: Any
 
 
 def load_emulator() -> Emulator:
@@ -36,5 +37,5 @@ def load_emulator() -> Emulator:
             f"The stand-in needs ministack {EMULATOR_VERSION}, found {found}. Install it: uv sync --extra demo"
         )
     os.environ.update(_QUIET)
-    services = {name: import_module(f"ministack.services.{name}") for name in ("s3", "sqs", "eventbridge")}
+    services = {name: import_module(f"ministack.services.{name}") for name in ("s3", "sqs", "eventbridge", "dynamodb")}
     return Emulator(app=import_module("ministack.app").app, **services)

@@ -37,7 +37,7 @@ class Multiparts:
         return answer
 
     def complete_upload(self, request: S3Request) -> Answer:
-        """Judge the target's condition and the part sizes, complete, then put tags and checksum in place."""
+        """Check the target's condition and the part sizes, complete, then put tags and checksum in place."""
         s3, upload_id = self._s3, request.parameter("uploadId")
         upload = s3._multipart_uploads.get(upload_id)
         bucket = s3._buckets.get(request.bucket)

@@ -1,9 +1,15 @@
 """IAM actions and resources as AWS names them, where the emulator asks for others when it checks permissions."""
 
 import json
+import re
 from importlib import import_module
 from typing import Any
+from urllib.parse import unquote
 
+from adapters.standin.wire import parse_copy_source
+
+_STATEMENTS = "dynamodb:BatchExecuteStatement"
+_STATEMENT = re.compile(r'(INSERT|UPDATE) (?:INTO )?"([^"]+)"')
 _SINGLE = {f"sqs:{name}Batch": f"sqs:{name}" for name in ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")}
 """A batch call of SQS is allowed by the permission of the single one."""
 
@@ -13,9 +19,12 @@ def install_permissions() -> None:
     actions: Any = import_module("ministack.core.iam_actions")
     extract, locate = actions.extract_iam_action, actions.extract_resource_arn
 
-    def named(*arguments: Any, **options: Any) -> Any:
-        action = extract(*arguments, **options)
-        return _SINGLE.get(action, action)
+    def named(  # noqa: PLR0913, PLR0917  # the emulator's signature
+        service: str, method: str, path: str, headers: Any, body: bytes, query: Any
+    ) -> Any:
+        action = extract(service, method, path, headers, body, query)
+        statement = _statement_of(_fields(body)) if action == _STATEMENTS else None
+        return f"dynamodb:PartiQL{statement[1].capitalize()}" if statement else _SINGLE.get(action, action)
 
     def located(  # noqa: PLR0913, PLR0917  # the emulator's signature
         service: str, method: str, path: str, headers: Any, body: bytes, query: Any, region: str, account: str
@@ -24,14 +33,36 @@ def install_permissions() -> None:
         target = str(headers.get("x-amz-target", ""))
         return _corrected(service, target, query, _fields(body), f"{region}:{account}") or found
 
+    checks = actions.s3_additional_checks
+
+    def checked(method: str, path: str, headers: Any, body: bytes, query: Any) -> list[tuple[str, str]]:
+        return [*checks(method, path, headers, body, query), *_of_annotations(method, path, headers, query)]
+
     actions.extract_iam_action, actions.extract_resource_arn = named, located
+    actions.s3_additional_checks = checked
+
+
+def _of_annotations(method: str, path: str, headers: Any, query: Any) -> list[tuple[str, str]]:
+    """What CopyObject needs besides unless it says EXCLUDE: S3 documents it of every object, annotated or not."""
+    source = parse_copy_source(headers.get("x-amz-copy-source", ""))
+    excluded = headers.get("x-amz-object-annotation-directive", "").upper() == "EXCLUDE"
+    if source is None or method != "PUT" or "uploadId" in query or excluded:
+        return []
+    arn = "arn:aws:s3:::"
+    target = unquote(path).lstrip("/")
+    return [
+        ("s3:GetObjectAnnotation", f"{arn}{source.bucket}/{source.key}"),
+        ("s3:PutObjectAnnotation", f"{arn}{target}"),
+    ]
 
 
 def _corrected(service: str, target: str, query: Any, fields: dict[str, Any], place: str) -> str | None:
     """The ARN where the emulator has none, or another one than AWS; ``None`` where it is right."""
+    if service == "dynamodb" and (statement := _statement_of(fields)) is not None:
+        return f"arn:aws:dynamodb:{place}:table/{statement[2]}"
     if service == "events":
         return _of_events(target.rpartition(".")[2], fields, place)
-    if service == "sqs" and "SourceArn" in fields:  # of tasks that move dead letters
+    if service == "sqs" and "SourceArn" in fields:  # of tasks that move dead-letter messages
         return str(fields["SourceArn"])
     if service == "iam" and query.get("PolicySourceArn"):
         return _first(query["PolicySourceArn"])
@@ -39,6 +70,12 @@ def _corrected(service: str, target: str, query: Any, fields: dict[str, Any], pl
         stacks: Any = import_module("ministack.services.cloudformation")._stacks
         return str((stacks.get(_first(query["StackName"])) or {}).get("StackId", "")) or None
     return None
+
+
+def _statement_of(fields: dict[str, Any]) -> re.Match[str] | None:
+    """The verb and the table of a batch's first statement; keyshift's batches have one of each."""
+    statements = fields.get("Statements") or [{}]
+    return _STATEMENT.match(str(statements[0].get("Statement", "")))
 
 
 def _of_events(operation: str, fields: dict[str, Any], place: str) -> str | None:

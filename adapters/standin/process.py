@@ -78,15 +78,15 @@ class StandIn:
 
 
 @contextmanager
-def running_standin(*, limits: Limits | None = None, startup_seconds: float = 30) -> Iterator[StandIn]:
-    """Start a stand-in, wait until it answers, and end it however the block ends.
+def running_standin(*, port: int = 0, limits: Limits | None = None, startup_seconds: float = 30) -> Iterator[StandIn]:
+    """Start a stand-in on ``port`` (0: a free one), wait until it answers, and end it however the block ends.
 
     Raises StandInError with the child's own words when it does not come up.
     """
     with tempfile.TemporaryDirectory(prefix="keyshift-standin-") as folder:
         ready, log = Path(folder, "endpoint"), Path(folder, "log")
         with log.open("wb") as output:
-            process = _start(ready, limits or Limits(), output.fileno())
+            process = _start(ready, port, limits or Limits(), output.fileno())
         try:
             url = _await_ready(process, ready, log, startup_seconds)
         except BaseException:
@@ -99,16 +99,22 @@ def running_standin(*, limits: Limits | None = None, startup_seconds: float = 30
             standin.stop()
 
 
-def _start(ready: Path, limits: Limits, output: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "adapters.standin", "--port", "0", "--until-stdin-closes"]
+def _start(ready: Path, port: int, limits: Limits, output: int) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "adapters.standin", "--port", str(port), "--until-stdin-closes"]
     command += ["--ready-file", str(ready), "--copy-bytes", str(limits.copy_bytes)]
     command += ["--part-bytes", str(limits.part_bytes)]
-    # Ours first on the path: "adapters" is a name that other distributions use too. No AWS settings leak in.
+    # This repository is first on the path: others use the name "adapters" too. No AWS settings leak in.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment["PYTHONPATH"] = os.pathsep.join([str(_ROOT), *filter(None, [environment.get("PYTHONPATH")])])
-    # Standard input is the leash: when this process dies, the child reads its end and goes too.
-    return subprocess.Popen(  # noqa: S603 - our own module
-        command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, env=environment
+    # Standard input is the leash: when this process dies, the child reads its end and goes too. Its own session keeps
+    # a terminal's Ctrl-C from it, so that workers which end after a Ctrl-C can still finish what they began.
+    return subprocess.Popen(  # noqa: S603 - keyshift's own module
+        command,
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        env=environment,
+        start_new_session=True,
     )
 
 

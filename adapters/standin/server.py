@@ -21,6 +21,7 @@ from adapters.standin.limits import Limits
 from adapters.standin.move_tasks import install_move_tasks
 from adapters.standin.permissions import install_permissions
 from adapters.standin.queues import install_queues
+from adapters.standin.statements import install_statements
 from adapters.standin.strict import StrictS3
 
 LOOPBACK = "127.0.0.1"
@@ -52,6 +53,7 @@ async def _serve(listener: socket.socket, url: str, ready_file: Path | None, lim
     install_permissions()
     plan = FaultPlan()
     install_entries(emulator, plan)
+    install_statements(emulator, plan)
     application = Application(emulator.app, limits, plan, _recorded_connections())
     if ready_file is not None:
         application.on_ready = lambda: _announce(ready_file, url)

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 Answer = tuple[int, dict[str, str], bytes]
 
 _NOT_IN_XML = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
-_SUBRESOURCES = ("tagging", "acl", "retention", "legal-hold", "annotation", "attributes", "restore")
+_SUBRESOURCES = ("tagging", "acl", "retention", "legal-hold", "attributes", "restore")
 _BUCKET_READS = {"uploads": "ListMultipartUploads", "versions": "ListObjectVersions", "list-type": "ListObjectsV2"}
 
 
@@ -54,6 +54,8 @@ def operation_of(method: str, key: str, query: Mapping[str, Any], headers: Mappi
     """AWS's name of the operation; requests on a bucket's settings are all ``Bucket``."""
     if not key:
         return _bucket_operation(method, query)
+    if "annotation" in query:
+        return _annotation_operation(method, query)
     if any(name in query for name in _SUBRESOURCES):
         return "ObjectSubresource"
     copy = "Copy" if "x-amz-copy-source" in headers else ""
@@ -70,6 +72,12 @@ def operation_of(method: str, key: str, query: Mapping[str, Any], headers: Mappi
             return "HeadObject"
         case _:
             return "ListParts" if "uploadId" in query else "GetObject"
+
+
+def _annotation_operation(method: str, query: Mapping[str, Any]) -> str:
+    if method == "GET" and "annotationName" not in query:
+        return "ListObjectAnnotations"
+    return f"{method.capitalize()}ObjectAnnotation"
 
 
 def _bucket_operation(method: str, query: Mapping[str, Any]) -> str:

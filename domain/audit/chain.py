@@ -1,6 +1,7 @@
 """The audit chain's form: each segment is linked to the one before by its SHA-256, and each line to the last."""
 
 import json
+import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,14 @@ GENESIS = "0" * 64
 """The link of the first segment."""
 MAX_SEGMENT_BYTES = 256 * 1024 * 1024
 """A segment that unpacks to more is not keyshift's: a batch of the stream has 6 MB at most."""
+MISSING_SHARD = ""
+"""The name of the chain of those changes whose shard is not known; versions before had this chain only."""
+TIES = frozenset({"after", "others"})
+"""The fields of a header that tell of other chains; a repeat of the segment may tell of them as they are then."""
+MOST_SEGMENTS = 10**12 - 1
+"""Segments of a chain: their keys have twelve digits."""
+_SHARD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,64}")
+"""DynamoDB's shard ids have at most 65 characters (botocore's model of DynamoDB Streams)."""
 _GZIP = 31
 """zlib's value for a gzip header; it holds no time and no name, so equal lines are equal bytes."""
 
@@ -24,6 +33,19 @@ class Link:
 
     sequence: int = 0
     sha256: str = GENESIS
+
+
+@dataclass(frozen=True, slots=True)
+class NamedLink:
+    """A segment of the chain of a shard."""
+
+    shard: str
+    link: Link
+
+    def __str__(self) -> str:
+        """The form that ``audit verify --expect`` takes."""
+        place = f"{self.shard}/" if self.shard else ""
+        return f"{place}{self.link.sequence}:{self.link.sha256}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +71,25 @@ def event_fields(event: AuditEvent) -> dict[str, Any]:
     }
 
 
-def seal_segment(events: Sequence[AuditEvent], *, after: Link, migration: str, head: int | None = None) -> Segment:
+def is_shard_id(text: str) -> bool:
+    """Whether a chain can have this name: A to Z, a to z, 0 to 9, hyphens and underscores."""
+    return _SHARD_ID.fullmatch(text) is not None
+
+
+def seal_segment(  # noqa: PLR0913  # what a header tells
+    events: Sequence[AuditEvent],
+    *,
+    after: Link,
+    migration: str,
+    head: int | None = None,
+    shard: str = MISSING_SHARD,
+    ties: Mapping[str, Any] | None = None,
+) -> Segment:
     """The segment that follows ``after``.
 
     ``head`` is the number that the head had after the writer saw the segment ``after`` (default: that very segment).
     Segments between the two were not anchored then. Their writer was slow or had died, or another writer added them.
+    ``ties`` are the header's fields of other chains, those of ``TIES``.
     """
     head = after.sequence if head is None else head
     header = {
@@ -64,6 +100,8 @@ def seal_segment(events: Sequence[AuditEvent], *, after: Link, migration: str, h
         "count": len(events),
         "anchored": head == after.sequence,
         "head": head,
+        **({"shard": shard} if shard else {}),
+        **(ties or {}),
     }
     lines = [canonical(header)]
     digest = sha256(lines[0]).hexdigest()
@@ -73,6 +111,37 @@ def seal_segment(events: Sequence[AuditEvent], *, after: Link, migration: str, h
         lines.append(canonical({"line": number, "sha256": digest, "event": fields}))
     body = packed(lines)
     return Segment(link_of(after.sequence + 1, body), body)
+
+
+def link_fields(named: NamedLink) -> dict[str, Any]:
+    """A link in the form of a header."""
+    return {"shard": named.shard, "sequence": named.link.sequence, "sha256": named.link.sha256}
+
+
+def named_link(said: object) -> NamedLink | None:
+    """A link as a header tells it; ``None`` for anything else."""
+    if not isinstance(said, dict):
+        return None
+    shard, sequence, digest = (said.get(name) for name in ("shard", "sequence", "sha256"))
+    if not isinstance(shard, str) or not isinstance(sequence, int) or not isinstance(digest, str):
+        return None
+    is_right = 0 < sequence <= MOST_SEGMENTS and (shard == MISSING_SHARD or is_shard_id(shard))
+    return NamedLink(shard, Link(sequence, digest)) if is_right else None
+
+
+def header_of(body: bytes) -> Mapping[str, Any]:
+    """The header of a stored segment; an empty one where it cannot be read."""
+    lines, _ = unpacked(body)
+    try:
+        header = json.loads(lines[0]) if lines else {}
+    except (ValueError, RecursionError):
+        return {}
+    return header if isinstance(header, dict) else {}
+
+
+def ties_of(body: bytes) -> dict[str, Any]:
+    """What the header of a stored segment tells of other chains."""
+    return {name: told for name, told in header_of(body).items() if name in TIES}
 
 
 def link_of(sequence: int, body: bytes) -> Link:

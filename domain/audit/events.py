@@ -7,11 +7,13 @@ from functools import cache
 from hashlib import sha256
 from typing import Any, TypeVar
 
-from domain.protocol.record import Intent, Record, State
+from domain.protocol.intents import Intent
+from domain.protocol.record import Record, State
 
 _State = TypeVar("_State")
 SCHEMA_VERSION = "1"
 SOURCE = "keyshift"
+UNDER_WAY = "Attempt Under Way"
 
 DETAIL_TYPES: Mapping[State, str] = {
     State.NEW: "Object Claimed",
@@ -96,7 +98,7 @@ def audit_event(record: Record, *, migration: str, removed: bool = False) -> Aud
         "verified_at": record.verified_at,
         "record_digest": record_digest(record),
     }
-    detail_type = "Attempt Under Way" if running else DETAIL_TYPES[record.state]
+    detail_type = UNDER_WAY if running else DETAIL_TYPES[record.state]
     if removed:
         detail_type = "Record Removed"
     return enveloped(event_id, detail_type, record.changed_at, told, migration=migration)
@@ -160,8 +162,25 @@ def _field_names(value: object) -> tuple[str, ...]:
 @cache
 def _names_of(kind: type) -> tuple[str, ...]:
     """Computed once for each class: a verification digests millions of records."""
-    return tuple(one.name for one in fields(kind)) if is_dataclass(kind) else ()
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
 
 
 def _described(intent: Intent) -> Mapping[str, str]:
     return {"action": intent.action.value, "etag": intent.etag, "version_id": intent.version_id}
+
+
+def is_retold(one: object, other: object) -> bool:
+    """Whether the one event contains all fields of the other event, with the same values.
+
+    Within a version of the event's schema, fields may be added and none removed. So after a deployment between two
+    deliveries of one change, the newer handler's event contains the older one's, whichever came first.
+    """
+    return _holds(one, other) or _holds(other, one)
+
+
+def _holds(more: Any, less: Any) -> bool:
+    if isinstance(more, dict) and isinstance(less, dict):
+        return all(name in more and _holds(more[name], less[name]) for name in less)
+    if isinstance(more, list) and isinstance(less, list):
+        return len(more) == len(less) and all(map(_holds, more, less))
+    return bool(type(more) is type(less) and more == less)

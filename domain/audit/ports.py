@@ -1,10 +1,10 @@
-"""The ports of the audit chain: segments in S3, the head in DynamoDB, a book for checks, and the event bus."""
+"""The ports of the audit chains: segments in S3, heads in DynamoDB, a book for checks, and the event bus."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from domain.audit.chain import Link
+from domain.audit.chain import MISSING_SHARD, Link
 from domain.audit.events import AuditEvent
 
 
@@ -27,7 +27,7 @@ class StoredSegment:
 
 
 class SegmentArchive(Protocol):
-    """The segments of one migration's chain."""
+    """The segments of one chain."""
 
     def write_segment(self, sequence: int, body: bytes) -> bool:
         """Store the segment if its number is free; ``True`` also when these very bytes are there already."""
@@ -68,9 +68,57 @@ class ChainHead(Protocol):
         """
 
 
+class Chains(Protocol):
+    """The chains of one migration by their shards; ``MISSING_SHARD`` names the chain of changes without a shard."""
+
+    def archive(self, shard: str) -> SegmentArchive:
+        """The segments of a chain; makes no request."""
+
+    def head(self, shard: str) -> ChainHead:
+        """The head of a chain; makes no request."""
+
+    def stored_shards(self) -> Iterator[str]:
+        """The shards below whose name anything is stored, in order; other programs may have made some of the names."""
+
+
+class HeadOfHeads(Protocol):
+    """The names of the chains that are not handed on, each with one of its newest links."""
+
+    def read_heads(self) -> Mapping[str, Link]:
+        """The link of each chain by its shard, strongly consistent."""
+
+    def name_chain(self, shard: str, link: Link, *, ends: str = MISSING_SHARD) -> None:
+        """Set the link of a chain, if it is higher, and take out the chain ``ends``, which was handed on to it.
+
+        Writers of different chains never refuse each other.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A shard of the stream with this ARN."""
+
+    shard_id: str = MISSING_SHARD
+    stream: str = ""
+
+
+class ShardTree(Protocol):
+    """The shards of a stream by their parents."""
+
+    def find_parent(self, shard: Shard) -> str | None:
+        """The id of the shard's parent.
+
+        ``None`` for a shard without a parent, and for one that the stream does not list any more: it lists a shard for
+        24 hours after its end.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class BookedEvent:
-    """The first event of a subject and number; ``told`` is the record's digest in that event, if it has one."""
+    """The first event of a subject and number.
+
+    ``told`` is the record's digest in that event, if it has one. ``segment`` is the book's number of the segment.
+    """
 
     digest: bytes
     told: str
@@ -93,7 +141,7 @@ class Deferred:
 class DoubtedSegment:
     """A segment that its writer had not anchored when others built upon it.
 
-    ``events`` counts the events that only this segment contains.
+    ``sequence`` is the book's number of it. ``events`` counts the events that only this segment contains.
     """
 
     sequence: int
@@ -102,11 +150,63 @@ class DoubtedSegment:
     line: int
 
 
-class EventBook(Protocol):
-    """Millions of events by subject and number, on disk."""
+CHAIN_SPAN = 1 << 40
+"""How far apart the book's numbers of two chains are: a segment's number has at most twelve digits."""
 
-    def book_segment(self, sequence: int, stored_at: float) -> None:
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Numbers of a subject, ``first`` to ``last``, that were not told when the event at this place told ``number``.
+
+    ``name`` is the subject as a person knows it.
+    """
+
+    subject: str
+    name: str
+    first: int
+    last: int
+    number: int
+    segment: int
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnmetName:
+    """A link that another chain or the head of heads tells, and the book does not have.
+
+    ``segment`` is the book's number; ``found`` is the SHA-256 of the segment that was read, ``None`` where none was.
+    """
+
+    segment: int
+    sha256: str
+    by: str
+    found: str | None
+
+
+class EventBook(Protocol):
+    """Millions of events by subject and number, on disk; a segment has one number for all chains."""
+
+    def book_segment(self, sequence: int, stored_at: float, sha256: str = "") -> None:
         """Book that a segment was read, once for each."""
+
+    def book_name(self, sequence: int, sha256: str, by: str) -> None:
+        """Book that a link was told elsewhere, ``by`` which segment or item; repeatable, the first one stays."""
+
+    def unmet_names(self) -> Iterator[UnmetName]:
+        """Told links that are not those of the booked segments.
+
+        Each that differs is told, and of each chain's missing ones the highest. A chain has the numbers between two
+        multiples of ``CHAIN_SPAN``.
+        """
+
+    def book_gap(self, gap: Gap) -> None:
+        """Keep a gap for ``open_gaps``."""
+
+    def open_gaps(self) -> Iterator[Gap]:
+        """The gaps of which some numbers are not booked meanwhile, in the order in which they were booked."""
+
+    def segment_sha256(self, sequence: int) -> str | None:
+        """The SHA-256 of a booked segment."""
 
     def segment_stored_at(self, sequence: int) -> float | None:
         """When a booked segment was stored."""

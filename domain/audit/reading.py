@@ -1,13 +1,23 @@
-"""Reads the chain segment by segment, and reports where it differs from what was written."""
+"""Reads a chain segment by segment, and reports where it differs from what was written."""
 
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
-from domain.audit.chain import CHAIN_VERSION, Link, canonical, line_digest, link_of, unpacked
+from domain.audit.chain import (
+    CHAIN_VERSION,
+    MISSING_SHARD,
+    Link,
+    NamedLink,
+    canonical,
+    line_digest,
+    link_of,
+    named_link,
+    unpacked,
+)
+from domain.audit.findings import Fault, Finding
 
 REMEMBERED = 10_000
 """How many of the newest links are kept: a head further behind is reported as not anchored."""
@@ -17,51 +27,20 @@ MOST_DIGITS = 18
 """Longer numbers do not fit into 64 bits."""
 
 
-class Fault(StrEnum):
-    """What was done to the chain, or to the objects and items that it reports on."""
-
-    SEGMENT_MISSING = "segment-missing"
-    SEGMENT_ALTERED = "segment-altered"
-    SEGMENT_FOREIGN = "segment-foreign"
-    SEGMENT_OVERWRITTEN = "segment-overwritten"
-    SEGMENT_DELETED = "segment-deleted"
-    LINE_ALTERED = "line-altered"
-    LINE_MISSING = "line-missing"
-    LINE_OUT_OF_ORDER = "line-out-of-order"
-    HEAD_MISSING = "head-missing"
-    HEAD_REPLACED = "head-replaced"
-    CHAIN_TRUNCATED = "chain-truncated"
-    NOT_ANCHORED = "not-anchored"
-    REVISION_MISSING = "revision-missing"
-    REVISION_OUT_OF_ORDER = "revision-out-of-order"
-    REVISION_CONTRADICTED = "revision-contradicted"
-    RECORD_REMOVED = "record-removed"
-    RECORD_ALTERED = "record-altered"
-    RECORD_UNKNOWN = "record-unknown"
-    RECORD_UNAUDITED = "record-unaudited"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One fault and its place: line 0 of a segment is its header.
-
-    ``is_late`` means that the stream may still repair it. It is too old for a stream that keeps up, and not yet lost.
-    """
-
-    fault: Fault
-    text: str
-    segment: int | None = None
-    line: int | None = None
-    subject: str | None = None
-    is_late: bool = False
-
-
 @dataclass(frozen=True, slots=True)
 class BuiltUpon:
     """Segments that the head did not anchor when another writer continued after them."""
 
     first: int
     last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A link of another chain, as the header of this chain's ``segment`` tells it."""
+
+    named: NamedLink
+    segment: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +58,23 @@ class ChainedEvent:
         return str(self.fields.get("event_id", ""))
 
 
+Reading = Finding | BuiltUpon | Told | ChainedEvent
+"""What a segment holds, and what is wrong with it."""
+
+
 @dataclass(slots=True)
 class ChainReader:
-    """Follows the chain; ``expected`` are links that a person noted elsewhere, by number."""
+    """Follows the chain of a shard; ``expected`` are its links that a person noted elsewhere, by number."""
 
     migration: str
     expected: Mapping[int, str] = field(default_factory=dict)
+    shard: str = MISSING_SHARD
     at: Link = field(default_factory=Link)
     segments: int = 0
     anchored: int = 0
     known: dict[int, str] = field(default_factory=dict)
 
-    def read(self, sequence: int, body: bytes) -> Iterator[Finding | BuiltUpon | ChainedEvent]:
+    def read(self, sequence: int, body: bytes) -> Iterator[Reading]:
         """The events of the segment, in order, with its faults; reading continues after every fault."""
         if sequence > self.at.sequence + 1:
             yield self._gap(sequence)
@@ -100,6 +84,7 @@ class ChainReader:
         yield from self._link(sequence, header, follows=follows)
         if header is not None and _is_header(header) and header["sequence"] == sequence:
             yield from self._anchoring(sequence, header)
+            yield from (Told(named, sequence) for named in told_links(header))
         if fault is not None:
             text = f"segment {sequence} is damaged: {fault}, after {max(0, len(lines) - 1)} readable lines"
             yield Finding(Fault.SEGMENT_ALTERED, text, sequence, max(0, len(lines)))
@@ -130,7 +115,7 @@ class ChainReader:
         elif after.sequence < at.sequence:
             text = (
                 f"segments after {after.sequence} are not anchored by the head: their writer died before it could, "
-                "which its next batch mends, or another program added them"
+                "which its next batch repairs, or another program added them"
             )
             yield Finding(Fault.NOT_ANCHORED, text, after.sequence + 1)
         for head in dict.fromkeys((before, after)):
@@ -154,6 +139,10 @@ class ChainReader:
             yield Finding(Fault.SEGMENT_ALTERED, text, sequence, 0)
         if header["migration"] != self.migration:
             text = f"segment {sequence} is of the migration {header['migration']!r}, not {self.migration!r}"
+            yield Finding(Fault.SEGMENT_ALTERED, text, sequence, 0)
+        if header.get("shard", MISSING_SHARD) != self.shard:
+            told = header.get("shard", MISSING_SHARD) or "of changes without a shard"
+            text = f"segment {sequence} says that it is of the chain {told}: it was copied or moved here"
             yield Finding(Fault.SEGMENT_ALTERED, text, sequence, 0)
         if header["chain"] != CHAIN_VERSION:
             text = f"segment {sequence} has version {header['chain']!r} of the chain; this is {CHAIN_VERSION!r}"
@@ -182,6 +171,15 @@ class ChainReader:
             self.anchored = head
             if head + 1 < sequence:
                 yield BuiltUpon(head + 1, sequence - 1)
+
+
+def told_links(header: Mapping[str, Any]) -> Iterator[NamedLink]:
+    """The links of other chains that a header tells; those that are not links are left out."""
+    others = header.get("others", [])
+    for said in [header.get("after"), *(others if isinstance(others, list) else [])]:
+        named = named_link(said)
+        if named is not None:
+            yield named
 
 
 def _lines(
@@ -267,7 +265,17 @@ def _is_header(said: Mapping[str, Any]) -> bool:
     whole = isinstance(said.get("sequence"), int) and isinstance(said.get("count"), int)
     if not whole or not all(name in said for name in ("chain", "migration", "previous", "anchored")):
         return False
+    if not _has_ties(said):
+        return False
     return "head" not in said or (isinstance(said["head"], int) and 0 <= said["head"] < said["sequence"])
+
+
+def _has_ties(said: Mapping[str, Any]) -> bool:
+    """Whether what a header tells of other chains is in its form."""
+    others = said.get("others", [])
+    if not isinstance(others, list) or not all(named_link(other) for other in others):
+        return False
+    return isinstance(said.get("shard", ""), str) and ("after" not in said or named_link(said["after"]) is not None)
 
 
 def _is_line(said: Mapping[str, Any]) -> bool:

@@ -1,14 +1,22 @@
-"""Appends to the audit chain, beside other writers, and after any crash."""
+"""Appends to one audit chain, beside other writers of it, and after any crash."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from domain.audit.chain import Link, link_of, seal_segment
+from domain.audit.chain import MISSING_SHARD, Link, Segment, link_of, seal_segment, ties_of
 from domain.audit.events import AuditEvent
 from domain.audit.ports import ChainHead, SegmentArchive
 from domain.errors import ThrottledError, UnavailableError
 
 TRIES = 200
 """Each means that another writer came first."""
+
+Ties = Callable[[int], Mapping[str, Any]]
+"""What the header of the segment with this number tells of other chains (``chain.TIES``)."""
+
+
+def _untied(_sequence: int) -> Mapping[str, Any]:
+    return {}
 
 
 class ChainWriter:
@@ -20,8 +28,18 @@ class ChainWriter:
     are never written again were added by another program.
     """
 
-    def __init__(self, *, migration: str, archive: SegmentArchive, head: ChainHead) -> None:
+    def __init__(
+        self,
+        *,
+        migration: str,
+        archive: SegmentArchive,
+        head: ChainHead,
+        shard: str = MISSING_SHARD,
+        ties: Ties = _untied,
+    ) -> None:
         self._migration = migration
+        self._shard = shard
+        self._ties = ties
         self._archive = archive
         self._head = head
         self._at: Link | None = None
@@ -36,14 +54,29 @@ class ChainWriter:
         at = self._at or self._head.read_head() or Link()
         anchored = at.sequence
         for _ in range(TRIES):
-            segment = seal_segment(events, after=at, migration=self._migration, head=anchored)
-            stored = self._archive.write_segment(segment.link.sequence, segment.body)
-            if stored and self._head.advance_head(segment.link):
+            segment = self._store(events, at, anchored)
+            if segment is not None and self._head.advance_head(segment.link):
                 # Remembered only when it is anchored: a repeat after an error finds the same segment again.
                 self._at = segment.link
                 return segment.link
             at, anchored = self._follow(at)
-        raise ThrottledError(f"{self._migration}: other writers of the audit chain are always quicker; tried again")
+        raise ThrottledError(f"{self._migration}: other writers of the audit chain are always quicker")
+
+    def _store(self, events: Sequence[AuditEvent], after: Link, anchored: int) -> Segment | None:
+        """The segment as it is stored; ``None`` where the number is another writer's."""
+        sequence, ties = after.sequence + 1, self._ties(after.sequence + 1)
+        segment = self._seal(events, after, anchored, ties)
+        if self._archive.write_segment(sequence, segment.body):
+            return segment
+        if not ties:
+            return None
+        # An earlier attempt with these events told of the other chains as they were then.
+        body = self._archive.read_segment(sequence)
+        earlier = None if body is None else self._seal(events, after, anchored, ties_of(body))
+        return earlier if earlier is not None and earlier.body == body else None
+
+    def _seal(self, events: Sequence[AuditEvent], after: Link, anchored: int, ties: Mapping[str, Any]) -> Segment:
+        return seal_segment(events, after=after, migration=self._migration, head=anchored, shard=self._shard, ties=ties)
 
     def _follow(self, at: Link) -> tuple[Link, int]:
         """Where the chain continues after ``at``, and the head's number.
@@ -58,7 +91,7 @@ class ChainWriter:
             found = self._link(self._next(at, head))
             if found == at or self._head.doubt_segments(found.sequence, seen=head):
                 return found, 0 if head is None else head.sequence
-        raise ThrottledError(f"{self._migration}: the head of the audit chain never stands still; tried again")
+        raise ThrottledError(f"{self._migration}: the head of the audit chain changes each time it is read")
 
     def _next(self, at: Link, head: Link | None) -> int:
         if head is None and not at.sequence:
@@ -70,5 +103,5 @@ class ChainWriter:
             return Link()
         body = self._archive.read_segment(sequence)
         if body is None:
-            raise UnavailableError(f"segment {sequence} of the audit chain was there and is gone; it is tried again")
+            raise UnavailableError(f"segment {sequence} of the audit chain was there and is gone")
         return link_of(sequence, body)

@@ -1,4 +1,4 @@
-"""What the records say that the keys of both sides hold, and what a listing of them refutes."""
+"""What the records expect at the keys of both sides, and what a listing of them disproves."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,21 +11,21 @@ from domain.protocol.record import Mode, Record, State
 
 
 class Role(StrEnum):
-    """What a place is to its record."""
+    """The role of a place in its record."""
 
     SOURCE = "source"
     TARGET = "target"
 
 
 ABSENT = ""
-"""Instead of an etag: the record says that nothing is there."""
+"""In the place of an etag: by the record, nothing is there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a record says of one place: the etag that it must have, ABSENT, or ``None`` where the record says nothing.
+    """What a record expects at one place: an etag, ABSENT, or ``None`` where the record expects nothing in particular.
 
-    ``since`` (seconds since 1970) is when that was last proven to be so: what S3 dates later is another object.
+    ``since`` (seconds since 1970) is when that was last proven: an object with a later date is another one.
     """
 
     place: Location
@@ -34,20 +34,15 @@ class Expected:
     etag: str | None
     since: float = inf
 
-    @property
-    def needs_object(self) -> bool:
-        """Whether an object must be there."""
-        return bool(self.etag)
-
     def fits(self, listed: ListedObject) -> bool:
-        """Whether a row of a listing is what the record says; a date or an etag that the row lacks refutes nothing."""
+        """Whether a row of a listing is what the record expects; what the row lacks disproves nothing."""
         if not self.etag:
             return self.etag is None
         other_bytes = listed.etag is not None and listed.etag != self.etag
         return not other_bytes and not (listed.last_modified is not None and int(listed.last_modified) > self.since)
 
     def holds(self, seen: ObjectState | None) -> bool:
-        """Whether HEAD shows what the record says."""
+        """Whether HEAD shows what the record expects."""
         if self.etag is None:
             return True
         if seen is None:
@@ -56,9 +51,9 @@ class Expected:
 
 
 def expected_of(record: Record) -> Iterator[Expected]:
-    """What a record says of its source and of its target, one of each.
+    """What a record expects at its source and at its target, one of each.
 
-    An attempt that runs is about to say something else; of what was not verified another gate speaks already.
+    An attempt that runs will change the record; another gate reports what was not verified.
     """
     yield Expected(record.source, Role.SOURCE, record.record_id, _source_etag(record), _since(record))
     if record.target.key:
@@ -89,7 +84,7 @@ def _is_open(record: Record) -> bool:
 
 @dataclass(slots=True)
 class Found:
-    """How many objects a look found, with one example."""
+    """How many objects were found, with one example."""
 
     count: int = 0
     example: str = ""
@@ -102,10 +97,10 @@ class Found:
 
 @dataclass(slots=True)
 class Compared:
-    """What a listing of both sides says about the records.
+    """What a listing of both sides shows about the records.
 
-    ``uncopied`` are sources that the rules move and no record is of; ``changed`` are sources that are not what their
-    records say; ``replaced`` are targets that are not the copies that were verified.
+    ``uncopied`` are sources without a record that the rules move; ``changed`` are sources that differ from their
+    records; ``replaced`` are targets that are not the verified copies.
     """
 
     uncopied: Found = field(default_factory=Found)

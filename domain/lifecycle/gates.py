@@ -1,34 +1,40 @@
-"""What must be so before the migration goes on; each gate that is shut names what is missing and who fixes it."""
+"""The conditions for the migration's next stage; each closed gate names what is missing and what opens it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from domain.lifecycle.census import Compared, Found
-from domain.lifecycle.stages import Stage, StageEntry, stage_fault
-from domain.protocol.record import Mode, Record, State
+from domain.lifecycle.record_census import RecordCensus
+from domain.lifecycle.stages import Stage, StageEntry, stage_fault, stage_remedy
 
 REFERENCE_REMEDY = (
     "keyshift references rewrite --yes; what it cannot rewrite, keyshift references scan lists with a remedy"
 )
+_WORK_OFF = "keyshift status --watch until the workers or functions have worked it off; keyshift throttle shows limits"
 ACCEPTABLE = ("conflict", "parked", "gone", "unverified", "stale")
-"""Gates that an operator may accept by name; live capture, references, queues and lag are never accepted."""
+"""Gates that an operator may accept by name; live capture, references, queues and lag cannot be accepted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What an operator puts up with: live messages that wait, a live event's age, a verification's age (seconds)."""
+class GateLimits:
+    """The operator's limits: live messages that wait, a live event's age and a verification's age (seconds).
+
+    A copy that changed less than ``compare_younger`` seconds ago is compared by the command itself.
+    """
 
     most_waiting: int = 10
     most_lag: float = 60.0
     most_age: float = 72 * 3600.0
+    compare_younger: float = 15 * 60.0
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS = GateLimits()
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """One condition; ``remedy`` is the command or act that opens it, ``accepted`` says that an operator did."""
+    """One condition; ``remedy`` is the command or act that opens it, ``accepted``: an operator accepted it."""
 
     name: str
     open: bool
@@ -38,67 +44,18 @@ class Gate:
 
     @property
     def holds(self) -> bool:
-        """Whether it keeps the migration from going on."""
+        """Whether it is closed, and so stops the migration."""
         return not self.open and not self.accepted
-
-
-@dataclass(slots=True)
-class RecordCensus:
-    """Every record counted by what keeps it from being cut over, each with one example.
-
-    A verification before ``verified_since`` (seconds since 1970) is too old to count.
-    """
-
-    verified_since: float = 0.0
-    records: int = 0
-    verified: int = 0
-    unfinished: int = 0
-    conflict: int = 0
-    parked: int = 0
-    gone: int = 0
-    unverified: int = 0
-    stale: int = 0
-    rolled_back: int = 0
-    examples: dict[str, str] | None = None
-
-    def add(self, record: Record) -> None:
-        """Count one record, under the first reason that applies."""
-        self.records += 1
-        name = _reason(record, self.verified_since)
-        if name is None:
-            self.verified += record.state in (State.COPIED, State.CLEANED)
-            return
-        setattr(self, name, getattr(self, name) + 1)
-        self.examples = self.examples or {}
-        self.examples.setdefault(name, record.source.uri)
-
-
-def _reason(record: Record, verified_since: float) -> str | None:  # one row for each reason
-    if record.mode is Mode.ROLLED_BACK:
-        return "rolled_back"
-    if record.is_unfinished or record.state is State.NEW:
-        return "unfinished"
-    if record.state is State.CONFLICT:
-        return "conflict"
-    if record.state is State.PARKED:
-        return "parked"
-    if record.state is State.GONE:
-        return "gone"
-    if record.state is State.COPIED and record.verified_at is None:
-        return "unverified"
-    if record.state is State.COPIED and record.verified_at is not None and record.verified_at < verified_since:
-        return "stale"
-    return None
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Everything that a cut-over asks; ``queues`` maps a queue to messages waiting, in work and dead.
+    """Everything that a cut-over depends on; ``queues`` maps a queue to its messages waiting, in work and dead.
 
     Dead messages are ``None`` where a queue has no dead-letter queue to count. ``lag`` is the age (seconds) of the
-    oldest live event of late, ``None`` where no worker measured it. ``capture`` says what shuts live capture, ``None``
-    where it is on. ``compared`` is what a listing said, ``None`` where there was none. ``fallen`` counts the records
-    that have come under a record gate, by its name, since the census counted them.
+    oldest recent live event, ``None`` where no worker measured it. ``capture`` is the fault of live capture, ``None``
+    where it is on. ``compared`` is the result of a listing, ``None`` without one. ``fallen`` counts the records that
+    have come under a record gate, by its name, since the census counted them.
     """
 
     entry: StageEntry
@@ -114,7 +71,7 @@ class Readiness:
     fallen: Mapping[str, int] = field(default_factory=dict)
 
 
-def cutover_gates(seen: Readiness, *, limits: Limits, accepted: frozenset[str]) -> tuple[Gate, ...]:
+def cutover_gates(seen: Readiness, *, limits: GateLimits, accepted: frozenset[str]) -> tuple[Gate, ...]:
     """Every gate of the cut-over, open or shut."""
     return (
         *state_gates(seen.entry, seen.paused, now=seen.now),
@@ -130,7 +87,7 @@ def cutover_gates(seen: Readiness, *, limits: Limits, accepted: frozenset[str]) 
 def state_gates(
     entry: StageEntry, paused: str | None, *, now: float, stage: Stage = Stage.CUT_OVER
 ) -> tuple[Gate, ...]:
-    """What a step to ``stage`` asks of the stage's entry and of the control item, on which its write depends."""
+    """The gates of a step to ``stage`` in the stage's entry and the control item, on which its write depends."""
     postponed = (_postponement_gate(entry, now),) if stage is Stage.CUT_OVER else ()
     return _stage_gate(entry, stage), *postponed, _pause_gate(paused)
 
@@ -141,14 +98,18 @@ def _stage_gate(entry: StageEntry, wanted: Stage) -> Gate:
         done = "cut over already" if stage is Stage.CUT_OVER else f"the migration is {stage.value} already"
         return Gate("stage", open=True, says=done)
     fault = stage_fault(stage, wanted)
-    return Gate("stage", open=fault is None, says=fault or f"the migration is {stage.value}", remedy="keyshift start")
+    return Gate(
+        "stage", open=fault is None, says=fault or f"the migration is {stage.value}", remedy=stage_remedy(stage)
+    )
 
 
 def _postponement_gate(entry: StageEntry, now: float) -> Gate:
     until = entry.postponed_until
-    waits = until is not None and until > now
-    says = f"postponed by {entry.by}: {entry.why}" if waits else "not postponed"
-    return Gate("postponed", open=not waits, says=says, remedy="wait, or keyshift cutover --postpone never")
+    if until is None or until <= now:
+        return Gate("postponed", open=True, says="not postponed")
+    moment = f"{datetime.fromtimestamp(until, UTC):%Y-%m-%d %H:%M}Z"
+    says = f"postponed until {moment} (last change by {entry.by}: {entry.why})"
+    return Gate("postponed", open=False, says=says, remedy="wait, or keyshift cutover --postpone never")
 
 
 def _pause_gate(paused: str | None) -> Gate:
@@ -165,13 +126,13 @@ def _capture_gate(fault: str | None) -> Gate:
 
 
 def queue_gates(queues: Mapping[str, tuple[int, int, int | None]], most_waiting: int) -> tuple[Gate, ...]:
-    """Two gates for each queue: what waits in it or is in work, and what died of it."""
+    """Two gates for each queue: its messages that wait or are in work, and its dead-letter messages."""
     gates = []
     for name, (waiting, in_work, dead) in queues.items():
         allowed = most_waiting if name == "events" else 0
         busy = waiting + in_work
         says = f"{waiting} messages wait, {in_work} are in work"
-        gates.append(Gate(f"queue {name}", open=busy <= allowed, says=says, remedy="run keyshift worker until it ends"))
+        gates.append(Gate(f"queue {name}", open=busy <= allowed, says=says, remedy=_WORK_OFF))
         gates.append(_dead_gate(name, dead))
     return tuple(gates)
 
@@ -179,7 +140,7 @@ def queue_gates(queues: Mapping[str, tuple[int, int, int | None]], most_waiting:
 def _dead_gate(queue: str, dead: int | None) -> Gate:
     name = f"dead {queue}"
     if dead is None:
-        says = f"queue {queue} has no dead-letter queue that can be counted: what it dropped is unknown"
+        says = f"queue {queue} has no dead-letter queue that can be counted: what it lost is unknown"
         remedy = "give it a RedrivePolicy (docs/deploy.md), then keyshift verify --requeue"
         return Gate(name, open=False, says=says, remedy=remedy)
     remedy = f"keyshift dlq list --queue {queue}"
@@ -190,17 +151,17 @@ def _lag_gate(seen: Readiness, most_lag: float) -> Gate:
     if seen.lag is None:
         waiting, in_work, _ = seen.queues.get("events", (0, 0, 0))
         if waiting + in_work:
-            says = "live events wait, and no worker has worked one off lately: their age is unknown"
-            return Gate("lag", open=False, says=says, remedy="run keyshift worker until they are worked off")
-        return Gate("lag", open=True, says="no live event was seen lately")
-    says = f"the oldest live event of late was {seen.lag:.0f} s old, {most_lag:.0f} s are allowed"
+            says = "live events wait, and no worker has handled one recently: their age is unknown"
+            return Gate("lag", open=False, says=says, remedy="run keyshift worker until they are handled")
+        return Gate("lag", open=True, says="no live event was handled recently")
+    says = f"the oldest recent live event was {seen.lag:.0f} s old, {most_lag:.0f} s are allowed"
     return Gate("lag", open=seen.lag <= most_lag, says=says, remedy="wait, or run more workers")
 
 
 _LISTING_GATES = (
     ("uncopied", "source keys have no record", "keyshift backfill --list"),
-    ("changed", "sources are not what their records say, and no event told of it", "keyshift verify --requeue"),
-    ("replaced", "targets are not the copies that were verified", "keyshift verify says what became of each"),
+    ("changed", "sources are not what their records say, and no event reported it", "keyshift verify --requeue"),
+    ("replaced", "targets are not the copies that were verified", "keyshift verify shows each of them"),
 )
 
 
@@ -219,15 +180,15 @@ def _listing_gate(found: Found, name: str, what: str, remedy: str) -> Gate:
 
 
 def source_gates(compared: Compared) -> tuple[Gate, ...]:
-    """Whether every source that the rules move has a record, and is what its record says."""
+    """The gates for sources: each source that the rules move has a record, and is what its record says."""
     return tuple(gate for gate in _listing_gates(compared) if gate.name != "replaced")
 
 
 _RECORD_GATES = (
-    ("unfinished", "attempts run or ended without saying what they did", "keyshift verify --requeue"),
-    ("conflict", "objects are in conflict", "keyshift conflicts list says what to do about each"),
+    ("unfinished", "attempts are still running, or ended without a recorded result", "keyshift verify --requeue"),
+    ("conflict", "objects are in conflict", "keyshift conflicts list shows what to do about each"),
     ("parked", "objects are parked", "see each cause: keyshift verify --out parked.csv"),
-    ("gone", "sources vanished and we cannot say why; their copies are kept", "keyshift verify --requeue"),
+    ("gone", "sources vanished for an unknown reason; their copies are kept", "keyshift verify --requeue"),
     ("unverified", "copies are not verified since they changed", "keyshift verify"),
     ("stale", "copies were verified too long ago (--most-age)", "keyshift verify --unverified"),
     ("rolled_back", "objects are rolled back", "keyshift rollback (it cannot be cut over any more)"),
@@ -241,7 +202,9 @@ def _record_gates(seen: Readiness, accepted: frozenset[str]) -> tuple[Gate, ...]
         count = getattr(seen.census, name)
         example = (seen.census.examples or {}).get(name, "")
         says = f"{count:,} {what}" + (f", such as {example}" if example else "")
-        says += f"; {since:,} more came while this command looked" if since else ""
+        says += f"; {since:,} more were added while this command ran" if since else ""
+        if name == "unverified" and seen.census.compared:
+            says += f"; {seen.census.compared:,} that changed lately were compared by this command"
         named = bool(count + since) and name in accepted and name in ACCEPTABLE
         gates.append(Gate(name.replace("_", "-"), open=not count + since, says=says, remedy=remedy, accepted=named))
     return tuple(gates)
@@ -249,6 +212,6 @@ def _record_gates(seen: Readiness, accepted: frozenset[str]) -> tuple[Gate, ...]
 
 def _reference_gate(seen: Readiness) -> Gate:
     if not seen.references:
-        return Gate("references", open=True, says="nothing that was looked at holds a legacy URI")
+        return Gate("references", open=True, says="no reference holder that was read holds a legacy URI")
     says = f"{seen.references:,} places hold a legacy URI, such as {seen.reference_example}"
     return Gate("references", open=False, says=says, remedy=REFERENCE_REMEDY)

@@ -1,6 +1,6 @@
-"""What doctor asks about a migration's buckets, queues, table, bus and deployed stack; reads only."""
+"""What doctor reads of a migration's buckets, queues, table and bus, its stack and the portal's users; no writes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,7 +10,7 @@ from domain.lifecycle.stages import StageEntry
 
 @dataclass(frozen=True, slots=True)
 class BucketFacts:
-    """One bucket: ``versioning`` is Enabled, Suspended or Off; ``sends_events`` says to which kinds of places.
+    """One bucket: ``versioning`` is Enabled, Suspended or Off; ``sends_events``: the kinds of places.
 
     ``server_time`` is S3's clock, seconds since 1970, and 0 where the answer had no date.
     """
@@ -52,18 +52,19 @@ class TableFacts:
 
 @dataclass(frozen=True, slots=True)
 class BucketRules:
-    """What of a bucket's settings could bite; a text is empty where nothing is set."""
+    """The settings of a bucket that can harm a migration; a text is empty where nothing is set."""
 
     lock_mode: str
     encryption: str
     requester_pays: bool
+    has_object_lock: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One condition of S3; ``fault`` is empty where a wrong one is refused and a right one taken.
+    """One conditional request; ``fault`` is empty where S3 refuses a wrong condition and accepts a right one.
 
-    Without one that ``is_vital`` the protocol does not hold; the other ones are a second line.
+    Without one that ``is_vital`` the protocol is not safe; the other ones are a second protection.
     """
 
     name: str
@@ -71,8 +72,17 @@ class Tried:
     is_vital: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class AppClient:
+    """One app client of a user pool; ``writes`` are its WriteAttributes, and empty where it lists none."""
+
+    client_id: str
+    name: str
+    writes: tuple[str, ...]
+
+
 class Inspector(Protocol):
-    """Looks at what a migration needs. Raises MissingResourceError or AccessDeniedError where that cannot be used."""
+    """Reads what a migration needs. Raises MissingResourceError or AccessDeniedError where that cannot be used."""
 
     def bucket(self, name: str) -> BucketFacts:
         """The bucket, which can be listed."""
@@ -82,6 +92,12 @@ class Inspector(Protocol):
 
     def can_read(self, location: Location) -> None:
         """Raises AccessDeniedError where HEAD is denied; an absent object is fine."""
+
+    def can_read_annotations(self, bucket: str, prefix: str) -> bool:
+        """Whether there is an object to try it on; it is read, never written.
+
+        Raises AccessDeniedError where that is denied, RefusedRequestError where the server has no annotations.
+        """
 
     def table_stream(self, table: str) -> str:
         """The stream's view type; empty where the table has none."""
@@ -93,14 +109,14 @@ class Inspector(Protocol):
         """The queue."""
 
     def bus(self, name: str) -> None:
-        """Raises MissingResourceError where there is no such event bus."""
+        """Raises MissingResourceError where the event bus does not exist."""
 
     def identity(self) -> str:
         """The ARN of the credentials."""
 
 
 class StackInspector(Protocol):
-    """Looks at one deployed stack, by its name. Raises MissingResourceError where a part of it is not there."""
+    """Reads one deployed stack, by its name. Raises MissingResourceError where a part of it does not exist."""
 
     @property
     def name(self) -> str:
@@ -114,28 +130,42 @@ class StackInspector(Protocol):
         """The function's event source mappings."""
 
     def time_out(self, function: str) -> int:
-        """Seconds for which the function may run."""
+        """The function's time-out in seconds."""
 
     def concurrency(self) -> int:
-        """How many invocations this account may run at once, of those that nobody reserved."""
+        """How many invocations this account may run at the same time without a reservation."""
 
     def table(self, table: str) -> TableFacts:
-        """The table's safety."""
+        """The table's protection settings."""
 
     def rule_state(self, rule: str) -> str:
         """ENABLED or DISABLED."""
 
     def senders(self, queue_url: str) -> Sequence[str]:
-        """The conditions of each statement of the queue's policy, as JSON: which services and ARNs may send."""
+        """The conditions of each statement of the queue's policy, as JSON: the services and ARNs that may send."""
 
     def denied(self, role: str, actions: Sequence[str], resource: str, *, account: str) -> Sequence[str]:
-        """Those of the actions that the role's own policies do not allow on the resource, by simulation."""
+        """The actions that the role's own policies do not allow on the resource, by simulation."""
 
     def account(self) -> str:
         """This account's number."""
 
     def region(self) -> str:
-        """Where the stack is."""
+        """The stack's region."""
 
     def bucket(self, name: str) -> BucketRules:
         """The bucket's settings."""
+
+
+class UserPool(Protocol):
+    """Looks at one Cognito user pool. Raises MissingResourceError where it is not there."""
+
+    @property
+    def pool_id(self) -> str:
+        """The pool's id."""
+
+    def list_attributes(self) -> frozenset[str]:
+        """The attributes that a user of the pool can have; the pool's own ones begin with ``custom:``."""
+
+    def list_app_clients(self) -> Iterator[AppClient]:
+        """Every app client."""

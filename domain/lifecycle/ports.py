@@ -1,4 +1,4 @@
-"""What start, verify, cutover and cleanup ask of the world beside the protocol's ports."""
+"""The ports of start, verify, cutover and cleanup besides the protocol's."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,29 +15,29 @@ class StageBook(Protocol):
     """The stage of the migration, kept beside the records."""
 
     def read_stage(self) -> StageEntry:
-        """The stage now, strongly consistent; PREPARED where nothing was ever said."""
+        """The stage now, strongly consistent; PREPARED where none was ever written."""
 
     def write_stage(self, entry: StageEntry, *, before: StageEntry, control: Control | None = None) -> bool:
-        """Replace ``before`` (its revision unchanged since); ``False`` when another writer changed it meanwhile.
+        """Replace ``before``, if its revision is unchanged; ``False`` when another command changed it meanwhile.
 
-        With ``control`` it is written only while the control item is that one (its fence unchanged since), in one step.
+        With ``control`` it is written only while the control item is that one (its fence is unchanged), in one step.
         """
 
 
 class ByteReader(Protocol):
-    """Reads whole objects, for what HEAD cannot prove."""
+    """Reads whole objects, where HEAD cannot prove that two are equal."""
 
     def digest_object(self, location: Location, *, seen: ObjectState) -> str | None:
-        """The SHA-256 (hexadecimal) of exactly the object that was ``seen``; ``None`` when it is no longer that one."""
+        """The SHA-256 (hexadecimal) of exactly the object that was ``seen``; ``None`` when another one is there now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Capture:
     """How live capture was found and set up.
 
-    ``before`` and ``after`` are the bucket's notification configuration as JSON text before and after we changed it;
-    ``rule`` is the EventBridge rule that we made, empty where there is none; ``through`` is ``queue`` or
-    ``eventbridge``, and empty in what an earlier version remembered.
+    ``before`` and ``after`` are the bucket's notification configuration as JSON text before and after keyshift changed
+    it. ``rule`` is the EventBridge rule that keyshift made, empty where there is none. ``through`` is ``queue`` or
+    ``eventbridge``, and empty in an entry of an earlier version.
     """
 
     bucket: str
@@ -49,16 +49,17 @@ class Capture:
 
 @dataclass(frozen=True, slots=True)
 class CaptureRefused:
-    """Live capture may not be switched on so; ``why`` names what is in the way and the remedy."""
+    """Live capture must not be switched on in this way; ``why`` names the obstacle and the remedy."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """The notification configuration after live capture was taken away, as JSON text.
+    """The notification configuration after live capture was removed, as JSON text.
 
-    ``is_as_before`` says whether it is what was before, but for what stays on purpose; ``stays`` says what that is.
+    ``is_as_before`` means that it equals the configuration before, except for what stays on purpose; ``stays`` names
+    that.
     """
 
     configuration: str
@@ -67,7 +68,7 @@ class Restored:
 
 
 class LiveCapture(Protocol):
-    """The source bucket's notifications; several migrations of one bucket have each an entry or a rule of its own."""
+    """The source bucket's notifications; each of several migrations of one bucket has its own entry or rule."""
 
     def read_configuration(self) -> str:
         """The bucket's whole notification configuration as JSON text, the same text for the same configuration."""
@@ -76,34 +77,34 @@ class LiveCapture(Protocol):
         """What switching on would change; nothing is written.
 
         ``through`` is ``queue``, ``eventbridge``, or ``auto``: the way that reaches the events queue already, else the
-        queue. Refused: a second way beside one that is there (each event would come twice), and a capture that meets
-        the one of another migration.
+        queue. Refused are a second way beside an existing one (each event would come twice), and a capture that
+        overlaps another migration's.
         """
 
     def find_fault(self, capture: Capture) -> str | None:
-        """What of ``capture`` is not there any more; ``None`` where events still have their way to the events queue.
+        """The part of ``capture`` that no longer exists; ``None`` where events still reach the events queue.
 
-        It says nothing of the queue's policy, or of whether a new configuration counts already: only a probe does.
+        The queue's policy is not checked, and a new configuration may not be in force yet: only a probe shows that.
         """
 
     def switch_on(self, capture: Capture) -> None:
         """Let the bucket's events reach the events queue; every other notification stays. Repeatable.
 
-        It is read again afterwards: UnavailableError where other programs take ours away each time.
+        It is read again afterwards. Raises UnavailableError where other programs remove keyshift's entry each time.
         """
 
     def restore(self, capture: Capture) -> Restored:
-        """Take away what we added; what others changed since stays, and so does EventBridge: others may live on it."""
+        """Remove what keyshift added; later changes stay, and so does EventBridge, which others may use."""
 
     def write_probe(self, location: Location) -> None:
-        """Write a small new object (If-None-Match ``*``), whose event shows that capture works."""
+        """Write a small new object (If-None-Match ``*``); its event shows that capture works."""
 
     def remove_probe(self, location: Location) -> None:
         """Delete it again, its version too where versions are kept; repeatable."""
 
 
 class ProbeBook(Protocol):
-    """Which probes have come all the way through the events queue to a handler."""
+    """The probes whose events reached a handler through the events queue."""
 
     def note_arrival(self, key: str) -> None:
         """Remember that the event of the probe at ``key`` was received; repeatable."""
@@ -113,13 +114,13 @@ class ProbeBook(Protocol):
 
 
 class CensusBook(Protocol):
-    """What every record says that its two keys hold, on disk, to be compared with a listing of both sides."""
+    """What every record expects at its two keys, on disk, to be compared with a listing of both sides."""
 
     def add_expected(self, expected: Iterator[Expected]) -> None:
-        """Remember them; of one place of one role the last one counts."""
+        """Store them; of one place in one role the last one counts."""
 
     def meet(self, place: Location) -> Sequence[Expected]:
-        """What records say of a place that a listing shows, at most one of each role; it counts as met from now on."""
+        """What records expect at a listed place, at most one of each role; the place then counts as met."""
 
     def find_unmet(self) -> Iterator[tuple[str, Role]]:
         """The record ids, each with the role of a place that was never met although an object is expected there."""
@@ -142,4 +143,4 @@ class UploadListing(Protocol):
     """Multipart uploads of a bucket."""
 
     def list_uploads(self, bucket: str, *, prefix: str = "") -> Iterator[tuple[Location, str, float]]:
-        """Those that are neither completed nor aborted: where to, id, when begun (seconds since 1970)."""
+        """Uploads that are neither completed nor aborted: target, id, time of begin (seconds since 1970)."""

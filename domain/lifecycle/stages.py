@@ -1,4 +1,4 @@
-"""How far the migration as a whole is; the gates between stages are the operator's commands (docs/lifecycle.md)."""
+"""The stage of the whole migration; an operator's command leads from one to the next (docs/lifecycle.md)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,21 +9,21 @@ class Stage(StrEnum):
     """The stage of a migration; it only goes forward, or to ROLLING_BACK."""
 
     PREPARED = "prepared"
-    """Nothing moves yet; the stage of a migration of which nothing was ever said."""
+    """Nothing moves yet; the stage of a migration without an entry."""
     LIVE = "live"
     """Live capture is effective; the backfill may run."""
     CUT_OVER = "cut-over"
-    """Everything was verified; readers are sent to the new side first."""
+    """Everything was verified; the resolver prefers the target."""
     CLEANING = "cleaning"
     """Sources are being deleted."""
     DONE = "done"
-    """The operator said that it is over: nothing can be undone any more."""
+    """The operator finished the migration: nothing can be undone any more."""
     ROLLING_BACK = "rolling-back"
     ROLLED_BACK = "rolled-back"
 
 
 CAPTURING = (Stage.PREPARED, Stage.LIVE, Stage.CUT_OVER, Stage.CLEANING)
-"""Stages in which live capture may be switched on, or mended where another program took it away."""
+"""Stages in which live capture may be switched on, also again after another program removed it."""
 
 _NEXT: Mapping[Stage, tuple[Stage, ...]] = {
     Stage.PREPARED: (Stage.LIVE, Stage.ROLLING_BACK),
@@ -45,16 +45,21 @@ _REMEDIES: Mapping[Stage, str] = {
 }
 
 _STILL = (Stage.PREPARED, Stage.ROLLING_BACK, Stage.ROLLED_BACK)
-"""Here no object moves. In DONE one still does: an owner may write a legacy key late, and what he wrote comes along."""
+"""In these stages no object moves. In DONE objects still move: a producer may write a legacy key late."""
+
+
+def stage_remedy(stage: Stage) -> str:
+    """What an operator does at this stage, where a command needs another one."""
+    return _REMEDIES[stage]
 
 
 def standstill(stage: Stage) -> str | None:
-    """Say why no object may move at this stage and what to do, or ``None``."""
+    """Why no object may move at this stage, with the remedy, or ``None``."""
     return f"the migration is {stage.value}: {_REMEDIES[stage]}" if stage in _STILL else None
 
 
 def feeding_fault(stage: Stage) -> str | None:
-    """Say why nothing may be enqueued at this stage and what to do, or ``None``: from live to cleaning it may."""
+    """Why nothing may be enqueued at this stage, with the remedy, or ``None``: from live to cleaning it may."""
     if stage in (Stage.LIVE, Stage.CUT_OVER, Stage.CLEANING):
         return None
     return f"the migration is {stage.value}, so nothing may be enqueued: {_REMEDIES[stage]}"
@@ -64,9 +69,9 @@ def feeding_fault(stage: Stage) -> str | None:
 class StageEntry:
     """The stage, since when (seconds since 1970), who or what set it and why.
 
-    ``postponed_until`` is the time before which a cut-over is refused; ``cut_over_at`` is when it was done, which later
-    stages must know too; ``capture`` is what the live capture was before we switched it on, as JSON text, so that
-    rollback can restore it; ``rules_digest`` names the rules that were proven then; ``revision`` grows with every
+    ``postponed_until`` is the time before which a cut-over is refused. ``cut_over_at`` is the time of the cut-over,
+    which later stages need too. ``capture`` is the live capture before keyshift switched it on, as JSON text, so that
+    rollback can restore it. ``rules_digest`` names the rules that were proven then. ``revision`` grows with every
     change, at ``changed_at`` (seconds since 1970). Live capture was proven first at ``live_at``.
     """
 
@@ -84,21 +89,25 @@ class StageEntry:
 
 
 def stage_fault(now: Stage, wanted: Stage) -> str | None:
-    """Say why the migration cannot go from ``now`` to ``wanted`` and what to do, or ``None``; staying is no move."""
+    """Why the migration cannot go from ``now`` to ``wanted``, with the remedy, or ``None``."""
     if wanted is now or wanted in _NEXT[now]:
         return None
     return f"the migration is {now.value}, it cannot become {wanted.value}: {_REMEDIES[now]}"
 
 
 def advanced(before: StageEntry, stage: Stage, *, by: str, why: str, now: float) -> StageEntry:
-    """The entry after a step to ``stage``; a postponement ends with it. Raises ValueError for a step that is none."""
+    """The entry after a step to ``stage``; a postponement outlasts the start, and ends with every other step.
+
+    Raises ValueError for a forbidden step.
+    """
     fault = stage_fault(before.stage, stage)
     if fault is not None:
         raise ValueError(fault)
     since = before.since if stage is before.stage else now
     cut_over_at = since if stage is Stage.CUT_OVER else before.cut_over_at
     live_at = since if stage is Stage.LIVE else before.live_at
-    entry = replace(before, stage=stage, since=since, by=by, why=why, postponed_until=None)
+    postponed_until = before.postponed_until if stage is Stage.LIVE else None
+    entry = replace(before, stage=stage, since=since, by=by, why=why, postponed_until=postponed_until)
     entry = replace(entry, cut_over_at=cut_over_at, live_at=live_at)
     return replace(entry, revision=before.revision + 1, changed_at=now)
 
@@ -111,7 +120,7 @@ def postponed(before: StageEntry, until: float | None, *, by: str, why: str, now
 def captured(before: StageEntry, capture: str, *, rules_digest: str, by: str, now: float) -> StageEntry:
     """The entry that remembers how live capture was found and set up, and which rules were proven; or ``before``.
 
-    Raises ValueError in a stage in which nothing may be captured.
+    Raises ValueError in a stage without live capture.
     """
     if before.stage not in CAPTURING:
         raise ValueError(f"the migration is {before.stage.value}: {_REMEDIES[before.stage]}")
@@ -122,15 +131,15 @@ def captured(before: StageEntry, capture: str, *, rules_digest: str, by: str, no
 
 
 def moving_fault(entry: StageEntry, digest: str) -> str | None:
-    """Say why rules of this ``digest`` move no object now and what to do, or ``None``."""
+    """Why rules of this ``digest`` move no object now, with the remedy, or ``None``."""
     return standstill(entry.stage) or rules_fault(entry, digest)
 
 
 def rules_fault(entry: StageEntry, digest: str) -> str | None:
-    """Say why rules of this ``digest`` must not run in the migration, or ``None``.
+    """Why rules of this ``digest`` must not run in the migration, or ``None``.
 
-    What is proven must be what runs: ``start`` proves a rules file, and only that one moves objects. An entry of an
-    earlier version names no file, and allows each.
+    ``start`` proves a rules file, and only that file may move objects. An entry of an earlier version names no file,
+    and allows every file.
     """
     if entry.rules_digest in ("", digest):
         return None

@@ -1,72 +1,67 @@
-"""Is the migration true? Compares one record with what both keys hold: pure, one rule after the other."""
+"""Compares one record with the objects at both keys; pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from domain.annotations import AnnotationsCompared
 from domain.keys import Location
 from domain.objects import ObjectState, is_other_version, same_bytes
-from domain.protocol.reconciling import is_as_recorded
+from domain.protocol.known_target import is_as_recorded
 from domain.protocol.record import Origin, Record, State
+from domain.protocol.seen_parts import SeenParts
 
 
 class Difference(StrEnum):
-    """What is not as it should be."""
+    """A difference between a record and its keys."""
 
     NOT_MIGRATED = "not-migrated"
-    """The rules move the source, and no copy of it was ever finished."""
+    """The rules move the source, and a copy of it was never finished."""
     UNFINISHED = "unfinished"
-    """An attempt runs, or ended without saying what it did."""
+    """An attempt runs, or ended without a recorded result."""
     CHANGED_SINCE = "changed-since"
-    """The owner changed the source after it was copied, and no event of it has been worked off yet."""
+    """The producer changed the source after it was copied, and the event is not handled yet."""
     SOURCE_ABSENT = "source-absent"
     MISSING = "missing"
     """The copy is not at the target."""
     TARGET_CHANGED = "target-changed"
-    """Another writer put an object where the copy was, of the same bytes or of others."""
+    """Another writer put an object in the copy's place, with the same bytes or others."""
     ORPHAN = "orphan"
-    """Our copy is there, its source is not, and we did not delete it."""
+    """keyshift's copy is there, its source is not, and keyshift did not delete it."""
     SIZE = "size"
     BYTES = "bytes"
     UNPROVEN = "unproven"
-    """Nothing that S3 says proves that the bytes are the same: only reading them does (``--deep``)."""
+    """Nothing that S3 returns without the bytes proves that they are equal: only reading them does (``--deep``)."""
     METADATA = "metadata"
     HEADERS = "headers"
     TAGS = "tags"
     STORAGE_CLASS = "storage-class"
     ENCRYPTION = "encryption"
     LOCK = "lock"
+    ANNOTATIONS = "annotations"
     CONFLICT = "conflict"
     PARKED = "parked"
     REFERENCE = "reference"
-    """A legacy URI of it is still held somewhere."""
+    """A reference holder still has a legacy URI of it."""
     REJECTED = "rejected"
-    """The rules match the key, but its new key would be none that S3 can hold."""
+    """The rules match the key, but its new key is not a valid S3 key."""
     UNMAPPED = "unmapped"
-    """No rule maps the source key, and the rules say ``unmapped: fail``."""
+    """The source key matches no rule, and the rules file has ``unmapped: fail``."""
     UNREADABLE = "unreadable"
-    """A look at one of the keys failed; nothing is known."""
+    """One of the keys could not be read; nothing is known."""
 
 
 class Remark(StrEnum):
-    """What is worth saying and is no difference, unless ``--strict`` makes it one."""
+    """A remark, which counts as a difference only with ``--strict``."""
 
     FOREIGN = "foreign"
-    """At a key of the target layout, but no record ever named it: whoever writes the new layout wrote it."""
+    """An object at a key of the target layout that no record names: another writer's."""
     OUTSIDE = "outside"
-    """No rule knows the key, neither as a source nor as a target."""
+    """The key matches no rule, neither as a source nor as a target."""
 
 
-REPAIRABLE = frozenset(
+_LOSSES = frozenset(
     {
-        Difference.NOT_MIGRATED,
-        Difference.UNFINISHED,
-        Difference.CHANGED_SINCE,
-        Difference.TARGET_CHANGED,
-        Difference.SOURCE_ABSENT,
-        Difference.PARKED,
-        Difference.CONFLICT,
-        Difference.UNREADABLE,
         Difference.SIZE,
         Difference.BYTES,
         Difference.METADATA,
@@ -75,20 +70,37 @@ REPAIRABLE = frozenset(
         Difference.STORAGE_CLASS,
         Difference.ENCRYPTION,
         Difference.LOCK,
+        Difference.ANNOTATIONS,
     }
 )
-"""What another look by a worker may settle, and only by the protocol: these are what ``--requeue`` enqueues.
+"""Differences that name a part of the source that the target lacks."""
 
-A copy that is missing is not among them: another writer decided that. What another writer put in its place is adopted
-if it is the same as the source in everything, and becomes a CONFLICT otherwise.
+REPAIRABLE = _LOSSES | {
+    Difference.NOT_MIGRATED,
+    Difference.UNFINISHED,
+    Difference.CHANGED_SINCE,
+    Difference.TARGET_CHANGED,
+    Difference.SOURCE_ABSENT,
+    Difference.PARKED,
+    Difference.CONFLICT,
+    Difference.UNREADABLE,
+}
+"""Differences that a worker may settle by the protocol: ``--requeue`` enqueues these.
+
+A missing copy is not among them, because another writer deleted it. An object that another writer put in its place is
+adopted if it equals the source in everything, and becomes a CONFLICT otherwise.
 """
+
+
+_UNEQUAL = frozenset({Difference.SIZE, Difference.BYTES, Difference.UNPROVEN})
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is said of one object; ``state`` is its record's, empty where it has none.
+    """The result for one object; ``state`` is its record's, empty where it has no record.
 
-    ``verified`` says that source and target were proven to be the same.
+    ``verified`` means that source and target were proven to be the same. ``seen`` is what was compared; it is ``None``
+    where a side was absent or no longer what was copied.
     """
 
     source: Location | None
@@ -98,20 +110,25 @@ class Finding:
     remarks: tuple[Remark, ...] = ()
     detail: str = ""
     verified: bool = False
+    seen: SeenParts | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """What both keys hold, with tags; digests (SHA-256, hexadecimal) only where the bytes were read."""
+    """The objects at both keys, with tags; digests (SHA-256, hexadecimal) only where the bytes were read.
+
+    ``annotations`` is ``None`` where they were not looked at.
+    """
 
     source: ObjectState | None
     target: ObjectState | None
     source_digest: str | None = None
     target_digest: str | None = None
+    annotations: AnnotationsCompared | None = None
 
 
 def needs_reading(record: Record, sides: Sides) -> bool:
-    """Whether only the bytes themselves can tell if the copy is right."""
+    """Whether only the bytes can show that the copy is right."""
     source, target = sides.source, sides.target
     if record.state is not State.COPIED or source is None or target is None or source.size != target.size:
         return False
@@ -121,15 +138,33 @@ def needs_reading(record: Record, sides: Sides) -> bool:
 
 
 def judge(record: Record, sides: Sides, *, now: float) -> Finding:
-    """Every difference between what the record says and what both keys hold; ``now`` in seconds since 1970."""
+    """Every difference between the record and the objects at both keys; ``now`` in seconds since 1970."""
     differences = tuple(dict.fromkeys(_differences(record, sides, now)))
     return Finding(
         record.source,
         record.target,
         record.state.value,
         differences,
-        detail=record.why,
+        detail=record.why or (sides.annotations.lack if sides.annotations is not None else ""),
         verified=not differences and record.state is State.COPIED,
+        seen=_seen(record, sides, differences),
+    )
+
+
+def _seen(record: Record, sides: Sides, differences: tuple[Difference, ...]) -> SeenParts | None:
+    source, target = sides.source, sides.target
+    others = (Difference.CHANGED_SINCE, Difference.TARGET_CHANGED)
+    if record.state is not State.COPIED or source is None or target is None or set(others) & set(differences):
+        return None
+    return SeenParts(
+        metadata=len(source.metadata),
+        tags=len(source.tags or {}),
+        storage_class=source.storage_class,
+        has_kms_key=source.encryption.is_kms,
+        lock=source.lock.as_text,
+        annotations=sides.annotations.count if sides.annotations is not None else None,
+        lost=tuple(one.value for one in differences if one in _LOSSES),
+        is_proven=not _UNEQUAL & set(differences),
     )
 
 
@@ -176,7 +211,7 @@ def _of_a_copy(record: Record, sides: Sides, now: float) -> Iterator[Difference]
     if not is_as_recorded(target, record):
         yield Difference.TARGET_CHANGED
     if source is not None:
-        # A manifest whose references were switched holds other content by our own commit: its etag is the proof.
+        # keyshift itself committed the other content of a manifest whose references it switched: its etag is the proof.
         others = (Difference.SIZE, Difference.BYTES, Difference.UNPROVEN) if record.is_rewritten else ()
         yield from (one for one in compare_objects(source, target, sides=sides, now=now) if one not in others)
 
@@ -184,7 +219,7 @@ def _of_a_copy(record: Record, sides: Sides, now: float) -> Iterator[Difference]
 def compare_objects(  # noqa: C901  # one row for each thing that a copy carries
     source: ObjectState, target: ObjectState, *, sides: Sides, now: float
 ) -> Iterator[Difference]:
-    """What of the source the target does not carry."""
+    """The parts of the source that the target lacks."""
     if source.size != target.size:
         yield Difference.SIZE
     elif sides.source_digest is not None and sides.target_digest is not None:
@@ -204,15 +239,29 @@ def compare_objects(  # noqa: C901  # one row for each thing that a copy carries
         yield Difference.ENCRYPTION
     if not source.lock.is_kept_by(target.lock, now):
         yield Difference.LOCK
+    if sides.annotations is not None and sides.annotations.lack:
+        yield Difference.ANNOTATIONS
 
 
 def _proven_different(one: ObjectState, other: ObjectState) -> bool:
-    """Whether what S3 says rules out that the bytes are the same; different etags alone do not."""
+    """Whether S3's answers rule out that the bytes are equal; different etags alone do not."""
     if one.full_checksums and other.full_checksums:
         shared = one.checksums.keys() & other.checksums.keys()
         if shared:
             return any(one.checksums[name] != other.checksums[name] for name in shared)
     return one.etag_is_digest and other.etag_is_digest and one.etag != other.etag
+
+
+OBJECTS, VERIFIED = "objects", "verified"
+_DIFFERENCE, _REMARK = "difference.", "remark."
+
+
+def counts_of(finding: Finding) -> Mapping[str, int]:
+    """The figures that one finding adds to a verification's."""
+    is_object = finding.source is not None and Difference.REFERENCE not in finding.differences
+    named = {_DIFFERENCE + one.value: 1 for one in finding.differences}
+    named |= {_REMARK + one.value: 1 for one in finding.remarks}
+    return {OBJECTS: int(is_object), VERIFIED: int(finding.verified), **named}
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,5 +276,14 @@ class Summary:
 
     @property
     def clean(self) -> bool:
-        """Whether the answer is yes."""
+        """Whether everything is in order."""
         return not self.differences and not (self.strict and self.remarks)
+
+
+def summary_of(counts: Mapping[str, int], *, strict: bool) -> Summary:
+    """The summary of figures that were added up."""
+
+    def named(prefix: str) -> Mapping[str, int]:
+        return {name.removeprefix(prefix): count for name, count in counts.items() if name.startswith(prefix)}
+
+    return Summary(counts.get(OBJECTS, 0), counts.get(VERIFIED, 0), named(_DIFFERENCE), named(_REMARK), strict)

@@ -6,8 +6,10 @@ from domain.errors import InputError
 from domain.planning.figures import EARLY_DELETION_DAYS, PlanFigures
 
 ROWS_PER_MESSAGE = 50
+EVENTS_PER_PACK = 50
+"""A batch of the stream has 100 changes at most, which fill two packs (tests/unit/audit/test_packs.py)."""
 WRITES_PER_SECOND = 3_500
-"""PUT and COPY requests a second that one partitioned prefix takes at least."""
+"""PUT and COPY requests a second that one partitioned prefix supports at least."""
 DAYS_PER_MONTH = 30.0
 FUNCTION_GIB = 0.5
 """Memory of a function, as the plan assumes."""
@@ -38,7 +40,7 @@ class Prices:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CostLine:
     """One item of the bill."""
 
     name: str
@@ -50,39 +52,41 @@ class Line:
 class Estimate:
     """The bill, and the duration in seconds at the given concurrency."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[CostLine, ...]
     seconds: float
     bottleneck: str
     doubled_storage_per_month: float
 
     @property
     def dollars(self) -> float:
-        """All of it, without the doubled storage."""
+        """The total, without the doubled storage."""
         return sum(line.dollars for line in self.lines)
 
 
 def prices_from(given: dict[str, object]) -> Prices:
-    """The default prices with the user's own; InputError for a name or a number that is none."""
+    """The default prices with the user's own; InputError for an unknown name or a value that is not a number."""
     known = {field.name for field in fields(Prices)}
     for name, value in given.items():
         if name not in known:
-            raise InputError(f"there is no price {name!r}; known are {', '.join(sorted(known))}")
+            raise InputError(f"there is no price named {name!r}; known are {', '.join(sorted(known))}")
         if name != "as_of" and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
             raise InputError(f"the price {name} must be a number that is not negative, not {value!r}")
     return Prices(**{name: str(value) if name == "as_of" else value for name, value in given.items()})  # type: ignore[arg-type]
 
 
-def estimate(
+def estimate(  # noqa: PLR0913  # what is moved, by which choices, at which assumed speeds
     figures: PlanFigures,
     prices: Prices,
     *,
     concurrency: int,
+    single_events: bool = False,
     seconds_per_object: float = 0.15,
     copy_bytes_per_second: float = 100e6,
 ) -> Estimate:
     """The bill and the time of moving everything once through SQS, Lambda and DynamoDB.
 
-    ``copy_bytes_per_second`` is what one copy request moves inside S3; both speeds are assumptions, said in the plan.
+    ``single_events`` is the rules file's choice (``audit: {events: single}``). ``copy_bytes_per_second`` is what one
+    copy request moves inside S3; both speeds are assumptions, which the plan states.
     """
     moving = figures.moving
     single = moving.objects - figures.large.objects - figures.archived.objects
@@ -95,25 +99,24 @@ def estimate(
     instant = dear["GLACIER_IR"].objects if "GLACIER_IR" in dear else 0
     million = 1e6
     copies = max(0, single - ia - instant)
-    reads = 2 * figures.in_parts.objects
     lines = (
-        Line("S3 copies", copies, copies * prices.copy_per_million / million),
-        Line("S3 copies into infrequent access", ia, ia * prices.copy_ia_per_million / million),
-        Line("S3 copies into instant retrieval", instant, instant * prices.copy_glacier_ir_per_million / million),
-        Line(
+        CostLine("S3 copies", copies, copies * prices.copy_per_million / million),
+        CostLine("S3 copies into infrequent access", ia, ia * prices.copy_ia_per_million / million),
+        CostLine("S3 copies into instant retrieval", instant, instant * prices.copy_glacier_ir_per_million / million),
+        CostLine(
             "S3 parts of large objects",
             figures.parts + 2 * figures.large.objects,
             (figures.parts + 2 * figures.large.objects) * prices.copy_per_million / million,
         ),
-        Line("S3 reads", reads, reads * prices.read_per_million / million),
-        Line("SQS", 3 * messages, 3 * messages * prices.sqs_per_million / million),
-        Line("DynamoDB writes", writes, writes * prices.dynamodb_write_per_million / million),
-        Line("Lambda", messages, messages * prices.lambda_request_per_million / million),
-        Line("Lambda time (512 MiB)", 0, work * FUNCTION_GIB * prices.lambda_gib_second),
-        Line("EventBridge", writes, writes * prices.eventbridge_per_million / million),
-        Line("KMS", 2 * encrypted, 2 * encrypted * prices.kms_per_million / million),
-        Line("transfer", 0, moving.size / 2**30 * prices.transfer_per_gib),
-        Line("early deletion, if cleaned up today", 0, _early_deletion(figures, prices)),
+        CostLine("S3 reads", figures.reads, figures.reads * prices.read_per_million / million),
+        CostLine("SQS", 3 * messages, 3 * messages * prices.sqs_per_million / million),
+        CostLine("DynamoDB writes", writes, writes * prices.dynamodb_write_per_million / million),
+        CostLine("Lambda", messages, messages * prices.lambda_request_per_million / million),
+        CostLine("Lambda time (512 MiB)", 0, work * FUNCTION_GIB * prices.lambda_gib_second),
+        event_line(writes, prices, single_events=single_events),
+        CostLine("KMS", 2 * encrypted, 2 * encrypted * prices.kms_per_million / million),
+        CostLine("transfer", 0, moving.size / 2**30 * prices.transfer_per_gib),
+        CostLine("early deletion, if cleaned up today", 0, _early_deletion(figures, prices)),
     )
     by_workers, by_prefix = work / concurrency, moving.objects / WRITES_PER_SECOND
     slower = "the concurrency" if by_workers >= by_prefix else "S3's writes per prefix (3,500/s until it partitions)"
@@ -125,7 +128,14 @@ def estimate(
     )
 
 
+def event_line(events: int, prices: Prices, *, single_events: bool) -> CostLine:
+    """EventBridge's entries for so many audit events, in full packs or each by itself."""
+    entries = events if single_events else -(-events // EVENTS_PER_PACK)
+    name = "EventBridge, single events" if single_events else "EventBridge, full packs"
+    return CostLine(name, entries, entries * prices.eventbridge_per_million / 1e6)
+
+
 def _early_deletion(figures: PlanFigures, prices: Prices) -> float:
-    """Dollars for the days that are missing to each class's least age, at the class's own price."""
+    """Dollars for the days up to each class's minimum age, at the class's own price."""
     by_class = {name: float(getattr(prices, f"{name.lower()}_gib_month")) for name in EARLY_DELETION_DAYS}
     return sum(one.gib_days / DAYS_PER_MONTH * by_class[name] for name, one in figures.early_deletion.items())

@@ -1,17 +1,24 @@
-"""What a plan says about a real key set before a byte moves."""
+"""The figures of a plan, made from the real keys before a byte moves."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from domain.parts import MULTIPART_ABOVE, PART_BYTES
+from domain.rules.lake_tables import LakeTable
+
+SHOWN_TABLES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Cutting:
-    """How the workers copy large objects, in bytes: one ``above`` this size in parts of ``part_size``."""
+    """How the workers copy large objects: one of more than ``above`` bytes in parts of ``part_size`` bytes.
+
+    ``encrypts_targets`` means that the target bucket encrypts with a KMS key, so no etag of a copy is known before.
+    """
 
     above: int = MULTIPART_ABOVE
     part_size: int = PART_BYTES
+    encrypts_targets: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +31,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A form that many unmapped keys have: digits and identifiers replaced, with one real key of it."""
+    """A pattern that many unmapped keys share: digits and identifiers are replaced; with one real key of it."""
 
     shape: str
     objects: int
@@ -33,7 +40,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Collision:
-    """Keys that would meet at one target; ``occupied`` says that an object that does not move is there already."""
+    """Keys with the same target; ``occupied`` means that an object that does not move is there already."""
 
     target: str
     keys: tuple[str, ...]
@@ -42,7 +49,7 @@ class Collision:
 
 @dataclass(frozen=True, slots=True)
 class EarlyDeletion:
-    """What S3 bills for sources of a class deleted too young, in GiB-days; ``undated`` objects are not in it."""
+    """What S3 bills for sources of a class that are deleted too early, in GiB-days, without the ``undated`` objects."""
 
     gib_days: float = 0.0
     undated: int = 0
@@ -52,8 +59,11 @@ class EarlyDeletion:
 class PlanFigures:
     """Everything counted; sizes in bytes.
 
-    ``large`` are those that the workers copy in parts, ``in_parts`` were uploaded in parts (their etag is no digest),
-    ``archived`` must be restored first. ``parts`` counts the UploadPartCopy requests of the large ones.
+    ``large`` objects are copied in parts, ``in_parts`` were uploaded in parts (their etag is not a digest),
+    ``archived`` ones must be restored first. ``parts`` counts the UploadPartCopy requests of the large ones, ``reads``
+    the HEAD, GetObjectTagging and ListObjectAnnotations requests for the copies. ``refused`` objects are unmapped,
+    and the rules forbid that (``unmapped: fail``). The columns of ``plain`` objects rule out a KMS key and an object
+    lock.
     """
 
     rules: Mapping[str, Share]
@@ -68,34 +78,47 @@ class PlanFigures:
     in_parts: Share
     archived: Share
     parts: int
+    reads: int = 0
     storage_classes: Mapping[str, Share] = field(default_factory=dict)
     encryption: Mapping[str, int] = field(default_factory=dict)
     locked: int = 0
     early_deletion: Mapping[str, EarlyDeletion] = field(default_factory=dict)
-    unmapped_fails: bool = False
-    """The rules say ``unmapped: fail``."""
+    refused: int = 0
+    plain: int = 0
+    lake_tables: tuple[LakeTable, ...] = ()
+    """The first of the data-lake tables that the rules file does not accept."""
+    lake_table_count: int = 0
 
     @property
     def moving(self) -> Share:
-        """What the rules move."""
-        return Share(sum(one.objects for one in self.rules.values()), sum(one.size for one in self.rules.values()))
+        """The objects that the rules move."""
+        return Share(sum(rule.objects for rule in self.rules.values()), sum(rule.size for rule in self.rules.values()))
 
     @property
     def total(self) -> int:
-        """Every object that was looked at."""
+        """Every object that was read."""
         return self.moving.objects + self.kept.objects + self.unmapped.objects + self.rejected.objects
 
     @property
     def is_safe(self) -> bool:
-        """No two objects meet, no key is impossible, and none is unmapped where the rules call that a mistake."""
-        refused = self.unmapped.objects if self.unmapped_fails else 0
-        return not self.colliding_targets and not self.rejected.objects and not refused
+        """Whether all targets differ, all new keys are valid, and the rules refuse no object."""
+        return not self.colliding_targets and not self.rejected.objects and not self.refused
+
+    def promises(self) -> Mapping[str, str]:
+        """What the rules file can promise of every object that moves, as entries of ``source:``."""
+        moving = self.moving.objects
+        found: dict[str, str] = {}
+        if moving and set(self.storage_classes) == {"STANDARD"}:
+            found["storage_class"] = "STANDARD"
+        if moving and self.plain == moving:
+            found |= {"encryption": "AES256", "object_lock": "none"}
+        return found
 
     def fidelity(self) -> tuple[str, ...]:
         """What a move does not preserve, and why (aws-facts.md §2.3)."""
         notes = [
             "Last-Modified becomes the time of the copy: age-based lifecycle rules start again",
-            "ACLs are not copied: the target's owner and policy decide",
+            "ACLs are not copied: the target bucket's owner and policy decide",
         ]
         if self.in_parts.objects:
             notes.append(
@@ -105,14 +128,22 @@ class PlanFigures:
         if self.locked:
             notes.append(f"{self.locked:,} objects are locked: their sources cannot be deleted before the lock ends")
         if self.archived.objects:
-            notes.append(f"{self.archived.objects:,} archived objects are parked until somebody restores them")
+            notes.append(f"{self.archived.objects:,} archived objects are parked until they are restored")
         classes = [name for name in self.storage_classes if name in EARLY_DELETION_DAYS]
         if classes:
             undated = sum(one.undated for one in self.early_deletion.values())
             unknown = f"; the age of {undated:,} of them is not known, they are not in the bill" if undated else ""
             notes.append(
-                f"sources in {', '.join(sorted(classes))} deleted before their least age are billed for the rest"
+                f"sources in {', '.join(sorted(classes))} deleted before their minimum age are billed for the rest"
                 + unknown
+            )
+        if self.lake_tables:
+            names = ", ".join(str(table) for table in self.lake_tables[:SHOWN_TABLES])
+            more = self.lake_table_count - SHOWN_TABLES
+            notes.append(
+                f"data-lake tables: {names}{f' and {more:,} more' if more > 0 else ''}. Metadata or a catalog names"
+                " their files by old URIs; cleanup keeps the sources until the rules file accepts the tables"
+                " (docs/lake-tables.md)"
             )
         if any("KMS" in name for name in self.encryption):
             notes.append("objects under a KMS key get the target bucket's key where theirs cannot be used")

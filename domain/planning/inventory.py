@@ -1,4 +1,4 @@
-"""What an S3 Inventory's manifest says: which bucket, which columns, which files (aws-facts.md §3.1)."""
+"""The contents of an inventory manifest: the bucket, the columns, the files (aws-facts.md §3.1)."""
 
 import json
 import re
@@ -40,28 +40,28 @@ class Inventory:
         return self.file_format == "CSV"
 
     def content_of(self, key: str) -> str:
-        """What names the bytes of the data file ``key``, in any place and under any name. Raises LookupError."""
-        found = next((one for one in self.files if one.key == key), None)
+        """An id of the bytes of the data file ``key``, the same in any place and under any name. Raises LookupError."""
+        found = next((file for file in self.files if file.key == key), None)
         if found is None:
             raise LookupError(f"the inventory names no data file {key}")
         return f"{found.md5}-{found.size}"
 
 
 SETTLING_SECONDS = 48 * 3600.0
-"""A report may lack what was written lately, and AWS names no bound: so long is what AWS gives a first report."""
+"""A report may lack recent writes, and AWS states no limit: it gives a first report this much time."""
 
 
 def inventory_fault(inventory: Inventory, *, live_at: float) -> str | None:
-    """Say why the report is not the whole truth of a bucket whose events are captured since ``live_at``, or ``None``.
+    """Why the report may be incomplete for a bucket whose events are captured since ``live_at``, or ``None``.
 
-    What was written since then has an event. What was written before must be in the report, and it is there for
-    certain only in a scan that began so long after it that the report had settled. No time is known: no report is.
+    Later writes have an event. Earlier writes must be in the report, which is certain only if its scan began long
+    enough after ``live_at``. Without a known time no report is complete.
     """
     settled = live_at + SETTLING_SECONDS
     if live_at > 0 and inventory.created_at >= settled:
         return None
     if live_at <= 0:
-        return "cannot be compared with live capture, of which no begin is known"
+        return "cannot be compared with live capture, whose begin is unknown"
     began, from_then_on = (datetime.fromtimestamp(one, UTC) for one in (inventory.created_at, settled))
     return (
         f"began at {began:%Y-%m-%d %H:%M}Z. It may lack what was written before live capture was on:"
@@ -87,15 +87,15 @@ def read_inventory_manifest(text: str, *, name: str) -> Inventory:
             created_at=int(content["creationTimestamp"]) / 1000,
         )
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise InputError(f"{name} is no inventory manifest: {error}") from error
+        raise InputError(f"{name} is not a valid inventory manifest: {error}") from error
     except KeyError as error:
-        raise InputError(f"{name} is no inventory manifest: {error} is missing") from error
+        raise InputError(f"{name} is not a valid inventory manifest: {error} is missing") from error
     return _checked(inventory, name)
 
 
 def _checked(inventory: Inventory, name: str) -> Inventory:
     if inventory.file_format not in FORMATS:
-        raise InputError(f"{name}: the file format {inventory.file_format!r} is none of {', '.join(FORMATS)}")
+        raise InputError(f"{name}: the file format {inventory.file_format!r} is not one of {', '.join(FORMATS)}")
     if not inventory.files:
         raise InputError(f"{name} lists no data files: the bucket was empty, or the report is not complete")
     double = [column for column in inventory.columns if inventory.columns.count(column) > 1]

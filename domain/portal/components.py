@@ -46,7 +46,7 @@ def component_name(name: str, target: Target) -> str:
     """The name with the target behind it; raises LayoutError for a name that Greengrass or the portal refuses."""
     full = f"{name}-{target.value.replace('_', '-')}"
     if _NAME.fullmatch(name) is None:
-        raise LayoutError("component_name", "it begins with 'model-' and has letters, digits, '.', '_' and '-'")
+        raise LayoutError("component_name", "it begins with 'model-' and has only A-Z, a-z, 0-9, '.', '_' and '-'")
     if len(full) > LONGEST_NAME:
         raise LayoutError(
             "component_name", f"with its target it has {len(full)} characters, {LONGEST_NAME} are allowed"
@@ -119,14 +119,14 @@ class Republication:
 
 def artifact_uris(recipe: Mapping[str, Any]) -> tuple[str, ...]:
     """Every artifact URI of a recipe, each once."""
-    return tuple(dict.fromkeys(one["Uri"] for one in _artifacts(recipe)))
+    return tuple(dict.fromkeys(artifact["Uri"] for artifact in _artifacts(recipe)))
 
 
 def artifact_places(recipe: Mapping[str, Any]) -> tuple[str, ...]:
     """The same of a recipe that another program wrote: Greengrass takes ``URI`` for ``Uri`` too; empty if unnamed."""
     manifests = recipe.get("Manifests") or []
     artifacts = [one for manifest in manifests for one in manifest.get("Artifacts") or []]
-    return tuple(str(one.get("Uri") or one.get("URI") or "") for one in artifacts)
+    return tuple(str(artifact.get("Uri") or artifact.get("URI") or "") for artifact in artifacts)
 
 
 def republished(

@@ -17,7 +17,7 @@ def digest_of(*texts: str) -> str:
 
 
 def safe_name(name: str, longest: int) -> str:
-    """A model's name in letters, digits and single hyphens; ``model`` where nothing of it can stay."""
+    """A model's name in A-Z, a-z, 0-9 and single hyphens; ``model`` where nothing of it can stay."""
     words = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") or _NAMELESS
     return words[:longest].strip("-") or _NAMELESS
 

@@ -45,7 +45,7 @@ def job_fault(job: str) -> str | None:
     if len(job) > LONGEST_JOB:
         return f"a job name has at most {LONGEST_JOB} characters, this one has {len(job)}"
     if _JOB.fullmatch(job) is None:
-        return "a job name has letters A-Z, digits and hyphens only, and a hyphen neither first nor last"
+        return "a job name has only A-Z, a-z, 0-9 and hyphens, and a hyphen neither first nor last"
     return None
 
 
@@ -58,7 +58,7 @@ class Layout:
 
     def __post_init__(self) -> None:
         if not is_bucket_name(self.bucket):
-            raise LayoutError("bucket", f"'{self.bucket}' is no bucket name")
+            raise LayoutError("bucket", f"'{self.bucket}' is not a valid bucket name")
         if self.prefix:
             if not self.prefix.endswith("/"):
                 raise LayoutError("prefix", f"'{self.prefix}' must end with a slash")
@@ -81,8 +81,8 @@ class Layout:
     def deployment(self, deployment: str, artifact: DeploymentArtifact) -> Location:
         """An artifact of a deployment, ``deployments/{deployment}/{artifact}``."""
         if _DEPLOYMENT.fullmatch(deployment) is None:
-            why = "it has letters, digits, '.', '_' and '-', at most 128, and begins with a letter or digit"
-            raise LayoutError("deployment", f"'{deployment}' is no name of a deployment: {why}")
+            why = "it has at most 128 of A-Z, a-z, 0-9, '.', '_' and '-', and begins with one of A-Z, a-z, 0-9"
+            raise LayoutError("deployment", f"'{deployment}' is not a valid deployment name: {why}")
         return self._built(f"deployments/{deployment}/", artifact.value)
 
     @property
@@ -96,7 +96,7 @@ class Layout:
         return f"s3://{self.bucket}/{self.prefix}models/compilation/{job}/{target.value}/"
 
     def fault_of(self, key: str) -> str | None:
-        """Why ``key`` is no good key of this layout, or ``None``."""
+        """Why ``key`` is not a valid key of this layout, or ``None``."""
         fault = key_fault(key)
         if fault is None and (unclean := unclean_segment(key)):
             fault = f"it has {unclean}"
@@ -106,7 +106,7 @@ class Layout:
             return f"it does not begin with '{self.prefix}'"
         if not _is_of_layout(key[len(self.prefix) :]):
             return (
-                "it is none of datasets/{raw|manifests|labeled}/…, models/training/{job}/…, "
+                "it begins like none of datasets/{raw|manifests|labeled}/…, models/training/{job}/…, "
                 "models/compilation/{job}/…, deployments/{deployment}/…"
             )
         return None

@@ -15,7 +15,7 @@ from domain.protocol.ports import Clock, Manifest, ObjectStore, Refused, Written
 class ResolvedPath:
     """What a URI means now: its form in the new layout and where its bytes are; ``reason`` says what is missing.
 
-    ``is_foreign``: it is well written, and of a bucket that is none of the use case's.
+    ``is_foreign``: it is well written, and of a bucket that does not belong to the use case.
     """
 
     uri: str
@@ -152,7 +152,7 @@ class Workplaces(Protocol):
     """The way into the use cases' accounts."""
 
     def open_workplace(self, use_case: UseCase) -> Workplace:
-        """The services under the use case's role, with its external id; our own where it names no role."""
+        """The services under the use case's role, with its external id; this account's own where it names no role."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ def job_arn_of(item: Item, job_name: str) -> str | None:
     if item.get("training_job_name") == job_name:
         return item.get("training_job_arn") or None
     jobs = [one for one in item.get("compilation_jobs", []) if one.get("compilation_job_name") == job_name]
-    return next((str(one["compilation_job_arn"]) for one in jobs if one.get("compilation_job_arn")), None)
+    return next((str(job["compilation_job_arn"]) for job in jobs if job.get("compilation_job_arn")), None)
 
 
 def is_final(status: object) -> bool:

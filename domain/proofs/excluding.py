@@ -1,4 +1,4 @@
-"""What one machine accepts without what others accept."""
+"""The texts that one machine accepts and others do not."""
 
 from collections.abc import Hashable, Iterator, Sequence
 from itertools import pairwise
@@ -8,14 +8,14 @@ from domain.proofs.inclusion import State
 from domain.proofs.machines import Machine, Move, move_plainness
 
 Followed: TypeAlias = frozenset[tuple[int, State]]
-"""Where the excluded machines are: the number of each and its state."""
+"""The states of the excluded machines, each with the machine's number."""
 
 
 class Excluding:
     """``base`` without the keys that one of ``others`` accepts; those must describe their keys exactly.
 
-    Two things keep the followed states few, and change no answer: a state is left out when another one accepts all
-    that it does, and the walk ends where an excluded machine accepts all that the base may still read.
+    Two rules keep the followed states few and do not change the answer. A state is left out when another one accepts
+    everything that it accepts. The walk ends where an excluded machine accepts everything that the base may still read.
     """
 
     def __init__(self, base: Machine, others: Sequence[Machine]) -> None:
@@ -35,7 +35,7 @@ class Excluding:
         return found
 
     def is_accepting(self, state: State) -> bool:
-        """Whether the base may end here and no other does."""
+        """Whether the base may end here and none of the others does."""
         inner, followed = _pair(state)
         return self._base.is_accepting(inner) and not any(
             self._others[at].is_accepting(other) for at, other in followed
@@ -47,13 +47,13 @@ class Excluding:
         return followed <= other_followed and self._base.covers(inner, other_inner)
 
     def shelves(self, state: State) -> Sequence[Hashable]:
-        """The step that the base is in with where the others are, then with one of the others less."""
+        """The base's step with the states of the others, then with one of the others left out."""
         inner, followed = _pair(state)
         fewer = (followed, *(followed - {one} for one in followed))
         return [(at, some) for at in self._base.shelves(inner) for some in fewer]
 
     def copied(self, state: State) -> tuple[Machine, State] | None:
-        """The base where it writes what it reads."""
+        """The base, if it writes what it reads."""
         return self._base.copied(_pair(state)[0])
 
     def bars(self, state: State, machine: Machine, other: State) -> bool:
@@ -90,7 +90,7 @@ class Excluding:
         return self._splits[followed]
 
     def _reduce(self, followed: Followed) -> Followed:
-        if len(followed) < 2:  # one state has nothing beside it
+        if len(followed) < 2:  # a single state has no other one to compare
             return followed
         if followed not in self._reduced:
             kept = sorted(followed, key=str)

@@ -9,17 +9,18 @@ from domain.keys import MAX_KEY_BYTES
 from domain.proofs.subject import Subject
 from domain.rules.automata.characters import readable
 from domain.rules.automata.dfa import Dfa, Edges
-from domain.rules.compiled import Branch, MapOutcome
+from domain.rules.branches import Branch
+from domain.rules.compiled import MapOutcome
 from domain.rules.template_filters import Effort
 
 WIDTHS = ((0, 0x7F), (0x80, 0x7FF), (0x800, 0xFFFF), (0x10000, 0x10FFFF))
 """The code points that take one byte in UTF-8, two, three and four."""
 GROWTH_EFFORT = 500_000
-"""Characters that may be looked at to confirm one long key: a note is not worth more."""
+"""Characters that may be read to confirm one long key, which is only a note."""
 
 
 class Growth(NamedTuple):
-    """A key whose target still fits, where none with a longer ``name`` does."""
+    """A key whose target still fits, while no key with a longer ``name`` does."""
 
     name: str
     key: str
@@ -27,7 +28,7 @@ class Growth(NamedTuple):
 
 
 def find_growth(subject: Subject, branch: Branch) -> Growth | None:
-    """Where targets grow: the key with the longest text for one free name, and else the shortest ones, that fits."""
+    """Where targets grow: the key with the longest fitting text for one free name, and the shortest for the others."""
     kinds = branch.source.kinds
     shortest = {name: next(iter(kind.dfa.texts(1)), "") for name, kind in kinds.items()}
     source = len((subject.rules.source_prefix + branch.source.render(shortest)).encode())
@@ -51,7 +52,7 @@ def find_growth(subject: Subject, branch: Branch) -> Growth | None:
 
 @lru_cache(maxsize=64)
 def _text_of_size(dfa: Dfa, at_most: int) -> str | None:
-    """The longest accepted text of at most so many bytes, in characters that people can read where there is one."""
+    """The longest accepted text of at most so many bytes, readable if possible."""
     levels: list[dict[int, tuple[int, str]]] = [{0: (0, "")}]
     steps = [_steps(edges) for edges in dfa.edges]
     for size in range(1, at_most + 1):

@@ -38,17 +38,17 @@ class Step:
     filter: Filter | None = None
 
     def written(self, low: int, high: int) -> Iterable[tuple[int, int, int]]:
-        """What is written for the read range, with how much higher it is."""
+        """The written range for the read range, with the difference."""
         return ((low, high, 0),) if self.filter is None else self.filter.written(low, high)
 
 
 def move_plainness(move: Move) -> int:
-    """Letters first, then digits: the first way found into a state is the one that people read."""
+    """Alphanumeric ones first: people see the first text that leads into a state."""
     return 0 if move.low <= 97 <= move.high else 1 if move.low <= 48 <= move.high else 2
 
 
 class Walkable(Protocol):
-    """What the search walks."""
+    """A machine that a search can walk."""
 
     @property
     def start(self) -> State:
@@ -65,13 +65,13 @@ class Walkable(Protocol):
         """Whether it may end here."""
 
     def covers(self, state: State, other: State) -> bool:
-        """Whether all that it may read and write from ``other`` is also possible from ``state``; no where unsure."""
+        """Whether what it may read and write from ``other`` is also possible from ``state``; ``False`` if unsure."""
 
     def shelves(self, state: State) -> Sequence[Hashable]:
-        """Its shelf, and then others on which a state that covers it may lie: only those are looked at."""
+        """Its group, and other groups in which a state that covers it may be: only those are compared."""
 
     def copied(self, state: State) -> "tuple[Machine, State] | None":
-        """What reads from here on exactly what it writes; ``None`` where that may differ."""
+        """The machine and state that read exactly what it writes from here on; ``None`` where that may differ."""
 
     def bars(self, state: State, machine: "Machine", other: State) -> bool:
         """Whether every text that ``machine`` still accepts from ``other`` is a key that is excluded here."""
@@ -147,14 +147,14 @@ class Machine:
         return False
 
     def has_all(self, state: State, machine: "Machine", other: State) -> bool:
-        """Whether all that ``machine`` may read from ``other`` is accepted from ``state``; no where unsure."""
+        """Whether what ``machine`` may read from ``other`` is accepted from ``state``; ``False`` if unsure."""
         if machine is self and self.covers(state, other):
             return True
         ending = self.ending(state)
         return ending is not None and machine.fits(other, *ending)
 
     def ending(self, state: State) -> tuple[Dfa, int] | None:
-        """In the last step the automaton that alone decides about the rest, and its state."""
+        """In the last step, the automaton that decides about the rest, and its state."""
         at, inner = _parts(state)
         return (self._steps[at].dfa, inner) if at == len(self._steps) - 1 else None
 
@@ -162,7 +162,7 @@ class Machine:
         """Whether all that may be read from ``state`` is accepted by the automaton from its state ``inner``."""
         found = self._fits.get(id(dfa))
         if found is None:
-            # The automaton is kept beside its number, which so belongs to no other one.
+            # The automaton is kept with its number, so that the number belongs to no other automaton.
             found = self._fits[id(dfa)] = (dfa, Inclusion(self._read, self.is_accepting, dfa))
         return found[1].holds(state, inner)
 

@@ -1,7 +1,7 @@
-"""The static proof over a rules file: what can go wrong for some key, or that nothing can (docs/rules.md).
+"""The static proof over a rules file: it finds a key for each fault, or proves that there is none (docs/rules.md).
 
 Every finding carries real keys, mapped by the real rules. Where automata cannot decide (repeated names, names that
-``to`` reorders, sheer size) the finding is ``undecided``, never silence.
+``to`` reorders, size) the finding is ``undecided`` and is never left out.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,11 +21,12 @@ from domain.proofs.targets import (
     find_invalid_target,
     find_loop,
 )
-from domain.rules.compiled import Allowed, Branch, CompiledRules
+from domain.rules.branches import Branch
+from domain.rules.compiled import Allowed, CompiledRules
 
 
 class FindingKind(StrEnum):
-    """What a finding says."""
+    """The kind of a finding."""
 
     OVERLAP = "overlap"
     UNREACHABLE = "unreachable"
@@ -38,8 +39,8 @@ class FindingKind(StrEnum):
     NOTE = "note"
 
 
-class Verdict(StrEnum):
-    """The answer over all findings: ALLOWED is proven but for exceptions that the file names."""
+class ProofVerdict(StrEnum):
+    """The answer over all findings: ALLOWED is proven except for findings that the file allows."""
 
     PROVEN = "proven"
     ALLOWED = "allowed"
@@ -50,17 +51,17 @@ class Verdict(StrEnum):
 _WHY = {
     FindingKind.OVERLAP: "both match this key, so their order decides",
     FindingKind.UNREACHABLE: "earlier rules or keep take every key that it matches",
-    FindingKind.COLLISION: "these keys end up in one place",
+    FindingKind.COLLISION: "these keys have the same target",
     FindingKind.LOOP: "the target is matched again as a source",
-    FindingKind.LOSSY: "the target does not tell which of these keys it came from",
+    FindingKind.LOSSY: "the target does not show which of these keys it came from",
     FindingKind.AMBIGUOUS: "the template can take this key apart in several ways; the shortest first texts win",
-    FindingKind.INVALID_TARGET: "the target has an empty, '.' or '..' segment, or is no S3 key",
+    FindingKind.INVALID_TARGET: "the target has an empty, '.' or '..' segment, or is not a valid S3 key",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One finding; ``about`` says what an UNDECIDED one would be. ``why`` is the file's reason once allowed."""
+class RulesFinding:
+    """One finding; ``about`` is the kind of an UNDECIDED one. ``why`` is the file's reason for allowing it."""
 
     kind: FindingKind
     rule: str
@@ -76,29 +77,29 @@ class Finding:
 class Proof:
     """All findings, and the exceptions that no finding needs."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[RulesFinding, ...]
     unneeded: tuple[Allowed, ...]
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> ProofVerdict:
         """REFUTED beats UNDECIDED beats ALLOWED; notes do not count."""
         counted = [finding for finding in self.findings if finding.kind is not FindingKind.NOTE]
         standing = {finding.kind for finding in counted if not finding.allowed}
         if standing - {FindingKind.UNDECIDED}:
-            return Verdict.REFUTED
+            return ProofVerdict.REFUTED
         if standing:
-            return Verdict.UNDECIDED
-        return Verdict.ALLOWED if counted else Verdict.PROVEN
+            return ProofVerdict.UNDECIDED
+        return ProofVerdict.ALLOWED if counted else ProofVerdict.PROVEN
 
     @property
     def is_wished(self) -> bool:
         """Whether the migration may go on."""
-        return self.verdict in (Verdict.PROVEN, Verdict.ALLOWED)
+        return self.verdict in (ProofVerdict.PROVEN, ProofVerdict.ALLOWED)
 
 
 def prove_rules(rules: CompiledRules) -> Proof:
     """Look for every kind of finding; one finding for each kind and pair of rules."""
-    found: dict[tuple[FindingKind, str, str | None], Finding] = {}
+    found: dict[tuple[FindingKind, str, str | None], RulesFinding] = {}
     for kind, rule, other, ask in _questions(Subject(rules)):
         known = found.get((kind, rule, other))
         if known is None or known.kind is FindingKind.UNDECIDED:
@@ -138,24 +139,24 @@ def _questions(subject: Subject) -> Iterator[Question]:
 
 
 def _sharing(one: Branch, other: Branch, ask: Callable[[], Answer]) -> Iterator[Question]:
-    """Whether they share a place; inside one rule that also means that it cannot be turned round."""
+    """Whether they share a target; within one rule that also means that it cannot be reversed."""
     once = cache(ask)
     yield FindingKind.COLLISION, one.rule, other.rule, once
     if one.rule == other.rule:
         yield FindingKind.LOSSY, one.rule, None, once
 
 
-def _finding(kind: FindingKind, rule: str, other: str | None, answer: Answer) -> Finding | None:
+def _finding(kind: FindingKind, rule: str, other: str | None, answer: Answer) -> RulesFinding | None:
     if answer is Open.IMPOSSIBLE:
         return None
     if isinstance(answer, Evidence):
-        return Finding(kind, rule, answer.winner or other, answer.keys, answer.targets, why=_WHY[kind])
+        return RulesFinding(kind, rule, answer.winner or other, answer.keys, answer.targets, why=_WHY[kind])
     why = f"whether there is a finding of kind '{kind}' could not be decided"
-    return Finding(FindingKind.UNDECIDED, rule, other, why=why, about=kind)
+    return RulesFinding(FindingKind.UNDECIDED, rule, other, why=why, about=kind)
 
 
 def _never_wins(subject: Subject, branches: list[Branch]) -> Answer:
-    """Evidence that no branch of one rule ever wins."""
+    """Evidence that no branch of one rule ever takes a key."""
     answers = (find_won_key(subject, branch) for branch in branches)
     undecided = False
     for answer in answers:
@@ -165,21 +166,21 @@ def _never_wins(subject: Subject, branches: list[Branch]) -> Answer:
     return Open.UNDECIDED if undecided else find_lost_key(subject, branches[0])
 
 
-def _notes(subject: Subject) -> Iterator[Finding]:
-    """For each rule the form that leaves the least room."""
+def _notes(subject: Subject) -> Iterator[RulesFinding]:
+    """For each rule the branch that leaves the least room."""
     for rule in subject.rules.rules:
         own = (find_growth(subject, branch) for branch in subject.rules.branches if branch.rule == rule)
         sized = [(len(growth.key.encode()), growth) for growth in own if growth is not None]
         if sized:
             size, growth = min(sized, key=lambda pair: pair[0])
             why = f"targets grow: this source key of {size} bytes still fits, none with a longer '{growth.name}' does"
-            yield Finding(FindingKind.NOTE, rule, None, (growth.key,), (growth.target,), why=why)
+            yield RulesFinding(FindingKind.NOTE, rule, None, (growth.key,), (growth.target,), why=why)
 
 
-def _allowed(rules: CompiledRules, finding: Finding) -> Finding:
+def _allowed(rules: CompiledRules, finding: RulesFinding) -> RulesFinding:
     entry = next((entry for entry in rules.allow if _matches(entry, finding)), None)
     return finding if entry is None else replace(finding, allowed=True, why=entry.why)
 
 
-def _matches(entry: Allowed, finding: Finding) -> bool:
+def _matches(entry: Allowed, finding: RulesFinding) -> bool:
     return entry.covers(finding.kind.value, finding.rule, finding.other_rule)

@@ -1,7 +1,7 @@
-"""The quick way to an answer: leave out only those rules that a candidate shows to be in the way.
+"""The quick way to an answer: exclude only those rules that a candidate shows to interfere.
 
-All earlier rules at once make the automata large. So a question is asked without any of them first; a text that is
-found and turns out to belong to another rule names the one to leave out, and the question is asked again.
+Excluding all earlier rules makes the automata large. So the first search excludes none of them. If the text that is
+found belongs to another rule, that rule is excluded, and the search is repeated.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -10,21 +10,21 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from domain.proofs.machines import Machine, Walkable
-from domain.proofs.search import BudgetSpentError, Found, find_shared
+from domain.proofs.search import BudgetSpentError, FoundText, find_shared
 from domain.proofs.subject import Allowance, Answer, Evidence, Open, settle
 
 REFINED_BUDGET = 6_000
 """States that one quick search may meet."""
 ROUNDS = 12
-"""Rules that are left out one after the other before the slower ways are tried."""
+"""Rules that are excluded one after the other before the slower ways are tried."""
 
 Side: TypeAlias = Callable[[Sequence[Machine]], Walkable]
-"""Makes one of the machines, without the keys of those that are given."""
+"""Makes one of the machines, without the keys of the given ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blame:
-    """Why a text is no evidence: on the side of this number its key belongs to the machine."""
+    """Why a text is not evidence: on the side of this number its key belongs to the machine."""
 
     side: int
     machine: Machine
@@ -32,11 +32,11 @@ class Blame:
 
 def refine(
     sides: Sequence[Side],
-    confirm: Callable[[Found], Evidence | None],
-    blame: Callable[[Found], Iterable[Blame]],
+    confirm: Callable[[FoundText], Evidence | None],
+    blame: Callable[[FoundText], Iterable[Blame]],
     allowance: Allowance,
 ) -> Answer:
-    """Evidence, the proof that there is none, or UNDECIDED where leaving rules out one by one does not decide.
+    """Evidence, the proof that there is none, or UNDECIDED where excluding rules one by one does not decide.
 
     Each machine accepts at least what the rules accept, so that a search without any text is a proof.
     """
@@ -64,8 +64,8 @@ def refine(
 def refine_or_settle(
     sides: Sequence[Side],
     stages: Sequence[Callable[[], Sequence[Walkable] | None]],
-    confirm: Callable[[Found], Evidence | None],
-    blame: Callable[[Found], Iterable[Blame]] = lambda _: (),
+    confirm: Callable[[FoundText], Evidence | None],
+    blame: Callable[[FoundText], Iterable[Blame]] = lambda _: (),
     *,
     allowance: Allowance,
 ) -> Answer:

@@ -1,4 +1,4 @@
-"""Walks several machines over one text: finds a text that they share, or proves that there is none."""
+"""Runs several machines over one text: finds a text that they share, or proves that there is none."""
 
 from collections import deque
 from collections.abc import Hashable, Iterator, Sequence
@@ -17,8 +17,8 @@ class BudgetSpentError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A shared ``text``, and what each machine's names took of what it read."""
+class FoundText:
+    """A shared ``text``, and what each machine's names took of the text that it read."""
 
     text: str
     captures: tuple[Captures, ...]
@@ -33,7 +33,7 @@ class _Node(NamedTuple):
 
 def search(
     machines: Sequence[Walkable], *, differ: bool = False, budget: int = 100_000, visits: int = 1
-) -> Iterator[Found]:
+) -> Iterator[FoundText]:
     """Texts that all machines can write, shorter first; none at all proves that there is none.
 
     With ``differ`` (two equal machines) only texts that they write in two different ways. Each state is met at most
@@ -64,10 +64,10 @@ def search(
                 nodes.append(_Node(states, differs, node, taken))
 
 
-def find_shared(machines: Sequence[Walkable], *, budget: int) -> Found | None:
+def find_shared(machines: Sequence[Walkable], *, budget: int) -> FoundText | None:
     """A short text that all machines can write; ``None`` proves that there is none.
 
-    A state is left out where one that was met can do all that it can, so that counting kinds are not counted out.
+    A state is left out where a known one accepts everything that it accepts, so that counting kinds stay small.
     Raises BudgetSpentError after ``budget`` states.
     """
     nodes = deque([_Node(tuple(machine.start for machine in machines), differs=False, before=None, taken=())])
@@ -147,7 +147,7 @@ def _joint_moves(
     yield from together
 
 
-def _found(machines: Sequence[Walkable], node: _Node) -> Found:
+def _found(machines: Sequence[Walkable], node: _Node) -> FoundText:
     text: list[str] = []
     read: list[dict[int, list[str]]] = [{} for _ in machines]
     here: _Node | None = node
@@ -167,4 +167,4 @@ def _found(machines: Sequence[Walkable], node: _Node) -> Found:
             if name is not None:
                 names.setdefault(name, "".join(reversed(pieces.get(step, []))))
         captures.append(names)
-    return Found("".join(reversed(text)), tuple(captures))
+    return FoundText("".join(reversed(text)), tuple(captures))

@@ -7,16 +7,16 @@ from itertools import islice
 
 from domain.proofs.excluding import Excluding
 from domain.proofs.refining import Blame, refine_or_settle
-from domain.proofs.search import BudgetSpentError, Found, search
+from domain.proofs.search import BudgetSpentError, FoundText, search
 from domain.proofs.subject import Answer, Evidence, Subject, settle
-from domain.rules.compiled import Branch
+from domain.rules.branches import Branch
 from domain.rules.templates import Template
 
 
 def find_overlap(subject: Subject, one: Branch, other: Branch) -> Answer:
     """A key that both match."""
 
-    def confirm(found: Found) -> Evidence | None:
+    def confirm(found: FoundText) -> Evidence | None:
         first, second = found.captures
         candidates = (found.text, *subject.sources(one, first), *subject.sources(other, second))
         for key in candidates:
@@ -38,7 +38,7 @@ def find_overlap_with_keep(subject: Subject, branch: Branch, at: int) -> Answer:
     """A key that the branch and the ``keep`` template number ``at`` both match."""
     keep: Template = subject.rules.keep[at]
 
-    def confirm(found: Found) -> Evidence | None:
+    def confirm(found: FoundText) -> Evidence | None:
         for key in (found.text, *subject.sources(branch, found.captures[0])):
             rest = subject.within(key)
             if rest is not None and keep.match(rest) is not None:
@@ -54,9 +54,9 @@ def find_overlap_with_keep(subject: Subject, branch: Branch, at: int) -> Answer:
 
 
 def find_won_key(subject: Subject, branch: Branch) -> Answer:
-    """A key that no earlier rule takes away from the branch; IMPOSSIBLE proves that it can never win."""
+    """A key of the branch that no earlier rule takes; IMPOSSIBLE proves that it never takes a key."""
 
-    def confirm(found: Found) -> Evidence | None:
+    def confirm(found: FoundText) -> Evidence | None:
         for key in (found.text, *subject.sources(branch, found.captures[0])):
             mapped = subject.rules.map_key(key)
             if mapped.rule == branch.rule:
@@ -65,7 +65,7 @@ def find_won_key(subject: Subject, branch: Branch) -> Answer:
 
     machine = subject.keys(branch)
 
-    def blame(found: Found) -> Iterator[Blame]:
+    def blame(found: FoundText) -> Iterator[Blame]:
         for taker in subject.takers(branch, (found.text, *subject.sources(branch, found.captures[0]))):
             yield Blame(0, taker)
 
@@ -79,7 +79,7 @@ def find_won_key(subject: Subject, branch: Branch) -> Answer:
 
 
 def find_lost_key(subject: Subject, branch: Branch) -> Evidence:
-    """For a branch that never wins: a key of it and who takes it; no keys where it matches no valid key at all."""
+    """For a branch that never takes a key: a key of it and the rule that takes it; no keys where it matches none."""
     with suppress(BudgetSpentError):
         for found in islice(search([subject.keys(branch)], visits=2), 100):
             for key in (found.text, *subject.sources(branch, found.captures[0])):
@@ -90,9 +90,9 @@ def find_lost_key(subject: Subject, branch: Branch) -> Evidence:
 
 
 def find_ambiguity(subject: Subject, branch: Branch) -> Answer:
-    """A key that the branch's ``from`` can take apart in two ways."""
+    """A key that the branch's ``from`` can split in two ways."""
 
-    def confirm(found: Found) -> Evidence | None:
+    def confirm(found: FoundText) -> Evidence | None:
         for key in (found.text, *(key for captures in found.captures for key in subject.sources(branch, captures))):
             rest = subject.within(key)
             if rest is not None:

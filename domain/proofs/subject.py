@@ -1,4 +1,4 @@
-"""What a proof works on: the rules' automata, where a key ends up, and the search for evidence."""
+"""The subject of a proof: the rules' automata, the final place of a key, and the search for evidence."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -10,18 +10,19 @@ from itertools import islice, product
 from domain.keys import Location, key_fault
 from domain.proofs.excluding import Excluding
 from domain.proofs.machines import Machine, Step, Walkable, literal_step, template_steps
-from domain.proofs.search import BudgetSpentError, Found, find_shared, search
-from domain.rules.compiled import Branch, CompiledRules, MapOutcome
+from domain.proofs.search import BudgetSpentError, FoundText, find_shared, search
+from domain.rules.branches import Branch
+from domain.rules.compiled import CompiledRules, MapOutcome
 from domain.rules.templates import Captures, Template
 
 KEEP = "keep"
-"""The name by which findings speak of the ``keep`` templates."""
+"""The name of the ``keep`` templates in findings."""
 CANDIDATES = 40
 """Candidates that one search may offer before the question counts as undecided."""
 COARSE_BUDGET, FINE_BUDGET = 60_000, 15_000
-"""States that one search may meet: about a second, and the finer ones cost more for each."""
+"""States that one search may meet: about a second; finer searches cost more for each state."""
 ALLOWANCE, LEAST_BUDGET = 3_000_000, 1_000
-"""States that all undecided questions of one file may use up, and what each may when that is gone."""
+"""States that all undecided questions of one file may use up, and what each may use after that."""
 SAMPLES = 3
 """Texts that are tried for a name which ``to`` drops."""
 MAX_SOURCES = 6
@@ -30,7 +31,7 @@ MAX_SOURCES = 6
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Real keys and what the real rules make of them; ``winner``: who takes them, if not asked."""
+    """Real keys and their targets by the real rules; ``winner`` takes them, if it is not the branch in question."""
 
     keys: tuple[str, ...]
     targets: tuple[str, ...]
@@ -49,7 +50,7 @@ Answer = Evidence | Open
 
 @dataclass(slots=True)
 class Allowance:
-    """What the questions of one file may still use up: a file of many undecided ones must end as well."""
+    """What the questions of one file may still use up: a proof with many undecided questions must end too."""
 
     left: int = ALLOWANCE
 
@@ -60,12 +61,12 @@ class Allowance:
 
 def settle(
     stages: Sequence[Callable[[], Sequence[Walkable] | None]],
-    confirm: Callable[[Found], Evidence | None],
+    confirm: Callable[[FoundText], Evidence | None],
     *,
     differ: bool = False,
     allowance: Allowance | None = None,
 ) -> Answer:
-    """Ask each stage, the cheap and coarse one first, for a text; only a confirmed one is evidence.
+    """Search each stage, the cheap and coarse one first, for a text; only a confirmed text is evidence.
 
     A stage whose search ends without any text proves that there is none, because each stage's machines accept at
     least what the rules accept.
@@ -84,9 +85,9 @@ def settle(
 
 
 def _asked(
-    machines: Sequence[Walkable], confirm: Callable[[Found], Evidence | None], budget: int, *, differ: bool
+    machines: Sequence[Walkable], confirm: Callable[[FoundText], Evidence | None], budget: int, *, differ: bool
 ) -> Answer:
-    """One stage: a first round, and where it offers texts a second one that comes to each state by more ways."""
+    """One stage: a first round, and if it finds texts a second one that reaches each state in more ways."""
     offered = 0
     with suppress(BudgetSpentError):
         for visits in (1, 4):
@@ -101,7 +102,7 @@ def _asked(
 
 
 class Subject:
-    """The rules under proof, with each automaton made once."""
+    """The rules to be proven, with each automaton made once."""
 
     def __init__(self, rules: CompiledRules) -> None:
         self.rules = rules
@@ -142,7 +143,7 @@ class Subject:
         return self._targets[id(branch)]
 
     def exact_before(self, branch: Branch) -> list[Machine]:
-        """Everything that surely takes its keys away from ``branch``: ``keep`` and earlier branches, where exact."""
+        """Everything that certainly takes keys of ``branch``: ``keep`` and earlier branches, where exact."""
         at = next(index for index, other in enumerate(self.rules.branches) if other is branch)
         earlier = [self.keys(other) for other in self.rules.branches[:at] if not other.source.has_repeats]
         return [*self.exact_keep, *earlier]
@@ -188,7 +189,7 @@ class Subject:
                 yield self.keep_machines[taker] if taker < kept else self.keys(self.rules.branches[taker - kept])
 
     def is_kept_always(self, branch: Branch) -> bool:
-        """Whether ``keep`` surely takes every target of the branch: one look that answers for every later rule."""
+        """Whether ``keep`` certainly takes every target of the branch: one check that is valid for every later rule."""
         if id(branch) not in self._kept_always:
             escaping = Excluding(self.targets(branch), self.exact_keep)
             try:
@@ -207,7 +208,7 @@ class Subject:
             yield self.rules.source_prefix + branch.source.render(filled)
 
     def place(self, key: str) -> tuple[str, Location] | None:
-        """Which rule (or KEEP) decides where the object at ``key`` ends up, and where; ``None``: it is not decided."""
+        """The rule (or KEEP) that decides the final place of the object at ``key``, and place; ``None`` if unknown."""
         if key not in self._places:
             self._places[key] = self._find_place(key)
         return self._places[key]
@@ -226,7 +227,7 @@ class Subject:
         return rest is not None and any(template.match(rest) is not None for template in self.rules.keep)
 
     def within(self, key: str) -> str | None:
-        """The valid key without the source prefix; ``None`` where it is no key or has another prefix."""
+        """The valid key without the source prefix; ``None`` where it is not a valid key or has another prefix."""
         prefix = self.rules.source_prefix
         return key[len(prefix) :] if key_fault(key) is None and key.startswith(prefix) else None
 

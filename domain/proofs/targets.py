@@ -1,4 +1,4 @@
-"""Proofs about where keys go: collisions, loops, unclean targets."""
+"""Proofs about targets: collisions, loops, unclean targets."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -8,11 +8,12 @@ from domain.keys import key_fault, unclean_segment
 from domain.proofs.excluding import Excluding
 from domain.proofs.machines import Machine, Step, Walkable
 from domain.proofs.refining import Blame, Side, refine_or_settle
-from domain.proofs.search import BudgetSpentError, Found, search
+from domain.proofs.search import BudgetSpentError, FoundText, search
 from domain.proofs.subject import CANDIDATES, KEEP, MAX_SOURCES, Answer, Evidence, Open, Subject, settle
 from domain.rules.automata.characters import ANY
 from domain.rules.automata.dfa import Chars, Choice, Repeat, Series, compile_expression, literal
-from domain.rules.compiled import Branch, MapOutcome
+from domain.rules.branches import Branch
+from domain.rules.compiled import MapOutcome
 
 _ANYTHING = Repeat(Chars(ANY), 0, None)
 _SLASH = literal("/")
@@ -31,13 +32,13 @@ UNCLEAN = Machine(
         )
     ]
 )
-"""Every text with an empty, ``.`` or ``..`` segment; ``unclean_segment`` says the same of one text."""
+"""Every text with an empty, ``.`` or ``..`` segment; ``unclean_segment`` checks one text."""
 
 
 def find_collision(subject: Subject, one: Branch, other: Branch) -> Answer:
-    """Two keys, one won by each branch, that end up in one place."""
+    """Two keys, one taken by each branch, with the same target."""
 
-    def confirm(found: Found) -> Evidence | None:
+    def confirm(found: FoundText) -> Evidence | None:
         sources = subject.sources(one, found.captures[0])
         others = list(subject.sources(other, found.captures[1]))
         for key, twin in product(sources, others):
@@ -58,7 +59,7 @@ def find_collision(subject: Subject, one: Branch, other: Branch) -> Answer:
         first, second = subject.won_targets(one), subject.won_targets(other)
         return None if first is None or second is None else [first, second]
 
-    def blame(found: Found) -> Iterator[Blame]:
+    def blame(found: FoundText) -> Iterator[Blame]:
         for side, branch in enumerate((one, other)):
             for taker in subject.takers(branch, subject.sources(branch, found.captures[side])):
                 yield Blame(side, taker)
@@ -68,39 +69,26 @@ def find_collision(subject: Subject, one: Branch, other: Branch) -> Answer:
 
 
 def find_collision_with_keep(subject: Subject, branch: Branch, at: int) -> Answer:
-    """A key whose target is a key that stays."""
+    """A key whose target is a key that ``keep`` names."""
 
-    def confirm(found: Found) -> Evidence | None:
+    def confirm(found: FoundText) -> Evidence | None:
         for key in subject.sources(branch, found.captures[0]):
             evidence = _same_place(subject, key, found.text)
             if evidence is not None and _ruled(subject, evidence.keys) == (branch.rule, KEEP):
                 return evidence
         return None
 
-    keep = subject.keep_machines[at]
-
-    def fine() -> list[Walkable] | None:
-        won = subject.won_targets(branch)
-        return None if won is None else [won, keep]
-
-    sides: list[Side] = [partial(subject.written_by, branch), lambda _: keep]
-    return refine_or_settle(
-        sides,
-        [lambda: (subject.targets(branch), keep), fine],
-        confirm,
-        _taken(subject, branch),
-        allowance=subject.allowance,
-    )
+    return _meet(subject, branch, subject.keep_machines[at], confirm)
 
 
 def find_collision_within(subject: Subject, branch: Branch) -> Answer:
-    """Two keys won by the branch that end up in one place: what ``to`` drops, changes or runs together."""
+    """Two keys of the branch with the same target: ``to`` drops, changes or joins texts."""
     kinds = branch.source.kinds
     loses = [name for name in branch.dropped if len(kinds[name].dfa.texts(2)) > 1]
     if loses:
         return _vary_dropped(subject, branch) or Open.UNDECIDED
 
-    def confirm(found: Found) -> Evidence | None:
+    def confirm(found: FoundText) -> Evidence | None:
         first, second = (list(subject.sources(branch, captures)) for captures in found.captures)
         for key, twin in product(first, second):
             evidence = _same_place(subject, key, twin)
@@ -130,7 +118,7 @@ def find_loop(subject: Subject, branch: Branch, again: Branch) -> Answer:
     if _stays(subject, branch) or _stays(subject, again) or subject.is_kept_always(branch):
         return Open.IMPOSSIBLE
 
-    def confirm(found: Found) -> Evidence | None:
+    def confirm(found: FoundText) -> Evidence | None:
         keys = subject.sources(branch, found.captures[0])
         return next((evidence for key in keys if (evidence := _moved_twice(subject, key, (branch, again)))), None)
 
@@ -141,7 +129,7 @@ def find_loop(subject: Subject, branch: Branch, again: Branch) -> Answer:
         won = subject.won_targets(branch)
         return None if won is None else [won, Excluding(subject.keys(again), subject.exact_keep)]
 
-    def blame(found: Found) -> Iterator[Blame]:
+    def blame(found: FoundText) -> Iterator[Blame]:
         for key in subject.sources(branch, found.captures[0]):
             for taker in subject.takers(branch, [key]):
                 yield Blame(0, taker)
@@ -165,18 +153,18 @@ def _moved_twice(subject: Subject, key: str, by: tuple[Branch, Branch]) -> Evide
 
 
 def _stays(subject: Subject, branch: Branch) -> bool:
-    """Whether every target of the branch is its own source: then nothing is moved, wherever that is."""
+    """Whether every target of the branch is its own source: then nothing is moved."""
     source, target = subject.rules.source, subject.rules.target
     in_place = (source.bucket, source.prefix) == (target.bucket, target.prefix)
     return in_place and branch.source.pieces == branch.target.pieces
 
 
 def find_invalid_target(subject: Subject, branch: Branch) -> Answer:
-    """A key whose target S3 or its clients cannot take as it is."""
+    """A key whose target S3 or its clients cannot use as it is."""
     if _stays(subject, branch):
         return Open.IMPOSSIBLE
 
-    def confirm(found: Found) -> Evidence | None:
+    def confirm(found: FoundText) -> Evidence | None:
         for key in subject.sources(branch, found.captures[0]):
             mapped = subject.rules.map_key(key)
             if mapped.rule == branch.rule and mapped.outcome is not MapOutcome.KEEP:
@@ -185,28 +173,23 @@ def find_invalid_target(subject: Subject, branch: Branch) -> Answer:
                     return Evidence((key,), (target,))
         return None
 
+    return _meet(subject, branch, UNCLEAN, confirm)
+
+
+def _meet(subject: Subject, branch: Branch, other: Walkable, confirm: Callable[[FoundText], Evidence | None]) -> Answer:
+    """A confirmed target of the branch that the other machine accepts too."""
+
     def fine() -> list[Walkable] | None:
         won = subject.won_targets(branch)
-        return None if won is None else [won, UNCLEAN]
+        return None if won is None else [won, other]
 
-    sides: list[Side] = [partial(subject.written_by, branch), lambda _: UNCLEAN]
-    return refine_or_settle(
-        sides,
-        [lambda: (subject.targets(branch), UNCLEAN), fine],
-        confirm,
-        _taken(subject, branch),
-        allowance=subject.allowance,
-    )
-
-
-def _taken(subject: Subject, branch: Branch) -> Callable[[Found], Iterator[Blame]]:
-    """Blames what takes the first side's keys away."""
-
-    def blame(found: Found) -> Iterator[Blame]:
+    def blame(found: FoundText) -> Iterator[Blame]:
         for taker in subject.takers(branch, subject.sources(branch, found.captures[0])):
             yield Blame(0, taker)
 
-    return blame
+    sides: list[Side] = [partial(subject.written_by, branch), lambda _: other]
+    stages = [lambda: (subject.targets(branch), other), fine]
+    return refine_or_settle(sides, stages, confirm, blame, allowance=subject.allowance)
 
 
 def _same_place(subject: Subject, key: str, twin: str) -> Evidence | None:

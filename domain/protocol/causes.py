@@ -66,6 +66,7 @@ class Cause(StrEnum):
     LOCKED = "locked"
     SOURCE_CHANGED = "source-changed"
     SOURCE_CHANGED_NOW = "source-changed-now"
+    COPY_LACKS = "copy-lacks"
     NO_VERSION_LEFT = "no-version-left"
     MARKER_MOVED = "marker-moved"
     NOTHING_MIGRATED = "nothing-migrated"
@@ -126,6 +127,7 @@ _TEXTS: Mapping[Cause, str] = {
     Cause.LOCKED: "object lock holds it",
     Cause.SOURCE_CHANGED: "the source has changed since it was copied",
     Cause.SOURCE_CHANGED_NOW: "the source changed at the last moment",
+    Cause.COPY_LACKS: "the copy lacks what its source has by now, so verify it again with --requeue",
     Cause.NO_VERSION_LEFT: "no version is left to delete",
     Cause.MARKER_MOVED: "keyshift's delete marker no longer hides the verified version",
     Cause.NOTHING_MIGRATED: "nothing was migrated",

@@ -1,20 +1,17 @@
 """Delete one source whose bytes are proven to be at the target (protocol.md §9)."""
 
-from domain.objects import ObjectState, is_other_version
-from domain.protocol.attempt import (
-    Attempt,
-    HeldRecord,
-    Lease,
-    MigrationPolicy,
-    MigrationPorts,
-    Outcome,
-    Verdict,
-    take_claim,
-)
-from domain.protocol.causes import Cause, told
-from domain.protocol.ports import Deleted, Refused
-from domain.protocol.reconciling import is_as_recorded, is_put_after, is_what_we_hid
-from domain.protocol.record import Action, Intent, Mode, Record, State
+from functools import partial
+
+from domain.objects import ObjectState, is_other_version, what_is_lost
+from domain.protocol.annotating import compare_annotations
+from domain.protocol.attempt import Attempt, Lease, MigrationPolicy, MigrationPorts, Outcome, Verdict
+from domain.protocol.causes import Cause
+from domain.protocol.cleaned_source import is_put_after, is_what_we_hid
+from domain.protocol.held_record import HeldRecord, run_claimed
+from domain.protocol.intents import Action, Intent
+from domain.protocol.known_target import is_as_recorded
+from domain.protocol.ports import Deleted, Refused, SourceObject
+from domain.protocol.record import Mode, Record, State
 
 DELETE_SOURCE = Intent(Action.DELETE_SOURCE)
 
@@ -36,11 +33,8 @@ def clean_source(
         return blocked
     # An earlier cleanup's marker is not the one that this cleanup puts. If it were kept, rollback would take this
     # cleanup's marker for the producer's delete.
-    held = take_claim(record, DELETE_SOURCE, lease=lease, ports=ports, marker_version=None)
-    if held is None:
-        return Outcome(Verdict.RETURN, record.state, Cause.BUSY)
-    with held.returned_after_error():
-        return _delete_if_proven(held, ports)
+    work = partial(_delete_if_proven, ports=ports)
+    return run_claimed(record, DELETE_SOURCE, work, lease=lease, ports=ports, marker_version=None)
 
 
 def _blocked(record: Record, now: float, *, need_proof: bool) -> Outcome | None:
@@ -66,10 +60,10 @@ def _delete_if_proven(held: HeldRecord, ports: MigrationPorts) -> Outcome:
         emptied = record.source_etag if DELETE_SOURCE in record.maybe else None
         return held.commit(State.CONFLICT, cause=Cause.TARGET_CHANGED, cleaned_etag=emptied)
     source = ports.store.look_at_object(record.source, with_tags=True)
-    kept = _why_kept(source, target, record, held.lease.started)
+    kept = _why_kept(source, target, record, held.lease.earliest) or _why_kept_by_annotations(source, record, ports)
     if kept is not None:
         held.forget_intent(without_effect=True)
-        return Outcome(Verdict.DONE, State.COPIED, kept)
+        return Outcome(Verdict.DONE, State.COPIED, *kept)
     if source is not None and record.source_version is None and source.version_id is not None:
         # The version was unknown: the server does not return a copy's source version, or versioning was enabled later.
         held.rewrite(source_version=source.version_id)
@@ -111,31 +105,46 @@ def _settle_absent(held: HeldRecord, ports: MigrationPorts, copy: ObjectState, *
     if is_what_we_hid(top.hidden, record, copy):
         return held.commit(State.CLEANED, marker_version=top.marker_id)
     # The producer wrote a version after keyshift's copy and deleted it, so the marker above it is the producer's.
-    return held.commit(State.GONE if is_put_after(top.hidden, copy) else State.CLEANED)
+    return held.commit(State.GONE if is_put_after(top.hidden, record, copy) else State.CLEANED)
 
 
-def preview_source(record: Record, *, ports: MigrationPorts, now: float) -> str | None:
+def preview_source(record: Record, *, ports: MigrationPorts, now: float) -> Cause | None:
     """Why ``clean_source`` would keep this source, judged by reads alone; ``None``: it would delete it."""
-    if record.mode is not Mode.FORWARD or record.state is not State.COPIED:
-        return f"its record is {record.state.value}"
+    if record.mode is not Mode.FORWARD:
+        return Cause.NOT_FORWARD
     blocked = _blocked(record, now, need_proof=True)
     if blocked is not None:
-        return blocked.reason
+        return blocked.cause
     target = ports.store.look_at_object(record.target, with_tags=True)
     if not is_as_recorded(target, record):
-        return told(Cause.TARGET_CHANGED)
-    kept = _why_kept(ports.store.look_at_object(record.source, with_tags=True), target, record, now)
-    return told(kept) if kept is not None else None
+        return Cause.TARGET_CHANGED
+    source = ports.store.look_at_object(record.source, with_tags=True)
+    kept = _why_kept(source, target, record, now) or _why_kept_by_annotations(source, record, ports)
+    return kept[0] if kept is not None else None
 
 
-def _why_kept(source: ObjectState | None, target: ObjectState, record: Record, now: float) -> Cause | None:
+def _why_kept(source: ObjectState | None, target: ObjectState, record: Record, now: float) -> tuple[Cause, str] | None:
+    """Why the source stays, with the detail; ``None``: nothing keeps it."""
     if source is None:
         return None
     if source.lock.in_force(now):
-        return Cause.LOCKED
+        return Cause.LOCKED, ""
     if not _is_as_verified(source, target, record):
-        return Cause.SOURCE_CHANGED
-    return None
+        return Cause.SOURCE_CHANGED, ""
+    # A lifecycle rule and UpdateObjectEncryption change these and leave version, etag and date as they are.
+    lost = what_is_lost(source, target, now=now)
+    return (Cause.COPY_LACKS, ", ".join(lost)) if lost else None
+
+
+def _why_kept_by_annotations(
+    source: ObjectState | None, record: Record, ports: MigrationPorts
+) -> tuple[Cause, str] | None:
+    """Why the source stays for its annotations, which change without a trace in HEAD; raises where they are unknown."""
+    if source is None or ports.annotations is None:
+        return None
+    origin = SourceObject(record.source, source.etag, source.version_id)
+    lack = compare_annotations(ports.annotations, origin, record.target).lack
+    return (Cause.COPY_LACKS, lack) if lack else None
 
 
 def _is_as_verified(source: ObjectState, target: ObjectState, record: Record) -> bool:

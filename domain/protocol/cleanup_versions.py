@@ -1,20 +1,15 @@
 """Permanently delete the verified version of a cleaned source; the record already has what an undo needs."""
 
-from domain.protocol.attempt import (
-    Attempt,
-    HeldRecord,
-    Lease,
-    MigrationPolicy,
-    MigrationPorts,
-    Outcome,
-    Verdict,
-    take_claim,
-)
+from functools import partial
+
+from domain.protocol.attempt import Attempt, Lease, MigrationPolicy, MigrationPorts, Outcome, Verdict
 from domain.protocol.causes import Cause
 from domain.protocol.copying import abort_upload
+from domain.protocol.held_record import HeldRecord, run_claimed
+from domain.protocol.intents import Action, Intent
+from domain.protocol.known_target import is_as_recorded
 from domain.protocol.ports import VersionStore
-from domain.protocol.reconciling import is_as_recorded
-from domain.protocol.record import Action, Intent, Mode, Record, State
+from domain.protocol.record import Mode, Record, State
 
 
 def forget_version(
@@ -42,17 +37,14 @@ def forget_version(
     if begun is None and record.source_version is None:
         return Outcome(Verdict.DONE, State.CLEANED, Cause.NO_VERSION_LEFT)
     intent = begun or Intent(Action.DELETE_SOURCE, record.source_etag or "", record.source_version or "")
-    held = take_claim(record, intent, lease=lease, ports=ports)
-    if held is None:
-        return Outcome(Verdict.RETURN, record.state, Cause.BUSY)
-    with held.returned_after_error():
-        return _forget(held, intent, ports, versions)
+    work = partial(_forget, intent=intent, ports=ports, versions=versions)
+    return run_claimed(record, intent, work, lease=lease, ports=ports)
 
 
 def _begun(record: Record) -> Intent | None:
     """The intent that an attempt recorded before it died, or ``None``."""
     intents = record.maybe | ({record.intent} if record.intent is not None else frozenset())
-    return next((one for one in intents if one.action is Action.DELETE_SOURCE and one.version_id), None)
+    return next((intent for intent in intents if intent.action is Action.DELETE_SOURCE and intent.version_id), None)
 
 
 def _forget(held: HeldRecord, intent: Intent, ports: MigrationPorts, versions: VersionStore) -> Outcome:
@@ -70,9 +62,12 @@ def _forget(held: HeldRecord, intent: Intent, ports: MigrationPorts, versions: V
         return held.commit(State.CLEANED, source_version=None)
     if top.hidden is None or top.hidden.version_id != intent.version_id:
         return _kept(held, Cause.MARKER_MOVED)
+    if seen.lock.in_force(held.lease.earliest):
+        if record.source_version is None:
+            # An earlier attempt could not delete it, and no request of that attempt is under way any more.
+            held.rewrite(source_version=intent.version_id)
+        return _kept(held, Cause.LOCKED)
     if record.source_version is not None:
-        if seen.lock.in_force(held.lease.started):
-            return _kept(held, Cause.LOCKED)
         # Recorded before the delete: from here on a restore copies back, and an older version does not count as newer.
         held.rewrite(source_version=None)
     held.send(

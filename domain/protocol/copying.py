@@ -14,9 +14,12 @@ from domain.parts import (
     full_checksum,
     part_size_for,
 )
-from domain.protocol.attempt import HeldRecord, MigrationPolicy, MigrationPorts
-from domain.protocol.ports import MultipartStore, Refused, SourceObject, Written
-from domain.protocol.record import Action, Intent, Upload
+from domain.protocol.annotating import carry_annotations
+from domain.protocol.attempt import MigrationPolicy, MigrationPorts, copy_intent
+from domain.protocol.held_record import HeldRecord
+from domain.protocol.intents import Action, Intent
+from domain.protocol.ports import MultipartStore, Refused, SourceObject, TargetCondition, Written
+from domain.protocol.record import Upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,59 +29,58 @@ class HandedOn:
     parts_left: int
 
 
+@dataclass(frozen=True, slots=True)
+class SeenCopy:
+    """A copy of the source that ``seen`` describes.
+
+    With a ``version_id`` that version is copied, current or not. ``intent`` is what is declared; by default it is a
+    copy that its etag or checksum identifies.
+    """
+
+    source: Location
+    target: Location
+    seen: ObjectState
+    condition: TargetCondition
+    version_id: str | None = None
+    intent: Intent | None = None
+
+
 UPLOAD = Intent(Action.UPLOAD)
 CopyAnswer = Written | Refused | HandedOn
 
 
-def copy_intent(
-    etag: str, version_id: str | None, policy: MigrationPolicy, *, checksum: str = "", is_encrypted: bool = False
-) -> Intent:
-    """The intent of a copy of this source in one request, with the etag and checksum that it would leave.
+def copy_seen(held: HeldRecord, copy: SeenCopy, *, ports: MigrationPorts, policy: MigrationPolicy) -> CopyAnswer:
+    """Copy the source as it was read.
 
-    The target etag can be foretold only where source and target etags both are the MD5 of the bytes (aws-facts.md
-    §2.4). That requires an upload in one part and no KMS key.
+    Raises ArchivedError for a source that must be restored first, RefusedRequestError for a source that is too large
+    for S3.
     """
-    plain = is_digest(etag) and not is_encrypted and not policy.encrypted_targets
-    foretold = etag if plain else ""
-    return Intent(Action.COPY, etag, version_id or "", foretold, checksum)
-
-
-def copy_seen(  # noqa: PLR0913  # a copy has two ends, a condition, and the world
-    held: HeldRecord,
-    source: Location,
-    target: Location,
-    *,
-    seen: ObjectState,
-    if_match: str | None,
-    ports: MigrationPorts,
-    policy: MigrationPolicy,
-    intent: Intent | None = None,
-    version_id: str | None = None,
-) -> CopyAnswer:
-    """Copy the source that ``seen`` describes to ``target``; with a ``version_id`` that version, current or not.
-
-    ``if_match`` is the etag that the target must have; ``None`` means that the target must be absent. ``intent`` is
-    what is declared; by default it is a copy that its etag or checksum identifies. Raises ArchivedError for a source
-    that must be restored first, RefusedRequestError for a source that is too large for S3.
-    """
+    source, seen = copy.source, copy.seen
     if seen.is_archived:
         raise ArchivedError(f"{source.uri} is archived ({seen.archive_status or seen.storage_class}): restore it first")
     if seen.size > MAX_OBJECT_BYTES:
         raise RefusedRequestError(f"{source.uri} has {seen.size} bytes, more than one S3 object can be made of")
     checksum = full_checksum(seen.checksums) if seen.full_checksums else ""
     is_encrypted = is_digest(seen.etag) and not seen.etag_is_digest
-    intent = intent or copy_intent(seen.etag, seen.version_id, policy, checksum=checksum, is_encrypted=is_encrypted)
+    intent = copy.intent or copy_intent(
+        seen.etag, seen.version_id, policy, checksum=checksum, is_encrypted=is_encrypted
+    )
     recognisable = bool(intent.target_etag or intent.checksum) or intent.action is not Action.COPY
     if seen.size > min(policy.multipart_above, MAX_COPY_BYTES) or (seen.size and not recognisable):
         with_tags = _with_tags(source, seen, ports)
         if with_tags is None:
             return Refused.PRECONDITION
-        seen = with_tags
-        return _PartsCopy(held, source, target, seen=seen, if_match=if_match, ports=ports, policy=policy).run(intent)
+        answer = _PartsCopy(held, replace(copy, seen=with_tags), ports, policy).run(intent)
+        if not isinstance(answer, Written):
+            return answer
+        # S3 copies annotations only in one request. The completed object exists without them until they are put.
+        origin = SourceObject(source, seen.etag, seen.version_id)
+        is_whole = carry_annotations(held, ports.annotations, origin, copy.target, etag=answer.etag)
+        return answer if is_whole else Refused.PRECONDITION
     abort_upload(held, ports.multipart)
     held.declare_intent(intent)
-    origin = SourceObject(source, seen.etag, version_id)
-    goal = held.target(target, if_match=if_match, storage_class=seen.storage_class)
+    origin = SourceObject(source, seen.etag, copy.version_id)
+    goal = held.target(copy.target, copy.condition, storage_class=seen.storage_class)
     return held.send_copy(lambda: ports.store.copy_object(origin, goal, seen=seen))
 
 
@@ -93,21 +95,12 @@ def _with_tags(source: Location, seen: ObjectState, ports: MigrationPorts) -> Ob
 class _PartsCopy:
     """One multipart copy, resumable from the record."""
 
-    def __init__(  # noqa: PLR0913  # as copy_seen
-        self,
-        held: HeldRecord,
-        source: Location,
-        target: Location,
-        *,
-        seen: ObjectState,
-        if_match: str | None,
-        ports: MigrationPorts,
-        policy: MigrationPolicy,
-    ) -> None:
+    def __init__(self, held: HeldRecord, copy: SeenCopy, ports: MigrationPorts, policy: MigrationPolicy) -> None:
+        seen = copy.seen
         self._held = held
         # Each part is a separate read, so each is pinned to the version that HEAD returned, and to its etag.
-        self._source = SourceObject(source, seen.etag, seen.version_id)
-        self._target = held.target(target, if_match=if_match, storage_class=seen.storage_class)
+        self._source = SourceObject(copy.source, seen.etag, seen.version_id)
+        self._target = held.target(copy.target, copy.condition, storage_class=seen.storage_class)
         self._seen = seen
         self._multipart = ports.multipart
         self._policy = policy
@@ -180,7 +173,7 @@ class _PartsCopy:
     def _complete(self, intent: Intent, upload_id: str, etags: dict[int, str]) -> Written | Refused:
         if intent.action is Action.COPY:
             foretold = ""
-            if not self._policy.encrypted_targets and all(is_digest(etag) for etag in etags.values()):
+            if all(is_digest(etag) for etag in etags.values()) and not self._policy.encrypts_targets():
                 foretold = composed_etag(etags)
             upload = self._held.record.upload
             begun = upload.not_before if upload is not None else 0

@@ -36,3 +36,11 @@ class Notice:
     def without_order(self) -> "Notice":
         """The same key without a position in the order of events."""
         return replace(self, kind=NoticeKind.LISTED, sequencer=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where the rules send an object, and the name of the rule."""
+
+    target: Location
+    rule: str

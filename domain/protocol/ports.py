@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from domain.annotations import Annotations
 from domain.keys import Location
 from domain.objects import ObjectState
 from domain.parts import Part
-from domain.protocol.record import ClaimRequest, Record
+from domain.protocol.claims import ClaimRequest
+from domain.protocol.record import Record
 
 
 class Refused(StrEnum):
@@ -41,16 +43,30 @@ class SourceObject:
 
 
 @dataclass(frozen=True, slots=True)
+class MustBeAbsent:
+    """The condition that there is no object at the target (``If-None-Match: *``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class MustMatch:
+    """The condition that the object at the target has this etag (``If-Match``)."""
+
+    etag: str
+
+
+TargetCondition = MustBeAbsent | MustMatch
+
+
+@dataclass(frozen=True, slots=True)
 class TargetObject:
     """Where to write, on what condition, until when.
 
-    ``if_match`` is the etag that the target must have; ``None`` means that it must not exist. ``send_before`` is in
-    monotonic seconds: after it the request is not sent and LeaseExpiredError is raised. ``storage_class`` is the
-    source's, because a copy is STANDARD unless the class is passed.
+    ``send_before`` is in monotonic seconds: after it the request is not sent and LeaseExpiredError is raised.
+    ``storage_class`` is the source's, because a copy is STANDARD unless the class is passed.
     """
 
     location: Location
-    if_match: str | None
+    condition: TargetCondition
     send_before: float
     storage_class: str = "STANDARD"
 
@@ -129,6 +145,25 @@ class MultipartStore(Protocol):
         """Delete the upload and its parts; repeatable."""
 
 
+class AnnotationStore(Protocol):
+    """The annotations of S3 objects.
+
+    Each method raises AccessDeniedError without its permission, and RefusedRequestError where the server has no
+    annotations: what an object has is not known then.
+    """
+
+    def list_annotations(self, location: Location, *, version_id: str | None = None) -> Annotations | None:
+        """Every annotation of the current (or that) version; ``None`` only where that version does not exist."""
+
+    def read_annotation(self, location: Location, name: str, *, version_id: str | None = None) -> bytes | None:
+        """The annotation's payload; ``None`` only where the annotation or its object does not exist."""
+
+    def put_annotation(
+        self, location: Location, name: str, payload: bytes, *, if_match: str, send_before: float
+    ) -> bool:
+        """Put or replace it if the current version has that etag; ``False``, without effect, where it has not."""
+
+
 class Clock(Protocol):
     """Time as a port, so that a simulation controls it."""
 
@@ -147,11 +182,19 @@ class ClaimAnswer:
     before: Record | None
 
 
+@dataclass(frozen=True, slots=True)
+class RecordChange:
+    """One write of a record: ``record`` replaces ``before``, which is unchanged in revision, token and mode."""
+
+    record: Record
+    before: Record
+
+
 class Manifest(Protocol):
     """The manifest table: one record for each source object, strongly consistent for one record."""
 
     def claim_record(self, request: ClaimRequest) -> ClaimAnswer:
-        """Claim in one conditional write, by the rule of ``domain.protocol.record.refusal``."""
+        """Claim in one conditional write, by the rule of ``domain.protocol.claims.refusal``."""
 
     def write_record(self, record: Record, *, before: Record | None) -> bool:
         """Replace ``before`` by ``record`` (``before`` is unchanged in revision, token and mode; ``None``: absent).
@@ -168,6 +211,44 @@ class Manifest(Protocol):
 
     def scan_records(self, *, segment: int = 0, segments: int = 1) -> Iterator[Record]:
         """Every record, in no particular order; a record that changes meanwhile may be seen or missed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPage:
+    """Some records of a segment, and the cursor to read on from; ``None``: the segment has no more."""
+
+    records: Sequence[Record]
+    cursor: str | None
+
+
+class RecordPages(Protocol):
+    """The manifest's records, page by page, so that another process can read on."""
+
+    def read_page(self, segment: int, segments: int, *, cursor: str, at_most: int) -> RecordPage:
+        """At most so many records of a segment after ``cursor``, empty: from the first; a page may be empty.
+
+        All segments together hold every record once that was written before their first pages were read.
+        """
+
+
+class RecordBatches(Protocol):
+    """Many records of the manifest in few requests.
+
+    Each record is written by itself: in any order, some and not others. The methods raise only what concerns every
+    write alike (a missing table, no permission).
+    """
+
+    def claim_new_records(self, requests: Sequence[ClaimRequest]) -> list[ClaimAnswer | None]:
+        """Claim many different sources that probably have no record yet; one answer for each, in their order.
+
+        ``None`` means that it is not known whether the claim was granted: ask ``claim_record`` with the same request.
+        """
+
+    def write_records(self, changes: Sequence[RecordChange]) -> list[bool | None]:
+        """Write many different records as ``write_record`` does; one answer for each, in their order.
+
+        ``None`` means that it is not known whether the record was written: ask ``write_record`` with the same change.
+        """
 
 
 class VersionStore(Protocol):

@@ -1,130 +1,13 @@
 """Decide the next step from the state of both keys (protocol.md §5); pure. ``decide`` contains the table."""
 
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import TypeGuard
-
 from domain.objects import ObjectState, is_other_version, same_object, what_is_lost
 from domain.protocol.causes import Cause
-from domain.protocol.ports import HiddenVersion, TopMarker
-from domain.protocol.record import EMPTY_TARGET, TARGET_WRITES, Action, Intent, Origin, Record, State
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """The state of both keys at one moment, and what was known when the claim began.
-
-    Each request that this attempt sent before was refused, so of its own intents only the unconfirmed copies are known.
-    ``removed`` means that the notice is a producer's delete. ``mirror_adopted`` means that this delete may also delete
-    a target that another writer made. ``now`` is in seconds since 1970.
-    """
-
-    record: Record
-    source: ObjectState | None
-    target: ObjectState | None
-    top: TopMarker | None = None
-    removed: bool = False
-    mirror_deletes: bool = True
-    mirror_adopted: bool = False
-    now: float = 0.0
-
-
-class Step(StrEnum):
-    """What to do next."""
-
-    SETTLE = "settle"
-    """Both keys are as they should be, or never can be: only the record is written."""
-    COPY = "copy"
-    COPY_HIDDEN = "copy-hidden"
-    DELETE_TARGET = "delete-target"
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The next step and its condition.
-
-    ``if_match`` is the etag that the target must have; ``None`` means that the target must be absent. ``keeps_target``
-    means that the record keeps the target etag that it has.
-    """
-
-    step: Step
-    state: State
-    cause: Cause | None = None
-    if_match: str | None = None
-    origin: Origin | None = None
-    keeps_target: bool = True
-
-
-def is_known(target: ObjectState, record: Record) -> bool:
-    """Whether an attempt before this one wrote or adopted the target."""
-    if record.target_etag == target.etag and not was_put_since(target, record):
-        return True
-    return any(
-        wrote(intent, target) for intent in record.maybe if intent.action in TARGET_WRITES and not intent.is_refused
-    )
-
-
-def was_put_since(target: ObjectState, record: Record) -> bool:
-    """Whether another writer has written the target since keyshift's copy; equal bytes have equal etags."""
-    if is_other_version(record.target_version, target.version_id):
-        return True
-    return record.copied_before is not None and target.last_modified >= record.copied_before
-
-
-def is_as_recorded(target: ObjectState | None, record: Record) -> TypeGuard[ObjectState]:
-    """Whether the target is still as the record's last commit describes it."""
-    return target is not None and target.etag == record.target_etag and not was_put_since(target, record)
-
-
-def doubted(target: ObjectState, record: Record) -> frozenset[Intent]:
-    """The refused copies that may have written the target nevertheless."""
-    return frozenset(intent for intent in record.maybe if intent.is_refused and wrote(intent, target))
-
-
-def wrote(intent: Intent, target: ObjectState) -> bool:
-    """Whether the target matches what this intent would write, and was not there before it."""
-    if target.last_modified < intent.not_before:
-        return False
-    if intent.target_etag and intent.target_etag == target.etag:
-        return True
-    if not intent.checksum or not target.full_checksums:
-        return False
-    algorithm, _, checksum = intent.checksum.partition("=")
-    return target.checksums.get(algorithm) == checksum
-
-
-def was_cleaned(record: Record) -> bool:
-    """Whether keyshift deleted the source in a cleanup, or may have."""
-    if record.state is State.CLEANED or record.cleaned_etag is not None:
-        return True
-    return any(intent.action is Action.DELETE_SOURCE for intent in record.maybe)
-
-
-def cleaned_etag_of(record: Record) -> str | None:
-    """The source's etag that a record must keep after a cleanup, while its state does not show the cleanup.
-
-    ``None`` when the source was not cleaned; empty where the etag is not known.
-    """
-    return record.cleaned_etag or ((record.source_etag or "") if was_cleaned(record) else None)
-
-
-def is_what_we_hid(hidden: HiddenVersion, record: Record, copy: ObjectState | None) -> bool:
-    """Whether cleanup's delete can have hidden that version; the delete was conditional on one etag.
-
-    It is the copied version, or an equal one that its producer wrote at the last moment, so after keyshift's ``copy``.
-
-    An older version with that etag becomes visible when the versions above it are deleted permanently. A lifecycle rule
-    or a producer can do that. So can the cleanup of versions, which then forgets ``source_version``. Under suspended
-    versioning, the delete itself does it.
-    """
-    if hidden.etag != record.deleted_etag or record.source_version is None:
-        return False
-    return hidden.version_id == record.source_version or is_put_after(hidden, copy)
-
-
-def is_put_after(hidden: HiddenVersion, copy: ObjectState | None) -> bool:
-    """Whether that version was written after the object at the target."""
-    return copy is not None and hidden.last_modified > copy.last_modified
+from domain.protocol.cleaned_source import is_put_after, is_what_we_hid, was_cleaned
+from domain.protocol.decisions import Copy, CopyHidden, Decision, DeleteTarget, Settle, Sight
+from domain.protocol.intents import Action, Intent
+from domain.protocol.known_target import doubted, is_known, may_be_ours, wrote
+from domain.protocol.ports import HiddenVersion, MustBeAbsent, MustMatch
+from domain.protocol.record import EMPTY_TARGET, Origin, Record, State
 
 
 def may_lie_under_a_marker(sight: Sight) -> bool:
@@ -173,8 +56,8 @@ def decide(sight: Sight) -> Decision:
     12  absent  known        cleaned                                                       settle CLEANED
     13  absent  known                                                                      settle GONE
     14  absent  unknown                                                                    CONFLICT
-    15  absent  absent       cleaned                                                       CONFLICT
-    16  absent  absent       a delete event, or a TOMBSTONE already                        settle TOMBSTONE
+    15  absent  absent       cleaned, and no mirrored delete was begun                     CONFLICT
+    16  absent  absent       a delete event, a begun mirrored delete, or a TOMBSTONE       settle TOMBSTONE
     17  absent  absent                                                                     settle GONE
     """
     if sight.source is None:
@@ -182,35 +65,49 @@ def decide(sight: Sight) -> Decision:
     record, target = sight.record, sight.target
     if target is None:
         was_ours = record.target_etag is not None or record.state is State.CONFLICT
-        ours_to_delete = any(intent.action is Action.DELETE_TARGET for intent in record.maybe)
-        if was_ours and not ours_to_delete and record.replaceable_etag != EMPTY_TARGET:
+        if was_ours and not _is_mirrored(record) and not _may_be_filled(record):
             return _conflict(Cause.COPY_DELETED if record.target_etag else Cause.TARGET_EMPTIED)
-        return Decision(Step.COPY, State.COPIED, origin=Origin.CREATED)
+        return Copy(sight.source, MustBeAbsent())
     known = is_known(target, record)
     doubts = doubted(target, record)
     if same_object(sight.source, target) or _is_rewritten_copy(sight.source, target, record):
-        if known and record.origin is Origin.CREATED and what_is_lost(sight.source, target, now=sight.now):
-            return Decision(Step.COPY, State.COPIED, if_match=target.etag, origin=Origin.CREATED)
-        return Decision(Step.SETTLE, State.COPIED, origin=_origin_of(target, record, known=known))
+        origin = _origin_of(target, record, known=known)
+        if origin is Origin.CREATED and what_is_lost(sight.source, target, now=sight.now):
+            return Copy(sight.source, MustMatch(target.etag))
+        return Settle(State.COPIED, origin=origin)
     if known and _came_up(sight.source, target, record):
-        return _conflict(Cause.OLDER_VERSION_CAME_UP)
+        # The copy stays keyshift's: what the producer puts next takes its place.
+        return Settle(State.CONFLICT, cause=Cause.OLDER_VERSION_CAME_UP)
     if known:
-        return Decision(Step.COPY, State.COPIED, if_match=target.etag, origin=Origin.CREATED)
+        return Copy(sight.source, MustMatch(target.etag))
     if target.etag == record.replaceable_etag:
-        return Decision(Step.COPY, State.COPIED, if_match=target.etag, origin=Origin.CREATED)
+        return Copy(sight.source, MustMatch(target.etag))
     if any(_is_overwritten(sight.source, intent) for intent in doubts):
-        return Decision(Step.COPY, State.COPIED, if_match=target.etag, origin=Origin.CREATED)
-    return _conflict(_whose(doubts, record, Cause.TARGET_FOREIGN))
+        return Copy(sight.source, MustMatch(target.etag))
+    return _conflict(_whose(target, record, Cause.TARGET_FOREIGN))
 
 
-def _whose(doubts: frozenset[Intent], record: Record, theirs: Cause) -> Cause:
+def _is_mirrored(record: Record) -> bool:
+    """Whether keyshift began to delete the target after its producer had deleted the source."""
+    return any(intent.action is Action.DELETE_TARGET for intent in record.maybe)
+
+
+def _may_be_filled(record: Record) -> bool:
+    """Whether an operator decided that the source may take the absent target, and no copy was sent since.
+
+    After a copy the decision is used up: another writer may have deleted that copy too.
+    """
+    is_sent = any(intent.action is Action.COPY for intent in record.maybe)
+    return record.replaceable_etag == EMPTY_TARGET and not is_sent
+
+
+def _whose(target: ObjectState, record: Record, theirs: Cause) -> Cause:
     """The cause of the conflict.
 
     A conflict about an unconfirmed copy keeps its cause, although the record forgets the unconfirmed copies.
     """
     was_in_doubt = record.state is State.CONFLICT and record.cause is Cause.TARGET_IN_DOUBT
-    unrecognisable = any(one.action in TARGET_WRITES and not one.is_recognisable for one in record.maybe)
-    return Cause.TARGET_IN_DOUBT if doubts or unrecognisable or was_in_doubt else theirs
+    return Cause.TARGET_IN_DOUBT if was_in_doubt or may_be_ours(target, record) else theirs
 
 
 def _came_up(source: ObjectState, target: ObjectState, record: Record) -> bool:
@@ -219,7 +116,7 @@ def _came_up(source: ObjectState, target: ObjectState, record: Record) -> bool:
     Its producer removed keyshift's delete marker, and the version that the marker hid is gone.
     """
     was_hidden = record.marker_version is not None and was_cleaned(record)
-    return was_hidden and source.etag != record.deleted_etag and source.last_modified < target.last_modified
+    return was_hidden and source.etag != record.deleted_etag and not is_put_after(source, record, target)
 
 
 def _is_overwritten(source: ObjectState, intent: Intent) -> bool:
@@ -261,50 +158,51 @@ def _origin_of(target: ObjectState, record: Record, *, known: bool) -> Origin:
 def _decide_without_source(sight: Sight) -> Decision:
     record, target = sight.record, sight.target
     cleaned = was_cleaned(record) and not _is_deleted_since(sight)
-    known = target is not None and is_known(target, record)
-    if known and cleaned and _hides_an_owners_version(sight):
-        return Decision(
-            Step.COPY_HIDDEN, State.CLEANED, if_match=target.etag if target else None, origin=Origin.CREATED
-        )
-    # After cleanup a late delete event proves nothing, because keyshift itself deleted the source. A target that
-    # another writer made is left alone.
-    is_followed = record.origin is not Origin.ADOPTED or sight.mirror_adopted
-    mirrored = sight.removed and sight.mirror_deletes and is_followed and not cleaned
-    if target is not None and known:
+    if target is not None and is_known(target, record):
+        hidden = _hidden_by_cleanup(sight) if cleaned else None
+        if hidden is not None:
+            return CopyHidden(hidden, MustMatch(target.etag))
+        # After cleanup a late delete event proves nothing, because keyshift itself deleted the source. A target that
+        # another writer made is left alone.
+        is_followed = record.origin is not Origin.ADOPTED or sight.mirror_adopted
+        mirrored = sight.removed and sight.mirror_deletes and is_followed and not cleaned
         # After a decision on a conflict, ``maybe`` holds only later intents. So a known target is the copy that
         # replaced the other object.
         if mirrored and (record.state is not State.CONFLICT or record.replaceable_etag is not None):
-            return Decision(Step.DELETE_TARGET, State.TOMBSTONE, if_match=target.etag)
-        state = State.CLEANED if cleaned else State.GONE
-        return Decision(Step.SETTLE, state, origin=record.origin)
+            return DeleteTarget(target.etag)
+        return Settle(State.CLEANED if cleaned else State.GONE, origin=_origin_of(target, record, known=True))
     if target is not None:
         # An unconfirmed copy does not count as keyshift's here. Otherwise keyshift would delete the object of a
         # producer who moves objects themselves, together with the old one.
-        return _conflict(_whose(doubted(target, record), record, Cause.TARGET_FOREIGN_SOURCE_GONE))
-    if cleaned:
+        return _conflict(_whose(target, record, Cause.TARGET_FOREIGN_SOURCE_GONE))
+    mirrored = _is_mirrored(record)
+    if cleaned and not mirrored:
         return _conflict(Cause.COPY_DELETED_AFTER_CLEANUP)
     # A listing's row that arrives after the producer's delete was processed is older than the record.
-    state = State.TOMBSTONE if sight.removed or record.state is State.TOMBSTONE else State.GONE
-    return Decision(Step.SETTLE, state, keeps_target=False)
+    is_told = sight.removed or mirrored or record.state is State.TOMBSTONE
+    state = State.TOMBSTONE if is_told else State.GONE
+    return Settle(state, keeps_target=False)
 
 
 def _is_deleted_since(sight: Sight) -> bool:
     """Whether the producer wrote a version after keyshift's copy and deleted it; its marker is not keyshift's."""
     top, record = sight.top, sight.record
-    if top is None or top.hidden is None or not is_put_after(top.hidden, sight.target):
+    if top is None or top.hidden is None or not is_put_after(top.hidden, record, sight.target):
         return False
     if record.marker_version is not None:
         return top.marker_id != record.marker_version
     return top.hidden.etag != record.deleted_etag
 
 
-def _hides_an_owners_version(sight: Sight) -> bool:
+def _hidden_by_cleanup(sight: Sight) -> HiddenVersion | None:
+    """The version that a producer wrote during cleanup, which cleanup's marker hides; ``None`` if there is none."""
     top, record = sight.top, sight.record
     if top is None or top.hidden is None or top.hidden.version_id == record.source_version:
-        return False
+        return None
     # A marker on top that is not keyshift's is the producer's own delete.
-    return record.marker_version in (None, top.marker_id) and is_what_we_hid(top.hidden, record, sight.target)
+    is_ours = record.marker_version in (None, top.marker_id) and is_what_we_hid(top.hidden, record, sight.target)
+    return top.hidden if is_ours else None
 
 
 def _conflict(cause: Cause) -> Decision:
-    return Decision(Step.SETTLE, State.CONFLICT, cause=cause, keeps_target=False)
+    return Settle(State.CONFLICT, cause=cause, keeps_target=False)

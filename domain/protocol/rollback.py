@@ -1,22 +1,18 @@
 """Roll back one key (protocol.md §10): the producer's later writes and deletes win, and late events are ignored."""
 
+from functools import partial
+
 from domain.keys import Location
 from domain.objects import ObjectState
-from domain.protocol.attempt import (
-    Attempt,
-    HeldRecord,
-    Lease,
-    MigrationPolicy,
-    MigrationPorts,
-    Outcome,
-    Verdict,
-    take_claim,
-)
+from domain.protocol.attempt import Attempt, Lease, MigrationPolicy, MigrationPorts, Outcome, Verdict
 from domain.protocol.causes import Cause
-from domain.protocol.copying import HandedOn, abort_upload, copy_seen
-from domain.protocol.ports import Refused, TopMarker
-from domain.protocol.reconciling import doubted, is_known, is_put_after, is_what_we_hid, was_cleaned
-from domain.protocol.record import Action, Intent, Mode, Origin, Record, State
+from domain.protocol.cleaned_source import is_put_after, is_what_we_hid, was_cleaned
+from domain.protocol.copying import HandedOn, SeenCopy, abort_upload, copy_seen
+from domain.protocol.held_record import HeldRecord, run_claimed
+from domain.protocol.intents import Action, Intent
+from domain.protocol.known_target import is_known, may_be_ours
+from domain.protocol.ports import MustBeAbsent, Refused, TopMarker
+from domain.protocol.record import Mode, Origin, Record, State
 
 ROLL_BACK = Intent(Action.ROLL_BACK)
 PURGE = Intent(Action.PURGE)
@@ -42,11 +38,8 @@ def roll_back_object(
         return Outcome(Verdict.DONE, record.state, Cause.ALREADY_ROLLED_BACK)
     if record.is_claimed_at(lease.started):
         return Outcome(Verdict.RETURN, record.state, Cause.BUSY)
-    held = take_claim(record, ROLL_BACK, lease=lease, ports=ports, mode=Mode.ROLLED_BACK)
-    if held is None:
-        return Outcome(Verdict.RETURN, record.state, Cause.BUSY)
-    with held.returned_after_error():
-        return _restore(held, ports, policy)
+    work = partial(_restore, ports=ports, policy=policy)
+    return run_claimed(record, ROLL_BACK, work, lease=lease, ports=ports, mode=Mode.ROLLED_BACK)
 
 
 def _restore(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy) -> Outcome:
@@ -57,8 +50,6 @@ def _restore(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy) -
     if was_cleaned(record):
         top = ports.store.find_top_marker(record.source) if keeps_versions else None
         return _restore_hidden(held, top, ports, policy) if top is not None else _copy_back(held, ports, policy)
-    if record.state is State.CONFLICT and not keeps_versions:
-        return _copy_back(held, ports, policy)
     return _finish(held, ports, State.ROLLED_BACK)
 
 
@@ -87,18 +78,14 @@ def _restore_hidden(held: HeldRecord, top: TopMarker, ports: MigrationPorts, pol
             # Or the producer deleted it: a marker that is on top now is the producer's, and that delete remains.
             is_deleted = ports.store.find_top_marker(record.source) is not None
             return _finish(held, ports, State.ROLLED_BACK) if is_deleted else _copy_back(held, ports, policy)
-        if seen.etag != record.deleted_etag and _is_older(seen, copy):
+        if seen.etag != record.deleted_etag and not is_put_after(seen, record, copy):
             return _finish(held, ports, State.ROLLBACK_CONFLICT, cause=Cause.OLDER_SOURCE)
         return _finish(held, ports, State.ROLLED_BACK)
-    if record.marker_version is None and hidden is not None and is_put_after(hidden, copy):
+    if record.marker_version is None and hidden is not None and is_put_after(hidden, record, copy):
         # The producer wrote after keyshift's copy and deleted it. The marker is the producer's, although keyshift never
         # learned the id of its own.
         return _finish(held, ports, State.ROLLED_BACK)
     return _copy_back(held, ports, policy)
-
-
-def _is_older(source: ObjectState, copy: ObjectState | None) -> bool:
-    return copy is not None and source.last_modified <= copy.last_modified
 
 
 def _copy_back(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy) -> Outcome:
@@ -109,16 +96,8 @@ def _copy_back(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy)
         return _finish(held, ports, State.ROLLBACK_CONFLICT, cause=Cause.NOTHING_TO_RESTORE)
     if record.is_rewritten:
         return _finish(held, ports, State.ROLLBACK_CONFLICT, cause=Cause.ORIGINAL_GONE)
-    answer = copy_seen(
-        held,
-        record.target,
-        record.source,
-        seen=target,
-        if_match=None,
-        ports=ports,
-        policy=policy,
-        intent=ROLL_BACK,
-    )
+    copy = SeenCopy(record.target, record.source, target, MustBeAbsent(), intent=ROLL_BACK)
+    answer = copy_seen(held, copy, ports=ports, policy=policy)
     if isinstance(answer, HandedOn):
         held.release()
         return Outcome(Verdict.CONTINUE, None, Cause.PARTS_LEFT, str(answer.parts_left))
@@ -159,11 +138,7 @@ def purge_copy(record_id: str, *, attempt: Attempt, ports: MigrationPorts, polic
         return Outcome(Verdict.RETURN, record.state, Cause.ROLLBACK_UNFINISHED)
     if record.origin is Origin.ADOPTED:
         return Outcome(Verdict.DONE, record.state, Cause.COPY_ADOPTED)
-    held = take_claim(record, PURGE, lease=lease, ports=ports)
-    if held is None:
-        return Outcome(Verdict.RETURN, record.state, Cause.BUSY)
-    with held.returned_after_error():
-        return _purge(held, ports)
+    return run_claimed(record, PURGE, partial(_purge, ports=ports), lease=lease, ports=ports)
 
 
 def _copied_etags(record: Record) -> frozenset[str | None]:
@@ -180,7 +155,8 @@ def _purge(held: HeldRecord, ports: MigrationPorts) -> Outcome:
         if source is None:
             # The source is absent without proof that its producer deleted it: the copy may be the only one.
             return held.commit(State.ROLLBACK_CONFLICT, cause=Cause.SOURCE_ABSENT)
-        if record.marker_version is not None and source.etag not in _copied_etags(record) and _is_older(source, target):
+        is_other = record.marker_version is not None and source.etag not in _copied_etags(record)
+        if is_other and not is_put_after(source, record, target):
             return held.commit(State.ROLLBACK_CONFLICT, cause=Cause.OLDER_SOURCE)
         answer = held.send(
             lambda: ports.store.delete_object(record.target, if_match=etag, send_before=held.lease.send_before)
@@ -188,6 +164,6 @@ def _purge(held: HeldRecord, ports: MigrationPorts) -> Outcome:
         if answer is Refused.CONCURRENT:
             held.forget_intent()
             return Outcome(Verdict.RETURN, record.state, Cause.CONCURRENT_WRITER)
-    elif target is not None and (doubted(target, record) or record.cause is Cause.TARGET_IN_DOUBT):
+    elif target is not None and (may_be_ours(target, record) or record.cause is Cause.TARGET_IN_DOUBT):
         return held.commit(State.ROLLBACK_CONFLICT, cause=Cause.TARGET_IN_DOUBT)
     return held.commit(State.PURGED)

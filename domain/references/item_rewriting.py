@@ -8,19 +8,10 @@ from domain.keys import Location
 from domain.protocol.ports import Clock, ObjectStore
 from domain.protocol.record import Mode, Record, State
 from domain.references.holders import Reference
-from domain.references.items import (
-    MAX_ITEM_BYTES,
-    Held,
-    Outcome,
-    Reported,
-    Switch,
-    edited,
-    edits_of,
-    held_uris,
-    item_size,
-)
+from domain.references.items import MAX_ITEM_BYTES, HeldUri, Switch, edited, edits_of, held_uris, item_size
 from domain.references.judging import REMEDY, Legacy, Stuck, judge
 from domain.references.ports import Changed, ItemChange, JournalEntry, RecordReader, ReferenceJournal, ReferringTables
+from domain.references.reports import ReferenceOutcome, Reported, Wait, Waiting
 from domain.references.uris import UnusableUri, write_uri
 from domain.rules.compiled import CompiledRules
 from domain.rules.references import Item, TableReferences
@@ -35,7 +26,6 @@ MAX_ATTRIBUTES = 98
 """Maximum number of whole attributes in one write: that many always fit DynamoDB's expressions."""
 MAX_TOLD = 200
 """Maximum number of characters of a text in a report: the text may be as long as an item."""
-UNSETTLED = "an attempt at the object is under way or ended without a result"
 TWICE = "another text of the set has the new URI at the same place, so an undo could not tell the two apart"
 
 
@@ -80,21 +70,21 @@ def rewrite_item(
                 answer, refused = Changed.TOO_LARGE, str(error)
             if answer is not Changed.DONE:
                 break
-            done += [replace(found.ready[at], outcome=Outcome.REWRITTEN) for at in chunk]
+            done += [replace(found.ready[at], outcome=ReferenceOutcome.REWRITTEN) for at in chunk]
             item = edited(item, edits_of(item, part))
         if answer is Changed.DONE:
             return [*done, *found.others]
         if answer is Changed.TOO_LARGE:
-            written = {one.reference.path for one in done}
-            large = [replace(one, outcome=Outcome.HOLDS, why=refused, new_uri="") for one in found.ready]
-            return [*done, *(one for one in large if one.reference.path not in written), *found.others]
+            written = {report.reference.path for report in done}
+            left = [report for report in found.ready if report.reference.path not in written]
+            too_large = [replace(report, outcome=ReferenceOutcome.HOLDS, why=refused, new_uri="") for report in left]
+            return [*done, *too_large, *found.others]
         now = ports.tables.read_item(table.table, key)
         if now is None:
             return done
         item = now
-    why = "the item changed faster than it could be rewritten; run again"
     last = _Found(item, table, key, rules, ports)
-    return [*done, *(replace(one, outcome=Outcome.WAITING, why=why) for one in last.ready), *last.others]
+    return [*done, *(report.put_off(Waiting(Wait.ITEM_CHANGES)) for report in last.ready), *last.others]
 
 
 class _Found:
@@ -109,37 +99,37 @@ class _Found:
         self.switches: list[Switch] = []
         self.records: dict[str, Record] = {}
         self._holder, self._rules = table.holder(key), rules
-        held = list(held_uris(item, table))
-        self._texts = {(one.place, one.inside, one.uri) for one in held}
-        legacy = [found for one in held if (found := self._legacy(one)) is not None]
-        records = ports.manifest.read_records(list(dict.fromkeys(one.source.record_id for one in legacy)))
-        verdicts: dict[str, str] = {}
-        for one in legacy:
-            record = records.get(one.source.record_id)
-            if one.source.record_id not in verdicts:
-                verdicts[one.source.record_id] = not_ready(record, ports.store)
-            self._sort(one, record, verdicts[one.source.record_id])
+        uris = list(held_uris(item, table))
+        self._texts = {(uri.place, uri.inside, uri.uri) for uri in uris}
+        references = [reference for uri in uris if (reference := self._legacy(uri)) is not None]
+        record_ids = list(dict.fromkeys(reference.source.record_id for reference in references))
+        records = ports.manifest.read_records(record_ids)
+        waits = {record_id: not_ready(records.get(record_id), ports.store) for record_id in record_ids}
+        for reference in references:
+            record_id = reference.source.record_id
+            self._sort(reference, records.get(record_id), waits[record_id])
 
-    def _legacy(self, held: Held) -> Legacy | None:
+    def _legacy(self, held: HeldUri) -> Legacy | None:
         judged = judge(held, self._rules)
         if isinstance(judged, Stuck):
             self.others.append(reported(judged, self._holder, held.text, held.uri, rules=self._rules))
             return None
         return judged
 
-    def _sort(self, one: Legacy, record: Record | None, why: str) -> None:
+    def _sort(self, one: Legacy, record: Record | None, why: Waiting | None) -> None:
         held = one.held
         reference = Reference(self._holder, held.text, held.uri, one.source)
-        if why or record is None:
-            self.others.append(Reported(reference, Outcome.WAITING, why, also=one.also))
+        if record is None or why is not None:
+            why = why or Waiting(Wait.OBJECT_NOT_MIGRATED)
+            self.others.append(Reported.waiting(reference, why, also=one.also))
             return
         written = write_uri(one.uri, record.target, region=self._rules.target.region)
         is_there = not isinstance(written, UnusableUri) and (held.place, held.inside, written) in self._texts
         if isinstance(written, UnusableUri) or (is_there and held.inside is not None):
             reason = written.reason if isinstance(written, UnusableUri) else f"{TWICE}; {REMEDY}"
-            self.others.append(Reported(reference, Outcome.HOLDS, reason, also=one.also))
+            self.others.append(Reported(reference, ReferenceOutcome.HOLDS, reason, also=one.also))
             return
-        self.ready.append(Reported(reference, Outcome.READY, new_uri=written, also=one.also))
+        self.ready.append(Reported(reference, ReferenceOutcome.READY, new_uri=written, also=one.also))
         # Only members of a set that are URIs themselves can become equal; a JSON text keeps its other content.
         self.switches.append(Switch(held.place, held.inside, held.uri, written, record.record_id, merged=is_there))
         self.records[record.record_id] = record
@@ -154,27 +144,27 @@ def reported(stuck: Stuck, holder: str, path: str, text: str, *, rules: Compiled
     """The report of a text that is not rewritten; its first object stands for all objects that the text may name."""
     text = text if len(text) <= MAX_TOLD else f"{text[:MAX_TOLD]}…"
     first, *also = stuck.holds or (Location(rules.source_bucket, ""),)
-    outcome = Outcome.HOLDS if stuck.holds else Outcome.STAYS
+    outcome = ReferenceOutcome.HOLDS if stuck.holds else ReferenceOutcome.STAYS
     return Reported(Reference(holder, path, text, first), outcome, stuck.reason, also=tuple(also))
 
 
-def not_ready(record: Record | None, store: ObjectStore) -> str:
-    """Why references to the record's object must stay for now; an empty text when the bytes are at the new place.
+def not_ready(record: Record | None, store: ObjectStore) -> Waiting | None:
+    """Why references to the record's object must stay for now; ``None`` when the bytes are at the new place.
 
     The manifest shows that, and a read of the target confirms that the copy has not been deleted meanwhile.
     """
     if record is None:
-        return "the object is not migrated yet"
+        return Waiting(Wait.OBJECT_NOT_MIGRATED)
     if record.mode is not Mode.FORWARD:
-        return "the object is rolled back"
+        return Waiting(Wait.OBJECT_ROLLED_BACK)
     if record.state not in (State.COPIED, State.CLEANED):
-        return f"the object is {record.state.value}" + (f": {record.why}" if record.why else "")
+        return Waiting(Wait.OBJECT_NOT_COPIED, record.state.value + (f": {record.why}" if record.why else ""))
     if record.is_unfinished:
-        return UNSETTLED
+        return Waiting(Wait.OBJECT_UNSETTLED)
     seen = store.look_at_object(record.target)
     if seen is None or seen.etag != record.target_etag:
-        return f"{record.target.uri} no longer holds what was copied there"
-    return ""
+        return Waiting(Wait.OBJECT_REPLACED, record.target.uri)
+    return None
 
 
 def chunks_of(switches: Sequence[Switch]) -> Iterator[list[int]]:
@@ -201,5 +191,5 @@ def _write(item: Item, switches: list[Switch], found: _Found, *, entry_id: str, 
     if item_size(edited(item, edits)) > MAX_ITEM_BYTES:
         return Changed.TOO_LARGE
     entry = JournalEntry(entry_id, found.table.table, found.key, tuple(switches), ports.clock.now())
-    records = tuple(found.records[one] for one in dict.fromkeys(switch.record_id for switch in switches))
+    records = tuple(found.records[record_id] for record_id in dict.fromkeys(switch.record_id for switch in switches))
     return ports.tables.change_item(ItemChange(found.table.table, found.key, tuple(edits), records, entry))

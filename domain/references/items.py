@@ -2,10 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
-from domain.keys import Location
-from domain.references.holders import Reference
 from domain.references.json_strings import strings_of, with_strings
 from domain.rules.paths import Path, Place, matches, value_at, values_at, with_value, write_place
 from domain.rules.references import AttributePath, Item, TableReferences
@@ -27,7 +24,7 @@ If there are more, or they exceed an expression, whole attributes are written.
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldUri:
     """One URI in an item: at ``place``, in its JSON text at ``inside``; ``uri`` as it is written.
 
     ``is_deeper`` means that the declared place has a list or a map and not a text, and the URI is somewhere in it.
@@ -55,63 +52,20 @@ def place_text(place: Place, inside: Place | None) -> str:
     return write_place(place) + (f":{write_place(inside)}" if inside is not None else "")
 
 
-class Outcome(StrEnum):
-    """What became, or would become, of one reference."""
-
-    REWRITTEN = "rewritten"
-    READY = "ready"
-    """It would be rewritten: this run wrote nothing."""
-    WAITING = "waiting"
-    """The object is not migrated, or other work on it is not finished; a later run tries again."""
-    STAYS = "stays"
-    """It is not keyshift's to rewrite, and blocks nothing; ``why`` gives the reason."""
-    HOLDS = "holds"
-    """It cannot be rewritten, and may name objects that move.
-
-    It blocks these objects and the cut-over until it is corrected.
-    """
-    RESTORED = "restored"
-    LOST = "not-restored"
-
-
-@dataclass(frozen=True, slots=True)
-class Reported:
-    """One reference and its outcome; ``new_uri`` is set where there is one.
-
-    ``also`` are further objects that readers may take it for. ``is_gone`` means that nothing that keyshift wrote
-    remains there, because another writer decided so.
-    """
-
-    reference: Reference
-    outcome: Outcome
-    why: str = ""
-    new_uri: str = ""
-    also: tuple[Location, ...] = ()
-    is_gone: bool = False
-
-    @property
-    def held(self) -> Iterator[Reference]:
-        """The same report for each object that the reference keeps at its old key.
-
-        Empty where the reference is switched, or does not concern the migration.
-        """
-        if self.outcome in (Outcome.READY, Outcome.WAITING, Outcome.HOLDS):
-            yield self.reference
-            yield from (replace(self.reference, source=one) for one in self.also)
-
-
-def held_uris(item: Item, table: TableReferences) -> Iterator[Held]:
+def held_uris(item: Item, table: TableReferences) -> Iterator[HeldUri]:
     """Every text at the declared places, each once, whether it is a URI or not.
 
     A text that was declared as JSON and is not valid JSON is returned whole. Otherwise a URI in it would be missed.
     """
     seen: set[tuple[Place, Place | None, str]] = set()
-    deeper: list[Held] = []
+    deeper: list[HeldUri] = []
     for attribute in table.attributes:
         for place, value in values_at(item, attribute.path):
-            deeper += (Held(below, None, text, attribute, is_deeper=True) for below, text in texts_below(value, place))
+            deeper += (
+                HeldUri(below, None, text, attribute, is_deeper=True) for below, text in texts_below(value, place)
+            )
             for inside, text in _texts(value, attribute):
-                held = Held(place, inside, text, attribute, is_deeper=is_deeper(attribute.inside, inside))
+                held = HeldUri(place, inside, text, attribute, is_deeper=is_deeper(attribute.inside, inside))
                 if held.is_deeper:
                     deeper.append(held)
                 elif (place, inside, text) not in seen:
@@ -149,7 +103,9 @@ def _texts(value: Item, attribute: AttributePath) -> Iterator[tuple[Place | None
             continue
         inside = attribute.inside
         yield from (
-            (one.place, one.value) for one in strings if matches(inside, one.place) or is_deeper(inside, one.place)
+            (string.place, string.value)
+            for string in strings
+            if matches(inside, string.place) or is_deeper(inside, string.place)
         )
 
 
@@ -229,7 +185,11 @@ def _text_switched(text: str, switch: Switch) -> str:
         strings = strings_of(text)
     except ValueError:
         return text
-    starts = {one.start: switch.after for one in strings if (one.place, one.value) == (switch.inside, switch.before)}
+    starts = {
+        string.start: switch.after
+        for string in strings
+        if (string.place, string.value) == (switch.inside, switch.before)
+    }
     return with_strings(text, starts)
 
 
@@ -283,7 +243,7 @@ def relocated(item: Item, table: TableReferences, switches: Sequence[Switch]) ->
     return found
 
 
-def _stands(held: Held, switch: Switch, table: TableReferences, *, exactly: bool) -> bool:
+def _stands(held: HeldUri, switch: Switch, table: TableReferences, *, exactly: bool) -> bool:
     if held.uri != switch.after:
         return False
     if exactly:

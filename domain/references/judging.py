@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from domain.keys import Location, is_bucket_name
-from domain.references.items import Held
+from domain.references.items import HeldUri
 from domain.references.uri_hosts import may_name
 from domain.references.uris import ObjectUri, UnusableUri, read_uri
 from domain.rules.compiled import CompiledRules, MapOutcome
@@ -29,7 +29,7 @@ _URI_BEGINS = re.compile(r":(?://|::)|%3a%2f%2f", re.IGNORECASE)
 class Legacy:
     """A URI of an object that the rules move; ``also`` are other such objects that readers may take it for."""
 
-    held: Held
+    held: HeldUri
     uri: ObjectUri
     source: Location
     target: Location
@@ -47,7 +47,7 @@ class Stuck:
     holds: tuple[Location, ...] = ()
 
 
-def judge(held: Held, rules: CompiledRules) -> Legacy | Stuck | None:
+def judge(held: HeldUri, rules: CompiledRules) -> Legacy | Stuck | None:
     """The legacy object that a text names, or why the text stays; ``None`` where it does not concern the migration."""
     judged = _unreadable(held, rules) if held.is_unreadable else _judge_text(held, rules)
     if held.is_deeper and isinstance(judged, Legacy):
@@ -61,14 +61,14 @@ def judge_line(line: bytes, attributes: Sequence[AttributePath], reason: str, bu
     It blocks everything if it mentions the bucket, or if it may contain bare keys.
     """
     text = line.replace(b"\0", b"").decode("utf-8", "replace").strip()
-    places = [Held((), None, text, attribute) for attribute in attributes]
+    places = [HeldUri((), None, text, attribute) for attribute in attributes]
     if not may_name(text, bucket) and not _bare(places, bucket):
         return Stuck(reason)
     found = Stuck(f"{reason}; {REMEDY}", (Location(bucket, ""),))
     return next((one for one in (_accepted(found, held) for held in places) if not one.holds), found)
 
 
-def copies_named(held: Held, rules: CompiledRules) -> Iterator[Location]:
+def copies_named(held: HeldUri, rules: CompiledRules) -> Iterator[Location]:
     """Places of the new layout that a text may name: a purge of the object there would break the reference."""
     bucket = rules.target_bucket
     uri = read_uri(held.uri, bucket=None if held.is_unreadable else held.attribute.bucket)
@@ -88,7 +88,7 @@ def copies_named(held: Held, rules: CompiledRules) -> Iterator[Location]:
             yield place
 
 
-def _copies_unread(held: Held, uri: UnusableUri | None, bucket: str) -> Iterable[Location]:
+def _copies_unread(held: HeldUri, uri: UnusableUri | None, bucket: str) -> Iterable[Location]:
     if uri is not None and (uri.bucket is None or _speaks_of(uri, bucket)):
         return [Location(bucket, key) for key in uri.keys] if uri.keys is not None else (Location(bucket, ""),)
     is_open = uri is None or not is_bucket_name(str(uri.bucket))
@@ -96,7 +96,7 @@ def _copies_unread(held: Held, uri: UnusableUri | None, bucket: str) -> Iterable
     return (Location(bucket, ""),) if bare or (is_open and may_name(held.uri, bucket)) else ()
 
 
-def _judge_text(held: Held, rules: CompiledRules) -> Legacy | Stuck | None:
+def _judge_text(held: HeldUri, rules: CompiledRules) -> Legacy | Stuck | None:
     bucket = rules.source_bucket
     uri = read_uri(held.uri, bucket=held.attribute.bucket)
     if uri is None:
@@ -121,7 +121,7 @@ def _judge_text(held: Held, rules: CompiledRules) -> Legacy | Stuck | None:
     return Stuck(str(mapped.reason))
 
 
-def _unreadable(held: Held, rules: CompiledRules) -> Stuck | None:
+def _unreadable(held: HeldUri, rules: CompiledRules) -> Stuck | None:
     bucket = rules.source_bucket
     if isinstance(read_uri(held.uri), ObjectUri):  # a URI where JSON was declared: it means only its own object
         judged = _judge_text(held, rules)
@@ -131,7 +131,7 @@ def _unreadable(held: Held, rules: CompiledRules) -> Stuck | None:
     return Stuck(UNREADABLE, (Location(bucket, ""),))
 
 
-def _bare(places: Iterable[Held], bucket: str) -> bool:
+def _bare(places: Iterable[HeldUri], bucket: str) -> bool:
     """Whether the text may contain bare keys of the bucket, which do not name the bucket."""
     return any(held.uri.strip() and held.attribute.bucket == bucket for held in places)
 
@@ -164,7 +164,9 @@ def _speaks_of(uri: UnusableUri, bucket: str) -> bool:
 
 
 def _moving(places: Iterable[Location], rules: CompiledRules) -> tuple[Location, ...]:
-    found = [one for one in places if rules.map_key(one.key).outcome is MapOutcome.MOVE or _is_folder(one.key, rules)]
+    found = [
+        place for place in places if rules.map_key(place.key).outcome is MapOutcome.MOVE or _is_folder(place.key, rules)
+    ]
     return tuple(dict.fromkeys(found))
 
 
@@ -193,7 +195,7 @@ def _is_folder(key: str, rules: CompiledRules) -> bool:
     if any(one and key.startswith(one) for one in known):
         return False
     sources = [rules.source_prefix + _beginning(branch.source) for branch in rules.branches]
-    return any(key.startswith(one) or one.startswith(key) for one in sources)
+    return any(key.startswith(source) or source.startswith(key) for source in sources)
 
 
 def _beginning(template: Template) -> str:
@@ -201,7 +203,7 @@ def _beginning(template: Template) -> str:
     return first if isinstance(first, str) else ""
 
 
-def _accepted(found: Stuck, held: Held) -> Stuck:
+def _accepted(found: Stuck, held: HeldUri) -> Stuck:
     """The same text without blocked objects, where the rules file says that such a text is not a reference."""
     for one in held.attribute.accept:
         if one.takes(held.uri):
@@ -209,5 +211,5 @@ def _accepted(found: Stuck, held: Held) -> Stuck:
     return found
 
 
-def _is_accepted(held: Held) -> bool:
+def _is_accepted(held: HeldUri) -> bool:
     return any(one.takes(held.uri) for one in held.attribute.accept)

@@ -11,76 +11,26 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from domain.errors import UnavailableError
-from domain.keys import Location
 from domain.objects import ObjectState, is_digest
 from domain.parts import composed_etag, part_size_for
-from domain.protocol.attempt import Attempt, HeldRecord, Lease, MigrationPolicy, MigrationPorts, take_claim
+from domain.protocol.annotating import put_annotations, read_annotations
+from domain.protocol.attempt import Attempt, Lease, MigrationPolicy
 from domain.protocol.copying import abort_upload, may_be_completed
-from domain.protocol.ports import Refused, TargetObject
-from domain.protocol.reconciling import is_known, wrote
-from domain.protocol.record import Action, Intent, Mode, Record, State, Upload
+from domain.protocol.held_record import HeldRecord, take_claim
+from domain.protocol.intents import Action, Intent
+from domain.protocol.known_target import is_known, wrote
+from domain.protocol.ports import MustMatch, Refused, TargetObject
+from domain.protocol.record import Mode, Record, State, Upload
 from domain.references.holders import Reference
-from domain.references.items import Outcome, Reported
-from domain.references.manifest_lines import Line, copies_in, lines_of, rewritten_lines
-from domain.references.ports import ManifestContents
+from domain.references.manifest_lines import ManifestLine, lines_of, rewritten_lines
+from domain.references.manifest_reading import ManifestPorts
+from domain.references.reports import ReferenceOutcome, Reported, Wait, Waiting
 from domain.rules.compiled import CompiledRules
 from domain.rules.references import ManifestReferences
 
-LOOKS = 3
-"""How often a manifest that changes while it is read is read again."""
 MAX_TOLD = 100
 """Lines of one manifest that are reported one by one; the rest are counted."""
 REWRITE = Intent(Action.REWRITE)
-CHANGED = "somebody changed the manifest at its new key"
-UNDER_WAY = "an attempt at the manifest is under way"
-TAKEN = "another worker has it"
-NO_TIME = "no time left; run again"
-BROKEN_OFF = "no time left, or the upload was aborted; run again"
-"""Why a manifest waits when a later run needs no help to continue."""
-
-
-@dataclass(frozen=True, slots=True)
-class ManifestPorts:
-    """The ports that the rewriting of augmented manifests uses."""
-
-    migration: MigrationPorts
-    contents: ManifestContents
-
-
-def read_manifest(
-    location: Location, declared: Sequence[ManifestReferences], *, rules: CompiledRules, ports: ManifestPorts
-) -> Iterator[Reported]:
-    """The references in the manifest's present lines, whichever writer wrote them, classified.
-
-    Empty where certainly no object exists. Nothing is written. Raises UnavailableError when the manifest changes each
-    time that it is read.
-    """
-    blocks = _content_now(location, ports)
-    if blocks is None:
-        return
-    lines = lines_of(blocks, name=location.uri)
-    for line in rewritten_lines(lines, declared, holder=location.uri, rules=rules, ports=ports.migration):
-        yield from line.reports
-
-
-def read_copies(
-    location: Location, declared: Sequence[ManifestReferences], *, rules: CompiledRules, ports: ManifestPorts
-) -> Iterator[Reference]:
-    """The places of the new layout that a manifest's lines name now, or may name."""
-    blocks = _content_now(location, ports)
-    if blocks is not None:
-        yield from copies_in(lines_of(blocks, name=location.uri), declared, holder=location.uri, rules=rules)
-
-
-def _content_now(location: Location, ports: ManifestPorts) -> Iterator[bytes] | None:
-    for _ in range(LOOKS):
-        seen = ports.migration.store.look_at_object(location)
-        if seen is None:
-            return None
-        blocks = ports.contents.read_content(location, etag=seen.etag)
-        if not isinstance(blocks, Refused):
-            return blocks
-    raise UnavailableError(f"{location.uri} changes faster than it can be read; it is tried again")
 
 
 def is_ours(record: Record, seen: ObjectState) -> bool:
@@ -88,21 +38,21 @@ def is_ours(record: Record, seen: ObjectState) -> bool:
     return is_known(seen, record) or any(wrote(intent, seen) for intent in record.maybe)
 
 
-def why_not(record: Record, now: float) -> str:
-    """Why this manifest must not be rewritten now; an empty text when it may be."""
+def why_not(record: Record, now: float) -> Waiting | None:
+    """Why this manifest must not be rewritten now; ``None`` when it may be."""
     if record.mode is not Mode.FORWARD:
-        return "the manifest is rolled back"
+        return Waiting(Wait.MANIFEST_ROLLED_BACK)
     if record.state not in (State.COPIED, State.CLEANED):
-        return f"the manifest is {record.state.value}"
+        return Waiting(Wait.MANIFEST_NOT_COPIED, record.state.value)
     if record.state is State.CLEANED and not record.keeps_original:
-        return "its old object is cleaned up and not kept as a version, so a rollback could not bring its content back"
+        return Waiting(Wait.MANIFEST_NOT_KEPT)
     if record.is_claimed_at(now):
-        return UNDER_WAY
+        return Waiting(Wait.ATTEMPT_RUNS)
     if any(intent.action is not Action.REWRITE for intent in record.maybe) or (
         record.intent is not None and record.intent.action is not Action.REWRITE
     ):
-        return "an attempt at the manifest ended without a result: it must be reconciled first"
-    return ""
+        return Waiting(Wait.MANIFEST_UNSETTLED)
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +73,10 @@ class ManifestRewriter:
         migration = self.ports.migration
         lease = Lease.begin(attempt, self.policy, migration.clock)
         why = why_not(record, lease.started)
-        held = take_claim(record, REWRITE, lease=lease, ports=migration) if not why else None
+        held = take_claim(record, REWRITE, lease=lease, ports=migration) if why is None else None
         if held is None:
             reference = Reference(record.target.uri, "", record.source.uri, record.source)
-            return [Reported(reference, Outcome.WAITING, why or TAKEN)]
+            return [Reported.waiting(reference, why or Waiting(Wait.BUSY))]
         with held.returned_after_error():
             return _Rewriting(held, declared, self).run()
 
@@ -149,19 +99,19 @@ class _Rewriting:
         seen = migration.store.look_at_object(held.record.target, with_tags=True)
         if seen is None or not is_ours(held.at_claim, seen):
             abort_upload(held, migration.multipart)
-            return self._stop(CHANGED)
+            return self._stop(Wait.MANIFEST_REPLACED)
         if not any(line.after != line.before for line in self._lines(seen)):
             return self._settle(seen)
         if not held.has_time_for(self._policy.request_seconds / 2):
-            return self._stop(NO_TIME)
+            return self._stop(Wait.NO_TIME)
         self._reports, self._untold, self._switched = [], 0, 0
         return self._write(seen)
 
-    def _lines(self, seen: ObjectState) -> Iterator[Line]:
+    def _lines(self, seen: ObjectState) -> Iterator[ManifestLine]:
         place = self._held.record.target
         blocks = self._ports.contents.read_content(place, etag=seen.etag)
         if isinstance(blocks, Refused):
-            raise UnavailableError(f"{place.uri} changed while it was read; it is tried again")
+            raise UnavailableError(f"{place.uri} changed while it was read")
         lines = lines_of(blocks, name=place.uri)
         ports = self._ports.migration
         for line in rewritten_lines(lines, self._declared, holder=place.uri, rules=self._rules, ports=ports):
@@ -170,7 +120,7 @@ class _Rewriting:
             yield line
 
     def _tell(self, report: Reported) -> None:
-        if report.outcome is Outcome.READY:
+        if report.outcome is ReferenceOutcome.READY:
             self._switched += 1
         elif len(self._reports) < MAX_TOLD:
             self._reports.append(report)
@@ -181,28 +131,38 @@ class _Rewriting:
         held, multipart = self._held, self._ports.migration.multipart
         abort_upload(held, multipart)
         described = replace(seen, checksums={"CRC32": ""}, full_checksums=True)
-        goal = held.target(held.record.target, if_match=seen.etag, storage_class=seen.storage_class)
+        goal = held.target(held.record.target, MustMatch(seen.etag), storage_class=seen.storage_class)
         upload_id = held.send(lambda: multipart.create_upload(goal, seen=described), is_last=False)
         part_size = part_size_for(2 * seen.size + 1, wanted=self._policy.part_size)
         # The upload names no source, so a copy that finds it does not resume it.
         upload = Upload(upload_id, goal.location, "", "", seen.last_modified, part_size, held.lease.not_before)
-        held.rewrite(upload=upload)
+        # The content that is written now is newer than the copy, whose date must stay known.
+        copied = held.record.source_modified
+        held.rewrite(upload=upload, source_modified=copied if copied is not None else seen.last_modified)
         etags = self._upload(seen, goal, upload_id, part_size)
         if etags is None:
             abort_upload(held, multipart)
-            return self._stop(BROKEN_OFF)
-        foretold = composed_etag(etags) if all(is_digest(one) for one in etags.values()) else ""
+            return self._stop(Wait.BROKEN_OFF)
+        foretold = composed_etag(etags) if all(is_digest(etag) for etag in etags.values()) else ""
         checksum = "CRC32=" + b64encode(self._crc.to_bytes(4, "big")).decode()
+        annotations = self._ports.migration.annotations
+        payloads = read_annotations(annotations, goal.location)
         held.declare_intent(Intent(Action.REWRITE, seen.etag, seen.version_id or "", foretold, checksum))
         held.lengthen_claim(self._policy.complete_seconds - self._policy.request_seconds)
         answer = held.send(lambda: multipart.complete_upload(goal, upload_id=upload_id, etags=etags, size=self._size))
         if isinstance(answer, Refused):
             return self._look_again(answer)
+        if annotations is not None and payloads:
+            # What another writer has put to the new content since stays.
+            there = annotations.list_annotations(goal.location) or {}
+            payloads = {name: payload for name, payload in payloads.items() if name not in there}
+            put_annotations(held, annotations, goal.location, payloads, etag=answer.etag)
         self._commit_content(answer.etag, answer.version_id)
         return self._told()
 
     def _told(self) -> list[Reported]:
-        return [self._summary(Outcome.REWRITTEN, f"{self._switched} references switched"), *self._rest()]
+        record, why = self._held.record, f"{self._switched} references switched"
+        return [Reported(self._whole(), ReferenceOutcome.REWRITTEN, why, record.target.uri), *self._rest()]
 
     def _look_again(self, refused: Refused) -> list[Reported]:
         """Read the target after S3 refused keyshift's content.
@@ -216,7 +176,7 @@ class _Rewriting:
                 self._commit_content(seen.etag, seen.version_id)
                 return self._told()
         abort_upload(held, migration.multipart)
-        return self._stop(CHANGED)
+        return self._stop(Wait.MANIFEST_REPLACED)
 
     def _upload(self, seen: ObjectState, goal: TargetObject, upload_id: str, part_size: int) -> dict[int, str] | None:
         """The etag of every part; ``None`` when there is no time left, or the upload no longer exists."""
@@ -251,20 +211,25 @@ class _Rewriting:
             copied_before=self._held.copied_before(),
             rewritten_etag=etag,
             verified_at=None,
+            seen=None,
         )
 
-    def _stop(self, why: str) -> list[Reported]:
+    def _stop(self, why: Wait) -> list[Reported]:
         self._held.forget_intent()
-        return [self._summary(Outcome.WAITING, why)]
+        return [self._waiting(Waiting(why))]
 
-    def _summary(self, outcome: Outcome, why: str) -> Reported:
-        record = self._held.record
-        return Reported(Reference(self._holder, "", record.source.uri, record.source), outcome, why, record.target.uri)
+    def _waiting(self, why: Waiting) -> Reported:
+        return Reported.waiting(self._whole(), why, new_uri=self._held.record.target.uri)
+
+    def _whole(self) -> Reference:
+        """The manifest as a whole."""
+        source = self._held.record.source
+        return Reference(self._holder, "", source.uri, source)
 
     def _rest(self) -> list[Reported]:
         if not self._untold:
             return self._reports
-        return [*self._reports, self._summary(Outcome.WAITING, f"{self._untold} more references wait or stay")]
+        return [*self._reports, self._waiting(Waiting(Wait.MORE, str(self._untold)))]
 
 
 def _parts(lines: Iterator[bytes], part_size: int) -> Iterator[bytes]:

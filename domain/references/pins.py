@@ -16,13 +16,15 @@ _PREFIX = re.compile(r"\s*s3[an]?://(?P<bucket>[^/]*)/?(?P<key>.*)", re.IGNORECA
 class HeldUri:
     """A URI in a holder.
 
-    ``is_prefix`` means that every object below it counts. ``remedy`` names what must be republished.
+    ``is_prefix`` means that every object counts whose key begins with it. ``is_folder`` means that everything in the
+    folder counts, now and later. ``remedy`` names what must be republished.
     """
 
     holder: str
     uri: str
     remedy: str
     is_prefix: bool = False
+    is_folder: bool = False
 
 
 Below = Callable[[Location], Iterable[Location]]
@@ -32,8 +34,11 @@ Below = Callable[[Location], Iterable[Location]]
 def pins_of(held: HeldUri, *, rules: CompiledRules, below: Below) -> Iterator[Pin]:
     """The legacy objects of this migration that the URI keeps where they are, or may keep.
 
-    A pin on a location without a key is a pin on everything in the bucket.
+    A pin on a location without a key is a pin on everything in the bucket, and one on a folder on everything in it.
     """
+    if held.is_folder:
+        yield from _folder_pin(held, rules.source_bucket, rules.source_openings)
+        return
     for place in _places(held, rules.source_bucket, below):
         if not place.key or rules.map_key(place.key).outcome is MapOutcome.MOVE:
             yield Pin(held.holder, held.uri, place, held.remedy)
@@ -41,10 +46,23 @@ def pins_of(held: HeldUri, *, rules: CompiledRules, below: Below) -> Iterator[Pi
 
 def copy_pins_of(held: HeldUri, *, rules: CompiledRules, below: Below) -> Iterator[Pin]:
     """The same for places of the new layout."""
+    if held.is_folder:
+        yield from _folder_pin(held, rules.target_bucket, rules.target_openings)
+        return
     for place in _places(held, rules.target_bucket, below):
         is_legacy = place.bucket == rules.source_bucket and rules.map_key(place.key).outcome is MapOutcome.MOVE
         if not is_legacy and (not place.key or place.key.startswith(rules.target_prefix)):
             yield Pin(held.holder, held.uri, place, held.remedy)
+
+
+def _folder_pin(held: HeldUri, bucket: str, openings: Iterable[str]) -> Iterator[Pin]:
+    """One pin on the folder, if keys that begin so can be in it; without a folder on the whole bucket."""
+    found = _PREFIX.fullmatch(held.uri.rstrip())
+    if found is None or found["bucket"] != bucket:
+        return
+    folder = found["key"].rstrip("/") + "/" if found["key"].rstrip("/") else ""
+    if any(folder.startswith(opening) or opening.startswith(folder) for opening in openings):
+        yield Pin(held.holder, held.uri, Location(bucket, folder), held.remedy)
 
 
 def _places(held: HeldUri, bucket: str, below: Below) -> Iterator[Location]:

@@ -23,12 +23,12 @@ CHANGING_SECONDS = 0
 """While sources are deleted or restored, an answer is valid for one read."""
 MALFORMED_SECONDS = 86_400
 
-_TAKEN_AWAY = "its new owner deleted the object at this key; an object at its old key is not what this name means"
+_TAKEN_AWAY = "another writer deleted the object at this key; an object at its old key is not what this name means"
 _AFTER_CUT_OVER = (Stage.CUT_OVER, Stage.CLEANING, Stage.DONE)
 _CHANGING = (Stage.CLEANING, Stage.ROLLING_BACK)
 
 
-class Fault(StrEnum):
+class ResolveFault(StrEnum):
     """Why there is no answer."""
 
     MALFORMED = "malformed"
@@ -52,7 +52,7 @@ class Resolution:
     location: str | None = None
     state: State | None = None
     good_for: int = 0
-    fault: Fault | None = None
+    fault: ResolveFault | None = None
     reason: str = ""
 
 
@@ -80,15 +80,15 @@ def names_of(text: str, rules: CompiledRules) -> Names | Resolution:
         return Resolution(
             text,
             good_for=MALFORMED_SECONDS,
-            fault=Fault.MALFORMED,
-            reason="it is no S3 URI; give s3://bucket/key or an https URL of S3",
+            fault=ResolveFault.MALFORMED,
+            reason="it is not a valid S3 URI; give s3://bucket/key or an https URL of S3",
         )
     if isinstance(uri, UnusableUri):
-        return Resolution(text, good_for=MALFORMED_SECONDS, fault=Fault.MALFORMED, reason=uri.reason)
+        return Resolution(text, good_for=MALFORMED_SECONDS, fault=ResolveFault.MALFORMED, reason=uri.reason)
     place = uri.location
     if place.bucket not in (rules.source_bucket, rules.target_bucket):
-        reason = f"{place.bucket} is none of this migration's buckets: {rules.source_bucket}, {rules.target_bucket}"
-        return Resolution(text, good_for=MALFORMED_SECONDS, fault=Fault.FOREIGN_BUCKET, reason=reason)
+        reason = f"{place.bucket} is not a bucket of this migration: {rules.source_bucket}, {rules.target_bucket}"
+        return Resolution(text, good_for=MALFORMED_SECONDS, fault=ResolveFault.FOREIGN_BUCKET, reason=reason)
     why = f"{place.bucket} is the source of nothing and the target of no rule at this key"
     if place.bucket == rules.source_bucket:
         mapped = rules.map_key(place.key)
@@ -96,17 +96,19 @@ def names_of(text: str, rules: CompiledRules) -> Names | Resolution:
             return Names(uri, (place,), mapped.target)
         why = mapped.reason or why
         if mapped.outcome is MapOutcome.REJECTED:
-            return Resolution(text, good_for=MALFORMED_SECONDS, fault=Fault.MALFORMED, reason=why)
+            return Resolution(text, good_for=MALFORMED_SECONDS, fault=ResolveFault.MALFORMED, reason=why)
         if mapped.outcome is MapOutcome.KEEP and place.bucket != rules.target_bucket:
             return Names(uri, (), place)
     if place.bucket == rules.target_bucket:
-        turned = rules.turn_round(place.key)
-        sources = tuple(Location(rules.source_bucket, one.key) for one in turned.keys)
+        turned = rules.unmap_key(place.key)
+        sources = tuple(Location(rules.source_bucket, key.key) for key in turned.keys)
         why = turned.reason or why
         kept = place.bucket == rules.source_bucket and rules.map_key(place.key).outcome is MapOutcome.KEEP
         if sources or kept or place.bucket != rules.source_bucket:
             return Names(uri, sources, place)
-    return Resolution(text, good_for=MOVING_SECONDS, fault=Fault.UNMAPPED, reason=f"no rule knows its key: {why}")
+    return Resolution(
+        text, good_for=MOVING_SECONDS, fault=ResolveFault.UNMAPPED, reason=f"no rule knows its key: {why}"
+    )
 
 
 def resolve(
@@ -193,12 +195,12 @@ class _Answer:
 
     def nowhere(self, why: str) -> Resolution:
         """The answer that no key has the bytes."""
-        return self._resolution(None, good_for=0, fault=Fault.VANISHED, reason=why)
+        return self._resolution(None, good_for=0, fault=ResolveFault.VANISHED, reason=why)
 
     def why_nowhere(self) -> str:
         """Why the object is at neither key, by the manifest and the rules."""
         if not self.names.is_legacy and not self.names.legacy:
-            return "there is no object at this key, and the rules cannot be turned round to find an older one"
+            return "there is no object at this key, and the rules cannot be reversed to find an older one"
         about = "the manifest has no record of it"
         if self.record is not None:
             about = f"the manifest says {self.record.state.value}"

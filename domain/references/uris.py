@@ -28,7 +28,6 @@ _OF_ONE_BUCKET = ("accelerate", "website")
 _PATTERN = "'*' and '?' stand for any text"
 _MAX_ENDS = 16
 """Places in a key at which a query or a fragment may begin."""
-_NO_UTF8 = "its text or its percent-encoding is not UTF-8"
 
 POINT = "it names an access point, which does not tell its bucket"
 
@@ -189,34 +188,37 @@ def _read_http(text: str, found: re.Match[str], host: re.Match[str]) -> ObjectUr
         form = UriForm.PATH_STYLE
         bucket, _, path = path.partition("/")
         paths = tuple(one.partition("/")[2] for one in paths)
-    unusable = _http_fault(path, found, bucket)
     if is_access_point(bucket):
         return _of_point(text, *paths)
-    if unusable:
-        return UnusableUri(text, unusable, bucket, (unusable != _NO_UTF8 and readings_of(*paths)) or None)
+    fault = _http_fault(path, found, bucket)
+    if fault is not None:
+        return UnusableUri(text, fault, bucket, readings_of(*paths) or None)
+    try:
+        key = unquote_to_bytes(path).decode()
+    except UnicodeError:
+        return UnusableUri(text, "its text or its percent-encoding is not UTF-8", bucket)
+    if re.search(r"%(?![0-9A-Fa-f]{2})", path):
+        return UnusableUri(text, "it holds a '%' that encodes nothing", bucket, readings_of(*paths) or None)
     if "website" in host["service"].lower() and (not path or path.endswith("/")):
         return UnusableUri(text, "it names a website's index document, not an object", bucket)
     literal = frozenset(path) - _UNRESERVED - {"%"}
     region = host["region"] or host["private_region"]
-    place = Location(bucket, unquote_to_bytes(path).decode())
-    return _usable(ObjectUri(text, form, place, found["scheme"], host["service"], region, literal, path))
+    return _usable(
+        ObjectUri(text, form, Location(bucket, key), found["scheme"], host["service"], region, literal, path)
+    )
 
 
-def _http_fault(path: str, found: re.Match[str], bucket: str) -> str:
-    """Why the URL cannot be read as one object; an empty text when it can."""
+def _http_fault(path: str, found: re.Match[str], bucket: str) -> str | None:
+    """Why the URL does not name one object, before its percent-encoding is read; ``None`` when it may."""
     if found["query"] is not None:
         return "a query string (a presigned URL, a version) belongs to the old key and is left alone"
     if found["fragment"] is not None:
-        return "a fragment is no part of an object's URL"
+        return "a fragment does not belong to an object's URL"
     if "+" in path:
         return "S3 and other readers disagree whether '+' in a URL is a space; write %20 or %2B"
     if not is_bucket_name(bucket):
         return f"'{bucket}' is not a bucket name"
-    try:
-        unquote_to_bytes(path).decode()
-    except UnicodeError:
-        return _NO_UTF8
-    return "it holds a '%' that encodes nothing" if re.search(r"%(?![0-9A-Fa-f]{2})", path) else ""
+    return None
 
 
 def _usable(uri: ObjectUri) -> ObjectUri | UnusableUri:

@@ -1,1 +1,1 @@
-"""How far a migration is, and what it has cost."""
+"""The progress and the cost of a migration."""

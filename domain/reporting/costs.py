@@ -1,9 +1,9 @@
-"""What a migration has cost so far, from its counters, beside what its plan said."""
+"""What a migration has cost so far, from its counters, compared with its plan."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from domain.planning.estimate import FUNCTION_GIB, Estimate, Line, Prices
+from domain.planning.estimate import FUNCTION_GIB, CostLine, Estimate, Prices, event_line
 from domain.planning.figures import PlanFigures, Share
 from domain.reporting.progress import CHANGES, COPY_MILLISECONDS, OBJECTS_COPIED
 
@@ -28,15 +28,15 @@ class Planned:
         return cls(moving.objects, moving.size, figures.rules, cost.dollars, cost.seconds)
 
 
-def spent(counters: Mapping[str, int], prices: Prices) -> tuple[Line, ...]:
-    """The bill so far; SQS is an upper bound (three requests for each copy), NOT_COUNTED says what is missing."""
+def spent(counters: Mapping[str, int], prices: Prices, *, single_events: bool = False) -> tuple[CostLine, ...]:
+    """The bill so far; SQS is an upper bound (three requests for each copy), NOT_COUNTED names what is missing."""
     copies, changes = counters.get(OBJECTS_COPIED, 0), counters.get(CHANGES, 0)
     busy = counters.get(COPY_MILLISECONDS, 0) / 1_000
     lines = (
-        Line("S3 copies", copies, copies * prices.copy_per_million / _MILLION),
-        Line("DynamoDB writes", changes, changes * prices.dynamodb_write_per_million / _MILLION),
-        Line("EventBridge", changes, changes * prices.eventbridge_per_million / _MILLION),
-        Line("SQS (at most)", 3 * copies, 3 * copies * prices.sqs_per_million / _MILLION),
-        Line("Lambda time (512 MiB)", 0, busy * FUNCTION_GIB * prices.lambda_gib_second),
+        CostLine("S3 copies", copies, copies * prices.copy_per_million / _MILLION),
+        CostLine("DynamoDB writes", changes, changes * prices.dynamodb_write_per_million / _MILLION),
+        event_line(changes, prices, single_events=single_events),
+        CostLine("SQS (at most)", 3 * copies, 3 * copies * prices.sqs_per_million / _MILLION),
+        CostLine("Lambda time (512 MiB)", 0, busy * FUNCTION_GIB * prices.lambda_gib_second),
     )
     return tuple(line for line in lines if line.requests or line.dollars)

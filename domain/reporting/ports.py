@@ -17,7 +17,7 @@ class ProgressCounters(Protocol):
     ) -> None:
         """Add to the named counters, and to those of each span of ``history``, all or nothing.
 
-        Once, however often the same ``batch_id`` comes within a day.
+        The same ``batch_id`` counts once within a day.
         """
 
     def read_progress(self) -> Mapping[str, int]:

@@ -1,4 +1,4 @@
-"""What the changes of records add to the figures of a migration, now and over time."""
+"""What the changes of records add to the figures of a migration, in total and over time."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ FAILURES = frozenset({State.PARKED, State.CONFLICT, State.ROLLBACK_CONFLICT})
 
 MINUTE, HOUR = 60, 3_600
 MOST_MINUTES = 40
-"""One batch is counted in one transaction (100 items at most); one that tells of more minutes counts in hours only."""
+"""One batch is counted in one transaction (at most 100 items); a batch over more minutes counts in hours only."""
 _OVER_TIME = frozenset({OBJECTS_COPIED, BYTES_COPIED, CHANGES, FAILED, COPY_MILLISECONDS})
 
 
@@ -39,10 +39,10 @@ class Span:
 def progress_of(before: Record | None, after: Record | None) -> Mapping[str, int]:
     """Counters to add for the change from ``before`` to ``after``; ``None``: there is no such record.
 
-    ``records.STATE`` counts records in that state and ``cause.WORD`` those of them that failed, ``objects_copied``,
+    ``records.STATE`` counts records in that state and ``cause.CODE`` those of them that failed, ``objects_copied``,
     ``bytes_copied`` and ``copy_milliseconds`` (from claim to commit) every finished copy (an object that was
     overwritten counts again), ``rule.NAME`` and ``rule_bytes.NAME`` those of one rule, ``changes`` every revision,
-    ``failed`` every change into a state that needs somebody.
+    ``failed`` every change into a state that needs a person.
     """
     deltas: Counter[str] = Counter()
     if before is not None:
@@ -61,12 +61,12 @@ def progress_of(before: Record | None, after: Record | None) -> Mapping[str, int
 
 
 def cause_word(record: Record) -> str:
-    """The word by which causes are counted."""
+    """The code under which causes are counted."""
     return record.cause.value if record.cause is not None else "unknown"
 
 
 def history_of(changes: Iterable[tuple[float, Mapping[str, int]]]) -> Mapping[Span, Mapping[str, int]]:
-    """What changes at these moments (seconds since 1970) add to the hour and to the minute they fell into."""
+    """What changes at these moments (seconds since 1970) add to the hour and to the minute of each."""
     sums: dict[Span, Counter[str]] = {}
     for moment, deltas in changes:
         kept = {name: delta for name, delta in deltas.items() if name in _OVER_TIME}

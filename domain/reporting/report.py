@@ -12,12 +12,12 @@ from domain.reporting.progress import FAILURES, HOUR, MINUTE, Span, cause_word
 
 SHOWN = 100
 SHORT_SECONDS = 6 * HOUR
-"""A history that is not longer is shown in minutes."""
+"""A history of at most this length is shown in minutes."""
 
 
 @dataclass(slots=True)
 class Tallied:
-    """What a look at every record has found; ``troubled`` are the first that need somebody."""
+    """What a read of every record has found; ``troubled`` are the first records that need a person."""
 
     records: int = 0
     size: int = 0
@@ -28,6 +28,7 @@ class Tallied:
     kept: Counter[str] = field(default_factory=Counter)
     changed: Counter[str] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
+    unseen: Counter[str] = field(default_factory=Counter)
     troubled: list[Record] = field(default_factory=list)
 
     def watch(self, records: Iterable[Record]) -> Iterator[Record]:
@@ -37,7 +38,7 @@ class Tallied:
             yield record
 
     def count(self, record: Record) -> None:
-        """One more record."""
+        """Count one record."""
         fidelity = fidelity_of(record)
         self.records += 1
         self.size += record.size or 0
@@ -48,8 +49,9 @@ class Tallied:
             (self.kept, fidelity.kept),
             (self.changed, fidelity.changed),
             (self.lost, fidelity.lost),
+            (self.unseen, fidelity.unseen),
         ):
-            counter.update(notes)
+            counter.update(note.what for note in notes)
         if record.state in FAILURES:
             self.causes[cause_word(record)] += 1
             if len(self.troubled) < SHOWN:
@@ -70,7 +72,7 @@ COLUMNS = (
         "size",
     ),
     *("revision", "running", "source_etag", "source_version", "target_etag", "target_version"),
-    *("verified_at", "changed_at", "kept", "changed", "lost"),
+    *("verified_at", "changed_at", "kept", "changed", "lost", "not_looked_at"),
 )
 
 
@@ -96,9 +98,10 @@ def row_of(record: Record) -> dict[str, Any]:
         "target_version": record.target_version,
         "verified_at": _moment(record.verified_at),
         "changed_at": _moment(record.changed_at),
-        "kept": list(fidelity.kept),
-        "changed": list(fidelity.changed),
-        "lost": list(fidelity.lost),
+        "kept": list(map(str, fidelity.kept)),
+        "changed": list(map(str, fidelity.changed)),
+        "lost": list(map(str, fidelity.lost)),
+        "not_looked_at": list(map(str, fidelity.unseen)),
     }
 
 
@@ -107,7 +110,7 @@ def _moment(seconds: float | None) -> str | None:
 
 
 def length_of(hours: Mapping[Span, Mapping[str, int]], *, now: float) -> int:
-    """Whether to show MINUTE or HOUR: minutes only of what is short and not forgotten yet."""
+    """MINUTE or HOUR: minutes only of a short history whose minutes are still kept."""
     starts = [span.start for span in hours]
     if not starts:
         return MINUTE

@@ -1,24 +1,21 @@
 """The rules of one migration, compiled: which key goes where, and where a key came from (docs/rules.md)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
-from itertools import islice, product
 
 from domain.keys import Location, key_fault, outermost
+from domain.rules.branches import MAX_REVERSE, Branch, sources_of
 from domain.rules.references import NO_REFERENCES, PinPlace, References
-from domain.rules.template_filters import Effort, Filter, TooManyParsesError
-from domain.rules.templates import Captures, Kind, Template
+from domain.rules.template_filters import Effort, TooManyParsesError
+from domain.rules.templates import Captures, Template
 
-MAX_REVERSE = 64
-"""Most legacy keys that are named for one target key, and most words of a dropped name that are tried."""
 MAX_EFFORT = 2_000_000
-"""Characters that may be looked at to turn one target key round: about two seconds."""
+"""Characters that may be read to find the sources of one target key: about two seconds."""
 
 
 class MapOutcome(StrEnum):
-    """What the rules say about one key."""
+    """The rules' decision on one key."""
 
     MOVE = "move"
     KEEP = "keep"
@@ -35,20 +32,6 @@ class MappedKey:
     rule: str | None = None
     target: Location | None = None
     reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """One ``from`` of a rule with the rule's ``to``."""
-
-    rule: str
-    source: Template
-    target: Template
-
-    @property
-    def dropped(self) -> tuple[str, ...]:
-        """Names that ``to`` does not use."""
-        return tuple(name for name in self.source.names if name not in self.target.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +54,20 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True)
 class BucketSide:
-    """One side of the migration; ``expected_owner`` is a 12-digit account, ``prefix`` stands before every template."""
+    """One side of the migration; ``expected_owner`` is a 12-digit account, ``prefix`` stands before every template.
+
+    ``requester_pays`` accepts that requests on the bucket are billed to keyshift's account.
+    """
 
     bucket: str
     prefix: str = ""
     expected_owner: str | None = None
     region: str | None = None
+    requester_pays: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class TurnedRound:
+class LegacyKeys:
     """The legacy keys of one target key; with a ``reason`` there may be more of them than ``keys``."""
 
     keys: tuple[MappedKey, ...] = ()
@@ -91,12 +78,14 @@ class TurnedRound:
 class CompiledRules:
     """One rules file, ready to map keys.
 
-    ``unmapped`` is report, fail or keep; ``deletes`` is mirror, mirror-adopted (a source's delete takes along also a
-    target that another writer made) or keep; ``promised_storage_class`` is the class that the rules file promises for
-    every source, and ``promised_plain`` says that none has a KMS key or an object lock; ``pins`` are the services that
-    keep URIs for good and are to be asked, in our account and region and in ``pin_places``; ``digest`` names the
-    content (SHA-256, hexadecimal).
-    ``unversioned_source`` says whether cleanup may delete from a bucket without versions: refuse, accept or fenced.
+    ``unmapped`` is report, fail or keep; ``deletes`` is mirror, mirror-adopted (a source's delete also deletes a target
+    that another writer made) or keep; ``promised_storage_class`` is the class that the rules file promises for
+    every source, ``promised_plain`` says that none has a KMS key or an object lock, and ``promised_unannotated`` that
+    none has annotations; ``pins`` are the services with unchangeable URIs to be searched, in this account and region
+    and in ``pin_places``; ``digest`` names the content (SHA-256, hexadecimal).
+    ``unversioned_source``, whether cleanup may delete from a bucket without versions, is refuse, accept or fenced.
+    ``accepted_tables`` are the folders of data-lake tables whose sources cleanup may delete.
+    ``single_events`` publishes each audit event by itself, also the routine ones.
     """
 
     migration: str
@@ -112,8 +101,11 @@ class CompiledRules:
     pin_places: tuple[PinPlace, ...] = ()
     promised_storage_class: str | None = None
     promised_plain: bool = False
+    promised_unannotated: bool = False
     digest: str = ""
     unversioned_source: str = "refuse"
+    accepted_tables: tuple[str, ...] = ()
+    single_events: bool = False
 
     @property
     def source_bucket(self) -> str:
@@ -122,7 +114,7 @@ class CompiledRules:
 
     @property
     def source_prefix(self) -> str:
-        """What every source key begins with."""
+        """The prefix of every source key."""
         return self.source.prefix
 
     @property
@@ -132,12 +124,22 @@ class CompiledRules:
 
     @property
     def target_prefix(self) -> str:
-        """What every target key begins with."""
+        """The prefix of every target key."""
         return self.target.prefix
 
     @property
+    def source_openings(self) -> frozenset[str]:
+        """How the keys that move begin, as far as the rules say."""
+        return _openings(self.source, (branch.source for branch in self.branches))
+
+    @property
+    def target_openings(self) -> frozenset[str]:
+        """How their new keys begin, as far as the rules say."""
+        return _openings(self.target, (branch.target for branch in self.branches))
+
+    @property
     def prefixes(self) -> Mapping[str, tuple[str, ...]]:
-        """What of each bucket belongs to the migration; a prefix under another one is part of it."""
+        """The prefixes of each bucket that belong to the migration; a prefix below another one is part of it."""
         sides: dict[str, list[str]] = {}
         for side in (self.source, self.target):
             sides.setdefault(side.bucket, []).append(side.prefix)
@@ -151,7 +153,8 @@ class CompiledRules:
     def map_key(self, key: str, effort: Effort | None = None) -> MappedKey:
         """What happens to the object at the raw ``key`` of the source bucket: ``keep`` first, then the first rule.
 
-        With an ``effort`` a key that needs more is rejected, as one that can be split in too many ways always is.
+        With an ``effort``, a key that needs more is rejected; a key that can be split in too many ways is always
+        rejected.
         """
         try:
             return self._map(key, effort)
@@ -161,7 +164,7 @@ class CompiledRules:
     def _map(self, key: str, effort: Effort | None = None) -> MappedKey:
         fault = key_fault(key)
         if fault is not None:
-            return MappedKey(MapOutcome.REJECTED, key, reason=f"it is no S3 key: {fault}")
+            return MappedKey(MapOutcome.REJECTED, key, reason=f"it is not a valid S3 key: {fault}")
         if not key.startswith(self.source.prefix):
             return MappedKey(MapOutcome.UNMAPPED, key, reason=f"it does not begin with '{self.source.prefix}'")
         rest = key[len(self.source.prefix) :]
@@ -177,9 +180,9 @@ class CompiledRules:
         return MappedKey(MapOutcome.UNMAPPED, key, reason="no rule matches it")
 
     def map_once(self, key: str) -> MappedKey:
-        """What a worker does with the key: as ``map_key``, but a move into what is moved again is rejected.
+        """A worker's decision on the key: like ``map_key``, but a move to a key that would be moved again is rejected.
 
-        Such a rule feeds itself with its own copies, and each costs a copy more; only an allowed ``loop`` may.
+        Such a rule moves its own copies again and again; only a finding ``loop`` that the file allows permits it.
         """
         mapped = self.map_key(key)
         if mapped.target is None or mapped.rule is None or mapped.target.bucket != self.source.bucket:
@@ -195,67 +198,47 @@ class CompiledRules:
         )
         return MappedKey(MapOutcome.REJECTED, key, mapped.rule, reason=reason)
 
-    def unmap_key(self, target_key: str) -> tuple[MappedKey, ...]:
+    def unmap_key(self, target_key: str) -> LegacyKeys:
         """The legacy keys that map to the raw ``target_key``, at most MAX_REVERSE; each is mapped again to prove it.
 
-        A rule that drops or changes a text cannot be turned round and names none, unless what it drops has few words.
+        A rule that drops or changes a text cannot be reversed and yields none, unless few texts are possible for it.
         """
-        return self.turn_round(target_key).keys
-
-    def turn_round(self, target_key: str) -> TurnedRound:
-        """The legacy keys of the raw ``target_key``, and why they may not be all where looking on takes too long."""
         if not target_key.startswith(self.target.prefix):
-            return TurnedRound()
+            return LegacyKeys()
         rest = target_key[len(self.target.prefix) :]
         found: dict[str, MappedKey] = {}
-        effort = Effort(MAX_EFFORT)
+        effort, reason = Effort(MAX_EFFORT), None
         try:
             for branch in self.branches:
-                for key in islice(_sources(branch, rest, effort), MAX_REVERSE):
+                for number, key in enumerate(sources_of(branch, rest, effort)):
+                    if number == MAX_REVERSE:
+                        reason = _NOT_ALL + _MORE
+                        break
                     mapped = self._map(self.source.prefix + key, effort)
                     if mapped.target is not None and mapped.target.key == target_key:
                         found.setdefault(mapped.key, mapped)
         except TooManyParsesError:
-            return TurnedRound(tuple(found.values())[:MAX_REVERSE], "its legacy keys cannot all be told: " + _TOO_MANY)
-        return TurnedRound(tuple(found.values())[:MAX_REVERSE])
+            reason = _NOT_ALL + _TOO_MANY
+        if len(found) > MAX_REVERSE:
+            reason = _NOT_ALL + _MORE
+        return LegacyKeys(tuple(found.values())[:MAX_REVERSE], reason)
 
     def _moved(self, key: str, branch: Branch, captures: Captures) -> MappedKey:
         target = Location(self.target.bucket, self.target.prefix + branch.target.render(captures))
         fault = key_fault(target.key)
         if fault is not None:
-            reason = f"its new key would be no S3 key: {fault}"
+            reason = f"its new key would not be a valid S3 key: {fault}"
             return MappedKey(MapOutcome.REJECTED, key, branch.rule, reason=reason)
         if target == Location(self.source.bucket, key):
             return MappedKey(MapOutcome.KEEP, key, branch.rule, reason="its new key is the one it has")
         return MappedKey(MapOutcome.MOVE, key, branch.rule, target)
 
 
+_NOT_ALL = "its legacy keys cannot all be found: "
+_MORE = f"at most {MAX_REVERSE} are looked for"
 _TOO_MANY = "it can be taken apart in too many ways; make the rules' placeholders narrower"
 
 
-def _sources(branch: Branch, target: str, effort: Effort) -> Iterator[str]:
-    """Candidates for what ``branch`` could have mapped to ``target``, not proven; raises TooManyParsesError."""
-    kinds = branch.source.kinds
-    filters = branch.target.filters
-    words = [_words(kinds[name]) for name in branch.dropped]
-    if any(len(options) > MAX_REVERSE for options in words):
-        return
-    for captures in branch.target.parses(target, effort):
-        names = [*branch.dropped, *filters]
-        origins = [_origins(kinds[name], chosen, captures[name], effort) for name, chosen in filters.items()]
-        for choice in product(*words, *origins):
-            source = branch.source.render({**captures, **dict(zip(names, choice, strict=True))})
-            effort.spend(len(source))
-            yield source
-
-
-@lru_cache(maxsize=256)
-def _words(kind: Kind) -> tuple[str, ...]:
-    """The kind's texts, one more than are tried at most: counting them for every key would take far too long."""
-    return tuple(kind.dfa.texts(MAX_REVERSE + 1))
-
-
-def _origins(kind: Kind, chosen: Filter, text: str, effort: Effort) -> list[str]:
-    """The kind's texts that the filter turns into ``text``; none where there are too many to try."""
-    tried = list(islice(chosen.origins(text, kind.dfa, effort), 64 * MAX_REVERSE))
-    return tried if len(tried) < 64 * MAX_REVERSE else []
+def _openings(side: BucketSide, templates: Iterable[Template]) -> frozenset[str]:
+    pieces = (template.pieces[0] for template in templates)
+    return frozenset(side.prefix + (piece if isinstance(piece, str) else "") for piece in pieces)

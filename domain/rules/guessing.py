@@ -1,4 +1,4 @@
-"""Guess the templates of a bucket from the shapes of its keys, and say how sure each guess is."""
+"""Guess the templates of a bucket from the shapes of its keys, with a degree of certainty for each."""
 
 import re
 from collections import Counter, defaultdict
@@ -30,18 +30,18 @@ MOST_SHAPES = 5
 RARE_SHARE = 200
 """A shape of less than one in so many objects is rare; one that is not has a rule of its own."""
 MANY = 20
-"""Objects that make a guess more than an anecdote."""
+"""Minimum number of objects for a guess that can be trusted."""
 
 
 class Sureness(StrEnum):
     """How far a guess can be trusted."""
 
     SURE = "sure"
-    """Many objects, and every changing place has a kind of its own."""
+    """Many objects, and every changing place has its own kind."""
     LIKELY = "likely"
-    """Many objects, but some place is only known to change."""
+    """Many objects, but the kind of some changing place is unknown."""
     GUESS = "guess"
-    """Few objects, or nothing but a common beginning."""
+    """Few objects, or only a common beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ ShapeKey: TypeAlias = tuple[Segment, ...]
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """One rule that could be: ``source`` and ``target`` are templates, ``example`` is a real key."""
+    """One possible rule: ``source`` and ``target`` are templates, ``example`` is a real key."""
 
     name: str
     source: str
@@ -91,7 +91,7 @@ def guess_rules(keys: Iterable[str], *, below: str, at_most: int = 40) -> tuple[
         if key.endswith("/"):
             continue
         segments = key.split("/")
-        clean = all(one not in ("", ".", "..") for one in segments)
+        clean = all(segment not in ("", ".", "..") for segment in segments)
         shapes.setdefault(tuple(map(_segment, segments)), _Seen()).add(_Seen(1, key, clean))
     shapes = {shape: seen for shape, seen in _with_rests(_with_names(shapes)).items() if _fits(shape, below)}
     chosen = sorted(shapes.items(), key=lambda item: (-item[1].objects, repr(item[0])))[:at_most]
@@ -109,7 +109,8 @@ def _fits(shape: ShapeKey, below: str) -> bool:
 def _segment(text: str) -> Segment:
     """The segment with ids, days and numbers as holes; two holes never touch, so that it has one reading.
 
-    They cannot: a number is as long as its digits, and the other kinds stand between what is no letter and no digit.
+    Two holes cannot touch: a number takes all its digits, and the other kinds stand between non-alphanumeric
+    characters.
     """
     pieces: list[str | Hole] = []
     at = 0
@@ -128,7 +129,7 @@ def _with_names(shapes: dict[ShapeKey, _Seen]) -> dict[ShapeKey, _Seen]:
     for position in range(max(map(len, shapes), default=0) - 1, -1, -1):
         groups: dict[tuple[ShapeKey, ShapeKey], list[ShapeKey]] = defaultdict(list)
         for shape in shapes:
-            if len(shape) > position and shape[position] not in _UNCLEAN:  # what no name can be
+            if len(shape) > position and shape[position] not in _UNCLEAN:  # a name cannot be one of these
                 groups[shape[:position], shape[position + 1 :]].append(shape)
         for (before, after), members in groups.items():
             if len(members) <= MOST_TEXTS:
@@ -143,7 +144,7 @@ def _with_names(shapes: dict[ShapeKey, _Seen]) -> dict[ShapeKey, _Seen]:
 
 
 def _common_ending(segments: Sequence[Segment]) -> str:
-    """The file extension that all of them have, or nothing."""
+    """The file extension that all of them have, or an empty text."""
     endings = set()
     for segment in segments:
         last = segment[-1]
@@ -153,7 +154,7 @@ def _common_ending(segments: Sequence[Segment]) -> str:
 
 
 def _with_rests(shapes: dict[ShapeKey, _Seen]) -> dict[ShapeKey, _Seen]:
-    """Where many rare shapes begin alike, the longest such beginning is a layout of its own, and the rest is free."""
+    """Where many rare shapes share a beginning, the longest one becomes a layout, and the rest is free."""
     rare = max(MANY, sum(seen.objects for seen in shapes.values()) // RARE_SHARE)
     for depth in range(max(map(len, shapes), default=0) - 1, 0, -1):
         groups: dict[ShapeKey, list[ShapeKey]] = defaultdict(list)
@@ -192,7 +193,7 @@ def _guess(shape: ShapeKey, seen: _Seen, below: str, names: Counter[str]) -> Gue
 
 
 def _written(segment: Segment, given: Counter[str]) -> Iterator[tuple[str, str]]:
-    """Each piece as it stands in ``from`` and in ``to``."""
+    """Each piece as ``from`` and ``to`` write it."""
     for piece in segment:
         if isinstance(piece, str):
             yield _escaped(piece), _escaped(piece)
@@ -217,8 +218,8 @@ def _sureness(shape: ShapeKey, seen: _Seen) -> tuple[Sureness, str]:
         few = "1 object looks" if seen.objects == 1 else f"{seen.objects} objects look"
         return Sureness.GUESS, f"only {few} like this"
     if NAME in kinds:
-        return Sureness.LIKELY, "one place takes many texts that have no common form"
-    return Sureness.SURE, "every changing place has a form of its own" if kinds else "all of them have this very key"
+        return Sureness.LIKELY, "one place takes many texts without a common form"
+    return Sureness.SURE, "every changing place has its own form" if kinds else "all of them have this very key"
 
 
 def _rule_name(shape: ShapeKey, names: Counter[str]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 Place: TypeAlias = tuple[str | int, ...]
-"""Where something stands: names of attributes and indexes into lists, from the outside in."""
+"""A place in an item: names of attributes and indexes into lists, from the outside in."""
 
 _TOKEN = re.compile(r'(?P<any>\[\*\])|\[(?P<index>[0-9]+)\]|"(?P<quoted>[^"]+)"|(?P<name>[^.\[\]"]+)')
 
@@ -16,7 +16,7 @@ class PathError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PathStep:
     """One step: an element of a list (``index``, any one where that is ``None``) or a name, where ``*`` is any text."""
 
     name: str | None = None
@@ -34,12 +34,12 @@ class Step:
         return re.fullmatch(".*".join(map(re.escape, self.name.split("*"))), key, re.DOTALL) is not None
 
 
-Path: TypeAlias = tuple[Step, ...]
+Path: TypeAlias = tuple[PathStep, ...]
 
 
 def read_path(text: str) -> Path:
     """Read a path; raises PathError with what is wrong."""
-    steps: list[Step] = []
+    steps: list[PathStep] = []
     at = 0
     while at < len(text):
         if steps and text[at] == ".":
@@ -52,9 +52,9 @@ def read_path(text: str) -> Path:
         if found["any"] or found["index"]:
             if not steps:
                 raise PathError(f"'{text}': it must begin with the name of an attribute")
-            steps.append(Step(index=None if found["any"] else int(found["index"])))
+            steps.append(PathStep(index=None if found["any"] else int(found["index"])))
         else:
-            steps.append(Step(name=found["quoted"] or found["name"], exact=found["quoted"] is not None))
+            steps.append(PathStep(name=found["quoted"] or found["name"], exact=found["quoted"] is not None))
         at = found.end()
     if not steps:
         raise PathError(f"'{text}' ends where a name is missing")
@@ -62,7 +62,7 @@ def read_path(text: str) -> Path:
 
 
 def write_place(place: Place) -> str:
-    """A place for people."""
+    """A place as text for people."""
     return "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in place).removeprefix(".")
 
 
@@ -103,7 +103,7 @@ def value_at(item: Mapping[str, Any], place: Place) -> Mapping[str, Any] | None:
 
 
 def with_value(item: Mapping[str, Any], place: Place, value: Mapping[str, Any]) -> dict[str, Any]:
-    """The item with another value at a place that exists; everything else is the very same."""
+    """The item with another value at a place that exists; everything else is unchanged."""
     changed: dict[str, Any] = _replaced({"M": item}, place, value)["M"]
     return changed
 

@@ -1,4 +1,4 @@
-"""What the rules file declares about references: which items and manifests hold URIs, and where in them."""
+"""The rules file's declarations of references: the items and augmented manifests with URIs, and the places in them."""
 
 import re
 from collections.abc import Mapping
@@ -10,12 +10,12 @@ from domain.rules.paths import Path
 from domain.rules.templates import Template
 
 Item: TypeAlias = Mapping[str, Any]
-"""Attributes in DynamoDB's JSON, ``{"name": {"S": …}}``: nothing is converted, so nothing can change on the way."""
+"""Attributes in DynamoDB's JSON, ``{"name": {"S": …}}``: they are not converted, so that nothing changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Texts that are not references by an operator's word; ``*`` is any text. Only for what cannot be rewritten."""
+    """Texts that an operator declares not to be references; ``*`` is any text. Only for texts not rewritten."""
 
     text: str
     why: str
@@ -50,7 +50,7 @@ class TableReferences:
         return {name: item[name] for name in self.key}
 
     def holder(self, key: Item) -> str:
-        """How an item is called in reports."""
+        """The item's name in reports."""
         said = " ".join(f"{name}={next(iter(value.values()))}" for name, value in key.items())
         return f"table {self.table} {said}"
 
@@ -69,7 +69,7 @@ class ManifestReferences:
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """Everything that is declared."""
+    """All declarations."""
 
     tables: tuple[TableReferences, ...] = ()
     manifests: tuple[ManifestReferences, ...] = ()
@@ -80,7 +80,7 @@ NO_REFERENCES = References()
 
 @dataclass(frozen=True, slots=True)
 class PinPlace:
-    """Another place where pins are asked for: a region of this account, or the account of a role that is assumed."""
+    """Another place to search for pins: a region of this account, or the account of a role that is assumed."""
 
     region: str | None = None
     role_arn: str | None = None

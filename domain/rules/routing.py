@@ -1,4 +1,4 @@
-"""Where one notice goes: asked by the worker, dead letters, S3 Batch Operations, backfill, verify and cutover."""
+"""The route of one notice, for the worker, dead-letter queues, S3 Batch Operations, backfill, verify and cutover."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,11 +8,11 @@ from domain.keys import Location, is_probe
 from domain.rules.compiled import CompiledRules, MapOutcome
 from domain.rules.template_filters import TooManyParsesError
 
-REFUSED = "no rule maps this key, and the rules say: unmapped: fail"
+REFUSED = "no rule maps this key, and the rules file has: unmapped: fail"
 
 
 class RouteKind(StrEnum):
-    """The names of the routes, as figures and dead letters show them."""
+    """The names of the routes, as figures and dead-letter messages show them."""
 
     TARGET_BUCKET = "target-bucket"
     OTHER_BUCKET = "other-bucket"
@@ -25,7 +25,7 @@ class RouteKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InTargetBucket:
-    """The object is in the target bucket of two: the event of a copy, which asks for nothing."""
+    """The object is in the target bucket of two: the event of a copy, with nothing to do."""
 
     kind: ClassVar = RouteKind.TARGET_BUCKET
 
@@ -39,14 +39,14 @@ class InOtherBucket:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """The object is a probe of live capture, whatever the rules say of its key."""
+    """The object is a probe of live capture, independent of the rules for its key."""
 
     kind: ClassVar = RouteKind.PROBE
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The rules leave the object where it is; ``reason`` says by which of them."""
+    """The rules keep the object where it is; ``reason`` names the rule."""
 
     reason: str
     kind: ClassVar = RouteKind.KEEP
@@ -54,7 +54,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Unmapped:
-    """No rule maps the key; ``is_refused``: the rules call that a mistake (``unmapped: fail``)."""
+    """No rule maps the key; ``is_refused``: the rules file forbids that (``unmapped: fail``)."""
 
     reason: str
     is_refused: bool
@@ -63,7 +63,7 @@ class Unmapped:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The object cannot move to what its ``rule`` makes of the key; ``rule`` is empty where no rule was reached."""
+    """The object cannot move to the key that its ``rule`` gives; ``rule`` is empty where no rule was reached."""
 
     rule: str
     reason: str
@@ -85,10 +85,10 @@ ENQUEUED = (Moved, Rejected)
 
 
 def route_of(rules: CompiledRules, source: Location, *, is_loop_rejected: bool = True) -> Route:
-    """Where the object at ``source`` goes; its key is mapped once.
+    """The route of the object at ``source``; its key is mapped once.
 
-    A target in the source bucket costs a second mapping, which rejects what would be moved again. A backfill leaves
-    that to the worker, since it enqueues both routes.
+    A target in the source bucket costs a second mapping, which rejects a target that would be moved again. A backfill
+    leaves that to the worker, because it enqueues both routes.
     """
     if source.bucket != rules.source_bucket:
         return InTargetBucket() if source.bucket == rules.target_bucket else InOtherBucket()
@@ -101,24 +101,28 @@ def route_of(rules: CompiledRules, source: Location, *, is_loop_rejected: bool =
     if mapped.outcome is MapOutcome.KEEP:
         return Kept(reason)
     if mapped.outcome is MapOutcome.UNMAPPED:
-        return Unmapped(reason, _is_mistake(rules, source.key))
+        return Unmapped(reason, is_mistake(rules, source.key))
     return Rejected(mapped.rule or "", reason)
 
 
 def is_refused(route: Route) -> bool:
-    """Whether the rules call the key a mistake, so that its message must not be acknowledged."""
+    """Whether the rules file forbids the key, so that its message must not be acknowledged."""
     return isinstance(route, Unmapped) and route.is_refused
 
 
-def _is_mistake(rules: CompiledRules, key: str) -> bool:
-    """In one bucket the key of a copy is not one: no rule maps it further, and its event comes with every copy."""
+def is_mistake(rules: CompiledRules, key: str) -> bool:
+    """Whether the rules call this key, which no rule maps, a mistake.
+
+    In one bucket the key of a copy is not one: its event comes with every copy. A copy is known by the rules of today,
+    because the manifest cannot be asked for a record by its target.
+    """
     if rules.unmapped != "fail":
         return False
     return not (rules.source_bucket == rules.target_bucket and fits_target_layout(rules, key))
 
 
 def fits_target_layout(rules: CompiledRules, key: str) -> bool:
-    """Whether some rule could have made this key."""
+    """Whether a rule may have made this key."""
     if not key.startswith(rules.target_prefix):
         return False
     rest = key[len(rules.target_prefix) :]

@@ -1,4 +1,4 @@
-"""What ``to`` may do with a captured text, how that is turned round, and how much may be tried."""
+"""What ``to`` may do with a captured text, how that is reversed, and how much may be tried."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from domain.rules.automata.dfa import Dfa
 
 
 class TooManyParsesError(PermanentError):
-    """The key can be split in too many ways to find the right one in bounded time."""
+    """The key can be split in too many ways to find the right one in limited time."""
 
 
 @dataclass(slots=True)
 class Effort:
-    """How much may still be tried over several matches, counted in characters looked at; ``None``: no such limit."""
+    """How much may still be tried over several matches, counted in characters read; ``None``: no limit."""
 
     left: int
 
@@ -28,17 +28,17 @@ class Effort:
 
 
 class Filter(StrEnum):
-    """What ``to`` may do with a captured text. ASCII letters only: other case rules depend on Unicode's version."""
+    """What ``to`` may do with a captured text. Only ASCII changes: other case rules depend on Unicode's version."""
 
     LOWER = "lower"
     UPPER = "upper"
 
     def apply(self, text: str) -> str:
-        """The text with its ASCII letters changed."""
+        """The text with the case of its ASCII characters changed."""
         return text.translate(_TO_LOWER if self is Filter.LOWER else _TO_UPPER)
 
     def written(self, low: int, high: int) -> Iterator[tuple[int, int, int]]:
-        """What becomes of a range of code points: low, high, and by how much they grew."""
+        """The new range of a range of code points: low, high, and the difference."""
         first, last, shift = (65, 90, 32) if self is Filter.LOWER else (97, 122, -32)
         if low < first:
             yield low, min(high, first - 1), 0
@@ -51,7 +51,7 @@ class Filter(StrEnum):
         """Every text of the automaton that becomes ``text``; raises TooManyParsesError when the effort is spent."""
         if self.apply(text) != text:
             return
-        # From the back: in which states the rest of the text can still be read, so that no letter is tried in vain.
+        # From the back: in which states the rest of the text can still be read, so that no character is tried in vain.
         live: list[set[int]] = [set(dfa.accepting)]
         for character in reversed(text):
             effort.spend(len(dfa.edges))
@@ -73,7 +73,7 @@ class Filter(StrEnum):
 
 
 def _spellings(character: str) -> tuple[int, ...]:
-    """The character, and an ASCII letter in its other case too."""
+    """The character, and an ASCII one in its other case too."""
     if not (character.isascii() and character.isalpha()):
         return (ord(character),)
     return ord(character), ord(character.swapcase())

@@ -14,7 +14,7 @@ _FORMS = {"": SEGMENT, "...": PATH, "*": TEXT}
 
 
 class TemplateError(ValueError):
-    """The text is no template; ``str(error)`` says why and ``position`` (characters) where."""
+    """The text is not a valid template; ``str(error)`` gives the reason and ``position`` (characters) the place."""
 
     def __init__(self, message: str, position: int = 0) -> None:
         super().__init__(message)
@@ -23,7 +23,7 @@ class TemplateError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class _Braces:
-    """What stood between braces, and where."""
+    """The text between braces, and its place."""
 
     inner: str
     position: int
@@ -72,7 +72,7 @@ def parse_target(text: str, captured: Mapping[str, Kind]) -> Template:
         if form and _FORMS[form] != captured[name]:
             raise TemplateError(f"'{{{part.inner}}}' is captured in another form; write '{{{name}}}'", part.position)
         if "|" in suffix and word not in list(Filter):
-            raise TemplateError(f"'{word}' is no filter; there are {', '.join(Filter)}", part.position)
+            raise TemplateError(f"'{word}' is not a filter; there are {', '.join(Filter)}", part.position)
         kind = captured[name]
         chosen = Filter(word) if word else None
         image = image_of_kind(kind, chosen) if chosen is not None else None
@@ -87,7 +87,7 @@ def _template(text: str, pieces: list[str | Placeholder]) -> Template:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise TemplateError("it holds a lone surrogate, which no S3 key can hold") from None
+        raise TemplateError("it contains a lone surrogate, which an S3 key cannot contain") from None
     return Template(text, tuple(pieces))
 
 
@@ -109,7 +109,7 @@ def _kind(name: str, suffix: str, kinds: Mapping[str, Kind], part: _Braces) -> K
         return kinds[wanted]
     if not wanted or _NAME.fullmatch(wanted):
         known = ", ".join(sorted(kinds)) or "none"
-        raise TemplateError(f"'{wanted}' is no kind of this file (it has {known})", part.position)
+        raise TemplateError(f"'{wanted}' is not a kind of this file (it has {known})", part.position)
     return read_kind(wanted, part.position)
 
 
@@ -150,7 +150,7 @@ def _parts(text: str) -> Iterator[str | _Braces]:
 
 
 def _closing(text: str, start: int) -> int:
-    """Where the brace that opens at ``start`` closes; escaped braces do not count."""
+    """The end of the brace that opens at ``start``; escaped braces do not count."""
     depth, position = 0, start
     while position < len(text):
         if text[position] == "\\":

@@ -1,4 +1,4 @@
-"""Key templates: literal text and placeholders, matched without backtracking surprises (docs/rules.md).
+"""Key templates: literal text and placeholders, matched in limited time (docs/rules.md).
 
 ``{name}`` is one clean segment, ``{name...}`` one or more joined by single slashes, ``{name*}`` any text that is not
 empty, ``{name:kind}`` a named kind or an inline expression. Earlier placeholders take the shortest text.
@@ -12,7 +12,7 @@ from domain.rules.automata.dfa import Chars, Choice, Dfa, Expression, Repeat, Se
 from domain.rules.template_filters import Effort, Filter, TooManyParsesError
 
 MAX_STEPS = 1_000_000
-"""Tries for one key where a repeated name forces trying; about a second."""
+"""Tries for one key with a repeated name; about a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def kind_of_expression(label: str, expression: Expression) -> Kind:
 
 
 def image_of_kind(kind: Kind, chosen: Filter) -> Kind:
-    """What the filter makes of the kind's texts."""
+    """The kind of the filtered texts."""
     return kind_of_expression(f"{kind.label}|{chosen}", _image(kind.expression, chosen))
 
 
@@ -109,7 +109,7 @@ TEXT = _built_in("any text", Repeat(Chars(ANY), 1, None), _text_ends)
 class Placeholder:
     """One placeholder; ``repeats`` when its name came before in the template and must match the same text.
 
-    ``image`` is what the filter makes of the kind's texts.
+    ``image`` is the kind of the filtered texts.
     """
 
     name: str
@@ -168,13 +168,13 @@ class Template:
 
     @property
     def filters(self) -> dict[str, Filter]:
-        """The names that it writes through filters only, each with the first one."""
+        """The names that it writes only with a filter, each with its first filter."""
         plain = {piece.name for piece in self.placeholders if piece.filter is None}
         pieces = (piece for piece in reversed(self.placeholders) if piece.name not in plain)
         return {piece.name: piece.filter for piece in pieces if piece.filter is not None}
 
     def _may_match(self, key: str) -> bool:
-        """A quick no: every literal must be there, in order."""
+        """A quick check: every literal must be in the key, in order."""
         position = 0
         for index, piece in enumerate(self.pieces):
             if isinstance(piece, str):
@@ -200,8 +200,8 @@ class Template:
 class _Walk:
     """One search for the parses of one key.
 
-    A pair of piece and position that failed once is never tried again, as long as no repeated name comes later;
-    so the work is at most the number of pieces times the square of the key's length.
+    A pair of piece and position that failed once is never tried again, as long as no repeated name follows. So the work
+    is at most the number of pieces times the square of the key's length.
     """
 
     def __init__(self, template: Template, key: str, effort: Effort | None = None) -> None:
@@ -235,7 +235,7 @@ class _Walk:
                     succeeded = True
                     yield captures
         if self._effort is not None:
-            # Behind the last end the kind may have been read on, perhaps to the key's own end.
+            # Behind the last end the kind may have read further, perhaps to the key's own end.
             self._effort.spend((len(self._key) - last) // 4)
         if not succeeded and index >= self._free_from:
             self._failed.add((index, position))
@@ -270,7 +270,7 @@ class _Walk:
             self._bound[piece.name, piece.filter] = self._key[position:end]
 
     def _captures(self) -> Captures:
-        """The text as it was captured where it is written so, else the filtered one that came first."""
+        """The text as it was captured where ``to`` writes it unchanged, else its first filtered form."""
         found: dict[str, str] = {}
         for piece in self._pieces:
             if isinstance(piece, Placeholder) and (piece.filter is None or piece.name not in found):

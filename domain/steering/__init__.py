@@ -1,1 +1,1 @@
-"""What an operator and the circuit breaker do while a migration runs."""
+"""What an operator and the circuit breaker control while a migration runs."""

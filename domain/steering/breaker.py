@@ -1,4 +1,4 @@
-"""When failures are the migration's and not an object's: the circuit breaker's decision."""
+"""The circuit breaker's decision: when failures concern the migration and not one object."""
 
 from dataclasses import dataclass, field
 
@@ -6,14 +6,14 @@ from domain.errors import AccessDeniedError, EncryptionError, MissingResourceErr
 from domain.steering.pulse import Tally
 
 DENIED = frozenset({AccessDeniedError.cause, EncryptionError.cause, MissingResourceError.cause, StorageFullError.cause})
-"""Causes that rarely concern one object alone: the next ten thousand would fail for the same."""
+"""Causes that rarely concern one object alone: the next ten thousand would fail for the same reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class BreakerPolicy:
-    """``failure_ratio`` of at least ``least_ended`` objects in one window trips it, or so many denied in a row.
+    """A ``failure_ratio`` among at least ``least_ended`` objects of one window opens it, or so many denials in a row.
 
-    A ratio of 0 and a row of 0 switch that half off.
+    A ratio of 0 or a number of 0 switches that condition off.
     """
 
     failure_ratio: float = 0.5
@@ -24,14 +24,14 @@ class BreakerPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Streak:
-    """Different objects denied one after the other in one process, with none that went well between them."""
+    """Different objects that were denied one after the other in one process, without a success between them."""
 
     record_ids: frozenset[str] = field(default_factory=frozenset)
     cause: str = ""
     said: str = ""
 
     def denied(self, record_id: str, *, cause: str, said: str) -> "Streak":
-        """One more was denied; the same object again does not count, one alone must not stop the others."""
+        """One more was denied; the same object again does not count, because one object must not stop the others."""
         return Streak(self.record_ids | {record_id}, cause, said)
 
 

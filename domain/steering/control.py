@@ -1,4 +1,4 @@
-"""What the operator (or the circuit breaker) tells everything that runs."""
+"""The control item: what the operator or the circuit breaker has set for every process."""
 
 from dataclasses import dataclass, replace
 
@@ -7,7 +7,7 @@ BREAKER = "circuit-breaker"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Rates per second for the whole migration, ``None``: no limit; ``concurrency`` objects at once in one process."""
+    """Rates per second for the whole migration, ``None``: no limit; ``concurrency`` counts in one process."""
 
     objects_per_second: float | None = None
     bytes_per_second: float | None = None
@@ -19,9 +19,9 @@ class Control:
     """The control item; rates are per second for the whole migration, ``None`` means no limit.
 
     ``concurrency`` counts in each worker process or function instance. ``fence`` grows by one with every change,
-    ``changed_at`` is seconds since 1970, ``by`` who changed it last; ``paused_by`` and ``paused_at`` tell of the
-    pause. ``mappings`` are the event source mappings that pauses switched off, and that resume switches on again. They
-    stay remembered: a pause that is slow, or dies, may switch one off after a resume, and the next resume mends that.
+    ``changed_at`` is seconds since 1970, ``by`` changed it last; ``paused_by`` and ``paused_at`` are the pause's.
+    ``mappings`` are the event source mappings that pauses switched off, and that resume switches on again. They stay in
+    the item: a slow or killed pause may switch one off after a resume, and the next resume repairs that.
     """
 
     paused: bool = False
@@ -38,12 +38,12 @@ class Control:
 
     @property
     def limits(self) -> Limits:
-        """What throttle sets."""
+        """The limits that throttle sets."""
         return Limits(self.objects_per_second, self.bytes_per_second, self.concurrency)
 
 
 def paused(before: Control, *, reason: str, by: str, now: float, mappings: tuple[str, ...] = ()) -> Control:
-    """Nothing new begins; mappings that an earlier pause switched off stay remembered."""
+    """Nothing new begins; mappings that an earlier pause switched off stay in the item."""
     known = tuple(sorted({*before.mappings, *mappings}))
     begun = before.paused_at if before.paused else now
     return replace(
@@ -60,7 +60,7 @@ def paused(before: Control, *, reason: str, by: str, now: float, mappings: tuple
 
 
 def resumed(before: Control, *, by: str, now: float) -> Control:
-    """Work goes on within the same limits; the circuit breaker counts from nothing."""
+    """Work continues within the same limits; the circuit breaker counts from zero."""
     running = replace(before, paused=False, reason="", paused_by="", paused_at=0.0)
     return replace(running, by=by, changed_at=now, fence=before.fence + 1)
 

@@ -1,4 +1,4 @@
-"""What holds a migration back, and what it says of itself while it runs."""
+"""The ports that limit a migration, and those that show how it runs."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,24 +8,24 @@ from domain.steering.pulse import Tally, Window
 
 
 class RateLedger(Protocol):
-    """Lines of time that every process of the migration reserves stretches of; what is reserved once is gone."""
+    """Lines of time on which the processes of a migration reserve stretches; each stretch is reserved once."""
 
     def reserve_stretch(self, line: str, seconds: float, *, earliest: float, latest: float, fence: int) -> float | None:
-        """Take the next ``seconds`` of the line, not before ``earliest``; when they begin, in seconds since 1970.
+        """Reserve the next ``seconds`` of the line, not before ``earliest``; returns their begin (seconds since 1970).
 
-        When that is after ``latest``, nothing is taken. A newer ``fence`` empties the line first; ``None`` when the
-        line knows a newer one already.
+        If that is after ``latest``, nothing is reserved. A newer ``fence`` empties the line first; ``None`` when the
+        line has a newer one already.
         """
 
 
 class PulseBook(Protocol):
-    """The tally of the newest window, added up over all processes."""
+    """The counts of the newest window, added up over all processes."""
 
     def add_tally(self, tally: Tally, *, window: Window) -> Tally | None:
-        """Add to that window and answer its sum; ``None`` when a newer window has begun. An addition may repeat."""
+        """Add to that window (perhaps twice) and return its sum; ``None`` when a newer window has begun."""
 
     def read_tally(self) -> tuple[Window, Tally] | None:
-        """The newest window that anybody added to."""
+        """The newest window to which a process added."""
 
 
 class EventSourceMappings(Protocol):
@@ -38,17 +38,17 @@ class EventSourceMappings(Protocol):
         """Stop polling; repeatable."""
 
     def enable_mappings(self, ids: Sequence[str]) -> None:
-        """Poll again; repeatable. A mapping that was deleted meanwhile is no error."""
+        """Poll again; repeatable. A mapping that was deleted meanwhile is not an error."""
 
 
 class ControlPanel(Protocol):
-    """The operator's word to everything that runs."""
+    """The operator's control of every process."""
 
     def read_control(self) -> Control:
-        """The control item now; running at full speed where there is none."""
+        """The control item now; without an item the migration runs at full speed."""
 
     def write_control(self, control: Control, *, before: Control) -> bool:
-        """Replace ``before`` (its fence unchanged since), or the absence of an item where that fence is 0.
+        """Replace ``before``, if its fence is unchanged; a fence of 0 means that there is no item.
 
-        ``True`` also when this very control is already there; ``False`` when somebody else changed it.
+        ``True`` also when this control is already there; ``False`` when another process changed it.
         """

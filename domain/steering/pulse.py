@@ -1,4 +1,4 @@
-"""How the last half minute went, for the whole migration: what ended, what failed and why, how old messages were."""
+"""The last half minute of the whole migration: what ended, what failed and why, and how old messages were."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, order=True)
 class Window:
-    """A stretch of time under one word of the operator: ``number`` counts stretches since 1970.
+    """A stretch of time under one control item: ``number`` counts stretches since 1970.
 
-    A later fence makes a new window, so that what failed before a resume does not count after it.
+    A later fence makes a new window, so that failures before a resume do not count after it.
     """
 
     fence: int
@@ -23,10 +23,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What ended in one window; ``denied`` failed for a reason that concerns many objects alike.
+    """What ended in one window; ``denied`` counts failures for a reason that concerns many objects.
 
     ``oldest_event`` and ``oldest_row`` are the greatest ages (seconds) at which a live event and a backfill message
-    were done.
+    were handled.
     """
 
     ended: int = 0

@@ -1,6 +1,8 @@
-"""Wires adapters to ports: what every function, worker and command needs; the modules beside it wire what some need."""
+"""Wires adapters to ports for every function, worker and command; the modules beside it wire the rest."""
 
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from functools import cache
 from uuid import uuid4
@@ -16,14 +18,15 @@ from adapters.dynamodb.stage import DynamoDbStageBook
 from adapters.local.clock import SystemClock
 from adapters.messaging.event_bus import EventBridgeBus
 from adapters.messaging.queue import SqsMessageQueue
+from adapters.s3.annotation_store import S3AnnotationStore
+from adapters.s3.bucket_encryption import BucketEncryption
 from adapters.s3.multipart_store import S3MultipartStore
 from adapters.s3.object_store import S3ObjectStore
 from domain.protocol.attempt import MigrationPolicy, MigrationPorts
-from domain.rules.compiled import CompiledRules
 from domain.steering.breaker import BreakerPolicy
-from handlers.bootstrap.audit_chain import chain_writer, event_of_item
+from handlers.bootstrap.audit_chain import chains_writer, event_of_item
 from handlers.bootstrap.process import Process
-from handlers.config.settings import Settings, read_settings
+from handlers.config.settings import read_settings
 from handlers.engine.circuit_breaker import CircuitBreaker
 from handlers.engine.concurrency import Pace
 from handlers.engine.dependencies import CachedControl, Dependencies, EngineDependencies
@@ -31,19 +34,23 @@ from handlers.engine.observability import Observer
 from handlers.engine.rate_gate import RateGate
 
 
-def wire_command(process: Process, *, function: str) -> Dependencies:
-    """What a command needs that looks, or that acts on one object after the other; nothing is sent yet."""
+def wire_command(process: Process, *, function: str, level: str | None = None) -> Dependencies:
+    """The dependencies of a command that reads, or that acts on one object after the other; nothing is sent yet.
+
+    ``level`` is the least severe log level that is written; without it POWERTOOLS_LOG_LEVEL decides.
+    """
     settings, rules, clients = process.settings, process.rules, process.clients
     clock = SystemClock()
     return Dependencies(
         settings=settings,
         rules=rules,
-        policy=policy_of(settings, rules),
+        policy=policy_of(process),
         ports=MigrationPorts(
-            store=S3ObjectStore(clients, owners=process.owners),
+            store=S3ObjectStore(clients, owners=process.owners, carries_annotations=not rules.promised_unannotated),
             multipart=S3MultipartStore(clients, owners=process.owners, part_workers=settings.parts_at_once),
             manifest=DynamoDbManifest(clients, process.table),
             clock=clock,
+            annotations=annotations_of(process),
         ),
         backfill_queue=SqsMessageQueue(clients, settings.backfill_queue_url),
         progress=DynamoDbProgressCounters(clients, process.table),
@@ -56,12 +63,12 @@ def wire_command(process: Process, *, function: str) -> Dependencies:
         ),
         probes=DynamoDbProbeBook(clients, process.table),
         new_token=lambda: uuid4().hex,
-        observer=Observer(migration=rules.migration, function=function, stream=sys.stderr),
+        observer=Observer(migration=rules.migration, function=function, level=level, stream=sys.stderr),
     )
 
 
 def bootstrap(process: Process, *, function: str) -> EngineDependencies:
-    """What the Lambda functions and a worker need: what a command has, and the engine; nothing is sent yet."""
+    """The dependencies of the Lambda functions and a worker: a command's, and the engine; nothing is sent yet."""
     return wire_engine(process, wire_command(process, function=function))
 
 
@@ -69,13 +76,15 @@ def wire_engine(process: Process, wired: Dependencies) -> EngineDependencies:
     """The same with the engine: its queue, rate, circuit breaker and audit; nothing is sent yet."""
     settings, clients, control, clock = process.settings, process.clients, wired.control, wired.ports.clock
     return EngineDependencies(
-        **{one.name: getattr(wired, one.name) for one in fields(Dependencies)},
+        **{field.name: getattr(wired, field.name) for field in fields(Dependencies)},
         events_queue=SqsMessageQueue(clients, settings.events_queue_url),
-        bus=EventBridgeBus(clients, settings.bus),
+        batches=DynamoDbManifest(clients, process.table),
+        bus=EventBridgeBus(clients, settings.bus, in_packs=not process.rules.single_events),
         record_of_item=record_of_item,
         event_of_item=event_of_item,
-        chain=chain_writer(settings, process.rules, clients),
+        chains=chains_writer(settings, process.rules, clients),
         pace=Pace(settings.concurrency),
+        pool=ThreadPoolExecutor(settings.concurrency, thread_name_prefix="object"),
         gate=RateGate(
             DynamoDbRateLedger(clients, process.table),
             current=control.current,
@@ -96,8 +105,16 @@ def wire_engine(process: Process, wired: Dependencies) -> EngineDependencies:
     )
 
 
-def policy_of(settings: Settings, rules: CompiledRules) -> MigrationPolicy:
-    """What is decided once for all objects of the migration."""
+def annotations_of(process: Process) -> S3AnnotationStore | None:
+    """Where annotations are looked for; ``None`` where the rules file promises that no source has any."""
+    if process.rules.promised_unannotated:
+        return None
+    return S3AnnotationStore(process.clients, owners=process.owners)
+
+
+def policy_of(process: Process) -> MigrationPolicy:
+    """The policy for all objects of the migration; nothing is sent yet."""
+    settings, rules = process.settings, process.rules
     return MigrationPolicy(
         mirror_deletes=rules.deletes != "keep",
         mirror_adopted=rules.deletes == "mirror-adopted",
@@ -108,9 +125,18 @@ def policy_of(settings: Settings, rules: CompiledRules) -> MigrationPolicy:
         margin_seconds=settings.margin_seconds,
         promised_storage_class=rules.promised_storage_class,
         promised_plain=rules.promised_plain,
-        encrypted_targets=settings.encrypted_targets,
+        encrypts_targets=_encryption_of(process),
         rules_digest=rules.digest,
     )
+
+
+def _encryption_of(process: Process) -> Callable[[], bool]:
+    told = process.settings.encrypted_targets
+    if told is not None:
+        return lambda: told
+    clock = SystemClock()
+    bucket = process.rules.target_bucket
+    return BucketEncryption(process.clients, bucket, monotonic=clock.monotonic, owners=process.owners).is_kms
 
 
 @cache

@@ -1,37 +1,36 @@
-"""What ``keyshift audit`` and the report look at: the whole chain, and the records it tells of."""
+"""The audit as ``keyshift audit`` and the report read it: the whole chain, and the records that it describes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from adapters.dynamodb.audited_items import DynamoDbAuditedItems
-from adapters.dynamodb.chain_head import DynamoDbChainHead
+from adapters.dynamodb.chain_head import DynamoDbHeadOfHeads
 from adapters.local.event_book import SqliteEventBook
-from adapters.s3.segment_archive import S3SegmentArchive
-from domain.audit.ports import AuditedItems, SegmentArchive
-from domain.audit.reading import ChainReader
+from domain.audit.chains import ChainSet, Expected
+from domain.audit.ports import AuditedItems
 from domain.audit.verification import ChainVerifier
 from domain.errors import InputError
-from handlers.bootstrap.audit_chain import segment_archive
+from handlers.bootstrap.audit_chain import StoredChains, stored_chains
 from handlers.bootstrap.process import Process
 
 
 @dataclass(frozen=True, slots=True)
 class AuditPlace:
-    """Where the chain is; ``is_locked`` says whether the bucket has object lock."""
+    """The place of the chains; ``is_locked`` means that the bucket has object lock."""
 
     bucket: str
     is_locked: bool
 
 
-def audit_archive(process: Process) -> SegmentArchive:
-    """The segments; InputError where the migration has no audit bucket."""
-    return _archive(process)
+def audit_chains(process: Process) -> ChainSet:
+    """The chains; InputError where the migration has no audit bucket."""
+    return ChainSet(_chains(process), process.rules.migration)
 
 
 def audit_place(process: Process) -> AuditPlace:
-    """The bucket and what it promises; raises what AWS says when it cannot be used."""
-    return AuditPlace(process.settings.audit_bucket, _archive(process).has_lock)
+    """The bucket and its protection; raises the error for AWS's answer when it cannot be used."""
+    return AuditPlace(process.settings.audit_bucket, _chains(process).unsharded.has_lock)
 
 
 def audited_items(process: Process) -> AuditedItems:
@@ -40,18 +39,17 @@ def audited_items(process: Process) -> AuditedItems:
 
 
 @contextmanager
-def chain_verifier(process: Process, *, expected: dict[int, str], started: float) -> Iterator[ChainVerifier]:
-    """A verification of this migration's chain; its book is gone afterwards."""
-    archive = _archive(process)
+def chain_verifier(process: Process, *, expected: Expected, started: float) -> Iterator[ChainVerifier]:
+    """A verification of this migration's chains; its book is deleted afterwards."""
+    chains = ChainSet(_chains(process), process.rules.migration, expected)
     with SqliteEventBook.opened() as book:
-        head = DynamoDbChainHead(process.clients, process.table)
-        yield ChainVerifier(archive, head, book, ChainReader(process.rules.migration, expected), started=started)
+        yield ChainVerifier(chains, DynamoDbHeadOfHeads(process.clients, process.table), book, started=started)
 
 
-def _archive(process: Process) -> S3SegmentArchive:
+def _chains(process: Process) -> StoredChains:
     if not process.settings.audit_bucket:
         raise InputError(
             "there is no audit chain: set KEYSHIFT_AUDIT_BUCKET for the stream handler (and here), then every change "
             "from then on is in it"
         )
-    return segment_archive(process.settings, process.rules, process.clients)
+    return stored_chains(process.settings, process.rules, process.clients)

@@ -1,48 +1,71 @@
-"""What the stream handler needs of the audit: the chain, and the events of what is no record."""
+"""The audit for the stream handler: the chains, and the events of items that are not records."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from adapters.aws.clients import AwsClients
-from adapters.dynamodb.chain_head import DynamoDbChainHead
+from adapters.dynamodb.chain_head import DynamoDbChainHead, DynamoDbHeadOfHeads
 from adapters.dynamodb.control import control_of_item
 from adapters.dynamodb.reference_items import entry_of_item
+from adapters.dynamodb.shards import DynamoDbShardTree
 from adapters.dynamodb.stage import stage_of_item
 from adapters.s3.segment_archive import Retention, S3SegmentArchive
-from domain.audit.control_events import CONTROL_ID, control_event
 from domain.audit.events import AuditEvent
-from domain.audit.reference_events import JOURNAL_ID, references_event
-from domain.audit.stage_events import STAGE_ID, stage_event
-from domain.audit.writing import ChainWriter
+from domain.audit.item_events import CONTROL_ID, JOURNAL_ID, STAGE_ID, control_event, references_event, stage_event
+from domain.audit.sharding import ChainsWriter
 from domain.rules.compiled import CompiledRules
 from handlers.config.settings import Settings
 
 Image = Mapping[str, Any]
 
 
-def segment_archive(settings: Settings, rules: CompiledRules, clients: AwsClients) -> S3SegmentArchive:
-    """The segments of this migration."""
+@dataclass(frozen=True, slots=True)
+class StoredChains:
+    """Chains in S3 and DynamoDB; ``unsharded`` is the archive of the chain without a shard."""
+
+    clients: AwsClients
+    table: str
+    unsharded: S3SegmentArchive
+
+    def archive(self, shard: str) -> S3SegmentArchive:
+        """See the port."""
+        return replace(self.unsharded, shard=shard) if shard else self.unsharded
+
+    def head(self, shard: str) -> DynamoDbChainHead:
+        """See the port."""
+        return DynamoDbChainHead(self.clients, self.table, shard)
+
+    def stored_shards(self) -> Iterator[str]:
+        """See the port."""
+        return self.unsharded.stored_shards()
+
+
+def stored_chains(settings: Settings, rules: CompiledRules, clients: AwsClients) -> StoredChains:
+    """The chains of this migration."""
     retention = None
     if settings.audit_retention_days is not None:
         retention = Retention(settings.audit_retention_days, settings.audit_lock_mode)
-    return S3SegmentArchive(
+    unsharded = S3SegmentArchive(
         clients, settings.audit_bucket, prefix=settings.audit_prefix, migration=rules.migration, retention=retention
     )
+    return StoredChains(clients, settings.table, unsharded)
 
 
-def chain_writer(settings: Settings, rules: CompiledRules, clients: AwsClients) -> ChainWriter | None:
-    """What appends to the chain; ``None`` without an audit bucket."""
+def chains_writer(settings: Settings, rules: CompiledRules, clients: AwsClients) -> ChainsWriter | None:
+    """The writer of the chains; ``None`` without an audit bucket."""
     if not settings.audit_bucket:
         return None
-    return ChainWriter(
+    return ChainsWriter(
         migration=rules.migration,
-        archive=segment_archive(settings, rules, clients),
-        head=DynamoDbChainHead(clients, settings.table),
+        chains=stored_chains(settings, rules, clients),
+        heads=DynamoDbHeadOfHeads(clients, settings.table),
+        shards=DynamoDbShardTree(clients),
     )
 
 
 def event_of_item(item_id: str, old: Image | None, new: Image | None, migration: str) -> AuditEvent | None:
-    """The event of a change of an item that is no record; ``None`` for counters, checkpoints and the like."""
+    """The event for a change of an item that is not a record; ``None`` for counters, checkpoints and similar items."""
     if item_id == CONTROL_ID:
         before, after = (control_of_item(image) if image else None for image in (old, new))
         return control_event(before, after, migration=migration)

@@ -1,4 +1,4 @@
-"""What doctor, status and the listing commands look at."""
+"""Wires doctor, status and the listing commands."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,13 +7,14 @@ from adapters.aws.clients import AwsClients
 from adapters.doctor.conditions_probe import probe_conditions
 from adapters.doctor.deployed_stack import DeployedStack
 from adapters.doctor.inspector import AwsInspector
+from adapters.doctor.user_pool import CognitoUserPool
 from adapters.inventory.files import opened_inventory
 from adapters.inventory.rows import read_rows
 from adapters.s3.listing import S3ObjectListing
 from adapters.s3.requests import Owners
 from domain.errors import InputError
 from domain.keys import Location
-from domain.lifecycle.inspection import Inspector, StackInspector, Tried
+from domain.lifecycle.inspection import Inspector, StackInspector, Tried, UserPool
 from domain.lifecycle.ports import UploadListing
 from domain.planning.ports import ObjectListing
 from handlers.bootstrap.process import Process
@@ -30,19 +31,25 @@ def upload_listing(process: Process) -> UploadListing:
 
 
 def deployed_stack(process: Process, name: str) -> StackInspector:
-    """What doctor looks at of a deployed stack."""
+    """Doctor's view of a deployed stack."""
     return DeployedStack(process.clients, name)
 
 
+def user_pool(process: Process, name: str) -> UserPool:
+    """What doctor looks at of the portal's user pool, by id or ARN; raises InputError for another text."""
+    return CognitoUserPool(process.clients, name)
+
+
 def inspector_of(process: Process) -> Inspector:
-    """What doctor and status look at."""
-    return AwsInspector(process.clients)
+    """Doctor's and status's view of buckets, queues and table."""
+    return AwsInspector(process.clients, process.owners)
 
 
 def probe_of(process: Process) -> Iterator[Tried]:
-    """Whether the target bucket honours each condition; writes and deletes small objects."""
+    """The test of each condition at the target bucket; writes and deletes small objects."""
     target = Location(process.rules.target_bucket, process.rules.target_prefix)
-    return probe_conditions(process.clients, target=target, owners=process.owners)
+    in_parts = process.settings.multipart_above == 0
+    return probe_conditions(process.clients, target=target, owners=process.owners, in_parts=in_parts)
 
 
 @contextmanager

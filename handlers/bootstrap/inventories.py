@@ -1,14 +1,15 @@
-"""Inventories: what is read during a backfill, and how far it is."""
+"""Inventories: the files that a backfill reads, and its progress."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from adapters.dynamodb.backfill_journal import DynamoDbBackfillJournal
+from adapters.dynamodb.total import DynamoDbTotalBook
 from adapters.inventory.files import opened_inventory
 from adapters.inventory.rows import read_rows
 from adapters.messaging.queue import SqsMessageQueue
 from domain.planning.inventory import Inventory
-from domain.planning.ports import BackfillJournal
+from domain.planning.ports import BackfillJournal, TotalBook
 from domain.queues import MessageQueue
 from handlers.bootstrap.process import Process
 from handlers.operations.backfill import Rows
@@ -20,8 +21,13 @@ def inventory_queue(process: Process) -> MessageQueue:
 
 
 def journal_of(process: Process) -> BackfillJournal:
-    """How far each inventory is enqueued."""
+    """The progress of each inventory."""
     return DynamoDbBackfillJournal(process.clients, process.table)
+
+
+def total_book_of(process: Process) -> TotalBook:
+    """The number of objects to move."""
+    return DynamoDbTotalBook(process.clients, process.table)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
-"""The operator's world: what start, verify, cutover, cleanup and rollback act on."""
+"""The dependencies of start, verify, cutover, cleanup and rollback."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import closing
 from functools import cache
 
 from adapters.doctor.inspector import AwsInspector
@@ -15,22 +15,29 @@ from adapters.s3.listing import S3ObjectListing
 from adapters.s3.live_capture import S3LiveCapture
 from adapters.s3.object_store import S3ObjectStore
 from domain.errors import InputError
-from domain.lifecycle.ports import CensusBook, KeyBook
 from domain.objects import ListedObject
 from domain.planning.inventory import Inventory, inventory_fault
-from domain.references.items import Outcome
-from handlers.bootstrap import wire_engine
+from domain.references.reports import ReferenceOutcome
+from handlers.bootstrap import wire_command, wire_engine
 from handlers.bootstrap.inventories import inventory_files
 from handlers.bootstrap.process import Process
 from handlers.bootstrap.references import pins_of, references_of
+from handlers.config.settings import Settings
 from handlers.engine.dependencies import Dependencies
 from handlers.operations.operator import Operation, ReferencesUndone
 from handlers.operations.operator_name import operator_name
 from handlers.operations.references import References
 
 
+def operation_for(settings: Settings, *, function: str) -> tuple[Process, Operation]:
+    """A command's process, and what an operator's command may need of one migration; nothing is sent yet."""
+    process = Process(settings)
+    # What a command does is in its output: log lines of each message that it handles would hide that.
+    return process, operation_of(process, wire_command(process, function=function, level="WARNING"))
+
+
 def operation_of(process: Process, dependencies: Dependencies) -> Operation:
-    """Everything of one migration that an operator's command may need; nothing is sent yet."""
+    """What an operator's command may need of one migration; nothing is sent yet."""
     clients, rules, owners = process.clients, process.rules, process.owners
     references = references_of(process)
     return Operation(
@@ -50,9 +57,9 @@ def operation_of(process: Process, dependencies: Dependencies) -> Operation:
         reader=S3ByteReader(clients, owners=owners),
         versions=S3ObjectStore(clients, owners=owners),
         listing=S3ObjectListing(clients, owners=owners),
-        versioning=lambda: AwsInspector(clients).bucket(rules.source_bucket).versioning,
-        key_book=key_book,
-        census_book=census_book,
+        versioning=lambda: AwsInspector(clients, owners).bucket(rules.source_bucket).versioning,
+        key_book=lambda: closing(SqliteKeyBook()),
+        census_book=lambda: closing(SqliteCensusBook()),
         by=operator_name(),
         finders=(references,),
         pins=(pins_of(process),),
@@ -67,46 +74,18 @@ class UndoneReferences:
         self._references = references
 
     def undo_references(self) -> ReferencesUndone:
-        """See the port; a place that is gone, or holds something else by now, has nothing of ours to lose."""
+        """See the port; a place that no longer exists, or has another text now, holds no URI of keyshift."""
         restored, lost = 0, []
-        for one in self._references.undo_references():
-            if one.outcome is Outcome.RESTORED:
+        for reference in self._references.undo_references():
+            if reference.outcome is ReferenceOutcome.RESTORED:
                 restored += 1
-            elif not one.is_gone:
-                lost.append((f"{one.reference.holder} {one.reference.path}", one.why))
+            elif not reference.is_gone:
+                lost.append((f"{reference.reference.holder} {reference.reference.path}", reference.why))
         return ReferencesUndone(restored, tuple(lost))
 
     def rewritten_references(self) -> int:
         """See the port."""
         return sum(len(entry.switches) for entry in self._references.ports.journal.scan_entries())
-
-
-@contextmanager
-def key_book() -> Iterator[KeyBook]:
-    """A book of keys in a temporary file."""
-    book = SqliteKeyBook()
-    try:
-        yield book
-    finally:
-        book.close()
-
-
-@contextmanager
-def census_book() -> Iterator[CensusBook]:
-    """A book of what records say, in a temporary file."""
-    book = SqliteCensusBook()
-    try:
-        yield book
-    finally:
-        book.close()
-
-
-def keys_of_both_sides(
-    process: Process, operation: Operation, inventories: tuple[str, ...]
-) -> Iterator[tuple[str, str]]:
-    """Bucket and key of every object of both sides."""
-    for bucket, listed in objects_of_both_sides(process, operation, inventories):
-        yield bucket, listed.key
 
 
 COMPARED = ("e_tag", "last_modified_date")
@@ -118,15 +97,13 @@ def objects_of_both_sides(
 ) -> Iterator[tuple[str, ListedObject]]:
     """Bucket and row of every object of both sides, from inventories where they are given, else from listings.
 
-    Raises InputError for an inventory that lacks one of ``columns``, or that is older than live capture.
+    Raises InputError for an inventory without one of ``columns``, or one that is older than live capture.
     """
     rules = operation.dependencies.rules
     wanted = dict(rules.prefixes)
     for place in inventories:
         with inventory_files(process, place) as (inventory, files):
-            if inventory.source_bucket not in wanted:
-                raise InputError(f"{place} is of bucket {inventory.source_bucket}, the rules name {', '.join(wanted)}")
-            _check_inventory(operation, inventory, place, columns)
+            check_inventory(operation, inventory, place, wanted, columns)
             prefixes = wanted.pop(inventory.source_bucket)
             for rows in files.values():
                 for row in rows(0):
@@ -142,20 +119,25 @@ def inventory_warning(process: Process, inventory: Inventory, place: str) -> str
     """What a backfill from this report or saved plan may leave out, or ``None``."""
     live_at = DynamoDbStageBook(process.clients, process.table).read_stage().live_at
     says_when = inventory.created_at > 0
-    fault = inventory_fault(inventory, live_at=live_at) if says_when else "does not say when its objects were listed"
+    fault = inventory_fault(inventory, live_at=live_at) if says_when else "has no time at which its objects were listed"
     if fault is None:
         return None
     return f"{place} {fault}. Run keyshift backfill --list afterwards: it finds what the report lacks"
 
 
-def _check_inventory(operation: Operation, inventory: Inventory, place: str, columns: tuple[str, ...]) -> None:
+def check_inventory(
+    operation: Operation, inventory: Inventory, place: str, buckets: Collection[str], columns: tuple[str, ...] = ()
+) -> None:
+    """Raise InputError for an inventory of none of these buckets, without a column, or older than live capture."""
+    if inventory.source_bucket not in buckets:
+        raise InputError(f"{place} is of bucket {inventory.source_bucket}, the rules file names {', '.join(buckets)}")
     fault = inventory_fault(inventory, live_at=operation.stages.read_stage().live_at)
     if fault is not None:
-        raise InputError(f"{place} {fault}: name a newer report, or leave --inventory away")
+        raise InputError(f"{place} {fault}: name a newer report, or omit --inventory")
     missing = [column for column in columns if column not in inventory.columns]
     if missing:
         names = ", ".join(missing)
         raise InputError(
             f"{place} has no column {names}, by which objects are compared with their records:"
-            " add ETag and LastModifiedDate to the inventory's configuration, or leave --inventory away"
+            " add ETag and LastModifiedDate to the inventory's configuration, or omit --inventory"
         )

@@ -1,7 +1,7 @@
-"""Plans: of an inventory or of a listing, and what a backfill and a report read of a plan that was saved."""
+"""Plans of an inventory or of a listing, and the parts of a saved plan that a backfill and a report read."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,29 +11,41 @@ from adapters.aws.clients import AwsClients
 from adapters.duckdb.saved_plan import shares_of_plan
 from adapters.inventory.files import content_file, opened_inventory
 from adapters.inventory.rows import plan_inventory, read_rows
+from adapters.s3.bucket_encryption import BucketEncryption
 from adapters.s3.listing import S3ObjectListing
-from domain.errors import InputError
+from domain.errors import InputError, KeyshiftError
 from domain.planning.estimate import estimate, prices_from
 from domain.planning.figures import Cutting, PlanFigures, Share
 from domain.planning.inventory import Inventory
+from domain.planning.total import Total
 from domain.reporting.costs import Planned
 from domain.rules.compiled import CompiledRules
-from handlers.bootstrap.process import owners_of
+from handlers.bootstrap.inventories import total_book_of
+from handlers.bootstrap.process import Process, owners_of
 from handlers.operations.backfill import Rows
 
 CONCURRENCY = 100
 
 
 def read_plan(path: Path, rules: CompiledRules) -> Planned:
-    """A plan of ``keyshift plan --json``, or of ``--out``, which holds no prices: today's are taken."""
+    """A plan of ``keyshift plan --json``, or of ``--out``, which has no prices: today's are used."""
     if path.suffix == ".parquet":
-        figures = shares_of_plan(path, [branch.rule for branch in rules.branches])
-        return Planned.of(figures, estimate(figures, prices_from({}), concurrency=CONCURRENCY))
+        figures = shares_of_plan(path, rules)
+        cost = estimate(figures, prices_from({}), concurrency=CONCURRENCY, single_events=rules.single_events)
+        return Planned.of(figures, cost)
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
         return _planned(said)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} is no plan of 'keyshift plan --json' or '--out': {error!r}") from error
+        raise InputError(f"{path} is not a plan of 'keyshift plan --json' or '--out': {error!r}") from error
+
+
+def write_total_of(process: Process, path: Path) -> Total:
+    """Store what a plan says moves as the total of the migration. Raises InputError where the file is not a plan."""
+    planned = read_plan(path, process.rules)
+    total = Total(path.name, planned.objects, planned.size, is_complete=True)
+    total_book_of(process).write_total(total)
+    return total
 
 
 def _planned(said: Mapping[str, Any]) -> Planned:
@@ -42,7 +54,7 @@ def _planned(said: Mapping[str, Any]) -> Planned:
     return Planned(int(moving["objects"]), int(moving["size"]), rules, float(cost["dollars"]), float(cost["seconds"]))
 
 
-def plan_objects(  # noqa: PLR0913  # where the objects are, and what the plan may use
+def plan_objects(  # noqa: PLR0913  # the place of the objects, and the limits of the plan
     rules: CompiledRules,
     *,
     inventory: str | None,
@@ -51,11 +63,17 @@ def plan_objects(  # noqa: PLR0913  # where the objects are, and what the plan m
     region: str,
     endpoint_url: str | None,
     cutting: Cutting,
+    say: Callable[[str], object],
 ) -> PlanFigures:
-    """The figures of an inventory, or without one of a listing of the source bucket."""
+    """The figures of an inventory, or without one of a listing of the source bucket.
+
+    ``say`` is told what is not known.
+    """
     from adapters.duckdb.plan import DuckDbPlanner  # it takes time to load
 
     clients = AwsClients(region=region, endpoint_url=endpoint_url)
+    if inventory is None or inventory.startswith("s3://"):  # a plan of local files needs no account
+        cutting = _with_encryption(cutting, rules, clients, say)
     planner = DuckDbPlanner(rules, memory=memory)
     if inventory is None:
         listing = S3ObjectListing(clients, owners=owners_of(rules))
@@ -64,9 +82,21 @@ def plan_objects(  # noqa: PLR0913  # where the objects are, and what the plan m
         return planner.plan_inventory(local, cutting=cutting, out=out)
 
 
+def _with_encryption(
+    cutting: Cutting, rules: CompiledRules, clients: AwsClients, say: Callable[[str], object]
+) -> Cutting:
+    bucket = rules.target_bucket
+    encryption = BucketEncryption(clients, bucket, monotonic=clients.monotonic, owners=owners_of(rules))
+    try:
+        return replace(cutting, encrypts_targets=encryption.is_kms())
+    except KeyshiftError as error:
+        say(f"the bill takes the target bucket for one that does not encrypt with a KMS key by default: {error}")
+        return cutting
+
+
 @contextmanager
 def plan_rows(path: Path, bucket: str) -> Iterator[tuple[Inventory, Mapping[str, Rows]]]:
-    """A saved plan as an inventory of one file, known by its content: many plans are saved under one name."""
+    """A saved plan as an inventory of one file, identified by its content: many plans are saved under one name."""
     inventory = plan_inventory(path, bucket)
     inventory = replace(inventory, files=(content_file(path),))
     yield inventory, {path.name: lambda start: read_rows(path, inventory, start=start)}

@@ -1,4 +1,4 @@
-"""Wires what the portal's functions ask of the world."""
+"""Wires the ports of the portal's functions."""
 
 from adapters.aws.clients import AwsClients
 from adapters.dynamodb.manifest import DynamoDbManifest

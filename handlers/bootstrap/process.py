@@ -1,4 +1,4 @@
-"""What one process has one of: its settings, the rules that they name, and its AWS clients."""
+"""What a process has once: its settings, its rules and its AWS clients."""
 
 from functools import cached_property
 
@@ -10,7 +10,7 @@ from handlers.config.settings import Settings
 
 
 class Process:
-    """All that is wired in a process shares these; the rules are read, and a session opened, when first asked for."""
+    """Shared by everything that is wired in a process; the rules are read, and a session opened, at the first use."""
 
     def __init__(
         self, settings: Settings, *, rules: CompiledRules | None = None, clients: AwsClients | None = None
@@ -28,12 +28,13 @@ class Process:
 
     @cached_property
     def clients(self) -> AwsClients:
-        """The clients of this process; a request that changes S3 is given up before its claim counts on it."""
+        """The clients of this process; a request that changes S3 times out before its claim ends."""
         return AwsClients(
             connections=2 * self.settings.concurrency + 8,
             request_seconds=self.settings.request_seconds * 0.9,
             endpoint_url=self.settings.endpoint_url,
             region=self.settings.region,
+            lane=self.settings.lane == "lean",
         )
 
     @property
@@ -48,6 +49,7 @@ class Process:
 
 
 def owners_of(rules: CompiledRules) -> Owners:
-    """The accounts that the rules expect the buckets to belong to."""
+    """The accounts that the rules expect the buckets to belong to, and the buckets that the requester pays for."""
     sides = (rules.source, rules.target)
-    return Owners({side.bucket: side.expected_owner for side in sides if side.expected_owner is not None})
+    accounts = {side.bucket: side.expected_owner for side in sides if side.expected_owner is not None}
+    return Owners(accounts, frozenset(side.bucket for side in sides if side.requester_pays))

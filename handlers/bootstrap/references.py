@@ -1,4 +1,4 @@
-"""References, pins and the resolver: what holds URIs of the objects that move."""
+"""Wires references, pins and the resolver."""
 
 import time
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from adapters.dynamodb.references import DynamoDbReferences
 from adapters.dynamodb.stage import DynamoDbStageBook
 from adapters.local.clock import SystemClock
 from adapters.pins.elsewhere import PinsElsewhere
+from adapters.pins.glue import GlueTables
 from adapters.pins.greengrass import GreengrassComponents
 from adapters.pins.sagemaker import SageMakerModels
 from adapters.s3.listing import S3ObjectListing
@@ -18,9 +19,9 @@ from adapters.s3.multipart_store import S3MultipartStore
 from adapters.s3.object_store import S3ObjectStore
 from domain.protocol.attempt import MigrationPorts
 from domain.references.item_rewriting import ReferencePorts
-from domain.references.manifest_rewriting import ManifestPorts
+from domain.references.manifest_reading import ManifestPorts
 from domain.references.ports import UriHolder
-from handlers.bootstrap import policy_of
+from handlers.bootstrap import annotations_of, policy_of
 from handlers.bootstrap.process import Process
 from handlers.operations.pins import Pins
 from handlers.operations.reference_manifests import ManifestScan
@@ -49,18 +50,19 @@ def references_of(process: Process, *, items_per_second: float | None = None) ->
 
 
 def manifests_of(process: Process) -> ManifestScan:
-    """The JSON Lines manifests that the rules file names."""
+    """The augmented manifests that the rules file names."""
     settings, rules, clients, owners = process.settings, process.rules, process.clients, process.owners
     migration = MigrationPorts(
         store=S3ObjectStore(clients, owners=owners),
         multipart=S3MultipartStore(clients, owners=owners, part_workers=1),
         manifest=DynamoDbManifest(clients, settings.table),
         clock=SystemClock(),
+        annotations=annotations_of(process),
     )
     return ManifestScan(
         rules,
         ManifestPorts(migration, S3ManifestContents(clients, owners=owners)),
-        policy_of(settings, rules),
+        policy_of(process),
         S3ObjectListing(clients, owners=owners),
         new_token=lambda: uuid4().hex,
         attempt_seconds=settings.attempt_seconds,
@@ -68,9 +70,10 @@ def manifests_of(process: Process) -> ManifestScan:
 
 
 def pins_of(process: Process) -> Pins:
-    """What keeps legacy objects where they are; also the gates' PinFinder."""
+    """The pins that keep legacy objects where they are; also the gates' PinFinder."""
     rules, clients = process.rules, process.clients
     makers: dict[str, Callable[[AwsClients], UriHolder]] = {
+        "glue": GlueTables,
         "greengrass": GreengrassComponents,
         "sagemaker": SageMakerModels,
     }

@@ -1,4 +1,4 @@
-"""What the commands steer with: queues, their dead letters, event source mappings, and the pulse."""
+"""Wires the commands that control a migration: queues, dead-letter queues, event source mappings and the pulse."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from adapters.dynamodb.control import DynamoDbControlPanel
 from adapters.dynamodb.pulse import DynamoDbPulseBook
 from adapters.dynamodb.stage import DynamoDbStageBook
+from adapters.dynamodb.total import DynamoDbTotalBook
 from adapters.local.clock import SystemClock
 from adapters.messaging.dead_letters import dead_letters_of
 from adapters.messaging.event_source_mappings import LambdaEventSourceMappings
@@ -22,7 +23,7 @@ from handlers.operations.status import Lookout
 
 @dataclass(frozen=True, slots=True)
 class Steering:
-    """What pause, resume and throttle act on."""
+    """The ports of pause, resume and throttle."""
 
     panel: ControlPanel
     mappings: EventSourceMappings
@@ -56,7 +57,7 @@ def dead_letter_queues(process: Process) -> Mapping[str, DeadLetterQueue]:
 
 
 def lookout_of(process: Process, dependencies: Dependencies) -> Lookout:
-    """What status looks at."""
+    """The view of ``keyshift status``."""
     stages = DynamoDbStageBook(process.clients, process.table)
     return Lookout(
         dependencies,
@@ -64,6 +65,7 @@ def lookout_of(process: Process, dependencies: Dependencies) -> Lookout:
         dead=dead_letter_queues(process),
         pulse=DynamoDbPulseBook(process.clients, process.table),
         stage=lambda: stages.read_stage().stage.value,
+        total=DynamoDbTotalBook(process.clients, process.table).read_total,
         monotonic=SystemClock().monotonic,
     )
 

@@ -1,4 +1,4 @@
-"""What the worker needs beside the engine: the manifest's stream."""
+"""Wires the manifest's stream for a worker."""
 
 from adapters.dynamodb.stream import DynamoDbChangeReader
 from handlers.bootstrap.process import Process

@@ -1,4 +1,4 @@
-"""The command line's root: commands are loaded when they are called, errors become one sentence."""
+"""The command line's root: loads each command when it is called, and prints an error as one sentence."""
 
 import importlib
 import re
@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from domain.errors import InputError, KeyshiftError, RulesError, ThrottledError
+from domain.errors import InputError, KeyshiftError, RulesError, ThrottledError, TransientError
 from handlers.cli.output import printable_streams
 
 COMMANDS = {
@@ -21,28 +21,36 @@ COMMANDS = {
     "demo": ("handlers.cli.demo", "demo", "Move a live bucket on an embedded stand-in, and check every byte."),
     "doctor": ("handlers.cli.doctor", "doctor", "Check configuration, permissions and AWS resources."),
     "init": ("handlers.cli.init", "init", "Write a first rules file, guessed from a bucket's keys."),
-    "plan": ("handlers.cli.plan", "plan", "Say what would move, what would go wrong, and what it costs."),
+    "plan": ("handlers.cli.plan", "plan", "Show what would move, what would fail, and what it costs."),
     "rollback": ("handlers.cli.rollback", "rollback", "Put everything back as it was."),
-    "report": ("handlers.cli.report", "report", "Write how it went: one HTML page, or every object as CSV or JSON."),
+    "report": ("handlers.cli.report", "report", "Write a report: one HTML page, or every object as CSV or JSON."),
     "pins": ("handlers.cli.pins", "pins", "List SageMaker models and Greengrass components that still name old keys."),
-    "references": ("handlers.cli.references", "references", "Rewrite what holds URIs of moved objects, or undo it."),
-    "resolve": ("handlers.cli.resolve", "resolve", "Say where the bytes of a URI are now."),
+    "references": ("handlers.cli.references", "references", "Rewrite references to moved objects, or undo that."),
+    "resolve": ("handlers.cli.resolve", "resolve", "Show where the bytes of a URI are now."),
     "rules": ("handlers.cli.rules", "rules", "Work with a rules file."),
+    "sandbox": ("handlers.cli.sandbox", "sandbox", "Run a bucket in use on this machine, to try the commands on."),
     "start": ("handlers.cli.start", "start", "Switch live capture on and wait until it is effective."),
-    "status": ("handlers.cli.status", "status", "Show how far the migration is."),
+    "status": ("handlers.cli.status", "status", "Show the progress of the migration."),
     "uploads": ("handlers.cli.uploads", "uploads", "List or abort multipart uploads that no record names."),
     "verify": ("handlers.cli.verify", "verify", "Compare every object with its copy."),
     "worker": ("handlers.cli.worker", "worker", "Run the handlers outside Lambda."),
     "dlq": ("handlers.cli.dlq", "dlq", "List, replay or purge dead-letter messages."),
-    "pause": ("handlers.cli.control", "pause", "Pause the migration: what has begun ends, nothing new begins."),
+    "pause": ("handlers.cli.control", "pause", "Pause the migration: begun objects are finished, no new ones begin."),
     "resume": ("handlers.cli.control", "resume", "Resume after a pause or the circuit breaker."),
-    "throttle": ("handlers.cli.control", "throttle", "Set or lift limits, while everything runs."),
+    "throttle": ("handlers.cli.control", "throttle", "Set or lift limits while the migration runs."),
 }
+PHASES = {
+    "Prepare": ("demo", "sandbox", "init", "rules", "plan", "doctor"),
+    "Move": ("start", "backfill", "batch-manifest", "worker", "status", "verify", "references", "pins"),
+    "Steer": ("pause", "resume", "throttle", "dlq", "conflicts", "uploads"),
+    "Finish, or go back": ("cutover", "cleanup", "rollback"),
+    "Look up and prove": ("resolve", "report", "audit"),
+}
+"""Each command stands in the help where a migration needs it first."""
 FAILED, MISUSED = 1, 2
 INTERRUPTED = 130
 _ANOTHER_LINE = re.compile(r"\n(?!  )")
-"""A key in an error's text may begin a line of its own; what we write on further lines is indented."""
-AGAIN = "; it is tried again"
+"""A line feed of a key in an error's text; further lines that keyshift writes are indented."""
 
 
 class LazyGroup(click.Group):
@@ -61,9 +69,11 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's
-        """Their one-line help, without loading them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, _, text) in sorted(COMMANDS.items())])
+        """Their one-line help by phase, without loading them."""
+        width = max(map(len, COMMANDS))
+        for phase, names in PHASES.items():
+            with formatter.section(phase):
+                formatter.write_dl([(name.ljust(width), COMMANDS[name][2]) for name in names])
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -80,7 +90,7 @@ def keyshift() -> None:
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit code: 0 as wished, 1 the answer is no, 2 used wrongly or unreadable input."""
+    """Run the command line; the exit code: 0 success, 1 the answer is no, 2 wrong use or unreadable input."""
     with printable_streams():
         return _run(arguments)
 
@@ -89,9 +99,9 @@ def _run(arguments: Sequence[str] | None) -> int:
     try:
         code = _answered(arguments)
         if sys.stdout is not None:
-            sys.stdout.flush()  # here its failure can still be said, at the interpreter's end it could not
+            sys.stdout.flush()  # a failure can be reported here, and not at the interpreter's end
     except BrokenPipeError:
-        # Whoever read our output has gone; nothing is left to say, and the interpreter must not try to.
+        # The reader of the output has gone, so the interpreter must not write to it at its end.
         sys.stdout = None
         return FAILED
     except UnicodeEncodeError as error:
@@ -99,7 +109,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         return FAILED
     except OSError as error:
         sys.stdout = None
-        _say(f"{error.filename or 'the output'} cannot be written or read: {error.strerror}; mend that first")
+        _say(f"{error.filename or 'the output'} cannot be written or read: {error.strerror}; correct that first")
         return FAILED
     return code
 
@@ -123,13 +133,17 @@ def _answered(arguments: Sequence[str] | None) -> int:
 
 
 def _said(error: KeyshiftError) -> str:
-    """A worker tries again by itself, a command's user has to."""
+    """The text, with the advice to run the command again where that may succeed."""
     text = str(error)
-    if not isinstance(error, RulesError):  # of which each mistake has a line, and the file is the operator's own
+    if not isinstance(error, RulesError):  # it has one line for each mistake, and the file is the operator's own
         text = _ANOTHER_LINE.sub(r"\\n", text)
-    if isinstance(error, ThrottledError):
-        return f"{text.removesuffix(AGAIN)}; wait a little, then run the command again"
-    return f"{text.removesuffix(AGAIN)}; run the command again" if text.endswith(AGAIN) else text
+    match error:
+        case ThrottledError():
+            return f"{text}; wait a little, then run the command again"
+        case TransientError():
+            return f"{text}; run the command again"
+        case _:
+            return text
 
 
 def _say(text: str) -> None:

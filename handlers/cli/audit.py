@@ -1,4 +1,4 @@
-"""``keyshift audit``: is the audit whole, and what happened to one object."""
+"""``keyshift audit``: verify the audit chain, or show one object's history."""
 
 import json
 import sys
@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from domain.audit.chain import is_shard_id
+from domain.audit.chains import ChainSet, Expected, ReadChain
+from domain.audit.findings import Finding
 from domain.audit.ports import AuditedItems
-from domain.audit.reading import Finding, read_event
+from domain.audit.reading import read_event
 from domain.audit.verification import ChainVerifier
 from domain.errors import InputError
 from domain.keys import Location
@@ -21,14 +24,15 @@ from domain.protocol.record import Record
 from handlers.cli.options import json_option, with_settings
 from handlers.cli.output import console
 from handlers.cli.output import say as tell
-from handlers.cli.printable import printable
+from handlers.cli.text import printable
 from handlers.config.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SHOWN = 50
-_UNKEPT = "its bucket keeps no versions, so compare a link that was noted elsewhere too (--expect)"
+_UNKEPT = "its bucket keeps no versions, so also compare a link that you noted elsewhere (--expect)"
+SHOWN_ENDS = 8
 SHA256_DIGITS = 64
 
 
@@ -43,19 +47,22 @@ def audit() -> None:
     """
 
 
-@audit.command()
+@audit.command(short_help="Find what was changed in the audit chain.")
 @click.option(
-    "--expect", multiple=True, help="SEQUENCE:SHA256 of a segment as the handler's log has it; may be repeated."
+    "--expect",
+    multiple=True,
+    help="SHARD/SEQUENCE:SHA256 of a segment as the handler's log has it, without SHARD/ where it has none; "
+    "may be repeated.",
 )
 @json_option
 @with_settings
 @click.pass_context
 def verify(context: click.Context, settings: Settings, *, expect: tuple[str, ...], as_json: bool) -> None:
-    """Read the whole chain and compare it with itself, with its head, and with every record of the manifest.
+    """Read every chain and compare it with itself, its head, the other chains, and every record of the manifest.
 
-    Finds what was removed, altered, inserted or reordered, and says where: segment, line, record. Of each segment the
-    oldest version is read, and newer ones are found. Exit code 1 when anything was found, or is late and may still come
-    through the stream. Writes nothing but a temporary file.
+    It finds what was removed, altered, inserted or reordered, with its segment, line and record. Of each segment the
+    oldest version is read, and newer ones are reported. Exit code 1 when anything was found, or when an event is late
+    and may still come through the stream. Writes only a temporary file.
 
     \b
     Example:
@@ -66,7 +73,7 @@ def verify(context: click.Context, settings: Settings, *, expect: tuple[str, ...
     from handlers.bootstrap.audit import audited_items, chain_verifier
     from handlers.bootstrap.process import Process
 
-    process, expected = Process(settings), dict(map(_link, expect))
+    process, expected = Process(settings), _expected(expect)
     with chain_verifier(process, expected=expected, started=time.time()) as verifier:
         manifest = wire_command(process, function="audit-command").ports.manifest
         shown = 0
@@ -91,8 +98,8 @@ def findings_of(
 ) -> Iterator[Finding]:
     """Every step of a verification, with its progress on a terminal; ``records`` are the manifest's."""
     with progress() as say:
-        verifier.on_segment = lambda sequence: say(f"reading the chain: segment {sequence:,}")
-        yield from verifier.read_chain()
+        verifier.on_segment = lambda count: say(f"reading the chains: {count:,} segments")
+        yield from verifier.read_chains()
         say("comparing the manifest's records")
         yield from verifier.compare_records(manifest.scan_records() if records is None else records)
         yield from verifier.compare_items(items.list_items())
@@ -115,16 +122,16 @@ def verdict_of(verifier: ChainVerifier) -> str:
         return f"THE AUDIT IS BROKEN: {figures.findings:,} findings{late} in {counted}; docs/runbook.md#alarm-audit-gap"
     if figures.late:
         return (
-            f"the audit is late: {figures.late:,} findings in {counted} that the stream may still mend; look whether "
-            "it lags (docs/runbook.md#alarm-iterator-age), and verify again within a day"
+            f"the audit is late: {figures.late:,} findings in {counted} that the stream may still repair; check its"
+            " lag (docs/runbook.md#alarm-iterator-age), and verify again within a day"
         )
     young = f", {figures.pending:,} changes too young to be in it yet" if figures.pending else ""
-    end = f"; it ends at {figures.last_sequence}:{figures.last_sha256}" if figures.last_sequence else ""
+    end = f"; {_ends(figures.ends)}" if figures.ends else ""
     unkept = f"; {_UNKEPT}" if figures.unkept else ""
     return f"the audit is whole: {counted}{young}{end}{unkept}"
 
 
-@audit.command()
+@audit.command(short_help="Print every event of one object.")
 @click.argument("key")
 @json_option
 @with_settings
@@ -132,7 +139,7 @@ def verdict_of(verifier: ChainVerifier) -> str:
 def show(context: click.Context, settings: Settings, *, key: str, as_json: bool) -> None:
     """Print every event of one source object, of its references, and its record now; KEY is a source key or any URI.
 
-    Reads the whole chain. Exit code 1 when it has no record.
+    Reads every chain. Exit code 1 when it has no record.
 
     \b
     Example:
@@ -140,21 +147,21 @@ def show(context: click.Context, settings: Settings, *, key: str, as_json: bool)
       keyshift audit show s3://manufacturing-line-1/old/model.tar.gz --json
     """
     from handlers.bootstrap import wire_command
-    from handlers.bootstrap.audit import audit_archive
+    from handlers.bootstrap.audit import audit_chains
     from handlers.bootstrap.process import Process
 
     process = Process(settings)
     rules = process.rules
     source = _location(key, rules.source_bucket)
-    archive = audit_archive(process)
+    chains = audit_chains(process)
     known = 0
     with progress() as say:
-        for event in _events(source.record_id, archive.read_segments(), say):
+        for event in _events(source.record_id, chains, say):
             known += 1
             tell(json.dumps(event) if as_json else _line(event))
     record = wire_command(process, function="audit-command").ports.manifest.read_record(source.record_id)
     if record is None and not known:
-        tell(f"nothing is known of {source.uri}", err=True)
+        tell(f"there is no event and no record of {source.uri}", err=True)
     elif record is None:
         tell(f"{source.uri} has no record in the manifest now", err=True)
     elif not as_json:
@@ -163,13 +170,20 @@ def show(context: click.Context, settings: Settings, *, key: str, as_json: bool)
     context.exit(0 if record is not None else 1)
 
 
-def _events(record_id: str, segments: Iterable[Any], say: "Callable[[str], None]") -> Iterator[dict[str, Any]]:
+def _events(record_id: str, chains: ChainSet, say: "Callable[[str], None]") -> Iterator[dict[str, Any]]:
+    for _ in chains.discover():
+        pass  # ``audit verify`` reports what is not a chain
+    for chain in chains.in_order():
+        yield from _events_of(record_id, chain, say)
+
+
+def _events_of(record_id: str, chain: ReadChain, say: "Callable[[str], None]") -> Iterator[dict[str, Any]]:
     from domain.audit.chain import unpacked
 
-    for stored in segments:
+    for stored in chain.archive.read_segments():
         if stored.sequence is None:
             continue
-        say(f"segment {stored.sequence:,}")
+        say(f"segment {stored.sequence:,} of {chain.name}")
         lines, _ = unpacked(stored.body)
         for number, line in enumerate(lines):
             # Parsing only what names the record makes a long chain five times quicker to read.
@@ -177,12 +191,14 @@ def _events(record_id: str, segments: Iterable[Any], say: "Callable[[str], None]
                 continue
             event = read_event(line)
             if event is None and number:
-                where = f"segment {stored.sequence}, line {number}"
-                click.echo(f"{where} cannot be read: keyshift audit verify says what was done to the chain", err=True)
+                where = f"segment {stored.sequence}, line {number} of {chain.name}"
+                click.echo(
+                    f"{where} cannot be read: keyshift audit verify shows what is wrong with the chain", err=True
+                )
             if event is not None and (
                 event["event_id"].startswith(record_id) or record_id in event["detail"].get("record_ids", ())
             ):
-                yield {"segment": stored.sequence, "line": number, **event}
+                yield {"shard": chain.shard, "segment": stored.sequence, "line": number, **event}
 
 
 def _line(event: dict[str, Any]) -> str:
@@ -196,7 +212,8 @@ def _line(event: dict[str, Any]) -> str:
         cause = printable(
             f", table {detail['table']} {item}: {', '.join(one['place'] for one in detail['references'])}"
         )
-    place = f"segment {event['segment']} line {event['line']}"
+    shard = f"{event['shard']} " if event["shard"] else ""
+    place = f"{shard}segment {event['segment']} line {event['line']}"
     return f"{moment}  {detail.get('revision', '-'):>4}  {event['detail_type']}{about}{cause}  ({place})"
 
 
@@ -207,17 +224,35 @@ def _location(key: str, bucket: str) -> Location:
     return Location(named, rest)
 
 
-def _link(text: str) -> tuple[int, str]:
-    sequence, _, digest = text.partition(":")
+def _ends(ends: list[str]) -> str:
+    """The links to note, for a person."""
+    more = f" and {len(ends) - SHOWN_ENDS:,} more, which --json prints" if len(ends) > SHOWN_ENDS else ""
+    return f"it ends at {', '.join(ends[:SHOWN_ENDS])}{more}"
+
+
+def _expected(texts: tuple[str, ...]) -> Expected:
+    expected: dict[str, dict[int, str]] = {}
+    for text in texts:
+        shard, sequence, digest = _link(text)
+        expected.setdefault(shard, {})[sequence] = digest
+    return expected
+
+
+def _link(text: str) -> tuple[str, int, str]:
+    place, _, digest = text.partition(":")
+    shard, _, sequence = place.rpartition("/")
     is_digest = len(digest) == SHA256_DIGITS and set(digest.lower()) <= set("0123456789abcdef")
-    if not (sequence.isascii() and sequence.isdigit()) or not is_digest:
-        raise InputError(f"--expect {text!r} must be SEQUENCE:SHA256, as in the log line 'audit segment'")
-    return int(sequence), digest.lower()
+    is_place = sequence.isascii() and sequence.isdigit() and (not shard or is_shard_id(shard))
+    if not is_place or not is_digest:
+        raise InputError(
+            f"--expect {text!r} must be SEQUENCE:SHA256 or SHARD/SEQUENCE:SHA256, as in the log line 'audit segment'"
+        )
+    return shard, int(sequence), digest.lower()
 
 
 @contextmanager
 def progress() -> "Iterator[Callable[[str], None]]":
-    """Says on a terminal how far it is; nothing anywhere else."""
+    """Shows the progress on a terminal, and nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda _text: None
         return

@@ -18,8 +18,8 @@ from handlers.config.settings import Settings
 def batch_manifest(settings: Settings, plan: Path) -> None:
     """Write PLAN's objects that move as a CSV manifest (S3BatchOperations_CSV_20180820: Bucket, Key) for a job.
 
-    Keys are percent-encoded once, spaces too, so that every reader decodes them alike. The job's operation is the
-    stack's function batch-operations, which treats each object as a backfill row; see docs/deploy.md.
+    Keys are percent-encoded once, spaces too, so that every reader decodes them in the same way. The job's operation is
+    the stack's function batch-operations, which treats each object as a backfill row; see docs/deploy.md.
 
     \b
     Example:

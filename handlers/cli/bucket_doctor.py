@@ -1,8 +1,9 @@
-"""``keyshift doctor``: what of a bucket's versions and lifecycle rules would bite a migration, each with its remedy."""
+"""``keyshift doctor``: problems of a bucket's versioning and lifecycle rules for a migration, each with its remedy."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from domain.lifecycle.inspection import BucketRules, Inspector
 from domain.rules.compiled import CompiledRules
 from handlers.cli.finding import Finding
 
@@ -41,18 +42,40 @@ def versioning_findings(part: str, name: str, versioning: str) -> Iterator[Findi
         yield Finding(
             "warn",
             part,
-            f"versioning of {name} is suspended: what is written now has no version, its delete is for good, and a "
-            "version of before the suspension comes to light under a removed marker. Enable it before keyshift start, "
-            "or treat the bucket as one without versions (docs/lifecycle.md)",
+            f"versioning of {name} is suspended: what is written now has no version, and its delete is permanent. A "
+            "version from before the suspension becomes visible when a marker is removed. Enable it before keyshift "
+            "start, or treat the bucket as one without versions (docs/lifecycle.md)",
         )
+
+
+def lock_findings(source: BucketRules, target: BucketRules) -> Iterator[Finding]:
+    """Whether the target bucket can hold the locks that copies carry over from the source bucket."""
+    if source.has_object_lock and not target.has_object_lock:
+        yield Finding(
+            "warn",
+            "target bucket",
+            "it has no Object Lock, and the source bucket has: S3 refuses the copies of locked objects, which are then "
+            "parked. Enable versioning and Object Lock on it (docs/lifecycle.md)",
+        )
+
+
+def annotation_findings(rules: CompiledRules, inspector: Inspector) -> Iterator[Finding]:
+    """Whether annotations of sources can be looked at, so that verify and cleanup can be sure of them."""
+    if rules.promised_unannotated:
+        text = "the rules file promises that no source has any: they are neither copied nor looked for"
+    elif inspector.can_read_annotations(rules.source_bucket, rules.source_prefix):
+        text = "those of sources can be read"
+    else:
+        text = "the source has no object yet on which they can be tried"
+    yield Finding("ok", "annotations", text)
 
 
 def lifecycle_findings(part: str, rules: CompiledRules, lifecycle: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
     """One line for each action of each enabled rule that touches keys of the migration."""
-    openings = _openings(rules, part)
+    openings = rules.source_openings if part == "source bucket" else rules.target_openings
     for rule in lifecycle:
         prefix = _prefix(rule)
-        if not any(one.startswith(prefix) or prefix.startswith(one) for one in openings):
+        if not any(opening.startswith(prefix) or prefix.startswith(opening) for opening in openings):
             continue
         called = f"lifecycle rule {rule.get('ID', '')!r} on {prefix!r}"
         for action in _actions(rule):
@@ -79,11 +102,3 @@ def _prefix(rule: Mapping[str, Any]) -> str:
     """What the keys that it touches begin with; a filter on tags or sizes may touch any of them."""
     about = rule.get("Filter", {})
     return str(rule.get("Prefix") or about.get("Prefix") or about.get("And", {}).get("Prefix") or "")
-
-
-def _openings(rules: CompiledRules, part: str) -> tuple[str, ...]:
-    """How the keys of one side begin, as far as the rules say."""
-    is_source = part == "source bucket"
-    prefix = rules.source_prefix if is_source else rules.target_prefix
-    pieces = ((branch.source if is_source else branch.target).pieces[0] for branch in rules.branches)
-    return tuple({prefix + (piece if isinstance(piece, str) else "") for piece in pieces})

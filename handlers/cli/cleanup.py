@@ -1,6 +1,8 @@
-"""``keyshift cleanup``: the sources go, each only where everything about it is proven."""
+"""``keyshift cleanup``: delete the sources whose copies are proven."""
 
 import json
+from dataclasses import asdict, dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 
 import click
@@ -10,22 +12,43 @@ from domain.lifecycle.gates import DEFAULT_LIMITS
 from handlers.cli.options import ABOVE_ZERO, json_option, need_queues, with_settings
 from handlers.cli.output import MOST_SHOWN, refuse, say, say_dry_run
 from handlers.cli.progress import progress
-from handlers.cli.times import parse_span
+from handlers.cli.run_following import (
+    Runs,
+    begun_run,
+    cancel_shared_run,
+    count_records,
+    joined_run,
+    new_run,
+    refuse_options,
+    run_options,
+    say_end,
+    work_and_follow,
+)
+from handlers.cli.text import parse_span
 from handlers.config.settings import Settings
-from handlers.operations.cleanup import CleanupTally, Leftovers
+from handlers.operations.finish import Leftovers
+from handlers.operations.removals import Removed
 
 if TYPE_CHECKING:
     from handlers.bootstrap.process import Process
+    from handlers.operations.cleanup_run import CleanupSummary
     from handlers.operations.operator import Operation, Shut
 
 
 @click.command()
-@click.option("--yes", is_flag=True, help="Really delete; without it only what would go and what is held is shown.")
-@click.option("--soak", default="24h", show_default=True, help="Least time since verification and cut-over.")
-@click.option("--rate", type=ABOVE_ZERO, help="Sources a second at most.")
-@click.option("--versions", is_flag=True, help="Delete the verified version for good, not only hide it by a marker.")
-@click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 256), help="Objects at once.")
-@click.option("--finish", is_flag=True, help="Say that it is over: nothing can be undone any more.")
+@click.option(
+    "--yes",
+    is_flag=True,
+    help="Really delete; without it the command only shows what it would delete and what is held.",
+)
+@click.option("--soak", default="24h", show_default=True, help="Minimum time since verification and cut-over.")
+@click.option("--rate", type=ABOVE_ZERO, help="Maximum number of sources a second, of this command.")
+@click.option(
+    "--versions", is_flag=True, help="Delete the verified version permanently, instead of hiding it by a delete marker."
+)
+@run_options
+@click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 256), help="Objects in parallel.")
+@click.option("--finish", is_flag=True, help="Finish the migration. This cannot be undone.")
 @click.option("--confirm", metavar="MIGRATION", help="With --finish: the migration's name, typed.")
 @click.option("--keep-rest", is_flag=True, help="With --finish: sources that are kept stay forever.")
 @click.option(
@@ -33,7 +56,7 @@ if TYPE_CHECKING:
     default=DEFAULT_LIMITS.most_waiting,
     show_default=True,
     type=click.IntRange(0),
-    help="With --finish: live messages that may wait.",
+    help="With --finish: maximum number of live messages that wait.",
 )
 @json_option
 @with_settings
@@ -46,6 +69,9 @@ def cleanup(
     soak: str,
     rate: float | None,
     versions: bool,
+    shared: bool | None,
+    join: bool,
+    cancel: bool,
     threads: int,
     finish: bool,
     confirm: str | None,
@@ -53,13 +79,13 @@ def cleanup(
     most_waiting: int,
     as_json: bool,
 ) -> None:
-    """Delete sources whose verified copies are at the target, and say why the others are kept.
+    """Delete sources whose verified copies are at the target, and show why the others are kept.
 
     A source is kept while it is unverified, in its soak time, referenced, pinned, locked or being processed, or if it
     has changed since its copy. Deletes are conditional on the verified version. In a bucket with versions they only
-    leave markers. A command that was stopped resumes when it is run again. Exit code 1 when something failed or nothing
-    may be cleaned. --finish lists both buckets first. It says no while a source has no record, or while a queue or a
-    dead-letter queue holds messages.
+    leave markers. A command that was stopped resumes when it is run again. Other commands may --join a shared run, each
+    with its own --rate. Exit code 1 when something failed or nothing may be cleaned. --finish lists both buckets first.
+    It is refused while a source has no record, or while a queue or a dead-letter queue has messages.
 
     \b
     Example:
@@ -67,14 +93,11 @@ def cleanup(
       keyshift cleanup --soak 7d --rate 100 --yes
       keyshift cleanup --finish --confirm edge-cv-portal
     """
-    from handlers.bootstrap import wire_command
-    from handlers.bootstrap.operations import operation_of
-    from handlers.bootstrap.process import Process
-    from handlers.operations.cleanup import Cleaner, begin_cleaning, refuse_cleanup, warn_of_cleanup
+    from handlers.bootstrap.operations import operation_for
 
+    refuse_options(context, ("soak", "versions", "shared", "finish"), join=join, cancel=cancel)
     soak_seconds = parse_span(soak)
-    process = Process(settings)
-    operation = operation_of(process, wire_command(process, function="cleanup-command"))
+    process, operation = operation_for(settings, function="cleanup-command")
     if finish:
         name = operation.dependencies.rules.migration
         if confirm != name:
@@ -86,32 +109,91 @@ def cleanup(
         done = "the migration is done"
         click.echo(json.dumps({"done": done}) if as_json else done)
         return
-    shut = refuse_cleanup(operation, forgets_versions=versions)
-    if shut is not None:
-        refuse(context, shut.why, as_json=as_json)
-    warning = warn_of_cleanup(operation)
-    if warning is not None:
-        click.echo(f"note: {warning}", err=True)
-    cleaner = Cleaner(operation, soak=soak_seconds, forgets_versions=versions)
-    if yes:
-        begin_cleaning(operation)
-    tally = CleanupTally()
-    with progress("cleaning" if yes else "looking", None) as step:
-        for one in cleaner.cleaned(yes=yes, threads=threads, per_second=rate):
-            step()
-            tally.add(one)
-            if as_json:
-                click.echo(json.dumps({"source": one.source, "verdict": one.verdict, "why": one.why, "size": one.size}))
-            elif sum(tally.verdicts.values()) <= MOST_SHOWN:
+    _run(
+        context,
+        process,
+        operation,
+        how=How(yes=yes, soak=soak_seconds, versions=versions, threads=threads, rate=rate, as_json=as_json),
+        runs=Runs(shared, join, cancel),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How the command cleans up, and what it prints."""
+
+    yes: bool
+    soak: float
+    versions: bool
+    threads: int
+    rate: float | None
+    as_json: bool
+
+
+def _run(context: click.Context, process: "Process", operation: "Operation", *, how: How, runs: Runs) -> None:
+    from handlers.bootstrap.runs import cleanup_work, run_book
+    from handlers.operations.cleanup import begin_cleaning, refuse_cleanup, warn_of_cleanup
+    from handlers.operations.cleanup_run import (
+        OBJECTS,
+        WORK,
+        CleanupOptions,
+        options_of,
+        removal_of,
+        summary_of,
+    )
+    from handlers.operations.segments import segments_of
+
+    work_name, records = WORK[how.yes], count_records(operation)
+    is_local = runs.is_local(records)
+    with run_book(process, is_local=is_local) as book:
+        if runs.cancel:
+            cancel_shared_run(context, operation, book, work_name, as_json=how.as_json)
+            return
+        joined = joined_run(context, operation, book, work_name, as_json=how.as_json) if runs.join else None
+        options = CleanupOptions(segments_of(records), how.yes, how.soak, how.versions)
+        options = options_of(joined.options) if joined is not None else options
+        shut = refuse_cleanup(operation, forgets_versions=options.versions)
+        if shut is not None:
+            refuse(context, shut.why, as_json=how.as_json)
+        warning = warn_of_cleanup(operation)
+        if warning is not None:
+            click.echo(f"note: {warning}", err=True)
+        work = cleanup_work(process, operation, options)
+        new = new_run(operation, work_name, work.slices, options.as_options())
+        if how.yes:
+            begin_cleaning(operation)
+        run = begun_run(context, book, new, joined, as_json=how.as_json)
+        shown = count(1)
+
+        def show(line: str) -> None:
+            one = removal_of(line)
+            if how.as_json:
+                click.echo(json.dumps(asdict(one)))
+            elif next(shown) <= MOST_SHOWN:
                 say(f"{one.verdict:9} {one.source!r}" + (f"  ({one.why})" if one.why else ""))
-    _summarise(tally, yes=yes, as_json=as_json)
-    context.exit(1 if tally.verdicts["failed"] else 0)
+
+        followed = work_and_follow(
+            operation,
+            book,
+            run,
+            work,
+            is_local=is_local,
+            per_second=how.rate if how.yes else None,
+            threads=how.threads,
+            counted=OBJECTS,
+            total=records,
+            show=show,
+        )
+    summary = summary_of(followed.counts)
+    _summarise(summary, yes=how.yes, as_json=how.as_json)
+    is_over = say_end(followed.state)
+    context.exit(1 if summary.verdicts.get(Removed.FAILED) or not is_over else 0)
 
 
 def _finish(process: "Process", operation: "Operation", allowed: Leftovers) -> "Shut | None":
     from handlers.bootstrap.operations import objects_of_both_sides
     from handlers.bootstrap.steering import lookout_of
-    from handlers.operations.cleanup import finish_migration
+    from handlers.operations.finish import finish_migration
 
     objects = objects_of_both_sides(process, operation, ())
     with progress("looking", None) as step:
@@ -124,14 +206,14 @@ def _finish(process: "Process", operation: "Operation", allowed: Leftovers) -> "
         )
 
 
-def _summarise(tally: CleanupTally, *, yes: bool, as_json: bool) -> None:
+def _summarise(summary: "CleanupSummary", *, yes: bool, as_json: bool) -> None:
     if as_json:
-        counted = {"verdicts": dict(tally.verdicts), "held_by": dict(tally.reasons), "bytes": tally.bytes_gone}
+        counted = {"verdicts": summary.verdicts, "held_by": summary.reasons, "bytes": summary.bytes_gone}
         click.echo(json.dumps(counted | {"dry_run": not yes}))
         return
-    for verdict, count in sorted(tally.verdicts.items()):
-        click.echo(f"{count:,} {verdict}")
-    for reason, count in tally.reasons.most_common():
-        say(f"  {count:,} held: {reason}")
+    for verdict, number in sorted(summary.verdicts.items()):
+        click.echo(f"{number:,} {verdict}")
+    for reason, number in sorted(summary.reasons.items(), key=lambda one: -one[1]):
+        say(f"  {number:,} held: {reason}")
     if not yes:
         say_dry_run("deleted")

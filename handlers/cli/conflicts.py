@@ -1,4 +1,4 @@
-"""``keyshift conflicts``: what stands against what, and the operator's word on it."""
+"""``keyshift conflicts``: list conflicts, and decide them."""
 
 import json
 import shlex
@@ -10,12 +10,12 @@ import click
 
 from domain.errors import InputError
 from domain.objects import ObjectState
-from domain.protocol.conflicts import Conflict, why_not_taken
+from domain.protocol.conflicts import Conflict, objection_text, why_not_taken
 from handlers.cli.options import json_option, need_queues, with_settings
 from handlers.cli.output import MOST_SHOWN, refuse, say_dry_run
-from handlers.cli.printable import printable
+from handlers.cli.text import printable
 from handlers.config.settings import Settings
-from handlers.operations.conflicts import ConflictDesk, Decided
+from handlers.operations.conflicts import ConflictDesk, Decided, Decision
 from handlers.operations.verify import Requeuer
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ def conflicts() -> None:
     """
 
 
-@conflicts.command("list")
+@conflicts.command("list", short_help="List every object in conflict.")
 @click.option("--threads", default=16, show_default=True, type=click.IntRange(1, 256), help="Objects at once.")
 @json_option
 @with_settings
 @click.pass_context
 def list_conflicts(context: click.Context, settings: Settings, *, threads: int, as_json: bool) -> None:
-    """List every object in conflict: why, and what both keys hold now.
+    """List every object in conflict: the reason, and the objects at both keys now.
 
     A copy that another writer replaced or deleted becomes a conflict when the producer writes the source again. Until
     then keyshift verify finds it, and take-source accepts its key. Exit code 1 when there is a conflict.
@@ -60,16 +60,13 @@ def list_conflicts(context: click.Context, settings: Settings, *, threads: int, 
 
 
 def _operation(settings: Settings) -> "Operation":
-    from handlers.bootstrap import wire_command
-    from handlers.bootstrap.operations import operation_of
-    from handlers.bootstrap.process import Process
+    from handlers.bootstrap.operations import operation_for
 
-    process = Process(settings)
-    return operation_of(process, wire_command(process, function="conflicts-command"))
+    return operation_for(settings, function="conflicts-command")[1]
 
 
 def _row(one: Conflict) -> dict[str, Any]:
-    record = one.record
+    record, objection = one.record, why_not_taken(one, replacing=None)
     return {
         "key": record.source.key,
         "cause": record.cause,
@@ -79,8 +76,8 @@ def _row(one: Conflict) -> dict[str, Any]:
         "target": record.target.uri,
         "target_holds": _held(one.target),
         "decided": one.is_decided,
-        "may_be_taken": not why_not_taken(one, replacing=None),
-        "why_not": why_not_taken(one, replacing=None),
+        "may_be_taken": objection is None,
+        "why_not": objection_text(objection, one, replacing=None) if objection is not None else "",
         "changed_at": record.changed_at,
     }
 
@@ -102,11 +99,11 @@ def _show(one: Conflict) -> None:
     click.echo(f"{record.source.key!r}: {printable(record.why)}")
     for name, location, seen in (("source", record.source, one.source), ("target", record.target, one.target)):
         click.echo(f"  {name}  {location.uri!r}: {_told(seen)}")
-    refused = why_not_taken(one, replacing=None)
+    objection = why_not_taken(one, replacing=None)
     if one.is_decided:
-        click.echo("  next    decided; a worker comes to it (keyshift verify --requeue sends it again)")
-    elif refused:
-        click.echo(f"  next    {printable(refused)}")
+        click.echo("  next    decided; a worker will copy it (keyshift verify --requeue sends it again)")
+    elif objection is not None:
+        click.echo(f"  next    {printable(objection_text(objection, one, replacing=None))}")
     else:
         key = shlex.quote(printable(record.source.key))
         click.echo(f"  next    keyshift conflicts take-source {key} --why … --yes")
@@ -119,10 +116,12 @@ def _told(seen: ObjectState | None) -> str:
     return f"{seen.size:,} bytes, etag {seen.etag}, written {when}"
 
 
-@conflicts.command("take-source")
+@conflicts.command("take-source", short_help="Copy sources over their targets.")
 @click.argument("keys", nargs=-1)
-@click.option("--empty", is_flag=True, help="Every conflict whose target holds nothing now, instead of keys.")
-@click.option("--replacing", metavar="ETAG", help="The object at the target that is given up; of one key only.")
+@click.option("--empty", is_flag=True, help="Every conflict whose target is empty now, instead of keys.")
+@click.option(
+    "--replacing", metavar="ETAG", help="Etag of the object at the target that is given up; for one key only."
+)
 @click.option("--why", default="", help="The reason, for the audit; --yes needs it.")
 @click.option("--yes", is_flag=True, help="Really decide it.")
 @click.option("--threads", default=16, show_default=True, type=click.IntRange(1, 256), help="Objects at once.")
@@ -155,7 +154,7 @@ def take_source(
       keyshift conflicts take-source --empty --why "removed on 28 November" --yes
     """
     if bool(keys) == empty:
-        raise InputError("say which: source keys as keyshift conflicts list shows them, or --empty (alone)")
+        raise InputError("choose the conflicts: source keys as keyshift conflicts list shows them, or --empty (alone)")
     if replacing is not None and len(keys) != 1:
         raise InputError("--replacing is about one object: give its source key alone")
     if yes and not why:
@@ -171,12 +170,12 @@ def take_source(
     try:
         for conflict in _chosen(desk, keys, threads=threads):
             one = desk.decide(conflict, replacing=replacing, why=why, yes=yes)
-            if one.outcome == "taken":
+            if one.outcome is Decision.TAKEN:
                 requeuer.add_key(one.key)
             done.append(one)
             _say(one, as_json=as_json)
     finally:
-        # What is decided is sent whatever stops us; what is not sent, keyshift verify --requeue sends.
+        # Decided keys are sent even after an error; keyshift verify --requeue sends the rest.
         requeuer.flush()
     _summarise(done, yes=yes, as_json=as_json)
     context.exit(0 if all(one.is_good for one in done) else 1)
@@ -184,10 +183,14 @@ def take_source(
 
 def _chosen(desk: ConflictDesk, keys: tuple[str, ...], *, threads: int) -> Iterator[Conflict]:
     if keys:
-        # All are looked at before one is decided: a mistyped key leaves nothing half done.
+        # All are read before one is decided: a mistyped key leaves nothing half done.
         yield from [desk.conflict_of(key) for key in dict.fromkeys(keys)]
         return
-    yield from (one for one in desk.find_conflicts(threads=threads) if one.source is not None and one.target is None)
+    yield from (
+        conflict
+        for conflict in desk.find_conflicts(threads=threads)
+        if conflict.source is not None and conflict.target is None
+    )
 
 
 def _say(one: Decided, *, as_json: bool) -> None:
@@ -206,7 +209,7 @@ def _summarise(done: Iterable[Decided], *, yes: bool, as_json: bool) -> None:
         click.echo(json.dumps({"decided": good if yes else 0, "refused": len(found) - good, "dry_run": not yes}))
         return
     click.echo(
-        f"{good:,} of {len(found):,} " + ("decided: workers or functions copy them" if yes else "would be taken")
+        f"{good:,} of {len(found):,} " + ("decided: workers or functions will copy them" if yes else "would be taken")
     )
     if not yes:
         say_dry_run("decided", give="--yes and --why")

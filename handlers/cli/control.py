@@ -1,4 +1,4 @@
-"""``keyshift pause``, ``resume`` and ``throttle``: the operator's word to everything that runs."""
+"""``keyshift pause``, ``resume`` and ``throttle``: control every process of a migration."""
 
 import json
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import click
 from domain.steering.control import Control, Limits
 from handlers.cli.options import json_option, with_settings
 from handlers.cli.output import say
-from handlers.cli.sizes import parse_bytes
+from handlers.cli.text import parse_bytes
 from handlers.config.settings import Settings
 from handlers.operations.control import Steered, pause_migration, resume_migration, throttle_migration
 from handlers.operations.operator_name import operator_name
@@ -33,13 +33,13 @@ class LimitType(click.ParamType[Any]):
         self._parse = parse
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The number; ``none`` stays the word."""
+        """The number; ``none`` stays a text."""
         if value == NO_LIMIT:
             return NO_LIMIT
         try:
             limit = self._parse(str(value))
         except ValueError:
-            self.fail(f"{value!r} is no number above 0, and not {NO_LIMIT!r}", param, ctx)
+            self.fail(f"{value!r} is neither a number above 0 nor {NO_LIMIT!r}", param, ctx)
         if not 0 < limit < float("inf"):
             self.fail(f"{value!r} is not above 0; to stop everything use keyshift pause", param, ctx)
         return limit
@@ -53,10 +53,10 @@ class LimitType(click.ParamType[Any]):
 @json_option
 @with_settings
 def pause(settings: Settings, *, reason: str, functions: tuple[str, ...], as_json: bool) -> None:
-    """Let nothing new begin, on workers and on Lambda, within seconds.
+    """Stop new work, on workers and on Lambda, within seconds.
 
-    Requests that were sent end; a large copy stops between two batches of parts and goes on after resume. Messages
-    wait in their queues without using up receives. Event source mappings of the functions named are switched off.
+    Requests that were sent end. A large copy stops between two batches of parts and continues after resume. Messages
+    wait in their queues without using up receives. Event source mappings of the named functions are switched off.
 
     \b
     Example:
@@ -80,9 +80,9 @@ def pause(settings: Settings, *, reason: str, functions: tuple[str, ...], as_jso
 @json_option
 @with_settings
 def resume(settings: Settings, *, functions: tuple[str, ...], as_json: bool) -> None:
-    """Let work go on after a pause or after the circuit breaker, within the same limits.
+    """Continue after a pause or after the circuit breaker, within the same limits.
 
-    The breaker counts from nothing. Exactly those event source mappings are switched on that pause had switched off.
+    The breaker counts from zero. Exactly those event source mappings are switched on that pause had switched off.
     Refused once a rollback has begun.
 
     \b
@@ -102,9 +102,17 @@ def resume(settings: Settings, *, functions: tuple[str, ...], as_json: bool) -> 
 
 
 @click.command()
-@click.option("--objects-per-second", type=LimitType(float), help="Objects begun a second, of the whole migration.")
-@click.option("--bytes-per-second", type=LimitType(parse_bytes), help="Bytes a second, of the whole migration (50MiB).")
-@click.option("--concurrency", type=LimitType(int), help="Objects at once in each worker or function instance.")
+@click.option(
+    "--objects-per-second",
+    type=LimitType(float),
+    help="Maximum number of objects begun a second, of the whole migration.",
+)
+@click.option(
+    "--bytes-per-second",
+    type=LimitType(parse_bytes),
+    help="Maximum number of bytes a second, of the whole migration (50MiB).",
+)
+@click.option("--concurrency", type=LimitType(int), help="Objects in parallel in each worker or function instance.")
 @click.option("--off", is_flag=True, help="Lift every limit.")
 @json_option
 @with_settings
@@ -117,7 +125,7 @@ def throttle(
     off: bool,
     as_json: bool,
 ) -> None:
-    """Set or lift limits while everything runs; a limit that is not named stays, "none" lifts one.
+    """Set or lift limits while the migration runs; a limit that is not named stays, "none" lifts one.
 
     All workers and functions share the rates; live events count too. Without an option the limits are shown.
 
@@ -173,5 +181,5 @@ def _answer(done: Steered, words: str, settings: Settings, *, as_json: bool, ver
         click.echo(f"event source mapping {mapping} {verb}")
     if not settings.functions and not done.switched:
         click.echo(
-            "no Lambda function is named (KEYSHIFT_FUNCTIONS): workers obey, no event source mapping is switched"
+            "no Lambda function is named (KEYSHIFT_FUNCTIONS): workers follow, no event source mapping is switched"
         )

@@ -1,4 +1,4 @@
-"""``keyshift cutover``: every gate is looked at, and only when all are open readers go to the new side first."""
+"""``keyshift cutover``: check every gate, and declare the new layout authoritative if all are open."""
 
 import json
 from datetime import UTC, datetime
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from domain.errors import InputError
-from domain.lifecycle.gates import ACCEPTABLE, DEFAULT_LIMITS, Gate, Limits
+from domain.lifecycle.gates import ACCEPTABLE, DEFAULT_LIMITS, Gate, GateLimits
 from handlers.cli.options import Number, json_option, need_queues, with_settings
 from handlers.cli.output import say
 from handlers.cli.progress import progress
-from handlers.cli.times import parse_moment, parse_span
+from handlers.cli.text import parse_moment, parse_span
 from handlers.config.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,22 +22,33 @@ if TYPE_CHECKING:
 @click.option("--yes", is_flag=True, help="Really cut over; without it only the gates are shown.")
 @click.option("--postpone", metavar="UNTIL", help="Refuse until then (12h, 2026-12-01T06:00Z); never: allow it again.")
 @click.option("--why", default="", help="The reason, shown by status and in the audit.")
-@click.option("--accept", multiple=True, type=click.Choice(ACCEPTABLE), help="Go on in spite of these; say --why.")
+@click.option(
+    "--accept",
+    multiple=True,
+    type=click.Choice(ACCEPTABLE),
+    help="Continue although these gates are closed; needs --why.",
+)
 @click.option(
     "--most-waiting",
     default=DEFAULT_LIMITS.most_waiting,
     show_default=True,
     type=click.IntRange(0),
-    help="Live messages that may wait.",
+    help="Maximum number of live messages that wait.",
 )
 @click.option(
     "--most-lag",
     default=DEFAULT_LIMITS.most_lag,
     show_default=True,
     type=Number(0),
-    help="Seconds that a live event may be old.",
+    help="Maximum age of a live event in seconds.",
 )
-@click.option("--most-age", default="72h", show_default=True, help="Verifications that are older do not count.")
+@click.option("--most-age", default="72h", show_default=True, help="Maximum age of a verification.")
+@click.option(
+    "--compare-younger",
+    default="15m",
+    show_default=True,
+    help="Age of changes up to which this command compares unverified copies itself; 0s: never.",
+)
 @click.option(
     "--wait", default=120.0, show_default=True, type=Number(0), help="With --yes: seconds to wait for a probe's event."
 )
@@ -56,14 +67,16 @@ def cutover(
     most_waiting: int,
     most_lag: float,
     most_age: str,
+    compare_younger: str,
     wait: float,
     inventories: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Declare the new layout authoritative, if every gate is open: capture, objects, references, queues, lag.
 
-    Each gate that is shut names what is missing and the command that fixes it. Exit code 1 if one is shut. With --yes
-    small objects are written under .keyshift/ until the event of one arrives, and deleted again. What may have changed
+    Each closed gate names what is missing and the command that opens it. Exit code 1 if one is closed. Copies that
+    changed lately, and that no verify has seen, are compared by this command; it marks none of them. With --yes small
+    objects are written under .keyshift/ until the event of one arrives, and deleted again. What may have changed
     meanwhile is checked again at the end.
 
     \b
@@ -74,17 +87,14 @@ def cutover(
       keyshift cutover --postpone never
       keyshift cutover --yes --accept parked --why "three test images, key too long"
     """
-    from handlers.bootstrap import wire_command
-    from handlers.bootstrap.operations import COMPARED, objects_of_both_sides, operation_of
-    from handlers.bootstrap.process import Process
+    from handlers.bootstrap.operations import COMPARED, objects_of_both_sides, operation_for
     from handlers.bootstrap.steering import lookout_of
     from handlers.operations.cutover import Terms, cut_over, look_for_cutover
 
     if accept and not why:
         raise InputError("--accept needs a reason: give --why")
-    limits = Limits(most_waiting, most_lag, parse_span(most_age))
-    process = Process(settings)
-    operation = operation_of(process, wire_command(process, function="cutover-command"))
+    limits = GateLimits(most_waiting, most_lag, parse_span(most_age), parse_span(compare_younger))
+    process, operation = operation_for(settings, function="cutover-command")
     if postpone is not None:
         _postpone(operation, postpone, why, as_json=as_json)
         return
@@ -108,12 +118,12 @@ def _postpone(operation: "Operation", until: str, why: str, *, as_json: bool) ->
     now = operation.dependencies.ports.clock.now()
     moment = None if until == "never" else parse_moment(until, now=now)
     if moment is not None and moment <= now:
-        raise InputError(f"{until!r} is over: name a time to come")
+        raise InputError(f"{until!r} is in the past: give a later time")
     entry = postpone_cutover(operation, moment, why=why or "by an operator")
     if as_json:
         click.echo(json.dumps({"stage": entry.stage.value, "postponed_until": entry.postponed_until, "why": entry.why}))
     elif moment is None:
-        click.echo("the cut-over is not postponed any more")
+        click.echo("the cut-over is no longer postponed")
     else:
         until = f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M:%SZ}"
         say(f"the cut-over is postponed until {until}: {entry.why}")
@@ -130,7 +140,7 @@ def _show(gates: tuple[Gate, ...], *, done: bool, shut: bool, yes: bool, as_json
         word = "open" if gate.open else "accepted" if gate.accepted else "SHUT"
         say(f"{word:8}  {gate.name}: {gate.says}" + (f"  ->  {gate.remedy}" if gate.holds else ""))
     if done:
-        click.echo("cut over: readers go to the new side first; sources stay until keyshift cleanup")
+        click.echo("cut over: the new layout is authoritative; sources stay until keyshift cleanup")
     elif shut:
         click.echo("no: open the gates above first", err=True)
     elif not yes:

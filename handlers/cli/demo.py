@@ -1,4 +1,4 @@
-"""``keyshift demo``: the embedded default, nothing leaves this machine."""
+"""``keyshift demo``: a migration on this machine alone."""
 
 import json
 import sys
@@ -17,13 +17,13 @@ from domain.errors import InputError
 from domain.queues import MessageQueue
 from domain.reporting.progress import OBJECTS_COPIED
 from handlers.cli.options import json_option
-from handlers.cli.output import console
-from handlers.demo.play import Parameters, Play, Result
-from handlers.demo.world import Stage
+from handlers.cli.output import console, print_figures
+from handlers.demo.run import DemoRun, Parameters, Result
+from handlers.demo.world import DemoWorld
 from handlers.engine.dependencies import Dependencies
 
 if TYPE_CHECKING:
-    from handlers.demo.portal.act import PortalAct
+    from handlers.demo.portal.activity import PortalActivity
     from handlers.demo.portal.result import PortalResult
 
 RULES = "edge-cv-portal.yaml"
@@ -31,9 +31,13 @@ SHOWN_DIFFERENCES = 10
 
 
 @click.command()
-@click.option("--objects", default=2_000, show_default=True, type=click.IntRange(50), help="How many to begin with.")
+@click.option(
+    "--objects", default=2_000, show_default=True, type=click.IntRange(50), help="Number of objects at the beginning."
+)
 @click.option("--workers", default=3, show_default=True, type=click.IntRange(1, 16), help="Worker processes.")
-@click.option("--kills", default=2, show_default=True, type=click.IntRange(0, 8), help="Workers to kill on the way.")
+@click.option(
+    "--kills", default=2, show_default=True, type=click.IntRange(0, 8), help="Number of workers to kill meanwhile."
+)
 @click.option(
     "--seed", default=1, show_default=True, help="Random seed: which keys are written, and what happens to them."
 )
@@ -66,21 +70,21 @@ def demo(
     say = _teller(as_json=as_json)
     parameters = Parameters(objects=objects, workers=workers, kills=kills, seed=seed)
     say("starting the stand-in and creating bucket, queues, table and bus")
-    with _playing(rules_path, parameters, say, portal=portal) as (stage, act):
-        process = Process(stage.settings, rules=stage.rules)
+    with _prepared(rules_path, parameters, say, portal=portal) as (world, activity):
+        process = Process(world.settings, rules=world.rules)
         dependencies = wire_command(process, function="demo")
-        play = Play(
-            stage,
+        demo_run = DemoRun(
+            world,
             manifest=dependencies.ports.manifest,
             listing=object_listing(process),
             backfill_queue=dependencies.backfill_queue,
             parameters=parameters,
             say=say,
-            acts=[act] if act is not None else [],
+            activities=[activity] if activity is not None else [],
         )
-        with _live(dependencies, stage.events_queue, shown=sys.stdout.isatty() and not as_json):
-            result = play.run()
-    part = act.result if act is not None else None
+        with _live(dependencies, world.events_queue, shown=sys.stdout.isatty() and not as_json):
+            result = demo_run.run()
+    part = activity.result if activity is not None else None
     if as_json:
         click.echo(json.dumps(result.figures() | ({"portal": part.figures()} if part is not None else {})))
     else:
@@ -99,25 +103,25 @@ def demo(
 
 
 @contextmanager
-def _playing(
+def _prepared(
     rules_path: Path, parameters: Parameters, say: Callable[[str], None], *, portal: bool
-) -> Iterator[tuple[Stage, "PortalAct | None"]]:
-    """The stage, and the portal's part where it is wished."""
+) -> Iterator[tuple[DemoWorld, "PortalActivity | None"]]:
+    """The demo's world, with the portal where it is asked for."""
     from handlers.config.rules_file import load_rules
-    from handlers.demo.wiring import demo_stage
+    from handlers.demo.wiring import demo_world
 
     rules = load_rules(rules_path)
     if not portal:
-        with demo_stage(rules, rules_path) as stage:
-            yield stage, None
+        with demo_world(rules, rules_path) as world:
+            yield world, None
         return
-    from handlers.demo.portal.act import PortalAct
+    from handlers.demo.portal.activity import PortalActivity
     from handlers.demo.portal.records import USE_CASE
-    from handlers.demo.portal.wiring import portal_demo_stage
+    from handlers.demo.portal.wiring import portal_demo
 
-    with portal_demo_stage(rules, rules_path, use_case_id=USE_CASE) as on:
-        act = PortalAct(on, seed=parameters.seed, say=say)
-        yield replace(on.stage, begin_events=act.begin_events), act
+    with portal_demo(rules, rules_path, use_case_id=USE_CASE) as on:
+        activity = PortalActivity(on, seed=parameters.seed, say=say)
+        yield replace(on.demo, begin_events=activity.begin_events), activity
 
 
 def _teller(*, as_json: bool) -> Callable[[str], None]:
@@ -125,7 +129,7 @@ def _teller(*, as_json: bool) -> Callable[[str], None]:
 
     def say(text: str) -> None:
         line = f"{time.monotonic() - started:6.1f} s  {text}"
-        # Rich's standard output is the one that the live line gives way to; JSON keeps it for itself.
+        # Rich redraws its live line around texts on standard output; with JSON they go elsewhere.
         click.echo(line, err=True) if as_json else sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
 
@@ -134,7 +138,7 @@ def _teller(*, as_json: bool) -> Callable[[str], None]:
 
 @contextmanager
 def _live(dependencies: Dependencies, events_queue: MessageQueue, *, shown: bool) -> Iterator[None]:
-    """On a terminal, a last line with the figures as the migration's own counters give them."""
+    """On a terminal, a last line with the migration's own counters."""
     if not shown:
         yield
         return
@@ -165,28 +169,16 @@ def packaged_rules(name: str) -> Path:
 
 
 def _show(result: Result) -> None:
-    from rich.table import Table
-
-    table = Table(title="what became of the owners' objects", show_header=False, title_justify="left")
-    table.add_column("figure")
-    table.add_column("number", justify="right")
-    table.add_row("objects the owners wrote", f"{result.objects:,}")
-    table.add_row("writes and deletes, seeding included", f"{result.owners_writes:,}")
-    for name, number in result.figures().items():
-        if name != "objects":
-            table.add_row(name.replace("_", " "), f"{number:,}")
-    console().print(table)
+    figures = {
+        "objects the producers wrote": result.objects,
+        "writes and deletes, seeding included": result.producers_writes,
+        **{name.replace("_", " "): number for name, number in result.figures().items() if name != "objects"},
+    }
+    print_figures("what became of the producers' objects", ((name, f"{one:,}") for name, one in figures.items()))
     verdict = f"lost {result.lost}, wrong {result.wrong}, stale {result.stale}, audit_missing {result.audit_missing}"
     click.echo(verdict)
 
 
 def _show_portal(part: "PortalResult") -> None:
-    from rich.table import Table
-
-    title = "what became of the portal (SageMaker and Greengrass are played)"
-    table = Table(title=title, show_header=False, title_justify="left")
-    table.add_column("figure")
-    table.add_column("number", justify="right")
-    for name, number in part.figures().items():
-        table.add_row(name.replace("_", " "), f"{number:,}")
-    console().print(table)
+    title = "what became of the portal (SageMaker and Greengrass are simulated)"
+    print_figures(title, ((name.replace("_", " "), f"{number:,}") for name, number in part.figures().items()))

@@ -1,4 +1,4 @@
-"""``keyshift dlq``: look at dead letters; the commands that change something are in dlq_changes."""
+"""``keyshift dlq``: list and show dead-letter messages; the commands that change something are in dlq_changes."""
 
 import json
 import shlex
@@ -10,16 +10,15 @@ import click
 
 from domain.audit.events import audit_event
 from handlers.cli.dlq_changes import purge, replay
-from handlers.cli.dlq_desk import Choice, Desk, choosing, limit_option
+from handlers.cli.dlq_desk import Desk, LetterChoice, choosing, limit_option
 from handlers.cli.options import json_option, with_settings
 from handlers.cli.output import console
-from handlers.cli.printable import printable
-from handlers.cli.times import said_age
+from handlers.cli.text import printable, said_age
 from handlers.config.settings import Settings
 from handlers.operations.dead_letters import Letter, Wanted, grouped, letter_json
 
 WIDE = 200
-"""Characters of a line that no terminal shows: a pipe or a file."""
+"""Characters of a line in a pipe or a file."""
 _TYPED = ("message", "cause")
 
 
@@ -33,7 +32,7 @@ def dlq() -> None:
     """
 
 
-@dlq.command("list")
+@dlq.command("list", short_help="Group dead-letter messages by cause.")
 @choosing
 @click.option("--each", is_flag=True, help="One line for each message instead of groups.")
 @json_option
@@ -41,14 +40,14 @@ def dlq() -> None:
 def list_letters(  # its options
     settings: Settings,
     *,
-    choice: Choice,
+    choice: LetterChoice,
     each: bool,
     as_json: bool,
 ) -> None:
     """Group the dead-letter messages of every queue by cause: the state of their objects, or what is unreadable.
 
-    Messages are invisible to other consumers while this command reads them. The cause "overtaken" means that
-    everything a message asks for is done already.
+    Messages are invisible to other consumers while this command reads them. The cause "overtaken" means that nothing is
+    left to do for a message.
 
     \b
     Example:
@@ -56,7 +55,7 @@ def list_letters(  # its options
       keyshift dlq list --cause access-denied --since 2h --each
     """
     with Desk(settings, choice.queue).chosen(choice) as queues:
-        found = [letter for one in queues for letter in one.letters]
+        found = [letter for queue in queues for letter in queue.letters]
     if each and as_json:
         for letter in found:
             click.echo(json.dumps(letter_json(letter)))
@@ -70,13 +69,13 @@ def list_letters(  # its options
 
 def _show_groups(found: Sequence[Letter]) -> None:
     if not found:
-        click.echo("no dead letters")
+        click.echo("no dead-letter messages")
         return
     rows = [
         (group.queue, group.cause, f"{group.letters:,}", said_age(group.oldest), group.example, group.why)
         for group in grouped(found)
     ]
-    _table(("queue", "cause", "letters", "oldest", "for example", "why"), rows)
+    _table(("queue", "cause", "messages", "oldest", "for example", "why"), rows)
 
 
 def _show_letters(found: Sequence[Letter]) -> None:
@@ -93,15 +92,15 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
     table = Table()
     for name in head:
-        # What is typed into the next command is never cut off.
+        # Text that is typed into the next command is never cut off.
         table.add_column(name, no_wrap=name in _TYPED, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))  # Text: a key may hold what rich takes for markup
+        table.add_row(*(Text(printable(cell)) for cell in row))  # Text: a key may contain rich's markup
     terminal = console()
     (terminal if terminal.is_terminal else console(width=max(terminal.width, WIDE))).print(table)
 
 
-@dlq.command("show")
+@dlq.command("show", short_help="Show one dead-letter message.")
 @click.argument("message_id")
 @limit_option
 @json_option
@@ -117,10 +116,10 @@ def show_letter(context: click.Context, settings: Settings, *, message_id: str, 
       keyshift dlq show 0f2a4c7e-6a61-4a0b-a0f5-1b1f0c3f9f0e
     """
     desk = Desk(settings, None)
-    with desk.chosen(Choice(Wanted(frozenset({message_id})), None, limit)) as queues:
-        letter = next((one.letters[0] for one in queues if one.letters), None)
+    with desk.chosen(LetterChoice(Wanted(frozenset({message_id})), None, limit)) as queues:
+        letter = next((queue.letters[0] for queue in queues if queue.letters), None)
     if letter is None:
-        click.echo(f"no dead letter has the id {message_id}; see keyshift dlq list --each", err=True)
+        click.echo(f"no dead-letter message has the id {message_id}; see keyshift dlq list --each", err=True)
         context.exit(1)
     migration = desk.dependencies.rules.migration
     records = [

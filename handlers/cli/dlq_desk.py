@@ -1,4 +1,4 @@
-"""Which dead letters a command is about, and holding them while it looks."""
+"""The dead-letter messages that a command selects, invisible to other consumers while it runs."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,10 +11,10 @@ import click
 
 from domain.errors import InputError
 from domain.queues import DeadLetterQueue
-from handlers.cli.times import parse_since
+from handlers.cli.text import parse_since
 from handlers.config.settings import Settings
 from handlers.engine.dependencies import Dependencies
-from handlers.operations.dead_letters import Held, Wanted, read_letter
+from handlers.operations.dead_letters import HeldLetters, Wanted, read_letter
 from handlers.operations.redrive import Chosen
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -36,8 +36,8 @@ _FILTERS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """The options that choose letters, read."""
+class LetterChoice:
+    """The values of the options that choose messages."""
 
     wanted: Wanted
     queue: str | None
@@ -51,7 +51,7 @@ def choosing(command: Command) -> Command:
         given = {name: options.pop(name) for name in ("queue", "cause", "key", "since", "rule", "limit")}
         since = parse_since(given["since"], now=time.time())
         wanted = Wanted(frozenset(message_ids), given["cause"], given["key"], since, given["rule"])
-        return command(*arguments, choice=Choice(wanted, given["queue"], given["limit"]), **options)
+        return command(*arguments, choice=LetterChoice(wanted, given["queue"], given["limit"]), **options)
 
     decorated: Any = update_wrapper(read, command)
     for option in reversed(_FILTERS):
@@ -72,7 +72,9 @@ class Desk:
         self.dependencies: Dependencies = wire_command(process, function="dlq-command")
         every = dead_letter_queues(process)
         if not every:
-            raise InputError("no queue has a dead-letter queue: set --events-queue and --backfill-queue, ask doctor")
+            raise InputError(
+                "no queue has a dead-letter queue: set --events-queue and --backfill-queue, then run keyshift doctor"
+            )
         self.queues: Mapping[str, DeadLetterQueue] = {
             name: dead for name, dead in every.items() if queue is None or queue in name.split("+")
         }
@@ -80,14 +82,14 @@ class Desk:
             raise InputError(f"there is no dead-letter queue of {queue!r}, only of {', '.join(every)}")
 
     @contextmanager
-    def chosen(self, choice: Choice) -> Iterator[list[Chosen]]:
-        """The letters that are wanted, hidden from others inside the block; what is left then is visible again."""
+    def chosen(self, choice: LetterChoice) -> Iterator[list[Chosen]]:
+        """The chosen messages, invisible to other consumers inside the block; the rest is visible again afterwards."""
         with ExitStack() as stack:
             found = []
             for name, dead in self.queues.items():
-                held = stack.enter_context(Held(dead, limit=choice.limit))
-                letters = [read_letter(one, name, self.dependencies) for one in held.letters()]
+                held = stack.enter_context(HeldLetters(dead, limit=choice.limit))
+                letters = [read_letter(letter, name, self.dependencies) for letter in held.letters()]
                 if len(letters) >= choice.limit:
-                    click.echo(f"{name}: looked at {choice.limit:,} of about {dead.count_letters():,}", err=True)
-                found.append(Chosen(dead, held, [one for one in letters if choice.wanted.fits(one)]))
+                    click.echo(f"{name}: read {choice.limit:,} of about {dead.count_letters():,}", err=True)
+                found.append(Chosen(dead, held, [letter for letter in letters if choice.wanted.fits(letter)]))
             yield found

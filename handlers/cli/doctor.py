@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +14,8 @@ from domain.keys import Location
 from domain.lifecycle.inspection import Inspector, Tried
 from domain.lifecycle.stages import CAPTURING, StageEntry, rules_fault
 from domain.rules.compiled import CompiledRules
-from handlers.cli.bucket_doctor import lifecycle_findings, versioning_findings
+from domain.rules.lake_tables import first_tables, table_warning
+from handlers.cli.bucket_doctor import annotation_findings, lifecycle_findings, versioning_findings
 from handlers.cli.finding import Finding
 from handlers.cli.options import json_option, with_settings
 from handlers.config.settings import Settings
@@ -23,16 +25,21 @@ if TYPE_CHECKING:
     from handlers.bootstrap.process import Process
 
 MOST_SKEW_SECONDS = 5.0
+FIRST_KEYS = 10_000
+"""So many keys are looked at for data-lake tables; ``keyshift plan`` looks at all."""
 _UNLOCKED = "what is written over or deleted there may be gone; note a link of the chain (docs/audit.md)"
 
 
 @click.command()
 @click.option("--probe", is_flag=True, help="Also try each S3 condition with small objects at the target.")
 @click.option("--stack", help="Also look at this deployed stack; table, queues and bus are taken from it.")
+@click.option("--user-pool", help="Also look at the app clients of the portal's Cognito user pool: its ARN or id.")
 @json_option
 @with_settings
 @click.pass_context
-def doctor(context: click.Context, settings: Settings, *, probe: bool, stack: str | None, as_json: bool) -> None:
+def doctor(
+    context: click.Context, settings: Settings, *, probe: bool, stack: str | None, user_pool: str | None, as_json: bool
+) -> None:
     """Look at credentials, buckets, table, queues and bus, and say what would go wrong.
 
     Writes nothing, but with --probe small objects, which it deletes again. Exit code 1 when something is missing.
@@ -42,21 +49,25 @@ def doctor(context: click.Context, settings: Settings, *, probe: bool, stack: st
       keyshift doctor --rules portal.yaml --table keyshift --events-queue URL --backfill-queue URL
       keyshift doctor --probe
       keyshift doctor --rules portal.yaml --table keyshift-prod-manifest --stack keyshift-prod
+      keyshift doctor --user-pool us-east-1_example
     """
-    from handlers.bootstrap.inspection import deployed_stack, inspector_of, probe_of
+    from handlers.bootstrap import inspection
     from handlers.bootstrap.process import Process
+    from handlers.cli.pool_doctor import examine_user_pool
     from handlers.cli.stack_doctor import examine_stack, with_stack
 
     process = Process(settings)
     found: list[Finding] = []
     if stack is not None:
-        deployed = deployed_stack(process, stack)
+        deployed = inspection.deployed_stack(process, stack)
         deployed_settings = with_stack(settings, deployed.resources)
         process = Process(deployed_settings, rules=process.rules, clients=process.clients)
-        found += examine_stack(process.rules, deployed, queue=inspector_of(process).queue)
-    findings = list(examine(process, inspector_of(process))) + found
+        found += examine_stack(process.rules, deployed, queue=inspection.inspector_of(process).queue)
+    findings = list(examine(process, inspection.inspector_of(process))) + found
+    if user_pool is not None:
+        findings += examine_user_pool(inspection.user_pool(process, user_pool))
     if probe:
-        findings += tried(probe_of(process))
+        findings += tried(inspection.probe_of(process))
     for finding in findings:
         click.echo(json.dumps(asdict(finding)) if as_json else f"{finding.level:4}  {finding.part}: {finding.text}")
     context.exit(1 if any(finding.level == "fail" for finding in findings) else 0)
@@ -68,7 +79,10 @@ def examine(process: "Process", inspector: Inspector) -> Iterator[Finding]:
     checks: list[tuple[str, Callable[[], Iterator[Finding]]]] = [
         ("credentials", lambda: _identity(inspector)),
         ("rules", lambda: rules_findings(rules, inspector.stage_of(settings.table))),
-        ("source bucket", lambda: _source(rules, inspector)),
+        (
+            "source bucket",
+            lambda: chain(_source(rules, inspector), _lake_tables(process), annotation_findings(rules, inspector)),
+        ),
         ("target bucket", lambda: _target(rules, inspector)),
         ("manifest table", lambda: _table(settings, inspector)),
         ("events queue", lambda: _queue("events queue", settings.events_queue_url, settings, inspector)),
@@ -86,13 +100,13 @@ def examine(process: "Process", inspector: Inspector) -> Iterator[Finding]:
 def tried(conditions: Iterable[Tried]) -> Iterator[Finding]:
     """One finding for each condition."""
     try:
-        for one in conditions:
-            if not one.fault:
-                yield Finding("ok", one.name, "honoured")
-            elif one.is_vital:
-                yield Finding("fail", one.name, f"{one.fault}; use a server that honours it")
+        for condition in conditions:
+            if not condition.fault:
+                yield Finding("ok", condition.name, "honoured")
+            elif condition.is_vital:
+                yield Finding("fail", condition.name, f"{condition.fault}; use a server that honours it")
             else:
-                yield Finding("warn", one.name, one.fault)
+                yield Finding("warn", condition.name, condition.fault)
     except KeyshiftError as error:
         yield Finding("fail", "probe", str(error))
 
@@ -125,7 +139,7 @@ def _source(rules: CompiledRules, inspector: Inspector) -> Iterator[Finding]:
         yield Finding(
             "fail",
             "source bucket",
-            f"{name} tells nobody of live writes: run keyshift start, which lets it notify the events queue",
+            f"{name} sends no events to the events queue: run keyshift start --yes",
         )
     skew = abs(facts.server_time - time.time())
     if facts.server_time and skew > MOST_SKEW_SECONDS:
@@ -162,7 +176,7 @@ def _queue(part: str, url: str, settings: Settings, inspector: Inspector) -> Ite
         yield Finding(
             "fail",
             part,
-            "it has no dead-letter queue: give it one, or a bad message comes back for ever",
+            "it has no dead-letter queue: give it one, or a bad message comes back forever",
         )
     elif facts.most_receives < 5:
         yield Finding(
@@ -182,11 +196,21 @@ def _bus(settings: Settings, inspector: Inspector) -> Iterator[Finding]:
     yield Finding("ok", "event bus", f"{settings.bus} is there")
 
 
+def _lake_tables(process: "Process") -> Iterator[Finding]:
+    from handlers.bootstrap.inspection import object_listing
+
+    rules = process.rules
+    listed = object_listing(process).list_objects(rules.source_bucket, prefix=rules.source_prefix)
+    keys = (one.key for one in islice(listed, FIRST_KEYS))
+    for table in first_tables(keys, rules.accepted_tables):
+        yield Finding("warn", "data-lake tables", table_warning(table))
+
+
 def _audit(process: "Process") -> Iterator[Finding]:
     from handlers.bootstrap.audit import audit_place
 
     if not process.settings.audit_bucket:
-        yield Finding("warn", "audit chain", "off: without KEYSHIFT_AUDIT_BUCKET nobody can prove what was done")
+        yield Finding("warn", "audit chain", "off: without KEYSHIFT_AUDIT_BUCKET there is no proof of what was done")
         return
     place = audit_place(process)
     if place.is_locked:

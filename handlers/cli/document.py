@@ -9,9 +9,8 @@ from handlers.cli.app import keyshift
 
 HEAD = """# The command line
 
-Made by `python -m handlers.cli.document`; `keyshift COMMAND --help` says the same.
-
-Every option of a migration has a variable, so that one environment serves all commands. Exit codes: 0 as wished,
+Made by `python -m handlers.cli.document`; `keyshift COMMAND --help` prints the same. Every option of a migration has a
+variable, so that one environment serves all commands. Exit codes: 0 success,
 1 the answer is no (something is missing, refuted, lost or failed), 2 wrong use or unreadable input, 130 interrupted.
 Errors are one sentence on standard error, with the remedy.
 """

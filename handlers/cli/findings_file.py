@@ -1,4 +1,4 @@
-"""Writes findings to a file as they come: CSV, JSON Lines or Parquet, by its name."""
+"""Writes findings to a file: CSV, JSON Lines or Parquet, by its name."""
 
 import csv
 import json
@@ -21,15 +21,15 @@ def row_of(finding: Finding) -> Mapping[str, object]:
         "target": finding.target.uri if finding.target is not None else None,
         "state": finding.state,
         "verified": finding.verified,
-        "differences": [one.value for one in finding.differences],
-        "remarks": [one.value for one in finding.remarks],
+        "differences": [difference.value for difference in finding.differences],
+        "remarks": [remark.value for remark in finding.remarks],
         "detail": finding.detail,
     }
 
 
 @contextmanager
 def findings_file(path: Path | None) -> Iterator[Add]:
-    """What takes each finding; the file is there under its name only when all of them are in it."""
+    """A function that writes one finding; the file gets its name only when all of them are in it."""
     if path is None:
         yield lambda _: None
         return

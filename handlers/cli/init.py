@@ -1,4 +1,4 @@
-"""``keyshift init``: a first rules file and settings, guessed from what lies in the bucket."""
+"""``keyshift init``: a first rules file and settings, guessed from a bucket's keys."""
 
 import json
 from collections.abc import Iterator
@@ -11,21 +11,32 @@ from domain.errors import InputError
 from domain.proofs.proof import Proof, prove_rules
 from domain.rules.compiled import CompiledRules, MapOutcome
 from domain.rules.guessing import KINDS, Guess, guess_rules
+from domain.rules.lake_tables import first_tables, table_warning
 from handlers.cli.options import json_option
+from handlers.cli.output import write_text
 from handlers.cli.rules_report import text_lines
-from handlers.cli.written import write_text
-from handlers.config.rules_file import checked_bucket, read_rules
+from handlers.config.rules_file import read_rules
+from handlers.config.rules_model import checked_bucket
 
 
 @click.command()
 @click.argument("bucket")
 @click.option("--inventory", help="Take the keys from an S3 Inventory (path or s3:// URI) and not from a listing.")
 @click.option("--prefix", default="", help="Only keys below this prefix; the rules file gets it as source prefix.")
-@click.option("--below", default="new/", show_default=True, help="Where the new layout is to begin.")
-@click.option("--sample", default=200_000, show_default=True, type=click.IntRange(1), help="Keys to look at, at most.")
+@click.option("--below", default="new/", show_default=True, help="The prefix of the new layout.")
+@click.option(
+    "--sample", default=200_000, show_default=True, type=click.IntRange(1), help="Maximum number of keys to read."
+)
 @click.option("--out", default="rules.yaml", show_default=True, type=click.Path(path_type=Path), help="The rules file.")
-@click.option("--env", "env_file", default="keyshift.env", show_default=True, type=click.Path(path_type=Path))
-@click.option("--force", is_flag=True, help="Replace files that are there.")
+@click.option(
+    "--env",
+    "env_file",
+    default="keyshift.env",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The file with settings, to be read by a shell.",
+)
+@click.option("--force", is_flag=True, help="Replace existing files.")
 @click.option("--region", envvar="KEYSHIFT_REGION", help="The AWS region.  [env: KEYSHIFT_REGION]")
 @click.option("--endpoint-url", envvar="KEYSHIFT_ENDPOINT_URL", help="Another server.  [env: KEYSHIFT_ENDPOINT_URL]")
 @json_option
@@ -45,10 +56,10 @@ def init(
     endpoint_url: str | None,
     as_json: bool,
 ) -> None:
-    """Look at the keys of BUCKET and write a rules file to begin with.
+    """Read the keys of BUCKET and write a first rules file.
 
-    Each rule says how many objects look like it and how sure it is; where they should go is yours to say: edit every
-    'to'. Nothing in AWS is changed. Exit code 1 when the proofs find something in the file as it was written.
+    Each rule has the number of its objects and a degree of certainty. You decide where they go: edit every 'to'.
+    Nothing in AWS is changed. Exit code 1 when the proofs find a fault in the file.
 
     \b
     Example:
@@ -68,10 +79,10 @@ def init(
     with sampled_keys(bucket, prefix, inventory=inventory, region=region, endpoint_url=endpoint_url) as found:
         keys = list(islice(found, sample))
     if not keys:
-        raise InputError(f"s3://{bucket}/{prefix} holds no objects to guess from")
+        raise InputError(f"s3://{bucket}/{prefix} has no objects to guess from")
     guesses = guess_rules((key.removeprefix(prefix) for key in keys), below=below)
     if not guesses:
-        raise InputError(f"s3://{bucket}/{prefix} holds nothing but folder markers")
+        raise InputError(f"s3://{bucket}/{prefix} has only folder markers")
     text = rules_text(bucket, prefix, guesses)
     compiled = read_rules(text, name=str(out))
     proof = prove_rules(compiled)
@@ -81,6 +92,8 @@ def init(
     lines = _json_lines if as_json else _text_lines
     for line in lines(guesses, compiled, proof, keys=len(keys), unmapped=unmapped):
         click.echo(line)
+    for table in first_tables(keys):
+        click.echo(f"WARNING: {table_warning(table)}", err=True)
     click.echo(f"wrote {out} and {env_file}; next: edit each 'to', then keyshift rules check {out}", err=True)
     context.exit(0 if proof.is_wished else 1)
 
@@ -104,13 +117,13 @@ def rules_text(bucket: str, prefix: str, guesses: tuple[Guess, ...]) -> str:
         lines.append(f"  - name: {_quoted(guess.name)}")
         lines.append(f"    from: {_quoted(guess.source)}")
         lines.append(f"    to: {_quoted(guess.target)}")
-    # No "keep" for the new layout: nobody but the migration writes there yet, and a kept key could be met by a copy.
+    # No "keep" for the new layout: only the migration writes there yet, and a copy could collide with a kept key.
     lines += ["unmapped: report", "deletes: mirror"]
     return "\n".join(lines) + "\n"
 
 
 def env_text(rules_file: Path, migration: str, region: str | None, endpoint_url: str | None) -> str:
-    """Settings for a shell: what is known, and what the deployed stack will say."""
+    """Settings for a shell: the known ones, and those that the deployed stack will print."""
     lines = [
         "# set -a; . ./keyshift.env; set +a",
         f"KEYSHIFT_RULES_FILE={rules_file}",
@@ -130,7 +143,7 @@ def _text_lines(
 ) -> Iterator[str]:
     for guess in guesses:
         yield f"{guess.sureness.value:7} {guess.objects:>10,}  {_quoted(guess.source)}  ({guess.why})"
-    yield f"{keys:,} keys looked at, {unmapped:,} of them match no rule"
+    yield f"{keys:,} keys read, {unmapped:,} of them match no rule"
     yield from text_lines(compiled, proof)
 
 
@@ -161,5 +174,5 @@ def _flow(values: dict[str, str]) -> str:
 
 
 def _quoted(text: str) -> str:
-    """ASCII, so that no key can break a line or hide what it is."""
+    """ASCII, so that a key cannot break a line or hide its content."""
     return json.dumps(text)

@@ -49,7 +49,7 @@ class Number(click.FloatRange):
         """The number."""
         number = super().convert(value, param, ctx)
         if not isfinite(number):
-            self.fail(f"{value!r} is no number that can be counted with", param, ctx)
+            self.fail(f"{value!r} is not a usable number", param, ctx)
         return number
 
 
@@ -57,7 +57,7 @@ ABOVE_ZERO = Number(min=0, min_open=True)
 
 
 def need_queues(settings: Settings, *names: str) -> None:
-    """Raise InputError where a queue is not named: what does not look at one must not say that nothing waits there."""
+    """Raise InputError where a queue is not named: without its URL a command cannot know that nothing waits there."""
     missing = [name for name in names if not getattr(settings, f"{name}_queue_url")]
     if missing:
         said = ", ".join(f"--{name}-queue (or {PREFIX}{name.upper()}_QUEUE_URL)" for name in missing)

@@ -1,18 +1,20 @@
-"""The one way to the terminal: what producers and other operators wrote must not steer it.
+"""Output to the terminal: texts by producers and other operators must not control it.
 
-A key may hold what clears a screen, turns a line round or begins a line of its own. Every text that a command writes
-goes through ``PrintableStream``, and every table through ``console``; ``say`` makes sure of one line besides.
+A key may contain characters that clear a screen, reverse a line or begin another one. Every text that a command writes
+goes through ``PrintableStream``, and every table through ``console``. ``say`` also prints exactly one line.
 """
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
 
-from handlers.cli.printable import printable
+from domain.errors import InputError
+from handlers.cli.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +29,7 @@ class PrintableStream:
 
     def __init__(self, stream: TextIO) -> None:
         self.rich_proxied_file = stream
-        """Where rich writes past us: it makes sequences of its own, and ``console`` has looked at its texts."""
+        """The stream that rich writes to: it makes its own sequences, and ``console`` has escaped its texts."""
 
     def write(self, text: str) -> int:
         """Write it; bytes are refused, as by any text stream."""
@@ -38,11 +40,11 @@ class PrintableStream:
 
     @property
     def buffer(self) -> Any:
-        """Hidden, so that no bytes go past us."""
+        """Not available, so that bytes are escaped too."""
         raise AttributeError("buffer")
 
     def __getattr__(self, name: str) -> Any:
-        """Everything else is the stream's own."""
+        """Everything else is the inner stream's."""
         return getattr(self.rich_proxied_file, name)
 
 
@@ -54,7 +56,7 @@ def _lines_kept(text: str) -> str:
 
 @contextmanager
 def printable_streams() -> Iterator[None]:
-    """Both standard streams are printable meanwhile; one that was given up stays so."""
+    """Both standard streams escape texts inside the block; a closed one stays closed."""
     given = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (_guarded(one) for one in given)
     try:
@@ -70,18 +72,18 @@ def _guarded(stream: TextIO) -> TextIO:
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """One line, also where the text holds line feeds."""
+    """Print one line, also where the text contains line feeds."""
     click.echo(printable(text), err=err)
 
 
 def refuse(context: click.Context, why: str, *, as_json: bool) -> NoReturn:
-    """Say why nothing is done, and end the command with exit code 1."""
+    """Print why nothing is done, and end the command with exit code 1."""
     say(json.dumps({"refused": why}) if as_json else f"no: {why}", err=not as_json)
     context.exit(1)
 
 
 def say_dry_run(done: str, *, give: str = "--yes") -> None:
-    """Say that nothing was ``done`` (changed, deleted), and which options do it."""
+    """Print that nothing was ``done`` (changed, deleted), and which options do it."""
     click.echo(f"dry run: nothing was {done}, give {give} to do it", err=True)
 
 
@@ -97,7 +99,27 @@ def console(*, stderr: bool = False, width: int | None = None) -> "Console":
     return PrintableConsole(file=_innermost(sys.stderr if stderr else sys.stdout), width=width)
 
 
+def print_figures(title: str, rows: Iterable[Sequence[str]], *, head: Sequence[str] = ()) -> None:
+    """Print a table of names with figures; without a ``head`` each row has one figure."""
+    from rich.table import Table
+
+    table = Table(title=title, show_header=bool(head), title_justify="left")
+    for number, name in enumerate(head or ("", "")):
+        table.add_column(name, justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*row)
+    console().print(table)
+
+
 def _innermost(stream: TextIO) -> TextIO:
     while (inner := getattr(stream, "rich_proxied_file", None)) is not None:
         stream = inner
     return stream
+
+
+def write_text(path: Path, text: str, *, option: str) -> None:
+    """Write ``text``; raises InputError that names the file and the ``option`` that chose it."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}; give another {option}") from error

@@ -1,4 +1,4 @@
-"""``keyshift pins``: what holds old URIs and cannot be edited."""
+"""``keyshift pins``: list published things with old URIs that cannot be edited."""
 
 import json
 
@@ -14,11 +14,12 @@ from handlers.config.settings import Settings
 @with_settings
 @click.pass_context
 def pins(context: click.Context, settings: Settings, *, as_json: bool) -> None:
-    """List what keeps legacy objects where they are, and what must be published again before they can be deleted.
+    """List the pins on legacy objects: what must be published again before the objects can be deleted.
 
-    The command reads published Greengrass components with the deployments that use them, and SageMaker models and model
-    packages: those that 'pins' in the rules file names. It asks this account and region, and each of 'pin_places'.
-    Pins elsewhere are not seen. Cleanup leaves exactly these objects alone. Exit code 1 when there is a pin.
+    The command reads the services that 'pins' in the rules file names: Glue tables and partitions, published Greengrass
+    components with their deployments, SageMaker models and model packages. It searches this account and region, and
+    each of 'pin_places'. Pins elsewhere are not found. Cleanup keeps exactly these objects. Exit code 1 when there is a
+    pin.
 
     \b
     Example:
@@ -30,7 +31,7 @@ def pins(context: click.Context, settings: Settings, *, as_json: bool) -> None:
 
     found = pins_of(Process(settings))
     if not found.holders:
-        click.echo("the rules file asks no service: say 'pins: [greengrass, sagemaker]', or those you use", err=True)
+        click.echo("the rules file names no service: add 'pins: [glue]', or those that you use", err=True)
     number = 0
     for number, pin in enumerate(found.find_pins(), start=1):  # noqa: B007  # counted
         if as_json:
@@ -42,5 +43,5 @@ def pins(context: click.Context, settings: Settings, *, as_json: bool) -> None:
         asked = "; ".join(["this account, this region", *map(str, found.rules.pin_places)])
         click.echo(f"{number:,} pins" if number else "no pins")
         if found.holders:
-            say(f"asked: {', '.join(found.rules.pins)} in {asked}; pins of other accounts and regions are not seen")
+            say(f"searched: {', '.join(found.rules.pins)} in {asked}; pins of other accounts and regions are not found")
     context.exit(1 if number else 0)

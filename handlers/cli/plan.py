@@ -1,11 +1,11 @@
-"""``keyshift plan``: what would move, what would go wrong, what it costs; it writes nothing but --out and --html."""
+"""``keyshift plan``: what would move, what would fail, what it costs; it writes only --out and --html."""
 
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import yaml
@@ -14,21 +14,18 @@ from domain.errors import InputError
 from domain.parts import MAX_COPY_BYTES, MIN_PART_BYTES, MULTIPART_ABOVE, PART_BYTES
 from domain.planning.estimate import Estimate, Prices, estimate, prices_from
 from domain.planning.figures import Cutting, PlanFigures
+from domain.rules.compiled import CompiledRules
 from handlers.cli.options import json_option
-from handlers.cli.output import console
+from handlers.cli.output import print_figures, write_text
 from handlers.cli.pages.plan import plan_page, rows_of
-from handlers.cli.written import write_text
 from handlers.config.rules_file import load_rules
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 _MEMORY = re.compile(r"0*[1-9]\d*(\.\d+)? ?[KMGT]i?B", re.IGNORECASE | re.ASCII)
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--inventory", help="Where an S3 Inventory's manifest.json is: a path or an s3:// URI.")
+@click.option("--inventory", help="Path or s3:// URI of an S3 Inventory's manifest.json.")
 @click.option("--list", "listing", is_flag=True, help="Take the objects from a listing of the source bucket.")
 @click.option("--out", type=click.Path(path_type=Path), help="Save the mapped rows as Parquet, for a backfill.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write the plan as one self-contained HTML file.")
@@ -72,7 +69,7 @@ def plan(
     region: str,
     as_json: bool,
 ) -> None:
-    """Map every object of an inventory or a listing by the rules in FILE, and say what would happen.
+    """Map every object of an inventory or a listing by the rules in FILE, and show what would happen.
 
     Reports objects and bytes per rule, unmapped keys by shape, collisions, what is archived, large or locked, what a
     move does not preserve, cost and duration. Exit code 1 when objects collide, a key is impossible, or one is unmapped
@@ -86,9 +83,9 @@ def plan(
     from handlers.bootstrap.planning import plan_objects
 
     if listing == bool(inventory):
-        raise InputError("say where the objects come from: either --inventory MANIFEST or --list")
+        raise InputError("choose where the objects come from: either --inventory MANIFEST or --list")
     if not _MEMORY.fullmatch(memory):
-        raise InputError(f"--memory {memory!r} is no amount of memory: write 2GB or 512MiB")
+        raise InputError(f"--memory {memory!r} is not an amount of memory: write 2GB or 512MiB")
     rules = load_rules(file)
     bill = read_prices(prices)
     figures = plan_objects(
@@ -99,13 +96,16 @@ def plan(
         region=region,
         endpoint_url=endpoint_url,
         cutting=Cutting(multipart_above, part_size),
+        say=lambda text: click.echo(text, err=True),
     )
-    cost = estimate(figures, bill, concurrency=concurrency)
+    cost = estimate(figures, bill, concurrency=concurrency, single_events=rules.single_events)
     if as_json:
         click.echo(json.dumps(as_dict(rules.migration, figures, cost, bill)))
     else:
-        show(console(), rules.migration, figures, cost, bill)
-    # Last, so that a page that cannot be written takes nothing away that took long to find.
+        show(rules.migration, figures, cost, bill)
+        for line in offered(rules, figures):
+            click.echo(line)
+    # Last, so that an error with the page loses no result.
     if html is not None:
         write_text(html, plan_page(rules.migration, figures, cost, bill), option="--html")
     context.exit(0 if figures.is_safe else 1)
@@ -120,7 +120,7 @@ def read_prices(path: Path | None) -> Prices:
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise InputError(f"the prices in {path} cannot be read: {error}") from error
     if not isinstance(content, dict):
-        raise InputError(f"{path} must hold a mapping of price names to numbers")
+        raise InputError(f"{path} must contain a mapping of price names to numbers")
     return prices_from(content)
 
 
@@ -133,29 +133,40 @@ def as_dict(migration: str, figures: PlanFigures, cost: Estimate, prices: Prices
         "total": figures.total,
         "safe": figures.is_safe,
         "fidelity": list(figures.fidelity()),
+        "promises": dict(figures.promises()),
         "cost": {**asdict(cost), "dollars": cost.dollars, "prices_as_of": prices.as_of},
     }
 
 
+def offered(rules: CompiledRules, figures: PlanFigures) -> Iterator[str]:
+    """What the rules file could promise and does not, with the line to write."""
+    known = {"storage_class"} if rules.promised_storage_class else set[str]()
+    known |= {"encryption", "object_lock"} if rules.promised_plain else set()
+    promises = figures.promises()
+    if promises.keys() <= known:
+        return
+    yield "the rules file can promise what is true of every object here; that saves one request for each live event:"
+    prefix = {"prefix": rules.source_prefix} if rules.source_prefix else {}
+    side = {"bucket": rules.source_bucket} | prefix | dict(promises)
+    yield f"  source: {{{', '.join(f'{name}: {value}' for name, value in side.items())}}}"
+
+
 def _unmoved(figures: PlanFigures) -> Iterator[str]:
-    """What the rules cannot or do not move."""
+    """The objects that the rules cannot or do not move."""
     yield from (f"REJECTED {key!r}" for key in figures.rejected_examples)
     for shape in figures.shapes:
         yield f"unmapped {shape.objects:,} x {shape.shape!r}, for example {shape.example!r}"
-    if figures.unmapped_fails and figures.unmapped.objects:
-        yield f"NOT SAFE: {figures.unmapped.objects:,} keys are unmapped, and the rules say unmapped: fail"
+    if figures.refused:
+        yield f"NOT SAFE: {figures.refused:,} keys are unmapped, and the rules file has unmapped: fail"
 
 
-def show(terminal: "Console", migration: str, figures: PlanFigures, cost: Estimate, prices: Prices) -> None:
+def show(migration: str, figures: PlanFigures, cost: Estimate, prices: Prices) -> None:
     """For people."""
-    from rich.table import Table
-
-    table = Table(title=f"plan of {migration}: {figures.total:,} objects", title_justify="left")
-    for name in ("what", "objects", "bytes"):
-        table.add_column(name, justify="left" if name == "what" else "right")
-    for name, share in rows_of(figures):
-        table.add_row(name, f"{share.objects:,}", f"{share.size:,}")
-    terminal.print(table)
+    print_figures(
+        f"plan of {migration}: {figures.total:,} objects",
+        ((name, f"{share.objects:,}", f"{share.size:,}") for name, share in rows_of(figures)),
+        head=("what", "objects", "bytes"),
+    )
     for collision in figures.collisions:
         met = "an object that is there already" if collision.occupied else "each other"
         click.echo(f"COLLISION at {collision.target!r}: {', '.join(map(repr, collision.keys))} would meet {met}")
@@ -165,12 +176,8 @@ def show(terminal: "Console", migration: str, figures: PlanFigures, cost: Estima
         click.echo(said)
     for note in figures.fidelity():
         click.echo(f"not preserved: {note}")
-    bill = Table(title=f"cost in US dollars (prices of {prices.as_of})", title_justify="left")
-    for name in ("item", "requests", "dollars"):
-        bill.add_column(name, justify="left" if name == "item" else "right")
-    for line in cost.lines:
-        bill.add_row(line.name, f"{line.requests:,}" if line.requests else "", f"{line.dollars:,.2f}")
-    bill.add_row("together", "", f"{cost.dollars:,.2f}")
-    terminal.print(bill)
+    bill = [(line.name, f"{line.requests:,}" if line.requests else "", f"{line.dollars:,.2f}") for line in cost.lines]
+    bill.append(("together", "", f"{cost.dollars:,.2f}"))
+    print_figures(f"cost in US dollars (prices of {prices.as_of})", bill, head=("item", "requests", "dollars"))
     click.echo(f"until cleanup, both copies are stored: {cost.doubled_storage_per_month:,.2f} dollars a month more")
-    click.echo(f"about {cost.seconds / 3600:.1f} hours; what limits it is {cost.bottleneck}")
+    click.echo(f"about {cost.seconds / 3600:.1f} hours; the limit is {cost.bottleneck}")

@@ -1,15 +1,15 @@
-"""Rich's console with texts that cannot steer the terminal; a module of its own, since loading rich takes time."""
+"""Rich's console with texts that cannot control the terminal; a separate module, because loading rich takes time."""
 
 from collections.abc import Iterable
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from handlers.cli.printable import printable
+from handlers.cli.text import printable
 
 
 class PrintableConsole(Console):
-    """Texts are looked at where they become segments: rich's own sequences are added later."""
+    """Texts are escaped where they become segments: rich adds its own sequences later."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """As rich renders it, each text with escapes for what is not printable; the ends of lines stay."""

@@ -2,34 +2,48 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from handlers.cli.output import console
+from handlers.cli.text import said_seconds
 
 LINE_SECONDS = 5.0
 
 
+class Step(Protocol):
+    """Notes one step, or several."""
+
+    def __call__(self, count: int = 1) -> None:
+        """Note them."""
+
+
 @contextmanager
-def progress(what: str, total: int | None) -> Iterator[Callable[[], None]]:
-    """What is called for each thing done; ``total`` is about how many there are, ``None`` where nobody knows."""
+def progress(what: str, total: int | None, *, done: int = 0) -> Iterator[Step]:
+    """A function to call for one or more steps; ``total`` is their approximate number, ``None`` if it is unknown.
+
+    ``done`` of them were done before, so that they do not count in the rate.
+    """
     if sys.stderr.isatty():
         from rich.progress import Progress
 
         with Progress(console=console(stderr=True), transient=True) as bar:
-            task = bar.add_task(what, total=total)
-            yield lambda: bar.advance(task)
+            task = bar.add_task(what, total=total, completed=done)
+            yield lambda count=1: bar.advance(task, count)
         return
-    done, begun = 0, time.monotonic()
+    before, begun = done, time.monotonic()
     shown = begun
 
-    def step() -> None:
+    def step(count: int = 1) -> None:
         nonlocal done, shown
-        done += 1
+        done += count
         now = time.monotonic()
         if now - shown >= LINE_SECONDS:
             shown = now
+            rate = (done - before) / (now - begun)
             of = f" of about {total:,}" if total else ""
-            print(f"{what}: {done:,}{of}, {done / (now - begun):,.0f}/s", file=sys.stderr)  # noqa: T201  # our own voice
+            left = f", {said_seconds((total - done) / rate)} left" if total and rate > 0 and total > done else ""
+            print(f"{what}: {done:,}{of}, {rate:,.0f}/s{left}", file=sys.stderr)  # noqa: T201  # keyshift's own text
 
     yield step

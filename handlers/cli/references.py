@@ -1,4 +1,4 @@
-"""``keyshift references``: what still holds old URIs, rewrite it, take that back."""
+"""``keyshift references``: list references to old keys, rewrite them, or undo that."""
 
 import json
 from collections import Counter
@@ -8,32 +8,36 @@ from typing import Any, TypeVar
 import click
 
 from domain.errors import InputError
-from domain.references.items import Outcome, Reported
+from domain.references.reports import ReferenceOutcome, Reported
 from handlers.cli.options import ABOVE_ZERO, json_option, with_settings
 from handlers.cli.output import say, say_dry_run
 from handlers.config.settings import Settings
 from handlers.operations.references import References, TableScan
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-_OPEN = (Outcome.READY, Outcome.WAITING, Outcome.HOLDS, Outcome.LOST)
-"""With one of these the answer is no."""
+_OPEN = (ReferenceOutcome.READY, ReferenceOutcome.WAITING, ReferenceOutcome.HOLDS, ReferenceOutcome.LOST)
+"""Outcomes with exit code 1."""
 
 
 @click.group()
 def references() -> None:
-    """Find what holds URIs of objects that move, rewrite it, or put the old URIs back."""
+    """Find references to objects that move, rewrite them, or put the old URIs back."""
 
 
 def scan_options(command: Command) -> Command:
-    """What scan and rewrite share."""
+    """The options that scan and rewrite share."""
     command = click.option("--only", help="Only this table of the rules file.", metavar="TABLE")(command)
     command = click.option(
-        "--segments", default=4, show_default=True, type=click.IntRange(1, 256), help="Parts of a table read at once."
+        "--segments",
+        default=4,
+        show_default=True,
+        type=click.IntRange(1, 256),
+        help="Parts of a table to read in parallel.",
     )(command)
-    return click.option("--rate", type=ABOVE_ZERO, help="At most so many items a second.")(command)
+    return click.option("--rate", type=ABOVE_ZERO, help="Maximum number of items a second.")(command)
 
 
-@references.command("scan")
+@references.command("scan", short_help="List references, and what becomes of each.")
 @scan_options
 @json_option
 @with_settings
@@ -43,8 +47,8 @@ def scan(
 ) -> None:
     """List every reference of the tables and manifests in the rules file that is still an old URI; nothing is written.
 
-    Texts that may name an object that moves, and cannot be rewritten, are listed as "holds" with what to do. Exit code
-    1 when one of either is left.
+    A text that may name an object that moves, and that cannot be rewritten, is listed as "holds" with its remedy. Exit
+    code 1 when a text of either kind is left.
 
     \b
     Example:
@@ -55,9 +59,9 @@ def scan(
     context.exit(_tell(_scanned(jobs, only, TableScan(segments=segments)), as_json=as_json))
 
 
-@references.command("rewrite")
+@references.command("rewrite", short_help="Replace old URIs by new ones.")
 @scan_options
-@click.option("--resume", is_flag=True, help="Go on where a rewrite with as many segments was stopped.")
+@click.option("--resume", is_flag=True, help="Resume a stopped rewrite with as many segments.")
 @click.option("--yes", is_flag=True, help="Really rewrite; without it nothing is written.")
 @json_option
 @with_settings
@@ -75,8 +79,8 @@ def rewrite(
 ) -> None:
     """Replace old URIs by new ones, all of one item in one write, only where the bytes are verified at the new key.
 
-    What it replaces is kept, so that undo can put it back. Run it again for what was not migrated yet. Exit code 1
-    when an old URI of an object that moves is left, or a text that may be one.
+    The old URIs are stored, so that undo can put them back. Run it again for objects that were not migrated yet. Exit
+    code 1 when an old URI of an object that moves is left, or a text that may be one.
 
     \b
     Example:
@@ -91,7 +95,7 @@ def rewrite(
     context.exit(code)
 
 
-@references.command("undo")
+@references.command("undo", short_help="Put the old URIs back.")
 @click.option("--yes", is_flag=True, help="Really put the old URIs back; without it they are listed.")
 @json_option
 @with_settings
@@ -99,8 +103,8 @@ def rewrite(
 def undo(context: click.Context, settings: Settings, *, yes: bool, as_json: bool) -> None:
     """Put the old URIs back that were replaced, found by their new values, also in lists that were reordered.
 
-    Only where the object is at its old key again; what others changed since stays. Exit code 1 when an old URI could
-    not be put back.
+    An old URI is put back only if the object is at its old key again; later changes by others stay. Exit code 1 when an
+    old URI could not be put back.
 
     \b
     Example:
@@ -132,22 +136,30 @@ def _scanned(jobs: References, table: str | None, how: TableScan) -> Iterable[Re
 
 
 def _tell(reports: Iterable[Reported], *, as_json: bool) -> int:
-    """Print each report as it comes, and the figures; the exit code."""
+    """Print each report and the figures; returns the exit code."""
     counts: Counter[str] = Counter()
-    for one in reports:
-        counts[one.outcome.value] += 1
+    for report in reports:
+        counts[report.outcome.value] += 1
         if as_json:
-            click.echo(json.dumps(as_row(one)))
+            click.echo(json.dumps(as_row(report)))
         else:
-            held = one.reference
-            arrow = f" -> {one.new_uri!r}" if one.new_uri else ""
-            why = f"  ({one.why})" if one.why else ""
-            say(f"{one.outcome.value:12}  {held.holder}  {held.path}  {held.uri!r}{arrow}{why}")
+            held = report.reference
+            why = f"  ({report.why})" if report.why else ""
+            say(f"{report.outcome.value:12}  {held.holder}  {held.path}  {_uris_of(report)}{why}")
     if as_json:
         click.echo(json.dumps({"counts": dict(sorted(counts.items()))}))
     else:
         click.echo(", ".join(f"{number:,} {name}" for name, number in sorted(counts.items())) or "no references")
     return 1 if any(counts[outcome.value] for outcome in _OPEN) else 0
+
+
+def _uris_of(one: Reported) -> str:
+    """What was there, and what is there now or will be; a restored reference went from the new URI to the old one."""
+    old = repr(one.reference.uri)
+    if not one.new_uri:
+        return old
+    new = repr(one.new_uri)
+    return f"{new} -> {old}" if one.outcome is ReferenceOutcome.RESTORED else f"{old} -> {new}"
 
 
 def as_row(one: Reported) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""``keyshift report``: how it went, as one page, or object by object."""
+"""``keyshift report``: the migration's report as one page, or object by object."""
 
 import csv
 import json
@@ -20,10 +20,9 @@ from domain.reporting.progress import HOUR
 from domain.reporting.report import COLUMNS, Tallied, length_of, row_of
 from handlers.cli.audit import findings_of, progress, verdict_of
 from handlers.cli.options import with_settings
-from handlers.cli.output import machine_output
+from handlers.cli.output import machine_output, write_text
 from handlers.cli.pages.report import Report, report_page
 from handlers.cli.plan import read_prices
-from handlers.cli.written import write_text
 from handlers.config.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,12 +33,12 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @click.command()
-@click.option("--out", type=click.Path(path_type=Path), help="Write the page there.  [default: report.html]")
+@click.option("--out", type=click.Path(path_type=Path), help="File for the page. [default: report.html]")
 @click.option("--csv", "as_csv", is_flag=True, help="Every object as a line of CSV on standard output.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Every object as a line of JSON, and the figures as the last one."
 )
-@click.option("--plan", type=click.Path(path_type=Path), help="What 'plan --json' said, or 'plan --out' saved.")
+@click.option("--plan", type=click.Path(path_type=Path), help="Output of 'plan --json', or file of 'plan --out'.")
 @click.option("--prices", type=click.Path(path_type=Path), help="A YAML file with your own prices.")
 @click.option("--quick", is_flag=True, help="Counters only: read neither the records nor the audit chain.")
 @with_settings
@@ -55,10 +54,10 @@ def report(
     prices: Path | None,
     quick: bool,
 ) -> None:
-    """Write one self-contained HTML file: progress, rules, failures, what was kept, cost, and the audit's verdict.
+    """Write one self-contained HTML file: progress, rules, failures, what was kept, cost, and the state of the audit.
 
-    With --csv or --json every object's outcome goes to standard output instead; add --out to have the page too. In CSV
-    a text that a spreadsheet would take for a formula begins with an apostrophe. Exit code 1 when the audit chain is
+    With --csv or --json every object's outcome goes to standard output instead; add --out to write the page too. In CSV
+    a text that a spreadsheet would run as a formula begins with an apostrophe. Exit code 1 when the audit chain is
     broken.
 
     \b
@@ -72,7 +71,7 @@ def report(
     if as_csv and as_json:
         raise InputError("choose one of --csv and --json: both go to standard output")
     if quick and as_csv:
-        raise InputError("--quick reads no records, so it has no objects for --csv: leave one of the two out")
+        raise InputError("--quick reads no records, so it has no objects for --csv: omit one of the two")
     process = Process(settings)
     planned = read_plan(plan, process.rules) if plan is not None else None
     printed = _csv_rows if as_csv else _json_rows if as_json else None
@@ -87,7 +86,7 @@ def report(
 def make_report(
     process: "Process", *, planned: Planned | None, prices: Prices, quick: bool, printed: Any = None
 ) -> Report:
-    """Look at everything; ``printed`` hands every record on after it was printed."""
+    """Read everything; ``printed`` prints each record and passes it on."""
     from handlers.bootstrap import wire_command
     from handlers.bootstrap.steering import lookout_of
 
@@ -106,7 +105,7 @@ def make_report(
         counters=counters,
         history=hours if length == HOUR else dependencies.progress.read_history(length),
         tallied=tallied,
-        bill=spent(counters, prices),
+        bill=spent(counters, prices, single_events=process.rules.single_events),
         prices_as_of=prices.as_of,
         planned=planned,
         audit=audit,
@@ -129,7 +128,7 @@ def _read_records(
             say("reading the manifest's records")
             for _ in records:
                 pass
-        return "off: there is no KEYSHIFT_AUDIT_BUCKET, so nobody can prove what was done", None, []
+        return "off: there is no KEYSHIFT_AUDIT_BUCKET, so there is no proof of what was done", None, []
     findings: list[str] = []
     with chain_verifier(process, expected={}, started=time.time()) as verifier:
         for finding in findings_of(verifier, manifest, audited_items(process), records=records):
@@ -154,7 +153,7 @@ def _json_rows(records: Iterable[Record]) -> Iterator[Record]:
 
 
 def guarded(value: object) -> str:
-    """A cell of CSV; a spreadsheet must not run what an owner called an object."""
+    """A cell of CSV; a spreadsheet must not run a producer's key as a formula."""
     if value is None:
         return ""
     if isinstance(value, list):
@@ -173,6 +172,7 @@ def _summary(made: Report) -> dict[str, Any]:
         "kept": dict(tallied.kept) if tallied is not None else None,
         "changed": dict(tallied.changed) if tallied is not None else None,
         "lost": dict(tallied.lost) if tallied is not None else None,
+        "not_looked_at": dict(tallied.unseen) if tallied is not None else None,
         "history": [{"start": span.start, "seconds": span.seconds, **added} for span, added in made.history.items()],
         "cost": {"dollars": sum(line.dollars for line in made.bill), "lines": [asdict(line) for line in made.bill]},
         "plan": asdict(made.planned) if made.planned is not None else None,

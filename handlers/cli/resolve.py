@@ -21,10 +21,10 @@ from handlers.operations.resolve import as_json as as_row
 @with_settings
 @click.pass_context
 def resolve(context: click.Context, settings: Settings, *, uris: tuple[str, ...], as_json: bool) -> None:
-    """Say for each URI, old or new, where its bytes are right now, and for how long that is good.
+    """Show for each URI, old or new, where its bytes are now, and for how long that is valid.
 
-    Without URI they are read from standard input, one a line. Exit code 1 when one has no answer: malformed, of
-    another bucket, known to no rule, or vanished.
+    Without URI they are read from standard input, one a line. Exit code 1 when one has no answer: malformed, of another
+    bucket, without a rule, or vanished.
 
     \b
     Example:
@@ -51,7 +51,7 @@ def line_of(answer: Resolution) -> str:
     side = "old layout" if answer.is_legacy else "new layout"
     state = answer.state.value if answer.state is not None else "not migrated"
     new = f", new form {answer.new_uri!r}" if answer.is_legacy else ""
-    return f"readable    {answer.uri!r} ({side}, {state}): {answer.location!r}{new}, good for {answer.good_for} s"
+    return f"readable    {answer.uri!r} ({side}, {state}): {answer.location!r}{new}, valid for {answer.good_for} s"
 
 
 def _batches(uris: Iterator[str]) -> Iterator[Sequence[str]]:

@@ -1,4 +1,4 @@
-"""``keyshift rollback``: everything back to how it was, as long as the migration is not done."""
+"""``keyshift rollback``: restore the original state, as long as the migration is not done."""
 
 import json
 
@@ -8,14 +8,15 @@ from handlers.cli.options import ABOVE_ZERO, json_option, with_settings
 from handlers.cli.output import MOST_SHOWN, refuse, say, say_dry_run
 from handlers.cli.progress import progress
 from handlers.config.settings import Settings
+from handlers.operations.removals import Removed
 from handlers.operations.rollback import RollbackPlan, RolledBack
 
 
 @click.command()
-@click.option("--yes", is_flag=True, help="Really do it; without it only what would change is shown.")
+@click.option("--yes", is_flag=True, help="Really do it; without it the command only shows what would change.")
 @click.option("--purge", is_flag=True, help="After a rollback has ended: delete the copies that keyshift created.")
-@click.option("--rate", type=ABOVE_ZERO, help="Objects a second at most.")
-@click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 256), help="Objects at once.")
+@click.option("--rate", type=ABOVE_ZERO, help="Maximum number of objects a second.")
+@click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 256), help="Objects in parallel.")
 @json_option
 @with_settings
 @click.pass_context
@@ -41,27 +42,25 @@ def rollback(
       keyshift rollback --yes
       keyshift rollback --purge --yes
     """
-    from handlers.bootstrap import wire_command
-    from handlers.bootstrap.operations import operation_of
-    from handlers.bootstrap.process import Process
+    from handlers.bootstrap.operations import operation_for
     from handlers.operations.operator import Shut
-    from handlers.operations.rollback import plan_rollback, purge_copies, roll_back
+    from handlers.operations.purge import purge_copies
+    from handlers.operations.rollback import plan_rollback, roll_back
 
-    process = Process(settings)
-    operation = operation_of(process, wire_command(process, function="rollback-command"))
+    _, operation = operation_for(settings, function="rollback-command")
     if purge:
         found = purge_copies(operation, yes=yes, threads=threads, per_second=rate)
         if isinstance(found, Shut):
             refuse(context, found.why, as_json=as_json)
         left = 0
-        for source, verdict, why in found:
-            left += verdict in ("failed", "held")
-            row = {"source": source, "verdict": verdict, "why": why}
-            say(json.dumps(row) if as_json else f"{verdict:9} {source!r}  ({why})")
+        for one in found:
+            left += one.verdict in (Removed.FAILED, Removed.HELD)
+            row = {"source": one.source, "verdict": one.verdict, "why": one.why, "reason": one.reason}
+            say(json.dumps(row) if as_json else f"{one.verdict:9} {one.source!r}  ({one.why})")
         if not yes:
             say_dry_run("deleted")
         elif left:
-            click.echo(f"{left:,} copies are left, each with its reason above: mend that, then run it again", err=True)
+            click.echo(f"{left:,} copies are left: correct each reason above, then run it again", err=True)
         context.exit(1 if left and yes else 0)
     with progress("rolling back" if yes else "looking", None) as step:
         answer = (
@@ -115,7 +114,7 @@ def _show(done: RolledBack, *, as_json: bool) -> None:
         click.echo(f"{count:,} {state}")
     click.echo(f"{done.references:,} references put back")
     if not done.configuration_as_before:
-        say(f"the bucket's notifications differ from before, since others changed them: {done.configuration}")
+        say(f"the bucket's notifications differ from before, because other programs changed them: {done.configuration}")
     if done.stays:
         say(done.stays)
     click.echo("the original state is back" if done.clean else f"{len(done.troubles):,} differences: see above")

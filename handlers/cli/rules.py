@@ -1,4 +1,4 @@
-"""``keyshift rules``: what the rules file says about keys."""
+"""``keyshift rules``: map keys by a rules file, or prove it."""
 
 import json
 import sys
@@ -10,16 +10,17 @@ import click
 from domain.errors import InputError
 from domain.proofs.proof import prove_rules
 from domain.rules.compiled import CompiledRules, MapOutcome, MappedKey
+from domain.rules.routing import is_mistake
 from handlers.cli.rules_report import json_lines, text_lines
 from handlers.config.rules_file import load_rules
 
 
 @click.group()
 def rules() -> None:
-    """Look at a rules file: map keys, prove that no two objects can land on one key."""
+    """Map keys by a rules file, or prove that no two objects can have the same new key."""
 
 
-@rules.command("map")
+@rules.command("map", short_help="Print where the rules move a key.")
 @click.argument("file")
 @click.argument("keys", nargs=-1, metavar="[KEY]...")
 @click.option("-0", "--null", "null", is_flag=True, help="Keys on standard input end in NUL, not in a line feed.")
@@ -41,19 +42,19 @@ def map_keys(context: click.Context, file: str, keys: tuple[str, ...], *, null: 
         for key in keys or read_keys(sys.stdin.buffer, end=b"\0" if null else b"\n"):
             for mapped in _reversed(compiled, key) if reverse else (compiled.map_key(key),):
                 click.echo(json.dumps(row(mapped)))
-                is_wished &= not is_refused(compiled, mapped)
+                is_wished &= not is_refused(compiled, mapped, reverse=reverse)
     except InputError as error:
         click.echo(str(error), err=True)
         context.exit(2)
     context.exit(0 if is_wished else 1)
 
 
-@rules.command("check")
+@rules.command("check", short_help="Prove the rules before a byte moves.")
 @click.argument("file")
 @click.option("--json", "as_json", is_flag=True, help="One JSON line for each finding, the verdict last.")
 @click.pass_context
 def check_rules(context: click.Context, file: str, *, as_json: bool) -> None:
-    """Prove, before a byte moves, that no two keys can collide, nothing loops, and every target is a good key.
+    """Prove, before a byte moves, that no two keys can collide, nothing loops, and every target is a clean key.
 
     Exit code 0 when all is proven or each exception is allowed by name in FILE, 1 when not. Exit code 2 when FILE is
     unusable, or allows a finding that is not there.
@@ -88,10 +89,10 @@ def row(mapped: MappedKey) -> dict[str, str | None]:
     }
 
 
-def is_refused(compiled: CompiledRules, mapped: MappedKey) -> bool:
-    """Whether the answer is a no for the whole command."""
+def is_refused(compiled: CompiledRules, mapped: MappedKey, *, reverse: bool) -> bool:
+    """Whether the command ends with exit code 1."""
     if mapped.outcome is MapOutcome.UNMAPPED:
-        return compiled.unmapped == "fail"
+        return compiled.unmapped == "fail" if reverse else is_mistake(compiled, mapped.key)
     return mapped.outcome is MapOutcome.REJECTED
 
 
@@ -117,8 +118,8 @@ def _lines(stream: BinaryIO, end: bytes) -> Iterator[bytes]:
 
 
 def _reversed(compiled: CompiledRules, target_key: str) -> Iterable[MappedKey]:
-    turned = compiled.turn_round(target_key)
+    turned = compiled.unmap_key(target_key)
     if turned.keys and turned.reason is None:
         return turned.keys
-    reason = turned.reason or "no rule leads back from it to a legacy key"
+    reason = turned.reason or "no rule maps a legacy key to it"
     return (*turned.keys, MappedKey(MapOutcome.UNMAPPED, target_key, reason=reason))

@@ -3,11 +3,11 @@
 import json
 from collections.abc import Iterator
 
-from domain.proofs.proof import Finding, FindingKind, Proof
+from domain.proofs.proof import FindingKind, Proof, RulesFinding
 from domain.rules.compiled import CompiledRules
 
 LONGEST = 160
-"""Characters of a key that a person is shown; the JSON lines have all of it."""
+"""Characters of a key in the text for people; the JSON lines have all of it."""
 
 
 def json_lines(rules: CompiledRules, proof: Proof) -> Iterator[str]:
@@ -30,7 +30,7 @@ def json_lines(rules: CompiledRules, proof: Proof) -> Iterator[str]:
 
 
 def text_lines(rules: CompiledRules, proof: Proof) -> Iterator[str]:
-    """The same for a person: what is not allowed last, next to the verdict."""
+    """The same for people: findings that are not allowed come last, next to the verdict."""
     for finding in sorted(proof.findings, key=_weight):
         yield from _text(finding)
     counts = _counts(proof)
@@ -40,7 +40,7 @@ def text_lines(rules: CompiledRules, proof: Proof) -> Iterator[str]:
     )
 
 
-def _text(finding: Finding) -> Iterator[str]:
+def _text(finding: RulesFinding) -> Iterator[str]:
     other = f" and '{finding.other_rule}'" if finding.other_rule and finding.other_rule != finding.rule else ""
     allowed = "allowed " if finding.allowed else ""
     yield f"{allowed}{finding.kind.value}: '{finding.rule}'{other}: {finding.why}"
@@ -57,7 +57,7 @@ def _short(key: str) -> str:
     return quoted if len(quoted) <= LONGEST else f"{quoted[:LONGEST]}… ({len(key.encode())} bytes)"
 
 
-def _weight(finding: Finding) -> int:
+def _weight(finding: RulesFinding) -> int:
     return 0 if finding.kind is FindingKind.NOTE else 1 if finding.allowed else 2
 
 

@@ -1,18 +1,33 @@
-"""``keyshift doctor --stack``: is what is deployed as it must be, and would anything around it bite."""
+"""``keyshift doctor --stack``: checks the deployed stack and the account around it."""
 
 from collections.abc import Callable, Iterator, Mapping
 
 from domain.errors import KeyshiftError
 from domain.lifecycle.inspection import QueueFacts, StackInspector
-from domain.rules.compiled import CompiledRules
+from domain.rules.compiled import BucketSide, CompiledRules
+from handlers.cli.bucket_doctor import lock_findings
 from handlers.cli.finding import Finding
 from handlers.config.settings import Settings
 
 _QUEUES = {"ObjectEvents": "EventsQueue", "Backfill": "BackfillQueue", "Inventory": "InventoryQueue"}
 _MOVERS = ("ObjectEventsRole", "BackfillRole", "BatchOperationsRole")
-_READ = ("s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectTagging")
-_WRITE = ("s3:GetObject", "s3:PutObject", "s3:PutObjectTagging", "s3:AbortMultipartUpload")
+_SEE_LOCKS = ("s3:GetObjectRetention", "s3:GetObjectLegalHold")
+"""Without these HEAD shows a locked object as one without a lock, and does not say so (aws-facts.md §2.6)."""
+_SET_LOCKS = ("s3:PutObjectRetention", "s3:PutObjectLegalHold")
+_READ = ("s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectTagging", *_SEE_LOCKS)
+_WRITE = (
+    "s3:GetObject",
+    "s3:PutObject",
+    "s3:PutObjectTagging",
+    "s3:AbortMultipartUpload",
+    *_SEE_LOCKS,
+    *_SET_LOCKS,
+)
+_READ_ANNOTATIONS = ("s3:GetObjectAnnotation", "s3:ListObjectAnnotations")
+_WRITE_ANNOTATIONS = (*_READ_ANNOTATIONS, "s3:PutObjectAnnotation")
 _LEDGER = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+_TOGETHER = ("dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate")
+"""For the roles whose functions work batches off; a task of S3 Batch Operations is one object."""
 VISIBILITY = 6
 """Times the function's time-out (Lambda's own advice for queues)."""
 LEAST_CONCURRENCY = 100
@@ -44,8 +59,9 @@ def examine_stack(
         ("manifest table", lambda: _table(stack)),
         ("permissions", lambda: _permissions(rules, stack)),
         ("concurrency", lambda: _concurrency(stack)),
-        ("source bucket", lambda: _bucket("source bucket", rules.source_bucket, stack)),
-        ("target bucket", lambda: _bucket("target bucket", rules.target_bucket, stack)),
+        ("source bucket", lambda: _bucket("source bucket", rules.source, stack)),
+        ("target bucket", lambda: _bucket("target bucket", rules.target, stack)),
+        ("target bucket", lambda: lock_findings(*map(stack.bucket, (rules.source_bucket, rules.target_bucket)))),
     ]
     for part, check in checks:
         try:
@@ -63,13 +79,15 @@ def _function(stack: StackInspector, name: str, queue: Callable[[str], QueueFact
     mappings = stack.mappings(function)
     if not mappings:
         yield Finding("fail", part, "nothing feeds it: its event source mapping is missing, deploy again")
-    for one in mappings:
-        if one.state not in ("Enabled", "Creating", "Enabling", "Updating"):
-            yield Finding("fail", part, f"its mapping is {one.state}: `keyshift resume` enables what a pause disabled")
-        elif not one.reports_failures:
+    for mapping in mappings:
+        if mapping.state not in ("Enabled", "Creating", "Enabling", "Updating"):
+            yield Finding(
+                "fail", part, f"its mapping is {mapping.state}: `keyshift resume` enables what a pause disabled"
+            )
+        elif not mapping.reports_failures:
             yield Finding("fail", part, "its mapping lacks ReportBatchItemFailures: failed messages would be lost")
         else:
-            yield Finding("ok", part, f"its mapping is {one.state}, at most {one.concurrency or 'any'} at once")
+            yield Finding("ok", part, f"its mapping is {mapping.state}, at most {mapping.concurrency or 'any'} at once")
     if name not in _QUEUES:
         return
     facts = queue(stack.resources[_QUEUES[name]])
@@ -77,7 +95,7 @@ def _function(stack: StackInspector, name: str, queue: Callable[[str], QueueFact
     if facts.visibility_seconds < wanted:
         yield Finding("fail", part, f"messages are hidden for {facts.visibility_seconds} s, {wanted} s are needed")
     if not facts.dead_letter_arn:
-        yield Finding("fail", part, "its queue has no dead-letter queue: a bad message comes back for ever")
+        yield Finding("fail", part, "its queue has no dead-letter queue: a bad message comes back forever")
 
 
 def _senders(stack: StackInspector) -> Iterator[Finding]:
@@ -87,7 +105,7 @@ def _senders(stack: StackInspector) -> Iterator[Finding]:
         yield Finding("fail", part, f"the rule {rule} is disabled: live writes are not captured; enable it")
     conditions = stack.senders(stack.resources["EventsQueue"])
     wanted = f"rule/{rule}" if rule else ":s3:::"
-    if any(wanted in one for one in conditions):
+    if any(wanted in condition for condition in conditions):
         yield Finding("ok", part, "S3's events of the source bucket may arrive, and nothing else")
     else:
         yield Finding("fail", part, "it lets no event of the source bucket in: deploy again")
@@ -112,18 +130,21 @@ def _permissions(rules: CompiledRules, stack: StackInspector) -> Iterator[Findin
     own = stack.account()
     source, target = f"arn:aws:s3:::{rules.source_bucket}", f"arn:aws:s3:::{rules.target_bucket}"
     owners = rules.source.expected_owner or own, rules.target.expected_owner or own
-    is_fine = True
+    is_fine, has_some = True, not rules.promised_unannotated
+    read, write = _READ + _READ_ANNOTATIONS * has_some, _WRITE + _WRITE_ANNOTATIONS * has_some
     for role in _MOVERS:
         name = stack.resources[role]
+        ledger = _LEDGER if role == "BatchOperationsRole" else (*_LEDGER, *_TOGETHER)
         denied = [
-            *stack.denied(name, _READ, f"{source}/{rules.source_prefix}key", account=owners[0]),
+            *stack.denied(name, read, f"{source}/{rules.source_prefix}key", account=owners[0]),
             *stack.denied(name, ("s3:ListBucket",), source, account=owners[0]),
-            *stack.denied(name, _WRITE, f"{target}/{rules.target_prefix}key", account=owners[1]),
-            *stack.denied(name, _LEDGER, _table_arn(stack, own), account=own),
+            *stack.denied(name, ("s3:ListBucket", "s3:GetEncryptionConfiguration"), target, account=owners[1]),
+            *stack.denied(name, write, f"{target}/{rules.target_prefix}key", account=owners[1]),
+            *stack.denied(name, ledger, _table_arn(stack, own), account=own),
         ]
         for action in dict.fromkeys(denied):
             is_fine = False
-            yield Finding("fail", "permissions", f"{role} may not {action}: deploy again; docs/iam.md says what for")
+            yield Finding("fail", "permissions", f"{role} may not {action}: deploy again; docs/iam.md gives the reason")
     if is_fine:
         yield Finding("ok", "permissions", "the roles allow what the functions call; bucket policies are not simulated")
 
@@ -139,12 +160,13 @@ def _concurrency(stack: StackInspector) -> Iterator[Finding]:
     yield Finding(level, "concurrency", f"{most} invocations may run at once in this account{hint}")
 
 
-def _bucket(part: str, name: str, stack: StackInspector) -> Iterator[Finding]:
-    facts = stack.bucket(name)
+def _bucket(part: str, side: BucketSide, stack: StackInspector) -> Iterator[Finding]:
+    name, facts = side.bucket, stack.bucket(side.bucket)
     if facts.lock_mode:
         yield Finding("warn", part, f"objects are locked by default ({facts.lock_mode}): cleanup and undo must wait")
-    if facts.requester_pays:
-        yield Finding("fail", part, "it is requester pays, which keyshift does not ask for: switch that off")
+    if facts.requester_pays and not side.requester_pays:
+        line = f"`requester_pays: true` under `{part.partition(' ')[0]}` in the rules file"
+        yield Finding("fail", part, f"it is requester pays: write {line}, or switch that off")
     if facts.encryption.startswith("aws:kms"):
-        yield Finding("warn", part, "its default is KMS: set kmsKeyArn, and KEYSHIFT_ENCRYPTED_TARGETS for a target")
+        yield Finding("warn", part, "its default is a KMS key: set kmsKeyArn, and copies are proven by checksums")
     yield Finding("ok", part, f"{name}: object lock, encryption and requester pays looked at")

@@ -1,4 +1,4 @@
-"""``keyshift start``: live capture, switched on and proven effective."""
+"""``keyshift start``: switch live capture on, and prove that it works."""
 
 import json
 
@@ -15,13 +15,15 @@ from handlers.config.settings import Settings
     type=click.Choice(["auto", "queue", "eventbridge"]),
     default="auto",
     show_default=True,
-    help="S3 straight to the queue, or through EventBridge; auto: the way that is deployed, else the queue.",
+    help="From S3 directly to the queue, or through EventBridge; auto: the deployed way, else the queue.",
 )
 @click.option(
     "--wait", default=600.0, show_default=True, type=Number(0), help="Give up after so many seconds without a probe."
 )
-@click.option("--probes", default=3, show_default=True, type=click.IntRange(1, 100), help="Probes that must arrive.")
-@click.option("--yes", is_flag=True, help="Really switch it on; without it only what would change is shown.")
+@click.option(
+    "--probes", default=3, show_default=True, type=click.IntRange(1, 100), help="Number of probes that must arrive."
+)
+@click.option("--yes", is_flag=True, help="Really switch it on; without it the command only shows what would change.")
 @json_option
 @with_settings
 @click.pass_context
@@ -37,26 +39,23 @@ def start(
 ) -> None:
     """Prove the rules, let the source bucket's events reach the events queue, then the stage is live.
 
-    Rules that `keyshift rules check` refutes are refused. Other notifications of the bucket stay; what was there before
-    is remembered for rollback. Small objects are written under .keyshift/ (on the condition that none is there) until
-    their events arrive, and deleted again. Until then this command works the events queue off itself, unless
-    KEYSHIFT_FUNCTIONS names functions that do. Run it again after a change of the rules file, and when another program
-    took the bucket's notifications away.
+    Rules that `keyshift rules check` refutes are refused. Other notifications of the bucket stay; the state before is
+    stored for rollback. Small objects are written under .keyshift/ (on the condition that none is there) until
+    their events arrive, and deleted again. Until then this command handles the events queue itself, unless
+    KEYSHIFT_FUNCTIONS names functions that do. Run it again after a change of the rules file, and after another program
+    removed the bucket's notifications.
 
     \b
     Example:
       keyshift start
       keyshift start --yes
     """
-    from handlers.bootstrap import wire_command
-    from handlers.bootstrap.operations import operation_of
-    from handlers.bootstrap.process import Process
+    from handlers.bootstrap.operations import operation_for
     from handlers.operations.operator import Shut
     from handlers.operations.start import Probing, plan_start, start_capture
 
     need_queues(settings, "events")
-    process = Process(settings)
-    operation = operation_of(process, wire_command(process, function="start-command"))
+    _, operation = operation_for(settings, function="start-command")
     if not yes:
         planned = plan_start(operation, through=through)
         if isinstance(planned, Shut):

@@ -1,4 +1,4 @@
-"""``keyshift status``: how far the migration is, once or live."""
+"""``keyshift status``: the progress of the migration, once or live."""
 
 import json
 import time
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--watch", is_flag=True, help="Look again every --interval seconds until Ctrl-C.")
-@click.option("--interval", default=2.0, show_default=True, type=Number(0.1), help="Seconds between two looks.")
-@click.option("--looks", default=0, type=click.IntRange(0), help="With --watch: stop after so many.")
-@click.option("--exact", is_flag=True, help="Count the manifest's records one by one instead of trusting the counters.")
+@click.option("--watch", is_flag=True, help="Repeat every --interval seconds until Ctrl-C.")
+@click.option("--interval", default=2.0, show_default=True, type=Number(0.1), help="Seconds between two reads.")
+@click.option("--looks", default=0, type=click.IntRange(0), help="With --watch: stop after this number of reads.")
+@click.option("--exact", is_flag=True, help="Count the manifest's records one by one instead of using the counters.")
 @json_option
 @with_settings
 def status(settings: Settings, *, watch: bool, interval: float, looks: int, exact: bool, as_json: bool) -> None:
     """Show progress, rate, lag, queues with dead-letter messages, failures by cause, and whether it is paused and why.
 
     The counters are made from the manifest's stream, seconds behind; --exact reads every record. The lag is the
-    greatest age at which a message was done in the last half minute. With --watch a terminal is refreshed each time;
+    greatest age at which a message was handled in the last half minute. With --watch a terminal is refreshed each time;
     a pipe gets one line each time, or one JSON object.
 
     \b
@@ -53,7 +53,7 @@ def status(settings: Settings, *, watch: bool, interval: float, looks: int, exac
 
 
 def _watch(lookout: "Lookout", *, interval: float, looks: int, exact: bool, as_json: bool) -> None:
-    """Until ``looks`` or Ctrl-C; an answer that does not come leaves the last figures, marked as old."""
+    """Until ``looks`` or Ctrl-C; without an answer the last figures stay, marked as old."""
     from rich.live import Live
 
     from handlers.cli.status_view import line_of, view_of

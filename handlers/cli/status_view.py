@@ -1,4 +1,4 @@
-"""What ``keyshift status`` shows: a view for a terminal of any width, one line for a log."""
+"""The output of ``keyshift status``: a view for a terminal of any width, one line for a log."""
 
 from collections.abc import Iterator, Mapping
 
@@ -7,9 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from handlers.cli.control import said_limits
-from handlers.cli.printable import printable
-from handlers.cli.sizes import said_bytes
-from handlers.cli.times import said_seconds
+from handlers.cli.text import printable, said_bytes, said_seconds
 from handlers.operations.status import Status
 
 NARROW = 60
@@ -17,11 +15,11 @@ MOST_LINES = 6
 
 
 def view_of(now: Status, *, width: int, problem: str = "") -> RenderableType:
-    """The whole view; ``problem`` says why the figures are not fresh."""
+    """The whole view; ``problem`` is the reason why the figures are not current."""
     narrow = width < NARROW
     parts: list[RenderableType] = [Text(f"migration {now.migration}, stage {now.stage}", style="bold")]
     if problem:
-        parts.append(Text(printable(f"no fresh figures: {problem}"), style="yellow"))
+        parts.append(Text(printable(f"no current figures: {problem}"), style="yellow"))
     if now.control.paused:
         reason = now.control.reason or "by an operator"
         words = printable(f"PAUSED by {now.control.paused_by or 'an operator'}: {reason}")
@@ -35,12 +33,23 @@ def view_of(now: Status, *, width: int, problem: str = "") -> RenderableType:
 
 
 def _bar(now: Status, width: int) -> RenderableType:
-    left = now.waiting + now.records.get("NEW", 0)
-    total = now.done + left
     room = max(10, min(40, width - 26))
-    full = room * now.done // total if total else 0
-    share = f"{100 * now.done // total}%" if total else "-"
-    return Text(f"[{'#' * full}{'.' * (room - full)}] {share} of what is known")
+    share = now.share
+    if share is None:  # a message is one object at least
+        known = now.done + now.waiting + now.records.get("NEW", 0)
+        share = now.done / known if known else None
+    full = int(room * share) if share is not None else 0
+    percent = f"{int(100 * share)}%" if share is not None else "-"
+    return Text(f"[{'#' * full}{'.' * (room - full)}] {percent} of {_whole(now)}")
+
+
+def _whole(now: Status) -> str:
+    """What the bar is a share of."""
+    if now.objects_to_do is not None:
+        return f"{now.objects_to_do:,} objects"
+    if now.total is not None:
+        return f"what is known; {now.total.objects:,} objects counted so far"
+    return "what is known"
 
 
 def _figures(now: Status) -> RenderableType:
@@ -57,8 +66,9 @@ def _lines(now: Status) -> Iterator[tuple[str, str]]:
     if now.objects_per_second is not None:
         size = f", {said_bytes(now.bytes_per_second or 0)}/s"
         yield "rate", f"{now.objects_per_second:,.1f} objects/s{size}"
-    if now.seconds_left is not None:
-        yield "to go", f"at least {said_seconds(now.seconds_left)}"
+    if now.objects_left:
+        seconds = now.seconds_left(now.objects_per_second)
+        yield "to go", f"{now.objects_left:,} objects" + (f", {said_seconds(seconds)}" if seconds is not None else "")
     yield "lag", _lag(now)
     limits = said_limits(now.control)
     if limits:
@@ -73,7 +83,7 @@ def _lines(now: Status) -> Iterator[tuple[str, str]]:
 def _lag(now: Status) -> str:
     recent = now.recent
     if recent is None:
-        return "nothing was worked on lately" if now.waiting else "none, nothing waits"
+        return "nothing was handled recently" if now.waiting else "none, nothing waits"
     ages = (("live", recent.oldest_event), ("backfill", recent.oldest_row))
     said = [f"{name} {said_seconds(age)}" for name, age in ages if age]
     return ", ".join(said) or "none"
@@ -90,7 +100,7 @@ def _queues(now: Status, *, narrow: bool) -> RenderableType:
 
 
 def _dead(number: int | None) -> str:
-    """A queue without a dead-letter queue drops messages uncounted."""
+    """A queue without a dead-letter queue loses messages, which cannot be counted."""
     return "unknown" if number is None else f"{number:,}"
 
 
@@ -112,11 +122,12 @@ def line_of(now: Status) -> str:
         f"{name} {depth.waiting}+{depth.in_work} (dead {_dead(depth.dead)})" for name, depth in now.queues.items()
     )
     states = ", ".join(f"{state} {number}" for state, number in now.records.items()) or "no records yet"
+    share = "" if now.share is None else f" ({int(100 * now.share)}% of {now.objects_to_do} objects done)"
     rate = "" if now.objects_per_second is None else f", {now.objects_per_second:.1f}/s"
     paused = f"; PAUSED: {now.control.reason}" if now.control.paused else ""
     causes = ", ".join(f"{cause} {number}" for cause, number in now.causes.items())
     failures = f"; failures: {causes}" if causes else ""
     return (
-        f"{now.migration}: {now.objects_copied} copied{rate}; {states}; queues: {queues}; lag: {_lag(now)}"
+        f"{now.migration}: {now.objects_copied} copied{rate}{share}; {states}; queues: {queues}; lag: {_lag(now)}"
         f"{failures}{paused}"
     )

@@ -1,4 +1,4 @@
-"""``keyshift uploads``: multipart uploads under the target that nobody will finish (protocol.md §7)."""
+"""``keyshift uploads``: abandoned multipart uploads under the target (protocol.md §7)."""
 
 import json
 import time
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LeftBehind:
-    """An upload that no record names; ``is_record_target`` says that a record has its key as the target."""
+    """An upload that no record names; ``is_record_target`` means that a record's target has its key."""
 
     location: Location
     upload_id: str
@@ -29,10 +29,10 @@ class LeftBehind:
 
 
 def _check_ids(context: click.Context, option: click.Parameter, ids: tuple[str, ...]) -> tuple[str, ...]:
-    """Before, ``--abort`` stood alone and took every upload: the next option would be read as an id."""
+    """In earlier versions ``--abort`` took no id and aborted every upload: the next option would be read as an id."""
     for one in ids:
         if one.startswith("--"):
-            raise click.BadParameter("it takes the id of one upload: keyshift uploads lists them", context, option)
+            raise click.BadParameter("it needs the id of one upload: keyshift uploads lists them", context, option)
     return ids
 
 
@@ -61,10 +61,10 @@ def uploads(
 ) -> None:
     """List multipart uploads under the target's prefix that no manifest record names.
 
-    Their parts are billed until they are aborted. S3 does not say which program began an upload, so those of producers
-    and of other programs are listed too. Aborting one makes its program lose what it has sent. So each upload to abort
-    is named by its id. "target of a record" marks keys that keyshift itself copies to. Exit code 1 when an id that was
-    given is not among the listed ones.
+    Their parts are billed until they are aborted. S3 does not show which program began an upload, so uploads of
+    producers and of other programs are listed too. Aborting one makes its program lose what it has sent.
+    So each upload to abort is named by its id. "target of a record" marks keys that keyshift itself copies to. Exit
+    code 1 when a given id is not among the listed ones.
 
     \b
     Example:
@@ -85,7 +85,7 @@ def uploads(
             dependencies.ports.multipart.abort_upload(one.location, upload_id=one.upload_id)
         _show(one, chosen=chosen, aborted=chosen and yes, as_json=as_json)
     if not found and not as_json:
-        click.echo("no upload is left behind")
+        click.echo("no upload is abandoned")
     for upload_id in sorted(unseen):
         click.echo(
             f"{upload_id!r} is not among them: it has ended, a record names it, or it is younger than --older-than",
@@ -104,7 +104,7 @@ def _left_behind(process: "Process", dependencies: Dependencies, *, before: floa
     named, targets = set(), set()
     listed = list(upload_listing(process).list_uploads(rules.target_bucket, prefix=rules.target_prefix))
     keys = {location for location, _, _ in listed}
-    # Read after the listing: a worker names its upload a moment after S3 has begun it, which --older-than leaves out.
+    # Read after the listing: a worker records its upload a moment after S3 has begun it; --older-than excludes that.
     for record in dependencies.ports.manifest.scan_records():
         if record.upload is not None:
             named.add(record.upload.upload_id)

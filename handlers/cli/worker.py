@@ -1,6 +1,10 @@
 """``keyshift worker``: the handlers outside Lambda."""
 
+import faulthandler
+import os
 import signal
+import threading
+from collections.abc import Callable
 from types import FrameType
 
 import click
@@ -8,16 +12,21 @@ import click
 from handlers.cli.options import need_queues, with_settings
 from handlers.config.settings import Settings
 
+STDIN = 0
+"""The file descriptor of the standard input."""
+
 
 @click.command()
-@click.option("--lanes", default=4, show_default=True, type=click.IntRange(1, 64), help="Batches worked on at once.")
+@click.option("--lanes", default=4, show_default=True, type=click.IntRange(1, 64), help="Batches handled in parallel.")
 @click.option("--audit/--no-audit", default=True, show_default=True, help="Publish the manifest's stream.")
+@click.option("--until-stdin-closes", is_flag=True, hidden=True)  # the leash of a parent: demo, sandbox
 @with_settings
-def worker(settings: Settings, *, lanes: int, audit: bool) -> None:
+def worker(settings: Settings, *, lanes: int, audit: bool, until_stdin_closes: bool) -> None:
     """Poll the queues and migrate what they name, until SIGTERM or Ctrl-C.
 
-    What was begun is finished, the rest goes back to its queue; logs are JSON lines on standard error. Any number of
-    workers may run at once; of those with --audit one reads the stream at a time.
+    Begun work is finished, the rest returns to its queue; logs are JSON lines on standard error. Any number of workers
+    may run in parallel; of those with --audit one reads the stream at a time. SIGUSR1 makes it write to standard
+    error what each thread does.
 
     \b
     Example:
@@ -38,4 +47,14 @@ def worker(settings: Settings, *, lanes: int, audit: bool) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    faulthandler.register(signal.SIGUSR1)
+    if until_stdin_closes:
+        threading.Thread(target=_stop_at_end_of_input, args=(running.stop,), daemon=True).start()
     running.run()
+
+
+def _stop_at_end_of_input(stop: Callable[[], None]) -> None:
+    # Not sys.stdin: its lock, held by this thread, would abort the interpreter at its end.
+    while os.read(STDIN, 1024):
+        pass
+    stop()

@@ -1,105 +1,25 @@
-"""Reads a rules file: YAML to compiled rules, every mistake with its file, line and column."""
+"""Reads a rules file: YAML to compiled rules; every mistake has its file, line and column."""
 
 import json
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import ValidationError
 
 from domain.errors import RulesError
-from domain.keys import MAX_KEY_BYTES, is_bucket_name, key_fault
-from domain.rules.compiled import Allowed, Branch, BucketSide, CompiledRules
+from domain.keys import MAX_KEY_BYTES, key_fault
+from domain.rules.branches import Branch
+from domain.rules.compiled import Allowed, BucketSide, CompiledRules
 from domain.rules.references import PinPlace
 from domain.rules.template_syntax import TemplateError, parse_source, parse_target, read_kind
 from domain.rules.templates import Kind, Template, kind_of_words
-from handlers.config.rules_references import ReferenceModel, compile_references
+from handlers.config.rules_model import RulesFile
+from handlers.config.rules_references import compile_references
 from handlers.config.yaml_places import Path as Place
 from handlers.config.yaml_places import PlacedYaml, read_yaml
 
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-def checked_bucket(value: object) -> object:
-    """The name of a bucket as it is; raises ValueError for what S3 takes for no name."""
-    if isinstance(value, str) and (not is_bucket_name(value) or ".." in value):
-        raise ValueError(
-            f"'{value}' is no bucket name: 3 to 63 of a-z, 0-9, '.', '-', with a letter or digit at each end"
-        )
-    return value
-
-
-def _check_prefix(value: object) -> object:
-    if isinstance(value, str) and value and key_fault(value) is not None:
-        raise ValueError(f"the prefix cannot begin an S3 key: {key_fault(value)}")
-    return value
-
-
-def _as_list(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
-Owner = Annotated[str, StringConstraints(pattern=r"^[0-9]{12}$")]
-Bucket = Annotated[str, BeforeValidator(checked_bucket)]
-Prefix = Annotated[str, BeforeValidator(_check_prefix)]
-Words = Annotated[list[str], Field(min_length=1)]
-SourceTexts = Annotated[Words, BeforeValidator(_as_list)]
-
-
-class _Target(_Model):
-    bucket: Bucket
-    prefix: Prefix = ""
-    expected_owner: Owner | None = None
-    region: str | None = None
-
-
-class _Source(_Target):
-    storage_class: Literal["STANDARD"] | None = None
-    encryption: Literal["AES256"] | None = None
-    object_lock: Literal["none"] | None = None
-
-
-class _Rule(_Model):
-    name: Name
-    from_: SourceTexts = Field(alias="from")
-    to: str
-
-
-class _Allow(_Model):
-    rule: str
-    finding: Literal["overlap", "unreachable", "collision", "loop", "lossy", "ambiguous", "invalid-target", "undecided"]
-    why: Annotated[str, StringConstraints(min_length=1)]
-    other_rule: str | None = None
-
-
-class _Cleanup(_Model):
-    unversioned_source: Literal["refuse", "accept", "fenced"] = "refuse"
-
-
-class _PinPlace(_Model):
-    region: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]+$")] | None = None
-    role_arn: Annotated[str, StringConstraints(pattern=r"^arn:[a-z-]+:iam::[0-9]{12}:role/.+$")] | None = None
-    external_id: Annotated[str, StringConstraints(min_length=2, max_length=1224)] | None = None
-
-
-class _File(_Model):
-    version: Literal[1]
-    migration: Name
-    source: _Source
-    target: _Target
-    kinds: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], SourceTexts] = {}
-    rules: Annotated[list[_Rule], Field(min_length=1)]
-    keep: list[str] = []
-    unmapped: Literal["report", "fail", "keep"] = "report"
-    allow: list[_Allow] = []
-    references: list[ReferenceModel] = []
-    pins: list[Literal["greengrass", "sagemaker"]] = []
-    pin_places: list[_PinPlace] = []
-    deletes: Literal["mirror", "mirror-adopted", "keep"] = "mirror"
-    cleanup: _Cleanup = _Cleanup()
+_OF_A_SIDE = {"bucket", "prefix", "expected_owner", "region", "requester_pays"}
 
 
 def load_rules(path: Path | str) -> CompiledRules:
@@ -117,7 +37,7 @@ def read_rules(text: str, *, name: str = "rules") -> CompiledRules:
     """Read rules from YAML ``text``; ``name`` stands before line and column. Raises RulesError."""
     placed = read_yaml(text, name)
     try:
-        file = _File.model_validate(placed.value)
+        file = RulesFile.model_validate(placed.value)
     except ValidationError as error:
         raise RulesError("\n".join(placed.say(*_mistake(one)) for one in error.errors())) from None
     return _Compiler(file, placed).compile()
@@ -145,9 +65,9 @@ def _mistake(error: Any) -> tuple[Place, str]:
 
 
 class _Compiler:
-    """Compiles a file that has the right shape, and collects what is wrong with its content."""
+    """Compiles a file of the right form, and collects the mistakes in its content."""
 
-    def __init__(self, file: _File, placed: PlacedYaml) -> None:
+    def __init__(self, file: RulesFile, placed: PlacedYaml) -> None:
         self._file = file
         self._placed = placed
         self._mistakes: list[str] = []
@@ -164,7 +84,7 @@ class _Compiler:
             raise RulesError("\n".join(dict.fromkeys(self._mistakes)))
         return CompiledRules(
             migration=file.migration,
-            source=BucketSide(**file.source.model_dump(exclude={"storage_class", "encryption", "object_lock"})),
+            source=BucketSide(**file.source.model_dump(include=_OF_A_SIDE)),
             target=BucketSide(**file.target.model_dump()),
             branches=tuple(branches),
             keep=tuple(template for template in keep if template is not None),
@@ -176,8 +96,11 @@ class _Compiler:
             pin_places=tuple(PinPlace(**place.model_dump()) for place in file.pin_places),
             promised_storage_class=file.source.storage_class,
             promised_plain=file.source.encryption is not None and file.source.object_lock is not None,
+            promised_unannotated=file.source.annotations is not None,
             digest=_digest(file),
             unversioned_source=file.cleanup.unversioned_source,
+            accepted_tables=tuple(file.cleanup.lake_tables),
+            single_events=file.audit.events == "single",
         )
 
     def _blame(self, place: Place, message: str) -> None:
@@ -192,7 +115,7 @@ class _Compiler:
             except TemplateError as error:
                 self._blame(("kinds", name), str(error))
             if isinstance(written[name], list) and "" in texts:
-                self._blame(("kinds", name), "a list of words must not hold an empty one")
+                self._blame(("kinds", name), "a list of words must not contain an empty one")
         return kinds
 
     def _branches(self, kinds: dict[str, Kind]) -> list[Branch]:
@@ -246,15 +169,24 @@ class _Compiler:
 
     def _check_pin_places(self) -> None:
         if self._file.pin_places and not self._file.pins:
-            self._blame(("pin_places",), "there is nothing to ask there: name the services under 'pins'")
+            self._blame(("pin_places",), "no service is searched there: list the services under 'pins'")
         for at, place in enumerate(self._file.pin_places):
             if place.region is None and place.role_arn is None:
                 self._blame(("pin_places", at), "a place is another region, another account's role_arn, or both")
             if place.external_id is not None and place.role_arn is None:
-                self._blame(("pin_places", at, "external_id"), "it belongs to a role_arn, and there is none")
+                self._blame(("pin_places", at, "external_id"), "it belongs to a role_arn, which is missing")
 
 
-def _digest(file: _File) -> str:
-    """The name of what decides about keys and objects; reasons, references and cleanup's own rules do not."""
-    content = file.model_dump(exclude={"allow", "references", "pins", "pin_places", "cleanup"})
+def _digest(file: RulesFile) -> str:
+    """The digest of everything that decides about keys and objects.
+
+    Reasons, references, pins, cleanup and audit do not count.
+    """
+    content = file.model_dump(exclude={"allow", "references", "pins", "pin_places", "cleanup", "audit"})
+    # A file that does not use what a later version added keeps its digest, so that a running migration goes on.
+    if file.source.annotations is None:
+        del content["source"]["annotations"]
+    # Who pays decides about no key and no object.
+    for side in ("source", "target"):
+        del content[side]["requester_pays"]
     return sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()

@@ -32,7 +32,7 @@ _Texts = Annotated[list[str], Field(min_length=1), BeforeValidator(_as_list)]
 
 
 class AttributeModel(_Model):
-    """One place, as ``path`` or with what is needed to read it."""
+    """One place, as ``path`` or with details of how to read it."""
 
     path: str
     json_path: str | None = Field(default=None, alias="json")
@@ -58,21 +58,24 @@ class ReferenceModel(_Model):
 
 
 def compile_references(entries: Sequence[ReferenceModel], kinds: Mapping[str, Kind], blame: Blame) -> References:
-    """The declarations; what is wrong with them is blamed at its place."""
+    """The declarations; each mistake is reported at its place."""
     tables: list[TableReferences] = []
     manifests: list[ManifestReferences] = []
     for at, entry in enumerate(entries):
         place: Place = ("references", at)
         attributes = _attributes(entry, place, blame)
         if (entry.table is None) == (not entry.manifests):
-            blame(place, "say either 'table' (with 'key') or 'manifests'")
+            blame(place, "use either 'table' (with 'key') or 'manifests'")
         elif entry.table is not None:
             if not entry.key:
                 blame(place, "'key' is missing: the attributes of the table's key, partition key first")
             elif len(entry.key) > 2:
                 blame((*place, "key"), "a table has at most a partition key and a sort key")
-            if any(one.table == entry.table for one in tables):
-                blame((*place, "table"), f"the table '{entry.table}' comes twice; put its attributes together")
+            if any(table.table == entry.table for table in tables):
+                blame(
+                    (*place, "table"),
+                    f"the table '{entry.table}' is declared twice; list all its attributes under one entry",
+                )
             _check_keys(entry, attributes, place, blame)
             tables.append(TableReferences(entry.table, tuple(entry.key), tuple(attributes), dict(entry.indexes)))
         else:
@@ -91,13 +94,13 @@ def _attributes(entry: ReferenceModel, place: Place, blame: Blame) -> list[Attri
     accept = tuple(Accepted(one.text, one.why) for one in entry.accept)
     for at, one in enumerate(accept):
         if not one.text.strip("* "):
-            blame((*place, "accept", at, "text"), "it would accept every text; say how the accepted ones begin or end")
+            blame((*place, "accept", at, "text"), "it would accept every text; add text before or after it")
     for at, model in enumerate(entry.attributes):
         here: Place = (*place, "attributes", at)
         path = _path(model.path, here, blame)
         inside = _path(model.json_path, (*here, "json"), blame) if model.json_path is not None else None
         if entry.manifests and model.json_path is not None:
-            blame((*here, "json"), "a manifest's line is JSON already; write the whole path as 'path'")
+            blame((*here, "json"), "a line of a manifest is already JSON; write the whole path as 'path'")
         if path is not None:
             text = model.path + (f":{model.json_path}" if model.json_path is not None else "")
             found.append(AttributePath(text, path, inside, model.bucket, accept))

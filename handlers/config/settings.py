@@ -1,4 +1,4 @@
-"""What the environment says: one typed model, every mistake named with its variable."""
+"""The settings in the environment, as one typed model; every mistake is reported with its variable."""
 
 import json
 import os
@@ -31,10 +31,12 @@ class Settings(BaseModel):
     bus: str = "default"
     region: str | None = None
     endpoint_url: str | None = None
+    lane: Literal["lean", "boto3"] = "lean"
+    """How frequent requests are sent: by keyshift itself, or through boto3 like all others."""
     attempt_seconds: float = Field(default=840.0, gt=0)
-    """How long one attempt may send requests; under Lambda the remaining time decides."""
+    """Seconds for which one attempt may send requests; under Lambda the remaining time decides."""
     batch_seconds: float = Field(default=240.0, gt=0)
-    """How long a worker works on what one receive brought; less than the queues' visibility time-out."""
+    """Seconds for which a worker works on the messages of one receive; less than the queues' visibility time-out."""
     request_seconds: float = Field(default=120.0, gt=0)
     margin_seconds: float = Field(default=30.0, gt=0)
     multipart_above: int = Field(default=MULTIPART_ABOVE, ge=0, le=MAX_COPY_BYTES)
@@ -43,30 +45,31 @@ class Settings(BaseModel):
     concurrency: int = Field(default=16, ge=1, le=256)
     backlog: int = Field(default=200, ge=1)
     """Messages in the backfill queue above which nothing more is enqueued."""
-    encrypted_targets: bool = False
+    encrypted_targets: bool | None = None
+    """Whether the target bucket encrypts with a KMS key by default; unset, keyshift asks the bucket itself."""
     own_principals: tuple[str, ...] = ()
     """Principal ids under which keyshift itself deletes, so that S3's direct events of its deletes are recognised."""
     control_seconds: float = Field(default=2.0, ge=0)
     audit_bucket: str = ""
-    """Where the audit chain's segments are kept; without one there is no chain."""
+    """The bucket of the audit chain's segments; without one there is no chain."""
     audit_prefix: str = "audit"
     audit_retention_days: int | None = Field(default=None, ge=1)
-    """How long each segment is locked, in a bucket with object lock; without it the bucket's own default counts."""
+    """Days for which each segment is locked, in a bucket with object lock; without it the bucket's default counts."""
     audit_lock_mode: Literal["GOVERNANCE", "COMPLIANCE"] = "GOVERNANCE"
     functions: tuple[str, ...] = ()
     """Lambda functions whose event source mappings a pause switches off."""
     breaker_failures: float = Field(default=0.5, ge=0, le=1)
-    """The part of the objects of one window that must fail for the circuit breaker to trip; 0: never."""
+    """The share of one window's objects that must fail for the circuit breaker to open; 0: never."""
     breaker_least: int = Field(default=20, ge=1)
-    """So many objects must have ended in a window before their failures count."""
+    """Minimum number of ended objects in a window before their failures count."""
     breaker_denied: int = Field(default=5, ge=0)
-    """So many objects denied one after the other (permission, KMS key, missing bucket) trip it; 0: never."""
+    """Number of objects denied in a row (permission, KMS key, missing bucket) that opens it; 0: never."""
     breaker_seconds: float = Field(default=30.0, ge=1)
 
     @field_validator("own_principals")
     @classmethod
     def _of_keyshift_alone(cls, principals: tuple[str, ...]) -> tuple[str, ...]:
-        """Under an id that others share their deletes would be taken for ours, and their copies would stay."""
+        """If others share the id, their deletes would count as keyshift's, and the copies would stay."""
         for principal in principals:
             fault = principal_fault(principal)
             if fault is not None:
@@ -96,7 +99,7 @@ def read_settings(environment: Mapping[str, str] | None = None, **given: Any) ->
 
 def _fault(fault: Mapping[str, Any]) -> str:
     if fault["type"] == "missing":
-        return "not set; set it, or give the option of the same meaning"
+        return "not set; set it, or give the option for it"
     return str(fault["msg"])
 
 
@@ -111,7 +114,7 @@ def _listed(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
-        return text  # the model says what is wrong with it
+        return text  # the model reports what is wrong with it
 
 
 def environment_of(settings: Settings) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""YAML as plain values that remember where in the file they stand."""
+"""YAML as plain values with their places in the file."""
 
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -15,14 +15,14 @@ MAX_NODES = 100_000
 
 @dataclass(frozen=True, slots=True)
 class PlacedYaml:
-    """The ``value`` of a file, and the line and column (both from 1) of everything in it."""
+    """The ``value`` of a file, with the line and column (both from 1) of everything in it."""
 
     name: str
     value: Any
     places: dict[Path, tuple[int, int]]
 
     def say(self, path: Path, message: str) -> str:
-        """``file:line:column: message`` for the value at ``path``, or for the nearest thing around it."""
+        """``file:line:column: message`` for the value at ``path``, or for the nearest value around it."""
         while path and path not in self.places:
             path = path[:-1]
         line, column = self.places.get(path, (1, 1))
@@ -30,10 +30,10 @@ class PlacedYaml:
 
 
 def read_yaml(text: str, name: str) -> PlacedYaml:
-    """Read one YAML document; raises RulesError for what is no YAML and for keys that come twice."""
+    """Read one YAML document; raises RulesError for invalid YAML and for repeated keys."""
     loader = None
     try:
-        loader = _Loader(text)  # refuses characters that no YAML may hold
+        loader = _Loader(text)  # refuses characters that YAML does not allow
         root = loader.get_single_node()
         if root is None:
             raise RulesError(f"{name}:1:1: the file is empty; see docs/rules.md for an example")
@@ -42,11 +42,11 @@ def read_yaml(text: str, name: str) -> PlacedYaml:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
-        raise RulesError(f"{name}:{place}: this is no YAML: {error.problem}") from None
+        raise RulesError(f"{name}:{place}: this is not valid YAML: {error.problem}") from None
     except yaml.YAMLError as error:
-        raise RulesError(f"{name}:1:1: this is no YAML: {str(error).splitlines()[0]}") from None
+        raise RulesError(f"{name}:1:1: this is not valid YAML: {str(error).splitlines()[0]}") from None
     except (ValueError, RecursionError):
-        raise RulesError(f"{name}:1:1: this is no usable YAML: a value is impossible or nested too deep") from None
+        raise RulesError(f"{name}:1:1: this YAML cannot be used: a value is impossible or nested too deep") from None
     finally:
         if loader is not None:
             loader.dispose()
@@ -56,7 +56,7 @@ def read_yaml(text: str, name: str) -> PlacedYaml:
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, asked for its nodes."""
+    """PyYAML's safe loader, used for its nodes."""
 
 
 class _Reader:
@@ -70,7 +70,7 @@ class _Reader:
     def value(self, node: yaml.Node, path: Path) -> Any:
         self.places.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
         if id(node) in self._open or len(self.places) > MAX_NODES:
-            self._blame(node, "an alias that holds itself, or far too many values")
+            self._blame(node, "an alias contains itself, or there are too many values")
             return None
         self._open.add(id(node))
         try:
@@ -90,7 +90,7 @@ class _Reader:
                 continue
             name = str(key_node.value)
             if name in found:
-                self._blame(key_node, f"'{name}' comes twice; remove one")
+                self._blame(key_node, f"'{name}' is there twice; remove one of them")
             self.places[(*path, name)] = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
             found[name] = self.value(value_node, (*path, name))
         return found

@@ -1,1 +1,1 @@
-"""``keyshift demo``: a live bucket moves to a new layout while its owners go on writing, and every byte is checked."""
+"""``keyshift demo``: a live bucket moves to a new layout while its producers write, and every byte is checked."""

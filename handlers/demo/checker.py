@@ -1,5 +1,6 @@
-"""Compare what is in the buckets with the owners' book; the migrator is not asked."""
+"""Compares the buckets with the producers' book, independently of keyshift."""
 
+import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -8,14 +9,13 @@ from typing import Protocol
 from domain.keys import Location
 from domain.objects import ObjectState
 from domain.rules.compiled import CompiledRules, MapOutcome
-from handlers.demo.ledger import Entry
-from handlers.demo.objects import OwnedObject
+from handlers.demo.objects import ProducedObject
 
 
-class OwnersBucket(Protocol):
-    """S3 as an owner uses it."""
+class ProducersBucket(Protocol):
+    """S3 as a producer uses it."""
 
-    def put_object(  # noqa: PLR0913  # what an owner may say about an object
+    def put_object(  # noqa: PLR0913  # the properties of an object
         self,
         location: Location,
         *,
@@ -32,11 +32,11 @@ class OwnersBucket(Protocol):
         """Delete it."""
 
     def read_object(self, location: Location) -> tuple[bytes, ObjectState] | None:
-        """Its bytes, and what HEAD and GetObjectTagging say; ``None`` when it is not there."""
+        """Its bytes, and its state with tags; ``None`` when it is not there."""
 
 
-def write_object(bucket: OwnersBucket, location: Location, written: OwnedObject) -> None:
-    """Write what an owner made up."""
+def write_object(bucket: ProducersBucket, location: Location, written: ProducedObject) -> None:
+    """Write a producer's object."""
     bucket.put_object(
         location,
         body=written.body(),
@@ -49,8 +49,40 @@ def write_object(bucket: OwnersBucket, location: Location, written: OwnedObject)
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """One key's last write (``None``: deleted) and every earlier write."""
+
+    last: ProducedObject | None
+    earlier: tuple[ProducedObject, ...] = ()
+
+
+class ProducersBook:
+    """Every key that a producer ever wrote; each key has one producer at a time."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._lock = threading.Lock()
+        self.writes = 0
+
+    def note(self, key: str, written: ProducedObject | None) -> None:
+        """Note that S3 has confirmed a producer's write or delete."""
+        with self._lock:
+            before = self._entries.get(key)
+            earlier = () if before is None else before.earlier
+            if before is not None and before.last is not None:
+                earlier = (*earlier, before.last)
+            self._entries[key] = Entry(written, earlier)
+            self.writes += 1
+
+    def entries(self) -> dict[str, Entry]:
+        """A copy of the book."""
+        with self._lock:
+            return dict(self._entries)
+
+
+@dataclass(frozen=True, slots=True)
 class Difference:
-    """One key that is not as its owner left it; ``kind`` is lost, wrong or stale."""
+    """One key that differs from its producer's last write; ``kind`` is lost, wrong or stale."""
 
     kind: str
     source: Location
@@ -67,7 +99,7 @@ def target_of(rules: CompiledRules, key: str) -> Location:
 
 
 def compare(
-    entries: Mapping[str, Entry], rules: CompiledRules, bucket: OwnersBucket, *, threads: int = 8
+    entries: Mapping[str, Entry], rules: CompiledRules, bucket: ProducersBucket, *, threads: int = 8
 ) -> list[Difference]:
     """Every difference between the book and the buckets."""
     with ThreadPoolExecutor(threads, thread_name_prefix="check") as pool:
@@ -75,13 +107,13 @@ def compare(
         return [answer for answer in answers if answer is not None]
 
 
-def _compare_one(key: str, entry: Entry, rules: CompiledRules, bucket: OwnersBucket) -> Difference | None:
+def _compare_one(key: str, entry: Entry, rules: CompiledRules, bucket: ProducersBucket) -> Difference | None:
     source, target = Location(rules.source_bucket, key), target_of(rules, key)
     found = bucket.read_object(target)
     if entry.last is None:
         if found is None:
             return None
-        return Difference("stale", source, target, "its owner deleted it, the copy is still there")
+        return Difference("stale", source, target, "its producer deleted it, the copy is still there")
     if found is None:
         return Difference("lost", source, target, "it is not there")
     why = _unlike(found, entry.last)
@@ -92,7 +124,7 @@ def _compare_one(key: str, entry: Entry, rules: CompiledRules, bucket: OwnersBuc
     return Difference("stale" if older else "wrong", source, target, why)
 
 
-def _unlike(found: tuple[bytes, ObjectState], wanted: OwnedObject) -> str | None:
+def _unlike(found: tuple[bytes, ObjectState], wanted: ProducedObject) -> str | None:
     body, state = found
     differences: Iterable[tuple[str, object, object]] = (
         ("bytes", body, wanted.body()),

@@ -1,7 +1,7 @@
-"""SageMaker and Greengrass as the portal uses them, played: no emulator has what they do with S3.
+"""SageMaker and Greengrass as the portal uses them, simulated: no emulator has what they do with S3.
 
-What is kept here is what AWS documents: a job's name is taken for ever, a component version never changes and its
-artifact is read once, when it is published. That real services behave so is not shown by it.
+The simulation follows AWS's documents: a job's name is used forever, a component version never changes, and its
+artifact is read once, when it is published. It does not prove that the real services behave so.
 """
 
 import threading
@@ -18,7 +18,7 @@ REGION = "us-east-1"
 
 
 class PlayedJobs:
-    """JobService: a name is taken for ever, as in SageMaker. ``requests`` are what jobs were made of."""
+    """JobService: a name is used forever, as in SageMaker. ``requests`` are the requests of the jobs."""
 
     def __init__(self, account: str = ACCOUNT) -> None:
         self._account = account
@@ -165,5 +165,5 @@ def artifacts_of(recipe: Mapping[str, Any]) -> list[str]:
 
 
 def arn_of(service: str, rest: str, account: str = ACCOUNT) -> str:
-    """An ARN in the one region where all this plays."""
+    """An ARN in the demo's region."""
     return f"arn:aws:{service}:{REGION}:{account}:{rest}"

@@ -1,7 +1,7 @@
-"""The played SageMaker and Greengrass behind their documented HTTP APIs, so that the real SDK talks to them.
+"""The simulated SageMaker and Greengrass behind their documented HTTP APIs, for the real SDK.
 
-Shapes and paths are those of botocore's service models. Only what the portal and ``keyshift pins`` call is there;
-anything else is answered with an error.
+Shapes and paths are those of botocore's service models. Only the calls of the portal and of ``keyshift pins`` are
+implemented; other calls get an error.
 """
 
 import base64
@@ -33,7 +33,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """What is played."""
+    """The simulated services."""
 
     components: PlayedComponents
     jobs: PlayedJobs = field(default_factory=PlayedJobs)
@@ -131,7 +131,7 @@ def sagemaker(cloud: Cloud, action: str, asked: Mapping[str, Any]) -> Answer:
     """One action of SageMaker's JSON protocol."""
     act = _ACTIONS.get(action)
     if act is None:
-        return Answer(400, {"__type": "UnknownOperationException", "message": f"{action} is not played"})
+        return Answer(400, {"__type": "UnknownOperationException", "message": f"{action} is not simulated"})
     return act(cloud, asked)
 
 
@@ -159,7 +159,7 @@ def _described(kind: str) -> Callable[[Cloud, Mapping[str, Any]], Answer]:
 
 
 def job_detail(end: JobEnd, kind: str) -> dict[str, Any]:
-    """What describe calls and state-change events say of a job; ``kind`` is Training or Compilation."""
+    """A job as describe calls and state-change events show it; ``kind`` is Training or Compilation."""
     artifacts = {"ModelArtifacts": {"S3ModelArtifacts": end.artifact}} if end.artifact else {}
     reason = {"FailureReason": end.reason} if end.reason else {}
     return {f"{kind}JobName": end.name, f"{kind}JobStatus": end.status, **artifacts, **reason}

@@ -1,4 +1,4 @@
-"""Ends the played SageMaker jobs as SageMaker does: the input is read, the output is written, then an event comes."""
+"""Ends the simulated SageMaker jobs as SageMaker does: reads the input, writes the output, then sends an event."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -15,7 +15,7 @@ LOOK_SECONDS = 0.3
 
 
 class JobRunner(Background):
-    """A thread in which jobs end, each on the second look; ``tell`` takes EventBridge's events.
+    """A thread in which jobs end, each in the second round; ``tell`` takes EventBridge's events.
 
     ``read`` gives the bytes at a URI (``None``: there are none), ``write`` makes an object.
     """
@@ -36,7 +36,7 @@ class JobRunner(Background):
         self._told: set[str] = set()
 
     def tell_again(self, name: str) -> None:
-        """The last event of a job once more, as it is delivered late."""
+        """The last event of a job once more, as a late delivery."""
         self._tell(event_of(self._jobs, name, self._jobs.ends[name]))
 
     def _round(self) -> None:
@@ -63,7 +63,7 @@ class JobRunner(Background):
 
 
 def event_of(jobs: PlayedJobs, name: str, end: JobEnd) -> dict[str, Any]:
-    """A state-change event; that of a compilation does not name its artifact, so the describe call is asked."""
+    """A state-change event; a compilation's does not name its artifact, so that the describe call is needed."""
     kind = _kind(jobs.requests[name])
     known = end if kind == "Training" else replace(end, artifact=None)
     arn = jobs.arn_of_job(f"{kind.lower()}-job", name)

@@ -29,7 +29,7 @@ def tar_gz(members: Mapping[str, bytes]) -> bytes:
 
 
 def trained_model(mark: str) -> bytes:
-    """A trained model whose weights, and so whose bytes, nobody else has."""
+    """A trained model with unique weights, and so with unique bytes."""
     return tar_gz({**TRAINED, "export_artifacts/network.pt": f"weights of {mark}".encode() * 40})
 
 

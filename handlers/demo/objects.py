@@ -1,4 +1,4 @@
-"""What the demo's owners write: the portal's legacy layouts, with keys as awkward as real ones."""
+"""The objects of the demo's producers: the portal's legacy layouts, with keys as awkward as real ones."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from random import Random
 from domain.parts import MIB
 
 LARGE_BYTES = 11 * MIB + 123
-"""Above the demo's multipart threshold: three parts of the least size S3 allows."""
+"""Above the demo's multipart threshold: three parts of the minimum size that S3 allows."""
 
 AWKWARD_NAMES = (
     "with space.bin",
@@ -32,8 +32,8 @@ AWKWARD_NAMES = (
 
 
 @dataclass(frozen=True, slots=True)
-class OwnedObject:
-    """One object as its owner writes it; the bytes are ``content``, or follow from ``seed`` and ``size``."""
+class ProducedObject:
+    """One object as its producer writes it; the bytes are ``content``, or follow from ``seed`` and ``size``."""
 
     size: int
     seed: int
@@ -52,15 +52,15 @@ class OwnedObject:
         return (block * (self.size // len(block) + 1))[: self.size]
 
 
-def object_of(content: bytes, *, content_type: str = "application/gzip") -> OwnedObject:
+def object_of(content: bytes, *, content_type: str = "application/gzip") -> ProducedObject:
     """An object of which the bytes are given."""
-    return OwnedObject(len(content), 0, content_type=content_type, content=content)
+    return ProducedObject(len(content), 0, content_type=content_type, content=content)
 
 
-def new_object(random: Random, *, large: bool = False) -> OwnedObject:
-    """An object with bytes nobody else has, and metadata, tags and headers of its own."""
+def new_object(random: Random, *, large: bool = False) -> ProducedObject:
+    """An object with unique bytes, metadata, tags and headers."""
     seed = random.getrandbits(64)
-    return OwnedObject(
+    return ProducedObject(
         size=LARGE_BYTES if large else random.choice((0, 1, 17, 900, 1024, 2048, 5000)),
         seed=seed,
         metadata={"line": f"line-{seed % 7}", "note": "a b+c%20"} if seed % 3 else {},
@@ -98,4 +98,4 @@ def _awkward_keys() -> Iterator[str]:
         yield f"datasets//training-output/awkward/output/{name}"
     yield "datasets//training-output/long/" + "n" * (1_024 - len("datasets//training-output/long/"))
     yield "/training-output/leading-slash/output/model.tar.gz"
-    yield "notes/nobody maps this.txt"
+    yield "notes/no rule maps this.txt"

@@ -1,4 +1,4 @@
-"""What the demo plays on: an AWS stand-in with everything created, seen through ports."""
+"""The world of the demo: an AWS stand-in with everything created, behind ports."""
 
 import os
 import signal
@@ -11,21 +11,26 @@ from pathlib import Path
 from domain.queues import MessageQueue
 from domain.rules.compiled import CompiledRules
 from handlers.config.settings import Settings
-from handlers.demo.checker import OwnersBucket
+from handlers.demo.checker import ProducersBucket
+
+OTHER_CREDENTIALS = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
+"""Variables that an SDK would read beside the stand-in's: a profile that is not there is an error."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """Everything is there, but the bucket is still silent: ``begin_events`` makes it tell of its changes."""
+class DemoWorld:
+    """Everything is created, but the bucket sends no events until ``begin_events``."""
 
     settings: Settings
     rules: CompiledRules
     environment: Mapping[str, str]
-    owners_bucket: OwnersBucket
+    producers_bucket: ProducersBucket
     events_queue: MessageQueue
     audit_queue: MessageQueue
     dead_queue: MessageQueue
     begin_events: Callable[[], None]
+    write_uris: Callable[[Mapping[str, str]], None]
+    """Creates a table of an application and writes these URIs into it, by the keys of their items."""
 
 
 def own_command(*arguments: str) -> list[str]:
@@ -33,20 +38,24 @@ def own_command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "handlers.cli", *arguments]
 
 
-def environment_on(stage: Stage) -> dict[str, str]:
-    """The variables of a process that works on this stage."""
+def environment_on(world: DemoWorld) -> dict[str, str]:
+    """The variables of a process that works in this world."""
     root = str(Path(__file__).resolve().parents[2])
     found = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-    return {**os.environ, **stage.environment, "PYTHONPATH": found}
+    return {**os.environ, **world.environment, "PYTHONPATH": found}
 
 
 @dataclass(slots=True)
 class Workers:
-    """Worker processes of the demo; their logs go to files of their own."""
+    """Worker processes of the demo; their logs go to files of their own.
 
-    stage: Stage
+    ``apart``: a terminal's Ctrl-C does not reach them, only ``stop`` ends them.
+    """
+
+    world: DemoWorld
     folder: Path
     lanes: int
+    apart: bool = False
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     killed: int = 0
     started: int = 0
@@ -59,20 +68,29 @@ class Workers:
                 self.processes.append(self._spawn(log.fileno()))
 
     def _spawn(self, log: int) -> subprocess.Popen[bytes]:
-        environment = {**environment_on(self.stage), "POWERTOOLS_LOG_LEVEL": "INFO"}
-        command = own_command("worker", "--lanes", str(self.lanes))
-        return subprocess.Popen(command, stdout=log, stderr=log, env=environment)  # noqa: S603  # ourselves
+        environment = {**environment_on(self.world), "POWERTOOLS_LOG_LEVEL": "INFO"}
+        # Standard input is the leash: a worker ends when this process does, however that ends.
+        command = own_command("worker", "--lanes", str(self.lanes), "--until-stdin-closes")
+        return subprocess.Popen(  # noqa: S603  # ourselves
+            command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment, start_new_session=self.apart
+        )
 
     def kill_one(self) -> None:
-        """SIGKILL the oldest and start another: whatever it held is taken over when its claims end."""
+        """SIGKILL the oldest and start another one, which takes its objects over when the claims end."""
         victim = self.processes.pop(0)
         victim.send_signal(signal.SIGKILL)
         victim.wait()
         self.killed += 1
         self.start(1)
 
+    def show_stacks(self) -> None:
+        """Let each write to its log what its threads do."""
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGUSR1)
+
     def stop(self) -> None:
-        """SIGTERM to all, SIGKILL to whoever does not listen."""
+        """SIGTERM to all, SIGKILL to those that do not end."""
         for process in self.processes:
             process.terminate()
         for process in self.processes:
@@ -84,7 +102,7 @@ class Workers:
         self.processes.clear()
 
     def fallen(self) -> list[str]:
-        """The last words of workers that ended by themselves."""
+        """The ends of the logs of workers that ended by themselves."""
         return [
             path.read_text(errors="replace")[-500:]
             for path, process in zip(

@@ -8,30 +8,21 @@ from dataclasses import dataclass, replace
 from domain.errors import (
     AccessDeniedError,
     KeyshiftError,
-    MalformedMessageError,
     MissingResourceError,
     ThrottledError,
     TransientError,
 )
-from domain.keys import Location
-from domain.protocol.attempt import Attempt, MigrationPorts, Outcome, Verdict
+from domain.protocol.attempt import MigrationPorts, Outcome, Verdict
 from domain.protocol.causes import Cause
-from domain.protocol.migration import RULES_SECONDS, migrate_object, park_object
 from domain.protocol.notices import Notice, NoticeKind
-from domain.protocol.record import State, may_go_along
+from domain.protocol.record import State
 from domain.rules.routing import (
-    InOtherBucket,
-    InTargetBucket,
-    Kept,
     Moved,
-    Probe,
-    Rejected,
     Route,
-    Unmapped,
-    is_refused,
 )
 from handlers.engine.dependencies import EngineDependencies
 from handlers.engine.rate_gate import PAUSED_SECONDS, HeldBack, HeldBackError, PacedMultipartStore
+from handlers.engine.routes import follow_route
 from handlers.intake.messages import BackfillRow, encode_backfill
 
 LEAST_SECONDS = 5.0
@@ -41,6 +32,7 @@ SHORT_ATTEMPT_SECONDS = 60.0
 RETRY_SECONDS = 10
 THROTTLED_TRIES = 6
 """Throttling does not count as a failure: the object waits here first, then it uses up a receive of its message."""
+FIRST_PAUSE_SECONDS = 0.2
 MOST_WAIT_SECONDS = 5.0
 
 SecondsLeft = Callable[[], float]
@@ -70,38 +62,51 @@ def attempt_notice(
 
     Raises only errors that concern every object alike: a missing table or queue, or no permission for it.
     """
-    pause, paid = 0.2, _paid_bytes(notice, dependencies)
-    left = _left_after(seconds_left, dependencies)
+    pause, paid = FIRST_PAUSE_SECONDS, paid_bytes(notice, dependencies)
+    left = left_after(seconds_left, dependencies)
     if isinstance(route, Moved):
         held = dependencies.gate.admit(objects=1, size=paid, seconds_left=left, stopping=stopping)
         if held is not None:
-            return _held_back(notice, held)
+            return held_back(notice, held)
     for _ in range(THROTTLED_TRIES):
         with dependencies.pace.slot():
             control = dependencies.control.current()
             if control.paused:
-                return _held_back(notice, HeldBack(f"paused: {control.reason}", PAUSED_SECONDS))
+                return held_back(notice, HeldBack(f"paused: {control.reason}", PAUSED_SECONDS))
             if stopping():
-                return _held_back(notice, HeldBack("stopping"))
+                return held_back(notice, HeldBack("stopping"))
             dependencies.pace.cap(least_of(dependencies.settings.concurrency, control.concurrency))
             if left() < 0:
-                return _held_back(notice, HeldBack("no time left for another object"))
+                return held_back(notice, HeldBack("no time left for another object"))
             try:
                 outcome = _attempt_once(notice, route, dependencies, seconds_left, paid)
             except HeldBackError as error:
-                return _held_back(notice, HeldBack(str(error), PAUSED_SECONDS))
+                return held_back(notice, HeldBack(str(error), PAUSED_SECONDS))
         if outcome is not None:
             return Ended(notice, outcome)
-        dependencies.pace.slow_down()
-        jittered = pause * (0.5 + random.random())  # noqa: S311  # spreads retries, guards nothing
-        if seconds_left() - jittered < _least(dependencies):
+        if not wait_after_throttling(pause, dependencies, seconds_left):
             break
-        dependencies.sleep(jittered)
         pause = min(pause * 2, MOST_WAIT_SECONDS)
+    return throttled(notice)
+
+
+def wait_after_throttling(pause: float, dependencies: EngineDependencies, seconds_left: SecondsLeft) -> bool:
+    """Work on fewer objects, and wait about ``pause`` seconds; ``False`` when that leaves no time for an attempt."""
+    dependencies.pace.slow_down()
+    jittered = pause * (0.5 + random.random())  # noqa: S311  # spreads retries, guards nothing
+    if seconds_left() - jittered < least_seconds(dependencies):
+        return False
+    dependencies.sleep(jittered)
+    return True
+
+
+def throttled(notice: Notice) -> Ended:
+    """How an attempt ended for which the service left no time."""
     return Ended(notice, Outcome(Verdict.RETURN, None, Cause.THROTTLED, retry_after=RETRY_SECONDS))
 
 
-def _held_back(notice: Notice, held: HeldBack) -> Ended:
+def held_back(notice: Notice, held: HeldBack) -> Ended:
+    """How an attempt ended that was not begun."""
     outcome = Outcome(Verdict.RETURN, None, Cause.HELD_BACK, held.why, math.ceil(held.seconds))
     return Ended(notice, outcome, waits=True)
 
@@ -111,31 +116,50 @@ def least_of(wanted: int, limit: int | None) -> int:
     return wanted if limit is None else min(wanted, limit)
 
 
-def _paid_bytes(notice: Notice, dependencies: EngineDependencies) -> int:
+def paid_bytes(notice: Notice, dependencies: EngineDependencies) -> int:
     """The bytes that the byte rate counts before the object begins; larger objects pay for each batch of parts."""
     size = notice.size or 0
     is_copied = notice.kind is not NoticeKind.REMOVED and size <= dependencies.policy.multipart_above
     return size if is_copied else 0
 
 
-def _left_after(seconds_left: SecondsLeft, dependencies: EngineDependencies) -> SecondsLeft:
+def left_after(seconds_left: SecondsLeft, dependencies: EngineDependencies) -> SecondsLeft:
     """How long an object may wait and still have the minimum time for an attempt."""
-    return lambda: seconds_left() - _least(dependencies)
+    return lambda: seconds_left() - least_seconds(dependencies)
 
 
 def _attempt_once(
     notice: Notice, route: Route, dependencies: EngineDependencies, seconds_left: SecondsLeft, paid: int
 ) -> Outcome | None:
-    """The outcome of one attempt; ``None`` when the service throttled it."""
+    ports = paced_ports(dependencies, seconds_left, paid)
+    limit = limit_of(notice, dependencies, seconds_left())
+    return concluded(notice, dependencies, lambda: follow_route(notice, route, dependencies, limit, ports))
+
+
+def paced_ports(dependencies: EngineDependencies, seconds_left: SecondsLeft, paid: int) -> MigrationPorts:
+    """The ports of one attempt: its parts wait for the byte rate, which counted ``paid`` bytes already."""
 
     def wait(size: int) -> HeldBack | None:
-        left = _left_after(seconds_left, dependencies)
+        left = left_after(seconds_left, dependencies)
         held = dependencies.gate.admit(objects=0, size=size, seconds_left=left, stopping=lambda: False)
         return held or _paused(dependencies)
 
-    ports = replace(dependencies.ports, multipart=PacedMultipartStore(dependencies.ports.multipart, wait, paid=paid))
+    return replace(dependencies.ports, multipart=PacedMultipartStore(dependencies.ports.multipart, wait, paid=paid))
+
+
+def concluded(
+    notice: Notice,
+    dependencies: EngineDependencies,
+    attempt: Callable[[], Outcome],
+    *,
+    is_committed: Callable[[], bool] = lambda: True,
+) -> Outcome | None:
+    """The outcome of one attempt, counted and reported; ``None`` when the service throttled it.
+
+    An attempt whose commit is still to be written is neither counted nor reported yet.
+    """
     try:
-        outcome = _follow_route(notice, route, dependencies, _limit(notice, dependencies, seconds_left()), ports)
+        outcome = attempt()
         if outcome.verdict is Verdict.CONTINUE:
             _hand_on(notice, dependencies)
     except (MissingResourceError, AccessDeniedError, HeldBackError):
@@ -144,8 +168,10 @@ def _attempt_once(
     except ThrottledError:
         dependencies.observer.count("Throttled")
         return None
-    except Exception as error:  # noqa: BLE001  # a fault of ours with one object must not take its batch along
+    except Exception as error:  # noqa: BLE001 # a bug with one object must not fail its batch
         return _failed(error, notice, dependencies)
+    if not is_committed():
+        return outcome
     dependencies.pace.speed_up()
     if outcome.is_failure and outcome.cause is not None:
         dependencies.breaker.note_failure(notice.source.record_id, cause=outcome.cause, said=outcome.reason)
@@ -175,11 +201,13 @@ def _failed(error: Exception, notice: Notice, dependencies: EngineDependencies) 
     return Outcome(Verdict.RETURN, None, cause, str(error), RETRY_SECONDS, is_failure=True)
 
 
-def _least(dependencies: EngineDependencies) -> float:
+def least_seconds(dependencies: EngineDependencies) -> float:
+    """An attempt begins only with at least this time left."""
     return min(LEAST_SECONDS, dependencies.settings.attempt_seconds / 2)
 
 
-def _limit(notice: Notice, dependencies: EngineDependencies, left: float) -> float:
+def limit_of(notice: Notice, dependencies: EngineDependencies, left: float) -> float:
+    """For how many seconds an attempt at this object may send requests."""
     limit = min(dependencies.settings.attempt_seconds, left)
     is_small = notice.size is not None and notice.size <= dependencies.policy.multipart_above
     if is_small or notice.kind is NoticeKind.REMOVED:
@@ -190,57 +218,6 @@ def _limit(notice: Notice, dependencies: EngineDependencies, left: float) -> flo
 def _paused(dependencies: EngineDependencies) -> HeldBack | None:
     control = dependencies.control.current()
     return HeldBack(f"paused: {control.reason}") if control.paused else None
-
-
-def _follow_route(
-    notice: Notice, route: Route, dependencies: EngineDependencies, limit: float, ports: MigrationPorts
-) -> Outcome:
-    """The outcome for the object; raises MalformedMessageError for an object of another bucket."""
-    rules, policy = dependencies.rules, dependencies.policy
-    match route:
-        case InTargetBucket():
-            return Outcome(Verdict.DONE, None, Cause(route.kind.value))
-        case InOtherBucket():
-            raise MalformedMessageError(
-                f"{notice.source.uri} is in another bucket than {rules.source_bucket}, which this migration moves"
-            )
-        case Probe():
-            dependencies.probes.note_arrival(notice.source.key)
-            return Outcome(Verdict.DONE, None, Cause(route.kind.value))
-        case Kept() | Unmapped():
-            return _stay(notice, route, dependencies)
-        case Rejected(rule, reason):
-            return park_object(
-                notice,
-                target=Location(rules.target_bucket, ""),
-                rule=rule,
-                cause=Cause.IMPOSSIBLE_KEY,
-                detail=reason,
-                attempt=Attempt(dependencies.new_token(), limit),
-                ports=ports,
-                policy=policy,
-            )
-        case Moved(rule, target):
-            attempt = Attempt(dependencies.new_token(), limit)
-            return migrate_object(notice, target=target, rule=rule, attempt=attempt, ports=ports, policy=policy)
-
-
-def _stay(notice: Notice, route: Kept | Unmapped, dependencies: EngineDependencies) -> Outcome:
-    """The outcome for a key that the current rules do not move.
-
-    The delete of an object that other rules had copied waits for those rules. Only a delete costs a read of the record:
-    a source that exists is found again when the rules are back.
-    """
-    if isinstance(route, Unmapped):
-        dependencies.observer.count("Unmapped")
-    if notice.kind is NoticeKind.REMOVED:
-        record = dependencies.ports.manifest.read_record(notice.source.record_id)
-        if may_go_along(record, notice):
-            state = record.state if record is not None else None
-            return Outcome(Verdict.RETURN, state, Cause.DELETE_WAITS, retry_after=RULES_SECONDS)
-    if is_refused(route):
-        return Outcome(Verdict.RETURN, None, Cause.UNMAPPED_REFUSED)
-    return Outcome(Verdict.DONE, None, Cause(route.kind.value))
 
 
 def _hand_on(notice: Notice, dependencies: EngineDependencies) -> None:
@@ -258,6 +235,6 @@ def _report(outcome: Outcome, notice: Notice, dependencies: EngineDependencies) 
     fields = {"state": outcome.state, "verdict": outcome.verdict.value, "why": outcome.reason}
     if outcome.state in (State.CONFLICT, State.PARKED):
         observer.count("Conflicts" if outcome.state is State.CONFLICT else "Parked")
-        observer.warn("needs somebody", source=notice.source, **fields)
+        observer.warn("needs a person", source=notice.source, **fields)
     else:
         observer.debug("handled", source=notice.source, **fields)

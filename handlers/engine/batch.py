@@ -7,20 +7,19 @@ from typing import Any
 
 from domain.errors import KeyshiftError, MalformedMessageError, TransientError
 from domain.keys import Location
-from domain.protocol.attempt import Outcome, Verdict
+from domain.protocol.attempt import Verdict
 from domain.protocol.causes import Cause
 from domain.protocol.notices import Notice, NoticeKind
 from domain.queues import Message, MessageQueue
-from domain.rules.routing import Probe, route_of
+from domain.rules.routing import Probe, Route, route_of
 from handlers.engine.attempt import Ended, SecondsLeft, attempt_notice, least_of
 from handlers.engine.dependencies import EngineDependencies
-from handlers.engine.observability import traced
+from handlers.engine.give_back import MOST_DELAY_SECONDS, PAUSED_MOST_SECONDS, Handled, give_back
 from handlers.engine.rate_gate import PAUSED_SECONDS
+from handlers.engine.together import attempt_together, can_go_together, end_all
 from handlers.intake.invocations import records_of
 from handlers.intake.messages import Decoded, decode_message
 
-PAUSED_MOST_SECONDS = 60
-"""After a resume no message may stay invisible for long."""
 RENEW_AT = 2
 """A message that only ever waited is replaced by a copy of itself at this receive.
 
@@ -31,36 +30,6 @@ RENEW_BUSY_AT = 5
 
 A copy of terabytes holds its claim for hours.
 """
-MOST_DELAY_SECONDS = 900
-"""Maximum delay in seconds. It grows with each receive, so that waiting alone does not bring a message to the DLQ."""
-
-
-@dataclass(frozen=True, slots=True)
-class Handled:
-    """The result for one message; ``retry_after`` (seconds) counts for a message that goes back.
-
-    ``waits`` means that no part of it failed: a pause, a rate or a stop held it back. ``renew_at`` is the receive at
-    which it is replaced by a new copy; it is ``None`` for a message of which a part failed.
-    """
-
-    message: Message
-    done: bool
-    retry_after: int = 0
-    most_delay: int = MOST_DELAY_SECONDS
-    outcomes: tuple[Outcome, ...] = ()
-    waits: bool = False
-    renew_at: int | None = None
-
-    @property
-    def delay(self) -> int:
-        """Seconds until the message is due again; the delay doubles with each receive."""
-        doubled = min(self.message.receive_count - 1, 10)
-        return min(self.retry_after << doubled, self.most_delay)
-
-    @property
-    def is_due_anew(self) -> bool:
-        """Whether it has waited so often that a copy of it, with no receives, takes its place."""
-        return self.renew_at is not None and self.message.receive_count >= self.renew_at
 
 
 @dataclass(slots=True)
@@ -82,6 +51,15 @@ class _Open:
         most = PAUSED_MOST_SECONDS if waits else most_delay
         renew_at = RENEW_AT if waits else RENEW_BUSY_AT if is_busy else None
         return Handled(self.message, done, retry_after, most, outcomes, waits, renew_at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One notice of a message, with its route."""
+
+    message: _Open
+    notice: Notice
+    route: Route
 
 
 def messages_of(event: Mapping[str, Any]) -> list[Message]:
@@ -108,56 +86,12 @@ def respond_to_batch(
     Raises permanent errors that concern everything (a missing table, no permission for it): then the whole batch comes
     back.
     """
-    with traced("batch", function=dependencies.observer.function):
-        handled = handle_messages(messages_of(event), dependencies, seconds_left=seconds_left)
+    handled = handle_messages(messages_of(event), dependencies, seconds_left=seconds_left)
     returned = [one for one in handled if not one.done]
     renewed = give_back(returned, queue, dependencies)
     dependencies.observer.flush()
     left = [one.message.message_id for one in returned if one.message.message_id not in renewed]
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in left]}
-
-
-def give_back(
-    returned: Sequence[Handled],
-    queue: MessageQueue,
-    dependencies: EngineDependencies,
-    *,
-    most_wait: int = PAUSED_MOST_SECONDS,
-) -> frozenset[str]:
-    """Make messages visible again when they are due; returns the ids of messages to delete.
-
-    A message that only waited comes back within ``most_wait`` seconds. If it waited before, it is sent again as a new
-    message, and the old one is to be deleted. If the call to SQS fails, the message comes back by itself.
-    """
-    waiting = [one for one in returned if one.is_due_anew]
-    renewed = _renewed(waiting, queue, most_wait)
-    by_delay: dict[int, list[Message]] = {}
-    for one in returned:
-        if one.message.message_id not in renewed:
-            delay = min(one.delay, most_wait) if one.waits else one.delay
-            by_delay.setdefault(delay, []).append(one.message)
-    for delay, messages in by_delay.items():
-        try:
-            queue.return_messages(messages, delay=delay)
-        except KeyshiftError as error:
-            dependencies.observer.info("messages come back after their visibility time-out", why=str(error))
-    return renewed
-
-
-def _renewed(waiting: Sequence[Handled], queue: MessageQueue, most_wait: int) -> frozenset[str]:
-    """Send the copies before anything is deleted.
-
-    A crash between the two leaves a duplicate, which costs one refused claim.
-    """
-    renewed: set[str] = set()
-    for one in waiting:
-        delay = min(one.retry_after, most_wait) if one.waits else one.delay
-        try:
-            queue.send_messages([one.message.body], delay=delay)
-        except KeyshiftError:
-            break  # the message goes back like the others, and counts one receive more
-        renewed.add(one.message.message_id)
-    return frozenset(renewed)
 
 
 def handle_messages(
@@ -179,21 +113,26 @@ def handle_messages(
     dependencies.pace.cap(least_of(concurrency, control.concurrency))
     opened = [_opened(message, dependencies) for message in messages]
     # Notices of one object are worked on one after the other. In parallel, they would only refuse each other's claims.
-    work: dict[Location, list[tuple[_Open, Notice]]] = {}
+    work: dict[Location, list[_Task]] = {}
     for one in opened:
         for notice in one.notices:
-            work.setdefault(notice.source, []).append((one, notice))
-    with dependencies.objects_at_once(concurrency) as pool:
-        futures = [pool.submit(_work_off, chain, dependencies, seconds_left, stopping) for chain in work.values()]
-        try:
-            for future in futures:
-                for one, ended in future.result():
-                    one.ended.append(ended)
-        except BaseException as error:
-            pool.shutdown(wait=False, cancel_futures=True)
-            if isinstance(error, KeyshiftError):
-                dependencies.breaker.note_fatal(error)
-            raise
+            work.setdefault(notice.source, []).append(_Task(one, notice, route_of(dependencies.rules, notice.source)))
+    together = [chain[0] for chain in work.values() if len(chain) == 1 and can_go_together(chain[0], dependencies)]
+    first = {task.notice.source for task in together}
+    alone = [chain for source, chain in work.items() if source not in first]
+    futures = [dependencies.pool.submit(_work_off, chain, dependencies, seconds_left, stopping) for chain in alone]
+    try:
+        ended = attempt_together(together, dependencies, seconds_left=seconds_left, stopping=stopping)
+        for task, end in zip(together, ended, strict=True):
+            task.message.ended.append(end)
+        for future in futures:
+            for task, end in future.result():
+                task.message.ended.append(end)
+    except BaseException as error:
+        end_all(futures)
+        if isinstance(error, KeyshiftError):
+            dependencies.breaker.note_fatal(error)
+        raise
     handled = [one.handled(_most_delay(dependencies)) for one in opened]
     _note_ages(opened, handled, dependencies)
     dependencies.breaker.share()
@@ -239,16 +178,18 @@ def _most_delay(dependencies: EngineDependencies) -> int:
 
 
 def _work_off(
-    chain: list[tuple[_Open, Notice]],
+    chain: list[_Task],
     dependencies: EngineDependencies,
     seconds_left: SecondsLeft,
     stopping: Callable[[], bool],
-) -> list[tuple[_Open, Ended]]:
-    ended = []
-    for one, notice in chain:
-        route = route_of(dependencies.rules, notice.source)
-        ended.append((one, attempt_notice(notice, route, dependencies, seconds_left=seconds_left, stopping=stopping)))
-    return ended
+) -> list[tuple[_Task, Ended]]:
+    return [
+        (
+            task,
+            attempt_notice(task.notice, task.route, dependencies, seconds_left=seconds_left, stopping=stopping),
+        )
+        for task in chain
+    ]
 
 
 def _opened(message: Message, dependencies: EngineDependencies) -> _Open:

@@ -21,6 +21,9 @@ A message that always fails comes back repeatedly and must not pause the others.
 """
 
 
+_NO_STREAK = Streak()
+
+
 class Breaker(Protocol):
     """Receives how objects and messages end."""
 
@@ -62,6 +65,10 @@ class CircuitBreaker:
         self._now = now
         self._observer = observer
         self._unshared = Tally()
+        self._succeeded = 0
+        """Objects that ended as they should and are not in ``_unshared`` yet: this happens for each object."""
+        self._oldest_event = self._oldest_row = 0.0
+        """The ages that are not in ``_unshared`` yet: this happens for each message."""
         self._streak = Streak()
         self._fence = -1
         self._known: dict[str, None] = {}
@@ -72,8 +79,10 @@ class CircuitBreaker:
         """Note that an object ended as it should."""
         with self._lock:
             self._known.pop(record_id, None)
-            self._streak = Streak()
-            self._unshared = self._unshared.plus(Tally(ended=1))
+            self._streak = _NO_STREAK
+            self._succeeded += 1
+            if self._now() - self._shared_at < FLUSH_SECONDS:
+                return
         self.share()
 
     def note_failure(self, record_id: str, *, cause: str, said: str) -> None:
@@ -95,9 +104,11 @@ class CircuitBreaker:
 
     def note_age(self, seconds: float, *, is_event: bool) -> None:
         """Note that a message was done this many seconds after it was sent."""
-        age = Tally(oldest_event=seconds) if is_event else Tally(oldest_row=seconds)
         with self._lock:
-            self._unshared = self._unshared.plus(age)
+            if is_event:
+                self._oldest_event = max(self._oldest_event, seconds)
+            else:
+                self._oldest_row = max(self._oldest_row, seconds)
 
     def note_fatal(self, error: KeyshiftError) -> None:
         """Pause the migration, if possible: the table or a queue itself refused access, so no object can continue."""
@@ -108,10 +119,14 @@ class CircuitBreaker:
         """Add the counts to the migration's figures when that is due, and trip if the figures require it."""
         now = self._now()
         with self._lock:
-            if self._unshared == Tally() or not (at_once or now - self._shared_at >= FLUSH_SECONDS):
+            if not at_once and now - self._shared_at < FLUSH_SECONDS:
                 return
-            tally, self._unshared, self._shared_at = self._unshared, Tally(), now
-            streak = self._streak
+            counted = Tally(self._succeeded, oldest_event=self._oldest_event, oldest_row=self._oldest_row)
+            tally = self._unshared.plus(counted)
+            if tally == Tally():
+                return
+            self._unshared, self._shared_at, streak = Tally(), now, self._streak
+            self._succeeded, self._oldest_event, self._oldest_row = 0, 0.0, 0.0
         control = self._current()
         window = Window.at(now, fence=control.fence, seconds=self._policy.window_seconds)
         try:

@@ -42,13 +42,15 @@ class Pace:
         finally:
             with self._changed:
                 self._active -= 1
-                self._changed.notify_all()
+                # One place is free: to wake every waiting thread would cost more than a copy.
+                self._changed.notify()
 
     def speed_up(self) -> None:
         """Note that one object succeeded: a whole round of them allows one more."""
         with self._changed:
-            self._limit = min(self._limit + 1 / self._limit, float(self._most))
-            self._changed.notify_all()
+            before, self._limit = self.limit, min(self._limit + 1 / self._limit, float(self._most))
+            if self.limit > before:
+                self._changed.notify()
 
     def slow_down(self) -> None:
         """Halve the limit after S3 or DynamoDB has throttled."""

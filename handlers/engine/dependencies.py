@@ -8,10 +8,11 @@ from typing import Any
 
 from domain.audit.events import AuditEvent
 from domain.audit.ports import EventBus
-from domain.audit.writing import ChainWriter
+from domain.audit.sharding import ChainsWriter
 from domain.lifecycle.ports import ProbeBook, StageBook
 from domain.lifecycle.stages import Stage, StageEntry, feeding_fault, moving_fault, rules_fault
 from domain.protocol.attempt import MigrationPolicy, MigrationPorts
+from domain.protocol.ports import RecordBatches
 from domain.protocol.record import Record
 from domain.queues import MessageQueue
 from domain.reporting.ports import ProgressCounters
@@ -22,7 +23,7 @@ from handlers.config.settings import Settings
 from handlers.engine.circuit_breaker import Breaker
 from handlers.engine.concurrency import Pace
 from handlers.engine.observability import Observer
-from handlers.engine.rate_gate import Gate
+from handlers.engine.rate_gate import ObjectGate
 
 ItemEvent = Callable[[str, Mapping[str, Any] | None, Mapping[str, Any] | None, str], AuditEvent | None]
 """Makes the audit event of an item that is not a record, from its id, its old and new image, and the migration."""
@@ -52,12 +53,15 @@ class EngineDependencies(Dependencies):
     """The additional dependencies of handlers that move objects and report changes; ``bootstrap`` makes them."""
 
     events_queue: MessageQueue
+    batches: RecordBatches
     bus: EventBus
     record_of_item: Callable[[Mapping[str, Any]], Record | None]
     event_of_item: ItemEvent
-    chain: ChainWriter | None
+    chains: ChainsWriter | None
     pace: Pace
-    gate: Gate
+    pool: Executor
+    """The threads that work on the objects of every batch of this process."""
+    gate: ObjectGate
     breaker: Breaker
 
 
@@ -97,10 +101,10 @@ class CachedControl:
 
     def refresh(self) -> Control:
         """The control in force, read now."""
-        self.operators_word()
+        self.operators_control()
         return self._effective
 
-    def operators_word(self) -> Control:
+    def operators_control(self) -> Control:
         """The control that the operator (or the breaker) set, whatever the stage is."""
         control = self._panel.read_control()
         if self._stages is not None:

@@ -3,26 +3,39 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Lock
 from typing import TextIO
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
+from domain.errors import InputError
 from domain.keys import Location
 
 NAMESPACE = "keyshift"
+LEVEL_VARIABLE = "POWERTOOLS_LOG_LEVEL"
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _CALLER = 3
 """A line's ``location`` is where the observer was called: two frames above, this module's and the logger's own."""
+
+
+def log_level() -> str:
+    """The least severe level that is written, from POWERTOOLS_LOG_LEVEL; InputError where it is not a valid one."""
+    given = os.environ.get(LEVEL_VARIABLE) or "INFO"
+    if given.upper() not in LEVELS:
+        raise InputError(f"{LEVEL_VARIABLE}={given!r} is not a valid log level: use one of {', '.join(LEVELS)}")
+    return given.upper()
 
 
 class Observer:
     """The log and metrics of one function or worker; keys are JSON fields, never part of a message's text."""
 
-    def __init__(self, *, migration: str, function: str, level: str = "INFO", stream: TextIO | None = None) -> None:
-        self._logger = Logger(service=function, level=level, stream=stream or sys.stderr, log_uncaught_exceptions=False)
+    def __init__(
+        self, *, migration: str, function: str, level: str | None = None, stream: TextIO | None = None
+    ) -> None:
+        self._logger = Logger(
+            service=function, level=level or log_level(), stream=stream or sys.stderr, log_uncaught_exceptions=False
+        )
         self._logger.append_keys(migration=migration)
         self._migration = migration
         self.function = function
@@ -88,16 +101,3 @@ class Observer:
 def _fields(source: Location | None, fields: dict[str, object]) -> dict[str, object]:
     place = {} if source is None else {"bucket": source.bucket, "object_key": source.key}
     return {**place, **fields}
-
-
-@contextmanager
-def traced(name: str, *, function: str) -> Iterator[None]:
-    """An X-Ray subsegment when Lambda sampled this invocation; importing the tracer takes a quarter of a second."""
-    if "AWS_LAMBDA_FUNCTION_NAME" not in os.environ or "Sampled=1" not in os.environ.get("_X_AMZN_TRACE_ID", ""):
-        yield
-        return
-    from aws_lambda_powertools import Tracer
-
-    tracer = Tracer(service=function, auto_patch=False)
-    with tracer.provider.in_subsegment(name=f"keyshift {name}"):
-        yield

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from domain.audit.chain import MISSING_SHARD
 from domain.audit.events import AuditEvent, audit_event, enveloped, fitted
+from domain.audit.ports import Shard
 from domain.protocol.record import Record
 from domain.reporting.progress import history_of, progress_of
 from handlers.engine.dependencies import EngineDependencies
@@ -27,9 +29,9 @@ class _Change:
 
 
 def respond(event: Mapping[str, Any], dependencies: EngineDependencies) -> dict[str, list[dict[str, str]]]:
-    """Publish the events first, then write the chain, then the figures.
+    """Publish the events first, then write the shard's chain, then the figures.
 
-    A crash between them only repeats what is recognised. No change is acknowledged before it is in the chain; an error
+    A crash between them only repeats what is recognised. No change is acknowledged before it is in a chain; an error
     of the chain returns the whole batch.
     """
     entries = records_of(event, source="a DynamoDB stream", needs=("eventID", "dynamodb"))
@@ -38,7 +40,7 @@ def respond(event: Mapping[str, Any], dependencies: EngineDependencies) -> dict[
         return {"batchItemFailures": []}
     unsent = dependencies.bus.publish_events([change.published for change in changes])
     sent = changes[: min(unsent)] if unsent else changes
-    _chain(sent, dependencies)
+    _chain(sent, _shard(event, entries), dependencies)
     _count(sent, dependencies)
     dependencies.observer.count("AuditEvents", len(sent))
     dependencies.observer.flush()
@@ -88,14 +90,21 @@ def _unreadable(
     return enveloped(event_id, "Record Unreadable", float(moment), detail, migration=migration)
 
 
-def _chain(changes: Sequence[_Change], dependencies: EngineDependencies) -> None:
-    if dependencies.chain is None:
+def _shard(event: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> Shard:
+    """The shard of a batch; a mapping without a tumbling window does not name it (aws-facts.md §7)."""
+    return Shard(str(event.get("shardId") or MISSING_SHARD), str(entries[0].get("eventSourceARN", "")))
+
+
+def _chain(changes: Sequence[_Change], shard: Shard, dependencies: EngineDependencies) -> None:
+    if dependencies.chains is None:
         return
-    link = dependencies.chain.append_events([change.published for change in changes])
-    if link is not None:
+    named = dependencies.chains.append_events([change.published for change in changes], shard=shard)
+    if named is not None:
         # The log is a second place that holds the link: ``audit verify --expect`` compares it.
-        observer = dependencies.observer
-        observer.info("audit segment", sequence=link.sequence, sha256=link.sha256, events=len(changes))
+        link, observer = named.link, dependencies.observer
+        observer.info(
+            "audit segment", shard=named.shard, sequence=link.sequence, sha256=link.sha256, events=len(changes)
+        )
 
 
 def _count(changes: Sequence[_Change], dependencies: EngineDependencies) -> None:

@@ -53,7 +53,7 @@ class _Stretch:
     left: float
 
 
-class Gate(Protocol):
+class ObjectGate(Protocol):
     """An object, or a batch of its parts, passes the gate before it begins."""
 
     def admit(

@@ -28,7 +28,7 @@ def kept_lease(keep: Callable[[], bool], observer: Observer, *, every: float = R
                     return
             except KeyshiftError as error:
                 observer.warn("the stream's lease was not renewed, trying again", cause=error.cause, why=str(error))
-            except Exception as error:  # noqa: BLE001  # a fault of ours must not end a thread in silence
+            except Exception as error:  # noqa: BLE001 # a bug must not end a thread in silence
                 observer.crash("unexpected", cause=type(error).__name__, why=str(error))
 
     thread = threading.Thread(target=renew, name="stream-lease", daemon=True)

@@ -8,11 +8,16 @@ from typing import Any, Protocol
 from domain.errors import KeyshiftError, PermanentError
 from domain.queues import Message, MessageQueue
 from handlers.engine import outbox
-from handlers.engine.batch import give_back, handle_messages
+from handlers.engine.batch import handle_messages
 from handlers.engine.dependencies import EngineDependencies
+from handlers.engine.give_back import give_back
 from handlers.engine.stream_lease import RENEW_SECONDS, kept_lease
 
-EVENTS_AT_ONCE = 10
+MOST_RECEIVED = 10
+"""Messages that SQS gives in one answer."""
+EVENTS_AT_ONCE = MOST_RECEIVED
+EVENTS_TOGETHER = 3 * MOST_RECEIVED
+"""A full queue is received from again at once: 25 claims, and 25 commits, cost what one costs."""
 BACKFILL_AT_ONCE = 2
 """A backfill message holds many objects, and live events must not wait behind them."""
 LONG_POLL_SECONDS = 2
@@ -107,7 +112,7 @@ class Worker:
                 return
             except KeyshiftError as error:
                 observer.warn("no answer, trying again", cause=error.cause, why=str(error))
-            except Exception as error:  # noqa: BLE001  # a fault of ours must not end a lane in silence
+            except Exception as error:  # noqa: BLE001 # a bug must not end a lane in silence
                 observer.crash("unexpected", cause=type(error).__name__, why=str(error))
             self._stopped.wait(back_off)
             back_off = min(back_off * 2, LONGEST_BACK_OFF)
@@ -126,7 +131,7 @@ class Worker:
 
     def serve(self, queue: MessageQueue, *, at_most: int, wait: int) -> bool:
         """Receive once and work the messages off; returns whether there were any."""
-        messages = queue.receive_messages(at_most=at_most, wait=wait)
+        messages = self._receive(queue, at_most, wait)
         if not messages:
             return False
         ends = time.monotonic() + self._dependencies.settings.batch_seconds
@@ -148,6 +153,18 @@ class Worker:
         if renewed:
             queue.delete_messages([one.message for one in returned if one.message.message_id in renewed])
         return True
+
+    def _receive(self, queue: MessageQueue, at_most: int, wait: int) -> list[Message]:
+        """The messages of one receive, and of others while each brings as many as SQS gives at once."""
+        messages = received = list(queue.receive_messages(at_most=at_most, wait=wait))
+        try:
+            while len(received) == MOST_RECEIVED and len(messages) < EVENTS_TOGETHER and not self._stopped.is_set():
+                received = list(queue.receive_messages(at_most=at_most, wait=0))
+                messages = messages + received
+        except KeyshiftError as error:
+            # The first ones are in hand; the next receive says whether the queue is gone.
+            self._dependencies.observer.info("fewer messages at once", cause=error.cause, why=str(error))
+        return messages
 
     def _return_quietly(self, queue: MessageQueue, messages: Sequence[Message]) -> None:
         try:

@@ -1,1 +1,1 @@
-"""What comes in, decoded: messages, notifications, invocations, inventory tasks."""
+"""Decodes input: messages, notifications, invocations, inventory tasks."""

@@ -9,7 +9,7 @@ KIND = "inventory-file"
 
 
 def task_of(body: str) -> Mapping[str, str] | None:
-    """A task of our own, ``None`` for anything else; MalformedMessageError where the body is no JSON."""
+    """The task, or ``None`` for another message; MalformedMessageError where the body is not JSON."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError) as error:  # nested too deep for a parser: it must fail alone in its batch

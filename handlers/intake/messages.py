@@ -1,4 +1,4 @@
-"""Decode the body of one SQS message into notices, and write our own bodies (aws-facts.md §1, §4)."""
+"""Decode the body of one SQS message into notices, and write the bodies of rows (aws-facts.md §1, §4)."""
 
 import json
 from collections.abc import Collection, Iterable, Iterator
@@ -14,16 +14,16 @@ from domain.protocol.notices import Notice, NoticeKind
 from handlers.intake.notifications import Ignored, bus_notice, direct_notices, read_sequencer, validated
 
 ENVELOPES = 3
-"""How many SNS envelopes may be around one event; a topic behind a topic is the most that AWS can build."""
+"""Maximum number of SNS envelopes around one event; AWS can build a topic behind a topic, and not more."""
 BODY_BYTES = 60_000
 """SQS bills each 64 KB begun as one request."""
 ROWS = 100
-"""So many objects are done well within one visibility time-out."""
+"""Number of objects that a worker handles well within one visibility time-out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What one message asks for; ``faults`` are its records that could not be read, each with the reason."""
+    """The notices of one message; ``faults`` are its records that could not be read, each with the reason."""
 
     notices: tuple[Notice, ...] = ()
     ignored: tuple[str, ...] = ()
@@ -32,10 +32,10 @@ class Decoded:
 
 
 class BackfillRow(BaseModel):
-    """One object that is to be looked at; ``size`` in bytes, ``etag`` without quotes.
+    """One object to be handled; ``size`` in bytes, ``etag`` without quotes.
 
-    ``is_plain`` says that neither a KMS key nor an object lock is involved. With a ``sequencer`` it is a created event
-    handed on, and keeps its order.
+    ``is_plain`` means that neither a KMS key nor an object lock is used. With a ``sequencer`` it is a created event
+    that was handed on, and keeps its order.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,7 +51,7 @@ class BackfillRow(BaseModel):
     @classmethod
     def of_listed(cls, listed: ListedObject) -> "BackfillRow":
         """The row for an object of a listing."""
-        # Without a class the worker looks at the object first: the etag of an encrypted one foretells nothing.
+        # Without a class the worker reads HEAD first: an encrypted object's etag does not predict the copy's.
         storage_class = None if listed.is_encrypted else listed.storage_class
         return cls(
             key=listed.key,
@@ -77,7 +77,7 @@ class BackfillRow(BaseModel):
         )
 
     def notice(self, bucket: str) -> Notice:
-        """The notice that the row stands for."""
+        """The notice of the row."""
         sequencer = read_sequencer(self.sequencer)
         return Notice(
             kind=NoticeKind.CREATED if sequencer else NoticeKind.LISTED,
@@ -102,7 +102,7 @@ class _BackfillMessage(BaseModel):
 
 
 def decode_message(body: str, *, own_principals: Collection[str] = ()) -> Decoded:
-    """What ``body`` asks for; MalformedMessageError says what is wrong where nothing in it can be used."""
+    """The notices in ``body``; raises MalformedMessageError with the fault where nothing in it can be used."""
     content = _parsed(body)
     for _ in range(ENVELOPES):
         if content.get("Type") != "Notification":
@@ -117,7 +117,7 @@ def decode_message(body: str, *, own_principals: Collection[str] = ()) -> Decode
         message = validated(_BackfillMessage, content)
         return Decoded(tuple(row.notice(message.bucket) for row in message.rows), migration=message.migration)
     if content.get("Event") == "s3:TestEvent":
-        return Decoded(ignored=("S3's test event: the notification is configured",))
+        return Decoded(ignored=("S3's test event, sent when the notification was configured",))
     raise MalformedMessageError(_unknown(content))
 
 
@@ -149,11 +149,13 @@ def _decode_direct(records: Any, own_principals: Collection[str]) -> Decoded:
 
 def _unknown(content: dict[str, Any]) -> str:
     if content.get("Type") == "SubscriptionConfirmation":
-        return f"the SNS topic {content.get('TopicArn')} waits for its subscription to be confirmed: open SubscribeURL"
+        return (
+            f"the SNS topic {content.get('TopicArn')} waits for the confirmation of its subscription: open SubscribeURL"
+        )
     if "detail-type" in content:
         return f"an EventBridge event of {content.get('source')!r}, not of S3: narrow the rule to source aws.s3"
     names = ", ".join(sorted(map(repr, list(content)[:8]))) or "none"
-    return f"no shape we know (S3 notification, EventBridge event, SNS envelope, backfill rows); its fields: {names}"
+    return f"not a known message (S3 notification, EventBridge event, SNS envelope, backfill rows); its fields: {names}"
 
 
 def encode_backfill(
@@ -166,7 +168,7 @@ def encode_backfill(
 ) -> Iterator[str]:
     """Pack rows into message bodies of at most so many bytes (one row may exceed it alone) and rows.
 
-    The text is ASCII, since SQS refuses control characters that S3 keys may hold (aws-facts.md §4).
+    The text is ASCII, because SQS refuses control characters that S3 keys may contain (aws-facts.md §4).
     """
     head = json.dumps({"v": 1, "kind": "backfill", "migration": migration, "bucket": bucket})[:-1] + ', "rows": ['
     packed: list[str] = []

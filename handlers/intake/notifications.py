@@ -1,6 +1,6 @@
-"""S3's own words about an object, direct or through EventBridge, as notices (aws-facts.md §1).
+"""S3's events about an object, direct or through EventBridge, as notices (aws-facts.md §1).
 
-Lone surrogates, which no S3 key has and no request can carry, are refused by pydantic's ``str``.
+pydantic's ``str`` refuses lone surrogates, which neither an S3 key nor a request can contain.
 """
 
 import re
@@ -40,7 +40,7 @@ _AWS = "AWS:"
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """A record that asks for nothing, and why."""
+    """A record with nothing to do, and why."""
 
     reason: str
 
@@ -106,7 +106,7 @@ class _BusEvent(_AwsShape):
 
 
 def direct_notices(records: list[Any], *, own_principals: Collection[str]) -> Iterator[Notice | Ignored | str]:
-    """One answer for each entry of ``Records``; a text says what is wrong with that entry."""
+    """One result for each entry of ``Records``; a text is the fault of that entry."""
     for number, entry in enumerate(records, start=1):
         try:
             yield _direct_notice(entry, own_principals)
@@ -119,13 +119,15 @@ def _direct_notice(entry: Any, own_principals: Collection[str]) -> Notice | Igno
         raise MalformedMessageError(f"eventSource {entry['eventSource']!r} is not S3's")
     record = validated(_DirectRecord, entry)
     if record.version.partition(".")[0] != MAJOR_VERSION:
-        raise MalformedMessageError(f"eventVersion {record.version!r} is not understood, only {MAJOR_VERSION}.x is")
+        raise MalformedMessageError(
+            f"eventVersion {record.version!r} is not supported; keyshift reads {MAJOR_VERSION}.x"
+        )
     name = record.name.removeprefix("s3:")
     kind = NoticeKind.LISTED if name == "ObjectRestore:Completed" else EVENT_FAMILIES.get(name.partition(":")[0])
     if kind is None:
-        return Ignored(f"{name} changes nothing that is moved")
+        return Ignored(f"{name} does not change an object")
     if kind is NoticeKind.REMOVED and _is_own(record.identity.principal_id, own_principals):
-        return Ignored("our own delete")
+        return Ignored("keyshift's own delete")
     seen = record.s3.object
     try:
         # S3 sends the key as a web form would: decoded once, a space for each plus sign.
@@ -140,10 +142,10 @@ def _direct_notice(entry: Any, own_principals: Collection[str]) -> Notice | Igno
 def bus_notice(event: Mapping[str, Any]) -> Notice | Ignored:
     """The notice in one EventBridge event; its key is raw and is never decoded.
 
-    No delete is taken for one of ours here: ``requester`` is an account, whose owners delete too. The record tells.
+    A delete is never recognised as keyshift's here, because ``requester`` is an account. The record shows that.
     """
     if str(event.get("detail-type")) not in DETAIL_TYPES:
-        return Ignored(f"{event.get('detail-type')} changes nothing that is moved")
+        return Ignored(f"{event.get('detail-type')} does not change an object")
     parsed = validated(_BusEvent, event)
     kind = DETAIL_TYPES[parsed.detail_type]
     seen, detail = parsed.detail.object, parsed.detail
@@ -153,10 +155,10 @@ def bus_notice(event: Mapping[str, Any]) -> Notice | Ignored:
 
 
 def _notice(kind: NoticeKind, source: Location, seen: _DirectObject | _BusObject, *, has_order: bool) -> Notice:
-    """The notice; both keys are looked at where the event ``has_order`` not.
+    """The notice; without ``has_order`` both keys are read.
 
-    A lifecycle rule's removal carries the sequencer of the object's creation, days older than what was copied since.
-    A version deleted for good says nothing of when, and need not have been the current one.
+    A lifecycle rule's removal carries the sequencer of the object's creation, which is older than a later copy. The
+    permanent delete of a version has no time, and the version may not have been the current one.
     """
     notice = Notice(
         kind=kind,
@@ -170,12 +172,12 @@ def _notice(kind: NoticeKind, source: Location, seen: _DirectObject | _BusObject
 
 
 def read_sequencer(text: str | None) -> Sequencer | None:
-    """The order in which S3 says the event happened; an unreadable one counts as missing, both keys are looked at."""
+    """The event's place in S3's order; an unreadable one counts as missing, so both keys are read."""
     return Sequencer(text) if text is not None and _HEXADECIMAL.match(text) else None
 
 
 def _is_own(principal: str | None, own_principals: Collection[str]) -> bool:
-    """Whether the principal, or the role before its session's name, is exactly one of ours."""
+    """Whether the principal, or the role before its session's name, is exactly one of keyshift's."""
     if principal is None:
         return False
     ours = {one.removeprefix(_AWS) for one in own_principals}
@@ -184,14 +186,14 @@ def _is_own(principal: str | None, own_principals: Collection[str]) -> bool:
 
 
 def principal_fault(principal: str) -> str | None:
-    """Say why keyshift must not be recognised by this principal id, or ``None``."""
+    """Why keyshift must not be recognised by this principal id, or ``None``."""
     name = principal.removeprefix(_AWS)
     if _ACCOUNT.match(name):
-        return "is an account, in which others delete too"
+        return "is an account, in which other principals delete too"
     if name.startswith("arn:") or "/" in name:
         return "is an ARN, and S3's events name principal ids"
     if name in ("", "AWS", "*") or name.endswith(".amazonaws.com"):
-        return "names no principal of one's own"
+        return "is not the id of one principal"
     return None
 
 

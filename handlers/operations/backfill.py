@@ -41,7 +41,7 @@ class Fed:
     """The result of one run; ``rows`` read, ``skipped`` of them by an earlier run.
 
     ``last_key`` and everything before it is enqueued or needs no move. ``refused`` are the unmapped keys that the rules
-    treat as a mistake.
+    treat as a mistake. ``enqueued`` counts the rows that were sent, and ``size`` their bytes.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -49,6 +49,8 @@ class Fed:
     skipped: int = 0
     messages: int = 0
     refused: int = 0
+    enqueued: int = 0
+    size: int = 0
     last_key: str = ""
 
     def as_json(self) -> dict[str, int]:
@@ -145,6 +147,8 @@ class Feeder:
                 fed.refused += is_refused(route)
                 if isinstance(route, ENQUEUED):
                     waiting.append(BackfillRow.of_listed(row))
+                    fed.enqueued += 1
+                    fed.size += row.size or 0
             if len(waiting) >= self.rows_per_message * MESSAGES_AT_ONCE or fed.rows - checkpoint >= LOOK_ROWS:
                 if not self._send(waiting, fed):
                     return False

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 from domain.errors import InputError, KeyshiftError
 from domain.keys import Location
 from domain.lifecycle.stages import Stage
 from domain.objects import ObjectState
-from domain.protocol.conflicts import Conflict, take_source, why_not_taken
+from domain.protocol.conflicts import Conflict, objection_text, take_source, why_not_taken
 from domain.protocol.record import Record, State
 from handlers.operations.operator import Operation, Shut
 from handlers.operations.parallel import patiently
@@ -15,20 +16,29 @@ from handlers.operations.parallel import patiently
 _TOO_LATE = (Stage.ROLLING_BACK, Stage.ROLLED_BACK, Stage.DONE)
 
 
+class Decision(StrEnum):
+    """What becomes of one key."""
+
+    WOULD_TAKE = "would-take"
+    TAKEN = "taken"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The result of the operator's decision on one key: ``outcome`` is would-take, taken, refused or failed."""
+    """The result of the operator's decision on one key."""
 
     key: str
-    outcome: str
+    outcome: Decision
     why: str = ""
     replaced: ObjectState | None = None
-    """The etag of another writer's object that is given up."""
+    """Another writer's object that is given up."""
 
     @property
     def is_good(self) -> bool:
         """Whether the result is as the operator wished."""
-        return self.outcome in ("taken", "would-take")
+        return self.outcome in (Decision.TAKEN, Decision.WOULD_TAKE)
 
 
 class ConflictDesk:
@@ -44,7 +54,7 @@ class ConflictDesk:
 
         Raises a KeyshiftError where a key cannot be read: an unknown state is never shown as absent.
         """
-        records = (one for one in self._ports.manifest.scan_records() if one.state is State.CONFLICT)
+        records = (record for record in self._ports.manifest.scan_records() if record.state is State.CONFLICT)
         yield from self._operation.parallel(threads).map(self._seen, records)
 
     def conflict_of(self, key: str) -> Conflict:
@@ -65,19 +75,21 @@ class ConflictDesk:
     def decide(self, conflict: Conflict, *, replacing: str | None, why: str, yes: bool) -> Decided:
         """Let the source take its target, or return what prevents it; without ``yes`` nothing is written."""
         record, target = conflict.record, conflict.target
-        refused = why_not_taken(conflict, replacing=replacing)
-        if refused:
-            return Decided(record.source.key, "refused", refused)
+        objection = why_not_taken(conflict, replacing=replacing)
+        if objection is not None:
+            return Decided(
+                record.source.key, Decision.REFUSED, objection_text(objection, conflict, replacing=replacing)
+            )
         if not yes:
-            return Decided(record.source.key, "would-take", replaced=target)
+            return Decided(record.source.key, Decision.WOULD_TAKE, replaced=target)
         decided = take_source(conflict, by=self._operation.by, why=why, now=self._ports.clock.now())
         try:
             written = patiently(lambda: self._ports.manifest.write_record(decided, before=record), sleep=self._sleep)
         except KeyshiftError as error:
-            return Decided(record.source.key, "failed", str(error))
+            return Decided(record.source.key, Decision.FAILED, str(error))
         if not written:
-            return Decided(record.source.key, "refused", "its record changed meanwhile: look again")
-        return Decided(record.source.key, "taken", replaced=target)
+            return Decided(record.source.key, Decision.REFUSED, "its record changed meanwhile: look again")
+        return Decided(record.source.key, Decision.TAKEN, replaced=target)
 
     def _seen(self, record: Record) -> Conflict:
         return patiently(

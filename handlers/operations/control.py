@@ -46,9 +46,7 @@ def pause_migration(
     mappings.disable_mappings(polling)
     if polling and not panel.read_control().paused:
         mappings.enable_mappings(polling)
-        raise UnavailableError(
-            "the migration was resumed while it was being paused: pause again if it is to stand still"
-        )
+        raise UnavailableError("the migration was resumed while it was being paused")
     return Steered(before, after, polling)
 
 
@@ -76,7 +74,7 @@ def resume_migration(
         return resumed(before, by=by, now=now()) if before.paused else before
 
     before, after = _written(panel, change)
-    late = tuple(one for one in before.mappings if one not in seen.mappings)
+    late = tuple(mapping for mapping in before.mappings if mapping not in seen.mappings)
     mappings.enable_mappings(late)
     return Steered(before, after, (*seen.mappings, *late))
 
@@ -99,4 +97,4 @@ def _written(panel: ControlPanel, change: Callable[[Control], Control]) -> tuple
         after = change(before)
         if after == before or panel.write_control(after, before=before):
             return before, after
-    raise UnavailableError("the control item was changed by others each time: look at `keyshift status`, try again")
+    raise UnavailableError("other commands changed the control item each time: look at `keyshift status`")

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from math import inf
 
 from domain.errors import UnavailableError
 from domain.keys import Location, is_probe
 from domain.lifecycle.census import Compared, Expected, Role, expected_of
-from domain.lifecycle.gates import Gate, Limits, Readiness, RecordCensus, cutover_gates, state_gates
+from domain.lifecycle.gates import Gate, GateLimits, Readiness, cutover_gates, state_gates
 from domain.lifecycle.ports import CensusBook
+from domain.lifecycle.record_census import RecordCensus
 from domain.lifecycle.stages import Stage, StageEntry, advanced, postponed
 from domain.objects import ListedObject
 from domain.protocol.record import State
@@ -15,6 +17,7 @@ from domain.rules.routing import ENQUEUED, route_of
 from handlers.operations.live_capture import capture_fault, disproof, work_on
 from handlers.operations.operator import TRIES, Operation
 from handlers.operations.status import Lookout, Status
+from handlers.operations.young_copies import YoungCopies
 
 LOOK_AGAIN_SECONDS = 120.0
 """Seconds that a cut-over waits for its probe's event: it "can sometimes take a minute or longer" (S3 user guide)."""
@@ -34,16 +37,19 @@ class Look:
 
 
 def look_for_cutover(
-    operation: Operation, lookout: Lookout, *, objects: Listed | None, limits: Limits, seen: Callable[[], None]
+    operation: Operation, lookout: Lookout, *, objects: Listed | None, limits: GateLimits, seen: Callable[[], None]
 ) -> Look:
     """Read what the gates are about; ``objects`` are those of both buckets, ``None``: no listing is read."""
-    begun = lookout.look(exact=False)
-    census = RecordCensus(verified_since=operation.dependencies.ports.clock.now() - limits.most_age)
+    begun, now = lookout.look(exact=False), operation.dependencies.ports.clock.now()
+    census = RecordCensus(verified_since=now - limits.most_age)
+    since = now - limits.compare_younger if limits.compare_younger else inf
+    young = YoungCopies(operation, census, since=since, most_lag=limits.most_lag)
     compared = None
     with operation.census_book() as book:
-        book.add_expected(_counted(operation, census, seen))
+        book.add_expected(_counted(operation, young, seen))
         if objects is not None:
             compared = compare(operation, book, objects, most_lag=limits.most_lag, seen=seen)
+    young.settle()
     references, held = 0, ""
     for reference in operation.references():
         references += 1
@@ -79,9 +85,9 @@ def look_again(operation: Operation, lookout: Lookout, look: Look) -> Readiness:
     )
 
 
-def _counted(operation: Operation, census: RecordCensus, seen: Callable[[], None]) -> Iterator[Expected]:
+def _counted(operation: Operation, young: YoungCopies, seen: Callable[[], None]) -> Iterator[Expected]:
     for record in operation.dependencies.ports.manifest.scan_records():
-        census.add(record)
+        young.count(record)
         seen()
         yield from expected_of(record)
 
@@ -139,7 +145,7 @@ def _look_closer(operation: Operation, record_id: str, role: Role, compared: Com
 class Terms:
     """What the operator allows: limits, gates that may be closed, and the reason."""
 
-    limits: Limits
+    limits: GateLimits
     accepted: frozenset[str]
     why: str
 
@@ -199,7 +205,7 @@ def step_guarded(operation: Operation, stage: Stage, *, why: str) -> tuple[tuple
         after = advanced(before, stage, by=operation.by, why=why, now=now)
         if operation.stages.write_stage(after, before=before, control=control):
             return gates, after
-    raise UnavailableError("the stage or the control item was changed by others each time: try again")
+    raise UnavailableError("other commands changed the stage or the control item each time")
 
 
 def postpone_cutover(operation: Operation, until: float | None, *, why: str) -> StageEntry:

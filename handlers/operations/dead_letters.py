@@ -7,8 +7,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from domain.errors import MalformedMessageError
+from domain.protocol.claims import is_incorporated, may_go_along
 from domain.protocol.notices import Notice, NoticeKind
-from domain.protocol.record import Mode, Record, State, is_incorporated, may_go_along
+from domain.protocol.record import Mode, Record, State
 from domain.queues import DeadLetter, DeadLetterQueue
 from domain.rules.routing import InOtherBucket, InTargetBucket, Kept, Probe, Unmapped, is_refused, route_of
 from handlers.engine.dependencies import Dependencies
@@ -86,7 +87,7 @@ def _is_key(key: str, wanted: str) -> bool:
     return key.startswith(wanted[:-1]) if wanted.endswith("*") else key == wanted
 
 
-class Held:
+class HeldLetters:
     """Dead-letter messages invisible to others while the command reads them.
 
     At the end those that were not deleted become visible again.
@@ -126,8 +127,8 @@ class Held:
 
     def gone(self, letters: Sequence[DeadLetter]) -> None:
         """Note that these messages were deleted or sent back."""
-        for one in letters:
-            self._held.pop(one.message.message_id, None)
+        for letter in letters:
+            self._held.pop(letter.message.message_id, None)
 
 
 def read_letter(dead: DeadLetter, queue: str, dependencies: Dependencies) -> Letter:

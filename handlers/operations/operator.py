@@ -1,13 +1,11 @@
 """What start, cutover, cleanup and rollback share: the operator's ports and settings, and steps of the stage."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from threading import Lock
+from dataclasses import dataclass
 from typing import Protocol
 
 from domain.errors import UnavailableError
-from domain.keys import Location
 from domain.lifecycle.ports import ByteReader, CensusBook, KeyBook, LiveCapture, StageBook
 from domain.lifecycle.stages import StageEntry
 from domain.planning.ports import ObjectListing
@@ -85,10 +83,10 @@ class Operation:
             try:
                 after = change(before)
             except ValueError as fault:  # the stage was another one when the command first read it
-                raise UnavailableError(f"another command was quicker: {fault}") from fault
+                raise UnavailableError(f"another command changed the stage at the same time: {fault}") from fault
             if after == before or self.stages.write_stage(after, before=before):
                 return before, after
-        raise UnavailableError("the stage was changed by others each time: look at `keyshift status`, then try again")
+        raise UnavailableError("other commands changed the stage each time: look at `keyshift status`")
 
     def serve_events(self) -> None:
         """Receive once from the events queue, and work the messages off."""
@@ -131,52 +129,3 @@ class Operation:
         """Every pin on an object of the new layout."""
         for finder in self.pins:
             yield from finder.find_copy_pins()
-
-
-@dataclass(slots=True)
-class Holders:
-    """The holders of each source, read again ``seconds`` after the last read ended: applications still write.
-
-    With ``of_copies`` it is about the copies at their new places.
-    """
-
-    operation: Operation
-    seconds: float
-    monotonic: Callable[[], float]
-    of_copies: bool = False
-    _held: dict[Location, str] = field(default_factory=dict)
-    _looked: float | None = None
-    _lock: Lock = field(default_factory=Lock)
-
-    def holder_of(self, location: Location) -> str | None:
-        """Why the object at this place must stay, or ``None``."""
-        # One read serves all threads. A read of large tables may take longer than its result is valid.
-        with self._lock:
-            if self._looked is None or self.monotonic() - self._looked >= self.seconds:
-                self._held = dict(self._look())
-                self._looked = self.monotonic()
-            return next((self._held[one] for one in _around(location) if one in self._held), None)
-
-    def _look(self) -> Iterator[tuple[Location, str]]:
-        operation = self.operation
-        if self.of_copies:
-            return _held(operation.copy_references(), operation.find_copy_pins())
-        return _held(operation.references(), operation.find_pins())
-
-
-def _around(location: Location) -> Iterator[Location]:
-    """The location, its bucket as a whole, and every folder that it is in: a holder of any of these also names it."""
-    yield location
-    at = 0
-    while True:
-        yield Location(location.bucket, location.key[:at])
-        at = location.key.find("/", at) + 1
-        if not at:
-            return
-
-
-def _held(references: Iterable[Reference], pins: Iterable[Pin]) -> Iterator[tuple[Location, str]]:
-    for reference in references:
-        yield reference.source, f"a reference: {reference.holder} {reference.path}"
-    for pin in pins:
-        yield pin.source, f"a pin: {pin.holder} ({pin.remedy})"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from domain.queues import DeadLetterQueue
-from handlers.operations.dead_letters import Held, Letter
+from handlers.operations.dead_letters import HeldLetters, Letter
 
 AT_ONCE = 10
 LOOK_SECONDS = 1.0
@@ -33,7 +33,7 @@ class Chosen:
     """The selected messages of one queue while they are invisible to others."""
 
     queue: DeadLetterQueue
-    held: Held
+    held: HeldLetters
     letters: Sequence[Letter]
 
 
@@ -41,9 +41,9 @@ def replay_letters(
     chosen: Chosen, done: Replayed, *, rate: int | None, really: bool, sleep: Callable[[float], None] = time.sleep
 ) -> None:
     """Send back the messages that are not overtaken, ten at a time; each is in a queue at every moment."""
-    done.found |= {one.message_id for one in chosen.letters}
-    overtaken = [one for one in chosen.letters if one.is_overtaken]
-    open_ones = [one for one in chosen.letters if not one.is_overtaken]
+    done.found |= {letter.message_id for letter in chosen.letters}
+    overtaken = [letter for letter in chosen.letters if letter.is_overtaken]
+    open_ones = [letter for letter in chosen.letters if not letter.is_overtaken]
     if really:
         purge_letters(replace(chosen, letters=overtaken))
     done.overtaken += len(overtaken)
@@ -60,7 +60,7 @@ def replay_letters(
 
 def purge_letters(chosen: Chosen) -> None:
     """Delete the selected messages."""
-    dead = [chosen.held.current(one.dead) for one in chosen.letters]
+    dead = [chosen.held.current(letter.dead) for letter in chosen.letters]
     chosen.queue.delete_letters(dead)
     chosen.held.gone(dead)
 

@@ -5,34 +5,21 @@ from dataclasses import dataclass, replace
 
 from domain.errors import ArchivedError
 from domain.keys import Location, outermost
+from domain.objects import ObjectState, is_other_version
 from domain.planning.ports import ObjectListing
 from domain.protocol.attempt import Attempt, MigrationPolicy
 from domain.protocol.cleanup import DELETE_SOURCE
-from domain.protocol.record import Action, Mode, Origin, Record, State
+from domain.protocol.intents import Action
+from domain.protocol.record import Mode, Origin, Record, State
 from domain.references.holders import Reference
-from domain.references.items import Outcome, Reported
-from domain.references.manifest_rewriting import (
-    CHANGED,
-    ManifestPorts,
-    ManifestRewriter,
-    is_ours,
-    read_copies,
-    read_manifest,
-)
+from domain.references.manifest_reading import ManifestPorts, read_copies, read_manifest
+from domain.references.manifest_rewriting import ManifestRewriter, is_ours
+from domain.references.reports import ReferenceOutcome, Reported, Wait, Waiting
 from domain.rules.compiled import CompiledRules, MapOutcome
 from domain.rules.references import ManifestReferences
 
 _MOVED = (State.COPIED, State.CLEANED)
-_NOT_MOVED = "the manifest is not moved by a rule, so it is not rewritten; write it anew, or add a rule for it"
-
-NOT_MIGRATED = "the manifest is not migrated yet: let its message come, or keyshift backfill, then run again"
-WRITTEN_ANEW = (
-    "the manifest was written anew at its old key: let its message come, or keyshift verify --requeue, then run again"
-)
-TAKEN_AWAY = (
-    "somebody replaced or deleted the manifest at its new key, and its old key still has what was moved: "
-    "keyshift conflicts take-source copies it again, then run again"
-)
+_NOT_MOVED = "the manifest is not moved by a rule, so it is not rewritten; write a new one, or add a rule for it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +39,11 @@ class ManifestScan:
             return
         known: set[Location] = set()
         for record, declared in self._recorded(known):
-            if why := self._not_copied(record):
-                yield from self._waiting((record.source,), declared, why)
+            if wait := self._not_copied(record):
+                yield from self._waiting((record.source,), declared, Waiting(wait))
             if record.state not in _MOVED:
-                why = f"the manifest is {record.state.value}" + (f": {record.why}" if record.why else "")
-                yield from self._waiting(_places(record), declared, why)
+                detail = record.state.value + (f": {record.why}" if record.why else "")
+                yield from self._waiting(_places(record), declared, Waiting(Wait.MANIFEST_NOT_COPIED, detail))
             elif dry_run:
                 yield from self._foretold(record, declared)
             else:
@@ -64,9 +51,12 @@ class ManifestScan:
                 attempt = Attempt(self.new_token(), self.attempt_seconds)
                 yield from rewriter.rewrite_manifest(record, declared, attempt=attempt)
         for location, declared, moves in self._unrecorded(known):
-            outcome, why = (Outcome.WAITING, NOT_MIGRATED) if moves else (Outcome.STAYS, _NOT_MOVED)
+            if moves:
+                yield from self._waiting((location,), declared, Waiting(Wait.MANIFEST_NOT_MIGRATED))
+                continue
             for one in self._read(location, declared):
-                yield replace(one, outcome=outcome, why=why, new_uri="") if _is_open(one) else one
+                stays = replace(one, outcome=ReferenceOutcome.STAYS, why=_NOT_MOVED, new_uri="", wait=None)
+                yield stays if _is_open(one) else one
 
     def find_references(self) -> Iterator[Reference]:
         """Every legacy URI in a line, and every text that may be one; a manifest with unknown content counts as one."""
@@ -82,7 +72,7 @@ class ManifestScan:
                 yield Reference(record.target.uri, "unfinished", record.source.uri, record.source)
             # A copy that runs, or may have been made, comes from the old key.
             efforts = {record.intent, *doubts} if is_claimed else doubts
-            is_copied_again = any(one is None or one.action is not Action.REWRITE for one in efforts)
+            is_copied_again = any(effort is None or effort.action is not Action.REWRITE for effort in efforts)
             places = (*_places(record), *((record.source,) if is_copied_again or self._not_copied(record) else ()))
             for place in dict.fromkeys(places):
                 yield from self._open(place, declared)
@@ -129,37 +119,40 @@ class ManifestScan:
         seen = self.ports.migration.store.look_at_object(record.target)
         ours = seen is not None and is_ours(record, seen)
         for one in self._read(record.target, declared):
-            is_left = one.outcome is Outcome.READY and not ours
-            yield replace(one, outcome=Outcome.WAITING, why=CHANGED, new_uri="") if is_left else one
+            is_left = one.outcome is ReferenceOutcome.READY and not ours
+            yield one.put_off(Waiting(Wait.MANIFEST_REPLACED)) if is_left else one
 
-    def _not_copied(self, record: Record) -> str:
-        """Why the content at a moved manifest's old key exists nowhere else; an empty text when it does.
+    def _not_copied(self, record: Record) -> Wait | None:
+        """Why the content at a moved manifest's old key exists nowhere else; ``None`` when it does.
 
         Both keys are read, because the record alone does not prove it.
         """
         if record.state not in _MOVED:
-            return ""
+            return None
         look = self.ports.migration.store.look_at_object
         source, target = look(record.source), look(record.target)
         if source is None:
-            return ""
-        if source.etag != record.source_etag:
-            return WRITTEN_ANEW
+            return None
+        if source.etag != record.source_etag or _is_put_again(source, record):
+            return Wait.MANIFEST_WRITTEN_ANEW
         is_copied = target is not None and target.etag == record.target_etag
-        return "" if is_copied else TAKEN_AWAY
+        return None if is_copied else Wait.MANIFEST_TAKEN_AWAY
 
-    def _waiting(self, places: Iterable[Location], declared: list[ManifestReferences], why: str) -> Iterator[Reported]:
+    def _waiting(
+        self, places: Iterable[Location], declared: list[ManifestReferences], why: Waiting
+    ) -> Iterator[Reported]:
         """The references where applications still read the manifest, while it cannot be rewritten yet."""
         for place in places:
             for one in self._read(place, declared):
-                yield replace(one, outcome=Outcome.WAITING, why=why, new_uri="") if _is_open(one) else one
+                yield one.put_off(why) if _is_open(one) else one
 
     def _read(self, location: Location, declared: list[ManifestReferences]) -> Iterator[Reported]:
         try:
             yield from read_manifest(location, declared, rules=self.rules, ports=self.ports)
         except ArchivedError as error:
             anything = Location(self.rules.source_bucket, "")
-            yield Reported(Reference(location.uri, "archived", location.uri, anything), Outcome.WAITING, str(error))
+            reference = Reference(location.uri, "archived", location.uri, anything)
+            yield Reported.waiting(reference, Waiting(Wait.MANIFEST_ARCHIVED, str(error)))
 
     def _recorded(self, known: set[Location]) -> Iterator[tuple[Record, list[ManifestReferences]]]:
         """Manifests that a rule moves.
@@ -191,7 +184,7 @@ class ManifestScan:
 
     def _openings(self) -> Iterator[tuple[str, str]]:
         """The key prefixes of manifests in each bucket; no prefix is part of another."""
-        templates = [template for one in self.rules.references.manifests for template in one.keys]
+        templates = [template for manifest in self.rules.references.manifests for template in manifest.keys]
         begun = {first if isinstance(first, str) else "" for template in templates for first in template.pieces[:1]}
         for bucket, prefixes in self.rules.prefixes.items():
             yield from (
@@ -202,7 +195,7 @@ class ManifestScan:
         """The declarations that name the manifest, at its old or its new key."""
         old = source.key.removeprefix(self.rules.source_prefix)
         new = target.key.removeprefix(self.rules.target_prefix)
-        return [one for one in self.rules.references.manifests if one.names(old) or one.names(new)]
+        return [manifest for manifest in self.rules.references.manifests if manifest.names(old) or manifest.names(new)]
 
 
 def _places(record: Record) -> tuple[Location, ...]:
@@ -212,5 +205,12 @@ def _places(record: Record) -> tuple[Location, ...]:
     return (record.source, record.target) if record.target.key else (record.source,)
 
 
+def _is_put_again(source: ObjectState, record: Record) -> bool:
+    """Whether the same content was put again: its event lets it be copied again, over the switched references."""
+    if is_other_version(record.source_version, source.version_id):
+        return True
+    return record.source_modified is not None and source.last_modified > record.source_modified
+
+
 def _is_open(one: Reported) -> bool:
-    return one.outcome in (Outcome.READY, Outcome.WAITING)
+    return one.outcome in (ReferenceOutcome.READY, ReferenceOutcome.WAITING)

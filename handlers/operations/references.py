@@ -11,9 +11,10 @@ from domain.errors import TransientError
 from domain.keys import Location
 from domain.references.holders import Reference
 from domain.references.item_rewriting import ReferencePorts, judge_item, reported, rewrite_item
-from domain.references.items import Outcome, Reported, held_uris, place_text
+from domain.references.items import held_uris, place_text
 from domain.references.judging import Stuck, copies_named, judge
 from domain.references.ports import ReferenceJournal, ReferringTables, ScanPosition
+from domain.references.reports import ReferenceOutcome, Reported
 from domain.references.undo import undo_entry
 from domain.rules.compiled import CompiledRules
 from domain.rules.references import Item, TableReferences
@@ -73,7 +74,7 @@ class References:
 
     def tables(self, name: str | None = None) -> Sequence[TableReferences]:
         """The declared tables, or the one with that name."""
-        return [one for one in self.rules.references.tables if name in (None, one.table)]
+        return [table for table in self.rules.references.tables if name in (None, table.table)]
 
     def scan(self, tables: Sequence[TableReferences], how: TableScan) -> Iterator[Reported]:
         """Rewrite every reference of these tables, or with a dry run classify it; yields each report when it is known.
@@ -121,7 +122,9 @@ class References:
             for switch in entry.switches:
                 source = Location(self.rules.source_bucket, switch.before)
                 place = place_text(switch.place, switch.inside)
-                yield Reported(Reference(holder, place, switch.before, source), Outcome.REWRITTEN, new_uri=switch.after)
+                yield Reported(
+                    Reference(holder, place, switch.before, source), ReferenceOutcome.REWRITTEN, new_uri=switch.after
+                )
 
     def undo_references(self, only: frozenset[str] | None = None) -> Iterator[Reported]:
         """Put back every old URI that was replaced, of these records or of all; yields a report for each.
@@ -141,7 +144,10 @@ class References:
                 place = place_text(switch.place, switch.inside)
                 source = Location(self.rules.source_bucket, switch.before)
                 yield Reported(
-                    Reference(bare.holder(entry.key), place, switch.before, source), Outcome.LOST, why, switch.after
+                    Reference(bare.holder(entry.key), place, switch.before, source),
+                    ReferenceOutcome.LOST,
+                    why,
+                    switch.after,
                 )
 
     def _legacy(self, table: TableReferences, item: Item) -> Iterator[Reference]:

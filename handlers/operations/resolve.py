@@ -7,7 +7,7 @@ from typing import Any
 
 from domain.lifecycle.ports import StageBook
 from domain.protocol.ports import Manifest, ObjectStore
-from domain.references.resolver import Fault, Names, Resolution, names_of, resolve
+from domain.references.resolver import Names, Resolution, ResolveFault, names_of, resolve
 from domain.rules.compiled import CompiledRules
 
 BATCH = 100
@@ -57,7 +57,7 @@ class Resolver:
                 waiting.values(),
             )
             answers |= dict(zip(waiting, found, strict=True))
-            waiting = {at: names for at, names in waiting.items() if answers[at].fault is Fault.VANISHED}
+            waiting = {at: names for at, names in waiting.items() if answers[at].fault is ResolveFault.VANISHED}
         return [answers[at] for at in range(len(uris))]
 
 

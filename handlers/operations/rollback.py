@@ -8,10 +8,9 @@ from domain.errors import KeyshiftError
 from domain.lifecycle.stages import Stage, advanced, stage_fault
 from domain.protocol.attempt import Outcome, Verdict
 from domain.protocol.record import Mode, Origin, Record, State
-from domain.protocol.rollback import purge_copy, roll_back_object
-from handlers.operations.cleanup import HOLDERS_SECONDS
+from domain.protocol.rollback import roll_back_object
 from handlers.operations.control import pause_migration
-from handlers.operations.operator import Holders, Operation, Shut
+from handlers.operations.operator import Operation, Shut
 from handlers.operations.parallel import patiently
 from handlers.operations.start import read_capture
 
@@ -150,7 +149,7 @@ def _all_objects(
     while True:
         failed: dict[str, str] = {}
         waiting = 0
-        records = (one for one in manifest.scan_records() if not _is_ended(one))
+        records = (one for one in manifest.scan_records() if not is_ended(one))
         at_once = operation.parallel(threads, per_second)
         for source, outcome in at_once.map(lambda record: _one_object(operation, record), records):
             seen()
@@ -164,7 +163,8 @@ def _all_objects(
         operation.dependencies.sleep(ROUNDS_SECONDS)
 
 
-def _is_ended(record: Record) -> bool:
+def is_ended(record: Record) -> bool:
+    """Whether the rollback of this record has ended, and no attempt has it."""
     return record.mode is Mode.ROLLED_BACK and record.claim is None and record.state in ENDED
 
 
@@ -197,14 +197,14 @@ def _check(
     for record, trouble in operation.parallel(threads).map(lambda one: (one, _trouble(operation, one)), records):
         seen()
         done.states[record.state.value] += 1
-        done.open += not _is_ended(record)
+        done.open += not is_ended(record)
         if trouble is not None:
             yield record.source.uri, trouble
 
 
 def _trouble(operation: Operation, record: Record) -> str | None:
     store = operation.dependencies.ports.store
-    if not _is_ended(record):
+    if not is_ended(record):
         return f"it is not rolled back: its record is {record.state.value}; run keyshift rollback again"
     if record.state is State.ROLLBACK_CONFLICT:
         return f"in conflict: {record.why}"
@@ -215,73 +215,8 @@ def _trouble(operation: Operation, record: Record) -> str | None:
     except KeyshiftError as error:
         return f"{error.cause}: {error}"
     if copy is not None and copy.etag == record.target_etag and record.state is State.ROLLED_BACK:
-        return f"the source is absent and its copy is still at {record.target.uri}: its owner deleted it, or look"
-    return None
-
-
-def purge_copies(
-    operation: Operation, *, yes: bool, threads: int, per_second: float | None
-) -> Iterator[tuple[str, str, str]] | Shut:
-    """Delete the copies that keyshift created, source by source; yields source, verdict and reason.
-
-    The verdict is would-go, purged, held, failed, or kept. An adopted copy is kept, because keyshift did not create it.
-
-    It runs only after a rollback that has ended, when it has been quiet for longer than any claim. No reference that
-    keyshift wrote may still name a copy. A copy that an application's own URI or a pin names is held.
-    """
-    entry, clock = operation.stages.read_stage(), operation.dependencies.ports.clock
-    if entry.stage is not Stage.ROLLED_BACK:
-        return Shut(f"the migration is {entry.stage.value}: copies are purged only after keyshift rollback has ended")
-    quiet = entry.since + operation.longest_claim() - clock.now()
-    if quiet > 0:
-        return Shut(f"a request of an earlier attempt may still be under way: try again in {quiet:.0f} s")
-    lost = operation.undo.undo_references().lost if operation.undo is not None and yes else ()
-    if lost:
-        place, why = lost[0]
-        return Shut(f"{len(lost)} references still name copies, such as {place} ({why}): put them back first")
-    manifest = operation.dependencies.ports.manifest
-    holders = Holders(operation, HOLDERS_SECONDS, clock.monotonic, of_copies=True)
-
-    def candidates() -> Iterator[Record]:
-        for record in manifest.scan_records():
-            if _has_copy(record) or not _is_ended(record):
-                # The holders are read here first: a failed read must end the run, and not be repeated for each copy.
-                holders.holder_of(record.target)
-                yield record
-
-    at_once = operation.parallel(threads, per_second if yes else None)
-    return at_once.map(lambda record: _purge(operation, record, holders, yes=yes), candidates())
-
-
-def _has_copy(record: Record) -> bool:
-    left = record.target_etag is not None or bool(record.maybe)
-    return record.state in (State.ROLLED_BACK, State.ROLLBACK_CONFLICT) and left
-
-
-def _purge(operation: Operation, record: Record, holders: Holders, *, yes: bool) -> tuple[str, str, str]:
-    dependencies, source = operation.dependencies, record.source.uri
-    if record.mode is not Mode.ROLLED_BACK:
-        return source, "held", "it is not rolled back, a late attempt wrote it: run keyshift rollback again"
-    if record.origin is Origin.ADOPTED:
-        return source, "kept", "the copy was there before us"
-    if record.state is State.ROLLBACK_CONFLICT:
-        return source, "held", f"in conflict: {record.why}"
-    # A later rollback reversed a late worker's write: the stage is old by then, the key is not.
-    quiet = record.changed_at + operation.longest_claim() - dependencies.ports.clock.now()
-    if quiet > 0:
-        return source, "held", f"quiet time: changed lately, {quiet:.0f} s to go"
-    holder = holders.holder_of(record.target)
-    if holder is not None:
-        return source, "held", f"{holder} names the copy {record.target.uri}: write {source} there first"
-    if not yes:
-        return source, "would-go", record.target.uri
-    try:
-        outcome = patiently(
-            lambda: purge_copy(
-                record.record_id, attempt=operation.attempt(), ports=dependencies.ports, policy=dependencies.policy
-            ),
-            sleep=dependencies.sleep,
+        return (
+            f"the source is absent and its copy is still at {record.target.uri}: its producer deleted it, or something"
+            " is wrong: check this object by hand"
         )
-    except KeyshiftError as error:
-        return source, "failed", f"{error.cause}: {error}"
-    return source, "purged" if outcome.state is State.PURGED else "held", outcome.reason
+    return None

@@ -4,6 +4,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 
+from domain.planning.total import Total
 from domain.protocol.record import State
 from domain.queues import DeadLetterQueue, MessageQueue
 from domain.reporting.progress import BYTES_COPIED, CAUSE, OBJECTS_COPIED, RECORDS, RULE
@@ -45,6 +46,7 @@ class Status:
     recent: Tally | None = None
     objects_per_second: float | None = None
     bytes_per_second: float | None = None
+    total: Total | None = None
 
     @property
     def waiting(self) -> int:
@@ -52,11 +54,30 @@ class Status:
         return sum(depth.waiting + depth.in_work for depth in self.queues.values())
 
     @property
-    def seconds_left(self) -> float | None:
-        """The minimum of seconds left; only when the migration runs, the rate is known and something is left."""
-        if self.control.paused or not self.objects_per_second or not self.waiting:
+    def objects_to_do(self) -> int | None:
+        """Every object of the migration, done or not; ``None`` until the plan or the backfill has counted them all.
+
+        Producers create objects after the count, so it is never less than the records that there are.
+        """
+        if self.total is None or not self.total.is_complete:
             return None
-        return self.waiting / self.objects_per_second
+        return max(self.total.objects, sum(self.records.values()))
+
+    @property
+    def objects_left(self) -> int | None:
+        """Those of them that have no record at rest."""
+        return None if self.objects_to_do is None else self.objects_to_do - self.done
+
+    @property
+    def share(self) -> float | None:
+        """The part of all objects that is done, from 0 to 1."""
+        return self.done / self.objects_to_do if self.objects_to_do else None
+
+    def seconds_left(self, objects_per_second: float | None) -> float | None:
+        """The time for the objects that are left at this rate; ``None`` where it is unknown, or nothing moves."""
+        if self.control.paused or not objects_per_second or not self.objects_left:
+            return None
+        return self.objects_left / objects_per_second
 
     @property
     def done(self) -> int:
@@ -84,7 +105,12 @@ class Status:
             "recent": asdict(self.recent) if self.recent is not None else None,
             "objects_per_second": self.objects_per_second,
             "bytes_per_second": self.bytes_per_second,
-            "seconds_left_at_least": self.seconds_left,
+            "total": asdict(self.total) if self.total is not None else None,
+            "objects_to_do": self.objects_to_do,
+            "objects_done": self.done,
+            "objects_left": self.objects_left,
+            "share": self.share,
+            "seconds_left": self.seconds_left(self.objects_per_second),
         }
 
 
@@ -116,6 +142,7 @@ class Lookout:
     pulse: PulseBook
     stage: Callable[[], str]
     monotonic: Callable[[], float]
+    total: Callable[[], Total | None] = lambda: None
     meter: Meter = field(default_factory=Meter)
 
     def look(self, *, exact: bool) -> Status:
@@ -135,10 +162,11 @@ class Lookout:
             objects_copied=copied,
             bytes_copied=size,
             queues=self._depths(),
-            control=self.dependencies.control.operators_word(),
+            control=self.dependencies.control.operators_control(),
             recent=self._recent(),
             objects_per_second=rates[0],
             bytes_per_second=rates[1],
+            total=self.total(),
         )
 
     def _counted(self) -> tuple[Mapping[str, int], Mapping[str, int]]:

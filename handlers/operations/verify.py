@@ -1,14 +1,16 @@
 """Reads every record and every key of both sides, reports differences, and marks records that are proven."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from domain.errors import KeyshiftError
 from domain.keys import Location, is_probe
 from domain.lifecycle.ports import ByteReader, KeyBook
-from domain.lifecycle.verification import REPAIRABLE, Difference, Finding, Remark, Sides, Summary, judge, needs_reading
+from domain.lifecycle.verification import REPAIRABLE, Difference, Finding, Remark, Sides, judge, needs_reading
 from domain.objects import ObjectState
+from domain.protocol.annotating import compare_annotations
+from domain.protocol.attempt import MigrationPorts
+from domain.protocol.ports import SourceObject
 from domain.protocol.record import Mode, Record, State
 from domain.references.ports import ReferenceFinder
 from domain.rules.routing import Kept, Moved, Rejected, Unmapped, fits_target_layout, route_of
@@ -16,12 +18,14 @@ from handlers.engine.dependencies import Dependencies
 from handlers.intake.messages import BackfillRow, encode_backfill
 from handlers.operations.parallel import patiently
 
+CLOCKS_DIFFER_SECONDS = 60.0
+"""Seconds by which the clocks of S3 and of this machine may differ."""
 ROWS_PER_MESSAGE = 50
 ROWS_AT_ONCE = 500
 
 
 class Verifier:
-    """Verifies records and keys; it changes only ``verified_at``, and only with ``marks``.
+    """Verifies records and keys; it changes only ``verified_at`` and ``seen``, and only with ``marks``.
 
     A mark from before ``fresh_since`` (seconds since 1970) is renewed where the same is proven again.
     """
@@ -42,6 +46,7 @@ class Verifier:
         self._reader = reader
         self._marks = marks
         self._fresh_since = fresh_since
+        self._begun = dependencies.ports.clock.now()
 
     def verify_record(self, record: Record) -> Finding:
         """The finding of one record; a record that cannot be checked is a finding too."""
@@ -71,16 +76,21 @@ class Verifier:
             return Finding(place, None, "", (Difference.UNREADABLE,), detail=str(error))
 
     def _verified(self, record: Record) -> Finding:
-        sides = Sides(self._look(record.source), self._look(record.target) if record.target.key else None)
-        finding = judge(record, self._with_digests(record, sides), now=self._ports.clock.now())
+        sides = self._with_digests(record, sides_of(record, self._ports))
+        finding = judge(record, sides, now=self._ports.clock.now())
         if not self._marks or record.state is not State.COPIED or record.mode is not Mode.FORWARD:
             return finding
+        is_told = finding.seen is None or finding.seen == record.seen
         as_marked = finding.verified == (record.verified_at is not None) and not self._is_old(record, sides)
-        if as_marked or record.claim is not None:
+        if (as_marked and is_told) or record.claim is not None:
             return finding
         now = self._ports.clock.now()
         marked = replace(
-            record, verified_at=now if finding.verified else None, revision=record.revision + 1, changed_at=now
+            record,
+            verified_at=(record.verified_at if as_marked else now) if finding.verified else None,
+            seen=finding.seen,
+            revision=record.revision + 1,
+            changed_at=now,
         )
         if self._ports.manifest.write_record(marked, before=record):
             return finding
@@ -112,13 +122,32 @@ class Verifier:
         return Finding(place, target, "", (difference,), detail=why)
 
     def _stray(self, place: Location) -> Finding | None:
-        if self._look(place) is None:
+        seen = self._look(place)
+        if seen is None or (seen.last_modified >= self._begun - CLOCKS_DIFFER_SECONDS and self._is_new_copy(place)):
             return None
         fits = place.bucket == self._rules.target_bucket and fits_target_layout(self._rules, place.key)
         return Finding(None, place, "", remarks=(Remark.FOREIGN if fits else Remark.OUTSIDE,))
 
+    def _is_new_copy(self, place: Location) -> bool:
+        """Whether it became keyshift's after the records were read; the search is long, so only for young objects."""
+        if place.bucket != self._rules.target_bucket:
+            return False
+        sources = (Location(self._rules.source_bucket, mapped.key) for mapped in self._rules.unmap_key(place.key).keys)
+        found = (self._ports.manifest.read_record(source.record_id) for source in sources)
+        return any(record is not None and record.target == place and record.target_etag is not None for record in found)
+
     def _look(self, location: Location) -> ObjectState | None:
         return self._ports.store.look_at_object(location, with_tags=True)
+
+
+def sides_of(record: Record, ports: MigrationPorts) -> Sides:
+    """The objects at both keys of a record, with tags, and the annotations of a copy compared."""
+    source = ports.store.look_at_object(record.source, with_tags=True)
+    target = ports.store.look_at_object(record.target, with_tags=True) if record.target.key else None
+    if ports.annotations is None or record.state is not State.COPIED or source is None or target is None:
+        return Sides(source, target)
+    origin = SourceObject(record.source, source.etag, source.version_id)
+    return Sides(source, target, annotations=compare_annotations(ports.annotations, origin, record.target))
 
 
 def held_references(finders: Iterable[ReferenceFinder]) -> Iterator[Finding]:
@@ -127,27 +156,6 @@ def held_references(finders: Iterable[ReferenceFinder]) -> Iterator[Finding]:
         for found in finder.find_references():
             detail = f"{found.holder} {found.path}: {found.uri}"
             yield Finding(found.source, None, "", (Difference.REFERENCE,), detail=detail)
-
-
-@dataclass(slots=True)
-class Tally:
-    """Counts findings as they arrive."""
-
-    objects: int = 0
-    verified: int = 0
-    differences: Counter[str] = field(default_factory=Counter)
-    remarks: Counter[str] = field(default_factory=Counter)
-
-    def add(self, finding: Finding) -> None:
-        """Count one finding."""
-        self.objects += finding.source is not None and Difference.REFERENCE not in finding.differences
-        self.verified += finding.verified
-        self.differences.update(one.value for one in finding.differences)
-        self.remarks.update(one.value for one in finding.remarks)
-
-    def summary(self, *, strict: bool) -> Summary:
-        """The counts of all findings."""
-        return Summary(self.objects, self.verified, dict(self.differences), dict(self.remarks), strict)
 
 
 class Requeuer:

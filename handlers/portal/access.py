@@ -9,7 +9,7 @@ from domain.portal.ports import UseCaseBook
 from handlers.portal.errors import HttpError
 
 
-class Role(StrEnum):
+class UserRole(StrEnum):
     """The portal's roles, the least first."""
 
     VIEWER = "Viewer"
@@ -19,16 +19,19 @@ class Role(StrEnum):
     PORTAL_ADMIN = "PortalAdmin"
 
 
-BUILDERS = frozenset({Role.DATA_SCIENTIST, Role.USE_CASE_ADMIN, Role.PORTAL_ADMIN})
+BUILDERS = frozenset({UserRole.DATA_SCIENTIST, UserRole.USE_CASE_ADMIN, UserRole.PORTAL_ADMIN})
 """May train, compile, package and publish; an Operator deploys, which is another thing."""
-EVERYBODY = frozenset(Role)
+EVERYBODY = frozenset(UserRole)
 
-_GROUPS: Mapping[str, Role] = {
-    "portal-admins": Role.PORTAL_ADMIN,
-    "usecase-admins": Role.USE_CASE_ADMIN,
-    "cv-data-scientists": Role.DATA_SCIENTIST,
-    "cv-operators": Role.OPERATOR,
-    "cv-viewers": Role.VIEWER,
+CUSTOM_CLAIMS = ("custom:role", "custom:groups")
+"""Attributes of a user, which count where no group of the pool gives a role."""
+
+_GROUPS: Mapping[str, UserRole] = {
+    "portal-admins": UserRole.PORTAL_ADMIN,
+    "usecase-admins": UserRole.USE_CASE_ADMIN,
+    "cv-data-scientists": UserRole.DATA_SCIENTIST,
+    "cv-operators": UserRole.OPERATOR,
+    "cv-viewers": UserRole.VIEWER,
 }
 
 
@@ -38,7 +41,7 @@ class Identity:
 
     user_id: str
     email: str
-    role: Role
+    role: UserRole
 
 
 def identity_of(event: Mapping[str, Any]) -> Identity:
@@ -54,12 +57,12 @@ def identity_of(event: Mapping[str, Any]) -> Identity:
     raise HttpError(401, "The request has no identity: sign in again")
 
 
-def require(identity: Identity, use_case_id: str, roles: frozenset[Role], use_cases: UseCaseBook) -> None:
+def require(identity: Identity, use_case_id: str, roles: frozenset[UserRole], use_cases: UseCaseBook) -> None:
     """403 unless the role allows it and the use case was given to this user; a PortalAdmin has all of them."""
     if identity.role not in roles:
-        needed = ", ".join(role.value for role in Role if role in roles)
+        needed = ", ".join(role.value for role in UserRole if role in roles)
         raise HttpError(403, f"The role {identity.role.value} does not allow this; it needs one of: {needed}")
-    if identity.role is not Role.PORTAL_ADMIN and not use_cases.is_assigned(identity.user_id, use_case_id):
+    if identity.role is not UserRole.PORTAL_ADMIN and not use_cases.is_assigned(identity.user_id, use_case_id):
         raise HttpError(403, f"The use case {use_case_id} is not yours: ask its administrator")
 
 
@@ -69,26 +72,27 @@ def _part(of: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _role_of_claims(claims: Mapping[str, Any]) -> Role:
+def _role_of_claims(claims: Mapping[str, Any]) -> UserRole:
     """The role by the pool's groups, which only an administrator of the pool changes; else by the custom claims.
 
     A custom claim is an attribute of the user. A user may write it himself where the app client has it among its
     WriteAttributes, so it never raises a user above the role that a group gives.
     """
     given = _greatest(claims.get("cognito:groups"))
-    return given if given is not None else _role(claims.get("custom:role"), claims.get("custom:groups"))
+    role, groups = (claims.get(name) for name in CUSTOM_CLAIMS)
+    return given if given is not None else _role(role, groups)
 
 
-def _role(role: object, groups: object) -> Role:
+def _role(role: object, groups: object) -> UserRole:
     """The role that the claim names, else the greatest that a group gives; anything unknown is a Viewer."""
-    if isinstance(role, str) and role in set(Role):
-        return Role(role)
-    return _greatest(groups) or Role.VIEWER
+    if isinstance(role, str) and role in set(UserRole):
+        return UserRole(role)
+    return _greatest(groups) or UserRole.VIEWER
 
 
-def _greatest(groups: object) -> Role | None:
+def _greatest(groups: object) -> UserRole | None:
     """The greatest role that one of the groups gives; ``None`` where none gives one, as Cognito's own of an IdP."""
     listed = groups if isinstance(groups, list) else str(groups or "").strip("[]").replace(" ", ",").split(",")
-    given = [_GROUPS.get(str(one)) or (Role(one) if one in set(Role) else None) for one in listed]
-    order = list(Role)
+    given = [_GROUPS.get(str(one)) or (UserRole(one) if one in set(UserRole) else None) for one in listed]
+    order = list(UserRole)
     return max((one for one in given if one is not None), key=order.index, default=None)

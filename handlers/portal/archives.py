@@ -1,10 +1,9 @@
-"""Archives that somebody else made: read as a stream, refused where they are hostile, never unpacked to a disk."""
+"""Archives of unknown origin: read as a stream, refused where they are hostile, never unpacked to a disk."""
 
 import gzip
 import re
 import stat
 import tarfile
-import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,13 +11,11 @@ from typing import IO, Any, Protocol, cast
 
 from domain.errors import InputError
 from domain.parts import GIB, MIB
-from domain.portal.ports import ObjectReader, ObjectWriter
+from domain.portal.ports import ObjectReader
 
 _CHUNK = MIB
 _LARGEST_HEADER = MIB
 """A tar header may say that a name is gigabytes long; tarfile would read it into memory."""
-_OLD = (1980, 1, 1, 0, 0, 0)
-"""Every member's time, so that the same model makes the same zip."""
 _DRIVE = re.compile(r"[A-Za-z]:")
 _DAMAGE = (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -48,15 +45,19 @@ class Member:
     is_executable: bool
 
 
-class _Readable(Protocol):
-    def read(self, size: int = -1, /) -> bytes: ...
+class Readable(Protocol):
+    """A body that is read once, from front to back."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most ``size`` bytes; empty at the end."""
+        ...
 
 
 def read_members(source: ObjectReader, limits: ArchiveLimits) -> Iterator[tuple[Member, IO[bytes]]]:
     """Every regular file of a ``tar.gz``, in order; each body is read before the next is asked for.
 
-    Raises ArchiveError for what is no such archive, is cut short or damaged, passes a limit, or has a member whose
-    name leads out of the folder, is there twice, or is anything but a file or folder.
+    Raises ArchiveError for a body that is not such an archive, is damaged or cut short, or passes a limit. It also
+    refuses a member whose name leads out of the folder or is there twice, and one that is not a file or folder.
     """
     compressed = _Counted(source)
     stream = _Forward(gzip.GzipFile(fileobj=cast("IO[bytes]", compressed)), compressed, limits)
@@ -79,10 +80,10 @@ def read_members(source: ObjectReader, limits: ArchiveLimits) -> Iterator[tuple[
 
 
 def _damaged(error: Exception) -> ArchiveError:
-    return ArchiveError(f"The archive is no tar.gz, or it is damaged or cut short ({error})")
+    return ArchiveError(f"The archive is not a tar.gz, or it is damaged or cut short ({error})")
 
 
-def read_small(body: _Readable, name: str, *, most: int = 4 * MIB) -> bytes:
+def read_small(body: Readable, name: str, *, most: int = 4 * MIB) -> bytes:
     """A member that is read as a whole."""
     found = body.read(most + 1)
     if len(found) > most:
@@ -90,62 +91,10 @@ def read_small(body: _Readable, name: str, *, most: int = 4 * MIB) -> bytes:
     return found
 
 
-def copy_member(body: _Readable, write: Callable[[bytes], Any]) -> None:
+def copy_member(body: Readable, write: Callable[[bytes], Any]) -> None:
     """All bytes of a member, a MiB at a time."""
     while chunk := body.read(_CHUNK):
         write(chunk)
-
-
-class ZipStream:
-    """A zip that is written as it grows, into something that cannot be sought in."""
-
-    def __init__(self, sink: ObjectWriter) -> None:
-        self._zip = zipfile.ZipFile(cast("IO[bytes]", _Sink(sink)), "w", zipfile.ZIP_DEFLATED)
-
-    def add_bytes(self, name: str, body: bytes) -> None:
-        """A member from memory."""
-        self._zip.writestr(_zip_info(name, is_executable=False), body)
-
-    def add_member(self, name: str, member: Member, body: _Readable) -> None:
-        """A member from another archive."""
-        info = _zip_info(name, is_executable=member.is_executable)
-        # The size stands after the bytes here, in four or eight bytes: that must be known before.
-        with self._zip.open(info, "w", force_zip64=member.size >= GIB) as out:
-            copy_member(body, out.write)
-
-    def close(self) -> None:
-        """Write the directory."""
-        self._zip.close()
-
-
-class TarStream:
-    """A ``tar.gz`` that is written as it grows."""
-
-    def __init__(self, sink: ObjectWriter) -> None:
-        self._tar = tarfile.open(fileobj=cast("IO[bytes]", _Sink(sink)), mode="w|gz")  # noqa: SIM115  # closed below
-
-    def add_member(self, name: str, member: Member, body: IO[bytes]) -> None:
-        """A member from another archive."""
-        info = tarfile.TarInfo(name)
-        info.size = member.size
-        self._tar.addfile(info, body)
-
-    def close(self) -> None:
-        """Write the end."""
-        self._tar.close()
-
-
-class _Sink:
-    """An ObjectWriter as ``zipfile`` and ``tarfile`` want a file: no ``tell``, so they never seek."""
-
-    def __init__(self, sink: ObjectWriter) -> None:
-        self._sink = sink
-
-    def write(self, body: bytes) -> int:
-        return self._sink.write(bytes(body))
-
-    def flush(self) -> None:
-        """Nothing waits here."""
 
 
 class _Counted:
@@ -160,9 +109,9 @@ class _Counted:
 
 
 class _Body:
-    """A member's bytes; whoever reads them is outside of ``read_members`` and must get its errors all the same."""
+    """A member's bytes; their reader is outside of ``read_members`` and must get its errors all the same."""
 
-    def __init__(self, body: _Readable) -> None:
+    def __init__(self, body: Readable) -> None:
         self._body = body
 
     def read(self, size: int = -1) -> bytes:
@@ -175,7 +124,7 @@ class _Body:
 class _Forward:
     """A decompressed stream as ``tarfile`` wants a file; it only goes forward, and it counts."""
 
-    def __init__(self, source: _Readable, compressed: _Counted, limits: ArchiveLimits) -> None:
+    def __init__(self, source: Readable, compressed: _Counted, limits: ArchiveLimits) -> None:
         self._source = source
         self._compressed = compressed
         self._limits = limits
@@ -227,14 +176,14 @@ def _clean_name(info: tarfile.TarInfo, limits: ArchiveLimits) -> str:
     try:
         info.name.encode()
     except UnicodeEncodeError as error:
-        raise ArchiveError(f"{said} is no UTF-8") from error
+        raise ArchiveError(f"{said} is not valid UTF-8") from error
     if info.name.startswith("/") or _DRIVE.match(info.name) or "\\" in info.name or _CONTROL.search(info.name):
         raise ArchiveError(f"{said} is an absolute name, or has a backslash or a control character")
     segments = [one for one in info.name.split("/") if one not in ("", ".")]
     if ".." in segments:
         raise ArchiveError(f"{said} leads out of the folder")
     if not segments and not info.isdir():
-        raise ArchiveError(f"{said} is no name of a file")
+        raise ArchiveError(f"{said} is not a valid file name")
     return "/".join(segments)
 
 
@@ -249,10 +198,3 @@ def _require_new(seen: dict[str, bool], name: str, *, is_folder: bool) -> None:
             raise ArchiveError(f"{parent[:200]!a} is both a file and a folder")
     if name:
         seen[name] = is_folder
-
-
-def _zip_info(name: str, *, is_executable: bool) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(name, _OLD)
-    info.compress_type = zipfile.ZIP_DEFLATED
-    info.external_attr = (stat.S_IFREG | (0o755 if is_executable else 0o644)) << 16
-    return info

@@ -167,7 +167,7 @@ def _noted(item: Item, begun: Mapping[str, tuple[str, JobEnd]]) -> dict[str, Any
 
 
 def _failed(item: Item, names: Collection[str], reason: str) -> dict[str, Any]:
-    """Jobs that nobody started, and that the same request may start when its cause is gone."""
+    """Jobs that were not started, and that the same request may start when the cause is gone."""
     jobs = [dict(job) for job in item.get("compilation_jobs", [])]
     for job in jobs:
         if job.get("compilation_job_name") in names and job.get("status") == CREATING:

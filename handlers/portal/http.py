@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from domain.errors import InputError, KeyshiftError, TransientError
 from domain.portal.layout import LayoutError
 from domain.portal.records import Item
-from handlers.portal.access import Identity, Role, identity_of
+from handlers.portal.access import Identity, UserRole, identity_of
 from handlers.portal.errors import HttpError
 from handlers.portal.portal import Portal, UseCaseServices
 
@@ -60,7 +60,7 @@ class Request:
             raise HttpError(400, f"The idempotency key has at most {LONGEST_TOKEN} characters", field="Idempotency-Key")
         return token
 
-    def training(self, roles: frozenset[Role]) -> tuple[Item, UseCaseServices]:
+    def training(self, roles: frozenset[UserRole]) -> tuple[Item, UseCaseServices]:
         """The record and its use case: 404 where there is no record, 403 where the caller may not."""
         return self.portal.training(self.training_id, self.caller, roles)
 
@@ -107,7 +107,7 @@ def _refusal(error: HttpError | ValidationError | KeyshiftError) -> Answer:
             return error.status, error.body()
         case ValidationError():
             faults = [{"field": ".".join(map(str, one["loc"])) or "body", "why": one["msg"]} for one in error.errors()]
-            said = "; ".join(f"{one['field']}: {one['why']}" for one in faults)
+            said = "; ".join(f"{fault['field']}: {fault['why']}" for fault in faults)
             return 400, {"error": said, "field": faults[0]["field"], "faults": faults}
         case LayoutError():
             return 400, {"error": str(error), "field": error.field}
@@ -125,9 +125,7 @@ def _request_of(event: Mapping[str, Any]) -> APIGatewayProxyEvent | HttpApiReque
             return HttpApiRequest(dict(event))
     elif isinstance(event.get("httpMethod"), str) and isinstance(event.get("path"), str):
         return APIGatewayProxyEvent(dict(event))
-    raise InputError(
-        "this is no request of API Gateway: it names no method and path; look at what invokes the function"
-    )
+    raise InputError("this is not a request of API Gateway: it has no method and path; check what invokes the function")
 
 
 def _context_of(event: Mapping[str, Any]) -> Mapping[str, Any]:

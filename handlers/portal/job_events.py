@@ -38,7 +38,7 @@ def take_event(event: Mapping[str, Any], portal: Portal) -> dict[str, Any]:
     detail = event.get("detail")
     word = _WORDS.get(kind)
     if word is None or not isinstance(detail, Mapping) or not detail.get(f"{word}Name"):
-        raise MalformedMessageError(f"This is no state change of a SageMaker job: {kind!r}")
+        raise MalformedMessageError(f"This is not a state change of a SageMaker job: {kind!r}")
     end, place = _end_of(detail, word), _place_of(event, detail, word)
     found = portal.trainings.find_trainings(job_name=end.name)
     ours = _of_place(portal, found, end.name, place)

@@ -11,7 +11,8 @@ import yaml
 from domain.keys import Location
 from domain.portal.ports import ObjectReader, ObjectStreams
 from domain.protocol.ports import Refused
-from handlers.portal.archives import ArchiveError, ArchiveLimits, TarStream, ZipStream, read_members, read_small
+from handlers.portal.archive_writing import TarStream, ZipStream
+from handlers.portal.archives import ArchiveError, ArchiveLimits, read_members, read_small
 from handlers.portal.errors import HttpError
 from handlers.portal.portal import UseCaseServices
 
@@ -19,7 +20,7 @@ REQUEST = "keyshift-request"
 """The metadata that names the request which wrote an object, so that a repeat knows it as its own."""
 ROUNDS = 3
 _UNREADABLE = (yaml.YAMLError, ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError)
-"""What the members of somebody's archive may lead to, nesting without end among it."""
+"""Errors that the members of an archive may cause, such as endless nesting."""
 _MANIFEST, _CONFIG, _SHAPE = "export_artifacts/manifest.json", "config.yaml", "mochi.json"
 
 
@@ -93,7 +94,7 @@ def read_trained_model(source: ObjectReader, limits: ArchiveLimits) -> TrainedMo
     except _UNREADABLE as error:
         raise ArchiveError(f"The trained model's {_CONFIG} or {_MANIFEST} lacks something: {error!r}") from error
     if not folder.isidentifier():
-        raise ArchiveError(f"The trained model's first stage has the type {folder!r}, which is no name of a folder")
+        raise ArchiveError(f"The trained model's first stage has the type {folder!r}, which is not a valid folder name")
     return TrainedModel(graph, folder, shape, model_file, width, height)
 
 
@@ -142,7 +143,7 @@ def write_component(
 ) -> None:
     """Pack a compiled model as a component zip; a repeat of the same request finds its own.
 
-    Raises HttpError 409 when somebody else's object is at the key.
+    Raises HttpError 409 when another writer's object is at the key.
     """
     target, metadata = component.location, {REQUEST: component.request}
     with component.objects.new_object(target, metadata=metadata, content_type="application/zip") as sink:

@@ -22,7 +22,7 @@ def require_own_component(
 ) -> None:
     """409 unless the component is new, or its newest version is this use case's.
 
-    Devices take the newest version as root, so whoever publishes it acts on the devices of whoever deployed it.
+    Devices take the newest version as root, so its publisher acts on the devices of everyone who deployed it.
     ``versions`` is Greengrass's own list, which begins with the newest that it knows.
     """
     last = newest(versions)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from domain.keys import Location
 from domain.portal.layout import Layout
 from domain.portal.ports import ObjectStreams, ResolvedPath
-from domain.references.resolver import Fault, Resolution
+from domain.references.resolver import Resolution, ResolveFault
 from domain.references.uris import ObjectUri, read_uri
 from domain.rules.compiled import CompiledRules
 from handlers.operations.resolve import Resolver
@@ -29,13 +29,13 @@ class MigrationPaths:
             _place(answer.new_uri),
             _place(answer.location),
             answer.reason,
-            is_foreign=answer.fault is Fault.FOREIGN_BUCKET,
+            is_foreign=answer.fault is ResolveFault.FOREIGN_BUCKET,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class LayoutPaths:
-    """PathResolver of a use case that nobody migrates: a URI of its layout is where it says."""
+    """PathResolver of a use case without a migration: a URI of its layout is where it says."""
 
     layout: Layout
     objects: ObjectStreams
@@ -47,7 +47,7 @@ class LayoutPaths:
     def _path(self, uri: str) -> ResolvedPath:
         place = _place(uri)
         if place is None:
-            return ResolvedPath(uri, reason="it is no URI of an S3 object")
+            return ResolvedPath(uri, reason="it is not the URI of an S3 object")
         if place.bucket != self.layout.bucket:
             return ResolvedPath(uri, reason=f"{place.bucket} is not the use case's bucket", is_foreign=True)
         there = self.objects.read_metadata(place) is not None

@@ -8,7 +8,7 @@ from domain.portal.layout import Layout
 from domain.portal.ports import PathResolver, ResolvedPath, TrainingBook, UseCaseBook, Workplace, Workplaces
 from domain.portal.records import Item, UseCase
 from domain.protocol.ports import Clock
-from handlers.portal.access import Identity, Role, require
+from handlers.portal.access import Identity, UserRole, require
 from handlers.portal.archives import ArchiveLimits
 from handlers.portal.errors import HttpError
 from handlers.portal.presenting import presented
@@ -53,13 +53,13 @@ class Portal:
     say: Callable[..., None]
     """Logs one line: a message and its fields."""
 
-    def services_for(self, use_case_id: str, identity: Identity, roles: frozenset[Role]) -> UseCaseServices:
+    def services_for(self, use_case_id: str, identity: Identity, roles: frozenset[UserRole]) -> UseCaseServices:
         """The use case for this caller: 403 where it is not allowed, 404 where there is none."""
         require(identity, use_case_id, roles, self.use_cases)
         return self.services_of(use_case_id)
 
     def services_of(self, use_case_id: str) -> UseCaseServices:
-        """The use case, whoever asks."""
+        """The use case, without a check of the caller."""
         use_case = self.use_cases.read_use_case(use_case_id)
         if use_case is None:
             raise HttpError(404, f"There is no use case {use_case_id}", field="usecase_id")
@@ -71,7 +71,9 @@ class Portal:
             lambda: self.workplaces.open_workplace(use_case),
         )
 
-    def training(self, training_id: str, identity: Identity, roles: frozenset[Role]) -> tuple[Item, UseCaseServices]:
+    def training(
+        self, training_id: str, identity: Identity, roles: frozenset[UserRole]
+    ) -> tuple[Item, UseCaseServices]:
         """A record and its use case: 404 where there is no record, 403 where the caller may not."""
         item = self.trainings.read_training(training_id)
         if item is None:
@@ -79,7 +81,7 @@ class Portal:
         return item, self.services_for(str(item["usecase_id"]), identity, roles)
 
     def change(self, training_id: str, changes_of: Callable[[Item], dict[str, Any]]) -> Item:
-        """Change a record by what it holds now; a change by somebody else in between is not overwritten."""
+        """Change a record by what it holds now; a change by another request in between is not overwritten."""
         for _ in range(CHANGE_ROUNDS):
             item = self.trainings.read_training(training_id)
             if item is None:

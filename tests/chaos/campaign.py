@@ -21,14 +21,11 @@ from handlers.bootstrap.inspection import object_listing
 from handlers.bootstrap.process import Process
 from handlers.cli.demo import packaged_rules
 from handlers.config.rules_file import load_rules
-from handlers.demo.auditor import Auditor
-from handlers.demo.checker import OwnersBucket, compare, write_object
-from handlers.demo.ledger import Ledger
+from handlers.demo.actors import Auditor, DisturbedDelivery, Producers
+from handlers.demo.checker import ProducersBook, ProducersBucket, compare, write_object
 from handlers.demo.objects import legacy_keys, new_object
-from handlers.demo.owners import Owners
-from handlers.demo.troublemaker import Troublemaker
-from handlers.demo.wiring import demo_stage
-from handlers.demo.world import Stage
+from handlers.demo.wiring import demo_world
+from handlers.demo.world import DemoWorld
 from handlers.engine.dependencies import EngineDependencies
 from handlers.operations.backfill import Fed, Feeder
 from tests.chaos.crew import Crew, Tormentor
@@ -106,38 +103,38 @@ def run_on_standin(size: Size, say: Say) -> Figures:  # noqa: PLR0915  # one sto
     path = packaged_rules("edge-cv-portal.yaml")
     figures = Figures()
     with (
-        demo_stage(load_rules(path), path) as stage,
+        demo_world(load_rules(path), path) as world,
         tempfile.TemporaryDirectory(prefix="keyshift-chaos-") as folder,
-        somebody_on_call(stage.settings) as on_call,
+        somebody_on_call(world.settings) as on_call,
     ):
-        proxy = FaultProxy(stage.environment["AWS_ENDPOINT_URL"], seed=size.seed)
-        crew = Crew({**stage.environment, "AWS_ENDPOINT_URL": proxy.endpoint_url}, Path(folder), size.workers)
-        process = Process(stage.settings, rules=stage.rules)
+        proxy = FaultProxy(world.environment["AWS_ENDPOINT_URL"], seed=size.seed)
+        crew = Crew({**world.environment, "AWS_ENDPOINT_URL": proxy.endpoint_url}, Path(folder), size.workers)
+        process = Process(world.settings, rules=world.rules)
         dependencies = bootstrap(process, function="chaos")
-        ledger, random = Ledger(), Random(size.seed)
-        keys = seed_objects(stage, ledger, random, size)
-        stage.begin_events()
-        auditor = Auditor(stage.audit_queue)
-        trouble = Troublemaker(stage.events_queue, seed=size.seed)
-        owners = Owners(stage.owners_bucket, stage.rules.source_bucket, ledger, pause=0.1)
+        book, random = ProducersBook(), Random(size.seed)
+        keys = seed_objects(world, book, random, size)
+        world.begin_events()
+        auditor = Auditor(world.audit_queue)
+        trouble = DisturbedDelivery(world.events_queue, seed=size.seed)
+        producers = Producers(world.producers_bucket, world.rules.source_bucket, book, pause=0.1)
         tormentor = Tormentor(crew, seed=size.seed, pause=size.torment_pause)
         try:
             auditor.start()
             crew.fill()
             trouble.start()
-            owners.start(keys, threads=3, seed=size.seed)
+            producers.start(keys, threads=3, seed=size.seed)
             await_first_copies(dependencies.progress)
             with storm(proxy, size, say), ThreadPoolExecutor(1) as pool:
                 tormentor.start()
                 listing = object_listing(process)
-                feeding = pool.submit(feed, stage, listing, dependencies.backfill_queue)
+                feeding = pool.submit(feed, world, listing, dependencies.backfill_queue)
                 for _ in range(size.outages + 1):
                     time.sleep(size.storm_seconds / (size.outages + 1))
                     proxy.down = True
                     time.sleep(2.5)
                     proxy.down = False
                 await_troubles(proxy, size)
-                owners.stop()
+                producers.stop()
                 tormentor.stop()
                 proxy.troubles = QUIET
                 say("the storm is over")
@@ -145,47 +142,53 @@ def run_on_standin(size: Size, say: Say) -> Figures:  # noqa: PLR0915  # one sto
             trouble.stop()
             figures.wrong += come_to_an_end(dependencies, auditor, size, figures)
         finally:
-            owners.stop()
+            producers.stop()
             tormentor.stop()
             trouble.stop()
             crew.stop()
             auditor.stop()
             proxy.close()
         figures.wrong += crew.fallen()
-        faults = (*owners.failures, *trouble.failures, *auditor.failures, *on_call.failures)
+        faults = (*producers.failures, *trouble.failures, *auditor.failures, *on_call.failures)
         figures.wrong += [repr(error) for error in faults]
         beside = Counter({"doubled messages": trouble.duplicated, "breaker resumed": on_call.resumed})
         figures.deeds += tormentor.deeds + proxy.happened + beside
         figures.audit_events = len(auditor.event_ids)
-        settle(figures, stage, ledger, dependencies.ports.manifest, sent_twice=proxy.targets_sent_twice())
+        settle(figures, world, book, dependencies.ports.manifest, sent_twice=proxy.targets_sent_twice())
     return figures
 
 
-def seed_objects(stage: Stage, ledger: Ledger, random: Random, size: Size) -> list[str]:
+def seed_objects(world: DemoWorld, book: ProducersBook, random: Random, size: Size) -> list[str]:
     """Write the first objects; the keys that live owners may go on with."""
     keys = list(legacy_keys(random, size.objects))
     large = set(keys[-size.large :])
-    write_all(stage.owners_bucket, stage.rules.source_bucket, keys, large=large, ledger=ledger, random=random)
+    write_all(world.producers_bucket, world.rules.source_bucket, keys, large=large, book=book, random=random)
     return [key for key in keys if key not in large]
 
 
 def write_all(  # where, what, and who keeps the book
-    bucket: OwnersBucket, name: str, keys: Sequence[str], *, large: Container[str], ledger: Ledger, random: Random
+    bucket: ProducersBucket,
+    name: str,
+    keys: Sequence[str],
+    *,
+    large: Container[str],
+    book: ProducersBook,
+    random: Random,
 ) -> None:
     """An object for each key, noted in the owners' book."""
     made = {key: new_object(random, large=key in large) for key in keys}
 
     def write(key: str) -> None:
         write_object(bucket, Location(name, key), made[key])
-        ledger.note(key, made[key])
+        book.note(key, made[key])
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, keys))
 
 
-def feed(stage: Stage, listing: ObjectListing, queue: MessageQueue) -> None:
+def feed(world: DemoWorld, listing: ObjectListing, queue: MessageQueue) -> None:
     """The backfill, slow enough to last through the storm."""
-    Feeder(stage.rules, queue, backlog=40, rows_per_message=20).feed_listing(listing, Fed())
+    Feeder(world.rules, queue, backlog=40, rows_per_message=20).feed_listing(listing, Fed())
 
 
 def await_first_copies(progress: ProgressCounters) -> None:
@@ -229,11 +232,11 @@ def come_to_rest(queues: tuple[MessageQueue, ...], manifest: Manifest, auditor: 
 
 def settle(
     figures: Figures,
-    stage: Stage,
-    ledger: Ledger,
+    world: DemoWorld,
+    book: ProducersBook,
     manifest: Manifest,
     *,
-    bucket: OwnersBucket | None = None,
+    bucket: ProducersBucket | None = None,
     sent_twice: frozenset[Location] = frozenset(),
 ) -> None:
     """Compare the buckets with the owners' book, and look for dead messages.
@@ -241,16 +244,16 @@ def settle(
     A copy that the proxy sent twice may count as another writer's: docs/reliability.md excuses by name that an owner's
     delete leaves it. Only the proxy says which copies these are.
     """
-    entries = ledger.entries()
-    figures.objects, figures.writes = len(entries), ledger.writes
+    entries = book.entries()
+    figures.objects, figures.writes = len(entries), book.writes
     records: Mapping[str, str] = {
         one.source.key: f"{one.state} {one.origin} {one.cause}" for one in manifest.scan_records()
     }
-    for one in compare(entries, stage.rules, bucket or stage.owners_bucket):
+    for one in compare(entries, world.rules, bucket or world.producers_bucket):
         if one.kind == "stale" and one.target in sent_twice:
             figures.deeds["copies sent twice that outlived their source"] += 1
             continue
         record = records.get(one.source.key)
         figures.wrong.append(f"{one.kind}: {one.source.uri!r} -> {one.target.uri!r}: {one.why} (record: {record})")
-    if dead := sum(stage.dead_queue.count_messages()):
+    if dead := sum(world.dead_queue.count_messages()):
         figures.wrong.append(f"{dead} messages are in the dead-letter queue")

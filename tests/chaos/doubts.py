@@ -25,7 +25,7 @@ def decide_doubts(dependencies: Dependencies, queue: MessageQueue) -> int:
         conflict = Conflict(record, look(record.source, with_tags=True), look(record.target, with_tags=True))
         if conflict.source is not None:
             etag = conflict.target.etag if conflict.target is not None else None
-            if why_not_taken(conflict, replacing=etag):
+            if why_not_taken(conflict, replacing=etag) is not None:
                 continue
             taken = take_source(conflict, by="on call", why="sent twice by the proxy", now=ports.clock.now())
             ports.manifest.write_record(taken, before=record)

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from adapters.aws.clients import AwsClients
-from adapters.demo.owners_bucket import S3OwnersBucket
+from adapters.demo.producers_bucket import S3ProducersBucket
 from adapters.demo.provisioning import create_bucket
 from domain.keys import Location
 from domain.objects import ObjectState
@@ -17,10 +17,9 @@ from domain.queues import MessageQueue
 from handlers.bootstrap import bootstrap
 from handlers.bootstrap.process import Process
 from handlers.config.rules_file import load_rules
-from handlers.demo.auditor import Auditor
-from handlers.demo.ledger import Ledger
-from handlers.demo.owners import Owners
-from handlers.demo.wiring import demo_stage, make_live
+from handlers.demo.actors import Auditor, Producers
+from handlers.demo.checker import ProducersBook
+from handlers.demo.wiring import demo_world, make_live
 from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.chaos.campaign import Figures, Say, Size, come_to_an_end, settle, storm, write_all
 from tests.chaos.crew import Crew, Tormentor
@@ -45,11 +44,11 @@ class NoticedBucket:
     A delete cannot be told from a row, so these owners never delete.
     """
 
-    def __init__(self, bucket: S3OwnersBucket, queue: MessageQueue) -> None:
+    def __init__(self, bucket: S3ProducersBucket, queue: MessageQueue) -> None:
         self._bucket = bucket
         self._queue = queue
 
-    def put_object(  # noqa: D102  # see OwnersBucket
+    def put_object(  # noqa: D102  # see ProducersBucket
         self,
         location: Location,
         *,
@@ -75,12 +74,12 @@ class NoticedBucket:
     def delete_object(self, location: Location) -> None:  # noqa: D102  # see the class
         raise NotImplementedError(location.uri)
 
-    def read_object(self, location: Location) -> tuple[bytes, ObjectState] | None:  # noqa: D102  # see OwnersBucket
+    def read_object(self, location: Location) -> tuple[bytes, ObjectState] | None:  # noqa: D102  # see ProducersBucket
         return self._bucket.read_object(location)
 
 
-class Writers(Owners):
-    """Owners that only write; one that meets a server on its way down writes again, since it cannot know."""
+class Writers(Producers):
+    """Producers that only write; one that meets a server on its way down writes again, since it cannot know."""
 
     def _delete(self, key: str) -> None:
         self._write(key, Random(key))
@@ -105,7 +104,7 @@ def run_on_seaweedfs(size: Size, say: Say) -> Figures:  # noqa: PLR0915  # one s
         weed = SeaweedFs(str(folder))
         proxy = FaultProxy(weed.server.endpoint_url, seed=size.seed)
         with (
-            demo_stage(load_rules(rules_file), rules_file) as stage,
+            demo_world(load_rules(rules_file), rules_file) as stage,
             somebody_on_call(stage.settings) as on_call,
         ):
             make_live(Process(stage.settings).clients, stage.settings.table)
@@ -113,9 +112,9 @@ def run_on_seaweedfs(size: Size, say: Say) -> Figures:  # noqa: PLR0915  # one s
             os.environ.update(keys)
             dependencies = bootstrap(Process(stage.settings), function="chaos")
             clients = _clients(weed.server)
-            bucket = NoticedBucket(S3OwnersBucket(clients), dependencies.backfill_queue)
+            bucket = NoticedBucket(S3ProducersBucket(clients), dependencies.backfill_queue)
             crew = Crew({**stage.environment, **keys, "AWS_ENDPOINT_URL_S3": proxy.endpoint_url}, folder, size.workers)
-            auditor, ledger = Auditor(stage.audit_queue), Ledger()
+            auditor, ledger = Auditor(stage.audit_queue), ProducersBook()
             tormentor = Tormentor(crew, seed=size.seed, pause=size.torment_pause)
             legacy = [f"old/part {number % 7}/{number}+é.bin" for number in range(size.objects)]
             try:
@@ -131,7 +130,7 @@ def run_on_seaweedfs(size: Size, say: Say) -> Figures:  # noqa: PLR0915  # one s
                             begun = time.monotonic()
                             mine = legacy[number::rounds]
                             dice = Random(f"{size.seed}/{number}")
-                            write_all(bucket, BUCKET, mine, large=set(mine[:1]), ledger=ledger, random=dice)
+                            write_all(bucket, BUCKET, mine, large=set(mine[:1]), book=ledger, random=dice)
                             owners = Writers(bucket, BUCKET, ledger, pause=0.1)
                             owners.start(mine[1:], threads=2, seed=size.seed + number)
                             time.sleep(max(5.0, size.storm_seconds / rounds - (time.monotonic() - begun)))

@@ -8,6 +8,8 @@ from tests.chaos.proxy import FaultProxy, Troubles
 from tests.chaos.restarts import run_on_seaweedfs
 from tests.servers import Server, new_name
 
+pytestmark = pytest.mark.slow("kills and cuts off real workers on real servers")
+
 
 @pytest.fixture
 def keys_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,13 +13,15 @@ from domain.parts import MIN_PART_BYTES
 from domain.protocol.attempt import Attempt, MigrationPolicy, MigrationPorts
 from domain.protocol.cleanup import clean_source
 from domain.protocol.migration import migrate_object
-from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.notices import Destination, Notice, NoticeKind
 from domain.protocol.record import Record, State
 from domain.protocol.rollback import roll_back_object
 from tests.chaos.proxy import FaultProxy, Troubles
 from tests.servers import Server
 from tests.worlds.objects import ServerWorld
 from tests.worlds.tables import new_table
+
+pytestmark = pytest.mark.slow("lives a whole life on each of two servers, with every request sent twice")
 
 TWICE = Troubles(doubled_request=1.0)
 LARGE = b"x" * MIN_PART_BYTES + b"y"
@@ -64,7 +66,7 @@ class Twice:
         etag = md5(body, usedforsecurity=False).hexdigest()
         row = Notice(NoticeKind.LISTED, self.source, etag, size=len(body), storage_class="STANDARD")
         return migrate_object(
-            row, target=self.target, rule="r", attempt=self.attempt(), ports=self.ports, policy=POLICY
+            row, destination=Destination(self.target, "r"), attempt=self.attempt(), ports=self.ports, policy=POLICY
         ).state
 
     def clean(self) -> State | None:

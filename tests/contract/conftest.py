@@ -12,13 +12,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "disagrees(server, why): this server is known to differ from AWS; strictly")
 
 
-@pytest.fixture(params=["fake", "standin", "seaweedfs", "moto"])
+@pytest.fixture(params=["fake", "standin", "standin through boto3", "seaweedfs", "moto"])
 def world(request: pytest.FixtureRequest) -> ObjectWorld:
-    """The object ports, in memory and on each server."""
+    """The object ports, in memory, and in the lean lane on each server; the lane's fallback on one."""
+    server, _, way = request.param.partition(" through ")
     for marker in request.node.iter_markers("disagrees"):
-        if marker.args[0] == request.param:
+        if marker.args[0] == server:
             request.applymarker(pytest.mark.xfail(strict=True, reason=marker.args[1]))
     if request.param == "fake":
         return FakeWorld()
-    fixture = "moto_endpoint" if request.param == "moto" else request.param
-    return ServerWorld(request.getfixturevalue(fixture))
+    fixture = "moto_endpoint" if server == "moto" else server
+    return ServerWorld(request.getfixturevalue(fixture), lane=way != "boto3")

@@ -6,19 +6,11 @@ from hypothesis import strategies as st
 
 from domain.keys import Location, Sequencer
 from domain.protocol.causes import Cause
+from domain.protocol.claims import ClaimRequest
+from domain.protocol.intents import Action, Intent
 from domain.protocol.notices import Notice, NoticeKind
-from domain.protocol.record import (
-    EMPTY_TARGET,
-    Action,
-    Claim,
-    ClaimRequest,
-    Intent,
-    Mode,
-    Origin,
-    Record,
-    State,
-    Upload,
-)
+from domain.protocol.record import EMPTY_TARGET, Claim, Mode, Origin, Record, State, Upload
+from domain.protocol.seen_parts import SeenParts
 
 SOURCE = Location("bucket", "old/key")
 TARGET = Location("bucket", "new/key")
@@ -54,6 +46,18 @@ uploads = st.builds(
     not_before=st.sampled_from([0, 1_790_000_000]),
 )
 
+seen_parts = st.builds(
+    SeenParts,
+    metadata=st.integers(0, 3),
+    tags=st.integers(0, 10),
+    storage_class=st.sampled_from(["STANDARD", "STANDARD_IA"]),
+    has_kms_key=st.booleans(),
+    lock=st.sampled_from(["", "GOVERNANCE until 2099-01-01T00:00:00+00:00", "legal hold"]),
+    annotations=st.sampled_from([None, 0, 1, 1_000]),
+    lost=st.sampled_from([(), ("tags",), ("lock", "annotations")]),
+    is_proven=st.booleans(),
+)
+
 
 def records(source: Location = SOURCE) -> st.SearchStrategy[Record]:
     """Records in any shape; one without a claim has no intent (domain.protocol.record)."""
@@ -83,6 +87,7 @@ def records(source: Location = SOURCE) -> st.SearchStrategy[Record]:
             rule=st.sampled_from(["", "training"]),
             rules_digest=st.sampled_from(["", "d" * 64]),
             verified_at=st.none() | times,
+            seen=st.none() | seen_parts,
             rewritten_etag=st.none() | etags,
             changed_at=times,
         ),

@@ -15,9 +15,8 @@ from adapters.local.event_book import SqliteEventBook
 from adapters.s3.segment_archive import S3SegmentArchive
 from adapters.s3.versions import StoredKey, stored_keys
 from domain.audit.chain import Link
-from domain.audit.control_events import CONTROL_ID
+from domain.audit.item_events import CONTROL_ID, STAGE_ID
 from domain.audit.ports import AuditedItems, BookedEvent, ChainHead, Deferred, DoubtedSegment, EventBook, SegmentArchive
-from domain.audit.stage_events import STAGE_ID
 from domain.errors import UnavailableError
 from domain.lifecycle.stages import Stage, StageEntry
 from domain.references.ports import JournalEntry

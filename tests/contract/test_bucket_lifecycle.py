@@ -94,6 +94,7 @@ def test_newer_noncurrent_versions_can_stay(versioned: InMemoryObjectStore) -> N
 
 def test_a_locked_version_does_not_expire(versioned: InMemoryObjectStore) -> None:
     """Object Lock outlasts NoncurrentVersionExpiration."""
+    versioned.buckets.enable_locks("bucket")
     versioned.put(KEY, b"a", lock=Lock(legal_hold=True))
     versioned.put(KEY, b"b")
     assert told(versioned, CLEARS) == []

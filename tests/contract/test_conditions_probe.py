@@ -86,6 +86,47 @@ def test_a_server_that_refuses_a_right_etag_is_named(standin: Server, name: str)
     assert {one: fault for one, fault in probed(clients, bucket).items() if fault} == {name: REFUSED}
 
 
+class EnforcingS3:
+    """A bucket whose policy denies writes without a condition; CopyObject with one is 501 there (aws-facts.md §2.1)."""
+
+    def __init__(self, s3: Any) -> None:
+        self._s3 = s3
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._s3, name)
+
+        def enforcing(**request: Any) -> Any:
+            is_conditional = bool({"IfMatch", "IfNoneMatch"} & set(request))
+            if name == "copy_object" and is_conditional:
+                raise refusal("NotImplemented", 501, name)
+            if name in ("copy_object", "put_object", "complete_multipart_upload") and not is_conditional:
+                raise refusal("AccessDenied", 403, name)
+            return call(**request)
+
+        return enforcing
+
+
+def refusal(code: str, status: int, call: str) -> ClientError:
+    """S3's answer."""
+    answer: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, call)
+
+
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_a_bucket_that_enforces_conditions_needs_copies_in_parts(standin: Server, *, in_parts: bool) -> None:
+    """CopyObject is refused with the setting that helps; with it nothing vital is missing."""
+    clients, bucket = clients_for(standin), new_name("probed")
+    create_bucket(clients, bucket)
+    clients.__dict__["s3_once"] = EnforcingS3(clients_for(standin).s3_once)
+    target = Location(bucket, "new/")
+    tried = {one.name: one for one in probe_conditions(clients, target=target, owners=Owners(), in_parts=in_parts)}
+    faulty = {name for name, one in tried.items() if one.fault}
+    copies = {name for name in CONDITIONS if name.startswith("CopyObject")}
+    assert faulty == {*copies, "CompleteMultipartUpload: MpuObjectSize"}
+    assert "KEYSHIFT_MULTIPART_ABOVE=0" in tried["CopyObject: If-None-Match on the target"].fault
+    assert {name for name in faulty if tried[name].is_vital} == (set() if in_parts else copies)
+
+
 def test_what_cannot_be_tried_does_not_hide_the_rest(standin: Server) -> None:
     """A bucket that does not exist: each condition says so."""
     faults = probed(clients_for(standin), new_name("absent"))

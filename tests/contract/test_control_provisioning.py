@@ -62,6 +62,7 @@ def test_a_bucket_tells_its_queue(clients: AwsClients) -> None:
     assert names == ["ObjectCreated:Put"]
 
 
+@pytest.mark.slow("starts another server, which has accounts")
 def test_a_bucket_of_somebody_else_is_an_error(clients: AwsClients) -> None:
     """A name that S3 cannot give is said, not passed over."""
     with pytest.raises(KeyshiftError, match="s3://"):

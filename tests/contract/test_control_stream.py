@@ -1,6 +1,7 @@
 """The manifest's stream, read outside Lambda: nothing is left out, and one process reads at a time."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,10 @@ from adapters.dynamodb.stream import DynamoDbChangeReader
 from domain.audit.chain import Link
 from domain.errors import MissingResourceError
 from domain.keys import Location
-from domain.protocol.record import Record
+from domain.protocol.claims import ClaimRequest, claimed
+from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.ports import RecordChange
+from domain.protocol.record import Claim, Record, State
 from domain.steering.control import Control
 from tests.contract.records import TARGET
 from tests.fakes.clock import FakeClock
@@ -51,6 +55,22 @@ def numbers_of(event: Mapping[str, Any] | None) -> list[str]:
 def reader(table: TableWorld, clock: FakeClock | None = None, **more: Any) -> DynamoDbChangeReader:
     """A reader with a token of its own."""
     return DynamoDbChangeReader(table.clients, table.table, clock=clock or FakeClock(), **more)
+
+
+def test_what_is_written_together_comes_as_what_is_written_alone(table: TableWorld) -> None:
+    """The stream is the audit's only source: a claim and a commit are one change each."""
+    manifest, reader = DynamoDbManifest(table.clients, table.table), DynamoDbChangeReader(table.clients, table.table)
+    notice = Notice(NoticeKind.LISTED, Location("bucket", "a"), etag="e" * 32)
+    request = ClaimRequest(notice, TARGET, Claim("t", 100.0), None, 50.0, "rule", "digest")
+    manifest.claim_new_records([request])
+    claim = claimed(None, request)
+    commit = replace(claim, state=State.COPIED, revision=2, claim=None, target_etag="e" * 32)
+    assert manifest.write_records([RecordChange(commit, claim)]) == [True]
+    event = reader.read_changes()
+    assert event is not None
+    changes = [entry["dynamodb"] for entry in event["Records"]]
+    images = [(record_of_item(one.get("OldImage", {})), record_of_item(one["NewImage"])) for one in changes]
+    assert images == [(None, claim), (claim, commit)]
 
 
 def test_changes_come_in_order_and_once(table: TableWorld) -> None:
@@ -109,7 +129,7 @@ def test_what_is_no_record_is_left_out(table: TableWorld) -> None:
     assert [changes.read_changes() for _ in range(3)] == [None] * 3
 
 
-def test_the_operators_word_is_told(table: TableWorld) -> None:
+def test_the_operators_control_is_told(table: TableWorld) -> None:
     """A change of the control item is audited, so it comes with the records."""
     DynamoDbControlPanel(table.clients, table.table).write_control(Control(paused=True, fence=1), before=Control())
     event = reader(table).read_changes()

@@ -121,7 +121,7 @@ def test_a_stage_is_kept_whole_and_replaces_only_what_was_read(stages: StageBook
     assert stages.read_stage() == StageEntry(Stage.CUT_OVER, revision=2)
 
 
-def test_a_step_depends_on_the_operators_word(guarded: tuple[StageBook, ControlPanel]) -> None:
+def test_a_step_depends_on_the_operators_control(guarded: tuple[StageBook, ControlPanel]) -> None:
     """It is written only while the control item is the one that was seen; our own repeat is not refused."""
     stages, panel = guarded
     live = StageEntry(Stage.LIVE, revision=1)

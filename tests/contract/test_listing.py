@@ -7,7 +7,7 @@ from botocore.stub import Stubber
 
 from adapters.s3.listing import S3ObjectListing
 from domain.keys import Location
-from domain.protocol.ports import TargetObject
+from domain.protocol.ports import MustBeAbsent, TargetObject
 from tests.servers import Server
 from tests.worlds.objects import FAR, ObjectWorld, ServerWorld, clients_for, new_pair
 
@@ -52,7 +52,7 @@ def test_unfinished_uploads_are_listed_until_they_are_aborted(standin: Server) -
     world = ServerWorld(standin)
     pair = new_pair(world)
     place = Location(pair.target.bucket, "new/a b+c%2F😀")
-    upload_id = world.multipart.create_upload(TargetObject(place, None, FAR), seen=pair.seen())
+    upload_id = world.multipart.create_upload(TargetObject(place, MustBeAbsent(), FAR), seen=pair.seen())
     world.multipart.create_upload(pair.goal(), seen=pair.seen())
     listed = list(world.listing.list_uploads(place.bucket, prefix="new/a"))
     assert [(where, named) for where, named, _ in listed] == [(place, upload_id)]

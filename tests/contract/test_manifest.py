@@ -1,6 +1,7 @@
 """Manifest: the fake and DynamoDB keep one contract, and the condition expression is the domain's rule."""
 
 from dataclasses import replace
+from typing import Protocol
 
 import pytest
 from hypothesis import HealthCheck, event, given, settings
@@ -10,11 +11,14 @@ from adapters.dynamodb.manifest import DynamoDbManifest
 from adapters.dynamodb.progress import DynamoDbProgressCounters
 from adapters.dynamodb.record_item import to_item
 from adapters.standin import StandIn
-from domain.errors import MissingResourceError
+from adapters.standin.faults import Fault, FaultKind, FaultMoment
+from domain.errors import AccessDeniedError, MissingResourceError
 from domain.keys import Location
+from domain.protocol.claims import ClaimRequest, claimed, left_over, refusal
+from domain.protocol.intents import Action, Intent
 from domain.protocol.notices import Notice, NoticeKind
-from domain.protocol.ports import ClaimAnswer, Manifest
-from domain.protocol.record import Action, Claim, ClaimRequest, Intent, Mode, Record, State, claimed, left_over, refusal
+from domain.protocol.ports import ClaimAnswer, Manifest, RecordBatches, RecordChange, RecordPages
+from domain.protocol.record import Claim, Mode, Record, State
 from domain.steering.control import Control
 from tests.contract.records import TARGET, records, requests
 from tests.fakes.manifest import InMemoryManifest
@@ -25,12 +29,30 @@ FIRST, SECOND = Claim("t1", 100.0), Claim("t2", 300.5)
 INTENT = Intent(Action.COPY, "e" * 32, "", "e" * 32)
 
 
-@pytest.fixture(params=["fake", "standin", "moto"])
+@pytest.fixture(params=["fake", "standin", "standin through boto3", "moto"])
 def manifest(request: pytest.FixtureRequest) -> Manifest:
-    """An empty manifest."""
+    """An empty manifest; on the servers in the lean lane, and on one in its fallback."""
     if request.param == "fake":
         return InMemoryManifest()
-    world = new_table(request.getfixturevalue("moto_endpoint" if request.param == "moto" else request.param))
+    server, _, way = request.param.partition(" through ")
+    world = new_table(request.getfixturevalue("moto_endpoint" if server == "moto" else server), lane=way != "boto3")
+    return DynamoDbManifest(world.clients, world.table)
+
+
+class PagedManifest(Manifest, RecordPages, Protocol):
+    """Both ports, as their adapters have them."""
+
+
+class BatchedManifest(Manifest, RecordBatches, Protocol):
+    """Both ports, as their adapters have them."""
+
+
+@pytest.fixture(params=["fake", "standin", "standin through boto3"])
+def many(request: pytest.FixtureRequest) -> BatchedManifest:
+    """An empty manifest that takes writes together; moto 5.2.5 has no INSERT with parameters (emulators.md)."""
+    if request.param == "fake":
+        return InMemoryManifest()
+    world = new_table(request.getfixturevalue("standin"), lane=request.param == "standin")
     return DynamoDbManifest(world.clients, world.table)
 
 
@@ -72,6 +94,86 @@ def test_a_repeated_claim_finds_its_own_token(manifest: Manifest) -> None:
     assert not answer.granted
     assert answer.before is not None
     assert answer.before.claim == request.claim
+
+
+def test_claims_of_new_records_are_granted_together(many: BatchedManifest) -> None:
+    """Each leaves exactly the domain's record, as a claim of its own does; more than one request can hold."""
+    wanted = [new_request(Claim(f"t{number}", 100.0)) for number in range(60)]
+    assert many.claim_new_records(wanted) == [ClaimAnswer(granted=True, before=None)] * 60
+    records = many.read_records([one.notice.source.record_id for one in wanted])
+    assert records == {one.notice.source.record_id: claimed(None, one) for one in wanted}
+    assert many.claim_new_records([]) == []
+
+
+def test_a_claim_of_a_record_that_exists_does_not_touch_it(many: BatchedManifest) -> None:
+    """What refuses it is shown or left open; the others are granted."""
+    held, new = new_request(), new_request(SECOND)
+    many.claim_record(held)
+    before = many.read_record(held.notice.source.record_id)
+    refused, granted = many.claim_new_records([replace(held, claim=SECOND), new])
+    assert refused in (None, ClaimAnswer(granted=False, before=before))
+    assert granted == ClaimAnswer(granted=True, before=None)
+    assert many.read_record(held.notice.source.record_id) == before
+
+
+def test_a_claim_that_may_be_taken_over_is_left_to_the_single_one(many: BatchedManifest) -> None:
+    """The intent of the abandoned attempt must go along, which an INSERT cannot."""
+    many.claim_record(abandoned := new_request())
+    late = replace(abandoned, claim=SECOND, now=200.0)
+    assert many.claim_new_records([late]) == [None]
+    assert many.claim_record(late).granted
+
+
+def test_a_claim_whose_answer_was_lost_is_found_again(many: BatchedManifest) -> None:
+    """By its own token, together or alone."""
+    request = new_request()
+    many.claim_new_records([request])
+    assert many.claim_new_records([request]) in ([None], [ClaimAnswer(False, claimed(None, request))])
+    answer = many.claim_record(request)
+    assert (answer.granted, answer.before) == (False, claimed(None, request))
+
+
+def _committed(request: ClaimRequest) -> RecordChange:
+    before = claimed(None, request)
+    after = replace(before, state=State.COPIED, revision=2, claim=None, intent=None, source_etag="e" * 32, size=7)
+    return RecordChange(
+        replace(after, target_etag="e" * 32, target_version="v1", copied_before=9, changed_at=60.5), before
+    )
+
+
+def test_commits_are_written_together(many: BatchedManifest) -> None:
+    """Each on its own condition: what another worker has taken over is refused, a repeat is not."""
+    ours, taken, again = new_request(), new_request(), new_request()
+    many.claim_new_records([ours, taken, again])
+    assert many.claim_record(replace(taken, claim=SECOND, now=200.0)).granted
+    changes = [_committed(one) for one in (ours, taken, again)]
+    assert many.write_record(changes[2].record, before=changes[2].before)
+    assert many.write_records(changes) == [True, False, True]
+    stored = [many.read_record(one.record.record_id) for one in changes]
+    assert (stored[0], stored[2]) == (changes[0].record, changes[2].record)
+    assert stored[1] is not None
+    assert stored[1].claim == SECOND
+
+
+@pytest.mark.parametrize("single_claim", [True, False])
+def test_a_commit_together_leaves_what_a_commit_alone_leaves(table: TableWorld, *, single_claim: bool) -> None:
+    """To the last attribute, whichever way the claim was written."""
+    manifest, items = DynamoDbManifest(table.clients, table.table), []
+    for together in (True, False):
+        request = new_request()
+        if single_claim:
+            manifest.claim_record(request)
+        else:
+            manifest.claim_new_records([request])
+        change = _committed(request)
+        if together:
+            assert manifest.write_records([change]) == [True]
+        else:
+            assert manifest.write_record(change.record, before=change.before)
+        key = {"pk": {"S": change.record.record_id}}
+        item = table.clients.dynamodb.get_item(TableName=table.table, Key=key)["Item"]
+        items.append({name: value for name, value in item.items() if name not in ("pk", "key") and value != {"L": []}})
+    assert items[0] == items[1]
 
 
 def test_an_expired_claim_is_taken_over_with_its_intent(manifest: Manifest) -> None:
@@ -147,6 +249,23 @@ def test_segments_hold_every_record_once(manifest: Manifest) -> None:
     assert sorted(one.record_id for one in found) == sorted(one.record_id for one in written)
 
 
+@pytest.mark.parametrize("at_most", [1, 4, 100])
+def test_pages_hold_every_record_of_their_segment_once(manifest: PagedManifest, at_most: int) -> None:
+    """Another process reads on from a page's cursor; a page without one is the segment's last."""
+    written = [Record(Location("bucket", f"key-{number}"), TARGET) for number in range(25)]
+    for record in written:
+        manifest.write_record(record, before=None)
+    found: list[Record] = []
+    for segment in range(3):
+        cursor: str | None = ""
+        while cursor is not None:
+            page = manifest.read_page(segment, 3, cursor=cursor, at_most=at_most)
+            assert len(page.records) <= at_most
+            found += page.records
+            cursor = page.cursor
+    assert sorted(one.record_id for one in found) == sorted(one.record_id for one in written)
+
+
 def test_an_unknown_record_is_none(manifest: Manifest) -> None:
     """What nobody wrote is not there."""
     assert manifest.read_record("0" * 64) is None
@@ -198,3 +317,39 @@ def test_the_condition_is_the_domains_rule(put_and_claim: TableWorld, record: Re
     event(str(why))
     assert manifest.claim_record(request) == ClaimAnswer(granted=why is None, before=record)
     assert manifest.read_record(record.record_id) == (record if why else claimed(record, request))
+
+
+@pytest.mark.parametrize("code", ["ThrottlingError", "SomethingNew"])
+def test_a_statement_that_fails_alone_is_left_open(standin_process: StandIn, table: TableWorld, code: str) -> None:
+    """The others are written; a code that nobody knows gives back its row only."""
+    manifest = DynamoDbManifest(table.clients, table.table)
+    requests = [new_request() for _ in range(3)]
+    standin_process.inject(Fault("BatchStatement", code=code))
+    granted = ClaimAnswer(granted=True, before=None)
+    assert manifest.claim_new_records(requests) == [None, granted, granted]
+    assert manifest.claim_record(requests[0]) == granted
+
+
+def test_a_denied_statement_says_which_permission_is_missing(standin_process: StandIn, table: TableWorld) -> None:
+    """It concerns every statement of the role, so nothing is hidden behind a single write that is allowed."""
+    standin_process.inject(Fault("BatchStatement", code="AccessDenied"))
+    with pytest.raises(AccessDeniedError, match="dynamodb:PartiQLInsert and dynamodb:PartiQLUpdate"):
+        DynamoDbManifest(table.clients, table.table).claim_new_records([new_request()])
+
+
+def test_what_the_sdk_sends_again_finds_itself(standin_process: StandIn, table: TableWorld) -> None:
+    """The answer to the first request is lost: DynamoDB refuses the INSERTs, and each claim finds its own token."""
+    manifest = DynamoDbManifest(table.clients, table.table)
+    requests = [new_request() for _ in range(3)]
+    standin_process.inject(Fault("BatchExecuteStatement", kind=FaultKind.RESET, moment=FaultMoment.AFTER))
+    assert manifest.claim_new_records(requests) == [None] * 3
+    answers = [manifest.claim_record(one) for one in requests]
+    assert [(one.granted, one.before) for one in answers] == [(False, claimed(None, one)) for one in requests]
+
+
+def test_a_missing_table_is_left_to_the_write_alone(table: TableWorld) -> None:
+    """DynamoDB says it of each statement; the single claim then names the table and the remedy."""
+    manifest, request = DynamoDbManifest(table.clients, "no-such-table"), new_request()
+    assert manifest.claim_new_records([request]) == [None]
+    with pytest.raises(MissingResourceError, match="no-such-table"):
+        manifest.claim_record(request)

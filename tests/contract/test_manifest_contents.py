@@ -21,7 +21,7 @@ def contents(request: pytest.FixtureRequest, world: ObjectWorld) -> ManifestCont
     if isinstance(world, FakeWorld):
         assert isinstance(world.store, InMemoryObjectStore)
         return InMemoryContents(world.store)
-    name = request.node.callspec.params["world"]
+    name = request.node.callspec.params["world"].partition(" through ")[0]
     fixture = "moto_endpoint" if name == "moto" else name
     return S3ManifestContents(clients_for(request.getfixturevalue(fixture)))
 

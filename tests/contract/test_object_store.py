@@ -7,7 +7,7 @@ import pytest
 
 from domain.errors import LeaseExpiredError, MissingResourceError, RefusedRequestError
 from domain.keys import Location
-from domain.protocol.ports import Deleted, Refused, SourceObject, TargetObject, Written
+from domain.protocol.ports import Deleted, MustBeAbsent, Refused, SourceObject, TargetObject, Written
 from tests.servers import new_name
 from tests.worlds.objects import EVERYTHING, FAR, ObjectWorld, new_pair
 
@@ -136,7 +136,7 @@ def test_copy_onto_itself_is_refused(world: ObjectWorld) -> None:
     """A rule that maps a key to itself must not reach S3."""
     pair = new_pair(world)
     with pytest.raises(RefusedRequestError):
-        world.store.copy_object(pair.origin(), TargetObject(pair.source, None, FAR), seen=None)
+        world.store.copy_object(pair.origin(), TargetObject(pair.source, MustBeAbsent(), FAR), seen=None)
 
 
 @pytest.mark.disagrees("moto", MOTO)

@@ -8,16 +8,25 @@ import pytest
 from botocore.stub import ANY, Stubber
 
 from adapters.aws.clients import AwsClients
+from adapters.s3.annotation_store import PROBE, S3AnnotationStore
 from adapters.s3.multipart_store import S3MultipartStore
 from adapters.s3.object_store import S3ObjectStore
-from adapters.s3.requests import Owners
+from adapters.s3.requests import Owners, not_inherited
 from adapters.standin import StandIn
 from adapters.standin.faults import Fault, FaultKind, FaultMoment
-from domain.errors import AccessDeniedError, ArchivedError, KeyshiftError, ThrottledError, UnavailableError
+from domain.annotations import Annotation
+from domain.errors import (
+    AccessDeniedError,
+    ArchivedError,
+    KeyshiftError,
+    RefusedRequestError,
+    ThrottledError,
+    UnavailableError,
+)
 from domain.keys import Location
-from domain.objects import ContentHeaders, Encryption, Lock, ObjectState
+from domain.objects import ContentHeaders, Encryption, EventHold, Lock, ObjectState
 from domain.parts import Part
-from domain.protocol.ports import Refused, SourceObject, TargetObject, Written
+from domain.protocol.ports import MustBeAbsent, MustMatch, Refused, SourceObject, TargetObject, Written
 from tests.servers import Server, new_name
 from tests.worlds.objects import FAR, TWO_PARTS, ServerWorld, clients_for, new_pair
 
@@ -111,7 +120,7 @@ def test_an_unreachable_endpoint_is_named() -> None:
     clients = AwsClients(
         endpoint_url="http://127.0.0.1:9", region="us-east-1", access_key_id="a", secret_access_key="b"
     )
-    pinned = TargetObject(TARGET, None, FAR)
+    pinned = TargetObject(TARGET, MustBeAbsent(), FAR)
     with pytest.raises(UnavailableError, match=r"cannot reach http://127\.0\.0\.1:9"):
         S3ObjectStore(clients).copy_object(SourceObject(SOURCE, ETAG), pinned, seen=None)
 
@@ -125,7 +134,7 @@ SEEN = ObjectState(
     tags={"a b": "c=d"},
     storage_class="STANDARD_IA",
     encryption=Encryption("aws:kms", "key-1", bucket_key=True),
-    lock=Lock("GOVERNANCE", "2999-01-01T00:00:00+00:00", legal_hold=True),
+    lock=Lock("GOVERNANCE", "2999-01-01T00:00:00+00:00", legal_hold=True, event_hold=EventHold(days=30)),
     checksums={"CRC32C": "abc="},
     full_checksums=True,
 )
@@ -137,6 +146,8 @@ NOT_INHERITED = {
     "ObjectLockMode": "GOVERNANCE",
     "ObjectLockRetainUntilDate": datetime(2999, 1, 1, tzinfo=UTC),
     "ObjectLockLegalHoldStatus": "ON",
+    "ObjectLockEventHold": "ON",
+    "ObjectLockEventHoldDurationDays": 30,
 }
 
 
@@ -161,6 +172,7 @@ def test_every_parameter_of_a_replacing_copy(clients: AwsClients) -> None:
         "IfMatch": '"known"',
         "MetadataDirective": "COPY",
         "TaggingDirective": "COPY",
+        "AnnotationDirective": "COPY",
         "StorageClass": "STANDARD_IA",
         "ExpectedBucketOwner": "222222222222",
         "ExpectedSourceBucketOwner": "111111111111",
@@ -168,7 +180,7 @@ def test_every_parameter_of_a_replacing_copy(clients: AwsClients) -> None:
     answer = {"CopyObjectResult": {"ETag": f'"{ETAG}"'}, "VersionId": "t1", "CopySourceVersionId": "v1"}
     with Stubber(clients.s3_once) as stub:
         stub.add_response("copy_object", answer, expected)
-        target = TargetObject(TARGET, "known", FAR, "STANDARD_IA")
+        target = TargetObject(TARGET, MustMatch("known"), FAR, "STANDARD_IA")
         copied = S3ObjectStore(clients, owners=owners()).copy_object(
             SourceObject(SOURCE, ETAG, "v1"), target, seen=SEEN
         )
@@ -186,11 +198,14 @@ def test_a_first_copy_wants_an_absent_target(clients: AwsClients) -> None:
         "IfNoneMatch": "*",
         "MetadataDirective": "COPY",
         "TaggingDirective": "COPY",
+        "AnnotationDirective": "COPY",
         "StorageClass": "STANDARD",
     }
     with Stubber(clients.s3_once) as stub:
         stub.add_response("copy_object", {"CopyObjectResult": {"ETag": f'"{ETAG}"'}}, expected)
-        S3ObjectStore(clients).copy_object(SourceObject(SOURCE, ETAG), TargetObject(TARGET, None, FAR), seen=None)
+        S3ObjectStore(clients).copy_object(
+            SourceObject(SOURCE, ETAG), TargetObject(TARGET, MustBeAbsent(), FAR), seen=None
+        )
         stub.assert_no_pending_responses()
 
 
@@ -214,7 +229,7 @@ def test_every_parameter_of_an_upload(clients: AwsClients) -> None:
     store = S3MultipartStore(clients, owners=owners())
     with Stubber(clients.s3_once) as stub:
         stub.add_response("create_multipart_upload", {"UploadId": "u"}, expected)
-        assert store.create_upload(TargetObject(TARGET, None, FAR, "STANDARD_IA"), seen=SEEN) == "u"
+        assert store.create_upload(TargetObject(TARGET, MustBeAbsent(), FAR, "STANDARD_IA"), seen=SEEN) == "u"
 
 
 def test_an_expires_text_that_is_no_date_is_sent_as_it_is(clients: AwsClients) -> None:
@@ -227,7 +242,7 @@ def test_an_expires_text_that_is_no_date_is_sent_as_it_is(clients: AwsClients) -
 
     clients.s3_once.meta.events.register("before-send.s3", catch)
     with pytest.raises(UnavailableError, match="caught"):
-        S3MultipartStore(clients).create_upload(TargetObject(TARGET, None, FAR), seen=SEEN)
+        S3MultipartStore(clients).create_upload(TargetObject(TARGET, MustBeAbsent(), FAR), seen=SEEN)
     assert sent == [b"soon"]
 
 
@@ -248,7 +263,7 @@ def test_every_part_is_pinned(clients: AwsClients) -> None:
         stub.add_response("upload_part_copy", {"CopyPartResult": {"ETag": '"p"'}}, expected)
         answer = S3MultipartStore(clients, owners=owners()).copy_parts(
             SourceObject(SOURCE, ETAG, "v1"),
-            TargetObject(TARGET, None, FAR),
+            TargetObject(TARGET, MustBeAbsent(), FAR),
             upload_id="u",
             parts=[Part(2, 5_242_880, 5_242_889)],
         )
@@ -268,7 +283,7 @@ def test_completion_names_parts_size_and_condition(clients: AwsClients) -> None:
     with Stubber(clients.s3_once) as stub:
         stub.add_response("complete_multipart_upload", {"ETag": '"c-2"'}, expected)
         answer = S3MultipartStore(clients).complete_upload(
-            TargetObject(TARGET, None, FAR), upload_id="u", etags={2: "b", 1: "a"}, size=9
+            TargetObject(TARGET, MustBeAbsent(), FAR), upload_id="u", etags={2: "b", 1: "a"}, size=9
         )
     assert answer == Written("c-2")
 
@@ -279,7 +294,7 @@ def test_a_completion_without_a_result_is_no_success(clients: AwsClients) -> Non
         stub.add_response("complete_multipart_upload", {}, dict.fromkeys(_COMPLETION, ANY))
         with pytest.raises(UnavailableError):
             S3MultipartStore(clients).complete_upload(
-                TargetObject(TARGET, None, FAR), upload_id="u", etags={1: "a"}, size=9
+                TargetObject(TARGET, MustBeAbsent(), FAR), upload_id="u", etags={1: "a"}, size=9
             )
 
 
@@ -327,3 +342,130 @@ def test_an_upload_is_aborted_until_no_part_is_left(clients: AwsClients) -> None
         stub.add_client_error("list_parts", "NoSuchUpload", http_status_code=404, expected_params=upload)
         S3MultipartStore(clients).abort_upload(TARGET, upload_id="u")
         stub.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize("server_name", ["moto_endpoint", "standin"])
+def test_a_lock_that_the_targets_server_refuses_is_not_tried_again(
+    server_name: str, request: pytest.FixtureRequest
+) -> None:
+    """A locked source, and a target bucket without object lock: refused for good, with the way out."""
+    world = ServerWorld(request.getfixturevalue(server_name))
+    pair = new_pair(world)
+    locked = replace(pair.seen(), lock=Lock("GOVERNANCE", "2999-01-01T00:00:00+00:00"))
+    with pytest.raises(RefusedRequestError, match="enable object lock on the target bucket"):
+        world.store.copy_object(pair.origin(), pair.goal(), seen=locked)
+
+
+def test_every_page_of_annotations_is_asked_for(clients: AwsClients) -> None:
+    """S3 may answer with fewer than it has; a first request shows that it knows annotations."""
+    place = {"Bucket": "old-bucket", "Key": SOURCE.key, "ExpectedBucketOwner": "111111111111"}
+    moment = datetime(2026, 11, 30, tzinfo=UTC)
+    version = {"VersionId": "v1"}
+
+    def page(name: str, **more: str) -> dict[str, Any]:
+        return {
+            "Annotations": [{"AnnotationName": name, "LastModified": moment, "Size": 3, "ETag": f'"{name}"'}],
+            **more,
+        }
+
+    with Stubber(clients.s3) as stub:
+        stub.add_client_error(
+            "get_object_annotation", "NoSuchAnnotation", expected_params=place | version | {"AnnotationName": PROBE}
+        )
+        stub.add_response("list_object_annotations", page("a", NextContinuationToken="t"), place | version)
+        stub.add_response("list_object_annotations", page("b"), place | version | {"ContinuationToken": "t"})
+        found = S3AnnotationStore(clients, owners=owners()).list_annotations(SOURCE, version_id="v1")
+        stub.assert_no_pending_responses()
+    assert found == {"a": Annotation(3, "a"), "b": Annotation(3, "b")}
+
+
+def test_every_parameter_of_an_annotation(clients: AwsClients) -> None:
+    """The object's etag is the condition."""
+    expected: dict[str, Any] = {"Bucket": "new-bucket", "Key": "new/key", "ExpectedBucketOwner": "222222222222"}
+    expected |= {"AnnotationName": "n", "AnnotationPayload": b"text", "ObjectIfMatch": f'"{ETAG}"'}
+    with Stubber(clients.s3_once) as stub:
+        stub.add_response("put_object_annotation", {}, expected)
+        store = S3AnnotationStore(clients, owners=owners())
+        assert store.put_annotation(TARGET, "n", b"text", if_match=ETAG, send_before=FAR)
+        stub.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "InvalidRequest", "InternalError"])
+def test_a_failed_look_for_annotations_is_asked_again(clients: AwsClients, code: str) -> None:
+    """It says nothing about the server."""
+    with Stubber(clients.s3) as stub:
+        store = S3AnnotationStore(clients)
+        for _ in range(2):
+            stub.add_client_error("get_object_annotation", code, http_status_code=400)
+            with pytest.raises((AccessDeniedError, RefusedRequestError, UnavailableError), match=code):
+                store.list_annotations(SOURCE)
+        stub.add_client_error("get_object_annotation", "NotImplemented", http_status_code=501)
+        for _ in range(2):
+            with pytest.raises(RefusedRequestError, match="its server has no annotations"):
+                store.list_annotations(SOURCE)
+        stub.assert_no_pending_responses()
+
+
+def test_a_delete_marker_by_its_version_has_no_annotations(clients: AwsClients) -> None:
+    """S3 answers 405, which says nothing about the server either."""
+    with Stubber(clients.s3) as stub:
+        store = S3AnnotationStore(clients)
+        stub.add_client_error("get_object_annotation", "MethodNotAllowed", http_status_code=405)
+        assert store.list_annotations(SOURCE, version_id="m") is None
+        stub.add_client_error("get_object_annotation", "NoSuchAnnotation", http_status_code=404)
+        stub.add_client_error("list_object_annotations", "MethodNotAllowed", http_status_code=405)
+        assert store.list_annotations(SOURCE, version_id="m") is None
+
+
+@pytest.mark.parametrize(
+    ("said", "hold"),
+    [
+        ({}, None),
+        ({"ObjectLockEventHold": "OFF"}, None),
+        ({"ObjectLockEventHold": "ON", "ObjectLockEventHoldDurationDays": 30}, EventHold(days=30)),
+        ({"ObjectLockEventHold": "ON", "ObjectLockEventHoldDurationYears": 2}, EventHold(years=2)),
+    ],
+)
+def test_an_event_hold_is_read_and_sent_again(
+    clients: AwsClients, said: dict[str, Any], hold: EventHold | None
+) -> None:
+    """HEAD shows it to who may read retentions; a copy has it only if its request says so."""
+    answer = {"ETag": f'"{ETAG}"', "ContentLength": 1, "LastModified": datetime(2026, 11, 30, tzinfo=UTC), **said}
+    with Stubber(clients.s3) as stub:
+        stub.add_response("head_object", answer)
+        seen = S3ObjectStore(clients).look_at_object(SOURCE)
+    assert seen is not None
+    assert seen.lock == Lock(event_hold=hold)
+    assert not_inherited(seen, now=0) == (said if hold is not None else {})
+
+
+PAYING = Owners({"old-bucket": "111111111111"}, frozenset({"old-bucket"}))
+PAYER = {"RequestPayer": "requester"}
+
+
+def test_a_requester_pays_source_is_read_and_copied_at_our_cost(clients: AwsClients) -> None:
+    """The request on the paying bucket says so, and no other; a bucket's own settings are its owner's to pay."""
+    other = Location("new-bucket", "k")
+    expected: dict[str, Any] = {"Bucket": "old-bucket", "Key": SOURCE.key, "ExpectedBucketOwner": "111111111111"}
+    assert PAYING.of(SOURCE) == {"ExpectedBucketOwner": "111111111111"} | PAYER
+    assert PAYING.of_source(SOURCE) == {"ExpectedSourceBucketOwner": "111111111111"} | PAYER
+    assert (PAYING.of(other), PAYING.of_source(other)) == ({}, {})
+    assert PAYING.of_settings("old-bucket") == {"ExpectedBucketOwner": "111111111111"}
+    with Stubber(clients.s3) as stub:
+        stub.add_client_error("head_object", "404", expected_params=expected | PAYER | {"ChecksumMode": "ENABLED"})
+        stub.add_response("head_bucket", {}, {"Bucket": "old-bucket", "ExpectedBucketOwner": "111111111111"})
+        assert S3ObjectStore(clients, owners=PAYING).look_at_object(SOURCE) is None
+        stub.assert_no_pending_responses()
+
+
+def test_every_request_on_objects_can_say_who_pays(clients: AwsClients) -> None:
+    """The SDK refuses a parameter that an operation does not know."""
+    calls = (
+        "HeadObject GetObject CopyObject DeleteObject PutObject GetObjectTagging ListObjectsV2 ListObjectVersions "
+        "CreateMultipartUpload UploadPart UploadPartCopy CompleteMultipartUpload AbortMultipartUpload ListParts "
+        "ListMultipartUploads ListObjectAnnotations GetObjectAnnotation PutObjectAnnotation"
+    )
+    for name in calls.split():
+        shape = clients.s3.meta.service_model.operation_model(name).input_shape
+        assert shape is not None
+        assert "RequestPayer" in shape.members, name

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from adapters.aws.clients import AwsClients
+from adapters.pins.glue import GlueTables
 from adapters.pins.greengrass import GreengrassComponents
 from adapters.pins.sagemaker import SageMakerModels
 from domain.errors import KeyshiftError
@@ -56,13 +57,54 @@ def test_models_and_model_packages_hold_their_data(moto_endpoint: Server) -> Non
     assert held[two].holder.startswith("SageMaker model package ")
 
 
+def test_tables_and_partitions_hold_what_lies_below_their_locations(moto_endpoint: Server) -> None:
+    """Of every database; an Iceberg table also holds the metadata file that it names."""
+    clients = clients_for(moto_endpoint)
+    glue, database = clients.client_of("glue"), new_name("lake")
+    glue.create_database(DatabaseInput={"Name": database})
+    keys = [{"Name": "dt", "Type": "string"}]
+    given = {"Name": "events", "StorageDescriptor": {"Location": "s3://line-1/old//events"}, "PartitionKeys": keys}
+    glue.create_table(DatabaseName=database, TableInput=given)
+    elsewhere = {"Values": ["2026"], "StorageDescriptor": {"Location": "s3://line-1/old//more/2026/"}}
+    glue.create_partition(DatabaseName=database, TableName="events", PartitionInput=elsewhere)
+    named = {"metadata_location": "s3://line-1/old//ice/metadata/v1.metadata.json", "table_type": "ICEBERG"}
+    glue.create_table(DatabaseName=database, TableInput={"Name": "ice", "Parameters": named})
+    held = [one for one in GlueTables(clients).list_uris() if database in one.holder]
+    assert [(one.uri, one.is_folder) for one in held] == [
+        ("s3://line-1/old//events", True),
+        ("s3://line-1/old//more/2026/", True),
+        ("s3://line-1/old//ice/metadata/v1.metadata.json", False),
+    ]
+    assert held[1].holder == f"Glue table {database}.events, partition 2026"
+
+
+@pytest.mark.parametrize(
+    ("uri", "folder"),
+    [
+        ("s3://line-1/old//events", "old//events/"),
+        ("s3a://line-1/old//events/", "old//events/"),
+        ("s3://line-1", ""),
+        ("s3://line-1/elsewhere/", None),
+        ("s3://other/old//events", None),
+        ("jdbc:events", None),
+    ],
+)
+def test_a_folder_is_one_pin_on_everything_in_it(uri: str, folder: str | None) -> None:
+    """However many objects lie there; a location that the migration does not touch is none."""
+    world = ReferringWorld()
+    held = HeldUri("Glue table lake.events", uri, "set its location", is_folder=True)
+    found = list(Pins(world.rules, (_Held(held),), world.store).find_pins())
+    assert [one.source for one in found] == ([] if folder is None else [Location("line-1", folder)])
+
+
 def test_a_service_that_does_not_answer_is_an_error() -> None:
     """Silence is not "no pins"."""
     clients = AwsClients(
         endpoint_url="http://127.0.0.1:1", region=REGION, access_key_id="t", secret_access_key="t", read_attempts=1
     )
-    with pytest.raises(KeyshiftError):
-        list(SageMakerModels(clients).list_uris())
+    for service in (SageMakerModels, GlueTables):
+        with pytest.raises(KeyshiftError):
+            list(service(clients).list_uris())
 
 
 class _Held:

@@ -76,7 +76,7 @@ def test_models_and_packages_hold_their_uris(cloud: Cloud, clients: AwsClients) 
 
 def test_what_is_not_played_is_an_error(clients: AwsClients) -> None:
     """Never an empty answer: it would read as "nothing is there"."""
-    with pytest.raises(clients.sagemaker.exceptions.ClientError, match="not played"):
+    with pytest.raises(clients.sagemaker.exceptions.ClientError, match="not simulated"):
         clients.sagemaker.list_endpoints()
     with pytest.raises(KeyshiftError):
         list(GreengrassComponents(AwsClients(endpoint_url="http://127.0.0.1:9", region=REGION)).list_uris())

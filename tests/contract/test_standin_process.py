@@ -8,6 +8,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 from adapters.standin import running_standin
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -55,6 +57,7 @@ def test_the_process_ends_with_its_parent() -> None:
     assert not answers(url)
 
 
+@pytest.mark.slow("starts a stand-in and an SDK as processes")
 def test_its_environment_is_all_that_an_sdk_needs() -> None:
     """The command line of AWS's SDK finds the stand-in, and no other account's settings."""
     code = "import boto3; print(boto3.client('s3').list_buckets()['Buckets'])"

@@ -273,7 +273,7 @@ def test_a_dead_letter_queue_that_hands_on_is_not_looked_at(standin: Server) -> 
     pair, further = create_queue(clients, new_name("q")), create_queue(clients, new_name("f"))
     policy = json.dumps({"deadLetterTargetArn": further.dead_arn, "maxReceiveCount": 3})
     clients.sqs.set_queue_attributes(QueueUrl=pair.dead_url, Attributes={"RedrivePolicy": policy})
-    with pytest.raises(InputError, match="RedrivePolicy of its own"):
+    with pytest.raises(InputError, match="its own RedrivePolicy"):
         dead_letters_of(clients, pair.url)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from adapters.dynamodb.stream import DynamoDbChangeReader
-from domain.audit.control_events import CONTROL_ID
 from domain.audit.events import AuditEvent
+from domain.audit.item_events import CONTROL_ID
 from domain.errors import MissingResourceError
 from handlers.engine.worker import Worker
 from tests.fakes.clock import FakeClock
@@ -74,6 +74,18 @@ def test_a_childs_changes_come_after_its_parents(history: Callable[..., History]
     assert sorted(found) == ["1", "2", "3", "4", "5", "6", "7"]
     assert found[:3] == ["1", "2", "3"]
     assert found.index("5") < found.index("6")
+
+
+def test_a_batch_names_its_shard(history: Callable[..., History]) -> None:
+    """As Lambda does where its mapping has a tumbling window."""
+    made = history(a=Shard(None, ["1"]), b=Shard(None, ["2"]))
+    reader, named = made.reader(), dict[str, str]()
+    for _ in range(2):
+        event = reader.read_changes()
+        assert event is not None
+        named[event["shardId"]] = event["Records"][0]["dynamodb"]["SequenceNumber"]
+        reader.confirm_changes(event, None)
+    assert named == {"a": "1", "b": "2"}
 
 
 def test_empty_pages_are_not_the_end(history: Callable[..., History]) -> None:

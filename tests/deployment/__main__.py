@@ -10,6 +10,7 @@ from tests.deployment.iam_document import iam_document
 from tests.deployment.modules import MODULES, modules_document
 from tests.deployment.operated import enforcing_standin, operated_site
 from tests.deployment.operator_needs import needs_of_operators
+from tests.deployment.release import FOLDER, make_release
 from tests.deployment.scenarios import needs_of_functions
 
 
@@ -27,11 +28,11 @@ def main(arguments: list[str]) -> int:
             print(_permissions(folder), end="")
             return 0
         with running_standin() as standin:
-            package(standin, folder, *arguments[1:])
+            release = make_release(package(standin, folder, *arguments[1:]), FOLDER)
     except ArtefactError as error:
         print(error, file=sys.stderr)
         return 1
-    for path in sorted(folder.glob("*.zip")):
+    for path in sorted(release.folder.iterdir()):
         print(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1e6:.1f} MB")
     return 0
 

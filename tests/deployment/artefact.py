@@ -61,13 +61,14 @@ class Artefact:
         return folder
 
 
-def require_built() -> None:
-    """Raises ArtefactError naming what is missing and the target that makes it."""
+def require_built(layers: Path) -> None:
+    """Raises ArtefactError naming what is missing, osls or one platform's layers, and the target that makes it."""
     if shutil.which("node") is None:
         raise ArtefactError("Node.js 20.19 or later is needed to build the stack: https://nodejs.org")
-    for path in (OSLS, LAMBDA_LAYERS / ".ready", LOCAL_LAYERS / ".ready"):
+    for path, target in ((OSLS, ROOT / "node_modules" / ".ready"), (layers / ".ready", layers / ".ready")):
         if not path.exists():
-            raise ArtefactError(f"{path.relative_to(ROOT)} is missing: run `make deploy-test`, which makes it")
+            name, made_by = path.relative_to(ROOT), target.relative_to(ROOT)
+            raise ArtefactError(f"{name} is missing: run `make {made_by}`, which makes it")
 
 
 def run_osls(standin: StandIn, *arguments: str, more: Mapping[str, str] | None = None) -> str:
@@ -84,7 +85,7 @@ def run_osls(standin: StandIn, *arguments: str, more: Mapping[str, str] | None =
 
 def package(standin: StandIn, folder: Path, *arguments: str) -> Artefact:
     """Build the stack for Lambda into ``folder``; osls asks CloudFormation for what is deployed, hence the stand-in."""
-    require_built()
+    require_built(LAMBDA_LAYERS)
     root = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     run_osls(standin, "package", "--package", str(folder), *arguments, more=root)
     return Artefact(folder)

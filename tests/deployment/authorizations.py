@@ -20,8 +20,16 @@ _EXTRAS = {
     "(Tagging)": "s3:PutObjectTagging",
     "(ObjectLockMode)": "s3:PutObjectRetention",
     "(ObjectLockLegalHoldStatus)": "s3:PutObjectLegalHold",
+    "(annotations)": "s3:PutObjectAnnotation",
+    "(source annotations)": "s3:GetObjectAnnotation",
 }
-_OBJECT = {"AbortMultipartUpload": "s3:AbortMultipartUpload", "ListParts": "s3:ListMultipartUploadParts"}
+_OBJECT = {
+    "AbortMultipartUpload": "s3:AbortMultipartUpload",
+    "ListParts": "s3:ListMultipartUploadParts",
+    "GetObjectAnnotation": "s3:GetObjectAnnotation",
+    "ListObjectAnnotations": "s3:ListObjectAnnotations",
+    "PutObjectAnnotation": "s3:PutObjectAnnotation",
+}
 _BUCKET = {
     "HeadBucket": "s3:ListBucket",
     "ListObjectsV2": "s3:ListBucket",
@@ -127,6 +135,9 @@ def _of_others(call: Call) -> Iterator[Demand]:
     action, name = f"{service}:{call.operation}", call.name
     if action in ("greengrass:ListDeployments", "greengrass:GetDeployment"):
         yield from _THINGS
+    if call.service == "glue":
+        yield from ((action, _arn("glue", one)) for one in ("catalog", "database/any", "table/any/any"))
+        return
     if action in _WITHOUT_RESOURCE:
         yield action, "*"
         return

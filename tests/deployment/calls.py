@@ -1,5 +1,6 @@
 """The AWS calls that each function really makes, recorded while its handler runs on the stand-in."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +30,9 @@ class Call:
     name: str = ""
 
 
+_STATEMENT = re.compile(r'^(INSERT|UPDATE) (?:INTO )?"([^"]+)"')
+
+
 @dataclass(slots=True)
 class Recorder:
     """Collects calls, each kind once."""
@@ -42,15 +46,21 @@ class Recorder:
 
     def _note(self, params: dict[str, Any], model: Any, **_unused: Any) -> None:
         service, operation = model.service_model.service_name, model.name
-        for part in params.get("TransactItems", [{}]):
+        for part in params.get("TransactItems", [{}] if "Statements" not in params else []):
             place = next(iter(part.values())) if part else params
             kind = {"Put": "PutItem", "Update": "UpdateItem", "ConditionCheck": "ConditionCheckItem"}
             named = kind.get(next(iter(part), ""), operation)
             self.calls.add(Call(service, named, _resource(place), "VersionId" in params, _name(params)))
+        for statement in params.get("Statements", []):
+            verb, table = _STATEMENT.findall(statement["Statement"])[0]
+            self.calls.add(Call(service, f"PartiQL{verb.capitalize()}", table))
         source = params.get("CopySource")
         if isinstance(source, dict):
             bucket, key = str(source["Bucket"]), str(source["Key"])
             self.calls.add(Call(service, f"{operation} (source)", bucket, "VersionId" in source, key))
+            if params.get("AnnotationDirective") == "COPY":
+                self.calls.add(Call(service, f"{operation} (source annotations)", bucket, name=key))
+                self.calls.add(Call(service, f"{operation} (annotations)", _resource(params), name=_name(params)))
         for name in ("Tagging", "ObjectLockMode", "ObjectLockLegalHoldStatus"):
             if name in params:
                 self.calls.add(Call(service, f"{operation} ({name})", _resource(params), name=_name(params)))
@@ -61,7 +71,9 @@ def _resource(params: dict[str, Any]) -> str:
     bus = entries[0].get("EventBusName", "")
     for table in params.get("RequestItems", {}):
         return str(table)
-    return str(params.get("Bucket") or params.get("TableName") or params.get("QueueUrl") or bus)
+    return str(
+        params.get("Bucket") or params.get("TableName") or params.get("QueueUrl") or params.get("StreamArn") or bus
+    )
 
 
 def _name(params: dict[str, Any]) -> str:
@@ -70,7 +82,7 @@ def _name(params: dict[str, Any]) -> str:
 
 @contextmanager
 def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
-    """Every call of every client that is made meanwhile."""
+    """Every call of every client that is made meanwhile; in the lean lane botocore's hooks would miss most."""
     recorder, made = Recorder(), AwsClients._make
 
     def make(clients: AwsClients, service: Any, **options: Any) -> Any:
@@ -79,5 +91,6 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
         return client
 
     with monkeypatch.context() as patch:
+        patch.setenv("KEYSHIFT_LANE", "boto3")
         patch.setattr(AwsClients, "_make", make)
         yield recorder

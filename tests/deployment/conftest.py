@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from adapters.standin import StandIn
-from tests.deployment.artefact import ROOT, RULES, Artefact, package, require_built
+from tests.deployment.artefact import LOCAL_LAYERS, ROOT, RULES, Artefact, package, require_built
 from tests.deployment.operated import enforcing_standin, operated_site
 from tests.deployment.operator_needs import OperatorsNeeds, needs_of_operators
 from tests.deployment.site import DeployedSite, deployed_site
@@ -28,7 +28,7 @@ def artefact(own_standin: StandIn, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="session")
 def site(own_standin: StandIn, artefact: Artefact) -> Iterator[DeployedSite]:
     """The stack on the stand-in; after ``artefact``, since osls builds in one place."""
-    require_built()
+    require_built(LOCAL_LAYERS)
     rules = ROOT / "build" / "deploy-test.yaml"
     rules.write_text(RULES.format(source="deployed-source", target="deployed-target"), encoding="utf-8")
     with deployed_site(own_standin, rules.relative_to(ROOT)) as deployed:

@@ -17,7 +17,7 @@ import pytest
 from adapters.standin import StandIn, running_standin
 from domain.parts import MIB
 from handlers.cli.app import run
-from tests.deployment.artefact import ROOT, require_built, run_osls
+from tests.deployment.artefact import LOCAL_LAYERS, ROOT, require_built, run_osls
 from tests.deployment.authorizations import ACCOUNT, Demand, demands_of
 from tests.deployment.calls import recorded
 from tests.deployment.site import deploy_arguments, root_client, root_environment, stack_outputs
@@ -53,7 +53,7 @@ allow:
 references:
   - {{table: {JOBS}, key: id, attributes: [uri], indexes: {{by-uri: uri}}}}
   - {{manifests: ["old/{{rest*}}.manifest"], attributes: [source-ref]}}
-pins: [greengrass, sagemaker]
+pins: [glue, greengrass, sagemaker]
 """
 _SETTINGS = {
     "MULTIPART_ABOVE": str(5 * MIB),
@@ -146,6 +146,12 @@ class OperatedSite:
         """An owner writes."""
         self.client("s3").put_object(Bucket=SOURCE, Key=f"legacy/{key}", Body=body, **more)
 
+    def annotate(self, key: str) -> None:
+        """An owner puts an annotation."""
+        self.client("s3").put_object_annotation(
+            Bucket=SOURCE, Key=f"legacy/{key}", AnnotationName="note", AnnotationPayload=b"text"
+        )
+
     def keys(self, bucket: str, prefix: str = "") -> set[str]:
         """What a bucket holds."""
         answer = self.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix)
@@ -193,7 +199,7 @@ def enforcing_standin() -> Iterator[StandIn]:
 @contextmanager
 def operated_site(standin: StandIn) -> Iterator[OperatedSite]:
     """The stack of a migration with references and pins, beside whatever else the stand-in has."""
-    require_built()
+    require_built(LOCAL_LAYERS)
     rules = ROOT / "build" / "operated.yaml"
     rules.write_text(_RULES, encoding="utf-8")
     s3 = root_client(standin, "s3")
@@ -214,7 +220,9 @@ def operated_site(standin: StandIn) -> Iterator[OperatedSite]:
         patch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
         moto, greengrass = servers.enter_context(running_moto()), servers.enter_context(running_pinned_greengrass())
         _create_model(moto)
+        _create_glue_table(moto)
         endpoints = {"AWS_ENDPOINT_URL_SAGEMAKER": moto.endpoint_url, "AWS_ENDPOINT_URL_GREENGRASSV2": greengrass}
+        endpoints["AWS_ENDPOINT_URL_GLUE"] = moto.endpoint_url
         yield OperatedSite(standin, rules.relative_to(ROOT), outputs, endpoints, patch)
 
 
@@ -252,6 +260,18 @@ def _create_jobs(dynamodb: Any) -> None:
                 "Projection": {"ProjectionType": "ALL"},
             }
         ],
+    )
+
+
+def _create_glue_table(moto: Server) -> None:
+    """A table with a partition, so that each level of the catalog is read."""
+    glue, place = moto.client("glue"), {"Location": "s3://elsewhere/events/"}
+    glue.create_database(DatabaseInput={"Name": "lake"})
+    keys = [{"Name": "dt", "Type": "string"}]
+    table = {"Name": "events", "StorageDescriptor": place, "PartitionKeys": keys}
+    glue.create_table(DatabaseName="lake", TableInput=table)
+    glue.create_partition(
+        DatabaseName="lake", TableName="events", PartitionInput={"Values": ["1"], "StorageDescriptor": place}
     )
 
 

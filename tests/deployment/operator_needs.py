@@ -12,7 +12,7 @@ from tests.deployment.policies import Grant, grants_of, role_policies
 Needed = Mapping[tuple[str, str], set[str]]
 """Sid and action to the commands that need them."""
 
-WITHOUT_ROLE = frozenset({"batch-manifest", "demo", "init", "rules", "worker"})
+WITHOUT_ROLE = frozenset({"batch-manifest", "demo", "init", "rules", "sandbox", "worker"})
 """Commands for which neither role is made."""
 
 

@@ -23,6 +23,7 @@ _EXTRAS = {
     "(Tagging)": "s3:PutObjectTagging",
     "(ObjectLockMode)": "s3:PutObjectRetention",
     "(ObjectLockLegalHoldStatus)": "s3:PutObjectLegalHold",
+    "(annotations)": "s3:PutObjectAnnotation",
 }
 _TARGET: Mapping[str, Need] = {
     "DeleteObject": ("MirrorDeletes", "s3:DeleteObject"),
@@ -33,11 +34,14 @@ _TARGET: Mapping[str, Need] = {
         ("WriteTarget", "s3:PutObject"),
     ),
 }
+_LOOK = {"GetBucketEncryption": "TargetEncryption"}
 _BUCKET = {
+    "GetBucketEncryption": "s3:GetEncryptionConfiguration",
     "HeadBucket": "s3:ListBucket",
     "ListObjectsV2": "s3:ListBucket",
     "ListObjectVersions": "s3:ListBucketVersions",
 }
+_ANNOTATIONS = ("GetObjectAnnotation", "ListObjectAnnotations", "PutObjectAnnotation")
 _QUEUES: Mapping[tuple[str, str], Need] = {
     ("SendMessageBatch", "backfill"): ("SendBackfill", "sqs:SendMessage"),
     ("SendMessageBatch", "events"): ("Renew", "sqs:SendMessage"),
@@ -68,7 +72,10 @@ def needs_of(call: Call, *, kind: str, function: str) -> Iterator[Need]:
     if kind == "referring":
         yield "Referrers", f"dynamodb:{call.operation}"
     elif call.service == "dynamodb":
-        yield _TABLE.get(function, "WriteRecords"), f"dynamodb:{call.operation}"
+        together = "WriteRecordsTogether" if call.operation.startswith("PartiQL") else "WriteRecords"
+        yield _TABLE.get(function, together), f"dynamodb:{call.operation}"
+    elif kind == "stream":
+        yield "ReadStream", f"dynamodb:{call.operation}"
     elif call.service == "events":
         yield "Publish", f"events:{call.operation}"
     elif call.service == "sqs" and call.operation == "ChangeMessageVisibilityBatch":
@@ -102,6 +109,8 @@ def _object_needs(call: Call, kind: str) -> Iterator[Need]:
         if name == "CopyObject":
             yield from _tagging(kind, call.with_version)
             yield "WriteTarget", "s3:PutObjectTagging"
+    elif extra == "(source annotations)":
+        yield _READ[kind], "s3:GetObjectAnnotation"
     elif extra:
         yield "WriteTarget", _EXTRAS[extra]
     elif name in _TARGET:
@@ -113,8 +122,10 @@ def _object_needs(call: Call, kind: str) -> Iterator[Need]:
         yield _LIST[kind], "s3:ListBucket"
     elif name == "GetObjectTagging":
         yield from _tagging(kind, call.with_version)
+    elif name in _ANNOTATIONS:
+        yield _READ[kind], f"s3:{name}"
     elif name in _BUCKET:
-        yield _LIST[kind], _BUCKET[name]
+        yield _LOOK.get(name, _LIST[kind]), _BUCKET[name]
     else:
         raise LookupError(f"{call}: say in tests/deployment/permissions.py which permission it needs")
 

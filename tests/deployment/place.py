@@ -39,6 +39,8 @@ class Place:
         known = {self.name: "table", f"{self.name}-jobs": "referring", f"{self.name}-audit": "bus"}
         known |= {f"{self.name}-{one}": one for one in ("source", "target", "reports", "segments")}
         known |= {pair.url: name for name, pair in self.queues.items()}
+        if f":table/{self.name}/stream/" in resource:
+            return "stream"
         if resource not in known:
             raise LookupError(f"a call on {resource!r}, which is no part of the migration")
         return known[resource]
@@ -62,6 +64,12 @@ class Place:
         """An owner writes; the etag."""
         answer = self.clients.s3.put_object(Bucket=f"{self.name}-source", Key=key, Body=body, **more)
         return answer["ETag"].strip('"')
+
+    def annotate(self, key: str) -> None:
+        """An owner puts an annotation."""
+        self.clients.s3.put_object_annotation(
+            Bucket=f"{self.name}-source", Key=key, AnnotationName="note", AnnotationPayload=b"text"
+        )
 
     def delete(self, key: str) -> None:
         """An owner deletes."""

@@ -95,6 +95,7 @@ def _large(place: Place, feed: Feed) -> None:
     """Copies that do not end in their attempt: one goes on, one is given up since its owner deleted the object."""
     for key in ("old/long", "old/given-up"):
         etag: str | None = place.put(key, bytes(11 * MIB), Tagging="kind=large")
+        place.annotate(key)
         feed(key, etag)
         if key == "old/given-up":
             place.delete(key)
@@ -137,7 +138,8 @@ def _rows(place: Place, recorder: Recorder) -> None:  # the scenarios' two
     queue = SqsMessageQueue(place.clients, place.queues["backfill"].url)
 
     def feed(key: str, etag: str | None) -> None:
-        bodies = encode_backfill([BackfillRow(key=key, etag=etag)], migration="deployed", bucket=f"{place.name}-source")
+        row = BackfillRow(key=key, etag=etag, size=1 if etag else None)  # small, so it goes together with others
+        bodies = encode_backfill([row], migration="deployed", bucket=f"{place.name}-source")
         _one(backfill.handler, queue, next(iter(bodies)))
 
     _objects(place, feed)
@@ -212,7 +214,7 @@ def _stream(place: Place, recorder: Recorder) -> None:
     while (event := reader.read_changes()) is not None:
         manifest_stream.handler(dict(event), Context())
         # As after a crash between the first segment and the head that names it: a new process gets the batch again.
-        place.clients.dynamodb.delete_item(**table, Key={"pk": {"S": CHAIN_ID}})
+        place.clients.dynamodb.delete_item(**table, Key={"pk": {"S": f"{CHAIN_ID}#{event['shardId']}"}})
         forget_dependencies()
         manifest_stream.handler(dict(event), Context())
         reader.confirm_changes(event, None)

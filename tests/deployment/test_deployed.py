@@ -58,6 +58,17 @@ def test_backfill_rows_are_worked_off(site: DeployedSite) -> None:
     assert awaited(lambda: site.moved("new/row") == b"rows" or None)
 
 
+def test_the_functions_ask_in_the_lean_lane(site: DeployedSite) -> None:
+    """Only the emulator's own header keeps them in boto3 here; on Lambda nothing does, and nothing but it differs."""
+    site.put("old/lean", b"lean")
+    assert awaited(lambda: site.moved("new/lean")) == b"lean"
+    assert awaited(lambda: "Handled" in site.logged("object-events") or None)
+    for function in ("object-events", "backfill", "manifest-stream"):
+        told = [line for line in site.logged(function).splitlines() if "goes through boto3" in line]
+        assert all(line.endswith("other headers: x-ministack-invoke-depth") for line in told), told
+        assert told or function == "manifest-stream"
+
+
 def test_an_inventory_report_is_taken_on(site: DeployedSite) -> None:
     """Its checksum's arrival in the reports' bucket is enough."""
     s3 = site.client("s3")

@@ -55,7 +55,7 @@ def test_the_operator_who_tries_it_all_the_same_is_refused(operators: OperatorsN
     assert "give the role dynamodb:PutItem" in refused.rewrite
     assert "give the role s3:PutObject" in refused.rewrite_manifest
     assert "give the role s3:AbortMultipartUpload" in refused.abort
-    assert refused.sources == {f"legacy/old/{key}" for key in (*MOVED, "late")}
+    assert refused.sources == {f"legacy/old/{key}" for key in (*MOVED, "late", "young")}
     assert refused.uri == f"s3://{SOURCE}/legacy/old/b"
 
 

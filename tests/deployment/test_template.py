@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from domain.audit.events import SOURCE
 from tests.deployment.artefact import ROOT, Artefact
 from tests.deployment.modules import handlers_of_tree
 from tests.deployment.roles import statements
@@ -61,6 +62,16 @@ def test_a_message_stays_hidden_six_times_as_long_as_its_function_runs(artefact:
     assert sorted(checked) == ["BackfillQueue", "EventsQueue", "InventoryQueue"]
 
 
+def test_the_audits_function_is_told_its_shard(artefact: Artefact) -> None:
+    """By the longest tumbling window, one shard at a time: without one all shards share one chain (aws-facts.md §7)."""
+    mappings = artefact.resources("AWS::Lambda::EventSourceMapping").values()
+    (about,) = (
+        one["Properties"] for one in mappings if _function_of(one["Properties"]["FunctionName"]).startswith("Manifest")
+    )
+    assert about["TumblingWindowInSeconds"] == 900
+    assert about.get("ParallelizationFactor", 1) == 1
+
+
 def test_only_what_sends_to_its_own_queue_may_loop(artefact: Artefact) -> None:
     """Lambda ends every other loop after about sixteen rounds, and puts the message into the dead-letter queue."""
     meant = set()
@@ -85,11 +96,15 @@ def _function_of(name: Any) -> str:
 
 
 def test_every_queue_is_encrypted_and_keeps_its_messages(artefact: Artefact) -> None:
-    """14 days each; every one that a function works off has its dead-letter queue, which only it may use."""
+    """Every one that a function works off has its dead-letter queue, for it alone, which keeps twice as long.
+
+    A message's age counts from its first send, there too (aws-facts.md §4).
+    """
     for name, one in artefact.resources("AWS::SQS::Queue").items():
         about = one["Properties"]
         assert about["SqsManagedSseEnabled"] is True, name
-        assert about["MessageRetentionPeriod"] == DAYS_14, name
+        is_worked_off = "RedrivePolicy" in about
+        assert about["MessageRetentionPeriod"] == (DAYS_14 // 2 if is_worked_off else DAYS_14), name
         if name.endswith("DeadQueue"):
             assert about["RedriveAllowPolicy"]["redrivePermission"] == "byQueue"
         elif name != "AuditGapQueue":
@@ -125,6 +140,13 @@ def test_what_holds_data_outlives_the_stack(artefact: Artefact) -> None:
         assert (one.get("DeletionPolicy"), one.get("UpdateReplacePolicy")) == ("Retain", "Retain"), name
 
 
+def test_the_audit_log_gets_packs_and_single_events(artefact: Artefact) -> None:
+    """A pattern of detail-type or detail would pass over packs, which have other ones than the events in them."""
+    rule = properties(artefact, "AuditRule")
+    assert rule["EventPattern"] == {"source": [SOURCE]}
+    assert rule["EventBusName"] == {"Ref": "AuditBus"}
+
+
 def test_the_users_buckets_are_never_the_stacks(artefact: Artefact) -> None:
     """The only buckets that the stack makes are its audit's and the one for its own zips."""
     assert set(artefact.resources("AWS::S3::Bucket")) == {"AuditBucket", "ServerlessDeploymentBucket"}
@@ -150,6 +172,22 @@ def test_an_audit_segment_cannot_be_written_over(artefact: Artefact) -> None:
         assert (refused[action]["Principal"], refused[action]["Resource"]) == ("*", everything)
 
 
+def test_a_dead_letter_message_is_told_of_while_there_is_time(artefact: Artefact) -> None:
+    """Each dead-letter queue has an alarm on its age, which counts from the move, three days before the worst case."""
+    queues = artefact.resources("AWS::SQS::Queue")
+    alarms = [one["Properties"] for one in artefact.resources("AWS::CloudWatch::Alarm").values()]
+    of_age = [one for one in alarms if one["AlarmName"].startswith("keyshift-dev-dead-message-age-")]
+    told = {json.dumps(one["Dimensions"]): float(one["Threshold"]) for one in of_age}
+    for name, one in queues.items():
+        if name.endswith("DeadQueue"):
+            source = next(
+                each for each in queues.values() if name in json.dumps(each["Properties"].get("RedrivePolicy"))
+            )
+            left = one["Properties"]["MessageRetentionPeriod"] - source["Properties"]["MessageRetentionPeriod"]
+            (threshold,) = [value for where, value in told.items() if name in where]
+            assert threshold + 3 * 24 * 3600 <= left, name
+
+
 def test_each_alarm_leads_into_the_runbook(artefact: Artefact) -> None:
     """Its description names a section that is there."""
     runbook = (ROOT / "docs/runbook.md").read_text(encoding="utf-8")
@@ -164,7 +202,7 @@ def test_each_alarm_leads_into_the_runbook(artefact: Artefact) -> None:
         assert found is not None, one["Properties"]["AlarmName"]
         named.add(found[1])
     wanted = "dlq-depth oldest-message-age failure-rate breaker-open throttles iterator-age live-lag stuck-leases"
-    assert named == {f"alarm-{one}" for one in (*wanted.split(), "audit-gap")}
+    assert named == {f"alarm-{one}" for one in (*wanted.split(), "audit-gap", "dead-message-age", "function-errors")}
     assert named <= anchors
 
 

@@ -22,6 +22,8 @@ _FENCE = re.compile(r"^(```+|~~~+).*?^\1", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"(`+)(?!`).+?\1")
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 _PATH = re.compile(r"`(?P<path>(?:adapters|bench|docs|domain|handlers|migrations|tests)/[\w./-]*)(?::(?P<name>\w+))?`")
+_NAMED_TEST = re.compile(r"`(test_\w+)`")
+_WRITTEN_TEST = re.compile(r"^def (test_\w+)", re.MULTILINE)
 _HANDLER = ".handler"
 """Ends the name of a Lambda function, as serverless.yml writes it."""
 _WRITTEN_BY_A_COMMAND = frozenset({"build/iam.md"})
@@ -115,6 +117,16 @@ def paths_of(markdown: str) -> Iterator[tuple[str, str]]:
             yield path, match["name"] or ""
 
 
+def named_tests(markdown: str) -> list[str]:
+    """The tests that a document names."""
+    return _NAMED_TEST.findall(markdown)
+
+
+def written_tests(module: Path) -> list[str]:
+    """The tests that a module holds."""
+    return _WRITTEN_TEST.findall(module.read_text(encoding="utf-8"))
+
+
 @cache
 def symbols_of(module: Path) -> frozenset[str]:
     """The functions, classes and constants at a module's top."""
@@ -154,3 +166,12 @@ def table_of(markdown: str, heading: str) -> Mapping[str, str]:
     below = markdown.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
     rows = [line.strip().strip("|").split("|") for line in below.splitlines() if line.startswith("|")][2:]
     return {row[0].strip(): row[1].strip() for row in rows}
+
+
+def leads_somewhere(target: str, document: Path) -> bool:
+    """Whether a link of a document leads to a file, and to a heading of it if it names one."""
+    name, _, anchor = target.partition("#")
+    linked = (document.parent / name).resolve() if name else document
+    if not linked.exists() or not anchor:
+        return linked.exists()
+    return anchor in sections_of(linked.read_text(encoding="utf-8")).anchors

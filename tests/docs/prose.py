@@ -1,8 +1,11 @@
-"""The sentences of our documents and of the command line's help, without what is code or a table."""
+"""The sentences of documents, of the command line's help and of the code, without what is code or a table."""
 
+import ast
 import re
+import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import click
@@ -12,6 +15,7 @@ from handlers.cli.app import keyshift
 ROOT = Path(__file__).resolve().parents[2]
 AT_ROOT = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")
 DOCUMENTS = tuple(path for path in (*(ROOT / name for name in AT_ROOT), *sorted((ROOT / "docs").rglob("*.md"))))
+PACKAGES = ("domain", "adapters", "handlers")
 GENERATED = (ROOT / "docs/cli.md", ROOT / "docs" / "iam.md")
 """Made of the command line's help, which is read at its place, and of tables."""
 
@@ -101,6 +105,37 @@ def _of_command(command: click.Command, name: str) -> Iterator[Sentence]:
             found = command.get_command(context, child)
             if found is not None:
                 yield from _of_command(found, f"{name} {child}")
+
+
+@cache
+def sentences_of_code() -> tuple[Sentence, ...]:
+    """Every docstring, every text with a space in it and every comment of the product."""
+    found = []
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            name = str(path.relative_to(ROOT))
+            for line, text in (*_texts_of(path.read_text(encoding="utf-8")), *_comments_of(path)):
+                found.append(Sentence(f"{name}:{line}", plain(" ".join(text.split()))))
+    return tuple(found)
+
+
+def _texts_of(source: str) -> Iterator[tuple[int, str]]:
+    """The texts with the lines where they begin; an f-string is one text, with ``{}`` for each value."""
+    nodes = list(ast.walk(ast.parse(source)))
+    joined = [one for one in nodes if isinstance(one, ast.JoinedStr)]
+    parts = {id(part) for one in joined for part in one.values}
+    for one in joined:
+        yield one.lineno, "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in one.values)
+    for node in nodes:
+        if isinstance(node, ast.Constant) and id(node) not in parts and " " in str(node.value).strip():
+            yield node.lineno, str(node.value)
+
+
+def _comments_of(path: Path) -> Iterator[tuple[int, str]]:
+    with path.open("rb") as file:
+        for token in tokenize.tokenize(file.readline):
+            if token.type == tokenize.COMMENT:
+                yield token.start[0], token.string
 
 
 def plain(block: str) -> str:

@@ -13,23 +13,16 @@ from tests.docs.citing import (
     documents,
     fault_of,
     files,
+    leads_somewhere,
     links_of,
-    sections_of,
+    named_tests,
+    written_tests,
 )
 
 
 def place_of(path: Path) -> str:
     """How a test is called."""
     return str(path.relative_to(ROOT))
-
-
-def leads_somewhere(target: str, document: Path) -> bool:
-    """Whether a link of a document leads to a file, and to a heading of it if it names one."""
-    name, _, anchor = target.partition("#")
-    linked = (document.parent / name).resolve() if name else document
-    if not linked.exists() or not anchor:
-        return linked.exists()
-    return anchor in sections_of(linked.read_text(encoding="utf-8")).anchors
 
 
 @pytest.mark.parametrize("path", documents(), ids=place_of)
@@ -44,6 +37,19 @@ def test_every_cited_document_and_section_exists() -> None:
     cited = [citation for path in files() for citation in cited_in(path)]
     assert [fault for citation in cited if (fault := fault_of(citation))] == []
     assert {"protocol.md", "aws-facts.md"} <= {citation.name for citation in cited}
+
+
+def test_every_test_that_a_document_names_is_there() -> None:
+    """A row whose test is gone would promise what nothing shows."""
+    written = {name for path in files() if path.suffix == ".py" for name in written_tests(path)}
+    named = {(path.name, name) for path in documents() for name in named_tests(path.read_text(encoding="utf-8"))}
+    assert [(document, name) for document, name in sorted(named) if name not in written] == []
+    assert {"gates.md", "reliability.md", "security.md"} <= {document for document, _ in named}
+
+
+def test_a_test_is_named_by_its_function() -> None:
+    """Not by its file, and not within a longer word."""
+    assert list(named_tests("`test_a`, `test_b.py`, test_c, `tests/test_d`: `test_e1`")) == ["test_a", "test_e1"]
 
 
 @pytest.mark.parametrize(

@@ -24,12 +24,23 @@ def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def run_keyshift(
-    *arguments: str | Path, more: Mapping[str, str] | None = None, keys: str = "", seconds: float = 120
+    *arguments: str | Path,
+    more: Mapping[str, str] | None = None,
+    keys: str = "",
+    seconds: float = 120,
+    folder: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``keyshift`` to its end."""
+    """Run ``keyshift`` to its end, in ``folder`` if one is given."""
     command: Sequence[str] = [sys.executable, "-m", "handlers.cli", *map(str, arguments)]
     return subprocess.run(  # noqa: S603  # ourselves
-        command, env=environment(more), input=keys, capture_output=True, text=True, timeout=seconds, check=False
+        command,
+        cwd=folder,
+        env=environment(more),
+        input=keys,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
     )
 
 

@@ -19,6 +19,8 @@ from tests.e2e.awkward_keys import KEYS, RULES
 from tests.servers import Server
 from tests.worlds.site import Site, lambda_event
 
+pytestmark = pytest.mark.slow("runs every command on keys that are hard to print")
+
 SHAPES = ("direct", "eventbridge")
 METADATA = {"line": "line-1", "note": "a b+c%20"}
 TAGS = "line=1&cost%20center=a%2Bb"

@@ -5,11 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from domain.planning.total import Total
+from handlers.bootstrap.inventories import total_book_of
 from handlers.intake.messages import decode_message
 from tests.e2e.command_line import run_keyshift
 from tests.inventories import altered, data_file, write_rows
 from tests.servers import Server
 from tests.worlds.site import Site
+
+pytestmark = pytest.mark.slow("runs a backfill as a process for each test")
 
 KEYS = ("old/a b+c", "old/é%41", "old/#", "keep/me")
 
@@ -153,3 +157,40 @@ def test_again_is_refused_for_a_listing(variables: dict[str, str]) -> None:
     answer = run_keyshift("backfill", "--list", "--again", more=variables)
     assert answer.returncode == 2
     assert "--after" in answer.stderr
+
+
+def test_the_total_is_stored_for_status(site: Site, variables: dict[str, str], tmp_path: Path) -> None:
+    """By an inventory at its end, by a listing too, by a plan before anything is enqueued; never by a dry run."""
+    book, manifest = total_book_of(site.process), str(report(site, tmp_path, "CSV"))
+    assert run_keyshift("backfill", "--inventory", manifest, "--dry-run", more=variables).returncode == 0
+    assert book.read_total() is None
+    assert run_keyshift("backfill", "--inventory", manifest, more=variables).returncode == 0
+    assert book.read_total() == Total(manifest, 3, 9, is_complete=True)
+    saved = tmp_path / "plan.parquet"
+    plan = run_keyshift("plan", str(site.settings.rules_file), "--inventory", manifest, "--out", saved, more=variables)
+    assert saved.exists(), plan.stderr
+    for body in (b"1234", b"12345"):
+        site.put(f"old/{len(body)}", body)
+    assert run_keyshift("backfill", "--list", more=variables).returncode == 0
+    assert book.read_total() == Total(f"listing of s3://{site.name}/", 2, 9, is_complete=True)
+    waiting = len(enqueued(site))
+    answer = run_keyshift("backfill", "--totals", saved, more=variables)
+    assert answer.returncode == 0, answer.stderr
+    assert book.read_total() == Total("plan.parquet", 3, 9, is_complete=True)
+    assert (waiting, enqueued(site)) == (5, [])
+    resumed = run_keyshift("backfill", "--list", "--after", "old/4", more=variables)
+    assert (resumed.returncode, len(enqueued(site))) == (0, 1)
+    assert book.read_total() == Total("plan.parquet", 3, 9, is_complete=True)
+    status = json.loads(run_keyshift("status", "--json", more=variables).stdout)
+    assert (status["objects_to_do"], status["objects_left"], status["share"]) == (3, 3, 0.0)
+
+
+def test_a_file_that_is_no_plan_stores_no_total(site: Site, variables: dict[str, str], tmp_path: Path) -> None:
+    """Nothing is enqueued either."""
+    bad = tmp_path / "plan.json"
+    bad.write_text("[]")
+    site.put("old/1", b"1")
+    answer = run_keyshift("backfill", "--list", "--totals", bad, more=variables)
+    assert answer.returncode == 2
+    assert "is not a plan of 'keyshift plan --json' or '--out'" in answer.stderr
+    assert (enqueued(site), total_book_of(site.process).read_total()) == ([], None)

@@ -9,6 +9,8 @@ import pytest
 from tests.e2e.command_line import assert_one_sentence, run_keyshift
 from tests.inventories import altered, write_rows
 
+pytestmark = pytest.mark.slow("runs several commands on a saved plan, each as a process")
+
 RULES = """
 version: 1
 migration: batch
@@ -47,4 +49,4 @@ def test_another_file_is_no_plan(tmp_path: Path, rules: Path) -> None:
     other = tmp_path / "other.parquet"
     other.write_text("no parquet")
     answer = run_keyshift("batch-manifest", other, "--rules", rules, "--table", "unused")
-    assert_one_sentence(answer, code=2, says="no saved plan")
+    assert_one_sentence(answer, code=2, says="not a saved plan")

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow("runs make again and again")
+
 ROOT = Path(__file__).resolve().parents[2]
 RULES = """
 version: 1

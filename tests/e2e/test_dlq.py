@@ -17,6 +17,8 @@ from tests.e2e.workers import RunHere, run_here
 from tests.servers import Server
 from tests.worlds.site import Site
 
+pytestmark = pytest.mark.slow("runs commands one after the other, each as a process")
+
 POISON = '{"hello": "[bold]world[/]"}'
 
 
@@ -88,7 +90,7 @@ def test_letters_are_grouped_shown_replayed_and_purged(
     shown = json.loads(keyshift("dlq", "show", str(letter["message_id"]), "--json").stdout)
     assert json.loads(shown["body"])["rows"][0]["key"] == "old/[red]open"
     dry = keyshift("dlq", "replay", str(letter["message_id"]))
-    assert "1 letters would be sent back" in dry.stdout
+    assert "1 messages would be sent back" in dry.stdout
     assert "dry run" in dry.stderr
     replay = ("dlq", "replay", "--key", "old/*", "--rate", "50", "--yes", "--json")
     answer = json.loads(keyshift(*replay).stdout)
@@ -135,7 +137,7 @@ def test_everything_is_moved_by_sqs(site: Site, keyshift: RunHere) -> None:
     dry = json.loads(keyshift("dlq", "replay", "--all", "--json").stdout)
     assert dry == {"moved": 4, "failed": {}, "dry_run": True}
     real = keyshift("dlq", "replay", "--all", "--rate", "100", "--yes")
-    assert "4 letters moved back" in real.stdout, real.stderr
+    assert "4 messages moved back" in real.stdout, real.stderr
     assert sum(site.dependencies.backfill_queue.count_messages()) == 3
     assert sum(site.dependencies.events_queue.count_messages()) == 1 + 1  # and S3's own test event
 
@@ -143,7 +145,7 @@ def test_everything_is_moved_by_sqs(site: Site, keyshift: RunHere) -> None:
 @pytest.mark.parametrize("command", [("replay", "--yes"), ("purge",), ("replay", "--all", "--cause", "kms")])
 def test_an_unclear_choice_is_refused(command: tuple[str, ...], keyshift: RunHere) -> None:
     """Nothing is chosen by accident."""
-    assert_one_sentence(keyshift("dlq", *command), code=2, says="say which letters")
+    assert_one_sentence(keyshift("dlq", *command), code=2, says="choose the messages")
 
 
 def test_a_purge_asks_for_the_count_on_a_terminal(site: Site, more: dict[str, str]) -> None:

@@ -26,6 +26,7 @@ def place_of(shown: Shown) -> str:
     return shown.place
 
 
+@pytest.mark.slow("runs each shown command as a process, the demo too")
 @pytest.mark.parametrize("shown", RUN, ids=place_of)
 def test_a_command_of_the_documents_runs(shown: Shown) -> None:
     """Exit code 0, and where the document shows output of a command that always says the same, that output."""

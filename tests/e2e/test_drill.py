@@ -19,6 +19,8 @@ from tests.e2e.workers import running_workers, wait_until
 from tests.servers import Server
 from tests.worlds.site import Site
 
+pytestmark = pytest.mark.slow("runs the drill from its first to its last command")
+
 OBJECTS = 16
 RULES = """
 version: 1

@@ -13,6 +13,8 @@ from tests.servers import Server, new_name
 from tests.strangers import answering
 from tests.worlds.site import Site
 
+pytestmark = pytest.mark.slow("lets commands meet failing servers and wait for them")
+
 RULES = """
 version: 1
 migration: failures
@@ -154,7 +156,9 @@ def test_a_standard_output_without_room(command: tuple[str, ...], standin: Serve
             timeout=60,
             check=False,
         )
-    assert answer.stderr == "keyshift: the output cannot be written or read: No space left on device; mend that first\n"
+    assert (
+        answer.stderr == "keyshift: the output cannot be written or read: No space left on device; correct that first\n"
+    )
     assert answer.returncode == 1
 
 
@@ -234,5 +238,5 @@ def test_nothing_left_behind_is_said(standin: Server, tmp_path: Path) -> None:
     site = Site(standin, tmp_path)
     keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
     more = {**keys, **site.environment()}
-    assert run_keyshift("uploads", more=more).stdout == "no upload is left behind\n"
+    assert run_keyshift("uploads", more=more).stdout == "no upload is abandoned\n"
     assert run_keyshift("uploads", "--json", more=more).stdout == ""

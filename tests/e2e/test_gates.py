@@ -97,7 +97,7 @@ def test_an_inventory_of_before_the_start_is_not_the_whole_truth(desk: Desk, tmp
         told = run_keyshift(command, "--inventory", str(early), more=desk.more)
         assert told.returncode == 2, (told.stdout, told.stderr)
         assert "live capture" in told.stderr
-        assert "leave --inventory away" in told.stderr
+        assert "omit --inventory" in told.stderr
     warned = run_keyshift("backfill", "--inventory", str(early), more=desk.more)
     assert warned.returncode == 0, warned.stderr
     assert "keyshift backfill --list" in warned.stderr

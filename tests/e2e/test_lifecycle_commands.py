@@ -42,7 +42,7 @@ def test_start_and_verify_and_cutover(desk: Desk, tmp_path: Path) -> None:
     assert shut == {"unverified"}
     told = desk.run("cutover", "--postpone", "2h", "--why", "freeze")[-1]
     assert told["why"] == "freeze"
-    assert "postponed by" in desk.said("cutover", code=1)
+    assert "postponed until" in desk.said("cutover", code=1)
     desk.run("cutover", "--postpone", "never")
     accepted = desk.run("cutover", "--yes", "--accept", "unverified", "--why", "known")[-1]
     assert accepted == {"cut_over": True, "open": True}
@@ -103,7 +103,7 @@ def test_conflicts_are_shown_and_decided(desk: Desk) -> None:
     assert {one["key"] for one in taken[:-1]} == {"old/2", "old/odd 'one"}
     (one, _) = desk.run("conflicts", "take-source", "old/1", "--replacing", etag, "--why", "a test", "--yes")
     assert one["outcome"] == "taken"
-    assert "decided; a worker comes to it" in desk.said("conflicts", "list", code=1)
+    assert "decided; a worker will copy it" in desk.said("conflicts", "list", code=1)
     desk.work()
     assert [desk.site.read(f"new/{key}") for key in ("1", "2", "odd 'one")] == [b"body 1", b"body 2", b"body odd 'one"]
     assert desk.said("conflicts", "list").startswith("0 in conflict")
@@ -134,7 +134,7 @@ def test_a_conflict_that_cannot_be_seen_is_not_decided(desk: Desk, standin_proce
     assert desk.site.read("new/1") == b"body"
 
 
-def test_a_copy_that_was_taken_away_is_copied_again_on_an_operators_word(desk: Desk) -> None:
+def test_a_copy_that_was_taken_away_is_copied_again_on_an_operators_control(desk: Desk) -> None:
     """Verify names it, and its owner need not write again; after a rollback nothing is decided any more."""
     desk.run("start", "--yes", "--probes", "1", "--wait", "60")
     desk.site.put("old/1", b"x")
@@ -155,10 +155,10 @@ def test_a_copy_that_was_taken_away_is_copied_again_on_an_operators_word(desk: D
     [
         (("cleanup", "--soak", "soon"), "write 90s, 15m, 24h or 7d"),
         (("cutover", "--accept", "parked"), "give --why"),
-        (("cutover", "--postpone", "2001-01-01T00:00Z"), "is over"),
+        (("cutover", "--postpone", "2001-01-01T00:00Z"), "is in the past: give a later time"),
         (("verify", "--out", "findings.txt"), "must end in one of .csv"),
-        (("conflicts", "take-source"), "say which: source keys"),
-        (("conflicts", "take-source", "old/1", "--empty"), "say which: source keys"),
+        (("conflicts", "take-source"), "choose the conflicts: source keys"),
+        (("conflicts", "take-source", "old/1", "--empty"), "choose the conflicts: source keys"),
         (("conflicts", "take-source", "old/1", "old/2", "--replacing", "e"), "give its source key alone"),
         (("conflicts", "take-source", "--empty", "--replacing", "e"), "give its source key alone"),
         (("conflicts", "take-source", "old/1", "--yes"), "give --why"),

@@ -12,6 +12,8 @@ from tests.e2e.command_line import run_keyshift
 from tests.servers import Server
 from tests.worlds.site import Site
 
+pytestmark = pytest.mark.slow("runs commands one after the other, each as a process")
+
 
 @pytest.fixture
 def site(standin: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
@@ -35,6 +37,23 @@ def test_doctor_finds_nothing_missing(site: Site, standin: Server) -> None:
     assert [one for one in findings if one["level"] == "fail"] == []
     assert len([one for one in findings if one["text"] == "honoured"]) == 11
     assert site.keys("") == []
+
+
+def test_doctor_finds_the_client_that_lets_users_write_their_role(site: Site, standin: Server) -> None:
+    """Exit code 1 and the client's name; its secret, which Cognito tells too, is not shown."""
+    cognito = standin.client("cognito-idp")
+    schema = [{"Name": "role", "AttributeDataType": "String", "Mutable": True}]
+    pool_id = cognito.create_user_pool(PoolName=site.name, Schema=schema)["UserPool"]["Id"]
+    client = cognito.create_user_pool_client(
+        UserPoolId=pool_id, ClientName="web", WriteAttributes=["email", "custom:role"], GenerateSecret=True
+    )["UserPoolClient"]
+    answer = run_keyshift("doctor", "--user-pool", pool_id, more=variables(site, standin))
+    assert answer.returncode == 1
+    assert f"fail  user pool: a user of client web ({client['ClientId']}) can write custom:role" in answer.stdout
+    assert client["ClientSecret"] not in answer.stdout + answer.stderr
+    cognito.update_user_pool_client(UserPoolId=pool_id, ClientId=client["ClientId"], WriteAttributes=["email"])
+    mended = run_keyshift("doctor", "--user-pool", pool_id, more=variables(site, standin))
+    assert mended.returncode == 0, mended.stdout
 
 
 def test_the_probe_sees_a_server_that_ignores_conditions(moto_endpoint: Server, site: Site) -> None:
@@ -103,6 +122,6 @@ def test_uploads_are_listed_and_aborted_only_by_id_and_on_yes(site: Site, standi
     gone = run_keyshift(*command, "--abort", upload_id, "--yes", more=more)
     assert (gone.returncode, "is not among them" in gone.stderr) == (1, True)
     old_way = run_keyshift("uploads", "--abort", "--yes", more=more)
-    assert (old_way.returncode, "takes the id of one upload" in old_way.stderr) == (2, True)
+    assert (old_way.returncode, "needs the id of one upload" in old_way.stderr) == (2, True)
     assert json.loads(run_keyshift(*command, more=more).stdout)["upload_id"] == theirs
     client.abort_multipart_upload(Bucket=site.name, Key="new/another-programs", UploadId=theirs)

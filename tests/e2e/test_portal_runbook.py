@@ -19,6 +19,8 @@ from tests.e2e.command_line import ROOT, run_keyshift
 from tests.servers import Server, new_name
 from tests.worlds.site import Site
 
+pytestmark = pytest.mark.slow("follows the portal's runbook from its first to its last command")
+
 RUNBOOK = (ROOT / "docs" / "portal" / "migration.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| ([A-Z][a-z ]+) \| (`keyshift .*?) \|", RUNBOOK, re.MULTILINE)
 CODES = {"keyshift doctor": 1, "keyshift references scan": 1, "keyshift pins": 1}
@@ -83,7 +85,7 @@ def test_the_runbook_runs(portal: Portal) -> None:
             )
             if command == "keyshift doctor":
                 assert re.findall(r"^fail .*: (.*?):", answer.stdout, re.MULTILINE) == [
-                    f"{portal.site.name} tells nobody of live writes"
+                    f"{portal.site.name} sends no events to the events queue"
                 ]
             ran.append(command)
             portal.work()

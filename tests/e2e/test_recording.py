@@ -8,7 +8,15 @@ from bench import recording
 from tests.e2e.documents import ROOT
 
 CAST = ROOT / "docs" / "status-watch.cast"
-STORY = ["of what is known", "copied by rule", "PAUSED by circuit-breaker: access-denied", "failures by cause", "100%"]
+STORY = [
+    "stage live",
+    "% of 900 objects",
+    "to go",
+    "copied by rule",
+    "PAUSED by circuit-breaker: access-denied",
+    "failures by cause",
+    "100%",
+]
 
 LABELS = {"migration", "copied", "rate", "lag", "limits", "lately", "records", "queue", "PAUSED", "failures"}
 

@@ -7,11 +7,15 @@ import pytest
 
 from handlers.cli.pages.report import POLICY, report_page
 from tests.browser import CHROMIUM, colours_of, framed, run_browser, screenshot
+from tests.docs.report_pictures import SIZES, draw
 from tests.report_sample import HOSTILE, sample_report
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="NO BROWSER: install the package chromium, the report is not looked at without it"
-)
+pytestmark = [
+    pytest.mark.slow("starts a browser for each look"),
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="NO BROWSER: install the package chromium, the report is not looked at without it"
+    ),
+]
 WIDTHS = [390, 1280]
 
 
@@ -48,6 +52,15 @@ def test_nothing_is_wider_than_the_window(page: Path, width: int) -> None:
     assert found is not None
     assert int(found[1]) <= width
     assert int(found[2]) == 5
+
+
+def test_the_documents_pictures_can_be_drawn(tmp_path: Path) -> None:
+    """By the command that CONTRIBUTING.md names, at both widths."""
+    draw(tmp_path)
+    for width, height in SIZES.items():
+        wide, high, colours = colours_of(tmp_path / f"report-{width}.png")
+        assert (wide, high) == (width, height)
+        assert b"\x1f\x6f\xeb" in colours, "no line of a chart"
 
 
 def test_a_hostile_key_is_only_text(page: Path) -> None:

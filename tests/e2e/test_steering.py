@@ -1,6 +1,8 @@
 """What the person on call does to two running workers: pause, throttle, and the breaker's own pause."""
 
 import json
+import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -9,12 +11,15 @@ import pytest
 from adapters.messaging.queue import SqsMessageQueue
 from adapters.standin import Fault, StandIn
 from domain.protocol.record import Record, State
+from handlers.demo.world import own_command
 from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.contract.functions import new_function
-from tests.e2e.command_line import run_keyshift
+from tests.e2e.command_line import environment, run_keyshift
 from tests.e2e.workers import RunHere, run_here, running_workers, wait_until
 from tests.servers import Server
 from tests.worlds.site import Site
+
+pytestmark = pytest.mark.slow("runs workers and commands as processes")
 
 ROWS = 5
 CONCURRENCY = 4
@@ -177,3 +182,32 @@ def test_limits_that_are_not_named_stay(keyshift: RunHere) -> None:
     assert keyshift("throttle").stdout == "1,572,864 bytes/s, 3 objects at once in each process\n"
     assert keyshift("throttle", "--off").stdout == "no limits\n"
     assert keyshift("throttle", "--off", "--concurrency", "3").returncode == 2
+
+
+@pytest.mark.parametrize("leash_is_cut", [False, True])
+def test_a_worker_on_a_leash_ends_without_a_crash(more: dict[str, str], tmp_path: Path, *, leash_is_cut: bool) -> None:
+    """SIGUSR1 shows what its threads do; SIGTERM, or the end of its parent, lets it finish and exit with 0."""
+    log = tmp_path / "worker.log"
+    with log.open("wb") as written:
+        process = subprocess.Popen(  # noqa: S603 - ours
+            own_command("worker", "--lanes", "1", "--no-audit", "--until-stdin-closes"),
+            stdin=subprocess.PIPE,
+            stdout=written,
+            stderr=written,
+            env=environment(more),
+        )
+    try:
+        wait_until(lambda: "worker started" in log.read_text())
+        process.send_signal(signal.SIGUSR1)
+        wait_until(lambda: "most recent call first" in log.read_text())
+        assert process.stdin is not None
+        if leash_is_cut:
+            process.stdin.close()
+        else:
+            process.terminate()
+        assert process.wait(timeout=60) == 0, log.read_text()
+        process.stdin.close()
+    finally:
+        process.kill()
+    assert "worker stopped" in log.read_text()
+    assert "Fatal" not in log.read_text()

@@ -13,10 +13,12 @@ from adapters.dynamodb.stage import DynamoDbStageBook
 from adapters.messaging.queue import SqsMessageQueue
 from domain.lifecycle.stages import Stage, advanced
 from handlers.cli.app import run
-from handlers.cli.printable import printable
+from handlers.cli.text import printable
 from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.e2e.command_line import environment
 from tests.worlds.desk import Desk, desk
+
+pytestmark = pytest.mark.slow("runs every command in a terminal of its own")
 
 __all__ = ["desk"]
 TAIL = "\x1b[2K\x1b[1A\r\x07\u202e\x9b2J\nopen      faked: every gate"

@@ -1,11 +1,10 @@
-"""The audit chain's places in memory."""
+"""The audit chains' places in memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from domain.audit.chain import Link
-from domain.audit.control_events import CONTROL_ID
-from domain.audit.ports import BookedEvent, Deferred, DoubtedSegment, StoredSegment
-from domain.audit.stage_events import STAGE_ID
+from domain.audit.chain import MISSING_SHARD, Link
+from domain.audit.item_events import CONTROL_ID, STAGE_ID
+from domain.audit.ports import CHAIN_SPAN, BookedEvent, Deferred, DoubtedSegment, Gap, Shard, StoredSegment, UnmetName
 from tests.fakes.faults import ScriptedFaults
 
 
@@ -25,6 +24,11 @@ class InMemorySegmentArchive(ScriptedFaults):
         self.now = 0.0
         self.keeps_versions = True
         self.strange: list[str] = []
+
+    @property
+    def holds_anything(self) -> bool:
+        """Whether a listing finds a key."""
+        return bool(self.segments or self.older or self.markers or self.strange)
 
     def overwrite(self, sequence: int, body: bytes) -> None:
         """PutObject without a condition."""
@@ -115,6 +119,61 @@ class InMemoryChainHead(ScriptedFaults):
             return True
 
 
+class InMemoryHeadOfHeads(ScriptedFaults):
+    """HeadOfHeads in memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads: dict[str, Link] = {}
+
+    def read_heads(self) -> Mapping[str, Link]:
+        """See the port."""
+        with self._faulty("read_heads"):
+            return dict(self.heads)
+
+    def name_chain(self, shard: str, link: Link, *, ends: str = MISSING_SHARD) -> None:
+        """See the port."""
+        with self._faulty("name_chain"):
+            if shard not in self.heads or self.heads[shard].sequence < link.sequence:
+                self.heads[shard] = link
+                self.heads.pop(ends, None)
+
+
+class InMemoryShardTree(ScriptedFaults):
+    """ShardTree as a dict of parents."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parents: dict[str, str] = {}
+
+    def find_parent(self, shard: Shard) -> str | None:
+        """See the port."""
+        with self._faulty("find_parent"):
+            return self.parents.get(shard.shard_id)
+
+
+class InMemoryChains:
+    """Chains by their shards; ``strange`` are names beside them that another program made."""
+
+    def __init__(self) -> None:
+        self.archives: dict[str, InMemorySegmentArchive] = {}
+        self.chain_heads: dict[str, InMemoryChainHead] = {}
+        self.strange: list[str] = []
+
+    def archive(self, shard: str) -> InMemorySegmentArchive:
+        """See the port."""
+        return self.archives.setdefault(shard, InMemorySegmentArchive())
+
+    def head(self, shard: str) -> InMemoryChainHead:
+        """See the port."""
+        return self.chain_heads.setdefault(shard, InMemoryChainHead())
+
+    def stored_shards(self) -> Iterator[str]:
+        """See the port."""
+        stored = [shard for shard, archive in self.archives.items() if shard and archive.holds_anything]
+        yield from sorted([*stored, *self.strange])
+
+
 class InMemoryEventBook:
     """EventBook as dicts."""
 
@@ -123,17 +182,49 @@ class InMemoryEventBook:
         self._newest: dict[str, int] = {}
         self._seen: set[str] = set()
         self._deferred: list[Deferred] = []
-        self._segments: dict[int, float] = {}
+        self._segments: dict[int, tuple[float, str]] = {}
+        self._names: dict[tuple[int, str], str] = {}
+        self._gaps: list[Gap] = []
         self._doubted: set[int] = set()
         self._repeats: dict[tuple[str, int], set[int]] = {}
 
-    def book_segment(self, sequence: int, stored_at: float) -> None:
+    def book_segment(self, sequence: int, stored_at: float, sha256: str = "") -> None:
         """See the port."""
-        self._segments[sequence] = stored_at
+        self._segments[sequence] = (stored_at, sha256)
 
     def segment_stored_at(self, sequence: int) -> float | None:
         """See the port."""
-        return self._segments.get(sequence)
+        return self._segments[sequence][0] if sequence in self._segments else None
+
+    def segment_sha256(self, sequence: int) -> str | None:
+        """See the port."""
+        return self._segments[sequence][1] if sequence in self._segments else None
+
+    def book_name(self, sequence: int, sha256: str, by: str) -> None:
+        """See the port."""
+        self._names.setdefault((sequence, sha256), by)
+
+    def unmet_names(self) -> Iterator[UnmetName]:
+        """See the port."""
+        missing: dict[int, UnmetName] = {}
+        for (sequence, sha256), by in sorted(self._names.items()):
+            found = self.segment_sha256(sequence)
+            if found is None:
+                missing[sequence // CHAIN_SPAN] = UnmetName(sequence, sha256, by, None)
+            elif found != sha256:
+                yield UnmetName(sequence, sha256, by, found)
+        yield from missing.values()
+
+    def book_gap(self, gap: Gap) -> None:
+        """See the port."""
+        self._gaps.append(gap)
+
+    def open_gaps(self) -> Iterator[Gap]:
+        """See the port."""
+        for gap in self._gaps:
+            told = sum(subject == gap.subject and gap.first <= number <= gap.last for subject, number in self._events)
+            if told <= gap.last - gap.first:
+                yield gap
 
     def doubt_segments(self, first: int, last: int) -> None:
         """See the port."""
@@ -150,7 +241,7 @@ class InMemoryEventBook:
             if event.segment in self._doubted and not self._repeats.get(key, set()) - self._doubted:
                 lines.setdefault(event.segment, []).append(event.line)
         for number in sorted(lines):
-            yield DoubtedSegment(number, self._segments[number], len(lines[number]), min(lines[number]))
+            yield DoubtedSegment(number, self._segments[number][0], len(lines[number]), min(lines[number]))
 
     def newest_number(self, subject: str) -> int | None:
         """See the port."""

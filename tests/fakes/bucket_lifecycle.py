@@ -49,10 +49,9 @@ def run_lifecycle(buckets: Buckets, bucket: str, rule: LifecycleRule) -> list[No
 
 def _moved_to_class(buckets: Buckets, location: Location, storage_class: str) -> Iterator[Notification]:
     """The same version with the same etag and date; no ObjectCreated tells of it."""
-    known = buckets.bucket(location.bucket).versions[location.key]
-    current = known[-1]
-    if current.state is not None and current.state.storage_class != storage_class:
-        known[-1] = replace(current, state=replace(current.state, storage_class=storage_class))
+    current = buckets.current(location)
+    if current is not None and current.state is not None and current.state.storage_class != storage_class:
+        buckets.change(location, current, storage_class=storage_class)
         yield _tells("LifecycleTransition", location, current)
 
 

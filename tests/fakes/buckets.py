@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import md5
+from types import MappingProxyType
+from typing import Any
 
-from domain.errors import AccessDeniedError, MissingResourceError
+from domain.errors import AccessDeniedError, MissingResourceError, RefusedRequestError
 from domain.keys import Location
 from domain.objects import ContentHeaders, Encryption, Lock, ObjectState
 from domain.parts import composed_etag
@@ -35,6 +37,7 @@ class Version:
     state: ObjectState | None
     body: bytes = b""
     written: int = 0
+    annotations: Mapping[str, bytes] = field(default_factory=dict)
 
     def is_named(self, version_id: str) -> bool:
         """Whether a request with that id is about it; ``null`` names the object of an unversioned bucket too."""
@@ -58,11 +61,12 @@ class Notification:
 class Bucket:
     """``versions`` of each key, oldest first; where versions are not kept there is at most one.
 
-    ``kms``: objects are encrypted with a KMS key, so that etags are no digests.
+    ``kms``: objects are encrypted with a KMS key, so that etags are no digests. ``locks``: Object Lock is enabled.
     """
 
     versioning: Versioning = Versioning.OFF
     kms: bool = False
+    locks: bool = False
     versions: dict[str, list[Version]] = field(default_factory=dict)
 
     @property
@@ -78,13 +82,19 @@ class Buckets:
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
+        self.now = now
         self._buckets: dict[str, Bucket] = {}
         self._writes = 0
 
-    def create(self, name: str, *, versioned: bool = False, kms: bool = False) -> None:
-        """Make an empty bucket."""
-        self._buckets[name] = Bucket(Versioning.ENABLED if versioned else Versioning.OFF, kms)
+    def create(self, name: str, *, versioned: bool = False, kms: bool = False, locks: bool = False) -> None:
+        """Make an empty bucket; with Object Lock (``locks``) it keeps versions too."""
+        self._buckets[name] = Bucket(Versioning.ENABLED if versioned or locks else Versioning.OFF, kms, locks)
+
+    def enable_locks(self, name: str) -> None:
+        """PutObjectLockConfiguration: only a bucket that keeps versions can have Object Lock."""
+        if not self.bucket(name).keeps_versions:
+            raise RefusedRequestError(f"{name}: InvalidBucketState: versioning must be enabled for Object Lock")
+        self.bucket(name).locks = True
 
     def set_versioning(self, name: str, status: Versioning) -> None:
         """PutBucketVersioning: it can be suspended, but never be off again.
@@ -94,6 +104,8 @@ class Buckets:
         bucket = self.bucket(name)
         if status is Versioning.OFF:
             raise ValueError("versioning that was on can only be suspended")
+        if bucket.locks:
+            raise RefusedRequestError(f"{name}: InvalidBucketState: it has Object Lock, so its versioning stays on")
         if bucket.versioning is Versioning.OFF:
             bucket.versions = {key: [_as_null(one) for one in known] for key, known in bucket.versions.items()}
         bucket.versioning = status
@@ -134,12 +146,16 @@ class Buckets:
         *,
         part_sizes: list[int] | None = None,
         dated: float | None = None,
+        annotations: Mapping[str, bytes] = MappingProxyType({}),
     ) -> Version:
         """Write an object; of ``state`` its description counts, etag, size, version and checksums are S3's own.
 
-        ``dated`` (seconds since 1970) is its date where that is not this moment.
+        ``dated`` (seconds since 1970) is its date where that is not this moment. RefusedRequestError where it is locked
+        and its bucket has no Object Lock.
         """
         bucket = self.bucket(location.bucket)
+        if state.lock != Lock():
+            self.require_locks(location)
         version_id = self._next_version_id(bucket)
         encryption = Encryption("aws:kms", "key", bucket_key=True) if bucket.kms else Encryption("AES256")
         if state.encryption.algorithm not in (None, "AES256"):
@@ -149,12 +165,12 @@ class Buckets:
             etag=self._etag(body, part_sizes, is_digest=encryption.algorithm == "AES256"),
             size=len(body),
             version_id=version_id,
-            last_modified=int(self._now() if dated is None else dated),
+            last_modified=int(self.now() if dated is None else dated),
             encryption=encryption,
             checksums={"CRC32": b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()},
             full_checksums=True,
         )
-        version = Version(version_id, described, body, self._writes)
+        version = Version(version_id, described, body, self._writes, annotations)
         self._append(bucket, location.key, version)
         return version
 
@@ -214,9 +230,28 @@ class Buckets:
         if not versions[location.key]:
             del versions[location.key]
 
+    def require_locks(self, location: Location) -> None:
+        """RefusedRequestError where the bucket has no Object Lock."""
+        if not self.bucket(location.bucket).locks:
+            raise RefusedRequestError(f"{location.uri}: InvalidRequest: Bucket is missing Object Lock Configuration")
+
+    def change(self, location: Location, version: Version, **changes: Any) -> None:
+        """Change properties of a stored version, which keeps its etag, date and place among the others."""
+        if version.state is None:
+            raise ValueError("a delete marker has no state")
+        versions = self.bucket(location.bucket).versions
+        changed = replace(version, state=replace(version.state, **changes))
+        versions[location.key] = [changed if one is version else one for one in versions[location.key]]
+
+    def annotate(self, location: Location, version: Version, annotations: Mapping[str, bytes]) -> None:
+        """Replace a version's annotations; nothing else about it changes."""
+        versions = self.bucket(location.bucket).versions
+        changed = replace(version, annotations=annotations)
+        versions[location.key] = [changed if one is version else one for one in versions[location.key]]
+
     def is_locked(self, version: Version) -> bool:
         """Whether retention or a legal hold protects it now."""
-        return version.state is not None and version.state.lock.in_force(self._now())
+        return version.state is not None and version.state.lock.in_force(self.now())
 
 
 def _as_null(version: Version) -> Version:

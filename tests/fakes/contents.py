@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from domain.errors import RefusedRequestError
+from domain.errors import ArchivedError, RefusedRequestError
 from domain.keys import Location
 from domain.parts import MAX_PARTS
 from domain.protocol.ports import Refused, TargetObject
@@ -29,6 +29,8 @@ class InMemoryContents(ScriptedFaults):
                 return Refused.SOURCE_ABSENT
             if seen.state.etag != etag:
                 return Refused.PRECONDITION
+            if seen.state.is_archived:
+                raise ArchivedError(f"{location.uri} is archived: restore it first")
             body = seen.body
         return (body[at : at + BLOCK] for at in range(0, len(body), BLOCK))
 

@@ -5,14 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from domain.errors import KeyshiftError
-
 Moment = Literal["before", "after"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
-    error: KeyshiftError
+    error: Exception
     when: Moment
     call: str | None
     skip: int = 0
@@ -25,11 +23,11 @@ class ScriptedFaults:
         self._faults: list[_Fault] = []
         self.calls: list[str] = []
 
-    def fail_next(self, error: KeyshiftError, *, when: Moment = "before", call: str | None = None) -> None:
+    def fail_next(self, error: Exception, *, when: Moment = "before", call: str | None = None) -> None:
         """Let the next call (or the next one of that name) raise; ``after``: it took effect all the same."""
         self._faults.append(_Fault(error, when, call))
 
-    def fail_nth(self, nth: int, error: KeyshiftError, *, when: Moment = "before", call: str | None = None) -> None:
+    def fail_nth(self, nth: int, error: Exception, *, when: Moment = "before", call: str | None = None) -> None:
         """Let the call of that name after ``nth`` more of them raise."""
         self._faults.append(_Fault(error, when, call, nth))
 

@@ -72,7 +72,7 @@ class InMemoryCensusBook:
 
     def find_unmet(self) -> Iterator[tuple[str, Role]]:
         """See the port."""
-        unmet = (one for one in self._expected.values() if one.needs_object and one.place not in self._met)
+        unmet = (one for one in self._expected.values() if one.etag and one.place not in self._met)
         yield from ((one.record_id, one.role) for one in unmet)
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
-from domain.errors import ArchivedError, LeaseExpiredError, RefusedRequestError
+from domain.annotations import Annotation, Annotations
+from domain.errors import AccessDeniedError, ArchivedError, LeaseExpiredError, RefusedRequestError
 from domain.keys import Location
 from domain.objects import ContentHeaders, Encryption, ListedObject, Lock, ObjectState
 from domain.parts import MAX_COPY_BYTES, MIN_PART_BYTES, Part
@@ -12,6 +13,7 @@ from domain.protocol.ports import Clock, Deleted, HiddenVersion, Refused, Source
 from tests.fakes.bucket_lifecycle import LifecycleRule, run_lifecycle
 from tests.fakes.buckets import NULL, Buckets, Notification, Version, Versioning, described, md5_text
 from tests.fakes.clock import FakeClock
+from tests.fakes.conditions import required_etag
 from tests.fakes.faults import ScriptedFaults
 
 
@@ -25,12 +27,18 @@ class _Upload:
 
 
 class InMemoryObjectStore(ScriptedFaults):
-    """ObjectStore, MultipartStore and ObjectListing in memory; the owners' calls are ``put`` and ``remove``."""
+    """ObjectStore, MultipartStore, AnnotationStore and ObjectListing in memory.
+
+    The owners' calls are ``put``, ``annotate`` and ``remove``. Without ``knows_annotations`` it is a server that has
+    none; without ``carries_annotations`` copies leave them behind.
+    """
 
     def __init__(
         self, clock: Clock | None = None, *, max_copy: int = MAX_COPY_BYTES, min_part: int = MIN_PART_BYTES
     ) -> None:
         super().__init__()
+        self.knows_annotations = True
+        self.carries_annotations = True
         self._clock = clock or FakeClock()
         self._max_copy = max_copy
         self._min_part = min_part
@@ -38,9 +46,9 @@ class InMemoryObjectStore(ScriptedFaults):
         self.uploads: dict[str, _Upload] = {}
 
     # What owners do, without faults.
-    def create_bucket(self, name: str, *, versioned: bool = False, kms: bool = False) -> None:
+    def create_bucket(self, name: str, *, versioned: bool = False, kms: bool = False, locks: bool = False) -> None:
         """Make an empty bucket."""
-        self.buckets.create(name, versioned=versioned, kms=kms)
+        self.buckets.create(name, versioned=versioned, kms=kms, locks=locks)
 
     def put(  # everything that an owner can say of an object
         self,
@@ -65,6 +73,19 @@ class InMemoryObjectStore(ScriptedFaults):
             lock=lock,
         )
         return _state(self.buckets.put(location, body, state, part_sizes=part_sizes))
+
+    def annotate(self, location: Location, name: str, payload: bytes | None) -> None:
+        """Put an annotation of the current version, or delete it."""
+        found = self.buckets.current(location)
+        if found is None:
+            raise ValueError(f"{location.uri} does not exist")
+        others = {other: text for other, text in found.annotations.items() if other != name}
+        self.buckets.annotate(location, found, others | ({name: payload} if payload is not None else {}))
+
+    def annotations(self, location: Location) -> dict[str, bytes]:
+        """Those of the current version."""
+        found = self.buckets.current(location)
+        return dict(found.annotations) if found is not None else {}
 
     def remove(self, location: Location) -> str | None:
         """Delete; the delete marker's version where versions are kept."""
@@ -112,7 +133,7 @@ class InMemoryObjectStore(ScriptedFaults):
         """The first half of a copy: S3 reads the source, on the source's condition."""
         found = self._source(source)
         if isinstance(found, Refused):
-            return Refused.PRECONDITION if target.if_match and found is Refused.SOURCE_ABSENT else found
+            return Refused.PRECONDITION if required_etag(target.condition) and found is Refused.SOURCE_ABSENT else found
         if len(found.body) > self._max_copy:
             raise RefusedRequestError(f"{source.location.uri}: larger than one copy may be ({self._max_copy})")
         return found
@@ -121,7 +142,9 @@ class InMemoryObjectStore(ScriptedFaults):
         """The second half: S3 writes what it has read, on the target's condition."""
         if not self._holds(target):
             return Refused.PRECONDITION
-        written = self.buckets.put(target.location, found.body, _inherited(_state(found), seen, target))
+        carried = _inherited(_state(found), seen, target, now=self._clock.now())
+        annotations = found.annotations if self.carries_annotations else {}
+        written = self.buckets.put(target.location, found.body, carried, annotations=annotations)
         return Written(_state(written).etag, _told(written), found.version_id)
 
     def delete_object(self, location: Location, *, if_match: str, send_before: float) -> Deleted | Refused:
@@ -166,6 +189,8 @@ class InMemoryObjectStore(ScriptedFaults):
             found = self.buckets.version(location, seen.version_id)
             if found is None or _state(found).etag != seen.etag:
                 return None
+            if _state(found).is_archived:
+                raise ArchivedError(f"{location.uri} is archived: restore it first")
             return sha256(found.body).hexdigest()
 
     # MultipartStore
@@ -175,11 +200,13 @@ class InMemoryObjectStore(ScriptedFaults):
         with self._faulty("create_upload"):
             if seen.tags is None:
                 raise ValueError("the tags of a multipart copy's source must be read first")
+            lock = _in_force(seen.lock, self._clock.now())
+            if lock != Lock():
+                self.buckets.require_locks(target.location)
             self.buckets.bucket(target.location.bucket)
             upload_id = f"upload-{len(self.calls)}"
-            self.uploads[upload_id] = _Upload(
-                target.location, replace(seen, storage_class=target.storage_class), self._clock.now()
-            )
+            told = replace(seen, storage_class=target.storage_class, lock=lock, restored=False)
+            self.uploads[upload_id] = _Upload(target.location, told, self._clock.now())
             return upload_id
 
     def copy_parts(
@@ -234,6 +261,41 @@ class InMemoryObjectStore(ScriptedFaults):
         with self._faulty("abort_upload"):
             self.uploads.pop(upload_id, None)
 
+    # AnnotationStore
+    def list_annotations(self, location: Location, *, version_id: str | None = None) -> Annotations | None:
+        """See the port."""
+        with self._faulty("list_annotations"):
+            found = self._annotated(location, version_id)
+            if found is None:
+                return None
+            return {name: Annotation(len(text), md5_text(text)) for name, text in found.annotations.items()}
+
+    def read_annotation(self, location: Location, name: str, *, version_id: str | None = None) -> bytes | None:
+        """See the port."""
+        with self._faulty("read_annotation"):
+            found = self._annotated(location, version_id)
+            return found.annotations.get(name) if found is not None else None
+
+    def put_annotation(
+        self, location: Location, name: str, payload: bytes, *, if_match: str, send_before: float
+    ) -> bool:
+        """See the port; Object Lock refuses it, as the emulators saw of AWS."""
+        self._check_time(send_before)
+        with self._faulty("put_annotation"):
+            found = self._annotated(location, None)
+            if found is None or _state(found).etag != if_match:
+                return False
+            if self.buckets.is_locked(found):
+                raise AccessDeniedError(f"{location.uri}: object protected by object lock")
+            self.buckets.annotate(location, found, {**found.annotations, name: payload})
+            return True
+
+    def _annotated(self, location: Location, version_id: str | None) -> Version | None:
+        found = self.buckets.version(location, version_id)
+        if found is not None and not self.knows_annotations:
+            raise RefusedRequestError(f"{location.uri}: its server has no annotations")
+        return found
+
     # ObjectListing
     def list_objects(self, bucket: str, *, prefix: str = "", after: str = "") -> Iterator[ListedObject]:
         """See the port."""
@@ -264,7 +326,7 @@ class InMemoryObjectStore(ScriptedFaults):
 
     def _holds(self, target: TargetObject) -> bool:
         current = self.buckets.current(target.location)
-        return (_state(current).etag if current is not None else None) == target.if_match
+        return (_state(current).etag if current is not None else None) == required_etag(target.condition)
 
 
 def _told(written: Version) -> str | None:
@@ -278,13 +340,19 @@ def _state(version: Version) -> ObjectState:
     return version.state
 
 
-def _inherited(found: ObjectState, seen: ObjectState | None, target: TargetObject) -> ObjectState:
+def _inherited(found: ObjectState, seen: ObjectState | None, target: TargetObject, *, now: float) -> ObjectState:
     """What a copy carries over by itself, and what HEAD's answer adds (aws-facts.md §2.3)."""
     redirect = seen.headers.website_redirect_location if seen is not None else None
     return replace(
         found,
         headers=replace(found.headers, website_redirect_location=redirect),
         storage_class=target.storage_class,
+        restored=False,
         encryption=seen.encryption if seen is not None else Encryption(),
-        lock=seen.lock if seen is not None else Lock(),
+        lock=_in_force(seen.lock, now) if seen is not None else Lock(),
     )
+
+
+def _in_force(lock: Lock, now: float) -> Lock:
+    """The part of a lock that a request can set: S3 takes no retention that is over."""
+    return lock if lock.retained_until > now else lock.holds

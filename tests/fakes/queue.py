@@ -1,5 +1,6 @@
 """An SQS queue in memory, with visibility, receive counts and a dead-letter queue."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -17,7 +18,8 @@ class _Held:
 class InMemoryQueue(ScriptedFaults):
     """MessageQueue in memory; nothing waits: an empty queue is answered at once.
 
-    A message received more than ``max_receives`` times goes to ``dead``.
+    A message received more than ``max_receives`` times goes to ``dead``. ``returned`` has each message that was given
+    back, also one that Lambda received, with the seconds until it is due again.
     """
 
     def __init__(self, clock: FakeClock | None = None, *, visibility: float = 30, max_receives: int = 1_000) -> None:
@@ -27,7 +29,16 @@ class InMemoryQueue(ScriptedFaults):
         self._max_receives = max_receives
         self._held: dict[str, _Held] = {}
         self._numbers = 0
+        self._receiving = threading.Lock()
         self.dead: list[Message] = []
+        self.returned: list[tuple[str, int]] = []
+
+    @property
+    def waiting(self) -> list[Message]:
+        """The messages that no worker has."""
+        now = self._clock.now()
+        held = self._held.values()
+        return [one.message for one in held if one.visible_at <= now or not one.message.receive_count]
 
     @property
     def bodies(self) -> list[str]:
@@ -44,7 +55,7 @@ class InMemoryQueue(ScriptedFaults):
 
     def receive_messages(self, *, at_most: int, wait: int) -> Sequence[Message]:
         """See the port."""
-        with self._faulty("receive_messages"):
+        with self._faulty("receive_messages"), self._receiving:
             now = self._clock.now()
             taken: list[Message] = []
             for held in list(self._held.values()):
@@ -70,6 +81,7 @@ class InMemoryQueue(ScriptedFaults):
         """See the port."""
         with self._faulty("return_messages"):
             for message in messages:
+                self.returned.append((message.message_id, delay))
                 held = self._held.get(message.message_id)
                 if held is not None and held.message.receipt_handle == message.receipt_handle:
                     held.visible_at = self._clock.now() + delay
@@ -77,6 +89,5 @@ class InMemoryQueue(ScriptedFaults):
     def count_messages(self) -> tuple[int, int]:
         """See the port."""
         with self._faulty("count_messages"):
-            now = self._clock.now()
-            waiting = sum(1 for held in self._held.values() if held.visible_at <= now or not held.message.receive_count)
+            waiting = len(self.waiting)
             return waiting, len(self._held) - waiting

@@ -162,12 +162,14 @@ def feed_segment(dice: Dice) -> None:
     events = [
         AuditEvent(f"{number:064x}:1", "Object Migrated", 1.0, {"event_id": f"{number:064x}:1"}) for number in (1, 2)
     ]
-    body = seal_segment(events, after=Link(), migration="m").body
+    link = {"shard": "s", "sequence": 1, "sha256": "0" * 64}
+    ties = {"others": [link], "after": link} if dice.below(2) else None
+    body = seal_segment(events, after=Link(), migration="m", shard="s", ties=ties).body
     if dice.below(2):
         body = gzip.compress(damaged(gzip.decompress(body).decode(), dice).encode(errors="surrogatepass"), mtime=0)
     else:
         body = damaged_bytes(body, dice)
-    list(ChainReader("m").read(1 + dice.below(3), body))
+    list(ChainReader("m", shard="s").read(1 + dice.below(3), body))
 
 
 def feed_uri(dice: Dice) -> None:

@@ -15,6 +15,8 @@ from handlers.intake.messages import BackfillRow, decode_message, encode_backfil
 from tests.fuzz.decoders import DECODERS, Decoder, recorded
 from tests.fuzz.growing import grown
 
+pytestmark = pytest.mark.slow("searches for inputs; what was found is held by the decoders' own tests")
+
 KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200)
 
 

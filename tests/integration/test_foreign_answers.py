@@ -47,12 +47,13 @@ LOOKS: dict[str, Callable[[AwsClients, str], object]] = {
 CASES = [(page, look) for page in PAGES for look in LOOKS if (page, look) != ("nothing", "delete")]
 
 
+@pytest.mark.parametrize("lane", [True, False], ids=["lane", "boto3"])
 @pytest.mark.parametrize(("page", "look"), CASES)
-def test_a_page_of_a_proxy_is_no_answer(page: str, look: str) -> None:
+def test_a_page_of_a_proxy_is_no_answer(page: str, look: str, *, lane: bool) -> None:
     """Each request fails as one that got no answer, whatever something between us and AWS says with 200."""
     body, content_type = PAGES[page]
     with answering(200, body, content_type) as url:
-        clients = AwsClients(endpoint_url=url, region="us-east-1", access_key_id="k", secret_access_key="s")
+        clients = AwsClients(endpoint_url=url, region="us-east-1", access_key_id="k", secret_access_key="s", lane=lane)
         with pytest.raises(UnavailableError, match="check AWS_ENDPOINT_URL"), translated(look, "what it looks at"):
             LOOKS[look](clients, url)
 

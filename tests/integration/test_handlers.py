@@ -113,7 +113,7 @@ def test_the_stream_becomes_audit_events_and_figures(site: Site) -> None:
     feed(site, lambda event: object_events.handler(event, Context()))
     changes = site.changes()
     for event in [*changes, *changes]:
-        assert manifest_stream.handler(event, Context()) == {"batchItemFailures": []}
+        assert manifest_stream.handler(event, Context()) == {"batchItemFailures": [], "state": {}}
     record = site.dependencies.ports.manifest.read_record(Location(site.name, "old/a").record_id)
     assert record is not None
     wanted = {f"{record.record_id}:{revision}" for revision in range(1, record.revision + 1)}
@@ -125,6 +125,21 @@ def test_the_stream_becomes_audit_events_and_figures(site: Site) -> None:
     assert wanted == seen
     figures = site.dependencies.progress.read_progress()
     assert (figures["objects_copied"], figures["bytes_copied"], figures["records.COPIED"]) == (1, 3, 1)
+
+
+def test_the_last_invocation_of_a_window_may_have_no_changes(site: Site) -> None:
+    """Lambda takes an answer without a state for a failure there (aws-facts.md §7)."""
+    window = {"start": "2026-11-30T12:00:00Z", "end": "2026-11-30T12:15:00Z"}
+    event = {
+        "Records": [],
+        "window": window,
+        "state": {},
+        "shardId": "shardId-00000001795400000000-0a1b2c3d",
+        "eventSourceARN": "stream-ARN",
+        "isFinalInvokeForWindow": True,
+        "isWindowTerminatedEarly": False,
+    }
+    assert manifest_stream.handler(event, Context()) == {"batchItemFailures": [], "state": {}}
 
 
 @pytest.mark.parametrize("name", ["test_event", "sns_test_event", "direct_tagging", "eventbridge_tags_added"])

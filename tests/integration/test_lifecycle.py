@@ -19,13 +19,15 @@ from domain.references.holders import Pin, Reference
 from domain.steering.control import paused, resumed
 from handlers.operations.cleanup import refuse_cleanup
 from handlers.operations.cutover import postpone_cutover
-from handlers.operations.operator import Holders, Shut
-from handlers.operations.rollback import RollbackPlan, plan_rollback, purge_copies
+from handlers.operations.operator import Shut
+from handlers.operations.purge import purge_copies
+from handlers.operations.removals import Hold, Holders
+from handlers.operations.rollback import RollbackPlan, plan_rollback
 from handlers.operations.start import Opened, Probing, plan_start, start_capture
 from handlers.operations.verify import Requeuer
 from tests.fakes.clock import FakeClock
 from tests.servers import Server
-from tests.worlds.life import HOUR, Life, credentials, life, life_on
+from tests.worlds.life import ACCEPTING, HOUR, Life, credentials, life, life_on
 from tests.worlds.site import SITE_RULES, Site
 
 __all__ = ["credentials", "life"]
@@ -102,6 +104,41 @@ def test_start_says_no_while_paused_and_when_nothing_arrives(life: Life, monkeyp
     assert "no event of a probe arrived" in late.why
     assert life.operation.stages.read_stage().stage is Stage.PREPARED
     assert life.site.keys("") == []
+
+
+LAKE = {
+    "ice/metadata/00000-1.metadata.json": "Iceberg table 'old/ice/'",
+    "ice/data/00000-0-1.parquet": "Iceberg table 'old/ice/'",
+    "delta/_delta_log/00000000000000000000.json": "Delta Lake table 'old/delta/'",
+    "delta/part-00000.parquet": "Delta Lake table 'old/delta/'",
+    "hudi/.hoodie/hoodie.properties": "Hudi table 'old/hudi/'",
+    "hudi/2026/1_0-1-2_3.parquet": "Hudi table 'old/hudi/'",
+    "hive/dt=2026-11-30/a.csv": "Hive table 'old/hive/'",
+}
+
+
+@pytest.mark.parametrize("accepted", [[], ["old/ice", "old/delta/", "/old/hudi/", "old/hive"]])
+def test_data_lake_tables_stay_until_the_rules_file_accepts_them(
+    credentials: Server, tmp_path: Path, accepted: list[str]
+) -> None:
+    """Each table is held by name, its data files too, of which nothing but the metadata tells; the rest goes."""
+    text = ACCEPTING.replace("accept}}", f"accept, lake_tables: {json.dumps(accepted)}}}}}")
+    life = life_on(credentials, tmp_path, rules_text=text)
+    assert isinstance(life.start(), Opened)
+    for key in (*LAKE, "plain/a"):
+        life.site.put(f"old/{key}", key.encode())
+    life.work()
+    life.let_time_pass()
+    life.verify()
+    life.at(Stage.CUT_OVER)
+    life.let_time_pass()
+    cleaned = {one.source.partition("/old/")[2]: one for one in life.clean(yes=True).values()}
+    held = {key: one for key, one in cleaned.items() if one.reason == Hold.LAKE_TABLE}
+    assert set(held) == (set() if accepted else set(LAKE))
+    assert all(f"the {table}" in held[key].why for key, table in LAKE.items() if key in held)
+    assert cleaned["plain/a"].verdict == "cleaned"
+    gone = {"plain/a", *(LAKE if accepted else ())}
+    assert {key for key in (*LAKE, "plain/a") if life.site.read(f"old/{key}") is None} == gone
 
 
 def test_verify_proves_what_is_right_and_marks_it(moved: Life) -> None:
@@ -287,7 +324,7 @@ def test_a_dry_cleanup_says_what_would_go_and_what_is_held(moved: Life) -> None:
     assert {key: one.verdict for key, one in told.items()} == {"0": "held", "1": "held", "2": "would-go"}
     assert "publish it again" in told["0"].why
     assert "table t id=1" in told["1"].why
-    assert moved.clean(yes=False, soak=9 * HOUR)["2"].why.startswith("soak time")
+    assert moved.clean(yes=False, soak=9 * HOUR)["2"].reason == Hold.SOAK_TIME
     assert len(moved.site.keys("old/")) == 3
 
 
@@ -333,7 +370,7 @@ def test_the_soak_time_since_the_cut_over_holds_in_every_run(moved: Life) -> Non
     assert moved.shut_gates() == {}
     for _ in range(2):
         told = moved.clean(yes=True, soak=HOUR / 2)
-        assert {one.why.partition(":")[0] for one in told.values()} == {"soak time"}
+        assert {one.reason for one in told.values()} == {Hold.SOAK_TIME}
     moved.let_time_pass()
     assert {one.verdict for one in moved.clean(yes=True, soak=HOUR / 2).values()} == {"cleaned"}
 
@@ -409,10 +446,10 @@ def purge(life: Life) -> None:
     life.let_time_pass()
     dry = purge_copies(life.operation, yes=False, threads=2, per_second=None)
     assert not isinstance(dry, Shut), dry
-    assert {verdict for _, verdict, _ in dry} == {"would-go"}
+    assert {one.verdict for one in dry} == {"would-go"}
     real = purge_copies(life.operation, yes=True, threads=2, per_second=None)
     assert not isinstance(real, Shut)
-    assert {verdict for _, verdict, _ in real} == {"purged"}
+    assert {one.verdict for one in real} == {"purged"}
 
 
 def seen(site: Site, key: str) -> tuple[Any, ...]:
@@ -464,13 +501,13 @@ def test_purge_waits_for_each_key_that_a_later_rollback_took_back(moved: Life) -
     for yes in (False, True):
         found = purge_copies(moved.operation, yes=yes, threads=1, per_second=None)
         assert not isinstance(found, Shut)
-        told = {source.rpartition("/")[2]: (verdict, why) for source, verdict, why in found}
-        assert {key: verdict for key, (verdict, _) in told.items()} == {
+        told = {one.source.rpartition("/")[2]: one for one in found}
+        assert {key: one.verdict for key, one in told.items()} == {
             "0": "held",
             "1": "purged" if yes else "would-go",
             "2": "purged" if yes else "would-go",
         }
-        assert told["0"][1].startswith("quiet time")
+        assert told["0"].reason is Hold.QUIET_TIME
     assert moved.site.keys("new/") == ["new/0"]
 
 
@@ -495,19 +532,19 @@ def test_a_purge_leaves_the_copy_that_an_application_names_by_its_new_uri(moved:
     for yes in (False, True):
         found = purge_copies(moved.operation, yes=yes, threads=1, per_second=None)
         assert not isinstance(found, Shut)
-        told = {source.rpartition("/")[2]: (verdict, why) for source, verdict, why in found}
-        assert {key: verdict for key, (verdict, _) in told.items()} == {
+        told = {one.source.rpartition("/")[2]: one for one in found}
+        assert {key: one.verdict for key, one in told.items()} == {
             "0": "held",
             "1": "held",
             "2": "purged" if yes else "would-go",
         }
-        assert f"table t id=1 artifact names the copy s3://{name}/new/0" in told["0"][1]
-        assert "publish it again" in told["1"][1]
+        assert f"table t id=1 artifact names the copy s3://{name}/new/0" in told["0"].why
+        assert "publish it again" in told["1"].why
     assert moved.site.keys("new/") == ["new/0", "new/1"]
     moved.operation = whole
     last = purge_copies(moved.operation, yes=True, threads=1, per_second=None)
     assert not isinstance(last, Shut)
-    assert {verdict for _, verdict, _ in last} == {"purged"}
+    assert {one.verdict for one in last} == {"purged"}
     assert moved.site.keys("new/") == []
 
 

@@ -1,6 +1,7 @@
 """``keyshift plan`` on whole inventories of each format, and on a listing."""
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,14 @@ import duckdb
 import pytest
 from click.testing import CliRunner, Result
 
+from adapters.aws.clients import AwsClients
 from adapters.duckdb.saved_plan import shares_of_plan
+from adapters.inventory.files import opened_inventory
+from adapters.inventory.rows import read_rows
 from domain.errors import InputError
+from handlers.bootstrap.planning import plan_rows
 from handlers.cli.plan import plan
+from handlers.config.rules_file import read_rules
 from tests.inventories import BUCKET, altered, write_inventory, write_rows
 from tests.servers import REGION, Server, new_name
 
@@ -23,6 +29,8 @@ rules:
   - {name: c, from: "c/{n*}", to: "b/{n}"}
 """
 FORMATS = ["CSV", "ORC", "Parquet"]
+SEALS = ("encryption_status", "object_lock_mode", "object_lock_retain_until_date", "object_lock_legal_hold_status")
+COMPILED = read_rules(RULES.replace("BUCKET", BUCKET))
 GIB = 2**30
 
 
@@ -32,10 +40,10 @@ def _some_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"AWS_{name}", value)
 
 
-def run(folder: Path, *arguments: str | Path, bucket: str = BUCKET) -> Result:
+def run(folder: Path, *arguments: str | Path, bucket: str = BUCKET, more_rules: str = "") -> Result:
     """Run the command with the rules above."""
     rules = folder / "rules.yaml"
-    rules.write_text(RULES.replace("BUCKET", bucket))
+    rules.write_text(RULES.replace("BUCKET", bucket) + more_rules)
     return CliRunner().invoke(plan, [str(rules), *map(str, arguments)], catch_exceptions=False)
 
 
@@ -71,6 +79,53 @@ def test_every_format_gives_the_same_figures(tmp_path: Path, file_format: str) -
     assert (seen["locked"], seen["parts"], seen["encryption"]["SSE-KMS"]) == (2, 48, 1)
     assert (seen["total"], seen["safe"]) == (7, True)
     assert any("locked" in note for note in seen["fidelity"])
+
+
+PLAIN = dict.fromkeys(SEALS, "") | {"encryption_status": "SSE-S3", "storage_class": "STANDARD"}
+NO_KEY_NO_LOCK = {"encryption": "AES256", "object_lock": "none"}
+
+
+@pytest.mark.parametrize(
+    ("last", "promises"),
+    [
+        ({}, {"storage_class": "STANDARD"} | NO_KEY_NO_LOCK),
+        ({"storage_class": "STANDARD_IA"}, NO_KEY_NO_LOCK),
+        ({"encryption_status": "SSE-KMS"}, {"storage_class": "STANDARD"}),
+        ({"object_lock_legal_hold_status": "ON"}, {"storage_class": "STANDARD"}),
+    ],
+)
+def test_promises_that_every_object_keeps_are_offered(
+    tmp_path: Path, last: dict[str, str], promises: dict[str, str]
+) -> None:
+    """With the line for the rules file, which can be read; one object that breaks one is enough."""
+    rows = [{"key": f"a/{number}", "size": 1, **PLAIN} for number in range(3)]
+    manifest = write_rows(tmp_path, [*rows, {"key": "a/9", "size": 1, **PLAIN, **last}])
+    assert planned(tmp_path, manifest)["promises"] == promises
+    named = "".join(f", {name}: {value}" for name, value in promises.items())
+    offer = f"source: {{bucket: {BUCKET}{named}}}"
+    assert offer in run(tmp_path, "--inventory", manifest).stdout
+    promising = RULES.replace("source: {bucket: BUCKET}", offer).replace("BUCKET", BUCKET)
+    assert read_rules(promising).promised_plain is ("encryption" in promises)
+
+
+@pytest.mark.parametrize(
+    ("choice", "name", "entries"),
+    [("", "EventBridge, full packs", 3), ("audit: {events: single}\n", "EventBridge, single events", 120)],
+)
+def test_the_bill_has_the_audit_events_as_the_rules_choose_them(
+    tmp_path: Path, choice: str, name: str, entries: int
+) -> None:
+    """Two events for each of 60 objects, 50 in a pack or each by itself."""
+    manifest = write_rows(tmp_path, [{"key": f"a/{number}", "size": 1} for number in range(60)])
+    answer = run(tmp_path, "--inventory", manifest, "--json", more_rules=choice)
+    lines = {line["name"]: line["requests"] for line in json.loads(answer.stdout)["cost"]["lines"]}
+    assert {one: number for one, number in lines.items() if one.startswith("EventBridge")} == {name: entries}
+
+
+def test_what_an_inventory_does_not_say_is_not_offered(tmp_path: Path) -> None:
+    """Without the columns of a lock nothing is known of it."""
+    row = {"key": "a/1", "size": 1, "encryption_status": "SSE-S3", "storage_class": "STANDARD"}
+    assert planned(tmp_path, write_rows(tmp_path, [row]))["promises"] == {"storage_class": "STANDARD"}
 
 
 @pytest.mark.parametrize("file_format", FORMATS)
@@ -120,6 +175,38 @@ def test_collisions_name_all_their_keys(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "COLLISION at 'b/1': 'a/1', 'c/1' would meet each other" in result.stdout
     assert "COLLISION at 'b/2': 'a/2', 'b/2' would meet an object that is there already" in result.stdout
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_data_lake_tables_are_named_until_the_rules_file_accepts_them(tmp_path: Path, file_format: str) -> None:
+    """By their folders, however many files they have; a folder accepts what lies below it."""
+    keys = ["a/t/_delta_log/0.json", "a/ice/metadata/v1.metadata.json", "a/plain.csv"]
+    keys += [f"a/hive/dt={day}/{number}.csv" for day in range(3) for number in range(2)]
+    manifest = write_rows(tmp_path, [{"key": key} for key in keys], file_format=file_format)
+    seen = planned(tmp_path, manifest)
+    assert seen["lake_tables"] == [
+        {"root": "a/hive/", "format": "Hive"},
+        {"root": "a/ice/", "format": "Iceberg"},
+        {"root": "a/t/", "format": "Delta Lake"},
+    ]
+    assert seen["lake_table_count"] == 3
+    note = (
+        "data-lake tables: Hive table 'a/hive/', Iceberg table 'a/ice/', Delta Lake table 'a/t/'. Metadata or a catalog"
+    )
+    assert any(one.startswith(note) for one in seen["fidelity"])
+    accepting = "cleanup: {lake_tables: [a/t, a/ice/]}\n"
+    result = run(tmp_path, "--inventory", manifest, "--json", more_rules=accepting)
+    assert [one["root"] for one in json.loads(result.stdout)["lake_tables"]] == ["a/hive/"]
+    result = run(tmp_path, "--inventory", manifest, "--json", more_rules="cleanup: {lake_tables: [/]}\n")
+    assert json.loads(result.stdout)["lake_table_count"] == 0
+
+
+def test_many_tables_are_counted(tmp_path: Path) -> None:
+    """Twenty are told, the number is of all."""
+    manifest = write_rows(tmp_path, [{"key": f"a/{number}/dt=1/a"} for number in range(33)])
+    seen = planned(tmp_path, manifest)
+    assert (len(seen["lake_tables"]), seen["lake_table_count"]) == (20, 33)
+    assert "and 30 more" in run(tmp_path, "--inventory", manifest).stdout
 
 
 def test_two_keys_of_one_rule_may_collide(tmp_path: Path) -> None:
@@ -257,4 +344,37 @@ def test_the_bill_counts_the_parts_that_the_workers_copy(tmp_path: Path) -> None
     asked = planned(tmp_path, manifest, "--multipart-above", str(4 * GIB), "--part-size", str(5 * 2**20))
     assert (asked["large"]["objects"], asked["parts"]) == (1, 1)
     saved = planned(tmp_path, manifest, "--out", tmp_path / "plan.parquet")
-    assert saved["parts"] == shares_of_plan(tmp_path / "plan.parquet", ["a", "c"]).parts == 25
+    assert saved["parts"] == shares_of_plan(tmp_path / "plan.parquet", COMPILED).parts == 25
+
+
+def test_an_archived_object_is_neither_copied_nor_cut(tmp_path: Path) -> None:
+    """It is parked, however large it is; a saved plan says the same."""
+    rows: list[dict[str, object]] = [
+        {"key": "a/1", "size": 3 * GIB, "storage_class": "GLACIER"},
+        {"key": "a/2", "size": 3 * GIB, "storage_class": "STANDARD"},
+    ]
+    seen = planned(tmp_path, write_rows(tmp_path, rows), "--out", tmp_path / "plan.parquet")
+    saved = shares_of_plan(tmp_path / "plan.parquet", COMPILED)
+    assert (seen["large"]["objects"], seen["archived"]["objects"], seen["parts"]) == (1, 1, 24)
+    assert (saved.large.objects, saved.archived.objects, saved.parts) == (1, 1, 24)
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_a_saved_plan_rules_out_what_its_inventory_does(tmp_path: Path, file_format: str) -> None:
+    """A KMS key and a lock, in every spelling, row by row."""
+    values = product(
+        ("", None, "SSE-S3", "SSE-KMS", "DSSE-KMS", "NOT-SSE"),
+        ("", None, "GOVERNANCE"),
+        ("", None, "2026-11-22T01:00:00.000Z"),
+        ("", None, "OFF", "Off", "ON"),
+    )
+    rows = [dict(zip(SEALS, one, strict=True)) | {"key": f"a/{number}"} for number, one in enumerate(values)]
+    manifest = write_rows(tmp_path, rows, file_format=file_format)
+    planned(tmp_path, manifest, "--out", tmp_path / "plan.parquet")
+    with opened_inventory(str(manifest), AwsClients(region=REGION)) as local:
+        (path,) = local.paths.values()
+        known = {row.key: row.is_plain for row in read_rows(path, local.inventory) if row is not None}
+    with plan_rows(tmp_path / "plan.parquet", BUCKET) as (_, files):
+        (read,) = files.values()
+        assert {row.key: row.is_plain for row in read(0) if row is not None} == known
+    assert 0 < sum(known.values()) < len(rows)

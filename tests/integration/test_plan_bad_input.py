@@ -64,9 +64,9 @@ def remove_column(manifest: Path) -> None:
         (lambda manifest: manifest.with_name("manifest.checksum").write_text("0" * 32), "does not match its manifest."),
         (remove_column, "1.parquet has no column 'size'"),
         (lambda manifest: altered(manifest, sourceBucket="other"), "the inventory is of bucket other"),
-        (lambda manifest: sealed(manifest, "no json"), "manifest.json is no inventory manifest"),
+        (lambda manifest: sealed(manifest, "no json"), "manifest.json is not a valid inventory manifest"),
         (lambda manifest: altered(manifest, files=[]), "lists no data files"),
-        (lambda manifest: altered(manifest, fileFormat="Avro"), "'Avro' is none of"),
+        (lambda manifest: altered(manifest, fileFormat="Avro"), "'Avro' is not one of"),
         (lambda manifest: altered(manifest, fileSchema=None), "'fileSchema' is missing"),
     ],
 )
@@ -143,7 +143,11 @@ def test_no_source_or_two_are_refused(tmp_path: Path, capsys: pytest.CaptureFixt
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("a: [", "cannot be read"), ("- 1", "must hold a mapping"), ("no_such: 1", "there is no price 'no_such'")],
+    [
+        ("a: [", "cannot be read"),
+        ("- 1", "must contain a mapping"),
+        ("no_such: 1", "there is no price named 'no_such'"),
+    ],
 )
 def test_wrong_prices_are_refused(tmp_path: Path, text: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Before anything is counted."""

@@ -12,6 +12,8 @@ from tests.fakes.portal_greengrass import running_greengrass
 from tests.servers import Server
 from tests.worlds.portal import PortalServerWorld, key_of, play_workflow
 
+pytestmark = pytest.mark.slow("runs the portal's workflow on emulators")
+
 
 @pytest.fixture(scope="module")
 def greengrass() -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from domain.audit.packs import PACK_TYPE
 from handlers.bootstrap.process import Process
 from handlers.bootstrap.references import references_of, resolver_of
 from handlers.engine.outbox import respond as respond_to_changes
@@ -167,11 +168,11 @@ def test_pins_without_services_say_so(site: ReferringSite) -> None:
     """Nothing is asked unless the rules file says so."""
     answer = run_keyshift("pins", more=site.environment() | site.keys_of_access)
     assert (answer.returncode, answer.stdout) == (0, "no pins\n")
-    assert "pins: [greengrass, sagemaker]" in answer.stderr
+    assert "pins: [glue]" in answer.stderr
 
 
 def test_a_copied_object_rewrites_its_references_by_event(site: ReferringSite) -> None:
-    """The manifest's own stream, then the same as an event of the audit bus, which finds nothing left."""
+    """The manifest's own stream, then the same as an event of the audit bus, alone and in a pack."""
     site.put_job("1", uri={"S": site.uri("old/a.tar")})
     references = references_of(site.process)
     assert sum(respond(event, references)["rewritten"] for event in site.changes()) == 0
@@ -181,6 +182,10 @@ def test_a_copied_object_rewrites_its_references_by_event(site: ReferringSite) -
     site.put_job("1", uri={"S": site.uri("old/a.tar")})
     detail = {"source": site.uri("old/a.tar"), "state": "COPIED", "running": False}
     assert [respond({"detail": detail}, references)["rewritten"] for _ in range(2)] == [1, 0]
+    site.put_job("1", uri={"S": site.uri("old/a.tar")})
+    running = {"source": site.uri("old/b.tar"), "state": "NEW", "running": True}
+    pack = {"detail-type": PACK_TYPE, "detail": {"events": [{"detail": running}, {"detail": detail}]}}
+    assert [respond(pack, references)["rewritten"] for _ in range(2)] == [1, 0]
 
 
 def test_an_old_uri_that_is_written_again_is_rewritten_by_the_tables_stream(site: ReferringSite) -> None:

@@ -62,6 +62,7 @@ def test_events_rows_and_audit_in_one_process(site: Site) -> None:
     assert wanted() == ids
 
 
+@pytest.mark.slow("a slowed run, some seconds long")
 def test_slow_down_slows_the_run_and_fails_nothing(site: Site, standin_process: StandIn) -> None:
     """Every object arrives and no message is given back."""
     for number in range(10):

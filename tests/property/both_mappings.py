@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import duckdb
 
-from adapters.duckdb.mapping import KEPT, NO_BRANCH, REJECTED, mapped_sql, register_one_key_mapping
+from adapters.duckdb.mapping import KEPT, NO_BRANCH, REJECTED, layout_sql, mapped_sql, register_one_key_mapping
 from domain.rules.compiled import CompiledRules, MapOutcome
+from domain.rules.routing import fits_target_layout
 
 
 def disagreements(rules: CompiledRules, keys: Sequence[str], *, in_sql: CompiledRules | None = None) -> list[object]:
@@ -31,3 +32,14 @@ def disagreements(rules: CompiledRules, keys: Sequence[str], *, in_sql: Compiled
         if answer != expected:
             found.append((key, answer, expected))
     return found
+
+
+def other_layouts(rules: CompiledRules, keys: Sequence[str]) -> list[str]:
+    """Keys that SQL and ``fits_target_layout`` do not both call keys of the new layout."""
+    with duckdb.connect() as connection:
+        connection.execute("SET threads = 1")
+        register_one_key_mapping(connection, rules)
+        connection.execute("CREATE TABLE keys AS SELECT unnest(?::VARCHAR[]) AS key", [list(keys)])
+        rows = connection.execute(f"SELECT key, {layout_sql(rules)} FROM keys").fetchall()  # noqa: S608  # ours
+    assert len(rows) == len(keys)
+    return [key for key, fits in rows if fits is not fits_target_layout(rules, key)]

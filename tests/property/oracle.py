@@ -11,7 +11,8 @@ from typing import Any
 from click.testing import CliRunner
 
 from domain.keys import key_fault, unclean_segment
-from domain.rules.compiled import Branch, CompiledRules, MapOutcome
+from domain.rules.branches import Branch
+from domain.rules.compiled import CompiledRules, MapOutcome
 from handlers.cli.rules import rules as rules_group
 
 KEEP = "keep"
@@ -95,7 +96,7 @@ class Oracle:
             in_place = self.compiled.source.bucket == self.compiled.target.bucket
             if in_place and self.compiled.map_key(target).outcome is MapOutcome.MOVE:
                 yield "loop"
-            if key not in {mapped.key for mapped in self.compiled.unmap_key(target)}:
+            if key not in {mapped.key for mapped in self.compiled.unmap_key(target).keys}:
                 yield "lossy"
 
     def is_ambiguous(self, branch: Branch, key: str) -> bool:
@@ -120,7 +121,7 @@ class Oracle:
             case "loop":
                 return keys[0] in self.moves and self.compiled.map_key(self.targets[keys[0]]).outcome is MapOutcome.MOVE
             case "lossy":
-                back = {mapped.key for mapped in self.compiled.unmap_key(self.targets[keys[0]])}
+                back = {mapped.key for mapped in self.compiled.unmap_key(self.targets[keys[0]]).keys}
                 return keys[0] not in back or len(back) > 1 or self.targets[keys[0]] == self.targets[keys[1]]
             case "ambiguous":
                 return any(self.is_ambiguous(b, keys[0]) for b in self.compiled.branches if b.rule == rule)

@@ -15,7 +15,7 @@ from domain.parts import MIN_PART_BYTES
 from domain.protocol.attempt import Attempt, MigrationPolicy, MigrationPorts, Outcome
 from domain.protocol.cleanup import clean_source
 from domain.protocol.migration import migrate_object
-from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.notices import Destination, Notice, NoticeKind
 from domain.protocol.record import Record
 from domain.protocol.rollback import purge_copy, roll_back_object
 from tests.fakes.manifest import InMemoryManifest
@@ -192,7 +192,7 @@ class Agreement(RuleBasedStateMachine):
             source = side.at("old/k")
             sized = Notice(kind, source, named, size=1, sequencer=sequencer, storage_class="STANDARD")
             return migrate_object(
-                sized, target=side.at("new/k"), rule="r", attempt=attempt, ports=side.ports, policy=POLICY
+                sized, destination=Destination(side.at("new/k"), "r"), attempt=attempt, ports=side.ports, policy=POLICY
             )
 
         self._played(run, calls)

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.audit.chain import Link, link_of, seal_segment
-from domain.audit.control_events import CONTROL_ID
+from domain.audit.chain import Link, link_of
 from domain.audit.events import AuditEvent
+from domain.audit.findings import Fault
+from domain.audit.item_events import CONTROL_ID, JOURNAL_ID, STAGE_ID
 from domain.audit.ports import Deferred
-from domain.audit.reading import Fault
-from domain.audit.reference_events import JOURNAL_ID
-from domain.audit.stage_events import STAGE_ID
 from domain.audit.verification import QUIET_SECONDS, STREAM_SECONDS
 from tests.property.tampering import batches, events_of, places
-from tests.worlds.audited import LONG_AGO, MIGRATION, VERIFIED_AT, Audited, audited
+from tests.worlds.audited import LONG_AGO, VERIFIED_AT, Audited, audited
+
+pytestmark = pytest.mark.usefixtures("each_chain")
 
 ENTRY = JOURNAL_ID + "a" * 64
 
@@ -32,7 +32,7 @@ def rewritten(made: Audited, start: int) -> Link:
     for number in range(start, len(made.archive.segments) + 1):
         events = events_of(made, number)
         events[0] = replace(events[0], detail={**events[0].detail, "cause": "invented"})
-        segment = seal_segment(events, after=after, migration=MIGRATION)
+        segment = made.sealed(events, after=after)
         made.archive.overwrite(number, segment.body)
         after = segment.link
     return after
@@ -94,7 +94,7 @@ def test_an_invented_next_segment_is_found_when_an_honest_writer_went_on(given_b
     made = audited(given_batches)
     last = len(made.archive.segments)
     end = link_of(last, made.archive.segments[last])
-    made.archive.segments[last + 1] = seal_segment([reference_event(1)], after=end, migration=MIGRATION).body
+    made.archive.segments[last + 1] = made.sealed([reference_event(1)], after=end).body
     assert {(one.fault, one.segment) for one in made.verify()} == {
         (Fault.NOT_ANCHORED, last + 1),
         (Fault.RECORD_UNKNOWN, last + 1),
@@ -113,7 +113,7 @@ def test_an_invented_event_is_not_confirmed_by_a_second_invention() -> None:
     made.items.items[ENTRY] = Deferred(ENTRY, "an entry", 1, "", LONG_AGO)
     for number in (2, 4):
         end = link_of(number - 1, made.archive.segments[number - 1])
-        made.archive.segments[number] = seal_segment([reference_event(1)], after=end, migration=MIGRATION).body
+        made.archive.segments[number] = made.sealed([reference_event(1)], after=end).body
         made.writer().append_events([made.change(number)])
     assert [(one.fault, one.segment) for one in made.verify()] == [(Fault.NOT_ANCHORED, 2)]
 
@@ -130,7 +130,7 @@ def test_a_segment_without_anchor_may_be_a_running_writers(
     made = audited([[0]])
     lost, end = made.change(0), link_of(1, made.archive.segments[1])
     made.archive.now = VERIFIED_AT - age
-    assert made.archive.write_segment(2, seal_segment([lost], after=end, migration=MIGRATION).body)
+    assert made.archive.write_segment(2, made.sealed([lost], after=end).body)
     if is_followed:
         made.writer().append_events([made.change(1)])
     found = made.verify()
@@ -205,7 +205,7 @@ def test_a_first_telling_that_was_altered_excuses_no_other(*, keeps_versions: bo
     made.items.items[ENTRY] = Deferred(ENTRY, "an entry", 1, "", LONG_AGO)
     made.writer().append_events([reference_event(1, count=1)])
     made.writer().append_events([reference_event(1, count=2)])
-    forged = seal_segment([reference_event(1, count=2)], after=Link(1), migration=MIGRATION).body
+    forged = made.sealed([reference_event(1, count=2)], after=Link(1)).body
     if keeps_versions:
         made.archive.overwrite(2, forged)
     else:  # it is written over after it was read

@@ -2,7 +2,8 @@
 
 import pytest
 
-from domain.rules.compiled import Branch, BucketSide, CompiledRules
+from domain.rules.branches import Branch
+from domain.rules.compiled import BucketSide, CompiledRules
 from domain.rules.template_syntax import parse_source, parse_target
 from tests.property.both_mappings import disagreements
 

@@ -1,12 +1,14 @@
 """The vectorised mapping and the one-key mapping are the same function."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.rules.compiled import Branch, BucketSide, CompiledRules
+from domain.rules.branches import Branch
+from domain.rules.compiled import BucketSide, CompiledRules
 from domain.rules.template_syntax import parse_source, parse_target, read_kind
 from domain.rules.templates import kind_of_words
-from tests.property.both_mappings import disagreements
+from tests.property.both_mappings import disagreements, other_layouts
 
 KINDS = {
     "words": kind_of_words("words", ["a", "ab", "x/y"]),
@@ -73,6 +75,24 @@ def test_sql_maps_every_key_as_the_one_key_mapping_does(rules: CompiledRules, ke
     """Outcome, rule and target are equal for hostile keys under every form of rule."""
     prefixed = [rules.source_prefix + key for key in keys]
     assert disagreements(rules, [*keys, *prefixed, ""]) == []
+
+
+@settings(max_examples=150)
+@given(rule_sets(), KEYS)
+def test_sql_knows_the_keys_of_the_new_layout(rules: CompiledRules, keys: list[str]) -> None:
+    """With filters and repeated names too, of keys as they come and of targets as the rules make them."""
+    moved = [mapped.target.key for key in keys if (mapped := rules.map_key(rules.source_prefix + key)).target]
+    assert other_layouts(rules, [*keys, *(rules.target_prefix + key for key in keys), *moved, ""]) == []
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_key_that_a_filter_or_a_repeated_name_rules_out_is_not_of_the_new_layout(target: str) -> None:
+    """An expression alone would let them in."""
+    source = parse_source("{a}/x/{b...}", KINDS)
+    side = BucketSide("src-bucket", "")
+    rules = CompiledRules("m", side, side, (Branch("r", source, parse_target(target, source.kinds)),))
+    keys = ["n/a/b", "b/a", "a-b-a", "a-b-c", "m/ba", "k/A/b", "k/a/b", "k/A/B", "k/\u0130/b", "z", "zz", "a\n"]
+    assert other_layouts(rules, keys) == []
 
 
 def test_a_planted_disagreement_is_found() -> None:

@@ -248,6 +248,7 @@ def test_property_11_new_calls_configure_new_paths(name: str, targets: list[Targ
     check_new_paths(PortalMemoryWorld(), name, targets, old_artifact=old_artifact)
 
 
+@pytest.mark.slow("each example runs on emulators")
 @ON_SERVERS
 @given(NAMES, st.lists(TARGETS, min_size=1, max_size=2, unique=True), st.booleans())
 def test_property_11_new_calls_configure_new_paths_on_the_emulators(
@@ -356,6 +357,7 @@ def test_property_13_the_workflow_runs_in_every_state(state: str, targets: list[
     play_workflow(PortalMemoryWorld(), state, targets, "flow")
 
 
+@pytest.mark.slow("each example runs on emulators")
 @ON_SERVERS
 @given(STATES, st.lists(TARGETS, min_size=1, max_size=3, unique=True))
 def test_property_13_the_workflow_runs_in_every_state_on_the_emulators(

@@ -8,7 +8,8 @@ from domain.proofs.machines import Machine, Walkable, literal_step
 from domain.proofs.search import search
 from domain.proofs.subject import Subject
 from domain.proofs.targets import UNCLEAN
-from domain.rules.compiled import Branch, BucketSide, CompiledRules
+from domain.rules.branches import Branch
+from domain.rules.compiled import BucketSide, CompiledRules
 from domain.rules.template_syntax import parse_source, parse_target
 
 SOURCES = ["x/{a}/{b}", "{a...}/x/{b}", "{b*}{a:[aA]+}", "{b:(.*/)?}x{a}", "{a}/{a}/{b*}", "x{c}/{a}.{b}", "{a}.{b...}"]

@@ -12,7 +12,8 @@ from domain.proofs.machines import Machine, Walkable, literal_step, template_ste
 from domain.proofs.search import find_shared, search
 from domain.proofs.subject import Subject
 from domain.rules.automata.dfa import Dfa
-from domain.rules.compiled import Branch, BucketSide, CompiledRules
+from domain.rules.branches import Branch
+from domain.rules.compiled import BucketSide, CompiledRules
 from domain.rules.template_syntax import parse_source, parse_target, read_kind
 
 SOURCES = [

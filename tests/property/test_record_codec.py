@@ -1,5 +1,8 @@
 """A record survives its way through DynamoDB's attributes."""
 
+from dataclasses import MISSING, fields, replace
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,3 +38,19 @@ def test_order_texts_compare_as_the_domain_does(one: str, other: str) -> None:
     first, second = Sequencer(one), Sequencer(other)
     same_length = len(order_text(first)) == len(order_text(second))
     assert first.is_at_most(second) == (same_length and not order_text(second) < order_text(first))
+
+
+@given(records(), st.data())
+def test_a_record_of_an_earlier_or_later_version_is_read(record: Record, data: st.DataObject) -> None:
+    """An attribute that an earlier version did not know is its default; one of a later version is not looked at."""
+    without = data.draw(st.sampled_from(sorted(ADDED)))
+    item = to_item(record) | {"of_a_later_version": {"S": "x"}}
+    item.pop(without, None)
+    assert to_record(item) == replace(record, **{without: ADDED[without]})
+
+
+_OF_THE_FIRST = ("revision", "state", "mode", "claim", "rule", "rules_digest", "changed_at")
+ADDED: dict[str, Any] = {
+    one.name: one.default for one in fields(Record) if one.default is not MISSING and one.name not in _OF_THE_FIRST
+}
+"""The fields that a version may lack, and their defaults."""

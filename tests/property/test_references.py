@@ -11,7 +11,7 @@ from domain.errors import KeyshiftError, UnavailableError
 from domain.keys import Location
 from domain.lifecycle.stages import Stage
 from domain.protocol.record import State
-from domain.references.items import Outcome
+from domain.references.reports import ReferenceOutcome
 from handlers.operations.references import TableScan
 from tests.fakes.faults import Moment, ScriptedFaults
 from tests.servers import standin_server
@@ -134,7 +134,7 @@ def check_rewriting(world: Referring, records: list[dict[str, Any]], migrated: s
         assert skeleton({"training_id": now["training_id"], **before}) == skeleton(now)
     assert_no_dangling(world, records)
     undone = list(world.references.undo_references())
-    assert {one.outcome for one in undone} <= {Outcome.RESTORED}
+    assert {one.outcome for one in undone} <= {ReferenceOutcome.RESTORED}
     assert [{k: v for k, v in one.items() if k != "training_id"} for one in world.stored("training-jobs")] == records
 
 
@@ -274,6 +274,7 @@ def served(server: ReferringServer, records: list[dict[str, Any]]) -> ServerRefe
     return filled(world, records)
 
 
+@pytest.mark.slow("each example runs on emulators")
 @ON_SERVERS
 @given(records=jobs, migrated=st.sets(st.sampled_from(KEYS)))
 def test_property_09_no_record_names_a_migrated_legacy_location_on_the_emulators(
@@ -283,6 +284,7 @@ def test_property_09_no_record_names_a_migrated_legacy_location_on_the_emulators
     check_rewriting(served(server, records), records, migrated)
 
 
+@pytest.mark.slow("each example runs on emulators")
 @ON_SERVERS
 @given(records=jobs, taken=steps, planned=faults)
 def test_property_10_every_legacy_reference_resolves_to_readable_bytes_at_every_step_on_the_emulators(

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from domain.keys import Location, key_fault
 from domain.protocol.record import State
-from domain.references.items import Held, Outcome
+from domain.references.items import HeldUri
 from domain.references.judging import Legacy, Stuck, judge, judge_line
+from domain.references.reports import ReferenceOutcome
 from domain.rules.compiled import MapOutcome
 from domain.rules.paths import read_path
 from domain.rules.references import AttributePath
@@ -110,7 +111,7 @@ def test_a_text_around_a_source_key_always_holds_it(named: tuple[str, str], arou
     """By itself, among other words, encoded by each kind of writer or by none."""
     (uri, key), rules = named, compiled(RULES)
     text = around.replace("{}", uri)
-    judged = judge(Held(("uri",), None, text, PLACE), rules)
+    judged = judge(HeldUri(("uri",), None, text, PLACE), rules)
     assert holds(judged, Location("line-1", key)), text
     assert isinstance(judged, Legacy) or (isinstance(judged, Stuck) and judged.reason)
 
@@ -122,7 +123,7 @@ def test_a_broken_text_around_a_source_key_always_holds_it(named: tuple[str, str
     text = json.dumps({"model": uri, "more": ["x" * 12]}, ensure_ascii=escaped)[:-cut]
     inside = AttributePath("config:model", read_path("config"), read_path("model"))
     for judged in (
-        judge(Held(("config",), None, text, inside), rules),
+        judge(HeldUri(("config",), None, text, inside), rules),
         judge_line(text.encode("utf-8", "surrogatepass"), [PLACE], "broken", rules.source_bucket),
     ):
         assert holds(judged, Location("line-1", key)), text
@@ -140,13 +141,13 @@ def test_a_named_object_is_switched_to_its_bytes_or_stays_held(named: tuple[str,
         assert world.migrate(key).state is State.COPIED
     world.put_job(uri={"S": uri})
     reports = rewrite(world)
-    if Outcome.REWRITTEN in {one.outcome for one in reports}:
-        after = judge(Held(("uri",), None, world.job()["uri"]["S"], PLACE), world.rules)
+    if ReferenceOutcome.REWRITTEN in {one.outcome for one in reports}:
+        after = judge(HeldUri(("uri",), None, world.job()["uri"]["S"], PLACE), world.rules)
         assert after is None
         assert world.job()["uri"]["S"] != uri
         list(world.references.undo_references())
         assert world.job()["uri"]["S"] == uri
     else:
-        assert {one.outcome for one in reports} <= {Outcome.HOLDS, Outcome.WAITING}
+        assert {one.outcome for one in reports} <= {ReferenceOutcome.HOLDS, ReferenceOutcome.WAITING}
         assert any(covers(one.source, source) for one in world.references.find_references())
         assert all(one.why for one in reports)

@@ -23,7 +23,7 @@ from adapters.s3.requests import Owners
 from domain.errors import InputError, MalformedMessageError
 from domain.keys import Location
 from domain.parts import Part
-from domain.protocol.ports import SourceObject, TargetObject
+from domain.protocol.ports import MustBeAbsent, SourceObject, TargetObject
 from domain.queues import Message
 from handlers.config.rules_file import read_rules
 from handlers.engine.batch import respond_to_batch
@@ -34,6 +34,8 @@ from tests.inventories import write_inventory
 from tests.security.audit_dependencies import read_answer
 from tests.servers import REGION, Server, new_name
 from tests.worlds.site import Site, lambda_event
+
+pytestmark = pytest.mark.slow("runs commands in hundreds of processes")
 
 HOSTILE = "old/\x1b[2J\x1b]0;owned\x07\nlevel=ERROR <script>alert(1)</script>"
 ACCOUNT = "000000000000"
@@ -69,8 +71,10 @@ def test_every_s3_call_names_the_expected_owner(clients: AwsClients) -> None:
     (seen,) = _watched(clients)
     state = store.look_at_object(source, with_tags=True)
     assert state is not None
-    store.copy_object(SourceObject(source, state.etag), TargetObject(Location(bucket, "b"), None, later), seen=state)
-    target = TargetObject(Location(bucket, "c"), None, later)
+    store.copy_object(
+        SourceObject(source, state.etag), TargetObject(Location(bucket, "b"), MustBeAbsent(), later), seen=state
+    )
+    target = TargetObject(Location(bucket, "c"), MustBeAbsent(), later)
     upload = parts.create_upload(target, seen=state)
     etags = parts.copy_parts(
         SourceObject(source, state.etag), target, upload_id=upload, parts=[Part(number=1, first=0, last=3)]
@@ -118,7 +122,7 @@ def test_a_key_cannot_write_log_lines() -> None:
     """Whatever a key holds, a log entry is one line of JSON and carries no control character."""
     stream = io.StringIO()
     observer = Observer(migration="m", function="f", stream=stream)
-    observer.warn("needs somebody", source=Location("b", HOSTILE), why=HOSTILE)
+    observer.warn("needs a person", source=Location("b", HOSTILE), why=HOSTILE)
     lines = stream.getvalue().splitlines()
     assert len(lines) == 1
     assert "\x1b" not in lines[0]

@@ -6,8 +6,9 @@ is read for I4 only, which is about the record.
 
 from typing import Any, NamedTuple
 
+from domain.protocol.intents import Action
 from domain.protocol.ports import Refused
-from domain.protocol.record import Action, Mode, State
+from domain.protocol.record import Mode, State
 from tests.fakes.buckets import NULL, Versioning
 from tests.simulation.histories import MARKER, Stored, digest, with_deleted, with_written, without
 from tests.simulation.world import Message, Scenario, World, added, is_kept

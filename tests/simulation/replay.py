@@ -9,15 +9,17 @@ from domain.keys import Location, Sequencer
 from domain.objects import ObjectState
 from domain.parts import MIB, Part
 from domain.protocol.attempt import Attempt, MigrationPolicy, MigrationPorts, Verdict
+from domain.protocol.claims import ClaimRequest
 from domain.protocol.cleanup import clean_source
 from domain.protocol.cleanup_versions import forget_version
 from domain.protocol.conflicts import Conflict, take_source, why_not_taken
 from domain.protocol.migration import migrate_object
-from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.notices import Destination, Notice, NoticeKind
 from domain.protocol.ports import ClaimAnswer, Deleted, Refused, SourceObject, TargetObject, TopMarker, Written
-from domain.protocol.record import ClaimRequest, Record
+from domain.protocol.record import Record
 from domain.protocol.rollback import purge_copy, roll_back_object
 from handlers.intake.notifications import direct_notices
+from tests.fakes.conditions import required_etag
 from tests.simulation.histories import Stored, digest
 from tests.simulation.world import NOW, OBJECT_BYTES, SOURCE, TARGET, Message, Scenario, as_seen
 
@@ -95,7 +97,9 @@ class ReplayedPorts:
     def copy_object(self, source: SourceObject, target: TargetObject, *, seen: ObjectState | None) -> Any:
         """CopyObject."""
         forward = source.location == SOURCE
-        return self._written(self._ask("copy", forward, source.etag, source.version_id, target.if_match))
+        return self._written(
+            self._ask("copy", forward, source.etag, source.version_id, required_etag(target.condition))
+        )
 
     def delete_object(self, location: Location, *, if_match: str, send_before: float) -> Deleted | Refused:
         """DeleteObject."""
@@ -140,7 +144,7 @@ class ReplayedPorts:
         self, target: TargetObject, *, upload_id: str, etags: Mapping[int, str], size: int
     ) -> Written | Refused:
         """CompleteMultipartUpload."""
-        return self._written(self._ask("complete", upload_id, target.if_match))
+        return self._written(self._ask("complete", upload_id, required_etag(target.condition)))
 
     def abort_upload(self, target: Location, *, upload_id: str) -> None:
         """AbortMultipartUpload."""
@@ -210,7 +214,9 @@ def _run(message: Message, attempt: Attempt, ports: MigrationPorts, policy: Migr
     if kind == "P":
         return purge_copy(SOURCE.record_id, attempt=attempt, ports=ports, policy=policy).verdict
     notice = notice_of(message)
-    return migrate_object(notice, target=TARGET, rule="r", attempt=attempt, ports=ports, policy=policy).verdict
+    return migrate_object(
+        notice, destination=Destination(TARGET, "r"), attempt=attempt, ports=ports, policy=policy
+    ).verdict
 
 
 def notice_of(message: Message) -> Notice:
@@ -260,7 +266,9 @@ def _take_source(attempt: Attempt, ports: MigrationPorts, policy: MigrationPolic
     look = ports.store.look_at_object
     conflict = Conflict(record, look(SOURCE, with_tags=True), look(TARGET, with_tags=True))
     replacing = conflict.target.etag if conflict.target is not None else None
-    if not why_not_taken(conflict, replacing=replacing):
+    if why_not_taken(conflict, replacing=replacing) is None:
         ports.manifest.write_record(take_source(conflict, by="op", why="w", now=0.0), before=record)
     row = Notice(NoticeKind.LISTED, SOURCE)
-    return migrate_object(row, target=TARGET, rule="r", attempt=attempt, ports=ports, policy=policy).verdict
+    return migrate_object(
+        row, destination=Destination(TARGET, "r"), attempt=attempt, ports=ports, policy=policy
+    ).verdict

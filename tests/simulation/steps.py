@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from domain.protocol.claims import ClaimRequest, Refusal, claimed, refusal
+from domain.protocol.intents import Intent
 from domain.protocol.ports import ClaimAnswer, HiddenVersion, Refused, TopMarker
-from domain.protocol.record import ClaimRequest, Intent, Record, Refusal, claimed, refusal
+from domain.protocol.record import Record
 from tests.fakes.buckets import Versioning
 from tests.simulation.effects import Copied, Sight, apply_request
 from tests.simulation.histories import MARKER, Stored, digest, noncurrent, version

@@ -64,7 +64,7 @@ def test_a_look_that_fails_is_temporary() -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise UnavailableError("no answer")
 
-    made.world.look_at_object = refuse  # type: ignore[method-assign]
+    made.world.store.look_at_object = refuse  # type: ignore[method-assign]
     assert answered(made, asked("old/a+b"))[0] == "TemporaryFailure"
 
 
@@ -80,7 +80,7 @@ def test_what_may_pass_is_temporary() -> None:
     """An exception would be permanent, so none is raised."""
     made = bench()
     made.world.put("old/a", b"bytes")
-    made.world.faults.append(TransientError("the table is busy"))
+    made.world.fail_claims(TransientError("the table is busy"))
     assert answered(made, asked("old/a"))[0] == "TemporaryFailure"
     assert answered(made, asked("old/a"))[0] == "Succeeded"
 

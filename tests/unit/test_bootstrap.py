@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from adapters.aws.clients import AwsClients
+from adapters.s3.bucket_encryption import BucketEncryption
+from adapters.s3.object_store import S3ObjectStore
 from domain.audit.ports import EventBus
 from domain.errors import RulesError
 from domain.protocol.ports import Manifest, MultipartStore, ObjectStore
@@ -14,12 +16,12 @@ from domain.queues import MessageQueue
 from domain.reporting.ports import ProgressCounters
 from handlers.bootstrap import bootstrap, policy_of, wire_command
 from handlers.bootstrap import process as process_module
-from handlers.bootstrap.audit import audit_archive, audited_items
+from handlers.bootstrap.audit import audit_chains, audited_items
 from handlers.bootstrap.inspection import inspector_of, object_listing
 from handlers.bootstrap.inventories import inventory_queue, journal_of
 from handlers.bootstrap.operations import operation_of
 from handlers.bootstrap.process import Process
-from handlers.bootstrap.references import resolver_of
+from handlers.bootstrap.references import manifests_of, resolver_of
 from handlers.bootstrap.steering import queues_of, steering_of
 from handlers.bootstrap.worker import change_reader
 from handlers.config.rules_file import load_rules, read_rules
@@ -71,7 +73,7 @@ def test_all_that_a_process_wires_shares_its_clients_and_its_rules(
     operation = operation_of(process, wire_command(process, function="test"))
     assert operation.engine() is operation.engine()
     wirings: list[Callable[[Process], object]] = [queues_of, steering_of, inventory_queue, journal_of, object_listing]
-    wirings += [inspector_of, resolver_of, change_reader, audit_archive, audited_items]
+    wirings += [inspector_of, resolver_of, change_reader, audit_chains, audited_items]
     for wire in wirings:
         wire(process)
     assert sorted(made) == ["clients", "rules"]
@@ -80,9 +82,30 @@ def test_all_that_a_process_wires_shares_its_clients_and_its_rules(
 def test_the_policy_follows_rules_and_settings() -> None:
     """What the rules promise and the settings limit is what the protocol works with."""
     rules = read_rules(HANDLER_RULES + "deletes: keep\n")
-    policy = policy_of(some_settings(multipart_above=7, request_seconds=60, encrypted_targets=True), rules)
+    settings = some_settings(multipart_above=7, request_seconds=60, encrypted_targets=True)
+    policy = policy_of(Process(settings, rules=rules))
     assert (policy.mirror_deletes, policy.multipart_above, policy.request_seconds) == (False, 7, 60)
-    assert (policy.encrypted_targets, policy.rules_digest) == (True, rules.digest)
+    assert (policy.encrypts_targets(), policy.rules_digest) == (True, rules.digest)
+
+
+@pytest.mark.parametrize(("promise", "directive"), [("", "COPY"), (", annotations: none", "EXCLUDE")])
+def test_annotations_go_along_unless_the_rules_promise_none(promise: str, directive: str) -> None:
+    """Then nothing looks for them, and copies need no permission for them."""
+    rules = read_rules(HANDLER_RULES.replace("source: {bucket: line-1", f"source: {{bucket: line-1{promise}", 1))
+    process = Process(some_settings(), rules=rules)
+    ports = wire_command(process, function="test").ports
+    assert (ports.annotations is None) == (directive == "EXCLUDE")
+    assert (manifests_of(process).ports.migration.annotations is None) == (directive == "EXCLUDE")
+    assert isinstance(ports.store, S3ObjectStore)
+    assert ports.store._directives["AnnotationDirective"] == directive
+
+
+def test_the_target_bucket_is_asked_unless_the_settings_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is sent before the first copy."""
+    rules = read_rules(HANDLER_RULES)
+    monkeypatch.setattr(BucketEncryption, "is_kms", lambda one: one._bucket == "line-1")
+    assert policy_of(Process(some_settings(), rules=rules)).encrypts_targets()
+    assert not policy_of(Process(some_settings(encrypted_targets=False), rules=rules)).encrypts_targets()
 
 
 def test_an_unreadable_rules_file_is_one_sentence(tmp_path: Path) -> None:

@@ -5,11 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.mutation.forking import KILLED, SURVIVED
 from tests.mutation.judging import NOT_REACHED, job_of
 from tests.mutation.mutants import mutants_of
 from tests.mutation.recording import Recording, digest_of_sources
 from tests.mutation.results import Result, read_results, table, with_examined
+
+pytestmark = pytest.mark.slow("runs other tests in processes of their own")
 
 PARTS = Path("domain", "parts.py")
 FUNCTION = "cut_into_parts"

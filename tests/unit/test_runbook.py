@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from domain import errors
-from domain.audit.reading import Fault
+from domain.audit.findings import Fault
 from domain.errors import KeyshiftError
 from domain.protocol.causes import REMEDIES, Cause, told
 
@@ -17,7 +17,9 @@ SECTIONS: dict[str, str] = dict(re.findall(r"^### (alarm-[a-z-]+)\n(.*?)(?=^##|\
 
 def test_every_alarm_of_the_stack_has_its_section() -> None:
     """And every section is some alarm's."""
-    named = set(re.findall(r"docs/runbook\.md#(alarm-[a-z-]+)", (ROOT / "serverless.yml").read_text(encoding="utf-8")))
+    named = set(
+        re.findall(r"\$\{param:runbookUrl\}#(alarm-[a-z-]+)", (ROOT / "serverless.yml").read_text(encoding="utf-8"))
+    )
     assert named == set(SECTIONS)
 
 
@@ -26,6 +28,26 @@ def test_a_section_says_what_to_do(name: str) -> None:
     """What it means, where to look, what next, whom to call."""
     for word in (r"\*\*Means\*\*", r"\*\*Look\*\*", r"\*\*Next\*\*", r"\*\*[Cc]all"):
         assert re.search(word, SECTIONS[name])
+
+
+def test_the_first_table_has_every_alarm() -> None:
+    """With how long an operator has, so that the night's first question is answered first."""
+    first = RUNBOOK[RUNBOOK.index("## First") : RUNBOOK.index("## Alarms")]
+    rows = re.findall(r"^\| \[[a-z-]+\]\(#(alarm-[a-z-]+)\) \|(?: [^|]+ \|){4}$", first, re.MULTILINE)
+    assert sorted(rows) == sorted(SECTIONS)
+
+
+def test_logs_are_named_as_the_stack_names_them() -> None:
+    """Each function's log group, the audit's and the dashboard."""
+    stack = (ROOT / "serverless.yml").read_text(encoding="utf-8")
+    section = RUNBOOK[RUNBOOK.index("### Logs and dashboard") : RUNBOOK.index("## Alarms")]
+    functions = re.findall(
+        r"^    name: \$\{self:custom\.name\}-([a-z-]+)$", stack[stack.index("\nfunctions:") :], re.MULTILINE
+    )
+    assert len(functions) == 7
+    assert [name for name in functions if not re.search(rf"(?:STAGE|…)-{name}`", section)] == []
+    assert "LogGroupName: /aws/events/${self:custom.name}-audit" in stack
+    assert "`/aws/events/keyshift-STAGE-audit`" in section
 
 
 def test_anchors_named_elsewhere_exist() -> None:
@@ -53,9 +75,7 @@ def test_every_cause_that_the_protocol_writes_has_a_remedy() -> None:
     """Whatever becomes a CONFLICT, or is parked, waits for a person."""
     texts = [path.read_text(encoding="utf-8") for path in (ROOT / "domain" / "protocol").glob("*.py")]
     written = {
-        Cause[name]
-        for text in texts
-        for name in re.findall(r"(?:cause=|_conflict\(|_set_aside\(held, )Cause\.(\w+)", text)
+        Cause[name] for text in texts for name in re.findall(r"(?:cause=|_conflict\(|\.set_aside\()Cause\.(\w+)", text)
     }
     assert written >= {Cause.COPY_DELETED_AFTER_CLEANUP, Cause.SOURCE_ABSENT, Cause.ARCHIVED}
     assert written <= set(REMEDIES)

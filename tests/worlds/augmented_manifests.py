@@ -1,8 +1,8 @@
 """A migrated augmented manifest, of whose two images one is migrated."""
 
 from domain.objects import ObjectState
-from domain.references.items import Reported
-from domain.references.manifest_rewriting import ManifestPorts
+from domain.references.manifest_reading import ManifestPorts
+from domain.references.reports import Reported
 from handlers.operations.reference_manifests import ManifestScan
 from tests.fakes.contents import InMemoryContents
 from tests.fakes.object_store import InMemoryObjectStore

@@ -1,6 +1,6 @@
 """A world whose objects are migrated and whose items name them, and one rewriting of an item."""
 
-from domain.references.items import Reported
+from domain.references.reports import Reported
 from tests.worlds.referring import ReferringWorld
 
 OLD, NEW = "s3://line-1/old//a", "s3://line-1/new/a"

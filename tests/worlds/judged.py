@@ -1,5 +1,7 @@
 """One key between people and a keyshift that does right or wrong, before the judge of the simulation."""
 
+from typing import Any
+
 from domain.keys import Location
 from tests.fakes.buckets import Version
 from tests.fakes.clock import FakeClock
@@ -14,11 +16,11 @@ JUDGED_SOURCE, JUDGED_TARGET = Location("legacy", "old/a"), Location("renewed", 
 class JudgedWorld:
     """One key between people and a keyshift that does what a test says, right or wrong."""
 
-    def __init__(self, *, versioned: bool = False, versioned_target: bool = False) -> None:
+    def __init__(self, *, versioned: bool = False, versioned_target: bool = False, locks: bool = False) -> None:
         self.clock = FakeClock()
         self.store = InMemoryObjectStore(self.clock)
-        self.store.create_bucket(JUDGED_SOURCE.bucket, versioned=versioned)
-        self.store.create_bucket(JUDGED_TARGET.bucket, versioned=versioned_target)
+        self.store.create_bucket(JUDGED_SOURCE.bucket, versioned=versioned, locks=locks)
+        self.store.create_bucket(JUDGED_TARGET.bucket, versioned=versioned_target, locks=locks)
         self.truth = Truth(self.store, self.clock.monotonic)
         self.key = KeyTruth(JUDGED_SOURCE, JUDGED_TARGET, versioned, mirrors=True)
         self.truth.add(self.key)
@@ -34,6 +36,10 @@ class JudgedWorld:
         """At the source."""
         self.store.put(JUDGED_SOURCE, body, metadata={"put": mark})
         self.truth.owner_put(self.key, self.there(JUDGED_SOURCE))
+
+    def owner_changes(self, **properties: Any) -> None:
+        """The class, the key or the lock of what is at the source, without another version."""
+        self.store.buckets.change(JUDGED_SOURCE, self.there(JUDGED_SOURCE), **properties)
 
     def owner_deletes(self) -> None:
         """At the source, whether anything is there or not."""
@@ -53,6 +59,11 @@ class JudgedWorld:
         self.store.put(JUDGED_TARGET, body, metadata={"put": mark})
         self.truth.foreign_put(self.key, self.there(JUDGED_TARGET))
 
+    def stranger_deletes(self) -> None:
+        """At the target."""
+        self.store.remove(JUDGED_TARGET)
+        self.truth.foreign_deleted(self.key, self.store.buckets.top(JUDGED_TARGET))
+
     # keyshift
     def copy(self, *, by: str = "worker") -> None:
         """Source to target, on no condition at all."""
@@ -68,26 +79,34 @@ class JudgedWorld:
         self.store.buckets.put(target, read.body, read.state)
         self.truth.written(target, read, before, by=by)
 
+    def copies_and_writes(self, process: str = "worker") -> None:
+        """A copy that the process can write down."""
+        self.truth.doubts.asks(process, self.key)
+        self.copy(by=process)
+        self.look(process)
+        self.truth.doubts.answered(process, "write_record")
+        self.truth.doubts.asks(process, None)
+
     def delete(self, location: Location, *, by: str = "worker") -> None:
         """Whatever is there."""
         gone = self.there(location)
         self.store.remove(location)
         self.truth.deleted(location, gone, self.store.buckets.top(location), by=by)
 
-    def clean(self, *, looks: bool = True) -> None:
+    def clean(self, *, looks: bool = True, is_lock_hidden: bool = False) -> None:
         """Cleanup, with a look at both keys first."""
         self.truth.doubts.asks("cleanup", self.key)
         if looks:
-            self.look("cleanup")
+            self.look("cleanup", is_lock_hidden=is_lock_hidden)
         self.delete(JUDGED_SOURCE, by="cleanup")
         self.truth.doubts.answered("cleanup", "write_record")
 
-    def look(self, process: str) -> None:
+    def look(self, process: str, *, is_lock_hidden: bool = False) -> None:
         """At both keys."""
         for place in (JUDGED_TARGET, JUDGED_SOURCE):
             there = self.store.buckets.current(place)
             self.truth.doubts.shows(process, place, there)
-            self.truth.doubts.saw(process, place, there)
+            self.truth.doubts.saw(process, place, there, is_lock_hidden=is_lock_hidden)
 
     def cleanup_dies(self) -> None:
         """After it wrote to the manifest what it is about to do."""

@@ -8,30 +8,33 @@ from typing import Any
 import pytest
 
 from adapters.local.clock import SystemClock
-from domain.keys import Location
-from domain.lifecycle.gates import Limits
+from domain.lifecycle.gates import GateLimits
 from domain.lifecycle.stages import Stage, advanced
 from domain.lifecycle.verification import Finding
 from domain.protocol.record import Record
 from handlers.bootstrap import wire_command
-from handlers.bootstrap.operations import keys_of_both_sides, objects_of_both_sides, operation_of
+from handlers.bootstrap.operations import objects_of_both_sides, operation_of
+from handlers.bootstrap.runs import cleanup_work, verify_work
 from handlers.bootstrap.steering import lookout_of
 from handlers.engine.worker import Worker
-from handlers.operations.cleanup import Cleaned, Cleaner, Leftovers, begin_cleaning, finish_migration
+from handlers.operations.cleanup import begin_cleaning
+from handlers.operations.cleanup_run import CleanupOptions, removal_of
 from handlers.operations.cutover import Terms, cut_over, look_for_cutover
+from handlers.operations.finish import Leftovers, finish_migration
 from handlers.operations.operator import Operation, Shut
-from handlers.operations.parallel import ParallelMap
+from handlers.operations.removals import Removal
 from handlers.operations.rollback import RolledBack, roll_back
 from handlers.operations.start import Opened, Probing, start_capture
 from handlers.operations.status import Lookout
-from handlers.operations.verify import Verifier, held_references
+from handlers.operations.verify_run import VerifyOptions, finding_of
 from tests.servers import Server
+from tests.worlds.runs import lines_of
 from tests.worlds.site import SITE_RULES, Site
 
 ACCEPTING = SITE_RULES + "cleanup: {{unversioned_source: accept}}\n"
 SHORT_ATTEMPTS: dict[str, Any] = {"attempt_seconds": 20.0, "request_seconds": 5.0, "margin_seconds": 1.0}
 HOUR = 3600.0
-LIFE_LIMITS = Limits(most_waiting=5, most_lag=9 * HOUR)
+LIFE_LIMITS = GateLimits(most_waiting=5, most_lag=9 * HOUR, compare_younger=0)
 
 
 class ShiftedClock(SystemClock):
@@ -82,15 +85,9 @@ class Life:
 
     def verify(self, *, deep: bool = False, marks: bool = True) -> list[Finding]:
         """Every finding, those of no difference too."""
-        with self.operation.key_book() as book:
-            reader = self.operation.reader if deep else None
-            verifier = Verifier(self.site.dependencies, book=book, reader=reader, marks=marks)
-            records = list(self.records())
-            book.add_pairs(iter([(one.source, one.target if one.target.key else None) for one in records]))
-            found: list[Finding] = list(ParallelMap(4).map(verifier.verify_record, records))
-            keys = (Location(*one) for one in keys_of_both_sides(self.site.process, self.operation, ()))
-            found += [one for one in ParallelMap(4).map(verifier.verify_key, keys) if one is not None]
-        return found + list(held_references(self.operation.finders))
+        options = VerifyOptions(segments=2, deep=deep, marks=marks, keeps_all=True)
+        with verify_work(self.site.process, self.operation, options) as work:
+            return [finding_of(line) for line in lines_of(work, slices=work.slices)]
 
     def records(self) -> Iterator[Record]:
         """The manifest."""
@@ -110,12 +107,13 @@ class Life:
         gates, _ = cut_over(self.operation, lookout, look, terms=Terms(LIFE_LIMITS, accepted, "test"), wait=20)
         return {gate.name: gate.says for gate in gates if gate.holds}
 
-    def clean(self, *, yes: bool, soak: float = 0, versions: bool = False) -> dict[str, Cleaned]:
+    def clean(self, *, yes: bool, soak: float = 0, versions: bool = False) -> dict[str, Removal]:
         """What became of each source."""
-        cleaner = Cleaner(self.operation, soak=soak, forgets_versions=versions)
+        work = cleanup_work(self.site.process, self.operation, CleanupOptions(2, yes, soak, versions))
         if yes:
             begin_cleaning(self.operation)
-        return {one.source.rpartition("/")[2]: one for one in cleaner.cleaned(yes=yes, threads=2, per_second=None)}
+        removals = map(removal_of, lines_of(work, slices=work.slices))
+        return {one.source.rpartition("/")[2]: one for one in removals}
 
     def finish(self, **more: Any) -> Shut | None:
         """The end, or why not."""

@@ -9,10 +9,11 @@ import pytest
 from domain.keys import Location, Sequencer
 from domain.parts import MIB, MIN_PART_BYTES
 from domain.protocol.attempt import Attempt, MigrationPolicy, MigrationPorts, Outcome
+from domain.protocol.claims import ClaimRequest
 from domain.protocol.migration import migrate_object
-from domain.protocol.notices import Notice, NoticeKind
-from domain.protocol.ports import ClaimAnswer, TargetObject
-from domain.protocol.record import ClaimRequest, Record, Upload
+from domain.protocol.notices import Destination, Notice, NoticeKind
+from domain.protocol.ports import ClaimAnswer, MustMatch, TargetObject
+from domain.protocol.record import Record, Upload
 from tests.fakes.clock import FakeClock
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.object_store import InMemoryObjectStore
@@ -30,12 +31,12 @@ BARE_ROW = Notice(NoticeKind.LISTED, SOURCE)
 class MigrationWorld:
     """One bucket and one manifest."""
 
-    def __init__(self, *, versioned: bool = False) -> None:
+    def __init__(self, *, versioned: bool = False, locks: bool = False) -> None:
         self.clock = FakeClock()
         self.store = InMemoryObjectStore(self.clock)
-        self.store.create_bucket("line", versioned=versioned)
+        self.store.create_bucket("line", versioned=versioned, locks=locks)
         self.manifest = InMemoryManifest()
-        self.ports = MigrationPorts(self.store, self.store, self.manifest, self.clock)
+        self.ports = MigrationPorts(self.store, self.store, self.manifest, self.clock, self.store)
         self.attempts = 0
 
     def attempt(self, limit: float = 60.0) -> Attempt:
@@ -45,7 +46,15 @@ class MigrationWorld:
 
     def migrate(self, notice: Notice, *, target: Location = TARGET, policy: MigrationPolicy = POLICY) -> Outcome:
         """One try."""
-        return migrate_object(notice, target=target, rule="r", attempt=self.attempt(), ports=self.ports, policy=policy)
+        return migrate_object(
+            notice, destination=Destination(target, "r"), attempt=self.attempt(), ports=self.ports, policy=policy
+        )
+
+    def change(self, location: Location, **properties: Any) -> None:
+        """Its owner, or a lifecycle rule, changes properties of the current version, which stays the same version."""
+        version = self.store.buckets.current(location)
+        assert version is not None
+        self.store.buckets.change(location, version, **properties)
 
     def edit(self, **changes: Any) -> None:
         """The one record as something else left it."""
@@ -55,7 +64,7 @@ class MigrationWorld:
         """As an attempt that could not end leaves one: begun, and named by the record."""
         seen = self.store.look_at_object(TARGET, with_tags=True)
         assert seen is not None
-        upload_id = self.store.create_upload(TargetObject(TARGET, seen.etag, 9e9), seen=seen)
+        upload_id = self.store.create_upload(TargetObject(TARGET, MustMatch(seen.etag), 9e9), seen=seen)
         self.edit(upload=Upload(upload_id, TARGET, seen.etag, "", seen.last_modified, MIN_PART_BYTES))
 
     @property

@@ -1,5 +1,6 @@
 """S3 as a test of the object ports sees it: the fake, or the adapters on a server."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -7,6 +8,8 @@ from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 from adapters.aws.clients import AwsClients
+from adapters.aws.errors import translated
+from adapters.s3.annotation_store import S3AnnotationStore
 from adapters.s3.listing import S3ObjectListing
 from adapters.s3.multipart_store import S3MultipartStore
 from adapters.s3.object_store import S3ObjectStore
@@ -14,8 +17,18 @@ from domain.keys import Location
 from domain.objects import ContentHeaders, Encryption, Lock, ObjectState
 from domain.parts import MIN_PART_BYTES
 from domain.planning.ports import ObjectListing
-from domain.protocol.ports import MultipartStore, ObjectStore, SourceObject, TargetObject
-from tests.fakes.buckets import Versioning
+from domain.protocol.ports import (
+    AnnotationStore,
+    MultipartStore,
+    MustBeAbsent,
+    MustMatch,
+    ObjectStore,
+    SourceObject,
+    TargetObject,
+)
+from tests.fakes.bucket_properties import set_legal_hold, set_retention
+from tests.fakes.buckets import Version, Versioning
+from tests.fakes.clock import FakeClock
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.servers import REGION, Server, new_name
 
@@ -37,8 +50,18 @@ class ObjectWorld(Protocol):
         """Multipart copies."""
 
     @property
+    def annotations(self) -> AnnotationStore:
+        """Annotations of objects."""
+
+    @property
     def listing(self) -> ObjectListing:
         """Listings."""
+
+    def now(self) -> float:
+        """Seconds since 1970, by S3's clock."""
+
+    def wait(self, seconds: float) -> None:
+        """Let that time pass."""
 
     def bucket(self, *, versioned: bool = False, locks: bool = False) -> str:
         """A new bucket; ``locks``: with Object Lock, which keeps versions too."""
@@ -48,6 +71,21 @@ class ObjectWorld(Protocol):
 
     def put(self, location: Location, body: bytes, **said: Any) -> None:
         """An owner's write; ``said`` is what the fake's ``put`` can be told besides."""
+
+    def annotate(self, location: Location, name: str, payload: bytes) -> None:
+        """An owner puts an annotation of the current version."""
+
+    def leaving_annotations(self) -> ObjectStore:
+        """The same objects for a migration whose rules file promises that no source has annotations."""
+
+    def enable_locks(self, bucket: str) -> None:
+        """An owner enables Object Lock on a bucket that is there; RefusedRequestError where it keeps no versions."""
+
+    def hold(self, location: Location, *, on: bool) -> None:
+        """An owner puts a legal hold on the current version, or takes it off."""
+
+    def retain(self, location: Location, retention: Lock) -> None:
+        """An owner who may not bypass governance sets a retention of the current version."""
 
     def remove(self, location: Location) -> None:
         """An owner's delete."""
@@ -65,12 +103,14 @@ class FakeWorld:
     name = "fake"
 
     def __init__(self) -> None:
-        self.store = self.multipart = self.listing = InMemoryObjectStore()
+        clock = FakeClock()
+        self.store = self.multipart = self.annotations = self.listing = InMemoryObjectStore(clock)
+        self.now, self.wait = clock.now, clock.advance
 
     def bucket(self, *, versioned: bool = False, locks: bool = False) -> str:
         """See ObjectWorld."""
         name = new_name("bucket")
-        self.store.create_bucket(name, versioned=versioned or locks)
+        self.store.create_bucket(name, versioned=versioned, locks=locks)
         return name
 
     def set_versioning(self, bucket: str, status: Versioning) -> None:
@@ -80,6 +120,32 @@ class FakeWorld:
     def put(self, location: Location, body: bytes, **said: Any) -> None:
         """See ObjectWorld."""
         self.store.put(location, body, **said)
+
+    def annotate(self, location: Location, name: str, payload: bytes) -> None:
+        """See ObjectWorld."""
+        self.store.annotate(location, name, payload)
+
+    def leaving_annotations(self) -> ObjectStore:
+        """See ObjectWorld."""
+        self.store.carries_annotations = False
+        return self.store
+
+    def enable_locks(self, bucket: str) -> None:
+        """See ObjectWorld."""
+        self.store.buckets.enable_locks(bucket)
+
+    def hold(self, location: Location, *, on: bool) -> None:
+        """See ObjectWorld."""
+        set_legal_hold(self.store.buckets, location, self._current(location), on=on)
+
+    def retain(self, location: Location, retention: Lock) -> None:
+        """See ObjectWorld."""
+        set_retention(self.store.buckets, location, self._current(location), retention)
+
+    def _current(self, location: Location) -> Version:
+        found = self.store.buckets.current(location)
+        assert found is not None
+        return found
 
     def remove(self, location: Location) -> None:
         """See ObjectWorld."""
@@ -97,13 +163,15 @@ class FakeWorld:
 class ServerWorld:
     """The S3 adapters on a server."""
 
-    def __init__(self, server: Server, *, attempts: int = 5) -> None:
+    def __init__(self, server: Server, *, attempts: int = 5, lane: bool = True) -> None:
         self.name = server.name
-        clients = replace(clients_for(server), read_attempts=attempts)
-        self._owner = server.client("s3")
+        clients = replace(clients_for(server), read_attempts=attempts, lane=lane)
+        self._clients, self._owner = clients, server.client("s3")
         self.store = S3ObjectStore(clients)
         self.multipart = S3MultipartStore(clients, part_workers=4)
+        self.annotations = S3AnnotationStore(clients)
         self.listing = S3ObjectListing(clients)
+        self.now, self.wait = time.time, time.sleep
 
     def bucket(self, *, versioned: bool = False, locks: bool = False) -> str:
         """See ObjectWorld."""
@@ -120,6 +188,38 @@ class ServerWorld:
     def put(self, location: Location, body: bytes, **said: Any) -> None:
         """See ObjectWorld."""
         self._owner.put_object(Bucket=location.bucket, Key=location.key, Body=body, **_put_parameters(**said))
+
+    def annotate(self, location: Location, name: str, payload: bytes) -> None:
+        """See ObjectWorld."""
+        self._owner.put_object_annotation(
+            Bucket=location.bucket, Key=location.key, AnnotationName=name, AnnotationPayload=payload
+        )
+
+    def leaving_annotations(self) -> ObjectStore:
+        """See ObjectWorld."""
+        return S3ObjectStore(self._clients, carries_annotations=False)
+
+    def enable_locks(self, bucket: str) -> None:
+        """See ObjectWorld."""
+        with translated("PutObjectLockConfiguration", bucket):
+            self._owner.put_object_lock_configuration(
+                Bucket=bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
+            )
+
+    def hold(self, location: Location, *, on: bool) -> None:
+        """See ObjectWorld."""
+        status = {"Status": "ON" if on else "OFF"}
+        self._owner.put_object_legal_hold(Bucket=location.bucket, Key=location.key, LegalHold=status)
+
+    def retain(self, location: Location, retention: Lock) -> None:
+        """See ObjectWorld."""
+        until = datetime.fromisoformat(retention.retain_until or "")
+        with translated("PutObjectRetention", location.uri):
+            self._owner.put_object_retention(
+                Bucket=location.bucket,
+                Key=location.key,
+                Retention={"Mode": retention.mode, "RetainUntilDate": until},
+            )
 
     def remove(self, location: Location) -> None:
         """See ObjectWorld."""
@@ -176,6 +276,7 @@ def clients_for(server: Server) -> AwsClients:
         access_key_id=server.access_key,
         secret_access_key=server.secret_key,
         request_seconds=30,
+        lane=True,
     )
 
 
@@ -199,7 +300,8 @@ class Pair:
 
     def goal(self, if_match: str | None = None, *, storage_class: str = "STANDARD") -> TargetObject:
         """The target on that condition."""
-        return TargetObject(self.target, if_match, FAR, storage_class)
+        condition = MustBeAbsent() if if_match is None else MustMatch(if_match)
+        return TargetObject(self.target, condition, FAR, storage_class)
 
 
 def new_pair(world: ObjectWorld, body: bytes = b"bytes", *, versioned: bool = False, **said: Any) -> Pair:

@@ -20,7 +20,7 @@ from domain.portal.targets import Target
 from domain.protocol.attempt import Attempt, MigrationPolicy, MigrationPorts
 from domain.protocol.cleanup import clean_source
 from domain.protocol.migration import migrate_object
-from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.notices import Destination, Notice, NoticeKind
 from domain.rules.compiled import CompiledRules
 from handlers.bootstrap import bootstrap
 from handlers.bootstrap.portal import portal_ports
@@ -174,8 +174,7 @@ class PortalWorld:
         assert mapped.rule is not None
         migrate_object(
             Notice(NoticeKind.LISTED, Location(self.bucket, key)),
-            target=mapped.target,
-            rule=mapped.rule,
+            destination=Destination(mapped.target, mapped.rule),
             attempt=Attempt(next(self._tokens), 60.0),
             ports=self.migration,
             policy=PORTAL_POLICY,

@@ -11,7 +11,7 @@ from domain.lifecycle.stages import Stage, StageEntry
 from domain.protocol.attempt import Attempt, MigrationPolicy, MigrationPorts
 from domain.protocol.cleanup import clean_source
 from domain.protocol.migration import migrate_object
-from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.notices import Destination, Notice, NoticeKind
 from domain.protocol.ports import Clock
 from domain.protocol.record import Record
 from domain.protocol.rollback import roll_back_object
@@ -116,8 +116,7 @@ class Referring:
         assert target is not None
         migrate_object(
             Notice(NoticeKind.LISTED, Location(self.bucket, key)),
-            target=target,
-            rule="move",
+            destination=Destination(target, "move"),
             attempt=self.attempt(),
             ports=self.migration_ports,
             policy=REFERRING_POLICY,
@@ -178,7 +177,7 @@ class ReferringWorld(Referring):
         for table in self.rules.references.tables:
             self.tables.create_table(table.table, *table.key)
         self.stages = InMemoryStageBook()
-        self.migration_ports = MigrationPorts(self.store, self.store, self.manifest, self.clock)
+        self.migration_ports = MigrationPorts(self.store, self.store, self.manifest, self.clock, self.store)
         ports = ReferencePorts(self.tables, self.tables, self.manifest, self.store, self.clock)
         self.references = References(self.rules, ports, new_id=lambda: f"e{next(self._numbers)}", rate=UNLIMITED)
         self.resolver = Resolver(self.rules, self.manifest, self.store, self.stages)

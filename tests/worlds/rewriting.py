@@ -13,8 +13,9 @@ from domain.parts import MIN_PART_BYTES
 from domain.protocol.attempt import MigrationPolicy
 from domain.protocol.ports import Refused, TargetObject
 from domain.references.holders import Reference
-from domain.references.items import Outcome, Reported
-from domain.references.manifest_rewriting import ManifestPorts, ManifestRewriter
+from domain.references.manifest_reading import ManifestPorts
+from domain.references.manifest_rewriting import ManifestRewriter
+from domain.references.reports import ReferenceOutcome, Reported, Wait, Waiting
 from tests.fakes.contents import InMemoryContents
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.worlds.augmented_manifests import CONTENT, MANIFEST, ManifestWorld
@@ -80,13 +81,18 @@ class RewritingWorld(ManifestWorld):
         record = replace(self.record(MANIFEST), **changes)
         return rewriter.rewrite_manifest(record, self.rules.references.manifests, attempt=self.attempt())
 
-    def about_all(self, outcome: Outcome, why: str, new_uri: str = "") -> Reported:
+    def about_all(self, outcome: ReferenceOutcome, why: str, new_uri: str = "") -> Reported:
         """A report on the manifest as a whole."""
         return Reported(Reference(self.target.uri, "", self.place.uri, self.place), outcome, why, new_uri)
 
-    def stopped(self, why: str) -> list[Reported]:
+    def waiting(self, wait: Wait, detail: str = "", new_uri: str = "") -> Reported:
+        """A report that the manifest as a whole waits."""
+        reference = Reference(self.target.uri, "", self.place.uri, self.place)
+        return Reported.waiting(reference, Waiting(wait, detail), new_uri=new_uri)
+
+    def stopped(self, wait: Wait) -> list[Reported]:
         """What is reported of a rewriting that began and was stopped."""
-        return [self.about_all(Outcome.WAITING, why, self.target.uri)]
+        return [self.waiting(wait, new_uri=self.target.uri)]
 
     def break_off(self) -> None:
         """No answer comes to the last request of a rewriting, which was never done; its claim runs out."""

@@ -1,7 +1,7 @@
 """One migration set up on the stand-in: bucket, queues, table, bus, and the handlers' environment."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,6 +11,7 @@ from adapters.aws.clients import AwsClients
 from adapters.demo.provisioning import create_bucket, create_bus, create_manifest_table, create_queue
 from adapters.messaging.queue import SqsMessageQueue
 from adapters.s3.notifications import QueuePair, route_events, send_bucket_events, send_bucket_events_to_eventbridge
+from domain.audit.packs import events_of
 from domain.queues import Message
 from handlers.bootstrap import bootstrap
 from handlers.bootstrap.process import Process
@@ -35,13 +36,14 @@ allow:
 
 
 @cache
-def _clients(server: Server) -> AwsClients:
+def _clients(server: Server, *, lane: bool) -> AwsClients:
     """Making clients takes longer than most tests."""
     return AwsClients(
         endpoint_url=server.endpoint_url,
         region=REGION,
         access_key_id=server.access_key,
         secret_access_key=server.secret_key,
+        lane=lane,
     )
 
 
@@ -74,10 +76,11 @@ class Site:
         versioned: bool = False,
         live: bool | None = True,
         rules_text: str = SITE_RULES,
+        lane: bool = True,
         **settings: Any,
     ) -> None:
         self.name = new_name("site")
-        self.clients = _clients(server)
+        self.clients = _clients(server, lane=lane)
         create_bucket(self.clients, self.name, versioned=versioned)
         create_manifest_table(self.clients, self.name)
         if live:
@@ -135,8 +138,13 @@ class Site:
         answer = self.clients.s3.list_objects_v2(Bucket=self.name, Prefix=prefix)
         return [one["Key"] for one in answer.get("Contents", [])]
 
-    def audited(self) -> Iterator[dict[str, Any]]:
-        """The audit events that have arrived so far, as EventBridge delivers them; each once."""
+    def audited(self) -> Iterator[Mapping[str, Any]]:
+        """The audit events that have arrived so far, by themselves or in packs; each once."""
+        for delivered in self.delivered():
+            yield from events_of(delivered)
+
+    def delivered(self) -> Iterator[dict[str, Any]]:
+        """What EventBridge has delivered so far; each once."""
         while messages := self.queue(self.audit).receive_messages(at_most=10, wait=0):
             for message in messages:
                 yield json.loads(message.body)

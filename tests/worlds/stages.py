@@ -4,11 +4,12 @@ from typing import Any
 
 from domain.keys import Location
 from domain.lifecycle.census import Compared
-from domain.lifecycle.gates import Limits, Readiness, RecordCensus
+from domain.lifecycle.gates import GateLimits, Readiness
+from domain.lifecycle.record_census import RecordCensus
 from domain.lifecycle.stages import Stage, StageEntry
 from domain.protocol.record import Record, State
 
-GATE_LIMITS = Limits(most_waiting=2)
+GATE_LIMITS = GateLimits(most_waiting=2)
 RECORD = Record(Location("b", "old/k"), Location("b", "new/k"), State.COPIED, verified_at=1.0)
 
 

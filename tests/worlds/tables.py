@@ -1,6 +1,6 @@
 """A new manifest table on a server, and the clients that use it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adapters.aws.clients import AwsClients
 from adapters.demo.provisioning import create_manifest_table
@@ -16,9 +16,9 @@ class TableWorld:
     table: str
 
 
-def new_table(server: Server) -> TableWorld:
+def new_table(server: Server, *, lane: bool = True) -> TableWorld:
     """A table as provisioning makes it."""
-    clients = clients_for(server)
+    clients = replace(clients_for(server), lane=lane)
     table = new_name("manifest")
     create_manifest_table(clients, table)
     return TableWorld(clients, table)

@@ -46,7 +46,7 @@ def of_characters(text: str) -> Ranges:
 
 
 def readable(low: int, high: int) -> Iterator[int]:
-    """The code points of a range once each: letters and digits first, then other signs, what cannot be seen at last."""
+    """The code points of a range once each: alphanumeric ones first, then other visible ones, invisible ones last."""
     seen: set[int] = set()
     signs = (range(max(low, 0x21), min(high, 0x7E) + 1), range(max(low, 0xA1), high + 1))
     for codes in ((code for code in _PLAINNESS if low <= code <= high), *signs, range(low, high + 1)):

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from domain.rules.automata.characters import Ranges, of_characters, plainness, readable
 
 MAX_STATES = 4_096
-"""A larger automaton is refused: the expression is a mistake or an attack."""
+"""A larger automaton is refused: its expression is a mistake or an attack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ class Dfa:
 
     @property
     def is_finite(self) -> bool:
-        """Whether it accepts only finitely many texts: no state can come round to itself."""
+        """Whether it accepts only finitely many texts: no state can reach itself again."""
         degree = [0] * len(self.edges)
         for edges in self.edges:
             for _, _, state in edges:
@@ -169,10 +169,10 @@ class Dfa:
         return seen == len(self.edges)
 
     def texts(self, at_most: int) -> list[str]:
-        """The first ``at_most`` accepted texts, shorter and easily read ones first; all there are when fewer."""
+        """The first ``at_most`` accepted texts, short and readable ones first."""
         missing = self._missing()
         found: list[str] = []
-        # Best first by the length that a text will have in the end, so a loop that leads nowhere is not followed.
+        # Best first by the final length of a text, so that a useless loop is not followed.
         todo = [(missing[0], 0, tuple[int, ...](), "", 0)] if missing else []
         while todo and len(found) < at_most:
             _, before, plain, text, state = heappop(todo)

@@ -25,7 +25,7 @@ _PUNCTUATION = frozenset(r"""\.^$*+?{}[]()|/-_#&~'"<>=!:;,@%` """)
 
 
 class ExpressionError(ValueError):
-    """The text is no expression that we take; ``str(error)`` says why and ``position`` where."""
+    """The text is not a valid expression; ``str(error)`` gives the reason and ``position`` the place."""
 
     def __init__(self, message: str, position: int) -> None:
         super().__init__(message)
@@ -35,8 +35,8 @@ class ExpressionError(ValueError):
 def parse_expression(text: str) -> Expression:
     """Read a regular expression: classes (ASCII), groups, alternatives and repetitions.
 
-    Anchors, references, lookaround, flags and possessive repetitions are refused. Lazy repetitions are taken:
-    what a placeholder takes is decided by the template, not by the expression. Raises ExpressionError.
+    Anchors, references, lookaround, flags and possessive repetitions are refused. Lazy repetitions are accepted: the
+    template, not the expression, decides what a placeholder takes. Raises ExpressionError.
     """
     parser = _Parser(text)
     expression = parser.choice(0)
@@ -150,7 +150,7 @@ class _Parser:
             try:
                 return of_characters(chr(int(digits, 16)))
             except ValueError:
-                raise ExpressionError(f"'\\{character}' wants hexadecimal digits", start) from None
+                raise ExpressionError(f"'\\{character}' needs hexadecimal digits", start) from None
         if character in _PUNCTUATION:
             return of_characters(character)
         raise ExpressionError(f"'\\{character}' is not possible: no references, anchors or other classes", start)

@@ -10,7 +10,7 @@ WIDTH, HEIGHT = 420, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 8, 10, 26
 _STEPS = (1, 2, 2.5, 5, 10)
 MOST_POINTS = 400
-"""More are drawn together: a chart is no wider."""
+"""Maximum number of moments in a chart; neighbours are combined."""
 
 
 def area_chart(title: str, points: Points, *, said: Callable[[float], str]) -> str:
@@ -94,7 +94,7 @@ def _round_up(most: float) -> float:
 
 
 def _thinned(points: Points, *, last: bool) -> Points:
-    """Neighbours drawn as one: the last of them where the figure only grows, otherwise their mean."""
+    """Neighbours combined: the last of them where the figure only grows, otherwise their mean."""
     group = -(-len(points) // MOST_POINTS)
     if group <= 1:
         return points

@@ -1,4 +1,4 @@
-"""The plan as one HTML file that needs nothing else."""
+"""The plan as one self-contained HTML file."""
 
 from html import escape
 
@@ -24,10 +24,12 @@ def rows_of(figures: PlanFigures) -> list[tuple[str, Share]]:
 
 def plan_page(migration: str, figures: PlanFigures, cost: Estimate, prices: Prices) -> str:
     """The whole page; every key in it is escaped."""
-    verdict = "no two objects meet" if figures.is_safe else f"{figures.colliding_targets:,} targets collide, "
+    verdict = (
+        "no two objects have the same target" if figures.is_safe else f"{figures.colliding_targets:,} targets collide, "
+    )
     verdict += "" if figures.is_safe else f"{figures.rejected.objects:,} keys are impossible"
-    if figures.unmapped_fails and figures.unmapped.objects:
-        verdict += f", {figures.unmapped.objects:,} keys are unmapped and the rules say unmapped: fail"
+    if figures.refused:
+        verdict += f", {figures.refused:,} keys are unmapped and the rules file has unmapped: fail"
     parts = [
         f"<h1>Plan of {escape(migration)}</h1>",
         f"<p{'' if figures.is_safe else ' class=bad'}>{figures.total:,} objects; {verdict}.</p>",
@@ -36,18 +38,21 @@ def plan_page(migration: str, figures: PlanFigures, cost: Estimate, prices: Pric
             [(name, f"{share.objects:,}", f"{share.size:,}") for name, share in rows_of(figures)],
         ),
     ]
-    parts += [_list("Collisions", [f"{one.target} ← {', '.join(one.keys)}" for one in figures.collisions])]
+    parts += [
+        _list("Collisions", [f"{collision.target} ← {', '.join(collision.keys)}" for collision in figures.collisions])
+    ]
     parts += [_list("Rejected", list(figures.rejected_examples))]
     parts += [
         _list(
-            "Unmapped, by shape", [f"{one.objects:,} of the form {one.shape} ({one.example})" for one in figures.shapes]
+            "Unmapped, by shape",
+            [f"{shape.objects:,} of the form {shape.shape} ({shape.example})" for shape in figures.shapes],
         )
     ]
     parts += [_list("Not preserved", list(figures.fidelity()))]
     lines = [(line.name, f"{line.requests:,}", f"{line.dollars:,.2f}") for line in cost.lines]
     parts += [f"<h2>Cost (US dollars, prices of {escape(prices.as_of)})</h2>"]
     parts += [_table(("item", "requests", "dollars"), [*lines, ("together", "", f"{cost.dollars:,.2f}")])]
-    parts += [f"<p>About {cost.seconds / 3600:.1f} hours; what limits it is {escape(cost.bottleneck)}.</p>"]
+    parts += [f"<p>About {cost.seconds / 3600:.1f} hours; the limit is {escape(cost.bottleneck)}.</p>"]
     head = "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
     return f"{head}<title>Plan of {escape(migration)}</title><style>{_STYLE}</style>{''.join(parts)}</html>\n"
 

@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing else: no script, no font, no picture from elsewhere."""
+"""The report as one self-contained HTML file without scripts, fonts or pictures from elsewhere."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,20 +6,19 @@ from datetime import UTC, datetime
 from html import escape
 from itertools import accumulate
 
-from domain.planning.estimate import Line
+from domain.planning.estimate import CostLine
 from domain.reporting.costs import NOT_COUNTED, Planned
 from domain.reporting.progress import BYTES_COPIED, COPY_MILLISECONDS, FAILED, OBJECTS_COPIED, RULE_BYTES, Span
 from domain.reporting.report import Tallied, series
 from handlers.cli.pages.charts import Points, area_chart, bar_chart
 from handlers.cli.pages.style import STYLE
-from handlers.cli.printable import printable
-from handlers.cli.sizes import said_bytes
+from handlers.cli.text import printable, said_bytes, said_seconds
 from handlers.operations.status import Status
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _TEXTS = frozenset({"", "what", "cause", "state", "outcome"})
 _MOST_NARROW = 3
-"""Columns that a phone has room for."""
+"""Number of columns that fit on a phone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class Report:
     counters: Mapping[str, int]
     history: Mapping[Span, Mapping[str, int]]
     tallied: Tallied | None
-    bill: Sequence[Line]
+    bill: Sequence[CostLine]
     prices_as_of: str
     planned: Planned | None
     audit: str
@@ -40,7 +39,7 @@ class Report:
 
 
 def report_page(report: Report) -> str:
-    """The whole page; every text in it is escaped, and what cannot be printed is shown as an escape."""
+    """The whole page; every text in it is escaped, unprintable characters too."""
     name = shown(report.status.migration)
     parts = [_head(report), _verdicts(report), _charts(report), _rules(report), _failures(report)]
     parts += [_fidelity(report), _troubled(report), _cost(report), _queues(report), _audit(report)]
@@ -55,16 +54,16 @@ def report_page(report: Report) -> str:
 
 
 def shown(text: str) -> str:
-    """A text that somebody else chose, safe in HTML, with nothing invisible or turning in it."""
+    """A text of unknown origin, safe in HTML, without invisible or reversing characters."""
     visible = printable(text)
     return escape(visible)
 
 
 def said_number(number: float) -> str:
     """A count, short enough for an axis."""
-    for limit, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if number >= limit:
-            return f"{number / (1e3 if letter == 'k' else limit):,.4g}{letter}"
+            return f"{number / (1e3 if unit == 'k' else limit):,.4g}{unit}"
     return f"{number:,.4g}"
 
 
@@ -85,7 +84,8 @@ def _verdicts(report: Report) -> str:
     failed = sum(status.causes.values())
     audit = {True: "whole", False: "BROKEN", None: "not checked"}[report.audit_is_good]
     cards = [("objects copied", copied, ""), ("bytes copied", size, "")]
-    cards += [("need somebody", f"{failed:,}", "bad" if failed else "good")]
+    cards += _left(report)
+    cards += [("need a person", f"{failed:,}", "bad" if failed else "good")]
     cards += [("audit chain", audit, {True: "good", False: "bad", None: ""}[report.audit_is_good])]
     cards += [("live lag", _age(status.recent.oldest_event if status.recent else None), "")]
     cards += [("cost so far", f"${sum(line.dollars for line in report.bill):,.2f}", "")]
@@ -96,6 +96,17 @@ def _verdicts(report: Report) -> str:
         )
         + "</div>"
     )
+
+
+def _left(report: Report) -> list[tuple[str, str, str]]:
+    """Cards of what is done of everything, and of the time left at the rate of the newest span that has ended."""
+    status, copied = report.status, series(report.history, OBJECTS_COPIED)
+    if status.share is None:
+        return []
+    done = ("done", f"{int(100 * status.share)}% of {status.objects_to_do:,} objects", "")
+    rate = copied[-2][1] / next(iter(report.history)).seconds if len(copied) > 1 else None
+    seconds = status.seconds_left(rate)
+    return [done, ("time left", said_seconds(seconds), "")] if seconds is not None else [done]
 
 
 def _charts(report: Report) -> str:
@@ -137,7 +148,7 @@ def _rules(report: Report) -> str:
             row += [f"{share.objects:,}" if share else "-", said_bytes(share.size) if share else "-"]
         rows.append(row)
     heads = ["rule", "copies", "bytes", *(["objects planned", "bytes planned"] if report.planned else [])]
-    note = "<p>An object that its owner overwrote counts again with each copy.</p>"
+    note = "<p>An object that its producer overwrote counts again with each copy.</p>"
     return "<h2>Rules</h2>" + (_table(heads, rows) + note if rows else '<p class="none">nothing copied yet</p>')
 
 
@@ -154,7 +165,12 @@ def _fidelity(report: Report) -> str:
     outcomes = [[shown(name), f"{number:,}"] for name, number in tallied.outcomes.most_common()]
     notes = [
         [kind, shown(what), f"{number:,}"]
-        for kind, counted in (("kept", tallied.kept), ("changed", tallied.changed), ("lost", tallied.lost))
+        for kind, counted in (
+            ("kept", tallied.kept),
+            ("changed", tallied.changed),
+            ("lost", tallied.lost),
+            ("not looked at", tallied.unseen),
+        )
         for what, number in counted.most_common()
     ]
     about = f"<p>{tallied.records:,} objects, {tallied.verified:,} of them verified; each one is a line of --csv.</p>"
@@ -171,7 +187,7 @@ def _troubled(report: Report) -> str:
     ]
     more = sum(report.tallied.causes.values()) - len(rows)
     note = f"<p>and {more:,} more; --csv lists all of them.</p>" if more > 0 else ""
-    return f"<h2>Objects that need somebody</h2>{_table(['source key', 'state', 'cause'], rows)}{note}"
+    return f"<h2>Objects that need a person</h2>{_table(['source key', 'state', 'cause'], rows)}{note}"
 
 
 def _cost(report: Report) -> str:
@@ -206,7 +222,7 @@ def _queues(report: Report) -> str:
         lag = (
             f"<p>Live events were at most {_age(recent.oldest_event)} old, backfill rows {_age(recent.oldest_row)}.</p>"
         )
-    return f"<h2>Queues and lag</h2>{_table(['queue', 'waiting', 'in work', 'dead letters'], rows)}{lag}"
+    return f"<h2>Queues and lag</h2>{_table(['queue', 'waiting', 'in work', 'dead-letter messages'], rows)}{lag}"
 
 
 def _audit(report: Report) -> str:
@@ -224,7 +240,7 @@ def _age(seconds: float | None) -> str:
 
 
 def _table(heads: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
-    """Cells are HTML already; the heads name each cell where a phone has no room for so many columns."""
+    """The cells are HTML; on a phone the heads name each cell."""
     names = list(heads)
     kinds = ['class="t" ' if name in _TEXTS else "" for name in names]
     head = "".join(f"<th {kind}>{escape(name)}</th>" for name, kind in zip(names, kinds, strict=True))

@@ -1,1 +1,1 @@
-"""``keyshift demo --portal``: the portal is used through its own functions while its bucket moves, and judged."""
+"""``keyshift demo --portal``: the portal is used through its own functions while its bucket moves, and checked."""

@@ -1,4 +1,4 @@
-"""Whoever uses the portal's API: requests as API Gateway hands them to the functions, and their answers."""
+"""A client of the portal's API: requests as API Gateway passes them to the functions, and their answers."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from handlers.portal import (
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """What the caller of the API sees."""
+    """The answer that the client sees."""
 
     status: int
     body: dict[str, Any]
@@ -26,7 +26,7 @@ class HttpAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls; without a role nobody does."""
+    """The caller; without a role the request has none."""
 
     user: str = "ada"
     role: str | None = "PortalAdmin"
@@ -65,6 +65,6 @@ def answer_of(answered: Mapping[str, Any]) -> HttpAnswer:
 
 
 def call(method: str, path: str, body: Any = None, *, key: str | None = None) -> HttpAnswer:
-    """Ask the very handler that Lambda would call, with the settings in the environment."""
+    """Call the handler that Lambda would call, with the settings in the environment."""
     event = request_event(method, path, body, key=key, caller=Caller())
     return answer_of(function_of(method, path).handler(event, None))

@@ -13,7 +13,7 @@ MOST_REFUSED = 20
 
 
 class JobEvents(Background):
-    """A thread that hands each event of the queue to the real handler; what it refuses is delivered again.
+    """A thread that passes each event of the queue to the real handler; a refused event is delivered again.
 
     After more than ``MOST_REFUSED`` refusals the thread ends: the last error is among ``failures``.
     """

@@ -1,4 +1,4 @@
-"""The operator: the real commands in processes of their own, as the runbook has them."""
+"""The operator: the real commands of the runbook, each in its own process."""
 
 import json
 import shlex
@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from handlers.demo.world import Stage, environment_on, own_command
+from handlers.demo.world import DemoWorld, environment_on, own_command
 
 LONGEST_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a command said: its exit code and its JSON lines."""
+    """A command's result: its exit code and its JSON lines."""
 
     code: int
     rows: list[dict[str, Any]]
@@ -23,9 +23,9 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Whoever has the demo's environment and a shell."""
+    """A person with the demo's environment and a shell."""
 
-    stage: Stage
+    world: DemoWorld
     say: Callable[[str], None]
 
     def run(self, *arguments: str) -> Told:
@@ -33,7 +33,7 @@ class Operator:
         command = own_command(*arguments, "--json")
         done = subprocess.run(  # noqa: S603  # ourselves
             command,
-            env=environment_on(self.stage),
+            env=environment_on(self.world),
             capture_output=True,
             text=True,
             timeout=LONGEST_SECONDS,

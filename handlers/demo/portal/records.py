@@ -8,7 +8,7 @@ from typing import Any
 from handlers.demo.models import compiled_model, trained_model
 
 USE_CASE = "line-1"
-OUTSIDE = "notes/model that nobody maps.tar.gz"
+OUTSIDE = "notes/model that no rule maps.tar.gz"
 FOREIGN = "s3://another-bucket/datasets//training-output/theirs/output/model.tar.gz"
 PLAIN, COMPILED_OLD, HTTPS, RUNNING, PINNED, PUBLISHED = (
     *("old-plain", "old-compiled", "old-https", "old-running", "old-pinned", "old-published"),
@@ -19,7 +19,7 @@ Form = Callable[[str], str]
 
 
 def zip_key(uuid12: str) -> str:
-    """Where the portal once put a packaged component."""
+    """The key at which the portal once put a packaged component."""
     return f"model_artifacts/model-{uuid12}/{uuid12}_greengrass_model_component.zip"
 
 
@@ -31,7 +31,7 @@ RUNNING_JOB, RUNNING_COMPILATION = "cookie-20251201-101500", "cookie-x86cpu-2025
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What is there before the move: objects by key, manifests apart, records as plain values."""
+    """The content before the move: objects by key, augmented manifests apart, records as plain values."""
 
     objects: Mapping[str, bytes]
     manifests: Mapping[str, bytes]
@@ -93,7 +93,7 @@ def _training(training_id: str, job: str, **more: Any) -> dict[str, Any]:
 
 
 def _plain(s3: Form) -> list[dict[str, Any]]:
-    """The prefixes that were joined with one slash too many, too few, or not at all; and what must not change."""
+    """Prefixes joined with one slash too many, too few, or none; and records that must not change."""
     jobs = [f"cookie-2025110{number}-042027" for number in range(1, 6)]
     roots = ("datasets//training-output/", "datasets/line-2/training-output/", "plant/a/b//training-output/")
     exotic = {
@@ -188,7 +188,7 @@ def _running(s3: Form) -> list[dict[str, Any]]:
 
 
 def _published(s3: Form) -> list[dict[str, Any]]:
-    """Components that Greengrass has: one that nobody publishes again, and one that is."""
+    """Components in Greengrass: one that is never published again, and one that is."""
     found = []
     for training_id, name, key in ((PINNED, "model-pinned", PINNED_ZIP), (PUBLISHED, "model-again", PUBLISHED_ZIP)):
         package = {"target": "x86_64-cpu", "component_package_s3": s3(key), "status": "packaged"}

@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, field
 
-from handlers.demo.portal.judge import ITEM, REFERENCE, UNREADABLE, Fault
+from handlers.demo.portal.comparison import ITEM, REFERENCE, UNREADABLE, Fault
 
 WORKFLOW, COMMAND, PINS, LEFT, GONE = (
     "workflow_failures",
@@ -22,7 +22,7 @@ COUNTED = (
 
 @dataclass(slots=True)
 class PortalResult:
-    """What was done, counted, and everything that was not as it must be."""
+    """Counts of what was done, and every fault."""
 
     counts: Counter[str] = field(default_factory=Counter)
     faults: list[Fault] = field(default_factory=list)

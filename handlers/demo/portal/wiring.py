@@ -1,4 +1,4 @@
-"""The world of the demo's portal: its tables beside the migration, and the two services that no emulator has."""
+"""Wires the world of the demo's portal: its tables beside the migration, and the two simulated services."""
 
 import os
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ from domain.rules.compiled import CompiledRules
 from handlers.bootstrap.portal import portal_ports
 from handlers.bootstrap.process import Process
 from handlers.bootstrap.references import resolver_of
-from handlers.demo.checker import OwnersBucket
+from handlers.demo.checker import ProducersBucket
 from handlers.demo.cloud import PlayedComponents, PlayedJobs
 from handlers.demo.cloud_http import Cloud, running_cloud
-from handlers.demo.portal.stage import PortalStage
-from handlers.demo.wiring import demo_stage
+from handlers.demo.portal.setup import PortalSetup
+from handlers.demo.wiring import demo_world
 
 JOBS_VISIBILITY_SECONDS = 6
 ALGORITHM = "arn:aws:sagemaker:us-east-1:865070037744:algorithm/lfv-public"
@@ -27,13 +27,13 @@ ROLE = "arn:aws:iam::000000000000:role/SageMakerExecution"
 
 
 @contextmanager
-def portal_demo_stage(rules: CompiledRules, rules_file: Path, *, use_case_id: str) -> Iterator[PortalStage]:
-    """The demo's stand-in with a bucket that keeps versions, as cleanup wants it, and all of the portal.
+def portal_demo(rules: CompiledRules, rules_file: Path, *, use_case_id: str) -> Iterator[PortalSetup]:
+    """The demo's stand-in with a bucket that keeps versions, as cleanup needs it, and the whole portal.
 
     This process's environment becomes that of the portal's functions.
     """
-    with demo_stage(rules, rules_file, versioned=True) as stage:
-        process = Process(stage.settings, rules=rules)
+    with demo_world(rules, rules_file, versioned=True) as demo:
+        process = Process(demo.settings, rules=rules)
         clients = process.clients
         names = PortalTables("training-jobs", "models", "use-cases", "user-roles")
         use_case = UseCase(use_case_id, rules.source_bucket, ROLE)
@@ -41,12 +41,12 @@ def portal_demo_stage(rules: CompiledRules, rules_file: Path, *, use_case_id: st
         provisioning.write_use_case(clients, names, use_case)
         jobs = provisioning.create_queue(clients, "keyshift-jobs", visibility=JOBS_VISIBILITY_SECONDS, max_receives=100)
         account = clients.sts.get_caller_identity()["Account"]
-        components = PlayedComponents(account, read=lambda uri: bytes_at(stage.owners_bucket, uri))
+        components = PlayedComponents(account, read=lambda uri: bytes_at(demo.producers_bucket, uri))
         cloud = Cloud(components, PlayedJobs(account))
         with running_cloud(cloud) as url:
             os.environ.update(
                 {
-                    **stage.environment,
+                    **demo.environment,
                     "AWS_ENDPOINT_URL_SAGEMAKER": url,
                     "AWS_ENDPOINT_URL_GREENGRASSV2": url,
                     "KEYSHIFT_PORTAL_TRAINING_TABLE": names.trainings,
@@ -56,11 +56,11 @@ def portal_demo_stage(rules: CompiledRules, rules_file: Path, *, use_case_id: st
                     "KEYSHIFT_PORTAL_ALGORITHM_ARN": ALGORITHM,
                 }
             )
-            yield PortalStage(
-                stage=stage,
+            yield PortalSetup(
+                demo=demo,
                 names=names,
                 use_case=use_case,
-                tables=DynamoDbReferences(clients, stage.settings.table),
+                tables=DynamoDbReferences(clients, demo.settings.table),
                 ports=portal_ports(process, names),
                 layout=Layout(rules.target_bucket, rules.target_prefix),
                 resolver=lambda: resolver_of(process),
@@ -69,7 +69,7 @@ def portal_demo_stage(rules: CompiledRules, rules_file: Path, *, use_case_id: st
             )
 
 
-def bytes_at(bucket: OwnersBucket, uri: str) -> bytes | None:
+def bytes_at(bucket: ProducersBucket, uri: str) -> bytes | None:
     """The bytes at an ``s3://`` URI."""
     name, _, key = uri.removeprefix("s3://").partition("/")
     found = bucket.read_object(Location(name, key))

@@ -1,4 +1,4 @@
-"""The people of the portal at work: train, compile, package, publish, read; each through the functions of the API."""
+"""The portal's users: they train, compile, package, publish and read through the functions of the API."""
 
 import io
 import time
@@ -23,7 +23,7 @@ class WorkflowError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """What one user does with one model; ``read`` gives the bytes at a place, ``wrote`` is told of packages."""
+    """One user's work with one model; ``read`` gives the bytes at a place, ``wrote`` gets the packages."""
 
     layout: Layout
     result: PortalResult

@@ -1,4 +1,4 @@
-"""The portal's past on the stage: written before the move, and everything that is known of it."""
+"""The portal's past: written before the move, with everything that is known about it."""
 
 import zipfile
 from collections.abc import Iterator
@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from io import BytesIO
 
 from domain.keys import Location
-from handlers.demo.checker import target_of, write_object
+from handlers.demo.checker import ProducersBook, target_of, write_object
 from handlers.demo.cloud_http import Cloud
-from handlers.demo.ledger import Ledger
-from handlers.demo.objects import OwnedObject, object_of
-from handlers.demo.portal.judge import Item, Items
+from handlers.demo.objects import ProducedObject, object_of
+from handlers.demo.portal.comparison import Item, Items
 from handlers.demo.portal.records import (
     FOREIGN,
     OUTSIDE,
@@ -22,7 +21,7 @@ from handlers.demo.portal.records import (
     past_of,
     recipe_of_the_past,
 )
-from handlers.demo.portal.stage import PortalStage
+from handlers.demo.portal.setup import PortalSetup
 
 REGION = "us-east-1"
 TABLES = ("training", "model")
@@ -30,11 +29,11 @@ TABLES = ("training", "model")
 
 @dataclass(slots=True)
 class PortalWorld:
-    """What the portal's owner knows, apart from everything that migrates."""
+    """The producers' knowledge of the portal, independent of keyshift."""
 
-    on: PortalStage
+    on: PortalSetup
     past: Past = field(init=False)
-    ledger: Ledger = field(init=False)
+    book: ProducersBook = field(init=False)
 
     def __post_init__(self) -> None:
         self.past = past_of(self.bucket, region=REGION)
@@ -42,16 +41,16 @@ class PortalWorld:
     @property
     def bucket(self) -> str:
         """The use case's bucket."""
-        return self.on.stage.rules.source_bucket
+        return self.on.demo.rules.source_bucket
 
-    def write_past(self, ledger: Ledger) -> None:
+    def write_past(self, book: ProducersBook) -> None:
         """Objects, records, components, models and the jobs that still run."""
-        self.ledger = ledger
+        self.book = book
         for key, body in self.past.objects.items():
             self.write(Location(self.bucket, key), body)
         for key, body in self.past.manifests.items():
-            # Their bytes change when their images move, so they are not in the owners' book.
-            write_object(self.on.stage.owners_bucket, Location(self.bucket, key), object_of(body))
+            # Their bytes change when their images move, so they are not in the producers' book.
+            write_object(self.on.demo.producers_bucket, Location(self.bucket, key), object_of(body))
         for item in self.past.trainings:
             self.on.ports.trainings.create_training(item)
         for item in self.past.models:
@@ -69,36 +68,36 @@ class PortalWorld:
         return f"s3://{self.bucket}/{key}"
 
     def write(self, place: Location, body: bytes) -> None:
-        """An object that nobody writes again, and its line in the owners' book."""
+        """Write an object that is never written again, and note it in the producers' book."""
         written = object_of(body)
-        write_object(self.on.stage.owners_bucket, place, written)
-        self.ledger.note(place.key, written)
+        write_object(self.on.demo.producers_bucket, place, written)
+        self.book.note(place.key, written)
 
     def read(self, place: Location) -> bytes | None:
         """The bytes there."""
-        found = self.on.stage.owners_bucket.read_object(place)
+        found = self.on.demo.producers_bucket.read_object(place)
         return None if found is None else found[0]
 
     def note_package(self, place: Location) -> None:
         """A package that the portal wrote: from now on it must stay as it is."""
-        found = self.on.stage.owners_bucket.read_object(place)
+        found = self.on.demo.producers_bucket.read_object(place)
         if found is not None:
             body, state = found
-            written = OwnedObject(
+            written = ProducedObject(
                 len(body), 0, dict(state.metadata), {}, state.headers.content_type or "", content=body
             )
-            self.ledger.note(place.key, written)
+            self.book.note(place.key, written)
 
     def old_keys(self) -> list[str]:
         """Every key of the portal's that is moved, also those that old jobs wrote since."""
-        entries = self.ledger.entries()
+        entries = self.book.entries()
         known = (*self.past.objects, *self.past.manifests)
         since = [key for key in entries if RUNNING_JOB in key or RUNNING_COMPILATION in key]
         return [key for key in dict.fromkeys((*known, *since)) if self.target(key).key != key]
 
     def target(self, key: str) -> Location:
         """Where the object must be in the end."""
-        return target_of(self.on.stage.rules, key)
+        return target_of(self.on.demo.rules, key)
 
     def moved(self) -> dict[str, str]:
         """Every form of every old URI, with the one that it becomes."""
@@ -109,7 +108,7 @@ class PortalWorld:
         }
 
     def location_of(self, uri: str) -> Location | None:
-        """Where a URI in a record leads, read as plainly as an owner would; ``None``: not to this bucket."""
+        """The place of a URI in a record, read in the plain way; ``None``: not in this bucket."""
         if uri == FOREIGN:
             return None
         for form in FORMS:
@@ -131,7 +130,7 @@ class PortalWorld:
             if key in (name, self.target(name).key):
                 after = self.manifest_after(name)
                 return (after,) if rewritten and key != name else (body, after)
-        entries = self.ledger.entries()
+        entries = self.book.entries()
         return tuple(
             entry.last.body()
             for old, entry in entries.items()
@@ -164,7 +163,7 @@ FORMS = (
 )
 
 
-def _scanned(on: PortalStage, table: str) -> Iterator[Item]:
+def _scanned(on: PortalSetup, table: str) -> Iterator[Item]:
     for page in on.tables.scan_items(table):
         yield from page.items
 

@@ -1,7 +1,6 @@
 """An application whose items hold URIs of the objects, and what must hold of every one of them (protocol.md §8)."""
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from random import Random
@@ -11,6 +10,14 @@ from domain.keys import Location
 from domain.protocol.record import Mode, State
 from domain.references.ports import ItemChange
 from tests.fakes.references import InMemoryReferences
+from tests.simulation.whole.forms import (
+    as_written,
+    broken_json,
+    new_names,
+    old_names,
+    some_form,
+    switchable_names,
+)
 from tests.simulation.whole.manifests import is_manifest
 from tests.simulation.whole.scheduler import Process
 from tests.simulation.whole.truth import KeyTruth, value_of
@@ -31,6 +38,8 @@ references:
       - {{path: bare, bucket: legacy}}
     indexes: {{by-uri: uri}}
 """
+ODD = 0.4
+"""How many of the edits write a form of their own, where any does."""
 Edit = Callable[[dict[str, Any]], None]
 
 
@@ -44,8 +53,8 @@ class Application:
         self.said: dict[str, dict[str, Any]] = {}
         self.stream: list[dict[str, Any] | None] = []
         self._since: dict[str, dict[str, float]] = {}
-        self._new = re.compile(rf"s3://{target_bucket}/new/(k\d+)|(?<![/\w])new/(k\d+)")
-        self._old = re.compile(r"s3://legacy/old/(k\d+)|(?<![/\w])old/(k\d+)")
+        self._target_bucket = target_bucket
+        self._odd = Random(f"forms of {site.plan.seed}")
 
     # The application
     def edit(self, number: int) -> None:
@@ -58,7 +67,8 @@ class Application:
             self.tables.remove_item(TABLE, {"id": {"S": item_id}})
             self._noted(item_id, "deletes the item")
         else:
-            change = self._change(random)
+            is_odd = self._site.plan.forms and self._odd.random() < ODD
+            change = self._odd_change() if is_odd else self._change(random)
             said, item = deepcopy(self.said[item_id]), deepcopy(self.item(item_id) or {})
             change(said)
             change(item)
@@ -111,6 +121,26 @@ class Application:
         # A bare key names no bucket, so it can only follow within one.
         return random.choice(edits if self._site.target_bucket == "legacy" else edits[:-1])
 
+    def _odd_change(self) -> Edit:
+        """A URI in another form, or a text that was to be JSON."""
+        uri, random = self._some_uri(), self._odd
+        text = some_form(uri, random)
+
+        def set_uri(item: dict[str, Any]) -> None:
+            item["uri"] = {"S": text}
+
+        def append(item: dict[str, Any]) -> None:
+            item.setdefault("steps", {"L": []})["L"].append({"M": {"uri": {"S": text}}})
+
+        def join(item: dict[str, Any]) -> None:
+            members = item.setdefault("all", {"SS": []})["SS"]
+            members += [text] if text not in members else []
+
+        def configure(item: dict[str, Any]) -> None:
+            item["config"] = {"S": broken_json(uri)}
+
+        return random.choice((set_uri, append, join, configure))
+
     # What there is
     def item(self, item_id: str) -> dict[str, Any] | None:
         """The item now."""
@@ -119,11 +149,11 @@ class Application:
 
     def old_names(self, item: Mapping[str, Any]) -> set[str]:
         """The keys' last parts that the item names by old URIs."""
-        return {one or other for one, other in self._old.findall(_text(item))}
+        return old_names(_text(item))
 
     def new_names(self, item: Mapping[str, Any]) -> set[str]:
         """Those that it names by new URIs."""
-        return {one or other for one, other in self._new.findall(_text(item))}
+        return new_names(_text(item))
 
     def _key(self, name: str) -> KeyTruth:
         return self._site.truth.keys[Location("legacy", f"old/{name}")]
@@ -172,7 +202,7 @@ class Application:
         for item_id in sorted(self.said):
             self.check(item_id)
             item = self.item(item_id) or {}
-            for name in sorted(self.old_names(item)):
+            for name in sorted(switchable_names(item)):
                 key, record = self._key(name), records.get(self._key(name).source.record_id)
                 if record is None or record.mode is not Mode.FORWARD or record.is_unfinished:
                     continue
@@ -193,8 +223,8 @@ class Application:
         self._since[item_id] = {name: known.get(name, now) for name in self.old_names(item or {})}
 
     def _same(self, item: Mapping[str, Any]) -> str:
-        old = self._new.sub(lambda found: f"s3://legacy/old/{found[1]}" if found[1] else f"old/{found[2]}", _text(item))
-        return json.dumps(json.loads(old, object_hook=_without_order), sort_keys=True)
+        old = json.loads(as_written(_text(item), self._target_bucket), object_hook=_without_order)
+        return json.dumps(old, sort_keys=True)
 
     def _fault(self, item_id: str, text: str) -> None:
         self._site.truth.broken.append((item_id, text))

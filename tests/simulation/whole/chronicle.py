@@ -12,7 +12,9 @@ from tests.simulation.whole.excuses import (
     AT_ONCE,
     COPY_IN_DOUBT,
     DELETE_IN_DOUBT,
+    ERASED,
     MARKER_EXPIRED,
+    PUT_AFTER_CLEANUP,
     REFUSED_COPY,
     keeps_markers,
     why_indistinct,
@@ -115,26 +117,41 @@ class Chronicle:
             key.emptied_by = self.maker_of(versions[-1]).writer if versions else by
         key.has_erased |= by is Writer.OWNER
         if by is Writer.OWNER:
-            key.is_erased |= Writer.KEYSHIFT in makers
+            # Under suspended versioning what he put had replaced keyshift's marker, both with the id "null".
+            replaced_marker = gone.version_id in (None, NULL) and key.cleaned_at is not None
+            key.is_erased |= Writer.KEYSHIFT in makers or replaced_marker
         is_owners_marker = gone.state is None and self.maker_of(gone).writer is not Writer.KEYSHIFT
         last = len(key.words) - 1
         if by is Writer.RULE and is_newest and is_owners_marker and key.unfollowed.get(last) == AFTER_CLEANUP:
             key.unfollowed[last] = MARKER_EXPIRED
+        is_put_after = key.cleaned_at is not None and key.word_of(gone.written) > key.cleaned_at
+        if (
+            by is Writer.RULE
+            and key.owner is None
+            and is_put_after
+            and max(self._known_words(key), default=0) < last - 1
+        ):
+            key.unfollowed.setdefault(last, MARKER_EXPIRED)
         if is_newest and (is_hidden or by is Writer.RULE):
             # Only keyshift's marker made it noncurrent: it stays the owner's word (see ERASED).
             self._check_kept(key, by)
             return
-        before, why = key.shadow.current, self._why_unfollowed(key, keeps_markers=True)
+        # The version "null" leaves nothing behind, like a delete where no versions are kept.
+        keeps_markers = gone.version_id not in (None, NULL)
+        before, why = key.shadow.current, self._why_unfollowed(key, keeps_markers=keeps_markers)
         key.shadow.erase(gone.version_id or NULL)
+        # What would come up then, a cleanup of versions has removed.
+        key.is_erased |= by is Writer.OWNER and key.shadow.current in key.forgotten
         if key.shadow.current != before:
             self._spoken(key)
-            if key.owner is None and why == DELETE_IN_DOUBT:
+            if key.owner is None and why in (DELETE_IN_DOUBT, PUT_AFTER_CLEANUP):
                 key.unfollowed[len(key.words) - 1] = why
 
     def _check_kept(self, key: KeyTruth, by: Writer) -> None:
         truth = key.owner
         key.has_lost_version |= by is Writer.RULE
-        if by is Writer.RULE and truth is not None and not key.is_foreign and not self.is_stored(key, truth):
+        is_lost = truth is not None and not key.is_foreign and not self.is_stored(key, truth)
+        if by is Writer.RULE and is_lost and not self.excuses(ERASED if key.is_erased else None):
             self.fault(key, f"I1 a rule took {truth}, which only keyshift's marker had made noncurrent")
 
     def _spoken(self, key: KeyTruth) -> None:
@@ -154,7 +171,7 @@ class Chronicle:
         if marker is not None:
             self._note(marker, by)
         # What no process could write down was never known to keyshift: it cannot miss it (COPY_IN_DOUBT).
-        words = list(self._known_words(key))
+        words = list(self._known_words(key, since=key.decided))
         if any(word >= 0 for word in words):
             key.foreign_delete = (max(words), len(key.words) - 1)
         key.last_at_target, key.meddled, key.meddled_at = by, True, self._now()
@@ -171,10 +188,16 @@ class Chronicle:
             settled=frozenset(self._known_words(key)),
         )
 
-    def _known_words(self, key: KeyTruth) -> Iterator[int]:
-        """The words that processes of keyshift saw at the target and could write down."""
-        for one in (self.made[number] for number in key.noted):
-            yield key.word_of(one.of) if one.of is not None else self._word_then(key, one)
+    def _known_words(self, key: KeyTruth, *, since: int = 0) -> Iterator[int]:
+        """The words that processes of keyshift saw at the target and could write down, of writes from ``since`` on.
+
+        What another writer put is adopted only beside a source that it equals.
+        """
+        for one in (self.made[number] for number in key.noted if number >= since):
+            if one.of is not None:
+                yield key.word_of(one.of)
+            elif any(self.made[put].value == one.value for put in key.noted_beside.get(one.number, ())):
+                yield self._word_then(key, one)
 
     def _word_then(self, key: KeyTruth, made: Made) -> int:
         """The word that a foreign version equalled when it was put: the owner may have said the same again since."""

@@ -7,14 +7,26 @@ from collections.abc import Iterator
 
 from domain.keys import Location
 from domain.protocol.causes import Cause
-from domain.protocol.record import Action, Mode, Record, State
+from domain.protocol.intents import Action
+from domain.protocol.record import Mode, Record, State
 from tests.fakes.buckets import Version
 from tests.fakes.object_store import InMemoryObjectStore
-from tests.simulation.whole.excuses import DELETE_IN_DOUBT, PUT_AFTER_CLEANUP, why_gone, why_not_restored
+from tests.simulation.whole.excuses import (
+    DELETE_IN_DOUBT,
+    ERASED,
+    MARKER_EXPIRED,
+    PUT_AFTER_CLEANUP,
+    why_gone,
+    why_not_restored,
+    why_unrecognised,
+)
 from tests.simulation.whole.history import KeyTruth, Writer, value_of
+from tests.simulation.whole.losses import CLASS, is_archived, losses
 from tests.simulation.whole.truth import Truth
 
 ENDS = (State.COPIED, State.CLEANED, State.TOMBSTONE, State.GONE)
+MOST_UNSETTLED = 12
+"""Intents of a record that nobody holds: one that grows is refused by the audit's bus some day, and by its table."""
 BACK = (State.ROLLED_BACK, State.PURGED)
 
 
@@ -33,6 +45,8 @@ class Claims:
         key = self._truth.keys[record.source]
         if record.intent is not None:
             self._announced.setdefault(key.source, set()).add((record.intent.action, record.intent.etag))
+        if record.claim is None and len(record.maybe) > MOST_UNSETTLED:
+            self._truth.fault(key, f"I4 the record grows: it holds {len(record.maybe)} unsettled intents")
         self.check(key, record)
         before, self._states[key.source] = self._states.get(key.source), record.state
         # Said when it becomes so: what an owner does afterwards is told later.
@@ -80,7 +94,9 @@ class Claims:
     def _check_cleaned(self, key: KeyTruth) -> None:
         emptied_by_others = key.emptied_by not in (None, Writer.KEYSHIFT)
         why = key.unfollowed.get(len(key.words) - 1)
-        if emptied_by_others and why not in (DELETE_IN_DOUBT, PUT_AFTER_CLEANUP):
+        if emptied_by_others and why not in (DELETE_IN_DOUBT, PUT_AFTER_CLEANUP, MARKER_EXPIRED):
+            if key.is_erased and self._truth.excuses(ERASED):
+                return
             self._truth.fault(key, f"I3 the record says CLEANED, the {key.emptied_by} deleted the source")
 
     # At rest
@@ -102,10 +118,12 @@ class Claims:
             yield "I7 unfinished"
         if record.state is State.CONFLICT:
             in_doubt = key.doubled and record.cause is Cause.TARGET_IN_DOUBT
-            if not key.meddled and not in_doubt and not key.has_erased:
+            blameless = not key.meddled and not in_doubt and not key.has_erased
+            if blameless and not self._truth.excuses(why_unrecognised(key)):
                 yield f"I7 CONFLICT ({record.cause}) with no writer to blame"
             names_another = record.cause in (Cause.TARGET_FOREIGN, Cause.TARGET_FOREIGN_SOURCE_GONE)
-            if there is not None and self._truth.is_copy(key) and names_another:
+            is_ours = there is not None and self._truth.is_copy(key)
+            if is_ours and names_another and not self._truth.excuses(why_unrecognised(key)):
                 yield f"I3 CONFLICT ({record.cause}), and keyshift's own copy is at the target"
             return
         if record.state not in ENDS:
@@ -119,6 +137,22 @@ class Claims:
         if source is not None and record.state is not State.COPIED and not key.is_erased:
             yield f"I3 the record says {record.state}, and {value_of(source)} is at the source"
 
+    def check_carried(self, key: KeyTruth, record: Record, named: frozenset[str]) -> None:
+        """At rest a copy has its source's class, key and lock; ``named`` is what verification says that it lacks."""
+        places = (key.source, key.target)
+        source, target = (self._store.buckets.current(place) for place in places)
+        if record.state is not State.COPIED or value_of(source) != key.holds(target):
+            return
+        lost = losses(source, target, now=self._store.buckets.now())
+        # What is at the target by another writer's hand, or by a proxy's, is not copied again.
+        is_made_again = self._truth.is_copy(key) and not key.doubled
+        # The class of an archived source cannot be copied.
+        left = lost - {CLASS} if is_archived(source) else lost
+        if lost - named:
+            self._truth.fault(key, f"I3 verification does not say that the copy lacks {sorted(lost - named)}: {record}")
+        elif left and is_made_again and not self._truth.excuses(why_unrecognised(key)):
+            self._truth.fault(key, f"I7 the copy still lacks {sorted(left)}: {record}")
+
     def _faults_after_rollback(self, key: KeyTruth, record: Record) -> Iterator[str]:
         yield from _left_behind(record)
         if record.mode is Mode.FORWARD:
@@ -129,14 +163,15 @@ class Claims:
         if record.state is State.ROLLBACK_CONFLICT:
             in_doubt = key.doubled and record.cause is Cause.TARGET_IN_DOUBT
             blameless = not key.meddled and not in_doubt and not key.has_erased and None not in key.words[1:]
-            if blameless and why_not_restored(key, there) is None:
+            if blameless and why_not_restored(key, there) is None and why_unrecognised(key) is None:
                 yield f"I6 a rollback conflict ({record.cause}) with no writer to blame"
             return
         if record.state not in BACK:
             yield f"I7 {record.state} does not end a rollback"
         elif key.owner is not None and source is None and why_gone(key) is None:
             yield f"I6 the record says {record.state}, and the source of {key.owner} is not back"
-        if record.state is State.PURGED and there is not None and self._truth.is_copy(key):
+        is_left = record.state is State.PURGED and there is not None and self._truth.is_copy(key)
+        if is_left and not self._truth.excuses(why_unrecognised(key)):
             yield f"I6 the copy {value_of(there)} is left behind"
 
 

@@ -1,5 +1,7 @@
 """What operators change around keyshift for a while: the rules that are deployed, and the permissions of its roles."""
 
+from collections.abc import Sequence
+
 from domain.rules.compiled import CompiledRules
 from tests.simulation.whole.site import Site
 
@@ -13,14 +15,16 @@ PERMISSIONS = (
     ("find_top_marker",),
     ("write_record",),
 )
+OF_PROPERTIES = (("kms",), ("lock",), ("see-lock",))
+"""To use a KMS key, to set a lock, and to see one: without the last S3 shows a locked object as one without a lock."""
 
 
-def take_permissions(site: Site, at: float) -> None:
+def take_permissions(site: Site, at: float, permissions: Sequence[tuple[str, ...]] = PERMISSIONS) -> None:
     """An operator takes a permission from a role, sees what that does, and gives it back."""
     random = site.random
     lacking: set[tuple[str, str]] = getattr(site.scheduler.dice, "lacking", set())
     who = random.choice(ROLES)
-    what = {(who, call) for call in random.choice(PERMISSIONS)}
+    what = {(who, call) for call in random.choice(permissions)}
 
     def take() -> None:
         lacking.update(what)

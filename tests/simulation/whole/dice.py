@@ -3,12 +3,21 @@
 from dataclasses import dataclass, field
 from random import Random
 
-from domain.errors import AccessDeniedError, ThrottledError, UnavailableError
+from domain.errors import AccessDeniedError, EncryptionError, ThrottledError, UnavailableError
 from tests.simulation.whole.scheduler import Fate, Process, Request
 
 MUTATIONS = frozenset(
     {"copy_object", "delete_object", "copy_parts", "complete_upload", "create_upload", "abort_upload", "upload_part"}
-    | {"remove_delete_marker", "remove_version", "claim_record", "write_record", "change_item", "write_control"}
+    | {
+        "remove_delete_marker",
+        "remove_version",
+        "claim_record",
+        "write_record",
+        "claim_new_records",
+        "write_records",
+        "change_item",
+        "write_control",
+    }
     | {"write_stage", "send_messages", "send_back", "delete_letters", "move_all", "switch_on", "restore"}
 )
 KINDS = (
@@ -75,8 +84,10 @@ class SeededDice:
         """See the protocol."""
         random = self.random
         delay, gap, answer = random.random() * 0.2, random.random() * 0.2, random.random() * 0.2
-        if self.lacking and not self.calm and self._lacks(process, request):
-            why = AccessDeniedError(f"{request.subject}: the role may not")
+        lacking = [what for what in (request.name, *sorted(request.needs)) if self.lacks(process, what)]
+        if lacking:
+            denied = EncryptionError if lacking == ["kms"] else AccessDeniedError
+            why = denied(f"{request.subject}: the role may not {lacking[0]}")
             return Fate(delay=delay, effect=False, error=why, word="denied")
         blind = None if self.calm else self.blindness.fate(process, request, delay)
         if blind is not None:
@@ -120,5 +131,6 @@ class SeededDice:
             return Fate(kill="before", word=kind)
         return Fate(delay=late, gap=gap, kill="sent" if moment == "sent" else "after", word=kind)
 
-    def _lacks(self, process: Process, request: Request) -> bool:
-        return any(process.name.startswith(who) and request.name == what for who, what in self.lacking)
+    def lacks(self, process: Process, what: str) -> bool:
+        """Whether the process may not do that now."""
+        return not self.calm and any(process.name.startswith(who) and what == name for who, name in self.lacking)

@@ -14,13 +14,21 @@ from tests.simulation.whole.history import Doubt, KeyTruth, Writer
 
 AT_TARGET = ("copy_object", "complete_upload", "delete_object")
 AT_SOURCE = ("delete_object", "remove_delete_marker", "remove_version", "copy_object", "complete_upload")
-TO_MANIFEST = ("claim_record", "write_record")
+TO_MANIFEST = ("claim_record", "write_record", "claim_new_records", "write_records")
 STOPPED_SECONDS = 50.0
 """Longer than this a request only lasts for a process that was stopped before it sent it, or before its answer."""
 CLEANERS = "cleanup"
 """How the processes that clean up are named."""
 CLOCKS = 16.0
 """Seconds: the margin for the clocks, half of it for a clock that is late, and one because S3 cuts its dates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What S3 held when a look was answered; ``is_lock_hidden``: it left the lock out."""
+
+    version: Version | None
+    is_lock_hidden: bool = False
 
 
 @dataclass(slots=True)
@@ -39,6 +47,7 @@ class _Work:
     waits_since: float = 0.0
     """When it began the request that it waits in, or began last."""
     seen: dict[Location, tuple[float, int | None]] = field(default_factory=dict)
+    shown: dict[Location, Shown] = field(default_factory=dict)
     has_looked: bool = False
     """Whether S3 has shown it an object at the source, also where the answer is still on its way."""
 
@@ -68,16 +77,22 @@ class Doubts:
         if work is not None and location == work.key.source:
             work.has_looked = version is not None
 
-    def saw(self, process: str, location: Location, version: Version | None) -> None:
+    def saw(self, process: str, location: Location, version: Version | None, *, is_lock_hidden: bool = False) -> None:
         """A look at a place was answered."""
         work = self._works.get(process)
         if work is not None:
+            work.shown[location] = Shown(version, is_lock_hidden)
             work.seen[location] = (self._now(), version.written if version is not None else None)
 
     def last_look(self, process: str, location: Location) -> int | None:
         """The version that the process saw there last, in its work on the key."""
         work = self._works.get(process)
         return work.seen.get(location, (0.0, None))[1] if work is not None else None
+
+    def last_shown(self, process: str, location: Location) -> Shown | None:
+        """What the process was shown there last, in its work on the key; ``None`` where it has not looked."""
+        work = self._works.get(process)
+        return work.shown.get(location) if work is not None else None
 
     def known_at_target(self, key: KeyTruth) -> dict[int, float]:
         """The versions that keyshift wrote down or is about to, and when it saw them."""
@@ -159,6 +174,7 @@ class Doubts:
         work.has_written = not ends
         if ends:
             work.seen.clear()
+            work.shown.clear()
             work.has_looked = False
 
     def _ended(self, work: _Work) -> None:
@@ -166,6 +182,9 @@ class Doubts:
         key = work.key
         if work.at_target is not None:
             key.noted[work.at_target] = work.looked_at
+            _, at_source = work.seen.get(key.source, (-1.0, None))
+            if at_source is not None:
+                key.noted_beside.setdefault(work.at_target, set()).add(at_source)
         looked_at, _ = work.seen.get(key.target, (-1.0, None))
         if work.has_written and key.doubt_at_target is not None and looked_at > key.doubt_at_target.since:
             key.doubt_at_target = None

@@ -22,23 +22,29 @@ NOT_TOLD = "delete not told"
 TAKEN_OVER = "target taken over"
 PUT_AGAIN = "same bytes put again"
 ERASED = "erased under the marker"
+BOUND_NOW = "lock or key at the last moment"
+LOCK_HIDDEN = "lock not shown"
+PROMISE_BROKEN = "promise broken"
 AT_ONCE = 90.0
 """Seconds: an attempt with its last request, and the margins of the clocks. S3's dates tell what is further apart."""
 SENTENCES = {
     ERASED: "An owner removes a version or a marker of a cleaned key for good, by its id: keyshift cannot tell him from"
     " a lifecycle rule. The copy stays as it is, and rollback may restore what he removed. What a"
-    " cleanup of versions removed before him does not come back.",
+    " cleanup of versions removed before him does not come back. Had he put the key again since its cleanup, the copy"
+    " goes with the version that he removes; what keyshift's marker hides stays hidden, and a rule may remove it.",
     DELETE_IN_DOUBT: "An owner deletes a source while cleanup's own delete of the same bytes is under way or has had no"
     " answer: keyshift counts the delete as its own. The copy stays, and rollback restores the source.",
     AFTER_CLEANUP: "An owner deletes a key that cleanup has emptied: there is nothing to follow, and the copy stays.",
     UNSEEN_AFTER_CLEANUP: "Where no versions are kept, an owner's delete of a key that cleanup has emptied leaves no"
     " trace: the copy stays, and rollback restores the source.",
-    MARKER_EXPIRED: "An owner deletes a key after its cleanup, and a lifecycle rule removes his delete marker: the copy"
-    " stays, and rollback restores the source.",
+    MARKER_EXPIRED: "An owner deletes a key after its cleanup, or puts and deletes it again, and a lifecycle rule"
+    " removes his delete marker, or what he put, before keyshift looks: the copy stays, and rollback restores the"
+    " source.",
     ONLY_REWRITTEN: "A lifecycle rule removes the version of a cleaned manifest whose references were switched:"
     " rollback has no original to restore, keeps the copy and says so.",
-    PUT_AFTER_CLEANUP: "Without versions an owner puts and deletes a key again after its cleanup, before keyshift can"
-    " copy what he put and write that down: the copy that is there stays, and rollback restores it.",
+    PUT_AFTER_CLEANUP: "Without versions, or with suspended ones, an owner puts and deletes a key again after its"
+    " cleanup, before keyshift can copy what he put and write that down: the copy that is there stays, and rollback"
+    " restores it.",
     COPY_IN_DOUBT: "A worker dies, is stopped, or has no answer, over a copy, and a stranger puts the same bytes or"
     " deletes the target before another attempt has ended: keyshift takes the stranger's object for its copy.",
     SAME_BYTES_AGAIN: "A stranger puts the same bytes over keyshift's copy, or over what it adopted, between a look at"
@@ -55,6 +61,14 @@ SENTENCES = {
     " wrote meanwhile, after the listing had passed his key, has no event, and the cut-over does not see it.",
     AFTER_LISTING: "A stranger replaces or deletes a copy after a cut-over's listing has passed it: no event tells of"
     " that, and the cut-over does not see it.",
+    BOUND_NOW: "An owner locks a source, or changes its KMS key, between cleanup's last look and its delete: S3 has no"
+    " condition for either. A locked version stays under the delete marker, and rollback uncovers it.",
+    LOCK_HIDDEN: "A role may not see locks (s3:GetObjectRetention, s3:GetObjectLegalHold): S3 shows it a locked object"
+    " as one without a lock, and keyshift copies and cleans it so. A later verification with the permission finds such"
+    " a copy, unless its source is cleaned by then.",
+    PROMISE_BROKEN: "The rules file promises that no source has a KMS key, and one has: keyshift does not recognise a"
+    " copy of it whose answer is lost. It adopts the copy, which is then neither made again nor deleted with its"
+    " source; once the source is overwritten, the key becomes a CONFLICT.",
     REFUSED_COPY: "A stranger puts the same bytes within seconds of S3's refusal of keyshift's copy: once the owner"
     " has overwritten the source, keyshift takes his object for a copy that a proxy sent twice.",
 }
@@ -111,8 +125,13 @@ def why_outlives(key: KeyTruth) -> str | None:
     if key.doubled:
         return SENT_TWICE
     return key.unfollowed.get(len(key.words) - 1) or (
-        ERASED if key.is_erased else NOT_TOLD if key.lost_deletes else None
+        ERASED if key.is_erased else NOT_TOLD if key.lost_deletes else why_unrecognised(key)
     )
+
+
+def why_unrecognised(key: KeyTruth) -> str | None:
+    """Why keyshift may take its own copy for another writer's object."""
+    return PROMISE_BROKEN if key.has_broken_promise else None
 
 
 def why_goes(key: KeyTruth) -> str | None:
@@ -122,7 +141,7 @@ def why_goes(key: KeyTruth) -> str | None:
 
 def why_other(key: KeyTruth) -> str | None:
     """Why the target may hold something else than the owner's last word, although keyshift wrote it last."""
-    return SENT_TWICE if key.doubled else why_gone(key)
+    return SENT_TWICE if key.doubled else why_gone(key) or why_unrecognised(key)
 
 
 def why_gone(key: KeyTruth) -> str | None:

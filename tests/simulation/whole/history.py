@@ -113,6 +113,8 @@ class KeyTruth:
     """The puts of which keyshift removed the version for good."""
     noted: dict[int, float] = field(default_factory=dict)
     """When a process of keyshift wrote or saw a version at the target; it then ended its work undisturbed."""
+    noted_beside: dict[int, set[int]] = field(default_factory=dict)
+    """For each noted version, the puts that such a process saw at the source in the same work."""
     foreign_delete: tuple[int, int] | None = None
     """The newest word that a stranger's delete took away, and the owner's last word at that time."""
     meddled_at: float = 0.0
@@ -124,6 +126,8 @@ class KeyTruth:
     """Whether S3 failed to tell of a delete."""
     given_up: str | None = None
     """The etag at the target that an operator gives up (empty: the absence), until keyshift's next write there."""
+    decided: int = 0
+    """The number of keyshift's write that an operator's last decision was used for."""
     doubled: bool = False
     """Whether S3 refused the second of two sendings of one copy."""
     refused_at: float | None = None
@@ -137,13 +141,18 @@ class KeyTruth:
     indistinct: dict[int, str] = field(default_factory=dict)
     """Foreign versions at the target that nothing tells from keyshift's copy, with the name of the excuse."""
     is_erased: bool = False
-    """Whether its owner removed a version or marker for good while a marker of keyshift's lay over the key."""
+    """Whether its owner removed a version or marker for good while a marker of keyshift's lay over the key.
+
+    Or where a cleanup of versions had removed what was below.
+    """
     has_erased: bool = False
     """Whether its owner ever removed a version or marker for good, whatever lay over the key."""
     has_lost_version: bool = False
     """Whether a lifecycle rule took the owner's last version, which only keyshift's marker had made noncurrent."""
     has_lost_metadata: bool = False
     """Whether the owner's last metadata went with a source of which the same bytes were put at that moment."""
+    has_broken_promise: bool = False
+    """Whether its owner ever put an object with a KMS key although the rules file promises that there is none."""
     plain: Callable[[bytes], bytes] = bytes
     """What is at the target as the owner wrote it: a manifest's references may be switched there."""
 

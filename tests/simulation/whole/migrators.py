@@ -1,7 +1,7 @@
 """Operators who bring a migration from its start to its cut-over, and others who work at it at the same time."""
 
 from domain.errors import KeyshiftError
-from domain.lifecycle.gates import Limits
+from domain.lifecycle.gates import GateLimits
 from domain.lifecycle.stages import CAPTURING, Stage
 from handlers.operations.cutover import Terms, cut_over, look_for_cutover, postpone_cutover
 from handlers.operations.operator import Operation
@@ -11,10 +11,10 @@ from tests.simulation.whole.actors import POLL_SECONDS
 from tests.simulation.whole.operators import pauses, verify_once
 from tests.simulation.whole.ports_operations import SimulatedDeadLetters, SimulatedQueue
 from tests.simulation.whole.reports import both_sides
-from tests.simulation.whole.scheduler import Process
+from tests.simulation.whole.scheduler import EPOCH, Process
 from tests.simulation.whole.site import Site
 
-LIMITS = Limits()
+LIMITS = GateLimits()
 START_SECONDS = 90.0
 """How long a start waits for its probes before its operator looks what is wrong, and starts again."""
 LOOK_SECONDS = 60.0
@@ -113,7 +113,11 @@ def interferes(site: Site, process: Process) -> None:
 
 def _postpones(site: Site, process: Process) -> None:
     until = process.now() + site.random.uniform(30, 600) if site.random.random() < 0.7 else None
-    postpone_cutover(site.operation(process), until, why="whole")
+    site.promises.postpones[process.name] = until - EPOCH if until is not None else None
+    try:
+        postpone_cutover(site.operation(process), until, why="whole")
+    finally:
+        del site.promises.postpones[process.name]
 
 
 def _cuts_over(site: Site, process: Process) -> None:

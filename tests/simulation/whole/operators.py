@@ -2,19 +2,24 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import count
 
 from domain.errors import KeyshiftError
 from domain.keys import Location
 from domain.lifecycle.stages import Stage
 from domain.lifecycle.verification import Finding
+from domain.protocol.causes import Cause
 from domain.protocol.record import State
-from handlers.operations.cleanup import Cleaned, Cleaner, begin_cleaning, refuse_cleanup
+from domain.steering.control import BREAKER, paused
+from handlers.operations.cleanup import Cleaner, begin_cleaning, refuse_cleanup
 from handlers.operations.conflicts import ConflictDesk
 from handlers.operations.control import pause_migration, resume_migration
-from handlers.operations.dead_letters import Held, read_letter
+from handlers.operations.dead_letters import HeldLetters, read_letter
 from handlers.operations.operator import Shut
+from handlers.operations.purge import purge_copies
 from handlers.operations.redrive import Chosen, Replayed, move_all, purge_letters, replay_letters
-from handlers.operations.rollback import BACKWARD, purge_copies, roll_back
+from handlers.operations.removals import Hold, Removal, Removed
+from handlers.operations.rollback import BACKWARD, roll_back
 from handlers.operations.verify import Requeuer, Verifier, held_references
 from tests.simulation.whole.actors import POLL_SECONDS
 from tests.simulation.whole.ports_operations import SimulatedDeadLetters
@@ -22,8 +27,16 @@ from tests.simulation.whole.reports import both_sides
 from tests.simulation.whole.scheduler import Process
 from tests.simulation.whole.site import Site
 from tests.simulation.whole.truth import KeyTruth
+from tests.worlds.cleaned import clean_all
 
 PAUSE_SECONDS = 60.0
+PASSING = frozenset({Hold.QUIET_TIME, Hold.SOAK_TIME, Cause.ATTEMPT_RUNS, Cause.BUSY})
+"""What holds a source only for a while."""
+BUSY = frozenset({Hold.QUIET_TIME, Cause.BUSY, Cause.ROLLBACK_UNFINISHED})
+"""What holds a copy only for a while."""
+MOST_PASSES = 20
+TRIPPED_SECONDS = (600.0, 1_500.0)
+"""Longer than a message that counts every receive would survive."""
 
 
 def until_answered(process: Process, job: Callable[[], object]) -> None:
@@ -137,7 +150,7 @@ def _look_after(site: Site, process: Process, name: str) -> None:
     if site.random.random() < 0.3:
         move_all({name: queue}, rate=None, really=True, say=lambda _: None, sleep=process.sleep)
         return
-    with Held(queue, limit=100) as held:
+    with HeldLetters(queue, limit=100) as held:
         letters = [read_letter(one, name, dependencies) for one in held.letters()]
         unreadable = [one for one in letters if one.cause == "malformed-message"]
         purge_letters(Chosen(queue, held, unreadable))
@@ -165,8 +178,23 @@ def resumes(site: Site, process: Process) -> None:
         )
 
 
+def trips(site: Site, process: Process) -> None:
+    """The circuit breaker pauses, which leaves Lambda's pollers on; an operator resumes when he has found the cause."""
+    panel = site.operation(process).panel
+
+    def trip() -> None:
+        before = panel.read_control()
+        if not before.paused:
+            after = paused(before, reason="whole", by=BREAKER, now=process.now())
+            panel.write_control(after, before=before)
+
+    until_answered(process, trip)
+    process.sleep(site.random.uniform(*TRIPPED_SECONDS))
+    resumes(site, process)
+
+
 # Cleanup
-def clean_by_command(site: Site, process: Process) -> list[Cleaned]:
+def clean_by_command(site: Site, process: Process) -> list[Removal]:
     """``keyshift cleanup --yes``."""
     operation = site.operation(process)
     if refuse_cleanup(operation) is not None:
@@ -174,7 +202,7 @@ def clean_by_command(site: Site, process: Process) -> list[Cleaned]:
     site.passes[process] = site.scheduler.time
     cleaner = Cleaner(operation, soak=0.0, forgets_versions=site.plan.forgets and site.plan.versioned)
     begin_cleaning(operation)
-    return list(cleaner.cleaned(yes=True, threads=2, per_second=None))
+    return clean_all(operation, cleaner, threads=2)
 
 
 def cleans_by_command(site: Site, process: Process) -> None:
@@ -188,25 +216,28 @@ def cleans_by_command(site: Site, process: Process) -> None:
 
 
 def finishes_by_command(site: Site, process: Process) -> None:
-    """Verification and cleanup in turn, until a pass cleans nothing and nothing has to wait any more."""
-    while True:
+    """Verification and cleanup in turn, until a pass cleans nothing and nothing has to wait any more.
+
+    A locked source is claimed and left by every cleanup, so for another one its record is never quiet for long.
+    """
+    for _ in count() if site.properties is None else range(MOST_PASSES):
         try:
             verify_once(site, process, requeue=True)
             done = clean_by_command(site, process)
         except KeyshiftError:
             process.sleep(POLL_SECONDS)
             continue
-        if not any(one.verdict in ("cleaned", "failed") or _waits(one) for one in done):
+        if not any(one.verdict in (Removed.CLEANED, Removed.FAILED) or one.reason in PASSING for one in done):
             return
         process.sleep(90.0)
 
 
-def _waits(one: Cleaned) -> bool:
-    return one.why.startswith(("quiet time", "another attempt", "another worker", "soak time"))
-
-
-def _is_busy(why: str) -> bool:
-    return why.startswith(("another worker has it", "rollback itself must finish first", "quiet time"))
+# Archives
+def restores(site: Site, process: Process) -> None:
+    """An operator restores whatever is archived, as long as anything is."""
+    while not site.closing and site.properties is not None:
+        site.properties.restore_all()
+        process.sleep(PAUSE_SECONDS)
 
 
 # Rollback
@@ -230,7 +261,8 @@ def purges_by_command(site: Site, process: Process) -> None:
     while True:
         try:
             answer = purge_copies(operation, yes=True, threads=2, per_second=None)
-            left = [] if isinstance(answer, Shut) else [one for one in answer if one[1] == "failed" or _is_busy(one[2])]
+            done = [] if isinstance(answer, Shut) else list(answer)
+            left = [one for one in done if one.verdict is Removed.FAILED or one.reason in BUSY]
         except KeyshiftError:
             process.sleep(20.0)
             continue

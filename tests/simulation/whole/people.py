@@ -11,7 +11,7 @@ from tests.simulation.whole.ports import SCALE
 from tests.simulation.whole.producers import Producers, run_rule, suspend
 from tests.simulation.whole.site import Site
 
-MEANWHILE = ("current", "class")
+MEANWHILE = ("current", "class", "archive", "target")
 """Rules that need no noncurrent version of a day."""
 
 
@@ -44,6 +44,9 @@ class People:
             self._later(lambda: suspend(self._site), at)
         if plan.lifecycle in MEANWHILE:
             self._later(lambda: run_rule(self._site, plan.lifecycle))
+        if self._site.properties is not None:
+            for _ in range(plan.keys):
+                self._later(self._site.properties.restore_some)
         self.begin_application(plan.seconds)
 
     def begin_application(self, seconds: float) -> None:
@@ -76,7 +79,8 @@ class People:
     # Owners
     def speak(self, key: KeyTruth) -> None:
         """An owner puts or deletes."""
-        if self._producers.speak(key):
+        properties = self._site.properties
+        if self._producers.speak(key) or (properties is not None and properties.speak(key)):
             return
         if key.owner is not None and self._site.random.random() < self._site.plan.removes:
             self.remove(key)
@@ -86,7 +90,9 @@ class People:
     def put(self, key: KeyTruth, *, value: Value | None = None, tell: bool = True) -> None:
         """An owner puts ``value``, or something new, or something that was there before."""
         body, mark = value or self.new_value(key)
-        state = self._site.store.put(key.source, body, metadata={"put": mark})
+        said = self._site.properties.of_put(key) if self._site.properties is not None else {}
+        state = self._site.store.put(key.source, body, metadata={"put": mark}, **said)
+        key.has_broken_promise |= self._site.plan.promised and state.encryption.is_kms
         self._site.truth.owner_put(key, self._site.there(key.source))
         self._old_rows.append((key.source, state))
         self._site.say("owner", f"puts {key.source.key} {body.decode()}/{mark} {state.etag[:6]}", len(key.words) - 1)
@@ -171,8 +177,9 @@ class People:
             key=location.key,
             etag=state.etag,
             size=state.size * SCALE,
-            storage_class="STANDARD",
+            storage_class=state.storage_class,
             version_id=state.version_id if self._site.random.random() < 0.5 else None,
+            is_plain=True if self._site.properties is not None and self._site.properties.is_told_plain(state) else None,
         )
         self._site.say("operator", f"sends an old row of {location.key}", state.etag[:6])
         self._site.backfill.send_messages(

@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 
 from tests.simulation.whole.dice import KINDS
+from tests.simulation.whole.draws import gated_changes, later_changes
 
 ALONE: Mapping[str, Any] = {
     "redeploys": 0,
@@ -22,29 +23,20 @@ ALONE: Mapping[str, Any] = {
     "gated": False,
     "on_call": True,
     "replaced": 0,
+    "properties": False,
+    "locks": False,
+    "locks_later": False,
+    "promises_class": False,
+    "breaks": False,
+    "property_roles": 0,
+    "forms": False,
+    "trips": 0,
 }
 """What the profiles are about: each plays its own part only."""
 GATED = 0.05
 """How many random plans go through start and cut-over."""
-
-
-def gated_changes(random: Random) -> dict[str, Any]:
-    """Operators who act through every gate, and what may make a gate false."""
-    return {
-        "gated": True,
-        "by_command": True,
-        "operators": random.choice((0, 1, 1, 2)),
-        "terraform": random.choice((0, 0, 1, 2)),
-        "sends_already": random.random() < 0.4,
-        "second": random.random() < 0.4,
-        "reports": random.choice((0, 0, 1)),
-        "replaced": random.choice((0, 0, 2)),
-        "on_call": random.random() < 0.7,
-        "longest_stall": 30.0,
-        "fault_rate": random.choice((0.0, 0.01, 0.03)),
-        "items": 0,
-        "manifests": 0,
-    }
+FIRST_LATER = 10_000_000
+"""Smaller seeds were played before there were properties, forms and trips: what a document says of one stays true."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +119,23 @@ class Plan:
     """How many objects are copied in parts."""
     parts_at_once: int = 2
     promised: bool = False
+    """Whether the rules file promises a class, and that there is neither a KMS key nor a lock."""
+    properties: bool = False
+    """Whether producers give their objects classes, KMS keys and locks, and change them later."""
+    locks: bool = False
+    """Whether both buckets have Object Lock."""
+    locks_later: bool = False
+    """Whether an operator enables it on the target bucket only when everything else has settled."""
+    promises_class: bool = False
+    """Whether the rules file promises the class alone."""
+    breaks: bool = False
+    """Whether producers do not keep the promise."""
+    property_roles: int = 0
+    """How often a role may not use a KMS key, set a lock, or see one, for a while."""
+    forms: bool = False
+    """Whether the application writes URIs in every form, and texts that cannot be rewritten."""
+    trips: int = 0
+    """How often the circuit breaker pauses the migration for long, which leaves Lambda's pollers on."""
     gated: bool = False
     """Whether the migration is started, cut over and cleaned up by commands, through all their gates."""
     operators: int = 0
@@ -145,6 +154,8 @@ class Plan:
     """How often the functions are replaced, with another configuration."""
     blunt: bool = False
     """Whether the server answers a conditional delete of what is not there with 412, as SeaweedFS does."""
+    together: bool = True
+    """Whether many claims and many commits are written in one request."""
     checksums: bool = True
     knows_itself: bool = True
     max_receives: int = 8
@@ -202,9 +213,13 @@ class Plan:
             suspends=random.choice(("", "", "", "first", "later")),
             versioned_target=other_bucket and chance() < 0.4,
             blunt=chance() < 0.3,
+            together=Random(seed * 7_919 + 2).random() < 0.7,
         )
         if chance() < GATED:
             plan = replace(plan, **{**ALONE, **gated_changes(random)})
+        elif seed >= FIRST_LATER:
+            own = Random(f"later:{seed}")
+            plan = replace(plan, **later_changes(own))
         return replace(plan, **given)
 
     def smaller(self) -> list["Plan"]:
@@ -225,6 +240,14 @@ class Plan:
             *({"verifies": False}, {"by_command": False}, {"forgets": False}, {"buried": 0.0}, {"garbage": 0}),
             *({"roles": 0}, {"dual": 0.0}, {"moves": 0.0}, {"twins": 0.0}, {"erases": 0.0}, {"afterwards": 0}),
             *({"lifecycle": ""}, {"suspends": ""}, {"versioned_target": False}, {"unfenced": False}, {"blunt": False}),
+            {"together": False},
+            *({"properties": False, "locks": False, "promises_class": False, "breaks": False}, {"property_roles": 0}),
+            *(
+                {"locks": False},
+                {"locks_later": False},
+                {"promises_class": False},
+                {"promised": False, "breaks": False},
+            ),
             *({"operators": 0}, {"terraform": 0}, {"second": False}, {"reports": 0}, {"replaced": 0}),
             *({"decides": False}, {"redeploys": 0}, {"redeploys": min(1, self.redeploys)}),
             *({"words": 1}, {"words": max(1, self.words - 1)}, {"max_receives": 50}, {"knows_itself": True}),

@@ -1,4 +1,4 @@
-"""S3 and the manifest as one process sees them: each call is a request whose fate the scheduler decides."""
+"""S3 as one process sees it: each call is a request whose fate the scheduler decides."""
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -6,11 +6,11 @@ from functools import partial
 from typing import cast
 
 from domain.keys import Location
-from domain.objects import ListedObject, ObjectState
+from domain.objects import ListedObject, Lock, ObjectState
 from domain.parts import MIB, Part
-from domain.protocol.ports import ClaimAnswer, Deleted, Refused, SourceObject, TargetObject, TopMarker, Written
-from domain.protocol.record import ClaimRequest, Record
+from domain.protocol.ports import Deleted, Refused, SourceObject, TargetObject, TopMarker, Written
 from tests.fakes.buckets import Version
+from tests.fakes.conditions import required_etag
 from tests.simulation.whole.asking import Asking
 from tests.simulation.whole.scheduler import Phases, Request
 
@@ -29,17 +29,22 @@ class SimulatedStore(Asking):
     ) -> ObjectState | None:
         """HEAD."""
         store, shown = self._site.store, list[Version | None]()
+        is_lock_hidden = self._site.hides_locks_from(self._process)
 
         def effect() -> ObjectState | None:
             shown.append(store.buckets.version(location, version_id))
             if version_id is None:
-                self._site.truth.doubts.shows(self._process.name, location, shown[-1])
+                self._site.truth.doubts.shows(self.name_for(location), location, shown[-1])
             return store.look_at_object(location, version_id=version_id, with_tags=with_tags)
 
-        seen: ObjectState | None = self._ask_of(location, "look_at_object", location.key, effect)
+        needs = _needs(_state(store.buckets.version(location, version_id)))
+        seen: ObjectState | None = self._ask_of(location, "look_at_object", location.key, effect, needs=needs)
+        if seen is not None and is_lock_hidden:
+            seen = replace(seen, lock=Lock())
         self._site.looks[self._process.name, location] = seen.etag if seen is not None else None
         if version_id is None:
-            self._site.truth.doubts.saw(self._process.name, location, shown[-1])
+            doubts = self._site.truth.doubts
+            doubts.saw(self.name_for(location), location, shown[-1], is_lock_hidden=is_lock_hidden)
         if seen is not None and not self._site.plan.checksums:
             seen = replace(seen, checksums={}, full_checksums=False)
         return seen if seen is None else replace(seen, size=seen.size * SCALE)
@@ -56,15 +61,17 @@ class SimulatedStore(Asking):
                 self._site.truth.refused(target.location, was_done=bool(done))
             return outcome  # type: ignore[return-value]  # a generator's return value is the answer
 
+        condition = _short(required_etag(target.condition))
         request = Request(
             "copy_object",
-            f"{source.location.key} {source.etag[:6]} -> {target.location.key} if {_short(target.if_match)}",
+            f"{source.location.key} {source.etag[:6]} -> {target.location.key} if {condition}",
             copying,
             target.send_before,
+            needs=_needs(_state(self._site.store.buckets.version(source.location, source.version_id)), setting=seen),
         )
         answer: Written | Refused = self._send_of(target.location, request)
         if isinstance(answer, Written):
-            self._site.truth.doubts.saw(self._process.name, target.location, done[-1])
+            self._site.truth.doubts.saw(self.name_for(target.location), target.location, done[-1])
         return answer
 
     def _copying(self, source: SourceObject, target: TargetObject, seen: ObjectState | None) -> Phases:
@@ -77,7 +84,7 @@ class SimulatedStore(Asking):
         answer = store.write_copy(read, target, seen=seen)
         if isinstance(answer, Written):
             self._site.promises.moved(target.location, by=self._process.name)
-            truth.written(target.location, read, before, by=self._process.name)
+            truth.written(target.location, read, before, by=self.name_for(target.location))
             self._site.claims.copied(target.location, source.etag)
             self._site.manifests.changed(target.location)
             self._site.service.object_written(target.location)
@@ -94,7 +101,7 @@ class SimulatedStore(Asking):
             if isinstance(answer, Deleted) and there is not None:
                 marker = self._site.store.buckets.top(location)
                 self._site.promises.moved(location, by=self._process.name)
-                self._site.truth.deleted(location, there, marker, by=self._process.name)
+                self._site.truth.deleted(location, there, marker, by=self.name_for(location))
                 self._site.claims.deleted(location)
                 self._site.application.deleted(location, by=self._process)
                 self._site.manifests.deleted(location, by=self._process)
@@ -131,7 +138,7 @@ class SimulatedStore(Asking):
             gone = self._site.store.buckets.version(location, version_id)
             self._site.store.remove_version(location, version_id=version_id, send_before=NEVER)
             if gone is not None:
-                self._site.truth.forgotten(location, gone, by=self._process.name)
+                self._site.truth.forgotten(location, gone, by=self.name_for(location))
 
         self._ask_of(location, "remove_version", f"{location.key} {version_id}", effect, send_before)
 
@@ -144,7 +151,8 @@ class SimulatedStore(Asking):
             self._site.store.uploads[f"u{number}"] = self._site.store.uploads.pop(upload_id)
             return f"u{number}"
 
-        return str(self._ask_of(target.location, "create_upload", target.location.key, effect, target.send_before))
+        key, needs = target.location.key, _needs(seen, setting=seen)
+        return str(self._ask_of(target.location, "create_upload", key, effect, target.send_before, needs))
 
     def copy_parts(
         self, source: SourceObject, target: TargetObject, *, upload_id: str, parts: Sequence[Part]
@@ -155,6 +163,7 @@ class SimulatedStore(Asking):
             f"{source.location.key} {source.etag[:6]} -> {target.location.key} {upload_id} {[p.number for p in parts]}",
             lambda: self._copying_parts(source, target, upload_id, parts),
             target.send_before,
+            needs=_needs(_state(self._site.store.buckets.version(source.location, source.version_id))),
         )
         answer: Mapping[int, str] | Refused = self._send_of(target.location, request)
         return answer
@@ -200,7 +209,7 @@ class SimulatedStore(Asking):
                 done.append(made)
                 self._site.promises.moved(target.location, by=self._process.name)
                 if is_copy:
-                    self._site.truth.completed(target.location, upload_id, before, by=self._process.name)
+                    self._site.truth.completed(target.location, upload_id, before, by=self.name_for(target.location))
                     self._site.claims.copied(target.location, upload.state.etag)
                 else:
                     self._site.manifests.rewritten(target.location, made, before, by=self._process.name)
@@ -211,12 +220,12 @@ class SimulatedStore(Asking):
         answer: Written | Refused = self._ask_of(
             target.location,
             "complete_upload",
-            f"{target.location.key} {upload_id} if {_short(target.if_match)}",
+            f"{target.location.key} {upload_id} if {_short(required_etag(target.condition))}",
             effect,
             target.send_before,
         )
         if isinstance(answer, Written) and done:
-            self._site.truth.doubts.saw(self._process.name, target.location, done[-1])
+            self._site.truth.doubts.saw(self.name_for(target.location), target.location, done[-1])
         return answer
 
     def abort_upload(self, target: Location, *, upload_id: str) -> None:
@@ -242,39 +251,14 @@ class SimulatedStore(Asking):
         return page
 
 
-class SimulatedManifest(Asking):
-    """Manifest; every change is the stream's next entry."""
+def _state(version: Version | None) -> ObjectState | None:
+    return version.state if version is not None else None
 
-    def claim_record(self, request: ClaimRequest) -> ClaimAnswer:
-        """The conditional UpdateItem."""
-        source, claim = request.notice.source, self._site.manifest.claim_record
-        answer: ClaimAnswer = self._ask_of(source, "claim_record", source.key, lambda: claim(request))
-        return answer
 
-    def write_record(self, record: Record, *, before: Record | None) -> bool:
-        """The conditional PutItem."""
-        subject = f"{record.source.key} {record.state} {'held' if record.claim else 'free'}"
-        write = self._site.manifest.write_record
-        return bool(self._ask_of(record.source, "write_record", subject, lambda: write(record, before=before)))
-
-    def read_record(self, record_id: str) -> Record | None:
-        """GetItem."""
-        answer: Record | None = self._ask(
-            "read_record", record_id[:6], lambda: self._site.manifest.read_record(record_id)
-        )
-        return answer
-
-    def read_records(self, record_ids: Sequence[str]) -> dict[str, Record]:
-        """BatchGetItem."""
-        answer: dict[str, Record] = self._ask(
-            "read_records", "", lambda: dict(self._site.manifest.read_records(record_ids))
-        )
-        return answer
-
-    def scan_records(self, *, segment: int = 0, segments: int = 1) -> Iterator[Record]:
-        """Scan, in one page."""
-        scan = self._site.manifest.scan_records
-        yield from self._ask("scan_records", "", lambda: list(scan(segment=segment, segments=segments)))
+def _needs(*states: ObjectState | None, setting: ObjectState | None = None) -> frozenset[str]:
+    """What a request about these objects needs; ``setting``: what it names for the target."""
+    named = {"kms"} if any(one is not None and one.encryption.is_kms for one in (*states, setting)) else set[str]()
+    return frozenset(named | ({"lock"} if setting is not None and setting.lock != Lock() else set()))
 
 
 def _short(etag: str | None) -> str:

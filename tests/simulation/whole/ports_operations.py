@@ -211,10 +211,13 @@ class SimulatedContents(Asking):
 
     def read_content(self, location: Location, *, etag: str) -> Iterator[bytes] | Refused:
         """GetObject."""
-        read = self._contents.read_content
-        answer: list[bytes] | Refused = self._ask(
-            "read_content", location.key, lambda: _whole(read(location, etag=etag))
-        )
+        read, manifests, process = self._contents.read_content, self._site.manifests, self._process.name
+
+        def effect() -> list[bytes] | Refused:
+            manifests.reads(process, location)
+            return _whole(read(location, etag=etag))
+
+        answer: list[bytes] | Refused = self._ask("read_content", location.key, effect)
         if isinstance(answer, Refused):
             return answer
         return self._rest_of(location, answer)

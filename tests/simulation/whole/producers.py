@@ -61,6 +61,9 @@ class Producers:
         if not versions:
             return
         gone = site.random.choice(versions)
+        if buckets.is_locked(gone):
+            site.say("owner", f"may not remove {key.source.key} {gone.version_id}: it is locked")
+            return
         buckets.remove_version(key.source, gone.version_id or NULL)
         site.truth.owner_erased(key, gone)
         site.manifests.changed(key.source)
@@ -78,12 +81,14 @@ RULES = {
     "older": LifecycleRule("old/", expires_noncurrent=True, newer_noncurrent_versions=1),
     "current": LifecycleRule("old/", expires_current=True),
     "class": LifecycleRule("old/", transition_to="STANDARD_IA"),
+    "archive": LifecycleRule("old/k", transition_to="GLACIER"),
+    "target": LifecycleRule("new/", transition_to="STANDARD_IA"),
 }
 
 
 def run_rule(site: "Site", name: str) -> None:
-    """A lifecycle rule of the source bucket does what is due under it."""
-    bucket = next(iter(site.truth.keys)).bucket
+    """A lifecycle rule of the source bucket, or of the target's, does what is due under it."""
+    bucket = site.target_bucket if name == "target" else next(iter(site.truth.keys)).bucket
     before = {key.source: list(_versions(site, key)) for key in site.truth.keys.values()}
     told = site.store.run_lifecycle(bucket, RULES[name])
     site.say("rule", f"of lifecycle runs: {name}", len(told))

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
-from tests.simulation.whole.plans import ALONE, gated_changes
+from tests.simulation.whole.draws import gated_changes, property_changes
+from tests.simulation.whole.plans import ALONE
 
 Profile = Callable[[Random], Mapping[str, Any]]
 FORWARD: Mapping[str, Any] = {"rollback": False, "purge": False}
@@ -114,6 +115,66 @@ def _gates(random: Random) -> Mapping[str, Any]:
     }
 
 
+def _properties(random: Random) -> Mapping[str, Any]:
+    """K: objects with classes, KMS keys and locks, which lifecycle rules and their producers change after the copy."""
+    back = random.random() < 0.3
+    return property_changes(random) | {
+        "cleanup": random.random() < 0.7,
+        "by_command": random.random() < 0.5,
+        "forgets": random.random() < 0.4,
+        "rollback": back,
+        "purge": back and random.random() < 0.6,
+        "afterwards": random.choice((0, 1, 2)),
+        "strangers": random.choice((0, 0, 3)),
+        "verifies": random.random() < 0.6,
+        "words": random.randint(2, 6),
+    }
+
+
+def _every_form(random: Random) -> Mapping[str, Any]:
+    """H: references in every form, and texts that cannot be rewritten, while sources are cleaned up."""
+    back = random.random() < 0.3
+    return {
+        "forms": True,
+        "items": random.choice((2, 6)),
+        "edits": 30,
+        "manifests": random.choice((0, 2)),
+        "rewrites": True,
+        "cleanup": True,
+        "by_command": True,
+        "strangers": 0,
+        "rollback": back,
+        "purge": back and random.random() < 0.5,
+    }
+
+
+def _long_waits(random: Random) -> Mapping[str, Any]:
+    """R: the circuit breaker pauses for longer than a queue's receives last; nothing else goes wrong."""
+    quiet = {"fault_rate": 0.0, "garbage": 0, "buried": 0.0, "lost_events": 0.0, "max_receives": 8}
+    return {**quiet, "trips": random.randint(1, 2), "pauses": random.choice((0, 1)), "strangers": 0}
+
+
+def _broken_off(random: Random) -> Mapping[str, Any]:
+    """G: a large object is overwritten faster than it is copied in parts, to where no etag can be foretold."""
+    return {
+        "keys": 1,
+        "words": 40,
+        "large": 1.0,
+        "repeats": 0.1,
+        "removes": 0.05,
+        "seconds": 1_800.0,
+        "fault_rate": random.choice((0.3, 0.4)),
+        "kinds": ("error", "lost", "time-out", "throttle", "kill-sent", "kill-after"),
+        "other_bucket": True,
+        "encrypted": True,
+        "strangers": 0,
+        "items": 0,
+        "manifests": 0,
+        "cleanup": False,
+        **FORWARD,
+    }
+
+
 PROFILES: Mapping[str, Profile] = {
     "N": _cleanup_without_effect,
     "D1": _dual_writers,
@@ -126,6 +187,10 @@ PROFILES: Mapping[str, Profile] = {
     "S": _suspended,
     "A": _removed_by_rules,
     "X": _expired,
+    "K": _properties,
+    "H": _every_form,
+    "R": _long_waits,
+    "G": _broken_off,
     "L": _gates,
 }
 

@@ -49,6 +49,8 @@ class Promises:
     """By operator, the gates that he accepts."""
     _told: dict[Location, tuple[float, bool]] = field(default_factory=dict)
     _listed: dict[tuple[str, str], list[tuple[float, str]]] = field(default_factory=dict)
+    postpones: dict[str, float | None] = field(default_factory=dict)
+    """By operator who is about to postpone: until when, in seconds since the simulation's begin; ``None``: no more."""
     has_started: bool = False
     _back_since: float | None = None
     _postponed_until: float | None = None
@@ -77,7 +79,7 @@ class Promises:
             self.truth.fault(key, f"G2 {by} changes {location.key} long after an operator began to take all back")
 
     def postponed(self, until: float | None) -> None:
-        """An operator puts the cut-over off, or allows it again (seconds since the simulation's begin)."""
+        """An operator has put the cut-over off, or allowed it again (seconds since the simulation's begin)."""
         self._postponed_until = until
 
     def went_back(self) -> None:

@@ -4,8 +4,7 @@ from contextlib import suppress
 from typing import Any
 
 from domain.errors import KeyshiftError
-from domain.references.item_rewriting import UNSETTLED
-from domain.references.manifest_rewriting import BROKEN_OFF, NO_TIME, TAKEN, UNDER_WAY
+from domain.references.reports import Wait
 from handlers.bootstrap.operations import UndoneReferences
 from handlers.operations.references import TableScan
 from handlers.reference_events import respond
@@ -14,8 +13,8 @@ from tests.simulation.whole.application import TABLE
 from tests.simulation.whole.scheduler import Process
 from tests.simulation.whole.site import Site
 
-PASSING = frozenset({UNDER_WAY, TAKEN, NO_TIME, BROKEN_OFF})
-"""Why a manifest waits where a later run comes further by itself."""
+PASSING = frozenset({Wait.BUSY, Wait.ATTEMPT_RUNS, Wait.NO_TIME, Wait.BROKEN_OFF, Wait.OBJECT_UNSETTLED})
+"""Why a reference waits where a later run comes further by itself."""
 STREAM = f"arn:aws:dynamodb:eu-west-1:111122223333:table/{TABLE}/stream/1"
 
 
@@ -57,16 +56,12 @@ def rewrites_references(site: Site, process: Process) -> None:
             process.sleep(POLL_SECONDS)
 
 
-PASSING = frozenset({UNDER_WAY, TAKEN, NO_TIME, BROKEN_OFF})
-"""Why a manifest waits where a later run comes further by itself."""
-
-
 def rewrite_once(site: Site, process: Process, *, resume: bool) -> bool:
     """One run over the application's table, and the manifests; whether a later one would come no further."""
     references = site.references(process)
     how = TableScan(segments=2, dry_run=False, resume=resume)
     told = [*references.scan(references.tables(), how), *references.scan_manifests(dry_run=False)]
-    return not any(one.why in PASSING or one.why == UNSETTLED for one in told)
+    return not any(one.wait in PASSING for one in told)
 
 
 def finishes_references(site: Site, process: Process) -> None:

@@ -38,7 +38,9 @@ def both_sides(site: Site, operation: Operation) -> Iterator[tuple[str, ListedOb
     """Every object, from a report where there is one that keyshift takes, else listed."""
     for report in site.reports[-1:]:
         try:
-            operations._check_inventory(operation, report.inventory, "the report", operations.COMPARED)
+            operations.check_inventory(
+                operation, report.inventory, "the report", site.rules.prefixes, operations.COMPARED
+            )
         except InputError:
             break
         yield from report.rows

@@ -47,7 +47,8 @@ class AtRest:
     def can_restore(self, key: KeyTruth) -> bool:
         """Whether the owner's last word is still where a rollback can take it from."""
         versions = self._store.buckets.bucket(key.source.bucket).versions.get(key.source.key, [])
-        if any(value_of(one) == key.owner for one in versions):
+        # An older version that is equal is not the one that he put last: nothing in the record leads to it.
+        if any(one.written == key.numbers[-1] for one in versions):
             return True
         there = self._store.buckets.current(key.target)
         if there is None or key.holds(there) != key.owner:

@@ -7,6 +7,7 @@ from random import Random, getstate, seed, setstate
 
 from domain.audit.events import audit_event
 from domain.lifecycle.stages import Stage
+from domain.lifecycle.verification import Difference
 from domain.reporting.progress import RECORDS
 from tests.simulation.whole.actors import (
     Body,
@@ -20,8 +21,9 @@ from tests.simulation.whole.actors import (
     works_on,
 )
 from tests.simulation.whole.capturing import rewrite_notifications
-from tests.simulation.whole.deployments import redeploy, replace_functions, take_permissions
+from tests.simulation.whole.deployments import OF_PROPERTIES, redeploy, replace_functions, take_permissions
 from tests.simulation.whole.dice import SeededDice
+from tests.simulation.whole.losses import CLASS, KEY, LOCK
 from tests.simulation.whole.migrators import cuts_over, interferes, migrates, starts
 from tests.simulation.whole.operators import (
     cleans_by_command,
@@ -31,9 +33,11 @@ from tests.simulation.whole.operators import (
     purges_by_command,
     replays_the_dead,
     requeues,
+    restores,
     resumes,
     rolls_back_by_command,
     says_what_is,
+    trips,
     verifies,
 )
 from tests.simulation.whole.people import People
@@ -51,6 +55,10 @@ from tests.simulation.whole.second import lives_and_goes_back
 from tests.simulation.whole.site import LONGEST_CLAIM, MARGIN_SECONDS, REQUEST_SECONDS, Site
 from tests.simulation.whole.truth import Writer, value_of
 
+LOSSES = {Difference.STORAGE_CLASS: CLASS, Difference.ENCRYPTION: KEY, Difference.LOCK: LOCK}
+"""How verification names what a copy lacks."""
+MOST_WAITS = 5
+"""Receives: a message that met nothing but claims of other workers is renewed by then."""
 SETTLED_SECONDS = 40_000.0
 """Far longer than everything that may wait: claims, visibility time-outs, replays."""
 
@@ -108,7 +116,7 @@ def _live(site: Site, dice: SeededDice) -> None:
     settle(site)
 
 
-def employ_everybody(  # noqa: C901  # a list of who may come
+def employ_everybody(  # noqa: C901, PLR0912  # a list of who may come
     site: Site, *, cleanup_at: float, rollback_at: float
 ) -> None:
     """Start the functions and commands of the plan."""
@@ -133,6 +141,9 @@ def employ_everybody(  # noqa: C901  # a list of who may come
     for number in range(plan.pauses):
         at = site.random.random() * plan.seconds
         site.scheduler.at(at, lambda number=number: _employ(site, f"pause-{number}", pauses))  # type: ignore[misc]
+    for number in range(plan.trips):
+        at = site.random.random() * plan.seconds
+        site.scheduler.at(at, lambda number=number: _employ(site, f"breaker-{number}", trips))  # type: ignore[misc]
     for _ in range(plan.redeploys):
         redeploy(site, site.random.random() * plan.seconds)
     if plan.cleanup:
@@ -140,6 +151,8 @@ def employ_everybody(  # noqa: C901  # a list of who may come
         site.scheduler.at(cleanup_at, lambda: _employ(site, "cleanup", cleans))
     for _ in range(plan.roles):
         take_permissions(site, site.random.random() * plan.seconds)
+    for _ in range(plan.property_roles):
+        take_permissions(site, site.random.random() * plan.seconds, OF_PROPERTIES)
     if plan.rollback and not plan.afterwards:
         site.scheduler.at(rollback_at, lambda: _employ(site, "rollback", rolls_back_of(plan)))
 
@@ -178,6 +191,7 @@ def settle(site: Site) -> None:
     """Nobody writes and nothing fails any more: everything comes to its end."""
     plan = site.plan
     until(site, lambda: site.deployed is site.rules)
+    _prepare_buckets(site)
     _finish(site, "resume", resumes)
     if plan.gated:
         until(site, lambda: not site.wire.is_broken)
@@ -208,9 +222,19 @@ def settle(site: Site) -> None:
     until(site, lambda: _is_quiet(site) and (plan.rollback or not plan.manifests or not _are_left(site)))
 
 
+def _prepare_buckets(site: Site) -> None:
+    """What copies need: a target bucket with Object Lock, and objects that can be read."""
+    if site.plan.locks_later:
+        site.enable_locks()
+    if site.properties is not None:
+        employ(site, "restores", restores)
+
+
 def _settle_forward(site: Site, life: str) -> None:
     """What operators do until nothing is left to migrate and to clean."""
     plan = site.plan
+    if site.properties is not None:
+        site.properties.restore_all()
     if plan.backfill or plan.gated:
         _finish(site, f"backfill-{life}", fills_back)
         until(site, lambda: _is_quiet(site))
@@ -279,10 +303,17 @@ def _check_findings(site: Site) -> None:
             if value_of(source) != held and not is_cleaned:  # a cleanup that still runs may have been later
                 text = f"I3 verification calls {value_of(source)} and {held} the same"
                 site.truth.broken.append((finding.source.key, text))
+    if site.findings is None:
+        return
+    for key in site.truth.keys.values():
+        record = site.manifest.records.get(key.source.record_id)
+        said = {one for finding in site.findings if finding.source == key.source for one in finding.differences}
+        if record is not None:
+            site.claims.check_carried(key, record, frozenset(LOSSES[one] for one in said & LOSSES.keys()))
 
 
 def _check_at_rest(site: Site) -> None:
-    records, at_rest = site.manifest.records, AtRest(site.truth, site.store)
+    plan, records, at_rest = site.plan, site.manifest.records, AtRest(site.truth, site.store)
     for key in site.truth.keys.values():
         at_rest.check(key, rolled_back=site.plan.rollback)
         site.claims.check_at_rest(key, records.get(key.source.record_id), rolled_back=site.plan.rollback)
@@ -299,9 +330,15 @@ def _check_at_rest(site: Site) -> None:
     counted = Counter(RECORDS + record.state.value for record in records.values())
     told = {name: value for name, value in site.counters.read_progress().items() if name.startswith(RECORDS) and value}
     # A batch of the stream that comes again cut elsewhere is counted again: the figures are exact only without faults.
-    undisturbed = not site.plan.fault_rate and not site.scheduler.faults
+    undisturbed = not plan.fault_rate and not site.scheduler.faults
     if told != dict(counted) and undisturbed:
         site.truth.broken.append(("", f"I3 the counters say {told}, the records are {dict(counted)}"))
+    # A message that only ever waited must not die of it.
+    fails = plan.garbage or plan.roles or plan.property_roles or plan.redeploys or plan.locks_later
+    if undisturbed and not fails and plan.max_receives > MOST_WAITS:
+        for name, queue in (("live event", site.events), ("row", site.backfill)):
+            if queue.died:
+                site.truth.broken.append(("", f"I7 a {name} died, and nothing had failed: {queue.died[0].body[:200]}"))
     # What a process begins and dies before it can name it is the sweeper's (``keyshift uploads``): no record knows it.
     if site.store.uploads and undisturbed:
         site.truth.broken.append(("", f"I7 uploads are left behind: {list(site.store.uploads)}"))

@@ -37,6 +37,8 @@ class Request:
     send_before: float | None = None
     object_name: str = ""
     """The last part of the key that it is about, which a source shares with its target."""
+    needs: frozenset[str] = frozenset()
+    """What its sender's role must be allowed beside the request itself: ``kms``, ``lock``."""
 
     def __str__(self) -> str:
         return f"{self.name} {self.subject}"

@@ -9,7 +9,7 @@ from typing import Any
 
 from domain.keys import Location
 from domain.protocol.record import Record
-from domain.queues import MoveTask
+from domain.queues import Message, MoveTask
 from handlers.engine.observability import Observer
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.queue import InMemoryQueue
@@ -19,6 +19,8 @@ from tests.simulation.whole.scheduler import EPOCH, Scheduler
 VISIBILITY_SECONDS = 60.0
 MOVE_SECONDS = 2.0
 """What SQS needs for each letter that it moves by itself, at most."""
+MOST_MOVED = 1_000
+"""Letters of one move: SQS ends it some day, also where what nobody can read dies faster than it is moved."""
 
 
 class Watched(InMemoryManifest):
@@ -56,6 +58,8 @@ class StandardQueue(InMemoryQueue):
         self._random = random
         self._duplicates = duplicates
         self._died_at: dict[str, float] = {}
+        self.died: list[Message] = []
+        """Messages that were received too often."""
 
     def count_older(self, seconds: float) -> int:
         """Messages that were sent longer ago, in work or not."""
@@ -75,7 +79,9 @@ class StandardQueue(InMemoryQueue):
         mixed = list(self._held.items())
         self._random.shuffle(mixed)
         self._held = dict(mixed)
+        before = len(self.dead)
         taken = super().receive_messages(at_most=at_most, wait=wait)
+        self.died += self.dead[before:]
         self._note_deaths()
         for message in taken:
             if self._random.random() < self._duplicates:
@@ -150,7 +156,7 @@ class DeadLetters(InMemoryDeadLetterQueue):
 
     def _move_one(self) -> None:
         task = self._moves[-1]
-        if not self.source.dead:
+        if not self.source.dead or task.moved >= MOST_MOVED:
             self._moves[-1] = MoveTask("COMPLETED", task.moved, task.to_move)
             return
         self.source.send_messages([self.source.dead.pop(0).body])

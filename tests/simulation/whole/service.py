@@ -48,6 +48,14 @@ class Service:
             "ObjectRemoved:Delete", location, self._site.next_number(), {"versionId": gone.version_id}, "AWS:OWNER"
         )
 
+    def object_restored(self, location: Location) -> None:
+        """An archived object can be read again."""
+        version = self._site.store.buckets.current(location)
+        if version is not None and version.state is not None:
+            seen = {"size": version.state.size * SCALE, "eTag": version.state.etag, "versionId": version.version_id}
+            number = self._sequences.get(version.written, 0)
+            self._notify("ObjectRestore:Completed", location, number, seen, "s3.amazonaws.com")
+
     def rule_told(self, told: Notification) -> None:
         """A lifecycle rule has acted: the sequencer is as old as the object."""
         number = self._sequences.get(told.written, 0)

@@ -1,5 +1,6 @@
 """A whole migration in memory: S3 with its notifications, the manifest with its stream, queues, bus and hosts."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import cache, partial
@@ -14,7 +15,7 @@ from domain.parts import MIB, MIN_PART_BYTES
 from domain.protocol.attempt import Attempt, MigrationPolicy, MigrationPorts
 from domain.protocol.record import Record
 from domain.references.item_rewriting import ReferencePorts
-from domain.references.manifest_rewriting import ManifestPorts
+from domain.references.manifest_reading import ManifestPorts
 from domain.rules.compiled import CompiledRules
 from domain.steering.breaker import BreakerPolicy
 from handlers.bootstrap.operations import UndoneReferences
@@ -46,7 +47,8 @@ from tests.simulation.whole.claims import Claims
 from tests.simulation.whole.manifests import DECLARED as MANIFESTS
 from tests.simulation.whole.manifests import Manifests
 from tests.simulation.whole.plans import Plan
-from tests.simulation.whole.ports import SCALE, SimulatedManifest, SimulatedStore
+from tests.simulation.whole.ports import SCALE, SimulatedStore
+from tests.simulation.whole.ports_manifest import SimulatedManifest
 from tests.simulation.whole.ports_operations import (
     SimulatedContents,
     SimulatedOperations,
@@ -54,6 +56,7 @@ from tests.simulation.whole.ports_operations import (
     SimulatedTables,
 )
 from tests.simulation.whole.promises import Promises
+from tests.simulation.whole.properties import Properties
 from tests.simulation.whole.scheduler import Dice, Process, Scheduler
 from tests.simulation.whole.second import Second
 from tests.simulation.whole.servers import Clocked, DeadLetters, InTurn, StandardQueue, Watched, observer
@@ -72,19 +75,33 @@ TOO_LONG = "x" * 1022 + "/"
 
 
 @cache
-def rules_of(
-    deletes: str, target: str, manifests: str, *, kind: str = "usual", has_prefix: bool = False
+def rules_of(  # a rules file with all that it may say
+    deletes: str,
+    target: str,
+    manifests: str,
+    *,
+    kind: str = "usual",
+    has_prefix: bool = False,
+    has_region: bool = False,
+    promise: str = "",
 ) -> CompiledRules:
     """One rule, and a table and manifests that refer to what it moves; with a prefix as two migrations need it."""
     prefix = TOO_LONG if kind == "impossible" else "new/"
     source = "elsewhere/" if kind == "unmapped" else "" if has_prefix else "old/"
     kept = f'keep: ["{source}{{rest...}}"]\n' if kind == "keep" else ""
-    side = f"{{bucket: {LEGACY}, prefix: old/}}" if has_prefix else f"{{bucket: {LEGACY}}}"
+    side = f"{{bucket: {LEGACY}{', prefix: old/' if has_prefix else ''}{promise}}}"
+    other = f"{{bucket: {target}{', region: eu-west-1' if has_region else ''}}}"
     return read_rules(
-        f"version: 1\nmigration: whole\nsource: {side}\ntarget: {{bucket: {target}}}\n"
+        f"version: 1\nmigration: whole\nsource: {side}\ntarget: {other}\n"
         f'rules:\n  - {{name: move, from: "{source}{{rest...}}", to: "{prefix}{{rest...}}"}}\n'
         f"{kept}deletes: {deletes}\ncleanup: {{unversioned_source: fenced}}\n{DECLARED}{manifests}"
     )
+
+
+def promise_of(plan: Plan) -> str:
+    """What the rules file promises of every source, as a part of its ``source``."""
+    promises = ", encryption: AES256, object_lock: none" if plan.promised else ""
+    return f", storage_class: STANDARD{promises}" if plan.promised or plan.promises_class else ""
 
 
 class Site:
@@ -97,9 +114,14 @@ class Site:
         clock = Clocked(self.scheduler)
         self.store = InMemoryObjectStore(clock, min_part=MIN_PART_BYTES // SCALE)
         self.target_bucket = "renewed" if plan.other_bucket else LEGACY
-        self.store.create_bucket(LEGACY, versioned=plan.versioned)
+        self.store.create_bucket(LEGACY, versioned=plan.versioned, locks=plan.locks)
         if plan.other_bucket:
-            self.store.create_bucket(self.target_bucket, versioned=plan.versioned_target, kms=plan.encrypted)
+            self.store.create_bucket(
+                self.target_bucket,
+                versioned=plan.versioned_target,
+                kms=plan.encrypted,
+                locks=plan.locks and not plan.locks_later,
+            )
         self.truth = Truth(self.store, clock.now)
         self.claims = Claims(self.truth, self.store)
         self.manifest = Watched(self._recorded)
@@ -121,6 +143,8 @@ class Site:
             self.truth, lambda: self.scheduler.time, self.service.is_on_its_way, has_started=not plan.gated
         )
         self.knows_itself = plan.knows_itself
+        self.together = defaultdict[str, set[Location]](set)
+        """The sources that each process has claimed together with others, and has not done with."""
         self.application = Application(self, target_bucket=self.target_bucket)
         self.manifests = Manifests(self, target_bucket=self.target_bucket)
         self.looks: dict[tuple[str, Location], str | None] = {}
@@ -132,7 +156,15 @@ class Site:
         declared = MANIFESTS if plan.manifests else ""
         deletes = "mirror" if plan.mirrors else "keep"
         self.rules, self.other_rules = (
-            rules_of(deletes, self.target_bucket, declared, kind=kind, has_prefix=plan.gated)
+            rules_of(
+                deletes,
+                self.target_bucket,
+                declared,
+                kind=kind,
+                has_prefix=plan.gated,
+                has_region=plan.forms,
+                promise=promise_of(plan),
+            )
             for kind in ("usual", plan.other_rules)
         )
         self.deployed = self.rules
@@ -142,6 +174,7 @@ class Site:
         """How far the readers of the manifest's stream, of the application's, and of the bus are."""
         self.closing = False
         self._numbers = 0
+        self.properties = Properties(self) if plan.properties else None
         for number in range(plan.keys):
             self._add_key(f"k{number}")
         for number in range(plan.manifests):
@@ -212,11 +245,21 @@ class Site:
             parts_at_once=self.plan.parts_at_once,
             request_seconds=REQUEST_SECONDS,
             margin_seconds=MARGIN_SECONDS,
-            promised_storage_class="STANDARD" if self.plan.promised else None,
-            promised_plain=self.plan.promised,
-            encrypted_targets=self.plan.encrypted,
+            promised_storage_class=self.rules.promised_storage_class,
+            promised_plain=self.rules.promised_plain,
+            encrypts_targets=lambda: self.plan.encrypted,
             rules_digest=self.rules.digest,
         )
+
+    def enable_locks(self) -> None:
+        """An operator gives the target bucket the Object Lock that its sources need."""
+        self.store.buckets.enable_locks(self.target_bucket)
+        self.say("operator", f"enables Object Lock on {self.target_bucket}")
+
+    def hides_locks_from(self, process: Process) -> bool:
+        """Whether S3 leaves the lock out of what it shows this process: its role lacks the permission to see it."""
+        lacks: Callable[[Process, str], bool] | None = getattr(self.scheduler.dice, "lacks", None)
+        return lacks is not None and lacks(process, "see-lock")
 
     @property
     def is_calm(self) -> bool:
@@ -271,6 +314,7 @@ class Site:
             rules=self.rules,
             policy=self._policy(),
             ports=MigrationPorts(store, store, SimulatedManifest(process, self), process),
+            batches=SimulatedManifest(process, self),
             events_queue=SimulatedQueue(process, self, self.events, "events"),
             backfill_queue=SimulatedQueue(process, self, self.backfill, "backfill"),
             bus=operations,
@@ -282,11 +326,12 @@ class Site:
             new_token=lambda: f"t{self.next_number()}",
             observer=observer(),
             event_of_item=no_item_event,
-            chain=None,
+            chains=None,
             gate=OpenGate(),
             pace=Pace(4, monotonic=process.monotonic),
             sleep=process.sleep,
             objects_at_once=InTurn,
+            pool=InTurn(0),
         )
 
     def crashes(self) -> dict[str, None]:

@@ -7,7 +7,7 @@ from domain.steering.control import Control
 from tests.fakes.lifecycle import InMemoryStageBook
 from tests.simulation.whole.asking import Asking
 from tests.simulation.whole.promises import WINDOW, Facts
-from tests.simulation.whole.scheduler import EPOCH, Process
+from tests.simulation.whole.scheduler import Process
 
 if TYPE_CHECKING:
     from tests.simulation.whole.site import Site
@@ -27,32 +27,35 @@ class SimulatedStages(Asking):
         return entry
 
     def write_stage(self, entry: StageEntry, *, before: StageEntry, control: Control | None = None) -> bool:
-        """TransactWriteItems."""
+        """TransactWriteItems; a postponement counts as the operator asked for it, whatever the entry says."""
+        asked, by = self._site.promises.postpones, self._process.name
+        wished = [asked[by]] if by in asked else []
 
         def effect() -> bool:
             known = self._stages.entry
             done = self._stages.write_stage(entry, before=before, control=control)
             if self._judges and self._stages.entry is not known:
-                self._stepped(known, self._stages.entry)
+                self._stepped(known.stage, self._stages.entry.stage)
+                for until in wished:
+                    self._site.promises.postponed(until)
             return done
 
         return bool(self._ask("write_stage", entry.stage.value, effect))
 
-    def _stepped(self, before: StageEntry, after: StageEntry) -> None:
-        promises, stage = self._site.promises, after.stage
-        if stage is not before.stage:
-            if stage is Stage.LIVE:
-                promises.went_live(facts_of(self._site))
-            elif stage is Stage.CUT_OVER:
-                promises.cut_over(facts_of(self._site), by=self._process.name)
-            elif stage is Stage.ROLLING_BACK:
-                promises.went_back()
-        until = after.postponed_until
-        promises.postponed(until - EPOCH if until is not None else None)
+    def _stepped(self, before: Stage, after: Stage) -> None:
+        promises = self._site.promises
+        if after is before:
+            return
+        if after is Stage.LIVE:
+            promises.went_live(facts_of(self._site))
+        elif after is Stage.CUT_OVER:
+            promises.cut_over(facts_of(self._site), by=self._process.name)
+        elif after is Stage.ROLLING_BACK:
+            promises.went_back()
 
 
 def facts_of(site: "Site") -> Facts:
-    """What is so now."""
+    """What is so now: the control item, which operators and breakers write, the queues and the bucket's events."""
     dead = [at for queue in (site.events, site.backfill) for at in queue.died_at() if site.scheduler.time - at > WINDOW]
     return Facts(
         is_paused=site.panel.control.paused,

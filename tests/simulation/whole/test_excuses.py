@@ -1,11 +1,18 @@
 """The judge itself: what it finds, and for each excuse the case that it excuses beside one that it does not."""
 
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
 
+from domain.objects import Encryption, Lock
+from domain.protocol.record import Mode, Record, State
 from tests.fakes.bucket_lifecycle import LifecycleRule
 from tests.fakes.buckets import Versioning
 from tests.simulation.whole import excuses
+from tests.simulation.whole.claims import Claims
 from tests.simulation.whole.history import Writer
+from tests.simulation.whole.losses import losses
 from tests.worlds.judged import JUDGED_SOURCE, JUDGED_TARGET, JudgedWorld
 
 
@@ -257,6 +264,21 @@ def test_a_put_and_a_delete_after_cleanup_show_by_their_versions() -> None:
         assert world.used() == (set() if wanted else {excuses.PUT_AFTER_CLEANUP})
 
 
+def test_a_put_after_cleanup_that_is_removed_by_its_id_shows_unless_its_id_is_null() -> None:
+    """Where versioning is suspended it replaces keyshift's marker, and its removal leaves nothing."""
+    for is_suspended, wanted in ((True, {excuses.PUT_AFTER_CLEANUP}), (False, set())):
+        world = JudgedWorld(versioned=True)
+        if is_suspended:
+            world.store.set_versioning(JUDGED_SOURCE.bucket, Versioning.SUSPENDED)
+        world.owner_puts(b"a")
+        world.copy()
+        world.clean()
+        world.owner_puts(b"b")
+        world.owner_erases(world.there(JUDGED_SOURCE).version_id or "")
+        assert world.broken(at_rest=True) == []
+        assert world.used() == wanted
+
+
 def test_a_put_and_a_delete_after_cleanup_are_told_apart_by_a_copy_that_was_written_down() -> None:
     """What a worker copied in between, and could write down, ends the cleanup; a copy that it could not, does not."""
     for is_written, wanted in ((True, ["I7"]), (False, [])):
@@ -275,6 +297,55 @@ def test_a_put_and_a_delete_after_cleanup_are_told_apart_by_a_copy_that_was_writ
         assert world.used() == (set() if wanted else {excuses.PUT_AFTER_CLEANUP})
 
 
+def test_a_rule_that_takes_what_was_put_after_cleanup_leaves_no_trace_of_it() -> None:
+    """Unless keyshift had copied it before: then the owner's delete is to be followed."""
+    for is_copied, wanted in ((False, []), (True, ["I7"])):
+        world = copied(versioned=True)
+        world.clean()
+        world.owner_puts(b"b")
+        put = world.there(JUDGED_SOURCE)
+        if is_copied:
+            world.truth.doubts.asks("worker", world.key)
+            world.copy()
+            world.look("worker")
+            world.truth.doubts.answered("worker", "write_record")
+            world.truth.doubts.asks("worker", None)
+        world.owner_deletes()
+        world.owner_erases(put.version_id or "", by=Writer.RULE)
+        assert world.broken(at_rest=True) == wanted
+        assert world.used() == (set() if wanted else {excuses.MARKER_EXPIRED})
+
+
+def test_an_equal_older_version_need_not_be_restored() -> None:
+    """A cleanup under suspended versioning destroys what was put last; the stranger's object stays at the target."""
+    for is_gone, wanted in ((True, []), (False, ["I6"])):
+        world = JudgedWorld(versioned=True)
+        world.owner_puts(b"a")
+        world.owner_puts(b"b")
+        world.owner_puts(b"a")
+        world.copy()
+        newest = world.there(JUDGED_SOURCE)
+        world.clean()
+        if is_gone:
+            world.store.destroy(JUDGED_SOURCE, newest.version_id or "")
+        world.stranger_puts(b"x")
+        assert world.broken(rolled_back=True) == wanted
+
+
+def test_a_copy_that_was_under_way_may_be_of_what_its_owner_then_erased() -> None:
+    """A copy in parts cannot be conditional on its source; an older put never takes the place of a newer one (I2)."""
+    world = copied(versioned=True)
+    world.clean()
+    world.owner_puts(b"b")
+    erased = world.there(JUDGED_SOURCE)
+    world.owner_erases(erased.version_id or "")
+    before = world.there(JUDGED_TARGET)
+    world.store.put(JUDGED_TARGET, b"b", metadata={"put": "m"})
+    world.truth.written(JUDGED_TARGET, erased, before, by="worker")
+    assert not world.broken()
+    assert world.used() == {excuses.ERASED}
+
+
 def test_what_a_cleanup_of_versions_removed_does_not_come_back() -> None:
     """An owner removes for good what he put again; the mirrored delete loses nothing that was still anywhere else."""
     for is_forgotten, wanted in ((True, []), (False, ["I1"])):
@@ -290,6 +361,26 @@ def test_what_a_cleanup_of_versions_removed_does_not_come_back() -> None:
         world.delete(JUDGED_TARGET)
         assert world.broken() == wanted
         assert world.used() == (set() if wanted else {excuses.ERASED})
+
+
+def test_what_a_cleanup_of_versions_removed_does_not_come_up() -> None:
+    """An owner erases what he put after it, and a rule has taken the marker: nothing is below."""
+    for is_forgotten, wanted in ((True, set()), (False, {"I1", "I7"})):
+        world = copied(versioned=True)
+        first = world.there(JUDGED_SOURCE)
+        world.clean()
+        marker = world.store.buckets.top(JUDGED_SOURCE)
+        assert marker is not None
+        world.store.destroy(JUDGED_SOURCE, first.version_id or "")
+        if is_forgotten:
+            world.truth.forgotten(JUDGED_SOURCE, first, by="cleanup")
+        world.owner_puts(b"b")
+        world.copy()
+        world.owner_erases(marker.version_id or "", by=Writer.RULE)
+        world.owner_erases(world.there(JUDGED_SOURCE).version_id or "")
+        world.delete(JUDGED_TARGET)
+        assert not world.broken()
+        assert set(world.broken(at_rest=True)) == wanted
 
 
 def test_cleanup_must_see_the_copy() -> None:
@@ -388,3 +479,251 @@ def test_a_newer_word_is_never_replaced_by_an_older_one() -> None:
     world.store.buckets.put(JUDGED_TARGET, old.body, old.state)
     world.truth.written(JUDGED_TARGET, old, None, by="worker")
     assert world.broken() == ["I2"]
+
+
+def test_a_decision_is_not_undone_by_a_delete_of_what_nobody_could_write_down() -> None:
+    """An operator fills an emptied target and has no answer; a stranger deletes that copy, too, before it is known."""
+    for is_written, wanted in ((False, []), (True, ["I2c"])):
+        world = JudgedWorld()
+        world.owner_puts(b"a")
+        world.copies_and_writes()
+        world.stranger_deletes()
+        world.truth.gives_up(world.key, "")
+        if is_written:
+            world.copies_and_writes()
+        else:
+            world.copy()
+        world.stranger_deletes()
+        world.copy()
+        assert world.broken() == wanted
+
+
+KEY, HELD = Encryption("aws:kms", "one"), Lock(legal_hold=True)
+
+
+@pytest.mark.parametrize("change", [{"encryption": KEY}, {"lock": HELD}])
+def test_a_source_that_is_bound_is_cleaned_only_if_it_was_bound_after_the_look(change: dict[str, Any]) -> None:
+    """A KMS key that the copy lacks, or a lock: S3 has no condition for either, so only what cleanup saw counts."""
+    for is_seen, wanted in ((True, ["I5"]), (False, [])):
+        world = JudgedWorld(locks=True)
+        world.owner_puts(b"a")
+        world.copy()
+        if is_seen:
+            world.owner_changes(**change)
+            world.clean()
+        else:
+            world.truth.doubts.asks("cleanup", world.key)
+            world.look("cleanup")
+            world.owner_changes(**change)
+            world.clean(looks=False)
+        assert world.broken() == wanted
+        assert world.used() == (set() if wanted else {excuses.BOUND_NOW})
+
+
+def test_a_class_that_changed_keeps_no_source() -> None:
+    """It binds nobody, and no bytes depend on it."""
+    world = copied()
+    world.owner_changes(storage_class="STANDARD_IA")
+    world.clean()
+    assert world.broken(at_rest=True) == []
+
+
+@pytest.mark.parametrize(("is_lock_hidden", "wanted"), [(True, []), (False, ["I5"])])
+def test_a_lock_that_s3_does_not_show_is_not_seen(wanted: list[str], *, is_lock_hidden: bool) -> None:
+    """A role without the permission to see it is shown the object as one without a lock."""
+    world = JudgedWorld(locks=True)
+    world.owner_puts(b"a")
+    world.owner_changes(lock=HELD)
+    world.copy()
+    world.clean(is_lock_hidden=is_lock_hidden)
+    assert world.broken() == wanted
+    assert world.used() == (set() if wanted else {excuses.LOCK_HIDDEN})
+
+
+def test_a_retention_that_is_over_binds_nobody() -> None:
+    """From its last second on."""
+    world = JudgedWorld(locks=True)
+    world.owner_puts(b"a")
+    world.owner_changes(lock=Lock("COMPLIANCE", datetime.fromtimestamp(world.clock.now() + 10, UTC).isoformat()))
+    world.store.put(JUDGED_TARGET, b"a", metadata={"put": "m"})
+    source, target = world.there(JUDGED_SOURCE), world.there(JUDGED_TARGET)
+    now = world.clock.now()
+    assert losses(source, target, now=now) == {"object lock"}
+    assert losses(source, source, now=now) == losses(source, target, now=now + 10) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("change", "lost"),
+    [
+        ({"storage_class": "GLACIER_IR"}, "storage class"),
+        ({"encryption": KEY}, "KMS key"),
+        ({"lock": HELD}, "object lock"),
+    ],
+)
+def test_a_source_that_comes_back_has_what_its_copy_had(change: dict[str, Any], lost: str) -> None:
+    """Rollback copies what it saw at the target."""
+    world = JudgedWorld(locks=True)
+    world.store.put(JUDGED_TARGET, b"a", metadata={"put": "m"}, **change)
+    world.truth.foreign_put(world.key, world.there(JUDGED_TARGET))
+    world.owner_puts(b"a")
+    world.owner_deletes()
+    world.truth.doubts.asks("rollback", world.key)
+    world.look("rollback")
+    read = world.there(JUDGED_TARGET)
+    world.store.put(JUDGED_SOURCE, b"a", metadata={"put": "m"})
+    world.truth.written(JUDGED_SOURCE, read, None, by="rollback")
+    assert [text for _, text in world.truth.broken if lost in text] != []
+
+
+def test_a_copy_that_nothing_can_recognise_may_count_as_another_writers() -> None:
+    """The rules file promises that there is no KMS key: the copy outlives its source, or is not replaced."""
+    for has_broken_promise, wanted in ((True, []), (False, ["I7"])):
+        for is_deleted in (True, False):
+            world = copied()
+            world.key.has_broken_promise = has_broken_promise
+            if is_deleted:
+                world.owner_deletes()
+            else:
+                world.owner_puts(b"b")
+            assert world.broken(at_rest=True) == wanted
+            assert world.used() == (set() if wanted else {excuses.PROMISE_BROKEN})
+
+
+@pytest.mark.parametrize(
+    ("changes", "named", "is_archived", "wanted"),
+    [
+        ({}, set(), False, ["I3"]),
+        ({}, {"storage class"}, False, ["I7"]),
+        ({}, {"storage class"}, True, []),
+        ({"has_broken_promise": True}, {"storage class"}, False, []),
+        ({"doubled": True}, {"storage class"}, False, []),
+    ],
+)
+def test_a_copy_lacks_nothing_at_rest_that_can_be_copied_again(
+    changes: dict[str, Any], named: set[str], wanted: list[str], *, is_archived: bool
+) -> None:
+    """Verification names whatever it lacks, and a worker copies it again, unless its source is archived."""
+    world = copied()
+    world.owner_changes(storage_class="GLACIER" if is_archived else "STANDARD_IA")
+    for name, value in changes.items():
+        setattr(world.key, name, value)
+    record = Record(JUDGED_SOURCE, JUDGED_TARGET, State.COPIED)
+    Claims(world.truth, world.store).check_carried(world.key, record, frozenset(named))
+    assert world.broken() == wanted
+    assert world.used() == ({excuses.PROMISE_BROKEN} if "has_broken_promise" in changes else set())
+
+
+@pytest.mark.parametrize("is_erased", [True, False])
+def test_a_record_may_say_cleaned_although_its_owner_deleted_the_key_after_he_removed_keyshifts_marker(
+    *, is_erased: bool
+) -> None:
+    """A lifecycle rule may have removed it as well; without that, the record must say that its owner deleted it."""
+    world = copied(versioned=True)
+    target = world.there(JUDGED_TARGET).state
+    assert target is not None
+    if is_erased:
+        world.clean()
+        (marker,) = [
+            one
+            for one in world.store.buckets.bucket(JUDGED_SOURCE.bucket).versions[JUDGED_SOURCE.key]
+            if one.state is None
+        ]
+        world.owner_erases(marker.version_id or "")
+    world.owner_deletes()
+    record = Record(JUDGED_SOURCE, JUDGED_TARGET, State.CLEANED, target_etag=target.etag)
+    Claims(world.truth, world.store).check_at_rest(world.key, record, rolled_back=False)
+    assert world.broken() == ([] if is_erased else ["I3"])
+    assert world.used() == ({excuses.ERASED} if is_erased else set())
+
+
+@pytest.mark.parametrize(("adopted", "wanted"), [("m", []), ("other", ["I2b"])])
+def test_equal_bytes_over_what_was_adopted_pass_a_condition_on_the_etag(adopted: str, wanted: list[str]) -> None:
+    """Keyshift looked, and a stranger put the same bytes before its copy; what it never adopted is not overwritten."""
+    world = JudgedWorld(versioned_target=True)
+    world.owner_puts(b"a")
+    world.stranger_puts(b"a", adopted)
+    world.owner_puts(b"a", "later")
+    world.truth.doubts.asks("worker", world.key)
+    world.look("worker")
+    world.stranger_puts(b"a", "x")
+    world.copy()
+    assert world.broken() == wanted
+    assert world.used() == (set() if wanted else {excuses.SAME_BYTES_AGAIN})
+
+
+@pytest.mark.parametrize("is_erased", [True, False])
+def test_what_keyshifts_marker_hides_may_go_by_a_rule_after_its_owner_removed_what_he_had_put_above_it(
+    *, is_erased: bool
+) -> None:
+    """Without his removal a rule that takes the only bytes breaks I1: keyshift's marker made them noncurrent."""
+    world = copied(versioned=True)
+    first = world.there(JUDGED_SOURCE)
+    world.clean()
+    if is_erased:
+        world.owner_puts(b"b")
+        world.copy()
+        world.owner_erases(world.there(JUDGED_SOURCE).version_id or "")
+    world.delete(JUDGED_TARGET)
+    world.truth.broken.clear()
+    world.owner_erases(first.version_id or "", by=Writer.RULE)
+    assert world.broken() == ([] if is_erased else ["I1"])
+    assert (excuses.ERASED in world.used()) is is_erased
+
+
+def test_an_older_version_may_come_up_where_its_owner_removes_what_replaced_keyshifts_marker() -> None:
+    """Under suspended versioning both have the id null; keyshift leaves the decision to an operator."""
+    for is_erased, wanted in ((True, []), (False, ["I7"])):
+        world = copied(versioned=True)
+        world.store.set_versioning(JUDGED_SOURCE.bucket, Versioning.SUSPENDED)
+        world.owner_puts(b"a", "again")
+        world.copy()
+        if is_erased:
+            world.clean()
+            world.owner_puts(b"b")
+        world.owner_erases(world.there(JUDGED_SOURCE).version_id or "")
+        assert world.broken(at_rest=True) == wanted
+        assert (excuses.ERASED in world.used()) is is_erased
+
+
+def test_only_what_equals_the_source_beside_it_is_adopted() -> None:
+    """Another writer's object that equals what the source once was is his own: without it, the source is copied."""
+    for is_equal, wanted in ((False, []), (True, ["I2c"])):
+        world = JudgedWorld()
+        world.owner_puts(b"a")
+        if not is_equal:
+            world.owner_puts(b"b")
+        world.stranger_puts(b"a")
+        world.truth.doubts.asks("worker", world.key)
+        world.look("worker")
+        world.truth.doubts.answered("worker", "write_record")
+        world.truth.doubts.asks("worker", None)
+        world.stranger_deletes()
+        world.copy()
+        assert world.broken() == wanted
+
+
+def test_a_purge_leaves_only_a_copy_that_nothing_can_recognise() -> None:
+    """The rules file promises that there is no KMS key, and there is one."""
+    for has_broken_promise, wanted in ((True, []), (False, ["I6"])):
+        world = copied()
+        world.key.has_broken_promise = has_broken_promise
+        record = Record(JUDGED_SOURCE, JUDGED_TARGET, State.PURGED, mode=Mode.ROLLED_BACK)
+        Claims(world.truth, world.store).check_at_rest(world.key, record, rolled_back=True)
+        assert world.broken() == wanted
+        assert world.used() == (set() if wanted else {excuses.PROMISE_BROKEN})
+
+
+def test_a_rewriting_of_what_may_be_keyshifts_copy_may_be_keyshifts() -> None:
+    """Its delete, with the owner's delete, is excused as the delete of the object before it would be."""
+    for is_doubted, wanted in ((True, []), (False, ["I2b"])):
+        world = JudgedWorld()
+        world.owner_puts(b"a")
+        world.stranger_puts(b"a")
+        before = world.there(JUDGED_TARGET)
+        if is_doubted:
+            world.key.indistinct[before.written] = excuses.COPY_IN_DOUBT
+        world.store.put(JUDGED_TARGET, b"rewritten", metadata={"put": "m"})
+        world.truth.rewritten(world.key, world.there(JUDGED_TARGET), before)
+        world.owner_deletes()
+        world.delete(JUDGED_TARGET)
+        assert world.broken() == wanted

@@ -13,14 +13,17 @@ from domain.lifecycle.stages import Stage
 from domain.lifecycle.verification import Difference
 from domain.objects import ObjectState
 from domain.protocol.attempt import Attempt, MigrationPolicy, MigrationPorts, Verdict
+from domain.protocol.causes import Cause
 from domain.protocol.cleanup import clean_source
 from domain.protocol.migration import migrate_object
-from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.notices import Destination, Notice, NoticeKind
 from domain.protocol.record import Mode, State
 from domain.protocol.rollback import roll_back_object
 from handlers.operations.cleanup import begin_cleaning
 from handlers.operations.operator import Shut
-from handlers.operations.rollback import RolledBack, purge_copies, roll_back
+from handlers.operations.purge import purge_copies
+from handlers.operations.removals import Removal, Removed
+from handlers.operations.rollback import RolledBack, roll_back
 from tests.fakes.clock import FakeClock
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.object_store import InMemoryObjectStore
@@ -46,7 +49,7 @@ class World:
         self.store.create_bucket(TARGET.bucket, kms=encrypted)
         self.manifest = InMemoryManifest()
         self.ports = MigrationPorts(self.store, self.store, self.manifest, self.clock)
-        self.policy = MigrationPolicy(encrypted_targets=encrypted)
+        self.policy = MigrationPolicy(encrypts_targets=lambda: encrypted)
         self._words = 0
 
     def attempt(self) -> Attempt:
@@ -64,7 +67,9 @@ class World:
         """Handle one event."""
         self._words += 1
         notice = Notice(kind, SOURCE, etag, sequencer=Sequencer(f"{self._words:018x}"))
-        migrate_object(notice, target=TARGET, rule="r", attempt=self.attempt(), ports=self.ports, policy=self.policy)
+        migrate_object(
+            notice, destination=Destination(TARGET, "r"), attempt=self.attempt(), ports=self.ports, policy=self.policy
+        )
 
     def clean(self) -> Verdict:
         """Clean up the source, as far as it goes."""
@@ -226,8 +231,7 @@ class Operators:
         key, dependencies = self.keys[number], self.site.dependencies(process)
         migrate_object(
             Notice(NoticeKind.LISTED, key.source),
-            target=key.target,
-            rule="move",
+            destination=Destination(key.target, "move"),
             attempt=self.site.attempt(),
             ports=dependencies.ports,
             policy=dependencies.policy,
@@ -289,15 +293,15 @@ def test_a_rollback_can_be_run_again_after_its_end() -> None:
     assert first.clean
     world.together(lambda process: world.migrate(process, 1))
 
-    def purges(process: Process) -> list[tuple[str, str, str]]:
+    def purges(process: Process) -> list[Removal]:
         process.sleep(LONGEST_CLAIM)
         answer = purge_copies(world.site.operation(process), yes=True, threads=1, per_second=None)
         assert not isinstance(answer, Shut)
         return list(answer)
 
     (purged,) = world.together(purges)
-    assert {verdict for _, verdict, _ in purged} == {"purged", "held"}
-    assert any("run keyshift rollback again" in why for _, _, why in purged)
+    assert {one.verdict for one in purged} == {Removed.PURGED, Removed.HELD}
+    assert {one.reason for one in purged if one.verdict is Removed.HELD} == {Cause.NOT_ROLLED_BACK}
     (second,) = world.together(world.roll_back)
     assert second.clean
     assert world.modes() == [Mode.ROLLED_BACK] * 2
@@ -314,7 +318,9 @@ def test_a_command_that_another_one_overtook_says_so() -> None:
         return str(refused.value)
 
     (said,) = world.together(cleans)
-    assert said.startswith("another command was quicker: the migration is rolled-back, it cannot become cleaning")
+    assert said.startswith(
+        "another command changed the stage at the same time: the migration is rolled-back, it cannot become cleaning"
+    )
 
 
 def test_verification_settles_a_claim_for_which_no_message_is_left() -> None:

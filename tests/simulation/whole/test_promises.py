@@ -1,6 +1,7 @@
 """The judge of gates and stages can say no: each promise with the case that breaks it, and each mend taken out."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import handlers.operations.cutover
 import handlers.operations.start
 import tests.fakes.lifecycle
 from domain.lifecycle.census import Compared
-from domain.lifecycle.stages import StageEntry
+from domain.lifecycle.stages import StageEntry, advanced
 from handlers.operations.cutover import Look, look_again
 from handlers.operations.operator import Operation
 from handlers.operations.status import Lookout
@@ -22,6 +23,8 @@ from tests.simulation.whole.profiles import changes_of
 from tests.simulation.whole.promises import ENDING, WINDOW, Facts, Promises
 from tests.simulation.whole.run import run
 from tests.worlds.judged import JUDGED_SOURCE, JUDGED_TARGET, JudgedWorld
+
+pytestmark = pytest.mark.slow("plays hundreds of whole migrations")
 
 QUIET = Facts(is_paused=False, silent_since=None, old_rows=0, old_events=0, dead=0)
 LONG = WINDOW + 1
@@ -114,7 +117,7 @@ def test_what_waits_or_lies_dead_holds() -> None:
 ZERO: Mapping[str, Any] = {"old_rows": 0, "old_events": 0, "dead": 0}
 
 
-def test_another_operators_word_holds() -> None:
+def test_another_operators_control_holds() -> None:
     """A pause, a postponement that is not over, a rollback that has begun."""
     assert Watched().broken(Facts(is_paused=True, silent_since=None, **ZERO)) == ["G4"]
     watched = Watched()
@@ -194,6 +197,10 @@ def _arrives(*_: object, **__: object) -> bool:
     return True
 
 
+def _ends_the_postponement(before: StageEntry, *step: Any, **by: Any) -> StageEntry:
+    return replace(advanced(before, *step, **by), postponed_until=None)
+
+
 EAGER: Mapping[str, Any] = {
     "operators": 6,
     "terraform": 0,
@@ -228,7 +235,8 @@ WEAKENED: list[tuple[str, list[tuple[Any, str, Any]], Mapping[str, Any], int, st
     ("the stage is not read", [(handlers.engine.dependencies, "moving_fault", _nothing)], {}, 0, "G2"),
     ("the write depends on nothing", [(InMemoryStageBook, "write_stage", _writes_anything)], EAGER, 0, "G5"),
     ("one name for all", [(tests.fakes.lifecycle, "entry_name", _one_name)], {}, 0, "G3"),
-    ("the listing is not compared", [(handlers.operations.cutover, "compare", _sees_nothing)], UNTOLD, 10, "G1"),
+    ("the listing is not compared", [(handlers.operations.cutover, "compare", _sees_nothing)], UNTOLD, 60, "G1"),
+    ("a start ends a postponement", [(handlers.operations.start, "advanced", _ends_the_postponement)], {}, 15, "G4"),
     ("start proves nothing", [(handlers.operations.start, "probe_arrives", _arrives)], {}, 0, "G6"),
 ]
 

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 import domain.lifecycle.verification
-import domain.protocol.attempt
+import domain.protocol.claimed_object
+import domain.protocol.claims
 import domain.protocol.cleanup
-import domain.protocol.migration
+import domain.protocol.held_record
 import domain.protocol.reconciling
-import domain.protocol.record
+import domain.protocol.settling
 import domain.references.item_rewriting
 import domain.references.manifest_lines
 import domain.references.manifest_rewriting
@@ -24,19 +25,25 @@ import handlers.operations.rollback
 import tests.fakes.manifest
 import tests.fakes.references
 from domain.objects import ObjectState
-from domain.protocol.attempt import HeldRecord, Verdict
+from domain.protocol.attempt import Verdict
 from domain.protocol.causes import Cause
-from domain.protocol.reconciling import Decision, Sight, Step, decide
-from domain.protocol.record import Intent, Origin, Record, State
+from domain.protocol.decisions import Copy, Decision, Sight
+from domain.protocol.held_record import HeldRecord
+from domain.protocol.intents import Intent
+from domain.protocol.ports import MustMatch
+from domain.protocol.reconciling import decide
+from domain.protocol.record import Record
 from domain.references.manifest_rewriting import ManifestRewriter
 from domain.steering.control import Control, resumed
-from handlers.operations.operator import Holders
 from handlers.operations.reference_manifests import ManifestScan
+from handlers.operations.removals import Holders
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.simulation.whole.__main__ import main, shrink
 from tests.simulation.whole.dice import KINDS
 from tests.simulation.whole.plans import Plan, read_changes
 from tests.simulation.whole.run import Found, run
+
+pytestmark = pytest.mark.slow("plays hundreds of whole migrations")
 
 SEEDS = 240
 
@@ -116,8 +123,8 @@ def _any_value(item: object, place: object) -> _Anything:
     return _Anything()
 
 
-def _no_reason(record: Record | None, store: object) -> str:
-    return ""
+def _no_reason(record: Record | None, store: object) -> None:
+    return None
 
 
 def _without_doubts(maybe: frozenset[Intent], doubtful: frozenset[Intent]) -> frozenset[Intent]:
@@ -138,7 +145,7 @@ def _nobody_holds_it(self: object, location: object) -> None:
 
 def _takes_whatever_is_there(sight: Sight) -> Decision:
     if sight.record.replaceable_etag is not None and sight.source is not None and sight.target is not None:
-        return Decision(Step.COPY, State.COPIED, if_match=sight.target.etag, origin=Origin.CREATED)
+        return Copy(sight.source, MustMatch(sight.target.etag))
     return decide(sight)
 
 
@@ -175,7 +182,7 @@ BACKWARD: dict[str, Any] = {"cleanup": True, "rollback": True, "by_command": Fal
 CLEANED: dict[str, Any] = {"redeploys": 3, "cleanup": True, "strangers": 0}
 DOUBLED: dict[str, Any] = {"kinds": ("doubled",), "fault_rate": 0.3, "strangers": 0, "rollback": False}
 DECIDED: dict[str, Any] = {"decides": True, "strangers": 12, "rollback": False, "fault_rate": 0.0}
-STILL_DECIDED = {name: value for name, value in domain.protocol.attempt._SETTLED.items() if name != "replaceable_etag"}
+STILL_DECIDED = {key: value for key, value in domain.protocol.held_record._SETTLED.items() if key != "replaceable_etag"}
 WEAKENED: list[tuple[Any, str, Any, dict[str, Any], str]] = [
     (domain.protocol.reconciling, "is_known", _everything_is_ours, {"strangers": 12}, "I2b"),
     (
@@ -187,7 +194,7 @@ WEAKENED: list[tuple[Any, str, Any, dict[str, Any], str]] = [
     ),
     (tests.fakes.manifest, "_same_holder", _always_holds, {"fault_rate": 0.25, "cleanup": True}, "I3"),
     (InMemoryObjectStore, "_holds", _always_holds, {"strangers": 12}, "I2b"),
-    (domain.protocol.record, "left_over", _nothing_left_over, {"fault_rate": 0.25, "strangers": 0}, "I7"),
+    (domain.protocol.claims, "left_over", _nothing_left_over, {"fault_rate": 0.25, "strangers": 0}, "I7"),
     (
         domain.protocol.cleanup,
         "is_as_recorded",
@@ -195,7 +202,7 @@ WEAKENED: list[tuple[Any, str, Any, dict[str, Any], str]] = [
         {"cleanup": True, "strangers": 12, "versioned": False},
         "I5",
     ),
-    (domain.protocol.migration, "cleaned_etag_of", _nobody_knows, BACKWARD, "I6"),
+    (domain.protocol.settling, "cleaned_etag_of", _nobody_knows, BACKWARD, "I6"),
     # References: only to what is seen there, of records that are as they were read, on the old value.
     (domain.references.item_rewriting, "not_ready", _no_reason, REFERRED, "I9"),
     (tests.fakes.references, "_is_as_read", _always_holds, {**REFERRED, **SLOW_REWRITING}, "I9"),
@@ -217,7 +224,7 @@ WEAKENED: list[tuple[Any, str, Any, dict[str, Any], str]] = [
     (ManifestScan, "_not_copied", _nothing, {**LISTED, **BY_COMMAND}, "I5"),
     (ManifestScan, "_unrecorded", _nothing, {**LISTED, **BY_COMMAND}, "I5"),
     # What S3 refused may be done all the same, where something on the way sent it twice.
-    (domain.protocol.attempt, "_with_doubtful", _without_doubts, DOUBLED, "I3"),
+    (domain.protocol.held_record, "with_doubtful", _without_doubts, DOUBLED, "I3"),
     (domain.protocol.copying, "may_be_completed", _never_completed, DOUBLED | {"large": 0.8}, "I7"),
     (
         domain.references.manifest_rewriting,
@@ -227,9 +234,9 @@ WEAKENED: list[tuple[Any, str, Any, dict[str, Any], str]] = [
         "I3",
     ),
     # Other rules, deployed for a while: what was known before is known after, and a delete is not told in vain.
-    (domain.protocol.migration, "_set_aside", _forgets_what_it_was, CLEANED | {"rollback": False}, "I7"),
-    (domain.protocol.migration, "_set_aside", _forgets_what_it_was, CLEANED | {"rollback": True}, "I6"),
-    (domain.protocol.migration, "_verdict_of_rules", _is_done_with_it, {"redeploys": 3, "rollback": False}, "I7"),
+    (HeldRecord, "set_aside", _forgets_what_it_was, CLEANED | {"rollback": False}, "I7"),
+    (HeldRecord, "set_aside", _forgets_what_it_was, CLEANED | {"rollback": True}, "I6"),
+    (domain.protocol.claimed_object, "_verdict_of_rules", _is_done_with_it, {"redeploys": 3, "rollback": False}, "I7"),
     # Operators: what verification proves, which letters need no replay, what a resume switches on, when rollback ends.
     (
         domain.lifecycle.verification,
@@ -239,8 +246,8 @@ WEAKENED: list[tuple[Any, str, Any, dict[str, Any], str]] = [
         "I3",
     ),
     # An operator's word on a conflict: once, and about nothing but what he saw.
-    (domain.protocol.attempt, "_SETTLED", STILL_DECIDED, DECIDED, "I2c"),
-    (domain.protocol.migration, "decide", _takes_whatever_is_there, DECIDED, "I2b"),
+    (domain.protocol.held_record, "_SETTLED", STILL_DECIDED, DECIDED, "I2c"),
+    (domain.protocol.claimed_object, "decide", _takes_whatever_is_there, DECIDED, "I2b"),
     (handlers.operations.dead_letters, "_cause", _overtaken, {"buried": 0.5, "mirrors": True, "rollback": False}, "I7"),
     (
         handlers.operations.control,
@@ -249,7 +256,7 @@ WEAKENED: list[tuple[Any, str, Any, dict[str, Any], str]] = [
         {"pauses": 4, "rollback": False, "seconds": 60.0},
         "I7",
     ),
-    (handlers.operations.rollback, "_is_ended", _always_ended, {"by_command": True, "rollback": True}, "I6"),
+    (handlers.operations.rollback, "is_ended", _always_ended, {"by_command": True, "rollback": True}, "I6"),
 ]
 
 

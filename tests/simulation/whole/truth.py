@@ -10,14 +10,18 @@ from domain.keys import Location
 from tests.fakes.buckets import Version
 from tests.simulation.whole.chronicle import Chronicle
 from tests.simulation.whole.excuses import (
+    BOUND_NOW,
+    LOCK_HIDDEN,
     PUT_AGAIN,
     REFUSED_COPY,
     SAME_BYTES_AGAIN,
     why_comes_back,
     why_goes,
+    why_gone,
     why_lost,
 )
 from tests.simulation.whole.history import KeyTruth, Value, Writer, value_of
+from tests.simulation.whole.losses import KEY, LOCK, is_locked, losses
 
 __all__ = ["KeyTruth", "Truth", "Value", "Writer", "value_of"]
 PURGERS = "purge"
@@ -67,7 +71,7 @@ class Truth(Chronicle):
         if made is None:
             raise AssertionError(f"nothing is at {location.uri} after keyshift wrote it")
         if location in self.keys:
-            self._copied_back(self.keys[location], made, before, number)
+            self._copied_back(self.keys[location], made, before, number, by=by)
             return
         key = self._by_target[location]
         copy = self._note(made, Writer.KEYSHIFT, key.plain, of=number)
@@ -77,23 +81,27 @@ class Truth(Chronicle):
         word = key.word_of(number)
         is_given_up = key.given_up == (before.state.etag if before is not None and before.state is not None else "")
         if before is not None:
-            self._note_same_again(key, before, by)
-        for text in self._faults_of_copy(key, word, before, is_given_up=is_given_up):
+            self.note_same_again(key, before, by)
+        for text in self._faults_of_copy(key, number, before, is_given_up=is_given_up):
             self.fault(key, text)
         self._copies.setdefault(location, []).append(copy)
-        key.foreign_delete = None if is_given_up else key.foreign_delete
+        if is_given_up:
+            key.foreign_delete, key.decided = None, copy.number
         key.last_at_target, key.given_up = Writer.KEYSHIFT, None
         self._mirrored.pop(location, None)
         # What an operator gives up by its etag goes by his own decision.
         if not is_given_up:
             self._check_lost(key, before, f"I1 overwriting the target with word {word}", by=by)
 
-    def _faults_of_copy(self, key: KeyTruth, word: int, before: Version | None, *, is_given_up: bool) -> Iterator[str]:
+    def _faults_of_copy(self, key: KeyTruth, put: int, before: Version | None, *, is_given_up: bool) -> Iterator[str]:
+        word = key.word_of(put)
         if before is not None:
             there = self.maker_of(before)
             if there.writer is Writer.KEYSHIFT:
                 older = there.of is not None and word < key.word_of(there.of)
-                if older and not is_given_up and key.words[word] != key.holds(before):
+                is_other = older and not is_given_up and key.words[word] != key.holds(before)
+                # The copy of what the owner put last and then removed for good may have been under way.
+                if is_other and not (put > (there.of or 0) and self.excuses(why_gone(key))):
                     yield f"I2 word {word} is written over newer word {key.word_of(there.of)}"
             elif not is_given_up and key.number_of(there.value) < 0 and not self.excuses(self.why_ours(key, before)):
                 # What is equal in everything to a word of the owner is adopted, and follows him (protocol.md §5).
@@ -106,11 +114,14 @@ class Truth(Chronicle):
         if is_kept_away and not is_given_up:
             yield "I2c what the new-layout owner deleted is brought back"
 
-    def _note_same_again(self, key: KeyTruth, there: Version, by: str) -> None:
-        """S3's condition names an etag: the same bytes put since the process saw keyshift's own copy pass it."""
+    def note_same_again(self, key: KeyTruth, there: Version, by: str) -> None:
+        """S3's condition names an etag: the same bytes put since the process saw the copy, or what it adopted, pass."""
         seen = self.made.get(self.doubts.last_look(by, key.target) or -1)
         made = self.maker_of(there)
-        if seen is None or seen.writer is not Writer.KEYSHIFT or seen.value is None or made.value is None:
+        if seen is None or seen.value is None or made.value is None:
+            return
+        # What equals a word of the owner in everything is adopted.
+        if seen.writer is not Writer.KEYSHIFT and key.number_of(seen.value) < 0:
             return
         if made.number != seen.number and made.value[0] == seen.value[0]:
             key.indistinct.setdefault(there.written, SAME_BYTES_AGAIN)
@@ -125,9 +136,17 @@ class Truth(Chronicle):
         copy = self._note(made, writer, key.plain, of=maker.of if maker is not None else None)
         self._copies.setdefault(key.target, []).append(copy)
         key.last_at_target = Writer.KEYSHIFT
+        if before is not None and before.written in key.indistinct:
+            # What may count as keyshift's copy may count as its rewriting of that copy.
+            key.indistinct[made.written] = key.indistinct[before.written]
 
-    def _copied_back(self, key: KeyTruth, made: Version, before: Version | None, number: int) -> None:
+    def _copied_back(self, key: KeyTruth, made: Version, before: Version | None, number: int, *, by: str) -> None:
         value = self._note(made, Writer.KEYSHIFT, of=number).value
+        target = self.doubts.last_shown(by, key.target)
+        lost = losses(target.version, made, now=self._store.buckets.now()) if target is not None else frozenset[str]()
+        is_excused = target is not None and target.is_lock_hidden and lost == {LOCK}
+        if lost and not (is_excused and self.excuses(LOCK_HIDDEN)):
+            self.fault(key, f"I6 the source comes back without {sorted(lost)} of its copy")
         if before is not None:
             self.fault(key, f"I6 the copy back overwrites {value_of(before)} at the source")
         if key.owner is None and not self.excuses(why_comes_back(key)):
@@ -150,10 +169,11 @@ class Truth(Chronicle):
         if location in self.keys:
             key = self.keys[location]
             key.emptied_by, key.cleaned_at = Writer.KEYSHIFT, len(key.words) - 1
+            self._check_bound(key, gone, by=by)
             self._check_lost(key, gone, "I5 deleting the source", by=by)
             return
         key, made = self._by_target[location], self.maker_of(gone)
-        self._note_same_again(key, gone, by)
+        self.note_same_again(key, gone, by)
         why = self.why_ours(key, gone)
         # A copy that S3 refused is proof enough to go on over what is there, and never to delete it.
         if made.writer is not Writer.KEYSHIFT and not self.excuses(why if why != REFUSED_COPY else None):
@@ -169,6 +189,22 @@ class Truth(Chronicle):
         key = self.keys[location]
         key.forgotten.add(gone.written)
         self._check_lost(key, gone, "I5 deleting the version for good", by=by)
+
+    def _check_bound(self, key: KeyTruth, gone: Version, *, by: str) -> None:
+        """No lock binds a source that is deleted, and the target has its KMS key, as cleanup saw both."""
+        source, target = (self.doubts.last_shown(by, place) for place in (key.source, key.target))
+        if source is None or source.version is None or target is None:
+            return  # _check_lost judges a delete without a look
+        now = self._store.buckets.now()
+        was_locked = is_locked(source.version, now)
+        lost_key = KEY in losses(source.version, target.version, now=now)
+        if was_locked and not self.excuses(LOCK_HIDDEN if source.is_lock_hidden else None):
+            self.fault(key, f"I5 a locked source is deleted: {_bound(source.version)}")
+        if lost_key:
+            self.fault(key, f"I5 deleting the source loses its KMS key: {_bound(source.version)}")
+        is_bound_now = is_locked(gone, now) or KEY in losses(gone, target.version, now=now)
+        if is_bound_now and not was_locked and not lost_key:
+            self.excuses(BOUND_NOW)
 
     def _check_lost(self, key: KeyTruth, gone: Version | None, doing: str, *, by: str) -> None:
         """The owner's newest bytes were in what keyshift took away, and are nowhere else."""
@@ -190,3 +226,8 @@ class Truth(Chronicle):
         if doing.startswith("I1 deleting") and self.excuses(why_goes(key)):
             return
         self.fault(key, f"{doing} loses {truth}, the target holds {held}")
+
+
+def _bound(version: Version) -> str:
+    state = version.state
+    return f"{state.storage_class}, {state.encryption}, {state.lock}" if state is not None else "absent"

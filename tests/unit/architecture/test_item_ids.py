@@ -28,7 +28,17 @@ def test_control_stage_and_journal_are_audited(item_id: str) -> None:
     assert not item_ids.is_record_id(item_id)
 
 
-@pytest.mark.parametrize("item_id", ["keyshift#chain", "keyshift#reference-scan#ab", "keyshift#controls", "backfill#a"])
+@pytest.mark.parametrize(
+    "item_id",
+    [
+        "keyshift#chain",
+        "keyshift#chain#shardId-a",
+        "keyshift#chains",
+        "keyshift#reference-scan#ab",
+        "keyshift#controls",
+        "backfill#a",
+    ],
+)
 def test_nothing_else_beside_the_records_is(item_id: str) -> None:
     """Counters and positions."""
     assert not item_ids.is_audited(item_id)

@@ -7,10 +7,11 @@ import pytest
 
 from domain.audit.chain import Link, canonical, link_of, packed, seal_segment, unpacked
 from domain.audit.events import AuditEvent
-from domain.audit.reading import BuiltUpon, ChainedEvent, ChainReader, Fault, Finding
+from domain.audit.findings import Fault, Finding
+from domain.audit.reading import BuiltUpon, ChainedEvent, ChainReader, Reading
 
 
-def told(heads: Sequence[int]) -> Iterator[tuple[int, Finding | BuiltUpon | ChainedEvent]]:
+def told(heads: Sequence[int]) -> Iterator[tuple[int, Reading]]:
     """What is told of a chain whose writers saw the head at these numbers, each with its segment."""
     reader, after = ChainReader("m"), Link()
     for sequence, head in enumerate(heads, start=1):

@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 from jsonschema import ValidationError
 
 from adapters.dynamodb.reference_items import journal_id
-from domain.audit.control_events import control_event
 from domain.audit.events import audit_event, record_digest
-from domain.audit.reference_events import references_event
-from domain.audit.stage_events import stage_event
+from domain.audit.item_events import control_event, references_event, stage_event
 from domain.keys import Location
 from domain.lifecycle.stages import Stage, StageEntry
-from domain.protocol.record import Action, Intent, Record
+from domain.protocol.intents import Action, Intent
+from domain.protocol.record import Record
 from domain.references.items import Switch
 from domain.references.ports import JournalEntry
 from domain.steering.control import Control, paused, resumed, throttled

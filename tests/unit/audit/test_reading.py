@@ -11,7 +11,8 @@ import domain.audit.chain
 import domain.audit.reading
 from domain.audit.chain import GENESIS, Link, canonical, event_fields, line_digest, packed, seal_segment, unpacked
 from domain.audit.events import AuditEvent
-from domain.audit.reading import BuiltUpon, ChainedEvent, ChainReader, Fault, Finding, read_event, subject_of
+from domain.audit.findings import Fault, Finding
+from domain.audit.reading import ChainedEvent, ChainReader, Reading, read_event, subject_of
 
 HEADER = {"anchored": True, "chain": "1", "count": 0, "migration": "m", "previous": GENESIS, "sequence": 1}
 
@@ -26,7 +27,7 @@ def lines_of(count: int) -> list[bytes]:
     return unpacked(seal_segment(events(count), after=Link(), migration="m").body)[0]
 
 
-def findings(told: Iterator[Finding | BuiltUpon | ChainedEvent]) -> list[Finding]:
+def findings(told: Iterator[Reading]) -> list[Finding]:
     """What is wrong."""
     return [one for one in told if isinstance(one, Finding)]
 

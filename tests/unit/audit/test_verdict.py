@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from domain.audit.reading import Fault, Finding
+from domain.audit.findings import Fault, Finding
 from domain.audit.verification import Verification
 from handlers.cli.audit import line_of, verdict_of
 from tests.worlds.audited import Audited, verifier_of

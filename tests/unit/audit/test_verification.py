@@ -8,18 +8,21 @@ import pytest
 
 from domain.audit.chain import Link, unpacked
 from domain.audit.events import AuditEvent, audit_event
+from domain.audit.findings import Fault, Finding
 from domain.audit.ports import Deferred
-from domain.audit.reading import Fault, Finding
 from domain.audit.verification import QUIET_SECONDS, STREAM_SECONDS, Verification
 from tests.fakes.archive import InMemorySegmentArchive
-from tests.worlds.audited import MIGRATION, VERIFIED_AT, Audited, audited, verifier_of
+from tests.worlds.audited import MIGRATION, VERIFIED_AT, Audited, audited, placed, verifier_of
+
+pytestmark = pytest.mark.usefixtures("each_chain")
 
 
 def told(*events: AuditEvent) -> list[Finding]:
     """What is found in a chain of these events; there are no records."""
     made = Audited()
     made.writer().append_events(events)
-    return list(verifier_of(made).read_chain())
+    verifier = verifier_of(made)
+    return [*verifier.read_chains(), *verifier.find_gaps()]
 
 
 def change(number: int, **detail: object) -> AuditEvent:
@@ -55,7 +58,7 @@ def test_revisions_follow_each_other(numbers: Sequence[int], fault: Fault, text:
     """What is missing is counted, and the place is the line that came instead."""
     found = told(*map(change, numbers))[-1]
     place = f"segment 1, line {len(numbers)}"
-    assert found == Finding(fault, f"{place}: {text}", 1, len(numbers), "s")
+    assert found == placed(Finding(fault, f"{place}: {text}", 1, len(numbers), "s"))
 
 
 def test_an_event_without_a_source_is_named_by_its_subject() -> None:
@@ -69,12 +72,11 @@ def test_a_strange_key_is_told_once_and_hides_nothing() -> None:
     made, heard = audited([[0], [1]]), list[int]()
     made.archive.strange += ["~not-a-segment", "~nor-this"]
     verifier = verifier_of(made, on_segment=heard.append)
-    assert [one.fault for one in verifier.read_chain()] == [Fault.SEGMENT_FOREIGN] * 2
+    assert [one.fault for one in verifier.read_chains()] == [Fault.SEGMENT_FOREIGN] * 2
     made.writer().append_events([made.change(0)])
     made.archive.strange.append("~later")
-    assert [one.text for one in verifier.read_chain()] == [
-        "~later is not a segment's key: another program put it there"
-    ]
+    (found,) = verifier.read_chains()
+    assert found.text.endswith("~later is not a segment's key: another program put it there")
     assert (heard, verifier.figures.segments) == ([1, 2, 3], 3)
 
 
@@ -82,7 +84,7 @@ def test_a_record_that_leaves_after_it_was_compared_is_not_unknown() -> None:
     """Somebody removed it in between; the next verification says so."""
     made = audited([[0]])
     verifier = verifier_of(made)
-    assert list(verifier.read_chain()) == []
+    assert list(verifier.read_chains()) == []
     assert list(verifier.compare_records(list(made.manifest.scan_records()))) == []
     made.manifest.records.clear()
     assert list(verifier.settle(made.manifest, made.items, now=VERIFIED_AT)) == []
@@ -94,7 +96,7 @@ def test_a_record_that_is_gone_is_told_where_the_chain_knew_it_last() -> None:
     (subject,) = made.manifest.records
     made.manifest.records.clear()
     text = f"the chain tells of the record {subject}, which is not in the manifest"
-    assert made.verify() == [Finding(Fault.RECORD_UNKNOWN, text, 2, 1, subject)]
+    assert made.verify() == [placed(Finding(Fault.RECORD_UNKNOWN, text, 2, 1, subject))]
 
 
 def test_a_record_between_two_revisions_of_the_chain_has_no_place_there() -> None:
@@ -145,7 +147,7 @@ def test_an_event_that_comes_while_we_read_is_waited_for() -> None:
     late = replace(record, revision=2, changed_at=VERIFIED_AT - QUIET_SECONDS)
     made.manifest.records[record.record_id] = late
     verifier = verifier_of(made)
-    assert list(verifier.read_chain()) == []
+    assert list(verifier.read_chains()) == []
     assert list(verifier.compare_records([late])) == []
     made.writer().append_events([audit_event(late, migration=MIGRATION)])
     assert list(verifier.settle(made.manifest, made.items, now=VERIFIED_AT)) == []
@@ -180,6 +182,18 @@ def test_a_removed_head_is_found_by_the_next_segment(others: int, found: list[tu
     header = json.loads(unpacked(made.archive.segments[others + 1])[0][0])
     assert (header["head"], header["anchored"]) == (0, False)
     assert [(one.fault, one.segment) for one in made.verify()] == found
+
+
+def test_a_head_that_a_segment_saw_and_that_is_gone_is_found_at_once() -> None:
+    """However young the chain is; where only the first segment is there, its writer may not have come to the head."""
+    for others, counted in ((1, (1, 0)), (2, (0, 1))):
+        made = Audited()
+        made.archive.now = VERIFIED_AT
+        for _ in range(others):
+            made.writer().append_events([made.change(0)])
+        made.head.head = None
+        assert [one.fault for one in made.verify()] == [Fault.HEAD_MISSING] * counted[1]
+        assert (made.figures.pending, made.figures.findings) == counted
 
 
 def test_a_listing_is_needed_only_where_there_is_no_head() -> None:

@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.audit.chain import Link, link_of, unpacked
-from domain.audit.reading import Fault
+from domain.audit.findings import Fault
 from domain.errors import ThrottledError, UnavailableError
 from tests.worlds.audited import Audited, audited
+
+pytestmark = pytest.mark.usefixtures("each_chain")
 
 
 def test_no_events_make_no_segment() -> None:

@@ -67,6 +67,10 @@ CODES: list[tuple[str, int, type[KeyshiftError]]] = [
     ("MetadataTooLarge", 400, RefusedRequestError),
     ("RequestHeaderSectionTooLarge", 400, RefusedRequestError),
     ("431", 431, RefusedRequestError),
+    ("MissingUploadObjectWithObjectLockHeaders", 400, RefusedRequestError),
+    ("InvalidRetentionPeriod", 400, RefusedRequestError),
+    ("NoSuchObjectLockConfiguration", 404, RefusedRequestError),
+    ("InvalidParameterException", 400, RefusedRequestError),
 ]
 
 
@@ -108,6 +112,22 @@ def test_a_denial_by_kms_is_an_encryption_error() -> None:
     assert type(raised(client_error("AccessDenied", 403, message))) is EncryptionError
 
 
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("InvalidRequest", "Bucket is missing Object Lock Configuration"),
+        ("MissingUploadObjectWithObjectLockHeaders", ""),
+        ("NoSuchObjectLockConfiguration", ""),
+        ("InvalidRetentionPeriod", ""),
+    ],
+)
+def test_a_refused_lock_says_what_to_do(code: str, message: str) -> None:
+    """Trying it again cannot help: the target's bucket or server takes no lock."""
+    said = str(raised(client_error(code, 400, message)))
+    assert "enable object lock on the target bucket" in said
+    assert "tried again" not in said
+
+
 def test_a_full_disk_behind_a_500_is_named() -> None:
     """Servers that store on a disk say it in the message."""
     error = raised(client_error("InternalError", 500, "write /data/1: no space left on device"))
@@ -124,9 +144,9 @@ def test_a_full_disk_behind_a_500_is_named() -> None:
             "cannot reach http://127.0.0.1:1/",
         ),
         (ConnectTimeoutError(endpoint_url="http://10.0.0.1/"), UnavailableError, "cannot reach http://10.0.0.1/"),
-        (ReadTimeoutError(endpoint_url="http://s3/"), UnavailableError, "tried again"),
-        (ResponseParserError("invalid XML received:\nb'<Copy'"), UnavailableError, "tried again"),
-        (IncompleteReadError(actual_bytes=1, expected_bytes=2), UnavailableError, "tried again"),
+        (ReadTimeoutError(endpoint_url="http://s3/"), UnavailableError, "http://s3/"),
+        (ResponseParserError("invalid XML received:\nb'<Copy'"), UnavailableError, "check AWS_ENDPOINT_URL"),
+        (IncompleteReadError(actual_bytes=1, expected_bytes=2), UnavailableError, "1 read"),
         (NoCredentialsError(), AccessDeniedError, "AWS_PROFILE"),
         (NoRegionError(), RefusedRequestError, "AWS_REGION"),
         (ParamValidationError(report="Invalid\ntype"), RefusedRequestError, "Invalid type"),

@@ -10,7 +10,7 @@ import click
 import pytest
 
 from domain.errors import InputError, MissingResourceError, RulesError, ThrottledError, UnavailableError
-from handlers.cli.app import COMMANDS, keyshift, run
+from handlers.cli.app import COMMANDS, PHASES, keyshift, run
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def failing() -> Iterator[type[BaseException]]:
         "file": PermissionError(errno.EACCES, "Permission denied", "/there"),
         "text": UnicodeEncodeError("ascii", "k\u00fc", 1, 2, "ordinal not in range"),
         "slow": ThrottledError("HeadObject on b: SlowDown; AWS wants fewer"),
-        "again": UnavailableError("HeadObject on s3://b/k got no answer; it is tried again"),
+        "again": UnavailableError("HeadObject on s3://b/k got no answer"),
         "abort": click.exceptions.Abort(),
     }
 
@@ -53,9 +53,9 @@ def failing() -> Iterator[type[BaseException]]:
         (
             "full",
             1,
-            "keyshift: the output cannot be written or read: No space left on device; mend that first\n",
+            "keyshift: the output cannot be written or read: No space left on device; correct that first\n",
         ),
-        ("file", 1, "keyshift: /there cannot be written or read: Permission denied; mend that first\n"),
+        ("file", 1, "keyshift: /there cannot be written or read: Permission denied; correct that first\n"),
         ("text", 1, "keyshift: the output's encoding ascii has no '\\xfc': set PYTHONUTF8=1\n"),
         (
             "slow",
@@ -115,11 +115,11 @@ def test_a_number_that_means_nothing_is_wrong_use(arguments: list[str], capsys: 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["plan", "none.yaml", "--list", "--memory", "lots"], "--memory 'lots' is no amount of memory"),
-        (["plan", "none.yaml", "--list", "--memory", "-1GB"], "--memory '-1GB' is no amount of memory"),
-        (["plan", "none.yaml", "--list", "--memory", "0GB"], "--memory '0GB' is no amount of memory"),
+        (["plan", "none.yaml", "--list", "--memory", "lots"], "--memory 'lots' is not an amount of memory"),
+        (["plan", "none.yaml", "--list", "--memory", "-1GB"], "--memory '-1GB' is not an amount of memory"),
+        (["plan", "none.yaml", "--list", "--memory", "0GB"], "--memory '0GB' is not an amount of memory"),
         (["init", "s3://bucket/prefix", "--force"], "give the name alone, without s3://"),
-        (["init", "Bad_Name", "--force"], "'Bad_Name' is no bucket name"),
+        (["init", "Bad_Name", "--force"], "'Bad_Name' is not a valid bucket name"),
     ],
 )
 def test_a_value_of_the_wrong_form_is_named(
@@ -135,7 +135,7 @@ def test_a_value_of_the_wrong_form_is_named(
     [
         (["audit", "verify", "--expect", f"²:{'0' * 64}"], "must be SEQUENCE:SHA256"),
         (["cutover", "--postpone", "99999999999d"], "is after the year 9999"),
-        (["cleanup", "--soak", "24"], "'24' is no length of time"),
+        (["cleanup", "--soak", "24"], "'24' is not a valid length of time"),
         (["cutover"], "give --events-queue (or KEYSHIFT_EVENTS_QUEUE_URL), --backfill-queue"),
         (["worker"], "give --events-queue"),
         (["start"], "give --events-queue"),
@@ -194,4 +194,16 @@ def test_help_loads_neither_the_sdk_nor_the_commands() -> None:
     )
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)  # noqa: S603
     assert answer.returncode == 0, answer.stderr
-    assert "Commands:" in answer.stdout
+    assert "Prepare:\n  demo " in answer.stdout
+
+
+@pytest.mark.parametrize("name", ["audit", "conflicts", "dlq", "references", "rules"])
+def test_a_groups_help_cuts_no_sentence(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each command has a line that fits."""
+    assert run([name, "--help"]) == 0
+    assert "..." not in capsys.readouterr().out.partition("Commands:")[2]
+
+
+def test_the_help_has_every_command_once_under_its_phase() -> None:
+    """A new command must be given its place."""
+    assert sorted(name for names in PHASES.values() for name in names) == sorted(COMMANDS)

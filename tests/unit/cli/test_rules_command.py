@@ -58,6 +58,15 @@ def test_a_long_input_is_read_in_blocks(tmp_path: Path) -> None:
     assert [row["key"] for row in rows(run(tmp_path, keys="\n".join(keys).encode()))] == keys
 
 
+def test_the_key_of_a_copy_is_not_refused(tmp_path: Path) -> None:
+    """In one bucket a rule could have made it; turned round it has no legacy key all the same."""
+    path = tmp_path / "rules.yaml"
+    path.write_text(FILE.replace("UNMAPPED", "fail").replace("dst-bucket", "src-bucket"))
+    codes = [CliRunner().invoke(rules, ["map", str(path), key]).exit_code for key in ("b/1", "c/1")]
+    assert codes == [0, 1]
+    assert CliRunner().invoke(rules, ["map", str(path), "--reverse", "c/1"]).exit_code == 1
+
+
 @pytest.mark.parametrize(
     ("key", "unmapped", "code"), [("x", "report", 0), ("x", "fail", 1), ("a/" + "x" * 1023, "keep", 1)]
 )

@@ -6,6 +6,7 @@ import pytest
 
 from domain.errors import RulesError
 from domain.rules.compiled import Allowed
+from handlers.bootstrap.process import owners_of
 from handlers.config.rules_file import load_rules, read_rules
 
 GOOD = """version: 1
@@ -62,6 +63,31 @@ def test_a_source_is_promised_plain_only_by_both_promises(promises: str, *, plai
     assert read_rules(text).promised_plain is plain
 
 
+def test_annotations_are_looked_for_unless_the_file_promises_none() -> None:
+    """A file of an earlier version keeps its digest, and a promise changes it: workers copy otherwise then."""
+    promised = read_rules(GOOD.replace("storage_class: STANDARD", "storage_class: STANDARD, annotations: none"))
+    assert (read_rules(GOOD).promised_unannotated, promised.promised_unannotated) == (False, True)
+    assert promised.digest != read_rules(GOOD).digest
+    assert "'annotations'" in mistakes(GOOD.replace("storage_class: STANDARD", "annotations: some"))[0]
+
+
+def test_the_digest_of_a_file_without_annotations_is_that_of_earlier_versions() -> None:
+    """A migration that runs under it goes on after an upgrade."""
+    text = "version: 1\nmigration: m\nsource: {bucket: source-bucket}\ntarget: {bucket: target-bucket}\n"
+    digest = read_rules(text + 'rules: [{name: a, from: "{rest...}", to: "new/{rest...}"}]\n').digest
+    assert digest == "3856a32915f2e06dfbb1ea3c1f9ecf7cbb45905e34af9032c7b39f0e440bffab"
+
+
+def test_who_pays_is_said_for_each_bucket() -> None:
+    """It decides about no key, so rules that were proven before stay proven."""
+    paying = read_rules(GOOD.replace("storage_class: STANDARD", "storage_class: STANDARD, requester_pays: true"))
+    assert (paying.source.requester_pays, paying.target.requester_pays) == (True, False)
+    assert owners_of(paying).requester_pays == {paying.source_bucket}
+    assert owners_of(read_rules(GOOD)).requester_pays == frozenset()
+    assert paying.digest == read_rules(GOOD).digest
+    assert mistakes(GOOD.replace("storage_class: STANDARD", 'storage_class: STANDARD, requester_pays: "yes"'))
+
+
 def test_a_key_of_kms_cannot_be_promised_away() -> None:
     """Only what needs nothing in the copy's request may be promised."""
     text = (
@@ -79,29 +105,38 @@ def test_the_digest_changes_with_what_moves_and_not_with_a_reason() -> None:
     assert read_rules(GOOD.replace("{y}/{x}", "{x}/{y}")).digest != digest
 
 
+def test_audit_events_are_packed_unless_the_file_says_otherwise() -> None:
+    """The choice concerns no key, so rules that were proven before stay proven."""
+    single = read_rules(GOOD + "audit: {events: single}\n")
+    assert (read_rules(GOOD).single_events, single.single_events) == (False, True)
+    assert not read_rules(GOOD + "audit: {events: packs}\n").single_events
+    assert single.digest == read_rules(GOOD).digest
+    assert "'events'" in mistakes(GOOD + "audit: {events: double}\n")[0]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "mistake"),
     [
         ("version: 1", "version: 2", "f.yaml:1:1: 'version': input should be 1"),
         ("migration: m", "migraton: m", "f.yaml:2:1: 'migraton' is not known here; correct or remove it"),
         ("migration: m\n", "", "f.yaml:1:1: 'migration' is missing"),
-        ("src-bucket", "Src_Bucket", "f.yaml:3:10: 'Src_Bucket' is no bucket name"),
+        ("src-bucket", "Src_Bucket", "f.yaml:3:10: 'Src_Bucket' is not a valid bucket name"),
         ('"111122223333"', "111122223333", "f.yaml:3:30: 'expected_owner' must be a text; write it in quotes"),
         ("{y}/{x}", "{z}/{x}", "f.yaml:11:5: 'to' uses 'z', which 'from' does not capture (it captures x, y)"),
-        ("{x:two}-{y:word}", "{x:too}-{y:word}", "f.yaml:10:32: 'too' is no kind of this file (it has two, word)"),
+        ("{x:two}-{y:word}", "{x:too}-{y:word}", "f.yaml:10:32: 'too' is not a kind of this file (it has two, word)"),
         ("{x:two}-{y:word}", "{y:word}", "f.yaml:11:5: 'to' uses 'x'"),
         ("[up, down]", "[up, on]", "f.yaml:7:14: '1' must be a text; write it in quotes"),
-        ("[up, down]", "[up, '']", "f.yaml:7:3: a list of words must not hold an empty one"),
+        ("[up, down]", "[up, '']", "f.yaml:7:3: a list of words must not contain an empty one"),
         ('"[0-9]{2}"', '"[0-9"', "f.yaml:6:3: the expression '[0-9' is not possible at character 1: '[' without"),
         ("finding: lossy", "finding: nope", "f.yaml:13:15: 'finding': input should be 'overlap'"),
         ("{rule: a,", "{rule: b,", "f.yaml:13:6: there is no rule named 'b'"),
         ('to: "{y}/{x}"', f'to: "{"k" * 1030}{{x}}"', "f.yaml:11:5: its literal text alone has 1032 bytes"),
         ('prefix: "p/"', 'prefix: "../"', "f.yaml:4:30: the prefix cannot begin an S3 key"),
         ('to: "{y}/{x}"', 'to: "a/../../../{x}"', "f.yaml:11:5: every key that it makes leads above"),
-        ("allow:", "rules: []\nallow:", "f.yaml:12:1: 'rules' comes twice; remove one"),
-        ("references: [", "references: [[", "f.yaml:15:1: this is no YAML"),
-        ("migration: m", "migration: !!python/object:os.system m", "f.yaml:2:12: this is no YAML"),
-        ("migration: m", "migration: &a [*a]", "f.yaml:2:12: an alias that holds itself"),
+        ("allow:", "rules: []\nallow:", "f.yaml:12:1: 'rules' is there twice; remove one of them"),
+        ("references: [", "references: [[", "f.yaml:15:1: this is not valid YAML"),
+        ("migration: m", "migration: !!python/object:os.system m", "f.yaml:2:12: this is not valid YAML"),
+        ("migration: m", "migration: &a [*a]", "f.yaml:2:12: an alias contains itself"),
     ],
 )  # fmt: skip
 def test_each_mistake_is_said_with_line_and_column(old: str, new: str, mistake: str) -> None:

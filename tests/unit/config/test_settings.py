@@ -68,8 +68,8 @@ def test_another_process_reads_the_same_settings() -> None:
         ("123456789012", "is an account"),
         ("AWS:123456789012", "is an account"),
         ("arn:aws:iam::123456789012:role/keyshift", "is an ARN"),
-        ("AWS", "names no principal of one's own"),
-        ("lambda.amazonaws.com", "names no principal of one's own"),
+        ("AWS", "is not the id of one principal"),
+        ("lambda.amazonaws.com", "is not the id of one principal"),
     ],
 )
 def test_a_principal_that_others_share_is_refused(monkeypatch: pytest.MonkeyPatch, principal: str, why: str) -> None:

@@ -7,24 +7,23 @@ from random import Random
 
 import pytest
 
+from domain.audit.packs import PACK_TYPE
 from domain.keys import Location
 from domain.objects import ContentHeaders, ObjectState
 from domain.protocol.record import Record
 from handlers.cli.demo import packaged_rules
 from handlers.config.rules_file import load_rules
-from handlers.demo.auditor import Auditor
-from handlers.demo.checker import compare, target_of, write_object
-from handlers.demo.ledger import Ledger
-from handlers.demo.objects import OwnedObject, legacy_keys, new_object
-from handlers.demo.play import Result
-from handlers.demo.troublemaker import Troublemaker
+from handlers.demo.actors import Auditor, DisturbedDelivery
+from handlers.demo.checker import ProducersBook, compare, target_of, write_object
+from handlers.demo.objects import ProducedObject, legacy_keys, new_object
+from handlers.demo.run import Result
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.queue import InMemoryQueue
 
 RULES = load_rules(packaged_rules("edge-cv-portal.yaml"))
 KEY = "datasets//training-output/cookie-1/output/model.tar.gz"
 TARGET = Location(RULES.target_bucket, "models/training/cookie-1/output/model.tar.gz")
-WRITTEN = OwnedObject(17, 1, {"line": "1"}, {"line": "1"}, "application/gzip", "max-age=60")
+WRITTEN = ProducedObject(17, 1, {"line": "1"}, {"line": "1"}, "application/gzip", "max-age=60")
 
 
 class InMemoryOwnersBucket:
@@ -59,9 +58,9 @@ class InMemoryOwnersBucket:
         return None if state is None or body is None else (body, state)
 
 
-def verdict(found: OwnedObject | None, *deeds: OwnedObject | None) -> list[str]:
+def verdict(found: ProducedObject | None, *deeds: ProducedObject | None) -> list[str]:
     """What the checker says when the owner did these deeds and ``found`` is at the target."""
-    ledger, bucket = Ledger(), InMemoryOwnersBucket()
+    ledger, bucket = ProducersBook(), InMemoryOwnersBucket()
     for deed in deeds:
         ledger.note(KEY, deed)
     if found is not None:
@@ -92,7 +91,7 @@ def test_a_missing_copy_is_lost() -> None:
         replace(WRITTEN, cache_control=None),
     ],
 )
-def test_any_other_content_is_wrong(found: OwnedObject) -> None:
+def test_any_other_content_is_wrong(found: ProducedObject) -> None:
     """Bytes, metadata, tags and headers each count."""
     assert verdict(found, WRITTEN) == ["wrong"]
 
@@ -109,7 +108,7 @@ def test_a_copy_of_a_deleted_object_is_stale() -> None:
 
 def test_what_the_rules_do_not_move_must_stay() -> None:
     """A kept or unmapped key is looked for where its owner put it."""
-    for key in ("datasets/raw/line-1/a.png", "notes/nobody maps this.txt"):
+    for key in ("datasets/raw/line-1/a.png", "notes/no rule maps this.txt"):
         assert Location(RULES.source_bucket, key) == target_of(RULES, key)
 
 
@@ -138,16 +137,18 @@ def test_a_revision_without_its_event_is_missing() -> None:
 
 
 def test_the_auditor_reads_what_eventbridge_delivers() -> None:
-    """Each id once, repeated deliveries counted apart, and the queue is empty afterwards."""
+    """Each id once, alone or in a pack, repeated deliveries counted apart, and the queue is empty afterwards."""
     queue = InMemoryQueue()
-    queue.send_messages([json.dumps({"detail": {"event_id": event_id}}) for event_id in ("a:1", "a:2", "a:1")])
+    told = [{"detail": {"event_id": event_id}} for event_id in ("a:1", "a:2", "a:1", "a:3")]
+    pack = {"detail-type": PACK_TYPE, "detail": {"events": told[2:]}}
+    queue.send_messages([json.dumps(one) for one in (*told[:2], pack)])
     auditor = Auditor(queue)
     auditor.start()
     while queue.bodies:
         pass
     auditor.stop()
     assert auditor.failures == []
-    assert auditor.event_ids == {"a:1", "a:2"}
+    assert auditor.event_ids == {"a:1", "a:2", "a:3"}
     assert auditor.repeated == 1
 
 
@@ -156,7 +157,7 @@ def test_the_troublemaker_loses_nothing() -> None:
     queue = InMemoryQueue()
     bodies = [f"body {number}" for number in range(10)]
     queue.send_messages(bodies)
-    trouble = Troublemaker(queue, seed=1)
+    trouble = DisturbedDelivery(queue, seed=1)
     trouble.start()
     while not trouble.reordered:
         pass

@@ -13,8 +13,8 @@ from handlers.cli.demo import packaged_rules
 from handlers.config.rules_file import load_rules
 from handlers.demo.cloud import PlayedComponents, PlayedJobs
 from handlers.demo.jobs import JobRunner
+from handlers.demo.portal.comparison import ITEM, REFERENCE, byte_faults, held_by, item_faults
 from handlers.demo.portal.events import MOST_REFUSED, JobEvents
-from handlers.demo.portal.judge import ITEM, REFERENCE, held_by, judge_bytes, judge_items
 from handlers.demo.portal.records import OUTSIDE, past_of
 from handlers.demo.portal.result import COUNTED, MUST_BE_ZERO, PortalResult
 from tests.fakes.queue import InMemoryQueue
@@ -37,7 +37,7 @@ GOOD = {"one": item(NEW, NEW_ZIP), "two": {"status": {"S": "Failed"}}}
 
 def test_what_was_rewritten_exactly_is_no_fault() -> None:
     """The declared places lead to the new keys, and a URI elsewhere in the item stays."""
-    assert list(judge_items("training", BEFORE, GOOD, MOVED)) == []
+    assert list(item_faults("training", BEFORE, GOOD, MOVED)) == []
 
 
 @pytest.mark.parametrize(
@@ -56,16 +56,16 @@ def test_what_was_rewritten_exactly_is_no_fault() -> None:
 )
 def test_a_spoiled_item_is_a_fault(after: Mapping[str, Any], kinds: list[str]) -> None:
     """A reference that is old or leads elsewhere; any other attribute, or item, that is another, gone or new."""
-    assert [fault.kind for fault in judge_items("training", BEFORE, after, MOVED)] == kinds
+    assert [fault.kind for fault in item_faults("training", BEFORE, after, MOVED)] == kinds
 
 
 def test_a_reference_without_its_bytes_is_a_fault() -> None:
     """Each place of the item is looked at, and only what leads out of the bucket is not."""
     places = {NEW: Location("b", "one"), NEW_ZIP: Location("b", "two")}
-    found = judge_bytes("training", GOOD, location_of=places.get, is_good=lambda place: place.key == "one")
+    found = byte_faults("training", GOOD, location_of=places.get, is_good=lambda place: place.key == "one")
     assert ["packaged_components[0].component_package_s3" in fault.what for fault in found] == [True]
     none = {**GOOD, "one": item("s3://elsewhere/k", NEW_ZIP)}
-    assert list(judge_bytes("training", none, location_of=places.get, is_good=lambda _place: True)) == []
+    assert list(byte_faults("training", none, location_of=places.get, is_good=lambda _place: True)) == []
 
 
 def done() -> PortalResult:

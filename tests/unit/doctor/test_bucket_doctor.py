@@ -1,12 +1,16 @@
 """Doctor warns of what a bucket's versions and lifecycle rules would do, before it can bite."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from domain.errors import MissingResourceError
+from domain.lifecycle.inspection import BucketRules, QueueFacts
 from domain.lifecycle.stages import Stage, StageEntry
-from handlers.cli.bucket_doctor import lifecycle_findings, versioning_findings
+from handlers.cli.bucket_doctor import annotation_findings, lifecycle_findings, lock_findings, versioning_findings
 from handlers.cli.doctor import rules_findings
+from handlers.cli.stack_doctor import examine_stack
 from handlers.config.rules_file import read_rules
 
 RULES = read_rules(
@@ -39,6 +43,17 @@ def test_a_source_that_keeps_no_new_versions_is_warned_of(versioning: str, words
 def test_versions_are_no_finding() -> None:
     """Enabled is what cleanup and rollback want."""
     assert list(versioning_findings("source bucket", "line-1", "Enabled")) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "levels"), [(True, False, ["warn"]), (True, True, []), (False, False, []), (False, True, [])]
+)
+def test_a_target_that_cannot_hold_the_locks_of_its_sources_is_warned_of(
+    levels: list[str], *, source: bool, target: bool
+) -> None:
+    """S3 refuses a copy with a lock to a bucket without Object Lock."""
+    facts = (BucketRules("", "AES256", requester_pays=False, has_object_lock=one) for one in (source, target))
+    assert [found.level for found in lock_findings(*facts)] == levels
 
 
 @pytest.mark.parametrize("part", ["source bucket", "target bucket"])
@@ -95,3 +110,55 @@ def test_rules_that_were_not_proven_by_start_fail() -> None:
     assert [one.level for one in rules_findings(RULES, StageEntry(Stage.LIVE, rules_digest=RULES.digest))] == ["ok"]
     assert [one.level for one in rules_findings(RULES, StageEntry(Stage.LIVE, rules_digest="e"))] == ["ok", "fail"]
     assert [one.level for one in rules_findings(RULES, StageEntry(Stage.LIVE))] == ["ok", "warn"]
+
+
+class _Sources:
+    """Looks at annotations; an Inspector that is asked for nothing else."""
+
+    def __init__(self, *, is_there: bool) -> None:
+        self._is_there = is_there
+        self.asked: list[tuple[str, str]] = []
+
+    def can_read_annotations(self, bucket: str, prefix: str) -> bool:
+        """See Inspector."""
+        self.asked.append((bucket, prefix))
+        return self._is_there
+
+
+@pytest.mark.parametrize(("is_there", "words"), [(True, "can be read"), (False, "no object yet")])
+def test_annotations_are_tried_on_a_source(words: str, *, is_there: bool) -> None:
+    """Without the permission every copy would be made, and no source could be cleaned up."""
+    sources: Any = _Sources(is_there=is_there)
+    (found,) = annotation_findings(RULES, sources)
+    assert (found.level, words in found.text, sources.asked) == ("ok", True, [("line-1", "legacy/")])
+
+
+def test_promised_annotations_are_not_tried() -> None:
+    """The finding says what the promise means."""
+    sources: Any = _Sources(is_there=True)
+    (found,) = annotation_findings(replace(RULES, promised_unannotated=True), sources)
+    assert ("neither copied nor looked for" in found.text, sources.asked) == (True, [])
+
+
+class _Stack:
+    """A stack whose buckets can be looked at, and nothing else."""
+
+    name = "keyshift"
+
+    def bucket(self, _: str) -> BucketRules:
+        """See StackInspector."""
+        return BucketRules("", "AES256", requester_pays=True)
+
+    def __getattr__(self, name: str) -> Any:
+        raise MissingResourceError(name)
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_a_requester_pays_bucket_needs_its_line(*, accepted: bool) -> None:
+    """The finding names the line and its side; without the line S3 denies every request of another account."""
+    rules = replace(RULES, source=replace(RULES.source, requester_pays=accepted))
+    stack: Any = _Stack()
+    found = [one for one in examine_stack(rules, stack, queue=lambda _: QueueFacts(0, 0, "", 0)) if one.level == "fail"]
+    told = {one.part: one.text for one in found if one.part.endswith("bucket")}
+    assert ("source bucket" in told) is not accepted
+    assert "write `requester_pays: true` under `target` in the rules file" in told["target bucket"]

@@ -11,8 +11,9 @@ from domain.errors import MissingResourceError, ThrottledError, UnavailableError
 from domain.keys import Location
 from domain.parts import MIB
 from domain.protocol.attempt import MigrationPolicy
+from domain.protocol.claims import ClaimRequest
 from domain.protocol.ports import ClaimAnswer
-from domain.protocol.record import Claim, ClaimRequest, Record, State
+from domain.protocol.record import Claim, Record, State
 from domain.steering.control import Control
 from handlers.engine.batch import RENEW_BUSY_AT, respond_to_batch
 from handlers.intake.messages import BackfillRow, decode_message, encode_backfill
@@ -70,7 +71,7 @@ def test_a_fault_of_ours_fails_one_message_with_a_traceback() -> None:
     made = bench(concurrency=1)
     made.world.put("old/a", b"one")
     made.world.put("old/b", b"two")
-    made.world.faults.append(ZeroDivisionError("oops"))
+    made.world.fail_claims(ZeroDivisionError("oops"))
     assert answer(made, direct(created_entry("old/a", b"one")), direct(created_entry("old/b", b"two"))) == ["m1"]
     (said,) = made.lines("ERROR")
     assert "ZeroDivisionError" in said["exception"]
@@ -124,7 +125,7 @@ def test_a_message_of_which_one_object_failed_beside_a_busy_one_is_not_made_new(
         source=held, target=Location(BUCKET, "new/b"), claim=Claim("somebody", 2_000.0)
     )
     made.world.put("old/a", b"one")
-    made.world.faults.append(ZeroDivisionError("oops"))
+    made.world.fail_claims(ZeroDivisionError("oops"))
     assert answer(made, rows("old/a", "old/b"), receive_count=RENEW_BUSY_AT) == ["m1"]
     assert made.live.waiting == []
 
@@ -173,7 +174,7 @@ def test_throttling_is_waited_for_not_failed() -> None:
     """The object is tried again here, with fewer at once."""
     made = bench()
     made.world.put("old/a", b"one")
-    made.world.faults += [ThrottledError("slow down")] * 3
+    made.world.fail_claims(*[ThrottledError("slow down")] * 3)
     assert answer(made, direct(created_entry("old/a", b"one"))) == []
     assert made.world.copies == 1
     assert len(made.slept) == 3
@@ -185,7 +186,7 @@ def test_endless_throttling_gives_the_message_back() -> None:
     """Somebody else may have better luck later."""
     made = bench()
     made.world.put("old/a", b"one")
-    made.world.faults += [ThrottledError("slow down")] * 10
+    made.world.fail_claims(*[ThrottledError("slow down")] * 10)
     assert answer(made, direct(created_entry("old/a", b"one"))) == ["m1"]
 
 
@@ -193,7 +194,7 @@ def test_an_answer_that_cannot_be_trusted_brings_the_message_back() -> None:
     """A transient error is a reason to come again, not to fail the batch."""
     made = bench()
     made.world.put("old/a", b"one")
-    made.world.faults.append(UnavailableError("time-out"))
+    made.world.fail_claims(UnavailableError("time-out"))
     assert answer(made, direct(created_entry("old/a", b"one"))) == ["m1"]
     assert made.lines("ERROR") == []
 
@@ -202,7 +203,7 @@ def test_a_missing_table_fails_the_whole_batch() -> None:
     """Nothing could succeed, and the error names what is missing."""
     made = bench()
     made.world.put("old/a", b"one")
-    made.world.faults += [MissingResourceError("table manifest does not exist: run keyshift setup")] * 3
+    made.world.fail_claims(*[MissingResourceError("table manifest does not exist: run keyshift setup")] * 3)
     with pytest.raises(MissingResourceError, match="manifest"):
         answer(made, direct(created_entry("old/a", b"one")), rows("old/b"))
 
@@ -255,6 +256,14 @@ def test_a_copy_too_large_for_one_attempt_goes_on_as_a_row() -> None:
     made = bench(policy=policy)
     body = bytes(12 * MIB)
     made.world.put("old/huge", body)
+    copy_parts = made.world.store.copy_parts
+
+    def slow(*arguments: Any, **named: Any) -> Any:
+        etags = copy_parts(*arguments, **named)
+        made.world.clock.advance(10_000.0)  # longer than an attempt has
+        return etags
+
+    made.world.store.copy_parts = slow  # type: ignore[method-assign]
     assert answer(made, direct(created_entry("old/huge", body))) == []
     (message,) = made.backfill.waiting
     (notice,) = decode_message(message.body).notices
@@ -266,14 +275,14 @@ def test_two_events_of_one_key_do_not_get_in_each_others_way() -> None:
     """They are worked on one after the other, so neither meets the other's claim."""
     made = bench()
     made.world.put("old/a", b"two")
-    claim = made.world.claim_record
+    claim = made.world.manifest.claim_record
 
     def slow(request: ClaimRequest) -> ClaimAnswer:
         answered = claim(request)
         time.sleep(0.05)
         return answered
 
-    made.world.claim_record = slow  # type: ignore[method-assign]
+    made.world.manifest.claim_record = slow  # type: ignore[method-assign]
     older = created_entry("old/a", b"one", sequencer="0055AED6DCD90281E5")
     newer = created_entry("old/a", b"two", sequencer="0055AED6DCD90281E6")
     assert answer(made, direct(older), direct(newer), direct(older)) == []

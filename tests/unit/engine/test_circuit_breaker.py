@@ -14,6 +14,7 @@ from domain.protocol.ports import SourceObject, TargetObject
 from domain.protocol.record import State
 from domain.steering.breaker import BreakerPolicy
 from domain.steering.control import BREAKER, Control, resumed
+from domain.steering.pulse import Tally
 from handlers.engine.batch import RENEW_AT, respond_to_batch
 from handlers.engine.circuit_breaker import CircuitBreaker
 from handlers.engine.dependencies import EngineDependencies
@@ -36,8 +37,8 @@ class Line:
         self.keys = [f"old/{number:03}" for number in range(objects)]
         for key in self.keys:
             self.made.world.put(key, b"one")
-        self._copy = self.made.world.copy_object
-        self.made.world.copy_object = self.copy  # type: ignore[method-assign]
+        self._copy = self.made.world.store.copy_object
+        self.made.world.store.copy_object = self.copy  # type: ignore[method-assign]
         self.dependencies = self._wired()
 
     def _wired(self) -> EngineDependencies:
@@ -48,17 +49,21 @@ class Line:
             pulse=self.pulse,
             current=control.current,
             refresh=control.refresh,
-            now=made.world.now,
+            now=made.world.clock.now,
             observer=made.dependencies.observer,
         )
         gate = RateGate(
-            self.ledger, current=control.current, refresh=control.refresh, now=made.world.now, sleep=self.pass_time
+            self.ledger,
+            current=control.current,
+            refresh=control.refresh,
+            now=made.world.clock.now,
+            sleep=self.pass_time,
         )
         return replace(made.dependencies, breaker=breaker, gate=gate)
 
     def pass_time(self, seconds: float) -> None:
         """The world's clock goes on."""
-        self.made.world.seconds += seconds
+        self.made.world.clock.advance(seconds)
 
     def copy(self, source: SourceObject, target: TargetObject, *, seen: Any) -> Any:
         """As the world does, or broken."""
@@ -69,9 +74,9 @@ class Line:
     def handle(self, keys: list[str], *, receive_count: int = 1, seconds: float = 300.0) -> list[str]:
         """One message for each key; the ids of those that stay."""
         event = sqs_event(*(direct(created_entry(key, b"one")) for key in keys), receive_count=receive_count)
-        ends = self.made.world.seconds + seconds
+        ends = self.made.world.clock.now() + seconds
         left = respond_to_batch(
-            event, self.dependencies, queue=self.made.live, seconds_left=lambda: ends - self.made.world.seconds
+            event, self.dependencies, queue=self.made.live, seconds_left=lambda: ends - self.made.world.clock.now()
         )
         return [one["itemIdentifier"] for one in left["batchItemFailures"]]
 
@@ -180,7 +185,7 @@ def test_denials_spread_over_processes_trip_it_too() -> None:
 def test_a_table_that_refuses_us_pauses_where_it_can() -> None:
     """The batch fails as a whole, and whoever can still read the control item stops."""
     line = Line()
-    line.made.world.faults += [MissingResourceError("the backfill queue does not exist")] * 3
+    line.made.world.fail_claims(*[MissingResourceError("the backfill queue does not exist")] * 3)
     with pytest.raises(MissingResourceError):
         line.handle(line.keys[:3])
     assert line.made.panel.control.reason.startswith("missing-resource: ")
@@ -195,7 +200,7 @@ def test_a_pause_in_the_middle_of_a_batch_holds() -> None:
         line.made.panel.control = Control(paused=True, reason="lunch", fence=1)
         return copy(source, target, seen=seen)
 
-    line.made.world.copy_object = pause_then_copy  # type: ignore[method-assign]
+    line.made.world.store.copy_object = pause_then_copy  # type: ignore[method-assign]
     assert line.handle(line.keys[:10]) == [f"m{number}" for number in range(2, 11)]
     assert line.states() == {State.COPIED: 1}
     assert {delay for _, delay in line.made.live.returned} == {30}
@@ -224,9 +229,9 @@ def test_a_rate_spreads_a_batch_over_time() -> None:
     """Ten objects at two a second take the time of about eight."""
     line = Line()
     line.made.panel.control = Control(objects_per_second=2.0, fence=1)
-    begun = line.made.world.seconds
+    begun = line.made.world.clock.now()
     assert line.handle(line.keys[:10]) == []
-    assert line.made.world.seconds - begun == pytest.approx(4.0, abs=1.0)
+    assert line.made.world.clock.now() - begun == pytest.approx(4.0, abs=1.0)
 
 
 def test_what_finds_no_time_within_the_rate_waits_in_its_queue() -> None:
@@ -258,14 +263,29 @@ def test_concurrency_is_capped_while_a_batch_runs() -> None:
 def test_the_lag_is_the_age_at_which_messages_are_done() -> None:
     """Of live events here; the event says when it was sent."""
     line = Line()
-    line.made.world.seconds = 1_700_000_042.0
+    line.made.world.clock.advance(1_700_000_042.0 - line.made.world.clock.now())
     line.handle(line.keys[:1])
-    line.made.world.seconds += 5
+    line.made.world.clock.advance(5)
     line.handle(line.keys[1:2])
-    line.made.world.seconds += 5
+    line.made.world.clock.advance(5)
     line.handle(line.keys[2:3])
     assert line.pulse.newest is not None
     assert line.pulse.newest[1].oldest_event == 47.0
+
+
+def test_an_age_counts_in_the_window_in_which_it_was_measured() -> None:
+    """What was shared once is not shared again."""
+    line = Line()
+    breaker = line.dependencies.breaker
+    breaker.note_age(9.0, is_event=False)
+    breaker.note_age(7.0, is_event=True)
+    breaker.note_age(3.0, is_event=True)
+    breaker.share(at_once=True)
+    assert line.pulse.newest is not None
+    assert line.pulse.newest[1] == Tally(oldest_event=7.0, oldest_row=9.0)
+    line.made.world.clock.advance(120)
+    breaker.note_success("a")
+    assert line.pulse.newest[1] == Tally(ended=1)
 
 
 def test_two_breakers_trip_once() -> None:
@@ -299,7 +319,7 @@ def test_a_large_copy_stops_between_two_batches_of_parts() -> None:
         copied.extend(part.number for part in parts)
         return {part.number: etag_of(b"part") for part in parts}
 
-    line.made.world.copy_parts = pause_then_copy  # type: ignore[method-assign]
+    line.made.world.store.copy_parts = pause_then_copy  # type: ignore[method-assign]
     event = sqs_event(direct(created_entry("old/huge", body)), receive_count=RENEW_AT)
     answer = respond_to_batch(event, line.dependencies, queue=line.made.live, seconds_left=lambda: 300.0)
     assert answer == {"batchItemFailures": []}
@@ -320,7 +340,7 @@ def test_a_message_of_which_one_object_failed_is_not_made_new() -> None:
         line.made.panel.control = Control(paused=True, fence=1)
         return copy(source, target, seen=seen)
 
-    line.made.world.copy_object = pause_then_copy  # type: ignore[method-assign]
+    line.made.world.store.copy_object = pause_then_copy  # type: ignore[method-assign]
     event = sqs_event(direct(*(created_entry(key, b"one") for key in line.keys[:2])), receive_count=RENEW_AT)
     answer = respond_to_batch(event, line.dependencies, queue=line.made.live, seconds_left=lambda: 300.0)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
@@ -338,7 +358,7 @@ def test_a_pause_holds_without_a_gate_too() -> None:
         line.made.panel.control = Control(paused=True, fence=1)
         return copy(source, target, seen=seen)
 
-    line.made.world.copy_object = pause_then_copy  # type: ignore[method-assign]
+    line.made.world.store.copy_object = pause_then_copy  # type: ignore[method-assign]
     assert len(line.handle(line.keys[:5])) == 4
     assert line.states() == {State.COPIED: 1}
 
@@ -354,7 +374,7 @@ def test_the_breaker_never_speaks_over_an_operators_pause() -> None:
         pulse=line.pulse,
         current=Control,
         refresh=Control,
-        now=line.made.world.now,
+        now=line.made.world.clock.now,
         observer=line.made.dependencies.observer,
     )
     for number in range(9):

@@ -8,9 +8,10 @@ import pytest
 
 from adapters.messaging.event_bus import MAX_BATCH_BYTES
 from domain.audit.events import MOST_DETAIL_BYTES, AuditEvent, audit_event, fitted
-from domain.audit.stage_events import stage_event
+from domain.audit.item_events import stage_event
 from domain.lifecycle.stages import Stage, StageEntry
-from domain.protocol.record import Action, Intent, Record
+from domain.protocol.intents import Action, Intent
+from domain.protocol.record import Record
 from handlers.engine.outbox import respond
 from tests.audit_schema import check_event
 from tests.worlds.handlers import bench

@@ -6,8 +6,9 @@ from uuid import uuid4
 
 import pytest
 
+from domain.errors import InputError
 from domain.keys import Location
-from handlers.engine.observability import Observer, traced
+from handlers.engine.observability import Observer
 
 
 def an_observer(stream: io.StringIO) -> Observer:
@@ -19,11 +20,35 @@ def test_a_key_with_newlines_stays_in_its_field() -> None:
     """Nobody can forge a log line with an object key."""
     stream = io.StringIO()
     key = 'a\n{"level":"ERROR"}\r\u2028'
-    an_observer(stream).warn("needs somebody", source=Location("b", key), why="x")
+    an_observer(stream).warn("needs a person", source=Location("b", key), why="x")
     (line,) = stream.getvalue().rstrip("\n").split("\n")
     said = json.loads(line)
     assert ("b", key, "m", "x") == (said["bucket"], said["object_key"], said["migration"], said["why"])
-    assert said["message"] == "needs somebody"
+    assert said["message"] == "needs a person"
+
+
+@pytest.mark.parametrize(
+    ("level", "written"),
+    [("", ["i", "w"]), ("debug", ["d", "i", "w"]), ("INFO", ["i", "w"]), ("WARNING", ["w"]), ("CRITICAL", [])],
+)
+def test_the_operator_chooses_the_level(monkeypatch: pytest.MonkeyPatch, level: str, written: list[str]) -> None:
+    """By the variable that Powertools documents; without it INFO."""
+    monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", level)
+    stream = io.StringIO()
+    observer = an_observer(stream)
+    for say, text in ((observer.debug, "d"), (observer.info, "i"), (observer.warn, "w")):
+        say(text)
+    assert [json.loads(line)["message"] for line in stream.getvalue().splitlines()] == written
+
+
+def test_a_level_that_is_not_valid_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With those that are; a command's own level does not depend on the variable."""
+    monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "loud")
+    with pytest.raises(
+        InputError, match=r"POWERTOOLS_LOG_LEVEL='loud' is not a valid log level: use one of DEBUG, INFO"
+    ):
+        an_observer(io.StringIO())
+    assert Observer(migration="m", function=f"f-{uuid4().hex}", level="WARNING", stream=io.StringIO())
 
 
 def test_metrics_are_one_emf_line_in_lambda(
@@ -49,15 +74,6 @@ def test_outside_lambda_only_totals_are_kept(capsys: pytest.CaptureFixture[str])
     observer.count("Handled")
     assert capsys.readouterr().out == ""
     assert observer.totals() == {"Handled": 3}
-
-
-def test_an_invocation_that_is_not_sampled_imports_no_tracer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tracer costs a quarter of a second of cold start."""
-    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "keyshift-live")
-    monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0")
-    monkeypatch.setitem(__import__("sys").modules, "aws_lambda_powertools.tracing", None)
-    with traced("batch", function="f"):
-        pass
 
 
 class Invocation:

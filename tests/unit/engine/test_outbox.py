@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from domain.audit.chain import MISSING_SHARD
 from domain.audit.reading import ChainedEvent, ChainReader
-from domain.audit.writing import ChainWriter
 from domain.errors import UnavailableError
 from handlers.bootstrap.audit_chain import event_of_item
 from handlers.engine.outbox import respond
-from tests.fakes.archive import InMemoryChainHead, InMemorySegmentArchive
+from tests.worlds.audited import SHARD, Audited
 from tests.worlds.handlers import bench
 from tests.worlds.stream import BEGUN, DONE, change
 
@@ -53,36 +53,39 @@ def test_the_first_change_that_was_not_accepted_is_named() -> None:
     assert made.figures.read_progress() == {"records.NEW": 1, "changes": 1}
 
 
-def test_every_accepted_change_is_in_the_chain_before_it_is_acknowledged() -> None:
-    """What the bus did not accept is not in the chain yet; it comes again."""
+@pytest.mark.parametrize("shard_id", [SHARD, MISSING_SHARD])
+def test_every_accepted_change_is_in_its_shards_chain_before_it_is_acknowledged(shard_id: str) -> None:
+    """What the bus did not accept is not in the chain yet; it comes again. The log names the chain."""
     made = bench()
-    archive, head = InMemorySegmentArchive(), InMemoryChainHead()
-    writer = ChainWriter(migration="unit", archive=archive, head=head)
-    dependencies = replace(made.dependencies, chain=writer)
+    audited = Audited()
+    dependencies = replace(made.dependencies, chains=audited.writer().writer)
     made.bus.refuse = {f"{DONE.record_id}:2"}
-    respond({"Records": [change(1, None, BEGUN), change(2, BEGUN, DONE)]}, dependencies)
+    shard = {"shardId": shard_id} if shard_id else {}
+    respond({"Records": [change(1, None, BEGUN), change(2, BEGUN, DONE)], **shard}, dependencies)
     made.bus.refuse.clear()
-    respond({"Records": [change(2, BEGUN, DONE)]}, dependencies)
+    respond({"Records": [change(2, BEGUN, DONE)], **shard}, dependencies)
+    archive, head = audited.chains.archive(shard_id), audited.chains.head(shard_id)
     told = [one for number in (1, 2) for one in ChainReader("unit").read(number, archive.segments[number])]
     assert [f"{DONE.record_id}:1", f"{DONE.record_id}:2"] == [
         one.event_id for one in told if isinstance(one, ChainedEvent)
     ]
     assert head.head is not None
-    assert [head.head.sha256] == [line["sha256"] for line in made.lines("INFO") if line.get("sequence") == 2]
+    logged = [(line["shard"], line["sha256"]) for line in made.lines("INFO") if line.get("sequence") == 2]
+    assert logged == [(shard_id, head.head.sha256)]
 
 
 def test_without_the_chain_nothing_is_acknowledged() -> None:
     """An archive that does not answer brings the batch back, and the figures wait for it."""
     made = bench()
-    archive = InMemorySegmentArchive()
-    archive.fail_next(UnavailableError("no answer"))
-    writer = ChainWriter(migration="unit", archive=archive, head=InMemoryChainHead())
+    audited = Audited()
+    audited.archive.fail_next(UnavailableError("no answer"))
+    writer = audited.writer().writer
     with pytest.raises(UnavailableError):
-        respond({"Records": [change(1, None, BEGUN)]}, replace(made.dependencies, chain=writer))
+        respond({"Records": [change(1, None, BEGUN)]}, replace(made.dependencies, chains=writer))
     assert made.figures.read_progress() == {}
 
 
-def test_the_operators_word_is_audited() -> None:
+def test_the_operators_control_is_audited() -> None:
     """A change of the control item is an event among the others, and no figure."""
     made = bench()
     dependencies = replace(made.dependencies, event_of_item=event_of_item)

@@ -7,7 +7,7 @@ import pytest
 from domain.errors import ThrottledError
 from domain.keys import Location
 from domain.parts import Part
-from domain.protocol.ports import SourceObject, TargetObject
+from domain.protocol.ports import MustBeAbsent, SourceObject, TargetObject
 from domain.steering.control import Control
 from handlers.engine.rate_gate import HeldBackError, PacedMultipartStore, RateGate
 from tests.fakes.clock import FakeClock
@@ -164,13 +164,13 @@ def paced(held: Callable[[int], str | None], *, paid: int = 0) -> tuple[PacedMul
         asked.append(size)
         return held(size)
 
-    return PacedMultipartStore(HandlerWorld(), wait, paid=paid), asked  # type: ignore[arg-type]  # a text is true enough
+    return PacedMultipartStore(HandlerWorld().store, wait, paid=paid), asked  # type: ignore[arg-type]  # a text is true enough
 
 
 def copy(store: PacedMultipartStore) -> None:
     """Copy both parts."""
     place = Location("b", "k")
-    store.copy_parts(SourceObject(place, "e"), TargetObject(place, None, 1e9), upload_id="u", parts=PARTS)
+    store.copy_parts(SourceObject(place, "e"), TargetObject(place, MustBeAbsent(), 1e9), upload_id="u", parts=PARTS)
 
 
 def test_parts_wait_for_their_bytes() -> None:
@@ -185,7 +185,7 @@ def test_parts_held_back_are_not_sent() -> None:
     """The error says why, and is one that leaves nothing in doubt."""
     from handlers.engine.rate_gate import HeldBack
 
-    store = PacedMultipartStore(HandlerWorld(), lambda _: HeldBack("paused: lunch"), paid=0)
+    store = PacedMultipartStore(HandlerWorld().store, lambda _: HeldBack("paused: lunch"), paid=0)
     with pytest.raises(HeldBackError, match="paused: lunch"):
         copy(store)
 

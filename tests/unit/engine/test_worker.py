@@ -85,7 +85,8 @@ def test_a_server_that_is_briefly_away_is_asked_again() -> None:
     made = bench()
     made.world.put("old/a", b"one")
     made.live.send_messages([direct(created_entry("old/a", b"one"))])
-    made.live.faults += [UnavailableError("cannot reach the queue")] * 2
+    for _ in range(2):
+        made.live.fail_next(UnavailableError("cannot reach the queue"), call="receive_messages")
     working(made, lambda: made.world.copies == 1)
     assert len(made.lines("WARNING")) == 2
 
@@ -95,7 +96,7 @@ def test_a_missing_table_ends_the_worker_and_returns_its_messages() -> None:
     made = bench()
     made.world.put("old/a", b"one")
     made.live.send_messages([direct(created_entry("old/a", b"one"))])
-    made.world.faults += [MissingResourceError("table manifest does not exist")] * 4
+    made.world.fail_claims(*[MissingResourceError("table manifest does not exist")] * 4)
     with pytest.raises(MissingResourceError, match="manifest"):
         working(made, lambda: False)
     assert made.live.count_messages() == (1, 0)
@@ -107,14 +108,14 @@ def test_stopping_finishes_what_was_begun_and_returns_the_rest() -> None:
     for key in ("old/a", "old/b", "old/c"):
         made.world.put(key, b"one")
     made.live.send_messages([direct(created_entry(key, b"one")) for key in ("old/a", "old/b", "old/c")])
-    copy, entered, go_on = made.world.copy_object, threading.Event(), threading.Event()
+    copy, entered, go_on = made.world.store.copy_object, threading.Event(), threading.Event()
 
     def slow(source: SourceObject, target: TargetObject, *, seen: Any) -> Any:
         entered.set()
         go_on.wait(10)
         return copy(source, target, seen=seen)
 
-    made.world.copy_object = slow  # type: ignore[method-assign]
+    made.world.store.copy_object = slow  # type: ignore[method-assign]
     worker = Worker(made.dependencies, lanes=1)
     thread = threading.Thread(target=worker.run)
     thread.start()

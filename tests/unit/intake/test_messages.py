@@ -189,7 +189,7 @@ def test_a_lone_surrogate_is_refused() -> None:
 @pytest.mark.parametrize("own", ["AWS:AIDAJDPLRKLG7UEXAMPLE", "AIDAJDPLRKLG7UEXAMPLE"])
 def test_a_delete_by_one_of_our_principals_is_ignored(own: str) -> None:
     """A session name after the role does not hide it; without the setting the record decides."""
-    assert decode_message(recorded("direct_removed"), own_principals={own}).ignored == ("our own delete",)
+    assert decode_message(recorded("direct_removed"), own_principals={own}).ignored == ("keyshift's own delete",)
     assert len(decode_message(recorded("direct_removed")).notices) == 1
     assert len(decode_message(recorded("direct_created_v2_1"), own_principals={own}).notices) == 1
 

@@ -1,221 +1,29 @@
 """Each gate against another party who makes it false between the look and the act (docs/design/gates.md)."""
 
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
-from dataclasses import asdict, replace
-from json import dumps
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from domain.errors import AccessDeniedError, UnavailableError
 from domain.keys import Location
-from domain.lifecycle.gates import Limits
-from domain.lifecycle.ports import Capture
 from domain.lifecycle.stages import Stage, StageEntry, advanced, postponed
-from domain.protocol.attempt import MigrationPorts
-from domain.protocol.record import Claim, Record, State
+from domain.protocol.record import Claim, State
+from domain.protocol.seen_parts import SeenParts
 from domain.queues import Message
-from domain.references.holders import Reference
 from domain.reporting.progress import RECORDS
-from domain.steering.control import Limits as Rates
-from domain.steering.control import paused, resumed, throttled
-from handlers.engine.dependencies import CachedControl
-from handlers.operations.cleanup import Cleaner, Leftovers, finish_migration, refuse_cleanup, warn_of_cleanup
-from handlers.operations.cutover import Terms, cut_over, look_for_cutover, step_guarded
-from handlers.operations.operator import Operation, Shut
-from handlers.operations.status import Lookout
-from handlers.operations.verify import Verifier
-from tests.fakes.clock import FakeClock
+from domain.steering.control import Limits, resumed, throttled
+from handlers.operations.cleanup import Cleaner, refuse_cleanup, warn_of_cleanup
+from handlers.operations.cutover import look_for_cutover, step_guarded
+from handlers.operations.operator import Shut
 from tests.fakes.lifecycle import (
-    InMemoryCensusBook,
-    InMemoryKeyBook,
-    InMemoryLiveCapture,
-    InMemoryProbeBook,
     InMemoryStageBook,
 )
-from tests.fakes.manifest import InMemoryManifest
-from tests.fakes.object_store import InMemoryObjectStore
-from tests.fakes.panel import InMemoryControlPanel, InMemoryProgressCounters
-from tests.fakes.queue import InMemoryQueue
-from tests.fakes.steering import InMemoryDeadLetterQueue, InMemoryMappings, InMemoryPulseBook
-from tests.worlds.handlers import BUCKET, HANDLER_RULES, bench
+from tests.worlds.gates import LIMITS, Place
+from tests.worlds.handlers import BUCKET, HANDLER_RULES
 
 HOUR = 3600.0
-LIMITS = Limits()
-
-
-class ProvingCapture(InMemoryLiveCapture):
-    """Live capture whose probes' events arrive at once, as long as the bucket sends any and the way behind it works."""
-
-    def __init__(self, probes: InMemoryProbeBook) -> None:
-        super().__init__(BUCKET)
-        self.arrived = probes
-        self.works = True
-
-    def write_probe(self, location: Location) -> None:
-        """Its event is delivered and noted."""
-        super().write_probe(location)
-        if self.works and self.name in self.entries:
-            self.arrived.note_arrival(location.key)
-
-
-class Finder:
-    """The last part of a look: what ``during`` does happens while tables are scanned."""
-
-    def __init__(self) -> None:
-        self.during: Callable[[], object] = lambda: None
-
-    def find_references(self) -> Iterator[Reference]:
-        """Nothing is found."""
-        self.during()
-        yield from ()
-
-    def find_copy_references(self) -> Iterator[Reference]:
-        """Nothing is found."""
-        yield from ()
-
-
-class Place:
-    """One live migration that could be cut over: two copies, verified."""
-
-    def __init__(self, rules: str = HANDLER_RULES) -> None:
-        self.clock = FakeClock()
-        self.store = InMemoryObjectStore(self.clock)
-        self.store.create_bucket(BUCKET)
-        self.manifest = InMemoryManifest()
-        self.panel = InMemoryControlPanel()
-        self.counters = InMemoryProgressCounters()
-        self.probes = InMemoryProbeBook()
-        self.capture = ProvingCapture(self.probes)
-        self.events, self.backfill = InMemoryQueue(self.clock), InMemoryQueue(self.clock)
-        self.finder = Finder()
-        self.versioning = "Enabled"
-        planned = self.capture.plan_capture(through="queue")
-        assert isinstance(planned, Capture)
-        self.capture.switch_on(planned)
-        live = advanced(StageEntry(capture=dumps(asdict(planned))), Stage.LIVE, by="t", why="t", now=self.clock.now())
-        self.stages = InMemoryStageBook(live, self.panel)
-        made = bench(rules=rules)
-        self.dependencies = replace(
-            made.dependencies,
-            ports=MigrationPorts(self.store, self.store, self.manifest, self.clock),
-            events_queue=self.events,
-            backfill_queue=self.backfill,
-            progress=self.counters,
-            control=CachedControl(self.panel, seconds=0, monotonic=self.clock.monotonic),
-            probes=self.probes,
-            sleep=self.clock.advance,
-        )
-        for name in ("a", "b"):
-            self.move(name)
-        self.clock.advance(HOUR)
-        self.verify()
-
-    def move(self, name: str, **more: Any) -> Record:
-        """An owner's object, its copy, and the record of that."""
-        source, target = Location(BUCKET, f"old/{name}"), Location(BUCKET, f"new/{name}")
-        for place in (source, target):
-            self.store.put(place, name.encode())
-        etags = [self.etag(place) for place in (source, target)]
-        given: dict[str, Any] = {"source_etag": etags[0], "target_etag": etags[1], "changed_at": self.clock.now()}
-        record = Record(source, target, State.COPIED, **(given | more))
-        assert self.manifest.write_record(record, before=None)
-        return record
-
-    def etag(self, place: Location) -> str:
-        """What is there."""
-        seen = self.store.look_at_object(place)
-        assert seen is not None
-        return seen.etag
-
-    def record(self, name: str) -> Record:
-        """The record of a source."""
-        found = self.manifest.read_record(Location(BUCKET, f"old/{name}").record_id)
-        assert found is not None
-        return found
-
-    def change(self, name: str, **changes: Any) -> Record:
-        """Another writer changes the record."""
-        before = self.record(name)
-        after = replace(before, revision=before.revision + 1, **changes)
-        assert self.manifest.write_record(after, before=before)
-        return after
-
-    def verify(self, *, fresh_since: float = 0.0) -> None:
-        """``keyshift verify``."""
-        book = InMemoryKeyBook()
-        verifier = Verifier(self.dependencies, book=book, reader=None, marks=True, fresh_since=fresh_since)
-        for record in list(self.manifest.scan_records()):
-            verifier.verify_record(record)
-
-    def operation(self) -> Operation:
-        """An operator's world."""
-        return Operation(
-            dependencies=self.dependencies,
-            engine=lambda: self.dependencies,
-            stages=self.stages,
-            capture=self.capture,
-            panel=self.panel,
-            mappings=InMemoryMappings(events=True),
-            reader=None,  # type: ignore[arg-type]  # nothing is read deep here
-            versions=self.store,
-            listing=self.store,
-            versioning=lambda: self.versioning,
-            key_book=lambda: nullcontext(InMemoryKeyBook()),
-            census_book=lambda: nullcontext(InMemoryCensusBook()),
-            by="operator",
-            finders=(self.finder,),
-        )
-
-    def lookout(self) -> Lookout:
-        """What status looks at."""
-        queues = {"events": self.events, "backfill": self.backfill}
-        return Lookout(
-            self.dependencies,
-            queues=queues,
-            dead={name: InMemoryDeadLetterQueue(queue, now=self.clock.now) for name, queue in queues.items()},
-            pulse=InMemoryPulseBook(),
-            stage=lambda: self.stages.read_stage().stage.value,
-            monotonic=self.clock.monotonic,
-        )
-
-    def objects(self) -> Iterator[tuple[str, Any]]:
-        """A listing."""
-        for listed in self.store.list_objects(BUCKET):
-            yield BUCKET, listed
-
-    def cut(
-        self,
-        during: Callable[[], object] = lambda: None,
-        *,
-        accepted: frozenset[str] = frozenset(),
-        limits: Limits = LIMITS,
-    ) -> dict[str, str]:
-        """``keyshift cutover --yes``, while another party does something; the gates that hold."""
-        self.finder.during = during
-        operation, lookout = self.operation(), self.lookout()
-        look = look_for_cutover(operation, lookout, objects=self.objects(), limits=limits, seen=lambda: None)
-        gates, entry = cut_over(operation, lookout, look, terms=Terms(limits, accepted, "test"))
-        shut = {gate.name: gate.says for gate in gates if gate.holds}
-        assert (entry is None) == bool(shut)
-        assert (self.stages.read_stage().stage is Stage.CUT_OVER) == (not shut)
-        return shut
-
-    def finish(self, **more: Any) -> Shut | None:
-        """``keyshift cleanup --finish``."""
-        return finish_migration(self.operation(), self.lookout(), objects=self.objects(), allowed=Leftovers(**more))
-
-    def say(self, change: Callable[..., StageEntry], *arguments: Any, **named: Any) -> None:
-        """Another operator changes the stage's entry."""
-        before = self.stages.read_stage()
-        assert self.stages.write_stage(
-            change(before, *arguments, by="other", now=self.clock.now(), **named), before=before
-        )
-
-    def pause(self) -> None:
-        """Another operator, or the circuit breaker, pauses."""
-        self.panel.control = paused(self.panel.control, reason="denied", by="breaker", now=self.clock.now())
 
 
 @pytest.fixture
@@ -273,7 +81,7 @@ def test_the_write_itself_checks_what_it_depends_on(here: Place) -> None:
     here.stages = RacingStages(here, lambda: here.say(postponed, until, why="freeze"))
     assert set(here.cut()) == {"postponed"}
     here.say(postponed, None, why="")
-    rates = Rates(objects_per_second=5.0)
+    rates = Limits(objects_per_second=5.0)
 
     def throttle() -> None:
         here.panel.control = throttled(here.panel.control, rates, by="me", now=1.0)
@@ -286,10 +94,10 @@ def test_a_step_that_others_outrun_each_time_ends_with_an_error(here: Place) -> 
     """It says so, instead of writing over what it did not see."""
 
     def throttle() -> None:
-        here.panel.control = throttled(here.panel.control, Rates(), by="me", now=1.0)
+        here.panel.control = throttled(here.panel.control, Limits(), by="me", now=1.0)
 
     here.stages = RacingStages(here, throttle, races=99)
-    with pytest.raises(UnavailableError, match="changed by others each time"):
+    with pytest.raises(UnavailableError, match="stage or the control item each time"):
         step_guarded(here.operation(), Stage.CUT_OVER, why="test")
     assert here.stages.entry.stage is Stage.LIVE
 
@@ -358,7 +166,7 @@ def test_records_that_fell_during_the_look_hold(here: Place, state: State, name:
     fell = {f"{RECORDS}{state.value}": 1}
     shut = here.cut(lambda: here.counters.add_progress(fell, batch_id="b"))
     assert set(shut) == {name}
-    assert "1 more came" in shut[name]
+    assert "1 more were added" in shut[name]
 
 
 def test_an_owners_overwrite_without_an_event_is_seen(here: Place) -> None:
@@ -460,6 +268,41 @@ def test_a_verification_ages(here: Place) -> None:
     assert here.cut(limits=replace(LIMITS, most_age=99 * HOUR)) == {}
 
 
+def test_verify_records_what_it_saw_of_each_object(here: Place) -> None:
+    """Also of a copy that lacks something. Of an object that verify did not look at, the record says nothing."""
+    here.store.annotate(Location(BUCKET, "old/a"), "note", b"text")
+    here.verify()
+    assert (here.record("a").seen, here.record("a").verified_at) == (
+        SeenParts(annotations=1, lost=("annotations",)),
+        None,
+    )
+    assert here.record("b").seen == SeenParts(annotations=0)
+    marked = here.record("a")
+    here.verify()
+    assert here.record("a") == marked, "the same is not written again"
+    here.store.annotate(Location(BUCKET, "new/a"), "note", b"text")
+    here.verify()
+    assert here.record("a").seen == SeenParts(annotations=1)
+    assert here.record("a").verified_at == here.clock.now()
+
+
+def test_what_is_seen_later_leaves_the_date_of_the_proof(here: Place) -> None:
+    """A cleanup's soak time counts from it."""
+    proven = here.record("a").verified_at
+    here.clock.advance(HOUR)
+    for place in ("old/a", "new/a"):
+        here.store.annotate(Location(BUCKET, place), "note", b"text")
+    here.verify()
+    assert (here.record("a").seen, here.record("a").verified_at) == (SeenParts(annotations=1), proven)
+
+
+def test_a_source_that_changed_is_no_longer_seen(here: Place) -> None:
+    """What was seen was another object."""
+    here.store.put(Location(BUCKET, "old/a"), b"newer")
+    here.verify()
+    assert (here.record("a").seen, here.record("a").verified_at) == (None, None)
+
+
 def test_a_stale_verification_may_be_accepted_or_renewed(here: Place) -> None:
     """Verify renews the mark only where it proves the same again."""
     here.clock.advance(73 * HOUR)
@@ -535,7 +378,7 @@ def test_a_rollback_that_begins_at_the_end_of_the_look_wins(cleaned: Place) -> N
         ("", False, "refuse", "keeps no versions"),
         ("Off", True, "fenced", None),
         ("Suspended", False, "fenced", None),
-        ("Suspended", True, "fenced", "Leave --versions away"),
+        ("Suspended", True, "fenced", "Omit --versions"),
     ],
 )
 def test_only_versioning_that_is_on_protects_a_source(
@@ -559,8 +402,8 @@ def test_versioning_that_is_suspended_during_a_cleanup_holds_the_rest(here: Plac
     cleaner = Cleaner(here.operation(), soak=0.0, forgets_versions=False)
     here.clock.advance(9 * HOUR)
     done = []
-    for one in cleaner.cleaned(yes=True, threads=1, per_second=None):
-        done.append(one)
+    for record in cleaner.find_candidates(here.manifest.scan_records()):
+        done.append(cleaner.clean_record(record, yes=True))
         here.versioning = "Suspended"
         here.clock.advance(601.0)
     assert [one.verdict for one in done] == ["cleaned", "held"]

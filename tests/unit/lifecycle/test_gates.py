@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 from domain.keys import Location
-from domain.lifecycle.gates import ACCEPTABLE, Gate, RecordCensus, cutover_gates
+from domain.lifecycle.gates import ACCEPTABLE, Gate, cutover_gates
+from domain.lifecycle.record_census import RecordCensus
 from domain.lifecycle.stages import Stage, StageEntry
 from domain.protocol.record import Record, State
 from tests.worlds.migration import NOW
@@ -38,18 +39,18 @@ def test_a_record_gate_names_an_example_only_where_there_is_one() -> None:
     shut = gate("gone", replace(COPIED, state=State.GONE))
     assert (shut.open, shut.says) == (
         False,
-        "1 sources vanished and we cannot say why; their copies are kept, such as s3://b/old/k",
+        "1 sources vanished for an unknown reason; their copies are kept, such as s3://b/old/k",
     )
-    assert gate("gone", COPIED).says == "0 sources vanished and we cannot say why; their copies are kept"
+    assert gate("gone", COPIED).says == "0 sources vanished for an unknown reason; their copies are kept"
     assert not gate("gone", COPIED).accepted
 
 
 def test_a_postponement_ends_with_its_moment() -> None:
-    """Until then it says who wanted it, and why."""
+    """Until then it says so, with who wrote the stage last, and why: a start may have come after it."""
     entry = StageEntry(Stage.LIVE, postponed_until=NOW + 1, by="me", why="a release")
     late = readiness()
     waits = gate("postponed", entry=replace(entry, postponed_until=late.now + 1))
-    assert (waits.open, waits.says) == (False, "postponed by me: a release")
+    assert (waits.open, waits.says) == (False, "postponed until 1970-01-01 00:00Z (last change by me: a release)")
     over = gate("postponed", entry=replace(entry, postponed_until=late.now))
     assert (over.open, over.says) == (True, "not postponed")
 
@@ -62,6 +63,8 @@ def test_the_stage_says_why_it_may_or_may_not() -> None:
     shut = gate("stage", entry=StageEntry(Stage.PREPARED))
     assert not shut.open
     assert shut.says.startswith("the migration is prepared, it cannot become cut-over")
+    assert shut.remedy == "run keyshift start first"
+    assert gate("stage", entry=StageEntry(Stage.DONE)).remedy == "it is over: nothing more can be changed"
 
 
 def test_the_lag_that_is_allowed_is_allowed() -> None:

@@ -50,7 +50,7 @@ def staged(stage: Stage, *, seconds: float = 0.0) -> Staged:
     """A world at that stage, with one object at the source."""
     made, probes = bench(), InMemoryProbeBook()
     stages = InMemoryStageBook(StageEntry(stage=stage))
-    control = CachedControl(made.panel, seconds=seconds, monotonic=made.world.monotonic, stages=stages)
+    control = CachedControl(made.panel, seconds=seconds, monotonic=made.world.clock.monotonic, stages=stages)
     made.dependencies = replace(made.dependencies, control=control, probes=probes)
     made.world.put(SOURCE.key, b"one")
     return Staged(made, stages, probes)
@@ -116,13 +116,13 @@ def test_an_object_in_the_middle_of_a_batch_sees_a_rollback_begin() -> None:
     """What was not begun goes back."""
     world = staged(Stage.LIVE)
     world.made.world.put("old/b", b"two")
-    copy = world.made.world.copy_object
+    copy = world.made.world.store.copy_object
 
     def roll_back_then_copy(*arguments: object, **named: object) -> object:
         world.become(Stage.ROLLING_BACK)
         return copy(*arguments, **named)  # type: ignore[arg-type]
 
-    world.made.world.copy_object = roll_back_then_copy  # type: ignore[method-assign, assignment]
+    world.made.world.store.copy_object = roll_back_then_copy  # type: ignore[method-assign, assignment]
     made = world.made
     made.dependencies = replace(made.dependencies, settings=made.dependencies.settings.model_copy(update=ONE_AT_ONCE))
     assert world.deliver(EVENT, direct(created_entry("old/b", b"two"))) == ["m2"]
@@ -168,7 +168,7 @@ def test_a_stage_holds_whatever_the_operator_says() -> None:
     held = control.current()
     assert (held.paused, held.paused_by, held.concurrency, held.fence) == (True, BY_STAGE, 3, 7)
     assert held.reason == standstill(Stage.ROLLED_BACK)
-    assert control.operators_word() == panel.read_control()
+    assert control.operators_control() == panel.read_control()
     assert control.stage() is Stage.ROLLED_BACK
 
 

@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
-from domain.audit.stage_events import stage_event
+from domain.audit.item_events import stage_event
 from domain.keys import is_probe, probe_location
 from domain.lifecycle.census import Compared, Found
 from domain.lifecycle.gates import Readiness, cutover_gates
 from domain.lifecycle.stages import Stage, StageEntry, advanced, captured, postponed, rules_fault, stage_fault
-from domain.protocol.record import Action, Intent, Mode, Record, State
+from domain.protocol.intents import Action, Intent
+from domain.protocol.record import Mode, Record, State
 from tests.worlds.migration import NOW
 from tests.worlds.stages import GATE_LIMITS, RECORD, readiness
 
@@ -54,13 +55,20 @@ def test_only_proven_rules_may_run() -> None:
     assert rules_fault(StageEntry(Stage.LIVE), "b" * 64) is None
 
 
-def test_a_step_ends_a_postponement() -> None:
+def test_a_cut_over_ends_a_postponement() -> None:
     """And allowing again leaves the stage as it is."""
     live = StageEntry(Stage.LIVE, since=5.0)
     off = postponed(live, 99.0, by="me", why="freeze", now=6.0)
     assert (off.stage, off.since, off.postponed_until) == (Stage.LIVE, 5.0, 99.0)
     assert postponed(off, None, by="me", why="", now=7.0).postponed_until is None
     assert advanced(off, Stage.CUT_OVER, by="me", why="", now=8.0).postponed_until is None
+
+
+def test_a_start_ends_no_postponement() -> None:
+    """Another operator put the cut-over off before: what he put off is not begun by a start."""
+    off = postponed(StageEntry(), 99.0, by="me", why="freeze", now=6.0)
+    assert advanced(off, Stage.LIVE, by="you", why="", now=8.0).postponed_until == 99.0
+    assert advanced(off, Stage.ROLLING_BACK, by="you", why="", now=8.0).postponed_until is None
 
 
 def test_a_stage_says_who_when_and_why() -> None:

@@ -5,11 +5,23 @@ from typing import Any
 
 import pytest
 
+from domain.annotations import AnnotationsCompared
 from domain.keys import Location
-from domain.lifecycle.verification import Difference, Finding, Remark, Sides, Summary, judge, needs_reading
-from domain.objects import ContentHeaders, Encryption, Lock, ObjectState
+from domain.lifecycle.verification import (
+    REPAIRABLE,
+    Difference,
+    Finding,
+    Remark,
+    Sides,
+    Summary,
+    judge,
+    needs_reading,
+)
+from domain.objects import ContentHeaders, Encryption, EventHold, Lock, ObjectState
 from domain.protocol.causes import Cause, told
-from domain.protocol.record import Action, Claim, Intent, Record, State
+from domain.protocol.intents import Action, Intent
+from domain.protocol.record import Claim, Record, State
+from domain.protocol.seen_parts import SeenParts
 
 ETAG, OTHER = "a" * 32, "b" * 32
 NOW = 1_790_000_000.0
@@ -54,6 +66,82 @@ def test_a_lock_that_the_copy_lacks_is_a_difference_and_one_that_it_has_more_is_
     held = replace(SEEN, lock=lock)
     assert differences(COPIED, held, SEEN) == {Difference.LOCK}
     assert differences(COPIED, SEEN, held) == set()
+
+
+def test_annotations_that_the_copy_lacks_are_named() -> None:
+    """A worker can put them. Where they were not looked at, nothing is reported."""
+    lacking = judge(COPIED, Sides(SEEN, SEEN, annotations=AnnotationsCompared(3, ("label", "note"))), now=NOW)
+    assert (lacking.differences, lacking.detail) == ((Difference.ANNOTATIONS,), "annotations label, note")
+    assert not lacking.verified
+    assert Difference.ANNOTATIONS in REPAIRABLE
+    for one in (None, AnnotationsCompared(), AnnotationsCompared(3)):
+        assert judge(COPIED, Sides(SEEN, SEEN, annotations=one), now=NOW).verified
+
+
+FULL = replace(SEEN, storage_class="STANDARD_IA", encryption=KMS, lock=Lock(legal_hold=True))
+
+
+def test_what_was_compared_is_said_of_the_source() -> None:
+    """Numbers of what the report counts, and the names of what is missing."""
+    seen = judge(COPIED, Sides(FULL, FULL, annotations=AnnotationsCompared(2)), now=NOW).seen
+    assert seen == SeenParts(1, 1, "STANDARD_IA", has_kms_key=True, lock="legal hold", annotations=2, is_proven=False)
+    bare = replace(SEEN, tags={}, size=5)
+    lacking = judge(COPIED, Sides(SEEN, bare), now=NOW).seen
+    assert lacking == SeenParts(1, 1, lost=("size", "tags"), is_proven=False)
+
+
+@pytest.mark.parametrize(
+    ("record", "source", "target"),
+    [
+        (COPIED, replace(SEEN, etag=OTHER), SEEN),
+        (COPIED, SEEN, replace(SEEN, etag=OTHER)),
+        (COPIED, None, SEEN),
+        (COPIED, SEEN, None),
+        (replace(COPIED, state=State.CONFLICT), SEEN, SEEN),
+    ],
+)
+def test_nothing_was_seen_of_a_copy_that_is_none(
+    record: Record, source: ObjectState | None, target: ObjectState | None
+) -> None:
+    """One side is absent or another object."""
+    assert judge(record, Sides(source, target), now=NOW).seen is None
+
+
+@pytest.mark.parametrize(
+    ("lock", "text"),
+    [
+        (Lock(), ""),
+        (Lock(legal_hold=True), "legal hold"),
+        (Lock("GOVERNANCE", "2999-01-01"), "GOVERNANCE until 2999-01-01"),
+        (Lock("COMPLIANCE", "2999-01-01", legal_hold=True), "COMPLIANCE until 2999-01-01 and legal hold"),
+        (Lock(event_hold=EventHold()), "event hold"),
+        (Lock(legal_hold=True, event_hold=EventHold(days=30)), "legal hold and event hold of 30 days"),
+        (Lock(event_hold=EventHold(years=2)), "event hold of 2 years"),
+    ],
+)
+def test_a_lock_has_its_words(lock: Lock, text: str) -> None:
+    """As the report shows it."""
+    assert lock.as_text == text
+
+
+@pytest.mark.parametrize(
+    ("copy", "is_kept"),
+    [
+        (Lock(), False),
+        (Lock(legal_hold=True), False),
+        (Lock(event_hold=EventHold()), False),
+        (Lock(event_hold=EventHold(days=29)), False),
+        (Lock(event_hold=EventHold(days=30)), True),
+        (Lock(event_hold=EventHold(years=1)), True),
+    ],
+)
+def test_an_event_hold_must_go_along(copy: Lock, *, is_kept: bool) -> None:
+    """For at least as long. The object is locked until the hold is ended."""
+    held = replace(SEEN, lock=Lock(event_hold=EventHold(days=30)))
+    expected = set() if is_kept else {Difference.LOCK}
+    assert differences(COPIED, held, replace(SEEN, lock=copy)) == expected
+    assert differences(COPIED, SEEN, held) == set()
+    assert held.lock.in_force(NOW)
 
 
 def test_a_lock_that_is_over_is_no_difference() -> None:

@@ -10,10 +10,10 @@ from domain.errors import InputError, UnavailableError
 from domain.keys import Location
 from domain.protocol.causes import Cause
 from domain.protocol.record import Claim, Mode, State
-from handlers.cli.times import parse_since, said_seconds
+from handlers.cli.text import parse_since, said_seconds
 from handlers.engine.batch import respond_to_batch
 from handlers.intake.messages import BackfillRow, encode_backfill
-from handlers.operations.dead_letters import Held, Letter, Wanted, grouped, read_letter
+from handlers.operations.dead_letters import HeldLetters, Letter, Wanted, grouped, read_letter
 from handlers.operations.redrive import Chosen, Replayed, move_all, purge_letters, replay_letters
 from tests.fakes.clock import FakeClock
 from tests.fakes.queue import InMemoryQueue
@@ -165,7 +165,7 @@ class Cemetery:
         self.queue.receive_messages(at_most=10, wait=0)
         assert len(self.queue.dead) == len(bodies)
 
-    def letters(self, held: Held, made: Bench) -> list[Letter]:
+    def letters(self, held: HeldLetters, made: Bench) -> list[Letter]:
         """All of them, read."""
         return [read_letter(one, "events", made.dependencies) for one in held.letters()]
 
@@ -175,20 +175,20 @@ def test_looking_leaves_everything_visible_even_after_a_fault() -> None:
     grave = Cemetery(*[str(number) for number in range(25)])
 
     def fail_after_some() -> None:
-        with Held(grave.dead, limit=20) as held:
+        with HeldLetters(grave.dead, limit=20) as held:
             assert len(list(held.letters())) == 20
             raise InputError("something else")
 
     with pytest.raises(InputError, match="something else"):
         fail_after_some()
-    with Held(grave.dead, limit=100) as held:
+    with HeldLetters(grave.dead, limit=100) as held:
         assert len(list(held.letters())) == 25
 
 
 def test_a_letter_that_shows_again_while_we_look_counts_once() -> None:
     """Looking took longer than it was hidden; its newest handle is used."""
     grave = Cemetery("one", "two")
-    with Held(grave.dead, limit=100, visibility=1) as held:
+    with HeldLetters(grave.dead, limit=100, visibility=1) as held:
         seen = []
         for letter in held.letters():
             seen.append(letter.message.body)
@@ -203,7 +203,7 @@ def test_a_replay_sends_back_what_is_open_and_removes_what_is_overtaken() -> Non
     grave = Cemetery(done_one, open_one, "{")
     for really in (False, True):
         done = Replayed()
-        with Held(grave.dead, limit=100) as held:
+        with HeldLetters(grave.dead, limit=100) as held:
             replay_letters(Chosen(grave.dead, held, grave.letters(held, made)), done, rate=None, really=really)
         assert (done.replayed, done.overtaken, len(done.found)) == (2, 1, 3)
         assert len(grave.queue.dead) == (0 if really else 3)
@@ -214,7 +214,7 @@ def test_a_rate_is_kept_by_waiting_between_batches() -> None:
     """Three a second: three, a second's wait, three more."""
     made, slept = bench(), list[float]()
     grave = Cemetery(*[direct(created_entry(f"old/{number}", b"x")) for number in range(7)])
-    with Held(grave.dead, limit=100) as held:
+    with HeldLetters(grave.dead, limit=100) as held:
         letters = grave.letters(held, made)
         replay_letters(Chosen(grave.dead, held, letters), Replayed(), rate=3, really=True, sleep=slept.append)
     assert slept == [1.0, 1.0]
@@ -224,13 +224,13 @@ def test_a_fault_in_a_replay_leaves_the_rest_where_it_was() -> None:
     """What was not accepted by its queue is still a dead letter, and visible."""
     made = bench()
     grave = Cemetery(*[direct(created_entry(f"old/{number}", b"x")) for number in range(15)])
-    with Held(grave.dead, limit=100) as held:
+    with HeldLetters(grave.dead, limit=100) as held:
         letters = grave.letters(held, made)
         replay_letters(Chosen(grave.dead, held, letters[:10]), Replayed(), rate=None, really=True)
         grave.dead.fail_next(UnavailableError("time-out"), call="send_back")
         with pytest.raises(UnavailableError):
             replay_letters(Chosen(grave.dead, held, letters[10:]), Replayed(), rate=None, really=True)
-    with Held(grave.dead, limit=100) as held:
+    with HeldLetters(grave.dead, limit=100) as held:
         assert len(list(held.letters())) == 5
 
 
@@ -238,7 +238,7 @@ def test_purged_letters_are_gone_the_others_stay() -> None:
     """Only those that were chosen."""
     made = bench()
     grave = Cemetery("{", direct(created_entry("old/a", b"x")))
-    with Held(grave.dead, limit=100) as held:
+    with HeldLetters(grave.dead, limit=100) as held:
         chosen = [one for one in grave.letters(held, made) if one.cause == "malformed-message"]
         purge_letters(Chosen(grave.dead, held, chosen))
     assert len(grave.queue.dead) == 1

@@ -1,6 +1,7 @@
 """What status shows, at every width, in a pipe and for machines; what it does when nobody answers."""
 
 import json
+from dataclasses import replace
 from io import StringIO
 from typing import Any
 
@@ -9,13 +10,14 @@ from rich.console import Console
 
 from domain.errors import UnavailableError
 from domain.keys import Location
+from domain.planning.total import Total
 from domain.protocol.causes import Cause
 from domain.protocol.record import Record, State
 from domain.steering.control import Control
 from domain.steering.pulse import Tally, Window
-from handlers.cli.sizes import said_bytes
 from handlers.cli.status import _looked
 from handlers.cli.status_view import line_of, view_of
+from handlers.cli.text import said_bytes
 from handlers.operations.status import Depth, Lookout, Status
 from tests.fakes.clock import FakeClock
 from tests.fakes.queue import InMemoryQueue
@@ -81,7 +83,7 @@ def test_the_view_says_what_an_operator_asks() -> None:
 
 def test_old_figures_are_marked() -> None:
     """The view stays when the table does not answer."""
-    assert "no fresh figures: time-out" in shown(BUSY, 80, problem="time-out")
+    assert "no current figures: time-out" in shown(BUSY, 80, problem="time-out")
 
 
 def test_a_pipe_gets_one_line_without_colour() -> None:
@@ -100,7 +102,53 @@ def test_machines_get_everything() -> None:
     assert told["queues"]["backfill"] == {"waiting": 200, "in_work": 8, "dead": 3}
     assert told["limits"]["objects_per_second"] == 50.0
     assert (told["live_lag_seconds"], told["backfill_lag_seconds"]) == (3.2, 75.0)
-    assert told["seconds_left_at_least"] is None
+    assert (told["objects_to_do"], told["share"], told["seconds_left"]) == (None, None, None)
+
+
+COUNTED = Total("plan.parquet", 40_000, 10**12, is_complete=True)
+
+
+def test_the_bar_is_a_share_of_what_the_plan_counted() -> None:
+    """Not of the few thousand messages that a feeder keeps ahead of the workers; the time counts objects."""
+    now = replace(BUSY, total=COUNTED, control=Control())
+    text = shown(now, 80)
+    assert f"[{'#' * 3}{'.' * 37}]" in text
+    assert "7% of 40,000 objects" in text
+    assert "36,998 objects, 49m 20s" in text
+    assert "3000 copied, 12.5/s (7% of 40000 objects done)" in line_of(now)
+    told = json.loads(json.dumps(now.as_json()))
+    assert (told["objects_to_do"], told["objects_done"], told["objects_left"]) == (40_000, 3_002, 36_998)
+    assert told["share"] == pytest.approx(0.07505)
+    assert told["seconds_left"] == pytest.approx(36_998 / 12.5)
+    assert told["total"] == {"place": "plan.parquet", "objects": 40_000, "size": 10**12, "is_complete": True}
+
+
+def test_nothing_is_left_of_a_migration_that_is_done() -> None:
+    """What producers created since the count belongs to it: the share is never above one."""
+    now = replace(BUSY, records={"COPIED": 40_500, "PARKED": 2}, total=COUNTED, control=Control())
+    assert "100% of 40,502 objects" in shown(now, 80)
+    assert "to go" not in shown(now, 80)
+    assert (now.share, now.objects_left, now.seconds_left(12.5)) == (1.0, 0, None)
+
+
+def test_a_share_is_rounded_down() -> None:
+    """100 % is said when everything is done, and not before."""
+    now = replace(BUSY, records={"COPIED": 39_999, "NEW": 1}, total=COUNTED)
+    assert "99% of 40,000 objects" in shown(now, 80)
+
+
+def test_what_is_still_being_counted_is_no_total() -> None:
+    """The listing has not come to its end: there is no share, and no time."""
+    now = replace(BUSY, total=Total("listing", 10_500, 0, is_complete=False), control=Control())
+    assert "of what is known; 10,500 objects counted so far" in words_of(shown(now, 100))
+    assert (now.share, now.seconds_left(12.5)) == (None, None)
+
+
+def test_a_pause_has_no_end() -> None:
+    """So no time is left to tell; the objects are."""
+    now = replace(BUSY, total=COUNTED)
+    assert now.seconds_left(12.5) is None
+    assert now.objects_left == 36_998
 
 
 @pytest.mark.parametrize(
@@ -126,6 +174,7 @@ class Tower:
             pulse=self.pulse,
             stage=lambda: "live",
             monotonic=self.clock.monotonic,
+            total=lambda: COUNTED,
         )
 
 
@@ -139,15 +188,20 @@ def test_the_rate_is_that_of_the_last_minute() -> None:
         assert tower.lookout.look(exact=False).objects_per_second == pytest.approx(rate, rel=0.01)
 
 
+def test_a_look_reads_the_total() -> None:
+    """As the plan or the backfill stored it."""
+    assert Tower().lookout.look(exact=False).total == COUNTED
+
+
 def test_figures_that_are_old_are_no_lag() -> None:
     """The newest window counts as recent while it can be the present one, or the one before."""
     tower = Tower()
-    now = tower.made.world.now()
+    now = tower.made.world.clock.now()
     tower.pulse.add_tally(Tally(5, oldest_event=4.0), window=Window.at(now, fence=1, seconds=30))
     recent = tower.lookout.look(exact=False).recent
     assert recent is not None
     assert recent.oldest_event == 4.0
-    tower.made.world.seconds += 120
+    tower.made.world.clock.advance(120)
     assert tower.lookout.look(exact=False).recent is None
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from domain.errors import InputError
-from domain.planning.estimate import Line, Prices, estimate, prices_from
+from domain.planning.estimate import CostLine, Prices, estimate, prices_from
 from domain.planning.figures import EarlyDeletion, PlanFigures, Share
 from tests.worlds.plan_figures import MILLION, figures
 
@@ -22,9 +22,16 @@ def test_a_million_small_objects_cost_what_the_sum_by_hand_says() -> None:
         "DynamoDB writes": 1.25,
         "Lambda": 0.004,
         "Lambda time (512 MiB)": 1.0,
-        "EventBridge": 2.0,
+        "EventBridge, full packs": 0.04,
     }
-    assert estimate(figures(), Prices(), concurrency=100).dollars == pytest.approx(9.278, abs=0.001)
+    assert estimate(figures(), Prices(), concurrency=100).dollars == pytest.approx(7.318, abs=0.001)
+
+
+def test_single_events_cost_fifty_times_as_much() -> None:
+    """Two events an object, each an entry of its own."""
+    bill = estimate(figures(), Prices(), concurrency=100, single_events=True)
+    assert CostLine("EventBridge, single events", 2 * MILLION, 2.0) in bill.lines
+    assert bill.dollars == pytest.approx(9.278, abs=0.001)
 
 
 def test_special_objects_cost_more() -> None:
@@ -34,7 +41,7 @@ def test_special_objects_cost_more() -> None:
         encryption={"SSE-KMS": MILLION, "SSE-S3": 5},
         large=Share(1000, 0),
         parts=80_000,
-        in_parts=Share(MILLION, 0),
+        reads=2 * MILLION,
         archived=Share(9000, 0),
     )
     bill = dollars(given)
@@ -67,25 +74,25 @@ def test_every_line_of_a_bill_names_its_requests() -> None:
         encryption={"SSE-KMS": 3, "DSSE-KMS": 4, "SSE-S3": 90},
         large=Share(2, 0),
         parts=30,
-        in_parts=Share(9, 0),
+        reads=18,
         archived=Share(1, 0),
         early_deletion={"GLACIER": EarlyDeletion(30.0), "STANDARD_IA": EarlyDeletion(60.0)},
     )
     bill = estimate(given, prices, concurrency=4, seconds_per_object=1.0, copy_bytes_per_second=2**30)
     assert bill.lines == (
-        Line("S3 copies", 80, 80.0),
-        Line("S3 copies into infrequent access", 11, 11.0),
-        Line("S3 copies into instant retrieval", 7, 7.0),
-        Line("S3 parts of large objects", 34, 34.0),
-        Line("S3 reads", 18, 90.0),
-        Line("SQS", 9, 18.0),
-        Line("DynamoDB writes", 210, 840.0),
-        Line("Lambda", 3, 18.0),
-        Line("Lambda time (512 MiB)", 0, 105 * 0.5 * 7.0),
-        Line("EventBridge", 210, 420.0),
-        Line("KMS", 14, 28.0),
-        Line("transfer", 0, 32.0),
-        Line("early deletion, if cleaned up today", 0, pytest.approx(0.0036 + 2 * 0.0125)),  # type: ignore[arg-type]
+        CostLine("S3 copies", 80, 80.0),
+        CostLine("S3 copies into infrequent access", 11, 11.0),
+        CostLine("S3 copies into instant retrieval", 7, 7.0),
+        CostLine("S3 parts of large objects", 34, 34.0),
+        CostLine("S3 reads", 18, 90.0),
+        CostLine("SQS", 9, 18.0),
+        CostLine("DynamoDB writes", 210, 840.0),
+        CostLine("Lambda", 3, 18.0),
+        CostLine("Lambda time (512 MiB)", 0, 105 * 0.5 * 7.0),
+        CostLine("EventBridge, full packs", 5, 10.0),
+        CostLine("KMS", 14, 28.0),
+        CostLine("transfer", 0, 32.0),
+        CostLine("early deletion, if cleaned up today", 0, pytest.approx(0.0036 + 2 * 0.0125)),  # type: ignore[arg-type]
     )
     assert bill.seconds == 105 / 4
 
@@ -133,13 +140,13 @@ def test_the_total_is_everything_that_was_looked_at() -> None:
 
 ALWAYS = (
     "Last-Modified becomes the time of the copy: age-based lifecycle rules start again",
-    "ACLs are not copied: the target's owner and policy decide",
+    "ACLs are not copied: the target bucket's owner and policy decide",
 )
 IN_PARTS = (
     "1,200 objects were uploaded in parts: their etag changes, a part-wise checksum becomes one of the whole object"
 )
 UNDATED = (
-    "sources in GLACIER deleted before their least age are billed for the rest; the age of 5 of them is not known, "
+    "sources in GLACIER deleted before their minimum age are billed for the rest; the age of 5 of them is not known, "
     "they are not in the bill"
 )
 
@@ -153,10 +160,10 @@ UNDATED = (
             [IN_PARTS],
         ),
         ({"locked": 3}, ["3 objects are locked: their sources cannot be deleted before the lock ends"]),
-        ({"archived": Share(4, 0)}, ["4 archived objects are parked until somebody restores them"]),
+        ({"archived": Share(4, 0)}, ["4 archived objects are parked until they are restored"]),
         (
             {"storage_classes": dict.fromkeys(("STANDARD", "GLACIER", "DEEP_ARCHIVE"), Share(1, 0))},
-            ["sources in DEEP_ARCHIVE, GLACIER deleted before their least age are billed for the rest"],
+            ["sources in DEEP_ARCHIVE, GLACIER deleted before their minimum age are billed for the rest"],
         ),
         (
             {
@@ -202,7 +209,7 @@ def test_the_users_prices_replace_the_default_ones() -> None:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"copies": 1}, "there is no price 'copies'"),
+        ({"copies": 1}, "there is no price named 'copies'"),
         ({"copy_per_million": -1}, "the price copy_per_million must be a number that is not negative"),
         ({"copy_per_million": "5"}, "must be a number"),
         ({"copy_per_million": True}, "must be a number"),

@@ -41,14 +41,14 @@ def test_columns_have_one_spelling_whatever_the_format() -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"fileFormat": "Avro"}, "'Avro' is none of CSV, ORC, Parquet"),
+        ({"fileFormat": "Avro"}, "'Avro' is not one of CSV, ORC, Parquet"),
         ({"files": []}, "lists no data files"),
         ({"fileSchema": "Bucket, Size"}, "no column 'key'"),
         ({"fileSchema": "Bucket, Key, Size, Key"}, "names the column 'key' twice"),
         ({"files": [{"key": "a"}]}, "'size' is missing"),
-        ({"files": [{"key": "a", "size": "many", "MD5checksum": ""}]}, "no inventory manifest"),
-        ({"files": 7}, "no inventory manifest"),
-        ({"creationTimestamp": None}, "no inventory manifest"),
+        ({"files": [{"key": "a", "size": "many", "MD5checksum": ""}]}, "not a valid inventory manifest"),
+        ({"files": 7}, "not a valid inventory manifest"),
+        ({"creationTimestamp": None}, "not a valid inventory manifest"),
     ],
 )
 def test_a_wrong_manifest_is_named(changes: dict[str, object], says: str) -> None:
@@ -61,5 +61,5 @@ def test_a_wrong_manifest_is_named(changes: dict[str, object], says: str) -> Non
 @pytest.mark.parametrize("text", ["", "[]", "3", "{"])
 def test_what_is_no_json_object_is_no_manifest(text: str) -> None:
     """Whatever it is, the answer is a sentence."""
-    with pytest.raises(InputError, match=r"^m is no inventory manifest"):
+    with pytest.raises(InputError, match=r"^m is not a valid inventory manifest"):
         read_inventory_manifest(text, name="m")

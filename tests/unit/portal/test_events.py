@@ -11,7 +11,7 @@ import pytest
 
 from domain.errors import InputError
 from handlers.portal import job_events, training, training_read
-from handlers.portal.access import Role, identity_of
+from handlers.portal.access import UserRole, identity_of
 from handlers.portal.http import respond
 from tests.worlds.portal import MANIFEST_KEY, USE_CASE, PortalMemoryWorld
 
@@ -110,7 +110,7 @@ def test_a_request_without_claims_is_a_401_in_every_form(form: str) -> None:
 )
 def test_an_event_of_another_service_is_refused_by_name(event: dict[str, Any]) -> None:
     """A test in the console, or a wrong trigger, is told so; before, it was a KeyError."""
-    with pytest.raises(InputError, match="no request of API Gateway"):
+    with pytest.raises(InputError, match="not a request of API Gateway"):
         respond(event, PortalMemoryWorld().portal, training_read.ROUTES)
 
 
@@ -119,23 +119,23 @@ def test_a_lambda_authorizers_context_is_found_in_both_forms() -> None:
     given = {"userId": "ada", "role": "Operator"}
     for authorizer in ({"lambda": given}, {"principalId": "x", **given}):
         identity = identity_of({"requestContext": {"authorizer": authorizer}})
-        assert (identity.user_id, identity.role) == ("ada", Role.OPERATOR)
+        assert (identity.user_id, identity.role) == ("ada", UserRole.OPERATOR)
 
 
 @pytest.mark.parametrize(
     ("claims", "role"),
     [
-        ({"cognito:groups": "cv-viewers", "custom:role": "PortalAdmin"}, Role.VIEWER),
-        ({"cognito:groups": "[cv-viewers cv-operators]", "custom:role": "PortalAdmin"}, Role.OPERATOR),
-        ({"cognito:groups": ["cv-viewers"], "custom:groups": "portal-admins"}, Role.VIEWER),
-        ({"cognito:groups": "portal-admins", "custom:role": "Viewer"}, Role.PORTAL_ADMIN),
-        ({"cognito:groups": "us-east-1_a_Okta", "custom:role": "DataScientist"}, Role.DATA_SCIENTIST),
-        ({"custom:role": "DataScientist"}, Role.DATA_SCIENTIST),
-        ({"custom:groups": "usecase-admins"}, Role.USE_CASE_ADMIN),
-        ({}, Role.VIEWER),
+        ({"cognito:groups": "cv-viewers", "custom:role": "PortalAdmin"}, UserRole.VIEWER),
+        ({"cognito:groups": "[cv-viewers cv-operators]", "custom:role": "PortalAdmin"}, UserRole.OPERATOR),
+        ({"cognito:groups": ["cv-viewers"], "custom:groups": "portal-admins"}, UserRole.VIEWER),
+        ({"cognito:groups": "portal-admins", "custom:role": "Viewer"}, UserRole.PORTAL_ADMIN),
+        ({"cognito:groups": "us-east-1_a_Okta", "custom:role": "DataScientist"}, UserRole.DATA_SCIENTIST),
+        ({"custom:role": "DataScientist"}, UserRole.DATA_SCIENTIST),
+        ({"custom:groups": "usecase-admins"}, UserRole.USE_CASE_ADMIN),
+        ({}, UserRole.VIEWER),
     ],
 )
-def test_a_pools_group_outranks_what_a_user_may_write(claims: dict[str, Any], role: Role) -> None:
+def test_a_pools_group_outranks_what_a_user_may_write(claims: dict[str, Any], role: UserRole) -> None:
     """``custom:`` claims are attributes of the user; they count only where no group gives a role."""
     event = {"requestContext": {"authorizer": {"claims": {"sub": "eve", **claims}}}}
     assert identity_of(event).role is role

@@ -17,7 +17,8 @@ from domain.portal.records import JobEnd
 from domain.portal.targets import Target
 from handlers.cli.app import COMMANDS
 from handlers.demo.models import TRAINED, tar_gz
-from handlers.portal.archives import ArchiveError, ArchiveLimits, ZipStream, copy_member, read_members
+from handlers.portal.archive_writing import ZipStream
+from handlers.portal.archives import ArchiveError, ArchiveLimits, copy_member, read_members
 from handlers.portal.models import read_trained_model, repackage_for_neo
 from tests.fakes.portal import InMemoryObjectStreams
 from tests.worlds.portal import COMPILED_MODEL, ROOT, TRAINED_MODEL, PortalMemoryWorld, key_of

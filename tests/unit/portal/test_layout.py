@@ -39,7 +39,7 @@ def test_a_key_of_the_layout_has_no_fault(key: str) -> None:
 def test_a_key_of_no_place_says_which_there_are(key: str) -> None:
     """Too short, of another kind, or of a name that SageMaker would refuse."""
     assert LAYOUT.fault_of(f"portal/{key}") == (
-        "it is none of datasets/{raw|manifests|labeled}/…, models/training/{job}/…, "
+        "it begins like none of datasets/{raw|manifests|labeled}/…, models/training/{job}/…, "
         "models/compilation/{job}/…, deployments/{deployment}/…"
     )
 
@@ -62,18 +62,18 @@ def test_a_bad_key_says_why(key: str, fault: str) -> None:
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: Layout("No_Bucket"), "bucket: 'No_Bucket' is no bucket name"),
+        (lambda: Layout("No_Bucket"), "bucket: 'No_Bucket' is not a valid bucket name"),
         (lambda: Layout("line-1", "portal"), "prefix: 'portal' must end with a slash"),
         (lambda: Layout("line-1", "a//"), "prefix: 'a/' has an empty segment"),
         (lambda: Layout("line-1", "a\n/"), "prefix: it has a control character"),
         (lambda: Layout("line-1", "é" * 600 + "/"), "prefix: it has 1200 bytes of UTF-8, S3 allows 1024"),
-        (lambda: LAYOUT.training("j-"), "job: 'j-': a job name has letters A-Z, digits and hyphens only"),
+        (lambda: LAYOUT.training("j-"), "job: 'j-': a job name has only A-Z, a-z, 0-9 and hyphens"),
         (lambda: LAYOUT.training(LONG_JOB + "j"), "a job name has at most 63 characters, this one has 64"),
         (lambda: LAYOUT.compilation("j_", Target.ARM64_CPU, "m"), "job: 'j_'"),
         (lambda: LAYOUT.compilation_output_uri("j_", Target.ARM64_CPU), "job: 'j_'"),
         (
             lambda: LAYOUT.deployment("-d", DeploymentArtifact.CONFIG),
-            "deployment: '-d' is no name of a deployment: it has letters, digits, '.', '_' and '-', at most 128",
+            "deployment: '-d' is not a valid deployment name: it has at most 128 of A-Z, a-z, 0-9, '.', '_' and '-'",
         ),
         (lambda: LAYOUT.dataset(DatasetKind.RAW, "a/./b"), "path: 'a/./b' has a '.' segment"),
         (lambda: LAYOUT.dataset(DatasetKind.RAW, "a\tb"), "path: it has a control character"),

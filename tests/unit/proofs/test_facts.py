@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from domain.proofs.proof import Finding, FindingKind, Proof, Verdict, prove_rules
+from domain.proofs.proof import FindingKind, Proof, ProofVerdict, RulesFinding, prove_rules
 from handlers.config.rules_file import read_rules
 
 ONE, TWO = "one-bucket", "two-bucket"
@@ -33,7 +33,7 @@ def prove(
     )
 
 
-def said(finding: Finding) -> str:
+def said(finding: RulesFinding) -> str:
     """A finding in one line; of an undecided one what it would be."""
     kind = f"undecided {finding.about}" if finding.about else finding.kind.value
     shown = f": {' '.join(finding.keys)} -> {' '.join(finding.targets)}" if finding.keys else ""
@@ -299,7 +299,7 @@ def test_each_finding_says_why() -> None:
     whys = {said(finding): finding.why for finding in prove("a {x} {x}/../../y", "b {n} z/{n}").findings}
     assert whys == {
         "unreachable b": "earlier rules or keep take every key that it matches",
-        "invalid-target a: a -> a/../../y": "the target has an empty, '.' or '..' segment, or is no S3 key",
+        "invalid-target a: a -> a/../../y": "the target has an empty, '.' or '..' segment, or is not a valid S3 key",
         "overlap a b: a -> a/../../y z/a": "both match this key, so their order decides",
     }
     (undecided,) = prove("a x/{n:[ab]} k{n}{n}", "b y/{m:[bc]} ka{m}").findings
@@ -313,7 +313,7 @@ def test_an_exception_holds_for_its_own_finding_and_its_own_rules_only() -> None
     proof = prove(*rules, allow=[entry])
     allowed = {said(finding): finding.why for finding in proof.findings if finding.allowed}
     assert allowed == {"overlap a b: x/a -> y/a w/x/a": "b is the rest"}
-    assert (proof.verdict, proof.unneeded) == (Verdict.REFUTED, ())
+    assert (proof.verdict, proof.unneeded) == (ProofVerdict.REFUTED, ())
     assert [one.why for one in prove(*rules, allow=[entry, {**entry, "other_rule": "c", "why": "no"}]).unneeded] == []
     unneeded = prove(*rules, allow=[{**entry, "other_rule": "c", "finding": "collision"}]).unneeded
     assert [one.finding for one in unneeded] == ["collision"]

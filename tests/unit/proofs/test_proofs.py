@@ -5,8 +5,8 @@ import pytest
 from domain.keys import Location
 from domain.proofs.excluding import Excluding
 from domain.proofs.machines import Machine, Step, Walkable, literal_step, template_steps
-from domain.proofs.proof import Finding, FindingKind, Proof, Verdict, prove_rules
-from domain.proofs.search import BudgetSpentError, Found, search
+from domain.proofs.proof import FindingKind, Proof, ProofVerdict, RulesFinding, prove_rules
+from domain.proofs.search import BudgetSpentError, FoundText, search
 from domain.proofs.subject import Answer, Evidence, Subject, settle
 from domain.rules.automata.dfa import Dfa, TooManyStatesError, compile_expression
 from domain.rules.automata.expressions import parse_expression
@@ -51,7 +51,7 @@ def test_a_spent_budget_leaves_the_question_undecided(monkeypatch: pytest.Monkey
     monkeypatch.setattr("domain.proofs.subject.COARSE_BUDGET", 2)
     monkeypatch.setattr("domain.proofs.subject.FINE_BUDGET", 2)
     proof = prove_rules(read_rules(HEAD + "rules: [{name: a, from: 'xxx/{n}', to: 'yyy/{n}'}]\n"))
-    assert proof.verdict is Verdict.UNDECIDED
+    assert proof.verdict is ProofVerdict.UNDECIDED
     assert {finding.kind for finding in proof.findings} == {FindingKind.UNDECIDED}
 
 
@@ -89,7 +89,7 @@ def test_evidence_that_the_first_round_misses_is_looked_for_with_other_character
 
 def test_a_question_of_two_ways_is_only_asked_about_texts_with_two_ways() -> None:
     """Both rounds offer what the two equal machines read differently, also where the way goes on alike afterwards."""
-    twice, offered = machine("{a:x+}{b:x+}y"), list[Found]()
+    twice, offered = machine("{a:x+}{b:x+}y"), list[FoundText]()
     assert settle([lambda: [twice, twice]], offered.append, differ=True) == "undecided"
     assert offered[0].text == "xxxy"
     assert [found for found in offered if found.captures[0] == found.captures[1]] == []
@@ -171,13 +171,13 @@ def test_reordered_names_have_no_transducer() -> None:
 
 def test_a_refuting_finding_beats_an_undecided_one() -> None:
     """The verdict is the worst of what is not allowed."""
-    undecided = Finding(FindingKind.UNDECIDED, "a", about=FindingKind.LOOP)
-    loop = Finding(FindingKind.LOOP, "a", "a")
-    note = Finding(FindingKind.NOTE, "a")
-    assert Proof((undecided, loop), ()).verdict is Verdict.REFUTED
-    assert Proof((undecided, note), ()).verdict is Verdict.UNDECIDED
-    assert Proof((Finding(FindingKind.LOOP, "a", "a", allowed=True),), ()).verdict is Verdict.ALLOWED
-    assert Proof((note,), ()).verdict is Verdict.PROVEN
+    undecided = RulesFinding(FindingKind.UNDECIDED, "a", about=FindingKind.LOOP)
+    loop = RulesFinding(FindingKind.LOOP, "a", "a")
+    note = RulesFinding(FindingKind.NOTE, "a")
+    assert Proof((undecided, loop), ()).verdict is ProofVerdict.REFUTED
+    assert Proof((undecided, note), ()).verdict is ProofVerdict.UNDECIDED
+    assert Proof((RulesFinding(FindingKind.LOOP, "a", "a", allowed=True),), ()).verdict is ProofVerdict.ALLOWED
+    assert Proof((note,), ()).verdict is ProofVerdict.PROVEN
 
 
 def test_an_expression_that_explodes_is_refused() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from domain.proofs.proof import FindingKind, Proof, Verdict, prove_rules
+from domain.proofs.proof import FindingKind, Proof, ProofVerdict, prove_rules
 from handlers.cli.rules import rules
 from handlers.config.rules_file import load_rules, read_rules
 
@@ -85,7 +85,7 @@ def test_a_longer_target_is_noted_with_the_longest_key_that_fits() -> None:
     proof = prove("rules: [{name: a, from: 'x/{n}', to: 'longer/{n}'}]\n")
     (note,) = proof.findings
     assert (note.kind, len(note.keys[0]), len(note.targets[0])) == (FindingKind.NOTE, 1019, 1024)
-    assert proof.verdict is Verdict.PROVEN
+    assert proof.verdict is ProofVerdict.PROVEN
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_rule_whose_targets_grow_has_one_note(rules: list[str], expected: dict
 def test_the_portal_s_rules_are_decided_to_the_last_finding() -> None:
     """Nothing is undecided or unexplained, nothing loops, every rule can win, every target is clean."""
     proof = prove_rules(load_rules("migrations/edge-cv-portal.yaml"))
-    assert proof.verdict is Verdict.ALLOWED
+    assert proof.verdict is ProofVerdict.ALLOWED
     assert proof.unneeded == ()
     kinds = {finding.kind.value for finding in proof.findings}
     assert kinds == {"note", "overlap", "collision", "lossy", "ambiguous"}

@@ -10,10 +10,12 @@ from domain.errors import ThrottledError, UnavailableError
 from domain.keys import Location
 from domain.objects import Lock
 from domain.protocol.causes import Cause, told
+from domain.protocol.claims import left_over
 from domain.protocol.cleanup import clean_source
 from domain.protocol.cleanup_versions import forget_version
+from domain.protocol.intents import Action, Intent
 from domain.protocol.ports import TopMarker
-from domain.protocol.record import Action, Claim, Intent, Mode, State, left_over
+from domain.protocol.record import Claim, Mode, State
 from domain.protocol.rollback import roll_back_object
 from tests.fakes.clock import FakeClock
 from tests.worlds.migration import POLICY, SOURCE, TARGET, MigrationWorld, created, listed
@@ -120,6 +122,23 @@ def test_a_locked_source_is_not_even_hidden() -> None:
     )
     assert outcome.reason == "object lock holds it"
     assert world.store.body(SOURCE) == b"bytes"
+
+
+def test_a_version_that_is_locked_while_its_delete_is_gone_on_with_stays() -> None:
+    """S3 would deny the delete again and again; the record names the version, so that a rollback uncovers it."""
+    world = cleaned()
+    verified = world.record.source_version
+    world.store.fail_next(UnavailableError("no answer"), call="remove_version")
+    with pytest.raises(UnavailableError):
+        forget(world)
+    lock_verified(world)
+    world.clock.advance(100.0)
+    assert forget(world) == "object lock holds it"
+    assert (world.record.source_version, world.record.maybe) == (verified, frozenset())
+    roll_back_object(SOURCE, TARGET, attempt=world.attempt(), ports=world.ports, policy=POLICY)
+    seen = world.store.look_at_object(SOURCE)
+    assert seen is not None
+    assert (seen.version_id, seen.lock) == (verified, Lock(legal_hold=True))
 
 
 def version_is_there(world: MigrationWorld) -> bool:

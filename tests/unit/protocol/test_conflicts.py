@@ -10,9 +10,10 @@ from domain.errors import AccessDeniedError, UnavailableError
 from domain.objects import ObjectState
 from domain.protocol.attempt import Verdict
 from domain.protocol.causes import Cause
-from domain.protocol.conflicts import Conflict, take_source, why_not_taken
+from domain.protocol.conflicts import Conflict, Objection, objection_text, take_source, why_not_taken
+from domain.protocol.intents import Action, Intent
 from domain.protocol.notices import Notice, NoticeKind
-from domain.protocol.record import EMPTY_TARGET, Action, Claim, Intent, Mode, Origin, Record, State
+from domain.protocol.record import EMPTY_TARGET, Claim, Mode, Origin, Record, State
 from domain.protocol.rollback import purge_copy, roll_back_object
 from tests.worlds.migration import LARGE, POLICY, SOURCE, TARGET, MigrationWorld, created, holding_large, listed
 
@@ -20,7 +21,15 @@ OLD, NEW, FOREIGN = "1" * 32, "2" * 32, "f" * 32
 RECORD = Record(
     SOURCE, TARGET, State.CONFLICT, revision=7, origin=Origin.CREATED, cause=Cause.TARGET_FOREIGN, changed_at=5.0
 )
-COPIED = replace(RECORD, state=State.COPIED, source_etag=OLD, target_etag=OLD, target_version="v", verified_at=4.0)
+COPIED = replace(
+    RECORD,
+    state=State.COPIED,
+    source_etag=OLD,
+    target_etag=OLD,
+    target_version="v",
+    copied_before=3,
+    verified_at=4.0,
+)
 SEEN = ObjectState(NEW, 5, metadata={"a": "b"}, tags={})
 STRANGE = ObjectState(FOREIGN, 9, tags={})
 ROW = Notice(NoticeKind.LISTED, SOURCE)
@@ -50,33 +59,72 @@ def record(**changes: Any) -> Record:
 )
 def test_what_may_be_decided(seen: Conflict, replacing: str | None) -> None:
     """An empty target, the same object, a stranger's whose etag is given; also where a copy was taken away."""
-    assert why_not_taken(seen, replacing=replacing) == ""
+    assert why_not_taken(seen, replacing=replacing) is None
 
 
 @pytest.mark.parametrize(
-    ("seen", "replacing", "why"),
+    ("seen", "replacing", "objection", "text"),
     [
-        (conflict(record=record(mode=Mode.ROLLED_BACK)), FOREIGN, "it is rolled back"),
-        (conflict(record=record(claim=Claim("t", 1.0))), FOREIGN, "an attempt at it runs"),
-        (conflict(record=record(maybe=frozenset({Intent(Action.COPY)}))), FOREIGN, "an attempt at it runs"),
-        (conflict(record=record(state=State.CLEANED)), FOREIGN, "it is CLEANED: only a conflict"),
-        (conflict(record=record(state=State.PARKED)), FOREIGN, "it is PARKED: only a conflict"),
-        (conflict(source=None), FOREIGN, f"nothing is at {SOURCE.uri}: there is no source to copy"),
-        (conflict(record=COPIED, target=replace(STRANGE, etag=OLD)), OLD, "its copy is where it belongs"),
-        (conflict(target=None), FOREIGN, f"nothing is at {TARGET.uri} to be replaced: leave --replacing away"),
-        (conflict(), OLD, f"{TARGET.uri} holds {FOREIGN} now, not {OLD}: {LOOK_AGAIN}"),
-        (conflict(), None, f"{TARGET.uri} holds somebody else's object: remove or rename it, or give it up with"),
-        (conflict(target=replace(SEEN, metadata={})), None, f"{TARGET.uri} holds somebody else's object"),
+        (conflict(record=record(mode=Mode.ROLLED_BACK)), FOREIGN, Objection.ROLLED_BACK, "it is rolled back"),
+        (conflict(record=record(claim=Claim("t", 1.0))), FOREIGN, Objection.UNFINISHED, "an attempt at it runs"),
+        (
+            conflict(record=record(maybe=frozenset({Intent(Action.COPY)}))),
+            FOREIGN,
+            Objection.UNFINISHED,
+            "an attempt at it runs",
+        ),
+        (
+            conflict(record=record(state=State.CLEANED)),
+            FOREIGN,
+            Objection.NOT_IN_CONFLICT,
+            "it is CLEANED: only a conflict",
+        ),
+        (
+            conflict(record=record(state=State.PARKED)),
+            FOREIGN,
+            Objection.NOT_IN_CONFLICT,
+            "it is PARKED: only a conflict",
+        ),
+        (
+            conflict(source=None),
+            FOREIGN,
+            Objection.SOURCE_ABSENT,
+            f"nothing is at {SOURCE.uri}: there is no source to copy",
+        ),
+        (
+            conflict(record=COPIED, target=replace(STRANGE, etag=OLD)),
+            OLD,
+            Objection.COPY_IN_PLACE,
+            "its copy is where it belongs",
+        ),
+        (conflict(target=None), FOREIGN, Objection.TARGET_ABSENT, f"nothing is at {TARGET.uri} to be replaced"),
+        (conflict(), OLD, Objection.TARGET_CHANGED, f"{TARGET.uri} holds {FOREIGN} now, not {OLD}: {LOOK_AGAIN}"),
+        (
+            conflict(),
+            None,
+            Objection.TARGET_FOREIGN,
+            f"{TARGET.uri} holds another writer's object: remove or rename it",
+        ),
+        (
+            conflict(target=replace(SEEN, metadata={})),
+            None,
+            Objection.TARGET_FOREIGN,
+            f"{TARGET.uri} holds another writer's object",
+        ),
     ],
 )
-def test_what_stands_against_it_is_said_with_the_remedy(seen: Conflict, replacing: str | None, why: str) -> None:
+def test_what_stands_against_it_is_said_with_the_remedy(
+    seen: Conflict, replacing: str | None, objection: Objection, text: str
+) -> None:
     """Nothing that is in work, rolled back, without a source or not the object that the operator has seen."""
-    assert why_not_taken(seen, replacing=replacing).startswith(why)
+    found = why_not_taken(seen, replacing=replacing)
+    assert found is objection
+    assert objection_text(found, seen, replacing=replacing).startswith(text)
 
 
 def test_the_etag_to_give_up_is_told() -> None:
     """So that it can be typed."""
-    assert why_not_taken(conflict(), replacing=None).endswith(f"--replacing {FOREIGN}")
+    assert objection_text(Objection.TARGET_FOREIGN, conflict(), replacing=None).endswith(f"--replacing {FOREIGN}")
 
 
 def test_the_word_is_in_the_record_with_who_and_why() -> None:
@@ -88,6 +136,7 @@ def test_the_word_is_in_the_record_with_who_and_why() -> None:
         replaceable_etag=FOREIGN,
         target_etag=None,
         target_version=None,
+        copied_before=None,
         verified_at=None,
         cause=Cause.SOURCE_TAKES_TARGET,
         cause_detail="anna@desk: the line writes it",
@@ -111,7 +160,7 @@ class Disputed(MigrationWorld):
         """The operator has seen both, and lets the source take its target."""
         source, target = (self.store.look_at_object(one, with_tags=True) for one in (SOURCE, TARGET))
         seen = Conflict(self.record, source, target)
-        assert why_not_taken(seen, replacing=target.etag if target is not None else None) == ""
+        assert why_not_taken(seen, replacing=target.etag if target is not None else None) is None
         decided = take_source(seen, by="op", why="w", now=self.clock.now())
         assert self.manifest.write_record(decided, before=self.record)
 

@@ -9,12 +9,14 @@ import pytest
 from domain.errors import ArchivedError, RefusedRequestError, UnavailableError
 from domain.objects import Encryption, ObjectState
 from domain.parts import MAX_OBJECT_BYTES, MIB, composed_etag
-from domain.protocol.attempt import HeldRecord, Lease, MigrationPolicy, Verdict, take_claim
-from domain.protocol.copying import copy_intent, copy_seen
+from domain.protocol.attempt import Lease, MigrationPolicy, Verdict, copy_intent
+from domain.protocol.copying import SeenCopy, copy_seen
+from domain.protocol.held_record import HeldRecord, take_claim
+from domain.protocol.intents import Action, Intent
 from domain.protocol.migration import migrate_object
-from domain.protocol.notices import Notice, NoticeKind
-from domain.protocol.ports import Refused, Written
-from domain.protocol.record import Action, Intent, State
+from domain.protocol.notices import Destination, Notice, NoticeKind
+from domain.protocol.ports import MustMatch, Refused, Written
+from domain.protocol.record import State
 from tests.fakes.object_store import InMemoryObjectStore as InMemory
 from tests.worlds.migration import LARGE, POLICY, SHORT, SOURCE, TARGET, MigrationWorld, holding_large, listed
 
@@ -45,7 +47,7 @@ def copy(world: MigrationWorld, held: HeldRecord, seen: ObjectState, policy: Mig
     """Over the copy that is there."""
     current = world.store.look_at_object(TARGET)
     assert current is not None
-    return copy_seen(held, SOURCE, TARGET, seen=seen, if_match=current.etag, ports=world.ports, policy=policy)
+    return copy_seen(held, SeenCopy(SOURCE, TARGET, seen, MustMatch(current.etag)), ports=world.ports, policy=policy)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,7 @@ def copy(world: MigrationWorld, held: HeldRecord, seen: ObjectState, policy: Mig
         (DIGEST, {}, POLICY, DIGEST),
         (f"{DIGEST}-2", {}, POLICY, ""),
         (DIGEST, {"is_encrypted": True}, POLICY, ""),
-        (DIGEST, {}, replace(POLICY, encrypted_targets=True), ""),
+        (DIGEST, {}, replace(POLICY, encrypts_targets=lambda: True), ""),
     ],
 )
 def test_an_etag_is_foretold_only_where_both_are_digests(
@@ -130,7 +132,7 @@ def test_a_copy_in_parts_carries_everything_and_declares_its_etag() -> None:
 def test_encrypted_targets_have_no_etag_to_foretell() -> None:
     """Their parts' etags are no digests."""
     world = holding_large()
-    world.migrate(listed(LARGE), policy=replace(POLICY, encrypted_targets=True))
+    world.migrate(listed(LARGE), policy=replace(POLICY, encrypts_targets=lambda: True))
     declared = [now.intent for _, now in world.manifest.changes if now.intent is not None]
     assert [one.target_etag for one in declared[1:]] == [""] * (len(declared) - 1)
     assert world.store.body(TARGET) == LARGE
@@ -140,7 +142,9 @@ def test_an_attempt_without_time_hands_the_rest_on_and_the_next_goes_on() -> Non
     """One batch at least; nothing is copied twice."""
     world = holding_large(versioned=True)
     attempt = replace(world.attempt(), limit=2.0)
-    outcome = migrate_object(listed(LARGE), target=TARGET, rule="r", attempt=attempt, ports=world.ports, policy=SHORT)
+    outcome = migrate_object(
+        listed(LARGE), destination=Destination(TARGET, "r"), attempt=attempt, ports=world.ports, policy=SHORT
+    )
     assert outcome.verdict is Verdict.CONTINUE
     assert world.store.calls.count("copy_parts") == 1
     upload = world.record.upload
@@ -238,14 +242,9 @@ def test_a_version_under_another_one_goes_in_parts_with_its_own_tags() -> None:
     world.store.put(SOURCE, b"newer", tags={"t": "2"})
     world.migrate(listed(b"newer"))
     held, current = claim(world), world.record.target_etag
-    answer = copy_seen(
-        *(held, SOURCE, TARGET),
-        seen=seen,
-        if_match=current,
-        ports=world.ports,
-        policy=POLICY,
-        version_id=seen.version_id,
-    )
+    assert current is not None
+    copy = SeenCopy(SOURCE, TARGET, seen, MustMatch(current), seen.version_id)
+    answer = copy_seen(held, copy, ports=world.ports, policy=POLICY)
     assert isinstance(answer, Written)
     assert answer.source_version_id == seen.version_id
     copied = world.store.look_at_object(TARGET, with_tags=True)

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from domain.keys import Location
-from domain.protocol.migration import RULES_SECONDS
-from domain.protocol.record import Action, Claim, Intent, Mode, Record, State
+from domain.protocol.attempt import RULES_SECONDS
+from domain.protocol.intents import Action, Intent
+from domain.protocol.record import Claim, Mode, Record, State
 from domain.queues import DeadLetter, Message
 from domain.steering.control import Control
 from handlers.config.rules_file import read_rules
@@ -53,7 +54,7 @@ def copied() -> Bench:
 def test_a_delete_waits_for_the_rules_that_made_the_copy(rules: str) -> None:
     """With them back it is mirrored; acknowledged, the copy would stay for good."""
     made = copied()
-    del made.world.objects[SOURCE]
+    made.world.remove(SOURCE.key)
     assert one_by_one(under(made, rules), removal()) == [(False, RULES_SECONDS)]
     assert TARGET in made.world.objects
     assert one_by_one(made, removal()) == [(True, 0)]
@@ -66,9 +67,9 @@ def test_a_delete_waits_while_an_attempt_has_not_said_what_it_did(rules: str) ->
     made = copied()
     record_id, record = next(iter(made.world.records.items()))
     intent = Intent(Action.COPY, record.source_etag or "", target_etag=record.target_etag or "")
-    claim = Claim("dead", made.world.now() + 60)
+    claim = Claim("dead", made.world.clock.now() + 60)
     made.world.records[record_id] = Record(SOURCE, TARGET, State.NEW, revision=2, claim=claim, intent=intent)
-    del made.world.objects[SOURCE]
+    made.world.remove(SOURCE.key)
     assert one_by_one(under(made, rules), removal()) == [(False, RULES_SECONDS)]
 
 
@@ -83,7 +84,7 @@ def test_a_delete_that_is_incorporated_is_done(rules: str) -> None:
     """A duplicate, or one that is older than the copy, asks for nothing."""
     made = copied()
     assert one_by_one(under(made, rules), removal("0055AED6DCD90271E5")) == [(True, 0)]
-    del made.world.objects[SOURCE]
+    made.world.remove(SOURCE.key)
     one_by_one(made, removal())
     assert made.world.records[SOURCE.record_id].state is State.TOMBSTONE
     assert one_by_one(under(made, rules), removal("0055AED6DCD902A1E5")) == [(True, 0)]
@@ -102,7 +103,7 @@ def test_a_delete_after_the_rollback_of_its_key_is_done(rules: str) -> None:
 def test_a_created_event_costs_no_look_at_the_record(rules: str) -> None:
     """Its source is there, and tells of itself when the rules are back."""
     made = copied()
-    made.world.read_record = None  # type: ignore[method-assign, assignment]  # whoever calls it fails
+    made.world.manifest.read_record = None  # type: ignore[method-assign, assignment]  # whoever calls it fails
     handled = one_by_one(under(made, rules), direct(created_entry(SOURCE.key, b"one", "0055AED6DCD90291E5")))
     assert handled == [(rules is not FAILING, 0)]
 
@@ -128,5 +129,5 @@ def test_a_paused_migration_reads_no_record() -> None:
     """A pause costs a message nothing but its wait."""
     made = copied()
     made.panel.control = Control(paused=True, reason="lunch")
-    made.world.read_record = None  # type: ignore[method-assign, assignment]
+    made.world.manifest.read_record = None  # type: ignore[method-assign, assignment]
     assert one_by_one(under(made, UNMAPPED), removal())[0][0] is False

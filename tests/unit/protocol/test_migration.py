@@ -9,13 +9,15 @@ from domain.errors import AccessDeniedError, LeaseExpiredError, ThrottledError, 
 from domain.keys import Location, Sequencer
 from domain.objects import ContentHeaders, ObjectState
 from domain.parts import MIB
-from domain.protocol.attempt import ClaimLostError, Verdict
+from domain.protocol.attempt import Verdict
 from domain.protocol.causes import Cause
 from domain.protocol.cleanup import clean_source
-from domain.protocol.migration import park_object
-from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.held_record import ClaimLostError
+from domain.protocol.intents import Action, Intent
+from domain.protocol.migration import begin_attempt
+from domain.protocol.notices import Destination, Notice, NoticeKind
 from domain.protocol.ports import Deleted, Refused, SourceObject, TargetObject, Written
-from domain.protocol.record import Action, Intent, Mode, State
+from domain.protocol.record import Mode, State
 from domain.protocol.rollback import purge_copy, roll_back_object
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.worlds.migration import POLICY, SOURCE, TARGET, MigrationWorld, created, listed
@@ -172,15 +174,13 @@ def test_corrected_rules_take_over_what_was_parked_for_an_impossible_key() -> No
     """Nothing was written for it, so the record takes the new target."""
     world = MigrationWorld()
     world.store.put(SOURCE, b"bytes")
-    park_object(
+    begin_attempt(
         listed(b"bytes"),
-        target=Location("line", ""),
-        rule="r",
-        cause=Cause.IMPOSSIBLE_KEY,
+        destination=Destination(Location("line", ""), "r"),
         attempt=world.attempt(),
         ports=world.ports,
         policy=POLICY,
-    )
+    ).park(Cause.IMPOSSIBLE_KEY)
     assert world.record.state is State.PARKED
     assert world.migrate(listed(b"bytes")).state is State.COPIED
     assert world.record.target == TARGET

@@ -5,15 +5,15 @@ from hashlib import md5
 
 import pytest
 
-from domain.errors import KeyshiftError, LeaseExpiredError, ThrottledError, UnavailableError
+from domain.errors import AccessDeniedError, KeyshiftError, LeaseExpiredError, ThrottledError, UnavailableError
 from domain.objects import ObjectState
-from domain.protocol.attempt import MigrationPolicy, Outcome, Verdict
+from domain.protocol.attempt import BUSY_SECONDS, MigrationPolicy, Outcome, Verdict
 from domain.protocol.causes import Cause
+from domain.protocol.claims import left_over
 from domain.protocol.cleanup import clean_source
-from domain.protocol.migration import BUSY_SECONDS
 from domain.protocol.notices import Notice
 from domain.protocol.ports import ClaimAnswer, Refused
-from domain.protocol.record import State, left_over
+from domain.protocol.record import Origin, State
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.object_store import InMemoryObjectStore as InMemory
 from tests.worlds.migration import (
@@ -76,7 +76,7 @@ def test_an_event_of_overwritten_bytes_copies_nothing_again() -> None:
     world = holding(b"newer")
     world.migrate(listed(b"newer"))
     world.edit(verified_at=NOW)
-    assert calls(world, created(b"bytes", 1)) == [*BOTH, *BOTH]
+    assert calls(world, created(b"bytes", 1)) == [*BOTH, *BOTH, "list_annotations"]
     assert (world.record.state, world.record.verified_at) == (State.COPIED, NOW)
 
 
@@ -257,3 +257,49 @@ def test_an_upload_whose_source_was_deleted_meanwhile_is_dropped() -> None:
     assert world.migrate(removed(2)).state is State.TOMBSTONE
     assert world.store.uploads == {}
     assert world.record.upload is None
+
+
+@pytest.mark.parametrize("is_parked", [False, True])
+def test_a_copy_without_an_answer_that_an_attempt_saw_is_recorded_although_the_attempt_gives_back(
+    *, is_parked: bool
+) -> None:
+    """Else a target that another writer empties afterwards looks as if the copy had never been made."""
+    world = holding()
+    world.store.fail_next(UnavailableError("no answer"), when="after", call="copy_object")
+    with pytest.raises(UnavailableError):
+        world.migrate(created(b"bytes", 1), policy=PROMISED)
+    copy = world.store.look_at_object(TARGET)
+    assert copy is not None
+    world.clock.advance(120)
+    world.store.put(SOURCE, b"newer")
+    if is_parked:
+        world.store.fail_next(AccessDeniedError("kms:Decrypt"), call="copy_object")
+        world.migrate(created(b"newer", 2), policy=PROMISED)
+    else:
+        world.store.fail_next(ThrottledError("slow down"), call="copy_object")
+        with pytest.raises(ThrottledError):
+            world.migrate(created(b"newer", 2), policy=PROMISED)
+    assert (world.record.state, world.record.target_etag) == (State.PARKED if is_parked else State.NEW, copy.etag)
+    world.store.remove(TARGET)
+    world.migrate(created(b"newer", 2), policy=PROMISED)
+    assert (world.record.state, world.record.cause) == (State.CONFLICT, Cause.COPY_DELETED)
+    assert world.store.look_at_object(TARGET) is None
+
+
+def test_a_copy_without_an_answer_stays_keyshifts_where_its_source_is_gone_for_a_while() -> None:
+    """A lifecycle rule hid the source and its producer put it again: a later delete takes the copy along."""
+    world = holding()
+    world.store.fail_next(UnavailableError("no answer"), when="after", call="copy_object")
+    with pytest.raises(UnavailableError):
+        world.migrate(created(b"bytes", 1), policy=PROMISED)
+    world.clock.advance(120)
+    world.store.remove(SOURCE)
+    world.migrate(BARE_ROW)
+    assert (world.record.state, world.record.origin) == (State.GONE, Origin.CREATED)
+    world.store.put(SOURCE, b"bytes")
+    world.migrate(created(b"bytes", 2))
+    assert (world.record.state, world.record.origin) == (State.COPIED, Origin.CREATED)
+    world.store.remove(SOURCE)
+    world.migrate(removed(3))
+    assert world.record.state is State.TOMBSTONE
+    assert world.store.look_at_object(TARGET) is None

@@ -11,10 +11,11 @@ from domain.keys import Location, Sequencer
 from domain.parts import MIB
 from domain.protocol.attempt import MigrationPolicy, Verdict
 from domain.protocol.causes import Cause, told
-from domain.protocol.migration import park_object
-from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.intents import Action, Intent
+from domain.protocol.migration import begin_attempt
+from domain.protocol.notices import Destination, Notice, NoticeKind
 from domain.protocol.ports import Refused
-from domain.protocol.record import Action, Claim, Intent, Mode, Origin, State
+from domain.protocol.record import Claim, Mode, Origin, State
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.worlds.migration import (
     NOW,
@@ -67,7 +68,7 @@ def test_the_class_that_was_promised_is_written() -> None:
         ({"size": 6 * MIB + 1}, POLICY),
         ({"etag": f"{ETAG}-2"}, POLICY),
         ({"etag": ""}, POLICY),
-        ({}, replace(POLICY, encrypted_targets=True)),
+        ({}, replace(POLICY, encrypts_targets=lambda: True)),
     ],
 )
 def test_what_one_request_may_not_do_is_looked_at_first(change: dict[str, object], policy: MigrationPolicy) -> None:
@@ -150,15 +151,13 @@ def test_another_workers_claim_returns_the_message_with_the_state() -> None:
     world.edit(claim=Claim("other", world.clock.now() + 1.0))
     outcome = world.migrate(listed(b"bytes"))
     assert (outcome.verdict, outcome.state, outcome.retry_after) == (Verdict.RETURN, State.COPIED, 5)
-    parked = park_object(
+    parked = begin_attempt(
         listed(b"bytes"),
-        target=TARGET,
-        rule="r",
-        cause=Cause.RULES,
+        destination=Destination(TARGET, "r"),
         attempt=world.attempt(),
         ports=world.ports,
         policy=POLICY,
-    )
+    ).park(Cause.RULES)
     assert (parked.verdict, parked.state) == (Verdict.RETURN, State.COPIED)
 
 
@@ -181,15 +180,13 @@ def test_another_target_parks_what_was_begun_and_moves_what_was_not() -> None:
     assert outcome.reason == told(Cause.OTHER_TARGET, f"the rules say {other.uri}, it was begun for {TARGET.uri}")
     world = holding()
     policy = replace(POLICY, rules_digest="first")
-    park_object(
+    begin_attempt(
         listed(b"bytes"),
-        target=TARGET,
-        rule="old",
-        cause=Cause.RULES,
+        destination=Destination(TARGET, "old"),
         attempt=world.attempt(),
         ports=world.ports,
         policy=policy,
-    )
+    ).park(Cause.RULES)
     world.migrate(listed(b"bytes"), target=other, policy=replace(POLICY, rules_digest="second"))
     assert (world.record.target, world.record.rule, world.record.rules_digest) == (other, "r", "second")
     assert world.store.body(other) == b"bytes"

@@ -5,12 +5,14 @@ from collections.abc import Callable
 import pytest
 
 from domain.keys import Location
-from domain.protocol.attempt import Outcome, Verdict
+from domain.protocol.attempt import RULES_SECONDS, Outcome, Verdict
 from domain.protocol.causes import Cause
+from domain.protocol.claims import ClaimRequest
 from domain.protocol.cleanup import clean_source
-from domain.protocol.migration import RULES_SECONDS, park_object
-from domain.protocol.notices import Notice, NoticeKind
-from domain.protocol.record import Action, Claim, ClaimRequest, Intent, State
+from domain.protocol.intents import Action, Intent
+from domain.protocol.migration import begin_attempt
+from domain.protocol.notices import Destination, Notice, NoticeKind
+from domain.protocol.record import Claim, State
 from tests.worlds.migration import POLICY, SOURCE, TARGET, MigrationWorld, created, holding, listed, removed
 
 ELSEWHERE = Location("line", "elsewhere/k")
@@ -26,16 +28,13 @@ def mapped_elsewhere(world: MigrationWorld, notice: Notice) -> Outcome:
 
 def impossible(world: MigrationWorld, notice: Notice) -> Outcome:
     """The rules of the day make a key of it that S3 cannot hold."""
-    return park_object(
+    return begin_attempt(
         notice,
-        target=NOWHERE,
-        rule="r",
-        cause=Cause.IMPOSSIBLE_KEY,
-        detail="too long",
+        destination=Destination(NOWHERE, "r"),
         attempt=world.attempt(),
         ports=world.ports,
         policy=POLICY,
-    )
+    ).park(Cause.IMPOSSIBLE_KEY, "too long")
 
 
 both = pytest.mark.parametrize("other_rules", [mapped_elsewhere, impossible])

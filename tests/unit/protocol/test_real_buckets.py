@@ -15,8 +15,10 @@ from domain.protocol.attempt import Outcome, Verdict
 from domain.protocol.causes import Cause
 from domain.protocol.cleanup import clean_source
 from domain.protocol.cleanup_versions import forget_version
+from domain.protocol.conflicts import Conflict, take_source, why_not_taken
+from domain.protocol.intents import Action, Intent
 from domain.protocol.notices import Notice, NoticeKind
-from domain.protocol.record import Action, Intent, Origin, State
+from domain.protocol.record import Origin, State
 from domain.protocol.rollback import purge_copy, roll_back_object
 from tests.fakes.buckets import Versioning
 from tests.worlds.migration import POLICY, SOURCE, TARGET, MigrationWorld, created, listed
@@ -363,6 +365,34 @@ def test_an_older_version_that_came_up_is_neither_copied_nor_taken_for_the_sourc
     assert world.store.body(SOURCE) == b"newest"
 
 
+def _an_older_version_came_up() -> MigrationWorld:
+    world = migrated(b"older", b"newest", versioned=True)
+    clean(world)
+    _by_lifecycle_and_its_marker(world)
+    assert world.migrate(removed(5)).cause is Cause.OLDER_VERSION_CAME_UP
+    return world
+
+
+def test_what_is_put_after_an_older_version_came_up_takes_the_place_of_the_copy() -> None:
+    """The conflict does not make the copy another writer's, however often the older version is looked at."""
+    world = _an_older_version_came_up()
+    world.clock.advance(100)
+    assert world.migrate(listed(b"older")).cause is Cause.OLDER_VERSION_CAME_UP
+    world.store.put(SOURCE, b"new")
+    assert world.migrate(created(b"new", 6)).state is State.COPIED
+    assert world.store.body(TARGET) == b"new"
+
+
+def test_an_operator_may_take_the_older_version_that_came_up() -> None:
+    """The copy is keyshift's own: its etag need not be named."""
+    world = _an_older_version_came_up()
+    seen = Conflict(world.record, world.store.look_at_object(SOURCE), world.store.look_at_object(TARGET))
+    assert why_not_taken(seen, replacing=None) is None
+    assert world.manifest.write_record(take_source(seen, by="ops", why="wanted", now=1.0), before=world.record)
+    assert world.migrate(listed(b"older")).state is State.COPIED
+    assert world.store.body(TARGET) == b"older"
+
+
 def test_a_purge_keeps_the_copy_while_the_source_is_an_older_version() -> None:
     """An owner removed the version that the rollback had uncovered; the copy is the only one of the newest bytes."""
     world = migrated(b"older", b"newest", versioned=True)
@@ -456,6 +486,37 @@ def test_a_cleanup_that_finds_an_owners_delete_on_top_is_not_its_own() -> None:
     assert world.store.body(TARGET) is None
 
 
+def test_a_mirrored_delete_without_an_answer_after_a_cleanup_is_not_another_writers() -> None:
+    """A producer wrote and deleted the key after the cleanup: the next object is copied, without a conflict."""
+    world = migrated(b"bytes", versioned=True)
+    clean(world)
+    world.store.put(SOURCE, b"later")
+    world.store.remove(SOURCE)
+    world.store.fail_next(UnavailableError("no answer"), when="after", call="delete_object")
+    with pytest.raises(UnavailableError):
+        world.migrate(removed(3))
+    world.clock.advance(1_000)
+    assert world.store.body(TARGET) is None
+    assert world.migrate(removed(3)).state is State.TOMBSTONE
+    world.store.put(SOURCE, b"newest")
+    assert world.migrate(created(b"newest", 4)).state is State.COPIED
+    assert world.store.body(TARGET) == b"newest"
+
+
+def test_an_adopted_object_that_is_put_again_seconds_later_is_another_writers() -> None:
+    """S3's date of what was read tells, without the margin of the clocks that a copy of keyshift's needs."""
+    world = MigrationWorld()
+    world.store.put(SOURCE, b"bytes")
+    world.store.put(TARGET, b"bytes")
+    assert world.migrate(listed(b"bytes")).state is State.COPIED
+    assert world.record.origin is Origin.ADOPTED
+    world.clock.advance(2)
+    world.store.put(TARGET, b"bytes", metadata={"theirs": "yes"})
+    world.store.put(SOURCE, b"newer")
+    assert world.migrate(created(b"newer", 2)).state is State.CONFLICT
+    assert world.store.body(TARGET) == b"bytes"
+
+
 # K: what a copy must be told of
 HELD = Lock(legal_hold=True)
 KEY = Encryption("aws:kms", "the owner's key")
@@ -464,7 +525,7 @@ KEY = Encryption("aws:kms", "the owner's key")
 @pytest.mark.parametrize(("lock", "encryption"), [(HELD, Encryption()), (Lock(), KEY)])
 def test_a_row_that_does_not_rule_out_lock_and_key_is_looked_at(lock: Lock, encryption: Encryption) -> None:
     """A listing names the class alone, and a copy inherits neither."""
-    world = MigrationWorld()
+    world = MigrationWorld(locks=True)
     world.store.put(SOURCE, b"bytes", lock=lock, encryption=encryption)
     source = world.store.look_at_object(SOURCE)
     assert source is not None
@@ -478,13 +539,10 @@ def test_a_row_that_does_not_rule_out_lock_and_key_is_looked_at(lock: Lock, encr
 @pytest.mark.parametrize("change", ["storage_class", "lock"])
 def test_a_copy_that_lacks_what_the_source_has_is_made_again(change: str) -> None:
     """A row that was older than a transition or a hold: verification finds it, and another look repairs it."""
-    world = MigrationWorld()
+    world = MigrationWorld(locks=True)
     world.store.put(SOURCE, b"bytes")
     world.migrate(listed(b"bytes"))
-    named = {"storage_class": "STANDARD_IA"} if change == "storage_class" else {"lock": HELD}
-    known = world.store.buckets.bucket("line").versions[SOURCE.key]
-    assert known[-1].state is not None
-    known[-1] = replace(known[-1], state=replace(known[-1].state, **named))
+    world.change(SOURCE, **({"storage_class": "STANDARD_IA"} if change == "storage_class" else {"lock": HELD}))
     source, target = (world.store.look_at_object(place, with_tags=True) for place in (SOURCE, TARGET))
     found = judge(world.record, Sides(source, target), now=world.clock.now()).differences
     assert found
@@ -497,9 +555,7 @@ def test_a_copy_that_lacks_what_the_source_has_is_made_again(change: str) -> Non
 def test_a_source_that_was_archived_since_leaves_its_copy_as_it_is() -> None:
     """Its class cannot be copied, and the copy is not parked over it."""
     world = migrated(b"bytes")
-    known = world.store.buckets.bucket("line").versions[SOURCE.key]
-    assert known[-1].state is not None
-    known[-1] = replace(known[-1], state=replace(known[-1].state, storage_class="GLACIER"))
+    world.change(SOURCE, storage_class="GLACIER")
     assert world.migrate(Notice(NoticeKind.LISTED, SOURCE)).state is State.COPIED
 
 
@@ -532,7 +588,7 @@ def test_a_conflict_over_a_copy_that_nothing_can_recognise_says_so() -> None:
     """An encrypted target, and a source without a checksum: it may be another writer's or keyshift's own."""
     world = MigrationWorld()
     world.store.put(SOURCE, b"bytes")
-    encrypted = replace(POLICY, encrypted_targets=True)
+    encrypted = replace(POLICY, encrypts_targets=lambda: True)
     real = world.store.look_at_object
     world.store.look_at_object = lambda *a, **n: (  # type: ignore[method-assign]
         (seen := real(*a, **n)) and replace(seen, checksums={}, full_checksums=False)
@@ -544,6 +600,23 @@ def test_a_conflict_over_a_copy_that_nothing_can_recognise_says_so() -> None:
     world.store.put(SOURCE, b"newer")
     assert world.migrate(created(b"newer", 2), policy=encrypted).state is State.CONFLICT
     assert world.record.cause == Cause.TARGET_IN_DOUBT
+
+
+def test_a_copy_without_an_answer_is_made_again_if_it_lacks_the_sources_class_by_now() -> None:
+    """A lifecycle rule changed the class of the source before the next attempt found the copy."""
+    world = MigrationWorld()
+    world.store.put(SOURCE, b"bytes")
+    world.store.fail_next(UnavailableError("no answer"), when="after", call="copy_object")
+    with pytest.raises(UnavailableError):
+        world.migrate(listed(b"bytes"))
+    world.clock.advance(1_000)
+    source = world.store.buckets.current(SOURCE)
+    assert source is not None
+    world.store.buckets.change(SOURCE, source, storage_class="STANDARD_IA")
+    assert world.migrate(replace(listed(b"bytes"), storage_class="STANDARD_IA")).state is State.COPIED
+    target = world.store.look_at_object(TARGET)
+    assert target is not None
+    assert target.storage_class == "STANDARD_IA"
 
 
 # V: version ids

@@ -7,18 +7,13 @@ import pytest
 
 from domain.objects import ContentHeaders, Encryption, Lock, ObjectState
 from domain.protocol.causes import Cause
-from domain.protocol.ports import HiddenVersion, TopMarker
-from domain.protocol.reconciling import (
-    Decision,
-    Sight,
-    Step,
-    cleaned_etag_of,
-    decide,
-    is_known,
-    may_lie_under_a_marker,
-    wrote,
-)
-from domain.protocol.record import EMPTY_TARGET, Action, Intent, Origin, Record, State
+from domain.protocol.cleaned_source import cleaned_etag_of
+from domain.protocol.decisions import Copy, CopyHidden, Decision, DeleteTarget, Settle, Sight
+from domain.protocol.intents import Action, Intent
+from domain.protocol.known_target import is_known, wrote
+from domain.protocol.ports import HiddenVersion, MustBeAbsent, MustMatch, TargetCondition, TopMarker
+from domain.protocol.reconciling import decide, may_lie_under_a_marker
+from domain.protocol.record import EMPTY_TARGET, Origin, Record, State
 from tests.worlds.migration import SOURCE, TARGET
 
 OLD, NEW, FOREIGN = "1" * 32, "2" * 32, "f" * 32
@@ -42,27 +37,27 @@ def record(**changes: Any) -> Record:
     return replace(RECORD, **changes)
 
 
-def settle(state: State, **more: Any) -> Decision:
+def settle(state: State, **more: Any) -> Settle:
     """Nothing but the record is written."""
-    return Decision(Step.SETTLE, state, **more)
+    return Settle(state, **more)
 
 
-def conflict(cause: Cause) -> Decision:
+def conflict(cause: Cause) -> Settle:
     """Left alone."""
-    return Decision(Step.SETTLE, State.CONFLICT, cause, keeps_target=False)
+    return Settle(State.CONFLICT, cause, keeps_target=False)
 
 
-NEW_COPY = Decision(Step.COPY, State.COPIED, origin=Origin.CREATED)
+NEW_COPY = MustBeAbsent()
 KEPT = settle(State.CLEANED, origin=Origin.ADOPTED)
 GONE = settle(State.GONE, origin=Origin.ADOPTED)
-REPLACED = Decision(Step.COPY, State.COPIED, if_match=OLD, origin=Origin.CREATED)
+REPLACED = MustMatch(OLD)
 SAME = replace(SOURCE_SEEN, etag=NEW, version_id="t1", checksums={"CRC32": "c"}, full_checksums=True)
 MAYBE_DELETED = frozenset({Intent(Action.DELETE_TARGET, OLD)})
 MAYBE_COPIED = frozenset({Intent(Action.COPY, NEW, "v2", NEW)})
 MAYBE_CLEANED = frozenset({Intent(Action.DELETE_SOURCE)})
 DECIDED = State.CONFLICT
-FOLLOWED = Decision(Step.DELETE_TARGET, State.TOMBSTONE, if_match=OLD)
-REPAIRED = Decision(Step.COPY, State.COPIED, if_match=NEW, origin=Origin.CREATED)
+FOLLOWED = DeleteTarget(OLD)
+REPAIRED = MustMatch(NEW)
 IA = replace(SOURCE_SEEN, storage_class="STANDARD_IA")
 KMS = replace(SOURCE_SEEN, encryption=Encryption("aws:kms", "key"), checksums={"CRC32": "c"}, full_checksums=True)
 HELD = replace(SOURCE_SEEN, lock=Lock(legal_hold=True))
@@ -81,10 +76,15 @@ STRANGE = replace(UNKNOWN, state=State.CONFLICT)
         (sight(target=None, record=UNKNOWN), NEW_COPY),
         # An operator has spoken: of an empty target, or of one object there.
         (sight(target=None, record=replace(STRANGE, replaceable_etag=EMPTY_TARGET)), NEW_COPY),
+        # What was decided has been done, perhaps, and another writer deleted it again.
+        (
+            sight(target=None, record=replace(STRANGE, replaceable_etag=EMPTY_TARGET, maybe=MAYBE_COPIED)),
+            conflict(Cause.TARGET_EMPTIED),
+        ),
         (sight(target=None, record=replace(STRANGE, replaceable_etag=OLD)), conflict(Cause.TARGET_EMPTIED)),
         (sight(record=replace(STRANGE, replaceable_etag=EMPTY_TARGET)), conflict(FOREIGN_THERE)),
         (sight(record=replace(STRANGE, replaceable_etag=NEW)), conflict(FOREIGN_THERE)),
-        (sight(record=replace(STRANGE, replaceable_etag=OLD)), replace(REPLACED, origin=Origin.CREATED)),
+        (sight(record=replace(STRANGE, replaceable_etag=OLD)), REPLACED),
         (
             sight(target=SAME, record=replace(STRANGE, replaceable_etag=NEW)),
             settle(State.COPIED, origin=Origin.ADOPTED),
@@ -176,15 +176,21 @@ STRANGE = replace(UNKNOWN, state=State.CONFLICT)
         ),
     ],
 )
-def test_each_sight_has_its_step(seen: Sight, decided: Decision) -> None:
-    """The whole decision, conditions and origin included."""
-    assert decide(seen) == decided
+def test_each_sight_has_its_step(seen: Sight, decided: Decision | TargetCondition) -> None:
+    """The whole decision, conditions and origin included; a copy is of the source that was seen."""
+    decision = decide(seen)
+    if isinstance(decision, Copy):
+        assert decision.source is seen.source
+        assert decision.condition == decided
+    else:
+        assert decision == decided
 
 
 OLDER = HiddenVersion("v0", OLD, last_modified=5)
-HIDDEN = TopMarker("m1", HiddenVersion("v2", OLD, last_modified=9))
+HIDES = HiddenVersion("v2", OLD, last_modified=9)
+HIDDEN = TopMarker("m1", HIDES)
 CLEANED = record(state=State.CLEANED, marker_version="m1")
-COPY_HIDDEN = Decision(Step.COPY_HIDDEN, State.CLEANED, if_match=OLD, origin=Origin.CREATED)
+COPY_HIDDEN = CopyHidden(HIDES, MustMatch(OLD))
 
 
 @pytest.mark.parametrize(
@@ -234,7 +240,11 @@ def test_what_its_owner_put_and_deleted_after_our_cleanup_is_deleted(
     ("changes", "comes_up"),
     [
         ({}, True),
-        ({"source": replace(SOURCE_SEEN, last_modified=5)}, False),
+        ({"source": replace(SOURCE_SEEN, last_modified=5)}, True),
+        ({"source": replace(SOURCE_SEEN, last_modified=6)}, False),
+        ({"record": replace(CLEANED, source_modified=4)}, True),
+        ({"record": replace(CLEANED, source_modified=3)}, False),
+        ({"record": replace(CLEANED, state=State.CONFLICT, cleaned_etag=OLD)}, True),
         ({"source": replace(SOURCE_SEEN, etag=OLD, last_modified=4, metadata={"other": "words"})}, False),
         ({"record": replace(CLEANED, marker_version=None)}, False),
         ({"record": replace(CLEANED, state=State.COPIED)}, False),
@@ -244,7 +254,7 @@ def test_an_older_version_that_came_up_is_not_copied(changes: dict[str, Any], *,
     """Its owner took our marker off, and what the marker hid is gone for good."""
     older = replace(SOURCE_SEEN, last_modified=4)
     decided = decide(sight(**{"source": older, "record": CLEANED, **changes}))
-    assert (decided.state is State.CONFLICT) is comes_up
+    assert (isinstance(decided, Settle) and decided.state is State.CONFLICT) is comes_up
 
 
 @pytest.mark.parametrize(
@@ -281,8 +291,8 @@ REWRITTEN = record(source_etag=NEW, source_version="v2", target_etag=OLD, rewrit
 )
 def test_our_own_rewriting_of_this_very_source_stays(known: Record, source: dict[str, Any], *, settled: bool) -> None:
     """Another copy would only undo it; of another source it is due."""
-    step = decide(sight(record=known, source=replace(SOURCE_SEEN, **source))).step
-    assert step is (Step.SETTLE if settled else Step.COPY)
+    decision = decide(sight(record=known, source=replace(SOURCE_SEEN, **source)))
+    assert isinstance(decision, Settle if settled else Copy)
 
 
 CHECKED = replace(TARGET_SEEN, etag=FOREIGN, checksums={"CRC64NVME": "x"}, full_checksums=True)
@@ -326,10 +336,10 @@ def test_a_cleanup_stays_known_by_the_etag_that_it_deleted() -> None:
 
 def test_a_decision_keeps_its_target_and_a_sight_mirrors_unless_told() -> None:
     """What a caller that names neither gets."""
-    assert Decision(Step.SETTLE, State.GONE).keeps_target
+    assert Settle(State.GONE).keeps_target
     assert decide(Sight(RECORD, None, TARGET_SEEN)) == GONE
     ours = record(origin=Origin.CREATED)
-    assert decide(Sight(ours, None, TARGET_SEEN, removed=True)).step is Step.DELETE_TARGET
+    assert decide(Sight(ours, None, TARGET_SEEN, removed=True)) == FOLLOWED
 
 
 def test_a_strangers_object_is_no_rewriting_of_ours() -> None:

@@ -10,24 +10,14 @@ from domain.errors import AccessDeniedError, KeyshiftError, LeaseExpiredError, T
 from domain.keys import Sequencer
 from domain.objects import ContentHeaders, Encryption, Lock, ObjectState, same_bytes, same_object
 from domain.parts import GIB, MIN_PART_BYTES
-from domain.protocol.attempt import Attempt, HeldRecord, Lease, MigrationPolicy, MigrationPorts, take_claim
+from domain.protocol.attempt import Attempt, Lease, MigrationPolicy, MigrationPorts
 from domain.protocol.causes import Cause
+from domain.protocol.claims import ClaimRequest, Refusal, claimed, is_incorporated, refusal
+from domain.protocol.held_record import HeldRecord, take_claim
+from domain.protocol.intents import Action, Intent
 from domain.protocol.notices import Notice, NoticeKind
 from domain.protocol.ports import Refused
-from domain.protocol.record import (
-    Action,
-    Claim,
-    ClaimRequest,
-    Intent,
-    Mode,
-    Record,
-    Refusal,
-    State,
-    Upload,
-    claimed,
-    is_incorporated,
-    refusal,
-)
+from domain.protocol.record import Claim, Mode, Record, State, Upload
 from tests.fakes.clock import FakeClock
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.object_store import InMemoryObjectStore

@@ -66,7 +66,7 @@ def copied() -> Bench:
 def test_an_expired_source_takes_its_copy_along(body: str) -> None:
     """Its event is older than the copy by its sequencer, and both keys are looked at all the same."""
     made = copied()
-    del made.world.objects[SOURCE]
+    made.world.remove(SOURCE.key)
     assert handled(made, body) == []
     assert TARGET not in made.world.objects
     assert made.world.records[SOURCE.record_id].state is State.TOMBSTONE
@@ -86,7 +86,7 @@ def test_a_source_that_was_written_again_keeps_its_copy(body: str) -> None:
 def test_a_duplicate_changes_nothing(body: str) -> None:
     """Delivered twice, and once more after its owner has written the key again."""
     made = copied()
-    del made.world.objects[SOURCE]
+    made.world.remove(SOURCE.key)
     assert handled(made, body, body) == []
     made.world.put(SOURCE.key, b"three")
     assert handled(made, direct(created_entry(SOURCE.key, b"three", "0055AED6DCD90301E5")), body) == []
@@ -99,7 +99,7 @@ def test_an_expiry_does_not_put_later_events_in_the_past() -> None:
     """The record's order stays what owners' own events made it."""
     made = copied()
     before = made.world.records[SOURCE.record_id].sequencer
-    del made.world.objects[SOURCE]
+    made.world.remove(SOURCE.key)
     handled(made, EXPIRATIONS[0])
     assert made.world.records[SOURCE.record_id].sequencer == before
 
@@ -120,8 +120,8 @@ def test_an_owners_delete_of_the_current_object_has_its_order(body: str) -> None
     assert notice.sequencer is not None
     assert notice.sequencer.text == CREATION
     made = copied()
-    made.world.delete_object = lambda *_, **__: Deleted()  # type: ignore[method-assign]
+    made.world.store.delete_object = lambda *_, **__: Deleted()  # type: ignore[method-assign]
     looks: list[Location] = []
-    made.world.look_at_object = lambda place, **_: looks.append(place)  # type: ignore[method-assign]
+    made.world.store.look_at_object = lambda place, **_: looks.append(place)  # type: ignore[method-assign]
     assert handled(made, body) == []
     assert looks == []

@@ -8,6 +8,7 @@ import pytest
 from domain.errors import ThrottledError
 from domain.protocol.attempt import Outcome, Verdict
 from domain.protocol.causes import Cause
+from domain.protocol.intents import Action, Intent
 from domain.protocol.ports import Refused
 from domain.protocol.record import Claim, Mode, Origin, Record, State
 from domain.protocol.rollback import PURGE, ROLL_BACK
@@ -138,12 +139,15 @@ def test_a_strangers_object_is_nothing_to_restore_from(*, there: bool) -> None:
     assert world.store.body(SOURCE) is None
 
 
-def test_a_conflict_that_had_no_source_is_restored_from_our_copy() -> None:
-    """Its cleanup may have come first."""
+@pytest.mark.parametrize("cleaned", [True, False])
+def test_a_conflict_without_a_source_is_restored_only_after_a_cleanup(*, cleaned: bool) -> None:
+    """Without one, its owner deleted it; a copy of his own at the new key may look like keyshift's."""
     world = migrated(cleaned=True)
-    world.edit(state=State.CONFLICT, cleaned_etag=None)
+    world.edit(state=State.CONFLICT, cleaned_etag=world.record.source_etag if cleaned else None)
     assert roll_back(world).state is State.ROLLED_BACK
-    assert world.store.body(SOURCE) == b"bytes"
+    assert world.store.body(SOURCE) == (b"bytes" if cleaned else None)
+    assert purge(world).state is (State.PURGED if cleaned else State.ROLLBACK_CONFLICT)
+    assert world.store.body(TARGET) == (None if cleaned else b"bytes")
 
 
 @pytest.mark.parametrize(
@@ -276,3 +280,13 @@ def test_somebody_quicker_keeps_the_record(monkeypatch: pytest.MonkeyPatch, acti
     monkeypatch.setattr(world.manifest, "write_record", lambda *_, **__: False)
     outcome = action(world)
     assert (outcome.verdict, outcome.state, outcome.cause) == (Verdict.RETURN, world.record.state, ANOTHER)
+
+
+def test_a_purge_leaves_what_no_request_can_be_told_from() -> None:
+    """A copy that the target encrypts has another etag: whether it is keyshift's, a person must say."""
+    world = migrated(cleaned=False)
+    world.edit(state=State.NEW, target_etag=None, maybe=frozenset({Intent(Action.COPY)}))
+    assert roll_back(world).state is State.ROLLED_BACK
+    assert purge(world).state is State.ROLLBACK_CONFLICT
+    assert world.record.cause is Cause.TARGET_IN_DOUBT
+    assert world.store.body(TARGET) == b"bytes"

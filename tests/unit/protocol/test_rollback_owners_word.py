@@ -4,7 +4,8 @@ import pytest
 
 from domain.errors import UnavailableError
 from domain.protocol.attempt import Verdict
-from domain.protocol.record import Action, Mode, State
+from domain.protocol.intents import Action
+from domain.protocol.record import Mode, State
 from tests.worlds.migration import LARGE, SOURCE, TARGET, MigrationWorld, listed
 from tests.worlds.rollback import migrated, purge, roll_back
 

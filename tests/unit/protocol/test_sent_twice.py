@@ -5,14 +5,15 @@ from collections.abc import Callable
 import pytest
 
 from domain.errors import ThrottledError, UnavailableError
+from domain.objects import ObjectState
 from domain.protocol.attempt import Outcome, Verdict
 from domain.protocol.causes import Cause
 from domain.protocol.cleanup import clean_source
-from domain.protocol.conflicts import Conflict, why_not_taken
+from domain.protocol.conflicts import Conflict, objection_text, why_not_taken
+from domain.protocol.intents import Intent
 from domain.protocol.ports import Refused
-from domain.protocol.record import Intent, Origin, State
-from domain.references.items import Outcome as Reported
-from domain.references.manifest_rewriting import CHANGED
+from domain.protocol.record import Origin, State
+from domain.references.reports import ReferenceOutcome, Wait
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.worlds.augmented_manifests import MANIFEST
 from tests.worlds.migration import (
@@ -193,18 +194,21 @@ def test_the_remedy_says_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     send_twice(monkeypatch, "copy_object", between=lambda: world.store.remove(SOURCE))
     world.migrate(listed(b"bytes"))
     target = world.store.look_at_object(TARGET, with_tags=True)
-    gone = why_not_taken(Conflict(world.record, None, target), replacing=None)
-    assert gone.endswith(
-        "if s3://line/new/k holds only our copy, delete it: keyshift verify --requeue then settles the key"
+
+    def objection(source: ObjectState | None) -> str:
+        conflict = Conflict(world.record, source, target)
+        why = why_not_taken(conflict, replacing=None)
+        assert why is not None
+        return objection_text(why, conflict, replacing=None)
+
+    assert objection(None).endswith(
+        "if s3://line/new/k holds only keyshift's copy, delete it: keyshift verify --requeue then settles the key"
     )
     other = world.store.put(SOURCE, b"newer")
-    assert "holds our copy or somebody else's object" in why_not_taken(
-        Conflict(world.record, other, target), replacing=None
-    )
+    assert "holds keyshift's copy or another writer's object" in objection(other)
     world.edit(cause=THEIRS)
-    assert why_not_taken(Conflict(world.record, None, target), replacing=None).endswith("there is no source to copy")
-    theirs = why_not_taken(Conflict(world.record, other, target), replacing=None)
-    assert "holds somebody else's object" in theirs
+    assert objection(None).endswith("there is no source to copy")
+    assert "holds another writer's object" in objection(other)
 
 
 def test_a_producer_who_writes_to_both_places_keeps_what_he_wrote() -> None:
@@ -414,7 +418,7 @@ def test_a_manifests_new_content_is_known_again(monkeypatch: pytest.MonkeyPatch)
     """Its completion was sent twice: the content is ours, and its references count as switched."""
     world = RewritingWorld()
     send_twice(monkeypatch, "complete_upload")
-    assert world.rewrite()[0].outcome is Reported.REWRITTEN
+    assert world.rewrite()[0].outcome is ReferenceOutcome.REWRITTEN
     assert world.record(MANIFEST).is_rewritten
     assert (world.record(MANIFEST).upload, world.record(MANIFEST).is_unfinished) == (None, False)
 
@@ -439,6 +443,6 @@ def test_what_somebody_wrote_over_a_manifests_new_content_stays(monkeypatch: pyt
     """Between the two arrivals of the last request."""
     world = RewritingWorld()
     send_twice(monkeypatch, "complete_upload", between=lambda: world.store.put(world.target, b'{"theirs": 1}\n'))
-    assert world.rewrite() == world.stopped(CHANGED)
+    assert world.rewrite() == world.stopped(Wait.MANIFEST_REPLACED)
     assert world.content() == b'{"theirs": 1}\n'
     assert not world.record(MANIFEST).is_unfinished

@@ -8,9 +8,9 @@ import pytest
 from domain.errors import RulesError
 from domain.keys import Location
 from domain.references.holders import Reference
-from domain.references.items import Outcome, Reported
+from domain.references.reports import ReferenceOutcome, Reported
 from handlers.config.rules_file import read_rules
-from handlers.operations.operator import Holders
+from handlers.operations.removals import Holders
 from tests.worlds.augmented_manifests import ManifestWorld
 from tests.worlds.items import new_world, rewrite
 from tests.worlds.referring import REFERRING_RULES, ReferringWorld
@@ -133,7 +133,7 @@ def test_what_can_be_read_for_certain_is_written_again_in_its_form(before: str, 
     item = world.put_job(uri={"S": before.format(KEY)})
     assert Location("line-1", KEY) in held(world)
     world.migrate(KEY)
-    assert [one.outcome for one in rewrite(world)] == [Outcome.REWRITTEN]
+    assert [one.outcome for one in rewrite(world)] == [ReferenceOutcome.REWRITTEN]
     assert world.job()["uri"] == {"S": after.format(NEW)}
     assert held(world) == set()
     list(world.references.undo_references())
@@ -145,7 +145,7 @@ def test_what_cannot_be_rewritten_holds_the_object_that_it_may_name(text: str) -
     """It stays as it is, its report says why, and the object under it must not go."""
     world, (report,) = told(text)
     assert world.job()["uri"] == {"S": text}
-    assert report.outcome in (Outcome.HOLDS, Outcome.WAITING)
+    assert report.outcome in (ReferenceOutcome.HOLDS, ReferenceOutcome.WAITING)
     assert report.why
     assert Location("line-1", KEY) in held(world)
 
@@ -155,7 +155,7 @@ def test_what_speaks_of_the_bucket_and_names_no_certain_key_holds_everything(tex
     """The report names the place and both remedies."""
     world, (report,) = told(text)
     assert held(world) == {ANYTHING}
-    assert (report.outcome, report.reference.path) == (Outcome.HOLDS, "uri")
+    assert (report.outcome, report.reference.path) == (ReferenceOutcome.HOLDS, "uri")
     assert "correct it by hand, or name it under 'accept'" in report.why
 
 
@@ -164,7 +164,7 @@ def test_a_text_that_speaks_of_other_things_holds_nothing(text: str) -> None:
     """A bucket whose name is longer, a new URI, a word: no gate may shut because of them."""
     world, reports = told(text)
     assert held(world) == set()
-    assert [one for one in reports if one.outcome is not Outcome.STAYS] == []
+    assert [one for one in reports if one.outcome is not ReferenceOutcome.STAYS] == []
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ def test_the_rules_file_accepts_texts_that_are_no_references(text: str) -> None:
     world.put_job(uri={"S": text})
     assert held(world) == set()
     (report,) = rewrite(world)
-    assert (report.outcome, "accepted in the rules file: " in report.why) == (Outcome.STAYS, True)
+    assert (report.outcome, "accepted in the rules file: " in report.why) == (ReferenceOutcome.STAYS, True)
 
 
 @pytest.mark.parametrize("text", ["s3://line-1/old//see line-1?X-Amz-1", VERSION, "line-1 is another matter"])
@@ -325,7 +325,7 @@ def test_a_list_or_map_at_a_declared_place_holds_what_it_names(attribute: str, v
     world = new_world(KEY)
     before = world.put_job(**{attribute: value})
     (report,) = rewrite(world)
-    assert (report.outcome, report.reference.path) == (Outcome.HOLDS, path)
+    assert (report.outcome, report.reference.path) == (ReferenceOutcome.HOLDS, path)
     assert "declare the path of the text in it" in report.why
     assert world.job() == before
     assert held(world) == {Location("line-1", KEY)}
@@ -337,7 +337,7 @@ def test_a_declared_path_below_another_one_is_rewritten_as_such() -> None:
     world.put(KEY)
     world.migrate(KEY)
     world.put_job(uri={"L": [{"S": f"s3://line-1/{KEY}"}]})
-    assert [one.outcome for one in rewrite(world)] == [Outcome.REWRITTEN]
+    assert [one.outcome for one in rewrite(world)] == [ReferenceOutcome.REWRITTEN]
     assert held(world) == set()
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from domain.keys import Location
-from domain.references.items import Held, Switch, edits_of, held_uris, item_size
+from domain.references.items import HeldUri, Switch, edits_of, held_uris, item_size
 from domain.references.judging import Legacy, Stuck, judge
 from domain.rules.paths import read_path
 from domain.rules.references import AttributePath
@@ -27,7 +27,7 @@ keep: ["new/{name:word}.bin"]
 def judged(uri: str, *, bucket: str | None = None) -> Legacy | Stuck | None:
     """What is said of a text."""
     place = AttributePath("uri", read_path("uri"), bucket=bucket)
-    return judge(Held(("uri",), None, uri, place), ELSEWHERE)
+    return judge(HeldUri(("uri",), None, uri, place), ELSEWHERE)
 
 
 def test_a_legacy_uri_names_both_keys() -> None:
@@ -62,7 +62,7 @@ def test_a_text_that_stays_is_reported_only_where_it_is_ours(uri: str, *, is_con
 def test_within_one_bucket_a_new_key_is_told_by_the_rules_targets(uri: str, *, is_new: bool) -> None:
     """Without a keep entry for it."""
     rules = compiled(REFERRING_RULES.replace('keep: ["new/{rest...}"]', "keep: []"))
-    found = judge(Held(("uri",), None, f"s3://{uri}", AttributePath("uri", read_path("uri"))), rules)
+    found = judge(HeldUri(("uri",), None, f"s3://{uri}", AttributePath("uri", read_path("uri"))), rules)
     assert (found is None) is is_new
 
 

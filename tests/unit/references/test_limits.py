@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from adapters.dynamodb.references import update_of
 from domain.errors import AccessDeniedError, RefusedRequestError
 from domain.references.item_rewriting import chunks_of
-from domain.references.items import Edit, Outcome, Switch, edits_of
+from domain.references.items import Edit, Switch, edits_of
 from domain.references.ports import ItemChange
+from domain.references.reports import ReferenceOutcome
 from handlers.operations.references import TableScan
 from tests.worlds.items import OLD, new_world, rewrite
 from tests.worlds.referring import REFERRING_RULES, ReferringWorld
@@ -62,7 +63,7 @@ def test_deep_places_are_written_within_an_expression(number: int) -> None:
     """Forty edits may be far more than 4 KB: then the attribute is written as a whole, in the same one write."""
     world = deep_world()
     before = world.put_job(d=nested(number))
-    assert [one.outcome for one in rewrite(world)] == [Outcome.REWRITTEN] * number
+    assert [one.outcome for one in rewrite(world)] == [ReferenceOutcome.REWRITTEN] * number
     (change,) = world.tables.changes
     assert all(fits(one) for one in expressions(change))
     list(world.references.undo_references())
@@ -74,10 +75,10 @@ def test_more_attributes_than_an_expression_holds_take_several_writes(number: in
     """Each is complete in itself, and so is each undo."""
     world = deep_world()
     before = world.put_job(**_attributes(f"{at}-uri" for at in range(number)))
-    assert [one.outcome for one in rewrite(world)] == [Outcome.REWRITTEN] * number
+    assert [one.outcome for one in rewrite(world)] == [ReferenceOutcome.REWRITTEN] * number
     assert len(world.tables.changes) == writes
     assert all(fits(one) for change in world.tables.changes for one in expressions(change))
-    assert {one.outcome for one in world.references.undo_references()} == {Outcome.RESTORED}
+    assert {one.outcome for one in world.references.undo_references()} == {ReferenceOutcome.RESTORED}
     assert world.job() == before
 
 
@@ -85,10 +86,10 @@ def test_what_moved_to_many_attributes_is_put_back_in_several_writes() -> None:
     """One entry of the journal, and no reference of it is left for another run."""
     world = deep_world(DEEP.replace('"many[*]"', '"*[*]"'))
     world.put_job(many={"L": [{"S": OLD}] * 120})
-    assert [one.outcome for one in rewrite(world)] == [Outcome.REWRITTEN] * 120
+    assert [one.outcome for one in rewrite(world)] == [ReferenceOutcome.REWRITTEN] * 120
     moved: dict[str, Any] = {f"m{at}": {"L": [{"S": "s3://line-1/new/a"}]} for at in range(120)}
     world.put_job(**moved)
-    assert [one.outcome for one in world.references.undo_references()] == [Outcome.RESTORED] * 120
+    assert [one.outcome for one in world.references.undo_references()] == [ReferenceOutcome.RESTORED] * 120
     assert all(fits(one) for change in world.tables.changes for one in expressions(change))
     assert all(value in ({"L": [{"S": OLD}]}, {"S": "1"}) for value in world.job().values())
 
@@ -147,9 +148,9 @@ def test_an_item_that_dynamodb_refuses_is_told_and_the_scan_goes_on() -> None:
         world.put_job(str(number), uri={"S": OLD})
     world.tables.fail_next(REFUSED, call="change_item")
     reports = list(world.references.scan([world.jobs], WRITE))
-    refused = [one for one in reports if one.outcome is Outcome.HOLDS]
+    refused = [one for one in reports if one.outcome is ReferenceOutcome.HOLDS]
     assert [(one.reference.holder, one.why) for one in refused] == [("table jobs id=0", str(REFUSED))]
-    assert [one.outcome for one in reports if one not in refused] == [Outcome.REWRITTEN] * 4
+    assert [one.outcome for one in reports if one not in refused] == [ReferenceOutcome.REWRITTEN] * 4
     assert len(list(world.references.find_references())) == 1
 
 
@@ -161,7 +162,7 @@ def test_an_item_that_dynamodb_refuses_keeps_no_other_from_its_undo() -> None:
     list(world.references.scan([world.jobs], WRITE))
     world.tables.fail_next(REFUSED, call="change_item")
     outcomes = [(one.outcome, one.why) for one in world.references.undo_references()]
-    assert sorted(outcomes) == sorted([(Outcome.LOST, str(REFUSED)), *[(Outcome.RESTORED, "")] * 2])
+    assert sorted(outcomes) == sorted([(ReferenceOutcome.LOST, str(REFUSED)), *[(ReferenceOutcome.RESTORED, "")] * 2])
 
 
 def test_what_no_item_may_do_still_ends_the_scan() -> None:

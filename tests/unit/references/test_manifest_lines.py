@@ -7,8 +7,8 @@ import pytest
 
 from domain.errors import RefusedRequestError
 from domain.keys import Location
-from domain.references.items import Outcome, Reported
-from domain.references.manifest_lines import LINES_AT_ONCE, MAX_LINE_BYTES, Line, lines_of, rewritten_lines
+from domain.references.manifest_lines import LINES_AT_ONCE, MAX_LINE_BYTES, ManifestLine, lines_of, rewritten_lines
+from domain.references.reports import ReferenceOutcome, Reported
 from tests.worlds.referring import REFERRING_RULES, ReferringWorld
 
 OLD, NEW = "s3://line-1/old//a.png", "s3://line-1/new/a.png"
@@ -26,13 +26,13 @@ def moved(rules: str = REFERRING_RULES) -> ReferringWorld:
     return world
 
 
-def switched(world: ReferringWorld, lines: Sequence[bytes]) -> list[Line]:
+def switched(world: ReferringWorld, lines: Sequence[bytes]) -> list[ManifestLine]:
     """The lines as a manifest of that name holds them."""
     declared = world.rules.references.manifests
     return list(rewritten_lines(iter(lines), declared, holder="list", rules=world.rules, ports=world.migration_ports))
 
 
-def said(lines: Sequence[Line]) -> list[tuple[str, Outcome]]:
+def said(lines: Sequence[ManifestLine]) -> list[tuple[str, ReferenceOutcome]]:
     """Places and what is said of them."""
     return [(one.reference.path, one.outcome) for line in lines for one in line.reports]
 
@@ -42,7 +42,7 @@ def row(**attributes: object) -> bytes:
     return json.dumps(attributes).encode() + b"\n"
 
 
-def only(lines: Sequence[Line]) -> tuple[Line, Reported]:
+def only(lines: Sequence[ManifestLine]) -> tuple[ManifestLine, Reported]:
     """The one line and the one report."""
     (line,) = lines
     (report,) = line.reports
@@ -50,7 +50,7 @@ def only(lines: Sequence[Line]) -> tuple[Line, Reported]:
 
 
 def test_the_longest_line_is_read_and_a_longer_one_is_refused_by_name() -> None:
-    """What has no end of a line for so long is no manifest, and is not gathered in memory."""
+    """What has no end of a line for so long is not an augmented manifest, and is not gathered in memory."""
     longest = b"x" * MAX_LINE_BYTES
     assert list(lines_of(iter([longest]), name="list")) == [longest]
     with pytest.raises(RefusedRequestError, match=f"^list has a line of more than {MAX_LINE_BYTES} bytes"):
@@ -63,11 +63,11 @@ def test_every_line_is_called_by_its_number_from_one() -> None:
     rows = [b"no json\n", b"\n", row(**{"source-ref": OLD}), b"no json\n"]
     far = [b"\n"] * (LINES_AT_ONCE - 2)
     assert said(switched(world, [*rows, *far, row(**{"source-ref": SIGNED}), row(**{"source-ref": OLD})])) == [
-        ("line 1", Outcome.STAYS),
-        ("line 3 source-ref", Outcome.READY),
-        ("line 4", Outcome.STAYS),
-        (f"line {LINES_AT_ONCE + 3} source-ref", Outcome.HOLDS),
-        (f"line {LINES_AT_ONCE + 4} source-ref", Outcome.READY),
+        ("line 1", ReferenceOutcome.STAYS),
+        ("line 3 source-ref", ReferenceOutcome.READY),
+        ("line 4", ReferenceOutcome.STAYS),
+        (f"line {LINES_AT_ONCE + 3} source-ref", ReferenceOutcome.HOLDS),
+        (f"line {LINES_AT_ONCE + 4} source-ref", ReferenceOutcome.READY),
     ]
 
 
@@ -75,14 +75,14 @@ def test_a_switched_reference_is_reported_with_its_new_uri_wherever_it_stands() 
     """Attributes that nobody declared may come before it, and keep their text."""
     line, report = only(switched(moved(), [row(x=OLD, **{"source-ref": OLD})]))
     assert line.after == row(x=OLD, **{"source-ref": NEW})
-    assert (report.reference.uri, report.outcome, report.new_uri) == (OLD, Outcome.READY, NEW)
+    assert (report.reference.uri, report.outcome, report.new_uri) == (OLD, ReferenceOutcome.READY, NEW)
 
 
 def test_a_uri_that_cannot_be_rewritten_stays_with_its_reason() -> None:
     """A presigned URL is signed for its old key; whoever reads the report learns so."""
     line, report = only(switched(moved(), [row(**{"source-ref": SIGNED})]))
     assert line.after == line.before
-    assert (report.outcome, report.reference.uri) == (Outcome.HOLDS, SIGNED)
+    assert (report.outcome, report.reference.uri) == (ReferenceOutcome.HOLDS, SIGNED)
     assert "presigned URL" in report.why
 
 
@@ -92,7 +92,7 @@ def test_a_reference_waits_while_its_object_is_not_proven_at_its_new_key() -> No
     world.store.remove(Location("line-1", "new/a.png"))
     line, report = only(switched(world, [row(**{"source-ref": OLD})]))
     assert line.after == line.before
-    assert (report.outcome, report.why) == (Outcome.WAITING, f"{NEW} no longer holds what was copied there")
+    assert (report.outcome, report.why) == (ReferenceOutcome.WAITING, f"{NEW} no longer holds what was copied there")
 
 
 def test_a_host_with_a_region_is_switched_to_the_region_of_the_new_bucket() -> None:
@@ -108,6 +108,6 @@ def test_one_reference_that_stays_keeps_no_other_of_its_line_back() -> None:
     (line,) = switched(world, [row(**{"source-ref": REGIONAL, "mask-ref": OLD})])
     assert line.after == row(**{"source-ref": REGIONAL, "mask-ref": "s3://line-2/new/a.png"})
     assert [(one.outcome, "target.region" in one.why) for one in line.reports] == [
-        (Outcome.HOLDS, True),
-        (Outcome.READY, False),
+        (ReferenceOutcome.HOLDS, True),
+        (ReferenceOutcome.READY, False),
     ]

@@ -8,42 +8,44 @@ import pytest
 from domain.errors import AccessDeniedError, KeyshiftError, LeaseExpiredError, ThrottledError, UnavailableError
 from domain.parts import GIB, MAX_PARTS, MIB, MIN_PART_BYTES
 from domain.protocol.cleanup import DELETE_SOURCE
-from domain.protocol.record import Action, Claim, Intent, Mode, State, Upload
+from domain.protocol.intents import Action, Intent
+from domain.protocol.record import Claim, Mode, State, Upload
 from domain.protocol.rollback import purge_copy
-from domain.references.items import Outcome
-from domain.references.manifest_rewriting import CHANGED, MAX_TOLD, REWRITE, ManifestPorts, why_not
+from domain.references.manifest_reading import ManifestPorts
+from domain.references.manifest_rewriting import MAX_TOLD, REWRITE, why_not
+from domain.references.reports import ReferenceOutcome, Wait
 from tests.worlds.augmented_manifests import CONTENT, MANIFEST, REWRITTEN
 from tests.worlds.rewriting import OtherwiseDescribed, RewritingWorld
 
 NOW = 1_790_000_000.0
 STRANGE = b'{"source-ref":"s3://line-1/old//a.png","by":"somebody"}\n'
-NO_TIME = "no time left; run again"
-BROKEN_OFF = "no time left, or the upload was aborted; run again"
-UNSETTLED = "an attempt at the manifest ended without a result: it must be reconciled first"
 OLD_ROW, NEW_ROW = b'{"source-ref":"s3://line-1/old//a.png"}\n', b'{"source-ref":"s3://line-1/new/a.png"}\n'
 WAITING_ROW = b'{"source-ref":"s3://line-1/old//b.png"}\n'
 
 
 @pytest.mark.parametrize(
-    ("changes", "why"),
+    ("changes", "wait"),
     [
-        ({"state": State.CONFLICT}, "the manifest is CONFLICT"),
-        ({"state": State.CLEANED}, "its old object is cleaned up and not kept as a version, so a rollback could not"),
-        ({"claim": Claim("other", NOW)}, "an attempt at the manifest is under way"),
-        ({"claim": Claim("other", NOW - 1), "intent": DELETE_SOURCE}, UNSETTLED),
-        ({"claim": Claim("other", NOW - 1), "intent": REWRITE, "maybe": frozenset({DELETE_SOURCE})}, UNSETTLED),
-        ({"maybe": frozenset({Intent(Action.COPY)})}, UNSETTLED),
-        ({"mode": Mode.ROLLED_BACK}, ""),
+        ({"state": State.CONFLICT}, Wait.MANIFEST_NOT_COPIED),
+        ({"state": State.CLEANED}, Wait.MANIFEST_NOT_KEPT),
+        ({"claim": Claim("other", NOW)}, Wait.ATTEMPT_RUNS),
+        ({"claim": Claim("other", NOW - 1), "intent": DELETE_SOURCE}, Wait.MANIFEST_UNSETTLED),
+        (
+            {"claim": Claim("other", NOW - 1), "intent": REWRITE, "maybe": frozenset({DELETE_SOURCE})},
+            Wait.MANIFEST_UNSETTLED,
+        ),
+        ({"maybe": frozenset({Intent(Action.COPY)})}, Wait.MANIFEST_UNSETTLED),
+        ({"mode": Mode.ROLLED_BACK}, Wait.MANIFEST_ROLLED_BACK),
     ],
 )
-def test_a_manifest_that_something_else_decides_about_is_left_alone(changes: dict[str, Any], why: str) -> None:
+def test_a_manifest_that_something_else_decides_about_is_left_alone(changes: dict[str, Any], wait: Wait) -> None:
     """Its record says what: a state, a rollback, a cleanup without a copy of it, an attempt until its last second."""
     world = RewritingWorld()
     world.change_record(MANIFEST, **changes)
     before = world.record(MANIFEST)
     (told,) = world.rewrite()
-    assert (told.outcome, told.reference.source, told.new_uri) == (Outcome.WAITING, world.place, "")
-    assert told.why.startswith(why)
+    assert (told.outcome, told.reference.source, told.new_uri) == (ReferenceOutcome.WAITING, world.place, "")
+    assert told.wait is wait
     assert world.record(MANIFEST) == before
     assert world.content() == CONTENT
 
@@ -61,8 +63,8 @@ def test_nothing_is_said_against_a_manifest_that_is_rewritten(changes: dict[str,
     """A rewriting that was broken off is taken up by the next one, and a kept version is as good as the old object."""
     world = RewritingWorld()
     world.change_record(MANIFEST, **changes)
-    assert why_not(world.record(MANIFEST), NOW) == ""
-    assert world.rewrite()[0].outcome is Outcome.REWRITTEN
+    assert why_not(world.record(MANIFEST), NOW) is None
+    assert world.rewrite()[0].outcome is ReferenceOutcome.REWRITTEN
     assert world.content() == REWRITTEN
 
 
@@ -72,7 +74,7 @@ def test_of_two_workers_that_saw_one_record_the_second_does_nothing() -> None:
     seen_by_both = world.record(MANIFEST).revision
     world.rewrite()
     done = world.record(MANIFEST)
-    assert world.rewrite(revision=seen_by_both) == [world.about_all(Outcome.WAITING, "another worker has it")]
+    assert world.rewrite(revision=seen_by_both) == [world.waiting(Wait.BUSY)]
     assert world.record(MANIFEST) == done
 
 
@@ -83,7 +85,7 @@ def test_a_refused_request_gives_the_manifest_back_at_once() -> None:
     with pytest.raises(ThrottledError):
         world.rewrite()
     assert world.record(MANIFEST).claim is None
-    assert world.rewrite()[0].outcome is Outcome.REWRITTEN
+    assert world.rewrite()[0].outcome is ReferenceOutcome.REWRITTEN
     assert world.store.uploads == {}
 
 
@@ -91,7 +93,7 @@ def test_a_manifest_that_was_deleted_at_its_new_key_is_not_written_again() -> No
     """Whoever deleted it decided so; nothing is left open that would hold its cleanup up."""
     world = RewritingWorld()
     world.store.remove(world.target)
-    assert world.rewrite() == world.stopped(CHANGED)
+    assert world.rewrite() == world.stopped(Wait.MANIFEST_REPLACED)
     assert world.content() is None
     assert not world.record(MANIFEST).is_unfinished
 
@@ -103,7 +105,7 @@ def test_a_manifest_that_changes_before_it_is_read_is_tried_again(nth: int) -> N
     world.contents.before("read_content", nth, lambda: world.store.put(world.target, STRANGE))
     with pytest.raises(UnavailableError, match="changed while it was read"):
         world.rewrite()
-    assert world.rewrite() == world.stopped(CHANGED)
+    assert world.rewrite() == world.stopped(Wait.MANIFEST_REPLACED)
     assert world.content() == STRANGE
 
 
@@ -111,10 +113,10 @@ def test_a_manifest_that_changes_before_the_last_request_keeps_what_somebody_wro
     """Completing the upload is refused then, and its parts are dropped, which would be billed for ever."""
     world = RewritingWorld()
     world.contents.before("upload_part", 1, lambda: world.store.put(world.target, STRANGE))
-    assert world.rewrite() == world.stopped(CHANGED)
+    assert world.rewrite() == world.stopped(Wait.MANIFEST_REPLACED)
     assert world.store.uploads == {}
     assert world.record(MANIFEST).claim is None
-    assert world.rewrite() == world.stopped(CHANGED)
+    assert world.rewrite() == world.stopped(Wait.MANIFEST_REPLACED)
     assert world.content() == STRANGE
 
 
@@ -122,18 +124,18 @@ def test_an_upload_that_somebody_aborted_ends_the_rewriting() -> None:
     """The old content stays, and the next run begins anew."""
     world = RewritingWorld()
     world.contents.before("upload_part", 1, world.store.uploads.clear)
-    assert world.rewrite() == world.stopped(BROKEN_OFF)
+    assert world.rewrite() == world.stopped(Wait.BROKEN_OFF)
     assert world.content() == CONTENT
     assert (world.record(MANIFEST).upload, world.record(MANIFEST).is_unfinished) == (None, False)
-    assert world.rewrite()[0].outcome is Outcome.REWRITTEN
+    assert world.rewrite()[0].outcome is ReferenceOutcome.REWRITTEN
 
 
-@pytest.mark.parametrize(("reading", "why", "uploads"), [(1, NO_TIME, 0), (2, BROKEN_OFF, 1)])
-def test_no_part_is_sent_in_the_last_seconds_of_an_attempt(reading: int, why: str, uploads: int) -> None:
+@pytest.mark.parametrize(("reading", "wait", "uploads"), [(1, Wait.NO_TIME, 0), (2, Wait.BROKEN_OFF, 1)])
+def test_no_part_is_sent_in_the_last_seconds_of_an_attempt(reading: int, wait: Wait, uploads: int) -> None:
     """With less than half a request's time left nothing is begun, and what was begun is dropped."""
     world = RewritingWorld()
     world.contents.before("read_content", reading, lambda: world.clock.advance(58.0))
-    assert world.rewrite() == world.stopped(why)
+    assert world.rewrite() == world.stopped(wait)
     assert world.store.calls.count("create_upload") == uploads
     assert "upload_part" not in world.contents.calls
     assert (world.store.uploads, world.content()) == ({}, CONTENT)
@@ -144,9 +146,9 @@ def test_no_part_is_sent_in_the_last_seconds_of_an_attempt(reading: int, why: st
 def test_a_report_names_a_hundred_references_and_counts_the_rest(more: int) -> None:
     """In the run that switches lines, and in a later one that finds nothing to switch."""
     world = RewritingWorld(WAITING_ROW * (MAX_TOLD + more) + OLD_ROW * 2)
-    rest = [world.about_all(Outcome.WAITING, f"{more} more references wait or stay", world.target.uri)] * bool(more)
+    rest = [world.waiting(Wait.MORE, str(more), world.target.uri)] * bool(more)
     first, *told = world.rewrite()
-    assert first == world.about_all(Outcome.REWRITTEN, "2 references switched", world.target.uri)
+    assert first == world.about_all(ReferenceOutcome.REWRITTEN, "2 references switched", world.target.uri)
     named, counted = told[:MAX_TOLD], told[MAX_TOLD:]
     assert [one.reference.path for one in named] == [f"line {n} source-ref" for n in range(1, MAX_TOLD + 1)]
     assert counted == rest
@@ -200,7 +202,7 @@ def test_what_came_after_a_rewriting_that_was_never_done_is_not_ours(error: Keys
         world.rewrite()
     assert world.record(MANIFEST).maybe == frozenset()
     world.store.put(world.target, REWRITTEN, metadata={"who": "stranger"})
-    assert world.rewrite() == world.stopped(CHANGED)
+    assert world.rewrite() == world.stopped(Wait.MANIFEST_REPLACED)
     assert not world.record(MANIFEST).is_rewritten
     assert world.store.uploads == {}
     world.roll_back(MANIFEST)
@@ -213,7 +215,7 @@ def test_a_rewriting_that_was_broken_off_is_done_again_from_its_beginning() -> N
     world = RewritingWorld()
     world.break_off()
     assert len(world.store.uploads) == 1
-    assert world.rewrite()[0].outcome is Outcome.REWRITTEN
+    assert world.rewrite()[0].outcome is ReferenceOutcome.REWRITTEN
     assert world.content() == REWRITTEN
     assert world.store.uploads == {}
 
@@ -223,7 +225,7 @@ def test_an_upload_that_nobody_needs_any_more_is_dropped() -> None:
     world = RewritingWorld()
     world.break_off()
     world.change_record("old//a.png", state=State.PARKED)
-    assert {one.outcome for one in world.rewrite()} == {Outcome.WAITING, Outcome.STAYS}
+    assert {one.outcome for one in world.rewrite()} == {ReferenceOutcome.WAITING, ReferenceOutcome.STAYS}
     assert world.store.uploads == {}
     assert (world.content(), world.record(MANIFEST).is_unfinished) == (CONTENT, False)
 
@@ -259,3 +261,17 @@ def test_the_new_content_has_a_crc32_of_the_whole_whatever_the_old_one_had() -> 
     world.break_off()
     (upload,) = world.store.uploads.values()
     assert (list(upload.state.checksums), upload.state.full_checksums) == (["CRC32"], True)
+
+
+def test_a_manifest_put_again_after_cleanup_replaces_a_copy_that_was_rewritten_since() -> None:
+    """The rewriting dates the copy anew, and what its owner put before it must not pass for an older version."""
+    world = RewritingWorld(versioned=True)
+    world.change_record(MANIFEST, state=State.CLEANED, marker_version="m1")
+    world.clock.advance(100)
+    world.store.put(world.place, STRANGE)
+    world.clock.advance(100)
+    assert world.rewrite()[0].outcome is ReferenceOutcome.REWRITTEN
+    # The attempt before it ended without a result: the keys decide, not the event.
+    world.change_record(MANIFEST, maybe=frozenset({Intent(Action.COPY)}))
+    world.migrate(MANIFEST)
+    assert (world.record(MANIFEST).state, world.content()) == (State.COPIED, STRANGE)

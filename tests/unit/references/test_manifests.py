@@ -11,11 +11,12 @@ from domain.keys import Location
 from domain.protocol import causes as texts
 from domain.protocol.causes import Cause
 from domain.protocol.cleanup import DELETE_SOURCE, preview_source
+from domain.protocol.intents import Action, Intent
 from domain.protocol.ports import Refused
-from domain.protocol.record import Action, Claim, Intent, Mode, Record, State
-from domain.references.items import Outcome
-from domain.references.manifest_rewriting import CHANGED, ManifestPorts
-from handlers.operations.reference_manifests import NOT_MIGRATED, TAKEN_AWAY, WRITTEN_ANEW, ManifestScan
+from domain.protocol.record import Claim, Mode, Record, State
+from domain.references.manifest_reading import ManifestPorts
+from domain.references.reports import ReferenceOutcome, Wait
+from handlers.operations.reference_manifests import ManifestScan
 from tests.fakes.contents import InMemoryContents
 from tests.fakes.faults import Moment, ScriptedFaults
 from tests.fakes.manifest import InMemoryManifest
@@ -37,7 +38,30 @@ def test_switched_lines_are_new_content_and_nothing_else_changes() -> None:
     assert (record.target_etag, record.is_rewritten, record.state) == (seen.etag, True, State.COPIED)
     assert not record.is_unfinished
     assert world.store.uploads == {}
-    assert [one.outcome for one in reports] == [Outcome.REWRITTEN, Outcome.WAITING, Outcome.STAYS]
+    assert [one.outcome for one in reports] == [
+        ReferenceOutcome.REWRITTEN,
+        ReferenceOutcome.WAITING,
+        ReferenceOutcome.STAYS,
+    ]
+
+
+def test_annotations_of_a_rewritten_manifest_stay() -> None:
+    """The new content is a new object, which has none until they are put again."""
+    world = ManifestWorld()
+    world.store.annotate(world.record(MANIFEST).target, "note", b"text")
+    world.rewrite()
+    assert world.content() == REWRITTEN
+    assert world.store.annotations(world.record(MANIFEST).target) == {"note": b"text"}
+
+
+def test_annotations_are_not_looked_for_where_none_are_promised() -> None:
+    """A rewriting sends no request for them."""
+    world = ManifestWorld()
+    unannotated = replace(world.migration_ports, annotations=None)
+    world.scan = replace(world.scan, ports=replace(world.scan.ports, migration=unannotated))
+    world.store.calls.clear()
+    world.rewrite()
+    assert not [call for call in world.store.calls if "annotation" in call]
 
 
 def test_what_waits_is_switched_later_and_the_finder_says_so_until_then() -> None:
@@ -85,7 +109,12 @@ def test_a_dry_run_writes_nothing() -> None:
     """Only what would be done is told."""
     world = ManifestWorld()
     reports = list(world.scan.scan(dry_run=True))
-    assert [one.outcome for one in reports] == [Outcome.READY, Outcome.WAITING, Outcome.READY, Outcome.STAYS]
+    assert [one.outcome for one in reports] == [
+        ReferenceOutcome.READY,
+        ReferenceOutcome.WAITING,
+        ReferenceOutcome.READY,
+        ReferenceOutcome.STAYS,
+    ]
     assert world.content() == CONTENT
     assert not world.record(MANIFEST).is_rewritten
 
@@ -112,7 +141,7 @@ def test_somebody_elses_content_is_left_alone() -> None:
     world.store.put(world.record(MANIFEST).target, b'{"source-ref":"s3://line-1/old//a.png"}')
     reports = world.rewrite()
     assert [one.outcome for one in reports if one.reference.holder == world.record(MANIFEST).target.uri] == [
-        Outcome.WAITING
+        ReferenceOutcome.WAITING
     ]
     assert b"old//" in (world.content() or b"")
 
@@ -125,7 +154,7 @@ def test_what_stands_in_somebody_elses_manifest_is_still_a_reference() -> None:
     found = [(one.path, one.source.key) for one in world.scan.find_references() if one.holder == new]
     assert found == [("line 1 source-ref", "old//a.png")]
     (told,) = (one for one in world.scan.scan(dry_run=True) if one.reference.holder == new)
-    assert (told.outcome, told.new_uri, told.why) == (Outcome.WAITING, "", CHANGED)
+    assert (told.outcome, told.new_uri, told.wait) == (ReferenceOutcome.WAITING, "", Wait.MANIFEST_REPLACED)
 
 
 def test_what_stands_at_the_old_key_alone_is_still_a_reference() -> None:
@@ -137,14 +166,30 @@ def test_what_stands_at_the_old_key_alone_is_still_a_reference() -> None:
     (anew,) = (one for one in world.scan.find_references() if one.holder == world.place.uri)
     assert (anew.path, anew.source.key) == ("line 1 source-ref", "old//a.png")
     (told,) = (one for one in world.scan.scan(dry_run=True) if one.reference.holder == world.place.uri)
-    assert (told.outcome, told.why) == (Outcome.WAITING, WRITTEN_ANEW)
+    assert (told.outcome, told.wait) == (ReferenceOutcome.WAITING, Wait.MANIFEST_WRITTEN_ANEW)
     world.put(MANIFEST, CONTENT)
     world.store.remove(world.record(MANIFEST).target)
     assert len(list(world.scan.find_references())) == 3
-    told_now = [one for one in world.scan.scan(dry_run=True) if one.outcome is Outcome.WAITING]
-    assert [(one.reference.holder, one.why) for one in told_now] == 3 * [(world.place.uri, TAKEN_AWAY)]
+    told_now = [one for one in world.scan.scan(dry_run=True) if one.outcome is ReferenceOutcome.WAITING]
+    assert [(one.reference.holder, one.wait) for one in told_now] == 3 * [(world.place.uri, Wait.MANIFEST_TAKEN_AWAY)]
     world.store.remove(world.place)
     assert list(world.scan.find_references()) == []
+
+
+@pytest.mark.parametrize("versioned", [True, False])
+def test_a_manifest_whose_content_was_put_again_holds_what_it_names(*, versioned: bool) -> None:
+    """Its event lets it be copied again, without the switched references: cleanup must not be quicker."""
+    world = ManifestWorld(versioned=versioned)
+    world.rewrite()
+    before = [one.holder for one in world.scan.find_references()]
+    world.clock.advance(100)
+    world.put(MANIFEST, CONTENT)
+    found = [one.holder for one in world.scan.find_references()]
+    assert found.count(world.place.uri) == 3
+    assert before.count(world.place.uri) == 0
+    world.migrate(MANIFEST)
+    world.rewrite()
+    assert [one.holder for one in world.scan.find_references()] == before
 
 
 def test_a_manifest_that_is_not_migrated_yet_holds_what_it_names() -> None:
@@ -153,7 +198,7 @@ def test_a_manifest_that_is_not_migrated_yet_holds_what_it_names() -> None:
     late = world.put("old//late.manifest", b'{"source-ref":"s3://line-1/old//a.png"}')
     assert [one.source.key for one in world.scan.find_references() if one.holder == late.uri] == ["old//a.png"]
     (told,) = (one for one in world.rewrite() if one.reference.holder == late.uri)
-    assert (told.outcome, told.why, told.new_uri) == (Outcome.WAITING, NOT_MIGRATED, "")
+    assert (told.outcome, told.wait, told.new_uri) == (ReferenceOutcome.WAITING, Wait.MANIFEST_NOT_MIGRATED, "")
     world.change_record(MANIFEST, mode=Mode.ROLLED_BACK)
     assert [one.holder for one in world.scan.find_references()] == [late.uri]
 
@@ -192,9 +237,9 @@ def test_a_manifest_that_did_not_move_holds_what_it_names(state: State) -> None:
         "line 3 source-ref",
         "line 3 mask-ref",
     ]
-    told = [one for one in world.rewrite() if one.outcome is not Outcome.STAYS]
+    told = [one for one in world.rewrite() if one.outcome is not ReferenceOutcome.STAYS]
     assert {(one.outcome, one.why) for one in told} == {
-        (Outcome.WAITING, f"the manifest is {state}: {texts.told(Cause.ACCESS_DENIED)}")
+        (ReferenceOutcome.WAITING, f"the manifest is {state}: {texts.told(Cause.ACCESS_DENIED)}")
     }
     assert world.content() == CONTENT
     world.store.remove(world.record(MANIFEST).target)
@@ -260,8 +305,8 @@ def test_the_original_of_a_rewritten_manifest_is_not_cleaned_up() -> None:
     world = ManifestWorld()
     world.rewrite()
     world.change_record(MANIFEST, verified_at=1.0)
-    told = preview_source(world.record(MANIFEST), ports=world.migration_ports, now=world.clock.now())
-    assert told == texts.told(Cause.ONLY_ORIGINAL), "the dry run says so too"
+    cause = preview_source(world.record(MANIFEST), ports=world.migration_ports, now=world.clock.now())
+    assert cause is Cause.ONLY_ORIGINAL, "the dry run says so too"
     world.clean(MANIFEST)
     assert world.store.body(world.place) == CONTENT
     world.roll_back(MANIFEST)
@@ -327,7 +372,7 @@ def test_a_manifest_that_is_not_moved_is_reported_and_holds_cleanup_up() -> None
     world = ManifestWorld()
     world.put("new/kept.manifest", b'{"source-ref":"s3://line-1/old//a.png"}\n')
     told = [one for one in world.rewrite() if one.reference.holder.endswith("kept.manifest")]
-    assert [one.outcome for one in told] == [Outcome.STAYS]
+    assert [one.outcome for one in told] == [ReferenceOutcome.STAYS]
     assert "s3://line-1/new/kept.manifest" in {one.holder for one in world.scan.find_references()}
 
 

@@ -112,7 +112,7 @@ def test_every_place_of_the_rules_file_is_asked() -> None:
 @pytest.mark.parametrize(
     ("written", "says"),
     [
-        ("pin_places: [{region: eu-west-1}]", "name the services under 'pins'"),
+        ("pin_places: [{region: eu-west-1}]", "list the services under 'pins'"),
         ("pins: [greengrass]\npin_places: [{}]", "another region, another account's role_arn"),
         ("pins: [greengrass]\npin_places: [{region: eu-west-1, external_id: x1}]", "belongs to a role_arn"),
         ("pins: [greengrass]\npin_places: [{region: everywhere}]", "everywhere"),

@@ -5,9 +5,10 @@ import json
 import pytest
 
 from domain.keys import Location
-from domain.references.items import Held, Outcome, Switch, relocated
+from domain.references.items import HeldUri, Switch, relocated
 from domain.references.json_strings import MAX_DEPTH, strings_of, with_strings
 from domain.references.judging import UNREADABLE, Stuck, judge
+from domain.references.reports import ReferenceOutcome
 from domain.rules.paths import PathError, matches, read_path
 from domain.rules.references import AttributePath
 from tests.worlds.items import NEW, OLD, new_world, rewrite
@@ -20,7 +21,7 @@ def test_a_member_that_is_no_json_leaves_the_others() -> None:
     """A set of texts, of which one is a note of somebody's."""
     world = new_world("old//a")
     world.put_job(config={"SS": ["a note", json.dumps({"model": {"uri": OLD}})]})
-    assert [one.outcome for one in rewrite(world)] == [Outcome.REWRITTEN]
+    assert [one.outcome for one in rewrite(world)] == [ReferenceOutcome.REWRITTEN]
     assert world.job()["config"] == {"SS": ["a note", json.dumps({"model": {"uri": NEW}})]}
 
 
@@ -41,7 +42,7 @@ def test_what_stayed_where_it_was_does_not_hide_what_moved() -> None:
     world.put_job(uri={"S": OLD}, steps={"L": [back, back, mine]})
     rewrite(world)
     world.put_job(uri={"S": NEW}, steps={"L": [mine, ours, ours]})
-    assert {one.outcome for one in world.references.undo_references()} == {Outcome.RESTORED}
+    assert {one.outcome for one in world.references.undo_references()} == {ReferenceOutcome.RESTORED}
     assert (world.job()["uri"], world.job()["steps"]) == ({"S": OLD}, {"L": [mine, back, back]})
 
 
@@ -51,7 +52,7 @@ def test_what_moved_inside_a_json_text_is_found_there() -> None:
     world.put_job(config={"S": json.dumps({"list": [OLD, ELSEWHERE]})})
     rewrite(world)
     world.put_job(config={"S": json.dumps({"list": [ELSEWHERE, NEW]})})
-    assert [one.outcome for one in world.references.undo_references()] == [Outcome.RESTORED]
+    assert [one.outcome for one in world.references.undo_references()] == [ReferenceOutcome.RESTORED]
     assert world.job()["config"] == {"S": json.dumps({"list": [ELSEWHERE, OLD]})}
 
 
@@ -61,7 +62,7 @@ def test_a_json_text_may_leave_its_spaces_out(separators: tuple[str, str]) -> No
     world = new_world("old//a")
     text = json.dumps({"list": [OLD, 1, OLD], "model": {"n": 1, "uri": OLD}}, separators=separators)
     world.put_job(config={"S": text})
-    assert [one.outcome for one in rewrite(world)] == [Outcome.REWRITTEN] * 3
+    assert [one.outcome for one in rewrite(world)] == [ReferenceOutcome.REWRITTEN] * 3
     assert world.job()["config"] == {"S": text.replace(OLD, NEW)}
 
 
@@ -91,7 +92,7 @@ def test_a_key_that_no_rule_knows_is_told_unless_it_is_a_new_one(bucket: str, ur
     world = ReferringWorld(rules=RULES.replace("BUCKET", bucket))
     world.put_job(uri={"S": uri})
     reports = rewrite(world)
-    assert [(one.outcome, one.why) for one in reports] == [(Outcome.STAYS, "no rule matches it")] * is_told
+    assert [(one.outcome, one.why) for one in reports] == [(ReferenceOutcome.STAYS, "no rule matches it")] * is_told
 
 
 @pytest.mark.parametrize(
@@ -136,17 +137,17 @@ def test_a_text_that_should_be_json_and_is_none_is_told_where_it_may_name_an_obj
     world.migrate("old//a")
     world.put_job(uri={"S": OLD}, config={"S": text})
     reports = {one.reference.path: (one.outcome, one.why) for one in rewrite(world)}
-    assert reports.pop("uri") == (Outcome.REWRITTEN, "")
-    assert reports == ({"config": (Outcome.HOLDS, UNREADABLE)} if is_told else {})
+    assert reports.pop("uri") == (ReferenceOutcome.REWRITTEN, "")
+    assert reports == ({"config": (ReferenceOutcome.HOLDS, UNREADABLE)} if is_told else {})
 
 
 def test_bare_keys_in_a_text_that_cannot_be_read_are_told_too() -> None:
     """The bucket that they belong to is declared, not written."""
     attribute = AttributePath("keys:x", read_path("keys"), read_path("x"), bucket="line-1")
     everything = (Location("line-1", ""),)
-    found = judge(Held(("keys",), None, '{"x": "old//a"', attribute), compiled(REFERRING_RULES))
+    found = judge(HeldUri(("keys",), None, '{"x": "old//a"', attribute), compiled(REFERRING_RULES))
     assert found == Stuck(UNREADABLE, everything)
-    assert judge(Held(("keys",), None, "", attribute), compiled(REFERRING_RULES)) is None
+    assert judge(HeldUri(("keys",), None, "", attribute), compiled(REFERRING_RULES)) is None
 
 
 def test_an_undo_takes_no_text_for_a_uri_where_json_was() -> None:

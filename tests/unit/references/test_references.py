@@ -8,9 +8,9 @@ from domain.errors import ThrottledError, UnavailableError
 from domain.keys import Location
 from domain.protocol.causes import Cause
 from domain.protocol.record import State
-from domain.references.items import Outcome, Reported
 from domain.references.json_strings import strings_of, with_strings
 from domain.references.ports import Changed, ItemChange
+from domain.references.reports import ReferenceOutcome, Reported
 from domain.rules.paths import PathError, matches, read_path
 from handlers.operations.references import TableScan
 from tests.worlds.items import LONGER, NEW, OLD, new_world, rewrite
@@ -19,7 +19,7 @@ from tests.worlds.referring import ReferringWorld
 WRITE = TableScan(segments=2, dry_run=False)
 
 
-def outcomes(reports: list[Reported]) -> list[tuple[str, Outcome]]:
+def outcomes(reports: list[Reported]) -> list[tuple[str, ReferenceOutcome]]:
     """Places and what became of them."""
     return [(one.reference.path, one.outcome) for one in reports]
 
@@ -42,7 +42,7 @@ def test_every_declared_shape_is_rewritten_in_one_write_and_nothing_else() -> No
     )
     before = world.job()
     reports = rewrite(world)
-    assert {one.outcome for one in reports} == {Outcome.REWRITTEN}
+    assert {one.outcome for one in reports} == {ReferenceOutcome.REWRITTEN}
     assert len(world.tables.changes) == 1
     item = world.job()
     assert item["uri"] == {"S": NEW}
@@ -56,7 +56,7 @@ def test_every_declared_shape_is_rewritten_in_one_write_and_nothing_else() -> No
     }
     assert item["bare"] == {"S": "new/a"}
     assert all(item[name] == before[name] for name in ("undeclared", "binary", "amount", "id"))
-    assert {one.outcome for one in world.references.undo_references()} == {Outcome.RESTORED}
+    assert {one.outcome for one in world.references.undo_references()} == {ReferenceOutcome.RESTORED}
     assert world.job() == before
 
 
@@ -84,7 +84,7 @@ def test_only_a_verified_copy_is_referred_to(changes: dict[str, Any], says: str)
     world.change_record("old//a", **changes)
     item = world.put_job(uri={"S": OLD})
     (report,) = rewrite(world)
-    assert (report.outcome, world.job()) == (Outcome.WAITING, item)
+    assert (report.outcome, world.job()) == (ReferenceOutcome.WAITING, item)
     assert says in report.why
 
 
@@ -108,9 +108,9 @@ def test_what_is_not_migrated_stays_and_says_why() -> None:
     )
     reports = rewrite(world)
     assert outcomes(reports) == [
-        ("steps[0].uri", Outcome.STAYS),
-        ("steps[1].uri", Outcome.STAYS),
-        ("uri", Outcome.WAITING),
+        ("steps[0].uri", ReferenceOutcome.STAYS),
+        ("steps[1].uri", ReferenceOutcome.STAYS),
+        ("uri", ReferenceOutcome.WAITING),
     ]
     assert [why.why[:20] for why in reports] == ["no rule matches it", "a query string (a pr", "the object is not mi"]
 
@@ -151,7 +151,7 @@ def test_an_item_that_never_rests_is_left_to_a_later_run() -> None:
     world.tables.between = between
     world.put("old//a/x")
     world.migrate("old//a/x")
-    assert [one.outcome for one in rewrite(world)] == [Outcome.WAITING]
+    assert [one.outcome for one in rewrite(world)] == [ReferenceOutcome.WAITING]
     assert len(turns) == 5
 
 
@@ -161,7 +161,7 @@ def test_a_record_that_changes_meanwhile_stops_the_write() -> None:
     item = world.put_job(uri={"S": OLD})
     world.tables.between = lambda _: world.roll_back("old//a")
     (report,) = rewrite(world)
-    assert (report.outcome, report.why, world.job()) == (Outcome.WAITING, "the object is rolled back", item)
+    assert (report.outcome, report.why, world.job()) == (ReferenceOutcome.WAITING, "the object is rolled back", item)
 
 
 def test_an_item_too_large_after_the_change_is_refused_whole() -> None:
@@ -173,7 +173,7 @@ def test_an_item_too_large_after_the_change_is_refused_whole() -> None:
     padding = {"S": "x" * (400 * 1024 - 60)}
     item = world.put_job(uri={"S": uri}, padding=padding)
     (report,) = rewrite(world)
-    assert (report.outcome, world.job()) == (Outcome.HOLDS, item)
+    assert (report.outcome, world.job()) == (ReferenceOutcome.HOLDS, item)
     assert "409600 bytes" in report.why
 
 
@@ -203,9 +203,9 @@ def test_undo_finds_what_was_moved_in_a_list_and_leaves_what_was_changed() -> No
     reports = list(world.references.undo_references())
     assert world.job()["steps"]["L"] == two[::-1]
     assert world.job()["uri"] == {"S": "s3://line-1/mine"}
-    lost = [one for one in reports if one.outcome is Outcome.LOST]
+    lost = [one for one in reports if one.outcome is ReferenceOutcome.LOST]
     assert [(one.reference.path, one.why) for one in lost] == [("uri", "the new URI is no longer in the item")]
-    assert [one.outcome for one in world.references.undo_references()] == [Outcome.LOST]
+    assert [one.outcome for one in world.references.undo_references()] == [ReferenceOutcome.LOST]
 
 
 def test_undo_waits_until_the_source_is_back() -> None:
@@ -218,7 +218,7 @@ def test_undo_waits_until_the_source_is_back() -> None:
     assert "roll the migration back first" in report.why
     assert world.job()["uri"] == {"S": NEW}
     world.roll_back("old//a")
-    assert [one.outcome for one in world.references.undo_references()] == [Outcome.RESTORED]
+    assert [one.outcome for one in world.references.undo_references()] == [ReferenceOutcome.RESTORED]
     assert world.job() == before
     assert list(world.references.undo_references()) == []
 
@@ -338,5 +338,5 @@ def test_undo_leaves_a_reference_whose_source_its_owner_deleted() -> None:
     rewrite(world)
     world.store.remove(Location("line-1", "old//a"))
     (report,) = world.references.undo_references()
-    assert (report.outcome, report.why) == (Outcome.LOST, "s3://line-1/old//a is not there")
+    assert (report.outcome, report.why) == (ReferenceOutcome.LOST, "s3://line-1/old//a is not there")
     assert world.job()["uri"] == {"S": NEW}

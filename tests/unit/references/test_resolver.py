@@ -4,7 +4,7 @@ import pytest
 
 from domain.errors import InputError, UnavailableError
 from domain.lifecycle.stages import Stage, StageEntry
-from domain.references.resolver import Fault
+from domain.references.resolver import ResolveFault
 from handlers.resolver import respond
 from tests.worlds.referring import ReferringWorld
 
@@ -44,16 +44,16 @@ def test_a_new_uri_works_before_its_object_is_copied() -> None:
 @pytest.mark.parametrize(
     ("uri", "fault", "says"),
     [
-        ("hello", Fault.MALFORMED, "no S3 URI"),
-        ("s3://line-1", Fault.MALFORMED, "not an object"),
-        ("https://line-1.s3.amazonaws.com/a?X-Amz-Date=1", Fault.MALFORMED, "presigned"),
-        ("s3://elsewhere/a", Fault.FOREIGN_BUCKET, "none of this migration's buckets"),
-        ("s3://line-1/stray", Fault.UNMAPPED, "no rule matches it"),
-        (OLD, Fault.VANISHED, "the manifest has no record of it"),
-        ("s3://line-1/new/b", Fault.VANISHED, "no object"),
+        ("hello", ResolveFault.MALFORMED, "not a valid S3 URI"),
+        ("s3://line-1", ResolveFault.MALFORMED, "not an object"),
+        ("https://line-1.s3.amazonaws.com/a?X-Amz-Date=1", ResolveFault.MALFORMED, "presigned"),
+        ("s3://elsewhere/a", ResolveFault.FOREIGN_BUCKET, "not a bucket of this migration"),
+        ("s3://line-1/stray", ResolveFault.UNMAPPED, "no rule matches it"),
+        (OLD, ResolveFault.VANISHED, "the manifest has no record of it"),
+        ("s3://line-1/new/b", ResolveFault.VANISHED, "no object"),
     ],
 )
-def test_what_has_no_answer_says_why(uri: str, fault: Fault, says: str) -> None:
+def test_what_has_no_answer_says_why(uri: str, fault: ResolveFault, says: str) -> None:
     """Malformed, foreign, unmapped and vanished objects are told apart."""
     answer = ReferringWorld().resolver.resolve(uri)
     assert (answer.fault, answer.location) == (fault, None)
@@ -89,7 +89,7 @@ def test_an_object_its_new_owner_deleted_is_not_brought_back_by_its_name() -> No
     world.store.remove(world.migrate("old//a").target)
     world.put("old//a", b"other")
     world.migrate("old//a")
-    assert world.resolver.resolve(NEW).fault is Fault.VANISHED
+    assert world.resolver.resolve(NEW).fault is ResolveFault.VANISHED
     assert world.resolver.resolve(OLD).location == place.uri
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from domain.lifecycle.stages import Stage, StageEntry
-from domain.references.resolver import Fault
+from domain.references.resolver import ResolveFault
 from tests.worlds.referring import ReferringWorld
 
 OLD, NEW = "s3://line-1/old//a", "s3://line-1/new/a"
@@ -23,8 +23,8 @@ def test_a_deleted_new_name_is_not_answered_with_the_old_bytes(stage: Stage) -> 
     world = deleted()
     world.stages.entry = StageEntry(stage)
     answer = world.resolver.resolve(NEW)
-    assert (answer.fault, answer.location) == (Fault.VANISHED, None)
-    assert "its new owner deleted the object" in answer.reason
+    assert (answer.fault, answer.location) == (ResolveFault.VANISHED, None)
+    assert "another writer deleted the object" in answer.reason
     assert world.resolver.resolve(OLD).location == OLD
 
 
@@ -51,4 +51,4 @@ references: [{table: jobs, key: id, attributes: [uri]}]
     world.put("old//a")
     world.put("older//a")
     world.store.remove(world.migrate("old//a").target)
-    assert world.resolver.resolve(NEW).fault is Fault.VANISHED
+    assert world.resolver.resolve(NEW).fault is ResolveFault.VANISHED

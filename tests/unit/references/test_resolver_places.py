@@ -10,7 +10,7 @@ from domain.keys import Location
 from domain.lifecycle.stages import Stage
 from domain.objects import ObjectState
 from domain.protocol.record import Mode, Record, State
-from domain.references.resolver import Fault, Names, Resolution, names_of, resolve
+from domain.references.resolver import Names, Resolution, ResolveFault, names_of, resolve
 from domain.rules.compiled import CompiledRules
 from handlers.config.rules_file import read_rules
 
@@ -60,27 +60,33 @@ def resolved(
 @pytest.mark.parametrize(
     ("text", "written", "fault", "good_for", "reason"),
     [
-        ("hello", ONE_BUCKET, Fault.MALFORMED, DAY, "it is no S3 URI; give s3://bucket/key or an https URL of S3"),
-        ("s3://src-bucket", ONE_BUCKET, Fault.MALFORMED, DAY, "it names a bucket, not an object"),
+        (
+            "hello",
+            ONE_BUCKET,
+            ResolveFault.MALFORMED,
+            DAY,
+            "it is not a valid S3 URI; give s3://bucket/key or an https URL of S3",
+        ),
+        ("s3://src-bucket", ONE_BUCKET, ResolveFault.MALFORMED, DAY, "it names a bucket, not an object"),
         (
             "s3://other/a",
             ONE_BUCKET,
-            Fault.FOREIGN_BUCKET,
+            ResolveFault.FOREIGN_BUCKET,
             DAY,
-            "other is none of this migration's buckets: src-bucket, src-bucket",
+            "other is not a bucket of this migration: src-bucket, src-bucket",
         ),
-        ("s3://src-bucket/stray", ONE_BUCKET, Fault.UNMAPPED, 60, "no rule knows its key: no rule matches it"),
-        ("s3://src-bucket/stray", TWO_BUCKETS, Fault.UNMAPPED, 60, "no rule knows its key: no rule matches it"),
+        ("s3://src-bucket/stray", ONE_BUCKET, ResolveFault.UNMAPPED, 60, "no rule knows its key: no rule matches it"),
+        ("s3://src-bucket/stray", TWO_BUCKETS, ResolveFault.UNMAPPED, 60, "no rule knows its key: no rule matches it"),
         (
             f"s3://src-bucket/old/{'z' * 1019}",
             TWO_BUCKETS.replace("to: 'new/", "to: 'newer/"),
-            Fault.MALFORMED,
+            ResolveFault.MALFORMED,
             DAY,
-            "its new key would be no S3 key: it has 1025 bytes of UTF-8, S3 allows 1024",
+            "its new key would not be a valid S3 key: it has 1025 bytes of UTF-8, S3 allows 1024",
         ),
     ],
 )
-def test_what_the_rules_alone_refuse(text: str, written: str, fault: Fault, good_for: int, reason: str) -> None:
+def test_what_the_rules_alone_refuse(text: str, written: str, fault: ResolveFault, good_for: int, reason: str) -> None:
     """No look at S3, the words say why, and only what can change soon is asked again soon."""
     assert named(text, written) == Resolution(text, good_for=good_for, fault=fault, reason=reason)
 
@@ -201,11 +207,11 @@ def test_how_long_an_answer_is_good(changes: dict[str, object], stage: Stage, th
             "s3://dst-bucket/new/a",
             ONE_WAY,
             None,
-            "there is no object at this key, and the rules cannot be turned round to find an older one",
+            "there is no object at this key, and the rules cannot be reversed to find an older one",
         ),
     ],
 )
 def test_what_has_vanished_says_what_is_known(text: str, written: str, record: Record | None, reason: str) -> None:
     """The manifest's word, or that the rules lead to no older name."""
     answer = resolved(text, (), *([record] if record is not None else []), written=written)
-    assert (answer.fault, answer.reason) == (Fault.VANISHED, reason)
+    assert (answer.fault, answer.reason) == (ResolveFault.VANISHED, reason)

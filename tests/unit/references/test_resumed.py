@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from domain.errors import AccessDeniedError, ThrottledError
-from domain.references.items import Outcome
 from domain.references.ports import ScanPosition
+from domain.references.reports import ReferenceOutcome
 from handlers.operations.references import TableScan
 from tests.fakes.references import PAGE
 from tests.worlds.items import OLD, new_world
@@ -19,7 +19,7 @@ RESUMED = TableScan(segments=SEGMENTS, dry_run=False, resume=True)
 
 def rewritten(world: ReferringWorld, how: TableScan) -> int:
     """How many references a run rewrote."""
-    return len([one for one in world.references.scan([world.jobs], how) if one.outcome is Outcome.REWRITTEN])
+    return len([one for one in world.references.scan([world.jobs], how) if one.outcome is ReferenceOutcome.REWRITTEN])
 
 
 def finished() -> ReferringWorld:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from domain.references.item_rewriting import TWICE
-from domain.references.items import Outcome
+from domain.references.reports import ReferenceOutcome
 from tests.worlds.items import NEW, OLD, new_world, rewrite
 from tests.worlds.referring import ReferringWorld
 
@@ -25,9 +25,9 @@ def test_a_switch_in_one_text_adds_no_member_to_the_set(other: str) -> None:
     """Another member holds the new URI at another place, or is it: the set keeps its two members."""
     world = new_world("old//a")
     before = world.put_job(config={"SS": [text(OLD), other]})
-    assert [one.outcome for one in rewrite(world) if one.reference.uri == OLD] == [Outcome.REWRITTEN]
+    assert [one.outcome for one in rewrite(world) if one.reference.uri == OLD] == [ReferenceOutcome.REWRITTEN]
     assert members(world) == {text(NEW), other}
-    assert Outcome.RESTORED in {one.outcome for one in world.references.undo_references()}
+    assert ReferenceOutcome.RESTORED in {one.outcome for one in world.references.undo_references()}
     assert members(world) == set(before["config"]["SS"])
 
 
@@ -37,7 +37,7 @@ def test_a_set_whose_texts_an_undo_could_not_tell_apart_is_not_rewritten(more: d
     world = new_world("old//a")
     before = world.put_job(config={"SS": [text(OLD), text(NEW, **more)]})
     (report,) = rewrite(world)
-    assert (report.outcome, report.why.startswith(TWICE)) == (Outcome.HOLDS, True)
+    assert (report.outcome, report.why.startswith(TWICE)) == (ReferenceOutcome.HOLDS, True)
     assert world.job() == before
     assert [one.uri for one in world.references.find_references()] == [OLD]
 
@@ -56,5 +56,5 @@ def test_a_text_that_says_a_name_twice_is_left_to_its_owner() -> None:
     """Readers disagree which of the two counts, and an undo could not tell them apart."""
     world = new_world("old//a")
     before = world.put_job(config={"S": f'{{"list": ["{OLD}"], "list": ["{NEW}"]}}'})
-    assert [one.outcome for one in rewrite(world)] == [Outcome.HOLDS]
+    assert [one.outcome for one in rewrite(world)] == [ReferenceOutcome.HOLDS]
     assert world.job() == before

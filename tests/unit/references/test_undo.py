@@ -9,10 +9,12 @@ import pytest
 
 import domain.references.item_rewriting
 from domain.keys import Location
+from domain.protocol.intents import Action, Intent
 from domain.protocol.record import Claim, Mode, State
 from domain.references.item_rewriting import chunks_of, judge_item, not_ready, rewrite_item
-from domain.references.items import MAX_ITEM_BYTES, Outcome, Switch, item_size
+from domain.references.items import MAX_ITEM_BYTES, Switch, item_size
 from domain.references.ports import ItemChange, JournalEntry
+from domain.references.reports import ReferenceOutcome, Wait, Waiting
 from domain.references.undo import not_back, undo_entry
 from domain.rules.references import Item
 from tests.worlds.items import LONGER, NEW, OLD, new_world, rewrite
@@ -30,7 +32,7 @@ def rewritten(**more: Any) -> tuple[ReferringWorld, JournalEntry]:
     return world, entry
 
 
-def told(world: ReferringWorld) -> list[tuple[Outcome, str, Location]]:
+def told(world: ReferringWorld) -> list[tuple[ReferenceOutcome, str, Location]]:
     """What an undo of everything says."""
     return [(one.outcome, one.why, one.reference.source) for one in world.references.undo_references()]
 
@@ -81,7 +83,7 @@ def test_an_item_that_never_rests_is_left_to_another_undo() -> None:
 
     world.tables.between = turn_round
     (report,) = world.references.undo_references()
-    assert (report.outcome, report.why) == (Outcome.LOST, "the item keeps changing; run again")
+    assert (report.outcome, report.why) == (ReferenceOutcome.LOST, "the item keeps changing; run again")
     assert (report.reference.source, report.new_uri) == (Location("", OLD), NEW)
 
 
@@ -93,7 +95,9 @@ def test_an_item_without_room_for_the_old_uri_keeps_the_new_one(too_many: int) -
     room = MAX_ITEM_BYTES - item_size(item) - (len(OLD) - len(NEW)) + too_many
     world.tables.put_item("jobs", item | {"padding": {"S": "x" * room}})
     why = f"the item would have more than {MAX_ITEM_BYTES} bytes; make it smaller, then run again"
-    assert told(world) == [(Outcome.LOST, why, SOURCE) if too_many else (Outcome.RESTORED, "", SOURCE)]
+    assert told(world) == [
+        (ReferenceOutcome.LOST, why, SOURCE) if too_many else (ReferenceOutcome.RESTORED, "", SOURCE)
+    ]
     assert world.job()["uri"] == {"S": NEW if too_many else OLD}
 
 
@@ -101,7 +105,7 @@ def test_without_its_record_nothing_is_put_back() -> None:
     """Nobody knows then where the object is."""
     world, _ = rewritten()
     del world.manifest.records[SOURCE.record_id]
-    assert told(world) == [(Outcome.LOST, "the manifest has no record of the object", Location("", OLD))]
+    assert told(world) == [(ReferenceOutcome.LOST, "the manifest has no record of the object", Location("", OLD))]
 
 
 def test_an_attempt_at_the_object_must_end_first() -> None:
@@ -109,7 +113,7 @@ def test_an_attempt_at_the_object_must_end_first() -> None:
     world, _ = rewritten()
     known = world.record("old//a")
     world.manifest.records[SOURCE.record_id] = replace(known, claim=Claim("t", 0.0))
-    assert told(world) == [(Outcome.LOST, "an attempt at the object is under way; run again", SOURCE)]
+    assert told(world) == [(ReferenceOutcome.LOST, "an attempt at the object is under way; run again", SOURCE)]
 
 
 def test_a_cleaned_object_counts_as_back_once_its_rollback_has_put_it_there() -> None:
@@ -117,7 +121,12 @@ def test_a_cleaned_object_counts_as_back_once_its_rollback_has_put_it_there() ->
     world, _ = rewritten()
     cleaned = replace(world.record("old//a"), state=State.CLEANED)
     assert not_back(cleaned, world.store) == "the old object is cleaned up; roll the migration back first"
-    assert not_back(replace(cleaned, mode=Mode.ROLLED_BACK), world.store) == ""
+    rolled_back = replace(cleaned, mode=Mode.ROLLED_BACK)
+    assert not_back(rolled_back, world.store) is None
+    # Else a purge that was killed would shut out every later one: it puts the references back first.
+    killed = replace(rolled_back, claim=Claim("t", 9e9), intent=Intent(Action.PURGE))
+    assert not_back(killed, world.store) is None
+    assert not_back(replace(killed, intent=Intent(Action.ROLL_BACK)), world.store) is not None
 
 
 # Rewriting
@@ -128,13 +137,13 @@ def test_a_rewriting_writes_unless_it_is_told_not_to() -> None:
     item = world.put_job(uri={"S": OLD})
     ports = world.references.ports
     (report,) = judge_item(item, world.jobs, rules=world.rules, ports=ports)
-    assert (report.outcome, report.new_uri, world.job()) == (Outcome.READY, NEW, item)
+    assert (report.outcome, report.new_uri, world.job()) == (ReferenceOutcome.READY, NEW, item)
     rewrite_item(item, world.jobs, rules=world.rules, ports=ports, new_id="e")
     assert world.job()["uri"] == {"S": NEW}
     waiting = world.put_job(uri={"S": "s3://line-1/old//b"})
     world.tables.calls.clear()
     (report,) = rewrite_item(waiting, world.jobs, rules=world.rules, ports=ports, new_id="e")
-    assert (report.outcome, report.why) == (Outcome.WAITING, "the object is not migrated yet")
+    assert (report.outcome, report.why) == (ReferenceOutcome.WAITING, "the object is not migrated yet")
     assert world.tables.calls == []
 
 
@@ -170,7 +179,7 @@ def test_a_write_that_is_refused_leaves_none_of_the_others_behind(disturb: Calla
 
     world.tables.between = once
     reports = rewrite(world)
-    assert [one.outcome for one in reports] == [Outcome.REWRITTEN] * 120
+    assert [one.outcome for one in reports] == [ReferenceOutcome.REWRITTEN] * 120
     switched = [one["M"] | {"uri": {"S": one["M"]["uri"]["S"].replace("old//", "new/")}} for one in disturbed]
     assert [one["M"] for one in world.job()["steps"]["L"]] == switched
 
@@ -186,7 +195,7 @@ def test_an_item_that_has_room_for_some_is_told_reference_by_reference(too_many:
     world.tables.put_item("jobs", item | {"padding": {"S": "x" * room}})
     reports = rewrite(world)
     assert len({one.reference.path for one in reports}) == len(reports) == 120
-    done = [one for one in reports if one.outcome is Outcome.REWRITTEN]
+    done = [one for one in reports if one.outcome is ReferenceOutcome.REWRITTEN]
     assert len(done) == (98 if too_many else 120)
     assert {one.why for one in reports if one not in done} == (
         {f"the item would have more than {MAX_ITEM_BYTES} bytes; make it smaller, then run again"}
@@ -208,7 +217,7 @@ def test_an_item_that_changes_too_fast_says_so() -> None:
     world.migrate("old//ab")
     world.tables.between = turn
     (report,) = rewrite(world)
-    assert report.outcome is Outcome.WAITING
+    assert report.outcome is ReferenceOutcome.WAITING
     assert report.why == "the item changed faster than it could be rewritten; run again"
 
 
@@ -232,7 +241,7 @@ def test_a_host_follows_into_the_new_buckets_region(region: str, written: str | 
     world.put_job(uri={"S": "https://line-1.s3.us-east-1.amazonaws.com/old//a"})
     (report,) = rewrite(world)
     if written is None:
-        assert (report.outcome, "say target.region" in report.why) == (Outcome.HOLDS, True)
+        assert (report.outcome, "say target.region" in report.why) == (ReferenceOutcome.HOLDS, True)
     else:
         assert world.job()["uri"] == {"S": f"https://line-2.s3.{written}.amazonaws.com/new/a"}
 
@@ -241,9 +250,11 @@ def test_a_copy_that_somebody_took_away_is_not_referred_to() -> None:
     """The manifest says it is there, the look that it is not."""
     world = new_world("old//a")
     known = world.record("old//a")
-    assert not_ready(known, world.store) == ""
+    assert not_ready(known, world.store) is None
     world.store.remove(known.target)
-    assert not_ready(known, world.store) == "s3://line-1/new/a no longer holds what was copied there"
+    waiting = not_ready(known, world.store)
+    assert waiting == Waiting(Wait.OBJECT_REPLACED, "s3://line-1/new/a")
+    assert waiting.told() == "s3://line-1/new/a no longer holds what was copied there"
 
 
 @pytest.mark.parametrize(

@@ -8,19 +8,22 @@ from pathlib import Path
 import pytest
 
 from domain.errors import InputError
-from domain.planning.estimate import Line, Prices, estimate
+from domain.planning.estimate import CostLine, Prices, estimate
 from domain.planning.figures import Share
+from domain.planning.total import Total
 from domain.protocol.causes import Cause
-from domain.protocol.record import Claim, Record, State
+from domain.protocol.record import Claim, Origin, Record, State
+from domain.protocol.seen_parts import SeenParts
 from domain.reporting.costs import Planned, spent
 from domain.reporting.fidelity import fidelity_of
 from domain.reporting.progress import HOUR, MINUTE, Span, history_of, progress_of
 from domain.reporting.report import COLUMNS, SHOWN, Tallied, length_of, row_of, series
+from domain.steering.control import Control
 from handlers.bootstrap.planning import read_plan
 from handlers.cli.pages.charts import MOST_POINTS, area_chart, bar_chart
 from handlers.cli.pages.report import report_page, said_number, shown
 from handlers.cli.report import guarded
-from handlers.cli.sizes import said_bytes
+from handlers.cli.text import said_bytes, said_seconds
 from handlers.config.rules_file import read_rules
 from tests.report_sample import HOSTILE, START, sample_records, sample_report
 from tests.worlds.handlers import HANDLER_RULES
@@ -29,20 +32,85 @@ from tests.worlds.plan_figures import figures
 RECORD = sample_records()[0]
 
 
-def test_a_moved_object_says_what_it_lost() -> None:
-    """Times and ACLs always; the etag when it was uploaded in parts; versions where there are any."""
-    plain, adopted, in_parts, versioned, deleted, *_ = map(fidelity_of, sample_records())
-    assert [len(one.changed) for one in (plain, in_parts, versioned)] == [1, 2, 2]
-    assert [len(one.lost) for one in (plain, in_parts, versioned)] == [1, 1, 2]
-    assert (adopted.outcome, adopted.changed, adopted.lost) == ("adopted", (), ())
-    assert (deleted.outcome, deleted.kept) == ("deleted with its source", ())
+def told(record: Record) -> dict[str, list[str]]:
+    """As the report shows it."""
+    fidelity = fidelity_of(record)
+    lists = {"kept": fidelity.kept, "changed": fidelity.changed, "lost": fidelity.lost, "unseen": fidelity.unseen}
+    return {name: list(map(str, notes)) for name, notes in lists.items()}
+
+
+SEEN = SeenParts(2, 3, "STANDARD_IA", True, "legal hold", 4)  # in the order of its fields
+ALL_KEPT = [
+    *("bytes", "metadata: 2 entries", "headers", "3 tags", "storage class STANDARD_IA", "KMS key"),
+    *("object lock: legal hold", "4 annotations"),
+]
+ALL_PARTS = ["bytes", "metadata", "headers", "tags", "storage class", "KMS key", "object lock", "annotations", "ACL"]
+
+
+def test_an_object_that_verify_did_not_look_at_kept_what_its_etag_proves() -> None:
+    """And nothing else is said of it."""
+    assert (told(RECORD)["kept"], told(RECORD)["lost"]) == (["bytes"], [])
+    assert told(RECORD)["unseen"] == ALL_PARTS[1:]
+    in_parts = replace(RECORD, source_etag="b" * 32 + "-7", target_etag="b" * 32 + "-7")
+    assert (told(in_parts)["kept"], told(in_parts)["unseen"]) == ([], ALL_PARTS)
+
+
+def test_a_verified_object_says_what_was_seen_of_it() -> None:
+    """Each part by its number or its words, also the parts that it has none of."""
+    assert (told(replace(RECORD, seen=SEEN))["kept"], told(replace(RECORD, seen=SEEN))["unseen"]) == (ALL_KEPT, ["ACL"])
+    assert told(replace(RECORD, seen=SeenParts(annotations=0)))["kept"] == [
+        *("bytes", "no metadata", "headers", "no tags", "storage class STANDARD", "no KMS key", "no object lock"),
+        "no annotations",
+    ]
+    assert told(replace(RECORD, seen=SeenParts()))["unseen"] == ["annotations", "ACL"]
+
+
+def test_one_of_a_kind_is_said_in_the_singular() -> None:
+    """A person reads it."""
+    kept = told(replace(RECORD, seen=SeenParts(1, 1, annotations=1)))["kept"]
+    assert {"metadata: 1 entry", "1 tag", "1 annotation"} <= set(kept)
+
+
+def test_what_the_copy_lacks_is_lost_and_not_kept() -> None:
+    """By the part's name, once."""
+    lost = ("storage-class", "encryption", "lock", "annotations", "tags", "metadata", "headers", "size", "bytes")
+    seen = told(replace(RECORD, target_etag="c" * 32, seen=replace(SEEN, lost=lost, is_proven=False)))
+    names = ["storage class", "KMS key", "object lock", "annotations", "tags", "metadata", "headers", "bytes"]
+    assert (seen["kept"], seen["lost"], seen["unseen"]) == ([], names, ["ACL"])
+
+
+def test_bytes_that_nothing_proves_are_not_kept() -> None:
+    """Verify compared everything else."""
+    in_parts = replace(RECORD, source_etag="b" * 32 + "-7", seen=replace(SEEN, is_proven=False))
+    assert (told(in_parts)["kept"], told(in_parts)["unseen"]) == (ALL_KEPT[1:], ["bytes", "ACL"])
+    assert told(replace(in_parts, seen=SEEN))["kept"] == ALL_KEPT
+
+
+def test_an_adopted_object_was_proven_to_be_the_same() -> None:
+    """Keyshift changed nothing of it."""
+    adopted = told(replace(RECORD, origin=Origin.ADOPTED))
+    assert (adopted["kept"], adopted["changed"]) == (["bytes", "metadata", "headers", "tags"], [])
+    assert adopted["unseen"] == ["storage class", "KMS key", "object lock", "annotations", "ACL"]
+    in_parts = replace(RECORD, origin=Origin.ADOPTED, source_etag="b" * 32 + "-7")
+    assert told(in_parts)["kept"] == ["bytes", "metadata", "headers", "tags"]
+    assert fidelity_of(in_parts).outcome == "adopted"
+    assert told(replace(in_parts, seen=SEEN))["kept"] == ALL_KEPT
+
+
+def test_a_moved_object_says_what_changed() -> None:
+    """The date always; the etag when it was uploaded in parts; the version where there are any."""
+    plain, _, in_parts, versioned, deleted, *_ = sample_records()
+    assert [len(told(one)["changed"]) for one in (plain, in_parts, versioned, deleted)] == [1, 2, 2, 0]
+    assert told(versioned)["unseen"][-1] == "older versions: they stay at the source"
+    assert told(deleted) == {"kept": [], "changed": [], "lost": [], "unseen": []}
+    assert fidelity_of(deleted).outcome == "deleted with its source"
 
 
 def test_a_rewritten_manifest_did_not_keep_its_bytes() -> None:
     """Its content is changed on purpose, and said so."""
-    rewritten = fidelity_of(replace(RECORD, target_etag="c" * 32, rewritten_etag="c" * 32))
-    assert "bytes" not in rewritten.kept
-    assert any("references" in note for note in rewritten.changed)
+    rewritten = told(replace(RECORD, target_etag="c" * 32, rewritten_etag="c" * 32, seen=SEEN))
+    assert (rewritten["kept"], rewritten["unseen"]) == (ALL_KEPT[1:], ["ACL"])
+    assert any("references" in note for note in rewritten["changed"])
 
 
 def test_every_state_has_an_outcome() -> None:
@@ -69,7 +137,11 @@ def test_a_tally_adds_up_what_the_records_say() -> None:
         tallied.count(record)
     assert (tallied.records, tallied.size, tallied.running, tallied.verified) == (5, 2_024, 1, 2)
     assert dict(tallied.outcomes) == {"moved": 3, "waiting": 2}
-    assert (tallied.kept["bytes"], set(tallied.changed.values()), set(tallied.lost.values())) == (3, {3}, {3})
+    assert (tallied.kept, set(tallied.changed.values()), tallied.lost) == ({"bytes": 3}, {3}, {})
+    assert (tallied.unseen["tags"], tallied.unseen["ACL"]) == (3, 3)
+    for tags in (1, 2):
+        tallied.count(replace(RECORD, seen=SeenParts(tags=tags, lost=("annotations",))))
+    assert (tallied.kept["tags"], tallied.kept["no metadata"], tallied.lost) == (2, 2, {"annotations": 2})
     assert (tallied.causes, tallied.troubled) == ({}, [])
 
 
@@ -84,8 +156,6 @@ def test_a_row_says_when_and_whether_it_runs() -> None:
 def test_an_etag_that_nobody_knows_has_not_changed() -> None:
     """A version alone is new."""
     assert fidelity_of(replace(RECORD, target_etag=None)).changed == fidelity_of(RECORD).changed
-    rewritten = fidelity_of(replace(RECORD, target_etag="c" * 32, rewritten_etag="c" * 32))
-    assert rewritten.kept == ("metadata", "headers", "tags", "storage class", "KMS key", "object lock")
 
 
 def test_a_row_has_every_column() -> None:
@@ -161,12 +231,13 @@ def test_the_bill_so_far_follows_the_counters() -> None:
     assert spent({}, Prices()) == ()
     prices = Prices(sqs_per_million=2e6, eventbridge_per_million=3e6, copy_per_million=0.0, lambda_gib_second=5.0)
     assert spent({"objects_copied": 7, "changes": 20, "copy_milliseconds": 4_000}, prices) == (
-        Line("S3 copies", 7, 0.0),
-        Line("DynamoDB writes", 20, 20 * 0.625 / 1e6),
-        Line("EventBridge", 20, 60.0),
-        Line("SQS (at most)", 21, 42.0),
-        Line("Lambda time (512 MiB)", 0, 10.0),
+        CostLine("S3 copies", 7, 0.0),
+        CostLine("DynamoDB writes", 20, 20 * 0.625 / 1e6),
+        CostLine("EventBridge, full packs", 1, 3.0),
+        CostLine("SQS (at most)", 21, 42.0),
+        CostLine("Lambda time (512 MiB)", 0, 10.0),
     )
+    assert CostLine("EventBridge, single events", 20, 60.0) in spent({"changes": 20}, prices, single_events=True)
 
 
 def test_what_was_planned_stands_beside_it() -> None:
@@ -212,6 +283,21 @@ def test_the_page_needs_nothing_else() -> None:
     for key in HOSTILE:
         assert shown(key) in page
     assert "Paused by circuit-breaker: lunch &lt;b&gt;" in page
+
+
+def test_the_page_says_how_much_is_left() -> None:
+    """At the rate of the newest span that has ended; while it is paused, no time. Without a total there is no card."""
+    full = sample_report()
+    assert "time left" not in report_page(full)
+    copied = full.status.objects_copied
+    total = Total("plan.parquet", 2 * copied + 10, 0, is_complete=True)
+    paused = replace(full, status=replace(full.status, total=total))
+    assert f"<b>50% of {2 * copied + 10:,} objects</b>" in report_page(paused)
+    assert "time left" not in report_page(paused)
+    running = replace(paused, status=replace(paused.status, control=Control()))
+    span = list(full.history)[-2]
+    seconds = (copied + 5) / (full.history[span]["objects_copied"] / span.seconds)
+    assert f"<span>time left</span><b>{said_seconds(seconds)}</b>" in report_page(running)
 
 
 def test_a_report_of_nothing_can_be_made() -> None:

@@ -70,7 +70,7 @@ def test_few_objects_are_a_guess() -> None:
     (guess,) = guess_rules([f"few/{n}.txt" for n in range(19)], below="new/")
     assert (guess.sureness, guess.why) == (Sureness.GUESS, "only 19 objects look like this")
     (guess,) = guess_rules([f"few/{n}.txt" for n in range(20)], below="new/")
-    assert (guess.sureness, guess.why) == (Sureness.SURE, "every changing place has a form of its own")
+    assert (guess.sureness, guess.why) == (Sureness.SURE, "every changing place has its own form")
     (guess,) = guess_rules(20 * ["one/and/the/same.txt"], below="new/")
     assert guess.why == "all of them have this very key"
 
@@ -207,7 +207,7 @@ def test_init_writes_files_that_the_other_commands_take(tmp_path: Path, monkeypa
     result = run(tmp_path, "--inventory", str(manifest))
     assert result.exit_code == 0, result.output
     assert "sure" in result.stdout
-    assert "672 keys looked at, 0 of them match no rule" in result.stdout
+    assert "672 keys read, 0 of them match no rule" in result.stdout
     compiled = load_rules(tmp_path / "rules.yaml")
     target = compiled.map_key("logs/2024-01-02/3.gz").target
     assert target is not None

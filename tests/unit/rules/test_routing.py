@@ -41,7 +41,7 @@ ONE_BUCKET = TWO_BUCKETS.replace("line-2", "line-1")
         ("line-1", "new/a", Unmapped("no rule matches it", is_refused=True)),
         ("line-1", PROBE, Probe()),
         ("line-1", "old/" + PROBE, Probe()),
-        ("line-1", "x" * 1025, Rejected("", "it is no S3 key: it has 1025 bytes of UTF-8, S3 allows 1024")),
+        ("line-1", "x" * 1025, Rejected("", "it is not a valid S3 key: it has 1025 bytes of UTF-8, S3 allows 1024")),
         ("line-2", "old/a", InTargetBucket()),
         ("line-2", PROBE, InTargetBucket()),
         ("line-3", "old/a", InOtherBucket()),

@@ -3,7 +3,8 @@
 import pytest
 
 from domain.keys import Location
-from domain.rules.compiled import MAX_REVERSE, CompiledRules, MapOutcome, MappedKey
+from domain.rules.branches import MAX_REVERSE
+from domain.rules.compiled import CompiledRules, MapOutcome, MappedKey
 from handlers.config.rules_file import read_rules
 
 HEAD = "version: 1\nmigration: m\nsource: {bucket: src-bucket}\ntarget: {bucket: dst-bucket}\n"
@@ -43,8 +44,8 @@ def test_prefixes_stand_outside_the_templates() -> None:
     compiled = rules("rules: [{name: a, from: 'x/{n}', to: 'y/{n}'}]\n", head)
     assert compiled.map_key("in//x/1").target == Location("dst-bucket", "out/y/1")
     assert compiled.map_key("x/1").outcome is MapOutcome.UNMAPPED
-    assert [found.key for found in compiled.unmap_key("out/y/1")] == ["in//x/1"]
-    assert compiled.unmap_key("y/1") == ()
+    assert [found.key for found in compiled.unmap_key("out/y/1").keys] == ["in//x/1"]
+    assert compiled.unmap_key("y/1").keys == ()
 
 
 @pytest.mark.parametrize(
@@ -75,24 +76,29 @@ def test_every_odd_key_moves_raw_and_comes_back(key: str) -> None:
     """Each class of awkward key is mapped byte for byte, there and back."""
     compiled = rules("rules: [{name: a, from: '{n*}', to: 'n/{n}'}]\n")
     assert compiled.map_key(key).target == Location("dst-bucket", f"n/{key}")
-    assert [found.key for found in compiled.unmap_key(f"n/{key}")] == [key]
+    assert [found.key for found in compiled.unmap_key(f"n/{key}").keys] == [key]
 
 
 def test_a_rule_that_drops_a_text_names_no_source_unless_few_are_possible() -> None:
     """Reverse mapping answers only what it can prove."""
     wide = rules("rules: [{name: a, from: '{d}/{n}', to: '{n}'}]\n")
     few = rules("kinds: {d: [u, v]}\nrules: [{name: a, from: '{d:d}/{n}', to: '{n}'}]\n")
-    assert wide.unmap_key("x") == ()
-    assert {found.key for found in few.unmap_key("x")} == {"u/x", "v/x"}
+    assert wide.unmap_key("x").keys == ()
+    assert {found.key for found in few.unmap_key("x").keys} == {"u/x", "v/x"}
 
 
 def test_a_filter_is_turned_round_by_trying_both_cases() -> None:
     """Every legacy key that the filter brings here is named; too many to try name none."""
     compiled = rules("rules: [{name: a, from: '{n}', to: '{n|lower}/x'}]\n")
     assert compiled.map_key("A-b").target == Location("dst-bucket", "a-b/x")
-    assert {found.key for found in compiled.unmap_key("a-b/x")} == {"a-b", "A-b", "a-B", "A-B"}
-    assert compiled.unmap_key("A/x") == ()
-    assert compiled.unmap_key("abcdefghijklmnop/x") == ()
+    assert {found.key for found in compiled.unmap_key("a-b/x").keys} == {"a-b", "A-b", "a-B", "A-B"}
+    assert compiled.unmap_key("A/x").keys == ()
+    assert compiled.unmap_key("a-b/x").reason is None
+    assert len(compiled.unmap_key("abcdef/x").keys) == 64
+    assert compiled.unmap_key("abcdef/x").reason is None
+    assert len(compiled.unmap_key("abcdefg/x").keys) == 64
+    assert "at most 64 are looked for" in (compiled.unmap_key("abcdefg/x").reason or "")
+    assert compiled.unmap_key("abcdefghijklmnop/x").keys == ()
 
 
 def test_unmapped_can_mean_keep() -> None:
@@ -116,7 +122,11 @@ def test_every_outcome_that_is_no_move_has_its_reason() -> None:
         (MapOutcome.KEEP, None, "keep 'k/{x...}'"),
         (MapOutcome.KEEP, "same", "its new key is the one it has"),
         (MapOutcome.UNMAPPED, None, "no rule matches it"),
-        (MapOutcome.REJECTED, "long", "its new key would be no S3 key: it has 1025 bytes of UTF-8, S3 allows 1024"),
+        (
+            MapOutcome.REJECTED,
+            "long",
+            "its new key would not be a valid S3 key: it has 1025 bytes of UTF-8, S3 allows 1024",
+        ),
     ]
 
 
@@ -131,15 +141,15 @@ def test_a_key_that_can_be_split_in_too_many_ways_is_rejected_with_the_remedy() 
 def test_a_kept_key_is_nobodys_source() -> None:
     """Its new key would be another object's name, so that no old place is named for it."""
     compiled = rules("rules: [{name: a, from: '{n*}', to: 'a/{n}'}]\nkeep: ['stay/{x...}']\n")
-    assert compiled.unmap_key("a/stay/1") == ()
-    assert [found.key for found in compiled.unmap_key("a/stay")] == ["stay"]
+    assert compiled.unmap_key("a/stay/1").keys == ()
+    assert [found.key for found in compiled.unmap_key("a/stay").keys] == ["stay"]
 
 
 def test_a_text_that_comes_twice_in_the_target_is_turned_round() -> None:
     """Both places must hold the same."""
     compiled = rules("rules: [{name: a, from: '{n}', to: '{n}/{n}'}]\n")
-    assert [found.key for found in compiled.unmap_key("x/x")] == ["x"]
-    assert compiled.unmap_key("x/y") == ()
+    assert [found.key for found in compiled.unmap_key("x/x").keys] == ["x"]
+    assert compiled.unmap_key("x/y").keys == ()
 
 
 def test_as_many_dropped_words_as_are_tried_still_name_every_source() -> None:
@@ -147,13 +157,13 @@ def test_as_many_dropped_words_as_are_tried_still_name_every_source() -> None:
     for words, sources in ((MAX_REVERSE, MAX_REVERSE), (MAX_REVERSE + 1, 0)):
         kinds = f"kinds: {{d: [{', '.join(f'w{n}' for n in range(words))}]}}\n"
         compiled = rules(kinds + "rules: [{name: a, from: '{d:d}/{n}', to: '{n}'}]\n")
-        assert len(compiled.unmap_key("x")) == sources
+        assert len(compiled.unmap_key("x").keys) == sources
 
 
 def test_what_the_kind_does_not_hold_is_no_origin_of_a_filtered_text() -> None:
     """Only lower case was ever captured, so only that is tried: ten letters have a thousand other spellings."""
     compiled = rules("rules: [{name: a, from: '{n:[a-z]+}', to: '{n|upper}/x'}]\n")
-    assert [found.key for found in compiled.unmap_key("ABCDEFGHIJ/x")] == ["abcdefghij"]
+    assert [found.key for found in compiled.unmap_key("ABCDEFGHIJ/x").keys] == ["abcdefghij"]
 
 
 def test_a_kind_of_words_takes_nothing_else() -> None:

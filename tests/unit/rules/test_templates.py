@@ -73,8 +73,8 @@ def test_a_template_takes_the_documented_text(template: str, key: str, captures:
         ("{}", "has no name"),
         ("{1a}", "has no name"),
         ("{a!}", "is not '{a}'"),
-        ("{a:nope}", "is no kind of this file (it has platform)"),
-        ("{a:}", "is no kind"),
+        ("{a:nope}", "is not a kind of this file (it has platform)"),
+        ("{a:}", "is not a kind"),
         ("{a|lower}", "only possible in 'to'"),
         ("{a}/{a...}", "two meanings"),
         ("{a:^x}", "not needed"),
@@ -111,7 +111,7 @@ def test_a_wrong_template_says_why(template: str, message: str) -> None:
     [
         ("{b}", r"does not capture \(it captures a\)"),
         ("{a:x+}", "belongs in 'from'"),
-        ("{a|title}", "no filter"),
+        ("{a|title}", "is not a filter"),
         ("{a*}", "another form"),
     ],
 )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from domain.audit.control_events import control_event
+from domain.audit.item_events import control_event
 from domain.errors import UnavailableError
 from domain.steering.control import BREAKER, Control, Limits, paused, resumed, throttled
 from handlers.operations.control import TRIES, pause_migration, resume_migration, throttle_migration
@@ -50,7 +50,7 @@ def test_a_pause_that_a_resume_overtakes_leaves_everything_running() -> None:
     """Who paused is told; without it the pollers stayed off for ever in a migration that is not paused."""
     panel = InMemoryControlPanel()
     mappings = Overtaken(panel, dies=False)
-    with pytest.raises(UnavailableError, match="pause again"):
+    with pytest.raises(UnavailableError, match="while it was being paused"):
         pause(panel, mappings)
     assert not panel.control.paused
     assert mappings.enabled == {"a": True}
@@ -121,7 +121,7 @@ def test_endless_changes_by_others_are_an_error_with_a_remedy() -> None:
             return seen
 
     panel = Restless()
-    with pytest.raises(UnavailableError, match="try again"):
+    with pytest.raises(UnavailableError, match="control item each time"):
         throttle_migration(panel, lambda _: Limits(1.0), by="me", now=lambda: NOW)
     assert panel.reads == TRIES
 

@@ -1,0 +1,58 @@
+"""What the workers ask of S3 for one row, as SQL over a plan's rows (domain/protocol decides the same of one object).
+
+The columns are those of ``inventory_sql``. What a row leaves open counts as what costs more.
+"""
+
+from domain.parts import MAX_COPY_BYTES, MAX_PART_BYTES, MAX_PARTS, MIB, MIN_PART_BYTES
+from domain.planning.figures import Cutting
+from domain.rules.compiled import CompiledRules
+
+IS_ARCHIVED = (
+    "(coalesce(storage_class, '') IN ('GLACIER', 'DEEP_ARCHIVE') "
+    "OR coalesce(intelligent_tiering_access_tier, '') LIKE '%ARCHIVE%')"
+)
+UPLOADED_IN_PARTS = "coalesce(is_multipart_uploaded, contains(e_tag, '-'), false)"
+_HAS_ETAG = "coalesce(e_tag, '') <> ''"
+_HAS_KEY = "coalesce(encryption_status, '') LIKE '%KMS%'"
+_TAGGED_LOOK = 2
+"""HEAD and GetObjectTagging."""
+_ANNOTATIONS_LOOK = 1
+"""ListObjectAnnotations, of an object that has none."""
+
+
+def is_cut(cutting: Cutting) -> str:
+    """Whether the object is copied in parts.
+
+    An upload in parts, an object under a KMS key and every object that goes to an encrypting bucket have no etag by
+    which a copy in one request is known. With a checksum of the whole they are copied in one request all the same, so
+    this counts at most too many.
+    """
+    above = f"coalesce(size > {min(cutting.above, MAX_COPY_BYTES)}, false)"
+    unknown = "true" if cutting.encrypts_targets else f"({UPLOADED_IN_PARTS} OR {_HAS_KEY})"
+    return f"(NOT {IS_ARCHIVED} AND ({above} OR (coalesce(size, 1) > 0 AND {unknown})))"
+
+
+def number_of_parts(cutting: Cutting) -> str:
+    """How many parts, as ``part_size_for`` cuts them."""
+    least = f"ceil(ceil(size / {MAX_PARTS}.0) / {MIB}.0) * {MIB}"
+    return f"ceil(size / least({MAX_PART_BYTES}, greatest({max(cutting.part_size, MIN_PART_BYTES)}, {least})))"
+
+
+def number_of_reads(cutting: Cutting, rules: CompiledRules) -> str:
+    """How many requests that read come before the first copy of an object.
+
+    Without an etag the worker reads source and target, a copy in parts reads the source twice and its annotations, and
+    one look is needed unless size, class, key and lock are known.
+    """
+    in_parts = _TAGGED_LOOK + 1 + (0 if rules.promised_unannotated else _ANNOTATIONS_LOOK)
+    is_known = [
+        f"coalesce(size <= {min(cutting.above, MAX_COPY_BYTES)}, false)",
+        f"NOT {UPLOADED_IN_PARTS}",
+        "true" if rules.promised_storage_class else f"(coalesce(storage_class, '') <> '' AND NOT {_HAS_KEY})",
+        "true" if rules.promised_plain else "coalesce(is_plain, false)",
+        "false" if cutting.encrypts_targets else "true",
+    ]
+    return (
+        f"CASE WHEN {is_cut(cutting)} OR NOT {_HAS_ETAG} AND size IS NULL THEN {in_parts} WHEN NOT {_HAS_ETAG} THEN {_TAGGED_LOOK + 1} "
+        f"WHEN {' AND '.join(is_known)} THEN 0 ELSE 1 END"
+    )

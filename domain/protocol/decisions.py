@@ -1,0 +1,66 @@
+"""What a decision about one object is made from, and what it can be (protocol.md §5)."""
+
+from dataclasses import dataclass
+
+from domain.objects import ObjectState
+from domain.protocol.causes import Cause
+from domain.protocol.ports import HiddenVersion, MustMatch, TargetCondition, TopMarker
+from domain.protocol.record import Origin, Record, State
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The state of both keys at one moment, and what was known when the claim began.
+
+    Each request that this attempt sent before was refused, so of its own intents only the unconfirmed copies are known.
+    ``removed`` means that the notice is a producer's delete. ``mirror_adopted`` means that this delete may also delete
+    a target that another writer made. ``now`` is in seconds since 1970.
+    """
+
+    record: Record
+    source: ObjectState | None
+    target: ObjectState | None
+    top: TopMarker | None = None
+    removed: bool = False
+    mirror_deletes: bool = True
+    mirror_adopted: bool = False
+    now: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Write only the record: both keys are as they should be, or never can be.
+
+    ``keeps_target`` means that the record keeps the target etag that it has.
+    """
+
+    state: State
+    cause: Cause | None = None
+    origin: Origin | None = None
+    keeps_target: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Copy the source to the target on this condition; the record becomes COPIED."""
+
+    source: ObjectState
+    condition: TargetCondition
+
+
+@dataclass(frozen=True, slots=True)
+class CopyHidden:
+    """Copy the version that cleanup's delete marker hides; the record stays CLEANED."""
+
+    hidden: HiddenVersion
+    condition: MustMatch
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteTarget:
+    """Delete the target if it has this etag; the record becomes TOMBSTONE."""
+
+    etag: str
+
+
+Decision = Settle | Copy | CopyHidden | DeleteTarget

@@ -1,0 +1,22 @@
+"""What a verification saw of one object beside its bytes, and what its copy lacked."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SeenParts:
+    """One source as verify compared it with its target.
+
+    ``metadata`` and ``tags`` are numbers of entries. ``lock`` is empty without one. ``annotations`` is ``None`` where
+    they were not looked at. ``lost`` names the parts that the target lacked, in verify's words. ``is_proven`` means
+    that equal bytes were proven.
+    """
+
+    metadata: int = 0
+    tags: int = 0
+    storage_class: str = "STANDARD"
+    has_kms_key: bool = False
+    lock: str = ""
+    annotations: int | None = None
+    lost: tuple[str, ...] = ()
+    is_proven: bool = True

@@ -1,0 +1,74 @@
+"""One run of a stage's work: who began it, with which options, and whether it goes on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from domain.runs.slices import Slice
+
+
+class RunState(StrEnum):
+    """Whether slices of the run may be worked on."""
+
+    RUNNING = "RUNNING"
+    CANCELLED = "CANCELLED"
+    ENDED = "ENDED"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run; ``work`` names what it does (``verify``), and only one run of each work goes on at a time.
+
+    ``options`` are the work's own, as the command was given them: every process that joins works by them.
+    ``rules_digest`` names the rules; times are seconds since 1970. ``revision`` grows with every change.
+    """
+
+    work: str
+    run_id: str
+    slices: int
+    options: Mapping[str, str] = field(default_factory=dict)
+    rules_digest: str = ""
+    by: str = ""
+    begun_at: float = 0.0
+    state: RunState = RunState.RUNNING
+    ended_by: str = ""
+    ended_at: float = 0.0
+    revision: int = 1
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether its slices may be worked on."""
+        return self.state is RunState.RUNNING
+
+
+def ended(run: Run, state: RunState, *, by: str, now: float) -> Run:
+    """The run after its end; raises ValueError if it had ended before."""
+    if not run.goes_on:
+        raise ValueError(f"the run is {run.state.value} already")
+    return replace(run, state=state, ended_by=by, ended_at=now, revision=run.revision + 1)
+
+
+def beginning_fault(before: Run | None, slices: Sequence[Slice]) -> str | None:
+    """Why no run may begin while ``before`` is the newest one of its work, with the remedy, or ``None``."""
+    if before is None or not before.goes_on:
+        return None
+    done = sum(one.is_done for one in slices)
+    moment = f"{datetime.fromtimestamp(before.begun_at, UTC):%Y-%m-%d %H:%M}Z"
+    return (
+        f"a run of {before.work} by {before.by}, begun at {moment}, is not ended ({done} of {before.slices} slices are"
+        f" done): keyshift {before.work} --join resumes it, keyshift {before.work} --cancel ends it"
+    )
+
+
+def joining_fault(run: Run | None, *, work: str, rules_digest: str) -> str | None:
+    """Why a process with these rules cannot work on the run, with the remedy, or ``None``."""
+    if run is None or not run.goes_on:
+        how = "there is none" if run is None else f"the last one is {run.state.value.lower()}"
+        return f"no run of {work} is to be joined ({how}): keyshift {work} begins one"
+    if run.rules_digest != rules_digest:
+        return (
+            f"the run of {work} was begun with other rules (digest {run.rules_digest[:12]}, here {rules_digest[:12]}):"
+            f" use that rules file, or keyshift {work} --cancel"
+        )
+    return None

@@ -1,0 +1,106 @@
+"""What runs of stage work are wired with: the book that keeps them, and what a verification reads."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from dataclasses import dataclass
+
+from adapters.dynamodb.manifest import DynamoDbManifest
+from adapters.dynamodb.runs import DynamoDbRunBook
+from adapters.local.run_book import SqliteRunBook
+from domain.keys import Location
+from domain.planning.ports import ObjectListing
+from domain.runs.ports import RunBook
+from handlers.bootstrap.inventories import inventory_files
+from handlers.bootstrap.operations import check_inventory
+from handlers.bootstrap.process import Process
+from handlers.operations.cleanup import Cleaner
+from handlers.operations.cleanup_run import CleanupOptions, CleanupWork
+from handlers.operations.operator import Operation
+from handlers.operations.verify import Verifier
+from handlers.operations.verify_run import KeySource, Sources, VerifyOptions, VerifyWork
+
+
+def run_book(process: Process, *, is_local: bool) -> AbstractContextManager[RunBook]:
+    """The book in the manifest table, or one that ends with this process."""
+    if is_local:
+        return closing(SqliteRunBook())
+    return nullcontext(DynamoDbRunBook(process.clients, process.table))
+
+
+@dataclass(frozen=True, slots=True)
+class ListedKeys:
+    """KeySource over a listing; the cursor is the last key."""
+
+    listing: ObjectListing
+    bucket: str
+    prefix: str
+
+    def read_keys(self, cursor: str) -> Iterator[tuple[Location, str]]:
+        """See the port."""
+        for listed in self.listing.list_objects(self.bucket, prefix=self.prefix, after=cursor):
+            yield Location(self.bucket, listed.key), listed.key
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryKeys:
+    """KeySource over an inventory; the cursor is the number of keys before it."""
+
+    process: Process
+    place: str
+    prefixes: tuple[str, ...]
+
+    def read_keys(self, cursor: str) -> Iterator[tuple[Location, str]]:
+        """See the port; the files before the cursor are read again, which costs no request for a key."""
+        done, number = int(cursor or 0), 0
+        with inventory_files(self.process, self.place) as (inventory, files):
+            for rows in files.values():
+                for row in rows(0):
+                    if row is not None and row.key.startswith(self.prefixes):
+                        number += 1
+                        if number > done:
+                            yield Location(inventory.source_bucket, row.key), str(number)
+
+
+def key_sources(process: Process, operation: Operation, inventories: Sequence[str]) -> tuple[KeySource, ...]:
+    """The keys of both sides: from inventories where they are given, else from listings; InputError for a wrong one."""
+    wanted = dict(operation.dependencies.rules.prefixes)
+    found: list[KeySource] = []
+    for place in inventories:
+        with inventory_files(process, place, only="") as (inventory, _):
+            check_inventory(operation, inventory, place, wanted)
+            found.append(InventoryKeys(process, place, wanted.pop(inventory.source_bucket)))
+    for bucket, prefixes in wanted.items():
+        found += [ListedKeys(operation.listing, bucket, prefix) for prefix in prefixes]
+    return tuple(found)
+
+
+@contextmanager
+def verify_work(process: Process, operation: Operation, options: VerifyOptions) -> Iterator[VerifyWork]:
+    """The work of a verification with these options."""
+    dependencies = operation.dependencies
+    with operation.key_book() as book:
+        verifier = Verifier(
+            dependencies,
+            book=book,
+            reader=operation.reader if options.deep else None,
+            marks=options.marks,
+            fresh_since=options.fresh_since,
+        )
+        sources = Sources(
+            pages=DynamoDbManifest(process.clients, process.table),
+            keys=key_sources(process, operation, options.inventories) if options.keys else (),
+            finders=operation.finders,
+            book=book,
+        )
+        yield VerifyWork(verifier, sources, options, sleep=dependencies.sleep)
+
+
+def cleanup_work(process: Process, operation: Operation, options: CleanupOptions) -> CleanupWork:
+    """The work of a cleanup with these options."""
+    dependencies = operation.dependencies
+    return CleanupWork(
+        Cleaner(operation, soak=options.soak, forgets_versions=options.versions),
+        DynamoDbManifest(process.clients, process.table),
+        options,
+        sleep=dependencies.sleep,
+    )
