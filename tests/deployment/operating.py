@@ -100,7 +100,7 @@ def _watch(site: OperatedSite, folder: Path) -> None:
 
 def _decide(site: OperatedSite) -> None:
     """A conflict is shown, and decided."""
-    listed = awaited(lambda: site.run(OPERATOR, "conflicts", "list", "--json", code=None).out)
+    listed = awaited(lambda: site.run(OPERATOR, "conflicts", "list", "--json", code=None).out or None)
     (shown,) = [json.loads(line) for line in (listed or "").splitlines()]
     etag = shown["target_holds"]["etag"]
     site.run(ACTING, "conflicts", "take-source", shown["key"], "--replacing", etag, "--why", "a test", "--yes")

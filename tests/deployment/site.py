@@ -17,7 +17,7 @@ from tests.deployment.artefact import LOCAL_LAYERS, ROOT, run_osls
 
 STAGE, STACK = "test", "keyshift-test"
 SOURCE, TARGET, REPORTS = "deployed-source", "deployed-target", "deployed-reports"
-SECONDS = 40.0
+SECONDS = 120.0
 Answer = TypeVar("Answer")
 
 
