@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from domain.audit.events import SOURCE
+from domain.audit.packs import PACK_TYPE
 from tests.deployment.artefact import ROOT, Artefact
 from tests.deployment.modules import handlers_of_tree
 from tests.deployment.roles import statements
@@ -140,10 +141,11 @@ def test_what_holds_data_outlives_the_stack(artefact: Artefact) -> None:
         assert (one.get("DeletionPolicy"), one.get("UpdateReplacePolicy")) == ("Retain", "Retain"), name
 
 
-def test_the_audit_log_gets_packs_and_single_events(artefact: Artefact) -> None:
-    """A pattern of detail-type or detail would pass over packs, which have other ones than the events in them."""
+def test_the_audit_log_gets_all_but_packs(artefact: Artefact) -> None:
+    """What a person must see is in no pack; the archive has everything."""
     rule = properties(artefact, "AuditRule")
-    assert rule["EventPattern"] == {"source": [SOURCE]}
+    assert rule["EventPattern"] == {"source": [SOURCE], "detail-type": [{"anything-but": [PACK_TYPE]}]}
+    assert "EventPattern" not in properties(artefact, "AuditArchive")
     assert rule["EventBusName"] == {"Ref": "AuditBus"}
 
 
