@@ -75,7 +75,9 @@ def _aims(results: Mapping[str, Mapping[str, Any]]) -> str:
         for aim in aims(results)
     ]
     causes = dict.fromkeys(aim.why_missed for aim in aims(results) if not aim.is_reached)
-    missed = {why: [aim.what for aim in aims(results) if not aim.is_reached and aim.why_missed == why] for why in causes}
+    missed = {
+        why: [aim.what for aim in aims(results) if not aim.is_reached and aim.why_missed == why] for why in causes
+    }
     why_missed = "".join(f"- {'; '.join(names)}. {why}\n" for why, names in missed.items())
     table = _table(("Figure", "Measured", "Aim", ""), rows)
     return f"## Aims\n\n{table}\n### Why an aim is missed\n\n{why_missed}"

@@ -148,8 +148,8 @@ def test_table_and_logs_take_a_key_of_the_users(artefact: Artefact) -> None:
 def test_the_key_policy_in_the_documents_names_who_encrypts(artefact: Artefact) -> None:
     """The services that send to the queues, the logs of the stack, and the two that act for the roles."""
     page = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
-    (shown,) = re.findall(r"^```json\n(\{\"Version\".*?)^```$", page, re.MULTILINE | re.DOTALL)
-    through, events, logs = json.loads(shown)["Statement"]
+    (shown,) = re.findall(r"^```json\n([^`]*\"Through[^`]*)^```$", page, re.MULTILINE)
+    through, events, logs = json.loads(shown)
     assert [one.split(".")[0] for one in through["Condition"]["StringEquals"]["kms:ViaService"]] == ["dynamodb", "sqs"]
     policies = artefact.resources("AWS::SQS::QueuePolicy").values()
     senders = {
