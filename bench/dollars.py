@@ -63,7 +63,7 @@ def bill(way: Mapping[str, Any], prices: Prices | None = None) -> dict[str, floa
 def whole_log(way: Mapping[str, Any]) -> float:
     """Dollars a million objects of an audit log that has the packs, too (the stack's ``auditLog: everything``)."""
     audit = way["audit"]
-    return LOGS_PER_GB * log_bytes(audit["entries"], audit["entry_bytes"]) / 1000 / way["objects"]
+    return float(LOGS_PER_GB * log_bytes(audit["entries"], audit["entry_bytes"]) / 1000 / way["objects"])
 
 
 def log_bytes(entries: int, entry_bytes: int) -> int:
