@@ -39,8 +39,8 @@ WHY_MISSED: Mapping[str, str] = {
     " both states of its record. In AWS the stream's function does this.",
     "rows: objects a second": "The server shares the cores with the client, and has three requests to answer for each"
     " object. The floor sends the same requests, does nothing else, and is not as fast as s5cmd, either.",
-    "the copy call alone": "The lane signs the request, reads the answer's headers and document, and refuses foreign"
-    " and repeated answers. The floor believes each answer.",
+    "the copy call alone": "The lane signs the request, reads the answer's headers and document, and refuses an answer"
+    " of a proxy or one that came before. The floor believes each answer.",
     "live event": "SQS gives a worker ten messages at once. So beside its copy an object costs at least 0.4 requests: a"
     " tenth of each receive, claim, commit and delete.",
     "duplicate event": "SQS gives a worker ten messages at once.",
