@@ -83,6 +83,7 @@ def test_an_archived_or_impossible_object_is_refused_before_any_request() -> Non
     ("change", "in_parts"),
     [
         ({}, False),
+        ({"checksums": {}}, False),
         ({"encryption": Encryption("aws:kms"), "checksums": {}}, True),
         ({"encryption": Encryption("aws:kms"), "checksums": {"CRC64NVME": "x"}, "full_checksums": True}, False),
         ({"encryption": Encryption("aws:kms"), "checksums": {"CRC64NVME": "x"}, "full_checksums": False}, True),
