@@ -21,11 +21,19 @@ MAX_OBJECT_BYTES = MAX_PARTS * MAX_PART_BYTES
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Bytes ``first`` to ``last``, both included, counted from 0; ``number`` from 1."""
+    """Bytes ``first`` to ``last``, both included, counted from 0; ``number`` from 1.
+
+    An empty part ends before it begins.
+    """
 
     number: int
     first: int
     last: int
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is the only part of an object without bytes."""
+        return self.last < self.first
 
 
 def part_size_for(size: int, *, wanted: int) -> int:
@@ -38,8 +46,8 @@ def part_size_for(size: int, *, wanted: int) -> int:
 
 
 def cut_into_parts(size: int, *, part_size: int) -> list[Part]:
-    """Parts that cover every byte of ``size`` once, in order."""
-    starts = range(0, size, part_size)
+    """Parts that cover every byte of ``size`` once, in order; an object without bytes has one empty part."""
+    starts = range(0, size, part_size) or (0,)
     return [Part(number, first, min(first + part_size, size) - 1) for number, first in enumerate(starts, start=1)]
 
 

@@ -27,7 +27,8 @@ def is_cut(cutting: Cutting) -> str:
     which a copy in one request is known. With a checksum of the whole they are copied in one request all the same, so
     this counts at most too many.
     """
-    above = f"coalesce(size > {min(cutting.above, MAX_COPY_BYTES)}, false)"
+    # With a limit of 0 an object without bytes goes in parts, too (``MigrationPolicy.is_cut``).
+    above = f"coalesce(size > {min(cutting.above, MAX_COPY_BYTES)}, false)" if cutting.above else "size IS NOT NULL"
     unknown = "true" if cutting.encrypts_targets else f"({UPLOADED_IN_PARTS} OR {_HAS_KEY})"
     return f"(NOT {IS_ARCHIVED} AND ({above} OR (coalesce(size, 1) > 0 AND {unknown})))"
 
@@ -35,7 +36,7 @@ def is_cut(cutting: Cutting) -> str:
 def number_of_parts(cutting: Cutting) -> str:
     """How many parts, as ``part_size_for`` cuts them."""
     least = f"ceil(ceil(size / {MAX_PARTS}.0) / {MIB}.0) * {MIB}"
-    return f"ceil(size / least({MAX_PART_BYTES}, greatest({max(cutting.part_size, MIN_PART_BYTES)}, {least})))"
+    return f"greatest(1, ceil(size / least({MAX_PART_BYTES}, greatest({max(cutting.part_size, MIN_PART_BYTES)}, {least}))))"
 
 
 def number_of_reads(cutting: Cutting, rules: CompiledRules) -> str:
@@ -46,13 +47,15 @@ def number_of_reads(cutting: Cutting, rules: CompiledRules) -> str:
     """
     in_parts = _TAGGED_LOOK + 1 + (0 if rules.promised_unannotated else _ANNOTATIONS_LOOK)
     is_known = [
-        f"coalesce(size <= {min(cutting.above, MAX_COPY_BYTES)}, false)",
+        f"coalesce(size <= {min(cutting.above, MAX_COPY_BYTES)}, false)" if cutting.above else "false",
         f"NOT {UPLOADED_IN_PARTS}",
         "true" if rules.promised_storage_class else f"(coalesce(storage_class, '') <> '' AND NOT {_HAS_KEY})",
         "true" if rules.promised_plain else "coalesce(is_plain, false)",
         "false" if cutting.encrypts_targets else "true",
     ]
+    # An object without bytes is looked at once more, right before its empty part.
+    parts = f"{in_parts} + CASE WHEN size = 0 THEN 1 ELSE 0 END"
     return (
-        f"CASE WHEN {is_cut(cutting)} OR NOT {_HAS_ETAG} AND size IS NULL THEN {in_parts} WHEN NOT {_HAS_ETAG} THEN {_TAGGED_LOOK + 1} "
+        f"CASE WHEN {is_cut(cutting)} OR NOT {_HAS_ETAG} AND size IS NULL THEN {parts} WHEN NOT {_HAS_ETAG} THEN {_TAGGED_LOOK + 1} "
         f"WHEN {' AND '.join(is_known)} THEN 0 ELSE 1 END"
     )

@@ -16,8 +16,11 @@ from adapters.s3.requests import (
     PRECONDITION,
     Owners,
     copy_source,
+    empty_part,
     not_inherited,
+    object_state,
     place,
+    quoted,
     target_condition,
     unquoted,
     upload_description,
@@ -71,16 +74,13 @@ class S3MultipartStore:
         return {number: etag for number, etag in answers.items() if not isinstance(etag, Refused)}
 
     def _copy_part(self, source: SourceObject, target: TargetObject, upload_id: str, part: Part) -> str | Refused:
-        parameters = place(target.location) | copy_source(source)
-        parameters |= {"UploadId": upload_id, "PartNumber": part.number}
-        # A first part below the minimum size is the whole object, and S3 accepts no range of so small a source.
-        if part.first or part.last + 1 >= MIN_PART_BYTES:
-            parameters["CopySourceRange"] = f"bytes={part.first}-{part.last}"
-        parameters |= self._owners.of(target.location) | self._owners.of_source(source.location)
-        with translated("UploadPartCopy", f"{source.location.uri} (part {part.number})"):
+        parameters: dict[str, Any] = place(target.location) | {"UploadId": upload_id, "PartNumber": part.number}
+        parameters |= self._owners.of(target.location)
+        name, send = ("UploadPart", self._put_empty) if part.is_empty else ("UploadPartCopy", self._copy_range)
+        with translated(name, f"{source.location.uri} (part {part.number})"):
             try:
                 with sending_before(target.send_before):
-                    answer = self._repeatable.upload_part_copy(**parameters)
+                    etag = send(source, part, parameters)
             except ClientError as error:
                 code = error_code(error)
                 if code in PRECONDITION:
@@ -90,10 +90,23 @@ class S3MultipartStore:
                 if code == _NO_UPLOAD:  # another process aborted or completed it
                     return Refused.CONCURRENT
                 raise
-        etag = answer.get("CopyPartResult", {}).get("ETag")
         if not etag:
-            raise UnavailableError(f"UploadPartCopy from {source.location.uri} was answered without a result")
+            raise UnavailableError(f"{name} from {source.location.uri} was answered without a result")
         return unquoted(etag)
+
+    def _copy_range(self, source: SourceObject, part: Part, parameters: Any) -> str | None:
+        parameters |= copy_source(source) | self._owners.of_source(source.location)
+        # A first part below the minimum size is the whole object, and S3 accepts no range of so small a source.
+        if part.first or part.last + 1 >= MIN_PART_BYTES:
+            parameters["CopySourceRange"] = f"bytes={part.first}-{part.last}"
+        return self._repeatable.upload_part_copy(**parameters).get("CopyPartResult", {}).get("ETag")
+
+    def _put_empty(self, source: SourceObject, part: Part, parameters: Any) -> str | None:  # noqa: ARG002  # as above
+        """S3 copies no range of an object without bytes; the source's condition is looked at before."""
+        looked_at: Any = place(source.location) | {"IfMatch": quoted(source.etag)} | self._owner(source.location)
+        looked_at |= {"VersionId": source.version_id} if source.version_id else {}
+        seen = object_state(self._repeatable.head_object(**looked_at, ChecksumMode="ENABLED"))
+        return self._repeatable.upload_part(**parameters, **empty_part(seen)).get("ETag")
 
     def list_parts(self, target: Location, *, upload_id: str) -> Mapping[int, str] | None:
         """See the port."""

@@ -167,6 +167,15 @@ def upload_description(seen: ObjectState) -> dict[str, Any]:
     parameters["Metadata"] = dict(seen.metadata)
     if seen.tags:
         parameters["Tagging"] = urlencode(dict(seen.tags), quote_via=quote)
-    wanted = [name for name in _WHOLE_OBJECT if seen.full_checksums and name in seen.checksums]
-    algorithm = wanted[0] if wanted else "CRC64NVME"
-    return parameters | {"ChecksumAlgorithm": algorithm, "ChecksumType": "FULL_OBJECT"}
+    return parameters | {"ChecksumAlgorithm": _algorithm(seen), "ChecksumType": "FULL_OBJECT"}
+
+
+def empty_part(seen: ObjectState) -> dict[str, Any]:
+    """What UploadPart needs to put no bytes into an upload that ``upload_description`` describes."""
+    algorithm = _algorithm(seen)
+    return {"Body": b"", f"Checksum{algorithm}": "AAAAAAAAAAA=" if algorithm == "CRC64NVME" else "AAAAAA=="}
+
+
+def _algorithm(seen: ObjectState) -> str:
+    """Of the checksum of the whole copy: each of them is a CRC, which is zero for no bytes."""
+    return next((name for name in _WHOLE_OBJECT if seen.full_checksums and name in seen.checksums), "CRC64NVME")

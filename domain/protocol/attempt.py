@@ -100,9 +100,13 @@ class MigrationPolicy:
         """
         return 5 * self.request_seconds
 
+    def is_cut(self, size: int) -> bool:
+        """Whether an object of ``size`` bytes is copied in parts; with a limit of 0 one without bytes, too."""
+        return self.multipart_above == 0 or size > min(self.multipart_above, MAX_COPY_BYTES)
+
     def fits_one_request(self, notice: Notice) -> bool:
         """Whether one request copies the object and leaves an etag that is known before."""
-        is_small = notice.size is not None and notice.size <= min(self.multipart_above, MAX_COPY_BYTES)
+        is_small = notice.size is not None and not self.is_cut(notice.size)
         return is_small and is_digest(notice.etag or "") and not self.encrypts_targets()
 
     def longest_claim(self, attempt_seconds: float) -> float:

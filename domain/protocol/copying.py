@@ -6,7 +6,6 @@ from domain.errors import ArchivedError, RefusedRequestError
 from domain.keys import Location
 from domain.objects import ObjectState, is_digest
 from domain.parts import (
-    MAX_COPY_BYTES,
     MAX_OBJECT_BYTES,
     Part,
     composed_etag,
@@ -66,7 +65,7 @@ def copy_seen(held: HeldRecord, copy: SeenCopy, *, ports: MigrationPorts, policy
         seen.etag, seen.version_id, policy, checksum=checksum, is_encrypted=is_encrypted
     )
     recognisable = bool(intent.target_etag or intent.checksum) or intent.action is not Action.COPY
-    if seen.size > min(policy.multipart_above, MAX_COPY_BYTES) or (seen.size and not recognisable):
+    if policy.is_cut(seen.size) or (seen.size and not recognisable):
         with_tags = _with_tags(source, seen, ports)
         if with_tags is None:
             return Refused.PRECONDITION

@@ -119,7 +119,7 @@ def least_of(wanted: int, limit: int | None) -> int:
 def paid_bytes(notice: Notice, dependencies: EngineDependencies) -> int:
     """The bytes that the byte rate counts before the object begins; larger objects pay for each batch of parts."""
     size = notice.size or 0
-    is_copied = notice.kind is not NoticeKind.REMOVED and size <= dependencies.policy.multipart_above
+    is_copied = notice.kind is not NoticeKind.REMOVED and not dependencies.policy.is_cut(size)
     return size if is_copied else 0
 
 
@@ -209,7 +209,7 @@ def least_seconds(dependencies: EngineDependencies) -> float:
 def limit_of(notice: Notice, dependencies: EngineDependencies, left: float) -> float:
     """For how many seconds an attempt at this object may send requests."""
     limit = min(dependencies.settings.attempt_seconds, left)
-    is_small = notice.size is not None and notice.size <= dependencies.policy.multipart_above
+    is_small = notice.size is not None and not dependencies.policy.is_cut(notice.size)
     if is_small or notice.kind is NoticeKind.REMOVED:
         return min(limit, SHORT_ATTEMPT_SECONDS)
     return limit

@@ -76,7 +76,7 @@ def can_go_together(planned: Planned, dependencies: EngineDependencies) -> bool:
     """Whether one request is expected to copy the object, so that its claim and its commit can wait for others."""
     notice = planned.notice
     is_named = notice.kind is not NoticeKind.REMOVED and notice.etag is not None
-    is_small = notice.size is not None and notice.size <= dependencies.policy.multipart_above
+    is_small = notice.size is not None and not dependencies.policy.is_cut(notice.size)
     return isinstance(planned.route, Moved) and is_named and is_small
 
 

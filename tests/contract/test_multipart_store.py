@@ -50,6 +50,37 @@ def test_the_whole_objects_checksum_survives(world: ObjectWorld) -> None:
     assert copy.checksums == seen.checksums
 
 
+def test_an_object_without_bytes_goes_in_one_empty_part(world: ObjectWorld) -> None:
+    """With all that belongs to it: a bucket that takes no CopyObject with a condition takes such a completion."""
+    pair = new_pair(world, b"", **EVERYTHING)
+    (part,) = cut_into_parts(0, part_size=MIN_PART_BYTES)
+    upload_id = world.multipart.create_upload(pair.goal(), seen=pair.seen())
+    etags = world.multipart.copy_parts(pair.origin(), pair.goal(), upload_id=upload_id, parts=[part])
+    assert not isinstance(etags, Refused)
+    assert world.multipart.list_parts(pair.target, upload_id=upload_id) == etags
+    answer = world.multipart.complete_upload(pair.goal(), upload_id=upload_id, etags=etags, size=0)
+    assert isinstance(answer, Written)
+    copy, seen = world.store.look_at_object(pair.target, with_tags=True), pair.seen()
+    assert copy is not None
+    assert (copy.etag, copy.size) == (composed_etag(etags), 0)
+    assert (copy.metadata, copy.headers, copy.tags) == (seen.metadata, seen.headers, seen.tags)
+    assert world.body(pair.target) == b""
+
+
+def test_an_empty_part_needs_the_source_that_was_seen(world: ObjectWorld) -> None:
+    """One that has bytes meanwhile, or is gone, is not copied as nothing."""
+    pair = new_pair(world, b"")
+    parts = cut_into_parts(0, part_size=MIN_PART_BYTES)
+    upload_id = world.multipart.create_upload(pair.goal(), seen=pair.seen())
+    origin = replace(pair.origin(), version_id=None)
+    world.put(pair.source, b"bytes")
+    refused = world.multipart.copy_parts(origin, pair.goal(), upload_id=upload_id, parts=parts)
+    assert refused is Refused.PRECONDITION
+    world.remove(pair.source)
+    absent = world.multipart.copy_parts(origin, pair.goal(), upload_id=upload_id, parts=parts)
+    assert absent is Refused.SOURCE_ABSENT
+
+
 def test_listed_parts_are_those_that_were_copied(world: ObjectWorld) -> None:
     """A resumed upload learns which parts are there."""
     pair = new_pair(world, TWO_PARTS)

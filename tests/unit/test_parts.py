@@ -39,6 +39,17 @@ def test_part_size_is_within_what_s3_takes(size: int, wanted: int) -> None:
     assert -(-size // part_size) <= MAX_PARTS
 
 
+def test_a_limit_of_zero_cuts_every_object() -> None:
+    """One without bytes, too: it has one empty part. Above it the limit counts, and what S3 copies at once."""
+    for above, cut, whole in ((0, (0, 1), ()), (5, (6,), (0, 5)), (9 * GIB, (5 * GIB + 1,), (5 * GIB,))):
+        policy = MigrationPolicy(multipart_above=above)
+        assert all(policy.is_cut(size) for size in cut)
+        assert not any(policy.is_cut(size) for size in whole)
+    (part,) = cut_into_parts(0, part_size=MIN_PART_BYTES)
+    assert (part.number, part.is_empty) == (1, True)
+    assert not cut_into_parts(1, part_size=MIN_PART_BYTES)[0].is_empty
+
+
 def test_part_size_at_the_edges() -> None:
     """The wanted size holds as long as 10,000 parts do; then it grows by whole MiB."""
     assert part_size_for(80_000 * MIB, wanted=8 * MIB) == 8 * MIB

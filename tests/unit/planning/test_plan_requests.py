@@ -11,7 +11,7 @@ from adapters.duckdb.plan import DuckDbPlanner
 from adapters.duckdb.requests import is_cut, number_of_parts, number_of_reads
 from adapters.s3.bucket_encryption import BucketEncryption
 from domain.errors import AccessDeniedError
-from domain.parts import GIB, MAX_COPY_BYTES, MIB, cut_into_parts, part_size_for
+from domain.parts import GIB, MIB, cut_into_parts, part_size_for
 from domain.planning.figures import Cutting
 from domain.protocol.attempt import MigrationPolicy
 from handlers.bootstrap import planning
@@ -31,7 +31,7 @@ def test_sql_and_worker_make_the_same_parts(cutting: Cutting) -> None:
     known += "NULL AS is_multipart_uploaded, NULL AS e_tag, NULL AS encryption_status"
     rows = duckdb.execute(f"SELECT {columns} FROM (SELECT {known})", [SIZES]).fetchall()  # noqa: S608  # ours
     for size, cut, parts in rows:
-        assert cut == (size > min(cutting.above, MAX_COPY_BYTES))
+        assert cut == MigrationPolicy(multipart_above=cutting.above).is_cut(size), size
         wanted = part_size_for(size, wanted=cutting.part_size)
         assert parts == len(cut_into_parts(size, part_size=wanted)), size
 

@@ -6,7 +6,8 @@ import pytest
 
 from domain.annotations import Annotation, AnnotationsCompared
 from domain.errors import AccessDeniedError, EncryptionError, LeaseExpiredError, RefusedRequestError, UnavailableError
-from domain.protocol.annotating import compare_annotations
+from domain.keys import Location
+from domain.protocol.annotating import compare_annotations, read_annotations
 from domain.protocol.attempt import Outcome, Verdict
 from domain.protocol.causes import Cause
 from domain.protocol.cleanup import clean_source, preview_source
@@ -163,6 +164,40 @@ def test_an_annotation_that_its_owner_deletes_meanwhile_is_left_out() -> None:
     world.store.list_annotations = list_annotations  # type: ignore[method-assign,assignment]
     assert world.migrate(listed(LARGE)).state is State.COPIED
     assert set(world.store.annotations(TARGET)) == {"label", "z"}
+
+
+def test_annotations_are_those_of_the_version_that_was_copied() -> None:
+    """Not of one that its producer puts while they are put."""
+    world = MigrationWorld(versioned=True)
+    world.store.put(SOURCE, LARGE)
+    annotated(world)
+    real = world.store.list_annotations
+
+    def list_annotations(*arguments: object, **named: object) -> object:
+        listing = real(*arguments, **named)  # type: ignore[arg-type]
+        if world.store.body(SOURCE) == LARGE:
+            world.store.put(SOURCE, b"newer")
+            world.store.annotate(SOURCE, "label", b"dog")
+        return listing
+
+    world.store.list_annotations = list_annotations  # type: ignore[method-assign,assignment]
+    assert world.migrate(listed(LARGE)).state is State.COPIED
+    assert world.store.annotations(TARGET) == LABELS
+
+
+def test_what_is_about_to_be_replaced_keeps_its_annotations() -> None:
+    """All that can be read; an object that is gone, or a promise that there are none, has none."""
+    world = annotated(holding())
+    assert read_annotations(world.store, SOURCE) == LABELS
+    assert read_annotations(world.store, TARGET) == {}
+    assert read_annotations(None, SOURCE) == {}
+    real = world.store.read_annotation
+
+    def read_annotation(location: Location, name: str) -> bytes | None:
+        return None if name == "note" else real(location, name)
+
+    world.store.read_annotation = read_annotation  # type: ignore[method-assign,assignment]
+    assert read_annotations(world.store, SOURCE) == {"label": b"cat", "z": b"last"}
 
 
 def test_an_adopted_object_is_left_as_it_is() -> None:

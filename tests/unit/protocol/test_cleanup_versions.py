@@ -102,6 +102,14 @@ def test_a_version_stays_while_its_copy_is_not_what_was_verified() -> None:
     assert world.record.source_version is not None
 
 
+def test_a_version_stays_when_its_producer_deleted_the_key_again() -> None:
+    """The producer's marker lies over keyshift's, and without the version nothing shows what it deleted."""
+    world = cleaned()
+    world.store.remove(SOURCE)
+    assert forget(world) == "keyshift's delete marker no longer hides the verified version"
+    assert world.record.source_version is not None
+
+
 def test_a_version_stays_when_somebody_wrote_or_deleted_above_it() -> None:
     """Our marker is no longer what hides it."""
     world = cleaned()

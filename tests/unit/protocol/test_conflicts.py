@@ -15,6 +15,7 @@ from domain.protocol.intents import Action, Intent
 from domain.protocol.notices import Notice, NoticeKind
 from domain.protocol.record import EMPTY_TARGET, Claim, Mode, Origin, Record, State
 from domain.protocol.rollback import purge_copy, roll_back_object
+from domain.protocol.seen_parts import SeenParts
 from tests.worlds.migration import LARGE, POLICY, SOURCE, TARGET, MigrationWorld, created, holding_large, listed
 
 OLD, NEW, FOREIGN = "1" * 32, "2" * 32, "f" * 32
@@ -29,6 +30,7 @@ COPIED = replace(
     target_version="v",
     copied_before=3,
     verified_at=4.0,
+    seen=SeenParts(tags=1),
 )
 SEEN = ObjectState(NEW, 5, metadata={"a": "b"}, tags={})
 STRANGE = ObjectState(FOREIGN, 9, tags={})
@@ -138,6 +140,7 @@ def test_the_word_is_in_the_record_with_who_and_why() -> None:
         target_version=None,
         copied_before=None,
         verified_at=None,
+        seen=None,
         cause=Cause.SOURCE_TAKES_TARGET,
         cause_detail="anna@desk: the line writes it",
         revision=8,

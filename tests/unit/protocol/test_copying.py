@@ -18,7 +18,7 @@ from domain.protocol.notices import Destination, Notice, NoticeKind
 from domain.protocol.ports import MustMatch, Refused, Written
 from domain.protocol.record import State
 from tests.fakes.object_store import InMemoryObjectStore as InMemory
-from tests.worlds.migration import LARGE, POLICY, SHORT, SOURCE, TARGET, MigrationWorld, holding_large, listed
+from tests.worlds.migration import BARE_ROW, LARGE, POLICY, SHORT, SOURCE, TARGET, MigrationWorld, holding_large, listed
 
 DIGEST = md5(b"bytes", usedforsecurity=False).hexdigest()
 
@@ -83,6 +83,7 @@ def test_an_archived_or_impossible_object_is_refused_before_any_request() -> Non
     ("change", "in_parts"),
     [
         ({}, False),
+        ({"checksums": {}}, False),
         ({"encryption": Encryption("aws:kms"), "checksums": {}}, True),
         ({"encryption": Encryption("aws:kms"), "checksums": {"CRC64NVME": "x"}, "full_checksums": True}, False),
         ({"encryption": Encryption("aws:kms"), "checksums": {"CRC64NVME": "x"}, "full_checksums": False}, True),
@@ -127,6 +128,19 @@ def test_a_copy_in_parts_carries_everything_and_declares_its_etag() -> None:
     assert declared[-1].target_etag == composed_etag(etags) == seen.etag
     assert world.store.calls.count("copy_parts") == 1
     assert world.record.upload is None
+
+
+@pytest.mark.parametrize("body", [b"", b"x"])
+def test_with_a_limit_of_zero_every_object_goes_in_parts(body: bytes) -> None:
+    """A bucket that refuses a CopyObject with a condition takes a completion with one, also of no bytes."""
+    world = MigrationWorld()
+    world.store.put(SOURCE, body)
+    outcome = world.migrate(BARE_ROW, policy=replace(POLICY, multipart_above=0))
+    copied = world.store.look_at_object(TARGET)
+    assert outcome.state is State.COPIED
+    assert copied is not None
+    assert (copied.etag, copied.size) == (composed_etag({1: md5(body, usedforsecurity=False).hexdigest()}), len(body))
+    assert "copy_object" not in world.store.calls
 
 
 def test_encrypted_targets_have_no_etag_to_foretell() -> None:

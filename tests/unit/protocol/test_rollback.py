@@ -57,6 +57,42 @@ def test_a_claim_holds_until_after_its_last_second() -> None:
     assert purge(world).state is State.PURGED
 
 
+def test_a_doubt_about_the_target_does_not_hide_another_cause() -> None:
+    """Without one it stays: the purge must know of it."""
+    world = migrated(cleaned=True)
+    world.edit(cause=Cause.TARGET_IN_DOUBT)
+    world.store.put(TARGET, b"another writer's")
+    assert roll_back(world).cause is Cause.NOTHING_TO_RESTORE
+    world = migrated(cleaned=False)
+    world.edit(cause=Cause.TARGET_IN_DOUBT)
+    roll_back(world)
+    assert (world.record.state, world.record.cause) == (State.ROLLED_BACK, Cause.TARGET_IN_DOUBT)
+
+
+def test_a_source_that_its_producer_wrote_again_does_not_need_the_copy() -> None:
+    """It was put after the copy, so it is not an older version that came up."""
+    world = migrated(cleaned=True, versioned=True)
+    assert roll_back(world).state is State.ROLLED_BACK
+    assert world.record.marker_version is not None
+    world.clock.advance(100.0)
+    world.store.put(SOURCE, b"newer")
+    assert purge(world).state is State.PURGED
+    assert world.store.body(TARGET) is None
+
+
+def test_an_older_version_that_came_up_needs_the_copy_unless_it_was_copied() -> None:
+    """Only a copy's etag tells that the source's bytes are at the target."""
+    world = migrated(cleaned=True, versioned=True)
+    roll_back(world)
+    etag = world.record.source_etag or ""
+    world.edit(source_etag="other", maybe=frozenset({Intent(Action.DELETE_TARGET, etag)}))
+    assert purge(world).cause is Cause.OLDER_SOURCE
+    world = migrated(cleaned=True, versioned=True)
+    roll_back(world)
+    world.edit(source_etag="other", maybe=frozenset({Intent(Action.COPY, etag)}))
+    assert purge(world).state is State.PURGED
+
+
 @pytest.mark.parametrize("state", [State.ROLLED_BACK, State.ROLLBACK_CONFLICT, State.PURGED])
 def test_what_ended_is_not_done_again(state: State) -> None:
     """Nothing is looked at."""
