@@ -18,6 +18,8 @@ from domain.lifecycle.stages import StageEntry
 
 _TRIED = 3
 """Objects to try: the first one may be deleted meanwhile."""
+_LOOKED_AT = 20
+"""Objects whose encryption is looked at."""
 
 
 class AwsInspector:
@@ -72,6 +74,17 @@ class AwsInspector:
         store = S3AnnotationStore(self._clients, owners=self._owners)
         some = islice(S3ObjectListing(self._clients, owners=self._owners).list_objects(bucket, prefix=prefix), _TRIED)
         return any(store.list_annotations(Location(bucket, one.key)) is not None for one in some)
+
+    def kms_keys(self, bucket: str, prefix: str) -> frozenset[str]:
+        """See the port."""
+        from adapters.s3.listing import S3ObjectListing
+        from adapters.s3.object_store import S3ObjectStore
+
+        store = S3ObjectStore(self._clients, owners=self._owners)
+        listed = S3ObjectListing(self._clients, owners=self._owners).list_objects(bucket, prefix=prefix)
+        seen = (store.look_at_object(Location(bucket, one.key)) for one in islice(listed, _LOOKED_AT))
+        used = (one.encryption for one in seen if one is not None)
+        return frozenset(one.kms_key_id for one in used if one.is_kms and one.kms_key_id is not None)
 
     def table_stream(self, table: str) -> str:
         """See the port."""

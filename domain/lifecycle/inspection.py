@@ -99,6 +99,9 @@ class Inspector(Protocol):
         Raises AccessDeniedError where that is denied, RefusedRequestError where the server has no annotations.
         """
 
+    def kms_keys(self, bucket: str, prefix: str) -> frozenset[str]:
+        """The ARNs of the KMS keys of some of the bucket's first objects."""
+
     def table_stream(self, table: str) -> str:
         """The stream's view type; empty where the table has none."""
 

@@ -15,6 +15,7 @@ from domain.lifecycle.inspection import Inspector, Tried
 from domain.lifecycle.stages import CAPTURING, StageEntry, rules_fault
 from domain.rules.compiled import CompiledRules
 from domain.rules.lake_tables import first_tables, table_warning
+from handlers.cli.account_doctor import key_findings
 from handlers.cli.bucket_doctor import annotation_findings, lifecycle_findings, versioning_findings
 from handlers.cli.finding import Finding
 from handlers.cli.options import json_option, with_settings
@@ -81,7 +82,12 @@ def examine(process: "Process", inspector: Inspector) -> Iterator[Finding]:
         ("rules", lambda: rules_findings(rules, inspector.stage_of(settings.table))),
         (
             "source bucket",
-            lambda: chain(_source(rules, inspector), _lake_tables(process), annotation_findings(rules, inspector)),
+            lambda: chain(
+                _source(rules, inspector),
+                _lake_tables(process),
+                annotation_findings(rules, inspector),
+                key_findings(rules, inspector),
+            ),
         ),
         ("target bucket", lambda: _target(rules, inspector)),
         ("manifest table", lambda: _table(settings, inspector)),

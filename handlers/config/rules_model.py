@@ -74,6 +74,10 @@ class _Cleanup(_Model):
     lake_tables: list[Annotated[str, StringConstraints(min_length=1)]] = []
 
 
+class _Encryption(_Model):
+    map: Annotated[dict[str, str], Field(min_length=1)]
+
+
 class _Audit(_Model):
     events: Literal["packs", "single"] = "packs"
 
@@ -100,5 +104,6 @@ class RulesFile(_Model):
     pins: list[Literal["glue", "greengrass", "sagemaker"]] = []
     pin_places: list[_PinPlace] = []
     deletes: Literal["mirror", "mirror-adopted", "keep"] = "mirror"
+    encryption: _Encryption | None = None
     cleanup: _Cleanup = _Cleanup()
     audit: _Audit = _Audit()

@@ -77,7 +77,7 @@ class Verifier:
 
     def _verified(self, record: Record) -> Finding:
         sides = self._with_digests(record, sides_of(record, self._ports))
-        finding = judge(record, sides, now=self._ports.clock.now())
+        finding = judge(record, sides, now=self._ports.clock.now(), keys=self._dependencies.policy.kms_keys)
         if not self._marks or record.state is not State.COPIED or record.mode is not Mode.FORWARD:
             return finding
         is_told = finding.seen is None or finding.seen == record.seen
