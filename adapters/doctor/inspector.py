@@ -18,6 +18,8 @@ from domain.lifecycle.stages import StageEntry
 
 _TRIED = 3
 """Objects to try: the first one may be deleted meanwhile."""
+_DENIED = frozenset({"403", "AccessDenied"})
+_NO_OWNERSHIP = "OwnershipControlsNotFoundError"
 _LOOKED_AT = 20
 """Objects whose encryption is looked at."""
 
@@ -85,6 +87,29 @@ class AwsInspector:
         seen = (store.look_at_object(Location(bucket, one.key)) for one in islice(listed, _LOOKED_AT))
         used = (one.encryption for one in seen if one is not None)
         return frozenset(one.kms_key_id for one in used if one.is_kms and one.kms_key_id is not None)
+
+    def is_of_account(self, bucket: str, account: str) -> bool:
+        """See the port; for a bucket of another account S3 answers 403."""
+        with translated("HeadBucket", f"s3://{bucket}"):
+            try:
+                self._clients.s3.head_bucket(Bucket=bucket, ExpectedBucketOwner=account)
+            except ClientError as error:
+                if error_code(error) not in _DENIED:
+                    raise
+                return False
+        return True
+
+    def ownership(self, bucket: str) -> str:
+        """See the port; a bucket that has never had the setting behaves as ObjectWriter."""
+        owner: Any = self._owners.of_settings(bucket)
+        with translated("GetBucketOwnershipControls", f"s3://{bucket}"):
+            try:
+                answer = self._clients.s3.get_bucket_ownership_controls(Bucket=bucket, **owner)
+            except ClientError as error:
+                if error_code(error) != _NO_OWNERSHIP:
+                    raise
+                return "ObjectWriter"
+        return str(answer["OwnershipControls"]["Rules"][0]["ObjectOwnership"])
 
     def table_stream(self, table: str) -> str:
         """See the port."""

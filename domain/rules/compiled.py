@@ -87,7 +87,8 @@ class CompiledRules:
     ``unversioned_source``, whether cleanup may delete from a bucket without versions, is refuse, accept or fenced.
     ``accepted_tables`` are the folders of data-lake tables whose sources cleanup may delete.
     ``single_events`` publishes each audit event by itself, also the routine ones. ``kms_keys`` names the KMS key that a
-    copy gets where it is not its source's.
+    copy gets where it is not its source's. ``grants_full_control`` gives the target bucket's account full control of
+    every copy.
     """
 
     migration: str
@@ -109,6 +110,7 @@ class CompiledRules:
     accepted_tables: tuple[str, ...] = ()
     single_events: bool = False
     kms_keys: KeyMap = NO_KEYS
+    grants_full_control: bool = False
 
     @property
     def source_bucket(self) -> str:

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 
+from domain.errors import AccessDeniedError
 from domain.kms_keys import account_of, region_of
 from domain.lifecycle.inspection import Inspector
 from domain.rules.compiled import CompiledRules
 from handlers.cli.finding import Finding
 
-_KEYS = "KMS keys"
+_KEYS, _ACL = "KMS keys", "ACL"
+_GRANT = "write `acl: bucket-owner-full-control` into the rules file"
+_OK = ("ok", "")
 
 
 def key_findings(rules: CompiledRules, inspector: Inspector) -> Iterator[Finding]:
@@ -29,6 +32,31 @@ def _unmapped(rules: CompiledRules, key: str, inspector: Inspector) -> Finding:
         text = f"sources are under {key}, and readers in the target's account {owner} may not be allowed to use it"
         return Finding("warn", _KEYS, f"{text}: {remedy}")
     return Finding("ok", _KEYS, f"sources are under {key}, and so will their copies be")
+
+
+def ownership_findings(rules: CompiledRules, inspector: Inspector) -> Iterator[Finding]:
+    """Whether the target bucket's account controls the copies."""
+    own = account_of_arn(inspector.identity())
+    is_own = inspector.is_of_account(rules.target_bucket, own)
+    try:
+        ownership = inspector.ownership(rules.target_bucket)
+    except AccessDeniedError as error:
+        yield Finding("warn", _ACL, f"{error}; or ask its account whether ACLs are enabled there, and then {_GRANT}")
+        return
+    if ownership == "BucketOwnerEnforced" or is_own:
+        level, hint = (
+            ("warn", ": `acl` in the rules file changes nothing, remove it") if rules.grants_full_control else _OK
+        )
+        yield Finding(level, _ACL, f"the bucket's account owns every copy ({ownership}){hint}")
+    elif not rules.grants_full_control:
+        text = f"copies would belong to account {own} ({ownership}), and the bucket's account could not read them"
+        yield Finding("warn", _ACL, f"{text}: {_GRANT}, or set BucketOwnerEnforced on the bucket")
+    elif ownership == "BucketOwnerPreferred":
+        yield Finding("ok", _ACL, f"the bucket's account will own every copy, by its ACL ({ownership})")
+    else:
+        yield Finding(
+            "ok", _ACL, f"the bucket's account gets full control of every copy of account {own} ({ownership})"
+        )
 
 
 def account_of_arn(identity: str) -> str:

@@ -104,6 +104,7 @@ class _Compiler:
             accepted_tables=tuple(file.cleanup.lake_tables),
             single_events=file.audit.events == "single",
             kms_keys=kms_keys,
+            grants_full_control=file.acl != "none",
         )
 
     def _blame(self, place: Place, message: str) -> None:
@@ -191,6 +192,8 @@ def _digest(file: RulesFile) -> str:
         del content["source"]["annotations"]
     if file.encryption is None:
         del content["encryption"]
+    if file.acl == "none":
+        del content["acl"]
     # Who pays decides about no key and no object.
     for side in ("source", "target"):
         del content[side]["requester_pays"]

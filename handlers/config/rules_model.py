@@ -105,5 +105,6 @@ class RulesFile(_Model):
     pin_places: list[_PinPlace] = []
     deletes: Literal["mirror", "mirror-adopted", "keep"] = "mirror"
     encryption: _Encryption | None = None
+    acl: Literal["none", "bucket-owner-full-control"] = "none"
     cleanup: _Cleanup = _Cleanup()
     audit: _Audit = _Audit()
