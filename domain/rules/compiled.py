@@ -88,7 +88,7 @@ class CompiledRules:
     ``accepted_tables`` are the folders of data-lake tables whose sources cleanup may delete.
     ``single_events`` publishes each audit event by itself, also the routine ones. ``kms_keys`` names the KMS key that a
     copy gets where it is not its source's. ``grants_full_control`` gives the target bucket's account full control of
-    every copy.
+    every copy. ``follows_late_changes`` looks again at an object whose tags, annotations or class change later.
     """
 
     migration: str
@@ -111,6 +111,7 @@ class CompiledRules:
     single_events: bool = False
     kms_keys: KeyMap = NO_KEYS
     grants_full_control: bool = False
+    follows_late_changes: bool = False
 
     @property
     def source_bucket(self) -> str:

@@ -105,6 +105,7 @@ class _Compiler:
             single_events=file.audit.events == "single",
             kms_keys=kms_keys,
             grants_full_control=file.acl != "none",
+            follows_late_changes=file.late_changes == "follow",
         )
 
     def _blame(self, place: Place, message: str) -> None:
@@ -194,6 +195,8 @@ def _digest(file: RulesFile) -> str:
         del content["encryption"]
     if file.acl == "none":
         del content["acl"]
+    # What is looked at again is decided by its key as before.
+    del content["late_changes"]
     # Who pays decides about no key and no object.
     for side in ("source", "target"):
         del content[side]["requester_pays"]

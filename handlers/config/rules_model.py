@@ -103,6 +103,7 @@ class RulesFile(_Model):
     references: list[ReferenceModel] = []
     pins: list[Literal["glue", "greengrass", "sagemaker"]] = []
     pin_places: list[_PinPlace] = []
+    late_changes: Literal["ignore", "follow"] = "ignore"
     deletes: Literal["mirror", "mirror-adopted", "keep"] = "mirror"
     encryption: _Encryption | None = None
     acl: Literal["none", "bucket-owner-full-control"] = "none"

@@ -101,6 +101,14 @@ def test_copies_get_no_acl_unless_the_file_names_one() -> None:
     )
 
 
+def test_late_changes_are_followed_only_if_the_file_says_so() -> None:
+    """Each of them costs requests; the choice decides about no key."""
+    following = read_rules(GOOD + "late_changes: follow\n")
+    assert (read_rules(GOOD).follows_late_changes, following.follows_late_changes) == (False, True)
+    assert following.digest == read_rules(GOOD).digest
+    assert "'late_changes'" in mistakes(GOOD + "late_changes: all\n")[0]
+
+
 def test_a_key_of_kms_cannot_be_promised_away() -> None:
     """Only what needs nothing in the copy's request may be promised."""
     text = (
