@@ -2,11 +2,15 @@
 
 import pytest
 
+from adapters.doctor.inspector import AwsInspector
+from adapters.s3.requests import Owners
+from domain.keys import Location
 from domain.kms_keys import KeyMap
 from domain.objects import Encryption
 from domain.parts import MIN_PART_BYTES, cut_into_parts
 from domain.protocol.ports import Written
-from tests.worlds.objects import TWO_PARTS, ObjectWorld, new_pair
+from tests.servers import Server
+from tests.worlds.objects import TWO_PARTS, ObjectWorld, ServerWorld, clients_for, new_pair
 
 OLD = "arn:aws:kms:us-east-1:111111111111:key/11111111-2222-4333-8444-555555555555"
 NEW = "arn:aws:kms:us-east-1:222222222222:key/99999999-2222-4333-8444-555555555555"
@@ -39,3 +43,13 @@ def key_of_copy(world: ObjectWorld, body: bytes, *, in_parts: bool) -> Encryptio
 def test_a_copy_is_under_the_key_that_the_rules_name(world: ObjectWorld, body: bytes, *, in_parts: bool) -> None:
     """In one request and in parts."""
     assert key_of_copy(world, body, in_parts=in_parts).kms_key_id == NEW
+
+
+def test_doctor_sees_the_keys_of_the_first_objects(standin: Server) -> None:
+    """Below the prefix, and not those of objects that S3 encrypts with its own key."""
+    world = ServerWorld(standin)
+    bucket = world.bucket()
+    world.put(Location(bucket, "old/plain"), b"1")
+    world.put(Location(bucket, "old/secret"), b"2", encryption=Encryption("aws:kms", OLD))
+    world.put(Location(bucket, "other/secret"), b"3", encryption=Encryption("aws:kms", NEW))
+    assert AwsInspector(clients_for(standin), Owners()).kms_keys(bucket, "old/") == {OLD}
