@@ -42,11 +42,12 @@ test-slow: .venv/.ready ## The slow ones: simulations, chaos, whole commands and
 
 test-all: test test-slow ## Every test but deploy-test
 
-check: .venv/.ready ## Format, lint, types, import contracts, known vulnerabilities
+check: .venv/.ready ## Format, lint, types, import contracts, links and citations, known vulnerabilities
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/docs/test_citations.py
 	$(BIN)/python -m tests.security.audit_dependencies
 
 audit: .venv/.ready ## Known vulnerabilities of the locked dependencies

@@ -25,6 +25,34 @@ class Aim:
         """Whether the figure keeps the limit."""
         return self.figure >= self.limit if self.is_least else self.figure <= self.limit
 
+    @property
+    def why_missed(self) -> str:
+        """The cause; raises StopIteration for an aim without one."""
+        return next(why for begin, why in WHY_MISSED.items() if self.what.startswith(begin))
+
+
+WHY_MISSED: Mapping[str, str] = {
+    "rows: CPU": "Two fifths are claims and commits (attributes, statements, JSON), a tenth is the rules' mapping, the"
+    " rest is the copy call and what hands work to threads. No function alone takes a tenth (*Where the time goes*)."
+    " s5cmd writes no record.",
+    "rows with the audit: CPU": "A worker reads the table's stream itself, makes two events of an object and digests"
+    " both states of its record. In AWS the stream's function does this.",
+    "rows: objects a second": "The server shares the cores with the client, and has three requests to answer for each"
+    " object. The floor sends the same requests, does nothing else, and is not as fast as s5cmd, either.",
+    "the copy call alone": "The lane signs the request, reads the answer's headers and document, and refuses foreign"
+    " and repeated answers. The floor believes each answer.",
+    "live event": "SQS gives a worker ten messages at once. So beside its copy an object costs at least 0.4 requests: a"
+    " tenth of each receive, claim, commit and delete.",
+    "duplicate event": "SQS gives a worker ten messages at once.",
+    "listing row": "Commits are written as copies end, so more requests than the least carry them.",
+    "backfill row: dollars": "The copies alone are five of them.",
+    "import of the heaviest": "Most of keyshift's own share is the standard library's making of about 200 frozen"
+    " dataclasses. The SDK, which the aim is compared with, is imported as well.",
+    "CPU an object,": "The first objects pay for connections and for what is compiled once.",
+    "audit events a second": "Writers share the cores with the server.",
+}
+"""Why an aim is missed, by how its figure's name begins."""
+
 
 def aims(results: Results) -> Iterator[Aim]:
     """Every aim that the results can answer; without s5cmd there is nothing to compare with."""

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from adapters.standin.wire import operation_of
+from domain.audit.packs import PACK_TYPE
 
 CHUNK = 64 * 1024
 """SQS and EventBridge bill each 64 KB begun."""
@@ -29,21 +30,29 @@ class Counted:
     entries: int = 0
     entry_bytes: int = 0
     """Of what went to EventBridge."""
+    single_entries: int = 0
+    single_bytes: int = 0
+    """Of those that are not packs: the audit log's, unless the stack logs everything."""
 
     def note(self, operation: str, request: bytes, answer: bytes) -> None:
         """Count one request."""
         self.requests[operation] += 1
         self.units[operation] += units_of(operation, request, answer)
         if operation == "PutEvents":
-            sizes = [_entry_bytes(entry) for entry in json.loads(request)["Entries"]]
-            self.entries += len(sizes)
-            self.entry_bytes += sum(sizes)
+            for entry in json.loads(request)["Entries"]:
+                size, is_single = _entry_bytes(entry), int(entry.get("DetailType") != PACK_TYPE)
+                self.entries += 1
+                self.entry_bytes += size
+                self.single_entries += is_single
+                self.single_bytes += is_single * size
 
 
 def units_of(operation: str, request: bytes, answer: bytes) -> int:
     """What one request is billed as: write units of items up to 1 KB, entries, chunks of 64 KB, requests."""
     if operation == "BatchExecuteStatement":
         return len(json.loads(request)["Statements"])
+    if operation == "BatchGetItem":
+        return sum(len(wanted["Keys"]) for wanted in json.loads(request)["RequestItems"].values())
     if operation == "TransactWriteItems":
         return 2 * len(json.loads(request)["TransactItems"])
     if operation == "PutEvents":

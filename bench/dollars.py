@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from domain.planning.estimate import FUNCTION_GIB, Prices, estimate
+from domain.planning.estimate import SECONDS_PER_OBJECT, Functions, Prices, estimate
 from tests.worlds.plan_figures import MILLION, figures
 
 LOGS_PER_GB = 0.5
@@ -16,6 +16,8 @@ READ_UNITS_PER_MILLION = 0.125
 """DynamoDB on demand (aws-facts.md §9.2)."""
 BATCH_OBJECTS_PER_MILLION = 1.0
 """S3 Batch Operations, objects of a job (aws-facts.md §9.2); $0.25 for the job itself are left out."""
+ONE_BY_ONE = Functions(memory=128, objects_at_once=1)
+"""The smallest function, which gets one object in each invocation."""
 ENVELOPE = {
     "version": "0",
     "id": "0" * 36,
@@ -51,22 +53,29 @@ def bill(way: Mapping[str, Any], prices: Prices | None = None) -> dict[str, floa
         item, price = _priced(name, prices)
         by_item["audit events" if item == "audit events" else "audit chain"] += units * price
     by_item["queues"] += move["send_units"] * prices.sqs_per_million
-    by_item["audit log"] = LOGS_PER_GB * audit_log_bytes(audit) / 1000
+    by_item["audit log"] = LOGS_PER_GB * log_bytes(audit["single_entries"], audit["single_bytes"]) / 1000
     by_item["functions' log"] = LOGS_PER_GB * (move["log_bytes"] + audit["log_bytes"]) / 1000
     by_item["functions' requests"] = (move["invocations"] + audit["invocations"]) * prices.lambda_request_per_million
     dollars = {item: units * scale / MILLION for item, units in by_item.items()}
     return dollars | {"functions' time": function_time(prices)}
 
 
-def audit_log_bytes(audit: Mapping[str, Any]) -> int:
-    """Bytes of the events in the audit log, as EventBridge writes them."""
-    return int(audit["entry_bytes"] + audit["entries"] * (len(json.dumps(ENVELOPE)) + LOG_ENTRY_BYTES))
+def whole_log(way: Mapping[str, Any]) -> float:
+    """Dollars a million objects of an audit log that has the packs, too (the stack's ``auditLog: everything``)."""
+    audit = way["audit"]
+    return float(LOGS_PER_GB * log_bytes(audit["entries"], audit["entry_bytes"]) / 1000 / way["objects"])
+
+
+def log_bytes(entries: int, entry_bytes: int) -> int:
+    """Bytes of so many entries in the audit log, as EventBridge writes them."""
+    return entry_bytes + entries * (len(json.dumps(ENVELOPE)) + LOG_ENTRY_BYTES)
 
 
 def function_time(prices: Prices) -> float:
-    """Of a million objects, as the plan assumes."""
-    lines = {line.name: line.dollars for line in estimate(figures(), prices, concurrency=1).lines}
-    return lines[f"Lambda time ({FUNCTION_GIB * 1024:.0f} MiB)"]
+    """Of a million objects, as the plan assumes for the stack's functions and for that of its stream."""
+    lines = estimate(figures(), prices, concurrency=1).lines
+    (dollars,) = (line.dollars for line in lines if line.name == "Lambda time")
+    return dollars
 
 
 def batch_operations(prices: Prices | None = None) -> dict[str, float]:
@@ -76,7 +85,7 @@ def batch_operations(prices: Prices | None = None) -> dict[str, float]:
         "S3 copies": prices.copy_per_million,
         "S3 Batch Operations": BATCH_OBJECTS_PER_MILLION,
         "functions' requests": prices.lambda_request_per_million,
-        "functions' time": function_time(prices),
+        "functions' time": ONE_BY_ONE.gib_seconds(MILLION, MILLION * SECONDS_PER_OBJECT) * prices.lambda_gib_second,
     }
 
 
@@ -88,7 +97,7 @@ def _priced(name: str, prices: Prices) -> tuple[str, float]:
         return "S3 reads", prices.read_per_million
     if name in _TABLE_WRITES:
         return "manifest", prices.dynamodb_write_per_million
-    if name == "GetItem":
+    if name in ("GetItem", "BatchGetItem"):
         return "manifest", READ_UNITS_PER_MILLION
     if name in _QUEUES:
         return "queues", prices.sqs_per_million

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bench.aims import aims, moved_requests
-from bench.dollars import batch_operations, bill
+from bench.dollars import batch_operations, bill, whole_log
 from bench.processes import ROOT
 from bench.results import KEPT, MEASURED, read_result
 
@@ -74,7 +74,13 @@ def _aims(results: Mapping[str, Mapping[str, Any]]) -> str:
         )
         for aim in aims(results)
     ]
-    return "## Aims\n\n" + _table(("Figure", "Measured", "Aim", ""), rows)
+    causes = dict.fromkeys(aim.why_missed for aim in aims(results) if not aim.is_reached)
+    missed = {
+        why: [aim.what for aim in aims(results) if not aim.is_reached and aim.why_missed == why] for why in causes
+    }
+    why_missed = "".join(f"- {'; '.join(names)}. {why}\n" for why, names in missed.items())
+    table = _table(("Figure", "Measured", "Aim", ""), rows)
+    return f"## Aims\n\n{table}\n### Why an aim is missed\n\n{why_missed}"
 
 
 def _said(is_reached: bool) -> str:
@@ -187,10 +193,13 @@ def _dollars(ways: Mapping[str, Any]) -> str:
     items = list(dict.fromkeys(item for one in bills.values() for item in one))
     rows = [(item, *(f"{one[item]:.2f}" if item in one else "" for one in bills.values())) for item in items]
     rows.append(("**all**", *(f"**{sum(one.values()):.2f}**" for one in bills.values())))
-    text = """## Dollars a million objects
+    whole = whole_log(ways[BILLED[0]])
+    text = f"""## Dollars a million objects
 
 The counted requests by the prices of `keyshift plan` ([plan.md](plan.md)); logs at $0.50 a GB. The time of functions is
-the plan's assumption, for both the same. What is stored is left out: records, archive, segments and logs.
+the plan's assumption: 0.15 seconds an object. A function of the stack has 16 objects at once and 1,024 MiB, one of S3
+Batch Operations one object and 128 MiB. With `auditLog: everything` the audit log costs ${whole:.2f} more. What is
+stored is left out: records, archive, segments and logs.
 
 """
     return text + _table(("Item", *bills), rows)

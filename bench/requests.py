@@ -232,6 +232,8 @@ def as_json(work: Work) -> dict[str, Any]:
         "units": dict(sorted(work.counted.units.items())),
         "entries": work.counted.entries,
         "entry_bytes": work.counted.entry_bytes,
+        "single_entries": work.counted.single_entries,
+        "single_bytes": work.counted.single_bytes,
         "invocations": work.invocations,
         "log_bytes": work.log_bytes,
         "send_units": work.send_units,

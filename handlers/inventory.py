@@ -8,17 +8,18 @@ from typing import Any
 
 from domain.errors import InputError, KeyshiftError
 from domain.lifecycle.stages import Stage
-from domain.planning.ports import BackfillJournal
+from domain.planning.ports import BackfillJournal, TotalBook
+from domain.planning.total import total_of
 from domain.queues import Message, MessageQueue
 from domain.rules.routing import REFUSED
 from handlers.bootstrap import dependencies_of, process_of
-from handlers.bootstrap.inventories import inventory_files, inventory_queue, journal_of
+from handlers.bootstrap.inventories import inventory_files, inventory_queue, journal_of, total_book_of
 from handlers.engine.batch import RENEW_AT, messages_of
 from handlers.engine.dependencies import Dependencies
 from handlers.intake.inventory_tasks import KIND, task_of
 from handlers.intake.invocations import seconds_left_of
 from handlers.intake.messages import decode_message
-from handlers.operations.backfill import DataFile, Fed, Feeder, OpenFiles
+from handlers.operations.backfill import DataFile, Fed, Feeder, OpenFiles, content_id_of
 
 CHECKSUM = "/manifest.checksum"
 AGAIN_SECONDS = 20
@@ -29,16 +30,18 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str
     """Handle reports and tasks; one that does not end in time, or may not begin yet, returns to its queue."""
     process, dependencies = process_of(), dependencies_of("inventory")
     dependencies.observer.begin(context)
-    reports = Reports(inventory_queue(process), journal_of(process), partial(inventory_files, process))
+    opened = partial(inventory_files, process)
+    reports = Reports(inventory_queue(process), journal_of(process), total_book_of(process), opened)
     return respond(event, dependencies, reports, seconds_left=seconds_left_of(context))
 
 
 @dataclass(frozen=True, slots=True)
 class Reports:
-    """The queue of reports and tasks, the progress of each data file, and the reader of inventories."""
+    """The queue of reports and tasks, the progress of each data file, the total, and the reader of inventories."""
 
     queue: MessageQueue
     journal: BackfillJournal
+    total_book: TotalBook
     open_files: OpenFiles
 
 
@@ -125,6 +128,12 @@ def _work_on(
             journal=reports.journal,
             go_on=lambda: seconds_left() > 0,
         )
+        if ended:
+            contents = [
+                (content_id_of(inventory.content_of(file.key), dependencies.rules), file.key)
+                for file in inventory.files
+            ]
+            reports.total_book.write_total(total_of(manifest, reports.journal.read_progress(contents)))
     if fed.refused:
         dependencies.observer.count("Unmapped", fed.refused)
         dependencies.observer.fail("keys not enqueued", manifest=manifest, file=file_key, keys=fed.refused, why=REFUSED)

@@ -1,6 +1,7 @@
 """The manifest in a DynamoDB table."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from adapters.aws.clients import AwsClients
@@ -9,6 +10,7 @@ from adapters.dynamodb.claim_update import claim_update
 from adapters.dynamodb.item_table import ItemTable
 from adapters.dynamodb.record_item import changes_of, is_record, record_of_item, to_item, to_record
 from adapters.dynamodb.statements import Answer, Executed, StatementTable
+from domain.errors import KeyshiftError
 from domain.protocol.claims import ClaimRequest, claimed, refusal
 from domain.protocol.ports import ClaimAnswer, RecordChange, RecordPage
 from domain.protocol.record import Record
@@ -37,10 +39,25 @@ class DynamoDbManifest:
         return written.is_done or _record(written.item) == record
 
     def claim_new_records(self, requests: Sequence[ClaimRequest]) -> list[ClaimAnswer | None]:
-        """See the port; DynamoDB refuses an INSERT where the item exists."""
+        """See the port; DynamoDB refuses an INSERT where the item exists, and does not say what the item holds.
+
+        Items of several refusals are read together, so duplicate messages do not cost a claim each.
+        """
         inserts = [self._statements.insert(to_item(claimed(None, request))) for request in requests]
         executed = self._statements.execute(inserts)
-        return [_claim_answer(one, request) for one, request in zip(executed, requests, strict=True)]
+        refused = [
+            request.notice.source.record_id
+            for statement, request in zip(executed, requests, strict=True)
+            if statement.answer is Answer.REFUSED and not statement.item
+        ]
+        existing: dict[str, Record] = {}
+        if len(refused) > 1:
+            with suppress(KeyshiftError):  # a failed read must not hide the claims that were granted
+                existing = self.read_records(refused)
+        return [
+            _claim_answer(statement, request, existing.get(request.notice.source.record_id))
+            for statement, request in zip(executed, requests, strict=True)
+        ]
 
     def write_records(self, changes: Sequence[RecordChange]) -> list[bool | None]:
         """See the port."""
@@ -77,11 +94,11 @@ _HOLDER = ("revision", "mode", "token")
 """What a commit requires to be unchanged."""
 
 
-def _claim_answer(executed: Executed, request: ClaimRequest) -> ClaimAnswer | None:
+def _claim_answer(executed: Executed, request: ClaimRequest, existing: Record | None) -> ClaimAnswer | None:
     """The answer to a claim of a new record; ``None`` where the claim of an existing one has to decide."""
     if executed.answer is Answer.DONE:
         return ClaimAnswer(granted=True, before=None)
-    before = _record(executed.item)
+    before = _record(executed.item) or existing
     is_refused = before is not None and refusal(before, request) is not None
     return ClaimAnswer(granted=False, before=before) if is_refused else None
 

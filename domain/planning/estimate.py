@@ -11,8 +11,15 @@ EVENTS_PER_PACK = 50
 WRITES_PER_SECOND = 3_500
 """PUT and COPY requests a second that one partitioned prefix supports at least."""
 DAYS_PER_MONTH = 30.0
-FUNCTION_GIB = 0.5
-"""Memory of a function, as the plan assumes."""
+MIB_OF_ONE_CORE = 1_769.0
+"""Memory at which a function has one whole core (Lambda's guide, "Configure Lambda function memory")."""
+CPU_SECONDS_PER_OBJECT = 0.001
+"""CPU of one core to claim, copy and commit a small object: an upper bound of what docs/performance.md measures."""
+SECONDS_PER_OBJECT = 0.15
+"""The assumed time of one object, from its claim to its commit."""
+STREAM_SECONDS_PER_CHANGE = 0.002
+STREAM_GIB = 0.5
+"""The function of the manifest's stream: a batch of 100 changes takes 0.2 seconds at most (docs/performance.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,23 @@ class Prices:
     glacier_ir_gib_month: float = 0.004
     glacier_gib_month: float = 0.0036
     deep_archive_gib_month: float = 0.00099
+
+
+@dataclass(frozen=True, slots=True)
+class Functions:
+    """The functions that copy: MiB of memory, and objects at once in each; the defaults are the stack's."""
+
+    memory: int = 1024
+    objects_at_once: int = 16
+
+    def gib_seconds(self, objects: int, seconds: float) -> float:
+        """What is billed for objects that take ``seconds`` in all, one after the other; each place is taken."""
+        cpu = objects * CPU_SECONDS_PER_OBJECT * MIB_OF_ONE_CORE / self.memory
+        return max(seconds / self.objects_at_once, cpu) * self.memory / 1024
+
+
+DEPLOYED = Functions()
+"""Functions with the stack's own parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +103,9 @@ def estimate(  # noqa: PLR0913  # what is moved, by which choices, at which assu
     prices: Prices,
     *,
     concurrency: int,
+    functions: Functions = DEPLOYED,
     single_events: bool = False,
-    seconds_per_object: float = 0.15,
+    seconds_per_object: float = SECONDS_PER_OBJECT,
     copy_bytes_per_second: float = 100e6,
 ) -> Estimate:
     """The bill and the time of moving everything once through SQS, Lambda and DynamoDB.
@@ -94,6 +119,7 @@ def estimate(  # noqa: PLR0913  # what is moved, by which choices, at which assu
     messages = -(-moving.objects // ROWS_PER_MESSAGE)
     work = moving.objects * seconds_per_object + moving.size / copy_bytes_per_second
     writes = 2 * moving.objects + 4 * figures.large.objects
+    gib_seconds = functions.gib_seconds(moving.objects, work) + writes * STREAM_SECONDS_PER_CHANGE * STREAM_GIB
     dear = figures.storage_classes
     ia = sum(share.objects for name, share in dear.items() if name in ("STANDARD_IA", "ONEZONE_IA"))
     instant = dear["GLACIER_IR"].objects if "GLACIER_IR" in dear else 0
@@ -112,7 +138,7 @@ def estimate(  # noqa: PLR0913  # what is moved, by which choices, at which assu
         CostLine("SQS", 3 * messages, 3 * messages * prices.sqs_per_million / million),
         CostLine("DynamoDB writes", writes, writes * prices.dynamodb_write_per_million / million),
         CostLine("Lambda", messages, messages * prices.lambda_request_per_million / million),
-        CostLine("Lambda time (512 MiB)", 0, work * FUNCTION_GIB * prices.lambda_gib_second),
+        CostLine("Lambda time", 0, gib_seconds * prices.lambda_gib_second),
         event_line(writes, prices, single_events=single_events),
         CostLine("KMS", 2 * encrypted, 2 * encrypted * prices.kms_per_million / million),
         CostLine("transfer", 0, moving.size / 2**30 * prices.transfer_per_gib),

@@ -1,10 +1,10 @@
 """The ports of planning and of the backfill."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from domain.objects import ListedObject
-from domain.planning.total import Total
+from domain.planning.total import FileProgress, Total
 
 
 class BackfillJournal(Protocol):
@@ -14,13 +14,13 @@ class BackfillJournal(Protocol):
     same content under other rules, counts as a new file.
     """
 
-    def read_rows_done(self, content_id: str, file_key: str) -> int:
-        """How many of the file's rows, from the first, are enqueued or need no move; 0 for a new file."""
+    def read_progress(self, files: Sequence[tuple[str, str]]) -> list[FileProgress]:
+        """How far each file is, named by ``content_id`` and ``file_key``, in their order; no rows for a new file."""
 
-    def write_rows_done(self, content_id: str, file_key: str, rows: int) -> None:
-        """Store it; a smaller number than the stored one is ignored, because two runs may overlap."""
+    def write_progress(self, content_id: str, file_key: str, progress: FileProgress) -> None:
+        """Store it; a progress that is behind the stored one is ignored, because two runs may overlap."""
 
-    def forget_rows_done(self, content_id: str, file_key: str) -> None:
+    def forget_progress(self, content_id: str, file_key: str) -> None:
         """Delete what is stored: the next run begins at the first row. Repeatable."""
 
 

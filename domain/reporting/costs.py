@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from domain.planning.estimate import FUNCTION_GIB, CostLine, Estimate, Prices, event_line
+from domain.planning.estimate import DEPLOYED, CostLine, Estimate, Prices, event_line
 from domain.planning.figures import PlanFigures, Share
 from domain.reporting.progress import CHANGES, COPY_MILLISECONDS, OBJECTS_COPIED
 
@@ -29,14 +29,17 @@ class Planned:
 
 
 def spent(counters: Mapping[str, int], prices: Prices, *, single_events: bool = False) -> tuple[CostLine, ...]:
-    """The bill so far; SQS is an upper bound (three requests for each copy), NOT_COUNTED names what is missing."""
+    """The bill so far; SQS is an upper bound (three requests for each copy), NOT_COUNTED names what is missing.
+
+    Lambda's time is that of functions with the stack's own parameters, whose places are all taken.
+    """
     copies, changes = counters.get(OBJECTS_COPIED, 0), counters.get(CHANGES, 0)
-    busy = counters.get(COPY_MILLISECONDS, 0) / 1_000
+    gib_seconds = DEPLOYED.gib_seconds(copies, counters.get(COPY_MILLISECONDS, 0) / 1_000)
     lines = (
         CostLine("S3 copies", copies, copies * prices.copy_per_million / _MILLION),
         CostLine("DynamoDB writes", changes, changes * prices.dynamodb_write_per_million / _MILLION),
         event_line(changes, prices, single_events=single_events),
         CostLine("SQS (at most)", 3 * copies, 3 * copies * prices.sqs_per_million / _MILLION),
-        CostLine("Lambda time (512 MiB)", 0, busy * FUNCTION_GIB * prices.lambda_gib_second),
+        CostLine("Lambda time", 0, gib_seconds * prices.lambda_gib_second),
     )
     return tuple(line for line in lines if line.requests or line.dollars)

@@ -12,7 +12,7 @@ import yaml
 
 from domain.errors import InputError
 from domain.parts import MAX_COPY_BYTES, MIN_PART_BYTES, MULTIPART_ABOVE, PART_BYTES
-from domain.planning.estimate import Estimate, Prices, estimate, prices_from
+from domain.planning.estimate import DEPLOYED, Estimate, Functions, Prices, estimate, prices_from
 from domain.planning.figures import Cutting, PlanFigures
 from domain.rules.compiled import CompiledRules
 from handlers.cli.options import json_option
@@ -31,6 +31,21 @@ _MEMORY = re.compile(r"0*[1-9]\d*(\.\d+)? ?[KMGT]i?B", re.IGNORECASE | re.ASCII)
 @click.option("--html", type=click.Path(path_type=Path), help="Write the plan as one self-contained HTML file.")
 @click.option("--prices", type=click.Path(path_type=Path), help="A YAML file with your own prices.")
 @click.option("--concurrency", default=100, show_default=True, type=click.IntRange(1), help="Objects at once.")
+@click.option(
+    "--objects-at-once",
+    envvar="KEYSHIFT_CONCURRENCY",
+    default=DEPLOYED.objects_at_once,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Objects at once in one function: the stack's parameter objectsAtOnce.",
+)
+@click.option(
+    "--function-memory",
+    default=DEPLOYED.memory,
+    show_default=True,
+    type=click.IntRange(128, 10_240),
+    help="MiB of a function: the stack's parameter memory.",
+)
 @click.option("--memory", default="2GB", show_default=True, help="Memory limit for DuckDB; the rest spills to disk.")
 @click.option(
     "--multipart-above",
@@ -62,6 +77,8 @@ def plan(
     html: Path | None,
     prices: Path | None,
     concurrency: int,
+    objects_at_once: int,
+    function_memory: int,
     memory: str,
     multipart_above: int,
     part_size: int,
@@ -98,7 +115,8 @@ def plan(
         cutting=Cutting(multipart_above, part_size),
         say=lambda text: click.echo(text, err=True),
     )
-    cost = estimate(figures, bill, concurrency=concurrency, single_events=rules.single_events)
+    functions = Functions(function_memory, objects_at_once)
+    cost = estimate(figures, bill, concurrency=concurrency, functions=functions, single_events=rules.single_events)
     if as_json:
         click.echo(json.dumps(as_dict(rules.migration, figures, cost, bill)))
     else:

@@ -4,13 +4,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from domain.keys import Location
 from domain.objects import ListedObject
+from domain.planning.figures import Share
 from domain.planning.inventory import Inventory
 from domain.planning.ports import BackfillJournal, ObjectListing
+from domain.planning.total import FileProgress
 from domain.queues import MessageQueue
 from domain.rules.compiled import CompiledRules
 from domain.rules.routing import ENQUEUED, is_refused, route_of
@@ -38,15 +40,18 @@ class OpenFiles(Protocol):
 
 @dataclass(slots=True)
 class Fed:
-    """The result of one run; ``rows`` read, ``skipped`` of them by an earlier run.
+    """The result of one run; ``rows`` read, and ``skipped``, which an earlier run read.
 
     ``last_key`` and everything before it is enqueued or needs no move. ``refused`` are the unmapped keys that the rules
-    treat as a mistake. ``enqueued`` counts the rows that were sent, and ``size`` their bytes.
+    treat as a mistake. ``enqueued`` counts the rows that were sent, and ``size`` their bytes. ``earlier`` are those of
+    the skipped rows; ``is_counted`` is false if the earlier run stored no figures.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
     rows: int = 0
     skipped: int = 0
+    earlier: Share = field(default_factory=Share)
+    is_counted: bool = True
     messages: int = 0
     refused: int = 0
     enqueued: int = 0
@@ -117,16 +122,26 @@ class Feeder:
             return self.feed(file.rows(0), fed, go_on=go_on)
         content_id = content_id_of(file.content, self.rules)
         if again:
-            journal.forget_rows_done(content_id, file.key)
-        done = journal.read_rows_done(content_id, file.key)
-        fed.skipped += done
-        before = fed.rows
+            journal.forget_progress(content_id, file.key)
+        (done,) = journal.read_progress([(content_id, file.key)])
+        fed.skipped += done.rows
+        fed.earlier = Share(fed.earlier.objects + done.objects, fed.earlier.size + done.size)
+        fed.is_counted &= done.is_counted
+        before = replace(fed)
+
+        def progress() -> FileProgress:
+            rows, objects = fed.rows - before.rows, fed.enqueued - before.enqueued
+            size = done.size + fed.size - before.size
+            return replace(done, rows=done.rows + rows, objects=done.objects + objects, size=size)
 
         def remember() -> bool:
-            journal.write_rows_done(content_id, file.key, done + fed.rows - before)
+            journal.write_progress(content_id, file.key, progress())
             return go_on()
 
-        return self.feed(file.rows(done), fed, go_on=remember)
+        is_read = self.feed(file.rows(done.rows), fed, go_on=remember)
+        if is_read:
+            journal.write_progress(content_id, file.key, replace(progress(), is_read=True))
+        return is_read
 
     def feed(self, rows: Iterable[ListedObject | None], fed: Fed, *, go_on: Callable[[], bool] = lambda: True) -> bool:
         """Enqueue the rows that move; ``False`` when stopped before their end.

@@ -13,7 +13,10 @@ WRITE_SECONDS = 5.0
 
 @dataclass(slots=True)
 class TotalCounter:
-    """Writes what one run has counted; a run that skips objects knows no total, and writes nothing."""
+    """Writes what one run and those before it have counted.
+
+    Where an earlier run stored no figures of the rows that this one skips, the total is not known: nothing is written.
+    """
 
     book: TotalBook
     place: str
@@ -23,11 +26,15 @@ class TotalCounter:
     def note(self, fed: Fed) -> None:
         """While it runs: a minimum, and not at each call."""
         now = self.monotonic()
-        if not fed.skipped and (self._written is None or now - self._written >= WRITE_SECONDS):
+        if self._written is None or now - self._written >= WRITE_SECONDS:
             self._written = now
-            self.book.write_total(Total(self.place, fed.enqueued, fed.size, is_complete=False))
+            self._write(fed, is_complete=False)
 
     def end(self, fed: Fed) -> None:
         """When every row was read."""
-        if not fed.skipped:
-            self.book.write_total(Total(self.place, fed.enqueued, fed.size, is_complete=True))
+        self._write(fed, is_complete=True)
+
+    def _write(self, fed: Fed, *, is_complete: bool) -> None:
+        if fed.is_counted:
+            objects, size = fed.earlier.objects + fed.enqueued, fed.earlier.size + fed.size
+            self.book.write_total(Total(self.place, objects, size, is_complete))

@@ -342,9 +342,26 @@ def test_what_the_sdk_sends_again_finds_itself(standin_process: StandIn, table: 
     manifest = DynamoDbManifest(table.clients, table.table)
     requests = [new_request() for _ in range(3)]
     standin_process.inject(Fault("BatchExecuteStatement", kind=FaultKind.RESET, moment=FaultMoment.AFTER))
-    assert manifest.claim_new_records(requests) == [None] * 3
-    answers = [manifest.claim_record(one) for one in requests]
-    assert [(one.granted, one.before) for one in answers] == [(False, claimed(None, one)) for one in requests]
+    found = [ClaimAnswer(granted=False, before=claimed(None, request)) for request in requests]
+    assert manifest.claim_new_records(requests) == found
+    assert [manifest.claim_record(request) for request in requests] == found
+
+
+def test_duplicates_are_read_together(standin_process: StandIn, table: TableWorld) -> None:
+    """DynamoDB does not say what refused an INSERT; a read that fails leaves each to a claim of its own."""
+    manifest = DynamoDbManifest(table.clients, table.table)
+    requests = [new_request() for _ in range(3)]
+    changes = [_committed(request) for request in requests[:2]]
+    manifest.claim_new_records(requests[:2])
+    assert manifest.write_records(changes) == [True, True]
+    copied = [change.record for change in changes]
+    duplicates = [replace(request, claim=SECOND) for request in requests]
+    refused = [ClaimAnswer(granted=False, before=record) for record in copied]
+    granted = ClaimAnswer(granted=True, before=None)
+    standin_process.inject(Fault("BatchGetItem", status=400, code="AccessDeniedException"))
+    assert manifest.claim_new_records(duplicates) == [None, None, granted]
+    duplicates[2] = replace(new_request(), claim=SECOND)
+    assert manifest.claim_new_records(duplicates) == [*refused, granted]
 
 
 def test_a_missing_table_is_left_to_the_write_alone(table: TableWorld) -> None:

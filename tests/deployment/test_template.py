@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from domain.audit.events import SOURCE
+from domain.audit.packs import PACK_TYPE
 from tests.deployment.artefact import ROOT, Artefact
 from tests.deployment.modules import handlers_of_tree
 from tests.deployment.roles import statements
 
+DATA_KEY = {"Fn::If": ["DataKeyGiven", {"Ref": "DataKmsKeyArn"}, {"Ref": "AWS::NoValue"}]}
 DAYS_14 = 14 * 24 * 3600
 KEPT = (*("AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::Events::Archive", "AWS::S3::BucketPolicy"),)
 
@@ -102,7 +104,8 @@ def test_every_queue_is_encrypted_and_keeps_its_messages(artefact: Artefact) -> 
     """
     for name, one in artefact.resources("AWS::SQS::Queue").items():
         about = one["Properties"]
-        assert about["SqsManagedSseEnabled"] is True, name
+        assert about["SqsManagedSseEnabled"] == {"Fn::If": ["DataKeyGiven", {"Ref": "AWS::NoValue"}, True]}, name
+        assert about["KmsMasterKeyId"] == DATA_KEY, name
         is_worked_off = "RedrivePolicy" in about
         assert about["MessageRetentionPeriod"] == (DAYS_14 // 2 if is_worked_off else DAYS_14), name
         if name.endswith("DeadQueue"):
@@ -131,6 +134,40 @@ def test_the_manifest_table_can_be_restored_and_not_deleted_by_mistake(artefact:
     assert about["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
 
 
+def test_table_and_logs_take_a_key_of_the_users(artefact: Artefact) -> None:
+    """Without one they are encrypted with keys of AWS."""
+    encryption = properties(artefact, "ManifestTable")["SSESpecification"]["Fn::If"]
+    assert encryption[0] == "DataKeyGiven"
+    assert encryption[1] == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": {"Ref": "DataKmsKeyArn"}}
+    assert encryption[2] == {"Ref": "AWS::NoValue"}
+    logs = artefact.resources("AWS::Logs::LogGroup")
+    assert len(logs) == 8
+    assert {name: about["Properties"].get("KmsKeyId") for name, about in logs.items()} == dict.fromkeys(logs, DATA_KEY)
+
+
+def test_the_key_policy_in_the_documents_names_who_encrypts(artefact: Artefact) -> None:
+    """The services that send to the queues, the logs of the stack, and the two that act for the roles."""
+    page = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```json\n([^`]*\"Through[^`]*)^```$", page, re.MULTILINE)
+    through, events, logs = json.loads(shown)
+    assert [one.split(".")[0] for one in through["Condition"]["StringEquals"]["kms:ViaService"]] == ["dynamodb", "sqs"]
+    policies = artefact.resources("AWS::SQS::QueuePolicy").values()
+    senders = {
+        statement["Principal"]["Service"]
+        for policy in policies
+        for found in policy["Properties"]["PolicyDocument"]["Statement"]
+        for statement in found.get("Fn::If", [None, found])[1:]
+        if "Service" in statement.get("Principal", {}) and statement["Effect"] == "Allow"
+    }
+    assert senders == set(events["Principal"]["Service"])
+    pattern = logs["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"].rpartition("log-group:")[2]
+    names = [
+        json.dumps(about["Properties"]["LogGroupName"]) for about in artefact.resources("AWS::Logs::LogGroup").values()
+    ]
+    assert pattern == "*keyshift-*"
+    assert [name for name in names if "/keyshift-" not in name] == []
+
+
 def test_what_holds_data_outlives_the_stack(artefact: Artefact) -> None:
     """Deleting the stack, or replacing a part, deletes nothing that was learnt."""
     kept = {name for kind in KEPT for name in artefact.resources(kind)} | {"AuditBucket", "AuditLog"}
@@ -140,10 +177,11 @@ def test_what_holds_data_outlives_the_stack(artefact: Artefact) -> None:
         assert (one.get("DeletionPolicy"), one.get("UpdateReplacePolicy")) == ("Retain", "Retain"), name
 
 
-def test_the_audit_log_gets_packs_and_single_events(artefact: Artefact) -> None:
-    """A pattern of detail-type or detail would pass over packs, which have other ones than the events in them."""
+def test_the_audit_log_gets_all_but_packs(artefact: Artefact) -> None:
+    """What a person must see is in no pack; the archive has everything."""
     rule = properties(artefact, "AuditRule")
-    assert rule["EventPattern"] == {"source": [SOURCE]}
+    assert rule["EventPattern"] == {"source": [SOURCE], "detail-type": [{"anything-but": [PACK_TYPE]}]}
+    assert "EventPattern" not in properties(artefact, "AuditArchive")
     assert rule["EventBusName"] == {"Ref": "AuditBus"}
 
 

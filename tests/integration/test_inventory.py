@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from domain.errors import InputError, MalformedMessageError
+from domain.planning.total import FileProgress
 from domain.queues import Message
-from handlers.bootstrap.inventories import inventory_files, inventory_queue, journal_of
+from handlers.bootstrap.inventories import inventory_files, inventory_queue, journal_of, total_book_of
 from handlers.bootstrap.process import Process
 from handlers.engine.batch import RENEW_AT
 from handlers.intake.messages import decode_message
@@ -80,7 +81,8 @@ class World:
         self.settings = self.dependencies.settings.model_copy(update={"inventory_queue_url": site.audit.url})
         process = Process(self.settings, rules=self.dependencies.rules)
         self.queue, self.journal = inventory_queue(process), journal_of(process)
-        self.reports = Reports(self.queue, self.journal, partial(inventory_files, process))
+        self.total_book = total_book_of(process)
+        self.reports = Reports(self.queue, self.journal, self.total_book, partial(inventory_files, process))
 
     def take_on(self, body: str, *, seconds: float = 300.0) -> None:
         """One message."""
@@ -113,7 +115,11 @@ def test_a_report_becomes_tasks_and_these_become_rows(site: Site) -> None:
     (task,) = world.tasks()
     assert json.loads(task)["file"] == "inv/data/1.csv.gz"
     world.take_on(task)
-    assert world.enqueued() == sorted(key for key in KEYS if key.startswith("old/"))
+    moving = sorted(key for key in KEYS if key.startswith("old/"))
+    assert world.enqueued() == moving
+    total = world.total_book.read_total()
+    assert total is not None
+    assert (total.objects, total.is_complete) == (len(moving), True)
     world.take_on(task)
     assert world.enqueued() == []
 
@@ -164,30 +170,10 @@ def test_a_full_backfill_queue_postpones_the_task(site: Site) -> None:
     assert world.queue.count_messages() == (0, 1)
     with world.reports.open_files(task["manifest"], only="") as (inventory, _):
         content_id = content_id_of(inventory.content_of(task["file"]), world.dependencies.rules)
-    assert world.journal.read_rows_done(content_id, task["file"]) == 0
+    assert world.journal.read_progress([(content_id, task["file"])]) == [FileProgress()]
     assert world.respond(replace(received, receive_count=RENEW_AT)) == []
     waiting, _ = world.queue.count_messages()
     assert waiting == 1
-
-
-def test_the_checkpoint_never_goes_back(site: Site) -> None:
-    """Of two runs that overlap the one behind does not undo the other's word."""
-    world = World(site)
-    world.journal.write_rows_done("m", "f", 10)
-    world.journal.write_rows_done("m", "f", 7)
-    assert world.journal.read_rows_done("m", "f") == 10
-    assert world.journal.read_rows_done("m", "g") == 0
-
-
-def test_a_checkpoint_may_be_forgotten(site: Site) -> None:
-    """Also one that never was; what a run does afterwards is remembered again."""
-    journal = World(site).journal
-    journal.write_rows_done("m", "f", 10)
-    for name in ("m", "m", "never"):
-        journal.forget_rows_done(name, "f")
-        assert journal.read_rows_done(name, "f") == 0
-    journal.write_rows_done("m", "f", 3)
-    assert journal.read_rows_done("m", "f") == 3
 
 
 def test_a_daily_report_of_the_same_name_is_read_whole(site: Site) -> None:

@@ -20,16 +20,16 @@ IN_ONE_MESSAGE = {"ReceiveMessage": 1, "DeleteMessageBatch": 1}
 IN_FIVE_BATCHES = {"ReceiveMessage": 5, "DeleteMessageBatch": 5}
 AT_ONCE = {STATEMENTS: 100, "CopyObject": 50}
 LOOKED_AT = {STATEMENTS: 100, "CopyObject": 50, "HeadObject": 50}
-TOLD_AGAIN = {STATEMENTS: 50, "UpdateItem": 50}
+TOLD_AGAIN = {STATEMENTS: 50}
 MOVES = {
     "backfill row": IN_ONE_MESSAGE | AT_ONCE,
     "listing row": IN_ONE_MESSAGE | LOOKED_AT,
     "listing row, promised": IN_ONE_MESSAGE | AT_ONCE,
     "live event": IN_FIVE_BATCHES | LOOKED_AT,
     "live event, promised": IN_FIVE_BATCHES | AT_ONCE,
-    "duplicate row": IN_ONE_MESSAGE | TOLD_AGAIN,
-    "duplicate event": IN_FIVE_BATCHES | TOLD_AGAIN,
-    "overwrite": IN_FIVE_BATCHES | LOOKED_AT | {"UpdateItem": 50, "HeadObject": 100},
+    "duplicate row": IN_ONE_MESSAGE | TOLD_AGAIN | {"BatchGetItem": 2},
+    "duplicate event": IN_FIVE_BATCHES | TOLD_AGAIN | {"BatchGetItem": 5},
+    "overwrite": IN_FIVE_BATCHES | LOOKED_AT | {"BatchGetItem": 5, "UpdateItem": 50, "HeadObject": 100},
     "delete": IN_FIVE_BATCHES
     | {"UpdateItem": 50, "HeadObject": 100, "ObjectSubresource": 50, "PutItem": 100, "DeleteObject": 50},
     "copy in parts": IN_ONE_MESSAGE

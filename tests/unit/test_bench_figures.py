@@ -10,7 +10,7 @@ from bench.chains import Case, row
 from bench.clients import Client
 from bench.compare import figures
 from bench.counting import CHUNK, Counted
-from bench.dollars import batch_operations, bill
+from bench.dollars import batch_operations, bill, whole_log
 from bench.processes import Spent
 from bench.profile import call_of, package_of, shares_of, stacks_of
 
@@ -72,7 +72,8 @@ def test_units_are_what_a_service_bills(operation: str, request_body: bytes, ans
 
 def work(units: dict[str, int], **more: int) -> dict[str, object]:
     """A half of a counted way."""
-    nothing = dict.fromkeys(("entries", "entry_bytes", "invocations", "log_bytes", "send_units"), 0)
+    names = ("entries", "entry_bytes", "single_entries", "single_bytes", "invocations", "log_bytes", "send_units")
+    nothing = dict.fromkeys(names, 0)
     return {"units": units, **nothing, **more}
 
 
@@ -82,17 +83,20 @@ def test_the_bill_of_a_way() -> None:
         {"CopyObject": 10, "HeadObject": 10, "UpdateItem": 20, "ReceiveMessage": 1}, send_units=1, invocations=1
     )
     audit = work({"PutEvents": 20, "PutObject": 1}, entries=20, entry_bytes=20 * 800, log_bytes=2_000)
-    items = bill({"objects": 10, "move": move, "audit": audit})
+    audit |= {"single_entries": 10, "single_bytes": 10 * 800}
+    way = {"objects": 10, "move": move, "audit": audit}
+    items = bill(way)
     assert items["S3 copies"] == pytest.approx(5.0)
     assert items["S3 reads"] == pytest.approx(0.4)
     assert items["manifest"] == pytest.approx(1.25)
     assert items["queues"] == pytest.approx(0.08)
     assert items["audit events"] == pytest.approx(2.0)
     assert items["audit chain"] == pytest.approx(0.5)
-    assert 0.8 < items["audit log"] < 1.2
+    assert 0.4 < items["audit log"] < 0.6
+    assert whole_log(way) == pytest.approx(2 * items["audit log"])
     assert items["functions' log"] == pytest.approx(0.1)
     assert items["functions' requests"] == pytest.approx(0.02)
-    assert items["functions' time"] == pytest.approx(1.0, abs=0.001)
+    assert items["functions' time"] == pytest.approx(0.152, abs=0.001)
 
 
 def test_a_request_without_a_price_is_not_free() -> None:
@@ -103,7 +107,7 @@ def test_a_request_without_a_price_is_not_free() -> None:
 
 def test_the_bill_of_s3_batch_operations() -> None:
     """Copies, objects of the job, one invocation each and its time."""
-    assert sum(batch_operations().values()) == pytest.approx(5.0 + 1.0 + 0.2 + 1.0, abs=0.001)
+    assert sum(batch_operations().values()) == pytest.approx(5.0 + 1.0 + 0.2 + 0.25, abs=0.001)
 
 
 RAW = """\

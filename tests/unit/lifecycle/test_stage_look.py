@@ -1,5 +1,6 @@
 """At a stage at which nothing may move, nothing moves, nothing is enqueued, and no message is lost."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
@@ -8,6 +9,7 @@ import pytest
 from domain.errors import InputError, UnavailableError
 from domain.keys import Location, probe_location
 from domain.lifecycle.stages import Stage, StageEntry, feeding_fault, standstill
+from domain.planning.total import FileProgress
 from domain.protocol.record import State
 from domain.steering.control import Control
 from handlers.engine.batch import RENEW_AT, respond_to_batch
@@ -19,6 +21,7 @@ from handlers.operations.control import resume_migration
 from tests.fakes.lifecycle import InMemoryProbeBook, InMemoryStageBook
 from tests.fakes.panel import InMemoryControlPanel
 from tests.fakes.steering import InMemoryMappings
+from tests.fakes.total import InMemoryTotalBook
 from tests.worlds.batch_job import answered, asked
 from tests.worlds.handlers import BUCKET, Bench, bench, created_entry, direct, sqs_event
 
@@ -240,15 +243,15 @@ def test_resume_is_free_elsewhere(stage: Stage) -> None:
 class Journal:
     """A journal that nobody may ask."""
 
-    def read_rows_done(self, content_id: str, file_key: str) -> int:
+    def read_progress(self, files: Sequence[tuple[str, str]]) -> list[FileProgress]:
         """Never."""
-        raise AssertionError(file_key)
+        raise AssertionError(files)
 
-    def write_rows_done(self, content_id: str, file_key: str, rows: int) -> None:
+    def write_progress(self, content_id: str, file_key: str, progress: FileProgress) -> None:
         """Never."""
-        raise AssertionError(file_key)
+        raise AssertionError(file_key, progress)
 
-    def forget_rows_done(self, content_id: str, file_key: str) -> None:
+    def forget_progress(self, content_id: str, file_key: str) -> None:
         """Never."""
         raise AssertionError(file_key)
 
@@ -264,7 +267,10 @@ def never_opened(place: str, *, only: str | None = None) -> NoReturn:
 
 def reported(dependencies: Dependencies, made: Bench, body: str, receive_count: int) -> list[str]:
     """What the inventory function leaves in its queue."""
-    event, reports = sqs_event(body, receive_count=receive_count), Reports(made.live, Journal(), never_opened)
+    event, reports = (
+        sqs_event(body, receive_count=receive_count),
+        Reports(made.live, Journal(), InMemoryTotalBook(), never_opened),
+    )
     answer = respond_to_reports(event, dependencies, reports, seconds_left=lambda: 300.0)
     return [one["itemIdentifier"] for one in answer["batchItemFailures"]]
 

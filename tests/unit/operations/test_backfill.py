@@ -8,12 +8,14 @@ import pytest
 
 from domain.keys import Location
 from domain.objects import ListedObject
+from domain.planning.total import FileProgress
 from domain.protocol.record import State
 from domain.queues import Message
 from handlers.config.rules_file import load_rules
 from handlers.engine.batch import handle_messages
 from handlers.intake.messages import decode_message
 from handlers.operations.backfill import DataFile, Fed, Feeder, content_id_of
+from tests.fakes.journal import InMemoryBackfillJournal
 from tests.fakes.queue import InMemoryQueue
 from tests.worlds.handlers import BUCKET, bench, etag_of
 
@@ -38,28 +40,28 @@ class Dice:
             raise KilledError
 
 
-class Journal:
+class Journal(InMemoryBackfillJournal):
     """A journal that survives its writers."""
 
     def __init__(self, dice: Dice) -> None:
+        super().__init__()
         self._dice = dice
-        self.rows: dict[tuple[str, str], int] = {}
 
-    def read_rows_done(self, content_id: str, file_key: str) -> int:
+    def read_progress(self, files: Sequence[tuple[str, str]]) -> list[FileProgress]:
         """See the port."""
         self._dice.roll()
-        return self.rows.get((content_id, file_key), 0)
+        return super().read_progress(files)
 
-    def write_rows_done(self, content_id: str, file_key: str, rows: int) -> None:
+    def write_progress(self, content_id: str, file_key: str, progress: FileProgress) -> None:
         """See the port."""
         self._dice.roll()
-        self.rows[content_id, file_key] = max(rows, self.rows.get((content_id, file_key), 0))
+        super().write_progress(content_id, file_key, progress)
         self._dice.roll()
 
-    def forget_rows_done(self, content_id: str, file_key: str) -> None:
+    def forget_progress(self, content_id: str, file_key: str) -> None:
         """See the port."""
         self._dice.roll()
-        self.rows[content_id, file_key] = 0
+        super().forget_progress(content_id, file_key)
 
 
 class Queue(InMemoryQueue):
@@ -182,7 +184,8 @@ def test_the_checkpoint_never_runs_ahead() -> None:
     with pytest.raises(KilledError):
         Feeder(RULES, Refusing()).feed_file(FILE, Fed(), journal=journal)
     # Two batches of 500 moving rows, every third row one of them: the row after the thousandth is not done.
-    assert journal.rows == {(content_id_of("inventory", RULES), "file"): 999 * 3 + 1}
+    rows = {file: progress.rows for file, progress in journal.stored.items()}
+    assert rows == {(content_id_of("inventory", RULES), "file"): 999 * 3 + 1}
 
 
 def test_a_full_queue_makes_the_feeder_wait() -> None:
@@ -211,7 +214,7 @@ def test_without_waiting_a_full_queue_ends_the_run() -> None:
     file = DataFile("inventory", "file", lambda start: iter(rows[start:]))
     feeder = Feeder(RULES, queue, backlog=3, waits=False)
     assert not feeder.feed_file(file, Fed(), journal=journal)
-    assert journal.rows == {}
+    assert journal.stored == {}
 
 
 def test_rows_are_packed_and_counted() -> None:

@@ -254,7 +254,7 @@ def test_the_bill_so_far_follows_the_counters() -> None:
         CostLine("DynamoDB writes", 20, 20 * 0.625 / 1e6),
         CostLine("EventBridge, full packs", 1, 3.0),
         CostLine("SQS (at most)", 21, 42.0),
-        CostLine("Lambda time (512 MiB)", 0, 10.0),
+        CostLine("Lambda time", 0, 4 / 16 * 5.0),
     )
     assert CostLine("EventBridge, single events", 20, 60.0) in spent({"changes": 20}, prices, single_events=True)
 
