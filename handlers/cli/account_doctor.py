@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from domain.errors import AccessDeniedError
+from domain.errors import AccessDeniedError, RefusedRequestError
 from domain.kms_keys import account_of, region_of
 from domain.lifecycle.inspection import Inspector
 from domain.rules.compiled import CompiledRules
@@ -40,7 +40,7 @@ def ownership_findings(rules: CompiledRules, inspector: Inspector) -> Iterator[F
     is_own = inspector.is_of_account(rules.target_bucket, own)
     try:
         ownership = inspector.ownership(rules.target_bucket)
-    except AccessDeniedError as error:
+    except (AccessDeniedError, RefusedRequestError) as error:  # also a server that does not know the setting
         yield Finding("warn", _ACL, f"{error}; or ask its account whether ACLs are enabled there, and then {_GRANT}")
         return
     if ownership == "BucketOwnerEnforced" or is_own:

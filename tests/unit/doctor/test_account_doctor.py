@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from domain.errors import AccessDeniedError, MissingResourceError
+from domain.errors import AccessDeniedError, KeyshiftError, MissingResourceError, RefusedRequestError
 from domain.kms_keys import KeyMap
 from domain.lifecycle.inspection import QueueFacts
 from domain.rules.compiled import CompiledRules
@@ -31,9 +31,12 @@ NEW = "arn:aws:kms:us-east-1:222222222222:key/99999999-2222-4333-8444-5555555555
 class _Account:
     """An Inspector that is asked for keys, ownership and the credentials."""
 
-    def __init__(self, *keys: str, ownership: str = "", bucket_account: str = OWN) -> None:
+    def __init__(
+        self, *keys: str, ownership: str = "", bucket_account: str = OWN, error: type[KeyshiftError] = AccessDeniedError
+    ) -> None:
         self._keys = frozenset(keys)
         self._ownership, self._bucket_account = ownership, bucket_account
+        self._error = error
 
     def kms_keys(self, bucket: str, prefix: str) -> frozenset[str]:
         """See Inspector."""
@@ -48,7 +51,7 @@ class _Account:
     def ownership(self, bucket: str) -> str:
         """See Inspector."""
         if not self._ownership:
-            raise AccessDeniedError(f"GetBucketOwnershipControls on s3://{bucket} is denied")
+            raise self._error(f"GetBucketOwnershipControls on s3://{bucket} is denied")
         return self._ownership
 
     def identity(self) -> str:
@@ -118,6 +121,13 @@ def test_whether_the_targets_account_controls_the_copies_is_said(
     inspector: Any = _Account(ownership=ownership, bucket_account=account)
     (found,) = ownership_findings(replace(RULES, grants_full_control=granted), inspector)
     assert (found.level, words in found.text) == (level, True)
+
+
+def test_a_server_that_does_not_know_object_ownership_is_no_failure() -> None:
+    """Other servers than AWS leave it out."""
+    inspector: Any = _Account(error=RefusedRequestError)
+    (found,) = ownership_findings(RULES, inspector)
+    assert found.level == "warn"
 
 
 class _Roles:
