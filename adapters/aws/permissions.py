@@ -1,6 +1,7 @@
 """The IAM permission that a call needs; IAM's action often differs from the name of the call."""
 
 _OR_PROMISE = "; or, if no object has annotations, write `annotations: none` under `source` in the rules file"
+_FOR_ACL = " (and s3:PutObjectAcl, where the rules file has an `acl`)"
 _OF_OBJECTS = {
     "HeadObject": "s3:GetObject, and s3:ListBucket, without which S3 cannot say that a key is absent",
     "HeadBucket": "s3:ListBucket",
@@ -10,13 +11,13 @@ _OF_OBJECTS = {
     "GetObjectTagging": "s3:GetObjectTagging and s3:GetObjectVersionTagging",
     "CopyObject": (
         "s3:GetObject, s3:GetObjectTagging and s3:GetObjectAnnotation on the source, s3:PutObject, s3:PutObjectTagging "
-        f"and s3:PutObjectAnnotation on the target{_OR_PROMISE}"
+        f"and s3:PutObjectAnnotation on the target{_FOR_ACL}{_OR_PROMISE}"
     ),
     "ListObjectAnnotations": f"s3:ListObjectAnnotations{_OR_PROMISE}",
     "GetObjectAnnotation": f"s3:GetObjectAnnotation{_OR_PROMISE}",
     "PutObjectAnnotation": f"s3:PutObjectAnnotation{_OR_PROMISE}",
     "UploadPartCopy": "s3:GetObject on the source and s3:PutObject on the target",
-    "CreateMultipartUpload": "s3:PutObject and s3:PutObjectTagging",
+    "CreateMultipartUpload": f"s3:PutObject and s3:PutObjectTagging{_FOR_ACL}",
     "CompleteMultipartUpload": "s3:PutObject",
     "AbortMultipartUpload": "s3:AbortMultipartUpload",
     "ListMultipartUploads": "s3:ListBucketMultipartUploads",
@@ -30,6 +31,7 @@ _OF_OBJECTS = {
     "GetBucketEncryption": (
         "s3:GetEncryptionConfiguration on the target bucket; or set KEYSHIFT_ENCRYPTED_TARGETS to true or false"
     ),
+    "GetBucketOwnershipControls": "s3:GetBucketOwnershipControls",
     "GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
 }
 _OF_OTHERS = {

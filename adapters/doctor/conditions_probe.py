@@ -31,7 +31,7 @@ def probe_conditions(
     of 6 bytes are written under the key that ``target`` begins. Each of them, each version and each upload is deleted
     again; an error names what could not be.
     """
-    bench = _Bench(clients, target, owners.of(target))
+    bench = _Bench(clients, target, owners)
     try:
         for condition in _CONDITIONS:
             is_spared = in_parts and condition.send is _Bench.copy
@@ -43,10 +43,11 @@ def probe_conditions(
 class _Bench:
     """The probe's own objects, and every version and upload that it left."""
 
-    def __init__(self, clients: AwsClients, target: Location, owner: Any) -> None:
+    def __init__(self, clients: AwsClients, target: Location, owners: Owners) -> None:
         self.client: Any = clients.s3_once
         self._clients = clients
-        self._owner = owner
+        self._owner: Any = owners.of(target)
+        self._writes: Any = owners.of_write(target)
         self._bucket = target.bucket
         token = uuid4().hex
         self.source = f"{target.key}keyshift-probe-{token}-source"
@@ -59,6 +60,10 @@ class _Bench:
     def at(self, key: str) -> dict[str, Any]:
         """Bucket and key of a request."""
         return {"Bucket": self._bucket, "Key": key, **self._owner}
+
+    def new_at(self, key: str) -> dict[str, Any]:
+        """Bucket and key of a request that makes an object, or begins an upload."""
+        return {**self.at(key), **self._writes}
 
     @property
     def uri(self) -> str:
@@ -76,7 +81,7 @@ class _Bench:
         """Write an object, on a condition that holds unless one is given: a bucket may enforce one; its etag."""
         etag = self._etags.get(key)
         condition = condition or ({"IfMatch": etag} if etag else {"IfNoneMatch": "*"})
-        return self.note(key, self.client.put_object(**self.at(key), Body=BODY, **condition))
+        return self.note(key, self.client.put_object(**self.new_at(key), Body=BODY, **condition))
 
     def value(self, about: "About", *, is_right: bool) -> Any:
         """What the condition says: something true, or something untrue, of what is there from now on."""
@@ -100,7 +105,7 @@ class _Bench:
 
     def copy(self, **condition: Any) -> None:
         """Copy source to target."""
-        wanted = self.at(self.target) | self.origin() | {"AnnotationDirective": "EXCLUDE"}
+        wanted = self.new_at(self.target) | self.origin() | {"AnnotationDirective": "EXCLUDE"}
         self.note(self.target, self.client.copy_object(**wanted, **condition))
 
     def remove(self, **condition: Any) -> None:
@@ -117,7 +122,7 @@ class _Bench:
     def copy_part(self, **condition: Any) -> tuple[str, str]:
         """The source as the only part of a new upload of the target; the upload's id and the part's etag."""
         origin = self.origin()
-        upload_id: str = self.client.create_multipart_upload(**self.at(self.target))["UploadId"]
+        upload_id: str = self.client.create_multipart_upload(**self.new_at(self.target))["UploadId"]
         self._uploads[upload_id] = None
         wanted = self.at(self.target) | origin | {"UploadId": upload_id, "PartNumber": 1}
         return upload_id, self.client.upload_part_copy(**wanted, **condition)["CopyPartResult"]["ETag"]

@@ -95,11 +95,16 @@ class DeployedStack:
         iam = self._clients.client_of("iam")
         with translated("GetRole", role):
             arn = iam.get_role(RoleName=role)["Role"]["Arn"]
-        context = {"ContextKeyName": "aws:ResourceAccount", "ContextKeyValues": [account], "ContextKeyType": "string"}
+        # A role may use KMS keys through S3 only.
+        known = {"aws:ResourceAccount": account, "kms:ViaService": f"s3.{self.region()}.amazonaws.com"}
+        context: Any = [
+            {"ContextKeyName": name, "ContextKeyValues": [value], "ContextKeyType": "string"}
+            for name, value in known.items()
+        ]
         with translated("SimulatePrincipalPolicy", role):
             # IAM may answer with a part of the results, however few they are.
             pages = iam.get_paginator("simulate_principal_policy").paginate(
-                PolicySourceArn=arn, ActionNames=list(actions), ResourceArns=[resource], ContextEntries=[context]
+                PolicySourceArn=arn, ActionNames=list(actions), ResourceArns=[resource], ContextEntries=context
             )
             found = [one for page in pages for one in page["EvaluationResults"]]
         return [one["EvalActionName"] for one in found if one["EvalDecision"] != "allowed"]

@@ -18,6 +18,10 @@ from domain.lifecycle.stages import StageEntry
 
 _TRIED = 3
 """Objects to try: the first one may be deleted meanwhile."""
+_DENIED = frozenset({"403", "AccessDenied"})
+_NO_OWNERSHIP = "OwnershipControlsNotFoundError"
+_LOOKED_AT = 20
+"""Objects whose encryption is looked at."""
 
 
 class AwsInspector:
@@ -72,6 +76,40 @@ class AwsInspector:
         store = S3AnnotationStore(self._clients, owners=self._owners)
         some = islice(S3ObjectListing(self._clients, owners=self._owners).list_objects(bucket, prefix=prefix), _TRIED)
         return any(store.list_annotations(Location(bucket, one.key)) is not None for one in some)
+
+    def kms_keys(self, bucket: str, prefix: str) -> frozenset[str]:
+        """See the port."""
+        from adapters.s3.listing import S3ObjectListing
+        from adapters.s3.object_store import S3ObjectStore
+
+        store = S3ObjectStore(self._clients, owners=self._owners)
+        listed = S3ObjectListing(self._clients, owners=self._owners).list_objects(bucket, prefix=prefix)
+        seen = (store.look_at_object(Location(bucket, one.key)) for one in islice(listed, _LOOKED_AT))
+        used = (one.encryption for one in seen if one is not None)
+        return frozenset(one.kms_key_id for one in used if one.is_kms and one.kms_key_id is not None)
+
+    def is_of_account(self, bucket: str, account: str) -> bool:
+        """See the port; for a bucket of another account S3 answers 403."""
+        with translated("HeadBucket", f"s3://{bucket}"):
+            try:
+                self._clients.s3.head_bucket(Bucket=bucket, ExpectedBucketOwner=account)
+            except ClientError as error:
+                if error_code(error) not in _DENIED:
+                    raise
+                return False
+        return True
+
+    def ownership(self, bucket: str) -> str:
+        """See the port; a bucket that has never had the setting behaves as ObjectWriter."""
+        owner: Any = self._owners.of_settings(bucket)
+        with translated("GetBucketOwnershipControls", f"s3://{bucket}"):
+            try:
+                answer = self._clients.s3.get_bucket_ownership_controls(Bucket=bucket, **owner)
+            except ClientError as error:
+                if error_code(error) != _NO_OWNERSHIP:
+                    raise
+                return "ObjectWriter"
+        return str(answer["OwnershipControls"]["Rules"][0]["ObjectOwnership"])
 
     def table_stream(self, table: str) -> str:
         """See the port."""

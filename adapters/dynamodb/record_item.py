@@ -188,6 +188,7 @@ def _seen_map(seen: SeenParts) -> dict[str, Any]:
     """Only what an object has, in short names: an item above 1 KB costs two write units."""
     counts = {"m": seen.metadata, "t": seen.tags, "a": seen.annotations}
     texts = {"c": seen.storage_class if seen.storage_class != "STANDARD" else "", "l": seen.lock}
+    texts |= {"y": seen.source_key, "s": seen.checksum}
     fields: dict[str, Any] = {
         name: number(count) for name, count in counts.items() if count or (name == "a" and count == 0)
     }
@@ -209,4 +210,6 @@ def _seen(fields: Mapping[str, Any]) -> SeenParts:
         annotations=counts.get("a"),
         lost=tuple(texts["x"].split(",")) if "x" in texts else (),
         is_proven="u" not in counts,
+        source_key=texts.get("y", ""),
+        checksum=texts.get("s", ""),
     )

@@ -10,9 +10,9 @@ from botocore.exceptions import ClientError
 from adapters.aws.clients import AwsClients
 from adapters.aws.errors import error_code, translated
 from adapters.s3.notification_filters import (
-    LIVE_EVENTS,
     Entry,
     SourceRule,
+    captured_events,
     entries_of,
     live_pattern,
     queue_entry,
@@ -38,7 +38,11 @@ _QUEUES, _BRIDGE = "QueueConfigurations", "EventBridgeConfiguration"
 
 @dataclass(eq=False)
 class S3LiveCapture:
-    """LiveCapture on S3, SQS and EventBridge; ``prefix`` limits the events to the migration's sources."""
+    """LiveCapture on S3, SQS and EventBridge; ``prefix`` limits the events to the migration's sources.
+
+    With ``late`` it also receives changes of an object that leave its etag as it is. That they arrive is not checked:
+    a verification finds what they would have told.
+    """
 
     clients: AwsClients
     bucket: str
@@ -46,6 +50,7 @@ class S3LiveCapture:
     queue_url: str
     migration: str
     owners: Owners = field(default_factory=Owners)
+    late: bool = False
 
     @property
     def name(self) -> str:
@@ -62,7 +67,7 @@ class S3LiveCapture:
             raise InputError(f"events come through 'auto', 'queue' or 'eventbridge', not {through!r}")
         before, queue = self._read(), self._queue_arn()
         entries = list(entries_of(before))
-        direct = [entry for entry in entries if entry.destination == queue and entry.tells_all(self.prefix)]
+        direct = [entry for entry in entries if self._is_complete(entry, queue)]
         rules, others = self._rules(queue)
         fed = [rule for rule in rules if rule.tells_all(self.prefix)]
         why = self._other_migration(entries, others, queue)
@@ -97,12 +102,12 @@ class S3LiveCapture:
         """See the port."""
         queue = QueuePair(self.queue_url, self._queue_arn(), "", "")
         if capture.rule:
-            route_events(self.clients, capture.rule, live_pattern(self.bucket, self.prefix), queue)
+            route_events(self.clients, capture.rule, live_pattern(self.bucket, self.prefix, late=self.late), queue)
         if capture.rule or capture.through == "eventbridge":
             send_bucket_events_to_eventbridge(self.clients, self.bucket, owners=self.owners)
             return
         now = entries_of(self._read())
-        if any(one.destination == queue.arn and one.tells_all(self.prefix) for one in now):
+        if any(self._is_complete(one, queue.arn) for one in now):
             return
         try:
             send_bucket_events(
@@ -111,6 +116,7 @@ class S3LiveCapture:
                 queue,
                 configuration_id=self.name,
                 earlier_id=EARLIER_ID,
+                events=captured_events(late=self.late),
                 prefix=self.prefix,
                 owners=self.owners,
             )
@@ -163,6 +169,11 @@ class S3LiveCapture:
                 with translated("DeleteObject", location.uri):
                     self.clients.s3.delete_object(**wanted, VersionId=one["VersionId"])
 
+    def _is_complete(self, entry: Entry, queue: str) -> bool:
+        """Whether the entry sends all that is to be captured to that queue; another program's stays as it is."""
+        late = self.late and entry.name in (self.name, EARLIER_ID)
+        return entry.destination == queue and entry.tells_all(self.prefix, late=late)
+
     def _added_to(self, before: dict[str, Any], entries: list[Entry], queue: str) -> Capture | CaptureRefused:
         """The migration's entry beside the others; raises before anything is stored if S3 would refuse it."""
         ours = [
@@ -170,7 +181,8 @@ class S3LiveCapture:
             for entry in entries
             if entry.name == self.name or (entry.name, entry.destination) == (EARLIER_ID, queue)
         ]
-        met = next((entry for entry in entries if entry not in ours and entry.meets(self.prefix)), None)
+        others_of_s3 = (entry for entry in entries if entry not in ours)
+        met = next((entry for entry in others_of_s3 if entry.meets(self.prefix, late=self.late)), None)
         if met is not None:
             return CaptureRefused(
                 f"s3://{self.bucket}: the notification '{met.name}' sends events of keys below '{met.prefix}' to"
@@ -178,7 +190,7 @@ class S3LiveCapture:
             )
         names = {entry.name for entry in ours}
         others = [one for one in before.get(_QUEUES, []) if one.get("Id") not in names]
-        planned = queue_entry(self.name, queue, events=LIVE_EVENTS, prefix=self.prefix)
+        planned = queue_entry(self.name, queue, events=captured_events(late=self.late), prefix=self.prefix)
         return Capture(self.bucket, _text(before), _text(before | {_QUEUES: [*others, planned]}), through="queue")
 
     def _other_migration(self, entries: list[Entry], rules: list[SourceRule], queue: str) -> str | None:

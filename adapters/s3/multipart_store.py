@@ -52,7 +52,7 @@ class S3MultipartStore:
     def create_upload(self, target: TargetObject, *, seen: ObjectState) -> str:
         """See the port."""
         parameters = place(target.location) | upload_description(seen) | not_inherited(seen, now=time.time())
-        parameters |= {"StorageClass": target.storage_class} | self._owners.of(target.location)
+        parameters |= {"StorageClass": target.storage_class} | self._owners.of_write(target.location)
         expires = _EXPIRES.set(seen.headers.expires)
         try:
             with translated("CreateMultipartUpload", target.location.uri), sending_before(target.send_before):

@@ -14,6 +14,10 @@ LIVE_EVENTS = (
 """The events that live capture must receive."""
 LIVE_DETAILS = ("Object Created", "Object Deleted", "Object Restore Completed")
 """The same as EventBridge's names; a lifecycle's expiry is an 'Object Deleted' there."""
+LATE_EVENTS = ("s3:ObjectTagging:*", "s3:ObjectAnnotation:*", "s3:LifecycleTransition")
+"""Changes of an object that leave its etag as it is, which live capture receives if the rules file says so."""
+LATE_DETAILS = ("Object Tags Added", "Object Tags Deleted", "Object Storage Class Changed")
+"""The same as EventBridge's names; it has none for annotations (S3 user guide, ev-mapping-troubleshooting)."""
 KINDS = ("QueueConfigurations", "TopicConfigurations", "LambdaFunctionConfigurations")
 _ARNS = ("QueueArn", "TopicArn", "LambdaFunctionArn")
 
@@ -28,14 +32,14 @@ class Entry:
     prefix: str = ""
     suffix: str = ""
 
-    def meets(self, prefix: str) -> bool:
+    def meets(self, prefix: str, *, late: bool = False) -> bool:
         """Whether S3 treats it as overlapping with live capture of ``prefix``; one event would have two targets."""
         is_near = self.prefix.startswith(prefix) or prefix.startswith(self.prefix)
-        return is_near and any(_share(event, live) for event in self.events for live in LIVE_EVENTS)
+        return is_near and any(_share(event, live) for event in self.events for live in captured_events(late=late))
 
-    def tells_all(self, prefix: str) -> bool:
-        """Whether every write and every delete below ``prefix`` is sent on."""
-        wanted = {"s3:ObjectCreated:*", "s3:ObjectRemoved:*"}
+    def tells_all(self, prefix: str, *, late: bool = False) -> bool:
+        """Whether every write and every delete below ``prefix`` is sent on, and with ``late`` every late change."""
+        wanted = {"s3:ObjectCreated:*", "s3:ObjectRemoved:*", *(LATE_EVENTS if late else ())}
         return wanted <= set(self.events) and prefix.startswith(self.prefix) and not self.suffix
 
 
@@ -95,11 +99,16 @@ def source_rule(rule: Mapping[str, Any], bucket: str) -> SourceRule | None:
     return SourceRule(str(rule["Name"]), is_whole, prefixes)
 
 
-def live_pattern(bucket: str, prefix: str) -> Mapping[str, Any]:
-    """The pattern of a rule that sends live events of keys below ``prefix``."""
+def captured_events(*, late: bool) -> tuple[str, ...]:
+    """The events that live capture receives, with ``late`` also those of late changes."""
+    return LIVE_EVENTS + (LATE_EVENTS if late else ())
+
+
+def live_pattern(bucket: str, prefix: str, *, late: bool = False) -> Mapping[str, Any]:
+    """The pattern of a rule that sends live events of keys below ``prefix``, with ``late`` late changes too."""
     return {
         "source": ["aws.s3"],
-        "detail-type": list(LIVE_DETAILS),
+        "detail-type": [*LIVE_DETAILS, *(LATE_DETAILS if late else ())],
         "detail": {"bucket": {"name": [bucket]}, "object": {"key": [{"prefix": prefix}]}},
     }
 

@@ -90,7 +90,7 @@ class S3ObjectStore:
             raise RefusedRequestError(f"{source.location.uri}: it cannot be copied onto itself; correct the rule")
         parameters = place(target.location) | copy_source(source) | target_condition(target)
         parameters |= self._directives | {"StorageClass": target.storage_class}
-        parameters |= self._owners.of(target.location) | self._owners.of_source(source.location)
+        parameters |= self._owners.of_write(target.location) | self._owners.of_source(source.location)
         if seen is not None:
             parameters |= not_inherited(seen, now=time.time())
         return _through_conflicts(lambda: self._copy(parameters, target))

@@ -25,15 +25,22 @@ _WHOLE_OBJECT = ("CRC64NVME", "CRC32C", "CRC32")
 class Owners:
     """The account that each bucket must belong to, where that is configured: a guard against taken-over names.
 
-    ``requester_pays`` names the buckets whose requests are paid by who sends them.
+    ``requester_pays`` names the buckets whose requests are paid by who sends them. ``full_control`` names those whose
+    accounts get full control of every object that is written there.
     """
 
     accounts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     requester_pays: frozenset[str] = frozenset()
+    full_control: frozenset[str] = frozenset()
 
     def of(self, location: Location) -> dict[str, str]:
         """The parameters for a request on objects, keys or uploads at ``location``."""
         return self.of_settings(location.bucket) | self._payer(location)
+
+    def of_write(self, location: Location) -> dict[str, str]:
+        """The parameters for a request that makes an object at ``location``, or begins an upload to it."""
+        acl = {"ACL": "bucket-owner-full-control"} if location.bucket in self.full_control else {}
+        return self.of(location) | acl
 
     def of_source(self, location: Location) -> dict[str, str]:
         """The parameters for a request that reads ``location`` as a copy source."""

@@ -104,7 +104,7 @@ class Notifications:
         for configuration in known[1]:
             if self._wanted(change, configuration):
                 self._send(change, configuration, region)
-        if "EventBridgeConfiguration" in raw:
+        if "EventBridgeConfiguration" in raw and _detail_type(change.name) is not None:
             account = self._s3.get_account_id()
             self._eventbridge._dispatch_event(eventbridge_event(change, region, account))
 
@@ -172,6 +172,7 @@ _DETAIL_TYPES = {
     "ObjectTagging:Put": "Object Tags Added",
     "ObjectTagging:Delete": "Object Tags Deleted",
 }
+"""EventBridge has no event for an annotation (S3 user guide, ev-mapping-troubleshooting)."""
 _REASONS = {
     "Put": "PutObject",
     "Post": "POST Object",
@@ -180,6 +181,12 @@ _REASONS = {
     "Delete": "DeleteObject",
     "DeleteMarkerCreated": "DeleteObject",
 }
+
+
+def _detail_type(name: str) -> str | None:
+    """EventBridge's name of an event; ``None`` where it has none."""
+    _, family, _ = name.split(":")
+    return _DETAIL_TYPES.get(name.removeprefix("s3:")) or _DETAIL_TYPES.get(family)
 
 
 def eventbridge_event(change: Change, region: str, account: str) -> dict[str, Any]:
@@ -207,7 +214,7 @@ def eventbridge_event(change: Change, region: str, account: str) -> dict[str, An
     return {
         "EventId": change.request_id,
         "Source": "aws.s3",
-        "DetailType": _DETAIL_TYPES.get(f"{family}:{kind}") or _DETAIL_TYPES.get(family, "Object Created"),
+        "DetailType": _detail_type(change.name),
         "Detail": json.dumps(detail),
         "EventBusName": "default",
         "Time": datetime.fromtimestamp(change.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),

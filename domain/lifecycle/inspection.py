@@ -99,6 +99,18 @@ class Inspector(Protocol):
         Raises AccessDeniedError where that is denied, RefusedRequestError where the server has no annotations.
         """
 
+    def kms_keys(self, bucket: str, prefix: str) -> frozenset[str]:
+        """The ARNs of the KMS keys of some of the bucket's first objects."""
+
+    def is_of_account(self, bucket: str, account: str) -> bool:
+        """Whether the bucket, which can be listed, belongs to that account."""
+
+    def ownership(self, bucket: str) -> str:
+        """The bucket's Object Ownership: BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter.
+
+        Raises AccessDeniedError where it may not be read.
+        """
+
     def table_stream(self, table: str) -> str:
         """The stream's view type; empty where the table has none."""
 
@@ -145,7 +157,7 @@ class StackInspector(Protocol):
         """The conditions of each statement of the queue's policy, as JSON: the services and ARNs that may send."""
 
     def denied(self, role: str, actions: Sequence[str], resource: str, *, account: str) -> Sequence[str]:
-        """The actions that the role's own policies do not allow on the resource, by simulation."""
+        """The actions that the role's own policies do not allow on the resource, through S3, by simulation."""
 
     def account(self) -> str:
         """This account's number."""

@@ -1,11 +1,13 @@
 """Compares one record with the objects at both keys; pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from domain.annotations import AnnotationsCompared
 from domain.keys import Location
+from domain.kms_keys import NO_KEYS, KeyMap
+from domain.lifecycle.seen_copy import parts_seen, wrong_key
 from domain.objects import ObjectState, is_other_version, same_bytes
 from domain.protocol.known_target import is_as_recorded
 from domain.protocol.record import Origin, Record, State
@@ -137,39 +139,45 @@ def needs_reading(record: Record, sides: Sides) -> bool:
     return not same_bytes(source, target) and not _proven_different(source, target)
 
 
-def judge(record: Record, sides: Sides, *, now: float) -> Finding:
-    """Every difference between the record and the objects at both keys; ``now`` in seconds since 1970."""
-    differences = tuple(dict.fromkeys(_differences(record, sides, now)))
+def judge(record: Record, sides: Sides, *, now: float, keys: KeyMap = NO_KEYS) -> Finding:
+    """Every difference between the record and the objects at both keys; ``now`` in seconds since 1970.
+
+    ``keys`` names the KMS key that a copy gets where it is not its source's.
+    """
+    differences = tuple(dict.fromkeys(_differences(record, sides, now, keys)))
     return Finding(
         record.source,
         record.target,
         record.state.value,
         differences,
-        detail=record.why or (sides.annotations.lack if sides.annotations is not None else ""),
+        detail=record.why or _what_is_wrong(sides, differences, keys),
         verified=not differences and record.state is State.COPIED,
-        seen=_seen(record, sides, differences),
+        seen=_seen(record, sides, differences, keys),
     )
 
 
-def _seen(record: Record, sides: Sides, differences: tuple[Difference, ...]) -> SeenParts | None:
+def _what_is_wrong(sides: Sides, differences: tuple[Difference, ...], keys: KeyMap) -> str:
+    source, target = sides.source, sides.target
+    found = [sides.annotations.lack] if sides.annotations is not None else []
+    if Difference.ENCRYPTION in differences and source is not None and target is not None:
+        found.append(wrong_key(source, target, keys))
+    return "; ".join(filter(None, found))
+
+
+def _seen(record: Record, sides: Sides, differences: tuple[Difference, ...], keys: KeyMap) -> SeenParts | None:
     source, target = sides.source, sides.target
     others = (Difference.CHANGED_SINCE, Difference.TARGET_CHANGED)
     if record.state is not State.COPIED or source is None or target is None or set(others) & set(differences):
         return None
-    return SeenParts(
-        metadata=len(source.metadata),
-        tags=len(source.tags or {}),
-        storage_class=source.storage_class,
-        has_kms_key=source.encryption.is_kms,
-        lock=source.lock.as_text,
-        annotations=sides.annotations.count if sides.annotations is not None else None,
+    return replace(
+        parts_seen(source, target, annotations=sides.annotations, keys=keys),
         lost=tuple(one.value for one in differences if one in _LOSSES),
         is_proven=not _UNEQUAL & set(differences),
     )
 
 
 def _differences(  # noqa: C901, PLR0912  # one row for each state
-    record: Record, sides: Sides, now: float
+    record: Record, sides: Sides, now: float, keys: KeyMap
 ) -> Iterator[Difference]:
     if record.is_unfinished:
         yield Difference.UNFINISHED
@@ -192,13 +200,13 @@ def _differences(  # noqa: C901, PLR0912  # one row for each state
             if not ours:
                 yield Difference.MISSING if sides.target is None else Difference.TARGET_CHANGED
         case State.COPIED:
-            yield from _of_a_copy(record, sides, now)
+            yield from _of_a_copy(record, sides, now, keys)
         case State.ROLLED_BACK | State.PURGED:
             if sides.source is None and ours:
                 yield Difference.SOURCE_ABSENT
 
 
-def _of_a_copy(record: Record, sides: Sides, now: float) -> Iterator[Difference]:
+def _of_a_copy(record: Record, sides: Sides, now: float, keys: KeyMap) -> Iterator[Difference]:
     source, target = sides.source, sides.target
     if source is None:
         yield Difference.SOURCE_ABSENT
@@ -213,13 +221,14 @@ def _of_a_copy(record: Record, sides: Sides, now: float) -> Iterator[Difference]
     if source is not None:
         # keyshift itself committed the other content of a manifest whose references it switched: its etag is the proof.
         others = (Difference.SIZE, Difference.BYTES, Difference.UNPROVEN) if record.is_rewritten else ()
-        yield from (one for one in compare_objects(source, target, sides=sides, now=now) if one not in others)
+        compared = compare_objects(keys.as_copied(source), target, sides=sides, now=now)
+        yield from (one for one in compared if one not in others)
 
 
 def compare_objects(  # noqa: C901  # one row for each thing that a copy carries
     source: ObjectState, target: ObjectState, *, sides: Sides, now: float
 ) -> Iterator[Difference]:
-    """The parts of the source that the target lacks."""
+    """The parts of the source that the target lacks; the source has the encryption that its copy shall have."""
     if source.size != target.size:
         yield Difference.SIZE
     elif sides.source_digest is not None and sides.target_digest is not None:

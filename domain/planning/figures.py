@@ -146,7 +146,11 @@ class PlanFigures:
                 " (docs/lake-tables.md)"
             )
         if any("KMS" in name for name in self.encryption):
-            notes.append("objects under a KMS key get the target bucket's key where theirs cannot be used")
+            under = sum(count for name, count in self.encryption.items() if "KMS" in name)
+            notes.append(
+                f"objects under a KMS key: {under:,}; a copy gets the same key, or the one that `encryption: {{map:"
+                " …}` in the rules file names. A key that the target cannot use parks its objects with the cause kms"
+            )
         return tuple(notes)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Self
 
+from domain.kms_keys import NO_KEYS, KeyMap
 from domain.objects import is_digest
 from domain.parts import MAX_COPY_BYTES, MULTIPART_ABOVE, PART_BYTES
 from domain.protocol.causes import Cause, told
@@ -76,7 +77,7 @@ class MigrationPolicy:
     the promise that no object has a KMS key or an object lock. Both promises together save a HEAD for each event.
 
     ``encrypts_targets`` says whether the target bucket encrypts with KMS, so that etags there are not digests. It may
-    ask S3, and raises what a port raises.
+    ask S3, and raises what a port raises. ``kms_keys`` names the KMS key of a copy where it is not its source's.
     """
 
     mirror_deletes: bool = True
@@ -89,6 +90,7 @@ class MigrationPolicy:
     promised_storage_class: str | None = None
     promised_plain: bool = False
     encrypts_targets: Callable[[], bool] = lambda: False
+    kms_keys: KeyMap = NO_KEYS
     rules_digest: str = ""
 
     @property

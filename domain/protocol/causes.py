@@ -164,7 +164,8 @@ REMEDIES: Mapping[Cause, str] = {
     Cause.IMPOSSIBLE_KEY: "change the rule, or ask the producer for another name, then keyshift verify --requeue",
     Cause.OTHER_TARGET: "keyshift rollback it, or deploy the old rule again",
     Cause.ACCESS_DENIED: f"give the permission that the message names (docs/iam.md), {_REPLAY} access-denied --yes",
-    Cause.KMS: f"enable the key, or allow its use in the key's policy, {_REPLAY} kms --yes",
+    Cause.KMS: "enable the key, allow its use in the key's policy, or name another key for the copies (docs/rules.md,"
+    f" encryption), {_REPLAY} kms --yes",
     Cause.ARCHIVED: "restore it; its event wakes the record, or keyshift backfill --list",
     Cause.MISSING_RESOURCE: "correct the name, or deploy the stack, then keyshift resume",
     Cause.STORAGE_FULL: f"make room on the server, {_REPLAY} storage-full --yes",

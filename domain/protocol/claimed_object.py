@@ -143,6 +143,7 @@ class ClaimedObject:
             mirror_deletes=self._policy.mirror_deletes,
             mirror_adopted=self._policy.mirror_adopted,
             now=self._held.lease.started,
+            kms_keys=self._policy.kms_keys,
         )
         if may_lie_under_a_marker(sight):
             return replace(sight, top=self._ports.store.find_top_marker(self._source))
@@ -183,7 +184,8 @@ class ClaimedObject:
         version_id: str | None = None,
         state: State = State.COPIED,
     ) -> Outcome | None:
-        copy = SeenCopy(self._source, self._held.record.target, seen, condition, version_id)
+        wanted = self._policy.kms_keys.as_copied(seen)
+        copy = SeenCopy(self._source, self._held.record.target, wanted, condition, version_id)
         answer = copy_seen(self._held, copy, ports=self._ports, policy=self._policy)
         if isinstance(answer, HandedOn):
             self._held.release()

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from domain.kms_keys import KeyMap
 from domain.objects import ObjectState, is_other_version, what_is_lost
 from domain.protocol.annotating import compare_annotations
 from domain.protocol.attempt import Attempt, Lease, MigrationPolicy, MigrationPorts, Outcome, Verdict
@@ -33,7 +34,7 @@ def clean_source(
         return blocked
     # An earlier cleanup's marker is not the one that this cleanup puts. If it were kept, rollback would take this
     # cleanup's marker for the producer's delete.
-    work = partial(_delete_if_proven, ports=ports)
+    work = partial(_delete_if_proven, ports=ports, policy=policy)
     return run_claimed(record, DELETE_SOURCE, work, lease=lease, ports=ports, marker_version=None)
 
 
@@ -53,14 +54,15 @@ def _blocked(record: Record, now: float, *, need_proof: bool) -> Outcome | None:
     return None
 
 
-def _delete_if_proven(held: HeldRecord, ports: MigrationPorts) -> Outcome:
+def _delete_if_proven(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy) -> Outcome:
     record = held.record
     target = ports.store.look_at_object(record.target, with_tags=True)
     if not is_as_recorded(target, record):
         emptied = record.source_etag if DELETE_SOURCE in record.maybe else None
         return held.commit(State.CONFLICT, cause=Cause.TARGET_CHANGED, cleaned_etag=emptied)
     source = ports.store.look_at_object(record.source, with_tags=True)
-    kept = _why_kept(source, target, record, held.lease.earliest) or _why_kept_by_annotations(source, record, ports)
+    kept = _why_kept(source, target, record, held.lease.earliest, keys=policy.kms_keys)
+    kept = kept or _why_kept_by_annotations(source, record, ports)
     if kept is not None:
         held.forget_intent(without_effect=True)
         return Outcome(Verdict.DONE, State.COPIED, *kept)
@@ -108,7 +110,7 @@ def _settle_absent(held: HeldRecord, ports: MigrationPorts, copy: ObjectState, *
     return held.commit(State.GONE if is_put_after(top.hidden, record, copy) else State.CLEANED)
 
 
-def preview_source(record: Record, *, ports: MigrationPorts, now: float) -> Cause | None:
+def preview_source(record: Record, *, ports: MigrationPorts, policy: MigrationPolicy, now: float) -> Cause | None:
     """Why ``clean_source`` would keep this source, judged by reads alone; ``None``: it would delete it."""
     if record.mode is not Mode.FORWARD:
         return Cause.NOT_FORWARD
@@ -119,11 +121,14 @@ def preview_source(record: Record, *, ports: MigrationPorts, now: float) -> Caus
     if not is_as_recorded(target, record):
         return Cause.TARGET_CHANGED
     source = ports.store.look_at_object(record.source, with_tags=True)
-    kept = _why_kept(source, target, record, now) or _why_kept_by_annotations(source, record, ports)
+    kept = _why_kept(source, target, record, now, keys=policy.kms_keys)
+    kept = kept or _why_kept_by_annotations(source, record, ports)
     return kept[0] if kept is not None else None
 
 
-def _why_kept(source: ObjectState | None, target: ObjectState, record: Record, now: float) -> tuple[Cause, str] | None:
+def _why_kept(
+    source: ObjectState | None, target: ObjectState, record: Record, now: float, *, keys: KeyMap
+) -> tuple[Cause, str] | None:
     """Why the source stays, with the detail; ``None``: nothing keeps it."""
     if source is None:
         return None
@@ -132,7 +137,7 @@ def _why_kept(source: ObjectState | None, target: ObjectState, record: Record, n
     if not _is_as_verified(source, target, record):
         return Cause.SOURCE_CHANGED, ""
     # A lifecycle rule and UpdateObjectEncryption change these and leave version, etag and date as they are.
-    lost = what_is_lost(source, target, now=now)
+    lost = what_is_lost(keys.as_copied(source), target, now=now)
     return (Cause.COPY_LACKS, ", ".join(lost)) if lost else None
 
 

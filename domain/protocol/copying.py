@@ -30,7 +30,7 @@ class HandedOn:
 
 @dataclass(frozen=True, slots=True)
 class SeenCopy:
-    """A copy of the source that ``seen`` describes.
+    """A copy of the source that ``seen`` describes, with the encryption that the copy shall have.
 
     With a ``version_id`` that version is copied, current or not. ``intent`` is what is declared; by default it is a
     copy that its etag or checksum identifies.
@@ -88,7 +88,9 @@ def _with_tags(source: Location, seen: ObjectState, ports: MigrationPorts) -> Ob
     if seen.tags is not None:
         return seen
     again = ports.store.look_at_object(source, version_id=seen.version_id, with_tags=True)
-    return again if again is not None and again.etag == seen.etag else None
+    if again is None or again.etag != seen.etag:
+        return None
+    return replace(again, encryption=seen.encryption)
 
 
 class _PartsCopy:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from domain.kms_keys import NO_KEYS, KeyMap
 from domain.objects import ObjectState
 from domain.protocol.causes import Cause
 from domain.protocol.ports import HiddenVersion, MustMatch, TargetCondition, TopMarker
@@ -14,7 +15,8 @@ class Sight:
 
     Each request that this attempt sent before was refused, so of its own intents only the unconfirmed copies are known.
     ``removed`` means that the notice is a producer's delete. ``mirror_adopted`` means that this delete may also delete
-    a target that another writer made. ``now`` is in seconds since 1970.
+    a target that another writer made. ``now`` is in seconds since 1970. ``kms_keys`` names the KMS key that a copy gets
+    where it is not its source's.
     """
 
     record: Record
@@ -25,6 +27,7 @@ class Sight:
     mirror_deletes: bool = True
     mirror_adopted: bool = False
     now: float = 0.0
+    kms_keys: KeyMap = NO_KEYS
 
 
 @dataclass(frozen=True, slots=True)

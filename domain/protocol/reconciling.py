@@ -72,7 +72,8 @@ def decide(sight: Sight) -> Decision:
     doubts = doubted(target, record)
     if same_object(sight.source, target) or _is_rewritten_copy(sight.source, target, record):
         origin = _origin_of(target, record, known=known)
-        if origin is Origin.CREATED and what_is_lost(sight.source, target, now=sight.now):
+        wanted = sight.kms_keys.as_copied(sight.source)
+        if origin is Origin.CREATED and what_is_lost(wanted, target, now=sight.now):
             return Copy(sight.source, MustMatch(target.etag))
         return Settle(State.COPIED, origin=origin)
     if known and _came_up(sight.source, target, record):

@@ -96,7 +96,9 @@ def _copy_back(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy)
         return _finish(held, ports, State.ROLLBACK_CONFLICT, cause=Cause.NOTHING_TO_RESTORE)
     if record.is_rewritten:
         return _finish(held, ports, State.ROLLBACK_CONFLICT, cause=Cause.ORIGINAL_GONE)
-    copy = SeenCopy(record.target, record.source, target, MustBeAbsent(), intent=ROLL_BACK)
+    source_key = record.seen.source_key if record.seen is not None else None
+    original = policy.kms_keys.as_original(target, source_key)
+    copy = SeenCopy(record.target, record.source, original, MustBeAbsent(), intent=ROLL_BACK)
     answer = copy_seen(held, copy, ports=ports, policy=policy)
     if isinstance(answer, HandedOn):
         held.release()

@@ -25,6 +25,7 @@ _ADOPTED = ("bytes", "metadata", "headers", "tags")
 _COMPARED = ("metadata", "headers", "tags", "storage class", "KMS key", "object lock")
 _LOST = {"storage-class": "storage class", "encryption": "KMS key", "lock": "object lock", "size": "bytes"}
 """Verify's words for what has another name here."""
+_NO_ACL = "ACL: not carried, and the source's own grants are not looked at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +59,15 @@ def fidelity_of(record: Record) -> Fidelity:
     is_adopted = record.origin is Origin.ADOPTED
     seen, lost = record.seen, _lost(record.seen)
     kept = tuple(one for one in _kept(record, seen) if one.what not in {other.what for other in lost})
-    known = {one.what.removeprefix("no ") for one in (*kept, *lost)}
-    wanted = ("bytes", *_COMPARED, "annotations", "ACL")
+    other = tuple(_other_form(seen))
+    known = {one.what.removeprefix("no ") for one in (*kept, *lost, *other)}
+    wanted = ("bytes", *_COMPARED, "annotations")
     unseen = [Note(what) for what in wanted if what not in known and not (what == "bytes" and record.is_rewritten)]
+    unseen.append(Note("ACL", "" if is_adopted else _NO_ACL))
     if record.source_version not in (None, "null"):
         unseen.append(Note("older versions", "older versions: they stay at the source"))
     changed = () if is_adopted else tuple(_changed(record))
-    return Fidelity("adopted" if is_adopted else outcome, kept, changed, lost, tuple(unseen))
+    return Fidelity("adopted" if is_adopted else outcome, kept, (*changed, *other), lost, tuple(unseen))
 
 
 def _kept(record: Record, seen: SeenParts | None) -> Iterator[Note]:
@@ -78,10 +81,19 @@ def _kept(record: Record, seen: SeenParts | None) -> Iterator[Note]:
     yield Note("headers")
     yield _counted("tags", seen.tags, "{} tag")
     yield Note("storage class", f"storage class {seen.storage_class}")
-    yield Note("KMS key" if seen.has_kms_key else "no KMS key")
+    if not seen.source_key:
+        yield Note("KMS key" if seen.has_kms_key else "no KMS key")
     yield Note("object lock", f"object lock: {seen.lock}") if seen.lock else Note("no object lock")
     if seen.annotations is not None:
         yield _counted("annotations", seen.annotations, "{} annotation")
+
+
+def _other_form(seen: SeenParts | None) -> Iterator[Note]:
+    """The parts that the copy has in another form, as the rules or S3 want it."""
+    if seen is not None and seen.source_key:
+        yield Note("KMS key", f"KMS key: by the rules another one than {seen.source_key}")
+    if seen is not None and seen.checksum:
+        yield Note("checksum", f"checksum: {seen.checksum}")
 
 
 def _counted(what: str, number: int, text: str, endings: tuple[str, str] = ("", "s")) -> Note:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.keys import Location, key_fault, outermost
+from domain.kms_keys import NO_KEYS, KeyMap
 from domain.rules.branches import MAX_REVERSE, Branch, sources_of
 from domain.rules.references import NO_REFERENCES, PinPlace, References
 from domain.rules.template_filters import Effort, TooManyParsesError
@@ -85,7 +86,9 @@ class CompiledRules:
     and in ``pin_places``; ``digest`` names the content (SHA-256, hexadecimal).
     ``unversioned_source``, whether cleanup may delete from a bucket without versions, is refuse, accept or fenced.
     ``accepted_tables`` are the folders of data-lake tables whose sources cleanup may delete.
-    ``single_events`` publishes each audit event by itself, also the routine ones.
+    ``single_events`` publishes each audit event by itself, also the routine ones. ``kms_keys`` names the KMS key that a
+    copy gets where it is not its source's. ``grants_full_control`` gives the target bucket's account full control of
+    every copy. ``follows_late_changes`` looks again at an object whose tags, annotations or class change later.
     """
 
     migration: str
@@ -106,6 +109,9 @@ class CompiledRules:
     unversioned_source: str = "refuse"
     accepted_tables: tuple[str, ...] = ()
     single_events: bool = False
+    kms_keys: KeyMap = NO_KEYS
+    grants_full_control: bool = False
+    follows_late_changes: bool = False
 
     @property
     def source_bucket(self) -> str:

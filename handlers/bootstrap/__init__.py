@@ -126,6 +126,7 @@ def policy_of(process: Process) -> MigrationPolicy:
         promised_storage_class=rules.promised_storage_class,
         promised_plain=rules.promised_plain,
         encrypts_targets=_encryption_of(process),
+        kms_keys=rules.kms_keys,
         rules_digest=rules.digest,
     )
 

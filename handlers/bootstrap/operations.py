@@ -51,6 +51,7 @@ def operation_of(process: Process, dependencies: Dependencies) -> Operation:
             queue_url=process.settings.events_queue_url,
             migration=rules.migration,
             owners=owners,
+            late=rules.follows_late_changes,
         ),
         panel=DynamoDbControlPanel(clients, process.table),
         mappings=LambdaEventSourceMappings(clients, process.settings.functions),

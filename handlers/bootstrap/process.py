@@ -49,7 +49,8 @@ class Process:
 
 
 def owners_of(rules: CompiledRules) -> Owners:
-    """The accounts that the rules expect the buckets to belong to, and the buckets that the requester pays for."""
+    """The accounts of the buckets, by the rules, who pays for requests, and who controls what is written."""
     sides = (rules.source, rules.target)
     accounts = {side.bucket: side.expected_owner for side in sides if side.expected_owner is not None}
-    return Owners(accounts, frozenset(side.bucket for side in sides if side.requester_pays))
+    pays = frozenset(side.bucket for side in sides if side.requester_pays)
+    return Owners(accounts, pays, frozenset({rules.target_bucket} if rules.grants_full_control else ()))

@@ -15,6 +15,7 @@ from domain.lifecycle.inspection import Inspector, Tried
 from domain.lifecycle.stages import CAPTURING, StageEntry, rules_fault
 from domain.rules.compiled import CompiledRules
 from domain.rules.lake_tables import first_tables, table_warning
+from handlers.cli.account_doctor import key_findings, ownership_findings
 from handlers.cli.bucket_doctor import annotation_findings, lifecycle_findings, versioning_findings
 from handlers.cli.finding import Finding
 from handlers.cli.options import json_option, with_settings
@@ -81,9 +82,14 @@ def examine(process: "Process", inspector: Inspector) -> Iterator[Finding]:
         ("rules", lambda: rules_findings(rules, inspector.stage_of(settings.table))),
         (
             "source bucket",
-            lambda: chain(_source(rules, inspector), _lake_tables(process), annotation_findings(rules, inspector)),
+            lambda: chain(
+                _source(rules, inspector),
+                _lake_tables(process),
+                annotation_findings(rules, inspector),
+                key_findings(rules, inspector),
+            ),
         ),
-        ("target bucket", lambda: _target(rules, inspector)),
+        ("target bucket", lambda: chain(_target(rules, inspector), ownership_findings(rules, inspector))),
         ("manifest table", lambda: _table(settings, inspector)),
         ("events queue", lambda: _queue("events queue", settings.events_queue_url, settings, inspector)),
         ("backfill queue", lambda: _queue("backfill queue", settings.backfill_queue_url, settings, inspector)),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from domain.errors import KeyshiftError
+from domain.kms_keys import account_of
 from domain.lifecycle.inspection import QueueFacts, StackInspector
 from domain.rules.compiled import BucketSide, CompiledRules
 from handlers.cli.bucket_doctor import lock_findings
@@ -25,6 +26,8 @@ _WRITE = (
 )
 _READ_ANNOTATIONS = ("s3:GetObjectAnnotation", "s3:ListObjectAnnotations")
 _WRITE_ANNOTATIONS = (*_READ_ANNOTATIONS, "s3:PutObjectAnnotation")
+_DECRYPT, _ENCRYPT = ("kms:Decrypt",), ("kms:GenerateDataKey", "kms:Decrypt")
+_GRANT = ("s3:PutObjectAcl",)
 _LEDGER = ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
 _TOGETHER = ("dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate")
 """For the roles whose functions work batches off; a task of S3 Batch Operations is one object."""
@@ -58,6 +61,7 @@ def examine_stack(
         ("events queue's policy", lambda: _senders(stack)),
         ("manifest table", lambda: _table(stack)),
         ("permissions", lambda: _permissions(rules, stack)),
+        ("KMS keys", lambda: _keys(rules, stack)),
         ("concurrency", lambda: _concurrency(stack)),
         ("source bucket", lambda: _bucket("source bucket", rules.source, stack)),
         ("target bucket", lambda: _bucket("target bucket", rules.target, stack)),
@@ -132,6 +136,7 @@ def _permissions(rules: CompiledRules, stack: StackInspector) -> Iterator[Findin
     owners = rules.source.expected_owner or own, rules.target.expected_owner or own
     is_fine, has_some = True, not rules.promised_unannotated
     read, write = _READ + _READ_ANNOTATIONS * has_some, _WRITE + _WRITE_ANNOTATIONS * has_some
+    write += _GRANT * rules.grants_full_control
     for role in _MOVERS:
         name = stack.resources[role]
         ledger = _LEDGER if role == "BatchOperationsRole" else (*_LEDGER, *_TOGETHER)
@@ -147,6 +152,19 @@ def _permissions(rules: CompiledRules, stack: StackInspector) -> Iterator[Findin
             yield Finding("fail", "permissions", f"{role} may not {action}: deploy again; docs/iam.md gives the reason")
     if is_fine:
         yield Finding("ok", "permissions", "the roles allow what the functions call; bucket policies are not simulated")
+
+
+def _keys(rules: CompiledRules, stack: StackInspector) -> Iterator[Finding]:
+    """Whether the roles may use the keys that the rules file names; the keys' own policies are not simulated."""
+    for old, new in rules.kms_keys.pairs.items():
+        for key, actions in ((old, _DECRYPT), (new, _ENCRYPT)):
+            account = account_of(key)
+            if not account:
+                continue
+            for role in _MOVERS:
+                for action in stack.denied(stack.resources[role], actions, key, account=account):
+                    text = f"{role} may not {action} on {key}: deploy with --param kmsKeyArn=ARN,ARN, all keys in it"
+                    yield Finding("fail", "KMS keys", text)
 
 
 def _table_arn(stack: StackInspector, account: str) -> str:

@@ -14,6 +14,7 @@ from domain.rules.compiled import Allowed, BucketSide, CompiledRules
 from domain.rules.references import PinPlace
 from domain.rules.template_syntax import TemplateError, parse_source, parse_target, read_kind
 from domain.rules.templates import Kind, Template, kind_of_words
+from handlers.config.rules_encryption import compile_kms_keys
 from handlers.config.rules_model import RulesFile
 from handlers.config.rules_references import compile_references
 from handlers.config.yaml_places import Path as Place
@@ -79,6 +80,7 @@ class _Compiler:
         keep = [self._source(text, kinds, ("keep", at), file.source.prefix) for at, text in enumerate(file.keep)]
         self._check_allow()
         self._check_pin_places()
+        kms_keys = compile_kms_keys(file, self._blame)
         references = compile_references(file.references, kinds, self._blame)
         if self._mistakes:
             raise RulesError("\n".join(dict.fromkeys(self._mistakes)))
@@ -101,6 +103,9 @@ class _Compiler:
             unversioned_source=file.cleanup.unversioned_source,
             accepted_tables=tuple(file.cleanup.lake_tables),
             single_events=file.audit.events == "single",
+            kms_keys=kms_keys,
+            grants_full_control=file.acl != "none",
+            follows_late_changes=file.late_changes == "follow",
         )
 
     def _blame(self, place: Place, message: str) -> None:
@@ -186,6 +191,12 @@ def _digest(file: RulesFile) -> str:
     # A file that does not use what a later version added keeps its digest, so that a running migration goes on.
     if file.source.annotations is None:
         del content["source"]["annotations"]
+    if file.encryption is None:
+        del content["encryption"]
+    if file.acl == "none":
+        del content["acl"]
+    # What is looked at again is decided by its key as before.
+    del content["late_changes"]
     # Who pays decides about no key and no object.
     for side in ("source", "target"):
         del content[side]["requester_pays"]

@@ -74,6 +74,10 @@ class _Cleanup(_Model):
     lake_tables: list[Annotated[str, StringConstraints(min_length=1)]] = []
 
 
+class _Encryption(_Model):
+    map: Annotated[dict[str, str], Field(min_length=1)]
+
+
 class _Audit(_Model):
     events: Literal["packs", "single"] = "packs"
 
@@ -99,6 +103,9 @@ class RulesFile(_Model):
     references: list[ReferenceModel] = []
     pins: list[Literal["glue", "greengrass", "sagemaker"]] = []
     pin_places: list[_PinPlace] = []
+    late_changes: Literal["ignore", "follow"] = "ignore"
     deletes: Literal["mirror", "mirror-adopted", "keep"] = "mirror"
+    encryption: _Encryption | None = None
+    acl: Literal["none", "bucket-owner-full-control"] = "none"
     cleanup: _Cleanup = _Cleanup()
     audit: _Audit = _Audit()

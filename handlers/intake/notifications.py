@@ -22,11 +22,19 @@ EVENT_FAMILIES: Mapping[str, NoticeKind] = {
     "ObjectCreated": NoticeKind.CREATED,
     "ObjectRemoved": NoticeKind.REMOVED,
     "LifecycleExpiration": NoticeKind.REMOVED,
+    "ObjectTagging": NoticeKind.LISTED,
+    "ObjectAnnotation": NoticeKind.LISTED,
+    "ObjectRetention": NoticeKind.LISTED,
+    "LifecycleTransition": NoticeKind.LISTED,
 }
+"""A change that leaves the etag as it is makes both keys be looked at. ACLs are not carried, so theirs is ignored."""
 DETAIL_TYPES: Mapping[str, NoticeKind] = {
     "Object Created": NoticeKind.CREATED,
     "Object Deleted": NoticeKind.REMOVED,
     "Object Restore Completed": NoticeKind.LISTED,
+    "Object Tags Added": NoticeKind.LISTED,
+    "Object Tags Deleted": NoticeKind.LISTED,
+    "Object Storage Class Changed": NoticeKind.LISTED,
 }
 
 LIFECYCLE = "LifecycleExpiration"
@@ -125,7 +133,7 @@ def _direct_notice(entry: Any, own_principals: Collection[str]) -> Notice | Igno
     name = record.name.removeprefix("s3:")
     kind = NoticeKind.LISTED if name == "ObjectRestore:Completed" else EVENT_FAMILIES.get(name.partition(":")[0])
     if kind is None:
-        return Ignored(f"{name} does not change an object")
+        return Ignored(f"{name} changes nothing that a copy has")
     if kind is NoticeKind.REMOVED and _is_own(record.identity.principal_id, own_principals):
         return Ignored("keyshift's own delete")
     seen = record.s3.object
@@ -145,7 +153,7 @@ def bus_notice(event: Mapping[str, Any]) -> Notice | Ignored:
     A delete is never recognised as keyshift's here, because ``requester`` is an account. The record shows that.
     """
     if str(event.get("detail-type")) not in DETAIL_TYPES:
-        return Ignored(f"{event.get('detail-type')} does not change an object")
+        return Ignored(f"{event.get('detail-type')} changes nothing that a copy has")
     parsed = validated(_BusEvent, event)
     kind = DETAIL_TYPES[parsed.detail_type]
     seen, detail = parsed.detail.object, parsed.detail
@@ -157,10 +165,13 @@ def bus_notice(event: Mapping[str, Any]) -> Notice | Ignored:
 def _notice(kind: NoticeKind, source: Location, seen: _DirectObject | _BusObject, *, has_order: bool) -> Notice:
     """The notice; without ``has_order`` both keys are read.
 
-    A lifecycle rule's removal carries the sequencer of the object's creation, which is older than a later copy. The
-    permanent delete of a version has no time, and the version may not have been the current one.
+    A change that leaves the etag as it is, and a restore, are told by the key alone: by its etag such an object would
+    count as copied. A lifecycle rule's removal carries the sequencer of the object's creation, which is older than a
+    later copy. The permanent delete of a version has no time, and the version may not have been the current one.
     """
-    notice = Notice(
+    if kind is NoticeKind.LISTED:
+        return Notice(kind, source)
+    return Notice(
         kind=kind,
         source=source,
         etag=seen.etag,
@@ -168,7 +179,6 @@ def _notice(kind: NoticeKind, source: Location, seen: _DirectObject | _BusObject
         size=seen.size,
         sequencer=read_sequencer(seen.sequencer) if has_order else None,
     )
-    return notice.without_order() if kind is NoticeKind.LISTED else notice
 
 
 def read_sequencer(text: str | None) -> Sequencer | None:

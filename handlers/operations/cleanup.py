@@ -164,7 +164,7 @@ class Cleaner:
     def _preview(self, record: Record) -> Removal:
         cause = None
         if record.state is not State.CLEANED:
-            cause = preview_source(record, ports=self._ports, now=self._ports.clock.now())
+            cause = preview_source(record, ports=self._ports, policy=self._policy, now=self._ports.clock.now())
         if cause is not None:
             return held(record.source, cause, told(cause))
         return Removal(record.source.uri, Removed.WOULD_GO, size=record.size or 0)

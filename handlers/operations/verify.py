@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from domain.errors import KeyshiftError
+from domain.errors import ArchivedError, KeyshiftError
 from domain.keys import Location, is_probe
 from domain.lifecycle.ports import ByteReader, KeyBook
 from domain.lifecycle.verification import REPAIRABLE, Difference, Finding, Remark, Sides, judge, needs_reading
@@ -77,7 +77,7 @@ class Verifier:
 
     def _verified(self, record: Record) -> Finding:
         sides = self._with_digests(record, sides_of(record, self._ports))
-        finding = judge(record, sides, now=self._ports.clock.now())
+        finding = judge(record, sides, now=self._ports.clock.now(), keys=self._dependencies.policy.kms_keys)
         if not self._marks or record.state is not State.COPIED or record.mode is not Mode.FORWARD:
             return finding
         is_told = finding.seen is None or finding.seen == record.seen
@@ -107,11 +107,15 @@ class Verifier:
         source, target = sides.source, sides.target
         if self._reader is None or source is None or target is None or not needs_reading(record, sides):
             return sides
-        return replace(
-            sides,
-            source_digest=self._reader.digest_object(record.source, seen=source),
-            target_digest=self._reader.digest_object(record.target, seen=target),
-        )
+        try:
+            return replace(
+                sides,
+                source_digest=self._reader.digest_object(record.source, seen=source),
+                target_digest=self._reader.digest_object(record.target, seen=target),
+            )
+        except ArchivedError:
+            # The bytes stay unproven, and what else the copy lacks is told all the same.
+            return sides
 
     def _unrecorded(
         self, place: Location, difference: Difference, *, target: Location | None = None, why: str = ""

@@ -71,7 +71,8 @@ class YoungCopies:
         dependencies = self.operation.dependencies
 
         def compared() -> tuple[Difference, ...]:
-            return judge(record, sides_of(record, dependencies.ports), now=dependencies.ports.clock.now()).differences
+            sides, now = sides_of(record, dependencies.ports), dependencies.ports.clock.now()
+            return judge(record, sides, now=now, keys=dependencies.policy.kms_keys).differences
 
         return patiently(compared, sleep=dependencies.sleep)
 

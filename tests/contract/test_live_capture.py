@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -253,6 +254,40 @@ def test_an_entry_under_the_id_of_an_earlier_version_is_ours_by_its_queue(standi
     capture.switch_on(planned(capture))
     capture.restore(remembered)
     assert [one.destination for one in _entries(capture)] == [standing.theirs.arn]
+
+
+def test_late_changes_are_captured_where_the_rules_file_follows_them(standing: Standing) -> None:
+    """A later start widens the migration's own entry; one start without them is no fault of the capture."""
+    plain, late = standing.capture(), replace(standing.capture(), late=True)
+    plan = planned(plain)
+    plain.switch_on(plan)
+    wider = planned(late)
+    assert wider.before == plan.after != wider.after
+    late.switch_on(wider)
+    (entry,) = _entries(late)
+    assert {"s3:ObjectTagging:*", "s3:ObjectAnnotation:*", "s3:LifecycleTransition"} <= set(entry.events)
+    assert late.find_fault(wider) is None
+    assert planned(late).before == planned(late).after
+    assert late.restore(plan).configuration == "{}"
+
+
+def test_an_entry_that_another_program_made_is_not_widened(standing: Standing) -> None:
+    """It serves live capture; its events are its program's choice."""
+    send_bucket_events(standing.clients, standing.bucket, standing.ours, configuration_id="terraform")
+    late = replace(standing.capture(), late=True)
+    plan = planned(late, "auto")
+    assert plan.before == plan.after
+    late.switch_on(plan)
+    assert [one.name for one in _entries(late)] == ["terraform"]
+
+
+def test_a_rule_of_ours_has_the_late_changes_that_the_bus_knows(standing: Standing) -> None:
+    """Annotations have no event there."""
+    late = replace(standing.capture(), late=True)
+    late.switch_on(planned(late, "eventbridge"))
+    rule = standing.clients.events.describe_rule(Name=late.name)
+    kinds = json.loads(rule["EventPattern"])["detail-type"]
+    assert set(kinds) > {"Object Created", "Object Tags Added", "Object Tags Deleted", "Object Storage Class Changed"}
 
 
 def test_an_entry_of_ours_that_no_longer_tells_enough_is_replaced(standing: Standing) -> None:

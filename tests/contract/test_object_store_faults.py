@@ -162,6 +162,11 @@ def owners() -> Owners:
     return Owners({"old-bucket": "111111111111", "new-bucket": "222222222222"})
 
 
+def granting() -> Owners:
+    """And the target's account gets full control of the copies."""
+    return replace(owners(), full_control=frozenset({"new-bucket"}))
+
+
 def test_every_parameter_of_a_replacing_copy(clients: AwsClients) -> None:
     """Source pinned by etag and version, target by etag, owners named, nothing of the source left behind."""
     expected: dict[str, Any] = {
@@ -176,12 +181,13 @@ def test_every_parameter_of_a_replacing_copy(clients: AwsClients) -> None:
         "StorageClass": "STANDARD_IA",
         "ExpectedBucketOwner": "222222222222",
         "ExpectedSourceBucketOwner": "111111111111",
+        "ACL": "bucket-owner-full-control",
     } | NOT_INHERITED
     answer = {"CopyObjectResult": {"ETag": f'"{ETAG}"'}, "VersionId": "t1", "CopySourceVersionId": "v1"}
     with Stubber(clients.s3_once) as stub:
         stub.add_response("copy_object", answer, expected)
         target = TargetObject(TARGET, MustMatch("known"), FAR, "STANDARD_IA")
-        copied = S3ObjectStore(clients, owners=owners()).copy_object(
+        copied = S3ObjectStore(clients, owners=granting()).copy_object(
             SourceObject(SOURCE, ETAG, "v1"), target, seen=SEEN
         )
         stub.assert_no_pending_responses()
@@ -225,8 +231,9 @@ def test_every_parameter_of_an_upload(clients: AwsClients) -> None:
         "ChecksumAlgorithm": "CRC32C",
         "ChecksumType": "FULL_OBJECT",
         "ExpectedBucketOwner": "222222222222",
+        "ACL": "bucket-owner-full-control",
     } | NOT_INHERITED
-    store = S3MultipartStore(clients, owners=owners())
+    store = S3MultipartStore(clients, owners=granting())
     with Stubber(clients.s3_once) as stub:
         stub.add_response("create_multipart_upload", {"UploadId": "u"}, expected)
         assert store.create_upload(TargetObject(TARGET, MustBeAbsent(), FAR, "STANDARD_IA"), seen=SEEN) == "u"

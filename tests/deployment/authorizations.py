@@ -35,6 +35,7 @@ _BUCKET = {
     "ListObjectsV2": "s3:ListBucket",
     "ListObjectVersions": "s3:ListBucketVersions",
     "ListMultipartUploads": "s3:ListBucketMultipartUploads",
+    "GetBucketOwnershipControls": "s3:GetBucketOwnershipControls",
     "GetBucketVersioning": "s3:GetBucketVersioning",
     "GetBucketNotificationConfiguration": "s3:GetBucketNotification",
     "PutBucketNotificationConfiguration": "s3:PutBucketNotification",

@@ -63,6 +63,7 @@ BY_SERVICES: Mapping[Need, str] = {
     ("Trace", "xray:PutTelemetryRecords"): "X-Ray, of sampled invocations",
     ("ObjectKey", "kms:Decrypt"): "S3, of an object encrypted with that key (GetObject, UploadPartCopy)",
     ("ObjectKey", "kms:GenerateDataKey"): "S3, of an object encrypted with that key (CopyObject)",
+    **{(sid, "s3:PutObjectAcl"): "S3, of a copy with an ACL" for sid in ("GrantControl", "GrantProbes", "GrantSource")},
 }
 """What a function's own code never calls."""
 

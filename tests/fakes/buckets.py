@@ -1,7 +1,5 @@
 """Buckets with their versions, as S3 keeps them; the owners' side of the in-memory store."""
 
-import zlib
-from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -13,6 +11,7 @@ from domain.errors import AccessDeniedError, MissingResourceError, RefusedReques
 from domain.keys import Location
 from domain.objects import ContentHeaders, Encryption, Lock, ObjectState
 from domain.parts import composed_etag
+from tests.fakes.checksums import CRC32, SHA256, checksum_of
 
 NULL = "null"
 """The version id of what was written while versioning was off or suspended; S3 says it once versioning was ever on."""
@@ -147,11 +146,12 @@ class Buckets:
         part_sizes: list[int] | None = None,
         dated: float | None = None,
         annotations: Mapping[str, bytes] = MappingProxyType({}),
+        algorithm: str = CRC32,
     ) -> Version:
         """Write an object; of ``state`` its description counts, etag, size, version and checksums are S3's own.
 
-        ``dated`` (seconds since 1970) is its date where that is not this moment. RefusedRequestError where it is locked
-        and its bucket has no Object Lock.
+        ``algorithm`` is that of its checksum. ``dated`` (seconds since 1970) is its date where that is not this moment.
+        RefusedRequestError where it is locked and its bucket has no Object Lock.
         """
         bucket = self.bucket(location.bucket)
         if state.lock != Lock():
@@ -167,8 +167,8 @@ class Buckets:
             version_id=version_id,
             last_modified=int(self.now() if dated is None else dated),
             encryption=encryption,
-            checksums={"CRC32": b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()},
-            full_checksums=True,
+            checksums={algorithm: checksum_of(algorithm, body, part_sizes)},
+            full_checksums=algorithm != SHA256 or part_sizes is None,
         )
         version = Version(version_id, described, body, self._writes, annotations)
         self._append(bucket, location.key, version)

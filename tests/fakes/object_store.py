@@ -11,7 +11,16 @@ from domain.objects import ContentHeaders, Encryption, ListedObject, Lock, Objec
 from domain.parts import MAX_COPY_BYTES, MIN_PART_BYTES, Part
 from domain.protocol.ports import Clock, Deleted, HiddenVersion, Refused, SourceObject, TargetObject, TopMarker, Written
 from tests.fakes.bucket_lifecycle import LifecycleRule, run_lifecycle
-from tests.fakes.buckets import NULL, Buckets, Notification, Version, Versioning, described, md5_text
+from tests.fakes.buckets import (
+    NULL,
+    Buckets,
+    Notification,
+    Version,
+    Versioning,
+    described,
+    md5_text,
+)
+from tests.fakes.checksums import CRC32, algorithm_of, algorithm_of_upload
 from tests.fakes.clock import FakeClock
 from tests.fakes.conditions import required_etag
 from tests.fakes.faults import ScriptedFaults
@@ -62,6 +71,7 @@ class InMemoryObjectStore(ScriptedFaults):
         encryption: Encryption | None = None,
         lock: Lock | None = None,
         part_sizes: list[int] | None = None,
+        algorithm: str = CRC32,
     ) -> ObjectState:
         """Write an object, in parts where their sizes are given; what HEAD and its tags would show."""
         state = described(
@@ -72,7 +82,7 @@ class InMemoryObjectStore(ScriptedFaults):
             encryption=encryption,
             lock=lock,
         )
-        return _state(self.buckets.put(location, body, state, part_sizes=part_sizes))
+        return _state(self.buckets.put(location, body, state, part_sizes=part_sizes, algorithm=algorithm))
 
     def annotate(self, location: Location, name: str, payload: bytes | None) -> None:
         """Put an annotation of the current version, or delete it."""
@@ -144,7 +154,8 @@ class InMemoryObjectStore(ScriptedFaults):
             return Refused.PRECONDITION
         carried = _inherited(_state(found), seen, target, now=self._clock.now())
         annotations = found.annotations if self.carries_annotations else {}
-        written = self.buckets.put(target.location, found.body, carried, annotations=annotations)
+        algorithm = algorithm_of(_state(found))
+        written = self.buckets.put(target.location, found.body, carried, annotations=annotations, algorithm=algorithm)
         return Written(_state(written).etag, _told(written), found.version_id)
 
     def delete_object(self, location: Location, *, if_match: str, send_before: float) -> Deleted | Refused:
@@ -251,7 +262,12 @@ class InMemoryObjectStore(ScriptedFaults):
                 return Refused.PRECONDITION
             sizes = [len(body) for body in bodies]
             written = self.buckets.put(
-                target.location, b"".join(bodies), upload.state, part_sizes=sizes, dated=upload.begun
+                target.location,
+                b"".join(bodies),
+                upload.state,
+                part_sizes=sizes,
+                dated=upload.begun,
+                algorithm=algorithm_of_upload(upload.state),
             )
             del self.uploads[upload_id]
             return Written(_state(written).etag, _told(written))

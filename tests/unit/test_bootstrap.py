@@ -81,11 +81,16 @@ def test_all_that_a_process_wires_shares_its_clients_and_its_rules(
 
 def test_the_policy_follows_rules_and_settings() -> None:
     """What the rules promise and the settings limit is what the protocol works with."""
-    rules = read_rules(HANDLER_RULES + "deletes: keep\n")
+    keys = {
+        f"arn:aws:kms:us-east-1:{number * 12}:key/mrk-{number * 32}": f"arn:aws:kms:us-east-1:{'3' * 12}:key/x"
+        for number in "12"
+    }
+    encryption = "".join(f"    {old}: {new}\n" for old, new in keys.items())
+    rules = read_rules(f"{HANDLER_RULES}deletes: keep\nencryption:\n  map:\n{encryption}")
     settings = some_settings(multipart_above=7, request_seconds=60, encrypted_targets=True)
     policy = policy_of(Process(settings, rules=rules))
     assert (policy.mirror_deletes, policy.multipart_above, policy.request_seconds) == (False, 7, 60)
-    assert (policy.encrypts_targets(), policy.rules_digest) == (True, rules.digest)
+    assert (policy.encrypts_targets(), policy.rules_digest, policy.kms_keys.pairs) == (True, rules.digest, keys)
 
 
 @pytest.mark.parametrize(("promise", "directive"), [("", "COPY"), (", annotations: none", "EXCLUDE")])

@@ -88,6 +88,27 @@ def test_who_pays_is_said_for_each_bucket() -> None:
     assert mistakes(GOOD.replace("storage_class: STANDARD", 'storage_class: STANDARD, requester_pays: "yes"'))
 
 
+def test_copies_get_no_acl_unless_the_file_names_one() -> None:
+    """Only the one that a bucket with disabled ACLs takes too; a file of an earlier version keeps its digest."""
+    granting = read_rules(GOOD + "acl: bucket-owner-full-control\n")
+    assert (read_rules(GOOD).grants_full_control, granting.grants_full_control) == (False, True)
+    assert owners_of(granting).full_control == {granting.target_bucket}
+    assert owners_of(read_rules(GOOD)).full_control == frozenset()
+    assert granting.digest != read_rules(GOOD).digest
+    assert read_rules(GOOD + "acl: none\n").digest == read_rules(GOOD).digest
+    assert mistakes(GOOD + "acl: public-read\n")[0].startswith(
+        "f.yaml:15:1: 'acl': input should be 'none' or 'bucket-owner"
+    )
+
+
+def test_late_changes_are_followed_only_if_the_file_says_so() -> None:
+    """Each of them costs requests; the choice decides about no key."""
+    following = read_rules(GOOD + "late_changes: follow\n")
+    assert (read_rules(GOOD).follows_late_changes, following.follows_late_changes) == (False, True)
+    assert following.digest == read_rules(GOOD).digest
+    assert "'late_changes'" in mistakes(GOOD + "late_changes: all\n")[0]
+
+
 def test_a_key_of_kms_cannot_be_promised_away() -> None:
     """Only what needs nothing in the copy's request may be promised."""
     text = (

@@ -95,10 +95,41 @@ def test_each_family_of_events_has_its_kind(name: str, kind: NoticeKind) -> None
     assert (notice.sequencer is None) == (kind is NoticeKind.LISTED or "lifecycle" in name)
 
 
-@pytest.mark.parametrize("name", ["test_event", "sns_test_event", "direct_tagging", "eventbridge_tags_added"])
-def test_what_moves_nothing_is_ignored_with_a_reason(name: str) -> None:
-    """A test event or a tagging event is no error and no work."""
-    decoded = decode_message(recorded(name))
+LATE = ["ObjectTagging:Put", "ObjectTagging:Delete", "ObjectAnnotation:Put", "ObjectAnnotation:Delete"]
+LATE += ["ObjectRetention:Put", "LifecycleTransition", "ObjectRestore:Completed"]
+LATE_ON_THE_BUS = [
+    "Object Tags Added",
+    "Object Tags Deleted",
+    "Object Storage Class Changed",
+    "Object Restore Completed",
+]
+LOOK_AGAIN = Notice(NoticeKind.LISTED, Location(BUCKET, "training-output/cookie/model.tar.gz"))
+
+
+@pytest.mark.parametrize("name", LATE)
+def test_a_change_that_leaves_the_etag_is_a_reason_to_look_again(name: str) -> None:
+    """By the key alone: its etag is the one that was copied, and would make the notice old news."""
+    assert the_notice(changed("direct_tagging", eventName=name)) == LOOK_AGAIN
+
+
+@pytest.mark.parametrize("detail_type", LATE_ON_THE_BUS)
+def test_the_bus_tells_of_the_same_changes(detail_type: str) -> None:
+    """It has no event for an annotation."""
+    body = json.loads(recorded("eventbridge_tags_added"))
+    assert the_notice(json.dumps(body | {"detail-type": detail_type})) == LOOK_AGAIN
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *map(recorded, ("test_event", "sns_test_event")),
+        changed("direct_tagging", eventName="ObjectAcl:Put"),
+        recorded("eventbridge_tags_added").replace("Object Tags Added", "Object ACL Updated"),
+    ],
+)
+def test_what_moves_nothing_is_ignored_with_a_reason(body: str) -> None:
+    """A test event, or a changed ACL, which no copy has, is no error and no work."""
+    decoded = decode_message(body)
     assert decoded.notices == ()
     assert decoded.ignored[0]
     assert decoded.faults == ()
@@ -110,8 +141,9 @@ def test_several_records_in_one_message_are_all_read() -> None:
     assert [notice.source.key for notice in decoded.notices] == [
         "training-output/one/model.tar.gz",
         "training-output/two/model.tar.gz",
+        "training-output/one/model.tar.gz",
     ]
-    assert len(decoded.ignored) == 1
+    assert [notice.kind for notice in decoded.notices[1:]] == [NoticeKind.CREATED, NoticeKind.LISTED]
 
 
 def test_one_bad_record_does_not_hide_the_good_ones() -> None:
@@ -119,7 +151,7 @@ def test_one_bad_record_does_not_hide_the_good_ones() -> None:
     body = json.loads(recorded("direct_several_records"))
     del body["Records"][1]["s3"]["object"]["key"]
     decoded = decode_message(json.dumps(body))
-    assert len(decoded.notices) == 1
+    assert len(decoded.notices) == 2
     assert decoded.faults[0] == "record 2 of 3: s3.object.key: Field required"
 
 

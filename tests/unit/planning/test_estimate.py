@@ -174,7 +174,12 @@ UNDATED = (
         ),
         (
             {"encryption": {"DSSE-KMS": 1}},
-            ["objects under a KMS key get the target bucket's key where theirs cannot be used"],
+            [
+                (
+                    "objects under a KMS key: 1; a copy gets the same key, or the one that `encryption: {map: …}` in "
+                    "the rules file names. A key that the target cannot use parks its objects with the cause kms"
+                )
+            ],
         ),
     ],
 )

@@ -118,7 +118,7 @@ def test_a_copy_that_cannot_take_them_along_is_a_copy(error: Exception, call: st
     assert (outcome.verdict, outcome.state, outcome.is_failure) == (Verdict.DONE, State.COPIED, False)
     ended = clean(world)
     assert (ended.state, ended.cause, ended.detail) == (State.COPIED, Cause.COPY_LACKS, "annotations label, note, z")
-    assert preview_source(world.record, ports=world.ports, now=world.clock.now()) is Cause.COPY_LACKS
+    assert preview_source(world.record, ports=world.ports, policy=POLICY, now=world.clock.now()) is Cause.COPY_LACKS
     world.migrate(BARE_ROW)
     assert clean(world).state is State.CLEANED
     assert world.store.annotations(TARGET) == LABELS
@@ -228,7 +228,7 @@ def test_annotations_that_cannot_be_looked_at_keep_the_source(error: Exception) 
         clean(world)
     world.store.fail_next(error, call="list_annotations")
     with pytest.raises(type(error)):
-        preview_source(world.record, ports=world.ports, now=world.clock.now())
+        preview_source(world.record, ports=world.ports, policy=POLICY, now=world.clock.now())
     assert world.store.body(SOURCE) == b"bytes"
     assert clean(world).state is State.CLEANED
 

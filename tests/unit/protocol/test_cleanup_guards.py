@@ -31,7 +31,7 @@ def copied(*, versioned: bool = False, locks: bool = False) -> MigrationWorld:
 
 def preview(world: MigrationWorld, record: Record | None = None) -> Cause | None:
     """What the operator is shown before ``--yes``."""
-    return preview_source(record or world.record, ports=world.ports, now=world.clock.now())
+    return preview_source(record or world.record, ports=world.ports, policy=POLICY, now=world.clock.now())
 
 
 def clean(world: MigrationWorld) -> Cause | State | None:

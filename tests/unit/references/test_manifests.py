@@ -305,7 +305,9 @@ def test_the_original_of_a_rewritten_manifest_is_not_cleaned_up() -> None:
     world = ManifestWorld()
     world.rewrite()
     world.change_record(MANIFEST, verified_at=1.0)
-    cause = preview_source(world.record(MANIFEST), ports=world.migration_ports, now=world.clock.now())
+    cause = preview_source(
+        world.record(MANIFEST), ports=world.migration_ports, policy=REFERRING_POLICY, now=world.clock.now()
+    )
     assert cause is Cause.ONLY_ORIGINAL, "the dry run says so too"
     world.clean(MANIFEST)
     assert world.store.body(world.place) == CONTENT

@@ -30,6 +30,7 @@ from tests.worlds.handlers import HANDLER_RULES
 from tests.worlds.plan_figures import figures
 
 RECORD = sample_records()[0]
+NO_ACL = "ACL: not carried, and the source's own grants are not looked at"
 
 
 def told(record: Record) -> dict[str, list[str]]:
@@ -44,7 +45,7 @@ ALL_KEPT = [
     *("bytes", "metadata: 2 entries", "headers", "3 tags", "storage class STANDARD_IA", "KMS key"),
     *("object lock: legal hold", "4 annotations"),
 ]
-ALL_PARTS = ["bytes", "metadata", "headers", "tags", "storage class", "KMS key", "object lock", "annotations", "ACL"]
+ALL_PARTS = ["bytes", "metadata", "headers", "tags", "storage class", "KMS key", "object lock", "annotations", NO_ACL]
 
 
 def test_an_object_that_verify_did_not_look_at_kept_what_its_etag_proves() -> None:
@@ -57,12 +58,15 @@ def test_an_object_that_verify_did_not_look_at_kept_what_its_etag_proves() -> No
 
 def test_a_verified_object_says_what_was_seen_of_it() -> None:
     """Each part by its number or its words, also the parts that it has none of."""
-    assert (told(replace(RECORD, seen=SEEN))["kept"], told(replace(RECORD, seen=SEEN))["unseen"]) == (ALL_KEPT, ["ACL"])
+    assert (told(replace(RECORD, seen=SEEN))["kept"], told(replace(RECORD, seen=SEEN))["unseen"]) == (
+        ALL_KEPT,
+        [NO_ACL],
+    )
     assert told(replace(RECORD, seen=SeenParts(annotations=0)))["kept"] == [
         *("bytes", "no metadata", "headers", "no tags", "storage class STANDARD", "no KMS key", "no object lock"),
         "no annotations",
     ]
-    assert told(replace(RECORD, seen=SeenParts()))["unseen"] == ["annotations", "ACL"]
+    assert told(replace(RECORD, seen=SeenParts()))["unseen"] == ["annotations", NO_ACL]
 
 
 def test_one_of_a_kind_is_said_in_the_singular() -> None:
@@ -76,13 +80,13 @@ def test_what_the_copy_lacks_is_lost_and_not_kept() -> None:
     lost = ("storage-class", "encryption", "lock", "annotations", "tags", "metadata", "headers", "size", "bytes")
     seen = told(replace(RECORD, target_etag="c" * 32, seen=replace(SEEN, lost=lost, is_proven=False)))
     names = ["storage class", "KMS key", "object lock", "annotations", "tags", "metadata", "headers", "bytes"]
-    assert (seen["kept"], seen["lost"], seen["unseen"]) == ([], names, ["ACL"])
+    assert (seen["kept"], seen["lost"], seen["unseen"]) == ([], names, [NO_ACL])
 
 
 def test_bytes_that_nothing_proves_are_not_kept() -> None:
     """Verify compared everything else."""
     in_parts = replace(RECORD, source_etag="b" * 32 + "-7", seen=replace(SEEN, is_proven=False))
-    assert (told(in_parts)["kept"], told(in_parts)["unseen"]) == (ALL_KEPT[1:], ["bytes", "ACL"])
+    assert (told(in_parts)["kept"], told(in_parts)["unseen"]) == (ALL_KEPT[1:], ["bytes", NO_ACL])
     assert told(replace(in_parts, seen=SEEN))["kept"] == ALL_KEPT
 
 
@@ -109,8 +113,23 @@ def test_a_moved_object_says_what_changed() -> None:
 def test_a_rewritten_manifest_did_not_keep_its_bytes() -> None:
     """Its content is changed on purpose, and said so."""
     rewritten = told(replace(RECORD, target_etag="c" * 32, rewritten_etag="c" * 32, seen=SEEN))
-    assert (rewritten["kept"], rewritten["unseen"]) == (ALL_KEPT[1:], ["ACL"])
+    assert (rewritten["kept"], rewritten["unseen"]) == (ALL_KEPT[1:], [NO_ACL])
     assert any("references" in note for note in rewritten["changed"])
+
+
+def test_what_the_copy_has_in_another_form_is_changed() -> None:
+    """The key that the rules name, and the kind of checksum; the page counts both without their details."""
+    key, checksum = (
+        "arn:aws:kms:us-east-1:111111111111:key/old",
+        "SHA256 of its parts, CRC64NVME of the whole at the copy",
+    )
+    seen = replace(SEEN, source_key=key, checksum=checksum)
+    for origin in (Origin.CREATED, Origin.ADOPTED):
+        record = replace(RECORD, seen=seen, origin=origin)
+        shown = told(record)
+        assert shown["changed"][-2:] == [f"KMS key: by the rules another one than {key}", f"checksum: {checksum}"]
+        assert not [one for one in (*shown["kept"], *shown["unseen"], *shown["lost"]) if "KMS" in one]
+        assert [one.what for one in fidelity_of(record).changed[-2:]] == ["KMS key", "checksum"]
 
 
 def test_every_state_has_an_outcome() -> None:
