@@ -12,7 +12,7 @@ from adapters.aws.errors import error_code, translated
 from adapters.s3.requests import ABSENT, object_state, place
 from domain.keys import Location
 from domain.objects import ObjectState
-from domain.parts import MIN_PART_BYTES
+from domain.protocol.parts import MIN_PART_BYTES
 
 
 class S3ProducersBucket:

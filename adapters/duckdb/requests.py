@@ -3,8 +3,8 @@
 The columns are those of ``inventory_sql``. What a row leaves open counts as what costs more.
 """
 
-from domain.parts import MAX_COPY_BYTES, MAX_PART_BYTES, MAX_PARTS, MIB, MIN_PART_BYTES
 from domain.planning.figures import Cutting
+from domain.protocol.parts import MAX_COPY_BYTES, MAX_PART_BYTES, MAX_PARTS, MIB, MIN_PART_BYTES
 from domain.rules.compiled import CompiledRules
 
 IS_ARCHIVED = (

@@ -13,8 +13,8 @@ from adapters.s3.known_buckets import KnownBuckets
 from adapters.s3.requests import ABSENT, CONFLICT, PRECONDITION, Owners, place, unquoted
 from domain.errors import UnavailableError
 from domain.keys import Location
-from domain.parts import MIB
 from domain.portal.ports import ObjectReader, ObjectWriter
+from domain.protocol.parts import MIB
 from domain.protocol.ports import Refused, Written
 
 _READ_BYTES = 8 * MIB

@@ -7,9 +7,9 @@ from botocore.exceptions import ClientError
 from adapters.aws.clients import AwsClients, sending_before
 from adapters.aws.errors import error_code, translated
 from adapters.s3.requests import ABSENT, NOT_ALLOWED, PRECONDITION, Owners, place, quoted, unquoted
-from domain.annotations import Annotation, Annotations
 from domain.errors import RefusedRequestError
 from domain.keys import Location
+from domain.protocol.annotations import Annotation, Annotations
 
 PROBE = "keyshift.known"
 """The name of an annotation that no object has."""

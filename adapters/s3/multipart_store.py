@@ -28,7 +28,7 @@ from adapters.s3.requests import (
 from domain.errors import UnavailableError
 from domain.keys import Location
 from domain.objects import ObjectState
-from domain.parts import MIN_PART_BYTES, Part
+from domain.protocol.parts import MIN_PART_BYTES, Part
 from domain.protocol.ports import Refused, SourceObject, TargetObject, Written
 
 _ABORTS = 5

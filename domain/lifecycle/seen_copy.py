@@ -1,8 +1,8 @@
 """What a verification notes of one copy for the report, beside its differences."""
 
-from domain.annotations import AnnotationsCompared
 from domain.kms_keys import KeyMap
 from domain.objects import ObjectState
+from domain.protocol.annotations import AnnotationsCompared
 from domain.protocol.seen_parts import SeenParts
 
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from domain.annotations import AnnotationsCompared
 from domain.keys import Location
 from domain.kms_keys import NO_KEYS, KeyMap
 from domain.lifecycle.seen_copy import parts_seen, wrong_key
 from domain.objects import ObjectState, is_other_version, same_bytes
+from domain.protocol.annotations import AnnotationsCompared
 from domain.protocol.known_target import is_as_recorded
 from domain.protocol.record import Origin, Record, State
 from domain.protocol.seen_parts import SeenParts

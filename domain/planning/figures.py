@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from domain.parts import MULTIPART_ABOVE, PART_BYTES
+from domain.protocol.parts import MULTIPART_ABOVE, PART_BYTES
 from domain.rules.lake_tables import LakeTable
 
 SHOWN_TABLES = 3

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from functools import partial
 
-from domain.annotations import AnnotationsCompared
 from domain.errors import AccessDeniedError, EncryptionError, RefusedRequestError
 from domain.keys import Location
+from domain.protocol.annotations import AnnotationsCompared
 from domain.protocol.held_record import HeldRecord
 from domain.protocol.ports import AnnotationStore, SourceObject
 

@@ -7,10 +7,10 @@ from typing import Self
 
 from domain.kms_keys import NO_KEYS, KeyMap
 from domain.objects import is_digest
-from domain.parts import MAX_COPY_BYTES, MULTIPART_ABOVE, PART_BYTES
 from domain.protocol.causes import Cause, told
 from domain.protocol.intents import TARGET_WRITES, Action, Intent
 from domain.protocol.notices import Notice
+from domain.protocol.parts import MAX_COPY_BYTES, MULTIPART_ABOVE, PART_BYTES
 from domain.protocol.ports import AnnotationStore, Clock, Manifest, MultipartStore, ObjectStore
 from domain.protocol.record import Claim, State
 

@@ -5,7 +5,11 @@ from dataclasses import dataclass, replace
 from domain.errors import ArchivedError, RefusedRequestError
 from domain.keys import Location
 from domain.objects import ObjectState, is_digest
-from domain.parts import (
+from domain.protocol.annotating import carry_annotations
+from domain.protocol.attempt import MigrationPolicy, MigrationPorts, copy_intent
+from domain.protocol.held_record import HeldRecord
+from domain.protocol.intents import Action, Intent
+from domain.protocol.parts import (
     MAX_OBJECT_BYTES,
     Part,
     composed_etag,
@@ -13,10 +17,6 @@ from domain.parts import (
     full_checksum,
     part_size_for,
 )
-from domain.protocol.annotating import carry_annotations
-from domain.protocol.attempt import MigrationPolicy, MigrationPorts, copy_intent
-from domain.protocol.held_record import HeldRecord
-from domain.protocol.intents import Action, Intent
 from domain.protocol.ports import MultipartStore, Refused, SourceObject, TargetCondition, Written
 from domain.protocol.record import Upload
 

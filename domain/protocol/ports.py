@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from domain.annotations import Annotations
 from domain.keys import Location
 from domain.objects import ObjectState
-from domain.parts import Part
+from domain.protocol.annotations import Annotations
 from domain.protocol.claims import ClaimRequest
+from domain.protocol.parts import Part
 from domain.protocol.record import Record
 
 

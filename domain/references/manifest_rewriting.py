@@ -12,13 +12,13 @@ from functools import partial
 
 from domain.errors import UnavailableError
 from domain.objects import ObjectState, is_digest
-from domain.parts import composed_etag, part_size_for
 from domain.protocol.annotating import put_annotations, read_annotations
 from domain.protocol.attempt import Attempt, Lease, MigrationPolicy
 from domain.protocol.copying import abort_upload, may_be_completed
 from domain.protocol.held_record import HeldRecord, take_claim
 from domain.protocol.intents import Action, Intent
 from domain.protocol.known_target import is_known, wrote
+from domain.protocol.parts import composed_etag, part_size_for
 from domain.protocol.ports import MustMatch, Refused, TargetObject
 from domain.protocol.record import Mode, Record, State, Upload
 from domain.references.holders import Reference

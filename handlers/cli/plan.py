@@ -11,9 +11,9 @@ import click
 import yaml
 
 from domain.errors import InputError
-from domain.parts import MAX_COPY_BYTES, MIN_PART_BYTES, MULTIPART_ABOVE, PART_BYTES
 from domain.planning.estimate import DEPLOYED, Estimate, Functions, Prices, estimate, prices_from
 from domain.planning.figures import Cutting, PlanFigures
+from domain.protocol.parts import MAX_COPY_BYTES, MIN_PART_BYTES, MULTIPART_ABOVE, PART_BYTES
 from domain.rules.compiled import CompiledRules
 from handlers.cli.options import json_option
 from handlers.cli.output import print_figures, write_text

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from random import Random
 
-from domain.parts import MIB
+from domain.protocol.parts import MIB
 
 LARGE_BYTES = 11 * MIB + 123
 """Above the demo's multipart threshold: three parts of the minimum size that S3 allows."""

@@ -16,7 +16,7 @@ from adapters.s3 import notifications
 from adapters.standin import StandIn, StandInError, running_standin
 from domain.errors import InputError
 from domain.lifecycle.stages import Stage, advanced
-from domain.parts import MIB
+from domain.protocol.parts import MIB
 from domain.rules.compiled import CompiledRules
 from handlers.bootstrap.process import Process
 from handlers.config.settings import Settings, environment_of

@@ -12,7 +12,7 @@ from typing import Protocol
 from domain.errors import LeaseExpiredError, ThrottledError
 from domain.keys import Location
 from domain.objects import ObjectState
-from domain.parts import Part
+from domain.protocol.parts import Part
 from domain.protocol.ports import MultipartStore, Refused, SourceObject, TargetObject, Written
 from domain.steering.control import Control
 from domain.steering.ports import RateLedger

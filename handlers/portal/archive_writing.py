@@ -5,8 +5,8 @@ import tarfile
 import zipfile
 from typing import IO, cast
 
-from domain.parts import GIB
 from domain.portal.ports import ObjectWriter
+from domain.protocol.parts import GIB
 from handlers.portal.archives import Member, Readable, copy_member
 
 _OLD = (1980, 1, 1, 0, 0, 0)

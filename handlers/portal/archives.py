@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import IO, Any, Protocol, cast
 
 from domain.errors import InputError
-from domain.parts import GIB, MIB
 from domain.portal.ports import ObjectReader
+from domain.protocol.parts import GIB, MIB
 
 _CHUNK = MIB
 _LARGEST_HEADER = MIB

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from domain.errors import InputError
-from domain.parts import GIB, MIB
+from domain.protocol.parts import GIB, MIB
 
 PREFIX = "KEYSHIFT_PORTAL_"
 Name = Annotated[str, Field(min_length=1)]

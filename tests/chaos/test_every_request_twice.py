@@ -9,11 +9,11 @@ import pytest
 from adapters.dynamodb.manifest import DynamoDbManifest
 from adapters.local.clock import SystemClock
 from domain.keys import Location
-from domain.parts import MIN_PART_BYTES
 from domain.protocol.attempt import Attempt, MigrationPolicy, MigrationPorts
 from domain.protocol.cleanup import clean_source
 from domain.protocol.migration import migrate_object
 from domain.protocol.notices import Destination, Notice, NoticeKind
+from domain.protocol.parts import MIN_PART_BYTES
 from domain.protocol.record import Record, State
 from domain.protocol.rollback import roll_back_object
 from tests.chaos.proxy import FaultProxy, Troubles

@@ -2,11 +2,11 @@
 
 import pytest
 
-from domain.annotations import Annotation
 from domain.errors import LeaseExpiredError, RefusedRequestError
 from domain.keys import Location
 from domain.objects import same_object
-from domain.parts import Part
+from domain.protocol.annotations import Annotation
+from domain.protocol.parts import Part
 from domain.protocol.ports import MustBeAbsent, TargetObject, Written
 from tests.fakes.buckets import md5_text
 from tests.worlds.objects import FAR, TWO_PARTS, ObjectWorld, Pair, new_pair

@@ -7,7 +7,7 @@ from adapters.s3.requests import Owners
 from domain.keys import Location
 from domain.kms_keys import KeyMap
 from domain.objects import Encryption
-from domain.parts import MIN_PART_BYTES, cut_into_parts
+from domain.protocol.parts import MIN_PART_BYTES, cut_into_parts
 from domain.protocol.ports import Written
 from tests.servers import Server
 from tests.worlds.objects import TWO_PARTS, ObjectWorld, ServerWorld, clients_for, new_pair

@@ -7,7 +7,7 @@ import pytest
 from adapters.s3.manifest_contents import S3ManifestContents
 from domain.errors import RefusedRequestError
 from domain.keys import Location
-from domain.parts import MAX_PARTS, MIN_PART_BYTES
+from domain.protocol.parts import MAX_PARTS, MIN_PART_BYTES
 from domain.protocol.ports import Refused, Written
 from domain.references.ports import ManifestContents
 from tests.fakes.contents import InMemoryContents

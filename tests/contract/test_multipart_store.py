@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from domain.errors import KeyshiftError, LeaseExpiredError
-from domain.parts import MIN_PART_BYTES, composed_etag, cut_into_parts
+from domain.protocol.parts import MIN_PART_BYTES, composed_etag, cut_into_parts
 from domain.protocol.ports import Refused, Written
 from tests.worlds.objects import EVERYTHING, TWO_PARTS, ObjectWorld, Pair, new_pair
 

@@ -14,7 +14,6 @@ from adapters.s3.object_store import S3ObjectStore
 from adapters.s3.requests import Owners, not_inherited
 from adapters.standin import StandIn
 from adapters.standin.faults import Fault, FaultKind, FaultMoment
-from domain.annotations import Annotation
 from domain.errors import (
     AccessDeniedError,
     ArchivedError,
@@ -25,7 +24,8 @@ from domain.errors import (
 )
 from domain.keys import Location
 from domain.objects import ContentHeaders, Encryption, EventHold, Lock, ObjectState
-from domain.parts import Part
+from domain.protocol.annotations import Annotation
+from domain.protocol.parts import Part
 from domain.protocol.ports import MustBeAbsent, MustMatch, Refused, SourceObject, TargetObject, Written
 from tests.servers import Server, new_name
 from tests.worlds.objects import FAR, TWO_PARTS, ServerWorld, clients_for, new_pair

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from adapters.standin import StandIn, running_standin
-from domain.parts import MIB
+from domain.protocol.parts import MIB
 from handlers.cli.app import run
 from tests.deployment.artefact import LOCAL_LAYERS, ROOT, require_built, run_osls
 from tests.deployment.authorizations import ACCOUNT, Demand, demands_of

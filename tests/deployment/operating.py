@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from adapters.standin import Fault
-from domain.parts import MIB
+from domain.protocol.parts import MIB
 from tests.deployment.operated import (
     ACTING,
     JOBS,

@@ -12,7 +12,7 @@ from adapters.aws.clients import AwsClients
 from adapters.demo import provisioning
 from adapters.s3 import notifications
 from adapters.standin import StandIn
-from domain.parts import MIB
+from domain.protocol.parts import MIB
 from handlers import reference_events, resolver
 from handlers.bootstrap import dependencies_of, process_of
 from handlers.demo.wiring import make_live

@@ -18,7 +18,7 @@ from adapters.dynamodb.stream import DynamoDbChangeReader
 from adapters.messaging.queue import SqsMessageQueue
 from adapters.standin import StandIn
 from domain.keys import Location
-from domain.parts import MIB
+from domain.protocol.parts import MIB
 from domain.protocol.record import State
 from handlers import backfill, batch_operations, inventory, manifest_stream, object_events, reference_events, resolver
 from handlers.engine.batch import RENEW_AT

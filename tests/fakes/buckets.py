@@ -10,7 +10,7 @@ from typing import Any
 from domain.errors import AccessDeniedError, MissingResourceError, RefusedRequestError
 from domain.keys import Location
 from domain.objects import ContentHeaders, Encryption, Lock, ObjectState
-from domain.parts import composed_etag
+from domain.protocol.parts import composed_etag
 from tests.fakes.checksums import CRC32, SHA256, checksum_of
 
 NULL = "null"

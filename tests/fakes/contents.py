@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from domain.errors import ArchivedError, RefusedRequestError
 from domain.keys import Location
-from domain.parts import MAX_PARTS
+from domain.protocol.parts import MAX_PARTS
 from domain.protocol.ports import Refused, TargetObject
 from tests.fakes.buckets import md5_text
 from tests.fakes.faults import ScriptedFaults

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
-from domain.annotations import Annotation, Annotations
 from domain.errors import AccessDeniedError, ArchivedError, LeaseExpiredError, RefusedRequestError
 from domain.keys import Location
 from domain.objects import ContentHeaders, Encryption, ListedObject, Lock, ObjectState
-from domain.parts import MAX_COPY_BYTES, MIN_PART_BYTES, Part
+from domain.protocol.annotations import Annotation, Annotations
+from domain.protocol.parts import MAX_COPY_BYTES, MIN_PART_BYTES, Part
 from domain.protocol.ports import Clock, Deleted, HiddenVersion, Refused, SourceObject, TargetObject, TopMarker, Written
 from tests.fakes.bucket_lifecycle import LifecycleRule, run_lifecycle
 from tests.fakes.buckets import (

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote_to_bytes
 from domain.audit.chain import Link, seal_segment
 from domain.audit.events import AuditEvent
 from domain.audit.reading import ChainReader
-from domain.parts import MIB
+from domain.protocol.parts import MIB
 from domain.queues import DeadLetter, Message
 from domain.references.json_strings import strings_of, with_strings
 from domain.references.uris import ObjectUri, read_uri, write_uri

@@ -48,7 +48,7 @@ CORE = frozenset(
             "protocol.known_target",
             "protocol.migration",
             "objects",
-            "parts",
+            "protocol.parts",
             "reporting.progress",
             "protocol.reconciling",
             "protocol.record",

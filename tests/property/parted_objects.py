@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from domain.objects import ContentHeaders, Encryption, EventHold, Lock, ObjectState
-from domain.parts import MIN_PART_BYTES
+from domain.protocol.parts import MIN_PART_BYTES
 from tests.fakes.buckets import Version
 from tests.fakes.checksums import CRC32, CRC64NVME, SHA256
 

@@ -11,11 +11,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from adapters.dynamodb.manifest import DynamoDbManifest
 from domain.errors import KeyshiftError
 from domain.keys import Location, Sequencer
-from domain.parts import MIN_PART_BYTES
 from domain.protocol.attempt import Attempt, MigrationPolicy, MigrationPorts, Outcome
 from domain.protocol.cleanup import clean_source
 from domain.protocol.migration import migrate_object
 from domain.protocol.notices import Destination, Notice, NoticeKind
+from domain.protocol.parts import MIN_PART_BYTES
 from domain.protocol.record import Record
 from domain.protocol.rollback import purge_copy, roll_back_object
 from tests.fakes.manifest import InMemoryManifest

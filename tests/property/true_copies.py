@@ -12,10 +12,10 @@ from random import Random
 from domain.errors import AccessDeniedError, RefusedRequestError
 from domain.keys import Location
 from domain.kms_keys import KeyMap
-from domain.parts import MULTIPART_ABOVE
 from domain.protocol.attempt import Attempt, MigrationPolicy
 from domain.protocol.causes import Cause
 from domain.protocol.cleanup import clean_source
+from domain.protocol.parts import MULTIPART_ABOVE
 from domain.protocol.record import Origin, Record, State
 from domain.protocol.rollback import roll_back_object
 from domain.reporting.fidelity import Fidelity, fidelity_of

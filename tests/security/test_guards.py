@@ -22,7 +22,7 @@ from adapters.s3.object_store import S3ObjectStore
 from adapters.s3.requests import Owners
 from domain.errors import InputError, MalformedMessageError
 from domain.keys import Location
-from domain.parts import Part
+from domain.protocol.parts import Part
 from domain.protocol.ports import MustBeAbsent, SourceObject, TargetObject
 from domain.queues import Message
 from handlers.config.rules_file import read_rules

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from domain.parts import composed_etag
+from domain.protocol.parts import composed_etag
 from tests.fakes.buckets import NULL, Versioning, md5_text
 
 MARKER = ""

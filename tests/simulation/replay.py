@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from domain.errors import AccessDeniedError, KeyshiftError, ThrottledError, UnavailableError
 from domain.keys import Location, Sequencer
 from domain.objects import ObjectState
-from domain.parts import MIB, Part
 from domain.protocol.attempt import Attempt, MigrationPolicy, MigrationPorts, Verdict
 from domain.protocol.claims import ClaimRequest
 from domain.protocol.cleanup import clean_source
@@ -15,6 +14,7 @@ from domain.protocol.cleanup_versions import forget_version
 from domain.protocol.conflicts import Conflict, take_source, why_not_taken
 from domain.protocol.migration import migrate_object
 from domain.protocol.notices import Destination, Notice, NoticeKind
+from domain.protocol.parts import MIB, Part
 from domain.protocol.ports import ClaimAnswer, Deleted, Refused, SourceObject, TargetObject, TopMarker, Written
 from domain.protocol.record import Record
 from domain.protocol.rollback import purge_copy, roll_back_object

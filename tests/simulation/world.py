@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from domain.keys import Location
 from domain.objects import ObjectState
-from domain.parts import MIB
+from domain.protocol.parts import MIB
 from domain.protocol.record import Claim, Record
 from tests.fakes.buckets import NULL, Versioning
 from tests.simulation.histories import History, Stored, current, digest, noncurrent

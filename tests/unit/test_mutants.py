@@ -93,7 +93,7 @@ def test_mutants_are_really_judged(tmp_path: Path) -> None:
 
 FAILING = """
 import os
-from domain.parts import cut_into_parts
+from domain.protocol.parts import cut_into_parts
 
 def test_that_fails_where_mutants_are_judged():
     assert cut_into_parts(5, part_size=5)

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from domain.keys import Location, Sequencer
-from domain.parts import MIB, MIN_PART_BYTES
 from domain.protocol.attempt import Attempt, MigrationPolicy, MigrationPorts, Outcome
 from domain.protocol.claims import ClaimRequest
 from domain.protocol.migration import migrate_object
 from domain.protocol.notices import Destination, Notice, NoticeKind
+from domain.protocol.parts import MIB, MIN_PART_BYTES
 from domain.protocol.ports import ClaimAnswer, MustMatch, TargetObject
 from domain.protocol.record import Record, Upload
 from tests.fakes.clock import FakeClock

@@ -15,8 +15,8 @@ from adapters.s3.multipart_store import S3MultipartStore
 from adapters.s3.object_store import S3ObjectStore
 from domain.keys import Location
 from domain.objects import ContentHeaders, Encryption, Lock, ObjectState
-from domain.parts import MIN_PART_BYTES
 from domain.planning.ports import ObjectListing
+from domain.protocol.parts import MIN_PART_BYTES
 from domain.protocol.ports import (
     AnnotationStore,
     MultipartStore,

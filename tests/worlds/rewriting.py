@@ -9,8 +9,8 @@ import pytest
 from domain.errors import UnavailableError
 from domain.keys import Location
 from domain.objects import ObjectState
-from domain.parts import MIN_PART_BYTES
 from domain.protocol.attempt import MigrationPolicy
+from domain.protocol.parts import MIN_PART_BYTES
 from domain.protocol.ports import Refused, TargetObject
 from domain.references.holders import Reference
 from domain.references.manifest_reading import ManifestPorts

@@ -7,7 +7,7 @@ from typing import cast
 
 from domain.keys import Location
 from domain.objects import ListedObject, Lock, ObjectState
-from domain.parts import MIB, Part
+from domain.protocol.parts import MIB, Part
 from domain.protocol.ports import Deleted, Refused, SourceObject, TargetObject, TopMarker, Written
 from tests.fakes.buckets import Version
 from tests.fakes.conditions import required_etag

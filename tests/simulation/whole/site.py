@@ -11,8 +11,8 @@ from typing import Any
 from domain.keys import Location
 from domain.lifecycle.stages import Stage, StageEntry
 from domain.lifecycle.verification import Finding
-from domain.parts import MIB, MIN_PART_BYTES
 from domain.protocol.attempt import Attempt, MigrationPolicy, MigrationPorts
+from domain.protocol.parts import MIB, MIN_PART_BYTES
 from domain.protocol.record import Record
 from domain.references.item_rewriting import ReferencePorts
 from domain.references.manifest_reading import ManifestPorts

@@ -9,9 +9,9 @@ import pytest
 
 from domain.errors import MissingResourceError, ThrottledError, UnavailableError
 from domain.keys import Location
-from domain.parts import MIB
 from domain.protocol.attempt import MigrationPolicy
 from domain.protocol.claims import ClaimRequest
+from domain.protocol.parts import MIB
 from domain.protocol.ports import ClaimAnswer
 from domain.protocol.record import Claim, Record, State
 from domain.steering.control import Control

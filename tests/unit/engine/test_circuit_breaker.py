@@ -8,8 +8,8 @@ import pytest
 
 from domain.errors import AccessDeniedError, KeyshiftError, MissingResourceError, ThrottledError, UnavailableError
 from domain.keys import Location
-from domain.parts import MIB, Part
 from domain.protocol.attempt import MigrationPolicy
+from domain.protocol.parts import MIB, Part
 from domain.protocol.ports import SourceObject, TargetObject
 from domain.protocol.record import State
 from domain.steering.breaker import BreakerPolicy

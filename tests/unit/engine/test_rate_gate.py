@@ -6,7 +6,7 @@ import pytest
 
 from domain.errors import ThrottledError
 from domain.keys import Location
-from domain.parts import Part
+from domain.protocol.parts import Part
 from domain.protocol.ports import MustBeAbsent, SourceObject, TargetObject
 from domain.steering.control import Control
 from handlers.engine.rate_gate import HeldBackError, PacedMultipartStore, RateGate

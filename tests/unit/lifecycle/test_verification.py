@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from domain.annotations import AnnotationsCompared
 from domain.keys import Location
 from domain.lifecycle.verification import (
     REPAIRABLE,
@@ -18,6 +17,7 @@ from domain.lifecycle.verification import (
     needs_reading,
 )
 from domain.objects import ContentHeaders, Encryption, EventHold, Lock, ObjectState
+from domain.protocol.annotations import AnnotationsCompared
 from domain.protocol.causes import Cause, told
 from domain.protocol.intents import Action, Intent
 from domain.protocol.record import Claim, Record, State

@@ -11,9 +11,9 @@ from adapters.duckdb.plan import DuckDbPlanner
 from adapters.duckdb.requests import is_cut, number_of_parts, number_of_reads
 from adapters.s3.bucket_encryption import BucketEncryption
 from domain.errors import AccessDeniedError
-from domain.parts import GIB, MIB, cut_into_parts, part_size_for
 from domain.planning.figures import Cutting
 from domain.protocol.attempt import MigrationPolicy
+from domain.protocol.parts import GIB, MIB, cut_into_parts, part_size_for
 from handlers.bootstrap import planning
 from handlers.config.rules_file import read_rules
 from tests.worlds.handlers import HANDLER_RULES

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from domain.annotations import Annotation, AnnotationsCompared
 from domain.errors import AccessDeniedError, EncryptionError, LeaseExpiredError, RefusedRequestError, UnavailableError
 from domain.keys import Location
 from domain.protocol.annotating import compare_annotations, read_annotations
+from domain.protocol.annotations import Annotation, AnnotationsCompared
 from domain.protocol.attempt import Outcome, Verdict
 from domain.protocol.causes import Cause
 from domain.protocol.cleanup import clean_source, preview_source

@@ -8,13 +8,13 @@ import pytest
 
 from domain.errors import ArchivedError, RefusedRequestError, UnavailableError
 from domain.objects import Encryption, ObjectState
-from domain.parts import MAX_OBJECT_BYTES, MIB, composed_etag
 from domain.protocol.attempt import Lease, MigrationPolicy, Verdict, copy_intent
 from domain.protocol.copying import SeenCopy, copy_seen
 from domain.protocol.held_record import HeldRecord, take_claim
 from domain.protocol.intents import Action, Intent
 from domain.protocol.migration import migrate_object
 from domain.protocol.notices import Destination, Notice, NoticeKind
+from domain.protocol.parts import MAX_OBJECT_BYTES, MIB, composed_etag
 from domain.protocol.ports import MustMatch, Refused, Written
 from domain.protocol.record import State
 from tests.fakes.object_store import InMemoryObjectStore as InMemory

@@ -8,7 +8,6 @@ import pytest
 from domain.errors import AccessDeniedError, LeaseExpiredError, ThrottledError, UnavailableError
 from domain.keys import Location, Sequencer
 from domain.objects import ContentHeaders, ObjectState
-from domain.parts import MIB
 from domain.protocol.attempt import Verdict
 from domain.protocol.causes import Cause
 from domain.protocol.cleanup import clean_source
@@ -16,6 +15,7 @@ from domain.protocol.held_record import ClaimLostError
 from domain.protocol.intents import Action, Intent
 from domain.protocol.migration import begin_attempt
 from domain.protocol.notices import Destination, Notice, NoticeKind
+from domain.protocol.parts import MIB
 from domain.protocol.ports import Deleted, Refused, SourceObject, TargetObject, Written
 from domain.protocol.record import Mode, State
 from domain.protocol.rollback import purge_copy, roll_back_object

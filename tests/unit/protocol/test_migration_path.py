@@ -8,12 +8,12 @@ import pytest
 
 from domain.errors import AccessDeniedError
 from domain.keys import Location, Sequencer
-from domain.parts import MIB
 from domain.protocol.attempt import MigrationPolicy, Verdict
 from domain.protocol.causes import Cause, told
 from domain.protocol.intents import Action, Intent
 from domain.protocol.migration import begin_attempt
 from domain.protocol.notices import Destination, Notice, NoticeKind
+from domain.protocol.parts import MIB
 from domain.protocol.ports import Refused
 from domain.protocol.record import Claim, Mode, Origin, State
 from tests.fakes.object_store import InMemoryObjectStore

@@ -10,7 +10,6 @@ from domain.errors import AccessDeniedError, KeyshiftError, ThrottledError, Unav
 from domain.keys import Sequencer
 from domain.lifecycle.verification import REPAIRABLE, Difference, Sides, judge
 from domain.objects import Encryption, Lock
-from domain.parts import MIB
 from domain.protocol.attempt import Outcome, Verdict
 from domain.protocol.causes import Cause
 from domain.protocol.cleanup import clean_source
@@ -18,6 +17,7 @@ from domain.protocol.cleanup_versions import forget_version
 from domain.protocol.conflicts import Conflict, take_source, why_not_taken
 from domain.protocol.intents import Action, Intent
 from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.parts import MIB
 from domain.protocol.record import Origin, State
 from domain.protocol.rollback import purge_copy, roll_back_object
 from tests.fakes.buckets import Versioning

@@ -9,13 +9,13 @@ from adapters.s3.requests import not_inherited
 from domain.errors import AccessDeniedError, KeyshiftError, LeaseExpiredError, ThrottledError
 from domain.keys import Sequencer
 from domain.objects import ContentHeaders, Encryption, Lock, ObjectState, same_bytes, same_object
-from domain.parts import GIB, MIN_PART_BYTES
 from domain.protocol.attempt import Attempt, Lease, MigrationPolicy, MigrationPorts
 from domain.protocol.causes import Cause
 from domain.protocol.claims import ClaimRequest, Refusal, claimed, is_incorporated, refusal
 from domain.protocol.held_record import HeldRecord, take_claim
 from domain.protocol.intents import Action, Intent
 from domain.protocol.notices import Notice, NoticeKind
+from domain.protocol.parts import GIB, MIN_PART_BYTES
 from domain.protocol.ports import Refused
 from domain.protocol.record import Claim, Mode, Record, State, Upload
 from tests.fakes.clock import FakeClock

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from domain.errors import AccessDeniedError, KeyshiftError, LeaseExpiredError, ThrottledError, UnavailableError
-from domain.parts import GIB, MAX_PARTS, MIB, MIN_PART_BYTES
 from domain.protocol.cleanup import DELETE_SOURCE
 from domain.protocol.intents import Action, Intent
+from domain.protocol.parts import GIB, MAX_PARTS, MIB, MIN_PART_BYTES
 from domain.protocol.record import Claim, Mode, State, Upload
 from domain.protocol.rollback import purge_copy
 from domain.references.manifest_reading import ManifestPorts

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.parts import (
+from domain.protocol.attempt import MigrationPolicy
+from domain.protocol.parts import (
     GIB,
     MAX_OBJECT_BYTES,
     MAX_PARTS,
@@ -17,7 +18,6 @@ from domain.parts import (
     cut_into_parts,
     part_size_for,
 )
-from domain.protocol.attempt import MigrationPolicy
 from tests.worlds.migration import LARGE, TARGET, holding_large, listed
 
 
