@@ -173,9 +173,10 @@ class _PartsCopy:
 
     def _complete(self, intent: Intent, upload_id: str, etags: dict[int, str]) -> Written | Refused:
         if intent.action is Action.COPY:
-            foretold = ""
-            if all(is_digest(etag) for etag in etags.values()) and not self._policy.encrypts_targets():
-                foretold = composed_etag(etags)
+            # Under a KMS key the parts' etags have the form of digests, and are none.
+            is_encrypted = self._seen.encryption.is_kms or self._policy.encrypts_targets()
+            is_foretold = all(is_digest(etag) for etag in etags.values()) and not is_encrypted
+            foretold = composed_etag(etags) if is_foretold else ""
             upload = self._held.record.upload
             begun = upload.not_before if upload is not None else 0
             self._held.declare_intent(replace(intent, target_etag=foretold, not_before=begun))

@@ -16,7 +16,7 @@ from domain.protocol.migration import migrate_object
 from domain.protocol.notices import Destination, Notice, NoticeKind
 from domain.protocol.parts import MAX_OBJECT_BYTES, MIB, composed_etag
 from domain.protocol.ports import MustMatch, Refused, Written
-from domain.protocol.record import State
+from domain.protocol.record import Origin, State
 from tests.fakes.object_store import InMemoryObjectStore as InMemory
 from tests.worlds.migration import BARE_ROW, LARGE, POLICY, SHORT, SOURCE, TARGET, MigrationWorld, holding_large, listed
 
@@ -150,6 +150,23 @@ def test_encrypted_targets_have_no_etag_to_foretell() -> None:
     declared = [now.intent for _, now in world.manifest.changes if now.intent is not None]
     assert [one.target_etag for one in declared[1:]] == [""] * (len(declared) - 1)
     assert world.store.body(TARGET) == LARGE
+
+
+def test_an_upload_under_a_kms_key_has_no_etag_to_foretell() -> None:
+    """Its parts' etags only look like digests: the copy is recognised by its checksum when an answer is lost."""
+    world = MigrationWorld()
+    world.store.put(SOURCE, LARGE, encryption=Encryption("aws:kms", "arn:aws:kms:us-east-1:111122223333:key/a"))
+    world.store.fail_next(UnavailableError("no answer"), when="after", call="complete_upload")
+    with pytest.raises(UnavailableError):
+        world.migrate(BARE_ROW)
+    declared = world.record.intent
+    assert declared is not None
+    assert (declared.target_etag, bool(declared.checksum)) == ("", True)
+    world.clock.advance(10_000)
+    world.store.calls.clear()
+    assert world.migrate(BARE_ROW).state is State.COPIED
+    assert "create_upload" not in world.store.calls
+    assert world.record.origin is Origin.CREATED
 
 
 def test_an_attempt_without_time_hands_the_rest_on_and_the_next_goes_on() -> None:
