@@ -1,13 +1,12 @@
 """What a migration will cost and how long it takes, from counted objects and dated prices (aws-facts.md §9)."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
-from domain.errors import InputError
+from domain.planning.afterwards import cost_afterwards
 from domain.planning.figures import EARLY_DELETION_DAYS, PlanFigures
+from domain.planning.prices import CostLine, Prices, event_line
 
 ROWS_PER_MESSAGE = 50
-EVENTS_PER_PACK = 50
-"""A batch of the stream has 100 changes at most, which fill two packs (tests/unit/audit/test_packs.py)."""
 WRITES_PER_SECOND = 3_500
 """PUT and COPY requests a second that one partitioned prefix supports at least."""
 DAYS_PER_MONTH = 30.0
@@ -20,30 +19,6 @@ SECONDS_PER_OBJECT = 0.15
 STREAM_SECONDS_PER_CHANGE = 0.002
 STREAM_GIB = 0.5
 """The function of the manifest's stream: a batch of 100 changes takes 0.2 seconds at most (docs/performance.md)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """US dollars in us-east-1 on ``as_of``; per million where the name says so."""
-
-    as_of: str = "2026-11-22"
-    copy_per_million: float = 5.0
-    copy_ia_per_million: float = 10.0
-    copy_glacier_ir_per_million: float = 20.0
-    read_per_million: float = 0.4
-    sqs_per_million: float = 0.4
-    dynamodb_write_per_million: float = 0.625
-    lambda_request_per_million: float = 0.2
-    lambda_gib_second: float = 0.0000133334
-    eventbridge_per_million: float = 1.0
-    kms_per_million: float = 3.0
-    transfer_per_gib: float = 0.0
-    storage_gib_month: float = 0.023
-    standard_ia_gib_month: float = 0.0125
-    onezone_ia_gib_month: float = 0.01
-    glacier_ir_gib_month: float = 0.004
-    glacier_gib_month: float = 0.0036
-    deep_archive_gib_month: float = 0.00099
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,38 +39,19 @@ DEPLOYED = Functions()
 
 
 @dataclass(frozen=True, slots=True)
-class CostLine:
-    """One item of the bill."""
-
-    name: str
-    requests: int
-    dollars: float
-
-
-@dataclass(frozen=True, slots=True)
 class Estimate:
-    """The bill, and the duration in seconds at the given concurrency."""
+    """The bill of the move, that of one verify and one cleanup ``afterwards``, and the move's duration in seconds."""
 
     lines: tuple[CostLine, ...]
+    afterwards: tuple[CostLine, ...]
     seconds: float
     bottleneck: str
     doubled_storage_per_month: float
 
     @property
     def dollars(self) -> float:
-        """The total, without the doubled storage."""
+        """The total of the move, without the doubled storage."""
         return sum(line.dollars for line in self.lines)
-
-
-def prices_from(given: dict[str, object]) -> Prices:
-    """The default prices with the user's own; InputError for an unknown name or a value that is not a number."""
-    known = {field.name for field in fields(Prices)}
-    for name, value in given.items():
-        if name not in known:
-            raise InputError(f"there is no price named {name!r}; known are {', '.join(sorted(known))}")
-        if name != "as_of" and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
-            raise InputError(f"the price {name} must be a number that is not negative, not {value!r}")
-    return Prices(**{name: str(value) if name == "as_of" else value for name, value in given.items()})  # type: ignore[arg-type]
 
 
 def estimate(  # noqa: PLR0913  # what is moved, by which choices, at which assumed speeds
@@ -105,13 +61,15 @@ def estimate(  # noqa: PLR0913  # what is moved, by which choices, at which assu
     concurrency: int,
     functions: Functions = DEPLOYED,
     single_events: bool = False,
+    promised_unannotated: bool = False,
     seconds_per_object: float = SECONDS_PER_OBJECT,
     copy_bytes_per_second: float = 100e6,
 ) -> Estimate:
     """The bill and the time of moving everything once through SQS, Lambda and DynamoDB.
 
-    ``single_events`` is the rules file's choice (``audit: {events: single}``). ``copy_bytes_per_second`` is what one
-    copy request moves inside S3; both speeds are assumptions, which the plan states.
+    ``single_events`` is the rules file's choice (``audit: {events: single}``), and ``promised_unannotated`` its promise
+    that no object has annotations. ``copy_bytes_per_second`` is what one copy request moves inside S3; both speeds are
+    assumptions, which the plan states.
     """
     moving = figures.moving
     single = moving.objects - figures.large.objects - figures.archived.objects
@@ -148,17 +106,15 @@ def estimate(  # noqa: PLR0913  # what is moved, by which choices, at which assu
     slower = "the concurrency" if by_workers >= by_prefix else "S3's writes per prefix (3,500/s until it partitions)"
     return Estimate(
         tuple(line for line in lines if line.requests or line.dollars),
+        tuple(
+            cost_afterwards(
+                moving.objects, prices, single_events=single_events, promised_unannotated=promised_unannotated
+            )
+        ),
         max(by_workers, by_prefix),
         slower,
         moving.size / 2**30 * prices.storage_gib_month,
     )
-
-
-def event_line(events: int, prices: Prices, *, single_events: bool) -> CostLine:
-    """EventBridge's entries for so many audit events, in full packs or each by itself."""
-    entries = events if single_events else -(-events // EVENTS_PER_PACK)
-    name = "EventBridge, single events" if single_events else "EventBridge, full packs"
-    return CostLine(name, entries, entries * prices.eventbridge_per_million / 1e6)
 
 
 def _early_deletion(figures: PlanFigures, prices: Prices) -> float:

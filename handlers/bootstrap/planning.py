@@ -14,9 +14,10 @@ from adapters.inventory.rows import plan_inventory, read_rows
 from adapters.s3.bucket_encryption import BucketEncryption
 from adapters.s3.listing import S3ObjectListing
 from domain.errors import InputError, KeyshiftError
-from domain.planning.estimate import estimate, prices_from
+from domain.planning.estimate import estimate
 from domain.planning.figures import Cutting, PlanFigures, Share
 from domain.planning.inventory import Inventory
+from domain.planning.prices import prices_from
 from domain.planning.total import Total
 from domain.reporting.costs import Planned
 from domain.rules.compiled import CompiledRules
@@ -31,7 +32,13 @@ def read_plan(path: Path, rules: CompiledRules) -> Planned:
     """A plan of ``keyshift plan --json``, or of ``--out``, which has no prices: today's are used."""
     if path.suffix == ".parquet":
         figures = shares_of_plan(path, rules)
-        cost = estimate(figures, prices_from({}), concurrency=CONCURRENCY, single_events=rules.single_events)
+        cost = estimate(
+            figures,
+            prices_from({}),
+            concurrency=CONCURRENCY,
+            single_events=rules.single_events,
+            promised_unannotated=rules.promised_unannotated,
+        )
         return Planned.of(figures, cost)
     try:
         said = json.loads(path.read_text(encoding="utf-8"))

@@ -11,13 +11,14 @@ import click
 import yaml
 
 from domain.errors import InputError
-from domain.planning.estimate import DEPLOYED, Estimate, Functions, Prices, estimate, prices_from
+from domain.planning.estimate import DEPLOYED, Estimate, Functions, estimate
 from domain.planning.figures import Cutting, PlanFigures
+from domain.planning.prices import Prices, prices_from
 from domain.protocol.parts import MAX_COPY_BYTES, MIN_PART_BYTES, MULTIPART_ABOVE, PART_BYTES
 from domain.rules.compiled import CompiledRules
 from handlers.cli.options import json_option
 from handlers.cli.output import print_figures, write_text
-from handlers.cli.pages.plan import plan_page, rows_of
+from handlers.cli.pages.plan import bill_of, plan_page, rows_of
 from handlers.config.rules_file import load_rules
 
 _MEMORY = re.compile(r"0*[1-9]\d*(\.\d+)? ?[KMGT]i?B", re.IGNORECASE | re.ASCII)
@@ -116,7 +117,14 @@ def plan(
         say=lambda text: click.echo(text, err=True),
     )
     functions = Functions(function_memory, objects_at_once)
-    cost = estimate(figures, bill, concurrency=concurrency, functions=functions, single_events=rules.single_events)
+    cost = estimate(
+        figures,
+        bill,
+        concurrency=concurrency,
+        functions=functions,
+        single_events=rules.single_events,
+        promised_unannotated=rules.promised_unannotated,
+    )
     if as_json:
         click.echo(json.dumps(as_dict(rules.migration, figures, cost, bill)))
     else:
@@ -194,8 +202,8 @@ def show(migration: str, figures: PlanFigures, cost: Estimate, prices: Prices) -
         click.echo(said)
     for note in figures.fidelity():
         click.echo(f"not preserved: {note}")
-    bill = [(line.name, f"{line.requests:,}" if line.requests else "", f"{line.dollars:,.2f}") for line in cost.lines]
-    bill.append(("together", "", f"{cost.dollars:,.2f}"))
-    print_figures(f"cost in US dollars (prices of {prices.as_of})", bill, head=("item", "requests", "dollars"))
+    head = ("item", "requests", "dollars")
+    print_figures(f"cost in US dollars (prices of {prices.as_of})", bill_of(cost.lines), head=head)
+    print_figures("afterwards: each verify, and the cleanup", bill_of(cost.afterwards), head=head)
     click.echo(f"until cleanup, both copies are stored: {cost.doubled_storage_per_month:,.2f} dollars a month more")
     click.echo(f"about {cost.seconds / 3600:.1f} hours; the limit is {cost.bottleneck}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from domain.errors import InputError
-from domain.planning.estimate import Prices
+from domain.planning.prices import Prices
 from domain.protocol.ports import Manifest
 from domain.protocol.record import Record
 from domain.reporting.costs import Planned, spent

@@ -15,8 +15,9 @@ from adapters.inventory.files import opened_inventory
 from adapters.inventory.rows import read_rows
 from adapters.s3.listing import S3ObjectListing
 from adapters.s3.requests import Owners
-from domain.planning.estimate import Prices, estimate
+from domain.planning.estimate import estimate
 from domain.planning.figures import Cutting, PlanFigures
+from domain.planning.prices import Prices
 from handlers.bootstrap.planning import plan_rows
 from handlers.engine.batch import respond_to_batch
 from handlers.operations.backfill import Fed, Feeder

@@ -1,9 +1,11 @@
 """The plan as one self-contained HTML file."""
 
+from collections.abc import Sequence
 from html import escape
 
-from domain.planning.estimate import Estimate, Prices
+from domain.planning.estimate import Estimate
 from domain.planning.figures import PlanFigures, Share
+from domain.planning.prices import CostLine, Prices
 
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b}
@@ -20,6 +22,12 @@ def rows_of(figures: PlanFigures) -> list[tuple[str, Share]]:
     rows += [("stays where it is", figures.kept), ("unmapped", figures.unmapped), ("rejected", figures.rejected)]
     rows += [("copied in parts", figures.large), ("uploaded in parts", figures.in_parts)]
     return [*rows, ("archived", figures.archived)]
+
+
+def bill_of(lines: Sequence[CostLine]) -> list[tuple[str, ...]]:
+    """The items of a bill as rows, and their sum."""
+    rows = [(line.name, f"{line.requests:,}" if line.requests else "", f"{line.dollars:,.2f}") for line in lines]
+    return [*rows, ("together", "", f"{sum(line.dollars for line in lines):,.2f}")]
 
 
 def plan_page(migration: str, figures: PlanFigures, cost: Estimate, prices: Prices) -> str:
@@ -49,9 +57,12 @@ def plan_page(migration: str, figures: PlanFigures, cost: Estimate, prices: Pric
         )
     ]
     parts += [_list("Not preserved", list(figures.fidelity()))]
-    lines = [(line.name, f"{line.requests:,}", f"{line.dollars:,.2f}") for line in cost.lines]
     parts += [f"<h2>Cost (US dollars, prices of {escape(prices.as_of)})</h2>"]
-    parts += [_table(("item", "requests", "dollars"), [*lines, ("together", "", f"{cost.dollars:,.2f}")])]
+    parts += [_table(("item", "requests", "dollars"), bill_of(cost.lines))]
+    parts += ["<h2>Afterwards: each verify, and the cleanup</h2>"]
+    parts += [_table(("item", "requests", "dollars"), bill_of(cost.afterwards))]
+    months = f"{cost.doubled_storage_per_month:,.2f}"
+    parts += [f"<p>Until the cleanup, both copies are stored: {months} dollars a month more.</p>"]
     parts += [f"<p>About {cost.seconds / 3600:.1f} hours; the limit is {escape(cost.bottleneck)}.</p>"]
     head = "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
     return f"{head}<title>Plan of {escape(migration)}</title><style>{_STYLE}</style>{''.join(parts)}</html>\n"

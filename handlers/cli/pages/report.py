@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from html import escape
 from itertools import accumulate
 
-from domain.planning.estimate import CostLine
+from domain.planning.prices import CostLine
 from domain.reporting.costs import NOT_COUNTED, Planned
 from domain.reporting.progress import BYTES_COPIED, COPY_MILLISECONDS, FAILED, OBJECTS_COPIED, RULE_BYTES, Span
 from domain.reporting.report import Tallied, series

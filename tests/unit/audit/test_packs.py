@@ -11,7 +11,7 @@ from domain.audit.item_events import control_event, stage_event
 from domain.audit.packs import MOST_PACK_BYTES, PACK_TYPE, Entry, entries_of, events_of, is_routine
 from domain.keys import Location
 from domain.lifecycle.stages import StageEntry
-from domain.planning.estimate import EVENTS_PER_PACK
+from domain.planning.prices import EVENTS_PER_PACK
 from domain.protocol.causes import Cause
 from domain.protocol.record import Claim, Record, State
 from domain.steering.control import Control
