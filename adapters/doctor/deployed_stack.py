@@ -95,8 +95,9 @@ class DeployedStack:
         iam = self._clients.client_of("iam")
         with translated("GetRole", role):
             arn = iam.get_role(RoleName=role)["Role"]["Arn"]
-        # A role may use KMS keys through S3 only.
+        # A role may use KMS keys through S3 only, and delete only with If-Match.
         known = {"aws:ResourceAccount": account, "kms:ViaService": f"s3.{self.region()}.amazonaws.com"}
+        known |= {"s3:if-match": '"etag"'}
         context: Any = [
             {"ContextKeyName": name, "ContextKeyValues": [value], "ContextKeyType": "string"}
             for name, value in known.items()

@@ -152,7 +152,7 @@ def _lag_gate(seen: Readiness, most_lag: float) -> Gate:
         waiting, in_work, _ = seen.queues.get("events", (0, 0, 0))
         if waiting + in_work:
             says = "live events wait, and no worker has handled one recently: their age is unknown"
-            return Gate("lag", open=False, says=says, remedy="run keyshift worker until they are handled")
+            return Gate("lag", open=False, says=says, remedy="run keyshift doctor --stack, or start a keyshift worker")
         return Gate("lag", open=True, says="no live event was handled recently")
     says = f"the oldest recent live event was {seen.lag:.0f} s old, {most_lag:.0f} s are allowed"
     return Gate("lag", open=seen.lag <= most_lag, says=says, remedy="wait, or run more workers")

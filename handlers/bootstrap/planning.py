@@ -43,8 +43,10 @@ def read_plan(path: Path, rules: CompiledRules) -> Planned:
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
         return _planned(said)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} is not a plan of 'keyshift plan --json' or '--out': {error!r}") from error
+    except OSError as error:
+        raise InputError(f"the plan {path} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is not a plan of 'keyshift plan --json' or '--out': {error}") from error
 
 
 def write_total_of(process: Process, path: Path) -> Total:

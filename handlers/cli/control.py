@@ -61,7 +61,7 @@ def pause(settings: Settings, *, reason: str, functions: tuple[str, ...], as_jso
     \b
     Example:
       keyshift pause --reason "KMS key rotation"
-      keyshift pause --function keyshift-object-events --function keyshift-backfill
+      keyshift pause --function keyshift-prod-object-events --function keyshift-prod-backfill
     """
     from handlers.bootstrap.process import Process
     from handlers.bootstrap.steering import steering_of

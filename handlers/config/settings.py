@@ -97,9 +97,13 @@ def read_settings(environment: Mapping[str, str] | None = None, **given: Any) ->
         raise InputError("the settings cannot be used:\n  " + "\n  ".join(faults)) from error
 
 
+_OPTIONS: Mapping[str, str] = {"rules_file": "--rules", "table": "--table"}
+"""The options of the settings that every command needs."""
+
+
 def _fault(fault: Mapping[str, Any]) -> str:
     if fault["type"] == "missing":
-        return "not set; set it, or give the option for it"
+        return f"not set: set it, or give {_OPTIONS[str(fault['loc'][0])]}"
     return str(fault["msg"])
 
 

@@ -73,8 +73,9 @@ def needs_of(call: Call, *, kind: str, function: str) -> Iterator[Need]:
     if kind == "referring":
         yield "Referrers", f"dynamodb:{call.operation}"
     elif call.service == "dynamodb":
-        together = "WriteRecordsTogether" if call.operation.startswith("PartiQL") else "WriteRecords"
-        yield _TABLE.get(function, together), f"dynamodb:{call.operation}"
+        is_together = call.operation.startswith("PartiQL") or call.operation == "BatchGetItem"
+        sid = "WriteRecordsTogether" if is_together else "WriteRecords"
+        yield _TABLE.get(function, sid), f"dynamodb:{call.operation}"
     elif kind == "stream":
         yield "ReadStream", f"dynamodb:{call.operation}"
     elif call.service == "events":

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -31,6 +31,7 @@ from tests.deployment.roles import FUNCTION_ROLES
 from tests.worlds.site import Context, lambda_event
 
 SECONDS = 50.0
+TWINS = ("old/twin-1", "old/twin-2")
 """An invocation too short for a second batch of parts."""
 Feed = Callable[[str, str | None], None]
 """Tell the function of a key, and of the etag or ``None`` for a delete."""
@@ -107,6 +108,9 @@ def _large(place: Place, feed: Feed) -> None:
 def _live(place: Place, recorder: Recorder) -> None:  # the scenarios' two
     queue = SqsMessageQueue(place.clients, place.queues["events"].url)
     _objects(place, lambda key, etag: _one(object_events.handler, queue, _event(place, key, etag)))
+    events = [_event(place, key, place.put(key, b"x")) for key in TWINS]
+    for _ in range(2):  # the second time both are known, and are read together
+        _all(object_events.handler, queue, events)
     _waiting(place, object_events.handler, queue, _event(place, "old/waits", place.put("old/waits", b"waits")))
 
 
@@ -143,12 +147,20 @@ def _rows(place: Place, recorder: Recorder) -> None:  # the scenarios' two
         _one(backfill.handler, queue, next(iter(bodies)))
 
     _objects(place, feed)
+    twins = [BackfillRow(key=key, etag=place.put(key, b"y"), size=1) for key in TWINS]
+    for _ in range(2):
+        _all(backfill.handler, queue, encode_backfill(twins, migration="deployed", bucket=f"{place.name}-source"))
     rows = encode_backfill([BackfillRow(key="old/waits")], migration="deployed", bucket=f"{place.name}-source")
     _waiting(place, backfill.handler, queue, next(iter(rows)))
 
 
 def _one(handler: Any, queue: SqsMessageQueue, body: str) -> None:
-    queue.send_messages([body])
+    _all(handler, queue, [body])
+
+
+def _all(handler: Any, queue: SqsMessageQueue, bodies: Iterable[str]) -> None:
+    """Messages of one invocation."""
+    queue.send_messages(list(bodies))
     messages = queue.receive_messages(at_most=10, wait=1)
     handler(lambda_event(messages), Context(seconds=SECONDS))
     queue.delete_messages(messages)

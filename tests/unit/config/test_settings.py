@@ -23,7 +23,7 @@ def test_defaults_need_only_table_and_rules(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever deploys reads which variable to set."""
     monkeypatch.delenv("KEYSHIFT_TABLE")
-    with pytest.raises(InputError, match="KEYSHIFT_TABLE: not set; set it"):
+    with pytest.raises(InputError, match="KEYSHIFT_TABLE: not set: set it, or give --table"):
         read_settings()
 
 
