@@ -159,7 +159,7 @@ def _run(context: click.Context, process: "Process", operation: "Operation", *, 
         if warning is not None:
             click.echo(f"note: {warning}", err=True)
         work = cleanup_work(process, operation, options)
-        new = new_run(operation, work_name, work.slices, options.as_options())
+        new = new_run(operation, work_name, sum(work.phases), options.as_options())
         if how.yes:
             begin_cleaning(operation)
         run = begun_run(context, book, new, joined, as_json=how.as_json)

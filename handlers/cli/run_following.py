@@ -19,7 +19,8 @@ from handlers.cli.progress import progress
 from handlers.operations.operator import Operation, Shut
 from handlers.operations.parallel import Rate
 from handlers.operations.runs import ANOTHER_VERSION, MOST_LANES, Crew, RunView, begin_run, cancel_run, join_run
-from handlers.operations.slices import SliceWork, SliceWorker, Surroundings
+from handlers.operations.slice_work import SliceWork, Surroundings
+from handlers.operations.slices import SliceWorker
 
 SHARED_FROM = 5_000
 """Fewer records are worked through again sooner than a run of them is joined."""

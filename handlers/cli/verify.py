@@ -139,7 +139,7 @@ def verify(
         # Whatever may be wrong with the options is found before the run begins.
         add = stack.enter_context(findings_file(out))
         work = stack.enter_context(verify_work(process, operation, options))
-        new = new_run(operation, WORK, work.slices, options.as_options())
+        new = new_run(operation, WORK, sum(work.phases), options.as_options())
         run = begun_run(context, book, new, joined, as_json=as_json)
 
         def show(line: str) -> None:

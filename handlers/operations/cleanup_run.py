@@ -1,7 +1,7 @@
 """A cleanup as a run: its slices are segments of the manifest table."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 
@@ -11,7 +11,7 @@ from handlers.operations.cleanup import Cleaner
 from handlers.operations.removals import Removal, Removed
 from handlers.operations.runs import decode_options, encode_options
 from handlers.operations.segments import read_segment
-from handlers.operations.slices import Page
+from handlers.operations.slice_work import Page
 
 WORK = {False: "cleanup", True: "cleanup --yes"}
 """The name of the run, by whether it deletes; a dry run and a cleanup do not stand in each other's way."""
@@ -55,9 +55,9 @@ class CleanupWork:
         self._sleep = sleep
 
     @property
-    def slices(self) -> int:
-        """How many slices the run has."""
-        return self._options.segments
+    def phases(self) -> Sequence[int]:
+        """See the port; in one phase."""
+        return (self._options.segments,)
 
     def read_pages(self, number: int, cursor: str) -> Iterator[Page[Removal]]:
         """See the port."""

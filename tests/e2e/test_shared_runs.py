@@ -47,7 +47,9 @@ def left_run(desk: Desk, *, slices_done: int = 0) -> Run:
     book = DynamoDbRunBook(site.clients, site.name)
     with verify_work(site.process, operation, wanted) as work:
         digest = site.process.rules.digest
-        run = Run(WORK, new_name("run"), work.slices, wanted.as_options(), rules_digest=digest, by="ana", begun_at=1.0)
+        run = Run(
+            WORK, new_name("run"), sum(work.phases), wanted.as_options(), rules_digest=digest, by="ana", begun_at=1.0
+        )
         assert begin_run(book, run) is None
 
         def stopping() -> bool:

@@ -87,7 +87,7 @@ class Life:
         """Every finding, those of no difference too."""
         options = VerifyOptions(segments=2, deep=deep, marks=marks, keeps_all=True)
         with verify_work(self.site.process, self.operation, options) as work:
-            return [finding_of(line) for line in lines_of(work, slices=work.slices)]
+            return [finding_of(line) for line in lines_of(work)]
 
     def records(self) -> Iterator[Record]:
         """The manifest."""
@@ -112,7 +112,7 @@ class Life:
         work = cleanup_work(self.site.process, self.operation, CleanupOptions(2, yes, soak, versions))
         if yes:
             begin_cleaning(self.operation)
-        removals = map(removal_of, lines_of(work, slices=work.slices))
+        removals = map(removal_of, lines_of(work))
         return {one.source.rpartition("/")[2]: one for one in removals}
 
     def finish(self, **more: Any) -> Shut | None:

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -17,15 +17,8 @@ from handlers.operations import slices
 from handlers.operations.operator import Shut
 from handlers.operations.parallel import TRIES
 from handlers.operations.runs import Crew, RunView, begin_run, cancel_run, join_run
-from handlers.operations.slices import (
-    CLAIM_SECONDS,
-    PART_CHARACTERS,
-    RENEW_SECONDS,
-    Page,
-    SliceWorker,
-    Surroundings,
-    packed,
-)
+from handlers.operations.slice_work import PART_CHARACTERS, Page, Surroundings, packed
+from handlers.operations.slices import CLAIM_SECONDS, RENEW_SECONDS, SliceWorker
 from tests.fakes.clock import FakeClock
 from tests.fakes.runs import InMemoryRunBook
 from tests.worlds.runs import InlineExecutor, worker_of
@@ -46,6 +39,7 @@ class Names:
 
     def __init__(self, clock: FakeClock, *, seconds: float = 0.0) -> None:
         self.done: Counter[str] = Counter()
+        self.phases: Sequence[int] = (SLICES,)
         self.fails: Mapping[str, Exception] = {}
         self.mark = ""
         """What the names of slice 1 end with: work that begins again may have other results."""
@@ -159,6 +153,41 @@ def test_a_slice_is_worked_on_by_one_process_while_its_claim_lasts() -> None:
     scene.process()
     scene.assert_whole()
     assert 30 < scene.clock.now() - begun < 32
+
+
+@pytest.mark.parametrize("nth", range(CALLS))
+def test_a_later_phase_begins_when_every_slice_of_the_earlier_ones_is_done(nth: int) -> None:
+    """Whichever process was killed, and whatever another one may claim meanwhile."""
+    scene = Scene()
+    scene.work.phases = (2, 1)
+    scene.book.fail_nth(nth, KilledError(), when="after")
+    do = scene.work._do
+
+    def looking(name: str) -> str:
+        if name.startswith("2"):
+            assert all(one.is_done for one in scene.book.read_slices(RUN)[:2])
+        return do(name)
+
+    scene.work._do = looking  # type: ignore[method-assign]  # to see what was done before
+    with pytest.raises(KilledError):
+        scene.process()
+    scene.process()
+    scene.assert_whole()
+
+
+def test_a_lost_slice_keeps_the_later_phases_back() -> None:
+    """References must not be put back while sources are missing; an operator who joins has it tried again."""
+    scene = Scene()
+    scene.work.phases = (1, 2)
+    scene.work.fails = {"0/1/0": UnavailableError("no answer of the bucket")}
+    scene.process()
+    first, *later = scene.book.read_slices(RUN)
+    assert first.is_lost
+    assert {one.revision for one in later} == {0}
+    scene.work.fails = {}
+    join_run(scene.book, "verify", rules_digest="d")
+    scene.process()
+    scene.assert_whole()
 
 
 def test_a_process_that_was_overtaken_keeps_nothing_more() -> None:
@@ -400,8 +429,24 @@ def test_what_waits_for_its_turn_is_not_begun_once_the_process_stops() -> None:
     work: Any = None
     worker: SliceWorker[None] = SliceWorker(InMemoryRunBook(), Run("work", "run", 1), work, around)
     worker._renewed_at = clock.monotonic()
-    assert worker._results([partial(begun.append, number) for number in range(5)]) == []
+    assert worker._results(Page([partial(begun.append, number) for number in range(5)], None)) == []
     assert begun == [0, 1]
+
+
+def test_what_only_looks_does_not_wait_for_a_turn() -> None:
+    """The rate of a rollback is one of changes."""
+    turns: list[bool] = []
+    clock, work = FakeClock(), Names(FakeClock())
+    around = Surroundings(
+        InlineExecutor(), clock, lambda: "t", clock.advance, lambda: False, lambda _: turns.append(True)
+    )
+    worker = SliceWorker(InMemoryRunBook(), RUN, work, around)
+    worker._renewed_at = clock.monotonic()
+    tasks = [partial(work._do, "0"), partial(work._do, "1")]
+    assert worker._results(Page(tasks, None, only_look=True)) == ["0", "1"]
+    assert turns == []
+    assert worker._results(Page(tasks, None)) == ["0", "1"]
+    assert turns == [True, True]
 
 
 def test_a_cancel_ends_a_page_that_waits_for_its_turns(monkeypatch: pytest.MonkeyPatch) -> None:
