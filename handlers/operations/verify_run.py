@@ -19,7 +19,6 @@ from handlers.operations.segments import RECORDS_AT_ONCE, read_segment
 from handlers.operations.slice_work import Page
 from handlers.operations.verify import Verifier, held_references
 
-WORK = "verify"
 FILLING_LOOK_SECONDS = 1.0
 """Pause between two looks at whether another slice of this process has filled the book."""
 Thing = TypeVar("Thing")

@@ -39,6 +39,7 @@ from tests.fakes.lifecycle import (
 )
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.panel import InMemoryControlPanel, InMemoryProgressCounters
+from tests.fakes.runs import InMemoryRunBook
 from tests.fakes.steering import InMemoryMappings, InMemoryPulseBook
 from tests.simulation.whole.application import DECLARED, Application
 from tests.simulation.whole.asking import Asked
@@ -137,6 +138,7 @@ class Site:
         self.counters = InMemoryProgressCounters()
         self.panel = InMemoryControlPanel()
         self.mappings = InMemoryMappings(events=True, backfill=True)
+        self.runs = InMemoryRunBook()
         self._share_the_bucket()
         self.service = Service(self)
         self.promises = Promises(

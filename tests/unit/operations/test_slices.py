@@ -13,6 +13,7 @@ import pytest
 from domain.errors import AccessDeniedError, UnavailableError
 from domain.runs.run import Run, RunState, ended
 from domain.runs.slices import MOST_FAILURES, Slice, SliceClaim, claimed
+from domain.runs.works import Work
 from handlers.operations import slices
 from handlers.operations.operator import Shut
 from handlers.operations.parallel import TRIES
@@ -348,6 +349,50 @@ def test_a_second_run_of_the_same_work_is_refused() -> None:
     assert begin_run(book, replace(RUN, work="purge", run_id="p")) is None
     assert isinstance(cancel_run(book, "verify", by="bea", now=2.0), Run)
     assert begin_run(book, replace(RUN, run_id="s")) is None
+
+
+EXCLUSIVE = (Work.CLEANUP, Work.ROLLBACK, Work.PURGE)
+
+
+@pytest.mark.parametrize("first", Work)
+@pytest.mark.parametrize("second", Work)
+def test_runs_that_delete_what_another_one_needs_exclude_each_other(first: Work, second: Work) -> None:
+    """Dry runs and verifications stand in no way; the refusal names both ways out, and an ended run forbids nothing."""
+    book = InMemoryRunBook()
+    assert begin_run(book, replace(RUN, work=first.value)) is None
+    if first is second:
+        return
+    shut = begin_run(book, replace(RUN, work=second.value, run_id="s"))
+    assert isinstance(shut, Shut) == (first in EXCLUSIVE and second in EXCLUSIVE)
+    if shut is None:
+        return
+    for said in (f"a run of {first} by ana", f"keyshift {first} --join", f"keyshift {first} --cancel"):
+        assert said in shut.why
+    assert book.read_run(second) is None
+    assert isinstance(cancel_run(book, first, by="bea", now=2.0), Run)
+    assert begin_run(book, replace(RUN, work=second.value, run_id="s")) is None
+
+
+@pytest.mark.parametrize("is_local", [False, True])
+def test_of_two_contrary_runs_that_begin_at_once_one_at_least_is_refused(is_local: bool) -> None:
+    """Each command looks again after its write, also where its own run is kept in its process."""
+    shared = InMemoryRunBook()
+    book = InMemoryRunBook() if is_local else shared
+    write, cleaning = book.write_run, replace(RUN, work=Work.CLEANUP.value, run_id="c")
+
+    def late(run: Run, *, before: Run | None) -> bool:
+        book.write_run = write  # type: ignore[method-assign]  # once
+        assert shared.write_run(cleaning, before=None)
+        return book.write_run(run, before=before)
+
+    book.write_run = late  # type: ignore[method-assign]  # another command begins meanwhile
+    shut = begin_run(book, replace(RUN, work=Work.ROLLBACK.value), shared=shared)
+    assert isinstance(shut, Shut)
+    assert f"keyshift {Work.CLEANUP} --cancel" in shut.why
+    own = book.read_run(Work.ROLLBACK)
+    assert own is not None
+    assert own.state is RunState.CANCELLED
+    assert shared.read_run(Work.CLEANUP) == cleaning
 
 
 def test_of_two_commands_that_begin_at_once_one_begins() -> None:
