@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from domain.errors import PermanentError
+from domain.errors import PermanentError, UnavailableError
 from domain.lifecycle.ports import Restored
 from domain.protocol.ports import RecordPages
 from domain.runs.ports import RunBook
@@ -49,11 +49,12 @@ def begun(operation: Operation, book: RunBook, work: Work, slices: int) -> Run:
     digest = operation.dependencies.rules.digest
     before = book.read_run(work)
     if before is not None and before.goes_on:
-        run: Run | Shut | None = join_run(book, work, rules_digest=digest)
+        run: Run | Shut = join_run(book, work, rules_digest=digest)
     else:
         run = Run(work, f"run-{next(_IDS)}", slices, rules_digest=digest, by=operation.by)
         run = begin_run(book, run) or run
-    assert isinstance(run, Run), run
+    if isinstance(run, Shut):  # another process began or ended one at the same moment
+        raise UnavailableError(run.why)
     return run
 
 
