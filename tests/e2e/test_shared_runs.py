@@ -147,7 +147,12 @@ def test_a_run_is_cancelled(desk: Desk) -> None:
     """The command says what was done; another run may begin then."""
     moved(desk, 4)
     assert "no run of verify is to be" in desk.said("verify", "--cancel", code=1)
+    assert desk.run("status")[0]["runs"] == []
     left_run(desk, slices_done=1)
+    (going,) = desk.run("status", "--exact")[0]["runs"]
+    figures = {name: going[name] for name in ("work", "by", "begun_at", "slices", "slices_done", "claimed")}
+    assert figures == {"work": "verify", "by": "ana", "begun_at": 1.0, "slices": 4, "slices_done": 1, "claimed": 0}
+    assert "keyshift verify --join resumes it" in " ".join(desk.said("status").split())
     assert "cancelled: 1 of 4 slices were done" in desk.said("verify", "--cancel")
     assert state_of(desk) is RunState.CANCELLED
     assert "the last one is cancelled" in desk.said("verify", "--join", code=1)

@@ -22,11 +22,11 @@ from handlers.engine.worker import Worker
 from handlers.operations.cleanup import begin_cleaning
 from handlers.operations.cutover import Terms, cut_over, look_for_cutover
 from handlers.operations.finish import Leftovers, finish_migration
+from handlers.operations.lookout import Lookout
 from handlers.operations.operator import Operation, Shut
 from handlers.operations.removal_run import CleanupOptions, removal_of
 from handlers.operations.removals import Removal
 from handlers.operations.start import Opened, Probing, start_capture
-from handlers.operations.status import Lookout
 from handlers.operations.verify_run import VerifyOptions, finding_of
 from tests.servers import Server
 from tests.worlds.rolled_back import Rolled, purge_all, roll_back_all
