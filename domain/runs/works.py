@@ -8,6 +8,7 @@ class Work(StrEnum):
     """What a run does, by the words of its command; without ``--yes`` it is a dry run."""
 
     VERIFY = "verify"
+    REFERENCES = "references scan"
     CLEANUP_DRY = "cleanup"
     CLEANUP = "cleanup --yes"
     ROLLBACK_DRY = "rollback"

@@ -42,7 +42,7 @@ class SliceWork(Protocol[Result]):
         """The figures that it adds to the run's."""
 
     def keep_result(self, result: Result) -> str | None:
-        """One line of text for the command that shows the run's results; ``None``: nothing to show."""
+        """Lines of text for the command that shows the run's results; ``None``: nothing to show."""
 
 
 @dataclass(frozen=True, slots=True)

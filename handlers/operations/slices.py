@@ -127,8 +127,8 @@ class SliceWorker(Generic[Result]):
         counts: Counter[str] = Counter()
         for result in results:
             counts.update(self._work.count_result(result))
-        lines = (self._work.keep_result(result) for result in results)
-        parts = list(packed(line for line in lines if line is not None))
+        kept = (self._work.keep_result(result) for result in results)
+        parts = list(packed(line for lines in kept if lines is not None for line in lines.split("\n")))
         self._write(moved(self._held, page.cursor, counts=counts, parts=len(parts)), parts)
 
     def _results(self, page: Page[Result]) -> list[Result]:
