@@ -17,6 +17,8 @@ class Work(StrEnum):
     PURGE = "rollback --purge --yes"
 
 
+OBJECTS, CHECKED, ITEMS = "objects", "checked", "items"
+"""The figures that count what was worked on: objects, objects that a rollback compares again, items of a table."""
 _EXCLUSIVE = (Work.CLEANUP, Work.ROLLBACK, Work.PURGE)
 """Each deletes what another one may need."""
 

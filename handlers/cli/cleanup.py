@@ -10,7 +10,7 @@ import click
 
 from domain.errors import InputError
 from domain.lifecycle.gates import DEFAULT_LIMITS
-from domain.runs.works import Work
+from domain.runs.works import OBJECTS, Work
 from handlers.cli.options import ABOVE_ZERO, json_option, need_queues, with_settings
 from handlers.cli.output import refuse, say, say_dry_run
 from handlers.cli.progress import progress
@@ -122,7 +122,7 @@ def _stage_work(
 ) -> "StageWork[CleanupOptions]":
     from handlers.bootstrap.runs import cleanup_work
     from handlers.operations.cleanup import begin_cleaning, refuse_cleanup, warn_of_cleanup
-    from handlers.operations.removal_run import OBJECTS, cleanup_options_of
+    from handlers.operations.removal_run import cleanup_options_of
 
     operation, shown = command.operation, RemovalsShown(as_json=command.as_json)
 

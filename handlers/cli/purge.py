@@ -4,7 +4,7 @@ from contextlib import nullcontext
 
 import click
 
-from domain.runs.works import Work
+from domain.runs.works import OBJECTS, Work
 from handlers.cli.output import say_dry_run
 from handlers.cli.removals import RemovalsShown
 from handlers.cli.run_following import Following, say_end
@@ -16,7 +16,7 @@ def purge_copies(command: StageCommand, *, yes: bool) -> None:
     """Delete the copies, or without ``yes`` show what would be deleted; ends with the exit code."""
     from handlers.bootstrap.runs import purge_work
     from handlers.operations.purge import put_references_back, refuse_purge
-    from handlers.operations.removal_run import OBJECTS, PurgeOptions, purge_options_of, summary_of
+    from handlers.operations.removal_run import PurgeOptions, purge_options_of, summary_of
     from handlers.operations.segments import segments_of
 
     operation, shown = command.operation, RemovalsShown(as_json=command.as_json, left_out=("size",))

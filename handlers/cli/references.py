@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from domain.references.reports import Reported
-from domain.runs.works import Work
+from domain.runs.works import ITEMS, Work
 from handlers.cli.options import ABOVE_ZERO, Number, json_option, with_settings
 from handlers.cli.output import say_dry_run
 from handlers.cli.references_view import show_row, sum_up
@@ -81,7 +81,7 @@ def scan(
     """
     from handlers.bootstrap.operations import operation_for
     from handlers.bootstrap.references import references_of
-    from handlers.operations.reference_run import ITEMS, ReferenceScanWork, ScanOptions, options_of, outcomes_of
+    from handlers.operations.reference_run import ReferenceScanWork, ScanOptions, options_of, outcomes_of
 
     refuse_options(context, ("only", "segments", "shared"), join=join, cancel=cancel)
     process, operation = operation_for(settings, function="references-command")

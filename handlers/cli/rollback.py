@@ -5,7 +5,7 @@ from contextlib import nullcontext
 
 import click
 
-from domain.runs.works import Work
+from domain.runs.works import CHECKED, OBJECTS, Work
 from handlers.cli.options import ABOVE_ZERO, json_option, with_settings
 from handlers.cli.output import say
 from handlers.cli.purge import purge_copies
@@ -67,7 +67,7 @@ def rollback(
 def _plan(command: StageCommand) -> None:
     from handlers.bootstrap.runs import rollback_plan_work
     from handlers.operations.rollback import plan_capture_back, refuse_rollback
-    from handlers.operations.rollback_run import OBJECTS, RollbackOptions, options_of
+    from handlers.operations.rollback_run import RollbackOptions, options_of
     from handlers.operations.segments import segments_of
 
     operation = command.operation
@@ -91,7 +91,7 @@ def _plan(command: StageCommand) -> None:
 def _roll_back(command: StageCommand) -> None:
     from handlers.bootstrap.runs import rollback_work
     from handlers.operations.rollback import NOT_CAPTURED, begin_rollback, end_rollback, refuse_rollback
-    from handlers.operations.rollback_run import CHECKED, OBJECTS, RollbackOptions, RolledBack, options_of
+    from handlers.operations.rollback_run import RollbackOptions, RolledBack, options_of
     from handlers.operations.segments import segments_of
 
     operation, capture, shown = command.operation, NOT_CAPTURED, DifferencesShown(as_json=command.as_json)

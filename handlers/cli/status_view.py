@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from domain.runs.run import moment_of
+from domain.runs.works import Work
 from handlers.cli.control import said_limits
 from handlers.cli.text import printable, said_bytes, said_seconds
 from handlers.operations.runs_under_way import RunUnderWay
@@ -88,9 +89,10 @@ def said_run(run: RunUnderWay) -> str:
     """How far it is, who began it and when, and the command that resumes it where no process works on it."""
     rate = f", {run.objects_per_second:,.1f}/s" if run.objects_per_second is not None else ""
     left = f", about {said_seconds(run.seconds_left)} left" if run.seconds_left is not None and run.claimed else ""
+    what = "items" if run.work == Work.REFERENCES else "objects"
     said = (
         f"{run.work}, begun {moment_of(run.begun_at)} by {run.by}: {run.slices_done:,} of {run.slices:,} slices,"
-        f" {run.objects:,} objects{rate}{left}"
+        f" {run.objects:,} {what}{rate}{left}"
     )
     if run.lost:
         said += f"; {run.lost:,} slices failed too often: keyshift {run.work} --join tries them again"

@@ -12,12 +12,12 @@ from domain.references.items import item_size
 from domain.references.ports import ItemPage
 from domain.references.reports import Reported
 from domain.rules.references import Item, TableReferences
+from domain.runs.works import ITEMS
 from handlers.operations.references import References, repeated
 from handlers.operations.runs import decode_options, encode_options
 from handlers.operations.segments import RECORDS_AT_ONCE
 from handlers.operations.slice_work import Page
 
-ITEMS = "items"
 BYTES_AT_ONCE = 400_000
 """Bytes of the items of one page: the lines of what they hold have to fit into one transaction."""
 _OUTCOME = "outcome."

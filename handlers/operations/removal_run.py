@@ -8,12 +8,13 @@ from typing import Protocol
 
 from domain.protocol.ports import RecordPages
 from domain.protocol.record import Record
+from domain.runs.works import OBJECTS
 from handlers.operations.removals import Removal, Removed
 from handlers.operations.runs import decode_options, encode_options
 from handlers.operations.segments import read_segment
 from handlers.operations.slice_work import Page
 
-OBJECTS, BYTES = "objects", "bytes"
+BYTES = "bytes"
 _VERDICT, _REASON = "verdict.", "reason."
 
 

@@ -6,8 +6,9 @@ from functools import partial
 
 from domain.protocol.ports import RecordPages
 from domain.protocol.record import Record, State
+from domain.runs.works import OBJECTS
 from handlers.operations.rollback import has_kept_copy, is_ended
-from handlers.operations.rollback_run import OBJECTS, RollbackOptions
+from handlers.operations.rollback_run import RollbackOptions
 from handlers.operations.segments import read_segment
 from handlers.operations.slice_work import Page
 

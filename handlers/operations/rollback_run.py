@@ -9,6 +9,7 @@ from itertools import islice
 from domain.lifecycle.ports import Restored
 from domain.protocol.ports import RecordPage, RecordPages
 from domain.protocol.record import Record
+from domain.runs.works import CHECKED, OBJECTS
 from handlers.operations.operator import Operation
 from handlers.operations.rollback import (
     NOT_CAPTURED,
@@ -23,7 +24,6 @@ from handlers.operations.slice_work import Page
 
 ROUNDS_SECONDS = 2.0
 """Pause between two looks at records that attempts still hold."""
-OBJECTS, CHECKED = "objects", "checked"
 _STATE, _OPEN, _FAILED, _DIFFERENCES, _REFERENCES = "state.", "open", "failed", "differences", "references"
 
 

@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass, field
 from domain.runs.ports import RunBook
 from domain.runs.run import Run
 from domain.runs.slices import Slice
-from domain.runs.works import Work
-from handlers.operations.rollback_run import CHECKED, OBJECTS
+from domain.runs.works import CHECKED, ITEMS, OBJECTS, Work
 from handlers.operations.runs import LOOK_SECONDS_A_SLICE, RunView
 
 RATE_SECONDS = 60.0
@@ -19,8 +18,9 @@ RATE_SECONDS = 60.0
 class RunUnderWay:
     """A run that has not ended; ``begun_at`` in seconds since 1970.
 
-    ``claimed`` slices are worked on by a process at this moment, ``lost`` ones failed too often. The rate is that of
-    the last minute. At the first look, and for the time that is left, it is the mean since the run began.
+    ``objects`` are items of tables in a scan of references. ``claimed`` slices are worked on by a process at this
+    moment, ``lost`` ones failed too often. The rate is that of the last minute. At the first look, and for the time
+    that is left, it is the mean since the run began.
     """
 
     work: str
@@ -77,7 +77,7 @@ class RunsWatch:
         view = RunView(self.book, run, course.slices)
         counts, left = view.counts, run.slices - view.done
         elapsed = max(0.0, now - run.begun_at)
-        objects = counts.get(OBJECTS, 0)
+        objects = counts.get(OBJECTS, 0) + counts.get(ITEMS, 0)
         return RunUnderWay(
             run.work,
             run.by,

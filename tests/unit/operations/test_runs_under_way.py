@@ -94,6 +94,19 @@ def test_a_run_with_a_lost_slice_says_how_it_is_tried_again() -> None:
     assert "1 slices failed too often: keyshift rollback --yes --join tries them again" in said_run(scene.seen())
 
 
+def test_a_scan_of_references_counts_items() -> None:
+    """It works on no objects."""
+    scene = Scene()
+    scan = Run(Work.REFERENCES.value, "s", 1, by="bea", begun_at=scene.clock.now() - 10)
+    assert scene.book.write_run(scan, before=None)
+    held = claimed(Slice(0), SliceClaim("u", scene.clock.now() + 600))
+    assert scene.book.write_slice(scan, held, before=Slice(0))
+    assert scene.book.write_slice(scan, moved(held, "on", counts={"items": 70}, parts=0), before=held)
+    seen, _ = scene.watch.look()
+    assert (seen.objects, seen.objects_per_second) == (70, 7.0)
+    assert "0 of 1 slices, 70 items, 7.0/s" in said_run(seen)
+
+
 def test_runs_stand_in_the_order_of_their_works() -> None:
     """A verification beside a rollback."""
     scene = Scene()
