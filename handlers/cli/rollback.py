@@ -99,6 +99,7 @@ def _roll_back(command: StageCommand) -> None:
     def prepare() -> None:
         nonlocal capture
         capture = begin_rollback(operation, say=lambda text: say(text, err=True))
+        say("restoring objects, then references; then each record is checked", err=True)
 
     def end(counts: Mapping[str, int]) -> None:
         done = RolledBack(counts, capture)
