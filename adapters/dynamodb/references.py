@@ -1,6 +1,7 @@
 """Tables of the application that hold URIs, and the journal of rewritten references."""
 
 from collections.abc import Iterator, Sequence
+from math import ceil
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -14,11 +15,13 @@ from adapters.dynamodb.reference_items import REVISION, entry_of_item, item_of_e
 from domain.audit.item_events import JOURNAL_ID
 from domain.errors import ThrottledError
 from domain.protocol.record import Record
-from domain.references.items import Edit
+from domain.references.items import Edit, item_size
 from domain.references.ports import Changed, ItemChange, ItemPage, JournalEntry, ScanPosition
 from domain.rules.references import Item
 
 _TOO_LARGE = "item size"
+_UNIT_BYTES = 4_096
+"""Bytes that a consistent read of one unit returns, at most."""
 _CROWDED = frozenset({"TransactionConflict"})
 _THROTTLED = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded"})
 
@@ -43,7 +46,9 @@ class DynamoDbReferences:
                     TableName=table, Segment=segment, TotalSegments=segments, ConsistentRead=True, **page
                 )
             start = answer.get("LastEvaluatedKey")
-            yield ItemPage(answer["Items"], start or None)
+            items = answer["Items"]
+            # By DynamoDB's own rule; what an answer says of its capacity is not right on every server.
+            yield ItemPage(items, start or None, float(ceil(sum(map(item_size, items)) / _UNIT_BYTES)))
             if not start:
                 return
 

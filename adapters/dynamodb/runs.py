@@ -39,6 +39,11 @@ class DynamoDbRunBook:
         item = self._items.read_item(RUN_PREFIX + work)
         return _run_of(item) if item else None
 
+    def read_runs(self, works: Sequence[str]) -> Sequence[Run]:
+        """See the port; up to 100 runs are read in one request."""
+        found = {run.work: run for run in map(_run_of, self._items.read_items([RUN_PREFIX + work for work in works]))}
+        return [found[work] for work in works if work in found]
+
     def write_run(self, run: Run, *, before: Run | None) -> bool:
         """See the port; a repeat by the SDK finds the run that this call wrote."""
         condition: dict[str, Any] = {"ConditionExpression": f"attribute_not_exists({PARTITION_KEY})"}

@@ -31,6 +31,11 @@ class SqliteRunBook:
         with self._lock:
             return self._runs.get(work)
 
+    def read_runs(self, works: Sequence[str]) -> Sequence[Run]:
+        """See the port."""
+        with self._lock:
+            return [self._runs[work] for work in works if work in self._runs]
+
     def write_run(self, run: Run, *, before: Run | None) -> bool:
         """See the port."""
         with self._lock:

@@ -56,10 +56,14 @@ class Changed(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ItemPage:
-    """Some items of a scan; ``last_key`` is where the scan continues, ``None`` after the last page."""
+    """Some items of a scan; ``last_key`` is where the scan continues, ``None`` after the last page.
+
+    ``read_units`` is what reading them used of the table's throughput.
+    """
 
     items: Sequence[Item]
     last_key: Item | None
+    read_units: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

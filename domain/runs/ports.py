@@ -13,6 +13,9 @@ class RunBook(Protocol):
     def read_run(self, work: str) -> Run | None:
         """The newest run of that work, strongly consistent; ``None`` where there never was one."""
 
+    def read_runs(self, works: Sequence[str]) -> Sequence[Run]:
+        """The newest run of each of these works that ever had one, strongly consistent, in their order."""
+
     def write_run(self, run: Run, *, before: Run | None) -> bool:
         """Replace ``before`` (``None``: there is none), if its id and revision are unchanged.
 

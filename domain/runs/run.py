@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from domain.runs.slices import Slice
+from domain.runs.works import contrary_to
 
 
 class RunState(StrEnum):
@@ -49,15 +50,32 @@ def ended(run: Run, state: RunState, *, by: str, now: float) -> Run:
     return replace(run, state=state, ended_by=by, ended_at=now, revision=run.revision + 1)
 
 
+def contrary_fault(work: str, others: Sequence[Run]) -> str | None:
+    """Why no run of the work may go on beside ``others``, with the remedy, or ``None``."""
+    for other in others:
+        if other.goes_on and other.work in contrary_to(work):
+            return (
+                f"a run of {other.work} by {other.by}, begun at {moment_of(other.begun_at)}, is not ended, and keyshift"
+                f" {work} must not go on beside it: keyshift {other.work} --join ends it by doing the rest, keyshift"
+                f" {other.work} --cancel ends it at once"
+            )
+    return None
+
+
+def moment_of(seconds: float) -> str:
+    """The minute of a time in seconds since 1970, UTC."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}Z"
+
+
 def beginning_fault(before: Run | None, slices: Sequence[Slice]) -> str | None:
     """Why no run may begin while ``before`` is the newest one of its work, with the remedy, or ``None``."""
     if before is None or not before.goes_on:
         return None
     done = sum(one.is_done for one in slices)
-    moment = f"{datetime.fromtimestamp(before.begun_at, UTC):%Y-%m-%d %H:%M}Z"
     return (
-        f"a run of {before.work} by {before.by}, begun at {moment}, is not ended ({done} of {before.slices} slices are"
-        f" done): keyshift {before.work} --join resumes it, keyshift {before.work} --cancel ends it"
+        f"a run of {before.work} by {before.by}, begun at {moment_of(before.begun_at)}, is not ended"
+        f" ({done} of {before.slices} slices are done): keyshift {before.work} --join resumes it,"
+        f" keyshift {before.work} --cancel ends it"
     )
 
 

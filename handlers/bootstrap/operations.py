@@ -24,7 +24,7 @@ from handlers.bootstrap.process import Process
 from handlers.bootstrap.references import pins_of, references_of
 from handlers.config.settings import Settings
 from handlers.engine.dependencies import Dependencies
-from handlers.operations.operator import Operation, ReferencesUndone
+from handlers.operations.operator import Operation, UndoneReference
 from handlers.operations.operator_name import operator_name
 from handlers.operations.references import References
 
@@ -74,15 +74,14 @@ class UndoneReferences:
     def __init__(self, references: References) -> None:
         self._references = references
 
-    def undo_references(self) -> ReferencesUndone:
+    def undo_references(self) -> Iterator[UndoneReference]:
         """See the port; a place that no longer exists, or has another text now, holds no URI of keyshift."""
-        restored, lost = 0, []
-        for reference in self._references.undo_references():
-            if reference.outcome is ReferenceOutcome.RESTORED:
-                restored += 1
-            elif not reference.is_gone:
-                lost.append((f"{reference.reference.holder} {reference.reference.path}", reference.why))
-        return ReferencesUndone(restored, tuple(lost))
+        for reported in self._references.undo_references():
+            place = f"{reported.reference.holder} {reported.reference.path}"
+            if reported.outcome is ReferenceOutcome.RESTORED:
+                yield UndoneReference(place)
+            elif not reported.is_gone:
+                yield UndoneReference(place, reported.why or reported.outcome.value)
 
     def rewritten_references(self) -> int:
         """See the port."""

@@ -25,12 +25,18 @@ from handlers.bootstrap import annotations_of, policy_of
 from handlers.bootstrap.process import Process
 from handlers.operations.pins import Pins
 from handlers.operations.reference_manifests import ManifestScan
-from handlers.operations.references import Rate, References
+from handlers.operations.reference_rates import Rate, ReadUnits
+from handlers.operations.references import References
 from handlers.operations.resolve import Resolver
 
 
-def references_of(process: Process, *, items_per_second: float | None = None) -> References:
-    """The references in the tables that the rules file names; also the gates' ReferenceFinder."""
+def references_of(
+    process: Process, *, items_per_second: float | None = None, read_units: float | None = None
+) -> References:
+    """The references in the tables that the rules file names; also the gates' ReferenceFinder.
+
+    Without a rate it reads as fast as DynamoDB allows.
+    """
     rules, clients = process.rules, process.clients
     tables = DynamoDbReferences(clients, process.table)
     clock = SystemClock()
@@ -45,6 +51,7 @@ def references_of(process: Process, *, items_per_second: float | None = None) ->
         ),
         new_id=lambda: uuid4().hex,
         rate=Rate(items_per_second, monotonic=clock.monotonic, sleep=time.sleep),
+        units=ReadUnits(read_units, monotonic=clock.monotonic, sleep=time.sleep),
         manifests=manifests_of(process),
     )
 

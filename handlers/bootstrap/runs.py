@@ -9,22 +9,29 @@ from adapters.dynamodb.runs import DynamoDbRunBook
 from adapters.local.run_book import SqliteRunBook
 from domain.keys import Location
 from domain.planning.ports import ObjectListing
+from domain.protocol.ports import RecordPages
 from domain.runs.ports import RunBook
 from handlers.bootstrap.inventories import inventory_files
 from handlers.bootstrap.operations import check_inventory
 from handlers.bootstrap.process import Process
 from handlers.operations.cleanup import Cleaner
-from handlers.operations.cleanup_run import CleanupOptions, CleanupWork
 from handlers.operations.operator import Operation
+from handlers.operations.purge import Purger
+from handlers.operations.removal_run import CleanupOptions, PurgeOptions, RemovalWork
+from handlers.operations.rollback_plan import RollbackPlanWork
+from handlers.operations.rollback_run import RollbackOptions, RollbackWork
 from handlers.operations.verify import Verifier
 from handlers.operations.verify_run import KeySource, Sources, VerifyOptions, VerifyWork
 
 
+def shared_book(process: Process) -> RunBook:
+    """The book in the manifest table."""
+    return DynamoDbRunBook(process.clients, process.table)
+
+
 def run_book(process: Process, *, is_local: bool) -> AbstractContextManager[RunBook]:
     """The book in the manifest table, or one that ends with this process."""
-    if is_local:
-        return closing(SqliteRunBook())
-    return nullcontext(DynamoDbRunBook(process.clients, process.table))
+    return closing(SqliteRunBook()) if is_local else nullcontext(shared_book(process))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +94,7 @@ def verify_work(process: Process, operation: Operation, options: VerifyOptions) 
             fresh_since=options.fresh_since,
         )
         sources = Sources(
-            pages=DynamoDbManifest(process.clients, process.table),
+            pages=_pages(process),
             keys=key_sources(process, operation, options.inventories) if options.keys else (),
             finders=operation.finders,
             book=book,
@@ -95,12 +102,26 @@ def verify_work(process: Process, operation: Operation, options: VerifyOptions) 
         yield VerifyWork(verifier, sources, options, sleep=dependencies.sleep)
 
 
-def cleanup_work(process: Process, operation: Operation, options: CleanupOptions) -> CleanupWork:
+def cleanup_work(process: Process, operation: Operation, options: CleanupOptions) -> RemovalWork:
     """The work of a cleanup with these options."""
-    dependencies = operation.dependencies
-    return CleanupWork(
-        Cleaner(operation, soak=options.soak, forgets_versions=options.versions),
-        DynamoDbManifest(process.clients, process.table),
-        options,
-        sleep=dependencies.sleep,
-    )
+    cleaner = Cleaner(operation, soak=options.soak, forgets_versions=options.versions)
+    return RemovalWork(cleaner, _pages(process), options, sleep=operation.dependencies.sleep)
+
+
+def purge_work(process: Process, operation: Operation, options: PurgeOptions) -> RemovalWork:
+    """The work of a purge with these options."""
+    return RemovalWork(Purger(operation), _pages(process), options, sleep=operation.dependencies.sleep)
+
+
+def rollback_work(process: Process, operation: Operation, options: RollbackOptions) -> RollbackWork:
+    """The work of a rollback with these options."""
+    return RollbackWork(operation, _pages(process), options)
+
+
+def rollback_plan_work(process: Process, operation: Operation, options: RollbackOptions) -> RollbackPlanWork:
+    """The work of a rollback's dry run with these options."""
+    return RollbackPlanWork(_pages(process), options, sleep=operation.dependencies.sleep)
+
+
+def _pages(process: Process) -> RecordPages:
+    return DynamoDbManifest(process.clients, process.table)

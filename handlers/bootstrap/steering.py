@@ -1,10 +1,12 @@
 """Wires the commands that control a migration: queues, dead-letter queues, event source mappings and the pulse."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adapters.dynamodb.control import DynamoDbControlPanel
+from adapters.dynamodb.manifest import DynamoDbManifest
 from adapters.dynamodb.pulse import DynamoDbPulseBook
+from adapters.dynamodb.runs import DynamoDbRunBook
 from adapters.dynamodb.stage import DynamoDbStageBook
 from adapters.dynamodb.total import DynamoDbTotalBook
 from adapters.local.clock import SystemClock
@@ -18,7 +20,8 @@ from domain.steering.ports import ControlPanel, EventSourceMappings
 from handlers.bootstrap.process import Process
 from handlers.config.settings import Settings
 from handlers.engine.dependencies import Dependencies
-from handlers.operations.status import Lookout
+from handlers.operations.lookout import Lookout
+from handlers.operations.runs_under_way import RunsWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,14 @@ def dead_letter_queues(process: Process) -> Mapping[str, DeadLetterQueue]:
     return {"+".join(names[dead.arn]): dead for name, dead in found.items() if dead and names[dead.arn][0] == name}
 
 
+def status_lookout_of(process: Process, dependencies: Dependencies) -> Lookout:
+    """The view of ``keyshift status``, with the runs that have not ended."""
+    watch = RunsWatch(DynamoDbRunBook(process.clients, process.table), dependencies.ports.clock.now)
+    return replace(lookout_of(process, dependencies), runs=watch.look)
+
+
 def lookout_of(process: Process, dependencies: Dependencies) -> Lookout:
-    """The view of ``keyshift status``."""
+    """The view of the gates: without the runs, which hold no gate."""
     stages = DynamoDbStageBook(process.clients, process.table)
     return Lookout(
         dependencies,
@@ -65,6 +74,7 @@ def lookout_of(process: Process, dependencies: Dependencies) -> Lookout:
         dead=dead_letter_queues(process),
         pulse=DynamoDbPulseBook(process.clients, process.table),
         stage=lambda: stages.read_stage().stage.value,
+        pages=DynamoDbManifest(process.clients, process.table),
         total=DynamoDbTotalBook(process.clients, process.table).read_total,
         monotonic=SystemClock().monotonic,
     )

@@ -1,29 +1,22 @@
 """``keyshift cleanup``: delete the sources whose copies are proven."""
 
 import json
-from dataclasses import asdict, dataclass
-from itertools import count
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from domain.errors import InputError
 from domain.lifecycle.gates import DEFAULT_LIMITS
+from domain.runs.works import OBJECTS, Work
 from handlers.cli.options import ABOVE_ZERO, json_option, need_queues, with_settings
-from handlers.cli.output import MOST_SHOWN, refuse, say, say_dry_run
+from handlers.cli.output import refuse, say, say_dry_run
 from handlers.cli.progress import progress
-from handlers.cli.run_following import (
-    Runs,
-    begun_run,
-    cancel_shared_run,
-    count_records,
-    joined_run,
-    new_run,
-    refuse_options,
-    run_options,
-    say_end,
-    work_and_follow,
-)
+from handlers.cli.removals import RemovalsShown
+from handlers.cli.run_following import Following, say_end
+from handlers.cli.stage_runs import Runs, StageCommand, StageWork, refuse_options, run_options
 from handlers.cli.text import parse_span
 from handlers.config.settings import Settings
 from handlers.operations.finish import Leftovers
@@ -31,8 +24,8 @@ from handlers.operations.removals import Removed
 
 if TYPE_CHECKING:
     from handlers.bootstrap.process import Process
-    from handlers.operations.cleanup_run import CleanupSummary
     from handlers.operations.operator import Operation, Shut
+    from handlers.operations.removal_run import CleanupOptions, RemovalSummary
 
 
 @click.command()
@@ -94,6 +87,8 @@ def cleanup(
       keyshift cleanup --finish --confirm edge-cv-portal
     """
     from handlers.bootstrap.operations import operation_for
+    from handlers.operations.removal_run import CleanupOptions, summary_of
+    from handlers.operations.segments import segments_of
 
     refuse_options(context, ("soak", "versions", "shared", "finish"), join=join, cancel=cancel)
     soak_seconds = parse_span(soak)
@@ -109,85 +104,44 @@ def cleanup(
         done = "the migration is done"
         click.echo(json.dumps({"done": done}) if as_json else done)
         return
-    _run(
-        context,
-        process,
-        operation,
-        how=How(yes=yes, soak=soak_seconds, versions=versions, threads=threads, rate=rate, as_json=as_json),
-        runs=Runs(shared, join, cancel),
+    command = StageCommand(context, process, operation, Runs(shared, join, cancel), threads, rate, as_json)
+    options = CleanupOptions(0, yes, soak_seconds, versions)
+    followed = command.work_off(
+        _stage_work(command, lambda records: replace(options, segments=segments_of(records)), yes=yes)
     )
-
-
-@dataclass(frozen=True, slots=True)
-class How:
-    """How the command cleans up, and what it prints."""
-
-    yes: bool
-    soak: float
-    versions: bool
-    threads: int
-    rate: float | None
-    as_json: bool
-
-
-def _run(context: click.Context, process: "Process", operation: "Operation", *, how: How, runs: Runs) -> None:
-    from handlers.bootstrap.runs import cleanup_work, run_book
-    from handlers.operations.cleanup import begin_cleaning, refuse_cleanup, warn_of_cleanup
-    from handlers.operations.cleanup_run import (
-        OBJECTS,
-        WORK,
-        CleanupOptions,
-        options_of,
-        removal_of,
-        summary_of,
-    )
-    from handlers.operations.segments import segments_of
-
-    work_name, records = WORK[how.yes], count_records(operation)
-    is_local = runs.is_local(records)
-    with run_book(process, is_local=is_local) as book:
-        if runs.cancel:
-            cancel_shared_run(context, operation, book, work_name, as_json=how.as_json)
-            return
-        joined = joined_run(context, operation, book, work_name, as_json=how.as_json) if runs.join else None
-        options = CleanupOptions(segments_of(records), how.yes, how.soak, how.versions)
-        options = options_of(joined.options) if joined is not None else options
-        shut = refuse_cleanup(operation, forgets_versions=options.versions)
-        if shut is not None:
-            refuse(context, shut.why, as_json=how.as_json)
-        warning = warn_of_cleanup(operation)
-        if warning is not None:
-            click.echo(f"note: {warning}", err=True)
-        work = cleanup_work(process, operation, options)
-        new = new_run(operation, work_name, work.slices, options.as_options())
-        if how.yes:
-            begin_cleaning(operation)
-        run = begun_run(context, book, new, joined, as_json=how.as_json)
-        shown = count(1)
-
-        def show(line: str) -> None:
-            one = removal_of(line)
-            if how.as_json:
-                click.echo(json.dumps(asdict(one)))
-            elif next(shown) <= MOST_SHOWN:
-                say(f"{one.verdict:9} {one.source!r}" + (f"  ({one.why})" if one.why else ""))
-
-        followed = work_and_follow(
-            operation,
-            book,
-            run,
-            work,
-            is_local=is_local,
-            per_second=how.rate if how.yes else None,
-            threads=how.threads,
-            counted=OBJECTS,
-            total=records,
-            show=show,
-        )
+    if followed is None:
+        return
     summary = summary_of(followed.counts)
-    _summarise(summary, yes=how.yes, as_json=how.as_json)
+    _summarise(summary, yes=yes, as_json=as_json)
     is_over = say_end(followed.state)
     context.exit(1 if summary.verdicts.get(Removed.FAILED) or not is_over else 0)
+
+
+def _stage_work(
+    command: StageCommand, decide: "Callable[[int], CleanupOptions]", *, yes: bool
+) -> "StageWork[CleanupOptions]":
+    from handlers.bootstrap.runs import cleanup_work
+    from handlers.operations.cleanup import begin_cleaning, refuse_cleanup, warn_of_cleanup
+    from handlers.operations.removal_run import cleanup_options_of
+
+    operation, shown = command.operation, RemovalsShown(as_json=command.as_json)
+
+    def check(options: "CleanupOptions") -> "Shut | None":
+        shut = refuse_cleanup(operation, forgets_versions=options.versions)
+        warning = warn_of_cleanup(operation) if shut is None else None
+        if warning is not None:
+            click.echo(f"note: {warning}", err=True)
+        return shut
+
+    return StageWork(
+        Work.CLEANUP if yes else Work.CLEANUP_DRY,
+        decide,
+        cleanup_options_of,
+        lambda options: nullcontext(cleanup_work(command.process, operation, options)),
+        lambda records: Following(command.threads, shown.show, (OBJECTS,), records, command.rate if yes else None),
+        check=check,
+        prepare=(lambda: begin_cleaning(operation)) if yes else (lambda: None),
+    )
 
 
 def _finish(process: "Process", operation: "Operation", allowed: Leftovers) -> "Shut | None":
@@ -206,7 +160,7 @@ def _finish(process: "Process", operation: "Operation", allowed: Leftovers) -> "
         )
 
 
-def _summarise(summary: "CleanupSummary", *, yes: bool, as_json: bool) -> None:
+def _summarise(summary: "RemovalSummary", *, yes: bool, as_json: bool) -> None:
     if as_json:
         counted = {"verdicts": summary.verdicts, "held_by": summary.reasons, "bytes": summary.bytes_gone}
         click.echo(json.dumps(counted | {"dry_run": not yes}))

@@ -3,20 +3,25 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 import click
 
-from domain.errors import InputError
-from domain.references.reports import ReferenceOutcome, Reported
-from handlers.cli.options import ABOVE_ZERO, json_option, with_settings
-from handlers.cli.output import say, say_dry_run
+from domain.references.reports import Reported
+from domain.runs.works import ITEMS, Work
+from handlers.cli.options import ABOVE_ZERO, Number, json_option, with_settings
+from handlers.cli.output import say_dry_run
+from handlers.cli.references_view import show_row, sum_up
+from handlers.cli.run_following import Following, say_end
+from handlers.cli.stage_runs import Runs, StageCommand, StageWork, refuse_options, run_options
 from handlers.config.settings import Settings
+from handlers.operations.reference_run import row_of
 from handlers.operations.references import References, TableScan
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-_OPEN = (ReferenceOutcome.READY, ReferenceOutcome.WAITING, ReferenceOutcome.HOLDS, ReferenceOutcome.LOST)
-"""Outcomes with exit code 1."""
+READ_UNITS = 500.0
+"""2 MB a second, a sixth of what one partition of a table on demand gives: the table is the application's."""
 
 
 @click.group()
@@ -34,29 +39,70 @@ def scan_options(command: Command) -> Command:
         type=click.IntRange(1, 256),
         help="Parts of a table to read in parallel.",
     )(command)
-    return click.option("--rate", type=ABOVE_ZERO, help="Maximum number of items a second.")(command)
+    command = click.option(
+        "--read-units",
+        default=READ_UNITS,
+        show_default=True,
+        type=Number(min=10),
+        help="Maximum number of read units a second that this command uses of the application's tables.",
+    )(command)
+    return click.option("--rate", type=ABOVE_ZERO, help="Maximum number of items a second, of this command.")(command)
 
 
 @references.command("scan", short_help="List references, and what becomes of each.")
 @scan_options
+@run_options
 @json_option
 @with_settings
 @click.pass_context
 def scan(
-    context: click.Context, settings: Settings, *, only: str | None, segments: int, rate: float | None, as_json: bool
+    context: click.Context,
+    settings: Settings,
+    *,
+    only: str | None,
+    segments: int,
+    rate: float | None,
+    read_units: float,
+    shared: bool | None,
+    join: bool,
+    cancel: bool,
+    as_json: bool,
 ) -> None:
     """List every reference of the tables and manifests in the rules file that is still an old URI; nothing is written.
 
-    A text that may name an object that moves, and that cannot be rewritten, is listed as "holds" with its remedy. Exit
-    code 1 when a text of either kind is left.
+    A text that may name an object that moves, and that cannot be rewritten, is listed as "holds" with its remedy. Other
+    commands may --join a shared scan, each with its own --read-units. Exit code 1 when a text of either kind is left.
 
     \b
     Example:
       keyshift references scan --segments 8
-      keyshift references scan --only training-jobs --json
+      keyshift references scan --only training-jobs --read-units 2000 --json
+      keyshift references scan --join
     """
-    jobs = _references(settings, rate)
-    context.exit(_tell(_scanned(jobs, only, TableScan(segments=segments)), as_json=as_json))
+    from handlers.bootstrap.operations import operation_for
+    from handlers.bootstrap.references import references_of
+    from handlers.operations.reference_run import ReferenceScanWork, ScanOptions, options_of, outcomes_of
+
+    refuse_options(context, ("only", "segments", "shared"), join=join, cancel=cancel)
+    process, operation = operation_for(settings, function="references-command")
+    jobs = references_of(process, read_units=read_units)
+
+    def show(line: str) -> None:
+        show_row(json.loads(line), as_json=as_json)
+
+    command = StageCommand(context, process, operation, Runs(shared, join, cancel), 2 * segments, rate, as_json)
+    followed = command.work_off(
+        StageWork(
+            Work.REFERENCES,
+            lambda _: ScanOptions(segments, only or ""),
+            options_of,
+            lambda options: nullcontext(ReferenceScanWork(jobs, options)),
+            lambda _: Following(command.threads, show, (ITEMS,), 0, rate),
+        )
+    )
+    if followed is not None:
+        code = sum_up(outcomes_of(followed.counts), as_json=as_json)
+        context.exit(code if say_end(followed.state) else 1)
 
 
 @references.command("rewrite", short_help="Replace old URIs by new ones.")
@@ -73,6 +119,7 @@ def rewrite(
     only: str | None,
     segments: int,
     rate: float | None,
+    read_units: float,
     resume: bool,
     yes: bool,
     as_json: bool,
@@ -87,7 +134,7 @@ def rewrite(
       keyshift references rewrite
       keyshift references rewrite --segments 8 --rate 500 --yes
     """
-    jobs = _references(settings, rate)
+    jobs = _references(settings, rate, read_units)
     how = TableScan(segments=segments, dry_run=not yes, resume=resume)
     code = _tell(_scanned(jobs, only, how), as_json=as_json)
     if not yes:
@@ -111,25 +158,22 @@ def undo(context: click.Context, settings: Settings, *, yes: bool, as_json: bool
       keyshift references undo
       keyshift references undo --yes --json
     """
-    jobs = _references(settings, None)
+    jobs = _references(settings)
     if yes:
         context.exit(_tell(jobs.undo_references(), as_json=as_json))
     _tell(jobs.rewritten(), as_json=as_json)
     say_dry_run("put back")
 
 
-def _references(settings: Settings, rate: float | None) -> References:
+def _references(settings: Settings, rate: float | None = None, read_units: float | None = None) -> References:
     from handlers.bootstrap.process import Process
     from handlers.bootstrap.references import references_of
 
-    return references_of(Process(settings), items_per_second=rate)
+    return references_of(Process(settings), items_per_second=rate, read_units=read_units)
 
 
 def _scanned(jobs: References, table: str | None, how: TableScan) -> Iterable[Reported]:
-    tables = jobs.tables(table)
-    if table is not None and not tables:
-        known = ", ".join(one.table for one in jobs.tables()) or "none"
-        raise InputError(f"the rules file declares no table '{table}' among its references; it knows: {known}")
+    tables = jobs.tables_named(table)
     yield from jobs.scan(tables, how)
     if table is None:
         yield from jobs.scan_manifests(dry_run=how.dry_run)
@@ -140,36 +184,5 @@ def _tell(reports: Iterable[Reported], *, as_json: bool) -> int:
     counts: Counter[str] = Counter()
     for report in reports:
         counts[report.outcome.value] += 1
-        if as_json:
-            click.echo(json.dumps(as_row(report)))
-        else:
-            held = report.reference
-            why = f"  ({report.why})" if report.why else ""
-            say(f"{report.outcome.value:12}  {held.holder}  {held.path}  {_uris_of(report)}{why}")
-    if as_json:
-        click.echo(json.dumps({"counts": dict(sorted(counts.items()))}))
-    else:
-        click.echo(", ".join(f"{number:,} {name}" for name, number in sorted(counts.items())) or "no references")
-    return 1 if any(counts[outcome.value] for outcome in _OPEN) else 0
-
-
-def _uris_of(one: Reported) -> str:
-    """What was there, and what is there now or will be; a restored reference went from the new URI to the old one."""
-    old = repr(one.reference.uri)
-    if not one.new_uri:
-        return old
-    new = repr(one.new_uri)
-    return f"{new} -> {old}" if one.outcome is ReferenceOutcome.RESTORED else f"{old} -> {new}"
-
-
-def as_row(one: Reported) -> dict[str, str]:
-    """For machines."""
-    return {
-        "holder": one.reference.holder,
-        "path": one.reference.path,
-        "uri": one.reference.uri,
-        "source": one.reference.source.uri,
-        "outcome": one.outcome.value,
-        "new_uri": one.new_uri,
-        "why": one.why,
-    }
+        show_row(row_of(report), as_json=as_json)
+    return sum_up(dict(sorted(counts.items())), as_json=as_json)

@@ -24,6 +24,7 @@ from handlers.cli.output import machine_output, write_text
 from handlers.cli.pages.report import Report, report_page
 from handlers.cli.plan import read_prices
 from handlers.config.settings import Settings
+from handlers.operations.segments import read_records
 
 if TYPE_CHECKING:
     from handlers.bootstrap.process import Process
@@ -88,17 +89,19 @@ def make_report(
 ) -> Report:
     """Read everything; ``printed`` prints each record and passes it on."""
     from handlers.bootstrap import wire_command
-    from handlers.bootstrap.steering import lookout_of
+    from handlers.bootstrap.steering import status_lookout_of
 
     now, dependencies = time.time(), wire_command(process, function="report-command")
-    status = lookout_of(process, dependencies).look(exact=False)
+    lookout = status_lookout_of(process, dependencies)
+    status = lookout.look(exact=False)
     counters = dependencies.progress.read_progress()
     hours = dependencies.progress.read_history(HOUR)
     length = length_of(hours, now=now)
     tallied, audit, is_good, findings = None, "not read (--quick)", None, list[str]()
     if not quick:
         tallied = Tallied()
-        audit, is_good, findings = _read_records(process, dependencies.ports.manifest, tallied, printed)
+        records = read_records(lookout.pages, dependencies, about=sum(status.records.values()))
+        audit, is_good, findings = _read_records(process, dependencies.ports.manifest, tallied.watch(records), printed)
     return Report(
         made_at=now,
         status=status,
@@ -115,12 +118,11 @@ def make_report(
 
 
 def _read_records(
-    process: "Process", manifest: Manifest, tallied: Tallied, printed: Any
+    process: "Process", manifest: Manifest, records: Iterator[Record], printed: Any
 ) -> tuple[str, bool | None, list[str]]:
-    """Read every record once: to count it, to print it, and to compare it with the audit chain."""
+    """Go once over every record: to count it, to print it, and to compare it with the audit chain."""
     from handlers.bootstrap.audit import audited_items, chain_verifier
 
-    records = tallied.watch(manifest.scan_records())
     if printed is not None:
         records = printed(records)
     if not process.settings.audit_bucket:

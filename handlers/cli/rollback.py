@@ -1,21 +1,25 @@
 """``keyshift rollback``: restore the original state, as long as the migration is not done."""
 
-import json
+from collections.abc import Mapping
+from contextlib import nullcontext
 
 import click
 
+from domain.runs.works import CHECKED, OBJECTS, Work
 from handlers.cli.options import ABOVE_ZERO, json_option, with_settings
-from handlers.cli.output import MOST_SHOWN, refuse, say, say_dry_run
-from handlers.cli.progress import progress
+from handlers.cli.output import say
+from handlers.cli.purge import purge_copies
+from handlers.cli.rollback_view import DifferencesShown, show_plan, show_rolled_back
+from handlers.cli.run_following import Following, say_end
+from handlers.cli.stage_runs import Runs, StageCommand, StageWork, refuse_options, run_options
 from handlers.config.settings import Settings
-from handlers.operations.removals import Removed
-from handlers.operations.rollback import RollbackPlan, RolledBack
 
 
 @click.command()
 @click.option("--yes", is_flag=True, help="Really do it; without it the command only shows what would change.")
 @click.option("--purge", is_flag=True, help="After a rollback has ended: delete the copies that keyshift created.")
-@click.option("--rate", type=ABOVE_ZERO, help="Maximum number of objects a second.")
+@click.option("--rate", type=ABOVE_ZERO, help="Maximum number of objects a second, of this command.")
+@run_options
 @click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 256), help="Objects in parallel.")
 @json_option
 @with_settings
@@ -27,94 +31,96 @@ def rollback(
     yes: bool,
     purge: bool,
     rate: float | None,
+    shared: bool | None,
+    join: bool,
+    cancel: bool,
     threads: int,
     as_json: bool,
 ) -> None:
     """Stop the migration and put back what it changed: notifications, sources, references.
 
     What producers wrote after the move stays. Copies stay too, until --purge, which is refused while anything may still
-    name or need one. A command that was stopped resumes when it is run again. Exit code 1 unless the original state is
-    back, and with --purge while a copy is left that keyshift created.
+    name or need one. A command that was stopped resumes when it is run again. Other commands may --join a shared run,
+    each with its own --rate. Exit code 1 unless the original state is back, and with --purge while a copy is left that
+    keyshift created.
 
     \b
     Example:
       keyshift rollback
       keyshift rollback --yes
+      keyshift rollback --yes --join --threads 32
       keyshift rollback --purge --yes
     """
     from handlers.bootstrap.operations import operation_for
-    from handlers.operations.operator import Shut
-    from handlers.operations.purge import purge_copies
-    from handlers.operations.rollback import plan_rollback, roll_back
 
-    _, operation = operation_for(settings, function="rollback-command")
+    refuse_options(context, ("shared",), join=join, cancel=cancel)
+    process, operation = operation_for(settings, function="rollback-command")
+    command = StageCommand(context, process, operation, Runs(shared, join, cancel), threads, rate, as_json)
     if purge:
-        found = purge_copies(operation, yes=yes, threads=threads, per_second=rate)
-        if isinstance(found, Shut):
-            refuse(context, found.why, as_json=as_json)
-        left = 0
-        for one in found:
-            left += one.verdict in (Removed.FAILED, Removed.HELD)
-            row = {"source": one.source, "verdict": one.verdict, "why": one.why, "reason": one.reason}
-            say(json.dumps(row) if as_json else f"{one.verdict:9} {one.source!r}  ({one.why})")
-        if not yes:
-            say_dry_run("deleted")
-        elif left:
-            click.echo(f"{left:,} copies are left: correct each reason above, then run it again", err=True)
-        context.exit(1 if left and yes else 0)
-    with progress("rolling back" if yes else "looking", None) as step:
-        answer = (
-            roll_back(operation, threads=threads, per_second=rate, seen=step, say=_say)
-            if yes
-            else plan_rollback(operation, seen=step)
+        purge_copies(command, yes=yes)
+    elif yes:
+        _roll_back(command)
+    else:
+        _plan(command)
+
+
+def _plan(command: StageCommand) -> None:
+    from handlers.bootstrap.runs import rollback_plan_work
+    from handlers.operations.rollback import plan_capture_back, refuse_rollback
+    from handlers.operations.rollback_run import RollbackOptions, options_of
+    from handlers.operations.segments import segments_of
+
+    operation = command.operation
+    followed = command.work_off(
+        StageWork(
+            Work.ROLLBACK_DRY,
+            lambda records: RollbackOptions(segments_of(records)),
+            options_of,
+            lambda options: nullcontext(rollback_plan_work(command.process, operation, options)),
+            lambda records: Following(command.threads, say, (OBJECTS,), records),
+            check=lambda _: refuse_rollback(operation),
         )
-    if isinstance(answer, Shut):
-        refuse(context, answer.why, as_json=as_json)
-    elif isinstance(answer, RollbackPlan):
-        _show_plan(answer, as_json=as_json)
-    else:
-        _show(answer, as_json=as_json)
-        context.exit(0 if answer.clean else 1)
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)
-
-
-def _show_plan(plan: RollbackPlan, *, as_json: bool) -> None:
-    rows = {
-        "sources to restore": plan.restores,
-        "objects to fence": plan.fences,
-        "objects in conflict": plan.conflicts,
-        "rolled back already": plan.done,
-        "copies that stay until --purge": plan.copies_kept,
-        "references to put back": plan.references,
-        "notifications": plan.capture,
-    }
-    if as_json:
-        click.echo(json.dumps({name.replace(" ", "_").replace("--", ""): value for name, value in rows.items()}))
-    else:
-        for name, value in rows.items():
-            if value is not None:
-                click.echo(f"{name}: {value}")
-    say_dry_run("changed")
-
-
-def _show(done: RolledBack, *, as_json: bool) -> None:
-    if as_json:
-        for source, why in done.troubles:
-            click.echo(json.dumps({"source": source, "why": why}))
-        counted = {"states": dict(done.states), "references": done.references, "clean": done.clean}
-        noted = {"notifications_as_before": done.configuration_as_before, "stays": done.stays}
-        click.echo(json.dumps(counted | noted))
+    )
+    if followed is None:
         return
-    for source, why in done.troubles[:MOST_SHOWN]:
-        say(f"{source!r}: {why}")
-    for state, count in sorted(done.states.items()):
-        click.echo(f"{count:,} {state}")
-    click.echo(f"{done.references:,} references put back")
-    if not done.configuration_as_before:
-        say(f"the bucket's notifications differ from before, because other programs changed them: {done.configuration}")
-    if done.stays:
-        say(done.stays)
-    click.echo("the original state is back" if done.clean else f"{len(done.troubles):,} differences: see above")
+    references = operation.undo.rewritten_references() if operation.undo is not None else None
+    show_plan(followed.counts, plan_capture_back(operation), references, as_json=command.as_json)
+    command.context.exit(0 if say_end(followed.state) else 1)
+
+
+def _roll_back(command: StageCommand) -> None:
+    from handlers.bootstrap.runs import rollback_work
+    from handlers.operations.rollback import NOT_CAPTURED, begin_rollback, end_rollback, refuse_rollback
+    from handlers.operations.rollback_run import RollbackOptions, RolledBack, options_of
+    from handlers.operations.segments import segments_of
+
+    operation, capture, shown = command.operation, NOT_CAPTURED, DifferencesShown(as_json=command.as_json)
+
+    def prepare() -> None:
+        nonlocal capture
+        capture = begin_rollback(operation, say=lambda text: say(text, err=True))
+        say("restoring objects, then references; then each record is checked", err=True)
+
+    def end(counts: Mapping[str, int]) -> None:
+        done = RolledBack(counts, capture)
+        if done.is_over:
+            end_rollback(operation, differences=done.differences)
+
+    followed = command.work_off(
+        StageWork(
+            Work.ROLLBACK,
+            lambda records: RollbackOptions(segments_of(records)),
+            options_of,
+            lambda options: nullcontext(rollback_work(command.process, operation, options)),
+            # Each object is rolled back, and each is checked.
+            lambda records: Following(command.threads, shown.show, (OBJECTS, CHECKED), 2 * records, command.rate, end),
+            check=lambda _: refuse_rollback(operation),
+            prepare=prepare,
+        )
+    )
+    if followed is None:
+        return
+    done = RolledBack(followed.counts, capture)
+    is_whole = say_end(followed.state)
+    show_rolled_back(done, is_whole=is_whole, as_json=command.as_json)
+    command.context.exit(0 if done.clean and is_whole else 1)

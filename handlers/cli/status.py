@@ -12,7 +12,8 @@ from handlers.cli.output import console, say
 from handlers.config.settings import Settings
 
 if TYPE_CHECKING:
-    from handlers.operations.status import Lookout, Status
+    from handlers.operations.lookout import Lookout
+    from handlers.operations.status import Status
 
 
 @click.command()
@@ -23,11 +24,12 @@ if TYPE_CHECKING:
 @json_option
 @with_settings
 def status(settings: Settings, *, watch: bool, interval: float, looks: int, exact: bool, as_json: bool) -> None:
-    """Show progress, rate, lag, queues with dead-letter messages, failures by cause, and whether it is paused and why.
+    """Show progress, rate, lag, queues with dead-letter messages, runs, failures, and whether it is paused and why.
 
     The counters are made from the manifest's stream, seconds behind; --exact reads every record. The lag is the
-    greatest age at which a message was handled in the last half minute. With --watch a terminal is refreshed each time;
-    a pipe gets one line each time, or one JSON object.
+    greatest age at which a message was handled in the last half minute. Shared runs of verify, cleanup and rollback are
+    shown until they have ended. With --watch a terminal is refreshed each time; a pipe gets one line each time, or one
+    JSON object.
 
     \b
     Example:
@@ -36,11 +38,11 @@ def status(settings: Settings, *, watch: bool, interval: float, looks: int, exac
     """
     from handlers.bootstrap import wire_command
     from handlers.bootstrap.process import Process
-    from handlers.bootstrap.steering import lookout_of
+    from handlers.bootstrap.steering import status_lookout_of
     from handlers.cli.status_view import view_of
 
     process = Process(settings)
-    lookout = lookout_of(process, wire_command(process, function="status-command"))
+    lookout = status_lookout_of(process, wire_command(process, function="status-command"))
     if watch:
         _watch(lookout, interval=interval, looks=looks, exact=exact, as_json=as_json)
         return

@@ -6,8 +6,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from domain.runs.run import moment_of
+from domain.runs.works import Work
 from handlers.cli.control import said_limits
 from handlers.cli.text import printable, said_bytes, said_seconds
+from handlers.operations.runs_under_way import RunUnderWay
 from handlers.operations.status import Status
 
 NARROW = 60
@@ -76,8 +79,26 @@ def _lines(now: Status) -> Iterator[tuple[str, str]]:
     recent = now.recent
     if recent is not None:
         yield "lately", f"{recent.ended:,} ended, {recent.failed:,} failed"
+    for run in now.runs:
+        yield "run", printable(said_run(run))
     if now.records:
         yield "records", ", ".join(f"{number:,} {state}" for state, number in now.records.items())
+
+
+def said_run(run: RunUnderWay) -> str:
+    """How far it is, who began it and when, and the command that resumes it where no process works on it."""
+    rate = f", {run.objects_per_second:,.1f}/s" if run.objects_per_second is not None else ""
+    left = f", about {said_seconds(run.seconds_left)} left" if run.seconds_left is not None and run.claimed else ""
+    what = "items" if run.work == Work.REFERENCES else "objects"
+    said = (
+        f"{run.work}, begun {moment_of(run.begun_at)} by {run.by}: {run.slices_done:,} of {run.slices:,} slices,"
+        f" {run.objects:,} {what}{rate}{left}"
+    )
+    if run.lost:
+        said += f"; {run.lost:,} slices failed too often: keyshift {run.work} --join tries them again"
+    elif not run.claimed:
+        said += f"; no process works on it: keyshift {run.work} --join resumes it"
+    return said
 
 
 def _lag(now: Status) -> str:
@@ -127,7 +148,8 @@ def line_of(now: Status) -> str:
     paused = f"; PAUSED: {now.control.reason}" if now.control.paused else ""
     causes = ", ".join(f"{cause} {number}" for cause, number in now.causes.items())
     failures = f"; failures: {causes}" if causes else ""
+    runs = "".join(f"; run {run.work}: {run.slices_done} of {run.slices} slices" for run in now.runs)
     return (
         f"{now.migration}: {now.objects_copied} copied{rate}{share}; {states}; queues: {queues}; lag: {_lag(now)}"
-        f"{failures}{paused}"
+        f"{runs}{failures}{paused}"
     )

@@ -1,6 +1,7 @@
 """``keyshift verify``: compare every object with its copy, byte for byte, and with all its properties."""
 
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,28 +9,20 @@ import click
 
 from domain.errors import InputError
 from domain.lifecycle.stages import Stage
-from domain.lifecycle.verification import OBJECTS, summary_of
+from domain.lifecycle.verification import OBJECTS, Finding, summary_of
 from domain.runs.run import RunState
+from domain.runs.works import Work
 from handlers.cli.findings_file import findings_file
 from handlers.cli.options import json_option, with_settings
-from handlers.cli.run_following import (
-    Runs,
-    begun_run,
-    cancel_shared_run,
-    count_records,
-    joined_run,
-    new_run,
-    refuse_options,
-    run_options,
-    work_and_follow,
-)
+from handlers.cli.run_following import Following
+from handlers.cli.stage_runs import Runs, StageCommand, StageWork, refuse_options, run_options
 from handlers.cli.text import parse_span
 from handlers.cli.verification import FindingsShown, say_summary
 from handlers.config.settings import Settings
 
 if TYPE_CHECKING:
     from handlers.operations.operator import Operation
-    from handlers.operations.verify_run import VerifyOptions
+    from handlers.operations.verify_run import VerifyOptions, VerifyWork
 
 _BACKWARD = (Stage.ROLLING_BACK, Stage.ROLLED_BACK)
 _BEFORE = (Stage.PREPARED, Stage.LIVE)
@@ -100,9 +93,9 @@ def verify(
       keyshift verify --inventory s3://inventories/line-1/all/2026-11-22T01-00Z/manifest.json
     """
     from handlers.bootstrap.operations import operation_for
-    from handlers.bootstrap.runs import run_book, verify_work
+    from handlers.bootstrap.runs import verify_work
     from handlers.operations.verify import Requeuer
-    from handlers.operations.verify_run import WORK, finding_of, options_of
+    from handlers.operations.verify_run import finding_of, options_of
 
     refuse_options(context, _OF_THE_RUN, join=join, cancel=cancel)
     too_old = parse_span(most_age)
@@ -110,49 +103,50 @@ def verify(
     fault = operation.dependencies.control.feeding_fault() if requeue else None
     if fault is not None:
         raise InputError(f"--requeue: {fault}")
-    records = count_records(operation)
-    # With --no-mark the table stays unchanged, so its run is local too. A sample cannot be resumed.
-    is_local = Runs(shared, join, cancel).is_local(records) or no_mark or bool(sample)
-    requeuer, shown = Requeuer(operation.dependencies), FindingsShown(strict=strict, as_json=as_json)
-    with ExitStack() as stack:
-        book = stack.enter_context(run_book(process, is_local=is_local))
-        if cancel:
-            cancel_shared_run(context, operation, book, WORK, as_json=as_json)
-            return
-        joined = joined_run(context, operation, book, WORK, as_json=as_json) if join else None
-        if joined is not None:
-            options = options_of(joined.options)
-            if out is not None and not options.keeps_all:
-                raise InputError("--out: this run was begun without it, so it keeps only findings with a difference")
-        else:
-            options = _options_for(
-                operation,
-                records,
-                deep=deep,
-                marks=not no_mark,
-                within=too_old if unverified else None,
-                keeps_all=out is not None,
-                keys=not no_keys and sample is None,
-                inventories=inventories,
-                sample=sample,
-            )
-        # Whatever may be wrong with the options is found before the run begins.
-        add = stack.enter_context(findings_file(out))
-        work = stack.enter_context(verify_work(process, operation, options))
-        new = new_run(operation, WORK, work.slices, options.as_options())
-        run = begun_run(context, book, new, joined, as_json=as_json)
+    requeuer = Requeuer(operation.dependencies)
+    takers: list[Callable[[Finding], None]] = [FindingsShown(strict=strict, as_json=as_json).add]
+    takers += [requeuer.add] if requeue else []
 
-        def show(line: str) -> None:
-            finding = finding_of(line)
-            add(finding)
-            shown.add(finding)
-            if requeue:
-                requeuer.add(finding)
-
-        followed = work_and_follow(
-            operation, book, run, work, is_local=is_local, threads=threads, counted=OBJECTS, total=records, show=show
+    def decide(records: int) -> "VerifyOptions":
+        return _options_for(
+            operation,
+            records,
+            deep=deep,
+            marks=not no_mark,
+            within=too_old if unverified else None,
+            keeps_all=out is not None,
+            keys=not no_keys and sample is None,
+            inventories=inventories,
+            sample=sample,
         )
-        requeuer.flush()
+
+    @contextmanager
+    def opened(options: "VerifyOptions") -> "Iterator[VerifyWork]":
+        if out is not None and not options.keeps_all:
+            raise InputError("--out: this run was begun without it, so it keeps only findings with a difference")
+        with findings_file(out) as add, verify_work(process, operation, options) as work:
+            takers.append(add)
+            yield work
+
+    def show(line: str) -> None:
+        finding = finding_of(line)
+        for take in takers:
+            take(finding)
+
+    # With --no-mark the table stays unchanged, so its run is local too. A sample cannot be resumed.
+    stage_work = StageWork(
+        Work.VERIFY,
+        decide,
+        options_of,
+        opened,
+        lambda records: Following(threads, show, (OBJECTS,), records),
+        is_always_local=no_mark or bool(sample),
+    )
+    command = StageCommand(context, process, operation, Runs(shared, join, cancel), threads, None, as_json)
+    followed = command.work_off(stage_work)
+    if followed is None:
+        return
+    requeuer.flush()
     summary = summary_of(followed.counts, strict=strict)
     say_summary(summary, requeuer.enqueued, followed.state, as_json=as_json)
     context.exit(0 if summary.clean and followed.state is RunState.ENDED else 1)

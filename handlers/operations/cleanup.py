@@ -123,7 +123,7 @@ class Cleaner:
                 self._lake_tables()
                 yield record
 
-    def clean_record(self, record: Record, *, yes: bool) -> Removal:
+    def remove_object(self, record: Record, *, yes: bool) -> Removal:
         """Delete the record's source, or report what would be done; a failure is a result too."""
         source = record.source
         try:

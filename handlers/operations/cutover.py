@@ -15,8 +15,9 @@ from domain.objects import ListedObject
 from domain.protocol.record import State
 from domain.rules.routing import ENQUEUED, route_of
 from handlers.operations.live_capture import capture_fault, disproof, work_on
+from handlers.operations.lookout import Lookout
 from handlers.operations.operator import TRIES, Operation
-from handlers.operations.status import Lookout, Status
+from handlers.operations.status import Status
 from handlers.operations.young_copies import YoungCopies
 
 LOOK_AGAIN_SECONDS = 120.0

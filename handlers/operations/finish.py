@@ -8,8 +8,8 @@ from domain.lifecycle.gates import DEFAULT_LIMITS, queue_gates, source_gates
 from domain.lifecycle.stages import Stage, stage_fault
 from domain.protocol.record import State
 from handlers.operations.cutover import Listed, compare, step_guarded
+from handlers.operations.lookout import Lookout
 from handlers.operations.operator import Operation, Shut
-from handlers.operations.status import Lookout
 
 
 @dataclass(frozen=True, slots=True)

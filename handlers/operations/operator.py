@@ -23,18 +23,18 @@ TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class ReferencesUndone:
-    """How many places hold their legacy URI again, and which could not get it back: the place and the reason."""
+class UndoneReference:
+    """A place that holds its legacy URI again; or one that could not get it back, with the reason ``why``."""
 
-    restored: int = 0
-    lost: tuple[tuple[str, str], ...] = ()
+    place: str
+    why: str = ""
 
 
 class ReferenceUndo(Protocol):
     """Puts rewritten references back."""
 
-    def undo_references(self) -> ReferencesUndone:
-        """Put the legacy URIs back wherever keyshift's new URIs still are; repeatable."""
+    def undo_references(self) -> Iterator[UndoneReference]:
+        """Put the legacy URIs back wherever keyshift's new URIs still are, one after the other; repeatable."""
 
     def rewritten_references(self) -> int:
         """The number of places that keyshift rewrote and has not put back."""

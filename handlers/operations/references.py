@@ -7,7 +7,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
-from domain.errors import TransientError
+from domain.errors import InputError, TransientError
 from domain.keys import Location
 from domain.references.holders import Reference
 from domain.references.item_rewriting import ReferencePorts, judge_item, reported, rewrite_item
@@ -19,32 +19,11 @@ from domain.references.undo import undo_entry
 from domain.rules.compiled import CompiledRules
 from domain.rules.references import Item, TableReferences
 from handlers.operations.reference_manifests import ManifestScan
+from handlers.operations.reference_rates import Rate, ReadUnits
 
 PASSES = 3
 """How often an item is tried when a service error prevented its read or write."""
 _END = object()
-
-
-class Rate:
-    """Maximum number of items a second over all segments; ``None``: as fast as DynamoDB allows."""
-
-    def __init__(
-        self, per_second: float | None, *, monotonic: Callable[[], float], sleep: Callable[[float], None]
-    ) -> None:
-        self._gap = 0.0 if not per_second else 1.0 / per_second
-        self._next = monotonic()
-        self._monotonic, self._sleep = monotonic, sleep
-        self._lock = threading.Lock()
-
-    def wait(self) -> None:
-        """Return when the next item is due."""
-        if not self._gap:
-            return
-        with self._lock:
-            now = self._monotonic()
-            due = self._next = max(self._next, now - 1.0) + self._gap
-        if due > now:
-            self._sleep(due - now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +47,7 @@ class References:
     ports: ReferencePorts
     new_id: Callable[[], str]
     rate: Rate
+    units: ReadUnits
     manifests: ManifestScan | None = None
     segments_at_once: Callable[[int], Executor] = ThreadPoolExecutor
     """Makes the pool that reads that many segments of a table in parallel."""
@@ -75,6 +55,14 @@ class References:
     def tables(self, name: str | None = None) -> Sequence[TableReferences]:
         """The declared tables, or the one with that name."""
         return [table for table in self.rules.references.tables if name in (None, table.table)]
+
+    def tables_named(self, name: str | None) -> Sequence[TableReferences]:
+        """The declared tables, or the one with that name; raises InputError where there is none of that name."""
+        tables = self.tables(name)
+        if name is not None and not tables:
+            known = ", ".join(table.table for table in self.tables()) or "none"
+            raise InputError(f"the rules file declares no table '{name}' among its references; it knows: {known}")
+        return tables
 
     def scan(self, tables: Sequence[TableReferences], how: TableScan) -> Iterator[Reported]:
         """Rewrite every reference of these tables, or with a dry run classify it; yields each report when it is known.
@@ -136,7 +124,7 @@ class References:
         for entry in self.ports.journal.scan_entries():
             table = declared.get(entry.table)
             if table is not None:
-                yield from _repeated(lambda: undo_entry(entry, table, ports=self.ports, only=only))  # noqa: B023  # called at once
+                yield from repeated(lambda: undo_entry(entry, table, ports=self.ports, only=only))  # noqa: B023  # called at once
                 continue
             why = f"the rules file no longer declares the table {entry.table}: declare it again, then undo"
             bare = TableReferences(entry.table, tuple(entry.key), ())
@@ -220,17 +208,18 @@ class References:
             return
         tables: ReferringTables = self.ports.tables
         pages = tables.scan_items(table.table, segment=segment, segments=how.segments, after=position.last_key)
-        for page in pages:
+        for page in self.units.pace(pages):
             for item in page.items:
                 if stop.is_set():
                     return
                 self.rate.wait()
-                yield _repeated(lambda: self.rewrite(table, item, dry_run=how.dry_run))  # noqa: B023  # called at once
+                yield repeated(lambda: self.rewrite(table, item, dry_run=how.dry_run))  # noqa: B023  # called at once
             if not how.dry_run:
                 journal.write_position(scan_id, ScanPosition(page.last_key, done=page.last_key is None))
 
 
-def _repeated(job: Callable[[], list[Reported]]) -> list[Reported]:
+def repeated(job: Callable[[], list[Reported]]) -> list[Reported]:
+    """The reports of the job, which is tried again when a service error prevented its read or write."""
     for _ in range(PASSES - 1):
         try:
             return job()

@@ -1,166 +1,65 @@
-"""Rollback: capture is switched off, every key is fenced and restored, references follow, the end is verified."""
+"""Rollback: capture is switched off, every key is fenced and restored, references follow, the end is checked."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 from domain.errors import KeyshiftError
+from domain.lifecycle.ports import Restored
 from domain.lifecycle.stages import Stage, advanced, stage_fault
 from domain.protocol.attempt import Outcome, Verdict
 from domain.protocol.record import Mode, Origin, Record, State
 from domain.protocol.rollback import roll_back_object
 from handlers.operations.control import pause_migration
 from handlers.operations.operator import Operation, Shut
-from handlers.operations.parallel import patiently
+from handlers.operations.parallel import FIRST_PAUSE, TRIES, patiently
 from handlers.operations.start import read_capture
 
 BACKWARD = (Stage.ROLLING_BACK, Stage.ROLLED_BACK)
 ENDED = (State.ROLLED_BACK, State.ROLLBACK_CONFLICT, State.PURGED)
-ROUNDS_SECONDS = 2.0
 REASON = "rolling back: keep it paused"
+NOT_CAPTURED = Restored(configuration="", is_as_before=True)
 
 
-@dataclass(slots=True)
-class RollbackPlan:
-    """What a rollback would change; counts of records."""
-
-    restores: int = 0
-    fences: int = 0
-    conflicts: int = 0
-    done: int = 0
-    copies_kept: int = 0
-    capture: str = ""
-    references: int | None = None
-
-    def add(self, record: Record) -> None:
-        """Count one record under what would happen to it."""
-        if record.mode is Mode.ROLLED_BACK and record.claim is None and record.state in ENDED:
-            self.done += 1
-            return
-        if record.state is State.CLEANED:
-            self.restores += 1
-        elif record.state is State.CONFLICT:
-            self.conflicts += 1
-        else:
-            self.fences += 1
-        self.copies_kept += record.target_etag is not None and record.origin is not Origin.ADOPTED
-
-
-@dataclass(slots=True)
-class RolledBack:
-    """The result: objects by state, failures and conflicts (source and reason), references, notifications."""
-
-    states: Counter[str] = field(default_factory=Counter)
-    troubles: list[tuple[str, str]] = field(default_factory=list)
-    open: int = 0
-    """Records that are not rolled back: their attempts began before the pause and wrote after the pass."""
-    references: int = 0
-    configuration_as_before: bool = True
-    configuration: str = ""
-    stays: str = ""
-    """Which parts of live capture stay switched on, and why."""
-
-    @property
-    def clean(self) -> bool:
-        """Whether the original state is back."""
-        return not self.troubles and self.configuration_as_before
-
-
-def plan_rollback(operation: Operation, *, seen: Callable[[], None]) -> RollbackPlan | Shut:
-    """What would change; nothing is written."""
-    entry = operation.stages.read_stage()
-    if entry.stage is not Stage.ROLLED_BACK:
-        fault = stage_fault(entry.stage, Stage.ROLLING_BACK)
-        if fault is not None:
-            return Shut(fault)
-    plan = RollbackPlan()
-    for record in operation.dependencies.ports.manifest.scan_records():
-        seen()
-        plan.add(record)
-    if entry.capture:
-        remembered = read_capture(entry.capture)
-        changed = bool(remembered.rule) or remembered.before != remembered.after
-        plan.capture = "restored to what it was before start" if changed else "left as it is: start changed nothing"
-    else:
-        plan.capture = "left as it is: it was not switched on by keyshift start"
-    plan.references = operation.undo.rewritten_references() if operation.undo is not None else None
-    return plan
-
-
-def roll_back(  # limits, and a progress callback
-    operation: Operation,
-    *,
-    threads: int,
-    per_second: float | None,
-    seen: Callable[[], None],
-    say: Callable[[str], None],
-) -> RolledBack | Shut:
-    """Undo everything in the order of protocol.md §10; another run resumes one that was stopped.
-
-    A run after the end looks for late writes of a worker that was stopped meanwhile, and rolls them back too.
-    """
-    clock = operation.dependencies.ports.clock
+def refuse_rollback(operation: Operation) -> Shut | None:
+    """Why nothing may be rolled back, or ``None``; after the end a rollback looks for late writes of a worker."""
     stage = operation.stages.read_stage().stage
     fault = stage_fault(stage, Stage.ROLLING_BACK) if stage is not Stage.ROLLED_BACK else None
-    if fault is not None:
-        return Shut(fault)
+    return Shut(fault) if fault is not None else None
+
+
+def plan_capture_back(operation: Operation) -> str:
+    """What a rollback would do with the bucket's notifications."""
+    entry = operation.stages.read_stage()
+    if not entry.capture:
+        return "left as it is: it was not switched on by keyshift start"
+    remembered = read_capture(entry.capture)
+    changed = bool(remembered.rule) or remembered.before != remembered.after
+    return "restored to what it was before start" if changed else "left as it is: start changed nothing"
+
+
+def begin_rollback(operation: Operation, *, say: Callable[[str], None]) -> Restored:
+    """Set the stage, pause everything and switch live capture off; repeatable.
+
+    Raises UnavailableError where another command changes the stage at the same time.
+    """
+    now = operation.dependencies.ports.clock.now
     _, entry = operation.change_stage(
         lambda before: (
             before
             if before.stage in BACKWARD
-            else advanced(before, Stage.ROLLING_BACK, by=operation.by, why="rollback", now=clock.now())
+            else advanced(before, Stage.ROLLING_BACK, by=operation.by, why="rollback", now=now())
         )
     )
-    done = RolledBack()
     say("stopping workers, and live capture")
-    pause_migration(operation.panel, operation.mappings, reason=REASON, by=operation.by, now=clock.now)
-    if entry.capture:
-        remembered = read_capture(entry.capture)
-        restored = operation.capture.restore(remembered)
-        done.configuration, done.stays = restored.configuration, restored.stays
-        done.configuration_as_before = restored.is_as_before
-    say("fencing and restoring objects")
-    trouble = _all_objects(operation, threads=threads, per_second=per_second, seen=seen)
-    if operation.undo is not None:
-        say("putting references back")
-        undone = operation.undo.undo_references()
-        done.references = undone.restored
-        done.troubles += undone.lost
-    say("verifying that the original state is back")
-    done.troubles += [*trouble.items(), *_check(operation, done, threads=threads, seen=seen)]
-    if not trouble and not done.open:
-        operation.change_stage(
-            lambda before: advanced(
-                before, Stage.ROLLED_BACK, by=operation.by, why=f"{len(done.troubles)} differences", now=clock.now()
-            )
-        )
-    return done
+    pause_migration(operation.panel, operation.mappings, reason=REASON, by=operation.by, now=now)
+    return operation.capture.restore(read_capture(entry.capture)) if entry.capture else NOT_CAPTURED
 
 
-def _all_objects(
-    operation: Operation, *, threads: int, per_second: float | None, seen: Callable[[], None]
-) -> dict[str, str]:
-    """Roll back until a whole pass finds nothing to do; returns the permanent failures with their reasons.
-
-    Attempts that ran when the pause came may still add records, and hold theirs until they end.
-    """
-    manifest, clock = operation.dependencies.ports.manifest, operation.dependencies.ports.clock
-    give_up = clock.monotonic() + operation.longest_claim() + ROUNDS_SECONDS
-    while True:
-        failed: dict[str, str] = {}
-        waiting = 0
-        records = (one for one in manifest.scan_records() if not is_ended(one))
-        at_once = operation.parallel(threads, per_second)
-        for source, outcome in at_once.map(lambda record: _one_object(operation, record), records):
-            seen()
-            if isinstance(outcome, str):
-                failed[source] = outcome
-            elif outcome.verdict is not Verdict.DONE:
-                waiting += 1
-                failed[source] = outcome.reason
-        if not failed or clock.monotonic() > give_up or not waiting:
-            return failed
-        operation.dependencies.sleep(ROUNDS_SECONDS)
+def end_rollback(operation: Operation, *, differences: int) -> None:
+    """Set the stage to ROLLED_BACK; ``differences`` stay, such as conflicts."""
+    now = operation.dependencies.ports.clock.now()
+    operation.change_stage(
+        lambda before: advanced(before, Stage.ROLLED_BACK, by=operation.by, why=f"{differences} differences", now=now)
+    )
 
 
 def is_ended(record: Record) -> bool:
@@ -168,7 +67,13 @@ def is_ended(record: Record) -> bool:
     return record.mode is Mode.ROLLED_BACK and record.claim is None and record.state in ENDED
 
 
-def _one_object(operation: Operation, record: Record) -> tuple[str, Outcome | str]:
+def has_kept_copy(record: Record) -> bool:
+    """Whether a copy stays that keyshift may have created, until a purge."""
+    return record.target_etag is not None and record.origin is not Origin.ADOPTED
+
+
+def roll_back_record(operation: Operation, record: Record) -> Outcome | str:
+    """Roll the key back, part by part; the outcome, or a sentence about a permanent failure."""
     dependencies = operation.dependencies
 
     def attempt() -> Outcome:
@@ -184,25 +89,27 @@ def _one_object(operation: Operation, record: Record) -> tuple[str, Outcome | st
                 return outcome
 
     try:
-        return record.source.uri, patiently(attempt, sleep=dependencies.sleep)
+        return patiently(attempt, sleep=dependencies.sleep)
     except KeyshiftError as error:
-        return record.source.uri, f"{error.cause}: {error}"
+        return f"{error.cause}: {error}"
 
 
-def _check(
-    operation: Operation, done: RolledBack, *, threads: int, seen: Callable[[], None]
-) -> Iterator[tuple[str, str]]:
-    """Compare every record once more with both keys; returns each difference with its reason."""
-    records = operation.dependencies.ports.manifest.scan_records()
-    for record, trouble in operation.parallel(threads).map(lambda one: (one, _trouble(operation, one)), records):
-        seen()
-        done.states[record.state.value] += 1
-        done.open += not is_ended(record)
-        if trouble is not None:
-            yield record.source.uri, trouble
+def settle_record(operation: Operation, record: Record) -> str | None:
+    """Roll the key back, again where another program writes it at that moment; why it is not rolled back, if so."""
+    pause, outcome = FIRST_PAUSE, roll_back_record(operation, record)
+    for _ in range(TRIES - 1):
+        if isinstance(outcome, str) or outcome.verdict is Verdict.DONE:
+            break
+        operation.dependencies.sleep(pause)
+        pause *= 2
+        outcome = roll_back_record(operation, record)
+    if isinstance(outcome, str):
+        return outcome
+    return outcome.reason if outcome.verdict is not Verdict.DONE else None
 
 
-def _trouble(operation: Operation, record: Record) -> str | None:
+def find_difference(operation: Operation, record: Record) -> str | None:
+    """Compare the record once more with both keys; why the original state is not back, or ``None``."""
     store = operation.dependencies.ports.store
     if not is_ended(record):
         return f"it is not rolled back: its record is {record.state.value}; run keyshift rollback again"

@@ -10,8 +10,9 @@ from typing import Any, Self, TypeVar
 
 from domain.errors import InputError, UnavailableError
 from domain.runs.ports import RunBook
-from domain.runs.run import Run, RunState, beginning_fault, ended, joining_fault
+from domain.runs.run import Run, RunState, beginning_fault, contrary_fault, ended, joining_fault
 from domain.runs.slices import Slice, reopened
+from domain.runs.works import contrary_to
 from handlers.operations.operator import Shut
 
 MOST_LANES = 4
@@ -35,15 +36,37 @@ def decode_options(kind: Callable[..., Options], options: Mapping[str, str]) -> 
         raise InputError(ANOTHER_VERSION) from error
 
 
-def begin_run(book: RunBook, run: Run) -> Shut | None:
-    """Begin the run; returns why it may not begin, or ``None``."""
+def find_obstacle(book: RunBook, work: str, *, shared: RunBook, run_id: str = "") -> Shut | None:
+    """The run, other than ``run_id``, that forbids a new one of this work in ``book``, or ``None``.
+
+    ``shared`` is the manifest table's book, in which other processes keep theirs.
+    """
+    before = book.read_run(work)
+    fault = None
+    if before is not None and before.run_id != run_id:
+        fault = beginning_fault(before, book.read_slices(before))
+    others = [other for other in shared.read_runs(contrary_to(work)) if other.run_id != run_id]
+    fault = fault or contrary_fault(work, others)
+    return Shut(fault) if fault is not None else None
+
+
+def begin_run(book: RunBook, run: Run, *, shared: RunBook | None = None) -> Shut | None:
+    """Begin the run; returns why it may not begin, or ``None``.
+
+    ``shared`` is the manifest table's book, if another one keeps this run.
+    """
     before = book.read_run(run.work)
-    fault = beginning_fault(before, book.read_slices(before) if before is not None else ())
-    if fault is not None:
-        return Shut(fault)
-    if book.write_run(run, before=before):
-        return None
-    return Shut(f"another command began a run of {run.work} at the same moment: keyshift {run.work} --join works on it")
+    shut = find_obstacle(book, run.work, shared=shared or book)
+    if shut is not None:
+        return shut
+    if not book.write_run(run, before=before):
+        again = f"keyshift {run.work} --join works on it"
+        return Shut(f"another command began a run of {run.work} at the same moment: {again}")
+    # Two commands may begin contrary runs at the same moment: each looks after its write, so one at least is seen.
+    shut = find_obstacle(book, run.work, shared=shared or book, run_id=run.run_id)
+    if shut is not None:
+        book.write_run(ended(run, RunState.CANCELLED, by=run.by, now=run.begun_at), before=run)
+    return shut
 
 
 def join_run(book: RunBook, work: str, *, rules_digest: str) -> Run | Shut:
@@ -102,6 +125,11 @@ class RunView:
         return sum(one.is_done for one in self.slices)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether every slice is done."""
+        return self.done == self.run.slices
+
+    @property
     def pause(self) -> float:
         """Seconds until the next look."""
         return max(LOOK_SECONDS, LOOK_SECONDS_A_SLICE * self.run.slices)
@@ -114,7 +142,7 @@ class RunView:
     def end(self, *, by: str, now: float) -> RunState:
         """Note the end of the run if every slice is done; returns its state, which another command may have set."""
         state = self._state()
-        if state is RunState.RUNNING and self.done == self.run.slices:
+        if state is RunState.RUNNING and self.is_whole:
             self.book.write_run(ended(self.run, RunState.ENDED, by=by, now=now), before=self.run)
             return self._state()
         return state

@@ -1,51 +1,24 @@
 """Works on the slices of a run: one after the other, each under a claim, page by page."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, wait
-from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, wait
+from typing import Generic, TypeVar
 
 from domain.errors import KeyshiftError, TransientError
-from domain.protocol.ports import Clock
 from domain.runs.ports import RunBook
 from domain.runs.run import Run
 from domain.runs.slices import Slice, SliceClaim, claimed, failed, moved, released, renewed
 from handlers.operations.parallel import patiently
+from handlers.operations.slice_work import Page, SliceWork, Surroundings, packed
 
 CLAIM_SECONDS = 120.0
 """After so many seconds without a sign of its process, another process may take a slice over."""
 RENEW_SECONDS = 20.0
 WAIT_SECONDS, WAIT_SECONDS_A_SLICE = 0.2, 0.02
 """Pause while every slice that is left is claimed; a look reads each of them, so it is longer for many."""
-PART_CHARACTERS = 100_000
-"""An item of DynamoDB holds 400 KB, and one more result may have two keys of 1,024 bytes, escaped."""
 Answer = TypeVar("Answer")
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[Result]):
-    """Tasks that can be done in any order and twice, and the cursor after them; ``None``: the slice has no more.
-
-    An empty cursor says that the work cannot continue elsewhere: then its slice begins again.
-    """
-
-    tasks: Sequence[Callable[[], Result]]
-    cursor: str | None
-
-
-class SliceWork(Protocol[Result]):
-    """What a run does: its pages, and what is counted and kept of each result."""
-
-    def read_pages(self, number: int, cursor: str) -> Iterator[Page[Result]]:
-        """The pages of a slice after the cursor, empty: from the first; the last one's cursor is ``None``."""
-
-    def count_result(self, result: Result) -> Mapping[str, int]:
-        """The figures that it adds to the run's."""
-
-    def keep_result(self, result: Result) -> str | None:
-        """One line of text for the command that shows the run's results; ``None``: nothing to show."""
 
 
 class _StoppedError(Exception):
@@ -54,19 +27,6 @@ class _StoppedError(Exception):
 
 class _TakenOverError(Exception):
     """Another process works on the slice: this one's claim had lapsed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What working on slices needs of its process; ``stopping``: begin nothing else."""
-
-    pool: Executor
-    clock: Clock
-    new_token: Callable[[], str]
-    sleep: Callable[[float], object]
-    stopping: Callable[[], bool]
-    wait_turn: Callable[[Callable[[], bool]], object] = lambda stopping: None  # noqa: ARG005  # as Rate.wait
-    """Waits until one more task may begin, or the process stops."""
 
 
 class SliceWorker(Generic[Result]):
@@ -85,13 +45,16 @@ class SliceWorker(Generic[Result]):
     def work_off(self) -> None:
         """Return when no slice is left to work on, the run does not go on, or the process stops.
 
+        Slices of a phase are left alone until each earlier one is done: one that is lost keeps the later phases back.
+
         Raises PermanentError or InputError when a slice cannot be worked on here; the slice says why.
         """
         while self._goes_on():
             slices = self._patiently(lambda: self._book.read_slices(self._run))
-            if all(one.is_done or one.is_lost for one in slices):
+            open_phase = self._open_phase(slices)
+            if all(one.is_done or one.is_lost for one in open_phase):
                 return
-            if self._take(slices):
+            if self._take(open_phase):
                 self._work_on_held()
             else:
                 self._around.sleep(WAIT_SECONDS + WAIT_SECONDS_A_SLICE * self._run.slices)
@@ -105,6 +68,15 @@ class SliceWorker(Generic[Result]):
             return False
         now = self._patiently(lambda: self._book.read_run(self._run.work))
         return now is not None and now.run_id == self._run.run_id and now.goes_on
+
+    def _open_phase(self, slices: Sequence[Slice]) -> Sequence[Slice]:
+        begin = 0
+        for size in self._work.phases:
+            phase = slices[begin : begin + size]
+            if not all(one.is_done for one in phase):
+                return phase
+            begin += size
+        return ()
 
     def _take(self, slices: Sequence[Slice]) -> bool:
         now = self._around.clock.now()
@@ -140,7 +112,7 @@ class SliceWorker(Generic[Result]):
                 page = self._awaited(ahead)
                 if page.cursor is not None:
                     ahead = self._around.pool.submit(next, pages, last)
-                results = self._results(page.tasks)
+                results = self._results(page)
                 if len(results) < len(page.tasks):
                     break
                 self._keep(page, results)
@@ -155,14 +127,15 @@ class SliceWorker(Generic[Result]):
         counts: Counter[str] = Counter()
         for result in results:
             counts.update(self._work.count_result(result))
-        lines = (self._work.keep_result(result) for result in results)
-        parts = list(packed(line for line in lines if line is not None))
+        kept = (self._work.keep_result(result) for result in results)
+        parts = list(packed(line for lines in kept if lines is not None for line in lines.split("\n")))
         self._write(moved(self._held, page.cursor, counts=counts, parts=len(parts)), parts)
 
-    def _results(self, tasks: Sequence[Callable[[], Answer]]) -> list[Answer]:
+    def _results(self, page: Page[Result]) -> list[Result]:
         """The results of all tasks, or of the first ones where the process stops; the claim is renewed meanwhile."""
-        waiting: list[Future[Answer]] = [self._around.pool.submit(self._in_turn, task) for task in tasks]
-        results: list[Answer] = []
+        begin = self._unless_stopping if page.only_look else self._in_turn
+        waiting: list[Future[Result]] = [self._around.pool.submit(begin, task) for task in page.tasks]
+        results: list[Result] = []
         try:
             for future in waiting:
                 result = self._awaited(future)
@@ -190,6 +163,9 @@ class SliceWorker(Generic[Result]):
 
     def _in_turn(self, task: Callable[[], Answer]) -> Answer:
         self._around.wait_turn(self._stopping)
+        return self._unless_stopping(task)
+
+    def _unless_stopping(self, task: Callable[[], Answer]) -> Answer:
         if self._stopping():
             raise _StoppedError
         return task()
@@ -218,17 +194,3 @@ class SliceWorker(Generic[Result]):
 
     def _patiently(self, call: Callable[[], Answer]) -> Answer:
         return patiently(call, sleep=self._around.sleep)
-
-
-def packed(lines: Iterator[str]) -> Iterator[str]:
-    """The lines in parts that each fit into an item."""
-    part: list[str] = []
-    size = 0
-    for line in lines:
-        if part and size + len(line) > PART_CHARACTERS:
-            yield "\n".join(part)
-            part, size = [], 0
-        part.append(line)
-        size += len(line) + 1
-    if part:
-        yield "\n".join(part)

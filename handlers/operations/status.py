@@ -1,20 +1,14 @@
 """A running migration at one moment: its figures, queues, lag, failures and the operator's control."""
 
-from collections import Counter, deque
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 from domain.planning.total import Total
 from domain.protocol.record import State
-from domain.queues import DeadLetterQueue, MessageQueue
-from domain.reporting.progress import BYTES_COPIED, CAUSE, OBJECTS_COPIED, RECORDS, RULE
 from domain.steering.control import Control
-from domain.steering.ports import PulseBook
 from domain.steering.pulse import Tally
-from handlers.engine.dependencies import Dependencies
+from handlers.operations.runs_under_way import RunUnderWay
 
-METER_SECONDS = 60.0
-"""The window of the rate that is shown, in seconds."""
 _WAITING = (State.NEW.value,)
 
 
@@ -47,6 +41,7 @@ class Status:
     objects_per_second: float | None = None
     bytes_per_second: float | None = None
     total: Total | None = None
+    runs: Sequence[RunUnderWay] = ()
 
     @property
     def waiting(self) -> int:
@@ -111,95 +106,5 @@ class Status:
             "objects_left": self.objects_left,
             "share": self.share,
             "seconds_left": self.seconds_left(self.objects_per_second),
+            "runs": [run.as_json() for run in self.runs],
         }
-
-
-@dataclass(slots=True)
-class Meter:
-    """Rates of the last minute, from the counters at each read."""
-
-    _looks: deque[tuple[float, int, int]] = field(default_factory=deque)
-
-    def rates(self, moment: float, objects: int, size: int) -> tuple[float | None, float | None]:
-        """Objects and bytes a second since the oldest read of the last minute; ``None`` at the first read."""
-        self._looks.append((moment, objects, size))
-        while len(self._looks) > 2 and moment - self._looks[0][0] > METER_SECONDS:
-            self._looks.popleft()
-        begun, first_objects, first_size = self._looks[0]
-        seconds = moment - begun
-        if seconds <= 0:
-            return None, None
-        return max(0, objects - first_objects) / seconds, max(0, size - first_size) / seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Lookout:
-    """Everything that a read of the status needs, found once."""
-
-    dependencies: Dependencies
-    queues: Mapping[str, MessageQueue]
-    dead: Mapping[str, DeadLetterQueue]
-    pulse: PulseBook
-    stage: Callable[[], str]
-    monotonic: Callable[[], float]
-    total: Callable[[], Total | None] = lambda: None
-    meter: Meter = field(default_factory=Meter)
-
-    def look(self, *, exact: bool) -> Status:
-        """The present figures; ``exact`` counts the manifest's records one by one."""
-        counters = self.dependencies.progress.read_progress()
-        copied, size = counters.get(OBJECTS_COPIED, 0), counters.get(BYTES_COPIED, 0)
-        rates = self.meter.rates(self.monotonic(), copied, size)
-        records, causes = _named(counters, RECORDS), _named(counters, CAUSE)
-        if exact:
-            records, causes = self._counted()
-        return Status(
-            migration=self.dependencies.rules.migration,
-            stage=self.stage(),
-            records=records,
-            rules=_named(counters, RULE),
-            causes=causes,
-            objects_copied=copied,
-            bytes_copied=size,
-            queues=self._depths(),
-            control=self.dependencies.control.operators_control(),
-            recent=self._recent(),
-            objects_per_second=rates[0],
-            bytes_per_second=rates[1],
-            total=self.total(),
-        )
-
-    def _counted(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
-        states: Counter[str] = Counter()
-        causes: Counter[str] = Counter()
-        for record in self.dependencies.ports.manifest.scan_records():
-            states[record.state.value] += 1
-            if record.cause:
-                causes[record.cause.value] += 1
-        return dict(sorted(states.items())), dict(sorted(causes.items()))
-
-    def _depths(self) -> dict[str, Depth]:
-        found = {}
-        for name, queue in self.queues.items():
-            waiting, in_work = queue.count_messages()
-            dead = next((one for names, one in self.dead.items() if name in names.split("+")), None)
-            found[name] = Depth(waiting, in_work, dead.count_letters() if dead is not None else None)
-        return found
-
-    def _recent(self) -> Tally | None:
-        """The newest window, unless no object has ended for two windows."""
-        newest = self.pulse.read_tally()
-        if newest is None:
-            return None
-        window, tally = newest
-        length = self.dependencies.settings.breaker_seconds
-        age = self.dependencies.ports.clock.now() - window.number * length
-        return tally if age <= 3 * length else None
-
-
-def _named(counters: Mapping[str, int], prefix: str) -> Mapping[str, int]:
-    return {
-        name.removeprefix(prefix): number
-        for name, number in sorted(counters.items())
-        if name.startswith(prefix) and number
-    }

@@ -16,10 +16,9 @@ from domain.protocol.record import Record
 from domain.references.ports import ReferenceFinder
 from handlers.operations.runs import decode_options, encode_options
 from handlers.operations.segments import RECORDS_AT_ONCE, read_segment
-from handlers.operations.slices import Page
+from handlers.operations.slice_work import Page
 from handlers.operations.verify import Verifier, held_references
 
-WORK = "verify"
 FILLING_LOOK_SECONDS = 1.0
 """Pause between two looks at whether another slice of this process has filled the book."""
 Thing = TypeVar("Thing")
@@ -86,9 +85,9 @@ class VerifyWork:
         self._filling = Lock()
 
     @property
-    def slices(self) -> int:
-        """How many slices the run has."""
-        return self._options.segments + self._options.references + len(self._sources.keys)
+    def phases(self) -> Sequence[int]:
+        """See the port; in one phase."""
+        return (self._options.segments + self._options.references + len(self._sources.keys),)
 
     def read_pages(self, number: int, cursor: str) -> Iterator[Page[Finding | None]]:
         """See the port; the scans of references have no cursor, so their slice begins again."""

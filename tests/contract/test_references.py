@@ -170,6 +170,14 @@ def test_segments_part_the_items_and_go_on_after_a_key(world: World) -> None:
     assert (len(rest), first.items[0]["id"] in rest) == (6, False)
 
 
+def test_a_page_says_what_its_read_used(world: World) -> None:
+    """A consistent read uses a unit for each 4 KB, of all items of the page together."""
+    for number in range(5):
+        world.put({"id": {"S": str(number)}, "uri": {"S": OLD}, "more": {"S": "x" * 4_000}})
+    used = sum(page.read_units for page in world.references.scan_items(world.table))
+    assert 5 <= used <= 10
+
+
 def test_items_are_found_by_an_index(world: World) -> None:
     """The key at least of every item with that text."""
     for number in "12":

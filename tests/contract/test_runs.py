@@ -57,6 +57,16 @@ def test_a_run_is_read_as_it_was_written(book: RunBook) -> None:
     assert book.read_run("cleanup") is None
 
 
+def test_the_runs_of_several_works_are_read_together(book: RunBook) -> None:
+    """In the order of the works; a work that never had a run is left out."""
+    assert book.read_runs(["cleanup", "verify"]) == []
+    cleaning = replace(RUN, work="cleanup --yes", run_id="c1")
+    for run in (begun(book), cleaning):
+        assert book.write_run(run, before=None)
+    assert book.read_runs(["cleanup --yes", "rollback", "verify"]) == [cleaning, RUN]
+    assert book.read_runs([]) == []
+
+
 def test_a_run_replaces_only_what_was_read(book: RunBook) -> None:
     """Another operator's run is not overwritten; a repeat of this very write is not refused."""
     begun(book)

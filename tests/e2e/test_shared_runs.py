@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from time import time
+from time import sleep, time
 from typing import Any
 
 import pytest
@@ -11,13 +11,14 @@ from adapters.dynamodb.runs import DynamoDbRunBook
 from adapters.dynamodb.stage import DynamoDbStageBook
 from domain.lifecycle.stages import Stage
 from domain.runs.run import Run, RunState
+from domain.runs.works import Work
 from handlers.bootstrap import wire_command
 from handlers.bootstrap.operations import operation_of
 from handlers.bootstrap.runs import verify_work
-from handlers.cli.run_following import work_and_follow
-from handlers.operations.cleanup_run import CleanupOptions
+from handlers.cli.run_following import Following, work_and_follow
+from handlers.operations.removal_run import CleanupOptions
 from handlers.operations.runs import begin_run
-from handlers.operations.verify_run import WORK, VerifyOptions, options_of
+from handlers.operations.verify_run import VerifyOptions, options_of
 from tests.e2e.command_line import assert_one_sentence, run_keyshift
 from tests.fakes.clock import FakeClock
 from tests.servers import new_name
@@ -47,7 +48,15 @@ def left_run(desk: Desk, *, slices_done: int = 0) -> Run:
     book = DynamoDbRunBook(site.clients, site.name)
     with verify_work(site.process, operation, wanted) as work:
         digest = site.process.rules.digest
-        run = Run(WORK, new_name("run"), work.slices, wanted.as_options(), rules_digest=digest, by="ana", begun_at=1.0)
+        run = Run(
+            Work.VERIFY,
+            new_name("run"),
+            sum(work.phases),
+            wanted.as_options(),
+            rules_digest=digest,
+            by="ana",
+            begun_at=1.0,
+        )
         assert begin_run(book, run) is None
 
         def stopping() -> bool:
@@ -60,7 +69,7 @@ def left_run(desk: Desk, *, slices_done: int = 0) -> Run:
 
 def state_of(desk: Desk) -> RunState | None:
     """The newest verification's."""
-    run = DynamoDbRunBook(desk.site.clients, desk.site.name).read_run(WORK)
+    run = DynamoDbRunBook(desk.site.clients, desk.site.name).read_run(Work.VERIFY)
     return run.state if run is not None else None
 
 
@@ -93,7 +102,7 @@ def test_what_is_wrong_is_found_before_a_run_begins(desk: Desk) -> None:
 def test_a_run_of_another_version_is_not_joined(desk: Desk, change: dict[str, Any]) -> None:
     """It may know other options, or cut the work in another way."""
     options = VerifyOptions(segments=2).as_options()
-    run = Run(WORK, new_name("run"), 4, options, rules_digest=desk.site.process.rules.digest, by="ana")
+    run = Run(Work.VERIFY.value, new_name("run"), 4, options, rules_digest=desk.site.process.rules.digest, by="ana")
     book = DynamoDbRunBook(desk.site.clients, desk.site.name)
     assert begin_run(book, replace(run, **change)) is None
     assert "another version of keyshift" in desk.said("verify", "--join", code=2)
@@ -129,7 +138,7 @@ def test_a_command_that_is_stopped_gives_its_slices_back(
         verify_work(site.process, operation, options_of(run.options)) as work,
         pytest.raises(KeyboardInterrupt),
     ):
-        work_and_follow(operation, book, run, work, is_local=is_local, threads=1, total=4, counted="objects", show=stop)
+        work_and_follow(operation, book, run, work, is_local=is_local, how=Following(1, stop, ("objects",), 4))
     assert ("keyshift verify --join resumes it" in capsys.readouterr().err) is not is_local
     assert all(one.claim is None for one in book.read_slices(run))
 
@@ -138,7 +147,12 @@ def test_a_run_is_cancelled(desk: Desk) -> None:
     """The command says what was done; another run may begin then."""
     moved(desk, 4)
     assert "no run of verify is to be" in desk.said("verify", "--cancel", code=1)
+    assert desk.run("status")[0]["runs"] == []
     left_run(desk, slices_done=1)
+    (going,) = desk.run("status", "--exact")[0]["runs"]
+    figures = {name: going[name] for name in ("work", "by", "begun_at", "slices", "slices_done", "claimed")}
+    assert figures == {"work": "verify", "by": "ana", "begun_at": 1.0, "slices": 4, "slices_done": 1, "claimed": 0}
+    assert "keyshift verify --join resumes it" in " ".join(desk.said("status").split())
     assert "cancelled: 1 of 4 slices were done" in desk.said("verify", "--cancel")
     assert state_of(desk) is RunState.CANCELLED
     assert "the last one is cancelled" in desk.said("verify", "--join", code=1)
@@ -184,3 +198,53 @@ def test_a_cleanup_is_a_run_too(desk: Desk) -> None:
     over = book.read_run("cleanup --yes")
     assert over is not None
     assert over.state is RunState.ENDED
+
+
+def test_a_rollback_and_a_purge_are_runs_too(desk: Desk) -> None:
+    """What another process left is joined; neither begins beside a cleanup that has not ended."""
+    short = {"ATTEMPT": 4, "REQUEST": 2, "MARGIN": 1}
+    desk.more |= {f"KEYSHIFT_{name}_SECONDS": str(seconds) for name, seconds in short.items()}
+    moved(desk, 4)
+    stages = DynamoDbStageBook(desk.site.clients, desk.site.name)
+    book, digest = DynamoDbRunBook(desk.site.clients, desk.site.name), desk.site.process.rules.digest
+    cleaning = Run(Work.CLEANUP.value, "left", 3, {}, rules_digest=digest, by="ana")
+    assert begin_run(book, cleaning) is None
+    said = desk.said("rollback", "--yes", code=1)
+    assert "keyshift cleanup --yes --cancel ends it at once" in said
+    assert stages.read_stage().stage is Stage.LIVE, "a refused rollback has changed nothing"
+    assert "cancelled: 0 of 3 slices" in desk.said("cleanup", "--yes", "--cancel")
+    assert "no run of rollback --yes is to be joined" in desk.said("rollback", "--yes", "--join", code=1)
+    (plan,) = desk.run("rollback", "--shared")
+    assert plan["objects_to_fence"] == 4
+    left = Run(Work.ROLLBACK.value, "left", 3 * 2 + 1, {"segments": "2"}, rules_digest=digest, by="ana")
+    assert begin_run(book, left) is None
+    for where in ("--shared", "--local"):
+        assert "keyshift rollback --yes --cancel ends it" in desk.said("rollback", "--yes", where, code=1)
+    assert stages.read_stage().stage is Stage.LIVE
+    joined = desk.run("rollback", "--yes", "--join")
+    assert (joined[-1]["states"], joined[-1]["clean"]) == ({"ROLLED_BACK": 4}, True)
+    assert stages.read_stage().stage is Stage.ROLLED_BACK
+    over = book.read_run(Work.ROLLBACK)
+    assert over is not None
+    assert over.state is RunState.ENDED
+    # CompleteMultipartUpload may take as long as five other requests.
+    sleep(short["ATTEMPT"] + 5 * short["REQUEST"] + short["MARGIN"])
+    dry, real = (desk.run("rollback", "--purge", *yes, "--shared") for yes in ((), ("--yes",)))
+    assert sorted((one["source"], one["verdict"]) for one in dry) == sorted((one["source"], "would-go") for one in real)
+    assert {one["verdict"] for one in real} == {"purged"}
+    assert desk.site.keys("new/") == ["new/a stranger's\n"]
+
+
+def test_a_cancelled_rollback_is_not_over(desk: Desk) -> None:
+    """The command says what was done; the stage stays, and another run ends it."""
+    moved(desk, 3)
+    desk.run("rollback", "--yes", "--shared")
+    book, digest = DynamoDbRunBook(desk.site.clients, desk.site.name), desk.site.process.rules.digest
+    left = Run(Work.ROLLBACK.value, "left", 3 * 2 + 1, {"segments": "2"}, rules_digest=digest, by="ana")
+    assert begin_run(book, left) is None
+    assert "keyshift rollback --yes --join" in desk.said("rollback", "--yes", code=1)
+    (cancelled,) = desk.run("rollback", "--yes", "--cancel")
+    assert (cancelled["cancelled"], cancelled["done"], cancelled["slices"]) == ("rollback --yes", 0, 7)
+    assert_one_sentence(
+        run_keyshift("rollback", "--yes", "--join", "--local", more=desk.more), code=2, says="when a run begins"
+    )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from json import dumps
+from math import ceil
 from typing import Any
 
 from adapters.dynamodb.references import update_of
@@ -65,7 +66,7 @@ class InMemoryReferences(ScriptedFaults):
                 ]
             more = start + PAGE < len(ids)
             last = {name: page[-1][name] for name in self.keys[table]} if more and page else None
-            yield ItemPage(page, last)
+            yield ItemPage(page, last, float(ceil(sum(map(item_size, page)) / 4_096)))
 
     def find_items(self, table: str, *, index: str, attribute: str, text: str) -> Iterator[Item]:
         """See the port."""

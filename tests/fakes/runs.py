@@ -24,6 +24,11 @@ class InMemoryRunBook(ScriptedFaults):
         with self._faulty("read_run"):
             return self.runs.get(work)
 
+    def read_runs(self, works: Sequence[str]) -> Sequence[Run]:
+        """See the port."""
+        with self._faulty("read_runs"):
+            return [self.runs[work] for work in works if work in self.runs]
+
     def write_run(self, run: Run, *, before: Run | None) -> bool:
         """See the port."""
         with self._faulty("write_run"), self._lock:

@@ -20,14 +20,15 @@ from domain.steering.control import paused, resumed
 from handlers.operations.cleanup import refuse_cleanup
 from handlers.operations.cutover import postpone_cutover
 from handlers.operations.operator import Shut
-from handlers.operations.purge import purge_copies
 from handlers.operations.removals import Hold, Holders
-from handlers.operations.rollback import RollbackPlan, plan_rollback
+from handlers.operations.rollback import refuse_rollback
+from handlers.operations.rollback_plan import COPIES_KEPT, FENCES, RESTORES
 from handlers.operations.start import Opened, Probing, plan_start, start_capture
 from handlers.operations.verify import Requeuer
 from tests.fakes.clock import FakeClock
 from tests.servers import Server
 from tests.worlds.life import ACCEPTING, HOUR, Life, credentials, life, life_on
+from tests.worlds.rolled_back import rollback_plan
 from tests.worlds.site import SITE_RULES, Site
 
 __all__ = ["credentials", "life"]
@@ -81,7 +82,7 @@ def test_start_through_eventbridge(life: Life) -> None:
     assert "EventBridgeConfiguration" in life.operation.capture.read_configuration()
     done = life.roll_back()
     assert done.clean
-    assert "EventBridge stays switched on" in done.stays
+    assert "EventBridge stays switched on" in done.capture.stays
     assert json.loads(life.operation.capture.read_configuration()) == json.loads(before) | {
         "EventBridgeConfiguration": {}
     }
@@ -360,7 +361,7 @@ def test_cleanup_deletes_what_is_proven_and_goes_on_where_it_stopped(moved: Life
     moved.work()
     assert moved.finish(keep_rest=True) is None
     assert moved.operation.stages.read_stage().stage is Stage.DONE
-    assert isinstance(plan_rollback(moved.operation, seen=lambda: None), Shut)
+    assert isinstance(refuse_rollback(moved.operation), Shut)
 
 
 def test_the_soak_time_since_the_cut_over_holds_in_every_run(moved: Life) -> None:
@@ -426,12 +427,15 @@ def test_rollback_restores_bytes_metadata_tags_and_notifications(
     assert site.keys("old/") == []
     kept = site.clients.s3.list_object_versions(Bucket=site.name, Prefix="old/").get("Versions", [])
     assert len(kept) == (1 if versions else 3)
-    plan = plan_rollback(life.operation, seen=lambda: None)
-    assert isinstance(plan, RollbackPlan)
-    assert (plan.restores, plan.fences, plan.copies_kept) == (2, 0, 2)
+    plan = rollback_plan(life.operation, life.pages())
+    assert {name: plan.get(name, 0) for name in (RESTORES, FENCES, COPIES_KEPT)} == {
+        RESTORES: 2,
+        FENCES: 0,
+        COPIES_KEPT: 2,
+    }
     done = life.roll_back()
-    assert done.troubles == []
-    assert done.configuration_as_before
+    assert done.differences == []
+    assert done.capture.is_as_before
     assert [seen(site, f"old/{number}") for number in range(2)] == originals
     assert life.operation.capture.read_configuration() == before
     assert life.operation.stages.read_stage().stage is Stage.ROLLED_BACK
@@ -444,10 +448,10 @@ def test_rollback_restores_bytes_metadata_tags_and_notifications(
 def purge(life: Life) -> None:
     """Dry first, then really."""
     life.let_time_pass()
-    dry = purge_copies(life.operation, yes=False, threads=2, per_second=None)
+    dry = life.purge(yes=False)
     assert not isinstance(dry, Shut), dry
     assert {one.verdict for one in dry} == {"would-go"}
-    real = purge_copies(life.operation, yes=True, threads=2, per_second=None)
+    real = life.purge(yes=True)
     assert not isinstance(real, Shut)
     assert {one.verdict for one in real} == {"purged"}
 
@@ -469,9 +473,9 @@ def test_rollback_leaves_owners_and_strangers_their_words(moved: Life) -> None:
     )
     site.clients.s3.put_bucket_notification_configuration(Bucket=site.name, NotificationConfiguration=notes)
     done = moved.roll_back()
-    assert done.troubles == []
-    assert not done.configuration_as_before
-    assert [one["Id"] for one in json.loads(done.configuration)["QueueConfigurations"]] == ["theirs"]
+    assert done.differences == []
+    assert not done.capture.is_as_before
+    assert [one["Id"] for one in json.loads(done.capture.configuration)["QueueConfigurations"]] == ["theirs"]
     assert site.read("old/0") == b"newer"
     assert {one.state for one in moved.records()} == {State.ROLLED_BACK}
     assert moved.operation.panel.read_control().paused
@@ -483,7 +487,7 @@ def test_rollback_says_what_it_could_not_restore(moved: Life) -> None:
     moved.clean(yes=True)
     moved.site.put("new/1", b"a stranger's")
     done = moved.roll_back()
-    assert [(source.rpartition("/")[2], why.partition(":")[0]) for source, why in done.troubles] == [
+    assert [(source.rpartition("/")[2], why.partition(":")[0]) for source, why in done.differences] == [
         ("1", "in conflict")
     ]
     assert moved.site.read("old/0") == b"body"
@@ -499,7 +503,7 @@ def test_purge_waits_for_each_key_that_a_later_rollback_took_back(moved: Life) -
     assert manifest.write_record(written, before=late)
     moved.roll_back()
     for yes in (False, True):
-        found = purge_copies(moved.operation, yes=yes, threads=1, per_second=None)
+        found = moved.purge(yes=yes)
         assert not isinstance(found, Shut)
         told = {one.source.rpartition("/")[2]: one for one in found}
         assert {key: one.verdict for key, one in told.items()} == {
@@ -507,16 +511,16 @@ def test_purge_waits_for_each_key_that_a_later_rollback_took_back(moved: Life) -
             "1": "purged" if yes else "would-go",
             "2": "purged" if yes else "would-go",
         }
-        assert told["0"].reason is Hold.QUIET_TIME
+        assert told["0"].reason == Hold.QUIET_TIME
     assert moved.site.keys("new/") == ["new/0"]
 
 
 def test_purge_waits_for_the_rollback_and_for_quiet(moved: Life) -> None:
     """Before, it is refused; right after, it names the seconds to go."""
-    early = purge_copies(moved.operation, yes=True, threads=1, per_second=None)
+    early = moved.purge(yes=True)
     assert isinstance(early, Shut)
     moved.roll_back()
-    soon = purge_copies(moved.operation, yes=True, threads=1, per_second=None)
+    soon = moved.purge(yes=True)
     assert isinstance(soon, Shut)
     assert "try again in" in soon.why
 
@@ -530,7 +534,7 @@ def test_a_purge_leaves_the_copy_that_an_application_names_by_its_new_uri(moved:
     pin = Pin("component c 1.0.0", f"s3://{name}/new/1", Location(name, "new/1"), "publish it again")
     moved.operation = replace(whole, finders=(Finder([held]),), pins=(Pinned([pin]),))
     for yes in (False, True):
-        found = purge_copies(moved.operation, yes=yes, threads=1, per_second=None)
+        found = moved.purge(yes=yes)
         assert not isinstance(found, Shut)
         told = {one.source.rpartition("/")[2]: one for one in found}
         assert {key: one.verdict for key, one in told.items()} == {
@@ -542,7 +546,7 @@ def test_a_purge_leaves_the_copy_that_an_application_names_by_its_new_uri(moved:
         assert "publish it again" in told["1"].why
     assert moved.site.keys("new/") == ["new/0", "new/1"]
     moved.operation = whole
-    last = purge_copies(moved.operation, yes=True, threads=1, per_second=None)
+    last = moved.purge(yes=True)
     assert not isinstance(last, Shut)
     assert {one.verdict for one in last} == {"purged"}
     assert moved.site.keys("new/") == []
@@ -561,8 +565,6 @@ def test_a_purge_that_cannot_look_for_references_deletes_nothing(moved: Life) ->
             raise AccessDeniedError("Scan on t: AccessDenied")
 
     moved.operation = replace(moved.operation, finders=(Failing([]),))
-    found = purge_copies(moved.operation, yes=True, threads=1, per_second=None)
-    assert not isinstance(found, Shut)
     with pytest.raises(AccessDeniedError):
-        list(found)
+        moved.purge(yes=True)
     assert moved.site.keys("new/") == ["new/0", "new/1", "new/2"]

@@ -6,12 +6,17 @@ from typing import Any
 
 import pytest
 
+from adapters.dynamodb.runs import DynamoDbRunBook
 from domain.audit.packs import PACK_TYPE
+from domain.runs.run import Run
+from domain.runs.works import Work
 from handlers.bootstrap.process import Process
 from handlers.bootstrap.references import references_of, resolver_of
 from handlers.engine.outbox import respond as respond_to_changes
+from handlers.operations.reference_run import ScanOptions
+from handlers.operations.runs import begin_run
 from handlers.reference_events import respond
-from tests.e2e.command_line import run_keyshift
+from tests.e2e.command_line import assert_one_sentence, run_keyshift
 from tests.servers import Server, new_name
 from tests.worlds.site import Site
 from tests.worlds.tables import create_referring_table
@@ -102,6 +107,32 @@ def test_an_operator_rewrites_and_takes_it_back(site: ReferringSite) -> None:
     now = site.job("1")
     assert sorted(now.pop("all")["SS"]) == sorted(before.pop("all")["SS"])
     assert now == before
+
+
+def test_a_scan_is_a_run_that_another_command_joins(site: ReferringSite) -> None:
+    """The same lines as a scan of one process; options that all processes share are given when it begins."""
+    for number in range(6):
+        site.put_job(f"{number}", uri={"S": site.uri("old/a.tar")})
+    site.migrate()
+    alone = site.keyshift("references", "scan", "--read-units", "10000", code=1)
+    shared = site.keyshift("references", "scan", "--shared", "--segments", "2", code=1)
+    assert sorted(alone[:-1], key=str) == sorted(shared[:-1], key=str)
+    assert (alone[-1], shared[-1]) == ({"counts": {"ready": 7}},) * 2
+    book = DynamoDbRunBook(site.clients, site.name)
+    slices, digest = 2 + 1, site.process.rules.digest
+    left = Run(Work.REFERENCES.value, "left", slices, ScanOptions(2).as_options(), rules_digest=digest, by="ana")
+    assert begin_run(book, left) is None
+    refused = site.keyshift("references", "scan", "--shared", code=1)
+    assert "keyshift references scan --join resumes it" in refused[0]["refused"]
+    assert "is chosen when a run begins" in assert_one_sentence(
+        run_keyshift("references", "scan", "--join", "--segments", "3", more=site.environment() | site.keys_of_access),
+        code=2,
+        says="--segments",
+    )
+    joined = site.keyshift("references", "scan", "--join", code=1)
+    assert sorted(joined[:-1], key=str) == sorted(alone[:-1], key=str)
+    assert joined[-1] == alone[-1]
+    assert site.keyshift("references", "scan", "--only", site.jobs, "--local", code=1)[-1] == {"counts": {"ready": 6}}
 
 
 def test_rewrites_and_undos_are_in_the_audit_chain(standin: Server, tmp_path: Path) -> None:

@@ -8,4 +8,4 @@ from handlers.operations.removals import Removal
 def clean_all(operation: Operation, cleaner: Cleaner, *, threads: int) -> list[Removal]:
     """What became of each source."""
     candidates = cleaner.find_candidates(operation.dependencies.ports.manifest.scan_records())
-    return list(operation.parallel(threads).map(lambda one: cleaner.clean_record(one, yes=True), candidates))
+    return list(operation.parallel(threads).map(lambda one: cleaner.remove_object(one, yes=True), candidates))

@@ -17,8 +17,8 @@ from domain.steering.control import paused
 from handlers.engine.dependencies import CachedControl
 from handlers.operations.cutover import Terms, cut_over, look_for_cutover
 from handlers.operations.finish import Leftovers, finish_migration
+from handlers.operations.lookout import Lookout
 from handlers.operations.operator import Operation, Shut
-from handlers.operations.status import Lookout
 from handlers.operations.verify import Verifier
 from tests.fakes.clock import FakeClock
 from tests.fakes.lifecycle import (
@@ -170,6 +170,7 @@ class Place:
             queues=queues,
             dead={name: InMemoryDeadLetterQueue(queue, now=self.clock.now) for name, queue in queues.items()},
             pulse=InMemoryPulseBook(),
+            pages=self.manifest,
             stage=lambda: self.stages.read_stage().stage.value,
             monotonic=self.clock.monotonic,
         )

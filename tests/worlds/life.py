@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from adapters.dynamodb.manifest import DynamoDbManifest
 from adapters.local.clock import SystemClock
 from domain.lifecycle.gates import GateLimits
 from domain.lifecycle.stages import Stage, advanced
 from domain.lifecycle.verification import Finding
+from domain.protocol.ports import RecordPages
 from domain.protocol.record import Record
 from handlers.bootstrap import wire_command
 from handlers.bootstrap.operations import objects_of_both_sides, operation_of
@@ -18,16 +20,16 @@ from handlers.bootstrap.runs import cleanup_work, verify_work
 from handlers.bootstrap.steering import lookout_of
 from handlers.engine.worker import Worker
 from handlers.operations.cleanup import begin_cleaning
-from handlers.operations.cleanup_run import CleanupOptions, removal_of
 from handlers.operations.cutover import Terms, cut_over, look_for_cutover
 from handlers.operations.finish import Leftovers, finish_migration
+from handlers.operations.lookout import Lookout
 from handlers.operations.operator import Operation, Shut
+from handlers.operations.removal_run import CleanupOptions, removal_of
 from handlers.operations.removals import Removal
-from handlers.operations.rollback import RolledBack, roll_back
 from handlers.operations.start import Opened, Probing, start_capture
-from handlers.operations.status import Lookout
 from handlers.operations.verify_run import VerifyOptions, finding_of
 from tests.servers import Server
+from tests.worlds.rolled_back import Rolled, purge_all, roll_back_all
 from tests.worlds.runs import lines_of
 from tests.worlds.site import SITE_RULES, Site
 
@@ -87,7 +89,7 @@ class Life:
         """Every finding, those of no difference too."""
         options = VerifyOptions(segments=2, deep=deep, marks=marks, keeps_all=True)
         with verify_work(self.site.process, self.operation, options) as work:
-            return [finding_of(line) for line in lines_of(work, slices=work.slices)]
+            return [finding_of(line) for line in lines_of(work)]
 
     def records(self) -> Iterator[Record]:
         """The manifest."""
@@ -112,7 +114,7 @@ class Life:
         work = cleanup_work(self.site.process, self.operation, CleanupOptions(2, yes, soak, versions))
         if yes:
             begin_cleaning(self.operation)
-        removals = map(removal_of, lines_of(work, slices=work.slices))
+        removals = map(removal_of, lines_of(work))
         return {one.source.rpartition("/")[2]: one for one in removals}
 
     def finish(self, **more: Any) -> Shut | None:
@@ -120,11 +122,19 @@ class Life:
         objects = objects_of_both_sides(self.site.process, self.operation, ())
         return finish_migration(self.operation, self.lookout(), objects=objects, allowed=Leftovers(**more))
 
-    def roll_back(self) -> RolledBack:
+    def pages(self) -> RecordPages:
+        """The manifest, page by page."""
+        return DynamoDbManifest(self.site.process.clients, self.site.process.table)
+
+    def roll_back(self) -> Rolled:
         """Everything back."""
-        done = roll_back(self.operation, threads=2, per_second=None, seen=lambda: None, say=lambda _: None)
-        assert isinstance(done, RolledBack), done
-        return done
+        rolled = roll_back_all(self.operation, self.pages())
+        assert isinstance(rolled, Rolled), rolled
+        return rolled
+
+    def purge(self, *, yes: bool) -> list[Removal] | Shut:
+        """What became of each copy."""
+        return purge_all(self.operation, self.pages(), yes=yes)
 
     def at(self, stage: Stage) -> None:
         """Jump there over the stages before it."""

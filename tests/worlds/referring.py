@@ -19,7 +19,8 @@ from domain.references.item_rewriting import ReferencePorts
 from domain.rules.compiled import CompiledRules
 from domain.rules.references import Item
 from handlers.config.rules_file import read_rules
-from handlers.operations.references import Rate, References
+from handlers.operations.reference_rates import Rate, ReadUnits
+from handlers.operations.references import References
 from handlers.operations.resolve import Resolver
 from tests.fakes.clock import FakeClock
 from tests.fakes.faults import ScriptedFaults
@@ -54,6 +55,7 @@ references:
 """
 REFERRING_POLICY = MigrationPolicy(request_seconds=5.0, margin_seconds=1.0)
 UNLIMITED = Rate(None, monotonic=lambda: 0.0, sleep=lambda _: None)
+ANY_UNITS = ReadUnits(None, monotonic=lambda: 0.0, sleep=lambda _: None)
 
 
 @cache
@@ -179,7 +181,9 @@ class ReferringWorld(Referring):
         self.stages = InMemoryStageBook()
         self.migration_ports = MigrationPorts(self.store, self.store, self.manifest, self.clock, self.store)
         ports = ReferencePorts(self.tables, self.tables, self.manifest, self.store, self.clock)
-        self.references = References(self.rules, ports, new_id=lambda: f"e{next(self._numbers)}", rate=UNLIMITED)
+        self.references = References(
+            self.rules, ports, new_id=lambda: f"e{next(self._numbers)}", rate=UNLIMITED, units=ANY_UNITS
+        )
         self.resolver = Resolver(self.rules, self.manifest, self.store, self.stages)
         self.faults = {"tables": self.tables, "manifest": self.manifest, "store": self.store}
         self.jobs = self.rules.references.tables[0]

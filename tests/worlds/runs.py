@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from domain.runs.ports import RunBook
 from domain.runs.run import Run
 from handlers.operations.runs import RunView, begin_run
-from handlers.operations.slices import SliceWork, SliceWorker, Surroundings
+from handlers.operations.slice_work import SliceWork, Surroundings
+from handlers.operations.slices import SliceWorker
 from tests.fakes.clock import FakeClock
 from tests.fakes.runs import InMemoryRunBook
 
@@ -42,12 +43,12 @@ def worker_of(
     return SliceWorker(book, run, work, around)
 
 
-def lines_of(work: SliceWork[Result], *, slices: int) -> list[str]:
+def lines_of(work: SliceWork[Result]) -> list[str]:
     """What a whole run of the work keeps."""
-    book, clock, run = InMemoryRunBook(), FakeClock(), Run("work", "run", slices)
+    book, clock, run = InMemoryRunBook(), FakeClock(), Run("work", "run", sum(work.phases))
     assert begin_run(book, run) is None
     worker_of(book, run, work, clock).work_off()
     view = RunView(book, run)
     lines = list(view.look())
-    assert view.done == slices, view.slices
+    assert view.done == run.slices, view.slices
     return lines

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.simulation.whole.site import Site
 
 TOGETHER = ("claim_new_records", "write_records")
-ELSEWHERE = ("receive_messages", "delete_messages", "scan_records", "list_objects")
+ELSEWHERE = ("receive_messages", "delete_messages", "scan_records", "read_page", "list_objects")
 """Calls that show that a process has done with the key it worked on."""
 
 

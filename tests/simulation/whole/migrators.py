@@ -4,11 +4,12 @@ from domain.errors import KeyshiftError
 from domain.lifecycle.gates import GateLimits
 from domain.lifecycle.stages import CAPTURING, Stage
 from handlers.operations.cutover import Terms, cut_over, look_for_cutover, postpone_cutover
+from handlers.operations.lookout import Lookout
 from handlers.operations.operator import Operation
 from handlers.operations.start import Opened, Probing, start_capture
-from handlers.operations.status import Lookout
 from tests.simulation.whole.actors import POLL_SECONDS
 from tests.simulation.whole.operators import pauses, verify_once
+from tests.simulation.whole.ports_manifest import SimulatedManifest
 from tests.simulation.whole.ports_operations import SimulatedDeadLetters, SimulatedQueue
 from tests.simulation.whole.reports import both_sides
 from tests.simulation.whole.scheduler import EPOCH, Process
@@ -33,6 +34,7 @@ def lookout_of(site: Site, process: Process, operation: Operation) -> Lookout:
         queues={name: SimulatedQueue(process, site, queue, name) for name, queue in queues.items()},
         dead={name: SimulatedDeadLetters(process, site, site.letters[name], name) for name in queues},
         pulse=site.asked(process, site.pulse, "pulse"),
+        pages=SimulatedManifest(process, site),
         stage=lambda: operation.stages.read_stage().stage.value,
         monotonic=process.monotonic,
     )

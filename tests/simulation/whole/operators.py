@@ -3,31 +3,35 @@
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
+from typing import Any
 
 from domain.errors import KeyshiftError
 from domain.keys import Location
 from domain.lifecycle.stages import Stage
 from domain.lifecycle.verification import Finding
 from domain.protocol.causes import Cause
+from domain.protocol.ports import RecordPages
 from domain.protocol.record import State
+from domain.runs.ports import RunBook
 from domain.steering.control import BREAKER, paused
 from handlers.operations.cleanup import Cleaner, begin_cleaning, refuse_cleanup
 from handlers.operations.conflicts import ConflictDesk
 from handlers.operations.control import pause_migration, resume_migration
 from handlers.operations.dead_letters import HeldLetters, read_letter
 from handlers.operations.operator import Shut
-from handlers.operations.purge import purge_copies
 from handlers.operations.redrive import Chosen, Replayed, move_all, purge_letters, replay_letters
 from handlers.operations.removals import Hold, Removal, Removed
-from handlers.operations.rollback import BACKWARD, roll_back
+from handlers.operations.rollback import BACKWARD
 from handlers.operations.verify import Requeuer, Verifier, held_references
 from tests.simulation.whole.actors import POLL_SECONDS
+from tests.simulation.whole.ports_manifest import SimulatedManifest
 from tests.simulation.whole.ports_operations import SimulatedDeadLetters
 from tests.simulation.whole.reports import both_sides
 from tests.simulation.whole.scheduler import Process
 from tests.simulation.whole.site import Site
 from tests.simulation.whole.truth import KeyTruth
 from tests.worlds.cleaned import clean_all
+from tests.worlds.rolled_back import purge_all, roll_back_all
 
 PAUSE_SECONDS = 60.0
 PASSING = frozenset({Hold.QUIET_TIME, Hold.SOAK_TIME, Cause.ATTEMPT_RUNS, Cause.BUSY})
@@ -241,12 +245,18 @@ def restores(site: Site, process: Process) -> None:
 
 
 # Rollback
+def _shared(site: Site, process: Process) -> tuple[RecordPages, RunBook]:
+    """The manifest's pages, and the runs in the manifest table."""
+    book: Any = site.asked(process, site.runs, "runs")
+    return SimulatedManifest(process, site), book
+
+
 def rolls_back_by_command(site: Site, process: Process) -> None:
-    """``keyshift rollback --yes`` until the stage says that it has ended."""
-    operation = site.operation(process)
+    """``keyshift rollback --yes`` until the stage says that it has ended; what another process left is joined."""
+    operation, pages, book = site.operation(process), *_shared(site, process)
     while True:
         try:
-            done = roll_back(operation, threads=2, per_second=None, seen=lambda: None, say=lambda _: None)
+            done = roll_back_all(operation, pages, book=book)
         except KeyshiftError:
             process.sleep(20.0)
             continue
@@ -257,11 +267,11 @@ def rolls_back_by_command(site: Site, process: Process) -> None:
 
 def purges_by_command(site: Site, process: Process) -> None:
     """``keyshift rollback --purge-copies --yes``, until nothing has failed, or references say no."""
-    operation = site.operation(process)
+    operation, pages, book = site.operation(process), *_shared(site, process)
     while True:
         try:
-            answer = purge_copies(operation, yes=True, threads=2, per_second=None)
-            done = [] if isinstance(answer, Shut) else list(answer)
+            answer = purge_all(operation, pages, book=book)
+            done = [] if isinstance(answer, Shut) else answer
             left = [one for one in done if one.verdict is Removed.FAILED or one.reason in BUSY]
         except KeyshiftError:
             process.sleep(20.0)

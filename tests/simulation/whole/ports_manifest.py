@@ -7,7 +7,7 @@ from typing import TypeVar
 from domain.errors import KeyshiftError, ThrottledError, UnavailableError
 from domain.keys import Location
 from domain.protocol.claims import ClaimRequest
-from domain.protocol.ports import ClaimAnswer, RecordChange
+from domain.protocol.ports import ClaimAnswer, RecordChange, RecordPage
 from domain.protocol.record import Record
 from tests.simulation.whole.asking import Asking
 from tests.simulation.whole.scheduler import Killed, Phases, Request
@@ -112,6 +112,12 @@ class SimulatedManifest(Asking):
             "read_records", "", lambda: dict(self._site.manifest.read_records(record_ids))
         )
         return answer
+
+    def read_page(self, segment: int, segments: int, *, cursor: str, at_most: int) -> RecordPage:
+        """Scan of one page."""
+        read = partial(self._site.manifest.read_page, segment, segments, cursor=cursor, at_most=at_most)
+        page: RecordPage = self._ask("read_page", "", read)
+        return page
 
     def scan_records(self, *, segment: int = 0, segments: int = 1) -> Iterator[Record]:
         """Scan, in one page."""

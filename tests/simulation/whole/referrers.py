@@ -78,7 +78,7 @@ def undoes_references(site: Site, process: Process) -> None:
     undo = UndoneReferences(site.references(process))
     while True:
         try:
-            site.lost = undo.undo_references().lost
+            site.lost = tuple((one.place, one.why) for one in undo.undo_references() if one.why)
         except KeyshiftError:
             process.sleep(POLL_SECONDS)
         else:

@@ -10,7 +10,6 @@ from domain.rules.compiled import CompiledRules
 from handlers.config.rules_file import read_rules
 from handlers.engine.dependencies import CachedControl
 from handlers.operations.operator import Operation
-from handlers.operations.rollback import roll_back
 from handlers.operations.start import Probing, start_capture
 from tests.fakes.lifecycle import InMemoryLiveCapture, InMemoryProbeBook, InMemoryStageBook
 from tests.fakes.manifest import InMemoryManifest
@@ -22,6 +21,7 @@ from tests.simulation.whole.ports_operations import SimulatedQueue
 from tests.simulation.whole.scheduler import Process
 from tests.simulation.whole.servers import Clocked, StandardQueue
 from tests.simulation.whole.stages import SimulatedStages
+from tests.worlds.rolled_back import roll_back_all
 
 if TYPE_CHECKING:
     from tests.simulation.whole.site import Site
@@ -79,6 +79,7 @@ class Second:
 def lives_and_goes_back(site: "Site", process: Process) -> None:
     """Start it, and take it back some time later; killed, its operator does both again."""
     operation = site.second.operation(site, process)
+    manifest: Any = operation.dependencies.ports.manifest
     process.sleep(site.random.uniform(0, site.plan.seconds / 2))
     while site.second.stages.entry.stage in (Stage.PREPARED, Stage.LIVE):
         try:
@@ -86,11 +87,11 @@ def lives_and_goes_back(site: "Site", process: Process) -> None:
                 start_capture(operation, through="queue", probing=Probing(1, WAIT_SECONDS), say=lambda _: None)
             process.sleep(site.random.uniform(10, site.plan.seconds / 2))
             if site.random.random() < 0.7:
-                roll_back(operation, threads=1, per_second=None, seen=lambda: None, say=lambda _: None)
+                roll_back_all(operation, manifest)
         except KeyshiftError:
             process.sleep(20.0)
     while site.second.stages.entry.stage is Stage.ROLLING_BACK:
         try:
-            roll_back(operation, threads=1, per_second=None, seen=lambda: None, say=lambda _: None)
+            roll_back_all(operation, manifest)
         except KeyshiftError:
             process.sleep(20.0)

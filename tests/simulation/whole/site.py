@@ -26,7 +26,8 @@ from handlers.engine.concurrency import Pace
 from handlers.engine.dependencies import CachedControl, EngineDependencies
 from handlers.operations.operator import Operation
 from handlers.operations.reference_manifests import ManifestScan
-from handlers.operations.references import Rate, References
+from handlers.operations.reference_rates import Rate, ReadUnits
+from handlers.operations.references import References
 from tests.fakes.buckets import Version
 from tests.fakes.bus import InMemoryEventBus
 from tests.fakes.engine import NoBreaker, OpenGate, no_item_event
@@ -39,6 +40,7 @@ from tests.fakes.lifecycle import (
 )
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.panel import InMemoryControlPanel, InMemoryProgressCounters
+from tests.fakes.runs import InMemoryRunBook
 from tests.fakes.steering import InMemoryMappings, InMemoryPulseBook
 from tests.simulation.whole.application import DECLARED, Application
 from tests.simulation.whole.asking import Asked
@@ -137,6 +139,7 @@ class Site:
         self.counters = InMemoryProgressCounters()
         self.panel = InMemoryControlPanel()
         self.mappings = InMemoryMappings(events=True, backfill=True)
+        self.runs = InMemoryRunBook()
         self._share_the_bucket()
         self.service = Service(self)
         self.promises = Promises(
@@ -356,6 +359,7 @@ class Site:
             manifests=manifests,
             new_id=lambda: f"e{self.next_number()}",
             rate=Rate(None, monotonic=process.monotonic, sleep=process.sleep),
+            units=ReadUnits(None, monotonic=process.monotonic, sleep=process.sleep),
             segments_at_once=InTurn,
         )
 

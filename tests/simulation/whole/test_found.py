@@ -19,21 +19,24 @@ from domain.protocol.migration import migrate_object
 from domain.protocol.notices import Destination, Notice, NoticeKind
 from domain.protocol.record import Mode, State
 from domain.protocol.rollback import roll_back_object
+from domain.runs.works import Work
 from handlers.operations.cleanup import begin_cleaning
 from handlers.operations.operator import Shut
-from handlers.operations.purge import purge_copies
 from handlers.operations.removals import Removal, Removed
-from handlers.operations.rollback import RolledBack, roll_back
+from handlers.operations.rollback_run import RolledBack
 from tests.fakes.clock import FakeClock
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.object_store import InMemoryObjectStore
+from tests.fakes.runs import InMemoryRunBook
 from tests.simulation.whole.actors import employ, works_on
 from tests.simulation.whole.dice import SeededDice
 from tests.simulation.whole.operators import verify_once
 from tests.simulation.whole.people import People
 from tests.simulation.whole.plans import Plan
+from tests.simulation.whole.ports_manifest import SimulatedManifest
 from tests.simulation.whole.scheduler import Process
 from tests.simulation.whole.site import LONGEST_CLAIM, REQUEST_SECONDS, Site
+from tests.worlds.rolled_back import SEGMENTS, Rolled, purge_all, roll_back_all
 
 Answer = TypeVar("Answer")
 SOURCE, TARGET = Location("legacy", "old/a"), Location("renewed", "new/a")
@@ -222,6 +225,7 @@ class Operators:
         dice = SeededDice(random, 0.0, REQUEST_SECONDS, 0.0, calm=True)
         self.site = Site(Plan(1, keys=2, other_bucket=True), dice, random)
         self.keys = list(self.site.truth.keys.values())
+        self.book = InMemoryRunBook()
         people = People(self.site)
         for key in self.keys:
             people.put(key, tell=False)
@@ -239,10 +243,9 @@ class Operators:
 
     def roll_back(self, process: Process) -> RolledBack:
         """``keyshift rollback --yes``."""
-        operation = self.site.operation(process)
-        done = roll_back(operation, threads=1, per_second=None, seen=lambda: None, say=lambda _: None)
-        assert isinstance(done, RolledBack), done
-        return done
+        rolled = roll_back_all(self.site.operation(process), SimulatedManifest(process, self.site), book=self.book)
+        assert isinstance(rolled, Rolled), rolled
+        return rolled.done
 
     def together(self, *bodies: Callable[[Process], Answer]) -> list[Answer]:
         """What each of them answers."""
@@ -264,13 +267,32 @@ class Operators:
         return [record.mode for record in self.site.manifest.records.values()]
 
 
-def test_a_rollback_does_not_end_before_what_a_late_worker_wrote_is_back() -> None:
-    """A key whose first attempt began before the pause has no record in the rollback's pass: it goes on (seed 233)."""
+def test_what_a_late_worker_writes_is_rolled_back_with_what_was_still_claimed() -> None:
+    """Its first attempt began before the pause, so its key had no record when the rollback read the table first."""
     world = Operators()
     world.together(lambda process: world.migrate(process, 0))
 
     def works_late(process: Process) -> RolledBack | None:
         while Mode.ROLLED_BACK not in world.modes():
+            process.sleep(0.01)
+        world.migrate(process, 1)
+        return None
+
+    _, rolled = world.together(works_late, world.roll_back)
+    assert rolled is not None
+    assert (rolled.open, rolled.clean, world.stage()) == (0, True, Stage.ROLLED_BACK)
+    assert world.modes() == [Mode.ROLLED_BACK] * 2
+
+
+def test_a_rollback_does_not_end_before_what_a_late_worker_wrote_is_back() -> None:
+    """A worker that writes when every segment was read for the second time: the check finds it (seed 233)."""
+    world = Operators()
+    world.together(lambda process: world.migrate(process, 0))
+
+    def works_late(process: Process) -> RolledBack | None:
+        while not (run := world.book.read_run(Work.ROLLBACK)) or not all(
+            one.is_done for one in world.book.read_slices(run)[: 2 * SEGMENTS]
+        ):
             process.sleep(0.01)
         world.migrate(process, 1)
         return None
@@ -295,9 +317,9 @@ def test_a_rollback_can_be_run_again_after_its_end() -> None:
 
     def purges(process: Process) -> list[Removal]:
         process.sleep(LONGEST_CLAIM)
-        answer = purge_copies(world.site.operation(process), yes=True, threads=1, per_second=None)
+        answer = purge_all(world.site.operation(process), SimulatedManifest(process, world.site))
         assert not isinstance(answer, Shut)
-        return list(answer)
+        return answer
 
     (purged,) = world.together(purges)
     assert {one.verdict for one in purged} == {Removed.PURGED, Removed.HELD}

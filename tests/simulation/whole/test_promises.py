@@ -14,8 +14,8 @@ import tests.fakes.lifecycle
 from domain.lifecycle.census import Compared
 from domain.lifecycle.stages import StageEntry, advanced
 from handlers.operations.cutover import Look, look_again
+from handlers.operations.lookout import Lookout
 from handlers.operations.operator import Operation
-from handlers.operations.status import Lookout
 from tests.fakes.lifecycle import InMemoryStageBook
 from tests.simulation.whole import excuses
 from tests.simulation.whole.plans import Plan

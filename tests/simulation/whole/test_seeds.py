@@ -21,7 +21,7 @@ import handlers.operations.control
 import handlers.operations.dead_letters
 import handlers.operations.reference_manifests
 import handlers.operations.references
-import handlers.operations.rollback
+import handlers.operations.rollback_run
 import tests.fakes.manifest
 import tests.fakes.references
 from domain.objects import ObjectState
@@ -256,7 +256,7 @@ WEAKENED: list[tuple[Any, str, Any, dict[str, Any], str]] = [
         {"pauses": 4, "rollback": False, "seconds": 60.0},
         "I7",
     ),
-    (handlers.operations.rollback, "is_ended", _always_ended, {"by_command": True, "rollback": True}, "I6"),
+    (handlers.operations.rollback_run, "is_ended", _always_ended, {"by_command": True, "rollback": True}, "I6"),
 ]
 
 

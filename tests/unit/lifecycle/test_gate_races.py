@@ -403,7 +403,7 @@ def test_versioning_that_is_suspended_during_a_cleanup_holds_the_rest(here: Plac
     here.clock.advance(9 * HOUR)
     done = []
     for record in cleaner.find_candidates(here.manifest.scan_records()):
-        done.append(cleaner.clean_record(record, yes=True))
+        done.append(cleaner.remove_object(record, yes=True))
         here.versioning = "Suspended"
         here.clock.advance(601.0)
     assert [one.verdict for one in done] == ["cleaned", "held"]

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -13,19 +13,13 @@ import pytest
 from domain.errors import AccessDeniedError, UnavailableError
 from domain.runs.run import Run, RunState, ended
 from domain.runs.slices import MOST_FAILURES, Slice, SliceClaim, claimed
+from domain.runs.works import Work
 from handlers.operations import slices
 from handlers.operations.operator import Shut
 from handlers.operations.parallel import TRIES
 from handlers.operations.runs import Crew, RunView, begin_run, cancel_run, join_run
-from handlers.operations.slices import (
-    CLAIM_SECONDS,
-    PART_CHARACTERS,
-    RENEW_SECONDS,
-    Page,
-    SliceWorker,
-    Surroundings,
-    packed,
-)
+from handlers.operations.slice_work import PART_CHARACTERS, Page, Surroundings, packed
+from handlers.operations.slices import CLAIM_SECONDS, RENEW_SECONDS, SliceWorker
 from tests.fakes.clock import FakeClock
 from tests.fakes.runs import InMemoryRunBook
 from tests.worlds.runs import InlineExecutor, worker_of
@@ -46,6 +40,7 @@ class Names:
 
     def __init__(self, clock: FakeClock, *, seconds: float = 0.0) -> None:
         self.done: Counter[str] = Counter()
+        self.phases: Sequence[int] = (SLICES,)
         self.fails: Mapping[str, Exception] = {}
         self.mark = ""
         """What the names of slice 1 end with: work that begins again may have other results."""
@@ -159,6 +154,41 @@ def test_a_slice_is_worked_on_by_one_process_while_its_claim_lasts() -> None:
     scene.process()
     scene.assert_whole()
     assert 30 < scene.clock.now() - begun < 32
+
+
+@pytest.mark.parametrize("nth", range(CALLS))
+def test_a_later_phase_begins_when_every_slice_of_the_earlier_ones_is_done(nth: int) -> None:
+    """Whichever process was killed, and whatever another one may claim meanwhile."""
+    scene = Scene()
+    scene.work.phases = (2, 1)
+    scene.book.fail_nth(nth, KilledError(), when="after")
+    do = scene.work._do
+
+    def looking(name: str) -> str:
+        if name.startswith("2"):
+            assert all(one.is_done for one in scene.book.read_slices(RUN)[:2])
+        return do(name)
+
+    scene.work._do = looking  # type: ignore[method-assign]  # to see what was done before
+    with pytest.raises(KilledError):
+        scene.process()
+    scene.process()
+    scene.assert_whole()
+
+
+def test_a_lost_slice_keeps_the_later_phases_back() -> None:
+    """References must not be put back while sources are missing; an operator who joins has it tried again."""
+    scene = Scene()
+    scene.work.phases = (1, 2)
+    scene.work.fails = {"0/1/0": UnavailableError("no answer of the bucket")}
+    scene.process()
+    first, *later = scene.book.read_slices(RUN)
+    assert first.is_lost
+    assert {one.revision for one in later} == {0}
+    scene.work.fails = {}
+    join_run(scene.book, "verify", rules_digest="d")
+    scene.process()
+    scene.assert_whole()
 
 
 def test_a_process_that_was_overtaken_keeps_nothing_more() -> None:
@@ -321,6 +351,50 @@ def test_a_second_run_of_the_same_work_is_refused() -> None:
     assert begin_run(book, replace(RUN, run_id="s")) is None
 
 
+EXCLUSIVE = (Work.CLEANUP, Work.ROLLBACK, Work.PURGE)
+
+
+@pytest.mark.parametrize("first", Work)
+@pytest.mark.parametrize("second", Work)
+def test_runs_that_delete_what_another_one_needs_exclude_each_other(first: Work, second: Work) -> None:
+    """Dry runs and verifications stand in no way; the refusal names both ways out, and an ended run forbids nothing."""
+    book = InMemoryRunBook()
+    assert begin_run(book, replace(RUN, work=first.value)) is None
+    if first is second:
+        return
+    shut = begin_run(book, replace(RUN, work=second.value, run_id="s"))
+    assert isinstance(shut, Shut) == (first in EXCLUSIVE and second in EXCLUSIVE)
+    if shut is None:
+        return
+    for said in (f"a run of {first} by ana", f"keyshift {first} --join", f"keyshift {first} --cancel"):
+        assert said in shut.why
+    assert book.read_run(second) is None
+    assert isinstance(cancel_run(book, first, by="bea", now=2.0), Run)
+    assert begin_run(book, replace(RUN, work=second.value, run_id="s")) is None
+
+
+@pytest.mark.parametrize("is_local", [False, True])
+def test_of_two_contrary_runs_that_begin_at_once_one_at_least_is_refused(is_local: bool) -> None:
+    """Each command looks again after its write, also where its own run is kept in its process."""
+    shared = InMemoryRunBook()
+    book = InMemoryRunBook() if is_local else shared
+    write, cleaning = book.write_run, replace(RUN, work=Work.CLEANUP.value, run_id="c")
+
+    def late(run: Run, *, before: Run | None) -> bool:
+        book.write_run = write  # type: ignore[method-assign]  # once
+        assert shared.write_run(cleaning, before=None)
+        return book.write_run(run, before=before)
+
+    book.write_run = late  # type: ignore[method-assign]  # another command begins meanwhile
+    shut = begin_run(book, replace(RUN, work=Work.ROLLBACK.value), shared=shared)
+    assert isinstance(shut, Shut)
+    assert f"keyshift {Work.CLEANUP} --cancel" in shut.why
+    own = book.read_run(Work.ROLLBACK)
+    assert own is not None
+    assert own.state is RunState.CANCELLED
+    assert shared.read_run(Work.CLEANUP) == cleaning
+
+
 def test_of_two_commands_that_begin_at_once_one_begins() -> None:
     """The other one is told to join."""
     book = InMemoryRunBook()
@@ -400,8 +474,24 @@ def test_what_waits_for_its_turn_is_not_begun_once_the_process_stops() -> None:
     work: Any = None
     worker: SliceWorker[None] = SliceWorker(InMemoryRunBook(), Run("work", "run", 1), work, around)
     worker._renewed_at = clock.monotonic()
-    assert worker._results([partial(begun.append, number) for number in range(5)]) == []
+    assert worker._results(Page([partial(begun.append, number) for number in range(5)], None)) == []
     assert begun == [0, 1]
+
+
+def test_what_only_looks_does_not_wait_for_a_turn() -> None:
+    """The rate of a rollback is one of changes."""
+    turns: list[bool] = []
+    clock, work = FakeClock(), Names(FakeClock())
+    around = Surroundings(
+        InlineExecutor(), clock, lambda: "t", clock.advance, lambda: False, lambda _: turns.append(True)
+    )
+    worker = SliceWorker(InMemoryRunBook(), RUN, work, around)
+    worker._renewed_at = clock.monotonic()
+    tasks = [partial(work._do, "0"), partial(work._do, "1")]
+    assert worker._results(Page(tasks, None, only_look=True)) == ["0", "1"]
+    assert turns == []
+    assert worker._results(Page(tasks, None)) == ["0", "1"]
+    assert turns == [True, True]
 
 
 def test_a_cancel_ends_a_page_that_waits_for_its_turns(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,8 @@ from domain.steering.pulse import Tally, Window
 from handlers.cli.status import _looked
 from handlers.cli.status_view import line_of, view_of
 from handlers.cli.text import said_bytes
-from handlers.operations.status import Depth, Lookout, Status
+from handlers.operations.lookout import Lookout
+from handlers.operations.status import Depth, Status
 from tests.fakes.clock import FakeClock
 from tests.fakes.queue import InMemoryQueue
 from tests.fakes.steering import InMemoryDeadLetterQueue, InMemoryPulseBook
@@ -172,6 +173,7 @@ class Tower:
             queues={"events": self.queue, "backfill": InMemoryQueue(self.clock)},
             dead={"events+backfill": InMemoryDeadLetterQueue(self.queue, now=self.clock.now)},
             pulse=self.pulse,
+            pages=self.made.world.manifest,
             stage=lambda: "live",
             monotonic=self.clock.monotonic,
             total=lambda: COUNTED,

@@ -61,7 +61,7 @@ class Scene:
     def found(self, **options: Any) -> list[Finding]:
         """What a whole run keeps."""
         work = self.work(**options)
-        return [finding_of(line) for line in lines_of(work, slices=work.slices)]
+        return [finding_of(line) for line in lines_of(work)]
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,28 @@
+"""The works that runs do, and which of them must not go on beside each other."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+
+class Work(StrEnum):
+    """What a run does, by the words of its command; without ``--yes`` it is a dry run."""
+
+    VERIFY = "verify"
+    REFERENCES = "references scan"
+    CLEANUP_DRY = "cleanup"
+    CLEANUP = "cleanup --yes"
+    ROLLBACK_DRY = "rollback"
+    ROLLBACK = "rollback --yes"
+    PURGE_DRY = "rollback --purge"
+    PURGE = "rollback --purge --yes"
+
+
+OBJECTS, CHECKED, ITEMS = "objects", "checked", "items"
+"""The figures that count what was worked on: objects, objects that a rollback compares again, items of a table."""
+_EXCLUSIVE = (Work.CLEANUP, Work.ROLLBACK, Work.PURGE)
+"""Each deletes what another one may need."""
+
+
+def contrary_to(work: str) -> Sequence[Work]:
+    """The works of which no other run must go on beside one of this work."""
+    return _EXCLUSIVE if work in _EXCLUSIVE else ()

@@ -1,0 +1,136 @@
+"""A scan of references as a run: its slices are segments of each declared table, and the augmented manifests."""
+
+import json
+from base64 import b64decode, b64encode
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+
+from domain.references.items import item_size
+from domain.references.ports import ItemPage
+from domain.references.reports import Reported
+from domain.rules.references import Item, TableReferences
+from domain.runs.works import ITEMS
+from handlers.operations.references import References, repeated
+from handlers.operations.runs import decode_options, encode_options
+from handlers.operations.segments import RECORDS_AT_ONCE
+from handlers.operations.slice_work import Page
+
+BYTES_AT_ONCE = 400_000
+"""Bytes of the items of one page: the lines of what they hold have to fit into one transaction."""
+_OUTCOME = "outcome."
+
+
+@dataclass(frozen=True, slots=True)
+class ScanOptions:
+    """What every process of a scan does alike; ``only`` names one table, or is empty."""
+
+    segments: int
+    only: str = ""
+
+    def as_options(self) -> Mapping[str, str]:
+        """As a run keeps them."""
+        return encode_options(self)
+
+
+def options_of(options: Mapping[str, str]) -> ScanOptions:
+    """As a run keeps them."""
+    return decode_options(ScanOptions, options)
+
+
+class ReferenceScanWork:
+    """SliceWork of a scan that writes nothing. Augmented manifests have no cursor: their slice begins again."""
+
+    def __init__(self, references: References, options: ScanOptions) -> None:
+        self._references = references
+        self._segments = options.segments
+        self._tables = references.tables_named(options.only or None)
+        self._has_manifests = references.manifests is not None and not options.only
+
+    @property
+    def phases(self) -> Sequence[int]:
+        """See the port; one."""
+        return (len(self._tables) * self._segments + self._has_manifests,)
+
+    def read_pages(self, number: int, cursor: str) -> Iterator[Page[Sequence[Reported]]]:
+        """See the port."""
+        position, segment = divmod(number, self._segments)
+        if position < len(self._tables):
+            yield from self._items(self._tables[position], segment, cursor)
+            return
+        reported = self._references.scan_manifests(dry_run=True)
+        while some := list(islice(reported, RECORDS_AT_ONCE)):
+            yield Page([partial(_itself, some)], "", only_look=True)
+        yield Page([], None)
+
+    def count_result(self, result: Sequence[Reported]) -> Mapping[str, int]:
+        """See the port."""
+        return Counter([ITEMS, *(_OUTCOME + reported.outcome.value for reported in result)])
+
+    def keep_result(self, result: Sequence[Reported]) -> str | None:
+        """See the port; a line for each reference."""
+        return "\n".join(json.dumps(row_of(reported)) for reported in result) or None
+
+    def _items(self, table: TableReferences, segment: int, cursor: str) -> Iterator[Page[Sequence[Reported]]]:
+        after = _key_of(cursor) if cursor else None
+        ports = self._references.ports
+        pages = ports.tables.scan_items(table.table, segment=segment, segments=self._segments, after=after)
+        for page in self._references.units.pace(pages):
+            for items, last_key in _in_parts(page, table):
+                tasks = [partial(self._judge, table, item) for item in items]
+                yield Page(tasks, _cursor_of(last_key) if last_key is not None else None)
+
+    def _judge(self, table: TableReferences, item: Item) -> Sequence[Reported]:
+        return repeated(lambda: self._references.rewrite(table, item, dry_run=True))
+
+
+def _in_parts(page: ItemPage, table: TableReferences) -> Iterator[tuple[Sequence[Item], Item | None]]:
+    """The page in parts, each with the key to go on after."""
+    part: list[Item] = []
+    size = 0
+    for item in page.items:
+        if part and size + item_size(item) > BYTES_AT_ONCE:
+            yield part, table.key_of(part[-1])
+            part, size = [], 0
+        part.append(item)
+        size += item_size(item)
+    yield part, page.last_key
+
+
+def _cursor_of(key: Item) -> str:
+    """The key as text; a key may be binary."""
+    return json.dumps({name: [kind, _text_of(held)] for name, value in key.items() for kind, held in value.items()})
+
+
+def _text_of(value: str | bytes) -> str:
+    return b64encode(value).decode() if isinstance(value, bytes) else value
+
+
+def _key_of(cursor: str) -> Item:
+    """The key of the text."""
+    return {name: {kind: b64decode(held) if kind == "B" else held} for name, (kind, held) in json.loads(cursor).items()}
+
+
+def _itself(reported: Sequence[Reported]) -> Sequence[Reported]:
+    return reported
+
+
+def row_of(reported: Reported) -> dict[str, str]:
+    """A report as its run keeps it, and for machines."""
+    return {
+        "holder": reported.reference.holder,
+        "path": reported.reference.path,
+        "uri": reported.reference.uri,
+        "source": reported.reference.source.uri,
+        "outcome": reported.outcome.value,
+        "new_uri": reported.new_uri,
+        "why": reported.why,
+    }
+
+
+def outcomes_of(counts: Mapping[str, int]) -> Mapping[str, int]:
+    """References by outcome, of figures that were added up."""
+    named = {name: count for name, count in sorted(counts.items()) if name.startswith(_OUTCOME) and count}
+    return {name.removeprefix(_OUTCOME): count for name, count in named.items()}

@@ -1,0 +1,178 @@
+"""A scan of references as a run, and how fast it reads the application's tables."""
+
+import json
+from collections import Counter
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import pytest
+
+from domain.errors import InputError, UnavailableError
+from domain.references.ports import ItemPage
+from domain.runs.run import Run
+from domain.runs.works import Work
+from handlers.operations import reference_run
+from handlers.operations.reference_rates import FIRST_UNITS, ReadUnits
+from handlers.operations.reference_run import ReferenceScanWork, ScanOptions, options_of, outcomes_of, row_of
+from handlers.operations.references import TableScan
+from handlers.operations.runs import RunView, begin_run
+from tests.fakes.clock import FakeClock
+from tests.fakes.runs import InMemoryRunBook
+from tests.worlds.augmented_manifests import ManifestWorld
+from tests.worlds.referring import ReferringWorld
+from tests.worlds.runs import worker_of
+
+JOBS = 23
+MOST_KILLS = 6
+
+
+class KilledError(Exception):
+    """The process ends here."""
+
+
+class Scene:
+    """Jobs of which some hold an old URI, two of them twice, and manifests that do."""
+
+    def __init__(self) -> None:
+        self.world = ManifestWorld()
+        self.references = replace(self.world.references, manifests=self.world.scan)
+        self.clock = FakeClock()
+        self.book = InMemoryRunBook()
+        self.options = ScanOptions(3)
+        for number in range(JOBS):
+            key = f"old//{number}"
+            self.world.put(key)
+            self.world.migrate(key)
+            uri = {"S": f"s3://line-1/{key}"}
+            held = {"uri": uri} | ({"meta": {"M": {"a": {"M": {"uri": uri}}}}} if number < 2 else {})
+            self.world.put_job(f"{number}", **(held if number % 3 else {}))
+        self.world.put("old//other.manifest", b'{"source-ref": "s3://line-1/old//1"}\n')
+        self.world.migrate("old//other.manifest")
+        self.run = Run(Work.REFERENCES.value, "r", 3 + 1, self.options.as_options())
+        assert begin_run(self.book, self.run) is None
+
+    def process(self) -> None:
+        """A process works until it has nothing to do."""
+        work = ReferenceScanWork(self.references, self.options)
+        assert work.phases == (4,)
+        worker_of(self.book, self.run, work, self.clock).work_off()
+
+    def rows(self) -> list[dict[str, str]]:
+        """What the run keeps."""
+        return [json.loads(line) for line in RunView(self.book, self.run).look()]
+
+    def alone(self) -> list[dict[str, str]]:
+        """What one scan without a run reports."""
+        references = self.references
+        reported = [*references.scan(references.tables(), TableScan()), *references.scan_manifests(dry_run=True)]
+        return [row_of(one) for one in reported]
+
+    def assert_whole(self) -> None:
+        """Each reference once, and the figures of all."""
+        assert ordered(self.rows()) == ordered(self.alone())
+        view = RunView(self.book, self.run, self.book.read_slices(self.run))
+        assert outcomes_of(view.counts) == Counter(sorted(row["outcome"] for row in self.alone()))
+        assert view.is_whole
+
+
+def ordered(rows: list[dict[str, str]]) -> list[Any]:
+    """The rows, whatever order they came in."""
+    return sorted(sorted(row.items()) for row in rows)
+
+
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each item is a page of its own: their keys go on, and not those of the table's pages alone."""
+    monkeypatch.setattr(reference_run, "BYTES_AT_ONCE", 1)
+
+
+def test_a_run_reports_what_one_scan_does() -> None:
+    """Tables by segments, manifests, every reference of an item."""
+    scene = Scene()
+    scene.process()
+    scene.assert_whole()
+    assert len(scene.rows()) > JOBS // 2
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_scan_that_is_killed_again_and_again_reports_each_reference_once(seed: int) -> None:
+    """The seed is in the test's name."""
+    scene, random = Scene(), Random(seed)
+    for _ in range(MOST_KILLS):
+        struck: Any = random.choice([scene.book, scene.world.tables, scene.world.manifest])
+        struck.fail_nth(random.randrange(30), KilledError(), when=random.choice(["before", "after"]))
+        try:
+            scene.process()
+        except KilledError:
+            continue
+        finally:
+            struck.forget_faults()
+        break
+    scene.process()
+    scene.assert_whole()
+
+
+def test_an_item_whose_record_cannot_be_read_is_tried_again() -> None:
+    """As in a scan without a run."""
+    scene = Scene()
+    scene.world.manifest.fail_nth(2, UnavailableError("no answer"), call="read_records")
+    scene.process()
+    scene.assert_whole()
+
+
+def test_options_are_those_of_the_run() -> None:
+    """And a table that the rules file does not declare is an error that names those which it does."""
+    options = ScanOptions(8, "jobs")
+    assert options_of(options.as_options()) == options
+    references = ReferringWorld().references
+    assert ReferenceScanWork(references, options).phases == (8,)
+    with pytest.raises(InputError, match=r"declares no table 'nope'.*it knows: jobs"):
+        ReferenceScanWork(references, ScanOptions(8, "nope"))
+
+
+def test_a_binary_key_is_gone_on_after() -> None:
+    """A cursor is text, and a key need not be."""
+    key = {"id": {"B": b"\x00\xff"}, "at": {"N": "1"}}
+    assert reference_run._key_of(reference_run._cursor_of(key)) == key
+
+
+def pages(*units: float) -> Any:
+    """A scan whose pages used so many read units."""
+    for number, used in enumerate(units, 1):
+        yield ItemPage([], {"id": {"S": f"{number}"}} if number < len(units) else None, used)
+
+
+def test_no_more_units_are_read_in_a_second_than_are_allowed() -> None:
+    """Over all segments; the first page of each is small, or paid for afterwards."""
+    clock = FakeClock()
+    units = ReadUnits(100, monotonic=clock.monotonic, sleep=clock.advance)
+    begun = clock.monotonic()
+    scans = [units.pace(pages(*[256.0] * 10)) for _ in range(4)]
+    used = 0.0
+    for _ in range(10):
+        for scan in scans:
+            used += next(scan).read_units
+            assert used <= 100 * (clock.monotonic() - begun) + 256 + FIRST_UNITS
+    assert used == 10_240
+    assert clock.monotonic() - begun >= (used - 256 - FIRST_UNITS) / 100
+
+
+def test_a_small_table_is_not_waited_for() -> None:
+    """What its pages did not use is given back."""
+    clock = FakeClock()
+    units = ReadUnits(FIRST_UNITS, monotonic=clock.monotonic, sleep=clock.advance)
+    begun = clock.monotonic()
+    for _ in range(20):
+        assert len(list(units.pace(pages(0.5)))) == 1
+    assert clock.monotonic() - begun <= 20 * 0.5 / FIRST_UNITS + 1e-6
+    assert list(units.pace(iter(()))) == []
+
+
+def test_without_a_limit_nothing_waits() -> None:
+    """A gate reads as fast as DynamoDB allows."""
+    clock = FakeClock()
+    units = ReadUnits(None, monotonic=clock.monotonic, sleep=clock.advance)
+    begun = clock.monotonic()
+    assert len(list(units.pace(pages(*[256.0] * 50)))) == 50
+    assert clock.monotonic() == begun
