@@ -35,9 +35,9 @@ _NEXT: Mapping[Stage, tuple[Stage, ...]] = {
     Stage.ROLLED_BACK: (),
 }
 _REMEDIES: Mapping[Stage, str] = {
-    Stage.PREPARED: "run keyshift start first",
-    Stage.LIVE: "run keyshift cutover first",
-    Stage.CUT_OVER: "run keyshift cleanup first",
+    Stage.PREPARED: "run keyshift start --yes first",
+    Stage.LIVE: "run keyshift cutover --yes first",
+    Stage.CUT_OVER: "run keyshift cleanup --yes first",
     Stage.CLEANING: "run keyshift cleanup --finish, or keyshift rollback",
     Stage.DONE: "it is over: nothing more can be changed",
     Stage.ROLLING_BACK: "run keyshift rollback until it has ended",

@@ -63,7 +63,7 @@ def test_the_stage_says_why_it_may_or_may_not() -> None:
     shut = gate("stage", entry=StageEntry(Stage.PREPARED))
     assert not shut.open
     assert shut.says.startswith("the migration is prepared, it cannot become cut-over")
-    assert shut.remedy == "run keyshift start first"
+    assert shut.remedy == "run keyshift start --yes first"
     assert gate("stage", entry=StageEntry(Stage.DONE)).remedy == "it is over: nothing more can be changed"
 
 
