@@ -31,13 +31,13 @@ _OPERATORS = f"""## The command line
 
 Two roles, by what they may destroy. Each command was run on a deployed stack under the credentials of the role that is
 named here, with every request checked, through a whole migration (`tests/deployment/operating.py`): from the plan to a
-purge after a rollback. The acting operator's role allows all that the operator's does. Whoever assumes one must name
-its external id.
+purge after a rollback. The acting operator's role allows all that the operator's does. A caller that assumes one
+must name its external id.
 
-- The operator's role deletes, writes and overwrites no object of anybody's. It may write and delete probes: keys that
+- The operator's role deletes, writes and overwrites no object but probes. It may write and delete probes: keys that
   begin with `.keyshift/probe-` below the source's prefix and with `keyshift-probe-` below the target's.
-- SQS knows no permission that sends a dead letter back and could not delete it: whoever may replay may purge.
-- `cutover --yes` changes the ledger's item that `start` changes too: whoever may start could write it. Every change
+- No permission of SQS sends a dead-letter message back and could not delete it: an operator who may replay may purge.
+- `cutover --yes` changes the manifest table's item that `start` changes too: an operator who may start could write it. Every change
   of it is in the audit.
 - For {", ".join(f"`{one}`" for one in sorted(WITHOUT_ROLE))} neither role is made: `init` lists a bucket before
   there is a stack, `worker` needs what the functions' roles allow, the others ask AWS nothing.
