@@ -54,7 +54,7 @@ def test_cleanup_and_rollback_from_the_command_line(desk: Desk) -> None:
     desk.site.put("old/1", b"x")
     desk.work()
     desk.run("verify")
-    assert "keyshift cutover first" in desk.said("cleanup", code=1)
+    assert "keyshift cutover --yes first" in desk.said("cleanup", code=1)
     desk.run("cutover", "--yes")
     held, summary = desk.run("cleanup")
     assert held["why"].startswith("soak time")
