@@ -83,7 +83,16 @@ def test_mutants_are_really_judged(tmp_path: Path) -> None:
     reached = {one.line: frozenset({TEST}) for one in mutants if one.function and one.function[0] == FUNCTION}
     lines, results = tmp_path / "lines", tmp_path / "results.jsonl"
     lines.write_bytes(pickle.dumps((digest_of_sources(), ({TEST: 0.1}, {str(PARTS): reached}))))
-    command = [sys.executable, "-m", "tests.mutation", "protocol/parts", "--recording", str(lines), "--results", str(results)]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.mutation",
+        "protocol/parts",
+        "--recording",
+        str(lines),
+        "--results",
+        str(results),
+    ]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # ourselves
     verdicts = {(one.function, one.verdict) for one in read_results(results)}
     assert (FUNCTION, KILLED) in verdicts, answer.stderr
@@ -110,7 +119,16 @@ def test_a_test_that_fails_without_a_mutant_kills_nothing(tmp_path: Path) -> Non
     lines, results = tmp_path / "lines", tmp_path / "results.jsonl"
     reached = {one.line: frozenset({test}) for one in mutants_of(PARTS) if one.function is not None}
     lines.write_bytes(pickle.dumps((digest_of_sources(), ({test: 0.1}, {str(PARTS): reached}))))
-    command = [sys.executable, "-m", "tests.mutation", "protocol/parts", "--recording", str(lines), "--results", str(results)]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.mutation",
+        "protocol/parts",
+        "--recording",
+        str(lines),
+        "--results",
+        str(results),
+    ]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # ourselves
     assert f"judges nothing, it fails without a mutant: {test}" in answer.stderr
     assert {one.verdict for one in read_results(results)} == {NOT_REACHED}
