@@ -37,8 +37,8 @@ must name its external id.
 - The operator's role deletes, writes and overwrites no object but probes. It may write and delete probes: keys that
   begin with `.keyshift/probe-` below the source's prefix and with `keyshift-probe-` below the target's.
 - No permission of SQS sends a dead-letter message back and could not delete it: an operator who may replay may purge.
-- `cutover --yes` changes the manifest table's item that `start` changes too: an operator who may start could write it. Every change
-  of it is in the audit.
+- `cutover --yes` changes the manifest table's item that `start` changes too: an operator who may start could write it.
+  Every change of it is in the audit.
 - For {", ".join(f"`{one}`" for one in sorted(WITHOUT_ROLE))} neither role is made: `init` lists a bucket before
   there is a stack, `worker` needs what the functions' roles allow, the others ask AWS nothing.
 
