@@ -173,7 +173,7 @@ class _PartsCopy:
 
     def _complete(self, intent: Intent, upload_id: str, etags: dict[int, str]) -> Written | Refused:
         if intent.action is Action.COPY:
-            # Under a KMS key the parts' etags have the form of digests, and are none.
+            # Under a KMS key the parts' etags have the form of digests, but are not digests of the bytes.
             is_encrypted = self._seen.encryption.is_kms or self._policy.encrypts_targets()
             is_foretold = all(is_digest(etag) for etag in etags.values()) and not is_encrypted
             foretold = composed_etag(etags) if is_foretold else ""
