@@ -1,5 +1,6 @@
 """Delete one source whose bytes are proven to be at the target (protocol.md §9)."""
 
+from dataclasses import replace
 from functools import partial
 
 from domain.kms_keys import KeyMap
@@ -7,6 +8,7 @@ from domain.objects import ObjectState, is_other_version, what_is_lost
 from domain.protocol.annotating import compare_annotations
 from domain.protocol.attempt import Attempt, Lease, MigrationPolicy, MigrationPorts, Outcome, Verdict
 from domain.protocol.causes import Cause
+from domain.protocol.claims import left_over
 from domain.protocol.cleaned_source import is_put_after, is_what_we_hid
 from domain.protocol.held_record import HeldRecord, run_claimed
 from domain.protocol.intents import Action, Intent
@@ -32,10 +34,41 @@ def clean_source(
     blocked = _blocked(record, lease.started, need_proof=need_proof)
     if blocked is not None:
         return blocked
+    # Both keys are read before the claim, so a cleanup that dies over a look leaves no delete unsettled. The claim is
+    # conditional on the record that was read before them.
+    target = ports.store.look_at_object(record.target, with_tags=True)
+    if not is_as_recorded(target, record):
+        emptied = record.source_etag if _may_be_deleted(record) else None
+        return _unclaimed(record, lease, ports).commit(
+            State.CONFLICT, cause=Cause.TARGET_CHANGED, cleaned_etag=emptied, marker_version=None
+        )
+    source = ports.store.look_at_object(record.source, with_tags=True)
+    if source is None:
+        return _settle_absent(_unclaimed(record, lease, ports), ports, target, may_be_ours=_may_be_deleted(record))
+    kept = _why_kept(source, target, record, lease.earliest, keys=policy.kms_keys)
+    kept = kept or _why_kept_by_annotations(source, record, ports)
+    if kept is not None:
+        if _may_be_deleted(record):  # the source shows that no earlier delete took effect
+            _unclaimed(record, lease, ports).rewrite(claim=None, maybe=frozenset())
+        return Outcome(Verdict.DONE, State.COPIED, *kept)
     # An earlier cleanup's marker is not the one that this cleanup puts. If it were kept, rollback would take this
-    # cleanup's marker for the producer's delete.
-    work = partial(_delete_if_proven, ports=ports, policy=policy)
-    return run_claimed(record, DELETE_SOURCE, work, lease=lease, ports=ports, marker_version=None)
+    # cleanup's marker for the producer's delete. The version may be unknown: the server does not return a copy's source
+    # version, or versioning was enabled later.
+    version = record.source_version or source.version_id
+    work = partial(_delete, ports=ports, copy=target)
+    return run_claimed(
+        record, DELETE_SOURCE, work, lease=lease, ports=ports, marker_version=None, source_version=version
+    )
+
+
+def _may_be_deleted(record: Record) -> bool:
+    """Whether an earlier cleanup may have deleted the source."""
+    return DELETE_SOURCE in left_over(record)
+
+
+def _unclaimed(record: Record, lease: Lease, ports: MigrationPorts) -> HeldRecord:
+    """The record for a single write, on the condition that no other attempt has changed it."""
+    return HeldRecord(replace(record, intent=None, maybe=left_over(record)), lease=lease, ports=ports)
 
 
 def _blocked(record: Record, now: float, *, need_proof: bool) -> Outcome | None:
@@ -54,21 +87,9 @@ def _blocked(record: Record, now: float, *, need_proof: bool) -> Outcome | None:
     return None
 
 
-def _delete_if_proven(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy) -> Outcome:
+def _delete(held: HeldRecord, ports: MigrationPorts, copy: ObjectState) -> Outcome:
+    """Delete the source, which was seen before the claim."""
     record = held.record
-    target = ports.store.look_at_object(record.target, with_tags=True)
-    if not is_as_recorded(target, record):
-        emptied = record.source_etag if DELETE_SOURCE in record.maybe else None
-        return held.commit(State.CONFLICT, cause=Cause.TARGET_CHANGED, cleaned_etag=emptied)
-    source = ports.store.look_at_object(record.source, with_tags=True)
-    kept = _why_kept(source, target, record, held.lease.earliest, keys=policy.kms_keys)
-    kept = kept or _why_kept_by_annotations(source, record, ports)
-    if kept is not None:
-        held.forget_intent(without_effect=True)
-        return Outcome(Verdict.DONE, State.COPIED, *kept)
-    if source is not None and record.source_version is None and source.version_id is not None:
-        # The version was unknown: the server does not return a copy's source version, or versioning was enabled later.
-        held.rewrite(source_version=source.version_id)
     answer = held.send(
         lambda: ports.store.delete_object(
             record.source, if_match=record.source_etag or "", send_before=held.lease.send_before
@@ -84,8 +105,8 @@ def _delete_if_proven(held: HeldRecord, ports: MigrationPorts, policy: Migration
 
     # Cleanup saw the source, and its own delete, sent twice, may have removed it. The delete stays unsettled until that
     # is known.
-    if held.ask_if_done(is_absent) if source is not None else is_absent():
-        return _settle_absent(held, ports, target, may_be_ours=source is not None or DELETE_SOURCE in record.maybe)
+    if held.ask_if_done(is_absent):
+        return _settle_absent(held, ports, copy, may_be_ours=True)
     held.forget_intent(without_effect=True)
     return Outcome(Verdict.DONE, State.COPIED, Cause.SOURCE_CHANGED_NOW)
 
@@ -97,17 +118,18 @@ def _settle_absent(held: HeldRecord, ports: MigrationPorts, copy: ObjectState, *
     If keyshift may have deleted it, the delete's event must not remove the copy, which is the only one.
     """
     record = held.record
+    commit = partial(held.commit, marker_version=None)
     if not may_be_ours:
-        return held.commit(State.GONE)
+        return commit(State.GONE)
     if record.source_version is None:
-        return held.commit(State.CLEANED)
+        return commit(State.CLEANED)
     top = ports.store.find_top_marker(record.source)
     if top is None or top.hidden is None:
-        return held.commit(State.CLEANED)
+        return commit(State.CLEANED)
     if is_what_we_hid(top.hidden, record, copy):
         return held.commit(State.CLEANED, marker_version=top.marker_id)
     # The producer wrote a version after keyshift's copy and deleted it, so the marker above it is the producer's.
-    return held.commit(State.GONE if is_put_after(top.hidden, record, copy) else State.CLEANED)
+    return commit(State.GONE if is_put_after(top.hidden, record, copy) else State.CLEANED)
 
 
 def preview_source(record: Record, *, ports: MigrationPorts, policy: MigrationPolicy, now: float) -> Cause | None:
@@ -121,17 +143,17 @@ def preview_source(record: Record, *, ports: MigrationPorts, policy: MigrationPo
     if not is_as_recorded(target, record):
         return Cause.TARGET_CHANGED
     source = ports.store.look_at_object(record.source, with_tags=True)
+    if source is None:
+        return None
     kept = _why_kept(source, target, record, now, keys=policy.kms_keys)
     kept = kept or _why_kept_by_annotations(source, record, ports)
     return kept[0] if kept is not None else None
 
 
 def _why_kept(
-    source: ObjectState | None, target: ObjectState, record: Record, now: float, *, keys: KeyMap
+    source: ObjectState, target: ObjectState, record: Record, now: float, *, keys: KeyMap
 ) -> tuple[Cause, str] | None:
     """Why the source stays, with the detail; ``None``: nothing keeps it."""
-    if source is None:
-        return None
     if source.lock.in_force(now):
         return Cause.LOCKED, ""
     if not _is_as_verified(source, target, record):
@@ -141,11 +163,9 @@ def _why_kept(
     return (Cause.COPY_LACKS, ", ".join(lost)) if lost else None
 
 
-def _why_kept_by_annotations(
-    source: ObjectState | None, record: Record, ports: MigrationPorts
-) -> tuple[Cause, str] | None:
+def _why_kept_by_annotations(source: ObjectState, record: Record, ports: MigrationPorts) -> tuple[Cause, str] | None:
     """Why the source stays for its annotations, which change without a trace in HEAD; raises where they are unknown."""
-    if source is None or ports.annotations is None:
+    if ports.annotations is None:
         return None
     origin = SourceObject(record.source, source.etag, source.version_id)
     lack = compare_annotations(ports.annotations, origin, record.target).lack

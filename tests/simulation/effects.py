@@ -39,7 +39,7 @@ class Copied(NamedTuple):
 def apply_request(world: World, request: tuple[Any, ...], broken: list[str], scenario: Scenario) -> Effect:
     """The world afterwards, and S3's answer; what it breaks is added to ``broken``."""
     after, answer = _applied(world, request, broken, scenario)
-    # Who takes the target over after cleanup began decides for himself; _delete_source judges that.
+    # Who takes the target over after cleanup's look decides for himself; _delete_source judges that.
     if request[:2] != ("delete", True) and is_kept(world) and not is_kept(after):
         broken.append(f"I1 LOSS: {world.truth} is nowhere after {request[0]}")
     return after, answer
@@ -230,7 +230,7 @@ def _delete_target(world: World, request: tuple[Any, ...], broken: list[str], sc
 
 
 def _delete_source(world: World, request: tuple[Any, ...], broken: list[str], scenario: Scenario) -> Effect:
-    if_match = request[2]
+    if_match, sight = request[2], request[3]
     source, truth, record = world.source, world.truth, world.record
     if source is None:
         return world, Refused.SOURCE_ABSENT
@@ -241,8 +241,8 @@ def _delete_source(world: World, request: tuple[Any, ...], broken: list[str], sc
     # While versioning is suspended, version null is destroyed.
     stays = world.versioning is Versioning.ENABLED or (world.versioning is Versioning.SUSPENDED and source.id != NULL)
     at_target = world.target is not None and world.target.value == truth
-    taken_over = world.last_author == "foreign" and world.copy_at_claim
-    # Who takes the target over after cleanup began decides for himself; what was there before, cleanup had to see.
+    taken_over = world.last_author == "foreign" and sight.target is not None and sight.target.value == truth
+    # Who takes the target over after cleanup's look decides for himself; what was there before, cleanup had to see.
     if truth is not None and not stays and not at_target and not taken_over:
         broken.append(f"I5 LOSS: source {source.value} deleted, the target holds {world.target}")
     if record is not None and record.mode is Mode.ROLLED_BACK and record.state in (State.ROLLED_BACK, State.PURGED):

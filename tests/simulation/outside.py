@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.fakes.buckets import NULL, Versioning
 from tests.simulation.histories import MARKER, History, Stored, with_deleted, with_written, without
+from tests.simulation.replay import Look
 from tests.simulation.world import Change, Message, Scenario, World, added, is_dead, removed, replaced, with_doubt
 
 EVENTS = ("C", "D", "E", "d")
@@ -80,8 +81,8 @@ def _deleted(world: World, scenario: Scenario) -> World:
     number = len(world.versions)
     history = with_deleted(world.at_source, "owner", world.versioning, new_id=world.next_marker)
     marks = world.versioning is not Versioning.OFF
-    # Whose delete it was cannot be known of one in the very moment of a cleanup.
-    cleaning = any(worker[0].kind == "K" and len(worker[1]) > 1 for worker in _living(world))
+    # Whose delete it was cannot be known of one in the very moment of a cleanup, which has seen the source.
+    cleaning = any(worker[0].kind == "K" and _has_seen_source(worker[1]) for worker in _living(world))
     if cleaning or any(request[:2] == ("delete", True) for _, request in world.in_flight):
         world = with_doubt(world)
     after = _said(world, None)._replace(
@@ -94,6 +95,10 @@ def _deleted(world: World, scenario: Scenario) -> World:
     if not scenario.delete_events:
         return after
     return after._replace(messages=added(after.messages, Message("D", number, "", history[-1].id if marks else "")))
+
+
+def _has_seen_source(history: Any) -> bool:
+    return any(isinstance(one, Look) and one.at_source and one.stored is not None for one, _ in history)
 
 
 def _destroyed(world: World) -> World:

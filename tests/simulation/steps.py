@@ -114,7 +114,7 @@ class Explorer:
         token = f"w{slot}"
         waiting = any(sender == token for sender, _ in world.in_flight) and len(history) < self._asked(world, slot)
         if world.crashes:
-            before = with_doubt(world) if message.kind in CLEANS else world
+            before = with_doubt(world) if message.kind in CLEANS and has_written(history) else world
             killed = before._replace(workers=replaced(world.workers, slot, "dead"), crashes=world.crashes - 1)
             yield f"w{slot} is killed", killed._replace(messages=added(world.messages, message)), ()
         if waiting:
@@ -297,9 +297,6 @@ class Explorer:
             return world, False
         if record is not None and self._ablated("intent-kept"):
             record = replace(record, maybe=frozenset())
-        message = world.workers[int(token[1:])][0]
-        if takes and message.kind == "K":
-            world = world._replace(copy_at_claim=world.target is not None and world.target.value == world.truth)
         return self._recorded(world, record), True
 
     def _recorded(self, world: World, record: Record | None) -> World:
@@ -316,6 +313,11 @@ class Explorer:
         if record.claim is None:
             facts.add((record.state.value, record.source_etag or ""))
         return after._replace(audited=frozenset(facts))
+
+
+def has_written(history: Any) -> bool:
+    """Whether a worker has changed the record, or may have: before that it has sent nothing to S3, either."""
+    return any(answer is True or answer == LOST for answer, _ in history)
 
 
 def _tells_of_s3(answer: Any) -> bool:

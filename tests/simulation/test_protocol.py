@@ -74,7 +74,6 @@ WORLD_CONDITIONS = [
     # The purge's delete, and the claims that cleanup, rollback and purge take on the record that they have read.
     ("delete-target-if-match", "S42", "I2b"),
     ("claim-as-read", "S18", "I3"),
-    ("claim-as-read", "S21", "I5"),
     ("claim-as-read", "S24", "I1"),
 ]
 
@@ -170,6 +169,10 @@ def _never_put_since(*_: object) -> bool:
     return False
 
 
+def _always(_: Record) -> bool:
+    return True
+
+
 def _created(target: ObjectState, record: Record, *, known: bool) -> Origin:
     return Origin.CREATED
 
@@ -250,6 +253,8 @@ CODE_CONDITIONS = [
         "W30",
         "I7",
     ),
+    ("a delete that was never tried is not ours", domain.protocol.cleanup, "_may_be_deleted", _always, "W04", "I7"),
+    ("nor is it undone", domain.protocol.cleanup, "_may_be_deleted", _always, "W20", "I6"),
     ("what was there is not our copy", domain.protocol.reconciling, "_origin_of", _created, "W40", "I2b"),
     (
         "equal bytes put since are not ours",

@@ -67,8 +67,6 @@ class World(NamedTuple):
     ours: frozenset[str]
     """The etags of all that we ever put at the target."""
     foreign_delete: int | None
-    copy_at_claim: bool
-    """Whether the owner's last word was at the target when the cleanup that runs was claimed."""
     cleaned: bool
     """Whether our delete emptied the source, and we did not put it back: his events from before may come later."""
     in_doubt: frozenset[str]
@@ -219,7 +217,6 @@ def first_world(scenario: Scenario) -> World:
         seen_at_target=frozenset(),
         ours=frozenset(),
         foreign_delete=None,
-        copy_at_claim=False,
         cleaned=False,
         in_doubt=frozenset(),
         said_at=0,

@@ -98,6 +98,7 @@ class JudgedWorld:
         self.truth.doubts.asks("cleanup", self.key)
         if looks:
             self.look("cleanup", is_lock_hidden=is_lock_hidden)
+        self.truth.doubts.answered("cleanup", "write_record")
         self.delete(JUDGED_SOURCE, by="cleanup")
         self.truth.doubts.answered("cleanup", "write_record")
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from tests.simulation.whole.site import Site
 
 TOGETHER = ("claim_new_records", "write_records")
-ELSEWHERE = ("receive_messages", "delete_messages", "scan_records", "read_page", "list_objects")
-"""Calls that show that a process has done with the key it worked on."""
+ELSEWHERE = ("receive_messages", "delete_messages", "scan_records", "read_page", "read_record", "list_objects")
+"""Calls that show that a process has done with the key it worked on; a record is read to begin with its key."""
 
 
 def at_once(effect: Callable[[], Any]) -> Any:

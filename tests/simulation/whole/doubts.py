@@ -169,12 +169,11 @@ class Doubts:
         at, number = work.seen.get(key.source, (-1.0, None))
         if key.doubt_at_source is not None and at > key.doubt_at_source.since and number is not None:
             key.doubt_at_source = None
-        # Cleanup claims, looks, deletes and commits: its second write ends its work.
-        ends = process.startswith(CLEANERS) and bool(work.seen)
+        # Cleanup looks, claims, deletes and commits: its second write ends its work. What it saw counts until it reads
+        # a record again.
+        ends = process.startswith(CLEANERS) and work.has_written
         work.has_written = not ends
         if ends:
-            work.seen.clear()
-            work.shown.clear()
             work.has_looked = False
 
     def _ended(self, work: _Work) -> None:

@@ -202,7 +202,6 @@ def test_a_look_whose_answer_is_on_its_way_is_a_look() -> None:
     """An owner deletes after S3 read the key for cleanup, and before cleanup has the answer."""
     world = copied(versioned=True)
     world.truth.doubts.asks("cleanup", world.key)
-    world.truth.doubts.answered("cleanup", "write_record")
     world.truth.doubts.shows("cleanup", JUDGED_SOURCE, world.there(JUDGED_SOURCE))
     world.owner_deletes()
     assert not world.broken(at_rest=True)
@@ -213,8 +212,8 @@ def test_a_cleanup_that_knows_it_did_nothing_leaves_no_doubt() -> None:
     """A throttled delete is not in doubt; nor is one that died, once another process has seen the source."""
     world = copied()
     world.truth.doubts.asks("cleanup", world.key)
-    world.truth.doubts.answered("cleanup", "write_record")
     world.look("cleanup")
+    world.truth.doubts.answered("cleanup", "write_record")
     world.truth.doubts.refused("cleanup", "delete_object")
     world.truth.doubts.answered("cleanup", "write_record")
     world.owner_deletes()

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import pytest
 
 from adapters.inventory.rows import rules_out_lock_and_key
 from domain.errors import AccessDeniedError, KeyshiftError, ThrottledError, UnavailableError
-from domain.keys import Sequencer
+from domain.keys import Location, Sequencer
 from domain.lifecycle.verification import REPAIRABLE, Difference, Sides, judge
-from domain.objects import Encryption, Lock
+from domain.objects import Encryption, Lock, ObjectState
 from domain.protocol.attempt import Outcome, Verdict
 from domain.protocol.causes import Cause
 from domain.protocol.cleanup import clean_source
@@ -111,6 +113,46 @@ def test_a_rollback_does_not_bring_back_what_no_cleanup_deleted(*, versioned: bo
     assert world.store.body(SOURCE) is None
 
 
+@pytest.mark.parametrize("make", [suspended, partial(migrated, versioned=True), migrated])
+def test_a_cleanup_that_dies_over_a_look_leaves_no_doubt(make: Callable[..., MigrationWorld]) -> None:
+    """The producer had deleted the key, the event was late, and the cleanup died: the delete stays (seed 13002508)."""
+    world = make(b"bytes")
+    world.store.remove(SOURCE)
+    world.store.fail_nth(1, UnavailableError("no answer"), call="look_at_object")
+    world.manifest.fail_nth(1, UnavailableError("the process was killed"), call="write_record")
+    with pytest.raises(UnavailableError):
+        clean(world)
+    world.manifest.forget_faults()
+    assert not world.record.is_unfinished
+    assert roll_back(world).state is State.ROLLED_BACK
+    assert world.store.body(SOURCE) is None
+
+
+def test_a_source_that_is_kept_costs_no_write() -> None:
+    """Nothing is claimed for a delete that is not sent."""
+    world = migrated(b"bytes")
+    world.store.put(SOURCE, b"newer")
+    before = world.record
+    assert clean(world).cause is Cause.SOURCE_CHANGED
+    assert world.record == before
+
+
+def test_a_record_that_changed_between_the_looks_and_the_claim_keeps_its_source() -> None:
+    """A worker copied a newer source meanwhile: what cleanup saw at the target is not there any more."""
+    world = migrated(b"bytes")
+    look = world.store.look_at_object
+
+    def look_and_be_late(location: Location, **options: Any) -> ObjectState | None:
+        seen = look(location, **options)
+        if location == SOURCE:
+            world.edit(revision=world.record.revision + 1)
+        return seen
+
+    world.store.look_at_object = look_and_be_late  # type: ignore[method-assign]
+    assert clean(world).verdict is Verdict.RETURN
+    assert world.store.body(SOURCE) == b"bytes"
+
+
 def test_a_source_in_sight_settles_an_earlier_delete() -> None:
     """A delete without an answer leaves a doubt, which ends when a later pass finds the source in place."""
     world = migrated(b"bytes")
@@ -134,10 +176,9 @@ def test_a_delete_without_an_answer_stays_in_doubt() -> None:
 
 
 def test_a_source_that_was_seen_settles_a_cleanup_though_the_target_could_not_be_read() -> None:
-    """Cleanup could neither look nor say so; a worker sees the source and is refused at the target."""
+    """Cleanup's delete had no answer; a worker sees the source and is refused at the target."""
     world = migrated(b"bytes", versioned=True)
-    world.store.fail_next(UnavailableError("no answer"), call="look_at_object")
-    world.manifest.fail_nth(1, UnavailableError("no answer"), call="write_record")
+    world.store.fail_next(UnavailableError("no answer"), call="delete_object")
     with pytest.raises(UnavailableError):
         clean(world)
     world.clock.advance(1_000)
