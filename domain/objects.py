@@ -128,6 +128,7 @@ class ObjectState:
     storage_class: str = "STANDARD"
     archive_status: str | None = None
     restored: bool = False
+    restoring: bool = False
     encryption: Encryption = Encryption()
     lock: Lock = Lock()
     checksums: Mapping[str, str] = field(default_factory=lambda: NO_TEXT)

@@ -108,6 +108,7 @@ def object_state(answer: Mapping[str, Any]) -> ObjectState:
         storage_class=answer.get("StorageClass") or "STANDARD",
         archive_status=answer.get("ArchiveStatus"),
         restored='ongoing-request="false"' in answer.get("Restore", ""),
+        restoring='ongoing-request="true"' in answer.get("Restore", ""),
         encryption=Encryption(
             algorithm=answer.get("ServerSideEncryption"),
             kms_key_id=answer.get("SSEKMSKeyId"),

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from domain.planning.afterwards import cost_afterwards
 from domain.planning.figures import EARLY_DELETION_DAYS, PlanFigures
 from domain.planning.prices import CostLine, Prices, event_line
+from domain.planning.restores import restore_lines
+from domain.rules.restoring import RestoreRule
 
 ROWS_PER_MESSAGE = 50
 WRITES_PER_SECOND = 3_500
@@ -62,14 +64,16 @@ def estimate(  # noqa: PLR0913  # what is moved, by which choices, at which assu
     functions: Functions = DEPLOYED,
     single_events: bool = False,
     promised_unannotated: bool = False,
+    restore: RestoreRule | None = None,
     seconds_per_object: float = SECONDS_PER_OBJECT,
     copy_bytes_per_second: float = 100e6,
 ) -> Estimate:
     """The bill and the time of moving everything once through SQS, Lambda and DynamoDB.
 
     ``single_events`` is the rules file's choice (``audit: {events: single}``), and ``promised_unannotated`` its promise
-    that no object has annotations. ``copy_bytes_per_second`` is what one copy request moves inside S3; both speeds are
-    assumptions, which the plan states.
+    that no object has annotations. ``restore`` is its rule for archived ones.
+    ``copy_bytes_per_second`` is what one copy request moves inside S3; both speeds are assumptions, which the plan
+    states.
     """
     moving = figures.moving
     single = moving.objects - figures.large.objects - figures.archived.objects
@@ -100,6 +104,7 @@ def estimate(  # noqa: PLR0913  # what is moved, by which choices, at which assu
         event_line(writes, prices, single_events=single_events),
         CostLine("KMS", 2 * encrypted, 2 * encrypted * prices.kms_per_million / million),
         CostLine("transfer", 0, moving.size / 2**30 * prices.transfer_per_gib),
+        *restore_lines(figures, restore, prices),
         CostLine("early deletion, if cleaned up today", 0, _early_deletion(figures, prices)),
     )
     by_workers, by_prefix = work / concurrency, moving.objects / WRITES_PER_SECOND

@@ -128,7 +128,9 @@ class PlanFigures:
         if self.locked:
             notes.append(f"{self.locked:,} objects are locked: their sources cannot be deleted before the lock ends")
         if self.archived.objects:
-            notes.append(f"{self.archived.objects:,} archived objects are parked until they are restored")
+            notes.append(
+                f"{self.archived.objects:,} archived objects are parked until they are restored: keyshift archived"
+            )
         classes = [name for name in self.storage_classes if name in EARLY_DELETION_DAYS]
         if classes:
             undated = sum(one.undated for one in self.early_deletion.values())

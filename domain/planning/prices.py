@@ -16,6 +16,8 @@ class Prices:
     copy_per_million: float = 5.0
     copy_ia_per_million: float = 10.0
     copy_glacier_ir_per_million: float = 20.0
+    copy_glacier_per_million: float = 30.0
+    copy_deep_archive_per_million: float = 50.0
     read_per_million: float = 0.4
     sqs_per_million: float = 0.4
     dynamodb_write_per_million: float = 0.625
@@ -31,6 +33,16 @@ class Prices:
     glacier_ir_gib_month: float = 0.004
     glacier_gib_month: float = 0.0036
     deep_archive_gib_month: float = 0.00099
+    restore_glacier_expedited_per_million: float = 10_000.0
+    restore_glacier_expedited_gib: float = 0.03
+    restore_glacier_standard_per_million: float = 50.0
+    restore_glacier_standard_gib: float = 0.01
+    restore_glacier_bulk_per_million: float = 0.0
+    restore_glacier_bulk_gib: float = 0.0
+    restore_deep_archive_standard_per_million: float = 100.0
+    restore_deep_archive_standard_gib: float = 0.02
+    restore_deep_archive_bulk_per_million: float = 25.0
+    restore_deep_archive_bulk_gib: float = 0.0025
 
 
 @dataclass(frozen=True, slots=True)

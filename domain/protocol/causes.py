@@ -166,7 +166,7 @@ REMEDIES: Mapping[Cause, str] = {
     Cause.ACCESS_DENIED: f"give the permission that the message names (docs/iam.md), {_REPLAY} access-denied --yes",
     Cause.KMS: "enable the key, allow its use in the key's policy, or name another key for the copies (docs/rules.md,"
     f" encryption), {_REPLAY} kms --yes",
-    Cause.ARCHIVED: "restore it; its event wakes the record, or keyshift backfill --list",
+    Cause.ARCHIVED: "keyshift archived --restore; its event wakes the record",
     Cause.MISSING_RESOURCE: "correct the name, or deploy the stack, then keyshift resume",
     Cause.STORAGE_FULL: f"make room on the server, {_REPLAY} storage-full --yes",
     Cause.REFUSED: f"read the service's words in the worker's log, {_REPLAY} refused --yes",

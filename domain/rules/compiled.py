@@ -8,6 +8,7 @@ from domain.keys import Location, key_fault, outermost
 from domain.kms_keys import NO_KEYS, KeyMap
 from domain.rules.branches import MAX_REVERSE, Branch, sources_of
 from domain.rules.references import NO_REFERENCES, PinPlace, References
+from domain.rules.restoring import RestoreRule
 from domain.rules.template_filters import Effort, TooManyParsesError
 from domain.rules.templates import Captures, Template
 
@@ -89,6 +90,7 @@ class CompiledRules:
     ``single_events`` publishes each audit event by itself, also the routine ones. ``kms_keys`` names the KMS key that a
     copy gets where it is not its source's. ``grants_full_control`` gives the target bucket's account full control of
     every copy. ``follows_late_changes`` looks again at an object whose tags, annotations or class change later.
+    ``restore`` says how archived sources are restored; without it keyshift restores none.
     """
 
     migration: str
@@ -112,6 +114,7 @@ class CompiledRules:
     kms_keys: KeyMap = NO_KEYS
     grants_full_control: bool = False
     follows_late_changes: bool = False
+    restore: RestoreRule | None = None
 
     @property
     def source_bucket(self) -> str:

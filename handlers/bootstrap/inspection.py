@@ -12,8 +12,10 @@ from adapters.inventory.files import opened_inventory
 from adapters.inventory.rows import read_rows
 from adapters.s3.listing import S3ObjectListing
 from adapters.s3.requests import Owners
+from adapters.s3.restore_store import S3RestoreStore
 from domain.errors import InputError
 from domain.keys import Location
+from domain.lifecycle.archives import RestoreStore
 from domain.lifecycle.inspection import Inspector, StackInspector, Tried, UserPool
 from domain.lifecycle.ports import UploadListing
 from domain.planning.ports import ObjectListing
@@ -28,6 +30,11 @@ def object_listing(process: Process) -> ObjectListing:
 def upload_listing(process: Process) -> UploadListing:
     """Multipart uploads of the target bucket."""
     return S3ObjectListing(process.clients, owners=process.owners)
+
+
+def restore_store(process: Process) -> RestoreStore:
+    """Restores of archived sources."""
+    return S3RestoreStore(process.clients, owners=process.owners)
 
 
 def deployed_stack(process: Process, name: str) -> StackInspector:

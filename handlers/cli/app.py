@@ -12,6 +12,11 @@ from domain.errors import InputError, KeyshiftError, RulesError, ThrottledError,
 from handlers.cli.output import printable_streams
 
 COMMANDS = {
+    "archived": (
+        "handlers.cli.archived",
+        "archived",
+        "Show sources that wait in an archive, and have S3 restore them.",
+    ),
     "audit": ("handlers.cli.audit", "audit", "Check the audit chain, or read one object's history in it."),
     "backfill": ("handlers.cli.backfill", "backfill", "Enqueue the objects that are there already."),
     "batch-manifest": ("handlers.cli.batch_manifest", "batch_manifest", "Write the manifest of an S3 batch job."),
@@ -42,7 +47,7 @@ COMMANDS = {
 PHASES = {
     "Prepare": ("demo", "sandbox", "init", "rules", "plan", "doctor"),
     "Move": ("start", "backfill", "batch-manifest", "worker", "status", "verify", "references", "pins"),
-    "Steer": ("pause", "resume", "throttle", "dlq", "conflicts", "uploads"),
+    "Steer": ("pause", "resume", "throttle", "dlq", "conflicts", "archived", "uploads"),
     "Finish, or go back": ("cutover", "cleanup", "rollback"),
     "Look up and prove": ("resolve", "report", "audit"),
 }

@@ -124,6 +124,7 @@ def plan(
         functions=functions,
         single_events=rules.single_events,
         promised_unannotated=rules.promised_unannotated,
+        restore=rules.restore,
     )
     if as_json:
         click.echo(json.dumps(as_dict(rules.migration, figures, cost, bill)))

@@ -12,6 +12,7 @@ from domain.keys import MAX_KEY_BYTES, key_fault
 from domain.rules.branches import Branch
 from domain.rules.compiled import Allowed, BucketSide, CompiledRules
 from domain.rules.references import PinPlace
+from domain.rules.restoring import RestoreRule, RestoreTier
 from domain.rules.template_syntax import TemplateError, parse_source, parse_target, read_kind
 from domain.rules.templates import Kind, Template, kind_of_words
 from handlers.config.rules_encryption import compile_kms_keys
@@ -104,6 +105,7 @@ class _Compiler:
             accepted_tables=tuple(file.cleanup.lake_tables),
             single_events=file.audit.events == "single",
             kms_keys=kms_keys,
+            restore=_restore_rule(file),
             grants_full_control=file.acl != "none",
             follows_late_changes=file.late_changes == "follow",
         )
@@ -182,6 +184,11 @@ class _Compiler:
                 self._blame(("pin_places", at, "external_id"), "it belongs to a role_arn, which is missing")
 
 
+def _restore_rule(file: RulesFile) -> RestoreRule | None:
+    given = file.restore
+    return RestoreRule(RestoreTier[given.tier.upper()], given.days, given.at_most) if given is not None else None
+
+
 def _digest(file: RulesFile) -> str:
     """The digest of everything that decides about keys and objects.
 
@@ -195,8 +202,8 @@ def _digest(file: RulesFile) -> str:
         del content["encryption"]
     if file.acl == "none":
         del content["acl"]
-    # What is looked at again is decided by its key as before.
-    del content["late_changes"]
+    # What is looked at again, or restored before, is decided by its key as before.
+    del content["late_changes"], content["restore"]
     # Who pays decides about no key and no object.
     for side in ("source", "target"):
         del content[side]["requester_pays"]

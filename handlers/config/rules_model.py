@@ -78,6 +78,12 @@ class _Encryption(_Model):
     map: Annotated[dict[str, str], Field(min_length=1)]
 
 
+class _Restore(_Model):
+    tier: Literal["bulk", "standard", "expedited"] = "bulk"
+    days: Annotated[int, Field(ge=1, le=365)] = 7
+    at_most: Annotated[int, Field(ge=1, le=1_000_000)] = 1_000
+
+
 class _Audit(_Model):
     events: Literal["packs", "single"] = "packs"
 
@@ -106,6 +112,7 @@ class RulesFile(_Model):
     late_changes: Literal["ignore", "follow"] = "ignore"
     deletes: Literal["mirror", "mirror-adopted", "keep"] = "mirror"
     encryption: _Encryption | None = None
+    restore: _Restore | None = None
     acl: Literal["none", "bucket-owner-full-control"] = "none"
     cleanup: _Cleanup = _Cleanup()
     audit: _Audit = _Audit()

@@ -29,6 +29,7 @@ _OBJECT = {
     "GetObjectAnnotation": "s3:GetObjectAnnotation",
     "ListObjectAnnotations": "s3:ListObjectAnnotations",
     "PutObjectAnnotation": "s3:PutObjectAnnotation",
+    "RestoreObject": "s3:RestoreObject",
 }
 _BUCKET = {
     "HeadBucket": "s3:ListBucket",

@@ -54,6 +54,7 @@ references:
   - {{table: {JOBS}, key: id, attributes: [uri], indexes: {{by-uri: uri}}}}
   - {{manifests: ["old/{{rest*}}.manifest"], attributes: [source-ref]}}
 pins: [glue, greengrass, sagemaker]
+restore: {{tier: bulk, days: 1}}
 """
 _SETTINGS = {
     "MULTIPART_ABOVE": str(5 * MIB),

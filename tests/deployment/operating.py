@@ -44,6 +44,7 @@ def operate(site: OperatedSite) -> Refused:
         _prepare(site, Path(folder))
         _watch(site, Path(folder))
     _decide(site)
+    _restore(site)
     _mend(site)
     refused = _refused(site)
     _act(site)
@@ -106,6 +107,18 @@ def _decide(site: OperatedSite) -> None:
     site.run(ACTING, "conflicts", "take-source", shown["key"], "--replacing", etag, "--why", "a test", "--yes")
     if not awaited(lambda: site.run(OPERATOR, "conflicts", "list", code=None).code == 0 or None):
         raise LookupError(f"{shown['key']} is in conflict still")
+
+
+def _restore(site: OperatedSite) -> None:
+    """An archived source is restored and copied; its producer deletes it before the cut-over."""
+    site.put("old/cold", b"cold", StorageClass="GLACIER")
+    if not awaited(lambda: site.run(OPERATOR, "archived", code=None).code == 1 or None):
+        raise LookupError("the archived source is not parked")
+    site.run(ACTING, "archived", "--restore", "--yes", "--wait", "--every", "1")
+    _await_copies(site, "cold")
+    site.client("s3").delete_object(Bucket=SOURCE, Key="legacy/old/cold")
+    if not awaited(lambda: "layout/new/cold" not in site.keys(TARGET) or None):
+        raise LookupError("the producer's delete did not go along")
 
 
 def _mend(site: OperatedSite) -> None:

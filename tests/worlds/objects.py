@@ -13,7 +13,9 @@ from adapters.s3.annotation_store import S3AnnotationStore
 from adapters.s3.listing import S3ObjectListing
 from adapters.s3.multipart_store import S3MultipartStore
 from adapters.s3.object_store import S3ObjectStore
+from adapters.s3.restore_store import S3RestoreStore
 from domain.keys import Location
+from domain.lifecycle.archives import RestoreStore
 from domain.objects import ContentHeaders, Encryption, Lock, ObjectState
 from domain.planning.ports import ObjectListing
 from domain.protocol.parts import MIN_PART_BYTES
@@ -30,6 +32,7 @@ from tests.fakes.bucket_properties import set_legal_hold, set_retention
 from tests.fakes.buckets import Version, Versioning
 from tests.fakes.clock import FakeClock
 from tests.fakes.object_store import InMemoryObjectStore
+from tests.fakes.restores import InMemoryRestoreStore
 from tests.servers import REGION, Server, new_name
 
 FAR = float("inf")
@@ -52,6 +55,10 @@ class ObjectWorld(Protocol):
     @property
     def annotations(self) -> AnnotationStore:
         """Annotations of objects."""
+
+    @property
+    def restores(self) -> RestoreStore:
+        """Restores from archives."""
 
     @property
     def listing(self) -> ObjectListing:
@@ -105,7 +112,13 @@ class FakeWorld:
     def __init__(self) -> None:
         clock = FakeClock()
         self.store = self.multipart = self.annotations = self.listing = InMemoryObjectStore(clock)
-        self.now, self.wait = clock.now, clock.advance
+        self.restores = InMemoryRestoreStore(self.store.buckets, clock)
+        self._clock, self.now = clock, clock.now
+
+    def wait(self, seconds: float) -> None:
+        """See ObjectWorld."""
+        self._clock.advance(seconds)
+        self.restores.end_restores()
 
     def bucket(self, *, versioned: bool = False, locks: bool = False) -> str:
         """See ObjectWorld."""
@@ -170,6 +183,7 @@ class ServerWorld:
         self.store = S3ObjectStore(clients)
         self.multipart = S3MultipartStore(clients, part_workers=4)
         self.annotations = S3AnnotationStore(clients)
+        self.restores = S3RestoreStore(clients)
         self.listing = S3ObjectListing(clients)
         self.now, self.wait = time.time, time.sleep
 

@@ -6,6 +6,7 @@ import pytest
 
 from domain.errors import RulesError
 from domain.rules.compiled import Allowed
+from domain.rules.restoring import RestoreRule, RestoreTier
 from handlers.bootstrap.process import owners_of
 from handlers.config.rules_file import load_rules, read_rules
 
@@ -107,6 +108,16 @@ def test_late_changes_are_followed_only_if_the_file_says_so() -> None:
     assert (read_rules(GOOD).follows_late_changes, following.follows_late_changes) == (False, True)
     assert following.digest == read_rules(GOOD).digest
     assert "'late_changes'" in mistakes(GOOD + "late_changes: all\n")[0]
+
+
+def test_archived_sources_are_restored_only_if_the_file_says_how() -> None:
+    """The choice costs money and decides about no key."""
+    assert read_rules(GOOD).restore is None
+    rules = read_rules(GOOD + "restore: {tier: standard, at_most: 5}\n")
+    assert rules.restore == RestoreRule(RestoreTier.STANDARD, days=7, at_most=5)
+    assert rules.digest == read_rules(GOOD).digest
+    assert "'bulk', 'standard' or 'expedited'" in mistakes(GOOD + "restore: {tier: fast}\n")[0]
+    assert "'days'" in mistakes(GOOD + "restore: {days: 0}\n")[0]
 
 
 def test_a_key_of_kms_cannot_be_promised_away() -> None:

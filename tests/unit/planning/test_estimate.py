@@ -161,7 +161,7 @@ UNDATED = (
             [IN_PARTS],
         ),
         ({"locked": 3}, ["3 objects are locked: their sources cannot be deleted before the lock ends"]),
-        ({"archived": Share(4, 0)}, ["4 archived objects are parked until they are restored"]),
+        ({"archived": Share(4, 0)}, ["4 archived objects are parked until they are restored: keyshift archived"]),
         (
             {"storage_classes": dict.fromkeys(("STANDARD", "GLACIER", "DEEP_ARCHIVE"), Share(1, 0))},
             ["sources in DEEP_ARCHIVE, GLACIER deleted before their minimum age are billed for the rest"],

@@ -1,0 +1,104 @@
+"""Restores of archived sources: once each, as many as there is room for, and readable ones are sent on."""
+
+from dataclasses import replace
+from typing import Any
+
+from domain.errors import AccessDeniedError
+from domain.keys import Location
+from domain.planning.restores import ArchiveClass
+from domain.protocol.causes import Cause
+from domain.protocol.record import State
+from domain.rules.restoring import RestoreRule, RestoreTier
+from handlers.operations.archived import ArchiveDesk
+from tests.fakes.restores import RESTORE_SECONDS, InMemoryRestoreStore
+from tests.worlds.gates import Place
+from tests.worlds.handlers import BUCKET
+
+BULK = RestoreRule(RestoreTier.BULK, days=3, at_most=2)
+
+
+class Archive:
+    """A migration with parked archived sources."""
+
+    def __init__(self, **classes: str) -> None:
+        self.place = Place()
+        self.restores = InMemoryRestoreStore(self.place.store.buckets, self.place.clock)
+        for name, storage_class in classes.items():
+            self.place.store.put(Location(BUCKET, f"old/{name}"), b"cold", storage_class=storage_class)
+            record = self.place.move(f"{name}-other")
+            parked: Any = replace(
+                record,
+                source=Location(BUCKET, f"old/{name}"),
+                target=Location(BUCKET, f"new/{name}"),
+                state=State.PARKED,
+                cause=Cause.ARCHIVED,
+                source_etag=None,
+                target_etag=None,
+            )
+            assert self.place.manifest.write_record(parked, before=None)
+        self.desk = ArchiveDesk(self.place.operation(), self.restores, threads=1)
+
+    def wait(self) -> None:
+        """As long as S3 takes."""
+        self.place.clock.advance(RESTORE_SECONDS)
+        self.restores.end_restores()
+
+    def sent(self) -> int:
+        """The messages that workers got."""
+        return len(self.place.backfill.receive_messages(at_most=10, wait=0))
+
+
+def test_restores_wait_for_room_and_none_is_asked_for_twice() -> None:
+    """Those that another pass, or another operator, began count too."""
+    archive = Archive(c="GLACIER", d="GLACIER", e="GLACIER")
+    first = archive.desk.look(BULK, act=True)
+    assert (first.asked[ArchiveClass.GLACIER], first.left, first.restoring) == (2, 1, 0)
+    assert first.asked_size[ArchiveClass.GLACIER] == 8
+    again = archive.desk.look(BULK, act=True)
+    assert (again.asked.total(), again.left, again.restoring) == (0, 1, 2)
+    assert len(archive.restores.asked) == 2
+    archive.wait()
+    third = archive.desk.look(BULK, act=True)
+    assert (third.asked.total(), third.left, third.readable) == (1, 0, 2)
+    assert not third.is_over
+
+
+def test_a_readable_source_is_sent_to_the_workers_once() -> None:
+    """Also one that its producer deleted; without acting nothing is sent."""
+    archive = Archive(c="GLACIER", d="STANDARD")
+    archive.place.store.remove(Location(BUCKET, "old/c"))
+    looked = archive.desk.look(None, act=False)
+    assert (looked.readable, looked.gone, archive.sent()) == (1, 1, 0)
+    archive.desk.look(BULK, act=True)
+    assert archive.sent() == 1
+    archive.desk.look(BULK, act=True)
+    assert archive.sent() == 0
+
+
+def test_a_deep_archive_offers_no_expedited_retrieval() -> None:
+    """It is named with the line to write, before S3 is asked."""
+    archive = Archive(c="DEEP_ARCHIVE", d="GLACIER")
+    done = archive.desk.look(replace(BULK, tier=RestoreTier.EXPEDITED), act=True)
+    assert (done.asked.total(), done.failed, done.hours) == (1, 1, 1)
+    ((uri, why),) = done.failures
+    assert uri == f"s3://{BUCKET}/old/c"
+    assert "DEEP_ARCHIVE offers no expedited retrieval: write `restore: {tier: standard}`" in why
+
+
+def test_what_cannot_be_read_or_restored_is_named_and_the_rest_goes_on() -> None:
+    """A role lacks a permission for one of them."""
+    archive = Archive(c="GLACIER", d="GLACIER", e="GLACIER")
+    archive.place.store.fail_next(AccessDeniedError("no s3:GetObject"), call="look_at_object")
+    archive.restores.fail_next(AccessDeniedError("no s3:RestoreObject"), call="restore_object")
+    done = archive.desk.look(BULK, act=True)
+    assert (done.asked.total(), done.failed) == (1, 2)
+    assert sorted(why for _, why in done.failures) == ["no s3:GetObject", "no s3:RestoreObject"]
+    assert not done.is_over
+
+
+def test_a_dry_run_says_what_it_would_begin() -> None:
+    """By the longest of the restores, and asks S3 for none."""
+    archive = Archive(c="GLACIER", d="DEEP_ARCHIVE")
+    done = archive.desk.look(BULK, act=False)
+    assert (done.asked, done.hours) == ({ArchiveClass.GLACIER: 1, ArchiveClass.DEEP_ARCHIVE: 1}, 48)
+    assert archive.restores.asked == []
