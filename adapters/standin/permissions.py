@@ -12,6 +12,8 @@ _STATEMENTS = "dynamodb:BatchExecuteStatement"
 _STATEMENT = re.compile(r'(INSERT|UPDATE) (?:INTO )?"([^"]+)"')
 _SINGLE = {f"sqs:{name}Batch": f"sqs:{name}" for name in ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")}
 """A batch call of SQS is allowed by the permission of the single one."""
+_CONDITIONS = ("if-match", "if-none-match")
+"""Headers of S3 that are condition keys of policies, too (User Guide, conditional-delete-enforce)."""
 
 
 def install_permissions() -> None:
@@ -38,6 +40,13 @@ def install_permissions() -> None:
     def checked(method: str, path: str, headers: Any, body: bytes, query: Any) -> list[tuple[str, str]]:
         return [*checks(method, path, headers, body, query), *_of_annotations(method, path, headers, query)]
 
+    describe = actions.s3_service_context
+
+    def conditioned(action: str, query: Any, path: str = "", headers: Any = None) -> dict[str, Any]:
+        said = {f"s3:{name}": headers[name] for name in _CONDITIONS if name in (headers or {})}
+        return {**describe(action, query, path, headers), **said}
+
+    actions.s3_service_context = conditioned
     actions.extract_iam_action, actions.extract_resource_arn = named, located
     actions.s3_additional_checks = checked
 

@@ -44,6 +44,7 @@ def operate(site: OperatedSite) -> Refused:
         _prepare(site, Path(folder))
         _watch(site, Path(folder))
     _decide(site)
+    _restore(site)
     _mend(site)
     refused = _refused(site)
     _act(site)
@@ -108,10 +109,16 @@ def _decide(site: OperatedSite) -> None:
         raise LookupError(f"{shown['key']} is in conflict still")
 
 
-def _restore_archived(site: OperatedSite) -> None:
-    """An archived source is restored while no worker copies it, and its producer deletes it."""
-    site.run(ACTING, "archived", "--restore", "--yes")
+def _restore(site: OperatedSite) -> None:
+    """An archived source is restored and copied; its producer deletes it, and the copy goes along."""
+    site.put("old/cold", b"cold", StorageClass="GLACIER")
+    if not awaited(lambda: site.run(OPERATOR, "archived", code=None).code == 1 or None):
+        raise LookupError("the archived source is not parked")
+    site.run(ACTING, "archived", "--restore", "--yes", "--wait", "--every", "1")
+    _await_copies(site, "cold")
     site.client("s3").delete_object(Bucket=SOURCE, Key="legacy/old/cold")
+    if not awaited(lambda: "layout/new/cold" not in site.keys(TARGET) or None):
+        raise LookupError("the producer's delete did not go along")
 
 
 def _mend(site: OperatedSite) -> None:
@@ -127,17 +134,11 @@ def _mend(site: OperatedSite) -> None:
     site.run(OPERATOR, "dlq", "replay", replayed, "--yes")
     site.run(ACTING, "dlq", "purge", unreadable, "--count", "1")
     site.run(OPERATOR, "dlq", "replay", "--all", "--yes")
-    site.put("old/cold", b"cold", StorageClass="GLACIER")
-    if not awaited(lambda: site.run(OPERATOR, "archived", code=None).code == 1 or None):
-        raise LookupError("the archived source is not parked")
     site.run(OPERATOR, "pause", "--reason", "so that something is missing")
-    _restore_archived(site)
     site.put("old/late", b"late")
     site.run(OPERATOR, "verify", "--requeue", code=1)
     site.run(OPERATOR, "resume")
     _await_copies(site, *MOVED, "late")
-    if not awaited(lambda: site.run(OPERATOR, "archived", code=None).code == 0 or None):
-        raise LookupError("the archived source is parked still")
     site.run(OPERATOR, "verify", "--deep", code=1)  # it marks what was copied since
     # An event that was given back during the pause comes half a minute later and changes the record: seen, cleanup
     # then held the object for its quiet time.
