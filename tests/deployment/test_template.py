@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from domain.audit.events import SOURCE
 from domain.audit.packs import PACK_TYPE
 from tests.deployment.artefact import ROOT, Artefact
@@ -59,9 +61,25 @@ def test_a_message_stays_hidden_six_times_as_long_as_its_function_runs(artefact:
             continue
         function = _function_of(about["FunctionName"])
         assert properties(artefact, queue)["VisibilityTimeout"] == 6 * properties(artefact, function)["Timeout"]
-        assert 2 <= about["ScalingConfig"]["MaximumConcurrency"] <= 1000
+        _, _, scaling = about["ScalingConfig"].get("Fn::If", (None, None, about["ScalingConfig"]))
+        assert 2 <= scaling["MaximumConcurrency"] <= 1000
         checked.append(queue)
     assert sorted(checked) == ["BackfillQueue", "EventsQueue", "InventoryQueue"]
+
+
+@pytest.mark.parametrize("name", ["Live", "Backfill"])
+def test_pollers_take_the_place_of_the_concurrency(artefact: Artefact, name: str) -> None:
+    """Lambda refuses both together (Developer Guide, services-sqs-scaling)."""
+    queue, absent = {"Live": "EventsQueue", "Backfill": "BackfillQueue"}[name], {"Ref": "AWS::NoValue"}
+    mappings = artefact.resources("AWS::Lambda::EventSourceMapping").values()
+    (about,) = (
+        one["Properties"] for one in mappings if one["Properties"]["EventSourceArn"]["Fn::GetAtt"] == [queue, "Arn"]
+    )
+    given = f"{name}PollersGiven"
+    pollers = {"MinimumPollers": 2, "MaximumPollers": {"Ref": f"{name}Pollers"}}
+    assert about["ProvisionedPollerConfig"] == {"Fn::If": [given, pollers, absent]}
+    assert about["ScalingConfig"]["Fn::If"][:2] == [given, absent]
+    assert artefact.template["Parameters"][f"{name}Pollers"]["Default"] in (0, "0")
 
 
 def test_the_audits_function_is_told_its_shard(artefact: Artefact) -> None:
@@ -131,6 +149,8 @@ def test_the_manifest_table_can_be_restored_and_not_deleted_by_mistake(artefact:
     assert about["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
     assert about["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert about["DeletionProtectionEnabled"] is True
+    warm = {"ReadUnitsPerSecond": {"Ref": "WarmReads"}, "WriteUnitsPerSecond": {"Ref": "WarmWrites"}}
+    assert about["WarmThroughput"] == {"Fn::If": ["WarmGiven", warm, {"Ref": "AWS::NoValue"}]}
     assert about["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
 
 
