@@ -14,7 +14,7 @@ InsufficientStorage, 507, "no space left"                       StorageFullError
 InvalidRequest, InvalidArgument, ValidationException, …, 400    RefusedRequestError
 MetadataTooLarge, RequestHeaderSectionTooLarge                  (with the remedy)
 InvalidRequest of a bucket without object lock, and the codes
-  of other servers for it; 501 of CopyObject
+  of other servers for it
 
 ServiceUnavailable is not throttling: unlike SlowDown it may have been done. Only HEAD's 503 without a code is.
 """
@@ -110,7 +110,6 @@ _LOCKS = frozenset(
     {"InvalidRetentionPeriod", "MissingUploadObjectWithObjectLockHeaders", "NoSuchObjectLockConfiguration"}
 )
 """How other servers than AWS refuse a lock (docs/design/emulators.md). AWS says InvalidRequest, and why in words."""
-_NOT_IMPLEMENTED = frozenset({"501", "NotImplemented"})
 _NO_LOCK_THERE = "missingobjectlockconfiguration"
 _REFUSED = frozenset(
     {
@@ -215,16 +214,11 @@ def from_code(code: str, message: str, action: str, subject: str, *, status: int
     if code in _MISSING:
         return MissingResourceError(f"{said}; it does not exist: create it, or correct its name or region")
     if code in _REFUSED:
-        return RefusedRequestError(f"{said}; the same request will be refused again: {_remedy(action, code, lowered)}")
+        return RefusedRequestError(f"{said}; the same request will be refused again: {_remedy(code, lowered)}")
     return UnavailableError(said)
 
 
-def _remedy(action: str, code: str, message: str) -> str:
-    if action == "CopyObject" and code in _NOT_IMPLEMENTED:
-        return (
-            "if the target bucket's policy enforces conditional writes, set KEYSHIFT_MULTIPART_ABOVE=0, so that "
-            "objects are copied in parts"
-        )
+def _remedy(code: str, message: str) -> str:
     if code in _TOO_LONG:
         return "shorten the tags or the metadata of its source"
     if code in _LOCKS or _NO_LOCK_THERE in message.replace(" ", ""):

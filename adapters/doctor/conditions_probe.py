@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from adapters.aws.clients import AwsClients
 from adapters.aws.errors import error_code, translated
-from adapters.s3.requests import PRECONDITION, Owners
+from adapters.s3.requests import NOT_OFFERED, PRECONDITION, Owners
 from domain.errors import KeyshiftError
 from domain.keys import Location
 from domain.lifecycle.inspection import Tried
@@ -20,6 +20,10 @@ BODY = b"probed"
 IGNORED = "a wrong one is taken: here keyshift could overwrite or lose what others write"
 SECOND_LINE = "a wrong one is taken: the conditions on the parts must be enough"
 REFUSED = "a right one is refused: here nothing would move"
+IN_PARTS = (
+    "S3 answers 501, as where a bucket policy enforces conditional writes: objects go in parts, at least one each; "
+    "keyshift plan --multipart-above 0 has the price"
+)
 
 
 def probe_conditions(
@@ -34,8 +38,7 @@ def probe_conditions(
     bench = _Bench(clients, target, owners)
     try:
         for condition in _CONDITIONS:
-            is_spared = in_parts and condition.send is _Bench.copy
-            yield Tried(condition.name, _fault(condition, bench), condition.is_vital and not is_spared)
+            yield _tried(condition, bench, in_parts=in_parts)
     finally:
         bench.clean_up()
 
@@ -78,10 +81,18 @@ class _Bench:
         return etag
 
     def put(self, key: str, **condition: Any) -> str:
-        """Write an object, on a condition that holds unless one is given: a bucket may enforce one; its etag."""
-        etag = self._etags.get(key)
-        condition = condition or ({"IfMatch": etag} if etag else {"IfNoneMatch": "*"})
+        """Write an object, on a condition that holds unless one is given; its etag."""
+        condition = condition or self._condition_that_holds(key)
         return self.note(key, self.client.put_object(**self.new_at(key), Body=BODY, **condition))
+
+    def _condition_that_holds(self, key: str) -> dict[str, Any]:
+        """A bucket may enforce one on every write."""
+        etag = self._etags.get(key)
+        return {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
+
+    def _with_target_condition(self, condition: dict[str, Any]) -> dict[str, Any]:
+        is_given = bool({"IfMatch", "IfNoneMatch"} & condition.keys())
+        return condition if is_given else self._condition_that_holds(self.target) | condition
 
     def value(self, about: "About", *, is_right: bool) -> Any:
         """What the condition says: something true, or something untrue, of what is there from now on."""
@@ -106,7 +117,7 @@ class _Bench:
     def copy(self, **condition: Any) -> None:
         """Copy source to target."""
         wanted = self.new_at(self.target) | self.origin() | {"AnnotationDirective": "EXCLUDE"}
-        self.note(self.target, self.client.copy_object(**wanted, **condition))
+        self.note(self.target, self.client.copy_object(**wanted, **self._with_target_condition(condition)))
 
     def remove(self, **condition: Any) -> None:
         """Delete the target; where versions are kept, a marker is left."""
@@ -132,6 +143,7 @@ class _Bench:
         upload_id, etag = self.copy_part()
         parts = {"Parts": [{"PartNumber": 1, "ETag": etag}]}
         wanted = self.at(self.target) | {"UploadId": upload_id, "MultipartUpload": parts}
+        condition = self._with_target_condition(condition)
         self.note(self.target, self.client.complete_multipart_upload(**wanted, **condition))
         del self._uploads[upload_id]
 
@@ -184,6 +196,18 @@ _CONDITIONS = (
 )
 
 
+class _NotOfferedError(Exception):
+    """S3 answered 501 to a CopyObject with a condition."""
+
+
+def _tried(condition: _Condition, bench: _Bench, *, in_parts: bool) -> Tried:
+    is_spared = in_parts and condition.send is _Bench.copy
+    try:
+        return Tried(condition.name, _fault(condition, bench), condition.is_vital and not is_spared)
+    except _NotOfferedError:
+        return Tried(condition.name, IN_PARTS, is_vital=False)
+
+
 def _fault(condition: _Condition, bench: _Bench) -> str:
     """What is wrong with a condition; one that cannot be tried does not hide the others."""
     try:
@@ -200,6 +224,8 @@ def _is_refused(condition: _Condition, bench: _Bench, *, is_right: bool) -> bool
         try:
             condition.send(bench, **{condition.parameter: value})
         except ClientError as error:
+            if condition.send is _Bench.copy and error_code(error) in NOT_OFFERED:
+                raise _NotOfferedError from error
             answered = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
             if answered != condition.status and error_code(error) not in PRECONDITION:
                 raise

@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError
 
 from adapters.aws.clients import AwsClients, sending_before
 from adapters.aws.errors import error_code, translated
-from adapters.s3.requests import ABSENT, NOT_ALLOWED, PRECONDITION, Owners, place, quoted, unquoted
+from adapters.s3.requests import ABSENT, NOT_ALLOWED, NOT_OFFERED, PRECONDITION, Owners, place, quoted, unquoted
 from domain.errors import RefusedRequestError
 from domain.keys import Location
 from domain.protocol.annotations import Annotation, Annotations
@@ -14,7 +14,7 @@ from domain.protocol.annotations import Annotation, Annotations
 PROBE = "keyshift.known"
 """The name of an annotation that no object has."""
 _NO_ANNOTATION = "NoSuchAnnotation"
-_UNKNOWN = NOT_ALLOWED | {"501", "NotImplemented"}
+_UNKNOWN = NOT_ALLOWED | NOT_OFFERED
 
 
 class S3AnnotationStore:

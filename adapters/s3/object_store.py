@@ -16,6 +16,7 @@ from adapters.s3.requests import (
     ABSENT,
     CONFLICT,
     NOT_ALLOWED,
+    NOT_OFFERED,
     PRECONDITION,
     Owners,
     copy_source,
@@ -221,4 +222,6 @@ def _copy_refusal(error: ClientError, target: TargetObject) -> Refused | None:
         return Refused.PRECONDITION if isinstance(target.condition, MustMatch) else Refused.SOURCE_ABSENT
     if code in CONFLICT:
         return Refused.CONCURRENT
+    if code in NOT_OFFERED:
+        return Refused.NOT_OFFERED
     return None

@@ -15,6 +15,7 @@ ABSENT = frozenset({"404", "NoSuchKey", "NoSuchVersion"})
 PRECONDITION = frozenset({"412", "PreconditionFailed"})
 CONFLICT = frozenset({"409", "ConditionalRequestConflict", "OperationAborted"})
 NOT_ALLOWED = frozenset({"405", "MethodNotAllowed"})
+NOT_OFFERED = frozenset({"501", "NotImplemented"})
 
 _CHECKSUMS = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256", "SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128")
 _WHOLE_OBJECT = ("CRC64NVME", "CRC32C", "CRC32")

@@ -6,6 +6,7 @@ from typing import Any
 
 from adapters.standin.attributes import attribute_refusal
 from adapters.standin.copying import Copies
+from adapters.standin.enforcement import enforced_refusal
 from adapters.standin.keyrules import key_refusal
 from adapters.standin.limits import Limits
 from adapters.standin.multipart import Multiparts
@@ -49,6 +50,7 @@ class StrictS3:
         """Answer one request; the emulator calls this with its own argument order."""
         operation = operation_of(method, key, query, headers)
         refused = self._owner_refusal(bucket, headers) or (key_refusal(key) if key else None)
+        refused = refused or enforced_refusal(operation, headers, self._s3._bucket_policies.get(bucket))
         if refused is None and operation in _CREATORS:
             refused = attribute_refusal(headers)
             if headers.get(_ENCRYPTION, "").startswith("aws:kms"):

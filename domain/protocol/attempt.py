@@ -1,7 +1,7 @@
 """One worker's attempt at one object: what it is given, how long it may send requests, and how it ends."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Self
 
@@ -11,7 +11,7 @@ from domain.protocol.causes import Cause, told
 from domain.protocol.intents import TARGET_WRITES, Action, Intent
 from domain.protocol.notices import Notice
 from domain.protocol.parts import MAX_COPY_BYTES, MULTIPART_ABOVE, PART_BYTES
-from domain.protocol.ports import AnnotationStore, Clock, Manifest, MultipartStore, ObjectStore
+from domain.protocol.ports import AnnotationStore, Clock, Manifest, MultipartStore, ObjectStore, Refused, Written
 from domain.protocol.record import Claim, State
 
 BUSY_SECONDS = 5
@@ -63,6 +63,25 @@ class Attempt:
     limit: float
 
 
+class InPartsOnly:
+    """The buckets that take no CopyObject with a condition (aws-facts.md §2.1), as far as this process has seen.
+
+    There a completed upload takes the condition, so each object goes in parts. It is kept for the life of the process:
+    a bucket whose policy was changed meanwhile costs more requests, and nothing else.
+    """
+
+    def __init__(self) -> None:
+        self._buckets: set[str] = set()
+
+    def learn(self, bucket: str, answer: Written | Refused) -> None:
+        """Remember the bucket if that was its answer to a CopyObject."""
+        if answer is Refused.NOT_OFFERED:
+            self._buckets.add(bucket)
+
+    def __contains__(self, bucket: str) -> bool:
+        return bucket in self._buckets
+
+
 @dataclass(frozen=True, slots=True)
 class MigrationPolicy:
     """The choices that one migration makes for all its objects; sizes in bytes, times in seconds.
@@ -78,6 +97,7 @@ class MigrationPolicy:
 
     ``encrypts_targets`` says whether the target bucket encrypts with KMS, so that etags there are not digests. It may
     ask S3, and raises what a port raises. ``kms_keys`` names the KMS key of a copy where it is not its source's.
+    ``in_parts_only`` is what this process has learnt of its buckets.
     """
 
     mirror_deletes: bool = True
@@ -92,6 +112,7 @@ class MigrationPolicy:
     encrypts_targets: Callable[[], bool] = lambda: False
     kms_keys: KeyMap = NO_KEYS
     rules_digest: str = ""
+    in_parts_only: InPartsOnly = field(default_factory=InPartsOnly, compare=False)
 
     @property
     def complete_seconds(self) -> float:
@@ -102,13 +123,17 @@ class MigrationPolicy:
         """
         return 5 * self.request_seconds
 
-    def is_cut(self, size: int) -> bool:
-        """Whether an object of ``size`` bytes is copied in parts; with a limit of 0 one without bytes, too."""
-        return self.multipart_above == 0 or size > min(self.multipart_above, MAX_COPY_BYTES)
+    def is_cut(self, size: int, bucket: str) -> bool:
+        """Whether an object of ``size`` bytes is copied into ``bucket`` in parts.
 
-    def fits_one_request(self, notice: Notice) -> bool:
-        """Whether one request copies the object and leaves an etag that is known before."""
-        is_small = notice.size is not None and not self.is_cut(notice.size)
+        With a limit of 0, and where the bucket takes nothing else, one without bytes is too.
+        """
+        is_always = self.multipart_above == 0 or bucket in self.in_parts_only
+        return is_always or size > min(self.multipart_above, MAX_COPY_BYTES)
+
+    def fits_one_request(self, notice: Notice, bucket: str) -> bool:
+        """Whether one request copies the object into ``bucket`` and leaves an etag that is known before."""
+        is_small = notice.size is not None and not self.is_cut(notice.size, bucket)
         return is_small and is_digest(notice.etag or "") and not self.encrypts_targets()
 
     def longest_claim(self, attempt_seconds: float) -> float:

@@ -97,7 +97,7 @@ class ClaimedObject:
         condition = MustMatch(etag) if etag is not None else MustBeAbsent()
         storage_class = notice.storage_class or self._policy.promised_storage_class
         is_plain = notice.is_plain or self._policy.promised_plain
-        if not self._policy.fits_one_request(notice) or storage_class is None or not is_plain:
+        if not self._policy.fits_one_request(notice, target.bucket) or storage_class is None or not is_plain:
             seen = self._ports.store.look_at_object(self._source)
             self._held.note_source(seen)
             if seen is None or seen.etag != notice.etag:
@@ -106,6 +106,7 @@ class ClaimedObject:
         source = SourceObject(self._source, notice.etag or "")
         goal = self._held.target(target, condition, storage_class=storage_class)
         answer = self._held.send_copy(lambda: self._ports.store.copy_object(source, goal, seen=None))
+        self._policy.in_parts_only.learn(target.bucket, answer)
         if isinstance(answer, Refused):
             return None
         changes = {"source_etag": notice.etag, "source_modified": None, "size": notice.size}

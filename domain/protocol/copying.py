@@ -65,22 +65,33 @@ def copy_seen(held: HeldRecord, copy: SeenCopy, *, ports: MigrationPorts, policy
         seen.etag, seen.version_id, policy, checksum=checksum, is_encrypted=is_encrypted
     )
     recognisable = bool(intent.target_etag or intent.checksum) or intent.action is not Action.COPY
-    if policy.is_cut(seen.size) or (seen.size and not recognisable):
-        with_tags = _with_tags(source, seen, ports)
-        if with_tags is None:
-            return Refused.PRECONDITION
-        answer = _PartsCopy(held, replace(copy, seen=with_tags), ports, policy).run(intent)
-        if not isinstance(answer, Written):
-            return answer
-        # S3 copies annotations only in one request. The completed object exists without them until they are put.
-        origin = SourceObject(source, seen.etag, seen.version_id)
-        is_whole = carry_annotations(held, ports.annotations, origin, copy.target, etag=answer.etag)
-        return answer if is_whole else Refused.PRECONDITION
+    if policy.is_cut(seen.size, copy.target.bucket) or (seen.size and not recognisable):
+        return _copy_in_parts(held, copy, intent, ports=ports, policy=policy)
     abort_upload(held, ports.multipart)
     held.declare_intent(intent)
     origin = SourceObject(source, seen.etag, copy.version_id)
     goal = held.target(copy.target, copy.condition, storage_class=seen.storage_class)
-    return held.send_copy(lambda: ports.store.copy_object(origin, goal, seen=seen))
+    answer = held.send_copy(lambda: ports.store.copy_object(origin, goal, seen=seen))
+    policy.in_parts_only.learn(copy.target.bucket, answer)
+    if answer is Refused.NOT_OFFERED:
+        return _copy_in_parts(held, copy, intent, ports=ports, policy=policy)
+    return answer
+
+
+def _copy_in_parts(
+    held: HeldRecord, copy: SeenCopy, intent: Intent, *, ports: MigrationPorts, policy: MigrationPolicy
+) -> CopyAnswer:
+    source, seen = copy.source, copy.seen
+    with_tags = _with_tags(source, seen, ports)
+    if with_tags is None:
+        return Refused.PRECONDITION
+    answer = _PartsCopy(held, replace(copy, seen=with_tags), ports, policy).run(intent)
+    if not isinstance(answer, Written):
+        return answer
+    # S3 copies annotations only in one request. The completed object exists without them until they are put.
+    origin = SourceObject(source, seen.etag, seen.version_id)
+    is_whole = carry_annotations(held, ports.annotations, origin, copy.target, etag=answer.etag)
+    return answer if is_whole else Refused.PRECONDITION
 
 
 def _with_tags(source: Location, seen: ObjectState, ports: MigrationPorts) -> ObjectState | None:

@@ -192,10 +192,10 @@ class HeldRecord:
         """Send the declared copy; if S3 refuses it, remember it as an unconfirmed copy.
 
         The port sends the request once, but a proxy may send it twice. S3 then refuses the second request because the
-        first one succeeded (protocol.md §5).
+        first one succeeded (protocol.md §5). A bucket that takes no such request took the first one neither.
         """
         answer = self.send(request)
-        if isinstance(answer, Refused):
+        if isinstance(answer, Refused) and answer is not Refused.NOT_OFFERED:
             self._refused_copies |= self._refused_copy()
         return answer
 

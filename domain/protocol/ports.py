@@ -19,6 +19,8 @@ class Refused(StrEnum):
     SOURCE_ABSENT = "source-absent"
     PRECONDITION = "precondition"
     CONCURRENT = "concurrent"
+    NOT_OFFERED = "not-offered"
+    """The bucket takes no CopyObject with a condition (501), so this one had no effect, and no earlier try of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,10 @@ class ObjectStore(Protocol):
         """The current (or that) version with its metadata; ``None`` only where S3 is certain that it does not exist."""
 
     def copy_object(self, source: SourceObject, target: TargetObject, *, seen: ObjectState | None) -> Written | Refused:
-        """Copy bytes, metadata and tags in one request, up to 5 GiB; ``seen`` (HEAD) supplies what S3 does not copy."""
+        """Copy bytes, metadata and tags in one request, up to 5 GiB; ``seen`` (HEAD) supplies what S3 does not copy.
+
+        NOT_OFFERED where the target's bucket enforces conditional writes and takes them of a completed upload only.
+        """
 
     def delete_object(self, location: Location, *, if_match: str, send_before: float) -> Deleted | Refused:
         """Delete the current version if it has that etag; SOURCE_ABSENT when the key was absent."""

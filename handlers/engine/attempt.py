@@ -119,8 +119,13 @@ def least_of(wanted: int, limit: int | None) -> int:
 def paid_bytes(notice: Notice, dependencies: EngineDependencies) -> int:
     """The bytes that the byte rate counts before the object begins; larger objects pay for each batch of parts."""
     size = notice.size or 0
-    is_copied = notice.kind is not NoticeKind.REMOVED and not dependencies.policy.is_cut(size)
+    is_copied = notice.kind is not NoticeKind.REMOVED and not is_cut(size, dependencies)
     return size if is_copied else 0
+
+
+def is_cut(size: int, dependencies: EngineDependencies) -> bool:
+    """Whether an object of ``size`` bytes goes to the target bucket in parts, as far as this process knows."""
+    return dependencies.policy.is_cut(size, dependencies.rules.target_bucket)
 
 
 def left_after(seconds_left: SecondsLeft, dependencies: EngineDependencies) -> SecondsLeft:
@@ -209,7 +214,7 @@ def least_seconds(dependencies: EngineDependencies) -> float:
 def limit_of(notice: Notice, dependencies: EngineDependencies, left: float) -> float:
     """For how many seconds an attempt at this object may send requests."""
     limit = min(dependencies.settings.attempt_seconds, left)
-    is_small = notice.size is not None and not dependencies.policy.is_cut(notice.size)
+    is_small = notice.size is not None and not is_cut(notice.size, dependencies)
     if is_small or notice.kind is NoticeKind.REMOVED:
         return min(limit, SHORT_ATTEMPT_SECONDS)
     return limit

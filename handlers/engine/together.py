@@ -26,6 +26,7 @@ from handlers.engine.attempt import (
     attempt_notice,
     concluded,
     held_back,
+    is_cut,
     least_seconds,
     left_after,
     limit_of,
@@ -76,7 +77,7 @@ def can_go_together(planned: Planned, dependencies: EngineDependencies) -> bool:
     """Whether one request is expected to copy the object, so that its claim and its commit can wait for others."""
     notice = planned.notice
     is_named = notice.kind is not NoticeKind.REMOVED and notice.etag is not None
-    is_small = notice.size is not None and not dependencies.policy.is_cut(notice.size)
+    is_small = notice.size is not None and not is_cut(notice.size, dependencies)
     return isinstance(planned.route, Moved) and is_named and is_small
 
 

@@ -13,6 +13,7 @@ from tests.worlds.objects import EVERYTHING, FAR, ObjectWorld, new_pair
 
 ABSENT_ETAG = "0" * 32
 MOTO = "moto 5.2.5 ignores conditions on copies (emulators.md)"
+NOT_ENFORCED = "it keeps bucket policies about conditions, and does not enforce them"
 SEAWEEDFS_412 = "SeaweedFS says 412 where AWS says 404"
 
 
@@ -137,6 +138,17 @@ def test_copy_onto_itself_is_refused(world: ObjectWorld) -> None:
     pair = new_pair(world)
     with pytest.raises(RefusedRequestError):
         world.store.copy_object(pair.origin(), TargetObject(pair.source, MustBeAbsent(), FAR), seen=None)
+
+
+@pytest.mark.disagrees("moto", NOT_ENFORCED)
+@pytest.mark.disagrees("seaweedfs", NOT_ENFORCED)
+@pytest.mark.parametrize("if_match", [None, ABSENT_ETAG])
+def test_copy_into_a_bucket_that_enforces_conditions_is_not_offered(world: ObjectWorld, if_match: str | None) -> None:
+    """By AWS's page (aws-facts.md §2.1) it is a 501, whatever the condition; nothing is written."""
+    pair = new_pair(world)
+    world.enforce_conditions(pair.source.bucket)
+    assert world.store.copy_object(pair.origin(), pair.goal(if_match), seen=pair.seen()) is Refused.NOT_OFFERED
+    assert world.body(pair.target) is None
 
 
 @pytest.mark.disagrees("moto", MOTO)

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.servers import Server, new_name
+from tests.worlds.objects import enforcing_policy
 
 WRONG = '"00000000000000000000000000000000"'
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
@@ -261,3 +262,29 @@ def test_a_delete_marker_counts_as_missing(s3: Any, bucket: str) -> None:
     s3.delete_object(Bucket=bucket, Key="t")
     s3.copy_object(Bucket=bucket, Key="t", CopySource={"Bucket": bucket, "Key": "source"}, IfNoneMatch="*")
     assert body_of(s3, bucket, "t") == b"bytes"
+
+
+def test_a_bucket_policy_can_enforce_conditions_on_every_write(standin: Server) -> None:
+    """Without one a write is a 403. CopyObject with one is a 501; parts have none, and the completion takes it."""
+    s3, bucket = standin.client("s3"), new_name()
+    s3.create_bucket(Bucket=bucket)
+    put(s3, bucket, "source")
+    s3.put_bucket_policy(Bucket=bucket, Policy=enforcing_policy(bucket))
+    source = {"Bucket": bucket, "Key": "source"}
+    denied, not_offered = (403, "AccessDenied"), (501, "NotImplemented")
+    assert refusal(s3.put_object, Bucket=bucket, Key="new", Body=b"") == denied
+    assert refusal(s3.copy_object, Bucket=bucket, Key="new", CopySource=source) == denied
+    for condition in ({"IfNoneMatch": "*"}, {"IfMatch": WRONG}):
+        assert refusal(s3.copy_object, Bucket=bucket, Key="new", CopySource=source, **condition) == not_offered
+    upload = {"Bucket": bucket, "Key": "new"}
+    upload["UploadId"] = s3.create_multipart_upload(**upload)["UploadId"]
+    etag = s3.upload_part_copy(**upload, PartNumber=1, CopySource=source)["CopyPartResult"]["ETag"]
+    parts = {"MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": etag}]}}
+    assert refusal(s3.complete_multipart_upload, **upload, **parts) == denied
+    s3.complete_multipart_upload(**upload, **parts, IfNoneMatch="*")
+    assert body_of(s3, bucket, "new") == b"bytes"
+    s3.put_object(Bucket=bucket, Key="another", Body=b"", IfNoneMatch="*")
+    s3.delete_bucket_policy(Bucket=bucket)
+    s3.copy_object(
+        Bucket=bucket, Key="another", CopySource=source, IfMatch=s3.head_object(Bucket=bucket, Key="another")["ETag"]
+    )

@@ -39,7 +39,8 @@ class InMemoryObjectStore(ScriptedFaults):
     """ObjectStore, MultipartStore, AnnotationStore and ObjectListing in memory.
 
     The owners' calls are ``put``, ``annotate`` and ``remove``. Without ``knows_annotations`` it is a server that has
-    none; without ``carries_annotations`` copies leave them behind.
+    none; without ``carries_annotations`` copies leave them behind. The ``enforcing`` buckets take no CopyObject with a
+    condition.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class InMemoryObjectStore(ScriptedFaults):
         super().__init__()
         self.knows_annotations = True
         self.carries_annotations = True
+        self.enforcing: set[str] = set()
         self._clock = clock or FakeClock()
         self._max_copy = max_copy
         self._min_part = min_part
@@ -136,6 +138,8 @@ class InMemoryObjectStore(ScriptedFaults):
         with self._faulty("copy_object"):
             if source.location == target.location:
                 raise RefusedRequestError(f"{source.location.uri}: it cannot be copied onto itself")
+            if target.location.bucket in self.enforcing:
+                return Refused.NOT_OFFERED
             found = self.read_for_copy(source, target)
             return found if isinstance(found, Refused) else self.write_copy(found, target, seen=seen)
 

@@ -1,14 +1,11 @@
 """The plan's bill against the requests that the workers then send, recorded at the SDK."""
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from adapters.aws.clients import AwsClients
 from adapters.duckdb.plan import DuckDbPlanner
 from adapters.duckdb.saved_plan import shares_of_plan
 from adapters.inventory.files import opened_inventory
@@ -19,11 +16,10 @@ from domain.planning.estimate import estimate
 from domain.planning.figures import Cutting, PlanFigures
 from domain.planning.prices import Prices
 from handlers.bootstrap.planning import plan_rows
-from handlers.engine.batch import respond_to_batch
-from handlers.operations.backfill import Fed, Feeder
 from tests.inventories import altered, write_rows
 from tests.servers import Server
-from tests.worlds.site import SITE_RULES, Site, lambda_event
+from tests.worlds.site import SITE_RULES, Site
+from tests.worlds.site_requests import move
 
 ABOVE = 10_000
 CUTTING = Cutting(ABOVE, 5 * 2**20)
@@ -35,28 +31,6 @@ COPIES = ("S3 copies", "S3 copies into infrequent access")
 READS = ("HeadObject", "GetObjectTagging", "ListObjectAnnotations")
 PARTS = ("CreateMultipartUpload", "UploadPartCopy", "CompleteMultipartUpload")
 NO_LOCK = dict.fromkeys(("object_lock_mode", "object_lock_retain_until_date", "object_lock_legal_hold_status"), "")
-
-
-@contextmanager
-def recorded(clients: AwsClients) -> Iterator[Counter[str]]:
-    """How often each operation of S3 was asked for inside; a repeat by the SDK counts once.
-
-    The SDK's hooks see no call that takes the lean lane.
-    """
-    sent: list[str] = []
-    counts: Counter[str] = Counter()
-
-    def note(model: Any, **_unused: Any) -> None:
-        sent.append(model.name)
-
-    for client in (clients.s3, clients.s3_once):
-        client.meta.events.register("before-call", note)
-    try:
-        yield counts
-    finally:
-        for client in (clients.s3, clients.s3_once):
-            client.meta.events.unregister("before-call", note)
-        counts.update(sent)
 
 
 def filled(site: Site) -> None:
@@ -104,19 +78,6 @@ def report(site: Site, folder: Path, *, without: tuple[str, ...] = ()) -> Path:
 def listing_of(site: Site) -> S3ObjectListing:
     """What ``--list`` reads."""
     return S3ObjectListing(site.clients, owners=Owners({}))
-
-
-def move(site: Site, rows: Any) -> Counter[str]:
-    """Enqueue the rows and let a worker move them: what it asked of S3."""
-    queue = site.dependencies.backfill_queue
-    assert Feeder(site.process.rules, queue).feed(rows, Fed())
-    with recorded(site.clients) as counts:
-        while messages := queue.receive_messages(at_most=10, wait=0):
-            event = lambda_event(messages)
-            answer = respond_to_batch(event, site.dependencies, queue=queue, seconds_left=lambda: 300.0)
-            assert answer == {"batchItemFailures": []}
-            queue.delete_messages(messages)
-    return counts
 
 
 def compare(figures: PlanFigures, counts: Counter[str]) -> None:

@@ -1,5 +1,6 @@
 """S3 as a test of the object ports sees it: the fake, or the adapters on a server."""
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -85,6 +86,9 @@ class ObjectWorld(Protocol):
     def leaving_annotations(self) -> ObjectStore:
         """The same objects for a migration whose rules file promises that no source has annotations."""
 
+    def enforce_conditions(self, bucket: str) -> None:
+        """An owner's policy denies every write without If-None-Match or If-Match from now on."""
+
     def enable_locks(self, bucket: str) -> None:
         """An owner enables Object Lock on a bucket that is there; RefusedRequestError where it keeps no versions."""
 
@@ -142,6 +146,10 @@ class FakeWorld:
         """See ObjectWorld."""
         self.store.carries_annotations = False
         return self.store
+
+    def enforce_conditions(self, bucket: str) -> None:
+        """See ObjectWorld."""
+        self.store.enforcing.add(bucket)
 
     def enable_locks(self, bucket: str) -> None:
         """See ObjectWorld."""
@@ -213,6 +221,10 @@ class ServerWorld:
         """See ObjectWorld."""
         return S3ObjectStore(self._clients, carries_annotations=False)
 
+    def enforce_conditions(self, bucket: str) -> None:
+        """See ObjectWorld."""
+        self._owner.put_bucket_policy(Bucket=bucket, Policy=enforcing_policy(bucket))
+
     def enable_locks(self, bucket: str) -> None:
         """See ObjectWorld."""
         with translated("PutObjectLockConfiguration", bucket):
@@ -280,6 +292,22 @@ def _put_parameters(
     if lock is not None and lock.retain_until is not None:
         said |= {"ObjectLockMode": lock.mode, "ObjectLockRetainUntilDate": datetime.fromisoformat(lock.retain_until)}
     return said | ({"Tagging": urlencode(dict(tags), quote_via=quote)} if tags else {})
+
+
+def enforcing_policy(bucket: str) -> str:
+    """A bucket policy that denies each write without a condition; parts of an upload have none, and may be written."""
+    denied = {
+        "Sid": "ConditionalWritesOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{bucket}/*",
+        "Condition": {
+            "Null": {"s3:if-none-match": "true", "s3:if-match": "true"},
+            "Bool": {"s3:ObjectCreationOperation": "true"},
+        },
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [denied]})
 
 
 def clients_for(server: Server) -> AwsClients:

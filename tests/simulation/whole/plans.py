@@ -154,6 +154,8 @@ class Plan:
     """How often the functions are replaced, with another configuration."""
     blunt: bool = False
     """Whether the server answers a conditional delete of what is not there with 412, as SeaweedFS does."""
+    enforces: bool = False
+    """Whether the target bucket answers 501 to a CopyObject with a condition."""
     together: bool = True
     """Whether many claims and many commits are written in one request."""
     checksums: bool = True
@@ -241,6 +243,7 @@ class Plan:
             *({"roles": 0}, {"dual": 0.0}, {"moves": 0.0}, {"twins": 0.0}, {"erases": 0.0}, {"afterwards": 0}),
             *({"lifecycle": ""}, {"suspends": ""}, {"versioned_target": False}, {"unfenced": False}, {"blunt": False}),
             {"together": False},
+            {"enforces": False},
             *({"properties": False, "locks": False, "promises_class": False, "breaks": False}, {"property_roles": 0}),
             *(
                 {"locks": False},

@@ -76,6 +76,8 @@ class SimulatedStore(Asking):
 
     def _copying(self, source: SourceObject, target: TargetObject, seen: ObjectState | None) -> Phases:
         store, truth = self._site.store, self._site.truth
+        if target.location.bucket in store.enforcing:
+            return Refused.NOT_OFFERED  # type: ignore[return-value]  # a generator's return value is the answer
         read = store.read_for_copy(source, target)
         if isinstance(read, Refused):
             return read  # type: ignore[return-value]  # a generator's return value is the answer

@@ -154,6 +154,20 @@ def _long_waits(random: Random) -> Mapping[str, Any]:
     return {**quiet, "trips": random.randint(1, 2), "pauses": random.choice((0, 1)), "strangers": 0}
 
 
+def _enforced(random: Random) -> Mapping[str, Any]:
+    """E: the target bucket takes conditions of completed uploads only, so each worker learns to copy in parts."""
+    back = random.random() < 0.4
+    return {
+        "enforces": True,
+        "large": random.choice((0.0, 0.3)),
+        "fault_rate": random.choice((0.0, 0.1, 0.25)),
+        "cleanup": random.random() < 0.6,
+        "rollback": back,
+        "purge": back and random.random() < 0.7,
+        "replaced": random.choice((0, 1)),
+    }
+
+
 def _broken_off(random: Random) -> Mapping[str, Any]:
     """G: a large object is overwritten faster than it is copied in parts, to where no etag can be foretold."""
     return {
@@ -191,6 +205,7 @@ PROFILES: Mapping[str, Profile] = {
     "H": _every_form,
     "R": _long_waits,
     "G": _broken_off,
+    "E": _enforced,
     "L": _gates,
 }
 

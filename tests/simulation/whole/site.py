@@ -124,6 +124,8 @@ class Site:
                 kms=plan.encrypted,
                 locks=plan.locks and not plan.locks_later,
             )
+        if plan.enforces:
+            self.store.enforcing.add(self.target_bucket)
         self.truth = Truth(self.store, clock.now)
         self.claims = Claims(self.truth, self.store)
         self.manifest = Watched(self._recorded)

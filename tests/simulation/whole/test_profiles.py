@@ -25,9 +25,9 @@ from tests.simulation.whole.run import run
 pytestmark = pytest.mark.slow("plays hundreds of whole migrations")
 
 
-@pytest.mark.parametrize(("letter", "seeds"), [("K", 40), ("H", 16), ("G", 8), ("R", 12)])
+@pytest.mark.parametrize(("letter", "seeds"), [("K", 40), ("H", 16), ("G", 8), ("R", 12), ("E", 16)])
 def test_the_seeds_of_a_profile_keep_every_invariant(letter: str, seeds: int) -> None:
-    """Whatever goes along with an object, every form of a reference, uploads that break off, and long pauses."""
+    """What goes along with an object, forms of references, uploads that break off, long pauses, enforced conditions."""
     for seed in range(seeds):
         found = run(Plan.of_seed(seed, **changes_of(letter, seed)))
         assert not found.broken, f"--profile {letter} --seed {seed}\n{found.broken[0]}\n{found.trace}"

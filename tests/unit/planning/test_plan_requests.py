@@ -31,7 +31,7 @@ def test_sql_and_worker_make_the_same_parts(cutting: Cutting) -> None:
     known += "NULL AS is_multipart_uploaded, NULL AS e_tag, NULL AS encryption_status"
     rows = duckdb.execute(f"SELECT {columns} FROM (SELECT {known})", [SIZES]).fetchall()  # noqa: S608  # ours
     for size, cut, parts in rows:
-        assert cut == MigrationPolicy(multipart_above=cutting.above).is_cut(size), size
+        assert cut == MigrationPolicy(multipart_above=cutting.above).is_cut(size, "b"), size
         wanted = part_size_for(size, wanted=cutting.part_size)
         assert parts == len(cut_into_parts(size, part_size=wanted)), size
 

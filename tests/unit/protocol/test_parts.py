@@ -43,8 +43,8 @@ def test_a_limit_of_zero_cuts_every_object() -> None:
     """One without bytes, too: it has one empty part. Above it the limit counts, and what S3 copies at once."""
     for above, cut, whole in ((0, (0, 1), ()), (5, (6,), (0, 5)), (9 * GIB, (5 * GIB + 1,), (5 * GIB,))):
         policy = MigrationPolicy(multipart_above=above)
-        assert all(policy.is_cut(size) for size in cut)
-        assert not any(policy.is_cut(size) for size in whole)
+        assert all(policy.is_cut(size, "b") for size in cut)
+        assert not any(policy.is_cut(size, "b") for size in whole)
     (part,) = cut_into_parts(0, part_size=MIN_PART_BYTES)
     assert (part.number, part.is_empty) == (1, True)
     assert not cut_into_parts(1, part_size=MIN_PART_BYTES)[0].is_empty
