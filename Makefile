@@ -19,7 +19,7 @@ SEEDS ?= 2000
 MUTANTS ?= 200
 SCENARIOS ?= S03 S04 S07 S11 S23 S24 S25 S27 S28 S29 S30 S38 S39 S43 S44 S45 S46 S47 S56 S57 S58 S61 S64 W22
 
-.PHONY: help demo test test-slow test-all check bench performance simulate mutate fmt clean layers package iam modules check-rules deploy-test deploy deploy-portal fuzz chaos audit
+.PHONY: help demo test test-slow test-all check bench performance simulate mutate fmt clean layers package iam conformance modules check-rules deploy-test deploy deploy-portal fuzz chaos audit
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -97,6 +97,9 @@ package: layers node_modules/.ready ## Build what is deployed, without an accoun
 
 iam: layers build/layers/here/.ready node_modules/.ready ## Write docs/iam.md anew, after a change of a role or of a call
 	@$(BIN)/python -m tests.deployment iam > build/iam.md && mv build/iam.md docs/iam.md
+
+conformance: .venv/.ready ## Write the table of docs/conformance.md anew: what the servers here answer
+	@$(BIN)/python -m tests.docs.conformance_page
 
 modules: .venv/.ready ## Write serverless-modules.yml anew: what the functions can import, and so what is deployed
 	@$(BIN)/python -m tests.deployment modules

@@ -8,6 +8,7 @@ from adapters.standin.limits import Limits
 from adapters.standin.preconditions import target_refusal
 from adapters.standin.wire import Answer, S3Request, s3_error
 
+_IDS = frozenset({"x-amz-request-id", "x-amz-id-2"})
 _TOO_SMALL = "Your proposed upload is smaller than the minimum allowed size"
 
 
@@ -54,7 +55,9 @@ class Multiparts:
 
     @staticmethod
     def _replayed(answer: Answer) -> Answer:
-        return answer[0], dict(answer[1]), answer[2]
+        """The same answer under a new id: each answer of S3 has its own."""
+        headers = {name: value for name, value in answer[1].items() if name.lower() not in _IDS}
+        return answer[0], headers, answer[2]
 
     def _small_part(self, body: bytes, parts: dict[int, dict[str, Any]]) -> Answer | None:
         try:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from adapters.aws.clients import AwsClients
+from adapters.conformance.bench import Options
+from adapters.conformance.run import ConformanceRun
 from adapters.doctor.conditions_probe import probe_conditions
 from adapters.doctor.deployed_stack import DeployedStack
 from adapters.doctor.inspector import AwsInspector
@@ -16,6 +18,7 @@ from adapters.s3.restore_store import S3RestoreStore
 from domain.errors import InputError
 from domain.keys import Location
 from domain.lifecycle.archives import RestoreStore
+from domain.lifecycle.conformance import Conformance
 from domain.lifecycle.inspection import Inspector, StackInspector, Tried, UserPool
 from domain.lifecycle.ports import UploadListing
 from domain.planning.ports import ObjectListing
@@ -57,6 +60,17 @@ def probe_of(process: Process) -> Iterator[Tried]:
     target = Location(process.rules.target_bucket, process.rules.target_prefix)
     in_parts = process.settings.multipart_above == 0
     return probe_conditions(process.clients, target=target, owners=process.owners, in_parts=in_parts)
+
+
+def conformance_of(process: Process, *, prefix: str, wait: float, kms_key: str) -> Conformance:
+    """The facts of the protocol on the process's servers; ``wait`` in seconds. Only boto3 sends the requests."""
+    clients = AwsClients(connections=64, endpoint_url=process.settings.endpoint_url, region=process.settings.region)
+    return ConformanceRun(clients, Options(prefix, wait, kms_key))
+
+
+def server_of(process: Process) -> str:
+    """The URL of S3, as the SDK resolves it."""
+    return str(process.clients.s3.meta.endpoint_url)
 
 
 @contextmanager

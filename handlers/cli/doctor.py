@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from itertools import chain, islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -17,8 +18,9 @@ from domain.rules.compiled import CompiledRules
 from domain.rules.lake_tables import first_tables, table_warning
 from handlers.cli.account_doctor import key_findings, ownership_findings
 from handlers.cli.bucket_doctor import annotation_findings, lifecycle_findings, versioning_findings
+from handlers.cli.conformance import PREFIX, WAIT_SECONDS, ConformanceOptions, run_conformance
 from handlers.cli.finding import Finding
-from handlers.cli.options import json_option, with_settings
+from handlers.cli.options import ABOVE_ZERO, json_option, with_settings_unless
 from handlers.config.settings import Settings
 from handlers.operations.proof import refuse_rules
 
@@ -35,15 +37,37 @@ _UNLOCKED = "what is written over or deleted there may be gone; note a link of t
 @click.option("--probe", is_flag=True, help="Also try each S3 condition with small objects at the target.")
 @click.option("--stack", help="Also look at this deployed stack; table, queues and bus are taken from it.")
 @click.option("--user-pool", help="Also look at the app clients of the portal's Cognito user pool: its ARN or id.")
+@click.option("--conformance", is_flag=True, help="Only try what the protocol needs of AWS, with new resources.")
+@click.option("--bucket-prefix", help=f"Beginning of the names that --conformance makes.  [default: {PREFIX}]")
+@click.option("--kms-key", help="ARN of a KMS key, for the facts of --conformance about encryption.")
+@click.option(
+    "--wait",
+    type=ABOVE_ZERO,
+    help=f"Maximum number of seconds for which --conformance waits for events.  [default: {WAIT_SECONDS:.0f}]",
+)
+@click.option("--write", type=click.Path(path_type=Path), help="Also write the table of --conformance as Markdown.")
 @json_option
-@with_settings
+@with_settings_unless("conformance")
 @click.pass_context
 def doctor(
-    context: click.Context, settings: Settings, *, probe: bool, stack: str | None, user_pool: str | None, as_json: bool
+    context: click.Context,
+    settings: Settings,
+    *,
+    probe: bool,
+    stack: str | None,
+    user_pool: str | None,
+    conformance: bool,
+    bucket_prefix: str | None,
+    kms_key: str | None,
+    wait: float | None,
+    write: Path | None,
+    as_json: bool,
 ) -> None:
     """Look at credentials, buckets, table, queues and bus, and say what would go wrong.
 
     Writes nothing, but with --probe small objects, which it deletes again. Exit code 1 when something is missing.
+    With --conformance it looks at no migration. It makes buckets, a table, queues and a bus of its own, compares what
+    they answer with what keyshift needs, and removes them, also after Ctrl-C (docs/conformance.md).
 
     \b
     Example:
@@ -51,6 +75,7 @@ def doctor(
       keyshift doctor --probe
       keyshift doctor --rules portal.yaml --table keyshift-prod-manifest --stack keyshift-prod
       keyshift doctor --user-pool us-east-1_example
+      keyshift doctor --conformance --write conformance.md
     """
     from handlers.bootstrap import inspection
     from handlers.bootstrap.process import Process
@@ -58,6 +83,17 @@ def doctor(
     from handlers.cli.stack_doctor import examine_stack, with_stack
 
     process = Process(settings)
+    chosen = ConformanceOptions(bucket_prefix, kms_key, wait, write)
+    if conformance:
+        run_conformance(
+            context,
+            inspection.conformance_of(process, prefix=chosen.prefix, wait=wait or WAIT_SECONDS, kms_key=kms_key or ""),
+            server=inspection.server_of(process),
+            prefix=chosen.prefix,
+            write=write,
+            as_json=as_json,
+        )
+    chosen.refuse_alone()
     found: list[Finding] = []
     if stack is not None:
         deployed = inspection.deployed_stack(process, stack)

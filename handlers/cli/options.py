@@ -24,13 +24,28 @@ _SHARED = (
 )
 
 
+_NONE = {"rules_file": "none", "table": "none"}
+"""Stands for what a command does not read."""
+
+
 def with_settings(command: Command) -> Command:
     """Give the command a ``settings`` argument, made of its options and the environment."""
+    return _with_settings(command, none_needed_for="")
 
+
+def with_settings_unless(flag: str) -> Callable[[Command], Command]:
+    """The same; a command that is called with ``flag`` acts on no migration, so it needs neither rules nor table."""
+    return lambda command: _with_settings(command, none_needed_for=flag)
+
+
+def _with_settings(command: Command, *, none_needed_for: str) -> Command:
     @wraps(command)
     def with_read_settings(*arguments: Any, **options: Any) -> Any:
         given = {name: options.pop(name) for name, _, _ in _SHARED}
-        settings: Settings = read_settings(**{name: value for name, value in given.items() if value is not None})
+        needed = {name: value for name, value in given.items() if value is not None}
+        if options.get(none_needed_for):
+            needed = _NONE | needed
+        settings: Settings = read_settings(**needed)
         return command(*arguments, settings=settings, **options)
 
     decorated: Any = with_read_settings
