@@ -20,7 +20,10 @@ BODY = b"keyshift"
 OTHER_ETAG = '"00000000000000000000000000000000"'
 _NO_QUEUE = "AWS.SimpleQueueService.NonExistentQueue"
 _REFUSED = range(400, 500)
-_GONE = frozenset({"NoSuchBucket", "404", "ResourceNotFoundException", "NoSuchUpload", "NoSuchKey", _NO_QUEUE})
+_SWITCH_SECONDS = 60.0
+_GONE = frozenset(
+    {"NoSuchBucket", "404", "ResourceNotFoundException", "NoSuchUpload", "NoSuchKey", _NO_QUEUE, "QueueDoesNotExist"}
+)
 
 
 class NotOfferedError(Exception):
@@ -60,7 +63,7 @@ class Bench:
     @property
     def versioned(self) -> str:
         """A bucket that keeps versions."""
-        return self.once("versioned", lambda: self._bucket("versioned", "Enabled"))
+        return self.once("versioned", lambda: self._bucket("versioned", versioned=True))
 
     @property
     def plain(self) -> str:
@@ -77,9 +80,9 @@ class Bench:
         """A bucket that kept versions, with one version of ``kept`` from then; versioning is suspended now."""
 
         def make() -> str:
-            bucket = self._bucket("suspended", "Enabled")
+            bucket = self._bucket("suspended", versioned=True)
             self.s3.put_object(Bucket=bucket, Key="kept", Body=BODY)
-            self.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
+            self._switch(bucket, "Suspended")
             return bucket
 
         return self.once("suspended", make)
@@ -151,15 +154,27 @@ class Bench:
                 self.left.append(f"{named} ({error})")
             self._removals.pop()
 
-    def _bucket(self, purpose: str, versioning: Literal["Enabled"] | None = None) -> str:
+    def _bucket(self, purpose: str, *, versioned: bool = False) -> str:
         bucket = f"{self.name}-{purpose}"
         region = self.s3.meta.region_name
         place: Any = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-        with self.making(f"bucket {bucket}: aws s3 rb --force s3://{bucket}", partial(self._remove_bucket, bucket)):
+        named = f"bucket {bucket}: empty it, with its versions and uploads, and then: aws s3 rb s3://{bucket}"
+        with self.making(named, partial(self._remove_bucket, bucket)):
             self.clients.s3.create_bucket(Bucket=bucket, **place)
-        if versioning:
-            self.clients.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": versioning})
+        if versioned:
+            self._switch(bucket, "Enabled")
         return bucket
+
+    def _switch(self, bucket: str, status: Literal["Enabled", "Suspended"]) -> None:
+        """Switch versioning, and write until it counts: S3 says that the first time may take a while everywhere."""
+        self.clients.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": status})
+
+        def counts() -> bool:
+            self.s3.put_object(Bucket=bucket, Key="switched", Body=BODY)
+            version_id = self.s3.head_object(Bucket=bucket, Key="switched").get("VersionId", "null")
+            return bool(version_id == "null") is (status == "Suspended")
+
+        wait_until(counts, seconds=min(self.options.wait, _SWITCH_SECONDS))
 
     def _remove_bucket(self, bucket: str) -> None:
         s3: Any = self.clients.s3

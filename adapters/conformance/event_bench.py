@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,16 @@ from domain.errors import RefusedRequestError
 KEY = "told/a b+c"
 """Two characters whose encodings differ."""
 EVENTS = ("s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:ObjectTagging:*")
+_DIRECTLY = Counter(
+    {
+        "ObjectCreated:Put": 2,
+        "ObjectCreated:Copy": 1,
+        "ObjectCreated:CompleteMultipartUpload": 1,
+        "ObjectTagging:Put": 1,
+        "ObjectRemoved:Delete": 1,
+    }
+)
+_THROUGH_BUS = Counter({"Object Created": 4, "Object Deleted": 1})
 _POLL_SECONDS = 2
 _POLICY_SECONDS = 90.0
 _AGAIN_SECONDS = 15.0
@@ -58,12 +69,12 @@ class Heard:
 
 def directly(bench: Bench) -> Heard:
     """What S3 tells the queue itself; raises NotOfferedError where nothing arrives."""
-    return bench.once("heard directly", lambda: _heard(bench, _direct_queue(bench), least=6))
+    return bench.once("heard directly", lambda: _heard(bench, _direct_queue(bench), _DIRECTLY))
 
 
 def through_eventbridge(bench: Bench) -> Heard:
     """What EventBridge tells; raises NotOfferedError where nothing arrives."""
-    return bench.once("heard through EventBridge", lambda: _heard(bench, _routed_queue(bench), least=5))
+    return bench.once("heard through EventBridge", lambda: _heard(bench, _routed_queue(bench), _THROUGH_BUS))
 
 
 def new_queue(bench: Bench, purpose: str) -> QueuePair:
@@ -132,7 +143,7 @@ def _routed_queue(bench: Bench) -> QueuePair:
     return queue
 
 
-def _heard(bench: Bench, queue: QueuePair, *, least: int) -> Heard:
+def _heard(bench: Bench, queue: QueuePair, wanted: Counter[str]) -> Heard:
     """Wait until the way is open, do everything with one new key, and gather what arrives."""
     arrived = _Arrivals(bench, queue)
     arrived.await_way()
@@ -140,7 +151,7 @@ def _heard(bench: Bench, queue: QueuePair, *, least: int) -> Heard:
     key = f"{prefix}/{KEY}"
     written = time.monotonic()
     _write(bench, key)
-    events = arrived.of_key(prefix, least=least)
+    events = arrived.of_key(prefix, wanted)
     first = min((one.received for one in events), default=written)
     return Heard(tuple(events), arrived.has_test_event, max(0.0, first - written))
 
@@ -180,13 +191,14 @@ class _Arrivals:
                 again = time.monotonic() + _AGAIN_SECONDS
             self._receive()
 
-    def of_key(self, prefix: str, *, least: int) -> list[Told]:
-        """The events of that key; returns once there are enough of them, or after the wait."""
+    def of_key(self, prefix: str, wanted: Counter[str]) -> list[Told]:
+        """The events of that key; returns once those types came so often, or after the wait."""
         until = time.monotonic() + self._bench.options.wait
         while True:
             self._receive()
             found = [one for one in self._events if one.key.startswith(prefix)]
-            if len({(one.name, one.sequencer) for one in found}) >= least or time.monotonic() >= until:
+            came = Counter(name for name, _ in {(one.name, one.sequencer) for one in found})
+            if came >= wanted or time.monotonic() >= until:
                 return found
 
     def _receive(self) -> None:

@@ -39,7 +39,19 @@ def _table(bench: Bench) -> str:
 
 
 def _delete_table(client: Any, name: str) -> None:
-    client.delete_table(TableName=name)
+    """A table that is still being made cannot be deleted yet."""
+
+    def is_deleted() -> bool:
+        try:
+            client.delete_table(TableName=name)
+        except ClientError as error:
+            if error_code(error) != "ResourceInUseException":
+                raise
+            return False
+        return True
+
+    if not wait_until(is_deleted, seconds=_READY_SECONDS, pause=2.0):
+        client.delete_table(TableName=name)
 
 
 def _item(bench: Bench, **more: Any) -> dict[str, Any]:

@@ -67,16 +67,18 @@ class InPartsOnly:
     """The buckets that take no CopyObject with a condition (aws-facts.md §2.1), as far as this process has seen.
 
     There a completed upload takes the condition, so each object goes in parts. It is kept for the life of the process:
-    a bucket whose policy was changed meanwhile costs more requests, and nothing else.
+    a bucket whose policy was changed meanwhile costs more requests, and nothing else. ``tell`` gets each bucket once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[str], None] = lambda _: None) -> None:
+        self._tell = tell
         self._buckets: set[str] = set()
 
     def learn(self, bucket: str, answer: Written | Refused) -> None:
         """Remember the bucket if that was its answer to a CopyObject."""
-        if answer is Refused.NOT_OFFERED:
+        if answer is Refused.NOT_OFFERED and bucket not in self._buckets:
             self._buckets.add(bucket)
+            self._tell(bucket)
 
     def __contains__(self, bucket: str) -> bool:
         return bucket in self._buckets

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
 from uuid import uuid4
 
@@ -22,7 +22,7 @@ from adapters.s3.annotation_store import S3AnnotationStore
 from adapters.s3.bucket_encryption import BucketEncryption
 from adapters.s3.multipart_store import S3MultipartStore
 from adapters.s3.object_store import S3ObjectStore
-from domain.protocol.attempt import MigrationPolicy, MigrationPorts
+from domain.protocol.attempt import InPartsOnly, MigrationPolicy, MigrationPorts
 from domain.steering.breaker import BreakerPolicy
 from handlers.bootstrap.audit_chain import chains_writer, event_of_item
 from handlers.bootstrap.process import Process
@@ -41,10 +41,15 @@ def wire_command(process: Process, *, function: str, level: str | None = None) -
     """
     settings, rules, clients = process.settings, process.rules, process.clients
     clock = SystemClock()
+    observer = Observer(migration=rules.migration, function=function, level=level, stream=sys.stderr)
+
+    def tell_in_parts(bucket: str) -> None:
+        observer.warn("the bucket takes no CopyObject with a condition (501): objects go in parts", bucket=bucket)
+
     return Dependencies(
         settings=settings,
         rules=rules,
-        policy=policy_of(process),
+        policy=replace(policy_of(process), in_parts_only=InPartsOnly(tell_in_parts)),
         ports=MigrationPorts(
             store=S3ObjectStore(clients, owners=process.owners, carries_annotations=not rules.promised_unannotated),
             multipart=S3MultipartStore(clients, owners=process.owners, part_workers=settings.parts_at_once),
@@ -63,7 +68,7 @@ def wire_command(process: Process, *, function: str, level: str | None = None) -
         ),
         probes=DynamoDbProbeBook(clients, process.table),
         new_token=lambda: uuid4().hex,
-        observer=Observer(migration=rules.migration, function=function, level=level, stream=sys.stderr),
+        observer=observer,
     )
 
 

@@ -187,7 +187,7 @@ def test_what_cannot_be_removed_is_named_with_its_remedy(clients: AwsClients, pr
         list(run.observe())
     (left,) = run.left
     (bucket,) = named(clients, prefix)
-    assert f"aws s3 rb --force s3://{bucket}" in left
+    assert f"aws s3 rb s3://{bucket}" in left
     real_s3.delete_bucket(Bucket=bucket)
 
 

@@ -1,5 +1,6 @@
 """Bootstrap wires real adapters to every port, sends nothing, and takes its policy from settings and rules."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from adapters.s3.bucket_encryption import BucketEncryption
 from adapters.s3.object_store import S3ObjectStore
 from domain.audit.ports import EventBus
 from domain.errors import RulesError
-from domain.protocol.ports import Manifest, MultipartStore, ObjectStore
+from domain.protocol.ports import Manifest, MultipartStore, ObjectStore, Refused
 from domain.queues import MessageQueue
 from domain.reporting.ports import ProgressCounters
 from handlers.bootstrap import bootstrap, policy_of, wire_command
@@ -91,6 +92,15 @@ def test_the_policy_follows_rules_and_settings() -> None:
     policy = policy_of(Process(settings, rules=rules))
     assert (policy.mirror_deletes, policy.multipart_above, policy.request_seconds) == (False, 7, 60)
     assert (policy.encrypts_targets(), policy.rules_digest, policy.kms_keys.pairs) == (True, rules.digest, keys)
+
+
+def test_a_bucket_that_takes_no_copies_is_logged_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """So that an operator finds out why requests have become more."""
+    policy = wire_command(Process(some_settings(), rules=read_rules(HANDLER_RULES)), function="in-parts").policy
+    for _ in range(2):
+        policy.in_parts_only.learn("line-1", Refused.NOT_OFFERED)
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "in parts" in line]
+    assert (json.loads(line)["level"], json.loads(line)["bucket"]) == ("WARNING", "line-1")
 
 
 @pytest.mark.parametrize(("promise", "directive"), [("", "COPY"), (", annotations: none", "EXCLUDE")])

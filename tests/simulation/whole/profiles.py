@@ -155,7 +155,7 @@ def _long_waits(random: Random) -> Mapping[str, Any]:
 
 
 def _enforced(random: Random) -> Mapping[str, Any]:
-    """E: the target bucket takes conditions of completed uploads only, so each worker learns to copy in parts."""
+    """C: the target bucket takes conditions of completed uploads only, so each worker learns to copy in parts."""
     back = random.random() < 0.4
     return {
         "enforces": True,
@@ -205,7 +205,7 @@ PROFILES: Mapping[str, Profile] = {
     "H": _every_form,
     "R": _long_waits,
     "G": _broken_off,
-    "E": _enforced,
+    "C": _enforced,
     "L": _gates,
 }
 

@@ -67,11 +67,14 @@ def test_the_process_asks_such_a_bucket_only_once() -> None:
 
 
 def test_only_the_bucket_that_said_so_gets_everything_in_parts() -> None:
-    """What a rollback writes goes to the other bucket, whose policy may differ."""
-    policy = learning()
-    policy.in_parts_only.learn("line", Refused.NOT_OFFERED)
+    """A rollback writes to the other bucket, whose policy may differ. The log gets one line for a bucket."""
+    told: list[str] = []
+    policy = replace(PROMISED, in_parts_only=InPartsOnly(told.append))
+    for _ in range(2):
+        policy.in_parts_only.learn("line", Refused.NOT_OFFERED)
     for answer in (Written("e"), Refused.PRECONDITION, Refused.SOURCE_ABSENT, Refused.CONCURRENT):
         policy.in_parts_only.learn("other", answer)
+    assert told == ["line"]
     assert policy.is_cut(1, "line")
     assert not policy.is_cut(1, "other")
     assert policy.fits_one_request(listed(BODY), "other")
