@@ -114,7 +114,7 @@ class MigrationPolicy:
     encrypts_targets: Callable[[], bool] = lambda: False
     kms_keys: KeyMap = NO_KEYS
     rules_digest: str = ""
-    in_parts_only: InPartsOnly = field(default_factory=InPartsOnly, compare=False)
+    in_parts_only: InPartsOnly = field(default_factory=InPartsOnly)
 
     @property
     def complete_seconds(self) -> float:

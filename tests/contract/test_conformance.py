@@ -224,6 +224,17 @@ def test_seaweedfs_has_what_keyshift_needs_of_s3(seaweedfs: Server, prefix: str)
     }
 
 
+def test_moto_is_not_fit(moto_endpoint: Server, prefix: str) -> None:
+    """It copies over what is there (emulators.md), and three facts about conditions of copies say so."""
+    trials = trials_named("CopyObject, If")
+    seen = faults_of(observed(clients_of(moto_endpoint), prefix, *trials))
+    assert [one.fact.name for one in seen if one.seen == "200"] == [
+        "CopyObject, If-Match on the source, another etag",
+        "CopyObject, If-None-Match, the key is taken",
+        "CopyObject, If-Match on the target, another etag",
+    ]
+
+
 def test_an_answer_that_is_measured_holds_with_what_was_seen(clients: AwsClients, prefix: str) -> None:
     """A text holds only if it is the expected one; an answer that lacks a field is different."""
 

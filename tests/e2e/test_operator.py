@@ -10,6 +10,7 @@ from adapters.s3.requests import Owners
 from domain.keys import Location
 from tests.e2e.command_line import run_keyshift
 from tests.servers import Server
+from tests.worlds.objects import enforcing_policy
 from tests.worlds.site import Site
 
 pytestmark = pytest.mark.slow("runs commands one after the other, each as a process")
@@ -37,6 +38,17 @@ def test_doctor_finds_nothing_missing(site: Site, standin: Server) -> None:
     assert [one for one in findings if one["level"] == "fail"] == []
     assert len([one for one in findings if one["text"] == "honoured"]) == 11
     assert site.keys("") == []
+
+
+def test_doctor_says_where_copies_go_in_parts(site: Site, standin: Server) -> None:
+    """A policy that enforces conditional writes is nothing to repair: exit code 0, and which way copies go."""
+    site.clients.s3.put_bucket_policy(Bucket=site.name, Policy=enforcing_policy(site.name))
+    answer = run_keyshift("doctor", "--probe", "--json", more=variables(site, standin))
+    findings = [json.loads(line) for line in answer.stdout.splitlines()]
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    told = [one["part"] for one in findings if one["level"] == "warn" and "objects go in parts" in one["text"]]
+    assert [name.partition(":")[0] for name in told] == ["CopyObject"] * 3
+    assert len([one for one in findings if one["text"] == "honoured"]) == 8
 
 
 def test_doctor_finds_the_client_that_lets_users_write_their_role(site: Site, standin: Server) -> None:
