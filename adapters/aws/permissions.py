@@ -47,10 +47,18 @@ _OF_OTHERS = {
 }
 _SAME_NAME = {
     "dynamodb": (
-        "BatchGetItem DescribeStream DescribeTable GetItem GetRecords GetShardIterator PutItem Query Scan UpdateItem"
+        "BatchGetItem CreateTable DeleteTable DescribeStream DescribeTable GetItem GetRecords GetShardIterator PutItem "
+        "Query Scan UpdateItem"
     ),
-    "sqs": "GetQueueAttributes GetQueueUrl ListMessageMoveTasks ReceiveMessage",
-    "events": "DescribeEventBus DescribeRule PutEvents PutRule PutTargets",
+    "sqs": (
+        "CreateQueue DeleteMessage DeleteQueue GetQueueAttributes GetQueueUrl ListMessageMoveTasks ReceiveMessage "
+        "SetQueueAttributes"
+    ),
+    "events": (
+        "CreateEventBus DeleteEventBus DeleteRule DescribeEventBus DescribeRule PutEvents PutRule PutTargets "
+        "RemoveTargets"
+    ),
+    "s3": "CreateBucket DeleteBucket PutBucketPolicy PutBucketVersioning PutObjectTagging",
     "lambda": "GetFunctionConfiguration ListEventSourceMappings UpdateEventSourceMapping",
     "cloudformation": "DescribeStackResources",
     "cognito-idp": "DescribeUserPool DescribeUserPoolClient ListUserPoolClients",

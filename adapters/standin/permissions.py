@@ -10,6 +10,7 @@ from adapters.standin.wire import parse_copy_source
 
 _STATEMENTS = "dynamodb:BatchExecuteStatement"
 _STATEMENT = re.compile(r'(INSERT|UPDATE) (?:INTO )?"([^"]+)"')
+_ON_BUSES = ("CreateEventBus", "DeleteEventBus", "DescribeEventBus")
 _SINGLE = {f"sqs:{name}Batch": f"sqs:{name}" for name in ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")}
 """A batch call of SQS is allowed by the permission of the single one."""
 _CONDITIONS = ("if-match", "if-none-match")
@@ -89,7 +90,7 @@ def _statement_of(fields: dict[str, Any]) -> re.Match[str] | None:
 
 def _of_events(operation: str, fields: dict[str, Any], place: str) -> str | None:
     """A rule of the default bus has no bus in its ARN; targets name their rule; a bus is looked at by its name."""
-    if operation == "DescribeEventBus":
+    if operation in _ON_BUSES:
         return f"arn:aws:events:{place}:event-bus/{fields.get('Name', 'default')}"
     rule, bus = fields.get("Rule") or fields.get("Name"), str(fields.get("EventBusName") or "default")
     if rule is None or not operation.endswith(("Rule", "Targets")):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,8 +10,8 @@ import pytest
 from adapters.aws.clients import AwsClients
 from adapters.conformance.bench import Options
 from adapters.conformance.run import ConformanceRun, trials_of
-from adapters.standin import StandIn
-from domain.lifecycle.conformance import Observed, faults_of
+from adapters.standin import StandIn, running_standin
+from domain.lifecycle.conformance import Observed, Outcome, faults_of
 from tests.docs.conformance_page import HEAD, KEY, MARK, PAGE, WAIT_SECONDS, cell_of, clients_of
 from tests.servers import standin_server
 
@@ -68,6 +69,11 @@ def rows() -> Iterator[dict[str, str]]:
         yield dict(zip(HEAD, [cell.strip() for cell in line.strip().strip("|").split("|")], strict=True))
 
 
+def policy_of_page() -> Any:
+    """The permissions that it tells an operator to give."""
+    return json.loads(PAGE.read_text(encoding="utf-8").partition("```json\n")[2].partition("```")[0])
+
+
 def test_the_page_holds_what_the_stand_in_answers(run: tuple[list[Observed], set[str]]) -> None:
     """Fact by fact; what is measured is left out. After a change: ``make conformance``."""
     observed, _ = run
@@ -93,8 +99,39 @@ def test_each_section_that_a_fact_names_is_in_the_facts() -> None:
 
 def test_the_policy_of_the_page_is_what_the_run_uses(run: tuple[list[Observed], set[str]]) -> None:
     """Neither more nor less, and on resources whose names begin as the run's."""
-    text = PAGE.read_text(encoding="utf-8").partition("```json\n")[2].partition("```")[0]
-    statements = json.loads(text)["Statement"]
+    statements = policy_of_page()["Statement"]
     granted = {action for one in statements for action in one["Action"]}
     assert granted == run[1]
     assert all("keyshift-conformance-*" in json.dumps(one["Resource"]) for one in statements)
+
+
+def observed_by(policy: str, standin: StandIn) -> list[Observed]:
+    """What a user with this policy sees of a server that checks permissions."""
+    root = replace(standin_server(standin), access_key="test", secret_key="test")
+    iam = root.client("iam")
+    iam.create_user(UserName="engineer")
+    iam.put_user_policy(UserName="engineer", PolicyName="conformance", PolicyDocument=policy)
+    key = iam.create_access_key(UserName="engineer")["AccessKey"]
+    server = replace(root, access_key=key["AccessKeyId"], secret_key=key["SecretAccessKey"])
+    with ConformanceRun(clients_of(server), Options("keyshift-conformance", WAIT_SECONDS)) as running:
+        observed = list(running.observe())
+    assert running.left == []
+    return observed
+
+
+@pytest.mark.slow("starts a stand-in that checks permissions")
+@pytest.mark.parametrize("missing", ["", "s3:PutBucketVersioning"])
+def test_the_policy_of_the_page_is_enough(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    """Each fact can be tried with it. Without one of its actions the facts that need it name it; nothing is left."""
+    monkeypatch.setenv("AUTH", "true")
+    policy = policy_of_page()
+    for statement in policy["Statement"]:
+        statement["Action"] = [action for action in statement["Action"] if action != missing]
+    with running_standin() as standin:
+        observed = observed_by(json.dumps(policy), standin)
+    told = {one.seen for one in observed if one.outcome is Outcome.COULD_NOT_RUN}
+    assert all(f"give the role {missing}" in one for one in told) if missing else told == set()
+    assert bool(faults_of(observed)) is bool(missing)
+    by_name = {one.fact.name: one for one in observed}
+    denied = by_name["CopyObject of an object without annotations, where they are denied"]
+    assert denied.outcome is Outcome.AS_EXPECTED  # here bucket policies count
