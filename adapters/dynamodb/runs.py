@@ -133,6 +133,7 @@ def _item_of_run(run: Run) -> dict[str, Any]:
         "state": text(run.state.value),
         "ended_by": text(run.ended_by),
         "ended_at": number(run.ended_at),
+        "why": text(run.why),
         _REVISION: number(run.revision),
     }
 
@@ -149,6 +150,7 @@ def _run_of(item: Item) -> Run:
         state=RunState(item["state"]["S"]),
         ended_by=item["ended_by"]["S"],
         ended_at=float(item["ended_at"]["N"]),
+        why=item["why"]["S"] if "why" in item else "",
         revision=int(item[_REVISION]["N"]),
     )
 

@@ -22,7 +22,8 @@ class Run:
     """One run; ``work`` names what it does (``verify``), and only one run of each work goes on at a time.
 
     ``options`` are the work's own, as the command was given them: every process that joins works by them.
-    ``rules_digest`` names the rules; times are seconds since 1970. ``revision`` grows with every change.
+    ``rules_digest`` names the rules; times are seconds since 1970. ``why`` says what ended it before it was done, where
+    no operator did. ``revision`` grows with every change.
     """
 
     work: str
@@ -35,6 +36,7 @@ class Run:
     state: RunState = RunState.RUNNING
     ended_by: str = ""
     ended_at: float = 0.0
+    why: str = ""
     revision: int = 1
 
     @property
@@ -43,11 +45,11 @@ class Run:
         return self.state is RunState.RUNNING
 
 
-def ended(run: Run, state: RunState, *, by: str, now: float) -> Run:
+def ended(run: Run, state: RunState, *, by: str, now: float, why: str = "") -> Run:
     """The run after its end; raises ValueError if it had ended before."""
     if not run.goes_on:
         raise ValueError(f"the run is {run.state.value} already")
-    return replace(run, state=state, ended_by=by, ended_at=now, revision=run.revision + 1)
+    return replace(run, state=state, ended_by=by, ended_at=now, why=why, revision=run.revision + 1)
 
 
 def contrary_fault(work: str, others: Sequence[Run]) -> str | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 MOST_FAILURES = 5
 """Failures in a row after which no process tries the slice again by itself."""
+LAPSED = "lapsed: the process that had the slice ended, or stood still, before it was done with a page"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,15 @@ class Slice:
 
 
 def claimed(before: Slice, claim: SliceClaim) -> Slice:
-    """The slice with this claim; without a cursor its work begins again, so its figures do too."""
-    fresh = before if before.cursor else replace(before, counts={}, parts=0)
+    """The slice with this claim; without a cursor its work begins again, so its figures do too.
+
+    A claim that lapsed is a failure: otherwise a page that ends each process would be tried for ever. The one too many
+    makes the slice lost, and then no process has it.
+    """
+    after = failed(before, LAPSED) if before.claim is not None else before
+    if after.is_lost:
+        return after
+    fresh = after if after.cursor else replace(after, counts={}, parts=0)
     return replace(fresh, claim=claim, revision=before.revision + 1)
 
 

@@ -17,10 +17,34 @@ class Work(StrEnum):
     PURGE = "rollback --purge --yes"
 
 
+class StageQueue(StrEnum):
+    """A queue of stage work, by what its function may do: look at objects, delete them, or restore them."""
+
+    LOOKING = "looking"
+    REMOVING = "removing"
+    RESTORING = "restoring"
+
+
+_QUEUES = {
+    Work.VERIFY: StageQueue.LOOKING,
+    Work.CLEANUP: StageQueue.REMOVING,
+    Work.PURGE: StageQueue.REMOVING,
+    Work.ROLLBACK: StageQueue.RESTORING,
+}
 OBJECTS, CHECKED, ITEMS = "objects", "checked", "items"
 """The figures that count what was worked on: objects, objects that a rollback compares again, items of a table."""
 _EXCLUSIVE = (Work.CLEANUP, Work.ROLLBACK, Work.PURGE)
 """Each deletes what another one may need."""
+
+
+def queue_of(work: Work) -> StageQueue | None:
+    """The queue of the functions that do this work; ``None``: commands alone do it."""
+    return _QUEUES.get(work)
+
+
+def waits_in_pause(work: Work) -> bool:
+    """Whether functions leave the work alone during a pause; a rollback pauses the migration itself."""
+    return work not in (Work.ROLLBACK, Work.PURGE)
 
 
 def contrary_to(work: str) -> Sequence[Work]:

@@ -65,6 +65,10 @@ class ReferenceScanWork:
             yield Page([partial(_itself, some)], "", only_look=True)
         yield Page([], None)
 
+    def is_portable(self, number: int) -> bool:
+        """See the port; augmented manifests have no cursor."""
+        return number // self._segments < len(self._tables)
+
     def count_result(self, result: Sequence[Reported]) -> Mapping[str, int]:
         """See the port."""
         return Counter([ITEMS, *(_OUTCOME + reported.outcome.value for reported in result)])

@@ -91,6 +91,10 @@ class RemovalWork:
             candidates = self._remover.find_candidates(page.records)
             yield Page([partial(self._remove, record) for record in candidates], page.cursor)
 
+    def is_portable(self, number: int) -> bool:  # noqa: ARG002  # the port's
+        """See the port; each."""
+        return True
+
     def count_result(self, result: Removal) -> Mapping[str, int]:
         """See the port."""
         is_gone = result.verdict in (Removed.CLEANED, Removed.PURGED, Removed.WOULD_GO)

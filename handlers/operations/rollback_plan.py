@@ -33,6 +33,10 @@ class RollbackPlanWork:
         for page in read_segment(self._pages, number, self._options.segments, cursor=cursor, sleep=self._sleep):
             yield Page([partial(_planned, page.records)], page.cursor, only_look=True)
 
+    def is_portable(self, number: int) -> bool:  # noqa: ARG002  # the port's
+        """See the port; each."""
+        return True
+
     def count_result(self, result: Mapping[str, int]) -> Mapping[str, int]:
         """See the port."""
         return result

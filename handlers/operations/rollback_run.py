@@ -81,6 +81,11 @@ class RollbackWork:
                 return
             number -= size
 
+    def is_portable(self, number: int) -> bool:
+        """See the port; references have no cursor."""
+        restored, settled, references, _ = self.phases
+        return not restored + settled <= number < restored + settled + references
+
     def count_result(self, result: Done) -> Mapping[str, int]:
         """See the port."""
         return result.counts

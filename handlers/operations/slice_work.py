@@ -38,6 +38,12 @@ class SliceWork(Protocol[Result]):
         A page is read while the tasks of the page before it are done.
         """
 
+    def is_portable(self, number: int) -> bool:
+        """Whether a process with little time can do its part of the slice: it has a cursor, and needs nothing more.
+
+        Such slices are done by functions, all others by a command.
+        """
+
     def count_result(self, result: Result) -> Mapping[str, int]:
         """The figures that it adds to the run's."""
 

@@ -30,14 +30,27 @@ class _TakenOverError(Exception):
 
 
 class SliceWorker(Generic[Result]):
-    """Works slices off for one thread; any number of them may work on a run, in any number of processes."""
+    """Works slices off for one thread; any number of them may work on a run, in any number of processes.
 
-    def __init__(self, book: RunBook, run: Run, work: SliceWork[Result], around: Surroundings) -> None:
+    It takes the slices whose numbers it ``takes``, and leaves the others to other processes.
+    """
+
+    def __init__(
+        self,
+        book: RunBook,
+        run: Run,
+        work: SliceWork[Result],
+        around: Surroundings,
+        *,
+        takes: Callable[[int], bool] = lambda number: True,  # noqa: ARG005  # every slice
+    ) -> None:
         self._book = book
         self._run = run
         self._work = work
         self._around = around
+        self._takes = takes
         self._held = Slice(0)
+        self._phase: Sequence[Slice] = ()
         self._renewed_at = 0.0
         self._is_over = False
         """The run was cancelled, or another process took the slice over: what waits for its turn is not begun."""
@@ -49,15 +62,28 @@ class SliceWorker(Generic[Result]):
 
         Raises PermanentError or InputError when a slice cannot be worked on here; the slice says why.
         """
-        while self._goes_on():
-            slices = self._patiently(lambda: self._book.read_slices(self._run))
-            open_phase = self._open_phase(slices)
-            if all(one.is_done or one.is_lost for one in open_phase):
-                return
-            if self._take(open_phase):
-                self._work_on_held()
-            else:
+        while self.is_left():
+            if not self.work_on_next():
                 self._around.sleep(WAIT_SECONDS + WAIT_SECONDS_A_SLICE * self._run.slices)
+
+    def is_left(self) -> bool:
+        """Whether the run goes on, and has slices that are neither done nor lost; ``False`` where the process stops."""
+        if not self._goes_on():
+            return False
+        self._phase = self._open_phase(self._patiently(lambda: self._book.read_slices(self._run)))
+        return not all(one.is_done or one.is_lost for one in self._phase)
+
+    def work_on_next(self) -> bool:
+        """Work on a slice that ``is_left`` has seen; ``False``: no slice is to be had. Raises what work_off raises."""
+        if not self._take(self._phase):
+            return False
+        self._work_on_held()
+        return True
+
+    @property
+    def last(self) -> Slice:
+        """The slice that this worker had last, as it left it."""
+        return self._held
 
     def _stopping(self) -> bool:
         return self._is_over or self._around.stopping()
@@ -81,7 +107,7 @@ class SliceWorker(Generic[Result]):
     def _take(self, slices: Sequence[Slice]) -> bool:
         now = self._around.clock.now()
         for one in slices:
-            if one.is_claimable_at(now):
+            if self._takes(one.number) and one.is_claimable_at(now):
                 self._held, self._is_over = one, False
                 claim = SliceClaim(self._around.new_token(), now + CLAIM_SECONDS)
                 try:
@@ -92,6 +118,8 @@ class SliceWorker(Generic[Result]):
         return False
 
     def _work_on_held(self) -> None:
+        if self._held.is_lost:
+            return  # its last claim lapsed once too often
         try:
             self._through_pages()
         except _TakenOverError:

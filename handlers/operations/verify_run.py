@@ -103,6 +103,10 @@ class VerifyWork:
             for keys in _in_pages(self._sources.keys[number - self._options.references].read_keys(cursor)):
                 yield Page([partial(self._verifier.verify_key, place) for place, _ in keys], keys[-1][1])
 
+    def is_portable(self, number: int) -> bool:
+        """See the port; references have no cursor, and a list of keys is compared with the keys of all records."""
+        return number < self._options.segments
+
     def count_result(self, result: Finding | None) -> Mapping[str, int]:
         """See the port."""
         return counts_of(result) if result is not None else {}

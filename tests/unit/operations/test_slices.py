@@ -63,6 +63,10 @@ class Names:
         self.done[name] += 1
         return name
 
+    def is_portable(self, number: int) -> bool:
+        """Slice 1 begins again."""
+        return number != 1
+
     def count_result(self, result: str) -> Mapping[str, int]:
         """Each, and each slice's."""
         return {"names": 1, f"of-{result[0]}": 1}
