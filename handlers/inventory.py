@@ -10,12 +10,13 @@ from domain.errors import InputError, KeyshiftError
 from domain.lifecycle.stages import Stage
 from domain.planning.ports import BackfillJournal, TotalBook
 from domain.planning.total import total_of
-from domain.queues import Message, MessageQueue
+from domain.queues import MessageQueue
 from domain.rules.routing import REFUSED
 from handlers.bootstrap import dependencies_of, process_of
 from handlers.bootstrap.inventories import inventory_files, inventory_queue, journal_of, total_book_of
-from handlers.engine.batch import RENEW_AT, messages_of
+from handlers.engine.batch import messages_of
 from handlers.engine.dependencies import Dependencies
+from handlers.engine.give_back import comes_again
 from handlers.intake.inventory_tasks import KIND, task_of
 from handlers.intake.invocations import seconds_left_of
 from handlers.intake.messages import decode_message
@@ -53,7 +54,7 @@ def respond(
     for message in messages_of(event):
         try:
             done = take_on(message.body, dependencies, reports, seconds_left=seconds_left)
-            left = not done and not _comes_again(message, reports.queue)
+            left = not done and not comes_again(message, reports.queue, delay=AGAIN_SECONDS)
         except KeyshiftError as error:
             dependencies.observer.count("InventoryFailures")
             dependencies.observer.fail("inventory task", cause=error.cause, why=str(error), body=message.body[:500])
@@ -62,18 +63,6 @@ def respond(
             failures.append({"itemIdentifier": message.message_id})
     dependencies.observer.flush()
     return {"batchItemFailures": failures}
-
-
-def _comes_again(message: Message, queue: MessageQueue) -> bool:
-    """Replace the message by a copy if more waiting could bring it to the DLQ, else return it; whether it was replaced.
-
-    A returned message is the same message, which Lambda's detection of recursive loops does not count.
-    """
-    if message.receive_count >= RENEW_AT:
-        queue.send_messages([message.body], delay=AGAIN_SECONDS)
-        return True
-    queue.return_messages([message], delay=AGAIN_SECONDS)
-    return False
 
 
 def take_on(body: str, dependencies: Dependencies, reports: Reports, *, seconds_left: Callable[[], float]) -> bool:

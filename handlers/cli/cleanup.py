@@ -65,6 +65,7 @@ def cleanup(
     shared: bool | None,
     join: bool,
     cancel: bool,
+    engine: bool | None,
     threads: int,
     finish: bool,
     confirm: str | None,
@@ -104,7 +105,7 @@ def cleanup(
         done = "the migration is done"
         click.echo(json.dumps({"done": done}) if as_json else done)
         return
-    command = StageCommand(context, process, operation, Runs(shared, join, cancel), threads, rate, as_json)
+    command = StageCommand(context, process, operation, Runs(shared, join, cancel, engine), threads, rate, as_json)
     options = CleanupOptions(0, yes, soak_seconds, versions)
     followed = command.work_off(
         _stage_work(command, lambda records: replace(options, segments=segments_of(records)), yes=yes)

@@ -66,6 +66,7 @@ def scan(
     shared: bool | None,
     join: bool,
     cancel: bool,
+    engine: bool | None,
     as_json: bool,
 ) -> None:
     """List every reference of the tables and manifests in the rules file that is still an old URI; nothing is written.
@@ -90,7 +91,7 @@ def scan(
     def show(line: str) -> None:
         show_row(json.loads(line), as_json=as_json)
 
-    command = StageCommand(context, process, operation, Runs(shared, join, cancel), 2 * segments, rate, as_json)
+    command = StageCommand(context, process, operation, Runs(shared, join, cancel, engine), 2 * segments, rate, as_json)
     followed = command.work_off(
         StageWork(
             Work.REFERENCES,

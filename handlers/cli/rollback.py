@@ -34,6 +34,7 @@ def rollback(
     shared: bool | None,
     join: bool,
     cancel: bool,
+    engine: bool | None,
     threads: int,
     as_json: bool,
 ) -> None:
@@ -55,7 +56,7 @@ def rollback(
 
     refuse_options(context, ("shared",), join=join, cancel=cancel)
     process, operation = operation_for(settings, function="rollback-command")
-    command = StageCommand(context, process, operation, Runs(shared, join, cancel), threads, rate, as_json)
+    command = StageCommand(context, process, operation, Runs(shared, join, cancel, engine), threads, rate, as_json)
     if purge:
         purge_copies(command, yes=yes)
     elif yes:

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from domain.errors import PermanentError
+from domain.queues import MessageQueue
 from domain.runs.ports import RunBook
 from domain.runs.run import Run, RunState
 from handlers.cli.output import say
@@ -16,6 +17,7 @@ from handlers.operations.parallel import Rate
 from handlers.operations.runs import MOST_LANES, Crew, RunView
 from handlers.operations.slice_work import SliceWork, Surroundings
 from handlers.operations.slices import SliceWorker
+from handlers.operations.stage_tasks import send_tasks
 
 STILL_LOOKS = 10
 """After so many looks at a run that does not move, the command says what it waits for."""
@@ -47,29 +49,46 @@ class Followed:
     state: RunState
 
 
-def work_and_follow(
-    operation: Operation, book: RunBook, run: Run, work: SliceWork[Result], *, is_local: bool, how: Following
+def work_and_follow(  # the run and its work, and who does it
+    operation: Operation,
+    book: RunBook,
+    run: Run,
+    work: SliceWork[Result],
+    *,
+    is_local: bool,
+    how: Following,
+    engine: MessageQueue | None = None,
 ) -> Followed:
     """Work on the run's slices, and show what they keep, until nothing is left to do.
+
+    With ``engine`` functions are asked to do the slices that they can; the others are done here.
 
     Raises PermanentError where slices failed so often that no process tries them again by itself.
     """
     view, dependencies = RunView(book, run), operation.dependencies
     again = f"keyshift {run.work}" if is_local else f"keyshift {run.work} --join"
+    takes: Callable[[int], bool] = _every
+    if engine is not None:
+        again, takes = f"{again} --engine", _only_here(work)
+        asked = send_tasks(engine, run, migration=dependencies.rules.migration, slices=book.read_slices(run))
+        say(f"the functions work on it, {asked} at once at most; Ctrl-C leaves it to them", err=True)
+    own = sum(map(takes, range(run.slices)))
     with dependencies.objects_at_once(how.threads) as pool:
         rate = Rate(how.per_second, sleep=dependencies.sleep)
 
         def work_off(stopped: Event) -> None:
             clock = dependencies.ports.clock
             around = Surroundings(pool, clock, dependencies.new_token, stopped.wait, stopped.is_set, rate.wait)
-            SliceWorker(book, run, work, around).work_off()
+            SliceWorker(book, run, work, around, takes=takes).work_off()
 
         try:
-            with Crew(work_off, lanes=min(MOST_LANES, how.threads, run.slices)) as crew:
-                _follow(view, crew, how)
+            with Crew(work_off, lanes=max(1, min(MOST_LANES, how.threads, own))) as crew:
+                _follow(view, crew, how, others="functions" if engine is not None else "processes")
                 crew.check()
         except KeyboardInterrupt:
-            if not is_local:
+            if engine is not None:
+                say(f"the functions go on with the run: {again} shows it and does what they cannot do", err=True)
+            elif not is_local:
                 say(f"the run stays in the manifest table: {again} resumes it", err=True)
             raise
     if view.lost:
@@ -80,10 +99,22 @@ def work_and_follow(
         )
     if view.is_whole:
         how.end(view.counts)
-    return Followed(view.counts, view.end(by=operation.by, now=dependencies.ports.clock.now()))
+    state = view.end(by=operation.by, now=dependencies.ports.clock.now())
+    if view.why:
+        say(f"the run was stopped: {view.why}", err=True)
+    return Followed(view.counts, state)
 
 
-def _follow(view: RunView, crew: Crew, how: Following) -> None:
+def _every(number: int) -> bool:  # noqa: ARG001  # whichever it is
+    return True
+
+
+def _only_here(work: SliceWork[Any]) -> Callable[[int], bool]:
+    """Whether a slice is left to the command."""
+    return lambda number: not work.is_portable(number)
+
+
+def _follow(view: RunView, crew: Crew, how: Following, *, others: str) -> None:
     """Show what the run does until the crew has ended; where only claims of others are left, say that it waits."""
     for line in view.look():
         how.show(line)
@@ -99,7 +130,7 @@ def _follow(view: RunView, crew: Crew, how: Following) -> None:
             shown, before, reached = now, reached, [(one.cursor, one.is_done) for one in view.slices]
             still = still + 1 if reached == before else 0
             if still == STILL_LOOKS and not has_ended:
-                say(_waiting(view), err=True)
+                say(_waiting(view, others), err=True)
 
 
 def _counted(view: RunView, how: Following) -> int:
@@ -107,9 +138,12 @@ def _counted(view: RunView, how: Following) -> int:
     return sum(counts.get(name, 0) for name in how.counted)
 
 
-def _waiting(view: RunView) -> str:
+def _waiting(view: RunView, others: str) -> str:
     claims = [one.claim.deadline for one in view.slices if one.claim is not None and not one.is_done]
-    last = f"{datetime.fromtimestamp(max(claims), UTC):%H:%M:%S}Z" if claims else "now"
+    if not claims:
+        look = "keyshift doctor --stack STACK looks at the functions, --join --no-engine works here"
+        return f"waiting: the {others} have taken no slice yet{f'; {look}' if others == 'functions' else ''}"
+    last = f"{datetime.fromtimestamp(max(claims), UTC):%H:%M:%S}Z"
     return (
         f"waiting: slices that are claimed: {len(claims)}, the last one until {last}; a process that works renews its"
         " claim, a killed one does not"

@@ -10,10 +10,11 @@ import click
 from click.core import ParameterSource
 
 from domain.errors import InputError
+from domain.queues import MessageQueue
 from domain.reporting.progress import RECORDS
 from domain.runs.ports import RunBook
 from domain.runs.run import Run
-from domain.runs.works import Work
+from domain.runs.works import Work, queue_of, waits_in_pause
 from handlers.cli.output import refuse, say
 from handlers.cli.run_following import Followed, Following, work_and_follow
 from handlers.operations.operator import Operation, Shut
@@ -40,11 +41,15 @@ Options = TypeVar("Options", bound=RunOptions)
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """Which run a command works on: a new one, kept in the table or in this process, or the shared one."""
+    """Which run a command works on: a new one, kept in the table or in this process, or the shared one.
+
+    ``engine`` says whether functions do its slices; ``None``: where they can and it is worth it.
+    """
 
     shared: bool | None
     join: bool
     cancel: bool
+    engine: bool | None = None
 
     @property
     def is_given(self) -> bool:
@@ -53,17 +58,22 @@ class Runs:
 
     def is_local(self, records: int) -> bool:
         """Whether the run is kept in this process, with about so many records."""
-        if self.is_given:
+        if self.is_given or self.engine:
             return False
         return records < SHARED_FROM if self.shared is None else not self.shared
 
 
 def run_options(command: Command) -> Command:
-    """Give the command the arguments ``shared``, ``join`` and ``cancel``."""
+    """Give the command the arguments ``shared``, ``join``, ``cancel`` and ``engine``."""
+    engine = (
+        "Let the deployed functions, or workers, do the slices, or do them here. Functions, where the settings name"
+        f" their queue, from {SHARED_FROM:,} records on."
+    )
     kept = f"Keep the run in the manifest table, or in this process. Shared from {SHARED_FROM:,} records on."
     for option in (
         click.option("--cancel", is_flag=True, help="End the shared run that has not ended."),
         click.option("--join", is_flag=True, help="Work on the shared run that has not ended, and show it."),
+        click.option("--engine/--no-engine", default=None, help=engine),
         click.option("--shared/--local", default=None, help=kept),
     ):
         command = option(command)
@@ -85,7 +95,8 @@ class StageWork(Generic[Options]):
     """The work of a command; ``decide`` makes the options of a new run, for about so many records.
 
     ``check`` returns why the command is refused with these options, ``check_begin`` what else forbids that a run
-    begins. ``prepare`` is called before a new run begins, and before a run is joined.
+    begins. ``prepare`` is called before a new run begins, and before a run is joined. ``only_here`` says why functions
+    cannot do it with these options, empty: they can.
     """
 
     work: Work
@@ -96,6 +107,7 @@ class StageWork(Generic[Options]):
     check: Callable[[Options], Shut | None] = lambda options: None  # noqa: ARG005  # a command without a gate
     check_begin: Callable[[], Shut | None] = lambda: None
     prepare: Callable[[], None] = lambda: None
+    only_here: Callable[[Options], str] = lambda options: ""  # noqa: ARG005  # whatever the options are
     is_always_local: bool = False
 
 
@@ -127,6 +139,7 @@ class StageCommand:
                 return None
             joined = self._join(book, work) if self.runs.join else None
             options = stage_work.decode(joined.options) if joined is not None else stage_work.decide(records)
+            engine = self._engine(stage_work, options, records, is_local=is_local)
             self._go_on_unless(stage_work.check(options))
             slices = stack.enter_context(stage_work.open(options))
             if joined is None:
@@ -138,7 +151,34 @@ class StageCommand:
             if joined is None:
                 self._go_on_unless(begin_run(book, run, shared=shared))
             how = stage_work.follow(records)
-            return work_and_follow(self.operation, book, run, slices, is_local=is_local, how=how)
+            return work_and_follow(self.operation, book, run, slices, is_local=is_local, how=how, engine=engine)
+
+    def _engine(
+        self, stage_work: StageWork[Options], options: Options, records: int, *, is_local: bool
+    ) -> MessageQueue | None:
+        """The queue of the functions that do the slices, ``None``: they are done here.
+
+        Raises InputError where the functions are asked for and cannot do it.
+        """
+        from handlers.bootstrap.stage_tasks import stage_queue
+
+        if is_local and self.runs.engine:
+            raise InputError("--engine: this run is kept in the command's own process, where no function sees it")
+        if is_local or self.runs.engine is False:
+            return None
+        name = queue_of(stage_work.work)
+        queue = stage_queue(self.process, name)
+        fault = stage_work.only_here(options)
+        if self.rate is not None:
+            fault = "--rate is of one command; keyshift throttle limits the functions"
+        if name is None:
+            fault = f"functions do not do keyshift {stage_work.work}"
+        elif queue is None:
+            fault = f"KEYSHIFT_{name.upper()}_QUEUE_URL is not set, and keyshift needs the queue of the functions"
+        if self.runs.engine and fault:
+            raise InputError(f"--engine: {fault}; give --no-engine to work here")
+        is_paused = waits_in_pause(stage_work.work) and self.operation.control().paused
+        return None if fault or not (self.runs.engine or (records >= SHARED_FROM and not is_paused)) else queue
 
     def _go_on_unless(self, shut: Shut | None) -> None:
         if shut is not None:

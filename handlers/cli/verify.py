@@ -71,6 +71,7 @@ def verify(
     shared: bool | None,
     join: bool,
     cancel: bool,
+    engine: bool | None,
     threads: int,
     as_json: bool,
 ) -> None:
@@ -140,9 +141,10 @@ def verify(
         options_of,
         opened,
         lambda records: Following(threads, show, (OBJECTS,), records),
+        only_here=lambda options: "--deep reads whole objects, and a function may end before" if options.deep else "",
         is_always_local=no_mark or bool(sample),
     )
-    command = StageCommand(context, process, operation, Runs(shared, join, cancel), threads, None, as_json)
+    command = StageCommand(context, process, operation, Runs(shared, join, cancel, engine), threads, None, as_json)
     followed = command.work_off(stage_work)
     if followed is None:
         return

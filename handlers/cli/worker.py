@@ -24,6 +24,7 @@ STDIN = 0
 def worker(settings: Settings, *, lanes: int, audit: bool, until_stdin_closes: bool) -> None:
     """Poll the queues and migrate what they name, until SIGTERM or Ctrl-C.
 
+    It also works on runs that commands begin with --engine, where the settings name the queues of stage work.
     Begun work is finished, the rest returns to its queue; logs are JSON lines on standard error. Any number of workers
     may run in parallel; of those with --audit one reads the stream at a time. SIGUSR1 makes it write to standard
     error what each thread does.
@@ -34,13 +35,15 @@ def worker(settings: Settings, *, lanes: int, audit: bool, until_stdin_closes: b
     """
     from handlers.bootstrap import bootstrap
     from handlers.bootstrap.process import Process
-    from handlers.bootstrap.worker import change_reader
+    from handlers.bootstrap.worker import change_reader, stage_steps
     from handlers.engine.worker import Worker
 
     need_queues(settings, "events", "backfill")
     process = Process(settings)
     dependencies = bootstrap(process, function="worker")
     running = Worker(dependencies, lanes=lanes, changes=change_reader(process) if audit else None)
+    for step in stage_steps(process, dependencies):
+        running.also_serve(step)
 
     def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # the signal's two
         running.stop()

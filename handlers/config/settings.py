@@ -28,6 +28,9 @@ class Settings(BaseModel):
     events_queue_url: str = ""
     backfill_queue_url: str = ""
     inventory_queue_url: str = ""
+    looking_queue_url: str = ""
+    removing_queue_url: str = ""
+    restoring_queue_url: str = ""
     bus: str = "default"
     region: str | None = None
     endpoint_url: str | None = None

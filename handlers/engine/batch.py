@@ -14,17 +14,12 @@ from domain.queues import Message, MessageQueue
 from domain.rules.routing import Probe, Route, route_of
 from handlers.engine.attempt import Ended, SecondsLeft, attempt_notice, least_of
 from handlers.engine.dependencies import EngineDependencies
-from handlers.engine.give_back import MOST_DELAY_SECONDS, PAUSED_MOST_SECONDS, Handled, give_back
+from handlers.engine.give_back import MOST_DELAY_SECONDS, PAUSED_MOST_SECONDS, RENEW_AT, Handled, give_back
 from handlers.engine.rate_gate import PAUSED_SECONDS
 from handlers.engine.together import attempt_together, can_go_together, end_all
 from handlers.intake.invocations import records_of
 from handlers.intake.messages import Decoded, decode_message
 
-RENEW_AT = 2
-"""A message that only ever waited is replaced by a copy of itself at this receive.
-
-Waiting alone must not bring it to the DLQ, however few receives its queue allows.
-"""
 RENEW_BUSY_AT = 5
 """A message that waits for another worker's claim goes back, later each time; it is replaced at this receive only.
 

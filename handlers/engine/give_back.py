@@ -10,6 +10,11 @@ from handlers.engine.dependencies import EngineDependencies
 
 PAUSED_MOST_SECONDS = 60
 """After a resume no message may stay invisible for long."""
+RENEW_AT = 2
+"""A message that only ever waited is replaced by a copy of itself at this receive.
+
+Waiting alone must not bring it to the DLQ, however few receives its queue allows.
+"""
 MOST_DELAY_SECONDS = 900
 """Maximum delay in seconds. It grows with each receive, so that waiting alone does not bring a message to the DLQ."""
 
@@ -40,6 +45,18 @@ class Handled:
     def is_due_anew(self) -> bool:
         """Whether it has waited so often that a copy of it, with no receives, takes its place."""
         return self.renew_at is not None and self.message.receive_count >= self.renew_at
+
+
+def comes_again(message: Message, queue: MessageQueue, *, delay: int) -> bool:
+    """Replace the message by a copy if more waiting could bring it to the DLQ, else return it; whether it was replaced.
+
+    A returned message is the same message, which Lambda's detection of recursive loops does not count.
+    """
+    if message.receive_count >= RENEW_AT:
+        queue.send_messages([message.body], delay=delay)
+        return True
+    queue.return_messages([message], delay=delay)
+    return False
 
 
 def give_back(

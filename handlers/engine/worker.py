@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from domain.errors import KeyshiftError, PermanentError
@@ -69,6 +70,13 @@ class Worker:
         self._renew_seconds = renew_seconds
         self._stopped = threading.Event()
         self._failure: PermanentError | None = None
+
+    def also_serve(self, step: Callable[[Callable[[], bool]], bool]) -> None:
+        """Serve another queue in a lane of its own: ``step`` is given what says whether the worker is stopping.
+
+        It returns whether there was anything to do. To be called before ``run``.
+        """
+        self._steps.append(partial(step, self._stopped.is_set))
 
     def stop(self) -> None:
         """Begin no other object; ``run`` returns when the running ones are done and the rest is back in its queue."""

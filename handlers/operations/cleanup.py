@@ -31,14 +31,17 @@ from handlers.operations.removals import (
 
 
 def refuse_cleanup(operation: Operation, *, forgets_versions: bool = False) -> Shut | None:
-    """Why nothing may be cleaned at all, or ``None``."""
-    fault = stage_fault(operation.stages.read_stage().stage, Stage.CLEANING)
-    if fault is not None:
-        return Shut(fault)
+    """Why nothing may be cleaned at this moment, or ``None``."""
     control = operation.control()
-    if control.paused:
+    if control.paused and stage_fault(operation.stages.read_stage().stage, Stage.CLEANING) is None:
         return Shut(f"the migration is paused ({control.reason}): keyshift resume first")
-    fault = versioning_fault(operation, forgets_versions=forgets_versions)
+    return forbid_cleanup(operation, forgets_versions=forgets_versions)
+
+
+def forbid_cleanup(operation: Operation, *, forgets_versions: bool) -> Shut | None:
+    """Why nothing may be cleaned whether the migration is paused or not, or ``None``."""
+    fault = stage_fault(operation.stages.read_stage().stage, Stage.CLEANING)
+    fault = fault or versioning_fault(operation, forgets_versions=forgets_versions)
     return Shut(fault) if fault is not None else None
 
 

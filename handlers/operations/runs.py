@@ -99,6 +99,8 @@ class RunView:
     book: RunBook
     run: Run
     slices: Sequence[Slice] = ()
+    why: str = ""
+    """What stopped the run, seen at its end."""
     _shown: Counter[int] = field(default_factory=Counter)
 
     def look(self) -> Iterator[str]:
@@ -149,7 +151,10 @@ class RunView:
 
     def _state(self) -> RunState:
         now = self.book.read_run(self.run.work)
-        return now.state if now is not None and now.run_id == self.run.run_id else RunState.CANCELLED
+        if now is None or now.run_id != self.run.run_id:
+            return RunState.CANCELLED
+        self.why = now.why
+        return now.state
 
 
 class Crew:

@@ -120,7 +120,8 @@ class VerifyWork:
     def _records(self, segment: int, cursor: str) -> Iterator[Page[Finding | None]]:
         left, segments = self._options.sample, self._options.segments
         for page in read_segment(self._sources.pages, segment, segments, cursor=cursor, sleep=self._sleep):
-            self._sources.book.add_pairs(map(_pair_of, page.records))
+            if self._options.keys:
+                self._sources.book.add_pairs(map(_pair_of, page.records))
             if not cursor and page.cursor is None:
                 self._booked.add(segment)
             due = [record for record in page.records if self._is_due(record)][:left]

@@ -6,6 +6,7 @@ object's, HEAD shows an object's lock only to who may read it, and says 404 only
 
 from collections.abc import Iterator, Mapping
 
+from domain.runs.works import StageQueue
 from tests.deployment.calls import Call
 
 Need = tuple[str, str]
@@ -18,6 +19,7 @@ _TABLE = {
     "manifestStream": "Count",
     "resolver": "ReadRecords",
     "referenceEvents": "Journal",
+    "lookingWork": "Runs",
 }
 _EXTRAS = {
     "(Tagging)": "s3:PutObjectTagging",
@@ -41,12 +43,23 @@ _BUCKET = {
     "ListObjectsV2": "s3:ListBucket",
     "ListObjectVersions": "s3:ListBucketVersions",
 }
+_LOOKS = {"ReadSource": "LookSource", "ListSource": "FindSource", "WriteTarget": "LookTarget"}
+_RENAMED = {
+    "resolver": _LOOKS,
+    "referenceEvents": _LOOKS,
+    "lookingWork": {"ListSource": "FindSource", "WriteTarget": "ReadTarget"},
+}
 _ANNOTATIONS = ("GetObjectAnnotation", "ListObjectAnnotations", "PutObjectAnnotation")
 _QUEUES: Mapping[tuple[str, str], Need] = {
     ("SendMessageBatch", "backfill"): ("SendBackfill", "sqs:SendMessage"),
     ("SendMessageBatch", "events"): ("Renew", "sqs:SendMessage"),
     ("SendMessageBatch", "inventory"): ("Continue", "sqs:SendMessage"),
     ("GetQueueAttributes", "backfill"): ("Backlog", "sqs:GetQueueAttributes"),
+    ("GetQueueUrl", "unnamed"): ("Bury", "sqs:GetQueueUrl"),
+    **{("SendMessageBatch", one.value): ("Continue", "sqs:SendMessage") for one in StageQueue},
+    **{("GetQueueAttributes", one.value): ("Consume", "sqs:GetQueueAttributes") for one in StageQueue},
+    **{("SendMessageBatch", f"{one}-dead"): ("Bury", "sqs:SendMessage") for one in StageQueue},
+    **{("GetQueueAttributes", f"{one}-dead"): ("Bury", "sqs:GetQueueAttributes") for one in StageQueue},
 }
 BY_SERVICES: Mapping[Need, str] = {
     ("Consume", "sqs:ReceiveMessage"): "Lambda's event source mapping",
@@ -88,9 +101,8 @@ def needs_of(call: Call, *, kind: str, function: str) -> Iterator[Need]:
         yield "ReadReports", f"s3:{call.operation}"
     elif kind == "segments":
         yield from _segment_needs(call)
-    elif function in ("resolver", "referenceEvents"):
-        renamed = {"ReadSource": "LookSource", "ListSource": "FindSource", "WriteTarget": "LookTarget"}
-        yield from ((renamed.get(sid, sid), action) for sid, action in _object_needs(call, kind))
+    elif function in _RENAMED:
+        yield from ((_RENAMED[function].get(sid, sid), action) for sid, action in _object_needs(call, kind))
     else:
         yield from _object_needs(call, kind)
 

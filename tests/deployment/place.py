@@ -13,7 +13,8 @@ from adapters.demo import provisioning
 from adapters.s3 import notifications
 from adapters.standin import StandIn
 from domain.protocol.parts import MIB
-from handlers import reference_events, resolver
+from domain.runs.works import StageQueue
+from handlers import reference_events, resolver, stage_work
 from handlers.bootstrap import dependencies_of, process_of
 from handlers.demo.wiring import make_live
 from tests.deployment.artefact import RULES
@@ -39,6 +40,7 @@ class Place:
         known = {self.name: "table", f"{self.name}-jobs": "referring", f"{self.name}-audit": "bus"}
         known |= {f"{self.name}-{one}": one for one in ("source", "target", "reports", "segments")}
         known |= {pair.url: name for name, pair in self.queues.items()}
+        known |= {pair.dead_url: f"{name}-dead" for name, pair in self.queues.items()} | {"": "unnamed"}
         if f":table/{self.name}/stream/" in resource:
             return "stream"
         if resource not in known:
@@ -53,12 +55,17 @@ class Place:
             "KEYSHIFT_TABLE": self.name,
             "KEYSHIFT_BUS": f"{self.name}-audit",
             "KEYSHIFT_AUDIT_BUCKET": f"{self.name}-segments",
-            **{f"KEYSHIFT_{name.upper()}_QUEUE_URL": pair.url for name, pair in self.queues.items()},
+            **{self.variable(name): self.queues[name].url for name in ("events", "backfill", "inventory")},
             "KEYSHIFT_MULTIPART_ABOVE": str(5 * MIB),
             "KEYSHIFT_PART_SIZE": str(5 * MIB),
             "KEYSHIFT_PARTS_AT_ONCE": "1",
             "KEYSHIFT_CONTROL_SECONDS": "0",
         }
+
+    @staticmethod
+    def variable(queue: str) -> str:
+        """The setting with the URL of a queue."""
+        return f"KEYSHIFT_{queue.upper()}_QUEUE_URL"
 
     def put(self, key: str, body: bytes, **more: Any) -> str:
         """An owner writes; the etag."""
@@ -78,7 +85,7 @@ class Place:
 
 def forget_dependencies() -> None:
     """What functions keep between invocations, made anew in the next, as after a cold start."""
-    for kept in (process_of, dependencies_of, resolver._resolver, reference_events._references):
+    for kept in (process_of, dependencies_of, resolver._resolver, reference_events._references, stage_work._works):
         kept.cache_clear()
 
 
@@ -103,7 +110,7 @@ def made_place(standin: StandIn, folder: Path, monkeypatch: pytest.MonkeyPatch) 
     provisioning.create_bus(clients, f"{name}-audit")
     queues = {
         one: provisioning.create_queue(clients, f"{name}-{one}", max_receives=100)
-        for one in ("events", "backfill", "inventory")
+        for one in ("events", "backfill", "inventory", *StageQueue)
     }
     place = Place(standin, clients, name, queues)
     rules = folder / "rules.yaml"

@@ -9,6 +9,7 @@ FUNCTION_ROLES = {
     "objectEvents": "ObjectEventsRole",
     "backfill": "BackfillRole",
     "inventory": "InventoryRole",
+    "lookingWork": "LookingRole",
     "manifestStream": "ManifestStreamRole",
     "batchOperations": "BatchOperationsRole",
     "resolver": "ResolverRole",

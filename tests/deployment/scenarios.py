@@ -20,14 +20,17 @@ from adapters.standin import StandIn
 from domain.keys import Location
 from domain.protocol.parts import MIB
 from domain.protocol.record import State
+from domain.runs.works import StageQueue, Work
 from handlers import backfill, batch_operations, inventory, manifest_stream, object_events, reference_events, resolver
-from handlers.engine.batch import RENEW_AT
+from handlers.engine.give_back import RENEW_AT
 from handlers.intake import inventory_tasks
 from handlers.intake.messages import BackfillRow, encode_backfill
+from handlers.operations.verify_run import VerifyOptions
 from tests.deployment.calls import Call, Recorder, recorded
 from tests.deployment.permissions import needs_of
 from tests.deployment.place import Place, forget_dependencies, made_place
 from tests.deployment.roles import FUNCTION_ROLES
+from tests.deployment.stage_function import ask, begun, stage_function
 from tests.worlds.site import Context, lambda_event
 
 SECONDS = 50.0
@@ -274,10 +277,33 @@ def _references(place: Place, recorder: Recorder) -> None:
         raise LookupError(f"the reference was not rewritten: {item}")
 
 
+def _looking(place: Place, recorder: Recorder) -> None:
+    """A verification in parts: with a slice that is lost, at a rate, in a pause, and out of time."""
+    feed = SqsMessageQueue(place.clients, place.queues["events"].url)
+    for key in ("old/small", "old/noted"):
+        etag = place.put(key, b"one", Tagging="kind=small")
+        if key == "old/noted":
+            place.annotate(key)
+        _one(object_events.handler, feed, _event(place, key, etag))
+    recorder.calls.clear()
+    panel = DynamoDbControlPanel(place.clients, place.name)
+    before = panel.read_control()
+    panel.write_control(replace(before, objects_per_second=50.0, fence=before.fence + 1), before=before)
+    with stage_function(place, StageQueue.LOOKING):
+        options = VerifyOptions(segments=2, fresh_since=2e9)  # every mark is renewed
+        task = begun(place, Work.VERIFY, options, slices=3, lost=0)
+        with paused(place):
+            ask(place, StageQueue.LOOKING, task)
+        ask(place, StageQueue.LOOKING, task, seconds=20.0, receive_count=RENEW_AT)
+        ask(place, StageQueue.LOOKING, task)
+        ask(place, StageQueue.LOOKING, begun(place, Work.VERIFY, options, slices=3))
+
+
 _SCENARIOS: Mapping[str, Callable[[Place, Recorder], None]] = {
     "objectEvents": _live,
     "backfill": _rows,
     "inventory": _inventory,
+    "lookingWork": _looking,
     "manifestStream": _stream,
     "batchOperations": _batch,
     "resolver": _resolver,

@@ -15,7 +15,7 @@ from domain.planning.total import FileProgress
 from domain.queues import Message
 from handlers.bootstrap.inventories import inventory_files, inventory_queue, journal_of, total_book_of
 from handlers.bootstrap.process import Process
-from handlers.engine.batch import RENEW_AT
+from handlers.engine.give_back import RENEW_AT
 from handlers.intake.messages import decode_message
 from handlers.inventory import Reports, respond, take_on
 from handlers.operations.backfill import content_id_of

@@ -15,9 +15,10 @@ from domain.protocol.record import State
 from domain.steering.breaker import BreakerPolicy
 from domain.steering.control import BREAKER, Control, resumed
 from domain.steering.pulse import Tally
-from handlers.engine.batch import RENEW_AT, respond_to_batch
+from handlers.engine.batch import respond_to_batch
 from handlers.engine.circuit_breaker import CircuitBreaker
 from handlers.engine.dependencies import EngineDependencies
+from handlers.engine.give_back import RENEW_AT
 from handlers.engine.rate_gate import RateGate
 from tests.fakes.engine import OpenGate
 from tests.fakes.steering import InMemoryPulseBook, InMemoryRateLedger

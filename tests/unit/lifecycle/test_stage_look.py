@@ -12,8 +12,9 @@ from domain.lifecycle.stages import Stage, StageEntry, feeding_fault, standstill
 from domain.planning.total import FileProgress
 from domain.protocol.record import State
 from domain.steering.control import Control
-from handlers.engine.batch import RENEW_AT, respond_to_batch
+from handlers.engine.batch import respond_to_batch
 from handlers.engine.dependencies import BY_STAGE, CachedControl, Dependencies
+from handlers.engine.give_back import RENEW_AT
 from handlers.engine.worker import Worker
 from handlers.inventory import Reports
 from handlers.inventory import respond as respond_to_reports

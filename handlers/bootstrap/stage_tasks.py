@@ -1,0 +1,86 @@
+"""Wires stage work that functions and workers do: the queues, and for each work what it needs."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from functools import cache, partial
+from typing import Any
+
+from adapters.messaging.dead_letters import dead_letters_of
+from adapters.messaging.queue import SqsMessageQueue
+from domain.queues import MessageQueue
+from domain.runs.works import StageQueue, Work
+from handlers.bootstrap.operations import operation_of
+from handlers.bootstrap.process import Process
+from handlers.bootstrap.runs import cleanup_work, purge_work, rollback_work, shared_book, verify_work
+from handlers.config.settings import Settings
+from handlers.engine.dependencies import EngineDependencies
+from handlers.operations.cleanup import forbid_cleanup
+from handlers.operations.operator import Operation, Shut
+from handlers.operations.purge import refuse_purge
+from handlers.operations.removal_run import cleanup_options_of, purge_options_of
+from handlers.operations.rollback import refuse_rollback
+from handlers.operations.rollback_run import options_of as rollback_options_of
+from handlers.operations.slice_work import SliceWork
+from handlers.operations.stage_part import StageWorks
+from handlers.operations.verify_run import options_of as verify_options_of
+
+
+def stage_queue_urls(settings: Settings) -> Mapping[StageQueue, str]:
+    """The URL of each queue of stage work that the settings name."""
+    urls = {
+        StageQueue.LOOKING: settings.looking_queue_url,
+        StageQueue.REMOVING: settings.removing_queue_url,
+        StageQueue.RESTORING: settings.restoring_queue_url,
+    }
+    return {name: url for name, url in urls.items() if url}
+
+
+def stage_queue(process: Process, name: StageQueue | None) -> MessageQueue | None:
+    """The queue of stage work, or ``None`` where there is none."""
+    url = stage_queue_urls(process.settings).get(name) if name is not None else None
+    return SqsMessageQueue(process.clients, url) if url is not None else None
+
+
+def stage_works(process: Process, dependencies: EngineDependencies) -> tuple[StageWorks, ...]:
+    """The works of every queue of stage work that the settings name."""
+    operation = operation_of(process, dependencies)
+    return tuple(_works(process, operation, name, url) for name, url in stage_queue_urls(process.settings).items())
+
+
+def _works(process: Process, operation: Operation, name: StageQueue, url: str) -> StageWorks:
+    @cache
+    def dead() -> MessageQueue | None:
+        found = dead_letters_of(process.clients, url)
+        return SqsMessageQueue(process.clients, found.url) if found is not None else None
+
+    return StageWorks(
+        name,
+        SqsMessageQueue(process.clients, url),
+        dead,
+        shared_book(process),
+        partial(_open_work, process, operation),
+        partial(_refuse, operation),
+    )
+
+
+def _open_work(
+    process: Process, operation: Operation, work: Work, options: Mapping[str, str]
+) -> AbstractContextManager[SliceWork[Any]]:
+    """Raises InputError for options of another version."""
+    if work is Work.VERIFY:
+        # A function looks at records alone: key lists and references are slices of the command.
+        return verify_work(process, operation, replace(verify_options_of(options), keys=False))
+    if work is Work.CLEANUP:
+        return nullcontext(cleanup_work(process, operation, cleanup_options_of(options)))
+    if work is Work.PURGE:
+        return nullcontext(purge_work(process, operation, purge_options_of(options)))
+    return nullcontext(rollback_work(process, operation, rollback_options_of(options)))
+
+
+def _refuse(operation: Operation, work: Work, options: Mapping[str, str]) -> Shut | None:
+    if work is Work.CLEANUP:
+        return forbid_cleanup(operation, forgets_versions=cleanup_options_of(options).versions)
+    if work is Work.PURGE:
+        return refuse_purge(operation)
+    return refuse_rollback(operation) if work is Work.ROLLBACK else None

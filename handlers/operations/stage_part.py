@@ -1,0 +1,189 @@
+"""A function's, or a worker's, part of a run: slice after slice, as long as there is time."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from typing import Any
+
+from domain.errors import InputError, MalformedMessageError
+from domain.queues import MessageQueue
+from domain.runs.ports import RunBook
+from domain.runs.run import Run, RunState, ended
+from domain.runs.slices import Slice, reopened
+from domain.runs.works import StageQueue, Work, queue_of, waits_in_pause
+from handlers.engine.dependencies import BY_STAGE, EngineDependencies
+from handlers.intake.stage_tasks import StageTask, encode_stage_task, stage_task_of
+from handlers.operations.operator import Shut
+from handlers.operations.slice_work import SliceWork, Surroundings
+from handlers.operations.slices import SliceWorker
+
+LOOK_SECONDS = 0.5
+
+
+class TaskEnd(Enum):
+    """What becomes of the message: deleted, received again at once, later, or as often as its queue allows."""
+
+    DONE = auto()
+    AGAIN = auto()
+    LATER = auto()
+    FAILED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class StageWorks:
+    """The works of one queue; ``dead`` is its dead-letter queue.
+
+    ``open_work`` opens a run's work by its options and raises InputError for those of another version. ``refuse`` says
+    why the work may not go on at all.
+    """
+
+    name: StageQueue
+    queue: MessageQueue
+    dead: Callable[[], MessageQueue | None]
+    book: RunBook
+    open_work: Callable[[Work, Mapping[str, str]], AbstractContextManager[SliceWork[Any]]]
+    refuse: Callable[[Work, Mapping[str, str]], Shut | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """How long a message may be worked on: nothing is begun when no seconds are left, or the process is stopping."""
+
+    seconds_left: Callable[[], float]
+    stopping: Callable[[], bool] = lambda: False
+
+    def is_over(self) -> bool:
+        """Whether nothing more may be begun."""
+        return self.seconds_left() <= 0 or self.stopping()
+
+
+@dataclass(frozen=True, slots=True)
+class StagePart:
+    """What one message asks for; ``do_part`` raises InputError for a message that cannot be worked on."""
+
+    works: StageWorks
+    dependencies: EngineDependencies
+    time: Time
+
+    def do_part(self, body: str) -> TaskEnd:
+        """Work on slices until none is left for this process, or its time is over."""
+        task = self._read(body)
+        book, observer = self.works.book, self.dependencies.observer
+        run = book.read_run(task.work)
+        if run is None:
+            raise InputError(f"no run of {task.work} was ever begun here: the message is of another migration")
+        if run.run_id != task.run_id or not run.goes_on:
+            observer.info("the run is over", work=task.work, run=task.run_id)
+            return TaskEnd.DONE
+        if self._is_paused(task.work):
+            observer.info("paused, stage work waits", work=task.work, run=task.run_id)
+            return TaskEnd.LATER
+        try:
+            fault = self._fault(run, task.work)
+            opened = self.works.open_work(task.work, run.options)
+        except InputError as error:  # options of another version
+            return self._stop(run, str(error))
+        if fault is not None:
+            return self._stop(run, fault)
+        self._reopen(run, task.lost_slice)
+        with opened as work:
+            if sum(work.phases) > run.slices:
+                return self._stop(run, "the functions cut the work in another way: they are of another version")
+            return self._work_off(task, run, work)
+
+    def _read(self, body: str) -> StageTask:
+        task, rules = stage_task_of(body), self.dependencies.rules
+        if task is None:
+            raise MalformedMessageError("this is not a message of stage work")
+        if task.migration != rules.migration:
+            raise InputError(f"the message is of migration {task.migration!r}, this is {rules.migration!r}")
+        if queue_of(task.work) is not self.works.name:
+            raise InputError(f"functions of the queue '{self.works.name}' do not work on a run of {task.work}")
+        return task
+
+    def _is_paused(self, work: Work) -> bool:
+        control = self.dependencies.control.current()
+        return waits_in_pause(work) and control.paused and control.paused_by != BY_STAGE
+
+    def _fault(self, run: Run, work: Work) -> str | None:
+        """Why the run cannot go on with this deployment, at this stage."""
+        digest = self.dependencies.rules.digest
+        if run.rules_digest != digest:
+            return (
+                f"the functions have other rules (digest {digest[:12]}) than the run (digest {run.rules_digest[:12]}):"
+                f" deploy the rules file that you use, then begin again, or give --no-engine"
+            )
+        shut = self.works.refuse(work, run.options)
+        return shut.why if shut is not None else None
+
+    def _stop(self, run: Run, why: str) -> TaskEnd:
+        """End the run for all its processes."""
+        now, by = self.dependencies.ports.clock.now(), self.dependencies.observer.function
+        self.works.book.write_run(ended(run, RunState.CANCELLED, by=by, now=now, why=why), before=run)
+        self.dependencies.observer.count("StageWorkFailures")
+        self.dependencies.observer.fail("the run was stopped", work=run.work, run=run.run_id, why=why)
+        return TaskEnd.DONE
+
+    def _reopen(self, run: Run, number: int | None) -> None:
+        """A message that comes back from the dead-letter queue has its lost slice tried again."""
+        if number is None or not 0 <= number < run.slices:
+            return
+        one = self.works.book.read_slices(run)[number]
+        if one.is_lost:
+            self.works.book.write_slice(run, reopened(one), before=one)
+
+    def _work_off(self, task: StageTask, run: Run, work: SliceWork[Any]) -> TaskEnd:
+        dependencies = self.dependencies
+        control = dependencies.control.current()
+        threads = min(dependencies.settings.concurrency, control.concurrency or dependencies.settings.concurrency)
+        with dependencies.objects_at_once(threads) as pool:
+            around = Surroundings(
+                pool,
+                dependencies.ports.clock,
+                dependencies.new_token,
+                dependencies.sleep,
+                lambda: self.time.is_over() or self._is_paused(task.work),
+                self._wait_turn,
+            )
+            worker = SliceWorker(self.works.book, run, work, around, takes=work.is_portable)
+            self._take_slices(task, worker)
+        if self.time.is_over():
+            return TaskEnd.AGAIN
+        if self._is_paused(task.work):
+            return TaskEnd.LATER
+        slices = self.works.book.read_slices(run)
+        return TaskEnd.LATER if worker.is_left() and _has_portable(work, slices) else TaskEnd.DONE
+
+    def _take_slices(self, task: StageTask, worker: SliceWorker[Any]) -> None:
+        while worker.is_left():
+            try:
+                if not worker.work_on_next():
+                    return
+            finally:
+                if worker.last.is_lost:
+                    self._bury(task, worker.last)
+
+    def _bury(self, task: StageTask, one: Slice) -> None:
+        """Tell of a lost slice, with its cause and its cursor, in the dead-letter queue."""
+        self.dependencies.observer.count("StageWorkFailures")
+        self.dependencies.observer.fail(
+            "slice lost", work=task.work, run=task.run_id, slice=one.number, cursor=one.cursor, why=one.why
+        )
+        dead = self.works.dead()
+        if dead is not None:
+            letter = replace(task, lost_slice=one.number, cursor=one.cursor, why=one.why)
+            dead.send_messages([encode_stage_task(letter)])
+
+    def _wait_turn(self, stopping: Callable[[], bool]) -> None:
+        """Wait for the rate of ``keyshift throttle``, which all processes share."""
+        gate, seconds_left = self.dependencies.gate, self.time.seconds_left
+        while not stopping():
+            held = gate.admit(objects=1, size=0, seconds_left=seconds_left, stopping=stopping)
+            if held is None or self.dependencies.control.current().paused:
+                return
+            self.dependencies.sleep(LOOK_SECONDS)
+
+
+def _has_portable(work: SliceWork[Any], slices: Sequence[Slice]) -> bool:
+    return any(work.is_portable(one.number) for one in slices if not one.is_done and not one.is_lost)

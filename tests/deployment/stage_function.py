@@ -1,0 +1,69 @@
+"""A function of stage work, and the command that asks it; what the command needs is not noted as the function's."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Protocol
+
+from adapters.dynamodb.runs import DynamoDbRunBook
+from adapters.messaging.queue import SqsMessageQueue
+from domain.runs.run import Run, RunState, ended
+from domain.runs.slices import MOST_FAILURES, Slice, SliceClaim
+from domain.runs.works import StageQueue, Work
+from handlers import stage_work
+from handlers.bootstrap import process_of
+from handlers.intake.stage_tasks import StageTask, encode_stage_task
+from tests.deployment.place import Place
+from tests.servers import new_name
+from tests.worlds.site import Context, lambda_event
+
+
+class Options(Protocol):
+    """What a run's processes do alike."""
+
+    def as_options(self) -> Mapping[str, str]:
+        """As a run keeps them."""
+
+
+@contextmanager
+def stage_function(place: Place, name: StageQueue) -> Iterator[None]:
+    """The environment of the function of this queue: it has the URL of no other."""
+    variable = place.variable(name)
+    os.environ[variable] = place.queues[name].url
+    stage_work._works.cache_clear()
+    process_of.cache_clear()
+    try:
+        yield
+    finally:
+        del os.environ[variable]
+
+
+def begun(place: Place, work: Work, options: Options, *, slices: int, lost: int | None = None) -> str:
+    """Another run, and the message that asks for a part of it; a claim of the slice ``lost`` lapsed too often."""
+    book = DynamoDbRunBook(place.clients, place.name)
+    digest = process_of().rules.digest
+    run = Run(work.value, new_name("run"), slices, options.as_options(), rules_digest=digest, by="ana")
+    before = book.read_run(work)
+    if before is not None and before.goes_on:
+        over = ended(before, RunState.ENDED, by="ana", now=1.0)
+        book.write_run(over, before=before)
+        before = over
+    if not book.write_run(run, before=before):
+        raise LookupError(f"no run of {work} began")
+    if lost is not None:
+        tired = Slice(lost, failures=MOST_FAILURES - 1, claim=SliceClaim("killed", 1.0), revision=1)
+        book.write_slice(run, tired, before=Slice(lost))
+    return encode_stage_task(StageTask("deployed", work, run.run_id))
+
+
+def ask(place: Place, name: StageQueue, body: str, *, seconds: float = 300.0, receive_count: int = 1) -> None:
+    """The message arrives, and what the function leaves in the queue is taken away."""
+    queue = SqsMessageQueue(place.clients, place.queues[name].url)
+    queue.send_messages([body])
+    (message,) = queue.receive_messages(at_most=1, wait=1)
+    event = lambda_event([replace(message, receive_count=receive_count)])
+    stage_work.handler(event, Context(seconds=seconds))
+    while messages := queue.receive_messages(at_most=10, wait=0):
+        queue.delete_messages(messages)
+    queue.delete_messages([message])

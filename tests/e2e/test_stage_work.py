@@ -1,0 +1,128 @@
+"""Runs that a command begins and others do: functions, as Lambda calls them, and workers."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+
+from adapters.demo.provisioning import create_queue
+from adapters.dynamodb.runs import DynamoDbRunBook
+from adapters.messaging.queue import SqsMessageQueue
+from domain.runs.run import Run, RunState
+from domain.runs.works import StageQueue, Work
+from handlers.bootstrap import bootstrap
+from handlers.bootstrap.process import Process
+from handlers.bootstrap.stage_tasks import stage_works
+from handlers.stage_work import respond
+from tests.e2e.command_line import assert_one_sentence, run_keyshift
+from tests.e2e.workers import running_workers
+from tests.worlds.desk import Desk, desk
+from tests.worlds.site import lambda_event
+
+__all__ = ["desk"]
+
+pytestmark = pytest.mark.slow("runs verify and cleanup again and again, each as a process")
+
+
+@pytest.fixture
+def site_of(desk: Desk) -> Desk:
+    """The desk of a migration with the three queues of stage work."""
+    for name in StageQueue:
+        pair = create_queue(desk.site.clients, f"{desk.site.name}-{name}", visibility=30, max_receives=3)
+        desk.more[f"KEYSHIFT_{name.upper()}_QUEUE_URL"] = pair.url
+    return desk
+
+
+def moved(desk: Desk, objects: int) -> None:
+    """A live migration of so many objects; another writer deleted one of the copies."""
+    desk.run("start", "--yes", "--probes", "1", "--wait", "60")
+    for number in range(objects):
+        desk.site.put(f"old/{number}", b"x" * number)
+    desk.work()
+    desk.site.clients.s3.delete_object(Bucket=desk.site.name, Key="new/2")
+    desk.site.put("new/a stranger's\n", b"x")
+
+
+@contextmanager
+def functions(desk: Desk, name: StageQueue) -> Iterator[list[int]]:
+    """A function of this queue, invoked as its event source mapping does it; the number of messages of each call."""
+    url = desk.more[f"KEYSHIFT_{name.upper()}_QUEUE_URL"]
+    settings = desk.site.settings.model_copy(update={f"{name}_queue_url": url})
+    process = Process(settings, clients=desk.site.clients)
+    dependencies = bootstrap(process, function="stage-work")
+    (works,) = stage_works(process, dependencies)
+    queue, stopped, calls = SqsMessageQueue(desk.site.clients, url), Event(), list[int]()
+
+    def poll() -> None:
+        while not stopped.is_set():
+            messages = queue.receive_messages(at_most=1, wait=0)
+            answer = respond(lambda_event(messages), dependencies, works, seconds_left=lambda: 60.0)
+            failed = {one["itemIdentifier"] for one in answer["batchItemFailures"]}
+            queue.delete_messages([one for one in messages if one.message_id not in failed])
+            calls.extend([len(messages)] if messages else [])
+            stopped.wait(0.05)
+
+    thread = Thread(target=poll)
+    thread.start()
+    try:
+        yield calls
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def newest(desk: Desk, work: Work) -> Run:
+    """The newest run of the work."""
+    run = DynamoDbRunBook(desk.site.clients, desk.site.name).read_run(work)
+    assert run is not None
+    return run
+
+
+def test_functions_verify_what_a_command_begins(site_of: Desk) -> None:
+    """The same lines, summary and exit code as one command alone; key lists and references are the command's part."""
+    moved(site_of, 6)
+    alone = site_of.run("verify", code=1)
+    with functions(site_of, StageQueue.LOOKING) as calls:
+        engine = site_of.run("verify", "--engine", code=1)
+    assert calls
+    assert engine[-1] == alone[-1]
+    assert sorted(map(str, engine)) == sorted(map(str, alone))
+    assert newest(site_of, Work.VERIFY).state is RunState.ENDED
+
+
+def test_workers_verify_too(site_of: Desk, tmp_path: Path) -> None:
+    """``keyshift worker`` polls the queues of stage work beside its own."""
+    moved(site_of, 4)
+    with running_workers(1, more=site_of.more, folder=tmp_path):
+        done = site_of.run("verify", "--engine", code=1)
+    assert done[-1]["run"] == "ended"
+    assert "Traceback" not in (tmp_path / "worker-0.log").read_text()
+
+
+def test_functions_of_other_rules_stop_the_run(site_of: Desk) -> None:
+    """The command says which rules differ, and the remedy."""
+    moved(site_of, 3)
+    rules = Path(site_of.more["KEYSHIFT_RULES_FILE"])
+    other = rules.with_name("other.yaml")
+    other.write_text(rules.read_text() + "unmapped: report\n")
+    with functions(site_of, StageQueue.LOOKING):
+        answer = run_keyshift("verify", "--engine", "--json", more={**site_of.more, "KEYSHIFT_RULES_FILE": str(other)})
+    assert answer.returncode == 1
+    assert "the functions have other rules" in answer.stderr
+    assert newest(site_of, Work.VERIFY).state is RunState.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("verify", "--engine", "--deep"), "--deep reads whole objects"),
+        (("verify", "--engine", "--local"), "kept in the command's own process"),
+        (("cleanup", "--engine"), "functions do not do keyshift cleanup"),
+        (("cleanup", "--engine", "--yes", "--rate", "5"), "keyshift throttle limits the functions"),
+    ],
+)
+def test_what_functions_cannot_do_is_refused(site_of: Desk, words: tuple[str, ...], says: str) -> None:
+    """With the reason and the remedy."""
+    assert_one_sentence(run_keyshift(*words, more=site_of.more), code=2, says=says)
