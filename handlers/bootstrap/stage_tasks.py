@@ -13,7 +13,6 @@ from domain.runs.works import StageQueue, Work
 from handlers.bootstrap.operations import operation_of
 from handlers.bootstrap.process import Process
 from handlers.bootstrap.runs import cleanup_work, purge_work, rollback_work, shared_book, verify_work
-from handlers.config.settings import Settings
 from handlers.engine.dependencies import EngineDependencies
 from handlers.operations.cleanup import forbid_cleanup
 from handlers.operations.operator import Operation, Shut
@@ -26,26 +25,16 @@ from handlers.operations.stage_part import StageWorks
 from handlers.operations.verify_run import options_of as verify_options_of
 
 
-def stage_queue_urls(settings: Settings) -> Mapping[StageQueue, str]:
-    """The URL of each queue of stage work that the settings name."""
-    urls = {
-        StageQueue.LOOKING: settings.looking_queue_url,
-        StageQueue.REMOVING: settings.removing_queue_url,
-        StageQueue.RESTORING: settings.restoring_queue_url,
-    }
-    return {name: url for name, url in urls.items() if url}
-
-
 def stage_queue(process: Process, name: StageQueue | None) -> MessageQueue | None:
     """The queue of stage work, or ``None`` where there is none."""
-    url = stage_queue_urls(process.settings).get(name) if name is not None else None
+    url = process.settings.stage_queue_urls.get(name) if name is not None else None
     return SqsMessageQueue(process.clients, url) if url is not None else None
 
 
 def stage_works(process: Process, dependencies: EngineDependencies) -> tuple[StageWorks, ...]:
     """The works of every queue of stage work that the settings name."""
     operation = operation_of(process, dependencies)
-    return tuple(_works(process, operation, name, url) for name, url in stage_queue_urls(process.settings).items())
+    return tuple(_works(process, operation, name, url) for name, url in process.settings.stage_queue_urls.items())
 
 
 def _works(process: Process, operation: Operation, name: StageQueue, url: str) -> StageWorks:

@@ -51,7 +51,17 @@ def queues_of(process: Process) -> Mapping[str, MessageQueue]:
 
 def dead_letter_queues(process: Process) -> Mapping[str, DeadLetterQueue]:
     """The dead-letter queue of each queue that has one; queues that share one have one entry, ``events+backfill``."""
-    found = {name: dead_letters_of(process.clients, url) for name, url in _urls(process.settings).items()}
+    return _dead_letter_queues(process, _urls(process.settings))
+
+
+def every_dead_letter_queue(process: Process) -> Mapping[str, DeadLetterQueue]:
+    """The same with those of stage work, which hold no gate: a run says itself what is missing."""
+    staged = {name.value: url for name, url in process.settings.stage_queue_urls.items()}
+    return _dead_letter_queues(process, {**_urls(process.settings), **staged})
+
+
+def _dead_letter_queues(process: Process, urls: Mapping[str, str]) -> Mapping[str, DeadLetterQueue]:
+    found = {name: dead_letters_of(process.clients, url) for name, url in urls.items()}
     names: dict[str, list[str]] = {}
     for name, dead in found.items():
         if dead is not None:

@@ -26,7 +26,7 @@ limit_option = click.option(
     help="Maximum number of messages to read.",
 )
 _FILTERS = (
-    click.option("--queue", help="Only the dead-letter messages of this queue: events, backfill or inventory."),
+    click.option("--queue", help="Only the dead-letter messages of this queue: events, backfill, inventory, looking …"),
     click.option("--cause", help="Only with this cause (see dlq list)."),
     click.option("--key", help="Only those that name this key; a trailing * makes it a prefix."),
     click.option("--since", help="Only those sent since then: 2h, 3d, or 2026-11-22T10:00Z."),
@@ -66,11 +66,11 @@ class Desk:
     def __init__(self, settings: Settings, queue: str | None) -> None:
         from handlers.bootstrap import wire_command
         from handlers.bootstrap.process import Process
-        from handlers.bootstrap.steering import dead_letter_queues
+        from handlers.bootstrap.steering import every_dead_letter_queue
 
         process = Process(settings)
         self.dependencies: Dependencies = wire_command(process, function="dlq-command")
-        every = dead_letter_queues(process)
+        every = every_dead_letter_queue(process)
         if not every:
             raise InputError(
                 "no queue has a dead-letter queue: set --events-queue and --backfill-queue, then run keyshift doctor"

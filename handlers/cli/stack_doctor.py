@@ -10,7 +10,12 @@ from handlers.cli.bucket_doctor import lock_findings
 from handlers.cli.finding import Finding
 from handlers.config.settings import Settings
 
-_QUEUES = {"ObjectEvents": "EventsQueue", "Backfill": "BackfillQueue", "Inventory": "InventoryQueue"}
+_QUEUES = {
+    "ObjectEvents": "EventsQueue",
+    "Backfill": "BackfillQueue",
+    "Inventory": "InventoryQueue",
+    "LookingWork": "LookingQueue",
+}
 _MOVERS = ("ObjectEventsRole", "BackfillRole", "BatchOperationsRole")
 _SEE_LOCKS = ("s3:GetObjectRetention", "s3:GetObjectLegalHold")
 """Without these HEAD shows a locked object as one without a lock, and does not say so (aws-facts.md §2.6)."""
@@ -42,6 +47,7 @@ def with_stack(settings: Settings, resources: Mapping[str, str]) -> Settings:
         "events_queue_url": resources.get("EventsQueue", ""),
         "backfill_queue_url": resources.get("BackfillQueue", ""),
         "inventory_queue_url": resources.get("InventoryQueue", ""),
+        "looking_queue_url": resources.get("LookingQueue", ""),
         "audit_bucket": resources.get("AuditBucket", ""),
         "table": resources.get("ManifestTable", settings.table),
         "bus": resources.get("AuditBus", settings.bus),

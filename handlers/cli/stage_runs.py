@@ -162,7 +162,7 @@ class StageCommand:
         """
         from handlers.bootstrap.stage_tasks import stage_queue
 
-        if is_local and self.runs.engine:
+        if self.runs.engine and (is_local or self.runs.shared is False):
             raise InputError("--engine: this run is kept in the command's own process, where no function sees it")
         if is_local or self.runs.engine is False:
             return None

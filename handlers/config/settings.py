@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from domain.errors import InputError
 from domain.protocol.parts import MAX_COPY_BYTES, MIN_PART_BYTES, MULTIPART_ABOVE, PART_BYTES
+from domain.runs.works import StageQueue
 from handlers.intake.notifications import principal_fault
 
 PREFIX = "KEYSHIFT_"
@@ -68,6 +69,16 @@ class Settings(BaseModel):
     breaker_denied: int = Field(default=5, ge=0)
     """Number of objects denied in a row (permission, KMS key, missing bucket) that opens it; 0: never."""
     breaker_seconds: float = Field(default=30.0, ge=1)
+
+    @property
+    def stage_queue_urls(self) -> Mapping[StageQueue, str]:
+        """The URL of each queue of stage work that is set."""
+        urls = {
+            StageQueue.LOOKING: self.looking_queue_url,
+            StageQueue.REMOVING: self.removing_queue_url,
+            StageQueue.RESTORING: self.restoring_queue_url,
+        }
+        return {name: url for name, url in urls.items() if url}
 
     @field_validator("own_principals")
     @classmethod

@@ -15,10 +15,11 @@ from domain.rules.routing import InOtherBucket, InTargetBucket, Kept, Probe, Unm
 from handlers.engine.dependencies import Dependencies
 from handlers.intake.inventory_tasks import task_of
 from handlers.intake.messages import decode_message
+from handlers.intake.stage_tasks import StageTask, stage_task_of
 
 VISIBILITY_SECONDS = 120
 """If the command dies during the read, the messages become visible again after this many seconds."""
-OVERTAKEN = "overtaken"
+OVERTAKEN, STAGE_WORK = "overtaken", "stage-work"
 _EMPTY_ANSWERS = 2
 """SQS may return nothing although it counts more messages; after so many empty receives in a row it is believed."""
 
@@ -141,6 +142,9 @@ def read_letter(dead: DeadLetter, queue: str, dependencies: Dependencies) -> Let
             return Letter(
                 queue, dead, seen.cause, f"data file {task['file']}: see the inventory function's log", (seen,)
             )
+        stage_task = stage_task_of(body)
+        if stage_task is not None:
+            return Letter(queue, dead, STAGE_WORK, _about(stage_task))
         decoded = decode_message(body, own_principals=dependencies.settings.own_principals)
     except MalformedMessageError as error:
         return Letter(queue, dead, error.cause, str(error))
@@ -159,6 +163,14 @@ def read_letter(dead: DeadLetter, queue: str, dependencies: Dependencies) -> Let
     left = f"{len(open_ones)} of {len(seen_ones)} objects are not done"
     said = record.why if record is not None else ""
     return Letter(queue, dead, cause, f"{left}: {said}" if said else left, seen_ones)
+
+
+def _about(task: StageTask) -> str:
+    """What a message of stage work says of itself."""
+    if task.lost_slice is None:
+        return f"a part of the run {task.run_id} of {task.work}: see the function's log"
+    where = f"slice {task.lost_slice} of the run {task.run_id} of {task.work}"
+    return f"{where}, after {task.cursor!r}: {task.why}; a replay has it tried again"
 
 
 def _seen(notice: Notice, dependencies: Dependencies) -> Seen:

@@ -39,6 +39,7 @@ _FLAGS = (
     "--purge",
     "--abort",
     "--versions",
+    "--engine",
 )
 _TABLE_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{JOBS}"
 _RULES = f"""
@@ -112,6 +113,7 @@ class OperatedSite:
             "EVENTS_QUEUE_URL": self.outputs["EventsQueueUrl"],
             "BACKFILL_QUEUE_URL": self.outputs["BackfillQueueUrl"],
             "INVENTORY_QUEUE_URL": self.outputs["InventoryQueueUrl"],
+            "LOOKING_QUEUE_URL": self.outputs["LookingQueueUrl"],
             "BUS": self.outputs["Bus"],
             "AUDIT_BUCKET": self.outputs["AuditBucketName"],
             "FUNCTIONS": self.outputs["Functions"],

@@ -173,7 +173,7 @@ def _refused(site: OperatedSite) -> Refused:
     abort = site.tried(OPERATOR, "uploads", "--abort", _left_behind(site), "--older-than", "0", "--yes")
     site.run(ACTING, "references", "undo", "--yes")
     site.run(ACTING, "references", "rewrite", "--yes")
-    site.run(OPERATOR, "verify", "--shared")
+    site.run(OPERATOR, "verify", "--engine")
     site.run(ACTING, "cutover", "--yes")
     time.sleep(LONGEST_CLAIM)
     site.run(OPERATOR, "cleanup", "--soak", "0s", "--shared")

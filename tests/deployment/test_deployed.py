@@ -120,6 +120,27 @@ def test_without_its_permissions_a_function_moves_nothing(site: DeployedSite) ->
         iam.put_role_policy(RoleName=role, PolicyName="keyshift", PolicyDocument=json.dumps(policy))
 
 
+def test_functions_verify_what_a_command_begins(site: DeployedSite) -> None:
+    """Command, queue, function under a role that can delete nothing, and the summary of the whole run."""
+    site.put("old/verified", b"hello")
+    assert awaited(lambda: site.moved("new/verified")) == b"hello"
+    url = site.outputs["LookingQueueUrl"]
+    more = {**root_environment(site.standin), "KEYSHIFT_LOOKING_QUEUE_URL": url}
+    options = ("--rules", ROOT / site.rules, "--table", site.outputs["Table"])
+    answer = run_keyshift("verify", "--engine", "--json", *options, more=more)
+    assert answer.returncode in (0, 1), answer.stderr  # other tests leave differences behind
+    summary = json.loads(answer.stdout.splitlines()[-1])
+    records = site.client("dynamodb").scan(TableName=site.outputs["Table"])["Items"]
+    marked = [one for one in records if one.get("key", {}).get("S") == "old/verified" and "verified_at" in one]
+    assert (summary["run"], len(marked)) == ("ended", 1), site.logged("looking-work")
+    assert awaited(
+        lambda: "REPORT" in site.logged("looking-work") or "stage-work" in site.logged("looking-work") or None
+    )
+    unknown = {"v": 1, "kind": "stage-work", "migration": "deployed", "work": "cleanup --yes", "run": "forged"}
+    site.client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(unknown))
+    assert awaited(lambda: "do not work on a run of cleanup --yes" in site.logged("looking-work") or None)
+
+
 def test_doctor_finds_the_stack_sound(site: DeployedSite) -> None:
     """Every part of it, from the outside."""
     answer = doctor(site)

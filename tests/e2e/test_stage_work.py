@@ -106,7 +106,7 @@ def test_functions_of_other_rules_stop_the_run(site_of: Desk) -> None:
     moved(site_of, 3)
     rules = Path(site_of.more["KEYSHIFT_RULES_FILE"])
     other = rules.with_name("other.yaml")
-    other.write_text(rules.read_text() + "unmapped: report\n")
+    other.write_text(rules.read_text() + "keep: ['kept/{rest*}']\n")
     with functions(site_of, StageQueue.LOOKING):
         answer = run_keyshift("verify", "--engine", "--json", more={**site_of.more, "KEYSHIFT_RULES_FILE": str(other)})
     assert answer.returncode == 1

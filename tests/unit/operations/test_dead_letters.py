@@ -10,9 +10,11 @@ from domain.errors import InputError, UnavailableError
 from domain.keys import Location
 from domain.protocol.causes import Cause
 from domain.protocol.record import Claim, Mode, State
+from domain.runs.works import Work
 from handlers.cli.text import parse_since, said_seconds
 from handlers.engine.batch import respond_to_batch
 from handlers.intake.messages import BackfillRow, encode_backfill
+from handlers.intake.stage_tasks import StageTask, encode_stage_task
 from handlers.operations.dead_letters import HeldLetters, Letter, Wanted, grouped, read_letter
 from handlers.operations.redrive import Chosen, Replayed, move_all, purge_letters, replay_letters
 from tests.fakes.clock import FakeClock
@@ -51,6 +53,7 @@ NEWER = "0055AED6DCD90281F0"
     [
         (bench(), "{", "malformed-message"),
         (bench(), '{"hello": 1}', "malformed-message"),
+        (bench(), encode_stage_task(StageTask("unit", Work.VERIFY, "r", lost_slice=3, why="no answer")), "stage-work"),
         (bench(), direct(created_entry("old/a", b"one")), "never-attempted"),
         (bench(), direct(created_entry("kept/a", b"one")), "overtaken"),
         (bench(), direct(created_entry("elsewhere", b"one")), "overtaken"),
