@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adapters.dynamodb.manifest import DynamoDbManifest
 from adapters.dynamodb.runs import DynamoDbRunBook
@@ -10,11 +10,12 @@ from adapters.local.run_book import SqliteRunBook
 from domain.keys import Location
 from domain.planning.ports import ObjectListing
 from domain.protocol.ports import RecordPages
+from domain.rules.lake_tables import LakeTable, LakeTables, TableFormat
 from domain.runs.ports import RunBook
 from handlers.bootstrap.inventories import inventory_files
 from handlers.bootstrap.operations import check_inventory
 from handlers.bootstrap.process import Process
-from handlers.operations.cleanup import Cleaner
+from handlers.operations.cleanup import Cleaner, lake_tables_of
 from handlers.operations.operator import Operation
 from handlers.operations.purge import Purger
 from handlers.operations.removal_run import CleanupOptions, PurgeOptions, RemovalWork
@@ -22,6 +23,9 @@ from handlers.operations.rollback_plan import RollbackPlanWork
 from handlers.operations.rollback_run import RollbackOptions, RollbackWork
 from handlers.operations.verify import Verifier
 from handlers.operations.verify_run import KeySource, Sources, VerifyOptions, VerifyWork
+
+MOST_TABLES_TEXT = 50_000
+"""Characters of the tables' roots in the options of a run, which are one item of at most 400 KB."""
 
 
 def shared_book(process: Process) -> RunBook:
@@ -104,8 +108,23 @@ def verify_work(process: Process, operation: Operation, options: VerifyOptions) 
 
 def cleanup_work(process: Process, operation: Operation, options: CleanupOptions) -> RemovalWork:
     """The work of a cleanup with these options."""
-    cleaner = Cleaner(operation, soak=options.soak, forgets_versions=options.versions)
+    tables = None
+    if options.tables is not None:
+        found = (LakeTable(root, TableFormat(kind)) for root, kind in options.tables)
+        accepted = operation.dependencies.rules.accepted_tables
+        tables = LakeTables({table.root: table for table in found}, accepted)
+    cleaner = Cleaner(operation, soak=options.soak, forgets_versions=options.versions, tables=tables)
     return RemovalWork(cleaner, _pages(process), options, sleep=operation.dependencies.sleep)
+
+
+def with_tables(operation: Operation, options: CleanupOptions) -> CleanupOptions:
+    """The options with the data-lake tables of the source, so that one process alone lists the bucket for them.
+
+    Where they are too many for an item, each process looks for them.
+    """
+    found = lake_tables_of(operation.listing, operation.dependencies.rules).roots.values()
+    tables = tuple((table.root, table.format.value) for table in found)
+    return replace(options, tables=tables if sum(len(root) for root, _ in tables) < MOST_TABLES_TEXT else None)
 
 
 def purge_work(process: Process, operation: Operation, options: PurgeOptions) -> RemovalWork:

@@ -1,6 +1,6 @@
 """Wires stage work that functions and workers do: the queues, and for each work what it needs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cache, partial
@@ -8,13 +8,14 @@ from typing import Any
 
 from adapters.messaging.dead_letters import dead_letters_of
 from adapters.messaging.queue import SqsMessageQueue
+from domain.errors import InputError
 from domain.queues import MessageQueue
 from domain.runs.works import StageQueue, Work
 from handlers.bootstrap.operations import operation_of
 from handlers.bootstrap.process import Process
 from handlers.bootstrap.runs import cleanup_work, purge_work, rollback_work, shared_book, verify_work
 from handlers.engine.dependencies import EngineDependencies
-from handlers.operations.cleanup import forbid_cleanup
+from handlers.operations.cleanup import forbid_cleanup, holders_fault
 from handlers.operations.operator import Operation, Shut
 from handlers.operations.purge import refuse_purge
 from handlers.operations.removal_run import cleanup_options_of, purge_options_of
@@ -54,17 +55,24 @@ def _works(process: Process, operation: Operation, name: StageQueue, url: str) -
 
 
 def _open_work(
-    process: Process, operation: Operation, work: Work, options: Mapping[str, str]
+    process: Process, operation: Operation, work: Work, options: Mapping[str, str], seconds_left: Callable[[], float]
 ) -> AbstractContextManager[SliceWork[Any]]:
-    """Raises InputError for options of another version."""
+    """Raises InputError for options of another version, and for those by which a function cannot work."""
+    operation = replace(operation, seconds_left=seconds_left)
     if work is Work.VERIFY:
         # A function looks at records alone: key lists and references are slices of the command.
         return verify_work(process, operation, replace(verify_options_of(options), keys=False))
-    if work is Work.CLEANUP:
-        return nullcontext(cleanup_work(process, operation, cleanup_options_of(options)))
+    if work is Work.ROLLBACK:
+        return nullcontext(rollback_work(process, operation, rollback_options_of(options)))
+    fault = holders_fault(operation.dependencies.rules)
+    if fault:
+        raise InputError(f"{fault}: give --no-engine")
     if work is Work.PURGE:
         return nullcontext(purge_work(process, operation, purge_options_of(options)))
-    return nullcontext(rollback_work(process, operation, rollback_options_of(options)))
+    cleanup = cleanup_options_of(options)
+    if cleanup.tables is None:
+        raise InputError("this run names no data-lake tables, and a function has no time to look for them")
+    return nullcontext(cleanup_work(process, operation, cleanup))
 
 
 def _refuse(operation: Operation, work: Work, options: Mapping[str, str]) -> Shut | None:

@@ -121,8 +121,8 @@ def cleanup(
 def _stage_work(
     command: StageCommand, decide: "Callable[[int], CleanupOptions]", *, yes: bool
 ) -> "StageWork[CleanupOptions]":
-    from handlers.bootstrap.runs import cleanup_work
-    from handlers.operations.cleanup import begin_cleaning, refuse_cleanup, warn_of_cleanup
+    from handlers.bootstrap.runs import cleanup_work, with_tables
+    from handlers.operations.cleanup import begin_cleaning, holders_fault, refuse_cleanup, warn_of_cleanup
     from handlers.operations.removal_run import cleanup_options_of
 
     operation, shown = command.operation, RemovalsShown(as_json=command.as_json)
@@ -141,6 +141,8 @@ def _stage_work(
         lambda options: nullcontext(cleanup_work(command.process, operation, options)),
         lambda records: Following(command.threads, shown.show, (OBJECTS,), records, command.rate if yes else None),
         check=check,
+        only_here=lambda _: holders_fault(operation.dependencies.rules),
+        share=lambda options: with_tables(operation, options),
         prepare=(lambda: begin_cleaning(operation)) if yes else (lambda: None),
     )
 

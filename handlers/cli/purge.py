@@ -15,6 +15,7 @@ from handlers.operations.removals import Removed
 def purge_copies(command: StageCommand, *, yes: bool) -> None:
     """Delete the copies, or without ``yes`` show what would be deleted; ends with the exit code."""
     from handlers.bootstrap.runs import purge_work
+    from handlers.operations.cleanup import holders_fault
     from handlers.operations.purge import put_references_back, refuse_purge
     from handlers.operations.removal_run import PurgeOptions, purge_options_of, summary_of
     from handlers.operations.segments import segments_of
@@ -28,6 +29,7 @@ def purge_copies(command: StageCommand, *, yes: bool) -> None:
             lambda options: nullcontext(purge_work(command.process, operation, options)),
             lambda records: Following(command.threads, shown.show, (OBJECTS,), records, command.rate if yes else None),
             check=lambda _: refuse_purge(operation),
+            only_here=lambda _: holders_fault(operation.dependencies.rules),
             # What joins a purge need not look again: in this stage no reference is rewritten.
             check_begin=(lambda: put_references_back(operation)) if yes else (lambda: None),
         )

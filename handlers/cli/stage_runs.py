@@ -96,7 +96,8 @@ class StageWork(Generic[Options]):
 
     ``check`` returns why the command is refused with these options, ``check_begin`` what else forbids that a run
     begins. ``prepare`` is called before a new run begins, and before a run is joined. ``only_here`` says why functions
-    cannot do it with these options, empty: they can.
+    cannot do it with these options, empty: they can. ``share`` adds to the options of a new shared run what is found
+    once for all its processes.
     """
 
     work: Work
@@ -108,6 +109,7 @@ class StageWork(Generic[Options]):
     check_begin: Callable[[], Shut | None] = lambda: None
     prepare: Callable[[], None] = lambda: None
     only_here: Callable[[Options], str] = lambda options: ""  # noqa: ARG005  # whatever the options are
+    share: Callable[[Options], Options] = lambda options: options
     is_always_local: bool = False
 
 
@@ -141,6 +143,8 @@ class StageCommand:
             options = stage_work.decode(joined.options) if joined is not None else stage_work.decide(records)
             engine = self._engine(stage_work, options, records, is_local=is_local)
             self._go_on_unless(stage_work.check(options))
+            if joined is None and not is_local:
+                options = stage_work.share(options)
             slices = stack.enter_context(stage_work.open(options))
             if joined is None:
                 self._go_on_unless(find_obstacle(book, work, shared=shared) or stage_work.check_begin())

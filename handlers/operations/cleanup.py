@@ -14,6 +14,7 @@ from domain.protocol.cleanup_versions import forget_version
 from domain.protocol.record import Mode, Record, State
 from domain.rules.compiled import CompiledRules
 from domain.rules.lake_tables import LakeTables, lake_tables, metadata_above
+from domain.rules.references import NO_REFERENCES
 from handlers.operations.operator import Operation, Shut
 from handlers.operations.parallel import patiently
 from handlers.operations.removals import (
@@ -104,7 +105,9 @@ class VersioningWatch:
 class Cleaner:
     """Cleans sources, or reports what it would clean."""
 
-    def __init__(self, operation: Operation, *, soak: float, forgets_versions: bool) -> None:
+    def __init__(
+        self, operation: Operation, *, soak: float, forgets_versions: bool, tables: LakeTables | None = None
+    ) -> None:
         self._operation = operation
         self._ports = operation.dependencies.ports
         self._policy = operation.dependencies.policy
@@ -113,7 +116,7 @@ class Cleaner:
         self._holders = Holders(operation, HOLDERS_SECONDS, self._ports.clock.monotonic)
         self._cut_over_at = operation.stages.read_stage().cut_over_at
         self._versioning = VersioningWatch(operation, HOLDERS_SECONDS, forgets_versions)
-        self._tables: LakeTables | None = None
+        self._tables = tables
         self._tables_lock = Lock()
 
     def find_candidates(self, records: Iterable[Record]) -> Iterator[Record]:
@@ -173,7 +176,7 @@ class Cleaner:
         return Removal(record.source.uri, Removed.WOULD_GO, size=record.size or 0)
 
     def _lake_tables(self) -> LakeTables:
-        """The tables of the source, looked for once."""
+        """The tables of the source, looked for once where they are not given."""
         with self._tables_lock:
             if self._tables is None:
                 self._tables = lake_tables_of(self._operation.listing, self._operation.dependencies.rules)
@@ -212,6 +215,13 @@ def lake_tables_of(listing: ObjectListing, rules: CompiledRules) -> LakeTables:
     places = (rules.source_prefix, *metadata_above(rules.source_prefix))
     listed = (one for place in places for one in listing.list_objects(rules.source_bucket, prefix=place))
     return lake_tables((one.key for one in listed), rules.accepted_tables)
+
+
+def holders_fault(rules: CompiledRules) -> str:
+    """Why functions cannot remove objects under these rules; empty: they can."""
+    if rules.references == NO_REFERENCES and not rules.pins:
+        return ""
+    return "references and pins may hold objects, and only commands look for them"
 
 
 def _has_version(record: Record) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from math import inf
 from typing import Protocol
 
 from domain.errors import UnavailableError
@@ -52,7 +53,7 @@ class Operation:
     """The dependencies of an operator's command; ``versioning`` of the source bucket is Enabled, Suspended or Off.
 
     ``engine`` makes the dependencies that a command needs to work the events queue off itself, where no function polls
-    it.
+    it. ``seconds_left`` is how long an attempt may still send requests, in a function whose time ends.
     """
 
     dependencies: Dependencies
@@ -71,6 +72,7 @@ class Operation:
     finders: tuple[ReferenceFinder, ...] = ()
     pins: tuple[PinFinder, ...] = ()
     undo: ReferenceUndo | None = None
+    seconds_left: Callable[[], float] = lambda: inf
 
     def change_stage(self, change: Callable[[StageEntry], StageEntry]) -> tuple[StageEntry, StageEntry]:
         """Change the stage; returns the entry before and after.
@@ -99,12 +101,17 @@ class Operation:
 
     def attempt(self) -> Attempt:
         """A new attempt at one object."""
-        return Attempt(self.dependencies.new_token(), self.dependencies.settings.attempt_seconds)
+        limit = min(self.dependencies.settings.attempt_seconds, max(0.0, self.seconds_left()))
+        return Attempt(self.dependencies.new_token(), limit)
 
     def parallel(self, threads: int, per_second: float | None = None) -> ParallelMap:
         """The map that works on many objects in parallel, with this operation's settings."""
         dependencies = self.dependencies
         return ParallelMap(threads, per_second, sleep=dependencies.sleep, executor=dependencies.objects_at_once)
+
+    def is_ending(self) -> bool:
+        """Whether no time is left for another request of an attempt."""
+        return self.seconds_left() <= self.dependencies.settings.request_seconds
 
     def longest_claim(self) -> float:
         """Seconds after which no request of an attempt can still be under way (protocol.md §6)."""

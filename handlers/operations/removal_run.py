@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -20,12 +20,16 @@ _VERDICT, _REASON = "verdict.", "reason."
 
 @dataclass(frozen=True, slots=True)
 class CleanupOptions:
-    """What every process of a cleanup does alike; ``soak`` in seconds."""
+    """What every process of a cleanup does alike; ``soak`` in seconds.
+
+    ``tables`` are the data-lake tables of the source, by root and format; ``None``: each process looks for them.
+    """
 
     segments: int
     yes: bool
     soak: float
     versions: bool = False
+    tables: tuple[tuple[str, str], ...] | None = None
 
     def as_options(self) -> Mapping[str, str]:
         """As a run keeps them."""
@@ -46,7 +50,10 @@ class PurgeOptions:
 
 def cleanup_options_of(options: Mapping[str, str]) -> CleanupOptions:
     """As a run keeps them."""
-    return decode_options(CleanupOptions, options)
+    read = decode_options(CleanupOptions, options)
+    if read.tables is None:
+        return read
+    return replace(read, tables=tuple((str(root), str(kind)) for root, kind in read.tables))
 
 
 def purge_options_of(options: Mapping[str, str]) -> PurgeOptions:

@@ -85,8 +85,8 @@ def roll_back_record(operation: Operation, record: Record) -> Outcome | str:
                 ports=dependencies.ports,
                 policy=dependencies.policy,
             )
-            if outcome.verdict is not Verdict.CONTINUE:
-                return outcome
+            if outcome.verdict is not Verdict.CONTINUE or operation.is_ending():
+                return outcome  # another function goes on with the copy
 
     try:
         return patiently(attempt, sleep=dependencies.sleep)

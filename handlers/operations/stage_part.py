@@ -34,28 +34,28 @@ class TaskEnd(Enum):
 class StageWorks:
     """The works of one queue; ``dead`` is its dead-letter queue.
 
-    ``open_work`` opens a run's work by its options and raises InputError for those of another version. ``refuse`` says
-    why the work may not go on at all.
+    ``open_work`` opens a run's work by its options, for a process with so many seconds left, and raises InputError for
+    options that it cannot work by. ``refuse`` says why the work may not go on at all.
     """
 
     name: StageQueue
     queue: MessageQueue
     dead: Callable[[], MessageQueue | None]
     book: RunBook
-    open_work: Callable[[Work, Mapping[str, str]], AbstractContextManager[SliceWork[Any]]]
+    open_work: Callable[[Work, Mapping[str, str], Callable[[], float]], AbstractContextManager[SliceWork[Any]]]
     refuse: Callable[[Work, Mapping[str, str]], Shut | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """How long a message may be worked on: nothing is begun when no seconds are left, or the process is stopping."""
+    """How long a message may be worked on."""
 
     seconds_left: Callable[[], float]
     stopping: Callable[[], bool] = lambda: False
 
-    def is_over(self) -> bool:
-        """Whether nothing more may be begun."""
-        return self.seconds_left() <= 0 or self.stopping()
+    def is_over(self, *, reserve: float) -> bool:
+        """Whether nothing more may be begun, so many seconds before the end or while the process is stopping."""
+        return self.seconds_left() <= reserve or self.stopping()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class StagePart:
             return TaskEnd.LATER
         try:
             fault = self._fault(run, task.work)
-            opened = self.works.open_work(task.work, run.options)
+            opened = self.works.open_work(task.work, run.options, self.time.seconds_left)
         except InputError as error:  # options of another version
             return self._stop(run, str(error))
         if fault is not None:
@@ -101,6 +101,10 @@ class StagePart:
         if queue_of(task.work) is not self.works.name:
             raise InputError(f"functions of the queue '{self.works.name}' do not work on a run of {task.work}")
         return task
+
+    def _is_over(self, work: Work) -> bool:
+        """Whether no object may be begun: one that is changed needs the time of a request, which nothing cuts off."""
+        return self.time.is_over(reserve=0.0 if work is Work.VERIFY else self.dependencies.settings.request_seconds)
 
     def _is_paused(self, work: Work) -> bool:
         control = self.dependencies.control.current()
@@ -143,12 +147,12 @@ class StagePart:
                 dependencies.ports.clock,
                 dependencies.new_token,
                 dependencies.sleep,
-                lambda: self.time.is_over() or self._is_paused(task.work),
+                lambda: self._is_over(task.work) or self._is_paused(task.work),
                 self._wait_turn,
             )
             worker = SliceWorker(self.works.book, run, work, around, takes=work.is_portable)
             self._take_slices(task, worker)
-        if self.time.is_over():
+        if self._is_over(task.work):
             return TaskEnd.AGAIN
         if self._is_paused(task.work):
             return TaskEnd.LATER

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
+from time import sleep
 
 import pytest
 
@@ -49,7 +50,8 @@ def moved(desk: Desk, objects: int) -> None:
 def functions(desk: Desk, name: StageQueue) -> Iterator[list[int]]:
     """A function of this queue, invoked as its event source mapping does it; the number of messages of each call."""
     url = desk.more[f"KEYSHIFT_{name.upper()}_QUEUE_URL"]
-    settings = desk.site.settings.model_copy(update={f"{name}_queue_url": url})
+    short = {"attempt_seconds": 4.0, "request_seconds": 2.0, "margin_seconds": 1.0}
+    settings = desk.site.settings.model_copy(update={f"{name}_queue_url": url, **short})
     process = Process(settings, clients=desk.site.clients)
     dependencies = bootstrap(process, function="stage-work")
     (works,) = stage_works(process, dependencies)
@@ -99,6 +101,35 @@ def test_workers_verify_too(site_of: Desk, tmp_path: Path) -> None:
         done = site_of.run("verify", "--engine", code=1)
     assert done[-1]["run"] == "ended"
     assert "Traceback" not in (tmp_path / "worker-0.log").read_text()
+
+
+def test_functions_clean_up_roll_back_and_purge(site_of: Desk) -> None:
+    """Each under its own queue; what the commands print is what they print of runs that they do alone."""
+    short = {"ATTEMPT": 4, "REQUEST": 2, "MARGIN": 1}
+    site_of.more |= {f"KEYSHIFT_{name}_SECONDS": str(seconds) for name, seconds in short.items()}
+    site_of.run("start", "--yes", "--probes", "1", "--wait", "60")
+    for number in range(5):
+        site_of.site.put(f"old/{number}", b"x" * number)
+    site_of.work()
+    site_of.run("verify")
+    site_of.run("cutover", "--yes")
+    sleep(sum(short.values()) + 4 * short["REQUEST"])
+    with functions(site_of, StageQueue.REMOVING) as calls:
+        cleaned = site_of.run("cleanup", "--soak", "0s", "--yes", "--engine")
+    assert calls
+    assert cleaned[-1]["verdicts"] == {"cleaned": 5}
+    assert not site_of.site.keys("old/")
+    with functions(site_of, StageQueue.RESTORING) as calls:
+        back = site_of.run("rollback", "--yes", "--engine")
+    assert calls
+    assert (back[-1]["states"], back[-1]["clean"]) == ({"ROLLED_BACK": 5}, True)
+    assert len(site_of.site.keys("old/")) == 5
+    sleep(sum(short.values()) + 4 * short["REQUEST"])
+    with functions(site_of, StageQueue.REMOVING) as calls:
+        purged = site_of.run("rollback", "--purge", "--yes", "--engine")
+    assert calls
+    assert {one["verdict"] for one in purged} == {"purged"}
+    assert not site_of.site.keys("new/")
 
 
 def test_functions_of_other_rules_stop_the_run(site_of: Desk) -> None:

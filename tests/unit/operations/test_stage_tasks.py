@@ -82,7 +82,10 @@ class Line:
         self.run = Run(work.value, "r", SLICES, {"version": "1"}, rules_digest=digest, by="ana")
         assert begin_run(self.book, self.run) is None
 
-    def _open(self, work: Work, options: Mapping[str, str]) -> AbstractContextManager[Names]:
+    def _open(
+        self, work: Work, options: Mapping[str, str], seconds_left: Callable[[], float]
+    ) -> AbstractContextManager[Names]:
+        assert (work.value, seconds_left() > 0) == (self.run.work, True)
         if options != {"version": "1"}:
             raise InputError("another version")
         return nullcontext(self.work)
@@ -91,7 +94,7 @@ class Line:
         """What the command sends."""
         return send_tasks(self.queue, self.run, migration="unit", slices=self.book.read_slices(self.run))
 
-    def invoke(self, *, left: Callable[[], float] = lambda: 60.0) -> bool:
+    def invoke(self, *, left: Callable[[], float] = lambda: 300.0) -> bool:
         """A function gets the next message; whether there was one."""
         messages = self.queue.receive_messages(at_most=1, wait=0)
         for message in messages:
