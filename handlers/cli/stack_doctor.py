@@ -15,6 +15,8 @@ _QUEUES = {
     "Backfill": "BackfillQueue",
     "Inventory": "InventoryQueue",
     "LookingWork": "LookingQueue",
+    "RemovingWork": "RemovingQueue",
+    "RestoringWork": "RestoringQueue",
 }
 _MOVERS = ("ObjectEventsRole", "BackfillRole", "BatchOperationsRole")
 _SEE_LOCKS = ("s3:GetObjectRetention", "s3:GetObjectLegalHold")
@@ -47,7 +49,6 @@ def with_stack(settings: Settings, resources: Mapping[str, str]) -> Settings:
         "events_queue_url": resources.get("EventsQueue", ""),
         "backfill_queue_url": resources.get("BackfillQueue", ""),
         "inventory_queue_url": resources.get("InventoryQueue", ""),
-        "looking_queue_url": resources.get("LookingQueue", ""),
         "audit_bucket": resources.get("AuditBucket", ""),
         "table": resources.get("ManifestTable", settings.table),
         "bus": resources.get("AuditBus", settings.bus),

@@ -105,8 +105,8 @@ class OperatedSite:
         }
         return {f"AWS_{name}": answer[each] for name, each in names.items()}
 
-    def settings(self) -> dict[str, str]:
-        """The stack's outputs, as docs/deploy.md says to take them, and short times."""
+    def settings(self, role: str) -> dict[str, str]:
+        """The stack's outputs, as docs/deploy.md says to take them for a role, and short times."""
         outputs = {
             "RULES_FILE": str(ROOT / self.rules),
             "TABLE": self.outputs["Table"],
@@ -118,6 +118,10 @@ class OperatedSite:
             "AUDIT_BUCKET": self.outputs["AuditBucketName"],
             "FUNCTIONS": self.outputs["Functions"],
         }
+        if role == ACTING:
+            outputs |= {
+                f"{name.upper()}_QUEUE_URL": self.outputs[f"{name}QueueUrl"] for name in ("Removing", "Restoring")
+            }
         return {f"KEYSHIFT_{name}": value for name, value in (outputs | _SETTINGS).items()}
 
     def run(self, role: str, *words: str, code: int | None = 0) -> Said:
@@ -126,7 +130,7 @@ class OperatedSite:
         with self.monkeypatch.context() as patch:
             for name in [one for one in os.environ if one.startswith(("AWS_", "KEYSHIFT_"))]:
                 patch.delenv(name)
-            own = {**self.standin.environment(), **self.endpoints, **self.settings(), **self.credentials(role)}
+            own = {**self.standin.environment(), **self.endpoints, **self.settings(role), **self.credentials(role)}
             for name, value in own.items():
                 patch.setenv(name, value)
             with recorded(patch) as recorder, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -160,10 +164,10 @@ class OperatedSite:
         answer = self.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix)
         return {one["Key"] for one in answer.get("Contents", [])}
 
-    def dead(self, body: str) -> None:
+    def dead(self, body: str, *, queue: str = "events") -> None:
         """A message that nobody could work off."""
         sqs = self.client("sqs")
-        sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName=f"{STACK}-events-dead")["QueueUrl"], MessageBody=body)
+        sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName=f"{STACK}-{queue}-dead")["QueueUrl"], MessageBody=body)
 
     def messages(self) -> dict[str, int]:
         """How many messages each queue holds, waiting, delayed or in a worker's hands."""

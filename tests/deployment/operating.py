@@ -3,12 +3,14 @@
 import json
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from adapters.standin import Fault
 from domain.protocol.parts import MIB
+from domain.runs.works import Work
+from handlers.intake.stage_tasks import StageTask, encode_stage_task
 from tests.deployment.operated import (
     ACTING,
     JOBS,
@@ -134,6 +136,7 @@ def _mend(site: OperatedSite) -> None:
     site.run(OPERATOR, "dlq", "replay", replayed, "--yes")
     site.run(ACTING, "dlq", "purge", unreadable, "--count", "1")
     site.run(OPERATOR, "dlq", "replay", "--all", "--yes")
+    _mend_stage_work(site)
     site.run(OPERATOR, "pause", "--reason", "so that something is missing")
     site.put("old/late", b"late")
     site.run(OPERATOR, "verify", "--requeue", code=1)
@@ -144,6 +147,20 @@ def _mend(site: OperatedSite) -> None:
     # then held the object for its quiet time.
     if not awaited(site.is_quiet, seconds=180):
         raise LookupError(f"messages are left: {site.messages()}")
+
+
+def _mend_stage_work(site: OperatedSite) -> None:
+    """Slices that deletes or restores lost are the acting operator's to send back, or to drop."""
+    task = StageTask("operated", Work.CLEANUP, "long-over", lost_slice=1, why="no answer")
+    for queue in ("removing", "restoring"):
+        site.dead(encode_stage_task(task), queue=queue)
+        site.dead(encode_stage_task(replace(task, part=1)), queue=queue)
+    listed = site.run(ACTING, "dlq", "list", "--each", "--json").out
+    letters = [json.loads(line) for line in listed.splitlines()]
+    ids = [one["message_id"] for one in letters if one["cause"] == "stage-work"]
+    site.run(ACTING, "dlq", "replay", ids[0], "--yes")
+    site.run(ACTING, "dlq", "purge", ids[1], "--count", "1")
+    site.run(ACTING, "dlq", "replay", "--all", "--yes")
 
 
 def _left_behind(site: OperatedSite) -> str:
@@ -196,7 +213,7 @@ def _act(site: OperatedSite) -> None:
     # S3 wants another upload after this answer: what was begun is aborted, and looked for.
     conflict = Fault("CompleteMultipartUpload", status=409, code="ConditionalRequestConflict", bucket=SOURCE)
     site.standin.inject(conflict)
-    site.run(ACTING, "rollback", "--yes")
+    site.run(ACTING, "rollback", "--yes", "--engine")
     if site.keys(SOURCE, "legacy/old/") != {f"legacy/old/{key}" for key in (*MOVED, "late", "young")}:
         raise LookupError(f"rollback restored {sorted(site.keys(SOURCE))}")
     time.sleep(LONGEST_CLAIM)

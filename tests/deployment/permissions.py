@@ -7,6 +7,7 @@ object's, HEAD shows an object's lock only to who may read it, and says 404 only
 from collections.abc import Iterator, Mapping
 
 from domain.runs.works import StageQueue
+from tests.deployment.authorizations import demands_of
 from tests.deployment.calls import Call
 
 Need = tuple[str, str]
@@ -20,6 +21,8 @@ _TABLE = {
     "resolver": "ReadRecords",
     "referenceEvents": "Journal",
     "lookingWork": "Runs",
+    "removingWork": "Runs",
+    "restoringWork": "Runs",
 }
 _EXTRAS = {
     "(Tagging)": "s3:PutObjectTagging",
@@ -47,8 +50,34 @@ _LOOKS = {"ReadSource": "LookSource", "ListSource": "FindSource", "WriteTarget":
 _RENAMED = {
     "resolver": _LOOKS,
     "referenceEvents": _LOOKS,
-    "lookingWork": {"ListSource": "FindSource", "WriteTarget": "ReadTarget"},
 }
+_LOOK_AT_SOURCE = ("s3:ListBucket", "s3:ListBucketVersions", "s3:GetBucketVersioning", "s3:GetBucketNotification")
+_FIND_TARGET = {"s3:ListBucket": "ListTarget"}
+_STAGE_WORK: Mapping[tuple[str, str], tuple[str, Mapping[str, str]]] = {
+    ("lookingWork", "source"): ("ReadSource", {"s3:ListBucket": "FindSource"}),
+    ("lookingWork", "target"): ("ReadTarget", _FIND_TARGET),
+    ("removingWork", "source"): (
+        "ReadSource",
+        {
+            **dict.fromkeys(_LOOK_AT_SOURCE, "LookAtSource"),
+            "s3:DeleteObject": "CleanSource",
+            "s3:DeleteObjectVersion": "ForgetVersions",
+        },
+    ),
+    ("removingWork", "target"): ("ReadTarget", {**_FIND_TARGET, "s3:DeleteObject": "MirrorDeletes"}),
+    ("restoringWork", "source"): (
+        "RestoreSource",
+        dict.fromkeys(("s3:ListBucket", "s3:ListBucketVersions"), "ListSource"),
+    ),
+    ("restoringWork", "target"): (
+        "ReadTarget",
+        {
+            **_FIND_TARGET,
+            **dict.fromkeys(("s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"), "AbortCopies"),
+        },
+    ),
+}
+"""For a function of stage work and a bucket: the statement, and others by action."""
 _ANNOTATIONS = ("GetObjectAnnotation", "ListObjectAnnotations", "PutObjectAnnotation")
 _QUEUES: Mapping[tuple[str, str], Need] = {
     ("SendMessageBatch", "backfill"): ("SendBackfill", "sqs:SendMessage"),
@@ -61,6 +90,7 @@ _QUEUES: Mapping[tuple[str, str], Need] = {
     **{("SendMessageBatch", f"{one}-dead"): ("Bury", "sqs:SendMessage") for one in StageQueue},
     **{("GetQueueAttributes", f"{one}-dead"): ("Bury", "sqs:GetQueueAttributes") for one in StageQueue},
 }
+_CONSUME = ("Consume", "sqs:ChangeMessageVisibility")
 BY_SERVICES: Mapping[Need, str] = {
     ("Consume", "sqs:ReceiveMessage"): "Lambda's event source mapping",
     ("Consume", "sqs:DeleteMessage"): "Lambda's event source mapping",
@@ -93,14 +123,15 @@ def needs_of(call: Call, *, kind: str, function: str) -> Iterator[Need]:
         yield "ReadStream", f"dynamodb:{call.operation}"
     elif call.service == "events":
         yield "Publish", f"events:{call.operation}"
-    elif call.service == "sqs" and call.operation == "ChangeMessageVisibilityBatch":
-        yield "Consume", "sqs:ChangeMessageVisibility"
     elif call.service == "sqs":
-        yield _QUEUES[call.operation, kind]
+        yield _CONSUME if call.operation == "ChangeMessageVisibilityBatch" else _QUEUES[call.operation, kind]
     elif kind == "reports":
         yield "ReadReports", f"s3:{call.operation}"
     elif kind == "segments":
         yield from _segment_needs(call)
+    elif (function, kind) in _STAGE_WORK:
+        sid, others = _STAGE_WORK[function, kind]
+        yield from ((others.get(action, sid), action) for action, _ in demands_of(call))
     elif function in _RENAMED:
         yield from ((_RENAMED[function].get(sid, sid), action) for sid, action in _object_needs(call, kind))
     else:

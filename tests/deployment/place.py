@@ -78,6 +78,18 @@ class Place:
             Bucket=f"{self.name}-source", Key=key, AnnotationName="note", AnnotationPayload=b"text"
         )
 
+    def versions(self, key: str) -> list[str]:
+        """The ids of an object's versions."""
+        answer = self.clients.s3.list_object_versions(Bucket=f"{self.name}-source", Prefix=key)
+        return [one["VersionId"] for one in answer.get("Versions", [])]
+
+    def forget(self, key: str) -> None:
+        """A lifecycle rule deletes each version for good, and the marker over them."""
+        bucket = f"{self.name}-source"
+        answer = self.clients.s3.list_object_versions(Bucket=bucket, Prefix=key)
+        for one in (*answer.get("Versions", []), *answer.get("DeleteMarkers", [])):
+            self.clients.s3.delete_object(Bucket=bucket, Key=key, VersionId=one["VersionId"])
+
     def delete(self, key: str) -> None:
         """An owner deletes."""
         self.clients.s3.delete_object(Bucket=f"{self.name}-source", Key=key)

@@ -10,6 +10,8 @@ FUNCTION_ROLES = {
     "backfill": "BackfillRole",
     "inventory": "InventoryRole",
     "lookingWork": "LookingRole",
+    "removingWork": "RemovingRole",
+    "restoringWork": "RestoringRole",
     "manifestStream": "ManifestStreamRole",
     "batchOperations": "BatchOperationsRole",
     "resolver": "ResolverRole",

@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from adapters.dynamodb.control import DynamoDbControlPanel
 from adapters.dynamodb.item_ids import CHAIN_ID
 from adapters.dynamodb.manifest import DynamoDbManifest
 from adapters.dynamodb.stream import DynamoDbChangeReader
@@ -20,17 +18,16 @@ from adapters.standin import StandIn
 from domain.keys import Location
 from domain.protocol.parts import MIB
 from domain.protocol.record import State
-from domain.runs.works import StageQueue, Work
 from handlers import backfill, batch_operations, inventory, manifest_stream, object_events, reference_events, resolver
 from handlers.engine.give_back import RENEW_AT
 from handlers.intake import inventory_tasks
 from handlers.intake.messages import BackfillRow, encode_backfill
-from handlers.operations.verify_run import VerifyOptions
 from tests.deployment.calls import Call, Recorder, recorded
+from tests.deployment.deliveries import deliver, deliver_all, event_of, paused
 from tests.deployment.permissions import needs_of
 from tests.deployment.place import Place, forget_dependencies, made_place
 from tests.deployment.roles import FUNCTION_ROLES
-from tests.deployment.stage_function import ask, begun, stage_function
+from tests.deployment.stage_scenarios import looking, removing, restoring
 from tests.worlds.site import Context, lambda_event
 
 SECONDS = 50.0
@@ -59,17 +56,6 @@ def _needs(function: str, place: Place, calls: set[Call]) -> Needs:
         for need in needs_of(call, kind=place.kind(call.resource), function=function):
             needs.setdefault(need, set()).add(call.operation.replace(" (source)", ""))
     return needs
-
-
-def _event(place: Place, key: str, etag: str | None) -> str:
-    """An EventBridge event as S3 sends it, without the order of events: the handler looks for itself."""
-    subject: dict[str, Any] = {"key": key}
-    if etag is not None:
-        versions = place.clients.s3.list_object_versions(Bucket=f"{place.name}-source", Prefix=key)["Versions"]
-        subject |= {"etag": etag, "version-id": versions[0]["VersionId"], "size": versions[0]["Size"]}
-    detail = {"bucket": {"name": f"{place.name}-source"}, "object": subject, "reason": "PutObject"}
-    kind = "Object Created" if etag is not None else "Object Deleted"
-    return json.dumps({"source": "aws.s3", "detail-type": kind, "detail": detail})
 
 
 def _objects(place: Place, feed: Feed) -> None:
@@ -110,11 +96,11 @@ def _large(place: Place, feed: Feed) -> None:
 
 def _live(place: Place, recorder: Recorder) -> None:  # the scenarios' two
     queue = SqsMessageQueue(place.clients, place.queues["events"].url)
-    _objects(place, lambda key, etag: _one(object_events.handler, queue, _event(place, key, etag)))
-    events = [_event(place, key, place.put(key, b"x")) for key in TWINS]
+    _objects(place, lambda key, etag: deliver(object_events.handler, queue, event_of(place, key, etag)))
+    events = [event_of(place, key, place.put(key, b"x")) for key in TWINS]
     for _ in range(2):  # the second time both are known, and are read together
-        _all(object_events.handler, queue, events)
-    _waiting(place, object_events.handler, queue, _event(place, "old/waits", place.put("old/waits", b"waits")))
+        deliver_all(object_events.handler, queue, events)
+    _waiting(place, object_events.handler, queue, event_of(place, "old/waits", place.put("old/waits", b"waits")))
 
 
 def _waiting(place: Place, handler: Any, queue: SqsMessageQueue, body: str) -> None:
@@ -130,43 +116,22 @@ def _waiting(place: Place, handler: Any, queue: SqsMessageQueue, body: str) -> N
     queue.delete_messages([message])
 
 
-@contextmanager
-def paused(place: Place) -> Iterator[None]:
-    """The operator's word, while something waits."""
-    panel = DynamoDbControlPanel(place.clients, place.name)
-    before = panel.read_control()
-    during = replace(before, paused=True, reason="a test", fence=before.fence + 1)
-    panel.write_control(during, before=before)
-    yield
-    panel.write_control(replace(before, fence=during.fence + 1), before=during)
-
-
 def _rows(place: Place, recorder: Recorder) -> None:  # the scenarios' two
     queue = SqsMessageQueue(place.clients, place.queues["backfill"].url)
 
     def feed(key: str, etag: str | None) -> None:
         row = BackfillRow(key=key, etag=etag, size=1 if etag else None)  # small, so it goes together with others
         bodies = encode_backfill([row], migration="deployed", bucket=f"{place.name}-source")
-        _one(backfill.handler, queue, next(iter(bodies)))
+        deliver(backfill.handler, queue, next(iter(bodies)))
 
     _objects(place, feed)
     twins = [BackfillRow(key=key, etag=place.put(key, b"y"), size=1) for key in TWINS]
     for _ in range(2):
-        _all(backfill.handler, queue, encode_backfill(twins, migration="deployed", bucket=f"{place.name}-source"))
+        deliver_all(
+            backfill.handler, queue, encode_backfill(twins, migration="deployed", bucket=f"{place.name}-source")
+        )
     rows = encode_backfill([BackfillRow(key="old/waits")], migration="deployed", bucket=f"{place.name}-source")
     _waiting(place, backfill.handler, queue, next(iter(rows)))
-
-
-def _one(handler: Any, queue: SqsMessageQueue, body: str) -> None:
-    _all(handler, queue, [body])
-
-
-def _all(handler: Any, queue: SqsMessageQueue, bodies: Iterable[str]) -> None:
-    """Messages of one invocation."""
-    queue.send_messages(list(bodies))
-    messages = queue.receive_messages(at_most=10, wait=1)
-    handler(lambda_event(messages), Context(seconds=SECONDS))
-    queue.delete_messages(messages)
 
 
 def _batch(place: Place, recorder: Recorder) -> None:  # the scenarios' two
@@ -221,7 +186,7 @@ def _stream(place: Place, recorder: Recorder) -> None:
     feed = SqsMessageQueue(place.clients, place.queues["events"].url)
     for number in range(2):
         etag = place.put("old/a", b"one" * (number + 1))
-        feed.send_messages([_event(place, "old/a", etag)])
+        feed.send_messages([event_of(place, "old/a", etag)])
         object_events.handler(lambda_event(feed.receive_messages(at_most=10, wait=1)), Context())
     recorder.calls.clear()
     reader = DynamoDbChangeReader(place.clients, place.name)
@@ -241,7 +206,7 @@ def _resolver(place: Place, recorder: Recorder) -> None:  # the scenarios' two
     queue = SqsMessageQueue(place.clients, place.queues["events"].url)
     etag = place.put("old/moved", b"there too")
     before = set(recorder.calls)
-    _one(object_events.handler, queue, _event(place, "old/moved", etag))
+    deliver(object_events.handler, queue, event_of(place, "old/moved", etag))
     recorder.calls &= before
     keys = ("old/unmoved", "old/moved", "old/absent", "new/moved", "new/absent")
     uris = [f"s3://{place.name}-{'source' if key[0] == 'o' else 'target'}/{key}" for key in keys]
@@ -262,7 +227,7 @@ def _references(place: Place, recorder: Recorder) -> None:
     for name in ("a", "absent"):
         dynamodb.put_item(TableName=table, Item={"id": {"S": name}, "uri": {"S": f"{source}/old/{name}"}})
     queue = SqsMessageQueue(place.clients, place.queues["events"].url)
-    _one(object_events.handler, queue, _event(place, "old/a", place.put("old/a", b"one")))
+    deliver(object_events.handler, queue, event_of(place, "old/a", place.put("old/a", b"one")))
     recorder.calls.clear()
     reader = DynamoDbChangeReader(place.clients, place.name)
     while (event := reader.read_changes()) is not None:
@@ -277,33 +242,13 @@ def _references(place: Place, recorder: Recorder) -> None:
         raise LookupError(f"the reference was not rewritten: {item}")
 
 
-def _looking(place: Place, recorder: Recorder) -> None:
-    """A verification in parts: with a slice that is lost, at a rate, in a pause, and out of time."""
-    feed = SqsMessageQueue(place.clients, place.queues["events"].url)
-    for key in ("old/small", "old/noted"):
-        etag = place.put(key, b"one", Tagging="kind=small")
-        if key == "old/noted":
-            place.annotate(key)
-        _one(object_events.handler, feed, _event(place, key, etag))
-    recorder.calls.clear()
-    panel = DynamoDbControlPanel(place.clients, place.name)
-    before = panel.read_control()
-    panel.write_control(replace(before, objects_per_second=50.0, fence=before.fence + 1), before=before)
-    with stage_function(place, StageQueue.LOOKING):
-        options = VerifyOptions(segments=2, fresh_since=2e9)  # every mark is renewed
-        task = begun(place, Work.VERIFY, options, slices=3, lost=0)
-        with paused(place):
-            ask(place, StageQueue.LOOKING, task)
-        ask(place, StageQueue.LOOKING, task, seconds=20.0, receive_count=RENEW_AT)
-        ask(place, StageQueue.LOOKING, task)
-        ask(place, StageQueue.LOOKING, begun(place, Work.VERIFY, options, slices=3))
-
-
 _SCENARIOS: Mapping[str, Callable[[Place, Recorder], None]] = {
     "objectEvents": _live,
     "backfill": _rows,
     "inventory": _inventory,
-    "lookingWork": _looking,
+    "lookingWork": looking,
+    "removingWork": removing,
+    "restoringWork": restoring,
     "manifestStream": _stream,
     "batchOperations": _batch,
     "resolver": _resolver,

@@ -4,7 +4,10 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Protocol
+
+import pytest
 
 from adapters.dynamodb.runs import DynamoDbRunBook
 from adapters.messaging.queue import SqsMessageQueue
@@ -14,7 +17,7 @@ from domain.runs.works import StageQueue, Work
 from handlers import stage_work
 from handlers.bootstrap import process_of
 from handlers.intake.stage_tasks import StageTask, encode_stage_task
-from tests.deployment.place import Place
+from tests.deployment.place import Place, forget_dependencies
 from tests.servers import new_name
 from tests.worlds.site import Context, lambda_event
 
@@ -28,15 +31,17 @@ class Options(Protocol):
 
 @contextmanager
 def stage_function(place: Place, name: StageQueue) -> Iterator[None]:
-    """The environment of the function of this queue: it has the URL of no other."""
-    variable = place.variable(name)
-    os.environ[variable] = place.queues[name].url
-    stage_work._works.cache_clear()
-    process_of.cache_clear()
-    try:
+    """The environment of the function of this queue: it has the URL of no other. Rules for removing name no holders."""
+    rules = Path(os.environ["KEYSHIFT_RULES_FILE"])
+    bare = rules.with_name("bare.yaml")
+    bare.write_text(rules.read_text(encoding="utf-8").partition("\nreferences:")[0], encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(place.variable(name), place.queues[name].url)
+        if name is StageQueue.REMOVING:
+            patch.setenv("KEYSHIFT_RULES_FILE", str(bare))
+        forget_dependencies()
         yield
-    finally:
-        del os.environ[variable]
+    forget_dependencies()
 
 
 def begun(place: Place, work: Work, options: Options, *, slices: int, lost: int | None = None) -> str:

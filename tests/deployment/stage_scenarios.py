@@ -1,0 +1,129 @@
+"""Runs of stage work through all that their functions can meet: parts, pauses, rates, lost slices, versions, locks."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from adapters.dynamodb.control import DynamoDbControlPanel
+from adapters.dynamodb.manifest import DynamoDbManifest
+from adapters.dynamodb.stage import DynamoDbStageBook
+from adapters.messaging.queue import SqsMessageQueue
+from adapters.standin import Fault
+from domain.keys import Location
+from domain.lifecycle.stages import Stage
+from domain.protocol.parts import MIB
+from domain.protocol.record import Mode, Record, State
+from domain.runs.works import StageQueue, Work
+from handlers import object_events
+from handlers.engine.give_back import RENEW_AT
+from handlers.operations.removal_run import CleanupOptions, PurgeOptions
+from handlers.operations.rollback_run import RollbackOptions
+from handlers.operations.verify_run import VerifyOptions
+from tests.deployment.calls import Recorder
+from tests.deployment.deliveries import SECONDS, deliver, event_of, paused
+from tests.deployment.place import Place
+from tests.deployment.stage_function import Options, ask, begun, stage_function
+from tests.worlds.site import Context, lambda_event
+
+ENOUGH = 800.0
+
+
+def looking(place: Place, recorder: Recorder) -> None:
+    """A verification of objects with tags and annotations; each mark is renewed."""
+    _copied(place, "old/small", "old/noted")
+    recorder.calls.clear()
+    with stage_function(place, StageQueue.LOOKING):
+        _through_everything(place, Work.VERIFY, VerifyOptions(segments=2, fresh_since=2e9), slices=3)
+
+
+def removing(place: Place, recorder: Recorder) -> None:
+    """A cleanup that forgets versions too, and a purge."""
+    _copied(place, "old/small", "old/noted")
+    _at_stage(place, Stage.CLEANING)
+    for key in ("old/small", "old/noted"):
+        _change(place, key, verified_at=1.0)
+    recorder.calls.clear()
+    with stage_function(place, StageQueue.REMOVING):
+        cleanup = CleanupOptions(2, yes=True, soak=0.0, versions=True, tables=())
+        _through_everything(place, Work.CLEANUP, cleanup, slices=2)
+        if left := place.versions("old/small"):
+            raise LookupError(f"cleanup left {left}")
+        for key in ("old/small", "old/noted"):
+            place.put(key, b"one")
+            _change(place, key, state=State.ROLLED_BACK, mode=Mode.ROLLED_BACK)
+        _at_stage(place, Stage.ROLLED_BACK)
+        ask(place, StageQueue.REMOVING, begun(place, Work.PURGE, PurgeOptions(2, yes=True), slices=2), seconds=ENOUGH)
+
+
+def restoring(place: Place, recorder: Recorder) -> None:
+    """A rollback of sources that are hidden or gone, small and in parts, locked, and of a copy that is under way."""
+    _copied(place, "old/hidden", "old/noted", "old/small")
+    _copied(place, "old/big-noted", body=bytes(6 * MIB))
+    until = datetime.now(UTC) + timedelta(days=1)
+    lock: dict[str, Any] = {"Bucket": f"{place.name}-target", "Key": "new/small"}
+    place.clients.s3.put_object_legal_hold(**lock, LegalHold={"Status": "ON"})
+    place.clients.s3.put_object_retention(**lock, Retention={"Mode": "GOVERNANCE", "RetainUntilDate": until})
+    for key in ("old/hidden", "old/noted", "old/small", "old/big-noted"):
+        place.delete(key)
+        _change(place, key, state=State.CLEANED)
+        if key != "old/hidden":
+            place.forget(key)
+    queue = SqsMessageQueue(place.clients, place.queues["events"].url)
+    queue.send_messages([event_of(place, "old/long", place.put("old/long", bytes(11 * MIB)))])
+    messages = queue.receive_messages(at_most=10, wait=1)
+    object_events.handler(lambda_event(messages), Context(seconds=SECONDS))
+    _at_stage(place, Stage.ROLLING_BACK)
+    recorder.calls.clear()
+    conflict = Fault("CompleteMultipartUpload", status=409, code="ConditionalRequestConflict")
+    place.standin.inject(conflict)
+    with stage_function(place, StageQueue.RESTORING):
+        _through_everything(place, Work.ROLLBACK, RollbackOptions(2), slices=7, phased=True)
+    for key in ("old/hidden", "old/noted", "old/small", "old/big-noted"):
+        if not place.versions(key):
+            raise LookupError(f"{key} is not back")
+
+
+def _through_everything(place: Place, work: Work, options: Options, *, slices: int, phased: bool = False) -> None:
+    """With a slice that is lost, in a pause, out of time, at a rate, and to the end."""
+    name = {Work.VERIFY: StageQueue.LOOKING, Work.ROLLBACK: StageQueue.RESTORING}.get(work, StageQueue.REMOVING)
+    panel = DynamoDbControlPanel(place.clients, place.name)
+    before = panel.read_control()
+    panel.write_control(replace(before, objects_per_second=50.0, fence=before.fence + 1), before=before)
+    task = begun(place, work, options, slices=slices, lost=0)
+    with paused(place):
+        ask(place, name, task, seconds=ENOUGH)
+    ask(place, name, task, seconds=20.0, receive_count=RENEW_AT)
+    ask(place, name, task, seconds=ENOUGH)
+    ask(place, name, begun(place, work, options, slices=slices), seconds=ENOUGH)
+
+
+def _copied(place: Place, *keys: str, body: bytes = b"one") -> None:
+    """Objects with tags, those called noted with an annotation, and their copies."""
+    feed = SqsMessageQueue(place.clients, place.queues["events"].url)
+    for key in keys:
+        etag = place.put(key, body, Tagging="kind=small")
+        if "noted" in key:
+            place.annotate(key)
+        for _ in range(3):
+            deliver(object_events.handler, feed, event_of(place, key, etag))
+
+
+def _record(place: Place, key: str) -> Record:
+    record = DynamoDbManifest(place.clients, place.name).read_record(Location(f"{place.name}-source", key).record_id)
+    if record is None:
+        raise LookupError(f"{key} was not moved")
+    return record
+
+
+def _change(place: Place, key: str, **changes: Any) -> None:
+    """A record as it is long afterwards."""
+    record = _record(place, key)
+    after = replace(record, revision=record.revision + 1, changed_at=1.0, **changes)
+    DynamoDbManifest(place.clients, place.name).write_record(after, before=record)
+
+
+def _at_stage(place: Place, stage: Stage) -> None:
+    """The migration reached that stage long ago."""
+    stages = DynamoDbStageBook(place.clients, place.name)
+    before = stages.read_stage()
+    stages.write_stage(replace(before, stage=stage, since=1.0, revision=before.revision + 1), before=before)
