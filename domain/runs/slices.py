@@ -55,7 +55,7 @@ class Slice:
 def claimed(before: Slice, claim: SliceClaim) -> Slice:
     """The slice with this claim; without a cursor its work begins again, so its figures do too.
 
-    A claim that lapsed is a failure: otherwise a page that ends each process would be tried for ever. The one too many
+    A claim that lapsed is a failure: otherwise a page that ends each process would be tried without end. The one too many
     makes the slice lost, and then no process has it.
     """
     after = failed(before, LAPSED) if before.claim is not None else before

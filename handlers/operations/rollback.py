@@ -86,7 +86,7 @@ def roll_back_record(operation: Operation, record: Record) -> Outcome | str:
                 policy=dependencies.policy,
             )
             if outcome.verdict is not Verdict.CONTINUE or operation.is_ending():
-                return outcome  # another function goes on with the copy
+                return outcome  # another function resumes the copy
 
     try:
         return patiently(attempt, sleep=dependencies.sleep)
