@@ -55,8 +55,8 @@ class Slice:
 def claimed(before: Slice, claim: SliceClaim) -> Slice:
     """The slice with this claim; without a cursor its work begins again, so its figures do too.
 
-    A claim that lapsed is a failure: otherwise a page that ends each process would be tried without end. The one too many
-    makes the slice lost, and then no process has it.
+    A claim that lapsed is a failure: otherwise a page that ends each process would be tried without end. One lapse too
+    many makes the slice lost, and then no process has it.
     """
     after = failed(before, LAPSED) if before.claim is not None else before
     if after.is_lost:

@@ -10,6 +10,7 @@ from domain.errors import PermanentError
 from domain.queues import MessageQueue
 from domain.runs.ports import RunBook
 from domain.runs.run import Run, RunState
+from domain.runs.works import Work, waits_in_pause
 from handlers.cli.output import say
 from handlers.cli.progress import progress
 from handlers.operations.operator import Operation
@@ -83,7 +84,7 @@ def work_and_follow(  # the run and its work, and who does it
 
         try:
             with Crew(work_off, lanes=max(1, min(MOST_LANES, how.threads, own))) as crew:
-                _follow(view, crew, how, others="functions" if engine is not None else "processes")
+                _follow(view, crew, how, idle=lambda: _idle(operation, run, is_engine=engine is not None))
                 crew.check()
         except KeyboardInterrupt:
             if engine is not None:
@@ -114,7 +115,7 @@ def _only_here(work: SliceWork[Any]) -> Callable[[int], bool]:
     return lambda number: not work.is_portable(number)
 
 
-def _follow(view: RunView, crew: Crew, how: Following, *, others: str) -> None:
+def _follow(view: RunView, crew: Crew, how: Following, *, idle: Callable[[], str]) -> None:
     """Show what the run does until the crew has ended; where only claims of others are left, say that it waits."""
     for line in view.look():
         how.show(line)
@@ -130,7 +131,7 @@ def _follow(view: RunView, crew: Crew, how: Following, *, others: str) -> None:
             shown, before, reached = now, reached, [(one.cursor, one.is_done) for one in view.slices]
             still = still + 1 if reached == before else 0
             if still == STILL_LOOKS and not has_ended:
-                say(_waiting(view, others), err=True)
+                say(_waiting(view, idle), err=True)
 
 
 def _counted(view: RunView, how: Following) -> int:
@@ -138,11 +139,20 @@ def _counted(view: RunView, how: Following) -> int:
     return sum(counts.get(name, 0) for name in how.counted)
 
 
-def _waiting(view: RunView, others: str) -> str:
+def _idle(operation: Operation, run: Run, *, is_engine: bool) -> str:
+    """Why no process works on what is left, with the remedy."""
+    if not is_engine:
+        return "waiting: no process has what is left"
+    control, here = operation.control(), "--join --no-engine works here"
+    if control.paused and waits_in_pause(Work(run.work)):
+        return f"waiting: the migration is paused ({control.reason}), and the functions wait; {here}"
+    return f"waiting: no function has taken a slice; keyshift doctor --stack STACK looks at them, {here}"
+
+
+def _waiting(view: RunView, idle: Callable[[], str]) -> str:
     claims = [one.claim.deadline for one in view.slices if one.claim is not None and not one.is_done]
     if not claims:
-        look = "keyshift doctor --stack STACK looks at the functions, --join --no-engine works here"
-        return f"waiting: the {others} have taken no slice yet{f'; {look}' if others == 'functions' else ''}"
+        return idle()
     last = f"{datetime.fromtimestamp(max(claims), UTC):%H:%M:%S}Z"
     return (
         f"waiting: slices that are claimed: {len(claims)}, the last one until {last}; a process that works renews its"

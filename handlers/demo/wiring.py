@@ -18,6 +18,7 @@ from domain.errors import InputError
 from domain.lifecycle.stages import Stage, advanced
 from domain.protocol.parts import MIB
 from domain.rules.compiled import CompiledRules
+from domain.runs.works import StageQueue
 from handlers.bootstrap.process import Process
 from handlers.config.settings import Settings, environment_of
 from handlers.demo.readings import URI_ATTRIBUTE, URI_TABLE, URI_TABLE_KEY
@@ -62,7 +63,11 @@ def demo_world(
         provisioning.create_manifest_table(clients, given.table)
         provisioning.create_bus(clients, given.bus)
         notifications.route_events(clients, "audit", {"source": ["keyshift"]}, audit, bus=given.bus)
-        settings = given.model_copy(update={"events_queue_url": events.url, "backfill_queue_url": backfill.url})
+        urls = {"events_queue_url": events.url, "backfill_queue_url": backfill.url}
+        for name in StageQueue:
+            pair = provisioning.create_queue(clients, f"keyshift-{name}", visibility=DEMO_VISIBILITY_SECONDS)
+            urls[f"{name}_queue_url"] = pair.url
+        settings = given.model_copy(update=urls)
         yield DemoWorld(
             settings=settings,
             rules=rules,

@@ -13,7 +13,7 @@ KIND, VERSION = "stage-work", 1
 
 @dataclass(frozen=True, slots=True)
 class StageTask:
-    """The function or worker that receives it works on slices of the run, any that are left, as long as it has time.
+    """The function or worker that receives it works on slices of the run that are left, as long as it has time.
 
     ``part`` tells the messages of one run apart. ``lost_slice`` is the number of a slice that failed too often: its
     message lies in the dead-letter queue with the ``cursor`` and ``why``, and when it is sent back the slice is tried
