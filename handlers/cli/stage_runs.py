@@ -14,8 +14,9 @@ from domain.queues import MessageQueue
 from domain.reporting.progress import RECORDS
 from domain.runs.ports import RunBook
 from domain.runs.run import Run
-from domain.runs.works import Work, queue_of, waits_in_pause
+from domain.runs.works import Work
 from handlers.cli.output import refuse, say
+from handlers.cli.run_engine import find_engine, need_engine
 from handlers.cli.run_following import Followed, Following, work_and_follow
 from handlers.operations.operator import Operation, Shut
 from handlers.operations.runs import ANOTHER_VERSION, RunView, begin_run, cancel_run, find_obstacle, join_run
@@ -58,7 +59,7 @@ class Runs:
 
     def is_local(self, records: int) -> bool:
         """Whether the run is kept in this process, with about so many records."""
-        if self.is_given or self.engine:
+        if self.is_given or (self.engine and self.shared is None):
             return False
         return records < SHARED_FROM if self.shared is None else not self.shared
 
@@ -134,6 +135,8 @@ class StageCommand:
 
         work, records, shared = stage_work.work, count_records(self.operation), shared_book(self.process)
         is_local = self.runs.is_local(records) or (stage_work.is_always_local and not self.runs.is_given)
+        if self.runs.engine and is_local:
+            raise InputError("--engine: this run is kept in the command's own process, where no function sees it")
         with ExitStack() as stack:
             book = stack.enter_context(run_book(self.process, is_local=is_local))
             if self.runs.cancel:
@@ -141,7 +144,7 @@ class StageCommand:
                 return None
             joined = self._join(book, work) if self.runs.join else None
             options = stage_work.decode(joined.options) if joined is not None else stage_work.decide(records)
-            engine = self._engine(stage_work, options, records, is_local=is_local)
+            engine = self._engine(stage_work, options, records) if not is_local else None
             self._go_on_unless(stage_work.check(options))
             if joined is None and not is_local:
                 options = stage_work.share(options)
@@ -157,32 +160,16 @@ class StageCommand:
             how = stage_work.follow(records)
             return work_and_follow(self.operation, book, run, slices, is_local=is_local, how=how, engine=engine)
 
-    def _engine(
-        self, stage_work: StageWork[Options], options: Options, records: int, *, is_local: bool
-    ) -> MessageQueue | None:
-        """The queue of the functions that do the slices, ``None``: they are done here.
-
-        Raises InputError where the functions are asked for and cannot do it.
-        """
-        from handlers.bootstrap.stage_tasks import stage_queue
-
-        if self.runs.engine and (is_local or self.runs.shared is False):
-            raise InputError("--engine: this run is kept in the command's own process, where no function sees it")
-        if is_local or self.runs.engine is False:
-            return None
-        name = queue_of(stage_work.work)
-        queue = stage_queue(self.process, name)
+    def _engine(self, stage_work: StageWork[Options], options: Options, records: int) -> MessageQueue | None:
+        """The queue of the functions that do the slices, ``None``: they are done here."""
         fault = stage_work.only_here(options)
         if self.rate is not None:
             fault = "--rate is of one command; keyshift throttle limits the functions"
-        if name is None:
-            fault = f"functions do not do keyshift {stage_work.work}"
-        elif queue is None:
-            fault = f"KEYSHIFT_{name.upper()}_QUEUE_URL is not set, and keyshift needs the queue of the functions"
-        if self.runs.engine and fault:
-            raise InputError(f"--engine: {fault}; give --no-engine to work here")
-        is_paused = waits_in_pause(stage_work.work) and self.operation.control().paused
-        return None if fault or not (self.runs.engine or (records >= SHARED_FROM and not is_paused)) else queue
+        if self.runs.engine:
+            return need_engine(self.process, stage_work.work, fault=fault)
+        if self.runs.engine is False or fault or records < SHARED_FROM:
+            return None
+        return find_engine(self.process, self.operation, stage_work.work)
 
     def _go_on_unless(self, shut: Shut | None) -> None:
         if shut is not None:

@@ -161,11 +161,12 @@ class StagePart:
 
     def _take_slices(self, task: StageTask, worker: SliceWorker[Any]) -> None:
         while worker.is_left():
+            before = worker.last
             try:
                 if not worker.work_on_next():
                     return
             finally:
-                if worker.last.is_lost:
+                if worker.last.is_lost and worker.last is not before:
                     self._bury(task, worker.last)
 
     def _bury(self, task: StageTask, one: Slice) -> None:

@@ -13,9 +13,14 @@ from adapters.dynamodb.runs import DynamoDbRunBook
 from adapters.messaging.queue import SqsMessageQueue
 from domain.runs.run import Run, RunState
 from domain.runs.works import StageQueue, Work
-from handlers.bootstrap import bootstrap
+from handlers.bootstrap import bootstrap, wire_command
+from handlers.bootstrap.operations import operation_of
 from handlers.bootstrap.process import Process
+from handlers.bootstrap.runs import verify_work
 from handlers.bootstrap.stage_tasks import stage_works
+from handlers.cli.run_following import Following, work_and_follow
+from handlers.operations.runs import begin_run
+from handlers.operations.verify_run import VerifyOptions
 from handlers.stage_work import respond
 from tests.e2e.command_line import assert_one_sentence, run_keyshift
 from tests.e2e.workers import running_workers
@@ -130,6 +135,32 @@ def test_functions_clean_up_roll_back_and_purge(site_of: Desk) -> None:
     assert calls
     assert {one["verdict"] for one in purged} == {"purged"}
     assert not site_of.site.keys("new/")
+
+
+def test_a_command_that_is_stopped_leaves_the_run_to_functions(
+    site_of: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says how to see the run again; a command that joins does what functions cannot do, and ends the run."""
+    moved(site_of, 4)
+    site = site_of.site
+    operation = operation_of(site.process, wire_command(site.process, function="test", level="WARNING"))
+    book, options = DynamoDbRunBook(site.clients, site.name), VerifyOptions(segments=2)
+    queue = SqsMessageQueue(site.clients, site_of.more["KEYSHIFT_LOOKING_QUEUE_URL"])
+
+    def stop(line: str) -> None:
+        raise KeyboardInterrupt(line)
+
+    with verify_work(site.process, operation, options) as work:
+        digest = site.process.rules.digest
+        run = Run(Work.VERIFY.value, "left", sum(work.phases), options.as_options(), rules_digest=digest, by="ana")
+        assert begin_run(book, run) is None
+        how = Following(1, stop, ("objects",), 4)
+        with functions(site_of, StageQueue.LOOKING), pytest.raises(KeyboardInterrupt):
+            work_and_follow(operation, book, run, work, is_local=False, how=how, engine=queue)
+    assert "keyshift verify --join --engine shows it" in capsys.readouterr().err
+    with functions(site_of, StageQueue.LOOKING):
+        joined = site_of.run("verify", "--join", "--engine", code=1)
+    assert (joined[-1]["run"], joined[-1]["objects"]) == ("ended", 4)
 
 
 def test_functions_of_other_rules_stop_the_run(site_of: Desk) -> None:

@@ -210,6 +210,17 @@ def test_a_slice_that_fails_lies_in_the_dead_letter_queue_with_cause_and_cursor(
     assert line.kept() == ANY
 
 
+def test_a_lost_slice_is_told_once() -> None:
+    """Also while the functions wait for another process."""
+    line = Line()
+    held = claimed(Slice(1), SliceClaim("other", line.clock.now() + CLAIM_SECONDS))
+    assert line.book.write_slice(line.run, held, before=Slice(1))
+    line.work.fails = {"3/0": UnavailableError("no answer")}
+    line.ask()
+    line.work_off()
+    assert len(line.dead.bodies) == 1
+
+
 def test_what_needs_a_person_is_tried_as_often_and_then_told() -> None:
     """A missing permission: each slice is lost, the messages end, and the log says why."""
     line = Line()
