@@ -167,9 +167,9 @@ class StagePart:
                     return
             finally:
                 if worker.last.is_lost and worker.last is not before:
-                    self._bury(task, worker.last)
+                    self._send_lost(task, worker.last)
 
-    def _bury(self, task: StageTask, one: Slice) -> None:
+    def _send_lost(self, task: StageTask, one: Slice) -> None:
         """Tell of a lost slice, with its cause and its cursor, in the dead-letter queue."""
         self.dependencies.observer.count("StageWorkFailures")
         self.dependencies.observer.fail(

@@ -84,11 +84,11 @@ _QUEUES: Mapping[tuple[str, str], Need] = {
     ("SendMessageBatch", "events"): ("Renew", "sqs:SendMessage"),
     ("SendMessageBatch", "inventory"): ("Continue", "sqs:SendMessage"),
     ("GetQueueAttributes", "backfill"): ("Backlog", "sqs:GetQueueAttributes"),
-    ("GetQueueUrl", "unnamed"): ("Bury", "sqs:GetQueueUrl"),
+    ("GetQueueUrl", "unnamed"): ("SendLost", "sqs:GetQueueUrl"),
     **{("SendMessageBatch", one.value): ("Continue", "sqs:SendMessage") for one in StageQueue},
     **{("GetQueueAttributes", one.value): ("Consume", "sqs:GetQueueAttributes") for one in StageQueue},
-    **{("SendMessageBatch", f"{one}-dead"): ("Bury", "sqs:SendMessage") for one in StageQueue},
-    **{("GetQueueAttributes", f"{one}-dead"): ("Bury", "sqs:GetQueueAttributes") for one in StageQueue},
+    **{("SendMessageBatch", f"{one}-dead"): ("SendLost", "sqs:SendMessage") for one in StageQueue},
+    **{("GetQueueAttributes", f"{one}-dead"): ("SendLost", "sqs:GetQueueAttributes") for one in StageQueue},
 }
 _CONSUME = ("Consume", "sqs:ChangeMessageVisibility")
 BY_SERVICES: Mapping[Need, str] = {
