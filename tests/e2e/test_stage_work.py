@@ -188,3 +188,14 @@ def test_functions_of_other_rules_stop_the_run(site_of: Desk) -> None:
 def test_what_functions_cannot_do_is_refused(site_of: Desk, words: tuple[str, ...], says: str) -> None:
     """With the reason and the remedy."""
     assert_one_sentence(run_keyshift(*words, more=site_of.more), code=2, says=says)
+
+
+def test_where_pins_may_hold_objects_commands_alone_remove(site_of: Desk) -> None:
+    """A function would have to look for them again in each of its invocations."""
+    rules = Path(site_of.more["KEYSHIFT_RULES_FILE"])
+    pinned = rules.with_name("pinned.yaml")
+    pinned.write_text(rules.read_text() + "pins: [glue]\n")
+    more = {**site_of.more, "KEYSHIFT_RULES_FILE": str(pinned)}
+    for words in (("cleanup",), ("rollback", "--purge")):
+        answer = run_keyshift(*words, "--yes", "--engine", more=more)
+        assert_one_sentence(answer, code=2, says="references and pins may hold objects")

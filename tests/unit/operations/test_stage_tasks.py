@@ -17,6 +17,7 @@ from domain.runs.slices import MOST_FAILURES, Slice, SliceClaim, claimed
 from domain.runs.works import StageQueue, Work
 from handlers.intake.stage_tasks import StageTask, encode_stage_task, stage_task_of
 from handlers.operations.operator import Shut
+from handlers.operations.removal_run import CleanupOptions, cleanup_options_of
 from handlers.operations.runs import RunView, begin_run, cancel_run
 from handlers.operations.slice_work import Page
 from handlers.operations.slices import CLAIM_SECONDS
@@ -365,3 +366,10 @@ def test_another_message_is_not_stage_work() -> None:
     assert stage_task_of('{"kind": "inventory-file"}') is None
     with pytest.raises(MalformedMessageError):
         stage_task_of('{"kind": "stage-work", "v": 1}')
+
+
+@pytest.mark.parametrize("tables", [None, (), (("lake/a/", "Delta Lake"), ("", "Iceberg"))])
+def test_a_cleanup_keeps_the_tables_that_one_process_found(tables: tuple[tuple[str, str], ...] | None) -> None:
+    """As a run keeps them, in the manifest table."""
+    options = CleanupOptions(4, yes=True, soak=1.0, tables=tables)
+    assert cleanup_options_of(options.as_options()) == options
