@@ -15,8 +15,10 @@ from adapters.inventory.rows import plan_inventory, read_rows
 from domain.errors import KeyshiftError
 from domain.keys import Location
 from domain.planning.inventory import read_inventory_manifest
+from domain.runs.works import Work
 from handlers.config.rules_file import read_rules
 from handlers.intake.messages import decode_message
+from handlers.intake.stage_tasks import StageTask, encode_stage_task, stage_task_of
 from tests.fuzz import deeper
 from tests.fuzz.growing import Dice, damaged, damaged_bytes, grown_text
 from tests.inventories import write_rows
@@ -84,6 +86,13 @@ def feed_message(dice: Dice) -> None:
         assert notice.size is None or notice.size >= 0
 
 
+def feed_stage_task(dice: Dice) -> None:
+    """A message of stage work; what comes out is written again as it was read."""
+    body = json.loads(encode_stage_task(StageTask("m", Work.VERIFY, "run", part=1, lost_slice=2, cursor="c", why="w")))
+    task = stage_task_of(grown_text(body, dice))
+    assert task is None or stage_task_of(encode_stage_task(task)) == task
+
+
 def feed_manifest(dice: Dice) -> None:
     """An inventory's manifest.json."""
     formats = sorted(_inventories())
@@ -134,6 +143,7 @@ def feed_rules(dice: Dice) -> None:
 
 DECODERS = (
     Decoder("messages", feed_message),
+    Decoder("stage-tasks", feed_stage_task),
     Decoder("inventory-manifest", feed_manifest),
     Decoder("inventory-rows", feed_rows),
     Decoder("saved-plan", feed_saved_plan),
