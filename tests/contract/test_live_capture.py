@@ -225,6 +225,24 @@ def standing(standin: Server) -> Standing:
     return Standing(standin)
 
 
+@pytest.mark.parametrize("through", ["queue", "eventbridge"])
+def test_what_is_planned_for_the_rule_and_the_queue_is_what_is_written(standing: Standing, through: str) -> None:
+    """A dry run shows them; another program's statement stays."""
+    capture = standing.capture()
+    theirs = _statements(standing)
+    plan = planned(capture, through)
+    assert _statements(standing) == theirs
+    capture.switch_on(plan)
+    (added,) = [one for one in _statements(standing) if one not in theirs]
+    assert added == json.loads(plan.statement)
+    if through == "eventbridge":
+        rule = standing.clients.events.describe_rule(Name=plan.rule)
+        assert json.loads(plan.pattern) == json.loads(rule["EventPattern"])
+        assert added["Condition"] == {"ArnEquals": {"aws:SourceArn": rule["Arn"]}}
+    again = planned(capture, "auto")
+    assert (again.pattern, again.statement) == ((plan.pattern, plan.statement) if plan.rule else ("", ""))
+
+
 def test_what_others_changed_meanwhile_stays(standing: Standing) -> None:
     """Restoring takes away our entry only; an entry that others added or removed since is theirs to keep."""
     send_bucket_events(standing.clients, standing.bucket, standing.theirs, configuration_id="x", prefix="elsewhere/")
@@ -477,6 +495,13 @@ def test_a_rule_whose_target_was_not_taken_is_no_success(standin: Server) -> Non
         stubber.add_response("put_targets", {"FailedEntryCount": 1, "FailedEntries": [failed]})
         with pytest.raises(UnavailableError, match="ConcurrentModificationException"):
             route_events(clients, "r", {"source": ["aws.s3"]}, queue)
+
+
+def _statements(standing: Standing) -> list[Any]:
+    """Of our queue's policy."""
+    answer = standing.clients.sqs.get_queue_attributes(QueueUrl=standing.ours.url, AttributeNames=["Policy"])
+    text = answer.get("Attributes", {}).get("Policy")
+    return json.loads(text)["Statement"] if text else []
 
 
 def _entries(capture: LiveCapture) -> list[Entry]:
