@@ -196,7 +196,10 @@ class S3LiveCapture:
         names = {entry.name for entry in ours}
         others = [one for one in before.get(_QUEUES, []) if one.get("Id") not in names]
         planned = queue_entry(self.name, queue, events=captured_events(late=self.late), prefix=self.prefix)
-        after, statement = _text(before | {_QUEUES: [*others, planned]}), _text(bucket_statement(self.bucket, queue))
+        after, statement = (
+            _text(before | {_QUEUES: [*others, planned]}),
+            _text(bucket_statement(self.bucket, queue, self.owners)),
+        )
         return Capture(self.bucket, _text(before), after, through="queue", statement=statement)
 
     def _pattern(self) -> Mapping[str, Any]:

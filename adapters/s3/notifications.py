@@ -39,7 +39,7 @@ def send_bucket_events(  # noqa: PLR0913  # what, where to, and which
 
     An entry of this queue under ``earlier_id`` is replaced.
     """
-    _allow(clients, queue, bucket_statement(bucket, queue.arn))
+    _allow(clients, queue, bucket_statement(bucket, queue.arn, owners))
     wanted = queue_entry(configuration_id, queue.arn, events=events, prefix=prefix)
     (as_entry,) = entries_of({"QueueConfigurations": [wanted]})
 
@@ -79,11 +79,12 @@ def route_events(
             raise from_code(failed.get("ErrorCode", ""), failed.get("ErrorMessage", ""), "PutTargets", f"{bus}/{rule}")
 
 
-def bucket_statement(bucket: str, queue_arn: str) -> dict[str, Any]:
+def bucket_statement(bucket: str, queue_arn: str, owners: Owners | None) -> dict[str, Any]:
     """What lets the bucket send to the queue, as a statement of the queue's policy."""
     statement = _statement("s3.amazonaws.com", f"arn:aws:s3:::{bucket}", queue_arn)
     # A bucket's ARN names no account, and another account may own the name one day.
-    statement["Condition"] |= {"StringEquals": {"aws:SourceAccount": queue_arn.split(":")[4]}}
+    account = (owners or Owners()).accounts.get(bucket) or queue_arn.split(":")[4]
+    statement["Condition"] |= {"StringEquals": {"aws:SourceAccount": account}}
     return statement
 
 

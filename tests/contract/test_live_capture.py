@@ -13,7 +13,8 @@ from adapters.aws.clients import AwsClients
 from adapters.demo.provisioning import create_bucket, create_queue
 from adapters.s3.live_capture import S3LiveCapture
 from adapters.s3.notification_filters import Entry, entries_of, live_pattern
-from adapters.s3.notifications import QueuePair, route_events, send_bucket_events
+from adapters.s3.notifications import QueuePair, bucket_statement, route_events, send_bucket_events
+from adapters.s3.requests import Owners
 from domain.errors import KeyshiftError, UnavailableError
 from domain.keys import Location
 from domain.lifecycle.ports import Capture, CaptureRefused, LiveCapture
@@ -241,6 +242,17 @@ def test_what_is_planned_for_the_rule_and_the_queue_is_what_is_written(standing:
         assert added["Condition"] == {"ArnEquals": {"aws:SourceArn": rule["Arn"]}}
     again = planned(capture, "auto")
     assert (again.pattern, again.statement) == ((plan.pattern, plan.statement) if plan.rule else ("", ""))
+
+
+def test_a_bucket_of_another_account_may_send_for_that_account(standing: Standing) -> None:
+    """S3 sends in the name of the bucket's account; a condition on the queue's own would drop every event."""
+    others = Owners({standing.bucket: "222222222222"})
+    conditions = [
+        bucket_statement(standing.bucket, standing.ours.arn, owners)["Condition"]["StringEquals"]
+        for owners in (others, Owners(), None)
+    ]
+    accounts = [one["aws:SourceAccount"] for one in conditions]
+    assert accounts == ["222222222222", *[standing.ours.arn.split(":")[4]] * 2]
 
 
 def test_what_others_changed_meanwhile_stays(standing: Standing) -> None:
