@@ -16,6 +16,7 @@ from domain.planning.own_events import (
     cost_delete_events,
 )
 from domain.planning.prices import Prices
+from domain.rules.restoring import RestoreRule, RestoreTier
 from handlers.config.rules_file import read_rules
 from tests.docs.citing import ROOT
 from tests.worlds.plan_figures import MILLION, figures
@@ -106,3 +107,11 @@ def test_the_ways_and_the_batch_are_the_stacks() -> None:
     assert stack["params"]["default"]["notifications"] == Notifications.EVENTBRIDGE
     (mapping,) = stack["functions"]["objectEvents"]["events"]
     assert mapping["sqs"]["batchSize"] == EVENTS_PER_BATCH
+
+
+def test_archived_objects_have_events_where_they_are_restored() -> None:
+    """Without a rule for them they wait, and are not copied."""
+    given = figures(archived=figures().moving)
+    for restore, events in ((None, 0), (RestoreRule(RestoreTier.BULK, 1, 10), MILLION)):
+        bill = estimate(given, Prices(), concurrency=1, own=own("", ""), restore=restore)
+        assert sum(line.requests for line in bill.lines if line.name == "events of the copies: EventBridge") == events
