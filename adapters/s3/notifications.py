@@ -1,6 +1,7 @@
 """Notifications of a bucket, and rules of EventBridge, to a queue."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ from adapters.s3.requests import Owners
 from domain.errors import UnavailableError
 
 _TRIES = 3
+_NOT_OF_A_SID = re.compile(r"[^A-Za-z0-9-]")
+"""IAM names letters and digits for a Sid; the examples of SQS have dashes too, and none has a slash or a dot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +99,9 @@ def rule_statement(rule: str, queue_arn: str, *, bus: str = "default") -> dict[s
 
 
 def _statement(service: str, source_arn: str, queue_arn: str) -> dict[str, Any]:
+    name = f"keyshift-{service.split('.', maxsplit=1)[0]}-{source_arn.rsplit(':', maxsplit=1)[-1]}"
     return {
-        "Sid": f"keyshift-{service.split('.', maxsplit=1)[0]}-{source_arn.rsplit(':', maxsplit=1)[-1]}",
+        "Sid": _NOT_OF_A_SID.sub("-", name),
         "Effect": "Allow",
         "Principal": {"Service": service},
         "Action": "sqs:SendMessage",

@@ -1,6 +1,7 @@
 """LiveCapture: switching on and restoring leave the notifications of other programs and migrations alone."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -236,6 +237,7 @@ def test_what_is_planned_for_the_rule_and_the_queue_is_what_is_written(standing:
     capture.switch_on(plan)
     (added,) = [one for one in _statements(standing) if one not in theirs]
     assert added == json.loads(plan.statement)
+    assert re.fullmatch(r"keyshift-[A-Za-z0-9-]+", added["Sid"])
     if through == "eventbridge":
         rule = standing.clients.events.describe_rule(Name=plan.rule)
         assert json.loads(plan.pattern) == json.loads(rule["EventPattern"])
