@@ -14,7 +14,7 @@ from domain.errors import UnavailableError
 
 _TRIES = 3
 _NOT_OF_A_SID = re.compile(r"[^A-Za-z0-9-]")
-"""IAM allows ASCII characters and digits in a Sid; the examples of SQS have dashes too, and none has a slash or a dot."""
+"""IAM allows A to Z and digits in a Sid; the examples of SQS have dashes too, and none has a slash or a dot."""
 
 
 @dataclass(frozen=True, slots=True)
