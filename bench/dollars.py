@@ -7,7 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from domain.planning.estimate import SECONDS_PER_OBJECT, Functions, estimate
+from domain.planning.estimate import estimate
+from domain.planning.functions import SECONDS_PER_OBJECT, Functions
 from domain.planning.prices import Prices
 from tests.worlds.plan_figures import MILLION, figures
 

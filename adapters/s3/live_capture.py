@@ -20,9 +20,11 @@ from adapters.s3.notification_filters import (
 )
 from adapters.s3.notifications import (
     QueuePair,
+    bucket_statement,
     change_notifications,
     read_notifications,
     route_events,
+    rule_statement,
     send_bucket_events,
     send_bucket_events_to_eventbridge,
 )
@@ -81,8 +83,11 @@ class S3LiveCapture:
             return Capture(self.bucket, _text(before), _text(before), through="queue")
         if fed or through == "eventbridge":
             # One rule that feeds the queue is enough, also if the deployment or another program made it.
-            own = "" if any(one.name != self.name for one in fed) else self.name
-            return Capture(self.bucket, _text(before), _text(before | {_BRIDGE: {}}), own, "eventbridge")
+            after = _text(before | {_BRIDGE: {}})
+            if any(one.name != self.name for one in fed):
+                return Capture(self.bucket, _text(before), after, through="eventbridge")
+            pattern, statement = _text(self._pattern()), _text(rule_statement(self.name, queue))
+            return Capture(self.bucket, _text(before), after, self.name, "eventbridge", pattern, statement)
         return self._added_to(before, entries, queue)
 
     def find_fault(self, capture: Capture) -> str | None:
@@ -102,7 +107,7 @@ class S3LiveCapture:
         """See the port."""
         queue = QueuePair(self.queue_url, self._queue_arn(), "", "")
         if capture.rule:
-            route_events(self.clients, capture.rule, live_pattern(self.bucket, self.prefix, late=self.late), queue)
+            route_events(self.clients, capture.rule, self._pattern(), queue)
         if capture.rule or capture.through == "eventbridge":
             send_bucket_events_to_eventbridge(self.clients, self.bucket, owners=self.owners)
             return
@@ -191,7 +196,14 @@ class S3LiveCapture:
         names = {entry.name for entry in ours}
         others = [one for one in before.get(_QUEUES, []) if one.get("Id") not in names]
         planned = queue_entry(self.name, queue, events=captured_events(late=self.late), prefix=self.prefix)
-        return Capture(self.bucket, _text(before), _text(before | {_QUEUES: [*others, planned]}), through="queue")
+        after, statement = (
+            _text(before | {_QUEUES: [*others, planned]}),
+            _text(bucket_statement(self.bucket, queue, self.owners)),
+        )
+        return Capture(self.bucket, _text(before), after, through="queue", statement=statement)
+
+    def _pattern(self) -> Mapping[str, Any]:
+        return live_pattern(self.bucket, self.prefix, late=self.late)
 
     def _other_migration(self, entries: list[Entry], rules: list[SourceRule], queue: str) -> str | None:
         """Another migration that captures some of the same keys: its entry or rule, and what to do."""

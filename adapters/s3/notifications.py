@@ -1,6 +1,7 @@
 """Notifications of a bucket, and rules of EventBridge, to a queue."""
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ from adapters.s3.requests import Owners
 from domain.errors import UnavailableError
 
 _TRIES = 3
+_NOT_OF_A_SID = re.compile(r"[^A-Za-z0-9-]")
+"""IAM allows A to Z and digits in a Sid; the examples of SQS have dashes too, and none has a slash or a dot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ def send_bucket_events(  # noqa: PLR0913  # what, where to, and which
 
     An entry of this queue under ``earlier_id`` is replaced.
     """
-    _allow(clients, queue, "s3.amazonaws.com", f"arn:aws:s3:::{bucket}")
+    _allow(clients, queue, bucket_statement(bucket, queue.arn, owners))
     wanted = queue_entry(configuration_id, queue.arn, events=events, prefix=prefix)
     (as_entry,) = entries_of({"QueueConfigurations": [wanted]})
 
@@ -72,26 +75,43 @@ def route_events(
 ) -> None:
     """Send the bus's events that match ``pattern`` to the queue; repeatable."""
     with translated("PutRule", f"{bus}/{rule}"):
-        answer = clients.events.put_rule(Name=rule, EventBusName=bus, EventPattern=json.dumps(dict(pattern)))
-        _allow(clients, queue, "events.amazonaws.com", answer["RuleArn"])
+        clients.events.put_rule(Name=rule, EventBusName=bus, EventPattern=json.dumps(dict(pattern)))
+        _allow(clients, queue, rule_statement(rule, queue.arn, bus=bus))
         put = clients.events.put_targets(Rule=rule, EventBusName=bus, Targets=[{"Id": "queue", "Arn": queue.arn}])
         for failed in put.get("FailedEntries", []):  # in a 200, for example after parallel changes
             raise from_code(failed.get("ErrorCode", ""), failed.get("ErrorMessage", ""), "PutTargets", f"{bus}/{rule}")
 
 
-def _allow(clients: AwsClients, queue: QueuePair, service: str, source_arn: str) -> None:
-    """Add to the queue's policy, which may hold another program's statements."""
-    statement: dict[str, Any] = {
-        "Sid": f"keyshift-{service.split('.', maxsplit=1)[0]}-{source_arn.rsplit(':', maxsplit=1)[-1]}",
+def bucket_statement(bucket: str, queue_arn: str, owners: Owners | None) -> dict[str, Any]:
+    """What lets the bucket send to the queue, as a statement of the queue's policy."""
+    statement = _statement("s3.amazonaws.com", f"arn:aws:s3:::{bucket}", queue_arn)
+    # A bucket's ARN names no account, and another account may own the name one day.
+    account = (owners or Owners()).accounts.get(bucket) or queue_arn.split(":")[4]
+    statement["Condition"] |= {"StringEquals": {"aws:SourceAccount": account}}
+    return statement
+
+
+def rule_statement(rule: str, queue_arn: str, *, bus: str = "default") -> dict[str, Any]:
+    """What lets a rule of the queue's account and region send to it, as a statement of the queue's policy."""
+    _, partition, _, region, account, _ = queue_arn.split(":", maxsplit=5)
+    name = rule if bus == "default" else f"{bus}/{rule}"
+    return _statement("events.amazonaws.com", f"arn:{partition}:events:{region}:{account}:rule/{name}", queue_arn)
+
+
+def _statement(service: str, source_arn: str, queue_arn: str) -> dict[str, Any]:
+    name = f"keyshift-{service.split('.', maxsplit=1)[0]}-{source_arn.rsplit(':', maxsplit=1)[-1]}"
+    return {
+        "Sid": _NOT_OF_A_SID.sub("-", name),
         "Effect": "Allow",
         "Principal": {"Service": service},
         "Action": "sqs:SendMessage",
-        "Resource": queue.arn,
+        "Resource": queue_arn,
         "Condition": {"ArnEquals": {"aws:SourceArn": source_arn}},
     }
-    if source_arn.startswith("arn:aws:s3:::"):
-        # A bucket's ARN names no account, and another account may own the name one day.
-        statement["Condition"] |= {"StringEquals": {"aws:SourceAccount": queue.arn.split(":")[4]}}
+
+
+def _allow(clients: AwsClients, queue: QueuePair, statement: Mapping[str, Any]) -> None:
+    """Add to the queue's policy, which may hold another program's statements."""
     with translated("SetQueueAttributes", queue.url):
         answer = clients.sqs.get_queue_attributes(QueueUrl=queue.url, AttributeNames=["Policy"])
         text = answer.get("Attributes", {}).get("Policy")

@@ -37,7 +37,8 @@ class Capture:
 
     ``before`` and ``after`` are the bucket's notification configuration as JSON text before and after keyshift changed
     it. ``rule`` is the EventBridge rule that keyshift made, empty where there is none. ``through`` is ``queue`` or
-    ``eventbridge``, and empty in an entry of an earlier version.
+    ``eventbridge``, and empty in an entry of an earlier version. ``pattern`` is the rule's event pattern, and
+    ``statement`` what the events queue's policy gets, both as JSON text and empty where nothing is written.
     """
 
     bucket: str
@@ -45,6 +46,8 @@ class Capture:
     after: str
     rule: str = ""
     through: str = ""
+    pattern: str = ""
+    statement: str = ""
 
 
 @dataclass(frozen=True, slots=True)

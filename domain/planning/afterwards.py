@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from domain.planning.functions import Functions
+from domain.planning.own_events import DELETE_EVENT, OwnEvents, cost_delete_events
 from domain.planning.prices import CostLine, Prices, event_line
 
 _MILLION = 1e6
@@ -22,10 +24,16 @@ AFTERWARDS = {"verify": StageRequests(4, 1, 1, 0), "cleanup": StageRequests(4, 1
 """As docs/performance.md counts them ("Commands that look at every object"), for an object without annotations."""
 
 
-def cost_afterwards(
-    objects: int, prices: Prices, *, single_events: bool, promised_unannotated: bool
+def cost_afterwards(  # noqa: PLR0913  # what is cleaned, by which choices
+    objects: int,
+    prices: Prices,
+    functions: Functions,
+    own: OwnEvents,
+    *,
+    single_events: bool,
+    promised_unannotated: bool,
 ) -> Iterator[CostLine]:
-    """The items of the bill for one verify and one cleanup of every object; S3 deletes for nothing."""
+    """The items of the bill for one verify and one cleanup of every object; S3 deletes for nothing, but tells of it."""
     writes = 0
     for command, each in AFTERWARDS.items():
         reads = objects * (each.looks + (0 if promised_unannotated else each.lists))
@@ -35,4 +43,6 @@ def cost_afterwards(
         writes += objects * each.table_writes
         yield CostLine(f"{command}: S3 reads", reads, reads * prices.read_per_million / _MILLION)
         yield CostLine(f"{command}: DynamoDB", table, dollars / _MILLION)
+    yield from cost_delete_events(objects, prices, functions, own)
+    writes += objects * DELETE_EVENT.table_writes if own.of_deletes else 0
     yield event_line(writes, prices, single_events=single_events)

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
-from domain.planning.estimate import DEPLOYED, SECONDS_PER_OBJECT, WRITES_PER_SECOND, Functions
+from domain.planning.estimate import WRITES_PER_SECOND
+from domain.planning.functions import DEPLOYED, SECONDS_PER_OBJECT, Functions
 from domain.planning.prices import EVENTS_PER_PACK, Prices
 
 

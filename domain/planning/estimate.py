@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from domain.planning.afterwards import cost_afterwards
 from domain.planning.figures import EARLY_DELETION_DAYS, PlanFigures
+from domain.planning.functions import DEPLOYED, SECONDS_PER_OBJECT, Functions
+from domain.planning.own_events import NO_OWN_EVENTS, OwnEvents, cost_copy_events
 from domain.planning.prices import CostLine, Prices, event_line
 from domain.planning.restores import restore_lines
 from domain.rules.restoring import RestoreRule
@@ -12,32 +14,9 @@ ROWS_PER_MESSAGE = 50
 WRITES_PER_SECOND = 3_500
 """PUT and COPY requests a second that one partitioned prefix supports at least."""
 DAYS_PER_MONTH = 30.0
-MIB_OF_ONE_CORE = 1_769.0
-"""Memory at which a function has one whole core (Lambda's guide, "Configure Lambda function memory")."""
-CPU_SECONDS_PER_OBJECT = 0.001
-"""CPU of one core to claim, copy and commit a small object: an upper bound of what docs/performance.md measures."""
-SECONDS_PER_OBJECT = 0.15
-"""The assumed time of one object, from its claim to its commit."""
 STREAM_SECONDS_PER_CHANGE = 0.002
 STREAM_GIB = 0.5
 """The function of the manifest's stream: a batch of 100 changes takes 0.2 seconds at most (docs/performance.md)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Functions:
-    """The functions that copy: MiB of memory, and objects at once in each; the defaults are the stack's."""
-
-    memory: int = 1024
-    objects_at_once: int = 16
-
-    def gib_seconds(self, objects: int, seconds: float) -> float:
-        """What is billed for objects that take ``seconds`` in all, one after the other; each place is taken."""
-        cpu = objects * CPU_SECONDS_PER_OBJECT * MIB_OF_ONE_CORE / self.memory
-        return max(seconds / self.objects_at_once, cpu) * self.memory / 1024
-
-
-DEPLOYED = Functions()
-"""Functions with the stack's own parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +44,22 @@ def estimate(  # noqa: PLR0913  # what is moved, by which choices, at which assu
     single_events: bool = False,
     promised_unannotated: bool = False,
     restore: RestoreRule | None = None,
+    own: OwnEvents = NO_OWN_EVENTS,
     seconds_per_object: float = SECONDS_PER_OBJECT,
     copy_bytes_per_second: float = 100e6,
 ) -> Estimate:
     """The bill and the time of moving everything once through SQS, Lambda and DynamoDB.
 
     ``single_events`` is the rules file's choice (``audit: {events: single}``), and ``promised_unannotated`` its promise
-    that no object has annotations. ``restore`` is its rule for archived ones.
+    that no object has annotations. ``restore`` is its rule for archived ones. ``own`` says which events S3 sends of
+    keyshift's own requests.
     ``copy_bytes_per_second`` is what one copy request moves inside S3; both speeds are assumptions, which the plan
     states.
     """
     moving = figures.moving
     single = moving.objects - figures.large.objects - figures.archived.objects
     encrypted = sum(number for name, number in figures.encryption.items() if "KMS" in name)
+    waiting = 0 if restore else figures.archived.objects
     messages = -(-moving.objects // ROWS_PER_MESSAGE)
     work = moving.objects * seconds_per_object + moving.size / copy_bytes_per_second
     writes = 2 * moving.objects + 4 * figures.large.objects
@@ -103,6 +85,7 @@ def estimate(  # noqa: PLR0913  # what is moved, by which choices, at which assu
         CostLine("Lambda time", 0, gib_seconds * prices.lambda_gib_second),
         event_line(writes, prices, single_events=single_events),
         CostLine("KMS", 2 * encrypted, 2 * encrypted * prices.kms_per_million / million),
+        *cost_copy_events(moving.objects - waiting, prices, functions, own),
         CostLine("transfer", 0, moving.size / 2**30 * prices.transfer_per_gib),
         *restore_lines(figures, restore, prices),
         CostLine("early deletion, if cleaned up today", 0, _early_deletion(figures, prices)),
@@ -113,7 +96,12 @@ def estimate(  # noqa: PLR0913  # what is moved, by which choices, at which assu
         tuple(line for line in lines if line.requests or line.dollars),
         tuple(
             cost_afterwards(
-                moving.objects, prices, single_events=single_events, promised_unannotated=promised_unannotated
+                moving.objects,
+                prices,
+                functions,
+                own,
+                single_events=single_events,
+                promised_unannotated=promised_unannotated,
             )
         ),
         max(by_workers, by_prefix),

@@ -172,8 +172,8 @@ def _notes(subject: Subject) -> Iterator[RulesFinding]:
         own = (find_growth(subject, branch) for branch in subject.rules.branches if branch.rule == rule)
         sized = [(len(growth.key.encode()), growth) for growth in own if growth is not None]
         if sized:
-            size, growth = min(sized, key=lambda pair: pair[0])
-            why = f"targets grow: this source key of {size} bytes still fits, none with a longer '{growth.name}' does"
+            _, growth = min(sized, key=lambda pair: pair[0])
+            why = f"targets grow: with a longer '{growth.name}' than in this key, the target is too long for S3"
             yield RulesFinding(FindingKind.NOTE, rule, None, (growth.key,), (growth.target,), why=why)
 
 

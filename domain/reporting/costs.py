@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from domain.planning.estimate import DEPLOYED, Estimate
+from domain.planning.estimate import Estimate
 from domain.planning.figures import PlanFigures, Share
+from domain.planning.functions import DEPLOYED
 from domain.planning.prices import CostLine, Prices, event_line
 from domain.reporting.progress import CHANGES, COPY_MILLISECONDS, OBJECTS_COPIED
 
-NOT_COUNTED = "requests that read, copies in parts, storage classes, KMS, transfer, verification and storage itself"
+NOT_COUNTED = (
+    "requests that read, copies in parts, storage classes, KMS, transfer, S3's events of copies, verification and"
+    " storage itself"
+)
 _MILLION = 1e6
 
 

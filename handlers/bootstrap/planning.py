@@ -17,6 +17,7 @@ from domain.errors import InputError, KeyshiftError
 from domain.planning.estimate import estimate
 from domain.planning.figures import Cutting, PlanFigures, Share
 from domain.planning.inventory import Inventory
+from domain.planning.own_events import Notifications, OwnEvents
 from domain.planning.prices import prices_from
 from domain.planning.total import Total
 from domain.reporting.costs import Planned
@@ -38,6 +39,7 @@ def read_plan(path: Path, rules: CompiledRules) -> Planned:
             concurrency=CONCURRENCY,
             single_events=rules.single_events,
             promised_unannotated=rules.promised_unannotated,
+            own=OwnEvents.of(rules, Notifications.EVENTBRIDGE),
         )
         return Planned.of(figures, cost)
     try:

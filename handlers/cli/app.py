@@ -29,7 +29,11 @@ COMMANDS = {
     "plan": ("handlers.cli.plan", "plan", "Show what would move, what would fail, and what it costs."),
     "rollback": ("handlers.cli.rollback", "rollback", "Put everything back as it was."),
     "report": ("handlers.cli.report", "report", "Write a report: one HTML page, or every object as CSV or JSON."),
-    "pins": ("handlers.cli.pins", "pins", "List SageMaker models and Greengrass components that still name old keys."),
+    "pins": (
+        "handlers.cli.pins",
+        "pins",
+        "List Glue tables, SageMaker models and Greengrass components that still name old keys.",
+    ),
     "references": ("handlers.cli.references", "references", "Rewrite references to moved objects, or undo that."),
     "resolve": ("handlers.cli.resolve", "resolve", "Show where the bytes of a URI are now."),
     "rules": ("handlers.cli.rules", "rules", "Work with a rules file."),

@@ -18,6 +18,23 @@ from handlers.cli.rules_report import text_lines
 from handlers.config.rules_file import read_rules
 from handlers.config.rules_model import checked_bucket
 
+STACK_SETTINGS = tuple(
+    f"KEYSHIFT_{name}"
+    for name in (
+        "TABLE",
+        "EVENTS_QUEUE_URL",
+        "BACKFILL_QUEUE_URL",
+        "INVENTORY_QUEUE_URL",
+        "BUS",
+        "AUDIT_BUCKET",
+        "LOOKING_QUEUE_URL",
+        "REMOVING_QUEUE_URL",
+        "RESTORING_QUEUE_URL",
+        "FUNCTIONS",
+    )
+)
+"""The settings that are outputs of the stack (serverless.yml); a stack gives their names, so they are not guessed."""
+
 
 @click.command()
 @click.argument("bucket")
@@ -88,7 +105,7 @@ def init(
     proof = prove_rules(compiled)
     unmapped = sum(compiled.map_key(key).outcome is MapOutcome.UNMAPPED for key in keys)
     write_text(out, text, option="--out")
-    write_text(env_file, env_text(out, compiled.migration, region, endpoint_url), option="--env")
+    write_text(env_file, env_text(out, region, endpoint_url), option="--env")
     lines = _json_lines if as_json else _text_lines
     for line in lines(guesses, compiled, proof, keys=len(keys), unmapped=unmapped):
         click.echo(line)
@@ -122,19 +139,15 @@ def rules_text(bucket: str, prefix: str, guesses: tuple[Guess, ...]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def env_text(rules_file: Path, migration: str, region: str | None, endpoint_url: str | None) -> str:
-    """Settings for a shell: the known ones, and those that the deployed stack will print."""
-    lines = [
-        "# set -a; . ./keyshift.env; set +a",
-        f"KEYSHIFT_RULES_FILE={rules_file}",
-        f"KEYSHIFT_TABLE=keyshift-{migration}",
-        "KEYSHIFT_BUS=default",
-        "# The deployed stack prints these (docs/deploy.md):",
-        "#KEYSHIFT_EVENTS_QUEUE_URL=",
-        "#KEYSHIFT_BACKFILL_QUEUE_URL=",
-    ]
+def env_text(rules_file: Path, region: str | None, endpoint_url: str | None) -> str:
+    """Settings for a shell: the known ones, and which ones the deployed stack adds."""
+    lines = ["# set -a; . ./keyshift.env; set +a", f"KEYSHIFT_RULES_FILE={rules_file}"]
     lines += [f"KEYSHIFT_REGION={region}"] if region else []
     lines += [f"KEYSHIFT_ENDPOINT_URL={endpoint_url}"] if endpoint_url else []
+    lines.append(
+        '# The deployed stack has these; docs/deploy.md, "After the first deployment", adds them by one command:'
+    )
+    lines += [f"#{variable}=" for variable in STACK_SETTINGS]
     return "\n".join(lines) + "\n"
 
 

@@ -11,8 +11,10 @@ import click
 import yaml
 
 from domain.errors import InputError
-from domain.planning.estimate import DEPLOYED, Estimate, Functions, estimate
+from domain.planning.estimate import Estimate, estimate
 from domain.planning.figures import Cutting, PlanFigures
+from domain.planning.functions import DEPLOYED, Functions
+from domain.planning.own_events import Notifications, OwnEvents
 from domain.planning.prices import Prices, prices_from
 from domain.protocol.parts import MAX_COPY_BYTES, MIN_PART_BYTES, MULTIPART_ABOVE, PART_BYTES
 from domain.rules.compiled import CompiledRules
@@ -47,6 +49,13 @@ _MEMORY = re.compile(r"0*[1-9]\d*(\.\d+)? ?[KMGT]i?B", re.IGNORECASE | re.ASCII)
     type=click.IntRange(128, 10_240),
     help="MiB of a function: the stack's parameter memory.",
 )
+@click.option(
+    "--notifications",
+    default=Notifications.EVENTBRIDGE.value,
+    show_default=True,
+    type=click.Choice([one.value for one in Notifications]),
+    help="How S3's events reach the events queue: the stack's parameter notifications.",
+)
 @click.option("--memory", default="2GB", show_default=True, help="Memory limit for DuckDB; the rest spills to disk.")
 @click.option(
     "--multipart-above",
@@ -80,6 +89,7 @@ def plan(
     concurrency: int,
     objects_at_once: int,
     function_memory: int,
+    notifications: str,
     memory: str,
     multipart_above: int,
     part_size: int,
@@ -125,6 +135,7 @@ def plan(
         single_events=rules.single_events,
         promised_unannotated=rules.promised_unannotated,
         restore=rules.restore,
+        own=OwnEvents.of(rules, Notifications(notifications)),
     )
     if as_json:
         click.echo(json.dumps(as_dict(rules.migration, figures, cost, bill)))

@@ -56,6 +56,8 @@ def map_keys(context: click.Context, file: str, keys: tuple[str, ...], *, null: 
 def check_rules(context: click.Context, file: str, *, as_json: bool) -> None:
     """Prove, before a byte moves, that no two keys can collide, nothing loops, and every target is a clean key.
 
+    The verdict is the first line. Then come findings that shut the start, those that FILE allows, and notes.
+
     Exit code 0 when all is proven or each exception is allowed by name in FILE, 1 when not. Exit code 2 when FILE is
     unusable, or allows a finding that is not there.
 

@@ -1,13 +1,15 @@
 """A proof as JSON lines and as text."""
 
 import json
+import re
 from collections.abc import Iterator
 
 from domain.proofs.proof import FindingKind, Proof, RulesFinding
 from domain.rules.compiled import CompiledRules
 
-LONGEST = 160
-"""Characters of a key in the text for people; the JSON lines have all of it."""
+LONGEST, BEGIN, END = 100, 60, 30
+"""Characters of a key in the text for people, and of a longer one's begin and end; the JSON lines have all of it."""
+_RUN = re.compile(r"(.)\1{15,}", re.DOTALL)
 
 
 def json_lines(rules: CompiledRules, proof: Proof) -> Iterator[str]:
@@ -30,14 +32,15 @@ def json_lines(rules: CompiledRules, proof: Proof) -> Iterator[str]:
 
 
 def text_lines(rules: CompiledRules, proof: Proof) -> Iterator[str]:
-    """The same for people: findings that are not allowed come last, next to the verdict."""
-    for finding in sorted(proof.findings, key=_weight):
-        yield from _text(finding)
+    """The same for people: the verdict, what shuts the start, what the file allows, and notes last."""
     counts = _counts(proof)
     yield (
-        f"{rules.migration}: {proof.verdict.value} ({len(rules.rules)} rules, {counts['findings']} findings, "
+        f"{rules.migration}: {proof.verdict.value} ({len(rules.rules)} rule{'s' * (len(rules.rules) != 1)}, "
+        f"{counts['findings']} finding{'s' * (counts['findings'] != 1)}, "
         f"{counts['allowed']} of them allowed, {counts['undecided']} undecided)"
     )
+    for finding in sorted(proof.findings, key=_rank):
+        yield from _text(finding)
 
 
 def _text(finding: RulesFinding) -> Iterator[str]:
@@ -53,12 +56,18 @@ def _text(finding: RulesFinding) -> Iterator[str]:
 
 
 def _short(key: str) -> str:
-    quoted = json.dumps(key, ensure_ascii=not key.isprintable())
-    return quoted if len(quoted) <= LONGEST else f"{quoted[:LONGEST]}… ({len(key.encode())} bytes)"
+    """The key as JSON; of a long one its begin and its end, which show the rule, and its size."""
+    shown = key
+    if len(key) > LONGEST:
+        shown = _RUN.sub(r"\1\1\1…\1\1\1", key)
+    if len(shown) > LONGEST:
+        shown = f"{shown[:BEGIN]}…{shown[-END:]}"
+    quoted = json.dumps(shown, ensure_ascii=not shown.isprintable())
+    return quoted if shown == key else f"{quoted} ({len(key.encode()):,} bytes)"
 
 
-def _weight(finding: RulesFinding) -> int:
-    return 0 if finding.kind is FindingKind.NOTE else 1 if finding.allowed else 2
+def _rank(finding: RulesFinding) -> int:
+    return 2 if finding.kind is FindingKind.NOTE else 1 if finding.allowed else 0
 
 
 def _counts(proof: Proof) -> dict[str, int]:

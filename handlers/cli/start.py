@@ -1,9 +1,11 @@
 """``keyshift start``: switch live capture on, and prove that it works."""
 
 import json
+from collections.abc import Iterator
 
 import click
 
+from domain.lifecycle.ports import Capture
 from handlers.cli.options import Number, json_option, need_queues, with_settings
 from handlers.cli.output import refuse, say_dry_run
 from handlers.config.settings import Settings
@@ -60,15 +62,8 @@ def start(
         planned = plan_start(operation, through=through)
         if isinstance(planned, Shut):
             refuse(context, planned.why, as_json=as_json)
-        changes = planned.before != planned.after or bool(planned.rule)
-        if as_json:
-            shown = {"changes": changes, "through": planned.through, "rule": planned.rule}
-            click.echo(json.dumps(shown | {"before": planned.before, "after": planned.after}))
-        else:
-            rule = f", by the rule {planned.rule}" if planned.rule else ""
-            click.echo(
-                f"before: {planned.before}\nafter:  {planned.after}\nevents come through: {planned.through}{rule}"
-            )
+        for line in (_json_lines if as_json else _text_lines)(planned):
+            click.echo(line)
         say_dry_run("changed")
         return
     probing = Probing(probes, wait)
@@ -81,3 +76,21 @@ def start(
     click.echo(
         f"live capture is effective ({opened.probes} probes, {opened.seconds:.0f} s): keyshift backfill may begin"
     )
+
+
+def _text_lines(planned: Capture) -> Iterator[str]:
+    """What would be written: the bucket's notifications, a rule, and a statement of the queue's policy."""
+    yield f"before: {planned.before}"
+    yield f"after:  {planned.after}"
+    yield f"events come through: {planned.through}{f', by the rule {planned.rule}' if planned.rule else ''}"
+    if planned.pattern:
+        yield f"pattern of the rule {planned.rule}, whose target is the events queue: {planned.pattern}"
+    if planned.statement:
+        yield f"statement for the policy of the events queue: {planned.statement}"
+
+
+def _json_lines(planned: Capture) -> Iterator[str]:
+    changes = planned.before != planned.after or bool(planned.rule)
+    shown = {"changes": changes, "through": planned.through, "rule": planned.rule}
+    written = {"pattern": planned.pattern, "statement": planned.statement}
+    yield json.dumps(shown | {"before": planned.before, "after": planned.after} | written)

@@ -57,6 +57,10 @@ class SandboxFolder:
         path.write_text(text, encoding="utf-8")
         self._written[path] = text
 
+    def written(self, name: str) -> bytes:
+        """What this process wrote into a file, whatever is in it now."""
+        return self._written[self.path / name].encode()
+
     def remove(self) -> list[Path]:
         """Delete the logs and each file that is as it was written; the files that stay, sorted."""
         for path in self.logs.glob("worker-*.log"):
@@ -110,7 +114,8 @@ class Sandbox:
 
     def _look_after(self, workers: Workers, producers: SandboxProducers, ended: threading.Event) -> None:
         """Start the worker again when it ended, and when the rules file changed."""
-        rules, wait = self._digest(), 0.0
+        # A change while the first worker starts counts too: it may have read the file before.
+        rules, wait = sha256(self.folder.written(RULES_NAME)).hexdigest(), 0.0
         while not ended.wait(LOOK_SECONDS) and not producers.failures:
             wait = max(0.0, wait - LOOK_SECONDS)
             changed = self._digest()

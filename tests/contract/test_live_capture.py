@@ -1,6 +1,7 @@
 """LiveCapture: switching on and restoring leave the notifications of other programs and migrations alone."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,7 +14,8 @@ from adapters.aws.clients import AwsClients
 from adapters.demo.provisioning import create_bucket, create_queue
 from adapters.s3.live_capture import S3LiveCapture
 from adapters.s3.notification_filters import Entry, entries_of, live_pattern
-from adapters.s3.notifications import QueuePair, route_events, send_bucket_events
+from adapters.s3.notifications import QueuePair, bucket_statement, route_events, send_bucket_events
+from adapters.s3.requests import Owners
 from domain.errors import KeyshiftError, UnavailableError
 from domain.keys import Location
 from domain.lifecycle.ports import Capture, CaptureRefused, LiveCapture
@@ -223,6 +225,36 @@ class Standing:
 def standing(standin: Server) -> Standing:
     """A bucket without notifications."""
     return Standing(standin)
+
+
+@pytest.mark.parametrize("through", ["queue", "eventbridge"])
+def test_what_is_planned_for_the_rule_and_the_queue_is_what_is_written(standing: Standing, through: str) -> None:
+    """A dry run shows them; another program's statement stays."""
+    capture = standing.capture()
+    theirs = _statements(standing)
+    plan = planned(capture, through)
+    assert _statements(standing) == theirs
+    capture.switch_on(plan)
+    (added,) = [one for one in _statements(standing) if one not in theirs]
+    assert added == json.loads(plan.statement)
+    assert re.fullmatch(r"keyshift-[A-Za-z0-9-]+", added["Sid"])
+    if through == "eventbridge":
+        rule = standing.clients.events.describe_rule(Name=plan.rule)
+        assert json.loads(plan.pattern) == json.loads(rule["EventPattern"])
+        assert added["Condition"] == {"ArnEquals": {"aws:SourceArn": rule["Arn"]}}
+    again = planned(capture, "auto")
+    assert (again.pattern, again.statement) == ((plan.pattern, plan.statement) if plan.rule else ("", ""))
+
+
+def test_a_bucket_of_another_account_may_send_for_that_account(standing: Standing) -> None:
+    """S3 sends in the name of the bucket's account; a condition on the queue's own would drop every event."""
+    others = Owners({standing.bucket: "222222222222"})
+    conditions = [
+        bucket_statement(standing.bucket, standing.ours.arn, owners)["Condition"]["StringEquals"]
+        for owners in (others, Owners(), None)
+    ]
+    accounts = [one["aws:SourceAccount"] for one in conditions]
+    assert accounts == ["222222222222", *[standing.ours.arn.split(":")[4]] * 2]
 
 
 def test_what_others_changed_meanwhile_stays(standing: Standing) -> None:
@@ -477,6 +509,13 @@ def test_a_rule_whose_target_was_not_taken_is_no_success(standin: Server) -> Non
         stubber.add_response("put_targets", {"FailedEntryCount": 1, "FailedEntries": [failed]})
         with pytest.raises(UnavailableError, match="ConcurrentModificationException"):
             route_events(clients, "r", {"source": ["aws.s3"]}, queue)
+
+
+def _statements(standing: Standing) -> list[Any]:
+    """Of our queue's policy."""
+    answer = standing.clients.sqs.get_queue_attributes(QueueUrl=standing.ours.url, AttributeNames=["Policy"])
+    text = answer.get("Attributes", {}).get("Policy")
+    return json.loads(text)["Statement"] if text else []
 
 
 def _entries(capture: LiveCapture) -> list[Entry]:

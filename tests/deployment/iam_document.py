@@ -1,10 +1,10 @@
 """docs/iam.md: every IAM statement of the stack beside the calls that need it, from what was recorded."""
 
-import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from tests.deployment.artefact import Artefact
+from tests.deployment.iam_places import place_of
+from tests.deployment.iam_table import commands_table, permissions_table
 from tests.deployment.operated import ACTING, OPERATOR
 from tests.deployment.operator_needs import WITHOUT_ROLE, OperatorsNeeds
 from tests.deployment.permissions import BY_SERVICES
@@ -57,13 +57,15 @@ def iam_document(
     artefact: Artefact, needs: Mapping[str, Mapping[tuple[str, str], set[str]]], operators: OperatorsNeeds
 ) -> str:
     """The page."""
-    lines = [_HEAD]
+    lines = [_HEAD, *permissions_table(artefact)]
     for function, role in FUNCTION_ROLES.items():
         lines += [f"## {function}\n", *_TABLE, *_rows(artefact, role, needs[function]), ""]
     role, title, reasons = _JOB
     lines += [f"## {title}\n", *_TABLE]
     for one in statements(artefact, role):
-        lines += [f"| {one['Sid']} | `{action}` | {_place(one)} | {reasons[one['Sid']]} |" for action in one["Action"]]
+        lines += [
+            f"| {one['Sid']} | `{action}` | {place_of(one)} | {reasons[one['Sid']]} |" for action in one["Action"]
+        ]
     lines += ["", *_command_line(artefact, operators)]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -74,6 +76,7 @@ def _command_line(artefact: Artefact, operators: OperatorsNeeds) -> Iterator[str
         commands = ", ".join(f"`{one}`" for one in sorted(operators.roles[name].commands))
         text += f"\n| `{role}` | {commands} |"
     yield f"{text}\n"
+    yield from commands_table(operators)
     for name, (role, policy, title) in _ABOUT.items():
         yield f"### {title}\n"
         yield from _TABLE
@@ -82,7 +85,7 @@ def _command_line(artefact: Artefact, operators: OperatorsNeeds) -> Iterator[str
             for action in one["Action"]:
                 need = (one["Sid"], action)
                 reason = _commands(needed.get(need, set())) or BY_SERVICES.get(need, "nothing")
-                yield f"| {one['Sid']} | `{action}` | {_place(one)} | {reason} |"
+                yield f"| {one['Sid']} | `{action}` | {place_of(one)} | {reason} |"
         yield ""
 
 
@@ -100,23 +103,4 @@ def _rows(artefact: Artefact, role: str, needs: Mapping[tuple[str, str], set[str
             need = (one["Sid"], action)
             calls = ", ".join(f"`{call}`" for call in sorted(needs.get(need, ())))
             reason = calls or BY_SERVICES.get(need, "nothing")
-            yield f"| {one['Sid']} | `{action}` | {_place(one)} | {reason} |"
-
-
-def _place(statement: Mapping[str, Any]) -> str:
-    """The resource in words that do not change with the account."""
-    resources = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
-    return ", ".join(f"`{_named(one)}`" for one in resources)
-
-
-def _named(resource: Any) -> str:
-    if isinstance(resource, str):
-        return resource
-    (function, value), *_ = resource.items()
-    if function == "Fn::GetAtt":
-        return value[0] if value[1] in ("Arn", "StreamArn") else ".".join(value)
-    if function == "Fn::Split":
-        return _named(value[1])
-    text = str(value)
-    text = text.replace("arn:${AWS::Partition}:s3:::", "")
-    return re.sub(r"arn:\$\{AWS::Partition\}:[a-z]+:\$\{AWS::Region\}:\$\{AWS::AccountId\}:", "", text)
+            yield f"| {one['Sid']} | `{action}` | {place_of(one)} | {reason} |"

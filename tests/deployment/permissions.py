@@ -104,6 +104,7 @@ BY_SERVICES: Mapping[Need, str] = {
     ("WriteLog", "logs:PutLogEvents"): "Lambda's logging",
     ("Trace", "xray:PutTraceSegments"): "X-Ray, of sampled invocations",
     ("Trace", "xray:PutTelemetryRecords"): "X-Ray, of sampled invocations",
+    ("Stack", "cloudformation:DescribeStacks"): "AWS's command line, for the settings (docs/deploy.md)",
     ("ObjectKey", "kms:Decrypt"): "S3, of an object encrypted with that key (GetObject, UploadPartCopy)",
     ("ObjectKey", "kms:GenerateDataKey"): "S3, of an object encrypted with that key (CopyObject)",
     **{(sid, "s3:PutObjectAcl"): "S3, of a copy with an ACL" for sid in ("GrantControl", "GrantProbes", "GrantSource")},

@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.command_line import environment
 from tests.e2e.documents import ROOT, shown_commands
 
-UV = Path(sys.executable).parent / "uv"
+UV, PIPX = (Path(sys.executable).parent / name for name in ("uv", "pipx"))
 EXAMPLE = ROOT / "migrations" / "examples" / "flatten-dates.yaml"
 
 
@@ -22,6 +22,7 @@ class Installed:
 
     command: Path
     folder: Path
+    python: Path
 
     def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         """Run it without the clone on Python's path."""
@@ -43,23 +44,56 @@ def made(words: list[str | Path], folder: Path, more: dict[str, str]) -> str:
     return answer.stdout
 
 
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """What is installed, with the extras that the documents name, and the locked versions as constraints."""
+
+    requirement: str
+    locked: Path
+
+
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """The wheel with the extras that the documents name, by `uv tool install`, at the locked versions."""
-    folder = tmp_path_factory.mktemp("installed")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Wheel:
+    """Built from the clone."""
+    folder = tmp_path_factory.mktemp("wheel")
     made(["build", "--quiet", "--wheel", "--no-build-isolation", "--out-dir", folder, ROOT], ROOT, {})
-    (wheel,) = folder.glob("*.whl")
+    (built,) = folder.glob("*.whl")
     locked = folder / "locked.txt"
     made(
         ["export", "--quiet", "--frozen", "--all-extras", "--no-dev", "--no-emit-project", "--no-hashes", "-o", locked],
         ROOT,
         {},
     )
+    return Wheel(f"{built}[{extras_of_the_documents()}]", locked)
+
+
+def by_uv(wheel: Wheel, folder: Path) -> Path:
+    """`uv tool install`; where it puts environments."""
     places = {"UV_TOOL_DIR": str(folder / "tools"), "UV_TOOL_BIN_DIR": str(folder / "bin")}
-    extras = extras_of_the_documents()
-    made(["tool", "install", "--python", sys.executable, "--constraints", locked, f"{wheel}[{extras}]"], folder, places)
+    made(
+        ["tool", "install", "--python", sys.executable, "--constraints", wheel.locked, wheel.requirement],
+        folder,
+        places,
+    )
+    return folder / "tools"
+
+
+def by_pipx(wheel: Wheel, folder: Path) -> Path:
+    """`pipx install`; where it puts environments."""
+    places = {"PIPX_HOME": str(folder / "pipx"), "PIPX_BIN_DIR": str(folder / "bin"), "PIPX_MAN_DIR": str(folder)}
+    options: list[str | Path] = ["--python", sys.executable, f"--pip-args=--constraint={wheel.locked}"]
+    answer = run([PIPX, "install", *options, wheel.requirement], folder, {**os.environ, **places})
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return folder / "pipx" / "venvs"
+
+
+@pytest.fixture(scope="module", params=[by_uv, by_pipx], ids=["uv", "pipx"])
+def installed(request: pytest.FixtureRequest, wheel: Wheel, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """By each way that the documents name, into an environment of its own."""
+    folder = tmp_path_factory.mktemp("installed")
+    environments = request.param(wheel, folder)
     (folder / "empty").mkdir()
-    return Installed(folder / "bin" / "keyshift", folder / "empty")
+    return Installed(folder / "bin" / "keyshift", folder / "empty", environments / "keyshift" / "bin" / "python")
 
 
 def extras_of_the_documents() -> str:
@@ -98,9 +132,8 @@ def test_the_demo_has_what_it_needs(installed: Installed) -> None:
         "from importlib.resources import files; from adapters.standin import running_standin\n"
         "with running_standin() as standin: print(files('handlers') / 'migrations' / 'edge-cv-portal.yaml')"
     )
-    python = installed.folder.parent / "tools" / "keyshift" / "bin" / "python"
-    answer = run([python, "-I", "-c", program], installed.folder, dict(environment()))
+    answer = run([installed.python, "-I", "-c", program], installed.folder, dict(environment()))
     assert answer.returncode == 0, answer.stderr
     rules = Path(answer.stdout.strip())
-    assert rules.is_relative_to(python.parents[1])
+    assert rules.is_relative_to(installed.python.parents[1])
     assert installed.run("rules", "map", rules, "training-output/j/output/model.tar.gz").returncode == 0

@@ -261,7 +261,7 @@ def test_each_alarm_leads_into_the_runbook(artefact: Artefact) -> None:
         found = re.search(r"docs/runbook\.md#(alarm-[a-z-]+)$", one["Properties"]["AlarmDescription"])
         assert found is not None, one["Properties"]["AlarmName"]
         named.add(found[1])
-    wanted = "dlq-depth oldest-message-age failure-rate breaker-open throttles iterator-age live-lag stuck-leases"
+    wanted = "dlq-depth oldest-message-age failure-rate breaker-open throttles iterator-age live-lag stuck-claims"
     assert named == {f"alarm-{one}" for one in (*wanted.split(), "audit-gap", "dead-message-age", "function-errors")}
     assert named <= anchors
 

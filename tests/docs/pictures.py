@@ -1,4 +1,4 @@
-"""``python -m tests.docs.pictures``: draw what commands print in the tutorial, for docs/pictures.
+"""``python -m tests.docs.pictures``: draw what commands print in the pages that are walked, for docs/pictures.
 
 The commands are really run, on a sandbox. A line that is longer than the picture goes on in the next one, after ``↳``.
 """
@@ -7,7 +7,6 @@ import html
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
-from functools import partial
 from io import StringIO
 from pathlib import Path
 
@@ -15,18 +14,21 @@ from rich.console import Console
 from rich.text import Text
 
 from tests.docs.citing import ROOT
-from tests.docs.walkthrough import Step, follow, sandbox_options, steps_of
+from tests.docs.walked_pages import PAGES, PLAN, RUNBOOK, TUTORIAL, WalkedPage, steps_up_to
+from tests.docs.walkthrough import Step, steps_of
 from tests.worlds.sandbox import WIDTH, running_sandbox
 
-PAGE = ROOT / "docs" / "tutorial" / "first-migration.md"
 FOLDER = ROOT / "docs" / "pictures"
-PICTURED: Mapping[str, str] = {
-    "plan": "keyshift plan sandbox/rules.yaml --list",
-    "status": "keyshift status",
-    "conflicts": "keyshift conflicts list",
-    "cutover": "keyshift cutover",
+PICTURED: Mapping[str, tuple[WalkedPage, str]] = {
+    "plan": (TUTORIAL, "keyshift plan sandbox/rules.yaml --list"),
+    "doctor": (TUTORIAL, "keyshift doctor"),
+    "status": (TUTORIAL, "keyshift status"),
+    "conflicts": (TUTORIAL, "keyshift conflicts list"),
+    "cutover": (TUTORIAL, "keyshift cutover"),
+    "dlq": (RUNBOOK, "keyshift dlq list"),
+    "collision": (PLAN, "keyshift plan collide.yaml --list | head -n 14"),
 }
-"""Each picture's command, as the page shows it; a command that the page shows twice is drawn the first time."""
+"""Each picture's page and command; a command that a page shows twice is drawn the first time."""
 _GOES_ON = "↳ "
 _FONT_FACE = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
 _PIECE = re.compile(r'<text [^>]*\bx="([\d.]+)" y="([\d.]+)"[^>]*>(.*?)</text>')
@@ -35,9 +37,11 @@ _COLUMN, _ROW, _FIRST_ROW = 12.2, 24.4, 20.0
 
 
 def pictured_steps() -> Mapping[str, Step]:
-    """The step of the page that each picture shows."""
-    steps = steps_of(PAGE)
-    return {name: next(one for one in steps if one.command == command) for name, command in PICTURED.items()}
+    """The step that each picture shows."""
+    return {
+        name: next(one for one in steps_of(page.path) if one.command == command)
+        for name, (page, command) in PICTURED.items()
+    }
 
 
 def drawn(title: str, command: str, printed: str) -> str:
@@ -79,19 +83,20 @@ def text_of(picture: str) -> list[str]:
 
 
 def main() -> None:
-    """Follow the page up to the last command that is drawn, and write the pictures."""
-    steps, wanted = steps_of(PAGE), pictured_steps()
-    last = max(steps.index(one) for one in wanted.values())
+    """Follow each page up to its last command that is drawn, and write the pictures."""
     FOLDER.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder, "reader")
-        place.mkdir()
-        with running_sandbox(place, sandbox_options(PAGE)) as running:
-            run = partial(running.shell, coloured=True)
-            printed = [follow(run, step) for step in steps[: last + 1]]
-    for name, step in wanted.items():
-        picture = drawn(f"keyshift {name}", step.command, printed[steps.index(step)])
-        (FOLDER / f"{name}.svg").write_text(picture, encoding="utf-8")
+    for page in PAGES:
+        wanted = {name: command for name, (one, command) in PICTURED.items() if one is page}
+        steps = steps_up_to(page, set(wanted.values()))
+        with tempfile.TemporaryDirectory() as folder:
+            place = Path(folder, "reader")
+            place.mkdir()
+            with running_sandbox(place, page.options) as running:
+                printed = list(page.walk(running, steps, coloured=True))
+        for name, command in wanted.items():
+            at = next(number for number, step in enumerate(steps) if step.command == command)
+            picture = drawn(f"keyshift {name}", command, printed[at])
+            (FOLDER / f"{name}.svg").write_text(picture, encoding="utf-8")
 
 
 if __name__ == "__main__":

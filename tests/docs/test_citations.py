@@ -44,7 +44,7 @@ def test_every_test_that_a_document_names_is_there() -> None:
     written = {name for path in files() if path.suffix == ".py" for name in written_tests(path)}
     named = {(path.name, name) for path in documents() for name in named_tests(path.read_text(encoding="utf-8"))}
     assert [(document, name) for document, name in sorted(named) if name not in written] == []
-    assert {"gates.md", "reliability.md", "security.md"} <= {document for document, _ in named}
+    assert {"gates.md", "evidence.md", "security.md"} <= {document for document, _ in named}
 
 
 def test_a_test_is_named_by_its_function() -> None:

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
 from tests.docs.citing import ROOT
 
 DEPLOY = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
@@ -16,10 +18,25 @@ SIDES = {
 }
 
 
-def statements() -> Iterator[dict[str, Any]]:
+OPERATORS = {"keyshift-prod-operator", "keyshift-prod-acting-operator"}
+ACTING = {"keyshift-prod-acting-operator"}
+
+
+def all_statements() -> Iterator[dict[str, Any]]:
     """Every statement in the page's JSON blocks."""
     for block in re.findall(r"```json\n(.*?)```", DEPLOY, re.DOTALL):
         yield from json.loads(block)
+
+
+def principals(statement: dict[str, Any]) -> set[str]:
+    """The names of the roles that a statement is for."""
+    found = statement["Principal"].get("AWS", [])
+    return {one.rpartition("/")[2] for one in ([found] if isinstance(found, str) else found)}
+
+
+def statements() -> Iterator[dict[str, Any]]:
+    """Those that are for functions."""
+    return (one for one in all_statements() if not principals(one) & OPERATORS)
 
 
 def actions(statement: dict[str, Any]) -> set[str]:
@@ -41,6 +58,37 @@ def test_policies_allow_what_the_roles_need() -> None:
             for action in re.findall(rf"^\| {name} \| `([^`]+)` \|", OF_FUNCTIONS, re.MULTILINE)
         }
         assert shown == needed, bucket
+
+
+def rows_of(heading: str) -> list[tuple[str, str]]:
+    """Statement and action of each row below a heading of docs/iam.md."""
+    section = IAM[IAM.index(heading) :].partition("\n## ")[0]
+    section = section[: section.index("\n### ", 5)] if "\n### " in section[5:] else section
+    return re.findall(r"^\| (\w+) \| `(s3:[^`]+)` \|", section, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("heading", "roles", "bucket", "names"),
+    [
+        ("### The operator\n", OPERATORS, "THE-SOURCE", {"ReadSource", "LookAtSource", "SourceProbes"}),
+        ("### The operator\n", OPERATORS, "THE-TARGET", {"ReadTarget", "LookAtTarget", "TargetProbes"}),
+        ("### The acting operator", ACTING, "THE-SOURCE", {"RestoreSource"}),
+        ("### The acting operator", ACTING, "THE-TARGET", {"WriteTarget"}),
+    ],
+)
+def test_policies_allow_what_the_operators_roles_allow(
+    heading: str, roles: set[str], bucket: str, names: set[str]
+) -> None:
+    """What the operator's role allows is for both, since the acting operator's has all of it."""
+    allowed = [(sid, action) for sid, action in rows_of(heading) if sid in names]
+    shown = {
+        action
+        for one in all_statements()
+        if principals(one) == roles and bucket in one["Resource"]
+        for action in actions(one)
+    }
+    assert {sid for sid, _ in allowed} == names
+    assert shown == {action for _, action in allowed}
 
 
 def test_nothing_may_be_deleted_without_a_condition() -> None:

@@ -24,6 +24,11 @@ DIFFERS: tuple[tuple[str, str], ...] = (
     (r"(?m)^[a-z][a-z ]*: [\d,]+, [\d,]+/s\n", ""),
     (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?(Z|\+00:00)", "TIME"),
     (r"[━─]+", "-"),
+    (r"\b[\w.-]+@[\w.-]+\b", "WHO"),
+    (r"(?m)^COLLISION at .*$", "COLLISION"),
+    # A message's id, also in two lines of a cell, and its age.
+    (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){2}-[0-9a-f]+(-[0-9a-f]{12})?\b|\b[0-9a-f]{2}-[0-9a-f]{12}\b", "ID"),
+    (r"│ \d+s +│", "│ AGE │"),
     # What a worker does at that moment, and how long something took.
     (r"\d+ messages wait, \d+ are in work", "N messages wait, N are in work"),
     (r"after \d+ s\b", "after N s"),

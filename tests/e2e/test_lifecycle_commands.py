@@ -18,6 +18,7 @@ def test_start_and_verify_and_cutover(desk: Desk, tmp_path: Path) -> None:
     """Dry runs change nothing; the answer is in the exit code; findings are in a file of each kind."""
     (dry,) = desk.run("start")
     assert dry["changes"]
+    assert json.loads(dry["statement"])["Action"] == "sqs:SendMessage"
     assert desk.site.dependencies.progress.read_progress() == {}
     assert "cannot become cut-over" in desk.said("cutover", code=1)
     assert desk.run("start", "--yes", "--probes", "1", "--wait", "60")[-1]["stage"] == "live"

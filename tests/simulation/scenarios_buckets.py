@@ -1,7 +1,7 @@
 """What real buckets have beside the model of protocol.md, in scenarios that are explored within seconds.
 
 Suspended versioning, lifecycle rules, refused cleanups, owners who write to both places: each group of mistakes that
-was found there has its scenarios (docs/reliability.md).
+was found there has its scenarios (docs/design/evidence.md).
 """
 
 from dataclasses import replace

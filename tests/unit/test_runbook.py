@@ -37,6 +37,38 @@ def test_the_first_table_has_every_alarm() -> None:
     assert sorted(rows) == sorted(SECTIONS)
 
 
+def table(heading: str) -> list[list[str]]:
+    """The cells of the rows of the tables below a heading, without their heads."""
+    section = RUNBOOK[RUNBOOK.index(f"### {heading}\n") :].split("\n### ")[0].split("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in row] for row in rows if set(row[0].strip()) - set("-")]
+
+
+def test_each_alarm_has_one_severity() -> None:
+    """With a deadline, and a role to call then."""
+    rows = [row for row in table("Who to call") if re.match(r"\d: ", row[0])]
+    assert [row[0][0] for row in rows] == ["1", "2", "3"]
+    named = [name for row in rows for name in re.findall(r"`([a-z-]+)`", row[1])]
+    assert sorted(f"alarm-{name}" for name in named) == sorted(SECTIONS)
+    assert all(cell for row in rows for cell in row)
+
+
+def test_the_roles_to_call_are_in_the_table_with_room_for_a_name() -> None:
+    """The words after **Call**, and those of the table of severities."""
+    rows = table("Who to call")
+    roles = {row[0] for row in rows if row[-1] == ""}
+    assert {"operator", "acting operator", "bucket owner", "platform", "security"} == roles
+    for text in SECTIONS.values():
+        called = re.findall(r"\*\*[Cc]all\*\*\s+(?:the\s+)?([a-z]+(?:\s+owner)?)|\*\*[Cc]all (\w+)\*\*", text)
+        assert called
+        assert {" ".join((one or other).split()) for one, other in called} <= roles
+
+
+def test_the_runbook_speaks_of_claims() -> None:
+    """One word for one thing (docs/design/glossary.md)."""
+    assert "lease" not in RUNBOOK.lower()
+
+
 def test_logs_are_named_as_the_stack_names_them() -> None:
     """Each function's log group, the audit's and the dashboard."""
     stack = (ROOT / "serverless.yml").read_text(encoding="utf-8")

@@ -5,12 +5,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import click
 import pytest
 
 from domain.errors import InputError, MissingResourceError, RulesError, ThrottledError, UnavailableError
 from handlers.cli.app import COMMANDS, PHASES, keyshift, run
+from handlers.config.rules_model import RulesFile
 
 
 @pytest.fixture
@@ -207,3 +209,11 @@ def test_a_groups_help_cuts_no_sentence(name: str, capsys: pytest.CaptureFixture
 def test_the_help_has_every_command_once_under_its_phase() -> None:
     """A new command must be given its place."""
     assert sorted(name for names in PHASES.values() for name in names) == sorted(COMMANDS)
+
+
+def test_the_summary_of_pins_names_every_service_that_it_reads() -> None:
+    """A user of Glue would otherwise not find the command."""
+    (kind,) = get_args(RulesFile.model_fields["pins"].annotation)
+    services = get_args(kind)
+    assert "glue" in services
+    assert [one for one in services if one not in COMMANDS["pins"][2].lower()] == []

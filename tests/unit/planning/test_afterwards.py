@@ -6,6 +6,8 @@ import pytest
 
 from domain.planning.afterwards import AFTERWARDS, cost_afterwards
 from domain.planning.estimate import estimate
+from domain.planning.functions import DEPLOYED
+from domain.planning.own_events import OwnEvents
 from domain.planning.prices import CostLine, Prices
 from tests.docs.citing import ROOT
 from tests.worlds.plan_figures import MILLION, figures
@@ -39,6 +41,6 @@ def test_a_million_objects_cost_what_the_sum_by_hand_says() -> None:
 
 def test_a_promise_of_no_annotations_saves_two_looks() -> None:
     """One in verify, one in cleanup."""
-    lines = list(cost_afterwards(10, Prices(), single_events=True, promised_unannotated=True))
+    lines = list(cost_afterwards(10, Prices(), DEPLOYED, OwnEvents(), single_events=True, promised_unannotated=True))
     assert CostLine("verify: S3 reads", 40, 40 * 0.4 / 1e6) in lines
     assert CostLine("EventBridge, single events", 30, 30 / 1e6) in lines

@@ -7,7 +7,7 @@ import pytest
 
 from bench.capacity import table
 from domain.planning.capacity import STAGES, Limits, Resource, bottleneck, dollars
-from domain.planning.estimate import Functions
+from domain.planning.functions import Functions
 from domain.planning.prices import Prices
 from tests.docs.citing import ROOT
 

@@ -143,8 +143,8 @@ def test_a_rule_whose_targets_grow_has_one_note(rules: list[str], expected: dict
     notes = {finding.rule: finding for finding in findings if finding.kind is FindingKind.NOTE}
     sizes = {rule: (note.keys[0], len(note.targets[0])) for rule, note in notes.items()}
     assert sizes == {rule: (key, size) for rule, (key, size, _) in expected.items()}
-    why = "targets grow: this source key of {} bytes still fits, none with a longer '{}' does"
-    assert [note.why for note in notes.values()] == [why.format(len(key), name) for key, _, name in expected.values()]
+    why = "targets grow: with a longer '{}' than in this key, the target is too long for S3"
+    assert [note.why for note in notes.values()] == [why.format(name) for _, _, name in expected.values()]
 
 
 def test_the_portal_s_rules_are_decided_to_the_last_finding() -> None:
@@ -187,8 +187,31 @@ def test_allowed_findings_carry_the_file_s_reason_and_exit_with_zero(tmp_path: P
     """Each exception is accepted by name."""
     result = run(tmp_path, LOSSY + ALLOW)
     assert "allowed lossy: 'a': known" in result.stdout
-    assert result.stdout.splitlines()[-1] == "m: allowed (1 rules, 2 findings, 2 of them allowed, 0 undecided)"
+    assert result.stdout.splitlines()[0] == "m: allowed (1 rule, 2 findings, 2 of them allowed, 0 undecided)"
     assert result.exit_code == 0
+
+
+def test_the_verdict_comes_first_then_what_shuts_the_start_and_notes_last(tmp_path: Path) -> None:
+    """A person reads from the top, and stops early."""
+    grows = "{name: b, from: 'b/{x}/{n}/c', to: 'longer-than-it/{x}/{n}'}"
+    body = LOSSY.replace("}]", f"}}, {grows}]") + "allow: [{rule: a, finding: lossy, why: known}]\n"
+    lines = run(tmp_path, body).stdout.splitlines()
+    words = [line.split(" ")[0] for line in lines if not line.startswith(" ")]
+    assert words == ["m:", "collision:", "allowed", "note:"]
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("in/" + "a" * 1_000 + "/x.json", '"in/aaa…aaa/x.json" (1,010 bytes)'),
+        ("in/" + "ab" * 200 + "/x.json", f'"in/{"ab" * 28}a…{"ba" * 11}b/x.json" (410 bytes)'),
+        ("in/" + "a" * 40 + "/x.json", f'"in/{"a" * 40}/x.json"'),
+    ],
+)
+def test_a_long_key_is_shown_by_its_begin_and_its_end(tmp_path: Path, key: str, shown: str) -> None:
+    """Both show the rule; a screen full of one letter shows nothing."""
+    result = run(tmp_path, f"rules: [{{name: a, from: ['{key}', 'other'], to: 'y'}}]\n")
+    assert f"    {shown} -> " in result.stdout
 
 
 def test_an_exception_without_its_finding_is_an_error(tmp_path: Path) -> None:
