@@ -134,14 +134,15 @@ class Chronicle:
             key.unfollowed.setdefault(last, MARKER_EXPIRED)
         if is_newest and (is_hidden or by is Writer.RULE):
             # Only keyshift's marker made it noncurrent: it stays the owner's word (see ERASED).
+            key.taken |= {gone.written} if by is Writer.RULE else set()
             self._check_kept(key, by)
             return
         # The version "null" leaves nothing behind, like a delete where no versions are kept.
         keeps_markers = gone.version_id not in (None, NULL)
         before, why = key.shadow.current, self._why_unfollowed(key, keeps_markers=keeps_markers)
         key.shadow.erase(gone.version_id or NULL)
-        # What would come up then, a cleanup of versions has removed.
-        key.is_erased |= by is Writer.OWNER and key.shadow.current in key.forgotten
+        # What would come up then, a cleanup of versions has removed, or a rule under keyshift's marker.
+        key.is_erased |= by is Writer.OWNER and key.shadow.current in key.forgotten | key.taken
         if key.shadow.current != before:
             self._spoken(key)
             if key.owner is None and why in (DELETE_IN_DOUBT, PUT_AFTER_CLEANUP):

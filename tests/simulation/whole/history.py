@@ -110,6 +110,8 @@ class KeyTruth:
     last_at_target: Writer | None = None
     """Who wrote or deleted the target last."""
     forgotten: set[int] = field(default_factory=set)
+    taken: set[int] = field(default_factory=set)
+    """Versions that a lifecycle rule removed, and that only keyshift's marker had made noncurrent."""
     """The puts of which keyshift removed the version for good."""
     noted: dict[int, float] = field(default_factory=dict)
     """When a process of keyshift wrote or saw a version at the target; it then ended its work undisturbed."""
@@ -143,7 +145,7 @@ class KeyTruth:
     is_erased: bool = False
     """Whether its owner removed a version or marker for good while a marker of keyshift's lay over the key.
 
-    Or where a cleanup of versions had removed what was below.
+    Or where a cleanup of versions had removed what was below, or a lifecycle rule under a marker of keyshift's.
     """
     has_erased: bool = False
     """Whether its owner ever removed a version or marker for good, whatever lay over the key."""

@@ -362,6 +362,26 @@ def test_what_a_cleanup_of_versions_removed_does_not_come_back() -> None:
         assert world.used() == (set() if wanted else {excuses.ERASED})
 
 
+def test_what_a_rule_took_from_under_our_marker_does_not_come_up() -> None:
+    """An owner puts the key again and removes that for good; the version below was keyshift's to keep (14002695)."""
+    for is_cleaned, wanted in ((True, []), (False, ["I7"])):
+        world = copied(versioned=True)
+        first = world.there(JUDGED_SOURCE)
+        if is_cleaned:
+            world.clean()
+            marker = world.store.buckets.top(JUDGED_SOURCE)
+            assert marker is not None
+            world.owner_erases(first.version_id or "", by=Writer.RULE)
+            world.owner_erases(marker.version_id or "", by=Writer.RULE)
+        world.owner_puts(b"b")
+        world.copy()
+        world.owner_erases(world.there(JUDGED_SOURCE).version_id or "")
+        if is_cleaned:
+            world.delete(JUDGED_TARGET)
+        assert world.broken(at_rest=True) == wanted
+        assert world.used() == (set() if wanted else {excuses.ERASED})
+
+
 def test_what_a_cleanup_of_versions_removed_does_not_come_up() -> None:
     """An owner erases what he put after it, and a rule has taken the marker: nothing is below."""
     for is_forgotten, wanted in ((True, set()), (False, {"I1", "I7"})):
