@@ -34,7 +34,7 @@ class Choices:
 @click.command()
 @click.option("--restore", is_flag=True, help="Have S3 restore them, as the rules file says (`restore:`).")
 @click.option("--yes", is_flag=True, help="Really do it; without it nothing is changed.")
-@click.option("--wait", is_flag=True, help="Look again until every source is copied; restores follow as there is room.")
+@click.option("--wait", is_flag=True, help="Look again until nothing is under way; restores follow as there is room.")
 @click.option(
     "--every",
     default=WAIT_SECONDS,
@@ -88,7 +88,7 @@ def archived(  # one option each
     desk = ArchiveDesk(operation, restore_store(process), threads=threads)
     done = desk.look(choices.rule, act=choices.act)
     _show(done, choices)
-    while wait and not done.is_over:
+    while wait and done.goes_on:
         operation.dependencies.sleep(every)
         done = desk.look(choices.rule, act=True)
         _show(done, choices)

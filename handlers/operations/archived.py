@@ -52,6 +52,11 @@ class ArchivePass:
         """Whether no source waits for its restore, or for a worker."""
         return not self.waiting and not self.restoring and not self.readable and not self.failed
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether a later look will find something else: what only failed fails again."""
+        return bool(self.restoring or self.readable or self.asked.total())
+
     def fail(self, source: ArchivedSource, why: str) -> None:
         """Count a source that could not be read or restored."""
         self.failed += 1

@@ -61,6 +61,7 @@ def test_restores_wait_for_room_and_none_is_asked_for_twice() -> None:
     third = archive.desk.look(BULK, act=True)
     assert (third.asked.total(), third.left, third.readable) == (1, 0, 2)
     assert not third.is_over
+    assert third.goes_on
 
 
 def test_a_readable_source_is_sent_to_the_workers_once() -> None:
@@ -94,6 +95,15 @@ def test_what_cannot_be_read_or_restored_is_named_and_the_rest_goes_on() -> None
     assert (done.asked.total(), done.failed) == (1, 2)
     assert sorted(why for _, why in done.failures) == ["no s3:GetObject", "no s3:RestoreObject"]
     assert not done.is_over
+    assert done.goes_on
+
+
+def test_a_wait_ends_where_everything_that_is_left_fails() -> None:
+    """Else the command would print the same failure for ever."""
+    archive = Archive(c="DEEP_ARCHIVE")
+    done = archive.desk.look(replace(BULK, tier=RestoreTier.EXPEDITED), act=True)
+    assert (done.failed, done.is_over, done.goes_on) == (1, False, False)
+    assert archive.desk.look(BULK, act=True).goes_on
 
 
 def test_a_dry_run_says_what_it_would_begin() -> None:
