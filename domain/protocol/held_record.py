@@ -192,7 +192,7 @@ class HeldRecord:
         """Send the declared copy; if S3 refuses it, remember it as an unconfirmed copy.
 
         The port sends the request once, but a proxy may send it twice. S3 then refuses the second request because the
-        first one succeeded (protocol.md §5). A bucket that takes no such request took the first one neither.
+        first one succeeded (protocol.md §5). A bucket that offers no such request refused the first one, too.
         """
         answer = self.send(request)
         if isinstance(answer, Refused) and answer is not Refused.NOT_OFFERED:

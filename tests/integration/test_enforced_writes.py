@@ -40,7 +40,7 @@ def rows_of(site: Site) -> list[ListedObject]:
 
 @pytest.mark.parametrize("lane", [True, False])
 def test_every_object_arrives_complete_and_as_keyshifts_own(standin: Server, tmp_path: Path, *, lane: bool) -> None:
-    """In the same receive: there is no failure, no conflict, no upload that is left, no doubt in a record."""
+    """In the same receive: there is no failure, no conflict, and neither an upload nor an unsettled intent is left."""
     site = enforcing_site(standin, tmp_path, lane=lane)
     move(site, iter(rows_of(site)))
     for key, body in BODIES.items():

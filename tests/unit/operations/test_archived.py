@@ -5,6 +5,7 @@ from typing import Any
 
 from domain.errors import AccessDeniedError
 from domain.keys import Location
+from domain.lifecycle.archives import Asked
 from domain.planning.restores import ArchiveClass
 from domain.protocol.causes import Cause
 from domain.protocol.record import State
@@ -99,11 +100,26 @@ def test_what_cannot_be_read_or_restored_is_named_and_the_rest_goes_on() -> None
 
 
 def test_a_wait_ends_where_everything_that_is_left_fails() -> None:
-    """Else the command would print the same failure for ever."""
+    """Else the command would print the same failure forever."""
     archive = Archive(c="DEEP_ARCHIVE")
     done = archive.desk.look(replace(BULK, tier=RestoreTier.EXPEDITED), act=True)
     assert (done.failed, done.is_over, done.goes_on) == (1, False, False)
     assert archive.desk.look(BULK, act=True).goes_on
+
+
+def test_a_source_that_its_producer_replaced_after_the_look_is_not_counted() -> None:
+    """Without versions S3 restores what is there now; an object that is not archived needs no restore."""
+    archive = Archive(c="GLACIER")
+    ask = archive.restores.restore_object
+
+    def ask_too_late(location: Location, **given: Any) -> Asked:
+        archive.place.store.put(location, b"warm")
+        return ask(location, **given)
+
+    archive.restores.restore_object = ask_too_late  # type: ignore[method-assign]
+    done = archive.desk.look(BULK, act=True)
+    assert (done.asked.total(), done.failed, archive.restores.asked) == (0, 0, [])
+    assert archive.desk.look(BULK, act=True).readable == 1
 
 
 def test_a_dry_run_says_what_it_would_begin() -> None:

@@ -237,7 +237,7 @@ def test_what_needs_a_person_is_tried_as_often_and_then_told() -> None:
 
 
 def test_a_slice_that_ends_each_of_its_processes_is_lost() -> None:
-    """Otherwise it would be tried for ever, and paid for."""
+    """Otherwise it would be tried forever, and paid for."""
     line = Line()
     line.work.fails = {"1/1": KilledError()}
     for _ in range(MOST_FAILURES + 2):
@@ -255,7 +255,7 @@ def test_a_slice_that_ends_each_of_its_processes_is_lost() -> None:
 
 @pytest.mark.parametrize(("work", "waits"), [(Work.VERIFY, True), (Work.ROLLBACK, False)])
 def test_a_pause_holds_functions_back(work: Work, waits: bool) -> None:
-    """All but those of a rollback, which pauses the migration itself; a pause is no way into the dead-letter queue."""
+    """All but those of a rollback, which pauses the migration itself; a pause sends none to the dead-letter queue."""
     name = StageQueue.LOOKING if waits else StageQueue.RESTORING
     line = Line(work=work, name=name)
     line.ask()

@@ -17,6 +17,7 @@ from domain.protocol.causes import Cause
 from domain.protocol.cleanup import clean_source
 from domain.protocol.cleanup_versions import forget_version
 from domain.protocol.conflicts import Conflict, take_source, why_not_taken
+from domain.protocol.held_record import ClaimLostError
 from domain.protocol.intents import Action, Intent
 from domain.protocol.notices import Notice, NoticeKind
 from domain.protocol.parts import MIB
@@ -151,6 +152,25 @@ def test_a_record_that_changed_between_the_looks_and_the_claim_keeps_its_source(
     world.store.look_at_object = look_and_be_late  # type: ignore[method-assign]
     assert clean(world).verdict is Verdict.RETURN
     assert world.store.body(SOURCE) == b"bytes"
+
+
+@pytest.mark.parametrize("place", [SOURCE, TARGET])
+def test_what_cleanup_saw_is_not_written_over_a_record_that_changed_meanwhile(place: Location) -> None:
+    """The source is gone, or the target is another one: neither is said of a record that a worker has changed since."""
+    world = migrated(b"bytes")
+    world.store.remove(place)
+    look = world.store.look_at_object
+
+    def look_and_be_late(location: Location, **options: Any) -> ObjectState | None:
+        seen = look(location, **options)
+        if location == place:
+            world.edit(revision=world.record.revision + 1)
+        return seen
+
+    world.store.look_at_object = look_and_be_late  # type: ignore[method-assign]
+    with pytest.raises(ClaimLostError):
+        clean(world)
+    assert (world.record.state, world.record.cause) == (State.COPIED, None)
 
 
 def test_a_source_in_sight_settles_an_earlier_delete() -> None:
