@@ -147,7 +147,7 @@ _REFUSED = frozenset(
         "XAmzContentSHA256Mismatch",
     }
 )
-_NO_CREDENTIALS = (
+NO_CREDENTIALS = (
     NoCredentialsError,
     PartialCredentialsError,
     CredentialRetrievalError,
@@ -156,6 +156,8 @@ _NO_CREDENTIALS = (
     UnauthorizedSSOTokenError,
 )
 _UNREACHABLE = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError)
+NOT_SENT = (*NO_CREDENTIALS, *_UNREACHABLE, ParamValidationError)
+"""botocore's errors of requests that never reached AWS."""
 
 
 @contextmanager
@@ -228,7 +230,7 @@ def _remedy(code: str, message: str) -> str:
 
 def _from_sdk_error(error: BotoCoreError, action: str, subject: str) -> KeyshiftError:
     said = f"{action} on {subject}: {' '.join(str(error).split()).rstrip('.')}"
-    if isinstance(error, _NO_CREDENTIALS):
+    if isinstance(error, NO_CREDENTIALS):
         return AccessDeniedError(f"{said}; configure AWS credentials (AWS_PROFILE, or the role of this machine)")
     if isinstance(error, (NoRegionError, InvalidRegionError)):
         return RefusedRequestError(f"{said}; set AWS_REGION to one such as eu-central-1")

@@ -9,10 +9,10 @@ from functools import partial
 from typing import Any, Literal, TypeVar
 from uuid import uuid4
 
-from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters.aws.clients import AwsClients
-from adapters.aws.errors import translated
+from adapters.aws.errors import NOT_SENT, translated
 from domain.errors import KeyshiftError
 
 Made = TypeVar("Made")
@@ -137,7 +137,7 @@ class Bench:
             if int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) in _REFUSED:
                 self._removals.remove(removal)
             raise
-        except EndpointConnectionError:  # it was not sent
+        except NOT_SENT:
             self._removals.remove(removal)
             raise
 

@@ -77,6 +77,7 @@ def test_without_credentials_it_says_so_once() -> None:
     assert answer.returncode == 1
     assert answer.stdout == ""
     assert "credentials" in answer.stderr.splitlines()[-1]
+    assert "not removed" not in answer.stderr  # nothing was made
 
 
 def test_a_wrong_prefix_is_refused_at_once(standin: Server) -> None:
