@@ -10,7 +10,7 @@ import pytest
 from tests.mutation.forking import KILLED, SURVIVED
 from tests.mutation.judging import NOT_REACHED, job_of
 from tests.mutation.mutants import mutants_of
-from tests.mutation.recording import Recording, digest_of_sources
+from tests.mutation.recording import SUITES, Recording, digest_of_sources
 from tests.mutation.results import Result, read_results, table, with_examined
 
 pytestmark = pytest.mark.slow("runs other tests in processes of their own")
@@ -82,7 +82,7 @@ def test_mutants_are_really_judged(tmp_path: Path) -> None:
     named = {one.function[0] for one in mutants if one.function}
     reached = {one.line: frozenset({TEST}) for one in mutants if one.function and one.function[0] == FUNCTION}
     lines, results = tmp_path / "lines", tmp_path / "results.jsonl"
-    lines.write_bytes(pickle.dumps((digest_of_sources(), ({TEST: 0.1}, {str(PARTS): reached}))))
+    lines.write_bytes(pickle.dumps(((digest_of_sources(), SUITES), ({TEST: 0.1}, {str(PARTS): reached}))))
     command = [
         sys.executable,
         "-m",
@@ -118,7 +118,7 @@ def test_a_test_that_fails_without_a_mutant_kills_nothing(tmp_path: Path) -> Non
     test = f"{folder}/test_failing.py::test_that_fails_where_mutants_are_judged"
     lines, results = tmp_path / "lines", tmp_path / "results.jsonl"
     reached = {one.line: frozenset({test}) for one in mutants_of(PARTS) if one.function is not None}
-    lines.write_bytes(pickle.dumps((digest_of_sources(), ({test: 0.1}, {str(PARTS): reached}))))
+    lines.write_bytes(pickle.dumps(((digest_of_sources(), SUITES), ({test: 0.1}, {str(PARTS): reached}))))
     command = [
         sys.executable,
         "-m",
