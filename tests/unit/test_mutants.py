@@ -11,7 +11,7 @@ from tests.mutation.forking import KILLED, SURVIVED
 from tests.mutation.judging import NOT_REACHED, job_of
 from tests.mutation.mutants import mutants_of
 from tests.mutation.recording import SUITES, Recording, digest_of_sources
-from tests.mutation.results import Result, read_results, table, with_examined
+from tests.mutation.results import Result, read_examined, read_results, result_of, table, with_examined
 
 pytestmark = pytest.mark.slow("runs other tests in processes of their own")
 
@@ -146,3 +146,12 @@ def test_survivors_that_were_examined_are_equal_programs() -> None:
     judged = with_examined(results, {"domain.keys": {"f": {"a => b": "why", "d => e": "why"}}})
     assert [one.verdict for one in judged] == ["equal", SURVIVED, KILLED, SURVIVED]
     assert table(judged, frozenset({"keys"}))[2] == "| `keys` | 4 | 1 | 0 | 1 | 2 | 0 | 33.3% |"
+
+
+@pytest.mark.parametrize("module", sorted(read_examined()))
+def test_what_was_examined_is_still_in_the_code(module: str) -> None:
+    """A reason that outlives its code would excuse whatever takes its name."""
+    results = [result_of(one, "", 0) for one in mutants_of(Path(*module.split(".")).with_suffix(".py"))]
+    there = {(one.function, one.change) for one in results}
+    examined = {(name, change) for name, changes in read_examined()[module].items() for change in changes}
+    assert examined <= there
