@@ -230,6 +230,36 @@ def test_a_marker_of_cleanup_over_nothing_teaches_no_id() -> None:
     assert world.record.marker_version is None
 
 
+@pytest.mark.parametrize("is_marked", [True, False])
+def test_a_cleanup_without_an_answer_counts_though_what_it_hid_is_gone(*, is_marked: bool) -> None:
+    """A lifecycle rule took the version, and then the marker: the copy is the only one, and no delete follows it."""
+    world = migrated(cleaned=False, versioned=True)
+    version = world.record.source_version or ""
+    world.store.fail_next(UnavailableError("no answer"), when="after", call="delete_object")
+    with pytest.raises(UnavailableError):
+        clean(world)
+    world.store.destroy(SOURCE, version)
+    if not is_marked:
+        marker = world.store.find_top_marker(SOURCE)
+        assert marker is not None
+        world.store.destroy(SOURCE, marker.marker_id)
+    world.clock.advance(1_000)
+    assert clean(world).state is State.CLEANED
+    assert world.record.marker_version is None
+    assert world.migrate(removed(9)).state is State.CLEANED
+    assert world.store.body(TARGET) == b"bytes"
+
+
+def test_a_rewritten_copy_is_not_copied_back_as_the_original() -> None:
+    """Its content has other references, and a lifecycle rule took the version that cleanup hid."""
+    world = migrated(cleaned=True, versioned=True)
+    world.store.destroy(SOURCE, world.record.source_version or "")
+    world.edit(rewritten_etag=world.record.target_etag)
+    assert roll_back(world).cause is Cause.ORIGINAL_GONE
+    assert world.record.state is State.ROLLBACK_CONFLICT
+    assert (world.store.body(SOURCE), world.store.body(TARGET)) == (None, b"bytes")
+
+
 def test_a_copy_with_a_foretold_etag_is_not_recognised_by_its_checksum() -> None:
     """Another writer may put the same bytes in one part where keyshift's copy, in parts, was replaced."""
     sent = Intent(Action.COPY, "e" * 32, target_etag="f" * 32 + "-3", checksum="CRC64NVME=abc")
