@@ -10,6 +10,7 @@ import pytest
 from tests.mutation.forking import KILLED, SURVIVED
 from tests.mutation.judging import NOT_REACHED, job_of
 from tests.mutation.mutants import mutants_of
+from tests.mutation.noticing import Noticing
 from tests.mutation.recording import SUITES, Recording, digest_of_sources
 from tests.mutation.results import Result, read_examined, read_results, result_of, table, with_examined
 
@@ -74,6 +75,17 @@ def test_a_mutant_is_judged_by_the_tests_that_reach_it() -> None:
     assert job_of(mutant, recording, at_most=100.0, deep=False).tests == ["quick", "middle", "slow"]
     assert job_of(mutant, recording, at_most=6.0, deep=False).tests == ["quick", "middle"]
     assert job_of(mutant, Recording(seconds, {}), at_most=6.0, deep=False).tests == []
+
+
+def test_what_noticed_a_neighbour_is_tried_first(tmp_path: Path) -> None:
+    """A near one before one in the same module; what noticed none stays in its order."""
+    first, *_, last = (one for one in mutants_of(PARTS) if one.function is not None)
+    noticing = Noticing(tmp_path / "noticed")
+    noticing.note(first, "far")
+    noticing.note(last, "near")
+    assert noticing.sorted(last, ["quick", "slow", "far", "near"]) == ["near", "far", "quick", "slow"]
+    elsewhere = next(mutants_of(PARTS.with_name("claims.py")))
+    assert noticing.sorted(elsewhere, ["quick", "near"]) == ["quick", "near"]
 
 
 def test_mutants_are_really_judged(tmp_path: Path) -> None:

@@ -175,6 +175,17 @@ def test_a_strangers_object_is_nothing_to_restore_from(*, there: bool) -> None:
     assert world.store.body(SOURCE) is None
 
 
+def test_a_copy_back_that_was_refused_leaves_nothing_unsettled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A 409 says that another writer was at the key. The next rollback ends, and its record is finished."""
+    world = migrated(cleaned=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(InMemory, "copy_object", lambda *_, **__: Refused.CONCURRENT)
+        assert roll_back(world).cause is Cause.CONCURRENT_WRITER
+    assert roll_back(world).state is State.ROLLED_BACK
+    assert world.store.body(SOURCE) == b"bytes"
+    assert not world.record.is_unfinished
+
+
 @pytest.mark.parametrize("cleaned", [True, False])
 def test_a_conflict_without_a_source_is_restored_only_after_a_cleanup(*, cleaned: bool) -> None:
     """Without one, its owner deleted it; a copy of his own at the new key may look like keyshift's."""

@@ -260,6 +260,30 @@ def test_a_rewritten_copy_is_not_copied_back_as_the_original() -> None:
     assert (world.store.body(SOURCE), world.store.body(TARGET)) == (None, b"bytes")
 
 
+def test_a_version_that_nothing_dates_is_not_made_current(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its producer put the same bytes before cleanup's delete, and another writer deleted the copy whose date counts."""
+    world, delete = migrated(cleaned=False, versioned=True), InMemory.delete_object
+
+    def delete_object(store: InMemory, location: Location, **more: Any) -> Deleted | Refused:
+        world.store.put(SOURCE, b"bytes", metadata={"new": "1"})
+        return delete(store, location, **more)
+
+    monkeypatch.setattr(InMemory, "delete_object", delete_object)
+    assert clean(world).state is State.CLEANED
+    assert world.record.source_modified is None
+    world.store.remove(TARGET)
+    assert roll_back(world).cause is Cause.NOTHING_TO_RESTORE
+    assert world.store.body(SOURCE) is None
+
+
+def test_a_cleanup_keeps_the_version_that_the_record_knows() -> None:
+    """Where the server does not name it with the object, as some do not."""
+    world = migrated(cleaned=False)
+    world.edit(source_version="v1")
+    assert clean(world).state is State.CLEANED
+    assert world.record.source_version == "v1"
+
+
 def test_a_copy_with_a_foretold_etag_is_not_recognised_by_its_checksum() -> None:
     """Another writer may put the same bytes in one part where keyshift's copy, in parts, was replaced."""
     sent = Intent(Action.COPY, "e" * 32, target_etag="f" * 32 + "-3", checksum="CRC64NVME=abc")
