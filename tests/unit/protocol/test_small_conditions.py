@@ -11,10 +11,11 @@ from domain.objects import ObjectState
 from domain.protocol.attempt import Lease, Outcome, Verdict
 from domain.protocol.causes import Cause, told
 from domain.protocol.claims import may_go_along
+from domain.protocol.cleaned_source import is_what_we_hid
 from domain.protocol.cleanup import DELETE_SOURCE, clean_source
 from domain.protocol.cleanup_versions import forget_version
 from domain.protocol.intents import Action, Intent
-from domain.protocol.known_target import earlier_copy, is_ruled_out, wrote
+from domain.protocol.known_target import doubted, earlier_copy, is_ruled_out, wrote
 from domain.protocol.ports import Deleted, Refused
 from domain.protocol.record import Claim, Record, State
 from domain.protocol.rollback import PURGE, ROLL_BACK
@@ -28,6 +29,7 @@ from tests.worlds.migration import (
     created,
     holding_large,
     listed,
+    mirrored,
     removed,
 )
 from tests.worlds.rollback import migrated, roll_back
@@ -153,9 +155,14 @@ def test_only_an_object_that_an_earlier_attempt_would_have_written_is_recorded_a
     sent = Record(SOURCE, TARGET, maybe=frozenset({Intent(Action.COPY, "e", target_etag=seen.etag)}))
     assert earlier_copy(seen, sent)["target_etag"] == seen.etag
     assert earlier_copy(seen, sent)["copied_before"] == seen.last_modified + 1
-    assert not earlier_copy(replace(seen, etag="another"), sent)
-    assert not earlier_copy(None, sent)
-    assert not earlier_copy(seen, replace(sent, state=State.CONFLICT))
+    assert earlier_copy(seen, sent)["source_version"] is None
+    copy = Intent(Action.COPY, "e", "v", target_etag=seen.etag)
+    assert earlier_copy(seen, replace(sent, maybe=frozenset({copy})))["source_version"] == "v"
+    for other in (replace(copy, is_refused=True), replace(copy, action=Action.REWRITE)):
+        assert earlier_copy(seen, replace(sent, maybe=frozenset({other}))) == {}
+    assert earlier_copy(replace(seen, etag="another"), sent) == {}
+    assert earlier_copy(None, sent) == {}
+    assert earlier_copy(seen, replace(sent, state=State.CONFLICT)) == {}
 
 
 def test_a_version_that_cleanups_marker_hides_is_copied_as_that_version(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,7 +268,7 @@ def test_a_rewritten_copy_is_not_copied_back_as_the_original() -> None:
 
 
 def test_a_version_that_nothing_dates_is_not_made_current(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its producer put the same bytes before cleanup's delete, and another writer deleted the copy whose date counts."""
+    """Its producer put the same bytes before cleanup's delete. Another writer deleted the copy, whose date counts."""
     world, delete = migrated(cleaned=False, versioned=True), InMemory.delete_object
 
     def delete_object(store: InMemory, location: Location, **more: Any) -> Deleted | Refused:
@@ -274,6 +281,35 @@ def test_a_version_that_nothing_dates_is_not_made_current(monkeypatch: pytest.Mo
     world.store.remove(TARGET)
     assert roll_back(world).cause is Cause.NOTHING_TO_RESTORE
     assert world.store.body(SOURCE) is None
+
+
+def test_a_mirrored_delete_that_s3_refused_with_409_is_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another writer is at the target: the copy is still there, and so is the message."""
+    world = mirrored()
+    monkeypatch.setattr(InMemory, "delete_object", lambda *_, **__: Refused.CONCURRENT)
+    assert world.migrate(removed(2)).verdict is Verdict.RETURN
+    assert world.record.state is State.COPIED
+    assert world.store.body(TARGET) == b"bytes"
+
+
+def test_a_version_that_the_record_does_not_name_was_not_hidden_by_cleanup() -> None:
+    """A cleanup of versions forgot it: an older one with the same bytes may be all that is left."""
+    world = migrated(cleaned=True, versioned=True)
+    top = world.store.find_top_marker(SOURCE)
+    assert top is not None
+    assert top.hidden is not None
+    assert is_what_we_hid(top.hidden, world.record, None)
+    forgotten = replace(world.record, source_version=None, source_modified=0)
+    assert not is_what_we_hid(top.hidden, forgotten, None)
+
+
+def test_only_a_refused_copy_is_unconfirmed() -> None:
+    """One that was not refused makes its target known."""
+    seen = migrated(cleaned=False).store.look_at_object(TARGET)
+    assert seen is not None
+    copy = Intent(Action.COPY, "e", target_etag=seen.etag)
+    refused = replace(copy, is_refused=True)
+    assert doubted(seen, Record(SOURCE, TARGET, maybe=frozenset({copy, refused}))) == {refused}
 
 
 def test_a_cleanup_keeps_the_version_that_the_record_knows() -> None:
