@@ -90,8 +90,8 @@ class HeldRecord:
         """Forget the intents of earlier attempts that the state of both keys rules out.
 
         The claims of those attempts outlived their requests. What is absent now was not written, or was replaced.
+        ``note_source`` was called as soon as the source was read, because the look at the target may raise.
         """
-        self.note_source(source)
         self._known_copy = earlier_copy(target, self.at_claim)
         # Not added to: this attempt may have declared the same again since it looked first.
         self._ruled_out = frozenset(one for one in self.at_claim.maybe if is_ruled_out(one, source, target))

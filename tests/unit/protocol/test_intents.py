@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from domain.errors import AccessDeniedError
 from domain.objects import Lock, ObjectState
 from domain.protocol.attempt import Lease, Verdict
 from domain.protocol.copying import UPLOAD
@@ -129,6 +130,27 @@ def test_an_intent_that_is_declared_already_is_not_written_again() -> None:
     held.lengthen_claim(60.0)
     held.lengthen_claim(60.0)
     assert len(world.manifest.changes) == written + 1
+
+
+def test_an_earlier_date_is_declared() -> None:
+    """A later one would rule out what the attempt before has written."""
+    world = migrated(cleaned=False)
+    held = held_of(world, COPY)
+    held.declare_intent(replace(COPY, not_before=COPY.not_before - 1))
+    assert world.record.intent == replace(COPY, not_before=COPY.not_before - 1)
+    held.declare_intent(COPY)
+    assert world.record.intent == replace(COPY, not_before=COPY.not_before - 1)
+
+
+def test_a_source_that_is_there_rules_out_no_copy() -> None:
+    """The target could not be looked at, so the copy of an earlier attempt may be there."""
+    world = migrated(cleaned=False)
+    sent = Intent(Action.COPY, "other", "", "other")
+    world.edit(maybe=frozenset({sent, DELETE}))
+    world.store.fail_nth(1, AccessDeniedError("s3:GetObject is missing"), call="look_at_object")
+    world.migrate(BARE_ROW)
+    assert world.record.state is State.PARKED
+    assert world.record.maybe == {sent}
 
 
 def test_a_retention_that_has_ended_is_not_lost() -> None:
