@@ -178,7 +178,7 @@ class _Compiler:
 
     def _check_versions(self) -> None:
         if self._file.versions == "all" and self._file.deletes == "keep":
-            self._blame(("versions",), "delete markers are versions too: write 'deletes: mirror', or 'versions: current'")
+            self._blame(("versions",), "it carries delete markers too: write 'deletes: mirror', or 'versions: current'")
 
     def _check_pin_places(self) -> None:
         if self._file.pin_places and not self._file.pins:
