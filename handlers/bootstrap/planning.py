@@ -106,8 +106,11 @@ def _with_encryption(
 
 
 @contextmanager
-def plan_rows(path: Path, bucket: str) -> Iterator[tuple[Inventory, Mapping[str, Rows]]]:
-    """A saved plan as an inventory of one file, identified by its content: many plans are saved under one name."""
+def plan_rows(path: Path, bucket: str, *, with_deleted: bool = False) -> Iterator[tuple[Inventory, Mapping[str, Rows]]]:
+    """A saved plan as an inventory of one file, identified by its content: many plans are saved under one name.
+
+    ``with_deleted``: a key that is deleted now has a row too, if the plan is of rules that carry every version.
+    """
     inventory = plan_inventory(path, bucket)
     inventory = replace(inventory, files=(content_file(path),))
-    yield inventory, {path.name: lambda start: read_rows(path, inventory, start=start)}
+    yield inventory, {path.name: lambda start: read_rows(path, inventory, start=start, with_deleted=with_deleted)}
