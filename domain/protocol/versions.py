@@ -111,7 +111,8 @@ def _place_of(version_id: str, versions: Sequence[StoredVersion]) -> int:
 
 def _with_effect(versions: Sequence[StoredVersion], sight: Sight) -> tuple[StoredVersion, ...]:
     """Without the delete markers that would hide nothing at the target, or what keyshift may not hide."""
-    is_there = sight.target is not None
+    # What an operator gives up, or what may be keyshift's, is replaced by a version, and never only hidden.
+    is_there = sight.target is not None and is_known(sight.target, sight.record)
     may_hide = sight.mirror_deletes and (sight.record.origin is not Origin.ADOPTED or sight.mirror_adopted)
     kept = []
     for version in versions:

@@ -28,7 +28,7 @@ def rows_of(manifest: Path, *, with_deleted: bool, start: int = 0) -> list[Liste
 
 @pytest.mark.parametrize("file_format", ["CSV", "ORC", "Parquet"])
 def test_a_current_delete_marker_gives_the_key_alone(tmp_path: Path, file_format: str) -> None:
-    """Older versions and markers give nothing, because their key has a row. Nor does a marker, unless it is asked for."""
+    """Older versions and markers give nothing: their key has a row. Nor does a marker that is not asked for."""
     manifest = write_rows(tmp_path, ROWS, file_format=file_format)
     first, *others = rows_of(manifest, with_deleted=True)
     assert first is not None

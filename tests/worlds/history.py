@@ -9,7 +9,7 @@ from domain.protocol.attempt import MigrationPorts, Outcome, Verdict
 from domain.protocol.notices import Notice
 from tests.fakes.clock import FakeClock
 from tests.fakes.object_store import InMemoryObjectStore
-from tests.worlds.migration import BARE_ROW, SOURCE, MigrationWorld
+from tests.worlds.migration import BARE_ROW, SOURCE, TARGET, MigrationWorld
 
 DELETED = None
 """In place of the bytes of a delete marker."""
@@ -55,12 +55,12 @@ class HistoryWorld(MigrationWorld):
         kept = self.store.buckets.bucket(location.bucket).versions.get(location.key, [])
         return [one.body if one.state is not None else DELETED for one in kept]
 
-    def settle(self, notice: Notice = BARE_ROW, *, attempts: int = 12) -> Outcome:
+    def settle(self, notice: Notice = BARE_ROW, *, target: Location = TARGET, attempts: int = 12) -> Outcome:
         """Try until the message is done, an hour apart: whatever claim an attempt left has ended."""
         for _ in range(attempts):
             self.clock.advance(3600)
             try:
-                outcome = self.migrate(notice)
+                outcome = self.migrate(notice, target=target)
             except TransientError:
                 continue
             if outcome.verdict is Verdict.DONE:

@@ -86,6 +86,18 @@ def test_another_writers_object_between_two_versions_ends_it() -> None:
     assert world.history(TARGET) == [b"a", b"theirs"]
 
 
+def test_what_an_operator_gives_up_is_replaced_and_not_hidden() -> None:
+    """A delete between two versions was no delete of another writer's object."""
+    world = HistoryWorld(b"a")
+    world.settle()
+    world.write(DELETED, b"b")
+    theirs = world.store.put(TARGET, b"theirs")
+    assert world.migrate(created(b"b", 3)).state is State.CONFLICT
+    world.edit(replaceable_etag=theirs.etag)
+    world.settle()
+    assert world.history(TARGET) == [b"a", b"theirs", b"b"]
+
+
 def test_an_adopted_object_is_left_as_it_is() -> None:
     """An equal object of another writer has its own history; the record says adopted, and verify names the rest."""
     world = HistoryWorld(b"a", b"b")
