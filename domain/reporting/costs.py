@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from domain.planning.estimate import Estimate
-from domain.planning.figures import PlanFigures, Share
+from domain.planning.figures import PlanFigures
 from domain.planning.functions import DEPLOYED
 from domain.planning.prices import CostLine, Prices, event_line
+from domain.planning.shares import Share
 from domain.reporting.progress import CHANGES, COPY_MILLISECONDS, OBJECTS_COPIED
 
 NOT_COUNTED = (

@@ -13,12 +13,14 @@ from adapters.inventory.files import content_file, opened_inventory
 from adapters.inventory.rows import plan_inventory, read_rows
 from adapters.s3.bucket_encryption import BucketEncryption
 from adapters.s3.listing import S3ObjectListing
+from adapters.s3.version_listing import S3VersionListing
 from domain.errors import InputError, KeyshiftError
 from domain.planning.estimate import estimate
-from domain.planning.figures import Cutting, PlanFigures, Share
-from domain.planning.inventory import Inventory
+from domain.planning.figures import Cutting, PlanFigures
+from domain.planning.inventory import Inventory, versions_fault
 from domain.planning.own_events import Notifications, OwnEvents
 from domain.planning.prices import prices_from
+from domain.planning.shares import Share
 from domain.planning.total import Total
 from domain.reporting.costs import Planned
 from domain.rules.compiled import CompiledRules
@@ -86,10 +88,15 @@ def plan_objects(  # noqa: PLR0913  # the place of the objects, and the limits o
     if inventory is None or inventory.startswith("s3://"):  # a plan of local files needs no account
         cutting = _with_encryption(cutting, rules, clients, say)
     planner = DuckDbPlanner(rules, memory=memory)
+    if inventory is None and rules.carries_versions:
+        return planner.plan_versions(S3VersionListing(clients, owners=owners_of(rules)), cutting=cutting, out=out)
     if inventory is None:
         listing = S3ObjectListing(clients, owners=owners_of(rules))
         return planner.plan_listing(listing, cutting=cutting, out=out)
     with opened_inventory(inventory, clients) as local:
+        fault = versions_fault(local.inventory, carries_versions=rules.carries_versions)
+        if fault is not None:
+            say(f"warning: {inventory} {fault}")
         return planner.plan_inventory(local, cutting=cutting, out=out)
 
 

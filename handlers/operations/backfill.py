@@ -9,9 +9,9 @@ from typing import Protocol
 
 from domain.keys import Location
 from domain.objects import ListedObject
-from domain.planning.figures import Share
 from domain.planning.inventory import Inventory
 from domain.planning.ports import BackfillJournal, ObjectListing
+from domain.planning.shares import Share
 from domain.planning.total import FileProgress
 from domain.queues import MessageQueue
 from domain.rules.compiled import CompiledRules
