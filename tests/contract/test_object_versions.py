@@ -220,3 +220,14 @@ def test_a_copy_has_the_owners_key_only_where_it_is_said(world: ObjectWorld) -> 
     told = world.store.look_at_object(pair.target)
     assert told is not None
     assert told.encryption.kms_key_id == KEY.kms_key_id
+
+
+def test_a_version_under_a_delete_marker_is_seen_with_its_tags(world: ObjectWorld) -> None:
+    """As it is carried: every earlier version of a key that is deleted now."""
+    pair = new_pair(world, b"first", versioned=True, tags={"stage": "raw"})
+    seen = pair.seen()
+    world.remove(pair.source)
+    assert world.store.look_at_object(pair.source, with_tags=True) is None
+    hidden = world.store.look_at_object(pair.source, version_id=seen.version_id, with_tags=True)
+    assert hidden is not None
+    assert (hidden.etag, hidden.tags) == (seen.etag, {"stage": "raw"})
