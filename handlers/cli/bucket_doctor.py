@@ -78,7 +78,7 @@ def annotation_findings(rules: CompiledRules, inspector: Inspector) -> Iterator[
 def lifecycle_findings(part: str, rules: CompiledRules, lifecycle: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
     """One line for each action of each enabled rule that touches keys of the migration."""
     openings = rules.source_openings if part == "source bucket" else rules.target_openings
-    of_target = _TARGET | _CARRIED if rules.carries_versions else _TARGET
+    of_target = {**_TARGET, **_CARRIED} if rules.carries_versions else _TARGET
     told = _SOURCE if part == "source bucket" else of_target
     for rule in lifecycle:
         prefix = _prefix(rule)

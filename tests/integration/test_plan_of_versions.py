@@ -110,7 +110,13 @@ def test_a_listing_tells_the_history_too(standin: Server, tmp_path: Path) -> Non
     bucket, s3 = new_name("bucket"), standin.client("s3")
     s3.create_bucket(Bucket=bucket)
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    for key, bodies in {"a/1": [b"1", b"22"], "a/2": [b"1", None], "a/3": [b"1"], "other": [b"1", b"2"]}.items():
+    histories: dict[str, list[bytes | None]] = {
+        "a/1": [b"1", b"22"],
+        "a/2": [b"1", None],
+        "a/3": [b"1"],
+        "other": [b"1", b"2"],
+    }
+    for key, bodies in histories.items():
         for body in bodies:
             if body is None:
                 s3.delete_object(Bucket=bucket, Key=key)
