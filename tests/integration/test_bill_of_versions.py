@@ -66,10 +66,13 @@ def compare(bill: dict[str, int], sent: Counter[str], *, too_many: int = 0) -> N
 
 @pytest.mark.parametrize("name", HISTORIES)
 def test_the_bill_counts_what_a_history_takes(standin: Server, tmp_path: Path, name: str) -> None:
-    """Copies, parts, lists of versions and reads, of one key."""
+    """Copies, parts, lists of versions, reads, and writes of the record, of one key."""
     site = versions_site(standin, tmp_path)
     write(site, "old/key", HISTORIES[name])
+    site.changes()
     bill, sent = planned_and_sent(site)
+    written = [one for event in site.changes() for one in event["Records"]]
+    assert len(written) == bill["DynamoDB writes"]
     # Where a delete comes right before the current version, no target is left whose tags are read.
     compare(bill, sent, too_many=1 if name == "deleted between" else 0)
     assert sent["DeleteObject"] == HISTORIES[name].count(None)

@@ -1,6 +1,7 @@
-"""A backfill of a versioned bucket with ``versions: all``, worked off as a function does: both keys have one history."""
+"""A backfill of a versioned bucket with ``versions: all``, worked off as by a function: both keys have one history."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,8 @@ def write(site: Site, key: str, bodies: list[bytes | None]) -> None:
 
 def history(site: Site, key: str) -> list[tuple[bytes, str, str] | None]:
     """What S3 has of a key, oldest first: bytes, metadata and tag of each version, ``None`` for a delete marker."""
-    s3, found = site.clients.s3, list[tuple[bytes, str, str] | None]()
+    s3: Any = site.clients.s3
+    found: list[tuple[bytes, str, str] | None] = []
     for one in S3VersionHistory(site.clients).list_versions(Location(site.name, key)):
         if one.is_marker:
             found.append(None)
