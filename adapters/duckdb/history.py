@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
@@ -80,7 +79,4 @@ def noted_history(path: Path) -> History | None:
     noted: Mapping[bytes, bytes] = pyarrow.parquet.read_schema(path).metadata or {}
     if _NOTE.encode() not in noted:
         return None
-    said: dict[str, Any] = json.loads(noted[_NOTE.encode()])
-    shares = {name: Share(**said[name]) for name in ("versions", "large", "archived")}
-    classes = {name: Share(**one) for name, one in said["storage_classes"].items()}
-    return History(**(said | shares | {"storage_classes": classes}))
+    return History.from_json(json.loads(noted[_NOTE.encode()]))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from domain.planning.shares import NOTHING, Share
 
@@ -28,6 +29,13 @@ class History:
     parts: int = 0
     archived: Share = NOTHING
     encrypted: int = 0
+
+    @classmethod
+    def from_json(cls, said: Mapping[str, Any]) -> "History":
+        """What ``asdict`` made of one. Raises KeyError or TypeError for another mapping."""
+        shares = {name: Share(**said[name]) for name in ("versions", "large", "archived")}
+        classes = {name: Share(**one) for name, one in said["storage_classes"].items()}
+        return cls(**{**said, **shares, "storage_classes": classes})
 
     @property
     def steps(self) -> int:

@@ -17,6 +17,7 @@ from adapters.s3.version_listing import S3VersionListing
 from domain.errors import InputError, KeyshiftError
 from domain.planning.estimate import estimate
 from domain.planning.figures import Cutting, PlanFigures
+from domain.planning.history import History
 from domain.planning.inventory import Inventory, versions_fault
 from domain.planning.own_events import Notifications, OwnEvents
 from domain.planning.prices import prices_from
@@ -56,7 +57,7 @@ def read_plan(path: Path, rules: CompiledRules) -> Planned:
 def write_total_of(process: Process, path: Path) -> Total:
     """Store what a plan says moves as the total of the migration. Raises InputError where the file is not a plan."""
     planned = read_plan(path, process.rules)
-    total = Total(path.name, planned.objects, planned.size, is_complete=True)
+    total = Total(path.name, planned.rows, planned.size, is_complete=True)
     total_book_of(process).write_total(total)
     return total
 
@@ -64,7 +65,10 @@ def write_total_of(process: Process, path: Path) -> Total:
 def _planned(said: Mapping[str, Any]) -> Planned:
     rules = {str(name): Share(int(one["objects"]), int(one["size"])) for name, one in said["rules"].items()}
     moving, cost = said["moving"], said["cost"]
-    return Planned(int(moving["objects"]), int(moving["size"]), rules, float(cost["dollars"]), float(cost["seconds"]))
+    history = History.from_json(said["history"]) if said.get("history") is not None else None
+    return Planned(
+        int(moving["objects"]), int(moving["size"]), rules, float(cost["dollars"]), float(cost["seconds"]), history
+    )
 
 
 def plan_objects(  # noqa: PLR0913  # the place of the objects, and the limits of the plan

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from adapters.duckdb.saved_plan import shares_of_plan
 from domain.planning.history import History
 from domain.planning.shares import Share
+from handlers.bootstrap.planning import read_plan
 from handlers.cli.plan import plan
 from handlers.config.rules_file import read_rules
 from tests.inventories import BUCKET, write_rows
@@ -103,6 +104,16 @@ def test_an_inventory_of_all_versions_tells_the_history(tmp_path: Path, file_for
     assert items["DynamoDB writes"] == 3 * 4 + 2 * 2 + 2 * (5 + 3) + 4
     assert seen["cost"]["doubled_storage_per_month"] == pytest.approx((12 + GIB_SIZE) / 2**30 * 0.023)
     assert "current versions only" not in result.stderr
+
+
+def test_a_saved_plan_tells_the_report_and_the_total(tmp_path: Path) -> None:
+    """As JSON and as Parquet: the same history, and as many keys as the backfill enqueues."""
+    manifest, rules = write_rows(tmp_path, ROWS), read_rules(RULES.replace("BUCKET", BUCKET))
+    saved, said = tmp_path / "plan.parquet", tmp_path / "plan.json"
+    said.write_text(run(tmp_path, "--inventory", manifest, "--json", "--out", saved).stdout)
+    for planned in (read_plan(saved, rules), read_plan(said, rules)):
+        assert planned.history == HISTORY
+        assert (planned.objects, planned.rows) == (4, 4 + 2)
 
 
 def test_a_listing_tells_the_history_too(standin: Server, tmp_path: Path) -> None:
