@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 from xml.etree.ElementTree import SubElement
+from xml.sax.saxutils import escape
 
 from adapters.standin.attributes import attribute_refusal
 from adapters.standin.copying import Copies
@@ -22,6 +23,10 @@ _ENCRYPTION = "x-amz-server-side-encryption"
 _MANAGED_KEY = "arn:aws:kms:us-east-1:000000000000:key/00000000-0000-4000-8000-000000000053"
 
 _Handler = Callable[[S3Request], Answer]
+
+
+def _is_version(stored: dict[str, Any], version_id: str | None) -> bool:
+    return stored.get("version_id") == version_id and not stored.get("is_delete_marker")
 
 
 class StrictS3:
@@ -84,14 +89,6 @@ class StrictS3:
         found: dict[str, Any] | None = bucket["objects"].get(request.key) if bucket else None
         return found
 
-    def _hidden_version(self, request: S3Request) -> dict[str, Any] | None:
-        """The version that the request names, if the key is deleted."""
-        named = request.parameter("versionId")
-        if not named or self._current(request) is not None:
-            return None
-        versions: list[dict[str, Any]] = self._s3._object_versions.get((request.bucket, request.key), [])
-        return next((one for one in versions if one["version_id"] == named and not one.get("is_delete_marker")), None)
-
     def _put_object(self, request: S3Request) -> Answer:
         current = self._current(request)
         if request.bucket in self._s3._buckets:
@@ -109,15 +106,9 @@ class StrictS3:
 
     def _subresource(self, request: S3Request) -> Answer:
         """Of a changed or deleted set of tags S3 tells by an event; the emulator does not."""
-        hidden = self._hidden_version(request)
-        if hidden is not None and "tagging" in request.query and request.method == "GET":
-            # The emulator knows the tags of a version under a delete marker, and looks for a current object first.
-            objects = self._s3._buckets[request.bucket]["objects"]
-            objects[request.key] = hidden
-            try:
-                return self._pass(request)
-            finally:
-                del objects[request.key]
+        hidden = self._tags_of_hidden(request) if request.method == "GET" and "tagging" in request.query else None
+        if hidden is not None:
+            return hidden
         answer = self._pass(request)
         kind = {"PUT": "Put", "DELETE": "Delete"}.get(request.method)
         tagged = self._current(request)
@@ -131,6 +122,17 @@ class StrictS3:
                 version_id=version_id,
             )
         return answer
+
+    def _tags_of_hidden(self, request: S3Request) -> Answer | None:
+        """The tags of a version of a key that has no current one; the emulator knows none of such a key."""
+        version_id = request.parameter("versionId")
+        stored = self._s3._object_versions.get((request.bucket, request.key), [])
+        if self._current(request) is not None or not any(_is_version(one, version_id) for one in stored):
+            return None
+        tags = self._s3._object_tags.get((request.bucket, request.key, version_id), {})
+        texts = (f"<Tag><Key>{escape(key)}</Key><Value>{escape(value)}</Value></Tag>" for key, value in tags.items())
+        body = f"<Tagging><TagSet>{''.join(texts)}</TagSet></Tagging>"
+        return 200, {"Content-Type": "application/xml", "x-amz-version-id": version_id}, body.encode()
 
     def _delete_object(self, request: S3Request) -> Answer:
         current = self._current(request)

@@ -65,7 +65,12 @@ def estimate(  # noqa: PLR0913  # what is moved, by which choices, at which assu
     history = figures.history or History()
     carried = CarriedWork()
     if figures.carries_versions:
-        carried = carried_work(moving.objects, figures.history, promised_unannotated=promised_unannotated)
+        carried = carried_work(
+            moving.objects,
+            figures.history,
+            large_objects=figures.large.objects,
+            promised_unannotated=promised_unannotated,
+        )
     size, steps = moving.size + history.versions.size, moving.objects + carried.steps
     messages = -(-(moving.objects + carried.rows) // ROWS_PER_MESSAGE)
     work = steps * seconds_per_object + size / copy_bytes_per_second

@@ -66,8 +66,12 @@ class CarriedWork:
     steps: int = 0
 
 
-def carried_work(objects: int, history: History | None, *, promised_unannotated: bool) -> CarriedWork:
+def carried_work(
+    objects: int, history: History | None, *, large_objects: int, promised_unannotated: bool
+) -> CarriedWork:
     """The work for so many current objects; without a history, which is not known, for these alone.
+
+    An object in parts needs no further write of its record: its claim and its intent are apart anyway.
 
     tests/integration/test_bill_of_versions.py compares it with the requests that a worker sends.
     """
@@ -75,7 +79,7 @@ def carried_work(objects: int, history: History | None, *, promised_unannotated:
     return CarriedWork(
         lists=objects + known.deleted + known.keys,
         reads=known.reads(promised_unannotated=promised_unannotated),
-        writes=objects + 2 * known.deleted + 2 * known.steps + 4 * known.large.objects,
+        writes=objects - large_objects + 2 * known.deleted + 2 * known.steps + 3 * known.large.objects,
         rows=known.deleted,
         steps=known.steps,
     )

@@ -222,12 +222,15 @@ def test_a_copy_has_the_owners_key_only_where_it_is_said(world: ObjectWorld) -> 
     assert told.encryption.kms_key_id == KEY.kms_key_id
 
 
-def test_a_version_under_a_delete_marker_is_seen_with_its_tags(world: ObjectWorld) -> None:
-    """As it is carried: every earlier version of a key that is deleted now."""
-    pair = new_pair(world, b"first", versioned=True, tags={"stage": "raw"})
-    seen = pair.seen()
-    world.remove(pair.source)
-    assert world.store.look_at_object(pair.source, with_tags=True) is None
-    hidden = world.store.look_at_object(pair.source, version_id=seen.version_id, with_tags=True)
-    assert hidden is not None
-    assert (hidden.etag, hidden.tags) == (seen.etag, {"stage": "raw"})
+@pytest.mark.parametrize("tags", [{}, {"a": "1"}], ids=["no tags", "tags"])
+def test_tags_of_a_version_under_a_marker_can_be_read(world: ObjectWorld, tags: dict[str, str]) -> None:
+    """By its id, as its other properties can; also once the key has other versions and markers."""
+    pair = new_pair(world, versioned=True)
+    world.put(pair.source, b"tagged", tags=tags)
+    version_id = version_of(world, pair.source)
+    world.put(pair.source, b"later", tags={"b": "2"})
+    for _ in range(2):
+        seen = world.store.look_at_object(pair.source, version_id=version_id, with_tags=True)
+        assert seen is not None
+        assert (seen.version_id, seen.size, seen.tags) == (version_id, 6, tags)
+        world.remove(pair.source)
