@@ -87,8 +87,7 @@ def take_on(body: str, dependencies: Dependencies, reports: Reports, *, seconds_
         manifest = f"s3://{place.bucket}/{place.key.removesuffix(CHECKSUM)}/manifest.json"
         with reports.open_files(manifest, only="") as (inventory, _):
             _check_bucket(inventory.source_bucket, dependencies, manifest)
-            fault = versions_fault(inventory, carries_versions=dependencies.rules.carries_versions)
-            if fault is not None:
+            if dependencies.rules.carries_versions and (fault := versions_fault(inventory)) is not None:
                 dependencies.observer.warn("inventory of current versions", manifest=manifest, why=fault)
             tasks = [{"v": 1, "kind": KIND, "manifest": manifest, "file": file.key} for file in inventory.files]
         reports.queue.send_messages([json.dumps(one) for one in tasks])

@@ -74,9 +74,9 @@ def inventory_fault(inventory: Inventory, *, live_at: float) -> str | None:
     )
 
 
-def versions_fault(inventory: Inventory, *, carries_versions: bool) -> str | None:
+def versions_fault(inventory: Inventory) -> str | None:
     """Why a migration that carries every version would miss keys with this report, or ``None``."""
-    if not carries_versions or inventory.tells_deleted:
+    if inventory.tells_deleted:
         return None
     return (
         "lists current versions only, and the rules file says versions: all. Keys that are deleted now are not in it,"

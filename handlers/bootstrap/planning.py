@@ -98,8 +98,7 @@ def plan_objects(  # noqa: PLR0913  # the place of the objects, and the limits o
         listing = S3ObjectListing(clients, owners=owners_of(rules))
         return planner.plan_listing(listing, cutting=cutting, out=out)
     with opened_inventory(inventory, clients) as local:
-        fault = versions_fault(local.inventory, carries_versions=rules.carries_versions)
-        if fault is not None:
+        if rules.carries_versions and (fault := versions_fault(local.inventory)) is not None:
             say(f"warning: {inventory} {fault}")
         return planner.plan_inventory(local, cutting=cutting, out=out)
 

@@ -27,7 +27,7 @@ _TARGET: Mapping[str, str] = {
     "NoncurrentVersionTransitions": "moves replaced copies to another class, which costs keyshift nothing",
 }
 _CARRIED: Mapping[str, str] = {
-    "NoncurrentVersionExpiration": "deletes the carried history, whose dates begin anew with the copies: each version"
+    "NoncurrentVersionExpiration": "deletes the carried history, which has the dates of its copies: each version"
     f" is counted from the copy after it. {_LATER[:1].upper()}{_LATER[1:]}, then count from the copies' dates",
 }
 """Of the target bucket where every version is carried."""

@@ -125,9 +125,8 @@ def feed_files(feeding: Feeding, place: str, *, saved: Path | None, again: bool)
     with opened as (inventory, files):
         if inventory.source_bucket != rules.source_bucket:
             raise InputError(f"{place} is of bucket {inventory.source_bucket}, the rules move {rules.source_bucket}")
-        versions = versions_fault(inventory, carries_versions=rules.carries_versions)
-        if versions is not None:
-            click.echo(f"warning: {place} {versions}", err=True)
+        if rules.carries_versions and (fault := versions_fault(inventory)) is not None:
+            click.echo(f"warning: {place} {fault}", err=True)
         warning = inventory_warning(process, inventory, place) if not feeding.dry_run else None
         if warning is not None:
             click.echo(f"note: {warning}", err=True)

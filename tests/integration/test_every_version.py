@@ -8,7 +8,8 @@ import pytest
 from adapters.s3.version_history import S3VersionHistory
 from domain.keys import Location
 from domain.protocol.record import State
-from handlers.bootstrap.inspection import backfill_listing
+from handlers.bootstrap.inspection import backfill_listing, inspector_of
+from handlers.cli.versions_doctor import version_findings
 from handlers.operations.backfill import DELETED, Fed, Feeder
 from tests.servers import Server
 from tests.worlds.site import SITE_RULES, Site
@@ -95,3 +96,20 @@ def test_the_backfill_counts_deleted_keys_by_themselves(site: Site) -> None:
         backfill_listing(site.process), fed, prefix="old/"
     )
     assert (fed.outcomes, fed.enqueued, fed.size) == ({"move": 1, DELETED: 1}, 2, 1)
+
+
+def test_doctor_tries_to_read_an_earlier_version(site: Site) -> None:
+    """Also one that a delete marker hides; before there is one, it says so."""
+    write(site, "old/key", [b"1"])
+
+    def told() -> list[str]:
+        found = list(version_findings(site.process.rules, inspector_of(site.process)))
+        assert {one.level for one in found} == {"ok"}
+        return [one.text for one in found]
+
+    assert "there is no earlier one yet" in told()[-1]
+    site.clients.s3.delete_object(Bucket=site.name, Key="old/key")
+    assert "an earlier one can be read" in told()[-1]
+    site.clients.s3.put_bucket_versioning(Bucket=site.name, VersioningConfiguration={"Status": "Suspended"})
+    levels = [one.level for one in version_findings(site.process.rules, inspector_of(site.process))]
+    assert levels == ["fail", "warn", "ok"]

@@ -39,17 +39,11 @@ def test_a_current_delete_marker_gives_the_key_alone(tmp_path: Path, file_format
 
 
 @pytest.mark.parametrize(
-    ("columns", "carries_versions", "is_told"),
-    [
-        (("bucket", "key"), True, True),
-        (("bucket", "key"), False, False),
-        (("bucket", "key", "version_id", "is_latest", "is_delete_marker"), True, False),
-    ],
+    ("columns", "is_told"),
+    [(("bucket", "key"), True), (("bucket", "key", "version_id", "is_latest", "is_delete_marker"), False)],
 )
-def test_an_inventory_of_current_versions_leaves_deleted_keys_out(
-    columns: tuple[str, ...], *, carries_versions: bool, is_told: bool
-) -> None:
+def test_an_inventory_of_current_versions_leaves_deleted_keys_out(columns: tuple[str, ...], *, is_told: bool) -> None:
     """The warning names what to take instead."""
-    said = versions_fault(Inventory("b", "", "CSV", columns, (), 0.0), carries_versions=carries_versions)
+    said = versions_fault(Inventory("b", "", "CSV", columns, (), 0.0))
     assert (said is not None) == is_told
     assert said is None or ("IncludedObjectVersions: All" in said and "backfill --list" in said)
