@@ -22,6 +22,7 @@ from domain.steering.ports import ControlPanel
 from handlers.config.settings import Settings
 from handlers.engine.circuit_breaker import Breaker
 from handlers.engine.concurrency import Pace
+from handlers.engine.learned_gate import LearnedGate
 from handlers.engine.observability import Observer
 from handlers.engine.rate_gate import ObjectGate
 
@@ -62,6 +63,7 @@ class EngineDependencies(Dependencies):
     pool: Executor
     """The threads that work on the objects of every batch of this process."""
     gate: ObjectGate
+    learned: LearnedGate
     breaker: Breaker
 
 

@@ -30,7 +30,7 @@ from handlers.operations.reference_rates import Rate, ReadUnits
 from handlers.operations.references import References
 from tests.fakes.buckets import Version
 from tests.fakes.bus import InMemoryEventBus
-from tests.fakes.engine import NoBreaker, OpenGate, no_item_event
+from tests.fakes.engine import NoBreaker, NothingLearned, OpenGate, no_item_event
 from tests.fakes.lifecycle import (
     InMemoryCensusBook,
     InMemoryKeyBook,
@@ -333,6 +333,7 @@ class Site:
             event_of_item=no_item_event,
             chains=None,
             gate=OpenGate(),
+            learned=NothingLearned(),
             pace=Pace(4, monotonic=process.monotonic),
             sleep=process.sleep,
             objects_at_once=InTurn,
