@@ -64,7 +64,7 @@ def attempt_notice(
     """
     pause, paid = FIRST_PAUSE_SECONDS, paid_bytes(notice, dependencies)
     left = left_after(seconds_left, dependencies)
-    held = _held_by_throttling(notice, route, dependencies)
+    held = held_by_throttling(notice, route, dependencies)
     if held is None and isinstance(route, Moved):
         held = dependencies.gate.admit(objects=1, size=paid, seconds_left=left, stopping=stopping)
     if held is not None:
@@ -85,16 +85,19 @@ def attempt_notice(
                 return held_back(notice, HeldBack(str(error), PAUSED_SECONDS))
         if outcome is not None:
             return Ended(notice, outcome)
-        held = _held_by_throttling(notice, route, dependencies)
+        held = held_by_throttling(notice, route, dependencies)
         if held is not None or not wait_after_throttling(pause, dependencies, seconds_left):
             break
         pause = min(pause * 2, MOST_WAIT_SECONDS)
     return throttled(notice) if held is None else held_back(notice, held)
 
 
-def _held_by_throttling(notice: Notice, route: Route, dependencies: EngineDependencies) -> HeldBack | None:
+def held_by_throttling(notice: Notice, route: Route, dependencies: EngineDependencies) -> HeldBack | None:
     """Why an object that moves must wait for a prefix or a table that throttled, or ``None``."""
-    return dependencies.learned.admit(notice.source, route.target) if isinstance(route, Moved) else None
+    is_limited = dependencies.control.current().learned.limits or dependencies.learned.unshared
+    if not is_limited or not isinstance(route, Moved):
+        return None
+    return dependencies.learned.admit(notice.source, route.target)
 
 
 def wait_after_throttling(pause: float, dependencies: EngineDependencies, seconds_left: SecondsLeft) -> bool:

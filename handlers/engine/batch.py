@@ -148,7 +148,8 @@ def handle_messages(
     handled = [one.handled(_most_delay(dependencies)) for one in opened]
     _note_ages(opened, handled, dependencies)
     dependencies.breaker.share()
-    dependencies.learned.share()
+    if dependencies.learned.unshared:
+        dependencies.learned.share()
     return handled
 
 

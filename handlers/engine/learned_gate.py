@@ -1,11 +1,11 @@
 """Learned limits of one process: it notes what throttled, shares it, and holds back only objects of those places.
 
-While nothing is limited, it sends nothing: the limits are read with the control item. The rate of a limited place is a
-line of the rate ledger, of which a process reserves at most one second in a second. A process that cannot write to the
-table uses the same limits alone.
+While nothing is limited, it is not asked, and sends nothing: the limits are read with the control item. The rate of a
+limited place is a line that the processes share, of which each reserves at most one second in a second. A process that
+cannot write to the table uses the same limits alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from threading import Lock
@@ -35,6 +35,10 @@ MOST_SHARED = 50
 class LearnedGate(Protocol):
     """Objects pass it before they are claimed, and throttled answers are told to it."""
 
+    @property
+    def unshared(self) -> Sequence[LearnedLimit]:
+        """What this process learned and has not written yet; the others are in the control item."""
+
     def admit(self, source: Location, target: Location) -> HeldBack | None:
         """Whether an object may begin now; it never waits. Returns why it may not, or ``None``."""
 
@@ -54,14 +58,14 @@ class _Line:
     asks_at: float = float("-inf")
     misses: float = 0.0
     own_end: float = float("-inf")
-    """The end of the line that this process uses alone, while the ledger does not answer."""
+    """The end of the line that this process uses alone, while the table does not answer."""
     back_at: float = float("-inf")
     """When the object that was held back last comes again."""
     lock: Lock = field(default_factory=Lock)
 
 
 class LearnedLimits:
-    """LearnedGate over the control item and the rate ledger."""
+    """LearnedGate over the control item and the shared lines of rates."""
 
     def __init__(  # noqa: PLR0913  # the world behind it
         self,
@@ -85,7 +89,7 @@ class LearnedLimits:
         self._now = now
         self._measured = measured
         self._observer = observer
-        self._unshared: tuple[LearnedLimit, ...] = ()
+        self.unshared: tuple[LearnedLimit, ...] = ()
         self._shared = Learned()
         """The limits of the control item, as this process read them last."""
         self._tried_at = float("-inf")
@@ -95,8 +99,6 @@ class LearnedLimits:
     def admit(self, source: Location, target: Location) -> HeldBack | None:
         """See the protocol: an object takes one from the line of each limited place that it asks."""
         self._shared = self._current().learned
-        if not self._shared.limits and not self._unshared:
-            return None
         now = self._now()
         rates = rates_at(self._limits(now), now, self._policy)
         asked = sorted(self._names.places_of(source, target) & rates.keys())
@@ -126,7 +128,7 @@ class LearnedLimits:
                 else first_limit(place, answer, now=now, measured=self._measured(), policy=self._policy)
             )
             if after != before:
-                self._unshared = merged(self._unshared, [after], now=now, policy=self._policy)
+                self.unshared = merged(self.unshared, [after], now=now, policy=self._policy)
         if after != before:
             self._observer.info(
                 "throttled, its limit is lowered", place=place.uri, rate=after.rate, answer=after.answer
@@ -138,9 +140,9 @@ class LearnedLimits:
         """See the protocol: at most one write a second, on the condition that no other process wrote meanwhile."""
         now = self._now()
         with self._lock:
-            if not self._unshared or now - self._tried_at < SHARE_SECONDS:
+            if not self.unshared or now - self._tried_at < SHARE_SECONDS:
                 return
-            self._tried_at, unshared = now, self._unshared
+            self._tried_at, unshared = now, self.unshared
         try:
             before = self._current().learned
             known = merged(before.limits, (), now=now, policy=self._policy)
@@ -154,10 +156,10 @@ class LearnedLimits:
             return
         if is_known:
             with self._lock:
-                self._unshared = tuple(one for one in self._unshared if one not in unshared)
+                self.unshared = tuple(one for one in self.unshared if one not in unshared)
 
     def _limits(self, now: float) -> tuple[LearnedLimit, ...]:
-        return merged(self._shared.limits, self._unshared, now=now, policy=self._policy)
+        return merged(self._shared.limits, self.unshared, now=now, policy=self._policy)
 
     def _line(self, place: Place) -> _Line:
         with self._lock:

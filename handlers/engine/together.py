@@ -26,6 +26,7 @@ from handlers.engine.attempt import (
     attempt_notice,
     concluded,
     held_back,
+    held_by_throttling,
     is_cut,
     least_seconds,
     left_after,
@@ -184,7 +185,7 @@ class _Groups:
         """The objects of the group by their numbers, without those whose place throttled: they end here."""
         admitted = dict(enumerate(group, first))
         for number, planned in enumerate(group, first):
-            held = self._dependencies.learned.admit(planned.notice.source, _route_of(planned).target)
+            held = held_by_throttling(planned.notice, planned.route, self._dependencies)
             if held is not None:
                 self._ended[number] = held_back(planned.notice, held)
                 del admitted[number]
@@ -205,7 +206,9 @@ class _Groups:
         return HeldBack("its claim was nearly over before its turn came")
 
     def _begin_attempt(self, planned: Planned) -> BegunAttempt:
-        dependencies, notice, route = self._dependencies, planned.notice, _route_of(planned)
+        dependencies, notice, route = self._dependencies, planned.notice, planned.route
+        if not isinstance(route, Moved):
+            raise ValueError(f"{notice.source.uri} does not move")  # noqa: TRY004  # see ``can_go_together``
         limit = limit_of(notice, dependencies, self._seconds_left())
         return begin_attempt(
             notice,
@@ -296,13 +299,6 @@ class _Groups:
         return attempt_notice(
             notice, planned.route, dependencies, seconds_left=self._seconds_left, stopping=self._stopping
         )
-
-
-def _route_of(planned: Planned) -> Moved:
-    route = planned.route
-    if not isinstance(route, Moved):
-        raise ValueError(f"{planned.notice.source.uri} does not move")  # noqa: TRY004  # see ``can_go_together``
-    return route
 
 
 def _give_back(begun: BegunAttempt, answer: ClaimAnswer | None) -> None:

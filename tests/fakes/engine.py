@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from domain.errors import KeyshiftError, ThrottledError
 from domain.keys import Location
+from domain.steering.learned import LearnedLimit
 from handlers.engine.rate_gate import HeldBack
 
 
@@ -42,6 +43,8 @@ class OpenGate:
 
 class NothingLearned:
     """Gate of learned limits that learns nothing."""
+
+    unshared: tuple[LearnedLimit, ...] = ()
 
     def admit(self, source: Location, target: Location) -> HeldBack | None:
         """See the protocol."""
