@@ -50,6 +50,13 @@ def wire_command(process: Process, *, function: str, level: str | None = None) -
     def tell_in_parts(bucket: str) -> None:
         observer.warn("the bucket takes no CopyObject with a condition (501): objects go in parts", bucket=bucket)
 
+    control = CachedControl(
+        DynamoDbControlPanel(clients, process.table),
+        seconds=settings.control_seconds,
+        monotonic=clock.monotonic,
+        stages=DynamoDbStageBook(clients, process.table),
+        rules_digest=rules.digest,
+    )
     return Dependencies(
         settings=settings,
         rules=rules,
@@ -64,16 +71,11 @@ def wire_command(process: Process, *, function: str, level: str | None = None) -
         ),
         backfill_queue=SqsMessageQueue(clients, settings.backfill_queue_url),
         progress=DynamoDbProgressCounters(clients, process.table),
-        control=CachedControl(
-            DynamoDbControlPanel(clients, process.table),
-            seconds=settings.control_seconds,
-            monotonic=clock.monotonic,
-            stages=DynamoDbStageBook(clients, process.table),
-            rules_digest=rules.digest,
-        ),
+        control=control,
         probes=DynamoDbProbeBook(clients, process.table),
         new_token=lambda: uuid4().hex,
         observer=observer,
+        learned=learned_limits(process, control, observer),
     )
 
 
@@ -97,7 +99,7 @@ def wire_engine(process: Process, wired: Dependencies) -> EngineDependencies:
         observer=wired.observer,
     )
     return EngineDependencies(
-        **{field.name: getattr(wired, field.name) for field in fields(Dependencies)},
+        **{field.name: getattr(wired, field.name) for field in fields(Dependencies) if field.name != "learned"},
         events_queue=SqsMessageQueue(clients, settings.events_queue_url),
         batches=DynamoDbManifest(clients, process.table),
         bus=EventBridgeBus(clients, settings.bus, in_packs=not process.rules.single_events),
@@ -112,25 +114,30 @@ def wire_engine(process: Process, wired: Dependencies) -> EngineDependencies:
             refresh=control.refresh,
             now=clock.now,
         ),
-        learned=learned_limits(process, wired, measured=breaker.objects_per_second),
+        learned=learned_limits(process, control, wired.observer, measured=breaker.objects_per_second),
         breaker=breaker,
     )
 
 
 def learned_limits(
-    process: Process, wired: Dependencies, *, measured: Callable[[], float | None], policy: LearningPolicy = LEARNING
+    process: Process,
+    control: CachedControl,
+    observer: Observer,
+    *,
+    measured: Callable[[], float | None] = lambda: None,
+    policy: LearningPolicy = LEARNING,
 ) -> LearnedLimits:
-    """The learned limits of this process; ``measured`` is the rate of the whole migration."""
+    """The learned limits of this process; ``measured`` is the rate of the whole migration, where it is known."""
     return LearnedLimits(
         policy,
         place_names(process),
         panel=DynamoDbControlPanel(process.clients, process.table),
         ledger=DynamoDbRateLedger(process.clients, process.table),
-        current=wired.control.current,
-        refresh=wired.control.refresh,
-        now=wired.ports.clock.now,
+        current=control.current,
+        refresh=control.refresh,
+        now=SystemClock().now,
         measured=measured,
-        observer=wired.observer,
+        observer=observer,
     )
 
 

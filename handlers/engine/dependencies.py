@@ -44,6 +44,7 @@ class Dependencies:
     probes: ProbeBook
     new_token: Callable[[], str]
     observer: Observer
+    learned: LearnedGate
     sleep: Callable[[float], None] = time.sleep
     objects_at_once: Callable[[int], Executor] = ThreadPoolExecutor
     """Makes the pool that works on that many objects of a batch in parallel."""
@@ -63,7 +64,6 @@ class EngineDependencies(Dependencies):
     pool: Executor
     """The threads that work on the objects of every batch of this process."""
     gate: ObjectGate
-    learned: LearnedGate
     breaker: Breaker
 
 

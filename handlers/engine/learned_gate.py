@@ -28,6 +28,9 @@ MOST_MISSES = 16.0
 """A process that found the line taken asks again later each time, after at most this many seconds."""
 LEAST_WAIT_SECONDS, MOST_WAIT_SECONDS = 5.0, 60.0
 """How soon an object that was held back comes again: by its place in the line, within these bounds."""
+LOOK_SECONDS = 0.25
+MOST_LOOKS = 120
+"""An object of a run waits at most half a minute: less than the claim of its slice, and than a function's reserve."""
 MOST_SHARED = 50
 """Maximum number of limits in the control item; the newest ones stay."""
 
@@ -41,6 +44,9 @@ class LearnedGate(Protocol):
 
     def admit(self, source: Location, target: Location) -> HeldBack | None:
         """Whether an object may begin now; it never waits. Returns why it may not, or ``None``."""
+
+    def wait_turn(self, source: Location, target: Location, *, sleep: Callable[[float], object]) -> None:
+        """Wait until an object may begin that no queue can hold back; after a while it begins all the same."""
 
     def note_throttled(self, error: ThrottledError) -> bool:
         """Learn from a throttled answer; ``False``: it names no place, so nothing is learned."""
@@ -98,8 +104,24 @@ class LearnedLimits:
 
     def admit(self, source: Location, target: Location) -> HeldBack | None:
         """See the protocol: an object takes one from the line of each limited place that it asks."""
-        self._shared = self._current().learned
         now = self._now()
+        full = self._full_line(source, target, now)
+        if full is None:
+            return None
+        self._observer.count("HeldBack")
+        return _held_back(*full, now)
+
+    def wait_turn(self, source: Location, target: Location, *, sleep: Callable[[float], object]) -> None:
+        """See the protocol."""
+        for _ in range(MOST_LOOKS):
+            is_limited = self._current().learned.limits or self.unshared
+            if not is_limited or self._full_line(source, target, self._now()) is None:
+                return
+            sleep(LOOK_SECONDS)
+
+    def _full_line(self, source: Location, target: Location, now: float) -> tuple[Place, _Line, float] | None:
+        """Take one from each limited line that the object asks; or the place, line and rate that has none left."""
+        self._shared = self._current().learned
         rates = rates_at(self._limits(now), now, self._policy)
         asked = sorted(self._names.places_of(source, target) & rates.keys())
         with ExitStack() as held:
@@ -108,8 +130,7 @@ class LearnedLimits:
                 held.enter_context(line.lock)
             for place, line in zip(asked, lines, strict=True):
                 if not self._has_one(place, line, rates[place], now):
-                    self._observer.count("HeldBack")
-                    return _held_back(place, line, rates[place], now)
+                    return place, line, rates[place]
             for line in lines:
                 line.left -= 1
         return None

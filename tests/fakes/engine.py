@@ -50,6 +50,9 @@ class NothingLearned:
         """See the protocol."""
         return None
 
+    def wait_turn(self, source: Location, target: Location, *, sleep: Callable[[float], object]) -> None:
+        """See the protocol."""
+
     def note_throttled(self, error: ThrottledError) -> bool:
         """See the protocol."""
         return False

@@ -51,7 +51,8 @@ def site(standin: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Si
 
 def learning(site: Site) -> EngineDependencies:
     """A process of its own that learns by the faster policy."""
-    learned = learned_limits(site.process, site.dependencies, measured=lambda: None, policy=POLICY)
+    wired = site.dependencies
+    learned = learned_limits(site.process, wired.control, wired.observer, policy=POLICY)
     return replace(site.dependencies, learned=learned)
 
 
