@@ -123,9 +123,16 @@ class Verifier:
         self, place: Location, difference: Difference, *, target: Location | None = None, why: str = ""
     ) -> Finding | None:
         """The finding of a source key without a record when the records were read; both may have changed since."""
-        if self._ports.manifest.read_record(place.record_id) is not None or self._look(place) is None:
+        if self._ports.manifest.read_record(place.record_id) is not None or not self._is_stored(place):
             return None
         return Finding(place, target, "", (difference,), detail=why)
+
+    def _is_stored(self, place: Location) -> bool:
+        """Whether there is an object, or where every version is carried a version of one that was deleted."""
+        if self._look(place) is not None:
+            return True
+        history = self._ports.history
+        return history is not None and any(not one.is_marker for one in history.list_versions(place))
 
     def _stray(self, place: Location) -> Finding | None:
         seen = self._look(place)
