@@ -66,7 +66,7 @@ def rate_at(limit: LearnedLimit, now: float, policy: LearningPolicy) -> float | 
     """The objects a second that it allows now; ``None``: the limit is gone."""
     quiet = max(0.0, now - limit.throttled_at - policy.quiet_seconds)
     slope = max(limit.peak, policy.cold_rate(limit.place)) / policy.rise_seconds
-    rate = max(LEAST_RATE, limit.rate + slope * quiet)
+    rate = limit.rate + slope * quiet
     return rate if rate < limit.peak else None
 
 

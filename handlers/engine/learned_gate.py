@@ -63,8 +63,6 @@ class _Line:
     drops: float = 0.0
     asks_at: float = float("-inf")
     misses: float = 0.0
-    own_end: float = float("-inf")
-    """The end of the line that this process uses alone, while the table does not answer."""
     back_at: float = float("-inf")
     """When the object that was held back last comes again."""
     lock: Lock = field(default_factory=Lock)
@@ -192,7 +190,7 @@ class LearnedLimits:
             return True
         if now < line.asks_at:
             return False
-        begins = self._reserved(place, line, now)
+        begins = self._reserved(place, now)
         if begins > now:
             line.misses = min(MOST_MISSES, 2 * line.misses + STRETCH_SECONDS)
             line.asks_at = max(begins, now + line.misses)
@@ -201,7 +199,7 @@ class LearnedLimits:
         line.left, line.drops = max(1.0, rate * STRETCH_SECONDS), now + 2 * STRETCH_SECONDS
         return True
 
-    def _reserved(self, place: Place, line: _Line, now: float) -> float:
+    def _reserved(self, place: Place, now: float) -> float:
         """When the next stretch begins; it is reserved if that is now."""
         earliest = now - IDLE_CREDIT_SECONDS
         try:
@@ -209,10 +207,9 @@ class LearnedLimits:
                 place.uri, STRETCH_SECONDS, earliest=earliest, latest=now, fence=_NO_FENCE
             )
         except KeyshiftError as error:
+            # It asks once a second, so alone it keeps to the rate too.
             self._observer.info("a limited rate is kept alone", cause=error.cause, why=str(error))
-            begins = max(line.own_end, earliest)
-            if begins <= now:
-                line.own_end = begins + STRETCH_SECONDS
+            return now
         return now + STRETCH_SECONDS if begins is None else begins
 
 
