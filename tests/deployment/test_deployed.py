@@ -136,9 +136,9 @@ def test_functions_verify_what_a_command_begins(site: DeployedSite) -> None:
     assert awaited(
         lambda: "REPORT" in site.logged("looking-work") or "stage-work" in site.logged("looking-work") or None
     )
-    unknown = {"v": 1, "kind": "stage-work", "migration": "deployed", "work": "cleanup --yes", "run": "forged"}
+    unknown = {"v": 1, "kind": "stage-work", "migration": "deployed", "work": "rollback --yes", "run": "forged"}
     site.client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(unknown))
-    assert awaited(lambda: "do not work on a run of cleanup --yes" in site.logged("looking-work") or None)
+    assert awaited(lambda: "do not work on a run of rollback --yes" in site.logged("looking-work") or None)
 
 
 def test_doctor_finds_the_stack_sound(site: DeployedSite) -> None:

@@ -20,6 +20,7 @@ from handlers.bootstrap.runs import verify_work
 from handlers.bootstrap.stage_tasks import stage_works
 from handlers.cli.run_following import Following, work_and_follow
 from handlers.operations.runs import begin_run
+from handlers.operations.stage_tasks import Engine
 from handlers.operations.verify_run import VerifyOptions
 from handlers.stage_work import respond
 from tests.e2e.command_line import assert_one_sentence, run_keyshift
@@ -156,7 +157,7 @@ def test_a_command_that_is_stopped_leaves_the_run_to_functions(
         assert begin_run(book, run) is None
         how = Following(1, stop, ("objects",), 4)
         with functions(site_of, StageQueue.LOOKING), pytest.raises(KeyboardInterrupt):
-            work_and_follow(operation, book, run, work, is_local=False, how=how, engine=queue)
+            work_and_follow(operation, book, run, work, is_local=False, how=how, engine=Engine(queue))
     assert "keyshift verify --join --engine shows it" in capsys.readouterr().err
     with functions(site_of, StageQueue.LOOKING):
         joined = site_of.run("verify", "--join", "--engine", code=1)
