@@ -78,6 +78,20 @@ class Place:
             Bucket=f"{self.name}-source", Key=key, AnnotationName="note", AnnotationPayload=b"text"
         )
 
+    def create_jobs(self) -> None:
+        """The application's table that the rules file names."""
+        keys = [{"AttributeName": "uri", "KeyType": "HASH"}]
+        dynamodb: Any = self.clients.dynamodb
+        dynamodb.create_table(
+            TableName=f"{self.name}-jobs",
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": one, "AttributeType": "S"} for one in ("id", "uri")],
+            GlobalSecondaryIndexes=[
+                {"IndexName": "by-uri", "KeySchema": keys, "Projection": {"ProjectionType": "ALL"}}
+            ],
+        )
+
     def versions(self, key: str) -> list[str]:
         """The ids of an object's versions."""
         answer = self.clients.s3.list_object_versions(Bucket=f"{self.name}-source", Prefix=key)
