@@ -21,8 +21,7 @@ from tests.deployment.artefact import LOCAL_LAYERS, ROOT, require_built, run_osl
 from tests.deployment.authorizations import ACCOUNT, Demand, demands_of
 from tests.deployment.calls import recorded
 from tests.deployment.pin_services import running_pin_services
-from tests.deployment.site import deploy_arguments, root_client, root_environment, stack_outputs
-from tests.servers import REGION
+from tests.deployment.site import create_jobs, deploy_arguments, referring, root_client, root_environment, stack_outputs
 
 STAGE, STACK = "ops", "keyshift-ops"
 SOURCE, TARGET, REPORTS, JOBS = "operated-source", "operated-target", "operated-reports", "operated-jobs"
@@ -41,7 +40,6 @@ _FLAGS = (
     "--versions",
     "--engine",
 )
-_TABLE_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{JOBS}"
 _RULES = f"""
 version: 1
 migration: operated
@@ -213,12 +211,12 @@ def operated_site(standin: StandIn) -> Iterator[OperatedSite]:
     for bucket in (SOURCE, TARGET):
         s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
     s3.create_bucket(Bucket=REPORTS)
-    _create_jobs(root_client(standin, "dynamodb"))
+    create_jobs(root_client(standin, "dynamodb"), JOBS)
     arguments = deploy_arguments(
         rules.relative_to(ROOT),
         stage=STAGE,
         reports=REPORTS,
-        referenceTableArns=f"{_TABLE_ARN},{_TABLE_ARN}/index/*",
+        **referring(JOBS),
     )
     run_osls(standin, "deploy", *arguments, more=root_environment(standin))
     outputs = stack_outputs(standin, STACK)
@@ -246,22 +244,6 @@ def write_inventory(site: OperatedSite, keys: list[str]) -> str:
         s3.put_object(Bucket=REPORTS, Key=key, Body=body)
     s3.put_object(Bucket=REPORTS, Key=f"{place}/manifest.checksum", Body=_md5(text).encode())
     return f"s3://{REPORTS}/{place}/manifest.json"
-
-
-def _create_jobs(dynamodb: Any) -> None:
-    dynamodb.create_table(
-        TableName=JOBS,
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": one, "AttributeType": "S"} for one in ("id", "uri")],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "by-uri",
-                "KeySchema": [{"AttributeName": "uri", "KeyType": "HASH"}],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-        ],
-    )
 
 
 def _md5(body: bytes) -> str:

@@ -18,6 +18,7 @@ from handlers import reference_events, resolver, stage_work
 from handlers.bootstrap import dependencies_of, process_of
 from handlers.demo.wiring import make_live
 from tests.deployment.artefact import RULES
+from tests.deployment.site import create_jobs
 from tests.servers import new_name
 
 REFERENCES = """
@@ -80,17 +81,7 @@ class Place:
 
     def create_jobs(self) -> None:
         """The application's table that the rules file names."""
-        keys = [{"AttributeName": "uri", "KeyType": "HASH"}]
-        dynamodb: Any = self.clients.dynamodb
-        dynamodb.create_table(
-            TableName=f"{self.name}-jobs",
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": one, "AttributeType": "S"} for one in ("id", "uri")],
-            GlobalSecondaryIndexes=[
-                {"IndexName": "by-uri", "KeySchema": keys, "Projection": {"ProjectionType": "ALL"}}
-            ],
-        )
+        create_jobs(self.clients.dynamodb, f"{self.name}-jobs")
 
     def versions(self, key: str) -> list[str]:
         """The ids of an object's versions."""

@@ -22,6 +22,7 @@ from handlers.operations.slice_work import SliceWork
 from handlers.operations.stage_part import StageWorks, Time
 from handlers.operations.stage_tasks import Engine, serve_task
 from handlers.operations.watched_holders import Holders
+from tests.fakes.clock import FakeClock
 from tests.fakes.queue import InMemoryQueue
 from tests.fakes.runs import InMemoryRunBook
 from tests.worlds.augmented_manifests import ManifestWorld
@@ -91,6 +92,7 @@ class Cleaning:
         world.put_job("2", uri={"S": "s3://line-1/new/free-0"})
         list(world.scan.scan(dry_run=False))  # what a rule moves; the application's own manifest stays as it is
         world.put("new/own.manifest", f'{{"source-ref":"s3://line-1/{LISTED}"}}\n'.encode())
+        assert isinstance(world.clock, FakeClock)
         self.clock = world.clock
         self.clock.advance(3_600.0)
         self.made: Bench = bench(rules=REFERRING_RULES)
