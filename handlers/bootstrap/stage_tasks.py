@@ -25,7 +25,7 @@ from handlers.operations.rollback import refuse_rollback
 from handlers.operations.rollback_run import options_of as rollback_options_of
 from handlers.operations.runs import KeptRun
 from handlers.operations.slice_work import SliceWork
-from handlers.operations.stage_part import StageWorks
+from handlers.operations.stage_works import StageWorks
 from handlers.operations.verify_run import options_of as verify_options_of
 
 

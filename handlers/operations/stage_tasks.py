@@ -11,7 +11,8 @@ from domain.runs.works import Work
 from handlers.engine.dependencies import EngineDependencies
 from handlers.engine.give_back import comes_again
 from handlers.intake.stage_tasks import StageTask, encode_stage_task
-from handlers.operations.stage_part import StagePart, StageWorks, TaskEnd, Time
+from handlers.operations.stage_part import StagePart
+from handlers.operations.stage_works import StageWorks, TaskEnd, Time
 
 MOST_TASKS = 100
 """Messages of one run, and so how many functions work on it at once, at most."""

@@ -19,8 +19,8 @@ from handlers.operations.removal_run import CleanupOptions, RemovalWork, cleanup
 from handlers.operations.removals import Removal, Removed, held
 from handlers.operations.runs import KeptRun, RunView, begin_run
 from handlers.operations.slice_work import SliceWork
-from handlers.operations.stage_part import StageWorks, Time
 from handlers.operations.stage_tasks import Engine, serve_task
+from handlers.operations.stage_works import StageWorks, Time
 from handlers.operations.watched_holders import Holders
 from tests.fakes.clock import FakeClock
 from tests.fakes.queue import InMemoryQueue

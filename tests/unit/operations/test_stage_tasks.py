@@ -22,8 +22,8 @@ from handlers.operations.removal_run import CleanupOptions, cleanup_options_of
 from handlers.operations.runs import RunView, begin_run, cancel_run
 from handlers.operations.slice_work import Page
 from handlers.operations.slices import CLAIM_SECONDS
-from handlers.operations.stage_part import StageWorks, Time
 from handlers.operations.stage_tasks import FAILED_SECONDS, LATER_SECONDS, MOST_TASKS, send_tasks, serve_task
+from handlers.operations.stage_works import StageWorks, Time
 from tests.fakes.queue import InMemoryQueue
 from tests.fakes.runs import InMemoryRunBook
 from tests.worlds.handlers import Bench, bench
