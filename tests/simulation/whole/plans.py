@@ -31,12 +31,25 @@ ALONE: Mapping[str, Any] = {
     "property_roles": 0,
     "forms": False,
     "trips": 0,
+    "histories": False,
 }
 """What the profiles are about: each plays its own part only."""
+HISTORIES: Mapping[str, Any] = {
+    "histories": True,
+    "versioned": True,
+    "versioned_target": True,
+    "mirrors": True,
+    "suspends": "",
+}
+"""A migration that carries every version."""
+WITH_HISTORIES = 0.1
+"""How many random plans do."""
 GATED = 0.05
 """How many random plans go through start and cut-over."""
 FIRST_LATER = 10_000_000
 """Smaller seeds were played before there were properties, forms and trips: what a document says of one stays true."""
+FIRST_HISTORIES = 15_000_000
+"""Smaller seeds were played before there was ``versions: all``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +167,8 @@ class Plan:
     """How often the functions are replaced, with another configuration."""
     blunt: bool = False
     """Whether the server answers a conditional delete of what is not there with 412, as SeaweedFS does."""
+    histories: bool = False
+    """Whether the migration carries every version, into a bucket that keeps versions."""
     enforces: bool = False
     """Whether the target bucket answers 501 to a CopyObject with a condition."""
     together: bool = True
@@ -222,6 +237,8 @@ class Plan:
         elif seed >= FIRST_LATER:
             own = Random(f"later:{seed}")
             plan = replace(plan, **later_changes(own))
+            if seed >= FIRST_HISTORIES and own.random() < WITH_HISTORIES:
+                plan = replace(plan, **HISTORIES)
         return replace(plan, **given)
 
     def smaller(self) -> list["Plan"]:
@@ -244,6 +261,7 @@ class Plan:
             *({"lifecycle": ""}, {"suspends": ""}, {"versioned_target": False}, {"unfenced": False}, {"blunt": False}),
             {"together": False},
             {"enforces": False},
+            {"histories": False},
             *({"properties": False, "locks": False, "promises_class": False, "breaks": False}, {"property_roles": 0}),
             *(
                 {"locks": False},
