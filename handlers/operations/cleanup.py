@@ -17,7 +17,7 @@ from domain.rules.lake_tables import LakeTables, lake_tables, metadata_above
 from handlers.operations.holder_looks import HOLDERS_SECONDS
 from handlers.operations.holders import Holder
 from handlers.operations.operator import Operation, Shut
-from handlers.operations.parallel import patiently
+from handlers.operations.paced import at_learned_rate
 from handlers.operations.removals import (
     Hold,
     Removal,
@@ -155,7 +155,7 @@ class Cleaner:
             fault = self._versioning.fault()
             if fault is not None:
                 return held(source, Hold.VERSIONING, f"versioning: {fault}")
-            outcome = patiently(lambda: self._clean(record), sleep=self._operation.dependencies.sleep)
+            outcome = at_learned_rate(lambda: self._clean(record), record, self._operation.dependencies)
         except KeyshiftError as error:
             return failed(source, error)
         if outcome.verdict is Verdict.DONE and outcome.state is State.CLEANED and outcome.cause is None:

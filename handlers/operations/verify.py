@@ -17,6 +17,7 @@ from domain.references.ports import ReferenceFinder
 from domain.rules.routing import Kept, Moved, Rejected, Unmapped, fits_target_layout, route_of
 from handlers.engine.dependencies import Dependencies
 from handlers.intake.messages import BackfillRow, encode_backfill
+from handlers.operations.paced import at_learned_rate
 from handlers.operations.parallel import patiently
 
 CLOCKS_DIFFER_SECONDS = 60.0
@@ -52,7 +53,7 @@ class Verifier:
     def verify_record(self, record: Record) -> Finding:
         """The finding of one record; a record that cannot be checked is a finding too."""
         try:
-            return patiently(lambda: self._verified(record), sleep=self._dependencies.sleep)
+            return at_learned_rate(lambda: self._verified(record), record, self._dependencies)
         except KeyshiftError as error:
             unreadable = (Difference.UNREADABLE,)
             return Finding(record.source, record.target, record.state.value, unreadable, detail=str(error))
