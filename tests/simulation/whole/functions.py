@@ -31,11 +31,11 @@ from tests.simulation.whole.ports_operations import SimulatedQueue
 from tests.simulation.whole.ports_runs import SimulatedBurial, SimulatedRuns
 from tests.simulation.whole.run_promises import BY_FUNCTION
 from tests.simulation.whole.scheduler import Process
-from tests.simulation.whole.site import Site
+from tests.simulation.whole.site import REQUEST_SECONDS, Site
 from tests.worlds.site import lambda_event
 
-INVOCATIONS = (15.0, 30.0, 60.0, 240.0)
-"""Seconds that an invocation has left for its work; a short one hands its slice on in the middle."""
+INVOCATIONS = (2.0, 5.0, 15.0, 120.0)
+"""Seconds in which an invocation may begin objects; a short one hands its slice on in the middle of a page."""
 NAMES = {Work.VERIFY: "looking", Work.CLEANUP: "cleanup", Work.PURGE: "purge", Work.ROLLBACK: "rollback"}
 """How a function is named while it does this work: the judge asks the name what it may do."""
 
@@ -90,7 +90,8 @@ def works_on_runs(name: StageQueue) -> Body:
                 if not messages:
                     process.sleep(POLL_SECONDS)
                     continue
-                ends = process.monotonic() + site.random.choice(INVOCATIONS)
+                reserve = 0.0 if name is StageQueue.LOOKING else REQUEST_SECONDS
+                ends = process.monotonic() + site.random.choice(INVOCATIONS) + reserve
                 dependencies = _deployed(site, process, controls)
                 answer = respond(
                     lambda_event(messages),

@@ -13,7 +13,7 @@ from tests.simulation.whole.asking import Asking
 from tests.simulation.whole.scheduler import Killed, Phases, Request
 
 Answer = TypeVar("Answer")
-RECORDS_AT_ONCE = 2
+RECORDS_AT_ONCE = 3
 """Records of a page of a function's slice."""
 
 
