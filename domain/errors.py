@@ -67,9 +67,16 @@ class EncryptionError(PermanentError):
 
 
 class ArchivedError(PermanentError):
-    """The object is in an archive tier (InvalidObjectState, ObjectNotInActiveTierError)."""
+    """The object is in an archive tier (InvalidObjectState, ObjectNotInActiveTierError).
+
+    ``version`` is the id of the archived version, where it is not the current one.
+    """
 
     cause = "archived"
+
+    def __init__(self, message: str, *, version: str = "") -> None:
+        super().__init__(message)
+        self.version = version
 
 
 class MissingResourceError(PermanentError):

@@ -22,6 +22,7 @@ from adapters.s3.annotation_store import S3AnnotationStore
 from adapters.s3.bucket_encryption import BucketEncryption
 from adapters.s3.multipart_store import S3MultipartStore
 from adapters.s3.object_store import S3ObjectStore
+from adapters.s3.version_history import S3VersionHistory
 from domain.protocol.attempt import InPartsOnly, MigrationPolicy, MigrationPorts
 from domain.steering.breaker import BreakerPolicy
 from handlers.bootstrap.audit_chain import chains_writer, event_of_item
@@ -56,6 +57,7 @@ def wire_command(process: Process, *, function: str, level: str | None = None) -
             manifest=DynamoDbManifest(clients, process.table),
             clock=clock,
             annotations=annotations_of(process),
+            history=history_of(process),
         ),
         backfill_queue=SqsMessageQueue(clients, settings.backfill_queue_url),
         progress=DynamoDbProgressCounters(clients, process.table),
@@ -115,6 +117,11 @@ def annotations_of(process: Process) -> S3AnnotationStore | None:
     if process.rules.promised_unannotated:
         return None
     return S3AnnotationStore(process.clients, owners=process.owners)
+
+
+def history_of(process: Process) -> S3VersionHistory | None:
+    """Where the versions of a source are listed; ``None`` where the rules file carries current versions only."""
+    return S3VersionHistory(process.clients, owners=process.owners) if process.rules.carries_versions else None
 
 
 def policy_of(process: Process) -> MigrationPolicy:

@@ -10,6 +10,7 @@ from domain.lifecycle.verification import REPAIRABLE, Difference, Finding, Remar
 from domain.objects import ObjectState
 from domain.protocol.annotating import compare_annotations
 from domain.protocol.attempt import MigrationPorts
+from domain.protocol.histories import compare_histories
 from domain.protocol.ports import SourceObject
 from domain.protocol.record import Mode, Record, State
 from domain.references.ports import ReferenceFinder
@@ -145,13 +146,15 @@ class Verifier:
 
 
 def sides_of(record: Record, ports: MigrationPorts) -> Sides:
-    """The objects at both keys of a record, with tags, and the annotations of a copy compared."""
+    """The objects at both keys of a record, with tags, and the annotations and earlier versions of a copy compared."""
     source = ports.store.look_at_object(record.source, with_tags=True)
     target = ports.store.look_at_object(record.target, with_tags=True) if record.target.key else None
+    versions = compare_histories(record, ports.history, ports.store)
     if ports.annotations is None or record.state is not State.COPIED or source is None or target is None:
-        return Sides(source, target)
+        return Sides(source, target, versions=versions)
     origin = SourceObject(record.source, source.etag, source.version_id)
-    return Sides(source, target, annotations=compare_annotations(ports.annotations, origin, record.target))
+    annotations = compare_annotations(ports.annotations, origin, record.target)
+    return Sides(source, target, annotations=annotations, versions=versions)
 
 
 def held_references(finders: Iterable[ReferenceFinder]) -> Iterator[Finding]:

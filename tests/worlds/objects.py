@@ -15,6 +15,7 @@ from adapters.s3.listing import S3ObjectListing
 from adapters.s3.multipart_store import S3MultipartStore
 from adapters.s3.object_store import S3ObjectStore
 from adapters.s3.restore_store import S3RestoreStore
+from adapters.s3.version_history import S3VersionHistory
 from domain.keys import Location
 from domain.lifecycle.archives import RestoreStore
 from domain.objects import ContentHeaders, Encryption, Lock, ObjectState
@@ -28,6 +29,7 @@ from domain.protocol.ports import (
     ObjectStore,
     SourceObject,
     TargetObject,
+    VersionHistory,
 )
 from tests.fakes.bucket_properties import set_legal_hold, set_retention
 from tests.fakes.buckets import Version, Versioning
@@ -52,6 +54,10 @@ class ObjectWorld(Protocol):
     @property
     def multipart(self) -> MultipartStore:
         """Multipart copies."""
+
+    @property
+    def history(self) -> VersionHistory:
+        """What is kept of one key."""
 
     @property
     def annotations(self) -> AnnotationStore:
@@ -115,7 +121,7 @@ class FakeWorld:
 
     def __init__(self) -> None:
         clock = FakeClock()
-        self.store = self.multipart = self.annotations = self.listing = InMemoryObjectStore(clock)
+        self.store = self.multipart = self.history = self.annotations = self.listing = InMemoryObjectStore(clock)
         self.restores = InMemoryRestoreStore(self.store.buckets, clock)
         self._clock, self.now = clock, clock.now
 
@@ -190,6 +196,7 @@ class ServerWorld:
         self._clients, self._owner = clients, server.client("s3")
         self.store = S3ObjectStore(clients)
         self.multipart = S3MultipartStore(clients, part_workers=4)
+        self.history = S3VersionHistory(clients)
         self.annotations = S3AnnotationStore(clients)
         self.restores = S3RestoreStore(clients)
         self.listing = S3ObjectListing(clients)

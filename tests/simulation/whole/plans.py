@@ -34,13 +34,26 @@ ALONE: Mapping[str, Any] = {
     "engine": 0,
     "cancels": 0,
     "trusts": False,
+    "histories": False,
 }
 """What the profiles are about: each plays its own part only."""
+HISTORIES: Mapping[str, Any] = {
+    "histories": True,
+    "versioned": True,
+    "versioned_target": True,
+    "mirrors": True,
+    "suspends": "",
+}
+"""A migration that carries every version."""
+WITH_HISTORIES = 0.1
+"""How many random plans do."""
 GATED = 0.05
 """How many random plans go through start and cut-over."""
 GATED_LATER = 0.15
 FIRST_LATER = 10_000_000
 """Smaller seeds were played before there were properties, forms and trips: what a document says of one stays true."""
+FIRST_HISTORIES = 15_000_000
+"""Smaller seeds were played before there was ``versions: all``."""
 FIRST_RUNS = 20_000_000
 """From this seed on functions do runs of stage work, and more plans go through start and cut-over."""
 
@@ -166,6 +179,8 @@ class Plan:
     """How often another operator cancels the runs that go on."""
     blunt: bool = False
     """Whether the server answers a conditional delete of what is not there with 412, as SeaweedFS does."""
+    histories: bool = False
+    """Whether the migration carries every version, into a bucket that keeps versions."""
     enforces: bool = False
     """Whether the target bucket answers 501 to a CopyObject with a condition."""
     together: bool = True
@@ -234,6 +249,8 @@ class Plan:
         elif seed >= FIRST_LATER:
             own = Random(f"later:{seed}")
             plan = replace(plan, **later_changes(own))
+            if seed >= FIRST_HISTORIES and own.random() < WITH_HISTORIES:
+                plan = replace(plan, **HISTORIES)
         if seed >= FIRST_RUNS:
             own = Random(f"runs:{seed}")
             plan = replace(plan, **runs_changes(own, gated=plan.gated))
@@ -259,6 +276,7 @@ class Plan:
             *({"lifecycle": ""}, {"suspends": ""}, {"versioned_target": False}, {"unfenced": False}, {"blunt": False}),
             {"together": False},
             {"enforces": False},
+            {"histories": False},
             *({"properties": False, "locks": False, "promises_class": False, "breaks": False}, {"property_roles": 0}),
             *(
                 {"locks": False},

@@ -8,7 +8,7 @@ from typing import cast
 from domain.keys import Location
 from domain.objects import ListedObject, Lock, ObjectState
 from domain.protocol.parts import MIB, Part
-from domain.protocol.ports import Deleted, Refused, SourceObject, TargetObject, TopMarker, Written
+from domain.protocol.ports import Deleted, Refused, SourceObject, StoredVersion, TargetObject, TopMarker, Written
 from tests.fakes.buckets import Version
 from tests.fakes.conditions import required_etag
 from tests.simulation.whole.asking import Asking
@@ -122,6 +122,13 @@ class SimulatedStore(Asking):
         """ListObjectVersions."""
         answer: TopMarker | None = self._ask_of(
             location, "find_top_marker", location.key, lambda: self._site.store.find_top_marker(location)
+        )
+        return answer
+
+    def list_versions(self, location: Location, *, since: str | None = None) -> Sequence[StoredVersion]:
+        """ListObjectVersions."""
+        answer: Sequence[StoredVersion] = self._ask_of(
+            location, "list_versions", location.key, lambda: self._site.store.list_versions(location, since=since)
         )
         return answer
 

@@ -218,7 +218,9 @@ class Site:
 
     def _add_key(self, name: str, **more: Any) -> None:
         source, target = Location(LEGACY, f"old/{name}"), Location(self.target_bucket, f"new/{name}")
-        self.truth.add(KeyTruth(source, target, self.plan.versioned, self.plan.mirrors, **more))
+        self.truth.add(
+            KeyTruth(source, target, self.plan.versioned, self.plan.mirrors, is_whole=self.plan.histories, **more)
+        )
 
     @property
     def healthy(self) -> bool:
@@ -333,7 +335,13 @@ class Site:
             ),
             rules=self.rules,
             policy=self._policy(),
-            ports=MigrationPorts(store, store, SimulatedManifest(process, self), process),
+            ports=MigrationPorts(
+                store,
+                store,
+                SimulatedManifest(process, self),
+                process,
+                history=store if self.plan.histories else None,
+            ),
             batches=SimulatedManifest(process, self),
             events_queue=SimulatedQueue(process, self, self.events, "events"),
             backfill_queue=SimulatedQueue(process, self, self.backfill, "backfill"),
