@@ -139,6 +139,6 @@ def _result(
     if outcome.verdict is Verdict.RETURN:
         return AGAIN, outcome.reason
     if outcome.verdict is Verdict.CONTINUE:
-        return SUCCEEDED, "a large copy, which continues in the backfill queue"
+        return SUCCEEDED, "a large copy, or one of many versions, which continues in the backfill queue"
     said = f"{outcome.state}: {outcome.reason}" if outcome.state else outcome.reason
     return (FAILED if outcome.state in (State.CONFLICT, State.PARKED) else SUCCEEDED), said

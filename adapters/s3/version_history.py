@@ -20,7 +20,7 @@ class S3VersionHistory:
 
     botocore sorts an answer's versions and delete markers into two lists, and dates do not restore their order: they
     are whole seconds, and a large object has the date on which its upload began. So the order is read from the answer
-    itself, in which S3 lists both kinds together, newest first (aws-facts.md §2.9).
+    itself, in which S3 lists both kinds together, newest first (aws-facts.md §2.2).
     """
 
     def __init__(self, clients: AwsClients, *, owners: Owners | None = None) -> None:

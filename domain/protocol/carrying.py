@@ -25,7 +25,7 @@ class CarriedVersions:
     """The steps of one attempt: each is declared, done on the condition of the step before it, and recorded.
 
     The record then says of the target what it would say if keyshift had handled the event of that version in time.
-    So whatever ends the attempt, the next one sees a target that it knows, and goes on with the next version.
+    So whatever ends the attempt, the next one sees a target that it knows, and copies the version after it.
     """
 
     def __init__(self, held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy) -> None:

@@ -174,7 +174,9 @@ class ClaimedObject:
             case CarryVersions() as decision:
                 return self._carry_versions(decision, sight)
             case Copy(source, condition):
-                return self._copy(source, condition)
+                # Where every version is carried, the same bytes put again since are a version of their own.
+                version_id = source.version_id if self._ports.history is not None else None
+                return self._copy(source, condition, version_id=version_id)
             case CopyHidden(hidden, condition):
                 return self._copy_hidden(hidden, condition)
             case DeleteTarget(etag):

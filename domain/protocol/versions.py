@@ -21,8 +21,7 @@ def carry_first(decision: Decision, sight: Sight) -> Decision | CarryVersions:
     stays another writer's.
     """
     target = sight.target
-    is_adopted = sight.record.origin is Origin.ADOPTED and isinstance(decision, Settle)
-    if sight.versions is None or is_adopted:
+    if sight.versions is None:
         return decision
     missed = missed_versions(sight)
     if missed:
@@ -39,18 +38,23 @@ def _writes_target(decision: Decision, sight: Sight) -> bool:
         return True
     if not isinstance(decision, Settle) or decision.state is State.CONFLICT or sight.record.state is State.CONFLICT:
         return False
-    target, record, source = sight.target, sight.record, sight.source
-    if target is None or is_known(target, record):
+    return sight.target is None or _may_be_replaced(sight.target, sight)
+
+
+def _may_be_replaced(target: ObjectState, sight: Sight) -> bool:
+    """Whether it is keyshift's, or may be an unconfirmed copy of another version (row 8 of ``decide``)."""
+    record, source = sight.record, sight.source
+    if is_known(target, record):
         return True
     return source is not None and any(is_overwritten(source, intent) for intent in doubted(target, record))
 
 
 def _is_behind(decision: Settle, sight: Sight) -> bool:
     """Whether keyshift's target is a copy of an earlier version that equals the source in everything."""
-    source, target, record = sight.source, sight.target, sight.record
-    if decision.state is not State.COPIED or source is None or target is None or not is_known(target, record):
+    source, target = sight.source, sight.target
+    if decision.state is not State.COPIED or source is None or target is None or not _may_be_replaced(target, sight):
         return False
-    carried = carried_versions(record, target)
+    carried = carried_versions(sight.record, target)
     return bool(carried) and (source.version_id or _NULL) not in carried
 
 

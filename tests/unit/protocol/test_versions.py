@@ -10,7 +10,7 @@ from domain.protocol.causes import Cause
 from domain.protocol.record import Origin, State
 from tests.fakes.faults import Moment, ScriptedFaults
 from tests.worlds.history import DELETED, HistoryWorld
-from tests.worlds.migration import BARE_ROW, SOURCE, TARGET, created, removed
+from tests.worlds.migration import BARE_ROW, SOURCE, TARGET, created, listed, removed
 
 
 def test_every_version_is_carried_in_order() -> None:
@@ -178,6 +178,18 @@ def test_a_long_history_is_handed_on() -> None:
     assert world.record.claim is None
     world.settle()
     assert world.history(TARGET) == world.history(SOURCE)
+
+
+def test_a_row_of_the_same_bytes_does_not_end_an_unfinished_history() -> None:
+    """The record names the first version then, whose etag is the row's: only what is left tells that it goes on."""
+    world = HistoryWorld(b"a", b"b", b"a")
+    world.watched.after = lambda call: world.clock.advance(58 if call == "copy_object" else 0)
+    row = listed(b"a")
+    assert world.migrate(row).verdict is Verdict.CONTINUE
+    assert world.history(TARGET) == [b"a"]
+    world.watched.after = lambda _: None
+    world.migrate(row)
+    assert world.history(TARGET) == [b"a", b"b", b"a"]
 
 
 @pytest.mark.parametrize("place", ["store", "manifest"])
