@@ -68,7 +68,8 @@ def verify_once(site: Site, process: Process, *, requeue: bool) -> list[Finding]
     """``keyshift verify --deep``, every record, every reference and every key of both sides; or ``--engine``."""
     operation = site.operation(process)
     requeuer = Requeuer(operation.dependencies)
-    if site.plan.engine and site.random.random() < BY_FUNCTIONS:
+    # During a pause functions leave a verification alone.
+    if site.plan.engine and not site.panel.control.paused and site.random.random() < BY_FUNCTIONS:
         found = verify_by_functions(site, process)
     else:
         found = _verify_here(site, operation)
