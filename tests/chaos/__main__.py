@@ -8,7 +8,8 @@ import sys
 import time
 
 from tests.chaos.campaign import Size, run_on_standin
-from tests.chaos.killed_runs import Extent, run_killed
+from tests.chaos.killed_runs import run_killed
+from tests.chaos.reaper import Extent
 from tests.chaos.restarts import run_on_seaweedfs
 
 CAMPAIGNS = {"stand-in": run_on_standin, "SeaweedFS": run_on_seaweedfs}

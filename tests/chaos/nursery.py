@@ -1,7 +1,8 @@
 """``python -m tests.chaos.nursery``: forks processes that run the command line, so that each starts at once.
 
 A line of the standard input is a command: its arguments, its variables and the file of its output. The answer is the
-number of its process. Its exit code is written beside its output when it ends.
+number of its process. Its exit code is written beside its output when it ends. A line may also name a process to kill;
+the answer is 0 where it had ended by itself: only this process knows whether the number is still its own.
 """
 
 import json
@@ -50,10 +51,15 @@ def main() -> None:
         if not line:
             break
         wanted = json.loads(line)
-        pid = os.fork()
-        if not pid:
-            _live(wanted)
-        living[pid] = Path(wanted["out"])
+        if "kill" in wanted:
+            pid = wanted["kill"] if wanted["kill"] in living else 0
+            if pid:
+                os.kill(pid, signal.SIGKILL)
+        else:
+            pid = os.fork()
+            if not pid:
+                _live(wanted)
+            living[pid] = Path(wanted["out"])
         sys.stdout.write(f"{pid}\n")
         sys.stdout.flush()
     for pid in living:

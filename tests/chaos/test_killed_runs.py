@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.chaos.killed_runs import Extent, run_killed
+from tests.chaos.killed_runs import run_killed
+from tests.chaos.reaper import Extent
 
 pytestmark = pytest.mark.slow("lets real workers do four runs, kills them, and waits until their requests are over")
 
