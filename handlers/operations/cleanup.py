@@ -16,7 +16,7 @@ from domain.rules.compiled import CompiledRules
 from domain.rules.lake_tables import LakeTables, lake_tables, metadata_above
 from domain.rules.references import NO_REFERENCES
 from handlers.operations.operator import Operation, Shut
-from handlers.operations.parallel import patiently
+from handlers.operations.paced import at_learned_rate
 from handlers.operations.removals import (
     HOLDERS_SECONDS,
     Hold,
@@ -144,7 +144,7 @@ class Cleaner:
             fault = self._versioning.fault()
             if fault is not None:
                 return held(source, Hold.VERSIONING, f"versioning: {fault}")
-            outcome = patiently(lambda: self._clean(record), sleep=self._operation.dependencies.sleep)
+            outcome = at_learned_rate(lambda: self._clean(record), record, self._operation.dependencies)
         except KeyshiftError as error:
             return failed(source, error)
         if outcome.verdict is Verdict.DONE and outcome.state is State.CLEANED and outcome.cause is None:

@@ -9,7 +9,7 @@ from domain.protocol.causes import Cause
 from domain.protocol.record import Mode, Origin, Record, State
 from domain.protocol.rollback import purge_copy
 from handlers.operations.operator import Operation, Shut
-from handlers.operations.parallel import patiently
+from handlers.operations.paced import at_learned_rate
 from handlers.operations.removals import (
     HOLDERS_SECONDS,
     Holders,
@@ -72,7 +72,7 @@ class Purger:
         if not yes:
             return Removal(source.uri, Removed.WOULD_GO, record.target.uri)
         try:
-            outcome = patiently(lambda: self._purge(record), sleep=self._operation.dependencies.sleep)
+            outcome = at_learned_rate(lambda: self._purge(record), record, self._operation.dependencies)
         except KeyshiftError as error:
             return failed(source, error)
         if outcome.state is State.PURGED:

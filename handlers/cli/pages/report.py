@@ -10,6 +10,7 @@ from domain.planning.prices import CostLine
 from domain.reporting.costs import NOT_COUNTED, Planned
 from domain.reporting.progress import BYTES_COPIED, COPY_MILLISECONDS, FAILED, OBJECTS_COPIED, RULE_BYTES, Span
 from domain.reporting.report import Tallied, series
+from handlers.cli.control import said_throttled
 from handlers.cli.pages.charts import Points, area_chart, bar_chart
 from handlers.cli.pages.style import STYLE
 from handlers.cli.text import printable, said_bytes, said_seconds
@@ -74,6 +75,7 @@ def _head(report: Report) -> str:
     return (
         f"<h1>{shown(status.migration)}</h1><p>Migration report of {made}. Stage: <b>{shown(status.stage)}</b>.</p>"
         + (paused if status.control.paused else "")
+        + "".join(f'<p class="bad">Throttled: {shown(said_throttled(place))}</p>' for place in status.throttled)
     )
 
 

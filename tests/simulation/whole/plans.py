@@ -82,6 +82,8 @@ class Plan:
     fault_rate: float = 0.05
     kinds: tuple[str, ...] = KINDS
     longest_stall: float = 150.0
+    learns: bool = False
+    """Whether the processes learn limits of the prefixes that throttle, and hold back what asks them."""
     pauses: int = 0
     verifies: bool = False
     """Whether an operator verifies again and again while everything goes on."""

@@ -19,19 +19,22 @@ from domain.references.manifest_reading import ManifestPorts
 from domain.rules.compiled import CompiledRules
 from domain.runs.works import StageQueue
 from domain.steering.breaker import BreakerPolicy
+from domain.steering.learned import LEARNING
+from domain.steering.places import PlaceNames
 from handlers.bootstrap.operations import UndoneReferences
 from handlers.config.rules_file import read_rules
 from handlers.config.settings import Settings
 from handlers.engine.circuit_breaker import Breaker, CircuitBreaker
 from handlers.engine.concurrency import Pace
 from handlers.engine.dependencies import CachedControl, EngineDependencies
+from handlers.engine.learned_gate import LearnedGate, LearnedLimits
 from handlers.operations.operator import Operation
 from handlers.operations.reference_manifests import ManifestScan
 from handlers.operations.reference_rates import Rate, ReadUnits
 from handlers.operations.references import References
 from tests.fakes.buckets import Version
 from tests.fakes.bus import InMemoryEventBus
-from tests.fakes.engine import NoBreaker, OpenGate, no_item_event
+from tests.fakes.engine import NoBreaker, NothingLearned, OpenGate, no_item_event
 from tests.fakes.lifecycle import (
     InMemoryCensusBook,
     InMemoryKeyBook,
@@ -42,7 +45,7 @@ from tests.fakes.lifecycle import (
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.panel import InMemoryControlPanel, InMemoryProgressCounters
 from tests.fakes.runs import InMemoryRunBook
-from tests.fakes.steering import InMemoryMappings, InMemoryPulseBook
+from tests.fakes.steering import InMemoryMappings, InMemoryPulseBook, InMemoryRateLedger
 from tests.simulation.whole.application import DECLARED, Application
 from tests.simulation.whole.asking import Asked
 from tests.simulation.whole.capturing import SimulatedCapture, Wire
@@ -212,7 +215,7 @@ class Site:
         self.wire = Wire(self, self.notifications)
         self.second = Second(self, LEGACY)
         self.captures = (self.capture, self.second.capture)
-        self.probes, self.pulse = InMemoryProbeBook(), InMemoryPulseBook()
+        self.probes, self.pulse, self.lines = InMemoryProbeBook(), InMemoryPulseBook(), InMemoryRateLedger()
         self.reports: list[Any] = []
         """Inventory reports, the oldest first."""
 
@@ -317,6 +320,22 @@ class Site:
             observer=observer(),
         )
 
+    def _learned(self, process: Process, panel: Any, control: CachedControl) -> LearnedGate:
+        """Limits that bite: the migration is taken for slow, so that a first throttled answer leaves one a second."""
+        if not self.plan.learns:
+            return NothingLearned()
+        return LearnedLimits(
+            LEARNING,
+            PlaceNames({}, table="manifest"),
+            panel=panel,
+            ledger=self.asked(process, self.lines, "lines"),
+            current=control.current,
+            refresh=control.refresh,
+            now=process.now,
+            measured=lambda: 2.0,
+            observer=observer(),
+        )
+
     def dependencies(self, process: Process) -> EngineDependencies:
         """What the handlers are given in this process."""
         store = SimulatedStore(process, self)
@@ -356,6 +375,7 @@ class Site:
             event_of_item=no_item_event,
             chains=None,
             gate=OpenGate(),
+            learned=self._learned(process, operations, control),
             pace=Pace(4, monotonic=process.monotonic),
             sleep=process.sleep,
             objects_at_once=InTurn,

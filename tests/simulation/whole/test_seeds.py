@@ -25,6 +25,7 @@ import handlers.operations.rollback_run
 import handlers.operations.start
 import tests.fakes.manifest
 import tests.fakes.references
+from domain.keys import Location
 from domain.objects import ObjectState
 from domain.protocol.attempt import Verdict
 from domain.protocol.causes import Cause
@@ -37,6 +38,8 @@ from domain.protocol.record import Record
 from domain.references.manifest_rewriting import ManifestRewriter
 from domain.runs.slices import moved
 from domain.steering.control import Control, resumed
+from handlers.engine.learned_gate import LearnedLimits
+from handlers.engine.rate_gate import HeldBack
 from handlers.operations.reference_manifests import ManifestScan
 from handlers.operations.removals import Holders
 from handlers.operations.slice_work import Page
@@ -62,6 +65,23 @@ def test_whole_migrations_keep_every_invariant(part: int) -> None:
         assert not found.broken, f"python -m tests.simulation.whole --seed {seed}\n{found.broken[0]}\n{found.trace}"
         faults.update(found.faults)
     assert set(faults) == set(KINDS)
+
+
+def test_migrations_that_are_throttled_again_and_again_keep_every_invariant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processes learn limits, and objects wait for them."""
+    held: list[object] = []
+    admit = LearnedLimits.admit
+
+    def noted(self: LearnedLimits, source: Location, target: Location) -> HeldBack | None:
+        answer = admit(self, source, target)
+        held.extend([answer] if answer is not None else [])
+        return answer
+
+    monkeypatch.setattr(LearnedLimits, "admit", noted)
+    for seed in range(12):
+        found = run(Plan.of_seed(seed, learns=True, kinds=("throttle",), fault_rate=0.2))
+        assert found.broken == [], f"python -m tests.simulation.whole --seed {seed} --with learns=True"
+    assert held
 
 
 def test_a_seed_is_always_the_same_migration() -> None:

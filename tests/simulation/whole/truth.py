@@ -122,7 +122,9 @@ class Truth(Chronicle):
         if word < self._mirrored.get(key.target, 0):
             yield f"I2 word {word} is brought back after the owner's delete was mirrored"
         gone = key.foreign_delete
-        is_kept_away = gone and word <= gone[1] and None not in key.words[gone[0] + 1 : word + 1]
+        # Where every version is carried, a word that was never there is history, and a later one follows it.
+        latest = gone[0 if key.is_whole else 1] if gone else 0
+        is_kept_away = gone and word <= latest and None not in key.words[gone[0] + 1 : word + 1]
         if is_kept_away and not is_given_up:
             yield "I2c what the new-layout owner deleted is brought back"
 
