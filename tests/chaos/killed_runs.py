@@ -186,8 +186,8 @@ class Life:
         for source, times in told.items():
             key = source.removeprefix(f"s3://{self._site.name}/")
             is_good = key in good or _copy_of(key) in good
-            # A purge ends the work on a copy that another writer has deleted, too.
-            is_gone = is_good or (work is Work.PURGE and self._spoiled.get(_copy_of(key), STRANGE) is None)
+            # A purge ends its work on a copy that another writer has deleted or replaced, too: keyshift's is gone.
+            is_gone = is_good or (work is Work.PURGE and _copy_of(key) in self._spoiled)
             if times > 1 or not is_gone:
                 self._wrong(f"{work} tells of {source} {times} times, gone: {is_gone}")
             self._tally.told[work] += is_good
