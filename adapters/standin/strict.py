@@ -1,8 +1,11 @@
 """The strict layer in front of the emulator's S3: every request passes here, on the event loop's thread."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
+from xml.etree.ElementTree import SubElement
 from xml.sax.saxutils import escape
 
 from adapters.standin.attributes import attribute_refusal
@@ -15,6 +18,7 @@ from adapters.standin.preconditions import target_refusal
 from adapters.standin.wire import Answer, S3Request, operation_of, parsable, s3_error
 
 _CREATORS = frozenset({"PutObject", "CopyObject", "CreateMultipartUpload"})
+_KEYS = frozenset({"Key", "Prefix", "Delimiter", "KeyMarker", "NextKeyMarker"})
 _ENCRYPTION = "x-amz-server-side-encryption"
 _MANAGED_KEY = "arn:aws:kms:us-east-1:000000000000:key/00000000-0000-4000-8000-000000000053"
 
@@ -165,7 +169,28 @@ class StrictS3:
             # The key has this one version only; the emulator would list it again, and never come to the next.
             query = {name: value for name, value in request.query.items() if name != "version-id-marker"}
             request = replace(request, query=query)
-        return self._pass(request)
+        if request.parameter("encoding-type") != "url":
+            return self._pass(request)
+        with self._encoding_keys():
+            return self._pass(request)
+
+    @contextmanager
+    def _encoding_keys(self) -> Iterator[None]:
+        """URL-encoded keys in the answers made inside; the emulator encodes only those of the other listings."""
+        render = self._s3._xml_body
+
+        def render_encoded(root: Any) -> Any:
+            for element in root.iter():
+                if element.tag in _KEYS and element.text:
+                    element.text = quote(element.text, safe="/")
+            SubElement(root, "EncodingType").text = "url"
+            return render(root)
+
+        self._s3._xml_body = render_encoded
+        try:
+            yield
+        finally:
+            self._s3._xml_body = render
 
     def _get_object(self, request: S3Request) -> Answer:
         answer = self._pass(request)

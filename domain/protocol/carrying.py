@@ -41,7 +41,8 @@ class CarriedVersions:
         self._note_unrecorded(sight)
         condition = decision.condition
         for at, version in enumerate(decision.versions):
-            if not self._held.has_time_for(self._policy.request_seconds / 2):
+            # The first step is tried in any case, so that every attempt makes some progress.
+            if at and not self._held.has_time_for(self._policy.request_seconds / 2):
                 return HandedOn(len(decision.versions) - at)
             step = self._hide if version.is_marker else self._copy
             after = step(version, condition)

@@ -227,7 +227,9 @@ def limit_of(notice: Notice, dependencies: EngineDependencies, left: float) -> f
     """For how many seconds an attempt at this object may send requests."""
     limit = min(dependencies.settings.attempt_seconds, left)
     is_small = notice.size is not None and not is_cut(notice.size, dependencies)
-    if is_small or notice.kind is NoticeKind.REMOVED:
+    # A notice does not tell how many earlier versions go first, nor how large they are.
+    is_alone = dependencies.ports.history is None
+    if is_alone and (is_small or notice.kind is NoticeKind.REMOVED):
         return min(limit, SHORT_ATTEMPT_SECONDS)
     return limit
 

@@ -107,6 +107,12 @@ BY_SERVICES: Mapping[Need, str] = {
     ("Stack", "cloudformation:DescribeStacks"): "AWS's command line, for the settings (docs/deploy.md)",
     ("ObjectKey", "kms:Decrypt"): "S3, of an object encrypted with that key (GetObject, UploadPartCopy)",
     ("ObjectKey", "kms:GenerateDataKey"): "S3, of an object encrypted with that key (CopyObject)",
+    ("CarryVersions", "s3:DeleteObject"): "delete markers, where the rules file has versions: all",
+    **{
+        (sid, action): "verify and doctor, where the rules file has versions: all"
+        for sid in ("SourceVersions", "TargetVersions")
+        for action in ("s3:GetObjectVersion", "s3:ListBucketVersions")
+    },
     **{(sid, "s3:PutObjectAcl"): "S3, of a copy with an ACL" for sid in ("GrantControl", "GrantProbes", "GrantSource")},
 }
 """What a function's own code never calls."""

@@ -424,6 +424,7 @@ class Site:
             versions=store,
             listing=store,
             versioning=lambda: self.store.buckets.bucket(LEGACY).versioning.value,
+            target_versioning=lambda: self.store.buckets.bucket(LEGACY).versioning.value,
             key_book=lambda: nullcontext(InMemoryKeyBook()),
             census_book=lambda: nullcontext(InMemoryCensusBook()),
             by="operator",

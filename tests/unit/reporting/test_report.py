@@ -9,8 +9,8 @@ import pytest
 
 from domain.errors import InputError
 from domain.planning.estimate import estimate
-from domain.planning.figures import Share
 from domain.planning.prices import CostLine, Prices
+from domain.planning.shares import Share
 from domain.planning.total import Total
 from domain.protocol.causes import Cause
 from domain.protocol.record import Claim, Origin, Record, State
