@@ -251,13 +251,16 @@ def finishes_by_command(site: Site, process: Process) -> None:
     for _ in count() if site.properties is None else range(MOST_PASSES):
         try:
             verify_once(site, process, requeue=True)
+            since = site.scheduler.time
             done = clean_by_command(site, process)
         except KeyshiftError:
             process.sleep(POLL_SECONDS)
             continue
         if not any(one.verdict in (Removed.CLEANED, Removed.FAILED) or one.reason in PASSING for one in done):
-            if site.plan.engine:
+            if site.run_promises.has_begun_since(Work.CLEANUP, since):
                 _check_nothing_is_left(site, process)
+            elif site.plan.engine and done:
+                continue  # a run that was joined had passed what has been verified since
             return
         process.sleep(90.0)
 
@@ -305,6 +308,7 @@ def purges_by_command(site: Site, process: Process) -> None:
     """``keyshift rollback --purge-copies --yes``, until nothing has failed, or references say no."""
     operation, pages, book = site.operation(process), *_shared(site, process)
     while True:
+        since = site.scheduler.time
         try:
             answer = purge_by_functions(site, process) if site.plan.engine else purge_all(operation, pages, book=book)
             done = [] if isinstance(answer, Shut) else answer
@@ -315,7 +319,7 @@ def purges_by_command(site: Site, process: Process) -> None:
         if isinstance(answer, Shut) and "references" in answer.why:
             return
         if not isinstance(answer, Shut) and not left:
-            if site.plan.engine:
+            if site.run_promises.has_begun_since(Work.PURGE, since):
                 _check_nothing_is_purged(site, operation, pages)
             return
         process.sleep(60.0)

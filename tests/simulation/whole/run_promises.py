@@ -77,6 +77,10 @@ class RunPromises:
             for run in self._runs.values()
         )
 
+    def has_begun_since(self, work: str, since: float) -> bool:
+        """Whether the newest run of that work began then: one that is joined may have passed an object before."""
+        return max((run.began for run in self._runs.values() if run.work == work), default=-1.0) >= since
+
     # Judgement
     def ended(self, run_id: str, counts: Mapping[str, int]) -> None:
         """A command says that every slice of the run is done, with these figures."""
