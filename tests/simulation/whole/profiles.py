@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
-from tests.simulation.whole.draws import gated_changes, property_changes
+from tests.simulation.whole.draws import engine_changes, gated_changes, property_changes, trusting_changes
 from tests.simulation.whole.plans import ALONE, HISTORIES
 
 Profile = Callable[[Random], Mapping[str, Any]]
@@ -214,6 +214,32 @@ def _histories(random: Random) -> Mapping[str, Any]:
     }
 
 
+def _runs_by_functions(random: Random) -> Mapping[str, Any]:
+    """F: functions verify, clean up, roll back and purge; they are killed, stopped, and their runs are cancelled."""
+    return {
+        **engine_changes(random),
+        "keys": random.choice((4, 8, 16)),
+        "versioned": random.random() < 0.5,
+        "forgets": random.random() < 0.3,
+        "fault_rate": random.choice((0.0, 0.02, 0.1, 0.2)),
+        "strangers": random.choice((0, 0, 3)),
+        "pauses": random.choice((0, 0, 1)),
+        "redeploys": random.choice((0, 0, 0, 2)),
+    }
+
+
+def _trusted_start(random: Random) -> Mapping[str, Any]:
+    """T: an operator starts, one backfill follows, and nothing else repairs what either has missed."""
+    return {
+        **gated_changes(random),
+        **trusting_changes(),
+        "keys": random.choice((4, 8, 16)),
+        "words": random.randint(2, 6),
+        "seconds": random.choice((60.0, 300.0, 600.0)),
+        "fault_rate": random.choice((0.0, 0.02, 0.1)),
+    }
+
+
 PROFILES: Mapping[str, Profile] = {
     "N": _cleanup_without_effect,
     "D1": _dual_writers,
@@ -233,6 +259,8 @@ PROFILES: Mapping[str, Profile] = {
     "C": _enforced,
     "B": _histories,
     "L": _gates,
+    "F": _runs_by_functions,
+    "T": _trusted_start,
 }
 
 

@@ -22,6 +22,10 @@ class AtRest:
         for text in self._faults_after_rollback(key) if rolled_back else self._faults_at_rest(key):
             self._truth.fault(key, text)
 
+    def faults(self, key: KeyTruth) -> Iterator[str]:
+        """What is not so of one key of a migration that goes forward."""
+        return self._faults_at_rest(key)
+
     def _faults_at_rest(self, key: KeyTruth) -> Iterator[str]:
         yield from self._faults_of_history(key)
         truth, target = key.owner, self._store.buckets.current(key.target)

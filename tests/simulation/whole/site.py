@@ -17,6 +17,7 @@ from domain.protocol.record import Record
 from domain.references.item_rewriting import ReferencePorts
 from domain.references.manifest_reading import ManifestPorts
 from domain.rules.compiled import CompiledRules
+from domain.runs.works import StageQueue
 from domain.steering.breaker import BreakerPolicy
 from domain.steering.learned import LEARNING
 from domain.steering.places import PlaceNames
@@ -62,6 +63,7 @@ from tests.simulation.whole.ports_operations import (
 )
 from tests.simulation.whole.promises import Promises
 from tests.simulation.whole.properties import Properties
+from tests.simulation.whole.run_promises import RunPromises
 from tests.simulation.whole.scheduler import Dice, Process, Scheduler
 from tests.simulation.whole.second import Second
 from tests.simulation.whole.servers import Clocked, DeadLetters, InTurn, StandardQueue, Watched, observer
@@ -88,6 +90,7 @@ def rules_of(  # a rules file with all that it may say
     kind: str = "usual",
     has_prefix: bool = False,
     has_region: bool = False,
+    refers: bool = True,
     promise: str = "",
 ) -> CompiledRules:
     """One rule, and a table and manifests that refer to what it moves; with a prefix as two migrations need it."""
@@ -99,7 +102,7 @@ def rules_of(  # a rules file with all that it may say
     return read_rules(
         f"version: 1\nmigration: whole\nsource: {side}\ntarget: {other}\n"
         f'rules:\n  - {{name: move, from: "{source}{{rest...}}", to: "{prefix}{{rest...}}"}}\n'
-        f"{kept}deletes: {deletes}\ncleanup: {{unversioned_source: fenced}}\n{DECLARED}{manifests}"
+        f"{kept}deletes: {deletes}\ncleanup: {{unversioned_source: fenced}}\n{DECLARED if refers else ''}{manifests}"
     )
 
 
@@ -136,20 +139,18 @@ class Site:
             StandardQueue(clock, random, duplicates=plan.duplicates / 2, max_receives=plan.max_receives)
             for _ in range(2)
         )
-        self.letters = {
-            name: DeadLetters(queue, self.scheduler, random)
-            for name, queue in (("events", self.events), ("backfill", self.backfill))
-        }
         self.bus = InMemoryEventBus()
         self.counters = InMemoryProgressCounters()
         self.panel = InMemoryControlPanel()
         self.mappings = InMemoryMappings(events=True, backfill=True)
-        self.runs = InMemoryRunBook()
+        self._queue_stage_work(clock)
         self._share_the_bucket()
         self.service = Service(self)
         self.promises = Promises(
             self.truth, lambda: self.scheduler.time, self.service.is_on_its_way, has_started=not plan.gated
         )
+        self.filled: list[str] = []
+        """The backfills that have ended."""
         self.knows_itself = plan.knows_itself
         self.together = defaultdict[str, set[Location]](set)
         """The sources that each process has claimed together with others, and has not done with."""
@@ -171,6 +172,7 @@ class Site:
                 kind=kind,
                 has_prefix=plan.gated,
                 has_region=plan.forms,
+                refers=not plan.engine,
                 promise=promise_of(plan),
             )
             for kind in ("usual", plan.other_rules)
@@ -187,6 +189,19 @@ class Site:
             self._add_key(f"k{number}")
         for number in range(plan.manifests):
             self._add_key(f"m{number}.manifest", plain=self.manifests.plain)
+
+    def _queue_stage_work(self, clock: Clocked) -> None:
+        """The book of runs, the queues of stage work where functions do it, and every queue's dead letters."""
+        plan, random = self.plan, self.random
+        self.runs = InMemoryRunBook()
+        self.run_promises = RunPromises(self.truth, lambda: self.scheduler.time)
+        self.stage_queues = {
+            name: StandardQueue(clock, random, duplicates=plan.duplicates / 2, max_receives=plan.max_receives)
+            for name in (StageQueue if plan.engine else ())
+        }
+        queues: dict[str, StandardQueue] = {"events": self.events, "backfill": self.backfill}
+        queues |= {name.value: queue for name, queue in self.stage_queues.items()}
+        self.letters = {name: DeadLetters(queue, self.scheduler, random) for name, queue in queues.items()}
 
     def _share_the_bucket(self) -> None:
         """The migration's stage, live capture, and another migration of the same bucket."""
