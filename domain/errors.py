@@ -17,6 +17,18 @@ KeyshiftError
     └── RulesError            a rules file with mistakes
 """
 
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ThrottledAt:
+    """What asked for fewer requests: the key of a bucket, or a table; ``answer`` is AWS's code (``SlowDown``)."""
+
+    answer: str
+    bucket: str = ""
+    key: str = ""
+    table: str = ""
+
 
 class KeyshiftError(Exception):
     """Base class; ``str(error)`` names the object and, where there is one, the remedy."""
@@ -31,9 +43,13 @@ class TransientError(KeyshiftError):
 
 
 class ThrottledError(TransientError):
-    """The service asks for fewer requests per second."""
+    """The service asks for fewer requests per second; ``at`` says where, if it is a matter of a key or a table."""
 
     cause = "throttled"
+
+    def __init__(self, said: str = "", at: ThrottledAt | None = None) -> None:
+        super().__init__(said)
+        self.at = at
 
 
 class UnavailableError(TransientError):
@@ -67,9 +83,16 @@ class EncryptionError(PermanentError):
 
 
 class ArchivedError(PermanentError):
-    """The object is in an archive tier (InvalidObjectState, ObjectNotInActiveTierError)."""
+    """The object is in an archive tier (InvalidObjectState, ObjectNotInActiveTierError).
+
+    ``version`` is the id of the archived version, where it is not the current one.
+    """
 
     cause = "archived"
+
+    def __init__(self, message: str, *, version: str = "") -> None:
+        super().__init__(message)
+        self.version = version
 
 
 class MissingResourceError(PermanentError):

@@ -201,11 +201,12 @@ def what_is_lost(source: ObjectState, target: ObjectState, *, now: float) -> tup
 
 @dataclass(frozen=True, slots=True)
 class ListedObject:
-    """One row of ListObjectsV2 or of an inventory; ``etag`` without quotes, ``size`` in bytes.
+    """One row of a listing or of an inventory; ``etag`` without quotes, ``size`` in bytes.
 
-    An inventory may contain only the key. ``is_encrypted`` means that a KMS key is used, so the etag is not a digest of
-    the bytes. ``is_plain`` means that neither a KMS key nor an object lock is used. ``last_modified`` is in
-    seconds since 1970, UTC.
+    An inventory may contain only the key. So does the row of a delete marker (``is_marker``): its key is deleted. A row
+    that is not ``is_latest`` is of an earlier version. ``is_encrypted`` means that a KMS key is used, so the etag is
+    not a digest of the bytes. ``is_plain`` means that neither a KMS key nor an object lock is used. ``last_modified``
+    is in seconds since 1970, UTC.
     """
 
     key: str
@@ -216,3 +217,10 @@ class ListedObject:
     is_encrypted: bool = False
     is_plain: bool = False
     last_modified: float | None = None
+    is_marker: bool = False
+    is_latest: bool = True
+
+
+def deleted_key(key: str) -> ListedObject:
+    """The row of a key whose current version is a delete marker."""
+    return ListedObject(key, None, None, None, is_marker=True)

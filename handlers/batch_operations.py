@@ -9,17 +9,22 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from domain.errors import InputError, KeyshiftError
 from domain.keys import Location
 from domain.protocol.attempt import Verdict
+from domain.protocol.causes import Cause
+from domain.protocol.notices import Notice
 from domain.protocol.record import State
 from domain.rules.compiled import CompiledRules
-from domain.rules.routing import REFUSED, is_refused, route_of
+from domain.rules.routing import REFUSED, Route, is_refused, route_of
 from handlers.bootstrap import dependencies_of
-from handlers.engine.attempt import attempt_notice
+from handlers.engine.attempt import Ended, attempt_notice
 from handlers.engine.dependencies import EngineDependencies
 from handlers.intake.invocations import seconds_left_of
 from handlers.intake.messages import BackfillRow
 
 SUCCEEDED, AGAIN, FAILED = "Succeeded", "TemporaryFailure", "PermanentFailure"
 RESULT_CHARACTERS = 1024
+TURN_SECONDS, MOST_TURNS = 1.0, 30
+LEAST_SECONDS_LEFT = 30.0
+"""How a throttled object is tried again, and for how many of the last seconds it is not."""
 _PLUS = "write the manifest again with %20 for a space and %2B for a plus sign, as keyshift batch-manifest does"
 
 
@@ -106,6 +111,18 @@ def _only_other_is_there(bucket: str, key: str, other: str, dependencies: Engine
     return look(Location(bucket, key)) is None and look(Location(bucket, other)) is not None
 
 
+def _attempted(
+    notice: Notice, route: Route, dependencies: EngineDependencies, seconds_left: Callable[[], float]
+) -> Ended:
+    """How the object's attempt ended; a throttled object waits here, because a task has no queue to go back to."""
+    for _ in range(MOST_TURNS):
+        ended = attempt_notice(notice, route, dependencies, seconds_left=seconds_left, stopping=lambda: False)
+        if ended.outcome.cause is not Cause.THROTTLED or seconds_left() < LEAST_SECONDS_LEFT:
+            break
+        dependencies.sleep(TURN_SECONDS)
+    return ended
+
+
 def _result(
     task: _Task, job: _Job, dependencies: EngineDependencies, seconds_left: Callable[[], float]
 ) -> tuple[str, str]:
@@ -130,7 +147,7 @@ def _result(
             return AGAIN, f"the migration is paused: {control.reason}"
         if other != key and _only_other_is_there(rules.source_bucket, key, other, dependencies):
             return FAILED, f"no object has the key {key!a}, but one has {other!a}: {_PLUS}"
-        ended = attempt_notice(notice, route, dependencies, seconds_left=seconds_left, stopping=lambda: False)
+        ended = _attempted(notice, route, dependencies, seconds_left)
     except KeyshiftError as error:
         dependencies.observer.count("Failures")
         dependencies.observer.fail("batch operations task", cause=error.cause, why=str(error))
@@ -139,6 +156,6 @@ def _result(
     if outcome.verdict is Verdict.RETURN:
         return AGAIN, outcome.reason
     if outcome.verdict is Verdict.CONTINUE:
-        return SUCCEEDED, "a large copy, which continues in the backfill queue"
+        return SUCCEEDED, "a large copy, or one of many versions, which continues in the backfill queue"
     said = f"{outcome.state}: {outcome.reason}" if outcome.state else outcome.reason
     return (FAILED if outcome.state in (State.CONFLICT, State.PARKED) else SUCCEEDED), said

@@ -8,6 +8,7 @@ from typing import Any
 
 from domain.errors import InputError, KeyshiftError
 from domain.lifecycle.stages import Stage
+from domain.planning.inventory import versions_fault
 from domain.planning.ports import BackfillJournal, TotalBook
 from domain.planning.total import total_of
 from domain.queues import MessageQueue
@@ -31,7 +32,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, list[dict[str, str
     """Handle reports and tasks; one that does not end in time, or may not begin yet, returns to its queue."""
     process, dependencies = process_of(), dependencies_of("inventory")
     dependencies.observer.begin(context)
-    opened = partial(inventory_files, process)
+    opened = partial(inventory_files, process, with_deleted=True)
     reports = Reports(inventory_queue(process), journal_of(process), total_book_of(process), opened)
     return respond(event, dependencies, reports, seconds_left=seconds_left_of(context))
 
@@ -86,6 +87,8 @@ def take_on(body: str, dependencies: Dependencies, reports: Reports, *, seconds_
         manifest = f"s3://{place.bucket}/{place.key.removesuffix(CHECKSUM)}/manifest.json"
         with reports.open_files(manifest, only="") as (inventory, _):
             _check_bucket(inventory.source_bucket, dependencies, manifest)
+            if dependencies.rules.carries_versions and (fault := versions_fault(inventory)) is not None:
+                dependencies.observer.warn("inventory of current versions", manifest=manifest, why=fault)
             tasks = [{"v": 1, "kind": KIND, "manifest": manifest, "file": file.key} for file in inventory.files]
         reports.queue.send_messages([json.dumps(one) for one in tasks])
         dependencies.observer.info("inventory fanned out", manifest=manifest, files=len(tasks))

@@ -4,8 +4,8 @@ from dataclasses import replace
 from math import sin
 
 from domain.keys import Location
-from domain.planning.figures import Share
 from domain.planning.prices import Prices
+from domain.planning.shares import Share
 from domain.protocol.causes import Cause
 from domain.protocol.record import Origin, Record, State
 from domain.reporting.costs import Planned, spent

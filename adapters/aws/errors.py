@@ -17,6 +17,7 @@ InvalidRequest of a bucket without object lock, and the codes
   of other servers for it
 
 ServiceUnavailable is not throttling: unlike SlowDown it may have been done. Only HEAD's 503 without a code is.
+A ThrottledError names the key or the table, unless the answer is about something else: a KMS key, another transaction.
 """
 
 import errno
@@ -51,6 +52,7 @@ from domain.errors import (
     MissingResourceError,
     RefusedRequestError,
     StorageFullError,
+    ThrottledAt,
     ThrottledError,
     UnavailableError,
 )
@@ -74,6 +76,22 @@ _THROTTLED = frozenset(
         "KMS.ThrottlingException",
     }
 )
+_ELSEWHERE = frozenset({"TransactionConflictException", "TransactionInProgressException", "KMS.ThrottlingException"})
+"""Throttled answers that say nothing about the rate of a prefix or a table."""
+_TABLE_CALLS = frozenset(
+    {
+        "BatchExecuteStatement",
+        "BatchGetItem",
+        "GetItem",
+        "PutItem",
+        "Query",
+        "Scan",
+        "TransactWriteItems",
+        "UpdateItem",
+    }
+)
+"""The calls of DynamoDB whose subject begins with the name of the table."""
+_S3 = "s3://"
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "AllAccessDisabled", "403", "Forbidden"})
 _CREDENTIALS = frozenset(
     {
@@ -200,7 +218,7 @@ def from_code(code: str, message: str, action: str, subject: str, *, status: int
     said = f"{action} on {subject}: {code}" + (f" ({message.rstrip('.')})" if message and message != code else "")
     lowered = message.lower()
     if code in _THROTTLED or (code == "503" and action.startswith("Head")):
-        return ThrottledError(f"{said}; AWS asks for fewer requests per second")
+        return ThrottledError(f"{said}; AWS asks for fewer requests per second", _throttled_at(code, action, subject))
     if code in _FULL or status == 507 or "no space left" in lowered:
         return StorageFullError(f"{said}; the server has no room left: free or add storage, then try again")
     if code.startswith("KMS.") or (code in _DENIED and "kms:" in lowered):
@@ -218,6 +236,19 @@ def from_code(code: str, message: str, action: str, subject: str, *, status: int
     if code in _REFUSED:
         return RefusedRequestError(f"{said}; the same request will be refused again: {_remedy(code, lowered)}")
     return UnavailableError(said)
+
+
+def _throttled_at(code: str, action: str, subject: str) -> ThrottledAt | None:
+    """Where fewer requests are wanted, by the subject: ``s3://bucket/key``, or ``table (item)``.
+
+    A note after the key, such as ``(part 3)``, stays with it: only how the key begins counts.
+    """
+    if code in _ELSEWHERE:
+        return None
+    if subject.startswith(_S3):
+        bucket, _, key = subject.removeprefix(_S3).partition("/")
+        return ThrottledAt("SlowDown" if code == "503" else code, bucket=bucket, key=key)
+    return ThrottledAt(code, table=subject.partition(" (")[0]) if action in _TABLE_CALLS else None
 
 
 def _remedy(code: str, message: str) -> str:

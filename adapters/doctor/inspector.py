@@ -12,6 +12,7 @@ from adapters.aws.clients import AwsClients
 from adapters.aws.errors import error_code, translated
 from adapters.dynamodb.stage import DynamoDbStageBook
 from adapters.s3.requests import Owners
+from adapters.s3.versions import NO_VERSION
 from domain.keys import Location
 from domain.lifecycle.inspection import BucketFacts, QueueFacts
 from domain.lifecycle.stages import StageEntry
@@ -20,6 +21,8 @@ _TRIED = 3
 """Objects to try: the first one may be deleted meanwhile."""
 _DENIED = frozenset({"403", "AccessDenied"})
 _NO_OWNERSHIP = "OwnershipControlsNotFoundError"
+_VERSIONS = 1_000
+"""Versions among which an earlier one is looked for: one page of a listing."""
 _LOOKED_AT = 20
 """Objects whose encryption is looked at."""
 
@@ -76,6 +79,19 @@ class AwsInspector:
         store = S3AnnotationStore(self._clients, owners=self._owners)
         some = islice(S3ObjectListing(self._clients, owners=self._owners).list_objects(bucket, prefix=prefix), _TRIED)
         return any(store.list_annotations(Location(bucket, one.key)) is not None for one in some)
+
+    def can_read_versions(self, bucket: str, prefix: str) -> bool:
+        """See the port."""
+        from adapters.s3.object_store import S3ObjectStore
+        from adapters.s3.version_listing import S3VersionListing
+
+        listed = S3VersionListing(self._clients, owners=self._owners).list_versions(bucket, prefix=prefix)
+        earlier = (one for one in islice(listed, _VERSIONS) if not one.is_latest and not one.is_marker)
+        store = S3ObjectStore(self._clients, owners=self._owners)
+        for one in islice(earlier, _TRIED):
+            if store.look_at_object(Location(bucket, one.key), version_id=one.version_id or NO_VERSION, with_tags=True):
+                return True
+        return False
 
     def kms_keys(self, bucket: str, prefix: str) -> frozenset[str]:
         """See the port."""

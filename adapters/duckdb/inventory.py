@@ -1,5 +1,7 @@
 """An inventory as a DuckDB relation with one set of columns, whatever its format."""
 
+from dataclasses import dataclass
+
 import duckdb
 
 from adapters.inventory.files import LocalInventory
@@ -24,6 +26,10 @@ IS_PLAIN = "is_plain"
 """Beside them: whether the row rules out a KMS key and an object lock, which its columns tell together."""
 
 
+IS_MARKER = "is_delete_marker"
+"""Beside them where every version is carried: whether the row is of a delete marker."""
+
+
 def connect(*, memory: str = "2GB", threads: int | None = None, folder: str | None = None) -> duckdb.DuckDBPyConnection:
     """A database that spills to disk (``folder``) beyond ``memory``, and reads nothing from the network."""
     connection = duckdb.connect()
@@ -39,11 +45,23 @@ def connect(*, memory: str = "2GB", threads: int | None = None, folder: str | No
     return connection
 
 
-def inventory_sql(connection: duckdb.DuckDBPyConnection, local: LocalInventory) -> str:
-    """SQL for the current objects of the inventory: the columns above, missing ones NULL, and IS_PLAIN; keys raw.
+@dataclass(frozen=True, slots=True)
+class InventorySql:
+    """SQL of an inventory's rows: the columns above, missing ones NULL, and IS_PLAIN; keys raw.
 
-    Delete markers and noncurrent versions are left out. Raises InputError for a schema that the files do not have.
+    ``current`` are the objects. With versions, both parts have IS_MARKER: ``current`` has the current delete markers
+    too, and ``earlier`` has the earlier versions and markers. Without versions it is ``None``, as where the inventory
+    lists current versions only.
     """
+
+    current: str
+    earlier: str | None = None
+
+
+def inventory_sql(
+    connection: duckdb.DuckDBPyConnection, local: LocalInventory, *, with_versions: bool = False
+) -> InventorySql:
+    """The rows of the inventory as SQL. Raises InputError for a schema that the files do not have."""
     inventory = local.inventory
     _check_columns(local)
     source = _source(local)
@@ -60,13 +78,13 @@ def inventory_sql(connection: duckdb.DuckDBPyConnection, local: LocalInventory) 
         "ELSE error('a row of another bucket') END AS key"
     )
     columns.append(f"{_rules_out_lock_and_key(present)} AS {IS_PLAIN}")
-    wanted = []
-    if "is_latest" in present:
-        wanted.append(f"coalesce({_flag('is_latest', encoded=inventory.has_encoded_keys)}, true)")
-    if "is_delete_marker" in present:
-        wanted.append(f"NOT coalesce({_flag('is_delete_marker', encoded=inventory.has_encoded_keys)}, false)")
-    where = f" WHERE {' AND '.join(wanted)}" if wanted else ""
-    return f"SELECT {', '.join(columns)} FROM {source}{where}"
+    encoded = inventory.has_encoded_keys
+    is_latest = f"coalesce({_flag('is_latest', encoded=encoded)}, true)" if "is_latest" in present else "true"
+    is_marker = f"coalesce({_flag(IS_MARKER, encoded=encoded)}, false)" if IS_MARKER in present else "false"
+    if not with_versions or not inventory.tells_deleted:
+        return InventorySql(f"SELECT {', '.join(columns)} FROM {source} WHERE {is_latest} AND NOT {is_marker}")
+    rows = f"SELECT {', '.join(columns)}, {is_marker} AS {IS_MARKER} FROM {source}"
+    return InventorySql(f"{rows} WHERE {is_latest}", f"{rows} WHERE NOT {is_latest}")
 
 
 def _check_columns(local: LocalInventory) -> None:

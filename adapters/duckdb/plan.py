@@ -1,7 +1,7 @@
 """Counts a whole key set in DuckDB: one mapping pass into a narrow table, everything else from that."""
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,15 +9,18 @@ from typing import Any
 
 import duckdb
 
-from adapters.duckdb.inventory import IS_PLAIN, connect, inventory_sql
+from adapters.duckdb.history import history_note, history_of
+from adapters.duckdb.inventory import COLUMNS, IS_MARKER, IS_PLAIN, connect, inventory_sql
 from adapters.duckdb.lake_tables import lake_table_sql
 from adapters.duckdb.mapping import KEPT, NO_BRANCH, REJECTED, layout_sql, mapped_sql, register_one_key_mapping
 from adapters.duckdb.requests import IS_ARCHIVED, UPLOADED_IN_PARTS, is_cut, number_of_parts, number_of_reads
 from adapters.duckdb.rows import batched, read_one_by_one, saved_whole
 from adapters.inventory.files import LocalInventory
 from domain.errors import InputError
-from domain.planning.figures import EARLY_DELETION_DAYS, Collision, Cutting, EarlyDeletion, PlanFigures, Shape, Share
-from domain.planning.ports import ObjectListing
+from domain.objects import ListedObject
+from domain.planning.figures import EARLY_DELETION_DAYS, Collision, Cutting, EarlyDeletion, PlanFigures, Shape
+from domain.planning.ports import ObjectListing, VersionListing
+from domain.planning.shares import Share
 from domain.rules.compiled import CompiledRules
 from domain.rules.lake_tables import LakeTable, TableFormat, folders_of
 
@@ -35,9 +38,14 @@ _SUSPECTED = "hash(key) IN (SELECT source_hash FROM suspected_sources)"
 
 @dataclass(frozen=True, slots=True)
 class _KeySet:
-    """SQL of the rows, their time (UTC), and whether a second read of them costs too much."""
+    """SQL of the rows, their time (UTC), and whether a second read of them costs too much.
+
+    ``earlier`` versions are known where every version is carried and the rows tell of them. Then each row says by
+    IS_MARKER whether it is of a delete marker.
+    """
 
     sql: str
+    earlier: str | None = None
     taken_at: float | None = None
     read_once: bool = False
 
@@ -58,8 +66,9 @@ class DuckDbPlanner:
             )
         with saved_whole(out) as partial, self._connection() as connection:
             try:
-                rows = inventory_sql(connection, local)
-                keys = _KeySet(rows, local.inventory.created_at, read_once=local.inventory.file_format == "CSV")
+                rows = inventory_sql(connection, local, with_versions=self._rules.carries_versions)
+                read_once = local.inventory.file_format == "CSV"
+                keys = _KeySet(rows.current, rows.earlier, local.inventory.created_at, read_once=read_once)
                 return self._plan(connection, keys, cutting, partial)
             except duckdb.Error:
                 read_one_by_one(local)
@@ -67,24 +76,32 @@ class DuckDbPlanner:
 
     def plan_listing(self, listing: ObjectListing, *, cutting: Cutting, out: Path | None = None) -> PlanFigures:
         """The figures of a listing of the source bucket."""
+        rows = listing.list_objects(self._rules.source_bucket, prefix=self._rules.source_prefix)
+        return self._plan_listed(rows, cutting, out)
+
+    def plan_versions(self, listing: VersionListing, *, cutting: Cutting, out: Path | None = None) -> PlanFigures:
+        """The figures of a listing of every version in the source bucket."""
+        rows = listing.list_versions(self._rules.source_bucket, prefix=self._rules.source_prefix)
+        return self._plan_listed(rows, cutting, out, with_versions=True)
+
+    def _plan_listed(
+        self, listed: Iterable[ListedObject], cutting: Cutting, out: Path | None, *, with_versions: bool = False
+    ) -> PlanFigures:
         import pyarrow as pa
 
         with saved_whole(out) as partial, self._connection() as connection:
             connection.execute(
-                "CREATE TEMP TABLE listed (key VARCHAR, size BIGINT, e_tag VARCHAR, storage_class VARCHAR)"
+                "CREATE TEMP TABLE listed (key VARCHAR, size BIGINT, e_tag VARCHAR, storage_class VARCHAR, "
+                f"is_latest BOOLEAN, {IS_MARKER} BOOLEAN)"
             )
-            for rows in batched(listing, self._rules):
+            for rows in batched(listed):
                 connection.register("batch", pa.Table.from_pylist(rows))
-                connection.execute("INSERT INTO listed SELECT key, size, e_tag, storage_class FROM batch")
+                connection.execute("INSERT INTO listed BY NAME SELECT * FROM batch")
                 connection.unregister("batch")
-            nothing = "NULL::VARCHAR AS version_id, NULL::BOOLEAN AS is_multipart_uploaded, "
-            nothing += "NULL::VARCHAR AS encryption_status, NULL::VARCHAR AS object_lock_mode, "
-            nothing += (
-                "NULL::VARCHAR AS object_lock_legal_hold_status, NULL::VARCHAR AS intelligent_tiering_access_tier, "
-                f"NULL::TIMESTAMP AS last_modified_date, false AS {IS_PLAIN}"
-            )
-            rows_sql = f"SELECT *, {nothing} FROM listed"
-            return self._plan(connection, _KeySet(rows_sql), cutting, partial)
+            if not with_versions:
+                return self._plan(connection, _KeySet(_listed_sql("is_latest")), cutting, partial)
+            current, earlier = (_listed_sql(rows, IS_MARKER) for rows in ("is_latest", "NOT is_latest"))
+            return self._plan(connection, _KeySet(current, earlier), cutting, partial)
 
     @contextmanager
     def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -106,9 +123,16 @@ class DuckDbPlanner:
         mapped = mapped_sql(self._rules, keys.sql)
         again = "facts" if keys.read_once else f"({keys.sql})"
         suspected = mapped_sql(self._rules, f"SELECT key FROM {again} WHERE {_SUSPECTED}")
+        history = None
+        if keys.earlier is not None:
+            history = history_of(connection, self._rules, current=keys.sql, earlier=keys.earlier, cutting=cutting)
         if out is not None:
             quoted = str(out).replace("'", "''")
-            connection.execute(f"COPY (SELECT * FROM ({mapped})) TO '{quoted}' (FORMAT parquet, COMPRESSION zstd)")
+            # The saved rows are those to be enqueued. What earlier versions cost is beside them.
+            beside = history_note(history) if history is not None else ""
+            connection.execute(
+                f"COPY (SELECT * FROM ({mapped})) TO '{quoted}' (FORMAT parquet, COMPRESSION zstd{beside})"
+            )
             mapped = f"SELECT * FROM read_parquet('{quoted}')"
             suspected = f"{mapped} WHERE {_SUSPECTED}"
         # Only what the figures need: a hash stands for a key or target, so that memory does not grow with key length.
@@ -119,8 +143,10 @@ class DuckDbPlanner:
               {UPLOADED_IN_PARTS} AS in_parts, {IS_ARCHIVED} AS archived, ({_LOCKED}) AS locked, {is_cut(cutting)} AS cut,
               {number_of_reads(cutting, self._rules)} AS reads, coalesce({IS_PLAIN}, false) AS plain, hash(key) AS source_hash, hash(target) AS target_hash,
               {_early_days(keys.taken_at)} AS early_days, {lake_table_sql()} AS lake_table,
-              {kept_keys} FROM ({mapped})"""
+              {IS_MARKER if keys.earlier is not None else "false"} AS deleted, {kept_keys} FROM ({mapped})"""
         )
+        # A deleted key that moves is not an object, but its target may meet another one.
+        connection.execute("CREATE VIEW objects AS SELECT * FROM facts WHERE NOT (deleted AND branch >= 0)")
         shares = self._shares(connection)
         colliding, collisions = self._collisions(connection, suspected)
         special = self._row(
@@ -130,7 +156,7 @@ class DuckDbPlanner:
               count(*) FILTER (archived), coalesce(sum(size) FILTER (archived), 0), count(*) FILTER (locked),
               coalesce(sum({number_of_parts(cutting)}) FILTER (cut), 0), coalesce(sum(reads), 0),
               count(*) FILTER (plain)
-              FROM facts WHERE branch >= 0""",
+              FROM objects WHERE branch >= 0""",
         )
         tables = self._lake_tables(connection)
         rules: dict[str, Share] = {name: Share() for name in self._rules.rules}
@@ -165,6 +191,8 @@ class DuckDbPlanner:
             refused=self._refused(connection, shares.get(NO_BRANCH, Share())),
             lake_table_count=tables[0],
             lake_tables=tables[1],
+            carries_versions=self._rules.carries_versions,
+            history=history,
         )
 
     def _refused(self, connection: duckdb.DuckDBPyConnection, unmapped: Share) -> int:
@@ -197,14 +225,14 @@ class DuckDbPlanner:
     @staticmethod
     def _shares(connection: duckdb.DuckDBPyConnection) -> Mapping[int, Share]:
         rows = connection.execute(
-            "SELECT branch, count(*), coalesce(sum(size), 0) FROM facts GROUP BY branch"
+            "SELECT branch, count(*), coalesce(sum(size), 0) FROM objects GROUP BY branch"
         ).fetchall()
         return {int(row[0]): Share(int(row[1]), int(row[2])) for row in rows}
 
     @staticmethod
     def _classes(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Share]:
         rows = connection.execute(
-            "SELECT storage_class, count(*), coalesce(sum(size), 0) FROM facts WHERE branch >= 0 GROUP BY 1 ORDER BY 1"
+            "SELECT storage_class, count(*), coalesce(sum(size), 0) FROM objects WHERE branch >= 0 GROUP BY 1 ORDER BY 1"
         ).fetchall()
         return {str(row[0] or "unknown"): Share(int(row[1]), int(row[2])) for row in rows}
 
@@ -213,7 +241,7 @@ class DuckDbPlanner:
         classes = ", ".join(f"'{name}'" for name in EARLY_DELETION_DAYS)
         rows = connection.execute(
             f"""SELECT storage_class, coalesce(sum(size * early_days), 0) / 1073741824.0,
-              count(*) FILTER (early_days IS NULL) FROM facts
+              count(*) FILTER (early_days IS NULL) FROM objects
               WHERE branch >= 0 AND storage_class IN ({classes}) GROUP BY 1 ORDER BY 1"""
         ).fetchall()
         return {str(row[0]): EarlyDeletion(float(row[1]), int(row[2])) for row in rows}
@@ -221,7 +249,7 @@ class DuckDbPlanner:
     @staticmethod
     def _encryption(connection: duckdb.DuckDBPyConnection) -> Mapping[str, int]:
         rows = connection.execute(
-            "SELECT encryption_status, count(*) FROM facts WHERE branch >= 0 GROUP BY 1 ORDER BY 1"
+            "SELECT encryption_status, count(*) FROM objects WHERE branch >= 0 GROUP BY 1 ORDER BY 1"
         ).fetchall()
         return {str(row[0] or "unknown"): int(row[1]) for row in rows}
 
@@ -267,6 +295,13 @@ class DuckDbPlanner:
         number = int(self._row(connection, "SELECT count(*) FROM meetings")[0])
         rows = connection.execute(f"SELECT * FROM meetings ORDER BY place LIMIT {SHOWN}").fetchall()
         return number, tuple(Collision(str(row[0]), tuple(row[1]), bool(row[2])) for row in rows)
+
+
+def _listed_sql(where: str, *more: str) -> str:
+    """SQL of some rows of a listing as those of an inventory: what a listing does not say is NULL."""
+    said = ("key", "size", "e_tag", "storage_class", *more)
+    nothing = (f"NULL::{kind} AS {name}" for name, kind in COLUMNS.items() if name not in said)
+    return f"SELECT {', '.join((*said, *nothing))}, false AS {IS_PLAIN} FROM listed WHERE {where}"
 
 
 def _early_days(at: float | None) -> str:

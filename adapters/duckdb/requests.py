@@ -13,7 +13,7 @@ IS_ARCHIVED = (
 )
 UPLOADED_IN_PARTS = "coalesce(is_multipart_uploaded, contains(e_tag, '-'), false)"
 _HAS_ETAG = "coalesce(e_tag, '') <> ''"
-_HAS_KEY = "coalesce(encryption_status, '') LIKE '%KMS%'"
+HAS_KEY = "coalesce(encryption_status, '') LIKE '%KMS%'"
 _TAGGED_LOOK = 2
 """HEAD and GetObjectTagging."""
 _ANNOTATIONS_LOOK = 1
@@ -29,7 +29,7 @@ def is_cut(cutting: Cutting) -> str:
     """
     # With a limit of 0 an object without bytes goes in parts, too (``MigrationPolicy.is_cut``).
     above = f"coalesce(size > {min(cutting.above, MAX_COPY_BYTES)}, false)" if cutting.above else "size IS NOT NULL"
-    unknown = "true" if cutting.encrypts_targets else f"({UPLOADED_IN_PARTS} OR {_HAS_KEY})"
+    unknown = "true" if cutting.encrypts_targets else f"({UPLOADED_IN_PARTS} OR {HAS_KEY})"
     return f"(NOT {IS_ARCHIVED} AND ({above} OR (coalesce(size, 1) > 0 AND {unknown})))"
 
 
@@ -42,6 +42,7 @@ def number_of_parts(cutting: Cutting) -> str:
 def number_of_reads(cutting: Cutting, rules: CompiledRules) -> str:
     """How many requests that read come before the first copy of an object.
 
+    Where every version is carried, the worker reads source and target, and domain/planning/history.py has the rest.
     Without an etag the worker reads source and target, a copy in parts reads the source twice and its annotations, and
     one look is needed unless size, class, key and lock are known.
     """
@@ -49,12 +50,14 @@ def number_of_reads(cutting: Cutting, rules: CompiledRules) -> str:
     is_known = [
         f"coalesce(size <= {min(cutting.above, MAX_COPY_BYTES)}, false)" if cutting.above else "false",
         f"NOT {UPLOADED_IN_PARTS}",
-        "true" if rules.promised_storage_class else f"(coalesce(storage_class, '') <> '' AND NOT {_HAS_KEY})",
+        "true" if rules.promised_storage_class else f"(coalesce(storage_class, '') <> '' AND NOT {HAS_KEY})",
         "true" if rules.promised_plain else "coalesce(is_plain, false)",
         "false" if cutting.encrypts_targets else "true",
     ]
     # An object without bytes is looked at once more, right before its empty part.
     parts = f"{in_parts} + CASE WHEN size = 0 THEN 1 ELSE 0 END"
+    if rules.carries_versions:
+        return f"CASE WHEN {is_cut(cutting)} OR size IS NULL THEN {parts} ELSE {_TAGGED_LOOK + 1} END"
     return (
         f"CASE WHEN {is_cut(cutting)} OR NOT {_HAS_ETAG} AND size IS NULL THEN {parts} WHEN NOT {_HAS_ETAG} THEN {_TAGGED_LOOK + 1} "
         f"WHEN {' AND '.join(is_known)} THEN 0 ELSE 1 END"

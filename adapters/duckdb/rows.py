@@ -1,15 +1,15 @@
 """Rows on their way into a plan and out of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from adapters.inventory.files import LocalInventory
 from adapters.inventory.rows import read_rows
 from domain.errors import InputError
-from domain.planning.ports import ObjectListing
-from domain.rules.compiled import CompiledRules
+from domain.objects import ListedObject
 
 
 @contextmanager
@@ -39,13 +39,19 @@ def read_one_by_one(local: LocalInventory) -> None:
             pass
 
 
-def batched(listing: ObjectListing, rules: CompiledRules, *, rows: int = 50_000) -> Iterator[list[dict[str, Any]]]:
-    """The objects of the source bucket as rows of an inventory, at most ``rows`` at a time."""
-    batch: list[dict[str, Any]] = []
-    for one in listing.list_objects(rules.source_bucket, prefix=rules.source_prefix):
-        batch.append({"key": one.key, "size": one.size, "e_tag": one.etag, "storage_class": one.storage_class})
-        if len(batch) >= rows:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+def batched(rows: Iterable[ListedObject], *, at_most: int = 50_000) -> Iterator[list[dict[str, Any]]]:
+    """The rows of a listing as those of an inventory, some at a time."""
+    left = iter(rows)
+    while some := [_as_row(one) for one in islice(left, at_most)]:
+        yield some
+
+
+def _as_row(one: ListedObject) -> dict[str, Any]:
+    return {
+        "key": one.key,
+        "size": one.size,
+        "e_tag": one.etag,
+        "storage_class": one.storage_class,
+        "is_latest": one.is_latest,
+        "is_delete_marker": one.is_marker,
+    }

@@ -186,11 +186,11 @@ def _upload(fields: Mapping[str, Any]) -> Upload:
 
 def _seen_map(seen: SeenParts) -> dict[str, Any]:
     """Only what an object has, in short names: an item above 1 KB costs two write units."""
-    counts = {"m": seen.metadata, "t": seen.tags, "a": seen.annotations}
+    counts = {"m": seen.metadata, "t": seen.tags, "a": seen.annotations, "v": seen.versions}
     texts = {"c": seen.storage_class if seen.storage_class != "STANDARD" else "", "l": seen.lock}
     texts |= {"y": seen.source_key, "s": seen.checksum}
     fields: dict[str, Any] = {
-        name: number(count) for name, count in counts.items() if count or (name == "a" and count == 0)
+        name: number(count) for name, count in counts.items() if count or (name in "av" and count == 0)
     }
     fields |= {name: text(value) for name, value in texts.items() if value}
     fields |= {"x": text(",".join(seen.lost))} if seen.lost else {}
@@ -212,4 +212,5 @@ def _seen(fields: Mapping[str, Any]) -> SeenParts:
         is_proven="u" not in counts,
         source_key=texts.get("y", ""),
         checksum=texts.get("s", ""),
+        versions=counts.get("v"),
     )

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from domain.errors import InputError
-from domain.objects import ListedObject
+from domain.objects import ListedObject, deleted_key
 from domain.planning.inventory import Inventory
 
 _BATCH_ROWS = 8_192
@@ -41,16 +41,19 @@ def plan_inventory(path: Path, bucket: str) -> Inventory:
     return Inventory(bucket, "", "Parquet", columns, (), 0.0)
 
 
-def read_rows(path: Path, inventory: Inventory, *, start: int = 0) -> Iterator[ListedObject | None]:
+def read_rows(
+    path: Path, inventory: Inventory, *, start: int = 0, with_deleted: bool = False
+) -> Iterator[ListedObject | None]:
     """One answer for each row from row ``start`` on (counted from 0); ``None``: a delete marker or an old version.
 
-    Raises InputError naming file and row where a row cannot be read.
+    ``with_deleted`` is for a migration that carries every version: then the row of a current delete marker is
+    ``deleted_key``. Raises InputError naming file and row where a row cannot be read.
     """
     rows = {"CSV": _csv_rows, "Parquet": _parquet_rows}[inventory.file_format]
     number = start
     try:
         for row in rows(path, inventory, start):
-            yield _listed(row, inventory)
+            yield _listed(row, inventory, with_deleted=with_deleted)
             number += 1
     except (OSError, EOFError, zlib.error, csv.Error, ValueError, KeyError, OverflowError) as error:
         raise InputError(f"{path}, row {number + 1}: it cannot be read ({error}); fetch the file again") from error
@@ -90,15 +93,17 @@ def _from(batch: Any, skip: int) -> Iterator[Mapping[str, Any]]:
         yield from batch.slice(offset, _BATCH_ROWS).to_pylist()
 
 
-def _listed(row: Mapping[str, Any], inventory: Inventory) -> ListedObject | None:
+def _listed(row: Mapping[str, Any], inventory: Inventory, *, with_deleted: bool) -> ListedObject | None:
     is_latest, is_marker, _ = (_flag(row, name) for name in ("is_latest", "is_delete_marker", "is_multipart_uploaded"))
-    if is_marker or is_latest is False:
+    if is_latest is False or (is_marker and not with_deleted):
         return None
     if row.get("bucket", inventory.source_bucket) != inventory.source_bucket:
         raise ValueError(f"the row is of bucket {row['bucket']!r}, the manifest is of {inventory.source_bucket!r}")
     size = _size(row.get("size"))
     if not isinstance(row["key"], str) or not row["key"]:
         raise ValueError("it has no key")  # a bad row like any other
+    if is_marker:
+        return deleted_key(row["key"])
     return ListedObject(
         key=row["key"],
         etag=str(row.get("e_tag") or "").strip('"') or None,

@@ -1,4 +1,4 @@
-"""A bucket's keys with the oldest version of each, and the numbers of versions and delete markers."""
+"""The pages of ListObjectVersions, and a bucket's keys with the oldest version and the number of versions of each."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -26,6 +26,14 @@ class StoredKey:
     markers: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class VersionEntry:
+    """One version or delete marker as S3 ``said`` it."""
+
+    said: Mapping[str, Any]
+    is_marker: bool
+
+
 def stored_keys(
     list_versions: Callable[[_Page], _Page], bucket: str, *, prefix: str, after: str = ""
 ) -> Iterator[StoredKey]:
@@ -34,25 +42,34 @@ def stored_keys(
     S3 lists keys in order and a key's versions newest first. Raises UnavailableError where a server's pages do not
     advance, because the listing would never end.
     """
-    page: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix} | ({"KeyMarker": after} if after else {})
     held: StoredKey | None = None
+    for key, version in version_entries(list_versions, bucket, prefix=prefix, after=after):
+        if held is not None and held.key != key:
+            yield held
+            held = None
+        held = _with(held or StoredKey(key), version)
+    if held is not None:
+        yield held
+
+
+def version_entries(
+    list_versions: Callable[[_Page], _Page], bucket: str, *, prefix: str, after: str = ""
+) -> Iterator[tuple[str, VersionEntry]]:
+    """Every version and delete marker with its key, in the keys' order, of one key the current one first.
+
+    Raises UnavailableError where a server's pages do not advance.
+    """
+    page: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix} | ({"KeyMarker": after} if after else {})
     while True:
         answer = list_versions(page)
-        for key, version in _entries(answer):
-            if key <= after:  # servers differ in whether a marker's own key comes again
-                continue
-            if held is not None and held.key != key:
-                yield held
-                held = None
-            held = _with(held or StoredKey(key), version)
+        # Servers differ in whether a marker's own key comes again.
+        yield from ((one.said["Key"], one) for one in _entries(answer) if one.said["Key"] > after)
         if not answer.get("IsTruncated"):
-            break
+            return
         following = _following(answer)
         if following == {name: page.get(name) for name in following}:
             raise UnavailableError(f"ListObjectVersions of s3://{bucket}/{prefix} repeats a page")
         page = {"Bucket": bucket, "Prefix": prefix} | following
-    if held is not None:
-        yield held
 
 
 def _following(answer: _Page) -> dict[str, Any]:
@@ -62,14 +79,15 @@ def _following(answer: _Page) -> dict[str, Any]:
     return following
 
 
-def _entries(answer: _Page) -> list[tuple[str, Mapping[str, Any] | None]]:
-    """A page's versions by their keys, delete markers without one; a key's versions stay in their order."""
-    entries = [(one["Key"], one) for one in answer.get("Versions", [])]
-    return sorted([*entries, *((one["Key"], None) for one in answer.get("DeleteMarkers", []))], key=lambda one: one[0])
+def _entries(answer: _Page) -> list[VersionEntry]:
+    """A page's versions and delete markers by their keys; S3 answers them as two lists."""
+    entries = [VersionEntry(one, is_marker=False) for one in answer.get("Versions", [])]
+    entries += [VersionEntry(one, is_marker=True) for one in answer.get("DeleteMarkers", [])]
+    return sorted(entries, key=lambda one: (one.said["Key"], not one.said.get("IsLatest")))
 
 
-def _with(held: StoredKey, version: Mapping[str, Any] | None) -> StoredKey:
-    if version is None:
+def _with(held: StoredKey, entry: VersionEntry) -> StoredKey:
+    if entry.is_marker:
         return replace(held, markers=held.markers + 1)
-    stored_at = version["LastModified"].timestamp()
-    return replace(held, oldest=version["VersionId"], stored_at=stored_at, versions=held.versions + 1)
+    stored_at = entry.said["LastModified"].timestamp()
+    return replace(held, oldest=entry.said["VersionId"], stored_at=stored_at, versions=held.versions + 1)

@@ -1,8 +1,12 @@
 """The strict layer in front of the emulator's S3: every request passes here, on the event loop's thread."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
+from xml.etree.ElementTree import SubElement
+from xml.sax.saxutils import escape
 
 from adapters.standin.attributes import attribute_refusal
 from adapters.standin.copying import Copies
@@ -14,10 +18,15 @@ from adapters.standin.preconditions import target_refusal
 from adapters.standin.wire import Answer, S3Request, operation_of, parsable, s3_error
 
 _CREATORS = frozenset({"PutObject", "CopyObject", "CreateMultipartUpload"})
+_KEYS = frozenset({"Key", "Prefix", "Delimiter", "KeyMarker", "NextKeyMarker"})
 _ENCRYPTION = "x-amz-server-side-encryption"
 _MANAGED_KEY = "arn:aws:kms:us-east-1:000000000000:key/00000000-0000-4000-8000-000000000053"
 
 _Handler = Callable[[S3Request], Answer]
+
+
+def _is_version(stored: dict[str, Any], version_id: str | None) -> bool:
+    return stored.get("version_id") == version_id and not stored.get("is_delete_marker")
 
 
 class StrictS3:
@@ -97,6 +106,9 @@ class StrictS3:
 
     def _subresource(self, request: S3Request) -> Answer:
         """Of a changed or deleted set of tags S3 tells by an event; the emulator does not."""
+        hidden = self._tags_of_hidden(request) if request.method == "GET" and "tagging" in request.query else None
+        if hidden is not None:
+            return hidden
         answer = self._pass(request)
         kind = {"PUT": "Put", "DELETE": "Delete"}.get(request.method)
         tagged = self._current(request)
@@ -110,6 +122,17 @@ class StrictS3:
                 version_id=version_id,
             )
         return answer
+
+    def _tags_of_hidden(self, request: S3Request) -> Answer | None:
+        """The tags of a version of a key that has no current one; the emulator knows none of such a key."""
+        version_id = request.parameter("versionId")
+        stored = self._s3._object_versions.get((request.bucket, request.key), [])
+        if self._current(request) is not None or not any(_is_version(one, version_id) for one in stored):
+            return None
+        tags = self._s3._object_tags.get((request.bucket, request.key, version_id), {})
+        texts = (f"<Tag><Key>{escape(key)}</Key><Value>{escape(value)}</Value></Tag>" for key, value in tags.items())
+        body = f"<Tagging><TagSet>{''.join(texts)}</TagSet></Tagging>"
+        return 200, {"Content-Type": "application/xml", "x-amz-version-id": version_id}, body.encode()
 
     def _delete_object(self, request: S3Request) -> Answer:
         current = self._current(request)
@@ -146,7 +169,28 @@ class StrictS3:
             # The key has this one version only; the emulator would list it again, and never come to the next.
             query = {name: value for name, value in request.query.items() if name != "version-id-marker"}
             request = replace(request, query=query)
-        return self._pass(request)
+        if request.parameter("encoding-type") != "url":
+            return self._pass(request)
+        with self._encoding_keys():
+            return self._pass(request)
+
+    @contextmanager
+    def _encoding_keys(self) -> Iterator[None]:
+        """URL-encoded keys in the answers made inside; the emulator encodes only those of the other listings."""
+        render = self._s3._xml_body
+
+        def render_encoded(root: Any) -> Any:
+            for element in root.iter():
+                if element.tag in _KEYS and element.text:
+                    element.text = quote(element.text, safe="/")
+            SubElement(root, "EncodingType").text = "url"
+            return render(root)
+
+        self._s3._xml_body = render_encoded
+        try:
+            yield
+        finally:
+            self._s3._xml_body = render
 
     def _get_object(self, request: S3Request) -> Answer:
         answer = self._pass(request)

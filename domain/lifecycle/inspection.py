@@ -99,6 +99,12 @@ class Inspector(Protocol):
         Raises AccessDeniedError where that is denied, RefusedRequestError where the server has no annotations.
         """
 
+    def can_read_versions(self, bucket: str, prefix: str) -> bool:
+        """Whether there is an earlier version to try it on; versions are listed, and one is looked at with its tags.
+
+        Raises AccessDeniedError where that is denied.
+        """
+
     def kms_keys(self, bucket: str, prefix: str) -> frozenset[str]:
         """The ARNs of the KMS keys of some of the bucket's first objects."""
 

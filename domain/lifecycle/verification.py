@@ -9,6 +9,7 @@ from domain.kms_keys import NO_KEYS, KeyMap
 from domain.lifecycle.seen_copy import parts_seen, wrong_key
 from domain.objects import ObjectState, is_other_version, same_bytes
 from domain.protocol.annotations import AnnotationsCompared
+from domain.protocol.histories import VersionsCompared
 from domain.protocol.known_target import is_as_recorded
 from domain.protocol.record import Origin, Record, State
 from domain.protocol.seen_parts import SeenParts
@@ -41,6 +42,8 @@ class Difference(StrEnum):
     ENCRYPTION = "encryption"
     LOCK = "lock"
     ANNOTATIONS = "annotations"
+    VERSIONS = "versions"
+    """The target lacks earlier versions of the source; they cannot be put behind a later one."""
     CONFLICT = "conflict"
     PARKED = "parked"
     REFERENCE = "reference"
@@ -73,11 +76,12 @@ _LOSSES = frozenset(
         Difference.ENCRYPTION,
         Difference.LOCK,
         Difference.ANNOTATIONS,
+        Difference.VERSIONS,
     }
 )
 """Differences that name a part of the source that the target lacks."""
 
-REPAIRABLE = _LOSSES | {
+REPAIRABLE = (_LOSSES - {Difference.VERSIONS}) | {
     Difference.NOT_MIGRATED,
     Difference.UNFINISHED,
     Difference.CHANGED_SINCE,
@@ -119,7 +123,7 @@ class Finding:
 class Sides:
     """The objects at both keys, with tags; digests (SHA-256, hexadecimal) only where the bytes were read.
 
-    ``annotations`` is ``None`` where they were not looked at.
+    ``annotations`` and ``versions`` are ``None`` where they were not looked at.
     """
 
     source: ObjectState | None
@@ -127,6 +131,7 @@ class Sides:
     source_digest: str | None = None
     target_digest: str | None = None
     annotations: AnnotationsCompared | None = None
+    versions: VersionsCompared | None = None
 
 
 def needs_reading(record: Record, sides: Sides) -> bool:
@@ -158,7 +163,7 @@ def judge(record: Record, sides: Sides, *, now: float, keys: KeyMap = NO_KEYS) -
 
 def _what_is_wrong(sides: Sides, differences: tuple[Difference, ...], keys: KeyMap) -> str:
     source, target = sides.source, sides.target
-    found = [sides.annotations.lack] if sides.annotations is not None else []
+    found = [one.lack for one in (sides.annotations, sides.versions) if one is not None]
     if Difference.ENCRYPTION in differences and source is not None and target is not None:
         found.append(wrong_key(source, target, keys))
     return "; ".join(filter(None, found))
@@ -171,6 +176,7 @@ def _seen(record: Record, sides: Sides, differences: tuple[Difference, ...], key
         return None
     return replace(
         parts_seen(source, target, annotations=sides.annotations, keys=keys),
+        versions=sides.versions.count if sides.versions is not None else None,
         lost=tuple(one.value for one in differences if one in _LOSSES),
         is_proven=not _UNEQUAL & set(differences),
     )
@@ -194,6 +200,8 @@ def _differences(  # noqa: C901, PLR0912  # one row for each state
                 yield Difference.NOT_MIGRATED
             elif ours and record.origin is not Origin.ADOPTED:
                 yield Difference.ORPHAN
+            elif _lacks_versions(sides):
+                yield Difference.VERSIONS
         case State.CLEANED:
             if sides.source is not None:
                 yield Difference.CHANGED_SINCE
@@ -250,6 +258,12 @@ def compare_objects(  # noqa: C901  # one row for each thing that a copy carries
         yield Difference.LOCK
     if sides.annotations is not None and sides.annotations.lack:
         yield Difference.ANNOTATIONS
+    if _lacks_versions(sides):
+        yield Difference.VERSIONS
+
+
+def _lacks_versions(sides: Sides) -> bool:
+    return sides.versions is not None and bool(sides.versions.absent)
 
 
 def _proven_different(one: ObjectState, other: ObjectState) -> bool:

@@ -32,8 +32,12 @@ def cost_afterwards(  # noqa: PLR0913  # what is cleaned, by which choices
     *,
     single_events: bool,
     promised_unannotated: bool,
+    version_lists: int = 0,
 ) -> Iterator[CostLine]:
-    """The items of the bill for one verify and one cleanup of every object; S3 deletes for nothing, but tells of it."""
+    """The items of the bill for one verify and one cleanup of every object; S3 deletes for nothing, but tells of it.
+
+    ``version_lists`` are the ListObjectVersions requests of verify, where every version is carried.
+    """
     writes = 0
     for command, each in AFTERWARDS.items():
         reads = objects * (each.looks + (0 if promised_unannotated else each.lists))
@@ -42,6 +46,9 @@ def cost_afterwards(  # noqa: PLR0913  # what is cleaned, by which choices
         dollars += objects * each.table_reads * prices.dynamodb_read_per_million
         writes += objects * each.table_writes
         yield CostLine(f"{command}: S3 reads", reads, reads * prices.read_per_million / _MILLION)
+        if version_lists and command == "verify":
+            dollars_of_lists = version_lists * prices.copy_per_million / _MILLION
+            yield CostLine(f"{command}: S3 lists of versions", version_lists, dollars_of_lists)
         yield CostLine(f"{command}: DynamoDB", table, dollars / _MILLION)
     yield from cost_delete_events(objects, prices, functions, own)
     writes += objects * DELETE_EVENT.table_writes if own.of_deletes else 0

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from domain.planning.history import History
+from domain.planning.shares import Share
 from domain.protocol.parts import MULTIPART_ABOVE, PART_BYTES
 from domain.rules.lake_tables import LakeTable
 
@@ -19,14 +21,6 @@ class Cutting:
     above: int = MULTIPART_ABOVE
     part_size: int = PART_BYTES
     encrypts_targets: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """How many objects and bytes."""
-
-    objects: int = 0
-    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +57,7 @@ class PlanFigures:
     ``archived`` ones must be restored first. ``parts`` counts the UploadPartCopy requests of the large ones, ``reads``
     the HEAD, GetObjectTagging and ListObjectAnnotations requests for the copies. ``refused`` objects are unmapped,
     and the rules forbid that (``unmapped: fail``). The columns of ``plain`` objects rule out a KMS key and an object
-    lock.
+    lock. With ``carries_versions`` there is a ``history`` too, unless the inventory lists current versions only.
     """
 
     rules: Mapping[str, Share]
@@ -88,6 +82,8 @@ class PlanFigures:
     lake_tables: tuple[LakeTable, ...] = ()
     """The first of the data-lake tables that the rules file does not accept."""
     lake_table_count: int = 0
+    carries_versions: bool = False
+    history: History | None = None
 
     @property
     def moving(self) -> Share:
@@ -103,6 +99,17 @@ class PlanFigures:
     def is_safe(self) -> bool:
         """Whether all targets differ, all new keys are valid, and the rules refuse no object."""
         return not self.colliding_targets and not self.rejected.objects and not self.refused
+
+    def _history_notes(self) -> list[str]:
+        if not self.carries_versions:
+            return []
+        notes = ["version ids are new, and every version gets the date of its copy; the order stays"]
+        if self.history is not None and self.history.archived.objects:
+            notes.append(
+                f"{self.history.archived.objects:,} earlier versions are archived: their keys wait until those are"
+                " restored: keyshift archived"
+            )
+        return notes
 
     def promises(self) -> Mapping[str, str]:
         """What the rules file can promise of every object that moves, as entries of ``source:``."""
@@ -127,6 +134,7 @@ class PlanFigures:
             )
         if self.locked:
             notes.append(f"{self.locked:,} objects are locked: their sources cannot be deleted before the lock ends")
+        notes += self._history_notes()
         if self.archived.objects:
             notes.append(
                 f"{self.archived.objects:,} archived objects are parked until they are restored: keyshift archived"

@@ -39,6 +39,11 @@ class Inventory:
         """Only CSV writes keys URL-encoded, a space as a plus sign."""
         return self.file_format == "CSV"
 
+    @property
+    def tells_deleted(self) -> bool:
+        """Whether a key whose current version is a delete marker has a row: in a report of all versions only."""
+        return "is_delete_marker" in self.columns
+
     def content_of(self, key: str) -> str:
         """An id of the bytes of the data file ``key``, the same in any place and under any name. Raises LookupError."""
         found = next((file for file in self.files if file.key == key), None)
@@ -66,6 +71,17 @@ def inventory_fault(inventory: Inventory, *, live_at: float) -> str | None:
     return (
         f"began at {began:%Y-%m-%d %H:%M}Z. It may lack what was written before live capture was on:"
         f" only a report that began after {from_then_on:%Y-%m-%d %H:%M}Z holds all of that"
+    )
+
+
+def versions_fault(inventory: Inventory) -> str | None:
+    """Why a migration that carries every version would miss keys with this report, or ``None``."""
+    if inventory.tells_deleted:
+        return None
+    return (
+        "lists current versions only, and the rules file says versions: all. Keys that are deleted now are not in it,"
+        " so their earlier versions would stay behind: take an inventory of all versions"
+        " (IncludedObjectVersions: All), or run keyshift backfill --list"
     )
 
 

@@ -35,7 +35,21 @@ class TotalBook(Protocol):
 
 
 class ObjectListing(Protocol):
-    """ListObjectsV2."""
+    """The objects of a bucket: ListObjectsV2."""
 
     def list_objects(self, bucket: str, *, prefix: str = "", after: str = "") -> Iterator[ListedObject]:
         """Objects in the order of their keys' UTF-8 bytes, only those after the key ``after``."""
+
+
+class VersionListing(ObjectListing, Protocol):
+    """Every version in a bucket: ListObjectVersions.
+
+    Here ``list_objects`` has one row for every key that has a version. Where that is deleted now, the row is
+    ``deleted_key``.
+    """
+
+    def list_versions(self, bucket: str, *, prefix: str = "", after: str = "") -> Iterator[ListedObject]:
+        """Every version and every delete marker, in the order of keys like ``list_objects``.
+
+        The versions of one key come one after the other, the current one first.
+        """

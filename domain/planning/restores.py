@@ -5,8 +5,10 @@ from enum import StrEnum
 
 from domain.lifecycle.archives import HOURS, is_deep
 from domain.objects import ObjectState
-from domain.planning.figures import PlanFigures, Share
+from domain.planning.figures import PlanFigures
+from domain.planning.history import History
 from domain.planning.prices import CostLine, Prices
+from domain.planning.shares import Share
 from domain.rules.restoring import RestoreRule, RestoreTier
 
 DAYS_PER_MONTH = 30.0
@@ -57,14 +59,23 @@ def _prices(prices: Prices, name: str, tier: str) -> tuple[float, float]:
 
 
 def archived_shares(figures: PlanFigures) -> Mapping[ArchiveClass, Share]:
-    """The plan's archived objects by class."""
-    classes = figures.storage_classes
+    """The plan's archived objects by class, with the earlier versions that are carried."""
+    history = figures.history or History()
+    classes = {
+        name: _added(figures.storage_classes.get(name, Share()), history.storage_classes.get(name, Share()))
+        for name in {*figures.storage_classes, *history.storage_classes}
+    }
+    archived = _added(figures.archived, history.archived)
     shares = {
         name: classes[name.value] for name in (ArchiveClass.GLACIER, ArchiveClass.DEEP_ARCHIVE) if name.value in classes
     }
     known = Share(sum(one.objects for one in shares.values()), sum(one.size for one in shares.values()))
-    rest = Share(figures.archived.objects - known.objects, figures.archived.size - known.size)
+    rest = Share(archived.objects - known.objects, archived.size - known.size)
     return shares | ({ArchiveClass.INTELLIGENT_TIERING: rest} if rest.objects > 0 else {})
+
+
+def _added(one: Share, other: Share) -> Share:
+    return Share(one.objects + other.objects, one.size + other.size)
 
 
 def restore_lines(figures: PlanFigures, rule: RestoreRule | None, prices: Prices) -> Iterator[CostLine]:
@@ -72,17 +83,18 @@ def restore_lines(figures: PlanFigures, rule: RestoreRule | None, prices: Prices
 
     There are none where the rules file restores none. A copy gets its source's class, so it is archived again.
     """
-    if rule is None or not figures.archived.objects:
-        return
     shares = archived_shares(figures)
+    archived = sum(share.objects for share in shares.values())
+    if rule is None or not archived:
+        return
     deep = ArchiveClass.DEEP_ARCHIVE in shares
     hours = HOURS.get((rule.tier, deep)) or HOURS[RestoreTier.STANDARD, deep]
     name = f"restores from archives ({rule.tier.value.lower()}, {hours} hours)"
-    yield CostLine(name, figures.archived.objects, restore_dollars(shares, rule, prices))
+    yield CostLine(name, archived, restore_dollars(shares, rule, prices))
     by_class = {
         ArchiveClass.GLACIER: prices.copy_glacier_per_million,
         ArchiveClass.DEEP_ARCHIVE: prices.copy_deep_archive_per_million,
         ArchiveClass.INTELLIGENT_TIERING: prices.copy_per_million,
     }
     dollars = sum(share.objects * by_class[kind] / 1e6 for kind, share in shares.items())
-    yield CostLine("S3 copies into archives", figures.archived.objects, dollars)
+    yield CostLine("S3 copies into archives", archived, dollars)

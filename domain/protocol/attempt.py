@@ -11,7 +11,16 @@ from domain.protocol.causes import Cause, told
 from domain.protocol.intents import TARGET_WRITES, Action, Intent
 from domain.protocol.notices import Notice
 from domain.protocol.parts import MAX_COPY_BYTES, MULTIPART_ABOVE, PART_BYTES
-from domain.protocol.ports import AnnotationStore, Clock, Manifest, MultipartStore, ObjectStore, Refused, Written
+from domain.protocol.ports import (
+    AnnotationStore,
+    Clock,
+    Manifest,
+    MultipartStore,
+    ObjectStore,
+    Refused,
+    VersionHistory,
+    Written,
+)
 from domain.protocol.record import Claim, State
 
 BUSY_SECONDS = 5
@@ -148,6 +157,7 @@ class MigrationPorts:
     """The ports that one attempt uses.
 
     ``annotations`` is ``None`` where the rules file promises that no source has any, so nothing looks for them.
+    ``history`` is ``None`` where only current versions are carried, so nothing lists the others.
     """
 
     store: ObjectStore
@@ -155,6 +165,7 @@ class MigrationPorts:
     manifest: Manifest
     clock: Clock
     annotations: AnnotationStore | None = None
+    history: VersionHistory | None = None
 
 
 @dataclass(frozen=True, slots=True)

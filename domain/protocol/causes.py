@@ -54,6 +54,7 @@ class Cause(StrEnum):
     INCORPORATED = "incorporated"
     KEYS_KEEP_CHANGING = "keys-keep-changing"
     PARTS_LEFT = "parts-left"
+    VERSIONS_LEFT = "versions-left"
     CONCURRENT_WRITER = "concurrent-writer"
     NOT_FORWARD = "not-forward"
     NOT_COPIED = "not-copied"
@@ -115,6 +116,7 @@ _TEXTS: Mapping[Cause, str] = {
     Cause.BUSY: "another worker has it",
     Cause.KEYS_KEEP_CHANGING: "both keys keep changing",
     Cause.PARTS_LEFT: "parts are left to copy",
+    Cause.VERSIONS_LEFT: "versions are left to copy",
     Cause.CONCURRENT_WRITER: "another writer writes the key at this moment (409), so nothing was done: run it again",
     Cause.NOT_FORWARD: "not to be cleaned",
     Cause.NOT_COPIED: "only a finished copy is cleaned",

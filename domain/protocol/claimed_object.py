@@ -1,5 +1,6 @@
 """One attempt at an object whose claim was granted: copy by the notice, or reconcile (protocol.md §4, §5)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from domain.errors import ArchivedError, PermanentError
@@ -7,27 +8,29 @@ from domain.keys import Location, newer_sequencer
 from domain.objects import ObjectState
 from domain.protocol.annotating import carry_annotations
 from domain.protocol.attempt import BUSY_SECONDS, RULES_SECONDS, MigrationPolicy, MigrationPorts, Outcome, Verdict
+from domain.protocol.carrying import CarriedVersions
 from domain.protocol.causes import Cause
 from domain.protocol.claims import may_copy_by_notice
 from domain.protocol.copying import HandedOn, SeenCopy, abort_upload, copy_seen
-from domain.protocol.decisions import Copy, CopyHidden, DeleteTarget, Settle, Sight
+from domain.protocol.decisions import CarryVersions, Copy, CopyHidden, DeleteTarget, Settle, Sight
+from domain.protocol.deleting import delete_target
 from domain.protocol.held_record import HeldRecord
-from domain.protocol.intents import Action, Intent
 from domain.protocol.known_target import is_known
 from domain.protocol.notices import Notice, NoticeKind
 from domain.protocol.ports import (
-    Deleted,
     HiddenVersion,
     MustBeAbsent,
     MustMatch,
     Refused,
     SourceObject,
+    StoredVersion,
     TargetCondition,
     Written,
 )
 from domain.protocol.reconciling import decide, may_lie_under_a_marker
 from domain.protocol.record import Origin, Record, State
 from domain.protocol.settling import NO_TARGET, settled_fields
+from domain.protocol.versions import carry_first
 
 ROUNDS = 4
 """How often one attempt reads both keys before it returns the message (protocol.md §5)."""
@@ -69,7 +72,7 @@ class ClaimedObject:
             try:
                 return self._attempt(before, target)
             except ArchivedError as error:
-                held.set_aside(Cause.ARCHIVED)
+                held.set_aside(Cause.ARCHIVED, error.version)
                 return Outcome(Verdict.DONE, held.record.state, Cause.ARCHIVED, str(error))
             except PermanentError as error:
                 cause = Cause(error.cause)
@@ -85,7 +88,9 @@ class ClaimedObject:
         if held.record.target != target:
             detail = f"the rules say {target.uri}, it was begun for {held.record.target.uri}"
             return wait_for_rules(self._notice, held, Cause.OTHER_TARGET, detail)
-        outcome = self._copy_by_notice(before) if may_copy_by_notice(before, self._notice) else None
+        # Earlier versions go first, and a notice says nothing of them.
+        is_told = self._ports.history is None and may_copy_by_notice(before, self._notice)
+        outcome = self._copy_by_notice(before) if is_told else None
         return outcome or self._reconcile()
 
     def _copy_by_notice(self, before: Record | None) -> Outcome | None:
@@ -123,11 +128,14 @@ class ClaimedObject:
 
     def _reconcile(self) -> Outcome:
         """Read both keys and do what they require, with a limited number of tries."""
-        for _ in range(ROUNDS):
-            sight = self._see()
-            outcome = self._act(sight)
+        tries = 0
+        while tries < ROUNDS:
+            known = self._held.at_claim
+            outcome = self._act(self._see())
             if outcome is not None:
                 return outcome
+            # A round that carried a version was not in vain: the record says more than at its begin.
+            tries += known is self._held.at_claim
         self._held.release()
         return Outcome(Verdict.RETURN, None, Cause.KEYS_KEEP_CHANGING, retry_after=UNSETTLED_SECONDS)
 
@@ -145,18 +153,30 @@ class ClaimedObject:
             mirror_adopted=self._policy.mirror_adopted,
             now=self._held.lease.started,
             kms_keys=self._policy.kms_keys,
+            versions=self._list_versions(),
         )
         if may_lie_under_a_marker(sight):
             return replace(sight, top=self._ports.store.find_top_marker(self._source))
         return sight
 
+    def _list_versions(self) -> Sequence[StoredVersion] | None:
+        """The source's versions where they are carried: from the last one, or all while something is unsettled."""
+        history, record = self._ports.history, self._held.as_known
+        if history is None:
+            return None
+        return history.list_versions(self._source, since=None if record.maybe else record.source_version)
+
     def _look(self, location: Location) -> ObjectState | None:
         return self._ports.store.look_at_object(location, with_tags=True)
 
     def _act(self, sight: Sight) -> Outcome | None:
-        match decide(sight):
+        match carry_first(decide(sight), sight):
+            case CarryVersions() as decision:
+                return self._carry_versions(decision, sight)
             case Copy(source, condition):
-                return self._copy(source, condition)
+                # Where every version is carried, the same bytes put again since are a version of their own.
+                version_id = source.version_id if self._ports.history is not None else None
+                return self._copy(source, condition, version_id=version_id)
             case CopyHidden(hidden, condition):
                 return self._copy_hidden(hidden, condition)
             case DeleteTarget(etag):
@@ -189,7 +209,7 @@ class ClaimedObject:
         answer = copy_seen(self._held, copy, ports=self._ports, policy=self._policy)
         if isinstance(answer, HandedOn):
             self._held.release()
-            return Outcome(Verdict.CONTINUE, None, Cause.PARTS_LEFT, str(answer.parts_left))
+            return Outcome(Verdict.CONTINUE, None, Cause.PARTS_LEFT, str(answer.left))
         if isinstance(answer, Refused):
             return None
         changes = {"source_etag": seen.etag, "source_modified": seen.last_modified, "size": seen.size}
@@ -203,22 +223,16 @@ class ClaimedObject:
         return self._copy(seen, condition, version_id=hidden.version_id, state=State.CLEANED)
 
     def _delete_target(self, etag: str) -> Outcome | None:
-        held, target = self._held, self._held.record.target
-        held.declare_intent(Intent(Action.DELETE_TARGET))
-        answer = held.send(
-            lambda: self._ports.store.delete_object(target, if_match=etag, send_before=held.lease.send_before)
-        )
+        if not delete_target(self._held, self._ports.store, etag=etag):
+            return None
+        return self._commit(State.TOMBSTONE, source_etag=None, origin=None, **NO_TARGET)
 
-        def is_absent() -> bool:
-            # Some servers refuse the condition when the key is absent (SeaweedFS: 412).
-            return answer is Refused.SOURCE_ABSENT or self._ports.store.look_at_object(target) is None
-
-        # keyshift saw the object, and its own delete, sent twice, may have removed it. The delete stays unsettled until
-        # that is known.
-        is_gone = isinstance(answer, Deleted) or held.ask_if_done(is_absent)
-        if is_gone and answer is not Refused.PRECONDITION:
-            return self._commit(State.TOMBSTONE, source_etag=None, origin=None, **NO_TARGET)
-        return None
+    def _carry_versions(self, decision: CarryVersions, sight: Sight) -> Outcome | None:
+        handed_on = CarriedVersions(self._held, self._ports, self._policy).carry(decision, sight)
+        if handed_on is None:
+            return None
+        self._held.release()
+        return Outcome(Verdict.CONTINUE, None, Cause.VERSIONS_LEFT, str(handed_on.left))
 
     def _settle(self, decision: Settle, sight: Sight) -> Outcome:
         changes = settled_fields(decision, sight, self._held.record)

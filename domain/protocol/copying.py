@@ -23,9 +23,9 @@ from domain.protocol.record import Upload
 
 @dataclass(frozen=True, slots=True)
 class HandedOn:
-    """The attempt's time is over; the upload is in the record, and the next attempt resumes it."""
+    """The attempt's time is over; the record says where the next attempt goes on. ``left`` are parts, or versions."""
 
-    parts_left: int
+    left: int
 
 
 @dataclass(frozen=True, slots=True)

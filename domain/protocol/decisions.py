@@ -1,11 +1,12 @@
 """What a decision about one object is made from, and what it can be (protocol.md §5)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.kms_keys import NO_KEYS, KeyMap
 from domain.objects import ObjectState
 from domain.protocol.causes import Cause
-from domain.protocol.ports import HiddenVersion, MustMatch, TargetCondition, TopMarker
+from domain.protocol.ports import HiddenVersion, MustMatch, StoredVersion, TargetCondition, TopMarker
 from domain.protocol.record import Origin, Record, State
 
 
@@ -16,7 +17,8 @@ class Sight:
     Each request that this attempt sent before was refused, so of its own intents only the unconfirmed copies are known.
     ``removed`` means that the notice is a producer's delete. ``mirror_adopted`` means that this delete may also delete
     a target that another writer made. ``now`` is in seconds since 1970. ``kms_keys`` names the KMS key that a copy gets
-    where it is not its source's.
+    where it is not its source's. ``versions`` of the source, oldest first, are known only in a migration that carries
+    every version.
     """
 
     record: Record
@@ -28,6 +30,7 @@ class Sight:
     mirror_adopted: bool = False
     now: float = 0.0
     kms_keys: KeyMap = NO_KEYS
+    versions: Sequence[StoredVersion] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,18 @@ class DeleteTarget:
     """Delete the target if it has this etag; the record becomes TOMBSTONE."""
 
     etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class CarryVersions:
+    """Copy these earlier versions of the source, oldest first, and then look again.
+
+    A delete marker among them deletes the target. The first step has this condition, and each later one the state that
+    the step before it left.
+    """
+
+    versions: tuple[StoredVersion, ...]
+    condition: TargetCondition
 
 
 Decision = Settle | Copy | CopyHidden | DeleteTarget

@@ -125,6 +125,17 @@ class HeldRecord:
             self._store(committed)
         return Outcome(Verdict.DONE, state, committed.cause, committed.cause_detail)
 
+    def advance(self, state: State, *, maybe: frozenset[Intent], **changes: Any) -> None:
+        """Record a step that is done and keep the claim; what this attempt knew before the step counts no more.
+
+        ``maybe`` says what is still to be done. Raises ClaimLostError when another worker has taken the record over.
+        """
+        self._store(self._next(state=state, **{**_SETTLED, "maybe": maybe, **changes}))
+        self.at_claim = replace(self.record, claim=None)
+        self._may_have_landed = False
+        self._refused_copies = self._ruled_out = frozenset()
+        self._known_copy = {}
+
     def settle_commit(self, is_written: bool | None) -> None:
         """Note how the deferred commit went; where that is not known, write it."""
         change, self.commitment = self.commitment, None

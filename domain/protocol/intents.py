@@ -17,6 +17,9 @@ class Action(StrEnum):
     UPLOAD = "upload"
     """Copy parts of a multipart upload; the target is unchanged until the upload is completed, which is a COPY."""
 
+    CARRY_VERSIONS = "carry-versions"
+    """Copy the source's later versions too: only some of them are at the target. It is never declared by itself."""
+
 
 TARGET_WRITES = (Action.COPY, Action.REWRITE)
 

@@ -48,7 +48,8 @@ def begin_attempt(
 ) -> "BegunAttempt":
     """Start the lease of an attempt that is not claimed yet: the claims of many attempts can be written together."""
     lease = Lease.begin(attempt, policy, ports.clock)
-    intent = _first_intent(notice, policy, lease)
+    # Where versions are carried, the version of the notice is seldom the first one.
+    intent = _first_intent(notice, policy, lease) if ports.history is None else None
     request = ClaimRequest(
         notice, destination.target, lease.claim, intent, lease.started, destination.rule, policy.rules_digest
     )

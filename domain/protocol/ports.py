@@ -100,6 +100,20 @@ class TopMarker:
     hidden: HiddenVersion | None
 
 
+@dataclass(frozen=True, slots=True)
+class StoredVersion:
+    """One version of a key as ListObjectVersions shows it; a delete marker has neither etag nor size.
+
+    ``version_id`` is ``null`` for what was written without versioning; ``last_modified`` in seconds since 1970, whole.
+    """
+
+    version_id: str
+    last_modified: int
+    etag: str = ""
+    size: int = 0
+    is_marker: bool = False
+
+
 class ObjectStore(Protocol):
     """S3 objects, one at a time."""
 
@@ -261,3 +275,13 @@ class VersionStore(Protocol):
 
     def remove_version(self, location: Location, *, version_id: str, send_before: float) -> None:
         """Delete exactly that version permanently; repeatable."""
+
+
+class VersionHistory(Protocol):
+    """What S3 keeps of one key."""
+
+    def list_versions(self, location: Location, *, since: str | None = None) -> Sequence[StoredVersion]:
+        """The versions and delete markers of exactly this key, oldest first.
+
+        The first one is version ``since``, where the key has it; without it or else the list is complete.
+        """

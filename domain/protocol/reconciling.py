@@ -83,7 +83,7 @@ def decide(sight: Sight) -> Decision:
         return Copy(sight.source, MustMatch(target.etag))
     if target.etag == record.replaceable_etag:
         return Copy(sight.source, MustMatch(target.etag))
-    if any(_is_overwritten(sight.source, intent) for intent in doubts):
+    if any(is_overwritten(sight.source, intent) for intent in doubts):
         return Copy(sight.source, MustMatch(target.etag))
     return _conflict(_whose(target, record, Cause.TARGET_FOREIGN))
 
@@ -120,7 +120,7 @@ def _came_up(source: ObjectState, target: ObjectState, record: Record) -> bool:
     return was_hidden and source.etag != record.deleted_etag and not is_put_after(source, record, target)
 
 
-def _is_overwritten(source: ObjectState, intent: Intent) -> bool:
+def is_overwritten(source: ObjectState, intent: Intent) -> bool:
     """Whether the source has changed since that copy was sent.
 
     If it has not changed, keyshift's copy would equal it in everything. A different object at the target is then

@@ -102,7 +102,7 @@ def _copy_back(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy)
     answer = copy_seen(held, copy, ports=ports, policy=policy)
     if isinstance(answer, HandedOn):
         held.release()
-        return Outcome(Verdict.CONTINUE, None, Cause.PARTS_LEFT, str(answer.parts_left))
+        return Outcome(Verdict.CONTINUE, None, Cause.PARTS_LEFT, str(answer.left))
     if answer is Refused.CONCURRENT:
         held.release()
         return Outcome(Verdict.RETURN, record.state, Cause.CONCURRENT_WRITER)

@@ -10,7 +10,8 @@ class SeenParts:
     ``metadata`` and ``tags`` are numbers of entries. ``lock`` is empty without one. ``annotations`` is ``None`` where
     they were not looked at. ``lost`` names the parts that the target lacked, in verify's words. ``is_proven`` means
     that equal bytes were proven. ``source_key`` is the source's KMS key where the rules gave the copy another one.
-    ``checksum`` says which kind of checksum the source has and which one the copy, where they differ.
+    ``checksum`` says which kind of checksum the source has and which one the copy, where they differ. ``versions`` is
+    the number of earlier versions and delete markers, ``None`` where they were not looked at.
     """
 
     metadata: int = 0
@@ -23,3 +24,4 @@ class SeenParts:
     is_proven: bool = True
     source_key: str = ""
     checksum: str = ""
+    versions: int | None = None

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from domain.planning.estimate import Estimate
-from domain.planning.figures import PlanFigures, Share
+from domain.planning.figures import PlanFigures
 from domain.planning.functions import DEPLOYED
+from domain.planning.history import History
 from domain.planning.prices import CostLine, Prices, event_line
+from domain.planning.shares import Share
 from domain.reporting.progress import CHANGES, COPY_MILLISECONDS, OBJECTS_COPIED
 
 NOT_COUNTED = (
@@ -18,19 +20,28 @@ _MILLION = 1e6
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What was planned: objects and bytes (each rule's too), US dollars and seconds."""
+    """What was planned: objects and bytes (each rule's too), US dollars and seconds.
+
+    ``history`` is what is carried besides the current objects, where the plan knows it.
+    """
 
     objects: int
     size: int
     rules: Mapping[str, Share]
     dollars: float
     seconds: float
+    history: History | None = None
+
+    @property
+    def rows(self) -> int:
+        """The keys that a backfill enqueues: the objects, and keys that are deleted now."""
+        return self.objects + (self.history.deleted if self.history is not None else 0)
 
     @classmethod
     def of(cls, figures: PlanFigures, cost: Estimate) -> "Planned":
         """From a plan's figures."""
         moving = figures.moving
-        return cls(moving.objects, moving.size, figures.rules, cost.dollars, cost.seconds)
+        return cls(moving.objects, moving.size, figures.rules, cost.dollars, cost.seconds, figures.history)
 
 
 def spent(counters: Mapping[str, int], prices: Prices, *, single_events: bool = False) -> tuple[CostLine, ...]:

@@ -23,7 +23,13 @@ _MOVED = frozenset({State.COPIED, State.CLEANED})
 _ADOPTED = ("bytes", "metadata", "headers", "tags")
 """A target is adopted only if these are proven to be equal."""
 _COMPARED = ("metadata", "headers", "tags", "storage class", "KMS key", "object lock")
-_LOST = {"storage-class": "storage class", "encryption": "KMS key", "lock": "object lock", "size": "bytes"}
+_LOST = {
+    "storage-class": "storage class",
+    "encryption": "KMS key",
+    "lock": "object lock",
+    "size": "bytes",
+    "versions": "older versions",
+}
 """Verify's words for what has another name here."""
 _NO_ACL = "ACL: not carried, and the source's own grants are not looked at"
 
@@ -64,7 +70,7 @@ def fidelity_of(record: Record) -> Fidelity:
     wanted = ("bytes", *_COMPARED, "annotations")
     unseen = [Note(what) for what in wanted if what not in known and not (what == "bytes" and record.is_rewritten)]
     unseen.append(Note("ACL", "" if is_adopted else _NO_ACL))
-    if record.source_version not in (None, "null"):
+    if record.source_version not in (None, "null") and (seen is None or seen.versions is None):
         unseen.append(Note("older versions", "older versions: they stay at the source"))
     changed = () if is_adopted else tuple(_changed(record))
     return Fidelity("adopted" if is_adopted else outcome, kept, (*changed, *other), lost, tuple(unseen))
@@ -86,6 +92,8 @@ def _kept(record: Record, seen: SeenParts | None) -> Iterator[Note]:
     yield Note("object lock", f"object lock: {seen.lock}") if seen.lock else Note("no object lock")
     if seen.annotations is not None:
         yield _counted("annotations", seen.annotations, "{} annotation")
+    if seen.versions is not None:
+        yield _counted("older versions", seen.versions, "{} older version")
 
 
 def _other_form(seen: SeenParts | None) -> Iterator[Note]:

@@ -90,7 +90,8 @@ class CompiledRules:
     ``single_events`` publishes each audit event by itself, also the routine ones. ``kms_keys`` names the KMS key that a
     copy gets where it is not its source's. ``grants_full_control`` gives the target bucket's account full control of
     every copy. ``follows_late_changes`` looks again at an object whose tags, annotations or class change later.
-    ``restore`` says how archived sources are restored; without it keyshift restores none.
+    ``restore`` says how archived sources are restored; without it keyshift restores none. ``carries_versions`` copies
+    the whole history of a key, delete markers included, and not its current version alone.
     """
 
     migration: str
@@ -115,6 +116,7 @@ class CompiledRules:
     grants_full_control: bool = False
     follows_late_changes: bool = False
     restore: RestoreRule | None = None
+    carries_versions: bool = False
 
     @property
     def source_bucket(self) -> str:

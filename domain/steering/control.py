@@ -1,8 +1,11 @@
 """The control item: what the operator or the circuit breaker has set for every process."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+
+from domain.steering.learned import Learned
 
 BREAKER = "circuit-breaker"
+_NOTHING_LEARNED = Learned()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,8 @@ class Control:
     ``changed_at`` is seconds since 1970, ``by`` changed it last; ``paused_by`` and ``paused_at`` are the pause's.
     ``mappings`` are the event source mappings that pauses switched off, and that resume switches on again. They stay in
     the item: a slow or killed pause may switch one off after a resume, and the next resume repairs that.
+    ``learned`` are the limits that the processes learned. They change without the fence, and do not count where two
+    controls are compared.
     """
 
     paused: bool = False
@@ -35,6 +40,7 @@ class Control:
     mappings: tuple[str, ...] = ()
     paused_by: str = ""
     paused_at: float = 0.0
+    learned: Learned = field(default=_NOTHING_LEARNED, compare=False)
 
     @property
     def limits(self) -> Limits:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from domain.steering.control import Control
+from domain.steering.learned import Learned
 from domain.steering.pulse import Tally, Window
 
 
@@ -48,7 +49,14 @@ class ControlPanel(Protocol):
         """The control item now; without an item the migration runs at full speed."""
 
     def write_control(self, control: Control, *, before: Control) -> bool:
-        """Replace ``before``, if its fence is unchanged; a fence of 0 means that there is no item.
+        """Replace ``before``, if its fence is unchanged; a fence of 0 means that no operator wrote it yet.
 
-        ``True`` also when this control is already there; ``False`` when another process changed it.
+        What was learned stays as it is. ``True`` also when this control is already there; ``False`` when another
+        process changed it.
+        """
+
+    def write_learned(self, learned: Learned, *, before: Learned) -> bool:
+        """Replace the learned limits, if the revision of ``before`` is unchanged; nothing else of the control changes.
+
+        ``True`` also when these are already there; ``False`` when another process changed them.
         """

@@ -46,3 +46,13 @@ class Tally:
             max(self.oldest_event, other.oldest_event),
             max(self.oldest_row, other.oldest_row),
         )
+
+
+LEAST_SHARE = 1 / 3
+"""The part of a window that must be over before its rate says anything."""
+
+
+def ended_per_second(tally: Tally, window: Window, *, now: float, seconds: float) -> float | None:
+    """Objects that ended a second in a window of so many ``seconds``; ``None``: it is too young."""
+    over = min(now - window.number * seconds, seconds)
+    return tally.ended / over if over >= seconds * LEAST_SHARE else None

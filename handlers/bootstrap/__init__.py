@@ -22,14 +22,18 @@ from adapters.s3.annotation_store import S3AnnotationStore
 from adapters.s3.bucket_encryption import BucketEncryption
 from adapters.s3.multipart_store import S3MultipartStore
 from adapters.s3.object_store import S3ObjectStore
+from adapters.s3.version_history import S3VersionHistory
 from domain.protocol.attempt import InPartsOnly, MigrationPolicy, MigrationPorts
 from domain.steering.breaker import BreakerPolicy
+from domain.steering.learned import LEARNING, LearningPolicy
+from domain.steering.places import PlaceNames
 from handlers.bootstrap.audit_chain import chains_writer, event_of_item
 from handlers.bootstrap.process import Process
 from handlers.config.settings import read_settings
 from handlers.engine.circuit_breaker import CircuitBreaker
 from handlers.engine.concurrency import Pace
 from handlers.engine.dependencies import CachedControl, Dependencies, EngineDependencies
+from handlers.engine.learned_gate import LearnedLimits
 from handlers.engine.observability import Observer
 from handlers.engine.rate_gate import RateGate
 
@@ -46,6 +50,13 @@ def wire_command(process: Process, *, function: str, level: str | None = None) -
     def tell_in_parts(bucket: str) -> None:
         observer.warn("the bucket takes no CopyObject with a condition (501): objects go in parts", bucket=bucket)
 
+    control = CachedControl(
+        DynamoDbControlPanel(clients, process.table),
+        seconds=settings.control_seconds,
+        monotonic=clock.monotonic,
+        stages=DynamoDbStageBook(clients, process.table),
+        rules_digest=rules.digest,
+    )
     return Dependencies(
         settings=settings,
         rules=rules,
@@ -56,19 +67,15 @@ def wire_command(process: Process, *, function: str, level: str | None = None) -
             manifest=DynamoDbManifest(clients, process.table),
             clock=clock,
             annotations=annotations_of(process),
+            history=history_of(process),
         ),
         backfill_queue=SqsMessageQueue(clients, settings.backfill_queue_url),
         progress=DynamoDbProgressCounters(clients, process.table),
-        control=CachedControl(
-            DynamoDbControlPanel(clients, process.table),
-            seconds=settings.control_seconds,
-            monotonic=clock.monotonic,
-            stages=DynamoDbStageBook(clients, process.table),
-            rules_digest=rules.digest,
-        ),
+        control=control,
         probes=DynamoDbProbeBook(clients, process.table),
         new_token=lambda: uuid4().hex,
         observer=observer,
+        learned=learned_limits(process, control, observer),
     )
 
 
@@ -80,8 +87,19 @@ def bootstrap(process: Process, *, function: str) -> EngineDependencies:
 def wire_engine(process: Process, wired: Dependencies) -> EngineDependencies:
     """The same with the engine: its queue, rate, circuit breaker and audit; nothing is sent yet."""
     settings, clients, control, clock = process.settings, process.clients, wired.control, wired.ports.clock
+    breaker = CircuitBreaker(
+        BreakerPolicy(
+            settings.breaker_failures, settings.breaker_least, settings.breaker_denied, settings.breaker_seconds
+        ),
+        panel=DynamoDbControlPanel(clients, process.table),
+        pulse=DynamoDbPulseBook(clients, process.table),
+        current=control.current,
+        refresh=control.refresh,
+        now=clock.now,
+        observer=wired.observer,
+    )
     return EngineDependencies(
-        **{field.name: getattr(wired, field.name) for field in fields(Dependencies)},
+        **{field.name: getattr(wired, field.name) for field in fields(Dependencies) if field.name != "learned"},
         events_queue=SqsMessageQueue(clients, settings.events_queue_url),
         batches=DynamoDbManifest(clients, process.table),
         bus=EventBridgeBus(clients, settings.bus, in_packs=not process.rules.single_events),
@@ -96,18 +114,43 @@ def wire_engine(process: Process, wired: Dependencies) -> EngineDependencies:
             refresh=control.refresh,
             now=clock.now,
         ),
-        breaker=CircuitBreaker(
-            BreakerPolicy(
-                settings.breaker_failures, settings.breaker_least, settings.breaker_denied, settings.breaker_seconds
-            ),
-            panel=DynamoDbControlPanel(clients, process.table),
-            pulse=DynamoDbPulseBook(clients, process.table),
-            current=control.current,
-            refresh=control.refresh,
-            now=clock.now,
-            observer=wired.observer,
-        ),
+        learned=learned_limits(process, control, wired.observer, measured=breaker.objects_per_second),
+        breaker=breaker,
     )
+
+
+def learned_limits(
+    process: Process,
+    control: CachedControl,
+    observer: Observer,
+    *,
+    measured: Callable[[], float | None] = lambda: None,
+    policy: LearningPolicy = LEARNING,
+) -> LearnedLimits:
+    """The learned limits of this process; ``measured`` is the rate of the whole migration, where it is known."""
+    return LearnedLimits(
+        policy,
+        place_names(process),
+        panel=DynamoDbControlPanel(process.clients, process.table),
+        ledger=DynamoDbRateLedger(process.clients, process.table),
+        current=control.current,
+        refresh=control.refresh,
+        now=SystemClock().now,
+        measured=measured,
+        observer=observer,
+    )
+
+
+def place_names(process: Process) -> PlaceNames:
+    """The prefixes and the table at which throttled answers are told apart."""
+    rules = process.rules
+    openings: dict[str, set[str]] = {}
+    for bucket, found in (
+        (rules.source_bucket, rules.source_openings),
+        (rules.target_bucket, rules.target_openings),
+    ):
+        openings.setdefault(bucket, set()).update(found)
+    return PlaceNames(openings, table=process.table)
 
 
 def annotations_of(process: Process) -> S3AnnotationStore | None:
@@ -115,6 +158,11 @@ def annotations_of(process: Process) -> S3AnnotationStore | None:
     if process.rules.promised_unannotated:
         return None
     return S3AnnotationStore(process.clients, owners=process.owners)
+
+
+def history_of(process: Process) -> S3VersionHistory | None:
+    """Where the versions of a source are listed; ``None`` where the rules file carries current versions only."""
+    return S3VersionHistory(process.clients, owners=process.owners) if process.rules.carries_versions else None
 
 
 def policy_of(process: Process) -> MigrationPolicy:

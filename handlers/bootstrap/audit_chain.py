@@ -65,9 +65,14 @@ def chains_writer(settings: Settings, rules: CompiledRules, clients: AwsClients)
 
 
 def event_of_item(item_id: str, old: Image | None, new: Image | None, migration: str) -> AuditEvent | None:
-    """The event for a change of an item that is not a record; ``None`` for counters, checkpoints and similar items."""
+    """The event for a change of an item that is not a record; ``None`` for counters, checkpoints and similar items.
+
+    A change of the learned limits alone is not an event either: the fence is as it was.
+    """
     if item_id == CONTROL_ID:
         before, after = (control_of_item(image) if image else None for image in (old, new))
+        if after is not None and after.fence == (before.fence if before is not None else 0):
+            return None
         return control_event(before, after, migration=migration)
     if item_id == STAGE_ID:
         earlier, later = (stage_of_item(image) if image else None for image in (old, new))

@@ -15,6 +15,7 @@ from adapters.inventory.rows import read_rows
 from adapters.s3.listing import S3ObjectListing
 from adapters.s3.requests import Owners
 from adapters.s3.restore_store import S3RestoreStore
+from adapters.s3.version_listing import S3VersionListing
 from domain.errors import InputError
 from domain.keys import Location
 from domain.lifecycle.archives import RestoreStore
@@ -28,6 +29,12 @@ from handlers.bootstrap.process import Process
 def object_listing(process: Process) -> ObjectListing:
     """Listings of the source and target buckets."""
     return S3ObjectListing(process.clients, owners=process.owners)
+
+
+def backfill_listing(process: Process) -> ObjectListing:
+    """What a backfill reads of the source bucket: also deleted keys where the rules carry every version."""
+    listing = S3VersionListing if process.rules.carries_versions else S3ObjectListing
+    return listing(process.clients, owners=process.owners)
 
 
 def upload_listing(process: Process) -> UploadListing:

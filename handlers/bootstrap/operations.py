@@ -59,6 +59,7 @@ def operation_of(process: Process, dependencies: Dependencies) -> Operation:
         versions=S3ObjectStore(clients, owners=owners),
         listing=S3ObjectListing(clients, owners=owners),
         versioning=lambda: AwsInspector(clients, owners).bucket(rules.source_bucket).versioning,
+        target_versioning=lambda: AwsInspector(clients, owners).bucket(rules.target_bucket).versioning,
         key_book=lambda: closing(SqliteKeyBook()),
         census_book=lambda: closing(SqliteCensusBook()),
         by=operator_name(),

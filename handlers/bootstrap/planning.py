@@ -13,12 +13,15 @@ from adapters.inventory.files import content_file, opened_inventory
 from adapters.inventory.rows import plan_inventory, read_rows
 from adapters.s3.bucket_encryption import BucketEncryption
 from adapters.s3.listing import S3ObjectListing
+from adapters.s3.version_listing import S3VersionListing
 from domain.errors import InputError, KeyshiftError
 from domain.planning.estimate import estimate
-from domain.planning.figures import Cutting, PlanFigures, Share
-from domain.planning.inventory import Inventory
+from domain.planning.figures import Cutting, PlanFigures
+from domain.planning.history import History
+from domain.planning.inventory import Inventory, versions_fault
 from domain.planning.own_events import Notifications, OwnEvents
 from domain.planning.prices import prices_from
+from domain.planning.shares import Share
 from domain.planning.total import Total
 from domain.reporting.costs import Planned
 from domain.rules.compiled import CompiledRules
@@ -54,7 +57,7 @@ def read_plan(path: Path, rules: CompiledRules) -> Planned:
 def write_total_of(process: Process, path: Path) -> Total:
     """Store what a plan says moves as the total of the migration. Raises InputError where the file is not a plan."""
     planned = read_plan(path, process.rules)
-    total = Total(path.name, planned.objects, planned.size, is_complete=True)
+    total = Total(path.name, planned.rows, planned.size, is_complete=True)
     total_book_of(process).write_total(total)
     return total
 
@@ -62,7 +65,10 @@ def write_total_of(process: Process, path: Path) -> Total:
 def _planned(said: Mapping[str, Any]) -> Planned:
     rules = {str(name): Share(int(one["objects"]), int(one["size"])) for name, one in said["rules"].items()}
     moving, cost = said["moving"], said["cost"]
-    return Planned(int(moving["objects"]), int(moving["size"]), rules, float(cost["dollars"]), float(cost["seconds"]))
+    history = History.from_json(said["history"]) if said.get("history") is not None else None
+    return Planned(
+        int(moving["objects"]), int(moving["size"]), rules, float(cost["dollars"]), float(cost["seconds"]), history
+    )
 
 
 def plan_objects(  # noqa: PLR0913  # the place of the objects, and the limits of the plan
@@ -86,10 +92,14 @@ def plan_objects(  # noqa: PLR0913  # the place of the objects, and the limits o
     if inventory is None or inventory.startswith("s3://"):  # a plan of local files needs no account
         cutting = _with_encryption(cutting, rules, clients, say)
     planner = DuckDbPlanner(rules, memory=memory)
+    if inventory is None and rules.carries_versions:
+        return planner.plan_versions(S3VersionListing(clients, owners=owners_of(rules)), cutting=cutting, out=out)
     if inventory is None:
         listing = S3ObjectListing(clients, owners=owners_of(rules))
         return planner.plan_listing(listing, cutting=cutting, out=out)
     with opened_inventory(inventory, clients) as local:
+        if rules.carries_versions and (fault := versions_fault(local.inventory)) is not None:
+            say(f"warning: {inventory} {fault}")
         return planner.plan_inventory(local, cutting=cutting, out=out)
 
 
@@ -106,8 +116,11 @@ def _with_encryption(
 
 
 @contextmanager
-def plan_rows(path: Path, bucket: str) -> Iterator[tuple[Inventory, Mapping[str, Rows]]]:
-    """A saved plan as an inventory of one file, identified by its content: many plans are saved under one name."""
+def plan_rows(path: Path, bucket: str, *, with_deleted: bool = False) -> Iterator[tuple[Inventory, Mapping[str, Rows]]]:
+    """A saved plan as an inventory of one file, identified by its content: many plans are saved under one name.
+
+    ``with_deleted``: a key that is deleted now has a row too, if the plan is of rules that carry every version.
+    """
     inventory = plan_inventory(path, bucket)
     inventory = replace(inventory, files=(content_file(path),))
-    yield inventory, {path.name: lambda start: read_rows(path, inventory, start=start)}
+    yield inventory, {path.name: lambda start: read_rows(path, inventory, start=start, with_deleted=with_deleted)}

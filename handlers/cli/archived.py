@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from domain.errors import InputError
-from domain.planning.figures import Share
 from domain.planning.prices import Prices
 from domain.planning.restores import restore_dollars
+from domain.planning.shares import Share
 from domain.rules.restoring import RestoreRule
 from handlers.cli.options import json_option, need_queues, with_settings
 from handlers.cli.output import refuse, say, say_dry_run

@@ -26,6 +26,11 @@ _TARGET: Mapping[str, str] = {
     "Transitions": f"moves copies to another class, which verify reports and an archive's readers wait for: {_LATER}",
     "NoncurrentVersionTransitions": "moves replaced copies to another class, which costs keyshift nothing",
 }
+_CARRIED: Mapping[str, str] = {
+    "NoncurrentVersionExpiration": "deletes the carried history, which has the dates of its copies: each version"
+    f" is counted from the copy after it. {_LATER[:1].upper()}{_LATER[1:]}, then count from the copies' dates",
+}
+"""Of the target bucket where every version is carried."""
 _MILD = frozenset({("target bucket", "ExpiredObjectDeleteMarker"), ("target bucket", "NoncurrentVersionTransitions")})
 
 
@@ -73,6 +78,8 @@ def annotation_findings(rules: CompiledRules, inspector: Inspector) -> Iterator[
 def lifecycle_findings(part: str, rules: CompiledRules, lifecycle: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
     """One line for each action of each enabled rule that touches keys of the migration."""
     openings = rules.source_openings if part == "source bucket" else rules.target_openings
+    of_target = {**_TARGET, **_CARRIED} if rules.carries_versions else _TARGET
+    told = _SOURCE if part == "source bucket" else of_target
     for rule in lifecycle:
         prefix = _prefix(rule)
         if not any(opening.startswith(prefix) or prefix.startswith(opening) for opening in openings):
@@ -80,7 +87,7 @@ def lifecycle_findings(part: str, rules: CompiledRules, lifecycle: Sequence[Mapp
         called = f"lifecycle rule {rule.get('ID', '')!r} on {prefix!r}"
         for action in _actions(rule):
             level = "ok" if (part, action) in _MILD else "warn"
-            text = (_SOURCE if part == "source bucket" else _TARGET)[action]
+            text = told[action]
             yield Finding(level, part, f"{called} ({action}) {text}")
         days = rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation", LEAST_ABORT_DAYS)
         if days < LEAST_ABORT_DAYS:

@@ -7,13 +7,21 @@ from typing import Any
 
 import click
 
+from domain.runs.run import moment_of
 from domain.steering.control import Control, Limits
 from handlers.cli.options import json_option, with_settings
 from handlers.cli.output import say
 from handlers.cli.text import parse_bytes
 from handlers.config.settings import Settings
-from handlers.operations.control import Steered, pause_migration, resume_migration, throttle_migration
+from handlers.operations.control import (
+    Steered,
+    forget_limits,
+    pause_migration,
+    resume_migration,
+    throttle_migration,
+)
 from handlers.operations.operator_name import operator_name
+from handlers.operations.status import ThrottledPlace, throttled_places
 
 NO_LIMIT = "none"
 functions_option = click.option(
@@ -113,7 +121,13 @@ def resume(settings: Settings, *, functions: tuple[str, ...], as_json: bool) -> 
     help="Maximum number of bytes a second, of the whole migration (50MiB).",
 )
 @click.option("--concurrency", type=LimitType(int), help="Objects in parallel in each worker or function instance.")
-@click.option("--off", is_flag=True, help="Lift every limit.")
+@click.option("--off", is_flag=True, help="Lift every limit that an operator set.")
+@click.option(
+    "--forget",
+    multiple=True,
+    metavar="PLACE",
+    help="A prefix or a table whose learned limit is dropped, as the command without options names it.",
+)
 @json_option
 @with_settings
 def throttle(
@@ -123,17 +137,22 @@ def throttle(
     bytes_per_second: Any,
     concurrency: Any,
     off: bool,
+    forget: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Set or lift limits while the migration runs; a limit that is not named stays, "none" lifts one.
 
     All workers and functions share the rates; live events count too. Without an option the limits are shown.
 
+    keyshift learns other limits by itself, each of a prefix or a table for which AWS asked for fewer requests. They end
+    by themselves. --off does not lift them; --forget drops one.
+
     \b
     Example:
       keyshift throttle --objects-per-second 200 --bytes-per-second 50MiB
       keyshift throttle --objects-per-second none
       keyshift throttle --off
+      keyshift throttle --forget s3://manufacturing-line-1/models/
     """
     from handlers.bootstrap.process import Process
     from handlers.bootstrap.steering import steering_of
@@ -146,16 +165,25 @@ def throttle(
     given = {name: None if limit == NO_LIMIT else limit for name, limit in named.items() if limit is not None}
     if off and given:
         raise click.UsageError("--off lifts every limit: give it alone")
+    if forget and (off or given):
+        raise click.UsageError("--forget drops learned limits: give it alone")
     steering = steering_of(Process(settings))
 
     def choose(limits: Limits) -> Limits:
         return Limits() if off else replace(limits, **given)
 
+    if forget:
+        forget_limits(steering.panel, forget)
     done = throttle_migration(steering.panel, choose, by=operator_name(), now=steering.clock.now)
+    places = throttled_places(done.after.learned, steering.clock.now())
     if as_json:
-        click.echo(json.dumps({"changed": done.changed, **asdict(done.after.limits)}))
+        changed = done.changed or bool(forget)
+        throttled = [asdict(place) for place in places]
+        click.echo(json.dumps({"changed": changed, **asdict(done.after.limits), "throttled": throttled}))
         return
     click.echo(said_limits(done.after) or "no limits")
+    for place in places:
+        say(f"throttled {said_throttled(place)}")
 
 
 def said_limits(control: Control) -> str:
@@ -167,13 +195,22 @@ def said_limits(control: Control) -> str:
     return ", ".join(said)
 
 
+def said_throttled(place: ThrottledPlace) -> str:
+    """What is slowed down, to which rate, why and since when."""
+    return (
+        f"{place.place}: {place.objects_per_second:,.1f} objects/s, because AWS answered {place.answer}"
+        f" (first {moment_of(place.since)}, last {moment_of(place.throttled_at)})"
+    )
+
+
 def _with_functions(settings: Settings, functions: tuple[str, ...]) -> Settings:
     return settings.model_copy(update={"functions": functions}) if functions else settings
 
 
 def _answer(done: Steered, words: str, settings: Settings, *, as_json: bool, verb: str) -> None:
     if as_json:
-        answer = {"changed": done.changed, **asdict(done.after), "switched": list(done.switched)}
+        control = {name: value for name, value in asdict(done.after).items() if name != "learned"}
+        answer = {"changed": done.changed, **control, "switched": list(done.switched)}
         click.echo(json.dumps(answer))
         return
     say(words)

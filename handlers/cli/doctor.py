@@ -21,6 +21,7 @@ from handlers.cli.bucket_doctor import annotation_findings, lifecycle_findings, 
 from handlers.cli.conformance import PREFIX, WAIT_SECONDS, ConformanceOptions, run_conformance
 from handlers.cli.finding import Finding
 from handlers.cli.options import ABOVE_ZERO, json_option, with_settings_unless
+from handlers.cli.versions_doctor import PART, version_findings
 from handlers.config.settings import Settings
 from handlers.operations.proof import refuse_rules
 
@@ -126,6 +127,7 @@ def examine(process: "Process", inspector: Inspector) -> Iterator[Finding]:
             ),
         ),
         ("target bucket", lambda: chain(_target(rules, inspector), ownership_findings(rules, inspector))),
+        (PART, lambda: version_findings(rules, inspector)),
         ("manifest table", lambda: _table(settings, inspector)),
         ("events queue", lambda: _queue("events queue", settings.events_queue_url, settings, inspector)),
         ("backfill queue", lambda: _queue("backfill queue", settings.backfill_queue_url, settings, inspector)),

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import click
 
 from domain.errors import InputError
+from domain.planning.inventory import versions_fault
 from handlers.config.settings import Settings
 from handlers.engine.dependencies import Dependencies
-from handlers.operations.backfill import DataFile, Fed, Feeder
+from handlers.operations.backfill import DELETED, DataFile, Fed, Feeder
 from handlers.operations.totals import TotalCounter
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def write_total(settings: Settings, plan: Path) -> None:
 
 def feed_listing(feeding: Feeding, *, prefix: str, after: str) -> Fed:
     """Enqueue the objects of a listing of the source bucket, and print how far it came."""
-    from handlers.bootstrap.inspection import object_listing
+    from handlers.bootstrap.inspection import backfill_listing
 
     feeding.need_stage()
     rules, fed, shown = feeding.dependencies.rules, Fed(last_key=after), time.monotonic()
@@ -95,7 +96,7 @@ def feed_listing(feeding: Feeding, *, prefix: str, after: str) -> Fed:
         return True
 
     try:
-        listing = object_listing(feeding.process)
+        listing = backfill_listing(feeding.process)
         feeding.feeder(rows=feeding.rows).feed_listing(listing, fed, prefix=prefix, go_on=go_on)
         if counter is not None:
             counter.end(fed)
@@ -117,10 +118,15 @@ def feed_files(feeding: Feeding, place: str, *, saved: Path | None, again: bool)
     feeding.need_stage()
     feeder, journal = feeding.feeder(rows=ROWS_PER_MESSAGE), None if feeding.dry_run else journal_of(process)
     fed, begun, counter = Fed(), time.monotonic(), feeding.counter(saved.name if saved is not None else place)
-    opened = inventory_files(process, place) if saved is None else plan_rows(saved, rules.source_bucket)
+    if saved is None:
+        opened = inventory_files(process, place, with_deleted=True)
+    else:
+        opened = plan_rows(saved, rules.source_bucket, with_deleted=rules.carries_versions)
     with opened as (inventory, files):
         if inventory.source_bucket != rules.source_bucket:
             raise InputError(f"{place} is of bucket {inventory.source_bucket}, the rules move {rules.source_bucket}")
+        if rules.carries_versions and (fault := versions_fault(inventory)) is not None:
+            click.echo(f"warning: {place} {fault}", err=True)
         warning = inventory_warning(process, inventory, place) if not feeding.dry_run else None
         if warning is not None:
             click.echo(f"note: {warning}", err=True)
@@ -155,6 +161,8 @@ def _report(feeding: Feeding, fed: Fed, *, listing: bool) -> None:
         return
     verb = "would be enqueued" if feeding.dry_run else "enqueued"
     click.echo(f"{fed.outcomes['move']:,} objects {verb} in {fed.messages:,} messages")
+    if fed.outcomes[DELETED]:
+        click.echo(f"{fed.outcomes[DELETED]:,} deleted keys {verb} with them, for their earlier versions")
     if fed.skipped:
         click.echo(
             f"{fed.skipped:,} rows were skipped: an earlier run enqueued them from the same bytes with the same rules"

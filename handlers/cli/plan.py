@@ -20,7 +20,7 @@ from domain.protocol.parts import MAX_COPY_BYTES, MIN_PART_BYTES, MULTIPART_ABOV
 from domain.rules.compiled import CompiledRules
 from handlers.cli.options import json_option
 from handlers.cli.output import print_figures, write_text
-from handlers.cli.pages.plan import bill_of, plan_page, rows_of
+from handlers.cli.pages.plan import OPEN_BILL, bill_of, is_open, plan_page, rows_of
 from handlers.config.rules_file import load_rules
 
 _MEMORY = re.compile(r"0*[1-9]\d*(\.\d+)? ?[KMGT]i?B", re.IGNORECASE | re.ASCII)
@@ -202,7 +202,7 @@ def show(migration: str, figures: PlanFigures, cost: Estimate, prices: Prices) -
     """For people."""
     print_figures(
         f"plan of {migration}: {figures.total:,} objects",
-        ((name, f"{share.objects:,}", f"{share.size:,}") for name, share in rows_of(figures)),
+        rows_of(figures),
         head=("what", "objects", "bytes"),
     )
     for collision in figures.collisions:
@@ -216,6 +216,8 @@ def show(migration: str, figures: PlanFigures, cost: Estimate, prices: Prices) -
         click.echo(f"not preserved: {note}")
     head = ("item", "requests", "dollars")
     print_figures(f"cost in US dollars (prices of {prices.as_of})", bill_of(cost.lines), head=head)
+    if is_open(figures):
+        click.echo(OPEN_BILL)
     print_figures("afterwards: each verify, and the cleanup", bill_of(cost.afterwards), head=head)
     click.echo(f"until cleanup, both copies are stored: {cost.doubled_storage_per_month:,.2f} dollars a month more")
     click.echo(f"about {cost.seconds / 3600:.1f} hours; the limit is {cost.bottleneck}")

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from domain.runs.run import moment_of
 from domain.runs.works import Work
-from handlers.cli.control import said_limits
+from handlers.cli.control import said_limits, said_throttled
 from handlers.cli.text import printable, said_bytes, said_seconds
 from handlers.operations.runs_under_way import RunUnderWay
 from handlers.operations.status import Status
@@ -76,6 +76,10 @@ def _lines(now: Status) -> Iterator[tuple[str, str]]:
     limits = said_limits(now.control)
     if limits:
         yield "limits", limits
+    for place in now.throttled[:MOST_LINES]:
+        yield "throttled", printable(said_throttled(place))
+    if len(now.throttled) > MOST_LINES:
+        yield "throttled", f"and {len(now.throttled) - MOST_LINES} more"
     recent = now.recent
     if recent is not None:
         yield "lately", f"{recent.ended:,} ended, {recent.failed:,} failed"
@@ -148,8 +152,9 @@ def line_of(now: Status) -> str:
     paused = f"; PAUSED: {now.control.reason}" if now.control.paused else ""
     causes = ", ".join(f"{cause} {number}" for cause, number in now.causes.items())
     failures = f"; failures: {causes}" if causes else ""
+    throttled = "".join(f"; throttled {one.place}: {one.objects_per_second:.1f}/s" for one in now.throttled)
     runs = "".join(f"; run {run.work}: {run.slices_done} of {run.slices} slices" for run in now.runs)
     return (
         f"{now.migration}: {now.objects_copied} copied{rate}{share}; {states}; queues: {queues}; lag: {_lag(now)}"
-        f"{runs}{failures}{paused}"
+        f"{throttled}{runs}{failures}{paused}"
     )

@@ -81,6 +81,7 @@ class _Compiler:
         keep = [self._source(text, kinds, ("keep", at), file.source.prefix) for at, text in enumerate(file.keep)]
         self._check_allow()
         self._check_pin_places()
+        self._check_versions()
         kms_keys = compile_kms_keys(file, self._blame)
         references = compile_references(file.references, kinds, self._blame)
         if self._mistakes:
@@ -108,6 +109,7 @@ class _Compiler:
             restore=_restore_rule(file),
             grants_full_control=file.acl != "none",
             follows_late_changes=file.late_changes == "follow",
+            carries_versions=file.versions == "all",
         )
 
     def _blame(self, place: Place, message: str) -> None:
@@ -174,6 +176,10 @@ class _Compiler:
                 if name is not None and name not in names:
                     self._blame(("allow", at, field), f"there is no rule named '{name}'")
 
+    def _check_versions(self) -> None:
+        if self._file.versions == "all" and self._file.deletes == "keep":
+            self._blame(("versions",), "it carries delete markers too: write 'deletes: mirror', or 'versions: current'")
+
     def _check_pin_places(self) -> None:
         if self._file.pin_places and not self._file.pins:
             self._blame(("pin_places",), "no service is searched there: list the services under 'pins'")
@@ -202,6 +208,8 @@ def _digest(file: RulesFile) -> str:
         del content["encryption"]
     if file.acl == "none":
         del content["acl"]
+    if file.versions == "current":
+        del content["versions"]
     # What is looked at again, or restored before, is decided by its key as before.
     del content["late_changes"], content["restore"]
     # Who pays decides about no key and no object.

@@ -110,6 +110,7 @@ class RulesFile(_Model):
     pins: list[Literal["glue", "greengrass", "sagemaker"]] = []
     pin_places: list[_PinPlace] = []
     late_changes: Literal["ignore", "follow"] = "ignore"
+    versions: Literal["current", "all"] = "current"
     deletes: Literal["mirror", "mirror-adopted", "keep"] = "mirror"
     encryption: _Encryption | None = None
     restore: _Restore | None = None

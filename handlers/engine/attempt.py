@@ -31,7 +31,7 @@ SHORT_ATTEMPT_SECONDS = 60.0
 """An object copied in one request is done in this time; a worker that dies holds its claim no longer than needed."""
 RETRY_SECONDS = 10
 THROTTLED_TRIES = 6
-"""Throttling does not count as a failure: the object waits here first, then it uses up a receive of its message."""
+"""Throttling does not count as a failure: the object waits here first, then in its queue."""
 FIRST_PAUSE_SECONDS = 0.2
 MOST_WAIT_SECONDS = 5.0
 
@@ -64,10 +64,11 @@ def attempt_notice(
     """
     pause, paid = FIRST_PAUSE_SECONDS, paid_bytes(notice, dependencies)
     left = left_after(seconds_left, dependencies)
-    if isinstance(route, Moved):
+    held = held_by_throttling(notice, route, dependencies)
+    if held is None and isinstance(route, Moved):
         held = dependencies.gate.admit(objects=1, size=paid, seconds_left=left, stopping=stopping)
-        if held is not None:
-            return held_back(notice, held)
+    if held is not None:
+        return held_back(notice, held)
     for _ in range(THROTTLED_TRIES):
         with dependencies.pace.slot():
             control = dependencies.control.current()
@@ -84,15 +85,23 @@ def attempt_notice(
                 return held_back(notice, HeldBack(str(error), PAUSED_SECONDS))
         if outcome is not None:
             return Ended(notice, outcome)
-        if not wait_after_throttling(pause, dependencies, seconds_left):
+        held = held_by_throttling(notice, route, dependencies)
+        if held is not None or not wait_after_throttling(pause, dependencies, seconds_left):
             break
         pause = min(pause * 2, MOST_WAIT_SECONDS)
-    return throttled(notice)
+    return throttled(notice) if held is None else held_back(notice, held)
+
+
+def held_by_throttling(notice: Notice, route: Route, dependencies: EngineDependencies) -> HeldBack | None:
+    """Why an object that moves must wait for a prefix or a table that throttled, or ``None``."""
+    is_limited = dependencies.control.current().learned.limits or dependencies.learned.unshared
+    if not is_limited or not isinstance(route, Moved):
+        return None
+    return dependencies.learned.admit(notice.source, route.target)
 
 
 def wait_after_throttling(pause: float, dependencies: EngineDependencies, seconds_left: SecondsLeft) -> bool:
-    """Work on fewer objects, and wait about ``pause`` seconds; ``False`` when that leaves no time for an attempt."""
-    dependencies.pace.slow_down()
+    """Wait about ``pause`` seconds; ``False`` when that leaves no time for an attempt."""
     jittered = pause * (0.5 + random.random())  # noqa: S311  # spreads retries, guards nothing
     if seconds_left() - jittered < least_seconds(dependencies):
         return False
@@ -102,12 +111,13 @@ def wait_after_throttling(pause: float, dependencies: EngineDependencies, second
 
 def throttled(notice: Notice) -> Ended:
     """How an attempt ended for which the service left no time."""
-    return Ended(notice, Outcome(Verdict.RETURN, None, Cause.THROTTLED, retry_after=RETRY_SECONDS))
+    return Ended(notice, Outcome(Verdict.RETURN, None, Cause.THROTTLED, retry_after=RETRY_SECONDS), waits=True)
 
 
 def held_back(notice: Notice, held: HeldBack) -> Ended:
     """How an attempt ended that was not begun."""
-    outcome = Outcome(Verdict.RETURN, None, Cause.HELD_BACK, held.why, math.ceil(held.seconds))
+    cause = Cause.THROTTLED if held.is_throttled else Cause.HELD_BACK
+    outcome = Outcome(Verdict.RETURN, None, cause, held.why, math.ceil(held.seconds))
     return Ended(notice, outcome, waits=True)
 
 
@@ -170,8 +180,10 @@ def concluded(
     except (MissingResourceError, AccessDeniedError, HeldBackError):
         # An error of one object was parked with its cause. This error came from the table, the queue or the operator.
         raise
-    except ThrottledError:
+    except ThrottledError as error:
         dependencies.observer.count("Throttled")
+        if not dependencies.learned.note_throttled(error):
+            dependencies.pace.slow_down()
         return None
     except Exception as error:  # noqa: BLE001 # a bug with one object must not fail its batch
         return _failed(error, notice, dependencies)
@@ -215,7 +227,9 @@ def limit_of(notice: Notice, dependencies: EngineDependencies, left: float) -> f
     """For how many seconds an attempt at this object may send requests."""
     limit = min(dependencies.settings.attempt_seconds, left)
     is_small = notice.size is not None and not is_cut(notice.size, dependencies)
-    if is_small or notice.kind is NoticeKind.REMOVED:
+    # A notice does not tell how many earlier versions go first, nor how large they are.
+    is_alone = dependencies.ports.history is None
+    if is_alone and (is_small or notice.kind is NoticeKind.REMOVED):
         return min(limit, SHORT_ATTEMPT_SECONDS)
     return limit
 

@@ -18,7 +18,7 @@ from handlers.engine.give_back import MOST_DELAY_SECONDS, PAUSED_MOST_SECONDS, R
 from handlers.engine.rate_gate import PAUSED_SECONDS
 from handlers.engine.together import attempt_together, can_go_together, end_all
 from handlers.intake.invocations import records_of
-from handlers.intake.messages import Decoded, decode_message
+from handlers.intake.messages import BODY_BYTES, BackfillRow, Decoded, decode_message, encode_backfill
 
 RENEW_BUSY_AT = 5
 """A message that waits for another worker's claim goes back, later each time; it is replaced at this receive only.
@@ -34,6 +34,8 @@ class _Open:
     message: Message
     notices: tuple[Notice, ...]
     faulty: bool
+    migration: str | None = None
+    """The migration that a message of rows names."""
     ended: list[Ended] = field(default_factory=list)
 
     def handled(self, most_delay: int) -> Handled:
@@ -42,10 +44,25 @@ class _Open:
         done = not returned and not self.faulty
         waits = not done and not self.faulty and all(one.waits for one in returned)
         is_busy = not done and not self.faulty and all(one.waits or one.outcome.cause is Cause.BUSY for one in returned)
+        is_throttled = waits and any(one.outcome.cause is Cause.THROTTLED for one in returned)
+        rest = self._rows_of(returned) if is_throttled and len(returned) < len(self.ended) else ""
         outcomes = tuple(one.outcome for one in self.ended)
         most = PAUSED_MOST_SECONDS if waits else most_delay
-        renew_at = RENEW_AT if waits else RENEW_BUSY_AT if is_busy else None
-        return Handled(self.message, done, retry_after, most, outcomes, waits, renew_at)
+        renew_at = 1 if rest else RENEW_AT if waits else RENEW_BUSY_AT if is_busy else None
+        return Handled(self.message, done, retry_after, most, outcomes, waits, renew_at, is_throttled, rest)
+
+    def _rows_of(self, returned: Sequence[Ended]) -> str:
+        """A message of these rows alone; empty for a message of events.
+
+        Else the rows that are done would take the few places of a low rate again, and the last ones never begin.
+        """
+        if self.migration is None:
+            return ""
+        rows = [BackfillRow.of_notice(one.notice) for one in returned]
+        bucket = returned[0].notice.source.bucket
+        size = len(self.message.body) + BODY_BYTES
+        (body,) = encode_backfill(rows, migration=self.migration, bucket=bucket, at_most_bytes=size)
+        return body
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +148,8 @@ def handle_messages(
     handled = [one.handled(_most_delay(dependencies)) for one in opened]
     _note_ages(opened, handled, dependencies)
     dependencies.breaker.share()
+    if dependencies.learned.unshared:
+        dependencies.learned.share()
     return handled
 
 
@@ -201,4 +220,4 @@ def _opened(message: Message, dependencies: EngineDependencies) -> _Open:
     for reason in decoded.ignored:
         observer.count("Ignored")
         observer.debug("nothing to do", message_id=message.message_id, why=reason)
-    return _Open(message, decoded.notices, bool(decoded.faults))
+    return _Open(message, decoded.notices, bool(decoded.faults), decoded.migration)

@@ -8,7 +8,7 @@ from domain.errors import KeyshiftError
 from domain.steering.breaker import DENIED, BreakerPolicy, Streak, trip_reason
 from domain.steering.control import BREAKER, Control, paused
 from domain.steering.ports import ControlPanel, PulseBook
-from domain.steering.pulse import Tally, Window
+from domain.steering.pulse import Tally, Window, ended_per_second
 from handlers.engine.observability import Observer
 
 FLUSH_SECONDS = 2.0
@@ -42,6 +42,9 @@ class Breaker(Protocol):
     def share(self, *, at_once: bool = False) -> None:
         """Add the counts to the migration's figures."""
 
+    def objects_per_second(self) -> float | None:
+        """The rate of the whole migration lately, as far as this process knows it."""
+
 
 class CircuitBreaker:
     """Trips once for the whole migration: the control item is written on the condition of its fence."""
@@ -73,6 +76,8 @@ class CircuitBreaker:
         self._fence = -1
         self._known: dict[str, None] = {}
         self._shared_at = float("-inf")
+        self._rate: tuple[float, float] | None = None
+        """The rate of the whole migration, and when it was seen."""
         self._lock = Lock()
 
     def note_success(self, record_id: str) -> None:
@@ -135,9 +140,18 @@ class CircuitBreaker:
             # The streak needs no table. Only the figures of these seconds are missing from the window.
             self._observer.info("figures not shared", cause=error.cause, why=str(error))
             summed = tally
+        else:
+            rate = ended_per_second(summed, window, now=now, seconds=self._policy.window_seconds)
+            self._rate = (rate, now) if rate else self._rate
         reason = None if control.paused else trip_reason(summed, streak, self._policy)
         if reason is not None:
             self._trip(reason)
+
+    def objects_per_second(self) -> float | None:
+        """The objects a second that all processes ended in the newest window; ``None`` where it is too old or young."""
+        if self._rate is None or self._now() - self._rate[1] > 2 * self._policy.window_seconds:
+            return None
+        return self._rate[0]
 
     def _trip(self, reason: str) -> None:
         try:

@@ -22,6 +22,7 @@ from domain.steering.ports import ControlPanel
 from handlers.config.settings import Settings
 from handlers.engine.circuit_breaker import Breaker
 from handlers.engine.concurrency import Pace
+from handlers.engine.learned_gate import LearnedGate
 from handlers.engine.observability import Observer
 from handlers.engine.rate_gate import ObjectGate
 
@@ -43,6 +44,7 @@ class Dependencies:
     probes: ProbeBook
     new_token: Callable[[], str]
     observer: Observer
+    learned: LearnedGate
     sleep: Callable[[float], None] = time.sleep
     objects_at_once: Callable[[int], Executor] = ThreadPoolExecutor
     """Makes the pool that works on that many objects of a batch in parallel."""

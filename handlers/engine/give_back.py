@@ -24,7 +24,8 @@ class Handled:
     """The result for one message; ``retry_after`` (seconds) counts for a message that goes back.
 
     ``waits`` means that no part of it failed: a pause, a rate or a stop held it back. ``renew_at`` is the receive at
-    which it is replaced by a new copy; it is ``None`` for a message of which a part failed.
+    which it is replaced by a new copy; it is ``None`` for a message of which a part failed. ``is_throttled`` means
+    that it waits because AWS asked for fewer requests; ``rest`` is then its rows that are left, where some are done.
     """
 
     message: Message
@@ -34,6 +35,8 @@ class Handled:
     outcomes: tuple[Outcome, ...] = ()
     waits: bool = False
     renew_at: int | None = None
+    is_throttled: bool = False
+    rest: str = ""
 
     @property
     def delay(self) -> int:
@@ -68,15 +71,16 @@ def give_back(
 ) -> frozenset[str]:
     """Make messages visible again when they are due; returns the ids of messages to delete.
 
-    A message that only waited comes back within ``most_wait`` seconds. If it waited before, it is sent again as a new
-    message, and the old one is to be deleted. If the call to SQS fails, the message comes back by itself.
+    A message that only waited comes back within ``most_wait`` seconds; one that AWS throttled, when it is due. If it
+    waited before, it is sent again as a new message, and the old one is to be deleted. If the call to SQS fails, the
+    message comes back by itself.
     """
     waiting = [one for one in returned if one.is_due_anew]
     renewed = _renewed(waiting, queue, most_wait)
     by_delay: dict[int, list[Message]] = {}
     for one in returned:
         if one.message.message_id not in renewed:
-            delay = min(one.delay, most_wait) if one.waits else one.delay
+            delay = min(one.delay, most_wait) if one.waits and not one.is_throttled else one.delay
             by_delay.setdefault(delay, []).append(one.message)
     for delay, messages in by_delay.items():
         try:
@@ -93,9 +97,9 @@ def _renewed(waiting: Sequence[Handled], queue: MessageQueue, most_wait: int) ->
     """
     renewed: set[str] = set()
     for one in waiting:
-        delay = min(one.retry_after, most_wait) if one.waits else one.delay
+        delay = min(one.retry_after, PAUSED_MOST_SECONDS if one.is_throttled else most_wait) if one.waits else one.delay
         try:
-            queue.send_messages([one.message.body], delay=delay)
+            queue.send_messages([one.rest or one.message.body], delay=delay)
         except KeyshiftError:
             break  # the message goes back like the others, and counts one receive more
         renewed.add(one.message.message_id)

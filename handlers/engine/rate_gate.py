@@ -37,10 +37,11 @@ class HeldBackError(LeaseExpiredError):
 
 @dataclass(frozen=True, slots=True)
 class HeldBack:
-    """Why an object may not begin now, and in how many seconds it may."""
+    """Why an object may not begin now, and in how many seconds it may; ``is_throttled``: AWS asks for fewer of them."""
 
     why: str
     seconds: float = 0.0
+    is_throttled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from handlers.engine.attempt import (
     attempt_notice,
     concluded,
     held_back,
+    held_by_throttling,
     is_cut,
     least_seconds,
     left_after,
@@ -163,19 +164,32 @@ class _Groups:
     def _begin(self, group: Sequence[Planned], first: int) -> None:
         """Claim a group, whose first object has the number ``first``, and let its copies begin."""
         dependencies = self._dependencies
-        size = sum(paid_bytes(planned.notice, dependencies) for planned in group)
+        admitted = self._admitted(group, first)
+        size = sum(paid_bytes(planned.notice, dependencies) for planned in admitted.values())
         held = (
-            dependencies.gate.admit(objects=len(group), size=size, seconds_left=self._left, stopping=self._stopping)
+            dependencies.gate.admit(objects=len(admitted), size=size, seconds_left=self._left, stopping=self._stopping)
             or self._why_not_now()
         )
         if held is not None:
-            self._ended |= {number: held_back(planned.notice, held) for number, planned in enumerate(group, first)}
+            self._ended |= {number: held_back(planned.notice, held) for number, planned in admitted.items()}
             return
-        attempts = [self._begin_attempt(planned) for planned in group]
+        if not admitted:
+            return
+        attempts = [self._begin_attempt(planned) for planned in admitted.values()]
         answers = dependencies.batches.claim_new_records([begun.request for begun in attempts])
-        for number, (planned, begun, answer) in enumerate(zip(group, attempts, answers, strict=True), first):
+        for (number, planned), begun, answer in zip(admitted.items(), attempts, answers, strict=True):
             self._claims[number] = (begun, answer)
             self._copying[self._pool.submit(self._copy, planned, begun, answer)] = number
+
+    def _admitted(self, group: Sequence[Planned], first: int) -> dict[int, Planned]:
+        """The objects of the group by their numbers, without those whose place throttled: they end here."""
+        admitted = dict(enumerate(group, first))
+        for number, planned in enumerate(group, first):
+            held = held_by_throttling(planned.notice, planned.route, self._dependencies)
+            if held is not None:
+                self._ended[number] = held_back(planned.notice, held)
+                del admitted[number]
+        return admitted
 
     def _why_not_now(self) -> HeldBack | None:
         control = self._dependencies.control.current()

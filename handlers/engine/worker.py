@@ -138,7 +138,10 @@ class Worker:
         return self.serve(live, at_most=EVENTS_AT_ONCE, wait=LONG_POLL_SECONDS)
 
     def serve(self, queue: MessageQueue, *, at_most: int, wait: int) -> bool:
-        """Receive once and work the messages off; returns whether there were any."""
+        """Receive once and work the messages off; returns whether there was anything to do.
+
+        If everything waits because AWS throttled it, that is nothing to do: the lane idles before it receives more.
+        """
         messages = self._receive(queue, at_most, wait)
         if not messages:
             return False
@@ -160,7 +163,7 @@ class Worker:
         renewed = give_back(returned, queue, self._dependencies, most_wait=MOST_WAIT_SECONDS)
         if renewed:
             queue.delete_messages([one.message for one in returned if one.message.message_id in renewed])
-        return True
+        return not all(one.is_throttled for one in handled)
 
     def _receive(self, queue: MessageQueue, at_most: int, wait: int) -> list[Message]:
         """The messages of one receive, and of others while each brings as many as SQS gives at once."""

@@ -78,7 +78,8 @@ class ArchiveDesk:
         """Every source that was parked because it is archived, as it is now, in no particular order."""
         records = self._operation.dependencies.ports.manifest.scan_records()
         parked = (one for one in records if one.state is State.PARKED and one.cause is Cause.ARCHIVED)
-        yield from self._operation.parallel(self._threads).map(self._look, parked)
+        for found in self._operation.parallel(self._threads).map(self._look, parked):
+            yield from found
 
     def look(self, rule: RestoreRule | None, *, act: bool) -> ArchivePass:
         """Look at all of them once.
@@ -112,12 +113,24 @@ class ArchiveDesk:
             self._restore(candidates, rule, done, act=act)
         return done
 
-    def _look(self, record: Record) -> ArchivedSource:
-        store = self._operation.dependencies.ports.store
+    def _look(self, record: Record) -> list[ArchivedSource]:
         try:
-            return ArchivedSource(record, patiently(lambda: store.look_at_object(record.source), sleep=self._sleep))
+            return patiently(lambda: self._seen(record), sleep=self._sleep)
         except KeyshiftError as error:
-            return ArchivedSource(record, None, str(error))
+            return [ArchivedSource(record, None, str(error))]
+
+    def _seen(self, record: Record) -> list[ArchivedSource]:
+        """The source, or each archived version from the one on that the record waits for: all are restored at once."""
+        ports, source = self._operation.dependencies.ports, record.source
+        if ports.history is None or not record.cause_detail:
+            return [ArchivedSource(record, ports.store.look_at_object(source))]
+        versions = ports.history.list_versions(source, since=record.cause_detail)
+        ids = [one.version_id for one in versions if not one.is_marker]
+        if record.cause_detail not in ids:
+            return [ArchivedSource(record, None)]
+        first, *later = (ports.store.look_at_object(source, version_id=one) for one in ids)
+        waiting = (one for one in later if reading_of(one) in (Reading.ARCHIVED, Reading.RESTORING))
+        return [ArchivedSource(record, one) for one in (first, *waiting)]
 
     def _send_on(self, one: ArchivedSource, requeuer: Requeuer, *, act: bool) -> None:
         """Let a worker look again: it copies what is readable, and settles what is gone."""

@@ -9,24 +9,26 @@ from typing import Protocol
 
 from domain.keys import Location
 from domain.objects import ListedObject
-from domain.planning.figures import Share
 from domain.planning.inventory import Inventory
 from domain.planning.ports import BackfillJournal, ObjectListing
+from domain.planning.shares import Share
 from domain.planning.total import FileProgress
 from domain.queues import MessageQueue
 from domain.rules.compiled import CompiledRules
-from domain.rules.routing import ENQUEUED, is_refused, route_of
+from domain.rules.routing import ENQUEUED, Moved, is_refused, route_of
 from handlers.intake.messages import BackfillRow, encode_backfill
 
 ROWS_PER_MESSAGE = 50
 MESSAGES_AT_ONCE = 10
 LOOK_ROWS = 20_000
 """Maximum number of rows between two checkpoints, however few of them move."""
+DELETED = "deleted"
+"""The outcome of a key that moves and is deleted now."""
 BACKLOG = 200
 BACKLOG_SECONDS = 1.0
 
 Rows = Callable[[int], Iterator[ListedObject | None]]
-"""Returns the rows of one data file from a given row on; ``None`` for a version that is not the current one."""
+"""Returns the rows of one data file from a given row on; ``None`` for one that gives no key to enqueue."""
 
 
 class OpenFiles(Protocol):
@@ -158,7 +160,8 @@ class Feeder:
             else:
                 last_key = row.key
                 route = route_of(self.rules, Location(self.rules.source_bucket, row.key), is_loop_rejected=False)
-                fed.outcomes[route.kind.value] += 1
+                is_deleted = row.is_marker and isinstance(route, Moved)
+                fed.outcomes[DELETED if is_deleted else route.kind.value] += 1
                 fed.refused += is_refused(route)
                 if isinstance(route, ENQUEUED):
                     waiting.append(BackfillRow.of_listed(row))

@@ -1,12 +1,13 @@
 """Pause, resume and throttle a running migration: the control item, and Lambda's pollers of its queues."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from domain.errors import InputError, UnavailableError
 from domain.lifecycle.ports import StageBook
 from domain.lifecycle.stages import Stage, standstill
 from domain.steering.control import Control, Limits, paused, resumed, throttled
+from domain.steering.learned import Learned
 from domain.steering.ports import ControlPanel, EventSourceMappings
 
 TRIES = 5
@@ -91,10 +92,30 @@ def throttle_migration(
     return Steered(*_written(panel, change))
 
 
+def forget_limits(panel: ControlPanel, places: Collection[str]) -> None:
+    """Drop the learned limits of these places; a place that throttles again is limited again.
+
+    Raises InputError for a place that has no learned limit.
+    """
+    for _ in range(TRIES):
+        before = panel.read_control().learned
+        unknown = sorted(set(places) - {limit.place.uri for limit in before.limits})
+        if unknown:
+            raise InputError(f"{unknown[0]} has no learned limit: `keyshift throttle` shows those that there are")
+        left = tuple(limit for limit in before.limits if limit.place.uri not in places)
+        if panel.write_learned(Learned(before.revision + 1, left), before=before):
+            return
+    raise _overtaken()
+
+
 def _written(panel: ControlPanel, change: Callable[[Control], Control]) -> tuple[Control, Control]:
     for _ in range(TRIES):
         before = panel.read_control()
         after = change(before)
         if after == before or panel.write_control(after, before=before):
             return before, after
-    raise UnavailableError("other commands changed the control item each time: look at `keyshift status`")
+    raise _overtaken()
+
+
+def _overtaken() -> UnavailableError:
+    return UnavailableError("other commands changed the control item each time: look at `keyshift status`")

@@ -13,7 +13,7 @@ from domain.steering.pulse import Tally
 from handlers.engine.dependencies import Dependencies
 from handlers.operations.runs_under_way import RunUnderWay
 from handlers.operations.segments import read_records
-from handlers.operations.status import Depth, Status
+from handlers.operations.status import Depth, Status, throttled_places
 
 METER_SECONDS = 60.0
 """The window of the rate that is shown, in seconds."""
@@ -60,6 +60,7 @@ class Lookout:
         records, causes = _named(counters, RECORDS), _named(counters, CAUSE)
         if exact:
             records, causes = self._counted(sum(records.values()))
+        control = self.dependencies.control.operators_control()
         return Status(
             migration=self.dependencies.rules.migration,
             stage=self.stage(),
@@ -69,12 +70,13 @@ class Lookout:
             objects_copied=copied,
             bytes_copied=size,
             queues=self._depths(),
-            control=self.dependencies.control.operators_control(),
+            control=control,
             recent=self._recent(),
             objects_per_second=rates[0],
             bytes_per_second=rates[1],
             total=self.total(),
             runs=self.runs(),
+            throttled=throttled_places(control.learned, self.dependencies.ports.clock.now()),
         )
 
     def _counted(self, about: int) -> tuple[Mapping[str, int], Mapping[str, int]]:

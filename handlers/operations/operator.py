@@ -52,6 +52,7 @@ class Shut:
 class Operation:
     """The dependencies of an operator's command; ``versioning`` of the source bucket is Enabled, Suspended or Off.
 
+    So is ``target_versioning``.
     ``engine`` makes the dependencies that a command needs to work the events queue off itself, where no function polls
     it. ``seconds_left`` is how long an attempt may still send requests, in a function whose time ends.
     """
@@ -66,6 +67,7 @@ class Operation:
     versions: VersionStore
     listing: ObjectListing
     versioning: Callable[[], str]
+    target_versioning: Callable[[], str]
     key_book: Callable[[], AbstractContextManager[KeyBook]]
     census_book: Callable[[], AbstractContextManager[CensusBook]]
     by: str

@@ -10,7 +10,8 @@ from domain.protocol.record import Mode, Origin, Record, State
 from domain.protocol.rollback import roll_back_object
 from handlers.operations.control import pause_migration
 from handlers.operations.operator import Operation, Shut
-from handlers.operations.parallel import FIRST_PAUSE, TRIES, patiently
+from handlers.operations.paced import at_learned_rate
+from handlers.operations.parallel import FIRST_PAUSE, TRIES
 from handlers.operations.start import read_capture
 
 BACKWARD = (Stage.ROLLING_BACK, Stage.ROLLED_BACK)
@@ -89,7 +90,7 @@ def roll_back_record(operation: Operation, record: Record) -> Outcome | str:
                 return outcome  # another function resumes the copy
 
     try:
-        return patiently(attempt, sleep=dependencies.sleep)
+        return at_learned_rate(attempt, record, dependencies)
     except KeyshiftError as error:
         return f"{error.cause}: {error}"
 
@@ -116,7 +117,7 @@ def find_difference(operation: Operation, record: Record) -> str | None:
     if record.state is State.ROLLBACK_CONFLICT:
         return f"in conflict: {record.why}"
     try:
-        if patiently(lambda: store.look_at_object(record.source), sleep=operation.dependencies.sleep) is not None:
+        if at_learned_rate(lambda: store.look_at_object(record.source), record, operation.dependencies) is not None:
             return None
         copy = store.look_at_object(record.target) if record.target.key and record.target_etag else None
     except KeyshiftError as error:

@@ -10,6 +10,7 @@ from domain.errors import KeyshiftError, UnavailableError
 from domain.keys import Location, probe_location
 from domain.lifecycle.ports import Capture, CaptureRefused
 from domain.lifecycle.stages import CAPTURING, Stage, advanced, captured, stage_fault
+from domain.rules.compiled import CompiledRules
 from handlers.operations.operator import Operation, Shut
 from handlers.operations.proof import refuse_rules
 
@@ -43,8 +44,25 @@ def plan_start(operation: Operation, *, through: str) -> Capture | Shut:
     refused = refuse_rules(operation.dependencies.rules)
     if refused is not None:
         return Shut(refused)
+    fault = target_versioning_fault(operation.dependencies.rules, operation.target_versioning)
+    if fault is not None:
+        return Shut(fault)
     planned = operation.capture.plan_capture(through=through)
     return Shut(planned.why) if isinstance(planned, CaptureRefused) else planned
+
+
+def target_versioning_fault(rules: CompiledRules, versioning: Callable[[], str]) -> str | None:
+    """Return why the target bucket cannot keep every version, or ``None``; its ``versioning`` is asked only then."""
+    if not rules.carries_versions:
+        return None
+    status = versioning()
+    if status == "Enabled":
+        return None
+    return (
+        f"the rules file says versions: all, and versioning of target bucket {rules.target_bucket} is {status}: each"
+        " version would replace the one before it. Enable versioning on the bucket (aws s3api put-bucket-versioning"
+        f" --bucket {rules.target_bucket} --versioning-configuration Status=Enabled), or write versions: current"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from domain.planning.total import Total
 from domain.protocol.record import State
 from domain.steering.control import Control
+from domain.steering.learned import LEARNING, Learned, rate_at
 from domain.steering.pulse import Tally
 from handlers.operations.runs_under_way import RunUnderWay
 
@@ -22,6 +23,30 @@ class Depth:
     waiting: int
     in_work: int
     dead: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ThrottledPlace:
+    """A prefix or a table that is slowed down: its rate now, AWS's ``answer``, and when it came first and last.
+
+    Times are seconds since 1970.
+    """
+
+    place: str
+    objects_per_second: float
+    answer: str
+    since: float
+    throttled_at: float
+
+
+def throttled_places(learned: Learned, now: float) -> tuple[ThrottledPlace, ...]:
+    """The places that are slowed down now."""
+    rates = ((limit, rate_at(limit, now, LEARNING)) for limit in learned.limits)
+    return tuple(
+        ThrottledPlace(limit.place.uri, rate, limit.answer, limit.begun_at, limit.throttled_at)
+        for limit, rate in rates
+        if rate is not None
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +67,7 @@ class Status:
     bytes_per_second: float | None = None
     total: Total | None = None
     runs: Sequence[RunUnderWay] = ()
+    throttled: Sequence[ThrottledPlace] = ()
 
     @property
     def waiting(self) -> int:
@@ -95,6 +121,7 @@ class Status:
             "paused_by": self.control.paused_by,
             "paused_at": self.control.paused_at or None,
             "limits": asdict(self.control.limits),
+            "throttled": [asdict(one) for one in self.throttled],
             "live_lag_seconds": self.recent.oldest_event if self.recent is not None else None,
             "backfill_lag_seconds": self.recent.oldest_row if self.recent is not None else None,
             "recent": asdict(self.recent) if self.recent is not None else None,

@@ -10,12 +10,14 @@ from domain.lifecycle.verification import REPAIRABLE, Difference, Finding, Remar
 from domain.objects import ObjectState
 from domain.protocol.annotating import compare_annotations
 from domain.protocol.attempt import MigrationPorts
+from domain.protocol.histories import compare_histories
 from domain.protocol.ports import SourceObject
 from domain.protocol.record import Mode, Record, State
 from domain.references.ports import ReferenceFinder
 from domain.rules.routing import Kept, Moved, Rejected, Unmapped, fits_target_layout, route_of
 from handlers.engine.dependencies import Dependencies
 from handlers.intake.messages import BackfillRow, encode_backfill
+from handlers.operations.paced import at_learned_rate
 from handlers.operations.parallel import patiently
 
 CLOCKS_DIFFER_SECONDS = 60.0
@@ -51,7 +53,7 @@ class Verifier:
     def verify_record(self, record: Record) -> Finding:
         """The finding of one record; a record that cannot be checked is a finding too."""
         try:
-            return patiently(lambda: self._verified(record), sleep=self._dependencies.sleep)
+            return at_learned_rate(lambda: self._verified(record), record, self._dependencies)
         except KeyshiftError as error:
             unreadable = (Difference.UNREADABLE,)
             return Finding(record.source, record.target, record.state.value, unreadable, detail=str(error))
@@ -121,9 +123,16 @@ class Verifier:
         self, place: Location, difference: Difference, *, target: Location | None = None, why: str = ""
     ) -> Finding | None:
         """The finding of a source key without a record when the records were read; both may have changed since."""
-        if self._ports.manifest.read_record(place.record_id) is not None or self._look(place) is None:
+        if self._ports.manifest.read_record(place.record_id) is not None or not self._is_stored(place):
             return None
         return Finding(place, target, "", (difference,), detail=why)
+
+    def _is_stored(self, place: Location) -> bool:
+        """Whether there is an object, or where every version is carried a version of one that was deleted."""
+        if self._look(place) is not None:
+            return True
+        history = self._ports.history
+        return history is not None and any(not one.is_marker for one in history.list_versions(place))
 
     def _stray(self, place: Location) -> Finding | None:
         seen = self._look(place)
@@ -145,13 +154,15 @@ class Verifier:
 
 
 def sides_of(record: Record, ports: MigrationPorts) -> Sides:
-    """The objects at both keys of a record, with tags, and the annotations of a copy compared."""
+    """The objects at both keys of a record, with tags, and the annotations and earlier versions of a copy compared."""
     source = ports.store.look_at_object(record.source, with_tags=True)
     target = ports.store.look_at_object(record.target, with_tags=True) if record.target.key else None
+    versions = compare_histories(record, ports.history, ports.store)
     if ports.annotations is None or record.state is not State.COPIED or source is None or target is None:
-        return Sides(source, target)
+        return Sides(source, target, versions=versions)
     origin = SourceObject(record.source, source.etag, source.version_id)
-    return Sides(source, target, annotations=compare_annotations(ports.annotations, origin, record.target))
+    annotations = compare_annotations(ports.annotations, origin, record.target)
+    return Sides(source, target, annotations=annotations, versions=versions)
 
 
 def held_references(finders: Iterable[ReferenceFinder]) -> Iterator[Finding]:

@@ -10,6 +10,8 @@ from adapters.dynamodb.progress import DynamoDbProgressCounters
 from domain.reporting.ports import ProgressCounters
 from domain.reporting.progress import HOUR, MINUTE, Span
 from domain.steering.control import Control
+from domain.steering.learned import Learned, LearnedLimit
+from domain.steering.places import Place, Service
 from domain.steering.ports import ControlPanel
 from tests.fakes.panel import InMemoryControlPanel, InMemoryProgressCounters
 from tests.worlds.tables import new_table
@@ -88,6 +90,33 @@ def test_a_word_spoken_over_is_refused(panel: ControlPanel) -> None:
     assert not panel.write_control(mine, before=Control())
     assert panel.write_control(theirs, before=Control())
     assert panel.read_control() == theirs
+
+
+LIMIT = LearnedLimit(Place(Service.S3, "line", "old/é "), 12.5, 25.0, 1_790_000_000.25, 1_790_000_000.5, "SlowDown")
+OTHER = LearnedLimit(Place(Service.DYNAMODB, "manifest"), 1.0, 2.0, 1_790_000_001.0, 1_790_000_002.0, "Throttling")
+
+
+def test_learned_limits_and_the_operators_control_do_not_touch_each_other(panel: ControlPanel) -> None:
+    """Each is written on its own condition, in whatever order, and both are read at once."""
+    learned = Learned(1, (LIMIT, OTHER))
+    assert panel.write_learned(learned, before=Learned())
+    assert panel.read_control() == Control()
+    assert panel.read_control().learned == learned
+    word = Control(True, "errors", 12.5, None, 4, 1, 1_790_000_000.25, "me")
+    assert panel.write_control(word, before=Control())
+    assert (panel.read_control(), panel.read_control().learned) == (word, learned)
+    assert panel.write_learned(Learned(2), before=learned)
+    assert (panel.read_control(), panel.read_control().learned) == (word, Learned(2))
+
+
+def test_learned_limits_that_another_process_changed_are_not_replaced(panel: ControlPanel) -> None:
+    """The repeat of what is there is not refused."""
+    mine, theirs = Learned(1, (LIMIT,)), Learned(1, (OTHER,))
+    assert panel.write_learned(theirs, before=Learned())
+    assert not panel.write_learned(mine, before=Learned())
+    assert panel.write_learned(theirs, before=Learned())
+    assert panel.write_learned(Learned(2, (LIMIT, OTHER)), before=theirs)
+    assert panel.read_control().learned == Learned(2, (LIMIT, OTHER))
 
 
 def test_history_counts_with_its_batch(counters: ProgressCounters) -> None:

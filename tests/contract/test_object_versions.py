@@ -220,3 +220,17 @@ def test_a_copy_has_the_owners_key_only_where_it_is_said(world: ObjectWorld) -> 
     told = world.store.look_at_object(pair.target)
     assert told is not None
     assert told.encryption.kms_key_id == KEY.kms_key_id
+
+
+@pytest.mark.parametrize("tags", [{}, {"a": "1"}], ids=["no tags", "tags"])
+def test_tags_of_a_version_under_a_marker_can_be_read(world: ObjectWorld, tags: dict[str, str]) -> None:
+    """By its id, as its other properties can; also once the key has other versions and markers."""
+    pair = new_pair(world, versioned=True)
+    world.put(pair.source, b"tagged", tags=tags)
+    version_id = version_of(world, pair.source)
+    world.put(pair.source, b"later", tags={"b": "2"})
+    for _ in range(2):
+        seen = world.store.look_at_object(pair.source, version_id=version_id, with_tags=True)
+        assert seen is not None
+        assert (seen.version_id, seen.size, seen.tags) == (version_id, 6, tags)
+        world.remove(pair.source)

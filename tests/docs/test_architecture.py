@@ -14,9 +14,12 @@ import pytest
 from domain.lifecycle.stages import Stage, StageEntry
 from domain.rules.compiled import CompiledRules
 from domain.steering.breaker import BreakerPolicy
+from domain.steering.learned import LEARNING
+from domain.steering.places import PlaceNames
 from handlers.engine.batch import handle_messages, messages_of
 from handlers.engine.circuit_breaker import CircuitBreaker
 from handlers.engine.dependencies import CachedControl, EngineDependencies
+from handlers.engine.learned_gate import LearnedLimits
 from handlers.engine.rate_gate import RateGate
 from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.docs.citing import ROOT, documents, paths_of, symbols_of, table_of
@@ -106,7 +109,16 @@ def engine_of(made: Bench) -> EngineDependencies:
     observer = made.dependencies.observer
     breaker = CircuitBreaker(BreakerPolicy(), panel=made.panel, pulse=InMemoryPulseBook(), observer=observer, **words)
     gate = RateGate(InMemoryRateLedger(), **words)
-    return replace(made.dependencies, control=control, breaker=breaker, gate=gate)
+    learned = LearnedLimits(
+        LEARNING,
+        PlaceNames({}, table="manifest"),
+        panel=made.panel,
+        ledger=InMemoryRateLedger(),
+        measured=breaker.objects_per_second,
+        observer=observer,
+        **words,
+    )
+    return replace(made.dependencies, control=control, breaker=breaker, gate=gate, learned=learned)
 
 
 def traced(message_of: Callable[[str], str]) -> Trace:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from domain.planning.estimate import estimate
-from domain.planning.figures import PlanFigures, Share
+from domain.planning.figures import PlanFigures
 from domain.planning.prices import Prices
+from domain.planning.shares import Share
 from handlers.config.rules_file import load_rules, read_rules
 from tests.docs.citing import ROOT
 

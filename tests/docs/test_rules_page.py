@@ -26,4 +26,4 @@ def test_each_other_block_can_be_added_to_it(block: str) -> None:
 
 def test_there_are_blocks() -> None:
     """Else the test above would say nothing."""
-    assert len(BLOCKS) == 3
+    assert len(BLOCKS) == 4

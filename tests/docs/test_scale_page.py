@@ -5,8 +5,9 @@ import re
 import pytest
 
 from domain.planning.estimate import estimate
-from domain.planning.figures import PlanFigures, Share
+from domain.planning.figures import PlanFigures
 from domain.planning.prices import Prices
+from domain.planning.shares import Share
 from tests.docs.citing import ROOT
 
 SCALE = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")

@@ -80,6 +80,35 @@ def test_a_saved_plan_is_enqueued(site: Site, variables: dict[str, str], tmp_pat
     assert enqueued(site) == sorted(key for key in KEYS if key.startswith("old/"))
 
 
+def test_an_inventory_of_all_versions_enqueues_deleted_keys(
+    site: Site, variables: dict[str, str], tmp_path: Path
+) -> None:
+    """Where every version is carried, also by way of a saved plan; a report of current versions is warned of."""
+    rules = Path(site.settings.rules_file)
+    rules.write_text(rules.read_text() + "versions: all\n")
+    rows: list[dict[str, object]] = [
+        {"key": "old/1", "is_latest": True, "is_delete_marker": False, "size": 3, "e_tag": "e" * 32},
+        {"key": "old/2", "is_latest": True, "is_delete_marker": True},
+        {"key": "old/2", "is_latest": False, "is_delete_marker": False, "size": 3, "e_tag": "e" * 32},
+    ]
+    manifest = altered(
+        write_rows(tmp_path / "all", [{"bucket": site.name, **row} for row in rows]), sourceBucket=site.name
+    )
+    answer = run_keyshift("backfill", "--inventory", str(manifest), more=variables)
+    assert "1 objects enqueued in 1 messages\n1 deleted keys enqueued with them" in answer.stdout, answer.stderr
+    assert "current versions only" not in answer.stderr
+    assert enqueued(site) == ["old/1", "old/2"]
+    saved = str(tmp_path / "plan.parquet")
+    run_keyshift("plan", str(rules), "--inventory", str(manifest), "--out", saved, more=variables)
+    answer = run_keyshift("backfill", "--plan", saved, "--json", more=variables)
+    assert (json.loads(answer.stdout)["move"], json.loads(answer.stdout)["deleted"]) == (1, 1), answer.stderr
+    assert enqueued(site) == ["old/1", "old/2"]
+    current = str(report(site, tmp_path, "CSV"))
+    answer = run_keyshift("backfill", "--inventory", current, more=variables)
+    assert f"warning: {current} lists current versions only" in answer.stderr
+    assert answer.returncode == 0
+
+
 def test_a_truncated_file_is_one_sentence(site: Site, variables: dict[str, str], tmp_path: Path) -> None:
     """Exit code 2, the file and what is wrong with it are named, nothing is enqueued."""
     manifest = report(site, tmp_path, "CSV")

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.e2e.command_line import run_keyshift
 from tests.inventories import altered, write_rows
 from tests.worlds.desk import Desk, desk
@@ -44,6 +46,7 @@ def test_a_cut_over_without_live_capture_is_refused(desk: Desk) -> None:
         assert "keyshift start" in shut["capture"]["remedy"]
 
 
+@pytest.mark.slow("runs many commands as processes; the gates have unit tests too")
 def test_what_an_owner_wrote_while_capture_was_gone_is_seen_by_the_listing(desk: Desk) -> None:
     """No event told of the new bytes or of the delete; capture that is back again proves nothing about the gap."""
     site = begun(desk, "old/a", "old/b", "old/c")
@@ -57,6 +60,7 @@ def test_what_an_owner_wrote_while_capture_was_gone_is_seen_by_the_listing(desk:
     assert shut["changed"]["remedy"] == "keyshift verify --requeue"
 
 
+@pytest.mark.slow("runs many commands as processes; the gates have unit tests too")
 def test_a_queue_without_dead_letters_shuts_its_gate(desk: Desk) -> None:
     """Nothing can tell what such a queue has dropped: unknown is not zero, in the gate and in what status shows."""
     site = begun(desk, "old/a")
@@ -85,6 +89,7 @@ def inventory_of(site: Site, folder: Path, began: datetime) -> Path:
     return altered(manifest, sourceBucket=site.name, creationTimestamp=stamp)
 
 
+@pytest.mark.slow("runs many commands as processes; the gates have unit tests too")
 def test_an_inventory_of_before_the_start_is_not_the_whole_truth(desk: Desk, tmp_path: Path) -> None:
     """What was written between the report and live capture is in neither: cut-over and verify refuse such a report."""
     desk.site.put("old/a", b"x")
@@ -120,6 +125,7 @@ def test_a_migration_is_not_finished_while_sources_have_no_record(desk: Desk) ->
         assert "keyshift backfill --list" in told[-1]["refused"]
 
 
+@pytest.mark.slow("runs many commands as processes; the gates have unit tests too")
 def test_a_purge_that_leaves_copies_does_not_end_with_0(desk: Desk) -> None:
     """A copy whose source is absent stays: in this run, and in each later one until an operator has looked."""
     short = {"ATTEMPT": 4, "REQUEST": 2, "MARGIN": 1}

@@ -112,6 +112,7 @@ def test_conflicts_are_shown_and_decided(desk: Desk) -> None:
     assert "its copy is where it belongs" in desk.said("conflicts", "take-source", "old/1", code=1)
 
 
+@pytest.mark.slow("runs many commands as processes")
 def test_a_conflict_that_cannot_be_seen_is_not_decided(desk: Desk, standin_process: StandIn) -> None:
     """A denied look is never an empty target; what is decided while the queue is missing is carried out later."""
     desk.run("start", "--yes", "--probes", "1", "--wait", "60")
@@ -135,6 +136,7 @@ def test_a_conflict_that_cannot_be_seen_is_not_decided(desk: Desk, standin_proce
     assert desk.site.read("new/1") == b"body"
 
 
+@pytest.mark.slow("runs many commands as processes")
 def test_a_copy_that_was_taken_away_is_copied_again_on_an_operators_control(desk: Desk) -> None:
     """Verify names it, and its owner need not write again; after a rollback nothing is decided any more."""
     desk.run("start", "--yes", "--probes", "1", "--wait", "60")

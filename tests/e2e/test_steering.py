@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from adapters.dynamodb.control import DynamoDbControlPanel
 from adapters.messaging.queue import SqsMessageQueue
 from adapters.standin import Fault, StandIn
 from domain.protocol.record import Record, State
+from domain.steering.learned import Learned, LearnedLimit
+from domain.steering.places import Place, Service
 from handlers.demo.world import own_command
 from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.contract.functions import new_function
@@ -77,9 +80,10 @@ def test_a_pause_holds_both_workers_and_costs_no_message(
 ) -> None:
     """What was begun ends, nothing else begins; after resume everything is done, and no letter is dead."""
     fill(site, 120)
-    assert keyshift("throttle", "--objects-per-second", "12").returncode == 0
+    # Slow enough that a command which starts late on a busy machine still finds rows to hold.
+    assert keyshift("throttle", "--objects-per-second", "3").returncode == 0
     with running_workers(2, more=more, folder=tmp_path):
-        wait_until(lambda: copied(site) >= 15)
+        wait_until(lambda: copied(site) >= 8)
         answer = run_keyshift("pause", "--reason", "a look at the costs", more=more)
         assert answer.returncode == 0, answer.stderr
         assert "paused: a look at the costs" in answer.stdout
@@ -178,10 +182,27 @@ def test_limits_that_are_not_named_stay(keyshift: RunHere) -> None:
     keyshift("throttle", "--objects-per-second", "20", "--bytes-per-second", "1.5MiB")
     keyshift("throttle", "--concurrency", "3")
     limits = json.loads(keyshift("throttle", "--objects-per-second", "none", "--json").stdout)
-    assert limits == {"changed": True, "objects_per_second": None, "bytes_per_second": 1_572_864.0, "concurrency": 3}
+    kept = {"objects_per_second": None, "bytes_per_second": 1_572_864.0, "concurrency": 3}
+    assert limits == {"changed": True, **kept, "throttled": []}
     assert keyshift("throttle").stdout == "1,572,864 bytes/s, 3 objects at once in each process\n"
     assert keyshift("throttle", "--off").stdout == "no limits\n"
     assert keyshift("throttle", "--off", "--concurrency", "3").returncode == 2
+
+
+def test_a_learned_limit_is_shown_and_forgotten(site: Site, keyshift: RunHere) -> None:
+    """By its name; --off lifts only what an operator set."""
+    now = site.dependencies.ports.clock.now()
+    limit = LearnedLimit(Place(Service.S3, site.name, "new/"), 10.0, 20.0, now, now, "SlowDown")
+    DynamoDbControlPanel(site.clients, site.name).write_learned(Learned(1, (limit,)), before=Learned())
+    place = limit.place.uri
+    for answer in (keyshift("throttle", "--off"), keyshift("throttle")):
+        assert f"no limits\nthrottled {place}: 10.0 objects/s, because AWS answered SlowDown (first" in answer.stdout
+    (shown,) = json.loads(keyshift("status", "--json").stdout)["throttled"]
+    assert (shown["place"], shown["objects_per_second"], shown["answer"]) == (place, 10.0, "SlowDown")
+    assert keyshift("throttle", "--forget", place, "--off").returncode == 2
+    assert keyshift("throttle", "--forget", place).stdout == "no limits\n"
+    again = keyshift("throttle", "--forget", place)
+    assert (again.returncode, "has no learned limit" in again.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("leash_is_cut", [False, True])

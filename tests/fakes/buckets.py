@@ -29,7 +29,8 @@ class Versioning(StrEnum):
 class Version:
     """One version of a key; without a state it is a delete marker.
 
-    ``version_id`` is ``None`` where versioning was never on. ``written`` orders all writes of the store.
+    ``version_id`` is ``None`` where versioning was never on. ``written`` orders all writes of the store. ``marked`` is
+    the date of a delete marker.
     """
 
     version_id: str | None
@@ -37,6 +38,7 @@ class Version:
     body: bytes = b""
     written: int = 0
     annotations: Mapping[str, bytes] = field(default_factory=dict)
+    marked: int = 0
 
     def is_named(self, version_id: str) -> bool:
         """Whether a request with that id is about it; ``null`` names the object of an unversioned bucket too."""
@@ -203,7 +205,7 @@ class Buckets:
         if bucket.versioning is Versioning.OFF:
             bucket.versions.pop(location.key, None)
             return None
-        marker = Version(self._next_version_id(bucket), None, written=self._writes)
+        marker = Version(self._next_version_id(bucket), None, written=self._writes, marked=int(self.now()))
         self._append(bucket, location.key, marker)
         return marker.version_id
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
-from domain.errors import KeyshiftError
+from domain.errors import KeyshiftError, ThrottledError
+from domain.keys import Location
+from domain.steering.learned import LearnedLimit
 from handlers.engine.rate_gate import HeldBack
 
 
@@ -24,6 +26,10 @@ class NoBreaker:
     def share(self, *, at_once: bool = False) -> None:
         """See the protocol."""
 
+    def objects_per_second(self) -> float | None:
+        """See the protocol."""
+        return None
+
 
 class OpenGate:
     """Gate that is never closed."""
@@ -33,6 +39,26 @@ class OpenGate:
     ) -> HeldBack | None:
         """See the protocol."""
         return None
+
+
+class NothingLearned:
+    """Gate of learned limits that learns nothing."""
+
+    unshared: tuple[LearnedLimit, ...] = ()
+
+    def admit(self, source: Location, target: Location) -> HeldBack | None:
+        """See the protocol."""
+        return None
+
+    def wait_turn(self, source: Location, target: Location, *, sleep: Callable[[float], object]) -> None:
+        """See the protocol."""
+
+    def note_throttled(self, error: ThrottledError) -> bool:
+        """See the protocol."""
+        return False
+
+    def share(self) -> None:
+        """See the protocol."""
 
 
 def no_item_event(*_change: object) -> None:

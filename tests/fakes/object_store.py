@@ -9,7 +9,17 @@ from domain.keys import Location
 from domain.objects import ContentHeaders, Encryption, ListedObject, Lock, ObjectState
 from domain.protocol.annotations import Annotation, Annotations
 from domain.protocol.parts import MAX_COPY_BYTES, MIN_PART_BYTES, Part
-from domain.protocol.ports import Clock, Deleted, HiddenVersion, Refused, SourceObject, TargetObject, TopMarker, Written
+from domain.protocol.ports import (
+    Clock,
+    Deleted,
+    HiddenVersion,
+    Refused,
+    SourceObject,
+    StoredVersion,
+    TargetObject,
+    TopMarker,
+    Written,
+)
 from tests.fakes.bucket_lifecycle import LifecycleRule, run_lifecycle
 from tests.fakes.buckets import (
     NULL,
@@ -172,6 +182,13 @@ class InMemoryObjectStore(ScriptedFaults):
             if _state(found).etag != if_match:
                 return Refused.PRECONDITION
             return Deleted(self.buckets.remove(location))
+
+    def list_versions(self, location: Location, *, since: str | None = None) -> Sequence[StoredVersion]:
+        """See the port."""
+        with self._faulty("list_versions"):
+            listed = [_listed(one) for one in self.buckets.bucket(location.bucket).versions.get(location.key, [])]
+        at = next((at for at, one in enumerate(listed) if one.version_id == since), 0)
+        return listed[at:]
 
     def find_top_marker(self, location: Location) -> TopMarker | None:
         """See the port."""
@@ -352,6 +369,13 @@ class InMemoryObjectStore(ScriptedFaults):
 def _told(written: Version) -> str | None:
     """The version id that a write answers: none for a version ``null``, which only HEAD and listings name."""
     return None if written.version_id == NULL else written.version_id
+
+
+def _listed(version: Version) -> StoredVersion:
+    named, state = version.version_id or NULL, version.state
+    if state is None:
+        return StoredVersion(named, version.marked, is_marker=True)
+    return StoredVersion(named, state.last_modified, state.etag, state.size)
 
 
 def _state(version: Version) -> ObjectState:

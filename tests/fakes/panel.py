@@ -2,10 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
 from domain.reporting.ports import NO_HISTORY
 from domain.reporting.progress import Span
 from domain.steering.control import Control
+from domain.steering.learned import Learned
 from tests.fakes.faults import ScriptedFaults
 
 
@@ -26,7 +28,15 @@ class InMemoryControlPanel(ScriptedFaults):
         with self._faulty("write_control"):
             if self.control.fence != before.fence:
                 return self.control == control
-            self.control = control
+            self.control = replace(control, learned=self.control.learned)
+            return True
+
+    def write_learned(self, learned: Learned, *, before: Learned) -> bool:
+        """See the port."""
+        with self._faulty("write_learned"):
+            if self.control.learned.revision != before.revision:
+                return self.control.learned == learned
+            self.control = replace(self.control, learned=learned)
             return True
 
 

@@ -82,7 +82,9 @@ class World:
         process = Process(self.settings, rules=self.dependencies.rules)
         self.queue, self.journal = inventory_queue(process), journal_of(process)
         self.total_book = total_book_of(process)
-        self.reports = Reports(self.queue, self.journal, self.total_book, partial(inventory_files, process))
+        self.reports = Reports(
+            self.queue, self.journal, self.total_book, partial(inventory_files, process, with_deleted=True)
+        )
 
     def take_on(self, body: str, *, seconds: float = 300.0) -> None:
         """One message."""

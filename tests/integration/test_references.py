@@ -109,6 +109,7 @@ def test_an_operator_rewrites_and_takes_it_back(site: ReferringSite) -> None:
     assert now == before
 
 
+@pytest.mark.slow("runs many commands as processes")
 def test_a_scan_is_a_run_that_another_command_joins(site: ReferringSite) -> None:
     """The same lines as a scan of one process; options that all processes share are given when it begins."""
     for number in range(6):
@@ -135,6 +136,7 @@ def test_a_scan_is_a_run_that_another_command_joins(site: ReferringSite) -> None
     assert site.keyshift("references", "scan", "--only", site.jobs, "--local", code=1)[-1] == {"counts": {"ready": 6}}
 
 
+@pytest.mark.slow("runs many commands as processes")
 def test_rewrites_and_undos_are_in_the_audit_chain(standin: Server, tmp_path: Path) -> None:
     """The object's history names them, and a journal entry that somebody else changed is found."""
     bucket = new_name("audit")

@@ -74,7 +74,7 @@ class Interrupted:
         return method
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow("other seeds")) for seed in (1, 2))])
 def test_as_many_parts_as_s3_takes_arrive_once(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     """Parts of one byte, thirty interruptions, and a death over the completion; no upload is left, no part is lost."""
     for name in ("MIN_PART_BYTES", "MIB"):

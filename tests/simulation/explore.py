@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from domain.protocol.record import Mode, State
+from tests.simulation.histories import MARKER, History
 from tests.simulation.steps import NOBODY, Explorer
 from tests.simulation.world import Scenario, World, first_world, is_dead, is_kept
 
@@ -135,7 +136,34 @@ def faults_at_rest(world: World, scenario: Scenario) -> list[str]:
         return faults if excused else [*faults, f"I7 CONFLICT ({record.cause}) with nobody to blame"]
     if scenario.cleans and not (world.cleaned and world.source is None):
         faults.append(f"I7 cleanup left the source {world.source}, {record}")
+    if scenario.histories and not scenario.is_meddled:
+        faults += _gaps(world, scenario)
     return [*faults, *_dishonest(world), *_not_converged(world, scenario)]
+
+
+def _gaps(world: World, scenario: Scenario) -> list[str]:
+    """Whether the target does not hold the versions and deletes of its source in their order, and once (I10)."""
+    there = marks_of(world.at_target)
+    wanted = marks_of(tuple(one for one in world.at_source if one.author != "us" or one.value != MARKER))
+    if wanted and wanted[-1] is None and (world.cleaned or world.is_doubtful):
+        del wanted[-1]  # a delete of what cleanup emptied, or may have, proves nothing (protocol.md §5)
+    rest = iter(there)
+    lacking = [one for one in wanted if one not in rest]
+    numbers = [one for one in there if one is not None]
+    # A proxy that sends a copy over equal bytes twice has it done twice: the condition names bytes only.
+    is_twice = len(set(numbers)) < len(numbers) and world.doubled == scenario.doubled
+    return [f"I10 the source has {wanted}, the target {there}"] if lacking or is_twice else []
+
+
+def marks_of(history: History) -> list[int | None]:
+    """The words of a key's versions, oldest first; ``None`` for a delete marker that hides one."""
+    marks: list[int | None] = []
+    for one in history:
+        if one.value != MARKER:
+            marks.append(one.number)
+        elif marks and marks[-1] is not None:
+            marks.append(None)
+    return marks
 
 
 def _may_have_moved(scenario: Scenario) -> bool:

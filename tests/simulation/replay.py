@@ -15,7 +15,16 @@ from domain.protocol.conflicts import Conflict, take_source, why_not_taken
 from domain.protocol.migration import migrate_object
 from domain.protocol.notices import Destination, Notice, NoticeKind
 from domain.protocol.parts import MIB, Part
-from domain.protocol.ports import ClaimAnswer, Deleted, Refused, SourceObject, TargetObject, TopMarker, Written
+from domain.protocol.ports import (
+    ClaimAnswer,
+    Deleted,
+    Refused,
+    SourceObject,
+    StoredVersion,
+    TargetObject,
+    TopMarker,
+    Written,
+)
 from domain.protocol.record import Record
 from domain.protocol.rollback import purge_copy, roll_back_object
 from handlers.intake.notifications import direct_notices
@@ -38,6 +47,12 @@ class Marked(NamedTuple):
     """The answer to the question what hides the source."""
 
     top: TopMarker | None
+
+
+class Listed(NamedTuple):
+    """The answer to ListObjectVersions, oldest first."""
+
+    versions: tuple[StoredVersion, ...]
 
 
 THROTTLED, DENIED = ("throttled",), ("denied",)
@@ -110,6 +125,12 @@ class ReplayedPorts:
         """ListObjectVersions."""
         answer: Marked = self._ask("marker")
         return answer.top
+
+    def list_versions(self, location: Location, *, since: str | None = None) -> Sequence[StoredVersion]:
+        """ListObjectVersions of the source; what is newer than ``since`` is all that is asked for."""
+        answer: Listed = self._ask("list")
+        at = next((at for at, one in enumerate(answer.versions) if one.version_id == since), 0)
+        return answer.versions[at:]
 
     def remove_delete_marker(self, location: Location, *, marker_id: str, send_before: float) -> None:
         """DeleteObject of our marker."""
@@ -184,7 +205,8 @@ def next_call(message: Message, slot: int, history: History, scenario: Scenario)
     if message.kind == "d" and scenario.knows_itself:
         return ("ack",)
     replayed = ReplayedPorts(history, scenario)
-    ports = MigrationPorts(store=replayed, multipart=replayed, manifest=replayed, clock=replayed)
+    history_port = replayed if scenario.histories else None
+    ports = MigrationPorts(replayed, replayed, replayed, replayed, history=history_port)
     policy = MigrationPolicy(
         mirror_deletes=scenario.mirror,
         multipart_above=1 if scenario.in_parts else 100 * MIB,

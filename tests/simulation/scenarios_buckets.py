@@ -25,6 +25,11 @@ def in_turn(scenario: Scenario) -> Scenario:
     return replace(calm(scenario), jobs_last=True)
 
 
+def whole(scenario: Scenario) -> Scenario:
+    """Every version is carried, from one bucket that keeps versions to another."""
+    return replace(scenario, versioned=True, target_versioned=True, histories=True)
+
+
 BUCKETS = {
     scenario.name.split()[0]: scenario
     for scenario in (
@@ -39,6 +44,20 @@ BUCKETS = {
         in_turn(Scenario("W11 and the marker too", ("A", "clear", "unmark"), jobs=(K, R, P), versioned=True)),
         alone(Scenario("W12 a version destroyed", ("A", "B", "destroy"), jobs=(K,), versioned=True)),
         alone(Scenario("W13 a version destroyed, rollback", ("A", "B", "destroy"), jobs=(K, R, P), versioned=True)),
+        # B: every version is carried.
+        whole(alone(Scenario("W80 three versions", ("A", "B", "A")))),
+        whole(alone(Scenario("W81 a delete between", ("A", "del", "A")))),
+        whole(alone(Scenario("W82 deleted in the end", ("A", "A", "del"), lost_answers=1))),
+        whole(alone(Scenario("W83 answers are lost", ("A", "A"), lost_answers=1))),
+        replace(whole(alone(Scenario("W84 an attempt dies", ("A", "A")))), crashes=1),
+        whole(alone(Scenario("W85 sent twice", ("A", "A"), doubled=1))),
+        whole(calm(Scenario("W86 two workers", ("A", "B")))),
+        whole(alone(Scenario("W87 another writer", ("A", "B"), foreign=("X",)))),
+        whole(in_turn(Scenario("W88 cleanup, put again, rollback", ("A", "B"), jobs=(K, R, P), workers=1))),
+        whole(alone(Scenario("W89 a row of what has a history", ("A", "del"), source="B", jobs=(listed("B"),)))),
+        whole(alone(Scenario("W90 cleanup, put, delete", ("A", "B", "del"), jobs=(K,)))),
+        whole(alone(Scenario("W91 cleanup, the same again, delete", ("A", "A", "del"), jobs=(K,)))),
+        whole(alone(Scenario("W92 cleanup without an answer, put", ("A", "B"), jobs=(K,), lost_answers=1))),
         # M: the owner deletes after our cleanup.
         alone(Scenario("W20 cleanup, delete, rollback", ("A", "del"), jobs=(K, R), versioned=True, lost_answers=1)),
         alone(Scenario("W21 cleanup, put, delete, rollback", ("A", "B", "del"), jobs=(K, R), versioned=True)),

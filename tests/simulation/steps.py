@@ -6,14 +6,15 @@ from typing import Any
 
 from domain.protocol.claims import ClaimRequest, Refusal, claimed, refusal
 from domain.protocol.intents import Intent
-from domain.protocol.ports import ClaimAnswer, HiddenVersion, Refused, TopMarker
+from domain.protocol.ports import ClaimAnswer, HiddenVersion, Refused, StoredVersion, TopMarker
 from domain.protocol.record import Record
 from tests.fakes.buckets import Versioning
 from tests.simulation.effects import Copied, Sight, apply_request
 from tests.simulation.histories import MARKER, Stored, digest, noncurrent, version
 from tests.simulation.outside import moment, outside_changes
-from tests.simulation.replay import DENIED, LOST, THROTTLED, Call, Look, Marked, next_call
+from tests.simulation.replay import DENIED, LOST, THROTTLED, Call, Listed, Look, Marked, next_call
 from tests.simulation.world import (
+    OBJECT_BYTES,
     Change,
     Scenario,
     World,
@@ -27,7 +28,7 @@ from tests.simulation.world import (
 
 SENT = ("copy", "complete", "delete", "undelete", "forget")
 """Requests that take effect some time after they were sent, perhaps after their sender died."""
-TO_S3 = (*SENT, "look", "marker", "create", "part", "parts", "abort")
+TO_S3 = (*SENT, "look", "marker", "list", "create", "part", "parts", "abort")
 CLEANS = ("K", "F")
 NOBODY = "nobody"
 """The token of a claim whose holder is gone."""
@@ -217,6 +218,7 @@ class Explorer:
         steps: dict[str, Callable[[World, Call, str, list[str]], tuple[World, Any]]] = {
             "look": self._look,
             "marker": self._top_marker,
+            "list": self._list,
             "create": self._create,
             "part": self._part,
             "parts": self._parts,
@@ -240,6 +242,9 @@ class Explorer:
         hidden = noncurrent(world.at_source)
         newest = HiddenVersion(hidden[-1].id, hidden[-1].etag, hidden[-1].date) if hidden else None
         return world, Marked(TopMarker(world.at_source[-1].id, newest))
+
+    def _list(self, world: World, call: Call, token: str, broken: list[str]) -> tuple[World, Any]:
+        return world, Listed(tuple(_as_listed(one) for one in world.at_source))
 
     def _create(self, world: World, call: Call, token: str, broken: list[str]) -> tuple[World, Any]:
         uploads = dict(world.uploads) | {token: ()}
@@ -315,6 +320,12 @@ class Explorer:
         return after._replace(audited=frozenset(facts))
 
 
+def _as_listed(stored: Stored) -> StoredVersion:
+    if stored.value == MARKER:
+        return StoredVersion(stored.id, stored.date, is_marker=True)
+    return StoredVersion(stored.id, stored.date, stored.etag, OBJECT_BYTES)
+
+
 def has_written(history: Any) -> bool:
     """Whether a worker has changed the record, or may have: before that it has sent nothing to S3, either."""
     return any(answer is True or answer == LOST for answer, _ in history)
@@ -322,13 +333,15 @@ def has_written(history: Any) -> bool:
 
 def _tells_of_s3(answer: Any) -> bool:
     """Whether the time of an answer matters; there are fewer worlds where it is not remembered."""
-    return isinstance(answer, (Look, Marked, Copied))
+    return isinstance(answer, (Look, Marked, Listed, Copied))
 
 
 def _sight(history: Any) -> Sight:
     """What the sender of a request can know."""
     looks = [one for one, _ in history if isinstance(one, Look) and not one.at_source]
-    at_source = [when for one, when in history if isinstance(one, Marked) or (isinstance(one, Look) and one.at_source)]
+    at_source = [
+        when for one, when in history if isinstance(one, Marked | Listed) or (isinstance(one, Look) and one.at_source)
+    ]
     target = looks[-1].stored if looks else None
     was_refused = any(isinstance(one, Refused) for one, _ in history)
     return Sight(target, at_source[-1] if at_source else history[0][1], history[0][1], was_refused)

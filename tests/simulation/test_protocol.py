@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+import domain.protocol.carrying
 import domain.protocol.claimed_object
 import domain.protocol.cleanup
 import domain.protocol.copying
@@ -11,6 +12,7 @@ import domain.protocol.held_record
 import domain.protocol.known_target
 import domain.protocol.reconciling
 import domain.protocol.rollback
+import domain.protocol.versions
 from domain.objects import ObjectState
 from domain.protocol.claims import left_over
 from domain.protocol.decisions import Copy, Decision, Sight
@@ -34,7 +36,7 @@ SMALL = (
 )
 
 
-QUICK = ("S01", "S02", "S05", "S06", "S08", "S09")
+QUICK = ("S01", "S02", "S05", "S06")
 LONG = pytest.mark.slow("explores every state")
 
 
@@ -169,6 +171,10 @@ def _never_put_since(*_: object) -> bool:
     return False
 
 
+def _by_record(record: Record, _: ObjectState | None) -> frozenset[str]:
+    return frozenset({record.source_version}) if record.source_version else frozenset()
+
+
 def _always(_: Record) -> bool:
     return True
 
@@ -211,7 +217,7 @@ CODE_CONDITIONS = [
     (
         "a refused copy is no copy of what is there",
         domain.protocol.reconciling,
-        "_is_overwritten",
+        "is_overwritten",
         _always_overwritten,
         "S76",
         "I2b",
@@ -264,6 +270,16 @@ CODE_CONDITIONS = [
         "W44",
         "I2b",
     ),
+    ("equal versions have a place each", domain.protocol.versions, "_is_behind", _never_put_since, "W83", "I10"),
+    (
+        "a copy without an answer is recorded before the next",
+        domain.protocol.carrying.CarriedVersions,
+        "_note_unrecorded",
+        _never_put_since,
+        "W82",
+        "I2",
+    ),
+    ("an unsettled copy is of its own version", domain.protocol.versions, "carried_versions", _by_record, "W84", "I10"),
     ("an unknown version proves nothing", domain.protocol.cleanup, "is_other_version", _as_texts, "W50", "I7"),
 ]
 

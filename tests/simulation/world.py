@@ -148,6 +148,8 @@ class Scenario:
     """Whether a stranger's equal bytes must be told by their date where no versions are kept: without faults only."""
     tells_read_version: bool = True
     """Whether CopyObject says which version of the source it read; SeaweedFS does not."""
+    histories: bool = False
+    """Whether every version is carried."""
     mirror: bool = True
     delete_events: bool = True
     knows_itself: bool = True

@@ -1,5 +1,6 @@
 """S3 Batch Operations: each task's result is what the job may do next."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,11 @@ from domain.errors import InputError, TransientError, UnavailableError
 from domain.keys import Location
 from domain.protocol.attempt import MigrationPolicy
 from domain.steering.control import Control
-from handlers.batch_operations import RESULT_CHARACTERS, respond
+from domain.steering.learned import LearnedLimit
+from domain.steering.places import Place, Service
+from handlers.batch_operations import MOST_TURNS, RESULT_CHARACTERS, respond
+from handlers.engine.rate_gate import HeldBack
+from tests.fakes.engine import NothingLearned
 from tests.worlds.batch_job import answered, asked
 from tests.worlds.handlers import BUCKET, HANDLER_RULES, bench
 
@@ -74,6 +79,25 @@ def test_a_task_done_twice_is_done_once() -> None:
     made.world.put("old/a", b"bytes")
     assert answered(made, asked("old/a"))[0] == answered(made, asked("old/a"))[0] == "Succeeded"
     assert made.world.copies == 1
+
+
+@pytest.mark.parametrize(("turns", "code"), [(3, "Succeeded"), (1_000, "TemporaryFailure")])
+def test_a_throttled_object_waits_for_its_turn_in_the_function(turns: int, code: str) -> None:
+    """A task has no queue to go back to, and the job counts its failures."""
+    made = bench()
+
+    class Line(NothingLearned):
+        unshared = (LearnedLimit(Place(Service.S3, BUCKET, "new/"), 1.0, 2.0, 0.0, 0.0, "SlowDown"),)
+        asked = 0
+
+        def admit(self, source: Location, target: Location) -> HeldBack | None:
+            self.asked += 1
+            return HeldBack("s3://line-1/new/ is throttled", 5.0, is_throttled=True) if self.asked <= turns else None
+
+    made.dependencies = replace(made.dependencies, learned=Line())
+    made.world.put("old/a", b"bytes")
+    assert answered(made, asked("old/a"))[0] == code
+    assert len(made.slept) <= MOST_TURNS
 
 
 def test_what_may_pass_is_temporary() -> None:

@@ -156,6 +156,7 @@ class Place:
             versions=self.store,
             listing=self.store,
             versioning=lambda: self.versioning,
+            target_versioning=lambda: self.versioning,
             key_book=lambda: nullcontext(InMemoryKeyBook()),
             census_book=lambda: nullcontext(InMemoryCensusBook()),
             by="operator",

@@ -21,7 +21,7 @@ from handlers.engine.observability import Observer
 from tests.fakes.batches import UnansweredBatches
 from tests.fakes.bus import InMemoryEventBus
 from tests.fakes.clock import FakeClock
-from tests.fakes.engine import NoBreaker, OpenGate, no_item_event
+from tests.fakes.engine import NoBreaker, NothingLearned, OpenGate, no_item_event
 from tests.fakes.lifecycle import InMemoryProbeBook
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.object_store import InMemoryObjectStore
@@ -131,6 +131,7 @@ def bench(*, rules: str = HANDLER_RULES, policy: MigrationPolicy | None = None, 
         chains=None,
         probes=InMemoryProbeBook(),
         gate=OpenGate(),
+        learned=NothingLearned(),
         breaker=NoBreaker(),
         pace=Pace(4),
         pool=ThreadPoolExecutor(4),

@@ -44,10 +44,13 @@ class MigrationWorld:
         self.attempts += 1
         return Attempt(f"t{self.attempts}", limit)
 
-    def migrate(self, notice: Notice, *, target: Location = TARGET, policy: MigrationPolicy = POLICY) -> Outcome:
-        """One try."""
+    def migrate(
+        self, notice: Notice, *, target: Location = TARGET, policy: MigrationPolicy = POLICY, limit: float = 60.0
+    ) -> Outcome:
+        """One try, which may send requests for ``limit`` seconds."""
+        attempt = self.attempt(limit)
         return migrate_object(
-            notice, destination=Destination(target, "r"), attempt=self.attempt(), ports=self.ports, policy=policy
+            notice, destination=Destination(target, "r"), attempt=attempt, ports=self.ports, policy=policy
         )
 
     def change(self, location: Location, **properties: Any) -> None:

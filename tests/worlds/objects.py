@@ -15,10 +15,12 @@ from adapters.s3.listing import S3ObjectListing
 from adapters.s3.multipart_store import S3MultipartStore
 from adapters.s3.object_store import S3ObjectStore
 from adapters.s3.restore_store import S3RestoreStore
+from adapters.s3.version_history import S3VersionHistory
+from adapters.s3.version_listing import S3VersionListing
 from domain.keys import Location
 from domain.lifecycle.archives import RestoreStore
 from domain.objects import ContentHeaders, Encryption, Lock, ObjectState
-from domain.planning.ports import ObjectListing
+from domain.planning.ports import ObjectListing, VersionListing
 from domain.protocol.parts import MIN_PART_BYTES
 from domain.protocol.ports import (
     AnnotationStore,
@@ -28,12 +30,14 @@ from domain.protocol.ports import (
     ObjectStore,
     SourceObject,
     TargetObject,
+    VersionHistory,
 )
 from tests.fakes.bucket_properties import set_legal_hold, set_retention
 from tests.fakes.buckets import Version, Versioning
 from tests.fakes.clock import FakeClock
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.restores import InMemoryRestoreStore
+from tests.fakes.version_listing import InMemoryVersionListing
 from tests.servers import REGION, Server, new_name
 
 FAR = float("inf")
@@ -54,6 +58,10 @@ class ObjectWorld(Protocol):
         """Multipart copies."""
 
     @property
+    def history(self) -> VersionHistory:
+        """What is kept of one key."""
+
+    @property
     def annotations(self) -> AnnotationStore:
         """Annotations of objects."""
 
@@ -64,6 +72,10 @@ class ObjectWorld(Protocol):
     @property
     def listing(self) -> ObjectListing:
         """Listings."""
+
+    @property
+    def version_listing(self) -> VersionListing:
+        """Listings of every version."""
 
     def now(self) -> float:
         """Seconds since 1970, by S3's clock."""
@@ -115,7 +127,8 @@ class FakeWorld:
 
     def __init__(self) -> None:
         clock = FakeClock()
-        self.store = self.multipart = self.annotations = self.listing = InMemoryObjectStore(clock)
+        self.store = self.multipart = self.history = self.annotations = self.listing = InMemoryObjectStore(clock)
+        self.version_listing = InMemoryVersionListing(self.store.buckets)
         self.restores = InMemoryRestoreStore(self.store.buckets, clock)
         self._clock, self.now = clock, clock.now
 
@@ -190,9 +203,11 @@ class ServerWorld:
         self._clients, self._owner = clients, server.client("s3")
         self.store = S3ObjectStore(clients)
         self.multipart = S3MultipartStore(clients, part_workers=4)
+        self.history = S3VersionHistory(clients)
         self.annotations = S3AnnotationStore(clients)
         self.restores = S3RestoreStore(clients)
         self.listing = S3ObjectListing(clients)
+        self.version_listing = S3VersionListing(clients, at_once=3)
         self.now, self.wait = time.time, time.sleep
 
     def bucket(self, *, versioned: bool = False, locks: bool = False) -> str:

@@ -1,6 +1,7 @@
 """The figures of a plan over a million objects."""
 
-from domain.planning.figures import PlanFigures, Share
+from domain.planning.figures import PlanFigures
+from domain.planning.shares import Share
 
 MILLION = 1_000_000
 

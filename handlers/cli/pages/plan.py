@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 from domain.planning.estimate import Estimate
-from domain.planning.figures import PlanFigures, Share
+from domain.planning.figures import PlanFigures
 from domain.planning.prices import CostLine, Prices
 
 _STYLE = """
@@ -16,12 +16,39 @@ td:first-child,th:first-child{text-align:left}code{overflow-wrap:anywhere}.bad{c
 """
 
 
-def rows_of(figures: PlanFigures) -> list[tuple[str, Share]]:
-    """The table's lines, rules first."""
+NOT_KNOWN = "not known"
+_EARLIER, _MARKERS, _DELETED = "earlier versions", "delete markers", "deleted keys"
+
+
+def rows_of(figures: PlanFigures) -> list[tuple[str, str, str]]:
+    """The table's lines, rules first: what, objects, bytes."""
     rows = [(f"rule {name}", share) for name, share in figures.rules.items()]
     rows += [("stays where it is", figures.kept), ("unmapped", figures.unmapped), ("rejected", figures.rejected)]
     rows += [("copied in parts", figures.large), ("uploaded in parts", figures.in_parts)]
-    return [*rows, ("archived", figures.archived)]
+    rows += [("archived", figures.archived)]
+    return [(name, f"{share.objects:,}", f"{share.size:,}") for name, share in rows] + _history_rows(figures)
+
+
+OPEN_BILL = "the cost of earlier versions and delete markers is not known: the inventory lists current versions only"
+
+
+def is_open(figures: PlanFigures) -> bool:
+    """Whether versions are carried that the bill does not have."""
+    return figures.carries_versions and figures.history is None
+
+
+def _history_rows(figures: PlanFigures) -> list[tuple[str, str, str]]:
+    """What is carried besides the current objects; an inventory of current versions does not tell."""
+    history = figures.history
+    if not figures.carries_versions:
+        return []
+    if history is None:
+        return [(name, NOT_KNOWN, NOT_KNOWN) for name in (_EARLIER, _MARKERS, _DELETED)]
+    return [
+        (_EARLIER, f"{history.versions.objects:,}", f"{history.versions.size:,}"),
+        (_MARKERS, f"{history.markers:,}", ""),
+        (_DELETED, f"{history.deleted:,}", ""),
+    ]
 
 
 def bill_of(lines: Sequence[CostLine]) -> list[tuple[str, ...]]:
@@ -43,7 +70,7 @@ def plan_page(migration: str, figures: PlanFigures, cost: Estimate, prices: Pric
         f"<p{'' if figures.is_safe else ' class=bad'}>{figures.total:,} objects; {verdict}.</p>",
         _table(
             ("what", "objects", "bytes"),
-            [(name, f"{share.objects:,}", f"{share.size:,}") for name, share in rows_of(figures)],
+            list[tuple[str, ...]](rows_of(figures)),
         ),
     ]
     parts += [
@@ -59,6 +86,7 @@ def plan_page(migration: str, figures: PlanFigures, cost: Estimate, prices: Pric
     parts += [_list("Not preserved", list(figures.fidelity()))]
     parts += [f"<h2>Cost (US dollars, prices of {escape(prices.as_of)})</h2>"]
     parts += [_table(("item", "requests", "dollars"), bill_of(cost.lines))]
+    parts += [f"<p class=bad>{escape(OPEN_BILL)}</p>"] if is_open(figures) else []
     parts += ["<h2>Afterwards: each verify, and the cleanup</h2>"]
     parts += [_table(("item", "requests", "dollars"), bill_of(cost.afterwards))]
     months = f"{cost.doubled_storage_per_month:,.2f}"

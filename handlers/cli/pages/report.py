@@ -10,6 +10,7 @@ from domain.planning.prices import CostLine
 from domain.reporting.costs import NOT_COUNTED, Planned
 from domain.reporting.progress import BYTES_COPIED, COPY_MILLISECONDS, FAILED, OBJECTS_COPIED, RULE_BYTES, Span
 from domain.reporting.report import Tallied, series
+from handlers.cli.control import said_throttled
 from handlers.cli.pages.charts import Points, area_chart, bar_chart
 from handlers.cli.pages.style import STYLE
 from handlers.cli.text import printable, said_bytes, said_seconds
@@ -74,6 +75,7 @@ def _head(report: Report) -> str:
     return (
         f"<h1>{shown(status.migration)}</h1><p>Migration report of {made}. Stage: <b>{shown(status.stage)}</b>.</p>"
         + (paused if status.control.paused else "")
+        + "".join(f'<p class="bad">Throttled: {shown(said_throttled(place))}</p>' for place in status.throttled)
     )
 
 
@@ -201,7 +203,8 @@ def _cost(report: Report) -> str:
     if report.planned is not None:
         share = f" ({total / report.planned.dollars:.0%} of it)" if report.planned.dollars else ""
         hours = report.planned.seconds / 3_600
-        plan = f"<p>The plan said {report.planned.dollars:,.4f} dollars{share} and about {hours:,.1f} hours.</p>"
+        said = f"{report.planned.dollars:,.4f} dollars{share} and about {hours:,.1f} hours"
+        plan = f"<p>The plan said {said}{_earlier(report.planned)}.</p>"
     about = f"<p>US dollars at prices of {escape(report.prices_as_of)}. Not counted: {NOT_COUNTED}.</p>"
     return f"<h2>Cost so far</h2>{_table(['item', 'requests', 'dollars'], rows)}{plan}{about}"
 
@@ -254,3 +257,11 @@ def _table(heads: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     wide = ' class="wide"' if len(names) > _MOST_NARROW else ""
     return f"<table{wide}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _earlier(planned: Planned) -> str:
+    """What the plan knows besides the current objects."""
+    if planned.history is None:
+        return ""
+    versions = planned.history.versions
+    return f", with {versions.objects:,} earlier versions ({said_bytes(versions.size)})"

@@ -139,6 +139,7 @@ def fills_back(site: Site, process: Process) -> None:
         except KeyshiftError:
             process.sleep(POLL_SECONDS)
         else:
+            site.filled.append(process.name)
             return
 
 

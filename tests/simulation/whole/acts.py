@@ -23,6 +23,8 @@ class Play:
 
 REFERRED: Mapping[str, Any] = {"items": 1, "edits": 3, "rewrites": True}
 MANIFEST: Mapping[str, Any] = {"manifests": 1}
+FUNCTIONS: Mapping[str, Any] = {"engine": 1, "by_command": True}
+STARTED: Mapping[str, Any] = {"gated": True, "by_command": True}
 ACTS = (
     Play(Scenario("A01 verify and overwrite", ("A", "B")), {"verifies": True}),
     Play(Scenario("A02 verify, every event lost", ("A", "A*", "B"), duplicates=0), {"lost_events": 1.0}),
@@ -63,5 +65,13 @@ ACTS = (
         Scenario("A27 decide, cleanup and rollback by command", ("A",), ("X",), (K, R, P)),
         {"decides": True, "by_command": True},
     ),
+    Play(Scenario("A28 verify by functions", ("A", "B")), {**FUNCTIONS, "verifies": True}),
+    Play(Scenario("A29 cleanup by functions", ("A", "B"), jobs=(K,)), FUNCTIONS),
+    Play(Scenario("A30 cleanup, rollback and purge by functions", ("A",), jobs=(K, R, P)), FUNCTIONS),
+    Play(Scenario("A31 a cleanup by functions is cancelled", ("A",), jobs=(K,)), {**FUNCTIONS, "cancels": 2}),
+    Play(Scenario("A32 start and one backfill", ("A", "B"), source="A"), {**STARTED, "trusts": True}),
+    Play(Scenario("A33 start and cut-over", ("A", "B")), STARTED),
 )
+LONG = ("A30", "A31", "A33")
+"""Plays of hundreds of calls, which only the whole sweep has time for."""
 PLAYS = {play.name: play for play in (*(Play(one) for one in SCENARIOS.values() if not one.undisturbed), *ACTS)}

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from domain.errors import KeyshiftError, UnavailableError
+from domain.errors import KeyshiftError, ThrottledAt, ThrottledError, UnavailableError
 from domain.keys import Location
 from domain.protocol.ports import ClaimAnswer
 from tests.simulation.whole.scheduler import Killed, Process, Request
@@ -99,9 +99,11 @@ class Asking:
             truth.doubts.unanswered(process, request.name, place)
             truth.look_for_doubts(place)
             raise
-        except KeyshiftError:
+        except KeyshiftError as error:
             truth.doubts.refused(process, request.name)
             truth.look_for_doubts(place)
+            if isinstance(error, ThrottledError):
+                error.at = ThrottledAt("SlowDown", bucket=place.bucket, key=place.key)
             raise
         if isinstance(answer, ClaimAnswer) and answer.granted:
             truth.doubts.claimed(process, truth.of(place))

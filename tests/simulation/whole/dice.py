@@ -35,7 +35,7 @@ KINDS = (
     "kill-sent",
     "kill-after",
 )
-LOOKS = frozenset({"look_at_object", "find_top_marker", "list_parts"})
+LOOKS = frozenset({"look_at_object", "find_top_marker", "list_versions", "list_parts"})
 """Requests that tell a process what became of the one before."""
 
 

@@ -50,3 +50,59 @@ def later_changes(random: Random) -> dict[str, Any]:
     """What came into the plans later: in a share of them each, and by a chance of its own."""
     changes = property_changes(random) if random.random() < 0.3 else {}
     return changes | {"forms": random.random() < 0.2, "trips": random.choice((0, 0, 0, 0, 1))}
+
+
+def engine_changes(random: Random) -> dict[str, Any]:
+    """Functions that do runs of stage work, and an operator who cancels some. Commands alone look for references."""
+    back = random.random() < 0.4
+    return {
+        "engine": random.randint(1, 3),
+        "cancels": random.choice((0, 0, 1, 3)),
+        "by_command": True,
+        "verifies": random.random() < 0.7,
+        "cleanup": random.random() < 0.7,
+        "rollback": back,
+        "purge": back and random.random() < 0.7,
+        "items": 0,
+        "manifests": 0,
+        "rewrites": False,
+    }
+
+
+def trusting_changes() -> dict[str, Any]:
+    """A start and one backfill, and whatever may go wrong but what is repaired by a verification alone."""
+    return {
+        "trusts": True,
+        "sends_already": False,
+        "kinds": (
+            "error",
+            "throttle",
+            "lost",
+            "time-out",
+            "slow",
+            "stall",
+            "late",
+            "kill-before",
+            "kill-sent",
+            "kill-after",
+        ),
+        "lost_events": 0.0,
+        "buried": 0.0,
+        "operators": 0,
+        "terraform": 0,
+        "reports": 0,
+        "strangers": 0,
+        "pauses": 0,
+        "verifies": False,
+        "decides": False,
+        "rollback": False,
+        "purge": False,
+        "max_receives": 50,
+        "engine": 0,
+    }
+
+
+def runs_changes(random: Random, *, gated: bool) -> dict[str, Any]:
+    """What came last: in a share of the plans each."""
+    changes = engine_changes(random) if random.random() < 0.4 else {}
+    return changes | (trusting_changes() if gated and random.random() < 0.4 else {})

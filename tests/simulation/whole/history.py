@@ -155,6 +155,8 @@ class KeyTruth:
     """Whether the owner's last metadata went with a source of which the same bytes were put at that moment."""
     has_broken_promise: bool = False
     """Whether its owner ever put an object with a KMS key although the rules file promises that there is none."""
+    is_whole: bool = False
+    """Whether every version is to be carried."""
     plain: Callable[[bytes], bytes] = bytes
     """What is at the target as the owner wrote it: a manifest's references may be switched there."""
 

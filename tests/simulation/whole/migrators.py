@@ -102,6 +102,12 @@ def migrates(site: Site, process: Process) -> None:
     cuts_over(site, process)
 
 
+def begins(site: Site, process: Process) -> None:
+    """An operator who starts, and then leaves all to the backfill and the events."""
+    process.sleep(site.random.random() * site.plan.seconds / 4)
+    starts(site, process)
+
+
 def interferes(site: Site, process: Process) -> None:
     """Another operator, who knows nothing of the first one."""
     while not site.is_calm:

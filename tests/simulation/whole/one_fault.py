@@ -27,6 +27,8 @@ class OneFault:
     random: Random
     acted: bool = False
     """Whether it is about operators: then what they do is never without interest."""
+    polled: frozenset[str] = frozenset()
+    """Requests that processes send again and again while they wait: the calls before and after them are enough."""
     number: int = -1
     moment: Moment = "before"
     calls: list[str] = field(default_factory=list)
@@ -44,7 +46,7 @@ class OneFault:
         if blind is not None:
             return blind
         watched = self.acted and not process.name.startswith(("worker", "stream"))
-        if (request.name in QUIET and not watched) or self.calm:
+        if (request.name in QUIET and not watched) or request.name in self.polled or self.calm:
             return Fate(delay=delay, gap=gap)
         self.calls.append(request.name)
         if len(self.calls) - 1 != self.number:

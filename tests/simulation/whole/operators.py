@@ -13,12 +13,13 @@ from domain.protocol.causes import Cause
 from domain.protocol.ports import RecordPages
 from domain.protocol.record import State
 from domain.runs.ports import RunBook
+from domain.runs.works import Work
 from domain.steering.control import BREAKER, paused
 from handlers.operations.cleanup import Cleaner, begin_cleaning, refuse_cleanup
 from handlers.operations.conflicts import ConflictDesk
 from handlers.operations.control import pause_migration, resume_migration
 from handlers.operations.dead_letters import HeldLetters, read_letter
-from handlers.operations.operator import Shut
+from handlers.operations.operator import Operation, Shut
 from handlers.operations.redrive import Chosen, Replayed, move_all, purge_letters, replay_letters
 from handlers.operations.removals import Hold, Removal, Removed
 from handlers.operations.rollback import BACKWARD
@@ -27,11 +28,18 @@ from tests.simulation.whole.actors import POLL_SECONDS
 from tests.simulation.whole.ports_manifest import SimulatedManifest
 from tests.simulation.whole.ports_operations import SimulatedDeadLetters
 from tests.simulation.whole.reports import both_sides
+from tests.simulation.whole.run_commands import (
+    clean_by_functions,
+    purge_by_functions,
+    roll_back_by_functions,
+    verify_by_functions,
+)
 from tests.simulation.whole.scheduler import Process
 from tests.simulation.whole.site import Site
 from tests.simulation.whole.truth import KeyTruth
 from tests.worlds.cleaned import clean_all
-from tests.worlds.rolled_back import purge_all, roll_back_all
+from tests.worlds.holders import own_holders
+from tests.worlds.rolled_back import Rolled, purge_all, roll_back_all
 
 PAUSE_SECONDS = 60.0
 PASSING = frozenset({Hold.QUIET_TIME, Hold.SOAK_TIME, Cause.ATTEMPT_RUNS, Cause.BUSY})
@@ -39,6 +47,8 @@ PASSING = frozenset({Hold.QUIET_TIME, Hold.SOAK_TIME, Cause.ATTEMPT_RUNS, Cause.
 BUSY = frozenset({Hold.QUIET_TIME, Cause.BUSY, Cause.ROLLBACK_UNFINISHED})
 """What holds a copy only for a while."""
 MOST_PASSES = 20
+BY_FUNCTIONS = 0.7
+"""How often functions verify, where there are some: they read no object's bytes, so now and then a command must."""
 TRIPPED_SECONDS = (600.0, 1_500.0)
 """Longer than a message that counts every receive would survive."""
 
@@ -56,9 +66,22 @@ def until_answered(process: Process, job: Callable[[], object]) -> None:
 
 # Verification
 def verify_once(site: Site, process: Process, *, requeue: bool) -> list[Finding]:
-    """``keyshift verify --deep``, every record, every reference and every key of both sides."""
+    """``keyshift verify --deep``, every record, every reference and every key of both sides; or ``--engine``."""
     operation = site.operation(process)
     requeuer = Requeuer(operation.dependencies)
+    # During a pause functions leave a verification alone.
+    if site.plan.engine and not site.panel.control.paused and site.random.random() < BY_FUNCTIONS:
+        found = verify_by_functions(site, process)
+    else:
+        found = _verify_here(site, operation)
+    if requeue:
+        for finding in found:
+            requeuer.add(finding)
+        requeuer.flush()
+    return found
+
+
+def _verify_here(site: Site, operation: Operation) -> list[Finding]:
     found: list[Finding] = []
     with operation.key_book() as book:
         verifier = Verifier(operation.dependencies, book=book, reader=operation.reader, marks=True)
@@ -69,10 +92,6 @@ def verify_once(site: Site, process: Process, *, requeue: bool) -> list[Finding]
         for bucket, listed in both_sides(site, operation):
             stray = verifier.verify_key(Location(bucket, listed.key))
             found += [stray] if stray is not None else []
-    if requeue:
-        for finding in found:
-            requeuer.add(finding)
-        requeuer.flush()
     return found
 
 
@@ -200,11 +219,18 @@ def trips(site: Site, process: Process) -> None:
 # Cleanup
 def clean_by_command(site: Site, process: Process) -> list[Removal]:
     """``keyshift cleanup --yes``."""
+    if site.plan.engine:
+        return clean_by_functions(site, process)
+    return _clean_here(site, process)
+
+
+def _clean_here(site: Site, process: Process) -> list[Removal]:
     operation = site.operation(process)
     if refuse_cleanup(operation) is not None:
         return []
     site.passes[process] = site.scheduler.time
-    cleaner = Cleaner(operation, soak=0.0, forgets_versions=site.plan.forgets and site.plan.versioned)
+    holders = own_holders(operation, SimulatedManifest(process, site))
+    cleaner = Cleaner(operation, holders, soak=0.0, forgets_versions=site.plan.forgets and site.plan.versioned)
     begin_cleaning(operation)
     return clean_all(operation, cleaner, threads=2)
 
@@ -227,13 +253,25 @@ def finishes_by_command(site: Site, process: Process) -> None:
     for _ in count() if site.properties is None else range(MOST_PASSES):
         try:
             verify_once(site, process, requeue=True)
+            since = site.scheduler.time
             done = clean_by_command(site, process)
         except KeyshiftError:
             process.sleep(POLL_SECONDS)
             continue
         if not any(one.verdict in (Removed.CLEANED, Removed.FAILED) or one.reason in PASSING for one in done):
+            if site.run_promises.has_begun_since(Work.CLEANUP, since):
+                _check_nothing_is_left(site, process)
+            elif site.plan.engine and done:
+                continue  # a run that was joined had passed what has been verified since
             return
         process.sleep(90.0)
+
+
+def _check_nothing_is_left(site: Site, process: Process) -> None:
+    """A pass that knows neither runs nor slices removes nothing more."""
+    for one in _clean_here(site, process):
+        if one.verdict is Removed.CLEANED:
+            site.run_promises.left(Work.CLEANUP, one.source)
 
 
 # Archives
@@ -256,7 +294,10 @@ def rolls_back_by_command(site: Site, process: Process) -> None:
     operation, pages, book = site.operation(process), *_shared(site, process)
     while True:
         try:
-            done = roll_back_all(operation, pages, book=book)
+            if site.plan.engine:
+                done: Rolled | Shut | None = roll_back_by_functions(site, process)
+            else:
+                done = roll_back_all(operation, pages, book=book)
         except KeyshiftError:
             process.sleep(20.0)
             continue
@@ -269,8 +310,9 @@ def purges_by_command(site: Site, process: Process) -> None:
     """``keyshift rollback --purge-copies --yes``, until nothing has failed, or references say no."""
     operation, pages, book = site.operation(process), *_shared(site, process)
     while True:
+        since = site.scheduler.time
         try:
-            answer = purge_all(operation, pages, book=book)
+            answer = purge_by_functions(site, process) if site.plan.engine else purge_all(operation, pages, book=book)
             done = [] if isinstance(answer, Shut) else answer
             left = [one for one in done if one.verdict is Removed.FAILED or one.reason in BUSY]
         except KeyshiftError:
@@ -279,5 +321,14 @@ def purges_by_command(site: Site, process: Process) -> None:
         if isinstance(answer, Shut) and "references" in answer.why:
             return
         if not isinstance(answer, Shut) and not left:
+            if site.run_promises.has_begun_since(Work.PURGE, since):
+                _check_nothing_is_purged(site, operation, pages)
             return
         process.sleep(60.0)
+
+
+def _check_nothing_is_purged(site: Site, operation: Operation, pages: RecordPages) -> None:
+    answer = purge_all(operation, pages)
+    for one in answer if not isinstance(answer, Shut) else ():
+        if one.verdict is Removed.PURGED:
+            site.run_promises.left(Work.PURGE, one.source)

@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from tests.simulation.whole.dice import KINDS
-from tests.simulation.whole.draws import gated_changes, later_changes
+from tests.simulation.whole.draws import gated_changes, later_changes, runs_changes
 
 ALONE: Mapping[str, Any] = {
     "redeploys": 0,
@@ -31,12 +31,31 @@ ALONE: Mapping[str, Any] = {
     "property_roles": 0,
     "forms": False,
     "trips": 0,
+    "engine": 0,
+    "cancels": 0,
+    "trusts": False,
+    "histories": False,
 }
 """What the profiles are about: each plays its own part only."""
+HISTORIES: Mapping[str, Any] = {
+    "histories": True,
+    "versioned": True,
+    "versioned_target": True,
+    "mirrors": True,
+    "suspends": "",
+}
+"""A migration that carries every version."""
+WITH_HISTORIES = 0.1
+"""How many random plans do."""
 GATED = 0.05
 """How many random plans go through start and cut-over."""
+GATED_LATER = 0.15
 FIRST_LATER = 10_000_000
 """Smaller seeds were played before there were properties, forms and trips: what a document says of one stays true."""
+FIRST_HISTORIES = 15_000_000
+"""Smaller seeds were played before there was ``versions: all``."""
+FIRST_RUNS = 20_000_000
+"""From this seed on functions do runs of stage work, and more plans go through start and cut-over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +82,8 @@ class Plan:
     fault_rate: float = 0.05
     kinds: tuple[str, ...] = KINDS
     longest_stall: float = 150.0
+    learns: bool = False
+    """Whether the processes learn limits of the prefixes that throttle, and hold back what asks them."""
     pauses: int = 0
     verifies: bool = False
     """Whether an operator verifies again and again while everything goes on."""
@@ -152,8 +173,16 @@ class Plan:
     """Whether dead letters are looked after before everything has come to rest."""
     replaced: int = 0
     """How often the functions are replaced, with another configuration."""
+    trusts: bool = False
+    """Whether one backfill after the start has to be enough: nothing is repaired before that is judged."""
+    engine: int = 0
+    """How many functions work on each queue of stage work; without them commands work alone."""
+    cancels: int = 0
+    """How often another operator cancels the runs that go on."""
     blunt: bool = False
     """Whether the server answers a conditional delete of what is not there with 412, as SeaweedFS does."""
+    histories: bool = False
+    """Whether the migration carries every version, into a bucket that keeps versions."""
     enforces: bool = False
     """Whether the target bucket answers 501 to a CopyObject with a condition."""
     together: bool = True
@@ -217,11 +246,16 @@ class Plan:
             blunt=chance() < 0.3,
             together=Random(seed * 7_919 + 2).random() < 0.7,
         )
-        if chance() < GATED:
+        if chance() < (GATED if seed < FIRST_RUNS else GATED_LATER):
             plan = replace(plan, **{**ALONE, **gated_changes(random)})
         elif seed >= FIRST_LATER:
             own = Random(f"later:{seed}")
             plan = replace(plan, **later_changes(own))
+            if seed >= FIRST_HISTORIES and own.random() < WITH_HISTORIES:
+                plan = replace(plan, **HISTORIES)
+        if seed >= FIRST_RUNS:
+            own = Random(f"runs:{seed}")
+            plan = replace(plan, **runs_changes(own, gated=plan.gated))
         return replace(plan, **given)
 
     def smaller(self) -> list["Plan"]:
@@ -244,6 +278,7 @@ class Plan:
             *({"lifecycle": ""}, {"suspends": ""}, {"versioned_target": False}, {"unfenced": False}, {"blunt": False}),
             {"together": False},
             {"enforces": False},
+            {"histories": False},
             *({"properties": False, "locks": False, "promises_class": False, "breaks": False}, {"property_roles": 0}),
             *(
                 {"locks": False},
@@ -252,6 +287,7 @@ class Plan:
                 {"promised": False, "breaks": False},
             ),
             *({"operators": 0}, {"terraform": 0}, {"second": False}, {"reports": 0}, {"replaced": 0}),
+            *({"engine": 0, "cancels": 0}, {"engine": min(1, self.engine)}, {"cancels": 0}),
             *({"decides": False}, {"redeploys": 0}, {"redeploys": min(1, self.redeploys)}),
             *({"words": 1}, {"words": max(1, self.words - 1)}, {"max_receives": 50}, {"knows_itself": True}),
         ]

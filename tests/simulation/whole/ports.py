@@ -8,7 +8,7 @@ from typing import cast
 from domain.keys import Location
 from domain.objects import ListedObject, Lock, ObjectState
 from domain.protocol.parts import MIB, Part
-from domain.protocol.ports import Deleted, Refused, SourceObject, TargetObject, TopMarker, Written
+from domain.protocol.ports import Deleted, Refused, SourceObject, StoredVersion, TargetObject, TopMarker, Written
 from tests.fakes.buckets import Version
 from tests.fakes.conditions import required_etag
 from tests.simulation.whole.asking import Asking
@@ -30,6 +30,7 @@ class SimulatedStore(Asking):
         """HEAD."""
         store, shown = self._site.store, list[Version | None]()
         is_lock_hidden = self._site.hides_locks_from(self._process)
+        self._site.run_promises.asked(location, by=self._process.name)
 
         def effect() -> ObjectState | None:
             shown.append(store.buckets.version(location, version_id))
@@ -86,6 +87,7 @@ class SimulatedStore(Asking):
         answer = store.write_copy(read, target, seen=seen)
         if isinstance(answer, Written):
             self._site.promises.moved(target.location, by=self._process.name)
+            self._site.run_promises.changed(target.location, by=self._process.name)
             truth.written(target.location, read, before, by=self.name_for(target.location))
             self._site.claims.copied(target.location, source.etag)
             self._site.manifests.changed(target.location)
@@ -103,6 +105,7 @@ class SimulatedStore(Asking):
             if isinstance(answer, Deleted) and there is not None:
                 marker = self._site.store.buckets.top(location)
                 self._site.promises.moved(location, by=self._process.name)
+                self._site.run_promises.removed(location, by=self._process.name)
                 self._site.truth.deleted(location, there, marker, by=self.name_for(location))
                 self._site.claims.deleted(location)
                 self._site.application.deleted(location, by=self._process)
@@ -122,6 +125,13 @@ class SimulatedStore(Asking):
         )
         return answer
 
+    def list_versions(self, location: Location, *, since: str | None = None) -> Sequence[StoredVersion]:
+        """ListObjectVersions."""
+        answer: Sequence[StoredVersion] = self._ask_of(
+            location, "list_versions", location.key, lambda: self._site.store.list_versions(location, since=since)
+        )
+        return answer
+
     def remove_delete_marker(self, location: Location, *, marker_id: str, send_before: float) -> None:
         """DeleteObject of a marker."""
 
@@ -129,6 +139,7 @@ class SimulatedStore(Asking):
             gone = self._site.store.buckets.find(location, marker_id)
             self._site.store.remove_delete_marker(location, marker_id=marker_id, send_before=NEVER)
             if gone is not None:
+                self._site.run_promises.changed(location, by=self._process.name)
                 self._site.truth.uncovered(self._site.truth.keys[location], gone)
 
         self._ask_of(location, "remove_delete_marker", location.key, effect, send_before)
@@ -140,6 +151,7 @@ class SimulatedStore(Asking):
             gone = self._site.store.buckets.version(location, version_id)
             self._site.store.remove_version(location, version_id=version_id, send_before=NEVER)
             if gone is not None:
+                self._site.run_promises.removed(location, by=self._process.name)
                 self._site.truth.forgotten(location, gone, by=self.name_for(location))
 
         self._ask_of(location, "remove_version", f"{location.key} {version_id}", effect, send_before)
@@ -210,6 +222,7 @@ class SimulatedStore(Asking):
             if isinstance(answer, Written) and made is not None and made.state is not None and upload is not None:
                 done.append(made)
                 self._site.promises.moved(target.location, by=self._process.name)
+                self._site.run_promises.changed(target.location, by=self._process.name)
                 if is_copy:
                     self._site.truth.completed(target.location, upload_id, before, by=self.name_for(target.location))
                     self._site.claims.copied(target.location, upload.state.etag)

@@ -13,6 +13,8 @@ from tests.simulation.whole.asking import Asking
 from tests.simulation.whole.scheduler import Killed, Phases, Request
 
 Answer = TypeVar("Answer")
+RECORDS_AT_ONCE = 3
+"""Records of a page of a function's slice."""
 
 
 class SimulatedManifest(Asking):
@@ -114,7 +116,8 @@ class SimulatedManifest(Asking):
         return answer
 
     def read_page(self, segment: int, segments: int, *, cursor: str, at_most: int) -> RecordPage:
-        """Scan of one page."""
+        """Scan of one page; a small one where functions may hand on what is left."""
+        at_most = min(at_most, RECORDS_AT_ONCE) if self._site.plan.engine else at_most
         read = partial(self._site.manifest.read_page, segment, segments, cursor=cursor, at_most=at_most)
         page: RecordPage = self._ask("read_page", "", read)
         return page

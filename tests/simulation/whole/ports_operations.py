@@ -13,6 +13,7 @@ from domain.reporting.ports import NO_HISTORY
 from domain.reporting.progress import Span
 from domain.rules.references import Item
 from domain.steering.control import Control
+from domain.steering.learned import Learned
 from tests.fakes.contents import InMemoryContents
 from tests.fakes.queue import InMemoryQueue
 from tests.simulation.whole.asking import Asked, Asking
@@ -99,6 +100,11 @@ class SimulatedOperations(Asking):
         """The conditional UpdateItem."""
         word = "paused" if control.paused else "running"
         return bool(self._ask("write_control", word, lambda: self._site.panel.write_control(control, before=before)))
+
+    def write_learned(self, learned: Learned, *, before: Learned) -> bool:
+        """The conditional UpdateItem."""
+        word = str(learned.revision)
+        return bool(self._ask("write_learned", word, lambda: self._site.panel.write_learned(learned, before=before)))
 
 
 class SimulatedDeadLetters(Asking):

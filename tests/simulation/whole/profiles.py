@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
-from tests.simulation.whole.draws import gated_changes, property_changes
-from tests.simulation.whole.plans import ALONE
+from tests.simulation.whole.draws import engine_changes, gated_changes, property_changes, trusting_changes
+from tests.simulation.whole.plans import ALONE, HISTORIES
 
 Profile = Callable[[Random], Mapping[str, Any]]
 FORWARD: Mapping[str, Any] = {"rollback": False, "purge": False}
@@ -189,6 +189,57 @@ def _broken_off(random: Random) -> Mapping[str, Any]:
     }
 
 
+def _histories(random: Random) -> Mapping[str, Any]:
+    """B: every version is carried, while owners write, delete and remove versions, and rules expire them."""
+    back = random.random() < 0.3
+    return {
+        **HISTORIES,
+        "keys": random.choice((1, 2, 4)),
+        "words": random.randint(3, 9),
+        "removes": random.choice((0.2, 0.5)),
+        "erases": random.choice((0.0, 0.0, 0.3)),
+        "lifecycle": random.choice(("", "", "noncurrent", "markers", "older")),
+        "other_bucket": random.random() < 0.6,
+        "strangers": random.choice((0, 0, 3)),
+        "stale_rows": random.choice((0, 6)),
+        "lost_events": random.choice((0.0, 0.3)),
+        "latest_event": random.choice((10.0, 300.0)),
+        "fault_rate": random.choice((0.0, 0.05, 0.2)),
+        "backfill": random.random() < 0.8,
+        "cleanup": random.random() < 0.5,
+        "afterwards": random.choice((0, 2)),
+        "rollback": back,
+        "purge": back and random.random() < 0.6,
+        "large": random.choice((0.0, 0.2)),
+    }
+
+
+def _runs_by_functions(random: Random) -> Mapping[str, Any]:
+    """F: functions verify, clean up, roll back and purge; they are killed, stopped, and their runs are cancelled."""
+    return {
+        **engine_changes(random),
+        "keys": random.choice((4, 8, 16)),
+        "versioned": random.random() < 0.5,
+        "forgets": random.random() < 0.3,
+        "fault_rate": random.choice((0.0, 0.02, 0.1, 0.2)),
+        "strangers": random.choice((0, 0, 3)),
+        "pauses": random.choice((0, 0, 1)),
+        "redeploys": random.choice((0, 0, 0, 2)),
+    }
+
+
+def _trusted_start(random: Random) -> Mapping[str, Any]:
+    """T: an operator starts, one backfill follows, and nothing else repairs what either has missed."""
+    return {
+        **gated_changes(random),
+        **trusting_changes(),
+        "keys": random.choice((4, 8, 16)),
+        "words": random.randint(2, 6),
+        "seconds": random.choice((60.0, 300.0, 600.0)),
+        "fault_rate": random.choice((0.0, 0.02, 0.1)),
+    }
+
+
 PROFILES: Mapping[str, Profile] = {
     "N": _cleanup_without_effect,
     "D1": _dual_writers,
@@ -206,7 +257,10 @@ PROFILES: Mapping[str, Profile] = {
     "R": _long_waits,
     "G": _broken_off,
     "C": _enforced,
+    "B": _histories,
     "L": _gates,
+    "F": _runs_by_functions,
+    "T": _trusted_start,
 }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from domain.keys import Location
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.simulation.whole.excuses import why_comes_back, why_gone, why_not_restored, why_other, why_outlives
 from tests.simulation.whole.history import KeyTruth, Writer, value_of
@@ -21,7 +22,12 @@ class AtRest:
         for text in self._faults_after_rollback(key) if rolled_back else self._faults_at_rest(key):
             self._truth.fault(key, text)
 
+    def faults(self, key: KeyTruth) -> Iterator[str]:
+        """What is not so of one key of a migration that goes forward."""
+        return self._faults_at_rest(key)
+
     def _faults_at_rest(self, key: KeyTruth) -> Iterator[str]:
+        yield from self._faults_of_history(key)
         truth, target = key.owner, self._store.buckets.current(key.target)
         held = key.holds(target)
         if truth is None:
@@ -33,6 +39,38 @@ class AtRest:
         source = value_of(self._store.buckets.current(key.source))
         if source != truth and key.emptied_by is not Writer.KEYSHIFT and not self._excuses(why_gone(key)):
             yield f"I1 the owner says {truth}, the source is {source}, and keyshift did not clean it"
+
+    def _faults_of_history(self, key: KeyTruth) -> Iterator[str]:
+        """I10: what the target holds of the source's versions and delete markers has no gap, and their order."""
+        if not key.is_whole or key.meddled:
+            return
+        there = self._marks(key.target)
+        copied = [one for one in there if one is not None]
+        wanted = self._marks(key.source)
+        ends = [at for at, one in enumerate(wanted) if one is not None and one in copied]
+        rest = iter(there)
+        for at, one in enumerate(wanted[: max(ends, default=-1) + 1]):
+            if one not in rest:
+                what = "a delete" if one is None else f"word {key.word_of(one)}"
+                yield f"I10 the target lacks {what}, number {at} of its source, or has another order"
+                return
+
+    def _marks(self, location: Location) -> list[int | None]:
+        """What is stored of a key, oldest first: the number of each put, ``None`` for a delete that hides one.
+
+        Cleanup's own markers at a source do not count.
+        """
+        marks: list[int | None] = []
+        for version in self._store.buckets.bucket(location.bucket).versions.get(location.key, []):
+            made = self._truth.maker_of(version)
+            if version.state is not None:
+                marks.append(made.of if made.of is not None else made.number)
+            elif marks and marks[-1] is not None and not self._is_cleanups(location, made.writer):
+                marks.append(None)
+        return marks
+
+    def _is_cleanups(self, location: Location, writer: Writer) -> bool:
+        return location in self._truth.keys and writer is Writer.KEYSHIFT
 
     def _faults_after_rollback(self, key: KeyTruth) -> Iterator[str]:
         truth, source = key.owner, value_of(self._store.buckets.current(key.source))

@@ -23,8 +23,9 @@ from tests.simulation.whole.actors import (
 from tests.simulation.whole.capturing import rewrite_notifications
 from tests.simulation.whole.deployments import OF_PROPERTIES, redeploy, replace_functions, take_permissions
 from tests.simulation.whole.dice import SeededDice
+from tests.simulation.whole.functions import works_on_runs
 from tests.simulation.whole.losses import CLASS, KEY, LOCK
-from tests.simulation.whole.migrators import cuts_over, interferes, migrates, starts
+from tests.simulation.whole.migrators import begins, cuts_over, interferes, migrates, starts
 from tests.simulation.whole.operators import (
     cleans_by_command,
     decides,
@@ -50,6 +51,7 @@ from tests.simulation.whole.referrers import (
 )
 from tests.simulation.whole.reports import deliver_report
 from tests.simulation.whole.rest import AtRest
+from tests.simulation.whole.run_commands import cancels, ends_runs
 from tests.simulation.whole.scheduler import EPOCH, Process, StuckError
 from tests.simulation.whole.second import lives_and_goes_back
 from tests.simulation.whole.site import LONGEST_CLAIM, MARGIN_SECONDS, REQUEST_SECONDS, Site
@@ -130,6 +132,7 @@ def employ_everybody(  # noqa: C901, PLR0912  # a list of who may come
     if plan.backfill or plan.gated:
         employ(site, "backfill", fills_back)
     employ_operators(site)
+    employ_functions(site)
     if plan.items:
         employ(site, "references", follows_references)
     if plan.manifests or (plan.items and plan.rewrites):
@@ -157,6 +160,17 @@ def employ_everybody(  # noqa: C901, PLR0912  # a list of who may come
         site.scheduler.at(rollback_at, lambda: _employ(site, "rollback", rolls_back_of(plan)))
 
 
+def employ_functions(site: Site) -> None:
+    """Those of stage work, and an operator who cancels what they do."""
+    plan = site.plan
+    for name in site.stage_queues:
+        for number in range(plan.engine):
+            employ(site, f"{name}-{number}", works_on_runs(name))
+    for number in range(plan.cancels if plan.engine else 0):
+        at = site.random.random() * plan.seconds * 1.5
+        site.scheduler.at(at, lambda number=number: _employ(site, f"cancel-{number}", cancels))  # type: ignore[misc]
+
+
 def employ_operators(site: Site) -> None:
     """Those who start and cut over, and what happens to their gates meanwhile."""
     plan, random = site.plan, site.random
@@ -164,7 +178,7 @@ def employ_operators(site: Site) -> None:
         replace_functions(site, random.random() * plan.seconds)
     if not plan.gated:
         return
-    employ(site, "operator-a", migrates)
+    employ(site, "operator-a", begins if plan.trusts else migrates)
     for number in range(plan.operators):
         employ(site, f"operator-{number}", interferes)
     for _ in range(plan.terraform):
@@ -197,6 +211,8 @@ def settle(site: Site) -> None:
         until(site, lambda: not site.wire.is_broken)
         _finish(site, "start-2", starts)
     until(site, lambda: _is_quiet(site))
+    if plan.trusts:
+        _check_filled(site)
     if not plan.rollback or plan.afterwards:
         _settle_forward(site, "2")
     if plan.afterwards:
@@ -206,20 +222,24 @@ def settle(site: Site) -> None:
         until(site, lambda: _is_quiet(site))
         if not plan.rollback:
             _settle_forward(site, "3")
-    if not plan.rollback:
-        _finish(site, "verify-2", says_what_is)
     if plan.rollback:
-        _finish(site, "rollback-2", rolls_back_of(plan))
-        # A worker may have been stopped so long before its claim that no claim of its time stands any more.
-        quiet_from = site.scheduler.time + max(LONGEST_CLAIM, plan.longest_stall)
-        until(site, lambda: site.scheduler.time > quiet_from)
-        if plan.by_command:
-            _finish(site, "rollback-3", rolls_back_by_command)
-        _finish(site, "undo-2", undoes_references)
-        if plan.purge and (plan.by_command or not site.lost):
-            _finish(site, "purge", purges_by_command if plan.by_command else purges)
+        _settle_back(site)
+    else:
+        _finish(site, "verify-2", says_what_is)
+    if plan.engine:
+        _finish(site, "end-runs", ends_runs)
+        until(site, lambda: all(queue.is_empty for queue in site.stage_queues.values()))
     # A rewriting that was killed this late is gone on with by the next one; there is none after a rollback.
     until(site, lambda: _is_quiet(site) and (plan.rollback or not plan.manifests or not _are_left(site)))
+
+
+def _check_filled(site: Site) -> None:
+    """One backfill after the start, and the events since: that is everything, before anything is repaired."""
+    until(site, lambda: bool(site.filled) and _is_quiet(site))
+    at_rest = AtRest(site.truth, site.store)
+    for key in site.truth.keys.values():
+        for text in at_rest.faults(key):
+            site.truth.fault(key, f"G7 after a start and its backfill: {text}")
 
 
 def _prepare_buckets(site: Site) -> None:
@@ -228,6 +248,20 @@ def _prepare_buckets(site: Site) -> None:
         site.enable_locks()
     if site.properties is not None:
         employ(site, "restores", restores)
+
+
+def _settle_back(site: Site) -> None:
+    """What operators do until everything is taken back."""
+    plan = site.plan
+    _finish(site, "rollback-2", rolls_back_of(plan))
+    # A worker may have been stopped so long before its claim that no claim of its time stands any more.
+    quiet_from = site.scheduler.time + max(LONGEST_CLAIM, plan.longest_stall)
+    until(site, lambda: site.scheduler.time > quiet_from)
+    if plan.by_command:
+        _finish(site, "rollback-3", rolls_back_by_command)
+    _finish(site, "undo-2", undoes_references)
+    if plan.purge and (plan.by_command or not site.lost):
+        _finish(site, "purge", purges_by_command if plan.by_command else purges)
 
 
 def _settle_forward(site: Site, life: str) -> None:
@@ -337,7 +371,8 @@ def _check_at_rest(site: Site) -> None:
     # A message that only ever waited must not die of it.
     fails = plan.garbage or plan.roles or plan.property_roles or plan.redeploys or plan.locks_later
     if undisturbed and not fails and plan.max_receives > MOST_WAITS:
-        for name, queue in (("live event", site.events), ("row", site.backfill)):
+        parts = ((f"part of {name} work", queue) for name, queue in site.stage_queues.items())
+        for name, queue in (("live event", site.events), ("row", site.backfill), *parts):
             if queue.died:
                 site.truth.broken.append(("", f"I7 a {name} died, and nothing had failed: {queue.died[0].body[:200]}"))
     # What a process begins and dies before it can name it is the sweeper's (``keyshift uploads``): no record knows it.

@@ -12,7 +12,17 @@ from domain.errors import KeyshiftError, LeaseExpiredError
 EPOCH = 1_790_000_000.0
 QUIET = frozenset(
     {"receive_messages", "read_control", "read_stage", "scan_records", "read_page", "list_objects"}
-    | {"read_run", "read_slices", "write_slice", "publish_events", "add_progress", "add_tally", "has_arrived"}
+    | {
+        "read_run",
+        "read_runs",
+        "read_slices",
+        "read_part",
+        "write_slice",
+        "publish_events",
+        "add_progress",
+        "add_tally",
+        "has_arrived",
+    }
 )
 """Calls that fill a trace and explain nothing."""
 Phases = Iterator[None]

@@ -17,20 +17,24 @@ from domain.protocol.record import Record
 from domain.references.item_rewriting import ReferencePorts
 from domain.references.manifest_reading import ManifestPorts
 from domain.rules.compiled import CompiledRules
+from domain.runs.works import StageQueue
 from domain.steering.breaker import BreakerPolicy
+from domain.steering.learned import LEARNING
+from domain.steering.places import PlaceNames
 from handlers.bootstrap.operations import UndoneReferences
 from handlers.config.rules_file import read_rules
 from handlers.config.settings import Settings
 from handlers.engine.circuit_breaker import Breaker, CircuitBreaker
 from handlers.engine.concurrency import Pace
 from handlers.engine.dependencies import CachedControl, EngineDependencies
+from handlers.engine.learned_gate import LearnedGate, LearnedLimits
 from handlers.operations.operator import Operation
 from handlers.operations.reference_manifests import ManifestScan
 from handlers.operations.reference_rates import Rate, ReadUnits
 from handlers.operations.references import References
 from tests.fakes.buckets import Version
 from tests.fakes.bus import InMemoryEventBus
-from tests.fakes.engine import NoBreaker, OpenGate, no_item_event
+from tests.fakes.engine import NoBreaker, NothingLearned, OpenGate, no_item_event
 from tests.fakes.lifecycle import (
     InMemoryCensusBook,
     InMemoryKeyBook,
@@ -41,7 +45,7 @@ from tests.fakes.lifecycle import (
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.panel import InMemoryControlPanel, InMemoryProgressCounters
 from tests.fakes.runs import InMemoryRunBook
-from tests.fakes.steering import InMemoryMappings, InMemoryPulseBook
+from tests.fakes.steering import InMemoryMappings, InMemoryPulseBook, InMemoryRateLedger
 from tests.simulation.whole.application import DECLARED, Application
 from tests.simulation.whole.asking import Asked
 from tests.simulation.whole.capturing import SimulatedCapture, Wire
@@ -59,6 +63,7 @@ from tests.simulation.whole.ports_operations import (
 )
 from tests.simulation.whole.promises import Promises
 from tests.simulation.whole.properties import Properties
+from tests.simulation.whole.run_promises import RunPromises
 from tests.simulation.whole.scheduler import Dice, Process, Scheduler
 from tests.simulation.whole.second import Second
 from tests.simulation.whole.servers import Clocked, DeadLetters, InTurn, StandardQueue, Watched, observer
@@ -85,6 +90,7 @@ def rules_of(  # a rules file with all that it may say
     kind: str = "usual",
     has_prefix: bool = False,
     has_region: bool = False,
+    refers: bool = True,
     promise: str = "",
 ) -> CompiledRules:
     """One rule, and a table and manifests that refer to what it moves; with a prefix as two migrations need it."""
@@ -96,7 +102,7 @@ def rules_of(  # a rules file with all that it may say
     return read_rules(
         f"version: 1\nmigration: whole\nsource: {side}\ntarget: {other}\n"
         f'rules:\n  - {{name: move, from: "{source}{{rest...}}", to: "{prefix}{{rest...}}"}}\n'
-        f"{kept}deletes: {deletes}\ncleanup: {{unversioned_source: fenced}}\n{DECLARED}{manifests}"
+        f"{kept}deletes: {deletes}\ncleanup: {{unversioned_source: fenced}}\n{DECLARED if refers else ''}{manifests}"
     )
 
 
@@ -133,20 +139,18 @@ class Site:
             StandardQueue(clock, random, duplicates=plan.duplicates / 2, max_receives=plan.max_receives)
             for _ in range(2)
         )
-        self.letters = {
-            name: DeadLetters(queue, self.scheduler, random)
-            for name, queue in (("events", self.events), ("backfill", self.backfill))
-        }
         self.bus = InMemoryEventBus()
         self.counters = InMemoryProgressCounters()
         self.panel = InMemoryControlPanel()
         self.mappings = InMemoryMappings(events=True, backfill=True)
-        self.runs = InMemoryRunBook()
+        self._queue_stage_work(clock)
         self._share_the_bucket()
         self.service = Service(self)
         self.promises = Promises(
             self.truth, lambda: self.scheduler.time, self.service.is_on_its_way, has_started=not plan.gated
         )
+        self.filled: list[str] = []
+        """The backfills that have ended."""
         self.knows_itself = plan.knows_itself
         self.together = defaultdict[str, set[Location]](set)
         """The sources that each process has claimed together with others, and has not done with."""
@@ -168,6 +172,7 @@ class Site:
                 kind=kind,
                 has_prefix=plan.gated,
                 has_region=plan.forms,
+                refers=not plan.engine,
                 promise=promise_of(plan),
             )
             for kind in ("usual", plan.other_rules)
@@ -185,6 +190,19 @@ class Site:
         for number in range(plan.manifests):
             self._add_key(f"m{number}.manifest", plain=self.manifests.plain)
 
+    def _queue_stage_work(self, clock: Clocked) -> None:
+        """The book of runs, the queues of stage work where functions do it, and every queue's dead letters."""
+        plan, random = self.plan, self.random
+        self.runs = InMemoryRunBook()
+        self.run_promises = RunPromises(self.truth, lambda: self.scheduler.time)
+        self.stage_queues = {
+            name: StandardQueue(clock, random, duplicates=plan.duplicates / 2, max_receives=plan.max_receives)
+            for name in (StageQueue if plan.engine else ())
+        }
+        queues: dict[str, StandardQueue] = {"events": self.events, "backfill": self.backfill}
+        queues |= {name.value: queue for name, queue in self.stage_queues.items()}
+        self.letters = {name: DeadLetters(queue, self.scheduler, random) for name, queue in queues.items()}
+
     def _share_the_bucket(self) -> None:
         """The migration's stage, live capture, and another migration of the same bucket."""
         plan = self.plan
@@ -197,13 +215,15 @@ class Site:
         self.wire = Wire(self, self.notifications)
         self.second = Second(self, LEGACY)
         self.captures = (self.capture, self.second.capture)
-        self.probes, self.pulse = InMemoryProbeBook(), InMemoryPulseBook()
+        self.probes, self.pulse, self.lines = InMemoryProbeBook(), InMemoryPulseBook(), InMemoryRateLedger()
         self.reports: list[Any] = []
         """Inventory reports, the oldest first."""
 
     def _add_key(self, name: str, **more: Any) -> None:
         source, target = Location(LEGACY, f"old/{name}"), Location(self.target_bucket, f"new/{name}")
-        self.truth.add(KeyTruth(source, target, self.plan.versioned, self.plan.mirrors, **more))
+        self.truth.add(
+            KeyTruth(source, target, self.plan.versioned, self.plan.mirrors, is_whole=self.plan.histories, **more)
+        )
 
     @property
     def healthy(self) -> bool:
@@ -300,6 +320,22 @@ class Site:
             observer=observer(),
         )
 
+    def _learned(self, process: Process, panel: Any, control: CachedControl) -> LearnedGate:
+        """Limits that bite: the migration is taken for slow, so that a first throttled answer leaves one a second."""
+        if not self.plan.learns:
+            return NothingLearned()
+        return LearnedLimits(
+            LEARNING,
+            PlaceNames({}, table="manifest"),
+            panel=panel,
+            ledger=self.asked(process, self.lines, "lines"),
+            current=control.current,
+            refresh=control.refresh,
+            now=process.now,
+            measured=lambda: 2.0,
+            observer=observer(),
+        )
+
     def dependencies(self, process: Process) -> EngineDependencies:
         """What the handlers are given in this process."""
         store = SimulatedStore(process, self)
@@ -318,7 +354,13 @@ class Site:
             ),
             rules=self.rules,
             policy=self._policy(),
-            ports=MigrationPorts(store, store, SimulatedManifest(process, self), process),
+            ports=MigrationPorts(
+                store,
+                store,
+                SimulatedManifest(process, self),
+                process,
+                history=store if self.plan.histories else None,
+            ),
             batches=SimulatedManifest(process, self),
             events_queue=SimulatedQueue(process, self, self.events, "events"),
             backfill_queue=SimulatedQueue(process, self, self.backfill, "backfill"),
@@ -333,6 +375,7 @@ class Site:
             event_of_item=no_item_event,
             chains=None,
             gate=OpenGate(),
+            learned=self._learned(process, operations, control),
             pace=Pace(4, monotonic=process.monotonic),
             sleep=process.sleep,
             objects_at_once=InTurn,
@@ -381,6 +424,7 @@ class Site:
             versions=store,
             listing=store,
             versioning=lambda: self.store.buckets.bucket(LEGACY).versioning.value,
+            target_versioning=lambda: self.store.buckets.bucket(LEGACY).versioning.value,
             key_book=lambda: nullcontext(InMemoryKeyBook()),
             census_book=lambda: nullcontext(InMemoryCensusBook()),
             by="operator",

@@ -21,6 +21,8 @@ from tests.simulation.world import Scenario
 
 ORDER_SECONDS = 20.0
 """Everything that a scenario names begins within this time, in an order that chance decides."""
+POLLED = frozenset({"receive_messages", "read_run", "read_slices"})
+"""What functions of stage work, and the command that follows them, ask while they wait."""
 
 
 def plan_of(play: Play, seed: int) -> Plan:
@@ -51,7 +53,8 @@ def plan_of(play: Play, seed: int) -> Plan:
 
 def perform(play: Play, *, seed: int, number: int = -1, moment: Moment = "before") -> Found:
     """Play a scenario in one order, with at most one fault; ``steps`` of what is found counts the calls."""
-    return _perform(play, OneFault(Random(seed), bool(play.changes), number, moment), seed)
+    polled = POLLED if play.changes.get("engine") else frozenset[str]()
+    return _perform(play, OneFault(Random(seed), bool(play.changes), polled, number, moment), seed)
 
 
 def _perform(play: Play, dice: OneFault, seed: int) -> Found:

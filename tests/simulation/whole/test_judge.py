@@ -10,8 +10,8 @@ from domain.lifecycle.stages import StageEntry
 from tests.simulation.whole import excuses
 
 HERE = Path(excuses.__file__).parent
-INDEPENDENT = ("history", "losses", "doubts", "excuses", "chronicle", "truth", "rest", "promises")
-TELLING = ("stages", "service", "people", "capturing")
+INDEPENDENT = ("history", "losses", "doubts", "excuses", "chronicle", "truth", "rest", "promises", "run_promises")
+TELLING = ("stages", "service", "people", "capturing", "ports_runs")
 """Modules that tell the judge what is so."""
 OF_RECORDS = {"records", "state_of", "intent", "maybe", "origin", "mode", "target_etag"}
 OF_STAGES = {"stage", "entry", *(field.name for field in fields(StageEntry))}

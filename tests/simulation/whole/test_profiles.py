@@ -18,16 +18,18 @@ from domain.references.items import held_uris
 from domain.references.judging import Legacy, judge
 from domain.rules.references import Item, TableReferences
 from handlers.operations.references import References
-from tests.simulation.whole.plans import FIRST_LATER, Plan
+from tests.simulation.whole.plans import FIRST_LATER, FIRST_RUNS, Plan
 from tests.simulation.whole.profiles import changes_of
 from tests.simulation.whole.run import run
 
 pytestmark = pytest.mark.slow("plays hundreds of whole migrations")
 
 
-@pytest.mark.parametrize(("letter", "seeds"), [("K", 40), ("H", 16), ("G", 8), ("R", 12), ("C", 16)])
+@pytest.mark.parametrize(
+    ("letter", "seeds"), [("K", 40), ("H", 16), ("G", 8), ("R", 12), ("C", 16), ("F", 16), ("T", 12)]
+)
 def test_the_seeds_of_a_profile_keep_every_invariant(letter: str, seeds: int) -> None:
-    """What goes along with an object, forms of references, uploads that break off, long pauses, enforced conditions."""
+    """Parts of an object, forms of references, uploads that break off, pauses, conditions, runs, trusted starts."""
     for seed in range(seeds):
         found = run(Plan.of_seed(seed, **changes_of(letter, seed)))
         assert not found.broken, f"--profile {letter} --seed {seed}\n{found.broken[0]}\n{found.trace}"
@@ -41,6 +43,15 @@ def test_a_share_of_the_random_plans_has_what_came_later() -> None:
     assert any(plan.trips for plan in plans)
     before = [Plan.of_seed(number) for number in range(100)]
     assert not any(plan.properties or plan.forms or plan.trips for plan in before)
+
+
+def test_functions_do_runs_in_a_share_of_the_newest_plans() -> None:
+    """From a first seed on, and with more plans through every gate, of which some trust their backfill."""
+    plans = [Plan.of_seed(FIRST_RUNS + number) for number in range(200)]
+    for name in ("engine", "cancels", "gated", "trusts"):
+        assert {bool(getattr(plan, name)) for plan in plans} == {False, True}, name
+    before = [Plan.of_seed(FIRST_RUNS - 1 - number) for number in range(200)]
+    assert not any(plan.engine or plan.trusts for plan in before)
 
 
 def _nothing_is_lost(*_: object, **__: object) -> tuple[str, ...]:

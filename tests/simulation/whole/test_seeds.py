@@ -22,8 +22,10 @@ import handlers.operations.dead_letters
 import handlers.operations.reference_manifests
 import handlers.operations.references
 import handlers.operations.rollback_run
+import handlers.operations.start
 import tests.fakes.manifest
 import tests.fakes.references
+from domain.keys import Location
 from domain.objects import ObjectState
 from domain.protocol.attempt import Verdict
 from domain.protocol.causes import Cause
@@ -34,13 +36,19 @@ from domain.protocol.ports import MustMatch
 from domain.protocol.reconciling import decide
 from domain.protocol.record import Record
 from domain.references.manifest_rewriting import ManifestRewriter
+from domain.runs.slices import moved
 from domain.steering.control import Control, resumed
+from handlers.engine.learned_gate import LearnedLimits
+from handlers.engine.rate_gate import HeldBack
 from handlers.operations.reference_manifests import ManifestScan
-from handlers.operations.removals import Holders
+from handlers.operations.slice_work import Page
+from handlers.operations.slices import SliceWorker
+from handlers.operations.watched_holders import Holders
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.simulation.whole.__main__ import main, shrink
 from tests.simulation.whole.dice import KINDS
-from tests.simulation.whole.plans import Plan, read_changes
+from tests.simulation.whole.draws import trusting_changes
+from tests.simulation.whole.plans import ALONE, Plan, read_changes
 from tests.simulation.whole.run import Found, run
 
 pytestmark = pytest.mark.slow("plays hundreds of whole migrations")
@@ -57,6 +65,23 @@ def test_whole_migrations_keep_every_invariant(part: int) -> None:
         assert not found.broken, f"python -m tests.simulation.whole --seed {seed}\n{found.broken[0]}\n{found.trace}"
         faults.update(found.faults)
     assert set(faults) == set(KINDS)
+
+
+def test_migrations_that_are_throttled_again_and_again_keep_every_invariant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processes learn limits, and objects wait for them."""
+    held: list[object] = []
+    admit = LearnedLimits.admit
+
+    def noted(self: LearnedLimits, source: Location, target: Location) -> HeldBack | None:
+        answer = admit(self, source, target)
+        held.extend([answer] if answer is not None else [])
+        return answer
+
+    monkeypatch.setattr(LearnedLimits, "admit", noted)
+    for seed in range(12):
+        found = run(Plan.of_seed(seed, learns=True, kinds=("throttle",), fault_rate=0.2))
+        assert found.broken == [], f"python -m tests.simulation.whole --seed {seed} --with learns=True"
+    assert held
 
 
 def test_a_seed_is_always_the_same_migration() -> None:
@@ -165,6 +190,30 @@ def _forgets_mappings(before: Control, *, by: str, now: float) -> Control:
     return resumed(replace(before, mappings=()), by=by, now=now)
 
 
+_results_of_page = SliceWorker._results
+
+
+def _counts_what_it_repeats(self: SliceWorker[Any], page: Page[Any]) -> list[Any]:
+    """Counts the part of a page that was done in time, and leaves the cursor before it."""
+    done = _results_of_page(self, page)
+    if len(done) < len(page.tasks):
+        counts = Counter[str]()
+        for one in done:
+            counts.update(self._work.count_result(one))
+        self._write(moved(self._held, self._held.cursor, counts=counts, parts=0))
+    return done
+
+
+def _hands_on_too_far(self: SliceWorker[Any], page: Page[Any]) -> list[Any]:
+    """Hands on the cursor behind a page of which only a part was done in time."""
+    done = _results_of_page(self, page)
+    return done + done[-1:] * (len(page.tasks) - len(done))
+
+
+def _arrives(*_: object, **__: object) -> bool:
+    return True
+
+
 REFERRED: dict[str, Any] = {"items": 6, "edits": 30}
 SLOW_REWRITING: dict[str, Any] = {"kinds": ("slow", "stall"), "fault_rate": 0.3, "mirrors": True, "removes": 0.6} | {
     "rollback": False,
@@ -182,6 +231,17 @@ BACKWARD: dict[str, Any] = {"cleanup": True, "rollback": True, "by_command": Fal
 CLEANED: dict[str, Any] = {"redeploys": 3, "cleanup": True, "strangers": 0}
 DOUBLED: dict[str, Any] = {"kinds": ("doubled",), "fault_rate": 0.3, "strangers": 0, "rollback": False}
 DECIDED: dict[str, Any] = {"decides": True, "strangers": 12, "rollback": False, "fault_rate": 0.0}
+RUNS: dict[str, Any] = {"engine": 2, "by_command": True, "items": 0, "manifests": 0, "strangers": 0, "redeploys": 0} | {
+    "keys": 16,
+    "kinds": ("stall", "late"),
+    "fault_rate": 0.1,
+    "verifies": True,
+    "cleanup": False,
+    "rollback": False,
+}
+TRUSTED: dict[str, Any] = {**ALONE, "gated": True, "by_command": True, "items": 0, "manifests": 0, "words": 4} | (
+    trusting_changes()
+)
 STILL_DECIDED = {key: value for key, value in domain.protocol.held_record._SETTLED.items() if key != "replaceable_etag"}
 WEAKENED: list[tuple[Any, str, Any, dict[str, Any], str]] = [
     (domain.protocol.reconciling, "is_known", _everything_is_ours, {"strangers": 12}, "I2b"),
@@ -222,7 +282,7 @@ WEAKENED: list[tuple[Any, str, Any, dict[str, Any], str]] = [
     ),
     (ManifestRewriter, "rewrite_manifest", _nothing, {**LISTED, "rollback": False}, "I7"),
     (ManifestScan, "_not_copied", _nothing, {**LISTED, **BY_COMMAND}, "I5"),
-    (ManifestScan, "_unrecorded", _nothing, {**LISTED, **BY_COMMAND}, "I5"),
+    (ManifestScan, "references_at", _nothing, {**LISTED, **BY_COMMAND}, "I5"),
     # What S3 refused may be done all the same, where something on the way sent it twice.
     (domain.protocol.held_record, "with_doubtful", _without_doubts, DOUBLED, "I3"),
     (domain.protocol.copying, "may_be_completed", _never_completed, DOUBLED | {"large": 0.8}, "I7"),
@@ -257,6 +317,11 @@ WEAKENED: list[tuple[Any, str, Any, dict[str, Any], str]] = [
         "I7",
     ),
     (handlers.operations.rollback_run, "is_ended", _always_ended, {"by_command": True, "rollback": True}, "I6"),
+    # Runs by functions: each object is worked on, and counted once.
+    (SliceWorker, "_results", _hands_on_too_far, RUNS, "R1"),
+    (SliceWorker, "_results", _counts_what_it_repeats, RUNS, "R2"),
+    # A start: what changes between the notification and the backfill is in one of the two.
+    (handlers.operations.start, "probe_arrives", _arrives, TRUSTED, "G7"),
 ]
 
 

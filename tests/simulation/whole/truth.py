@@ -20,7 +20,7 @@ from tests.simulation.whole.excuses import (
     why_gone,
     why_lost,
 )
-from tests.simulation.whole.history import KeyTruth, Value, Writer, value_of
+from tests.simulation.whole.history import KeyTruth, Made, Value, Writer, value_of
 from tests.simulation.whole.losses import KEY, LOCK, is_locked, losses
 
 __all__ = ["KeyTruth", "Truth", "Value", "Writer", "value_of"]
@@ -85,6 +85,7 @@ class Truth(Chronicle):
         for text in self._faults_of_copy(key, number, before, is_given_up=is_given_up):
             self.fault(key, text)
         self._copies.setdefault(location, []).append(copy)
+        self._check_whole(key, number)
         if is_given_up:
             key.foreign_delete, key.decided = None, copy.number
         key.last_at_target, key.given_up = Writer.KEYSHIFT, None
@@ -92,6 +93,17 @@ class Truth(Chronicle):
         # What an operator gives up by its etag goes by his own decision.
         if not is_given_up:
             self._check_lost(key, before, f"I1 overwriting the target with word {word}", by=by)
+
+    def _check_whole(self, key: KeyTruth, number: int) -> None:
+        """I10: every version that lies below this one at the source was carried before it."""
+        if not key.is_whole or key.meddled:
+            return
+        stored = self._store.buckets.bucket(key.source.bucket).versions.get(key.source.key, [])
+        carried = {one.of for one in self._copies[key.target]}
+        below = [one.written for one in stored if one.state is not None]
+        below = below[: below.index(number)] if number in below else []
+        for missing in [one for one in below if one not in carried]:
+            self.fault(key, f"I10 word {key.word_of(missing)} is left out before word {key.word_of(number)}")
 
     def _faults_of_copy(self, key: KeyTruth, put: int, before: Version | None, *, is_given_up: bool) -> Iterator[str]:
         word = key.word_of(put)
@@ -110,7 +122,9 @@ class Truth(Chronicle):
         if word < self._mirrored.get(key.target, 0):
             yield f"I2 word {word} is brought back after the owner's delete was mirrored"
         gone = key.foreign_delete
-        is_kept_away = gone and word <= gone[1] and None not in key.words[gone[0] + 1 : word + 1]
+        # Where every version is carried, a word that was never there is history, and a later one follows it.
+        latest = gone[0 if key.is_whole else 1] if gone else 0
+        is_kept_away = gone and word <= latest and None not in key.words[gone[0] + 1 : word + 1]
         if is_kept_away and not is_given_up:
             yield "I2c what the new-layout owner deleted is brought back"
 
@@ -182,7 +196,14 @@ class Truth(Chronicle):
             self.fault(key, "I1 the copy is deleted, and deletes are not mirrored")
         self._check_lost(key, gone, "I1 deleting the copy", by=by)
         key.last_at_target = Writer.KEYSHIFT
-        self._mirrored[location] = len(key.words) - 1
+        self._mirrored[location] = self._mirrored_word(key, made)
+
+    def _mirrored_word(self, key: KeyTruth, gone: Made) -> int:
+        """The owner's delete that keyshift mirrors: where every version is carried, the one after what is deleted."""
+        if not key.is_whole or gone.of is None:
+            return len(key.words) - 1
+        after = range(key.word_of(gone.of) + 1, len(key.words))
+        return next((word for word in after if key.words[word] is None), len(key.words) - 1)
 
     def forgotten(self, location: Location, gone: Version, *, by: str) -> None:
         """A version of a source is deleted for good, by keyshift."""

@@ -15,7 +15,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from adapters.aws.errors import translated
+from adapters.aws.errors import from_code, translated
 from domain.errors import (
     AccessDeniedError,
     ArchivedError,
@@ -25,6 +25,7 @@ from domain.errors import (
     MissingResourceError,
     RefusedRequestError,
     StorageFullError,
+    ThrottledAt,
     ThrottledError,
     UnavailableError,
 )
@@ -99,6 +100,28 @@ def test_the_code_decides(code: str, status: int, expected: type[KeyshiftError])
 def test_a_bare_503_of_head_is_a_throttling() -> None:
     """HEAD has no body that could say SlowDown, and changes nothing."""
     assert type(raised(client_error("503", 503), "HeadObject")) is ThrottledError
+
+
+@pytest.mark.parametrize(
+    ("code", "action", "subject", "at"),
+    [
+        ("SlowDown", "CopyObject", "s3://b/old/k (part 3)", ThrottledAt("SlowDown", bucket="b", key="old/k (part 3)")),
+        ("503", "HeadObject", "s3://b/k", ThrottledAt("SlowDown", bucket="b", key="k")),
+        ("ThrottlingException", "UpdateItem", "manifest (ab12)", ThrottledAt("ThrottlingException", table="manifest")),
+        ("ProvisionedThroughputExceededException", "BatchExecuteStatement", "manifest",
+         ThrottledAt("ProvisionedThroughputExceededException", table="manifest")),
+        ("KMS.ThrottlingException", "CopyObject", "s3://b/k", None),
+        ("TransactionConflictException", "TransactWriteItems", "manifest (ab12)", None),
+        ("ThrottlingException", "SendMessageBatch", "https://sqs/queue", None),
+    ],
+)  # fmt: skip
+def test_a_throttled_answer_names_its_key_or_its_table(
+    code: str, action: str, subject: str, at: ThrottledAt | None
+) -> None:
+    """Unless it is about something else: a KMS key's quota, another transaction, a queue."""
+    error = from_code(code, "", action, subject)
+    assert isinstance(error, ThrottledError)
+    assert error.at == at
 
 
 def test_a_denied_head_explains_list_bucket() -> None:

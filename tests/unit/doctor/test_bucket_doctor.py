@@ -78,6 +78,16 @@ def test_each_action_of_a_lifecycle_rule_is_one_line(part: str, action: str, giv
     assert found.text.isprintable(), "a rule's name is another program's text"
 
 
+def test_a_rule_that_deletes_carried_versions_is_warned_of() -> None:
+    """At the target where every version is carried: their dates begin anew."""
+    rule = {"ID": "r", "NoncurrentVersionExpiration": {"NewerNoncurrentVersions": 3, "NoncurrentDays": 1}}
+    (found,) = lifecycle_findings("target bucket", replace(RULES, carries_versions=True), [rule])
+    assert found.level == "warn"
+    assert "deletes the carried history" in found.text
+    (found,) = lifecycle_findings("target bucket", RULES, [rule])
+    assert "carried history" not in found.text
+
+
 @pytest.mark.parametrize(
     ("prefix", "counts"),
     [("", True), ("legacy/", True), ("legacy/old/deep/", True), ("legacy/other/", False), ("layout/", False)],

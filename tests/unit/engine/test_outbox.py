@@ -1,6 +1,8 @@
 """Every change of a record is published and counted, in the order of the stream."""
 
 from dataclasses import replace
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -94,6 +96,26 @@ def test_the_operators_control_is_audited() -> None:
     respond({"Records": [{"eventID": "e1", "dynamodb": {**images, "NewImage": image}}]}, dependencies)
     assert [(event.detail_type, event.time) for event in made.bus.events] == [("Migration Paused", 5.5)]
     assert made.figures.read_progress() == {}
+
+
+def test_learned_limits_are_not_audited() -> None:
+    """They share the control item, and change as often as AWS throttles; an operator's change beside them is told."""
+    made = bench()
+    dependencies = replace(made.dependencies, event_of_item=event_of_item)
+    learned = {"learned": {"L": []}, "learned_revision": {"N": "1"}}
+    word = {"paused": {"BOOL": True}, "reason": {"S": "x"}, "fence": {"N": "1"}, "changed_at": {"N": "5.5"}}
+    images: list[dict[str, Any]] = [
+        {},
+        learned,
+        {**learned, **word},
+        {**word, "learned": {"L": []}, "learned_revision": {"N": "2"}},
+        word,
+    ]
+    for number, (old, new) in enumerate(pairwise(images), start=100):
+        keys = {"Keys": {"pk": {"S": "keyshift#control"}}, "SequenceNumber": str(number)}
+        kept = {name: image for name, image in (("OldImage", old), ("NewImage", new)) if image}
+        respond({"Records": [{"eventID": f"e{number}", "dynamodb": {**keys, **kept}}]}, dependencies)
+    assert [event.detail_type for event in made.bus.events] == ["Migration Paused"]
 
 
 def test_what_shares_the_table_is_no_record() -> None:

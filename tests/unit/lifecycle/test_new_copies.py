@@ -1,12 +1,15 @@
 """A copy that is made while ``verify`` runs is not taken for another writer's object."""
 
+from dataclasses import replace
+
 import pytest
 
 from domain.errors import AccessDeniedError
 from domain.keys import Location
-from domain.lifecycle.verification import Remark
+from domain.lifecycle.verification import Difference, Remark
 from domain.protocol.record import Record
 from handlers.operations.verify import CLOCKS_DIFFER_SECONDS, Verifier
+from tests.fakes.buckets import Versioning
 from tests.fakes.lifecycle import InMemoryKeyBook
 from tests.worlds.gates import Place
 from tests.worlds.handlers import BUCKET
@@ -63,3 +66,19 @@ def test_a_record_that_cannot_be_read_is_said(here: Place) -> None:
     assert finding is not None
     assert finding.remarks == ()
     assert finding.detail == "denied"
+
+
+def test_a_deleted_key_without_a_record_is_not_migrated_where_every_version_is_carried(here: Place) -> None:
+    """Its versions are to be carried; without them nothing is left of it to move."""
+    place = Location(BUCKET, "old/deleted")
+    here.store.set_versioning(BUCKET, Versioning.ENABLED)
+    here.store.put(place, b"a")
+    here.store.remove(place)
+    assert verifier(here).verify_key(place) is None
+    here.dependencies = replace(here.dependencies, ports=replace(here.dependencies.ports, history=here.store))
+    finding = verifier(here).verify_key(place)
+    assert finding is not None
+    assert finding.differences == (Difference.NOT_MIGRATED,)
+    [version] = [one for one in here.store.list_versions(place) if not one.is_marker]
+    here.store.destroy(place, version.version_id)
+    assert verifier(here).verify_key(place) is None

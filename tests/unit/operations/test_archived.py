@@ -11,6 +11,7 @@ from domain.protocol.causes import Cause
 from domain.protocol.record import State
 from domain.rules.restoring import RestoreRule, RestoreTier
 from handlers.operations.archived import ArchiveDesk
+from tests.fakes.buckets import Versioning
 from tests.fakes.restores import RESTORE_SECONDS, InMemoryRestoreStore
 from tests.worlds.gates import Place
 from tests.worlds.handlers import BUCKET
@@ -128,3 +129,26 @@ def test_a_dry_run_says_what_it_would_begin() -> None:
     done = archive.desk.look(BULK, act=False)
     assert (done.asked, done.hours) == ({ArchiveClass.GLACIER: 1, ArchiveClass.DEEP_ARCHIVE: 1}, 48)
     assert archive.restores.asked == []
+
+
+def test_every_archived_version_from_the_parked_one_on_is_restored_at_once() -> None:
+    """A history waits once for its restores, and not once for each version; what was carried already is left alone."""
+    archive = Archive(c="GLACIER", d="STANDARD")
+    store, place = archive.place.store, Location(BUCKET, "old/d")
+    store.set_versioning(BUCKET, Versioning.ENABLED)
+    for body, storage_class in ((b"1", "GLACIER"), (b"2", "GLACIER"), (b"3", "STANDARD"), (b"4", "DEEP_ARCHIVE")):
+        store.put(place, body, storage_class=storage_class)
+    store.remove(place)
+    ids = [one.version_id for one in store.list_versions(place) if not one.is_marker]
+    archive.place.change("d", cause_detail=ids[2])
+    dependencies = archive.place.dependencies
+    archive.place.dependencies = replace(dependencies, ports=replace(dependencies.ports, history=store))
+    desk = ArchiveDesk(archive.place.operation(), archive.restores, threads=1)
+    found = desk.look(replace(BULK, at_most=9), act=True)
+    assert (found.asked[ArchiveClass.GLACIER], found.asked[ArchiveClass.DEEP_ARCHIVE]) == (2, 1)
+    archive.wait()
+    assert desk.look(BULK, act=True).readable == 2
+    assert archive.sent() == 1
+    store.destroy(place, ids[2])
+    archive.place.change("d", cause_detail=ids[2])
+    assert ArchiveDesk(archive.place.operation(), archive.restores, threads=1).look(BULK, act=False).gone == 1

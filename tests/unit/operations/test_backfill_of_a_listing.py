@@ -4,9 +4,11 @@ import json
 
 from domain.keys import Location
 from handlers.config.rules_file import read_rules
-from handlers.operations.backfill import Fed, Feeder
+from handlers.operations.backfill import DELETED, Fed, Feeder
+from tests.fakes.buckets import Versioning
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.queue import InMemoryQueue
+from tests.fakes.version_listing import InMemoryVersionListing
 
 RULES = read_rules(
     """
@@ -96,3 +98,19 @@ def test_a_long_queue_is_waited_for() -> None:
     Feeder(RULES, queue, backlog=10, sleep=lambda _: None).feed_listing(bucket_of("old/a"), Fed())
     assert queue.looks == 3
     assert rows_of(queue) == ["old/a"]
+
+
+def test_a_deleted_key_is_enqueued_with_the_key_alone() -> None:
+    """Its earlier versions are carried; one that does not move is not enqueued, and none counts as an object."""
+    store, queue, fed = bucket_of(), InMemoryQueue(), Fed()
+    store.set_versioning("line-1", Versioning.ENABLED)
+    for key in ("old/a", "old/b", "other"):
+        store.put(Location("line-1", key), b"1")
+    for key in ("old/b", "other"):
+        store.remove(Location("line-1", key))
+    assert Feeder(RULES, queue).feed_listing(InMemoryVersionListing(store.buckets), fed)
+    rows = [row for body in queue.bodies for row in json.loads(body)["rows"]]
+    assert [sorted(row) for row in rows] == [["etag", "key", "size", "storage_class", "version_id"], ["key"]]
+    assert [row["key"] for row in rows] == ["old/a", "old/b"]
+    assert fed.outcomes == {"move": 1, DELETED: 1, "unmapped": 1}
+    assert (fed.enqueued, fed.size) == (2, 1)

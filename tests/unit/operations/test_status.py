@@ -14,12 +14,14 @@ from domain.planning.total import Total
 from domain.protocol.causes import Cause
 from domain.protocol.record import Record, State
 from domain.steering.control import Control
+from domain.steering.learned import Learned, LearnedLimit
+from domain.steering.places import Place, Service
 from domain.steering.pulse import Tally, Window
 from handlers.cli.status import _looked
 from handlers.cli.status_view import line_of, view_of
 from handlers.cli.text import said_bytes
 from handlers.operations.lookout import Lookout
-from handlers.operations.status import Depth, Status
+from handlers.operations.status import Depth, Status, ThrottledPlace, throttled_places
 from tests.fakes.clock import FakeClock
 from tests.fakes.queue import InMemoryQueue
 from tests.fakes.steering import InMemoryDeadLetterQueue, InMemoryPulseBook
@@ -80,6 +82,40 @@ def test_the_view_says_what_an_operator_asks() -> None:
     ):
         assert wanted in said, wanted
     assert "to go" not in said, "nobody knows how long a pause lasts"
+
+
+SLOW = ThrottledPlace("s3://line-1/new/", 12.25, "SlowDown", 1_790_000_000.0, 1_790_000_600.0)
+
+
+def test_what_is_throttled_is_named_with_its_rate_and_the_answer() -> None:
+    """On a terminal, in a pipe and for machines; a long list is cut."""
+    now = replace(BUSY, throttled=[SLOW] * 8)
+    said = words_of(shown(now, 200))
+    assert (
+        "s3://line-1/new/: 12.2 objects/s, because AWS answered SlowDown"
+        " (first 2026-09-21 14:13Z, last 2026-09-21 14:23Z)" in said
+    )
+    assert "and 2 more" in said
+    assert "; throttled s3://line-1/new/: 12.2/s" in line_of(now)
+    (one, *_) = json.loads(json.dumps(now.as_json()))["throttled"]
+    assert one == {
+        "place": "s3://line-1/new/",
+        "objects_per_second": 12.25,
+        "answer": "SlowDown",
+        "since": 1_790_000_000.0,
+        "throttled_at": 1_790_000_600.0,
+    }
+
+
+def test_only_limits_that_are_not_gone_are_shown() -> None:
+    """The control item keeps the others until the next place throttles."""
+    place = Place(Service.S3, "line-1", "new/")
+    limit = LearnedLimit(place, 10.0, 20.0, 1_790_000_000.0, 1_790_000_000.0, "SlowDown")
+    rates = [
+        [one.objects_per_second for one in throttled_places(Learned(1, (limit,)), 1_790_000_000.0 + age)]
+        for age in (0.0, 32.0, 600.0)
+    ]
+    assert rates == [[10.0], [pytest.approx(10.0 + 2 * 3_500 / 1_800)], []]
 
 
 def test_old_figures_are_marked() -> None:

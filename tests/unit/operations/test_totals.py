@@ -1,6 +1,6 @@
 """What a backfill has counted is written as it goes, and complete at its end."""
 
-from domain.planning.figures import Share
+from domain.planning.shares import Share
 from domain.planning.total import FileProgress, Total, total_of
 from handlers.operations.backfill import Fed
 from handlers.operations.totals import WRITE_SECONDS, TotalCounter

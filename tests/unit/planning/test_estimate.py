@@ -4,8 +4,9 @@ import pytest
 
 from domain.errors import InputError
 from domain.planning.estimate import estimate
-from domain.planning.figures import EarlyDeletion, PlanFigures, Share
+from domain.planning.figures import EarlyDeletion, PlanFigures
 from domain.planning.prices import CostLine, Prices, prices_from
+from domain.planning.shares import Share
 from tests.worlds.plan_figures import MILLION, figures
 
 

@@ -4,9 +4,10 @@ import pytest
 
 from domain.objects import ObjectState
 from domain.planning.estimate import estimate
-from domain.planning.figures import PlanFigures, Share
+from domain.planning.figures import PlanFigures
 from domain.planning.prices import Prices
 from domain.planning.restores import ArchiveClass, archive_class, archived_shares, restore_dollars
+from domain.planning.shares import Share
 from domain.rules.restoring import RestoreRule, RestoreTier
 from tests.worlds.plan_figures import figures
 

@@ -26,7 +26,11 @@ def test_questions_about_rules_of_the_portals_form_are_small(monkeypatch: pytest
     ("text", "pairs"),
     [
         (portal_like(50, target="two-bucket"), 50 * 49 // 2),
-        (portal_like(50, keep=("models/{rest...}",)), 50 * 49 // 2 + 50),
+        pytest.param(
+            portal_like(50, keep=("models/{rest...}",)),
+            50 * 49 // 2 + 50,
+            marks=pytest.mark.slow("decides 1,275 pairs of rules"),
+        ),
     ],
     ids=["into another bucket", "in one bucket"],
 )

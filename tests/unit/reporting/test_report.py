@@ -9,8 +9,8 @@ import pytest
 
 from domain.errors import InputError
 from domain.planning.estimate import estimate
-from domain.planning.figures import Share
 from domain.planning.prices import CostLine, Prices
+from domain.planning.shares import Share
 from domain.planning.total import Total
 from domain.protocol.causes import Cause
 from domain.protocol.record import Claim, Origin, Record, State
@@ -26,6 +26,7 @@ from handlers.cli.pages.report import report_page, said_number, shown
 from handlers.cli.report import guarded
 from handlers.cli.text import said_bytes, said_seconds
 from handlers.config.rules_file import read_rules
+from handlers.operations.status import ThrottledPlace
 from tests.report_sample import HOSTILE, START, sample_records, sample_report
 from tests.worlds.handlers import HANDLER_RULES
 from tests.worlds.plan_figures import figures
@@ -303,6 +304,15 @@ def test_the_page_needs_nothing_else() -> None:
     for key in HOSTILE:
         assert shown(key) in page
     assert "Paused by circuit-breaker: lunch &lt;b&gt;" in page
+
+
+def test_the_page_names_what_is_throttled() -> None:
+    """With its rate and AWS's answer; without such a place it says nothing of it."""
+    full = sample_report()
+    slow = ThrottledPlace("s3://b/<new>/", 12.25, "SlowDown", 1_790_000_000.0, 1_790_000_000.0)
+    page = report_page(replace(full, status=replace(full.status, throttled=(slow,))))
+    assert "Throttled: s3://b/&lt;new&gt;/: 12.2 objects/s, because AWS answered SlowDown" in page
+    assert "Throttled:" not in report_page(full)
 
 
 def test_the_page_says_how_much_is_left() -> None:

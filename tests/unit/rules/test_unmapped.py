@@ -8,7 +8,8 @@ from adapters.duckdb.plan import DuckDbPlanner
 from domain.keys import Location
 from domain.lifecycle.verification import Difference
 from domain.objects import ListedObject
-from domain.planning.figures import Cutting, Share
+from domain.planning.figures import Cutting
+from domain.planning.shares import Share
 from domain.protocol.parts import MIB
 from domain.rules.routing import REFUSED, is_refused, route_of
 from handlers.config.rules_file import read_rules

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import pytest
 
 from domain.audit.item_events import control_event
-from domain.errors import UnavailableError
+from domain.errors import InputError, UnavailableError
 from domain.steering.control import BREAKER, Control, Limits, paused, resumed, throttled
-from handlers.operations.control import TRIES, pause_migration, resume_migration, throttle_migration
+from domain.steering.learned import Learned, LearnedLimit
+from domain.steering.places import Place, Service
+from handlers.operations.control import TRIES, forget_limits, pause_migration, resume_migration, throttle_migration
 from tests.fakes.panel import InMemoryControlPanel
 from tests.fakes.steering import InMemoryMappings
 
@@ -133,6 +135,33 @@ def test_limits_that_are_there_already_are_not_written() -> None:
         done = throttle_migration(panel, lambda _: Limits(10.0), by="me", now=lambda: NOW)
         assert done.changed is changed
     assert panel.control.fence == 1
+
+
+LEARNED = Learned(
+    7,
+    (
+        LearnedLimit(Place(Service.S3, "b", "new/"), 1.0, 2.0, NOW, NOW, "SlowDown"),
+        LearnedLimit(Place(Service.DYNAMODB, "t"), 1.0, 2.0, NOW, NOW, "ThrottlingException"),
+    ),
+)
+
+
+def test_forgetting_drops_one_learned_limit_and_nothing_else() -> None:
+    """The operator's own limits are another thing: neither touches the other."""
+    panel = InMemoryControlPanel(Control(objects_per_second=5.0, fence=3, learned=LEARNED))
+    forget_limits(panel, ["s3://b/new/"])
+    assert panel.control.learned == Learned(8, LEARNED.limits[1:])
+    assert panel.control == Control(objects_per_second=5.0, fence=3)
+    throttle_migration(panel, lambda _: Limits(), by="me", now=lambda: NOW)
+    assert panel.control.learned == Learned(8, LEARNED.limits[1:])
+
+
+def test_a_place_that_is_not_limited_is_not_forgotten() -> None:
+    """A mistyped name is told, and changes nothing."""
+    panel = InMemoryControlPanel(Control(learned=LEARNED))
+    with pytest.raises(InputError, match="s3://b/old/ has no learned limit: `keyshift throttle`"):
+        forget_limits(panel, ["s3://b/new/", "s3://b/old/"])
+    assert panel.control.learned == LEARNED
 
 
 RUNNING = Control(fence=3, changed_at=1.0)
