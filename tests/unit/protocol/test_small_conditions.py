@@ -133,6 +133,16 @@ def test_a_version_under_another_one_is_not_deleted_for_good() -> None:
     assert world.store.look_at_object(SOURCE, version_id=copied) is not None
 
 
+def test_a_version_with_other_bytes_is_not_deleted_for_good() -> None:
+    """Under suspended versioning another object can have the id of the one that was verified."""
+    world = migrated(cleaned=True, versioned=True)
+    version = world.record.source_version or ""
+    world.edit(source_etag="other")
+    forget_version(SOURCE.record_id, attempt=world.attempt(), ports=world.ports, versions=world.store, policy=POLICY)
+    assert world.store.look_at_object(SOURCE, version_id=version) is not None
+    assert world.record.source_version is None
+
+
 def test_a_date_that_an_intent_has_is_kept() -> None:
     """The write may have been sent by an earlier attempt, long before this one."""
     world = MigrationWorld()
@@ -146,6 +156,14 @@ def test_a_write_that_nothing_can_recognise_is_not_ruled_out_by_an_absent_target
     """It may have been made and deleted by another writer since."""
     assert not is_ruled_out(Intent(Action.COPY, "e"), None, None)
     assert is_ruled_out(Intent(Action.COPY, "e", target_etag="e"), None, None)
+
+
+def test_the_keys_rule_out_only_what_they_contradict() -> None:
+    """A copy that is at the target was made, and an absent target may have been deleted by a mirrored delete."""
+    seen = migrated(cleaned=False).store.look_at_object(TARGET)
+    assert seen is not None
+    assert not is_ruled_out(Intent(Action.COPY, "e", target_etag=seen.etag), None, seen)
+    assert not is_ruled_out(Intent(Action.DELETE_TARGET), None, None)
 
 
 def test_only_an_object_that_an_earlier_attempt_would_have_written_is_recorded_as_its_copy() -> None:
