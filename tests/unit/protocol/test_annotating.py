@@ -205,6 +205,16 @@ def test_annotations_are_those_of_the_version_that_was_copied() -> None:
     assert world.store.annotations(TARGET) == LABELS
 
 
+def test_annotations_of_an_earlier_version_are_compared_as_its_own() -> None:
+    """The current version has none."""
+    world = MigrationWorld(versioned=True)
+    seen = world.store.put(SOURCE, b"bytes")
+    annotated(world)
+    world.store.put(SOURCE, b"newer")
+    compared_with_none = compare_annotations(world.store, SourceObject(SOURCE, seen.etag, seen.version_id), TARGET)
+    assert compared_with_none == AnnotationsCompared(3, tuple(LABELS))
+
+
 def test_what_is_about_to_be_replaced_keeps_its_annotations() -> None:
     """All that can be read; an object that is gone, or a promise that there are none, has none."""
     world = annotated(holding())

@@ -9,7 +9,7 @@ import pytest
 from domain.errors import ArchivedError, RefusedRequestError, UnavailableError
 from domain.objects import Encryption, ObjectState
 from domain.protocol.attempt import Lease, MigrationPolicy, Verdict, copy_intent
-from domain.protocol.copying import SeenCopy, copy_seen
+from domain.protocol.copying import SeenCopy, copy_seen, may_be_completed
 from domain.protocol.held_record import HeldRecord, take_claim
 from domain.protocol.intents import Action, Intent
 from domain.protocol.migration import migrate_object
@@ -290,6 +290,19 @@ def test_parts_that_are_refused_again_and_again_leave_nothing_behind(monkeypatch
     assert world.migrate(listed(LARGE)).verdict is Verdict.RETURN
     assert world.store.uploads == {}
     assert world.record.upload is None
+
+
+def test_a_refused_completion_had_no_effect_only_while_its_upload_is_there() -> None:
+    """And only where S3 refused a condition: a proxy may have sent it twice."""
+    world, held, _ = claimed_world()
+    assert may_be_completed(Refused.PRECONDITION, held, world.store)
+    held.release()
+    world.leave_upload()
+    held = claim(world)
+    assert not may_be_completed(Refused.PRECONDITION, held, world.store)
+    assert may_be_completed(Refused.SOURCE_ABSENT, held, world.store)
+    world.store.uploads.clear()
+    assert may_be_completed(Refused.PRECONDITION, held, world.store)
 
 
 def test_a_copy_that_is_handed_on_is_unfinished_also_where_the_row_named_no_etag() -> None:

@@ -61,6 +61,12 @@ def test_a_rewriting_counts_while_the_target_is_it() -> None:
     assert record(target_etag=OLD, rewritten_etag=OLD).is_rewritten
 
 
+def test_a_conflict_names_what_cleanup_deleted() -> None:
+    """The source's etag may be that of a later version."""
+    assert record(cleaned_etag=NEW).deleted_etag == NEW
+    assert RECORD.deleted_etag == OLD
+
+
 ROW = Notice(NoticeKind.LISTED, SOURCE, OLD)
 EVENT = Notice(NoticeKind.CREATED, SOURCE, NEW, sequencer=Sequencer("06"))
 
