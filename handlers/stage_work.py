@@ -10,8 +10,8 @@ from handlers.bootstrap.stage_tasks import stage_works
 from handlers.engine.batch import messages_of
 from handlers.engine.dependencies import EngineDependencies
 from handlers.intake.invocations import seconds_left_of
-from handlers.operations.stage_part import StageWorks, Time
 from handlers.operations.stage_tasks import serve_task
+from handlers.operations.stage_works import StageWorks, Time
 
 RESERVE_SECONDS = 50.0
 """Seconds before the end in which no object is begun, besides those of the answer: one that has begun is finished."""

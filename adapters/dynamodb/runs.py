@@ -18,9 +18,12 @@ from domain.errors import MissingResourceError, ThrottledError
 from domain.protocol.ports import Clock
 from domain.runs.run import Run, RunState
 from domain.runs.slices import Slice, SliceClaim
+from domain.runs.works import is_look
 
 _KEPT_SECONDS = 30 * 24 * 3600
 """The slices and their results; the run itself stays, so that it can be seen what was done."""
+_LOOK_KEPT_SECONDS = 24 * 3600
+"""Those of a look for holders, which is repeated every few minutes."""
 # "revision" marks a record's item (adapters.dynamodb.record_item), and a run is not a record.
 _REVISION = "run_revision"
 
@@ -66,7 +69,8 @@ class DynamoDbRunBook:
 
     def write_slice(self, run: Run, one: Slice, *, before: Slice, parts: Sequence[str] = ()) -> bool:
         """See the port; a repeat by the SDK finds the slice that this call wrote."""
-        expires_at = number(int(self._clock.now()) + _KEPT_SECONDS)
+        kept = _LOOK_KEPT_SECONDS if is_look(run.work) else _KEPT_SECONDS
+        expires_at = number(int(self._clock.now()) + kept)
         item = _item_of_slice(run, one) | {"expires_at": expires_at}
         condition: dict[str, Any] = {"ConditionExpression": f"attribute_not_exists({PARTITION_KEY})"}
         if before.revision:
@@ -78,8 +82,8 @@ class DynamoDbRunBook:
             written = self._items.put_if(item, **condition)
             return written.is_done or (bool(written.item) and _slice_of(written.item, one.number) == one)
         puts: list[Any] = [{"Put": {"TableName": self._table, "Item": item, **condition}}]
-        for part, kept in enumerate(parts, before.parts):
-            body = {"B": zlib.compress(kept.encode())}
+        for part, lines in enumerate(parts, before.parts):
+            body = {"B": zlib.compress(lines.encode())}
             kept_item = {PARTITION_KEY: text(_part_id(run, one.number, part)), "kept": body, "expires_at": expires_at}
             puts.append({"Put": {"TableName": self._table, "Item": kept_item}})
         for attempt in retrying(attempts=6, first=0.05, longest=2, after=ThrottledError):

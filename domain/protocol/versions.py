@@ -21,7 +21,7 @@ def carry_first(decision: Decision, sight: Sight) -> Decision | CarryVersions:
     stays another writer's.
     """
     target = sight.target
-    if sight.versions is None:
+    if sight.versions is None or (isinstance(decision, Settle) and decision.state is State.CLEANED):
         return decision
     missed = missed_versions(sight)
     if missed:
@@ -76,8 +76,6 @@ def missed_versions(sight: Sight) -> tuple[StoredVersion, ...]:
     Where the source is absent, the delete marker on top is one of them. Cleanup's own markers are not.
     """
     record, target = sight.record, sight.target
-    if sight.source is None and was_cleaned(record):
-        return ()
     newer = _not_carried(sight.versions or (), record, target)
     if newer and newer[0].is_marker and record.marker_version is None and was_cleaned(record):
         newer = newer[1:]  # cleanup's own marker, whose id was never answered

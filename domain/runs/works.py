@@ -33,6 +33,7 @@ _QUEUES = {
 }
 OBJECTS, CHECKED, ITEMS = "objects", "checked", "items"
 """The figures that count what was worked on: objects, objects that a rollback compares again, items of a table."""
+_LOOK = "holders for "
 _EXCLUSIVE = (Work.CLEANUP, Work.ROLLBACK, Work.PURGE)
 """Each deletes what another one may need."""
 
@@ -45,6 +46,16 @@ def queue_of(work: Work) -> StageQueue | None:
 def waits_in_pause(work: Work) -> bool:
     """Whether functions leave the work alone during a pause; a rollback pauses the migration itself."""
     return work not in (Work.ROLLBACK, Work.PURGE)
+
+
+def look_for(work: str) -> str:
+    """The name of the runs that look for what holds the objects of this work's runs."""
+    return _LOOK + work
+
+
+def is_look(work: str) -> bool:
+    """Whether runs of that name look for what holds objects."""
+    return work.startswith(_LOOK)
 
 
 def contrary_to(work: str) -> Sequence[Work]:

@@ -16,11 +16,13 @@ from handlers.bootstrap.inventories import inventory_files
 from handlers.bootstrap.operations import check_inventory
 from handlers.bootstrap.process import Process
 from handlers.operations.cleanup import Cleaner, lake_tables_of
+from handlers.operations.look_at_holders import holders_of, look_at_holders
 from handlers.operations.operator import Operation
 from handlers.operations.purge import Purger
 from handlers.operations.removal_run import CleanupOptions, PurgeOptions, RemovalWork
 from handlers.operations.rollback_plan import RollbackPlanWork
 from handlers.operations.rollback_run import RollbackOptions, RollbackWork
+from handlers.operations.runs import KeptRun
 from handlers.operations.verify import Verifier
 from handlers.operations.verify_run import KeySource, Sources, VerifyOptions, VerifyWork
 
@@ -98,7 +100,7 @@ def verify_work(process: Process, operation: Operation, options: VerifyOptions) 
             fresh_since=options.fresh_since,
         )
         sources = Sources(
-            pages=_pages(process),
+            pages=pages_of(process),
             keys=key_sources(process, operation, options.inventories) if options.keys else (),
             finders=operation.finders,
             book=book,
@@ -106,15 +108,19 @@ def verify_work(process: Process, operation: Operation, options: VerifyOptions) 
         yield VerifyWork(verifier, sources, options, sleep=dependencies.sleep)
 
 
-def cleanup_work(process: Process, operation: Operation, options: CleanupOptions) -> RemovalWork:
-    """The work of a cleanup with these options."""
+def cleanup_work(
+    process: Process, operation: Operation, options: CleanupOptions, kept: KeptRun, *, looks_here: bool
+) -> RemovalWork:
+    """The work of a cleanup with these options, kept so; ``looks_here`` as in ``holders_of``."""
     tables = None
     if options.tables is not None:
         found = (LakeTable(root, TableFormat(kind)) for root, kind in options.tables)
         accepted = operation.dependencies.rules.accepted_tables
         tables = LakeTables({table.root: table for table in found}, accepted)
-    cleaner = Cleaner(operation, soak=options.soak, forgets_versions=options.versions, tables=tables)
-    return RemovalWork(cleaner, _pages(process), options, sleep=operation.dependencies.sleep)
+    look = look_at_holders(operation, kept, pages_of(process), of_copies=False, segments=options.segments)
+    holders = holders_of(operation, look, looks_here=looks_here)
+    cleaner = Cleaner(operation, holders, soak=options.soak, forgets_versions=options.versions, tables=tables)
+    return RemovalWork(cleaner, pages_of(process), options, sleep=operation.dependencies.sleep)
 
 
 def with_tables(operation: Operation, options: CleanupOptions) -> CleanupOptions:
@@ -127,20 +133,25 @@ def with_tables(operation: Operation, options: CleanupOptions) -> CleanupOptions
     return replace(options, tables=tables if sum(len(root) for root, _ in tables) < MOST_TABLES_TEXT else None)
 
 
-def purge_work(process: Process, operation: Operation, options: PurgeOptions) -> RemovalWork:
-    """The work of a purge with these options."""
-    return RemovalWork(Purger(operation), _pages(process), options, sleep=operation.dependencies.sleep)
+def purge_work(
+    process: Process, operation: Operation, options: PurgeOptions, kept: KeptRun, *, looks_here: bool
+) -> RemovalWork:
+    """The work of a purge with these options, kept so; ``looks_here`` as in ``holders_of``."""
+    look = look_at_holders(operation, kept, pages_of(process), of_copies=True, segments=options.segments)
+    purger = Purger(operation, holders_of(operation, look, looks_here=looks_here))
+    return RemovalWork(purger, pages_of(process), options, sleep=operation.dependencies.sleep)
 
 
 def rollback_work(process: Process, operation: Operation, options: RollbackOptions) -> RollbackWork:
     """The work of a rollback with these options."""
-    return RollbackWork(operation, _pages(process), options)
+    return RollbackWork(operation, pages_of(process), options)
 
 
 def rollback_plan_work(process: Process, operation: Operation, options: RollbackOptions) -> RollbackPlanWork:
     """The work of a rollback's dry run with these options."""
-    return RollbackPlanWork(_pages(process), options, sleep=operation.dependencies.sleep)
+    return RollbackPlanWork(pages_of(process), options, sleep=operation.dependencies.sleep)
 
 
-def _pages(process: Process) -> RecordPages:
+def pages_of(process: Process) -> RecordPages:
+    """The manifest table's records."""
     return DynamoDbManifest(process.clients, process.table)

@@ -10,19 +10,22 @@ from adapters.messaging.dead_letters import dead_letters_of
 from adapters.messaging.queue import SqsMessageQueue
 from domain.errors import InputError
 from domain.queues import MessageQueue
+from domain.runs.run import Run
 from domain.runs.works import StageQueue, Work
 from handlers.bootstrap.operations import operation_of
 from handlers.bootstrap.process import Process
-from handlers.bootstrap.runs import cleanup_work, purge_work, rollback_work, shared_book, verify_work
+from handlers.bootstrap.runs import cleanup_work, pages_of, purge_work, rollback_work, shared_book, verify_work
 from handlers.engine.dependencies import EngineDependencies
-from handlers.operations.cleanup import forbid_cleanup, holders_fault
+from handlers.operations.cleanup import forbid_cleanup
+from handlers.operations.look_at_holders import LookAtHolders, look_at_holders
 from handlers.operations.operator import Operation, Shut
 from handlers.operations.purge import refuse_purge
 from handlers.operations.removal_run import cleanup_options_of, purge_options_of
 from handlers.operations.rollback import refuse_rollback
 from handlers.operations.rollback_run import options_of as rollback_options_of
+from handlers.operations.runs import KeptRun
 from handlers.operations.slice_work import SliceWork
-from handlers.operations.stage_part import StageWorks
+from handlers.operations.stage_works import StageWorks
 from handlers.operations.verify_run import options_of as verify_options_of
 
 
@@ -51,28 +54,35 @@ def _works(process: Process, operation: Operation, name: StageQueue, url: str) -
         shared_book(process),
         partial(_open_work, process, operation),
         partial(_refuse, operation),
+        partial(_open_look, process, operation),
     )
 
 
 def _open_work(
-    process: Process, operation: Operation, work: Work, options: Mapping[str, str], seconds_left: Callable[[], float]
+    process: Process, operation: Operation, run: Run, seconds_left: Callable[[], float]
 ) -> AbstractContextManager[SliceWork[Any]]:
     """Raises InputError for options of another version, and for those by which a function cannot work."""
     operation = replace(operation, seconds_left=seconds_left)
+    work, options = Work(run.work), run.options
     if work is Work.VERIFY:
         # A function looks at records alone: key lists and references are slices of the command.
         return verify_work(process, operation, replace(verify_options_of(options), keys=False))
     if work is Work.ROLLBACK:
         return nullcontext(rollback_work(process, operation, rollback_options_of(options)))
-    fault = holders_fault(operation.dependencies.rules)
-    if fault:
-        raise InputError(f"{fault}: give --no-engine")
+    kept = KeptRun(shared_book(process), run.work, run.run_id)
     if work is Work.PURGE:
-        return nullcontext(purge_work(process, operation, purge_options_of(options)))
+        return nullcontext(purge_work(process, operation, purge_options_of(options), kept, looks_here=False))
     cleanup = cleanup_options_of(options)
     if cleanup.tables is None:
         raise InputError("this run names no data-lake tables, and a function has no time to look for them")
-    return nullcontext(cleanup_work(process, operation, cleanup))
+    return nullcontext(cleanup_work(process, operation, cleanup, kept, looks_here=False))
+
+
+def _open_look(process: Process, operation: Operation, run: Run) -> LookAtHolders:
+    """Raises InputError for options of another version."""
+    kept, of_copies = KeptRun(shared_book(process), run.work, run.run_id), run.work == Work.PURGE
+    segments = (purge_options_of(run.options) if of_copies else cleanup_options_of(run.options)).segments
+    return look_at_holders(operation, kept, pages_of(process), of_copies=of_copies, segments=segments)
 
 
 def _refuse(operation: Operation, work: Work, options: Mapping[str, str]) -> Shut | None:

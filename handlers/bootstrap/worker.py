@@ -8,8 +8,8 @@ from handlers.bootstrap.process import Process
 from handlers.bootstrap.stage_tasks import stage_works
 from handlers.engine.dependencies import EngineDependencies
 from handlers.engine.worker import ChangeReader
-from handlers.operations.stage_part import StageWorks
 from handlers.operations.stage_tasks import serve_queue
+from handlers.operations.stage_works import StageWorks
 
 
 def change_reader(process: Process) -> ChangeReader:

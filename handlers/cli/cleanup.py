@@ -122,7 +122,8 @@ def _stage_work(
     command: StageCommand, decide: "Callable[[int], CleanupOptions]", *, yes: bool
 ) -> "StageWork[CleanupOptions]":
     from handlers.bootstrap.runs import cleanup_work, with_tables
-    from handlers.operations.cleanup import begin_cleaning, holders_fault, refuse_cleanup, warn_of_cleanup
+    from handlers.operations.cleanup import begin_cleaning, refuse_cleanup, warn_of_cleanup
+    from handlers.operations.look_at_holders import has_holders
     from handlers.operations.removal_run import cleanup_options_of
 
     operation, shown = command.operation, RemovalsShown(as_json=command.as_json)
@@ -138,10 +139,10 @@ def _stage_work(
         Work.CLEANUP if yes else Work.CLEANUP_DRY,
         decide,
         cleanup_options_of,
-        lambda options: nullcontext(cleanup_work(command.process, operation, options)),
+        lambda options, kept: nullcontext(cleanup_work(command.process, operation, options, kept, looks_here=True)),
         lambda records: Following(command.threads, shown.show, (OBJECTS,), records, command.rate if yes else None),
         check=check,
-        only_here=lambda _: holders_fault(operation.dependencies.rules),
+        needs_look=lambda: has_holders(operation.dependencies.rules),
         share=lambda options: with_tables(operation, options),
         prepare=(lambda: begin_cleaning(operation)) if yes else (lambda: None),
     )

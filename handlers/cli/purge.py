@@ -15,7 +15,7 @@ from handlers.operations.removals import Removed
 def purge_copies(command: StageCommand, *, yes: bool) -> None:
     """Delete the copies, or without ``yes`` show what would be deleted; ends with the exit code."""
     from handlers.bootstrap.runs import purge_work
-    from handlers.operations.cleanup import holders_fault
+    from handlers.operations.look_at_holders import has_holders
     from handlers.operations.purge import put_references_back, refuse_purge
     from handlers.operations.removal_run import PurgeOptions, purge_options_of, summary_of
     from handlers.operations.segments import segments_of
@@ -26,10 +26,10 @@ def purge_copies(command: StageCommand, *, yes: bool) -> None:
             Work.PURGE if yes else Work.PURGE_DRY,
             lambda records: PurgeOptions(segments_of(records), yes),
             purge_options_of,
-            lambda options: nullcontext(purge_work(command.process, operation, options)),
+            lambda options, kept: nullcontext(purge_work(command.process, operation, options, kept, looks_here=True)),
             lambda records: Following(command.threads, shown.show, (OBJECTS,), records, command.rate if yes else None),
             check=lambda _: refuse_purge(operation),
-            only_here=lambda _: holders_fault(operation.dependencies.rules),
+            needs_look=lambda: has_holders(operation.dependencies.rules),
             # What joins a purge need not look again: in this stage no reference is rewritten.
             check_begin=(lambda: put_references_back(operation)) if yes else (lambda: None),
         )

@@ -97,7 +97,7 @@ def scan(
             Work.REFERENCES,
             lambda _: ScanOptions(segments, only or ""),
             options_of,
-            lambda options: nullcontext(ReferenceScanWork(jobs, options)),
+            lambda options, _: nullcontext(ReferenceScanWork(jobs, options)),
             lambda _: Following(command.threads, show, (ITEMS,), 0, rate),
         )
     )

@@ -77,7 +77,7 @@ def _plan(command: StageCommand) -> None:
             Work.ROLLBACK_DRY,
             lambda records: RollbackOptions(segments_of(records)),
             options_of,
-            lambda options: nullcontext(rollback_plan_work(command.process, operation, options)),
+            lambda options, _: nullcontext(rollback_plan_work(command.process, operation, options)),
             lambda records: Following(command.threads, say, (OBJECTS,), records),
             check=lambda _: refuse_rollback(operation),
         )
@@ -112,7 +112,7 @@ def _roll_back(command: StageCommand) -> None:
             Work.ROLLBACK,
             lambda records: RollbackOptions(segments_of(records)),
             options_of,
-            lambda options: nullcontext(rollback_work(command.process, operation, options)),
+            lambda options, _: nullcontext(rollback_work(command.process, operation, options)),
             # Each object is rolled back, and each is checked.
             lambda records: Following(command.threads, shown.show, (OBJECTS, CHECKED), 2 * records, command.rate, end),
             check=lambda _: refuse_rollback(operation),

@@ -7,7 +7,6 @@ from threading import Event
 from typing import Any, TypeVar
 
 from domain.errors import PermanentError
-from domain.queues import MessageQueue
 from domain.runs.ports import RunBook
 from domain.runs.run import Run, RunState
 from domain.runs.works import Work, waits_in_pause
@@ -18,7 +17,7 @@ from handlers.operations.parallel import Rate
 from handlers.operations.runs import MOST_LANES, Crew, RunView
 from handlers.operations.slice_work import SliceWork, Surroundings
 from handlers.operations.slices import SliceWorker
-from handlers.operations.stage_tasks import send_tasks
+from handlers.operations.stage_tasks import Engine
 
 STILL_LOOKS = 10
 """After so many looks at a run that does not move, the command says what it waits for."""
@@ -58,7 +57,7 @@ def work_and_follow(  # the run and its work, and who does it
     *,
     is_local: bool,
     how: Following,
-    engine: MessageQueue | None = None,
+    engine: Engine | None = None,
 ) -> Followed:
     """Work on the run's slices, and show what they keep, until nothing is left to do.
 
@@ -71,7 +70,7 @@ def work_and_follow(  # the run and its work, and who does it
     takes: Callable[[int], bool] = _every
     if engine is not None:
         again, takes = f"{again} --engine", _only_here(work)
-        asked = send_tasks(engine, run, migration=dependencies.rules.migration, slices=book.read_slices(run))
+        asked = engine.ask(run, migration=dependencies.rules.migration, slices=book.read_slices(run))
         say(f"the functions work on it, {asked} at once at most; Ctrl-C leaves it to them", err=True)
     own = sum(map(takes, range(run.slices)))
     with dependencies.objects_at_once(how.threads) as pool:
@@ -84,7 +83,7 @@ def work_and_follow(  # the run and its work, and who does it
 
         try:
             with Crew(work_off, lanes=max(1, min(MOST_LANES, how.threads, own))) as crew:
-                _follow(view, crew, how, idle=lambda: _idle(operation, run, is_engine=engine is not None))
+                _follow(view, crew, how, idle=lambda: _idle(operation, run, engine))
                 crew.check()
         except KeyboardInterrupt:
             if engine is not None:
@@ -139,13 +138,18 @@ def _counted(view: RunView, how: Following) -> int:
     return sum(counts.get(name, 0) for name in how.counted)
 
 
-def _idle(operation: Operation, run: Run, *, is_engine: bool) -> str:
+def _idle(operation: Operation, run: Run, engine: Engine | None) -> str:
     """Why no process works on what is left, with the remedy."""
-    if not is_engine:
+    if engine is None:
         return "waiting: no process has what is left"
     control, here = operation.control(), "--join --no-engine works here"
     if control.paused and waits_in_pause(Work(run.work)):
         return f"waiting: the migration is paused ({control.reason}), and the functions wait; {here}"
+    if engine.looking is not None:
+        return (
+            "waiting: no function has taken a slice; functions look at references and pins first, and again every ten"
+            f" minutes. keyshift doctor --stack STACK looks at them, {here}"
+        )
     return f"waiting: no function has taken a slice; keyshift doctor --stack STACK looks at them, {here}"
 
 

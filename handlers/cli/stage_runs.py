@@ -10,7 +10,6 @@ import click
 from click.core import ParameterSource
 
 from domain.errors import InputError
-from domain.queues import MessageQueue
 from domain.reporting.progress import RECORDS
 from domain.runs.ports import RunBook
 from domain.runs.run import Run
@@ -19,8 +18,9 @@ from handlers.cli.output import refuse, say
 from handlers.cli.run_engine import find_engine, need_engine
 from handlers.cli.run_following import Followed, Following, work_and_follow
 from handlers.operations.operator import Operation, Shut
-from handlers.operations.runs import ANOTHER_VERSION, RunView, begin_run, cancel_run, find_obstacle, join_run
+from handlers.operations.runs import ANOTHER_VERSION, KeptRun, RunView, begin_run, cancel_run, find_obstacle, join_run
 from handlers.operations.slice_work import SliceWork
+from handlers.operations.stage_tasks import Engine
 
 if TYPE_CHECKING:
     from handlers.bootstrap.process import Process
@@ -97,14 +97,14 @@ class StageWork(Generic[Options]):
 
     ``check`` returns why the command is refused with these options, ``check_begin`` what else forbids that a run
     begins. ``prepare`` is called before a new run begins, and before a run is joined. ``only_here`` says why functions
-    cannot do it with these options, empty: they can. ``share`` adds to the options of a new shared run what is found
-    once for all its processes.
+    cannot do it with these options, empty: they can. ``needs_look`` says whether functions have to look at what holds
+    the objects. ``share`` adds to the options of a new shared run what is found once for all its processes.
     """
 
     work: Work
     decide: Callable[[int], Options]
     decode: Callable[[Mapping[str, str]], Options]
-    open: Callable[[Options], AbstractContextManager[SliceWork[Any]]]
+    open: Callable[[Options, KeptRun], AbstractContextManager[SliceWork[Any]]]
     follow: Callable[[int], Following]
     check: Callable[[Options], Shut | None] = lambda options: None  # noqa: ARG005  # a command without a gate
     check_begin: Callable[[], Shut | None] = lambda: None
@@ -112,6 +112,7 @@ class StageWork(Generic[Options]):
     only_here: Callable[[Options], str] = lambda options: ""  # noqa: ARG005  # whatever the options are
     share: Callable[[Options], Options] = lambda options: options
     is_always_local: bool = False
+    needs_look: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,38 +149,39 @@ class StageCommand:
             self._go_on_unless(stage_work.check(options))
             if joined is None and not is_local:
                 options = stage_work.share(options)
-            slices = stack.enter_context(stage_work.open(options))
+            run_id = joined.run_id if joined is not None else self.operation.dependencies.new_token()
+            slices = stack.enter_context(stage_work.open(options, KeptRun(book, work.value, run_id)))
             if joined is None:
                 self._go_on_unless(find_obstacle(book, work, shared=shared) or stage_work.check_begin())
             elif joined.slices != sum(slices.phases):
                 raise InputError(ANOTHER_VERSION)
             stage_work.prepare()
-            run = joined or self._new_run(work, sum(slices.phases), options.as_options())
+            run = joined or self._new_run(work, run_id, sum(slices.phases), options.as_options())
             if joined is None:
                 self._go_on_unless(begin_run(book, run, shared=shared))
             how = stage_work.follow(records)
             return work_and_follow(self.operation, book, run, slices, is_local=is_local, how=how, engine=engine)
 
-    def _engine(self, stage_work: StageWork[Options], options: Options, records: int) -> MessageQueue | None:
-        """The queue of the functions that do the slices, ``None``: they are done here."""
+    def _engine(self, stage_work: StageWork[Options], options: Options, records: int) -> Engine | None:
+        """The functions that do the slices, ``None``: they are done here."""
         fault = stage_work.only_here(options)
         if self.rate is not None:
             fault = "--rate is of one command; keyshift throttle limits the functions"
         if self.runs.engine:
-            return need_engine(self.process, stage_work.work, fault=fault)
+            return need_engine(self.process, stage_work.work, fault=fault, looks=stage_work.needs_look())
         if self.runs.engine is False or fault or records < SHARED_FROM:
             return None
-        return find_engine(self.process, self.operation, stage_work.work)
+        return find_engine(self.process, self.operation, stage_work.work, looks=stage_work.needs_look())
 
     def _go_on_unless(self, shut: Shut | None) -> None:
         if shut is not None:
             refuse(self.context, shut.why, as_json=self.as_json)
 
-    def _new_run(self, work: Work, slices: int, options: Mapping[str, str]) -> Run:
+    def _new_run(self, work: Work, run_id: str, slices: int, options: Mapping[str, str]) -> Run:
         dependencies = self.operation.dependencies
         return Run(
             work.value,
-            dependencies.new_token(),
+            run_id,
             slices,
             options,
             rules_digest=dependencies.rules.digest,

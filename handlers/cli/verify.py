@@ -22,6 +22,7 @@ from handlers.config.settings import Settings
 
 if TYPE_CHECKING:
     from handlers.operations.operator import Operation
+    from handlers.operations.runs import KeptRun
     from handlers.operations.verify_run import VerifyOptions, VerifyWork
 
 _BACKWARD = (Stage.ROLLING_BACK, Stage.ROLLED_BACK)
@@ -122,7 +123,7 @@ def verify(
         )
 
     @contextmanager
-    def opened(options: "VerifyOptions") -> "Iterator[VerifyWork]":
+    def opened(options: "VerifyOptions", _: "KeptRun") -> "Iterator[VerifyWork]":
         if out is not None and not options.keeps_all:
             raise InputError("--out: this run was begun without it, so it keeps only findings with a difference")
         with findings_file(out) as add, verify_work(process, operation, options) as work:

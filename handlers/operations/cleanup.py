@@ -14,13 +14,12 @@ from domain.protocol.cleanup_versions import forget_version
 from domain.protocol.record import Mode, Record, State
 from domain.rules.compiled import CompiledRules
 from domain.rules.lake_tables import LakeTables, lake_tables, metadata_above
-from domain.rules.references import NO_REFERENCES
+from handlers.operations.holder_looks import HOLDERS_SECONDS
+from handlers.operations.holders import Holder
 from handlers.operations.operator import Operation, Shut
 from handlers.operations.paced import at_learned_rate
 from handlers.operations.removals import (
-    HOLDERS_SECONDS,
     Hold,
-    Holders,
     Removal,
     Removed,
     failed,
@@ -29,6 +28,7 @@ from handlers.operations.removals import (
     held_by_quiet_time,
     held_by_table,
 )
+from handlers.operations.watched_holders import Holders
 
 
 def refuse_cleanup(operation: Operation, *, forgets_versions: bool = False) -> Shut | None:
@@ -106,34 +106,45 @@ class Cleaner:
     """Cleans sources, or reports what it would clean."""
 
     def __init__(
-        self, operation: Operation, *, soak: float, forgets_versions: bool, tables: LakeTables | None = None
+        self,
+        operation: Operation,
+        holders: Holders,
+        *,
+        soak: float,
+        forgets_versions: bool,
+        tables: LakeTables | None = None,
     ) -> None:
         self._operation = operation
         self._ports = operation.dependencies.ports
         self._policy = operation.dependencies.policy
         self._soak = soak
         self._forgets = forgets_versions
-        self._holders = Holders(operation, HOLDERS_SECONDS, self._ports.clock.monotonic)
+        self._holders = holders
         self._cut_over_at = operation.stages.read_stage().cut_over_at
         self._versioning = VersioningWatch(operation, HOLDERS_SECONDS, forgets_versions)
         self._tables = tables
         self._tables_lock = Lock()
+
+    @property
+    def holders(self) -> Holders:
+        """See the port Remover."""
+        return self._holders
 
     def find_candidates(self, records: Iterable[Record]) -> Iterator[Record]:
         """Those whose sources may still be there."""
         for record in records:
             done = record.state is State.CLEANED and not (self._forgets and _has_version(record))
             if record.mode is Mode.FORWARD and not done and record.state is not State.TOMBSTONE:
-                # The holders are read here first: a failed read must end the run, and not be repeated for each object.
-                self._holders.holder_of(record.source)
+                # Looked for here first: a failed listing must end the run, and not be repeated for each object.
                 self._lake_tables()
                 yield record
 
     def remove_object(self, record: Record, *, yes: bool) -> Removal:
         """Delete the record's source, or report what would be done; a failure is a result too."""
         source = record.source
+        holder = self._holders.holder_of(source)  # a look that fails ends the run
         try:
-            blocked = self._held(record)
+            blocked = self._held(record, holder)
             if blocked is not None:
                 return blocked
             if not yes:
@@ -182,10 +193,9 @@ class Cleaner:
                 self._tables = lake_tables_of(self._operation.listing, self._operation.dependencies.rules)
             return self._tables
 
-    def _held(self, record: Record) -> Removal | None:
+    def _held(self, record: Record, holder: Holder | None) -> Removal | None:
         """What blocks the source, known without a read of S3; the first reason that applies."""
         source, now = record.source, self._ports.clock.now()
-        holder = self._holders.holder_of(source)
         if holder is not None:
             return held(source, holder.hold, holder.text)
         table = self._lake_tables().table_around(source.key)
@@ -215,13 +225,6 @@ def lake_tables_of(listing: ObjectListing, rules: CompiledRules) -> LakeTables:
     places = (rules.source_prefix, *metadata_above(rules.source_prefix))
     listed = (one for place in places for one in listing.list_objects(rules.source_bucket, prefix=place))
     return lake_tables((one.key for one in listed), rules.accepted_tables)
-
-
-def holders_fault(rules: CompiledRules) -> str:
-    """Why functions cannot remove objects under these rules; empty: they can."""
-    if rules.references == NO_REFERENCES and not rules.pins:
-        return ""
-    return "references and pins may hold objects, and only commands look for them"
 
 
 def _has_version(record: Record) -> bool:

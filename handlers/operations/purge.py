@@ -11,8 +11,6 @@ from domain.protocol.rollback import purge_copy
 from handlers.operations.operator import Operation, Shut
 from handlers.operations.paced import at_learned_rate
 from handlers.operations.removals import (
-    HOLDERS_SECONDS,
-    Holders,
     Removal,
     Removed,
     failed,
@@ -21,6 +19,7 @@ from handlers.operations.removals import (
     held_by_quiet_time,
 )
 from handlers.operations.rollback import is_ended
+from handlers.operations.watched_holders import Holders
 
 
 def refuse_purge(operation: Operation) -> Shut | None:
@@ -50,17 +49,19 @@ class Purger:
     A copy that an application's own URI or a pin names is held.
     """
 
-    def __init__(self, operation: Operation) -> None:
+    def __init__(self, operation: Operation, holders: Holders) -> None:
         self._operation = operation
-        monotonic = operation.dependencies.ports.clock.monotonic
-        self._holders = Holders(operation, HOLDERS_SECONDS, monotonic, of_copies=True)
+        self._holders = holders
+
+    @property
+    def holders(self) -> Holders:
+        """See the port Remover."""
+        return self._holders
 
     def find_candidates(self, records: Iterable[Record]) -> Iterator[Record]:
         """Those that have a copy, or are not rolled back."""
         for record in records:
             if _has_copy(record) or not is_ended(record):
-                # The holders are read here first: a failed read must end the run, and not be repeated for each copy.
-                self._holders.holder_of(record.target)
                 yield record
 
     def remove_object(self, record: Record, *, yes: bool) -> Removal:

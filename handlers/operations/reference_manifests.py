@@ -60,43 +60,67 @@ class ManifestScan:
 
     def find_references(self) -> Iterator[Reference]:
         """Every legacy URI in a line, and every text that may be one; a manifest with unknown content counts as one."""
-        if not self.rules.references.manifests:
-            return
-        known: set[Location] = set()
-        for record, declared in self._recorded(known):
-            # A cleanup changes only the source. If it counted here, one that was broken off or killed could never be
-            # resumed.
-            is_claimed = record.claim is not None and record.intent != DELETE_SOURCE
-            doubts = record.maybe - {DELETE_SOURCE}
-            if is_claimed or doubts:
-                yield Reference(record.target.uri, "unfinished", record.source.uri, record.source)
-            # A copy that runs, or may have been made, comes from the old key.
-            efforts = {record.intent, *doubts} if is_claimed else doubts
-            is_copied_again = any(effort is None or effort.action is not Action.REWRITE for effort in efforts)
-            places = (*_places(record), *((record.source,) if is_copied_again or self._not_copied(record) else ()))
-            for place in dict.fromkeys(places):
-                yield from self._open(place, declared)
-        for location, declared, _ in self._unrecorded(known):
-            yield from self._open(location, declared)
+        return self._found(of_copies=False)
 
     def find_copy_references(self) -> Iterator[Reference]:
         """References of manifests to the new layout.
 
         Manifests that are copies, and that a purge deletes, are left out.
         """
+        return self._found(of_copies=True)
+
+    def names(self, record: Record) -> bool:
+        """Whether the record is that of a declared manifest."""
+        return bool(self._declared(record.source, record.target))
+
+    def references_of(self, record: Record, *, of_copies: bool) -> Iterator[Reference]:
+        """What is found for the manifest of this record."""
+        declared = self._declared(record.source, record.target)
+        if of_copies:
+            for place in (record.source, record.target):
+                if place.key and not (place == record.target and self._is_purged(record)):
+                    yield from self._copies(place, declared)
+        elif record.mode is Mode.FORWARD:
+            yield from self._legacy(record, declared)
+
+    def references_at(self, location: Location, *, of_copies: bool) -> Iterator[Reference]:
+        """What is found at a place of a bucket, if it is that of a declared manifest without a record."""
+        declared = self._declared(location, location)
+        if declared:
+            yield from self._copies(location, declared) if of_copies else self._open(location, declared)
+
+    def openings(self) -> Iterator[tuple[str, str]]:
+        """The buckets, and the key prefixes of manifests in each; no prefix is part of another."""
+        templates = [template for manifest in self.rules.references.manifests for template in manifest.keys]
+        begun = {first if isinstance(first, str) else "" for template in templates for first in template.pieces[:1]}
+        for bucket, prefixes in self.rules.prefixes.items():
+            for one in outermost(prefix + opening for prefix in prefixes for opening in begun):
+                yield bucket, one
+
+    def _found(self, *, of_copies: bool) -> Iterator[Reference]:
         if not self.rules.references.manifests:
             return
         known: set[Location] = set()
         for record in self.ports.migration.manifest.scan_records():
-            declared = self._declared(record.source, record.target)
-            if not declared:
-                continue
-            known |= {record.source, record.target}
-            for place in (record.source, record.target):
-                if place.key and not (place == record.target and self._is_purged(record)):
-                    yield from self._copies(place, declared)
-        for location, declared, _ in self._unrecorded(known):
-            yield from self._copies(location, declared)
+            if self.names(record):
+                known |= {record.source, record.target}
+                yield from self.references_of(record, of_copies=of_copies)
+        for location, _, _ in self._unrecorded(known):
+            yield from self.references_at(location, of_copies=of_copies)
+
+    def _legacy(self, record: Record, declared: list[ManifestReferences]) -> Iterator[Reference]:
+        # A cleanup changes only the source. If it counted here, one that was broken off or killed could never be
+        # resumed.
+        is_claimed = record.claim is not None and record.intent != DELETE_SOURCE
+        doubts = record.maybe - {DELETE_SOURCE}
+        if is_claimed or doubts:
+            yield Reference(record.target.uri, "unfinished", record.source.uri, record.source)
+        # A copy that runs, or may have been made, comes from the old key.
+        efforts = {record.intent, *doubts} if is_claimed else doubts
+        is_copied_again = any(effort is None or effort.action is not Action.REWRITE for effort in efforts)
+        places = (*_places(record), *((record.source,) if is_copied_again or self._not_copied(record) else ()))
+        for place in dict.fromkeys(places):
+            yield from self._open(place, declared)
 
     def _is_purged(self, record: Record) -> bool:
         if record.state is not State.ROLLED_BACK or record.origin is Origin.ADOPTED:
@@ -174,22 +198,13 @@ class ManifestScan:
         A manifest that got its record after that read is included: no earlier step has read it.
         """
         rules = self.rules
-        for bucket, opening in self._openings():
+        for bucket, opening in self.openings():
             for listed in self.listing.list_objects(bucket, prefix=opening):
                 location = Location(bucket, listed.key)
                 moves = bucket == rules.source_bucket and rules.map_key(listed.key).outcome is MapOutcome.MOVE
                 declared = self._declared(location, location)
                 if declared and location not in known:
                     yield location, declared, moves
-
-    def _openings(self) -> Iterator[tuple[str, str]]:
-        """The key prefixes of manifests in each bucket; no prefix is part of another."""
-        templates = [template for manifest in self.rules.references.manifests for template in manifest.keys]
-        begun = {first if isinstance(first, str) else "" for template in templates for first in template.pieces[:1]}
-        for bucket, prefixes in self.rules.prefixes.items():
-            yield from (
-                (bucket, one) for one in outermost(prefix + opening for prefix in prefixes for opening in begun)
-            )
 
     def _declared(self, source: Location, target: Location) -> list[ManifestReferences]:
         """The declarations that name the manifest, at its old or its new key."""

@@ -78,13 +78,13 @@ class ReferenceScanWork:
         return "\n".join(json.dumps(row_of(reported)) for reported in result) or None
 
     def _items(self, table: TableReferences, segment: int, cursor: str) -> Iterator[Page[Sequence[Reported]]]:
-        after = _key_of(cursor) if cursor else None
+        after = key_of(cursor) if cursor else None
         ports = self._references.ports
         pages = ports.tables.scan_items(table.table, segment=segment, segments=self._segments, after=after)
         for page in self._references.units.pace(pages):
             for items, last_key in _in_parts(page, table):
                 tasks = [partial(self._judge, table, item) for item in items]
-                yield Page(tasks, _cursor_of(last_key) if last_key is not None else None)
+                yield Page(tasks, cursor_of(last_key) if last_key is not None else None)
 
     def _judge(self, table: TableReferences, item: Item) -> Sequence[Reported]:
         return repeated(lambda: self._references.rewrite(table, item, dry_run=True))
@@ -103,7 +103,7 @@ def _in_parts(page: ItemPage, table: TableReferences) -> Iterator[tuple[Sequence
     yield part, page.last_key
 
 
-def _cursor_of(key: Item) -> str:
+def cursor_of(key: Item) -> str:
     """The key as text; a key may be binary."""
     return json.dumps({name: [kind, _text_of(held)] for name, value in key.items() for kind, held in value.items()})
 
@@ -112,7 +112,7 @@ def _text_of(value: str | bytes) -> str:
     return b64encode(value).decode() if isinstance(value, bytes) else value
 
 
-def _key_of(cursor: str) -> Item:
+def key_of(cursor: str) -> Item:
     """The key of the text."""
     return {name: {kind: b64decode(held) if kind == "B" else held} for name, (kind, held) in json.loads(cursor).items()}
 

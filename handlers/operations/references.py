@@ -80,23 +80,24 @@ class References:
 
     def find_references(self) -> Iterator[Reference]:
         """See the port ReferenceFinder: every place that holds, or may hold, a legacy URI of an object that moves."""
-        for table in self.tables():
-            for page in self.ports.tables.scan_items(table.table):
-                for item in page.items:
-                    yield from self._legacy(table, item)
+        yield from self._in_tables(of_copies=False)
         if self.manifests is not None:
             yield from self.manifests.find_references()
 
     def find_copy_references(self) -> Iterator[Reference]:
         """See the port ReferenceFinder: every reference to a place of the new layout."""
-        for table in self.tables():
-            for page in self.ports.tables.scan_items(table.table):
-                for item in page.items:
-                    for held in held_uris(item, table):
-                        for place in copies_named(held, self.rules):
-                            yield Reference(table.holder(table.key_of(item)), held.text, held.uri, place)
+        yield from self._in_tables(of_copies=True)
         if self.manifests is not None:
             yield from self.manifests.find_copy_references()
+
+    def references_in(self, table: TableReferences, item: Item, *, of_copies: bool) -> Iterator[Reference]:
+        """What is found in one item."""
+        if not of_copies:
+            yield from self._legacy(table, item)
+            return
+        for held in held_uris(item, table):
+            for place in copies_named(held, self.rules):
+                yield Reference(table.holder(table.key_of(item)), held.text, held.uri, place)
 
     def scan_manifests(self, *, dry_run: bool) -> Iterator[Reported]:
         """The manifests that the rules file declares, if it declares any."""
@@ -137,6 +138,12 @@ class References:
                     why,
                     switch.after,
                 )
+
+    def _in_tables(self, *, of_copies: bool) -> Iterator[Reference]:
+        for table in self.tables():
+            for page in self.ports.tables.scan_items(table.table):
+                for item in page.items:
+                    yield from self.references_in(table, item, of_copies=of_copies)
 
     def _legacy(self, table: TableReferences, item: Item) -> Iterator[Reference]:
         holder = table.holder(table.key_of(item))

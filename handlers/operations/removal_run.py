@@ -13,6 +13,7 @@ from handlers.operations.removals import Removal, Removed
 from handlers.operations.runs import decode_options, encode_options
 from handlers.operations.segments import read_segment
 from handlers.operations.slice_work import Page
+from handlers.operations.watched_holders import Holders
 
 BYTES = "bytes"
 _VERDICT, _REASON = "verdict.", "reason."
@@ -64,6 +65,10 @@ def purge_options_of(options: Mapping[str, str]) -> PurgeOptions:
 class Remover(Protocol):
     """Deletes one object of a record, its source or its copy, where nothing holds it."""
 
+    @property
+    def holders(self) -> Holders:
+        """What holds objects: nothing is deleted before a look at it is good."""
+
     def find_candidates(self, records: Iterable[Record]) -> Iterator[Record]:
         """Those whose object may still be there."""
 
@@ -94,9 +99,12 @@ class RemovalWork:
 
     def read_pages(self, number: int, cursor: str) -> Iterator[Page[Removal]]:
         """See the port."""
+        holders = self._remover.holders
+        holders.check()
         for page in read_segment(self._pages, number, self._options.segments, cursor=cursor, sleep=self._sleep):
             candidates = self._remover.find_candidates(page.records)
-            yield Page([partial(self._remove, record) for record in candidates], page.cursor)
+            tasks = [partial(self._remove, record) for record in candidates]
+            yield Page(tasks, page.cursor, await_ready=holders.await_look)
 
     def is_portable(self, number: int) -> bool:  # noqa: ARG002  # the port's
         """See the port; each."""

@@ -23,6 +23,15 @@ LOOK_SECONDS, LOOK_SECONDS_A_SLICE = 1.0, 0.02
 """Pause between two looks at a run's slices; a look reads each of them, so many slices are looked at less often."""
 
 
+@dataclass(frozen=True, slots=True)
+class KeptRun:
+    """The book that keeps a run, the run's work and its id: what is kept beside it is found by these."""
+
+    book: RunBook
+    work: str
+    run_id: str
+
+
 def encode_options(options: Any) -> Mapping[str, str]:
     """The fields of a dataclass as a run keeps them."""
     return {name: json.dumps(value) for name, value in asdict(options).items()}

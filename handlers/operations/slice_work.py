@@ -12,17 +12,27 @@ PART_CHARACTERS = 100_000
 Result = TypeVar("Result")
 
 
+class NotReadyError(Exception):
+    """What the work needs is not there, and another process has to make it: the slice is left for later."""
+
+
+def begin_at_once(stopping: Callable[[], bool]) -> None:
+    """A page's tasks need nothing else before they begin."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Result]):
     """Tasks that can be done in any order and twice, and the cursor after them; ``None``: the slice has no more.
 
     An empty cursor says that the work cannot continue elsewhere: then its slice begins again. Tasks that ``only_look``
-    change no object, so the rate of the command does not hold them back.
+    change no object, so the rate of the command does not hold them back. ``await_ready`` returns when a task may begin
+    by what the work needs, or the process stops; it raises NotReadyError.
     """
 
     tasks: Sequence[Callable[[], Result]]
     cursor: str | None
     only_look: bool = False
+    await_ready: Callable[[Callable[[], bool]], None] = begin_at_once
 
 
 class SliceWork(Protocol[Result]):
@@ -35,7 +45,7 @@ class SliceWork(Protocol[Result]):
     def read_pages(self, number: int, cursor: str) -> Iterator[Page[Result]]:
         """The pages of a slice after the cursor, empty: from the first; the last one's cursor is ``None``.
 
-        A page is read while the tasks of the page before it are done.
+        A page is read while the tasks of the page before it are done. Raises NotReadyError.
         """
 
     def is_portable(self, number: int) -> bool:

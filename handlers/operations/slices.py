@@ -3,14 +3,16 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
-from typing import Generic, TypeVar
+from contextlib import suppress
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 from domain.errors import KeyshiftError, TransientError
 from domain.runs.ports import RunBook
 from domain.runs.run import Run
 from domain.runs.slices import Slice, SliceClaim, claimed, failed, moved, released, renewed
 from handlers.operations.parallel import patiently
-from handlers.operations.slice_work import Page, SliceWork, Surroundings, packed
+from handlers.operations.slice_work import NotReadyError, Page, SliceWork, Surroundings, packed
 
 CLAIM_SECONDS = 120.0
 """After so many seconds without a sign of its process, another process may take a slice over."""
@@ -124,6 +126,10 @@ class SliceWorker(Generic[Result]):
             self._through_pages()
         except _TakenOverError:
             return
+        except NotReadyError:
+            with suppress(KeyshiftError, _TakenOverError):  # else its claim lapses
+                self._write(released(self._held))
+            raise
         except TransientError as error:
             self._give_up(error)
         except KeyshiftError as error:
@@ -161,7 +167,7 @@ class SliceWorker(Generic[Result]):
 
     def _results(self, page: Page[Result]) -> list[Result]:
         """The results of all tasks, or of the first ones where the process stops; the claim is renewed meanwhile."""
-        begin = self._unless_stopping if page.only_look else self._in_turn
+        begin = self._unless_stopping if page.only_look else partial(self._in_turn, page)
         waiting: list[Future[Result]] = [self._around.pool.submit(begin, task) for task in page.tasks]
         results: list[Result] = []
         try:
@@ -189,8 +195,9 @@ class SliceWorker(Generic[Result]):
                 if future.done():
                     raise  # it is the task's own
 
-    def _in_turn(self, task: Callable[[], Answer]) -> Answer:
+    def _in_turn(self, page: Page[Any], task: Callable[[], Answer]) -> Answer:
         self._around.wait_turn(self._stopping)
+        page.await_ready(self._stopping)
         return self._unless_stopping(task)
 
     def _unless_stopping(self, task: Callable[[], Answer]) -> Answer:

@@ -1,61 +1,22 @@
 """A function's, or a worker's, part of a run: slice after slice, as long as there is time."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from enum import Enum, auto
 from typing import Any
 
 from domain.errors import InputError, MalformedMessageError
-from domain.queues import MessageQueue
-from domain.runs.ports import RunBook
 from domain.runs.run import Run, RunState, ended
 from domain.runs.slices import Slice, reopened
 from domain.runs.works import StageQueue, Work, queue_of, waits_in_pause
 from handlers.engine.dependencies import BY_STAGE, EngineDependencies
 from handlers.intake.stage_tasks import StageTask, encode_stage_task, stage_task_of
-from handlers.operations.operator import Shut
-from handlers.operations.slice_work import SliceWork, Surroundings
+from handlers.operations.look_at_holders import LookAtHolders, begin_due_look
+from handlers.operations.slice_work import NotReadyError, SliceWork, Surroundings
 from handlers.operations.slices import SliceWorker
+from handlers.operations.stage_works import StageWorks, TaskEnd, Time
 
 LOOK_SECONDS = 0.5
-
-
-class TaskEnd(Enum):
-    """What becomes of the message: deleted, received again at once, later, or as often as its queue allows."""
-
-    DONE = auto()
-    AGAIN = auto()
-    LATER = auto()
-    FAILED = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class StageWorks:
-    """The works of one queue; ``dead`` is its dead-letter queue.
-
-    ``open_work`` opens a run's work by its options, for a process with so many seconds left, and raises InputError for
-    options that it cannot work by. ``refuse`` says why the work may not go on at all.
-    """
-
-    name: StageQueue
-    queue: MessageQueue
-    dead: Callable[[], MessageQueue | None]
-    book: RunBook
-    open_work: Callable[[Work, Mapping[str, str], Callable[[], float]], AbstractContextManager[SliceWork[Any]]]
-    refuse: Callable[[Work, Mapping[str, str]], Shut | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Time:
-    """How long a message may be worked on."""
-
-    seconds_left: Callable[[], float]
-    stopping: Callable[[], bool] = lambda: False
-
-    def is_over(self, *, reserve: float) -> bool:
-        """Whether nothing more may be begun, so many seconds before the end or while the process is stopping."""
-        return self.seconds_left() <= reserve or self.stopping()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +40,12 @@ class StagePart:
         if self._is_paused(task.work):
             observer.info("paused, stage work waits", work=task.work, run=task.run_id)
             return TaskEnd.LATER
+        is_look = queue_of(task.work) is not self.works.name
         try:
-            fault = self._fault(run, task.work)
-            opened = self.works.open_work(task.work, run.options, self.time.seconds_left)
+            fault = self._rules_fault(run) or (None if is_look else self._fault(run, task.work))
+            if is_look and fault is None:
+                return self._look(task, run, self.works.open_look(run))
+            opened = self.works.open_work(run, self.time.seconds_left)
         except InputError as error:  # options of another version
             return self._stop(run, str(error))
         if fault is not None:
@@ -98,9 +62,13 @@ class StagePart:
             raise MalformedMessageError("this is not a message of stage work")
         if task.migration != rules.migration:
             raise InputError(f"the message is of migration {task.migration!r}, this is {rules.migration!r}")
-        if queue_of(task.work) is not self.works.name:
+        if queue_of(task.work) is not self.works.name and not self._looks_for(task.work):
             raise InputError(f"functions of the queue '{self.works.name}' do not work on a run of {task.work}")
         return task
+
+    def _looks_for(self, work: Work) -> bool:
+        """Whether these functions look at what holds the objects of runs that others do."""
+        return self.works.name is StageQueue.LOOKING and queue_of(work) is StageQueue.REMOVING
 
     def _is_over(self, work: Work) -> bool:
         """Whether no object may be begun: one that is changed needs the time of a request, which nothing cuts off."""
@@ -110,14 +78,18 @@ class StagePart:
         control = self.dependencies.control.current()
         return waits_in_pause(work) and control.paused and control.paused_by != BY_STAGE
 
-    def _fault(self, run: Run, work: Work) -> str | None:
-        """Why the run cannot go on with this deployment, at this stage."""
+    def _rules_fault(self, run: Run) -> str | None:
+        """Why the run cannot go on with this deployment."""
         digest = self.dependencies.rules.digest
         if run.rules_digest != digest:
             return (
                 f"the functions have other rules (digest {digest[:12]}) than the run (digest {run.rules_digest[:12]}):"
                 f" deploy the rules file that you use, then begin again, or give --no-engine"
             )
+        return None
+
+    def _fault(self, run: Run, work: Work) -> str | None:
+        """Why the run cannot go on at this stage."""
         shut = self.works.refuse(work, run.options)
         return shut.why if shut is not None else None
 
@@ -138,26 +110,57 @@ class StagePart:
             self.works.book.write_slice(run, reopened(one), before=one)
 
     def _work_off(self, task: StageTask, run: Run, work: SliceWork[Any]) -> TaskEnd:
-        dependencies = self.dependencies
-        control = dependencies.control.current()
-        threads = min(dependencies.settings.concurrency, control.concurrency or dependencies.settings.concurrency)
-        with dependencies.objects_at_once(threads) as pool:
-            around = Surroundings(
-                pool,
-                dependencies.ports.clock,
-                dependencies.new_token,
-                dependencies.sleep,
-                lambda: self._is_over(task.work) or self._is_paused(task.work),
-                self._wait_turn,
-            )
+        with self._surroundings(task.work) as around:
             worker = SliceWorker(self.works.book, run, work, around, takes=work.is_portable)
-            self._take_slices(task, worker)
+            try:
+                self._take_slices(task, worker)
+            except NotReadyError as error:
+                self.dependencies.observer.info("stage work waits", work=task.work, run=task.run_id, why=str(error))
+                return TaskEnd.LATER
         if self._is_over(task.work):
             return TaskEnd.AGAIN
         if self._is_paused(task.work):
             return TaskEnd.LATER
         slices = self.works.book.read_slices(run)
         return TaskEnd.LATER if worker.is_left() and _has_portable(work, slices) else TaskEnd.DONE
+
+    @contextmanager
+    def _surroundings(self, work: Work) -> Iterator[Surroundings]:
+        dependencies = self.dependencies
+        control = dependencies.control.current()
+        threads = min(dependencies.settings.concurrency, control.concurrency or dependencies.settings.concurrency)
+        with dependencies.objects_at_once(threads) as pool:
+            yield Surroundings(
+                pool,
+                dependencies.ports.clock,
+                dependencies.new_token,
+                dependencies.sleep,
+                lambda: self._is_over(work) or self._is_paused(work),
+                self._wait_turn,
+            )
+
+    def _look(self, task: StageTask, run: Run, look: LookAtHolders) -> TaskEnd:
+        """Look at what holds the objects of the run, again and again until it has been done."""
+        left = [one for one in self.works.book.read_slices(run) if not one.is_done]
+        if not left or not look.is_needed:
+            return TaskEnd.DONE
+        if all(one.is_lost for one in left):
+            return TaskEnd.MUCH_LATER  # an operator may have them tried again
+        newest = begin_due_look(look.looks)
+        if newest is None or newest.is_whole:
+            return TaskEnd.LATER
+        with self._surroundings(task.work) as around:
+            worker = SliceWorker(self.works.book, newest.run, look.scan, around)
+            while newest.lost is None and worker.is_left() and worker.work_on_next():
+                pass
+        return self._after_look(task, run, look)
+
+    def _after_look(self, task: StageTask, run: Run, look: LookAtHolders) -> TaskEnd:
+        newest = look.looks.newest()
+        lost = newest.lost if newest is not None else None
+        if lost is not None:  # what was not read may hold anything
+            return self._stop(run, f"references and pins could not be read, so nothing is deleted: {lost.why}")
+        return TaskEnd.AGAIN if self._is_over(task.work) else TaskEnd.LATER
 
     def _take_slices(self, task: StageTask, worker: SliceWorker[Any]) -> None:
         while worker.is_left():

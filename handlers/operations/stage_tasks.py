@@ -1,7 +1,7 @@
 """The messages of stage work: sent by a command, served by a function or a worker."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from domain.errors import KeyshiftError
 from domain.queues import Message, MessageQueue
@@ -11,14 +11,39 @@ from domain.runs.works import Work
 from handlers.engine.dependencies import EngineDependencies
 from handlers.engine.give_back import comes_again
 from handlers.intake.stage_tasks import StageTask, encode_stage_task
-from handlers.operations.stage_part import StagePart, StageWorks, TaskEnd, Time
+from handlers.operations.stage_part import StagePart
+from handlers.operations.stage_works import StageWorks, TaskEnd, Time
 
 MOST_TASKS = 100
 """Messages of one run, and so how many functions work on it at once, at most."""
 LATER_SECONDS = 30
 """After this time a message that found every slice claimed, or a pause, is received again."""
+MUCH_LATER_SECONDS = 900
 FAILED_SECONDS = 20
 POLL_SECONDS = 2
+LOOK_TASKS = 4
+"""Messages of the looks for one run: so many functions at most look at once, and one that is killed is replaced."""
+_DELAYS = {TaskEnd.AGAIN: 0, TaskEnd.LATER: LATER_SECONDS, TaskEnd.MUCH_LATER: MUCH_LATER_SECONDS}
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The functions that do a run: their queue, and that of the functions that look at what holds its objects."""
+
+    queue: MessageQueue
+    looking: MessageQueue | None = None
+
+    def ask(self, run: Run, *, migration: str, slices: Sequence[Slice]) -> int:
+        """Ask for the run, and for the looks that it needs; returns how many functions may work on it at once."""
+        if self.looking is not None:
+            send_look_tasks(self.looking, run, migration=migration)
+        return send_tasks(self.queue, run, migration=migration, slices=slices)
+
+
+def send_look_tasks(queue: MessageQueue, run: Run, *, migration: str) -> None:
+    """Ask functions to look at what holds the run's objects, until it is done; more messages than needed do no harm."""
+    task = StageTask(migration, Work(run.work), run.run_id)
+    queue.send_messages([encode_stage_task(replace(task, part=part)) for part in range(LOOK_TASKS)])
 
 
 def send_tasks(queue: MessageQueue, run: Run, *, migration: str, slices: Sequence[Slice]) -> int:
@@ -46,7 +71,7 @@ def serve_task(message: Message, works: StageWorks, dependencies: EngineDependen
     if end is TaskEnd.FAILED:
         works.queue.return_messages([message], delay=FAILED_SECONDS)
         return False
-    return comes_again(message, works.queue, delay=0 if end is TaskEnd.AGAIN else LATER_SECONDS)
+    return comes_again(message, works.queue, delay=_DELAYS[end])
 
 
 def serve_queue(works: StageWorks, dependencies: EngineDependencies, *, stopping: Callable[[], bool]) -> bool:

@@ -9,7 +9,8 @@ from adapters.standin import StandIn
 from tests.deployment.artefact import LOCAL_LAYERS, ROOT, RULES, Artefact, package, require_built
 from tests.deployment.operated import enforcing_standin, operated_site
 from tests.deployment.operator_needs import OperatorsNeeds, needs_of_operators
-from tests.deployment.site import DeployedSite, deployed_site
+from tests.deployment.place import REFERENCES
+from tests.deployment.site import JOBS, DeployedSite, deployed_site
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +31,8 @@ def site(own_standin: StandIn, artefact: Artefact) -> Iterator[DeployedSite]:
     """The stack on the stand-in; after ``artefact``, since osls builds in one place."""
     require_built(LOCAL_LAYERS)
     rules = ROOT / "build" / "deploy-test.yaml"
-    rules.write_text(RULES.format(source="deployed-source", target="deployed-target"), encoding="utf-8")
+    text = RULES.format(source="deployed-source", target="deployed-target") + REFERENCES.format(table=JOBS)
+    rules.write_text(text, encoding="utf-8")
     with deployed_site(own_standin, rules.relative_to(ROOT)) as deployed:
         yield deployed
 

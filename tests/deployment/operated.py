@@ -20,9 +20,8 @@ from handlers.cli.app import run
 from tests.deployment.artefact import LOCAL_LAYERS, ROOT, require_built, run_osls
 from tests.deployment.authorizations import ACCOUNT, Demand, demands_of
 from tests.deployment.calls import recorded
-from tests.deployment.site import deploy_arguments, root_client, root_environment, stack_outputs
-from tests.fakes.pinned_greengrass import running_pinned_greengrass
-from tests.servers import REGION, Server, running_moto
+from tests.deployment.pin_services import running_pin_services
+from tests.deployment.site import create_jobs, deploy_arguments, referring, root_client, root_environment, stack_outputs
 
 STAGE, STACK = "ops", "keyshift-ops"
 SOURCE, TARGET, REPORTS, JOBS = "operated-source", "operated-target", "operated-reports", "operated-jobs"
@@ -41,7 +40,6 @@ _FLAGS = (
     "--versions",
     "--engine",
 )
-_TABLE_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{JOBS}"
 _RULES = f"""
 version: 1
 migration: operated
@@ -213,23 +211,17 @@ def operated_site(standin: StandIn) -> Iterator[OperatedSite]:
     for bucket in (SOURCE, TARGET):
         s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
     s3.create_bucket(Bucket=REPORTS)
-    _create_jobs(root_client(standin, "dynamodb"))
+    create_jobs(root_client(standin, "dynamodb"), JOBS)
     arguments = deploy_arguments(
         rules.relative_to(ROOT),
         stage=STAGE,
         reports=REPORTS,
-        referenceTableArns=f"{_TABLE_ARN},{_TABLE_ARN}/index/*",
+        **referring(JOBS),
     )
     run_osls(standin, "deploy", *arguments, more=root_environment(standin))
     outputs = stack_outputs(standin, STACK)
     s3.delete_bucket_policy(Bucket=outputs["AuditBucketName"])  # it refuses plain HTTP, all that the stand-in speaks
-    with pytest.MonkeyPatch.context() as patch, ExitStack() as servers:
-        patch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
-        moto, greengrass = servers.enter_context(running_moto()), servers.enter_context(running_pinned_greengrass())
-        _create_model(moto)
-        _create_glue_table(moto)
-        endpoints = {"AWS_ENDPOINT_URL_SAGEMAKER": moto.endpoint_url, "AWS_ENDPOINT_URL_GREENGRASSV2": greengrass}
-        endpoints["AWS_ENDPOINT_URL_GLUE"] = moto.endpoint_url
+    with pytest.MonkeyPatch.context() as patch, running_pin_services(patch) as endpoints:
         yield OperatedSite(standin, rules.relative_to(ROOT), outputs, endpoints, patch)
 
 
@@ -252,52 +244,6 @@ def write_inventory(site: OperatedSite, keys: list[str]) -> str:
         s3.put_object(Bucket=REPORTS, Key=key, Body=body)
     s3.put_object(Bucket=REPORTS, Key=f"{place}/manifest.checksum", Body=_md5(text).encode())
     return f"s3://{REPORTS}/{place}/manifest.json"
-
-
-def _create_jobs(dynamodb: Any) -> None:
-    dynamodb.create_table(
-        TableName=JOBS,
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": one, "AttributeType": "S"} for one in ("id", "uri")],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "by-uri",
-                "KeySchema": [{"AttributeName": "uri", "KeyType": "HASH"}],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-        ],
-    )
-
-
-def _create_glue_table(moto: Server) -> None:
-    """A table with a partition, so that each level of the catalog is read."""
-    glue, place = moto.client("glue"), {"Location": "s3://elsewhere/events/"}
-    glue.create_database(DatabaseInput={"Name": "lake"})
-    keys = [{"Name": "dt", "Type": "string"}]
-    table = {"Name": "events", "StorageDescriptor": place, "PartitionKeys": keys}
-    glue.create_table(DatabaseName="lake", TableInput=table)
-    glue.create_partition(
-        DatabaseName="lake", TableName="events", PartitionInput={"Values": ["1"], "StorageDescriptor": place}
-    )
-
-
-def _create_model(moto: Server) -> None:
-    """A model and a model package, so that there is something to describe."""
-    sagemaker, data = moto.client("sagemaker"), "s3://elsewhere/model.tar.gz"
-    container = {"Image": "i", "ModelDataUrl": data}
-    role = f"arn:aws:iam::{ACCOUNT}:role/r"
-    sagemaker.create_model(ModelName="m", ExecutionRoleArn=role, PrimaryContainer=container)
-    sagemaker.create_model_package_group(ModelPackageGroupName="g", ModelPackageGroupDescription="d")
-    sagemaker.create_model_package(
-        ModelPackageGroupName="g",
-        ModelPackageDescription="d",
-        InferenceSpecification={
-            "Containers": [container],
-            "SupportedContentTypes": ["a"],
-            "SupportedResponseMIMETypes": ["a"],
-        },
-    )
 
 
 def _md5(body: bytes) -> str:

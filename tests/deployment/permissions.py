@@ -78,6 +78,22 @@ _STAGE_WORK: Mapping[tuple[str, str], tuple[str, Mapping[str, str]]] = {
     ),
 }
 """For a function of stage work and a bucket: the statement, and others by action."""
+_REFERRERS = {"lookingWork": "ReadReferrers"}
+_LISTS = (
+    "greengrass:ListComponents",
+    "greengrass:ListDeployments",
+    "sagemaker:ListModels",
+    "sagemaker:ListModelPackages",
+)
+_PINS = {
+    ("glue", False): "ReadCatalog",
+    ("greengrass", True): "ListComponents",
+    ("greengrass", False): "ReadComponents",
+    ("iot", False): "ReadThings",
+    ("sagemaker", True): "ListModels",
+    ("sagemaker", False): "ReadModels",
+}
+"""The statement for an action on what pins are looked for in, by its service and whether it lists."""
 _ANNOTATIONS = ("GetObjectAnnotation", "ListObjectAnnotations", "PutObjectAnnotation")
 _QUEUES: Mapping[tuple[str, str], Need] = {
     ("SendMessageBatch", "backfill"): ("SendBackfill", "sqs:SendMessage"),
@@ -120,14 +136,10 @@ BY_SERVICES: Mapping[Need, str] = {
 
 def needs_of(call: Call, *, kind: str, function: str) -> Iterator[Need]:
     """The permissions that the call needs; ``kind`` says what its resource is. Raises LookupError for a new call."""
-    if kind == "referring":
-        yield "Referrers", f"dynamodb:{call.operation}"
-    elif call.service == "dynamodb":
-        is_together = call.operation.startswith("PartiQL") or call.operation == "BatchGetItem"
-        sid = "WriteRecordsTogether" if is_together else "WriteRecords"
-        yield _TABLE.get(function, sid), f"dynamodb:{call.operation}"
-    elif kind == "stream":
-        yield "ReadStream", f"dynamodb:{call.operation}"
+    if call.service in ("glue", "greengrassv2", "sagemaker", "sts"):
+        yield from _pin_needs(call)
+    elif call.service in ("dynamodb", "dynamodbstreams"):
+        yield _table_statement(call, kind, function), f"dynamodb:{call.operation}"
     elif call.service == "events":
         yield "Publish", f"events:{call.operation}"
     elif call.service == "sqs":
@@ -143,6 +155,22 @@ def needs_of(call: Call, *, kind: str, function: str) -> Iterator[Need]:
         yield from ((_RENAMED[function].get(sid, sid), action) for sid, action in _object_needs(call, kind))
     else:
         yield from _object_needs(call, kind)
+
+
+def _table_statement(call: Call, kind: str, function: str) -> str:
+    if kind == "referring":
+        return _REFERRERS.get(function, "Referrers")
+    if kind == "stream":
+        return "ReadStream"
+    is_together = call.operation.startswith("PartiQL") or call.operation == "BatchGetItem"
+    return _TABLE.get(function, "WriteRecordsTogether" if is_together else "WriteRecords")
+
+
+def _pin_needs(call: Call) -> Iterator[Need]:
+    if call.service == "sts":
+        yield "AskForPins", f"sts:{call.operation}"
+    for action, _ in demands_of(call):
+        yield _PINS[action.partition(":")[0], action in _LISTS], action
 
 
 def _segment_needs(call: Call) -> Iterator[Need]:

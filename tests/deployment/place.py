@@ -18,6 +18,7 @@ from handlers import reference_events, resolver, stage_work
 from handlers.bootstrap import dependencies_of, process_of
 from handlers.demo.wiring import make_live
 from tests.deployment.artefact import RULES
+from tests.deployment.site import create_jobs
 from tests.servers import new_name
 
 REFERENCES = """
@@ -77,6 +78,10 @@ class Place:
         self.clients.s3.put_object_annotation(
             Bucket=f"{self.name}-source", Key=key, AnnotationName="note", AnnotationPayload=b"text"
         )
+
+    def create_jobs(self) -> None:
+        """The application's table that the rules file names."""
+        create_jobs(self.clients.dynamodb, f"{self.name}-jobs")
 
     def versions(self, key: str) -> list[str]:
         """The ids of an object's versions."""

@@ -53,7 +53,8 @@ def needs_of_functions(standin: StandIn, folder: Path) -> dict[str, Needs]:
 def _needs(function: str, place: Place, calls: set[Call]) -> Needs:
     needs: Needs = {}
     for call in calls:
-        for need in needs_of(call, kind=place.kind(call.resource), function=function):
+        kind = "catalog" if call.service == "glue" else place.kind(call.resource)
+        for need in needs_of(call, kind=kind, function=function):
             needs.setdefault(need, set()).add(call.operation.replace(" (source)", ""))
     return needs
 
@@ -216,14 +217,7 @@ def _resolver(place: Place, recorder: Recorder) -> None:  # the scenarios' two
 def _references(place: Place, recorder: Recorder) -> None:
     table, source = f"{place.name}-jobs", f"s3://{place.name}-source"
     dynamodb: Any = place.clients.dynamodb
-    keys = [{"AttributeName": "uri", "KeyType": "HASH"}]
-    dynamodb.create_table(
-        TableName=table,
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": one, "AttributeType": "S"} for one in ("id", "uri")],
-        GlobalSecondaryIndexes=[{"IndexName": "by-uri", "KeySchema": keys, "Projection": {"ProjectionType": "ALL"}}],
-    )
+    place.create_jobs()
     for name in ("a", "absent"):
         dynamodb.put_item(TableName=table, Item={"id": {"S": name}, "uri": {"S": f"{source}/old/{name}"}})
     queue = SqsMessageQueue(place.clients, place.queues["events"].url)

@@ -14,9 +14,11 @@ from adapters.aws.clients import AwsClients
 from adapters.standin import StandIn
 from handlers.demo.wiring import make_live
 from tests.deployment.artefact import LOCAL_LAYERS, ROOT, run_osls
+from tests.deployment.authorizations import ACCOUNT
+from tests.servers import REGION
 
 STAGE, STACK = "test", "keyshift-test"
-SOURCE, TARGET, REPORTS = "deployed-source", "deployed-target", "deployed-reports"
+SOURCE, TARGET, REPORTS, JOBS = "deployed-source", "deployed-target", "deployed-reports", "deployed-jobs"
 SECONDS = 120.0
 Answer = TypeVar("Answer")
 
@@ -32,6 +34,17 @@ class DeployedSite:
     def client(self, service: str) -> Any:
         """A client with all permissions."""
         return root_client(self.standin, service)
+
+    @property
+    def clients(self) -> AwsClients:
+        """The same for adapters."""
+        region = self.standin.environment()["AWS_REGION"]
+        return AwsClients(
+            endpoint_url=self.standin.endpoint_url,
+            region=region,
+            access_key_id="test",
+            secret_access_key="test",  # the emulator's root
+        )
 
     def put(self, key: str, body: bytes) -> None:
         """An owner writes."""
@@ -105,17 +118,35 @@ def deployed_site(standin: StandIn, rules: Path) -> Iterator[DeployedSite]:
         },
     )
     s3.put_bucket_notification_configuration(Bucket=REPORTS, NotificationConfiguration={"EventBridgeConfiguration": {}})
-    arguments = deploy_arguments(rules)
+    create_jobs(site.client("dynamodb"), JOBS)
+    arguments = deploy_arguments(rules, **referring(JOBS))
     run_osls(standin, "deploy", *arguments, more=root_environment(standin))
     outputs = stack_outputs(standin, STACK)
-    clients = AwsClients(
-        endpoint_url=standin.endpoint_url,
-        region=standin.environment()["AWS_REGION"],
-        access_key_id="test",
-        secret_access_key="test",  # the emulator's root
-    )
-    make_live(clients, outputs["Table"])
+    make_live(site.clients, outputs["Table"])
     yield DeployedSite(standin, rules, outputs)
+
+
+def create_jobs(dynamodb: Any, name: str) -> None:
+    """The application's table, to whose items a rules file's references point."""
+    dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": one, "AttributeType": "S"} for one in ("id", "uri")],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by-uri",
+                "KeySchema": [{"AttributeName": "uri", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+
+
+def referring(name: str) -> dict[str, str]:
+    """The parameter by which the stack may read that table."""
+    arn = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}"
+    return {"referenceTableArns": f"{arn},{arn}/index/*"}
 
 
 def deploy_arguments(rules: Path, *, stage: str = STAGE, reports: str = REPORTS, **more: str) -> list[str]:

@@ -1,11 +1,17 @@
 """Runs of stage work through all that their functions can meet: parts, pauses, rates, lost slices, versions, locks."""
 
+import os
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from adapters.dynamodb.control import DynamoDbControlPanel
 from adapters.dynamodb.manifest import DynamoDbManifest
+from adapters.dynamodb.runs import DynamoDbRunBook
 from adapters.dynamodb.stage import DynamoDbStageBook
 from adapters.messaging.queue import SqsMessageQueue
 from adapters.standin import Fault
@@ -13,7 +19,7 @@ from domain.keys import Location
 from domain.lifecycle.stages import Stage
 from domain.protocol.parts import MIB
 from domain.protocol.record import Mode, Record, State
-from domain.runs.works import StageQueue, Work
+from domain.runs.works import StageQueue, Work, look_for
 from handlers import object_events
 from handlers.engine.give_back import RENEW_AT
 from handlers.operations.removal_run import CleanupOptions, PurgeOptions
@@ -21,6 +27,7 @@ from handlers.operations.rollback_run import RollbackOptions
 from handlers.operations.verify_run import VerifyOptions
 from tests.deployment.calls import Recorder
 from tests.deployment.deliveries import SECONDS, deliver, event_of, paused
+from tests.deployment.pin_services import running_pin_services
 from tests.deployment.place import Place
 from tests.deployment.stage_function import Options, ask, begun, stage_function
 from tests.worlds.site import Context, lambda_event
@@ -34,6 +41,34 @@ def looking(place: Place, recorder: Recorder) -> None:
     recorder.calls.clear()
     with stage_function(place, StageQueue.LOOKING):
         _through_everything(place, Work.VERIFY, VerifyOptions(segments=2, fresh_since=2e9), slices=3)
+    with pytest.MonkeyPatch.context() as patch, running_pin_services(patch) as endpoints:
+        _looking_for_holders(place, recorder, patch, endpoints)
+
+
+def _looking_for_holders(
+    place: Place, recorder: Recorder, patch: pytest.MonkeyPatch, endpoints: Mapping[str, str]
+) -> None:
+    """For a cleanup that other functions do: tables, manifests, and pins here and in another account."""
+    rules = Path(os.environ["KEYSHIFT_RULES_FILE"])
+    holding = rules.with_name("holding.yaml")
+    role = "arn:aws:iam::000000000000:role/pins"
+    places = f"pin_places: [{{role_arn: '{role}', external_id: x1}}]\n"
+    manifests = '  - {manifests: ["old/{rest*}.manifest"], attributes: [source-ref]}\n'
+    holding.write_text(f"{rules.read_text('utf-8')}{manifests}pins: [glue, greengrass, sagemaker]\n{places}", "utf-8")
+    for name, value in {**endpoints, "KEYSHIFT_RULES_FILE": str(holding)}.items():
+        patch.setenv(name, value)
+    place.create_jobs()
+    line = f'{{"source-ref": "s3://{place.name}-source/old/small"}}\n'
+    before = set(recorder.calls)
+    _copied(place, "old/noted.manifest", body=line.encode())
+    recorder.calls &= before
+    with stage_function(place, StageQueue.LOOKING):
+        cleanup = CleanupOptions(2, yes=True, soak=0.0, tables=())
+        ask(place, StageQueue.LOOKING, begun(place, Work.CLEANUP, cleanup, slices=2), seconds=ENOUGH)
+    book = DynamoDbRunBook(place.clients, place.name)
+    look = book.read_run(look_for(Work.CLEANUP))
+    if look is None or not all(one.is_done for one in book.read_slices(look)):
+        raise LookupError("the look for holders did not come to its end")
 
 
 def removing(place: Place, recorder: Recorder) -> None:

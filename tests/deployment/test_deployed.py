@@ -4,17 +4,25 @@ import gzip
 import hashlib
 import json
 import subprocess
+from dataclasses import replace
 from typing import Any
 
+from adapters.dynamodb.manifest import DynamoDbManifest
+from adapters.dynamodb.stage import DynamoDbStageBook
+from domain.keys import Location
+from domain.lifecycle.stages import Stage
+from domain.protocol.record import Record, State
 from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.deployment.artefact import ROOT, run_osls
 from tests.deployment.site import (
+    JOBS,
     REPORTS,
     SOURCE,
     STACK,
     DeployedSite,
     awaited,
     deploy_arguments,
+    referring,
     root_environment,
 )
 from tests.e2e.command_line import run_keyshift
@@ -136,9 +144,9 @@ def test_functions_verify_what_a_command_begins(site: DeployedSite) -> None:
     assert awaited(
         lambda: "REPORT" in site.logged("looking-work") or "stage-work" in site.logged("looking-work") or None
     )
-    unknown = {"v": 1, "kind": "stage-work", "migration": "deployed", "work": "cleanup --yes", "run": "forged"}
+    unknown = {"v": 1, "kind": "stage-work", "migration": "deployed", "work": "rollback --yes", "run": "forged"}
     site.client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(unknown))
-    assert awaited(lambda: "do not work on a run of cleanup --yes" in site.logged("looking-work") or None)
+    assert awaited(lambda: "do not work on a run of rollback --yes" in site.logged("looking-work") or None)
 
 
 def test_doctor_finds_the_stack_sound(site: DeployedSite) -> None:
@@ -180,11 +188,63 @@ def doctor(site: DeployedSite) -> subprocess.CompletedProcess[str]:
     return run_keyshift("doctor", *options, more=root_environment(site.standin))
 
 
+def test_functions_clean_up_and_keep_what_a_table_names(site: DeployedSite) -> None:
+    """The functions that delete may not read the table: those that look do, under their own role."""
+    keys = [f"old/clean-{name}" for name in ("held", "free", "free-too")]
+    for key in keys:
+        site.put(key, b"hello")
+    assert all(awaited(lambda key=key: site.moved(key.replace("old", "new"))) for key in keys)  # type: ignore[misc]
+    _long_ago(site, keys)
+    # A form that no function rewrites meanwhile: the record's change makes reference-events look for s3:// URIs.
+    item = {"id": {"S": "1"}, "uri": {"S": f"https://{SOURCE}.s3.amazonaws.com/{keys[0]}?versionId=1"}}
+    site.client("dynamodb").put_item(TableName=JOBS, Item=item)
+    site.client("s3").put_bucket_versioning(Bucket=SOURCE, VersioningConfiguration={"Status": "Enabled"})
+    queues = {f"KEYSHIFT_{name.upper()}_QUEUE_URL": site.outputs[f"{name}QueueUrl"] for name in ("Looking", "Removing")}
+    options = ("--rules", ROOT / site.rules, "--table", site.outputs["Table"])
+    words = ("cleanup", "--soak", "0s", "--yes", "--engine", "--json")
+    answer = run_keyshift(*words, *options, more={**root_environment(site.standin), **queues}, seconds=600)
+    assert answer.returncode == 0, (answer.stderr, site.logged("looking-work"), site.logged("removing-work"))
+    lines = {line["source"].rpartition("/")[2]: line for line in map(json.loads, answer.stdout.splitlines()[:-1])}
+    told = {name: (line["verdict"], line["reason"]) for name, line in lines.items() if name.startswith("clean-")}
+    cleaned = dict.fromkeys(("clean-free", "clean-free-too"), ("cleaned", ""))
+    assert told == {"clean-held": ("held", "reference"), **cleaned}
+    assert {one["Key"] for one in _listed(site, "old/clean-")} == {keys[0]}
+    policy = json.dumps(
+        site.client("iam").get_role_policy(RoleName=_role_of(site, "RemovingRole"), PolicyName="keyshift")
+    )
+    assert JOBS not in policy
+
+
+def _long_ago(site: DeployedSite, keys: list[str]) -> None:
+    """The migration was cut over long ago, and these objects were verified before."""
+    manifest = DynamoDbManifest(site.clients, site.outputs["Table"])
+    stages = DynamoDbStageBook(site.clients, site.outputs["Table"])
+    for key in keys:
+        record = awaited(lambda key=key: _copied(manifest, key))  # type: ignore[misc]
+        assert record is not None
+        after = replace(record, revision=record.revision + 1, changed_at=1.0, verified_at=1.0)
+        assert manifest.write_record(after, before=record)
+    before = stages.read_stage()
+    cut_over = replace(before, stage=Stage.CUT_OVER, since=1.0, cut_over_at=1.0, revision=before.revision + 1)
+    assert stages.write_stage(cut_over, before=before)
+
+
+def _copied(manifest: DynamoDbManifest, key: str) -> Record | None:
+    record = manifest.read_record(Location(SOURCE, key).record_id)
+    return record if record is not None and record.state is State.COPIED and record.claim is None else None
+
+
+def _listed(site: DeployedSite, prefix: str) -> list[dict[str, Any]]:
+    return list(site.client("s3").list_objects_v2(Bucket=SOURCE, Prefix=prefix).get("Contents", []))
+
+
 def test_a_second_deployment_changes_nothing_and_loses_nothing(site: DeployedSite) -> None:
     """An upgrade keeps the ledger."""
     before = site.client("dynamodb").scan(TableName=site.outputs["Table"], Select="COUNT")["Count"]
     assert before > 0
-    run_osls(site.standin, "deploy", *deploy_arguments(site.rules), more=root_environment(site.standin))
+    run_osls(
+        site.standin, "deploy", *deploy_arguments(site.rules, **referring(JOBS)), more=root_environment(site.standin)
+    )
     after = site.client("dynamodb").scan(TableName=site.outputs["Table"], Select="COUNT")["Count"]
     assert after >= before
 
@@ -202,7 +262,9 @@ def _md5(body: bytes) -> str:
 def test_removing_the_stack_keeps_what_holds_data(site: DeployedSite) -> None:
     """Last of all: the functions are gone; ledger, queues and audit are there, and so are the owner's objects."""
     table, bucket = site.outputs["Table"], site.outputs["AuditBucketName"]
-    run_osls(site.standin, "remove", *deploy_arguments(site.rules), more=root_environment(site.standin))
+    run_osls(
+        site.standin, "remove", *deploy_arguments(site.rules, **referring(JOBS)), more=root_environment(site.standin)
+    )
     assert site.client("dynamodb").describe_table(TableName=table)["Table"]["TableStatus"] == "ACTIVE"
     assert site.client("s3").list_objects_v2(Bucket=bucket)["KeyCount"] > 0
     assert site.client("sqs").get_queue_url(QueueName=f"{STACK}-events-dead")["QueueUrl"]

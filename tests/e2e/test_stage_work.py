@@ -1,10 +1,12 @@
 """Runs that a command begins and others do: functions, as Lambda calls them, and workers."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
 from time import sleep
+from typing import Any
 
 import pytest
 
@@ -20,25 +22,49 @@ from handlers.bootstrap.runs import verify_work
 from handlers.bootstrap.stage_tasks import stage_works
 from handlers.cli.run_following import Following, work_and_follow
 from handlers.operations.runs import begin_run
+from handlers.operations.stage_tasks import Engine
 from handlers.operations.verify_run import VerifyOptions
 from handlers.stage_work import respond
 from tests.e2e.command_line import assert_one_sentence, run_keyshift
 from tests.e2e.workers import running_workers
-from tests.worlds.desk import Desk, desk
-from tests.worlds.site import lambda_event
+from tests.servers import Server
+from tests.worlds.desk import Desk, desk, desk_of
+from tests.worlds.site import SITE_RULES, lambda_event
 
 __all__ = ["desk"]
 
 pytestmark = pytest.mark.slow("runs verify and cleanup again and again, each as a process")
 
 
-@pytest.fixture
-def site_of(desk: Desk) -> Desk:
-    """The desk of a migration with the three queues of stage work."""
+JOBS = "{bucket}-jobs"
+REFERRING = SITE_RULES + f"references: [{{{{table: '{JOBS}', key: id, attributes: [uri]}}}}]\n"
+
+
+def with_queues(desk: Desk) -> Desk:
+    """The same with the three queues of stage work."""
     for name in StageQueue:
         pair = create_queue(desk.site.clients, f"{desk.site.name}-{name}", visibility=30, max_receives=3)
         desk.more[f"KEYSHIFT_{name.upper()}_QUEUE_URL"] = pair.url
     return desk
+
+
+@pytest.fixture
+def site_of(desk: Desk) -> Desk:
+    """The desk of a migration without references."""
+    return with_queues(desk)
+
+
+@pytest.fixture
+def referred(standin: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """The desk of a migration to whose objects a table refers."""
+    made = desk_of(standin, tmp_path, monkeypatch, rules=REFERRING)
+    made.site.clients.dynamodb.create_table(
+        TableName=JOBS.format(bucket=made.site.name),
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+    )
+    return with_queues(made)
 
 
 def moved(desk: Desk, objects: int) -> None:
@@ -78,6 +104,11 @@ def functions(desk: Desk, name: StageQueue) -> Iterator[list[int]]:
     finally:
         stopped.set()
         thread.join()
+
+
+def job(uri: str) -> dict[str, Any]:
+    """An item of the application's table."""
+    return {"id": {"S": "1"}, "uri": {"S": uri}}
 
 
 def newest(desk: Desk, work: Work) -> Run:
@@ -156,7 +187,7 @@ def test_a_command_that_is_stopped_leaves_the_run_to_functions(
         assert begin_run(book, run) is None
         how = Following(1, stop, ("objects",), 4)
         with functions(site_of, StageQueue.LOOKING), pytest.raises(KeyboardInterrupt):
-            work_and_follow(operation, book, run, work, is_local=False, how=how, engine=queue)
+            work_and_follow(operation, book, run, work, is_local=False, how=how, engine=Engine(queue))
     assert "keyshift verify --join --engine shows it" in capsys.readouterr().err
     with functions(site_of, StageQueue.LOOKING):
         joined = site_of.run("verify", "--join", "--engine", code=1)
@@ -190,12 +221,57 @@ def test_what_functions_cannot_do_is_refused(site_of: Desk, words: tuple[str, ..
     assert_one_sentence(run_keyshift(*words, more=site_of.more), code=2, says=says)
 
 
-def test_where_pins_may_hold_objects_commands_alone_remove(site_of: Desk) -> None:
-    """A function would have to look for them again in each of its invocations."""
+def test_functions_keep_what_a_table_names(referred: Desk, tmp_path: Path) -> None:
+    """What functions of one queue find serves those that delete; a purge after the rollback asks for copies."""
+    jobs, short = JOBS.format(bucket=referred.site.name), {"ATTEMPT": 4, "REQUEST": 2, "MARGIN": 1}
+    referred.more |= {f"KEYSHIFT_{name}_SECONDS": str(seconds) for name, seconds in short.items()}
+    referred.run("start", "--yes", "--probes", "1", "--wait", "60")
+    for number in range(5):
+        referred.site.put(f"old/{number}", b"x" * number)
+    referred.work()
+    referred.run("verify")
+    referred.run("cutover", "--yes")
+    referred.site.clients.dynamodb.put_item(TableName=jobs, Item=job(f"s3://{referred.site.name}/old/3"))
+    sleep(sum(short.values()) + 4 * short["REQUEST"])
+    with functions(referred, StageQueue.REMOVING), functions(referred, StageQueue.LOOKING) as looks:
+        cleaned = referred.run("cleanup", "--soak", "0s", "--yes", "--engine")
+    assert looks
+    assert cleaned[-1]["verdicts"] == {"cleaned": 4, "held": 1}
+    assert [one["why"] for one in cleaned if one.get("verdict") == "held"] == [f"a reference: table {jobs} id=1 uri"]
+    assert referred.site.keys("old/") == ["old/3"]
+    referred.run("rollback", "--yes")
+    referred.site.clients.dynamodb.put_item(TableName=jobs, Item=job(f"s3://{referred.site.name}/new/2"))
+    sleep(sum(short.values()) + 4 * short["REQUEST"])
+    with running_workers(1, more=referred.more, folder=tmp_path):
+        purged = referred.run("rollback", "--purge", "--yes", "--engine", code=1)
+    assert Counter(str(one["verdict"]) for one in purged) == {"purged": 4, "held": 1}
+    assert referred.site.keys("new/") == ["new/2"]
+
+
+def test_functions_that_cannot_read_a_table_stop_the_run(referred: Desk) -> None:
+    """The command says what could not be read, and no source is deleted."""
+    jobs = JOBS.format(bucket=referred.site.name)
+    referred.run("start", "--yes", "--probes", "1", "--wait", "60")
+    referred.site.put("old/1", b"x")
+    referred.work()
+    referred.run("verify")
+    referred.run("cutover", "--yes")
+    referred.site.clients.dynamodb.delete_table(TableName=jobs)
+    with functions(referred, StageQueue.REMOVING), functions(referred, StageQueue.LOOKING):
+        answer = run_keyshift("cleanup", "--soak", "0s", "--yes", "--engine", "--json", more=referred.more)
+    assert answer.returncode == 1
+    assert "references and pins could not be read, so nothing is deleted" in answer.stderr
+    assert f"Scan on {jobs}" in answer.stderr
+    assert referred.site.keys("old/") == ["old/1"]
+
+
+def test_functions_need_those_that_look(site_of: Desk) -> None:
+    """Where the rules file names pins, and the settings name no queue of the functions that look for them."""
     rules = Path(site_of.more["KEYSHIFT_RULES_FILE"])
     pinned = rules.with_name("pinned.yaml")
     pinned.write_text(rules.read_text() + "pins: [glue]\n")
     more = {**site_of.more, "KEYSHIFT_RULES_FILE": str(pinned)}
+    more.pop("KEYSHIFT_LOOKING_QUEUE_URL")
     for words in (("cleanup",), ("rollback", "--purge")):
         answer = run_keyshift(*words, "--yes", "--engine", more=more)
-        assert_one_sentence(answer, code=2, says="references and pins may hold objects")
+        assert_one_sentence(answer, code=2, says="KEYSHIFT_LOOKING_QUEUE_URL is not set")

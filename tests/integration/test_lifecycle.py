@@ -20,13 +20,14 @@ from domain.steering.control import paused, resumed
 from handlers.operations.cleanup import refuse_cleanup
 from handlers.operations.cutover import postpone_cutover
 from handlers.operations.operator import Shut
-from handlers.operations.removals import Hold, Holders
+from handlers.operations.removals import Hold
 from handlers.operations.rollback import refuse_rollback
 from handlers.operations.rollback_plan import COPIES_KEPT, FENCES, RESTORES
 from handlers.operations.start import Opened, Probing, plan_start, start_capture
 from handlers.operations.verify import Requeuer
 from tests.fakes.clock import FakeClock
 from tests.servers import Server
+from tests.worlds.holders import own_holders
 from tests.worlds.life import ACCEPTING, HOUR, Life, credentials, life, life_on
 from tests.worlds.rolled_back import rollback_plan
 from tests.worlds.site import SITE_RULES, Site
@@ -282,7 +283,10 @@ def test_a_look_for_holders_that_takes_long_is_not_taken_again_for_each_object(l
     """What it found is good from its end on; then everything is looked through again."""
     clock = FakeClock()
     finder = SlowFinder(clock)
-    holders = Holders(replace(life.operation, finders=(finder,), pins=()), HOUR / 6, clock.monotonic)
+    dependencies = life.operation.dependencies
+    ports = replace(dependencies.ports, clock=clock)
+    turned = replace(life.operation, dependencies=replace(dependencies, ports=ports), finders=(finder,), pins=())
+    holders = own_holders(turned, life.pages())
     for _ in range(3):
         assert holders.holder_of(Location(life.site.name, "old/0")) is None
     assert finder.looks == 1

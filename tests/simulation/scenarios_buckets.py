@@ -55,6 +55,9 @@ BUCKETS = {
         whole(alone(Scenario("W87 another writer", ("A", "B"), foreign=("X",)))),
         whole(in_turn(Scenario("W88 cleanup, put again, rollback", ("A", "B"), jobs=(K, R, P), workers=1))),
         whole(alone(Scenario("W89 a row of what has a history", ("A", "del"), source="B", jobs=(listed("B"),)))),
+        whole(alone(Scenario("W90 cleanup, put, delete", ("A", "B", "del"), jobs=(K,)))),
+        whole(alone(Scenario("W91 cleanup, the same again, delete", ("A", "A", "del"), jobs=(K,)))),
+        whole(alone(Scenario("W92 cleanup without an answer, put", ("A", "B"), jobs=(K,), lost_answers=1))),
         # M: the owner deletes after our cleanup.
         alone(Scenario("W20 cleanup, delete, rollback", ("A", "del"), jobs=(K, R), versioned=True, lost_answers=1)),
         alone(Scenario("W21 cleanup, put, delete, rollback", ("A", "B", "del"), jobs=(K, R), versioned=True)),

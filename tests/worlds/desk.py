@@ -40,12 +40,17 @@ class Desk:
             pass
 
 
-@pytest.fixture
-def desk(standin: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def desk_of(standin: Server, folder: Path, monkeypatch: pytest.MonkeyPatch, *, rules: str = SITE_RULES) -> Desk:
     """A migration of a bucket without versions and without live capture."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", standin.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", standin.secret_key)
-    rules = SITE_RULES + "cleanup: {{unversioned_source: fenced}}\n"
-    site = Site(standin, tmp_path, captured=False, live=False, rules_text=rules)
+    text = rules + "cleanup: {{unversioned_source: fenced}}\n"
+    site = Site(standin, folder, captured=False, live=False, rules_text=text)
     keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
     return Desk(site, {**keys, **site.environment()})
+
+
+@pytest.fixture
+def desk(standin: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """A migration without references."""
+    return desk_of(standin, tmp_path, monkeypatch)

@@ -29,6 +29,7 @@ from handlers.operations.removals import Removal
 from handlers.operations.start import Opened, Probing, start_capture
 from handlers.operations.verify_run import VerifyOptions, finding_of
 from tests.servers import Server
+from tests.worlds.holders import kept_run
 from tests.worlds.rolled_back import Rolled, purge_all, roll_back_all
 from tests.worlds.runs import lines_of
 from tests.worlds.site import SITE_RULES, Site
@@ -111,7 +112,9 @@ class Life:
 
     def clean(self, *, yes: bool, soak: float = 0, versions: bool = False) -> dict[str, Removal]:
         """What became of each source."""
-        work = cleanup_work(self.site.process, self.operation, CleanupOptions(2, yes, soak, versions))
+        work = cleanup_work(
+            self.site.process, self.operation, CleanupOptions(2, yes, soak, versions), kept_run(), looks_here=True
+        )
         if yes:
             begin_cleaning(self.operation)
         removals = map(removal_of, lines_of(work))

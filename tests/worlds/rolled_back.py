@@ -21,6 +21,7 @@ from handlers.operations.runs import RunView, begin_run, join_run
 from handlers.operations.slice_work import SliceWork, Surroundings
 from handlers.operations.slices import SliceWorker
 from tests.fakes.runs import InMemoryRunBook
+from tests.worlds.holders import own_holders
 
 SEGMENTS = 2
 _IDS = count()
@@ -101,7 +102,12 @@ def purge_all(
         shut = put_references_back(operation)
     if shut is not None:
         return shut
-    work = RemovalWork(Purger(operation), pages, PurgeOptions(SEGMENTS, yes), sleep=operation.dependencies.sleep)
+    work = RemovalWork(
+        Purger(operation, own_holders(operation, pages, of_copies=True)),
+        pages,
+        PurgeOptions(SEGMENTS, yes),
+        sleep=operation.dependencies.sleep,
+    )
     run = begun(operation, book, name, sum(work.phases))
     view, lines = work_off(operation, book, run, work)
     view.end(by=operation.by, now=operation.dependencies.ports.clock.now())

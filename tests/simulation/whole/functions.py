@@ -10,17 +10,20 @@ from typing import Any
 
 from domain.errors import KeyshiftError
 from domain.rules.lake_tables import LakeTables
+from domain.runs.run import Run
 from domain.runs.works import StageQueue, Work
 from handlers.engine.dependencies import CachedControl, EngineDependencies
 from handlers.operations.cleanup import Cleaner, forbid_cleanup
+from handlers.operations.look_at_holders import LookAtHolders, holders_of, look_at_holders
 from handlers.operations.operator import Operation, Shut
 from handlers.operations.purge import Purger, refuse_purge
 from handlers.operations.removal_run import RemovalWork, cleanup_options_of, purge_options_of
 from handlers.operations.rollback import refuse_rollback
 from handlers.operations.rollback_run import RollbackWork
 from handlers.operations.rollback_run import options_of as rollback_options_of
+from handlers.operations.runs import KeptRun
 from handlers.operations.slice_work import SliceWork
-from handlers.operations.stage_part import StageWorks
+from handlers.operations.stage_works import StageWorks
 from handlers.operations.verify import Verifier
 from handlers.operations.verify_run import KeySource, Sources, VerifyOptions, VerifyWork
 from handlers.operations.verify_run import options_of as verify_options_of
@@ -124,23 +127,25 @@ def _works(site: Site, process: Process, controls: Mapping[str, CachedControl], 
     dead: Any = SimulatedBurial(process, site, site.stage_queues[name], name)
     operation = replace(site.operation(process), dependencies=_deployed(site, process, controls))
 
-    def open_work(
-        work: Work, options: Mapping[str, str], seconds_left: Callable[[], float]
-    ) -> AbstractContextManager[SliceWork[Any]]:
-        return _open_work(site, Acting.of(process, work), controls, work, options, seconds_left)
+    def open_work(run: Run, seconds_left: Callable[[], float]) -> AbstractContextManager[SliceWork[Any]]:
+        return _open_work(site, Acting.of(process, Work(run.work)), controls, run, seconds_left)
 
-    return StageWorks(name, queue, lambda: dead, SimulatedRuns(process, site), open_work, partial(_refuse, operation))
+    def open_look(run: Run) -> LookAtHolders:
+        return look_for(site, process, operation, run)
+
+    book = SimulatedRuns(process, site)
+    return StageWorks(name, queue, lambda: dead, book, open_work, partial(_refuse, operation), open_look)
 
 
 @contextmanager
-def _open_work(  # noqa: PLR0917  # as the port, and where it is
+def _open_work(
     site: Site,
     process: Any,
     controls: Mapping[str, CachedControl],
-    work: Work,
-    options: Mapping[str, str],
+    run: Run,
     seconds_left: Callable[[], float],
 ) -> Iterator[SliceWork[Any]]:
+    work, options = Work(run.work), run.options
     dependencies = _deployed(site, process, controls)
     operation = replace(site.operation(process), dependencies=dependencies, seconds_left=seconds_left)
     if work is Work.VERIFY:
@@ -148,7 +153,7 @@ def _open_work(  # noqa: PLR0917  # as the port, and where it is
     elif work is Work.ROLLBACK:
         yield RollbackWork(operation, SimulatedManifest(process, site), rollback_options_of(options))
     else:
-        yield removal_work(site, process, operation, work, options)
+        yield removal_work(site, process, operation, run)
     site.truth.doubts.asks(process.name, None)
 
 
@@ -186,14 +191,22 @@ def verify_work(
     return VerifyWork(verifier, sources, options, sleep=operation.dependencies.sleep)
 
 
-def removal_work(
-    site: Site, process: Process, operation: Operation, work: Work, options: Mapping[str, str]
-) -> RemovalWork:
-    """The work of a cleanup, or of a purge."""
+def look_for(site: Site, process: Process, operation: Operation, run: Run) -> LookAtHolders:
+    """The looks at what holds the objects that a run removes."""
+    kept = KeptRun(SimulatedRuns(process, site), run.work, run.run_id)
+    of_copies = run.work == Work.PURGE
+    segments = (purge_options_of(run.options) if of_copies else cleanup_options_of(run.options)).segments
+    pages = SimulatedManifest(process, site)
+    return look_at_holders(operation, kept, pages, of_copies=of_copies, segments=segments)
+
+
+def removal_work(site: Site, process: Process, operation: Operation, run: Run) -> RemovalWork:
+    """The work of a cleanup, or of a purge; functions of another queue look at what holds its objects."""
     pages, sleep = SimulatedManifest(process, site), operation.dependencies.sleep
-    if work is Work.PURGE:
-        return RemovalWork(Purger(operation), pages, purge_options_of(options), sleep=sleep)
-    cleanup = cleanup_options_of(options)
+    holders = holders_of(operation, look_for(site, process, operation, run), looks_here=False)
+    if run.work == Work.PURGE:
+        return RemovalWork(Purger(operation, holders), pages, purge_options_of(run.options), sleep=sleep)
+    cleanup = cleanup_options_of(run.options)
     tables = LakeTables({}, operation.dependencies.rules.accepted_tables)
-    cleaner = Cleaner(operation, soak=cleanup.soak, forgets_versions=cleanup.versions, tables=tables)
+    cleaner = Cleaner(operation, holders, soak=cleanup.soak, forgets_versions=cleanup.versions, tables=tables)
     return RemovalWork(cleaner, pages, cleanup, sleep=sleep)

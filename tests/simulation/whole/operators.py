@@ -38,6 +38,7 @@ from tests.simulation.whole.scheduler import Process
 from tests.simulation.whole.site import Site
 from tests.simulation.whole.truth import KeyTruth
 from tests.worlds.cleaned import clean_all
+from tests.worlds.holders import own_holders
 from tests.worlds.rolled_back import Rolled, purge_all, roll_back_all
 
 PAUSE_SECONDS = 60.0
@@ -228,7 +229,8 @@ def _clean_here(site: Site, process: Process) -> list[Removal]:
     if refuse_cleanup(operation) is not None:
         return []
     site.passes[process] = site.scheduler.time
-    cleaner = Cleaner(operation, soak=0.0, forgets_versions=site.plan.forgets and site.plan.versioned)
+    holders = own_holders(operation, SimulatedManifest(process, site))
+    cleaner = Cleaner(operation, holders, soak=0.0, forgets_versions=site.plan.forgets and site.plan.versioned)
     begin_cleaning(operation)
     return clean_all(operation, cleaner, threads=2)
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from domain.runs.run import Run, RunState
 from domain.runs.slices import Slice
+from domain.runs.works import is_look
 from tests.simulation.whole.asking import Asking
 from tests.simulation.whole.scheduler import Process
 
@@ -39,6 +40,8 @@ class SimulatedRuns(Asking):
         return bool(self._ask("write_run", f"{run.work} {run.run_id} {run.state}", effect))
 
     def _tell(self, run: Run) -> None:
+        if is_look(run.work):
+            return
         if run.state is RunState.RUNNING:
             self._site.run_promises.began(run.work, run.run_id)
         else:

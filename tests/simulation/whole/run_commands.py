@@ -8,9 +8,10 @@ from typing import Any
 from domain.errors import KeyshiftError, PermanentError, UnavailableError
 from domain.lifecycle.verification import Finding
 from domain.runs.run import Run, RunState
-from domain.runs.works import Work, queue_of
+from domain.runs.works import StageQueue, Work, queue_of
 from handlers.bootstrap.runs import ListedKeys
 from handlers.operations.cleanup import begin_cleaning, refuse_cleanup
+from handlers.operations.look_at_holders import has_holders
 from handlers.operations.operator import Operation, Shut
 from handlers.operations.purge import put_references_back, refuse_purge
 from handlers.operations.removal_run import CleanupOptions, PurgeOptions, removal_of
@@ -20,7 +21,7 @@ from handlers.operations.rollback_run import RollbackOptions, RollbackWork, Roll
 from handlers.operations.runs import RunView, begin_run, cancel_run, join_run
 from handlers.operations.slice_work import SliceWork, Surroundings
 from handlers.operations.slices import SliceWorker
-from handlers.operations.stage_tasks import send_tasks
+from handlers.operations.stage_tasks import Engine
 from handlers.operations.verify_run import VerifyOptions, finding_of
 from tests.simulation.whole.functions import AnyTime, removal_work, verify_work
 from tests.simulation.whole.ports_manifest import SimulatedManifest
@@ -51,8 +52,9 @@ class Command:
         run = self._begun(book, made, options)
         dependencies, patience = self.operation.dependencies, self.site.random.uniform(*PATIENCE)
         leaves_at = self.process.monotonic() + patience
-        queue: Any = self._queue()
-        send_tasks(queue, run, migration=dependencies.rules.migration, slices=book.read_slices(run))
+        queue: Any = self._queue(queue_of(self.work))
+        looking: Any = self._queue(StageQueue.LOOKING) if self._looks() else None
+        Engine(queue, looking).ask(run, migration=dependencies.rules.migration, slices=book.read_slices(run))
         around = Surroundings(
             AnyTime(self.site.random),
             dependencies.ports.clock,
@@ -63,8 +65,10 @@ class Command:
         SliceWorker(book, run, made, around, takes=lambda number: not made.is_portable(number)).work_off()
         return self._ended(RunView(book, run))
 
-    def _queue(self) -> SimulatedQueue:
-        name = queue_of(self.work)
+    def _looks(self) -> bool:
+        return queue_of(self.work) is StageQueue.REMOVING and has_holders(self.operation.dependencies.rules)
+
+    def _queue(self, name: StageQueue | None) -> SimulatedQueue:
         if name is None:
             raise LookupError(f"no function does {self.work}")
         return SimulatedQueue(self.process, self.site, self.site.stage_queues[name], name)
@@ -126,7 +130,7 @@ def clean_by_functions(site: Site, process: Process) -> list[Removal]:
         return []
     begin_cleaning(operation)
     told = options.as_options()
-    made = removal_work(site, process, operation, Work.CLEANUP, told)
+    made = removal_work(site, process, operation, Run(Work.CLEANUP, "", 0, told))
     return list(map(removal_of, Command(site, process, operation, Work.CLEANUP).work_off(made, told)))
 
 
@@ -157,7 +161,7 @@ def purge_by_functions(site: Site, process: Process) -> list[Removal] | Shut:
     if shut is not None:
         return shut
     told = PurgeOptions(SEGMENTS, True).as_options()
-    made = removal_work(site, process, operation, Work.PURGE, told)
+    made = removal_work(site, process, operation, Run(Work.PURGE, "", 0, told))
     return list(map(removal_of, Command(site, process, operation, Work.PURGE).work_off(made, told)))
 
 

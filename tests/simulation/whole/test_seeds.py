@@ -41,9 +41,9 @@ from domain.steering.control import Control, resumed
 from handlers.engine.learned_gate import LearnedLimits
 from handlers.engine.rate_gate import HeldBack
 from handlers.operations.reference_manifests import ManifestScan
-from handlers.operations.removals import Holders
 from handlers.operations.slice_work import Page
 from handlers.operations.slices import SliceWorker
+from handlers.operations.watched_holders import Holders
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.simulation.whole.__main__ import main, shrink
 from tests.simulation.whole.dice import KINDS
@@ -282,7 +282,7 @@ WEAKENED: list[tuple[Any, str, Any, dict[str, Any], str]] = [
     ),
     (ManifestRewriter, "rewrite_manifest", _nothing, {**LISTED, "rollback": False}, "I7"),
     (ManifestScan, "_not_copied", _nothing, {**LISTED, **BY_COMMAND}, "I5"),
-    (ManifestScan, "_unrecorded", _nothing, {**LISTED, **BY_COMMAND}, "I5"),
+    (ManifestScan, "references_at", _nothing, {**LISTED, **BY_COMMAND}, "I5"),
     # What S3 refused may be done all the same, where something on the way sent it twice.
     (domain.protocol.held_record, "with_doubtful", _without_doubts, DOUBLED, "I3"),
     (domain.protocol.copying, "may_be_completed", _never_completed, DOUBLED | {"large": 0.8}, "I7"),

@@ -22,6 +22,7 @@ from tests.fakes.lifecycle import (
 )
 from tests.worlds.gates import LIMITS, Place
 from tests.worlds.handlers import BUCKET, HANDLER_RULES
+from tests.worlds.holders import own_holders
 
 HOUR = 3600.0
 
@@ -399,7 +400,8 @@ def test_versioning_that_is_suspended_during_a_cleanup_holds_the_rest(here: Plac
     """What is deleted after that would be gone for good: the run looks again every ten minutes."""
     here.clock.advance(9 * HOUR)
     here.say(advanced, Stage.CUT_OVER, why="t")
-    cleaner = Cleaner(here.operation(), soak=0.0, forgets_versions=False)
+    operation = here.operation()
+    cleaner = Cleaner(operation, own_holders(operation, here.manifest), soak=0.0, forgets_versions=False)
     here.clock.advance(9 * HOUR)
     done = []
     for record in cleaner.find_candidates(here.manifest.scan_records()):

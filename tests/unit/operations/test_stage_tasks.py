@@ -16,13 +16,14 @@ from domain.runs.run import Run, RunState
 from domain.runs.slices import MOST_FAILURES, Slice, SliceClaim, claimed
 from domain.runs.works import StageQueue, Work
 from handlers.intake.stage_tasks import StageTask, encode_stage_task, stage_task_of
+from handlers.operations.look_at_holders import LookAtHolders
 from handlers.operations.operator import Shut
 from handlers.operations.removal_run import CleanupOptions, cleanup_options_of
 from handlers.operations.runs import RunView, begin_run, cancel_run
 from handlers.operations.slice_work import Page
 from handlers.operations.slices import CLAIM_SECONDS
-from handlers.operations.stage_part import StageWorks, Time
 from handlers.operations.stage_tasks import FAILED_SECONDS, LATER_SECONDS, MOST_TASKS, send_tasks, serve_task
+from handlers.operations.stage_works import StageWorks, Time
 from tests.fakes.queue import InMemoryQueue
 from tests.fakes.runs import InMemoryRunBook
 from tests.worlds.handlers import Bench, bench
@@ -78,18 +79,21 @@ class Line:
         self.queue = InMemoryQueue(self.clock, visibility=90, max_receives=MOST_RECEIVES)
         self.dead, self.book, self.work = InMemoryQueue(self.clock), InMemoryRunBook(), Names()
         self.shut: Shut | None = None
-        self.works = StageWorks(name, self.queue, lambda: self.dead, self.book, self._open, lambda *_: self.shut)
+        self.works = StageWorks(
+            name, self.queue, lambda: self.dead, self.book, self._open, lambda *_: self.shut, self._open_look
+        )
         digest = self.made.dependencies.rules.digest
         self.run = Run(work.value, "r", SLICES, {"version": "1"}, rules_digest=digest, by="ana")
         assert begin_run(self.book, self.run) is None
 
-    def _open(
-        self, work: Work, options: Mapping[str, str], seconds_left: Callable[[], float]
-    ) -> AbstractContextManager[Names]:
-        assert (work.value, seconds_left() > 0) == (self.run.work, True)
-        if options != {"version": "1"}:
+    def _open(self, run: Run, seconds_left: Callable[[], float]) -> AbstractContextManager[Names]:
+        assert (run.work, seconds_left() > 0) == (self.run.work, True)
+        if run.options != {"version": "1"}:
             raise InputError("another version")
         return nullcontext(self.work)
+
+    def _open_look(self, run: Run) -> LookAtHolders:
+        raise AssertionError(f"{run.work} needs no look")
 
     def ask(self) -> int:
         """What the command sends."""
@@ -325,7 +329,7 @@ OK = StageTask("unit", Work.VERIFY, "r")
         ("[" * 100_000, "not JSON"),
         ('{"kind": "backfill"}', "not a message of stage work"),
         (encode_stage_task(replace(OK, migration="other")), "of migration 'other'"),
-        (encode_stage_task(replace(OK, work=Work.CLEANUP)), "do not work on a run of cleanup --yes"),
+        (encode_stage_task(replace(OK, work=Work.ROLLBACK)), "do not work on a run of rollback --yes"),
         (json.dumps({**json.loads(encode_stage_task(OK)), "work": "dance"}), "'dance' is not a valid work"),
         (json.dumps({**json.loads(encode_stage_task(OK)), "v": 2}), "version 2"),
         (json.dumps({**json.loads(encode_stage_task(OK)), "run": 1}), "needs the text 'run'"),

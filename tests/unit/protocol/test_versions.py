@@ -127,6 +127,20 @@ def test_cleanups_own_marker_is_no_part_of_the_history() -> None:
     assert world.history(TARGET) == [b"a", b"b"]
 
 
+def test_what_a_producer_puts_and_deletes_after_a_cleanup_is_carried_in_its_order() -> None:
+    """Both before keyshift sees either: the version goes before the delete that is mirrored."""
+    world = HistoryWorld(b"a")
+    world.settle()
+    marker = world.store.remove(SOURCE)
+    world.edit(state=State.CLEANED, marker_version=marker)
+    world.write(b"b", DELETED)
+    world.settle(removed(4))
+    assert world.history(TARGET) == [b"a", b"b", DELETED]
+    world.write(b"c")
+    world.settle()
+    assert world.history(TARGET) == [b"a", b"b", DELETED, b"c"]
+
+
 def test_an_archived_version_parks_the_object_and_is_named() -> None:
     """Lifecycle rules archive noncurrent versions; what comes after one must wait for it."""
     world = HistoryWorld(b"a", b"b", b"c")

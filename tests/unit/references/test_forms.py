@@ -1,6 +1,8 @@
 """What may name an object that moves holds it: every form in which AWS or a common reader writes a place."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,8 +12,9 @@ from domain.keys import Location
 from domain.references.holders import Reference
 from domain.references.reports import ReferenceOutcome, Reported
 from handlers.config.rules_file import read_rules
-from handlers.operations.removals import Holders
 from tests.worlds.augmented_manifests import ManifestWorld
+from tests.worlds.gates import Place
+from tests.worlds.holders import own_holders
 from tests.worlds.items import new_world, rewrite
 from tests.worlds.referring import REFERRING_RULES, ReferringWorld
 
@@ -204,18 +207,18 @@ def test_a_list_of_uris_in_one_text_holds_all_though_it_reads_as_one_key() -> No
 
 
 class Found:
-    """A finder for the holders of a cleanup."""
+    """A ReferenceFinder for the holders of a cleanup."""
 
     def __init__(self, *places: str) -> None:
         self.places = places
 
-    def references(self) -> list[Reference]:
-        """See Operation."""
-        return [Reference("table jobs id=1", "uri", "", Location("line-1", place)) for place in self.places]
+    def find_references(self) -> Iterator[Reference]:
+        """See the port."""
+        return (Reference("table jobs id=1", "uri", "", Location("line-1", place)) for place in self.places)
 
-    def find_pins(self) -> list[Any]:
-        """See Operation."""
-        return []
+    def find_copy_references(self) -> Iterator[Reference]:
+        """See the port."""
+        yield from ()
 
 
 @pytest.mark.parametrize(
@@ -232,8 +235,8 @@ class Found:
 )
 def test_a_cleanup_leaves_what_a_folder_or_an_unreadable_text_may_name(place: str, key: str, *, is_held: bool) -> None:
     """A location without a key, or one that ends in a slash, stands for all below it."""
-    operation: Any = Found(place)
-    holders = Holders(operation, 600.0, lambda: 0.0)
+    here = Place()
+    holders = own_holders(replace(here.operation(), finders=(Found(place),)), here.manifest)
     assert (holders.holder_of(Location("line-1", key)) is not None) is is_held
     assert holders.holder_of(Location("line-2", key)) is None
 

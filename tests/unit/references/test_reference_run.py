@@ -134,7 +134,7 @@ def test_options_are_those_of_the_run() -> None:
 def test_a_binary_key_is_gone_on_after() -> None:
     """A cursor is text, and a key need not be."""
     key = {"id": {"B": b"\x00\xff"}, "at": {"N": "1"}}
-    assert reference_run._key_of(reference_run._cursor_of(key)) == key
+    assert reference_run.key_of(reference_run.cursor_of(key)) == key
 
 
 def pages(*units: float) -> Any:
