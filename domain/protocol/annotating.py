@@ -67,11 +67,9 @@ def read_annotations(store: AnnotationStore | None, location: Location) -> Mappi
 
 
 def put_annotations(
-    held: HeldRecord, store: AnnotationStore | None, target: Location, payloads: Mapping[str, bytes], *, etag: str
+    held: HeldRecord, store: AnnotationStore, target: Location, payloads: Mapping[str, bytes], *, etag: str
 ) -> bool:
     """Put them; ``False`` where the target no longer has that etag."""
-    if store is None:
-        return True
     put = partial(store.put_annotation, target, if_match=etag, send_before=held.lease.send_before)
     # The object is there with or without them, so they are not the effect that the intent declares.
     return all(held.send(partial(put, name, payload), is_last=False) for name, payload in payloads.items())

@@ -190,8 +190,7 @@ class ClaimedObject:
         An attempt may have ended between a copy in parts and its annotations, or they were put since.
         """
         source, target = sight.source, sight.target
-        is_copy = decision.state is State.COPIED and decision.origin is Origin.CREATED
-        if not is_copy or source is None or target is None:
+        if decision.origin is not Origin.CREATED or source is None or target is None:
             return True
         origin = SourceObject(self._source, source.etag, source.version_id)
         place = self._held.record.target

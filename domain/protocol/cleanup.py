@@ -68,7 +68,7 @@ def _may_be_deleted(record: Record) -> bool:
 
 def _unclaimed(record: Record, lease: Lease, ports: MigrationPorts) -> HeldRecord:
     """The record for a single write, on the condition that no other attempt has changed it."""
-    return HeldRecord(replace(record, intent=None, maybe=left_over(record)), lease=lease, ports=ports)
+    return HeldRecord(replace(record, intent=None), lease=lease, ports=ports)
 
 
 def _blocked(record: Record, now: float, *, need_proof: bool) -> Outcome | None:

@@ -139,9 +139,11 @@ class HeldRecord:
     def settle_commit(self, is_written: bool | None) -> None:
         """Note how the deferred commit went; where that is not known, write it."""
         change, self.commitment = self.commitment, None
-        if change is not None and is_written is None:
+        if change is None or is_written:
+            return
+        if is_written is None:
             self._store(change.record)
-        elif change is not None and not is_written:
+        else:
             raise self._lost()
 
     def park(self, cause: Cause, detail: str = "", **changes: Any) -> None:

@@ -107,7 +107,7 @@ def _whose(target: ObjectState, record: Record, theirs: Cause) -> Cause:
 
     A conflict about an unconfirmed copy keeps its cause, although the record forgets the unconfirmed copies.
     """
-    was_in_doubt = record.state is State.CONFLICT and record.cause is Cause.TARGET_IN_DOUBT
+    was_in_doubt = record.cause is Cause.TARGET_IN_DOUBT
     return Cause.TARGET_IN_DOUBT if was_in_doubt or may_be_ours(target, record) else theirs
 
 
@@ -200,9 +200,8 @@ def _hidden_by_cleanup(sight: Sight) -> HiddenVersion | None:
     top, record = sight.top, sight.record
     if top is None or top.hidden is None or top.hidden.version_id == record.source_version:
         return None
-    # A marker on top that is not keyshift's is the producer's own delete.
-    is_ours = record.marker_version in (None, top.marker_id) and is_what_we_hid(top.hidden, record, sight.target)
-    return top.hidden if is_ours else None
+    # A producer's own marker over a later version is no longer on top here: ``_is_deleted_since`` was asked before.
+    return top.hidden if is_what_we_hid(top.hidden, record, sight.target) else None
 
 
 def _conflict(cause: Cause) -> Decision:

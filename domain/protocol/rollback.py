@@ -106,9 +106,8 @@ def _copy_back(held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy)
     if answer is Refused.CONCURRENT:
         held.release()
         return Outcome(Verdict.RETURN, record.state, Cause.CONCURRENT_WRITER)
-    if isinstance(answer, Refused) and ports.store.look_at_object(record.source) is not None:
-        return _finish(held, ports, State.ROLLED_BACK)  # the producer wrote it, or a proxy sent the copy twice
-    if isinstance(answer, Refused):
+    # A source that is there now is the producer's, or a proxy sent the copy twice.
+    if isinstance(answer, Refused) and ports.store.look_at_object(record.source) is None:
         return _finish(held, ports, State.ROLLBACK_CONFLICT, cause=Cause.COPY_CHANGED)
     return _finish(held, ports, State.ROLLED_BACK)
 

@@ -30,7 +30,7 @@ def settled_fields(decision: Settle, sight: Sight, known: Record) -> dict[str, A
     if decision.state is State.COPIED and source is not None:
         changes |= {"source_etag": source.etag, "source_version": source.version_id, "size": source.size}
         changes["source_modified"] = source.last_modified
-    if decision.state is State.CLEANED and (marker := marker_of_cleanup(sight)) is not None:
+    if (marker := marker_of_cleanup(sight)) is not None:
         changes["marker_version"] = marker
     if any(getattr(known, name) != changes.get(name, getattr(known, name)) for name in _VERIFIED):
         changes |= {"verified_at": None, "seen": None}

@@ -13,7 +13,7 @@ from random import Random
 
 from tests.mutation.judging import Job, job_of, judge
 from tests.mutation.mutants import mutants_of
-from tests.mutation.recording import kept_recording, record
+from tests.mutation.recording import SUITES, kept_recording
 from tests.mutation.results import (
     NOTICED,
     UNNOTICED,
@@ -25,55 +25,14 @@ from tests.mutation.results import (
     with_examined,
 )
 
-CORE = frozenset(
-    (
-        *(
-            "protocol.attempt",
-            "steering.breaker",
-            "protocol.claimed_object",
-            "protocol.claims",
-            "protocol.cleaned_source",
-            "protocol.cleanup",
-            "protocol.cleanup_versions",
-            "protocol.conflicts",
-            "steering.control",
-            "protocol.copying",
-            "protocol.decisions",
-            "lifecycle.gates",
-            "keys",
-        ),
-        *(
-            "protocol.held_record",
-            "protocol.intents",
-            "protocol.known_target",
-            "protocol.migration",
-            "objects",
-            "protocol.parts",
-            "reporting.progress",
-            "protocol.reconciling",
-            "protocol.record",
-            "protocol.settling",
-            "rules.references",
-            "references.items",
-            "references.reports",
-        ),
-        *(
-            "references.json_strings",
-            "references.manifest_lines",
-            "references.manifest_reading",
-            "references.manifest_rewriting",
-        ),
-        "rules.paths",
-        *(
-            "references.item_rewriting",
-            "references.undo",
-            "protocol.rollback",
-            "lifecycle.stages",
-            "lifecycle.verification",
-        ),
-    )
+OF_OTHER_WINGS = (
+    *("keys", "objects", "reporting.progress", "rules.paths", "rules.references"),
+    *("lifecycle.gates", "lifecycle.stages", "lifecycle.verification", "steering.breaker", "steering.control"),
+    *("references.item_rewriting", "references.items", "references.json_strings", "references.manifest_lines"),
+    *("references.manifest_reading", "references.manifest_rewriting", "references.reports", "references.undo"),
 )
-"""The modules that decide what is written, deleted or rewritten."""
+CORE = frozenset((*OF_OTHER_WINGS, *(f"protocol.{path.stem}" for path in Path("domain/protocol").glob("*.py"))))
+"""The modules that decide what is written, deleted or rewritten: the protocol's wing, and some of others."""
 PRELOADED = ("greenlet", "pydantic", "boto3", "yaml", "rich", "click", "aws_lambda_powertools", "duckdb")
 
 
@@ -119,7 +78,7 @@ def _judge(options: argparse.Namespace) -> None:
         key=lambda one: (one.module, one.line),
     )
     print(f"{len(wanted)} mutants to judge of {len(every):,} that there are", flush=True)
-    recording = record(options.tests) if options.tests else kept_recording(options.recording)
+    recording = kept_recording(options.recording, options.tests or SUITES, processes=options.processes)
     for name in PRELOADED:
         importlib.import_module(name)
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, NoReturn
 
@@ -17,6 +19,7 @@ import pytest
 
 from tests.mutation.forking import SURVIVED, fork_each
 from tests.mutation.mutants import Mutant
+from tests.mutation.noticing import Noticing
 from tests.mutation.recording import Recording
 
 NOT_REACHED = "not reached"
@@ -29,7 +32,8 @@ DEEP = frozenset(
     }
 )
 """A crash at every call of every scenario, and whole migrations by seed."""
-_ONES_OWN = ("-q", "-x", "-s", "-p", "no:cacheprovider", "-p", "no:xdist")
+_ONES_OWN = ("-q", "-x", "-s", "--tb=native", "-p", "no:cacheprovider", "-p", "no:xdist")
+"""Nothing reads why a test failed: pytest's own traceback parses each file in it, which takes longer than the test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +85,15 @@ def judge(jobs: Sequence[Job], told: Told, *, seconds: Mapping[str, float], proc
         def judged(session: pytest.Session) -> None:
             functions = _functions_of_the_domain()
             gc.freeze()
+            with TemporaryDirectory() as folder:
+                noticing = Noticing(Path(folder, "noticed"))
 
-            def run(job: Job) -> NoReturn:
-                _exchange(job.mutant, functions)
-                _run_tests(session, job.tests)
+                def run(job: Job) -> NoReturn:
+                    _exchange(job.mutant, functions)
+                    _run_tests(session, job.tests, lambda test: noticing.note(job.mutant, test))
 
-            fork_each(iter(within), run, told, processes)
+                ordered = (replace(job, tests=noticing.sorted(job.mutant, job.tests)) for job in within)
+                fork_each(ordered, run, told, processes)
 
         _collected({test for job in within for test in job.tests}, judged)
 
@@ -107,7 +114,7 @@ def _unfit(controls: Sequence[Control], processes: int) -> frozenset[str]:
             failed.add(control.test)
 
     def controlled(session: pytest.Session) -> None:
-        fork_each(iter(controls), lambda control: _run_tests(session, [control.test]), told, processes)
+        fork_each(iter(controls), lambda one: _run_tests(session, [one.test], lambda _: None), told, processes)
 
     _collected({control.test for control in controls}, controlled)
     return frozenset(failed)
@@ -131,12 +138,13 @@ def _collected(tests: Collection[str], act: Callable[[pytest.Session], None]) ->
         sys.exit("pytest could not collect the tests")
 
 
-def _run_tests(session: pytest.Session, tests: Sequence[str]) -> NoReturn:
+def _run_tests(session: pytest.Session, tests: Sequence[str], noticed_by: Callable[[str], None]) -> NoReturn:
     items = {item.nodeid: item for item in session.items}
     chosen = [items[test] for test in tests if test in items]
     for item, following in zip(chosen, [*chosen[1:], None], strict=True):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.testsfailed:
+            noticed_by(item.nodeid)
             session._setupstate.teardown_exact(None)  # servers that fixtures started must end
             os._exit(1)
     os._exit(0)

@@ -7,6 +7,7 @@ which a test would only repeat.
 
 import ast
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,12 +72,12 @@ class _Place:
 
 def mutants_of(path: Path) -> Iterator[Mutant]:
     """Every mutant of one file, in the order of its lines."""
-    text = path.read_text(encoding="utf-8")
     module = ".".join(path.with_suffix("").parts).removesuffix(".__init__")
-    for number, place in enumerate(_places(ast.parse(text))):
-        before = ast.unparse(place.node)
-        for change in range(_changes(place.node)):
-            twin = _places(ast.parse(text))[number].node
+    for number, place in enumerate(_places(ast.parse(path.read_text(encoding="utf-8")))):
+        changes = _changes(place.node)
+        before = ast.unparse(place.node) if changes else ""
+        for change in range(changes):
+            twin = deepcopy(place.node)
             _change(twin, change)
             after = ast.unparse(twin)
             if before != after:

@@ -25,7 +25,7 @@ _LEFT_OUT = " or ".join(
     )
 )
 """What needs servers takes long; what takes conditions away itself says nothing about a mutant."""
-_OPTIONS = ("-q", "-n", "2", "--dist", "loadfile", "-p", "tests.mutation.durations", "-k", f"not ({_LEFT_OUT})")
+_OPTIONS = ("-q", "--dist", "loadfile", "-p", "tests.mutation.durations", "-k", f"not ({_LEFT_OUT})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +48,16 @@ class Recording:
         return sorted(quick, key=lambda test: (self.seconds[test], test))
 
 
-def kept_recording(path: Path) -> Recording:
-    """The recording of the code and the tests as they are now, taken anew unless it is in this file."""
-    digest = digest_of_sources()
+def kept_recording(path: Path, suites: Sequence[str], *, processes: int) -> Recording:
+    """The recording of these suites over the code as it is now, taken anew unless it is in this file."""
+    asked = (digest_of_sources(), tuple(suites))
     if path.exists():
         told, recording = pickle.loads(path.read_bytes())  # noqa: S301  # our own file
-        if told == digest:
+        if told == asked:
             return Recording(*recording)
-    recording = record(SUITES)
+    recording = record(suites, processes=processes)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(pickle.dumps((digest, (recording.seconds, recording.by_line))))
+    path.write_bytes(pickle.dumps((asked, (recording.seconds, recording.by_line))))
     return recording
 
 
@@ -71,12 +71,12 @@ def digest_of_sources() -> str:
     return digest.hexdigest()
 
 
-def record(suites: Sequence[str]) -> Recording:
+def record(suites: Sequence[str], *, processes: int) -> Recording:
     """Run the suites once, as they are; a test that fails is named, and judges nothing."""
     with tempfile.TemporaryDirectory() as folder:
         data, settings, durations = (Path(folder, name) for name in ("coverage", "coveragerc", "durations"))
         settings.write_text("[run]\nconcurrency = thread, greenlet\n", encoding="utf-8")
-        command = [sys.executable, "-m", "pytest", *_OPTIONS, *suites]
+        command = [sys.executable, "-m", "pytest", "-n", str(processes), *_OPTIONS, *suites]
         command += ["--cov=domain", "--cov-context=test", "--cov-report=", f"--cov-config={settings}"]
         environment = {**os.environ, "COVERAGE_FILE": str(data), DURATIONS: str(durations)}
         subprocess.run(command, env=environment, check=False)  # noqa: S603  # ourselves

@@ -10,8 +10,9 @@ import pytest
 from tests.mutation.forking import KILLED, SURVIVED
 from tests.mutation.judging import NOT_REACHED, job_of
 from tests.mutation.mutants import mutants_of
-from tests.mutation.recording import Recording, digest_of_sources
-from tests.mutation.results import Result, read_results, table, with_examined
+from tests.mutation.noticing import Noticing
+from tests.mutation.recording import SUITES, Recording, digest_of_sources
+from tests.mutation.results import Result, read_examined, read_results, result_of, table, with_examined
 
 pytestmark = pytest.mark.slow("runs other tests in processes of their own")
 
@@ -76,13 +77,24 @@ def test_a_mutant_is_judged_by_the_tests_that_reach_it() -> None:
     assert job_of(mutant, Recording(seconds, {}), at_most=6.0, deep=False).tests == []
 
 
+def test_what_noticed_a_neighbour_is_tried_first(tmp_path: Path) -> None:
+    """A near one before one in the same module; what noticed none stays in its order."""
+    first, *_, last = (one for one in mutants_of(PARTS) if one.function is not None)
+    noticing = Noticing(tmp_path / "noticed")
+    noticing.note(first, "far")
+    noticing.note(last, "near")
+    assert noticing.sorted(last, ["quick", "slow", "far", "near"]) == ["near", "far", "quick", "slow"]
+    elsewhere = next(mutants_of(PARTS.with_name("claims.py")))
+    assert noticing.sorted(elsewhere, ["quick", "near"]) == ["quick", "near"]
+
+
 def test_mutants_are_really_judged(tmp_path: Path) -> None:
     """With one test of one function, its mutants are killed, and those of another function are not reached."""
     mutants = [one for one in mutants_of(PARTS) if one.function is not None]
     named = {one.function[0] for one in mutants if one.function}
     reached = {one.line: frozenset({TEST}) for one in mutants if one.function and one.function[0] == FUNCTION}
     lines, results = tmp_path / "lines", tmp_path / "results.jsonl"
-    lines.write_bytes(pickle.dumps((digest_of_sources(), ({TEST: 0.1}, {str(PARTS): reached}))))
+    lines.write_bytes(pickle.dumps(((digest_of_sources(), SUITES), ({TEST: 0.1}, {str(PARTS): reached}))))
     command = [
         sys.executable,
         "-m",
@@ -118,7 +130,7 @@ def test_a_test_that_fails_without_a_mutant_kills_nothing(tmp_path: Path) -> Non
     test = f"{folder}/test_failing.py::test_that_fails_where_mutants_are_judged"
     lines, results = tmp_path / "lines", tmp_path / "results.jsonl"
     reached = {one.line: frozenset({test}) for one in mutants_of(PARTS) if one.function is not None}
-    lines.write_bytes(pickle.dumps((digest_of_sources(), ({test: 0.1}, {str(PARTS): reached}))))
+    lines.write_bytes(pickle.dumps(((digest_of_sources(), SUITES), ({test: 0.1}, {str(PARTS): reached}))))
     command = [
         sys.executable,
         "-m",
@@ -146,3 +158,12 @@ def test_survivors_that_were_examined_are_equal_programs() -> None:
     judged = with_examined(results, {"domain.keys": {"f": {"a => b": "why", "d => e": "why"}}})
     assert [one.verdict for one in judged] == ["equal", SURVIVED, KILLED, SURVIVED]
     assert table(judged, frozenset({"keys"}))[2] == "| `keys` | 4 | 1 | 0 | 1 | 2 | 0 | 33.3% |"
+
+
+@pytest.mark.parametrize("module", sorted(read_examined()))
+def test_what_was_examined_is_still_in_the_code(module: str) -> None:
+    """A reason that outlives its code would excuse whatever takes its name."""
+    results = [result_of(one, "", 0) for one in mutants_of(Path(*module.split(".")).with_suffix(".py"))]
+    there = {(one.function, one.change) for one in results}
+    examined = {(name, change) for name, changes in read_examined()[module].items() for change in changes}
+    assert examined <= there

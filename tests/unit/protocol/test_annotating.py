@@ -4,13 +4,20 @@ from dataclasses import replace
 
 import pytest
 
-from domain.errors import AccessDeniedError, EncryptionError, LeaseExpiredError, RefusedRequestError, UnavailableError
+from domain.errors import (
+    AccessDeniedError,
+    EncryptionError,
+    LeaseExpiredError,
+    RefusedRequestError,
+    ThrottledError,
+    UnavailableError,
+)
 from domain.keys import Location
 from domain.protocol.annotating import compare_annotations, read_annotations
 from domain.protocol.annotations import Annotation, AnnotationsCompared
 from domain.protocol.attempt import Outcome, Verdict
 from domain.protocol.causes import Cause
-from domain.protocol.cleanup import clean_source, preview_source
+from domain.protocol.cleanup import DELETE_SOURCE, clean_source, preview_source
 from domain.protocol.ports import SourceObject
 from domain.protocol.record import Origin, State
 from tests.fakes.object_store import InMemoryObjectStore
@@ -106,6 +113,19 @@ def test_an_attempt_that_ends_among_them_is_continued(error: Exception, call: st
     assert "copy_object" not in again
     assert (world.store.annotations(TARGET), world.record.state) == (LABELS, State.COPIED)
     assert world.record.origin is Origin.CREATED
+
+
+def test_a_put_annotation_is_not_a_copy_that_was_sent() -> None:
+    """The next attempt would take another writer's equal object for keyshift's."""
+    world = copied_in_parts()
+    for name in LABELS:
+        world.store.annotate(TARGET, name, None)
+    world.edit(maybe=frozenset({DELETE_SOURCE}))
+    world.store.fail_nth(1, ThrottledError("slow down"), call="put_annotation")
+    with pytest.raises(ThrottledError):
+        world.migrate(listed(LARGE))
+    assert set(world.store.annotations(TARGET)) == {"label"}
+    assert world.record.maybe == frozenset()
 
 
 @pytest.mark.parametrize("error", REFUSALS)
@@ -283,6 +303,7 @@ def test_an_empty_etag_proves_nothing() -> None:
         ((), ""),
         (("a",), "annotations a"),
         (("a", "b", "c"), "annotations a, b, c"),
+        (tuple("abcd"), "annotations a, b, c and 1 more"),
         (tuple("abcde"), "annotations a, b, c and 2 more"),
     ],
 )

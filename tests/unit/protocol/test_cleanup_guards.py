@@ -4,15 +4,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import md5
+from typing import Any
 
 import pytest
 
 from domain.errors import UnavailableError
+from domain.keys import Location
 from domain.objects import ContentHeaders, Encryption, Lock
 from domain.protocol.causes import Cause
 from domain.protocol.cleanup import DELETE_SOURCE, clean_source, preview_source
 from domain.protocol.intents import Action, Intent
-from domain.protocol.ports import Refused
+from domain.protocol.ports import Deleted, Refused
 from domain.protocol.record import Claim, Mode, Record, State
 from domain.protocol.rollback import roll_back_object
 from tests.worlds.migration import POLICY, SOURCE, TARGET, MigrationWorld, listed
@@ -188,6 +190,59 @@ def test_a_source_that_an_unanswered_delete_hid_comes_back_though_its_copy_is_go
     assert world.record.state is State.CONFLICT
     roll_back_object(SOURCE, TARGET, attempt=world.attempt(), ports=world.ports, policy=POLICY)
     assert world.store.body(SOURCE) == b"bytes"
+
+
+def test_a_rollback_that_did_not_end_holds_the_source() -> None:
+    """Its record may still say COPIED."""
+    world = copied()
+    world.edit(mode=Mode.ROLLED_BACK)
+    assert clean(world) is Cause.NOT_FORWARD
+    assert world.store.body(SOURCE) == b"bytes"
+
+
+def test_a_source_that_changed_ends_an_earlier_cleanup() -> None:
+    """Its delete had no effect, so no claim, intent or doubt is left of it."""
+    world = copied()
+    world.edit(claim=Claim("dead", 0.0), intent=DELETE_SOURCE)
+    world.store.put(SOURCE, b"other")
+    assert clean(world) is Cause.SOURCE_CHANGED
+    assert (world.record.claim, world.record.intent, world.record.maybe) == (None, None, frozenset())
+
+
+def test_the_marker_of_an_earlier_cleanup_is_not_this_ones() -> None:
+    """Rollback would take the marker of an unanswered cleanup for the producer's delete."""
+    world = copied(versioned=True)
+    world.edit(marker_version="earlier")
+    world.store.fail_next(UnavailableError("no answer"), when="after", call="delete_object")
+    with pytest.raises(UnavailableError):
+        clean(world)
+    world.clock.advance(100.0)
+    roll_back_object(SOURCE, TARGET, attempt=world.attempt(), ports=world.ports, policy=POLICY)
+    assert world.store.body(SOURCE) == b"bytes"
+
+
+@pytest.mark.parametrize(("gone", "state"), [(TARGET, State.CONFLICT), (SOURCE, State.GONE)])
+def test_what_a_cleanup_finds_names_no_earlier_marker(gone: Location, state: State) -> None:
+    """Its producer took that marker off when the key was written again."""
+    world = copied(versioned=True)
+    world.edit(marker_version="earlier")
+    world.store.remove(gone)
+    clean(world)
+    assert (world.record.state, world.record.marker_version) == (state, None)
+
+
+def test_an_absent_source_is_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its producer deleted it between the look and the delete; S3 says that the key is absent."""
+    world = copied()
+    delete = world.store.delete_object
+
+    def delete_object(*arguments: Any, **more: Any) -> Deleted | Refused:
+        world.store.remove(SOURCE)
+        return delete(*arguments, **more)
+
+    monkeypatch.setattr(world.store, "delete_object", delete_object)
+    assert clean(world) is State.CLEANED
+    assert world.store.calls[-1] == "delete_object"
 
 
 def test_an_upload_that_an_attempt_left_holds_the_source() -> None:

@@ -9,7 +9,7 @@ from domain.objects import Lock, ObjectState
 from domain.protocol.attempt import Lease, Verdict
 from domain.protocol.copying import UPLOAD
 from domain.protocol.held_record import HeldRecord, take_claim
-from domain.protocol.intents import Action, Intent
+from domain.protocol.intents import Action, Intent, with_doubtful
 from domain.protocol.known_target import earlier_copy, is_ruled_out
 from domain.protocol.migration import migrate_object
 from domain.protocol.notices import Destination
@@ -47,10 +47,18 @@ def test_an_etag_recognises_whatever_the_checksum_date_and_refusal_say() -> None
     """Without one the checksum counts; another source is never the same."""
     other = replace(COPY, checksum="", not_before=200, is_refused=True)
     assert COPY.identifies(other)
+    assert other.identifies(COPY)
     assert not COPY.identifies(replace(other, version_id="w"))
     by_checksum = replace(COPY, target_etag="")
     assert by_checksum.identifies(replace(by_checksum, not_before=200, is_refused=True))
     assert not by_checksum.identifies(replace(by_checksum, checksum="CRC32=BBBBBB=="))
+
+
+def test_the_same_copy_is_listed_once() -> None:
+    """With its earliest date, which rules out the least; as unconfirmed only where it is not known otherwise."""
+    later, refused = replace(COPY, not_before=200), replace(COPY, not_before=50, is_refused=True)
+    assert with_doubtful(frozenset({COPY, later}), frozenset({refused})) == {COPY}
+    assert with_doubtful(frozenset(), frozenset({refused})) == {refused}
 
 
 def there() -> ObjectState:

@@ -161,6 +161,20 @@ def test_another_workers_claim_returns_the_message_with_the_state() -> None:
     assert (parked.verdict, parked.state) == (Verdict.RETURN, State.COPIED)
 
 
+def test_a_park_announces_no_copy() -> None:
+    """A worker that dies between claim and park leaves nothing that may have been written."""
+    world = holding()
+    begin_attempt(
+        listed(b"bytes"),
+        destination=Destination(TARGET, "r"),
+        attempt=world.attempt(),
+        ports=world.ports,
+        policy=POLICY,
+    ).park(Cause.RULES)
+    assert len(world.manifest.changes) > 1
+    assert {now.intent for _, now in world.manifest.changes} == {None}
+
+
 def test_rolled_back_is_done_with_its_state() -> None:
     """No message of a rolled-back object waits."""
     world = holding()

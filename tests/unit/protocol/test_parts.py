@@ -46,7 +46,7 @@ def test_a_limit_of_zero_cuts_every_object() -> None:
         assert all(policy.is_cut(size, "b") for size in cut)
         assert not any(policy.is_cut(size, "b") for size in whole)
     (part,) = cut_into_parts(0, part_size=MIN_PART_BYTES)
-    assert (part.number, part.is_empty) == (1, True)
+    assert (part.number, part.first, part.is_empty) == (1, 0, True)
     assert not cut_into_parts(1, part_size=MIN_PART_BYTES)[0].is_empty
 
 

@@ -144,6 +144,10 @@ STRANGE = replace(UNKNOWN, state=State.CONFLICT)
             settle(State.GONE, origin=Origin.ADOPTED),
         ),
         (
+            sight(source=None, removed=True, record=record(state=State.CONFLICT, origin=Origin.CREATED)),
+            settle(State.GONE, origin=Origin.CREATED),
+        ),
+        (
             sight(source=None, removed=True, record=record(state=DECIDED, replaceable_etag=FOREIGN, origin=None)),
             FOLLOWED,
         ),
@@ -170,6 +174,10 @@ STRANGE = replace(UNKNOWN, state=State.CONFLICT)
         ),
         (sight(source=None, target=None), settle(State.GONE, keeps_target=False)),
         (sight(source=None, target=None, removed=True), settle(State.TOMBSTONE, keeps_target=False)),
+        (
+            sight(source=None, target=None, record=record(maybe=MAYBE_DELETED)),
+            settle(State.TOMBSTONE, keeps_target=False),
+        ),
         (
             sight(source=None, target=None, record=record(state=State.TOMBSTONE)),
             settle(State.TOMBSTONE, keeps_target=False),

@@ -8,18 +8,24 @@ import pytest
 from domain.errors import ThrottledError
 from domain.protocol.attempt import Outcome, Verdict
 from domain.protocol.causes import Cause
+from domain.protocol.cleanup import clean_source
 from domain.protocol.intents import Action, Intent
 from domain.protocol.ports import Refused
 from domain.protocol.record import Claim, Mode, Origin, Record, State
 from domain.protocol.rollback import PURGE, ROLL_BACK
 from tests.fakes.object_store import InMemoryObjectStore as InMemory
-from tests.worlds.migration import SOURCE, TARGET, MigrationWorld, listed
+from tests.worlds.migration import POLICY, SOURCE, TARGET, MigrationWorld, listed
 from tests.worlds.rollback import migrated, purge, roll_back
 
 ANOTHER = Cause.BUSY
 CHANGED = Cause.COPY_CHANGED
 UNFINISHED = Cause.ROLLBACK_UNFINISHED
 ETAG = md5(b"bytes", usedforsecurity=False).hexdigest()
+
+
+def clean(world: MigrationWorld) -> Outcome:
+    """One try, of a record that need not be verified."""
+    return clean_source(SOURCE.record_id, attempt=world.attempt(), ports=world.ports, policy=POLICY, need_proof=False)
 
 
 def test_a_key_that_was_never_migrated_gets_a_fence() -> None:
@@ -54,6 +60,72 @@ def test_a_claim_holds_until_after_its_last_second() -> None:
     world.edit(claim=Claim("other", world.clock.now() - 0.001), intent=ROLL_BACK)
     assert purge(world) == Outcome(Verdict.RETURN, State.ROLLED_BACK, UNFINISHED)
     world.edit(intent=PURGE)
+    assert purge(world).state is State.PURGED
+
+
+def test_a_purge_tells_a_rollback_that_runs_from_another_purge() -> None:
+    """The operator waits for the one, and looks after the other."""
+    world = migrated(cleaned=True)
+    roll_back(world)
+    world.edit(claim=Claim("other", world.clock.now()), intent=ROLL_BACK)
+    assert purge(world).cause is Cause.ROLLBACK_UNFINISHED
+    world.edit(intent=PURGE)
+    assert purge(world).cause is Cause.PURGE_IN_DOUBT
+
+
+@pytest.mark.parametrize("cause", [None, Cause.TARGET_IN_DOUBT])
+def test_a_copy_that_is_gone_is_purged(cause: Cause | None) -> None:
+    """Another writer deleted it: nothing is left that could be in doubt."""
+    world = migrated(cleaned=True)
+    roll_back(world)
+    world.edit(cause=cause)
+    world.store.remove(TARGET)
+    assert purge(world).state is State.PURGED
+
+
+@pytest.mark.parametrize("is_newer", [True, False])
+def test_what_came_up_under_the_marker_is_told_by_its_date(monkeypatch: pytest.MonkeyPatch, *, is_newer: bool) -> None:
+    """A lifecycle rule took the hidden version as the marker went; the producer put another one, or did not."""
+    world = MigrationWorld(versioned=True)
+    world.store.put(SOURCE, b"older")
+    world.clock.advance(100.0)
+    world.store.put(SOURCE, b"bytes")
+    world.migrate(listed(b"bytes"))
+    assert clean(world).state is State.CLEANED
+    version, remove = world.record.source_version or "", InMemory.remove_delete_marker
+
+    def remove_delete_marker(store: InMemory, *arguments: Any, **more: Any) -> None:
+        world.store.destroy(SOURCE, version)
+        remove(store, *arguments, **more)
+        if is_newer:
+            world.clock.advance(100.0)
+            world.store.put(SOURCE, b"newer")
+
+    monkeypatch.setattr(InMemory, "remove_delete_marker", remove_delete_marker)
+    roll_back(world)
+    ended = (State.ROLLED_BACK, None) if is_newer else (State.ROLLBACK_CONFLICT, Cause.OLDER_SOURCE)
+    assert (world.record.state, world.record.cause) == ended
+
+
+def test_an_older_version_under_an_unknown_marker_is_not_its_producers_delete() -> None:
+    """A lifecycle rule took the version that was copied, so the copy goes back."""
+    world = MigrationWorld(versioned=True)
+    world.store.put(SOURCE, b"older")
+    world.clock.advance(100.0)
+    world.store.put(SOURCE, b"bytes")
+    world.migrate(listed(b"bytes"))
+    assert clean(world).state is State.CLEANED
+    world.store.destroy(SOURCE, world.record.source_version or "")
+    world.edit(marker_version=None)
+    assert roll_back(world).state is State.ROLLED_BACK
+    assert world.store.body(SOURCE) == b"bytes"
+
+
+def test_without_versions_no_older_source_can_come_up() -> None:
+    """A producer's object of the same second as the copy does not hold the copy."""
+    world = migrated(cleaned=True)
+    roll_back(world)
+    world.store.put(SOURCE, b"other")
     assert purge(world).state is State.PURGED
 
 
@@ -133,9 +205,10 @@ def test_an_owners_delete_stays_a_delete() -> None:
 
 
 def test_without_versions_the_copy_goes_back_with_everything() -> None:
-    """Metadata and tags as they were."""
+    """Metadata and tags as they were; what was written is not looked at again."""
     world = migrated(cleaned=True)
     assert roll_back(world).state is State.ROLLED_BACK
+    assert world.store.calls[-1] == "copy_object"
     seen = world.store.look_at_object(SOURCE, with_tags=True)
     assert seen is not None
     assert (world.store.body(SOURCE), seen.metadata, seen.tags) == (b"bytes", {"a": "b"}, {"t": "1"})
@@ -173,6 +246,17 @@ def test_a_strangers_object_is_nothing_to_restore_from(*, there: bool) -> None:
     assert roll_back(world).state is State.ROLLBACK_CONFLICT
     assert world.record.cause == Cause.NOTHING_TO_RESTORE
     assert world.store.body(SOURCE) is None
+
+
+def test_a_copy_back_that_was_refused_leaves_nothing_unsettled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A 409 says that another writer was at the key. The next rollback ends, and its record is finished."""
+    world = migrated(cleaned=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(InMemory, "copy_object", lambda *_, **__: Refused.CONCURRENT)
+        assert roll_back(world).cause is Cause.CONCURRENT_WRITER
+    assert roll_back(world).state is State.ROLLED_BACK
+    assert world.store.body(SOURCE) == b"bytes"
+    assert not world.record.is_unfinished
 
 
 @pytest.mark.parametrize("cleaned", [True, False])

@@ -11,10 +11,11 @@ from domain.objects import ObjectState
 from domain.protocol.attempt import Lease, Outcome, Verdict
 from domain.protocol.causes import Cause, told
 from domain.protocol.claims import may_go_along
+from domain.protocol.cleaned_source import is_what_we_hid
 from domain.protocol.cleanup import DELETE_SOURCE, clean_source
 from domain.protocol.cleanup_versions import forget_version
 from domain.protocol.intents import Action, Intent
-from domain.protocol.known_target import earlier_copy, is_ruled_out, wrote
+from domain.protocol.known_target import doubted, earlier_copy, is_ruled_out, wrote
 from domain.protocol.ports import Deleted, Refused
 from domain.protocol.record import Claim, Record, State
 from domain.protocol.rollback import PURGE, ROLL_BACK
@@ -28,6 +29,7 @@ from tests.worlds.migration import (
     created,
     holding_large,
     listed,
+    mirrored,
     removed,
 )
 from tests.worlds.rollback import migrated, roll_back
@@ -153,9 +155,14 @@ def test_only_an_object_that_an_earlier_attempt_would_have_written_is_recorded_a
     sent = Record(SOURCE, TARGET, maybe=frozenset({Intent(Action.COPY, "e", target_etag=seen.etag)}))
     assert earlier_copy(seen, sent)["target_etag"] == seen.etag
     assert earlier_copy(seen, sent)["copied_before"] == seen.last_modified + 1
-    assert not earlier_copy(replace(seen, etag="another"), sent)
-    assert not earlier_copy(None, sent)
-    assert not earlier_copy(seen, replace(sent, state=State.CONFLICT))
+    assert earlier_copy(seen, sent)["source_version"] is None
+    copy = Intent(Action.COPY, "e", "v", target_etag=seen.etag)
+    assert earlier_copy(seen, replace(sent, maybe=frozenset({copy})))["source_version"] == "v"
+    for other in (replace(copy, is_refused=True), replace(copy, action=Action.REWRITE)):
+        assert earlier_copy(seen, replace(sent, maybe=frozenset({other}))) == {}
+    assert earlier_copy(replace(seen, etag="another"), sent) == {}
+    assert earlier_copy(None, sent) == {}
+    assert earlier_copy(seen, replace(sent, state=State.CONFLICT)) == {}
 
 
 def test_a_version_that_cleanups_marker_hides_is_copied_as_that_version(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,6 +235,89 @@ def test_a_marker_of_cleanup_over_nothing_teaches_no_id() -> None:
     world.clock.advance(1_000)
     assert world.migrate(removed(9)).state is State.CLEANED
     assert world.record.marker_version is None
+
+
+@pytest.mark.parametrize("is_marked", [True, False])
+def test_a_cleanup_without_an_answer_counts_though_what_it_hid_is_gone(*, is_marked: bool) -> None:
+    """A lifecycle rule took the version, and then the marker: the copy is the only one, and no delete follows it."""
+    world = migrated(cleaned=False, versioned=True)
+    version = world.record.source_version or ""
+    world.store.fail_next(UnavailableError("no answer"), when="after", call="delete_object")
+    with pytest.raises(UnavailableError):
+        clean(world)
+    world.store.destroy(SOURCE, version)
+    if not is_marked:
+        marker = world.store.find_top_marker(SOURCE)
+        assert marker is not None
+        world.store.destroy(SOURCE, marker.marker_id)
+    world.clock.advance(1_000)
+    assert clean(world).state is State.CLEANED
+    assert world.record.marker_version is None
+    assert world.migrate(removed(9)).state is State.CLEANED
+    assert world.store.body(TARGET) == b"bytes"
+
+
+def test_a_rewritten_copy_is_not_copied_back_as_the_original() -> None:
+    """Its content has other references, and a lifecycle rule took the version that cleanup hid."""
+    world = migrated(cleaned=True, versioned=True)
+    world.store.destroy(SOURCE, world.record.source_version or "")
+    world.edit(rewritten_etag=world.record.target_etag)
+    assert roll_back(world).cause is Cause.ORIGINAL_GONE
+    assert world.record.state is State.ROLLBACK_CONFLICT
+    assert (world.store.body(SOURCE), world.store.body(TARGET)) == (None, b"bytes")
+
+
+def test_a_version_that_nothing_dates_is_not_made_current(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its producer put the same bytes before cleanup's delete. Another writer deleted the copy, whose date counts."""
+    world, delete = migrated(cleaned=False, versioned=True), InMemory.delete_object
+
+    def delete_object(store: InMemory, location: Location, **more: Any) -> Deleted | Refused:
+        world.store.put(SOURCE, b"bytes", metadata={"new": "1"})
+        return delete(store, location, **more)
+
+    monkeypatch.setattr(InMemory, "delete_object", delete_object)
+    assert clean(world).state is State.CLEANED
+    assert world.record.source_modified is None
+    world.store.remove(TARGET)
+    assert roll_back(world).cause is Cause.NOTHING_TO_RESTORE
+    assert world.store.body(SOURCE) is None
+
+
+def test_a_mirrored_delete_that_s3_refused_with_409_is_not_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another writer is at the target: the copy is still there, and so is the message."""
+    world = mirrored()
+    monkeypatch.setattr(InMemory, "delete_object", lambda *_, **__: Refused.CONCURRENT)
+    assert world.migrate(removed(2)).verdict is Verdict.RETURN
+    assert world.record.state is State.COPIED
+    assert world.store.body(TARGET) == b"bytes"
+
+
+def test_a_version_that_the_record_does_not_name_was_not_hidden_by_cleanup() -> None:
+    """A cleanup of versions forgot it: an older one with the same bytes may be all that is left."""
+    world = migrated(cleaned=True, versioned=True)
+    top = world.store.find_top_marker(SOURCE)
+    assert top is not None
+    assert top.hidden is not None
+    assert is_what_we_hid(top.hidden, world.record, None)
+    forgotten = replace(world.record, source_version=None, source_modified=0)
+    assert not is_what_we_hid(top.hidden, forgotten, None)
+
+
+def test_only_a_refused_copy_is_unconfirmed() -> None:
+    """One that was not refused makes its target known."""
+    seen = migrated(cleaned=False).store.look_at_object(TARGET)
+    assert seen is not None
+    copy = Intent(Action.COPY, "e", target_etag=seen.etag)
+    refused = replace(copy, is_refused=True)
+    assert doubted(seen, Record(SOURCE, TARGET, maybe=frozenset({copy, refused}))) == {refused}
+
+
+def test_a_cleanup_keeps_the_version_that_the_record_knows() -> None:
+    """Where the server does not name it with the object, as some do not."""
+    world = migrated(cleaned=False)
+    world.edit(source_version="v1")
+    assert clean(world).state is State.CLEANED
+    assert world.record.source_version == "v1"
 
 
 def test_a_copy_with_a_foretold_etag_is_not_recognised_by_its_checksum() -> None:
