@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from domain.objects import ObjectState
-from domain.protocol.cleaned_source import was_cleaned
+from domain.protocol.cleaned_source import is_put_after, was_cleaned
 from domain.protocol.decisions import CarryVersions, Copy, Decision, DeleteTarget, Settle, Sight
 from domain.protocol.intents import Action
 from domain.protocol.known_target import doubted, is_as_recorded, is_known, wrote
@@ -55,7 +55,10 @@ def _is_behind(decision: Settle, sight: Sight) -> bool:
     if decision.state is not State.COPIED or source is None or target is None or not _may_be_replaced(target, sight):
         return False
     carried = carried_versions(sight.record, target)
-    return bool(carried) and (source.version_id or _NULL) not in carried
+    if carried:
+        return (source.version_id or _NULL) not in carried
+    # Cleanup has deleted the carried version for good, and only its date is left.
+    return is_known(target, sight.record) and is_put_after(source, sight.record, target)
 
 
 def carried_versions(record: Record, target: ObjectState | None) -> frozenset[str]:

@@ -141,6 +141,21 @@ def test_what_a_producer_puts_and_deletes_after_a_cleanup_is_carried_in_its_orde
     assert world.history(TARGET) == [b"a", b"b", DELETED, b"c"]
 
 
+def test_the_same_put_again_after_a_cleanup_of_versions_is_a_version_of_its_own() -> None:
+    """The record has forgotten the id of the version that is gone; its date tells."""
+    world = HistoryWorld(b"a")
+    world.settle()
+    version = world.record.source_version
+    marker = world.store.remove(SOURCE)
+    world.store.destroy(SOURCE, str(version))
+    world.edit(state=State.CLEANED, marker_version=marker, source_version=None)
+    world.write(b"a")
+    world.settle()
+    assert world.history(TARGET) == [b"a", b"a"]
+    world.settle()
+    assert world.history(TARGET) == [b"a", b"a"]
+
+
 def test_an_archived_version_parks_the_object_and_is_named() -> None:
     """Lifecycle rules archive noncurrent versions; what comes after one must wait for it."""
     world = HistoryWorld(b"a", b"b", b"c")
