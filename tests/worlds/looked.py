@@ -30,7 +30,7 @@ from tests.worlds.gates import Place
 from tests.worlds.handlers import Bench, bench
 from tests.worlds.referring import REFERRING_RULES
 
-SEGMENTS = 3
+LOOK_SEGMENTS = 3
 PINNED, NAMED, LISTED = "old//pinned", "old//named", "old//b.png"
 HELD = {PINNED, NAMED, LISTED}
 FREE = {f"old//free-{number}" for number in range(6)} | {"old//a.png", "old//set.manifest"}
@@ -110,9 +110,9 @@ class Cleaning:
 
     def begun(self, run_id: str) -> Run:
         """What a command begins."""
-        options = CleanupOptions(SEGMENTS, yes=True, soak=0.0, tables=()).as_options()
+        options = CleanupOptions(LOOK_SEGMENTS, yes=True, soak=0.0, tables=()).as_options()
         digest, now = self.world.rules.digest, self.clock.now()
-        run = Run(Work.CLEANUP.value, run_id, SEGMENTS, options, rules_digest=digest, by="ana", begun_at=now)
+        run = Run(Work.CLEANUP.value, run_id, LOOK_SEGMENTS, options, rules_digest=digest, by="ana", begun_at=now)
         assert begin_run(self.book, run) is None
         return run
 
