@@ -1,6 +1,6 @@
 """A copy in one request or in parts: which requests, what is declared before them, and what is left after a refusal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import md5
 
@@ -14,8 +14,8 @@ from domain.protocol.held_record import HeldRecord, take_claim
 from domain.protocol.intents import Action, Intent
 from domain.protocol.migration import migrate_object
 from domain.protocol.notices import Destination, Notice, NoticeKind
-from domain.protocol.parts import MAX_OBJECT_BYTES, MIB, composed_etag
-from domain.protocol.ports import MustMatch, Refused, Written
+from domain.protocol.parts import MAX_OBJECT_BYTES, MIB, Part, composed_etag
+from domain.protocol.ports import MustMatch, Refused, SourceObject, TargetObject, Written
 from domain.protocol.record import Origin, State
 from tests.fakes.object_store import InMemoryObjectStore as InMemory
 from tests.worlds.migration import BARE_ROW, LARGE, POLICY, SHORT, SOURCE, TARGET, MigrationWorld, holding_large, listed
@@ -332,3 +332,44 @@ def test_parts_whose_etags_are_no_digests_foretell_nothing(monkeypatch: pytest.M
     assert world.store.body(TARGET) == LARGE
     declared = [now.intent.target_etag for _, now in world.manifest.changes if now.intent is not None]
     assert declared[-1] == ""
+
+
+def test_what_a_row_does_not_tell_is_declared_before_the_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row with the key alone leaves the intent to the look."""
+    world, declared, real = MigrationWorld(), list[Intent | None](), InMemory.copy_object
+    world.store.put(SOURCE, b"bytes")
+
+    def copy_object(
+        self: InMemory, source: SourceObject, target: TargetObject, *, seen: ObjectState | None
+    ) -> Written | Refused:
+        declared.append(world.record.intent)
+        return real(self, source, target, seen=seen)
+
+    monkeypatch.setattr(InMemory, "copy_object", copy_object)
+    world.migrate(BARE_ROW)
+    assert [(one.action, one.etag) for one in declared if one is not None] == [(Action.COPY, DIGEST)]
+
+
+def test_a_resumed_upload_is_declared_as_one_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its claim may name a copy, and no part is an object at the target yet."""
+    world, declared, real = holding_large(), list[Action | None](), InMemory.copy_parts
+
+    def copy_parts(
+        self: InMemory, source: SourceObject, target: TargetObject, *, upload_id: str, parts: Sequence[Part]
+    ) -> Mapping[int, str] | Refused:
+        intent = world.record.intent
+        declared.append(intent.action if intent is not None else None)
+        return real(self, source, target, upload_id=upload_id, parts=parts)
+
+    monkeypatch.setattr(InMemory, "copy_parts", copy_parts)
+    row = listed(LARGE)
+    for limit in (2.0, 60.0):
+        migrate_object(
+            row,
+            destination=Destination(TARGET, "r"),
+            attempt=world.attempt(limit),
+            ports=world.ports,
+            policy=SHORT,
+        )
+    assert world.record.state is State.COPIED
+    assert declared == [Action.UPLOAD] * 3
