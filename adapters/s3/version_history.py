@@ -7,7 +7,7 @@ from typing import Any
 from adapters.aws.clients import AwsClients
 from adapters.aws.errors import translated
 from adapters.s3.requests import Owners, unquoted
-from domain.errors import RefusedRequestError
+from domain.errors import RefusedRequestError, UnavailableError
 from domain.keys import Location
 from domain.protocol.ports import StoredVersion
 
@@ -23,24 +23,28 @@ class S3VersionHistory:
     itself, in which S3 lists both kinds together, newest first (aws-facts.md §2.2).
     """
 
-    def __init__(self, clients: AwsClients, *, owners: Owners | None = None) -> None:
+    def __init__(self, clients: AwsClients, *, owners: Owners | None = None, at_once: int = 1_000) -> None:
         self._s3 = clients.s3
+        self._at_once = at_once
         self._owners = owners or Owners()
         self._s3.meta.events.register("before-parse.s3.ListObjectVersions", _keep_order, unique_id=_ORDER)
 
     def list_versions(self, location: Location, *, since: str | None = None) -> list[StoredVersion]:
         """See the port; the key itself is listed before longer ones."""
         page: dict[str, Any] = {"Bucket": location.bucket, "Prefix": location.key} | self._owners.of(location)
-        newest_first: list[StoredVersion] = []
+        newest_first: dict[str, StoredVersion] = {}
         while True:
             with translated("ListObjectVersions", location.uri):
-                answer: dict[str, Any] = dict(self._s3.list_object_versions(**page))
+                answer: dict[str, Any] = dict(self._s3.list_object_versions(**page, MaxKeys=self._at_once))
+            known = len(newest_first)
             for version in _in_order(answer, location):
-                newest_first.append(version)
+                newest_first.setdefault(version.version_id, version)
                 if version.version_id == since:
-                    return newest_first[::-1]
+                    return list(newest_first.values())[::-1]
             if not answer.get("IsTruncated") or answer.get("NextKeyMarker") != location.key:
-                return newest_first[::-1]
+                return list(newest_first.values())[::-1]
+            if len(newest_first) == known:
+                raise UnavailableError(f"ListObjectVersions of {location.uri} repeats a page")
             page |= {"KeyMarker": answer["NextKeyMarker"], "VersionIdMarker": answer["NextVersionIdMarker"]}
 
 
