@@ -53,7 +53,7 @@ def later_changes(random: Random) -> dict[str, Any]:
 
 
 def engine_changes(random: Random) -> dict[str, Any]:
-    """Functions that do runs of stage work, and an operator who cancels some. Commands alone look for references."""
+    """Functions that do runs of stage work, and an operator who cancels some."""
     back = random.random() < 0.4
     return {
         "engine": random.randint(1, 3),
@@ -63,9 +63,6 @@ def engine_changes(random: Random) -> dict[str, Any]:
         "cleanup": random.random() < 0.7,
         "rollback": back,
         "purge": back and random.random() < 0.7,
-        "items": 0,
-        "manifests": 0,
-        "rewrites": False,
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from domain.errors import KeyshiftError, PermanentError, UnavailableError
 from domain.lifecycle.verification import Finding
 from domain.runs.run import Run, RunState
-from domain.runs.works import StageQueue, Work, queue_of
+from domain.runs.works import StageQueue, Work, is_look, queue_of
 from handlers.bootstrap.runs import ListedKeys
 from handlers.operations.cleanup import begin_cleaning, refuse_cleanup
 from handlers.operations.look_at_holders import has_holders
@@ -179,7 +179,10 @@ def cancels(site: Site, process: Process) -> None:
 
 
 def ends_runs(site: Site, process: Process) -> None:
-    """Until no run goes on: an operator cancels what was left for good."""
-    while any(run.goes_on for run in site.runs.runs.values()):
+    """Until no run goes on: an operator cancels what was left for good.
+
+    A look for holders is not cancelled: nothing takes it up once its run has ended.
+    """
+    while any(run.goes_on and not is_look(run.work) for run in site.runs.runs.values()):
         cancels(site, process)
         process.sleep(5.0)

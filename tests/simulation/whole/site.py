@@ -90,7 +90,6 @@ def rules_of(  # a rules file with all that it may say
     kind: str = "usual",
     has_prefix: bool = False,
     has_region: bool = False,
-    refers: bool = True,
     promise: str = "",
 ) -> CompiledRules:
     """One rule, and a table and manifests that refer to what it moves; with a prefix as two migrations need it."""
@@ -102,7 +101,7 @@ def rules_of(  # a rules file with all that it may say
     return read_rules(
         f"version: 1\nmigration: whole\nsource: {side}\ntarget: {other}\n"
         f'rules:\n  - {{name: move, from: "{source}{{rest...}}", to: "{prefix}{{rest...}}"}}\n'
-        f"{kept}deletes: {deletes}\ncleanup: {{unversioned_source: fenced}}\n{DECLARED if refers else ''}{manifests}"
+        f"{kept}deletes: {deletes}\ncleanup: {{unversioned_source: fenced}}\n{DECLARED}{manifests}"
     )
 
 
@@ -172,7 +171,6 @@ class Site:
                 kind=kind,
                 has_prefix=plan.gated,
                 has_region=plan.forms,
-                refers=not plan.engine,
                 promise=promise_of(plan),
             )
             for kind in ("usual", plan.other_rules)
