@@ -25,7 +25,7 @@ class CarriedVersions:
     """The steps of one attempt: each is declared, done on the condition of the step before it, and recorded.
 
     The record then says of the target what it would say if keyshift had handled the event of that version in time.
-    So whatever ends the attempt, the next one sees a target that it knows, and copies the version after it.
+    If an attempt ends between two steps, the next one sees a target that it knows, and copies the version after it.
     """
 
     def __init__(self, held: HeldRecord, ports: MigrationPorts, policy: MigrationPolicy) -> None:
@@ -75,7 +75,7 @@ class CarriedVersions:
     def _copy(self, version: StoredVersion, condition: TargetCondition) -> TargetCondition | HandedOn | None:
         held = self._held
         seen = self._ports.store.look_at_object(held.record.source, version_id=version.version_id, with_tags=True)
-        if seen is None:  # it was deleted for good, so it is no part of the history any more
+        if seen is None:  # it was deleted for good, so it is not part of the history any more
             return condition
         answer = self._copy_seen(seen, version, condition)
         if isinstance(answer, HandedOn):

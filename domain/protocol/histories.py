@@ -86,7 +86,7 @@ def _is_copy(
         return version.is_marker and other.is_marker
     if version.etag == other.etag or not (is_digest(version.etag) and is_digest(other.etag)):
         return True
-    # A list does not tell whether KMS encrypts, and then etags are no digests. HEAD of both versions does.
+    # Under a KMS key etags are not digests. A list does not tell of the key, HEAD of both versions does.
     one = store.look_at_object(source, version_id=version.version_id)
     copy = store.look_at_object(target, version_id=other.version_id)
     if one is None or copy is None:

@@ -30,5 +30,5 @@ def version_findings(rules: CompiledRules, inspector: Inspector) -> Iterator[Fin
     sides = dict.fromkeys([(rules.source_bucket, rules.source_prefix), (rules.target_bucket, rules.target_prefix)])
     for bucket, prefix in sides:
         is_tried = inspector.can_read_versions(bucket, prefix)
-        text = "and an earlier one can be read" if is_tried else "and there is no earlier one yet to try a read on"
+        text = "and an earlier one can be read" if is_tried else "and no earlier version was found to try a read on"
         yield Finding("ok", PART, f"versions of {bucket} can be listed, {text}")

@@ -78,7 +78,7 @@ def test_versions_of_both_buckets_are_tried() -> None:
     told = [one.text for one in found(Buckets()) if "can be listed" in one.text]
     assert [text.split()[2] for text in told] == ["line-1", "line-2"]
     assert all("an earlier one can be read" in text for text in told)
-    assert "no earlier one yet" in list(found(Buckets(has_earlier=False)))[-1].text
+    assert "no earlier version was found" in list(found(Buckets(has_earlier=False)))[-1].text
     with pytest.raises(AccessDeniedError):
         list(found(Buckets(denied="line-2")))
 
