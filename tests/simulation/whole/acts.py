@@ -72,6 +72,4 @@ ACTS = (
     Play(Scenario("A32 start and one backfill", ("A", "B"), source="A"), {**STARTED, "trusts": True}),
     Play(Scenario("A33 start and cut-over", ("A", "B")), STARTED),
 )
-LONG = ("A30", "A31", "A33")
-"""Plays of hundreds of calls, which only the whole sweep has time for."""
 PLAYS = {play.name: play for play in (*(Play(one) for one in SCENARIOS.values() if not one.undisturbed), *ACTS)}

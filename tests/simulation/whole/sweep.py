@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from random import Random
 
 from domain.keys import Location
@@ -53,8 +54,12 @@ def plan_of(play: Play, seed: int) -> Plan:
 
 def perform(play: Play, *, seed: int, number: int = -1, moment: Moment = "before") -> Found:
     """Play a scenario in one order, with at most one fault; ``steps`` of what is found counts the calls."""
+    return _perform(play, _dice(play, seed, number, moment), seed)
+
+
+def _dice(play: Play, seed: int, number: int = -1, moment: Moment = "before") -> OneFault:
     polled = POLLED if play.changes.get("engine") else frozenset[str]()
-    return _perform(play, OneFault(Random(seed), bool(play.changes), polled, number, moment), seed)
+    return OneFault(Random(seed), bool(play.changes), polled, number, moment)
 
 
 def _perform(play: Play, dice: OneFault, seed: int) -> Found:
@@ -143,13 +148,16 @@ class Swept:
     broken: list[str] = field(default_factory=list)
 
 
-def sweep(names: list[str], *, orders: int) -> Swept:
-    """Every scenario in so many orders, each with each fault at each of its calls."""
+def sweep(names: list[str], *, orders: int, at_most: int | None = None) -> Swept:
+    """Every scenario in so many orders, each with each fault at each of its calls.
+
+    Of a play with more than ``at_most`` calls, only so many have faults, spread evenly; None: all of them.
+    """
     swept = Swept()
     for name in names:
         swept.scenarios += 1
         for seed in range(orders):
-            for number, moment, found in _faults(PLAYS[name], seed):
+            for number, moment, found in _faults(PLAYS[name], seed, at_most):
                 swept.plays += 1
                 swept.crashes += moment in ("before", "after")
                 swept.doubled += moment == "twice"
@@ -159,9 +167,10 @@ def sweep(names: list[str], *, orders: int) -> Swept:
     return swept
 
 
-def _faults(play: Play, seed: int) -> Iterator[tuple[int, str, Found]]:
-    dice = OneFault(Random(seed), bool(play.changes))
+def _faults(play: Play, seed: int, at_most: int | None) -> Iterator[tuple[int, str, Found]]:
+    dice = _dice(play, seed)
     yield -1, "no fault", _perform(play, dice, seed)
-    for number, name in enumerate(dice.calls):
+    apart = 1 if at_most is None else -(-len(dice.calls) // at_most)
+    for number, name in islice(enumerate(dice.calls), seed % apart, None, apart):
         for moment in moments_of(name):
             yield number, moment, perform(play, seed=seed, number=number, moment=moment)

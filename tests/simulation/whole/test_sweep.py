@@ -6,10 +6,13 @@ import pytest
 
 from domain.protocol.held_record import HeldRecord
 from tests.simulation.scenarios import SCENARIOS
-from tests.simulation.whole.acts import ACTS, LONG, PLAYS
+from tests.simulation.whole.acts import ACTS, PLAYS
 from tests.simulation.whole.sweep import sweep
 
 pytestmark = pytest.mark.slow("plays one migration again for each call at which it may be stopped")
+
+AT_MOST = 60
+"""Calls of a play that have faults here; ``python -m tests.simulation.whole --sweep`` leaves none out."""
 
 
 @pytest.mark.parametrize("number", range(4))
@@ -25,10 +28,10 @@ def test_a_crash_at_any_call_converges(number: int) -> None:
 @pytest.mark.parametrize("number", range(4))
 def test_operators_may_die_at_any_call(number: int) -> None:
     """Verification, references and their undo, replays, pauses, cleanup and rollback by command, runs, and a start."""
-    swept = sweep([play.name for play in ACTS if play.name not in LONG][number::4], orders=1)
+    swept = sweep([play.name for play in ACTS][number::4], orders=1, at_most=AT_MOST)
     assert swept.crashes > 300
-    assert swept.doubled > 50
-    assert swept.pairs > 50
+    assert swept.doubled > 30
+    assert swept.pairs > 10
     assert not swept.broken, swept.broken[0]
 
 
