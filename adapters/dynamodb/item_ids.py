@@ -9,8 +9,6 @@ SINGLE_AUDITED_IDS = (CONTROL_ID, STAGE_ID)
 """The operator's control and the stage of the migration; each of their changes is an audit event that names the id."""
 AUDITED_PREFIX = JOURNAL_ID
 """The rewritten references of one item of a referring table, followed by a SHA-256; changes are audit events too."""
-SCAN_PREFIX = "keyshift#reference-scan#"
-"""How far a scan of a referring table has come."""
 CHAIN_ID = "keyshift#chain"
 """The newest link of the audit chain without a shard. With ``#SHARD`` after it: that of the shard's chain."""
 CHAINS_ID = "keyshift#chains"

@@ -1,6 +1,6 @@
 """Tables of the application that hold URIs, and the journal of rewritten references."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 from typing import Any
 
@@ -9,19 +9,23 @@ from botocore.exceptions import ClientError
 from adapters.aws.clients import AwsClients
 from adapters.aws.errors import error_code, translated
 from adapters.dynamodb.attributes import PARTITION_KEY, number, text
-from adapters.dynamodb.item_ids import SCAN_PREFIX
 from adapters.dynamodb.item_table import ItemTable
 from adapters.dynamodb.reference_items import REVISION, entry_of_item, item_of_entry
 from domain.audit.item_events import JOURNAL_ID
 from domain.errors import ThrottledError
 from domain.protocol.record import Record
 from domain.references.items import Edit, item_size
-from domain.references.ports import Changed, ItemChange, ItemPage, JournalEntry, ScanPosition
+from domain.references.ports import Changed, EntryPage, ItemChange, ItemPage, JournalEntry
 from domain.rules.references import Item
 
 _TOO_LARGE = "item size"
 _UNIT_BYTES = 4_096
 """Bytes that a consistent read of one unit returns, at most."""
+_OPEN_ENTRIES: Mapping[str, Any] = {
+    "FilterExpression": "begins_with(#pk, :journal) AND #open > :zero",
+    "ExpressionAttributeNames": {"#pk": PARTITION_KEY, "#open": "open_switches"},
+    "ExpressionAttributeValues": {":journal": text(JOURNAL_ID), ":zero": {"N": "0"}},
+}
 _CROWDED = frozenset({"TransactionConflict"})
 _THROTTLED = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded"})
 
@@ -95,27 +99,13 @@ class DynamoDbReferences:
 
     def scan_entries(self) -> Iterator[JournalEntry]:
         """See the port."""
-        entries = self._items.scan_items(
-            FilterExpression="begins_with(#pk, :journal) AND #open > :zero",
-            ExpressionAttributeNames={"#pk": PARTITION_KEY, "#open": "open_switches"},
-            ExpressionAttributeValues={":journal": text(JOURNAL_ID), ":zero": {"N": "0"}},
-        )
-        yield from map(entry_of_item, entries)
+        yield from map(entry_of_item, self._items.scan_items(**_OPEN_ENTRIES))
 
-    def read_position(self, scan_id: str) -> ScanPosition:
-        """See the port."""
-        item = self.read_item(self._table, {PARTITION_KEY: text(SCAN_PREFIX + scan_id)})
-        if item is None:
-            return ScanPosition()
-        return ScanPosition(item["last_key"]["M"] if "last_key" in item else None, item["done"]["BOOL"])
-
-    def write_position(self, scan_id: str, position: ScanPosition) -> None:
-        """See the port."""
-        item: Any = {PARTITION_KEY: text(SCAN_PREFIX + scan_id), "done": {"BOOL": position.done}}
-        if position.last_key is not None:
-            item["last_key"] = {"M": dict(position.last_key)}
-        with translated("PutItem", self._table):
-            self._client.put_item(TableName=self._table, Item=item)
+    def read_entries(self, segment: int, segments: int, *, cursor: str, at_most: int) -> EntryPage:
+        """See the port; other items of the table count too, so a page may hold fewer entries."""
+        scan = {"Segment": segment, "TotalSegments": segments, "Limit": at_most}
+        items, after = self._items.scan_page(cursor, **scan, **_OPEN_ENTRIES)
+        return EntryPage([entry_of_item(item) for item in items], after)
 
     def _put(self, change: ItemChange) -> dict[str, Any]:
         put: dict[str, Any] = {"TableName": self._table, "Item": item_of_entry(change.entry)}

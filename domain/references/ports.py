@@ -67,11 +67,11 @@ class ItemPage:
 
 
 @dataclass(frozen=True, slots=True)
-class ScanPosition:
-    """How far a segment of a scan has come."""
+class EntryPage:
+    """Some entries of a segment of the journal; ``cursor`` is where it continues, ``None`` after the last page."""
 
-    last_key: Item | None = None
-    done: bool = False
+    entries: Sequence[JournalEntry]
+    cursor: str | None
 
 
 class ReferringTables(Protocol):
@@ -93,16 +93,16 @@ class ReferringTables(Protocol):
 
 
 class ReferenceJournal(Protocol):
-    """The journal of rewritten references, beside the records, and the positions of scans."""
+    """The journal of rewritten references, beside the records."""
 
     def scan_entries(self) -> Iterator[JournalEntry]:
         """Every entry that still has something to restore."""
 
-    def read_position(self, scan_id: str) -> ScanPosition:
-        """Where that scan continues; its beginning where no position is stored."""
+    def read_entries(self, segment: int, segments: int, *, cursor: str, at_most: int) -> EntryPage:
+        """At most so many such entries of a segment after ``cursor``, empty: from the first; a page may be empty.
 
-    def write_position(self, scan_id: str, position: ScanPosition) -> None:
-        """Store the position."""
+        All segments together hold every entry once that was written before their first pages were read.
+        """
 
 
 class ManifestContents(Protocol):

@@ -9,6 +9,10 @@ class Work(StrEnum):
 
     VERIFY = "verify"
     REFERENCES = "references scan"
+    REWRITE_DRY = "references rewrite"
+    REWRITE = "references rewrite --yes"
+    UNDO_DRY = "references undo"
+    UNDO = "references undo --yes"
     CLEANUP_DRY = "cleanup"
     CLEANUP = "cleanup --yes"
     ROLLBACK_DRY = "rollback"
@@ -18,11 +22,15 @@ class Work(StrEnum):
 
 
 class StageQueue(StrEnum):
-    """A queue of stage work, by what its function may do: look at objects, delete them, or restore them."""
+    """A queue of stage work, by what its function may do.
+
+    It looks at objects, deletes them, restores them, or rewrites what refers to them.
+    """
 
     LOOKING = "looking"
     REMOVING = "removing"
     RESTORING = "restoring"
+    REWRITING = "rewriting"
 
 
 _QUEUES = {
@@ -30,12 +38,23 @@ _QUEUES = {
     Work.CLEANUP: StageQueue.REMOVING,
     Work.PURGE: StageQueue.REMOVING,
     Work.ROLLBACK: StageQueue.RESTORING,
+    Work.REWRITE: StageQueue.REWRITING,
+    Work.UNDO: StageQueue.REWRITING,
 }
 OBJECTS, CHECKED, ITEMS = "objects", "checked", "items"
 """The figures that count what was worked on: objects, objects that a rollback compares again, items of a table."""
 _LOOK = "holders for "
-_EXCLUSIVE = (Work.CLEANUP, Work.ROLLBACK, Work.PURGE)
-"""Each deletes what another one may need."""
+_EXCLUSIVE: Sequence[frozenset[str]] = (
+    frozenset({Work.CLEANUP, Work.ROLLBACK, Work.PURGE}),
+    frozenset({Work.REWRITE, Work.UNDO}),
+    frozenset({Work.REWRITE, Work.ROLLBACK}),
+    frozenset({Work.REWRITE, Work.PURGE}),
+    frozenset({Work.UNDO, Work.CLEANUP}),
+)
+"""Each of a group deletes what another one of it may need, or refers to it, or takes back what the other one does.
+
+An undo may go on beside a rollback and a purge: both put the same references back.
+"""
 
 
 def queue_of(work: Work) -> StageQueue | None:
@@ -45,7 +64,7 @@ def queue_of(work: Work) -> StageQueue | None:
 
 def waits_in_pause(work: Work) -> bool:
     """Whether functions leave the work alone during a pause; a rollback pauses the migration itself."""
-    return work not in (Work.ROLLBACK, Work.PURGE)
+    return work not in (Work.ROLLBACK, Work.PURGE, Work.UNDO)
 
 
 def look_for(work: str) -> str:
@@ -60,4 +79,4 @@ def is_look(work: str) -> bool:
 
 def contrary_to(work: str) -> Sequence[Work]:
     """The works of which no other run must go on beside one of this work."""
-    return _EXCLUSIVE if work in _EXCLUSIVE else ()
+    return [other for other in Work if any({work, other} <= group for group in _EXCLUSIVE)]

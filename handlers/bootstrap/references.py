@@ -25,17 +25,15 @@ from handlers.bootstrap import annotations_of, policy_of
 from handlers.bootstrap.process import Process
 from handlers.operations.pins import Pins
 from handlers.operations.reference_manifests import ManifestScan
-from handlers.operations.reference_rates import Rate, ReadUnits
+from handlers.operations.reference_rates import ReadUnits
 from handlers.operations.references import References
 from handlers.operations.resolve import Resolver
 
 
-def references_of(
-    process: Process, *, items_per_second: float | None = None, read_units: float | None = None
-) -> References:
+def references_of(process: Process, *, read_units: float | None = None) -> References:
     """The references in the tables that the rules file names; also the gates' ReferenceFinder.
 
-    Without a rate it reads as fast as DynamoDB allows.
+    Without ``read_units`` a second it reads as fast as DynamoDB allows.
     """
     rules, clients = process.rules, process.clients
     tables = DynamoDbReferences(clients, process.table)
@@ -50,7 +48,6 @@ def references_of(
             clock=clock,
         ),
         new_id=lambda: uuid4().hex,
-        rate=Rate(items_per_second, monotonic=clock.monotonic, sleep=time.sleep),
         units=ReadUnits(read_units, monotonic=clock.monotonic, sleep=time.sleep),
         manifests=manifests_of(process),
     )

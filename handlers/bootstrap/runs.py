@@ -15,14 +15,17 @@ from domain.runs.ports import RunBook
 from handlers.bootstrap.inventories import inventory_files
 from handlers.bootstrap.operations import check_inventory
 from handlers.bootstrap.process import Process
+from handlers.bootstrap.references import references_of
 from handlers.operations.cleanup import Cleaner, lake_tables_of
 from handlers.operations.look_at_holders import holders_of, look_at_holders
 from handlers.operations.operator import Operation
 from handlers.operations.purge import Purger
+from handlers.operations.reference_run import ReferenceScanWork, ScanOptions, share_of
 from handlers.operations.removal_run import CleanupOptions, PurgeOptions, RemovalWork
 from handlers.operations.rollback_plan import RollbackPlanWork
 from handlers.operations.rollback_run import RollbackOptions, RollbackWork
 from handlers.operations.runs import KeptRun
+from handlers.operations.undo_run import UndoOptions, UndoWork
 from handlers.operations.verify import Verifier
 from handlers.operations.verify_run import KeySource, Sources, VerifyOptions, VerifyWork
 
@@ -150,6 +153,17 @@ def rollback_work(process: Process, operation: Operation, options: RollbackOptio
 def rollback_plan_work(process: Process, operation: Operation, options: RollbackOptions) -> RollbackPlanWork:
     """The work of a rollback's dry run with these options."""
     return RollbackPlanWork(pages_of(process), options, sleep=operation.dependencies.sleep)
+
+
+def rewrite_work(process: Process, options: ScanOptions) -> ReferenceScanWork:
+    """A function's part of a rewriting with these options; each function has its share of the read units."""
+    share = share_of(options, references_of(process))
+    return ReferenceScanWork(references_of(process, read_units=share), options)
+
+
+def undo_work(process: Process, operation: Operation, options: UndoOptions) -> UndoWork:
+    """The work of an undo with these options."""
+    return UndoWork(references_of(process), options, sleep=operation.dependencies.sleep)
 
 
 def pages_of(process: Process) -> RecordPages:

@@ -14,18 +14,29 @@ from domain.runs.run import Run
 from domain.runs.works import StageQueue, Work
 from handlers.bootstrap.operations import operation_of
 from handlers.bootstrap.process import Process
-from handlers.bootstrap.runs import cleanup_work, pages_of, purge_work, rollback_work, shared_book, verify_work
+from handlers.bootstrap.runs import (
+    cleanup_work,
+    pages_of,
+    purge_work,
+    rewrite_work,
+    rollback_work,
+    shared_book,
+    undo_work,
+    verify_work,
+)
 from handlers.engine.dependencies import EngineDependencies
 from handlers.operations.cleanup import forbid_cleanup
 from handlers.operations.look_at_holders import LookAtHolders, look_at_holders
 from handlers.operations.operator import Operation, Shut
 from handlers.operations.purge import refuse_purge
+from handlers.operations.reference_run import options_of as scan_options_of
 from handlers.operations.removal_run import cleanup_options_of, purge_options_of
 from handlers.operations.rollback import refuse_rollback
 from handlers.operations.rollback_run import options_of as rollback_options_of
 from handlers.operations.runs import KeptRun
 from handlers.operations.slice_work import SliceWork
 from handlers.operations.stage_works import StageWorks
+from handlers.operations.undo_run import undo_options_of
 from handlers.operations.verify_run import options_of as verify_options_of
 
 
@@ -69,6 +80,10 @@ def _open_work(
         return verify_work(process, operation, replace(verify_options_of(options), keys=False))
     if work is Work.ROLLBACK:
         return nullcontext(rollback_work(process, operation, rollback_options_of(options)))
+    if work is Work.REWRITE:
+        return nullcontext(rewrite_work(process, scan_options_of(options)))
+    if work is Work.UNDO:
+        return nullcontext(undo_work(process, operation, undo_options_of(options)))
     kept = KeptRun(shared_book(process), run.work, run.run_id)
     if work is Work.PURGE:
         return nullcontext(purge_work(process, operation, purge_options_of(options), kept, looks_here=False))

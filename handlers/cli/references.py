@@ -1,23 +1,21 @@
 """``keyshift references``: list references to old keys, rewrite them, or undo that."""
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
 
-from domain.references.reports import Reported
 from domain.runs.works import ITEMS, Work
 from handlers.cli.options import ABOVE_ZERO, Number, json_option, with_settings
 from handlers.cli.output import say_dry_run
 from handlers.cli.references_view import show_row, sum_up
 from handlers.cli.run_following import Following, say_end
-from handlers.cli.stage_runs import Runs, StageCommand, StageWork, refuse_options, run_options
+from handlers.cli.stage_runs import Options, Runs, StageCommand, StageWork, refuse_options, run_options
 from handlers.config.settings import Settings
-from handlers.operations.reference_run import row_of
-from handlers.operations.references import References, TableScan
+from handlers.operations.reference_run import outcomes_of
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 READ_UNITS = 500.0
@@ -80,36 +78,15 @@ def scan(
       keyshift references scan --only training-jobs --read-units 2000 --json
       keyshift references scan --join
     """
-    from handlers.bootstrap.operations import operation_for
-    from handlers.bootstrap.references import references_of
-    from handlers.operations.reference_run import ReferenceScanWork, ScanOptions, options_of, outcomes_of
-
-    refuse_options(context, ("only", "segments", "shared"), join=join, cancel=cancel)
-    process, operation = operation_for(settings, function="references-command")
-    jobs = references_of(process, read_units=read_units)
-
-    def show(line: str) -> None:
-        show_row(json.loads(line), as_json=as_json)
-
-    command = StageCommand(context, process, operation, Runs(shared, join, cancel, engine), 2 * segments, rate, as_json)
-    followed = command.work_off(
-        StageWork(
-            Work.REFERENCES,
-            lambda _: ScanOptions(segments, only or ""),
-            options_of,
-            lambda options, _: nullcontext(ReferenceScanWork(jobs, options)),
-            lambda _: Following(command.threads, show, (ITEMS,), 0, rate),
-        )
+    scan_tables(
+        context, settings, Runs(shared, join, cancel, engine), Asked(only, segments, rate, read_units), as_json=as_json
     )
-    if followed is not None:
-        code = sum_up(outcomes_of(followed.counts), as_json=as_json)
-        context.exit(code if say_end(followed.state) else 1)
 
 
 @references.command("rewrite", short_help="Replace old URIs by new ones.")
 @scan_options
-@click.option("--resume", is_flag=True, help="Resume a stopped rewrite with as many segments.")
 @click.option("--yes", is_flag=True, help="Really rewrite; without it nothing is written.")
+@run_options
 @json_option
 @with_settings
 @click.pass_context
@@ -121,69 +98,135 @@ def rewrite(
     segments: int,
     rate: float | None,
     read_units: float,
-    resume: bool,
     yes: bool,
+    shared: bool | None,
+    join: bool,
+    cancel: bool,
+    engine: bool | None,
     as_json: bool,
 ) -> None:
     """Replace old URIs by new ones, all of one item in one write, only where the bytes are verified at the new key.
 
-    The old URIs are stored, so that undo can put them back. Run it again for objects that were not migrated yet. Exit
-    code 1 when an old URI of an object that moves is left, or a text that may be one.
+    The old URIs are stored, so that undo can put them back. Run it again for objects that were not migrated yet. Other
+    commands may --join a shared rewriting, each with its own --read-units. Exit code 1 when an old URI of an object
+    that moves is left, or a text that may be one.
 
     \b
     Example:
       keyshift references rewrite
       keyshift references rewrite --segments 8 --rate 500 --yes
+      keyshift references rewrite --yes --join
     """
-    jobs = _references(settings, rate, read_units)
-    how = TableScan(segments=segments, dry_run=not yes, resume=resume)
-    code = _tell(_scanned(jobs, only, how), as_json=as_json)
-    if not yes:
-        say_dry_run("rewritten")
-    context.exit(code)
+    work = Work.REWRITE if yes else Work.REWRITE_DRY
+    asked = Asked(only, segments, rate, read_units, work)
+    scan_tables(context, settings, Runs(shared, join, cancel, engine), asked, as_json=as_json)
 
 
 @references.command("undo", short_help="Put the old URIs back.")
 @click.option("--yes", is_flag=True, help="Really put the old URIs back; without it they are listed.")
+@click.option("--rate", type=ABOVE_ZERO, help="Maximum number of items a second, of this command.")
+@run_options
+@click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 256), help="Items in parallel.")
 @json_option
 @with_settings
 @click.pass_context
-def undo(context: click.Context, settings: Settings, *, yes: bool, as_json: bool) -> None:
+def undo(
+    context: click.Context,
+    settings: Settings,
+    *,
+    yes: bool,
+    rate: float | None,
+    shared: bool | None,
+    join: bool,
+    cancel: bool,
+    engine: bool | None,
+    threads: int,
+    as_json: bool,
+) -> None:
     """Put the old URIs back that were replaced, found by their new values, also in lists that were reordered.
 
-    An old URI is put back only if the object is at its old key again; later changes by others stay. Exit code 1 when an
-    old URI could not be put back.
+    An old URI is put back only if the object is at its old key again; later changes by others stay. A command that was
+    stopped resumes when it is run again. Other commands may --join a shared undo. Exit code 1 when an old URI could not
+    be put back.
 
     \b
     Example:
       keyshift references undo
       keyshift references undo --yes --json
     """
-    jobs = _references(settings)
-    if yes:
-        context.exit(_tell(jobs.undo_references(), as_json=as_json))
-    _tell(jobs.rewritten(), as_json=as_json)
-    say_dry_run("put back")
+    from handlers.bootstrap.operations import operation_for
+    from handlers.bootstrap.runs import undo_work
+    from handlers.operations.segments import segments_of
+    from handlers.operations.undo_run import UndoOptions, undo_options_of
+
+    refuse_options(context, ("shared",), join=join, cancel=cancel)
+    process, operation = operation_for(settings, function="references-command")
+    command = StageCommand(context, process, operation, Runs(shared, join, cancel, engine), threads, rate, as_json)
+    work_off(
+        command,
+        StageWork(
+            Work.UNDO if yes else Work.UNDO_DRY,
+            lambda records: UndoOptions(segments_of(records), yes),
+            undo_options_of,
+            lambda options, _: nullcontext(undo_work(process, operation, options)),
+            lambda _: _following(command),
+        ),
+    )
 
 
-def _references(settings: Settings, rate: float | None = None, read_units: float | None = None) -> References:
-    from handlers.bootstrap.process import Process
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a scan or a rewriting was asked for."""
+
+    only: str | None
+    segments: int
+    rate: float | None
+    read_units: float
+    work: Work = Work.REFERENCES
+
+
+def scan_tables(context: click.Context, settings: Settings, runs: Runs, asked: Asked, *, as_json: bool) -> None:
+    """Begin, join or cancel the run; the command ends with its exit code."""
+    from handlers.bootstrap.operations import operation_for
     from handlers.bootstrap.references import references_of
+    from handlers.operations.reference_run import ReferenceScanWork, ScanOptions, functions_fault, options_of
 
-    return references_of(Process(settings), items_per_second=rate, read_units=read_units)
+    refuse_options(context, ("only", "segments", "shared"), join=runs.join, cancel=runs.cancel)
+    process, operation = operation_for(settings, function="references-command")
+    jobs = references_of(process, read_units=asked.read_units)
+    options = ScanOptions(asked.segments, asked.only or "", asked.work is Work.REWRITE, asked.read_units)
+    command = StageCommand(context, process, operation, runs, 2 * asked.segments, asked.rate, as_json)
+    work_off(
+        command,
+        StageWork(
+            asked.work,
+            lambda _: options,
+            options_of,
+            lambda options, _: nullcontext(ReferenceScanWork(jobs, options)),
+            lambda _: _following(command),
+            only_here=lambda options: functions_fault(options, jobs),
+        ),
+    )
 
 
-def _scanned(jobs: References, table: str | None, how: TableScan) -> Iterable[Reported]:
-    tables = jobs.tables_named(table)
-    yield from jobs.scan(tables, how)
-    if table is None:
-        yield from jobs.scan_manifests(dry_run=how.dry_run)
+def work_off(command: StageCommand, stage_work: StageWork[Options]) -> None:
+    """Work on the run, and sum it up; the command ends with its exit code."""
+    followed = command.work_off(stage_work)
+    if followed is None:
+        return
+    code = sum_up(outcomes_of(followed.counts), as_json=command.as_json)
+    is_whole = say_end(followed.state)
+    if stage_work.work in _DRY:
+        say_dry_run(_DRY[stage_work.work])
+    command.context.exit(code if is_whole else 1)
 
 
-def _tell(reports: Iterable[Reported], *, as_json: bool) -> int:
-    """Print each report and the figures; returns the exit code."""
-    counts: Counter[str] = Counter()
-    for report in reports:
-        counts[report.outcome.value] += 1
-        show_row(row_of(report), as_json=as_json)
-    return sum_up(dict(sorted(counts.items())), as_json=as_json)
+def _following(command: StageCommand) -> Following:
+    def show(line: str) -> None:
+        show_row(json.loads(line), as_json=command.as_json)
+
+    return Following(command.threads, show, (ITEMS,), 0, command.rate)
+
+
+_DRY = {Work.REWRITE_DRY: "rewritten", Work.UNDO_DRY: "put back"}
+"""What a dry run leaves undone."""

@@ -32,6 +32,7 @@ class Settings(BaseModel):
     looking_queue_url: str = ""
     removing_queue_url: str = ""
     restoring_queue_url: str = ""
+    rewriting_queue_url: str = ""
     bus: str = "default"
     region: str | None = None
     endpoint_url: str | None = None
@@ -77,6 +78,7 @@ class Settings(BaseModel):
             StageQueue.LOOKING: self.looking_queue_url,
             StageQueue.REMOVING: self.removing_queue_url,
             StageQueue.RESTORING: self.restoring_queue_url,
+            StageQueue.REWRITING: self.rewriting_queue_url,
         }
         return {name: url for name, url in urls.items() if url}
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from domain.errors import ArchivedError
 from domain.keys import Location, outermost
@@ -18,6 +19,7 @@ from domain.references.reports import ReferenceOutcome, Reported, Wait, Waiting
 from domain.rules.compiled import CompiledRules, MapOutcome
 from domain.rules.references import ManifestReferences
 
+Rewriting = Callable[[], list[Reported]]
 _MOVED = (State.COPIED, State.CLEANED)
 _NOT_MOVED = "the manifest is not moved by a rule, so it is not rewritten; write a new one, or add a rule for it"
 
@@ -35,6 +37,14 @@ class ManifestScan:
 
     def scan(self, *, dry_run: bool) -> Iterator[Reported]:
         """Classify each reference of each manifest; without ``dry_run`` switch those to verified objects."""
+        for step in self.steps(dry_run=dry_run):
+            yield from step() if callable(step) else (step,)
+
+    def steps(self, *, dry_run: bool) -> Iterator[Reported | Rewriting]:
+        """The same in steps: what is only reported, and the rewriting of a manifest, which the caller begins.
+
+        A rewriting raises TransientError when it is to be tried again.
+        """
         if not self.rules.references.manifests:
             return
         known: set[Location] = set()
@@ -47,9 +57,7 @@ class ManifestScan:
             elif dry_run:
                 yield from self._foretold(record, declared)
             else:
-                rewriter = ManifestRewriter(self.rules, self.ports, self.policy)
-                attempt = Attempt(self.new_token(), self.attempt_seconds)
-                yield from rewriter.rewrite_manifest(record, declared, attempt=attempt)
+                yield partial(self._rewrite, record, declared)
         for location, declared, moves in self._unrecorded(known):
             if moves:
                 yield from self._waiting((location,), declared, Waiting(Wait.MANIFEST_NOT_MIGRATED))
@@ -137,6 +145,11 @@ class ManifestScan:
     def _open(self, location: Location, declared: list[ManifestReferences]) -> Iterator[Reference]:
         for one in self._read(location, declared):
             yield from one.held
+
+    def _rewrite(self, record: Record, declared: list[ManifestReferences]) -> list[Reported]:
+        rewriter = ManifestRewriter(self.rules, self.ports, self.policy)
+        attempt = Attempt(self.new_token(), self.attempt_seconds)
+        return rewriter.rewrite_manifest(record, declared, attempt=attempt)
 
     def _foretold(self, record: Record, declared: list[ManifestReferences]) -> Iterator[Reported]:
         """What a rewriting would do; it leaves another writer's content alone."""

@@ -1,4 +1,4 @@
-"""How fast the application's tables are read: in items and in read units a second."""
+"""How fast the application's tables are read, in read units a second."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,28 +7,6 @@ from domain.references.ports import ItemPage
 
 FIRST_UNITS = 32.0
 """Read units that a page is taken for before one was read; 256 is the most that a page can use (1 MB, consistent)."""
-
-
-class Rate:
-    """Maximum number of items a second over all segments; ``None``: as fast as DynamoDB allows."""
-
-    def __init__(
-        self, per_second: float | None, *, monotonic: Callable[[], float], sleep: Callable[[float], None]
-    ) -> None:
-        self._gap = 0.0 if not per_second else 1.0 / per_second
-        self._next = monotonic()
-        self._monotonic, self._sleep = monotonic, sleep
-        self._lock = threading.Lock()
-
-    def wait(self) -> None:
-        """Return when the next item is due."""
-        if not self._gap:
-            return
-        with self._lock:
-            now = self._monotonic()
-            due = self._next = max(self._next, now - 1.0) + self._gap
-        if due > now:
-            self._sleep(due - now)
 
 
 class ReadUnits:

@@ -1,4 +1,4 @@
-"""A scan of references as a run: its slices are segments of each declared table, and the augmented manifests."""
+"""A scan or a rewriting of references as a run: its slices are segments of each table, and the augmented manifests."""
 
 import json
 from base64 import b64decode, b64encode
@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 
 from domain.references.items import item_size
 from domain.references.ports import ItemPage
@@ -20,15 +19,25 @@ from handlers.operations.slice_work import Page
 
 BYTES_AT_ONCE = 400_000
 """Bytes of the items of one page: the lines of what they hold have to fit into one transaction."""
+MOST_PAGE_UNITS = 256
+"""Read units of one page of a scan, at most: 1 MB, consistent."""
+MOST_SECONDS_A_PAGE = 40.0
+"""A function whose next page is due later may be at its end before."""
 _OUTCOME = "outcome."
 
 
 @dataclass(frozen=True, slots=True)
 class ScanOptions:
-    """What every process of a scan does alike; ``only`` names one table, or is empty."""
+    """What every process of a scan does alike; ``only`` names one table, or is empty.
+
+    With ``yes`` references are rewritten, else they are only listed. All functions of the run together use at most
+    ``read_units`` a second of the application's tables; ``None``: as many as DynamoDB allows.
+    """
 
     segments: int
     only: str = ""
+    yes: bool = False
+    read_units: float | None = None
 
     def as_options(self) -> Mapping[str, str]:
         """As a run keeps them."""
@@ -40,11 +49,33 @@ def options_of(options: Mapping[str, str]) -> ScanOptions:
     return decode_options(ScanOptions, options)
 
 
+def share_of(options: ScanOptions, references: References) -> float | None:
+    """The read units a second of one function: each works on one slice of a table at a time."""
+    if options.read_units is None:
+        return None
+    return options.read_units / max(1, len(references.tables_named(options.only or None)) * options.segments)
+
+
+def functions_fault(options: ScanOptions, references: References) -> str:
+    """Why functions cannot do the run with these options, empty: they can."""
+    share = share_of(options, references)
+    if share is None or share * MOST_SECONDS_A_PAGE >= MOST_PAGE_UNITS:
+        return ""
+    return (
+        f"--read-units gives each segment {share:.1f} units a second, and a function may end before one page is due:"
+        " give fewer --segments, or more --read-units"
+    )
+
+
 class ReferenceScanWork:
-    """SliceWork of a scan that writes nothing. Augmented manifests have no cursor: their slice begins again."""
+    """SliceWork of a scan, or of a rewriting. Augmented manifests have no cursor: their slice begins again.
+
+    What was rewritten before is not looked at again, and what is rewritten twice is changed once.
+    """
 
     def __init__(self, references: References, options: ScanOptions) -> None:
         self._references = references
+        self._options = options
         self._segments = options.segments
         self._tables = references.tables_named(options.only or None)
         self._has_manifests = references.manifests is not None and not options.only
@@ -60,9 +91,7 @@ class ReferenceScanWork:
         if position < len(self._tables):
             yield from self._items(self._tables[position], segment, cursor)
             return
-        reported = self._references.scan_manifests(dry_run=True)
-        while some := list(islice(reported, RECORDS_AT_ONCE)):
-            yield Page([partial(_itself, some)], "", only_look=True)
+        yield from self._in_manifests()
         yield Page([], None)
 
     def is_portable(self, number: int) -> bool:
@@ -71,11 +100,11 @@ class ReferenceScanWork:
 
     def count_result(self, result: Sequence[Reported]) -> Mapping[str, int]:
         """See the port."""
-        return Counter([ITEMS, *(_OUTCOME + reported.outcome.value for reported in result)])
+        return count_of(result)
 
     def keep_result(self, result: Sequence[Reported]) -> str | None:
         """See the port; a line for each reference."""
-        return "\n".join(json.dumps(row_of(reported)) for reported in result) or None
+        return lines_of(result)
 
     def _items(self, table: TableReferences, segment: int, cursor: str) -> Iterator[Page[Sequence[Reported]]]:
         after = key_of(cursor) if cursor else None
@@ -83,11 +112,25 @@ class ReferenceScanWork:
         pages = ports.tables.scan_items(table.table, segment=segment, segments=self._segments, after=after)
         for page in self._references.units.pace(pages):
             for items, last_key in _in_parts(page, table):
-                tasks = [partial(self._judge, table, item) for item in items]
+                tasks = [partial(self._rewrite, table, item) for item in items]
                 yield Page(tasks, cursor_of(last_key) if last_key is not None else None)
 
-    def _judge(self, table: TableReferences, item: Item) -> Sequence[Reported]:
-        return repeated(lambda: self._references.rewrite(table, item, dry_run=True))
+    def _rewrite(self, table: TableReferences, item: Item) -> Sequence[Reported]:
+        return repeated(lambda: self._references.rewrite(table, item, dry_run=not self._options.yes))
+
+    def _in_manifests(self) -> Iterator[Page[Sequence[Reported]]]:
+        """What is only reported, in pages, and each rewriting in one of its own."""
+        manifests, told = self._references.manifests, list[Reported]()
+        for step in manifests.steps(dry_run=not self._options.yes) if manifests is not None else ():
+            if not isinstance(step, Reported):
+                yield Page([partial(repeated, step)], "")
+                continue
+            told.append(step)
+            if len(told) == RECORDS_AT_ONCE:
+                yield Page([partial(_itself, told)], "", only_look=True)
+                told = []
+        if told:
+            yield Page([partial(_itself, told)], "", only_look=True)
 
 
 def _in_parts(page: ItemPage, table: TableReferences) -> Iterator[tuple[Sequence[Item], Item | None]]:
@@ -119,6 +162,16 @@ def key_of(cursor: str) -> Item:
 
 def _itself(reported: Sequence[Reported]) -> Sequence[Reported]:
     return reported
+
+
+def count_of(told: Sequence[Reported]) -> Mapping[str, int]:
+    """The figures of one item: itself, and its references by outcome."""
+    return Counter([ITEMS, *(_OUTCOME + reported.outcome.value for reported in told)])
+
+
+def lines_of(told: Sequence[Reported]) -> str | None:
+    """A line for each reference; ``None`` without any."""
+    return "\n".join(json.dumps(row_of(reported)) for reported in told) or None
 
 
 def row_of(reported: Reported) -> dict[str, str]:

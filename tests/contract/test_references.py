@@ -11,7 +11,7 @@ from domain.keys import Location
 from domain.protocol.ports import Manifest
 from domain.protocol.record import Claim, Mode, Record, State
 from domain.references.items import Edit, Switch
-from domain.references.ports import Changed, ItemChange, JournalEntry, ReferenceJournal, ReferringTables, ScanPosition
+from domain.references.ports import Changed, ItemChange, JournalEntry, ReferenceJournal, ReferringTables
 from domain.rules.references import Item
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.references import InMemoryReferences
@@ -158,7 +158,7 @@ def test_an_entry_is_written_once_and_replaced_by_its_revision(world: World) -> 
 
 def test_segments_part_the_items_and_go_on_after_a_key(world: World) -> None:
     """Every item is in one segment; a scan goes on after the last key of a page."""
-    for number in range(7):
+    for _ in range(7):
         world.put({"id": {"S": str(number)}, "uri": {"S": OLD}})
     pages = [page for one in range(3) for page in world.references.scan_items(world.table, segment=one, segments=3)]
     assert sorted(item["id"]["S"] for page in pages for item in page.items) == list("0123456")
@@ -187,11 +187,24 @@ def test_items_are_found_by_an_index(world: World) -> None:
     assert sorted(item["id"]["S"] for item in found) == ["1", "2"]
 
 
-def test_positions_are_remembered(world: World) -> None:
-    """Nothing known, in the middle, done."""
-    read, write = world.references.read_position, world.references.write_position
-    assert read("s") == ScanPosition()
-    write("s", ScanPosition({"id": {"S": "4"}}))
-    assert read("s") == ScanPosition({"id": {"S": "4"}})
-    write("s", ScanPosition(done=True))
-    assert (read("s"), read("t")) == (ScanPosition(done=True), ScanPosition())
+def test_entries_are_read_in_segments_that_go_on_after_a_cursor(world: World) -> None:
+    """Each entry is in one segment; one with nothing left, and what else the table holds, is in no page."""
+    written = []
+    for _ in range(7):
+        world.put({"id": {"S": "1"}, "uri": {"S": OLD}})
+        change = change_of(world, world.record(), edit_of("uri"))
+        assert world.references.change_item(change) is Changed.DONE
+        written.append(change)
+    undo = replace(written[0], edits=(Edit(("uri",), {"S": NEW}, {"S": OLD}),), entry_before=written[0].entry)
+    empty = replace(undo, entry=replace(written[0].entry, switches=(), revision=2))
+    assert world.references.change_item(empty) is Changed.DONE
+    found: list[JournalEntry] = []
+    for segment in range(3):
+        cursor: str | None = ""
+        while cursor is not None:
+            page = world.references.read_entries(segment, 3, cursor=cursor, at_most=2)
+            assert len(page.entries) <= 2
+            found += page.entries
+            cursor = page.cursor
+    assert sorted(one.entry_id for one in found) == sorted(one.entry.entry_id for one in written[1:])
+    assert all(entry in [one.entry for one in written] for entry in found)

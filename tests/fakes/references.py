@@ -10,7 +10,7 @@ from adapters.dynamodb.references import update_of
 from domain.errors import RefusedRequestError
 from domain.protocol.record import Record
 from domain.references.items import MAX_ITEM_BYTES, edited, item_size
-from domain.references.ports import Changed, ItemChange, ItemPage, JournalEntry, ScanPosition
+from domain.references.ports import Changed, EntryPage, ItemChange, ItemPage, JournalEntry
 from domain.rules.paths import value_at
 from domain.rules.references import Item
 from tests.fakes.faults import ScriptedFaults
@@ -36,7 +36,6 @@ class InMemoryReferences(ScriptedFaults):
         self.tables: dict[str, dict[str, Any]] = {}
         self.keys: dict[str, tuple[str, ...]] = {}
         self.journal: dict[str, JournalEntry] = {}
-        self.positions: dict[str, ScanPosition] = {}
         self.between: Callable[[ItemChange], None] = _nobody
         self.changes: list[ItemChange] = []
 
@@ -109,15 +108,13 @@ class InMemoryReferences(ScriptedFaults):
             entries = list(self.journal.values())
         yield from (entry for entry in entries if entry.switches)
 
-    def read_position(self, scan_id: str) -> ScanPosition:
-        """See the port."""
-        with self._faulty("read_position"):
-            return self.positions.get(scan_id, ScanPosition())
-
-    def write_position(self, scan_id: str, position: ScanPosition) -> None:
-        """See the port."""
-        with self._faulty("write_position"):
-            self.positions[scan_id] = position
+    def read_entries(self, segment: int, segments: int, *, cursor: str, at_most: int) -> EntryPage:
+        """See the port; restored entries count too, so a page may hold fewer."""
+        with self._faulty("read_entries"):
+            ids = [one for one in sorted(self.journal) if sum(one.encode()) % segments == segment and one > cursor]
+            page = [self.journal[one] for one in ids[:at_most]]
+        last = page[-1].entry_id if len(ids) > at_most else None
+        return EntryPage([entry for entry in page if entry.switches], last)
 
     def _id(self, table: str, item: Item) -> str:
         return dumps([item[name] for name in self.keys[table]])

@@ -12,7 +12,6 @@ from domain.keys import Location
 from domain.lifecycle.stages import Stage
 from domain.protocol.record import State
 from domain.references.reports import ReferenceOutcome
-from handlers.operations.references import TableScan
 from tests.fakes.faults import Moment, ScriptedFaults
 from tests.servers import standin_server
 from tests.worlds.referring import Referring, ReferringWorld, compiled
@@ -125,8 +124,7 @@ def check_rewriting(world: Referring, records: list[dict[str, Any]], migrated: s
     """Property 9 in this world."""
     for key in migrated:
         assert world.migrate(key).state is State.COPIED
-    tables = world.references.tables()
-    list(world.references.scan(tables, TableScan(segments=2, dry_run=False)))
+    world.rewrite_tables(segments=2)
     for before, now in zip(records, world.stored("training-jobs"), strict=True):
         places = texts([now[name] for name in DECLARED])
         legacy = {in_bucket(form.format(key), world.bucket) for key in migrated for form in FORMS}
@@ -142,7 +140,6 @@ FAULTS: tuple[tuple[str, str], ...] = (
     ("tables", "scan_items"),
     ("tables", "read_item"),
     ("tables", "change_item"),
-    ("tables", "write_position"),
     ("manifest", "read_records"),
     ("store", "look_at_object"),
 )
@@ -165,15 +162,14 @@ def test_no_reference_is_rewritten_to_a_key_without_its_bytes(
         fake: ScriptedFaults = getattr(world, port)
         fake.fail_nth(nth, UnavailableError("no answer"), when=when, call=call)
     world.tables.between = lambda _: assert_no_dangling(world, records)
-    tables = world.references.tables("training-jobs")
     for _ in range(2):
         try:
-            list(world.references.scan(tables, TableScan(segments=1, dry_run=False)))
+            world.rewrite_tables()
         except KeyshiftError:
             assert_no_dangling(world, records)
     for fake in (world.tables, world.manifest, world.store):
         fake.forget_faults()
-    list(world.references.scan(tables, TableScan(segments=1, dry_run=False)))
+    world.rewrite_tables()
     assert_no_dangling(world, records)
     assert not [one for one in world.references.find_references() if one.source.key in migrated]
     list(world.references.undo_references())
@@ -228,7 +224,7 @@ def take_step(world: Referring, step: str, key: str) -> None:
     if step == "migrate" and (record is None or record.state is not State.ROLLED_BACK):
         world.migrate(key)
     elif step == "rewrite":
-        list(world.references.scan(world.references.tables(), TableScan(segments=1, dry_run=False)))
+        world.rewrite_tables()
     elif step == "cut-over":
         world.cut_over()
     elif step == "clean" and record and world.stages.read_stage().stage is Stage.CUT_OVER:

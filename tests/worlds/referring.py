@@ -16,10 +16,12 @@ from domain.protocol.ports import Clock
 from domain.protocol.record import Record
 from domain.protocol.rollback import roll_back_object
 from domain.references.item_rewriting import ReferencePorts
+from domain.references.reports import Reported
 from domain.rules.compiled import CompiledRules
 from domain.rules.references import Item
 from handlers.config.rules_file import read_rules
-from handlers.operations.reference_rates import Rate, ReadUnits
+from handlers.operations.reference_rates import ReadUnits
+from handlers.operations.reference_run import ReferenceScanWork, ScanOptions
 from handlers.operations.references import References
 from handlers.operations.resolve import Resolver
 from tests.fakes.clock import FakeClock
@@ -54,7 +56,6 @@ references:
     attributes: [source-ref, "*-ref"]
 """
 REFERRING_POLICY = MigrationPolicy(request_seconds=5.0, margin_seconds=1.0)
-UNLIMITED = Rate(None, monotonic=lambda: 0.0, sleep=lambda _: None)
 ANY_UNITS = ReadUnits(None, monotonic=lambda: 0.0, sleep=lambda _: None)
 
 
@@ -148,6 +149,13 @@ class Referring:
         if now.stage is Stage.PREPARED:
             assert self.stages.write_stage(StageEntry(Stage.CUT_OVER, revision=now.revision + 1), before=now)
 
+    def rewrite_tables(self, *, segments: int = 1) -> list[Reported]:
+        """What a rewriting does in every table, segment after segment; the first error ends it."""
+        work = ReferenceScanWork(self.references, ScanOptions(segments, yes=True))
+        numbers = [number for number in range(sum(work.phases)) if work.is_portable(number)]
+        pages = (page for number in numbers for page in work.read_pages(number, ""))
+        return [reported for page in pages for task in page.tasks for reported in task()]
+
     def attempt(self) -> Attempt:
         """A new token."""
         return Attempt(f"t{next(self._numbers)}", 60.0)
@@ -181,9 +189,7 @@ class ReferringWorld(Referring):
         self.stages = InMemoryStageBook()
         self.migration_ports = MigrationPorts(self.store, self.store, self.manifest, self.clock, self.store)
         ports = ReferencePorts(self.tables, self.tables, self.manifest, self.store, self.clock)
-        self.references = References(
-            self.rules, ports, new_id=lambda: f"e{next(self._numbers)}", rate=UNLIMITED, units=ANY_UNITS
-        )
+        self.references = References(self.rules, ports, new_id=lambda: f"e{next(self._numbers)}", units=ANY_UNITS)
         self.resolver = Resolver(self.rules, self.manifest, self.store, self.stages)
         self.faults = {"tables": self.tables, "manifest": self.manifest, "store": self.store}
         self.jobs = self.rules.references.tables[0]

@@ -6,7 +6,7 @@ from typing import Any
 from domain.errors import KeyshiftError
 from domain.references.reports import Wait
 from handlers.bootstrap.operations import UndoneReferences
-from handlers.operations.references import TableScan
+from handlers.operations.reference_run import ReferenceScanWork, ScanOptions
 from handlers.reference_events import respond
 from tests.simulation.whole.actors import POLL_SECONDS
 from tests.simulation.whole.application import TABLE
@@ -51,16 +51,16 @@ def rewrites_references(site: Site, process: Process) -> None:
     while not site.closing:
         process.sleep(site.random.uniform(20, 200))
         try:
-            rewrite_once(site, process, resume=site.random.random() < 0.5)
+            rewrite_once(site, process)
         except KeyshiftError:
             process.sleep(POLL_SECONDS)
 
 
-def rewrite_once(site: Site, process: Process, *, resume: bool) -> bool:
+def rewrite_once(site: Site, process: Process) -> bool:
     """One run over the application's table, and the manifests; whether a later one would come no further."""
-    references = site.references(process)
-    how = TableScan(segments=2, dry_run=False, resume=resume)
-    told = [*references.scan(references.tables(), how), *references.scan_manifests(dry_run=False)]
+    work = ReferenceScanWork(site.references(process), ScanOptions(2, yes=True))
+    pages = (page for number in range(sum(work.phases)) for page in work.read_pages(number, ""))
+    told = [one for page in pages for task in page.tasks for one in task()]
     return not any(one.wait in PASSING for one in told)
 
 
@@ -68,7 +68,7 @@ def finishes_references(site: Site, process: Process) -> None:
     """The command before the cut-over: until a run has ended, and met no other attempt at an object or a manifest."""
     while True:
         with suppress(KeyshiftError):
-            if rewrite_once(site, process, resume=False):
+            if rewrite_once(site, process):
                 return
         process.sleep(POLL_SECONDS)
 

@@ -30,7 +30,7 @@ from handlers.engine.dependencies import CachedControl, EngineDependencies
 from handlers.engine.learned_gate import LearnedGate, LearnedLimits
 from handlers.operations.operator import Operation
 from handlers.operations.reference_manifests import ManifestScan
-from handlers.operations.reference_rates import Rate, ReadUnits
+from handlers.operations.reference_rates import ReadUnits
 from handlers.operations.references import References
 from tests.fakes.buckets import Version
 from tests.fakes.bus import InMemoryEventBus
@@ -401,9 +401,7 @@ class Site:
             ReferencePorts(tables, tables, manifest, store, process),
             manifests=manifests,
             new_id=lambda: f"e{self.next_number()}",
-            rate=Rate(None, monotonic=process.monotonic, sleep=process.sleep),
             units=ReadUnits(None, monotonic=process.monotonic, sleep=process.sleep),
-            segments_at_once=InTurn,
         )
 
     def operation(self, process: Process) -> Operation:

@@ -34,7 +34,7 @@ def test_control_stage_and_journal_are_audited(item_id: str) -> None:
         "keyshift#chain",
         "keyshift#chain#shardId-a",
         "keyshift#chains",
-        "keyshift#reference-scan#ab",
+        "keyshift#run#references rewrite --yes",
         "keyshift#controls",
         "backfill#a",
     ],

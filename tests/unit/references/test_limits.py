@@ -14,11 +14,9 @@ from domain.references.item_rewriting import chunks_of
 from domain.references.items import Edit, Switch, edits_of
 from domain.references.ports import ItemChange
 from domain.references.reports import ReferenceOutcome
-from handlers.operations.references import TableScan
 from tests.worlds.items import OLD, new_world, rewrite
 from tests.worlds.referring import REFERRING_RULES, ReferringWorld
 
-WRITE = TableScan(segments=1, dry_run=False)
 PLACES = ("d" + ".*" * 12 + ".uri", "*-uri", "many[*]")
 DEEP = REFERRING_RULES.replace('      - "steps[*].uri"\n', "".join(f'      - "{one}"\n' for one in PLACES))
 
@@ -147,7 +145,7 @@ def test_an_item_that_dynamodb_refuses_is_told_and_the_scan_goes_on() -> None:
     for number in range(5):
         world.put_job(str(number), uri={"S": OLD})
     world.tables.fail_next(REFUSED, call="change_item")
-    reports = list(world.references.scan([world.jobs], WRITE))
+    reports = world.rewrite_tables()
     refused = [one for one in reports if one.outcome is ReferenceOutcome.HOLDS]
     assert [(one.reference.holder, one.why) for one in refused] == [("table jobs id=0", str(REFUSED))]
     assert [one.outcome for one in reports if one not in refused] == [ReferenceOutcome.REWRITTEN] * 4
@@ -159,7 +157,7 @@ def test_an_item_that_dynamodb_refuses_keeps_no_other_from_its_undo() -> None:
     world = new_world("old//a")
     for number in range(3):
         world.put_job(str(number), uri={"S": OLD})
-    list(world.references.scan([world.jobs], WRITE))
+    world.rewrite_tables()
     world.tables.fail_next(REFUSED, call="change_item")
     outcomes = [(one.outcome, one.why) for one in world.references.undo_references()]
     assert sorted(outcomes) == sorted([(ReferenceOutcome.LOST, str(REFUSED)), *[(ReferenceOutcome.RESTORED, "")] * 2])
@@ -171,4 +169,4 @@ def test_what_no_item_may_do_still_ends_the_scan() -> None:
     world.put_job(uri={"S": OLD})
     world.tables.fail_next(AccessDeniedError("no"), call="change_item")
     with pytest.raises(AccessDeniedError):
-        list(world.references.scan([world.jobs], WRITE))
+        world.rewrite_tables()

@@ -15,7 +15,6 @@ from domain.runs.works import Work
 from handlers.operations import reference_run
 from handlers.operations.reference_rates import FIRST_UNITS, ReadUnits
 from handlers.operations.reference_run import ReferenceScanWork, ScanOptions, options_of, outcomes_of, row_of
-from handlers.operations.references import TableScan
 from handlers.operations.runs import RunView, begin_run
 from tests.fakes.clock import FakeClock
 from tests.fakes.runs import InMemoryRunBook
@@ -64,9 +63,9 @@ class Scene:
 
     def alone(self) -> list[dict[str, str]]:
         """What one scan without a run reports."""
-        references = self.references
-        reported = [*references.scan(references.tables(), TableScan()), *references.scan_manifests(dry_run=True)]
-        return [row_of(one) for one in reported]
+        table, items = self.world.jobs, self.world.stored("jobs")
+        reported = [one for item in items for one in self.references.rewrite(table, item, dry_run=True)]
+        return [row_of(one) for one in [*reported, *self.world.scan.scan(dry_run=True)]]
 
     def assert_whole(self) -> None:
         """Each reference once, and the figures of all."""

@@ -12,11 +12,8 @@ from domain.references.json_strings import strings_of, with_strings
 from domain.references.ports import Changed, ItemChange
 from domain.references.reports import ReferenceOutcome, Reported
 from domain.rules.paths import PathError, matches, read_path
-from handlers.operations.references import TableScan
 from tests.worlds.items import LONGER, NEW, OLD, new_world, rewrite
 from tests.worlds.referring import ReferringWorld
-
-WRITE = TableScan(segments=2, dry_run=False)
 
 
 def outcomes(reports: list[Reported]) -> list[tuple[str, ReferenceOutcome]]:
@@ -248,24 +245,23 @@ def test_a_lost_answer_changes_nothing_twice() -> None:
     world = new_world("old//a")
     before = world.put_job(uri={"S": OLD})
     world.tables.fail_next(UnavailableError("lost"), when="after", call="change_item")
-    reports = list(world.references.scan([world.jobs], WRITE))
+    reports = world.rewrite_tables(segments=2)
     assert reports == []
     assert len(world.tables.journal) == 1
     list(world.references.undo_references())
     assert world.job() == before
 
 
-def test_a_scan_in_segments_sees_every_item_and_goes_on_where_it_stopped() -> None:
-    """A stopped run's finished pages are not read again; one without resume begins anew."""
+def test_a_scan_in_segments_sees_every_item_and_a_second_one_changes_nothing() -> None:
+    """An error ends the first; what is rewritten already is not written again."""
     world = new_world("old//a")
     for number in range(9):
         world.put_job(str(number), uri={"S": OLD})
     world.tables.fail_next(ThrottledError("slow"), call="scan_items")
     with pytest.raises(ThrottledError):
-        list(world.references.scan([world.jobs], TableScan(segments=1, dry_run=False)))
-    assert len(list(world.references.scan([world.jobs], TableScan(segments=3, dry_run=True)))) == 9
-    assert len(list(world.references.scan([world.jobs], TableScan(segments=3, dry_run=False)))) == 9
-    assert list(world.references.scan([world.jobs], TableScan(segments=3, dry_run=False))) == []
+        world.rewrite_tables()
+    assert len(world.rewrite_tables(segments=3)) == 9
+    assert world.rewrite_tables(segments=3) == []
 
 
 def test_the_finder_names_every_legacy_place_migrated_or_not() -> None:
