@@ -30,6 +30,7 @@ STACK_SETTINGS = tuple(
         "LOOKING_QUEUE_URL",
         "REMOVING_QUEUE_URL",
         "RESTORING_QUEUE_URL",
+        "REWRITING_QUEUE_URL",
         "FUNCTIONS",
     )
 )

@@ -1,21 +1,15 @@
 """``keyshift references``: list references to old keys, rewrite them, or undo that."""
 
-import json
 from collections.abc import Callable
-from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
 
-from domain.runs.works import ITEMS, Work
+from domain.runs.works import Work
 from handlers.cli.options import ABOVE_ZERO, Number, json_option, with_settings
-from handlers.cli.output import say_dry_run
-from handlers.cli.references_view import show_row, sum_up
-from handlers.cli.run_following import Following, say_end
-from handlers.cli.stage_runs import Options, Runs, StageCommand, StageWork, refuse_options, run_options
+from handlers.cli.reference_runs import Asked, Pace, scan_tables, undo_all
+from handlers.cli.stage_runs import Runs, run_options
 from handlers.config.settings import Settings
-from handlers.operations.reference_run import outcomes_of
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 READ_UNITS = 500.0
@@ -154,79 +148,4 @@ def undo(
       keyshift references undo
       keyshift references undo --yes --json
     """
-    from handlers.bootstrap.operations import operation_for
-    from handlers.bootstrap.runs import undo_work
-    from handlers.operations.segments import segments_of
-    from handlers.operations.undo_run import UndoOptions, undo_options_of
-
-    refuse_options(context, ("shared",), join=join, cancel=cancel)
-    process, operation = operation_for(settings, function="references-command")
-    command = StageCommand(context, process, operation, Runs(shared, join, cancel, engine), threads, rate, as_json)
-    work_off(
-        command,
-        StageWork(
-            Work.UNDO if yes else Work.UNDO_DRY,
-            lambda records: UndoOptions(segments_of(records), yes),
-            undo_options_of,
-            lambda options, _: nullcontext(undo_work(process, operation, options)),
-            lambda _: _following(command),
-        ),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a scan or a rewriting was asked for."""
-
-    only: str | None
-    segments: int
-    rate: float | None
-    read_units: float
-    work: Work = Work.REFERENCES
-
-
-def scan_tables(context: click.Context, settings: Settings, runs: Runs, asked: Asked, *, as_json: bool) -> None:
-    """Begin, join or cancel the run; the command ends with its exit code."""
-    from handlers.bootstrap.operations import operation_for
-    from handlers.bootstrap.references import references_of
-    from handlers.operations.reference_run import ReferenceScanWork, ScanOptions, functions_fault, options_of
-
-    refuse_options(context, ("only", "segments", "shared"), join=runs.join, cancel=runs.cancel)
-    process, operation = operation_for(settings, function="references-command")
-    jobs = references_of(process, read_units=asked.read_units)
-    options = ScanOptions(asked.segments, asked.only or "", asked.work is Work.REWRITE, asked.read_units)
-    command = StageCommand(context, process, operation, runs, 2 * asked.segments, asked.rate, as_json)
-    work_off(
-        command,
-        StageWork(
-            asked.work,
-            lambda _: options,
-            options_of,
-            lambda options, _: nullcontext(ReferenceScanWork(jobs, options)),
-            lambda _: _following(command),
-            only_here=lambda options: functions_fault(options, jobs),
-        ),
-    )
-
-
-def work_off(command: StageCommand, stage_work: StageWork[Options]) -> None:
-    """Work on the run, and sum it up; the command ends with its exit code."""
-    followed = command.work_off(stage_work)
-    if followed is None:
-        return
-    code = sum_up(outcomes_of(followed.counts), as_json=command.as_json)
-    is_whole = say_end(followed.state)
-    if stage_work.work in _DRY:
-        say_dry_run(_DRY[stage_work.work])
-    command.context.exit(code if is_whole else 1)
-
-
-def _following(command: StageCommand) -> Following:
-    def show(line: str) -> None:
-        show_row(json.loads(line), as_json=command.as_json)
-
-    return Following(command.threads, show, (ITEMS,), 0, command.rate)
-
-
-_DRY = {Work.REWRITE_DRY: "rewritten", Work.UNDO_DRY: "put back"}
-"""What a dry run leaves undone."""
+    undo_all(context, settings, Runs(shared, join, cancel, engine), Pace(threads, rate), yes=yes, as_json=as_json)

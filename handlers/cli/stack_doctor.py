@@ -17,6 +17,7 @@ _QUEUES = {
     "LookingWork": "LookingQueue",
     "RemovingWork": "RemovingQueue",
     "RestoringWork": "RestoringQueue",
+    "RewritingWork": "RewritingQueue",
 }
 _MOVERS = ("ObjectEventsRole", "BackfillRole", "BatchOperationsRole")
 _SEE_LOCKS = ("s3:GetObjectRetention", "s3:GetObjectLegalHold")

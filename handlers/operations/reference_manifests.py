@@ -149,7 +149,9 @@ class ManifestScan:
     def _rewrite(self, record: Record, declared: list[ManifestReferences]) -> list[Reported]:
         rewriter = ManifestRewriter(self.rules, self.ports, self.policy)
         attempt = Attempt(self.new_token(), self.attempt_seconds)
-        return rewriter.rewrite_manifest(record, declared, attempt=attempt)
+        # It may be begun long after the record was read, and again after an attempt that changed the record.
+        now = self.ports.migration.manifest.read_record(record.record_id) or record
+        return rewriter.rewrite_manifest(now, declared, attempt=attempt)
 
     def _foretold(self, record: Record, declared: list[ManifestReferences]) -> Iterator[Reported]:
         """What a rewriting would do; it leaves another writer's content alone."""

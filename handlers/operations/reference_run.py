@@ -82,8 +82,9 @@ class ReferenceScanWork:
 
     @property
     def phases(self) -> Sequence[int]:
-        """See the port; one."""
-        return (len(self._tables) * self._segments + self._has_manifests,)
+        """See the port; what is rewritten in tables comes before augmented manifests."""
+        tables, manifests = len(self._tables) * self._segments, int(self._has_manifests)
+        return (tables, manifests) if self._options.yes else (tables + manifests,)
 
     def read_pages(self, number: int, cursor: str) -> Iterator[Page[Sequence[Reported]]]:
         """See the port."""

@@ -158,7 +158,7 @@ def test_an_entry_is_written_once_and_replaced_by_its_revision(world: World) -> 
 
 def test_segments_part_the_items_and_go_on_after_a_key(world: World) -> None:
     """Every item is in one segment; a scan goes on after the last key of a page."""
-    for _ in range(7):
+    for number in range(7):
         world.put({"id": {"S": str(number)}, "uri": {"S": OLD}})
     pages = [page for one in range(3) for page in world.references.scan_items(world.table, segment=one, segments=3)]
     assert sorted(item["id"]["S"] for page in pages for item in page.items) == list("0123456")

@@ -118,7 +118,8 @@ class OperatedSite:
         }
         if role == ACTING:
             outputs |= {
-                f"{name.upper()}_QUEUE_URL": self.outputs[f"{name}QueueUrl"] for name in ("Removing", "Restoring")
+                f"{name.upper()}_QUEUE_URL": self.outputs[f"{name}QueueUrl"]
+                for name in ("Removing", "Restoring", "Rewriting")
             }
         return {f"KEYSHIFT_{name}": value for name, value in (outputs | _SETTINGS).items()}
 

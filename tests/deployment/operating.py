@@ -150,9 +150,9 @@ def _mend(site: OperatedSite) -> None:
 
 
 def _mend_stage_work(site: OperatedSite) -> None:
-    """Slices that deletes or restores lost are the acting operator's to send back, or to drop."""
+    """Slices that deletes, restores or rewritings lost are the acting operator's to send back, or to drop."""
     task = StageTask("operated", Work.CLEANUP, "long-over", lost_slice=1, why="no answer")
-    for queue in ("removing", "restoring"):
+    for queue in ("removing", "restoring", "rewriting"):
         site.dead(encode_stage_task(task), queue=queue)
         site.dead(encode_stage_task(replace(task, part=1)), queue=queue)
     listed = site.run(ACTING, "dlq", "list", "--each", "--json").out
@@ -188,6 +188,8 @@ def _refused(site: OperatedSite) -> Refused:
     time.sleep(LONGEST_CLAIM)
     site.run(ACTING, "references", "rewrite", "--yes")
     abort = site.tried(OPERATOR, "uploads", "--abort", _left_behind(site), "--older-than", "0", "--yes")
+    site.run(ACTING, "references", "undo", "--yes", "--engine")
+    site.run(ACTING, "references", "rewrite", "--yes", "--engine")
     site.run(ACTING, "references", "undo", "--yes")
     site.run(ACTING, "references", "rewrite", "--yes")
     site.run(OPERATOR, "verify", "--engine")

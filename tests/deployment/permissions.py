@@ -23,6 +23,7 @@ _TABLE = {
     "lookingWork": "Runs",
     "removingWork": "Runs",
     "restoringWork": "Runs",
+    "rewritingWork": "Runs",
 }
 _EXTRAS = {
     "(Tagging)": "s3:PutObjectTagging",
@@ -50,6 +51,7 @@ _LOOKS = {"ReadSource": "LookSource", "ListSource": "FindSource", "WriteTarget":
 _RENAMED = {
     "resolver": _LOOKS,
     "referenceEvents": _LOOKS,
+    "rewritingWork": _LOOKS,
 }
 _LOOK_AT_SOURCE = ("s3:ListBucket", "s3:ListBucketVersions", "s3:GetBucketVersioning", "s3:GetBucketNotification")
 _FIND_TARGET = {"s3:ListBucket": "ListTarget"}

@@ -12,6 +12,7 @@ FUNCTION_ROLES = {
     "lookingWork": "LookingRole",
     "removingWork": "RemovingRole",
     "restoringWork": "RestoringRole",
+    "rewritingWork": "RewritingRole",
     "manifestStream": "ManifestStreamRole",
     "batchOperations": "BatchOperationsRole",
     "resolver": "ResolverRole",

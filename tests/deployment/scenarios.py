@@ -27,7 +27,7 @@ from tests.deployment.deliveries import deliver, deliver_all, event_of, paused
 from tests.deployment.permissions import needs_of
 from tests.deployment.place import Place, forget_dependencies, made_place
 from tests.deployment.roles import FUNCTION_ROLES
-from tests.deployment.stage_scenarios import looking, removing, restoring
+from tests.deployment.stage_scenarios import looking, removing, restoring, rewriting
 from tests.worlds.site import Context, lambda_event
 
 SECONDS = 50.0
@@ -243,6 +243,7 @@ _SCENARIOS: Mapping[str, Callable[[Place, Recorder], None]] = {
     "lookingWork": looking,
     "removingWork": removing,
     "restoringWork": restoring,
+    "rewritingWork": rewriting,
     "manifestStream": _stream,
     "batchOperations": _batch,
     "resolver": _resolver,

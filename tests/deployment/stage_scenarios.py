@@ -19,11 +19,13 @@ from domain.keys import Location
 from domain.lifecycle.stages import Stage
 from domain.protocol.parts import MIB
 from domain.protocol.record import Mode, Record, State
-from domain.runs.works import StageQueue, Work, look_for
+from domain.runs.works import StageQueue, Work, look_for, queue_of
 from handlers import object_events
 from handlers.engine.give_back import RENEW_AT
+from handlers.operations.reference_run import ScanOptions
 from handlers.operations.removal_run import CleanupOptions, PurgeOptions
 from handlers.operations.rollback_run import RollbackOptions
+from handlers.operations.undo_run import UndoOptions
 from handlers.operations.verify_run import VerifyOptions
 from tests.deployment.calls import Recorder
 from tests.deployment.deliveries import SECONDS, deliver, event_of, paused
@@ -118,9 +120,31 @@ def restoring(place: Place, recorder: Recorder) -> None:
             raise LookupError(f"{key} is not back")
 
 
+def rewriting(place: Place, recorder: Recorder) -> None:
+    """A rewriting of the application's table, and its undo; augmented manifests are the command's."""
+    _copied(place, "old/small", "old/noted")
+    place.create_jobs()
+    table, uri = f"{place.name}-jobs", {"S": f"s3://{place.name}-source/old/small"}
+    place.clients.dynamodb.put_item(TableName=table, Item={"id": {"S": "a"}, "uri": uri})
+    recorder.calls.clear()
+
+    def held() -> Any:
+        return place.clients.dynamodb.get_item(TableName=table, Key={"id": {"S": "a"}})["Item"]["uri"]
+
+    with stage_function(place, StageQueue.REWRITING):
+        _through_everything(place, Work.REWRITE, ScanOptions(2, yes=True, read_units=500.0), slices=3)
+        if held() != {"S": f"s3://{place.name}-target/new/small"}:
+            raise LookupError(f"the reference was not rewritten: {held()}")
+        _through_everything(place, Work.UNDO, UndoOptions(2, yes=True), slices=2)
+    if held() != uri:
+        raise LookupError(f"the old URI is not back: {held()}")
+
+
 def _through_everything(place: Place, work: Work, options: Options, *, slices: int, phased: bool = False) -> None:
     """With a slice that is lost, in a pause, out of time, at a rate, and to the end."""
-    name = {Work.VERIFY: StageQueue.LOOKING, Work.ROLLBACK: StageQueue.RESTORING}.get(work, StageQueue.REMOVING)
+    name = queue_of(work)
+    if name is None:
+        raise LookupError(f"no function does {work}")
     panel = DynamoDbControlPanel(place.clients, place.name)
     before = panel.read_control()
     panel.write_control(replace(before, objects_per_second=50.0, fence=before.fence + 1), before=before)

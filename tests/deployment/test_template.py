@@ -65,7 +65,7 @@ def test_a_message_stays_hidden_six_times_as_long_as_its_function_runs(artefact:
         assert 2 <= scaling["MaximumConcurrency"] <= 1000
         checked.append(queue)
     assert sorted(checked) == [
-        f"{name}Queue" for name in ("Backfill", "Events", "Inventory", "Looking", "Removing", "Restoring")
+        f"{name}Queue" for name in ("Backfill", "Events", "Inventory", "Looking", "Removing", "Restoring", "Rewriting")
     ]
 
 
@@ -107,7 +107,7 @@ def test_only_what_sends_to_its_own_queue_may_loop(artefact: Artefact) -> None:
     functions = artefact.resources("AWS::Lambda::Function")
     allowed = {name for name, one in functions.items() if one["Properties"].get("RecursiveLoop") == "Allow"}
     assert allowed == meant
-    assert len(meant) == 6
+    assert len(meant) == 7
 
 
 def _function_of(name: Any) -> str:
@@ -163,7 +163,7 @@ def test_table_and_logs_take_a_key_of_the_users(artefact: Artefact) -> None:
     assert encryption[1] == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": {"Ref": "DataKmsKeyArn"}}
     assert encryption[2] == {"Ref": "AWS::NoValue"}
     logs = artefact.resources("AWS::Logs::LogGroup")
-    assert len(logs) == 11
+    assert len(logs) == 12
     assert {name: about["Properties"].get("KmsKeyId") for name, about in logs.items()} == dict.fromkeys(logs, DATA_KEY)
 
 

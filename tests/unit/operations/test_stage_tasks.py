@@ -14,7 +14,7 @@ import pytest
 from domain.errors import AccessDeniedError, InputError, MalformedMessageError, UnavailableError
 from domain.runs.run import Run, RunState
 from domain.runs.slices import MOST_FAILURES, Slice, SliceClaim, claimed
-from domain.runs.works import StageQueue, Work
+from domain.runs.works import StageQueue, Work, queue_of
 from handlers.intake.stage_tasks import StageTask, encode_stage_task, stage_task_of
 from handlers.operations.look_at_holders import LookAtHolders
 from handlers.operations.operator import Shut
@@ -257,10 +257,13 @@ def test_a_slice_that_ends_each_of_its_processes_is_lost() -> None:
     assert [letter.cursor for letter in map(stage_task_of, line.dead.bodies) if letter is not None] == ["1"]
 
 
-@pytest.mark.parametrize(("work", "waits"), [(Work.VERIFY, True), (Work.ROLLBACK, False)])
+@pytest.mark.parametrize(
+    ("work", "waits"), [(Work.VERIFY, True), (Work.ROLLBACK, False), (Work.REWRITE, True), (Work.UNDO, False)]
+)
 def test_a_pause_holds_functions_back(work: Work, waits: bool) -> None:
-    """All but those of a rollback, which pauses the migration itself; a pause sends none to the dead-letter queue."""
-    name = StageQueue.LOOKING if waits else StageQueue.RESTORING
+    """All but those that go back: a rollback pauses the migration itself. None comes to the dead-letter queue."""
+    name = queue_of(work)
+    assert name is not None
     line = Line(work=work, name=name)
     line.ask()
     line.made.panel.control = replace(line.made.panel.control, paused=True, reason="a test")
