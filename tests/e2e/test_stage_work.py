@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 from time import sleep
@@ -21,6 +22,7 @@ from handlers.bootstrap.process import Process
 from handlers.bootstrap.runs import verify_work
 from handlers.bootstrap.stage_tasks import stage_works
 from handlers.cli.run_following import Following, work_and_follow
+from handlers.operations.reference_run import ScanOptions
 from handlers.operations.runs import begin_run
 from handlers.operations.stage_tasks import Engine
 from handlers.operations.verify_run import VerifyOptions
@@ -41,7 +43,7 @@ REFERRING = SITE_RULES + f"references: [{{{{table: '{JOBS}', key: id, attributes
 
 
 def with_queues(desk: Desk) -> Desk:
-    """The same with the three queues of stage work."""
+    """The same with the queues of stage work."""
     for name in StageQueue:
         pair = create_queue(desk.site.clients, f"{desk.site.name}-{name}", visibility=30, max_receives=3)
         desk.more[f"KEYSHIFT_{name.upper()}_QUEUE_URL"] = pair.url
@@ -106,9 +108,15 @@ def functions(desk: Desk, name: StageQueue) -> Iterator[list[int]]:
         thread.join()
 
 
-def job(uri: str) -> dict[str, Any]:
+def job(uri: str, number: int = 1) -> dict[str, Any]:
     """An item of the application's table."""
-    return {"id": {"S": "1"}, "uri": {"S": uri}}
+    return {"id": {"S": str(number)}, "uri": {"S": uri}}
+
+
+def held_uris(desk: Desk) -> list[str]:
+    """What the application's table holds."""
+    items = desk.site.clients.dynamodb.scan(TableName=JOBS.format(bucket=desk.site.name))["Items"]
+    return sorted(item["uri"]["S"] for item in items)
 
 
 def newest(desk: Desk, work: Work) -> Run:
@@ -214,6 +222,7 @@ def test_functions_of_other_rules_stop_the_run(site_of: Desk) -> None:
         (("verify", "--engine", "--local"), "kept in the command's own process"),
         (("cleanup", "--engine"), "functions do not do keyshift cleanup"),
         (("cleanup", "--engine", "--yes", "--rate", "5"), "keyshift throttle limits the functions"),
+        (("references", "rewrite", "--engine"), "functions do not do keyshift references rewrite"),
     ],
 )
 def test_what_functions_cannot_do_is_refused(site_of: Desk, words: tuple[str, ...], says: str) -> None:
@@ -275,3 +284,45 @@ def test_functions_need_those_that_look(site_of: Desk) -> None:
     for words in (("cleanup",), ("rollback", "--purge")):
         answer = run_keyshift(*words, "--yes", "--engine", more=more)
         assert_one_sentence(answer, code=2, says="KEYSHIFT_LOOKING_QUEUE_URL is not set")
+
+
+def test_functions_rewrite_references_and_put_them_back(referred: Desk, tmp_path: Path) -> None:
+    """Under their own queue; the command shows what it shows of a run that it does alone."""
+    moved(referred, 6)
+    site = referred.site
+    old = [f"s3://{site.name}/old/{number}" for number in (0, 1, 3, 4, 5)] * 3
+    for number, uri in enumerate(old):
+        site.clients.dynamodb.put_item(TableName=JOBS.format(bucket=site.name), Item=job(uri, number))
+    slow = run_keyshift("references", "rewrite", "--yes", "--engine", "--segments", "256", more=referred.more)
+    assert_one_sentence(slow, code=2, says="give fewer --segments")
+    with functions(referred, StageQueue.REWRITING) as calls:
+        done = referred.run("references", "rewrite", "--yes", "--engine", "--segments", "3")
+    assert calls
+    assert (len(done), done[-1]) == (16, {"counts": {"rewritten": 15}})
+    assert held_uris(referred) == sorted(uri.replace("/old/", "/new/") for uri in old)
+    assert newest(referred, Work.REWRITE).state is RunState.ENDED
+    alone = referred.run("references", "rewrite", "--yes")
+    assert alone == [{"counts": {}}]
+    with running_workers(1, more=referred.more, folder=tmp_path):
+        undone = referred.run("references", "undo", "--yes", "--engine")
+    assert (len(undone), undone[-1]) == (16, {"counts": {"restored": 15}})
+    assert held_uris(referred) == sorted(old)
+    assert newest(referred, Work.UNDO).state is RunState.ENDED
+
+
+def test_a_rewriting_is_joined_cancelled_and_keeps_an_undo_out(referred: Desk) -> None:
+    """A run that no process works on any more: another command does the rest, or ends it."""
+    moved(referred, 3)
+    site = referred.site
+    site.clients.dynamodb.put_item(TableName=JOBS.format(bucket=site.name), Item=job(f"s3://{site.name}/old/1"))
+    book, digest = DynamoDbRunBook(site.clients, site.name), site.process.rules.digest
+    options = ScanOptions(2, yes=True, read_units=500.0).as_options()
+    run = Run(Work.REWRITE.value, "left", 3, options, rules_digest=digest, by="ana")
+    assert begin_run(book, run) is None
+    answer = run_keyshift("references", "undo", "--yes", more=referred.more)
+    assert answer.returncode == 1
+    assert "keyshift references rewrite --yes --join" in answer.stdout + answer.stderr
+    assert referred.run("references", "rewrite", "--yes", "--join")[-1] == {"counts": {"rewritten": 1}}
+    assert begin_run(book, replace(run, run_id="again")) is None
+    referred.run("references", "rewrite", "--yes", "--cancel")
+    assert referred.run("references", "undo", "--yes")[-1] == {"counts": {"restored": 1}}

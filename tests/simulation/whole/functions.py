@@ -17,6 +17,8 @@ from handlers.operations.cleanup import Cleaner, forbid_cleanup
 from handlers.operations.look_at_holders import LookAtHolders, holders_of, look_at_holders
 from handlers.operations.operator import Operation, Shut
 from handlers.operations.purge import Purger, refuse_purge
+from handlers.operations.reference_run import ReferenceScanWork
+from handlers.operations.reference_run import options_of as scan_options_of
 from handlers.operations.removal_run import RemovalWork, cleanup_options_of, purge_options_of
 from handlers.operations.rollback import refuse_rollback
 from handlers.operations.rollback_run import RollbackWork
@@ -24,6 +26,7 @@ from handlers.operations.rollback_run import options_of as rollback_options_of
 from handlers.operations.runs import KeptRun
 from handlers.operations.slice_work import SliceWork
 from handlers.operations.stage_works import StageWorks
+from handlers.operations.undo_run import UndoWork, undo_options_of
 from handlers.operations.verify import Verifier
 from handlers.operations.verify_run import KeySource, Sources, VerifyOptions, VerifyWork
 from handlers.operations.verify_run import options_of as verify_options_of
@@ -39,7 +42,14 @@ from tests.worlds.site import lambda_event
 
 INVOCATIONS = (2.0, 5.0, 15.0, 120.0)
 """Seconds in which an invocation may begin objects; a short one hands its slice on in the middle of a page."""
-NAMES = {Work.VERIFY: "looking", Work.CLEANUP: "cleanup", Work.PURGE: "purge", Work.ROLLBACK: "rollback"}
+NAMES = {
+    Work.VERIFY: "looking",
+    Work.CLEANUP: "cleanup",
+    Work.PURGE: "purge",
+    Work.ROLLBACK: "rollback",
+    Work.REWRITE: "rewriting",
+    Work.UNDO: "undo",
+}
 """How a function is named while it does this work: the judge asks the name what it may do."""
 
 
@@ -152,6 +162,10 @@ def _open_work(
         yield verify_work(site, process, operation, replace(verify_options_of(options), keys=False))
     elif work is Work.ROLLBACK:
         yield RollbackWork(operation, SimulatedManifest(process, site), rollback_options_of(options))
+    elif work is Work.REWRITE:
+        yield ReferenceScanWork(site.references(process), scan_options_of(options))
+    elif work is Work.UNDO:
+        yield UndoWork(site.references(process), undo_options_of(options), sleep=process.sleep)
     else:
         yield removal_work(site, process, operation, run)
     site.truth.doubts.asks(process.name, None)

@@ -1,18 +1,23 @@
 """What keeps references right: the function that follows what happens, the command that rewrites, and the undo."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 from domain.errors import KeyshiftError
-from domain.references.reports import Wait
+from domain.references.reports import ReferenceOutcome, Reported, Wait
+from domain.runs.works import Work
 from handlers.bootstrap.operations import UndoneReferences
 from handlers.operations.reference_run import ReferenceScanWork, ScanOptions
 from handlers.reference_events import respond
 from tests.simulation.whole.actors import POLL_SECONDS
 from tests.simulation.whole.application import TABLE
+from tests.simulation.whole.run_commands import rewrite_by_functions, undo_by_functions
 from tests.simulation.whole.scheduler import Process
 from tests.simulation.whole.site import Site
 
+BY_FUNCTIONS = 0.6
+"""How many of the rewritings functions do, where there are any."""
 PASSING = frozenset({Wait.BUSY, Wait.ATTEMPT_RUNS, Wait.NO_TIME, Wait.BROKEN_OFF, Wait.OBJECT_UNSETTLED})
 """Why a reference waits where a later run comes further by itself."""
 STREAM = f"arn:aws:dynamodb:eu-west-1:111122223333:table/{TABLE}/stream/1"
@@ -57,24 +62,50 @@ def rewrites_references(site: Site, process: Process) -> None:
 
 
 def rewrite_once(site: Site, process: Process) -> bool:
-    """One run over the application's table, and the manifests; whether a later one would come no further."""
+    """One run over the application's table, and the manifests; whether a later one would come no further.
+
+    Functions do it now and then; during a pause they would leave it alone.
+    """
+    if site.plan.engine and not site.panel.control.paused and site.random.random() < BY_FUNCTIONS:
+        rows = rewrite_by_functions(site, process)
+        return not any(row["outcome"] == ReferenceOutcome.WAITING for row in rows)
+    return not any(one.wait in PASSING for one in _rewrite_here(site, process))
+
+
+def _rewrite_here(site: Site, process: Process) -> list[Reported]:
     work = ReferenceScanWork(site.references(process), ScanOptions(2, yes=True))
     pages = (page for number in range(sum(work.phases)) for page in work.read_pages(number, ""))
-    told = [one for page in pages for task in page.tasks for one in task()]
-    return not any(one.wait in PASSING for one in told)
+    return [one for page in pages for task in page.tasks for one in task()]
 
 
 def finishes_references(site: Site, process: Process) -> None:
     """The command before the cut-over: until a run has ended, and met no other attempt at an object or a manifest."""
     while True:
         with suppress(KeyshiftError):
-            if rewrite_once(site, process):
+            since, is_through = site.scheduler.time, rewrite_once(site, process)
+            told = _rewrite_here(site, process) if site.plan.engine else []
+            if is_through and site.run_promises.has_begun_since(Work.REWRITE, since):
+                _check_nothing_is_left(site, told)
+            if is_through and not any(one.wait in PASSING for one in told):
                 return
         process.sleep(POLL_SECONDS)
 
 
+def _check_nothing_is_left(site: Site, told: Sequence[Reported]) -> None:
+    """A process that knows neither runs nor slices finds nothing in tables that a run which ended has left."""
+    for one in told:
+        if one.outcome is ReferenceOutcome.REWRITTEN and one.reference.path:
+            site.run_promises.left(Work.REWRITE, f"{one.reference.holder} {one.reference.path}")
+
+
 def undoes_references(site: Site, process: Process) -> None:
-    """``keyshift references undo``, until a run has ended; what cannot be put back then is ``site.lost``."""
+    """``keyshift references undo``, until a run has ended; what cannot be put back then is ``site.lost``.
+
+    Functions may have done it before, so far as they came.
+    """
+    if site.plan.engine:
+        with suppress(KeyshiftError):
+            undo_by_functions(site, process)
     undo = UndoneReferences(site.references(process))
     while True:
         try:

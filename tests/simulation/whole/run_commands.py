@@ -1,5 +1,6 @@
 """Operators who let functions do a stage's work: they begin a run, follow it, leave it, join it, and cancel it."""
 
+import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from handlers.operations.cleanup import begin_cleaning, refuse_cleanup
 from handlers.operations.look_at_holders import has_holders
 from handlers.operations.operator import Operation, Shut
 from handlers.operations.purge import put_references_back, refuse_purge
+from handlers.operations.reference_run import ReferenceScanWork, ScanOptions
 from handlers.operations.removal_run import CleanupOptions, PurgeOptions, removal_of
 from handlers.operations.removals import Removal
 from handlers.operations.rollback import begin_rollback, end_rollback, refuse_rollback
@@ -22,6 +24,7 @@ from handlers.operations.runs import RunView, begin_run, cancel_run, join_run
 from handlers.operations.slice_work import SliceWork, Surroundings
 from handlers.operations.slices import SliceWorker
 from handlers.operations.stage_tasks import Engine
+from handlers.operations.undo_run import UndoOptions, UndoWork
 from handlers.operations.verify_run import VerifyOptions, finding_of
 from tests.simulation.whole.functions import AnyTime, removal_work, verify_work
 from tests.simulation.whole.ports_manifest import SimulatedManifest
@@ -33,7 +36,7 @@ from tests.simulation.whole.site import Site
 SEGMENTS = 2
 PATIENCE = (60.0, 1_000.0)
 """Seconds after which an operator leaves a run to the functions, and comes back to it."""
-CANCELLED = (Work.VERIFY, Work.CLEANUP, Work.ROLLBACK, Work.PURGE)
+CANCELLED = (Work.VERIFY, Work.CLEANUP, Work.ROLLBACK, Work.PURGE, Work.REWRITE, Work.UNDO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,7 @@ def roll_back_by_functions(site: Site, process: Process) -> Shut | None:
     shut = refuse_rollback(operation)
     if shut is not None:
         return shut
-    cancel_all(site, process, (Work.CLEANUP, Work.PURGE))
+    cancel_all(site, process, (Work.CLEANUP, Work.PURGE, Work.REWRITE))
     capture = begin_rollback(operation, say=lambda _: None)
     options = RollbackOptions(SEGMENTS)
     made = RollbackWork(operation, SimulatedManifest(process, site), options)
@@ -160,9 +163,25 @@ def purge_by_functions(site: Site, process: Process) -> list[Removal] | Shut:
     shut = refuse_purge(operation) or put_references_back(operation)
     if shut is not None:
         return shut
+    cancel_all(site, process, (Work.REWRITE,))
     told = PurgeOptions(SEGMENTS, True).as_options()
     made = removal_work(site, process, operation, Run(Work.PURGE, "", 0, told))
     return list(map(removal_of, Command(site, process, operation, Work.PURGE).work_off(made, told)))
+
+
+def rewrite_by_functions(site: Site, process: Process) -> list[dict[str, str]]:
+    """``keyshift references rewrite --yes --engine``; each reference as the command prints it."""
+    operation, options = site.operation(process), ScanOptions(SEGMENTS, yes=True)
+    made = ReferenceScanWork(site.references(process), options)
+    return list(map(json.loads, Command(site, process, operation, Work.REWRITE).work_off(made, options.as_options())))
+
+
+def undo_by_functions(site: Site, process: Process) -> None:
+    """``keyshift references undo --yes --engine``; what must not go on beside it is cancelled first."""
+    cancel_all(site, process, (Work.CLEANUP, Work.REWRITE))
+    operation, options = site.operation(process), UndoOptions(SEGMENTS, yes=True)
+    made = UndoWork(site.references(process), options, sleep=process.sleep)
+    Command(site, process, operation, Work.UNDO).work_off(made, options.as_options())
 
 
 def cancel_all(site: Site, process: Process, works: tuple[Work, ...]) -> None:
