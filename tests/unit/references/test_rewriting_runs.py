@@ -13,6 +13,7 @@ from domain.references.reports import ReferenceOutcome
 from domain.runs.run import Run, RunState
 from domain.runs.works import ITEMS, Work
 from handlers.operations import reference_run, undo_run
+from handlers.operations.operator import Shut
 from handlers.operations.reference_run import (
     ReferenceScanWork,
     ScanOptions,
@@ -21,7 +22,7 @@ from handlers.operations.reference_run import (
     outcomes_of,
     share_of,
 )
-from handlers.operations.runs import RunView, begin_run, cancel_run
+from handlers.operations.runs import RunView, begin_run, cancel_run, join_run
 from handlers.operations.slice_work import SliceWork
 from handlers.operations.slices import CLAIM_SECONDS
 from handlers.operations.undo_run import UndoOptions, UndoWork, undo_options_of
@@ -249,6 +250,19 @@ def test_a_manifest_is_begun_in_its_turn_and_tried_again() -> None:
     desk.process(again)
     assert desk.world.content() == REWRITTEN
     assert all(not one.failures for one in desk.book.read_slices(again))
+
+
+def test_a_resumed_run_after_one_that_ended_sees_everything() -> None:
+    """What the application wrote since is not passed over as done: an ended run is not joined, another one begins."""
+    desk = Desk()
+    desk.whole(Work.REWRITE)
+    assert isinstance(join_run(desk.book, Work.REWRITE, rules_digest=""), Shut)
+    desk.world.put_job("0", uri={"S": "s3://line-1/old//0"})
+    again = Run(Work.REWRITE.value, "again", sum(desk.work(Work.REWRITE).phases))
+    assert begin_run(desk.book, again) is None
+    desk.process(again)
+    assert desk.outcomes(again)["rewritten"] == 1
+    assert desk.world.job("0")["uri"] == {"S": "s3://line-1/new/0"}
 
 
 def test_dry_runs_write_nothing() -> None:
