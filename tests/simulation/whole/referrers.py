@@ -18,6 +18,8 @@ from tests.simulation.whole.site import Site
 
 BY_FUNCTIONS = 0.6
 """How many of the rewritings functions do, where there are any."""
+TAKEN_BACK = 0.2
+"""How many of the first rewritings an operator has taken back."""
 PASSING = frozenset({Wait.BUSY, Wait.ATTEMPT_RUNS, Wait.NO_TIME, Wait.BROKEN_OFF, Wait.OBJECT_UNSETTLED})
 """Why a reference waits where a later run comes further by itself."""
 STREAM = f"arn:aws:dynamodb:eu-west-1:111122223333:table/{TABLE}/stream/1"
@@ -52,11 +54,15 @@ def _entry(number: int, image: Any) -> dict[str, Any]:
 
 
 def rewrites_references(site: Site, process: Process) -> None:
-    """``keyshift references rewrite``, now and then."""
+    """``keyshift references rewrite``, now and then; an operator may have functions take it back in between."""
     while not site.closing:
         process.sleep(site.random.uniform(20, 200))
+        is_early = site.scheduler.time < site.plan.seconds
         try:
-            rewrite_once(site, process)
+            if site.plan.engine and is_early and site.random.random() < TAKEN_BACK:
+                undo_by_functions(site, process)
+            else:
+                rewrite_once(site, process)
         except KeyshiftError:
             process.sleep(POLL_SECONDS)
 

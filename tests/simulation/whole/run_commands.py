@@ -131,6 +131,7 @@ def clean_by_functions(site: Site, process: Process) -> list[Removal]:
     options = CleanupOptions(SEGMENTS, True, 0.0, site.plan.forgets and site.plan.versioned, ())
     if refuse_cleanup(operation, forgets_versions=options.versions) is not None:
         return []
+    cancel_all(site, process, (Work.UNDO,))
     begin_cleaning(operation)
     told = options.as_options()
     made = removal_work(site, process, operation, Run(Work.CLEANUP, "", 0, told))
@@ -170,7 +171,8 @@ def purge_by_functions(site: Site, process: Process) -> list[Removal] | Shut:
 
 
 def rewrite_by_functions(site: Site, process: Process) -> list[dict[str, str]]:
-    """``keyshift references rewrite --yes --engine``; each reference as the command prints it."""
+    """``keyshift references rewrite --yes --engine``; each reference as the command prints it. An undo is cancelled."""
+    cancel_all(site, process, (Work.UNDO,))
     operation, options = site.operation(process), ScanOptions(SEGMENTS, yes=True)
     made = ReferenceScanWork(site.references(process), options)
     return list(map(json.loads, Command(site, process, operation, Work.REWRITE).work_off(made, options.as_options())))
