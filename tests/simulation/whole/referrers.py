@@ -8,7 +8,6 @@ from domain.errors import KeyshiftError
 from domain.references.reports import ReferenceOutcome, Reported, Wait
 from domain.runs.works import Work
 from handlers.bootstrap.operations import UndoneReferences
-from handlers.operations.reference_run import ReferenceScanWork, ScanOptions
 from handlers.reference_events import respond
 from tests.simulation.whole.actors import POLL_SECONDS
 from tests.simulation.whole.application import TABLE
@@ -79,9 +78,13 @@ def rewrite_once(site: Site, process: Process) -> bool:
 
 
 def _rewrite_here(site: Site, process: Process) -> list[Reported]:
-    work = ReferenceScanWork(site.references(process), ScanOptions(2, yes=True))
-    pages = (page for number in range(sum(work.phases)) for page in work.read_pages(number, ""))
-    return [one for page in pages for task in page.tasks for one in task()]
+    """The same without a run, and without slices."""
+    references = site.references(process)
+    tables = [
+        (table, page) for table in references.tables() for page in references.ports.tables.scan_items(table.table)
+    ]
+    told = [one for table, page in tables for item in page.items for one in references.rewrite(table, item)]
+    return [*told, *(references.manifests.scan(dry_run=False) if references.manifests is not None else ())]
 
 
 def finishes_references(site: Site, process: Process) -> None:

@@ -1,6 +1,6 @@
 """Profiles that came with a mend of their own: their seeds keep every invariant, and break it without the mend."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -10,12 +10,14 @@ import domain.protocol.intents
 import domain.protocol.reconciling
 import domain.references.judging
 import handlers.engine.give_back
+import handlers.operations.reference_run
 import handlers.operations.references
 from domain.lifecycle import verification
 from domain.protocol.intents import Intent
 from domain.references.holders import Reference
 from domain.references.items import held_uris
 from domain.references.judging import Legacy, judge
+from domain.references.ports import ItemPage
 from domain.rules.references import Item, TableReferences
 from handlers.operations.references import References
 from tests.simulation.whole.plans import FIRST_LATER, FIRST_RUNS, Plan
@@ -87,6 +89,10 @@ def _all_but_these(*left_out: verification.Difference) -> Any:
     return compare
 
 
+def _all_but_the_last(page: ItemPage, table: TableReferences) -> Iterator[tuple[Sequence[Item], Item | None]]:
+    yield page.items[:-1], page.last_key
+
+
 BINDING = (verification.Difference.ENCRYPTION, verification.Difference.LOCK)
 MENDS: list[tuple[str, Any, str, Any, str]] = [
     # K: a copy that lacks class, key or lock is made again; cleanup compares them too; verification names them.
@@ -98,6 +104,8 @@ MENDS: list[tuple[str, Any, str, Any, str]] = [
     ("H", domain.references.judging, "_unreadable", _nothing, "I5"),
     # G: intents that recognise nothing are one.
     ("G", domain.protocol.intents, "_bounded", _as_they_are, "I4"),
+    # F: a rewriting by functions comes to each item.
+    ("F", handlers.operations.reference_run, "_in_parts", _all_but_the_last, "R1"),
     # R: a message that only waits is renewed.
     ("R", handlers.engine.give_back, "_renewed", _nobody_is_renewed, "I7"),
 ]

@@ -252,6 +252,25 @@ def test_a_manifest_is_begun_in_its_turn_and_tried_again() -> None:
     assert all(not one.failures for one in desk.book.read_slices(again))
 
 
+def test_a_process_that_stops_begins_no_other_manifest() -> None:
+    """The next one is looked at ahead, and not rewritten."""
+    desk = Desk()
+    desk.world.put("old//other.manifest", b'{"source-ref": "s3://line-1/old//1"}\n')
+    desk.world.migrate("old//other.manifest")
+    place, new = desk.world.record("old//other.manifest").target, b'{"source-ref": "s3://line-1/new/1"}\n'
+
+    def rewritten() -> int:
+        return (desk.world.content() == REWRITTEN) + (desk.world.store.body(place) == new)
+
+    run = desk.begin(Work.REWRITE)
+    desk.process(run, stopping=lambda: bool(desk.book.read_slices(run)[-1].revision))
+    assert rewritten() == 0, "a page that is read is not begun"
+    desk.process(run, stopping=lambda: bool(rewritten()))
+    assert rewritten() == 1
+    desk.process(run)
+    assert rewritten() == 2
+
+
 def test_a_resumed_run_after_one_that_ended_sees_everything() -> None:
     """What the application wrote since is not passed over as done: an ended run is not joined, another one begins."""
     desk = Desk()
