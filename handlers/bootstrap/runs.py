@@ -20,8 +20,8 @@ from handlers.operations.cleanup import Cleaner, lake_tables_of
 from handlers.operations.look_at_holders import holders_of, look_at_holders
 from handlers.operations.operator import Operation
 from handlers.operations.purge import Purger
-from handlers.operations.reference_run import ReferenceScanWork, ScanOptions, share_of
 from handlers.operations.removal_run import CleanupOptions, PurgeOptions, RemovalWork
+from handlers.operations.rewrite_run import RewriteOptions, RewriteWork, share_of
 from handlers.operations.rollback_plan import RollbackPlanWork
 from handlers.operations.rollback_run import RollbackOptions, RollbackWork
 from handlers.operations.runs import KeptRun
@@ -155,10 +155,10 @@ def rollback_plan_work(process: Process, operation: Operation, options: Rollback
     return RollbackPlanWork(pages_of(process), options, sleep=operation.dependencies.sleep)
 
 
-def rewrite_work(process: Process, options: ScanOptions) -> ReferenceScanWork:
+def rewrite_work(process: Process, options: RewriteOptions) -> RewriteWork:
     """A function's part of a rewriting with these options; each function has its share of the read units."""
     share = share_of(options, references_of(process))
-    return ReferenceScanWork(references_of(process, read_units=share), options)
+    return RewriteWork(references_of(process, read_units=share), options)
 
 
 def undo_work(process: Process, operation: Operation, options: UndoOptions) -> UndoWork:

@@ -29,8 +29,8 @@ from handlers.operations.cleanup import forbid_cleanup
 from handlers.operations.look_at_holders import LookAtHolders, look_at_holders
 from handlers.operations.operator import Operation, Shut
 from handlers.operations.purge import refuse_purge
-from handlers.operations.reference_run import options_of as scan_options_of
 from handlers.operations.removal_run import cleanup_options_of, purge_options_of
+from handlers.operations.rewrite_run import rewrite_options_of
 from handlers.operations.rollback import refuse_rollback
 from handlers.operations.rollback_run import options_of as rollback_options_of
 from handlers.operations.runs import KeptRun
@@ -81,7 +81,7 @@ def _open_work(
     if work is Work.ROLLBACK:
         return nullcontext(rollback_work(process, operation, rollback_options_of(options)))
     if work is Work.REWRITE:
-        return nullcontext(rewrite_work(process, scan_options_of(options)))
+        return nullcontext(rewrite_work(process, rewrite_options_of(options)))
     if work is Work.UNDO:
         return nullcontext(undo_work(process, operation, undo_options_of(options)))
     kept = KeptRun(shared_book(process), run.work, run.run_id)

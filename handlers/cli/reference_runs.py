@@ -1,4 +1,4 @@
-"""The runs of ``keyshift references``: scans, rewritings and undos, each shown reference by reference."""
+"""The runs of ``keyshift references rewrite`` and ``undo``, shown reference by reference."""
 
 import json
 from contextlib import nullcontext
@@ -13,20 +13,10 @@ from handlers.cli.run_following import Following, say_end
 from handlers.cli.stage_runs import Options, Runs, StageCommand, StageWork, refuse_options
 from handlers.config.settings import Settings
 from handlers.operations.reference_run import outcomes_of
+from handlers.operations.rewrite_run import RewriteOptions
 
 _DRY = {Work.REWRITE_DRY: "rewritten", Work.UNDO_DRY: "put back"}
 """What a dry run leaves undone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a scan or a rewriting was asked for."""
-
-    only: str | None
-    segments: int
-    rate: float | None
-    read_units: float
-    work: Work = Work.REFERENCES
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +27,31 @@ class Pace:
     rate: float | None
 
 
-def scan_tables(context: click.Context, settings: Settings, runs: Runs, asked: Asked, *, as_json: bool) -> None:
-    """Begin, join or cancel the run; the command ends with its exit code."""
+def rewrite_all(
+    context: click.Context,
+    settings: Settings,
+    runs: Runs,
+    options: RewriteOptions,
+    *,
+    rate: float | None,
+    as_json: bool,
+) -> None:
+    """Begin, join or cancel the run of a rewriting; the command ends with its exit code."""
     from handlers.bootstrap.operations import operation_for
     from handlers.bootstrap.references import references_of
-    from handlers.operations.reference_run import ReferenceScanWork, ScanOptions, functions_fault, options_of
+    from handlers.operations.rewrite_run import RewriteWork, functions_fault, rewrite_options_of
 
     refuse_options(context, ("only", "segments", "shared"), join=runs.join, cancel=runs.cancel)
     process, operation = operation_for(settings, function="references-command")
-    jobs = references_of(process, read_units=asked.read_units)
-    options = ScanOptions(asked.segments, asked.only or "", asked.work is Work.REWRITE, asked.read_units)
-    command = StageCommand(context, process, operation, runs, 2 * asked.segments, asked.rate, as_json)
+    jobs = references_of(process, read_units=options.read_units)
+    command = StageCommand(context, process, operation, runs, 2 * options.segments, rate, as_json)
     work_off(
         command,
         StageWork(
-            asked.work,
+            Work.REWRITE if options.yes else Work.REWRITE_DRY,
             lambda _: options,
-            options_of,
-            lambda options, _: nullcontext(ReferenceScanWork(jobs, options)),
+            rewrite_options_of,
+            lambda options, _: nullcontext(RewriteWork(jobs, options)),
             lambda _: _following(command),
             only_here=lambda options: functions_fault(options, jobs),
         ),

@@ -1,15 +1,20 @@
 """``keyshift references``: list references to old keys, rewrite them, or undo that."""
 
+import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 import click
 
-from domain.runs.works import Work
+from domain.runs.works import ITEMS, Work
 from handlers.cli.options import ABOVE_ZERO, Number, json_option, with_settings
-from handlers.cli.reference_runs import Asked, Pace, scan_tables, undo_all
-from handlers.cli.stage_runs import Runs, run_options
+from handlers.cli.reference_runs import Pace, rewrite_all, undo_all
+from handlers.cli.references_view import show_row, sum_up
+from handlers.cli.run_following import Following, say_end
+from handlers.cli.stage_runs import Runs, StageCommand, StageWork, refuse_options, run_options
 from handlers.config.settings import Settings
+from handlers.operations.rewrite_run import RewriteOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 READ_UNITS = 500.0
@@ -72,9 +77,30 @@ def scan(
       keyshift references scan --only training-jobs --read-units 2000 --json
       keyshift references scan --join
     """
-    scan_tables(
-        context, settings, Runs(shared, join, cancel, engine), Asked(only, segments, rate, read_units), as_json=as_json
+    from handlers.bootstrap.operations import operation_for
+    from handlers.bootstrap.references import references_of
+    from handlers.operations.reference_run import ReferenceScanWork, ScanOptions, options_of, outcomes_of
+
+    refuse_options(context, ("only", "segments", "shared"), join=join, cancel=cancel)
+    process, operation = operation_for(settings, function="references-command")
+    jobs = references_of(process, read_units=read_units)
+
+    def show(line: str) -> None:
+        show_row(json.loads(line), as_json=as_json)
+
+    command = StageCommand(context, process, operation, Runs(shared, join, cancel, engine), 2 * segments, rate, as_json)
+    followed = command.work_off(
+        StageWork(
+            Work.REFERENCES,
+            lambda _: ScanOptions(segments, only or ""),
+            options_of,
+            lambda options, _: nullcontext(ReferenceScanWork(jobs, options)),
+            lambda _: Following(command.threads, show, (ITEMS,), 0, rate),
+        )
     )
+    if followed is not None:
+        code = sum_up(outcomes_of(followed.counts), as_json=as_json)
+        context.exit(code if say_end(followed.state) else 1)
 
 
 @references.command("rewrite", short_help="Replace old URIs by new ones.")
@@ -111,9 +137,8 @@ def rewrite(
       keyshift references rewrite --segments 8 --rate 500 --yes
       keyshift references rewrite --yes --join
     """
-    work = Work.REWRITE if yes else Work.REWRITE_DRY
-    asked = Asked(only, segments, rate, read_units, work)
-    scan_tables(context, settings, Runs(shared, join, cancel, engine), asked, as_json=as_json)
+    options = RewriteOptions(segments, only or "", yes, read_units)
+    rewrite_all(context, settings, Runs(shared, join, cancel, engine), options, rate=rate, as_json=as_json)
 
 
 @references.command("undo", short_help="Put the old URIs back.")

@@ -1,4 +1,4 @@
-"""A scan or a rewriting of references as a run: its slices are segments of each table, and the augmented manifests."""
+"""A scan of references as a run: its slices are segments of each declared table, and the augmented manifests."""
 
 import json
 from base64 import b64decode, b64encode
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 
 from domain.references.items import item_size
 from domain.references.ports import ItemPage
@@ -19,25 +20,15 @@ from handlers.operations.slice_work import Page
 
 BYTES_AT_ONCE = 400_000
 """Bytes of the items of one page: the lines of what they hold have to fit into one transaction."""
-MOST_PAGE_UNITS = 256
-"""Read units of one page of a scan, at most: 1 MB, consistent."""
-MOST_SECONDS_A_PAGE = 40.0
-"""A function whose next page is due later may be at its end before."""
 _OUTCOME = "outcome."
 
 
 @dataclass(frozen=True, slots=True)
 class ScanOptions:
-    """What every process of a scan does alike; ``only`` names one table, or is empty.
-
-    With ``yes`` references are rewritten, else they are only listed. All functions of the run together use at most
-    ``read_units`` a second of the application's tables; ``None``: as many as DynamoDB allows.
-    """
+    """What every process of a scan does alike; ``only`` names one table, or is empty."""
 
     segments: int
     only: str = ""
-    yes: bool = False
-    read_units: float | None = None
 
     def as_options(self) -> Mapping[str, str]:
         """As a run keeps them."""
@@ -49,42 +40,19 @@ def options_of(options: Mapping[str, str]) -> ScanOptions:
     return decode_options(ScanOptions, options)
 
 
-def share_of(options: ScanOptions, references: References) -> float | None:
-    """The read units a second of one function: each works on one slice of a table at a time."""
-    if options.read_units is None:
-        return None
-    return options.read_units / max(1, len(references.tables_named(options.only or None)) * options.segments)
-
-
-def functions_fault(options: ScanOptions, references: References) -> str:
-    """Why functions cannot do the run with these options, empty: they can."""
-    share = share_of(options, references)
-    if share is None or share * MOST_SECONDS_A_PAGE >= MOST_PAGE_UNITS:
-        return ""
-    return (
-        f"--read-units gives each segment {share:.1f} units a second, and a function may end before one page is due:"
-        " give fewer --segments, or more --read-units"
-    )
-
-
 class ReferenceScanWork:
-    """SliceWork of a scan, or of a rewriting. Augmented manifests have no cursor: their slice begins again.
-
-    What was rewritten before is not looked at again, and what is rewritten twice is changed once.
-    """
+    """SliceWork of a scan that writes nothing. Augmented manifests have no cursor: their slice begins again."""
 
     def __init__(self, references: References, options: ScanOptions) -> None:
         self._references = references
-        self._options = options
         self._segments = options.segments
         self._tables = references.tables_named(options.only or None)
         self._has_manifests = references.manifests is not None and not options.only
 
     @property
     def phases(self) -> Sequence[int]:
-        """See the port; what is rewritten in tables comes before augmented manifests."""
-        tables, manifests = len(self._tables) * self._segments, int(self._has_manifests)
-        return (tables, manifests) if self._options.yes else (tables + manifests,)
+        """See the port; one."""
+        return (len(self._tables) * self._segments + self._has_manifests,)
 
     def read_pages(self, number: int, cursor: str) -> Iterator[Page[Sequence[Reported]]]:
         """See the port."""
@@ -92,7 +60,10 @@ class ReferenceScanWork:
         if position < len(self._tables):
             yield from self._items(self._tables[position], segment, cursor)
             return
-        yield from self._in_manifests()
+        manifests = self._references.manifests
+        reported = manifests.scan(dry_run=True) if manifests is not None else iter(())
+        while some := list(islice(reported, RECORDS_AT_ONCE)):
+            yield Page([partial(_itself, some)], "", only_look=True)
         yield Page([], None)
 
     def is_portable(self, number: int) -> bool:
@@ -112,30 +83,16 @@ class ReferenceScanWork:
         ports = self._references.ports
         pages = ports.tables.scan_items(table.table, segment=segment, segments=self._segments, after=after)
         for page in self._references.units.pace(pages):
-            for items, last_key in _in_parts(page, table):
-                tasks = [partial(self._rewrite, table, item) for item in items]
+            for items, last_key in in_parts(page, table):
+                tasks = [partial(self._judge, table, item) for item in items]
                 yield Page(tasks, cursor_of(last_key) if last_key is not None else None)
 
-    def _rewrite(self, table: TableReferences, item: Item) -> Sequence[Reported]:
-        return repeated(lambda: self._references.rewrite(table, item, dry_run=not self._options.yes))
-
-    def _in_manifests(self) -> Iterator[Page[Sequence[Reported]]]:
-        """What is only reported, in pages, and each rewriting in one of its own."""
-        manifests, told = self._references.manifests, list[Reported]()
-        for step in manifests.steps(dry_run=not self._options.yes) if manifests is not None else ():
-            if not isinstance(step, Reported):
-                yield Page([partial(repeated, step)], "")
-                continue
-            told.append(step)
-            if len(told) == RECORDS_AT_ONCE:
-                yield Page([partial(_itself, told)], "", only_look=True)
-                told = []
-        if told:
-            yield Page([partial(_itself, told)], "", only_look=True)
+    def _judge(self, table: TableReferences, item: Item) -> Sequence[Reported]:
+        return repeated(lambda: self._references.rewrite(table, item, dry_run=True))
 
 
-def _in_parts(page: ItemPage, table: TableReferences) -> Iterator[tuple[Sequence[Item], Item | None]]:
-    """The page in parts, each with the key to go on after."""
+def in_parts(page: ItemPage, table: TableReferences) -> Iterator[tuple[Sequence[Item], Item | None]]:
+    """The page in parts of few bytes, each with the key to go on after."""
     part: list[Item] = []
     size = 0
     for item in page.items:

@@ -22,8 +22,8 @@ from domain.protocol.record import Mode, Record, State
 from domain.runs.works import StageQueue, Work, look_for, queue_of
 from handlers import object_events
 from handlers.engine.give_back import RENEW_AT
-from handlers.operations.reference_run import ScanOptions
 from handlers.operations.removal_run import CleanupOptions, PurgeOptions
+from handlers.operations.rewrite_run import RewriteOptions
 from handlers.operations.rollback_run import RollbackOptions
 from handlers.operations.undo_run import UndoOptions
 from handlers.operations.verify_run import VerifyOptions
@@ -132,7 +132,7 @@ def rewriting(place: Place, recorder: Recorder) -> None:
         return place.clients.dynamodb.get_item(TableName=table, Key={"id": {"S": "a"}})["Item"]["uri"]
 
     with stage_function(place, StageQueue.REWRITING):
-        _through_everything(place, Work.REWRITE, ScanOptions(2, yes=True, read_units=500.0), slices=3)
+        _through_everything(place, Work.REWRITE, RewriteOptions(2, yes=True, read_units=500.0), slices=3)
         if held() != {"S": f"s3://{place.name}-target/new/small"}:
             raise LookupError(f"the reference was not rewritten: {held()}")
         _through_everything(place, Work.UNDO, UndoOptions(2, yes=True), slices=2)

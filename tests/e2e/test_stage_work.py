@@ -22,7 +22,7 @@ from handlers.bootstrap.process import Process
 from handlers.bootstrap.runs import verify_work
 from handlers.bootstrap.stage_tasks import stage_works
 from handlers.cli.run_following import Following, work_and_follow
-from handlers.operations.reference_run import ScanOptions
+from handlers.operations.rewrite_run import RewriteOptions
 from handlers.operations.runs import begin_run
 from handlers.operations.stage_tasks import Engine
 from handlers.operations.verify_run import VerifyOptions
@@ -316,7 +316,7 @@ def test_a_rewriting_is_joined_cancelled_and_keeps_an_undo_out(referred: Desk) -
     site = referred.site
     site.clients.dynamodb.put_item(TableName=JOBS.format(bucket=site.name), Item=job(f"s3://{site.name}/old/1"))
     book, digest = DynamoDbRunBook(site.clients, site.name), site.process.rules.digest
-    options = ScanOptions(2, yes=True, read_units=500.0).as_options()
+    options = RewriteOptions(2, yes=True, read_units=500.0).as_options()
     run = Run(Work.REWRITE.value, "left", 3, options, rules_digest=digest, by="ana")
     assert begin_run(book, run) is None
     answer = run_keyshift("references", "undo", "--yes", more=referred.more)

@@ -21,9 +21,9 @@ from domain.rules.compiled import CompiledRules
 from domain.rules.references import Item
 from handlers.config.rules_file import read_rules
 from handlers.operations.reference_rates import ReadUnits
-from handlers.operations.reference_run import ReferenceScanWork, ScanOptions
 from handlers.operations.references import References
 from handlers.operations.resolve import Resolver
+from handlers.operations.rewrite_run import RewriteOptions, RewriteWork
 from tests.fakes.clock import FakeClock
 from tests.fakes.faults import ScriptedFaults
 from tests.fakes.lifecycle import InMemoryStageBook
@@ -151,7 +151,7 @@ class Referring:
 
     def rewrite_tables(self, *, segments: int = 1) -> list[Reported]:
         """What a rewriting does in every table, segment after segment; the first error ends it."""
-        work = ReferenceScanWork(self.references, ScanOptions(segments, yes=True))
+        work = RewriteWork(self.references, RewriteOptions(segments, yes=True))
         numbers = [number for number in range(sum(work.phases)) if work.is_portable(number)]
         pages = (page for number in numbers for page in work.read_pages(number, ""))
         return [reported for page in pages for task in page.tasks for reported in task()]

@@ -17,9 +17,8 @@ from handlers.operations.cleanup import Cleaner, forbid_cleanup
 from handlers.operations.look_at_holders import LookAtHolders, holders_of, look_at_holders
 from handlers.operations.operator import Operation, Shut
 from handlers.operations.purge import Purger, refuse_purge
-from handlers.operations.reference_run import ReferenceScanWork
-from handlers.operations.reference_run import options_of as scan_options_of
 from handlers.operations.removal_run import RemovalWork, cleanup_options_of, purge_options_of
+from handlers.operations.rewrite_run import RewriteWork, rewrite_options_of
 from handlers.operations.rollback import refuse_rollback
 from handlers.operations.rollback_run import RollbackWork
 from handlers.operations.rollback_run import options_of as rollback_options_of
@@ -163,7 +162,7 @@ def _open_work(
     elif work is Work.ROLLBACK:
         yield RollbackWork(operation, SimulatedManifest(process, site), rollback_options_of(options))
     elif work is Work.REWRITE:
-        yield ReferenceScanWork(site.references(process), scan_options_of(options))
+        yield RewriteWork(site.references(process), rewrite_options_of(options))
     elif work is Work.UNDO:
         yield UndoWork(site.references(process), undo_options_of(options), sleep=process.sleep)
     else:

@@ -15,9 +15,9 @@ from handlers.operations.cleanup import begin_cleaning, refuse_cleanup
 from handlers.operations.look_at_holders import has_holders
 from handlers.operations.operator import Operation, Shut
 from handlers.operations.purge import put_references_back, refuse_purge
-from handlers.operations.reference_run import ReferenceScanWork, ScanOptions
 from handlers.operations.removal_run import CleanupOptions, PurgeOptions, removal_of
 from handlers.operations.removals import Removal
+from handlers.operations.rewrite_run import RewriteOptions, RewriteWork
 from handlers.operations.rollback import begin_rollback, end_rollback, refuse_rollback
 from handlers.operations.rollback_run import RollbackOptions, RollbackWork, RolledBack
 from handlers.operations.runs import RunView, begin_run, cancel_run, join_run
@@ -173,8 +173,8 @@ def purge_by_functions(site: Site, process: Process) -> list[Removal] | Shut:
 def rewrite_by_functions(site: Site, process: Process) -> list[dict[str, str]]:
     """``keyshift references rewrite --yes --engine``; each reference as the command prints it. An undo is cancelled."""
     cancel_all(site, process, (Work.UNDO,))
-    operation, options = site.operation(process), ScanOptions(SEGMENTS, yes=True)
-    made = ReferenceScanWork(site.references(process), options)
+    operation, options = site.operation(process), RewriteOptions(SEGMENTS, yes=True)
+    made = RewriteWork(site.references(process), options)
     return list(map(json.loads, Command(site, process, operation, Work.REWRITE).work_off(made, options.as_options())))
 
 

@@ -10,8 +10,8 @@ import domain.protocol.intents
 import domain.protocol.reconciling
 import domain.references.judging
 import handlers.engine.give_back
-import handlers.operations.reference_run
 import handlers.operations.references
+import handlers.operations.rewrite_run
 from domain.lifecycle import verification
 from domain.protocol.intents import Intent
 from domain.references.holders import Reference
@@ -105,7 +105,7 @@ MENDS: list[tuple[str, Any, str, Any, str]] = [
     # G: intents that recognise nothing are one.
     ("G", domain.protocol.intents, "_bounded", _as_they_are, "I4"),
     # F: a rewriting by functions comes to each item.
-    ("F", handlers.operations.reference_run, "_in_parts", _all_but_the_last, "R1"),
+    ("F", handlers.operations.rewrite_run, "in_parts", _all_but_the_last, "R1"),
     # R: a message that only waits is renewed.
     ("R", handlers.engine.give_back, "_renewed", _nobody_is_renewed, "I7"),
 ]

@@ -14,12 +14,12 @@ from domain.runs.run import Run, RunState
 from domain.runs.works import ITEMS, Work
 from handlers.operations import reference_run, undo_run
 from handlers.operations.operator import Shut
-from handlers.operations.reference_run import (
-    ReferenceScanWork,
-    ScanOptions,
+from handlers.operations.reference_run import outcomes_of
+from handlers.operations.rewrite_run import (
+    RewriteOptions,
+    RewriteWork,
     functions_fault,
-    options_of,
-    outcomes_of,
+    rewrite_options_of,
     share_of,
 )
 from handlers.operations.runs import RunView, begin_run, cancel_run, join_run
@@ -63,7 +63,7 @@ class Desk:
         """As each process opens it."""
         if work is Work.UNDO:
             return UndoWork(self.references, UndoOptions(SEGMENTS, yes=True), sleep=self.clock.advance)
-        return ReferenceScanWork(self.references, ScanOptions(SEGMENTS, yes=work is Work.REWRITE))
+        return RewriteWork(self.references, RewriteOptions(SEGMENTS, yes=work is Work.REWRITE))
 
     def begin(self, work: Work) -> Run:
         """A command begins the run."""
@@ -316,7 +316,7 @@ def test_entries_of_one_item_are_one_task(monkeypatch: pytest.MonkeyPatch) -> No
 def test_functions_share_the_read_units_of_the_tables() -> None:
     """All of them together keep to the limit; one too small for a page in time is the command's."""
     references = ReferringWorld().references
-    options = ScanOptions(8, yes=True, read_units=500.0)
+    options = RewriteOptions(8, yes=True, read_units=500.0)
     assert share_of(options, references) == 62.5
     assert share_of(replace(options, read_units=None), references) is None
     assert not functions_fault(options, references)
@@ -326,7 +326,7 @@ def test_functions_share_the_read_units_of_the_tables() -> None:
 
 def test_options_are_those_of_the_runs() -> None:
     """Also of runs that an earlier version began."""
-    options = ScanOptions(8, "jobs", yes=True, read_units=250.0)
-    assert options_of(options.as_options()) == options
-    assert options_of({"segments": "8", "only": '""'}) == ScanOptions(8)
+    options = RewriteOptions(8, "jobs", yes=True, read_units=250.0)
+    assert rewrite_options_of(options.as_options()) == options
+    assert rewrite_options_of({"segments": "8", "only": '""'}) == RewriteOptions(8)
     assert undo_options_of(UndoOptions(4, yes=True).as_options()) == UndoOptions(4, yes=True)
