@@ -27,6 +27,10 @@ class StageQueue(StrEnum):
 
 _QUEUES = {
     Work.VERIFY: StageQueue.LOOKING,
+    Work.REFERENCES: StageQueue.LOOKING,
+    Work.CLEANUP_DRY: StageQueue.LOOKING,
+    Work.ROLLBACK_DRY: StageQueue.LOOKING,
+    Work.PURGE_DRY: StageQueue.LOOKING,
     Work.CLEANUP: StageQueue.REMOVING,
     Work.PURGE: StageQueue.REMOVING,
     Work.ROLLBACK: StageQueue.RESTORING,
@@ -45,7 +49,12 @@ def queue_of(work: Work) -> StageQueue | None:
 
 def waits_in_pause(work: Work) -> bool:
     """Whether functions leave the work alone during a pause; a rollback pauses the migration itself."""
-    return work not in (Work.ROLLBACK, Work.PURGE)
+    return work not in (Work.ROLLBACK_DRY, Work.ROLLBACK, Work.PURGE_DRY, Work.PURGE)
+
+
+def needs_look(work: Work) -> bool:
+    """Whether an object may be removed, or shown as one that would be, only where nothing holds it."""
+    return work in (Work.CLEANUP_DRY, Work.CLEANUP, Work.PURGE_DRY, Work.PURGE)
 
 
 def look_for(work: str) -> str:

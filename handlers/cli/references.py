@@ -16,12 +16,11 @@ from handlers.cli.references_view import show_row, sum_up
 from handlers.cli.run_following import Following, say_end
 from handlers.cli.stage_runs import Runs, StageCommand, StageWork, refuse_options, run_options
 from handlers.config.settings import Settings
+from handlers.operations.reference_rates import READ_UNITS
 from handlers.operations.reference_run import row_of
 from handlers.operations.references import References, TableScan
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-READ_UNITS = 500.0
-"""2 MB a second, a sixth of what one partition of a table on demand gives: the table is the application's."""
 
 
 @click.group()
@@ -95,7 +94,7 @@ def scan(
     followed = command.work_off(
         StageWork(
             Work.REFERENCES,
-            lambda _: ScanOptions(segments, only or ""),
+            lambda _: ScanOptions(segments, only or "", read_units),
             options_of,
             lambda options, _: nullcontext(ReferenceScanWork(jobs, options)),
             lambda _: Following(command.threads, show, (ITEMS,), 0, rate),

@@ -13,6 +13,7 @@ from domain.references.ports import ItemPage
 from domain.references.reports import Reported
 from domain.rules.references import Item, TableReferences
 from domain.runs.works import ITEMS
+from handlers.operations.reference_rates import READ_UNITS
 from handlers.operations.references import References, repeated
 from handlers.operations.runs import decode_options, encode_options
 from handlers.operations.segments import RECORDS_AT_ONCE
@@ -25,10 +26,14 @@ _OUTCOME = "outcome."
 
 @dataclass(frozen=True, slots=True)
 class ScanOptions:
-    """What every process of a scan does alike; ``only`` names one table, or is empty."""
+    """What every process of a scan does alike; ``only`` names one table, or is empty.
+
+    ``read_units`` is how many units a second all its functions together read of the tables. A command has its own rate.
+    """
 
     segments: int
     only: str = ""
+    read_units: float = READ_UNITS
 
     def as_options(self) -> Mapping[str, str]:
         """As a run keeps them."""

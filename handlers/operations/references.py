@@ -19,7 +19,7 @@ from domain.references.undo import undo_entry
 from domain.rules.compiled import CompiledRules
 from domain.rules.references import Item, TableReferences
 from handlers.operations.reference_manifests import ManifestScan
-from handlers.operations.reference_rates import Rate, ReadUnits
+from handlers.operations.reference_rates import Rate, ReadPace
 
 PASSES = 3
 """How often an item is tried when a service error prevented its read or write."""
@@ -47,7 +47,7 @@ class References:
     ports: ReferencePorts
     new_id: Callable[[], str]
     rate: Rate
-    units: ReadUnits
+    units: ReadPace
     manifests: ManifestScan | None = None
     segments_at_once: Callable[[int], Executor] = ThreadPoolExecutor
     """Makes the pool that reads that many segments of a table in parallel."""

@@ -212,7 +212,7 @@ def test_functions_of_other_rules_stop_the_run(site_of: Desk) -> None:
     [
         (("verify", "--engine", "--deep"), "--deep reads whole objects"),
         (("verify", "--engine", "--local"), "kept in the command's own process"),
-        (("cleanup", "--engine"), "functions do not do keyshift cleanup"),
+        (("cleanup", "--engine", "--rate", "5"), "keyshift throttle limits the functions"),
         (("cleanup", "--engine", "--yes", "--rate", "5"), "keyshift throttle limits the functions"),
     ],
 )
@@ -263,6 +263,71 @@ def test_functions_that_cannot_read_a_table_stop_the_run(referred: Desk) -> None
     assert "references and pins could not be read, so nothing is deleted" in answer.stderr
     assert f"Scan on {jobs}" in answer.stderr
     assert referred.site.keys("old/") == ["old/1"]
+
+
+def test_functions_scan_references(referred: Desk) -> None:
+    """The same lines, figures and exit code as one command alone; a scan that was stopped is joined."""
+    jobs = JOBS.format(bucket=referred.site.name)
+    moved(referred, 4)
+    for number in range(9):
+        item = {**job(f"s3://{referred.site.name}/old/{number}"), "id": {"S": f"{number}"}}
+        referred.site.clients.dynamodb.put_item(TableName=jobs, Item=item)
+    alone = referred.run("references", "scan", code=1)
+    with functions(referred, StageQueue.LOOKING) as calls:
+        engine = referred.run("references", "scan", "--engine", code=1)
+    assert calls
+    assert len(alone) == 10
+    assert engine[-1] == alone[-1]
+    assert sorted(map(str, engine)) == sorted(map(str, alone))
+    assert newest(referred, Work.REFERENCES).state is RunState.ENDED
+
+
+def test_a_scan_whose_table_cannot_be_read_is_told_with_its_cause(referred: Desk) -> None:
+    """Each slice is left after its failures, and lies in the dead-letter queue."""
+    referred.run("start", "--yes", "--probes", "1", "--wait", "60")
+    referred.site.clients.dynamodb.delete_table(TableName=JOBS.format(bucket=referred.site.name))
+    with functions(referred, StageQueue.LOOKING):
+        answer = run_keyshift("references", "scan", "--engine", "--segments", "1", more=referred.more)
+    assert answer.returncode == 1
+    assert "slices could not be finished" in answer.stderr
+    (letter,) = referred.run("dlq", "list", "--queue", "looking")[:1]
+    assert "Scan on" in str(letter)
+
+
+def test_functions_do_the_dry_runs(referred: Desk) -> None:
+    """What a cleanup, a rollback and a purge would do, as commands alone say it; nothing is changed."""
+    jobs, short = JOBS.format(bucket=referred.site.name), {"ATTEMPT": 4, "REQUEST": 2, "MARGIN": 1}
+    referred.more |= {f"KEYSHIFT_{name}_SECONDS": str(seconds) for name, seconds in short.items()}
+    referred.run("start", "--yes", "--probes", "1", "--wait", "60")
+    for number in range(5):
+        referred.site.put(f"old/{number}", b"x" * number)
+    referred.work()
+    referred.run("verify")
+    referred.run("cutover", "--yes")
+    referred.site.clients.dynamodb.put_item(TableName=jobs, Item=job(f"s3://{referred.site.name}/old/3"))
+    sleep(sum(short.values()) + 4 * short["REQUEST"])
+    cleaned = _alike(referred, "cleanup", "--soak", "0s")
+    assert cleaned[-1]["verdicts"] == {"would-go": 4, "held": 1}
+    planned = _alike(referred, "rollback")
+    assert planned[-1]["objects_to_fence"] == 5
+    assert (len(referred.site.keys("old/")), len(referred.site.keys("new/"))) == (5, 5)
+    referred.run("rollback", "--yes")
+    referred.site.clients.dynamodb.put_item(TableName=jobs, Item=job(f"s3://{referred.site.name}/new/2"))
+    sleep(sum(short.values()) + 4 * short["REQUEST"])
+    purged = _alike(referred, "rollback", "--purge")
+    assert Counter(str(one["verdict"]) for one in purged) == {"would-go": 4, "held": 1}
+    assert len(referred.site.keys("new/")) == 5
+
+
+def _alike(desk: Desk, *words: str) -> list[dict[str, Any]]:
+    """What the command prints with functions, which is what it prints without."""
+    alone = desk.run(*words, "--no-engine")
+    with functions(desk, StageQueue.LOOKING) as calls:
+        engine = desk.run(*words, "--engine")
+    assert calls
+    assert engine[-1] == alone[-1]
+    assert sorted(map(str, engine)) == sorted(map(str, alone))
+    return engine
 
 
 def test_functions_need_those_that_look(site_of: Desk) -> None:
