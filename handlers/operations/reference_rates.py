@@ -100,7 +100,7 @@ class SharedReadUnits:
     """ReadPace of all functions together: each page reserves its units on one line of the manifest table.
 
     A page is reserved at what the page before it used. What it uses beyond that is reserved afterwards, what it leaves
-    is the next page's. ``now`` is in seconds since 1970, ``seconds_left`` the time of this process.
+    is the next page's, which then waits for the units of others alone. ``now`` is in seconds since 1970, ``seconds_left`` the time of this process.
     """
 
     ledger: RateLedger
@@ -128,8 +128,6 @@ class SharedReadUnits:
                 return
 
     def _wait(self, units: float) -> None:
-        if not units:
-            return
         latest = self.now() + min(MOST_WAIT_SECONDS, max(0.0, self.seconds_left()))
         begins = self._reserve(units, latest=latest)
         if begins is None or begins > latest:

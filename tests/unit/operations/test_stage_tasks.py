@@ -257,11 +257,20 @@ def test_a_slice_that_ends_each_of_its_processes_is_lost() -> None:
     assert [letter.cursor for letter in map(stage_task_of, line.dead.bodies) if letter is not None] == ["1"]
 
 
-@pytest.mark.parametrize(("work", "waits"), [(Work.VERIFY, True), (Work.ROLLBACK, False)])
+@pytest.mark.parametrize(
+    ("work", "waits"),
+    [
+        (Work.VERIFY, True),
+        (Work.REFERENCES, True),
+        (Work.CLEANUP_DRY, True),
+        (Work.ROLLBACK_DRY, False),
+        (Work.PURGE_DRY, False),
+        (Work.ROLLBACK, False),
+    ],
+)
 def test_a_pause_holds_functions_back(work: Work, waits: bool) -> None:
     """All but those of a rollback, which pauses the migration itself; a pause sends none to the dead-letter queue."""
-    name = StageQueue.LOOKING if waits else StageQueue.RESTORING
-    line = Line(work=work, name=name)
+    line = Line(work=work, name=StageQueue.RESTORING if work is Work.ROLLBACK else StageQueue.LOOKING)
     line.ask()
     line.made.panel.control = replace(line.made.panel.control, paused=True, reason="a test")
     for _ in range(300):
@@ -272,6 +281,15 @@ def test_a_pause_holds_functions_back(work: Work, waits: bool) -> None:
     line.work_off()
     assert line.kept() == ANY
     assert not line.queue.dead
+
+
+@pytest.mark.parametrize(("work", "begins"), [(Work.REFERENCES, True), (Work.ROLLBACK, False)])
+def test_what_only_looks_needs_no_time_for_a_request(work: Work, begins: bool) -> None:
+    """An object that is changed needs the time of a request; a look may be cut off."""
+    line = Line(work=work, name=StageQueue.LOOKING if begins else StageQueue.RESTORING)
+    line.ask()
+    assert line.invoke(left=lambda: line.made.dependencies.settings.request_seconds / 2)
+    assert bool(line.work.done) is begins
 
 
 @pytest.mark.parametrize(

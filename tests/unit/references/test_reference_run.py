@@ -2,23 +2,26 @@
 
 import json
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from random import Random
 from typing import Any
 
 import pytest
 
-from domain.errors import InputError, UnavailableError
+from domain.errors import InputError, ThrottledError, UnavailableError
 from domain.references.ports import ItemPage
 from domain.runs.run import Run
 from domain.runs.works import Work
 from handlers.operations import reference_run
-from handlers.operations.reference_rates import FIRST_UNITS, ReadUnits
+from handlers.operations.reference_rates import FIRST_UNITS, MOST_WAIT_SECONDS, ReadUnits, SharedReadUnits
 from handlers.operations.reference_run import ReferenceScanWork, ScanOptions, options_of, outcomes_of, row_of
 from handlers.operations.references import TableScan
 from handlers.operations.runs import RunView, begin_run
+from handlers.operations.slice_work import NotReadyError
 from tests.fakes.clock import FakeClock
 from tests.fakes.runs import InMemoryRunBook
+from tests.fakes.steering import InMemoryRateLedger
 from tests.worlds.augmented_manifests import ManifestWorld
 from tests.worlds.referring import ReferringWorld
 from tests.worlds.runs import worker_of
@@ -176,3 +179,65 @@ def test_without_a_limit_nothing_waits() -> None:
     begun = clock.monotonic()
     assert len(list(units.pace(pages(*[256.0] * 50)))) == 50
     assert clock.monotonic() == begun
+
+
+def shared(ledger: InMemoryRateLedger, clock: FakeClock, *, left: float = 800.0) -> SharedReadUnits:
+    """The pace of one function."""
+    return SharedReadUnits(ledger, 100.0, now=clock.now, sleep=clock.advance, seconds_left=lambda: left)
+
+
+def test_all_functions_together_read_no_more_units_than_are_allowed() -> None:
+    """Whatever their pages use, and however many of them there are."""
+    clock, ledger = FakeClock(), InMemoryRateLedger()
+    begun, used = clock.now(), 0.0
+    scans = [shared(ledger, clock).pace(pages(*[256.0, 16.0] * 5)) for _ in range(4)]
+    for _ in range(10):
+        for scan in scans:
+            used += next(scan).read_units
+            assert used <= 100 * (clock.now() - begun) + 256 + FIRST_UNITS
+    assert used == 4 * 5 * 272
+    assert clock.now() - begun <= (used + 4 * 256) / 100
+
+
+def test_a_function_leaves_its_slice_where_its_next_page_is_due_too_late() -> None:
+    """It would be killed while it waits, or another one has its time; nothing is reserved for it."""
+    clock, ledger = FakeClock(), InMemoryRateLedger()
+    assert len(list(shared(ledger, clock).pace(pages(256.0)))) == 1
+    with pytest.raises(NotReadyError, match="100 read units a second"):
+        next(shared(ledger, clock, left=1.0).pace(pages(1.0)))
+    ledger.reserve_stretch("references", 1_000.0, earliest=0.0, latest=1e12, fence=1)
+    before, begun = dict(ledger.lines), clock.now()
+    with pytest.raises(NotReadyError):
+        next(shared(ledger, clock).pace(pages(1.0)))
+    assert (before, begun) == (ledger.lines, clock.now())
+    clock.advance(1_000.0 - MOST_WAIT_SECONDS + 4.0)
+    assert next(shared(ledger, clock).pace(pages(1.0))).read_units == 1.0
+    clock.advance(1_001.0)
+    assert len(list(shared(ledger, clock).pace(pages(1.0, 1.0)))) == 2
+
+
+def test_a_busy_line_leaves_the_slice_too() -> None:
+    """The manifest table was throttled: the page is not read beyond the rate."""
+    clock, ledger = FakeClock(), InMemoryRateLedger()
+    ledger.fail_next(ThrottledError("busy"), call="reserve_stretch")
+    with pytest.raises(NotReadyError):
+        next(shared(ledger, clock).pace(pages(1.0)))
+
+
+def test_a_function_out_of_turn_keeps_its_cursor() -> None:
+    """The slice is given back, and fails for nothing; another function reads on where it ended."""
+    scene = Scene()
+    ledger = InMemoryRateLedger()
+    left = [True] * 3
+    pace = SharedReadUnits(
+        ledger, 1.0, scene.clock.now, scene.clock.advance, lambda: 50.0 if left and left.pop() else 0
+    )
+    slow = ReferenceScanWork(replace(scene.references, units=pace), scene.options)
+    for _ in range(3):
+        with suppress(NotReadyError):
+            worker_of(scene.book, scene.run, slow, scene.clock).work_off()
+    slices = scene.book.read_slices(scene.run)
+    assert not any(one.failures or one.claim for one in slices)
+    assert any(one.cursor for one in slices)
+    scene.process()
+    scene.assert_whole()
