@@ -19,6 +19,8 @@ from handlers.operations.cleanup import Cleaner, lake_tables_of
 from handlers.operations.look_at_holders import holders_of, look_at_holders
 from handlers.operations.operator import Operation
 from handlers.operations.purge import Purger
+from handlers.operations.reference_run import ReferenceScanWork, ScanOptions
+from handlers.operations.references import References
 from handlers.operations.removal_run import CleanupOptions, PurgeOptions, RemovalWork
 from handlers.operations.rollback_plan import RollbackPlanWork
 from handlers.operations.rollback_run import RollbackOptions, RollbackWork
@@ -150,6 +152,13 @@ def rollback_work(process: Process, operation: Operation, options: RollbackOptio
 def rollback_plan_work(process: Process, operation: Operation, options: RollbackOptions) -> RollbackPlanWork:
     """The work of a rollback's dry run with these options."""
     return RollbackPlanWork(pages_of(process), options, sleep=operation.dependencies.sleep)
+
+
+def reference_scan_work(
+    process: Process, operation: Operation, references: References, options: ScanOptions, kept: KeptRun
+) -> ReferenceScanWork:
+    """The work of a scan of these references with these options, kept so."""
+    return ReferenceScanWork(references, options, pages_of(process), kept, sleep=operation.dependencies.sleep)
 
 
 def pages_of(process: Process) -> RecordPages:

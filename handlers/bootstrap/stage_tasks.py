@@ -19,6 +19,7 @@ from handlers.bootstrap.runs import (
     cleanup_work,
     pages_of,
     purge_work,
+    reference_scan_work,
     rollback_plan_work,
     rollback_work,
     shared_book,
@@ -29,7 +30,6 @@ from handlers.operations.cleanup import forbid_cleanup, forbid_preview
 from handlers.operations.look_at_holders import LookAtHolders, look_at_holders
 from handlers.operations.operator import Operation, Shut
 from handlers.operations.purge import refuse_purge
-from handlers.operations.reference_run import ReferenceScanWork
 from handlers.operations.reference_run import options_of as scan_options_of
 from handlers.operations.removal_run import cleanup_options_of, purge_options_of
 from handlers.operations.rollback import refuse_rollback
@@ -74,6 +74,7 @@ def _open_work(
 ) -> AbstractContextManager[SliceWork[Any]]:
     """Raises InputError for options of another version, and for those by which a function cannot work."""
     operation = replace(operation, seconds_left=seconds_left)
+    kept = KeptRun(shared_book(process), run.work, run.run_id)
     work, options = Work(run.work), run.options
     if work is Work.VERIFY:
         # A function looks at records alone: key lists and references are slices of the command.
@@ -81,12 +82,11 @@ def _open_work(
     if work is Work.REFERENCES:
         scan = scan_options_of(options)
         jobs = references_of(process, pace=shared_units(process, scan.read_units, seconds_left))
-        return nullcontext(ReferenceScanWork(jobs, scan))
+        return nullcontext(reference_scan_work(process, operation, jobs, scan, kept))
     if work is Work.ROLLBACK_DRY:
         return nullcontext(rollback_plan_work(process, operation, rollback_options_of(options)))
     if work is Work.ROLLBACK:
         return nullcontext(rollback_work(process, operation, rollback_options_of(options)))
-    kept = KeptRun(shared_book(process), run.work, run.run_id)
     # What a function may delete is said by the work, whatever the run's options say.
     if work in (Work.PURGE_DRY, Work.PURGE):
         purge = replace(purge_options_of(options), yes=work is Work.PURGE)

@@ -1,6 +1,5 @@
 """``keyshift references``: list references to old keys, rewrite them, or undo that."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
@@ -17,7 +16,7 @@ from handlers.cli.run_following import Following, say_end
 from handlers.cli.stage_runs import Runs, StageCommand, StageWork, refuse_options, run_options
 from handlers.config.settings import Settings
 from handlers.operations.reference_rates import READ_UNITS
-from handlers.operations.reference_run import row_of
+from handlers.operations.reference_run import row_of, shown_row
 from handlers.operations.references import References, TableScan
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -81,22 +80,26 @@ def scan(
     """
     from handlers.bootstrap.operations import operation_for
     from handlers.bootstrap.references import references_of
-    from handlers.operations.reference_run import ReferenceScanWork, ScanOptions, options_of, outcomes_of
+    from handlers.bootstrap.runs import reference_scan_work
+    from handlers.operations.reference_run import ScanOptions, options_of, outcomes_of
+    from handlers.operations.segments import segments_of
 
     refuse_options(context, ("only", "segments", "shared"), join=join, cancel=cancel)
     process, operation = operation_for(settings, function="references-command")
     jobs = references_of(process, read_units=read_units)
 
     def show(line: str) -> None:
-        show_row(json.loads(line), as_json=as_json)
+        row = shown_row(line)
+        if row is not None:
+            show_row(row, as_json=as_json)
 
     command = StageCommand(context, process, operation, Runs(shared, join, cancel, engine), 2 * segments, rate, as_json)
     followed = command.work_off(
         StageWork(
             Work.REFERENCES,
-            lambda _: ScanOptions(segments, only or "", read_units),
+            lambda records: ScanOptions(segments, only or "", read_units, segments_of(records)),
             options_of,
-            lambda options, _: nullcontext(ReferenceScanWork(jobs, options)),
+            lambda options, kept: nullcontext(reference_scan_work(process, operation, jobs, options, kept)),
             lambda _: Following(command.threads, show, (ITEMS,), 0, rate),
         )
     )

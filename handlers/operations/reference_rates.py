@@ -89,7 +89,7 @@ class ReadUnits:
 
 LINE, FENCE = "references", 1
 """The shared line of the functions that read the application's tables; no change of it has to empty the line."""
-MOST_WAIT_SECONDS = 60.0
+MOST_WAIT_SECONDS = 20.0
 """A page that is due later than this is left to another invocation."""
 ANY_TIME_SECONDS = 1e7
 """What was read already is reserved however late its time is."""
@@ -100,7 +100,8 @@ class SharedReadUnits:
     """ReadPace of all functions together: each page reserves its units on one line of the manifest table.
 
     A page is reserved at what the page before it used. What it uses beyond that is reserved afterwards, what it leaves
-    is the next page's, which then waits for the units of others alone. ``now`` is in seconds since 1970, ``seconds_left`` the time of this process.
+    is the next page's, which then waits for the units of others alone. ``now`` is in seconds since 1970,
+    ``seconds_left`` the time of this process.
     """
 
     ledger: RateLedger

@@ -13,17 +13,17 @@ from domain.errors import InputError, ThrottledError, UnavailableError
 from domain.references.ports import ItemPage
 from domain.runs.run import Run
 from domain.runs.works import Work
-from handlers.operations import reference_run
+from handlers.operations import manifest_slices, reference_run
 from handlers.operations.reference_rates import FIRST_UNITS, MOST_WAIT_SECONDS, ReadUnits, SharedReadUnits
-from handlers.operations.reference_run import ReferenceScanWork, ScanOptions, options_of, outcomes_of, row_of
+from handlers.operations.reference_run import ReferenceScanWork, ScanOptions, options_of, outcomes_of, row_of, shown_row
 from handlers.operations.references import TableScan
-from handlers.operations.runs import RunView, begin_run
+from handlers.operations.runs import KeptRun, RunView, begin_run
+from handlers.operations.segments import LEAST_SEGMENTS
 from handlers.operations.slice_work import NotReadyError
 from tests.fakes.clock import FakeClock
 from tests.fakes.runs import InMemoryRunBook
 from tests.fakes.steering import InMemoryRateLedger
 from tests.worlds.augmented_manifests import ManifestWorld
-from tests.worlds.referring import ReferringWorld
 from tests.worlds.runs import worker_of
 
 JOBS = 23
@@ -52,18 +52,28 @@ class Scene:
             self.world.put_job(f"{number}", **(held if number % 3 else {}))
         self.world.put("old//other.manifest", b'{"source-ref": "s3://line-1/old//1"}\n')
         self.world.migrate("old//other.manifest")
-        self.run = Run(Work.REFERENCES.value, "r", 3 + 1, self.options.as_options())
+        lines = b"".join(b'{"source-ref": "s3://line-1/old//%d"}\n' % number for number in range(7))
+        for key in ("old//late.manifest", "new/own.manifest", "new/own2.manifest"):
+            self.world.put(key, lines)
+        self.run = Run(Work.REFERENCES.value, "r", sum(self.work().phases), self.options.as_options())
         assert begin_run(self.book, self.run) is None
+
+    def work(self, **changes: Any) -> ReferenceScanWork:
+        """The work of another process, with these changes of its references."""
+        kept = KeptRun(self.book, Work.REFERENCES.value, "r")
+        references = replace(self.references, **changes)
+        return ReferenceScanWork(references, self.options, self.world.manifest, kept, sleep=self.clock.advance)
 
     def process(self) -> None:
         """A process works until it has nothing to do."""
-        work = ReferenceScanWork(self.references, self.options)
-        assert work.phases == (4,)
+        work = self.work()
+        assert work.phases == (3 + LEAST_SEGMENTS, 2)
         worker_of(self.book, self.run, work, self.clock).work_off()
 
     def rows(self) -> list[dict[str, str]]:
         """What the run keeps."""
-        return [json.loads(line) for line in RunView(self.book, self.run).look()]
+        rows = map(shown_row, RunView(self.book, self.run).look())
+        return [dict(row) for row in rows if row is not None]
 
     def alone(self) -> list[dict[str, str]]:
         """What one scan without a run reports."""
@@ -86,8 +96,10 @@ def ordered(rows: list[dict[str, str]]) -> list[Any]:
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each item is a page of its own: their keys go on, and not those of the table's pages alone."""
+    """Each item is a page of its own, and every second line of a manifest: what goes on is no page of a table."""
     monkeypatch.setattr(reference_run, "BYTES_AT_ONCE", 1)
+    monkeypatch.setattr(manifest_slices, "RECORDS_AT_ONCE", 2)
+    monkeypatch.setattr(manifest_slices, "KEYS_AT_ONCE", 2)
 
 
 def test_a_run_reports_what_one_scan_does() -> None:
@@ -104,7 +116,7 @@ def test_a_scan_that_is_killed_again_and_again_reports_each_reference_once(seed:
     scene, random = Scene(), Random(seed)
     for _ in range(MOST_KILLS):
         struck: Any = random.choice([scene.book, scene.world.tables, scene.world.manifest])
-        struck.fail_nth(random.randrange(30), KilledError(), when=random.choice(["before", "after"]))
+        struck.fail_nth(random.randrange(60), KilledError(), when=random.choice(["before", "after"]))
         try:
             scene.process()
         except KilledError:
@@ -126,12 +138,47 @@ def test_an_item_whose_record_cannot_be_read_is_tried_again() -> None:
 
 def test_options_are_those_of_the_run() -> None:
     """And a table that the rules file does not declare is an error that names those which it does."""
-    options = ScanOptions(8, "jobs")
+    options = ScanOptions(8, "jobs", 50.0, 9)
     assert options_of(options.as_options()) == options
-    references = ReferringWorld().references
-    assert ReferenceScanWork(references, options).phases == (8,)
+    scene = Scene()
+    scene.options = options
+    assert scene.work().phases == (8,)
+    scene.options = ScanOptions(8, "nope")
     with pytest.raises(InputError, match=r"declares no table 'nope'.*it knows: jobs"):
-        ReferenceScanWork(references, ScanOptions(8, "nope"))
+        scene.work()
+
+
+def test_a_manifest_that_gets_its_record_during_the_scan_is_read_once() -> None:
+    """The records were read before it; what no earlier slice has read is listed."""
+    scene = Scene()
+    before = ordered(scene.alone())
+    pages = worker_of(scene.book, scene.run, scene.work(), scene.clock)
+    while not all(one.is_done for one in scene.book.read_slices(scene.run)[: 3 + LEAST_SEGMENTS]):
+        assert pages.is_left()
+        assert pages.work_on_next()
+    scene.world.migrate("old//late.manifest")
+    scene.process()
+    late = [row for row in scene.rows() if row["holder"].endswith("late.manifest")]
+    assert sorted({row["holder"] for row in late}) == [
+        "s3://line-1/new/late.manifest",
+        "s3://line-1/old//late.manifest",
+    ]
+    assert len(before) <= len(scene.rows())
+
+
+def test_a_large_manifest_is_gone_on_with() -> None:
+    """What is kept of it is not told again; if it is gone, the page begins again, so that nothing is missed."""
+    scene = Scene()
+    work = scene.work()
+
+    def told(cursor: str) -> list[str]:
+        tasks = [task for page in work.read_pages(3 + LEAST_SEGMENTS, cursor) for task in page.tasks]
+        return [one.reference.path for task in tasks for one in task().reports]
+
+    first = next(page for page in work.read_pages(3 + LEAST_SEGMENTS, "") if page.tasks)
+    assert len(told("")) > 7
+    assert told(first.cursor or "") == told("")[2:]
+    assert told(json.dumps(["", "old//gone.manifest", 5])) == told("")
 
 
 def test_a_binary_key_is_gone_on_after() -> None:
@@ -232,7 +279,7 @@ def test_a_function_out_of_turn_keeps_its_cursor() -> None:
     pace = SharedReadUnits(
         ledger, 1.0, scene.clock.now, scene.clock.advance, lambda: 50.0 if left and left.pop() else 0
     )
-    slow = ReferenceScanWork(replace(scene.references, units=pace), scene.options)
+    slow = scene.work(units=pace)
     for _ in range(3):
         with suppress(NotReadyError):
             worker_of(scene.book, scene.run, slow, scene.clock).work_off()
