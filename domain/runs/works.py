@@ -15,6 +15,7 @@ class Work(StrEnum):
     ROLLBACK = "rollback --yes"
     PURGE_DRY = "rollback --purge"
     PURGE = "rollback --purge --yes"
+    COUNT = "status --exact"
 
 
 class StageQueue(StrEnum):
@@ -31,6 +32,7 @@ _QUEUES = {
     Work.CLEANUP_DRY: StageQueue.LOOKING,
     Work.ROLLBACK_DRY: StageQueue.LOOKING,
     Work.PURGE_DRY: StageQueue.LOOKING,
+    Work.COUNT: StageQueue.LOOKING,
     Work.CLEANUP: StageQueue.REMOVING,
     Work.PURGE: StageQueue.REMOVING,
     Work.ROLLBACK: StageQueue.RESTORING,
@@ -48,8 +50,11 @@ def queue_of(work: Work) -> StageQueue | None:
 
 
 def waits_in_pause(work: Work) -> bool:
-    """Whether functions leave the work alone during a pause; a rollback pauses the migration itself."""
-    return work not in (Work.ROLLBACK_DRY, Work.ROLLBACK, Work.PURGE_DRY, Work.PURGE)
+    """Whether functions leave the work alone during a pause.
+
+    A rollback pauses the migration itself, and an operator who has paused it counts its records.
+    """
+    return work not in (Work.ROLLBACK_DRY, Work.ROLLBACK, Work.PURGE_DRY, Work.PURGE, Work.COUNT)
 
 
 def needs_look(work: Work) -> bool:

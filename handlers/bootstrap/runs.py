@@ -16,6 +16,7 @@ from handlers.bootstrap.inventories import inventory_files
 from handlers.bootstrap.operations import check_inventory
 from handlers.bootstrap.process import Process
 from handlers.operations.cleanup import Cleaner, lake_tables_of
+from handlers.operations.count_run import CountOptions, CountWork
 from handlers.operations.look_at_holders import holders_of, look_at_holders
 from handlers.operations.operator import Operation
 from handlers.operations.purge import Purger
@@ -152,6 +153,11 @@ def rollback_work(process: Process, operation: Operation, options: RollbackOptio
 def rollback_plan_work(process: Process, operation: Operation, options: RollbackOptions) -> RollbackPlanWork:
     """The work of a rollback's dry run with these options."""
     return RollbackPlanWork(pages_of(process), options, sleep=operation.dependencies.sleep)
+
+
+def count_work(process: Process, operation: Operation, options: CountOptions) -> CountWork:
+    """The work of a count of all records with these options."""
+    return CountWork(pages_of(process), options, sleep=operation.dependencies.sleep)
 
 
 def reference_scan_work(

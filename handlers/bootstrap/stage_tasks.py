@@ -17,6 +17,7 @@ from handlers.bootstrap.process import Process
 from handlers.bootstrap.references import references_of, shared_units
 from handlers.bootstrap.runs import (
     cleanup_work,
+    count_work,
     pages_of,
     purge_work,
     reference_scan_work,
@@ -27,6 +28,7 @@ from handlers.bootstrap.runs import (
 )
 from handlers.engine.dependencies import EngineDependencies
 from handlers.operations.cleanup import forbid_cleanup, forbid_preview
+from handlers.operations.count_run import options_of as count_options_of
 from handlers.operations.look_at_holders import LookAtHolders, look_at_holders
 from handlers.operations.operator import Operation, Shut
 from handlers.operations.purge import refuse_purge
@@ -83,6 +85,8 @@ def _open_work(
         scan = scan_options_of(options)
         jobs = references_of(process, pace=shared_units(process, scan.read_units, seconds_left))
         return nullcontext(reference_scan_work(process, operation, jobs, scan, kept))
+    if work is Work.COUNT:
+        return nullcontext(count_work(process, operation, count_options_of(options)))
     if work is Work.ROLLBACK_DRY:
         return nullcontext(rollback_plan_work(process, operation, rollback_options_of(options)))
     if work is Work.ROLLBACK:

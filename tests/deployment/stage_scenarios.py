@@ -22,6 +22,7 @@ from domain.protocol.record import Mode, Record, State
 from domain.runs.works import StageQueue, Work, look_for
 from handlers import object_events
 from handlers.engine.give_back import RENEW_AT
+from handlers.operations.count_run import CountOptions
 from handlers.operations.reference_run import ScanOptions
 from handlers.operations.removal_run import CleanupOptions, PurgeOptions
 from handlers.operations.rollback_run import RollbackOptions
@@ -82,6 +83,7 @@ def _only_looking(place: Place) -> None:
         _change(place, key, verified_at=1.0)
     _done(place, Work.CLEANUP_DRY, CleanupOptions(2, yes=False, soak=0.0, tables=()), slices=2)
     _done(place, Work.ROLLBACK_DRY, RollbackOptions(2), slices=2)
+    _done(place, Work.COUNT, CountOptions(2), slices=2)
     for key in ("old/small", "old/noted"):
         _change(place, key, state=State.ROLLED_BACK, mode=Mode.ROLLED_BACK)
     _at_stage(place, Stage.ROLLED_BACK)

@@ -21,6 +21,7 @@ from handlers.bootstrap.process import Process
 from handlers.bootstrap.runs import verify_work
 from handlers.bootstrap.stage_tasks import stage_works
 from handlers.cli.run_following import Following, work_and_follow
+from handlers.operations.count_run import CountOptions
 from handlers.operations.runs import begin_run
 from handlers.operations.stage_tasks import Engine
 from handlers.operations.verify_run import VerifyOptions
@@ -212,6 +213,9 @@ def test_functions_of_other_rules_stop_the_run(site_of: Desk) -> None:
     [
         (("verify", "--engine", "--deep"), "--deep reads whole objects"),
         (("verify", "--engine", "--local"), "kept in the command's own process"),
+        (("status", "--engine"), "give --exact too"),
+        (("status", "--exact", "--watch", "--join"), "--watch counts the records in this process"),
+        (("status", "--exact", "--engine", "--local"), "kept in the command's own process"),
         (("cleanup", "--engine", "--rate", "5"), "keyshift throttle limits the functions"),
         (("cleanup", "--engine", "--yes", "--rate", "5"), "keyshift throttle limits the functions"),
     ],
@@ -292,6 +296,41 @@ def test_a_scan_whose_table_cannot_be_read_is_told_with_its_cause(referred: Desk
     assert "slices could not be finished" in answer.stderr
     (letter,) = referred.run("dlq", "list", "--queue", "looking")[:1]
     assert "Scan on" in str(letter)
+
+
+def test_functions_count_the_records(site_of: Desk) -> None:
+    """During a pause too; the counters of the stream, which nothing adds up here, are not asked."""
+    moved(site_of, 6)
+    alone = site_of.run("status", "--exact")
+    site_of.run("pause", "--reason", "a test")
+    with functions(site_of, StageQueue.LOOKING) as calls:
+        (engine,) = site_of.run("status", "--exact", "--engine")
+    assert calls
+    assert engine["records"] == alone[0]["records"] == {"COPIED": 6}
+    assert engine["runs"] == []
+    assert newest(site_of, Work.COUNT).state is RunState.ENDED
+
+
+def test_a_count_is_joined_and_cancelled(site_of: Desk) -> None:
+    """As every run: what no function takes, a command that joins does."""
+    moved(site_of, 3)
+    site = site_of.site
+    book = DynamoDbRunBook(site.clients, site.name)
+
+    def left(run_id: str) -> None:
+        digest, options = site.process.rules.digest, CountOptions(4).as_options()
+        run = Run(Work.COUNT.value, run_id, 4, options, rules_digest=digest, by="ana")
+        assert begin_run(book, run) is None
+
+    left("first")
+    refused = run_keyshift("status", "--exact", "--shared", more=site_of.more)
+    assert (refused.returncode, "keyshift status --exact --join resumes it" in refused.stderr) == (1, True)
+    (joined,) = site_of.run("status", "--exact", "--join")
+    assert joined["records"] == {"COPIED": 3}
+    left("second")
+    (cancelled,) = site_of.run("status", "--exact", "--cancel")
+    assert cancelled["cancelled"] == "status --exact"
+    assert newest(site_of, Work.COUNT).state is RunState.CANCELLED
 
 
 def test_functions_do_the_dry_runs(referred: Desk) -> None:
