@@ -70,7 +70,8 @@ def scan(
     """List every reference of the tables and manifests in the rules file that is still an old URI; nothing is written.
 
     A text that may name an object that moves, and that cannot be rewritten, is listed as "holds" with its remedy. Other
-    commands may --join a shared scan, each with its own --read-units. Exit code 1 when a text of either kind is left.
+    commands may --join a shared scan, each with its own --read-units. Functions share those of the command that began
+    it. Exit code 1 when a text of either kind is left.
 
     \b
     Example:

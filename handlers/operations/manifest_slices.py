@@ -1,7 +1,7 @@
 """A scan of augmented manifests in slices: those with a record by segments of the manifest table, then the listed ones.
 
 A cursor holds the one of the records' page (or the last key of a listing's page), the manifest in it that was read
-last, and how many of its references are kept: a large manifest is gone on with.
+last, and how many of its references are kept. So a scan resumes in the middle of a large manifest.
 """
 
 import json

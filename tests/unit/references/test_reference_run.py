@@ -166,7 +166,7 @@ def test_a_manifest_that_gets_its_record_during_the_scan_is_read_once() -> None:
     assert len(before) <= len(scene.rows())
 
 
-def test_a_large_manifest_is_gone_on_with() -> None:
+def test_a_scan_resumes_in_a_large_manifest() -> None:
     """What is kept of it is not told again; if it is gone, the page begins again, so that nothing is missed."""
     scene = Scene()
     work = scene.work()
