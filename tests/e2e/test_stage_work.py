@@ -21,6 +21,7 @@ from handlers.bootstrap.process import Process
 from handlers.bootstrap.runs import verify_work
 from handlers.bootstrap.stage_tasks import stage_works
 from handlers.cli.run_following import Following, work_and_follow
+from handlers.operations import stage_tasks
 from handlers.operations.count_run import CountOptions
 from handlers.operations.runs import begin_run
 from handlers.operations.stage_tasks import Engine
@@ -286,8 +287,11 @@ def test_functions_scan_references(referred: Desk) -> None:
     assert newest(referred, Work.REFERENCES).state is RunState.ENDED
 
 
-def test_a_scan_whose_table_cannot_be_read_is_told_with_its_cause(referred: Desk) -> None:
+def test_a_scan_whose_table_cannot_be_read_is_told_with_its_cause(
+    referred: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each slice is left after its failures, and lies in the dead-letter queue."""
+    monkeypatch.setattr(stage_tasks, "FAILED_SECONDS", 1)
     referred.run("start", "--yes", "--probes", "1", "--wait", "60")
     referred.site.clients.dynamodb.delete_table(TableName=JOBS.format(bucket=referred.site.name))
     with functions(referred, StageQueue.LOOKING):
