@@ -45,7 +45,7 @@ REFERRING = SITE_RULES + f"references: [{{{{table: '{JOBS}', key: id, attributes
 def with_queues(desk: Desk) -> Desk:
     """The same with the three queues of stage work."""
     for name in StageQueue:
-        pair = create_queue(desk.site.clients, f"{desk.site.name}-{name}", visibility=30, max_receives=3)
+        pair = create_queue(desk.site.clients, f"{desk.site.name}-{name}", visibility=30, max_receives=10)
         desk.more[f"KEYSHIFT_{name.upper()}_QUEUE_URL"] = pair.url
     return desk
 
