@@ -19,6 +19,7 @@ class Work(StrEnum):
     ROLLBACK = "rollback --yes"
     PURGE_DRY = "rollback --purge"
     PURGE = "rollback --purge --yes"
+    COUNT = "status --exact"
 
 
 class StageQueue(StrEnum):
@@ -35,6 +36,11 @@ class StageQueue(StrEnum):
 
 _QUEUES = {
     Work.VERIFY: StageQueue.LOOKING,
+    Work.REFERENCES: StageQueue.LOOKING,
+    Work.CLEANUP_DRY: StageQueue.LOOKING,
+    Work.ROLLBACK_DRY: StageQueue.LOOKING,
+    Work.PURGE_DRY: StageQueue.LOOKING,
+    Work.COUNT: StageQueue.LOOKING,
     Work.CLEANUP: StageQueue.REMOVING,
     Work.PURGE: StageQueue.REMOVING,
     Work.ROLLBACK: StageQueue.RESTORING,
@@ -63,8 +69,16 @@ def queue_of(work: Work) -> StageQueue | None:
 
 
 def waits_in_pause(work: Work) -> bool:
-    """Whether functions leave the work alone during a pause; a rollback pauses the migration itself."""
-    return work not in (Work.ROLLBACK, Work.PURGE, Work.UNDO)
+    """Whether functions leave the work alone during a pause.
+
+    A rollback pauses the migration itself, and an operator who has paused it counts its records.
+    """
+    return work not in (Work.ROLLBACK_DRY, Work.ROLLBACK, Work.PURGE_DRY, Work.PURGE, Work.UNDO, Work.COUNT)
+
+
+def needs_look(work: Work) -> bool:
+    """Whether an object may be removed, or shown as one that would be, only where nothing holds it."""
+    return work in (Work.CLEANUP_DRY, Work.CLEANUP, Work.PURGE_DRY, Work.PURGE)
 
 
 def look_for(work: str) -> str:

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from adapters.aws.clients import AwsClients
 from adapters.dynamodb.manifest import DynamoDbManifest
+from adapters.dynamodb.rates import DynamoDbRateLedger
 from adapters.dynamodb.references import DynamoDbReferences
 from adapters.dynamodb.stage import DynamoDbStageBook
 from adapters.local.clock import SystemClock
@@ -25,15 +26,27 @@ from handlers.bootstrap import annotations_of, policy_of
 from handlers.bootstrap.process import Process
 from handlers.operations.pins import Pins
 from handlers.operations.reference_manifests import ManifestScan
-from handlers.operations.reference_rates import ReadUnits
+from handlers.operations.reference_rates import ReadPace, ReadUnits, SharedReadUnits
 from handlers.operations.references import References
 from handlers.operations.resolve import Resolver
 
 
-def references_of(process: Process, *, read_units: float | None = None) -> References:
+def shared_units(process: Process, per_second: float, seconds_left: Callable[[], float]) -> SharedReadUnits:
+    """The rate at which all functions together read the application's tables."""
+    ledger = DynamoDbRateLedger(process.clients, process.table)
+    return SharedReadUnits(ledger, per_second, now=SystemClock().now, sleep=time.sleep, seconds_left=seconds_left)
+
+
+def references_of(
+    process: Process,
+    *,
+    read_units: float | None = None,
+    pace: ReadPace | None = None,
+) -> References:
     """The references in the tables that the rules file names; also the gates' ReferenceFinder.
 
-    Without ``read_units`` a second it reads as fast as DynamoDB allows.
+    Tables are read at that ``pace``, else at ``read_units`` a second. Without either it reads as fast as DynamoDB
+    allows.
     """
     rules, clients = process.rules, process.clients
     tables = DynamoDbReferences(clients, process.table)
@@ -48,7 +61,7 @@ def references_of(process: Process, *, read_units: float | None = None) -> Refer
             clock=clock,
         ),
         new_id=lambda: uuid4().hex,
-        units=ReadUnits(read_units, monotonic=clock.monotonic, sleep=time.sleep),
+        units=pace or ReadUnits(read_units, monotonic=clock.monotonic, sleep=time.sleep),
         manifests=manifests_of(process),
     )
 

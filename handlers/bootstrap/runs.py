@@ -17,11 +17,14 @@ from handlers.bootstrap.operations import check_inventory
 from handlers.bootstrap.process import Process
 from handlers.bootstrap.references import references_of
 from handlers.operations.cleanup import Cleaner, lake_tables_of
+from handlers.operations.count_run import CountOptions, CountWork
 from handlers.operations.look_at_holders import holders_of, look_at_holders
 from handlers.operations.operator import Operation
 from handlers.operations.purge import Purger
+from handlers.operations.reference_run import ReferenceScanWork, ScanOptions
+from handlers.operations.references import References
 from handlers.operations.removal_run import CleanupOptions, PurgeOptions, RemovalWork
-from handlers.operations.rewrite_run import RewriteOptions, RewriteWork, share_of
+from handlers.operations.rewrite_run import RewriteOptions, RewriteWork
 from handlers.operations.rollback_plan import RollbackPlanWork
 from handlers.operations.rollback_run import RollbackOptions, RollbackWork
 from handlers.operations.runs import KeptRun
@@ -155,15 +158,26 @@ def rollback_plan_work(process: Process, operation: Operation, options: Rollback
     return RollbackPlanWork(pages_of(process), options, sleep=operation.dependencies.sleep)
 
 
-def rewrite_work(process: Process, options: RewriteOptions) -> RewriteWork:
-    """A function's part of a rewriting with these options; each function has its share of the read units."""
-    share = share_of(options, references_of(process))
-    return RewriteWork(references_of(process, read_units=share), options)
+def rewrite_work(references: References, options: RewriteOptions) -> RewriteWork:
+    """The work of a rewriting of these references with these options."""
+    return RewriteWork(references, options)
 
 
 def undo_work(process: Process, operation: Operation, options: UndoOptions) -> UndoWork:
     """The work of an undo with these options."""
     return UndoWork(references_of(process), options, sleep=operation.dependencies.sleep)
+
+
+def count_work(process: Process, operation: Operation, options: CountOptions) -> CountWork:
+    """The work of a count of all records with these options."""
+    return CountWork(pages_of(process), options, sleep=operation.dependencies.sleep)
+
+
+def reference_scan_work(
+    process: Process, operation: Operation, references: References, options: ScanOptions, kept: KeptRun
+) -> ReferenceScanWork:
+    """The work of a scan of these references with these options, kept so."""
+    return ReferenceScanWork(references, options, pages_of(process), kept, sleep=operation.dependencies.sleep)
 
 
 def pages_of(process: Process) -> RecordPages:

@@ -14,21 +14,27 @@ from domain.runs.run import Run
 from domain.runs.works import StageQueue, Work
 from handlers.bootstrap.operations import operation_of
 from handlers.bootstrap.process import Process
+from handlers.bootstrap.references import references_of, shared_units
 from handlers.bootstrap.runs import (
     cleanup_work,
+    count_work,
     pages_of,
     purge_work,
+    reference_scan_work,
     rewrite_work,
+    rollback_plan_work,
     rollback_work,
     shared_book,
     undo_work,
     verify_work,
 )
 from handlers.engine.dependencies import EngineDependencies
-from handlers.operations.cleanup import forbid_cleanup
+from handlers.operations.cleanup import forbid_cleanup, forbid_preview
+from handlers.operations.count_run import options_of as count_options_of
 from handlers.operations.look_at_holders import LookAtHolders, look_at_holders
 from handlers.operations.operator import Operation, Shut
 from handlers.operations.purge import refuse_purge
+from handlers.operations.reference_run import options_of as scan_options_of
 from handlers.operations.removal_run import cleanup_options_of, purge_options_of
 from handlers.operations.rewrite_run import rewrite_options_of
 from handlers.operations.rollback import refuse_rollback
@@ -74,20 +80,32 @@ def _open_work(
 ) -> AbstractContextManager[SliceWork[Any]]:
     """Raises InputError for options of another version, and for those by which a function cannot work."""
     operation = replace(operation, seconds_left=seconds_left)
+    kept = KeptRun(shared_book(process), run.work, run.run_id)
     work, options = Work(run.work), run.options
     if work is Work.VERIFY:
         # A function looks at records alone: key lists and references are slices of the command.
         return verify_work(process, operation, replace(verify_options_of(options), keys=False))
+    if work is Work.REFERENCES:
+        scan = scan_options_of(options)
+        jobs = references_of(process, pace=shared_units(process, scan.read_units, seconds_left))
+        return nullcontext(reference_scan_work(process, operation, jobs, scan, kept))
+    if work is Work.COUNT:
+        return nullcontext(count_work(process, operation, count_options_of(options)))
+    if work is Work.ROLLBACK_DRY:
+        return nullcontext(rollback_plan_work(process, operation, rollback_options_of(options)))
     if work is Work.ROLLBACK:
         return nullcontext(rollback_work(process, operation, rollback_options_of(options)))
     if work is Work.REWRITE:
-        return nullcontext(rewrite_work(process, rewrite_options_of(options)))
+        rewriting = replace(rewrite_options_of(options), yes=True)
+        jobs = references_of(process, pace=shared_units(process, rewriting.read_units, seconds_left))
+        return nullcontext(rewrite_work(jobs, rewriting))
     if work is Work.UNDO:
-        return nullcontext(undo_work(process, operation, undo_options_of(options)))
-    kept = KeptRun(shared_book(process), run.work, run.run_id)
-    if work is Work.PURGE:
-        return nullcontext(purge_work(process, operation, purge_options_of(options), kept, looks_here=False))
-    cleanup = cleanup_options_of(options)
+        return nullcontext(undo_work(process, operation, replace(undo_options_of(options), yes=True)))
+    # What a function may delete is said by the work, whatever the run's options say.
+    if work in (Work.PURGE_DRY, Work.PURGE):
+        purge = replace(purge_options_of(options), yes=work is Work.PURGE)
+        return nullcontext(purge_work(process, operation, purge, kept, looks_here=False))
+    cleanup = replace(cleanup_options_of(options), yes=work is Work.CLEANUP)
     if cleanup.tables is None:
         raise InputError("this run names no data-lake tables, and a function has no time to look for them")
     return nullcontext(cleanup_work(process, operation, cleanup, kept, looks_here=False))
@@ -95,7 +113,7 @@ def _open_work(
 
 def _open_look(process: Process, operation: Operation, run: Run) -> LookAtHolders:
     """Raises InputError for options of another version."""
-    kept, of_copies = KeptRun(shared_book(process), run.work, run.run_id), run.work == Work.PURGE
+    kept, of_copies = KeptRun(shared_book(process), run.work, run.run_id), run.work in (Work.PURGE_DRY, Work.PURGE)
     segments = (purge_options_of(run.options) if of_copies else cleanup_options_of(run.options)).segments
     return look_at_holders(operation, kept, pages_of(process), of_copies=of_copies, segments=segments)
 
@@ -103,6 +121,8 @@ def _open_look(process: Process, operation: Operation, run: Run) -> LookAtHolder
 def _refuse(operation: Operation, work: Work, options: Mapping[str, str]) -> Shut | None:
     if work is Work.CLEANUP:
         return forbid_cleanup(operation, forgets_versions=cleanup_options_of(options).versions)
-    if work is Work.PURGE:
+    if work is Work.CLEANUP_DRY:
+        return forbid_preview(operation)
+    if work in (Work.PURGE_DRY, Work.PURGE):
         return refuse_purge(operation)
-    return refuse_rollback(operation) if work is Work.ROLLBACK else None
+    return refuse_rollback(operation) if work in (Work.ROLLBACK_DRY, Work.ROLLBACK) else None

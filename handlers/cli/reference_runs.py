@@ -39,7 +39,7 @@ def rewrite_all(
     """Begin, join or cancel the run of a rewriting; the command ends with its exit code."""
     from handlers.bootstrap.operations import operation_for
     from handlers.bootstrap.references import references_of
-    from handlers.operations.rewrite_run import RewriteWork, functions_fault, rewrite_options_of
+    from handlers.operations.rewrite_run import RewriteWork, rewrite_options_of
 
     refuse_options(context, ("only", "segments", "shared"), join=runs.join, cancel=runs.cancel)
     process, operation = operation_for(settings, function="references-command")
@@ -53,7 +53,6 @@ def rewrite_all(
             rewrite_options_of,
             lambda options, _: nullcontext(RewriteWork(jobs, options)),
             lambda _: _following(command),
-            only_here=lambda options: functions_fault(options, jobs),
         ),
     )
 

@@ -1,6 +1,5 @@
 """``keyshift references``: list references to old keys, rewrite them, or undo that."""
 
-import json
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any, TypeVar
@@ -14,11 +13,11 @@ from handlers.cli.references_view import show_row, sum_up
 from handlers.cli.run_following import Following, say_end
 from handlers.cli.stage_runs import Runs, StageCommand, StageWork, refuse_options, run_options
 from handlers.config.settings import Settings
+from handlers.operations.reference_rates import READ_UNITS
+from handlers.operations.reference_run import shown_row
 from handlers.operations.rewrite_run import RewriteOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-READ_UNITS = 500.0
-"""2 MB a second, a sixth of what one partition of a table on demand gives: the table is the application's."""
 
 
 @click.group()
@@ -69,7 +68,8 @@ def scan(
     """List every reference of the tables and manifests in the rules file that is still an old URI; nothing is written.
 
     A text that may name an object that moves, and that cannot be rewritten, is listed as "holds" with its remedy. Other
-    commands may --join a shared scan, each with its own --read-units. Exit code 1 when a text of either kind is left.
+    commands may --join a shared scan, each with its own --read-units. Functions share those of the command that began
+    it. Exit code 1 when a text of either kind is left.
 
     \b
     Example:
@@ -79,22 +79,26 @@ def scan(
     """
     from handlers.bootstrap.operations import operation_for
     from handlers.bootstrap.references import references_of
-    from handlers.operations.reference_run import ReferenceScanWork, ScanOptions, options_of, outcomes_of
+    from handlers.bootstrap.runs import reference_scan_work
+    from handlers.operations.reference_run import ScanOptions, options_of, outcomes_of
+    from handlers.operations.segments import segments_of
 
     refuse_options(context, ("only", "segments", "shared"), join=join, cancel=cancel)
     process, operation = operation_for(settings, function="references-command")
     jobs = references_of(process, read_units=read_units)
 
     def show(line: str) -> None:
-        show_row(json.loads(line), as_json=as_json)
+        row = shown_row(line)
+        if row is not None:
+            show_row(row, as_json=as_json)
 
     command = StageCommand(context, process, operation, Runs(shared, join, cancel, engine), 2 * segments, rate, as_json)
     followed = command.work_off(
         StageWork(
             Work.REFERENCES,
-            lambda _: ScanOptions(segments, only or ""),
+            lambda records: ScanOptions(segments, only or "", read_units, segments_of(records)),
             options_of,
-            lambda options, _: nullcontext(ReferenceScanWork(jobs, options)),
+            lambda options, kept: nullcontext(reference_scan_work(process, operation, jobs, options, kept)),
             lambda _: Following(command.threads, show, (ITEMS,), 0, rate),
         )
     )

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from domain.errors import InputError
+from domain.queues import MessageQueue
 from domain.runs.works import StageQueue, Work, queue_of, waits_in_pause
 from handlers.operations.operator import Operation
 from handlers.operations.stage_tasks import Engine
@@ -20,7 +21,7 @@ def need_engine(process: "Process", work: Work, *, fault: str, looks: bool) -> E
 
     name = queue_of(work)
     queue = stage_queue(process, name)
-    looking = stage_queue(process, StageQueue.LOOKING) if looks else None
+    looking = _looking(process, name, queue) if looks else None
     if name is None:
         fault = f"functions do not do keyshift {work}"
     elif queue is None:
@@ -39,9 +40,17 @@ def find_engine(process: "Process", operation: Operation, work: Work, *, looks: 
     """The same functions; ``None`` where there are none, or a pause holds them back."""
     from handlers.bootstrap.stage_tasks import stage_queue
 
-    queue = stage_queue(process, queue_of(work))
-    looking = stage_queue(process, StageQueue.LOOKING) if looks else None
+    name = queue_of(work)
+    queue = stage_queue(process, name)
+    looking = _looking(process, name, queue) if looks else None
     if queue is None or (looks and looking is None):
         return None
     is_held = waits_in_pause(work) and operation.control().paused
     return None if is_held else Engine(queue, looking)
+
+
+def _looking(process: "Process", name: StageQueue | None, queue: MessageQueue | None) -> MessageQueue | None:
+    """The queue of the functions that look; it is the run's own ``queue`` where these do the run."""
+    from handlers.bootstrap.stage_tasks import stage_queue
+
+    return queue if name is StageQueue.LOOKING else stage_queue(process, StageQueue.LOOKING)

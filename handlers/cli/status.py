@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from domain.errors import TransientError
+from handlers.cli.count import check_count, count_exactly
 from handlers.cli.options import Number, json_option, with_settings
 from handlers.cli.output import console, say
+from handlers.cli.stage_runs import Runs, StageCommand, refuse_options, run_options
 from handlers.config.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,9 +23,28 @@ if TYPE_CHECKING:
 @click.option("--interval", default=2.0, show_default=True, type=Number(0.1), help="Seconds between two reads.")
 @click.option("--looks", default=0, type=click.IntRange(0), help="With --watch: stop after this number of reads.")
 @click.option("--exact", is_flag=True, help="Count the manifest's records one by one instead of using the counters.")
+@run_options
+@click.option(
+    "--threads", default=8, show_default=True, type=click.IntRange(1, 256), help="With --exact: pages in parallel."
+)
 @json_option
 @with_settings
-def status(settings: Settings, *, watch: bool, interval: float, looks: int, exact: bool, as_json: bool) -> None:
+@click.pass_context
+def status(
+    context: click.Context,
+    settings: Settings,
+    *,
+    watch: bool,
+    interval: float,
+    looks: int,
+    exact: bool,
+    shared: bool | None,
+    join: bool,
+    cancel: bool,
+    engine: bool | None,
+    threads: int,
+    as_json: bool,
+) -> None:
     """Show progress, rate, lag, queues with dead-letter messages, runs, failures, and whether it is paused and why.
 
     The counters are made from the manifest's stream, seconds behind; --exact reads every record. The lag is the
@@ -31,22 +52,36 @@ def status(settings: Settings, *, watch: bool, interval: float, looks: int, exac
     shown until they have ended. With --watch a terminal is refreshed each time; a pipe gets one line each time, or one
     JSON object.
 
+    With --exact the count is cut into slices. Other commands may --join a shared count.
+
     \b
     Example:
       keyshift status --watch
       keyshift status --json --exact
+      keyshift status --exact --join
     """
     from handlers.bootstrap import wire_command
     from handlers.bootstrap.process import Process
     from handlers.bootstrap.steering import status_lookout_of
     from handlers.cli.status_view import view_of
 
+    runs, counted = Runs(shared, join, cancel, engine), None
+    refuse_options(context, ("shared",), join=join, cancel=cancel)
+    check_count(runs, exact=exact, watch=watch)
     process = Process(settings)
-    lookout = status_lookout_of(process, wire_command(process, function="status-command"))
+    dependencies = wire_command(process, function="status-command")
+    lookout = status_lookout_of(process, dependencies)
     if watch:
         _watch(lookout, interval=interval, looks=looks, exact=exact, as_json=as_json)
         return
-    now = lookout.look(exact=exact)
+    if exact:
+        from handlers.bootstrap.operations import operation_of
+
+        operation = operation_of(process, dependencies)
+        counted = count_exactly(StageCommand(context, process, operation, runs, threads, None, as_json))
+        if counted is None:
+            return
+    now = lookout.look(exact=False, counted=counted)
     if as_json:
         click.echo(json.dumps(now.as_json()))
         return

@@ -41,8 +41,13 @@ def refuse_cleanup(operation: Operation, *, forgets_versions: bool = False) -> S
 
 def forbid_cleanup(operation: Operation, *, forgets_versions: bool) -> Shut | None:
     """Why nothing may be cleaned whether the migration is paused or not, or ``None``."""
+    fault = versioning_fault(operation, forgets_versions=forgets_versions)
+    return forbid_preview(operation) or (Shut(fault) if fault is not None else None)
+
+
+def forbid_preview(operation: Operation) -> Shut | None:
+    """Why nothing would be cleaned at this stage, or ``None``; a dry run looks at the versioning when it begins."""
     fault = stage_fault(operation.stages.read_stage().stage, Stage.CLEANING)
-    fault = fault or versioning_fault(operation, forgets_versions=forgets_versions)
     return Shut(fault) if fault is not None else None
 
 

@@ -11,6 +11,7 @@ from domain.reporting.progress import BYTES_COPIED, CAUSE, OBJECTS_COPIED, RECOR
 from domain.steering.ports import PulseBook
 from domain.steering.pulse import Tally
 from handlers.engine.dependencies import Dependencies
+from handlers.operations.count_run import Counted, counted_of, figures_of
 from handlers.operations.runs_under_way import RunUnderWay
 from handlers.operations.segments import read_records
 from handlers.operations.status import Depth, Status, throttled_places
@@ -52,14 +53,16 @@ class Lookout:
     runs: Callable[[], Sequence[RunUnderWay]] = lambda: ()
     meter: Meter = field(default_factory=Meter)
 
-    def look(self, *, exact: bool) -> Status:
-        """The present figures; ``exact`` counts the manifest's records one by one."""
+    def look(self, *, exact: bool, counted: Counted | None = None) -> Status:
+        """The present figures; ``exact`` counts the manifest's records one by one, if no run has ``counted`` them."""
         counters = self.dependencies.progress.read_progress()
         copied, size = counters.get(OBJECTS_COPIED, 0), counters.get(BYTES_COPIED, 0)
         rates = self.meter.rates(self.monotonic(), copied, size)
         records, causes = _named(counters, RECORDS), _named(counters, CAUSE)
         if exact:
-            records, causes = self._counted(sum(records.values()))
+            counted = self._counted(sum(records.values()))
+        if counted is not None:
+            records, causes = counted.records, counted.causes
         control = self.dependencies.control.operators_control()
         return Status(
             migration=self.dependencies.rules.migration,
@@ -79,14 +82,11 @@ class Lookout:
             throttled=throttled_places(control.learned, self.dependencies.ports.clock.now()),
         )
 
-    def _counted(self, about: int) -> tuple[Mapping[str, int], Mapping[str, int]]:
-        states: Counter[str] = Counter()
-        causes: Counter[str] = Counter()
+    def _counted(self, about: int) -> Counted:
+        counts: Counter[str] = Counter()
         for record in read_records(self.pages, self.dependencies, about=about):
-            states[record.state.value] += 1
-            if record.cause:
-                causes[record.cause.value] += 1
-        return dict(sorted(states.items())), dict(sorted(causes.items()))
+            counts.update(figures_of(record))
+        return counted_of(counts)
 
     def _depths(self) -> dict[str, Depth]:
         found = {}

@@ -48,23 +48,45 @@ class ManifestScan:
         if not self.rules.references.manifests:
             return
         known: set[Location] = set()
-        for record, declared in self._recorded(known):
-            if wait := self._not_copied(record):
-                yield from self._waiting((record.source,), declared, Waiting(wait))
-            if record.state not in _MOVED:
-                detail = record.state.value + (f": {record.why}" if record.why else "")
-                yield from self._waiting(_places(record), declared, Waiting(Wait.MANIFEST_NOT_COPIED, detail))
-            elif dry_run:
-                yield from self._foretold(record, declared)
-            else:
-                yield partial(self._rewrite, record, declared)
-        for location, declared, moves in self._unrecorded(known):
-            if moves:
-                yield from self._waiting((location,), declared, Waiting(Wait.MANIFEST_NOT_MIGRATED))
-                continue
-            for one in self._read(location, declared):
-                stays = replace(one, outcome=ReferenceOutcome.STAYS, why=_NOT_MOVED, new_uri="", wait=None)
-                yield stays if _is_open(one) else one
+        for record in self._recorded(known):
+            yield from self._steps_of(record, dry_run=dry_run)
+        for location in self._unrecorded(known):
+            yield from self.reports_at(location)
+
+    def reports_of(self, record: Record) -> Iterator[Reported]:
+        """What a dry run says of the manifest of this record.
+
+        A manifest that is rolled back is left out: its objects' rollback needs its content.
+        """
+        for step in self._steps_of(record, dry_run=True):
+            yield from step() if callable(step) else (step,)
+
+    def _steps_of(self, record: Record, *, dry_run: bool) -> Iterator[Reported | Rewriting]:
+        declared = self._declared(record.source, record.target)
+        if not declared or record.mode is not Mode.FORWARD:
+            return
+        if wait := self._not_copied(record):
+            yield from self._waiting((record.source,), declared, Waiting(wait))
+        if record.state not in _MOVED:
+            detail = record.state.value + (f": {record.why}" if record.why else "")
+            yield from self._waiting(_places(record), declared, Waiting(Wait.MANIFEST_NOT_COPIED, detail))
+        elif dry_run:
+            yield from self._foretold(record, declared)
+        else:
+            yield partial(self._rewrite, record, declared)
+
+    def reports_at(self, location: Location) -> Iterator[Reported]:
+        """The same at a place of a bucket, if it is that of a declared manifest without a record."""
+        declared = self._declared(location, location)
+        if not declared:
+            return
+        moves = location.bucket == self.rules.source_bucket
+        if moves and self.rules.map_key(location.key).outcome is MapOutcome.MOVE:
+            yield from self._waiting((location,), declared, Waiting(Wait.MANIFEST_NOT_MIGRATED))
+            return
+        for one in self._read(location, declared):
+            stays = replace(one, outcome=ReferenceOutcome.STAYS, why=_NOT_MOVED, new_uri="", wait=None)
+            yield stays if _is_open(one) else one
 
     def find_references(self) -> Iterator[Reference]:
         """Every legacy URI in a line, and every text that may be one; a manifest with unknown content counts as one."""
@@ -109,11 +131,9 @@ class ManifestScan:
         if not self.rules.references.manifests:
             return
         known: set[Location] = set()
-        for record in self.ports.migration.manifest.scan_records():
-            if self.names(record):
-                known |= {record.source, record.target}
-                yield from self.references_of(record, of_copies=of_copies)
-        for location, _, _ in self._unrecorded(known):
+        for record in self._recorded(known):
+            yield from self.references_of(record, of_copies=of_copies)
+        for location in self._unrecorded(known):
             yield from self.references_at(location, of_copies=of_copies)
 
     def _legacy(self, record: Record, declared: list[ManifestReferences]) -> Iterator[Reference]:
@@ -193,33 +213,23 @@ class ManifestScan:
             reference = Reference(location.uri, "archived", location.uri, anything)
             yield Reported.waiting(reference, Waiting(Wait.MANIFEST_ARCHIVED, str(error)))
 
-    def _recorded(self, known: set[Location]) -> Iterator[tuple[Record, list[ManifestReferences]]]:
-        """Manifests that a rule moves.
-
-        A manifest that is rolled back is left out: its objects' rollback needs its content.
-
-        The places of every record that was read are added to ``known``.
-        """
+    def _recorded(self, known: set[Location]) -> Iterator[Record]:
+        """Records of declared manifests; the places of each are added to ``known``."""
         for record in self.ports.migration.manifest.scan_records():
-            declared = self._declared(record.source, record.target)
-            if declared:
+            if self.names(record):
                 known |= {record.source, record.target}
-                if record.mode is Mode.FORWARD:
-                    yield record, declared
+                yield record
 
-    def _unrecorded(self, known: set[Location]) -> Iterator[tuple[Location, list[ManifestReferences], bool]]:
-        """Manifests without a record among those that were read, on both sides, and whether a rule moves them.
+    def _unrecorded(self, known: set[Location]) -> Iterator[Location]:
+        """Places on both sides that are not of a record among those that were read.
 
         A manifest that got its record after that read is included: no earlier step has read it.
         """
-        rules = self.rules
         for bucket, opening in self.openings():
             for listed in self.listing.list_objects(bucket, prefix=opening):
                 location = Location(bucket, listed.key)
-                moves = bucket == rules.source_bucket and rules.map_key(listed.key).outcome is MapOutcome.MOVE
-                declared = self._declared(location, location)
-                if declared and location not in known:
-                    yield location, declared, moves
+                if location not in known:
+                    yield location
 
     def _declared(self, source: Location, target: Location) -> list[ManifestReferences]:
         """The declarations that name the manifest, at its old or its new key."""

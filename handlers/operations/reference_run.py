@@ -3,19 +3,21 @@
 import json
 from base64 import b64decode, b64encode
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 
+from domain.protocol.ports import RecordPages
 from domain.references.items import item_size
 from domain.references.ports import ItemPage
 from domain.references.reports import Reported
 from domain.rules.references import Item, TableReferences
 from domain.runs.works import ITEMS
+from handlers.operations.manifest_slices import ManifestSlices, Scanned, place_line, place_of
+from handlers.operations.reference_rates import READ_UNITS
 from handlers.operations.references import References, repeated
-from handlers.operations.runs import decode_options, encode_options
-from handlers.operations.segments import RECORDS_AT_ONCE
+from handlers.operations.runs import KeptRun, decode_options, encode_options
+from handlers.operations.segments import LEAST_SEGMENTS
 from handlers.operations.slice_work import Page
 
 BYTES_AT_ONCE = 400_000
@@ -25,10 +27,16 @@ _OUTCOME = "outcome."
 
 @dataclass(frozen=True, slots=True)
 class ScanOptions:
-    """What every process of a scan does alike; ``only`` names one table, or is empty."""
+    """What every process of a scan does alike; ``only`` names one table, or is empty.
+
+    ``read_units`` is how many units a second all its functions together read of the tables. A command has its own rate.
+    The records of augmented manifests are read in ``record_segments``.
+    """
 
     segments: int
     only: str = ""
+    read_units: float = READ_UNITS
+    record_segments: int = LEAST_SEGMENTS
 
     def as_options(self) -> Mapping[str, str]:
         """As a run keeps them."""
@@ -41,44 +49,60 @@ def options_of(options: Mapping[str, str]) -> ScanOptions:
 
 
 class ReferenceScanWork:
-    """SliceWork of a scan that writes nothing. Augmented manifests have no cursor: their slice begins again."""
+    """SliceWork of a scan that writes nothing: segments of tables and of manifests' records, then listed manifests."""
 
-    def __init__(self, references: References, options: ScanOptions) -> None:
+    def __init__(
+        self,
+        references: References,
+        options: ScanOptions,
+        pages: RecordPages,
+        kept: KeptRun,
+        *,
+        sleep: Callable[[float], object],
+    ) -> None:
         self._references = references
         self._segments = options.segments
         self._tables = references.tables_named(options.only or None)
-        self._has_manifests = references.manifests is not None and not options.only
+        self._manifests, scan = None, references.manifests
+        if scan is not None and scan.rules.references.manifests and not options.only:
+            segments, first = options.record_segments, len(self._tables) * options.segments
+            self._manifests = ManifestSlices(scan, pages, segments, kept, first, sleep)
 
     @property
     def phases(self) -> Sequence[int]:
-        """See the port; one."""
-        return (len(self._tables) * self._segments + self._has_manifests,)
+        """See the port; manifests without a record are known when the records of all others were read."""
+        in_tables = len(self._tables) * self._segments
+        if self._manifests is None:
+            return (in_tables,)
+        return in_tables + self._manifests.segments, len(self._manifests.openings)
 
-    def read_pages(self, number: int, cursor: str) -> Iterator[Page[Sequence[Reported]]]:
+    def read_pages(self, number: int, cursor: str) -> Iterator[Page[Scanned]]:
         """See the port."""
         position, segment = divmod(number, self._segments)
         if position < len(self._tables):
             yield from self._items(self._tables[position], segment, cursor)
-            return
-        manifests = self._references.manifests
-        reported = manifests.scan(dry_run=True) if manifests is not None else iter(())
-        while some := list(islice(reported, RECORDS_AT_ONCE)):
-            yield Page([partial(_itself, some)], "", only_look=True)
-        yield Page([], None)
+        elif self._manifests is not None:
+            number -= len(self._tables) * self._segments
+            is_recorded, segments = number < self._manifests.segments, self._manifests.segments
+            read = self._manifests.read_recorded if is_recorded else self._manifests.read_listed
+            yield from read(number if is_recorded else number - segments, cursor)
 
-    def is_portable(self, number: int) -> bool:
-        """See the port; augmented manifests have no cursor."""
-        return number // self._segments < len(self._tables)
+    def is_portable(self, number: int) -> bool:  # noqa: ARG002  # the port's
+        """See the port; each."""
+        return True
 
-    def count_result(self, result: Sequence[Reported]) -> Mapping[str, int]:
+    def count_result(self, result: Scanned) -> Mapping[str, int]:
         """See the port."""
-        return count_of(result)
+        counts = Counter(_OUTCOME + reported.outcome.value for reported in result.reports)
+        counts[ITEMS] = int(not result.places)
+        return counts
 
-    def keep_result(self, result: Sequence[Reported]) -> str | None:
+    def keep_result(self, result: Scanned) -> str | None:
         """See the port; a line for each reference."""
-        return lines_of(result)
+        lines = [json.dumps(row_of(reported)) for reported in result.reports]
+        return "\n".join(lines + [place_line(place) for place in result.places]) or None
 
-    def _items(self, table: TableReferences, segment: int, cursor: str) -> Iterator[Page[Sequence[Reported]]]:
+    def _items(self, table: TableReferences, segment: int, cursor: str) -> Iterator[Page[Scanned]]:
         after = key_of(cursor) if cursor else None
         ports = self._references.ports
         pages = ports.tables.scan_items(table.table, segment=segment, segments=self._segments, after=after)
@@ -87,8 +111,8 @@ class ReferenceScanWork:
                 tasks = [partial(self._judge, table, item) for item in items]
                 yield Page(tasks, cursor_of(last_key) if last_key is not None else None)
 
-    def _judge(self, table: TableReferences, item: Item) -> Sequence[Reported]:
-        return repeated(lambda: self._references.rewrite(table, item, dry_run=True))
+    def _judge(self, table: TableReferences, item: Item) -> Scanned:
+        return Scanned(repeated(lambda: self._references.rewrite(table, item, dry_run=True)))
 
 
 def in_parts(page: ItemPage, table: TableReferences) -> Iterator[tuple[Sequence[Item], Item | None]]:
@@ -118,8 +142,10 @@ def key_of(cursor: str) -> Item:
     return {name: {kind: b64decode(held) if kind == "B" else held} for name, (kind, held) in json.loads(cursor).items()}
 
 
-def _itself(reported: Sequence[Reported]) -> Sequence[Reported]:
-    return reported
+def shown_row(line: str) -> Mapping[str, str] | None:
+    """The report of a kept line; ``None``: the line is that of a manifest's place."""
+    row: Mapping[str, str] = json.loads(line)
+    return row if place_of(line) is None else None
 
 
 def count_of(told: Sequence[Reported]) -> Mapping[str, int]:

@@ -15,7 +15,7 @@ from domain.references.undo import undo_entry
 from domain.rules.compiled import CompiledRules
 from domain.rules.references import Item, TableReferences
 from handlers.operations.reference_manifests import ManifestScan
-from handlers.operations.reference_rates import ReadUnits
+from handlers.operations.reference_rates import ReadPace
 
 PASSES = 3
 """How often an item is tried when a service error prevented its read or write."""
@@ -28,7 +28,7 @@ class References:
     rules: CompiledRules
     ports: ReferencePorts
     new_id: Callable[[], str]
-    units: ReadUnits
+    units: ReadPace
     manifests: ManifestScan | None = None
 
     def tables(self, name: str | None = None) -> Sequence[TableReferences]:

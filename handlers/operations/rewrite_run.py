@@ -6,30 +6,26 @@ from functools import partial
 
 from domain.references.reports import Reported
 from domain.rules.references import Item, TableReferences
+from handlers.operations.reference_rates import READ_UNITS
 from handlers.operations.reference_run import count_of, cursor_of, in_parts, key_of, lines_of
 from handlers.operations.references import References, repeated
 from handlers.operations.runs import decode_options, encode_options
 from handlers.operations.segments import RECORDS_AT_ONCE
 from handlers.operations.slice_work import Page
 
-MOST_PAGE_UNITS = 256
-"""Read units of one page of a scan, at most: 1 MB, consistent."""
-MOST_SECONDS_A_PAGE = 40.0
-"""A function whose next page is due later may be at its end before."""
-
 
 @dataclass(frozen=True, slots=True)
 class RewriteOptions:
     """What every process of a rewriting does alike; ``only`` names one table, or is empty.
 
-    With ``yes`` references are rewritten, else they are only listed. All functions of the run together use at most
-    ``read_units`` a second of the application's tables; ``None``: as many as DynamoDB allows.
+    With ``yes`` references are rewritten, else they are only listed. All its functions together use at most
+    ``read_units`` a second of the application's tables. A command has its own rate.
     """
 
     segments: int
     only: str = ""
     yes: bool = False
-    read_units: float | None = None
+    read_units: float = READ_UNITS
 
     def as_options(self) -> Mapping[str, str]:
         """As a run keeps them."""
@@ -39,24 +35,6 @@ class RewriteOptions:
 def rewrite_options_of(options: Mapping[str, str]) -> RewriteOptions:
     """As a run keeps them."""
     return decode_options(RewriteOptions, options)
-
-
-def share_of(options: RewriteOptions, references: References) -> float | None:
-    """The read units a second of one function: each works on one slice of a table at a time."""
-    if options.read_units is None:
-        return None
-    return options.read_units / max(1, len(references.tables_named(options.only or None)) * options.segments)
-
-
-def functions_fault(options: RewriteOptions, references: References) -> str:
-    """Why functions cannot do the run with these options, empty: they can."""
-    share = share_of(options, references)
-    if share is None or share * MOST_SECONDS_A_PAGE >= MOST_PAGE_UNITS:
-        return ""
-    return (
-        f"--read-units gives each segment {share:.1f} units a second, and a function may end before one page is due:"
-        " give fewer --segments, or more --read-units"
-    )
 
 
 class RewriteWork:

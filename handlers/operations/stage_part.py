@@ -8,7 +8,7 @@ from typing import Any
 from domain.errors import InputError, MalformedMessageError
 from domain.runs.run import Run, RunState, ended
 from domain.runs.slices import Slice, reopened
-from domain.runs.works import StageQueue, Work, queue_of, waits_in_pause
+from domain.runs.works import StageQueue, Work, needs_look, queue_of, waits_in_pause
 from handlers.engine.dependencies import BY_STAGE, EngineDependencies
 from handlers.intake.stage_tasks import StageTask, encode_stage_task, stage_task_of
 from handlers.operations.look_at_holders import LookAtHolders, begin_due_look
@@ -72,7 +72,8 @@ class StagePart:
 
     def _is_over(self, work: Work) -> bool:
         """Whether no object may be begun: one that is changed needs the time of a request, which nothing cuts off."""
-        return self.time.is_over(reserve=0.0 if work is Work.VERIFY else self.dependencies.settings.request_seconds)
+        only_looks = queue_of(work) is StageQueue.LOOKING
+        return self.time.is_over(reserve=0.0 if only_looks else self.dependencies.settings.request_seconds)
 
     def _is_paused(self, work: Work) -> bool:
         control = self.dependencies.control.current()
@@ -110,19 +111,29 @@ class StagePart:
             self.works.book.write_slice(run, reopened(one), before=one)
 
     def _work_off(self, task: StageTask, run: Run, work: SliceWork[Any]) -> TaskEnd:
-        with self._surroundings(task.work) as around:
-            worker = SliceWorker(self.works.book, run, work, around, takes=work.is_portable)
-            try:
+        try:
+            with self._surroundings(task.work) as around:
+                worker = SliceWorker(self.works.book, run, work, around, takes=work.is_portable)
                 self._take_slices(task, worker)
-            except NotReadyError as error:
-                self.dependencies.observer.info("stage work waits", work=task.work, run=task.run_id, why=str(error))
-                return TaskEnd.LATER
+        except NotReadyError as error:
+            self.dependencies.observer.info("stage work waits", work=task.work, run=task.run_id, why=str(error))
+            return self._look_first(task, run)
         if self._is_over(task.work):
             return TaskEnd.AGAIN
         if self._is_paused(task.work):
             return TaskEnd.LATER
         slices = self.works.book.read_slices(run)
         return TaskEnd.LATER if worker.is_left() and _has_portable(work, slices) else TaskEnd.DONE
+
+    def _look_first(self, task: StageTask, run: Run) -> TaskEnd:
+        """Make the look that the run waits for, where these functions look; all others wait for them."""
+        if self.works.name is not StageQueue.LOOKING or not needs_look(task.work):
+            return TaskEnd.LATER
+        look = self.works.open_look(run)
+        end = self._look(task, run, look)
+        newest = look.looks.newest()
+        is_ready = end is TaskEnd.LATER and newest is not None and look.looks.is_good(newest)
+        return TaskEnd.AGAIN if is_ready else end
 
     @contextmanager
     def _surroundings(self, work: Work) -> Iterator[Surroundings]:

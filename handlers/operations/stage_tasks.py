@@ -28,14 +28,17 @@ _DELAYS = {TaskEnd.AGAIN: 0, TaskEnd.LATER: LATER_SECONDS, TaskEnd.MUCH_LATER: M
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """The functions that do a run: their queue, and that of the functions that look at what holds its objects."""
+    """The functions that do a run: their queue, and that of the functions that look at what holds its objects.
+
+    Both are one queue where the functions that do the run look too.
+    """
 
     queue: MessageQueue
     looking: MessageQueue | None = None
 
     def ask(self, run: Run, *, migration: str, slices: Sequence[Slice]) -> int:
         """Ask for the run, and for the looks that it needs; returns how many functions may work on it at once."""
-        if self.looking is not None:
+        if self.looking is not None and self.looking is not self.queue:
             send_look_tasks(self.looking, run, migration=migration)
         return send_tasks(self.queue, run, migration=migration, slices=slices)
 

@@ -22,6 +22,8 @@ from handlers.bootstrap.process import Process
 from handlers.bootstrap.runs import verify_work
 from handlers.bootstrap.stage_tasks import stage_works
 from handlers.cli.run_following import Following, work_and_follow
+from handlers.operations import stage_tasks
+from handlers.operations.count_run import CountOptions
 from handlers.operations.rewrite_run import RewriteOptions
 from handlers.operations.runs import begin_run
 from handlers.operations.stage_tasks import Engine
@@ -45,7 +47,7 @@ REFERRING = SITE_RULES + f"references: [{{{{table: '{JOBS}', key: id, attributes
 def with_queues(desk: Desk) -> Desk:
     """The same with the queues of stage work."""
     for name in StageQueue:
-        pair = create_queue(desk.site.clients, f"{desk.site.name}-{name}", visibility=30, max_receives=3)
+        pair = create_queue(desk.site.clients, f"{desk.site.name}-{name}", visibility=30, max_receives=10)
         desk.more[f"KEYSHIFT_{name.upper()}_QUEUE_URL"] = pair.url
     return desk
 
@@ -220,7 +222,10 @@ def test_functions_of_other_rules_stop_the_run(site_of: Desk) -> None:
     [
         (("verify", "--engine", "--deep"), "--deep reads whole objects"),
         (("verify", "--engine", "--local"), "kept in the command's own process"),
-        (("cleanup", "--engine"), "functions do not do keyshift cleanup"),
+        (("status", "--engine"), "give --exact too"),
+        (("status", "--exact", "--watch", "--join"), "--watch counts the records in this process"),
+        (("status", "--exact", "--engine", "--local"), "kept in the command's own process"),
+        (("cleanup", "--engine", "--rate", "5"), "keyshift throttle limits the functions"),
         (("cleanup", "--engine", "--yes", "--rate", "5"), "keyshift throttle limits the functions"),
         (("references", "rewrite", "--engine"), "functions do not do keyshift references rewrite"),
     ],
@@ -274,6 +279,109 @@ def test_functions_that_cannot_read_a_table_stop_the_run(referred: Desk) -> None
     assert referred.site.keys("old/") == ["old/1"]
 
 
+def test_functions_scan_references(referred: Desk) -> None:
+    """The same lines, figures and exit code as one command alone; a scan that was stopped is joined."""
+    jobs = JOBS.format(bucket=referred.site.name)
+    moved(referred, 4)
+    for number in range(9):
+        item = {**job(f"s3://{referred.site.name}/old/{number}"), "id": {"S": f"{number}"}}
+        referred.site.clients.dynamodb.put_item(TableName=jobs, Item=item)
+    alone = referred.run("references", "scan", code=1)
+    with functions(referred, StageQueue.LOOKING) as calls:
+        engine = referred.run("references", "scan", "--engine", code=1)
+    assert calls
+    assert len(alone) == 10
+    assert engine[-1] == alone[-1]
+    assert sorted(map(str, engine)) == sorted(map(str, alone))
+    assert newest(referred, Work.REFERENCES).state is RunState.ENDED
+
+
+def test_a_scan_whose_table_cannot_be_read_is_told_with_its_cause(
+    referred: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each slice is left after its failures, and lies in the dead-letter queue."""
+    monkeypatch.setattr(stage_tasks, "FAILED_SECONDS", 1)
+    referred.run("start", "--yes", "--probes", "1", "--wait", "60")
+    referred.site.clients.dynamodb.delete_table(TableName=JOBS.format(bucket=referred.site.name))
+    with functions(referred, StageQueue.LOOKING):
+        answer = run_keyshift("references", "scan", "--engine", "--segments", "1", more=referred.more)
+    assert answer.returncode == 1
+    assert "slices could not be finished" in answer.stderr
+    (letter,) = referred.run("dlq", "list", "--queue", "looking")[:1]
+    assert "Scan on" in str(letter)
+
+
+def test_functions_count_the_records(site_of: Desk) -> None:
+    """During a pause too; the counters of the stream, which nothing adds up here, are not asked."""
+    moved(site_of, 6)
+    alone = site_of.run("status", "--exact")
+    site_of.run("pause", "--reason", "a test")
+    with functions(site_of, StageQueue.LOOKING) as calls:
+        (engine,) = site_of.run("status", "--exact", "--engine")
+    assert calls
+    assert engine["records"] == alone[0]["records"] == {"COPIED": 6}
+    assert engine["runs"] == []
+    assert newest(site_of, Work.COUNT).state is RunState.ENDED
+
+
+def test_a_count_is_joined_and_cancelled(site_of: Desk) -> None:
+    """As every run: what no function takes, a command that joins does."""
+    moved(site_of, 3)
+    site = site_of.site
+    book = DynamoDbRunBook(site.clients, site.name)
+
+    def left(run_id: str) -> None:
+        digest, options = site.process.rules.digest, CountOptions(4).as_options()
+        run = Run(Work.COUNT.value, run_id, 4, options, rules_digest=digest, by="ana")
+        assert begin_run(book, run) is None
+
+    left("first")
+    refused = run_keyshift("status", "--exact", "--shared", more=site_of.more)
+    assert (refused.returncode, "keyshift status --exact --join resumes it" in refused.stderr) == (1, True)
+    (joined,) = site_of.run("status", "--exact", "--join")
+    assert joined["records"] == {"COPIED": 3}
+    left("second")
+    (cancelled,) = site_of.run("status", "--exact", "--cancel")
+    assert cancelled["cancelled"] == "status --exact"
+    assert newest(site_of, Work.COUNT).state is RunState.CANCELLED
+
+
+def test_functions_do_the_dry_runs(referred: Desk) -> None:
+    """What a cleanup, a rollback and a purge would do, as commands alone say it; nothing is changed."""
+    jobs, short = JOBS.format(bucket=referred.site.name), {"ATTEMPT": 4, "REQUEST": 2, "MARGIN": 1}
+    referred.more |= {f"KEYSHIFT_{name}_SECONDS": str(seconds) for name, seconds in short.items()}
+    referred.run("start", "--yes", "--probes", "1", "--wait", "60")
+    for number in range(5):
+        referred.site.put(f"old/{number}", b"x" * number)
+    referred.work()
+    referred.run("verify")
+    referred.run("cutover", "--yes")
+    referred.site.clients.dynamodb.put_item(TableName=jobs, Item=job(f"s3://{referred.site.name}/old/3"))
+    sleep(sum(short.values()) + 4 * short["REQUEST"])
+    cleaned = _alike(referred, "cleanup", "--soak", "0s")
+    assert cleaned[-1]["verdicts"] == {"would-go": 4, "held": 1}
+    planned = _alike(referred, "rollback")
+    assert planned[-1]["objects_to_fence"] == 5
+    assert (len(referred.site.keys("old/")), len(referred.site.keys("new/"))) == (5, 5)
+    referred.run("rollback", "--yes")
+    referred.site.clients.dynamodb.put_item(TableName=jobs, Item=job(f"s3://{referred.site.name}/new/2"))
+    sleep(sum(short.values()) + 4 * short["REQUEST"])
+    purged = _alike(referred, "rollback", "--purge")
+    assert Counter(str(one["verdict"]) for one in purged) == {"would-go": 4, "held": 1}
+    assert len(referred.site.keys("new/")) == 5
+
+
+def _alike(desk: Desk, *words: str) -> list[dict[str, Any]]:
+    """What the command prints with functions, which is what it prints without."""
+    alone = desk.run(*words, "--no-engine")
+    with functions(desk, StageQueue.LOOKING) as calls:
+        engine = desk.run(*words, "--engine")
+    assert calls
+    assert engine[-1] == alone[-1]
+    assert sorted(map(str, engine)) == sorted(map(str, alone))
+    return engine
+
+
 def test_functions_need_those_that_look(site_of: Desk) -> None:
     """Where the rules file names pins, and the settings name no queue of the functions that look for them."""
     rules = Path(site_of.more["KEYSHIFT_RULES_FILE"])
@@ -293,8 +401,6 @@ def test_functions_rewrite_references_and_put_them_back(referred: Desk, tmp_path
     old = [f"s3://{site.name}/old/{number}" for number in (0, 1, 3, 4, 5)] * 3
     for number, uri in enumerate(old):
         site.clients.dynamodb.put_item(TableName=JOBS.format(bucket=site.name), Item=job(uri, number))
-    slow = run_keyshift("references", "rewrite", "--yes", "--engine", "--segments", "256", more=referred.more)
-    assert_one_sentence(slow, code=2, says="give fewer --segments")
     with functions(referred, StageQueue.REWRITING) as calls:
         done = referred.run("references", "rewrite", "--yes", "--engine", "--segments", "3")
     assert calls

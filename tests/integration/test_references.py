@@ -11,10 +11,11 @@ from domain.audit.packs import PACK_TYPE
 from domain.runs.run import Run
 from domain.runs.works import Work
 from handlers.bootstrap.process import Process
-from handlers.bootstrap.references import references_of, resolver_of
+from handlers.bootstrap.references import manifests_of, references_of, resolver_of
 from handlers.engine.outbox import respond as respond_to_changes
 from handlers.operations.reference_run import ScanOptions
 from handlers.operations.runs import begin_run
+from handlers.operations.segments import LEAST_SEGMENTS
 from handlers.reference_events import respond
 from tests.e2e.command_line import assert_one_sentence, run_keyshift
 from tests.servers import Server, new_name
@@ -120,7 +121,8 @@ def test_a_scan_is_a_run_that_another_command_joins(site: ReferringSite) -> None
     assert sorted(alone[:-1], key=str) == sorted(shared[:-1], key=str)
     assert (alone[-1], shared[-1]) == ({"counts": {"ready": 7}},) * 2
     book = DynamoDbRunBook(site.clients, site.name)
-    slices, digest = 2 + 1, site.process.rules.digest
+    openings = list(manifests_of(site.process).openings())
+    slices, digest = 2 + LEAST_SEGMENTS + len(openings), site.process.rules.digest
     left = Run(Work.REFERENCES.value, "left", slices, ScanOptions(2).as_options(), rules_digest=digest, by="ana")
     assert begin_run(book, left) is None
     refused = site.keyshift("references", "scan", "--shared", code=1)

@@ -1,4 +1,4 @@
-"""A cleanup that functions do, of objects that a table, an augmented manifest or a pin holds."""
+"""A cleanup, or its dry run, that functions do, of objects that a table, an augmented manifest or a pin holds."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -67,7 +67,8 @@ class Deleting:
         holder = self.holders.holder_of(record.source)
         if holder is not None:
             return held(record.source, holder.hold, holder.text)
-        assert yes
+        if not yes:
+            return Removal(record.source.uri, Removed.WOULD_GO)
         self.gone[record.source.key] = self.now()
         return Removal(record.source.uri, Removed.CLEANED)
 
@@ -80,6 +81,7 @@ class Cleaning:
     gone: dict[str, float] = field(default_factory=dict)
     before: Callable[[], object] = lambda: None
     time_left: Callable[[], float] = lambda: 300.0
+    yes: bool = True
 
     def __post_init__(self) -> None:
         """Objects, what holds them, and the run that a command begins."""
@@ -110,9 +112,10 @@ class Cleaning:
 
     def begun(self, run_id: str) -> Run:
         """What a command begins."""
-        options = CleanupOptions(LOOK_SEGMENTS, yes=True, soak=0.0, tables=()).as_options()
+        options = CleanupOptions(LOOK_SEGMENTS, yes=self.yes, soak=0.0, tables=()).as_options()
         digest, now = self.world.rules.digest, self.clock.now()
-        run = Run(Work.CLEANUP.value, run_id, LOOK_SEGMENTS, options, rules_digest=digest, by="ana", begun_at=now)
+        work = Work.CLEANUP if self.yes else Work.CLEANUP_DRY
+        run = Run(work.value, run_id, LOOK_SEGMENTS, options, rules_digest=digest, by="ana", begun_at=now)
         assert begin_run(self.book, run) is None
         return run
 
@@ -145,7 +148,8 @@ class Cleaning:
     def ask(self) -> None:
         """What the command sends."""
         slices = self.book.read_slices(self.run)
-        engine = Engine(self.queues[StageQueue.REMOVING], self.queues[StageQueue.LOOKING])
+        looking = self.queues[StageQueue.LOOKING]
+        engine = Engine(self.queues[StageQueue.REMOVING] if self.yes else looking, looking)
         engine.ask(self.run, migration="line", slices=slices)
 
     def invoke(self, name: StageQueue) -> bool:

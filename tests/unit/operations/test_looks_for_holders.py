@@ -16,13 +16,14 @@ from domain.runs.works import StageQueue, Work
 from handlers.operations import held_places
 from handlers.operations.held_places import HeldPlaces
 from handlers.operations.holder_looks import HOLDERS_SECONDS
+from handlers.operations.holder_parts import TABLE_SEGMENTS
 from handlers.operations.holder_scan import LINES_AT_ONCE, MOST_TRIES, HolderScan
 from handlers.operations.holders import held_of, line_of
 from handlers.operations.look_at_holders import holders_of, look_at_holders
 from handlers.operations.removals import Hold
 from handlers.operations.runs import KeptRun, RunView
 from handlers.operations.slice_work import NotReadyError
-from tests.worlds.looked import FREE, HELD, NAMED, PINNED, Cleaning, found_at_once
+from tests.worlds.looked import FREE, HELD, LOOK_SEGMENTS, NAMED, PINNED, Cleaning, found_at_once
 from tests.worlds.runs import worker_of
 
 LOOKING, REMOVING = StageQueue.LOOKING, StageQueue.REMOVING
@@ -68,6 +69,52 @@ def test_functions_delete_what_nothing_holds() -> None:
     assert set(cleaning.gone) == FREE
     assert cleaning.removals() == {**dict.fromkeys(FREE, "cleaned"), **dict.fromkeys(HELD, "held")}
     assert all(one.is_done for one in cleaning.book.read_slices(cleaning.run))
+
+
+def test_the_dry_run_of_functions_shows_what_is_held() -> None:
+    """The functions that look do it, with one look for all of them, and delete nothing; each slice has one message."""
+    cleaning = Cleaning(yes=False)
+    cleaning.ask()
+    assert len(cleaning.queues[LOOKING].bodies) == LOOK_SEGMENTS
+    cleaning.work_off(LOOKING)
+    assert cleaning.removals() == {**dict.fromkeys(FREE, "would-go"), **dict.fromkeys(HELD, "held")}
+    assert all(one.is_done for one in cleaning.book.read_slices(cleaning.run))
+    assert cleaning.world.tables.calls.count("scan_items") == TABLE_SEGMENTS
+    assert not cleaning.gone
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_a_dry_run_whose_functions_are_killed_comes_to_the_same_end(seed: int) -> None:
+    """Before the look, in it and after it; each object is shown once."""
+    cleaning, dice, kills = Cleaning(yes=False), Random(seed), 0
+    cleaning.ask()
+    for _ in range(1_000):
+        if kills < 4:
+            cleaning.book.fail_nth(dice.randrange(30), KilledError(), when=dice.choice(["before", "after"]))
+        try:
+            cleaning.invoke(LOOKING)
+        except KilledError:
+            kills += 1
+        cleaning.book.forget_faults()
+        cleaning.clock.advance(3.0)
+        if not cleaning.queues[LOOKING].bodies:
+            break
+    assert kills, f"seed {seed}"
+    assert len(list(RunView(cleaning.book, cleaning.run).look())) == len(FREE | HELD), f"seed {seed}"
+    assert {one for one, verdict in cleaning.removals().items() if verdict == "held"} == HELD, f"seed {seed}"
+
+
+def test_a_dry_run_whose_look_fails_is_stopped() -> None:
+    """What was not read may hold anything, so nothing is shown as free."""
+    cleaning = Cleaning(yes=False)
+    for _ in range(200):
+        cleaning.world.tables.fail_next(AccessDeniedError("no permission to Scan"), call="scan_items")
+    cleaning.ask()
+    cleaning.work_off(LOOKING)
+    run = cleaning.book.read_run(Work.CLEANUP_DRY.value)
+    assert run is not None
+    assert (run.state, "no permission to Scan" in run.why) == (RunState.CANCELLED, True)
+    assert not cleaning.removals()
 
 
 def test_without_a_look_functions_delete_nothing() -> None:

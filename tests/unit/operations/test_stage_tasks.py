@@ -258,7 +258,18 @@ def test_a_slice_that_ends_each_of_its_processes_is_lost() -> None:
 
 
 @pytest.mark.parametrize(
-    ("work", "waits"), [(Work.VERIFY, True), (Work.ROLLBACK, False), (Work.REWRITE, True), (Work.UNDO, False)]
+    ("work", "waits"),
+    [
+        (Work.VERIFY, True),
+        (Work.REFERENCES, True),
+        (Work.REWRITE, True),
+        (Work.CLEANUP_DRY, True),
+        (Work.ROLLBACK_DRY, False),
+        (Work.PURGE_DRY, False),
+        (Work.COUNT, False),
+        (Work.ROLLBACK, False),
+        (Work.UNDO, False),
+    ],
 )
 def test_a_pause_holds_functions_back(work: Work, waits: bool) -> None:
     """All but those that go back: a rollback pauses the migration itself. None comes to the dead-letter queue."""
@@ -275,6 +286,15 @@ def test_a_pause_holds_functions_back(work: Work, waits: bool) -> None:
     line.work_off()
     assert line.kept() == ANY
     assert not line.queue.dead
+
+
+@pytest.mark.parametrize(("work", "begins"), [(Work.REFERENCES, True), (Work.ROLLBACK, False)])
+def test_what_only_looks_needs_no_time_for_a_request(work: Work, begins: bool) -> None:
+    """An object that is changed needs the time of a request; a look may be cut off."""
+    line = Line(work=work, name=StageQueue.LOOKING if begins else StageQueue.RESTORING)
+    line.ask()
+    assert line.invoke(left=lambda: line.made.dependencies.settings.request_seconds / 2)
+    assert bool(line.work.done) is begins
 
 
 @pytest.mark.parametrize(

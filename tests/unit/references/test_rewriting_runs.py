@@ -18,9 +18,7 @@ from handlers.operations.reference_run import outcomes_of
 from handlers.operations.rewrite_run import (
     RewriteOptions,
     RewriteWork,
-    functions_fault,
     rewrite_options_of,
-    share_of,
 )
 from handlers.operations.runs import RunView, begin_run, cancel_run, join_run
 from handlers.operations.slice_work import SliceWork
@@ -29,7 +27,6 @@ from handlers.operations.undo_run import UndoOptions, UndoWork, undo_options_of
 from tests.fakes.clock import FakeClock
 from tests.fakes.runs import InMemoryRunBook
 from tests.worlds.augmented_manifests import REWRITTEN, ManifestWorld
-from tests.worlds.referring import ReferringWorld
 from tests.worlds.runs import worker_of
 
 JOBS, SEGMENTS = 9, 2
@@ -311,17 +308,6 @@ def test_entries_of_one_item_are_one_task(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(undo_run, "RECORDS_AT_ONCE", 500)
     (page,) = work.read_pages(0, "")
     assert len(page.tasks) == JOBS + 1
-
-
-def test_functions_share_the_read_units_of_the_tables() -> None:
-    """All of them together keep to the limit; one too small for a page in time is the command's."""
-    references = ReferringWorld().references
-    options = RewriteOptions(8, yes=True, read_units=500.0)
-    assert share_of(options, references) == 62.5
-    assert share_of(replace(options, read_units=None), references) is None
-    assert not functions_fault(options, references)
-    assert not functions_fault(replace(options, read_units=None), references)
-    assert "give fewer --segments" in functions_fault(replace(options, segments=256), references)
 
 
 def test_options_are_those_of_the_runs() -> None:
