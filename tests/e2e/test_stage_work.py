@@ -24,6 +24,7 @@ from handlers.bootstrap.stage_tasks import stage_works
 from handlers.cli.run_following import Following, work_and_follow
 from handlers.operations import stage_tasks
 from handlers.operations.count_run import CountOptions
+from handlers.operations.removal_run import CleanupOptions
 from handlers.operations.rewrite_run import RewriteOptions
 from handlers.operations.runs import begin_run
 from handlers.operations.stage_tasks import Engine
@@ -380,6 +381,28 @@ def _alike(desk: Desk, *words: str) -> list[dict[str, Any]]:
     assert engine[-1] == alone[-1]
     assert sorted(map(str, engine)) == sorted(map(str, alone))
     return engine
+
+
+def test_a_dry_run_deletes_nothing_whatever_its_options_say(site_of: Desk) -> None:
+    """The work says what its functions may do; the run's item is one of the table like any other."""
+    site, short = site_of.site, {"ATTEMPT": 4, "REQUEST": 2, "MARGIN": 1}
+    site_of.more |= {f"KEYSHIFT_{name}_SECONDS": str(seconds) for name, seconds in short.items()}
+    site_of.run("start", "--yes", "--probes", "1", "--wait", "60")
+    site.put("old/1", b"x")
+    site_of.work()
+    site_of.run("verify")
+    site_of.run("cutover", "--yes")
+    sleep(sum(short.values()) + 4 * short["REQUEST"])
+    options = CleanupOptions(4, yes=True, soak=0.0, tables=()).as_options()
+    run = Run(Work.CLEANUP_DRY.value, "forged", 4, options, rules_digest=site.process.rules.digest, by="ana")
+    book = DynamoDbRunBook(site.clients, site.name)
+    assert begin_run(book, run) is None
+    queue = SqsMessageQueue(site.clients, site_of.more["KEYSHIFT_LOOKING_QUEUE_URL"])
+    Engine(queue).ask(run, migration=site.process.rules.migration, slices=book.read_slices(run))
+    with functions(site_of, StageQueue.LOOKING):
+        shown = site_of.run("cleanup", "--join", "--engine")
+    assert shown[-1]["verdicts"] == {"would-go": 1}
+    assert site.keys("old/") == ["old/1"]
 
 
 def test_functions_need_those_that_look(site_of: Desk) -> None:

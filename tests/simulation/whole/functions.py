@@ -13,7 +13,7 @@ from domain.rules.lake_tables import LakeTables
 from domain.runs.run import Run
 from domain.runs.works import StageQueue, Work
 from handlers.engine.dependencies import CachedControl, EngineDependencies
-from handlers.operations.cleanup import Cleaner, forbid_cleanup
+from handlers.operations.cleanup import Cleaner, forbid_cleanup, forbid_preview
 from handlers.operations.look_at_holders import LookAtHolders, holders_of, look_at_holders
 from handlers.operations.operator import Operation, Shut
 from handlers.operations.purge import Purger, refuse_purge
@@ -43,6 +43,7 @@ INVOCATIONS = (2.0, 5.0, 15.0, 120.0)
 """Seconds in which an invocation may begin objects; a short one hands its slice on in the middle of a page."""
 NAMES = {
     Work.VERIFY: "looking",
+    Work.CLEANUP_DRY: "looking",
     Work.CLEANUP: "cleanup",
     Work.PURGE: "purge",
     Work.ROLLBACK: "rollback",
@@ -189,6 +190,8 @@ class Acting:
 def _refuse(operation: Operation, work: Work, options: Mapping[str, str]) -> Shut | None:
     if work is Work.CLEANUP:
         return forbid_cleanup(operation, forgets_versions=cleanup_options_of(options).versions)
+    if work is Work.CLEANUP_DRY:
+        return forbid_preview(operation)
     if work is Work.PURGE:
         return refuse_purge(operation)
     return refuse_rollback(operation) if work is Work.ROLLBACK else None
@@ -219,7 +222,7 @@ def removal_work(site: Site, process: Process, operation: Operation, run: Run) -
     holders = holders_of(operation, look_for(site, process, operation, run), looks_here=False)
     if run.work == Work.PURGE:
         return RemovalWork(Purger(operation, holders), pages, purge_options_of(run.options), sleep=sleep)
-    cleanup = cleanup_options_of(run.options)
+    cleanup = replace(cleanup_options_of(run.options), yes=run.work == Work.CLEANUP)
     tables = LakeTables({}, operation.dependencies.rules.accepted_tables)
     cleaner = Cleaner(operation, holders, soak=cleanup.soak, forgets_versions=cleanup.versions, tables=tables)
     return RemovalWork(cleaner, pages, cleanup, sleep=sleep)

@@ -30,6 +30,7 @@ from tests.simulation.whole.ports_operations import SimulatedDeadLetters
 from tests.simulation.whole.reports import both_sides
 from tests.simulation.whole.run_commands import (
     clean_by_functions,
+    preview_by_functions,
     purge_by_functions,
     roll_back_by_functions,
     verify_by_functions,
@@ -47,6 +48,8 @@ PASSING = frozenset({Hold.QUIET_TIME, Hold.SOAK_TIME, Cause.ATTEMPT_RUNS, Cause.
 BUSY = frozenset({Hold.QUIET_TIME, Cause.BUSY, Cause.ROLLBACK_UNFINISHED})
 """What holds a copy only for a while."""
 MOST_PASSES = 20
+PREVIEWS = 0.3
+"""How often functions do a dry run before a cleanup."""
 BY_FUNCTIONS = 0.7
 """How often functions verify, where there are some: they read no object's bytes, so now and then a command must."""
 TRIPPED_SECONDS = (600.0, 1_500.0)
@@ -220,8 +223,17 @@ def trips(site: Site, process: Process) -> None:
 def clean_by_command(site: Site, process: Process) -> list[Removal]:
     """``keyshift cleanup --yes``."""
     if site.plan.engine:
+        if site.random.random() < PREVIEWS:
+            _preview(site, process)
         return clean_by_functions(site, process)
     return _clean_here(site, process)
+
+
+def _preview(site: Site, process: Process) -> None:
+    """``keyshift cleanup``; what it shows as free was proven when it looked."""
+    for one in preview_by_functions(site, process):
+        if one.verdict not in (Removed.WOULD_GO, Removed.HELD, Removed.FAILED):
+            site.truth.broken.append(("", f"a dry run says {one.verdict} of {one.source}"))
 
 
 def _clean_here(site: Site, process: Process) -> list[Removal]:

@@ -36,7 +36,7 @@ from tests.simulation.whole.site import Site
 SEGMENTS = 2
 PATIENCE = (60.0, 1_000.0)
 """Seconds after which an operator leaves a run to the functions, and comes back to it."""
-CANCELLED = (Work.VERIFY, Work.CLEANUP, Work.ROLLBACK, Work.PURGE, Work.REWRITE, Work.UNDO)
+CANCELLED = (Work.VERIFY, Work.CLEANUP_DRY, Work.CLEANUP, Work.ROLLBACK, Work.PURGE, Work.REWRITE, Work.UNDO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +136,16 @@ def clean_by_functions(site: Site, process: Process) -> list[Removal]:
     told = options.as_options()
     made = removal_work(site, process, operation, Run(Work.CLEANUP, "", 0, told))
     return list(map(removal_of, Command(site, process, operation, Work.CLEANUP).work_off(made, told)))
+
+
+def preview_by_functions(site: Site, process: Process) -> list[Removal]:
+    """``keyshift cleanup --engine``: the judge sees to it that its functions change nothing."""
+    operation = site.operation(process)
+    if refuse_cleanup(operation) is not None:
+        return []
+    told = CleanupOptions(SEGMENTS, False, 0.0, False, ()).as_options()
+    made = removal_work(site, process, operation, Run(Work.CLEANUP_DRY, "", 0, told))
+    return list(map(removal_of, Command(site, process, operation, Work.CLEANUP_DRY).work_off(made, told)))
 
 
 def roll_back_by_functions(site: Site, process: Process) -> Shut | None:
