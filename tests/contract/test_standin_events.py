@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -63,9 +62,10 @@ def arn_of(queue: str) -> str:
 def received(sqs: Any, queue: str, count: int) -> list[dict[str, Any]]:
     """The next ``count`` message bodies, deleted from the queue."""
     found: list[dict[str, Any]] = []
-    deadline = time.monotonic() + 10
-    while len(found) < count and time.monotonic() < deadline:
+    empty = 0
+    while len(found) < count and empty < 10:
         answer = sqs.receive_message(QueueUrl=url_of(sqs, queue), MaxNumberOfMessages=10, WaitTimeSeconds=1)
+        empty = 0 if "Messages" in answer else empty + 1
         for message in answer.get("Messages", []):
             found.append(json.loads(message["Body"]))
             sqs.delete_message(QueueUrl=url_of(sqs, queue), ReceiptHandle=message["ReceiptHandle"])

@@ -36,6 +36,7 @@ def shut_gates(desk: Desk, *arguments: str) -> dict[str, dict[str, Any]]:
     return {one["gate"]: one for one in told if "gate" in one and not one["open"] and not one["accepted"]}
 
 
+@pytest.mark.slow("runs many commands as processes; the gates have unit tests too")
 def test_a_cut_over_without_live_capture_is_refused(desk: Desk) -> None:
     """Another program took the notification away; the gate says that it is gone and how to switch it on."""
     site = begun(desk, "old/a")
@@ -110,6 +111,7 @@ def test_an_inventory_of_before_the_start_is_not_the_whole_truth(desk: Desk, tmp
     assert run_keyshift("verify", "--inventory", str(late), more=desk.more).returncode in (0, 1)
 
 
+@pytest.mark.slow("runs many commands as processes; the gates have unit tests too")
 def test_a_migration_is_not_finished_while_sources_have_no_record(desk: Desk) -> None:
     """An object whose event never came is left where it is, and DONE cannot be undone."""
     site = begun(desk, "old/a")

@@ -14,6 +14,7 @@ from tests.worlds.desk import Desk, desk
 __all__ = ["desk"]
 
 
+@pytest.mark.slow("runs many commands as processes")
 def test_start_and_verify_and_cutover(desk: Desk, tmp_path: Path) -> None:
     """Dry runs change nothing; the answer is in the exit code; findings are in a file of each kind."""
     (dry,) = desk.run("start")
@@ -71,6 +72,7 @@ def test_cleanup_and_rollback_from_the_command_line(desk: Desk) -> None:
     assert "cannot become" in desk.said("cutover", code=1)
 
 
+@pytest.mark.slow("runs many commands as processes")
 def test_conflicts_are_shown_and_decided(desk: Desk) -> None:
     """The runbook's way: look, remove what is in the way or give it up by its etag, and the source is copied."""
     desk.run("start", "--yes", "--probes", "1", "--wait", "60")

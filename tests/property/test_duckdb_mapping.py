@@ -69,7 +69,7 @@ def rule_sets(draw: st.DrawFn) -> CompiledRules:
     )
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(rule_sets(), KEYS)
 def test_sql_maps_every_key_as_the_one_key_mapping_does(rules: CompiledRules, keys: list[str]) -> None:
     """Outcome, rule and target are equal for hostile keys under every form of rule."""
@@ -77,7 +77,7 @@ def test_sql_maps_every_key_as_the_one_key_mapping_does(rules: CompiledRules, ke
     assert disagreements(rules, [*keys, *prefixed, ""]) == []
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(rule_sets(), KEYS)
 def test_sql_knows_the_keys_of_the_new_layout(rules: CompiledRules, keys: list[str]) -> None:
     """With filters and repeated names too, of keys as they come and of targets as the rules make them."""

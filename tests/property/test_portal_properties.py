@@ -214,6 +214,7 @@ ROOTED = st.sampled_from(["datasets//", "datasets/line/", "", "some/longer//"])
 FILES = st.sampled_from(["output/model.tar.gz", "output/a b+c%20.bin", "logs/é.txt"])
 
 
+@pytest.mark.slow("each example runs on emulators")
 @SHARED
 @given(
     ROOTED,
@@ -301,6 +302,7 @@ EXPECTED = {
 }
 
 
+@pytest.mark.slow("each example runs on emulators")
 @SHARED
 @given(PLANTS)
 def test_property_12_validation_finds_what_was_planted_and_nothing_else(

@@ -73,7 +73,7 @@ STAYING = json.dumps(
 
 
 @example(text=STAYING, size=("ab/", 6))
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=rule_files(), size=st.sampled_from((("ab/", 6), ("aA/b", 5), ("a./-", 5))))
 def test_nothing_that_a_key_can_show_is_called_proven(text: str, size: tuple[str, int], tmp_path: Path) -> None:
     """Whatever brute force finds the check finds too (or says that it is undecided), and no finding is invented."""

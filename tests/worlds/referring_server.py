@@ -21,7 +21,7 @@ from tests.servers import REGION, Server, new_name
 from tests.worlds.referring import Referring
 
 ON_SERVERS = settings(
-    max_examples=100,
+    max_examples=25,  # over the fakes each has 100 and more; servers are asked whether they do the same
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # the fakes' version shrinks; here it takes minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

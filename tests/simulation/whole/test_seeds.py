@@ -53,7 +53,7 @@ from tests.simulation.whole.run import Found, run
 
 pytestmark = pytest.mark.slow("plays hundreds of whole migrations")
 
-SEEDS = 240
+SEEDS = 120
 
 
 @pytest.mark.parametrize("part", range(4))
