@@ -74,6 +74,7 @@ def policy_of_page() -> Any:
     return json.loads(PAGE.read_text(encoding="utf-8").partition("```json\n")[2].partition("```")[0])
 
 
+@pytest.mark.slow("tries each fact on a stand-in of its own")
 def test_the_page_holds_what_the_stand_in_answers(run: tuple[list[Observed], set[str]]) -> None:
     """Fact by fact; what is measured is left out. After a change: ``make conformance``."""
     observed, _ = run
@@ -97,6 +98,7 @@ def test_each_section_that_a_fact_names_is_in_the_facts() -> None:
     assert {trial.fact.section for trial in trials_of(Options("page"))} <= headings
 
 
+@pytest.mark.slow("tries each fact on a stand-in of its own")
 def test_the_policy_of_the_page_is_what_the_run_uses(run: tuple[list[Observed], set[str]]) -> None:
     """Neither more nor less, and on resources whose names begin as the run's."""
     statements = policy_of_page()["Statement"]

@@ -50,6 +50,7 @@ def test_start_and_verify_and_cutover(desk: Desk, tmp_path: Path) -> None:
     assert accepted == {"cut_over": True, "open": True}
 
 
+@pytest.mark.slow("runs many commands as processes")
 def test_cleanup_and_rollback_from_the_command_line(desk: Desk) -> None:
     """Held for its soak time; --finish wants the name typed; a rollback says beforehand what it will do."""
     desk.run("start", "--yes", "--probes", "1", "--wait", "60")

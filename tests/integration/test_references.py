@@ -178,6 +178,7 @@ def told(site: Site) -> None:
         assert respond_to_changes(event, site.dependencies) == {"batchItemFailures": []}
 
 
+@pytest.mark.slow("runs many commands as processes")
 def test_the_resolver_answers_on_the_command_line(site: ReferringSite) -> None:
     """Several URIs at once, also from standard input; exit code 1 when one has no answer."""
     site.migrate()

@@ -76,7 +76,7 @@ def test_logs_are_named_as_the_stack_names_them() -> None:
     functions = re.findall(
         r"^    name: \$\{self:custom\.name\}-([a-z-]+)$", stack[stack.index("\nfunctions:") :], re.MULTILINE
     )
-    assert len(functions) == 10
+    assert len(functions) == 11
     assert [name for name in functions if not re.search(rf"(?:STAGE|…)-{name}`", section)] == []
     assert "LogGroupName: /aws/events/${self:custom.name}-audit" in stack
     assert "`/aws/events/keyshift-STAGE-audit`" in section
