@@ -35,7 +35,7 @@ def test_every_zip_is_there_and_comes_from_the_parameters(release: Release) -> N
         for word in ("Code", "Content")
         if isinstance(resource.get("Properties", {}).get(word), dict)
     ]
-    assert len(places) == 12
+    assert len(places) == 13
     names = {place["S3Key"]["Fn::Sub"].removeprefix("${CodePrefix}") for place in places}
     assert names == {path.name for path in release.zips}
     assert {json.dumps(place["S3Bucket"]) for place in places} == {'{"Ref": "CodeBucket"}'}
@@ -91,7 +91,7 @@ def test_the_release_is_deployed_without_osls(release: Release, own_standin: Sta
         assert awaited(ended, seconds=120) == "CREATE_COMPLETE"
         assert stack_outputs(own_standin, STACK)["Table"] == "keyshift-dev-manifest"
         functions = root_client(own_standin, "lambda").list_functions(MaxItems=50)["Functions"]
-        assert len([one for one in functions if one["FunctionName"].startswith("keyshift-dev-")]) == 10
+        assert len([one for one in functions if one["FunctionName"].startswith("keyshift-dev-")]) == 11
     finally:
         formation.delete_stack(StackName=STACK)
 
