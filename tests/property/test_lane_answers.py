@@ -49,7 +49,7 @@ def assert_same(both: BothLanes, service: str, name: str, params: dict[str, Any]
 
 
 @pytest.mark.parametrize("name", S3)
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_an_answer_of_s3_is_read_as_boto3_reads_it(both: BothLanes, name: str, data: st.DataObject) -> None:
     """Headers of every type, dates in every form, documents, errors, pages of a proxy."""

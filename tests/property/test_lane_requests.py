@@ -48,7 +48,7 @@ def assert_signed(seen: Seen, url: str) -> None:
 
 
 @pytest.mark.parametrize("name", S3)
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_a_request_to_s3_is_boto3s(both: BothLanes, name: str, data: st.DataObject) -> None:
     """Awkward keys, sources, versions, conditions, metadata, dates and flags."""

@@ -98,7 +98,7 @@ rests = st.lists(steps, max_size=5) | st.lists(steps, min_size=15, max_size=30)
 places = st.builds(lambda first, rest: (first, *rest), names, rests)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], max_examples=40)
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], max_examples=25)
 @given(found=st.sets(places, min_size=20, max_size=130))
 def test_the_edits_of_any_chunk_fit_an_expression(found: set[tuple[str | int, ...]]) -> None:
     """However deep and however many the places are."""
