@@ -13,8 +13,8 @@ PARAMS ?=
 PORTAL ?=
 # What pyarrow needs to read files; its servers, tests and headers would take the layers over Lambda's 250 MB.
 ARROW_LEFT_OUT := tests include src libarrow_flight* _flight* libarrow_substrait* _substrait*
-# Three processes on two cores, because many tests wait for servers and workers.
-TESTS := $(BIN)/pytest -n 3 --dist loadfile --ignore=tests/deployment
+# Three processes on two cores, because many tests wait for servers and workers; the longest files are not kept for the end.
+TESTS := $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/deployment
 FUZZ_SECONDS ?= 60
 SEEDS ?= 2000
 MUTANTS ?= 200
