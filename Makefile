@@ -18,7 +18,7 @@ TESTS := $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore=test
 FUZZ_SECONDS ?= 60
 SEEDS ?= 2000
 MUTANTS ?= 200
-SCENARIOS ?= S03 S04 S07 S11 S23 S24 S25 S27 S28 S29 S30 S38 S39 S43 S44 S45 S46 S47 S56 S57 S58 S61 S64 W22
+SCENARIOS ?= S03 S04 S07 S11 S18 S23 S24 S25 S27 S28 S29 S30 S31 S32 S38 S39 S43 S44 S45 S46 S47 S56 S57 S58 S60 S61 S62 S64 W22
 
 .PHONY: help demo test test-slow test-all check bench performance simulate mutate fmt clean layers package iam conformance modules check-rules deploy-test deploy deploy-portal fuzz chaos audit
 

@@ -325,6 +325,10 @@ WEAKENED: list[tuple[Any, str, Any, dict[str, Any], str]] = [
 ]
 
 
+FOUND_BY = {("references_at", "I5"): 77, ("set_aside", "I6"): 158, ("set_aside", "I7"): 158, ("resumed", "I7"): 168}
+"""The seeds that found a rare one are tried first; after a change of the code the others are."""
+
+
 @pytest.mark.parametrize(("module", "name", "weak", "given", "broken"), WEAKENED)
 def test_weakened_code_is_found_out(  # noqa: PLR0917  # one column each
     monkeypatch: pytest.MonkeyPatch, module: Any, name: str, weak: Any, given: Any, broken: str
@@ -332,7 +336,7 @@ def test_weakened_code_is_found_out(  # noqa: PLR0917  # one column each
     """The seeds can fail: without one of the conditions they break the invariant that it is for."""
     monkeypatch.setattr(module, name, weak)
     kinds: set[str] = set()
-    for seed in range(200):
+    for seed in (FOUND_BY.get((name, broken), 0), *range(200)):
         try:
             kinds |= {text.split()[0] for _, text in run(Plan.of_seed(seed, **given)).broken}
         except LookupError:  # a fake without its condition falls over the item that it should have refused
