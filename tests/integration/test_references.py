@@ -89,6 +89,7 @@ def site(standin: Server, tmp_path: Path) -> ReferringSite:
     return made
 
 
+@pytest.mark.slow("runs many commands as processes")
 def test_an_operator_rewrites_and_takes_it_back(site: ReferringSite) -> None:
     """Scan, rewrite, scan, undo on the command line: items and manifest follow, and the items go back."""
     site.put_job("1", uri={"S": site.uri("old/a.tar")}, all={"SS": [site.uri("old/b.png"), "x"]}, n={"N": "1.50"})

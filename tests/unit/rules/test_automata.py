@@ -62,6 +62,7 @@ def test_dead_ends_are_no_part_of_an_automaton() -> None:
     assert compile_expression(Series((A, NOTHING))) == Dfa(((),), frozenset())
 
 
+@pytest.mark.slow("makes an automaton of the greatest size")
 def test_an_automaton_of_4096_states_is_taken_and_one_more_is_not() -> None:
     """The limit is on the states that deciding needs, and it holds to the last one."""
     half = parse_expression("(a|b)*a(a|b){10}")
