@@ -17,15 +17,16 @@ from handlers.bootstrap.operations import check_inventory
 from handlers.bootstrap.process import Process
 from handlers.bootstrap.references import references_of
 from handlers.operations.cleanup import Cleaner, lake_tables_of
-from handlers.operations.count_run import CountOptions, CountWork
+from handlers.operations.count_run import CountOptions, count_records
 from handlers.operations.look_at_holders import holders_of, look_at_holders
 from handlers.operations.operator import Operation
 from handlers.operations.purge import Purger
+from handlers.operations.record_counts import RecordCounts
 from handlers.operations.reference_run import ReferenceScanWork, ScanOptions
 from handlers.operations.references import References
 from handlers.operations.removal_run import CleanupOptions, PurgeOptions, RemovalWork
 from handlers.operations.rewrite_run import RewriteOptions, RewriteWork
-from handlers.operations.rollback_plan import RollbackPlanWork
+from handlers.operations.rollback_plan import plan_rollback
 from handlers.operations.rollback_run import RollbackOptions, RollbackWork
 from handlers.operations.runs import KeptRun
 from handlers.operations.undo_run import UndoOptions, UndoWork
@@ -153,9 +154,9 @@ def rollback_work(process: Process, operation: Operation, options: RollbackOptio
     return RollbackWork(operation, pages_of(process), options)
 
 
-def rollback_plan_work(process: Process, operation: Operation, options: RollbackOptions) -> RollbackPlanWork:
+def rollback_plan_work(process: Process, operation: Operation, options: RollbackOptions) -> RecordCounts:
     """The work of a rollback's dry run with these options."""
-    return RollbackPlanWork(pages_of(process), options, sleep=operation.dependencies.sleep)
+    return RecordCounts(pages_of(process), options.segments, plan_rollback, sleep=operation.dependencies.sleep)
 
 
 def rewrite_work(references: References, options: RewriteOptions) -> RewriteWork:
@@ -168,9 +169,9 @@ def undo_work(process: Process, operation: Operation, options: UndoOptions) -> U
     return UndoWork(references_of(process), options, sleep=operation.dependencies.sleep)
 
 
-def count_work(process: Process, operation: Operation, options: CountOptions) -> CountWork:
+def count_work(process: Process, operation: Operation, options: CountOptions) -> RecordCounts:
     """The work of a count of all records with these options."""
-    return CountWork(pages_of(process), options, sleep=operation.dependencies.sleep)
+    return RecordCounts(pages_of(process), options.segments, count_records, sleep=operation.dependencies.sleep)
 
 
 def reference_scan_work(

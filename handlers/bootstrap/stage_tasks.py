@@ -101,7 +101,7 @@ def _open_work(
         return nullcontext(rewrite_work(jobs, rewriting))
     if work is Work.UNDO:
         return nullcontext(undo_work(process, operation, replace(undo_options_of(options), yes=True)))
-    # What a function may delete is said by the work, whatever the run's options say.
+    # The work alone says whether a function may delete; a run's options cannot say otherwise.
     if work in (Work.PURGE_DRY, Work.PURGE):
         purge = replace(purge_options_of(options), yes=work is Work.PURGE)
         return nullcontext(purge_work(process, operation, purge, kept, looks_here=False))

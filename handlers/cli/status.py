@@ -48,9 +48,8 @@ def status(
     """Show progress, rate, lag, queues with dead-letter messages, runs, failures, and whether it is paused and why.
 
     The counters are made from the manifest's stream, seconds behind; --exact reads every record. The lag is the
-    greatest age at which a message was handled in the last half minute. Shared runs of verify, cleanup and rollback are
-    shown until they have ended. With --watch a terminal is refreshed each time; a pipe gets one line each time, or one
-    JSON object.
+    greatest age at which a message was handled in the last half minute. Shared runs are shown until they
+    have ended. With --watch a terminal is refreshed each time; a pipe gets one line each time, or one JSON object.
 
     With --exact the count is cut into slices. Other commands may --join a shared count.
 

@@ -1,16 +1,12 @@
-"""The records counted one by one, as a run: its slices are segments of the manifest table."""
+"""The figures of a count of all records, by state and by cause."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
-from domain.protocol.ports import RecordPages
 from domain.protocol.record import Record
 from domain.runs.works import OBJECTS
 from handlers.operations.runs import decode_options, encode_options
-from handlers.operations.segments import read_segment
-from handlers.operations.slice_work import Page
 
 _STATE, _CAUSE = "state.", "cause."
 
@@ -31,38 +27,8 @@ def options_of(options: Mapping[str, str]) -> CountOptions:
     return decode_options(CountOptions, options)
 
 
-class CountWork:
-    """SliceWork of a count: a process has one page for each slice in memory, and keeps figures alone."""
-
-    def __init__(self, pages: RecordPages, options: CountOptions, *, sleep: Callable[[float], object]) -> None:
-        self._pages = pages
-        self._options = options
-        self._sleep = sleep
-
-    @property
-    def phases(self) -> Sequence[int]:
-        """See the port; one."""
-        return (self._options.segments,)
-
-    def read_pages(self, number: int, cursor: str) -> Iterator[Page[Mapping[str, int]]]:
-        """See the port."""
-        for page in read_segment(self._pages, number, self._options.segments, cursor=cursor, sleep=self._sleep):
-            yield Page([partial(_counted, page.records)], page.cursor, only_look=True)
-
-    def is_portable(self, number: int) -> bool:  # noqa: ARG002  # the port's
-        """See the port; each."""
-        return True
-
-    def count_result(self, result: Mapping[str, int]) -> Mapping[str, int]:
-        """See the port."""
-        return result
-
-    def keep_result(self, result: Mapping[str, int]) -> str | None:  # noqa: ARG002  # the port's
-        """See the port; nothing."""
-        return None
-
-
-def _counted(records: Sequence[Record]) -> Mapping[str, int]:
+def count_records(records: Sequence[Record]) -> Mapping[str, int]:
+    """The figures of these records together."""
     counts: Counter[str] = Counter({OBJECTS: len(records)})
     for record in records:
         counts.update(figures_of(record))

@@ -93,14 +93,11 @@ class ReferenceScanWork:
 
     def count_result(self, result: Scanned) -> Mapping[str, int]:
         """See the port."""
-        counts = Counter(_OUTCOME + reported.outcome.value for reported in result.reports)
-        counts[ITEMS] = int(not result.places)
-        return counts
+        return {} if result.places else count_of(result.reports)
 
     def keep_result(self, result: Scanned) -> str | None:
         """See the port; a line for each reference."""
-        lines = [json.dumps(row_of(reported)) for reported in result.reports]
-        return "\n".join(lines + [place_line(place) for place in result.places]) or None
+        return lines_of(result.reports) or "\n".join(map(place_line, result.places)) or None
 
     def _items(self, table: TableReferences, segment: int, cursor: str) -> Iterator[Page[Scanned]]:
         after = key_of(cursor) if cursor else None

@@ -236,18 +236,33 @@ def test_what_functions_cannot_do_is_refused(site_of: Desk, words: tuple[str, ..
     assert_one_sentence(run_keyshift(*words, more=site_of.more), code=2, says=says)
 
 
-def test_functions_keep_what_a_table_names(referred: Desk, tmp_path: Path) -> None:
-    """What functions of one queue find serves those that delete; a purge after the rollback asks for copies."""
-    jobs, short = JOBS.format(bucket=referred.site.name), {"ATTEMPT": 4, "REQUEST": 2, "MARGIN": 1}
-    referred.more |= {f"KEYSHIFT_{name}_SECONDS": str(seconds) for name, seconds in short.items()}
+SHORT = {"ATTEMPT": 4, "REQUEST": 2, "MARGIN": 1}
+"""Seconds of an attempt, of a request, and of the clocks' margin."""
+
+
+def cut_over(referred: Desk) -> None:
+    """Five objects are moved, verified and cut over, with short attempts."""
+    referred.more |= {f"KEYSHIFT_{name}_SECONDS": str(seconds) for name, seconds in SHORT.items()}
     referred.run("start", "--yes", "--probes", "1", "--wait", "60")
     for number in range(5):
         referred.site.put(f"old/{number}", b"x" * number)
     referred.work()
     referred.run("verify")
     referred.run("cutover", "--yes")
-    referred.site.clients.dynamodb.put_item(TableName=jobs, Item=job(f"s3://{referred.site.name}/old/3"))
-    sleep(sum(short.values()) + 4 * short["REQUEST"])
+
+
+def name_object(referred: Desk, key: str) -> None:
+    """An item of the application's table names the object; every request that began before it is over."""
+    jobs = JOBS.format(bucket=referred.site.name)
+    referred.site.clients.dynamodb.put_item(TableName=jobs, Item=job(f"s3://{referred.site.name}/{key}"))
+    sleep(sum(SHORT.values()) + 4 * SHORT["REQUEST"])
+
+
+def test_functions_keep_what_a_table_names(referred: Desk, tmp_path: Path) -> None:
+    """What functions of one queue find serves those that delete; a purge after the rollback asks for copies."""
+    jobs = JOBS.format(bucket=referred.site.name)
+    cut_over(referred)
+    name_object(referred, "old/3")
     with functions(referred, StageQueue.REMOVING), functions(referred, StageQueue.LOOKING) as looks:
         cleaned = referred.run("cleanup", "--soak", "0s", "--yes", "--engine")
     assert looks
@@ -255,8 +270,7 @@ def test_functions_keep_what_a_table_names(referred: Desk, tmp_path: Path) -> No
     assert [one["why"] for one in cleaned if one.get("verdict") == "held"] == [f"a reference: table {jobs} id=1 uri"]
     assert referred.site.keys("old/") == ["old/3"]
     referred.run("rollback", "--yes")
-    referred.site.clients.dynamodb.put_item(TableName=jobs, Item=job(f"s3://{referred.site.name}/new/2"))
-    sleep(sum(short.values()) + 4 * short["REQUEST"])
+    name_object(referred, "new/2")
     with running_workers(1, more=referred.more, folder=tmp_path):
         purged = referred.run("rollback", "--purge", "--yes", "--engine", code=1)
     assert Counter(str(one["verdict"]) for one in purged) == {"purged": 4, "held": 1}
@@ -349,24 +363,15 @@ def test_a_count_is_joined_and_cancelled(site_of: Desk) -> None:
 
 def test_functions_do_the_dry_runs(referred: Desk) -> None:
     """What a cleanup, a rollback and a purge would do, as commands alone say it; nothing is changed."""
-    jobs, short = JOBS.format(bucket=referred.site.name), {"ATTEMPT": 4, "REQUEST": 2, "MARGIN": 1}
-    referred.more |= {f"KEYSHIFT_{name}_SECONDS": str(seconds) for name, seconds in short.items()}
-    referred.run("start", "--yes", "--probes", "1", "--wait", "60")
-    for number in range(5):
-        referred.site.put(f"old/{number}", b"x" * number)
-    referred.work()
-    referred.run("verify")
-    referred.run("cutover", "--yes")
-    referred.site.clients.dynamodb.put_item(TableName=jobs, Item=job(f"s3://{referred.site.name}/old/3"))
-    sleep(sum(short.values()) + 4 * short["REQUEST"])
+    cut_over(referred)
+    name_object(referred, "old/3")
     cleaned = _alike(referred, "cleanup", "--soak", "0s")
     assert cleaned[-1]["verdicts"] == {"would-go": 4, "held": 1}
     planned = _alike(referred, "rollback")
     assert planned[-1]["objects_to_fence"] == 5
     assert (len(referred.site.keys("old/")), len(referred.site.keys("new/"))) == (5, 5)
     referred.run("rollback", "--yes")
-    referred.site.clients.dynamodb.put_item(TableName=jobs, Item=job(f"s3://{referred.site.name}/new/2"))
-    sleep(sum(short.values()) + 4 * short["REQUEST"])
+    name_object(referred, "new/2")
     purged = _alike(referred, "rollback", "--purge")
     assert Counter(str(one["verdict"]) for one in purged) == {"would-go": 4, "held": 1}
     assert len(referred.site.keys("new/")) == 5

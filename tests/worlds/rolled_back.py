@@ -12,10 +12,11 @@ from domain.runs.run import Run
 from domain.runs.works import Work
 from handlers.operations.operator import Operation, Shut
 from handlers.operations.purge import Purger, put_references_back, refuse_purge
+from handlers.operations.record_counts import RecordCounts
 from handlers.operations.removal_run import PurgeOptions, RemovalWork, removal_of
 from handlers.operations.removals import Removal
 from handlers.operations.rollback import begin_rollback, end_rollback, refuse_rollback
-from handlers.operations.rollback_plan import RollbackPlanWork
+from handlers.operations.rollback_plan import plan_rollback
 from handlers.operations.rollback_run import RollbackOptions, RollbackWork, RolledBack, difference_of
 from handlers.operations.runs import RunView, begin_run, join_run
 from handlers.operations.slice_work import SliceWork, Surroundings
@@ -116,7 +117,7 @@ def purge_all(
 
 def rollback_plan(operation: Operation, pages: RecordPages) -> dict[str, int]:
     """What ``keyshift rollback`` counts."""
-    work = RollbackPlanWork(pages, RollbackOptions(SEGMENTS), sleep=operation.dependencies.sleep)
+    work = RecordCounts(pages, SEGMENTS, plan_rollback, sleep=operation.dependencies.sleep)
     book = InMemoryRunBook()
     view, _ = work_off(operation, book, begun(operation, book, Work.ROLLBACK_DRY, sum(work.phases)), work)
     return dict(view.counts)

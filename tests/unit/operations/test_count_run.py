@@ -12,7 +12,8 @@ from domain.protocol.record import Record, State
 from domain.runs.run import Run
 from domain.runs.works import Work
 from handlers.operations import segments
-from handlers.operations.count_run import CountOptions, CountWork, counted_of, options_of
+from handlers.operations.count_run import CountOptions, count_records, counted_of, options_of
+from handlers.operations.record_counts import RecordCounts
 from handlers.operations.runs import RunView, begin_run
 from tests.fakes.clock import FakeClock
 from tests.fakes.manifest import InMemoryManifest
@@ -48,7 +49,7 @@ class Counting:
 
     def process(self) -> None:
         """A process works until it has nothing to do."""
-        work = CountWork(self, options_of(self.run.options), sleep=self.clock.advance)
+        work = RecordCounts(self, options_of(self.run.options).segments, count_records, sleep=self.clock.advance)
         worker_of(self.book, self.run, work, self.clock).work_off()
 
     def assert_whole(self) -> None:
@@ -69,7 +70,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_each_record_is_counted_once() -> None:
-    """A page at a time: whatever the number of records is, a process keeps figures alone."""
+    """A process has one page at a time in memory, and keeps figures alone."""
     counting = Counting()
     counting.process()
     counting.assert_whole()

@@ -95,7 +95,7 @@ def ordered(rows: list[dict[str, str]]) -> list[Any]:
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each item is a page of its own, and every second line of a manifest: what goes on is no page of a table."""
+    """A page ends after each item, and after every second line of a manifest; pages of a table end elsewhere."""
     monkeypatch.setattr(reference_run, "BYTES_AT_ONCE", 1)
     monkeypatch.setattr(manifest_slices, "RECORDS_AT_ONCE", 2)
     monkeypatch.setattr(manifest_slices, "KEYS_AT_ONCE", 2)

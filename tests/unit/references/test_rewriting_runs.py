@@ -1,4 +1,4 @@
-"""Rewritings and undos as runs: whatever process dies where, each reference is changed once and comes back once."""
+"""Rewritings and undos as runs: processes die anywhere, and each reference is changed once and put back once."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -295,7 +295,7 @@ def test_dry_runs_write_nothing() -> None:
 
 
 def test_entries_of_one_item_are_one_task(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So they do not get in each other's way, in whatever order the journal has them."""
+    """No two tasks then write the same item; the order of the journal does not matter."""
     desk = Desk()
     for number in range(120):
         desk.world.put(f"old//x{number}")
