@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 POLL_SECONDS = 0.05
-MOST_SECONDS = 3600.0
+MOST_SECONDS = 4 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)

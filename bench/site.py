@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import md5
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -75,6 +76,14 @@ class Site:
             (etag,) = set(pool.map(put, made.keys))
         return Sources(name, count, etag)
 
+    def put_many_sources(self, name: str, count: int) -> Sources:
+        """The same without a request for each object, where the stand-in is the server."""
+        if self.standin is None:
+            return self.put_sources(name, count)
+        made = Sources(name, count, md5(BODY, usedforsecurity=False).hexdigest())
+        self.standin.put_objects(BUCKET, made.keys, BODY.decode())
+        return made
+
     def list_keys(self, prefix: str) -> list[str]:
         """Every key below the prefix."""
         pages = self.clients.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
@@ -96,11 +105,14 @@ class Site:
 
 
 @contextmanager
-def prepared_site(endpoint: str | None = None) -> Iterator[Site]:
-    """The embedded stand-in, or the server at ``endpoint`` with the credentials of the environment."""
+def prepared_site(endpoint: str | None = None, *, stream_seconds: int = 86_400) -> Iterator[Site]:
+    """The embedded stand-in, or the server at ``endpoint`` with the credentials of the environment.
+
+    The stand-in keeps the changes of a table for ``stream_seconds``, as much as a worker may be behind.
+    """
     with TemporaryDirectory(prefix="keyshift-bench-") as folder:
         if endpoint is None:
-            with running_standin(startup_seconds=START_SECONDS) as standin:
+            with running_standin(startup_seconds=START_SECONDS, stream_seconds=stream_seconds) as standin:
                 yield _site(standin.environment(), Path(folder), standin)
         else:
             keys = {name: os.environ[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}

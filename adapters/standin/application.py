@@ -6,7 +6,7 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote, unquote
 
 from adapters.standin.faults import Fault, FaultKind, FaultMoment, FaultPlan
 from adapters.standin.limits import Limits
@@ -89,13 +89,38 @@ class Application:
 
     async def _administer(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _read_body(receive)
+        method, name = scope["method"], scope["path"].removeprefix(ADMIN_PREFIX)
         try:
-            found = self._command(scope["method"], scope["path"].removeprefix(ADMIN_PREFIX), body)
+            if (method, name) == ("POST", "objects"):
+                found: dict[str, int] | None = {"put": await self._put_objects(scope, **json.loads(body))}
+            else:
+                found = self._command(method, name, body)
         except (TypeError, ValueError) as error:
             await _send(send, 400, "application/json", json.dumps({"error": str(error)}).encode())
             return
         status = 404 if found is None else 200
         await _send(send, status, "application/json", json.dumps(found or {}).encode())
+
+    async def _put_objects(self, scope: Scope, *, bucket: str, keys: list[str], body: str) -> int:
+        """Put one body at each key, as so many PutObject requests do; raises ValueError for one that is refused."""
+        content = body.encode()
+        refused: list[str] = []
+        headers = [(b"host", b"localhost"), (b"content-length", str(len(content)).encode())]
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": content, "more_body": False}
+
+        async def send(message: Any) -> None:
+            if message.get("status", 200) != 200:
+                refused.append(f"{key}: {message['status']}")
+
+        for key in keys:
+            path = f"/{bucket}/{quote(key)}"
+            put = {"method": "PUT", "path": unquote(path), "raw_path": path.encode(), "query_string": b""}
+            await self._emulator({**scope, **put, "headers": headers}, receive, send)
+        if refused:
+            raise ValueError(f"not put: {', '.join(refused[:3])}")
+        return len(keys)
 
     def _command(self, method: str, name: str, body: bytes) -> dict[str, int] | None:
         match method, name:

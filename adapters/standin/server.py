@@ -27,21 +27,25 @@ from adapters.standin.strict import StrictS3
 LOOPBACK = "127.0.0.1"
 
 
-def serve(*, port: int, ready_file: Path | None, limits: Limits, until_stdin_closes: bool) -> None:
+def serve(*, port: int, ready_file: Path | None, limits: Limits, until_stdin_closes: bool, stream_seconds: int) -> None:
     """Serve until SIGTERM or SIGINT, or until standard input ends; ``port`` 0 takes a free one.
 
-    The endpoint's URL is written to ``ready_file`` once requests are answered.
+    A table's stream keeps a change for ``stream_seconds``. The endpoint's URL is written to ``ready_file`` once
+    requests are answered.
     """
     with socket.create_server((LOOPBACK, port)) as listener:
         bound = listener.getsockname()[1]
         os.environ["GATEWAY_PORT"] = str(bound)
         if until_stdin_closes:
             threading.Thread(target=_exit_at_end_of_input, daemon=True).start()
-        asyncio.run(_serve(listener, f"http://{LOOPBACK}:{bound}", ready_file, limits))
+        asyncio.run(_serve(listener, f"http://{LOOPBACK}:{bound}", ready_file, limits, stream_seconds))
 
 
-async def _serve(listener: socket.socket, url: str, ready_file: Path | None, limits: Limits) -> None:
+async def _serve(
+    listener: socket.socket, url: str, ready_file: Path | None, limits: Limits, stream_seconds: int
+) -> None:
     emulator = load_emulator()
+    emulator.dynamodb._STREAM_RETENTION_SECONDS = stream_seconds
     from hypercorn.asyncio import serve as serve_hypercorn
     from hypercorn.config import Config
 

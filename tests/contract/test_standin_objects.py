@@ -4,6 +4,7 @@ import base64
 import zlib
 from hashlib import md5, sha256
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 from botocore.exceptions import ClientError
@@ -355,3 +356,17 @@ def test_completing_twice_answers_the_same(s3: Any, bucket: str) -> None:
     etag = s3.upload_part(**call, PartNumber=1, Body=b"1")["ETag"]
     complete = call | {"MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": etag}]}, "IfNoneMatch": "*"}
     assert s3.complete_multipart_upload(**complete)["ETag"] == s3.complete_multipart_upload(**complete)["ETag"]
+
+
+def test_many_objects_are_put_at_once(standin_process: StandIn, s3: Any, versioned: str) -> None:
+    """Each is what a PutObject of this body makes, whatever its key; a refused one is named."""
+    s3.put_object(Bucket=versioned, Key="one", Body=b"body")
+    keys = ["a b", "ü/%2F+?#", "deep//er/", "z"]
+    standin_process.put_objects(versioned, keys, "body")
+    listed = {
+        found["Key"]: (found["ETag"], found["Size"]) for found in s3.list_objects_v2(Bucket=versioned)["Contents"]
+    }
+    assert set(listed) == {"one", *keys}
+    assert set(listed.values()) == {(f'"{md5(b"body", usedforsecurity=False).hexdigest()}"', 4)}
+    with pytest.raises(HTTPError, match="400"):
+        standin_process.put_objects(new_name(), ["a"], "body")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from adapters.standin import running_standin
+from tests.servers import standin_server
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PARENT = """
@@ -65,3 +66,38 @@ def test_its_environment_is_all_that_an_sdk_needs() -> None:
         environment = {"PATH": os.environ["PATH"]} | standin.environment()
         done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)  # noqa: S603 - ours
     assert done.stdout.strip() == b"[]"
+
+
+@pytest.mark.slow("waits until a change is too old")
+def test_a_stream_keeps_a_change_as_long_as_told() -> None:
+    """What is older is no longer read, as after a day in AWS."""
+    with running_standin(stream_seconds=5) as standin:
+        server = standin_server(standin)
+        table, streams = server.client("dynamodb"), server.client("dynamodbstreams")
+        named = [{"AttributeName": "id", "AttributeType": "S"}]
+        made = table.create_table(
+            TableName="table",
+            AttributeDefinitions=named,
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+        )
+        arn = made["TableDescription"]["LatestStreamArn"]
+        (shard,) = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+        where = {"StreamArn": arn, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+
+        def read() -> list[str]:
+            iterator = streams.get_shard_iterator(**where)["ShardIterator"]
+            try:
+                found = streams.get_records(ShardIterator=iterator)["Records"]
+            except streams.exceptions.TrimmedDataAccessException:
+                return []  # it grew too old between the two requests
+            return [one["dynamodb"]["Keys"]["id"]["S"] for one in found]
+
+        table.put_item(TableName="table", Item={"id": {"S": "old"}})
+        assert read() == ["old"]
+        deadline = time.monotonic() + 30
+        while read() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        table.put_item(TableName="table", Item={"id": {"S": "new"}})
+        assert read() == ["new"]
