@@ -9,12 +9,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 
 from adapters.aws.errors import translated
 from adapters.aws.foreign_answers import refuse_foreign_answers
 from adapters.aws.lane.client import HOT, LeanClient
 from adapters.aws.lane.handover import watch_sending
+from adapters.aws.lane.scalars import read_timestamp
 from adapters.aws.repeated_answers import AnswerNumbers
 from adapters.local.clock import SystemClock
 from domain.errors import InputError, LeaseExpiredError
@@ -76,7 +78,10 @@ class AwsClients:
     @cached_property
     def _session(self) -> boto3.Session:
         with translated("Session", "the AWS configuration"):
+            core = botocore.session.get_session()
+            core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=read_timestamp)
             return boto3.Session(
+                botocore_session=core,
                 aws_access_key_id=self.access_key_id,
                 aws_secret_access_key=self.secret_access_key,
                 aws_session_token=self.session_token,

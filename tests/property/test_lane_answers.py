@@ -16,6 +16,12 @@ DOCUMENTS = {
     "copy_object": ("CopyObjectResult", "ETag", "LastModified", "ChecksumCRC64NVME", "ChecksumType"),
     "upload_part_copy": ("CopyPartResult", "ETag", "LastModified", "ChecksumSHA256"),
     "get_object_tagging": ("Tagging", "TagSet", "VersionId"),
+    "list_object_annotations": (
+        "ListObjectAnnotationsResult",
+        "Annotations",
+        "AnnotationCount",
+        "NextContinuationToken",
+    ),
 }
 STATUSES = st.sampled_from([200] * 8 + [204, 206, 304, 400, 403, 404, 405, 409, 412, 429, 500, 503, 507])
 ANSWERED = st.sampled_from([200] * 8 + [204, 400, 403, 404, 413])
@@ -127,6 +133,30 @@ def test_tags_are_read_in_the_lane(both: BothLanes) -> None:
     outcome = assert_same(both, "s3", "get_object_tagging", plain_parameters("get_object_tagging"), http(200, TAGS))
     assert outcome.is_lanes
     assert outcome.returned["TagSet"] == [{"Key": "a", "Value": "b&c"}, {"Key": "d", "Value": ""}]
+
+
+def annotations(*, checksums: int) -> bytes:
+    """A page of two annotations, each with so many checksum algorithms."""
+    algorithms = "".join(f"<ChecksumAlgorithm>{name}</ChecksumAlgorithm>" for name in ("CRC32", "SHA256")[:checksums])
+    one = f"<AnnotationName>{{}}</AnnotationName><ETag>&quot;e&quot;</ETag><Size>3</Size>{algorithms}"
+    date = "<LastModified>2026-10-21T07:28:00.000Z</LastModified>"
+    members = "".join(f"<Annotation>{one.format(name)}{date}</Annotation>" for name in ("a", "é&amp;"))
+    return (
+        "<ListObjectAnnotationsResult><Bucket>b</Bucket><AnnotationCount>2</AnnotationCount>"
+        f"<Annotations>{members}</Annotations></ListObjectAnnotationsResult>"
+    ).encode()
+
+
+@pytest.mark.parametrize("checksums", [0, 1, 2])
+def test_annotations_are_read_in_the_lane(both: BothLanes, checksums: int) -> None:
+    """Each with its size and date; its algorithms are repeated elements."""
+    name = "list_object_annotations"
+    both.begin("s3", name, plain_parameters(name))
+    outcome = assert_same(both, "s3", name, plain_parameters(name), http(200, annotations(checksums=checksums)))
+    assert outcome.is_lanes
+    found = outcome.returned["Annotations"]
+    assert [(one["AnnotationName"], one["Size"], one["ETag"]) for one in found] == [("a", 3, '"e"'), ("é&", 3, '"e"')]
+    assert [len(one.get("ChecksumAlgorithm", [])) for one in found] == [checksums] * 2
 
 
 @pytest.mark.parametrize("name", ["copy_object", "upload_part_copy"])

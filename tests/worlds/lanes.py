@@ -16,6 +16,7 @@ COPY: Any = {"Bucket": "bucket", "Key": "k", "CopySource": {"Bucket": "bucket", 
 XML = {
     "copy_object": b"<CopyObjectResult><ETag>&quot;e&quot;</ETag></CopyObjectResult>",
     "upload_part_copy": b"<CopyPartResult><ETag>&quot;e&quot;</ETag></CopyPartResult>",
+    "list_object_annotations": b"<ListObjectAnnotationsResult><Key>k</Key></ListObjectAnnotationsResult>",
     "get_object_tagging": b"<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>",
 }
 
@@ -101,7 +102,7 @@ def plain_answer(seen: Seen) -> bytes:
         part = "partNumber" in seen.query
         return http(200, XML["upload_part_copy" if part else "copy_object"])
     if seen.method == "GET":
-        return http(200, XML["get_object_tagging"])
+        return http(200, XML["list_object_annotations" if "annotation" in seen.query else "get_object_tagging"])
     if seen.method == "DELETE":
         return http(204)
     return http(200, method="HEAD", ETag='"e"')
@@ -129,6 +130,7 @@ ORDINARY: dict[str, dict[str, Any]] = {
     },
     "update_item": {"TableName": "t", "Key": {"pk": {"S": "a"}}, "UpdateExpression": "SET a = :a"},
     "batch_get_item": {"RequestItems": {"t": {"Keys": [{"pk": {"S": "a"}}], "ConsistentRead": True}}},
+    "scan": {"TableName": "t", "Segment": 1, "TotalSegments": 4, "Limit": 500, "ExclusiveStartKey": {"pk": {"S": "a"}}},
     "batch_execute_statement": {"Statements": [{"Statement": "INSERT …", "Parameters": [{"S": "a"}, {"N": "1"}]}]},
     "get_records": {"ShardIterator": "i", "Limit": 200},
     "receive_message": {"QueueUrl": "http://q/1/q", "MaxNumberOfMessages": 10, "WaitTimeSeconds": 20},

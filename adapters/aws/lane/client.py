@@ -11,8 +11,8 @@ from adapters.aws.repeated_answers import AnswerNumbers
 
 _LOG = logging.getLogger(__name__)
 HOT = {
-    "s3": "head_object copy_object upload_part_copy delete_object get_object_tagging",
-    "dynamodb": "get_item put_item update_item batch_get_item batch_execute_statement",
+    "s3": "head_object copy_object upload_part_copy delete_object get_object_tagging list_object_annotations",
+    "dynamodb": "get_item put_item update_item batch_get_item batch_execute_statement scan",
     "dynamodbstreams": "get_records",
     "sqs": "receive_message send_message_batch delete_message_batch change_message_visibility_batch",
     "events": "put_events",

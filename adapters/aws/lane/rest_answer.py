@@ -62,15 +62,17 @@ class RestReader:
 
 
 class _Structure:
-    """Reads the children of a node: single texts, and lists of structures of texts."""
+    """Reads the children of a node: single texts, lists of structures of texts, and texts that are repeated."""
 
     def __init__(self, members: Any) -> None:
-        self._members: dict[str, tuple[str, Any]] = {}
+        self._members: dict[str, tuple[str, Any, bool]] = {}
         for name, member in members.items():
             wire = member.serialization.get("name", name)
             if member.serialization.get("xmlAttribute"):
                 raise UnusualError(f"the attribute {wire}")
-            self._members[wire] = (name, _node_reader(member))
+            is_repeated = bool(member.type_name == "list" and member.serialization.get("flattened"))
+            read = _text_node_reader(member.member) if is_repeated else _node_reader(member)
+            self._members[wire] = (name, read, is_repeated)
 
     def read(self, node: Any) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -78,20 +80,28 @@ class _Structure:
             known = self._members.get(_local(child.tag))
             if known is None:
                 continue
-            if known[0] in found:
+            name, read, is_repeated = known
+            if is_repeated:
+                found.setdefault(name, []).append(read(child))
+            elif name in found:
                 raise UnusualError
-            found[known[0]] = known[1](child)
+            else:
+                found[name] = read(child)
         return found
 
 
 def _node_reader(member: Any) -> Convert:
     if member.type_name == "list":
-        if member.serialization.get("flattened") or member.member.type_name != "structure":
+        if member.member.type_name != "structure":
             raise UnusualError(f"the list {member.name}")
         inner = _Structure(member.member.members)
         return lambda node: [inner.read(child) for child in node]
     if member.type_name == "structure":
         return _Structure(member.members).read
+    return _text_node_reader(member)
+
+
+def _text_node_reader(member: Any) -> Convert:
     convert = _text_reader(member)
     return lambda node: convert(node.text or "")
 

@@ -40,6 +40,13 @@ def read_date(text: Any) -> datetime:
         raise UnusualError from error
 
 
+def read_timestamp(value: Any) -> datetime:
+    """A date of an answer for botocore, as botocore reads it; those of listings are read a hundred times as fast."""
+    if isinstance(value, str) and _ISO_DATE.fullmatch(value):
+        return datetime.fromisoformat(value)
+    return parse_timestamp(value)
+
+
 def epoch_of(moment: Any) -> float:
     """Seconds since 1970 as botocore writes them in JSON: whole ones as an int."""
     aware = _aware(moment)
