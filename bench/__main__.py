@@ -9,6 +9,7 @@ BENCHES = {
     "growth": "CPU an object for 10,000 and 100,000 objects",
     "latency": "objects a second with added latency and growing concurrency",
     "commands": "CPU and requests an object of verify, status, report, cleanup and rollback",
+    "stages": "CPU and peak memory of the stages over 30,000 and 300,000 records, in one process",
     "joined": "seconds of one shared verification, worked on by one, two and four processes",
     "chains": "audit events a second through the chains, with one writer and with several",
     "imports": "what each handler imports, by package: time and memory",

@@ -14,10 +14,11 @@ MOST_SECONDS = 4 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """CPU of a client's processes (user and system), and the time until its work was done; both in seconds."""
+    """CPU of a client's processes (user and system), and the time until its work was done, in seconds; peak memory."""
 
     cpu: float
     elapsed: float
+    peak_mib: float = 0.0
 
 
 class ClientFailedError(RuntimeError):
@@ -73,7 +74,7 @@ def _waited(child: subprocess.Popen[bytes], command: Sequence[str], log: Path, *
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode != 0:
         raise ClientFailedError(f"{command[:4]} ended with {child.returncode}: {_last_words(log)}")
-    return Spent(usage.ru_utime + usage.ru_stime, elapsed)
+    return Spent(usage.ru_utime + usage.ru_stime, elapsed, usage.ru_maxrss / 1024)
 
 
 def _last_words(log: Path) -> str:
