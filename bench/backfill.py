@@ -1,4 +1,4 @@
-"""Peak memory and rate of feeding an inventory of 0.2 and 2 million rows, without queue or journal (``--dry-run``)."""
+"""Peak memory and rate of feeding an inventory of 0.2 and 5 million rows, without queue or journal (``--dry-run``)."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.generated import generated
 
-ROWS = (200_000, 2_000_000)
+ROWS = (200_000, 5_000_000)
 FORMATS = ("CSV", "Parquet")
 
 
