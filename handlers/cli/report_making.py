@@ -1,7 +1,9 @@
 """Makes a report: its records are counted by a run, or in one pass here that may print and audit them too."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from domain.errors import InputError
@@ -24,7 +26,7 @@ from handlers.cli.report_records import (
     audit_records,
     read_through,
 )
-from handlers.cli.stage_runs import StageCommand
+from handlers.cli.stage_runs import Runs, StageCommand
 from handlers.operations.segments import read_records
 
 if TYPE_CHECKING:
@@ -54,8 +56,9 @@ def make_report(command: StageCommand, asked: Asked, *, planned: Planned | None,
         raise InputError(
             "--audit: KEYSHIFT_AUDIT_BUCKET is not set, so keyshift knows no audit chain: set it, or omit --audit"
         )
-    tallied, by_run = None, not asked.quick and _counts_by_run(command, asked)
-    if by_run:
+    tallied, has_chain = None, bool(command.process.settings.audit_bucket)
+    functions_would = partial(command.leaves_to_functions, Work.REPORT)
+    if counts_by_run(command.runs, asked, has_chain=has_chain, functions_would=functions_would):
         tallied = count_report(command)
         if tallied is None:
             return None
@@ -83,16 +86,18 @@ def make_report(command: StageCommand, asked: Asked, *, planned: Planned | None,
     )
 
 
-def _counts_by_run(command: StageCommand, asked: Asked) -> bool:
-    """Whether a run counts the records: where this process has to read each of them anyway, it counts them itself."""
-    runs = command.runs
-    if asked.printed is not None:
+def counts_by_run(runs: Runs, asked: Asked, *, has_chain: bool, functions_would: Callable[[], bool]) -> bool:
+    """Whether a run counts the records: where this process has to read each of them anyway, it counts them itself.
+
+    ``has_chain``: there is an audit chain. ``functions_would`` count by default.
+    """
+    if asked.quick or asked.printed is not None:
         return False
     if runs.is_given or runs.shared or runs.engine:
         return True
-    if asked.audit is False or not command.process.settings.audit_bucket:
+    if asked.audit is False or not has_chain:
         return True
-    return asked.audit is None and command.leaves_to_functions(Work.REPORT)
+    return asked.audit is None and functions_would()
 
 
 def _read(
