@@ -22,6 +22,7 @@ from handlers.bootstrap.process import Process
 from handlers.bootstrap.runs import verify_work
 from handlers.bootstrap.stage_tasks import stage_works
 from handlers.cli.run_following import Following, work_and_follow
+from handlers.cli.stage_runs import SHARED_FROM
 from handlers.operations import stage_tasks
 from handlers.operations.count_run import CountOptions
 from handlers.operations.removal_run import CleanupOptions
@@ -397,6 +398,27 @@ def test_functions_keep_the_records_that_need_a_person(site_of: Desk, tmp_path: 
     site_of.said("report", "--out", str(local))
     assert troubled_part(local) == troubled_part(page)
     assert newest(site_of, Work.COUNT).goes_on
+
+
+def test_functions_count_a_large_report_by_default(site_of: Desk, tmp_path: Path) -> None:
+    """Then the audit chain is left, which the command says; --no-engine compares it here."""
+    moved(site_of, 3)
+    bucket, page = f"{site_of.site.name}-audit", tmp_path / "report.html"
+    site_of.site.clients.s3.create_bucket(Bucket=bucket)
+    site_of.more["KEYSHIFT_AUDIT_BUCKET"] = bucket
+    site_of.site.dependencies.progress.add_progress({"records.COPIED": SHARED_FROM}, batch_id="many")
+    with functions(site_of, StageQueue.LOOKING) as calls:
+        said = site_of.said("report", "--out", str(page))
+    assert calls
+    assert "the audit chain was not read" in said
+    html = page.read_text("utf-8")
+    assert ("3 objects, " in html, "not read, because a run counted the records" in html) == (True, True)
+    with functions(site_of, StageQueue.LOOKING) as calls:
+        here = site_of.said("report", "--no-engine", "--out", str(page))
+    assert not calls
+    assert "the audit chain was not read" not in here
+    html = page.read_text("utf-8")
+    assert ("3 objects, " in html, "the audit is whole: 0 segments" in html) == (True, True)
 
 
 def troubled_part(page: Path) -> str:
