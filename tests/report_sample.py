@@ -10,7 +10,7 @@ from domain.protocol.causes import Cause
 from domain.protocol.record import Origin, Record, State
 from domain.reporting.costs import Planned, spent
 from domain.reporting.progress import MINUTE, Span
-from domain.reporting.report import Tallied
+from domain.reporting.tallied import RecordTally
 from domain.steering.control import Control
 from domain.steering.pulse import Tally
 from handlers.cli.pages.report import Report
@@ -57,9 +57,10 @@ def shown_report() -> Report:
 
 def sample_report(keys: tuple[str, ...] = HOSTILE, *, reason: str = "lunch <b>") -> Report:
     """As the command makes one."""
-    tallied = Tallied()
+    tally = RecordTally()
     for record in sample_records(keys):
-        tallied.count(record)
+        tally.count(record)
+    tallied = tally.tallied
     history, copied, size = {}, 0, 0
     for minute in range(300):
         number = int(max(0, 900 + 500 * sin(minute / 17))) if not 120 <= minute < 141 else 0

@@ -1,61 +1,15 @@
-"""The figures of a report, counted record by record in bounded memory."""
+"""The lines of a report, one for each object, and its figures over time."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from domain.protocol.record import Record
 from domain.reporting.fidelity import fidelity_of
-from domain.reporting.progress import FAILURES, HOUR, MINUTE, Span, cause_word
+from domain.reporting.progress import HOUR, MINUTE, Span
 
-SHOWN = 100
 SHORT_SECONDS = 6 * HOUR
 """A history of at most this length is shown in minutes."""
-
-
-@dataclass(slots=True)
-class Tallied:
-    """What a read of every record has found; ``troubled`` are the first records that need a person."""
-
-    records: int = 0
-    size: int = 0
-    running: int = 0
-    verified: int = 0
-    outcomes: Counter[str] = field(default_factory=Counter)
-    causes: Counter[str] = field(default_factory=Counter)
-    kept: Counter[str] = field(default_factory=Counter)
-    changed: Counter[str] = field(default_factory=Counter)
-    lost: Counter[str] = field(default_factory=Counter)
-    unseen: Counter[str] = field(default_factory=Counter)
-    troubled: list[Record] = field(default_factory=list)
-
-    def watch(self, records: Iterable[Record]) -> Iterator[Record]:
-        """Hand the records on, and count each."""
-        for record in records:
-            self.count(record)
-            yield record
-
-    def count(self, record: Record) -> None:
-        """Count one record."""
-        fidelity = fidelity_of(record)
-        self.records += 1
-        self.size += record.size or 0
-        self.running += record.claim is not None
-        self.verified += record.verified_at is not None
-        self.outcomes[fidelity.outcome] += 1
-        for counter, notes in (
-            (self.kept, fidelity.kept),
-            (self.changed, fidelity.changed),
-            (self.lost, fidelity.lost),
-            (self.unseen, fidelity.unseen),
-        ):
-            counter.update(note.what for note in notes)
-        if record.state in FAILURES:
-            self.causes[cause_word(record)] += 1
-            if len(self.troubled) < SHOWN:
-                self.troubled.append(record)
 
 
 COLUMNS = (

@@ -20,6 +20,7 @@ class Work(StrEnum):
     PURGE_DRY = "rollback --purge"
     PURGE = "rollback --purge --yes"
     COUNT = "status --exact"
+    REPORT = "report"
 
 
 class StageQueue(StrEnum):
@@ -41,6 +42,7 @@ _QUEUES = {
     Work.ROLLBACK_DRY: StageQueue.LOOKING,
     Work.PURGE_DRY: StageQueue.LOOKING,
     Work.COUNT: StageQueue.LOOKING,
+    Work.REPORT: StageQueue.LOOKING,
     Work.CLEANUP: StageQueue.REMOVING,
     Work.PURGE: StageQueue.REMOVING,
     Work.ROLLBACK: StageQueue.RESTORING,
@@ -73,7 +75,8 @@ def waits_in_pause(work: Work) -> bool:
 
     A rollback pauses the migration itself, and an operator who has paused it counts its records.
     """
-    return work not in (Work.ROLLBACK_DRY, Work.ROLLBACK, Work.PURGE_DRY, Work.PURGE, Work.UNDO, Work.COUNT)
+    counts = (Work.COUNT, Work.REPORT)
+    return work not in (Work.ROLLBACK_DRY, Work.ROLLBACK, Work.PURGE_DRY, Work.PURGE, Work.UNDO, *counts)
 
 
 def needs_look(work: Work) -> bool:

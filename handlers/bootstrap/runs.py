@@ -12,16 +12,23 @@ from domain.planning.ports import ObjectListing
 from domain.protocol.ports import RecordPages
 from domain.rules.lake_tables import LakeTable, LakeTables, TableFormat
 from domain.runs.ports import RunBook
+from domain.runs.works import Work
 from handlers.bootstrap.inventories import inventory_files
 from handlers.bootstrap.operations import check_inventory
 from handlers.bootstrap.process import Process
 from handlers.bootstrap.references import references_of
 from handlers.operations.cleanup import Cleaner, lake_tables_of
-from handlers.operations.count_run import CountOptions, count_records
+from handlers.operations.count_run import (
+    CountOptions,
+    count_records,
+    lines_of_slice,
+    show_troubled,
+    tally_records,
+)
 from handlers.operations.look_at_holders import holders_of, look_at_holders
 from handlers.operations.operator import Operation
 from handlers.operations.purge import Purger
-from handlers.operations.record_counts import RecordCounts
+from handlers.operations.record_counts import KeptLines, RecordCounts
 from handlers.operations.reference_run import ReferenceScanWork, ScanOptions
 from handlers.operations.references import References
 from handlers.operations.removal_run import CleanupOptions, PurgeOptions, RemovalWork
@@ -169,9 +176,13 @@ def undo_work(process: Process, operation: Operation, options: UndoOptions) -> U
     return UndoWork(references_of(process), options, sleep=operation.dependencies.sleep)
 
 
-def count_work(process: Process, operation: Operation, options: CountOptions) -> RecordCounts:
-    """The work of a count of all records with these options."""
-    return RecordCounts(pages_of(process), options.segments, count_records, sleep=operation.dependencies.sleep)
+def count_work(process: Process, operation: Operation, work: Work, options: CountOptions) -> RecordCounts:
+    """The work of a count of all records with these options: for a report, or for ``status --exact``."""
+    pages, segments, sleep = pages_of(process), options.segments, operation.dependencies.sleep
+    if work is not Work.REPORT:
+        return RecordCounts(pages, segments, count_records, sleep=sleep)
+    keeps = KeptLines(show_troubled, lines_of_slice(segments))
+    return RecordCounts(pages, segments, tally_records, sleep=sleep, keeps=keeps)
 
 
 def reference_scan_work(

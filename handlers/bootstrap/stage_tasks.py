@@ -89,8 +89,8 @@ def _open_work(
         scan = scan_options_of(options)
         jobs = references_of(process, pace=shared_units(process, scan.read_units, seconds_left))
         return nullcontext(reference_scan_work(process, operation, jobs, scan, kept))
-    if work is Work.COUNT:
-        return nullcontext(count_work(process, operation, count_options_of(options)))
+    if work in (Work.COUNT, Work.REPORT):
+        return nullcontext(count_work(process, operation, work, count_options_of(options)))
     if work is Work.ROLLBACK_DRY:
         return nullcontext(rollback_plan_work(process, operation, rollback_options_of(options)))
     if work is Work.ROLLBACK:

@@ -1,36 +1,22 @@
 """``keyshift report``: the migration's report as one page, or object by object."""
 
-import csv
 import json
-import sys
-import time
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from domain.errors import InputError
-from domain.planning.prices import Prices
-from domain.protocol.ports import Manifest
-from domain.protocol.record import Record
-from domain.reporting.costs import Planned, spent
-from domain.reporting.progress import HOUR
-from domain.reporting.report import COLUMNS, Tallied, length_of, row_of
-from handlers.cli.audit import findings_of, progress, verdict_of
+from handlers.cli.count import check_report
 from handlers.cli.options import with_settings
-from handlers.cli.output import machine_output, write_text
+from handlers.cli.output import write_text
 from handlers.cli.pages.report import Report, report_page
 from handlers.cli.plan import read_prices
+from handlers.cli.report_making import Asked, make_report
+from handlers.cli.report_records import print_csv, print_json
+from handlers.cli.stage_runs import Runs, StageCommand, refuse_options, run_options
 from handlers.config.settings import Settings
-from handlers.operations.segments import read_records
-
-if TYPE_CHECKING:
-    from handlers.bootstrap.process import Process
-
-FINDINGS_SHOWN = 20
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @click.command()
@@ -41,7 +27,18 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 )
 @click.option("--plan", type=click.Path(path_type=Path), help="Output of 'plan --json', or file of 'plan --out'.")
 @click.option("--prices", type=click.Path(path_type=Path), help="A YAML file with your own prices.")
+@click.option("--summary", is_flag=True, help="With --json: the figures alone, so that functions can count them.")
 @click.option("--quick", is_flag=True, help="Counters only: read neither the records nor the audit chain.")
+@click.option(
+    "--audit/--no-audit",
+    default=None,
+    help="Compare the audit chain with every record, in this process, or leave it. By default the audit chain is"
+    " compared unless a run counts the records.",
+)
+@run_options
+@click.option(
+    "--threads", default=8, show_default=True, type=click.IntRange(1, 256), help="In a run: pages in parallel."
+)
 @with_settings
 @click.pass_context
 def report(
@@ -53,7 +50,14 @@ def report(
     as_json: bool,
     plan: Path | None,
     prices: Path | None,
+    summary: bool,
     quick: bool,
+    audit: bool | None,
+    shared: bool | None,
+    join: bool,
+    cancel: bool,
+    engine: bool | None,
+    threads: int,
 ) -> None:
     """Write one self-contained HTML file: progress, rules, failures, what was kept, cost, and the state of the audit.
 
@@ -61,22 +65,30 @@ def report(
     a text that a spreadsheet would run as a formula begins with an apostrophe. Exit code 1 when the audit chain is
     broken.
 
+    For the page and for --summary a run counts the records, and functions or other commands can work on it. In two
+    cases this process reads every record itself: each object is printed, or the audit chain is compared. Functions do
+    not compare the audit chain, because it proves what they did.
+
     \b
     Example:
       keyshift report --plan plan.json --out report.html
+      keyshift report --engine --no-audit
       keyshift report --csv > objects.csv
     """
+    from handlers.bootstrap.operations import operation_for
     from handlers.bootstrap.planning import read_plan
-    from handlers.bootstrap.process import Process
 
-    if as_csv and as_json:
-        raise InputError("choose one of --csv and --json: both go to standard output")
-    if quick and as_csv:
-        raise InputError("--quick reads no records, so it has no objects for --csv: omit one of the two")
-    process = Process(settings)
+    runs = Runs(shared, join, cancel, engine)
+    refuse_options(context, ("shared",), join=join, cancel=cancel)
+    _check(as_csv=as_csv, as_json=as_json, summary=summary, quick=quick, audit=audit)
+    check_report(runs, quick=quick, as_csv=as_csv, as_json=as_json and not summary)
+    process, operation = operation_for(settings, function="report-command")
     planned = read_plan(plan, process.rules) if plan is not None else None
-    printed = _csv_rows if as_csv else _json_rows if as_json else None
-    made = make_report(process, planned=planned, prices=read_prices(prices), quick=quick, printed=printed)
+    printed = print_csv if as_csv else print_json if as_json and not summary else None
+    command = StageCommand(context, process, operation, runs, threads, None, as_json)
+    made = make_report(command, Asked(quick, printed, audit), planned=planned, prices=read_prices(prices))
+    if made is None:
+        return
     if as_json:
         click.echo(json.dumps({"summary": _summary(made)}))
     if out is not None or not (as_csv or as_json):
@@ -84,84 +96,16 @@ def report(
     context.exit(1 if made.audit_is_good is False else 0)
 
 
-def make_report(
-    process: "Process", *, planned: Planned | None, prices: Prices, quick: bool, printed: Any = None
-) -> Report:
-    """Read everything; ``printed`` prints each record and passes it on."""
-    from handlers.bootstrap import wire_command
-    from handlers.bootstrap.steering import status_lookout_of
-
-    now, dependencies = time.time(), wire_command(process, function="report-command")
-    lookout = status_lookout_of(process, dependencies)
-    status = lookout.look(exact=False)
-    counters = dependencies.progress.read_progress()
-    hours = dependencies.progress.read_history(HOUR)
-    length = length_of(hours, now=now)
-    tallied, audit, is_good, findings = None, "not read (--quick)", None, list[str]()
-    if not quick:
-        tallied = Tallied()
-        records = read_records(lookout.pages, dependencies, about=sum(status.records.values()))
-        audit, is_good, findings = _read_records(process, dependencies.ports.manifest, tallied.watch(records), printed)
-    return Report(
-        made_at=now,
-        status=status,
-        counters=counters,
-        history=hours if length == HOUR else dependencies.progress.read_history(length),
-        tallied=tallied,
-        bill=spent(counters, prices, single_events=process.rules.single_events),
-        prices_as_of=prices.as_of,
-        planned=planned,
-        audit=audit,
-        audit_is_good=is_good,
-        audit_findings=findings,
-    )
-
-
-def _read_records(
-    process: "Process", manifest: Manifest, records: Iterator[Record], printed: Any
-) -> tuple[str, bool | None, list[str]]:
-    """Go once over every record: to count it, to print it, and to compare it with the audit chain."""
-    from handlers.bootstrap.audit import audited_items, chain_verifier
-
-    if printed is not None:
-        records = printed(records)
-    if not process.settings.audit_bucket:
-        with progress() as say:
-            say("reading the manifest's records")
-            for _ in records:
-                pass
-        return "off: there is no KEYSHIFT_AUDIT_BUCKET, so there is no proof of what was done", None, []
-    findings: list[str] = []
-    with chain_verifier(process, expected={}, started=time.time()) as verifier:
-        for finding in findings_of(verifier, manifest, audited_items(process), records=records):
-            if len(findings) < FINDINGS_SHOWN:
-                findings.append(f"{finding.fault.value}: {finding.text}")
-        return verdict_of(verifier), verifier.figures.is_good, findings
-
-
-def _csv_rows(records: Iterable[Record]) -> Iterator[Record]:
-    writer = csv.writer(machine_output(), lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for record in records:
-        row = row_of(record)
-        writer.writerow([guarded(row[name]) for name in COLUMNS])
-        yield record
-
-
-def _json_rows(records: Iterable[Record]) -> Iterator[Record]:
-    for record in records:
-        sys.stdout.write(json.dumps(row_of(record)) + "\n")
-        yield record
-
-
-def guarded(value: object) -> str:
-    """A cell of CSV; a spreadsheet must not run a producer's key as a formula."""
-    if value is None:
-        return ""
-    if isinstance(value, list):
-        value = "; ".join(map(str, value))
-    text = str(value)
-    return "'" + text if isinstance(value, str) and text.startswith(_FORMULA) else text
+def _check(*, as_csv: bool, as_json: bool, summary: bool, quick: bool, audit: bool | None) -> None:
+    """Raise InputError for options that do not go together."""
+    if as_csv and as_json:
+        raise InputError("choose one of --csv and --json: both go to standard output")
+    if quick and as_csv:
+        raise InputError("--quick reads no records, so it has no objects for --csv: omit one of the two")
+    if quick and audit:
+        raise InputError("--quick does not read the audit chain: omit it, or --audit")
+    if summary and not as_json:
+        raise InputError("--summary is of the lines of JSON: give --json too")
 
 
 def _summary(made: Report) -> dict[str, Any]:

@@ -1,14 +1,35 @@
-"""The figures of a count of all records, by state and by cause."""
+"""The counts of all records as runs: the figures of ``status --exact``, and those of a report.
 
+They are two works with one mechanism. A run's work is the command that its refusals name, and a report's slices are
+larger: they keep some forty figures each, and lines.
+"""
+
+import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
 
-from domain.protocol.record import Record
+from domain.protocol.record import Record, State
+from domain.reporting.progress import CAUSE
+from domain.reporting.tallied import (
+    SHOWN,
+    STATE,
+    Troubled,
+    named,
+    report_figures,
+    state_figures,
+    troubled_of,
+)
 from domain.runs.works import OBJECTS
 from handlers.operations.runs import decode_options, encode_options
 
-_STATE, _CAUSE = "state.", "cause."
+MOST_LINES = 40 * SHOWN
+"""Lines that all slices of a report keep together; the command reads each, and shows SHOWN of them.
+
+Slices have about equally many records by chance. So a report whose records that need a person are at most SHOWN keeps
+each of them, unless one slice has more than forty times its share.
+"""
+_LEAST_LINES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +49,36 @@ def options_of(options: Mapping[str, str]) -> CountOptions:
 
 
 def count_records(records: Sequence[Record]) -> Mapping[str, int]:
-    """The figures of these records together."""
+    """The figures of ``status --exact`` of these records together."""
     counts: Counter[str] = Counter({OBJECTS: len(records)})
     for record in records:
-        counts.update(figures_of(record))
+        counts.update(state_figures(record))
     return counts
 
 
-def figures_of(record: Record) -> Iterable[str]:
-    """The figures that one record adds to."""
-    yield _STATE + record.state.value
-    if record.cause:
-        yield _CAUSE + record.cause.value
+def tally_records(records: Sequence[Record]) -> Mapping[str, int]:
+    """The figures of a report of these records together."""
+    counts: Counter[str] = Counter({OBJECTS: len(records)})
+    for record in records:
+        counts.update(report_figures(record))
+    return counts
+
+
+def lines_of_slice(segments: int) -> int:
+    """How many lines a slice of a report keeps at most, of so many slices."""
+    return min(SHOWN, max(_LEAST_LINES, MOST_LINES // segments))
+
+
+def show_troubled(record: Record) -> str | None:
+    """The line that a report keeps of a record; ``None``: it does not need a person."""
+    one = troubled_of(record)
+    return None if one is None else json.dumps(astuple(one))
+
+
+def troubled_from(line: str) -> Troubled:
+    """The record of such a line."""
+    bucket, key, state, why = json.loads(line)
+    return Troubled(bucket, key, State(state), why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +91,4 @@ class Counted:
 
 def counted_of(counts: Mapping[str, int]) -> Counted:
     """The records of figures that were added up."""
-
-    def named(prefix: str) -> Mapping[str, int]:
-        found = {name.removeprefix(prefix): count for name, count in counts.items() if name.startswith(prefix)}
-        return {name: count for name, count in sorted(found.items()) if count}
-
-    return Counted(named(_STATE), named(_CAUSE))
+    return Counted(named(counts, STATE), named(counts, CAUSE))

@@ -8,10 +8,11 @@ from domain.planning.total import Total
 from domain.protocol.ports import RecordPages
 from domain.queues import DeadLetterQueue, MessageQueue
 from domain.reporting.progress import BYTES_COPIED, CAUSE, OBJECTS_COPIED, RECORDS, RULE
+from domain.reporting.tallied import state_figures
 from domain.steering.ports import PulseBook
 from domain.steering.pulse import Tally
 from handlers.engine.dependencies import Dependencies
-from handlers.operations.count_run import Counted, counted_of, figures_of
+from handlers.operations.count_run import Counted, counted_of
 from handlers.operations.runs_under_way import RunUnderWay
 from handlers.operations.segments import read_records
 from handlers.operations.status import Depth, Status, throttled_places
@@ -85,7 +86,7 @@ class Lookout:
     def _counted(self, about: int) -> Counted:
         counts: Counter[str] = Counter()
         for record in read_records(self.pages, self.dependencies, about=about):
-            counts.update(figures_of(record))
+            counts.update(state_figures(record))
         return counted_of(counts)
 
     def _depths(self) -> dict[str, Depth]:

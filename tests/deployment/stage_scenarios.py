@@ -86,6 +86,7 @@ def _only_looking(place: Place) -> None:
     _done(place, Work.CLEANUP_DRY, CleanupOptions(2, yes=False, soak=0.0, tables=()), slices=2)
     _done(place, Work.ROLLBACK_DRY, RollbackOptions(2), slices=2)
     _done(place, Work.COUNT, CountOptions(2), slices=2)
+    _done(place, Work.REPORT, CountOptions(2), slices=2)
     for key in ("old/small", "old/noted"):
         _change(place, key, state=State.ROLLED_BACK, mode=Mode.ROLLED_BACK)
     _at_stage(place, Stage.ROLLED_BACK)

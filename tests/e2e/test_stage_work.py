@@ -22,6 +22,7 @@ from handlers.bootstrap.process import Process
 from handlers.bootstrap.runs import verify_work
 from handlers.bootstrap.stage_tasks import stage_works
 from handlers.cli.run_following import Following, work_and_follow
+from handlers.cli.stage_runs import SHARED_FROM
 from handlers.operations import stage_tasks
 from handlers.operations.count_run import CountOptions
 from handlers.operations.removal_run import CleanupOptions
@@ -226,6 +227,11 @@ def test_functions_of_other_rules_stop_the_run(site_of: Desk) -> None:
         (("status", "--engine"), "give --exact too"),
         (("status", "--exact", "--watch", "--join"), "--watch counts the records in this process"),
         (("status", "--exact", "--engine", "--local"), "kept in the command's own process"),
+        (("report", "--engine", "--local"), "kept in the command's own process"),
+        (("report", "--quick", "--join"), "--quick counts no records"),
+        (("report", "--csv", "--shared"), "--csv prints each object"),
+        (("report", "--json", "--engine"), "or give --summary too"),
+        (("report", "--join", "--shared"), "--shared is chosen when a run begins"),
         (("cleanup", "--engine", "--rate", "5"), "keyshift throttle limits the functions"),
         (("cleanup", "--engine", "--yes", "--rate", "5"), "keyshift throttle limits the functions"),
         (("references", "rewrite", "--engine"), "functions do not do keyshift references rewrite"),
@@ -342,23 +348,110 @@ def test_functions_count_the_records(site_of: Desk) -> None:
 def test_a_count_is_joined_and_cancelled(site_of: Desk) -> None:
     """As every run: what no function takes, a command that joins does."""
     moved(site_of, 3)
-    site = site_of.site
-    book = DynamoDbRunBook(site.clients, site.name)
-
-    def left(run_id: str) -> None:
-        digest, options = site.process.rules.digest, CountOptions(4).as_options()
-        run = Run(Work.COUNT.value, run_id, 4, options, rules_digest=digest, by="ana")
-        assert begin_run(book, run) is None
-
-    left("first")
+    left_open(site_of, Work.COUNT, "first")
     refused = run_keyshift("status", "--exact", "--shared", more=site_of.more)
     assert (refused.returncode, "keyshift status --exact --join resumes it" in refused.stderr) == (1, True)
     (joined,) = site_of.run("status", "--exact", "--join")
     assert joined["records"] == {"COPIED": 3}
-    left("second")
+    left_open(site_of, Work.COUNT, "second")
     (cancelled,) = site_of.run("status", "--exact", "--cancel")
     assert cancelled["cancelled"] == "status --exact"
     assert newest(site_of, Work.COUNT).state is RunState.CANCELLED
+
+
+def test_functions_count_the_records_of_a_report(site_of: Desk, tmp_path: Path) -> None:
+    """During a pause too: figures and page are those of one process, which reads no record for them."""
+    moved(site_of, 6)
+    site_of.run("verify", code=1)
+    *objects, alone = site_of.run("report")
+    assert len(objects) == 6
+    site_of.run("pause", "--reason", "a test")
+    with functions(site_of, StageQueue.LOOKING) as calls:
+        (engine,) = site_of.run("report", "--summary", "--engine")
+        page = tmp_path / "report.html"
+        said = site_of.said("report", "--engine", "--out", str(page))
+    assert calls
+    assert "the functions work on it" in said
+    here, there = alone["summary"], engine["summary"]
+    assert set(there) == set(here)
+    for name in ("records_read", "verified", "outcomes", "kept", "changed", "lost", "not_looked_at", "audit"):
+        assert there[name] == here[name], name
+    assert (there["records_read"], there["runs"]) == (6, [])
+    assert "6 objects, " in page.read_text("utf-8")
+    assert newest(site_of, Work.REPORT).state is RunState.ENDED
+
+
+def test_functions_keep_the_records_that_need_a_person(site_of: Desk, tmp_path: Path) -> None:
+    """The page names them with their sentence; a count of the status goes on beside that of a report."""
+    moved(site_of, 3)
+    site_of.site.put("new/taken", b"another writer's")
+    site_of.site.put("old/taken", b"the producer's")
+    site_of.work()
+    left_open(site_of, Work.COUNT, "of the status")
+    page = tmp_path / "report.html"
+    with functions(site_of, StageQueue.LOOKING):
+        site_of.said("report", "--engine", "--out", str(page))
+    html = page.read_text("utf-8")
+    assert "Objects that need a person" in html
+    assert "<code>old/taken</code>" in html
+    local = tmp_path / "local.html"
+    site_of.said("report", "--out", str(local))
+    assert troubled_part(local) == troubled_part(page)
+    assert newest(site_of, Work.COUNT).goes_on
+
+
+def test_functions_count_a_large_report_by_default(site_of: Desk, tmp_path: Path) -> None:
+    """Then the audit chain is left, which the command says; --no-engine compares it here."""
+    moved(site_of, 3)
+    bucket, page = f"{site_of.site.name}-audit", tmp_path / "report.html"
+    site_of.site.clients.s3.create_bucket(Bucket=bucket)
+    site_of.more["KEYSHIFT_AUDIT_BUCKET"] = bucket
+    site_of.site.dependencies.progress.add_progress({"records.COPIED": SHARED_FROM}, batch_id="many")
+    with functions(site_of, StageQueue.LOOKING) as calls:
+        said = site_of.said("report", "--out", str(page))
+    assert calls
+    assert "the audit chain was not read" in said
+    html = page.read_text("utf-8")
+    assert ("3 objects, " in html, "not read, because a run counted the records" in html) == (True, True)
+    with functions(site_of, StageQueue.LOOKING) as calls:
+        here = site_of.said("report", "--no-engine", "--out", str(page))
+    assert not calls
+    assert "the audit chain was not read" not in here
+    html = page.read_text("utf-8")
+    assert ("3 objects, " in html, "the audit is whole: 0 segments" in html) == (True, True)
+
+
+def troubled_part(page: Path) -> str:
+    """The table of the records that need a person."""
+    return page.read_text("utf-8").partition("Objects that need a person")[2].partition("</table>")[0]
+
+
+def left_open(desk: Desk, work: Work, run_id: str) -> None:
+    """A count that another command began and left."""
+    site = desk.site
+    digest, options = site.process.rules.digest, CountOptions(4).as_options()
+    run = Run(work.value, run_id, 4, options, rules_digest=digest, by="ana")
+    assert begin_run(DynamoDbRunBook(site.clients, site.name), run) is None
+
+
+def test_a_count_for_a_report_is_joined_and_cancelled(site_of: Desk, tmp_path: Path) -> None:
+    """From another process; the page of the one that joins holds the whole run."""
+    moved(site_of, 3)
+    left_open(site_of, Work.REPORT, "first")
+    refused = run_keyshift("report", "--shared", more=site_of.more)
+    assert (refused.returncode, "keyshift report --join resumes it" in refused.stderr) == (1, True)
+    page = tmp_path / "report.html"
+    site_of.said("report", "--join", "--out", str(page))
+    assert "3 objects, " in page.read_text("utf-8")
+    assert newest(site_of, Work.REPORT).state is RunState.ENDED
+    left_open(site_of, Work.REPORT, "second")
+    (cancelled,) = site_of.run("report", "--summary", "--cancel")
+    assert cancelled["cancelled"] == "report"
+    assert newest(site_of, Work.REPORT).state is RunState.CANCELLED
+    left_open(site_of, Work.REPORT, "third")
+    gone = tmp_path / "gone.html"
+    assert "cancelled: 0 of 4 slices" in site_of.said("report", "--cancel", "--out", str(gone))
+    assert not gone.exists()
 
 
 def test_functions_do_the_dry_runs(referred: Desk) -> None:

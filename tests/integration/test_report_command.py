@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,6 +80,49 @@ def test_a_broken_audit_is_told(site: Site, standin: Server, tmp_path: Path) -> 
     assert f"segment-altered: {key.split('/')[-2]}: segment 1 is damaged" in page
 
 
+def summary_of(said: str) -> dict[str, Any]:
+    """The only line, which has the figures."""
+    (line,) = said.splitlines()
+    found: dict[str, Any] = json.loads(line)["summary"]
+    return found
+
+
+def test_the_summary_alone_has_the_same_figures(site: Site, standin: Server) -> None:
+    """Without a run by functions the audit chain is compared, in the pass that counts."""
+    more = variables(site, standin)
+    whole = json.loads(run_keyshift("report", "--json", more=more).stdout.splitlines()[-1])["summary"]
+    alone = summary_of(run_keyshift("report", "--json", "--summary", more=more).stdout)
+    assert alone["audit"]["good"] is True
+    assert list(alone) == list(whole)
+    timed = ("recent", "live_lag_seconds", "backfill_lag_seconds", "objects_per_second", "bytes_per_second")
+    assert {k: v for k, v in alone.items() if k not in timed} == {k: v for k, v in whole.items() if k not in timed}
+    refused = run_keyshift("report", "--summary", more=more)
+    assert_one_sentence(refused, code=2, says="give --json too")
+
+
+def test_the_audit_is_compared_where_it_is_asked_for(site: Site, standin: Server, tmp_path: Path) -> None:
+    """Left by --no-audit, and beside a shared run by default; the page says so, with the command that does it."""
+    more, page = variables(site, standin), tmp_path / "r.html"
+    said = run_keyshift("report", "--no-audit", "--out", page, more=more)
+    assert (said.returncode, "4 objects, " in page.read_text("utf-8")) == (0, True)
+    assert "not read (--no-audit): keyshift audit verify compares" in page.read_text("utf-8")
+    said = run_keyshift("report", "--shared", "--out", page, more=more)
+    assert "the audit chain was not read" in said.stderr
+    assert "not read, because a run counted the records: keyshift audit verify" in page.read_text("utf-8")
+    both = summary_of(run_keyshift("report", "--json", "--summary", "--shared", "--audit", more=more).stdout)
+    assert (both["records_read"], both["audit"]["good"]) == (4, True)
+    lines = run_keyshift("report", "--json", "--no-audit", more=more).stdout.splitlines()
+    assert (len(lines), json.loads(lines[-1])["summary"]["audit"]["good"]) == (5, None)
+
+
+def test_an_audit_that_does_not_exist_is_refused(site: Site, standin: Server) -> None:
+    """By its setting; without --audit the report says that there is no chain."""
+    more = {**variables(site, standin), "KEYSHIFT_AUDIT_BUCKET": ""}
+    assert_one_sentence(run_keyshift("report", "--audit", more=more), code=2, says="KEYSHIFT_AUDIT_BUCKET is not set")
+    found = summary_of(run_keyshift("report", "--json", "--summary", more=more).stdout)
+    assert (found["records_read"], found["audit"]["verdict"][:4]) == (4, "off:")
+
+
 def test_a_quick_report_reads_counters_only(site: Site, standin: Server, tmp_path: Path) -> None:
     """It says what it did not read, and has no rows to give."""
     more = variables(site, standin)
@@ -86,5 +130,6 @@ def test_a_quick_report_reads_counters_only(site: Site, standin: Server, tmp_pat
     assert "The records were not read" in (tmp_path / "q.html").read_text(encoding="utf-8")
     assert_one_sentence(run_keyshift("report", "--quick", "--csv", more=more), code=2, says="--quick")
     assert_one_sentence(run_keyshift("report", "--json", "--csv", more=more), code=2, says="choose one")
+    assert_one_sentence(run_keyshift("report", "--quick", "--audit", more=more), code=2, says="does not read the audit")
     answer = run_keyshift("report", "--quick", "--out", tmp_path / "no" / "r.html", more=more)
     assert_one_sentence(answer, code=2, says="another --out")

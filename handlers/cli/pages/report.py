@@ -9,7 +9,8 @@ from itertools import accumulate
 from domain.planning.prices import CostLine
 from domain.reporting.costs import NOT_COUNTED, Planned
 from domain.reporting.progress import BYTES_COPIED, COPY_MILLISECONDS, FAILED, OBJECTS_COPIED, RULE_BYTES, Span
-from domain.reporting.report import Tallied, series
+from domain.reporting.report import series
+from domain.reporting.tallied import Tallied
 from handlers.cli.control import said_throttled
 from handlers.cli.pages.charts import Points, area_chart, bar_chart
 from handlers.cli.pages.style import STYLE
@@ -156,15 +157,20 @@ def _rules(report: Report) -> str:
 
 def _failures(report: Report) -> str:
     causes = report.tallied.causes if report.tallied is not None else report.status.causes
-    rows = [[shown(cause), f"{number:,}"] for cause, number in sorted(causes.items(), key=lambda one: -one[1])]
+    rows = [[shown(cause), f"{number:,}"] for cause, number in _by_number(causes)]
     return "<h2>Failures by cause</h2>" + (_table(["cause", "objects"], rows) if rows else "<p>None.</p>")
+
+
+def _by_number(counts: Mapping[str, int]) -> Sequence[tuple[str, int]]:
+    """The largest first."""
+    return sorted(counts.items(), key=lambda one: (-one[1], one[0]))
 
 
 def _fidelity(report: Report) -> str:
     tallied = report.tallied
     if tallied is None:
         return "<h2>Kept, changed, lost</h2><p>The records were not read (--quick).</p>"
-    outcomes = [[shown(name), f"{number:,}"] for name, number in tallied.outcomes.most_common()]
+    outcomes = [[shown(name), f"{number:,}"] for name, number in _by_number(tallied.outcomes)]
     notes = [
         [kind, shown(what), f"{number:,}"]
         for kind, counted in (
@@ -173,7 +179,7 @@ def _fidelity(report: Report) -> str:
             ("lost", tallied.lost),
             ("not looked at", tallied.unseen),
         )
-        for what, number in counted.most_common()
+        for what, number in _by_number(counted)
     ]
     about = f"<p>{tallied.records:,} objects, {tallied.verified:,} of them verified; each one is a line of --csv.</p>"
     moved = _table(["", "what", "objects"], notes) if notes else ""
@@ -184,7 +190,7 @@ def _troubled(report: Report) -> str:
     if report.tallied is None or not report.tallied.troubled:
         return ""
     rows = [
-        [f"<code>{shown(one.source.key)}</code>", one.state.value, shown(one.why or "unknown")]
+        [f"<code>{shown(one.key)}</code>", one.state.value, shown(one.why or "unknown")]
         for one in report.tallied.troubled
     ]
     more = sum(report.tallied.causes.values()) - len(rows)

@@ -267,6 +267,7 @@ def test_a_slice_that_ends_each_of_its_processes_is_lost() -> None:
         (Work.ROLLBACK_DRY, False),
         (Work.PURGE_DRY, False),
         (Work.COUNT, False),
+        (Work.REPORT, False),
         (Work.ROLLBACK, False),
         (Work.UNDO, False),
     ],

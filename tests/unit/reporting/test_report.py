@@ -4,10 +4,12 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from domain.errors import InputError
+from domain.keys import Location
 from domain.planning.estimate import estimate
 from domain.planning.prices import CostLine, Prices
 from domain.planning.shares import Share
@@ -18,12 +20,13 @@ from domain.protocol.seen_parts import SeenParts
 from domain.reporting.costs import Planned, spent
 from domain.reporting.fidelity import fidelity_of
 from domain.reporting.progress import HOUR, MINUTE, Span, history_of, progress_of
-from domain.reporting.report import COLUMNS, SHOWN, Tallied, length_of, row_of, series
+from domain.reporting.report import COLUMNS, length_of, row_of, series
+from domain.reporting.tallied import SHOWN, RecordTally
 from domain.steering.control import Control
 from handlers.bootstrap.planning import read_plan
 from handlers.cli.pages.charts import MOST_POINTS, area_chart, bar_chart
 from handlers.cli.pages.report import report_page, said_number, shown
-from handlers.cli.report import guarded
+from handlers.cli.report_records import guarded
 from handlers.cli.text import said_bytes, said_seconds
 from handlers.config.rules_file import read_rules
 from handlers.operations.status import ThrottledPlace
@@ -140,30 +143,37 @@ def test_every_state_has_an_outcome() -> None:
 
 
 def test_a_tally_counts_and_keeps_little() -> None:
-    """However many objects failed, memory is bounded."""
-    tallied = Tallied()
+    """However many objects failed, memory is bounded; those that are shown do not depend on the order of reading."""
+    tally, keys = RecordTally(), [f"old/{number:03}" for number in range(2 * SHOWN)]
     parked = replace(RECORD, state=State.PARKED)
-    records = [replace(parked, cause=(Cause.KMS, Cause.ARCHIVED)[number % 2]) for number in range(2 * SHOWN)]
-    assert list(tallied.watch([RECORD, *records])) == [RECORD, *records]
+    records = [
+        replace(parked, source=Location("line-1", key), cause=(Cause.KMS, Cause.ARCHIVED)[number % 2])
+        for number, key in enumerate(keys)
+    ]
+    Random(1).shuffle(records)
+    assert list(tally.watch([RECORD, *records])) == [RECORD, *records]
+    tallied = tally.tallied
     assert (tallied.records, tallied.causes) == (2 * SHOWN + 1, {"kms": SHOWN, "archived": SHOWN})
-    assert len(tallied.troubled) == SHOWN
+    assert [one.key for one in tallied.troubled] == keys[:SHOWN]
 
 
 def test_a_tally_adds_up_what_the_records_say() -> None:
     """Sizes, what runs, what is verified, outcomes, and what a move kept, changed and lost."""
-    tallied = Tallied()
+    tally = RecordTally()
     unknown = Record(RECORD.source, RECORD.target)
     running = replace(RECORD, claim=Claim("t", 1.0), size=24, verified_at=None)
     for record in (RECORD, RECORD, running, unknown, unknown):
-        tallied.count(record)
+        tally.count(record)
+    tallied = tally.tallied
     assert (tallied.records, tallied.size, tallied.running, tallied.verified) == (5, 2_024, 1, 2)
     assert dict(tallied.outcomes) == {"moved": 3, "waiting": 2}
     assert (tallied.kept, set(tallied.changed.values()), tallied.lost) == ({"bytes": 3}, {3}, {})
     assert (tallied.unseen["tags"], tallied.unseen["ACL"]) == (3, 3)
     for tags in (1, 2):
-        tallied.count(replace(RECORD, seen=SeenParts(tags=tags, lost=("annotations",))))
+        tally.count(replace(RECORD, seen=SeenParts(tags=tags, lost=("annotations",))))
+    tallied = tally.tallied
     assert (tallied.kept["tags"], tallied.kept["no metadata"], tallied.lost) == (2, 2, {"annotations": 2})
-    assert (tallied.causes, tallied.troubled) == ({}, [])
+    assert (tallied.causes, tallied.troubled) == ({}, ())
 
 
 def test_a_row_says_when_and_whether_it_runs() -> None:
