@@ -3,8 +3,9 @@
 from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from domain.protocol.causes import Cause, told
 from domain.protocol.record import Record, State
 from domain.reporting.fidelity import fidelity_of
 from domain.reporting.progress import CAUSE, FAILURES, cause_word
@@ -18,12 +19,18 @@ _OUTCOME, _KEPT, _CHANGED, _LOST, _UNSEEN = "outcome.", "kept.", "changed.", "lo
 
 @dataclass(frozen=True, slots=True, order=True)
 class Troubled:
-    """A record that needs a person; ``why`` is a sentence, empty where its cause is unknown."""
+    """A record that needs a person; ``cause`` is ``None`` where it is unknown."""
 
     bucket: str
     key: str
     state: State
-    why: str
+    cause: Cause | None = field(default=None, compare=False)
+    cause_detail: str = field(default="", compare=False)
+
+    @property
+    def why(self) -> str:
+        """The cause as a sentence; empty where it is unknown."""
+        return told(self.cause, self.cause_detail) if self.cause is not None else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,7 @@ def troubled_of(record: Record) -> Troubled | None:
     """The record as a report shows it to a person; ``None``: it needs none."""
     if record.state not in FAILURES:
         return None
-    return Troubled(record.source.bucket, record.source.key, record.state, record.why)
+    return Troubled(record.source.bucket, record.source.key, record.state, record.cause, record.cause_detail)
 
 
 def named(counts: Mapping[str, int], prefix: str) -> Mapping[str, int]:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 
+from domain.protocol.causes import Cause
 from domain.protocol.record import Record, State
 from domain.reporting.progress import CAUSE
 from domain.reporting.tallied import (
@@ -77,8 +78,8 @@ def show_troubled(record: Record) -> str | None:
 
 def troubled_from(line: str) -> Troubled:
     """The record of such a line."""
-    bucket, key, state, why = json.loads(line)
-    return Troubled(bucket, key, State(state), why)
+    bucket, key, state, cause, detail = json.loads(line)
+    return Troubled(bucket, key, State(state), Cause(cause) if cause is not None else None, detail)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def test_copying_is_the_plans_duration() -> None:
 def test_plan_and_backfill_are_the_pages_own_figures() -> None:
     """Of the largest inventory in the page's tables."""
     plan = re.search(r"^\| `keyshift plan` \| Parquet \|[^|]*\|[^|]*\| ([\d,]+) \|", SCALE, re.MULTILINE)
-    rows = re.search(r"^\| CSV \| 2,000,000 \|[^|]*\| ([\d,]+) \|", SCALE, re.MULTILINE)
+    rows = re.search(r"^\| CSV \| 5,000,000 \|[^|]*\| ([\d,]+) \|", SCALE, re.MULTILINE)
     assert plan and rows  # noqa: PT018  # both or neither
     assert f"| {MILLION / number(plan[1]):.1f} seconds |" in SCALE
     assert f"| {MILLION / number(rows[1]) / 60:.1f} minutes of CPU |" in SCALE
