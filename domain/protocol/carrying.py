@@ -34,20 +34,23 @@ class CarriedVersions:
         self._policy = policy
 
     def carry(self, decision: CarryVersions, sight: Sight) -> HandedOn | None:
-        """Do the steps until S3 refuses one; HandedOn when the attempt's time is over.
+        """Do the steps until S3 refuses one; HandedOn with the versions left when the attempt's time is over.
 
         Raises ArchivedError for a version that must be restored first, and what the ports raise.
         """
         self._note_unrecorded(sight)
         condition = decision.condition
         for at, version in enumerate(decision.versions):
+            left = HandedOn(len(decision.versions) - at)
             # The first step is tried in any case, so that every attempt makes some progress.
             if at and not self._held.has_time_for(self._policy.request_seconds / 2):
-                return HandedOn(len(decision.versions) - at)
+                return left
             step = self._hide if version.is_marker else self._copy
             after = step(version, condition)
-            if after is None or isinstance(after, HandedOn):
-                return after
+            if isinstance(after, HandedOn):
+                return left
+            if after is None:
+                return None
             condition = after
         return None
 
@@ -74,7 +77,7 @@ class CarriedVersions:
 
     def _copy(self, version: StoredVersion, condition: TargetCondition) -> TargetCondition | HandedOn | None:
         held = self._held
-        seen = self._ports.store.look_at_object(held.record.source, version_id=version.version_id, with_tags=True)
+        seen = self._ports.store.look_at_object(held.record.source, version_id=version.version_id)
         if seen is None:  # it was deleted for good, so it is not part of the history any more
             return condition
         answer = self._copy_seen(seen, version, condition)

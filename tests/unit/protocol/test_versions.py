@@ -1,16 +1,18 @@
 """``versions: all``: the target gets the whole history of its source, in order, once, whatever interrupts it."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
 from domain.errors import TransientError, UnavailableError
 from domain.protocol.attempt import Verdict
 from domain.protocol.causes import Cause
-from domain.protocol.record import Origin, State
+from domain.protocol.record import Origin, Record, State
+from domain.protocol.seen_parts import SeenParts
 from tests.fakes.faults import Moment, ScriptedFaults
 from tests.worlds.history import DELETED, HistoryWorld
-from tests.worlds.migration import BARE_ROW, SOURCE, TARGET, created, listed, removed
+from tests.worlds.migration import BARE_ROW, LARGE, POLICY, SHORT, SOURCE, TARGET, created, listed, removed
 
 
 def test_every_version_is_carried_in_order() -> None:
@@ -248,3 +250,84 @@ def test_an_attempt_with_little_time_carries_a_version_all_the_same() -> None:
     for carried in ([b"a"], [b"a", b"b", b"c"]):
         world.migrate(BARE_ROW, limit=1.0)
         assert world.history(TARGET) == carried
+
+
+def test_another_writers_object_between_two_earlier_versions_ends_it() -> None:
+    """A refused step is the last one of the attempt's list, although more versions are left."""
+    world = HistoryWorld(b"a", b"b", b"c", b"d")
+
+    def write_between(call: str) -> None:
+        if call == "copy_object" and world.history(TARGET) == [b"a"]:
+            world.store.put(TARGET, b"theirs")
+
+    world.watched.before = write_between
+    assert world.migrate(created(b"d", 4)).state is State.CONFLICT
+    assert world.history(TARGET) == [b"a", b"theirs"]
+
+
+def test_a_version_in_parts_is_handed_on_in_its_middle() -> None:
+    """The attempt ends there; the next one finishes the same upload, and then the versions after it."""
+    world = HistoryWorld(b"a")
+    world.clock.advance(1)
+    world.store.put(SOURCE, LARGE, metadata={"body": "large"}, tags={"t": "1"})
+    world.write(b"c")
+    world.watched.after = lambda call: world.clock.advance(58 if call == "copy_parts" else 0)
+    outcome = world.migrate(BARE_ROW, policy=SHORT)
+    assert (outcome.verdict, outcome.cause, outcome.detail) == (Verdict.CONTINUE, Cause.VERSIONS_LEFT, "1")
+    assert world.history(TARGET) == [b"a"]
+    assert world.record.upload is not None
+    world.watched.after = lambda _: None
+    world.settle()
+    assert world.history(TARGET) == [b"a", LARGE, b"c"]
+    (large,) = [one for one in world.store.buckets.bucket("line").versions[TARGET.key] if one.body == LARGE]
+    assert large.state is not None
+    assert large.state.tags == {"t": "1"}
+    assert not world.store.uploads
+
+
+def test_a_delete_between_two_versions_leaves_nothing_of_the_copy_before_it() -> None:
+    """Neither what was seen of it, nor an upload for it; the copy after it is keyshift's own and not verified."""
+    world = HistoryWorld(b"a")
+    world.settle()
+    world.edit(origin=Origin.ADOPTED, verified_at=5.0, seen=SeenParts(metadata=1))
+    world.leave_upload()
+    world.write(DELETED, b"b", b"c")
+    told: list[Record] = []
+    world.watched.before = lambda call: told.append(world.record) if call == "copy_object" else None
+    assert world.migrate(created(b"c", 4), policy=replace(POLICY, mirror_adopted=True)).state is State.COPIED
+    assert world.history(TARGET) == [b"a", DELETED, b"b", b"c"]
+    hidden, carried = told
+    assert hidden.state is State.TOMBSTONE
+    assert (hidden.source_etag, hidden.target_etag, hidden.origin, hidden.verified_at) == (None, None, None, None)
+    assert (carried.origin, carried.verified_at, carried.seen) == (Origin.CREATED, None, None)
+    assert not world.store.uploads
+
+
+def test_a_version_carried_after_an_adopted_one_is_keyshifts_and_not_verified() -> None:
+    """What a verification saw was the copy before it."""
+    world = HistoryWorld(b"a")
+    world.settle()
+    world.edit(origin=Origin.ADOPTED, verified_at=5.0, seen=SeenParts(metadata=1))
+    world.write(b"b", b"c")
+    told: list[Record] = []
+    world.watched.before = lambda call: told.append(world.record) if call == "copy_object" else None
+    world.migrate(created(b"c", 3))
+    assert [(one.origin, one.verified_at, one.seen) for one in told[1:]] == [(Origin.CREATED, None, None)]
+
+
+def test_a_delete_of_a_version_that_was_deleted_for_good_meanwhile_hides_nothing() -> None:
+    """The marker after it has nothing to hide; the attempt goes on with the version after it."""
+    world = HistoryWorld(b"a", DELETED, b"b", b"c")
+    gone = world.store.buckets.bucket("line").versions[SOURCE.key][0].version_id
+
+    looks: list[str] = []
+
+    def expire(call: str) -> None:
+        looks.append(call)
+        if len(looks) > 2 and call == "look_at_object" and gone is not None:
+            world.store.destroy(SOURCE, gone)
+
+    world.watched.before = expire
+    world.migrate(created(b"c", 4))
+    assert world.history(TARGET) == [b"b", b"c"]
+    assert looks.count("list_versions") == 2

@@ -43,7 +43,8 @@ def marker(name: str, at: int) -> StoredVersion:
 
 def sight(record: Record = COPIED, target: ObjectState | None = OURS, **more: Any) -> Sight:
     """Both keys of a source with four versions, the second of which is at the target."""
-    return Sight(**{"record": record, "source": NOW, "target": target, "versions": ALL} | more)
+    known: dict[str, Any] = {"record": record, "source": NOW, "target": target, "versions": ALL}
+    return Sight(**(known | more))
 
 
 def ids(seen: Sight) -> list[str]:
