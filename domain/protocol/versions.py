@@ -27,10 +27,7 @@ def carry_first(decision: Decision, sight: Sight) -> Decision | CarryVersions:
     if missed:
         condition = MustMatch(target.etag) if target is not None else MustBeAbsent()
         return CarryVersions(missed, condition) if _writes_target(decision, sight) else decision
-    if isinstance(decision, Settle) and _is_behind(decision, sight) and sight.source is not None and target is not None:
-        # The same bytes were written again. That version has its own place in the history.
-        return Copy(sight.source, MustMatch(target.etag))
-    return decision
+    return _copy_again(decision, sight) or decision
 
 
 def _writes_target(decision: Decision, sight: Sight) -> bool:
@@ -49,16 +46,23 @@ def _may_be_replaced(target: ObjectState, sight: Sight) -> bool:
     return source is not None and any(is_overwritten(source, intent) for intent in doubted(target, record))
 
 
-def _is_behind(decision: Settle, sight: Sight) -> bool:
-    """Whether keyshift's target is a copy of an earlier version that equals the source in everything."""
+def _copy_again(decision: Decision, sight: Sight) -> Copy | None:
+    """The copy of a source that equals keyshift's target in everything, but is a later version than the carried one.
+
+    The same bytes were written again, and that version has its own place in the history.
+    """
     source, target = sight.source, sight.target
-    if decision.state is not State.COPIED or source is None or target is None or not _may_be_replaced(target, sight):
-        return False
+    if not isinstance(decision, Settle) or decision.state is not State.COPIED or source is None or target is None:
+        return None
+    if not _may_be_replaced(target, sight):
+        return None
     carried = carried_versions(sight.record, target)
     if carried:
-        return (source.version_id or _NULL) not in carried
-    # Cleanup has deleted the carried version for good, and only its date is left.
-    return is_known(target, sight.record) and is_put_after(source, sight.record, target)
+        is_later = (source.version_id or _NULL) not in carried
+    else:
+        # Cleanup has deleted the carried version for good, and only its date is left.
+        is_later = is_known(target, sight.record) and is_put_after(source, sight.record, target)
+    return Copy(source, MustMatch(target.etag)) if is_later else None
 
 
 def carried_versions(record: Record, target: ObjectState | None) -> frozenset[str]:

@@ -8,6 +8,7 @@ import pytest
 from domain.errors import TransientError, UnavailableError
 from domain.protocol.attempt import Verdict
 from domain.protocol.causes import Cause
+from domain.protocol.intents import Action, Intent
 from domain.protocol.record import Origin, Record, State
 from domain.protocol.seen_parts import SeenParts
 from tests.fakes.faults import Moment, ScriptedFaults
@@ -331,3 +332,27 @@ def test_a_delete_of_a_version_that_was_deleted_for_good_meanwhile_hides_nothing
     world.migrate(created(b"c", 4))
     assert world.history(TARGET) == [b"b", b"c"]
     assert looks.count("list_versions") == 2
+
+
+def test_a_copy_that_is_recorded_is_not_recorded_again() -> None:
+    """Each step has its own writes: the claim, one before and one after the copy of each version, and the last."""
+    world = HistoryWorld(b"a")
+    world.settle()
+    world.write(b"b", b"c")
+    world.manifest.calls.clear()
+    world.migrate(created(b"c", 3))
+    assert world.manifest.calls == ["claim_record", *["write_record"] * 4]
+
+
+def test_a_copy_that_was_refused_and_may_exist_is_not_recorded_as_keyshifts() -> None:
+    """It may be another writer's, of the same bytes; a later version may replace it, and the record says only that."""
+    world = HistoryWorld(b"a", b"b", b"c")
+    theirs = world.store.put(TARGET, b"a", metadata={"body": "a"})
+    first = str(world.store.buckets.bucket("line").versions[SOURCE.key][0].version_id)
+    refused = Intent(Action.COPY, theirs.etag, first, target_etag=theirs.etag, is_refused=True)
+    world.manifest.records[SOURCE.record_id] = Record(SOURCE, TARGET, rule="r", maybe=frozenset({refused}))
+    told: list[Record] = []
+    world.watched.before = lambda call: told.append(world.record) if call == "copy_object" else None
+    world.migrate(created(b"c", 3))
+    assert (told[0].state, told[0].target_etag) == (State.NEW, None)
+    assert world.history(TARGET) == [b"a", b"b", b"c"]
