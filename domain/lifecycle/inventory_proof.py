@@ -7,7 +7,7 @@ from types import MappingProxyType
 from domain.kms_keys import NO_KEYS, KeyMap
 from domain.lifecycle.verification import Finding, Sides, judge
 from domain.objects import Encryption, ObjectState
-from domain.protocol.record import Mode, Record, State
+from domain.protocol.record import Mode, Record
 from domain.protocol.seen_parts import NOT_IN_INVENTORIES, SeenParts
 
 _ENCRYPTIONS: Mapping[str, Encryption] = MappingProxyType({"SSE-S3": Encryption("AES256"), "NOT-SSE": Encryption()})
@@ -75,10 +75,8 @@ def _is_settled(record: Record, until: float) -> bool:
 
     A mark changes a record too. A verification since then has found both objects as the record still describes them.
     """
-    if record.state is not State.COPIED or record.mode is not Mode.FORWARD or record.is_unfinished:
-        return False
     # The etags of a rewritten object and of its source differ, and only keyshift's own commit says that both are right.
-    if record.is_rewritten:
+    if record.mode is not Mode.FORWARD or record.is_rewritten:
         return False
     return record.changed_at < until or (record.verified_at is not None and record.verified_at >= until)
 

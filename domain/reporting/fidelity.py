@@ -84,19 +84,15 @@ def _kept(record: Record, seen: SeenParts | None) -> Iterator[Note]:
         yield from (Note(one) for one in _ADOPTED if one != "bytes" or not has_bytes)
     if seen is None:
         return
+    if not seen.by_inventories:
+        yield _counted("metadata", seen.metadata, "metadata: {} entr", ("y", "ies"))
+        yield Note("headers")
+        yield _counted("tags", seen.tags, "{} tag")
     yield Note("storage class", f"storage class {seen.storage_class}")
     if not seen.source_key:
         yield Note("KMS key" if seen.has_kms_key else "no KMS key")
     if not seen.by_inventories:
-        yield from _kept_as_looked_at(seen)
-
-
-def _kept_as_looked_at(seen: SeenParts) -> Iterator[Note]:
-    """The parts that only a look at both objects shows."""
-    yield _counted("metadata", seen.metadata, "metadata: {} entr", ("y", "ies"))
-    yield Note("headers")
-    yield _counted("tags", seen.tags, "{} tag")
-    yield Note("object lock", f"object lock: {seen.lock}") if seen.lock else Note("no object lock")
+        yield Note("object lock", f"object lock: {seen.lock}") if seen.lock else Note("no object lock")
     if seen.annotations is not None:
         yield _counted("annotations", seen.annotations, "{} annotation")
     if seen.versions is not None:
