@@ -208,7 +208,7 @@ def _record_gates(seen: Readiness, accepted: frozenset[str]) -> tuple[Gate, ...]
             says += f"; {seen.census.compared:,} that changed lately were compared by this command"
         if name == "unverified" and seen.census.by_inventories:
             parts = ", ".join(NOT_IN_INVENTORIES)
-            says += f"; {seen.census.by_inventories:,} were verified by inventories, which do not show {parts}"
+            says += f"; {seen.census.by_inventories:,} were verified by inventories only, without {parts}"
         named = bool(count + since) and name in accepted and name in ACCEPTABLE
         gates.append(Gate(name.replace("_", "-"), open=not count + since, says=says, remedy=remedy, accepted=named))
     return tuple(gates)

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 
 NOT_IN_INVENTORIES = ("metadata", "headers", "tags", "object lock", "annotations")
-"""The parts that no inventory shows, in the report's words. Of a lock, an event hold has no column."""
+"""The parts that a verification by inventories does not compare, in the report's words.
+
+Of a lock, the fields of an event hold are not read: a report need not have them.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,7 @@ def test_the_mark_opens_the_cut_over_which_says_what_was_not_compared(credential
     gates = life.gates()
     assert [gate.name for gate in gates.values() if gate.holds] == []
     told = gates["unverified"].says
-    assert told.endswith("; 2 were verified by inventories, which do not show "
+    assert told.endswith("; 2 were verified by inventories only, without "
                          "metadata, headers, tags, object lock, annotations")  # fmt: skip
     life.clock.shift += DAY
     assert [name for name, gate in life.gates().items() if gate.holds] == ["stale"]

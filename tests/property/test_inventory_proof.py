@@ -188,7 +188,7 @@ def test_what_inventories_prove_a_look_proves() -> None:
     """At that moment both keys held what the record says, and the target lacks only what no inventory shows."""
     counted = Counter[bool]()
 
-    @settings(max_examples=3_000, deadline=None)
+    @settings(max_examples=1_500, deadline=None)
     @given(stories())
     def explore(story: Story) -> None:
         counted[is_proven(story)] += 1

@@ -74,7 +74,7 @@ def test_a_verified_object_says_what_was_seen_of_it() -> None:
     assert told(replace(RECORD, seen=SeenParts()))["unseen"] == ["annotations", NO_ACL]
 
 
-def test_what_no_inventory_shows_is_not_claimed() -> None:
+def test_what_inventories_did_not_compare_is_not_claimed() -> None:
     """Of a copy that inventories proved. What its adoption had compared before stays said."""
     seen = SeenParts(by_inventories=True)
     told_of = told(replace(RECORD, seen=seen))
