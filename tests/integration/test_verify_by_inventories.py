@@ -125,6 +125,7 @@ def test_a_young_copy_is_looked_at(life: Life, tmp_path: Path) -> None:
     for days, keys in ((8.0, set()), (7.9, {"old/a"})):
         place = report_of(life.site, tmp_path / str(days), began=days_ago(life, days))
         assert proven(verified(life, place, marks=False)) == keys
+    assert life.record("old/a").verified_at is None, "without marks nothing is written"
 
 
 def test_a_second_run_proves_the_same_again_and_writes_nothing(life: Life, tmp_path: Path) -> None:
