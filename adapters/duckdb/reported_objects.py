@@ -15,7 +15,7 @@ from adapters.duckdb.rows import read_one_by_one
 from adapters.inventory.files import LocalInventory
 from domain.errors import InputError
 from domain.keys import Location
-from domain.lifecycle.inventory_proof import ReportedObject
+from domain.lifecycle.reported import ReportedObject
 
 _ROWS = 10_000
 _ASKED_AT_ONCE = 1_000

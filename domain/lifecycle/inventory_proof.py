@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from domain.kms_keys import NO_KEYS, KeyMap
+from domain.lifecycle.reported import ReportedObject
 from domain.lifecycle.verification import Finding, Sides, judge
 from domain.objects import Encryption, ObjectState
 from domain.protocol.record import Mode, Record
@@ -13,23 +14,6 @@ from domain.protocol.seen_parts import NOT_IN_INVENTORIES, SeenParts
 _ENCRYPTIONS: Mapping[str, Encryption] = MappingProxyType({"SSE-S3": Encryption("AES256"), "NOT-SSE": Encryption()})
 """The statuses under which an etag may be a digest. Any other one, or none, is looked at."""
 _DETAIL = f"by inventories; not looked at: {', '.join(NOT_IN_INVENTORIES)}"
-
-
-@dataclass(frozen=True, slots=True)
-class ReportedObject:
-    """The current object of a key as an inventory names it; ``None`` and empty texts are what its row lacks.
-
-    ``etag`` without quotes, ``size`` in bytes, ``last_modified`` in seconds since 1970, UTC. ``encryption`` is the
-    report's status, such as ``SSE-S3``. ``is_plain`` means that the row rules out a KMS key, a retention and a hold.
-    """
-
-    etag: str | None
-    size: int | None
-    version_id: str | None
-    last_modified: float | None
-    storage_class: str | None
-    encryption: str
-    is_plain: bool
 
 
 @dataclass(frozen=True, slots=True)

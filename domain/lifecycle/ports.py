@@ -6,7 +6,7 @@ from typing import Protocol
 
 from domain.keys import Location
 from domain.lifecycle.census import Expected, Role
-from domain.lifecycle.inventory_proof import ReportedObject
+from domain.lifecycle.reported import ReportedObject
 from domain.lifecycle.stages import StageEntry
 from domain.objects import ObjectState
 from domain.steering.control import Control

@@ -12,8 +12,8 @@ from adapters.duckdb.reported_objects import ReportedObjectsFile
 from adapters.inventory.files import opened_inventory
 from domain.errors import InputError
 from domain.keys import Location
-from domain.lifecycle.inventory_proof import ReportedObject
 from domain.lifecycle.ports import ReportedObjects
+from domain.lifecycle.reported import ReportedObject
 from tests.fakes.lifecycle import InMemoryReportedObjects
 from tests.inventories import BUCKET, altered, data_file, resealed, write_rows
 

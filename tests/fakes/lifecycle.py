@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from domain.keys import Location
 from domain.lifecycle.census import Expected, Role
-from domain.lifecycle.inventory_proof import ReportedObject
 from domain.lifecycle.ports import Capture, CaptureRefused, Restored
+from domain.lifecycle.reported import ReportedObject
 from domain.lifecycle.stages import StageEntry
 from domain.steering.control import Control
 from tests.fakes.faults import ScriptedFaults

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.keys import Location
-from domain.lifecycle.inventory_proof import ReportedObject, prove_by_inventories
+from domain.lifecycle.inventory_proof import prove_by_inventories
+from domain.lifecycle.reported import ReportedObject
 from domain.lifecycle.verification import Difference, Sides, judge
 from domain.objects import Encryption, Lock, ObjectState
 from domain.planning.inventory import SETTLING_SECONDS, Inventory, certain_until

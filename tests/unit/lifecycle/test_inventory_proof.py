@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from domain.keys import Location
-from domain.lifecycle.inventory_proof import InventoryProof, ReportedObject, prove_by_inventories
+from domain.lifecycle.inventory_proof import InventoryProof, prove_by_inventories
+from domain.lifecycle.reported import ReportedObject
 from domain.objects import Encryption, ObjectState
 from domain.planning.inventory import SETTLING_SECONDS, Inventory, certain_until
 from domain.protocol.intents import Action, Intent
@@ -127,9 +128,9 @@ ROW_CHANGES: list[dict[str, Any]] = [
 @pytest.mark.parametrize("change", ROW_CHANGES, ids=str)
 def test_a_row_that_shows_something_else_or_too_little_is_looked_at(side: str, change: dict[str, Any]) -> None:
     """A column that is empty never counts as absent."""
-    rows = {"source": ROW, "target": COPY}
+    rows: dict[str, Any] = {"source": ROW, "target": COPY}
     assert proof(**rows)
-    assert proof(**rows | {side: replace(rows[side], **change)}) is None  # type: ignore[arg-type]
+    assert proof(**rows | {side: replace(rows[side], **change)}) is None
 
 
 @pytest.mark.parametrize("name", ["etag", "size", "last_modified", "storage_class"])
