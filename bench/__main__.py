@@ -19,6 +19,7 @@ BENCHES = {
     "cold-start": "import time of each handler from the artefact, beside a bare boto3 client, and sizes",
     "capacity": "the table of docs/scale.md: hours and dollars of each stage, for a million objects and more",
     "plan": "rows a second and peak memory of keyshift plan, beside merely reading the file and a plain loop",
+    "inventories": "objects a second of verify --by-inventories: reading both reports, and judging every record",
     "backfill": "peak memory of feeding an inventory of 0.2 and 5 million rows",
     "rules": "CPU seconds of rules check over five to fifty rules of the portal's form",
     "recording": "status --watch in a real run, as docs/status-watch.cast (asciinema)",

@@ -69,6 +69,15 @@ def write_rows(
     return _written(connection, folder, file_format, columns, files)
 
 
+def write_selected(folder: Path, select: str, *, file_format: str) -> Path:
+    """Write the rows of a SELECT of DuckDB, which names columns as COLUMNS does; where the manifest is."""
+    connection = duckdb.connect()
+    connection.execute("SET enable_progress_bar = false")
+    connection.execute(f"CREATE TABLE inv AS {select}")
+    columns = [str(row[0]) for row in connection.execute("DESCRIBE inv").fetchall()]
+    return _written(connection, folder, file_format, columns, 1)
+
+
 def sealed(manifest: Path, content: str) -> Path:
     """Give the manifest this content and the checksum that fits it."""
     manifest.write_text(content)

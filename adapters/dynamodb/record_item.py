@@ -194,7 +194,7 @@ def _seen_map(seen: SeenParts) -> dict[str, Any]:
     }
     fields |= {name: text(value) for name, value in texts.items() if value}
     fields |= {"x": text(",".join(seen.lost))} if seen.lost else {}
-    flags = {"k": seen.has_kms_key, "u": not seen.is_proven}
+    flags = {"k": seen.has_kms_key, "u": not seen.is_proven, "i": seen.by_inventories}
     return {"M": fields | {name: number(1) for name, is_set in flags.items() if is_set}}
 
 
@@ -213,4 +213,5 @@ def _seen(fields: Mapping[str, Any]) -> SeenParts:
         source_key=texts.get("y", ""),
         checksum=texts.get("s", ""),
         versions=counts.get("v"),
+        by_inventories="i" in counts,
     )

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from domain.lifecycle.census import Compared, Found
 from domain.lifecycle.record_census import RecordCensus
 from domain.lifecycle.stages import Stage, StageEntry, stage_fault, stage_remedy
+from domain.protocol.seen_parts import NOT_IN_INVENTORIES
 
 REFERENCE_REMEDY = (
     "keyshift references rewrite --yes; what it cannot rewrite, keyshift references scan lists with a remedy"
@@ -205,6 +206,9 @@ def _record_gates(seen: Readiness, accepted: frozenset[str]) -> tuple[Gate, ...]
         says += f"; {since:,} more were added while this command ran" if since else ""
         if name == "unverified" and seen.census.compared:
             says += f"; {seen.census.compared:,} that changed lately were compared by this command"
+        if name == "unverified" and seen.census.by_inventories:
+            parts = ", ".join(NOT_IN_INVENTORIES)
+            says += f"; {seen.census.by_inventories:,} were verified by inventories only, without {parts}"
         named = bool(count + since) and name in accepted and name in ACCEPTABLE
         gates.append(Gate(name.replace("_", "-"), open=not count + since, says=says, remedy=remedy, accepted=named))
     return tuple(gates)

@@ -1,11 +1,12 @@
 """The ports of start, verify, cutover and cleanup besides the protocol's."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from domain.keys import Location
 from domain.lifecycle.census import Expected, Role
+from domain.lifecycle.reported import ReportedObject
 from domain.lifecycle.stages import StageEntry
 from domain.objects import ObjectState
 from domain.steering.control import Control
@@ -140,6 +141,17 @@ class KeyBook(Protocol):
 
     def has_target(self, location: Location) -> bool:
         """Whether a record names this target."""
+
+
+class ReportedObjects(Protocol):
+    """The current objects of both sides as their inventories name them, on disk."""
+
+    @property
+    def until(self) -> float:
+        """The second, since 1970, until which the inventories certainly tell what was at a key."""
+
+    def find_objects(self, places: Sequence[Location]) -> Mapping[Location, ReportedObject]:
+        """The objects at these places; a place that no row or more than one row names as current is left out."""
 
 
 class UploadListing(Protocol):

@@ -9,6 +9,8 @@ from domain.protocol.record import Mode, Record, State
 class RecordCensus:
     """The number of records that each reason keeps from being cut over, each with one example.
 
+    Of the ``verified`` copies, ``by_inventories`` were compared by inventories only.
+
     ``compared`` counts copies without a verification that the command itself has compared. A verification before
     ``verified_since`` (seconds since 1970) is too old to count.
     """
@@ -16,6 +18,7 @@ class RecordCensus:
     verified_since: float = 0.0
     records: int = 0
     verified: int = 0
+    by_inventories: int = 0
     unfinished: int = 0
     conflict: int = 0
     parked: int = 0
@@ -35,6 +38,7 @@ class RecordCensus:
             return
         if name is None:
             self.verified += record.state in (State.COPIED, State.CLEANED)
+            self.by_inventories += _is_by_inventories(record)
             return
         setattr(self, name, getattr(self, name) + 1)
         self.examples = self.examples or {}
@@ -44,6 +48,11 @@ class RecordCensus:
 def is_unverified(record: Record) -> bool:
     """Whether a verification of its copy is all that keeps the record from being cut over."""
     return _reason(record, 0.0) == "unverified"
+
+
+def _is_by_inventories(record: Record) -> bool:
+    """Whether parts of the copy were never compared; cleanup compares them, so a cleaned one does not count."""
+    return record.state is State.COPIED and record.seen is not None and record.seen.by_inventories
 
 
 def _reason(record: Record, verified_since: float) -> str | None:  # one row for each reason

@@ -275,7 +275,7 @@ def _proven_different(one: ObjectState, other: ObjectState) -> bool:
     return one.etag_is_digest and other.etag_is_digest and one.etag != other.etag
 
 
-OBJECTS, VERIFIED = "objects", "verified"
+OBJECTS, VERIFIED, BY_INVENTORIES = "objects", "verified", "by_inventories"
 _DIFFERENCE, _REMARK = "difference.", "remark."
 
 
@@ -284,18 +284,29 @@ def counts_of(finding: Finding) -> Mapping[str, int]:
     is_object = finding.source is not None and Difference.REFERENCE not in finding.differences
     named = {_DIFFERENCE + one.value: 1 for one in finding.differences}
     named |= {_REMARK + one.value: 1 for one in finding.remarks}
+    if finding.seen is not None and finding.seen.by_inventories:
+        named[BY_INVENTORIES] = 1
     return {OBJECTS: int(is_object), VERIFIED: int(finding.verified), **named}
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """All findings counted; ``clean`` means no difference at all."""
+    """All findings counted; ``clean`` means no difference at all.
+
+    Of the ``objects``, ``by_inventories`` were proven by inventories, and not looked at.
+    """
 
     objects: int
     verified: int
     differences: Mapping[str, int]
     remarks: Mapping[str, int]
     strict: bool = False
+    by_inventories: int = 0
+
+    @property
+    def looked_at(self) -> int:
+        """The number of objects that were looked at by requests."""
+        return self.objects - self.by_inventories
 
     @property
     def clean(self) -> bool:
@@ -309,4 +320,11 @@ def summary_of(counts: Mapping[str, int], *, strict: bool) -> Summary:
     def named(prefix: str) -> Mapping[str, int]:
         return {name.removeprefix(prefix): count for name, count in counts.items() if name.startswith(prefix)}
 
-    return Summary(counts.get(OBJECTS, 0), counts.get(VERIFIED, 0), named(_DIFFERENCE), named(_REMARK), strict)
+    return Summary(
+        counts.get(OBJECTS, 0),
+        counts.get(VERIFIED, 0),
+        named(_DIFFERENCE),
+        named(_REMARK),
+        strict,
+        counts.get(BY_INVENTORIES, 0),
+    )

@@ -1,8 +1,9 @@
 """The contents of an inventory manifest: the bucket, the columns, the files (aws-facts.md §3.1)."""
 
 import json
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -72,6 +73,22 @@ def inventory_fault(inventory: Inventory, *, live_at: float) -> str | None:
         f"began at {began:%Y-%m-%d %H:%M}Z. It may lack what was written before live capture was on:"
         f" only a report that began after {from_then_on:%Y-%m-%d %H:%M}Z holds all of that"
     )
+
+
+PROOF_COLUMNS = (
+    *("e_tag", "size", "last_modified_date", "storage_class", "encryption_status"),
+    *("object_lock_mode", "object_lock_retain_until_date", "object_lock_legal_hold_status"),
+)
+"""The columns without which a report proves nothing of an object."""
+
+
+def certain_until(inventories: Iterable[Inventory], *, margin: float) -> float:
+    """The last whole second, since 1970, of which all these reports certainly tell.
+
+    A row may show what was at its key ``SETTLING_SECONDS`` before the report began, and not what came after that.
+    ``margin`` is by how many seconds clocks may differ.
+    """
+    return float(math.floor(min(one.created_at for one in inventories) - SETTLING_SECONDS - margin))
 
 
 def versions_fault(inventory: Inventory) -> str | None:

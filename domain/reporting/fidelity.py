@@ -77,19 +77,22 @@ def fidelity_of(record: Record) -> Fidelity:
 
 
 def _kept(record: Record, seen: SeenParts | None) -> Iterator[Note]:
-    if not record.is_rewritten and (_has_equal_digests(record) or (seen is not None and seen.is_proven)):
+    has_bytes = not record.is_rewritten and (_has_equal_digests(record) or (seen is not None and seen.is_proven))
+    if has_bytes:
         yield Note("bytes")
+    if (seen is None or seen.by_inventories) and record.origin is Origin.ADOPTED:
+        yield from (Note(one) for one in _ADOPTED if one != "bytes" or not has_bytes)
     if seen is None:
-        if record.origin is Origin.ADOPTED:
-            yield from (Note(one) for one in _ADOPTED if one != "bytes" or not _has_equal_digests(record))
         return
-    yield _counted("metadata", seen.metadata, "metadata: {} entr", ("y", "ies"))
-    yield Note("headers")
-    yield _counted("tags", seen.tags, "{} tag")
+    if not seen.by_inventories:
+        yield _counted("metadata", seen.metadata, "metadata: {} entr", ("y", "ies"))
+        yield Note("headers")
+        yield _counted("tags", seen.tags, "{} tag")
     yield Note("storage class", f"storage class {seen.storage_class}")
     if not seen.source_key:
         yield Note("KMS key" if seen.has_kms_key else "no KMS key")
-    yield Note("object lock", f"object lock: {seen.lock}") if seen.lock else Note("no object lock")
+    if not seen.by_inventories:
+        yield Note("object lock", f"object lock: {seen.lock}") if seen.lock else Note("no object lock")
     if seen.annotations is not None:
         yield _counted("annotations", seen.annotations, "{} annotation")
     if seen.versions is not None:

@@ -8,6 +8,7 @@ from adapters.dynamodb.manifest import DynamoDbManifest
 from adapters.dynamodb.runs import DynamoDbRunBook
 from adapters.local.run_book import SqliteRunBook
 from domain.keys import Location
+from domain.lifecycle.ports import ReportedObjects
 from domain.planning.ports import ObjectListing
 from domain.protocol.ports import RecordPages
 from domain.rules.lake_tables import LakeTable, LakeTables, TableFormat
@@ -102,8 +103,10 @@ def key_sources(process: Process, operation: Operation, inventories: Sequence[st
 
 
 @contextmanager
-def verify_work(process: Process, operation: Operation, options: VerifyOptions) -> Iterator[VerifyWork]:
-    """The work of a verification with these options."""
+def verify_work(
+    process: Process, operation: Operation, options: VerifyOptions, *, reported: ReportedObjects | None = None
+) -> Iterator[VerifyWork]:
+    """The work of a verification with these options; what ``reported`` proves is not looked at."""
     dependencies = operation.dependencies
     with operation.key_book() as book:
         verifier = Verifier(
@@ -118,6 +121,7 @@ def verify_work(process: Process, operation: Operation, options: VerifyOptions) 
             keys=key_sources(process, operation, options.inventories) if options.keys else (),
             finders=operation.finders,
             book=book,
+            reported=reported,
         )
         yield VerifyWork(verifier, sources, options, sleep=dependencies.sleep)
 

@@ -38,11 +38,13 @@ class FindingsShown:
 def say_summary(summary: Summary, enqueued: int, state: RunState, *, as_json: bool) -> None:
     """Print the figures and the verdict; a run that was cancelled proves nothing about what it did not look at."""
     if as_json:
-        counted = {"objects": summary.objects, "verified": summary.verified, "clean": summary.clean}
+        counted: dict[str, object] = {"objects": summary.objects, "by_inventories": summary.by_inventories}
+        counted |= {"looked_at": summary.looked_at, "verified": summary.verified, "clean": summary.clean}
         more = {"differences": dict(summary.differences), "remarks": dict(summary.remarks), "requeued": enqueued}
         click.echo(json.dumps(counted | more | {"run": state.value.lower()}))
         return
-    counts = [("looked at", summary.objects), ("proven equal", summary.verified)]
+    proven = [("proven by inventories", summary.by_inventories)] if summary.by_inventories else []
+    counts = [("looked at", summary.looked_at), *proven, ("proven equal", summary.verified)]
     counts += sorted((*summary.differences.items(), *summary.remarks.items()))
     counts += [("enqueued again", enqueued)] if enqueued else []
     verdict = "no difference" if summary.clean else "differences"

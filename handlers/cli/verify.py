@@ -1,7 +1,7 @@
 """``keyshift verify``: compare every object with its copy, byte for byte, and with all its properties."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ from handlers.cli.verification import FindingsShown, say_summary
 from handlers.config.settings import Settings
 
 if TYPE_CHECKING:
+    from domain.lifecycle.ports import ReportedObjects
+    from handlers.bootstrap.process import Process
     from handlers.operations.operator import Operation
     from handlers.operations.runs import KeptRun
     from handlers.operations.verify_run import VerifyOptions, VerifyWork
@@ -29,7 +31,9 @@ _BACKWARD = (Stage.ROLLING_BACK, Stage.ROLLED_BACK)
 _BEFORE = (Stage.PREPARED, Stage.LIVE)
 FRESH_SECONDS = 3600.0
 """A younger mark is not written again (seconds)."""
-_OF_THE_RUN = ("deep", "sample", "inventories", "unverified", "most_age", "no_keys", "no_mark", "shared")
+_OF_THE_RUN = (
+    *("deep", "sample", "inventories", "by_inventories", "unverified", "most_age", "no_keys", "no_mark", "shared"),
+)
 """Options that every process of a run shares, so that they are given when it begins."""
 
 
@@ -38,6 +42,11 @@ _OF_THE_RUN = ("deep", "sample", "inventories", "unverified", "most_age", "no_ke
 @click.option("--sample", type=click.IntRange(1), help="Check only N pseudo-random records; skip the key listing.")
 @click.option(
     "--inventory", "inventories", multiple=True, help="A manifest.json instead of a listing, one for each bucket."
+)
+@click.option(
+    "--by-inventories",
+    is_flag=True,
+    help="Look only at what the inventories of both sides do not prove. Needs --inventory for each bucket.",
 )
 @click.option(
     "--unverified", is_flag=True, help="Only records without a proof by an earlier run: resumes a stopped run."
@@ -62,6 +71,7 @@ def verify(
     deep: bool,
     sample: int | None,
     inventories: tuple[str, ...],
+    by_inventories: bool,
     unverified: bool,
     most_age: str,
     no_keys: bool,
@@ -83,6 +93,9 @@ def verify(
     older than an hour is renewed; cleanup's soak time counts from the last mark. Exit code 1 when there is a
     difference.
 
+    With --by-inventories an object that both inventories prove is not looked at. Metadata, headers, tags, object lock
+    and annotations are then compared by cleanup, before it deletes the source.
+
     A verification is cut into slices. Any number of commands may join a shared one; a slice whose process was killed is
     another's two minutes later. Each command shows the whole run.
 
@@ -93,6 +106,7 @@ def verify(
       keyshift verify --shared --no-keys
       keyshift verify --join --threads 32
       keyshift verify --inventory s3://inventories/line-1/all/2026-11-22T01-00Z/manifest.json
+      keyshift verify --by-inventories --inventory SOURCE/manifest.json --inventory TARGET/manifest.json
     """
     from handlers.bootstrap.operations import operation_for
     from handlers.bootstrap.runs import verify_work
@@ -100,6 +114,7 @@ def verify(
     from handlers.operations.verify_run import finding_of, options_of
 
     refuse_options(context, _OF_THE_RUN, join=join, cancel=cancel)
+    _refuse_beside_inventories(by_inventories=by_inventories, deep=deep, sample=sample)
     too_old = parse_span(most_age)
     process, operation = operation_for(settings, function="verify-command")
     fault = operation.dependencies.control.feeding_fault() if requeue else None
@@ -119,6 +134,7 @@ def verify(
             keeps_all=out is not None,
             keys=not no_keys and sample is None,
             inventories=inventories,
+            by_inventories=by_inventories,
             sample=sample,
         )
 
@@ -126,9 +142,10 @@ def verify(
     def opened(options: "VerifyOptions", _: "KeptRun") -> "Iterator[VerifyWork]":
         if out is not None and not options.keeps_all:
             raise InputError("--out: this run was begun without it, so it keeps only findings with a difference")
-        with findings_file(out) as add, verify_work(process, operation, options) as work:
-            takers.append(add)
-            yield work
+        with ExitStack() as stack:
+            takers.append(stack.enter_context(findings_file(out)))
+            reported = stack.enter_context(_reported(process, operation, options))
+            yield stack.enter_context(verify_work(process, operation, options, reported=reported))
 
     def show(line: str) -> None:
         finding = finding_of(line)
@@ -142,7 +159,7 @@ def verify(
         options_of,
         opened,
         lambda records: Following(threads, show, (OBJECTS,), records),
-        only_here=lambda options: "--deep reads whole objects, and a function may end before" if options.deep else "",
+        only_here=_why_only_here,
         is_always_local=no_mark or bool(sample),
     )
     command = StageCommand(context, process, operation, Runs(shared, join, cancel, engine), threads, None, as_json)
@@ -153,6 +170,30 @@ def verify(
     summary = summary_of(followed.counts, strict=strict)
     say_summary(summary, requeuer.enqueued, followed.state, as_json=as_json)
     context.exit(0 if summary.clean and followed.state is RunState.ENDED else 1)
+
+
+def _refuse_beside_inventories(*, by_inventories: bool, deep: bool, sample: int | None) -> None:
+    """Raise InputError where the options of a proof by inventories contradict each other."""
+    given = "--deep" if deep else "--sample" if sample is not None else None
+    if by_inventories and given is not None:
+        raise InputError(f"--by-inventories and {given} exclude each other: omit one of them")
+
+
+def _reported(
+    process: "Process", operation: "Operation", options: "VerifyOptions"
+) -> "AbstractContextManager[ReportedObjects | None]":
+    """What inventories name of both sides; ``None`` where the options do not ask for a proof by them."""
+    if not options.by_inventories:
+        return nullcontext()
+    from handlers.bootstrap.reported import reported_objects  # DuckDB takes time to load
+
+    return reported_objects(process, operation, options.inventories)
+
+
+def _why_only_here(options: "VerifyOptions") -> str:
+    if options.by_inventories:
+        return "--by-inventories reads whole reports, and a function may end before"
+    return "--deep reads whole objects, and a function may end before" if options.deep else ""
 
 
 def _options_for(

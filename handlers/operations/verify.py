@@ -1,11 +1,13 @@
 """Reads every record and every key of both sides, reports differences, and marks records that are proven."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from math import inf
 
 from domain.errors import ArchivedError, KeyshiftError
 from domain.keys import Location, is_probe
-from domain.lifecycle.ports import ByteReader, KeyBook
+from domain.lifecycle.inventory_proof import InventoryProof, prove_by_inventories
+from domain.lifecycle.ports import ByteReader, KeyBook, ReportedObjects
 from domain.lifecycle.verification import REPAIRABLE, Difference, Finding, Remark, Sides, judge, needs_reading
 from domain.objects import ObjectState
 from domain.protocol.annotating import compare_annotations
@@ -58,6 +60,28 @@ class Verifier:
             unreadable = (Difference.UNREADABLE,)
             return Finding(record.source, record.target, record.state.value, unreadable, detail=str(error))
 
+    def prove(self, records: Sequence[Record], reported: ReportedObjects) -> Mapping[str, InventoryProof]:
+        """The proofs of those records that need no look, by their ids; nothing is asked of S3."""
+        copies = [record for record in records if record.state is State.COPIED]
+        found = reported.find_objects([place for record in copies for place in (record.source, record.target)])
+        keys = self._dependencies.policy.kms_keys
+        proofs = (
+            prove_by_inventories(one, found.get(one.source), found.get(one.target), until=reported.until, keys=keys)
+            for one in copies
+        )
+        return {one.record_id: proof for one, proof in zip(copies, proofs, strict=True) if proof is not None}
+
+    def mark_proven(self, record: Record, proof: InventoryProof, *, until: float) -> Finding:
+        """The finding of a record that inventories prove; its mark is as old as they are (seconds since 1970)."""
+        finding = proof.finding
+        is_marked = record.verified_at is not None and not self._is_old(record, proof.newest, at_most=until)
+        if not self._marks or is_marked:
+            return finding
+        try:
+            return at_learned_rate(lambda: self._mark(record, finding, until), record, self._dependencies)
+        except KeyshiftError as error:
+            return replace(finding, differences=(Difference.UNREADABLE,), verified=False, seen=None, detail=str(error))
+
     def verify_key(self, place: Location) -> Finding | None:
         """The finding of a key without a record; ``None`` where there is nothing to report."""
         if is_probe(place.key) or self._book.has_target(place):
@@ -83,27 +107,29 @@ class Verifier:
         if not self._marks or record.state is not State.COPIED or record.mode is not Mode.FORWARD:
             return finding
         is_told = finding.seen is None or finding.seen == record.seen
-        as_marked = finding.verified == (record.verified_at is not None) and not self._is_old(record, sides)
+        newest = max((side.last_modified for side in (sides.source, sides.target) if side is not None), default=0)
+        as_marked = finding.verified == (record.verified_at is not None) and not self._is_old(record, newest)
         if (as_marked and is_told) or record.claim is not None:
             return finding
+        at = record.verified_at if as_marked else self._ports.clock.now()
+        return self._mark(record, finding, at if finding.verified else None)
+
+    def _mark(self, record: Record, finding: Finding, verified_at: float | None) -> Finding:
+        """Write what was seen; the finding is another one where the record has changed since it was read."""
         now = self._ports.clock.now()
-        marked = replace(
-            record,
-            verified_at=(record.verified_at if as_marked else now) if finding.verified else None,
-            seen=finding.seen,
-            revision=record.revision + 1,
-            changed_at=now,
-        )
+        revision = record.revision + 1
+        marked = replace(record, verified_at=verified_at, seen=finding.seen, revision=revision, changed_at=now)
         if self._ports.manifest.write_record(marked, before=record):
             return finding
-        return replace(finding, differences=(Difference.UNFINISHED,), verified=False, detail="it changed meanwhile")
+        unfinished = (Difference.UNFINISHED,)
+        return replace(finding, differences=unfinished, verified=False, seen=None, detail="it changed meanwhile")
 
-    def _is_old(self, record: Record, sides: Sides) -> bool:
-        """Whether the mark is too old, or older than an object: then a cut-over cannot know what was verified."""
-        if record.verified_at is None:
-            return False
-        dated = [side.last_modified for side in (sides.source, sides.target) if side is not None]
-        return record.verified_at < max([self._fresh_since, *dated])
+    def _is_old(self, record: Record, newest: float, *, at_most: float = inf) -> bool:
+        """Whether the mark is too old, or older than an object: then a cut-over cannot know what was verified.
+
+        A mark that is as new as ``at_most`` is not too old.
+        """
+        return record.verified_at is not None and record.verified_at < max(min(self._fresh_since, at_most), newest)
 
     def _with_digests(self, record: Record, sides: Sides) -> Sides:
         source, target = sides.source, sides.target

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Protocol, TypeVar
 
 from domain.keys import Location
-from domain.lifecycle.ports import KeyBook
+from domain.lifecycle.ports import KeyBook, ReportedObjects
 from domain.lifecycle.verification import Difference, Finding, Remark, counts_of
 from domain.protocol.ports import RecordPages
 from domain.protocol.record import Record
@@ -30,6 +30,7 @@ class VerifyOptions:
 
     ``verified_since`` leaves out records that were proven since then, ``fresh_since`` renews older marks (seconds since
     1970). ``keeps_all`` keeps findings without a difference too. ``sample`` ends after so many records.
+    ``by_inventories`` looks only at what ``inventories`` do not prove.
     """
 
     segments: int
@@ -41,6 +42,7 @@ class VerifyOptions:
     references: bool = True
     keys: bool = True
     inventories: tuple[str, ...] = ()
+    by_inventories: bool = False
     sample: int | None = None
 
     def as_options(self) -> Mapping[str, str]:
@@ -63,12 +65,16 @@ class KeySource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What a verification reads besides S3: records, keys and references; ``book`` takes the keys of the records."""
+    """What a verification reads besides S3: records, keys and references; ``book`` takes the keys of the records.
+
+    What ``reported`` proves is not looked at; ``None``: every object is looked at.
+    """
 
     pages: RecordPages
     keys: Sequence[KeySource]
     finders: Sequence[ReferenceFinder]
     book: KeyBook
+    reported: ReportedObjects | None = None
 
 
 class VerifyWork:
@@ -126,9 +132,17 @@ class VerifyWork:
                 self._booked.add(segment)
             due = [record for record in page.records if self._is_due(record)][:left]
             left = left - len(due) if left is not None else None
-            yield Page(
-                [partial(self._verifier.verify_record, record) for record in due], page.cursor if left != 0 else None
-            )
+            yield Page(list(self._tasks(due)), page.cursor if left != 0 else None)
+
+    def _tasks(self, records: Sequence[Record]) -> Iterator[Callable[[], Finding]]:
+        reported = self._sources.reported
+        proofs = self._verifier.prove(records, reported) if reported is not None else {}
+        for record in records:
+            proof = proofs.get(record.record_id)
+            if proof is None or reported is None:
+                yield partial(self._verifier.verify_record, record)
+            else:
+                yield partial(self._verifier.mark_proven, record, proof, until=reported.until)
 
     def _is_due(self, record: Record) -> bool:
         since, verified_at = self._options.verified_since, record.verified_at

@@ -59,6 +59,7 @@ seen_parts = st.builds(
     source_key=st.sampled_from(["", "arn:aws:kms:us-east-1:111111111111:key/old"]),
     checksum=st.sampled_from(["", "SHA256 of its parts, CRC64NVME of the whole at the copy"]),
     versions=st.sampled_from([None, 0, 3]),
+    by_inventories=st.booleans(),
 )
 
 

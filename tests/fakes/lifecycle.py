@@ -1,11 +1,13 @@
 """The stage, probes, keys and live capture in memory."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from domain.keys import Location
 from domain.lifecycle.census import Expected, Role
 from domain.lifecycle.ports import Capture, CaptureRefused, Restored
+from domain.lifecycle.reported import ReportedObject
 from domain.lifecycle.stages import StageEntry
 from domain.steering.control import Control
 from tests.fakes.faults import ScriptedFaults
@@ -96,6 +98,20 @@ class InMemoryKeyBook:
     def has_target(self, location: Location) -> bool:
         """See the port."""
         return location in self._targets
+
+
+class InMemoryReportedObjects:
+    """ReportedObjects of given rows; a place that is given twice is left out."""
+
+    def __init__(self, until: float, rows: Iterable[tuple[Location, ReportedObject]]) -> None:
+        self.until = until
+        given = list(rows)
+        times = Counter(place for place, _ in given)
+        self._rows = {place: row for place, row in given if times[place] == 1}
+
+    def find_objects(self, places: Sequence[Location]) -> Mapping[Location, ReportedObject]:
+        """See the port."""
+        return {place: self._rows[place] for place in places if place in self._rows}
 
 
 def entry_name(migration: str) -> str:

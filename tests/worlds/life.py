@@ -9,7 +9,7 @@ import pytest
 
 from adapters.dynamodb.manifest import DynamoDbManifest
 from adapters.local.clock import SystemClock
-from domain.lifecycle.gates import GateLimits
+from domain.lifecycle.gates import Gate, GateLimits, cutover_gates
 from domain.lifecycle.stages import Stage, advanced
 from domain.lifecycle.verification import Finding
 from domain.protocol.ports import RecordPages
@@ -109,6 +109,12 @@ class Life:
         )
         gates, _ = cut_over(self.operation, lookout, look, terms=Terms(LIFE_LIMITS, accepted, "test"), wait=20)
         return {gate.name: gate.says for gate in gates if gate.holds}
+
+    def gates(self) -> dict[str, Gate]:
+        """Each gate of a cut-over by its name; nothing is looked at twice."""
+        objects = objects_of_both_sides(self.site.process, self.operation, ())
+        look = look_for_cutover(self.operation, self.lookout(), objects=objects, limits=LIFE_LIMITS, seen=lambda: None)
+        return {gate.name: gate for gate in cutover_gates(look.seen, limits=LIFE_LIMITS, accepted=frozenset())}
 
     def clean(self, *, yes: bool, soak: float = 0, versions: bool = False) -> dict[str, Removal]:
         """What became of each source."""

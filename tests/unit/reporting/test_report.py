@@ -16,7 +16,7 @@ from domain.planning.shares import Share
 from domain.planning.total import Total
 from domain.protocol.causes import Cause
 from domain.protocol.record import Claim, Origin, Record, State
-from domain.protocol.seen_parts import SeenParts
+from domain.protocol.seen_parts import NOT_IN_INVENTORIES, SeenParts
 from domain.reporting.costs import Planned, spent
 from domain.reporting.fidelity import fidelity_of
 from domain.reporting.progress import HOUR, MINUTE, Span, history_of, progress_of
@@ -72,6 +72,17 @@ def test_a_verified_object_says_what_was_seen_of_it() -> None:
         "no annotations",
     ]
     assert told(replace(RECORD, seen=SeenParts()))["unseen"] == ["annotations", NO_ACL]
+
+
+def test_what_inventories_did_not_compare_is_not_claimed() -> None:
+    """Of a copy that inventories proved. What its adoption had compared before stays said."""
+    seen = SeenParts(by_inventories=True)
+    told_of = told(replace(RECORD, seen=seen))
+    assert told_of["kept"] == ["bytes", "storage class STANDARD", "no KMS key"]
+    assert told_of["unseen"] == [*NOT_IN_INVENTORIES, NO_ACL]
+    adopted = told(replace(RECORD, seen=seen, origin=Origin.ADOPTED))
+    assert adopted["kept"] == ["bytes", "metadata", "headers", "tags", "storage class STANDARD", "no KMS key"]
+    assert adopted["unseen"] == ["object lock", "annotations", "ACL"]
 
 
 def test_one_of_a_kind_is_said_in_the_singular() -> None:
