@@ -1,7 +1,7 @@
 """Whether one version is a copy of another, by what S3 lists of both and, where that does not tell, by HEAD."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -119,3 +119,16 @@ def test_what_was_not_copied_has_no_history_to_compare(state: State) -> None:
 def test_exactly_three_are_all_named() -> None:
     """None is left to be counted."""
     assert VersionsCompared(3, tuple("abc")).lack == "earlier versions a, b, c"
+    assert VersionsCompared(4, tuple("abcd")).lack == "earlier versions a, b, c and 1 more"
+
+
+def test_a_marker_is_not_a_copy_of_an_empty_object() -> None:
+    """Both have the size 0; the delete between two versions is what the target lacks."""
+    versions, empty = (StoredVersion("1", 1, A, 1), replace(MARKER, version_id="2"), NOW), StoredVersion("4", 4, A, 0)
+    found = compared(Listed({SOURCE: versions, TARGET: (StoredVersion("3", 3, A, 1), empty)}))
+    assert found == VersionsCompared(2, ("2",))
+
+
+def test_a_marker_before_the_first_version_is_not_compared() -> None:
+    """It hides nothing, and is not carried."""
+    assert compared(Listed({SOURCE: (MARKER, NOW), TARGET: ()})) == VersionsCompared()
