@@ -1,14 +1,18 @@
 """``versions: all``: the target gets the whole history of its source, in order, once, whatever interrupts it."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from unittest.mock import Mock
 
 import pytest
 
 from domain.errors import TransientError, UnavailableError
+from domain.keys import Location
 from domain.protocol.attempt import Verdict
 from domain.protocol.causes import Cause
 from domain.protocol.intents import Action, Intent
+from domain.protocol.ports import StoredVersion
 from domain.protocol.record import Origin, Record, State
 from domain.protocol.seen_parts import SeenParts
 from tests.fakes.faults import Moment, ScriptedFaults
@@ -356,3 +360,39 @@ def test_a_copy_that_was_refused_and_may_exist_is_not_recorded_as_keyshifts() ->
     world.migrate(created(b"c", 3))
     assert (told[0].state, told[0].target_etag) == (State.NEW, None)
     assert world.history(TARGET) == [b"a", b"b", b"c"]
+
+
+def test_the_same_bytes_put_again_during_the_copy_are_a_version_of_their_own() -> None:
+    """The copy reads the version that was seen; the other one goes after it."""
+    world = HistoryWorld(b"a")
+
+    def put_again(call: str) -> None:
+        if call == "copy_object" and world.history(SOURCE) == [b"a"]:
+            world.write(b"a")
+
+    world.watched.before = put_again
+    world.migrate(created(b"a", 1))
+    world.settle()
+    assert world.history(TARGET) == world.history(SOURCE) == [b"a", b"a"]
+
+
+def test_versions_are_listed_from_the_carried_one_unless_something_is_unsettled() -> None:
+    """A long history is not read again for each event; after an attempt without an end it is."""
+    world = HistoryWorld(b"a", b"b")
+    asked: list[str | None] = []
+    list_versions = world.store.list_versions
+
+    def listing(location: Location, *, since: str | None = None) -> Sequence[StoredVersion]:
+        asked.append(since)
+        return list_versions(location, since=since)
+
+    world.ports = replace(world.ports, history=Mock(list_versions=listing))
+    world.settle()
+    carried = world.record.source_version
+    world.write(b"c", b"d", b"e")
+    world.watched.after = lambda call: world.clock.advance(58 if call == "copy_object" else 0)
+    asked.clear()
+    assert world.migrate(BARE_ROW).verdict is Verdict.CONTINUE
+    assert world.record.maybe
+    world.migrate(BARE_ROW)
+    assert asked[:2] == [carried, None]
