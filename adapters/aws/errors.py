@@ -21,8 +21,10 @@ A ThrottledError names the key or the table, unless the answer is about somethin
 """
 
 import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from types import TracebackType
+from typing import TypeVar
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -176,6 +178,7 @@ NO_CREDENTIALS = (
 _UNREACHABLE = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError)
 NOT_SENT = (*NO_CREDENTIALS, *_UNREACHABLE, ParamValidationError)
 """botocore's errors of requests that never reached AWS."""
+Answer = TypeVar("Answer")
 
 
 @contextmanager
@@ -204,6 +207,26 @@ def translated(action: str, subject: str) -> Iterator[None]:
 def error_code(error: ClientError) -> str:
     """AWS's code; for answers without a body (HEAD) the HTTP status as text."""
     return str(error.response.get("Error", {}).get("Code", ""))
+
+
+class accepting(AbstractContextManager[None, bool]):  # noqa: N801  # reads as contextlib's suppress
+    """Ends its block where AWS refuses a call inside with one of these codes: that refusal is an answer."""
+
+    def __init__(self, *codes: str) -> None:
+        self._codes = codes
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        return isinstance(error, ClientError) and error_code(error) in self._codes
+
+
+def meaning_of(error: ClientError, meanings: Mapping[Answer, Collection[str]]) -> Answer:
+    """The answer whose codes include the error's; raises the error where none of them does."""
+    for answer, codes in meanings.items():
+        if error_code(error) in codes:
+            return answer
+    raise error
 
 
 def from_client_error(error: ClientError, action: str, subject: str) -> KeyshiftError:

@@ -5,10 +5,8 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from botocore.exceptions import ClientError
-
 from adapters.aws.clients import AwsClients
-from adapters.aws.errors import error_code, translated
+from adapters.aws.errors import accepting, translated
 from adapters.s3.requests import ABSENT, object_state, place
 from domain.keys import Location
 from domain.objects import ObjectState
@@ -61,14 +59,9 @@ class S3ProducersBucket:
 
     def read_object(self, location: Location) -> tuple[bytes, ObjectState] | None:
         """The whole object with its tags; ``None`` when it is not there."""
-        with translated("GetObject", location.uri):
-            try:
-                answer = self._client.get_object(**place(location))
-                body = answer["Body"].read()
-                tags = self._client.get_object_tagging(**place(location))["TagSet"]
-            except ClientError as error:
-                if error_code(error) in ABSENT:
-                    return None
-                raise
-        state = object_state(answer)
-        return body, replace(state, tags={tag["Key"]: tag["Value"] for tag in tags})
+        with translated("GetObject", location.uri), accepting(*ABSENT):
+            answer = self._client.get_object(**place(location))
+            body = answer["Body"].read()
+            tags = self._client.get_object_tagging(**place(location))["TagSet"]
+            return body, replace(object_state(answer), tags={tag["Key"]: tag["Value"] for tag in tags})
+        return None

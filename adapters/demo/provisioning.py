@@ -1,13 +1,13 @@
 """Creates the resources of a migration without a deployment: for the demo, for tests, for a quick start."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 
 from adapters.aws.clients import AwsClients
-from adapters.aws.errors import error_code, translated
+from adapters.aws.errors import accepting, error_code, translated
 from adapters.dynamodb.attributes import PARTITION_KEY
 from adapters.s3.notifications import QueuePair
 from domain.portal.records import PortalTables, UseCase
@@ -21,24 +21,19 @@ def create_manifest_table(clients: AwsClients, table: str) -> None:
     """Create the table on demand with its stream, or leave the one that is there; returns when it is usable."""
     client = clients.dynamodb
     with translated("CreateTable", table):
-        try:
-            client.create_table(
-                TableName=table,
-                AttributeDefinitions=[{"AttributeName": PARTITION_KEY, "AttributeType": "S"}],
-                KeySchema=[{"AttributeName": PARTITION_KEY, "KeyType": "HASH"}],
-                BillingMode="PAY_PER_REQUEST",
+        with accepting("ResourceInUseException"):
+            _create_table(
+                clients,
+                table,
+                (PARTITION_KEY,),
                 StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
             )
-        except ClientError as error:
-            if error_code(error) != "ResourceInUseException":
-                raise
-            client.get_waiter("table_exists").wait(TableName=table)
+            # Only counted batches' markers and backfills' checkpoints carry this attribute: records are kept forever.
+            client.update_time_to_live(
+                TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"}
+            )
             return
         client.get_waiter("table_exists").wait(TableName=table)
-        # Only counted batches' markers and backfills' checkpoints carry this attribute: records are kept forever.
-        client.update_time_to_live(
-            TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"}
-        )
 
 
 def create_queue(clients: AwsClients, name: str, *, visibility: int = 60, max_receives: int = 10) -> QueuePair:
@@ -58,12 +53,8 @@ def create_queue(clients: AwsClients, name: str, *, visibility: int = 60, max_re
 
 def create_bus(clients: AwsClients, name: str) -> None:
     """Create an event bus, or leave the one that is there."""
-    with translated("CreateEventBus", name):
-        try:
-            clients.events.create_event_bus(Name=name)
-        except ClientError as error:
-            if error_code(error) != "ResourceAlreadyExistsException":
-                raise
+    with translated("CreateEventBus", name), accepting("ResourceAlreadyExistsException"):
+        clients.events.create_event_bus(Name=name)
 
 
 def create_bucket(clients: AwsClients, name: str, *, versioned: bool = False, locked: bool = False) -> None:
@@ -73,29 +64,19 @@ def create_bucket(clients: AwsClients, name: str, *, versioned: bool = False, lo
     if client.meta.region_name != "us-east-1":
         asked["CreateBucketConfiguration"] = {"LocationConstraint": client.meta.region_name}
     with translated("CreateBucket", f"s3://{name}"):
-        try:
+        with accepting("BucketAlreadyOwnedByYou"):
             client.create_bucket(Bucket=name, **asked)
-        except ClientError as error:
-            if error_code(error) != "BucketAlreadyOwnedByYou":
-                raise
         if versioned:
             client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
 
 
 def create_uri_table(clients: AwsClients, table: str, *, key: str, attribute: str, uris: Mapping[str, str]) -> None:
     """Create a table of an application that holds URIs, one in an item; ``uris`` maps keys to them. Not repeatable."""
-    client = clients.dynamodb
     with translated("CreateTable", table):
-        client.create_table(
-            TableName=table,
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
-            KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        client.get_waiter("table_exists").wait(TableName=table)
+        _create_table(clients, table, (key,))
     for name, uri in uris.items():
         with translated("PutItem", f"{table} ({name})"):
-            client.put_item(TableName=table, Item={key: {"S": name}, attribute: {"S": uri}})
+            clients.dynamodb.put_item(TableName=table, Item={key: {"S": name}, attribute: {"S": uri}})
 
 
 def create_portal_tables(clients: AwsClients, tables: PortalTables) -> None:
@@ -106,16 +87,9 @@ def create_portal_tables(clients: AwsClients, tables: PortalTables) -> None:
         (tables.use_cases, ("usecase_id",)),
         (tables.user_roles, ("user_id", "usecase_id")),
     )
-    kinds: tuple[Literal["HASH", "RANGE"], ...] = ("HASH", "RANGE")
     for name, names in keys:
         with translated("CreateTable", name):
-            clients.dynamodb.create_table(
-                TableName=name,
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in names],
-                KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in zip(names, kinds, strict=False)],
-                BillingMode="PAY_PER_REQUEST",
-            )
-            clients.dynamodb.get_waiter("table_exists").wait(TableName=name)
+            _create_table(clients, name, names)
 
 
 def write_use_case(clients: AwsClients, tables: PortalTables, use_case: UseCase) -> None:
@@ -127,6 +101,19 @@ def write_use_case(clients: AwsClients, tables: PortalTables, use_case: UseCase)
     }
     with translated("PutItem", f"{tables.use_cases} ({use_case.use_case_id})"):
         clients.dynamodb.put_item(TableName=tables.use_cases, Item={name: {"S": value} for name, value in item.items()})
+
+
+def _create_table(clients: AwsClients, table: str, keys: Sequence[str], **more: Any) -> None:
+    """Create a table on demand with these text attributes as its keys; returns when it is usable."""
+    kinds: tuple[Literal["HASH", "RANGE"], ...] = ("HASH", "RANGE")
+    clients.dynamodb.create_table(
+        TableName=table,
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, kinds, strict=False)],
+        BillingMode="PAY_PER_REQUEST",
+        **more,
+    )
+    clients.dynamodb.get_waiter("table_exists").wait(TableName=table)
 
 
 def _queue(clients: AwsClients, name: str, attributes: Mapping[str, str]) -> tuple[str, str]:

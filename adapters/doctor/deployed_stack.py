@@ -5,19 +5,12 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from adapters.aws.clients import AwsClients
-from adapters.aws.errors import error_code, translated
+from adapters.aws.errors import accepting, translated
 from adapters.s3.bucket_encryption import default_algorithm
 from domain.lifecycle.inspection import BucketRules, MappingFacts, TableFacts
 
-_NO_SETTING = frozenset(
-    {
-        "ObjectLockConfigurationNotFoundError",
-        "ServerSideEncryptionConfigurationNotFoundError",
-    }
-)
+_NO_SETTING = ("ObjectLockConfigurationNotFoundError", "ServerSideEncryptionConfigurationNotFoundError")
 
 
 class DeployedStack:
@@ -136,11 +129,7 @@ class DeployedStack:
 
     @staticmethod
     def _setting(bucket: str, action: str, ask: Any) -> Mapping[str, Any]:
-        with translated(action, f"s3://{bucket}"):
-            try:
-                answer: Mapping[str, Any] = ask(Bucket=bucket)
-            except ClientError as error:
-                if error_code(error) in _NO_SETTING:
-                    return {}
-                raise
-        return answer
+        with translated(action, f"s3://{bucket}"), accepting(*_NO_SETTING):
+            answer: Mapping[str, Any] = ask(Bucket=bucket)
+            return answer
+        return {}

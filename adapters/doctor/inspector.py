@@ -6,10 +6,8 @@ from email.utils import parsedate_to_datetime
 from itertools import islice
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from adapters.aws.clients import AwsClients
-from adapters.aws.errors import error_code, translated
+from adapters.aws.errors import accepting, translated
 from adapters.dynamodb.stage import DynamoDbStageBook
 from adapters.s3.requests import Owners
 from adapters.s3.versions import NO_VERSION
@@ -19,8 +17,6 @@ from domain.lifecycle.stages import StageEntry
 
 _TRIED = 3
 """Objects to try: the first one may be deleted meanwhile."""
-_DENIED = frozenset({"403", "AccessDenied"})
-_NO_OWNERSHIP = "OwnershipControlsNotFoundError"
 _VERSIONS = 1_000
 """Versions among which an earlier one is looked for: one page of a listing."""
 _LOOKED_AT = 20
@@ -56,14 +52,10 @@ class AwsInspector:
 
     def lifecycle(self, name: str) -> tuple[Mapping[str, Any], ...]:
         """See the port."""
-        with translated("GetBucketLifecycleConfiguration", f"s3://{name}"):
-            try:
-                answer: Mapping[str, Any] = self._clients.s3.get_bucket_lifecycle_configuration(Bucket=name)
-            except ClientError as error:
-                if error_code(error) != "NoSuchLifecycleConfiguration":
-                    raise
-                return ()
-        return tuple(one for one in answer.get("Rules", []) if one.get("Status") == "Enabled")
+        with translated("GetBucketLifecycleConfiguration", f"s3://{name}"), accepting("NoSuchLifecycleConfiguration"):
+            answer: Mapping[str, Any] = self._clients.s3.get_bucket_lifecycle_configuration(Bucket=name)
+            return tuple(one for one in answer.get("Rules", []) if one.get("Status") == "Enabled")
+        return ()
 
     def can_read(self, location: Location) -> None:
         """See the port."""
@@ -106,26 +98,18 @@ class AwsInspector:
 
     def is_of_account(self, bucket: str, account: str) -> bool:
         """See the port; for a bucket of another account S3 answers 403."""
-        with translated("HeadBucket", f"s3://{bucket}"):
-            try:
-                self._clients.s3.head_bucket(Bucket=bucket, ExpectedBucketOwner=account)
-            except ClientError as error:
-                if error_code(error) not in _DENIED:
-                    raise
-                return False
-        return True
+        with translated("HeadBucket", f"s3://{bucket}"), accepting("403", "AccessDenied"):
+            self._clients.s3.head_bucket(Bucket=bucket, ExpectedBucketOwner=account)
+            return True
+        return False
 
     def ownership(self, bucket: str) -> str:
         """See the port; a bucket that has never had the setting behaves as ObjectWriter."""
         owner: Any = self._owners.of_settings(bucket)
-        with translated("GetBucketOwnershipControls", f"s3://{bucket}"):
-            try:
-                answer = self._clients.s3.get_bucket_ownership_controls(Bucket=bucket, **owner)
-            except ClientError as error:
-                if error_code(error) != _NO_OWNERSHIP:
-                    raise
-                return "ObjectWriter"
-        return str(answer["OwnershipControls"]["Rules"][0]["ObjectOwnership"])
+        with translated("GetBucketOwnershipControls", f"s3://{bucket}"), accepting("OwnershipControlsNotFoundError"):
+            answer = self._clients.s3.get_bucket_ownership_controls(Bucket=bucket, **owner)
+            return str(answer["OwnershipControls"]["Rules"][0]["ObjectOwnership"])
+        return "ObjectWriter"
 
     def table_stream(self, table: str) -> str:
         """See the port."""

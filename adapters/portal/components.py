@@ -5,10 +5,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from adapters.aws.clients import AwsClients
-from adapters.aws.errors import error_code, translated
+from adapters.aws.errors import accepting, translated
 
 
 class GreengrassComponentService:
@@ -23,28 +21,20 @@ class GreengrassComponentService:
     ) -> str | None:
         """See the port."""
         subject = f"{recipe['ComponentName']} {recipe['ComponentVersion']}"
-        with translated("CreateComponentVersion", subject):
-            try:
-                answer = self._client.create_component_version(
-                    inlineRecipe=json.dumps(recipe).encode(), tags=dict(tags), clientToken=client_token
-                )
-            except ClientError as error:
-                if error_code(error) == "ConflictException":
-                    return None
-                raise
-        return str(answer["arn"])
+        with translated("CreateComponentVersion", subject), accepting("ConflictException"):
+            answer = self._client.create_component_version(
+                inlineRecipe=json.dumps(recipe).encode(), tags=dict(tags), clientToken=client_token
+            )
+            return str(answer["arn"])
+        return None
 
     def read_recipe(self, arn: str) -> Mapping[str, Any] | None:
         """See the port."""
-        with translated("GetComponent", arn):
-            try:
-                answer = self._client.get_component(arn=arn, recipeOutputFormat="JSON")
-            except ClientError as error:
-                if error_code(error) == "ResourceNotFoundException":
-                    return None
-                raise
-        recipe: Mapping[str, Any] = json.loads(answer["recipe"])
-        return recipe
+        with translated("GetComponent", arn), accepting("ResourceNotFoundException"):
+            answer = self._client.get_component(arn=arn, recipeOutputFormat="JSON")
+            recipe: Mapping[str, Any] = json.loads(answer["recipe"])
+            return recipe
+        return None
 
     def read_tags(self, arn: str) -> Mapping[str, str]:
         """See the port."""
@@ -60,13 +50,9 @@ class GreengrassComponentService:
     def list_versions(self, component_arn: str) -> list[str]:
         """See the port."""
         found: list[str] = []
-        with translated("ListComponentVersions", component_arn):
-            try:
-                for page in self._client.get_paginator("list_component_versions").paginate(arn=component_arn):
-                    found += [one["componentVersion"] for one in page.get("componentVersions", [])]
-            except ClientError as error:
-                if error_code(error) != "ResourceNotFoundException":
-                    raise
+        with translated("ListComponentVersions", component_arn), accepting("ResourceNotFoundException"):
+            for page in self._client.get_paginator("list_component_versions").paginate(arn=component_arn):
+                found += [one["componentVersion"] for one in page.get("componentVersions", [])]
         return found
 
     def component_arn(self, name: str) -> str:

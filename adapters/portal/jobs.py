@@ -6,10 +6,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from adapters.aws.clients import AwsClients
-from adapters.aws.errors import error_code, translated
+from adapters.aws.errors import accepting, error_code, translated
 from domain.portal.records import JobEnd
 
-_IN_USE = frozenset({"ResourceInUse", "ResourceInUseException"})
 _ABSENT = frozenset({"ResourceNotFound", "ResourceNotFoundException"})
 
 
@@ -32,25 +31,11 @@ class SageMakerJobService:
 
     def describe_training_job(self, name: str) -> tuple[str, JobEnd] | None:
         """See the port."""
-        with translated("DescribeTrainingJob", name):
-            try:
-                answer = self._client.describe_training_job(TrainingJobName=name)
-            except ClientError as error:
-                if _is_absent(error):
-                    return None
-                raise
-        return answer["TrainingJobArn"], _end(answer, name, answer["TrainingJobStatus"])
+        return self._described("DescribeTrainingJob", name, self._client.describe_training_job, "TrainingJob")
 
     def describe_compilation_job(self, name: str) -> tuple[str, JobEnd] | None:
         """See the port."""
-        with translated("DescribeCompilationJob", name):
-            try:
-                answer = self._client.describe_compilation_job(CompilationJobName=name)
-            except ClientError as error:
-                if _is_absent(error):
-                    return None
-                raise
-        return answer["CompilationJobArn"], _end(answer, name, answer["CompilationJobStatus"])
+        return self._described("DescribeCompilationJob", name, self._client.describe_compilation_job, "CompilationJob")
 
     def read_job_tags(self, arn: str) -> Mapping[str, str]:
         """See the port."""
@@ -62,18 +47,22 @@ class SageMakerJobService:
 
     @staticmethod
     def _created(action: str, name: str, create: Any, request: Mapping[str, Any], arn: str) -> str | None:
+        with translated(action, name), accepting("ResourceInUse", "ResourceInUseException"):
+            return str(create(**request)[arn])
+        return None
+
+    @staticmethod
+    def _described(action: str, name: str, describe: Any, kind: str) -> tuple[str, JobEnd] | None:
         with translated(action, name):
             try:
-                return str(create(**request)[arn])
+                answer = describe(**{f"{kind}Name": name})
             except ClientError as error:
-                if error_code(error) in _IN_USE:
+                if _is_absent(error):
                     return None
                 raise
-
-
-def _end(answer: Mapping[str, Any], name: str, status: str) -> JobEnd:
-    artifact = answer.get("ModelArtifacts", {}).get("S3ModelArtifacts")
-    return JobEnd(name, status, artifact or None, answer.get("FailureReason") or None)
+        artifact = answer.get("ModelArtifacts", {}).get("S3ModelArtifacts")
+        end = JobEnd(name, answer[f"{kind}Status"], artifact or None, answer.get("FailureReason") or None)
+        return answer[f"{kind}Arn"], end
 
 
 def _is_absent(error: ClientError) -> bool:

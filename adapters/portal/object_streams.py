@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from adapters.aws.clients import AwsClients
-from adapters.aws.errors import error_code, translated
+from adapters.aws.errors import accepting, meaning_of, translated
 from adapters.s3.conditional_read import ConditionalRead
 from adapters.s3.known_buckets import KnownBuckets
 from adapters.s3.requests import ABSENT, CONFLICT, PRECONDITION, Owners, place, unquoted
@@ -62,12 +62,8 @@ class S3ObjectStreams:
         return _writing(_PartWriter(self._clients, location, target, about, self._part_bytes))
 
     def _head(self, location: Location) -> Any:
-        with translated("HeadObject", location.uri):
-            try:
-                return self._clients.s3.head_object(**place(location), **self._owners.of(location))  # type: ignore[arg-type]  # texts
-            except ClientError as error:
-                if error_code(error) not in ABSENT:
-                    raise
+        with translated("HeadObject", location.uri), accepting(*ABSENT):
+            return self._clients.s3.head_object(**place(location), **self._owners.of(location))  # type: ignore[arg-type]  # texts
         self._buckets.require(location)
         return None
 
@@ -165,11 +161,7 @@ class _PartWriter:
             try:
                 answer = send(**request, IfNoneMatch="*")
             except ClientError as error:
-                if error_code(error) in PRECONDITION:
-                    return Refused.PRECONDITION
-                if error_code(error) in CONFLICT:
-                    return Refused.CONCURRENT
-                raise
+                return meaning_of(error, {Refused.PRECONDITION: PRECONDITION, Refused.CONCURRENT: CONFLICT})
         self._upload = None
         return Written(unquoted(answer["ETag"]), answer.get("VersionId"))
 
@@ -178,12 +170,8 @@ class _PartWriter:
         self._waiting.clear()
         if self._upload is not None:
             upload, self._upload = self._upload, None
-            with translated("AbortMultipartUpload", self._location.uri):
-                try:
-                    self._again.abort_multipart_upload(**self._target, UploadId=upload)
-                except ClientError as error:
-                    if error_code(error) != "NoSuchUpload":
-                        raise
+            with translated("AbortMultipartUpload", self._location.uri), accepting("NoSuchUpload"):
+                self._again.abort_multipart_upload(**self._target, UploadId=upload)
 
     @property
     def _next_part(self) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from adapters.aws.clients import AwsClients, sending_before
-from adapters.aws.errors import error_code, translated
+from adapters.aws.errors import accepting, error_code, translated
 from adapters.s3.requests import ABSENT, NOT_ALLOWED, NOT_OFFERED, PRECONDITION, Owners, place, quoted, unquoted
 from domain.errors import RefusedRequestError
 from domain.keys import Location
@@ -15,6 +15,8 @@ PROBE = "keyshift.known"
 """The name of an annotation that no object has."""
 _NO_ANNOTATION = "NoSuchAnnotation"
 _UNKNOWN = NOT_ALLOWED | NOT_OFFERED
+_NOT_THERE = ABSENT | NOT_ALLOWED
+"""A version that is a delete marker is answered with 405."""
 
 
 class S3AnnotationStore:
@@ -38,8 +40,7 @@ class S3AnnotationStore:
                 try:
                     answer = self._reads.list_object_annotations(**page)
                 except ClientError as error:
-                    # A version that is a delete marker is answered with 405.
-                    if error_code(error) in ABSENT | NOT_ALLOWED:
+                    if error_code(error) in _NOT_THERE:
                         return None
                     raise
             found |= {
@@ -52,30 +53,23 @@ class S3AnnotationStore:
 
     def read_annotation(self, location: Location, name: str, *, version_id: str | None = None) -> bytes | None:
         """See the port."""
-        with translated("GetObjectAnnotation", location.uri):
-            try:
-                answer = self._reads.get_object_annotation(
-                    **self._at(location, version_id), AnnotationName=name, ChecksumMode="ENABLED"
-                )
-                return answer["AnnotationPayload"].read()
-            except ClientError as error:
-                if error_code(error) in ABSENT | NOT_ALLOWED | {_NO_ANNOTATION}:
-                    return None
-                raise
+        with translated("GetObjectAnnotation", location.uri), accepting(*_NOT_THERE, _NO_ANNOTATION):
+            answer = self._reads.get_object_annotation(
+                **self._at(location, version_id), AnnotationName=name, ChecksumMode="ENABLED"
+            )
+            return answer["AnnotationPayload"].read()
+        return None
 
     def put_annotation(
         self, location: Location, name: str, payload: bytes, *, if_match: str, send_before: float
     ) -> bool:
         """See the port."""
         parameters = self._at(location) | {"AnnotationName": name, "AnnotationPayload": payload}
-        with translated("PutObjectAnnotation", location.uri), sending_before(send_before):
-            try:
-                self._once.put_object_annotation(**parameters, ObjectIfMatch=quoted(if_match))
-            except ClientError as error:
-                if error_code(error) in ABSENT | PRECONDITION:
-                    return False
-                raise
-        return True
+        action = translated("PutObjectAnnotation", location.uri)
+        with action, sending_before(send_before), accepting(*ABSENT, *PRECONDITION):
+            self._once.put_object_annotation(**parameters, ObjectIfMatch=quoted(if_match))
+            return True
+        return False
 
     def _is_there(self, location: Location, version_id: str | None) -> bool:
         """Whether the object exists; RefusedRequestError where its server has no annotations.

@@ -3,10 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from adapters.aws.clients import AwsClients
-from adapters.aws.errors import error_code, translated
+from adapters.aws.errors import accepting, translated
 from adapters.s3.requests import Owners
 from domain.objects import Encryption
 
@@ -37,14 +35,9 @@ class BucketEncryption:
         return seen[1]
 
     def _read(self) -> str:
-        with translated("GetBucketEncryption", f"s3://{self._bucket}"):
-            try:
-                answer = self._clients.s3.get_bucket_encryption(Bucket=self._bucket, **self._owner)
-            except ClientError as error:
-                if error_code(error) == _NO_DEFAULT:
-                    return ""
-                raise
-        return default_algorithm(answer)
+        with translated("GetBucketEncryption", f"s3://{self._bucket}"), accepting(_NO_DEFAULT):
+            return default_algorithm(self._clients.s3.get_bucket_encryption(Bucket=self._bucket, **self._owner))
+        return ""
 
 
 def default_algorithm(answer: Mapping[str, Any]) -> str:

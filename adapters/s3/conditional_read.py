@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from adapters.aws.errors import error_code, translated
+from adapters.aws.errors import meaning_of, translated
 from adapters.s3.requests import ABSENT, PRECONDITION, Owners, place, quoted
 from domain.keys import Location
 from domain.protocol.ports import Refused
@@ -32,8 +32,4 @@ class ConditionalRead:
             try:
                 return self.client.get_object(**parameters)["Body"]
             except ClientError as error:
-                if error_code(error) in PRECONDITION:
-                    return Refused.PRECONDITION
-                if error_code(error) in ABSENT:
-                    return Refused.SOURCE_ABSENT
-                raise
+                return meaning_of(error, {Refused.PRECONDITION: PRECONDITION, Refused.SOURCE_ABSENT: ABSENT})

@@ -5,10 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from adapters.aws.clients import AwsClients
-from adapters.aws.errors import error_code, translated
+from adapters.aws.errors import accepting, translated
 from adapters.s3.notification_filters import (
     Entry,
     SourceRule,
@@ -247,13 +245,9 @@ class S3LiveCapture:
         return read_notifications(self.clients, self.bucket, owners=self.owners)
 
     def _remove_rule(self, rule: str) -> None:
-        with translated("RemoveTargets", rule):
-            try:
-                self.clients.events.remove_targets(Rule=rule, Ids=["queue"])
-                self.clients.events.delete_rule(Name=rule)
-            except ClientError as error:
-                if error_code(error) != "ResourceNotFoundException":
-                    raise
+        with translated("RemoveTargets", rule), accepting("ResourceNotFoundException"):
+            self.clients.events.remove_targets(Rule=rule, Ids=["queue"])
+            self.clients.events.delete_rule(Name=rule)
 
     def _owner(self) -> Any:
         return self.owners.of(Location(self.bucket, ""))

@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from botocore.exceptions import ClientError
 from botocore.exceptions import IncompleteReadError as ShortBodyError
 from urllib3.exceptions import HTTPError
 
 from adapters.aws.clients import AwsClients, sending_before
-from adapters.aws.errors import error_code, translated
+from adapters.aws.errors import accepting, translated
 from adapters.s3.conditional_read import ConditionalRead
 from adapters.s3.requests import Owners, place, unquoted
 from domain.errors import UnavailableError
@@ -39,13 +38,8 @@ class S3ManifestContents:
     def upload_part(self, target: TargetObject, *, upload_id: str, number: int, body: bytes) -> str | Refused:
         """See the port."""
         uri = f"{target.location.uri} (part {number})"
-        with translated("UploadPart", uri), sending_before(target.send_before):
+        with translated("UploadPart", uri), sending_before(target.send_before), accepting("NoSuchUpload"):
             parameters: Any = place(target.location) | self._owners.of(target.location)
             parameters |= {"UploadId": upload_id, "PartNumber": number, "Body": body, "ChecksumAlgorithm": "CRC32"}
-            try:
-                answer = self._client.upload_part(**parameters)
-            except ClientError as error:
-                if error_code(error) == "NoSuchUpload":
-                    return Refused.CONCURRENT
-                raise
-        return unquoted(answer["ETag"])
+            return unquoted(self._client.upload_part(**parameters)["ETag"])
+        return Refused.CONCURRENT

@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from adapters.aws.clients import AwsClients, sending_before
-from adapters.aws.errors import error_code, translated
+from adapters.aws.errors import error_code, meaning_of, translated
 from adapters.s3.requests import (
     ABSENT,
     CONFLICT,
@@ -33,6 +33,16 @@ from domain.protocol.ports import Refused, SourceObject, TargetObject, Written
 
 _ABORTS = 5
 _NO_UPLOAD = "NoSuchUpload"
+_OF_PARTS = {
+    Refused.PRECONDITION: PRECONDITION,
+    Refused.SOURCE_ABSENT: ABSENT,
+    Refused.CONCURRENT: {_NO_UPLOAD},  # another process aborted or completed it
+}
+_OF_COMPLETIONS = {
+    Refused.SOURCE_ABSENT: {_NO_UPLOAD},
+    Refused.PRECONDITION: PRECONDITION | ABSENT,  # 404: the target that If-Match names is absent
+    Refused.CONCURRENT: CONFLICT,
+}
 _EXPIRES: ContextVar[str | None] = ContextVar("expires", default=None)
 
 
@@ -82,14 +92,7 @@ class S3MultipartStore:
                 with sending_before(target.send_before):
                     etag = send(source, part, parameters)
             except ClientError as error:
-                code = error_code(error)
-                if code in PRECONDITION:
-                    return Refused.PRECONDITION
-                if code in ABSENT:
-                    return Refused.SOURCE_ABSENT
-                if code == _NO_UPLOAD:  # another process aborted or completed it
-                    return Refused.CONCURRENT
-                raise
+                return meaning_of(error, _OF_PARTS)
         if not etag:
             raise UnavailableError(f"{name} from {source.location.uri} was answered without a result")
         return unquoted(etag)
@@ -139,14 +142,7 @@ class S3MultipartStore:
             try:
                 answer = self._once.complete_multipart_upload(**parameters)
             except ClientError as error:
-                code = error_code(error)
-                if code == _NO_UPLOAD:
-                    return Refused.SOURCE_ABSENT
-                if code in PRECONDITION or code in ABSENT:  # 404: the target that If-Match names is absent
-                    return Refused.PRECONDITION
-                if code in CONFLICT:
-                    return Refused.CONCURRENT
-                raise
+                return meaning_of(error, _OF_COMPLETIONS)
         etag = answer.get("ETag")
         if not etag:
             raise UnavailableError(f"CompleteMultipartUpload of {target.location.uri} was answered without a result")

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
 
 from adapters.aws.clients import AwsClients, sending_before
-from adapters.aws.errors import error_code, translated
+from adapters.aws.errors import accepting, meaning_of, translated
 from adapters.s3.known_buckets import KnownBuckets
 from adapters.s3.requests import (
     ABSENT,
@@ -48,6 +48,7 @@ Answer = TypeVar("Answer")
 _LOOKS = 4
 _CONFLICT_TRIES = 4
 _FIRST_WAIT = 0.1
+_REFUSALS = {Refused.SOURCE_ABSENT: ABSENT, Refused.PRECONDITION: PRECONDITION, Refused.CONCURRENT: CONFLICT}
 
 
 class S3ObjectStore:
@@ -102,10 +103,10 @@ class S3ObjectStore:
             try:
                 answer = self._once.copy_object(**parameters)
             except ClientError as error:
-                refused = _copy_refusal(error, target)
-                if refused is None:
-                    raise
-                return refused
+                refused = meaning_of(error, _REFUSALS | {Refused.NOT_OFFERED: NOT_OFFERED})
+                # With If-Match a missing target is a 404 as well, so only a read of both keys can decide.
+                is_doubtful = refused is Refused.SOURCE_ABSENT and isinstance(target.condition, MustMatch)
+                return Refused.PRECONDITION if is_doubtful else refused
         etag = answer.get("CopyObjectResult", {}).get("ETag")
         if not etag:
             raise UnavailableError(f"CopyObject on {uri}: the answer holds no result")
@@ -120,14 +121,7 @@ class S3ObjectStore:
             try:
                 answer = self._once.delete_object(**self._at(location), IfMatch=quoted(if_match))
             except ClientError as error:
-                code = error_code(error)
-                if code in ABSENT:
-                    return Refused.SOURCE_ABSENT
-                if code in PRECONDITION:
-                    return Refused.PRECONDITION
-                if code in CONFLICT:
-                    return Refused.CONCURRENT
-                raise
+                return meaning_of(error, _REFUSALS)
         return Deleted(answer.get("VersionId") if answer.get("DeleteMarker") else None)
 
     def find_top_marker(self, location: Location) -> TopMarker | None:
@@ -154,33 +148,21 @@ class S3ObjectStore:
 
     def remove_version(self, location: Location, *, version_id: str, send_before: float) -> None:
         """See VersionStore."""
-        with translated("DeleteObject", f"{location.uri} (version {version_id})"), sending_before(send_before):
-            try:
-                self._once.delete_object(**self._at(location, version_id))
-            except ClientError as error:
-                if error_code(error) not in ABSENT:
-                    raise
+        action = translated("DeleteObject", f"{location.uri} (version {version_id})")
+        with action, sending_before(send_before), accepting(*ABSENT):
+            self._once.delete_object(**self._at(location, version_id))
 
     def _head(self, location: Location, version_id: str | None) -> dict[str, Any] | None:
-        with translated("HeadObject", location.uri):
-            try:
-                return dict(self._reads.head_object(**self._at(location, version_id), ChecksumMode="ENABLED"))
-            except ClientError as error:
-                code = error_code(error)
-                # For a version that is a delete marker, S3 returns 405.
-                if code in ABSENT or (version_id and code in NOT_ALLOWED):
-                    return None
-                raise
+        # For a version that is a delete marker, S3 returns 405.
+        with translated("HeadObject", location.uri), accepting(*ABSENT, *(NOT_ALLOWED if version_id else ())):
+            return dict(self._reads.head_object(**self._at(location, version_id), ChecksumMode="ENABLED"))
+        return None
 
     def _tags(self, location: Location, version_id: str | None) -> dict[str, str] | None:
-        with translated("GetObjectTagging", location.uri):
-            try:
-                answer = self._reads.get_object_tagging(**self._at(location, version_id))
-            except ClientError as error:
-                if error_code(error) in ABSENT | NOT_ALLOWED:
-                    return None
-                raise
-        return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
+        with translated("GetObjectTagging", location.uri), accepting(*ABSENT, *NOT_ALLOWED):
+            answer = self._reads.get_object_tagging(**self._at(location, version_id))
+            return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
+        return None
 
     def _at(self, location: Location, version_id: str | None = None) -> dict[str, Any]:
         return place(location) | self._owners.of(location) | ({"VersionId": version_id} if version_id else {})
@@ -211,17 +193,3 @@ _REPEATING = Retrying(
     wait=wait_random_exponential(multiplier=2 * _FIRST_WAIT, max=2),
     retry_error_callback=_last_answer,
 )
-
-
-def _copy_refusal(error: ClientError, target: TargetObject) -> Refused | None:
-    code = error_code(error)
-    if code in PRECONDITION:
-        return Refused.PRECONDITION
-    if code in ABSENT:
-        # With If-Match a missing target is a 404 as well, so only a read of both keys can decide.
-        return Refused.PRECONDITION if isinstance(target.condition, MustMatch) else Refused.SOURCE_ABSENT
-    if code in CONFLICT:
-        return Refused.CONCURRENT
-    if code in NOT_OFFERED:
-        return Refused.NOT_OFFERED
-    return None

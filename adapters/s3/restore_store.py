@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from adapters.aws.clients import AwsClients
-from adapters.aws.errors import error_code, translated
+from adapters.aws.errors import meaning_of, translated
 from adapters.s3.requests import ABSENT, Owners, place
 from domain.keys import Location
 from domain.lifecycle.archives import Asked
@@ -15,8 +15,11 @@ from domain.rules.restoring import RestoreRule
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import RestoreRequestTypeDef
 
-_UNDER_WAY = "RestoreAlreadyInProgress"
-_NOT_ARCHIVED = "ObjectAlreadyInActiveTierError"
+_REFUSALS = {
+    Asked.UNDER_WAY: {"RestoreAlreadyInProgress"},
+    Asked.READABLE: {"ObjectAlreadyInActiveTierError"},
+    Asked.GONE: ABSENT,
+}
 _ACCEPTED = 202
 """The restore begins; 200 says that the object is readable already (API reference, RestoreObject)."""
 
@@ -41,12 +44,5 @@ class S3RestoreStore:
             try:
                 answer = self._client.restore_object(**parameters, RestoreRequest=request)
             except ClientError as error:
-                code = error_code(error)
-                if code == _UNDER_WAY:
-                    return Asked.UNDER_WAY
-                if code == _NOT_ARCHIVED:
-                    return Asked.READABLE
-                if code in ABSENT:
-                    return Asked.GONE
-                raise
+                return meaning_of(error, _REFUSALS)
         return Asked.BEGUN if answer["ResponseMetadata"]["HTTPStatusCode"] == _ACCEPTED else Asked.READABLE

@@ -16,7 +16,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from adapters.aws.clients import AwsClients
-from adapters.aws.errors import error_code, translated
+from adapters.aws.errors import accepting, error_code, translated
 from adapters.s3.requests import ABSENT, CONFLICT, PRECONDITION
 from adapters.s3.versions import NO_VERSION, StoredKey, stored_keys
 from domain.audit.chain import MISSING_SHARD
@@ -125,13 +125,9 @@ class S3SegmentArchive:
 
     def _get(self, key: str, version_id: str | None = None) -> bytes | None:
         version: dict[str, Any] = {"VersionId": version_id} if version_id is not None else {}
-        with translated("GetObject", self._uri(key)):
-            try:
-                return bytes(self.clients.s3.get_object(Bucket=self.bucket, Key=key, **version)["Body"].read())
-            except ClientError as error:
-                if error_code(error) in ABSENT:
-                    return None
-                raise
+        with translated("GetObject", self._uri(key)), accepting(*ABSENT):
+            return bytes(self.clients.s3.get_object(Bucket=self.bucket, Key=key, **version)["Body"].read())
+        return None
 
     def last_sequence(self) -> int:
         """See the port; only needed where the head is missing, so a long listing is acceptable."""

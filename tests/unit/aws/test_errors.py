@@ -15,7 +15,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from adapters.aws.errors import from_code, translated
+from adapters.aws.errors import accepting, from_code, meaning_of, translated
 from domain.errors import (
     AccessDeniedError,
     ArchivedError,
@@ -122,6 +122,22 @@ def test_a_throttled_answer_names_its_key_or_its_table(
     error = from_code(code, "", action, subject)
     assert isinstance(error, ThrottledError)
     assert error.at == at
+
+
+def test_only_the_named_codes_are_accepted() -> None:
+    """The block ends quietly for them; another code stays the error that it is."""
+    with translated("CopyObject", URI), accepting("NoSuchKey", "404"):
+        raise client_error("404", 404)
+    with pytest.raises(UnavailableError), translated("CopyObject", URI), accepting("NoSuchKey"):
+        raise client_error("404", 404)
+
+
+def test_a_refusal_means_the_answer_that_has_its_code() -> None:
+    """A code of no answer raises the error itself."""
+    meanings = {"absent": {"404", "NoSuchKey"}, "other": {"412"}}
+    assert meaning_of(client_error("NoSuchKey", 404), meanings) == "absent"
+    with pytest.raises(ClientError):
+        meaning_of(client_error("500", 500), meanings)
 
 
 def test_a_denied_head_explains_list_bucket() -> None:
