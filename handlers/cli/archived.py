@@ -11,7 +11,7 @@ from domain.planning.prices import Prices
 from domain.planning.restores import restore_dollars
 from domain.planning.shares import Share
 from domain.rules.restoring import RestoreRule
-from handlers.cli.options import json_option, need_queues, with_settings
+from handlers.cli.options import json_option, need_queues, whole_number, with_settings
 from handlers.cli.output import refuse, say, say_dry_run
 from handlers.cli.text import said_bytes
 from handlers.config.settings import Settings
@@ -35,14 +35,8 @@ class Choices:
 @click.option("--restore", is_flag=True, help="Have S3 restore them, as the rules file says (`restore:`).")
 @click.option("--yes", is_flag=True, help="Really do it; without it nothing is changed.")
 @click.option("--wait", is_flag=True, help="Look again until nothing is under way; restores follow as there is room.")
-@click.option(
-    "--every",
-    default=WAIT_SECONDS,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Seconds between two looks of --wait.",
-)
-@click.option("--threads", default=16, show_default=True, type=click.IntRange(1, 256), help="Objects at once.")
+@whole_number("--every", WAIT_SECONDS, "Seconds between two looks of --wait.")
+@whole_number("--threads", 16, "Objects at once.", most=256)
 @json_option
 @with_settings
 @click.pass_context

@@ -6,7 +6,7 @@ import click
 
 from domain.errors import InputError
 from handlers.cli.feeding import Feeding, feed_files, feed_listing, write_total
-from handlers.cli.options import json_option, need_queues, with_settings
+from handlers.cli.options import json_option, need_queues, whole_number, with_settings
 from handlers.config.settings import Settings
 
 
@@ -16,14 +16,8 @@ from handlers.config.settings import Settings
 @click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="Take them from a plan saved with --out.")
 @click.option("--prefix", default="", help="Only keys with this prefix (after the rules' own prefix).")
 @click.option("--after", default="", help="Only keys after this one: where an earlier run stopped.")
-@click.option("--rows", default=50, show_default=True, type=click.IntRange(1, 1000), help="Objects in one message.")
-@click.option(
-    "--backlog",
-    default=200,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Wait while more messages than this are in the queue.",
-)
+@whole_number("--rows", 50, "Objects in one message.", most=1000)
+@whole_number("--backlog", 200, "Wait while more messages than this are in the queue.")
 @click.option(
     "--again", is_flag=True, help="Begin an inventory or a plan at its first row, even if it was enqueued before."
 )

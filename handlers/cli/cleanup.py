@@ -11,7 +11,7 @@ import click
 from domain.errors import InputError
 from domain.lifecycle.gates import DEFAULT_LIMITS
 from domain.runs.works import OBJECTS, Work
-from handlers.cli.options import ABOVE_ZERO, json_option, need_queues, with_settings
+from handlers.cli.options import ABOVE_ZERO, json_option, need_queues, whole_number, with_settings
 from handlers.cli.output import refuse, say, say_dry_run
 from handlers.cli.progress import progress
 from handlers.cli.removals import RemovalsShown
@@ -40,16 +40,12 @@ if TYPE_CHECKING:
     "--versions", is_flag=True, help="Delete the verified version permanently, instead of hiding it by a delete marker."
 )
 @run_options
-@click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 256), help="Objects in parallel.")
+@whole_number("--threads", 8, "Objects in parallel.", most=256)
 @click.option("--finish", is_flag=True, help="Finish the migration. This cannot be undone.")
 @click.option("--confirm", metavar="MIGRATION", help="With --finish: the migration's name, typed.")
 @click.option("--keep-rest", is_flag=True, help="With --finish: sources that are kept stay forever.")
-@click.option(
-    "--most-waiting",
-    default=DEFAULT_LIMITS.most_waiting,
-    show_default=True,
-    type=click.IntRange(0),
-    help="With --finish: maximum number of live messages that wait.",
+@whole_number(
+    "--most-waiting", DEFAULT_LIMITS.most_waiting, "With --finish: maximum number of live messages that wait.", least=0
 )
 @json_option
 @with_settings

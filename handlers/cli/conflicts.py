@@ -11,7 +11,7 @@ import click
 from domain.errors import InputError
 from domain.objects import ObjectState
 from domain.protocol.conflicts import Conflict, objection_text, why_not_taken
-from handlers.cli.options import json_option, need_queues, with_settings
+from handlers.cli.options import json_option, need_queues, whole_number, with_settings
 from handlers.cli.output import MOST_SHOWN, refuse, say_dry_run
 from handlers.cli.text import printable
 from handlers.config.settings import Settings
@@ -33,7 +33,7 @@ def conflicts() -> None:
 
 
 @conflicts.command("list", short_help="List every object in conflict.")
-@click.option("--threads", default=16, show_default=True, type=click.IntRange(1, 256), help="Objects at once.")
+@whole_number("--threads", 16, "Objects at once.", most=256)
 @json_option
 @with_settings
 @click.pass_context
@@ -124,7 +124,7 @@ def _told(seen: ObjectState | None) -> str:
 )
 @click.option("--why", default="", help="The reason, for the audit; --yes needs it.")
 @click.option("--yes", is_flag=True, help="Really decide it.")
-@click.option("--threads", default=16, show_default=True, type=click.IntRange(1, 256), help="Objects at once.")
+@whole_number("--threads", 16, "Objects at once.", most=256)
 @json_option
 @with_settings
 @click.pass_context

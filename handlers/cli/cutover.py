@@ -8,7 +8,7 @@ import click
 
 from domain.errors import InputError
 from domain.lifecycle.gates import ACCEPTABLE, DEFAULT_LIMITS, Gate, GateLimits
-from handlers.cli.options import Number, json_option, need_queues, with_settings
+from handlers.cli.options import Number, json_option, need_queues, whole_number, with_settings
 from handlers.cli.output import say
 from handlers.cli.progress import progress
 from handlers.cli.text import parse_moment, parse_span
@@ -28,13 +28,7 @@ if TYPE_CHECKING:
     type=click.Choice(ACCEPTABLE),
     help="Continue although these gates are closed; needs --why.",
 )
-@click.option(
-    "--most-waiting",
-    default=DEFAULT_LIMITS.most_waiting,
-    show_default=True,
-    type=click.IntRange(0),
-    help="Maximum number of live messages that wait.",
-)
+@whole_number("--most-waiting", DEFAULT_LIMITS.most_waiting, "Maximum number of live messages that wait.", least=0)
 @click.option(
     "--most-lag",
     default=DEFAULT_LIMITS.most_lag,

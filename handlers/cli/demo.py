@@ -16,7 +16,7 @@ import click
 from domain.errors import InputError
 from domain.queues import MessageQueue
 from domain.reporting.progress import OBJECTS_COPIED
-from handlers.cli.options import json_option
+from handlers.cli.options import json_option, whole_number
 from handlers.cli.output import console, print_figures
 from handlers.demo.run import DemoRun, Parameters, Result
 from handlers.demo.world import DemoWorld
@@ -31,13 +31,9 @@ SHOWN_DIFFERENCES = 10
 
 
 @click.command()
-@click.option(
-    "--objects", default=2_000, show_default=True, type=click.IntRange(50), help="Number of objects at the beginning."
-)
-@click.option("--workers", default=3, show_default=True, type=click.IntRange(1, 16), help="Worker processes.")
-@click.option(
-    "--kills", default=2, show_default=True, type=click.IntRange(0, 8), help="Number of workers to kill meanwhile."
-)
+@whole_number("--objects", 2_000, "Number of objects at the beginning.", least=50)
+@whole_number("--workers", 3, "Worker processes.", most=16)
+@whole_number("--kills", 2, "Number of workers to kill meanwhile.", least=0, most=8)
 @click.option(
     "--seed", default=1, show_default=True, help="Random seed: which keys are written, and what happens to them."
 )

@@ -11,6 +11,7 @@ import click
 
 from domain.errors import InputError
 from domain.queues import DeadLetterQueue
+from handlers.cli.options import whole_number
 from handlers.cli.text import parse_since
 from handlers.config.settings import Settings
 from handlers.engine.dependencies import Dependencies
@@ -18,13 +19,7 @@ from handlers.operations.dead_letters import HeldLetters, Wanted, read_letter
 from handlers.operations.redrive import Chosen
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-limit_option = click.option(
-    "--limit",
-    default=10_000,
-    show_default=True,
-    type=click.IntRange(1, 100_000),
-    help="Maximum number of messages to read.",
-)
+limit_option = whole_number("--limit", 10_000, "Maximum number of messages to read.", most=100_000)
 _FILTERS = (
     click.option("--queue", help="Only the dead-letter messages of this queue: events, backfill, inventory, looking …"),
     click.option("--cause", help="Only with this cause (see dlq list)."),

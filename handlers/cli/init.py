@@ -12,7 +12,7 @@ from domain.proofs.proof import Proof, prove_rules
 from domain.rules.compiled import CompiledRules, MapOutcome
 from domain.rules.guessing import KINDS, Guess, guess_rules
 from domain.rules.lake_tables import first_tables, table_warning
-from handlers.cli.options import json_option
+from handlers.cli.options import json_option, whole_number
 from handlers.cli.output import write_text
 from handlers.cli.rules_report import text_lines
 from handlers.config.rules_file import read_rules
@@ -42,9 +42,7 @@ STACK_SETTINGS = tuple(
 @click.option("--inventory", help="Take the keys from an S3 Inventory (path or s3:// URI) and not from a listing.")
 @click.option("--prefix", default="", help="Only keys below this prefix; the rules file gets it as source prefix.")
 @click.option("--below", default="new/", show_default=True, help="The prefix of the new layout.")
-@click.option(
-    "--sample", default=200_000, show_default=True, type=click.IntRange(1), help="Maximum number of keys to read."
-)
+@whole_number("--sample", 200_000, "Maximum number of keys to read.")
 @click.option("--out", default="rules.yaml", show_default=True, type=click.Path(path_type=Path), help="The rules file.")
 @click.option(
     "--env",

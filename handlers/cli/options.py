@@ -71,6 +71,14 @@ class Number(click.FloatRange):
 ABOVE_ZERO = Number(min=0, min_open=True)
 
 
+def whole_number(
+    name: str, default: int, text: str, *, least: int = 1, most: int | None = None, envvar: str | None = None
+) -> Callable[[Command], Command]:
+    """An option with a whole number in a range, whose help ``text`` is followed by the default."""
+    kind = click.IntRange(least, most)
+    return click.option(name, default=default, show_default=True, type=kind, envvar=envvar, help=text)
+
+
 def need_queues(settings: Settings, *names: str) -> None:
     """Raise InputError where a queue is not named: without its URL a command cannot know that nothing waits there."""
     missing = [name for name in names if not getattr(settings, f"{name}_queue_url")]

@@ -18,7 +18,7 @@ from domain.planning.own_events import Notifications, OwnEvents
 from domain.planning.prices import Prices, prices_from
 from domain.protocol.parts import MAX_COPY_BYTES, MIN_PART_BYTES, MULTIPART_ABOVE, PART_BYTES
 from domain.rules.compiled import CompiledRules
-from handlers.cli.options import json_option
+from handlers.cli.options import json_option, whole_number
 from handlers.cli.output import print_figures, write_text
 from handlers.cli.pages.plan import OPEN_BILL, bill_of, is_open, plan_page, rows_of
 from handlers.config.rules_file import load_rules
@@ -33,21 +33,15 @@ _MEMORY = re.compile(r"0*[1-9]\d*(\.\d+)? ?[KMGT]i?B", re.IGNORECASE | re.ASCII)
 @click.option("--out", type=click.Path(path_type=Path), help="Save the mapped rows as Parquet, for a backfill.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write the plan as one self-contained HTML file.")
 @click.option("--prices", type=click.Path(path_type=Path), help="A YAML file with your own prices.")
-@click.option("--concurrency", default=100, show_default=True, type=click.IntRange(1), help="Objects at once.")
-@click.option(
+@whole_number("--concurrency", 100, "Objects at once.")
+@whole_number(
     "--objects-at-once",
+    DEPLOYED.objects_at_once,
+    "Objects at once in one function: the stack's parameter objectsAtOnce.",
     envvar="KEYSHIFT_CONCURRENCY",
-    default=DEPLOYED.objects_at_once,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Objects at once in one function: the stack's parameter objectsAtOnce.",
 )
-@click.option(
-    "--function-memory",
-    default=DEPLOYED.memory,
-    show_default=True,
-    type=click.IntRange(128, 10_240),
-    help="MiB of a function: the stack's parameter memory.",
+@whole_number(
+    "--function-memory", DEPLOYED.memory, "MiB of a function: the stack's parameter memory.", least=128, most=10_240
 )
 @click.option(
     "--notifications",
@@ -57,21 +51,20 @@ _MEMORY = re.compile(r"0*[1-9]\d*(\.\d+)? ?[KMGT]i?B", re.IGNORECASE | re.ASCII)
     help="How S3's events reach the events queue: the stack's parameter notifications.",
 )
 @click.option("--memory", default="2GB", show_default=True, help="Memory limit for DuckDB; the rest spills to disk.")
-@click.option(
+@whole_number(
     "--multipart-above",
+    MULTIPART_ABOVE,
+    "Bytes above which the workers copy in parts: their own setting.",
+    least=0,
+    most=MAX_COPY_BYTES,
     envvar="KEYSHIFT_MULTIPART_ABOVE",
-    default=MULTIPART_ABOVE,
-    show_default=True,
-    type=click.IntRange(0, MAX_COPY_BYTES),
-    help="Bytes above which the workers copy in parts: their own setting.",
 )
-@click.option(
+@whole_number(
     "--part-size",
+    PART_BYTES,
+    "Bytes of one part: their own setting.",
+    least=MIN_PART_BYTES,
     envvar="KEYSHIFT_PART_SIZE",
-    default=PART_BYTES,
-    show_default=True,
-    type=click.IntRange(MIN_PART_BYTES),
-    help="Bytes of one part: their own setting.",
 )
 @click.option("--endpoint-url", envvar="KEYSHIFT_ENDPOINT_URL", help="Another server than AWS.")
 @click.option("--region", envvar="KEYSHIFT_REGION", default="us-east-1", show_default=True, help="The AWS region.")

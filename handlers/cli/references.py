@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from domain.runs.works import ITEMS, Work
-from handlers.cli.options import ABOVE_ZERO, Number, json_option, with_settings
+from handlers.cli.options import ABOVE_ZERO, Number, json_option, whole_number, with_settings
 from handlers.cli.reference_runs import Pace, rewrite_all, undo_all
 from handlers.cli.references_view import show_row, sum_up
 from handlers.cli.run_following import Following, say_end
@@ -28,13 +28,7 @@ def references() -> None:
 def scan_options(command: Command) -> Command:
     """The options that scan and rewrite share."""
     command = click.option("--only", help="Only this table of the rules file.", metavar="TABLE")(command)
-    command = click.option(
-        "--segments",
-        default=4,
-        show_default=True,
-        type=click.IntRange(1, 256),
-        help="Parts of a table to read in parallel.",
-    )(command)
+    command = whole_number("--segments", 4, "Parts of a table to read in parallel.", most=256)(command)
     command = click.option(
         "--read-units",
         default=READ_UNITS,
@@ -149,7 +143,7 @@ def rewrite(
 @click.option("--yes", is_flag=True, help="Really put the old URIs back; without it they are listed.")
 @click.option("--rate", type=ABOVE_ZERO, help="Maximum number of items a second, of this command.")
 @run_options
-@click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 256), help="Items in parallel.")
+@whole_number("--threads", 8, "Items in parallel.", most=256)
 @json_option
 @with_settings
 @click.pass_context

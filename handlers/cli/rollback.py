@@ -6,7 +6,7 @@ from contextlib import nullcontext
 import click
 
 from domain.runs.works import CHECKED, OBJECTS, Work
-from handlers.cli.options import ABOVE_ZERO, json_option, with_settings
+from handlers.cli.options import ABOVE_ZERO, json_option, whole_number, with_settings
 from handlers.cli.output import say
 from handlers.cli.purge import purge_copies
 from handlers.cli.rollback_view import DifferencesShown, show_plan, show_rolled_back
@@ -20,7 +20,7 @@ from handlers.config.settings import Settings
 @click.option("--purge", is_flag=True, help="After a rollback has ended: delete the copies that keyshift created.")
 @click.option("--rate", type=ABOVE_ZERO, help="Maximum number of objects a second, of this command.")
 @run_options
-@click.option("--threads", default=8, show_default=True, type=click.IntRange(1, 256), help="Objects in parallel.")
+@whole_number("--threads", 8, "Objects in parallel.", most=256)
 @json_option
 @with_settings
 @click.pass_context

@@ -9,6 +9,7 @@ import click
 
 from domain.errors import InputError
 from handlers.cli.demo import packaged_rules
+from handlers.cli.options import whole_number
 from handlers.cli.output import say
 
 RULES = "examples/flatten-dates.yaml"
@@ -17,9 +18,7 @@ LOOPBACK = "127.0.0.1"
 
 
 @click.command()
-@click.option(
-    "--objects", default=60, show_default=True, type=click.IntRange(1, 100_000), help="Number of objects at the start."
-)
+@whole_number("--objects", 60, "Number of objects at the start.", most=100_000)
 @click.option(
     "--directory",
     default="sandbox",
@@ -27,13 +26,7 @@ LOOPBACK = "127.0.0.1"
     type=click.Path(path_type=Path, file_okay=False),
     help="The folder for the rules file, the settings and the logs: empty or absent.",
 )
-@click.option(
-    "--port",
-    default=0,
-    show_default=True,
-    type=click.IntRange(0, 65_535),
-    help="The port of the stand-in on this machine; 0 takes a free one.",
-)
+@whole_number("--port", 0, "The port of the stand-in on this machine; 0 takes a free one.", least=0, most=65_535)
 def sandbox(*, objects: int, directory: Path, port: int) -> None:
     """Run a small bucket in use on an embedded AWS stand-in, and try every command on it.
 

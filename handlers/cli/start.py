@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import click
 
 from domain.lifecycle.ports import Capture
-from handlers.cli.options import Number, json_option, need_queues, with_settings
+from handlers.cli.options import Number, json_option, need_queues, whole_number, with_settings
 from handlers.cli.output import refuse, say_dry_run
 from handlers.config.settings import Settings
 
@@ -22,9 +22,7 @@ from handlers.config.settings import Settings
 @click.option(
     "--wait", default=600.0, show_default=True, type=Number(0), help="Give up after so many seconds without a probe."
 )
-@click.option(
-    "--probes", default=3, show_default=True, type=click.IntRange(1, 100), help="Number of probes that must arrive."
-)
+@whole_number("--probes", 3, "Number of probes that must arrive.", most=100)
 @click.option("--yes", is_flag=True, help="Really switch it on; without it the command only shows what would change.")
 @json_option
 @with_settings

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from domain.keys import Location
-from handlers.cli.options import json_option, with_settings
+from handlers.cli.options import json_option, whole_number, with_settings
 from handlers.cli.output import say_dry_run
 from handlers.config.settings import Settings
 from handlers.engine.dependencies import Dependencies
@@ -46,13 +46,7 @@ def _check_ids(context: click.Context, option: click.Parameter, ids: tuple[str, 
     help="Abort this upload; may be given repeatedly.",
 )
 @click.option("--yes", is_flag=True, help="Really abort; without it nothing is changed.")
-@click.option(
-    "--older-than",
-    default=86_400,
-    show_default=True,
-    type=click.IntRange(0),
-    help="Only uploads started at least this many seconds ago.",
-)
+@whole_number("--older-than", 86_400, "Only uploads started at least this many seconds ago.", least=0)
 @json_option
 @with_settings
 @click.pass_context

@@ -9,7 +9,7 @@ from types import FrameType
 
 import click
 
-from handlers.cli.options import need_queues, with_settings
+from handlers.cli.options import need_queues, whole_number, with_settings
 from handlers.config.settings import Settings
 
 STDIN = 0
@@ -17,7 +17,7 @@ STDIN = 0
 
 
 @click.command()
-@click.option("--lanes", default=4, show_default=True, type=click.IntRange(1, 64), help="Batches handled in parallel.")
+@whole_number("--lanes", 4, "Batches handled in parallel.", most=64)
 @click.option("--audit/--no-audit", default=True, show_default=True, help="Publish the manifest's stream.")
 @click.option("--until-stdin-closes", is_flag=True, hidden=True)  # the leash of a parent: demo, sandbox
 @with_settings
