@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from domain.keys import Location
 from domain.lifecycle.ports import StageBook
-from domain.portal.records import Item, JobEnd, UseCase
+from domain.portal.records import Item, JobEnd, JobKind, UseCase
 from domain.protocol.ports import Clock, Manifest, ObjectStore, Refused, Written
 
 
@@ -64,16 +64,10 @@ class UseCaseBook(Protocol):
 class JobService(Protocol):
     """SageMaker, as far as the portal starts and reads jobs."""
 
-    def create_training_job(self, request: Mapping[str, Any]) -> str | None:
-        """Start it (the request is CreateTrainingJob's); its ARN, or ``None`` when a job of the name exists."""
+    def create_job(self, kind: JobKind, request: Mapping[str, Any]) -> str | None:
+        """Start it (the request is SageMaker's); its ARN, or ``None`` when a job of the name exists."""
 
-    def create_compilation_job(self, request: Mapping[str, Any]) -> str | None:
-        """Start it (the request is CreateCompilationJob's); its ARN, or ``None`` when a job of the name exists."""
-
-    def describe_training_job(self, name: str) -> tuple[str, JobEnd] | None:
-        """ARN and state; ``None`` when there is no such job."""
-
-    def describe_compilation_job(self, name: str) -> tuple[str, JobEnd] | None:
+    def describe_job(self, kind: JobKind, name: str) -> tuple[str, JobEnd] | None:
         """ARN and state; ``None`` when there is no such job."""
 
     def read_job_tags(self, arn: str) -> Mapping[str, str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, TypeAlias
 
 from domain.portal.targets import Target
@@ -36,6 +37,13 @@ class UseCase:
     external_id: str | None = None
     region: str | None = None
     prefix: str = ""
+
+
+class JobKind(StrEnum):
+    """The two kinds of SageMaker's jobs, as its calls and fields say them before the word Job."""
+
+    TRAINING = "Training"
+    COMPILATION = "Compilation"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from domain.portal.records import JobEnd
+from domain.portal.records import JobEnd, JobKind
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -26,47 +26,34 @@ class PlayedJobs:
         self.ends: dict[str, JobEnd] = {}
         self._lock = threading.Lock()
 
-    def create_training_job(self, request: Mapping[str, Any]) -> str | None:
+    def create_job(self, kind: JobKind, request: Mapping[str, Any]) -> str | None:
         """See the port."""
-        return self._create(request["TrainingJobName"], "training-job", request)
+        name = request[f"{kind}JobName"]
+        with self._lock:
+            if name in self.requests:
+                return None
+            self.requests[name] = deepcopy(dict(request))
+            self.ends[name] = JobEnd(name, "InProgress" if kind is JobKind.TRAINING else "INPROGRESS")
+        return self.arn_of_job(kind, name)
 
-    def create_compilation_job(self, request: Mapping[str, Any]) -> str | None:
+    def describe_job(self, kind: JobKind, name: str) -> tuple[str, JobEnd] | None:
         """See the port."""
-        return self._create(request["CompilationJobName"], "compilation-job", request)
-
-    def describe_training_job(self, name: str) -> tuple[str, JobEnd] | None:
-        """See the port."""
-        return self._describe(name, "training-job")
-
-    def describe_compilation_job(self, name: str) -> tuple[str, JobEnd] | None:
-        """See the port."""
-        return self._describe(name, "compilation-job")
+        word = f"{kind}JobName"
+        there = name in self.ends and self.requests.get(name, {word: name}).get(word) == name
+        return (self.arn_of_job(kind, name), self.ends[name]) if there else None
 
     def running(self) -> list[str]:
         """The names of the jobs that have not ended."""
         with self._lock:
             return [name for name, end in self.ends.items() if end.status in ("InProgress", "INPROGRESS")]
 
-    def _create(self, name: str, kind: str, request: Mapping[str, Any]) -> str | None:
-        with self._lock:
-            if name in self.requests:
-                return None
-            self.requests[name] = deepcopy(dict(request))
-            self.ends[name] = JobEnd(name, "InProgress" if kind == "training-job" else "INPROGRESS")
-        return self.arn_of_job(kind, name)
-
     def read_job_tags(self, arn: str) -> Mapping[str, str]:
         """See the port."""
         return {one["Key"]: one["Value"] for one in self.requests[arn.rpartition("/")[2]].get("Tags", [])}
 
-    def arn_of_job(self, kind: str, name: str) -> str:
-        """The ARN of a job; ``kind`` is training-job or compilation-job."""
-        return arn_of("sagemaker", f"{kind}/{name}", self._account)
-
-    def _describe(self, name: str, kind: str) -> tuple[str, JobEnd] | None:
-        word = "TrainingJobName" if kind == "training-job" else "CompilationJobName"
-        there = name in self.ends and self.requests.get(name, {word: name}).get(word) == name
-        return (self.arn_of_job(kind, name), self.ends[name]) if there else None
+    def arn_of_job(self, kind: JobKind, name: str) -> str:
+        """The ARN of a job."""
+        return arn_of("sagemaker", f"{kind.lower()}-job/{name}", self._account)
 
 
 class PlayedComponents:

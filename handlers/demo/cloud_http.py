@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from domain.portal.records import JobEnd
+from domain.portal.records import JobEnd, JobKind
 from handlers.demo.cloud import PlayedComponents, PlayedJobs, PlayedModels
 
 _COMPONENTS = "/greengrass/v2/components"
@@ -135,10 +135,9 @@ def sagemaker(cloud: Cloud, action: str, asked: Mapping[str, Any]) -> Answer:
     return act(cloud, asked)
 
 
-def _created(kind: str) -> Callable[[Cloud, Mapping[str, Any]], Answer]:
+def _created(kind: JobKind) -> Callable[[Cloud, Mapping[str, Any]], Answer]:
     def create(cloud: Cloud, asked: Mapping[str, Any]) -> Answer:
-        jobs = cloud.jobs
-        arn = (jobs.create_training_job if kind == "Training" else jobs.create_compilation_job)(asked)
+        arn = cloud.jobs.create_job(kind, asked)
         if arn is None:
             return Answer(400, {"__type": "ResourceInUse", "message": "a job of this name exists"})
         return Answer(200, {f"{kind}JobArn": arn})
@@ -146,10 +145,10 @@ def _created(kind: str) -> Callable[[Cloud, Mapping[str, Any]], Answer]:
     return create
 
 
-def _described(kind: str) -> Callable[[Cloud, Mapping[str, Any]], Answer]:
+def _described(kind: JobKind) -> Callable[[Cloud, Mapping[str, Any]], Answer]:
     def describe(cloud: Cloud, asked: Mapping[str, Any]) -> Answer:
-        jobs, name = cloud.jobs, asked[f"{kind}JobName"]
-        found = (jobs.describe_training_job if kind == "Training" else jobs.describe_compilation_job)(name)
+        name = asked[f"{kind}JobName"]
+        found = cloud.jobs.describe_job(kind, name)
         if found is None:
             return Answer(400, {"__type": "ValidationException", "message": "Requested resource not found."})
         arn, end = found
@@ -158,8 +157,8 @@ def _described(kind: str) -> Callable[[Cloud, Mapping[str, Any]], Answer]:
     return describe
 
 
-def job_detail(end: JobEnd, kind: str) -> dict[str, Any]:
-    """A job as describe calls and state-change events show it; ``kind`` is Training or Compilation."""
+def job_detail(end: JobEnd, kind: JobKind) -> dict[str, Any]:
+    """A job as describe calls and state-change events show it."""
     artifacts = {"ModelArtifacts": {"S3ModelArtifacts": end.artifact}} if end.artifact else {}
     reason = {"FailureReason": end.reason} if end.reason else {}
     return {f"{kind}JobName": end.name, f"{kind}JobStatus": end.status, **artifacts, **reason}
@@ -180,10 +179,8 @@ def _one_of(found: Mapping[str, Any] | None) -> Answer:
 
 _ACTIONS: Mapping[str, Callable[[Cloud, Mapping[str, Any]], Answer]] = {
     "ListTags": lambda cloud, asked: Answer(200, {"Tags": _tags_of(cloud.jobs, asked["ResourceArn"])}),
-    "CreateTrainingJob": _created("Training"),
-    "CreateCompilationJob": _created("Compilation"),
-    "DescribeTrainingJob": _described("Training"),
-    "DescribeCompilationJob": _described("Compilation"),
+    **{f"Create{kind}Job": _created(kind) for kind in JobKind},
+    **{f"Describe{kind}Job": _described(kind) for kind in JobKind},
     "ListModels": lambda cloud, _asked: Answer(200, {"Models": [{"ModelName": name} for name in cloud.models.models]}),
     "DescribeModel": lambda cloud, asked: _one_of(cloud.models.models.get(asked["ModelName"])),
     "ListModelPackages": lambda cloud, _asked: Answer(

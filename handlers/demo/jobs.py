@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from domain.keys import Location
-from domain.portal.records import JobEnd
+from domain.portal.records import JobEnd, JobKind
 from handlers.demo.actors import Background
 from handlers.demo.cloud import PlayedJobs
 from handlers.demo.cloud_http import job_detail
@@ -58,15 +58,15 @@ class JobRunner(Background):
             self._write(place, body)
             end = replace(end, status="Completed", artifact=place.uri)
         kind = _kind(request)
-        self._jobs.ends[name] = end if kind == "Training" else replace(end, status=end.status.upper())
+        self._jobs.ends[name] = end if kind is JobKind.TRAINING else replace(end, status=end.status.upper())
         self.tell_again(name)
 
 
 def event_of(jobs: PlayedJobs, name: str, end: JobEnd) -> dict[str, Any]:
     """A state-change event; a compilation's does not name its artifact, so that the describe call is needed."""
     kind = _kind(jobs.requests[name])
-    known = end if kind == "Training" else replace(end, artifact=None)
-    arn = jobs.arn_of_job(f"{kind.lower()}-job", name)
+    known = end if kind is JobKind.TRAINING else replace(end, artifact=None)
+    arn = jobs.arn_of_job(kind, name)
     _, _, _, region, account, _ = arn.split(":", 5)
     return {
         "source": "aws.sagemaker",
@@ -78,19 +78,19 @@ def event_of(jobs: PlayedJobs, name: str, end: JobEnd) -> dict[str, Any]:
     }
 
 
-def _kind(request: Mapping[str, Any]) -> str:
-    return "Training" if "TrainingJobName" in request else "Compilation"
+def _kind(request: Mapping[str, Any]) -> JobKind:
+    return JobKind.TRAINING if "TrainingJobName" in request else JobKind.COMPILATION
 
 
 def _inputs(request: Mapping[str, Any]) -> list[str]:
-    if _kind(request) == "Compilation":
+    if _kind(request) is JobKind.COMPILATION:
         return [request["InputConfig"]["S3Uri"]]
     return [channel["DataSource"]["S3DataSource"]["S3Uri"] for channel in request["InputDataConfig"]]
 
 
 def _output(request: Mapping[str, Any]) -> tuple[Location, bytes]:
     """SageMaker appends the job's name to a training's path; Neo takes its location as it is (workload.md)."""
-    if _kind(request) == "Training":
+    if _kind(request) is JobKind.TRAINING:
         name = request["TrainingJobName"]
         return _below(request["OutputDataConfig"]["S3OutputPath"], f"{name}/output/model.tar.gz"), trained_model(name)
     name, output = request["CompilationJobName"], request["OutputConfig"]

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from domain.errors import InputError, PermanentError
 from domain.portal.jobs import compilation_job_name, digest_of
 from domain.portal.ports import JobService, Workplace
-from domain.portal.records import CREATING, Item, JobEnd, is_final, with_entries
+from domain.portal.records import CREATING, Item, JobEnd, JobKind, is_final, with_entries
 from domain.portal.targets import PLATFORMS, Target
 from handlers.portal.access import BUILDERS
 from handlers.portal.errors import HttpError
@@ -142,10 +142,10 @@ def _neo_input(services: UseCaseServices, item: Item, workplace: Workplace) -> t
 def _begun(jobs: JobService, request: dict[str, Any], training_id: str) -> tuple[str, JobEnd]:
     """The ARN of the job and how it stands; one of this name is an earlier try of the same request, or another's."""
     name = request["CompilationJobName"]
-    arn = jobs.create_compilation_job(request)
+    arn = jobs.create_job(JobKind.COMPILATION, request)
     if arn is not None:
         return arn, JobEnd(name, "InProgress")
-    described = jobs.describe_compilation_job(name)
+    described = jobs.describe_job(JobKind.COMPILATION, name)
     if described is None:
         raise HttpError(503, f"SageMaker does not show the job {name} yet: try again")
     require_own_job(jobs, described[0], training_id)

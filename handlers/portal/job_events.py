@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from domain.errors import KeyshiftError, MalformedMessageError
-from domain.portal.records import Item, JobEnd, JobPlace, compilation_changes, job_arn_of, training_changes
+from domain.portal.records import Item, JobEnd, JobKind, JobPlace, compilation_changes, job_arn_of, training_changes
 from domain.portal.targets import Target
 from handlers.portal.compilation import start_compilation
 from handlers.portal.errors import HttpError
@@ -20,7 +20,7 @@ _SAID = {
     "foreign": "the job of this name that a record names is in another account or region",
     "ambiguous": "several records name this job, and none holds its ARN",
 }
-_WORDS = {TRAINING: "TrainingJob", COMPILATION: "CompilationJob"}
+_KINDS = {TRAINING: JobKind.TRAINING, COMPILATION: JobKind.COMPILATION}
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001  # Lambda's two
@@ -34,12 +34,12 @@ def take_event(event: Mapping[str, Any], portal: Portal) -> dict[str, Any]:
     An event of another account's job of the same name changes nothing. Raises MalformedMessageError for an event of
     another kind, or one that does not say where its job is.
     """
-    kind = str(event.get("detail-type"))
+    said = str(event.get("detail-type"))
     detail = event.get("detail")
-    word = _WORDS.get(kind)
-    if word is None or not isinstance(detail, Mapping) or not detail.get(f"{word}Name"):
-        raise MalformedMessageError(f"This is not a state change of a SageMaker job: {kind!r}")
-    end, place = _end_of(detail, word), _place_of(event, detail, word)
+    kind = _KINDS.get(said)
+    if kind is None or not isinstance(detail, Mapping) or not detail.get(f"{kind}JobName"):
+        raise MalformedMessageError(f"This is not a state change of a SageMaker job: {said!r}")
+    end, place = _end_of(detail, kind), _place_of(event, detail, kind)
     found = portal.trainings.find_trainings(job_name=end.name)
     ours = _of_place(portal, found, end.name, place)
     if len(ours) != 1:
@@ -48,8 +48,8 @@ def take_event(event: Mapping[str, Any], portal: Portal) -> dict[str, Any]:
         return {"job": end.name, "outcome": outcome}
     item = ours[0]
     services = portal.services_of(str(item["usecase_id"]))
-    end = _with_artifact(services, end, word)
-    decide = training_changes if word == "TrainingJob" else compilation_changes
+    end = _with_artifact(services, end, kind)
+    decide = training_changes if kind is JobKind.TRAINING else compilation_changes
     done: list[bool] = []
 
     def changes_of(now: Item) -> dict[str, Any]:
@@ -58,15 +58,15 @@ def take_event(event: Mapping[str, Any], portal: Portal) -> dict[str, Any]:
         return changes
 
     item = portal.change(str(item["training_id"]), changes_of)
-    if word == "TrainingJob" and end.status.upper() == "COMPLETED":
+    if kind is JobKind.TRAINING and end.status.upper() == "COMPLETED":
         _compile_if_wished(services, item)
     return {"job": end.name, "training_id": item["training_id"], "outcome": "noted" if done[-1] else "known"}
 
 
-def _place_of(event: Mapping[str, Any], detail: Mapping[str, Any], word: str) -> JobPlace:
+def _place_of(event: Mapping[str, Any], detail: Mapping[str, Any], kind: JobKind) -> JobPlace:
     """Where the job is: a name is one job's in its account and region only, and other accounts' events come too."""
     resources = event.get("resources")
-    arns = [detail.get(f"{word}Arn"), *(resources if isinstance(resources, list) else [])]
+    arns = [detail.get(f"{kind}JobArn"), *(resources if isinstance(resources, list) else [])]
     places = [place for arn in arns if arn and (place := JobPlace.of_arn(str(arn))) is not None]
     if places:
         return places[0]
@@ -97,27 +97,25 @@ def _is_at(home: JobPlace | None, place: JobPlace) -> bool:
     return home is not None and home.is_same(place)
 
 
-def _end_of(detail: Mapping[str, Any], word: str) -> JobEnd:
+def _end_of(detail: Mapping[str, Any], kind: JobKind) -> JobEnd:
     artifacts = detail.get("ModelArtifacts")
     artifact = artifacts.get("S3ModelArtifacts") if isinstance(artifacts, Mapping) else None
     return JobEnd(
-        str(detail[f"{word}Name"]),
-        str(detail.get(f"{word}Status") or ""),
+        str(detail[f"{kind}JobName"]),
+        str(detail.get(f"{kind}JobStatus") or ""),
         str(artifact) if artifact else None,
         str(detail["FailureReason"]) if detail.get("FailureReason") else None,
     )
 
 
-def _with_artifact(services: UseCaseServices, end: JobEnd, word: str) -> JobEnd:
+def _with_artifact(services: UseCaseServices, end: JobEnd, kind: JobKind) -> JobEnd:
     """The artifact of a completed job: from the event, else from the describe call, never made up.
 
     Where the object that it names has moved already, its new URI is noted, so that a late event brings no legacy
     reference back.
     """
     if end.status.upper() == "COMPLETED" and end.artifact is None:
-        jobs = services.open_workplace().jobs
-        describe = jobs.describe_training_job if word == "TrainingJob" else jobs.describe_compilation_job
-        described = describe(end.name)
+        described = services.open_workplace().jobs.describe_job(kind, end.name)
         end = replace(end, artifact=described[1].artifact) if described is not None else end
     if end.artifact is None:
         return end

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from domain.errors import InputError, PermanentError
 from domain.portal.jobs import digest_of, training_id_of, training_job_name
 from domain.portal.ports import JobService
-from domain.portal.records import CREATING, Item, JobEnd, training_changes
+from domain.portal.records import CREATING, Item, JobEnd, JobKind, training_changes
 from domain.portal.targets import Target
 from handlers.portal.access import BUILDERS, Identity
 from handlers.portal.errors import HttpError
@@ -145,10 +145,10 @@ def _started(services: UseCaseServices, item: Item) -> Item:
 def _begun(jobs: JobService, request: dict[str, Any], training_id: str) -> tuple[str, JobEnd]:
     """The ARN of the job and how it stands; one of this name is an earlier try of the same request, or another's."""
     name = request["TrainingJobName"]
-    arn = jobs.create_training_job(request)
+    arn = jobs.create_job(JobKind.TRAINING, request)
     if arn is not None:
         return arn, JobEnd(name, "InProgress")
-    described = jobs.describe_training_job(name)
+    described = jobs.describe_job(JobKind.TRAINING, name)
     if described is None:
         raise HttpError(503, f"SageMaker has a job {name} and does not show it yet: try again")
     require_own_job(jobs, described[0], training_id)

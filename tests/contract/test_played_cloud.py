@@ -9,7 +9,7 @@ from adapters.pins.greengrass import GreengrassComponents
 from adapters.pins.sagemaker import SageMakerModels
 from adapters.portal.jobs import SageMakerJobService
 from domain.errors import KeyshiftError
-from domain.portal.records import JobEnd
+from domain.portal.records import JobEnd, JobKind
 from handlers.demo.cloud import PlayedComponents
 from handlers.demo.cloud_http import Cloud, running_cloud
 from handlers.demo.portal.records import recipe_of_the_past
@@ -47,14 +47,14 @@ def clients(cloud: Cloud) -> Iterator[AwsClients]:
 def test_jobs_are_started_once_and_described(cloud: Cloud, clients: AwsClients) -> None:
     """A name that is taken is an answer, a job that ended has its artifact, another one is none."""
     service = SageMakerJobService(clients)
-    arn = service.create_training_job(TRAINING)
+    arn = service.create_job(JobKind.TRAINING, TRAINING)
     assert arn is not None
-    assert service.create_training_job(TRAINING) is None
-    assert service.describe_training_job("cookie") == (arn, JobEnd("cookie", "InProgress"))
+    assert service.create_job(JobKind.TRAINING, TRAINING) is None
+    assert service.describe_job(JobKind.TRAINING, "cookie") == (arn, JobEnd("cookie", "InProgress"))
     cloud.jobs.ends["cookie"] = JobEnd("cookie", "Completed", "s3://b-1/k")
-    assert service.describe_training_job("cookie") == (arn, JobEnd("cookie", "Completed", "s3://b-1/k"))
-    assert service.describe_training_job("other") is None
-    assert service.describe_compilation_job("cookie") is None
+    assert service.describe_job(JobKind.TRAINING, "cookie") == (arn, JobEnd("cookie", "Completed", "s3://b-1/k"))
+    assert service.describe_job(JobKind.TRAINING, "other") is None
+    assert service.describe_job(JobKind.COMPILATION, "cookie") is None
 
 
 def test_published_components_are_pins_until_they_are_deleted(cloud: Cloud, clients: AwsClients) -> None:

@@ -12,7 +12,7 @@ from adapters.portal.workplaces import StsWorkplaces
 from domain.errors import InputError, KeyshiftError
 from domain.keys import Location
 from domain.portal.ports import Workplace
-from domain.portal.records import PortalTables, UseCase
+from domain.portal.records import JobKind, PortalTables, UseCase
 from domain.protocol.ports import Refused, Written
 from tests.fakes.clock import FakeClock
 from tests.fakes.object_store import InMemoryObjectStore
@@ -147,7 +147,7 @@ def test_jobs_that_were_started_are_described(world: PortalWorld) -> None:
     """By name, with the ARN that the start gave; a job that was never started is none."""
     jobs = workplace_of(world).jobs
     trained = world.train(model_name=new_name("m"))
-    described = jobs.describe_training_job(trained.body["training_job_name"])
+    described = jobs.describe_job(JobKind.TRAINING, trained.body["training_job_name"])
     assert described is not None
     assert described[0] == trained.body["training_job_arn"]
     assert described[1].name == trained.body["training_job_name"]
@@ -155,13 +155,12 @@ def test_jobs_that_were_started_are_described(world: PortalWorld) -> None:
     world.finish_training(training_id)
     started = world.call("POST", f"/training/{training_id}/compile", {"targets": ["arm64-cpu"]}).body
     (entry,) = started["compilation_jobs"]
-    compiled = jobs.describe_compilation_job(entry["compilation_job_name"])
+    compiled = jobs.describe_job(JobKind.COMPILATION, entry["compilation_job_name"])
     assert compiled is not None
     assert compiled[0] == entry["compilation_job_arn"]
     for arn in (described[0], compiled[0]):
         assert jobs.read_job_tags(arn) == {"UseCase": USE_CASE, "TrainingId": training_id}
-    assert jobs.describe_training_job(new_name("none")) is None
-    assert jobs.describe_compilation_job(new_name("none")) is None
+    assert [jobs.describe_job(kind, new_name("none")) for kind in JobKind] == [None, None]
 
 
 @pytest.mark.parametrize("kind", ["training", "compilation"])
@@ -173,7 +172,8 @@ def test_a_name_that_is_taken_is_an_answer(kind: str) -> None:
     ):
         service = SageMakerJobService(clients_at("sagemaker", url))
         if kind == "training":
-            answer = service.create_training_job(
+            answer = service.create_job(
+                JobKind.TRAINING,
                 {
                     "TrainingJobName": "cookie",
                     "AlgorithmSpecification": {"AlgorithmName": "a", "TrainingInputMode": "File"},
@@ -181,16 +181,17 @@ def test_a_name_that_is_taken_is_an_answer(kind: str) -> None:
                     "OutputDataConfig": {"S3OutputPath": "s3://b-1/models/training/"},
                     "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
                     "StoppingCondition": {"MaxRuntimeInSeconds": 60},
-                }
+                },
             )
         else:
-            answer = service.create_compilation_job(
+            answer = service.create_job(
+                JobKind.COMPILATION,
                 {
                     "CompilationJobName": "cookie",
                     "RoleArn": ROLE,
                     "OutputConfig": {"S3OutputLocation": "s3://b-1/models/compilation/cookie/arm64-cpu/"},
                     "StoppingCondition": {"MaxRuntimeInSeconds": 60},
-                }
+                },
             )
         assert answer is None
         assert len(asked) == 1

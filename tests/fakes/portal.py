@@ -8,7 +8,7 @@ from typing import Any
 
 from domain.keys import Location
 from domain.portal.ports import ObjectReader, ObjectWriter, Workplace
-from domain.portal.records import Item, JobEnd, UseCase
+from domain.portal.records import Item, JobEnd, JobKind, UseCase
 from domain.protocol.ports import Refused, Written
 from handlers.demo.cloud import ACCOUNT, PlayedComponents, PlayedJobs
 from tests.fakes.faults import ScriptedFaults
@@ -86,25 +86,15 @@ class InMemoryJobService(ScriptedFaults, PlayedJobs):
         ScriptedFaults.__init__(self)
         PlayedJobs.__init__(self)
 
-    def create_training_job(self, request: Mapping[str, Any]) -> str | None:
+    def create_job(self, kind: JobKind, request: Mapping[str, Any]) -> str | None:
         """See the port."""
-        with self._faulty("create_training_job"):
-            return super().create_training_job(request)
+        with self._faulty(f"create_{kind.lower()}_job"):
+            return super().create_job(kind, request)
 
-    def create_compilation_job(self, request: Mapping[str, Any]) -> str | None:
-        """See the port."""
-        with self._faulty("create_compilation_job"):
-            return super().create_compilation_job(request)
-
-    def describe_training_job(self, name: str) -> tuple[str, JobEnd] | None:
+    def describe_job(self, kind: JobKind, name: str) -> tuple[str, JobEnd] | None:
         """See the port."""
         with self._faulty("describe"):
-            return super().describe_training_job(name)
-
-    def describe_compilation_job(self, name: str) -> tuple[str, JobEnd] | None:
-        """See the port."""
-        with self._faulty("describe"):
-            return super().describe_compilation_job(name)
+            return super().describe_job(kind, name)
 
 
 class InMemoryComponentService(ScriptedFaults, PlayedComponents):

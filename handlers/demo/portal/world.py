@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 
 from domain.keys import Location
+from domain.portal.records import JobKind
 from handlers.demo.checker import ProducersBook, target_of, write_object
 from handlers.demo.cloud_http import Cloud
 from handlers.demo.objects import ProducedObject, object_of
@@ -171,16 +172,18 @@ def _scanned(on: PortalSetup, table: str) -> Iterator[Item]:
 def _start_old_jobs(cloud: Cloud, bucket: str) -> None:
     """A training and a compilation that the portal started before it knew the new layout."""
     channel = {"DataSource": {"S3DataSource": {"S3Uri": f"s3://{bucket}/datasets/cookies.manifest"}}}
-    cloud.jobs.create_training_job(
+    cloud.jobs.create_job(
+        JobKind.TRAINING,
         {
             "TrainingJobName": RUNNING_JOB,
             "InputDataConfig": [channel],
             "OutputDataConfig": {"S3OutputPath": f"s3://{bucket}/datasets//training-output"},
-        }
+        },
     )
     folder = f"s3://{bucket}/datasets//compilation-output/{RUNNING_COMPILATION}/"
     source = f"s3://{bucket}/datasets//training-output/cookie-20251101-042027/output/model.tar.gz"
-    cloud.jobs.create_compilation_job(
+    cloud.jobs.create_job(
+        JobKind.COMPILATION,
         {
             "CompilationJobName": RUNNING_COMPILATION,
             "InputConfig": {"S3Uri": source},
@@ -188,5 +191,5 @@ def _start_old_jobs(cloud: Cloud, bucket: str) -> None:
                 "S3OutputLocation": folder,
                 "TargetPlatform": {"Os": "LINUX", "Arch": "X86_64"},
             },
-        }
+        },
     )

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from domain.keys import Location
+from domain.portal.records import JobKind
 from domain.rules.compiled import MapOutcome
 from handlers.cli.demo import packaged_rules
 from handlers.config.rules_file import load_rules
@@ -142,7 +143,7 @@ def training(path: str) -> dict[str, Any]:
 def test_a_training_job_writes_below_its_path_and_tells(path: str) -> None:
     """SageMaker appends ``{job}/output/model.tar.gz``; first the event says InProgress, then Completed."""
     bench = Bench({"s3://b/a.manifest": b""})
-    bench.jobs.create_training_job(training(path))
+    bench.jobs.create_job(JobKind.TRAINING, training(path))
     bench.run()
     assert NEW in bench.objects
     details = [event["detail"] for event in bench.events]
@@ -153,7 +154,7 @@ def test_a_training_job_writes_below_its_path_and_tells(path: str) -> None:
 def test_a_job_without_its_input_fails() -> None:
     """As SageMaker would: nothing is written, and the reason names the input."""
     bench = Bench({})
-    bench.jobs.create_training_job(training("s3://b/models/training/"))
+    bench.jobs.create_job(JobKind.TRAINING, training("s3://b/models/training/"))
     bench.run()
     assert bench.objects == {}
     assert "s3://b/a.manifest" in bench.events[-1]["detail"]["FailureReason"]
@@ -165,15 +166,17 @@ def test_a_compilation_job_writes_under_its_location_and_its_event_names_no_arti
     platform = {"Os": "LINUX", "Arch": "ARM64", "Accelerator": "NVIDIA"}
     output = {"S3OutputLocation": "s3://b/out/c/jetson-xavier/", "TargetPlatform": platform}
     source = {"S3Uri": "s3://b/in/model.tar.gz"}
-    bench.jobs.create_compilation_job({"CompilationJobName": "c", "InputConfig": source, "OutputConfig": output})
+    bench.jobs.create_job(
+        JobKind.COMPILATION, {"CompilationJobName": "c", "InputConfig": source, "OutputConfig": output}
+    )
     bench.run()
     uri = "s3://b/out/c/jetson-xavier/model-LINUX_ARM64_NVIDIA.tar.gz"
     assert uri in bench.objects
     assert bench.events[-1]["detail"] == {"CompilationJobName": "c", "CompilationJobStatus": "COMPLETED"}
-    described = bench.jobs.describe_compilation_job("c")
+    described = bench.jobs.describe_job(JobKind.COMPILATION, "c")
     assert described is not None
     assert described[1].artifact == uri
-    assert bench.jobs.describe_training_job("c") is None
+    assert bench.jobs.describe_job(JobKind.TRAINING, "c") is None
 
 
 def test_a_component_without_its_artifact_fails() -> None:

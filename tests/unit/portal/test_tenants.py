@@ -7,7 +7,7 @@ import pytest
 
 from domain.errors import MalformedMessageError
 from domain.keys import Location
-from domain.portal.records import JobEnd, UseCase
+from domain.portal.records import JobEnd, JobKind, UseCase
 from handlers.demo.portal.caller import HttpAnswer
 from handlers.portal import job_events
 from tests.worlds.portal import ROLE, TRAINED_MODEL, PortalMemoryWorld, key_of
@@ -175,15 +175,15 @@ def test_two_users_of_one_key_have_two_jobs(world: PortalMemoryWorld) -> None:
 def test_a_job_of_this_name_that_is_not_ours_is_not_taken_for_ours(world: PortalMemoryWorld) -> None:
     """The tag tells whose it is: the record says that it failed, and another key starts another job."""
     jobs = world.workplaces.jobs
-    create = jobs.create_training_job
+    create = jobs.create_job
 
-    def taken(request: Any) -> str | None:
-        jobs.create_training_job = create  # type: ignore[method-assign]  # once
+    def taken(kind: JobKind, request: Any) -> str | None:
+        jobs.create_job = create  # type: ignore[method-assign]  # once
         jobs.requests[request["TrainingJobName"]] = {"TrainingJobName": request["TrainingJobName"], "Tags": []}
         jobs.ends[request["TrainingJobName"]] = JobEnd(request["TrainingJobName"], "Completed", "s3://their/model")
-        return create(request)
+        return create(kind, request)
 
-    jobs.create_training_job = taken  # type: ignore[method-assign]  # once
+    jobs.create_job = taken  # type: ignore[method-assign]  # once
     refused = world.train(key="k")
     assert refused.status == 409
     assert "idempotency key" in refused.body["error"]
@@ -199,14 +199,14 @@ def test_a_compilation_of_this_name_that_is_not_ours_is_not_taken_for_ours(world
     jobs = world.workplaces.jobs
     training_id = world.train(key="k").body["training_id"]
     world.finish_training(training_id)
-    create = jobs.create_compilation_job
+    create = jobs.create_job
 
-    def taken(request: Any) -> str | None:
-        jobs.create_compilation_job = create  # type: ignore[method-assign]  # once
-        create({**request, "Tags": [{"Key": "TrainingId", "Value": "another"}]})
-        return create(request)
+    def taken(kind: JobKind, request: Any) -> str | None:
+        jobs.create_job = create  # type: ignore[method-assign]  # once
+        create(kind, {**request, "Tags": [{"Key": "TrainingId", "Value": "another"}]})
+        return create(kind, request)
 
-    jobs.create_compilation_job = taken  # type: ignore[method-assign]  # once
+    jobs.create_job = taken  # type: ignore[method-assign]  # once
     path = f"/training/{training_id}/compile"
     assert world.call("POST", path, COMPILE, key="a").status == 409
     (entry,) = world.item(training_id)["compilation_jobs"]
