@@ -9,9 +9,6 @@ from domain.keys import Location
 from domain.protocol.attempt import Outcome
 from domain.rules.lake_tables import LakeTable
 
-HOLDERS_SECONDS = 600.0
-"""Applications still write: the holders of objects are read again after so many seconds."""
-
 
 class Removed(StrEnum):
     """The result for one object."""

@@ -37,6 +37,16 @@ def encode_options(options: Any) -> Mapping[str, str]:
     return {name: json.dumps(value) for name, value in asdict(options).items()}
 
 
+class RunOptions:
+    """Base of the dataclasses that say what every process of a run does alike."""
+
+    __slots__ = ()
+
+    def as_options(self) -> Mapping[str, str]:
+        """As a run keeps them."""
+        return encode_options(self)
+
+
 def decode_options(kind: Callable[..., Options], options: Mapping[str, str]) -> Options:
     """The dataclass of them; raises InputError for fields of another version."""
     try:

@@ -9,21 +9,17 @@ from domain.references.reports import Reported
 from handlers.operations.parallel import patiently
 from handlers.operations.reference_run import count_of, cursor_of, lines_of
 from handlers.operations.references import References
-from handlers.operations.runs import decode_options, encode_options
+from handlers.operations.runs import RunOptions, decode_options
 from handlers.operations.segments import RECORDS_AT_ONCE
 from handlers.operations.slice_work import Page
 
 
 @dataclass(frozen=True, slots=True)
-class UndoOptions:
+class UndoOptions(RunOptions):
     """What every process of an undo does alike; without ``yes`` the references are only listed."""
 
     segments: int
     yes: bool
-
-    def as_options(self) -> Mapping[str, str]:
-        """As a run keeps them."""
-        return encode_options(self)
 
 
 def undo_options_of(options: Mapping[str, str]) -> UndoOptions:
