@@ -10,6 +10,7 @@ from domain.protocol.parts import Part
 from domain.protocol.ports import MustBeAbsent, TargetObject, Written
 from tests.fakes.buckets import md5_text
 from tests.worlds.objects import FAR, TWO_PARTS, ObjectWorld, Pair, new_pair
+from tests.worlds.presence import present
 
 MODEL, NOTE = "ml.sentiment_2-größe", "note"
 LABEL, TEXT = '{"label": "ä<&>"}'.encode(), b"x" * 1024
@@ -30,8 +31,7 @@ def annotated(world: ObjectWorld, body: bytes = b"bytes", *, versioned: bool = F
 
 def all_of(world: ObjectWorld, location: Location) -> dict[str, bytes | None]:
     """Every annotation with its payload."""
-    listed = world.annotations.list_annotations(location)
-    assert listed is not None
+    listed = present(world.annotations.list_annotations(location))
     return {name: world.annotations.read_annotation(location, name) for name in listed}
 
 
@@ -100,8 +100,7 @@ class TestWithAnnotations:
         pair = annotated(world, versioned=versioned)
         world.put(pair.target, b"before")
         world.annotate(pair.target, "stale", TEXT)
-        there = world.store.look_at_object(pair.target)
-        assert there is not None
+        there = present(world.store.look_at_object(pair.target))
         assert isinstance(world.store.copy_object(pair.origin(), pair.goal(there.etag), seen=pair.seen()), Written)
         assert all_of(world, pair.target) == {MODEL: LABEL, NOTE: TEXT}
 
@@ -111,8 +110,7 @@ class TestWithAnnotations:
         pair = annotated(world, TWO_PARTS, versioned=versioned)
         world.put(pair.target, b"before")
         world.annotate(pair.target, "stale", TEXT)
-        there = world.store.look_at_object(pair.target)
-        assert there is not None
+        there = present(world.store.look_at_object(pair.target))
         copy_in_parts(world, pair, there.etag)
         assert world.annotations.list_annotations(pair.target) == {}
 
@@ -137,8 +135,7 @@ def test_a_server_without_annotations_is_no_object_without_any(world: ObjectWorl
             world.annotations.list_annotations(pair.source)
     answer = world.store.copy_object(pair.origin(), pair.goal(), seen=pair.seen())
     assert isinstance(answer, Written)
-    copy = world.store.look_at_object(pair.target, with_tags=True)
-    assert copy is not None
+    copy = present(world.store.look_at_object(pair.target, with_tags=True))
     assert same_object(pair.seen(), copy)
 
 

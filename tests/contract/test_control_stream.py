@@ -23,6 +23,7 @@ from domain.steering.control import Control
 from tests.contract.records import TARGET
 from tests.fakes.clock import FakeClock
 from tests.servers import Server, new_name
+from tests.worlds.presence import present
 from tests.worlds.tables import TableWorld, new_table
 
 
@@ -66,8 +67,7 @@ def test_what_is_written_together_comes_as_what_is_written_alone(table: TableWor
     claim = claimed(None, request)
     commit = replace(claim, state=State.COPIED, revision=2, claim=None, target_etag="e" * 32)
     assert manifest.write_records([RecordChange(commit, claim)]) == [True]
-    event = reader.read_changes()
-    assert event is not None
+    event = present(reader.read_changes())
     changes = [entry["dynamodb"] for entry in event["Records"]]
     images = [(record_of_item(one.get("OldImage", {})), record_of_item(one["NewImage"])) for one in changes]
     assert images == [(None, claim), (claim, commit)]
@@ -89,8 +89,7 @@ def test_changes_come_in_order_and_once(table: TableWorld) -> None:
 def test_an_event_has_lambdas_shape(table: TableWorld) -> None:
     """The same handler can take it."""
     write(table, "a")
-    event = reader(table).read_changes()
-    assert event is not None
+    event = present(reader(table).read_changes())
     (entry,) = event["Records"]
     assert (entry["eventName"], entry["eventSource"]) == ("INSERT", "aws:dynamodb")
     assert entry["eventSourceARN"].endswith(entry["eventSourceARN"].rsplit("/", 1)[-1])
@@ -109,8 +108,7 @@ def test_a_failed_change_and_those_after_it_come_again(table: TableWorld) -> Non
     """What was done before the failed one does not."""
     write(table, "a", "b", "c")
     changes = reader(table)
-    event = changes.read_changes()
-    assert event is not None
+    event = present(changes.read_changes())
     changes.confirm_changes(event, numbers_of(event)[1])
     assert keys_of(changes.read_changes()) == ["b", "c"]
 
@@ -132,8 +130,7 @@ def test_what_is_no_record_is_left_out(table: TableWorld) -> None:
 def test_the_operators_control_is_told(table: TableWorld) -> None:
     """A change of the control item is audited, so it comes with the records."""
     DynamoDbControlPanel(table.clients, table.table).write_control(Control(paused=True, fence=1), before=Control())
-    event = reader(table).read_changes()
-    assert event is not None
+    event = present(reader(table).read_changes())
     assert [entry["dynamodb"]["Keys"]["pk"]["S"] for entry in event["Records"]] == ["keyshift#control"]
 
 
@@ -167,8 +164,7 @@ def test_a_released_stream_goes_on_at_once_where_it_stopped(table: TableWorld) -
     """A worker that stops hands the stream over."""
     write(table, "a")
     first = reader(table)
-    event = first.read_changes()
-    assert event is not None
+    event = present(first.read_changes())
     first.confirm_changes(event, None)
     first.release()
     write(table, "b")

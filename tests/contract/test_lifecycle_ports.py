@@ -26,6 +26,7 @@ from domain.steering.ports import ControlPanel
 from tests.fakes.lifecycle import InMemoryCensusBook, InMemoryKeyBook, InMemoryProbeBook, InMemoryStageBook
 from tests.fakes.panel import InMemoryControlPanel
 from tests.worlds.objects import FAR, FakeWorld, ObjectWorld, ServerWorld, clients_for
+from tests.worlds.presence import present
 from tests.worlds.tables import new_table
 
 TABLES = ["fake", "standin", "moto"]
@@ -186,9 +187,7 @@ def test_a_book_knows_its_sources_and_targets(book: KeyBook) -> None:
 
 def seen_at(world: ObjectWorld, place: Location) -> ObjectState:
     """What is there."""
-    seen = world.store.look_at_object(place)
-    assert seen is not None
-    return seen
+    return present(world.store.look_at_object(place))
 
 
 def test_a_digest_is_that_of_the_object_that_was_seen(objects: tuple[ObjectWorld, ByteReader, VersionStore]) -> None:
@@ -218,8 +217,7 @@ def test_a_version_is_deleted_for_good_and_only_that_one(
     world.remove(place)
     for _ in range(2):
         versions.remove_version(place, version_id=seen.version_id, send_before=FAR)
-    top = world.store.find_top_marker(place)
-    assert top is not None
+    top = present(world.store.find_top_marker(place))
     assert top.hidden is not None
     assert top.hidden.version_id != seen.version_id
     assert world.body(place) is None

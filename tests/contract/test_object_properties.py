@@ -13,6 +13,7 @@ from tests.fakes.bucket_properties import change_key, restore
 from tests.fakes.buckets import Versioning
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.worlds.objects import FAR, ObjectWorld, Pair
+from tests.worlds.presence import present
 
 HELD = Lock(legal_hold=True)
 SOONER, LATER = (Lock("GOVERNANCE", f"20{year}-01-01T00:00:00+00:00") for year in (98, 99))
@@ -36,8 +37,7 @@ def locked_pair(world: ObjectWorld, lock: Lock | None = None, *, target: str | N
 
 def lock_of(world: ObjectWorld, location: Location) -> Lock:
     """What HEAD shows."""
-    seen = world.store.look_at_object(location)
-    assert seen is not None
+    seen = present(world.store.look_at_object(location))
     return seen.lock
 
 
@@ -66,8 +66,7 @@ def test_object_lock_can_be_enabled_later(world: ObjectWorld) -> None:
     pair = locked_pair(world, HELD, target=target)
     world.put(pair.target, b"before")
     world.enable_locks(target)
-    there = world.store.look_at_object(pair.target)
-    assert there is not None
+    there = present(world.store.look_at_object(pair.target))
     assert there.lock == Lock()
     assert isinstance(world.store.copy_object(pair.origin(), pair.goal(there.etag), seen=pair.seen()), Written)
     assert lock_of(world, pair.target) == HELD
@@ -138,8 +137,7 @@ KEY = Location("bucket", "old/key")
 def test_a_changed_kms_key_changes_nothing_else(store: InMemoryObjectStore) -> None:
     """UpdateObjectEncryption keeps version, etag, date and checksums (API reference)."""
     before = store.put(KEY, b"bytes")
-    version = store.buckets.current(KEY)
-    assert version is not None
+    version = present(store.buckets.current(KEY))
     change_key(store.buckets, KEY, version, UPDATED)
     after = store.look_at_object(KEY, with_tags=True)
     assert after == replace(before, encryption=Encryption("aws:kms", UPDATED))
@@ -148,8 +146,7 @@ def test_a_changed_kms_key_changes_nothing_else(store: InMemoryObjectStore) -> N
 def test_the_kms_key_of_a_locked_version_cannot_be_changed(store: InMemoryObjectStore) -> None:
     """UpdateObjectEncryption is denied while Object Lock protects the object (API reference)."""
     store.put(KEY, b"bytes", lock=HELD)
-    version = store.buckets.current(KEY)
-    assert version is not None
+    version = present(store.buckets.current(KEY))
     with pytest.raises(AccessDeniedError):
         change_key(store.buckets, KEY, version, UPDATED)
 
@@ -163,10 +160,8 @@ def test_an_archived_object_is_copied_once_it_is_restored(store: InMemoryObjectS
     )
     with pytest.raises(ArchivedError):
         store.copy_object(origin, goal, seen=seen)
-    version = store.buckets.current(KEY)
-    assert version is not None
+    version = present(store.buckets.current(KEY))
     assert restore(store.buckets, KEY, version)
     assert isinstance(store.copy_object(origin, goal, seen=seen), Written)
-    copy = store.look_at_object(goal.location)
-    assert copy is not None
+    copy = present(store.look_at_object(goal.location))
     assert (copy.storage_class, copy.is_archived) == ("GLACIER", True)

@@ -10,6 +10,7 @@ from domain.keys import Location
 from domain.protocol.ports import Deleted, MustBeAbsent, Refused, SourceObject, TargetObject, Written
 from tests.servers import new_name
 from tests.worlds.objects import EVERYTHING, FAR, ObjectWorld, new_pair
+from tests.worlds.presence import present
 
 ABSENT_ETAG = "0" * 32
 MOTO = "moto 5.2.5 ignores conditions on copies (emulators.md)"
@@ -30,8 +31,7 @@ def test_look_shows_everything_that_the_owner_said(world: ObjectWorld) -> None:
 def test_look_without_tags_leaves_them_unknown(world: ObjectWorld) -> None:
     """Tags that nobody asked for are unknown, not empty."""
     pair = new_pair(world)
-    state = world.store.look_at_object(pair.source)
-    assert state is not None
+    state = present(world.store.look_at_object(pair.source))
     assert state.tags is None
 
 
@@ -52,8 +52,7 @@ def test_copy_carries_bytes_metadata_headers_and_tags(world: ObjectWorld) -> Non
     pair = new_pair(world, b"bytes", **EVERYTHING)
     answer = world.store.copy_object(pair.origin(), pair.goal(), seen=pair.seen())
     assert isinstance(answer, Written)
-    copy = world.store.look_at_object(pair.target, with_tags=True)
-    assert copy is not None
+    copy = present(world.store.look_at_object(pair.target, with_tags=True))
     seen = pair.seen()
     assert (copy.metadata, copy.headers, copy.tags) == (seen.metadata, seen.headers, seen.tags)
     assert world.body(pair.target) == b"bytes"
@@ -64,8 +63,7 @@ def test_copy_has_the_storage_class_that_is_passed(world: ObjectWorld) -> None:
     """A copy is STANDARD unless its class is passed."""
     pair = new_pair(world, storage_class="STANDARD_IA")
     world.store.copy_object(pair.origin(), pair.goal(storage_class="STANDARD_IA"), seen=None)
-    copy = world.store.look_at_object(pair.target)
-    assert copy is not None
+    copy = present(world.store.look_at_object(pair.target))
     assert copy.storage_class == "STANDARD_IA"
 
 
@@ -217,8 +215,7 @@ def test_a_delete_marker_hides_a_version_and_can_be_taken_away(world: ObjectWorl
     assert world.store.find_top_marker(pair.source) is None
     answer = world.store.delete_object(pair.source, if_match=seen.etag, send_before=FAR)
     assert isinstance(answer, Deleted)
-    top = world.store.find_top_marker(pair.source)
-    assert top is not None
+    top = present(world.store.find_top_marker(pair.source))
     assert top.hidden is not None
     assert (top.hidden.version_id, top.hidden.etag, top.marker_id) == (seen.version_id, seen.etag, answer.marker_id)
     assert top.hidden.last_modified == seen.last_modified
@@ -245,7 +242,6 @@ def test_a_marker_over_nothing_hides_nothing(world: ObjectWorld) -> None:
     pair = new_pair(world, versioned=True)
     shorter = Location(pair.source.bucket, "old")
     world.remove(shorter)
-    top = world.store.find_top_marker(shorter)
-    assert top is not None
+    top = present(world.store.find_top_marker(shorter))
     assert top.marker_id
     assert top.hidden is None

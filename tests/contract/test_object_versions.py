@@ -8,6 +8,7 @@ from domain.objects import Encryption, Lock
 from domain.protocol.ports import Deleted, SourceObject, Written
 from tests.fakes.buckets import NULL, Versioning
 from tests.worlds.objects import FAR, ObjectWorld, Pair, new_pair
+from tests.worlds.presence import present
 
 RETAINED = Lock("GOVERNANCE", "2099-01-01T00:00:00+00:00")
 HELD = Lock(legal_hold=True)
@@ -21,8 +22,7 @@ KEY = Encryption("aws:kms", "arn:aws:kms:us-east-1:000000000000:key/11111111-222
 
 def version_of(world: ObjectWorld, location: Location) -> str | None:
     """The current version's id as HEAD shows it."""
-    seen = world.store.look_at_object(location)
-    assert seen is not None
+    seen = present(world.store.look_at_object(location))
     return seen.version_id
 
 
@@ -54,8 +54,7 @@ def test_what_was_written_before_versioning_is_version_null(world: ObjectWorld) 
     before = pair.seen().etag
     world.put(pair.source, b"after")
     assert version_of(world, pair.source) not in (None, NULL)
-    older = world.store.look_at_object(pair.source, version_id=NULL)
-    assert older is not None
+    older = present(world.store.look_at_object(pair.source, version_id=NULL))
     assert older.etag == before
 
 
@@ -136,8 +135,7 @@ def test_a_delete_while_suspended_keeps_a_version_that_has_an_id(world: ObjectWo
     world.put(source, b"kept")
     kept = version_of(world, source)
     world.set_versioning(bucket, Versioning.SUSPENDED)
-    seen = world.store.look_at_object(source)
-    assert seen is not None
+    seen = present(world.store.look_at_object(source))
     assert world.store.delete_object(source, if_match=seen.etag, send_before=FAR) == Deleted(NULL)
     assert world.body(source) is None
     assert world.store.look_at_object(source, version_id=kept) is not None
@@ -186,12 +184,10 @@ def test_a_copy_is_locked_only_where_it_is_said(world: ObjectWorld, lock: Lock) 
     world.put(pair.source, b"bytes", lock=lock)
     assert pair.seen().lock == lock
     world.store.copy_object(pair.origin(), pair.goal(), seen=None)
-    bare = world.store.look_at_object(pair.target)
-    assert bare is not None
+    bare = present(world.store.look_at_object(pair.target))
     assert bare.lock == Lock()
     world.store.copy_object(pair.origin(), pair.goal(bare.etag), seen=pair.seen())
-    told = world.store.look_at_object(pair.target)
-    assert told is not None
+    told = present(world.store.look_at_object(pair.target))
     assert told.lock == lock
 
 
@@ -213,12 +209,10 @@ def test_a_copy_has_the_owners_key_only_where_it_is_said(world: ObjectWorld) -> 
     pair = new_pair(world, encryption=KEY)
     assert (pair.seen().encryption.algorithm, pair.seen().encryption.kms_key_id) == ("aws:kms", KEY.kms_key_id)
     world.store.copy_object(pair.origin(), pair.goal(), seen=None)
-    bare = world.store.look_at_object(pair.target)
-    assert bare is not None
+    bare = present(world.store.look_at_object(pair.target))
     assert bare.encryption.kms_key_id is None
     world.store.copy_object(pair.origin(), pair.goal(bare.etag), seen=pair.seen())
-    told = world.store.look_at_object(pair.target)
-    assert told is not None
+    told = present(world.store.look_at_object(pair.target))
     assert told.encryption.kms_key_id == KEY.kms_key_id
 
 
@@ -230,7 +224,6 @@ def test_tags_of_a_version_under_a_marker_can_be_read(world: ObjectWorld, tags: 
     version_id = version_of(world, pair.source)
     world.put(pair.source, b"later", tags={"b": "2"})
     for _ in range(2):
-        seen = world.store.look_at_object(pair.source, version_id=version_id, with_tags=True)
-        assert seen is not None
+        seen = present(world.store.look_at_object(pair.source, version_id=version_id, with_tags=True))
         assert (seen.version_id, seen.size, seen.tags) == (version_id, 6, tags)
         world.remove(pair.source)

@@ -20,6 +20,7 @@ from tests.fakes.portal import InMemoryWorkplaces
 from tests.fakes.portal_greengrass import running_greengrass
 from tests.servers import REGION, Server, new_name
 from tests.worlds.portal import ROLE, USE_CASE, PortalMemoryWorld, PortalServerWorld, PortalWorld
+from tests.worlds.presence import present
 from tests.worlds.sts import STS_NAMESPACE, answering_posts, credentials_of_role
 
 ENTERED = UseCase("line-9", "other-account", ROLE, "arn:aws:iam::222222222222:role/Portal", "secret-handshake")
@@ -147,16 +148,14 @@ def test_jobs_that_were_started_are_described(world: PortalWorld) -> None:
     """By name, with the ARN that the start gave; a job that was never started is none."""
     jobs = workplace_of(world).jobs
     trained = world.train(model_name=new_name("m"))
-    described = jobs.describe_job(JobKind.TRAINING, trained.body["training_job_name"])
-    assert described is not None
+    described = present(jobs.describe_job(JobKind.TRAINING, trained.body["training_job_name"]))
     assert described[0] == trained.body["training_job_arn"]
     assert described[1].name == trained.body["training_job_name"]
     training_id = trained.body["training_id"]
     world.finish_training(training_id)
     started = world.call("POST", f"/training/{training_id}/compile", {"targets": ["arm64-cpu"]}).body
     (entry,) = started["compilation_jobs"]
-    compiled = jobs.describe_job(JobKind.COMPILATION, entry["compilation_job_name"])
-    assert compiled is not None
+    compiled = present(jobs.describe_job(JobKind.COMPILATION, entry["compilation_job_name"]))
     assert compiled[0] == entry["compilation_job_arn"]
     for arn in (described[0], compiled[0]):
         assert jobs.read_job_tags(arn) == {"UseCase": USE_CASE, "TrainingId": training_id}
@@ -238,8 +237,7 @@ def test_an_object_is_written_whole_or_not_at_all(world: PortalWorld) -> None:
         with streams.new_object(place, **about) as sink:  # type: ignore[arg-type]  # the two
             assert sink.write(body) == len(body)
             assert isinstance(sink.finish(), expected)
-    opening = streams.open_object(place)
-    assert opening is not None
+    opening = present(streams.open_object(place))
     with opening as reader:
         assert (reader.read(2), reader.read(), reader.read(1)) == (b"wh", b"ole", b"")
     assert streams.read_metadata(place) == {"mark": "1"}

@@ -27,6 +27,7 @@ from tests.fakes.queue import InMemoryQueue
 from tests.fakes.steering import InMemoryDeadLetterQueue, InMemoryMappings, InMemoryPulseBook, InMemoryRateLedger
 from tests.servers import Server, new_name
 from tests.worlds.objects import clients_for
+from tests.worlds.presence import present
 from tests.worlds.tables import new_table
 
 TABLES = ["fake", "standin", "moto"]
@@ -186,8 +187,7 @@ def standin_grave(standin: Server) -> Grave:
     """On the stand-in."""
     clients = clients_for(standin)
     pair = create_queue(clients, new_name("queue"), visibility=1, max_receives=1)
-    dead = dead_letters_of(clients, pair.url)
-    assert dead is not None
+    dead = present(dead_letters_of(clients, pair.url))
     return Grave(SqsMessageQueue(clients, pair.url), dead, time.sleep)
 
 
@@ -235,8 +235,7 @@ def test_everything_is_moved_by_sqs_itself(grave: Grave) -> None:
     """The newest move says how far it is."""
     assert grave.dead.newest_move() is None
     grave.dead.move_all(rate=500)
-    task = grave.dead.newest_move()
-    assert task is not None
+    task = present(grave.dead.newest_move())
     assert (task.status, task.moved) == ("COMPLETED", 13)
     assert bodies_of(grave) == ALL
 
@@ -249,8 +248,7 @@ def test_letters_of_a_shared_queue_go_back_to_where_each_came_from(standin: Serv
     policy = json.dumps({"deadLetterTargetArn": first.dead_arn, "maxReceiveCount": 1})
     clients.sqs.set_queue_attributes(QueueUrl=second.url, Attributes={"RedrivePolicy": policy})
     queues = [SqsMessageQueue(clients, pair.url) for pair in (first, second)]
-    dead = dead_letters_of(clients, first.url)
-    assert dead is not None
+    dead = present(dead_letters_of(clients, first.url))
     for queue, body in zip(queues, ("one", "two"), strict=True):
         queue.send_messages([body])
         queue.return_messages(queue.receive_messages(at_most=1, wait=0), delay=0)

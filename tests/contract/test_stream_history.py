@@ -16,6 +16,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.streams import ScriptedStreams, Shard
 from tests.servers import Server
 from tests.worlds.handlers import bench
+from tests.worlds.presence import present
 from tests.worlds.tables import TableWorld, new_table
 
 
@@ -81,8 +82,7 @@ def test_a_batch_names_its_shard(history: Callable[..., History]) -> None:
     made = history(a=Shard(None, ["1"]), b=Shard(None, ["2"]))
     reader, named = made.reader(), dict[str, str]()
     for _ in range(2):
-        event = reader.read_changes()
-        assert event is not None
+        event = present(reader.read_changes())
         named[event["shardId"]] = event["Records"][0]["dynamodb"]["SequenceNumber"]
         reader.confirm_changes(event, None)
     assert named == {"a": "1", "b": "2"}
@@ -172,19 +172,16 @@ def test_the_stream_stays_with_who_keeps_it(history: Callable[..., History]) -> 
     """As long as it is kept, and not a lease longer."""
     made = history(a=Shard(None, ["1", "2", "3"]))
     first, second = made.reader(), made.reader()
-    event = first.read_changes()
-    assert event is not None
+    event = present(first.read_changes())
     for _ in range(5):
         made.clock.advance(8)
         assert first.keep_changes()
         assert second.read_changes() is None
     first.confirm_changes(event, None)
-    following = first.read_changes()
-    assert following is not None
+    following = present(first.read_changes())
     assert numbers_of(following) == ["3"]
     made.clock.advance(11)
-    taken = second.read_changes()
-    assert taken is not None
+    taken = present(second.read_changes())
     assert numbers_of(taken) == ["3"]
 
 
@@ -207,8 +204,7 @@ def test_what_is_confirmed_after_the_lease_does_not_come_again(history: Callable
     made = history(a=Shard(None, ["1", "2", "3", "4", "5"]))
     reader = made.reader()
     for expected in (["1", "2"], ["3", "4"]):
-        event = reader.read_changes()
-        assert event is not None
+        event = present(reader.read_changes())
         assert numbers_of(event) == expected
         made.clock.advance(11)
         reader.confirm_changes(event, None)

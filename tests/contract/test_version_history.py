@@ -7,6 +7,7 @@ from domain.objects import ObjectState
 from domain.protocol.ports import StoredVersion
 from tests.fakes.buckets import NULL, Versioning
 from tests.worlds.objects import ObjectWorld, new_pair
+from tests.worlds.presence import present
 
 MOTO_ORDER = "moto 5.2.5 lists all versions before all delete markers"
 
@@ -26,9 +27,7 @@ def written(world: ObjectWorld, location: Location, *bodies: bytes | None) -> li
 
 def seen(world: ObjectWorld, location: Location) -> ObjectState:
     """The current version."""
-    found = world.store.look_at_object(location)
-    assert found is not None
-    return found
+    return present(world.store.look_at_object(location))
 
 
 def described(version: StoredVersion) -> str:
@@ -56,8 +55,7 @@ def test_versions_alone_come_in_their_order(world: ObjectWorld) -> None:
     listed = world.history.list_versions(pair.source)
     assert [described(one) for one in listed][1:] == left
     for version in listed:
-        found = world.store.look_at_object(pair.source, version_id=version.version_id)
-        assert found is not None
+        found = present(world.store.look_at_object(pair.source, version_id=version.version_id))
         assert (found.etag, found.size, found.last_modified) == (version.etag, version.size, version.last_modified)
 
 

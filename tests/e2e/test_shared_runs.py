@@ -23,6 +23,7 @@ from tests.e2e.command_line import assert_one_sentence, run_keyshift
 from tests.fakes.clock import FakeClock
 from tests.servers import new_name
 from tests.worlds.desk import Desk, desk
+from tests.worlds.presence import present
 from tests.worlds.runs import worker_of
 
 __all__ = ["desk"]
@@ -195,8 +196,7 @@ def test_a_cleanup_is_a_run_too(desk: Desk) -> None:
     held = {"quiet-time": 4}
     assert (joined[-1]["held_by"], joined[-1]["dry_run"]) == (held, False)
     assert DynamoDbStageBook(desk.site.clients, desk.site.name).read_stage().stage is Stage.CLEANING
-    over = book.read_run("cleanup --yes")
-    assert over is not None
+    over = present(book.read_run("cleanup --yes"))
     assert over.state is RunState.ENDED
 
 
@@ -224,8 +224,7 @@ def test_a_rollback_and_a_purge_are_runs_too(desk: Desk) -> None:
     joined = desk.run("rollback", "--yes", "--join")
     assert (joined[-1]["states"], joined[-1]["clean"]) == ({"ROLLED_BACK": 4}, True)
     assert stages.read_stage().stage is Stage.ROLLED_BACK
-    over = book.read_run(Work.ROLLBACK)
-    assert over is not None
+    over = present(book.read_run(Work.ROLLBACK))
     assert over.state is RunState.ENDED
     # CompleteMultipartUpload may take as long as five other requests.
     sleep(short["ATTEMPT"] + 5 * short["REQUEST"] + short["MARGIN"])

@@ -15,6 +15,7 @@ from handlers.bootstrap import dependencies_of, process_of
 from handlers.engine.batch import respond_to_batch
 from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.servers import Server
+from tests.worlds.presence import present
 from tests.worlds.site import Context, Site, lambda_event
 
 EVENTS = Path(__file__).parent.parent / "events"
@@ -90,8 +91,7 @@ def test_an_overwrite_and_a_delete_follow(fed_site: Site) -> None:
     site.clients.s3.delete_object(Bucket=site.name, Key="old/a")
     assert feed(site, live(site)) == []
     assert site.read("new/a") is None
-    record = site.dependencies.ports.manifest.read_record(Location(site.name, "old/a").record_id)
-    assert record is not None
+    record = present(site.dependencies.ports.manifest.read_record(Location(site.name, "old/a").record_id))
     assert State.TOMBSTONE is record.state
 
 
@@ -114,8 +114,7 @@ def test_the_stream_becomes_audit_events_and_figures(site: Site) -> None:
     changes = site.changes()
     for event in [*changes, *changes]:
         assert manifest_stream.handler(event, Context()) == {"batchItemFailures": [], "state": {}}
-    record = site.dependencies.ports.manifest.read_record(Location(site.name, "old/a").record_id)
-    assert record is not None
+    record = present(site.dependencies.ports.manifest.read_record(Location(site.name, "old/a").record_id))
     wanted = {f"{record.record_id}:{revision}" for revision in range(1, record.revision + 1)}
     seen: set[str] = set()
     ends = time.monotonic() + 10

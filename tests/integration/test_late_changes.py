@@ -10,6 +10,7 @@ from adapters.s3.notifications import send_bucket_events
 from domain.keys import Location
 from domain.protocol.record import Record, State
 from tests.servers import Server
+from tests.worlds.presence import present
 from tests.worlds.site import Site, deliver
 
 OLD, NEW = "old/a", "new/a"
@@ -27,9 +28,7 @@ def copied(site: Site) -> Any:
 
 def record_of(site: Site) -> Record:
     """The object's record."""
-    record = site.dependencies.ports.manifest.read_record(Location(site.name, OLD).record_id)
-    assert record is not None
-    return record
+    return present(site.dependencies.ports.manifest.read_record(Location(site.name, OLD).record_id))
 
 
 def tags_of(site: Site, key: str) -> dict[str, str]:
@@ -40,8 +39,7 @@ def tags_of(site: Site, key: str) -> dict[str, str]:
 
 def annotations_of(site: Site, key: str) -> set[str]:
     """Their names."""
-    store = site.dependencies.ports.annotations
-    assert store is not None
+    store = present(site.dependencies.ports.annotations)
     return set(store.list_annotations(Location(site.name, key)) or {})
 
 

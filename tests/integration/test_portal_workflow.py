@@ -11,6 +11,7 @@ from domain.protocol.ports import Refused, Written
 from tests.fakes.portal_greengrass import running_greengrass
 from tests.servers import Server
 from tests.worlds.portal import PortalServerWorld, key_of, play_workflow
+from tests.worlds.presence import present
 
 pytestmark = pytest.mark.slow("runs the portal's workflow on emulators")
 
@@ -74,8 +75,7 @@ def test_a_published_legacy_component_is_published_again(world: PortalServerWorl
     again = world.call("POST", "/training/old/republish")
     assert again.status == 200
     assert again.body["published_components"][0]["component_version"] == "2.0.0"
-    new = components.read_recipe(f"{components.component_arn('model-old-x86-64-cpu')}:versions:2.0.0")
-    assert new is not None
+    new = present(components.read_recipe(f"{components.component_arn('model-old-x86-64-cpu')}:versions:2.0.0"))
     manifest = new["Manifests"][0]
     uri = f"s3://{world.bucket}/deployments/model-0a1b2c3d4e5f/component.zip"
     assert manifest["Artifacts"] == [{"Uri": uri, "Unarchive": "ZIP"}]
@@ -103,8 +103,7 @@ def test_large_objects_are_written_in_parts_and_never_over_another(world: Portal
             for first in range(0, len(body), 1_000_000):
                 sink.write(body[first : first + 1_000_000])
             assert isinstance(sink.finish(), expected)
-    opening = streams.open_object(place)
-    assert opening is not None
+    opening = present(streams.open_object(place))
     with opening as reader:
         assert reader.read() == body
     assert streams.read_metadata(place) == {"a": "b"}

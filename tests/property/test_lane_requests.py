@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.property.modelled import json_parameters, rest_parameters
 from tests.wire import Seen, serving
 from tests.worlds.lanes import JSON, LANE_BUCKET, ORDINARY, S3, BothLanes, model_of, plain_answer, plain_parameters
+from tests.worlds.presence import present
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +80,7 @@ def test_an_ordinary_call_takes_the_lane(both: BothLanes, name: str, key: str) -
         params |= {"CopySourceIfMatch": '"e"'}
     if name == "copy_object":
         params |= {"IfNoneMatch": "*", "Metadata": {"a": "b c"}, "StorageClass": "STANDARD_IA"}
-    sent = assert_same(both, "s3", name, params)
-    assert sent is not None
+    sent = present(assert_same(both, "s3", name, params))
     assert not sent.is_botocores
 
 
@@ -88,6 +88,5 @@ def test_an_ordinary_call_takes_the_lane(both: BothLanes, name: str, key: str) -
 def test_an_ordinary_call_in_json_takes_the_lane(both: BothLanes, service: str, name: str) -> None:
     """As above."""
     both.begin(service, name, ORDINARY[name])
-    sent = assert_same(both, service, name, ORDINARY[name])
-    assert sent is not None
+    sent = present(assert_same(both, service, name, ORDINARY[name]))
     assert not sent.is_botocores

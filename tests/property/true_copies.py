@@ -39,6 +39,7 @@ from tests.property.parted_objects import (
     some_object,
 )
 from tests.worlds.handlers import BUCKET, bench, created_entry, direct, sqs_event
+from tests.worlds.presence import present
 
 SOURCE, TARGET = Location(BUCKET, "old/k"), Location(BUCKET, "new/k")
 ROWS = ("event", "key alone", "listing", "inventory", "stale inventory")
@@ -103,21 +104,16 @@ class OneCopy:
     @property
     def source(self) -> Version:
         """Before its cleanup."""
-        found = self.version(SOURCE)
-        assert found is not None
-        return found
+        return present(self.version(SOURCE))
 
     @property
     def record(self) -> Record:
         """The object's."""
-        record = self.bench.world.manifest.read_record(SOURCE.record_id)
-        assert record is not None
-        return record
+        return present(self.bench.world.manifest.read_record(SOURCE.record_id))
 
     def lacks(self, source: Version | None = None) -> set[str]:
         """What the buckets show; annotations do not count where the rules file promises that there are none."""
-        target = self.version(TARGET)
-        assert target is not None
+        target = present(self.version(TARGET))
         found = lacking(source or self.source, target, keys=dict(self.pairs), now=self.clock.now())
         return found - ({"annotations"} if self.is_unannotated else set())
 

@@ -34,6 +34,7 @@ from tests.fakes.panel import InMemoryControlPanel, InMemoryProgressCounters
 from tests.fakes.queue import InMemoryQueue
 from tests.fakes.steering import InMemoryDeadLetterQueue, InMemoryMappings, InMemoryPulseBook
 from tests.worlds.handlers import BUCKET, HANDLER_RULES, bench
+from tests.worlds.presence import present
 
 _HOUR = 3600.0
 LIMITS = GateLimits()
@@ -119,15 +120,12 @@ class Place:
 
     def etag(self, place: Location) -> str:
         """What is there."""
-        seen = self.store.look_at_object(place)
-        assert seen is not None
+        seen = present(self.store.look_at_object(place))
         return seen.etag
 
     def record(self, name: str) -> Record:
         """The record of a source."""
-        found = self.manifest.read_record(Location(BUCKET, f"old/{name}").record_id)
-        assert found is not None
-        return found
+        return present(self.manifest.read_record(Location(BUCKET, f"old/{name}").record_id))
 
     def change(self, name: str, **changes: Any) -> Record:
         """Another writer changes the record."""

@@ -9,6 +9,7 @@ from tests.fakes.object_store import InMemoryObjectStore
 from tests.simulation.whole.history import KeyTruth, Writer
 from tests.simulation.whole.rest import AtRest
 from tests.simulation.whole.truth import Truth
+from tests.worlds.presence import present
 
 JUDGED_SOURCE, JUDGED_TARGET = Location("legacy", "old/a"), Location("renewed", "new/a")
 
@@ -27,9 +28,7 @@ class JudgedWorld:
 
     def there(self, location: Location) -> Version:
         """What is there."""
-        found = self.store.buckets.current(location)
-        assert found is not None
-        return found
+        return present(self.store.buckets.current(location))
 
     # People
     def owner_puts(self, body: bytes, mark: str = "m") -> None:
@@ -49,8 +48,7 @@ class JudgedWorld:
 
     def owner_erases(self, version_id: str, *, by: Writer = Writer.OWNER) -> None:
         """A version of the source, for good."""
-        gone = self.store.buckets.find(JUDGED_SOURCE, version_id)
-        assert gone is not None
+        gone = present(self.store.buckets.find(JUDGED_SOURCE, version_id))
         self.store.buckets.remove_version(JUDGED_SOURCE, version_id)
         self.truth.owner_erased(self.key, gone, by=by)
 

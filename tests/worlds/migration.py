@@ -17,6 +17,7 @@ from domain.protocol.record import Record, Upload
 from tests.fakes.clock import FakeClock
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.object_store import InMemoryObjectStore
+from tests.worlds.presence import present
 
 SOURCE, TARGET = Location("line", "old//k"), Location("line", "new/k")
 POLICY = MigrationPolicy(request_seconds=5.0, margin_seconds=1.0, part_size=5 * MIB, multipart_above=6 * MIB)
@@ -55,8 +56,7 @@ class MigrationWorld:
 
     def change(self, location: Location, **properties: Any) -> None:
         """Its owner, or a lifecycle rule, changes properties of the current version, which stays the same version."""
-        version = self.store.buckets.current(location)
-        assert version is not None
+        version = present(self.store.buckets.current(location))
         self.store.buckets.change(location, version, **properties)
 
     def edit(self, **changes: Any) -> None:
@@ -65,17 +65,14 @@ class MigrationWorld:
 
     def leave_upload(self) -> None:
         """As an attempt that could not end leaves one: begun, and named by the record."""
-        seen = self.store.look_at_object(TARGET, with_tags=True)
-        assert seen is not None
+        seen = present(self.store.look_at_object(TARGET, with_tags=True))
         upload_id = self.store.create_upload(TargetObject(TARGET, MustMatch(seen.etag), 9e9), seen=seen)
         self.edit(upload=Upload(upload_id, TARGET, seen.etag, "", seen.last_modified, MIN_PART_BYTES))
 
     @property
     def record(self) -> Record:
         """The one record."""
-        record = self.manifest.read_record(SOURCE.record_id)
-        assert record is not None
-        return record
+        return present(self.manifest.read_record(SOURCE.record_id))
 
 
 def created(body: bytes, order: int = 1, **more: object) -> Notice:

@@ -39,6 +39,7 @@ from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.restores import InMemoryRestoreStore
 from tests.fakes.version_listing import InMemoryVersionListing
 from tests.servers import REGION, Server, new_name
+from tests.worlds.presence import present
 
 FAR = float("inf")
 """A monotonic second that never comes."""
@@ -177,9 +178,7 @@ class FakeWorld:
         set_retention(self.store.buckets, location, self._current(location), retention)
 
     def _current(self, location: Location) -> Version:
-        found = self.store.buckets.current(location)
-        assert found is not None
-        return found
+        return present(self.store.buckets.current(location))
 
     def remove(self, location: Location) -> None:
         """See ObjectWorld."""
@@ -348,9 +347,7 @@ class Pair:
 
     def seen(self) -> ObjectState:
         """The source as HEAD and its tags show it."""
-        state = self.world.store.look_at_object(self.source, with_tags=True)
-        assert state is not None
-        return state
+        return present(self.world.store.look_at_object(self.source, with_tags=True))
 
     def origin(self, *, version_id: str | None = None) -> SourceObject:
         """The source as it is now."""

@@ -41,6 +41,7 @@ from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.portal import InMemoryTrainingBook, InMemoryUseCaseBook, InMemoryWorkplaces
 from tests.servers import REGION, Server, new_name
+from tests.worlds.presence import present
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES_FILE = ROOT / "migrations" / "edge-cv-portal.yaml"
@@ -147,14 +148,11 @@ class PortalWorld:
     @property
     def use_case(self) -> UseCase:
         """The use case."""
-        found = self.ports.use_cases.read_use_case(USE_CASE)
-        assert found is not None
-        return found
+        return present(self.ports.use_cases.read_use_case(USE_CASE))
 
     def item(self, training_id: str) -> dict[str, Any]:
         """The record."""
-        item = self.ports.trainings.read_training(training_id)
-        assert item is not None
+        item = present(self.ports.trainings.read_training(training_id))
         return dict(item)
 
     def put(self, key: str, body: bytes, *, metadata: Mapping[str, str] | None = None, tags: Any = None) -> None:
@@ -334,8 +332,7 @@ def play_workflow(world: PortalWorld, state: str, targets: list[Target], name: s
     packed = world.call("POST", f"/training/{training_id}/package", {}, key="p")
     assert packed.status == 200, packed
     for entry in packed.body["packaged_components"]:
-        archive = world.read(key_of(entry["component_package_s3"]))
-        assert archive is not None
+        archive = present(world.read(key_of(entry["component_package_s3"])))
         with zipfile.ZipFile(io.BytesIO(archive)) as component:
             assert component.testzip() is None
             assert component.read("classifier/compiled.so") == b"code" * 50

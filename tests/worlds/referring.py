@@ -30,6 +30,7 @@ from tests.fakes.lifecycle import InMemoryStageBook
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.references import InMemoryReferences
+from tests.worlds.presence import present
 
 REFERRING_RULES = """
 version: 1
@@ -115,8 +116,7 @@ class Referring:
 
     def migrate(self, key: str) -> Record:
         """Bring the object at this legacy key to its new one."""
-        target = self.rules.map_key(key).target
-        assert target is not None
+        target = present(self.rules.map_key(key).target)
         migrate_object(
             Notice(NoticeKind.LISTED, Location(self.bucket, key)),
             destination=Destination(target, "move"),
@@ -166,9 +166,7 @@ class Referring:
 
     def record(self, key: str) -> Record:
         """The record of this legacy key."""
-        record = self.find_record(key)
-        assert record is not None
-        return record
+        return present(self.find_record(key))
 
 
 class ReferringWorld(Referring):

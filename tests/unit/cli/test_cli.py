@@ -13,6 +13,7 @@ import pytest
 from domain.errors import InputError, MissingResourceError, RulesError, ThrottledError, UnavailableError
 from handlers.cli.app import COMMANDS, PHASES, keyshift, run
 from handlers.config.rules_model import RulesFile
+from tests.worlds.presence import present
 
 
 @pytest.fixture
@@ -169,8 +170,7 @@ def test_what_a_migration_cannot_use_is_named(  # each by its own sentence
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Its help has an example on a line of its own, and machines can read what people can."""
-    command = keyshift.get_command(click.Context(keyshift), name)
-    assert command is not None
+    command = present(keyshift.get_command(click.Context(keyshift), name))
     for one in command.commands.values() if isinstance(command, click.Group) else (command,):
         text = one.get_help(click.Context(one, info_name=f"keyshift {name}", **keyshift.context_settings))
         assert "\n  Example:\n" in text, one.name
@@ -182,8 +182,7 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize("name", ["backfill", "demo", "doctor", "pause", "resume", "status", "throttle", "uploads"])
 def test_what_prints_figures_prints_json(name: str) -> None:
     """The commands with a result have --json."""
-    command = keyshift.get_command(click.Context(keyshift), name)
-    assert command is not None
+    command = present(keyshift.get_command(click.Context(keyshift), name))
     assert "as_json" in [parameter.name for parameter in command.params]
 
 

@@ -19,6 +19,7 @@ from handlers.demo.portal.events import MOST_REFUSED, JobEvents
 from handlers.demo.portal.records import OUTSIDE, past_of
 from handlers.demo.portal.result import COUNTED, MUST_BE_ZERO, PortalResult
 from tests.fakes.queue import InMemoryQueue
+from tests.worlds.presence import present
 
 RULES = load_rules(packaged_rules("edge-cv-portal.yaml"))
 OLD, NEW = "s3://b/datasets//training-output/j/output/model.tar.gz", "s3://b/models/training/j/output/model.tar.gz"
@@ -173,8 +174,7 @@ def test_a_compilation_job_writes_under_its_location_and_its_event_names_no_arti
     uri = "s3://b/out/c/jetson-xavier/model-LINUX_ARM64_NVIDIA.tar.gz"
     assert uri in bench.objects
     assert bench.events[-1]["detail"] == {"CompilationJobName": "c", "CompilationJobStatus": "COMPLETED"}
-    described = bench.jobs.describe_job(JobKind.COMPILATION, "c")
-    assert described is not None
+    described = present(bench.jobs.describe_job(JobKind.COMPILATION, "c"))
     assert described[1].artifact == uri
     assert bench.jobs.describe_job(JobKind.TRAINING, "c") is None
 
@@ -186,8 +186,7 @@ def test_a_component_without_its_artifact_fails() -> None:
     states = []
     for version, uri in (("1.0.0", NEW_ZIP), ("2.0.0", ZIP)):
         recipe = {"ComponentName": "m", "ComponentVersion": version, "Manifests": [{"Artifacts": [{"Uri": uri}]}]}
-        arn = components.create_component_version(recipe, tags={}, client_token=version)
-        assert arn is not None
+        arn = present(components.create_component_version(recipe, tags={}, client_token=version))
         states.append(components.read_state(arn))
     assert states == ["DEPLOYABLE", "FAILED"]
 

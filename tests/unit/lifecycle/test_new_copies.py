@@ -13,6 +13,7 @@ from tests.fakes.buckets import Versioning
 from tests.fakes.lifecycle import InMemoryKeyBook
 from tests.worlds.gates import Place
 from tests.worlds.handlers import BUCKET
+from tests.worlds.presence import present
 
 NEW = Location(BUCKET, "new/late")
 
@@ -62,8 +63,7 @@ def test_a_record_that_cannot_be_read_is_said(here: Place) -> None:
     verifying = verifier(here)
     here.move("late")
     here.manifest.fail_next(AccessDeniedError("denied"), call="read_record")
-    finding = verifying.verify_key(NEW)
-    assert finding is not None
+    finding = present(verifying.verify_key(NEW))
     assert finding.remarks == ()
     assert finding.detail == "denied"
 
@@ -76,8 +76,7 @@ def test_a_deleted_key_without_a_record_is_not_migrated_where_every_version_is_c
     here.store.remove(place)
     assert verifier(here).verify_key(place) is None
     here.dependencies = replace(here.dependencies, ports=replace(here.dependencies.ports, history=here.store))
-    finding = verifier(here).verify_key(place)
-    assert finding is not None
+    finding = present(verifier(here).verify_key(place))
     assert finding.differences == (Difference.NOT_MIGRATED,)
     [version] = [one for one in here.store.list_versions(place) if not one.is_marker]
     here.store.destroy(place, version.version_id)

@@ -24,6 +24,7 @@ from handlers.operations.removals import Hold
 from handlers.operations.runs import KeptRun, RunView
 from handlers.operations.slice_work import NotReadyError
 from tests.worlds.looked import FREE, HELD, LOOK_SEGMENTS, NAMED, PINNED, Cleaning, found_at_once
+from tests.worlds.presence import present
 from tests.worlds.runs import worker_of
 
 LOOKING, REMOVING = StageQueue.LOOKING, StageQueue.REMOVING
@@ -37,11 +38,9 @@ def looked(cleaning: Cleaning, *, of_copies: bool = False, run_id: str = "r") ->
     """What a look keeps, made by one process: the places and their holders."""
     kept = KeptRun(cleaning.book, Work.CLEANUP.value, run_id)
     look = look_at_holders(cleaning.operation, kept, cleaning.world.manifest, of_copies=of_copies, segments=3)
-    begun = look.looks.begin(None)
-    assert begun is not None
+    begun = present(look.looks.begin(None))
     worker_of(cleaning.book, begun.run, look.scan, cleaning.clock).work_off()
-    newest = look.looks.newest()
-    assert newest is not None
+    newest = present(look.looks.newest())
     assert newest.is_whole
     found = [held_of(line) for line in RunView(cleaning.book, newest.run).look()]
     return {(one[0], one[1].text.split(": ")[1].split(" (")[0]) for one in found if one is not None}
@@ -111,8 +110,7 @@ def test_a_dry_run_whose_look_fails_is_stopped() -> None:
         cleaning.world.tables.fail_next(AccessDeniedError("no permission to Scan"), call="scan_items")
     cleaning.ask()
     cleaning.work_off(LOOKING)
-    run = cleaning.book.read_run(Work.CLEANUP_DRY.value)
-    assert run is not None
+    run = present(cleaning.book.read_run(Work.CLEANUP_DRY.value))
     assert (run.state, "no permission to Scan" in run.why) == (RunState.CANCELLED, True)
     assert not cleaning.removals()
 
@@ -203,8 +201,7 @@ def test_a_look_that_fails_in_part_stops_the_run(error: Exception) -> None:
         cleaning.world.tables.fail_next(error, call="scan_items")
     cleaning.ask()
     cleaning.work_off(LOOKING, REMOVING)
-    run = cleaning.book.read_run(Work.CLEANUP.value)
-    assert run is not None
+    run = present(cleaning.book.read_run(Work.CLEANUP.value))
     assert run.state is RunState.CANCELLED
     assert "references and pins could not be read, so nothing is deleted" in run.why
     assert str(error) in run.why
@@ -242,12 +239,10 @@ def test_processes_of_one_run_share_a_look() -> None:
     cleaning = Cleaning()
     for _ in range(2):
         holders = holders_of(cleaning.operation, cleaning.look(cleaning.run), looks_here=True)
-        found = holders.holder_of(Location("line-1", NAMED))
-        assert found is not None
+        found = present(holders.holder_of(Location("line-1", NAMED)))
         assert found.hold is Hold.REFERENCE
         assert "table jobs id=1" in found.text
-        pin = holders.holder_of(Location("line-1", PINNED))
-        assert pin is not None
+        pin = present(holders.holder_of(Location("line-1", PINNED)))
         assert "publish it again" in pin.text
         assert holders.holder_of(Location("line-1", "old//free-1")) is None
     scans = cleaning.world.tables.calls.count("scan_items")
@@ -289,8 +284,7 @@ def test_an_index_finds_each_place_whatever_its_digest_is(monkeypatch: pytest.Mo
     """Equal digests only cost a read of the lines."""
     cleaning = Cleaning()
     looked(cleaning)
-    look = cleaning.newest()
-    assert look is not None
+    look = present(cleaning.newest())
     for digest in (held_places._digest, lambda _: 7):
         monkeypatch.setattr(held_places, "_digest", digest)
         places = HeldPlaces(cleaning.book, look)
@@ -301,8 +295,7 @@ def test_more_places_than_a_process_can_keep_end_the_run(monkeypatch: pytest.Mon
     """With the remedy; a process that ran out of memory would not say why."""
     cleaning = Cleaning()
     looked(cleaning)
-    look = cleaning.newest()
-    assert look is not None
+    look = present(cleaning.newest())
     monkeypatch.setattr(held_places, "MOST_PLACES", 1)
     with pytest.raises(PermanentError, match="more than 1 places"):
         HeldPlaces(cleaning.book, look)
@@ -347,8 +340,7 @@ def test_a_function_out_of_time_hands_its_part_of_a_look_on() -> None:
         functions += 1
         assert functions < 200
     assert functions > 2
-    look = cleaning.newest()
-    assert look is not None
+    look = present(cleaning.newest())
     assert look.is_whole
     places = HeldPlaces(cleaning.book, look)
     assert {key for key in HELD | FREE if places.holder_of(Location("line-1", key))} == HELD

@@ -27,6 +27,7 @@ from handlers.operations.stage_works import StageWorks, Time
 from tests.fakes.queue import InMemoryQueue
 from tests.fakes.runs import InMemoryRunBook
 from tests.worlds.handlers import Bench, bench
+from tests.worlds.presence import present
 
 SLICES, PAGES = 4, 3
 ANY = [f"{number}/{page}" for number in range(1, SLICES) for page in range(PAGES)]
@@ -204,8 +205,7 @@ def test_a_slice_that_fails_lies_in_the_dead_letter_queue_with_cause_and_cursor(
     line.ask()
     line.work_off()
     (body,) = line.dead.bodies
-    letter = stage_task_of(body)
-    assert letter is not None
+    letter = present(stage_task_of(body))
     assert (letter.lost_slice, letter.cursor, letter.why) == (2, "1", "unavailable: no answer of the bucket")
     assert [one.number for one in line.book.read_slices(line.run) if one.is_lost] == [2]
     assert line.kept() == [name for name in ANY if name not in ("2/1", "2/2")]
@@ -274,8 +274,7 @@ def test_a_slice_that_ends_each_of_its_processes_is_lost() -> None:
 )
 def test_a_pause_holds_functions_back(work: Work, waits: bool) -> None:
     """All but those that go back: a rollback pauses the migration itself. None comes to the dead-letter queue."""
-    name = queue_of(work)
-    assert name is not None
+    name = present(queue_of(work))
     line = Line(work=work, name=name)
     line.ask()
     line.made.panel.control = replace(line.made.panel.control, paused=True, reason="a test")
@@ -312,8 +311,7 @@ def test_a_run_of_another_deployment_stops(change: dict[str, Any], says: str) ->
     line.book.runs["verify"] = line.run = replace(line.run, **change)
     line.ask()
     line.work_off()
-    over = line.book.read_run("verify")
-    assert over is not None
+    over = present(line.book.read_run("verify"))
     assert over.state is RunState.CANCELLED
     assert says in over.why
     assert not line.work.done
@@ -325,8 +323,7 @@ def test_a_stage_that_forbids_the_work_stops_the_run() -> None:
     line.shut = Shut("the migration is rolled-back")
     line.ask()
     line.work_off()
-    over = line.book.read_run("verify")
-    assert over is not None
+    over = present(line.book.read_run("verify"))
     assert over.why == "the migration is rolled-back"
 
 

@@ -11,6 +11,7 @@ from domain.portal.records import JobEnd, JobKind, UseCase
 from handlers.demo.portal.caller import HttpAnswer
 from handlers.portal import job_events
 from tests.worlds.portal import ROLE, TRAINED_MODEL, PortalMemoryWorld, key_of
+from tests.worlds.presence import present
 
 OTHER = "line-2"
 NAME = "model-cookie-x86-64-cpu"
@@ -47,9 +48,7 @@ def _by_hand(world: PortalMemoryWorld, uri: str, version: str, **tags: str) -> s
     """A version that was published without the portal."""
     components = world.workplaces.components
     recipe = {"ComponentName": NAME, "ComponentVersion": version, "Manifests": [{"Artifacts": [{"Uri": uri}]}]}
-    arn = components.create_component_version(recipe, tags=tags, client_token=f"by hand {version}")
-    assert arn is not None
-    return arn
+    return present(components.create_component_version(recipe, tags=tags, client_token=f"by hand {version}"))
 
 
 @pytest.mark.parametrize("version", [None, "2.0.0", "0.0.1", "1.0.0"])
@@ -97,8 +96,7 @@ def test_a_component_without_tags_and_without_our_artifacts_is_refused(
     """Nothing shows whose it is; an administrator's tag decides it."""
     components = world.workplaces.components
     recipe = {"ComponentName": NAME, "ComponentVersion": "1.0.0", "Manifests": [{"Artifacts": artifacts}]}
-    arn = components.create_component_version(recipe, tags={}, client_token="by hand")
-    assert arn is not None
+    arn = present(components.create_component_version(recipe, tags={}, client_token="by hand"))
     packaged(world, "line-1", "ours")
     assert publish(world, "ours", user="ada").status == 409
     components.tags[arn] = {TAG: "line-1"}

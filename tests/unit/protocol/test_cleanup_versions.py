@@ -19,6 +19,7 @@ from domain.protocol.record import Claim, Mode, State
 from domain.protocol.rollback import roll_back_object
 from tests.fakes.clock import FakeClock
 from tests.worlds.migration import POLICY, SOURCE, TARGET, MigrationWorld, created, listed
+from tests.worlds.presence import present
 
 COPY_ETAG = md5(b"bytes", usedforsecurity=False).hexdigest()
 
@@ -64,8 +65,7 @@ def test_the_version_goes_and_rollback_copies_back_from_the_target() -> None:
     assert world.store.body(TARGET) == b"bytes"
     roll_back_object(SOURCE, TARGET, attempt=world.attempt(), ports=world.ports, policy=POLICY)
     assert world.store.body(SOURCE) == b"bytes"
-    seen = world.store.look_at_object(SOURCE)
-    assert seen is not None
+    seen = present(world.store.look_at_object(SOURCE))
     assert seen.metadata == {"a": "b"}
 
 
@@ -144,8 +144,7 @@ def test_a_version_that_is_locked_while_its_delete_is_gone_on_with_stays() -> No
     assert forget(world) == "object lock holds it"
     assert (world.record.source_version, world.record.maybe) == (verified, frozenset())
     roll_back_object(SOURCE, TARGET, attempt=world.attempt(), ports=world.ports, policy=POLICY)
-    seen = world.store.look_at_object(SOURCE)
-    assert seen is not None
+    seen = present(world.store.look_at_object(SOURCE))
     assert (seen.version_id, seen.lock) == (verified, Lock(legal_hold=True))
 
 
@@ -210,8 +209,7 @@ def test_another_key_is_untouched() -> None:
 def test_what_is_to_go_is_named_before_it_goes() -> None:
     """Bytes and version: whoever reads the history knows what the delete was about."""
     world = cleaned()
-    version = world.record.source_version
-    assert version is not None
+    version = present(world.record.source_version)
     forget(world)
     declared = [now.intent for _, now in world.manifest.changes if now.intent is not None]
     assert declared[-1] == Intent(Action.DELETE_SOURCE, COPY_ETAG, version)

@@ -19,6 +19,7 @@ from domain.protocol.ports import MustMatch, Refused, SourceObject, TargetObject
 from domain.protocol.record import Origin, State
 from tests.fakes.object_store import InMemoryObjectStore as InMemory
 from tests.worlds.migration import BARE_ROW, LARGE, POLICY, SHORT, SOURCE, TARGET, MigrationWorld, holding_large, listed
+from tests.worlds.presence import present
 
 DIGEST = md5(b"bytes", usedforsecurity=False).hexdigest()
 
@@ -29,8 +30,7 @@ def claimed_world(body: bytes = b"bytes") -> tuple[MigrationWorld, HeldRecord, O
     world.store.put(SOURCE, body)
     world.migrate(listed(body))
     held = claim(world)
-    seen = world.store.look_at_object(SOURCE, with_tags=True)
-    assert seen is not None
+    seen = present(world.store.look_at_object(SOURCE, with_tags=True))
     world.store.calls.clear()
     return world, held, seen
 
@@ -38,15 +38,12 @@ def claimed_world(body: bytes = b"bytes") -> tuple[MigrationWorld, HeldRecord, O
 def claim(world: MigrationWorld) -> HeldRecord:
     """The record that is there, held."""
     lease = Lease.begin(world.attempt(), POLICY, world.clock)
-    held = take_claim(world.record, Intent(Action.COPY, DIGEST), lease=lease, ports=world.ports)
-    assert held is not None
-    return held
+    return present(take_claim(world.record, Intent(Action.COPY, DIGEST), lease=lease, ports=world.ports))
 
 
 def copy(world: MigrationWorld, held: HeldRecord, seen: ObjectState, policy: MigrationPolicy = POLICY) -> object:
     """Over the copy that is there."""
-    current = world.store.look_at_object(TARGET)
-    assert current is not None
+    current = present(world.store.look_at_object(TARGET))
     return copy_seen(held, SeenCopy(SOURCE, TARGET, seen, MustMatch(current.etag)), ports=world.ports, policy=policy)
 
 
@@ -119,8 +116,7 @@ def test_a_copy_in_parts_carries_everything_and_declares_its_etag() -> None:
     """Class, tags and metadata are given when it begins; the etag is known before it is completed."""
     world = holding_large()
     world.migrate(listed(LARGE))
-    seen = world.store.look_at_object(TARGET, with_tags=True)
-    assert seen is not None
+    seen = present(world.store.look_at_object(TARGET, with_tags=True))
     assert (seen.storage_class, seen.tags, seen.metadata) == ("STANDARD_IA", {"t": "1"}, {"a": "b"})
     declared = [now.intent for _, now in world.manifest.changes if now.intent is not None]
     bodies = {1: LARGE[: 5 * MIB], 2: LARGE[5 * MIB : 10 * MIB], 3: LARGE[10 * MIB :]}
@@ -159,8 +155,7 @@ def test_an_upload_under_a_kms_key_has_no_etag_to_foretell() -> None:
     world.store.fail_next(UnavailableError("no answer"), when="after", call="complete_upload")
     with pytest.raises(UnavailableError):
         world.migrate(BARE_ROW)
-    declared = world.record.intent
-    assert declared is not None
+    declared = present(world.record.intent)
     assert (declared.target_etag, bool(declared.checksum)) == ("", True)
     world.clock.advance(10_000)
     world.store.calls.clear()
@@ -178,10 +173,8 @@ def test_an_attempt_without_time_hands_the_rest_on_and_the_next_goes_on() -> Non
     )
     assert outcome.verdict is Verdict.CONTINUE
     assert world.store.calls.count("copy_parts") == 1
-    upload = world.record.upload
-    assert upload is not None
-    current = world.store.look_at_object(SOURCE)
-    assert current is not None
+    upload = present(world.record.upload)
+    current = present(world.store.look_at_object(SOURCE))
     assert (upload.version_id, upload.location) == (current.version_id, TARGET)
     world.store.calls.clear()
     assert world.migrate(listed(LARGE), policy=SHORT).state is State.COPIED
@@ -268,8 +261,7 @@ def test_a_large_object_is_looked_at_for_its_class_and_once_more_for_its_tags() 
 def test_a_version_under_another_one_goes_in_parts_with_its_own_tags() -> None:
     """It is read by its id, whatever is current; the owner's newer tags are another object's."""
     world = holding_large(versioned=True)
-    seen = world.store.look_at_object(SOURCE)
-    assert seen is not None
+    seen = present(world.store.look_at_object(SOURCE))
     world.store.put(SOURCE, b"newer", tags={"t": "2"})
     world.migrate(listed(b"newer"))
     held, current = claim(world), world.record.target_etag
@@ -278,8 +270,7 @@ def test_a_version_under_another_one_goes_in_parts_with_its_own_tags() -> None:
     answer = copy_seen(held, copy, ports=world.ports, policy=POLICY)
     assert isinstance(answer, Written)
     assert answer.source_version_id == seen.version_id
-    copied = world.store.look_at_object(TARGET, with_tags=True)
-    assert copied is not None
+    copied = present(world.store.look_at_object(TARGET, with_tags=True))
     assert (world.store.body(TARGET), copied.tags) == (LARGE, {"t": "1"})
 
 

@@ -30,6 +30,7 @@ from tests.worlds.migration import (
     holding_large,
     listed,
 )
+from tests.worlds.presence import present
 from tests.worlds.rollback import migrated
 
 COPY = Intent(Action.COPY, "e", "v", "e", "CRC32=AAAAAA==", 100)
@@ -64,9 +65,7 @@ def test_the_same_copy_is_listed_once() -> None:
 
 def there() -> ObjectState:
     """An object that no intent here recognises."""
-    seen = migrated(cleaned=True).store.look_at_object(TARGET)
-    assert seen is not None
-    return seen
+    return present(migrated(cleaned=True).store.look_at_object(TARGET))
 
 
 @pytest.mark.parametrize(
@@ -84,8 +83,7 @@ def test_a_source_that_is_there_rules_out_its_delete_alone(
 def test_a_copy_that_the_record_knows_is_not_told_again() -> None:
     """What an earlier attempt sent counts only where no copy was recorded."""
     world = migrated(cleaned=False)
-    target = world.store.look_at_object(TARGET)
-    assert target is not None
+    target = present(world.store.look_at_object(TARGET))
     unknown = replace(
         world.record, state=State.PARKED, target_etag=None, maybe=frozenset({Intent(Action.COPY, "e", "", target.etag)})
     )
@@ -183,8 +181,7 @@ def test_an_upload_is_resumed_at_any_later_time_and_keeps_its_date() -> None:
         policy=SHORT,
     )
     assert outcome.verdict is Verdict.CONTINUE
-    upload = world.record.upload
-    assert upload is not None
+    upload = present(world.record.upload)
     world.clock.advance(1_000)
     world.store.calls.clear()
     assert world.migrate(listed(LARGE), policy=SHORT).state is State.COPIED

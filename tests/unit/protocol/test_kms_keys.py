@@ -15,6 +15,7 @@ from domain.protocol.record import Origin, State
 from domain.protocol.rollback import roll_back_object
 from handlers.operations.verify import sides_of
 from tests.worlds.migration import BARE_ROW, LARGE, POLICY, SOURCE, TARGET, MigrationWorld, created
+from tests.worlds.presence import present
 
 OLD_ID = "11111111-2222-4333-8444-555555555555"
 OLD = f"arn:aws:kms:us-east-1:111111111111:key/{OLD_ID}"
@@ -33,9 +34,7 @@ def holding_key(key: str = OLD, body: bytes = b"bytes", **more: Any) -> Migratio
 
 def copy_of(world: MigrationWorld) -> ObjectState:
     """The target as HEAD shows it."""
-    seen = world.store.look_at_object(TARGET)
-    assert seen is not None
-    return seen
+    return present(world.store.look_at_object(TARGET))
 
 
 def verified(world: MigrationWorld, keys: KeyMap = MAPPED.kms_keys) -> Finding:
@@ -64,8 +63,7 @@ def test_a_copy_gets_the_key_that_the_rules_name(old: str, body: bytes) -> None:
 def test_an_event_of_such_an_object_has_the_same_copy(body: bytes) -> None:
     """A copy in parts reads the source once more, for its tags."""
     world = holding_key(body=body)
-    seen = world.store.look_at_object(SOURCE)
-    assert seen is not None
+    seen = present(world.store.look_at_object(SOURCE))
     world.migrate(created(body, etag=seen.etag), policy=MAPPED)
     assert (copy_of(world).encryption.kms_key_id, world.record.state) == (NEW, State.COPIED)
 
@@ -145,8 +143,7 @@ def test_a_source_that_is_copied_back_has_its_own_key(key: str, *, is_seen: bool
         world.edit(seen=None)
     attempt = world.attempt()
     roll_back_object(SOURCE, TARGET, attempt=attempt, ports=world.ports, policy=MAPPED)
-    restored = world.store.look_at_object(SOURCE)
-    assert restored is not None
+    restored = present(world.store.look_at_object(SOURCE))
     assert restored.encryption == Encryption("aws:kms", key, bucket_key=True)
 
 

@@ -8,6 +8,7 @@ from domain.errors import UnavailableError
 from domain.protocol.attempt import MigrationPolicy, Verdict
 from domain.protocol.record import State
 from tests.worlds.migration import LARGE, POLICY, MigrationWorld, holding_large, listed
+from tests.worlds.presence import present
 
 
 def complete_in_doubt(world: MigrationWorld) -> None:
@@ -22,8 +23,7 @@ def test_the_claim_outlives_a_completion_that_takes_its_time() -> None:
     world = holding_large()
     begun = world.clock.now()
     complete_in_doubt(world)
-    claim = world.record.claim
-    assert claim is not None
+    claim = present(world.record.claim)
     last_sent = begun + world.attempt().limit
     assert claim.deadline == last_sent + POLICY.complete_seconds + POLICY.margin_seconds
     assert POLICY.complete_seconds == 5 * POLICY.request_seconds
@@ -33,8 +33,7 @@ def test_nobody_takes_it_over_before() -> None:
     """Another worker might complete, abort or copy while S3 still makes the object."""
     world = holding_large()
     complete_in_doubt(world)
-    claim = world.record.claim
-    assert claim is not None
+    claim = present(world.record.claim)
     world.clock.advance(claim.deadline - world.clock.now() - 1.0)
     assert world.migrate(listed(LARGE)).verdict is Verdict.RETURN
     world.clock.advance(2.0)
@@ -48,8 +47,7 @@ def test_it_is_longer_before_the_request_is_sent() -> None:
     complete = world.store.complete_upload
 
     def watched(*arguments: object, **named: object) -> object:
-        claim = world.record.claim
-        assert claim is not None
+        claim = present(world.record.claim)
         deadlines.append(claim.deadline)
         return complete(*arguments, **named)  # type: ignore[arg-type]
 
@@ -74,8 +72,7 @@ def test_a_copy_in_one_request_holds_its_claim_no_longer() -> None:
     begun = world.clock.now()
     with pytest.raises(UnavailableError):
         world.migrate(listed(b"small"))
-    claim = world.record.claim
-    assert claim is not None
+    claim = present(world.record.claim)
     assert claim.deadline == begun + world.attempt().limit + POLICY.request_seconds + POLICY.margin_seconds
 
 

@@ -21,6 +21,7 @@ from domain.protocol.record import Mode, State
 from domain.protocol.rollback import purge_copy, roll_back_object
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.worlds.migration import POLICY, SOURCE, TARGET, MigrationWorld, created, listed
+from tests.worlds.presence import present
 
 
 def test_a_live_event_keeps_the_class_that_it_does_not_name() -> None:
@@ -28,8 +29,7 @@ def test_a_live_event_keeps_the_class_that_it_does_not_name() -> None:
     world = MigrationWorld()
     world.store.put(SOURCE, b"bytes", storage_class="STANDARD_IA", metadata={"a": "b"}, tags={"t": "1"})
     assert world.migrate(created(b"bytes")).state is State.COPIED
-    seen = world.store.look_at_object(TARGET, with_tags=True)
-    assert seen is not None
+    seen = present(world.store.look_at_object(TARGET, with_tags=True))
     assert (seen.storage_class, seen.metadata, seen.tags) == ("STANDARD_IA", {"a": "b"}, {"t": "1"})
 
 
@@ -148,8 +148,7 @@ def test_a_large_copy_goes_on_over_several_attempts() -> None:
     while not verdicts or verdicts[-1] is Verdict.CONTINUE:
         verdicts.append(world.migrate(listed(body), policy=policy).verdict)
     assert verdicts == [Verdict.CONTINUE] * 3 + [Verdict.DONE]
-    seen = world.store.look_at_object(TARGET, with_tags=True)
-    assert seen is not None
+    seen = present(world.store.look_at_object(TARGET, with_tags=True))
     assert (world.store.body(TARGET), seen.metadata, seen.tags, seen.headers) == (body, {"m": "x"}, {"t": "y"}, headers)
     assert world.store.uploads == {}
 
@@ -164,8 +163,7 @@ def test_a_source_put_again_with_other_metadata_starts_its_upload_anew() -> None
     world.clock.advance(5.0)
     world.store.put(SOURCE, body, metadata={"m": "new"})
     assert world.migrate(listed(body)).state is State.COPIED
-    seen = world.store.look_at_object(TARGET)
-    assert seen is not None
+    seen = present(world.store.look_at_object(TARGET))
     assert seen.metadata == {"m": "new"}
     assert world.store.uploads == {}
 

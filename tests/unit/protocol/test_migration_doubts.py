@@ -36,6 +36,7 @@ from tests.worlds.migration import (
     removed,
     strangers,
 )
+from tests.worlds.presence import present
 
 BOTH = ["look_at_object", "look_at_object"]
 EMPTY = md5(b"", usedforsecurity=False).hexdigest()
@@ -103,8 +104,7 @@ def test_equal_bytes_of_a_stranger_are_not_ours(notice: Notice) -> None:
     world = holding()
     world.store.put(TARGET, b"bytes", metadata=strangers())
     assert world.migrate(notice).state is State.CONFLICT
-    seen = world.store.look_at_object(TARGET)
-    assert seen is not None
+    seen = present(world.store.look_at_object(TARGET))
     assert (seen.metadata, world.record.maybe) == (strangers(), frozenset())
 
 
@@ -148,8 +148,7 @@ def test_parts_that_wait_for_the_next_attempt_make_nothing_ours(
     assert world.record.maybe == frozenset()
     world.store.put(TARGET, LARGE, metadata=strangers())
     assert world.migrate(listed(LARGE), policy=policy).state is State.CONFLICT
-    seen = world.store.look_at_object(TARGET)
-    assert seen is not None
+    seen = present(world.store.look_at_object(TARGET))
     assert seen.metadata == strangers()
 
 
@@ -243,8 +242,7 @@ def test_a_large_version_that_our_marker_hides_is_looked_at_once_and_keeps_its_t
     world.edit(state=State.CLEANED, marker_version=world.store.remove(SOURCE))
     asked = calls(world, removed(2))
     assert asked[:5] == [*BOTH, "find_top_marker", "look_at_object", "create_upload"]
-    seen = world.store.look_at_object(TARGET, with_tags=True)
-    assert seen is not None
+    seen = present(world.store.look_at_object(TARGET, with_tags=True))
     assert (world.record.state, world.store.body(TARGET), seen.tags) == (State.CLEANED, LARGE, {"t": "1"})
 
 
@@ -268,8 +266,7 @@ def test_a_copy_without_an_answer_that_an_attempt_saw_is_recorded_although_the_a
     world.store.fail_next(UnavailableError("no answer"), when="after", call="copy_object")
     with pytest.raises(UnavailableError):
         world.migrate(created(b"bytes", 1), policy=PROMISED)
-    copy = world.store.look_at_object(TARGET)
-    assert copy is not None
+    copy = present(world.store.look_at_object(TARGET))
     world.clock.advance(120)
     world.store.put(SOURCE, b"newer")
     if is_parked:

@@ -32,6 +32,7 @@ from tests.worlds.migration import (
     mirrored,
     removed,
 )
+from tests.worlds.presence import present
 
 ETAG = md5(b"bytes", usedforsecurity=False).hexdigest()
 
@@ -51,13 +52,11 @@ def test_the_class_that_was_promised_is_written() -> None:
     """And the row's own class before it."""
     world = holding()
     world.migrate(created(b"bytes"), policy=replace(POLICY, promised_storage_class="STANDARD_IA", promised_plain=True))
-    seen = world.store.look_at_object(TARGET)
-    assert seen is not None
+    seen = present(world.store.look_at_object(TARGET))
     assert seen.storage_class == "STANDARD_IA"
     world = holding()
     world.migrate(replace(listed(b"bytes"), storage_class="GLACIER_IR"), policy=PROMISED)
-    seen = world.store.look_at_object(TARGET)
-    assert seen is not None
+    seen = present(world.store.look_at_object(TARGET))
     assert seen.storage_class == "GLACIER_IR"
 
 

@@ -25,6 +25,7 @@ from domain.protocol.record import Origin, State
 from domain.protocol.rollback import purge_copy, roll_back_object
 from tests.fakes.buckets import Versioning
 from tests.worlds.migration import POLICY, SOURCE, TARGET, MigrationWorld, created, listed
+from tests.worlds.presence import present
 
 LARGE = bytes(6 * MIB + 1)
 DELETE_SOURCE = Intent(Action.DELETE_SOURCE)
@@ -344,8 +345,7 @@ def test_the_same_bytes_put_again_by_another_writer_are_not_overwritten(*, versi
     world.store.put(TARGET, b"bytes", metadata={"by": "another writer"})
     world.store.put(SOURCE, b"newer")
     assert world.migrate(created(b"newer", 2)).state is State.CONFLICT
-    seen = world.store.look_at_object(TARGET)
-    assert seen is not None
+    seen = present(world.store.look_at_object(TARGET))
     assert seen.metadata == {"by": "another writer"}
 
 
@@ -527,8 +527,7 @@ def test_an_event_of_our_own_delete_without_an_answer_teaches_its_marker() -> No
     world = migrated(b"bytes", versioned=True)
     _lose_the_answer_of_cleanup(world)
     assert world.migrate(removed(2)).state is State.CLEANED
-    ours = world.record.marker_version
-    assert ours is not None
+    ours = present(world.record.marker_version)
     world.store.remove(SOURCE)
     assert world.migrate(removed(3)).state is State.CLEANED
     assert world.record.marker_version == ours
@@ -588,12 +587,10 @@ def test_a_row_that_does_not_rule_out_lock_and_key_is_looked_at(lock: Lock, encr
     """A listing names the class alone, and a copy inherits neither."""
     world = MigrationWorld(locks=True)
     world.store.put(SOURCE, b"bytes", lock=lock, encryption=encryption)
-    source = world.store.look_at_object(SOURCE)
-    assert source is not None
+    source = present(world.store.look_at_object(SOURCE))
     row = replace(listed(b"bytes"), etag=source.etag, is_plain=False)
     assert world.migrate(row).state is State.COPIED
-    seen = world.store.look_at_object(TARGET)
-    assert seen is not None
+    seen = present(world.store.look_at_object(TARGET))
     assert (seen.lock, seen.encryption) == (source.lock, source.encryption)
 
 
@@ -671,12 +668,10 @@ def test_a_copy_without_an_answer_is_made_again_if_it_lacks_the_sources_class_by
     with pytest.raises(UnavailableError):
         world.migrate(listed(b"bytes"))
     world.clock.advance(1_000)
-    source = world.store.buckets.current(SOURCE)
-    assert source is not None
+    source = present(world.store.buckets.current(SOURCE))
     world.store.buckets.change(SOURCE, source, storage_class="STANDARD_IA")
     assert world.migrate(replace(listed(b"bytes"), storage_class="STANDARD_IA")).state is State.COPIED
-    target = world.store.look_at_object(TARGET)
-    assert target is not None
+    target = present(world.store.look_at_object(TARGET))
     assert target.storage_class == "STANDARD_IA"
 
 

@@ -29,6 +29,7 @@ from tests.worlds.migration import (
     removed,
     strangers,
 )
+from tests.worlds.presence import present
 from tests.worlds.rewriting import RewritingWorld
 from tests.worlds.rollback import migrated, purge, roll_back
 
@@ -197,8 +198,7 @@ def test_the_remedy_says_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def objection(source: ObjectState | None) -> str:
         conflict = Conflict(world.record, source, target)
-        why = why_not_taken(conflict, replacing=None)
-        assert why is not None
+        why = present(why_not_taken(conflict, replacing=None))
         return objection_text(why, conflict, replacing=None)
 
     assert objection(None).endswith(
@@ -217,8 +217,7 @@ def test_a_producer_who_writes_to_both_places_keeps_what_he_wrote() -> None:
     world.store.put(TARGET, b"bytes", metadata=strangers())
     assert world.migrate(listed(b"bytes")).state is State.CONFLICT
     assert world.record.cause == Cause.TARGET_IN_DOUBT
-    seen = world.store.look_at_object(TARGET)
-    assert seen is not None
+    seen = present(world.store.look_at_object(TARGET))
     assert seen.metadata == strangers()
 
 
@@ -254,13 +253,11 @@ def test_what_was_there_before_we_sent_is_not_ours(
 def test_a_version_that_was_put_again_is_another_object(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same bytes with other metadata: where versions are kept they tell."""
     world = holding(versioned=True)
-    seen = world.store.look_at_object(SOURCE)
-    assert seen is not None
+    seen = present(world.store.look_at_object(SOURCE))
     again = lambda: world.store.put(SOURCE, b"bytes", metadata={"new": "words"})  # noqa: E731  # one line of one test
     send_twice(monkeypatch, "copy_object", between=again)
     assert world.migrate(created(b"bytes", version_id=seen.version_id)).state is State.COPIED
-    copied = world.store.look_at_object(TARGET)
-    assert copied is not None
+    copied = present(world.store.look_at_object(TARGET))
     assert copied.metadata == {"new": "words"}
 
 

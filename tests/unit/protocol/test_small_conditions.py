@@ -32,6 +32,7 @@ from tests.worlds.migration import (
     mirrored,
     removed,
 )
+from tests.worlds.presence import present
 from tests.worlds.rollback import migrated, roll_back
 
 
@@ -66,8 +67,7 @@ def test_a_delete_asks_for_nothing_while_an_attempt_has_announced_nothing() -> N
 def test_a_cleanup_notes_the_version_that_it_hides_where_the_record_does_not_know_it() -> None:
     """A cleanup of versions deletes it by its id."""
     world = migrated(cleaned=False, versioned=True)
-    seen = world.store.look_at_object(SOURCE)
-    assert seen is not None
+    seen = present(world.store.look_at_object(SOURCE))
     world.edit(source_version=None)
     assert clean(world).state is State.CLEANED
     assert world.record.source_version == seen.version_id
@@ -85,8 +85,7 @@ def test_a_refused_delete_settles_the_earlier_ones_of_the_same_source(monkeypatc
 @pytest.mark.parametrize("intent", [ROLL_BACK, PURGE, Intent(Action.UPLOAD)])
 def test_a_target_that_is_there_rules_out_a_delete_of_it_alone(intent: Intent) -> None:
     """A purge may be under way, and a rollback writes to the source."""
-    seen = migrated(cleaned=True).store.look_at_object(TARGET)
-    assert seen is not None
+    seen = present(migrated(cleaned=True).store.look_at_object(TARGET))
     assert not is_ruled_out(intent, None, seen)
     assert is_ruled_out(Intent(Action.DELETE_TARGET), None, seen)
 
@@ -123,8 +122,7 @@ def test_a_version_under_another_one_is_not_deleted_for_good() -> None:
     copied = world.record.source_version or ""
     world.store.put(SOURCE, b"bytes", metadata={"a": "b"}, tags={"t": "1"})
     world.store.remove(SOURCE)
-    marker = world.store.find_top_marker(SOURCE)
-    assert marker is not None
+    marker = present(world.store.find_top_marker(SOURCE))
     world.edit(state=State.CLEANED, marker_version=marker.marker_id)
     ended = forget_version(
         SOURCE.record_id, attempt=world.attempt(), ports=world.ports, versions=world.store, policy=POLICY
@@ -160,16 +158,14 @@ def test_a_write_that_nothing_can_recognise_is_not_ruled_out_by_an_absent_target
 
 def test_the_keys_rule_out_only_what_they_contradict() -> None:
     """A copy that is at the target was made, and an absent target may have been deleted by a mirrored delete."""
-    seen = migrated(cleaned=False).store.look_at_object(TARGET)
-    assert seen is not None
+    seen = present(migrated(cleaned=False).store.look_at_object(TARGET))
     assert not is_ruled_out(Intent(Action.COPY, "e", target_etag=seen.etag), None, seen)
     assert not is_ruled_out(Intent(Action.DELETE_TARGET), None, None)
 
 
 def test_only_an_object_that_an_earlier_attempt_would_have_written_is_recorded_as_its_copy() -> None:
     """Another writer's object at the target is not keyshift's, whatever an attempt announced."""
-    seen = migrated(cleaned=False).store.look_at_object(TARGET)
-    assert seen is not None
+    seen = present(migrated(cleaned=False).store.look_at_object(TARGET))
     sent = Record(SOURCE, TARGET, maybe=frozenset({Intent(Action.COPY, "e", target_etag=seen.etag)}))
     assert earlier_copy(seen, sent)["target_etag"] == seen.etag
     assert earlier_copy(seen, sent)["copied_before"] == seen.last_modified + 1
@@ -196,8 +192,7 @@ def test_a_version_that_cleanups_marker_hides_is_copied_as_that_version(monkeypa
     assert clean(world).state is State.CLEANED
     world.clock.advance(1_000)
     assert world.migrate(created(b"bytes", 9)).state is State.CLEANED
-    copy = world.store.look_at_object(TARGET)
-    assert copy is not None
+    copy = present(world.store.look_at_object(TARGET))
     assert copy.metadata == {"new": "1"}
 
 
@@ -207,8 +202,7 @@ def test_a_source_whose_class_nothing_tells_is_looked_at() -> None:
     world.store.put(SOURCE, b"bytes", storage_class="STANDARD_IA")
     notice = replace(listed(b"bytes"), storage_class=None)
     assert world.migrate(notice, policy=replace(POLICY, promised_plain=True)).state is State.COPIED
-    copy = world.store.look_at_object(TARGET)
-    assert copy is not None
+    copy = present(world.store.look_at_object(TARGET))
     assert copy.storage_class == "STANDARD_IA"
 
 
@@ -243,8 +237,7 @@ def test_a_parked_record_knows_of_a_cleanup_only_while_the_source_is_absent(*, i
 def test_a_marker_of_cleanup_over_nothing_teaches_no_id() -> None:
     """A lifecycle rule took the version below before the event of keyshift's own delete came."""
     world = migrated(cleaned=False, versioned=True)
-    source = world.store.look_at_object(SOURCE)
-    assert source is not None
+    source = present(world.store.look_at_object(SOURCE))
     assert source.version_id is not None
     world.store.fail_next(UnavailableError("no answer"), when="after", call="delete_object")
     with pytest.raises(UnavailableError):
@@ -265,8 +258,7 @@ def test_a_cleanup_without_an_answer_counts_though_what_it_hid_is_gone(*, is_mar
         clean(world)
     world.store.destroy(SOURCE, version)
     if not is_marked:
-        marker = world.store.find_top_marker(SOURCE)
-        assert marker is not None
+        marker = present(world.store.find_top_marker(SOURCE))
         world.store.destroy(SOURCE, marker.marker_id)
     world.clock.advance(1_000)
     assert clean(world).state is State.CLEANED
@@ -313,8 +305,7 @@ def test_a_mirrored_delete_that_s3_refused_with_409_is_not_done(monkeypatch: pyt
 def test_a_version_that_the_record_does_not_name_was_not_hidden_by_cleanup() -> None:
     """A cleanup of versions forgot it: an older one with the same bytes may be all that is left."""
     world = migrated(cleaned=True, versioned=True)
-    top = world.store.find_top_marker(SOURCE)
-    assert top is not None
+    top = present(world.store.find_top_marker(SOURCE))
     assert top.hidden is not None
     assert is_what_we_hid(top.hidden, world.record, None)
     forgotten = replace(world.record, source_version=None, source_modified=0)
@@ -323,8 +314,7 @@ def test_a_version_that_the_record_does_not_name_was_not_hidden_by_cleanup() -> 
 
 def test_only_a_refused_copy_is_unconfirmed() -> None:
     """One that was not refused makes its target known."""
-    seen = migrated(cleaned=False).store.look_at_object(TARGET)
-    assert seen is not None
+    seen = present(migrated(cleaned=False).store.look_at_object(TARGET))
     copy = Intent(Action.COPY, "e", target_etag=seen.etag)
     refused = replace(copy, is_refused=True)
     assert doubted(seen, Record(SOURCE, TARGET, maybe=frozenset({copy, refused}))) == {refused}
