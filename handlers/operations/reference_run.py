@@ -16,7 +16,7 @@ from domain.runs.works import ITEMS
 from handlers.operations.manifest_slices import ManifestSlices, Scanned, place_line, place_of
 from handlers.operations.reference_rates import READ_UNITS
 from handlers.operations.references import References, repeated
-from handlers.operations.runs import KeptRun, RunOptions, decode_options
+from handlers.operations.runs import KeptOptions, KeptRun, decode_options
 from handlers.operations.segments import LEAST_SEGMENTS
 from handlers.operations.slice_work import Page
 
@@ -26,7 +26,7 @@ _OUTCOME = "outcome."
 
 
 @dataclass(frozen=True, slots=True)
-class ScanOptions(RunOptions):
+class ScanOptions(KeptOptions):
     """What every process of a scan does alike; ``only`` names one table, or is empty.
 
     ``read_units`` is how many units a second all its functions together read of the tables. A command has its own rate.

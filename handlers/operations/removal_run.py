@@ -10,7 +10,7 @@ from domain.protocol.ports import RecordPages
 from domain.protocol.record import Record
 from domain.runs.works import OBJECTS
 from handlers.operations.removals import Removal, Removed
-from handlers.operations.runs import RunOptions, decode_options
+from handlers.operations.runs import KeptOptions, decode_options
 from handlers.operations.segments import read_segment
 from handlers.operations.slice_work import Page
 from handlers.operations.watched_holders import Holders
@@ -20,7 +20,7 @@ _VERDICT, _REASON = "verdict.", "reason."
 
 
 @dataclass(frozen=True, slots=True)
-class CleanupOptions(RunOptions):
+class CleanupOptions(KeptOptions):
     """What every process of a cleanup does alike; ``soak`` in seconds.
 
     ``tables`` are the data-lake tables of the source, by root and format; ``None``: each process looks for them.
@@ -34,7 +34,7 @@ class CleanupOptions(RunOptions):
 
 
 @dataclass(frozen=True, slots=True)
-class PurgeOptions(RunOptions):
+class PurgeOptions(KeptOptions):
     """What every process of a purge does alike."""
 
     segments: int

@@ -9,13 +9,13 @@ from domain.rules.references import Item, TableReferences
 from handlers.operations.reference_rates import READ_UNITS
 from handlers.operations.reference_run import count_of, cursor_of, in_parts, key_of, lines_of
 from handlers.operations.references import References, repeated
-from handlers.operations.runs import RunOptions, decode_options
+from handlers.operations.runs import KeptOptions, decode_options
 from handlers.operations.segments import RECORDS_AT_ONCE
 from handlers.operations.slice_work import Page
 
 
 @dataclass(frozen=True, slots=True)
-class RewriteOptions(RunOptions):
+class RewriteOptions(KeptOptions):
     """What every process of a rewriting does alike; ``only`` names one table, or is empty.
 
     With ``yes`` references are rewritten, else they are only listed. All its functions together use at most

@@ -18,7 +18,7 @@ from handlers.operations.rollback import (
     roll_back_record,
     settle_record,
 )
-from handlers.operations.runs import RunOptions, decode_options
+from handlers.operations.runs import KeptOptions, decode_options
 from handlers.operations.segments import RECORDS_AT_ONCE, read_segment
 from handlers.operations.slice_work import Page
 
@@ -28,7 +28,7 @@ _STATE, _OPEN, _FAILED, _DIFFERENCES, _REFERENCES = "state.", "open", "failed", 
 
 
 @dataclass(frozen=True, slots=True)
-class RollbackOptions(RunOptions):
+class RollbackOptions(KeptOptions):
     """What every process of a rollback does alike."""
 
     segments: int

@@ -37,7 +37,7 @@ def encode_options(options: Any) -> Mapping[str, str]:
     return {name: json.dumps(value) for name, value in asdict(options).items()}
 
 
-class RunOptions:
+class KeptOptions:
     """Base of the dataclasses that say what every process of a run does alike."""
 
     __slots__ = ()

@@ -9,13 +9,13 @@ from domain.references.reports import Reported
 from handlers.operations.parallel import patiently
 from handlers.operations.reference_run import count_of, cursor_of, lines_of
 from handlers.operations.references import References
-from handlers.operations.runs import RunOptions, decode_options
+from handlers.operations.runs import KeptOptions, decode_options
 from handlers.operations.segments import RECORDS_AT_ONCE
 from handlers.operations.slice_work import Page
 
 
 @dataclass(frozen=True, slots=True)
-class UndoOptions(RunOptions):
+class UndoOptions(KeptOptions):
     """What every process of an undo does alike; without ``yes`` the references are only listed."""
 
     segments: int
