@@ -1,13 +1,10 @@
 """What the records expect at their keys, in a temporary file, so that a comparison of millions needs little memory."""
 
-import sqlite3
-import tempfile
 from collections.abc import Iterator, Sequence
-from hashlib import sha256
 from itertools import islice
 from math import inf
-from pathlib import Path
 
+from adapters.local.key_book import TemporaryBook, id_of
 from domain.keys import Location
 from domain.lifecycle.census import ABSENT, Expected, Role
 
@@ -18,14 +15,11 @@ _CREATE = """CREATE TABLE expected (
 _ROLES = tuple(Role)
 
 
-class SqliteCensusBook:
+class SqliteCensusBook(TemporaryBook):
     """CensusBook on SQLite; about 250 bytes for each record; of one thread."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="keyshift-census-")
-        self._connection = sqlite3.connect(Path(self._folder.name, "census"), isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode = OFF")
-        self._connection.execute("PRAGMA synchronous = OFF")
+        super().__init__("census", isolation_level=None)
         self._connection.execute(_CREATE)
         # Only this process uses the file: one transaction that never ends saves a write for each row.
         self._connection.execute("BEGIN")
@@ -39,10 +33,10 @@ class SqliteCensusBook:
     def meet(self, place: Location) -> Sequence[Expected]:
         """See the port."""
         rows = self._connection.execute(
-            "SELECT role, record, etag, since FROM expected WHERE place = ? ORDER BY role", (_id(place),)
+            "SELECT role, record, etag, since FROM expected WHERE place = ? ORDER BY role", (id_of(place),)
         ).fetchall()
         if rows:
-            self._connection.execute("UPDATE expected SET met = 1 WHERE place = ?", (_id(place),))
+            self._connection.execute("UPDATE expected SET met = 1 WHERE place = ?", (id_of(place),))
         return [
             Expected(place, _ROLES[role], record.hex(), etag, inf if since is None else since)
             for role, record, etag, since in rows
@@ -54,16 +48,7 @@ class SqliteCensusBook:
         for record, role in self._connection.execute(query, (ABSENT,)):
             yield record.hex(), _ROLES[role]
 
-    def close(self) -> None:
-        """Delete the file."""
-        self._connection.close()
-        self._folder.cleanup()
-
 
 def _row(one: Expected) -> tuple[bytes, int, bytes, str | None, float | None]:
     since = None if one.since == inf else one.since
-    return _id(one.place), _ROLES.index(one.role), bytes.fromhex(one.record_id), one.etag, since
-
-
-def _id(place: Location) -> bytes:
-    return sha256(f"{place.bucket}\0{place.key}".encode()).digest()[:16]
+    return id_of(one.place), _ROLES.index(one.role), bytes.fromhex(one.record_id), one.etag, since

@@ -1,27 +1,22 @@
 """A run that one process works on alone: its slices in memory, the results that they keep in a temporary file."""
 
-import sqlite3
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from threading import Lock
 
+from adapters.local.key_book import TemporaryBook
 from domain.errors import MissingResourceError
 from domain.runs.run import Run
 from domain.runs.slices import Slice
 
 
-class SqliteRunBook:
+class SqliteRunBook(TemporaryBook):
     """RunBook on SQLite; it ends with its process, so no other process can join the run."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="keyshift-run-")
+        super().__init__("run", check_same_thread=False)
         self._lock = Lock()
         self._runs: dict[str, Run] = {}
         self._slices: dict[tuple[str, int], Slice] = {}
-        self._connection = sqlite3.connect(Path(self._folder.name, "parts"), check_same_thread=False)
-        self._connection.execute("PRAGMA journal_mode = OFF")
-        self._connection.execute("PRAGMA synchronous = OFF")
         self._connection.execute(
             "CREATE TABLE parts (run TEXT, slice INTEGER, part INTEGER, text TEXT, PRIMARY KEY (run, slice, part))"
         )
@@ -70,11 +65,6 @@ class SqliteRunBook:
         if row is None:
             raise MissingResourceError(f"part {part} of slice {number} of the run of {run.work} is not kept")
         return str(row[0])
-
-    def close(self) -> None:
-        """Delete the file."""
-        self._connection.close()
-        self._folder.cleanup()
 
 
 def _mark(run: Run | None) -> tuple[str, int] | None:

@@ -43,12 +43,9 @@ class Copies:
 
     def copy_object(self, request: S3Request) -> Answer:
         """One CopyObject: judged here, presented to the emulator in the shape that S3 would copy."""
-        found = self._find(request)
+        found = self._find_readable(request)
         if not isinstance(found, Found):
             return found
-        refused = source_refusal(request.headers, found.record) or self._unreadable(found)
-        if refused:
-            return refused
         if len(found.body) > self._limits.copy_bytes:
             return s3_error("InvalidRequest", self._too_large(), 400)
         if self._to_itself(request, found.source):
@@ -62,12 +59,9 @@ class Copies:
 
     def upload_part_copy(self, request: S3Request) -> Answer:
         """One UploadPartCopy; the part gets the checksum that its upload asked for, which the emulator forgets."""
-        found = self._find(request)
+        found = self._find_readable(request)
         if not isinstance(found, Found):
             return found
-        refused = source_refusal(request.headers, found.record) or self._unreadable(found)
-        if refused:
-            return refused
         ranged = request.headers.get("x-amz-copy-source-range")
         if ranged and len(found.body) <= self._limits.part_bytes:
             return s3_error(
@@ -77,6 +71,12 @@ class Copies:
             return s3_error("InvalidRequest", self._too_large(), 400)
         answer = self._dispatch(replace(request, headers=_named(request.headers, found.source)))
         return self._with_part_checksum(request, answer) if answer[0] == 200 else answer
+
+    def _find_readable(self, request: S3Request) -> Found | Answer:
+        found = self._find(request)
+        if not isinstance(found, Found):
+            return found
+        return source_refusal(request.headers, found.record) or self._unreadable(found) or found
 
     def _too_large(self) -> str:
         return (

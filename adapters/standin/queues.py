@@ -6,6 +6,7 @@ The emulator scans its whole list on each receive and each deleted message: 3,44
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 from adapters.standin.message_log import Message, MessageLog
@@ -76,31 +77,17 @@ class DeepQueues:
         if not isinstance(log, MessageLog):
             answer: dict[str, Any] = self._base["_act_delete_message"](data, url)
             return answer
-        handle = data.get("ReceiptHandle", "")
-        if not log.knows(handle):
-            raise self._sqs._Err("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
-        log.delete(handle)
+        log.delete(self._handle(log, data))
         return {}
 
     def delete_message_batch(self, data: dict[str, Any], url: str) -> dict[str, Any]:
         """DeleteMessageBatch."""
-        sqs = self._sqs
         log = self._queue(data, url, "sqs:DeleteMessage")["messages"]
         if not isinstance(log, MessageLog):
             answer: dict[str, Any] = self._base["_act_delete_message_batch"](data, url)
             return answer
-        entries = data.get("Entries", [])
-        sqs._validate_batch_entries(entries, "DeleteMessageBatchRequestEntry")
-        done, failed = [], []
-        for entry in entries:
-            if log.knows(entry.get("ReceiptHandle", "")):
-                log.delete(entry["ReceiptHandle"])
-                done.append({"Id": entry["Id"]})
-            else:
-                message = "The input receipt handle is invalid."
-                code = "ReceiptHandleIsInvalid"
-                failed.append({"Id": entry["Id"], "Code": code, "Message": message, "SenderFault": True})
-        return {"Successful": done, "Failed": failed}
+        kind = "DeleteMessageBatchRequestEntry"
+        return self._each(data, kind, lambda entry: log.delete(self._handle(log, entry)))
 
     def change_visibility(self, data: dict[str, Any], url: str) -> dict[str, Any]:
         """ChangeMessageVisibility; only of a message in flight."""
@@ -108,9 +95,7 @@ class DeepQueues:
         if not isinstance(log, MessageLog):
             answer: dict[str, Any] = self._base["_act_change_visibility"](data, url)
             return answer
-        handle, now = data.get("ReceiptHandle", ""), time.time()
-        if not log.knows(handle):
-            raise self._sqs._Err("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
+        handle, now = self._handle(log, data), time.time()
         message = log.held(handle)
         if message is None or message["visible_at"] <= now:
             reason = "Reason: Message does not exist or is not available for visibility timeout change."
@@ -121,23 +106,34 @@ class DeepQueues:
 
     def change_visibility_batch(self, data: dict[str, Any], url: str) -> dict[str, Any]:
         """ChangeMessageVisibilityBatch: 200 with the entries that failed."""
-        sqs = self._sqs
-        entries = data.get("Entries", [])
-        sqs._validate_batch_entries(entries, "ChangeMessageVisibilityBatchRequestEntry")
-        done, failed = [], []
-        for entry in entries:
-            try:
-                self.change_visibility({"QueueUrl": data.get("QueueUrl", url)} | entry, url)
-                done.append({"Id": entry["Id"]})
-            except sqs._Err as error:
-                failed.append({"Id": entry["Id"], "Code": error.code, "Message": error.message, "SenderFault": True})
-        return {"Successful": done, "Failed": failed}
+        kind, queue = "ChangeMessageVisibilityBatchRequestEntry", {"QueueUrl": data.get("QueueUrl", url)}
+        return self._each(data, kind, lambda entry: self.change_visibility(queue | entry, url))
 
     def delete_received(self, queue_url: str, handles: set[str]) -> None:
         """What Lambda's pollers delete."""
         log = self._sqs._get_q(queue_url)["messages"]
         for handle in handles:
             log.delete(handle)
+
+    def _each(self, data: dict[str, Any], kind: str, do: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+        """The answer to a batch of which each entry succeeds or fails by itself."""
+        entries = data.get("Entries", [])
+        self._sqs._validate_batch_entries(entries, kind)
+        done, failed = [], []
+        for entry in entries:
+            try:
+                do(entry)
+                done.append({"Id": entry["Id"]})
+            except self._sqs._Err as error:
+                failed.append({"Id": entry["Id"], "Code": error.code, "Message": error.message, "SenderFault": True})
+        return {"Successful": done, "Failed": failed}
+
+    def _handle(self, log: MessageLog, data: dict[str, Any]) -> str:
+        """The receipt handle, if the queue ever gave it."""
+        handle: str = data.get("ReceiptHandle", "")
+        if not log.knows(handle):
+            raise self._sqs._Err("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
+        return handle
 
     def _queue(self, data: dict[str, Any], url: str, action: str) -> dict[str, Any]:
         queue: dict[str, Any] = self._sqs._get_q(data.get("QueueUrl", url), action)
