@@ -6,9 +6,9 @@ import pytest
 from hypothesis import settings
 
 from domain.audit.chain import MISSING_SHARD
-from tests.servers import moto_endpoint, seaweedfs, standin, standin_process
+from tests.servers import credentials, moto_endpoint, seaweedfs, standin, standin_process
 
-__all__ = ["moto_endpoint", "seaweedfs", "standin", "standin_process"]
+__all__ = ["credentials", "moto_endpoint", "seaweedfs", "standin", "standin_process"]
 
 # A failed assertion of a world then shows what it compared, as one in a test module does.
 pytest.register_assert_rewrite("tests.worlds")

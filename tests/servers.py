@@ -37,6 +37,11 @@ class Server:
     access_key: str = "test"
     secret_key: str = "test"
 
+    @property
+    def keys(self) -> dict[str, str]:
+        """The keys as the SDK's variables."""
+        return {"AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret_key}
+
     def client(self, service: str, **config: Any) -> Any:
         """A boto3 client that sends each request once, so that a test sees the server's own answer."""
         settings: dict[str, Any] = {"retries": {"total_max_attempts": 1}, "s3": {"addressing_style": "path"}}
@@ -202,3 +207,11 @@ def _await_answer(url: str) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
+
+
+@pytest.fixture
+def credentials(standin: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """The stand-in, with its keys where the product looks for them."""
+    for name, value in standin.keys.items():
+        monkeypatch.setenv(name, value)
+    return standin

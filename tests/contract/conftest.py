@@ -1,7 +1,10 @@
 """The worlds that the ports' suites run in."""
 
+from typing import Any
+
 import pytest
 
+from tests.servers import Server, new_name
 from tests.worlds.objects import FakeWorld, ObjectWorld, ServerWorld
 
 MOTO_IGNORES = "moto 5.2.5 ignores conditions on copies (emulators.md)"
@@ -23,3 +26,23 @@ def world(request: pytest.FixtureRequest) -> ObjectWorld:
         return FakeWorld()
     fixture = "moto_endpoint" if server == "moto" else server
     return ServerWorld(request.getfixturevalue(fixture), lane=way != "boto3")
+
+
+@pytest.fixture
+def s3(standin: Server) -> Any:
+    """A client of the stand-in that does not retry."""
+    return standin.client("s3")
+
+
+@pytest.fixture
+def sqs(standin: Server) -> Any:
+    """A client of its queues, likewise."""
+    return standin.client("sqs")
+
+
+@pytest.fixture
+def bucket(s3: Any) -> str:
+    """A bucket of this test's own."""
+    name = new_name()
+    s3.create_bucket(Bucket=name)
+    return name

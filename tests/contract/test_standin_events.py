@@ -30,18 +30,6 @@ AWKWARD_KEYS = [
 
 
 @pytest.fixture
-def s3(standin: Server) -> Any:
-    """A client of the stand-in."""
-    return standin.client("s3")
-
-
-@pytest.fixture
-def sqs(standin: Server) -> Any:
-    """A client of its queues."""
-    return standin.client("sqs")
-
-
-@pytest.fixture
 def queue(sqs: Any) -> str:
     """A queue of this test's own; its name."""
     name = new_name("q")

@@ -11,12 +11,6 @@ from tests.servers import Server, new_name
 
 
 @pytest.fixture
-def s3(standin: Server) -> Any:
-    """A client of the stand-in that does not retry."""
-    return standin.client("s3")
-
-
-@pytest.fixture
 def bucket(s3: Any) -> str:
     """A bucket with one object, ``s``."""
     name = new_name()

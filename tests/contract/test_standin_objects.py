@@ -10,23 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from adapters.standin import StandIn
-from tests.servers import Server, new_name
 
 MIB = 1024 * 1024
-
-
-@pytest.fixture
-def s3(standin: Server) -> Any:
-    """A client of the stand-in."""
-    return standin.client("s3")
-
-
-@pytest.fixture
-def bucket(s3: Any) -> str:
-    """A bucket of this test's own."""
-    name = new_name()
-    s3.create_bucket(Bucket=name)
-    return name
 
 
 @pytest.fixture

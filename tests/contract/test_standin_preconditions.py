@@ -29,14 +29,6 @@ def s3(server: Server) -> Any:
 
 
 @pytest.fixture
-def bucket(s3: Any) -> str:
-    """A bucket of this test's own."""
-    name = new_name()
-    s3.create_bucket(Bucket=name)
-    return name
-
-
-@pytest.fixture
 def differs(server: Server, request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Marks what SeaweedFS does otherwise than AWS; strict, so we hear when it learns it."""
 

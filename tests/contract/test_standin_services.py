@@ -11,12 +11,6 @@ from tests.servers import REGION, Server, new_name
 
 
 @pytest.fixture
-def sqs(standin: Server) -> Any:
-    """A client of the queues."""
-    return standin.client("sqs")
-
-
-@pytest.fixture
 def queues(sqs: Any) -> tuple[str, str]:
     """A queue that gives up after one receive, and its dead-letter queue; URLs."""
     name = new_name("q")

@@ -1,10 +1,7 @@
 """A deployed stack for the command line: its owners' objects and tables, and commands under a role's credentials."""
 
 import contextlib
-import gzip
-import hashlib
 import io
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -20,6 +17,7 @@ from handlers.cli.app import run
 from tests.deployment.artefact import LOCAL_LAYERS, ROOT, require_built, run_osls
 from tests.deployment.authorizations import ACCOUNT, Demand, demands_of
 from tests.deployment.calls import recorded
+from tests.deployment.inventory_report import md5_of, put_report
 from tests.deployment.pin_services import running_pin_services
 from tests.deployment.site import create_jobs, deploy_arguments, referring, root_client, root_environment, stack_outputs
 
@@ -228,24 +226,6 @@ def operated_site(standin: StandIn) -> Iterator[OperatedSite]:
 
 def write_inventory(site: OperatedSite, keys: list[str]) -> str:
     """An inventory of the source bucket with these keys; its manifest's URI."""
-    s3 = site.client("s3")
-    data = gzip.compress("".join(f'"{SOURCE}","legacy/{key}","1","{_md5(b"")}"\n' for key in keys).encode())
-    manifest = {
-        "sourceBucket": SOURCE,
-        "destinationBucket": f"arn:aws:s3:::{REPORTS}",
-        "version": "2016-11-30",
-        "creationTimestamp": "1795400000000",
-        "fileFormat": "CSV",
-        "fileSchema": "Bucket, Key, Size, ETag",
-        "files": [{"key": "daily/one.csv.gz", "size": len(data), "MD5checksum": _md5(data)}],
-    }
-    text = json.dumps(manifest).encode()
+    rows = "".join(f'"{SOURCE}","legacy/{key}","1","{md5_of(b"")}"\n' for key in keys)
     place = "daily/2026-11-23T01-00Z"
-    for key, body in (("daily/one.csv.gz", data), (f"{place}/manifest.json", text)):
-        s3.put_object(Bucket=REPORTS, Key=key, Body=body)
-    s3.put_object(Bucket=REPORTS, Key=f"{place}/manifest.checksum", Body=_md5(text).encode())
-    return f"s3://{REPORTS}/{place}/manifest.json"
-
-
-def _md5(body: bytes) -> str:
-    return hashlib.md5(body, usedforsecurity=False).hexdigest()
+    return put_report(site.client("s3"), REPORTS, rows, source=SOURCE, file="daily/one.csv.gz", base=place)

@@ -1,6 +1,5 @@
 """Runs every function's handler through all that it can meet, on the stand-in, and records its calls."""
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -24,6 +23,7 @@ from handlers.intake import inventory_tasks
 from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.deployment.calls import Call, Recorder, recorded
 from tests.deployment.deliveries import deliver, deliver_all, event_of, paused
+from tests.deployment.inventory_report import put_report
 from tests.deployment.permissions import needs_of
 from tests.deployment.place import Place, forget_dependencies, made_place
 from tests.deployment.roles import FUNCTION_ROLES
@@ -145,42 +145,18 @@ def _batch(place: Place, recorder: Recorder) -> None:  # the scenarios' two
 
 
 def _inventory(place: Place, recorder: Recorder) -> None:  # the scenarios' two
-    import gzip
-
     source, reports = f"{place.name}-source", f"{place.name}-reports"
-    data = gzip.compress(f'"{source}","old/a","3","abc"\n'.encode())
     key, base = "data/one.csv.gz", f"{source}/all/2026-11-23T01-00Z"
-    manifest = json.dumps(
-        {
-            "sourceBucket": source,
-            "destinationBucket": f"arn:aws:s3:::{reports}",
-            "version": "2016-11-30",
-            "creationTimestamp": "1795400000000",
-            "fileFormat": "CSV",
-            "fileSchema": "Bucket, Key, Size, ETag",
-            "files": [{"key": key, "size": len(data), "MD5checksum": _md5(data)}],
-        }
-    ).encode()
-    for name, body in (
-        (key, data),
-        (f"{base}/manifest.json", manifest),
-        (f"{base}/manifest.checksum", _md5(manifest).encode()),
-    ):
-        place.clients.s3.put_object(Bucket=reports, Key=name, Body=body)
+    rows = f'"{source}","old/a","3","abc"\n'
+    manifest = put_report(place.clients.s3, reports, rows, source=source, file=key, base=base)
     queue = SqsMessageQueue(place.clients, place.queues["inventory"].url)
-    task = json.dumps(
-        {"v": 1, "kind": inventory_tasks.KIND, "manifest": f"s3://{reports}/{base}/manifest.json", "file": key}
-    )
+    task = json.dumps({"v": 1, "kind": inventory_tasks.KIND, "manifest": manifest, "file": key})
     _waiting(place, inventory.handler, queue, task)
     detail = {"bucket": {"name": reports}, "object": {"key": f"{base}/manifest.checksum", "etag": "e", "size": 32}}
     queue.send_messages([json.dumps({"source": "aws.s3", "detail-type": "Object Created", "detail": detail})])
     while messages := queue.receive_messages(at_most=10, wait=0):
         inventory.handler(lambda_event(messages), Context())
         queue.delete_messages(messages)
-
-
-def _md5(body: bytes) -> str:
-    return hashlib.md5(body, usedforsecurity=False).hexdigest()
 
 
 def _stream(place: Place, recorder: Recorder) -> None:

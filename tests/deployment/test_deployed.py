@@ -1,7 +1,5 @@
 """The deployed stack at work: events in, objects at their new keys, and nobody else's things touched."""
 
-import gzip
-import hashlib
 import json
 import subprocess
 from dataclasses import replace
@@ -14,6 +12,7 @@ from domain.lifecycle.stages import Stage
 from domain.protocol.record import Record, State
 from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.deployment.artefact import ROOT, run_osls
+from tests.deployment.inventory_report import md5_of, put_report
 from tests.deployment.site import (
     JOBS,
     REPORTS,
@@ -79,22 +78,9 @@ def test_the_functions_ask_in_the_lean_lane(site: DeployedSite) -> None:
 
 def test_an_inventory_report_is_taken_on(site: DeployedSite) -> None:
     """Its checksum's arrival in the reports' bucket is enough."""
-    s3 = site.client("s3")
-    data = gzip.compress(f'"{SOURCE}","old/inventoried","9","{_md5(b"inventory")}"\n'.encode())
-    manifest = {
-        "sourceBucket": SOURCE,
-        "destinationBucket": f"arn:aws:s3:::{REPORTS}",
-        "version": "2016-11-30",
-        "creationTimestamp": "1795400000000",
-        "fileFormat": "CSV",
-        "fileSchema": "Bucket, Key, Size, ETag",
-        "files": [{"key": "daily/data/one.csv.gz", "size": len(data), "MD5checksum": _md5(data)}],
-    }
-    text = json.dumps(manifest).encode()
+    rows = f'"{SOURCE}","old/inventoried","9","{md5_of(b"inventory")}"\n'
     base = f"daily/{SOURCE}/all/2026-11-23T01-00Z"
-    s3.put_object(Bucket=REPORTS, Key="daily/data/one.csv.gz", Body=data)
-    s3.put_object(Bucket=REPORTS, Key=f"{base}/manifest.json", Body=text)
-    s3.put_object(Bucket=REPORTS, Key=f"{base}/manifest.checksum", Body=_md5(text).encode())
+    put_report(site.client("s3"), REPORTS, rows, source=SOURCE, file="daily/data/one.csv.gz", base=base)
     assert awaited(lambda: "inventory file fed" in site.logged("inventory") or None), site.logged("inventory")
 
 
@@ -253,10 +239,6 @@ def _role_of(site: DeployedSite, logical: str) -> str:
     cloudformation = site.client("cloudformation")
     answer = cloudformation.describe_stack_resource(StackName=STACK, LogicalResourceId=logical)
     return str(answer["StackResourceDetail"]["PhysicalResourceId"])
-
-
-def _md5(body: bytes) -> str:
-    return hashlib.md5(body, usedforsecurity=False).hexdigest()
 
 
 def test_removing_the_stack_keeps_what_holds_data(site: DeployedSite) -> None:

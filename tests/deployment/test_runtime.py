@@ -49,14 +49,13 @@ def function(handler: str, codes: Codes, site: Site, standin: Server, folder: Pa
     image = folder / "image"
     image.mkdir()
     arrow = ["arrow"] if handler.endswith("/inventory") else []
-    credentials = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
     more = {"AWS_REGION": REGION, "AWS_ENDPOINT_URL": standin.endpoint_url, **_TABLES}
     with running_function(
         handler,
         code=codes.portal if "/portal/" in handler else codes.migration,
         layers=[LOCAL_LAYERS / name / "python" for name in ("runtime", *arrow)],
         image=image,
-        environment={**site.environment(), **credentials, **more},
+        environment={**site.environment(), **standin.keys, **more},
     ) as api:
         yield api
 

@@ -56,14 +56,6 @@ class AwkwardSite(Site):
         raise AssertionError(f"only {handled} messages came, not {least}")
 
 
-@pytest.fixture
-def credentials(standin: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
-    """The stand-in, with its credentials in the environment."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", standin.access_key)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", standin.secret_key)
-    return standin
-
-
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("name", sorted(KEYS))
 def test_an_awkward_key_arrives_with_all_it_has(name: str, shape: str, credentials: Server, tmp_path: Path) -> None:

@@ -17,8 +17,7 @@ pytestmark = pytest.mark.slow("runs commands one after the other, each as a proc
 
 def variables(server: Server) -> dict[str, str]:
     """An operator's environment: credentials and the endpoint, but no rules and no table."""
-    keys = {"AWS_ACCESS_KEY_ID": server.access_key, "AWS_SECRET_ACCESS_KEY": server.secret_key}
-    return {**keys, "AWS_ENDPOINT_URL": server.endpoint_url}
+    return {**server.keys, "AWS_ENDPOINT_URL": server.endpoint_url}
 
 
 def left(server: Server, prefix: str) -> list[str]:

@@ -13,7 +13,7 @@ from adapters.messaging.queue import SqsMessageQueue
 from handlers.engine.batch import handle_messages
 from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.e2e.command_line import assert_one_sentence, environment, run_keyshift
-from tests.e2e.workers import RunHere, run_here
+from tests.e2e.workers import RunHere
 from tests.servers import Server
 from tests.worlds.site import Site
 
@@ -23,11 +23,9 @@ POISON = '{"hello": "[bold]world[/]"}'
 
 
 @pytest.fixture
-def site(standin: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+def site(credentials: Server, tmp_path: Path) -> Site:
     """A migration of one bucket: one key is copied, two wait; their rows and a poison message are dead letters."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", standin.access_key)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", standin.secret_key)
-    made = Site(standin, tmp_path)
+    made = Site(credentials, tmp_path)
     made.clients.s3.put_bucket_notification_configuration(Bucket=made.name, NotificationConfiguration={})
     for key in ("old/done", "old/[red]open", "old/other"):
         made.put(key, b"x")
@@ -49,19 +47,6 @@ def row(site: Site, key: str) -> str:
     rows = [BackfillRow(key=key, etag=etag, size=1, storage_class="STANDARD")]
     (body,) = encode_backfill(rows, migration="site", bucket=site.name)
     return body
-
-
-@pytest.fixture
-def more(site: Site, standin: Server) -> dict[str, str]:
-    """The site as an operator's environment."""
-    keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
-    return {**keys, **site.environment()}
-
-
-@pytest.fixture
-def keyshift(more: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunHere:
-    """The command line with that environment."""
-    return run_here(more, monkeypatch, capsys)
 
 
 def listed(keyshift: RunHere, *arguments: str) -> list[dict[str, object]]:

@@ -104,17 +104,14 @@ class Drill:
 
 
 @pytest.fixture
-def drill(standin: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Drill:
+def drill(credentials: Server, tmp_path: Path) -> Drill:
     """A bucket with versions, its objects, and somebody else's notification."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", standin.access_key)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", standin.secret_key)
-    site = Site(standin, tmp_path, captured=False, live=False, versioned=True, rules_text=RULES, **SETTINGS)
+    site = Site(credentials, tmp_path, captured=False, live=False, versioned=True, rules_text=RULES, **SETTINGS)
     theirs: Any = {"Id": "theirs", "QueueArn": site.audit.arn, "Events": ["s3:ObjectTagging:*"]}
     site.clients.s3.put_bucket_notification_configuration(
         Bucket=site.name, NotificationConfiguration={"QueueConfigurations": [theirs]}
     )
-    keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
-    made = Drill(site, {**keys, **site.environment()}, tmp_path)
+    made = Drill(site, {**credentials.keys, **site.environment()}, tmp_path)
     for number in range(OBJECTS):
         made.owner_puts(f"old/{number:02}", f"body {number}".encode())
     made.put_items()

@@ -31,8 +31,7 @@ def variables(server: Server, folder: Path, bucket: str, **more: str) -> dict[st
     rules.write_text(RULES.format(bucket=bucket), encoding="utf-8")
     return {
         "AWS_ENDPOINT_URL": server.endpoint_url,
-        "AWS_ACCESS_KEY_ID": server.access_key,
-        "AWS_SECRET_ACCESS_KEY": server.secret_key,
+        **server.keys,
         "KEYSHIFT_RULES_FILE": str(rules),
         "KEYSHIFT_TABLE": "no-table",
         "KEYSHIFT_EVENTS_QUEUE_URL": f"{server.endpoint_url}/000000000000/no-events",
@@ -94,8 +93,7 @@ def test_a_full_disk_on_the_server(standin: Server, standin_process: StandIn, tm
     standin_process.inject(
         Fault("SendMessageBatch", count=50, status=500, code="InternalError", message="write: no space left on device")
     )
-    keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
-    answer = run_keyshift("backfill", "--list", "--json", more={**keys, **site.environment()})
+    answer = run_keyshift("backfill", "--list", "--json", more={**standin.keys, **site.environment()})
     assert "free or add storage" in assert_one_sentence(answer, code=1, says="no room left")
 
 
@@ -145,11 +143,10 @@ def test_a_standard_output_without_room(command: tuple[str, ...], standin: Serve
     """What was to be shown did not come: exit code 1, one sentence, also where only the last flush fails."""
     site = Site(standin, tmp_path)
     words = [str(site.settings.rules_file) if word == "FILE" else word for word in command]
-    keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
     with Path("/dev/full").open("w") as full:
         answer = subprocess.run(  # noqa: S603  # ourselves
             [sys.executable, "-m", "handlers.cli", *words],
-            env=environment({**keys, **site.environment()}),
+            env=environment({**standin.keys, **site.environment()}),
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
@@ -236,7 +233,6 @@ def test_a_refusal_names_the_permission(standin: Server, tmp_path: Path) -> None
 def test_nothing_left_behind_is_said(standin: Server, tmp_path: Path) -> None:
     """``uploads`` without an upload says so, and is silent for machines."""
     site = Site(standin, tmp_path)
-    keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
-    more = {**keys, **site.environment()}
+    more = {**standin.keys, **site.environment()}
     assert run_keyshift("uploads", more=more).stdout == "no upload is abandoned\n"
     assert run_keyshift("uploads", "--json", more=more).stdout == ""

@@ -11,23 +11,15 @@ from domain.keys import Location
 from tests.e2e.command_line import run_keyshift
 from tests.servers import Server
 from tests.worlds.objects import enforcing_policy
-from tests.worlds.site import Site
+from tests.worlds.site import Site, variables
 
 pytestmark = pytest.mark.slow("runs commands one after the other, each as a process")
 
 
 @pytest.fixture
-def site(standin: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+def site(credentials: Server, tmp_path: Path) -> Site:
     """A migration of one bucket."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", standin.access_key)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", standin.secret_key)
-    return Site(standin, tmp_path)
-
-
-def variables(site: Site, standin: Server) -> dict[str, str]:
-    """The site as an operator's environment."""
-    keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
-    return {**keys, **site.environment()}
+    return Site(credentials, tmp_path)
 
 
 def test_doctor_finds_nothing_missing(site: Site, standin: Server) -> None:

@@ -52,8 +52,7 @@ class Portal:
             "AWS_ENDPOINT_URL": server.endpoint_url,
             "AWS_ENDPOINT_URL_SAGEMAKER": greengrass,
             "AWS_ENDPOINT_URL_GREENGRASSV2": greengrass,
-            "AWS_ACCESS_KEY_ID": server.access_key,
-            "AWS_SECRET_ACCESS_KEY": server.secret_key,
+            **server.keys,
         }
 
     def work(self) -> None:

@@ -47,17 +47,14 @@ class Reader:
 
 
 @pytest.fixture
-def reader(standin: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reader:
+def reader(credentials: Server, tmp_path: Path) -> Reader:
     """With a bucket that keeps versions, and what a deployment makes."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", standin.access_key)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", standin.secret_key)
-    site = Site(standin, tmp_path, captured=False, live=False, versioned=True, **BRIEF)
+    site = Site(credentials, tmp_path, captured=False, live=False, versioned=True, **BRIEF)
     for number in range(OBJECTS):
         site.put(f"line-{number}/pictures/{number}.png", f"body {number}".encode())
-    keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
     folder = tmp_path / "reader"
     folder.mkdir()
-    return Reader(site, {**keys, **site.environment()}, folder)
+    return Reader(site, {**credentials.keys, **site.environment()}, folder)
 
 
 def test_the_first_migration_of_the_readme(reader: Reader) -> None:

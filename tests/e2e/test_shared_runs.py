@@ -22,23 +22,13 @@ from handlers.operations.verify_run import VerifyOptions, options_of
 from tests.e2e.command_line import assert_one_sentence, run_keyshift
 from tests.fakes.clock import FakeClock
 from tests.servers import new_name
-from tests.worlds.desk import Desk, desk
+from tests.worlds.desk import Desk, desk, moved
 from tests.worlds.presence import present
 from tests.worlds.runs import worker_of
 
 __all__ = ["desk"]
 
 pytestmark = pytest.mark.slow("runs verify and cleanup again and again, each as a process")
-
-
-def moved(desk: Desk, objects: int) -> None:
-    """A live migration of so many objects; another writer deleted one of the copies."""
-    desk.run("start", "--yes", "--probes", "1", "--wait", "60")
-    for number in range(objects):
-        desk.site.put(f"old/{number}", b"x" * number)
-    desk.work()
-    desk.site.clients.s3.delete_object(Bucket=desk.site.name, Key="new/2")
-    desk.site.put("new/a stranger's\n", b"x")
 
 
 def left_run(desk: Desk, *, slices_done: int = 0) -> Run:

@@ -34,7 +34,7 @@ from handlers.stage_work import respond
 from tests.e2e.command_line import assert_one_sentence, run_keyshift
 from tests.e2e.workers import running_workers
 from tests.servers import Server
-from tests.worlds.desk import Desk, desk, desk_of
+from tests.worlds.desk import Desk, desk, desk_of, moved
 from tests.worlds.site import SITE_RULES, lambda_event
 
 __all__ = ["desk"]
@@ -61,9 +61,9 @@ def site_of(desk: Desk) -> Desk:
 
 
 @pytest.fixture
-def referred(standin: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def referred(credentials: Server, tmp_path: Path) -> Desk:
     """The desk of a migration to whose objects a table refers."""
-    made = desk_of(standin, tmp_path, monkeypatch, rules=REFERRING)
+    made = desk_of(credentials, tmp_path, rules=REFERRING)
     made.site.clients.dynamodb.create_table(
         TableName=JOBS.format(bucket=made.site.name),
         BillingMode="PAY_PER_REQUEST",
@@ -71,16 +71,6 @@ def referred(standin: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
     )
     return with_queues(made)
-
-
-def moved(desk: Desk, objects: int) -> None:
-    """A live migration of so many objects; another writer deleted one of the copies."""
-    desk.run("start", "--yes", "--probes", "1", "--wait", "60")
-    for number in range(objects):
-        desk.site.put(f"old/{number}", b"x" * number)
-    desk.work()
-    desk.site.clients.s3.delete_object(Bucket=desk.site.name, Key="new/2")
-    desk.site.put("new/a stranger's\n", b"x")
 
 
 @contextmanager

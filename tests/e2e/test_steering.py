@@ -18,7 +18,7 @@ from handlers.demo.world import own_command
 from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.contract.functions import new_function
 from tests.e2e.command_line import environment, run_keyshift
-from tests.e2e.workers import RunHere, run_here, running_workers, wait_until
+from tests.e2e.workers import RunHere, running_workers, wait_until
 from tests.servers import Server
 from tests.worlds.site import Site
 
@@ -29,24 +29,9 @@ CONCURRENCY = 4
 
 
 @pytest.fixture
-def site(standin: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+def site(credentials: Server, tmp_path: Path) -> Site:
     """A migration of one bucket, whose control item is read every two seconds as in production."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", standin.access_key)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", standin.secret_key)
-    return Site(standin, tmp_path, control_seconds=2.0, concurrency=CONCURRENCY)
-
-
-@pytest.fixture
-def more(site: Site, standin: Server) -> dict[str, str]:
-    """The site as an operator's environment."""
-    keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
-    return {**keys, **site.environment()}
-
-
-@pytest.fixture
-def keyshift(more: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunHere:
-    """The command line with that environment."""
-    return run_here(more, monkeypatch, capsys)
+    return Site(credentials, tmp_path, control_seconds=2.0, concurrency=CONCURRENCY)
 
 
 def fill(site: Site, objects: int) -> None:

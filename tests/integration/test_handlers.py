@@ -39,8 +39,7 @@ def fed_site(request: pytest.FixtureRequest, standin: Server, tmp_path: Path) ->
 def site(standin: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """A migration whose functions read their environment, as Lambda gives it."""
     made = Site(standin, tmp_path)
-    keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
-    for name, value in (made.environment() | keys).items():
+    for name, value in (made.environment() | standin.keys).items():
         monkeypatch.setenv(name, value)
     for made_once in (process_of, dependencies_of):
         made_once.cache_clear()

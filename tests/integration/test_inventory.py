@@ -26,11 +26,9 @@ KEYS = ("old/a b+c.bin", "old/ünï\ncode", "keep/me", "old/100%")
 
 
 @pytest.fixture
-def site(standin: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+def site(credentials: Server, tmp_path: Path) -> Site:
     """A migration with an inventory queue; the handlers take their credentials from the environment."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", standin.access_key)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", standin.secret_key)
-    return Site(standin, tmp_path)
+    return Site(credentials, tmp_path)
 
 
 def put_report(site: Site, *, bucket: str | None = None, md5_of: bytes | None = None, rows: str | None = None) -> str:

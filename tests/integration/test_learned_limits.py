@@ -1,8 +1,5 @@
 """A worker on the stand-in while S3 throttles one prefix: only that prefix waits, and no message is lost by it."""
 
-import threading
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +13,7 @@ from handlers.engine.dependencies import EngineDependencies
 from handlers.engine.worker import Worker
 from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.servers import Server
-from tests.worlds.site import Site
+from tests.worlds.site import Site, run_until
 
 RULES = """
 version: 1
@@ -33,11 +30,9 @@ BUSY, CALM, ROWS = 12, 60, 4
 
 
 @pytest.fixture
-def site(standin: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+def site(credentials: Server, tmp_path: Path) -> Site:
     """A migration by two rules; a message that fails three times is dead."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", standin.access_key)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", standin.secret_key)
-    made = Site(standin, tmp_path, rules_text=RULES, captured=False)
+    made = Site(credentials, tmp_path, rules_text=RULES, captured=False)
     for name, number in (("busy", BUSY), ("calm", CALM)):
         rows = []
         for index in range(number):
@@ -61,28 +56,14 @@ def limits(site: Site) -> dict[str, LearnedLimit]:
     return {one.place.uri: one for one in site.dependencies.control.refresh().learned.limits}
 
 
-def run_until(dependencies: EngineDependencies, is_done: Callable[[], bool], *, seconds: float = 90) -> None:
-    """Run a worker until something is so."""
-    worker = Worker(dependencies, lanes=2)
-    thread = threading.Thread(target=worker.run)
-    thread.start()
-    ends = time.monotonic() + seconds
-    while not is_done() and time.monotonic() < ends:
-        time.sleep(0.05)
-    worker.stop()
-    thread.join(30)
-    assert not thread.is_alive()
-    assert is_done()
-
-
 @pytest.mark.slow("waits until a limit is lifted")
 def test_a_prefix_that_throttles_waits_and_the_other_one_goes_on(site: Site, standin_process: StandIn) -> None:
     """The busy prefix has the first messages. Nothing of it succeeds, and all of the other one arrives."""
     busy = f"s3://{site.name}/new/busy/"
     standin_process.inject(Fault("CopyObject", count=100_000, bucket=site.name, key_prefix="new/busy/"))
     dependencies = learning(site)
-    run_until(dependencies, lambda: len(site.keys("new/calm/")) == CALM)
-    run_until(dependencies, lambda: busy in limits(site) and limits(site)[busy].rate == 1.0)
+    run_until(Worker(dependencies, lanes=2), lambda: len(site.keys("new/calm/")) == CALM)
+    run_until(Worker(dependencies, lanes=2), lambda: busy in limits(site) and limits(site)[busy].rate == 1.0)
     assert site.keys("new/busy/") == []
     assert set(limits(site)) == {busy}
     assert limits(site)[busy].answer == "SlowDown"
@@ -90,7 +71,7 @@ def test_a_prefix_that_throttles_waits_and_the_other_one_goes_on(site: Site, sta
     assert held >= 1
     standin_process.clear_faults()
     # A process that begins now knows the limit, and obeys it until it is gone.
-    run_until(learning(site), lambda: len(site.keys("new/busy/")) == BUSY)
+    run_until(Worker(learning(site), lanes=2), lambda: len(site.keys("new/busy/")) == BUSY)
     now = site.dependencies.ports.clock.now() + POLICY.quiet_seconds + POLICY.rise_seconds
     assert rate_at(limits(site)[busy], now, POLICY) is None
     queues = (site.events, site.backfill)

@@ -28,11 +28,11 @@ from handlers.operations.verify import Requeuer
 from tests.fakes.clock import FakeClock
 from tests.servers import Server
 from tests.worlds.holders import own_holders
-from tests.worlds.life import ACCEPTING, HOUR, Life, credentials, life, life_on
+from tests.worlds.life import ACCEPTING, HOUR, Life, life, life_on
 from tests.worlds.rolled_back import rollback_plan
 from tests.worlds.site import SITE_RULES, Site
 
-__all__ = ["credentials", "life"]
+__all__ = ["life"]
 
 
 @pytest.fixture

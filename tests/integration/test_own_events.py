@@ -16,10 +16,8 @@ from domain.queues import Message
 from handlers.engine.batch import respond_to_batch
 from handlers.operations.start import Opened
 from tests.servers import Server
-from tests.worlds.life import Life, credentials, life_on
+from tests.worlds.life import Life, life_on
 from tests.worlds.site import lambda_event
-
-__all__ = ["credentials"]
 
 OBJECTS = 10
 MOST_RECEIVES = 60

@@ -48,7 +48,7 @@ class ReferringSite(Site):
         self.settings.rules_file.write_text(RULES.format(bucket=self.name), encoding="utf-8")
         self.process = Process(self.settings, clients=self.clients)  # the one before has read the other rules
         create_referring_table(self.clients, self.jobs)
-        self.keys_of_access = {"AWS_ACCESS_KEY_ID": server.access_key, "AWS_SECRET_ACCESS_KEY": server.secret_key}
+        self.keys_of_access = server.keys
 
     def uri(self, key: str) -> str:
         """A URI in the site's bucket."""

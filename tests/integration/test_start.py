@@ -18,9 +18,9 @@ from handlers.bootstrap.process import Process
 from handlers.operations.operator import Shut
 from handlers.operations.start import Opened, Probing, plan_start, start_capture
 from tests.servers import Server
-from tests.worlds.life import Life, credentials, life, life_on
+from tests.worlds.life import Life, life, life_on
 
-__all__ = ["credentials", "life"]
+__all__ = ["life"]
 
 LOOP = """
 version: 1

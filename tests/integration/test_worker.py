@@ -1,8 +1,5 @@
 """The worker process on the stand-in: both queues, the stream, and an end without loss."""
 
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,29 +8,18 @@ from adapters.standin import Fault, StandIn
 from handlers.engine.worker import Worker
 from handlers.intake.messages import BackfillRow, encode_backfill
 from tests.servers import Server
-from tests.worlds.site import Site
+from tests.worlds.site import Site, run_until
 
 
 @pytest.fixture
-def site(standin: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+def site(credentials: Server, tmp_path: Path) -> Site:
     """A migration of one bucket."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", standin.access_key)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", standin.secret_key)
-    return Site(standin, tmp_path)
+    return Site(credentials, tmp_path)
 
 
-def run_until(site: Site, is_done: Callable[[], bool], *, seconds: float = 30) -> None:
-    """Run a worker until something is so, and stop it gracefully."""
-    worker = Worker(site.dependencies, lanes=2, changes=site.change_reader())
-    thread = threading.Thread(target=worker.run)
-    thread.start()
-    ends = time.monotonic() + seconds
-    while not is_done() and time.monotonic() < ends:
-        time.sleep(0.05)
-    worker.stop()
-    thread.join(20)
-    assert not thread.is_alive()
-    assert is_done()
+def worker_of(site: Site) -> Worker:
+    """A worker of everything."""
+    return Worker(site.dependencies, lanes=2, changes=site.change_reader())
 
 
 def test_events_rows_and_audit_in_one_process(site: Site) -> None:
@@ -57,7 +43,7 @@ def test_events_rows_and_audit_in_one_process(site: Site) -> None:
         at_rest = all(queue.count_messages() == (0, 0) for queue in queues)
         return at_rest and counted().get("records.COPIED") == 20 and wanted() <= ids
 
-    run_until(site, is_done)
+    run_until(worker_of(site), is_done)
     assert len(site.keys("new/")) == 20
     assert wanted() == ids
 
@@ -68,7 +54,7 @@ def test_slow_down_slows_the_run_and_fails_nothing(site: Site, standin_process: 
     for number in range(10):
         site.put(f"old/{number}", b"x")
     standin_process.inject(Fault("CopyObject", count=8, bucket=site.name))
-    run_until(site, lambda: len(site.keys("new/")) == 10)
+    run_until(worker_of(site), lambda: len(site.keys("new/")) == 10)
     totals = site.dependencies.observer.totals()
     assert totals["Throttled"] >= 1
     assert totals.get("Returned", 0) == 0

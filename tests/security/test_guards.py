@@ -215,8 +215,7 @@ def test_no_key_reaches_a_terminal_as_it_is(standin: Server, tmp_path: Path) -> 
     bus = {"source": "aws.s3", "detail-type": "Object Created"}
     dead.send_messages([json.dumps(bus | {"detail": {"bucket": {"name": site.name}, "object": {"key": key}}})])
     queue.send_messages([json.dumps({"source": "x", "detail-type": key})])
-    keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
-    more = site.environment() | keys
+    more = site.environment() | standin.keys
     rules = str(site.settings.rules_file)
     commands: list[tuple[str, ...]] = [
         ("rules", "map", rules, key),

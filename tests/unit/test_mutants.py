@@ -88,25 +88,25 @@ def test_what_noticed_a_neighbour_is_tried_first(tmp_path: Path) -> None:
     assert noticing.sorted(elsewhere, ["quick", "near"]) == ["quick", "near"]
 
 
+def judged(
+    test: str, reached: dict[int, frozenset[str]], folder: Path
+) -> tuple[subprocess.CompletedProcess[str], list[Result]]:
+    """What the command says of the mutants of PARTS, of which this test reaches these lines."""
+    lines, results = folder / "lines", folder / "results.jsonl"
+    lines.write_bytes(pickle.dumps(((digest_of_sources(), SUITES), ({test: 0.1}, {str(PARTS): reached}))))
+    options = ["--recording", str(lines), "--results", str(results)]
+    command = [sys.executable, "-m", "tests.mutation", "protocol/parts", *options]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # ourselves
+    return answer, list(read_results(results))
+
+
 def test_mutants_are_really_judged(tmp_path: Path) -> None:
     """With one test of one function, its mutants are killed, and those of another function are not reached."""
     mutants = [one for one in mutants_of(PARTS) if one.function is not None]
     named = {one.function[0] for one in mutants if one.function}
     reached = {one.line: frozenset({TEST}) for one in mutants if one.function and one.function[0] == FUNCTION}
-    lines, results = tmp_path / "lines", tmp_path / "results.jsonl"
-    lines.write_bytes(pickle.dumps(((digest_of_sources(), SUITES), ({TEST: 0.1}, {str(PARTS): reached}))))
-    command = [
-        sys.executable,
-        "-m",
-        "tests.mutation",
-        "protocol/parts",
-        "--recording",
-        str(lines),
-        "--results",
-        str(results),
-    ]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # ourselves
-    verdicts = {(one.function, one.verdict) for one in read_results(results)}
+    answer, results = judged(TEST, reached, tmp_path)
+    verdicts = {(one.function, one.verdict) for one in results}
     assert (FUNCTION, KILLED) in verdicts, answer.stderr
     assert {verdict for function, verdict in verdicts if function in named - {FUNCTION}} <= {NOT_REACHED}
     assert "| `protocol.parts` |" in answer.stdout
@@ -128,22 +128,10 @@ def test_a_test_that_fails_without_a_mutant_kills_nothing(tmp_path: Path) -> Non
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "test_failing.py").write_text(FAILING, encoding="utf-8")
     test = f"{folder}/test_failing.py::test_that_fails_where_mutants_are_judged"
-    lines, results = tmp_path / "lines", tmp_path / "results.jsonl"
     reached = {one.line: frozenset({test}) for one in mutants_of(PARTS) if one.function is not None}
-    lines.write_bytes(pickle.dumps(((digest_of_sources(), SUITES), ({test: 0.1}, {str(PARTS): reached}))))
-    command = [
-        sys.executable,
-        "-m",
-        "tests.mutation",
-        "protocol/parts",
-        "--recording",
-        str(lines),
-        "--results",
-        str(results),
-    ]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # ourselves
+    answer, results = judged(test, reached, tmp_path)
     assert f"judges nothing, it fails without a mutant: {test}" in answer.stderr
-    assert {one.verdict for one in read_results(results)} == {NOT_REACHED}
+    assert {one.verdict for one in results} == {NOT_REACHED}
     assert answer.returncode == 1
 
 

@@ -40,17 +40,24 @@ class Desk:
             pass
 
 
-def desk_of(standin: Server, folder: Path, monkeypatch: pytest.MonkeyPatch, *, rules: str = SITE_RULES) -> Desk:
+def desk_of(credentials: Server, folder: Path, *, rules: str = SITE_RULES) -> Desk:
     """A migration of a bucket without versions and without live capture."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", standin.access_key)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", standin.secret_key)
     text = rules + "cleanup: {{unversioned_source: fenced}}\n"
-    site = Site(standin, folder, captured=False, live=False, rules_text=text)
-    keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
-    return Desk(site, {**keys, **site.environment()})
+    site = Site(credentials, folder, captured=False, live=False, rules_text=text)
+    return Desk(site, {**credentials.keys, **site.environment()})
+
+
+def moved(desk: Desk, objects: int) -> None:
+    """A live migration of so many objects; another writer deleted one of the copies."""
+    desk.run("start", "--yes", "--probes", "1", "--wait", "60")
+    for number in range(objects):
+        desk.site.put(f"old/{number}", b"x" * number)
+    desk.work()
+    desk.site.clients.s3.delete_object(Bucket=desk.site.name, Key="new/2")
+    desk.site.put("new/a stranger's\n", b"x")
 
 
 @pytest.fixture
-def desk(standin: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def desk(credentials: Server, tmp_path: Path) -> Desk:
     """A migration without references."""
-    return desk_of(standin, tmp_path, monkeypatch)
+    return desk_of(credentials, tmp_path)

@@ -51,14 +51,6 @@ class ShiftedClock(SystemClock):
         return super().now() + self.shift
 
 
-@pytest.fixture
-def credentials(standin: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
-    """The stand-in, with its keys where the product looks for them."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", standin.access_key)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", standin.secret_key)
-    return standin
-
-
 @dataclass
 class Life:
     """A site and its operator."""

@@ -1,7 +1,9 @@
 """One migration set up on the stand-in: bucket, queues, table, bus, and the handlers' environment."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,7 +22,7 @@ from handlers.config.settings import Settings
 from handlers.demo.wiring import make_live
 from handlers.engine.batch import respond_to_batch
 from handlers.engine.dependencies import EngineDependencies
-from handlers.engine.worker import ChangeReader
+from handlers.engine.worker import ChangeReader, Worker
 from tests.servers import REGION, Server, new_name
 
 SITE_RULES = """
@@ -195,7 +197,19 @@ def deliver(site: Site) -> None:
         queue.delete_messages(messages)
 
 
+def run_until(worker: Worker, is_done: Callable[[], bool], *, seconds: float = 90) -> None:
+    """Run the worker until something is so, and stop it gracefully."""
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    ends = time.monotonic() + seconds
+    while not is_done() and time.monotonic() < ends:
+        time.sleep(0.05)
+    worker.stop()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert is_done()
+
+
 def variables(site: Site, standin: Server) -> dict[str, str]:
     """The site as an operator's environment."""
-    keys = {"AWS_ACCESS_KEY_ID": standin.access_key, "AWS_SECRET_ACCESS_KEY": standin.secret_key}
-    return {**keys, **site.environment()}
+    return {**standin.keys, **site.environment()}

@@ -2,7 +2,6 @@
 
 import json
 import time
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -35,6 +34,12 @@ def rows(*keys: str, migration: str = "unit") -> str:
     """A backfill message."""
     (body,) = encode_backfill([BackfillRow(key=key) for key in keys], migration=migration, bucket=BUCKET)
     return body
+
+
+def hold(made: Bench, *, until: float = 2_000.0) -> None:
+    """Another worker's claim on ``old/b``."""
+    held = Location(BUCKET, "old/b")
+    made.world.records[held.record_id] = Record(held, Location(BUCKET, "new/b"), claim=Claim("somebody", until))
 
 
 def test_an_event_moves_its_object_and_is_acknowledged() -> None:
@@ -82,12 +87,10 @@ def test_a_message_is_done_only_when_all_its_rows_are() -> None:
     made = bench()
     made.world.put("old/a", b"one")
     made.world.put("old/b", b"two")
-    held = Location(BUCKET, "old/b")
-    busy = Record(source=held, target=Location(BUCKET, "new/b"), claim=Claim("somebody", 2_000.0))
-    made.world.records[held.record_id] = busy
+    hold(made)
     assert answer(made, rows("old/a", "old/b")) == ["m1"]
     assert Location(BUCKET, "new/a") in made.world.objects
-    made.world.records[held.record_id] = replace(busy, claim=Claim("somebody", 1.0))
+    hold(made, until=1.0)
     assert answer(made, rows("old/a", "old/b")) == []
     assert made.world.copies == 2
 
@@ -95,10 +98,7 @@ def test_a_message_is_done_only_when_all_its_rows_are() -> None:
 def test_a_busy_message_is_due_again_later_each_time() -> None:
     """Waiting for another worker must not bring a message to the dead-letter queue."""
     made = bench()
-    held = Location(BUCKET, "old/b")
-    made.world.records[held.record_id] = Record(
-        source=held, target=Location(BUCKET, "new/b"), claim=Claim("somebody", 2_000.0)
-    )
+    hold(made)
     for receive_count in (1, 2, 4):
         answer(made, rows("old/b"), receive_count=receive_count)
     assert made.live.returned == [("m1", 5), ("m1", 10), ("m1", 40)]
@@ -107,10 +107,7 @@ def test_a_busy_message_is_due_again_later_each_time() -> None:
 def test_a_message_behind_a_long_copy_never_runs_out_of_receives() -> None:
     """A copy of terabytes holds its claim for hours: the event of its object is sent anew before its last receives."""
     made = bench()
-    held = Location(BUCKET, "old/b")
-    made.world.records[held.record_id] = Record(
-        source=held, target=Location(BUCKET, "new/b"), claim=Claim("somebody", 2_000.0)
-    )
+    hold(made)
     assert answer(made, rows("old/b"), receive_count=RENEW_BUSY_AT - 1) == ["m1"]
     assert answer(made, rows("old/b"), receive_count=RENEW_BUSY_AT) == []
     assert [message.body for message in made.live.waiting] == [rows("old/b")]
@@ -120,10 +117,7 @@ def test_a_message_behind_a_long_copy_never_runs_out_of_receives() -> None:
 def test_a_message_of_which_one_object_failed_beside_a_busy_one_is_not_made_new() -> None:
     """The failure counts its receives."""
     made = bench(concurrency=1)
-    held = Location(BUCKET, "old/b")
-    made.world.records[held.record_id] = Record(
-        source=held, target=Location(BUCKET, "new/b"), claim=Claim("somebody", 2_000.0)
-    )
+    hold(made)
     made.world.put("old/a", b"one")
     made.world.fail_claims(ZeroDivisionError("oops"))
     assert answer(made, rows("old/a", "old/b"), receive_count=RENEW_BUSY_AT) == ["m1"]
@@ -133,10 +127,7 @@ def test_a_message_of_which_one_object_failed_beside_a_busy_one_is_not_made_new(
 def test_no_message_waits_longer_than_a_claim_can_last() -> None:
     """With short claims the next try comes as soon as a dead worker's claim must be over."""
     made = bench(policy=MigrationPolicy(request_seconds=1.2, margin_seconds=0.5), attempt_seconds=8.0)
-    held = Location(BUCKET, "old/b")
-    made.world.records[held.record_id] = Record(
-        source=held, target=Location(BUCKET, "new/b"), claim=Claim("somebody", 2_000.0)
-    )
+    hold(made)
     answer(made, rows("old/b"), receive_count=4)
     assert made.live.returned == [("m1", 15)]
 

@@ -72,6 +72,15 @@ class Line:
             raise self.broken
         return self._copy(source, target, seen=seen)
 
+    def pause_at_a_copy(self) -> None:
+        """The operator pauses while the next copy is made."""
+
+        def pause_then_copy(source: SourceObject, target: TargetObject, *, seen: Any) -> Any:
+            self.made.panel.control = Control(paused=True, fence=1)
+            return self.copy(source, target, seen=seen)
+
+        self.made.world.store.copy_object = pause_then_copy  # type: ignore[method-assign]
+
     def handle(self, keys: list[str], *, receive_count: int = 1, seconds: float = 300.0) -> list[str]:
         """One message for each key; the ids of those that stay."""
         event = sqs_event(*(direct(created_entry(key, b"one")) for key in keys), receive_count=receive_count)
@@ -335,13 +344,7 @@ def test_a_message_of_which_one_object_failed_is_not_made_new() -> None:
     """The other object only waited; the failure counts."""
     line = Line()
     line.broken, line.only = DENIED, line.keys[0]
-    copy = line.copy
-
-    def pause_then_copy(source: SourceObject, target: TargetObject, *, seen: Any) -> Any:
-        line.made.panel.control = Control(paused=True, fence=1)
-        return copy(source, target, seen=seen)
-
-    line.made.world.store.copy_object = pause_then_copy  # type: ignore[method-assign]
+    line.pause_at_a_copy()
     event = sqs_event(direct(*(created_entry(key, b"one") for key in line.keys[:2])), receive_count=RENEW_AT)
     answer = respond_to_batch(event, line.dependencies, queue=line.made.live, seconds_left=lambda: 300.0)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
@@ -353,13 +356,7 @@ def test_a_pause_holds_without_a_gate_too() -> None:
     """Each object asks again before it begins."""
     line = Line()
     line.dependencies = replace(line.dependencies, gate=OpenGate())
-    copy = line.copy
-
-    def pause_then_copy(source: SourceObject, target: TargetObject, *, seen: Any) -> Any:
-        line.made.panel.control = Control(paused=True, fence=1)
-        return copy(source, target, seen=seen)
-
-    line.made.world.store.copy_object = pause_then_copy  # type: ignore[method-assign]
+    line.pause_at_a_copy()
     assert len(line.handle(line.keys[:5])) == 4
     assert line.states() == {State.COPIED: 1}
 
