@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from adapters.standin import StandIn
+from tests.servers import new_name
 
 MIB = 1024 * 1024
 

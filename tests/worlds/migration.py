@@ -1,11 +1,14 @@
 """One bucket, one manifest and one object to migrate, and the notices of it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import md5
 from typing import Any
 
 import pytest
 
+from domain.errors import UnavailableError
 from domain.keys import Location, Sequencer
 from domain.protocol.attempt import Attempt, MigrationPolicy, MigrationPorts, Outcome
 from domain.protocol.claims import ClaimRequest
@@ -15,6 +18,7 @@ from domain.protocol.parts import MIB, MIN_PART_BYTES
 from domain.protocol.ports import ClaimAnswer, MustMatch, TargetObject
 from domain.protocol.record import Record, Upload
 from tests.fakes.clock import FakeClock
+from tests.fakes.faults import Moment
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.worlds.presence import present
@@ -106,6 +110,14 @@ def holding(body: bytes = b"bytes", *, versioned: bool = False) -> MigrationWorl
     world = MigrationWorld(versioned=versioned)
     world.store.put(SOURCE, body)
     return world
+
+
+@contextmanager
+def unanswered(world: MigrationWorld, call: str, *, when: Moment = "after") -> Iterator[None]:
+    """The store's next call of this name has no answer: nobody can tell whether it has happened, as ``after`` says."""
+    world.store.fail_next(UnavailableError("no answer"), when=when, call=call)
+    with pytest.raises(UnavailableError):
+        yield
 
 
 def removed(order: int) -> Notice:

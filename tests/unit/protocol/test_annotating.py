@@ -188,8 +188,7 @@ def test_an_annotation_that_its_owner_deletes_meanwhile_is_left_out() -> None:
 
 def test_annotations_are_those_of_the_version_that_was_copied() -> None:
     """Not of one that its producer puts while they are put."""
-    world = MigrationWorld(versioned=True)
-    world.store.put(SOURCE, LARGE)
+    world = holding(LARGE, versioned=True)
     annotated(world)
     real = world.store.list_annotations
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from domain.errors import UnavailableError
 from domain.keys import Location
 from domain.objects import ContentHeaders, Encryption, Lock
 from domain.protocol.causes import Cause
@@ -17,7 +16,7 @@ from domain.protocol.intents import Action, Intent
 from domain.protocol.ports import Deleted, Refused
 from domain.protocol.record import Claim, Mode, Record, State
 from domain.protocol.rollback import roll_back_object
-from tests.worlds.migration import POLICY, SOURCE, TARGET, MigrationWorld, listed
+from tests.worlds.migration import POLICY, SOURCE, TARGET, MigrationWorld, listed, unanswered
 
 COPY_ETAG = md5(b"bytes", usedforsecurity=False).hexdigest()
 
@@ -181,8 +180,7 @@ def test_a_source_written_between_look_and_delete_stays(monkeypatch: pytest.Monk
 def test_a_source_that_an_unanswered_delete_hid_comes_back_though_its_copy_is_gone() -> None:
     """The conflict remembers that the source went by our hand, not by its owner's."""
     world = copied(versioned=True)
-    world.store.fail_next(UnavailableError("no answer"), when="after", call="delete_object")
-    with pytest.raises(UnavailableError):
+    with unanswered(world, "delete_object"):
         clean(world)
     world.clock.advance(100.0)
     world.store.remove(TARGET)
@@ -213,8 +211,7 @@ def test_the_marker_of_an_earlier_cleanup_is_not_this_ones() -> None:
     """Rollback would take the marker of an unanswered cleanup for the producer's delete."""
     world = copied(versioned=True)
     world.edit(marker_version="earlier")
-    world.store.fail_next(UnavailableError("no answer"), when="after", call="delete_object")
-    with pytest.raises(UnavailableError):
+    with unanswered(world, "delete_object"):
         clean(world)
     world.clock.advance(100.0)
     roll_back_object(SOURCE, TARGET, attempt=world.attempt(), ports=world.ports, policy=POLICY)

@@ -18,7 +18,7 @@ from domain.protocol.ports import TopMarker
 from domain.protocol.record import Claim, Mode, State
 from domain.protocol.rollback import roll_back_object
 from tests.fakes.clock import FakeClock
-from tests.worlds.migration import POLICY, SOURCE, TARGET, MigrationWorld, created, listed
+from tests.worlds.migration import POLICY, SOURCE, TARGET, MigrationWorld, created, holding, listed, unanswered
 from tests.worlds.presence import present
 
 COPY_ETAG = md5(b"bytes", usedforsecurity=False).hexdigest()
@@ -26,8 +26,7 @@ COPY_ETAG = md5(b"bytes", usedforsecurity=False).hexdigest()
 
 def cleaned() -> MigrationWorld:
     """A source with an older version under the one that was copied and cleaned."""
-    world = MigrationWorld(versioned=True)
-    world.store.put(SOURCE, b"older")
+    world = holding(b"older", versioned=True)
     world.store.put(SOURCE, b"bytes", metadata={"a": "b"})
     world.migrate(listed(b"bytes"))
     clean_source(SOURCE.record_id, attempt=world.attempt(), ports=world.ports, policy=POLICY, need_proof=False)
@@ -121,8 +120,7 @@ def test_a_version_stays_when_somebody_wrote_or_deleted_above_it() -> None:
 
 def test_a_locked_source_is_not_even_hidden() -> None:
     """Object lock says that it is to stay, and cleanup obeys."""
-    world = MigrationWorld(versioned=True)
-    world.store.put(SOURCE, b"bytes")
+    world = holding(versioned=True)
     world.migrate(listed(b"bytes"))
     lock_verified(world)
     outcome = clean_source(
@@ -136,8 +134,7 @@ def test_a_version_that_is_locked_while_its_delete_is_gone_on_with_stays() -> No
     """S3 would deny the delete again and again; the record names the version, so that a rollback uncovers it."""
     world = cleaned()
     verified = world.record.source_version
-    world.store.fail_next(UnavailableError("no answer"), call="remove_version")
-    with pytest.raises(UnavailableError):
+    with unanswered(world, "remove_version", when="before"):
         forget(world)
     lock_verified(world)
     world.clock.advance(100.0)
@@ -240,8 +237,7 @@ def test_a_copy_that_was_begun_is_no_delete_that_was_begun() -> None:
     world = cleaned()
     forget(world)
     written = world.store.put(SOURCE, b"newer")
-    world.store.fail_next(UnavailableError("no answer"), call="copy_object")
-    with pytest.raises(UnavailableError):
+    with unanswered(world, "copy_object", when="before"):
         world.migrate(created(b"newer", 9, version_id=written.version_id))
     world.edit(claim=None, intent=None, maybe=left_over(world.record))
     assert world.record.state is State.CLEANED
@@ -286,8 +282,7 @@ def test_a_delete_that_was_begun_stays_known_when_the_copy_is_lost_meanwhile() -
     """Its request may have taken effect: the record is free and says so."""
     world = cleaned()
     version = world.record.source_version or ""
-    world.store.fail_next(UnavailableError("no answer"), call="remove_version")
-    with pytest.raises(UnavailableError):
+    with unanswered(world, "remove_version", when="before"):
         forget(world)
     world.clock.advance(100.0)
     world.store.put(TARGET, b"a stranger's")
@@ -301,8 +296,7 @@ def test_a_copy_whose_answer_was_lost_stays_ours_after_a_version_was_kept() -> N
     """Forgotten, the owner's next bytes would meet our own copy as a stranger's object."""
     world = cleaned()
     world.store.put(SOURCE, b"newer")
-    world.store.fail_next(UnavailableError("no answer"), when="after", call="copy_object")
-    with pytest.raises(UnavailableError):
+    with unanswered(world, "copy_object"):
         world.migrate(created(b"newer", 8))
     world.clock.advance(100.0)
     assert forgotten(world) == ("done", "the target is no longer what was copied")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from domain.errors import AccessDeniedError, UnavailableError
+from domain.errors import AccessDeniedError
 from domain.objects import ObjectState
 from domain.protocol.attempt import Verdict
 from domain.protocol.causes import Cause
@@ -16,7 +16,17 @@ from domain.protocol.notices import Notice, NoticeKind
 from domain.protocol.record import EMPTY_TARGET, Claim, Mode, Origin, Record, State
 from domain.protocol.rollback import purge_copy, roll_back_object
 from domain.protocol.seen_parts import SeenParts
-from tests.worlds.migration import LARGE, POLICY, SOURCE, TARGET, MigrationWorld, created, holding_large, listed
+from tests.worlds.migration import (
+    LARGE,
+    POLICY,
+    SOURCE,
+    TARGET,
+    MigrationWorld,
+    created,
+    holding_large,
+    listed,
+    unanswered,
+)
 
 OLD, NEW, FOREIGN = "1" * 32, "2" * 32, "f" * 32
 RECORD = Record(
@@ -227,8 +237,7 @@ def test_a_word_survives_what_is_tried_again() -> None:
     world.store.fail_next(AccessDeniedError("no"), call="copy_object")
     assert world.migrate(ROW).verdict is Verdict.RETURN
     assert (world.record.state, world.record.replaceable_etag is None) == (State.CONFLICT, False)
-    world.store.fail_next(UnavailableError("no answer"), call="copy_object")
-    with pytest.raises(UnavailableError):
+    with unanswered(world, "copy_object", when="before"):
         world.migrate(ROW)
     world.clock.advance(1_000.0)
     assert world.migrate(ROW).state is State.COPIED

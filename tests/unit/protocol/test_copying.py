@@ -6,7 +6,7 @@ from hashlib import md5
 
 import pytest
 
-from domain.errors import ArchivedError, RefusedRequestError, UnavailableError
+from domain.errors import ArchivedError, RefusedRequestError
 from domain.objects import Encryption, ObjectState
 from domain.protocol.attempt import Lease, MigrationPolicy, Verdict, copy_intent
 from domain.protocol.copying import SeenCopy, copy_seen, may_be_completed
@@ -18,7 +18,19 @@ from domain.protocol.parts import MAX_OBJECT_BYTES, MIB, Part, composed_etag
 from domain.protocol.ports import MustMatch, Refused, SourceObject, TargetObject, Written
 from domain.protocol.record import Origin, State
 from tests.fakes.object_store import InMemoryObjectStore as InMemory
-from tests.worlds.migration import BARE_ROW, LARGE, POLICY, SHORT, SOURCE, TARGET, MigrationWorld, holding_large, listed
+from tests.worlds.migration import (
+    BARE_ROW,
+    LARGE,
+    POLICY,
+    SHORT,
+    SOURCE,
+    TARGET,
+    MigrationWorld,
+    holding,
+    holding_large,
+    listed,
+    unanswered,
+)
 from tests.worlds.presence import present
 
 DIGEST = md5(b"bytes", usedforsecurity=False).hexdigest()
@@ -26,8 +38,7 @@ DIGEST = md5(b"bytes", usedforsecurity=False).hexdigest()
 
 def claimed_world(body: bytes = b"bytes") -> tuple[MigrationWorld, HeldRecord, ObjectState]:
     """A finished copy whose record is claimed again, and its source as seen."""
-    world = MigrationWorld()
-    world.store.put(SOURCE, body)
+    world = holding(body)
     world.migrate(listed(body))
     held = claim(world)
     seen = present(world.store.look_at_object(SOURCE, with_tags=True))
@@ -129,8 +140,7 @@ def test_a_copy_in_parts_carries_everything_and_declares_its_etag() -> None:
 @pytest.mark.parametrize("body", [b"", b"x"])
 def test_with_a_limit_of_zero_every_object_goes_in_parts(body: bytes) -> None:
     """A bucket that refuses a CopyObject with a condition takes a completion with one, also of no bytes."""
-    world = MigrationWorld()
-    world.store.put(SOURCE, body)
+    world = holding(body)
     outcome = world.migrate(BARE_ROW, policy=replace(POLICY, multipart_above=0))
     copied = world.store.look_at_object(TARGET)
     assert outcome.state is State.COPIED
@@ -152,8 +162,7 @@ def test_an_upload_under_a_kms_key_has_no_etag_to_foretell() -> None:
     """Its parts' etags only look like digests: the copy is recognised by its checksum when an answer is lost."""
     world = MigrationWorld()
     world.store.put(SOURCE, LARGE, encryption=Encryption("aws:kms", "arn:aws:kms:us-east-1:111122223333:key/a"))
-    world.store.fail_next(UnavailableError("no answer"), when="after", call="complete_upload")
-    with pytest.raises(UnavailableError):
+    with unanswered(world, "complete_upload"):
         world.migrate(BARE_ROW)
     declared = present(world.record.intent)
     assert (declared.target_etag, bool(declared.checksum)) == ("", True)
@@ -242,8 +251,7 @@ def test_a_conflict_at_the_end_begins_another_upload(monkeypatch: pytest.MonkeyP
 def test_a_lost_answer_at_the_end_is_recognised_by_its_etag() -> None:
     """No second copy is made."""
     world = holding_large()
-    world.store.fail_next(UnavailableError("no answer"), when="after", call="complete_upload")
-    with pytest.raises(UnavailableError):
+    with unanswered(world, "complete_upload"):
         world.migrate(listed(LARGE))
     world.clock.advance(100.0)
     world.store.calls.clear()

@@ -11,7 +11,7 @@ from domain.protocol.record import Origin
 from handlers.operations.verify import sides_of
 from tests.fakes.buckets import Version
 from tests.worlds.history import DELETED, HistoryWorld
-from tests.worlds.migration import BARE_ROW, LARGE, POLICY, SOURCE, TARGET, MigrationWorld
+from tests.worlds.migration import BARE_ROW, LARGE, POLICY, SOURCE, TARGET, MigrationWorld, holding
 
 
 def verified(world: MigrationWorld) -> Finding:
@@ -123,8 +123,7 @@ def test_an_adopted_targets_history_is_another_writers() -> None:
 
 def test_a_migration_of_current_versions_does_not_look() -> None:
     """It lists nothing."""
-    world = MigrationWorld(versioned=True)
-    world.store.put(SOURCE, b"a")
+    world = holding(b"a", versioned=True)
     world.store.put(SOURCE, b"b")
     world.migrate(BARE_ROW)
     assert verified(world).verified

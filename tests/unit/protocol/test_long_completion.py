@@ -7,14 +7,13 @@ import pytest
 from domain.errors import UnavailableError
 from domain.protocol.attempt import MigrationPolicy, Verdict
 from domain.protocol.record import State
-from tests.worlds.migration import LARGE, POLICY, MigrationWorld, holding_large, listed
+from tests.worlds.migration import LARGE, POLICY, MigrationWorld, holding_large, listed, unanswered
 from tests.worlds.presence import present
 
 
 def complete_in_doubt(world: MigrationWorld) -> None:
     """The request is on its way, and no answer comes."""
-    world.store.fail_next(UnavailableError("no answer"), call="complete_upload")
-    with pytest.raises(UnavailableError):
+    with unanswered(world, "complete_upload", when="before"):
         world.migrate(listed(LARGE))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from domain.errors import AccessDeniedError, LeaseExpiredError, ThrottledError, UnavailableError
+from domain.errors import AccessDeniedError, LeaseExpiredError, ThrottledError
 from domain.keys import Location, Sequencer
 from domain.objects import ContentHeaders, ObjectState
 from domain.protocol.attempt import Verdict
@@ -20,7 +20,7 @@ from domain.protocol.ports import Deleted, Refused, SourceObject, TargetObject, 
 from domain.protocol.record import Mode, State
 from domain.protocol.rollback import purge_copy, roll_back_object
 from tests.fakes.object_store import InMemoryObjectStore
-from tests.worlds.migration import POLICY, SOURCE, TARGET, MigrationWorld, created, listed
+from tests.worlds.migration import POLICY, SOURCE, TARGET, MigrationWorld, created, holding, listed, unanswered
 from tests.worlds.presence import present
 
 
@@ -35,8 +35,7 @@ def test_a_live_event_keeps_the_class_that_it_does_not_name() -> None:
 
 def test_a_late_row_of_a_listing_does_not_forget_that_the_owner_deleted() -> None:
     """An inventory is older than live capture: its row finds nothing, and the record still knows why."""
-    world = MigrationWorld()
-    world.store.put(SOURCE, b"bytes")
+    world = holding()
     assert world.migrate(created(b"bytes")).state is State.COPIED
     world.store.remove(SOURCE)
     removed = Notice(NoticeKind.REMOVED, SOURCE, sequencer=Sequencer(f"{2:018x}"))
@@ -57,8 +56,7 @@ def test_an_archived_object_is_parked_and_its_restore_brings_it_back() -> None:
 
 def test_a_missing_permission_parks_the_record_and_returns_the_message() -> None:
     """The record names the cause; the same message succeeds once the permission is there."""
-    world = MigrationWorld()
-    world.store.put(SOURCE, b"bytes")
+    world = holding()
     world.store.fail_next(AccessDeniedError("no"), call="copy_object")
     outcome = world.migrate(listed(b"bytes"))
     assert (outcome.verdict, world.record.state, world.record.cause) == (Verdict.RETURN, State.PARKED, "access-denied")
@@ -67,8 +65,7 @@ def test_a_missing_permission_parks_the_record_and_returns_the_message() -> None
 
 def test_being_slowed_down_gives_the_claim_back_at_once() -> None:
     """Nothing was done, so the next try need not wait for the claim to end."""
-    world = MigrationWorld()
-    world.store.put(SOURCE, b"bytes")
+    world = holding()
     world.store.fail_next(ThrottledError("slow"), call="copy_object")
     with pytest.raises(ThrottledError):
         world.migrate(listed(b"bytes"))
@@ -78,10 +75,8 @@ def test_being_slowed_down_gives_the_claim_back_at_once() -> None:
 
 def test_a_lost_answer_keeps_the_claim_until_it_ends() -> None:
     """The copy may still land, so nobody else may begin; afterwards our own copy is recognised and not repeated."""
-    world = MigrationWorld()
-    world.store.put(SOURCE, b"bytes")
-    world.store.fail_next(UnavailableError("no answer"), when="after", call="copy_object")
-    with pytest.raises(UnavailableError):
+    world = holding()
+    with unanswered(world, "copy_object"):
         world.migrate(listed(b"bytes"))
     assert world.record.claim is not None
     assert world.migrate(listed(b"bytes")).verdict is Verdict.RETURN
@@ -92,10 +87,8 @@ def test_a_lost_answer_keeps_the_claim_until_it_ends() -> None:
 
 def test_a_failed_look_changes_nothing_and_waits_for_nobody() -> None:
     """A look sends nothing that could still take effect."""
-    world = MigrationWorld()
-    world.store.put(SOURCE, b"bytes")
-    world.store.fail_next(UnavailableError("no answer"), call="look_at_object")
-    with pytest.raises(UnavailableError):
+    world = holding()
+    with unanswered(world, "look_at_object", when="before"):
         world.migrate(created(b"bytes"))
     assert world.record.claim is None
     assert world.store.body(TARGET) is None
@@ -103,8 +96,7 @@ def test_a_failed_look_changes_nothing_and_waits_for_nobody() -> None:
 
 def test_a_worker_that_slept_past_its_limit_sends_nothing() -> None:
     """It finds out from the monotonic clock before it sends."""
-    world = MigrationWorld()
-    world.store.put(SOURCE, b"bytes")
+    world = holding()
     claim_record = world.manifest.claim_record
 
     def slow_claim(request: Any) -> Any:
@@ -120,8 +112,7 @@ def test_a_worker_that_slept_past_its_limit_sends_nothing() -> None:
 
 def test_a_commit_after_a_take_over_is_lost() -> None:
     """Whoever took the record over decides; the message comes back."""
-    world = MigrationWorld()
-    world.store.put(SOURCE, b"bytes")
+    world = holding()
     copy_object = world.store.copy_object
 
     def taken_over(*arguments: Any, **named: Any) -> Any:
@@ -170,8 +161,7 @@ def test_a_source_put_again_with_other_metadata_starts_its_upload_anew() -> None
 
 def test_corrected_rules_take_over_what_was_parked_for_an_impossible_key() -> None:
     """Nothing was written for it, so the record takes the new target."""
-    world = MigrationWorld()
-    world.store.put(SOURCE, b"bytes")
+    world = holding()
     begin_attempt(
         listed(b"bytes"),
         destination=Destination(Location("line", ""), "r"),
@@ -186,8 +176,7 @@ def test_corrected_rules_take_over_what_was_parked_for_an_impossible_key() -> No
 
 def test_changed_rules_do_not_move_what_was_copied_elsewhere() -> None:
     """It is parked with both targets named: rolling back comes first."""
-    world = MigrationWorld()
-    world.store.put(SOURCE, b"one")
+    world = holding(b"one")
     world.migrate(listed(b"one"))
     world.store.put(SOURCE, b"two")
     world.migrate(created(b"two"), target=Location("line", "other/k"))
@@ -198,8 +187,7 @@ def test_changed_rules_do_not_move_what_was_copied_elsewhere() -> None:
 
 def test_cleanup_wants_proof() -> None:
     """A copy that nobody verified keeps its source."""
-    world = MigrationWorld()
-    world.store.put(SOURCE, b"bytes")
+    world = holding()
     world.migrate(listed(b"bytes"))
     outcome = clean_source(SOURCE.record_id, attempt=world.attempt(), ports=world.ports, policy=POLICY)
     assert (outcome.reason, world.store.body(SOURCE)) == ("it is not verified", b"bytes")
@@ -219,8 +207,7 @@ def test_cleanup_wants_proof() -> None:
 )
 def test_cleanup_touches_only_finished_forward_copies(changes: dict[str, Any]) -> None:
     """Verified or not: any other mode or state, and any unsettled intent, keeps the source and the record."""
-    world = MigrationWorld()
-    world.store.put(SOURCE, b"bytes")
+    world = holding()
     world.migrate(listed(b"bytes"))
     before = world.record
     after = replace(before, verified_at=1.0, revision=before.revision + 1, **changes)
@@ -231,8 +218,7 @@ def test_cleanup_touches_only_finished_forward_copies(changes: dict[str, Any]) -
 
 def test_cleanup_keeps_the_only_original() -> None:
     """A copy whose references were rewritten has other bytes; without versions nothing else holds the old ones."""
-    world = MigrationWorld()
-    world.store.put(SOURCE, b"bytes")
+    world = holding()
     world.migrate(listed(b"bytes"))
     before = world.record
     after = replace(before, verified_at=1.0, rewritten_etag=before.target_etag, revision=before.revision + 1)
@@ -244,8 +230,7 @@ def test_cleanup_keeps_the_only_original() -> None:
 
 def test_cleanup_of_what_was_never_recorded_is_nothing_to_do() -> None:
     """No record, no proof: the source stays."""
-    world = MigrationWorld()
-    world.store.put(SOURCE, b"bytes")
+    world = holding()
     outcome = clean_source(SOURCE.record_id, attempt=world.attempt(), ports=world.ports, policy=POLICY)
     assert (outcome.verdict, world.store.body(SOURCE)) == (Verdict.DONE, b"bytes")
 
@@ -292,8 +277,7 @@ class _BusyStore(InMemoryObjectStore):
 
 def test_a_busy_key_is_neither_rolled_back_nor_purged_but_tried_again() -> None:
     """A 409 says that nothing was done: the record must not say that the copy is gone, or past restoring."""
-    world = MigrationWorld()
-    world.store.put(SOURCE, b"bytes")
+    world = holding()
     world.migrate(listed(b"bytes"))
     clean_source(SOURCE.record_id, attempt=world.attempt(), ports=world.ports, policy=POLICY, need_proof=False)
     ports = replace(world.ports, store=_BusyStore(world, busy=1))

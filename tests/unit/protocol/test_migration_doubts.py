@@ -5,7 +5,7 @@ from hashlib import md5
 
 import pytest
 
-from domain.errors import AccessDeniedError, KeyshiftError, LeaseExpiredError, ThrottledError, UnavailableError
+from domain.errors import AccessDeniedError, KeyshiftError, LeaseExpiredError, ThrottledError
 from domain.objects import ObjectState
 from domain.protocol.attempt import BUSY_SECONDS, MigrationPolicy, Outcome, Verdict
 from domain.protocol.causes import Cause
@@ -35,6 +35,7 @@ from tests.worlds.migration import (
     mirrored,
     removed,
     strangers,
+    unanswered,
 )
 from tests.worlds.presence import present
 
@@ -182,8 +183,7 @@ def test_a_lost_answer_about_a_row_costs_no_look(monkeypatch: pytest.MonkeyPatch
 def test_a_lost_answer_hides_no_earlier_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     """What that one may have written is looked at first."""
     world = holding()
-    world.store.fail_next(UnavailableError("no answer"), call="copy_object")
-    with pytest.raises(UnavailableError):
+    with unanswered(world, "copy_object", when="before"):
         world.migrate(listed(b"bytes"))
     world.edit(claim=None, intent=None, maybe=left_over(world.record))
     lose_claim_answers(monkeypatch)
@@ -263,8 +263,7 @@ def test_a_copy_without_an_answer_that_an_attempt_saw_is_recorded_although_the_a
 ) -> None:
     """Else a target that another writer empties afterwards looks as if the copy had never been made."""
     world = holding()
-    world.store.fail_next(UnavailableError("no answer"), when="after", call="copy_object")
-    with pytest.raises(UnavailableError):
+    with unanswered(world, "copy_object"):
         world.migrate(created(b"bytes", 1), policy=PROMISED)
     copy = present(world.store.look_at_object(TARGET))
     world.clock.advance(120)
@@ -286,8 +285,7 @@ def test_a_copy_without_an_answer_that_an_attempt_saw_is_recorded_although_the_a
 def test_a_copy_without_an_answer_stays_keyshifts_where_its_source_is_gone_for_a_while() -> None:
     """A lifecycle rule hid the source and its producer put it again: a later delete takes the copy along."""
     world = holding()
-    world.store.fail_next(UnavailableError("no answer"), when="after", call="copy_object")
-    with pytest.raises(UnavailableError):
+    with unanswered(world, "copy_object"):
         world.migrate(created(b"bytes", 1), policy=PROMISED)
     world.clock.advance(120)
     world.store.remove(SOURCE)

@@ -249,8 +249,7 @@ def test_a_claim_whose_answer_was_lost_is_ours(monkeypatch: pytest.MonkeyPatch, 
 
 def test_a_conflict_that_cannot_be_looked_at_stays_a_conflict() -> None:
     """Parked it would forget what it is; the claim is given back."""
-    world = MigrationWorld()
-    world.store.put(SOURCE, b"bytes")
+    world = holding()
     world.store.put(TARGET, b"a stranger's")
     assert world.migrate(listed(b"bytes")).state is State.CONFLICT
     world.store.fail_next(AccessDeniedError("no"))

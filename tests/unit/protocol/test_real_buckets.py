@@ -9,7 +9,7 @@ import pytest
 
 from adapters.inventory.rows import rules_out_lock_and_key
 from domain.errors import AccessDeniedError, KeyshiftError, ThrottledError, UnavailableError
-from domain.keys import Location, Sequencer
+from domain.keys import Location
 from domain.lifecycle.verification import REPAIRABLE, Difference, Sides, judge
 from domain.objects import Encryption, Lock, ObjectState
 from domain.protocol.attempt import Outcome, Verdict
@@ -24,16 +24,11 @@ from domain.protocol.parts import MIB
 from domain.protocol.record import Origin, State
 from domain.protocol.rollback import purge_copy, roll_back_object
 from tests.fakes.buckets import Versioning
-from tests.worlds.migration import POLICY, SOURCE, TARGET, MigrationWorld, created, listed
+from tests.worlds.migration import POLICY, SOURCE, TARGET, MigrationWorld, created, holding, listed, removed, unanswered
 from tests.worlds.presence import present
 
 LARGE = bytes(6 * MIB + 1)
 DELETE_SOURCE = Intent(Action.DELETE_SOURCE)
-
-
-def removed(order: int) -> Notice:
-    """S3's event of a delete."""
-    return Notice(NoticeKind.REMOVED, SOURCE, sequencer=Sequencer(f"{order:018x}"))
 
 
 def clean(world: MigrationWorld) -> Outcome:
@@ -177,8 +172,7 @@ def test_what_cleanup_saw_is_not_written_over_a_record_that_changed_meanwhile(pl
 def test_a_source_in_sight_settles_an_earlier_delete() -> None:
     """A delete without an answer leaves a doubt, which ends when a later pass finds the source in place."""
     world = migrated(b"bytes")
-    world.store.fail_next(UnavailableError("no answer"), call="delete_object")
-    with pytest.raises(UnavailableError):
+    with unanswered(world, "delete_object", when="before"):
         clean(world)
     world.store.put(SOURCE, b"bytes", metadata={"new": "words"})
     assert clean(world).reason == "the source has changed since it was copied"
@@ -188,8 +182,7 @@ def test_a_source_in_sight_settles_an_earlier_delete() -> None:
 def test_a_delete_without_an_answer_stays_in_doubt() -> None:
     """It may have been done, so the event of it must not take the only copy along."""
     world = migrated(b"bytes")
-    world.store.fail_next(UnavailableError("no answer"), when="after", call="delete_object")
-    with pytest.raises(UnavailableError):
+    with unanswered(world, "delete_object"):
         clean(world)
     world.clock.advance(1_000)
     assert world.migrate(removed(5)).state is State.CLEANED
@@ -199,8 +192,7 @@ def test_a_delete_without_an_answer_stays_in_doubt() -> None:
 def test_a_source_that_was_seen_settles_a_cleanup_though_the_target_could_not_be_read() -> None:
     """Cleanup's delete had no answer; a worker sees the source and is refused at the target."""
     world = migrated(b"bytes", versioned=True)
-    world.store.fail_next(UnavailableError("no answer"), call="delete_object")
-    with pytest.raises(UnavailableError):
+    with unanswered(world, "delete_object", when="before"):
         clean(world)
     world.clock.advance(1_000)
     world.store.fail_nth(1, ThrottledError("slow down"), call="look_at_object")
@@ -496,8 +488,7 @@ def test_an_owners_delete_after_a_cleanup_of_versions_stands() -> None:
 
 
 def _lose_the_answer_of_cleanup(world: MigrationWorld) -> None:
-    world.store.fail_next(UnavailableError("no answer"), when="after", call="delete_object")
-    with pytest.raises(UnavailableError):
+    with unanswered(world, "delete_object"):
         clean(world)
     world.clock.advance(1_000)
 
@@ -552,8 +543,7 @@ def test_a_mirrored_delete_without_an_answer_after_a_cleanup_is_not_another_writ
     clean(world)
     world.store.put(SOURCE, b"later")
     world.store.remove(SOURCE)
-    world.store.fail_next(UnavailableError("no answer"), when="after", call="delete_object")
-    with pytest.raises(UnavailableError):
+    with unanswered(world, "delete_object"):
         world.migrate(removed(3))
     world.clock.advance(1_000)
     assert world.store.body(TARGET) is None
@@ -565,8 +555,7 @@ def test_a_mirrored_delete_without_an_answer_after_a_cleanup_is_not_another_writ
 
 def test_an_adopted_object_that_is_put_again_seconds_later_is_another_writers() -> None:
     """S3's date of what was read tells, without the margin of the clocks that a copy of keyshift's needs."""
-    world = MigrationWorld()
-    world.store.put(SOURCE, b"bytes")
+    world = holding()
     world.store.put(TARGET, b"bytes")
     assert world.migrate(listed(b"bytes")).state is State.COPIED
     assert world.record.origin is Origin.ADOPTED
@@ -635,8 +624,7 @@ def test_copies_in_parts_that_break_off_leave_no_growing_record() -> None:
     world = MigrationWorld()
     for order in range(1, 13):
         world.store.put(SOURCE, LARGE[:-1] + bytes([order]))
-        world.store.fail_next(UnavailableError("no answer"), call="copy_parts")
-        with pytest.raises(UnavailableError):
+        with unanswered(world, "copy_parts", when="before"):
             world.migrate(created(LARGE[:-1] + bytes([order]), order))
         world.clock.advance(1_000)
     assert len(world.record.maybe) <= 2
@@ -644,15 +632,13 @@ def test_copies_in_parts_that_break_off_leave_no_growing_record() -> None:
 
 def test_a_conflict_over_a_copy_that_nothing_can_recognise_says_so() -> None:
     """An encrypted target, and a source without a checksum: it may be another writer's or keyshift's own."""
-    world = MigrationWorld()
-    world.store.put(SOURCE, b"bytes")
+    world = holding()
     encrypted = replace(POLICY, encrypts_targets=lambda: True)
     real = world.store.look_at_object
     world.store.look_at_object = lambda *a, **n: (  # type: ignore[method-assign]
         (seen := real(*a, **n)) and replace(seen, checksums={}, full_checksums=False)
     )
-    world.store.fail_next(UnavailableError("no answer"), when="after", call="complete_upload")
-    with pytest.raises(UnavailableError):
+    with unanswered(world, "complete_upload"):
         world.migrate(created(b"bytes"), policy=encrypted)
     world.clock.advance(1_000)
     world.store.put(SOURCE, b"newer")
@@ -662,10 +648,8 @@ def test_a_conflict_over_a_copy_that_nothing_can_recognise_says_so() -> None:
 
 def test_a_copy_without_an_answer_is_made_again_if_it_lacks_the_sources_class_by_now() -> None:
     """A lifecycle rule changed the class of the source before the next attempt found the copy."""
-    world = MigrationWorld()
-    world.store.put(SOURCE, b"bytes")
-    world.store.fail_next(UnavailableError("no answer"), when="after", call="copy_object")
-    with pytest.raises(UnavailableError):
+    world = holding()
+    with unanswered(world, "copy_object"):
         world.migrate(listed(b"bytes"))
     world.clock.advance(1_000)
     source = present(world.store.buckets.current(SOURCE))
@@ -713,8 +697,7 @@ def test_a_purge_without_an_answer_is_neither_done_nor_a_rollback_that_must_fini
     """Its claim stands until its request cannot take effect any more, and then it is purged."""
     world = migrated(b"bytes")
     roll_back(world)
-    world.store.fail_next(UnavailableError("no answer"), call="delete_object")
-    with pytest.raises(UnavailableError):
+    with unanswered(world, "delete_object", when="before"):
         purge(world)
     again = purge_copy(SOURCE.record_id, attempt=world.attempt(), ports=world.ports, policy=POLICY)
     assert (again.verdict, "another purge" in again.reason) == (Verdict.RETURN, True)

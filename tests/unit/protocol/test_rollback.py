@@ -8,14 +8,13 @@ import pytest
 from domain.errors import ThrottledError
 from domain.protocol.attempt import Outcome, Verdict
 from domain.protocol.causes import Cause
-from domain.protocol.cleanup import clean_source
 from domain.protocol.intents import Action, Intent
 from domain.protocol.ports import Refused
 from domain.protocol.record import Claim, Mode, Origin, Record, State
 from domain.protocol.rollback import PURGE, ROLL_BACK
 from tests.fakes.object_store import InMemoryObjectStore as InMemory
-from tests.worlds.migration import POLICY, SOURCE, TARGET, MigrationWorld, listed
-from tests.worlds.rollback import migrated, purge, roll_back
+from tests.worlds.migration import SOURCE, TARGET, MigrationWorld, holding, listed
+from tests.worlds.rollback import clean, migrated, purge, roll_back
 
 ANOTHER = Cause.BUSY
 CHANGED = Cause.COPY_CHANGED
@@ -23,15 +22,9 @@ UNFINISHED = Cause.ROLLBACK_UNFINISHED
 ETAG = md5(b"bytes", usedforsecurity=False).hexdigest()
 
 
-def clean(world: MigrationWorld) -> Outcome:
-    """One try, of a record that need not be verified."""
-    return clean_source(SOURCE.record_id, attempt=world.attempt(), ports=world.ports, policy=POLICY, need_proof=False)
-
-
 def test_a_key_that_was_never_migrated_gets_a_fence() -> None:
     """With its time, and no event counts after it; a second rollback finds it."""
-    world = MigrationWorld()
-    world.store.put(SOURCE, b"bytes")
+    world = holding()
     assert roll_back(world) == Outcome(Verdict.DONE, State.ROLLED_BACK, Cause.NOTHING_MIGRATED)
     assert world.record == Record(
         SOURCE, TARGET, State.ROLLED_BACK, mode=Mode.ROLLED_BACK, changed_at=world.clock.now()
@@ -86,8 +79,7 @@ def test_a_copy_that_is_gone_is_purged(cause: Cause | None) -> None:
 @pytest.mark.parametrize("is_newer", [True, False])
 def test_what_came_up_under_the_marker_is_told_by_its_date(monkeypatch: pytest.MonkeyPatch, *, is_newer: bool) -> None:
     """A lifecycle rule took the hidden version as the marker went; the producer put another one, or did not."""
-    world = MigrationWorld(versioned=True)
-    world.store.put(SOURCE, b"older")
+    world = holding(b"older", versioned=True)
     world.clock.advance(100.0)
     world.store.put(SOURCE, b"bytes")
     world.migrate(listed(b"bytes"))
@@ -109,8 +101,7 @@ def test_what_came_up_under_the_marker_is_told_by_its_date(monkeypatch: pytest.M
 
 def test_an_older_version_under_an_unknown_marker_is_not_its_producers_delete() -> None:
     """A lifecycle rule took the version that was copied, so the copy goes back."""
-    world = MigrationWorld(versioned=True)
-    world.store.put(SOURCE, b"older")
+    world = holding(b"older", versioned=True)
     world.clock.advance(100.0)
     world.store.put(SOURCE, b"bytes")
     world.migrate(listed(b"bytes"))

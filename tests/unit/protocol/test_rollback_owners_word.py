@@ -1,12 +1,9 @@
 """Rollback against what the owner did, and after attempts that died: nothing of the owner's is brought back or lost."""
 
-import pytest
-
-from domain.errors import UnavailableError
 from domain.protocol.attempt import Verdict
 from domain.protocol.intents import Action
 from domain.protocol.record import Mode, State
-from tests.worlds.migration import LARGE, SOURCE, TARGET, MigrationWorld, listed
+from tests.worlds.migration import LARGE, SOURCE, TARGET, holding, listed, unanswered
 from tests.worlds.rollback import migrated, purge, roll_back
 
 
@@ -56,8 +53,7 @@ def test_a_large_copy_comes_back_after_one_look_at_each_key() -> None:
 def test_a_rollback_whose_answer_was_lost_leaves_nothing_unsettled() -> None:
     """The source is back; what was declared was the rollback and nothing else."""
     world = migrated(cleaned=True)
-    world.store.fail_next(UnavailableError("no answer"), when="after", call="copy_object")
-    with pytest.raises(UnavailableError):
+    with unanswered(world, "copy_object"):
         roll_back(world)
     world.clock.advance(100.0)
     assert roll_back(world).state is State.ROLLED_BACK
@@ -67,10 +63,8 @@ def test_a_rollback_whose_answer_was_lost_leaves_nothing_unsettled() -> None:
 
 def test_the_purge_knows_a_copy_that_nobody_recorded() -> None:
     """A dead attempt had made it; rollback keeps what it declared, else the copy would stay for ever."""
-    world = MigrationWorld()
-    world.store.put(SOURCE, b"bytes")
-    world.store.fail_next(UnavailableError("no answer"), when="after", call="copy_object")
-    with pytest.raises(UnavailableError):
+    world = holding()
+    with unanswered(world, "copy_object"):
         world.migrate(listed(b"bytes"))
     world.clock.advance(100.0)
     assert roll_back(world).state is State.ROLLED_BACK

@@ -6,9 +6,8 @@ import pytest
 
 from domain.errors import ThrottledError, UnavailableError
 from domain.objects import ObjectState
-from domain.protocol.attempt import Outcome, Verdict
+from domain.protocol.attempt import Verdict
 from domain.protocol.causes import Cause
-from domain.protocol.cleanup import clean_source
 from domain.protocol.conflicts import Conflict, objection_text, why_not_taken
 from domain.protocol.intents import Intent
 from domain.protocol.ports import Refused
@@ -28,10 +27,11 @@ from tests.worlds.migration import (
     listed,
     removed,
     strangers,
+    unanswered,
 )
 from tests.worlds.presence import present
 from tests.worlds.rewriting import RewritingWorld
-from tests.worlds.rollback import migrated, purge, roll_back
+from tests.worlds.rollback import clean, migrated, purge, roll_back
 
 THEIRS = Cause.TARGET_FOREIGN
 
@@ -53,15 +53,9 @@ def send_twice(monkeypatch: pytest.MonkeyPatch, call: str, *, between: Callable[
     monkeypatch.setattr(InMemoryObjectStore, call, twice)
 
 
-def clean(world: MigrationWorld) -> Outcome:
-    """One try."""
-    return clean_source(SOURCE.record_id, attempt=world.attempt(), ports=world.ports, policy=POLICY, need_proof=False)
-
-
 def miss_a_look(world: MigrationWorld) -> None:
     """A try that cannot look after its copy was refused."""
-    world.store.fail_next(UnavailableError("no answer"), call="look_at_object")
-    with pytest.raises(UnavailableError):
+    with unanswered(world, "look_at_object", when="before"):
         world.migrate(listed(b"bytes"))
 
 
@@ -340,8 +334,7 @@ def test_a_cleanup_that_cannot_look_after_its_delete_was_refused_stays_in_doubt(
     monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     """The delete was done and sent again on the way: its own event must not take the only copy along."""
-    world = MigrationWorld(versioned=True)
-    world.store.put(SOURCE, b"bytes")
+    world = holding(versioned=True)
     world.migrate(created(b"bytes"))
     real = InMemoryObjectStore.delete_object
 

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from domain.errors import AccessDeniedError, UnavailableError
+from domain.errors import AccessDeniedError
 from domain.keys import Location
 from domain.objects import ObjectState
 from domain.protocol.attempt import Lease, Outcome, Verdict
 from domain.protocol.causes import Cause, told
 from domain.protocol.claims import may_go_along
 from domain.protocol.cleaned_source import is_what_we_hid
-from domain.protocol.cleanup import DELETE_SOURCE, clean_source
+from domain.protocol.cleanup import DELETE_SOURCE
 from domain.protocol.cleanup_versions import forget_version
 from domain.protocol.intents import Action, Intent
 from domain.protocol.known_target import doubted, earlier_copy, is_ruled_out, wrote
@@ -31,14 +31,10 @@ from tests.worlds.migration import (
     listed,
     mirrored,
     removed,
+    unanswered,
 )
 from tests.worlds.presence import present
-from tests.worlds.rollback import migrated, roll_back
-
-
-def clean(world: MigrationWorld) -> Outcome:
-    """One try."""
-    return clean_source(SOURCE.record_id, attempt=world.attempt(), ports=world.ports, policy=POLICY, need_proof=False)
+from tests.worlds.rollback import clean, migrated, roll_back
 
 
 def test_a_failure_without_a_detail_says_its_cause() -> None:
@@ -101,8 +97,7 @@ def test_a_rollback_notes_cleanups_marker_before_it_removes_it() -> None:
     world = migrated(cleaned=True, versioned=True)
     marker = world.record.marker_version
     world.edit(marker_version=None)
-    world.store.fail_next(UnavailableError("no answer"), call="remove_delete_marker")
-    with pytest.raises(UnavailableError):
+    with unanswered(world, "remove_delete_marker", when="before"):
         roll_back(world)
     assert world.record.marker_version == marker
 
@@ -239,8 +234,7 @@ def test_a_marker_of_cleanup_over_nothing_teaches_no_id() -> None:
     world = migrated(cleaned=False, versioned=True)
     source = present(world.store.look_at_object(SOURCE))
     assert source.version_id is not None
-    world.store.fail_next(UnavailableError("no answer"), when="after", call="delete_object")
-    with pytest.raises(UnavailableError):
+    with unanswered(world, "delete_object"):
         clean(world)
     world.store.destroy(SOURCE, source.version_id)
     world.clock.advance(1_000)
@@ -253,8 +247,7 @@ def test_a_cleanup_without_an_answer_counts_though_what_it_hid_is_gone(*, is_mar
     """A lifecycle rule took the version, and then the marker: the copy is the only one, and no delete follows it."""
     world = migrated(cleaned=False, versioned=True)
     version = world.record.source_version or ""
-    world.store.fail_next(UnavailableError("no answer"), when="after", call="delete_object")
-    with pytest.raises(UnavailableError):
+    with unanswered(world, "delete_object"):
         clean(world)
     world.store.destroy(SOURCE, version)
     if not is_marked:
