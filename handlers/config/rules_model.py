@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from domain.keys import is_bucket_name, key_fault
-from handlers.config.rules_references import ReferenceModel
+from handlers.config.rules_references import ReferenceModel, as_list
 
 
 class _Model(BaseModel):
@@ -26,11 +26,6 @@ def check_prefix(value: object) -> object:
     if isinstance(value, str) and value and key_fault(value) is not None:
         raise ValueError(f"the prefix cannot begin an S3 key: {key_fault(value)}")
     return value
-
-
-def as_list(value: object) -> object:
-    """A list of the value if it is one text."""
-    return [value] if isinstance(value, str) else value
 
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]

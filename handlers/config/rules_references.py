@@ -23,12 +23,13 @@ def _as_mapping(value: object) -> object:
     return {"path": value} if isinstance(value, str) else value
 
 
-def _as_list(value: object) -> object:
+def as_list(value: object) -> object:
+    """A list of the value if it is one text."""
     return [value] if isinstance(value, str) else value
 
 
 _Bucket = Annotated[str, StringConstraints(pattern=f"^{BUCKET_NAME}$")]
-_Texts = Annotated[list[str], Field(min_length=1), BeforeValidator(_as_list)]
+_Texts = Annotated[list[str], Field(min_length=1), BeforeValidator(as_list)]
 
 
 class AttributeModel(_Model):

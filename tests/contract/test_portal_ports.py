@@ -1,6 +1,5 @@
 """The portal's ports: fakes in memory, and adapters on the stand-in, moto and a small Greengrass."""
 
-from collections.abc import Iterator
 from urllib.parse import parse_qs
 
 import pytest
@@ -17,20 +16,14 @@ from domain.protocol.ports import Refused, Written
 from tests.fakes.clock import FakeClock
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.portal import InMemoryWorkplaces
-from tests.fakes.portal_greengrass import running_greengrass
 from tests.servers import REGION, Server, new_name
-from tests.worlds.portal import ROLE, USE_CASE, PortalMemoryWorld, PortalServerWorld, PortalWorld
+from tests.worlds.portal import ROLE, USE_CASE, PortalMemoryWorld, PortalServerWorld, PortalWorld, greengrass
 from tests.worlds.presence import present
 from tests.worlds.sts import STS_NAMESPACE, answering_posts, credentials_of_role
 
+__all__ = ["greengrass"]
+
 ENTERED = UseCase("line-9", "other-account", ROLE, "arn:aws:iam::222222222222:role/Portal", "secret-handshake")
-
-
-@pytest.fixture(scope="module")
-def greengrass() -> Iterator[str]:
-    """The small Greengrass."""
-    with running_greengrass() as (url, _):
-        yield url
 
 
 @pytest.fixture(params=["memory", "servers"])

@@ -1,26 +1,18 @@
 """The whole workflow on S3 and DynamoDB (stand-in), SageMaker (moto) and Greengrass (a small HTTP fake)."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from domain.errors import MissingResourceError
 from domain.keys import Location
 from domain.portal.targets import Target
 from domain.protocol.ports import Refused, Written
-from tests.fakes.portal_greengrass import running_greengrass
 from tests.servers import Server
-from tests.worlds.portal import PortalServerWorld, key_of, play_workflow
+from tests.worlds.portal import PortalServerWorld, greengrass, key_of, play_workflow
 from tests.worlds.presence import present
 
+__all__ = ["greengrass"]
+
 pytestmark = pytest.mark.slow("runs the portal's workflow on emulators")
-
-
-@pytest.fixture(scope="module")
-def greengrass() -> Iterator[str]:
-    """The small Greengrass."""
-    with running_greengrass() as (url, _):
-        yield url
 
 
 @pytest.fixture

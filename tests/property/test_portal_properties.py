@@ -1,7 +1,7 @@
 """The portal's properties (the founding plan's thirteen; 9 and 10 are with the references and the resolver)."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,10 +16,11 @@ from domain.portal.layout import DatasetKind, DeploymentArtifact, Layout, Layout
 from domain.portal.targets import Target
 from handlers.operations.verify import Verifier
 from tests.fakes.lifecycle import InMemoryKeyBook
-from tests.fakes.portal_greengrass import running_greengrass
 from tests.servers import Server, standin_server
-from tests.worlds.portal import PortalMemoryWorld, PortalServerWorld, key_of, paths_in, play_workflow
+from tests.worlds.portal import PortalMemoryWorld, PortalServerWorld, greengrass, key_of, paths_in, play_workflow
 from tests.worlds.referring_server import ON_SERVERS
+
+__all__ = ["greengrass"]
 
 JOBS = st.from_regex(r"\A[A-Za-z0-9](-{0,3}[A-Za-z0-9]){0,14}\Z")
 SEGMENTS = st.text(
@@ -194,13 +195,6 @@ def test_property_07_answers_hold_new_layout_uris_only(record: dict[str, Any]) -
     mapped = world.rules.map_key(key_of(record["artifact_s3"])) if record["artifact_s3"].count("/") > 2 else None
     if mapped and mapped.target and record["artifact_s3"].startswith(f"s3://{layout.bucket}/"):
         assert world.call("GET", "/training/t").body["artifact_s3"] == mapped.target.uri
-
-
-@pytest.fixture(scope="module")
-def greengrass() -> Iterator[str]:
-    """The small Greengrass."""
-    with running_greengrass() as (url, _):
-        yield url
 
 
 @pytest.fixture(scope="module")

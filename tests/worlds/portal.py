@@ -10,6 +10,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from adapters.aws.clients import AwsClients
 from adapters.demo.provisioning import create_bucket, create_manifest_table, create_portal_tables, write_use_case
 from domain.keys import Location
@@ -40,6 +42,7 @@ from tests.fakes.lifecycle import InMemoryStageBook
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.object_store import InMemoryObjectStore
 from tests.fakes.portal import InMemoryTrainingBook, InMemoryUseCaseBook, InMemoryWorkplaces
+from tests.fakes.portal_greengrass import running_greengrass
 from tests.servers import REGION, Server, new_name
 from tests.worlds.presence import present
 
@@ -245,6 +248,13 @@ class PortalMemoryWorld(PortalWorld):
     def end_of(self, name: str, end: JobEnd) -> None:
         """What describe says from now on."""
         self.workplaces.jobs.ends[name] = end
+
+
+@pytest.fixture(scope="module")
+def greengrass() -> Iterator[str]:
+    """The small Greengrass."""
+    with running_greengrass() as (url, _):
+        yield url
 
 
 class PortalServerWorld(PortalWorld):
