@@ -65,33 +65,25 @@ def plan_page(migration: str, figures: PlanFigures, cost: Estimate, prices: Pric
     verdict += "" if figures.is_safe else f"{figures.rejected.objects:,} keys are impossible"
     if figures.refused:
         verdict += f", {figures.refused:,} keys are unmapped and the rules file has unmapped: fail"
-    parts = [
+    collisions = [f"{collision.target} ← {', '.join(collision.keys)}" for collision in figures.collisions]
+    shapes = [f"{shape.objects:,} of the form {shape.shape} ({shape.example})" for shape in figures.shapes]
+    months, billed = f"{cost.doubled_storage_per_month:,.2f}", ("item", "requests", "dollars")
+    parts = (
         f"<h1>Plan of {escape(migration)}</h1>",
         f"<p{'' if figures.is_safe else ' class=bad'}>{figures.total:,} objects; {verdict}.</p>",
-        _table(
-            ("what", "objects", "bytes"),
-            list[tuple[str, ...]](rows_of(figures)),
-        ),
-    ]
-    parts += [
-        _list("Collisions", [f"{collision.target} ← {', '.join(collision.keys)}" for collision in figures.collisions])
-    ]
-    parts += [_list("Rejected", list(figures.rejected_examples))]
-    parts += [
-        _list(
-            "Unmapped, by shape",
-            [f"{shape.objects:,} of the form {shape.shape} ({shape.example})" for shape in figures.shapes],
-        )
-    ]
-    parts += [_list("Not preserved", list(figures.fidelity()))]
-    parts += [f"<h2>Cost (US dollars, prices of {escape(prices.as_of)})</h2>"]
-    parts += [_table(("item", "requests", "dollars"), bill_of(cost.lines))]
-    parts += [f"<p class=bad>{escape(OPEN_BILL)}</p>"] if is_open(figures) else []
-    parts += ["<h2>Afterwards: each verify, and the cleanup</h2>"]
-    parts += [_table(("item", "requests", "dollars"), bill_of(cost.afterwards))]
-    months = f"{cost.doubled_storage_per_month:,.2f}"
-    parts += [f"<p>Until the cleanup, both copies are stored: {months} dollars a month more.</p>"]
-    parts += [f"<p>About {cost.seconds / 3600:.1f} hours; the limit is {escape(cost.bottleneck)}.</p>"]
+        _table(("what", "objects", "bytes"), list[tuple[str, ...]](rows_of(figures))),
+        _list("Collisions", collisions),
+        _list("Rejected", list(figures.rejected_examples)),
+        _list("Unmapped, by shape", shapes),
+        _list("Not preserved", list(figures.fidelity())),
+        f"<h2>Cost (US dollars, prices of {escape(prices.as_of)})</h2>",
+        _table(billed, bill_of(cost.lines)),
+        f"<p class=bad>{escape(OPEN_BILL)}</p>" if is_open(figures) else "",
+        "<h2>Afterwards: each verify, and the cleanup</h2>",
+        _table(billed, bill_of(cost.afterwards)),
+        f"<p>Until the cleanup, both copies are stored: {months} dollars a month more.</p>",
+        f"<p>About {cost.seconds / 3600:.1f} hours; the limit is {escape(cost.bottleneck)}.</p>",
+    )
     head = "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
     return f"{head}<title>Plan of {escape(migration)}</title><style>{_STYLE}</style>{''.join(parts)}</html>\n"
 
