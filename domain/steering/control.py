@@ -52,33 +52,20 @@ def paused(before: Control, *, reason: str, by: str, now: float, mappings: tuple
     """Nothing new begins; mappings that an earlier pause switched off stay in the item."""
     known = tuple(sorted({*before.mappings, *mappings}))
     begun = before.paused_at if before.paused else now
-    return replace(
-        before,
-        paused=True,
-        reason=reason,
-        by=by,
-        changed_at=now,
-        fence=before.fence + 1,
-        mappings=known,
-        paused_by=by,
-        paused_at=begun,
-    )
+    pause = replace(before, paused=True, reason=reason, mappings=known, paused_by=by, paused_at=begun)
+    return _changed(pause, by=by, now=now)
 
 
 def resumed(before: Control, *, by: str, now: float) -> Control:
     """Work continues within the same limits; the circuit breaker counts from zero."""
-    running = replace(before, paused=False, reason="", paused_by="", paused_at=0.0)
-    return replace(running, by=by, changed_at=now, fence=before.fence + 1)
+    return _changed(replace(before, paused=False, reason="", paused_by="", paused_at=0.0), by=by, now=now)
 
 
 def throttled(before: Control, limits: Limits, *, by: str, now: float) -> Control:
     """Exactly these limits from now on."""
-    return replace(
-        before,
-        objects_per_second=limits.objects_per_second,
-        bytes_per_second=limits.bytes_per_second,
-        concurrency=limits.concurrency,
-        by=by,
-        changed_at=now,
-        fence=before.fence + 1,
-    )
+    rates = replace(before, objects_per_second=limits.objects_per_second, bytes_per_second=limits.bytes_per_second)
+    return _changed(replace(rates, concurrency=limits.concurrency), by=by, now=now)
+
+
+def _changed(control: Control, *, by: str, now: float) -> Control:
+    return replace(control, by=by, changed_at=now, fence=control.fence + 1)
