@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from domain.errors import KeyshiftError
-from domain.lifecycle.stages import Stage, advanced, stage_fault
+from domain.lifecycle.stages import Stage, stage_fault
 from domain.planning.ports import ObjectListing
 from domain.protocol.attempt import Outcome, Verdict
 from domain.protocol.causes import Cause, told
@@ -238,11 +238,4 @@ def _has_version(record: Record) -> bool:
 
 def begin_cleaning(operation: Operation) -> None:
     """Set the stage to CLEANING before the first delete."""
-    now = operation.dependencies.ports.clock.now()
-    operation.change_stage(
-        lambda before: (
-            before
-            if before.stage is Stage.CLEANING
-            else advanced(before, Stage.CLEANING, by=operation.by, why="cleanup", now=now)
-        )
-    )
+    operation.advance(Stage.CLEANING, unless=(Stage.CLEANING,), why="cleanup")

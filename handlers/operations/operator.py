@@ -1,6 +1,6 @@
 """What start, cutover, cleanup and rollback share: the operator's ports and settings, and steps of the stage."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import inf
@@ -8,7 +8,7 @@ from typing import Protocol
 
 from domain.errors import UnavailableError
 from domain.lifecycle.ports import ByteReader, CensusBook, KeyBook, LiveCapture, StageBook
-from domain.lifecycle.stages import StageEntry
+from domain.lifecycle.stages import Stage, StageEntry, advanced
 from domain.planning.ports import ObjectListing
 from domain.protocol.attempt import Attempt
 from domain.protocol.ports import VersionStore
@@ -91,6 +91,15 @@ class Operation:
             if after == before or self.stages.write_stage(after, before=before):
                 return before, after
         raise UnavailableError("other commands changed the stage each time: look at `keyshift status`")
+
+    def advance(self, stage: Stage, *, unless: Sequence[Stage], why: str) -> StageEntry:
+        """Go on to ``stage``, unless one of these stages is reached already; raises as ``change_stage``."""
+        now = self.dependencies.ports.clock.now
+
+        def step(before: StageEntry) -> StageEntry:
+            return before if before.stage in unless else advanced(before, stage, by=self.by, why=why, now=now())
+
+        return self.change_stage(step)[1]
 
     def serve_events(self) -> None:
         """Receive once from the events queue, and work the messages off."""

@@ -43,13 +43,7 @@ def begin_rollback(operation: Operation, *, say: Callable[[str], None]) -> Resto
     Raises UnavailableError where another command changes the stage at the same time.
     """
     now = operation.dependencies.ports.clock.now
-    _, entry = operation.change_stage(
-        lambda before: (
-            before
-            if before.stage in BACKWARD
-            else advanced(before, Stage.ROLLING_BACK, by=operation.by, why="rollback", now=now())
-        )
-    )
+    entry = operation.advance(Stage.ROLLING_BACK, unless=BACKWARD, why="rollback")
     say("stopping workers, and live capture")
     pause_migration(operation.panel, operation.mappings, reason=REASON, by=operation.by, now=now)
     return operation.capture.restore(read_capture(entry.capture)) if entry.capture else NOT_CAPTURED

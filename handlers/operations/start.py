@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from domain.errors import KeyshiftError, UnavailableError
 from domain.keys import Location, probe_location
 from domain.lifecycle.ports import Capture, CaptureRefused
-from domain.lifecycle.stages import CAPTURING, Stage, advanced, captured, stage_fault
+from domain.lifecycle.stages import CAPTURING, Stage, captured, stage_fault
 from domain.rules.compiled import CompiledRules
 from handlers.operations.operator import Operation, Shut
 from handlers.operations.proof import refuse_rules
@@ -107,15 +107,8 @@ def start_capture(operation: Operation, *, through: str, probing: Probing, say: 
 
 def _went_live(operation: Operation, planned: Capture, why: str) -> Shut | None:
     """Set the stage to LIVE, unless it is later already; capture is removed again if a rollback began meanwhile."""
-    clock = operation.dependencies.ports.clock
     try:
-        operation.change_stage(
-            lambda before: (
-                before
-                if before.stage in CAPTURING[1:]
-                else advanced(before, Stage.LIVE, by=operation.by, why=why, now=clock.now())
-            )
-        )
+        operation.advance(Stage.LIVE, unless=CAPTURING[1:], why=why)
     except UnavailableError as error:
         entry = operation.stages.read_stage()
         if entry.stage in CAPTURING:
