@@ -1,6 +1,6 @@
 """Audit events on EventBridge."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -8,6 +8,7 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attem
 
 from adapters.aws.clients import AwsClients
 from adapters.aws.errors import from_code, translated
+from adapters.messaging.queue import batches_of
 from domain.audit.events import SOURCE, AuditEvent
 from domain.audit.packs import Entry, entries_of
 from domain.errors import TransientError
@@ -15,7 +16,6 @@ from domain.errors import TransientError
 if TYPE_CHECKING:
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
-_BATCH = 10
 MAX_BATCH_BYTES = 256 * 1024
 """Of all entries together (botocore model, PutEvents; AWS's blog of January 2026 says 1 MB)."""
 _TRIES = 5
@@ -36,7 +36,8 @@ class EventBridgeBus:
         """See the port."""
         entries = entries_of(events, in_packs=self._in_packs)
         refused = [index for index, entry in enumerate(entries) if entry.size > MAX_BATCH_BYTES]
-        for batch in _batches(entries):
+        others = [index for index, entry in enumerate(entries) if entry.size <= MAX_BATCH_BYTES]
+        for batch in batches_of(others, lambda index: entries[index].size, most_bytes=MAX_BATCH_BYTES):
             refused += self._publish(entries, batch)
         return sorted(place for index in refused for place in entries[index].places)
 
@@ -77,18 +78,3 @@ class EventBridgeBus:
 
 def _give_up(_state: RetryCallState) -> bool:
     return True
-
-
-def _batches(entries: Sequence[Entry]) -> Iterator[list[int]]:
-    batch: list[int] = []
-    total = 0
-    for index, entry in enumerate(entries):
-        if entry.size > MAX_BATCH_BYTES:
-            continue
-        if batch and (len(batch) == _BATCH or total + entry.size > MAX_BATCH_BYTES):
-            yield batch
-            batch, total = [], 0
-        batch.append(index)
-        total += entry.size
-    if batch:
-        yield batch

@@ -1,7 +1,7 @@
 """One SQS queue."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from adapters.aws.clients import AwsClients
 from adapters.aws.errors import from_code, translated
@@ -15,6 +15,7 @@ MAX_BATCH_BYTES = 1024 * 1024
 _GONE = frozenset({"ReceiptHandleIsInvalid", "InvalidParameterValue", "MessageNotInflight"})
 """SQS's error code for a message that another consumer received or deleted meanwhile."""
 _TRIES = 6
+T = TypeVar("T")
 
 
 class SqsMessageQueue:
@@ -31,7 +32,7 @@ class SqsMessageQueue:
             if len(body.encode()) > MAX_BATCH_BYTES:
                 raise RefusedRequestError(f"{self._url}: a message has more than {MAX_BATCH_BYTES} bytes; split it")
         wait = {"DelaySeconds": delay} if delay else {}
-        for batch in _batches(bodies):
+        for batch in batches_of(bodies, lambda body: len(body.encode()), most_bytes=MAX_BATCH_BYTES):
             entries = [{"Id": str(index), "MessageBody": body} | wait for index, body in enumerate(batch)]
             self._in_full("SendMessageBatch", self._client.send_message_batch, entries)
 
@@ -110,15 +111,16 @@ class SqsMessageQueue:
         return error
 
 
-def _batches(bodies: Sequence[str]) -> Iterator[list[str]]:
-    batch: list[str] = []
+def batches_of(items: Iterable[T], size_of: Callable[[T], int], *, most_bytes: int) -> Iterator[list[T]]:
+    """The items in batches of at most ten, and of at most so many bytes together."""
+    batch: list[T] = []
     size = 0
-    for body in bodies:
-        length = len(body.encode())
-        if batch and (len(batch) == _BATCH or size + length > MAX_BATCH_BYTES):
+    for item in items:
+        length = size_of(item)
+        if batch and (len(batch) == _BATCH or size + length > most_bytes):
             yield batch
             batch, size = [], 0
-        batch.append(body)
+        batch.append(item)
         size += length
     if batch:
         yield batch
