@@ -22,7 +22,7 @@ from handlers.operations.verify_run import VerifyOptions, options_of
 from tests.e2e.command_line import assert_one_sentence, run_keyshift
 from tests.fakes.clock import FakeClock
 from tests.servers import new_name
-from tests.worlds.desk import Desk, desk, moved
+from tests.worlds.desk import Desk, desk, moved_at
 from tests.worlds.presence import present
 from tests.worlds.runs import worker_of
 
@@ -66,7 +66,7 @@ def state_of(desk: Desk) -> RunState | None:
 
 def test_a_run_that_was_left_is_joined_and_shown_whole(desk: Desk, tmp_path: Path) -> None:
     """Findings of before and of now, the same summary as that of a command which did it all alone."""
-    moved(desk, 6)
+    moved_at(desk, 6)
     alone = desk.run("verify", code=1)
     assert state_of(desk) is None, "a small verification leaves nothing in the table"
     left_run(desk, slices_done=2)
@@ -102,7 +102,7 @@ def test_a_run_of_another_version_is_not_joined(desk: Desk, change: dict[str, An
 
 def test_a_whole_shared_run_says_the_same(desk: Desk, tmp_path: Path) -> None:
     """With every finding in the file, and again as often as wanted."""
-    moved(desk, 4)
+    moved_at(desk, 4)
     alone = desk.run("verify", "--out", tmp_path / "alone.jsonl", code=1)
     for _ in range(2):
         shared = desk.run("verify", "--shared", "--out", tmp_path / "shared.jsonl", code=1)
@@ -116,7 +116,7 @@ def test_a_command_that_is_stopped_gives_its_slices_back(
     desk: Desk, is_local: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It says how to resume a shared run; a run of its own process ends with it."""
-    moved(desk, 4)
+    moved_at(desk, 4)
     run = left_run(desk)
     site = desk.site
     operation = operation_of(site.process, wire_command(site.process, function="test", level="WARNING"))
@@ -136,7 +136,7 @@ def test_a_command_that_is_stopped_gives_its_slices_back(
 
 def test_a_run_is_cancelled(desk: Desk) -> None:
     """The command says what was done; another run may begin then."""
-    moved(desk, 4)
+    moved_at(desk, 4)
     assert "no run of verify is to be" in desk.said("verify", "--cancel", code=1)
     assert desk.run("status")[0]["runs"] == []
     left_run(desk, slices_done=1)
@@ -194,7 +194,7 @@ def test_a_rollback_and_a_purge_are_runs_too(desk: Desk) -> None:
     """What another process left is joined; neither begins beside a cleanup that has not ended."""
     short = {"ATTEMPT": 4, "REQUEST": 2, "MARGIN": 1}
     desk.more |= {f"KEYSHIFT_{name}_SECONDS": str(seconds) for name, seconds in short.items()}
-    moved(desk, 4)
+    moved_at(desk, 4)
     stages = DynamoDbStageBook(desk.site.clients, desk.site.name)
     book, digest = DynamoDbRunBook(desk.site.clients, desk.site.name), desk.site.process.rules.digest
     cleaning = Run(Work.CLEANUP.value, "left", 3, {}, rules_digest=digest, by="ana")
@@ -226,7 +226,7 @@ def test_a_rollback_and_a_purge_are_runs_too(desk: Desk) -> None:
 
 def test_a_cancelled_rollback_is_not_over(desk: Desk) -> None:
     """The command says what was done; the stage stays, and another run ends it."""
-    moved(desk, 3)
+    moved_at(desk, 3)
     desk.run("rollback", "--yes", "--shared")
     book, digest = DynamoDbRunBook(desk.site.clients, desk.site.name), desk.site.process.rules.digest
     left = Run(Work.ROLLBACK.value, "left", 3 * 2 + 1, {"segments": "2"}, rules_digest=digest, by="ana")

@@ -34,7 +34,7 @@ from handlers.stage_work import respond
 from tests.e2e.command_line import assert_one_sentence, run_keyshift
 from tests.e2e.workers import running_workers
 from tests.servers import Server
-from tests.worlds.desk import Desk, desk, desk_of, moved
+from tests.worlds.desk import Desk, desk, desk_of, moved_at
 from tests.worlds.site import SITE_RULES, lambda_event
 
 __all__ = ["desk"]
@@ -122,7 +122,7 @@ def newest(desk: Desk, work: Work) -> Run:
 
 def test_functions_verify_what_a_command_begins(site_of: Desk) -> None:
     """The same lines, summary and exit code as one command alone; key lists and references are the command's part."""
-    moved(site_of, 6)
+    moved_at(site_of, 6)
     alone = site_of.run("verify", code=1)
     with functions(site_of, StageQueue.LOOKING) as calls:
         engine = site_of.run("verify", "--engine", code=1)
@@ -134,7 +134,7 @@ def test_functions_verify_what_a_command_begins(site_of: Desk) -> None:
 
 def test_workers_verify_too(site_of: Desk, tmp_path: Path) -> None:
     """``keyshift worker`` polls the queues of stage work beside its own."""
-    moved(site_of, 4)
+    moved_at(site_of, 4)
     with running_workers(1, more=site_of.more, folder=tmp_path):
         done = site_of.run("verify", "--engine", code=1)
     assert done[-1]["run"] == "ended"
@@ -174,7 +174,7 @@ def test_a_command_that_is_stopped_leaves_the_run_to_functions(
     site_of: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It says how to see the run again; a command that joins does what functions cannot do, and ends the run."""
-    moved(site_of, 4)
+    moved_at(site_of, 4)
     site = site_of.site
     operation = operation_of(site.process, wire_command(site.process, function="test", level="WARNING"))
     book, options = DynamoDbRunBook(site.clients, site.name), VerifyOptions(segments=2)
@@ -198,7 +198,7 @@ def test_a_command_that_is_stopped_leaves_the_run_to_functions(
 
 def test_functions_of_other_rules_stop_the_run(site_of: Desk) -> None:
     """The command says which rules differ, and the remedy."""
-    moved(site_of, 3)
+    moved_at(site_of, 3)
     rules = Path(site_of.more["KEYSHIFT_RULES_FILE"])
     other = rules.with_name("other.yaml")
     other.write_text(rules.read_text() + "keep: ['kept/{rest*}']\n")
@@ -293,7 +293,7 @@ def test_functions_that_cannot_read_a_table_stop_the_run(referred: Desk) -> None
 def test_functions_scan_references(referred: Desk) -> None:
     """The same lines, figures and exit code as one command alone; a scan that was stopped is joined."""
     jobs = JOBS.format(bucket=referred.site.name)
-    moved(referred, 4)
+    moved_at(referred, 4)
     for number in range(9):
         item = {**job(f"s3://{referred.site.name}/old/{number}"), "id": {"S": f"{number}"}}
         referred.site.clients.dynamodb.put_item(TableName=jobs, Item=item)
@@ -324,7 +324,7 @@ def test_a_scan_whose_table_cannot_be_read_is_told_with_its_cause(
 
 def test_functions_count_the_records(site_of: Desk) -> None:
     """During a pause too; the counters of the stream, which nothing adds up here, are not asked."""
-    moved(site_of, 6)
+    moved_at(site_of, 6)
     alone = site_of.run("status", "--exact")
     site_of.run("pause", "--reason", "a test")
     with functions(site_of, StageQueue.LOOKING) as calls:
@@ -337,7 +337,7 @@ def test_functions_count_the_records(site_of: Desk) -> None:
 
 def test_a_count_is_joined_and_cancelled(site_of: Desk) -> None:
     """As every run: what no function takes, a command that joins does."""
-    moved(site_of, 3)
+    moved_at(site_of, 3)
     left_open(site_of, Work.COUNT, "first")
     refused = run_keyshift("status", "--exact", "--shared", more=site_of.more)
     assert (refused.returncode, "keyshift status --exact --join resumes it" in refused.stderr) == (1, True)
@@ -351,7 +351,7 @@ def test_a_count_is_joined_and_cancelled(site_of: Desk) -> None:
 
 def test_functions_count_the_records_of_a_report(site_of: Desk, tmp_path: Path) -> None:
     """During a pause too: figures and page are those of one process, which reads no record for them."""
-    moved(site_of, 6)
+    moved_at(site_of, 6)
     site_of.run("verify", code=1)
     *objects, alone = site_of.run("report")
     assert len(objects) == 6
@@ -373,7 +373,7 @@ def test_functions_count_the_records_of_a_report(site_of: Desk, tmp_path: Path) 
 
 def test_functions_keep_the_records_that_need_a_person(site_of: Desk, tmp_path: Path) -> None:
     """The page names them with their sentence; a count of the status goes on beside that of a report."""
-    moved(site_of, 3)
+    moved_at(site_of, 3)
     site_of.site.put("new/taken", b"another writer's")
     site_of.site.put("old/taken", b"the producer's")
     site_of.work()
@@ -392,7 +392,7 @@ def test_functions_keep_the_records_that_need_a_person(site_of: Desk, tmp_path: 
 
 def test_functions_count_a_large_report_by_default(site_of: Desk, tmp_path: Path) -> None:
     """Then the audit chain is left, which the command says; --no-engine compares it here."""
-    moved(site_of, 3)
+    moved_at(site_of, 3)
     bucket, page = f"{site_of.site.name}-audit", tmp_path / "report.html"
     site_of.site.clients.s3.create_bucket(Bucket=bucket)
     site_of.more["KEYSHIFT_AUDIT_BUCKET"] = bucket
@@ -426,7 +426,7 @@ def left_open(desk: Desk, work: Work, run_id: str) -> None:
 
 def test_a_count_for_a_report_is_joined_and_cancelled(site_of: Desk, tmp_path: Path) -> None:
     """From another process; the page of the one that joins holds the whole run."""
-    moved(site_of, 3)
+    moved_at(site_of, 3)
     left_open(site_of, Work.REPORT, "first")
     refused = run_keyshift("report", "--shared", more=site_of.more)
     assert (refused.returncode, "keyshift report --join resumes it" in refused.stderr) == (1, True)
@@ -507,7 +507,7 @@ def test_functions_need_those_that_look(site_of: Desk) -> None:
 
 def test_functions_rewrite_references_and_put_them_back(referred: Desk, tmp_path: Path) -> None:
     """Under their own queue; the command shows what it shows of a run that it does alone."""
-    moved(referred, 6)
+    moved_at(referred, 6)
     site = referred.site
     old = [f"s3://{site.name}/old/{number}" for number in (0, 1, 3, 4, 5)] * 3
     for number, uri in enumerate(old):
@@ -529,7 +529,7 @@ def test_functions_rewrite_references_and_put_them_back(referred: Desk, tmp_path
 
 def test_a_rewriting_is_joined_cancelled_and_keeps_an_undo_out(referred: Desk) -> None:
     """A run that no process works on any more: another command does the rest, or ends it."""
-    moved(referred, 3)
+    moved_at(referred, 3)
     site = referred.site
     site.clients.dynamodb.put_item(TableName=JOBS.format(bucket=site.name), Item=job(f"s3://{site.name}/old/1"))
     book, digest = DynamoDbRunBook(site.clients, site.name), site.process.rules.digest

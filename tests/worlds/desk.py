@@ -47,7 +47,7 @@ def desk_of(credentials: Server, folder: Path, *, rules: str = SITE_RULES) -> De
     return Desk(site, {**credentials.keys, **site.environment()})
 
 
-def moved(desk: Desk, objects: int) -> None:
+def moved_at(desk: Desk, objects: int) -> None:
     """A live migration of so many objects; another writer deleted one of the copies."""
     desk.run("start", "--yes", "--probes", "1", "--wait", "60")
     for number in range(objects):
