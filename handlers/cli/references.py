@@ -1,23 +1,20 @@
 """``keyshift references``: list references to old keys, rewrite them, or undo that."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any, TypeVar
 
 import click
 
-from domain.runs.works import ITEMS, Work
 from handlers.cli.options import ABOVE_ZERO, Number, json_option, whole_number, with_settings
-from handlers.cli.reference_runs import Pace, rewrite_all, undo_all
-from handlers.cli.references_view import show_row, sum_up
-from handlers.cli.run_following import Following, say_end
-from handlers.cli.stage_runs import Runs, StageCommand, StageWork, refuse_options, run_options
+from handlers.cli.reference_runs import rewrite_all, scan_all, undo_all
+from handlers.cli.stage_runs import Runs, StageCommand, refuse_options, run_options
 from handlers.config.settings import Settings
 from handlers.operations.reference_rates import READ_UNITS
-from handlers.operations.reference_run import shown_row
 from handlers.operations.rewrite_run import RewriteOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+_OF_THE_RUN = ("only", "segments", "shared")
+"""Options that every process of a run shares, so that they are given when it begins."""
 
 
 @click.group()
@@ -71,34 +68,9 @@ def scan(
       keyshift references scan --only training-jobs --read-units 2000 --json
       keyshift references scan --join
     """
-    from handlers.bootstrap.operations import operation_for
-    from handlers.bootstrap.references import references_of
-    from handlers.bootstrap.runs import reference_scan_work
-    from handlers.operations.reference_run import ScanOptions, options_of, outcomes_of
-    from handlers.operations.segments import segments_of
-
-    refuse_options(context, ("only", "segments", "shared"), join=join, cancel=cancel)
-    process, operation = operation_for(settings, function="references-command")
-    jobs = references_of(process, read_units=read_units)
-
-    def show(line: str) -> None:
-        row = shown_row(line)
-        if row is not None:
-            show_row(row, as_json=as_json)
-
-    command = StageCommand(context, process, operation, Runs(shared, join, cancel, engine), 2 * segments, rate, as_json)
-    followed = command.work_off(
-        StageWork(
-            Work.REFERENCES,
-            lambda records: ScanOptions(segments, only or "", read_units, segments_of(records)),
-            options_of,
-            lambda options, kept: nullcontext(reference_scan_work(process, operation, jobs, options, kept)),
-            lambda _: Following(command.threads, show, (ITEMS,), 0, rate),
-        )
-    )
-    if followed is not None:
-        code = sum_up(outcomes_of(followed.counts), as_json=as_json)
-        context.exit(code if say_end(followed.state) else 1)
+    runs = Runs(shared, join, cancel, engine)
+    command = _command(context, settings, runs, threads=2 * segments, rate=rate, as_json=as_json)
+    scan_all(command, only=only or "", segments=segments, read_units=read_units)
 
 
 @references.command("rewrite", short_help="Replace old URIs by new ones.")
@@ -135,8 +107,9 @@ def rewrite(
       keyshift references rewrite --segments 8 --rate 500 --yes
       keyshift references rewrite --yes --join
     """
-    options = RewriteOptions(segments, only or "", yes, read_units)
-    rewrite_all(context, settings, Runs(shared, join, cancel, engine), options, rate=rate, as_json=as_json)
+    runs = Runs(shared, join, cancel, engine)
+    command = _command(context, settings, runs, threads=2 * segments, rate=rate, as_json=as_json)
+    rewrite_all(command, RewriteOptions(segments, only or "", yes, read_units))
 
 
 @references.command("undo", short_help="Put the old URIs back.")
@@ -171,4 +144,15 @@ def undo(
       keyshift references undo
       keyshift references undo --yes --json
     """
-    undo_all(context, settings, Runs(shared, join, cancel, engine), Pace(threads, rate), yes=yes, as_json=as_json)
+    runs = Runs(shared, join, cancel, engine)
+    undo_all(_command(context, settings, runs, threads=threads, rate=rate, as_json=as_json), yes=yes)
+
+
+def _command(
+    context: click.Context, settings: Settings, runs: Runs, *, threads: int, rate: float | None, as_json: bool
+) -> StageCommand:
+    from handlers.bootstrap.operations import operation_for
+
+    refuse_options(context, _OF_THE_RUN, join=runs.join, cancel=runs.cancel)
+    process, operation = operation_for(settings, function="references-command")
+    return StageCommand(context, process, operation, runs, threads, rate, as_json)
