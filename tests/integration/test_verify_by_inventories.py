@@ -18,11 +18,9 @@ from handlers.operations.removals import Removed
 from handlers.operations.start import Opened
 from handlers.operations.verify_run import VerifyOptions, finding_of
 from tests.servers import Server
-from tests.worlds.life import ACCEPTING, HOUR, Life, credentials, life_on
+from tests.worlds.life import ACCEPTING, HOUR, Life, life_on
 from tests.worlds.reports import Rows, report_of
 from tests.worlds.runs import lines_of
-
-__all__ = ["credentials"]
 
 DAY = 24 * HOUR
 BY_REPORTS = SeenParts(by_inventories=True)
