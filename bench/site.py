@@ -81,8 +81,14 @@ class Site:
         if self.standin is None:
             return self.put_sources(name, count)
         made = Sources(name, count, md5(BODY, usedforsecurity=False).hexdigest())
-        self.standin.put_objects(BUCKET, made.keys, BODY.decode())
+        self.put_bodies(made.keys)
         return made
+
+    def put_bodies(self, keys: Sequence[str]) -> None:
+        """Put an object of 1 KiB at each key; only the stand-in can."""
+        if self.standin is None:
+            raise SystemExit("only the stand-in puts objects without a request for each")
+        self.standin.put_objects(BUCKET, keys, BODY.decode())
 
     def list_keys(self, prefix: str) -> list[str]:
         """Every key below the prefix; the stand-in sorts them all for each page, and S3 gives 1,000 at most."""

@@ -21,6 +21,7 @@ from adapters.standin.limits import Limits
 from adapters.standin.move_tasks import install_move_tasks
 from adapters.standin.permissions import install_permissions
 from adapters.standin.queues import install_queues
+from adapters.standin.scans import install_scans
 from adapters.standin.statements import install_statements
 from adapters.standin.strict import StrictS3
 
@@ -58,6 +59,7 @@ async def _serve(
     plan = FaultPlan()
     install_entries(emulator, plan)
     install_statements(emulator, plan)
+    install_scans(emulator)
     application = Application(emulator.app, limits, plan, _recorded_connections())
     if ready_file is not None:
         application.on_ready = lambda: _announce(ready_file, url)

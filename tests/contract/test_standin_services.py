@@ -259,3 +259,49 @@ def test_transactions_name_the_item_that_failed(tables: Any, table: str) -> None
     codes = [reason["Code"] for reason in raised.value.response["CancellationReasons"]]
     assert codes == ["None", "ConditionalCheckFailed"]
     assert "Item" not in tables.get_item(TableName=table, Key={"pk": {"S": "b"}})
+
+
+def test_the_segments_of_a_scan_are_the_table_after_every_change(standin: Server) -> None:
+    """Each item is in one segment, page by page; also what was put in the place of a deleted one."""
+    dynamodb, name = standin.client("dynamodb"), new_name("table")
+    dynamodb.create_table(
+        TableName=name,
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+    def scanned(total: int, **more: Any) -> list[str]:
+        found: list[str] = []
+        for segment in range(total):
+            pages = dynamodb.get_paginator("scan").paginate(
+                TableName=name, Segment=segment, TotalSegments=total, **more, PaginationConfig={"PageSize": 3}
+            )
+            found += [item["id"]["S"] for page in pages for item in page["Items"]]
+        return found
+
+    def put(item_id: str) -> None:
+        dynamodb.put_item(TableName=name, Item={"id": {"S": item_id}, "even": {"BOOL": int(item_id) % 2 == 0}})
+
+    assert scanned(3) == []
+    for number in range(40):
+        put(str(number))
+    for total in (1, 3, 50):
+        assert sorted(map(int, scanned(total))) == list(range(40))
+    dynamodb.delete_item(TableName=name, Key={"id": {"S": "7"}})
+    put("70")
+    assert set(map(int, scanned(3))) == {*range(40), 70} - {7}
+    dynamodb.batch_write_item(RequestItems={name: [{"DeleteRequest": {"Key": {"id": {"S": "9"}}}}]})
+    put("90")
+    dynamodb.transact_write_items(
+        TransactItems=[
+            {"Delete": {"TableName": name, "Key": {"id": {"S": "11"}}}},
+            {"Put": {"TableName": name, "Item": {"id": {"S": "110"}, "even": {"BOOL": True}}}},
+        ]
+    )
+    assert set(map(int, scanned(3))) == {*range(40), 70, 90, 110} - {7, 9, 11}
+    even = {"FilterExpression": "even = :yes", "ExpressionAttributeValues": {":yes": {"BOOL": True}}}
+    assert sorted(map(int, scanned(3, **even))) == [*range(0, 40, 2), 70, 90, 110]
+    assert dynamodb.scan(TableName=name, Segment=0, TotalSegments=1)["Count"] == 40
+    with pytest.raises(ClientError, match="ValidationException"):
+        dynamodb.scan(TableName=name, Segment=3, TotalSegments=3)
