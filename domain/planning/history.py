@@ -45,11 +45,12 @@ class History:
     def reads(self, *, promised_unannotated: bool) -> int:
         """HEAD, GetObjectTagging and ListObjectAnnotations requests beside those for the current objects.
 
-        Each version is looked at before its copy. A key with a history is looked at once more after it.
+        Each version is looked at before its copy, and the tags of one that is copied in parts are read. A key with a
+        history is looked at once more after it.
         """
-        annotations = 0 if promised_unannotated else self.large.objects
+        large = self.large.objects * (1 if promised_unannotated else 2)
         again = (self.keys - self.deleted_keys) * (_SOURCE + _TARGET) + self.deleted_keys * 2 * _LOOK
-        return self.versions.objects * _SOURCE + annotations + self.deleted * 2 * _LOOK + again
+        return self.versions.objects * _LOOK + large + self.deleted * 2 * _LOOK + again
 
 
 @dataclass(frozen=True, slots=True)

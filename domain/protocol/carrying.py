@@ -77,7 +77,9 @@ class CarriedVersions:
 
     def _copy(self, version: StoredVersion, condition: TargetCondition) -> TargetCondition | HandedOn | None:
         held = self._held
-        seen = self._ports.store.look_at_object(held.record.source, version_id=version.version_id)
+        in_parts = self._policy.is_cut(version.size, held.record.target.bucket)  # only then the copy needs the tags
+        source = held.record.source
+        seen = self._ports.store.look_at_object(source, version_id=version.version_id, with_tags=in_parts)
         if seen is None:  # it was deleted for good, so it is not part of the history any more
             return condition
         answer = self._copy_seen(seen, version, condition)
