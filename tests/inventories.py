@@ -142,7 +142,10 @@ def _write_data(
             "(FORMAT csv, HEADER false, FORCE_QUOTE *, COMPRESSION gzip)"
         )
     elif file_format == "Parquet":
-        connection.execute(f"COPY (SELECT * FROM inv WHERE {where}) TO '{path}' (FORMAT parquet)")  # noqa: S608
+        # As S3's schema says, TIMESTAMP(MILLIS,true): a moment in UTC.
+        dated = "* REPLACE (last_modified_date AT TIME ZONE 'UTC' AS last_modified_date)"
+        shown = dated if "last_modified_date" in columns else "*"
+        connection.execute(f"COPY (SELECT {shown} FROM inv WHERE {where}) TO '{path}' (FORMAT parquet)")  # noqa: S608
     else:
         import pyarrow.orc
 

@@ -20,6 +20,7 @@ DEAD_LETTER_SECONDS = 14 * _DAY
 def create_manifest_table(clients: AwsClients, table: str) -> None:
     """Create the table on demand with its stream, or leave the one that is there; returns when it is usable."""
     client = clients.dynamodb
+    is_created = False
     with translated("CreateTable", table):
         with accepting("ResourceInUseException"):
             _create_table(
@@ -28,12 +29,14 @@ def create_manifest_table(clients: AwsClients, table: str) -> None:
                 (PARTITION_KEY,),
                 StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
             )
-            # Only counted batches' markers and backfills' checkpoints carry this attribute: records are kept forever.
-            client.update_time_to_live(
-                TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"}
-            )
+            is_created = True
+        if not is_created:
+            client.get_waiter("table_exists").wait(TableName=table)
             return
-        client.get_waiter("table_exists").wait(TableName=table)
+        # Only counted batches' markers and backfills' checkpoints carry this attribute: records are kept forever.
+        client.update_time_to_live(
+            TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"}
+        )
 
 
 def create_queue(clients: AwsClients, name: str, *, visibility: int = 60, max_receives: int = 10) -> QueuePair:

@@ -38,6 +38,8 @@ def connect(*, memory: str = "2GB", threads: int | None = None, folder: str | No
     # The bar goes to standard output, where --json's one answer belongs.
     connection.execute("SET enable_progress_bar = false")
     connection.execute("SET autoinstall_known_extensions = false")
+    # The dates of S3's Parquet files have a zone. Without one they would become this machine's local time.
+    connection.execute("SET TimeZone = 'UTC'")
     if threads is not None:
         connection.execute("SET threads = ?", [threads])
     if folder is not None:

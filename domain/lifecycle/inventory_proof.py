@@ -8,6 +8,7 @@ from domain.kms_keys import NO_KEYS, KeyMap
 from domain.lifecycle.reported import ReportedObject
 from domain.lifecycle.verification import Finding, Sides, judge
 from domain.objects import Encryption, ObjectState
+from domain.protocol.cleaned_source import is_put_after
 from domain.protocol.record import Mode, Record
 from domain.protocol.seen_parts import NOT_IN_INVENTORIES, SeenParts
 
@@ -44,7 +45,7 @@ def prove_by_inventories(
         return None
     seen_source = _state(source, record.source_version, until)
     seen_target = _state(target, record.target_version, until)
-    if seen_source is None or seen_target is None:
+    if seen_source is None or seen_target is None or is_put_after(seen_source, record, seen_target):
         return None
     finding = judge(record, Sides(seen_source, seen_target), now=until, keys=keys)
     if not finding.verified:
@@ -55,14 +56,16 @@ def prove_by_inventories(
 
 
 def _is_settled(record: Record, until: float) -> bool:
-    """Whether the record describes what was at its keys at ``until``.
+    """Whether the record describes what was at its keys at ``until``, and no look has found a difference.
 
-    A mark changes a record too. A verification since then has found both objects as the record still describes them.
+    A mark changes a record too, but only a commit changes what is at its keys, and each commit removes the mark.
     """
     # The etags of a rewritten object and of its source differ, and only keyshift's own commit says that both are right.
     if record.mode is not Mode.FORWARD or record.is_rewritten:
         return False
-    return record.changed_at < until or (record.verified_at is not None and record.verified_at >= until)
+    if record.verified_at is None and record.seen is not None:
+        return False
+    return record.changed_at < until or record.verified_at is not None
 
 
 def _state(row: ReportedObject, version: str | None, until: float) -> ObjectState | None:

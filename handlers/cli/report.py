@@ -65,9 +65,9 @@ def report(
     a text that a spreadsheet would run as a formula begins with an apostrophe. Exit code 1 when the audit chain is
     broken.
 
-    For the page and for --summary a run counts the records, and functions or other commands can work on it. In two
-    cases this process reads every record itself: each object is printed, or the audit chain is compared. Functions do
-    not compare the audit chain, because it proves what they did.
+    This process reads every record itself where each object is printed, or where there is an audit chain to compare.
+    Functions do not compare the chain, because it proves what they did. With --no-audit or --engine a run counts the
+    records, and functions or other commands can work on it.
 
     \b
     Example:

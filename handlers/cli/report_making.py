@@ -1,9 +1,7 @@
 """Makes a report: its records are counted by a run, or in one pass here that may print and audit them too."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 from domain.errors import InputError
@@ -12,7 +10,6 @@ from domain.reporting.costs import Planned, spent
 from domain.reporting.progress import HOUR
 from domain.reporting.report import length_of
 from domain.reporting.tallied import RecordTally, Tallied
-from domain.runs.works import Work
 from handlers.cli.count import count_report
 from handlers.cli.output import say
 from handlers.cli.pages.report import Report
@@ -57,8 +54,7 @@ def make_report(command: StageCommand, asked: Asked, *, planned: Planned | None,
             "--audit: KEYSHIFT_AUDIT_BUCKET is not set, so keyshift knows no audit chain: set it, or omit --audit"
         )
     tallied, has_chain = None, bool(command.process.settings.audit_bucket)
-    functions_would = partial(command.leaves_to_functions, Work.REPORT)
-    if counts_by_run(command.runs, asked, has_chain=has_chain, functions_would=functions_would):
+    if counts_by_run(command.runs, asked, has_chain=has_chain):
         tallied = count_report(command)
         if tallied is None:
             return None
@@ -86,18 +82,17 @@ def make_report(command: StageCommand, asked: Asked, *, planned: Planned | None,
     )
 
 
-def counts_by_run(runs: Runs, asked: Asked, *, has_chain: bool, functions_would: Callable[[], bool]) -> bool:
+def counts_by_run(runs: Runs, asked: Asked, *, has_chain: bool) -> bool:
     """Whether a run counts the records: where this process has to read each of them anyway, it counts them itself.
 
-    ``has_chain``: there is an audit chain. ``functions_would`` count by default.
+    It reads them where there is an audit chain (``has_chain``), unless the options say otherwise: the exit code of a
+    report must not begin to leave the chain out at some number of records.
     """
     if asked.quick or asked.printed is not None:
         return False
     if runs.is_given or runs.shared or runs.engine:
         return True
-    if asked.audit is False or not has_chain:
-        return True
-    return asked.audit is None and functions_would()
+    return asked.audit is False or not has_chain
 
 
 def _read(

@@ -162,13 +162,6 @@ class StageCommand:
             how = stage_work.follow(records)
             return work_and_follow(self.operation, book, run, slices, is_local=is_local, how=how, engine=engine)
 
-    def leaves_to_functions(self, work: Work) -> bool:
-        """Whether functions do the work by default: there are some, and it is worth it."""
-        records, is_chosen = count_records(self.operation), self.runs.shared is not None or self.runs.engine is not None
-        if is_chosen or records < SHARED_FROM:
-            return False
-        return find_engine(self.process, self.operation, work, looks=False) is not None
-
     def _engine(self, stage_work: StageWork[Options], options: Options, records: int) -> Engine | None:
         """The functions that do the slices, ``None``: they are done here."""
         fault = stage_work.only_here(options)

@@ -1,6 +1,9 @@
 """ReportedObjects: the fake, and the file made of inventories in each format, keep one contract."""
 
 import gzip
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,6 +40,7 @@ PREFIXES = ("old/", "new/")
 Row = Mapping[str, Any]
 Make = Callable[[Sequence[Row]], ReportedObjects]
 FORMATS = ("Parquet", "CSV", "ORC")
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def shown(row: Row) -> ReportedObject:
@@ -191,3 +195,28 @@ def test_a_row_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     ):
         objects.add_inventory(local, PREFIXES)
     objects.close()
+
+
+_SHOWS_DATE = """
+import sys
+from adapters.duckdb.reported_objects import ReportedObjectsFile
+from adapters.inventory.files import opened_inventory
+from domain.keys import Location
+objects = ReportedObjectsFile(until=7.0)
+with opened_inventory(sys.argv[1], None) as local:
+    objects.add_inventory(local, ("old/",))
+place = Location(local.inventory.source_bucket, "old/a")
+print(objects.find_objects([place])[place].last_modified)
+objects.close()
+"""
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+@pytest.mark.parametrize("zone", ["America/New_York", "Europe/Berlin"])
+def test_a_date_is_in_utc_whatever_the_zone_of_the_machine(tmp_path: Path, file_format: str, zone: str) -> None:
+    """An object that is overwritten after keyshift's copy must not look hours older."""
+    manifest = write_rows(tmp_path, [row("old/a")], file_format=file_format)
+    environment = os.environ | {"TZ": zone, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", _SHOWS_DATE, str(manifest)]
+    done = subprocess.run(command, env=environment, capture_output=True, check=True, text=True)  # noqa: S603  # ours
+    assert float(done.stdout) == AT.timestamp()

@@ -29,6 +29,7 @@ RECORD = Record(
     size=4,
     origin=Origin.CREATED,
     copied_before=int(BEFORE) + 30,
+    source_modified=int(BEFORE),
     changed_at=BEFORE,
 )
 ROW = ReportedObject(ETAG, 4, "s1", BEFORE, "STANDARD", "SSE-S3", is_plain=True)
@@ -54,6 +55,22 @@ def test_the_later_date_of_the_two_objects_is_told() -> None:
     """A mark must not be older than either."""
     assert proof(source=replace(ROW, last_modified=BEFORE - 5)).newest == BEFORE
     assert proof(target=replace(COPY, last_modified=BEFORE - 5)).newest == BEFORE
+
+
+def test_a_mark_is_renewed_by_a_later_report() -> None:
+    """The mark changed the record after the report's certain time; only a commit removes it."""
+    marked = replace(RECORD, changed_at=UNTIL + 1, verified_at=UNTIL - 86_400, seen=SeenParts(by_inventories=True))
+    assert proof(marked)
+    assert proof(replace(marked, verified_at=None)) is None
+
+
+def test_a_source_that_was_put_again_is_looked_at() -> None:
+    """The same bytes may have other metadata; where the copied date is unknown, the copy's date stands for it."""
+    unknown = replace(RECORD, source_modified=None)
+    assert proof(unknown)
+    assert proof(unknown, source=replace(ROW, last_modified=BEFORE + 1)) is None
+    assert proof(source=replace(ROW, last_modified=BEFORE + 1)) is None
+    assert proof(source=replace(ROW, last_modified=BEFORE - 1))
 
 
 @pytest.mark.parametrize("origin", [Origin.ADOPTED, None])
@@ -90,6 +107,8 @@ COPY_INTENT = Intent(Action.COPY, ETAG)
         {"upload": Upload("u", TARGET, ETAG, "", 0, 5)},
         {"rewritten_etag": ETAG},
         {"changed_at": UNTIL},
+        {"seen": SeenParts(metadata=2, lost=("metadata",))},
+        {"source_modified": int(BEFORE) - 1},
         {"source_etag": OTHER},
         {"target_etag": OTHER},
         {"source_version": "s2"},
@@ -157,14 +176,6 @@ def test_versions_alone_do_not_prove_bytes() -> None:
     """The copy of an object in parts has another etag, although both versions are those of the record."""
     record = replace(RECORD, source_etag="c" * 32 + "-3")
     assert proof(record, replace(ROW, etag="c" * 32 + "-3")) is None
-
-
-def test_a_mark_does_not_make_the_record_one_that_changed() -> None:
-    """A verification since then found both objects as the record describes them; an older one says nothing."""
-    marked = replace(RECORD, changed_at=UNTIL + 500)
-    assert proof(replace(marked, verified_at=UNTIL))
-    assert proof(replace(marked, verified_at=UNTIL - 1)) is None
-    assert proof(marked) is None
 
 
 def test_only_what_both_reports_certainly_tell_counts() -> None:
