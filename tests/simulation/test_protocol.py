@@ -270,7 +270,7 @@ CODE_CONDITIONS = [
         "W44",
         "I2b",
     ),
-    ("equal versions have a place each", domain.protocol.versions, "_is_behind", _never_put_since, "W83", "I10"),
+    ("equal versions have a place each", domain.protocol.versions, "_copy_again", _never_put_since, "W83", "I10"),
     (
         "a copy without an answer is recorded before the next",
         domain.protocol.carrying.CarriedVersions,

@@ -9,6 +9,7 @@ import pytest
 import handlers.bootstrap.operations
 import handlers.engine.dependencies
 import handlers.operations.cutover
+import handlers.operations.operator
 import handlers.operations.start
 import tests.fakes.lifecycle
 from domain.lifecycle.census import Compared
@@ -236,7 +237,7 @@ WEAKENED: list[tuple[str, list[tuple[Any, str, Any]], Mapping[str, Any], int, st
     ("the write depends on nothing", [(InMemoryStageBook, "write_stage", _writes_anything)], EAGER, 0, "G5"),
     ("one name for all", [(tests.fakes.lifecycle, "entry_name", _one_name)], {}, 0, "G3"),
     ("the listing is not compared", [(handlers.operations.cutover, "compare", _sees_nothing)], UNTOLD, 60, "G1"),
-    ("a start ends a postponement", [(handlers.operations.start, "advanced", _ends_the_postponement)], {}, 15, "G4"),
+    ("a start ends a postponement", [(handlers.operations.operator, "advanced", _ends_the_postponement)], {}, 15, "G4"),
     ("start proves nothing", [(handlers.operations.start, "probe_arrives", _arrives)], {}, 0, "G6"),
 ]
 
