@@ -260,11 +260,13 @@ def _commands(commands: Mapping[str, Any]) -> str:
     text = f"""## Commands that look at every object
 
 `python -m bench commands`: the slope between {few:,} and {many:,} objects, once, of a whole life of a migration.
-Requests are rounded to tenths, so those that a page or a batch of objects shares are left out.
+Requests are rounded to tenths, so those that a page or a batch of objects shares are left out. CPU that is lost in the
+start of a process is 0.00.
 {_machine(commands["machine"])}
 """
     rows = [
-        (f"`{name}`", f"{row['cpu_ms']:.2f}", _listed(row["requests"])) for name, row in commands["commands"].items()
+        (f"`{name}`", f"{max(0.0, row['cpu_ms']):.2f}", _listed(row["requests"]))
+        for name, row in commands["commands"].items()
     ]
     return text + _table(("Command", "CPU, ms an object", "Requests an object"), rows)
 

@@ -96,10 +96,10 @@ STAGES: Mapping[str, StageNeeds] = MappingProxyType(
             ),
             paid_writes=1,
         ),
-        "verify": _needs(writes=0, reads=5, table=(1, 0), cpu_ms=4.1),
-        "cleanup": _needs(writes=0, deletes=1, reads=5, table=(2, 1), cpu_ms=5.5),
-        "rollback": _needs(writes=1, reads=4, table=(2, 1), cpu_ms=3.5),
-        "rollback --purge": _needs(writes=0, deletes=1, reads=2, table=(2, 1), cpu_ms=2.4),
+        "verify": _needs(writes=0, reads=5, table=(1, 0), cpu_ms=1.6),
+        "cleanup": _needs(writes=0, deletes=1, reads=5, table=(2, 1), cpu_ms=2.4),
+        "rollback": _needs(writes=1, reads=4, table=(2, 1), cpu_ms=2.0),
+        "rollback --purge": _needs(writes=0, deletes=1, reads=2, table=(2, 1), cpu_ms=1.3),
     }
 )
 """As docs/performance.md measured them; a copy is that of an inventory's row whose columns say all."""
