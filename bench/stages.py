@@ -56,13 +56,14 @@ def main(*arguments: str) -> None:
 def put_copies(site: Site, migration: Migration) -> None:
     """Put a copy of each source and its record."""
     sources, target = migration.sources, migration.target
-    copies = [target + key.removeprefix(sources.prefix) for key in sources.keys]
+    keys = sources.keys
+    copies = [target + key.removeprefix(sources.prefix) for key in keys]
     site.put_bodies(copies)
     now = int(time.time())
     known = {"source_etag": sources.etag, "target_etag": sources.etag, "size": BODY_BYTES, "changed_at": float(now)}
     dates = {"source_modified": now, "copied_before": now + 60, "origin": Origin.CREATED, "rule": "move"}
     for first in range(0, sources.count, ITEMS_AT_ONCE):
-        pairs = zip(sources.keys[first : first + ITEMS_AT_ONCE], copies[first : first + ITEMS_AT_ONCE], strict=True)
+        pairs = zip(keys[first : first + ITEMS_AT_ONCE], copies[first : first + ITEMS_AT_ONCE], strict=True)
         records = [
             Record(Location(BUCKET, key), Location(BUCKET, copy), state=State.COPIED, **known, **dates)  # type: ignore[arg-type]
             for key, copy in pairs
