@@ -28,6 +28,11 @@ ROWS_PER_MESSAGE = 50
 ROWS_AT_ONCE = 500
 
 
+def _unmarked(record: Record) -> Record:
+    """The record without the time of its mark."""
+    return replace(record, verified_at=None, changed_at=0.0, revision=0)
+
+
 class Verifier:
     """Verifies records and keys; it changes only ``verified_at`` and ``seen``, and only with ``marks``.
 
@@ -115,11 +120,17 @@ class Verifier:
         return self._mark(record, finding, at if finding.verified else None)
 
     def _mark(self, record: Record, finding: Finding, verified_at: float | None) -> Finding:
-        """Write what was seen; the finding is another one where the record has changed since it was read."""
+        """Write what was seen; the finding is another one where the record has changed since it was read.
+
+        A mark like this one is not a change: another verification wrote it, or this one, and its answer was lost.
+        """
         now = self._ports.clock.now()
         revision = record.revision + 1
         marked = replace(record, verified_at=verified_at, seen=finding.seen, revision=revision, changed_at=now)
         if self._ports.manifest.write_record(marked, before=record):
+            return finding
+        there = self._ports.manifest.read_record(record.record_id)
+        if there is not None and _unmarked(there) == _unmarked(marked) and bool(there.verified_at) == bool(verified_at):
             return finding
         unfinished = (Difference.UNFINISHED,)
         return replace(finding, differences=unfinished, verified=False, seen=None, detail="it changed meanwhile")

@@ -1,6 +1,7 @@
 """What a verification's slices read, and the lines that its run keeps."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from domain.keys import Location
 from domain.lifecycle.verification import Difference, Finding, Remark
 from domain.protocol.record import Record, State
+from domain.protocol.seen_parts import SeenParts
 from handlers.operations import verify_run
 from handlers.operations.runs import decode_options
 from handlers.operations.segments import LEAST_SEGMENTS, MOST_SEGMENTS, segments_of
@@ -162,3 +164,38 @@ def test_options_come_back_from_a_run() -> None:
 def test_a_table_is_cut_by_its_size() -> None:
     """Neither too few slices to share, nor so many that looking at them costs more than the work."""
     assert [segments_of(records) for records in (0, 25_000, 10**9)] == [LEAST_SEGMENTS, 5, MOST_SEGMENTS]
+
+
+def marks_of(scene: Scene, between: Any) -> list[Finding]:
+    """The findings of a verification; after it has read the records, ``between`` happens."""
+    work = scene.work(keys=False, references=False, segments=1)
+    tasks = [task for page in work.read_pages(0, "") for task in page.tasks]
+    between()
+    return [found for found in (task() for task in tasks) if found is not None]
+
+
+def test_a_mark_that_another_verification_wrote_meanwhile_is_no_difference() -> None:
+    """So a mark whose answer was lost, and that is written again, is not one either."""
+    scene = Scene()
+    first: list[Finding] = []
+
+    def verify_too() -> None:
+        first.extend(marks_of(scene, lambda: None))
+        scene.dependencies.ports.clock.advance(60)  # type: ignore[attr-defined]
+
+    second = marks_of(scene, verify_too)
+    for found in (first, second):
+        assert [(one.verified, one.differences) for one in found] == [(True, ())] * OBJECTS
+
+
+def test_any_other_change_meanwhile_is_a_difference() -> None:
+    """The record says something else now, or another verification has found the copy unproven."""
+    for change in ({"size": 7}, {"verified_at": None, "seen": SeenParts(lost=("tags",))}):
+        scene = Scene()
+
+        def change_all(scene: Scene = scene, change: Any = change) -> None:
+            for record in list(scene.manifest.records.values()):
+                assert scene.manifest.write_record(replace(record, revision=9, **change), before=record)
+
+        found = marks_of(scene, change_all)
+        assert {(one.verified, one.differences) for one in found} == {(False, (Difference.UNFINISHED,))}
