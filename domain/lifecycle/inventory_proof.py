@@ -65,6 +65,9 @@ def _is_settled(record: Record, until: float) -> bool:
         return False
     if record.verified_at is None and record.seen is not None:
         return False
+    # Without a version and a date, equal bytes that another writer put since look like the copy.
+    if (record.target_version or "null") == "null" and record.copied_before is None:
+        return False
     return record.changed_at < until or record.verified_at is not None
 
 

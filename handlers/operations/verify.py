@@ -28,11 +28,6 @@ ROWS_PER_MESSAGE = 50
 ROWS_AT_ONCE = 500
 
 
-def _unmarked(record: Record) -> Record:
-    """The record without the time of its mark."""
-    return replace(record, verified_at=None, changed_at=0.0, revision=0)
-
-
 class Verifier:
     """Verifies records and keys; it changes only ``verified_at`` and ``seen``, and only with ``marks``.
 
@@ -130,7 +125,7 @@ class Verifier:
         if self._ports.manifest.write_record(marked, before=record):
             return finding
         there = self._ports.manifest.read_record(record.record_id)
-        if there is not None and _unmarked(there) == _unmarked(marked) and bool(there.verified_at) == bool(verified_at):
+        if there is not None and _is_same_mark(there, marked):
             return finding
         unfinished = (Difference.UNFINISHED,)
         return replace(finding, differences=unfinished, verified=False, seen=None, detail="it changed meanwhile")
@@ -188,6 +183,12 @@ class Verifier:
 
     def _look(self, location: Location) -> ObjectState | None:
         return self._ports.store.look_at_object(location, with_tags=True)
+
+
+def _is_same_mark(one: Record, other: Record) -> bool:
+    """Whether both records are the same but for the time of their marks."""
+    as_other = replace(one, revision=other.revision, changed_at=other.changed_at, verified_at=other.verified_at)
+    return as_other == other and (one.verified_at is None) == (other.verified_at is None)
 
 
 def sides_of(record: Record, ports: MigrationPorts) -> Sides:

@@ -114,7 +114,7 @@ def holding(body: bytes = b"bytes", *, versioned: bool = False) -> MigrationWorl
 
 @contextmanager
 def unanswered(world: MigrationWorld, call: str, *, when: Moment = "after") -> Iterator[None]:
-    """The store's next call of this name has no answer: nobody can tell whether it has happened, as ``after`` says."""
+    """The store's next call of this name has no answer; ``after`` says whether it has happened."""
     world.store.fail_next(UnavailableError("no answer"), when=when, call=call)
     with pytest.raises(UnavailableError):
         yield

@@ -1,8 +1,9 @@
 """Runs of stage work in one thread, so that a test decides when a process ends."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from itertools import count
+from random import Random
 from typing import Any, TypeVar
 
 from domain.runs.ports import RunBook
@@ -11,10 +12,30 @@ from handlers.operations.runs import RunView, begin_run
 from handlers.operations.slice_work import SliceWork, Surroundings
 from handlers.operations.slices import SliceWorker
 from tests.fakes.clock import FakeClock
+from tests.fakes.faults import ScriptedFaults
 from tests.fakes.runs import InMemoryRunBook
 
 Result = TypeVar("Result")
 _TOKENS = count()
+
+
+class KilledProcessError(Exception):
+    """The process ends here."""
+
+
+def process_through_kills(process: Callable[[], object], ports: Sequence[ScriptedFaults], random: Random) -> None:
+    """Let processes work; the first ones are killed before or after a call of one of the ports, the last one ends."""
+    for _ in range(5):
+        struck = random.choice(ports)
+        struck.fail_nth(random.randrange(25), KilledProcessError(), when=random.choice(["before", "after"]))
+        try:
+            process()
+        except KilledProcessError:
+            continue
+        finally:
+            struck.forget_faults()
+        break
+    process()
 
 
 class InlineExecutor(Executor):

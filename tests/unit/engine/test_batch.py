@@ -39,7 +39,7 @@ def rows(*keys: str, migration: str = "unit") -> str:
 def hold(made: Bench, *, until: float = 2_000.0) -> None:
     """Another worker's claim on ``old/b``."""
     held = Location(BUCKET, "old/b")
-    made.world.records[held.record_id] = Record(held, Location(BUCKET, "new/b"), claim=Claim("somebody", until))
+    made.world.records[held.record_id] = Record(held, Location(BUCKET, "new/b"), claim=Claim("another", until))
 
 
 def test_an_event_moves_its_object_and_is_acknowledged() -> None:

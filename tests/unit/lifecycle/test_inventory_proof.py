@@ -73,6 +73,15 @@ def test_a_source_that_was_put_again_is_looked_at() -> None:
     assert proof(source=replace(ROW, last_modified=BEFORE - 1))
 
 
+@pytest.mark.parametrize("version", [None, "null"])
+def test_a_copy_without_a_version_needs_the_date_after_which_it_is_another_writers(version: str | None) -> None:
+    """A decided conflict has none: equal bytes that were put since would pass."""
+    record, target = replace(RECORD, target_version=version), replace(COPY, version_id=version)
+    assert proof(record, target=target)
+    assert proof(replace(record, copied_before=None), target=target) is None
+    assert proof(replace(RECORD, copied_before=None))
+
+
 @pytest.mark.parametrize("origin", [Origin.ADOPTED, None])
 def test_an_adopted_copy_is_proven_too(origin: Origin | None) -> None:
     """As a look accepts it."""

@@ -18,13 +18,9 @@ from handlers.operations.runs import RunView, begin_run
 from tests.fakes.clock import FakeClock
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.runs import InMemoryRunBook
-from tests.worlds.runs import worker_of
+from tests.worlds.runs import process_through_kills, worker_of
 
 RECORDS, SEGMENTS, AT_ONCE = 90, 4, 3
-
-
-class KilledError(Exception):
-    """The process ends here."""
 
 
 class Counting:
@@ -81,15 +77,5 @@ def test_each_record_is_counted_once() -> None:
 def test_a_count_that_is_killed_again_and_again_counts_each_record_once(seed: int) -> None:
     """Before a page's figures are written, and after."""
     counting, random = Counting(), Random(seed)
-    for _ in range(5):
-        struck = random.choice([counting.book, counting.manifest])
-        struck.fail_nth(random.randrange(25), KilledError(), when=random.choice(["before", "after"]))
-        try:
-            counting.process()
-        except KilledError:
-            continue
-        finally:
-            struck.forget_faults()
-        break
-    counting.process()
+    process_through_kills(counting.process, (counting.book, counting.manifest), random)
     counting.assert_whole()

@@ -35,13 +35,9 @@ from tests.contract.records import records
 from tests.fakes.clock import FakeClock
 from tests.fakes.manifest import InMemoryManifest
 from tests.fakes.runs import InMemoryRunBook
-from tests.worlds.runs import worker_of
+from tests.worlds.runs import process_through_kills, worker_of
 
 SEGMENTS, AT_ONCE, RECORDS = 4, 3, 90
-
-
-class KilledError(Exception):
-    """The process ends here."""
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -156,17 +152,7 @@ def test_a_report_whose_processes_are_killed_counts_each_record_once(seed: int) 
     counting = Counting(table, most_lines=4)
     whole = Counting(table, most_lines=4)
     whole.process()
-    for _ in range(5):
-        struck = random.choice([counting.book, counting.manifest])
-        struck.fail_nth(random.randrange(25), KilledError(), when=random.choice(["before", "after"]))
-        try:
-            counting.process()
-        except KilledError:
-            continue
-        finally:
-            struck.forget_faults()
-        break
-    counting.process()
+    process_through_kills(counting.process, (counting.book, counting.manifest), random)
     assert counting.tallied() == whole.tallied()
     assert counting.look()[1] == whole.look()[1]
     assert replace(counting.tallied(), troubled=()) == replace(counted_here(table), troubled=())
